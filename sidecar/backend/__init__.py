@@ -1,0 +1,1 @@
+"""Knows the HTTP side of the backend: its port, its answers, its environment."""

@@ -1,0 +1,1 @@
+"""The headless tools: each a client of the real sidecar over real stdio."""

@@ -1,0 +1,1 @@
+"""What is watched and remembered about a run: output, crashes."""

@@ -1,0 +1,98 @@
+"""What the supervisor needs of a platform; posix.py and windows.py give it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from ..core.exit_status import ExitStatus
+
+
+class Survivor(NamedTuple):
+    """A process of the tree that did not die."""
+
+    pid: int
+    name: str
+
+
+class ProcessId(NamedTuple):
+    """A process beyond doubt: a pid alone may be reused. ``started`` is the system's own start time, compared for equality only."""
+
+    pid: int
+    started: float
+
+
+class ListeningSocket(NamedTuple):
+    """A listening TCP socket; ``pid`` is None where the system does not tell its owner."""
+
+    address: str
+    port: int
+    pid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the backend may use; None: as the system has it."""
+
+    memory: int | None = None
+    nice: int | None = None
+    open_files: int | None = None
+    no_new_privileges: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSpec:
+    """One run to be: the command as it is executed, never through a shell."""
+
+    run: int
+    command: tuple[str, ...]
+    cwd: str
+    env: dict[str, str]
+    limits: Limits = field(default_factory=Limits)
+
+
+class RunListener(Protocol):
+    """Told about one run, always on the event loop's thread; nothing is told after ``gone``."""
+
+    def output(self, stream: str, data: bytes) -> None:
+        """Bytes that the tree wrote; ``stream`` is ``stdout`` or ``stderr``. ``data`` belongs to the callee."""
+
+    def exited(self, status: ExitStatus) -> None:
+        """The root process ended. The rest of its tree is being killed; output may still come."""
+
+    def gone(self, survivors: list[Survivor]) -> None:
+        """Nothing of the tree is alive, but for these, and all output has been told (at most 500 ms after the exit)."""
+
+
+class RunningProcess(Protocol):
+    """One run, as the process layer holds it."""
+
+    @property
+    def identity(self) -> ProcessId:
+        """The root process."""
+
+    def interrupt(self) -> None:
+        """The graceful rung: SIGTERM to the group, on Windows CTRL_C to the console. Harmless when the process is gone."""
+
+    def kill(self) -> None:
+        """Kills the whole tree; the outcome comes as ``gone``. Harmless when repeated."""
+
+    def processes(self) -> list[ProcessId]:
+        """The tree as it is now, root first."""
+
+    def listeners(self) -> list[ListeningSocket] | None:
+        """TCP sockets on which the tree listens; None where the system does not tell."""
+
+
+class ProcessLayer(Protocol):
+    """One per sidecar."""
+
+    async def launch(self, spec: LaunchSpec, listener: RunListener) -> RunningProcess:
+        """Starts a run, and returns when its program was executed.
+
+        Raises:
+            BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
+        """
+
+    async def close(self) -> list[Survivor]:
+        """Kills what is left, and gives back what would not die."""

@@ -1,0 +1,1 @@
+"""Knows bytes and messages, nothing of backends."""

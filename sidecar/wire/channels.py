@@ -1,0 +1,102 @@
+"""CHANNELS and EVENTS: the one table from which router, schemas and client types come."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+from msgspec import Meta, Struct
+
+from . import messages as m
+
+
+class WaitForReadyArgs(Struct, frozen=True):
+    """``timeout`` in seconds; none: as long as the start itself may take."""
+
+    timeout: Annotated[float, Meta(gt=0, le=86_400)] | None = None
+
+
+class LogsArgs(Struct, frozen=True):
+    """How many of the last lines, and of which stream."""
+
+    lines: Annotated[int, Meta(ge=1, le=100_000)] = 200
+    stream: Literal["stdout", "stderr", "both"] = "both"
+
+
+class Channel(NamedTuple):
+    """One thing that a client can ask for.
+
+    Attributes:
+        args: the types that ``args`` may hold, in order, or None where arguments are ignored (the legacy channels).
+        required: how many of them must be there.
+        result: the type of the answer.
+        failure: what precedes the text of a failure, as existing renderers know it (empty: the text alone).
+        title: one line for people.
+    """
+
+    args: tuple[Any, ...] | None
+    required: int
+    result: Any
+    failure: str
+    title: str
+
+
+class Notification(NamedTuple):
+    """One thing that the sidecar tells unasked.
+
+    Attributes:
+        payload: its type.
+        asked: it comes only to a client that subscribed.
+        pressure: what happens while the client does not read: ``keep`` every one, ``latest`` only, or ``oldest`` dropped first.
+        title: one line for people.
+    """
+
+    payload: Any
+    asked: bool
+    pressure: Literal["keep", "latest", "oldest"]
+    title: str
+
+
+def _legacy(result: Any, failure: str, title: str) -> Channel:
+    return Channel(None, 0, result, failure, title)
+
+
+def _takes(result: Any, title: str, *args: Any, required: int = 0) -> Channel:
+    return Channel(args, required, result, "", title)
+
+
+CHANNELS: dict[str, Channel] = {
+    "backend:getUrl": _legacy(str | None, "", "The backend's address, null while there is none"),
+    "backend:health": _legacy(m.HealthResult, "", "Asks the health endpoint"),
+    "backend:ping": _legacy(m.PingResult, "", "Asks the liveness endpoint and measures the answer time"),
+    "backend:info": _legacy(Any, "Failed to get backend info", "Body of the info endpoint"),
+    "backend:version": _legacy(Any, "Failed to get backend version", "Body of the version endpoint"),
+    "backend:providerStatus": _legacy(Any, "Failed to get provider status", "Body of the provider endpoint"),
+    "backend:ffmpegStatus": _legacy(Any, "Failed to get FFmpeg status", "Body of the FFmpeg endpoint"),
+    "backend:restart": _legacy(m.Restarted, "Failed to restart backend", "Restarts; answers when the new run is ready"),
+    "backend:stop": _legacy(m.Success, "Failed to stop backend", "Stops; answers when the whole process tree is gone"),
+    "backend:status": _legacy(m.Status, "", "Facts about the backend"),
+    "backend:checkFirewall": _legacy(m.FirewallCheck, "Failed to check firewall", "What stands between app and backend"),
+    "backend:getFirewallRule": _legacy(m.FirewallRule, "Failed to get firewall rule", "Whether a firewall rule exists"),
+    "backend:getFirewallCommand": _legacy(str | None, "", "A command that creates the firewall rule, null off Windows"),
+    "backend:start": _takes(m.Started, "Starts; answers when the run is ready"),
+    "backend:waitForReady": _takes(m.Started, "Waits until the run is ready", WaitForReadyArgs),
+    "backend:logs": _takes(list[m.LogLine], "The last lines of the backend's output", LogsArgs),
+    "runtime:getBootstrap": _takes(m.Bootstrap, "What a preload reads once"),
+    "runtime:getDiagnostics": _takes(m.Bootstrap, "As runtime:getBootstrap, read at any time"),
+    "sidecar:info": _takes(m.SidecarInfo, "Versions, settings in force, own cost"),
+    "sidecar:ping": _takes(Any, "The argument back", Any),
+    "sidecar:subscribe": _takes(m.Subscribed, "Asks for events that come only when asked for", list[str], required=1),
+    "sidecar:unsubscribe": _takes(m.Subscribed, "Gives them up", list[str], required=1),
+    "sidecar:power": _takes(None, "Tells of a suspend or a resume", Literal["suspend", "resume"], required=1),
+    "sidecar:shutdown": _takes(m.Success, "Stops the backend, then the sidecar"),
+}
+
+EVENTS: dict[str, Notification] = {
+    "backend:healthUpdate": Notification(m.HealthResult, False, "latest", "The health status changed"),
+    "backend:providerUpdate": Notification(Any, False, "latest", "The provider status changed"),
+    "backend:stateChanged": Notification(m.StateChanged, False, "keep", "The lifecycle moved"),
+    "backend:startupProgress": Notification(m.StartupProgress, False, "latest", "How far a start has come"),
+    "backend:crash": Notification(m.Crash, False, "keep", "A run ended unasked"),
+    "backend:log": Notification(m.LogLine, True, "oldest", "One line of the backend's output"),
+    "backend:exposed": Notification(m.Exposed, False, "keep", "The backend listens beyond loopback"),
+}

@@ -1,0 +1,301 @@
+"""The shape of every message and payload, as the protocol page gives them.
+
+Field names are snake case here and camel case on the wire. Times are ISO 8601 UTC strings, durations seconds,
+``response_time`` milliseconds. Unknown keys are ignored when reading.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+StateName = Literal["STOPPED", "STARTING", "RUNNING", "STOPPING", "BACKOFF", "FAILED"]
+HealthName = Literal["unknown", "healthy", "unhealthy"]
+Reason = Literal[
+    "requested", "autostart", "ready", "exited", "crashed", "startup_timeout", "hung", "port_retry", "budget_spent", "shutdown"
+]
+Phase = Literal["spawning", "waiting", "ready"]
+
+
+class Wire(Struct, frozen=True, rename="camel"):
+    """Base of everything that crosses the wire."""
+
+
+# Messages ---------------------------------------------------------------------------------------------------------
+
+
+class Hello(Wire, frozen=True, tag_field="type", tag="hello"):
+    """The sidecar's first frame."""
+
+    protocol: int
+    sidecar: str
+    channels: list[str]
+    events: list[str]
+    pid: int
+    max_frame: int
+    max_in_flight: int
+
+
+class Request(Wire, frozen=True, tag_field="type", tag="request"):
+    """A call; ``args`` stay undecoded until the channel is known."""
+
+    id: int
+    channel: str
+    args: Raw = Raw(b"\x90")
+
+
+class Cancel(Wire, frozen=True, tag_field="type", tag="cancel"):
+    """Gives up a request in flight."""
+
+    id: int
+
+
+class Response(Wire, frozen=True, tag_field="type", tag="response"):
+    """The result of a request."""
+
+    id: int
+    result: Any
+
+
+class ErrorBody(Wire, frozen=True):
+    """What went wrong."""
+
+    code: str
+    message: str
+    hint: str | UnsetType = UNSET
+    data: dict[str, Any] | UnsetType = UNSET
+
+
+class ErrorMessage(Wire, frozen=True, tag_field="type", tag="error"):
+    """The failure of a request, or (id null) of the stream or the configuration."""
+
+    id: int | None
+    error: ErrorBody
+
+
+class EventMessage(Wire, frozen=True, tag_field="type", tag="event"):
+    """A notification; ``dropped`` numbers of its channel just before ``seq`` were never sent."""
+
+    channel: str
+    payload: Any
+    seq: int
+    dropped: int | UnsetType = UNSET
+
+
+# Results ----------------------------------------------------------------------------------------------------------
+
+
+class Success(Wire, frozen=True):
+    """It was done."""
+
+    success: bool
+
+
+class Started(Wire, frozen=True):
+    """The run is ready."""
+
+    success: bool
+    url: str
+    port: int
+    pid: int | None
+
+
+class Restarted(Wire, frozen=True):
+    """The new run is ready."""
+
+    success: bool
+    url: str
+
+
+class HealthResult(Wire, frozen=True):
+    """The answer of the health endpoint: ``data`` when healthy, ``error`` when not."""
+
+    status: Literal["healthy", "unhealthy"]
+    data: Any | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class PingResult(Wire, frozen=True):
+    """Whether the liveness endpoint answered; ``response_time`` in milliseconds."""
+
+    success: bool
+    response_time: float | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class LastExit(Wire, frozen=True):
+    """How the last run ended; code and signal are null where they are not known."""
+
+    code: int | None
+    signal: int | None
+    text: str
+    time: str
+    expected: bool
+
+
+class ExposedSocket(Wire, frozen=True):
+    """A listening socket of the backend's tree that is reachable from other machines."""
+
+    address: str
+    port: int
+    pid: int | None
+
+
+class Status(Wire, frozen=True):
+    """Facts, never a remembered flag. ``uptime`` is null unless RUNNING."""
+
+    running: bool
+    port: int | None
+    url: str | None
+    state: StateName
+    pid: int | None
+    health: HealthName
+    since: str
+    uptime: float | None
+    restarts: int
+    last_exit: LastExit | None
+    managed: bool
+    listener: Literal["own", "foreign", "unknown"]
+    exposed: list[ExposedSocket]
+    shared_data_folder: bool
+
+
+class FirewallCheck(Wire, frozen=True):
+    """Whether anything, the firewall included, stands between the app and its backend."""
+
+    compatible: bool
+    message: str
+    recommendation: str | UnsetType = UNSET
+
+
+class FirewallRule(Wire, frozen=True):
+    """Whether a rule for the backend exists; ``exists`` is null where that cannot be known."""
+
+    exists: bool | None
+    details: Any | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class BootstrapBackend(Wire, frozen=True):
+    """Where the backend is, or will be."""
+
+    base_url: str | None
+    port: int | None
+    protocol: str
+    managed_by_electron: bool
+    health_endpoint: str
+    readiness_endpoint: str
+    sse_job_events_template: str
+    pid: int | None
+    ready: bool
+
+
+class BootstrapEnvironment(Wire, frozen=True):
+    """Facts about the app."""
+
+    mode: str
+    is_packaged: bool
+    version: str
+
+
+class BootstrapOs(Wire, frozen=True):
+    """Facts about the machine, in Node's words (``win32``, ``x64``)."""
+
+    platform: str
+    release: str
+    arch: str
+    hostname: str
+
+
+class BootstrapPaths(Wire, frozen=True):
+    """Folders."""
+
+    user_data: str
+    temp: str
+    logs: str
+
+
+class Bootstrap(Wire, frozen=True):
+    """What a preload reads once, before the page runs."""
+
+    backend: BootstrapBackend
+    environment: BootstrapEnvironment
+    os: BootstrapOs
+    paths: BootstrapPaths
+
+
+class SidecarInfo(Wire, frozen=True):
+    """Versions, the settings in force (secrets masked) and what the sidecar itself costs."""
+
+    version: str
+    protocol: int
+    python: str
+    platform: str
+    pid: int
+    uptime: float
+    cpu_seconds: float
+    memory: int
+    packages: dict[str, str]
+    settings: dict[str, Any]
+    warnings: list[str]
+
+
+class Subscribed(Wire, frozen=True):
+    """Every event name that is subscribed now."""
+
+    subscribed: list[str]
+
+
+# Payloads of notifications ----------------------------------------------------------------------------------------
+
+
+class StateChanged(Wire, frozen=True):
+    """The lifecycle moved."""
+
+    state: StateName
+    previous: StateName
+    reason: Reason
+    pid: int | None
+    port: int | None
+    url: str | None
+    time: str
+
+
+class StartupProgress(Wire, frozen=True):
+    """How far a start has come; ``elapsed`` in seconds since the spawn was asked for."""
+
+    phase: Phase
+    elapsed: float
+    message: str
+
+
+class Crash(Wire, frozen=True):
+    """Summary of an unasked end of a run."""
+
+    name: str
+    time: str
+    run: int
+    code: int | None
+    signal: int | None
+    text: str
+    cause: str | None
+    remedy: str | None
+    attempt: int
+    attempts: int
+    next_start_in: float | None
+    final: bool
+
+
+class Exposed(Wire, frozen=True):
+    """The backend listens beyond loopback."""
+
+    sockets: list[ExposedSocket]
+
+
+class LogLine(Wire, frozen=True):
+    """One line of the backend's output, control sequences removed."""
+
+    time: str
+    stream: Literal["stdout", "stderr"]
+    text: str
