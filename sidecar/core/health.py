@@ -1,0 +1,60 @@
+"""From single answers of the health endpoint to a status, with suspends in mind."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Answer(StrEnum):
+    """How one check ended: 2xx, another status, or no answer at all."""
+
+    OK = "ok"
+    ERROR_STATUS = "error_status"
+    NONE = "none"
+
+
+class HealthTracker:
+    """One per run. An error status is unhealthy at once, silence after ``failures`` misses in a row.
+
+    A check that comes late by more than two intervals means that the machine slept: silence before it counts for nothing.
+    """
+
+    def __init__(self, *, interval: float, failures: int, successes: int) -> None:
+        self._interval = interval
+        self._failures = failures
+        self._successes = successes
+        self._misses = 0
+        self._good = 0
+        self._last_check: float | None = None
+        self.healthy: bool | None = None
+
+    @property
+    def hung(self) -> bool:
+        """Whether enough checks in a row went unanswered to call the run hung."""
+        return self._misses >= self._failures
+
+    def suspended(self) -> None:
+        """A suspend or resume was told: the misses so far count for nothing."""
+        self._misses = 0
+        self._last_check = None
+
+    def check_due(self, now: float) -> None:
+        """A check begins; ``now`` against the last one shows whether the machine slept."""
+        if self._last_check is not None and now - self._last_check > 3 * self._interval:
+            self._misses = 0
+        self._last_check = now
+
+    def record(self, answer: Answer) -> bool:
+        """Takes one answer; True when ``healthy`` changed (its first value included)."""
+        before = self.healthy
+        if answer is Answer.OK:
+            self._misses = 0
+            self._good += 1
+            if self._good >= self._successes:
+                self.healthy = True
+        else:
+            self._good = 0
+            self._misses = self._misses + 1 if answer is Answer.NONE else 0
+            if answer is Answer.ERROR_STATUS or self._misses >= self._failures:
+                self.healthy = False
+        return self.healthy is not before

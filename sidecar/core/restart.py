@@ -1,0 +1,85 @@
+"""Whether and when a failed backend is started again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """The settings of the budget; durations in seconds, defaults and their source in settings/model.py."""
+
+    attempts: int
+    window: float
+    first_delay: float
+    delay: float
+    backoff: float
+    jitter: float
+
+
+class HealthyTime:
+    """How long the backend has run in good health, over all runs; the only time that forgives a failure."""
+
+    def __init__(self) -> None:
+        self._total = 0.0
+        self._since: float | None = None
+
+    def resume(self, now: float) -> None:
+        """Health is good from now on."""
+        if self._since is None:
+            self._since = now
+
+    def pause(self, now: float) -> None:
+        """It no longer is."""
+        self._total = self.total(now)
+        self._since = None
+
+    def total(self, now: float) -> float:
+        """Seconds in good health until ``now``."""
+        return self._total + (max(0.0, now - self._since) if self._since is not None else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``attempt`` counts the unforgiven failures; ``delay`` is the wait before the next start, None when the budget is spent."""
+
+    attempt: int
+    delay: float | None
+
+
+class RestartBudget:
+    """Counts failures; each is forgiven after ``window`` seconds of *healthy running* since it.
+
+    Time spent starting, crashing or waiting forgives nothing: neither a crash every 15 s nor a start that never
+    becomes ready goes on for ever.
+    """
+
+    def __init__(self, policy: RestartPolicy, *, spent: int = 0) -> None:
+        """``spent`` failures are taken over from an earlier sidecar on the same data folder."""
+        self._policy = policy
+        self._failures = [0.0] * spent
+
+    def failed(self, healthy_time: float, chance: float) -> Verdict:
+        """Charges one failure. ``chance`` in [0, 1) spreads the delay."""
+        self._forgive(healthy_time)
+        self._failures.append(healthy_time)
+        attempt = len(self._failures)
+        if attempt > self._policy.attempts:
+            return Verdict(attempt, None)
+        if attempt == 1:
+            delay = self._policy.first_delay
+        else:
+            delay = self._policy.delay * self._policy.backoff ** (attempt - 2)
+        return Verdict(attempt, delay * (1 + self._policy.jitter * chance))
+
+    def spent(self, healthy_time: float) -> int:
+        """How many failures stand against the budget."""
+        self._forgive(healthy_time)
+        return len(self._failures)
+
+    def clear(self) -> None:
+        """A manual start or restart forgives everything."""
+        self._failures.clear()
+
+    def _forgive(self, healthy_time: float) -> None:
+        self._failures = [stamp for stamp in self._failures if healthy_time - stamp < self._policy.window]

@@ -1,0 +1,84 @@
+"""The stop ladder: which rung is due when. Each rung ends the moment the process is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Rung(StrEnum):
+    """Ways to end a run, the kindest first. GIVE_UP: the kernel would not kill it."""
+
+    REQUEST = "request"
+    INTERRUPT = "interrupt"
+    KILL = "kill"
+    GIVE_UP = "give_up"
+
+
+@dataclass(frozen=True, slots=True)
+class StopTimes:
+    """How long each rung is given, in seconds; defaults and their source in settings/model.py."""
+
+    request: float
+    graceful: float
+    force_kill: float
+    total: float
+    owner_lost: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopLadder:
+    """The rungs still to come, each with its time."""
+
+    steps: tuple[tuple[float, Rung], ...]
+
+    @property
+    def next_at(self) -> float | None:
+        """When the next rung is due."""
+        return self.steps[0][0] if self.steps else None
+
+    def take(self, now: float) -> tuple[StopLadder, tuple[Rung, ...]]:
+        """The rungs that are due, and the ladder above them."""
+        due = tuple(rung for at, rung in self.steps if at <= now)
+        return StopLadder(self.steps[len(due) :]), due
+
+    def without_waiting(self, now: float) -> StopLadder:
+        """The shutdown request is useless: if the interrupt is the next rung, it and what follows move up to now."""
+        if not self.steps or self.steps[0][1] is not Rung.INTERRUPT:
+            return self
+        early = max(0.0, self.steps[0][0] - now)
+        return StopLadder(tuple((at - early, rung) for at, rung in self.steps))
+
+    def capped(self, now: float, times: StopTimes, limit: float) -> StopLadder:
+        """The same rungs, with the kill at most ``limit`` seconds from now and any kinder rung by then."""
+        kill_at = now + limit
+        capped: list[tuple[float, Rung]] = []
+        for at, rung in self.steps:
+            if rung is Rung.GIVE_UP:
+                killed_at = next((when for when, kind in capped if kind is Rung.KILL), None)
+                capped.append((at if killed_at is None else min(at, killed_at + times.force_kill), rung))
+            else:
+                capped.append((min(at, kill_at), rung))
+        return StopLadder(tuple(capped))
+
+    def at_once(self, now: float) -> StopLadder:
+        """Every rung below the kill is due now: nobody is left to wait for."""
+        return StopLadder(tuple((min(at, now) if rung in _KIND else at, rung) for at, rung in self.steps))
+
+
+_KIND = (Rung.REQUEST, Rung.INTERRUPT)
+
+
+def stop_ladder(now: float, times: StopTimes, *, can_request: bool) -> StopLadder:
+    """The whole ladder. ``can_request``: the run is ready and has a shutdown endpoint (never asked of a stranger)."""
+    interrupt_at = now + (times.request if can_request else 0.0)
+    kill_at = interrupt_at + times.graceful
+    request = ((now, Rung.REQUEST),) if can_request else ()
+    return StopLadder(
+        (*request, (interrupt_at, Rung.INTERRUPT), (kill_at, Rung.KILL), (kill_at + times.force_kill, Rung.GIVE_UP))
+    )
+
+
+def shutdown_limit(times: StopTimes) -> float:
+    """Latest kill of an orderly shutdown, so that the whole stays within its total."""
+    return max(0.0, times.total - times.force_kill)
