@@ -1,0 +1,293 @@
+"""An HTTP backend that behaves, or misbehaves, as its options and its ``/trouble/…`` endpoints say.
+
+Stands on the standard library alone and listens some 10 ms after its interpreter is up (``python -I -S``), so that
+tests measure the sidecar and not the backend. Its endpoints, shapes and trouble names are those of the ASP.NET Core
+server that the product is made for, so that a scenario can run against either.
+
+Options are ``--name value`` or, for the switches, ``--name`` alone; see OPTIONS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Any
+from urllib.parse import parse_qsl
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - -I leaves it out; pathlib is slow
+from trouble import crash, flood, spawn_child
+
+OPTIONS: dict[str, Any] = {
+    "port": "",  # empty: from the environment, as ASP.NET Core does it
+    "listen-address": "127.0.0.1",
+    "listen-delay": 0.0,  # seconds until the port opens
+    "bind-fails-after": 0.0,  # seconds until a failed bind is noticed
+    "say": "",  # a line on stderr at once
+    "say-stdout": "",
+    "exit-before-listening": -1,  # exit status
+    "crash": "",  # exception, abort, kill, segfault or an exit status
+    "crash-after": -1.0,  # seconds after the port opened
+    "crash-when": "",  # a file: it crashes so only while that exists, and takes the file away
+    "live-delay": 0.0,  # seconds for which /health/live is 503
+    "live-status": 200,
+    "health-status": 200,  # /health/live too: the aura profile's live and health path are the same one
+    "ready-status": 200,
+    "answer-delay": 0.0,  # seconds before every answer
+    "hang": False,  # accepts and answers nothing
+    "no-shutdown-endpoint": False,
+    "ignore-shutdown": False,  # 202, and goes on
+    "ignore-sigterm": False,
+    "stop-delay": 0.0,
+    "drain-timeout": 30.0,  # how long an open event stream may hold up a graceful stop
+    "exit-status": 0,  # of a graceful stop
+    "flood": 0,  # bytes written to stdout from the start
+    "flood-stderr": 0,
+    "children": "",  # plain, quiet, grandchild, daemon: one of that kind at the start
+    "announce": False,  # prints "Now listening on: …", as Kestrel does
+    "info-status": 200,
+    "body": "",  # what the info endpoint answers instead, as text
+    "body-bytes": 0,  # size of the info endpoint's answer instead
+}
+
+
+def parse(argv: list[str]) -> dict[str, Any]:
+    options = dict(OPTIONS)
+    words = iter(argv)
+    for word in words:
+        name = word.removeprefix("--")
+        default = OPTIONS[name]
+        options[name] = True if default is False else type(default)(next(words))
+    return options
+
+
+class Backend:
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
+        self.started = time.monotonic()
+        self.online = True
+        self.hang_until = float("inf") if options["hang"] else 0.0
+        self.stopping = threading.Event()
+        self.streams = 0
+        self.requests: dict[str, int] = {}
+        self.listener: socket.socket | None = None
+        self.ports: list[socket.socket] = []
+
+    # How it lives and dies
+
+    def run(self) -> None:
+        options = self.options
+        signal.signal(signal.SIGTERM, self.on_signal)
+        signal.signal(signal.SIGINT, self.on_signal)
+        for descriptor, text in ((2, options["say"]), (1, options["say-stdout"])):
+            if text:
+                os.write(descriptor, text.encode() + b"\n")
+        for descriptor, size in ((1, options["flood"]), (2, options["flood-stderr"])):
+            if size:
+                threading.Thread(target=flood, args=(descriptor, size), daemon=True).start()
+        if options["children"]:
+            spawn_child(options["children"])
+        time.sleep(options["listen-delay"])
+        if options["exit-before-listening"] >= 0:
+            os._exit(options["exit-before-listening"])
+        self.listen()
+        threading.Thread(target=self.accept, daemon=True).start()
+        if options["crash-after"] >= 0 and self.crash_is_wanted():
+            time.sleep(options["crash-after"])
+            crash(options["crash"] or "exception")
+        while True:
+            time.sleep(3600)  # interrupted by a signal, on Windows too, which a lock's wait is not
+
+    def crash_is_wanted(self) -> bool:
+        path = self.options["crash-when"]
+        if not path:
+            return True
+        try:
+            os.remove(path)  # noqa: PTH107 - pathlib doubles the start-up time
+        except OSError:
+            return False
+        return True
+
+    def listen(self) -> None:
+        port = int(self.options["port"] or port_from_environment())
+        address = self.options["listen-address"]
+        self.listener = socket.socket()
+        if os.name == "posix":
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else TIME_WAIT makes a restart fail
+        try:
+            self.listener.bind((address, port))
+            self.listener.listen(512)
+        except OSError as error:
+            time.sleep(self.options["bind-fails-after"])
+            reason = "address already in use" if error.errno in {98, 48, 10048} else str(error)
+            text = f"Unhandled exception. System.IO.IOException: Failed to bind to address http://{address}:{port}: {reason}.\n"
+            os.write(2, text.encode())
+            os._exit(134)
+        if self.options["announce"]:
+            os.write(1, b"Now listening on: http://%s:%d\n" % (address.encode(), self.listener.getsockname()[1]))
+
+    def on_signal(self, number: int, frame: object) -> None:
+        if not self.options["ignore-sigterm"]:
+            threading.Thread(target=self.stop, daemon=True).start()
+
+    def stop(self) -> None:
+        if self.stopping.is_set():
+            return
+        self.stopping.set()
+        if self.listener:
+            self.listener.close()
+        deadline = time.monotonic() + self.options["drain-timeout"]
+        while self.streams and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(self.options["stop-delay"])
+        os._exit(self.options["exit-status"])
+
+    # How it answers
+
+    def accept(self) -> None:
+        assert self.listener
+        while not self.stopping.is_set():
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection: socket.socket) -> None:
+        try:
+            with connection:
+                received = b""
+                while True:
+                    while b"\r\n\r\n" not in received:
+                        chunk = connection.recv(65536)
+                        if not chunk:
+                            return
+                        received += chunk
+                    head, _, received = received.partition(b"\r\n\r\n")
+                    received = read_body(connection, head, received)
+                    method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
+                    path, _, query = target.partition("?")
+                    self.requests[path] = self.requests.get(path, 0) + 1
+                    self.answer(connection, method, path, dict(parse_qsl(query)))
+        except OSError:
+            pass  # the client went away
+
+    def answer(self, connection: socket.socket, method: str, path: str, query: dict[str, str]) -> None:
+        if path.startswith("/trouble/"):
+            reply(connection, 200, self.trouble(path.removeprefix("/trouble/"), query))
+            return
+        while time.monotonic() < self.hang_until:
+            time.sleep(0.01)
+        time.sleep(self.options["answer-delay"])
+        if path.endswith("/events") or path == "/api/logs/stream":
+            self.stream(connection, silent=path == "/api/logs/stream")
+        elif path == "/api/system/shutdown" and not self.options["no-shutdown-endpoint"]:
+            if method != "POST":
+                reply(connection, 405, None)
+                return
+            reply(connection, 202, {"message": "Shutdown initiated", "force": query.get("force") == "true"})
+            if not self.options["ignore-shutdown"]:
+                threading.Thread(target=self.stop, daemon=True).start()
+        else:
+            reply(connection, *self.resource(path))
+
+    def resource(self, path: str) -> tuple[int, Any]:
+        options = self.options
+        now = time.time()
+        if path in {"/health/live", "/health"}:
+            early = time.monotonic() - self.started < options["live-delay"]
+            status = 503 if early else max(options["live-status"], options["health-status"])
+            return status, {"status": "healthy" if status < 300 else "unhealthy", "timestamp": now}
+        if path == "/health/ready":
+            status = options["ready-status"]
+            return status, {"status": "healthy" if status < 300 else "unhealthy", "timestamp": now, "checks": []}
+        if path == "/api/version":
+            return 200, {"semanticVersion": "1.2.3", "description": "test backend"}
+        if path == "/api/info":
+            size = options["body-bytes"]
+            body = b"x" * size if size else options["body"].encode() or {"name": "test backend"}
+            return options["info-status"], body
+        if path == "/api/provider-status":
+            provider = {"name": "local", "isAvailable": self.online, "isOnline": self.online}
+            return 200, {"isOfflineMode": not self.online, "providers": [provider], "lastUpdated": now}
+        if path == "/api/ffmpeg/status":
+            return 200, {"installed": False, "valid": False, "error": None}
+        return 404, None
+
+    def stream(self, connection: socket.socket, *, silent: bool) -> None:
+        self.streams += 1
+        try:
+            if not silent:
+                head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+                connection.sendall(head + b"6\r\n: on\n\n\r\n")
+            while connection.recv(4096):
+                pass
+        finally:
+            self.streams -= 1
+
+    def trouble(self, name: str, query: dict[str, str]) -> Any:
+        if name == "crash":
+            after = float(query.get("afterMs", "0")) / 1000
+            threading.Timer(max(after, 0.02), crash, (query.get("kind", "exception"),)).start()  # the answer goes first
+        elif name == "ready":
+            self.options["ready-status"] = 503 if query.get("value") == "false" else 200
+        elif name == "health":
+            self.options["health-status"] = int(query["status"])
+        elif name == "provider":
+            self.online = query.get("online") != "false"
+        elif name == "hang":
+            self.hang_until = time.monotonic() + float(query["ms"]) / 1000
+        elif name == "log":
+            line = query.get("line", "0123456789" * 8)
+            return flood(2 if query.get("stderr") == "true" else 1, int(query["bytes"]), line)
+        elif name == "say":
+            os.write(2 if query.get("stderr") == "true" else 1, query["text"].encode() + b"\n")
+        elif name == "children":
+            return [spawn_child(query.get("kind", "plain")) for _ in range(int(query.get("count", "1")))]
+        elif name == "listen":
+            self.ports.append(socket.create_server((query.get("address", "0.0.0.0"), 0)))
+            return self.ports[-1].getsockname()[1]
+        elif name == "requests":
+            return self.requests
+        elif name == "environment":
+            return dict(os.environ)
+        elif name == "folder":
+            return os.getcwd()  # noqa: PTH109 - pathlib doubles the start-up time
+        return None
+
+
+def port_from_environment() -> str:
+    """The first that is set, in the order in which the real backend reads them."""
+    for name in ("Kestrel__Endpoints__Http__Url", "AURA_API_URL", "ASPNETCORE_URLS"):
+        if os.environ.get(name):
+            return os.environ[name].rpartition(":")[2].strip("/")
+    return os.environ.get("PORT", "0")
+
+
+def read_body(connection: socket.socket, head: bytes, received: bytes) -> bytes:
+    """Skips a request's body, and gives back what came after it."""
+    length = 0
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            length = int(line.partition(b":")[2])
+    while len(received) < length:
+        received += connection.recv(65536)
+    return received[length:]
+
+
+def reply(connection: socket.socket, status: int, body: Any) -> None:
+    """JSON for everything but bytes, which go as they are; no body for None."""
+    plain = isinstance(body, bytes)
+    content = b"" if body is None else body if plain else json.dumps(body).encode()
+    kind = "text/plain" if plain else "application/json"
+    head = f"HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\nContent-Length: {len(content)}\r\n\r\n"
+    connection.sendall(head.encode() + content)
+
+
+if __name__ == "__main__":
+    Backend(parse(sys.argv[1:])).run()
