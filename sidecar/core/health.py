@@ -16,7 +16,8 @@ class Answer(StrEnum):
 class HealthTracker:
     """One per run. An error status is unhealthy at once, silence after ``failures`` misses in a row.
 
-    A check that comes late by more than two intervals means that the machine slept: silence before it counts for nothing.
+    A check that begins more than two intervals after its time means that the machine slept: silence before it counts
+    for nothing.
     """
 
     def __init__(self, *, interval: float, failures: int, successes: int) -> None:
@@ -25,7 +26,6 @@ class HealthTracker:
         self._successes = successes
         self._misses = 0
         self._good = 0
-        self._last_check: float | None = None
         self.healthy: bool | None = None
 
     @property
@@ -36,13 +36,13 @@ class HealthTracker:
     def suspended(self) -> None:
         """A suspend or resume was told: the misses so far count for nothing."""
         self._misses = 0
-        self._last_check = None
 
-    def check_due(self, now: float) -> None:
-        """A check begins; ``now`` against the last one shows whether the machine slept."""
-        if self._last_check is not None and now - self._last_check > 3 * self._interval:
+    def begin(self, now: float, planned: float) -> bool:
+        """A check that was planned for ``planned`` begins; True when it is so late that the machine must have slept."""
+        late = now - planned > 2 * self._interval
+        if late:
             self._misses = 0
-        self._last_check = now
+        return late
 
     def record(self, answer: Answer) -> bool:
         """Takes one answer; True when ``healthy`` changed (its first value included)."""

@@ -66,10 +66,7 @@ class RestartBudget:
         attempt = len(self._failures)
         if attempt > self._policy.attempts:
             return Verdict(attempt, None)
-        if attempt == 1:
-            delay = self._policy.first_delay
-        else:
-            delay = self._policy.delay * self._policy.backoff ** (attempt - 2)
+        delay = self._policy.first_delay if attempt == 1 else self._policy.delay * self._policy.backoff ** (attempt - 2)
         return Verdict(attempt, delay * (1 + self._policy.jitter * chance))
 
     def spent(self, healthy_time: float) -> int:

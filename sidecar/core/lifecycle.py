@@ -1,0 +1,289 @@
+"""State x Event -> Actions: the one table that says what happens to the backend.
+
+The lifecycle decides and remembers; it neither acts nor looks at a clock. Each transition is a function; TABLE names the
+one for every pair of state and event, so that what is not in it cannot happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import events as e
+from .events import Outcome, Reason, State, Timer
+from .machine import LifecyclePolicy, Machine
+
+
+class Lifecycle(Machine):
+    """Takes events, gives actions."""
+
+    def __init__(self, policy: LifecyclePolicy, *, chance: Callable[[], float], spent: int = 0) -> None:
+        """``chance`` gives numbers in [0, 1) for the jitter; ``spent`` failures are taken over from an earlier sidecar."""
+        super().__init__(policy, chance, spent)
+
+    def handle(self, event: e.Event, now: float) -> Sequence[e.Action]:
+        """Takes one event at the time ``now``; the actions are to be carried out in their order.
+
+        A fact about an old run is stale, changes nothing and never raises.
+
+        Raises:
+            LookupError: the event is impossible in this state; nothing was changed.
+        """
+        if getattr(event, "run", self.run) != self.run:
+            return ()
+        transition = TABLE[self.state, type(event)]
+        self.now = now
+        self.actions = []
+        transition(self, event)
+        return self.actions
+
+
+def _nothing(_m: Machine, _event: e.Event) -> None:
+    """The event changes nothing in this state."""
+
+
+# Wishes ---------------------------------------------------------------------------------------------------------------
+
+
+def _start(m: Machine, event: e.Start) -> None:
+    """From rest. A manual start clears the budget, an automatic one does not."""
+    m.wants_up = True
+    if event.reason is Reason.REQUESTED:
+        m.clear_budget()
+    m.launch_when_free(event.reason)
+
+
+def _restart_at_rest(m: Machine, _event: e.Restart) -> None:
+    _start(m, e.Start())
+
+
+def _already_up(m: Machine, _event: e.Start) -> None:
+    m.do(e.AnswerUp(Outcome.DONE))
+
+
+def _restart(m: Machine, _event: e.Restart) -> None:
+    m.clear_budget()
+    m.wants_up = m.due = True
+    m.stop(Reason.REQUESTED)
+
+
+def _start_after_stop(m: Machine, _event: e.Start | e.Restart) -> None:
+    m.clear_budget()
+    m.wants_up = True
+    m.launch_when_free(Reason.REQUESTED)
+
+
+def _stop(m: Machine, _event: e.Stop) -> None:
+    m.wants_up = m.due = False
+    m.do(e.AnswerUp(Outcome.CANCELLED))
+    m.stop(Reason.REQUESTED)
+
+
+def _stop_again(m: Machine, _event: e.Stop) -> None:
+    """Joins the stop under way and takes back the start that waited for its end."""
+    m.wants_up = m.due = False
+    m.stop_reason = Reason.REQUESTED
+    m.do(e.AnswerUp(Outcome.CANCELLED))
+
+
+def _stop_at_rest(m: Machine, _event: e.Stop) -> None:
+    """Cancels a pending restart; what is left of an old tree is still waited for."""
+    m.wants_up = m.due = False
+    m.do(e.Disarm(Timer.BACKOFF), e.AnswerUp(Outcome.CANCELLED))
+    if m.occupied:
+        m.stop(Reason.REQUESTED)
+        return
+    if m.state is State.BACKOFF:
+        m.move(State.STOPPED, Reason.REQUESTED)
+    m.do(e.AnswerDown(Outcome.DONE))
+
+
+def _shutdown(m: Machine, event: e.Shutdown) -> None:
+    if m.closing is None or event.owner_lost:
+        m.closing = event
+    m.wants_up = m.due = False
+    m.do(e.Disarm(Timer.BACKOFF), e.AnswerUp(Outcome.SHUTTING_DOWN))
+    if not m.occupied:
+        if m.state is not State.STOPPED:
+            m.move(State.STOPPED, Reason.SHUTDOWN)
+        m.do(e.AnswerDown(Outcome.DONE), e.Finish(clean=True))
+    elif m.state is State.STOPPING:
+        m.stop_reason = Reason.SHUTDOWN
+        m.shorten(m.closing)
+    else:
+        m.stop(Reason.SHUTDOWN)
+
+
+# Facts ----------------------------------------------------------------------------------------------------------------
+
+
+def _launched_unwanted(m: Machine, _event: e.Launched) -> None:
+    m.repeat_rung()
+
+
+def _launch_failed(m: Machine, event: e.LaunchFailed) -> None:
+    m.occupied = False
+    m.do(e.Disarm(Timer.STARTUP))
+    if event.permanent:
+        m.fail_for_good(event.error)
+    else:
+        m.fail(Reason.CRASHED, event.error)
+    m.do(e.AnswerUp(Outcome.LAUNCH_FAILED, event.error))
+    m.report_failure()
+    m.launch_if_due()
+
+
+def _launch_failed_unwanted(m: Machine, event: e.LaunchFailed) -> None:
+    _stopped(m, e.Gone(event.run))
+
+
+def _ready(m: Machine, _event: e.Ready) -> None:
+    m.became_ready()
+    m.do(e.AnswerUp(Outcome.DONE))
+
+
+def _health(m: Machine, event: e.Health) -> None:
+    """Only time in good health forgives failures."""
+    if event.healthy:
+        m.healthy_time.resume(m.now)
+    else:
+        m.healthy_time.pause(m.now)
+
+
+def _hung(m: Machine, _event: e.Hung) -> None:
+    if m.policy.restart_when_hung:
+        m.stop(Reason.HUNG)
+
+
+def _foreign(m: Machine, event: e.Foreign) -> None:
+    if not event.retry:
+        m.do(e.AnswerUp(Outcome.FOREIGN))
+    m.stop(Reason.PORT_RETRY if event.retry else Reason.CRASHED)
+
+
+def _startup_over(m: Machine, event: e.Expired) -> None:
+    if event.timer is Timer.STARTUP:
+        m.do(e.AnswerUp(Outcome.STARTUP_TIMEOUT))
+        m.stop(Reason.STARTUP_TIMEOUT)
+
+
+def _request_failed(m: Machine, _event: e.ShutdownRequestFailed) -> None:
+    m.skip_request()
+
+
+def _rung_over(m: Machine, event: e.Expired) -> None:
+    if event.timer is Timer.LADDER:
+        m.climb()
+
+
+def _backoff_over(m: Machine, event: e.Expired) -> None:
+    if event.timer is Timer.BACKOFF:
+        m.backoff_over()
+        m.launch_if_due()
+
+
+def _ended(m: Machine, event: e.Exited) -> None:
+    """A run that was ready ended unasked. The state tells it at once; the next run waits until the tree is gone."""
+    reason = Reason.EXITED if event.status.clean else Reason.CRASHED
+    m.healthy_time.pause(m.now)
+    if event.status.clean and not m.policy.restart_on_clean_exit:
+        m.wants_up = False
+        m.move(State.STOPPED, reason)
+    else:
+        m.fail(reason)
+
+
+def _died_starting(m: Machine, event: e.Gone) -> None:
+    """Judged only now, when its last output is known: it tells a lost port from a crash."""
+    m.occupied = False
+    m.do(e.Disarm(Timer.STARTUP))
+    if event.retry:
+        m.launch_when_free(Reason.PORT_RETRY)
+        return
+    m.fail(Reason.CRASHED)
+    m.do(e.AnswerUp(Outcome.EXITED))
+    m.report_failure()
+    m.launch_if_due()
+
+
+def _cleaned_up(m: Machine, _event: e.Gone) -> None:
+    m.occupied = False
+    m.report_failure()
+    m.launch_if_due()
+
+
+def _stopped(m: Machine, event: e.Gone) -> None:
+    m.occupied = False
+    m.do(e.Disarm(Timer.LADDER))
+    m.report_failure()
+    if event.survivors:
+        m.stop_failed()
+    elif m.closing is not None:
+        m.move(State.STOPPED, Reason.SHUTDOWN)
+        m.do(e.AnswerDown(Outcome.DONE), e.Finish(clean=True))
+    elif m.stop_reason is Reason.REQUESTED or m.due:
+        m.do(e.AnswerDown(Outcome.DONE))
+        if m.due:
+            m.launch_if_due()
+        else:
+            m.move(State.STOPPED, Reason.REQUESTED)
+    elif m.stop_reason is Reason.PORT_RETRY:
+        m.launch_when_free(Reason.PORT_RETRY)
+    else:
+        m.fail(m.stop_reason)
+        m.report_failure()
+        m.launch_if_due()
+
+
+_EVERYWHERE: dict[type, Any] = {
+    **dict.fromkeys((e.Ready, e.Health, e.Hung, e.Foreign, e.Expired, e.Exited), _nothing),
+    e.Shutdown: _shutdown,
+}
+_AT_REST: dict[type, Any] = {
+    **_EVERYWHERE,
+    e.Start: _start,
+    e.Restart: _restart_at_rest,
+    e.Stop: _stop_at_rest,
+    e.ShutdownRequestFailed: _nothing,
+    e.Gone: _cleaned_up,
+}
+_ROWS: dict[State, dict[type, Any]] = {
+    State.STOPPED: _AT_REST,
+    State.FAILED: _AT_REST,
+    State.BACKOFF: {**_AT_REST, e.Expired: _backoff_over},
+    State.STARTING: {
+        **_EVERYWHERE,
+        e.Start: _nothing,
+        e.Restart: _nothing,
+        e.Stop: _stop,
+        e.Launched: _nothing,
+        e.LaunchFailed: _launch_failed,
+        e.Ready: _ready,
+        e.Foreign: _foreign,
+        e.Expired: _startup_over,
+        e.Gone: _died_starting,
+    },
+    State.RUNNING: {
+        **_EVERYWHERE,
+        e.Start: _already_up,
+        e.Restart: _restart,
+        e.Stop: _stop,
+        e.Health: _health,
+        e.Hung: _hung,
+        e.Exited: _ended,
+    },
+    State.STOPPING: {
+        **_EVERYWHERE,
+        e.Start: _start_after_stop,
+        e.Restart: _start_after_stop,
+        e.Stop: _stop_again,
+        e.Launched: _launched_unwanted,
+        e.LaunchFailed: _launch_failed_unwanted,
+        e.ShutdownRequestFailed: _request_failed,
+        e.Expired: _rung_over,
+        e.Gone: _stopped,
+    },
+}
+TABLE: dict[tuple[State, type], Callable[[Machine, Any], None]] = {
+    (state, event): transition for state, row in _ROWS.items() for event, transition in row.items()
+}

@@ -1,0 +1,189 @@
+"""What the lifecycle remembers, and the moves that its transitions are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import SidecarError
+from . import events as e
+from .events import Outcome, Reason, State, Timer
+from .restart import HealthyTime, RestartBudget, RestartPolicy
+from .stop import Rung, StopLadder, StopTimes, shutdown_limit, stop_ladder
+
+
+@dataclass(frozen=True, slots=True)
+class LifecyclePolicy:
+    """What the lifecycle needs of the settings. ``startup`` in seconds."""
+
+    startup: float
+    restart: RestartPolicy
+    stop: StopTimes
+    restart_on_clean_exit: bool
+    restart_when_hung: bool
+    has_shutdown_endpoint: bool
+
+
+class Machine:
+    """The state of the backend, the wish for it, and the actions of the event being handled.
+
+    Attributes:
+        state: what is.
+        wants_up: what is wanted.
+        run: the number of the newest run, 0 before the first.
+        occupied: a launch is under way, or something of the run's tree may be alive; no new run before that ends.
+        restarts: automatic starts since the last manual one.
+        due: a launch is decided and waits only for the old tree to end.
+        stop_reason: why the run is being stopped.
+        closing: the sidecar is to end.
+        now: the time of the event being handled.
+        actions: what is to be done about it, in order.
+    """
+
+    def __init__(self, policy: LifecyclePolicy, chance: Callable[[], float], spent: int) -> None:
+        self.policy = policy
+        self.budget = RestartBudget(policy.restart, spent=spent)
+        self.healthy_time = HealthyTime()
+        self.state = State.STOPPED
+        self.wants_up = False
+        self.run = 0
+        self.occupied = False
+        self.restarts = 0
+        self.due = False
+        self.stop_reason = Reason.REQUESTED
+        self.closing: e.Shutdown | None = None
+        self.now = 0.0
+        self.actions: list[e.Action] = []
+        self._chance = chance
+        self._ready = False
+        self._start_reason = Reason.REQUESTED
+        self._ladder = StopLadder(())
+        self._failure: e.ReportFailure | None = None
+
+    def do(self, *actions: e.Action) -> None:
+        """Adds actions."""
+        self.actions.extend(actions)
+
+    def move(self, state: State, reason: Reason) -> None:
+        """Enters a state."""
+        previous, self.state = self.state, state
+        self.do(e.Announce(state, previous, reason))
+
+    def clear_budget(self) -> None:
+        """A manual start or restart forgives every failure."""
+        self.budget.clear()
+        self.restarts = 0
+
+    def launch_when_free(self, reason: Reason) -> None:
+        """Decides a launch, which happens as soon as nothing of an older run is left."""
+        self._start_reason = reason
+        self.due = True
+        self.do(e.Disarm(Timer.BACKOFF))
+        self.launch_if_due()
+
+    def launch_if_due(self) -> None:
+        """Launches if that is decided and nothing stands against it."""
+        if not self.due or self.occupied or self.closing is not None:
+            return
+        self.due = self._ready = False
+        self.occupied = True
+        self.run += 1
+        self.move(State.STARTING, self._start_reason)
+        self.do(e.Launch(self.run), e.Arm(Timer.STARTUP, self.now + self.policy.startup))
+
+    def became_ready(self) -> None:
+        """The run answers."""
+        self._ready = True
+        self.healthy_time.resume(self.now)
+        self.do(e.Disarm(Timer.STARTUP))
+        self.move(State.RUNNING, Reason.READY)
+
+    def stop(self, reason: Reason) -> None:
+        """Begins the ladder."""
+        can_request = self._ready and self.state is State.RUNNING and self.policy.has_shutdown_endpoint
+        self.stop_reason = reason
+        self.healthy_time.pause(self.now)
+        self.do(e.Disarm(Timer.STARTUP), e.Disarm(Timer.BACKOFF))
+        self._ladder = stop_ladder(self.now, self.policy.stop, can_request=can_request)
+        self.move(State.STOPPING, reason)
+        if self.closing is None:
+            self.climb()
+        else:
+            self.shorten(self.closing)
+
+    def shorten(self, shutdown: e.Shutdown) -> None:
+        """Cuts the ladder to what an ending sidecar has."""
+        times = self.policy.stop
+        if shutdown.owner_lost:
+            self._ladder = self._ladder.at_once(self.now).capped(self.now, times, times.owner_lost)
+        else:
+            self._ladder = self._ladder.capped(self.now, times, shutdown_limit(times))
+        self.climb()
+
+    def skip_request(self) -> None:
+        """The backend did not take the shutdown request: the next rung is due now."""
+        self._ladder = self._ladder.without_waiting(self.now)
+        self.climb()
+
+    def climb(self) -> None:
+        """Takes the rungs that are due."""
+        self._ladder, due = self._ladder.take(self.now)
+        for rung in due:
+            if rung is Rung.REQUEST:
+                self.do(e.RequestShutdown(self.run))
+            elif rung is Rung.INTERRUPT:
+                self.do(e.Interrupt(self.run))
+            elif rung is Rung.KILL:
+                self.do(e.Kill(self.run))
+            else:
+                self.stop_failed()
+        if self._ladder.next_at is not None:
+            self.do(e.Arm(Timer.LADDER, self._ladder.next_at))
+
+    def repeat_rung(self) -> None:
+        """Tells a process that came late to the ladder what the others were told."""
+        killed = all(rung is Rung.GIVE_UP for _, rung in self._ladder.steps)
+        self.do(e.Kill(self.run) if killed else e.Interrupt(self.run))
+
+    def stop_failed(self) -> None:
+        """Something would not die."""
+        self.wants_up = self.due = False
+        self.do(e.Disarm(Timer.LADDER))
+        self.move(State.FAILED, self.stop_reason)
+        self.do(e.AnswerUp(Outcome.STOP_FAILED), e.AnswerDown(Outcome.STOP_FAILED))
+        if self.closing is not None:
+            self.do(e.Finish(clean=False))
+
+    def fail(self, reason: Reason, error: SidecarError | None = None) -> None:
+        """Charges a failure to the budget: BACKOFF, or FAILED when it is spent."""
+        verdict = self.budget.failed(self.healthy_time.total(self.now), self._chance())
+        final = verdict.delay is None
+        self._failure = e.ReportFailure(self.run, reason, verdict.attempt, verdict.delay, final=final, error=error)
+        self._start_reason = reason
+        if verdict.delay is None:
+            self.wants_up = False
+            self.move(State.FAILED, Reason.BUDGET_SPENT)
+            return
+        self.move(State.BACKOFF, reason)
+        if verdict.delay > 0:
+            self.do(e.Arm(Timer.BACKOFF, self.now + verdict.delay))
+        else:
+            self.backoff_over()
+
+    def fail_for_good(self, error: SidecarError) -> None:
+        """Trying again would fail again: FAILED without touching the budget."""
+        attempt = self.budget.spent(self.healthy_time.total(self.now))
+        self._failure = e.ReportFailure(self.run, Reason.CRASHED, attempt, None, final=True, error=error)
+        self.wants_up = False
+        self.move(State.FAILED, Reason.CRASHED)
+
+    def backoff_over(self) -> None:
+        """An automatic start is decided."""
+        self.restarts += 1
+        self.due = True
+
+    def report_failure(self) -> None:
+        """Tells of the failure, once what the run had to say is known."""
+        if self._failure is not None:
+            self.do(self._failure)
+            self._failure = None
