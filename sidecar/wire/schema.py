@@ -14,6 +14,7 @@ import msgspec
 
 from sidecar.errors import UsageError
 from sidecar.settings.model import Settings
+
 from . import messages as m
 from .channels import CHANNELS, EVENTS
 from .names import PROTOCOL

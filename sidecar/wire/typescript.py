@@ -10,6 +10,7 @@ import msgspec
 
 from sidecar import errors
 from sidecar.settings.model import Settings
+
 from . import messages as m
 from .channels import CHANNELS, EVENTS
 from .names import PROTOCOL
