@@ -162,8 +162,8 @@ def make_prefix() -> None:
         ["wine", "winecfg", "-v", "win10"],
         ["wine", "reg", "add", key, "/v", "Debugger", "/t", "REG_SZ", "/d", "", "/f"],
     ):
-        subprocess.run(command, env=environment, check=True, **SILENT)
-    subprocess.run(["wineserver", "-w"], env=environment, check=True, **SILENT)
+        silently(command, environment)
+    silently(["wineserver", "-w"], environment)
 
 
 def pip(*arguments: str) -> None:
@@ -239,14 +239,14 @@ def own_prefix() -> Iterator[Path]:
 def end_prefix(prefix: Path) -> None:
     """Ends every Windows process of this prefix, and of no other."""
     environment = {**os.environ, **WINE_ENVIRONMENT, "WINEPREFIX": str(prefix)}
-    subprocess.run(["wineserver", "-k"], env=environment, check=False, **SILENT)
-    subprocess.run(["wineserver", "-w"], env=environment, check=False, **SILENT)
+    silently(["wineserver", "-k"], environment)
+    silently(["wineserver", "-w"], environment)
     shutil.rmtree(prefix, ignore_errors=True)
 
 
 def start_services(environment: dict[str, str]) -> None:
     """The first process of a prefix bequeaths its stderr to Wine's services, which outlive it: let that be /dev/null."""
-    subprocess.run(["wine", "cmd", "/c", "exit"], env=environment, check=False, **SILENT)
+    silently(["wine", "cmd", "/c", "exit"], environment)
 
 
 def supervise(arguments: list[str], environment: dict[str, str], folder: Path) -> int:
@@ -297,7 +297,11 @@ def say(text: str) -> None:
     print(f"tests/windows: {text}", file=sys.stderr, flush=True)
 
 
-SILENT: dict[str, int] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+def silently(command: list[str], environment: dict[str, str]) -> None:
+    """Runs one of Wine's own tools; what it did is seen by its effect."""
+    nowhere = subprocess.DEVNULL
+    subprocess.run(command, env=environment, check=False, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
