@@ -1,0 +1,288 @@
+"""A protocol client that follows the protocol page alone and shares no code with the sidecar.
+
+It starts a real ``sidecar serve`` (``SIDECAR_COMMAND``, split as a shell would, else this interpreter with ``-m sidecar``),
+speaks frames with it, records every message, and at its end sees to it that nothing is left alive. Reading and
+writing happen on threads, so that it works on any event loop and a test can stop reading without stopping the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from tests.support.launch import clean_environment, sidecar_command, toml_value
+from tests.support.pipes import Message, PipedProcess, pack
+
+DEFAULT_TIMEOUT = 30.0
+
+
+class RemoteError(Exception):
+    """An ``error`` message: the answer to a request, or (``id`` None) a complaint about the stream or the settings."""
+
+    def __init__(self, message: Message) -> None:
+        error = message["error"]
+        super().__init__(f"{error['code']}: {error['message']}")
+        self.id: int | None = message["id"]
+        self.code: str = error["code"]
+        self.message: str = error["message"]
+        self.hint: str | None = error.get("hint")
+        self.data: dict[str, Any] | None = error.get("data")
+
+
+class SidecarGoneError(Exception):
+    """The stream ended while something was still awaited."""
+
+
+class SidecarClient:
+    """One sidecar process and the conversation with it. Use it as an async context manager, or ``start`` and ``close``.
+
+    Args:
+        backend: the command of the backend, put after ``--``; empty: none.
+        settings: dotted names to values, e.g. ``{"timeouts.startup": 5}``.
+        flags: further words of the command line before ``--``.
+        env: additions to the environment; None removes a name.
+        data: the data folder; None: a temporary one, removed at the end.
+        cwd: the working directory; None: the data folder.
+        expect_exit: what a clean end looks like, checked by ``close``; None: anything.
+    """
+
+    def __init__(
+        self,
+        backend: Sequence[str] = (),
+        *,
+        settings: Mapping[str, Any] | None = None,
+        flags: Sequence[str] = (),
+        env: Mapping[str, str | None] | None = None,
+        data: Path | None = None,
+        cwd: Path | None = None,
+        command: Sequence[str] | None = None,
+        expect_exit: int | None = 0,
+    ) -> None:
+        self._temporary = None if data else Path(tempfile.mkdtemp(prefix="sidecar-test-"))
+        self.data = data or self._temporary or Path()
+        values = {"paths.data": str(self.data), **(settings or {})}
+        words = [word for name, value in values.items() for word in ("--set", f"{name}={toml_value(value)}")]
+        tail = ["--", *backend] if backend else []
+        self.command = [*(command or sidecar_command()), "serve", *words, *flags, *tail]
+        self.env = clean_environment(env)
+        self.cwd = cwd or self.data
+        self.expect_exit = expect_exit
+        self.hello: Message = {}
+        self.events: list[Message] = []
+        self.errors: list[RemoteError] = []
+        self.recording: list[tuple[str, Message]] = []
+        self.ended = False
+        self._next_id = 0
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._changed: asyncio.Event = asyncio.Event()
+
+    # Life
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            await self.close()
+        else:
+            await asyncio.to_thread(self._destroy)
+
+    async def start(self, *, wait_for_hello: bool = True) -> Self:
+        """Spawns it and awaits its hello."""
+        self._loop = asyncio.get_running_loop()
+        self.spawned = time.monotonic()
+        self.process = PipedProcess(
+            self.command, env=self.env, cwd=self.cwd, on_messages=self._take, on_end=self._take_end
+        )
+        if wait_for_hello:
+            try:
+                await self.until(lambda: bool(self.hello), "hello")
+            except BaseException:
+                await asyncio.to_thread(self._destroy)
+                raise
+        return self
+
+    async def close(self, *, timeout: float = 40.0) -> int:
+        """Shuts the sidecar down if it still runs, and checks that it ended as expected and left nothing behind."""
+        try:
+            if self.process.alive and not self.ended:
+                self.process.remember_descendants()
+                self.request("sidecar:shutdown").add_done_callback(_ignore)
+            status = await self.wait_exit(timeout)
+            leftovers = await asyncio.to_thread(self.process.leftovers)
+            assert not leftovers, f"still alive after the sidecar's end: {leftovers}"
+            if self.expect_exit is not None:
+                assert status == self.expect_exit, f"exit status {status}; stderr:\n{self.stderr_text}"
+            return status
+        finally:
+            await asyncio.to_thread(self._destroy)
+
+    async def wait_exit(self, timeout: float = DEFAULT_TIMEOUT) -> int:
+        """The exit status; the recording is complete then."""
+        status = await asyncio.to_thread(self.process.wait, timeout)
+        await asyncio.sleep(0)
+        return status
+
+    def kill(self) -> None:
+        """SIGKILL, TerminateProcess: of the process that said hello, which behind a Windows launcher is not the spawned one."""
+        self.process.kill(self.hello.get("pid"))
+        self.expect_exit = None
+
+    # Speaking
+
+    def request(self, channel: str, *args: Any, request_id: int | None = None) -> asyncio.Future[Any]:
+        """Sends a request; the future has its result, or a RemoteError. ``future.request_id`` is for ``cancel``."""
+        if request_id is None:
+            self._next_id += 1
+            request_id = self._next_id
+        answer: asyncio.Future[Any] = self._loop.create_future()
+        answer.request_id = request_id  # type: ignore[attr-defined]
+        if self.ended:
+            answer.set_exception(SidecarGoneError(self.stderr_text))
+            return answer
+        self._answers[request_id] = answer
+        self.send({"type": "request", "id": request_id, "channel": channel, "args": list(args)})
+        return answer
+
+    async def call(self, channel: str, *args: Any, timeout: float = DEFAULT_TIMEOUT) -> Any:
+        """A request and its result; raises RemoteError."""
+        async with asyncio.timeout(timeout):
+            return await self.request(channel, *args)
+
+    def cancel(self, request: asyncio.Future[Any]) -> None:
+        """Asks for the cancellation of a request in flight."""
+        self.send({"type": "cancel", "id": request.request_id})  # type: ignore[attr-defined]
+
+    def send(self, message: Message) -> None:
+        """Any message."""
+        self.recording.append(("client", message))
+        self.send_raw(pack(message))
+
+    def send_raw(self, data: bytes) -> None:
+        """Any bytes."""
+        self.process.write(data)
+
+    def close_stdin(self) -> None:
+        """What the sidecar sees when its owner dies."""
+        self.process.close_stdin()
+
+    def pause_reading(self) -> None:
+        """Stops reading stdout, within one chunk."""
+        self.process.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Reads on."""
+        self.process.resume_reading()
+
+    # Listening
+
+    def mark(self) -> int:
+        """A place in the stream of events, for ``since``."""
+        return len(self.events)
+
+    async def event(
+        self,
+        channel: str,
+        where: Callable[[Any], bool] | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        since: int = 0,
+    ) -> Any:
+        """The payload of the first event of that channel, past ones from ``since`` on included."""
+
+        def find() -> Message | None:
+            for message in self.events[since:]:
+                if message["channel"] == channel and (where is None or where(message["payload"])):
+                    return message
+            return None
+
+        await self.until(lambda: find() is not None, f"event {channel}", timeout)
+        found = find()
+        assert found
+        return found["payload"]
+
+    async def state(self, name: str, *, timeout: float = DEFAULT_TIMEOUT, since: int = 0) -> Any:
+        """The ``backend:stateChanged`` payload that tells of a state."""
+        return await self.event("backend:stateChanged", lambda it: it["state"] == name, timeout=timeout, since=since)
+
+    def payloads(self, channel: str, since: int = 0) -> list[Any]:
+        """Every payload of a channel so far."""
+        return [message["payload"] for message in self.events[since:] if message["channel"] == channel]
+
+    async def error(self, code: str | None = None, *, timeout: float = DEFAULT_TIMEOUT) -> RemoteError:
+        """The first complaint without an id."""
+
+        def matching() -> list[RemoteError]:
+            return [error for error in self.errors if code in {None, error.code}]
+
+        await self.until(lambda: bool(matching()), f"error {code}", timeout)
+        return matching()[0]
+
+    async def until(self, condition: Callable[[], bool], what: str, timeout: float = DEFAULT_TIMEOUT) -> None:
+        """Awaits a condition over what was received."""
+        deadline = self._loop.time() + timeout
+        while not condition():
+            self._changed.clear()
+            if self.ended:
+                raise SidecarGoneError(f"waited for {what}; stderr:\n{self.stderr_text}")
+            try:
+                await asyncio.wait_for(self._changed.wait(), deadline - self._loop.time())
+            except TimeoutError:
+                seen = [(m["channel"], m["payload"]) for m in self.events[-12:]]
+                raise TimeoutError(
+                    f"no {what} in {timeout} s; last events {seen}; stderr:\n{self.stderr_text}"
+                ) from None
+
+    @property
+    def stderr_text(self) -> str:
+        """What it has written to stderr so far."""
+        return self.process.stderr.decode("utf-8", "replace")
+
+    # On the loop
+
+    def _take(self, messages: list[Message]) -> None:
+        for message in messages:
+            self.recording.append(("sidecar", message))
+            kind = message["type"]
+            if kind == "event":
+                self.events.append(message)
+            elif kind == "hello":
+                assert not self.hello, "a second hello"
+                self.hello = message
+            elif kind == "error" and message["id"] is None:
+                self.errors.append(RemoteError(message))
+            else:
+                assert kind in {"response", "error"}, message
+                answer = self._answers.pop(message["id"], None)
+                assert answer is not None, f"an answer to nothing that was asked: {message}"
+                if answer.cancelled():
+                    continue
+                if kind == "response":
+                    answer.set_result(message["result"])
+                else:
+                    answer.set_exception(RemoteError(message))
+        self._changed.set()
+
+    def _take_end(self) -> None:
+        self.ended = True
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(SidecarGoneError(self.stderr_text))
+                answer.add_done_callback(_ignore)
+        self._changed.set()
+
+    def _destroy(self) -> None:
+        self.process.destroy()
+        if self._temporary:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+def _ignore(answer: asyncio.Future[Any]) -> None:
+    if not answer.cancelled():
+        answer.exception()

@@ -1,0 +1,41 @@
+"""How a test starts the sidecar: its command, its environment, its settings as flags."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def sidecar_command() -> list[str]:
+    """What starts the sidecar: one environment variable points the whole suite at any executable."""
+    given = os.environ.get("SIDECAR_COMMAND")
+    return shlex.split(given, posix=os.name == "posix") if given else [sys.executable, "-m", "sidecar"]
+
+
+def clean_environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """Ours, without what would configure a sidecar or a backend, and with the checkout importable; None removes a name."""
+    prefixes = ("SIDECAR_", "AURA_", "ASPNETCORE_", "DOTNET_ENV", "KESTREL__", "FFMPEG_")
+    environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(prefixes)}
+    environment["PYTHONPATH"] = str(ROOT)
+    for name, value in (extra or {}).items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    return environment
+
+
+def toml_value(value: Any) -> str:
+    """A TOML value for ``--set``: JSON's strings, numbers, booleans and arrays are TOML too, its objects are not."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key)} = {toml_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
