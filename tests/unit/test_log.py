@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sidecar.log import Entry, Log, render, render_json
+from sidecar.settings.model import App, Settings
+from sidecar.settings.model import Log as LogSettings
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    log = Log()
+    yield log
+    log.close()
+
+
+def hide(text: str) -> str:
+    return text.replace("hunter2", "***")
+
+
+async def test_what_was_told_before_the_log_was_attached_is_written_with_its_own_time(log: Log, tmp_path: Path) -> None:
+    before = time.time()
+    log.info("early bird")
+    after = time.time()
+    await log.attach(Settings(log=LogSettings(json=True)), tmp_path)
+    log.close()
+    (line,) = (tmp_path / "sidecar.log").read_text("utf-8").splitlines()
+    told = Entry(before, "info", "early bird", {}), Entry(after, "info", "early bird", {})
+    assert render_json(told[0], str) <= line <= render_json(told[1], str)
+
+
+async def test_entries_reach_stderr_and_the_file_and_never_stdout(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await log.attach(Settings(), tmp_path / "logs")
+    log.warning("port taken", port=5005)
+    log.close()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("WARNING port taken  port=5005\n")
+    assert (tmp_path / "logs" / "sidecar.log").read_text("utf-8") == err
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (Settings(), ["info", "warning", "error"]),
+        (Settings(app=App(mode="development")), ["debug", "info", "warning", "error"]),
+        (Settings(log=LogSettings(level="error")), ["error"]),
+    ],
+    ids=["production", "development", "error only"],
+)
+async def test_the_level_comes_from_settings_and_mode(
+    log: Log, tmp_path: Path, settings: Settings, told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.debug("early debug")
+    await log.attach(settings, tmp_path)
+    for level in ("debug", "info", "warning", "error"):
+        getattr(log, level)(f"told as {level}")
+    log.close()
+    lines = (tmp_path / "sidecar.log").read_text("utf-8").splitlines()
+    assert [line.split()[-1] for line in lines if "told as" in line] == told
+    assert any("early debug" in line for line in lines) == ("debug" in told)
+    capsys.readouterr()
+
+
+async def test_secrets_are_masked_in_messages_and_fields_on_every_sink(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.set_mask(hide)
+    await log.attach(Settings(log=LogSettings(json=True)), tmp_path)
+    log.info("the password is hunter2", url="http://x?p=hunter2", parts=["hunter2"], port=1)
+    log.close()
+    everything = (tmp_path / "sidecar.log").read_text("utf-8") + capsys.readouterr().err
+    assert "hunter2" not in everything
+    assert json.loads((tmp_path / "sidecar.log").read_text("utf-8"))["port"] == 1
+
+
+async def test_a_text_with_markup_braces_and_lines_is_told_as_it_is(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await log.attach(Settings(), tmp_path)
+    log.info("<red>{0}</red> {nothing}\nsecond line", value="<b>{}")
+    log.close()
+    assert capsys.readouterr().err.endswith("INFO    <red>{0}</red> {nothing}\n    second line  value=<b>{}\n")
+
+
+async def test_a_folder_that_cannot_be_written_is_told_once_and_the_rest_goes_to_stderr(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "logs").write_text("a file where the folder should be")
+    await log.attach(Settings(), tmp_path / "logs")
+    log.info("first")
+    log.info("second")
+    log.close()
+    err = capsys.readouterr().err
+    assert err.count("cannot be written") == 1
+    assert "Traceback" not in err
+    assert "first" in err
+    assert "second" in err
+
+
+@pytest.mark.posix(reason="/dev/full is Linux's own full disk")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # loguru drops a file whose flush failed unclosed
+async def test_a_full_disk_is_told_once_and_the_rest_goes_to_stderr(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sidecar.log").symlink_to("/dev/full")
+    await log.attach(Settings(), tmp_path)
+    for number in range(3):
+        log.info(f"number {number}")
+    log.close()
+    err = capsys.readouterr().err
+    assert err.count("No space left on device") == 1
+    assert "Traceback" not in err
+    assert [f"number {number}" in err for number in range(3)] == [True] * 3
+
+
+def test_a_log_that_was_never_attached_tells_on_stderr_at_its_close(
+    log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.debug("not for users")
+    log.error("invalid configuration", file="x.toml")
+    log.close()
+    assert capsys.readouterr().err.endswith("ERROR   invalid configuration  file=x.toml\n")
+    log.close()
+    assert capsys.readouterr().err == ""
+
+
+async def test_telling_never_waits_for_a_reader_of_stderr(
+    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, stuck = threading.Event(), threading.Event()
+
+    class Blocked:
+        def write(self, _: str) -> int:
+            stuck.set()
+            release.wait(30)
+            return 0
+
+        def flush(self) -> None: ...
+
+        def isatty(self) -> bool:
+            return False
+
+    monkeypatch.setattr(sys, "stderr", Blocked())
+    await log.attach(Settings(), tmp_path)
+    for number in range(100):
+        log.info(f"number {number}")
+    assert stuck.wait(30)
+    started = time.monotonic()
+    log.close(timeout=0.2)
+    assert time.monotonic() - started < 5
+    release.set()
+    assert "number 99" in (tmp_path / "sidecar.log").read_text("utf-8")
+
+
+def test_an_entry_renders_with_time_in_utc() -> None:
+    assert render(Entry(0.5, "info", "hello", {}), str) == ("1970-01-01T00:00:00.500Z INFO   ", "hello")
+
+
+def test_importing_the_log_imports_neither_loguru_nor_logging() -> None:
+    code = "import sys; from sidecar.log import log; sys.exit(bool({'loguru', 'logging.handlers', 'json'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
