@@ -22,7 +22,9 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
     cwd: str = ""  # empty: the executable's folder (ASP.NET's content root is the working directory)
     env: dict[str, str] = {}
     port: Literal["auto", "reported"] | Port = "auto"
-    host: Literal["127.0.0.1"] = "127.0.0.1"  # loopback only: any other address prompts the firewall and exposes the user
+    host: Literal["127.0.0.1"] = (
+        "127.0.0.1"  # loopback only: any other address prompts the firewall and exposes the user
+    )
     autostart: bool = True
     managed: bool = True
     url: str = ""  # of a backend that is not managed
@@ -35,8 +37,12 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
     providers_path: str = ""
     ffmpeg_path: str = ""
     events_path: str = ""
-    volatile_keys: tuple[str, ...] = ()  # keys of the provider body that change at every call and are no change of status
-    reported_pattern: str = r"Now listening on: (http://\S+)"  # how the backend prints its address when port = "reported"
+    volatile_keys: tuple[
+        str, ...
+    ] = ()  # keys of the provider body that change at every call and are no change of status
+    reported_pattern: str = (
+        r"Now listening on: (http://\S+)"  # how the backend prints its address when port = "reported"
+    )
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,11 +96,31 @@ class Paths(Struct, frozen=True, forbid_unknown_fields=True):
     temp: str = ""
 
 
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the backend may use of the machine and see of the environment. 0 and false: as the system has it."""
+
+    memory: Annotated[int, Meta(ge=0, le=2**53)] = (
+        0  # bytes resident in its tree; never address space, .NET reserves 274 GB of it
+    )
+    cpu_nice: Annotated[int, Meta(ge=-20, le=19)] = 0  # POSIX niceness
+    open_files: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0  # descriptors
+    no_new_privileges: bool = False  # Linux
+    env_allow: tuple[str, ...] = ()  # names that the backend inherits, a last * matches any rest; empty: all
+    env_deny: tuple[str, ...] = ("AURA_RESET",)  # names that it never inherits; AURA_RESET=true deletes user data
+
+
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
     """The sidecar's own log."""
 
     level: Literal["trace", "debug", "info", "warning", "error"] = "info"
     json: bool = False
+
+
+class Firewall(Struct, frozen=True, forbid_unknown_fields=True):
+    """The Windows Firewall rule: the name it is created under, and those that installers in the field gave theirs."""
+
+    rule_name: str = "Aura Video Studio Backend"
+    other_names: tuple[str, ...] = ("Aura Video Studio", "Aura Video Studio Backend (Public)")
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,4 +133,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     health: Health = field(default_factory=Health)
     app: App = field(default_factory=App)
     paths: Paths = field(default_factory=Paths)
+    limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
+    firewall: Firewall = field(default_factory=Firewall)

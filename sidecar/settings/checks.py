@@ -1,0 +1,133 @@
+"""What one setting demands of another, and texts that must have a form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from msgspec import structs
+
+from .model import Backend, Settings
+
+_PATH_KEYS = (
+    "live_path",
+    "health_path",
+    "ready_path",
+    "shutdown_path",
+    "info_path",
+    "version_path",
+    "providers_path",
+    "ffmpeg_path",
+    "events_path",
+)
+LEGACY_URL = "AURA_BACKEND_URL"
+
+
+def normalise(settings: Settings, origins: dict[str, str]) -> tuple[Settings, list[str]]:
+    """The settings with the backend's address in its one form, and notes on what was changed.
+
+    ``localhost`` becomes 127.0.0.1 (the name may mean ::1), a last slash goes, and the address that the Aura shell
+    has in its environment for a backend of its own fixes the port.
+    """
+    backend = settings.backend
+    notes: list[str] = []
+    if not backend.url:
+        return settings, notes
+    port = loopback_port(backend.url)
+    if port is None:
+        return settings, notes
+    if "localhost" in backend.url.lower():
+        notes.append(f"backend.url ({origins['backend.url']}) says localhost; 127.0.0.1 is used")
+    if not backend.managed:
+        backend = structs.replace(backend, url=f"http://{backend.host}:{port}")
+    elif origins["backend.url"] == LEGACY_URL:
+        backend = structs.replace(backend, url="")
+        if "backend.port" not in origins:
+            backend = structs.replace(backend, port=port)
+            origins["backend.port"] = LEGACY_URL
+    else:
+        notes.append(
+            f"backend.url ({origins['backend.url']}) is ignored: the backend is managed and gets its port from backend.port"
+        )
+        backend = structs.replace(backend, url="")
+    return structs.replace(settings, backend=backend), notes
+
+
+def loopback_port(url: str) -> int | None:
+    """The port of ``http://127.0.0.1:PORT`` (or ``localhost``), None where the address is anything else."""
+    scheme, _, rest = url.partition("://")
+    host, _, port = rest.removesuffix("/").partition(":")
+    if scheme.lower() != "http" or host.lower() not in {"127.0.0.1", "localhost"}:
+        return None
+    return int(port) if port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65_535 else None
+
+
+def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iterator[str]:
+    """Every demand that is not met; settings that are named in ``bad`` were told of already and are left out."""
+
+    def told(key: str) -> str:
+        return f"{origins.get(f'backend.{key}', 'profile')}: backend.{key}"
+
+    backend = settings.backend
+    if "backend.url" not in bad:
+        yield from _address(backend, origins, told)
+    for key in _PATH_KEYS:
+        path: str = getattr(backend, key)
+        if path and (not path.startswith("/") or not path.isprintable() or " " in path):
+            yield f'{told(key)} is "{path}"; allowed: a path that begins with / and holds no space, or an empty text'
+    yield from _command(backend, told)
+    for name, value in backend.env.items():
+        if not name or "=" in name or "\0" in name + value:
+            yield f'{told("env")} has the variable "{name!a}"; allowed: a name without = and NUL, a value without NUL'
+    yield from _pattern(backend, told)
+
+
+def _address(backend: Backend, origins: dict[str, str], told: Callable[[str], str]) -> Iterator[str]:
+    if backend.url and loopback_port(backend.url) is None:
+        from .masking import mask_text
+
+        yield f'{told("url")} is "{mask_text(backend.url)}"; allowed: http://127.0.0.1:PORT, without path, user or password'
+    elif not backend.managed and not backend.url:
+        switch = (
+            "AURA_LAUNCH_BACKEND=false"
+            if origins.get("backend.managed") == "AURA_LAUNCH_BACKEND"
+            else "managed = false"
+        )
+        yield (
+            f"{told('managed')} is false and no address is given; with {switch} the backend is somebody else's: "
+            "say where it listens with backend.url (or AURA_BACKEND_URL), as in http://127.0.0.1:5005"
+        )
+
+
+def _command(backend: Backend, told: Callable[[str], str]) -> Iterator[str]:
+    if not backend.command:
+        return
+    if not backend.command[0].strip():
+        yield f"{told('command')} begins with an empty text; allowed: first the program, then its arguments"
+    if any("\0" in word for word in (*backend.command, backend.cwd)):
+        yield f"{told('command')} or backend.cwd holds a NUL character; no program can be given one"
+
+
+def _pattern(backend: Backend, told: Callable[[str], str]) -> Iterator[str]:
+    if backend.reported_pattern == Backend().reported_pattern:
+        return
+    import re
+
+    try:
+        groups = re.compile(backend.reported_pattern).groups
+    except (re.error, RecursionError, OverflowError) as error:
+        yield f"{told('reported_pattern')} is no regular expression: {error}"
+        return
+    if groups != 1:
+        yield (
+            f"{told('reported_pattern')} has {groups} groups; "
+            r"allowed: exactly one, which holds the address, as in Listening on: (http://\S+)"
+        )
+
+
+def placeholder_notes(backend: Backend) -> Iterator[str]:
+    """Words in braces that look as if ``{host}`` or ``{port}`` was meant; they are passed on as they stand."""
+    for name, text in (*(("backend.command", word) for word in backend.command), *backend.env.items()):
+        for piece in text.split("{")[1:]:
+            word, brace, _ = piece.partition("}")
+            if brace and word not in {"host", "port"} and word.strip().lower() in {"host", "port"}:
+                yield f"{{{word}}} in {name} is passed on as it stands; only {{host}} and {{port}} are filled in"

@@ -1,0 +1,183 @@
+"""From everything that the user gave to one Settings, or to one error that lists every mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ..errors import InvalidConfigError
+from . import checks
+from .model import Settings
+from .profiles import DEFAULT_PROFILE, PROFILES
+from .sources import Given, Source, from_environment, from_file, from_flags, suggestion
+from .values import allowed, convert, field_types, sections, shown
+
+_LEGACY_PREFIX = "AURA_"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings in force.
+
+    Attributes:
+        settings: all of them.
+        notes: what the log should say about them, one sentence each.
+        origins: name of a setting (``backend.port``) → where it was given; those at their default are not in it.
+    """
+
+    settings: Settings
+    notes: list[str]
+    origins: dict[str, str]
+
+
+def load(
+    *,
+    config: str | None = None,
+    profile: str | None = None,
+    overrides: Sequence[str] = (),
+    command: Sequence[str] | None = None,
+    environ: Mapping[str, str],
+) -> Loaded:
+    """Merges flags over environment over file over profile over defaults.
+
+    Args:
+        config: path of a TOML file.
+        profile: name of a preset; outranks every other way to choose one.
+        overrides: ``section.key=value``, the later one wins.
+        command: what stood after ``--``.
+        environ: the environment.
+
+    Raises:
+        InvalidConfigError: with every mistake of every source in its message, one on each line.
+    """
+    gathered = _gather(config, overrides, environ)
+    merge = _Merge(gathered.mistakes)
+    if profile is not None:
+        gathered.given.append(Given("", "profile", profile, "--profile", text=profile))
+    if command is not None:
+        if command:
+            gathered.given.append(Given("backend", "command", list(command), "command line"))
+        else:
+            gathered.mistakes.append("command line: -- is followed by nothing; write -- COMMAND ARGUMENT…")
+    for given in gathered.given:
+        merge.add(given)
+    settings = merge.settings()
+    gathered.mistakes.extend(checks.mistakes(settings, merge.origins, merge.bad))
+    if gathered.mistakes:
+        raise _error(gathered.mistakes)
+    settings, notes = checks.normalise(settings, merge.origins)
+    notes = [*gathered.notes, *notes, *checks.placeholder_notes(settings.backend)]
+    return Loaded(settings, notes, merge.origins)
+
+
+def _gather(config: str | None, overrides: Sequence[str], environ: Mapping[str, str]) -> Source:
+    """All sources, the weakest first."""
+    gathered = Source([], [], [])
+    found = [from_file(config)] if config is not None else []
+    if any(name.upper().startswith(_LEGACY_PREFIX) for name in environ):
+        from .legacy import from_legacy
+
+        found.append(from_legacy(environ))
+    found += [from_environment(environ), from_flags(overrides)]
+    for source in found:
+        gathered.given.extend(source.given)
+        gathered.mistakes.extend(source.mistakes)
+        gathered.notes.extend(source.notes)
+    return gathered
+
+
+def _error(mistakes: list[str]) -> InvalidConfigError:
+    unique = list(dict.fromkeys(mistakes))
+    title = "The settings are wrong" if len(unique) == 1 else f"The settings have {len(unique)} mistakes"
+    return InvalidConfigError(
+        "\n".join([f"{title}:", *(f"- {mistake}" for mistake in unique)]),
+        hint="Correct what is listed; the README names every setting, its unit and its default.",
+    )
+
+
+class _Merge:
+    """Values as they pile up, the last one of a name on top."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        self.origins: dict[str, str] = {}
+        self.bad: set[str] = set()
+        self._mistakes = mistakes
+        self._values: dict[str, dict[str, Any]] = {}
+        self._profile = DEFAULT_PROFILE
+
+    def add(self, given: Given) -> None:
+        if not given.section:
+            self._choose(given)
+            return
+        types = field_types(given.section)
+        if not types:
+            self._mistakes.append(
+                f"{given.origin}: there is no section [{given.section}]{suggestion(given.section, sections())}"
+            )
+        elif not given.key:
+            return  # an empty section
+        elif given.key not in types:
+            names = [f"{given.section}.{key}" for key in types]
+            name = f"{given.section}.{given.key}"
+            self._mistakes.append(f"{given.origin}: there is no setting {name}{suggestion(name, names)}")
+        elif given.entry is not None and types[given.key] != dict[str, str]:
+            self._mistakes.append(f"{given.origin}: {given.section}.{given.key} has no parts")
+        else:
+            self._settle(given, types[given.key])
+
+    def _settle(self, given: Given, kind: Any) -> None:
+        try:
+            value = _converted(given, str if given.entry is not None else kind)
+        except (msgspec.ValidationError, OverflowError):
+            self.bad.add(f"{given.section}.{given.key}")
+            what = _shown(given)
+            takes = allowed(str if given.entry is not None else kind)
+            self._mistakes.append(f"{given.origin}: {given.name} is {what}; allowed: {takes}")
+            return
+        section = self._values.setdefault(given.section, {})
+        if given.entry is not None:
+            section.setdefault(given.key, {})[given.entry] = value
+        else:
+            section[given.key] = value
+        self.origins[f"{given.section}.{given.key}"] = given.origin
+
+    def _choose(self, given: Given) -> None:
+        if given.value in PROFILES:
+            self._profile = given.value
+            self.origins["profile"] = given.origin
+        else:
+            known = suggestion(given.value, PROFILES) if isinstance(given.value, str) else ""
+            takes = " or ".join(shown(name) for name in PROFILES)
+            self._mistakes.append(
+                f"{given.origin}: profile is {shown(given.value)}; allowed: {takes}{known if 'did' in known else ''}"
+            )
+
+    def settings(self) -> Settings:
+        """What was chosen, above the profile, above the defaults."""
+        preset = PROFILES[self._profile].settings
+        whole = {
+            section: {**preset.get(section, {}), **self._values.get(section, {})}
+            for section in (*preset, *self._values)
+        }
+        return msgspec.convert({"profile": self._profile, **whole}, Settings)
+
+
+def _converted(given: Given, kind: Any) -> Any:
+    try:
+        return convert(given.value, kind)
+    except msgspec.ValidationError:
+        # A text such as 1.10 reads as a number; where only a text will do, it was meant as one.
+        if given.text is None:
+            raise
+        return convert(given.text, kind)
+
+
+def _shown(given: Given) -> str:
+    from .masking import MASK, looks_secret, mask_text
+
+    if given.entry is not None and looks_secret(given.entry):
+        return MASK
+    return mask_text(shown(given.value))

@@ -1,0 +1,95 @@
+"""Secrets taken out of whatever is shown, logged or handed to support."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from .model import Settings
+
+MASK = "***"
+
+# Parts of names (upper case, without separators) behind which people keep secrets. Rather one too many than one too few.
+_SECRET_WORDS = (
+    "KEY",
+    "TOKEN",
+    "SECRET",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "PWD",
+    "CREDENTIAL",
+    "CONNECTIONSTRING",
+    "CONNSTR",
+    "AUTH",
+    "COOKIE",
+    "SIGNATURE",
+    "DSN",
+)
+_HARMLESS = {"PWD", "OLDPWD", "SSHAUTHSOCK", "XAUTHORITY"}  # folders and sockets
+_SEPARATORS = str.maketrans("", "", "_-.: ")
+_SHORTEST_SECRET = 4  # shorter ones occur by chance in any text
+
+_URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s?#@\"']+(?=@)")
+_ASSIGNMENT = re.compile(
+    r"(?i)\b((?:password|passwd|pwd|secret|token|api[_-]?key|accountkey|sharedaccesskey|access[_-]?token)[\"']?\s*[=:]\s*[\"']?)"
+    r"([^\s;,&\"']+)"
+)
+_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a variable, a setting or a flag of that name is likely to hold a secret."""
+    bare = name.upper().translate(_SEPARATORS)
+    return bare not in _HARMLESS and any(word in bare for word in _SECRET_WORDS)
+
+
+def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text without the given secrets, without credentials in addresses and without what is assigned to a password."""
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, MASK)
+    text = _URL_CREDENTIALS.sub(MASK, text)
+    text = _BEARER.sub(rf"\1 {MASK}", text)
+    return _ASSIGNMENT.sub(rf"\1{MASK}", text)
+
+
+def mask_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables, each secret one as ``***``; an empty one stays empty, for that is often the mistake."""
+    return {name: MASK if value and looks_secret(name) else mask_text(value) for name, value in env.items()}
+
+
+def secrets_of(env: Mapping[str, str]) -> list[str]:
+    """The values that must not appear in a text, for ``mask_text``."""
+    return [value for name, value in env.items() if len(value) >= _SHORTEST_SECRET and looks_secret(name)]
+
+
+def mask_command(command: Iterable[str]) -> list[str]:
+    """The words of a command without secrets: ``--api-key=x`` and ``--api-key x`` alike."""
+    masked: list[str] = []
+    next_is_secret = False
+    for word in command:
+        flag, equals, value = word.partition("=")
+        is_flag = word.startswith(("-", "/")) and looks_secret(flag)
+        if next_is_secret and not word.startswith("-"):
+            masked.append(MASK)
+        elif equals and value and looks_secret(flag):
+            masked.append(f"{flag}={MASK}")
+        else:
+            masked.append(mask_text(word))
+        # A path is no flag: on POSIX /opt/key/server is a program.
+        next_is_secret = is_flag and not equals and "/" not in flag[1:]
+    return masked
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """The settings as plain data, for people to see."""
+    plain: dict[str, Any] = msgspec.to_builtins(settings)
+    backend = plain["backend"]
+    backend["env"] = mask_environment(settings.backend.env)
+    backend["command"] = mask_command(settings.backend.command)
+    backend["url"] = mask_text(settings.backend.url)
+    return plain

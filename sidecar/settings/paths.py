@@ -1,0 +1,34 @@
+"""Where data, logs and temporary files lie when the user does not say."""
+
+from __future__ import annotations
+
+import os
+
+from .model import Paths, Settings
+from .profiles import PROFILES
+
+
+def resolve_paths(settings: Settings) -> Paths:
+    """All folders as absolute paths; none of them is created.
+
+    ``data`` is, in this order, what is set, the user-data folder that Electron told, the platform's own for the app.
+    ``logs`` and ``temp`` lie in it unless they are set.
+    """
+    paths = settings.paths
+    data = paths.data or settings.app.user_data or _platform_folder(settings.profile)
+    data = _absolute(data)
+    return Paths(
+        data=data,
+        logs=_absolute(paths.logs) if paths.logs else os.path.join(data, "logs"),  # noqa: PTH118 -- strings on the wire
+        temp=_absolute(paths.temp) if paths.temp else os.path.join(data, "temp"),  # noqa: PTH118 -- as above
+    )
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 -- pathlib has no abspath that keeps symlinks
+
+
+def _platform_folder(profile: str) -> str:
+    import platformdirs
+
+    return platformdirs.user_data_dir(PROFILES[profile].app, appauthor=False)

@@ -1,0 +1,80 @@
+"""The presets: what a backend of a known make is called, where it lies, and which endpoints and variables it has."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Profile(NamedTuple):
+    """A preset.
+
+    Attributes:
+        settings: section → key → value, above the defaults and below everything that the user gave.
+        executable: file name of the packaged backend without ``.exe``; empty: there is none, the user gives the command.
+        folders: ``sys.platform`` → folders below ``backend/`` in the order in which they are searched.
+        env: variables of the backend. ``{host}``, ``{port}``, ``{data}``, ``{logs}``, ``{temp}`` are filled in.
+        development_env: those that differ when ``[app] mode`` is ``development``.
+        app: name of the folder for the app's data.
+    """
+
+    settings: dict[str, dict[str, Any]]
+    executable: str
+    folders: dict[str, tuple[str, ...]]
+    env: dict[str, str]
+    development_env: dict[str, str]
+    app: str
+
+
+_ADDRESS = "http://{host}:{port}"
+
+PROFILES: dict[str, Profile] = {
+    "aura": Profile(
+        settings={
+            "backend": {
+                "live_path": "/health/live",
+                "health_path": "/health/live",
+                "ready_path": "/health/ready",
+                "shutdown_path": "/api/system/shutdown",
+                "info_path": "/api/info",
+                "version_path": "/api/version",
+                "providers_path": "/api/provider-status",
+                "ffmpeg_path": "/api/ffmpeg/status",
+                "events_path": "/api/jobs/{id}/events",
+                "volatile_keys": ("lastUpdated",),
+            }
+        },
+        executable="Aura.Api",
+        folders={
+            "win32": ("win-x64", "win"),
+            "linux": ("linux-x64", "linux"),
+            "darwin": ("osx-x64", "osx-arm64", "mac"),
+        },
+        env={
+            # The backend reads AURA_API_URL before ASPNETCORE_URLS, and Kestrel's own configuration outranks both.
+            "ASPNETCORE_URLS": _ADDRESS,
+            "AURA_API_URL": _ADDRESS,
+            "Kestrel__Endpoints__Http__Url": _ADDRESS,
+            "DOTNET_ENVIRONMENT": "Production",
+            "ASPNETCORE_DETAILEDERRORS": "false",
+            "LOGGING__LOGLEVEL__DEFAULT": "Information",
+            "AURA_DATA_PATH": "{data}",
+            "AURA_LOGS_PATH": "{logs}",
+            "AURA_TEMP_PATH": "{temp}",
+        },
+        development_env={
+            "DOTNET_ENVIRONMENT": "Development",
+            "ASPNETCORE_DETAILEDERRORS": "true",
+            "LOGGING__LOGLEVEL__DEFAULT": "Debug",
+        },
+        app="aura-video-studio",
+    ),
+    "generic": Profile(
+        settings={},
+        executable="",
+        folders={},
+        env={"HOST": "{host}", "PORT": "{port}"},
+        development_env={},
+        app="electron-backend-sidecar",
+    ),
+}
+DEFAULT_PROFILE = "aura"

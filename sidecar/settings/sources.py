@@ -1,0 +1,177 @@
+"""What each source gives: the file, the environment and the flags, still unchecked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .values import QuotedTextError, parse_text, shown
+
+PREFIX = "SIDECAR_"
+
+
+class Given(NamedTuple):
+    """One value that a source gives.
+
+    Attributes:
+        section: the table; empty for ``profile``.
+        key: the setting in it.
+        value: what was given, as TOML has it.
+        origin: where, for people: file and line, the name of the variable, or the flag.
+        entry: for ``backend.env``, the variable in it.
+        text: how it was written where it was not written as TOML; what a setting for texts takes.
+    """
+
+    section: str
+    key: str
+    value: Any
+    origin: str
+    entry: str | None = None
+    text: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The full name of the setting."""
+        return ".".join(part for part in (self.section, self.key, self.entry) if part)
+
+
+class Source(NamedTuple):
+    """What a source gave, and what was wrong before any value could be looked at."""
+
+    given: list[Given]
+    mistakes: list[str]
+    notes: list[str]
+
+
+def from_file(path: str) -> Source:
+    """The settings of a TOML file."""
+    import tomllib
+
+    try:
+        content = Path(path).read_bytes().decode("utf-8-sig")
+        document = tomllib.loads(content)
+    except OSError as error:
+        return Source([], [f"{path}: cannot be read: {error.strerror or error}"], [])
+    except UnicodeDecodeError as error:
+        return Source([], [f"{path}: is not UTF-8 text (byte {error.start})"], [])
+    except tomllib.TOMLDecodeError as error:
+        return Source([], [f"{path}: is not valid TOML: {error}"], [])
+    except (ValueError, RecursionError) as error:
+        return Source([], [f"{path}: cannot be read: {error}"], [])
+    given: list[Given] = []
+    mistakes: list[str] = []
+    for section, value in document.items():
+        if isinstance(value, dict):
+            given.extend(_table(path, content, section, value))
+        elif section == "profile":
+            given.append(Given("", section, value, _place(path, content, "", section)))
+        else:
+            where = _place(path, content, "", section)
+            mistakes.append(f"{where}: {section} stands outside of any section; allowed there: only profile")
+    return Source(given, mistakes, [])
+
+
+def _table(path: str, content: str, section: str, table: dict[str, Any]) -> Iterator[Given]:
+    if not table:
+        yield Given(section, "", None, _place(path, content, section, ""))
+    for key, value in table.items():
+        where = _place(path, content, section, key)
+        if (section, key) == ("backend", "env") and isinstance(value, dict):
+            for entry, text in value.items():
+                place = _place(path, content, f"{section}.{key}", entry, otherwise=where)
+                yield Given(section, key, text, place, entry)
+        else:
+            yield Given(section, key, value, where)
+
+
+def _place(path: str, content: str, section: str, key: str, *, otherwise: str = "") -> str:
+    line = line_of(content, section, key)
+    return f"{path}, line {line}" if line else otherwise or path
+
+
+def line_of(content: str, section: str, key: str) -> int | None:
+    """The line on which a key of a section stands; None where it is written in a way that this simple search misses."""
+    here = ""
+    for number, line in enumerate(content.splitlines(), 1):
+        bare = line.strip()
+        if bare.startswith("["):
+            here = bare.partition("#")[0].strip(" []\t").replace('"', "").replace("'", "")
+            if section in {"", here} and here == f"{section}.{key}".strip("."):
+                return number
+        elif "=" in bare and not bare.startswith("#"):
+            left = bare.partition("=")[0].strip().replace('"', "").replace("'", "")
+            if f"{here}.{left}".strip(".") == f"{section}.{key}".strip("."):
+                return number
+    return None
+
+
+def from_environment(environ: Mapping[str, str]) -> Source:
+    """``SIDECAR_PROFILE``, ``SIDECAR_SECTION__KEY`` and ``SIDECAR_BACKEND__ENV__NAME``."""
+    source = Source([], [], [])
+    for variable in sorted(environ):
+        if not variable.upper().startswith(PREFIX):
+            continue
+        rest, text = variable[len(PREFIX) :], environ[variable]
+        section, separator, key = rest.partition("__")
+        if rest.upper() == "PROFILE":
+            source.given.append(Given("", "profile", text, variable, text=text))
+        elif not separator:
+            source.notes.append(f"{variable} is no setting and was ignored; settings are called {PREFIX}SECTION__KEY")
+        else:
+            key, _, entry = key.partition("__")
+            # Only names of the backend's own variables tell upper from lower case.
+            _add(source, section.lower(), key.lower(), entry or None, text=text, origin=variable)
+    return source
+
+
+def from_flags(overrides: Sequence[str]) -> Source:
+    """``--set section.key=value``, ``--set backend.env.NAME=value`` and ``--set profile=NAME``."""
+    source = Source([], [], [])
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        section, dot, key = name.strip().partition(".")
+        if not equals or not (dot or section == "profile"):
+            source.mistakes.append(f"--set {name}: not understood; write --set section.key=value")
+        elif section == "profile" and not dot:
+            source.given.append(Given("", "profile", text, "--set profile", text=text))
+        else:
+            entry: str | None = None
+            if section == "backend" and key.startswith("env."):
+                key, _, entry = key.partition(".")
+            _add(source, section, key, entry, text=text, origin=f"--set {name.strip()}")
+    return source
+
+
+def _add(source: Source, section: str, key: str, entry: str | None, *, text: str, origin: str) -> None:
+    try:
+        value = text if entry else parse_text(text)
+    except QuotedTextError:
+        source.mistakes.append(
+            f"{origin}: {shown(text)} is no TOML string; leave the quotes out, or use 'single' ones where it has a backslash"
+        )
+        return
+    if entry:
+        value = _unquoted(text)
+    if (section, key) == ("backend", "env") and isinstance(value, dict):
+        source.given.extend(Given(section, key, one, origin, name) for name, one in value.items())
+    else:
+        source.given.append(Given(section, key, value, origin, entry, text))
+
+
+def _unquoted(text: str) -> str:
+    """The content of a TOML string, else the text as it is: a variable's value is nothing but text."""
+    try:
+        value = parse_text(text) if text[:1] in {'"', "'"} else text
+    except QuotedTextError:
+        return text
+    return value if isinstance(value, str) else text
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """``; did you mean X?`` where something known resembles the name, else what is known."""
+    import difflib
+
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(names)}"
