@@ -1,0 +1,86 @@
+"""When is a run ready: its own tree listens on its port, and the live endpoint answers 2xx.
+
+A log line proves nothing: the customer's server says "ready to accept traffic" five seconds before its port opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ..backend.client import BackendClient
+from ..backend.probe import knock, knock_delay, probe, probe_delay
+from ..process.base import ListeningSocket
+from .base import MonitorSink, Watched
+
+_SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read one after the other, so look twice
+_PROGRESS_INTERVAL = 1.0
+
+
+class Readiness:
+    """Waits for one run to be ready."""
+
+    def __init__(
+        self,
+        run: Watched,
+        sink: MonitorSink,
+        client: BackendClient,
+        *,
+        live_path: str,
+        probe_timeout: float,
+        interval: float,
+        find_listener: Callable[[int], list[ListeningSocket]],
+    ) -> None:
+        self._run = run
+        self._sink = sink
+        self._client = client
+        self._live_path = live_path
+        self._probe_timeout = probe_timeout
+        self._interval = interval
+        self._find_listener = find_listener
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
+
+    async def wait(self) -> bool:
+        """True when the run is ready, False when a stranger answers in its place. Waits for ever: the deadline is elsewhere."""
+        told = self._started
+        self._sink.progress("waiting", 0.0, "Waiting for the port to open")
+        authentic = False
+        while True:
+            now = self._loop.time()
+            if now - told >= _PROGRESS_INTERVAL:
+                told = now
+                self._sink.progress("waiting", now - self._started, self._what(authentic))
+            delay = knock_delay(now - self._started)
+            port = self._run.port
+            if port is not None and (authentic or knock(port)):
+                if not authentic and await self._is_foreign(port):
+                    return False
+                authentic = True
+                if not self._live_path or await self._answers():
+                    return True
+                delay = probe_delay(now - self._started, self._interval)
+            await asyncio.sleep(delay)
+
+    def _what(self, authentic: bool) -> str:
+        return "Waiting for the first good answer" if authentic else "Waiting for the port to open"
+
+    async def _answers(self) -> bool:
+        return (await probe(self._client, self._live_path, self._probe_timeout)).ok
+
+    async def _is_foreign(self, port: int) -> bool:
+        for look in range(2):
+            own = self._run.listeners()
+            if own is None:
+                self._sink.listener(self._run, "unknown", None)
+                return False
+            if any(socket.port == port for socket in own):
+                self._sink.listener(self._run, "own", None)
+                return False
+            if look == 0:
+                await asyncio.sleep(_SECOND_LOOK)
+        strangers = self._find_listener(port)
+        if not strangers and not knock(port):
+            return False  # it closed again between the looks; the next knock tells
+        self._sink.listener(self._run, "foreign", strangers[0] if strangers else None)
+        return True

@@ -1,0 +1,93 @@
+"""What a waiting caller is told when it does not get what it waits for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import errors
+from ..core.events import Conflict, Outcome
+from ..core.exit_status import UNKNOWN
+from .run import Run
+
+_LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel with an error; the crash report has all
+
+
+def error_for(outcome: Outcome, run: Run | None, *, startup: float) -> errors.SidecarError:
+    """The error for an outcome, from what is known of the run. ``startup`` is the time limit in seconds."""
+    if outcome is Outcome.CANCELLED:
+        return errors.CancelledRequestError("The start was cancelled by a stop")
+    if outcome is Outcome.SHUTTING_DOWN:
+        return errors.ShuttingDownError("The sidecar is shutting down")
+    if run is None:
+        return errors.InternalError(f"There is no run to which {outcome} could apply")
+    if outcome is Outcome.STOP_FAILED:
+        return _stop_failed(run)
+    if outcome is Outcome.STARTUP_TIMEOUT:
+        return errors.StartupTimeoutError(
+            f"The backend was not ready within {startup:g} s",
+            hint="Look at its last output; if it only needs longer, raise timeouts.startup.",
+            data={"timeout": startup, "output": run.output[-_LAST_OUTPUT:]},
+        )
+    if outcome is Outcome.FOREIGN:
+        return errors.PortForeignError(
+            f"The backend runs, but port {run.port} answers for {describe_owner(run)}",
+            hint='End that program, or set backend.port to another number or to "auto".',
+            data={"port": run.port, "owner": owner_data(run)},
+        )
+    if run.conflict is not None:
+        return port_taken(run)
+    return _exited(run)
+
+
+def port_taken(run: Run) -> errors.SidecarError:
+    """The run could not have its port."""
+    data = {"port": run.port, "owner": owner_data(run)}
+    if run.conflict is Conflict.FORBIDDEN:
+        return errors.PortForbiddenError(
+            f"The system does not let the backend listen on port {run.port}",
+            hint='The port lies in a range that the system reserves: set backend.port to another number or to "auto".',
+            data=data,
+        )
+    return errors.PortInUseError(
+        f"Port {run.port} is in use by {describe_owner(run)}",
+        hint='End that program, or set backend.port to another number or to "auto".',
+        data=data,
+    )
+
+
+def describe_owner(run: Run) -> str:
+    """The stranger on the port, in words."""
+    owner = run.owner
+    if owner is None or owner.pid is None:
+        return "another program"
+    return f"{run.owner_name or 'another program'} (pid {owner.pid})"
+
+
+def owner_data(run: Run) -> dict[str, Any] | None:
+    """The stranger on the port, for programs."""
+    if run.owner is None or run.owner.pid is None:
+        return None
+    return {"pid": run.owner.pid, "name": run.owner_name}
+
+
+def _exited(run: Run) -> errors.SidecarError:
+    status = run.status or UNKNOWN
+    return errors.BackendExitedError(
+        f"The backend ended before it was ready: {status.text}",
+        hint="Its last output says why; it is in this error's data and in the crash report.",
+        data={
+            "code": status.code,
+            "signal": status.signal,
+            "text": status.text,
+            "output": run.output[-_LAST_OUTPUT:],
+        },
+    )
+
+
+def _stop_failed(run: Run) -> errors.SidecarError:
+    names = ", ".join(f"{survivor.name} (pid {survivor.pid})" for survivor in run.survivors) or "its process"
+    return errors.StopFailedError(
+        f"Part of the backend is still alive: {names}",
+        hint="The system could not end it: it hangs in the kernel, or belongs to another user. End it by hand.",
+        data={"survivors": [{"pid": survivor.pid, "name": survivor.name} for survivor in run.survivors]},
+    )

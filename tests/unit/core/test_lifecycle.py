@@ -1,0 +1,416 @@
+"""Every pair of state and event, and the stories that the protocol page tells."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import Any
+
+import pytest
+
+from sidecar.core import events as e
+from sidecar.core.events import Outcome, Reason, State, Timer
+from sidecar.core.exit_status import ExitStatus
+from sidecar.core.lifecycle import TABLE, Lifecycle
+from sidecar.core.machine import LifecyclePolicy
+from sidecar.core.restart import RestartPolicy
+from sidecar.core.stop import StopTimes
+from sidecar.errors import BackendNotFoundError, PortInUseError
+
+POLICY = LifecyclePolicy(
+    startup=60,
+    restart=RestartPolicy(attempts=3, window=600, first_delay=0, delay=5, backoff=1, jitter=0),
+    stop=StopTimes(request=2, graceful=10, force_kill=5, total=27, owner_lost=1.5),
+    restart_on_clean_exit=True,
+    restart_when_hung=False,
+    has_shutdown_endpoint=True,
+)
+CRASH = ExitStatus(signal=6)
+CLEAN = ExitStatus(code=0)
+ALL_EVENTS: list[type] = list(e.Event.__args__)
+
+
+class Story:
+    """Drives a lifecycle and keeps its own clock."""
+
+    def __init__(self, **policy: Any) -> None:
+        self.life = Lifecycle(dataclasses.replace(POLICY, **policy), chance=lambda: 0.0)
+        self.now = 1000.0
+        self.timers: dict[Timer, float] = {}
+        self.log: list[e.Action] = []
+
+    @property
+    def state(self) -> State:
+        return self.life.state
+
+    @property
+    def run(self) -> int:
+        return self.life.run
+
+    def tell(self, event: e.Event) -> list[e.Action]:
+        actions = list(self.life.handle(event, self.now))
+        for action in actions:
+            if isinstance(action, e.Arm):
+                self.timers[action.timer] = action.at
+            elif isinstance(action, e.Disarm):
+                self.timers.pop(action.timer, None)
+        self.log += actions
+        return actions
+
+    def expire(self, timer: Timer) -> list[e.Action]:
+        self.now = self.timers.pop(timer)
+        return self.tell(e.Expired(self.run, timer))
+
+    def up(self) -> None:
+        self.tell(e.Start())
+        self.tell(e.Launched(self.run))
+        self.tell(e.Ready(self.run))
+
+    def crash(self, status: ExitStatus = CRASH) -> list[e.Action]:
+        return [*self.tell(e.Exited(self.run, status)), *self.tell(e.Gone(self.run))]
+
+    def reach(self, state: State) -> None:
+        if state is State.STARTING:
+            self.tell(e.Start())
+        elif state is State.RUNNING:
+            self.up()
+        elif state is State.STOPPING:
+            self.up()
+            self.tell(e.Stop())
+        elif state is State.BACKOFF:
+            self.up()
+            self.tell(e.Exited(self.run, CRASH))
+        elif state is State.FAILED:
+            self.tell(e.Start())
+            self.tell(e.LaunchFailed(self.run, BackendNotFoundError("x"), permanent=True))
+        assert self.state is state
+
+
+def sample(event: type, run: int) -> Any:
+    values = {
+        e.Start: e.Start(),
+        e.Restart: e.Restart(),
+        e.Stop: e.Stop(),
+        e.Shutdown: e.Shutdown(),
+        e.Launched: e.Launched(run),
+        e.LaunchFailed: e.LaunchFailed(run, PortInUseError("x"), permanent=False),
+        e.Ready: e.Ready(run),
+        e.Health: e.Health(run, healthy=False),
+        e.Hung: e.Hung(run),
+        e.Foreign: e.Foreign(run, retry=True),
+        e.ShutdownRequestFailed: e.ShutdownRequestFailed(run),
+        e.Exited: e.Exited(run, CRASH),
+        e.Gone: e.Gone(run),
+        e.Expired: e.Expired(run, Timer.STARTUP),
+    }
+    return values[event]
+
+
+# What each pair leads to; a pair that is not here cannot happen and must raise.
+S, G, R, P, B, F = State.STOPPED, State.STARTING, State.RUNNING, State.STOPPING, State.BACKOFF, State.FAILED
+EXPECTED: dict[type, dict[State, State]] = {
+    e.Start: {S: G, G: G, R: R, P: P, B: B, F: G},
+    e.Restart: {S: G, G: G, R: P, P: P, B: B, F: G},
+    e.Stop: {S: S, G: P, R: P, P: P, B: P, F: F},
+    e.Shutdown: {S: S, G: P, R: P, P: P, B: P, F: S},
+    e.Launched: {G: G, P: P},
+    e.LaunchFailed: {G: G, P: S},  # STARTING: through BACKOFF, the first attempt follows at once
+    e.Ready: {S: S, G: R, R: R, P: P, B: B, F: F},
+    e.Health: {S: S, G: G, R: R, P: P, B: B, F: F},
+    e.Hung: {S: S, G: G, R: R, P: P, B: B, F: F},
+    e.Foreign: {S: S, G: P, R: R, P: P, B: B, F: F},
+    e.ShutdownRequestFailed: {S: S, P: P, B: B, F: F},
+    e.Exited: {S: S, G: G, R: B, P: P, B: B, F: F},
+    e.Gone: {S: S, G: G, P: S, B: G, F: F},
+    e.Expired: {S: S, G: P, R: R, P: P, B: B, F: F},
+}
+
+
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(State, ALL_EVENTS)))
+def test_every_pair_of_state_and_event(state: State, event: type) -> None:
+    story = Story()
+    story.reach(state)
+    expected = EXPECTED[event].get(state)
+    if expected is None:
+        before = (story.life.wants_up, story.life.run, story.life.occupied)
+        with pytest.raises(LookupError):
+            story.tell(sample(event, story.run))
+        assert (story.state, (story.life.wants_up, story.life.run, story.life.occupied)) == (state, before)
+    else:
+        story.tell(sample(event, story.run))
+        assert story.state is expected
+
+
+def test_the_table_holds_no_pair_that_is_not_expected() -> None:
+    assert set(TABLE) == {(state, event) for event, row in EXPECTED.items() for state in row}
+
+
+FACTS = [event for event in ALL_EVENTS if "run" in event.__dataclass_fields__]
+
+
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(State, FACTS)))
+def test_facts_about_an_old_run_are_dropped_in_every_state(state: State, event: type) -> None:
+    story = Story()
+    story.reach(state)
+    stale = sample(event, story.run - 1)
+    assert story.tell(stale) == []
+    assert story.state is state
+
+
+def test_a_start_is_answered_when_ready_and_not_before() -> None:
+    story = Story()
+    assert not any(isinstance(a, e.AnswerUp) for a in story.tell(e.Start()) + story.tell(e.Launched(1)))
+    assert e.AnswerUp(Outcome.DONE) in story.tell(e.Ready(1))
+
+
+def test_a_restart_goes_down_the_ladder_and_up_again() -> None:
+    story = Story()
+    story.up()
+    assert e.RequestShutdown(1) in story.tell(e.Restart())
+    assert [a for a in story.expire(Timer.LADDER) if not isinstance(a, e.Arm)] == [e.Interrupt(1)]
+    story.tell(e.Exited(1, CLEAN))
+    story.tell(e.Gone(1))
+    assert (story.state, story.run) == (State.STARTING, 2)
+    assert e.AnswerUp(Outcome.DONE) in story.tell(e.Ready(2))
+
+
+def test_twenty_restarts_make_one_new_run() -> None:
+    story = Story()
+    story.up()
+    for _ in range(20):
+        story.tell(e.Restart())
+    story.tell(e.Gone(1))
+    story.tell(e.Ready(2))
+    assert sum(isinstance(a, e.Launch) for a in story.log) == 2
+
+
+def test_a_stop_during_a_restart_cancels_it() -> None:
+    story = Story()
+    story.up()
+    story.tell(e.Restart())
+    assert e.AnswerUp(Outcome.CANCELLED) in story.tell(e.Stop())
+    assert e.AnswerDown(Outcome.DONE) in story.tell(e.Gone(1))
+    assert story.state is State.STOPPED
+
+
+def test_a_stop_in_backoff_cancels_the_pending_restart() -> None:
+    story = Story()
+    story.up()
+    story.crash()
+    story.tell(e.Ready(2))
+    story.crash()
+    assert story.state is State.BACKOFF
+    assert e.AnswerDown(Outcome.DONE) in story.tell(e.Stop())
+    assert (story.state, story.timers) == (State.STOPPED, {})
+
+
+def test_a_start_during_a_stop_waits_for_its_end() -> None:
+    story = Story()
+    story.up()
+    story.tell(e.Stop())
+    assert story.tell(e.Start()) == [e.Disarm(Timer.BACKOFF)]
+    actions = story.tell(e.Gone(1))
+    assert e.AnswerDown(Outcome.DONE) in actions
+    assert e.Launch(2) in actions
+
+
+def test_no_new_run_before_the_old_tree_is_gone() -> None:
+    story = Story()
+    story.up()
+    assert not any(isinstance(a, e.Launch) for a in story.tell(e.Exited(1, CRASH)))
+    assert e.Launch(2) in story.tell(e.Gone(1))
+
+
+def test_the_budget_is_three_attempts_at_0_5_and_5_seconds() -> None:
+    story = Story()
+    story.up()
+    delays = []
+    for _ in range(4):
+        report = next(a for a in story.crash() if isinstance(a, e.ReportFailure))
+        delays.append(report.next_start_in)
+        if Timer.BACKOFF in story.timers:
+            story.expire(Timer.BACKOFF)
+        if story.state is State.STARTING:
+            story.tell(e.Ready(story.run))
+    assert delays == [0, 5, 5, None]
+    assert story.state is State.FAILED
+    assert story.log[-1] == e.ReportFailure(4, Reason.CRASHED, 4, None, final=True)
+
+
+def test_a_crash_every_15_seconds_ends() -> None:
+    story = Story()
+    story.up()
+    crashes = 0
+    while story.state is not State.FAILED:
+        story.now += 15
+        story.crash()
+        crashes += 1
+        assert crashes < 10
+        if Timer.BACKOFF in story.timers:
+            story.expire(Timer.BACKOFF)
+        if story.state is State.STARTING:
+            story.tell(e.Ready(story.run))
+    assert crashes == 4
+
+
+def test_starts_that_never_become_ready_end() -> None:
+    story = Story()
+    story.tell(e.Start())
+    timeouts = 0
+    while story.state is not State.FAILED:
+        assert e.AnswerUp(Outcome.STARTUP_TIMEOUT) in story.expire(Timer.STARTUP)
+        story.tell(e.Gone(story.run))
+        timeouts += 1
+        assert timeouts < 10
+        if Timer.BACKOFF in story.timers:
+            story.expire(Timer.BACKOFF)
+    assert timeouts == 4
+
+
+def test_ten_healthy_minutes_forgive_a_failure_and_unhealthy_ones_do_not() -> None:
+    story = Story()
+    story.up()
+    story.crash()
+    story.tell(e.Ready(2))
+    story.tell(e.Health(2, healthy=False))
+    story.now += 10_000
+    assert next(a for a in story.crash() if isinstance(a, e.ReportFailure)).attempt == 2
+    story.expire(Timer.BACKOFF)
+    story.tell(e.Ready(3))
+    story.now += 600
+    assert next(a for a in story.crash() if isinstance(a, e.ReportFailure)).attempt == 1
+
+
+def test_a_manual_start_clears_the_budget_and_an_automatic_one_does_not() -> None:
+    for reason, attempt in ((Reason.REQUESTED, 1), (Reason.AUTOSTART, 2)):
+        story = Story()
+        story.up()
+        story.crash()
+        story.tell(e.Ready(2))
+        story.tell(e.Stop())
+        story.tell(e.Gone(2))
+        story.tell(e.Start(reason))
+        story.tell(e.Ready(3))
+        assert next(a for a in story.crash() if isinstance(a, e.ReportFailure)).attempt == attempt
+
+
+def test_a_clean_exit_is_a_crash_unless_the_settings_say_otherwise() -> None:
+    story = Story()
+    story.up()
+    story.crash(CLEAN)
+    assert story.state is State.STARTING
+    story = Story(restart_on_clean_exit=False)
+    story.up()
+    story.crash(CLEAN)
+    assert story.state is State.STOPPED
+
+
+def test_a_lost_port_is_retried_and_not_charged() -> None:
+    story = Story()
+    story.tell(e.Start())
+    actions = story.tell(e.Gone(1, retry=True))
+    assert e.Announce(State.STARTING, State.STARTING, Reason.PORT_RETRY) in actions
+    assert (story.run, story.life.budget.spent(0)) == (2, 0)
+
+
+def test_a_stranger_on_a_chosen_port_means_another_port_and_on_a_fixed_one_a_failure() -> None:
+    story = Story()
+    story.tell(e.Start())
+    story.tell(e.Foreign(1, retry=True))
+    assert e.RequestShutdown(1) not in story.log
+    story.tell(e.Gone(1))
+    assert (story.state, story.run) == (State.STARTING, 2)
+    assert e.AnswerUp(Outcome.FOREIGN) in story.tell(e.Foreign(2, retry=False))
+    story.tell(e.Gone(2))
+    assert story.life.budget.spent(0) == 1
+
+
+def test_a_missing_command_fails_at_once_without_a_retry() -> None:
+    story = Story()
+    error = BackendNotFoundError("no such file")
+    story.tell(e.Start())
+    actions = story.tell(e.LaunchFailed(1, error, permanent=True))
+    assert e.AnswerUp(Outcome.LAUNCH_FAILED, error) in actions
+    assert (story.state, story.timers) == (State.FAILED, {})
+
+
+def test_a_process_that_comes_to_be_during_a_stop_is_told_to_go() -> None:
+    story = Story()
+    story.tell(e.Start())
+    story.tell(e.Stop())
+    assert story.tell(e.Launched(1)) == [e.Interrupt(1)]
+    story.expire(Timer.LADDER)
+    assert story.tell(e.Launched(1)) == [e.Kill(1)]
+
+
+def test_survivors_fail_the_stop_and_everybody_is_told() -> None:
+    story = Story()
+    story.up()
+    story.tell(e.Restart())
+    actions = story.tell(e.Gone(1, survivors=2))
+    assert e.AnswerUp(Outcome.STOP_FAILED) in actions
+    assert e.AnswerDown(Outcome.STOP_FAILED) in actions
+    assert story.state is State.FAILED
+
+
+def test_a_kill_that_nobody_confirms_ends_in_stop_failed() -> None:
+    story = Story()
+    story.up()
+    story.tell(e.Stop())
+    for _ in range(3):
+        story.expire(Timer.LADDER)
+    assert story.state is State.FAILED
+    assert story.now == 1000 + 2 + 10 + 5
+
+
+def test_a_lost_owner_asks_and_interrupts_at_once_and_kills_after_1_5_seconds() -> None:
+    story = Story()
+    story.up()
+    actions = story.tell(e.Shutdown(owner_lost=True))
+    assert [a for a in actions if isinstance(a, e.RequestShutdown | e.Interrupt)] == [
+        e.RequestShutdown(1),
+        e.Interrupt(1),
+    ]
+    assert e.Kill(1) in story.expire(Timer.LADDER)
+    assert story.now == 1001.5
+    assert e.Finish(clean=True) in story.tell(e.Gone(1))
+
+
+def test_a_lost_owner_cuts_a_stop_that_is_under_way() -> None:
+    story = Story()
+    story.up()
+    story.tell(e.Stop())
+    story.now += 1
+    assert e.Interrupt(1) in story.tell(e.Shutdown(owner_lost=True))
+    assert e.Kill(1) in story.expire(Timer.LADDER)
+    assert story.now == 1002.5
+
+
+def test_an_asked_shutdown_keeps_its_total() -> None:
+    story = Story(stop=dataclasses.replace(POLICY.stop, graceful=100))
+    story.up()
+    story.tell(e.Shutdown())
+    while Timer.LADDER in story.timers:
+        story.expire(Timer.LADDER)
+    assert story.now <= 1000 + 27
+    assert story.log[-1] == e.Finish(clean=False)
+
+
+def test_a_shutdown_in_backoff_waits_for_the_tree_and_starts_nothing() -> None:
+    story = Story()
+    story.up()
+    story.tell(e.Exited(1, CRASH))
+    story.tell(e.Shutdown())
+    actions = story.tell(e.Gone(1))
+    assert e.Finish(clean=True) in actions
+    assert not any(isinstance(a, e.Launch) for a in actions)
+
+
+def test_a_hung_run_is_restarted_only_where_asked_for_and_is_charged() -> None:
+    story = Story(restart_when_hung=True)
+    story.up()
+    story.tell(e.Hung(1))
+    assert story.state is State.STOPPING
+    actions = story.tell(e.Gone(1))
+    assert e.ReportFailure(1, Reason.HUNG, 1, 0, final=False) in actions
+    assert story.state is State.STARTING
