@@ -1,0 +1,21 @@
+"""``python -m sidecar`` and the console script: ``serve`` as fast as it goes, everything else through the command line library."""
+
+from __future__ import annotations
+
+import sys
+
+from .boot import serve, wants_serve
+
+
+def main() -> int:
+    """Runs the command; gives the exit status. ``serve`` does not come back."""
+    argv = sys.argv[1:]
+    if wants_serve(argv):
+        serve(argv)
+    from .cli import main as run_command
+
+    return run_command(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

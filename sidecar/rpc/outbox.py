@@ -1,0 +1,114 @@
+"""Notifications: who asked for them, their numbers, and what gives way while the client does not read."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ..errors import InvalidArgsError
+from ..wire.channels import Notification
+
+KEPT_OLDEST = 1000
+"""Events of one ``oldest`` channel that are held: at most this many log lines, which are bounded where they are cut."""
+
+
+class Outgoing(NamedTuple):
+    """One event as it goes out."""
+
+    channel: str
+    payload: Any
+    seq: int
+    dropped: int
+
+
+class Outbox:
+    """Decides which events go out, and when; pure but for its two callables.
+
+    Args:
+        events: the table.
+        send: sends one event; False where that was impossible, then its number counts as missing.
+        congested: whether the client has so much unread that only what must not be lost may be added.
+    """
+
+    def __init__(
+        self, events: Mapping[str, Notification], send: Callable[[Outgoing], bool], congested: Callable[[], bool]
+    ) -> None:
+        self._events = events
+        self._send = send
+        self._congested = congested
+        self._seq = dict.fromkeys(events, 0)
+        self._last_sent = dict.fromkeys(events, 0)
+        self._subscribed: set[str] = set()
+        self._held: dict[str, deque[tuple[int, Any]]] = {}
+
+    def push(self, channel: str, payload: Any) -> None:
+        """Numbers an event and sends it, holds it, or lets it go."""
+        seq = self._seq[channel] = self._seq[channel] + 1
+        if not self.wanted(channel):
+            return
+        policy = self._events[channel].pressure
+        if policy == "keep" or (channel not in self._held and not self._congested()):
+            self._go(channel, seq, payload)
+            return
+        if channel not in self._held:
+            self._held[channel] = deque(maxlen=1 if policy == "latest" else KEPT_OLDEST)
+        self._held[channel].append((seq, payload))
+
+    def skip(self, channel: str, count: int) -> None:
+        """Uses up numbers without an event."""
+        self._seq[channel] += count
+
+    def drain(self) -> None:
+        """Sends what was held, until the client falls behind again."""
+        for channel in list(self._held):
+            held = self._held[channel]
+            while held and not self._congested():
+                seq, payload = held.popleft()
+                self._go(channel, seq, payload)
+            if not held:
+                del self._held[channel]
+
+    @property
+    def holding(self) -> bool:
+        """Whether any event waits for the client to read."""
+        return bool(self._held)
+
+    def wanted(self, channel: str) -> bool:
+        """Whether an event of that channel would reach the client."""
+        return not self._events[channel].asked or channel in self._subscribed
+
+    def subscribe(self, names: Iterable[str]) -> list[str]:
+        """Adds subscriptions; gives all that are in force, in the order of hello.
+
+        Raises:
+            InvalidArgsError: hello does not list one of the names; nothing has changed then.
+        """
+        self._subscribed |= self._known(names)
+        return self._in_force()
+
+    def unsubscribe(self, names: Iterable[str]) -> list[str]:
+        """Gives subscriptions up; result and errors as subscribe."""
+        given_up = self._known(names)
+        self._subscribed -= given_up
+        for name in given_up:
+            if not self.wanted(name):
+                self._held.pop(name, None)
+        return self._in_force()
+
+    def _known(self, names: Iterable[str]) -> set[str]:
+        known = set(names)
+        unknown = sorted(known - self._events.keys())
+        if unknown:
+            raise InvalidArgsError(
+                f"No event has the name {', '.join(map(repr, unknown))}",
+                hint="The hello message lists the names of all events.",
+            )
+        return known
+
+    def _in_force(self) -> list[str]:
+        return [name for name in self._events if name in self._subscribed]
+
+    def _go(self, channel: str, seq: int, payload: Any) -> None:
+        if self._send(Outgoing(channel, payload, seq, seq - self._last_sent[channel] - 1)):
+            self._last_sent[channel] = seq

@@ -1,0 +1,235 @@
+"""From a frame to its one answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from msgspec import Raw
+
+from ..errors import (
+    CancelledRequestError,
+    DuplicateIdError,
+    InternalError,
+    ShuttingDownError,
+    SidecarError,
+    TooManyRequestsError,
+    UnknownChannelError,
+    UnsupportedError,
+)
+from ..wire.channels import CHANNELS, Channel
+from ..wire.codec import ArgsReader, BadMessageError, Message, args_reader, encode_error, encode_response, read_message
+
+Handlers = Mapping[str, Callable[..., Any]]
+
+ANSWERED_TO_THE_END = frozenset({"backend:status", "sidecar:ping"})
+"""Channels that are served even while shutting down."""
+
+
+class _Route:
+    """A channel with its handler; its argument decoders are made when it is first called."""
+
+    __slots__ = ("channel", "handler", "name", "prefix", "read_args")
+
+    def __init__(self, name: str, channel: Channel, handler: Callable[..., Any]) -> None:
+        self.name = name
+        self.channel = channel
+        self.handler = handler
+        self.prefix = f"{channel.failure}: " if channel.failure else ""
+        self.read_args: ArgsReader = self._read_first_args
+
+    def _read_first_args(self, raw: Raw) -> Sequence[Any]:
+        self.read_args = args_reader(self.channel)
+        return self.read_args(raw)
+
+
+class Router:
+    """Dispatches messages; answers each request exactly once.
+
+    A handler is called with the decoded arguments (a legacy one with none). A plain result is answered at once. A
+    coroutine becomes a task, which a cancel, or the end, cancels. A future (or task) is somebody else's: it is only
+    waited for, and a cancel gives up the waiting.
+
+    Args:
+        send: takes the body of an answer.
+        max_frame: the largest body in bytes.
+        max_in_flight: how many requests may wait for their answer.
+        report: takes the text of a defect, for the log.
+        on_idle: called whenever the last request in flight was answered.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[bytes], None],
+        *,
+        max_frame: int,
+        max_in_flight: int,
+        report: Callable[[str], None],
+        on_idle: Callable[[], None],
+        channels: Mapping[str, Channel] = CHANNELS,
+    ) -> None:
+        self._send = send
+        self._max_frame = max_frame
+        self._max_in_flight = max_in_flight
+        self._report = report
+        self._on_idle = on_idle
+        self._channels = channels
+        self._routes: dict[str, _Route] = {}
+        self._in_flight: dict[int, tuple[asyncio.Future[Any], _Route]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._refusing = False
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for their answer."""
+        return len(self._in_flight)
+
+    def attach(self, handlers: Handlers) -> None:
+        """Gives the handlers by channel.
+
+        Raises:
+            KeyError: a handler bears a name that is no channel.
+        """
+        self._routes = {name: _Route(name, self._channels[name], handler) for name, handler in handlers.items()}
+
+    def dispatch(self, body: memoryview | bytes) -> None:
+        """Serves one frame; the body is not needed afterwards."""
+        try:
+            message = read_message(body)
+        except BadMessageError as error:
+            self.send_error(error.request_id, error)
+            return
+        if message.type == "cancel":
+            self._cancel(message.id)
+            return
+        route = self._routes.get(message.channel)
+        refusal = self._refusal(message, route)
+        if refusal is not None or route is None:
+            self.send_error(message.id, refusal or InternalError("no route"), route)
+            return
+        try:
+            result = route.handler(*route.read_args(message.args))
+        except SidecarError as error:
+            self.send_error(message.id, error, route)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises must become an answer
+            self._defect(message.id, route, error)
+        else:
+            if hasattr(result, "__await__"):
+                self._wait(message.id, route, result)
+            else:
+                self._answer(message.id, route, result)
+
+    def refuse_new(self) -> None:
+        """From now on only status and ping are served."""
+        self._refusing = True
+
+    def abandon(self) -> None:
+        """Answers everything in flight with SHUTTING_DOWN and cancels what works on it."""
+        waiting, self._in_flight = self._in_flight, {}
+        for request_id, (future, route) in waiting.items():
+            self.send_error(request_id, ShuttingDownError("The sidecar is shutting down"), route)
+            self._give_up(future)
+
+    async def settled(self, timeout: float) -> None:  # noqa: ASYNC109 - the caller wants no exception, only an end
+        """Waits until the tasks that were cancelled have ended, but no longer than ``timeout`` seconds."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout)
+
+    def send_error(self, request_id: int | None, error: SidecarError, route: _Route | None = None) -> None:
+        """Answers with an error, in the words that existing renderers know."""
+        self._send(encode_error(request_id, error, self._max_frame, route.prefix if route else ""))
+
+    def _refusal(self, message: Message, route: _Route | None) -> SidecarError | None:
+        if message.id in self._in_flight:
+            return DuplicateIdError(f"A request with the id {message.id} is in flight already")
+        name = message.channel
+        if route is None:
+            if name in self._channels:
+                return UnsupportedError(f"The channel {name} is not served here")
+            return UnknownChannelError(
+                f"No channel has the name {name[:80]!r}", hint="The hello message lists the names of all channels."
+            )
+        if self._refusing and name not in ANSWERED_TO_THE_END:
+            return ShuttingDownError("The sidecar is shutting down")
+        if len(self._in_flight) >= self._max_in_flight:
+            return TooManyRequestsError(
+                f"{len(self._in_flight)} requests are in flight already",
+                hint="Wait for answers before asking more; hello tells the limit as maxInFlight.",
+            )
+        return None
+
+    def _wait(self, request_id: int, route: _Route, result: Any) -> None:
+        if asyncio.isfuture(result):
+            future: asyncio.Future[Any] = result
+        else:
+            task = asyncio.get_running_loop().create_task(result if asyncio.iscoroutine(result) else _await(result))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            future = task
+        self._in_flight[request_id] = future, route
+        future.add_done_callback(partial(self._finished, request_id, route))
+
+    def _finished(self, request_id: int, route: _Route, future: asyncio.Future[Any]) -> None:
+        error = None if future.cancelled() else future.exception()
+        entry = self._in_flight.get(request_id)
+        if entry is None or entry[0] is not future:  # was answered with CANCELLED or SHUTTING_DOWN meanwhile
+            if error is not None and not isinstance(error, SidecarError):
+                self._report(_described(route.name, error))
+            return
+        del self._in_flight[request_id]
+        if future.cancelled():
+            self.send_error(request_id, CancelledRequestError("The request was cancelled"), route)
+        elif isinstance(error, SidecarError):
+            self.send_error(request_id, error, route)
+        elif error is not None:
+            self._defect(request_id, route, error)
+        else:
+            self._answer(request_id, route, future.result())
+        if not self._in_flight:
+            self._on_idle()
+
+    def _cancel(self, request_id: int) -> None:
+        entry = self._in_flight.pop(request_id, None)
+        if entry is None:
+            return
+        future, route = entry
+        self.send_error(request_id, CancelledRequestError("The request was cancelled"), route)
+        self._give_up(future)
+        if not self._in_flight:
+            self._on_idle()
+
+    def _give_up(self, future: asyncio.Future[Any]) -> None:
+        if future in self._tasks:
+            future.cancel()
+
+    def _answer(self, request_id: int, route: _Route, result: Any) -> None:
+        try:
+            body = encode_response(request_id, result, self._max_frame)
+        except InternalError as error:
+            self._defect(request_id, route, error)
+        except SidecarError as error:
+            self.send_error(request_id, error, route)
+        else:
+            self._send(body)
+
+    def _defect(self, request_id: int, route: _Route, error: BaseException) -> None:
+        self._report(_described(route.name, error))
+        answer = InternalError(
+            error.message
+            if isinstance(error, InternalError)
+            else f"The sidecar failed at {route.name} ({type(error).__name__})",
+            hint="This is a defect of the sidecar; its log has the details.",
+        )
+        self.send_error(request_id, answer, route)
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _described(name: str, error: BaseException) -> str:
+    import traceback
+
+    return f"Internal error at {name}\n{''.join(traceback.format_exception(error))}".rstrip()

@@ -1,0 +1,200 @@
+"""One client over two descriptors: reader, router, outbox and writer, wired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+from ..errors import FrameError, SidecarError
+from ..wire.channels import EVENTS, Notification
+from ..wire.codec import encode_error, encode_event
+from ..wire.framing import FrameBuffer
+from .outbox import Outbox, Outgoing
+from .router import Handlers, Router
+from .stdio.guard import FILE
+from .stdio.reader import Reader
+from .stdio.writer import Writer
+
+End = Literal["owner_lost", "input_done", "framing"]
+
+MAX_UNSENT = 32 * 1024 * 1024
+"""Bytes unsent beyond which no more requests are taken; from the protocol page."""
+
+RESUME_UNSENT = MAX_UNSENT // 2
+CONGESTED = 64 * 1024
+"""Bytes unsent beyond which repeatable events give way: what a Linux pipe holds, so the client is a whole pipe behind."""
+
+
+class Server:
+    """Serves one client.
+
+    Everything happens on the loop's thread. What comes before ``attach`` waits in the pipe.
+
+    Args:
+        stdin_fd: private descriptor of the requests: pipe, socket, regular file, terminal or null device.
+        stdout_fd: private descriptor of the answers, of any of these kinds.
+        max_frame: the largest body in bytes, both ways.
+        max_in_flight: how many requests may wait for their answer.
+        report: takes the text of a defect or a curiosity, for the log.
+        on_end: told each kind of end at most once: ``owner_lost`` (end of a stdin that is no file, or a broken stdout, which
+            may also follow another end), ``input_done`` (all requests of a file are answered), ``framing`` (the stream cannot
+            be followed any more; the client has been told).
+    """
+
+    def __init__(
+        self,
+        stdin_fd: int,
+        stdout_fd: int,
+        *,
+        max_frame: int,
+        max_in_flight: int,
+        report: Callable[[str], None],
+        on_end: Callable[[End], None],
+        events: Mapping[str, Notification] = EVENTS,
+    ) -> None:
+        self._stdin_fd = stdin_fd
+        self._stdout_fd = stdout_fd
+        self._max_frame = max_frame
+        self._report = report
+        self._on_end = on_end
+        self._ends: set[End] = set()
+        self._attached = False
+        self._input_ended = False
+        self._frames = FrameBuffer(max_frame)
+        self._outbox = Outbox(events, self._send_event, self._congested)
+        self._router = Router(
+            self._send, max_frame=max_frame, max_in_flight=max_in_flight, report=report, on_idle=self._idle
+        )
+        self._reader: Reader | None = None
+        self._writer: Writer | None = None
+
+    def start(self) -> None:
+        """Takes the descriptors; must be called on the running loop."""
+        self._writer = Writer(self._stdout_fd, self._progress, self._broken)
+        self._reader = Reader(self._stdin_fd, self._frames, self._serve, self._stdin_ended)
+        self._begin()
+
+    def attach(self, handlers: Handlers) -> None:
+        """Gives the handlers by channel; from now on requests are served.
+
+        Raises:
+            KeyError: a handler bears a name that is no channel.
+        """
+        self._router.attach(handlers)
+        self._attached = True
+        self._begin()
+
+    def notify(self, channel: str, payload: Any) -> None:
+        """Tells the client, if it wants to know. KeyError: no event has that name."""
+        self._outbox.push(channel, payload)
+
+    def wanted(self, channel: str) -> bool:
+        """Whether an event of that channel would reach the client."""
+        return self._outbox.wanted(channel)
+
+    def skip(self, channel: str, count: int) -> None:
+        """Uses up ``count`` numbers of a channel without an event."""
+        self._outbox.skip(channel, count)
+
+    def subscribe(self, names: Iterable[str]) -> list[str]:
+        """Adds subscriptions; gives all in force. InvalidArgsError: hello does not list a name."""
+        return self._outbox.subscribe(names)
+
+    def unsubscribe(self, names: Iterable[str]) -> list[str]:
+        """Gives subscriptions up; as subscribe."""
+        return self._outbox.unsubscribe(names)
+
+    def refuse_new(self) -> None:
+        """From now on requests but for status and ping are answered with SHUTTING_DOWN."""
+        self._router.refuse_new()
+
+    def send_error(self, error: SidecarError) -> None:
+        """Tells the client of an error that belongs to no request."""
+        self._send(encode_error(None, error, self._max_frame))
+
+    async def finish(self, timeout: float = 1.0) -> None:  # noqa: ASYNC109 - unsent data gets at most this, then it is given up
+        """Answers what is in flight with SHUTTING_DOWN, flushes, and leaves the descriptors as they were found."""
+        self._router.refuse_new()
+        self._router.abandon()
+        await self._router.settled(timeout)
+        if self._writer is None or self._reader is None:
+            return
+        self._outbox.drain()
+        await self._writer.drained(timeout)
+        self._reader.stop()
+        self._writer.close()
+
+    def _begin(self) -> None:
+        if self._attached and self._reader is not None:
+            self._reader.resume()
+
+    def _serve(self) -> None:
+        """Serves the frames that are there, unless the client reads too little."""
+        writer, reader, dispatch = self._writer, self._reader, self._router.dispatch
+        if writer is None or reader is None:
+            return
+        writer.batching = True
+        try:
+            for body in self._frames:
+                dispatch(body)
+                if writer.unsent > MAX_UNSENT:
+                    reader.pause()
+                    break
+        except FrameError as error:
+            reader.stop()
+            self.send_error(error)
+            self._tell_end("framing")
+        finally:
+            writer.batching = False
+            writer.flush()
+
+    def _progress(self) -> None:
+        """The client has read something."""
+        writer, reader = self._writer, self._reader
+        if writer is None or reader is None:
+            return
+        if self._outbox.holding:
+            self._outbox.drain()
+        if self._attached and reader.paused and not reader.ended and writer.unsent <= RESUME_UNSENT:
+            self._serve()
+            if writer.unsent <= MAX_UNSENT:
+                reader.resume()
+
+    def _stdin_ended(self) -> None:
+        if self._frames.pending:
+            self._report(f"stdin ended within a frame, {self._frames.pending} bytes of it had come")
+        self._input_ended = True
+        if self._reader is not None and self._reader.kind == FILE:
+            if not self._router.in_flight:
+                self._tell_end("input_done")
+        else:
+            self._tell_end("owner_lost")
+
+    def _idle(self) -> None:
+        if self._input_ended and self._reader is not None and self._reader.kind == FILE:
+            self._tell_end("input_done")
+
+    def _broken(self, error: OSError) -> None:
+        self._report(f"stdout cannot be written to any more: {error.strerror}")
+        self._tell_end("owner_lost")
+
+    def _tell_end(self, end: End) -> None:
+        if end not in self._ends:
+            self._ends.add(end)
+            self._on_end(end)
+
+    def _send(self, body: bytes) -> None:
+        if self._writer is not None:
+            self._writer.send(body)
+
+    def _send_event(self, event: Outgoing) -> bool:
+        try:
+            body = encode_event(event.channel, event.payload, event.seq, event.dropped, self._max_frame)
+        except SidecarError as error:
+            self._report(error.message)
+            return False
+        self._send(body)
+        return True
+
+    def _congested(self) -> bool:
+        return self._writer is not None and self._writer.unsent > CONGESTED

@@ -1,0 +1,162 @@
+"""stdin into the frame buffer: by readiness where the system tells it, by a thread where not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from ...wire.framing import FrameBuffer
+from .guard import FILE, PIPE, has_ended, kind_of, read_into, set_blocking
+
+_WATCH_INTERVAL = 0.1
+"""Seconds between two looks for the end of a stdin that is not being read; well inside the 1.5 s of timeouts.owner_lost."""
+
+_CHUNK = 64 * 1024
+_CHUNKS_AHEAD = 4  # what the thread reads beyond what the loop has taken
+
+
+class Reader:
+    """Fills ``frames``, tells ``on_data`` after each read and ``on_end`` once, at the end or at a failure of stdin.
+
+    It starts paused, and what comes before the first ``resume`` waits in the pipe. When it is paused later it reads
+    nothing, and still notices the end of a pipe or socket: whatever was not read then is lost with its owner.
+
+    Attributes:
+        kind: of the descriptor, as guard.py names it.
+    """
+
+    def __init__(
+        self, descriptor: int, frames: FrameBuffer, on_data: Callable[[], None], on_end: Callable[[], None]
+    ) -> None:
+        self._descriptor = descriptor
+        self._frames = frames
+        self._on_data = on_data
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self.kind = kind_of(descriptor)
+        self._polled = self.kind == PIPE and sys.platform != "win32"
+        self._thread: _ReaderThread | None = None
+        self._was_blocking = True
+        if self._polled:
+            self._was_blocking = set_blocking(descriptor, blocking=False)
+        self._paused = True
+        self._ended = False
+        self._watch: asyncio.TimerHandle | None = None
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is being read."""
+        return self._paused
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will be read any more."""
+        return self._ended
+
+    def pause(self) -> None:
+        """Stops reading."""
+        if not self._paused:
+            self._paused = True
+            if self._polled:
+                self._loop.remove_reader(self._descriptor)
+            self._look_for_end()
+
+    def resume(self) -> None:
+        """Reads again."""
+        if not self._paused or self._ended:
+            return
+        self._paused = False
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._polled:
+            self._loop.add_reader(self._descriptor, self._readable)
+        elif self._thread is None:
+            self._thread = _ReaderThread(self._descriptor, self._loop, self._arrived)
+        else:
+            self._take()
+
+    def stop(self) -> None:
+        """Ends the reading and leaves the descriptor as it was found."""
+        self._ended = True
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._polled:
+            self._loop.remove_reader(self._descriptor)
+            set_blocking(self._descriptor, blocking=self._was_blocking)
+
+    def _readable(self) -> None:
+        try:
+            count = read_into(self._descriptor, self._frames.room())
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:  # ECONNRESET: a socket's other side is gone
+            count = 0
+        if count:
+            self._frames.filled(count)
+            self._on_data()
+        else:
+            self._end()
+
+    def _arrived(self) -> None:
+        if not self._paused:
+            self._take()
+        elif self.kind != FILE and self._thread is not None and not self._thread.chunks[-1]:
+            self._end()
+
+    def _take(self) -> None:
+        thread = self._thread
+        while thread is not None and thread.chunks and not self._paused and not self._ended:
+            chunk = thread.chunks.popleft()
+            thread.ahead.release()
+            if chunk:
+                self._frames.feed(chunk)
+                self._on_data()
+            else:
+                self._end()
+
+    def _look_for_end(self) -> None:
+        if self._ended or not self._paused or self.kind != PIPE:
+            return
+        # A thread that is inside its read notices the end itself, and PeekNamedPipe would wait for that read:
+        # the system serialises calls on a synchronous handle.
+        if (self._thread is None or len(self._thread.chunks) >= _CHUNKS_AHEAD) and has_ended(self._descriptor):
+            self._end()
+        else:
+            self._watch = self._loop.call_later(_WATCH_INTERVAL, self._look_for_end)
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            if self._polled:
+                self._loop.remove_reader(self._descriptor)
+            self._on_end()
+
+
+class _ReaderThread:
+    """Reads blockingly; a daemon, as nothing can interrupt a blocked read. An empty chunk is the end."""
+
+    def __init__(self, descriptor: int, loop: asyncio.AbstractEventLoop, arrived: Callable[[], None]) -> None:
+        self.chunks: deque[bytes] = deque()
+        self.ahead = threading.Semaphore(_CHUNKS_AHEAD)
+        self._descriptor = descriptor
+        self._loop = loop
+        self._arrived = arrived
+        threading.Thread(target=self._run, name="stdin", daemon=True).start()
+
+    def _run(self) -> None:
+        chunk = b"-"
+        while chunk:
+            self.ahead.acquire()
+            try:
+                chunk = os.read(self._descriptor, _CHUNK)
+            except OSError:  # on Windows a broken pipe
+                chunk = b""
+            self.chunks.append(chunk)
+            try:
+                self._loop.call_soon_threadsafe(self._arrived)
+            except RuntimeError:  # the loop is closed: the process is about to end
+                return

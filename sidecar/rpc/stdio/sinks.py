@@ -1,0 +1,165 @@
+"""The three ways of getting bytes out without ever blocking the loop on a client that does not read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, Protocol
+
+from .guard import PIPE, kind_of, set_blocking, write_all
+
+_JOINED = 256 * 1024
+"""Bytes up to which copying the pieces together is cheaper than handing the system a list of them."""
+
+_PIECES = 64  # of a list for the system, which takes 1024 (IOV_MAX); more of them than a full pipe takes gain nothing
+
+
+class Sink(Protocol):
+    """Where frames go.
+
+    Attributes:
+        unsent: bytes that were pushed and that the system has not taken yet.
+    """
+
+    unsent: int
+
+    def push(self, pieces: list[bytes], size: int) -> None:
+        """Takes over ``pieces``, ``size`` bytes together."""
+
+    def close(self) -> None:
+        """Gives up what is unsent and leaves the descriptor as it was found."""
+
+
+class PollSink:
+    """A pipe or socket on POSIX: written at once while it takes, else when it is ready again."""
+
+    def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
+        self.unsent = 0
+        self._descriptor = descriptor
+        self._on_progress = on_progress
+        self._on_broken = on_broken
+        self._loop = asyncio.get_running_loop()
+        self._backlog: deque[bytes | memoryview] = deque()
+        self._was_blocking = set_blocking(descriptor, blocking=False)
+
+    def push(self, pieces: list[bytes], size: int) -> None:
+        """Takes over ``pieces``."""
+        self.unsent += size
+        blocked = bool(self._backlog)
+        if size <= _JOINED:
+            self._backlog.append(b"".join(pieces))
+        else:
+            self._backlog.extend(pieces)
+        if not blocked:
+            self._write()
+            if self._backlog:
+                self._loop.add_writer(self._descriptor, self._writable)
+
+    def close(self) -> None:
+        """Gives up what is unsent."""
+        self._backlog.clear()
+        self._loop.remove_writer(self._descriptor)
+        set_blocking(self._descriptor, blocking=self._was_blocking)
+
+    def _writable(self) -> None:
+        self._write()
+        if not self._backlog:
+            self._loop.remove_writer(self._descriptor)
+        self._on_progress()
+
+    def _write(self) -> None:
+        backlog = self._backlog
+        while backlog:
+            try:
+                if len(backlog) == 1 or sys.platform == "win32":
+                    count = os.write(self._descriptor, backlog[0])
+                else:
+                    count = os.writev(self._descriptor, list(islice(backlog, _PIECES)))
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                backlog.clear()
+                self._on_broken(error)
+                return
+            self.unsent -= count
+            while count:
+                size = len(backlog[0])
+                if count < size:
+                    backlog[0] = memoryview(backlog[0])[count:]
+                    break
+                count -= size
+                backlog.popleft()
+
+
+class DirectSink:
+    """A regular file, a terminal or the null device on POSIX: readiness means nothing there, a write just happens."""
+
+    def __init__(self, descriptor: int, _on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
+        self.unsent = 0
+        self._descriptor = descriptor
+        self._on_broken = on_broken
+
+    def push(self, pieces: list[bytes], size: int) -> None:  # noqa: ARG002 - the interface of a sink
+        """Writes ``pieces``."""
+        try:
+            write_all(self._descriptor, b"".join(pieces))
+        except OSError as error:  # ENOSPC
+            self._on_broken(error)
+
+    def close(self) -> None:
+        """Nothing is ever unsent."""
+
+
+class ThreadSink:
+    """Windows, where nothing tells whether a pipe would take more: a daemon thread does the blocking."""
+
+    def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
+        import threading
+        from queue import SimpleQueue
+
+        self.unsent = 0
+        self._descriptor = descriptor
+        self._on_progress = on_progress
+        self._on_broken = on_broken
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        threading.Thread(target=self._run, name="stdout", daemon=True).start()
+
+    def push(self, pieces: list[bytes], size: int) -> None:
+        """Hands ``pieces`` to the thread."""
+        self.unsent += size
+        self._queue.put(b"".join(pieces))
+
+    def close(self) -> None:
+        """Lets the thread end after what it has; a blocked one ends with the process."""
+        self._queue.put(None)
+
+    def _run(self) -> None:
+        while (data := self._queue.get()) is not None:
+            try:
+                write_all(self._descriptor, data)
+            except OSError as error:  # on Windows a broken pipe is errno 22
+                self._tell(self._on_broken, error)
+                return
+            self._tell(self._written, len(data))
+
+    def _written(self, count: int) -> None:
+        self.unsent -= count
+        self._on_progress()
+
+    def _tell(self, callback: Callable[[Any], None], argument: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, argument)
+        except RuntimeError:  # the loop is closed: the process is about to end
+            pass
+
+
+def sink_for(descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> Sink:
+    """The sink that suits the descriptor; must be called on the running loop."""
+    if sys.platform == "win32":
+        return ThreadSink(descriptor, on_progress, on_broken)
+    return (PollSink if kind_of(descriptor) == PIPE else DirectSink)(descriptor, on_progress, on_broken)

@@ -1,0 +1,213 @@
+"""Struct ↔ bytes, in two stages: first the envelope, then the arguments, so that an id survives bad arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import UNSET, MsgspecError, Raw, Struct
+from msgspec.msgpack import Decoder, Encoder
+
+from ..errors import InternalError, InvalidArgsError, InvalidMessageError, ResultTooLargeError, SidecarError
+from .channels import Channel
+from .messages import ErrorBody, ErrorMessage, EventMessage, Response
+from .salvage import salvage
+
+MAX_ID = 2**53 - 1
+"""The largest integer that every client can hold exactly (ECMA-262, Number.MAX_SAFE_INTEGER)."""
+
+_NO_ARGS = Raw(b"\x90")
+_KEYS = frozenset({"type", "id", "channel", "args"})
+_TEXT_KEPT = 400  # characters of an error's message that are kept where the whole does not fit into a frame
+
+# What a decoder raises at bytes that somebody else made: malformed or mistyped, the ext hook's, nested too deeply, a date out of range.
+_DECODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
+_ENCODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError, NotImplementedError)
+
+
+class Message(Struct, gc=False):
+    """A message from the client whose type, id and channel are known to be right; ``args`` are still bytes.
+
+    Attributes:
+        type: ``request`` or ``cancel``.
+        id: 0 … 2**53 - 1.
+        channel: any string; of a cancel it has no meaning.
+        args: anything; a view into the frame, valid as long as that is.
+    """
+
+    type: Any = None
+    id: Any = None
+    channel: Any = None
+    args: Raw = _NO_ARGS
+
+
+class BadMessageError(InvalidMessageError):
+    """A body that is no valid message.
+
+    Attributes:
+        request_id: its id where one could be read.
+    """
+
+    def __init__(self, message: str, request_id: int | None) -> None:
+        super().__init__(message, hint="The protocol page lists the messages and their keys.")
+        self.request_id = request_id
+
+
+def _refuse_extension(code: int, _data: memoryview) -> Any:
+    raise ValueError(f"MessagePack extension type {code} is not allowed (only -1, timestamp, is)")
+
+
+_message_decoder = Decoder(Message)
+_any_decoder = Decoder()
+_encode = Encoder().encode
+
+
+def read_message(body: bytes | bytearray | memoryview) -> Message:
+    """First stage.
+
+    Raises:
+        BadMessageError: with the id where one can be read.
+    """
+    try:
+        message = _message_decoder.decode(body)
+    except _DECODE_FAILURES as error:
+        message = _salvaged(body, error)
+    number = message.id
+    if type(number) is not int or not 0 <= number <= MAX_ID:
+        number = message.id = _as_id(number)
+    kind = message.type
+    if kind == "request":
+        if number is not None and type(message.channel) is str:
+            return message
+        what = "id must be an unsigned 53-bit integer" if number is None else "channel must be a string"
+        raise BadMessageError(f"Invalid request: {what}", number)
+    if kind == "cancel":
+        if number is not None:
+            return message
+        raise BadMessageError("Invalid cancel: id must be an unsigned 53-bit integer", None)
+    shown = f"{kind[:80]!r}" if isinstance(kind, str) else "missing or no string"
+    raise BadMessageError(f"Invalid message: type is {shown}; it must be 'request' or 'cancel'", number)
+
+
+def _as_id(value: Any) -> int | None:
+    """JavaScript encoders send integers above 2**32 as floats."""
+    if isinstance(value, float) and 0 <= value <= MAX_ID and value.is_integer():
+        return int(value)
+    return None
+
+
+def _salvaged(body: bytes | bytearray | memoryview, error: Exception) -> Message:
+    """What the decoder refused: either only odd (a key that is no string, deep nesting in an argument), or broken."""
+    fields, whole = salvage(memoryview(body), _KEYS)
+    message = Message(
+        _plain(fields.get("type")),
+        _plain(fields.get("id")),
+        _plain(fields.get("channel")),
+        Raw(fields["args"]) if "args" in fields else _NO_ARGS,
+    )
+    if not whole:
+        number = message.id
+        number = number if type(number) is int and 0 <= number <= MAX_ID else _as_id(number)
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise BadMessageError(f"The body is no MessagePack map: {why}", number) from None
+    return message
+
+
+def _plain(field: bytes | None) -> Any:
+    try:
+        return None if field is None else _any_decoder.decode(field)
+    except _DECODE_FAILURES:
+        return None
+
+
+ArgsReader = Callable[[Raw], Sequence[Any]]
+
+
+def args_reader(channel: Channel) -> ArgsReader:
+    """Second stage: gives the function that decodes the arguments of one channel.
+
+    It raises InvalidArgsError. An optional argument that is nil counts as not given: that is what the shim makes of
+    ``undefined``. Legacy channels ignore what the array holds.
+    """
+    if channel.args is None:
+        return _ignored_args
+    most, required = len(channel.args), channel.required
+    split = Decoder(list[Raw])
+    decoders = [Decoder(type_, ext_hook=_refuse_extension) for type_ in channel.args]
+
+    def read(raw: Raw) -> Sequence[Any]:
+        try:
+            given = split.decode(raw)
+            while len(given) > required and len(given) <= most and bytes(given[-1]) == b"\xc0":
+                given.pop()
+        except _DECODE_FAILURES as error:
+            raise InvalidArgsError(f"args must be an array: {_reason(error)}") from None
+        if not required <= len(given) <= most:
+            takes = f"{required}" if most == required else f"{required} to {most}"
+            raise InvalidArgsError(f"Takes {takes} argument{'' if takes == '1' else 's'}, {len(given)} given")
+        position = 0
+        args = []
+        try:
+            for position, decoder in enumerate(decoders[: len(given)], 1):
+                args.append(decoder.decode(given[position - 1]))
+        except _DECODE_FAILURES as error:
+            raise InvalidArgsError(f"Argument {position}: {_reason(error)}") from None
+        return args
+
+    return read
+
+
+def _ignored_args(raw: Raw) -> Sequence[Any]:
+    view = memoryview(raw)
+    if view[0] & 0xF0 != 0x90 and view[0] not in {0xDC, 0xDD}:
+        raise InvalidArgsError("args must be an array")
+    return ()
+
+
+def _reason(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def encode_response(request_id: int, result: Any, max_frame: int) -> bytes:
+    """The body of a response.
+
+    Raises:
+        ResultTooLargeError: it does not fit into a frame.
+        InternalError: the result holds what MessagePack cannot.
+    """
+    try:
+        body = _encode(Response(request_id, result))
+    except _ENCODE_FAILURES as error:
+        raise InternalError(f"The result cannot be encoded: {_reason(error)}") from error
+    if len(body) > max_frame:
+        raise ResultTooLargeError(
+            f"The result takes {len(body)} bytes, a frame holds {max_frame}",
+            hint="Ask for less at once, or start the sidecar with a larger --max-frame.",
+        )
+    return body
+
+
+def encode_error(request_id: int | None, error: SidecarError, max_frame: int, prefix: str = "") -> bytes:
+    """The body of an error, without its data, hint and most of its text where it would not fit; never raises."""
+    body = ErrorBody(
+        error.code, prefix + error.message, error.hint or UNSET, UNSET if error.data is None else error.data
+    )
+    try:
+        encoded = _encode(ErrorMessage(request_id, body))
+        if len(encoded) <= max_frame:
+            return encoded
+    except _ENCODE_FAILURES:
+        pass
+    text = (prefix + error.message).encode("utf-8", "replace").decode()  # a file name may hold lone surrogates
+    return _encode(ErrorMessage(request_id, ErrorBody(error.code, text[:_TEXT_KEPT])))
+
+
+def encode_event(channel: str, payload: Any, seq: int, dropped: int, max_frame: int) -> bytes:
+    """The body of an event. Raises as encode_response."""
+    try:
+        body = _encode(EventMessage(channel, payload, seq, dropped or UNSET))
+    except _ENCODE_FAILURES as error:
+        raise InternalError(f"An event of {channel} cannot be encoded: {_reason(error)}") from error
+    if len(body) > max_frame:
+        raise ResultTooLargeError(f"An event of {channel} takes {len(body)} bytes, a frame holds {max_frame}")
+    return body
