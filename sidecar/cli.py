@@ -1,0 +1,162 @@
+"""The command line: argv in, exit status out. ``serve`` is taken care of by boot; everything else is read here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from . import __version__
+from .errors import SidecarError, UsageError
+
+_SETTINGS = [
+    click.option("--config", metavar="FILE", help="A TOML file with settings."),
+    click.option("--profile", metavar="NAME", help="aura (the default) or generic."),
+    click.option("--set", "pairs", metavar="SECTION.NAME=VALUE", multiple=True, help="One setting; may be repeated."),
+]
+
+
+def _with_settings(command: Any) -> Any:
+    for option in reversed(_SETTINGS):
+        command = option(command)
+    return command
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""Example: sidecar call backend:version -- ./my-backend --port "{port}" """,
+)
+@click.version_option(__version__, prog_name="sidecar", message="%(prog)s %(version)s")
+@click.pass_context
+def _sidecar(context: click.Context) -> None:
+    """Supervises the local backend of a desktop app, for a client that speaks frames on stdin and stdout.
+
+    Without a subcommand it serves, as Electron runs it; in a terminal it shows this help.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@_sidecar.command(
+    options_metavar="[OPTIONS]",
+    epilog="""Example:
+
+\b
+  sidecar serve --profile generic --set timeouts.startup=20 -- ./my-backend --port "{port}" """,
+)
+@_with_settings
+@click.option("--max-frame", metavar="BYTES", help="The largest frame, both ways (16777216).")
+@click.option("--max-in-flight", metavar="COUNT", help="How many requests may be unanswered (256).")
+@click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]")
+def serve(**_: Any) -> None:
+    """Serve one client on stdin and stdout, and supervise COMMAND for it.
+
+    {port} and {host} in COMMAND are filled in. Logs go to stderr and to the data folder, never to stdout.
+
+    Exit status: 0 clean, 64 usage, 65 the input is no sequence of frames, 70 a defect, 75 the backend's processes could not
+    be stopped, 78 wrong settings.
+    """
+    raise AssertionError("serve is handled before click sees it")
+
+
+@_sidecar.command(epilog="Example: sidecar demo --seconds 30")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=5, max=3600),
+    default=15,
+    metavar="SECONDS",
+    show_default=True,
+    help="How long it runs.",
+)
+def demo(seconds: float) -> int:
+    """Show the sidecar at work: start a small backend, crash it, watch it recover.
+
+    Exit status: 0 if the recovery was really seen, else 1.
+    """
+    from .console import demo as tool
+
+    return tool.run(seconds)
+
+
+@_sidecar.command(
+    epilog="""Examples:
+
+\b
+  sidecar call backend:version -- ./my-backend --port "{port}"
+  sidecar call sidecar:ping '{"any": "JSON"}'
+  sidecar call backend:logs '{"lines": 20}' --profile generic -- ./my-backend""",
+)
+@_with_settings
+@click.argument("channel")
+@click.argument("arguments", nargs=-1, metavar="[JSON-ARG]...  [-- COMMAND [ARG]...]")
+@click.pass_obj
+def call(
+    backend: Sequence[str],
+    *,
+    channel: str,
+    arguments: Sequence[str],
+    config: str | None,
+    profile: str | None,
+    pairs: Sequence[str],
+) -> int:
+    """Make one request to a sidecar of its own, and print the answer as JSON.
+
+    COMMAND is started first and awaited where CHANNEL is about a running backend, and stopped afterwards.
+
+    Exit status: 0, or 1 with the error as JSON on stderr, or 78 where the settings are wrong.
+    """
+    from .console import call as tool
+
+    words = [*(["--config", config] if config else []), *(["--profile", profile] if profile else [])]
+    words += [word for pair in pairs for word in ("--set", pair)]
+    return tool.run(channel, arguments, [*words, *(["--", *backend] if backend else [])])
+
+
+@_sidecar.command("demo-backend", hidden=True, context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1)
+def demo_backend(words: Sequence[str]) -> int:
+    """The backend of the demo, for a frozen sidecar, which has no ``python -m``."""
+    from .console import demo_backend as tool
+
+    return tool.main(words)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: the words after the program's name; none: those of this process.
+
+    Returns:
+        The exit status: 64 for a usage error, else what the command says.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    backend: list[str] = []
+    if "--" in words:  # click would drop the separator, and what follows it is not ours to read
+        place = words.index("--")
+        words, backend = words[:place], words[place + 1 :]
+    if words[:1] == ["serve"] and not {"-h", "--help"} & set(words):
+        from .boot import serve as run_serve
+
+        run_serve([*words, *(["--", *backend] if backend else [])])
+    try:
+        if backend and words[:1] not in (["call"], ["serve"]):
+            raise UsageError("Only serve and call take a command after --")
+        status = _sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)
+    except click.ClickException as error:
+        return _complain(error.format_message(), "See: sidecar --help", UsageError.exit_status)
+    except (click.Abort, KeyboardInterrupt):
+        return _complain("Interrupted", None, 130)
+    except SidecarError as error:
+        return _complain(error.message, error.hint, error.exit_status)
+    return status if isinstance(status, int) else 0
+
+
+def _complain(message: str, hint: str | None, status: int) -> int:
+    click.echo(f"sidecar: {message}", err=True)
+    if hint:
+        click.echo(f"  {hint}", err=True)
+    return status

@@ -1,0 +1,97 @@
+"""``sidecar call``: one request to a sidecar of its own, the answer as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import UNSET, DecodeError, json, to_builtins
+
+from ..errors import InvalidConfigError, SidecarError, UsageError
+from ..wire.messages import ErrorBody
+from .client import Client, RemoteError
+
+# They answer without a backend, or start it themselves: none is started for them.
+WITHOUT_BACKEND = frozenset(
+    {
+        "backend:start",
+        "backend:getFirewallRule",
+        "backend:getFirewallCommand",
+        "backend:createFirewallRule",
+        "backend:crashReports",
+        "backend:crashReport",
+        "backend:diagnose",
+    }
+)
+
+
+def needs_backend(channel: str) -> bool:
+    """Whether an answer of that channel says anything only while a backend runs."""
+    return channel.startswith("backend:") and channel not in WITHOUT_BACKEND
+
+
+def arguments(words: Sequence[str]) -> list[Any]:
+    """The channel's arguments from the words of the command line, each a JSON value.
+
+    Raises:
+        UsageError: a word is no JSON.
+    """
+    values = []
+    for position, word in enumerate(words, 1):
+        try:
+            values.append(json.decode(word))
+        except DecodeError as error:
+            raise UsageError(
+                f"Argument {position} of the channel is no JSON: {word} ({error})",
+                hint="A text needs its own quotes, e.g. '\"suspend\"'.",
+            ) from None
+    return values
+
+
+def as_json(value: Any) -> str:
+    """For people and programs: bytes as base64, times as ISO 8601."""
+    return json.format(json.encode(value), indent=2).decode()
+
+
+def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
+    """Starts a sidecar in a temporary data folder, asks, shuts it down, prints.
+
+    Args:
+        channel: what is asked for.
+        words: its arguments, each as JSON text.
+        serve_words: what the sidecar gets on its command line after ``serve``.
+
+    Returns:
+        0, or 1 after an error answer, or 78 where the settings are wrong; errors are JSON on stderr.
+    """
+    values = arguments(words)
+    try:
+        result = asyncio.run(_ask(channel, values, serve_words))
+    except RemoteError as error:
+        print(as_json({"error": to_builtins(error.error)}), file=sys.stderr)  # noqa: T201 - the tool's output
+        return 1
+    except UsageError:
+        raise
+    except SidecarError as error:
+        body = ErrorBody(error.code, error.message, UNSET if error.hint is None else error.hint)
+        print(as_json({"error": to_builtins(body)}), file=sys.stderr)  # noqa: T201 - the tool's output
+        return error.exit_status if isinstance(error, InvalidConfigError) else 1
+    print(as_json(result))  # noqa: T201 - the tool's output
+    return 0
+
+
+async def _ask(channel: str, values: Sequence[Any], serve_words: Sequence[str]) -> Any:
+    with tempfile.TemporaryDirectory(prefix="sidecar-call-", ignore_cleanup_errors=True) as folder:
+        defaults = ["--set", f"paths.data={as_json(folder)}"]
+        if not needs_backend(channel) and channel != "backend:waitForReady":
+            defaults += ["--set", "backend.autostart=false"]
+        client = await Client.start([*defaults, *serve_words])
+        try:
+            if needs_backend(channel):
+                await client.call("backend:start")
+            return await client.call(channel, *values)
+        finally:
+            await client.close()

@@ -1,0 +1,241 @@
+"""A client of the sidecar over its own stdio, for the headless tools: the same pipe and frames that Electron uses."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio import subprocess
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from msgspec import UNSET, MsgspecError, msgpack
+
+from ..errors import FrameError, InvalidConfigError, SidecarError, UsageError
+from ..wire.framing import FrameBuffer
+from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response
+from ..wire.names import PROTOCOL
+
+EventListener = Callable[[str, Any], None]
+
+# The protocol page: the whole ladder within total_shutdown (27 s), unsent data 1 s more.
+SHUTDOWN_LIMIT = 30.0
+HELLO_LIMIT = 30.0  # a cold disk and a virus scanner; it takes 12 ms where neither is in the way
+_STDERR_LINES = 200
+_CREATE_NO_WINDOW = 0x08000000  # winbase.h; also keeps the Ctrl+C of our console away from the sidecar
+
+
+class RemoteError(Exception):
+    """The sidecar's error answer.
+
+    Attributes:
+        error: code, message, hint and data as they came.
+    """
+
+    def __init__(self, error: ErrorBody) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class SidecarLostError(SidecarError):
+    """The sidecar ended, or never spoke the protocol; the message holds its last words."""
+
+
+def serve_command() -> list[str]:
+    """What starts a sidecar like this one; frozen, the executable is the sidecar itself."""
+    return [sys.executable, "serve"] if getattr(sys, "frozen", False) else [sys.executable, "-m", "sidecar", "serve"]
+
+
+def importable_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """An environment in which a child Python finds this very package, installed or not."""
+    environment = dict(os.environ if base is None else base)
+    if not getattr(sys, "frozen", False):
+        here = str(Path(__file__).resolve().parents[2])
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [here, environment.get("PYTHONPATH")]))
+    return environment
+
+
+class Client:
+    """One sidecar process and the conversation with it.
+
+    Attributes:
+        hello: what the sidecar said first.
+        exit_status: the sidecar's, once it has ended.
+        failure: the error that bore no id (wrong settings, a broken stream), where there was one.
+    """
+
+    def __init__(self, on_event: EventListener | None = None) -> None:
+        self.hello: Hello | None = None
+        self.failure: ErrorBody | None = None
+        self.exit_status: int | None = None
+        self._on_event = on_event
+        self._next_id = 0
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._last_words: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._decoder = msgpack.Decoder(Hello | Response | ErrorMessage | EventMessage)
+        self._greeted = asyncio.Event()
+
+    @classmethod
+    async def start(
+        cls, words: Sequence[str], *, on_event: EventListener | None = None, env: Mapping[str, str] | None = None
+    ) -> Self:
+        """Spawns a sidecar and awaits its hello.
+
+        Args:
+            words: what follows ``serve`` on its command line.
+            on_event: called with channel and payload of each event, on the event loop.
+            env: its whole environment; none: ours.
+
+        Raises:
+            UsageError: it did not understand ``words``.
+            SidecarLostError: it could not be started, ended, or said something else.
+        """
+        client = cls(on_event)
+        await client._spawn(words, env)
+        try:
+            await asyncio.wait_for(client._greeted.wait(), HELLO_LIMIT)
+        except TimeoutError:
+            client._process.kill()
+            await client._ended
+            raise client._lost("The sidecar said no hello") from None
+        if client.hello is None or client.hello.protocol != PROTOCOL:
+            await client.kill()
+            what = "ended before its hello" if client.hello is None else "speaks another protocol"
+            raise client._lost(f"The sidecar {what}")
+        return client
+
+    async def call(self, channel: str, *args: Any) -> Any:
+        """One request.
+
+        Raises:
+            RemoteError: the answer is an error.
+            InvalidConfigError: the sidecar found its settings wrong, and ended.
+            SidecarLostError: it ended meanwhile.
+        """
+        if self._ended.done():
+            raise self._lost("The sidecar has ended")
+        self._next_id += 1
+        number = self._next_id
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        body = msgpack.encode({"type": "request", "id": number, "channel": channel, "args": args})
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(len(body).to_bytes(4, "big") + body)
+            await self._process.stdin.drain()
+        except OSError:
+            pass  # its end answers the request
+        return await answer
+
+    async def close(self) -> int:
+        """``sidecar:shutdown``, then the sidecar's exit status. A sidecar that outlives its limit is killed."""
+        try:
+            async with asyncio.timeout(SHUTDOWN_LIMIT):
+                if not self._ended.done():
+                    await self.call("sidecar:shutdown")
+                await asyncio.shield(self._ended)
+        except (RemoteError, SidecarError):
+            await self._ended
+        except TimeoutError:
+            await self.kill()
+        assert self.exit_status is not None
+        return self.exit_status
+
+    async def kill(self) -> None:
+        """Ends the sidecar at once; its own children see the end of their lifeline."""
+        if not self._ended.done():
+            try:
+                self._process.kill()
+            except ProcessLookupError:
+                pass
+        await self._ended
+
+    @property
+    def last_words(self) -> str:
+        """The last lines that the sidecar wrote to stderr."""
+        return "\n".join(self._last_words)
+
+    async def _spawn(self, words: Sequence[str], env: Mapping[str, str] | None) -> None:
+        platform: dict[str, Any] = (
+            {"creationflags": _CREATE_NO_WINDOW}
+            if sys.platform == "win32"
+            else {"start_new_session": True}  # Ctrl+C is for us; we shut the sidecar down in order
+        )
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *serve_command(),
+                *words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=importable_environment(env),
+                **platform,
+            )
+        except OSError as error:
+            raise SidecarLostError(f"The sidecar could not be started: {error}") from error
+        self._ended = asyncio.create_task(self._converse())
+
+    async def _converse(self) -> None:
+        """Reads both streams to their ends, then fails what still waits."""
+        stderr = asyncio.create_task(self._read_stderr())
+        try:
+            await self._read_frames()
+        except (FrameError, MsgspecError) as error:
+            self._last_words.append(f"Not a frame of the protocol: {error}")
+            self._process.kill()
+        await stderr
+        self.exit_status = await self._process.wait()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(self._lost("The sidecar ended before it answered"))
+        self._answers.clear()
+        self._greeted.set()
+
+    async def _read_frames(self) -> None:
+        assert self._process.stdout
+        frames = FrameBuffer()
+        while chunk := await self._process.stdout.read(1 << 16):
+            frames.feed(chunk)
+            for body in frames:
+                self._take(self._decoder.decode(body))
+
+    async def _read_stderr(self) -> None:
+        assert self._process.stderr
+        rest = b""
+        while chunk := await self._process.stderr.read(1 << 16):
+            *lines, rest = (rest + chunk).split(b"\n")
+            self._last_words.extend(line.decode("utf-8", "replace").rstrip() for line in lines)
+        if rest:
+            self._last_words.append(rest.decode("utf-8", "replace"))
+
+    def _take(self, message: Hello | Response | ErrorMessage | EventMessage) -> None:
+        match message:
+            case EventMessage():
+                if self._on_event:
+                    self._on_event(message.channel, message.payload)
+            case Hello():
+                self.hello = message
+                self._greeted.set()
+            case ErrorMessage(id=None):
+                self.failure = message.error
+            case ErrorMessage() | Response():
+                assert message.id is not None
+                answer = self._answers.pop(message.id, None)
+                if answer is None or answer.done():
+                    return
+                if isinstance(message, Response):
+                    answer.set_result(message.result)
+                else:
+                    answer.set_exception(RemoteError(message.error))
+
+    def _lost(self, what: str) -> SidecarError:
+        if self.failure is not None:
+            hint = None if self.failure.hint is UNSET else self.failure.hint
+            kind = InvalidConfigError if self.failure.code == InvalidConfigError.code else SidecarLostError
+            return kind(self.failure.message, hint=hint)
+        if self.exit_status == UsageError.exit_status:
+            return UsageError(self.last_words)
+        status = "" if self.exit_status is None else f" (exit status {self.exit_status})"
+        words = f"; it wrote:\n{self.last_words}" if self._last_words else ""
+        return SidecarLostError(f"{what}{status}{words}")

@@ -1,0 +1,105 @@
+"""What the demo has seen so far, and what it still has to see: pure, so that it can be tested without a backend."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened: ``at`` seconds after the demo began."""
+
+    at: float
+    channel: str
+    text: str
+
+
+@dataclass(slots=True)
+class Story:
+    """Takes events in, and knows whether the backend crashed and came back.
+
+    Attributes:
+        pid: the process that runs, or ran last.
+        restarts: how often it came back by itself.
+        crashed_pid: the process that crashed, once one did.
+        recovered_pid: the process that runs in its stead.
+        healthy_again: whether the new process was found healthy.
+    """
+
+    state: str = "STOPPED"
+    health: str = "unknown"
+    pid: int | None = None
+    port: int | None = None
+    url: str | None = None
+    restarts: int = 0
+    crash_text: str | None = None
+    crashed_pid: int | None = None
+    recovered_pid: int | None = None
+    healthy_again: bool = False
+    lines: deque[Line] = field(default_factory=lambda: deque(maxlen=KEPT))
+
+    def take(self, at: float, channel: str, payload: Any) -> Line:
+        """One event of the sidecar; gives back how it reads."""
+        line = Line(at, channel, self._apply(channel, payload))
+        self.lines.append(line)
+        return line
+
+    def note(self, at: float, text: str) -> Line:
+        """Something that the demo itself did."""
+        line = Line(at, "demo", text)
+        self.lines.append(line)
+        return line
+
+    @property
+    def ready(self) -> bool:
+        """Whether the backend runs and is healthy."""
+        return self.state == "RUNNING" and self.health == "healthy"
+
+    def missing(self) -> list[str]:
+        """What has not happened of what a recovery is made of; empty: it happened."""
+        if self.crashed_pid is None:
+            return ["the backend never ran and crashed"]
+        missing = [] if self.crash_text else ["the crash was not reported"]
+        if self.recovered_pid is None:
+            missing.append("the backend did not run again after its crash, as another process")
+        elif not self.healthy_again:
+            missing.append("the backend was not healthy after its crash")
+        return missing
+
+    def _apply(self, channel: str, payload: Any) -> str:
+        match channel:
+            case "backend:stateChanged":
+                return self._move(payload)
+            case "backend:healthUpdate":
+                self.health = payload["status"]
+                if self.recovered_pid is not None and self.ready:
+                    self.healthy_again = True
+                return self.health + (f": {payload['error']}" if payload.get("error") else "")
+            case "backend:crash":
+                self.crash_text = payload["text"]
+                soon = payload["nextStartIn"]
+                then = "the budget is spent" if payload["final"] else f"next start in {soon or 0:.1f} s"
+                return f"{payload['text']} (attempt {payload['attempt']} of {payload['attempts']}, {then})"
+            case "backend:startupProgress":
+                return f"{payload['phase']} after {payload['elapsed']:.2f} s: {payload['message']}"
+            case "backend:providerUpdate":
+                names = [provider["name"] for provider in payload.get("providers", [])]
+                return f"providers: {', '.join(names) or 'none'}"
+        return str(payload)
+
+    def _move(self, payload: Any) -> str:
+        self.state = payload["state"]
+        self.port, self.url = payload["port"], payload["url"]
+        if payload["previous"] == "RUNNING" and payload["reason"] == "crashed" and self.crashed_pid is None:
+            self.crashed_pid = self.pid
+        if self.state == "RUNNING":
+            self.pid = payload["pid"]
+            if self.crashed_pid is not None and self.pid != self.crashed_pid:
+                self.recovered_pid = self.pid
+                self.restarts += 1
+        process = f", process {payload['pid']}" if payload["pid"] else ""
+        return f"{payload['previous']} → {payload['state']} ({payload['reason']}{process})"
