@@ -1,0 +1,52 @@
+"""Processes: the one folder that knows the platform, and here is the one place that branches on it."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False  # the guardian passes through here, and does not load the typing module
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from .base import ListeningSocket, ProcessLayer
+
+
+def create_process_layer(guardian: Any) -> ProcessLayer:
+    """The layer for this platform. ``guardian``: what guardian.fork_guardian gave, None on Windows."""
+    if sys.platform == "win32":
+        from .windows import WindowsProcessLayer
+
+        return WindowsProcessLayer()
+    else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
+        from .posix import PosixProcessLayer
+
+        return PosixProcessLayer(guardian)
+
+
+def find_listener(port: int) -> list[ListeningSocket]:
+    """Who listens on a TCP port, machine-wide; ``pid`` is None where the system does not tell. Empty: nobody."""
+    if sys.platform == "linux":
+        from .sockets import find_listener as find
+    else:
+        from .portable_sockets import find_listener as find
+    return find(port)
+
+
+def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
+    """The TCP sockets on which these processes listen; None where the system does not tell."""
+    if sys.platform == "linux":
+        from .sockets import find_listeners_of as find
+    else:
+        from .portable_sockets import find_listeners_of as find
+    return find(pids)
+
+
+def process_name(pid: int) -> str | None:
+    """The short name of a process; None when there is none or it may not be seen."""
+    if sys.platform == "linux":
+        from .tree import read_entry
+    else:
+        from .portable import read_entry
+    entry = read_entry(pid)
+    return entry.name if entry else None

@@ -1,0 +1,79 @@
+"""The messages between sidecar and guardian: tuples in marshal, behind a 4-byte length, on a Unix stream socket.
+
+Both ends are the same interpreter, so marshal is safe here, and it is the one encoder that is already in memory.
+Request tuples:   ("launch", serial, argv, cwd, environment, limits)   with the write ends of stdout and stderr
+                  ("interrupt", serial)   ("kill", serial, seconds)
+Report tuples:    ("spawned", serial, pid, started)   ("failed", serial, step, errno)   ("exited", serial, wait status)
+                  ("killing", serial)   ("gone", serial, ((pid, name), ...))
+"""
+
+from __future__ import annotations
+
+import _socket
+import marshal
+import sys
+
+assert sys.platform != "win32"
+
+TYPE_CHECKING = False  # the typing module is not loaded in the guardian
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+_INT_SIZE = 4
+_FDS = 2
+CHUNK = 65536
+
+
+def encode(message: tuple[Any, ...]) -> bytes:
+    """One message as it travels."""
+    body = marshal.dumps(message)
+    return len(body).to_bytes(4, "big") + body
+
+
+class Inbox:
+    """Collects bytes and descriptors from the socket, and gives whole messages."""
+
+    __slots__ = ("_data", "fds")
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self.fds: list[int] = []
+
+    def receive(self, sock: _socket.socket) -> bool:
+        """Reads once; False at the end of the stream (also a reset: the other side was killed with data unread).
+
+        Raises:
+            BlockingIOError: nothing is there.
+        """
+        try:
+            data, ancillary, _flags, _address = sock.recvmsg(CHUNK, _socket.CMSG_SPACE(_FDS * _INT_SIZE))
+        except ConnectionError:
+            return False
+        for level, kind, payload in ancillary:
+            if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
+                whole = len(payload) - len(payload) % _INT_SIZE
+                self.fds += [
+                    int.from_bytes(payload[i : i + _INT_SIZE], sys.byteorder) for i in range(0, whole, _INT_SIZE)
+                ]
+        self._data += data
+        return bool(data)
+
+    def next(self) -> tuple[Any, ...] | None:
+        """The next whole message, or None."""
+        if len(self._data) < 4:
+            return None
+        end = 4 + int.from_bytes(self._data[:4], "big")
+        if len(self._data) < end:
+            return None
+        message = marshal.loads(self._data[4:end])  # noqa: S302 - from the same program, over a private socket
+        del self._data[:end]
+        return message  # type: ignore[no-any-return]
+
+
+def send(sock: _socket.socket, data: bytes | memoryview, fds: Sequence[int] = ()) -> int:
+    """Sends what fits, with the descriptors on the first byte; gives the number of bytes sent."""
+    if not fds:
+        return sock.send(data)
+    packed = b"".join(fd.to_bytes(_INT_SIZE, sys.byteorder) for fd in fds)
+    return sock.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)])

@@ -1,0 +1,141 @@
+"""The sidecar's end of the socket to its guardian, in the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import channel, guardian
+
+assert sys.platform != "win32"
+
+
+class GuardianLink:
+    """Sends requests without ever blocking, and hands on reports one by one; says once when the guardian is gone."""
+
+    __slots__ = ("_hold", "_inbox", "_loop", "_lost", "_paused", "_report", "_unsent", "open")
+
+    def __init__(
+        self,
+        hold: guardian.Guardian,
+        report: Callable[[tuple[Any, ...]], None],
+        lost: Callable[[], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._hold = hold
+        self._report = report
+        self._lost = lost
+        self._loop = loop
+        self._inbox = channel.Inbox()
+        self._unsent: deque[tuple[bytes, Sequence[int]]] = deque()
+        self._paused = False
+        self.open = True
+        loop.add_reader(hold.socket.fileno(), self._readable)
+
+    @property
+    def pid(self) -> int:
+        """The guardian's."""
+        return self._hold.pid
+
+    @property
+    def exact(self) -> bool:
+        """Whether the guardian works with the mechanisms of Linux."""
+        return self._hold.exact
+
+    def request(self, *message: Any, fds: Sequence[int] = ()) -> None:
+        """Queues a request. The descriptors are copied; the caller may close its own at once."""
+        if not self.open:
+            return
+        idle = not self._unsent
+        self._unsent.append((channel.encode(message), tuple(os.dup(fd) for fd in fds)))
+        if idle:
+            self._flush()
+        self.wake()
+
+    def wake(self) -> None:
+        """Lets a stopped guardian go on. It is our own child and not waited for, so the pid is its own."""
+        self._signal(signal.SIGCONT)
+
+    def destroy(self) -> None:
+        """Kills a guardian that does not answer; what follows is as if somebody else had killed it."""
+        self._signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        """Ends the lifeline: the guardian kills what it still has, and leaves."""
+        if self.open:
+            self.open = False
+            fd = self._hold.socket.fileno()
+            self._loop.remove_reader(fd)
+            self._loop.remove_writer(fd)
+            self._hold.socket.close()
+            self._drop_unsent()
+
+    def _signal(self, number: int) -> None:
+        if self.open:
+            try:
+                os.kill(self._hold.pid, number)
+            except ProcessLookupError:
+                pass
+
+    def _flush(self) -> None:
+        sock = self._hold.socket
+        try:
+            while self._unsent:
+                data, fds = self._unsent[0]
+                sent = channel.send(sock, data, fds)
+                _close_all(fds)
+                self._unsent[0] = (data[sent:], ())
+                if sent == len(data):
+                    self._unsent.popleft()
+        except BlockingIOError:
+            self._loop.add_writer(sock.fileno(), self._flush)
+            return
+        except OSError:
+            self._drop_unsent()  # the guardian is gone; the read side learns it
+        self._loop.remove_writer(sock.fileno())
+
+    def _drop_unsent(self) -> None:
+        while self._unsent:
+            _close_all(self._unsent.popleft()[1])
+
+    def _readable(self) -> None:
+        try:
+            alive = self._inbox.receive(self._hold.socket)
+        except BlockingIOError:
+            return
+        self._hand_on()
+        if not alive:
+            # Once the stream has ended nothing else can come; what is still held back is told first.
+            self._loop.remove_reader(self._hold.socket.fileno())
+            self._loop.call_soon(self._ended)
+
+    def _hand_on(self) -> None:
+        """One report a turn: whoever was woken by one acts before the next one is told."""
+        if self._paused:
+            return
+        message = self._inbox.next()
+        if message is not None:
+            self._paused = True
+            self._loop.call_soon(self._resume)
+            self._report(message)
+
+    def _resume(self) -> None:
+        self._paused = False
+        self._hand_on()
+
+    def _ended(self) -> None:
+        if self._paused:
+            self._loop.call_soon(self._ended)
+        elif self.open:
+            self.close()
+            self._lost()
+
+
+def _close_all(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.close(fd)

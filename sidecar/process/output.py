@@ -1,0 +1,78 @@
+"""What the backend writes: read as it comes, into one kept buffer, never blocking the loop or the backend."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+
+assert sys.platform != "win32"
+
+_BUFFER = bytearray(131072)  # one for all: a read is handed on before the next one begins
+_VIEW = memoryview(_BUFFER)
+_LAST_READS = 16  # at most 2 MiB are still read from a pipe that is closed on somebody who holds it
+
+
+class OutputPipe:
+    """The read end of one of the two pipes, in the loop until its end or until it is closed."""
+
+    __slots__ = ("_ended", "_fd", "_loop", "_stream", "_tell")
+
+    def __init__(
+        self,
+        stream: str,
+        tell: Callable[[str, bytes], None],
+        ended: Callable[[], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._stream = stream
+        self._tell = tell
+        self._ended = ended
+        self._loop = loop
+        self._fd = -1
+
+    def open(self) -> int:
+        """Makes the pipe, begins to read, and gives the write end, which the caller must close."""
+        self._fd, write = os.pipe()
+        os.set_blocking(self._fd, False)
+        self._loop.add_reader(self._fd, self._read)
+        return write
+
+    @property
+    def closed(self) -> bool:
+        """Nothing more will be told."""
+        return self._fd < 0
+
+    def _read(self) -> bool:
+        """Once a turn, so that a flood leaves the loop its turns. False when there is nothing (more) to read."""
+        try:
+            count = os.readv(self._fd, [_BUFFER])
+        except BlockingIOError:
+            return False
+        except OSError:
+            count = 0
+        if count:
+            self._tell(self._stream, bytes(_VIEW[:count]))
+            return True
+        self._close()
+        self._ended()
+        return False
+
+    def close(self) -> None:
+        """Reads what is there, and closes, whoever still holds the other end. ``ended`` is not called."""
+        self._ended = _nothing
+        for _read in range(_LAST_READS):
+            if self._fd < 0 or not self._read():
+                break
+        self._close()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,123 @@
+"""The process table where there is no /proc: the same functions as tree.py, through psutil; and a memory of the tree.
+
+Without a subreaper a process whose parent ended belongs to init, and its ancestry is lost. So the tree is looked at
+again and again while it lives, and whatever was once seen below the backend stays known. Three kinds of evidence
+make a process ours: its parent is ours, its session is one that ours opened, or it was started with our marker in
+its environment. What escapes all three is a process that left its session, lost its parent between two looks *and*
+cleared its environment: on such systems that one cannot be promised.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .tree import Entry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def table() -> dict[int, Entry]:
+    """Every process that can be seen."""
+    import psutil
+
+    found = {}
+    for pid in psutil.pids():
+        entry = read_entry(pid)
+        if entry is not None:
+            found[pid] = entry
+    return found
+
+
+def read_entry(pid: int) -> Entry | None:
+    """The entry of one process; None when there is none or it may not be seen."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            state = "Z" if process.status() == psutil.STATUS_ZOMBIE else _STATES.get(process.status(), "S")
+            return Entry(
+                pid,
+                process.ppid(),
+                _session(pid),
+                started=process.create_time(),
+                state=state,
+                name=process.name(),
+            )
+    except psutil.Error:
+        return None
+
+
+_STATES = {"stopped": "T", "tracing-stop": "t", "dead": "X", "disk-sleep": "D", "running": "R"}
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid) if hasattr(os, "getsid") else 0
+    except OSError:
+        return 0
+
+
+def send(entry: Entry, number: int) -> bool:
+    """Sends a signal after the start time was verified; see tree.send."""
+    now = read_entry(entry.pid)
+    if now is None or now.started != entry.started:
+        return False
+    try:
+        os.kill(entry.pid, number)
+    except OSError:
+        return False
+    return True
+
+
+def has_environment(pid: int, assignment: bytes) -> bool:
+    """Whether the process was started with this ``NAME=value``; False also where it may not be read."""
+    import psutil
+
+    name, _, value = assignment.decode().partition("=")
+    try:
+        return bool(psutil.Process(pid).environ().get(name) == value)
+    except (psutil.Error, OSError):
+        return False
+
+
+class Memory:
+    """What was ever seen of one tree and still lives."""
+
+    __slots__ = ("_known", "_sessions")
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, float], Entry] = {}
+        self._sessions: set[int] = set()
+
+    def add_root(self, entry: Entry) -> None:
+        """The backend; its session is its own."""
+        self._known[entry.key] = entry
+        self._sessions.add(entry.pid)
+
+    def look(self, entries: Mapping[int, Entry], marker: bytes | None = None) -> list[Entry]:
+        """The tree as it is now, the latest found first. With a marker, the environment of every process is read too."""
+        known = {entry.pid: entry for entry in entries.values() if entry.key in self._known}
+        self._sessions &= {entry.session for entry in entries.values()} | {entry.pid for entry in known.values()}
+        grown = True
+        while grown:
+            grown = False
+            for entry in entries.values():
+                if entry.pid not in known and (entry.parent in known or entry.session in self._sessions):
+                    known[entry.pid] = entry
+                    grown = True
+            self._sessions |= {entry.session for entry in known.values() if entry.session == entry.pid}
+        if marker is not None:
+            me = os.getpid()
+            for entry in entries.values():
+                if entry.pid not in known and entry.pid != me and has_environment(entry.pid, marker):
+                    known[entry.pid] = entry
+        self._known = {entry.key: entry for entry in known.values()}
+        return [entry for entry in reversed(known.values()) if entry.alive]
+
+    def forget(self) -> None:
+        """The tree is gone."""
+        self._known.clear()
+        self._sessions.clear()

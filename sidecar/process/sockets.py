@@ -1,0 +1,87 @@
+"""Listening TCP sockets on Linux, from /proc: the kernel's tables give inodes, /proc/PID/fd says who holds which inode."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterator
+
+from .base import ListeningSocket
+
+_LISTEN = b"0A"  # TCP_LISTEN of include/net/tcp_states.h, as the tables print it
+_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
+
+
+def find_listener(port: int) -> list[ListeningSocket]:
+    """Who listens on the port; ``pid`` is None where the owner belongs to another user."""
+    wanted = {inode: place for inode, place in _listening().items() if place[1] == port}
+    if not wanted:
+        return []
+    owners: dict[int, int] = {}
+    for name in os.listdir("/proc"):  # noqa: PTH208 - names are all that is needed
+        if name.isdigit() and len(owners) < len(wanted):
+            for inode in _socket_inodes(int(name)) or ():
+                if inode in wanted:
+                    owners.setdefault(inode, int(name))
+    return [ListeningSocket(*place, owners.get(inode)) for inode, place in wanted.items()]
+
+
+def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
+    """The sockets on which these processes listen; None where one of them may not be looked into."""
+    listening = _listening()
+    found: dict[int, ListeningSocket] = {}
+    for pid in pids:
+        inodes = _socket_inodes(pid)
+        if inodes is None:
+            return None
+        for inode in inodes:
+            if inode in listening:
+                found.setdefault(inode, ListeningSocket(*listening[inode], pid))
+    return list(found.values())
+
+
+def _listening() -> dict[int, tuple[str, int]]:
+    """Inode → address and port of every listening socket of this network namespace."""
+    found = {}
+    for table in _TABLES:
+        try:
+            with open(table, "rb") as file:  # noqa: PTH123 - not a path of the user's
+                lines = file.readlines()[1:]
+        except OSError:  # no IPv6
+            continue
+        for line in lines:
+            fields = line.split(None, 10)
+            if fields[3] == _LISTEN:
+                address, _, port = fields[1].partition(b":")
+                found[int(fields[9])] = (parse_address(address), int(port, 16))
+    return found
+
+
+def parse_address(text: bytes) -> str:
+    """An address as the tables print it: 32-bit words, each in the machine's byte order."""
+    import socket
+
+    raw = bytes.fromhex(text.decode())
+    if sys.byteorder == "little":
+        raw = b"".join(raw[i : i + 4][::-1] for i in range(0, len(raw), 4))
+    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
+
+
+def _socket_inodes(pid: int) -> list[int] | None:
+    """The inodes of the sockets that a process holds; none when it has ended, None when it may not be looked into."""
+    try:
+        return list(_read_socket_links(f"/proc/{pid}/fd"))
+    except PermissionError:
+        return None
+    except OSError:
+        return []
+
+
+def _read_socket_links(folder: str) -> Iterator[int]:
+    for name in os.listdir(folder):  # noqa: PTH208 - names are all that is needed
+        try:
+            target = os.readlink(f"{folder}/{name}")  # noqa: PTH115 - not a path of the user's
+        except FileNotFoundError:
+            continue
+        if target.startswith("socket:["):
+            yield int(target[8:-1])

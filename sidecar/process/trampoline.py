@@ -1,0 +1,97 @@
+"""What the forked child does between fork and execve. It never returns."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+
+from . import prctl
+
+assert sys.platform != "win32"
+
+TYPE_CHECKING = False  # the typing module is not loaded in the guardian
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+# nice, open files, no new privileges; None: as it is
+Limits = tuple[int | None, int | None, bool]
+# command (a name without a slash is looked up in PATH of the environment), folder, environment, limits
+Program = tuple[list[bytes], bytes, dict[bytes, bytes], Limits]
+
+
+def run(program: Program, outputs: Sequence[int], status_fd: int, guardian: int | None) -> NoReturn:
+    """Becomes the backend. A failure goes to ``status_fd`` as ``step errno``; a successful execve closes it without a word.
+
+    Args:
+        program: what to become.
+        outputs: the write ends for stdout and stderr.
+        status_fd: a descriptor that closes on execve.
+        guardian: the pid that the parent must have, for the parent death signal; None: do without that signal.
+    """
+    argv, cwd, environment, limits = program
+    step = "session"
+    try:
+        os.setsid()
+        if guardian is not None:
+            prctl.set_parent_death_signal(int(signal.SIGKILL))
+            if os.getppid() != guardian:  # it ended before the signal was armed
+                os._exit(1)
+        step = "output"
+        null = os.open("/dev/null", os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(outputs[0], 1)
+        os.dup2(outputs[1], 2)
+        _default_signals()
+        step = "limits"
+        _apply(limits)
+        step = "cwd"
+        os.chdir(cwd)
+        step = "exec"
+        _execute(argv, environment)
+    except OSError as error:
+        os.write(status_fd, f"{step} {error.errno or 0}".encode())
+    except BaseException as error:  # noqa: BLE001 - this process must end here whatever happened
+        os.write(status_fd, f"{step}:{type(error).__name__} 0".encode())
+    finally:
+        os._exit(127)
+
+
+def _default_signals() -> None:
+    """Ignored signals and the mask would outlive execve: Python ignores SIGPIPE, the guardian what a terminal sends."""
+    for number in range(1, signal.NSIG):
+        try:
+            signal.signal(number, signal.SIG_DFL)
+        except (OSError, ValueError):  # SIGKILL, SIGSTOP and what the C library reserves
+            pass
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _apply(limits: Limits) -> None:
+    nice, open_files, no_new_privileges = limits
+    if nice is not None:
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
+    if open_files is not None:
+        import resource
+
+        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard != resource.RLIM_INFINITY and open_files > hard:
+            raise OSError(errno.EPERM, "above the hard limit")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, hard))
+    if no_new_privileges:
+        prctl.forbid_new_privileges()
+
+
+def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:
+    if b"/" in argv[0]:
+        os.execve(argv[0], argv, environment)  # noqa: S606 - never through a shell
+    denied: OSError | None = None
+    for folder in environment.get(b"PATH", os.defpath.encode()).split(b":"):
+        try:
+            os.execve(os.path.join(folder or b".", argv[0]), argv, environment)  # noqa: PTH118, S606 - as above; pathlib is not loaded
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                denied = denied or error
+    raise denied or OSError(errno.ENOENT, "not in PATH")

@@ -1,0 +1,145 @@
+"""The system's process table on Linux, read from /proc, and the kill of one entry that a reused pid cannot mislead.
+
+Used by the guardian, so it loads nothing but what the interpreter has loaded anyway.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+TYPE_CHECKING = False  # the typing module is not loaded in the guardian
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+
+class Entry:
+    """One process at one moment. ``pid`` and ``started`` together are its identity.
+
+    Attributes:
+        started: the start time as the system has it: clock ticks since boot on Linux, elsewhere seconds since 1970.
+        state: the letter of proc(5).
+    """
+
+    __slots__ = ("name", "parent", "pid", "session", "started", "state")
+
+    def __init__(self, pid: int, parent: int, session: int, *, started: float, state: str, name: str) -> None:
+        self.pid = pid
+        self.parent = parent
+        self.session = session
+        self.started = started
+        self.state = state
+        self.name = name
+
+    @property
+    def key(self) -> tuple[int, float]:
+        """The process beyond doubt."""
+        return (self.pid, self.started)
+
+    @property
+    def alive(self) -> bool:
+        """A zombie is not: it runs no code and holds nothing, it only waits for its parent to read its status."""
+        return self.state not in "ZXx"
+
+
+def read_entry(pid: int) -> Entry | None:
+    """The entry of one process; None when there is none."""
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        data = os.read(fd, 1024)
+    except OSError:  # ESRCH: it ended between open and read
+        return None
+    finally:
+        os.close(fd)
+    return parse_stat(data)
+
+
+def parse_stat(data: bytes) -> Entry | None:
+    """Reads proc(5) ``stat``. The name is in parentheses and may itself hold parentheses and blanks."""
+    begin, end = data.find(b"("), data.rfind(b")")
+    if begin < 0 or end < 0:
+        return None
+    fields = data[end + 2 :].split(None, 20)
+    if len(fields) < 20:
+        return None
+    return Entry(
+        pid=int(data[:begin]),
+        parent=int(fields[1]),
+        session=int(fields[3]),
+        started=float(fields[19]),
+        state=chr(fields[0][0]),
+        name=data[begin + 1 : end].decode("utf-8", "replace"),
+    )
+
+
+def table() -> dict[int, Entry]:
+    """Every process that can be seen; those that end meanwhile are left out."""
+    found = {}
+    for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib is not loaded in the guardian
+        if name.isdigit():
+            entry = read_entry(int(name))
+            if entry is not None:
+                found[entry.pid] = entry
+    return found
+
+
+def descendants(entries: Mapping[int, Entry], roots: Collection[int], *, without: Collection[int] = ()) -> list[Entry]:
+    """Everything below ``roots``, themselves left out, leaves first. Whatever is in ``without`` is left out with all below it."""
+    children: dict[int, list[Entry]] = {}
+    for entry in entries.values():
+        children.setdefault(entry.parent, []).append(entry)
+    found: list[Entry] = []
+    seen = set(roots) | set(without)
+    level = list(roots)
+    while level:
+        below = [child for pid in level for child in children.get(pid, ()) if child.pid not in seen]
+        seen.update(child.pid for child in below)
+        found += below
+        level = [child.pid for child in below]
+    found.reverse()
+    return found
+
+
+def send(entry: Entry, number: int) -> bool:
+    """Sends a signal to that very process, or to nobody. False when it is no more, or it is not ours to signal.
+
+    A pidfd holds on to one process; the start time that is read while it is held proves that it is the right one.
+    Without pidfds (before Linux 5.3, or when descriptors have run out) the proof is read just before the kill.
+    """
+    fd = _pidfd(entry.pid)
+    try:
+        now = read_entry(entry.pid)
+        if now is None or now.started != entry.started:
+            return False
+        if sys.platform == "linux" and fd >= 0:
+            signal.pidfd_send_signal(fd, number)
+        else:
+            os.kill(entry.pid, number)
+    except OSError:  # ESRCH: it ended; EPERM: it changed its user, and will be told as a survivor
+        return False
+    finally:
+        if fd >= 0:
+            os.close(fd)
+    return True
+
+
+def _pidfd(pid: int) -> int:
+    if sys.platform == "linux":
+        try:
+            return os.pidfd_open(pid)
+        except (OSError, AttributeError):
+            pass
+    return -1
+
+
+def has_environment(pid: int, assignment: bytes) -> bool:
+    """Whether the process was *started* with this ``NAME=value``; False also where it may not be read."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123 - as above
+            return assignment in (file.read() or b"").split(b"\0")
+    except OSError:
+        return False
