@@ -141,12 +141,14 @@ def test_a_log_that_was_never_attached_tells_on_stderr_at_its_close(
 async def test_telling_never_waits_for_a_reader_of_stderr(
     log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release, stuck = threading.Event(), threading.Event()
+    release, stuck, finished = threading.Event(), threading.Event(), threading.Event()
 
     class Blocked:
-        def write(self, _: str) -> int:
+        def write(self, text: str) -> int:
             stuck.set()
             release.wait(30)
+            if "number 99" in text:
+                finished.set()
             return 0
 
         def flush(self) -> None: ...
@@ -162,8 +164,9 @@ async def test_telling_never_waits_for_a_reader_of_stderr(
     started = time.monotonic()
     log.close(timeout=0.2)
     assert time.monotonic() - started < 5
-    release.set()
     assert "number 99" in (tmp_path / "sidecar.log").read_text("utf-8")
+    release.set()
+    assert finished.wait(30)
 
 
 def test_an_entry_renders_with_time_in_utc() -> None:

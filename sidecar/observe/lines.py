@@ -1,0 +1,78 @@
+"""Bytes of a terminal program → lines for people."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST_LINE = 64 * 1024  # bytes; a longer one comes in pieces
+
+# ECMA-48: control sequences (CSI), operating system commands (OSC) and the other escapes of two characters; what is
+# left of the C0 and C1 controls has no meaning in a line either. Tab is text.
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+
+
+def clean(line: bytes) -> str:
+    """One line without its end, decoded and stripped of control sequences.
+
+    A newline byte is never part of a longer UTF-8 sequence, so a whole line can be decoded by itself. A carriage return
+    within a line sends the cursor back (progress bars): only what was written last is kept.
+    """
+    line = line.rstrip(b"\r")
+    if b"\r" in line:
+        line = line[line.rindex(b"\r") + 1 :]
+    text = line.decode("utf-8", "replace")
+    if text.isprintable():  # the common case, told without a regular expression
+        return text
+    return _CONTROL.sub("", text)
+
+
+class LineSplitter:
+    """Cuts one stream into lines; keeps the unfinished one."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that ``data`` completes."""
+        whole, newline, rest = data.rpartition(b"\n")
+        lines = (self._rest + whole).split(b"\n") if newline else []
+        self._rest = rest if newline else self._rest + rest
+        result: list[str] = []
+        for line in lines:
+            if len(line) > LONGEST_LINE:
+                result.extend(_pieces(line))
+            else:
+                result.append(clean(line))
+        while len(self._rest) > LONGEST_LINE:
+            cut = _cut(self._rest)
+            result.append(clean(self._rest[:cut]))
+            self._rest = self._rest[cut:]
+        return result
+
+    def flush(self) -> list[str]:
+        """The unfinished line, where there is one: the stream has ended."""
+        rest, self._rest = self._rest, b""
+        return [clean(rest)] if rest else []
+
+    def forget(self) -> None:
+        """Gives up the unfinished line: what follows it was not seen."""
+        self._rest = b""
+
+
+def _pieces(line: bytes) -> list[str]:
+    result = []
+    while len(line) > LONGEST_LINE:
+        cut = _cut(line)
+        result.append(clean(line[:cut]))
+        line = line[cut:]
+    return [*result, clean(line)]
+
+
+def _cut(line: bytes) -> int:
+    """Where to cut, so that no character falls apart: never in front of a UTF-8 continuation byte."""
+    cut = LONGEST_LINE
+    while cut > LONGEST_LINE - 4 and line[cut] & 0xC0 == 0x80:
+        cut -= 1
+    return cut

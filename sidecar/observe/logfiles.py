@@ -1,0 +1,242 @@
+"""The backend's output on disk: raw bytes in ``backend-NNNNNN.log``, beside each an index of times.
+
+An index and no prefix in the text: a prefix would need every byte looked at, would tear multi-byte characters and
+escape sequences apart, and the file would no longer be what the backend wrote. A line of the index is
+``offset length time stream``, or ``offset 0 time run-N`` where a run begins.
+
+A thread of its own writes, from a bounded queue: the backend never waits for a disk. What does not fit, or what a full
+or read-only disk refuses, is dropped and counted, and the file says so where it happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from io import FileIO
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from .clock import iso
+
+MAX_BYTES = 10 * 1024 * 1024
+KEEP = 10
+QUEUE_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 1024 * 1024
+RETRY_SECONDS = 10.0
+
+_NAME = re.compile(r"backend-(\d{6,})\.log")
+
+
+class Block(NamedTuple):
+    """Output of one stream (``stdout``, ``stderr``), or a remark of ours (``run-N``, ``dropped``); seconds since the epoch."""
+
+    time: float
+    stream: str
+    data: bytes
+
+
+def join_blocks(blocks: list[Block]) -> Iterator[Block]:
+    """Neighbours of one stream as one, with the time of the first: fewer writes, shorter index."""
+    start = 0
+    for end in range(1, len(blocks) + 1):
+        if end == len(blocks) or blocks[end].stream != blocks[start].stream:
+            together = blocks[start:end]
+            first = together[0]
+            yield first if len(together) == 1 else first._replace(data=b"".join(block.data for block in together))
+            start = end
+
+
+class LogFiles:
+    """Writes blocks to rotated files in ``folder``.
+
+    Args:
+        folder: made where it does not exist.
+        warn: told, from the writing thread, once when writing fails; the backend's supervision goes on without it.
+        max_bytes: a file that has reached this is followed by the next one.
+        keep: so many of the newest files are kept.
+        queue_bytes: what may wait for the disk.
+        retry: seconds after which a disk that failed is tried again.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        warn: Callable[[str], None],
+        *,
+        max_bytes: int = MAX_BYTES,
+        keep: int = KEEP,
+        queue_bytes: int = QUEUE_BYTES,
+        retry: float = RETRY_SECONDS,
+    ) -> None:
+        self._folder = folder
+        self._warn = warn
+        self._max_bytes = max_bytes
+        self._keep = keep
+        self._queue_bytes = queue_bytes
+        self._retry = retry
+        self._queue: SimpleQueue[Block | None] = SimpleQueue()
+        # Each counter has one writer: the loop puts, the thread takes.
+        self._put = 0
+        self._taken = 0
+        self._overflow = 0
+        self._thread: threading.Thread | None = None
+        self._at_end: Callable[[], object] = int
+        # The thread's own.
+        self._file: FileIO | None = None
+        self._index: FileIO | None = None
+        self._number = 0
+        self._lost = 0
+        self._retry_at = 0.0
+        self._warned = False
+
+    def put(self, block: Block) -> None:
+        """Queues a block, or counts it as dropped; never waits. On the loop's thread only."""
+        size = len(block.data)
+        if self._put - self._taken + size > self._queue_bytes:
+            self._overflow += size
+            return
+        self._tell_overflow(block.time)
+        self._put += size
+        self._queue.put(block)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="backend-log", daemon=True)
+            self._thread.start()
+
+    async def close(self, within: float) -> bool:
+        """Writes what is queued; False where that took longer than ``within`` seconds and was given up."""
+        if self._thread is None:
+            return True
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        self._tell_overflow(time.time())
+        self._at_end = lambda: loop.call_soon_threadsafe(ended.set)
+        self._queue.put(None)
+        try:
+            await asyncio.wait_for(ended.wait(), within)
+        except TimeoutError:
+            return False
+        self._thread.join()
+        self._thread = None
+        return True
+
+    def _tell_overflow(self, now: float) -> None:
+        if self._overflow:
+            self._queue.put(Block(now, "dropped", b"%d" % self._overflow))
+            self._overflow = 0
+
+    # On the thread ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            blocks, last = self._take()
+            for block in join_blocks(blocks):
+                self._append(block)
+        self._close_files()
+        try:
+            self._at_end()
+        except RuntimeError:
+            pass  # the loop was closed meanwhile; nobody waits
+
+    def _take(self) -> tuple[list[Block], bool]:
+        blocks: list[Block] = []
+        size = 0
+        item = self._queue.get()
+        while item is not None:
+            blocks.append(item)
+            size += len(item.data)
+            if size >= BATCH_BYTES:
+                break
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                break
+        return blocks, item is None
+
+    def _append(self, block: Block) -> None:
+        if block.stream == "dropped":
+            self._lost += int(block.data)
+            return
+        try:
+            if not self._ready():
+                self._lost += len(block.data)
+                return
+            self._write(block)
+        except OSError as error:
+            self._lost += len(block.data)
+            self._fail(error)
+        finally:
+            self._taken += len(block.data)
+
+    def _ready(self) -> bool:
+        if self._file is None:
+            if time.monotonic() < self._retry_at:
+                return False
+            self._folder.mkdir(parents=True, exist_ok=True)
+            newest = max(self._numbers(), default=0)
+            full = newest == 0 or self._path(newest).stat().st_size >= self._max_bytes
+            self._open(newest + 1 if full else newest)
+        elif self._file.tell() >= self._max_bytes:
+            self._open(self._number + 1)
+        return True
+
+    def _write(self, block: Block) -> None:
+        assert self._file is not None
+        assert self._index is not None
+        if self._lost:
+            _write_all(self._file, b"\n[sidecar] %d bytes of output were not written here\n" % self._lost)
+            self._lost = 0
+        size = len(block.data)
+        _write_all(self._file, block.data)
+        # The position after an append is the end of what *we* wrote, even if another sidecar appends to the same file.
+        offset = self._file.tell() - size
+        _write_all(self._index, f"{offset} {size} {iso(block.time)} {block.stream}\n".encode())
+        self._warned = False
+
+    def _open(self, number: int) -> None:
+        self._close_files()
+        self._number = number
+        self._file = FileIO(self._path(number), "a")
+        self._index = FileIO(self._path(number).with_suffix(".index"), "a")
+        for old in sorted(self._numbers())[: -self._keep]:
+            for path in (self._path(old), self._path(old).with_suffix(".index")):
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError:
+                    pass  # Windows: somebody reads it; the next rotation tries again
+
+    def _numbers(self) -> list[int]:
+        return [int(match[1]) for path in self._folder.iterdir() if (match := _NAME.fullmatch(path.name))]
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"backend-{number:06}.log"
+
+    def _close_files(self) -> None:
+        for file in (self._file, self._index):
+            if file is not None:
+                try:
+                    file.close()
+                except OSError:
+                    pass  # nothing is buffered; the descriptor is gone either way
+        self._file = self._index = None
+
+    def _fail(self, error: OSError) -> None:
+        self._close_files()
+        self._retry_at = time.monotonic() + self._retry
+        if not self._warned:
+            self._warned = True
+            self._warn(
+                f"The backend's log cannot be written to {self._folder} ({error.strerror or error}). "
+                "The backend is not affected; its last output stays readable from memory."
+            )
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    """An unbuffered write may write less than all, on a disk that is about to be full."""
+    written = file.write(data)
+    while written < len(data):
+        written += file.write(memoryview(data)[written:])

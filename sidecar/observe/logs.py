@@ -1,0 +1,222 @@
+"""The backend's output: on disk, in memory for questions and crash reports, and live for whoever asked.
+
+Everything here costs little for each *chunk* and nothing for each line, until somebody wants lines: a backend may
+write a gigabyte, and its supervision must not notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple, cast
+
+from ..wire.messages import LogLine
+from .clock import iso
+from .lines import LineSplitter
+from .logfiles import Block, LogFiles
+
+RING_BYTES = 8 * 1024 * 1024  # what lines() and tail() can look back on
+CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that writes byte by byte is bounded too
+LIVE_INTERVAL = 0.05  # seconds between two deliveries to a subscriber
+LIVE_BYTES = 512 * 1024  # what is cut into lines at one delivery; what is older is skipped
+
+StreamName = Literal["stdout", "stderr"]
+
+
+class Chunk(NamedTuple):
+    """What came at once; ``time`` is seconds since the epoch."""
+
+    run: int
+    time: float
+    stream: StreamName
+    data: bytes
+
+
+class BackendLog:
+    """Takes every byte that the backend writes.
+
+    Args:
+        folder: where the files go; none are written without output.
+        warn: told once when that folder cannot be written; may be called from a thread.
+        clock: seconds since the epoch.
+
+    Attributes:
+        on_skipped: told how many lines just passed that no subscriber was given; their sequence numbers are used up.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        warn: Callable[[str], None],
+        *,
+        clock: Callable[[], float] = time.time,
+        ring_bytes: int = RING_BYTES,
+        files: LogFiles | None = None,
+    ) -> None:
+        self.on_skipped: Callable[[int], None] = _ignore
+        self._files = files or LogFiles(folder, warn)
+        self._clock = clock
+        self._ring: deque[Chunk] = deque()
+        self._ring_bytes = ring_bytes
+        self._size = 0
+        self._whole = True  # nothing has left the ring yet
+        self._run = 0
+        self._live: _Live | None = None
+
+    def begin_run(self, run: int) -> None:
+        """What comes from now on belongs to that run; ``tail`` starts anew."""
+        if self._live:
+            self._live.end_run()
+        self._run = run
+        self._files.put(Block(self._clock(), f"run-{run}", b""))
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Takes a chunk; never waits. On the loop's thread only."""
+        chunk = Chunk(self._run, self._clock(), cast("StreamName", stream), data)
+        self._files.put(Block(chunk.time, stream, data))
+        self._ring.append(chunk)
+        self._size += len(data) + CHUNK_COST
+        while self._size > self._ring_bytes and len(self._ring) > 1:
+            self._size -= len(self._ring.popleft().data) + CHUNK_COST
+            self._whole = False
+        if self._live:
+            self._live.take(chunk)
+        else:
+            self.on_skipped(data.count(b"\n"))
+
+    def tail(self, limit: int = 65_536) -> bytes:
+        """The last ``limit`` bytes of the current run, both streams in the order in which they came."""
+        parts: list[bytes] = []
+        missing = limit
+        for chunk in reversed(self._ring):
+            if chunk.run != self._run or missing <= 0:
+                break
+            parts.append(chunk.data[-missing:])
+            missing -= len(parts[-1])
+        return b"".join(reversed(parts))
+
+    def lines(self, count: int = 200, stream: Literal["stdout", "stderr", "both"] = "both") -> list[LogLine]:
+        """The last ``count`` lines, oldest first, the unfinished one included; a line bears the time at which it ended.
+
+        Runs before the current one count too, as far back as memory goes.
+        """
+        missing: dict[str, int] = {name: count + 1 for name in ("stdout", "stderr") if stream in {name, "both"}}
+        chunks: list[Chunk] = []
+        for chunk in reversed(self._ring):
+            if missing.get(chunk.stream, 0) > 0:
+                chunks.append(chunk)
+                missing[chunk.stream] -= chunk.data.count(b"\n")
+                if all(value <= 0 for value in missing.values()):
+                    break
+        else:
+            if not self._whole:  # the ring begins in the middle of a line: not to be shown as if it were one
+                for name in missing:
+                    _drop_partial(chunks, name)
+        return list(_cut(reversed(chunks)))[-count:]
+
+    def subscribe(self, callback: Callable[[LogLine], None] | None) -> None:
+        """Every line from now on, on the loop's thread; None ends it.
+
+        A flood is thinned out: oldest lines first, counted by ``on_skipped``.
+        """
+        if self._live:
+            self._live.close()
+        self._live = _Live(callback, self) if callback else None
+
+    async def close(self, within: float = 1.0) -> bool:
+        """Ends the subscription and writes what is queued for the disk; False where ``within`` seconds were not enough."""
+        self.subscribe(None)
+        return await self._files.close(within)
+
+
+class _Live:
+    """Lines for a subscriber: at once when it is quiet, every 50 ms in a flood."""
+
+    def __init__(self, callback: Callable[[LogLine], None], owner: BackendLog) -> None:
+        self._callback = callback
+        self._owner = owner
+        self._splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+        self._waiting: deque[Chunk] = deque()
+        self._bytes = 0
+        self._quiet_from = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def take(self, chunk: Chunk) -> None:
+        self._waiting.append(chunk)
+        self._bytes += len(chunk.data)
+        skipped = 0
+        while self._bytes > LIVE_BYTES and len(self._waiting) > 1:
+            old = self._waiting.popleft()
+            self._bytes -= len(old.data)
+            self._splitters[old.stream].forget()
+            skipped += old.data.count(b"\n")
+        if skipped:
+            self._owner.on_skipped(skipped)
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            if loop.time() >= self._quiet_from:
+                self._deliver()
+            else:
+                self._timer = loop.call_at(self._quiet_from, self._deliver)
+
+    def end_run(self) -> None:
+        self._deliver()
+        now = iso(self._owner._clock())  # noqa: SLF001  one class in two halves
+        for name, splitter in self._splitters.items():
+            for text in splitter.flush():
+                self._callback(LogLine(now, cast("StreamName", name), text))
+
+    def close(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        for chunk in self._waiting:
+            self._owner.on_skipped(chunk.data.count(b"\n"))
+        self._waiting.clear()
+
+    def _deliver(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting, self._bytes = self._waiting, deque(), 0
+        for chunk in waiting:
+            for text in self._splitters[chunk.stream].feed(chunk.data):
+                self._callback(LogLine(iso(chunk.time), chunk.stream, text))
+        self._quiet_from = asyncio.get_running_loop().time() + LIVE_INTERVAL
+
+
+def _ignore(_: int) -> None:
+    """Nobody counts."""
+
+
+def _cut(chunks: Iterator[Chunk]) -> Iterator[LogLine]:
+    splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+    last: Chunk | None = None
+
+    def unfinished() -> Iterator[LogLine]:
+        for name, splitter in splitters.items():
+            for text in splitter.flush():
+                assert last is not None
+                yield LogLine(iso(last.time), cast("StreamName", name), text)
+
+    for chunk in chunks:
+        if last and chunk.run != last.run:
+            yield from unfinished()
+        last = chunk
+        when = iso(chunk.time)
+        for text in splitters[chunk.stream].feed(chunk.data):
+            yield LogLine(when, chunk.stream, text)
+    yield from unfinished()
+
+
+def _drop_partial(chunks: list[Chunk], stream: str) -> None:
+    """Cuts the rest of a line off the oldest chunk of ``stream``; ``chunks`` are newest first."""
+    for position in range(len(chunks) - 1, -1, -1):
+        chunk = chunks[position]
+        if chunk.stream == stream:
+            _, newline, rest = chunk.data.partition(b"\n")
+            chunks[position] = chunk._replace(data=rest)
+            if newline:
+                return

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.observe.lines import LONGEST_LINE, LineSplitter, clean
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"plain", "plain"),
+        (b"tab\tstays", "tab\tstays"),
+        (b"\x1b[31mred\x1b[0m", "red"),
+        (b"\x1b[38;2;1;2;3mtrue colour\x1b[m", "true colour"),
+        (b"\x1b]0;window title\x07text", "text"),
+        (b"\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        (b"\x1b(Bcharset", "charset"),
+        (b"bell\x07 and nul\x00", "bell and nul"),
+        (b"windows end\r", "windows end"),
+        (b"10%\r50%\r100%", "100%"),
+        (b"10%\r100%\r", "100%"),
+        ("größe ✓ 日本".encode(), "größe ✓ 日本"),
+        (b"broken \xff\xc3 bytes", "broken �� bytes"),
+        (b"unfinished escape \x1b[31", "unfinished escape 31"),
+        (b"", ""),
+    ],
+)
+def test_a_line_is_cleaned_of_what_only_a_terminal_understands(raw: bytes, text: str) -> None:
+    assert clean(raw) == text
+
+
+@given(st.lists(st.binary(max_size=40).map(lambda data: data.replace(b"\r", b"")), max_size=20))
+def test_the_lines_do_not_depend_on_where_the_chunks_were_cut(chunks: list[bytes]) -> None:
+    pieces, whole = LineSplitter(), LineSplitter()
+    one_by_one = [line for chunk in chunks for line in pieces.feed(chunk)] + pieces.flush()
+    assert one_by_one == whole.feed(b"".join(chunks)) + whole.flush()
+
+
+def test_a_character_that_is_cut_by_a_chunk_survives() -> None:
+    splitter = LineSplitter()
+    assert splitter.feed("naïve ✓\n".encode()[:7]) == []
+    assert splitter.feed("naïve ✓\n".encode()[7:]) == ["naïve ✓"]
+
+
+def test_every_newline_ends_exactly_one_line() -> None:
+    splitter = LineSplitter()
+    assert splitter.feed(b"\n\na\r\n") == ["", "", "a"]
+    assert splitter.flush() == []
+
+
+@pytest.mark.parametrize("tail", [b"", b"\n"])
+def test_an_endless_line_comes_in_pieces_that_tear_no_character(tail: bytes) -> None:
+    text = "é" * LONGEST_LINE + "x"  # an odd first byte would shift every cut into the middle of a character
+    splitter = LineSplitter()
+    lines = splitter.feed(b"x" + text.encode() + tail) + splitter.flush()
+    assert len(lines) >= 3
+    assert "".join(lines) == "x" + text
+
+
+def test_a_forgotten_line_is_not_glued_to_the_next() -> None:
+    splitter = LineSplitter()
+    splitter.feed(b"half of a li")
+    splitter.forget()
+    assert splitter.feed(b"whole line\n") == ["whole line"]
