@@ -1,0 +1,266 @@
+"""Which program is run, and in which folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError, SidecarError
+from ..settings.model import Backend, Settings
+from ..settings.profiles import PROFILES
+
+_WINDOWS_EXTENSIONS = ".COM;.EXE;.BAT;.CMD"  # what Windows itself assumes where PATHEXT is not set
+_GIVE_A_COMMAND = (
+    "Give its command: sidecar serve -- COMMAND ARGUMENT…, or [backend] command = [...] in the settings file."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BackendCommand:
+    """A program that exists and may be run.
+
+    Attributes:
+        argv: the command, its program as an absolute path; ``{host}`` and ``{port}`` are still to be filled in.
+        cwd: the folder to run it in, absolute.
+        notes: what the log should say about how it was found.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    notes: tuple[str, ...] = ()
+
+
+def sidecar_folder() -> Path:
+    """The folder of the packaged sidecar, or of the package ``sidecar``."""
+    return Path(sys.executable if getattr(sys, "frozen", False) else __file__).resolve().parent
+
+
+def find_command(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    beside: Path | None = None,
+    working_directory: Path | None = None,
+    platform: str = sys.platform,
+) -> BackendCommand:
+    """The command to run: the user's own as it was given, else the packaged backend of the profile.
+
+    A program without a folder in its name is looked up on the PATH of ``environ`` (the child's). Such a program is
+    nearly always an interpreter, whose folder means nothing to the backend, so it runs in the working directory; any other runs
+    in the folder of its executable unless ``backend.cwd`` is set.
+
+    Args:
+        settings: ``backend.command``, ``backend.cwd`` and the profile are read.
+        environ: the environment that the backend will have.
+        beside: the sidecar's folder; the packaged backend is searched there and in the two above it.
+        working_directory: where relative paths begin, and the last place of the search.
+        platform: as ``sys.platform``.
+
+    Raises:
+        BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
+    """
+    here = working_directory or Path.cwd()
+    backend = settings.backend
+    notes: tuple[str, ...] = ()
+    if backend.command:
+        program, default_cwd = _given(backend, environ, here, platform)
+        check_executable(program, platform)
+    else:
+        program = _packaged(settings, beside or sidecar_folder(), here, platform)
+        notes = (f"{program} is the backend of profile {settings.profile}", *_make_executable(program, platform))
+        default_cwd = program.parent
+    cwd = here / Path(backend.cwd).expanduser() if backend.cwd else default_cwd
+    _check_folder(cwd)
+    return BackendCommand((str(program), *backend.command[1:]), str(cwd), notes)
+
+
+def candidates(profile: str, beside: Path, working_directory: Path, platform: str) -> Iterator[Path]:
+    """Where the packaged backend of a profile may lie, the likeliest first."""
+    preset = PROFILES[profile]
+    if not preset.executable:
+        return
+    name = f"{preset.executable}.exe" if platform == "win32" else preset.executable
+    roots = dict.fromkeys([beside, *beside.parents[:2], working_directory])
+    for root in roots:
+        for folder in _folders(preset.folders.get(platform, ()), platform):
+            yield root / "backend" / folder / name
+
+
+def _folders(folders: tuple[str, ...], platform: str) -> tuple[str, ...]:
+    """On an Apple silicon machine its own build first; it runs the other one too (Rosetta), an Intel machine does not."""
+    if platform != "darwin" or not hasattr(os, "uname"):
+        return folders
+    arm = os.uname().machine == "arm64"
+    return (
+        tuple(sorted(folders, key=lambda name: "arm64" not in name))
+        if arm
+        else tuple(f for f in folders if "arm64" not in f)
+    )
+
+
+def _packaged(settings: Settings, beside: Path, here: Path, platform: str) -> Path:
+    searched = list(candidates(settings.profile, beside, here, platform))
+    for path in searched:
+        if path.is_file():
+            return path
+    if not searched:
+        raise BackendNotFoundError(
+            f"There is no command: profile {settings.profile} has no backend of its own",
+            hint=_GIVE_A_COMMAND,
+            data={"path": ""},
+        )
+    places = "".join(f"\n  {path}" for path in searched)
+    raise BackendNotFoundError(
+        f"The backend {searched[0].name} was not found. Looked for:{places}",
+        hint=f"Put the backend into one of these folders, or reinstall the app. {_GIVE_A_COMMAND}",
+        data={"path": str(searched[0])},
+    )
+
+
+def _given(backend: Backend, environ: Mapping[str, str], here: Path, platform: str) -> tuple[Path, Path]:
+    """The user's program, and the folder that it runs in unless one is set."""
+    name = backend.command[0]
+    if "/" in name or (platform == "win32" and ("\\" in name or ":" in name)):
+        path = Path(name).expanduser()
+        tried = [here / path] if not backend.cwd else [here / path, here / Path(backend.cwd).expanduser() / path]
+        found = next(
+            (one for base in tried for one in _spellings(base, environ, platform) if os.path.lexists(one)), None
+        )
+        if found is None:
+            raise _not_found(tried[0], tried[1:])
+        absolute = Path(os.path.abspath(found))  # noqa: PTH100 -- resolve() would follow links, which a venv's python needs kept
+        return absolute, absolute.parent
+    found = _on_path(name, environ, here, platform)
+    if found is None:
+        raise BackendNotFoundError(
+            f'The command "{name}" was not found on PATH: {_variable(environ, "PATH", platform) or "(empty)"}',
+            hint=f"Install {name}, or give the whole path to it.",
+            data={"path": name},
+        )
+    return found, here
+
+
+def _not_found(path: Path, others: list[Path]) -> BackendNotFoundError:
+    also = "".join(f", nor at {other}" for other in others)
+    parent = next(one for one in path.parents if one.exists() or one == one.parent)
+    missing = f" (there is no folder {path.parent})" if parent != path.parent else ""
+    return BackendNotFoundError(
+        f"The backend's executable does not exist: {path}{also}{missing}",
+        hint="Check the path; a relative one begins at the folder in which the sidecar was started.",
+        data={"path": str(path)},
+    )
+
+
+def _on_path(name: str, environ: Mapping[str, str], here: Path, platform: str) -> Path | None:
+    separator = ";" if platform == "win32" else ":"
+    fallback: Path | None = None
+    for folder in (_variable(environ, "PATH", platform) or os.defpath).split(separator):
+        if not folder:
+            continue  # POSIX lets an empty entry mean the current folder; nobody wants a program from there
+        for path in _spellings(here / folder.strip('"') / name, environ, platform):
+            if path.is_file():
+                if platform == "win32" or os.access(path, os.X_OK):
+                    return path
+                fallback = fallback or path
+    return fallback
+
+
+def _spellings(path: Path, environ: Mapping[str, str], platform: str) -> Iterator[Path]:
+    """The path itself, and on Windows the path with each extension that makes a program."""
+    yield path
+    if platform == "win32":
+        for extension in (_variable(environ, "PATHEXT", platform) or _WINDOWS_EXTENSIONS).split(";"):
+            if extension:
+                yield path.with_name(path.name + extension.lower())
+
+
+def _variable(environ: Mapping[str, str], name: str, platform: str) -> str:
+    if platform != "win32":
+        return environ.get(name, "")
+    return next((value for key, value in environ.items() if key.upper() == name), "")
+
+
+def check_executable(path: Path, platform: str = sys.platform) -> None:
+    """Says in words why a file could not be run, before the system says it in a number.
+
+    Raises:
+        BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
+    """
+    data = {"path": str(path)}
+    try:
+        mode = path.stat().st_mode
+    except PermissionError as error:
+        raise BackendNotExecutableError(
+            f"The backend's executable may not be reached: {path} ({error.strerror})",
+            hint="Give this user the right to enter each folder on the way to it.",
+            data=data,
+        ) from error
+    except OSError as error:
+        link = f": {path} is a link to {os.readlink(path)}" if path.is_symlink() else f": {path}"  # noqa: PTH115 -- as text
+        raise BackendNotFoundError(
+            f"The backend's executable does not exist{link} ({error.strerror})", hint="Check the path.", data=data
+        ) from error
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        inside = " On macOS the program of an .app lies in Contents/MacOS." if path.suffix == ".app" else ""
+        raise BackendNotAFileError(
+            f"The backend's path is {kind}: {path}", hint=f"Give the path of the program itself.{inside}", data=data
+        )
+    if platform == "win32":
+        return
+    if not os.access(path, os.X_OK):
+        raise BackendNotExecutableError(
+            f"The backend's file may not be executed: {path}", hint=f'Run: chmod u+x "{path}"', data=data
+        )
+    _check_interpreter(path)
+
+
+def _check_interpreter(path: Path) -> None:
+    """A script whose interpreter is missing fails with "No such file" about a file that is plainly there."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline(256)  # Linux reads no more than that (BINPRM_BUF_SIZE)
+    except OSError:
+        return  # an executable need not be readable
+    words = first[2:].split() if first.startswith(b"#!") else []
+    if not words:
+        return
+    interpreter = os.fsdecode(words[0])
+    if first.endswith(b"\r\n"):
+        why = f"its first line ends with a carriage return, so that {interpreter} is not found"
+        hint = f"Give the file Unix line ends: sed -i 's/\\r$//' \"{path}\""
+    elif not Path(interpreter).exists():
+        why = f"its interpreter {interpreter} does not exist"
+        hint = f"Install {interpreter}, or name another interpreter in the first line of the file."
+    else:
+        return
+    message = f"The backend's file cannot be executed: {path}: {why}"
+    raise BackendNotExecutableError(message, hint=hint, data={"path": str(path)})
+
+
+def _make_executable(path: Path, platform: str) -> tuple[str, ...]:
+    """A packaged backend that lost its run bit (zip files do that) gets it back; never one that the user named."""
+    note: tuple[str, ...] = ()
+    if platform != "win32" and not os.access(path, os.X_OK):
+        try:
+            path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IXUSR)
+            note = (f"{path} was not executable; it was given u+x",)
+        except OSError:
+            pass  # told by the check, with the remedy
+    check_executable(path, platform)
+    return note
+
+
+def _check_folder(path: Path) -> None:
+    if path.is_dir():
+        return
+    error: type[SidecarError] = BackendNotAFileError if path.exists() else BackendNotFoundError
+    raise error(
+        f"The backend's working folder {'is no folder' if path.exists() else 'does not exist'}: {path}",
+        hint="Create it, or change [backend] cwd.",
+        data={"path": str(path)},
+    )

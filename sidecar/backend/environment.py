@@ -1,0 +1,118 @@
+"""The environment of the backend. It never goes through a shell, so names with dots in them survive."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+
+from ..settings.model import Paths, Settings
+from ..settings.profiles import PROFILES
+from .placeholders import fill
+
+_LOOPBACK = "127.0.0.1"
+# AURA_RESET=true deletes the user's data: only [backend] env, which is written for this very backend, can pass it on.
+_NEVER_INHERITED = ("AURA_RESET",)
+# Without it neither Winsock nor the .NET runtime starts.
+_WINDOWS_NEEDS = ("SYSTEMROOT",)
+# The loader of a frozen sidecar changes it for itself and keeps the old value under _ORIG (PyInstaller's manual,
+# "LD_LIBRARY_PATH / LIBPATH considerations"); a backend must not load the sidecar's libraries.
+_LIBRARY_PATH = "LD_LIBRARY_PATH"
+
+
+def backend_environment(
+    settings: Settings,
+    paths: Paths,
+    port: int,
+    inherited: Mapping[str, str],
+    *,
+    platform: str = sys.platform,
+    frozen: bool | None = None,
+) -> dict[str, str]:
+    """What the backend sees: inherited variables that the limits let through, the profile's, the user's; later ones win.
+
+    Args:
+        settings: profile, ``[app] mode``, ``[backend] env`` and ``[limits] env_allow env_deny``.
+        paths: folders, all filled (``resolve_paths``).
+        port: where it is to listen; 0 where it chooses one itself and reports it.
+        inherited: the sidecar's own environment.
+        platform: as ``sys.platform``; on Windows ``Path`` and ``PATH`` are one variable.
+        frozen: whether the sidecar is a packaged program; None: look.
+    """
+    environment = _Environment(ignore_case=platform == "win32")
+    environment.update(_let_through(settings, inherited, platform))
+    if getattr(sys, "frozen", False) if frozen is None else frozen:
+        original = environment.pop(f"{_LIBRARY_PATH}_ORIG")
+        environment.pop(_LIBRARY_PATH)
+        if original:
+            environment.set(_LIBRARY_PATH, original)
+    host = settings.backend.host
+    environment.update((name, fill(text, host, port)) for name, text in _profile_variables(settings, paths))
+    environment.update((name, fill(text, host, port)) for name, text in settings.backend.env.items())
+    _spare_loopback_the_proxy(environment, platform)
+    return environment.variables
+
+
+class _Environment:
+    """Variables; where case is ignored the first spelling of a name stays."""
+
+    def __init__(self, *, ignore_case: bool) -> None:
+        self.variables: dict[str, str] = {}
+        self._ignore_case = ignore_case
+        self._spelling: dict[str, str] = {}
+
+    def _key(self, name: str) -> str:
+        return self._spelling.setdefault(name.upper(), name) if self._ignore_case else name
+
+    def set(self, name: str, value: str) -> None:
+        self.variables[self._key(name)] = value
+
+    def get(self, name: str) -> str | None:
+        return self.variables.get(self._key(name))
+
+    def pop(self, name: str) -> str | None:
+        return self.variables.pop(self._key(name), None)
+
+    def update(self, items: Iterable[tuple[str, str]]) -> None:
+        for name, value in items:
+            self.set(name, value)
+
+
+def _let_through(settings: Settings, inherited: Mapping[str, str], platform: str) -> Iterator[tuple[str, str]]:
+    limits = settings.limits
+    ignore_case = platform == "win32"
+    denied = (*limits.env_deny, *_NEVER_INHERITED)
+    for name, value in inherited.items():
+        needed = ignore_case and name.upper() in _WINDOWS_NEEDS
+        if _listed(name, denied, ignore_case=ignore_case):
+            continue
+        if needed or not limits.env_allow or _listed(name, limits.env_allow, ignore_case=ignore_case):
+            yield name, value
+
+
+def _listed(name: str, patterns: Iterable[str], *, ignore_case: bool) -> bool:
+    name = name.upper() if ignore_case else name
+    for pattern in patterns:
+        wanted = pattern.upper() if ignore_case else pattern
+        if name == wanted or (wanted.endswith("*") and name.startswith(wanted[:-1])):
+            return True
+    return False
+
+
+def _profile_variables(settings: Settings, paths: Paths) -> Iterator[tuple[str, str]]:
+    profile = PROFILES[settings.profile]
+    development = settings.app.mode.lower() == "development"
+    folders = {"{data}": paths.data, "{logs}": paths.logs, "{temp}": paths.temp}
+    for name, text in {**profile.env, **(profile.development_env if development else {})}.items():
+        yield name, folders.get(text, text)
+
+
+def _spare_loopback_the_proxy(environment: _Environment, platform: str) -> None:
+    """Completes NO_PROXY in both spellings, each with what the other said, for programs read one or the other."""
+    names = ("NO_PROXY",) if platform == "win32" else ("NO_PROXY", "no_proxy")
+    values = {name: environment.get(name) or "" for name in names}
+    for name, value in values.items():
+        known = value or next((other for other in values.values() if other), "")
+        hosts = [host.strip() for host in known.split(",") if host.strip()]
+        if "*" not in hosts and _LOOPBACK not in hosts:
+            hosts.append(_LOOPBACK)
+        environment.set(name, ",".join(hosts))

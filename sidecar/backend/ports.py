@@ -1,0 +1,74 @@
+"""Ports: which one to use, whether one is free, and what a backend says that could not have its own."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+from collections.abc import Collection
+from typing import Literal
+
+from .bind_failure import BindFailure, bind_failure
+from .reported import ReportedAddress, parse_reported
+
+__all__ = ["BindFailure", "PortState", "ReportedAddress", "bind_failure", "choose_port", "parse_reported", "port_state"]
+
+PortState = Literal["free", "in_use", "forbidden"]
+
+_LOOPBACK = "127.0.0.1"
+_WSAEACCES = 10013
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL, _WSAEACCES}
+_MOST_TRIES = 64
+
+
+def _listening_socket() -> socket.socket:
+    """A socket with the options that servers have, so that its bind succeeds exactly where theirs would."""
+    probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if sys.platform == "win32":
+        # Without it Windows lets a second socket bind an occupied port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        # The last run's connections linger in TIME_WAIT on its port; .NET, Node, Go and asyncio servers set this too.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return probe
+
+
+def port_state(port: int) -> PortState:
+    """Whether a server could listen on the port of 127.0.0.1 now. Tried by binding, so never ask while the backend is about to bind it.
+
+    ``forbidden``: privileged, reserved by Windows (WSAEACCES), or held there by somebody exclusively.
+    """
+    with _listening_socket() as probe:
+        try:
+            probe.bind((_LOOPBACK, port))
+        except OSError as error:
+            return "forbidden" if error.errno in _FORBIDDEN else "in_use"
+    return "free"
+
+
+def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
+    """The last port of this data folder if it is free (a stable origin keeps the page's localStorage), else any free one.
+
+    Args:
+        last: the port of the last run.
+        tried: ports that failed in this start; none of them comes back.
+
+    Raises:
+        OSError: the system has no port left.
+    """
+    if last and last not in tried and port_state(last) == "free":
+        return last
+    held: list[socket.socket] = []
+    try:
+        for _ in range(_MOST_TRIES):
+            # Plain bind to 0: the system gives a port on which nothing lingers. Kept until the end, so that it gives another next time.
+            probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            held.append(probe)
+            probe.bind((_LOOPBACK, 0))
+            port: int = probe.getsockname()[1]
+            if port not in tried:
+                return port
+    finally:
+        for probe in held:
+            probe.close()
+    raise OSError(errno.EADDRINUSE, "no free port on 127.0.0.1")

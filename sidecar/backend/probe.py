@@ -1,0 +1,82 @@
+"""Probing: is the backend there, how soon to ask again, and did its answer change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..errors import HttpFailedError
+from .client import BackendClient
+from .listening import knock
+
+__all__ = ["ProbeResult", "knock", "next_knock_delay", "next_probe_delay", "probe", "significant"]
+
+_FIRST_DELAY = 0.005  # seconds
+_SHARE_OF_ELAPSED = 0.02  # readiness is noticed at most this fraction of the start later than it was there
+_LONGEST_KNOCK_DELAY = 0.020  # a knock costs some 20 µs, so this is a thousandth of a core
+
+
+class ProbeResult(NamedTuple):
+    """One question to an endpoint.
+
+    Attributes:
+        ok: it answered 2xx.
+        status: the status that it answered, None where there was no answer.
+        body: the decoded body where ok, else None.
+        error: why not, in the words of the renderer contract; empty where ok.
+        elapsed: seconds until the outcome.
+    """
+
+    ok: bool
+    status: int | None
+    body: Any
+    error: str
+    elapsed: float
+
+
+async def probe(client: BackendClient, path: str, timeout: float) -> ProbeResult:  # noqa: ASYNC109 -- the client's own limit
+    """Asks once; every outcome is a result, none an exception."""
+    begun = time.monotonic()
+    try:
+        response = await client.get(path, timeout=timeout)
+    except HttpFailedError as error:
+        status = (error.data or {}).get("status")
+        return ProbeResult(False, status, None, error.message, time.monotonic() - begun)
+    return ProbeResult(True, response.status, response.body, "", time.monotonic() - begun)
+
+
+def next_probe_delay(elapsed: float, interval: float) -> float:
+    """Seconds until the next request of a start: 2 % of the time that it has taken, from 5 ms up to the health interval.
+
+    Args:
+        elapsed: seconds since the spawn.
+        interval: the health interval in seconds.
+    """
+    return min(max(_FIRST_DELAY, elapsed * _SHARE_OF_ELAPSED), max(interval, _FIRST_DELAY))
+
+
+def next_knock_delay(elapsed: float) -> float:
+    """Seconds until the next knock of a start: as for requests, but never more than 20 ms."""
+    return next_probe_delay(elapsed, _LONGEST_KNOCK_DELAY)
+
+
+def significant(body: Any, volatile_keys: Collection[str]) -> bytes:
+    """What of a body counts for "did it change", for comparison: two equal ones are no change.
+
+    Keys in ``volatile_keys`` count for nothing at any depth, nor does the order of keys.
+    """
+    try:
+        return msgspec.json.encode(_without(body, frozenset(volatile_keys)), order="deterministic")
+    except RecursionError:
+        return msgspec.json.encode(body)
+
+
+def _without(value: Any, keys: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(one, keys) for key, one in value.items() if key not in keys}
+    if isinstance(value, list):
+        return [_without(one, keys) for one in value]
+    return value
