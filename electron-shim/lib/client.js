@@ -1,0 +1,258 @@
+"use strict";
+
+const { Calls } = require("./client/calls.js");
+const { Connection } = require("./client/connection.js");
+const { SidecarError } = require("./client/errors.js");
+const { Listeners } = require("./client/listeners.js");
+const { settingsEnvironment } = require("./client/settings.js");
+const { Watchdog } = require("./client/watchdog.js");
+const { ASKED_EVENTS } = require("./names.js");
+
+// Exit statuses after which another start would end the same way: usage, and settings.
+const HOPELESS = new Set([64, 78]);
+const DEFAULTS = Object.freeze({
+  helloTimeout: 10_000,
+  closeTimeout: 30_000,
+  pingInterval: 5_000,
+  pingMisses: 3,
+  restartAttempts: 3,
+  restartWindow: 600_000,
+  restartDelay: 1_000,
+});
+
+/**
+ * @typedef {import("../types/client").ConnectOptions} ConnectOptions
+ * @typedef {import("../types/protocol").Hello} Hello
+ */
+
+/** A sidecar, through all the processes that it is in the course of time. Made by `connect`. */
+class Sidecar {
+  /** @param {ConnectOptions} options */
+  constructor(options) {
+    if (!Array.isArray(options.command) || options.command.length === 0 || !options.command.every((part) => typeof part === "string")) {
+      throw new TypeError("command must be an array of strings: the sidecar's program and its first arguments");
+    }
+    const settings = options.settings ?? {};
+    this.limits = { ...DEFAULTS, ...options.limits };
+    const profile = settings.profile ? ["--profile", settings.profile] : [];
+    this.spawnOptions = {
+      command: [...options.command, "serve", ...profile],
+      env: { ...process.env, ...options.env, ...settingsEnvironment(settings) },
+      cwd: options.cwd,
+      helloTimeout: this.limits.helloTimeout,
+    };
+    this.calls = new Calls();
+    this.listeners = new Listeners();
+    /** @type {Hello | null} of the process that is there now */
+    this.hello = null;
+    /** @type {Connection | null} */
+    this.connection = null;
+    /** @type {Watchdog | null} */
+    this.watchdog = null;
+    /** @type {SidecarError | null} why there will be no sidecar any more */
+    this.over = null;
+    /** @type {Promise<import("../types/client").CloseResult> | null} */
+    this.closing = null;
+    /** @type {number[]} when it was started again, within the window */
+    this.restarts = [];
+    /** @type {NodeJS.Timeout | undefined} */
+    this.restartTimer = undefined;
+    /** @type {Array<{resolve: () => void, reject: (error: SidecarError) => void}>} */
+    this.helloWaiters = [];
+    /** @type {Array<(end: {code: number | null, error: SidecarError}) => void>} */
+    this.endWaiters = [];
+    this.everReady = false;
+    this.start();
+  }
+
+  start() {
+    /** @type {Connection} */
+    const connection = new Connection(this.spawnOptions, {
+      hello: (hello) => this.greeted(connection, hello),
+      message: (message) => this.received(message),
+      drain: () => this.calls.drained(),
+      stderr: (text) => this.listeners.tell("sidecar:stderr", text),
+      closed: (reason, code) => this.closed(reason, code),
+    });
+    this.connection = connection;
+  }
+
+  /**
+   * @param {Connection} connection
+   * @param {Hello} hello
+   */
+  greeted(connection, hello) {
+    const again = this.everReady;
+    this.everReady = true;
+    this.hello = hello;
+    this.calls.attach(connection, hello.maxInFlight);
+    const asked = ASKED_EVENTS.filter((name) => this.listeners.has(name) && hello.events.includes(name));
+    if (asked.length) this.urgent("sidecar:subscribe", [asked]);
+    this.watchdog = new Watchdog({
+      interval: this.limits.pingInterval,
+      misses: this.limits.pingMisses,
+      ping: () => this.calls.call("sidecar:ping", [], { urgent: true }),
+      hung: () => {
+        const silence = (this.limits.pingInterval * this.limits.pingMisses) / 1000;
+        connection.abort(new SidecarError("SIDECAR_HUNG", `The sidecar has answered nothing for ${silence} s and was ended`));
+      },
+    });
+    for (const waiter of this.helloWaiters.splice(0)) waiter.resolve();
+    if (again) this.listeners.tell("sidecar:restarted", hello);
+  }
+
+  /** @param {any} message */
+  received(message) {
+    if (message.type === "event") this.listeners.tell(message.channel, message.payload);
+    else if (message.id !== null) this.calls.answered(message);
+  }
+
+  /**
+   * @param {SidecarError} reason
+   * @param {number | null} code
+   */
+  closed(reason, code) {
+    this.watchdog?.stop();
+    this.connection = null;
+    const wasThere = this.hello !== null;
+    this.hello = null;
+    for (const waiter of this.endWaiters.splice(0)) waiter({ code, error: reason });
+    if (this.closing) return this.finish(new SidecarError("CLOSED", "The sidecar was closed"));
+    const now = performance.now();
+    this.restarts = this.restarts.filter((time) => now - time < this.limits.restartWindow);
+    const hopeless = !this.everReady || HOPELESS.has(code ?? 0) || this.restarts.length >= this.limits.restartAttempts;
+    if (hopeless) {
+      this.finish(reason);
+      if (this.everReady) this.listeners.tell("sidecar:failed", reason);
+      return;
+    }
+    this.calls.detach(reason);
+    if (wasThere) this.listeners.tell("sidecar:exited", reason);
+    const delay = this.restarts.length ? this.limits.restartDelay : 0;
+    this.restarts.push(now);
+    this.restartTimer = setTimeout(() => this.start(), delay);
+  }
+
+  /** @param {SidecarError} reason */
+  finish(reason) {
+    this.over = reason;
+    this.calls.rejectAll(reason);
+    for (const waiter of this.helloWaiters.splice(0)) waiter.reject(reason);
+  }
+
+  /**
+   * Resolves as soon as a sidecar has said hello.
+   *
+   * @returns {Promise<void>}
+   */
+  whenReady() {
+    if (this.hello) return Promise.resolve();
+    if (this.over) return Promise.reject(this.over);
+    return new Promise((resolve, reject) => this.helloWaiters.push({ resolve, reject }));
+  }
+
+  /**
+   * @param {string} channel
+   * @param {readonly unknown[]} [args]
+   * @param {import("../types/client").CallOptions} [options]
+   * @returns {Promise<any>}
+   */
+  call(channel, args = [], options = {}) {
+    if (this.over) return Promise.reject(this.over);
+    return this.calls.call(channel, args, { signal: options.signal, timeout: options.timeout });
+  }
+
+  /**
+   * @param {string} channel
+   * @param {unknown[]} args
+   * @returns {Promise<any>}
+   */
+  invoke(channel, ...args) {
+    return this.call(channel, args);
+  }
+
+  /**
+   * Sent ahead of every queue; its failure is of no interest, the end of the sidecar is told otherwise.
+   *
+   * @param {string} channel
+   * @param {readonly unknown[]} args
+   */
+  urgent(channel, args) {
+    this.calls.call(channel, args, { urgent: true }).catch(() => {});
+  }
+
+  /**
+   * @param {string} channel
+   * @param {(payload: any) => void} callback
+   * @returns {() => void}
+   */
+  on(channel, callback) {
+    if (typeof callback !== "function") throw new TypeError("on(channel, callback): callback must be a function");
+    const asked = ASKED_EVENTS.includes(channel);
+    const first = asked && !this.listeners.has(channel);
+    const remove = this.listeners.add(channel, callback);
+    if (first && this.hello) this.urgent("sidecar:subscribe", [[channel]]);
+    return () => {
+      if (remove() && asked && this.hello) this.urgent("sidecar:unsubscribe", [[channel]]);
+    };
+  }
+
+  /** @param {"suspend" | "resume"} what */
+  power(what) {
+    if (what === "suspend") this.watchdog?.pause();
+    else this.watchdog?.resume();
+    if (this.hello) this.urgent("sidecar:power", [what]);
+  }
+
+  /**
+   * @param {{timeout?: number}} [options]
+   * @returns {Promise<import("../types/client").CloseResult>}
+   */
+  close(options = {}) {
+    this.closing ??= this.shutDown(options.timeout ?? this.limits.closeTimeout);
+    return this.closing;
+  }
+
+  /** @param {number} timeout */
+  async shutDown(timeout) {
+    clearTimeout(this.restartTimer);
+    const { connection } = this;
+    if (!connection) {
+      if (!this.over) this.finish(new SidecarError("CLOSED", "The sidecar was closed"));
+      return { code: null, error: this.over?.code === "CLOSED" ? null : this.over };
+    }
+    /** @type {SidecarError | null} */
+    let failure = null;
+    /** @type {Promise<{code: number | null, error: SidecarError}>} */
+    const end = new Promise((resolve) => this.endWaiters.push(resolve));
+    if (this.hello) this.calls.call("sidecar:shutdown", [], { urgent: true }).catch((error) => (failure = error));
+    else connection.abandon();
+    const tooLong = new SidecarError("TIMEOUT", `The sidecar did not end within ${timeout / 1000} s and was killed`);
+    const timer = setTimeout(() => connection.abort((failure = tooLong)), timeout);
+    this.watchdog?.stop();
+    const { code, error } = await end;
+    clearTimeout(timer);
+    return { code, error: code === 0 ? null : (failure ?? error) };
+  }
+
+  /** The short path, for when there is no time to wait: the sidecar sees its owner leave and ends everything within 2 s. */
+  abandon() {
+    this.closing ??= Promise.resolve({ code: null, error: null });
+    clearTimeout(this.restartTimer);
+    this.connection?.abandon();
+  }
+}
+
+/**
+ * Starts a sidecar and waits for its hello.
+ *
+ * @param {ConnectOptions} options
+ * @returns {Promise<Sidecar>}
+ */
+async function connect(options) {
+  const sidecar = new Sidecar(options);
+  await sidecar.whenReady();
+  return sidecar;
+}
+
+module.exports = { connect, Sidecar, SidecarError };

@@ -1,0 +1,219 @@
+"use strict";
+
+const { SidecarError } = require("./errors.js");
+const { checkArgs } = require("./values.js");
+const { encodeFrame } = require("./frames.js");
+
+// Small frames are joined into one write up to this size, which is also what a pipe takes at once.
+const BATCH = 64 * 1024;
+// Kept free of the callers' requests, so that a ping or a shutdown never stands in their queue.
+const RESERVED = 2;
+
+/**
+ * @typedef {object} Call
+ * @property {number} id
+ * @property {string} channel
+ * @property {Buffer} frame
+ * @property {(value: any) => void} resolve
+ * @property {(error: SidecarError) => void} reject
+ * @property {boolean} settled
+ * @property {NodeJS.Timeout | undefined} timer
+ * @property {(() => void) | undefined} unlisten of the caller's AbortSignal
+ */
+
+/** Calls: queued until there is room, matched with their answers by id, written once a tick. */
+class Calls {
+  constructor() {
+    this.lastId = 0;
+    /** @type {Call[]} calls in the order of their making, from `head` on */
+    this.queue = [];
+    this.head = 0;
+    /** @type {Map<number, Call>} sent and not yet answered by the sidecar, settled ones (cancelled, timed out) included */
+    this.inFlight = new Map();
+    /** @type {Buffer[]} frames that go out ahead of the queue */
+    this.urgent = [];
+    /** @type {import("./connection.js").Connection | null} with hello; else everything waits */
+    this.connection = null;
+    this.capacity = 0;
+    this.blocked = false;
+    this.scheduled = false;
+    this.flush = this.flush.bind(this);
+  }
+
+  /**
+   * @param {string} channel
+   * @param {readonly unknown[]} args
+   * @param {{signal?: AbortSignal | undefined, timeout?: number | undefined, urgent?: boolean}} [options] timeout in milliseconds
+   * @returns {Promise<any>}
+   */
+  call(channel, args, options = {}) {
+    return new Promise((resolve, reject) => {
+      if (args.length) checkArgs(channel, args);
+      const id = ++this.lastId;
+      const frame = encodeFrame({ type: "request", id, channel, args });
+      /** @type {Call} */
+      const call = { id, channel, frame, resolve, reject, settled: false, timer: undefined, unlisten: undefined };
+      if (options.signal || options.timeout !== undefined) this.limit(call, options);
+      if (call.settled) return;
+      if (options.urgent) {
+        this.inFlight.set(id, call);
+        this.urgent.push(frame);
+      } else {
+        this.queue.push(call);
+      }
+      this.schedule();
+    });
+  }
+
+  /**
+   * @param {Call} call
+   * @param {{signal?: AbortSignal | undefined, timeout?: number | undefined}} options
+   */
+  limit(call, { signal, timeout }) {
+    if (signal) {
+      const abort = () => this.giveUp(call, new SidecarError("CANCELLED", `${call.channel}: cancelled by its caller`, { cause: signal.reason }));
+      if (signal.aborted) return abort();
+      signal.addEventListener("abort", abort, { once: true });
+      call.unlisten = () => signal.removeEventListener("abort", abort);
+    }
+    if (timeout !== undefined) {
+      const text = `${call.channel}: no answer within ${timeout} ms`;
+      call.timer = setTimeout(() => this.giveUp(call, new SidecarError("TIMEOUT", text)), timeout);
+    }
+  }
+
+  /**
+   * @param {Call} call
+   * @param {SidecarError} error
+   */
+  giveUp(call, error) {
+    if (this.inFlight.has(call.id)) {
+      this.urgent.push(encodeFrame({ type: "cancel", id: call.id })); // it stays in flight until the sidecar answers
+      this.schedule();
+    }
+    this.settle(call, error, undefined);
+  }
+
+  /**
+   * @param {Call} call
+   * @param {SidecarError | null} error
+   * @param {any} result
+   */
+  settle(call, error, result) {
+    if (call.settled) return;
+    call.settled = true;
+    if (call.timer) clearTimeout(call.timer);
+    call.unlisten?.();
+    if (error) {
+      error.channel ??= call.channel;
+      call.reject(error);
+    } else {
+      call.resolve(result);
+    }
+  }
+
+  /** @param {any} message a response, or an error with an id */
+  answered(message) {
+    const call = this.inFlight.get(message.id);
+    if (!call) return;
+    this.inFlight.delete(message.id);
+    if (message.type === "response") {
+      this.settle(call, null, message.result);
+    } else {
+      const { code, message: text, hint, data } = message.error;
+      this.settle(call, new SidecarError(code, text, { hint, data }), undefined);
+    }
+    if (this.head < this.queue.length) this.schedule();
+  }
+
+  /**
+   * @param {import("./connection.js").Connection} connection
+   * @param {number} maxInFlight
+   */
+  attach(connection, maxInFlight) {
+    this.connection = connection;
+    this.capacity = Math.max(1, maxInFlight - RESERVED);
+    this.blocked = false;
+    this.schedule();
+  }
+
+  /**
+   * The connection is gone: what it was sent fails, what still waits goes on waiting for the next one.
+   *
+   * @param {SidecarError} reason
+   */
+  detach(reason) {
+    this.connection = null;
+    this.urgent.length = 0;
+    const calls = [...this.inFlight.values()];
+    this.inFlight.clear();
+    for (const call of calls) this.settle(call, copyOf(reason), undefined);
+  }
+
+  /** @param {SidecarError} reason why no connection will come any more */
+  rejectAll(reason) {
+    this.detach(reason);
+    const calls = this.queue.slice(this.head);
+    this.queue.length = this.head = 0;
+    for (const call of calls) this.settle(call, copyOf(reason), undefined);
+  }
+
+  schedule() {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    process.nextTick(this.flush);
+  }
+
+  drained() {
+    this.blocked = false;
+    this.flush();
+  }
+
+  flush() {
+    this.scheduled = false;
+    const { connection } = this;
+    if (!connection || this.blocked) return;
+    let batch = this.urgent.splice(0);
+    let size = batch.reduce((sum, frame) => sum + frame.length, 0);
+    while (this.head < this.queue.length && this.inFlight.size < this.capacity && !this.blocked) {
+      const call = /** @type {Call} */ (this.queue[this.head++]);
+      if (call.settled) continue;
+      if (call.frame.length - 4 > (connection.hello?.maxFrame ?? Infinity)) {
+        const text = `${call.channel}: the arguments make a frame of ${call.frame.length - 4} bytes, more than the sidecar takes`;
+        this.settle(call, new SidecarError("INVALID_ARGS", text, { hint: "send less at once, or raise --max-frame" }), undefined);
+        continue;
+      }
+      this.inFlight.set(call.id, call);
+      batch.push(call.frame);
+      size += call.frame.length;
+      if (size >= BATCH) {
+        this.write(batch, size);
+        batch = [];
+        size = 0;
+      }
+    }
+    if (this.head === this.queue.length) this.queue.length = this.head = 0;
+    else if (this.head > 4096) this.queue.splice(0, this.head), (this.head = 0);
+    if (batch.length) this.write(batch, size);
+  }
+
+  /**
+   * @param {Buffer[]} batch
+   * @param {number} size
+   */
+  write(batch, size) {
+    const bytes = batch.length === 1 ? /** @type {Buffer} */ (batch[0]) : Buffer.concat(batch, size);
+    if (!this.connection?.write(bytes)) this.blocked = true;
+  }
+}
+
+/**
+ * Each caller gets an error of its own: they add their channel to it.
+ *
+ * @param {SidecarError} error
+ */
+function copyOf(error) {
+  return new SidecarError(error.code, error.message, { hint: error.hint ?? undefined, data: error.data, cause: error });
+}
+
+module.exports = { Calls };

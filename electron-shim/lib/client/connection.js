@@ -1,0 +1,185 @@
+"use strict";
+
+const { spawn } = require("node:child_process");
+const { SidecarError } = require("./errors.js");
+const { FrameReader } = require("./frames.js");
+const { PROTOCOL } = require("../names.js");
+
+const STDERR_KEPT = 16 * 1024;
+// What the protocol allows a sidecar to announce at most; until hello says less, nothing longer is believed.
+const MAX_FRAME = 16 * 1024 * 1024;
+// The pipes close with the process, unless something inherited them: how long to wait for its last words.
+const CLOSE_GRACE_MS = 250;
+
+/**
+ * @typedef {import("../../types/protocol").Hello} Hello
+ * @typedef {object} Listener
+ * @property {(hello: Hello) => void} hello the sidecar is there
+ * @property {(message: any) => void} message any later message
+ * @property {() => void} drain what was sent has been taken; more may be sent
+ * @property {(text: string) => void} stderr
+ * @property {(reason: SidecarError, code: number | null) => void} closed told once: the process is gone, and why
+ */
+
+/** One sidecar process, from its spawn to its end. Knows frames and hello, nothing of calls. */
+class Connection {
+  /**
+   * @param {{command: readonly string[], env: NodeJS.ProcessEnv, cwd: string | undefined, helloTimeout: number}} options
+   * @param {Listener} listener
+   */
+  constructor(options, listener) {
+    this.command = options.command;
+    this.listener = listener;
+    /** @type {Hello | null} */
+    this.hello = null;
+    /** @type {SidecarError | null} the first thing that went wrong; it explains the end better than the end itself */
+    this.fault = null;
+    this.closed = false;
+    this.stderrTail = "";
+    this.reader = new FrameReader(MAX_FRAME, (message) => this.received(message));
+    const [file = "", ...args] = options.command;
+    /** @type {import("node:child_process").ChildProcessWithoutNullStreams | null} */
+    this.child = null;
+    try {
+      this.child = spawn(file, args, { cwd: options.cwd, env: options.env, stdio: ["pipe", "pipe", "pipe"], windowsHide: true });
+    } catch (cause) {
+      // Synchronous for arguments that no system takes, e.g. a NUL inside; later everybody listens for the answer.
+      process.nextTick(() => this.end(this.notStarted(cause), null));
+      return;
+    }
+    this.listen(this.child);
+    this.helloTimer = setTimeout(() => {
+      const text = `The sidecar said nothing for ${options.helloTimeout / 1000} s after its start`;
+      this.abort(new SidecarError("SIDECAR_HELLO_TIMEOUT", text, { hint: this.startHint() }));
+    }, options.helloTimeout);
+  }
+
+  /** @param {import("node:child_process").ChildProcessWithoutNullStreams} child */
+  listen(child) {
+    // An unhandled 'error' of a pipe (EPIPE, when the sidecar died first) would end the app.
+    for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on("error", () => {});
+    child.stdin.on("drain", () => this.listener.drain());
+    child.stdout.on("data", (chunk) => this.feed(chunk));
+    child.stderr.setEncoding("utf8");
+    child.stderr.on("data", (text) => {
+      this.stderrTail = (this.stderrTail + text).slice(-STDERR_KEPT);
+      this.listener.stderr(text);
+    });
+    child.on("error", (cause) => {
+      if (child.pid === undefined) this.end(this.notStarted(cause), null);
+    });
+    child.on("exit", (code, signal) => {
+      const finish = () => this.end(this.fault ?? this.ended(code, signal), code);
+      const timer = setTimeout(finish, CLOSE_GRACE_MS);
+      child.once("close", () => {
+        clearTimeout(timer);
+        finish();
+      });
+    });
+  }
+
+  /** @param {Buffer} chunk */
+  feed(chunk) {
+    if (this.fault) return;
+    try {
+      this.reader.feed(chunk);
+    } catch (error) {
+      if (!(error instanceof SidecarError)) throw error;
+      this.abort(error);
+    }
+  }
+
+  /** @param {any} message */
+  received(message) {
+    if (this.hello) {
+      if (message.type === "error" && message.id === null) {
+        const { code, message: text, hint, data } = message.error;
+        this.fault ??= new SidecarError(code, text, { hint, data });
+      }
+      this.listener.message(message);
+      return;
+    }
+    if (message.type !== "hello") {
+      throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar's first frame is no hello but ${JSON.stringify(message.type)}`);
+    }
+    if (message.protocol !== PROTOCOL) {
+      throw new SidecarError(
+        "SIDECAR_PROTOCOL",
+        `The sidecar (${message.sidecar}) speaks protocol ${message.protocol}, this package speaks ${PROTOCOL}`,
+        { hint: "install a sidecar and an electron-backend-sidecar package of the same release" },
+      );
+    }
+    clearTimeout(this.helloTimer);
+    this.hello = message;
+    this.reader.maxFrame = message.maxFrame;
+    this.listener.hello(message);
+  }
+
+  /**
+   * @param {Buffer} bytes
+   * @returns {boolean} false: wait for `drain`
+   */
+  write(bytes) {
+    const stdin = this.child?.stdin;
+    return stdin?.writable ? stdin.write(bytes) : true; // nobody there: `closed` is about to be told
+  }
+
+  /** The end of our stream: the sidecar takes it as the loss of its owner, stops the backend and leaves. */
+  abandon() {
+    this.child?.stdin.end();
+  }
+
+  /**
+   * Ends a sidecar that cannot be talked to. Its backend dies with it: the guardian or the job object sees to that.
+   *
+   * @param {SidecarError} reason
+   */
+  abort(reason) {
+    this.fault ??= reason;
+    this.child?.kill("SIGKILL");
+  }
+
+  /**
+   * @param {SidecarError} reason
+   * @param {number | null} code
+   */
+  end(reason, code) {
+    if (this.closed) return;
+    this.closed = true;
+    clearTimeout(this.helloTimer);
+    this.child?.stdin.destroy();
+    this.child?.stdout.destroy();
+    this.child?.stderr.destroy();
+    this.listener.closed(reason, code);
+  }
+
+  /**
+   * @param {number | null} code
+   * @param {string | null} signal
+   */
+  ended(code, signal) {
+    const how = signal ? `killed by ${signal}` : `exit code ${code}`;
+    const unfinished = this.reader.unfinished;
+    const words = this.stderrTail.trim().split("\n").slice(-12).join("\n");
+    const text =
+      `The sidecar ended unexpectedly${this.hello ? "" : " before it said hello"} (${how})` +
+      (unfinished ? `, in the middle of a frame (${unfinished})` : "") +
+      (words ? `. Its last words:\n${words}` : "");
+    return new SidecarError(this.hello ? "SIDECAR_EXITED" : "SIDECAR_NOT_STARTED", text, {
+      hint: this.hello ? undefined : this.startHint(),
+      data: { code, signal, stderr: this.stderrTail },
+    });
+  }
+
+  /** @param {unknown} cause */
+  notStarted(cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    return new SidecarError("SIDECAR_NOT_STARTED", `The sidecar could not be started: ${text}`, { cause, hint: this.startHint() });
+  }
+
+  startHint() {
+    return `check that this runs by hand: ${this.command.join(" ")}`;
+  }
+}
+
+module.exports = { Connection };

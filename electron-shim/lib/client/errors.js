@@ -1,0 +1,30 @@
+"use strict";
+
+/**
+ * A failed call, or the end of the sidecar. `code` is stable and for programs, `message` names the cause, `hint` the
+ * remedy, `data` has the shape that the protocol page gives for the code.
+ *
+ * Codes of the shim's own, beside those of the protocol: `SIDECAR_NOT_STARTED` (it could not be spawned, or ended
+ * before hello), `SIDECAR_HELLO_TIMEOUT`, `SIDECAR_PROTOCOL` (rubbish, or another version), `SIDECAR_EXITED`,
+ * `SIDECAR_HUNG`, `TIMEOUT` (the caller's own limit), `CLOSED`, `FORBIDDEN` (the calling frame may not).
+ */
+class SidecarError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {{hint?: string | undefined, data?: any, cause?: unknown, channel?: string | undefined}} [more]
+   */
+  constructor(code, message, more = {}) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = "SidecarError";
+    this.code = code;
+    /** @type {string | null} */
+    this.hint = more.hint ?? null;
+    /** @type {any} */
+    this.data = more.data ?? null;
+    /** @type {string | null} */
+    this.channel = more.channel ?? null;
+  }
+}
+
+module.exports = { SidecarError };

@@ -1,0 +1,130 @@
+"use strict";
+
+const { Packr, RESERVE_START_SPACE } = require("msgpackr");
+const { SidecarError } = require("./errors.js");
+
+const HEADER = 4;
+const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, int64AsType: "number" });
+
+/**
+ * A message as one frame: length (4 bytes, big-endian) and MessagePack body.
+ *
+ * @param {object} message
+ * @returns {Buffer}
+ */
+function encodeFrame(message) {
+  // The codec leaves room in front of the body, so that header and body are one piece without a copy.
+  const frame = packr.pack(message, /** @type {any} */ (RESERVE_START_SPACE | HEADER));
+  const length = frame.length - HEADER;
+  frame[0] = length >>> 24;
+  frame[1] = length >>> 16;
+  frame[2] = length >>> 8;
+  frame[3] = length;
+  return frame;
+}
+
+/** Cuts a byte stream into messages. A frame that spans chunks is gathered in one buffer of its own size. */
+class FrameReader {
+  /**
+   * @param {number} maxFrame
+   * @param {(message: any) => void} onMessage
+   */
+  constructor(maxFrame, onMessage) {
+    this.maxFrame = maxFrame;
+    this.onMessage = onMessage;
+    this.header = Buffer.alloc(HEADER);
+    /** How much of the header, and of the body, has come. */
+    this.headerFilled = 0;
+    this.filled = 0;
+    /** @type {Buffer | null} the body that is being gathered */
+    this.body = null;
+  }
+
+  /** What is missing, in words; null between frames. */
+  get unfinished() {
+    if (this.body) return `${this.filled} of the ${this.body.length} bytes of a frame`;
+    return this.headerFilled ? `${this.headerFilled} of the ${HEADER} bytes of a frame's length` : null;
+  }
+
+  /**
+   * @param {Buffer} chunk
+   * @throws {SidecarError} SIDECAR_PROTOCOL, when this is no stream of frames; nothing more may be fed then.
+   */
+  feed(chunk) {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.body) {
+        const taken = chunk.copy(this.body, this.filled, at, at + this.body.length - this.filled);
+        at += taken;
+        this.filled += taken;
+        if (this.filled < this.body.length) return;
+        const body = this.body;
+        this.body = null;
+        this.onMessage(decode(body));
+      } else if (this.headerFilled === 0 && chunk.length - at >= HEADER) {
+        const length = chunk.readUInt32BE(at);
+        this.checkLength(length, chunk.subarray(at));
+        at += HEADER;
+        if (chunk.length - at >= length) {
+          this.onMessage(decode(chunk.subarray(at, at + length)));
+          at += length;
+        } else {
+          this.begin(length);
+        }
+      } else {
+        const taken = chunk.copy(this.header, this.headerFilled, at, at + HEADER - this.headerFilled);
+        at += taken;
+        this.headerFilled += taken;
+        if (this.headerFilled < HEADER) return;
+        const length = this.header.readUInt32BE(0);
+        this.checkLength(length, Buffer.concat([this.header, chunk.subarray(at)]));
+        this.headerFilled = 0;
+        this.begin(length);
+      }
+    }
+  }
+
+  /** @param {number} length */
+  begin(length) {
+    this.body = Buffer.allocUnsafeSlow(length);
+    this.filled = 0;
+  }
+
+  /**
+   * @param {number} length
+   * @param {Buffer} bytes the stream from the length on, for the error text
+   */
+  checkLength(length, bytes) {
+    if (length >= 1 && length <= this.maxFrame) return;
+    throw new SidecarError(
+      "SIDECAR_PROTOCOL",
+      `The sidecar wrote something that is no frame: ${printable(bytes)}`,
+      { hint: "nothing but the sidecar may write to its stdout; check `command`" },
+    );
+  }
+}
+
+/**
+ * @param {Buffer} body
+ * @returns {any}
+ */
+function decode(body) {
+  try {
+    const message = packr.unpack(body);
+    if (message !== null && typeof message === "object") return message;
+  } catch (cause) {
+    throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote a frame that is no MessagePack: ${printable(body)}`, { cause });
+  }
+  throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote a frame that is no message: ${printable(body)}`);
+}
+
+/**
+ * The first 32 bytes as text in quotes.
+ *
+ * @param {Buffer} bytes
+ */
+function printable(bytes) {
+  return JSON.stringify(bytes.subarray(0, 32).toString("latin1").replace(/[^\x20-\x7e\n]/g, "."));
+}
+
+module.exports = { encodeFrame, FrameReader };

@@ -1,0 +1,43 @@
+"use strict";
+
+/**
+ * Settings as environment variables, `SIDECAR_SECTION__NAME` with a TOML value. Not as `--set` flags: a command line can
+ * be read by every user of the machine, and `backend.env` may hold secrets.
+ *
+ * @param {Readonly<Record<string, any>>} settings
+ * @returns {Record<string, string>}
+ */
+function settingsEnvironment(settings) {
+  /** @type {Record<string, string>} */
+  const environment = {};
+  for (const [section, values] of Object.entries(settings)) {
+    if (section === "profile" || values === undefined) continue; // the profile is a flag
+    if (values === null || typeof values !== "object" || Array.isArray(values)) {
+      throw new TypeError(`settings.${section} must be an object of settings, e.g. {backend: {command: [...]}}`);
+    }
+    for (const [name, value] of Object.entries(values)) {
+      if (value === undefined) continue;
+      environment[`SIDECAR_${section.toUpperCase()}__${name.toUpperCase()}`] = toml(value, `settings.${section}.${name}`);
+    }
+  }
+  return environment;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} path for the error text
+ * @returns {string}
+ */
+function toml(value, path) {
+  if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))) return String(value);
+  // A JSON string is a TOML basic string, but for DEL, which JSON leaves bare and TOML forbids.
+  if (typeof value === "string") return JSON.stringify(value).replace(/\x7f/g, "\\u007f");
+  if (Array.isArray(value)) return `[${value.map((one, i) => toml(one, `${path}[${i}]`)).join(", ")}]`;
+  if (value !== null && typeof value === "object") {
+    const pairs = Object.entries(value).filter(([, one]) => one !== undefined);
+    return `{${pairs.map(([key, one]) => `${toml(key, path)} = ${toml(one, `${path}.${key}`)}`).join(", ")}}`;
+  }
+  throw new TypeError(`${path} must be a boolean, number, string, array or object, not ${String(value)}`);
+}
+
+module.exports = { settingsEnvironment };

@@ -1,0 +1,292 @@
+"use strict";
+
+const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
+const path = require("node:path");
+const { test } = require("node:test");
+const { connect, Sidecar, SidecarError } = require("../lib/client.js");
+
+const FAKE = path.join(__dirname, "support", "fake-sidecar.js");
+/** @param {string} mode @param {object} [more] */
+const options = (mode, more) => ({ command: [process.execPath, FAKE, mode], ...more });
+
+/**
+ * A connected fake that is closed after the test.
+ *
+ * @param {import("node:test").TestContext} t
+ * @param {string} mode
+ * @param {object} [more]
+ */
+async function fake(t, mode, more) {
+  const sidecar = await connect(options(mode, more));
+  t.after(() => sidecar.close({ timeout: 2000 }));
+  return sidecar;
+}
+
+/**
+ * @param {Promise<any>} promise
+ * @returns {Promise<any>}
+ */
+const failure = (promise) => promise.then(() => assert.fail("it succeeded"), (error) => error);
+
+/** @param {Sidecar} sidecar @param {string} name @returns {Promise<any>} */
+const once = (sidecar, name) => new Promise((resolve) => sidecar.on(name, resolve));
+
+test("hello is there when connect resolves, and calls are answered", async (t) => {
+  const sidecar = await fake(t, "echo");
+  assert.equal(sidecar.hello?.sidecar, "0.0.0-fake");
+  assert.equal(await sidecar.invoke("sidecar:ping", "ä"), "ä");
+  assert.equal(await sidecar.invoke("sidecar:ping"), null);
+  assert.deepEqual(await sidecar.call("sidecar:ping", [[1, { a: undefined, b: [true] }]]), [1, { a: null, b: [true] }]);
+});
+
+test("a hello that comes byte by byte is put together", async (t) => {
+  const sidecar = await fake(t, "bytes");
+  assert.equal(await sidecar.invoke("sidecar:ping", 1), 1);
+});
+
+test("large arguments and answers cross whole", async (t) => {
+  const sidecar = await fake(t, "echo");
+  const bytes = new Uint8Array(900_000).map((_, i) => i);
+  assert.deepEqual(new Uint8Array(await sidecar.invoke("sidecar:ping", bytes)), bytes);
+  const text = "ä".repeat(300_000);
+  const answers = await Promise.all(Array.from({ length: 20 }, () => sidecar.invoke("sidecar:ping", text)));
+  assert.ok(answers.every((answer) => answer === text));
+});
+
+test("settings become environment variables, the profile a flag, and neither shows secrets in the command line", async (t) => {
+  const sidecar = await fake(t, "echo", { settings: { profile: "generic", backend: { env: { KEY: 'a"b\\' } } } });
+  const status = await sidecar.invoke("backend:status");
+  assert.equal(status.env, String.raw`{"KEY" = "a\"b\\"}`);
+  assert.deepEqual(status.argv, ["serve", "--profile", "generic"]);
+});
+
+test("an error bears code, message, hint, data and channel", async (t) => {
+  const sidecar = await fake(t, "echo");
+  const error = await failure(sidecar.invoke("sidecar:ping", { fail: true }));
+  assert.ok(error instanceof SidecarError);
+  assert.equal(error.code, "PORT_IN_USE");
+  assert.equal(error.message, "taken");
+  assert.equal(error.hint, "free it");
+  assert.deepEqual(error.data, { port: 5, owner: null });
+  assert.equal(error.channel, "sidecar:ping");
+});
+
+test("10 000 calls at once all succeed, and never more than the sidecar allows are in flight", async (t) => {
+  const sidecar = await fake(t, "echo");
+  const answers = await Promise.all(Array.from({ length: 10_000 }, (_, i) => sidecar.invoke("sidecar:ping", { slow: i + 1 })));
+  assert.deepEqual(answers, Array.from({ length: 10_000 }, (_, i) => i + 1));
+  const highest = await sidecar.invoke("sidecar:ping", { highest: true });
+  assert.ok(highest <= 16 && highest > 4, `${highest} in flight at most`);
+});
+
+for (const [what, value, words] of /** @type {Array<[string, any, RegExp]>} */ ([
+  ["a function", { deep: [() => 1] }, /\[0\]\.deep\[0\] is a function/],
+  ["a Map", new Map(), /\[0\] is a Map/],
+  ["a Set", [new Set()], /\[0\]\[0\] is a Set/],
+  ["an Error", new Error("x"), /is a Error/],
+  ["a BigInt", 1n, /is a bigint/],
+  ["a class instance", new (class Thing {})(), /is a Thing/],
+])) {
+  test(`${what} as an argument is refused by name and place`, async (t) => {
+    const sidecar = await fake(t, "echo");
+    const error = await failure(sidecar.invoke("sidecar:ping", value));
+    assert.equal(error.code, "INVALID_ARGS");
+    assert.match(error.message, words);
+  });
+}
+
+test("a cyclic argument is refused, the same object twice is not", async (t) => {
+  const sidecar = await fake(t, "echo");
+  /** @type {any} */
+  const ring = {};
+  ring.self = ring;
+  assert.match((await failure(sidecar.invoke("sidecar:ping", ring))).message, /\[0\]\.self is a cycle/);
+  const shared = { a: 1 };
+  assert.deepEqual(await sidecar.invoke("sidecar:ping", [shared, shared]), [shared, shared]);
+});
+
+test("arguments beyond the frame limit are refused and the next call is served", async (t) => {
+  const sidecar = await fake(t, "echo");
+  assert.equal((await failure(sidecar.invoke("sidecar:ping", new Uint8Array(2 << 20)))).code, "INVALID_ARGS");
+  assert.equal(await sidecar.invoke("sidecar:ping", 1), 1);
+});
+
+test("an AbortSignal cancels at once and the sidecar is told", async (t) => {
+  const sidecar = await fake(t, "echo");
+  const controller = new AbortController();
+  const held = failure(sidecar.call("sidecar:ping", [{ hold: true }], { signal: controller.signal }));
+  await sidecar.invoke("sidecar:ping");
+  controller.abort();
+  assert.equal((await held).code, "CANCELLED");
+  await sidecar.invoke("sidecar:ping");
+  assert.equal(sidecar.calls.inFlight.size, 0); // the sidecar answered the cancelled one too
+  assert.equal((await failure(sidecar.call("sidecar:ping", [], { signal: AbortSignal.abort() }))).code, "CANCELLED");
+});
+
+test("a time limit ends a call that gets no answer", async (t) => {
+  const sidecar = await fake(t, "echo");
+  assert.equal((await failure(sidecar.call("sidecar:ping", [{ hold: true }], { timeout: 30 }))).code, "TIMEOUT");
+});
+
+test("events reach their listeners until they unsubscribe", async (t) => {
+  const sidecar = await fake(t, "echo");
+  /** @type {any[]} */
+  const seen = [];
+  const off = sidecar.on("backend:stateChanged", (payload) => seen.push(payload));
+  await sidecar.invoke("sidecar:ping", { event: "one" });
+  off();
+  off();
+  await sidecar.invoke("sidecar:ping", { event: "two" });
+  assert.deepEqual(seen, ["one"]);
+});
+
+test("an event that comes only when asked for is asked for once, and given up with its last listener", async (t) => {
+  const sidecar = await fake(t, "echo");
+  const first = once(sidecar, "backend:log");
+  const off = sidecar.on("backend:log", () => {});
+  assert.deepEqual(await first, { text: "line" });
+  off();
+  assert.deepEqual(await sidecar.invoke("sidecar:ping", { subscribed: true }), ["subscribe", "backend:log"]);
+});
+
+for (const [mode, code, words] of /** @type {Array<[string, string, RegExp]>} */ ([
+  ["rubbish", "SIDECAR_PROTOCOL", /no frame: "Hello, I am a log line and no fr/],
+  ["zeros", "SIDECAR_PROTOCOL", /no frame/],
+  ["version2", "SIDECAR_PROTOCOL", /2\.0\.0\) speaks protocol 2, this package speaks 1/],
+  ["nohello", "SIDECAR_PROTOCOL", /first frame is no hello but "response"/],
+  ["exit", "SIDECAR_NOT_STARTED", /exit code 64[^]*no settings here/],
+])) {
+  test(`a sidecar in mode ${mode} makes connect fail with ${code}`, async () => {
+    const error = await failure(connect(options(mode)));
+    assert.equal(error.code, code);
+    assert.match(error.message, words);
+  });
+}
+
+test("a sidecar that hangs before hello makes connect fail within the limit", async () => {
+  const before = performance.now();
+  const error = await failure(connect(options("hang", { limits: { helloTimeout: 200 } })));
+  assert.equal(error.code, "SIDECAR_HELLO_TIMEOUT");
+  assert.ok(performance.now() - before < 5000);
+});
+
+for (const [what, file] of [["is missing", "/nowhere/sidecar"], ["is no program", __dirname], ["has a NUL in its name", "a\0b"]]) {
+  test(`a command that ${what} makes connect fail and says how to check`, async () => {
+    const error = await failure(connect({ command: [String(file)] }));
+    assert.equal(error.code, "SIDECAR_NOT_STARTED");
+    assert.match(error.hint, /check that this runs by hand/);
+  });
+}
+
+test("a sidecar that dies in mid-frame fails what is pending with its last words, and is started again", async (t) => {
+  const sidecar = await fake(t, "echo");
+  const restarted = once(sidecar, "sidecar:restarted");
+  const pid = sidecar.hello?.pid;
+  const error = await failure(sidecar.invoke("sidecar:ping", { die: true }));
+  assert.equal(error.code, "SIDECAR_EXITED");
+  assert.match(error.message, /exit code 3\), in the middle of a frame \(\d+ of the \d+ bytes of a frame\)[^]*last words: disk full/);
+  await restarted;
+  assert.notEqual(sidecar.hello?.pid, pid);
+  assert.equal(await sidecar.invoke("sidecar:ping", 2), 2);
+});
+
+test("rubbish in mid-stream ends the sidecar, and calls made meanwhile are answered by the next", async (t) => {
+  const sidecar = await fake(t, "echo");
+  assert.equal((await failure(sidecar.invoke("sidecar:ping", { rubbish: true }))).code, "SIDECAR_PROTOCOL");
+  assert.equal(await sidecar.invoke("sidecar:ping", 3), 3);
+});
+
+test("subscriptions are asked for again after a restart", async (t) => {
+  const sidecar = await fake(t, "echo");
+  let lines = 0;
+  sidecar.on("backend:log", () => lines++);
+  await sidecar.invoke("sidecar:ping");
+  assert.equal(lines, 1);
+  await failure(sidecar.invoke("sidecar:ping", { die: true }));
+  await sidecar.invoke("sidecar:ping");
+  assert.equal(lines, 2);
+});
+
+test("restarts are bounded: then it has failed for good, says so once, and every call is told why", async (t) => {
+  const sidecar = await fake(t, "echo", { limits: { restartAttempts: 2, restartDelay: 1 } });
+  const failed = once(sidecar, "sidecar:failed");
+  for (let i = 0; i < 3; i++) await failure(sidecar.invoke("sidecar:ping", { die: true }));
+  assert.equal((await failed).code, "SIDECAR_EXITED");
+  assert.equal((await failure(sidecar.invoke("sidecar:ping"))).code, "SIDECAR_EXITED");
+});
+
+test("wrong settings are told with the sidecar's own words and not tried again", async () => {
+  const sidecar = await connect(options("config"));
+  const error = await once(sidecar, "sidecar:failed");
+  assert.equal(error.code, "INVALID_CONFIG");
+  assert.equal(error.hint, "1 to 65535");
+  assert.deepEqual(sidecar.restarts, []);
+});
+
+test("a sidecar that answers nothing is ended and started again", async (t) => {
+  const sidecar = await fake(t, "deaf", { limits: { pingInterval: 50 } });
+  const pending = failure(sidecar.invoke("backend:status"));
+  const restarted = once(sidecar, "sidecar:restarted");
+  assert.equal((await pending).code, "SIDECAR_HUNG");
+  await restarted;
+});
+
+test("a sidecar that is busy for less than the limit is left alone", async (t) => {
+  const sidecar = await fake(t, "echo", { limits: { pingInterval: 100, pingMisses: 5 } });
+  const pid = sidecar.hello?.pid;
+  await sidecar.invoke("sidecar:ping", { stall: 250 });
+  assert.equal(sidecar.hello?.pid, pid);
+});
+
+test("close shuts down, gives the exit status, and later calls say that it is closed", async () => {
+  const sidecar = await connect(options("echo"));
+  const pending = failure(sidecar.invoke("sidecar:ping", { hold: true }));
+  assert.deepEqual(await sidecar.close(), { code: 0, error: null });
+  assert.equal((await pending).code, "CLOSED");
+  assert.equal((await failure(sidecar.invoke("sidecar:ping"))).code, "CLOSED");
+  assert.equal(sidecar.close(), sidecar.close());
+});
+
+test("close tells of a stop that failed", async () => {
+  const sidecar = await connect(options("shutdown75"));
+  const result = await sidecar.close();
+  assert.equal(result.code, 75);
+  assert.equal(result.error?.code, "SIDECAR_EXITED");
+});
+
+test("close kills a sidecar that does not end within the limit", async () => {
+  const sidecar = await connect(options("deaf"));
+  const result = await sidecar.close({ timeout: 100 });
+  assert.equal(result.code, null);
+  assert.equal(result.error?.code, "TIMEOUT");
+});
+
+test("close before hello ends the sidecar too", async () => {
+  const sidecar = new Sidecar(options("hang"));
+  const ready = failure(sidecar.whenReady());
+  assert.equal((await sidecar.close()).code, 0);
+  assert.equal((await ready).code, "CLOSED");
+});
+
+test("abandon ends the sidecar by the end of its stdin", async () => {
+  const sidecar = await connect(options("echo"));
+  const child = sidecar.connection?.child;
+  sidecar.abandon();
+  await new Promise((resolve) => child?.once("exit", resolve));
+  assert.equal(child?.exitCode, 0);
+});
+
+test("a listener that throws stops neither the others nor the calls, and its error surfaces as any uncaught one", () => {
+  const script = `
+    const { connect } = require(${JSON.stringify(require.resolve("../lib/client.js"))});
+    process.on("uncaughtException", (error) => console.log("surfaced:", error.message));
+    connect(${JSON.stringify(options("echo"))}).then(async (sidecar) => {
+      sidecar.on("backend:stateChanged", () => { throw new Error("a bug of the app's"); });
+      sidecar.on("backend:stateChanged", (payload) => console.log("second:", payload));
+      await sidecar.invoke("sidecar:ping", { event: "x" });
+      console.log("closed:", (await sidecar.close()).code);
+    });`;
+  const { stdout } = spawnSync(process.execPath, ["-e", script], { encoding: "utf8", timeout: 20_000 });
+  assert.deepEqual(stdout.trim().split("\n"), ["second: x", "surfaced: a bug of the app's", "closed: 0"]);
+});

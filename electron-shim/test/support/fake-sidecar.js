@@ -1,0 +1,109 @@
+// A sidecar that misbehaves on order: `node fake-sidecar.js MODE`. It shares no code with the client, so that it can
+// contradict it; what it answers is written with the plain encoder of the codec.
+"use strict";
+
+const { pack, unpack } = require("msgpackr");
+
+const mode = process.argv[2] ?? "echo";
+const CHANNELS = ["backend:status", "sidecar:ping", "sidecar:shutdown", "sidecar:subscribe", "sidecar:unsubscribe", "sidecar:power"];
+const hello = { type: "hello", protocol: 1, sidecar: "0.0.0-fake", pid: process.pid, channels: CHANNELS, events: ["backend:log", "backend:stateChanged"], maxFrame: 1 << 20, maxInFlight: 16 };
+
+/** @param {object} message */
+function frame(message) {
+  const body = pack(message);
+  const out = Buffer.alloc(4 + body.length);
+  out.writeUInt32BE(body.length, 0);
+  body.copy(out, 4);
+  return out;
+}
+const send = (/** @type {object} */ message) => process.stdout.write(frame(message));
+
+let buffered = Buffer.alloc(0);
+let inFlight = 0;
+let highest = 0;
+/** @type {string[]} */
+const subscribed = [];
+/** @type {Set<number>} */
+const held = new Set();
+
+/** @param {any} message */
+function serve(message) {
+  if (message.type === "cancel") {
+    if (held.delete(message.id)) send({ type: "error", id: message.id, error: { code: "CANCELLED", message: "cancelled" } });
+    return;
+  }
+  const { id, channel, args } = message;
+  const answer = (/** @type {any} */ result) => send({ type: "response", id, result });
+  if (mode === "deaf") return;
+  if (channel === "sidecar:shutdown") {
+    answer({ success: true });
+    setTimeout(() => process.exit(mode === "shutdown75" ? 75 : 0), 10);
+  } else if (channel === "sidecar:subscribe" || channel === "sidecar:unsubscribe") {
+    subscribed.push(channel.slice(8), ...args[0]);
+    answer({ subscribed: args[0] });
+    if (channel === "sidecar:subscribe") send({ type: "event", channel: "backend:log", seq: 1, payload: { text: "line" } });
+  } else if (channel === "sidecar:ping") {
+    const order = args[0];
+    if (order?.die) {
+      process.stderr.write("last words: disk full\n");
+      process.stdout.write(frame({ type: "response", id, result: "x".repeat(1000) }).subarray(0, 100), () => process.exit(3));
+    } else if (order?.rubbish) process.stdout.write("Traceback (most recent call last):\n");
+    else if (order?.hold) held.add(id);
+    else if (order?.fail) send({ type: "error", id, error: { code: "PORT_IN_USE", message: "taken", hint: "free it", data: { port: 5, owner: null } } });
+    else if (order?.highest) answer(highest);
+    else if (order?.subscribed) answer(subscribed);
+    else if (order?.event) {
+      send({ type: "event", channel: "backend:stateChanged", seq: 1, payload: order.event });
+      answer(null);
+    } else if (order?.stall) {
+      const until = Date.now() + order.stall;
+      while (Date.now() < until);
+      answer(null);
+    } else if (order?.slow) {
+      inFlight++;
+      highest = Math.max(highest, inFlight);
+      setImmediate(() => {
+        inFlight--;
+        answer(order.slow);
+      });
+    } else answer(args.length ? args[0] : null);
+  } else {
+    answer({ running: false, env: process.env.SIDECAR_BACKEND__ENV ?? null, argv: process.argv.slice(3) });
+  }
+}
+
+process.stdin.on("data", (chunk) => {
+  buffered = Buffer.concat([buffered, chunk]);
+  while (buffered.length >= 4) {
+    const length = buffered.readUInt32BE(0);
+    if (buffered.length < 4 + length) return;
+    const message = unpack(buffered.subarray(4, 4 + length));
+    buffered = buffered.subarray(4 + length);
+    serve(message);
+  }
+});
+process.stdin.on("end", () => process.exit(0));
+
+if (mode === "rubbish") process.stdout.write("Hello, I am a log line and no frame\n");
+else if (mode === "zeros") process.stdout.write(Buffer.alloc(64));
+else if (mode === "version2") send({ ...hello, protocol: 2, sidecar: "2.0.0" });
+else if (mode === "nohello") send({ type: "response", id: 1, result: null });
+else if (mode === "exit") {
+  process.stderr.write("no settings here\n");
+  process.exitCode = 64;
+  process.stdin.destroy();
+} else if (mode === "config") {
+  send(hello);
+  send({ type: "error", id: null, error: { code: "INVALID_CONFIG", message: "backend.port: 70000", hint: "1 to 65535" } });
+  process.exitCode = 78;
+  process.stdin.destroy();
+} else if (mode === "bytes") {
+  const bytes = frame(hello);
+  let at = 0;
+  const next = () => at < bytes.length && process.stdout.write(bytes.subarray(at, ++at), next);
+  next();
+} else if (mode === "ignoreEof") {
+  process.stdin.removeAllListeners("end");
+  send(hello);
+  setInterval(() => {}, 1000);
+} else if (mode !== "hang") send(hello);

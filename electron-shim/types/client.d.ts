@@ -1,0 +1,114 @@
+import type { Channels, ErrorCode, Events, Hello, Settings } from "./protocol";
+
+/** Codes of the shim's own; the sidecar itself sends `ErrorCode`. */
+export type ShimErrorCode =
+  | "SIDECAR_NOT_STARTED"
+  | "SIDECAR_HELLO_TIMEOUT"
+  | "SIDECAR_PROTOCOL"
+  | "SIDECAR_EXITED"
+  | "SIDECAR_HUNG"
+  | "TIMEOUT"
+  | "CLOSED"
+  | "FORBIDDEN";
+
+/** A failed call, or the end of the sidecar. `message` names the cause, `hint` the remedy. */
+export class SidecarError extends Error {
+  constructor(
+    code: ErrorCode | ShimErrorCode | string,
+    message: string,
+    more?: { hint?: string | undefined; data?: any; cause?: unknown; channel?: string | undefined },
+  );
+  readonly code: ErrorCode | ShimErrorCode | string;
+  hint: string | null;
+  /** Facts for programs, of the shape that the protocol page gives for the code. */
+  data: any;
+  channel: string | null;
+}
+
+/** Milliseconds, but for the counts. */
+export interface Limits {
+  /** How long a started sidecar may be silent (10 000). */
+  helloTimeout?: number;
+  /** How long `close` waits for the end before it kills (30 000). */
+  closeTimeout?: number;
+  /** A sign of life is asked for this often (5 000); after `pingMisses` (3) without one the sidecar is ended. */
+  pingInterval?: number;
+  pingMisses?: number;
+  /** A dead sidecar is started again so often (3) within `restartWindow` (600 000); every start but the first waits `restartDelay` (1 000). */
+  restartAttempts?: number;
+  restartWindow?: number;
+  restartDelay?: number;
+}
+
+export interface ConnectOptions {
+  /** The sidecar's program and its first arguments, e.g. `["python3", "-m", "sidecar"]`; `serve` is added. */
+  command: readonly string[];
+  /** As in the settings file; they reach the sidecar through its environment. */
+  settings?: Settings;
+  /** Added to the sidecar's environment, which is otherwise this process's own. */
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+  limits?: Limits;
+}
+
+export interface CallOptions {
+  /** Gives the call up: it rejects with `CANCELLED` at once, and the sidecar is told. */
+  signal?: AbortSignal;
+  /** Milliseconds, after which the call rejects with `TIMEOUT`; without it a call waits as long as the sidecar lives. */
+  timeout?: number;
+}
+
+export interface CloseResult {
+  /** The sidecar's exit status; null when it had to be killed or was not there. */
+  code: number | null;
+  /** Why the end was not clean, e.g. the backend's tree could not be stopped (exit status 75). */
+  error: SidecarError | null;
+}
+
+/** What `on` gives notice of, beside the events of the protocol. */
+export interface SidecarEvents {
+  /** The sidecar died; another is being started. */
+  "sidecar:exited": SidecarError;
+  /** Another one is there, and answers. */
+  "sidecar:restarted": Hello;
+  /** It died too often, or in a way that another start would repeat: there will be none any more. */
+  "sidecar:failed": SidecarError;
+  /** What the sidecar writes to its stderr. */
+  "sidecar:stderr": string;
+}
+
+type Arguments<Name extends string> = Name extends keyof Channels ? Channels[Name]["args"] : readonly any[];
+type Result<Name extends string> = Name extends keyof Channels ? Channels[Name]["result"] : any;
+type Payload<Name extends string> = Name extends keyof Events ? Events[Name] : Name extends keyof SidecarEvents ? SidecarEvents[Name] : any;
+
+/** A sidecar, through all the processes that it is in the course of time. */
+export class Sidecar {
+  /** Starts it without waiting; `connect` also waits. */
+  constructor(options: ConnectOptions);
+  /** What the process that is there now said first; null while there is none. */
+  readonly hello: Hello | null;
+  /** Resolves when a sidecar has said hello; rejects when none will. */
+  whenReady(): Promise<void>;
+  /** Rejects with a `SidecarError`. */
+  invoke<Name extends keyof Channels | (string & {})>(channel: Name, ...args: Arguments<Name>): Promise<Result<Name>>;
+  /** As `invoke`, with limits. */
+  call<Name extends keyof Channels | (string & {})>(
+    channel: Name,
+    args?: Arguments<Name>,
+    options?: CallOptions,
+  ): Promise<Result<Name>>;
+  /** Events that come only when asked for (`backend:log`, `backend:resourceUpdate`) are asked for by listening. */
+  on<Name extends keyof Events | keyof SidecarEvents | (string & {})>(
+    channel: Name,
+    callback: (payload: Payload<Name>) => void,
+  ): () => void;
+  /** The machine is about to sleep, or woke up. */
+  power(what: "suspend" | "resume"): void;
+  /** Stops the backend, then the sidecar. Never rejects; repeated calls share the outcome. */
+  close(options?: { timeout?: number }): Promise<CloseResult>;
+  /** The short path where nobody can wait: the sidecar sees its owner leave and ends everything within 2 s. */
+  abandon(): void;
+}
+
+/** Starts a sidecar and waits for its hello. Rejects with a `SidecarError` that says what went wrong. */
+export function connect(options: ConnectOptions): Promise<Sidecar>;

@@ -1,0 +1,73 @@
+import type { Body, Bootstrap, BootstrapEnvironment, BootstrapOs, BootstrapPaths, BootstrapBackend, Channels, Events, HealthResult, Json } from "./protocol";
+import type { BackendMethods, PageChannel, PageEvent, Unsubscribe } from "./renderer";
+
+/** The last call of this page that failed: Electron itself carries only the text of an error. */
+export interface LastError {
+  channel: string;
+  code: string;
+  message: string;
+  hint: string | null;
+  data: { [key: string]: Json } | null;
+}
+
+/** `window.electron.backend`. */
+export interface BackendApi extends Omit<BackendMethods, "getUrl"> {
+  /** The address from the bootstrap, else asked for; null where nobody knows it yet. */
+  getBaseUrl(): Promise<string | null>;
+  getUrl(): Promise<string | null>;
+  lastError(): Promise<LastError | null>;
+}
+
+/** `window.electron.runtime`. */
+export interface RuntimeApi {
+  getDiagnostics(): Promise<Bootstrap>;
+  refresh(): Promise<Bootstrap>;
+  getCachedDiagnostics(): Bootstrap;
+  onBackendHealthUpdate(callback: (payload: HealthResult) => void): Unsubscribe;
+  onBackendProviderUpdate(callback: (payload: Body<"providerStatus">) => void): Unsubscribe;
+}
+
+/** `window.desktopBridge`. */
+export interface DesktopBridge {
+  getBackendBaseUrl(): string | null;
+  getAppEnvironment(): BootstrapEnvironment;
+  getCachedDiagnostics(): Bootstrap;
+  getDiagnosticInfo(): Promise<Bootstrap>;
+  /** As it was when the page was made; the methods tell what is now. */
+  backend: BootstrapBackend & { getUrl(): string | null };
+  environment: BootstrapEnvironment;
+  os: BootstrapOs;
+  paths: BootstrapPaths;
+  onBackendHealthUpdate(callback: (payload: HealthResult) => void): Unsubscribe;
+  onBackendProviderUpdate(callback: (payload: Body<"providerStatus">) => void): Unsubscribe;
+}
+
+/** `window.electron` of an app without a preload of its own; one with a preload merges this into its own object. */
+export interface ElectronApi {
+  backend: BackendApi;
+  runtime: RuntimeApi;
+  /** Listed channels only. */
+  invoke<Name extends PageChannel>(channel: Name, ...args: Channels[Name]["args"]): Promise<Channels[Name]["result"]>;
+  /** Listed events only; the callback gets the payload alone. */
+  on<Name extends PageEvent>(channel: Name, callback: (payload: Events[Name]) => void): Unsubscribe;
+  once<Name extends PageEvent>(channel: Name, callback: (payload: Events[Name]) => void): Unsubscribe;
+}
+
+/** What this needs of Electron's `ipcRenderer`. */
+export interface IpcRendererLike {
+  invoke(channel: string, ...args: any[]): Promise<any>;
+  sendSync(channel: string, ...args: any[]): any;
+  send(channel: string, ...args: any[]): void;
+  on(channel: string, listener: (event: any, ...args: any[]) => void): unknown;
+}
+
+/** What this needs of Electron's `contextBridge`. */
+export interface ContextBridgeLike {
+  exposeInMainWorld(key: string, api: any): void;
+}
+
+/** Makes the objects and exposes nothing: put them into the objects that your own preload exposes. */
+export function createBackendApi(ipcRenderer: IpcRendererLike): ElectronApi & { desktopBridge: DesktopBridge };
+
+/** Exposes `electron`, `aura` and `desktopBridge`; for preloads that expose nothing else. */
+export function expose(contextBridge: ContextBridgeLike, ipcRenderer: IpcRendererLike): void;
