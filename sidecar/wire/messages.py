@@ -8,18 +8,26 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, UnsetType
+
+from . import firewall
+from .base import Wire
 
 StateName = Literal["STOPPED", "STARTING", "RUNNING", "STOPPING", "BACKOFF", "FAILED"]
 HealthName = Literal["unknown", "healthy", "unhealthy"]
 Reason = Literal[
-    "requested", "autostart", "ready", "exited", "crashed", "startup_timeout", "hung", "port_retry", "budget_spent", "shutdown"
+    "requested",
+    "autostart",
+    "ready",
+    "exited",
+    "crashed",
+    "startup_timeout",
+    "hung",
+    "port_retry",
+    "budget_spent",
+    "shutdown",
 ]
 Phase = Literal["spawning", "waiting", "ready"]
-
-
-class Wire(Struct, frozen=True, rename="camel"):
-    """Base of everything that crosses the wire."""
 
 
 # Messages ---------------------------------------------------------------------------------------------------------
@@ -161,22 +169,6 @@ class Status(Wire, frozen=True):
     shared_data_folder: bool
 
 
-class FirewallCheck(Wire, frozen=True):
-    """Whether anything, the firewall included, stands between the app and its backend."""
-
-    compatible: bool
-    message: str
-    recommendation: str | UnsetType = UNSET
-
-
-class FirewallRule(Wire, frozen=True):
-    """Whether a rule for the backend exists; ``exists`` is null where that cannot be known."""
-
-    exists: bool | None
-    details: Any | UnsetType = UNSET
-    error: str | UnsetType = UNSET
-
-
 class BootstrapBackend(Wire, frozen=True):
     """Where the backend is, or will be."""
 
@@ -245,6 +237,11 @@ class Subscribed(Wire, frozen=True):
     """Every event name that is subscribed now."""
 
     subscribed: list[str]
+
+
+FirewallCheck = firewall.FirewallCheck
+FirewallRule = firewall.FirewallRule
+CreatedFirewallRule = firewall.CreatedFirewallRule
 
 
 # Payloads of notifications ----------------------------------------------------------------------------------------

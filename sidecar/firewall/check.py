@@ -1,0 +1,108 @@
+"""The answers of the firewall channels.
+
+On Windows the registry is read, and ``create_rule`` waits for a person: call these in a thread. Off Windows nothing is
+read or waited for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+
+from ..errors import UnsupportedError
+from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
+from .command import add_rule
+from .diagnosis import Facts, diagnose
+from .rules import PROFILES, Rule, program_key
+from .snapshot import Snapshot
+from .verdict import judge, rules_in, same_program
+
+__all__ = ["Facts", "check_firewall", "command_for", "create_rule", "find_rule"]
+
+
+def check_firewall(facts: Facts) -> FirewallCheck:
+    """Says what stands between the app and its backend, and what the firewall's rules mean."""
+    if facts.platform != "win32":
+        return FirewallCheck(True, "Not Windows")
+    snapshot = _read()
+    return diagnose(facts, judge(snapshot, rules_in(snapshot), facts.program, facts.port, _environment()))
+
+
+def find_rule(rule_names: Sequence[str], program: str, *, platform: str = sys.platform) -> FirewallRule:
+    """Looks for rules by name or by program, whatever they do and whether or not they are switched on.
+
+    Args:
+        rule_names: any of them counts, in any case.
+        program: absolute path of the backend's executable; empty: names only.
+        platform: as ``sys.platform`` names it.
+
+    Returns:
+        ``exists`` is null where nothing was found and not everything could be read. ``details`` is text, as existing
+        renderers expect it: one line for each profile's verdict, then one for each rule.
+    """
+    if platform != "win32":
+        return FirewallRule(None, error="Not Windows")
+    return describe(_read(), rule_names, program, _environment())
+
+
+def describe(
+    snapshot: Snapshot, rule_names: Sequence[str], program: str, environment: Mapping[str, str]
+) -> FirewallRule:
+    """The answer of ``find_rule`` from what was read; pure."""
+    rules = rules_in(snapshot)
+    names = {name.lower() for name in rule_names}
+    key = program_key(program)
+    found = [
+        rule for rule in rules if rule.inbound and (rule.name.lower() in names or same_program(rule, key, environment))
+    ]
+    verdicts = judge(snapshot, rules, program, None, environment)
+    lines = [f"{profile}: {verdicts[profile].name} ({verdicts[profile].reason})" for profile in PROFILES]
+    details = "\n".join(lines + [_line(rule) for rule in found])
+    unread = snapshot.unread()
+    if unread and not found:
+        return FirewallRule(None, details=details, error=f"Not everything is known: {unread}")
+    return FirewallRule(bool(found), details=details)
+
+
+def command_for(program: str, rule_name: str, *, platform: str = sys.platform) -> str | None:
+    """The command that creates the rule, one line for cmd and PowerShell; None off Windows.
+
+    Raises:
+        InvalidConfigError: the rule's name cannot be one.
+        UnsupportedError: the path cannot be written so that both shells read it.
+    """
+    return add_rule(program, rule_name) if platform == "win32" else None
+
+
+def create_rule(program: str, rule_name: str, *, preview: bool = False) -> CreatedFirewallRule:
+    """Creates the rule after the system asked the user; with ``preview`` says what would be deleted and created.
+
+    Raises:
+        ElevationRefusedError: the user declined.
+        InvalidConfigError, UnsupportedError: as ``command_for``; this is not Windows; Windows would not ask.
+    """
+    if sys.platform == "win32":
+        from .create import create
+        from .elevate import run
+
+        return create(program, rule_name, _environment(), preview=preview, read=_read, run=run, pause=time.sleep)
+    raise UnsupportedError("Firewall rules are created on Windows only.")
+
+
+def _read() -> Snapshot:
+    if sys.platform == "win32":
+        from .registry import read
+
+        return read()
+    raise UnsupportedError("The Windows Firewall exists on Windows only.")
+
+
+def _environment() -> dict[str, str]:
+    return {name.upper(): value for name, value in os.environ.items()}
+
+
+def _line(rule: Rule) -> str:
+    state = rule.action if rule.active else f"{rule.action}, switched off"
+    return f"{rule.name or rule.value_name} [{state}; {rule.store}; {rule.value_name}] {rule.raw}"

@@ -1,0 +1,94 @@
+"""The command that creates the rule, as one line that cmd and PowerShell both read as it is meant."""
+
+from __future__ import annotations
+
+import ntpath
+from typing import NoReturn
+
+from ..errors import InvalidConfigError, UnsupportedError
+
+# Inside double quotes cmd still expands %…%, PowerShell $ and the backtick, and PowerShell takes the typographic double
+# quotes for the plain one (about_Quoting_Rules).
+_EXPANDED = {
+    "%": "cmd expands it",
+    "$": "PowerShell expands it",
+    "`": "PowerShell takes it for an escape",
+    '"': "it ends the quoted text",
+    "“": "PowerShell takes it for a quotation mark",
+    "”": "PowerShell takes it for a quotation mark",
+    "„": "PowerShell takes it for a quotation mark",
+}
+_LONGEST = 8191  # characters of one line in cmd; Microsoft KB 830473
+
+
+def add_rule(program: str, rule_name: str) -> str:
+    """The netsh command that lets the program in on private networks; to be run as administrator.
+
+    Raises:
+        InvalidConfigError: the rule's name cannot be one.
+        UnsupportedError: the path cannot be written so that both shells read it.
+    """
+    check_name(rule_name)
+    line = (
+        f'netsh advfirewall firewall add rule name="{rule_name}" dir=in action=allow '
+        f'program="{quotable_path(program)}" enable=yes profile=private protocol=TCP'
+    )
+    if len(line) > _LONGEST:
+        raise UnsupportedError(
+            "The firewall command would be longer than a command line may be.",
+            hint="Install the backend in a folder with a shorter path.",
+        )
+    return line
+
+
+def delete_rules(program: str) -> str:
+    """The netsh command that removes every incoming rule of the program, the blocking ones too. Raises as add_rule."""
+    return f'netsh advfirewall firewall delete rule name=all dir=in program="{quotable_path(program)}"'
+
+
+def check_name(rule_name: str) -> None:
+    """Raises InvalidConfigError where Windows or a shell would not take the name."""
+    if not rule_name.strip():
+        _bad_name("it is empty")
+    if rule_name.lower() == "all":
+        _bad_name("netsh takes “all” for every rule")
+    if "|" in rule_name:
+        _bad_name("it contains “|”, which separates the fields of a stored rule")
+    if rule_name.startswith("@"):
+        _bad_name("Windows takes a name that starts with “@” for a reference to a resource")
+    reason = _trouble(rule_name)
+    if reason:
+        _bad_name(reason)
+
+
+def quotable_path(program: str) -> str:
+    """The path as it can stand between double quotes; raises UnsupportedError where it cannot."""
+    path = program.removeprefix("\\\\?\\")  # the firewall does not match that spelling
+    if not ntpath.splitdrive(path)[0] or not ntpath.isabs(path):
+        raise UnsupportedError(
+            f"No firewall command can be given: “{program}” is not the full path of a program.",
+            hint="Set [backend] command to the full path of the backend.",
+        )
+    reason = _trouble(path) or ("it ends in “\\”, which would escape the quotation mark" if path[-1] == "\\" else "")
+    if reason:
+        raise UnsupportedError(
+            f"No firewall command can be given for “{program}”: {reason}.",
+            hint="Install the backend in a folder without that character, or create the rule in “Windows Defender "
+            "Firewall with Advanced Security”.",
+        )
+    return path
+
+
+def _trouble(text: str) -> str:
+    for character in text:
+        if character in _EXPANDED:
+            return f"it contains “{character}”: {_EXPANDED[character]}"
+        if not character.isprintable():
+            return f"it contains the character U+{ord(character):04X}, which cannot be shown"
+    return ""
+
+
+def _bad_name(reason: str) -> NoReturn:
+    raise InvalidConfigError(
+        f"The firewall rule cannot have the name in the settings: {reason}.", hint="Change [firewall] rule_name."
+    )

@@ -1,0 +1,157 @@
+"""Creates the rule for the backend: what would be done, the doing through one elevated helper, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..wire.messages import CreatedFirewallRule
+from .command import add_rule, delete_rules
+from .rules import Profile, Rule, program_key
+from .snapshot import Snapshot
+from .verdict import Verdict, judge, rules_in, same_program
+
+PROFILE: Profile = "private"  # the only profile that the rule is for
+_ATTEMPTS = 20
+_PAUSE = 0.1  # seconds; the firewall service writes the registry a moment after netsh has ended
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What creating the rule means on this machine.
+
+    Attributes:
+        file: the helper, a program of Windows by its full path.
+        parameters: its command line.
+        replaced: rules of the same program that are deleted first.
+        before: the ids of the rules of this machine as they are.
+        verdict: what the profile does now.
+        obstacle: why it must not be tried; empty: it may.
+    """
+
+    file: str
+    parameters: str
+    replaced: tuple[Rule, ...]
+    before: frozenset[str]
+    verdict: Verdict
+    obstacle: str
+
+
+def plan(snapshot: Snapshot, program: str, rule_name: str, environment: Mapping[str, str]) -> Plan:
+    r"""Decides what to do; pure.
+
+    The helper is Windows' own cmd, which runs netsh once or twice: no file that the user, or a program of the user's,
+    could change between the prompt and the run. Both texts in the line have passed the checks of ``command``, which
+    refuse whatever cmd expands inside quotes; ``/d`` leaves AutoRun out, ``/v:off`` leaves ``!`` alone.
+
+    Raises:
+        InvalidConfigError, UnsupportedError: as ``command.add_rule``.
+    """
+    rules = rules_in(snapshot)
+    key = program_key(program)
+    stale = tuple(
+        rule for rule in rules if rule.store == "local" and rule.inbound and same_program(rule, key, environment)
+    )
+    add = add_rule(program, rule_name)
+    system = (environment.get("SYSTEMROOT") or "C:\\Windows") + "\\System32\\"
+    commands = [delete_rules(program), add] if stale else [add]
+    line = " & ".join(f'"{system}netsh.exe"{text.removeprefix("netsh")}' for text in commands)
+    verdict = judge(snapshot, rules, program, None, environment)[PROFILE]
+    return Plan(
+        file=f"{system}cmd.exe",
+        parameters=f'/d /v:off /s /c "{line}"',
+        replaced=stale,
+        before=frozenset(rule.value_name for rule in rules if rule.store == "local"),
+        verdict=verdict,
+        obstacle=_obstacle(verdict, stale),
+    )
+
+
+def _obstacle(verdict: Verdict, stale: tuple[Rule, ...]) -> str:
+    """Nobody is asked for elevation because of something unknown, for nothing, or in vain."""
+    if verdict.name == "unknown":
+        return f"It is not known what the firewall does: {verdict.reason}."
+    if verdict.name == "allowed":
+        return f"Nothing to do on private networks: {verdict.reason}."
+    deletable = {rule.value_name for rule in stale}
+    if verdict.name in {"blocked", "no_rule"} and any(
+        evidence.store != "local" or evidence.value_name not in deletable for evidence in verdict.evidence
+    ):
+        return f"A rule for the backend would change nothing on private networks: {verdict.reason}."
+    return ""
+
+
+def create(
+    program: str,
+    rule_name: str,
+    environment: Mapping[str, str],
+    *,
+    preview: bool,
+    read: Callable[[], Snapshot],
+    run: Callable[[str, str], int | None],
+    pause: Callable[[float], None],
+) -> CreatedFirewallRule:
+    """Carries the plan out. Blocking, while the user is asked and for up to 32 s after.
+
+    Args:
+        program: absolute path of the backend's executable.
+        rule_name: what people see.
+        environment: names in capitals.
+        preview: only say what would be done.
+        read: reads the registry.
+        run: runs a program with a command line as administrator, and gives its exit code or None.
+        pause: waits for so many seconds.
+
+    Raises:
+        ElevationRefusedError: the user declined.
+        InvalidConfigError, UnsupportedError: as ``command.add_rule``, or Windows would not start the helper.
+    """
+    snapshot = read()
+    todo = plan(snapshot, program, rule_name, environment)
+    replaced = [_line(rule) for rule in todo.replaced]
+    if todo.obstacle:
+        return CreatedFirewallRule(False, _exists(snapshot, program, environment), todo.obstacle, [])
+    if preview:
+        text = f"Would create “{rule_name}” for {program} on private networks"
+        text += f", after deleting {len(replaced)} rules of the same program." if replaced else "."
+        return CreatedFirewallRule(False, bool(replaced), text, replaced)
+    code = run(todo.file, todo.parameters)
+    # The exit code is no proof either way: what counts is what the registry says now.
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            pause(_PAUSE)
+        snapshot = read()
+        new = _new(snapshot, program, rule_name, environment, todo)
+        if new is not None:
+            break
+    else:
+        return CreatedFirewallRule(False, _exists(snapshot, program, environment), _failed(code), replaced)
+    verdict = judge(snapshot, rules_in(snapshot), program, None, environment)[PROFILE]
+    text = f"Created {_line(new)}. On private networks: {verdict.reason}."
+    return CreatedFirewallRule(True, True, text, replaced)
+
+
+def _new(snapshot: Snapshot, program: str, rule_name: str, environment: Mapping[str, str], todo: Plan) -> Rule | None:
+    key = program_key(program)
+    for rule in rules_in(snapshot):
+        if rule.store != "local" or rule.value_name in todo.before or rule.name != rule_name:
+            continue
+        if rule.action == "allow" and rule.inbound and rule.active and same_program(rule, key, environment):
+            return rule
+    return None
+
+
+def _exists(snapshot: Snapshot, program: str, environment: Mapping[str, str]) -> bool | None:
+    key = program_key(program)
+    if any(rule.inbound and same_program(rule, key, environment) for rule in rules_in(snapshot)):
+        return True
+    return None if snapshot.unread() else False
+
+
+def _failed(code: int | None) -> str:
+    ended = "is still running" if code is None else f"ended with exit code {code}"
+    return f"The rule is not in the registry although netsh was run as administrator (it {ended})."
+
+
+def _line(rule: Rule) -> str:
+    return f"{rule.action} “{rule.name}” ({rule.store}, {rule.value_name}): {rule.raw}"

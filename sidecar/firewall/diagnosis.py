@@ -1,0 +1,128 @@
+"""The truth about the way from the app to its backend, in words. Pure.
+
+The app talks to its backend over loopback, where firewall rules have no effect: a rule is never named as the cause of
+anything there, nor recommended as a remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..wire.messages import FirewallCheck
+from .rules import PROFILES, Profile
+from .verdict import Verdict
+
+Probe = Literal["ok", "refused", "timeout", "foreign", "reserved", "in_use", "proxy"]
+
+_LOOPBACK = ("127.", "::1", "::ffff:127.")
+_NOT_THE_FIREWALL = "This is not the Windows Firewall: its rules have no effect on 127.0.0.1."
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the caller knows.
+
+    Attributes:
+        platform: as ``sys.platform`` names it.
+        program: absolute path of the backend's executable; empty where it is not known.
+        running: whether there is a run of the backend.
+        port: its port, or None.
+        probe: what a connection to 127.0.0.1 gave just now; None where it was not tried. ``refused``: nobody listens ·
+            ``timeout``: no answer in time · ``foreign``: somebody else listens · ``reserved``: the system forbids the
+            port (10013) · ``in_use``: the backend could not bind it (10048) · ``proxy``: the request went to a proxy.
+        owner: who holds the port (``foreign``, ``in_use``), for people, e.g. ``nginx.exe (pid 4711)``.
+        listeners: every address on which the backend listens; empty where that is not known.
+    """
+
+    platform: str
+    program: str = ""
+    running: bool = False
+    port: int | None = None
+    probe: Probe | None = None
+    owner: str = ""
+    listeners: tuple[str, ...] = ()
+
+
+def diagnose(facts: Facts, verdicts: Mapping[Profile, Verdict]) -> FirewallCheck:
+    """Puts the facts and what the rules say into one answer; ``compatible`` is about app and backend alone."""
+    rules = _rules(facts, verdicts)
+    finding = _FINDINGS.get(facts.probe) if facts.probe else None
+    if not facts.running and facts.probe not in _WITHOUT_A_RUN:
+        return FirewallCheck(True, f"The backend is not running, so only the firewall's rules were looked at. {rules}")
+    if finding is None:
+        return FirewallCheck(True, f"{_reached(facts)} {rules}")
+    message, recommendation = finding
+    where = f"127.0.0.1:{facts.port}" if facts.port else "127.0.0.1"
+    owner = facts.owner or "another program"
+    cause = message.format(where=where, port=facts.port or "", owner=owner)
+    state = "" if facts.running else "The backend is not running. "
+    return FirewallCheck(
+        False, f"{state}{cause} {_NOT_THE_FIREWALL} {rules}", recommendation.format(port=facts.port, owner=owner)
+    )
+
+
+_WITHOUT_A_RUN = ("foreign", "reserved", "in_use")  # why there is none
+_FINDINGS: dict[Probe, tuple[str, str]] = {
+    "refused": (
+        "The backend's process runs, and nothing listens on {where} (connection refused).",
+        "Look at the backend's output: it is still starting, failed to listen, or listens on another port.",
+    ),
+    "timeout": (
+        "The backend did not answer on {where} in time.",
+        (
+            "Restart the backend. If that does not help, look for security software other than Windows Firewall that "
+            "filters local connections."
+        ),
+    ),
+    "foreign": (
+        "Somebody else than the backend listens on {where}: {owner}.",
+        "End {owner}, or leave the choice of the port to the app ([backend] port = “auto”).",
+    ),
+    "reserved": (
+        (
+            "Windows does not let the backend listen on port {port} (error 10013): the port is reserved, or held "
+            "exclusively."
+        ),
+        (
+            "Leave the choice of the port to the app ([backend] port = “auto”). Reserved ports are listed by: netsh "
+            "interface ipv4 show excludedportrange protocol=tcp"
+        ),
+    ),
+    "in_use": (
+        "Port {port} is in use by {owner} (error 10048), so the backend cannot listen there.",
+        "End {owner}, or leave the choice of the port to the app ([backend] port = “auto”).",
+    ),
+    "proxy": (
+        "The request for {where} went to a proxy instead of to the backend.",
+        "Except 127.0.0.1 from the proxy: in Windows' proxy settings, and in the environment variable NO_PROXY.",
+    ),
+}
+
+
+def _reached(facts: Facts) -> str:
+    where = f"127.0.0.1:{facts.port}" if facts.port else "127.0.0.1"
+    if facts.probe == "ok":
+        return f"The backend answers on {where}. Nothing is in the way."
+    return f"The backend runs on {where}; it was not asked for an answer."
+
+
+def _rules(facts: Facts, verdicts: Mapping[Profile, Verdict]) -> str:
+    """What the rules are about: other machines, whether or not they can reach it."""
+    beyond = [address for address in facts.listeners if not address.startswith(_LOOPBACK)]
+    if beyond:
+        about = f"The backend also listens on {', '.join(beyond)}, where the rules decide about other machines"
+    else:
+        about = "The firewall's rules concern connections from other machines only"
+    return f"{about}: {'; '.join(_said(verdicts))}."
+
+
+def _said(verdicts: Mapping[Profile, Verdict]) -> list[str]:
+    """One phrase for each thing that is the case, with the profiles where it is."""
+    where: dict[str, list[Profile]] = {}
+    for profile in PROFILES:
+        verdict = verdicts[profile]
+        reason = f"unknown ({verdict.reason})" if verdict.name == "unknown" else verdict.reason
+        where.setdefault(reason, []).append(profile)
+    return [f"{', '.join(profiles)}: {reason}" for reason, profiles in where.items()]

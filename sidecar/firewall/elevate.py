@@ -1,0 +1,115 @@
+"""Runs one program as administrator, after the system asked the user.
+
+The only part of the product that asks for elevation, and as small as it can be: ``run`` is not verifiable without a
+desktop and a person, so nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from ctypes import wintypes
+
+from ..errors import ElevationRefusedError, UnsupportedError
+
+assert sys.platform == "win32"  # the form by which mypy leaves the rest out elsewhere
+
+_SEE_MASK_NOCLOSEPROCESS = 0x40
+_SEE_MASK_NOASYNC = 0x100  # for a thread without a message loop: return only when the process is there
+_SEE_MASK_FLAG_NO_UI = 0x400  # errors as numbers, not as message boxes
+_SW_HIDE = 0
+_COINIT_APARTMENTTHREADED = 0x2
+_COINIT_DISABLE_OLE1DDE = 0x4
+_ERROR_CANCELLED = 1223
+_WAIT_OBJECT_0 = 0
+
+
+class _ShellExecuteInfo(ctypes.Structure):
+    _fields_ = (
+        ("cbSize", wintypes.DWORD),
+        ("fMask", wintypes.ULONG),
+        ("hwnd", wintypes.HWND),
+        ("lpVerb", wintypes.LPCWSTR),
+        ("lpFile", wintypes.LPCWSTR),
+        ("lpParameters", wintypes.LPCWSTR),
+        ("lpDirectory", wintypes.LPCWSTR),
+        ("nShow", ctypes.c_int),
+        ("hInstApp", wintypes.HINSTANCE),
+        ("lpIDList", ctypes.c_void_p),
+        ("lpClass", wintypes.LPCWSTR),
+        ("hkeyClass", wintypes.HKEY),
+        ("dwHotKey", wintypes.DWORD),
+        ("hIconOrMonitor", wintypes.HANDLE),
+        ("hProcess", wintypes.HANDLE),
+    )
+
+
+def run(file: str, parameters: str, *, timeout: float = 30.0, verb: str = "runas") -> int | None:
+    """Starts a program hidden and waits for its end. Blocks while the user is asked: to be called in a thread.
+
+    Args:
+        file: absolute path of the program.
+        parameters: its command line, without the program.
+        timeout: how long its end is awaited, in seconds, once it runs.
+        verb: ``open`` starts it without asking, as the user that we are; for tests.
+
+    Returns:
+        The exit code, or None where it still runs. Neither says what was achieved.
+
+    Raises:
+        ElevationRefusedError: the user said no, or did not answer.
+        UnsupportedError: Windows would not start it.
+    """
+    shell32 = ctypes.WinDLL("shell32", use_last_error=True)
+    ole32 = ctypes.WinDLL("ole32")
+    shell32.ShellExecuteExW.argtypes = [ctypes.POINTER(_ShellExecuteInfo)]
+    shell32.ShellExecuteExW.restype = wintypes.BOOL
+    info = _ShellExecuteInfo(
+        cbSize=ctypes.sizeof(_ShellExecuteInfo),
+        fMask=_SEE_MASK_NOCLOSEPROCESS | _SEE_MASK_NOASYNC | _SEE_MASK_FLAG_NO_UI,
+        lpVerb=verb,
+        lpFile=file,
+        lpParameters=parameters,
+        nShow=_SW_HIDE,
+    )
+    # Shell extensions may be asked, and those are COM objects. Negative: the thread is in another apartment already.
+    initialised = ole32.CoInitializeEx(None, _COINIT_APARTMENTTHREADED | _COINIT_DISABLE_OLE1DDE) >= 0
+    try:
+        if not shell32.ShellExecuteExW(ctypes.byref(info)):
+            raise _refusal(ctypes.get_last_error(), file)
+    finally:
+        if initialised:
+            ole32.CoUninitialize()
+    return _exit_code(info.hProcess, timeout)
+
+
+def _refusal(error: int, file: str) -> ElevationRefusedError | UnsupportedError:
+    if error == _ERROR_CANCELLED:
+        return ElevationRefusedError(
+            "The firewall rule was not created: the administrator prompt was declined.",
+            hint="Try again and confirm the prompt, or run the firewall command as administrator.",
+        )
+    return UnsupportedError(
+        f"Windows did not start “{file}” as administrator: {ctypes.FormatError(error).strip()} (error {error}).",
+        hint="Run the firewall command as administrator.",
+        data={"error": error},
+    )
+
+
+def _exit_code(process: int | None, timeout: float) -> int | None:
+    if not process:
+        return None
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel32.WaitForSingleObject.argtypes = [wintypes.HANDLE, wintypes.DWORD]
+    kernel32.WaitForSingleObject.restype = wintypes.DWORD
+    kernel32.GetExitCodeProcess.argtypes = [wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD)]
+    kernel32.CloseHandle.argtypes = [wintypes.HANDLE]
+    code = wintypes.DWORD()
+    try:
+        if kernel32.WaitForSingleObject(process, int(timeout * 1000)) != _WAIT_OBJECT_0:
+            return None
+        if not kernel32.GetExitCodeProcess(process, ctypes.byref(code)):
+            return None
+    finally:
+        kernel32.CloseHandle(process)
+    return code.value

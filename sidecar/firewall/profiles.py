@@ -1,0 +1,104 @@
+r"""What is in force for a network profile, merged from the stores.
+
+Merge laws: MS-FASP 2.2.38. Which policy key speaks for a profile: MS-GPFAS 2.2.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .rules import Profile, StoreName
+from .snapshot import ProfileValues, Snapshot
+
+_MISSING = ProfileValues("missing", {})
+# The firewall's own store calls the private profile by its old name.
+_LOCAL_KEYS: dict[Profile, str] = {
+    "domain": "DomainProfile",
+    "private": "StandardProfile",
+    "public": "PublicProfile",
+}
+_POLICY_KEYS: dict[Profile, str] = {
+    "domain": "DomainProfile",
+    "private": "PrivateProfile",
+    "public": "PublicProfile",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One number that is in force, and where it stands; ``store`` is None where Windows' default applies."""
+
+    name: str
+    value: bool
+    store: StoreName | None
+    key: str
+
+    @property
+    def where(self) -> str:
+        r"""The value's name as evidence, e.g. ``StandardProfile\EnableFirewall``."""
+        return f"{self.key}\\{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSettings:
+    """The four settings that decide; ``unknown`` says why they cannot be known, and is empty where they are."""
+
+    enabled: Setting
+    shielded: Setting
+    local_rules: Setting
+    blocks_by_default: Setting
+    unknown: str = ""
+
+
+def settings_of(snapshot: Snapshot, profile: Profile) -> ProfileSettings:
+    """Merges the stores for one profile."""
+    policy_key, policy = _policy(snapshot, profile)
+    mdm_key, mdm = _mdm(snapshot, profile)
+    local_key = _LOCAL_KEYS[profile]
+    local = snapshot.profiles.get(("local", local_key), _MISSING)
+    managed: list[tuple[StoreName, str, ProfileValues]] = [("policy", policy_key, policy), ("mdm", mdm_key, mdm)]
+    every: list[tuple[StoreName, str, ProfileValues]] = [*managed, ("local", local_key, local)]
+    enabled = _first("EnableFirewall", every, default=True)
+    shields = [_first("DoNotAllowExceptions", [place], default=False) for place in every]
+    return ProfileSettings(
+        enabled=enabled,
+        shielded=next((setting for setting in shields if setting.value), shields[-1]),  # "let on values win"
+        local_rules=_first("AllowLocalPolicyMerge", managed, default=True),  # "always use" the policy's
+        blocks_by_default=_first("DefaultInboundAction", every, default=True),
+        unknown=_unknown(every, enabled),
+    )
+
+
+def _policy(snapshot: Snapshot, profile: Profile) -> tuple[str, ProfileValues]:
+    """StandardProfile is for private and public, and only where neither has a key of its own."""
+    keys = {name: snapshot.profiles.get(("policy", name), _MISSING) for name in ("PrivateProfile", "PublicProfile")}
+    name = _POLICY_KEYS[profile]
+    if profile != "domain" and all(values.state == "missing" for values in keys.values()):
+        name = "StandardProfile"
+    return name, snapshot.profiles.get(("policy", name), _MISSING)
+
+
+def _mdm(snapshot: Snapshot, profile: Profile) -> tuple[str, ProfileValues]:
+    """No specification names the private profile's key of this store: both names are looked for."""
+    name = _POLICY_KEYS[profile]
+    values = snapshot.profiles.get(("mdm", name), _MISSING)
+    if profile == "private" and values.state == "missing":
+        name = "StandardProfile"
+        values = snapshot.profiles.get(("mdm", name), _MISSING)
+    return name, values
+
+
+def _first(name: str, places: list[tuple[StoreName, str, ProfileValues]], *, default: bool) -> Setting:
+    for store, key, values in places:
+        if name in values.values:
+            return Setting(name, values.values[name] != 0, store, key)
+    return Setting(name, default, None, places[-1][1])
+
+
+def _unknown(places: list[tuple[StoreName, str, ProfileValues]], enabled: Setting) -> str:
+    for store, key, values in places:
+        if values.state == "unreadable":
+            return f"the {store} settings of {key} cannot be read: {values.error}"
+    if places[-1][2].state == "missing" and enabled.store is None:
+        return f"the firewall's own settings ({places[-1][1]}) are missing"
+    return ""

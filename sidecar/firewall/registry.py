@@ -1,0 +1,88 @@
+r"""Reads rules and settings from the registry. Blocking; the figures for 1000 rules are in the tests' notes.
+
+netsh's text is localized, and both Get-NetFirewallRule and COM take tens of seconds on a machine with a thousand rules.
+Every user may read these keys.
+"""
+
+from __future__ import annotations
+
+import sys
+import winreg
+from collections.abc import Iterator
+
+from .rules import StoreName
+from .snapshot import PROFILE_KEYS, STORES, ProfileValues, RuleValues, Snapshot
+
+assert sys.platform == "win32"  # the form by which mypy leaves the rest out elsewhere
+
+_LOCAL = r"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
+STORE_KEYS: dict[StoreName, str] = {
+    "policy": r"SOFTWARE\Policies\Microsoft\WindowsFirewall",
+    "mdm": _LOCAL + r"\Mdm",
+    "local": _LOCAL,
+}
+_SETTINGS = ("EnableFirewall", "DoNotAllowExceptions", "AllowLocalPolicyMerge", "DefaultInboundAction")
+
+
+def read(prefix: str = "", *, current_user: bool = False) -> Snapshot:
+    """Reads the three stores.
+
+    Args:
+        prefix: a key under which the whole layout is looked for instead of at the root; for tests.
+        current_user: look in the user's hive instead of the machine's; for tests.
+    """
+    hive = winreg.HKEY_CURRENT_USER if current_user else winreg.HKEY_LOCAL_MACHINE
+    start = prefix + "\\" if prefix else ""
+    return Snapshot(
+        rules={store: _rules(hive, f"{start}{STORE_KEYS[store]}\\FirewallRules") for store in STORES},
+        profiles={
+            (store, key): _profile(hive, f"{start}{STORE_KEYS[store]}\\{key}")
+            for store in STORES
+            for key in PROFILE_KEYS
+        },
+    )
+
+
+def _rules(hive: int, path: str) -> RuleValues:
+    try:
+        with winreg.OpenKeyEx(hive, path, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as key:
+            found = tuple((name, data) for name, data in _values(key) if isinstance(data, str))
+    except FileNotFoundError:
+        return RuleValues("missing")
+    except OSError as error:
+        return RuleValues("unreadable", error=_text(error))
+    return RuleValues("read", found)
+
+
+def _profile(hive: int, path: str) -> ProfileValues:
+    numbers: dict[str, int] = {}
+    try:
+        with winreg.OpenKeyEx(hive, path, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as key:
+            for name in _SETTINGS:
+                try:
+                    data, kind = winreg.QueryValueEx(key, name)
+                except FileNotFoundError:
+                    continue
+                if kind == winreg.REG_DWORD:
+                    numbers[name] = data
+    except FileNotFoundError:
+        return ProfileValues("missing", {})
+    except OSError as error:
+        return ProfileValues("unreadable", {}, _text(error))
+    return ProfileValues("read", numbers)
+
+
+def _values(key: winreg.HKEYType) -> Iterator[tuple[str, object]]:
+    """All values; ends early, without an error, where rules are deleted meanwhile (ERROR_NO_MORE_ITEMS)."""
+    for index in range(winreg.QueryInfoKey(key)[1]):
+        try:
+            name, data, _ = winreg.EnumValue(key, index)
+        except OSError as error:
+            if error.winerror == 259:
+                return
+            raise
+        yield name, data
+
+
+def _text(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -1,0 +1,174 @@
+"""One firewall rule, parsed from the text that the registry holds (MS-GPFAS 2.2.2.19), and whose program it names."""
+
+from __future__ import annotations
+
+import ntpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Action = Literal["allow", "block", "bypass"]
+Profile = Literal["domain", "private", "public"]
+StoreName = Literal["policy", "mdm", "local"]
+
+PROFILES: tuple[Profile, ...] = ("domain", "private", "public")
+TCP = 6
+
+_ACTIONS: dict[str, Action] = {"allow": "allow", "block": "block", "bypass": "bypass"}
+_PROFILES: dict[str, Profile] = {"domain": "domain", "private": "private", "public": "public"}
+_VERSION = re.compile(r"v\d{1,3}\.\d{1,3}")
+_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
+_VARIABLE = re.compile(r"%([^%]+)%")
+# "This token MUST appear at most once": of those that are read here.
+_ONCE = ("action", "dir", "protocol", "app", "name", "active", "svc")
+# Fields that are read into attributes, or that do not narrow what an inbound rule matches. Whatever else a rule says
+# narrows it, also a field of a later Windows: so a rule is never taken for more than it is.
+_READ = ("action", "dir", "active", "profile", "protocol", "app", "name", "lport", "lport2_10", "lport2_20")
+_NOT_NARROWING = frozenset((*_READ, "desc", "embedctxt", "edge", "defer", "lsm", "authbypassout"))
+# The firewall service resolves a rule's variables for its own account, so only those that are the same for every
+# account name the same file there and here.
+_PROGRAM_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "PROGRAMW6432")
+_MACHINE_VARIABLES = frozenset(
+    (
+        *("SYSTEMROOT", "WINDIR", "SYSTEMDRIVE", "PROGRAMDATA", "ALLUSERSPROFILE", "PUBLIC"),
+        *_PROGRAM_FOLDERS,
+        *("COMMON" + folder for folder in _PROGRAM_FOLDERS),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a rule says.
+
+    Attributes:
+        store: where it was found.
+        value_name: the name of the registry value, which is the rule's id.
+        raw: its text, unchanged.
+        action: ``bypass`` allows authenticated connections only, and beats a block for them.
+        inbound: the direction.
+        active: whether it is switched on (a rule that does not say so is off).
+        protocol: the IP protocol's number, or None for any.
+        profiles: where it applies; a rule that names none applies in all.
+        program: the path in ``App=`` as it stands, or None: the rule is for every program.
+        name: what people see; ``@file,-id`` where Windows looks the name up in a resource.
+        ports: local ports, first and last; none: all of them, unless ``port_keywords`` names some.
+        port_keywords: local ports that have a name (``RPC``), whose numbers only Windows knows.
+        conditions: every other field that narrows the rule, as ``Field=value``.
+    """
+
+    store: StoreName
+    value_name: str
+    raw: str
+    action: Action
+    inbound: bool
+    active: bool
+    protocol: int | None
+    profiles: frozenset[Profile]
+    program: str | None
+    name: str
+    ports: tuple[tuple[int, int], ...]
+    port_keywords: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+    @property
+    def about_services(self) -> bool:
+        """Whether it speaks of a service, a packaged app or one user only, by something else than its program."""
+        return any(condition.lower().startswith(("svc=", "apppkgid=", "luown=")) for condition in self.conditions)
+
+
+def parse(store: StoreName, value_name: str, raw: str) -> Rule | None:
+    """Reads one value; None where it breaks the grammar, as Windows then ignores the rule too."""
+    version, _, rest = raw.partition("|")
+    if not _VERSION.fullmatch(version):
+        return None
+    fields: list[tuple[str, str, str]] = []
+    for text in rest.split("|"):
+        key, equals, value = text.partition("=")
+        if equals:
+            fields.append((key.lower(), value, text))
+        elif text:
+            return None
+    return _from_fields(store, value_name, raw, fields)
+
+
+def _from_fields(store: StoreName, value_name: str, raw: str, fields: list[tuple[str, str, str]]) -> Rule | None:
+    once: dict[str, str] = {}
+    for key, value, _ in fields:
+        if key in _ONCE:
+            if key in once:
+                return None
+            once[key] = value
+    action = _ACTIONS.get(once.get("action", "").lower())
+    direction = once.get("dir", "").lower()
+    protocol = _protocol(once.get("protocol"))
+    profiles = [_PROFILES.get(value.lower()) for key, value, _ in fields if key == "profile"]
+    if action is None or direction not in {"in", "out"} or protocol == -1 or None in profiles:
+        return None
+    ports: list[tuple[int, int]] = []
+    keywords: list[str] = []
+    for key, value, _ in fields:
+        if key.startswith("lport"):
+            match = _PORTS.fullmatch(value)
+            if match:
+                ports.append((int(match[1]), int(match[2] or match[1])))
+            else:
+                keywords.append(value)
+    return Rule(
+        store=store,
+        value_name=value_name,
+        raw=raw,
+        action=action,
+        inbound=direction == "in",
+        active=once.get("active", "").lower() == "true",
+        protocol=protocol,
+        profiles=frozenset(profile for profile in profiles if profile) or frozenset(PROFILES),
+        program=once.get("app") or None,
+        name=once.get("name", ""),
+        ports=tuple(ports),
+        port_keywords=tuple(keywords),
+        conditions=tuple(text for key, value, text in fields if key not in _NOT_NARROWING and value.lower() != "false"),
+    )
+
+
+def _protocol(text: str | None) -> int | None:
+    """The number; None for any (absent, or the 256 that MS-FASP gives it); -1 where it is none."""
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or int(text) > 256:
+        return -1
+    return None if int(text) == 256 else int(text)
+
+
+def program_key(path: str) -> str:
+    """A path in the form in which two spellings of one file compare equal (short 8.3 names are not resolved)."""
+    path = path.strip().strip('"').removeprefix("\\\\?\\")
+    return ntpath.normpath(path).lower() if path else ""
+
+
+def expand(path: str, environment: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """Resolves ``%NAME%`` in a rule's path.
+
+    Args:
+        path: as it stands in ``App=``.
+        environment: names in capitals.
+
+    Returns:
+        The path, and the variables in it that may mean something else to the firewall service, whose account is
+        another. Unknown variables stay as they are.
+    """
+    doubtful: list[str] = []
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1].upper()
+        # A 32-bit process sees the 32-bit folder under this name; the firewall service is a 64-bit one.
+        found = environment.get("PROGRAMW6432") if name == "PROGRAMFILES" else None
+        found = found or environment.get(name)
+        if found is None:
+            return match[0]
+        if name not in _MACHINE_VARIABLES:
+            doubtful.append(match[0])
+        return found
+
+    return _VARIABLE.sub(value, path), tuple(doubtful)

@@ -1,0 +1,177 @@
+"""What the firewall does with a TCP connection from another machine to a program: one verdict for each profile.
+
+Pure. Never about loopback: rules have no effect there (Microsoft KB 2771908).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from .profiles import ProfileSettings, Setting, settings_of
+from .rules import PROFILES, TCP, Profile, Rule, StoreName, expand, parse, program_key
+from .snapshot import STORES, Snapshot
+
+VerdictName = Literal["disabled", "blocked", "allowed", "no_rule", "conditional", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a verdict comes from: the store, the value's name and its text; of a setting, the key and its number."""
+
+    store: StoreName
+    value_name: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one profile does.
+
+    Attributes:
+        profile: the network profile.
+        name: ``disabled``: the firewall is off · ``blocked``: a rule or setting blocks · ``allowed``: a rule or setting
+            allows · ``no_rule``: nothing speaks of the program, so the default, to block, applies · ``conditional``: it
+            depends on more than program, profile and port · ``unknown``: something could not be read.
+        reason: one phrase for people.
+        evidence: what decided, the deciding one first; empty where nothing was found.
+    """
+
+    profile: Profile
+    name: VerdictName
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A rule that applies to the program, and what else would have to be true for it to match."""
+
+    rule: Rule
+    conditions: tuple[str, ...]
+
+
+def rules_in(snapshot: Snapshot) -> list[Rule]:
+    """Every rule that Windows would understand, in the order of the stores."""
+    parsed = (parse(store, name, raw) for store in STORES for name, raw in snapshot.rules[store].values)
+    return [rule for rule in parsed if rule is not None]
+
+
+def same_program(rule: Rule, key: str, environment: Mapping[str, str]) -> bool:
+    """Whether the rule names the program of that key, whatever the spelling."""
+    return bool(key) and rule.program is not None and program_key(expand(rule.program, environment)[0]) == key
+
+
+def judge(
+    snapshot: Snapshot, rules: list[Rule], program: str, port: int | None, environment: Mapping[str, str]
+) -> dict[Profile, Verdict]:
+    """Gives a verdict for each profile.
+
+    Args:
+        snapshot: what was read.
+        rules: ``rules_in(snapshot)``.
+        program: absolute path of the backend's executable; empty where it is not known.
+        port: the port that it listens on, or None.
+        environment: names in capitals, for variables in the rules' paths.
+    """
+    matches = [match for rule in rules if (match := _match(rule, program_key(program), port, environment))]
+    return {profile: _verdict(snapshot, profile, matches, program) for profile in PROFILES}
+
+
+def _match(rule: Rule, key: str, port: int | None, environment: Mapping[str, str]) -> Match | None:
+    if not (rule.inbound and rule.active and rule.protocol in {None, TCP}):
+        return None
+    conditions = list(rule.conditions)
+    if rule.program is not None:
+        path, doubtful = expand(rule.program, environment)
+        if not key or program_key(path) != key:
+            return None
+        conditions += [f"App={rule.program} ({name} of the firewall service's account)" for name in doubtful]
+    elif rule.about_services:
+        return None
+    if rule.ports or rule.port_keywords:
+        if port is not None and any(first <= port <= last for first, last in rule.ports):
+            pass
+        elif rule.program is None or (port is not None and not rule.port_keywords):
+            return None
+        else:
+            conditions += [f"LPort={first}-{last}" for first, last in rule.ports]
+            conditions += [f"LPort={keyword}" for keyword in rule.port_keywords]
+    if rule.action == "bypass":
+        conditions.append("Action=ByPass")
+    return Match(rule, tuple(conditions))
+
+
+def _verdict(snapshot: Snapshot, profile: Profile, matches: list[Match], program: str) -> Verdict:
+    settings = settings_of(snapshot, profile)
+    early = _by_settings(profile, settings)
+    if early is not None:
+        return early
+    mine = [
+        match
+        for match in matches
+        if profile in match.rule.profiles and (match.rule.store != "local" or settings.local_rules.value)
+    ]
+    blocks = [match for match in mine if match.rule.action == "block"]
+    sure = [match for match in blocks if not match.conditions]
+    if sure:
+        return Verdict(profile, "blocked", f"blocked by {_names(sure)}", _evidence(sure))
+    unread = settings.unknown or snapshot.unread(local=settings.local_rules.value)
+    if unread:
+        return Verdict(profile, "unknown", unread, _evidence(mine))
+    if not program:
+        return Verdict(profile, "unknown", "the backend's program is not known", _evidence(mine))
+    if blocks:
+        return Verdict(profile, "conditional", f"blocked under conditions: {_conditions(blocks)}", _evidence(blocks))
+    return _allowed(profile, settings, mine)
+
+
+def _allowed(profile: Profile, settings: ProfileSettings, mine: list[Match]) -> Verdict:
+    """No rule blocks: whether one allows."""
+    sure = [match for match in mine if not match.conditions]
+    if sure:
+        return Verdict(profile, "allowed", f"allowed by {_names(sure)}", _evidence(sure))
+    if not settings.blocks_by_default.value:
+        where = _setting(settings.blocks_by_default)
+        return Verdict(profile, "allowed", "allowed by default: no rule blocks, and the default action is allow", where)
+    if mine:
+        return Verdict(profile, "conditional", f"allowed under conditions: {_conditions(mine)}", _evidence(mine))
+    if not settings.local_rules.value:
+        why = "no rule, and group policy ignores the rules of this machine"
+        return Verdict(profile, "no_rule", why, _setting(settings.local_rules))
+    return Verdict(profile, "no_rule", "no rule")
+
+
+def _by_settings(profile: Profile, settings: ProfileSettings) -> Verdict | None:
+    """The verdict where settings alone decide."""
+    if settings.shielded.value and (settings.enabled.value or settings.unknown):
+        if settings.unknown:
+            return Verdict(profile, "unknown", settings.unknown, _setting(settings.shielded))
+        why = "all incoming connections are blocked, whatever rules allow"
+        return Verdict(profile, "blocked", why, _setting(settings.shielded))
+    if not settings.enabled.value and not settings.unknown:
+        return Verdict(profile, "disabled", "the firewall is off", _setting(settings.enabled))
+    return None
+
+
+def _names(matches: list[Match]) -> str:
+    return ", ".join(f"“{match.rule.name or match.rule.value_name}” ({match.rule.store})" for match in matches)
+
+
+def _conditions(matches: list[Match]) -> str:
+    return "; ".join(
+        f"“{match.rule.name or match.rule.value_name}” ({match.rule.store}): {', '.join(match.conditions)}"
+        for match in matches
+        if match.conditions
+    )
+
+
+def _evidence(matches: list[Match]) -> tuple[Evidence, ...]:
+    return tuple(Evidence(match.rule.store, match.rule.value_name, match.rule.raw) for match in matches)
+
+
+def _setting(setting: Setting) -> tuple[Evidence, ...]:
+    if setting.store is None:
+        return ()
+    return (Evidence(setting.store, setting.where, str(int(setting.value))),)

@@ -1,0 +1,95 @@
+"""Firewall rules and snapshots for tests, written as Windows writes them."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterable, Mapping
+
+from sidecar.firewall.rules import StoreName
+from sidecar.firewall.snapshot import PROFILE_KEYS, STORES, KeyState, ProfileValues, RuleValues, Snapshot
+
+PROGRAM = r"C:\Program Files\Aura Video Studio\resources\backend\Aura.Api.exe"
+NAME = "Aura Video Studio Backend"
+ENVIRONMENT = {
+    "SYSTEMROOT": r"C:\Windows",
+    "PROGRAMFILES": r"C:\Program Files",
+    "LOCALAPPDATA": r"C:\Users\ada\AppData\Local",
+}
+GUID = "{9E4B9C26-0D3A-4D8E-9B0E-6A5D6F2C1B7A}"
+QUERY_USER = rf"TCP Query User{GUID}{PROGRAM.lower()}"
+QUERY_USER_UDP = rf"UDP Query User{GUID}{PROGRAM.lower()}"
+FIREWALL_ON = {"EnableFirewall": 1}
+
+Values = Iterable[tuple[str, str]]
+
+
+def rule(
+    action: str = "Allow",
+    *,
+    active: bool = True,
+    direction: str = "In",
+    protocol: int | None = 6,
+    profiles: Iterable[str] = ("Private",),
+    app: str | None = PROGRAM,
+    name: str = NAME,
+    extra: str = "",
+) -> str:
+    """The text of a rule; ``extra`` are fields, each ending in a bar."""
+    text = f"v2.31|Action={action}|Active={'TRUE' if active else 'FALSE'}|Dir={direction}|"
+    text += f"Protocol={protocol}|" if protocol is not None else ""
+    text += "".join(f"Profile={profile}|" for profile in profiles)
+    text += f"App={app}|" if app is not None else ""
+    return f"{text}Name={name}|{extra}"
+
+
+def query_user(action: str = "Block", profiles: Iterable[str] = ("Private", "Public")) -> list[tuple[str, str]]:
+    """The pair of rules that the system's prompt leaves behind."""
+    lower = PROGRAM.lower()
+    return [
+        (
+            value,
+            rule(
+                action,
+                protocol=protocol,
+                profiles=profiles,
+                app=lower,
+                name="Aura.Api",
+                extra="Desc=Aura.Api|Defer=User|",
+            ),
+        )
+        for value, protocol in ((QUERY_USER, 6), (QUERY_USER_UDP, 17))
+    ]
+
+
+def snapshot(
+    local: Values | None = (),
+    *,
+    policy: Values | None = None,
+    mdm: Values | None = None,
+    settings: Mapping[tuple[StoreName, str], Mapping[str, int]] | None = None,
+    states: Mapping[StoreName, KeyState] | None = None,
+) -> Snapshot:
+    """What would have been read. None: the key is missing. The firewall is on everywhere unless ``settings`` say else."""
+    given = dict(zip(STORES, (policy, mdm, local), strict=True))
+    rules = {}
+    for store, values in given.items():
+        state = (states or {}).get(store) or ("missing" if values is None else "read")
+        rules[store] = RuleValues(state, tuple(values or ()), "Access is denied" if state == "unreadable" else "")
+    numbers: dict[tuple[StoreName, str], Mapping[str, int]] = {
+        ("local", key): FIREWALL_ON for key in ("DomainProfile", "StandardProfile", "PublicProfile")
+    }
+    numbers.update(settings or {})
+    profiles = {
+        (store, key): ProfileValues("read", numbers[store, key])
+        if (store, key) in numbers
+        else ProfileValues("missing", {})
+        for store in STORES
+        for key in PROFILE_KEYS
+    }
+    return Snapshot(rules, profiles)
+
+
+def in_wine() -> bool:
+    """Whether this is Wine, where a firewall is only keys in a registry that nobody misses, and nobody is prompted."""
+    return sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")

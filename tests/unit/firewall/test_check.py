@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+from msgspec import UNSET
+
+from sidecar.errors import UnsupportedError
+from sidecar.firewall import check
+from sidecar.firewall.check import Facts, check_firewall, command_for, create_rule, describe, find_rule
+from sidecar.settings.model import Settings
+from sidecar.wire.messages import FirewallCheck, FirewallRule
+from tests.support.firewall import ENVIRONMENT, NAME, PROGRAM, query_user, rule, snapshot
+
+SETTINGS = Settings().firewall
+NAMES = (SETTINGS.rule_name, *SETTINGS.other_names)
+
+
+def test_off_windows_the_answers_are_the_contracts() -> None:
+    assert check_firewall(Facts("linux", PROGRAM)) == FirewallCheck(True, "Not Windows")
+    assert find_rule(NAMES, PROGRAM, platform="darwin") == FirewallRule(None, error="Not Windows")
+    assert command_for(PROGRAM, NAME, platform="linux") is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows it would ask for elevation")
+def test_off_windows_no_rule_can_be_created() -> None:
+    with pytest.raises(UnsupportedError):
+        create_rule(PROGRAM, NAME)
+
+
+def test_on_windows_the_command_is_given() -> None:
+    assert (command_for(PROGRAM, NAME, platform="win32") or "").startswith("netsh ")
+
+
+@pytest.mark.parametrize(
+    "name", ["Aura Video Studio Backend", "aura video studio", "Aura Video Studio Backend (Public)"]
+)
+def test_any_name_that_installers_gave_counts(name: str) -> None:
+    found = describe(snapshot([("a", rule(name=name, app=r"C:\other.exe"))]), NAMES, PROGRAM, ENVIRONMENT)
+    assert found.exists is True
+
+
+def test_the_program_counts_under_any_name() -> None:
+    assert describe(snapshot(query_user()), NAMES, PROGRAM, ENVIRONMENT).exists is True
+    app = PROGRAM.replace(r"C:\Program Files", "%ProgramFiles%").upper()
+    assert describe(snapshot([("a", rule(name="@x.dll,-1", app=app))]), NAMES, PROGRAM, ENVIRONMENT).exists is True
+
+
+def test_the_program_may_be_unknown() -> None:
+    assert describe(snapshot([("a", rule(app=None))]), NAMES, "", ENVIRONMENT).exists is True
+    assert describe(snapshot([("a", rule(app=None, name="b"))]), NAMES, "", ENVIRONMENT).exists is False
+
+
+def test_no_rule_is_false_only_where_everything_was_read() -> None:
+    assert describe(snapshot(), NAMES, PROGRAM, ENVIRONMENT).exists is False
+    assert describe(snapshot(None), NAMES, PROGRAM, ENVIRONMENT).exists is None
+    denied = describe(snapshot(states={"policy": "unreadable"}), NAMES, PROGRAM, ENVIRONMENT)
+    assert denied.exists is None
+    assert denied.error == "Not everything is known: the policy firewall rules cannot be read: Access is denied"
+
+
+def test_a_rule_that_was_seen_exists_whatever_else_could_not_be_read() -> None:
+    found = describe(snapshot([("a", rule())], states={"policy": "unreadable"}), NAMES, PROGRAM, ENVIRONMENT)
+    assert found.exists is True
+    assert found.error is UNSET
+
+
+def test_the_details_are_text_with_verdicts_and_evidence() -> None:
+    raw = rule(active=False)
+    details = describe(snapshot([("the-id", raw)]), NAMES, PROGRAM, ENVIRONMENT).details
+    assert details.split("\n") == [
+        "domain: no_rule (no rule)",
+        "private: no_rule (no rule)",
+        "public: no_rule (no rule)",
+        f"Aura Video Studio Backend [allow, switched off; local; the-id] {raw}",
+    ]
+
+
+def test_outgoing_rules_do_not_count() -> None:
+    assert describe(snapshot([("a", rule(direction="Out"))]), NAMES, PROGRAM, ENVIRONMENT).exists is False
+
+
+def test_on_windows_the_check_reads_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "_read", lambda: snapshot(query_user()))
+    answer = check_firewall(Facts("win32", PROGRAM, running=True, port=5005, probe="timeout"))
+    assert not answer.compatible
+    assert "private, public: blocked by “Aura.Api” (local)" in answer.message
+
+
+def test_on_windows_the_rule_is_looked_for_in_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "_read", lambda: snapshot(query_user()))
+    assert find_rule(NAMES, PROGRAM, platform="win32").exists is True

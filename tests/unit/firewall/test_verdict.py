@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import pytest
+
+from sidecar.firewall.snapshot import Snapshot
+from sidecar.firewall.verdict import Verdict, judge, rules_in
+from tests.support.firewall import ENVIRONMENT, PROGRAM, QUERY_USER, query_user, rule, snapshot
+
+ALL = ("Domain", "Private", "Public")
+
+
+def verdicts(found: Snapshot, *, program: str = PROGRAM, port: int | None = None) -> dict[str, Verdict]:
+    return {**judge(found, rules_in(found), program, port, ENVIRONMENT)}
+
+
+def names(found: Snapshot, *, program: str = PROGRAM, port: int | None = None) -> tuple[str, str, str]:
+    judged = verdicts(found, program=program, port=port)
+    return judged["domain"].name, judged["private"].name, judged["public"].name
+
+
+def test_no_rule() -> None:
+    assert names(snapshot([("a", rule(app=r"C:\other.exe"))])) == ("no_rule", "no_rule", "no_rule")
+
+
+def test_an_allow_rule_counts_in_its_profile_only() -> None:
+    assert names(snapshot([("a", rule(profiles=["Private"]))])) == ("no_rule", "allowed", "no_rule")
+
+
+def test_a_block_beats_any_allow() -> None:
+    found = snapshot([("a", rule("Allow", profiles=ALL)), *query_user(profiles=["Public"])])
+    assert names(found) == ("allowed", "allowed", "blocked")
+
+
+def test_a_block_of_policy_beats_an_allow_of_this_machine_and_the_reverse() -> None:
+    allow, block = [("a", rule("Allow"))], [("b", rule("Block"))]
+    assert names(snapshot(allow, policy=block))[1] == "blocked"
+    assert names(snapshot(block, policy=allow))[1] == "blocked"
+    assert names(snapshot(allow, mdm=block))[1] == "blocked"
+
+
+def test_the_evidence_is_store_value_name_and_raw_text() -> None:
+    pair = query_user()
+    blocked = verdicts(snapshot(pair))["private"]
+    assert [(e.store, e.value_name, e.raw) for e in blocked.evidence] == [("local", QUERY_USER, pair[0][1])]
+    assert "“Aura.Api” (local)" in blocked.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        rule("Block", active=False),
+        rule("Block", direction="Out"),
+        rule("Block", protocol=17),
+        rule("Block", app=r"C:\other.exe"),
+        rule("Block", profiles=["Public"]),
+        rule("Block", app=None, extra="Svc=Dnscache|"),
+        rule("Block", app=None, extra="AppPkgId=S-1-15-2-1|"),
+        "no rule at all",
+    ],
+)
+def test_what_does_not_concern_the_program_changes_nothing(text: str) -> None:
+    assert names(snapshot([("a", rule()), ("b", text)]))[1] == "allowed"
+
+
+def test_a_rule_for_every_program_and_protocol_counts() -> None:
+    assert names(snapshot([("a", rule("Block", app=None, protocol=None, profiles=()))])) == ("blocked",) * 3
+
+
+def test_the_path_may_be_spelled_otherwise() -> None:
+    app = PROGRAM.upper().replace(r"C:\PROGRAM FILES", "%programfiles%")
+    assert names(snapshot([("a", rule(app=app))]))[1] == "allowed"
+
+
+def test_a_users_variable_in_the_path_is_a_condition() -> None:
+    program = r"C:\Users\ada\AppData\Local\Aura\Aura.Api.exe"
+    found = snapshot([("a", rule(app=r"%LOCALAPPDATA%\Aura\Aura.Api.exe"))])
+    assert names(found, program=program)[1] == "conditional"
+
+
+@pytest.mark.parametrize("extra", ["RA4=LocalSubnet|", "IFType=Lan|", "Security=Authenticate|", "FutureField=1|"])
+def test_what_narrows_a_rule_makes_it_conditional(extra: str) -> None:
+    assert names(snapshot([("a", rule(extra=extra))]))[1] == "conditional"
+    assert names(snapshot([("a", rule()), ("b", rule("Block", extra=extra))]))[1] == "conditional"
+    judged = verdicts(snapshot([("a", rule(extra=extra))]))["private"]
+    assert extra.rstrip("|") in judged.reason
+
+
+def test_a_narrow_allow_beside_a_plain_one_is_allowed() -> None:
+    assert names(snapshot([("a", rule(extra="RA4=LocalSubnet|")), ("b", rule())]))[1] == "allowed"
+
+
+def test_a_bypass_is_for_authenticated_connections_only() -> None:
+    assert names(snapshot([("a", rule("ByPass"))]))[1] == "conditional"
+
+
+@pytest.mark.parametrize(
+    ("port", "expected"), [(5005, "allowed"), (5010, "allowed"), (80, "no_rule"), (None, "conditional")]
+)
+def test_ports_of_the_programs_own_rule(port: int | None, expected: str) -> None:
+    found = snapshot([("a", rule(extra="LPort2_10=5005-5010|"))])
+    assert names(found, port=port)[1] == expected
+
+
+@pytest.mark.parametrize(("port", "expected"), [(5005, "blocked"), (80, "no_rule"), (None, "no_rule")])
+def test_ports_of_a_rule_for_every_program(port: int | None, expected: str) -> None:
+    assert names(snapshot([("a", rule("Block", app=None, extra="LPort=5005|"))]), port=port)[1] == expected
+
+
+def test_a_named_port_is_a_condition_for_the_program_and_nothing_for_others() -> None:
+    assert names(snapshot([("a", rule(extra="LPort=RPC|"))]), port=5005)[1] == "conditional"
+    assert names(snapshot([("a", rule(app=None, extra="LPort=RPC|"))]), port=5005)[1] == "no_rule"
+
+
+def test_the_firewall_is_off() -> None:
+    found = snapshot([("a", rule("Block"))], settings={("local", "StandardProfile"): {"EnableFirewall": 0}})
+    assert names(found) == ("no_rule", "disabled", "no_rule")
+    evidence = verdicts(found)["private"].evidence[0]
+    assert (evidence.store, evidence.value_name, evidence.raw) == ("local", r"StandardProfile\EnableFirewall", "0")
+
+
+def test_policy_overrides_the_local_switch() -> None:
+    off, on = {"EnableFirewall": 0}, {"EnableFirewall": 1}
+    settings = {("local", "PublicProfile"): on, ("policy", "PublicProfile"): off}
+    assert names(snapshot(settings=settings))[2] == "disabled"
+    settings = {("local", "PublicProfile"): off, ("policy", "PublicProfile"): on}
+    assert names(snapshot(settings=settings))[2] == "no_rule"
+
+
+def test_a_switch_that_is_not_there_is_on() -> None:
+    assert names(snapshot(settings={("local", "DomainProfile"): {}}))[0] == "no_rule"
+
+
+def test_no_exceptions_blocks_whatever_rules_allow() -> None:
+    both = {"EnableFirewall": 1, "DoNotAllowExceptions": 1}
+    for store in ("local", "mdm", "policy"):
+        found = snapshot([("a", rule(profiles=ALL))], settings={(store, "DomainProfile"): both})
+        assert names(found) == ("blocked", "allowed", "allowed")
+        assert verdicts(found)["domain"].evidence[0].value_name == r"DomainProfile\DoNotAllowExceptions"
+
+
+def test_no_exceptions_of_this_machine_is_not_undone_by_policy() -> None:
+    settings = {
+        ("local", "DomainProfile"): {"EnableFirewall": 1, "DoNotAllowExceptions": 1},
+        ("policy", "DomainProfile"): {"DoNotAllowExceptions": 0},
+    }
+    assert names(snapshot(settings=settings))[0] == "blocked"
+
+
+def test_no_exceptions_means_nothing_where_the_firewall_is_off() -> None:
+    settings = {("local", "DomainProfile"): {"EnableFirewall": 0, "DoNotAllowExceptions": 1}}
+    assert names(snapshot(settings=settings))[0] == "disabled"
+
+
+def test_without_merging_the_rules_of_this_machine_do_not_count() -> None:
+    settings = {("policy", "PrivateProfile"): {"AllowLocalPolicyMerge": 0}}
+    assert names(snapshot([("a", rule())], settings=settings))[1] == "no_rule"
+    assert names(snapshot([("a", rule("Block"))], policy=[("b", rule())], settings=settings))[1] == "allowed"
+    assert verdicts(snapshot(settings=settings))["private"].evidence[0].store == "policy"
+
+
+def test_merging_is_decided_by_policy_alone() -> None:
+    settings = {("local", "StandardProfile"): {"EnableFirewall": 1, "AllowLocalPolicyMerge": 0}}
+    assert names(snapshot([("a", rule())], settings=settings))[1] == "allowed"
+
+
+def test_the_old_policy_key_speaks_for_private_and_public_where_neither_has_its_own() -> None:
+    settings = {("policy", "StandardProfile"): {"EnableFirewall": 0}}
+    assert names(snapshot(settings=settings)) == ("no_rule", "disabled", "disabled")
+    settings["policy", "PublicProfile"] = {}
+    assert names(snapshot(settings=settings)) == ("no_rule", "no_rule", "no_rule")
+
+
+def test_the_default_action_may_be_to_allow() -> None:
+    settings = {("local", "DomainProfile"): {"EnableFirewall": 1, "DefaultInboundAction": 0}}
+    assert names(snapshot(settings=settings))[0] == "allowed"
+    assert names(snapshot([("b", rule("Block", profiles=ALL))], settings=settings))[0] == "blocked"
+
+
+def test_missing_policy_stores_are_empty() -> None:
+    assert names(snapshot([("a", rule())], policy=None, mdm=None))[1] == "allowed"
+
+
+def test_a_missing_local_store_is_unknown_and_never_no_rule() -> None:
+    assert names(snapshot(None)) == ("unknown", "unknown", "unknown")
+
+
+@pytest.mark.parametrize("store", ["local", "policy", "mdm"])
+def test_a_store_that_cannot_be_read_is_unknown(store: str) -> None:
+    found = snapshot([("a", rule(profiles=ALL))], states={store: "unreadable"})
+    assert names(found) == ("unknown", "unknown", "unknown")
+    assert "Access is denied" in verdicts(found)["private"].reason
+
+
+def test_a_block_that_was_seen_counts_whatever_else_could_not_be_read() -> None:
+    found = snapshot([("a", rule("Block"))], states={"policy": "unreadable"})
+    assert names(found)[1] == "blocked"
+
+
+def test_settings_that_are_missing_are_unknown() -> None:
+    found = snapshot([("a", rule(profiles=ALL))])
+    profiles = {key: value for key, value in found.profiles.items() if key[0] != "local"}
+    assert names(Snapshot(found.rules, profiles)) == ("unknown", "unknown", "unknown")
+
+
+def test_without_a_program_only_rules_for_every_program_say_something() -> None:
+    assert names(snapshot([("a", rule())]), program="") == ("unknown", "unknown", "unknown")
+    assert names(snapshot([("a", rule("Block", app=None))]), program="")[1] == "blocked"
