@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def create_process_layer(guardian: Any) -> ProcessLayer:
     """The layer for this platform. ``guardian``: what guardian.fork_guardian gave, None on Windows."""
     if sys.platform == "win32":
-        from .windows import WindowsProcessLayer
+        from .windows.layer import WindowsProcessLayer
 
         return WindowsProcessLayer()
     else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
@@ -28,6 +28,8 @@ def find_listener(port: int) -> list[ListeningSocket]:
     """Who listens on a TCP port, machine-wide; ``pid`` is None where the system does not tell. Empty: nobody."""
     if sys.platform == "linux":
         from .sockets import find_listener as find
+    elif sys.platform == "win32":
+        from .windows.sockets import find_listener as find
     else:
         from .portable_sockets import find_listener as find
     return find(port)
@@ -37,6 +39,8 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
     """The TCP sockets on which these processes listen; None where the system does not tell."""
     if sys.platform == "linux":
         from .sockets import find_listeners_of as find
+    elif sys.platform == "win32":
+        from .windows.sockets import find_listeners_of as find
     else:
         from .portable_sockets import find_listeners_of as find
     return find(pids)

@@ -186,7 +186,7 @@ class _Guard:
         had_root = self._root
         self._reap()
         if had_root and not self._root and self._serial is not None:
-            self._end_run(5.0)
+            self._end_run(killing.DEADLINE)
 
     def _clear_wake(self) -> None:
         try:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _QUIET = "TtD"
 _MOST_LOOKS = 20  # a process that will not stop (a tracer holds it) must not delay the kill for ever
 _PAUSE = 0.002
+DEADLINE = 5.0  # seconds until what is still alive is told as surviving
 
 
 class TreeKill:

@@ -46,7 +46,7 @@ def read_entry(pid: int) -> Entry | None:
                 state=state,
                 name=process.name(),
             )
-    except psutil.Error:
+    except (psutil.Error, OSError):  # Wine: name() fails with error 87
         return None
 
 

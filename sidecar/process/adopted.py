@@ -1,0 +1,55 @@
+"""What a killed guardian leaves: its orphans are the sidecar's children now, and end here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Collection
+
+from . import killing, portable, tree
+from .base import ProcessId, Survivor
+
+assert sys.platform != "win32"
+
+
+async def kill_adopted(root: ProcessId, marker: bytes, helpers: Collection[int], *, exact: bool) -> list[Survivor]:
+    """Kills the tree without a guardian; gives what is alive after the deadline.
+
+    Args:
+        root: the backend, for where no subreaper keeps the tree together.
+        marker: what its environment holds.
+        helpers: the sidecar's own other children.
+        exact: whether the sidecar is a subreaper.
+    """
+    loop = asyncio.get_running_loop()
+    memory = portable.Memory()
+    entry = (tree if exact else portable).read_entry(root.pid)
+    if entry is not None and entry.started == root.started:
+        memory.add_root(entry)
+
+    def members() -> list[tree.Entry]:
+        if not exact:
+            return memory.look(portable.table(), marker)
+        found = tree.descendants(tree.table(), (os.getpid(),), without=helpers)
+        for entry in found:
+            if not entry.alive and entry.parent == os.getpid():
+                _reap(entry.pid)
+        return found
+
+    deadline = loop.time() + killing.DEADLINE
+    kill = killing.TreeKill(members, tree.send if exact else portable.send)
+    empty = 0
+    while empty < 2 and loop.time() < deadline:  # one look may miss a process whose parent ended during it
+        pause = kill.step()
+        empty = empty + 1 if pause is None else 0
+        await asyncio.sleep(pause or 0)
+    return [Survivor(entry.pid, entry.name) for entry in members() if entry.alive]
+
+
+def _reap(pid: int) -> None:
+    """By pid, never any child: asyncio would lose its own."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass

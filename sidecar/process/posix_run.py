@@ -1,0 +1,152 @@
+"""One run on Linux and macOS, as the sidecar sees it: what the guardian reports about it, and what it writes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..core.exit_status import UNKNOWN, from_wait_status
+from ..errors import InternalError
+from . import find_listeners_of, killing, launch_failure, output
+from .base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+
+assert sys.platform != "win32"
+
+if TYPE_CHECKING:
+    from .posix import PosixProcessLayer
+
+DRAIN = 0.5  # seconds that a pipe is still read after the exit, when somebody holds it open
+ANSWER = 1.0  # seconds within which a guardian that was asked to kill must have begun
+
+
+class PosixRun:
+    """One run. See base.RunningProcess."""
+
+    def __init__(self, layer: PosixProcessLayer, serial: int, spec: LaunchSpec, listener: RunListener) -> None:
+        self._layer = layer
+        self._loop = asyncio.get_running_loop()
+        self._listener = listener
+        self.serial = serial
+        self.spec = spec
+        self.identity = ProcessId(0, 0.0)
+        self.spawned: asyncio.Future[None] = self._loop.create_future()
+        self.ended: asyncio.Future[list[Survivor]] = self._loop.create_future()
+        self._outputs = [
+            output.OutputPipe(name, listener.output, self._finish, self._loop) for name in ("stdout", "stderr")
+        ]
+        self._timers: list[asyncio.TimerHandle] = []
+        self._pidfd = -1
+        self._exited = False
+        self._kill_begun = False
+        self._survivors: list[Survivor] | None = None
+
+    def interrupt(self) -> None:
+        """SIGTERM to the backend's group, and SIGCONT, in case that it is stopped."""
+        self._layer.request("interrupt", self)
+
+    def kill(self) -> None:
+        """Kills the tree. A guardian that does not begin within a second is killed too, and the sidecar does it."""
+        if not self.ended.done():
+            self._layer.request("kill", self, killing.DEADLINE)
+            self._timers.append(self._loop.call_later(ANSWER, self._check_answer))
+
+    def processes(self) -> list[ProcessId]:
+        """The tree as it is now, root first."""
+        entries = [] if self.ended.done() else self._layer.members(self.identity)
+        entries.sort(key=lambda entry: entry.pid != self.identity.pid)
+        return [ProcessId(*entry.key) for entry in entries]
+
+    def listeners(self) -> list[ListeningSocket] | None:
+        """TCP sockets on which the tree listens; None where the system does not tell."""
+        return find_listeners_of([process.pid for process in self.processes()])
+
+    def open_outputs(self) -> list[int]:
+        """Begins to read, and gives the write ends."""
+        return [pipe.open() for pipe in self._outputs]
+
+    def told(self, kind: str, *facts: Any) -> None:
+        """A report of the guardian about this run."""
+        if kind == "spawned":
+            self.identity = ProcessId(*facts)
+            self._watch_root()
+            if not self.spawned.done():
+                self.spawned.set_result(None)
+        elif kind == "failed":
+            self.abandon(launch_failure.explain(facts[0], facts[1], self.spec.command, self.spec.cwd, self.spec.env))
+        elif kind == "exited":
+            self.exit(facts[0])
+        elif kind == "killing":
+            self._kill_begun = True
+        elif kind == "gone":
+            self.tree_gone([Survivor(*survivor) for survivor in facts[0]])
+
+    def exit(self, wait_status: int | None) -> None:
+        """The root ended; None: nobody knows how."""
+        if not self._exited:
+            self._exited = True
+            self._unwatch_root()
+            if self._launched:
+                self._listener.exited(UNKNOWN if wait_status is None else from_wait_status(wait_status))
+            self._timers.append(self._loop.call_later(DRAIN, self._close_outputs))
+
+    def tree_gone(self, survivors: list[Survivor]) -> None:
+        """Nothing else is alive; ``gone`` is told when the output has ended too."""
+        self.exit(None)
+        self._survivors = survivors
+        if not self._launched:
+            self.abandon(InternalError("The backend was killed before its program was executed"))
+        self._finish()
+
+    def abandon(self, error: Exception) -> None:
+        """The launch failed: the listener is told nothing, for launch raises."""
+        self._survivors = self._survivors or []
+        for pipe in self._outputs:
+            pipe.close()
+        if not self.spawned.done():
+            self.spawned.set_exception(error)
+        self._finish()
+
+    @property
+    def _launched(self) -> bool:
+        return self.spawned.done() and not self.spawned.cancelled() and self.spawned.exception() is None
+
+    def _close_outputs(self) -> None:
+        for pipe in self._outputs:
+            pipe.close()
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._survivors is None or self.ended.done() or not all(pipe.closed for pipe in self._outputs):
+            return
+        self._unwatch_root()
+        for timer in self._timers:
+            timer.cancel()
+        self._layer.run_ended(self)
+        self.ended.set_result(self._survivors)
+        if self._launched:
+            self._listener.gone(self._survivors)
+
+    def _check_answer(self) -> None:
+        if not self._kill_begun and not self.ended.done():
+            self._layer.give_up_guardian()
+
+    def _watch_root(self) -> None:
+        """A stopped guardian sleeps through the end of the root: so the sidecar sees it too, and wakes the guardian."""
+        if sys.platform == "linux":
+            try:
+                self._pidfd = os.pidfd_open(self.identity.pid)
+            except (OSError, AttributeError):  # it was reaped already, or the kernel is older than 5.3
+                return
+            self._loop.add_reader(self._pidfd, self._root_ended)
+
+    def _root_ended(self) -> None:
+        self._unwatch_root()
+        self._layer.wake_guardian()
+
+    def _unwatch_root(self) -> None:
+        if self._pidfd >= 0:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1

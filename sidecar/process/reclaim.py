@@ -1,0 +1,149 @@
+"""What a start does about the sidecars before it: ends the orphans that are proven to be theirs, and takes over the rest.
+
+Proven is a process whose pid and start time stand in the record of an owner that is gone, everything below it, and
+everything that was started with the owner's marker in its environment. Whatever else looks familiar is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from .base import ProcessId
+from .identity import identify, is_alive, world
+from .record import LAST, PREFIX, LastRun, RunRecord, replace_file
+
+_T = TypeVar("_T")
+_KILL_SECONDS = 2.0  # a start waits no longer for orphans that will not die
+
+
+class Reclaimed(NamedTuple):
+    """What was found.
+
+    Attributes:
+        last_port: the port of the last run on this data folder.
+        failures: how many stood against the restart budget when the last sidecar was killed; 0 after a clean end.
+        age: seconds since that was written.
+        shared: another sidecar lives on this folder.
+        notes: sentences for the log.
+        killed: the orphans that were ended.
+    """
+
+    last_port: int | None
+    failures: int
+    age: float
+    shared: bool
+    notes: list[str]
+    killed: list[ProcessId]
+
+
+class Reclaim:
+    """One look at a data folder."""
+
+    def __init__(self, data_folder: Path) -> None:
+        self._folder = data_folder
+        self._notes: list[str] = []
+        self._killed: list[ProcessId] = []
+        self._world = world()
+
+    def read(self) -> Reclaimed:
+        """Ends proven orphans, and gives what the next run should know. Never raises for what it finds."""
+        dead: dict[Path, RunRecord] = {}
+        shared = False
+        for path in self._paths():
+            record = self._load(path, RunRecord)
+            if record is None or (
+                self._here(record) and record.owner[0] == os.getpid() and self._is_owner_alive(record)
+            ):
+                continue
+            if self._is_owner_alive(record):
+                shared = True
+                self._notes.append(f"Another sidecar (pid {record.owner[0]}) works on the data folder {self._folder}")
+            else:
+                dead[path] = record
+        heritage = (self._folder / LAST).exists() and self._load(self._folder / LAST, LastRun)
+        last = heritage or LastRun()
+        for record in dead.values():
+            self._end_orphans(record)
+            if record.written >= last.written and record.port is not None:
+                last = LastRun(record.port, record.failures, record.written)
+        if dead:
+            self._bury(dead, last)
+        return Reclaimed(
+            last.port, last.failures, max(0.0, time.time() - last.written), shared, self._notes, self._killed
+        )
+
+    def _paths(self) -> list[Path]:
+        try:
+            return sorted(self._folder.glob(f"{PREFIX}*.json"))
+        except OSError as error:
+            self._notes.append(f"The data folder {self._folder} cannot be read: {error.strerror}")
+            return []
+
+    def _load(self, path: Path, kind: type[_T]) -> _T | None:
+        """None for a record that another sidecar has just taken away, and for a damaged one, which is set aside."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=kind)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._notes.append(f"The run record {path} cannot be read: {error.strerror}")
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            aside = path.with_name(path.name + ".corrupt")
+            self._notes.append(f"The run record {path} is damaged ({error}); it was set aside as {aside.name}")
+            try:
+                path.replace(aside)
+            except OSError:  # a read-only folder: it is reported at every start
+                pass
+        return None
+
+    def _here(self, record: RunRecord) -> bool:
+        return record.world == self._world
+
+    def _is_owner_alive(self, record: RunRecord) -> bool:
+        return self._here(record) and is_alive(ProcessId(*record.owner))
+
+    def _end_orphans(self, record: RunRecord) -> None:
+        if not self._here(record):
+            if record.backend is not None and record.world.partition("/")[0] == self._world.partition("/")[0]:
+                self._notes.append(
+                    f"A backend (pid {record.backend[0]}) was recorded in another container; whether it lives cannot be told"
+                )
+            return
+        roots = []
+        for role, process in (("guardian", record.guardian), ("backend", record.backend)):
+            if process is None:
+                continue
+            found = identify(process[0])
+            if found == process:
+                roots.append(found)
+            elif found is not None:
+                self._notes.append(
+                    f"Process {process[0]} has the pid of an earlier {role} but another start time: it was left alone"
+                )
+        if sys.platform != "win32":  # there the job object has ended everything with the sidecar
+            from .orphans import end_orphans
+
+            killed, survivors = end_orphans(roots, record.marker, _KILL_SECONDS)
+            self._killed += killed
+            if killed:
+                pids = ", ".join(str(process.pid) for process in killed)
+                self._notes.append(f"The sidecar before this one left processes behind, which were ended: {pids}")
+            if survivors:
+                names = ", ".join(f"{survivor.name} (pid {survivor.pid})" for survivor in survivors)
+                self._notes.append(f"Processes of an earlier backend could not be ended: {names}")
+
+    def _bury(self, dead: Iterable[Path], last: LastRun) -> None:
+        """The heritage is written before the records go: a start that is killed in between loses nothing."""
+        try:
+            replace_file(self._folder / LAST, msgspec.json.encode(last))
+            for path in dead:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            self._notes.append(f"The data folder {self._folder} cannot be written: {error.strerror}")
