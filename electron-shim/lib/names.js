@@ -39,6 +39,22 @@ const ASKED_EVENTS = Object.freeze([
   "backend:log"
 ]);
 
+const LEGACY_CHANNELS = Object.freeze([
+  "backend:getUrl",
+  "backend:health",
+  "backend:ping",
+  "backend:info",
+  "backend:version",
+  "backend:providerStatus",
+  "backend:ffmpegStatus",
+  "backend:restart",
+  "backend:stop",
+  "backend:status",
+  "backend:checkFirewall",
+  "backend:getFirewallRule",
+  "backend:getFirewallCommand"
+]);
+
 const FAILURES = Object.freeze({
   "backend:info": "Failed to get backend info",
   "backend:version": "Failed to get backend version",
@@ -50,4 +66,4 @@ const FAILURES = Object.freeze({
   "backend:getFirewallRule": "Failed to get firewall rule"
 });
 
-module.exports = { PROTOCOL, PAGE_CHANNELS, EVENTS, ASKED_EVENTS, FAILURES };
+module.exports = { PROTOCOL, PAGE_CHANNELS, EVENTS, ASKED_EVENTS, LEGACY_CHANNELS, FAILURES };

@@ -329,6 +329,12 @@ export interface BackendSettings {
   reported_pattern?: string;
 }
 
+/** The Windows Firewall rule: the name it is created under, and those that installers in the field gave theirs. */
+export interface FirewallSettings {
+  rule_name?: string;
+  other_names?: Array<string>;
+}
+
 /** How often the backend is asked, and how many answers make a verdict. */
 export interface HealthSettings {
   probe_timeout?: number;
@@ -336,6 +342,16 @@ export interface HealthSettings {
   failures?: number;
   successes?: number;
   restart_when_hung?: boolean;
+}
+
+/** What the backend may use of the machine and see of the environment. 0 and false: as the system has it. */
+export interface LimitsSettings {
+  memory?: number;
+  cpu_nice?: number;
+  open_files?: number;
+  no_new_privileges?: boolean;
+  env_allow?: Array<string>;
+  env_deny?: Array<string>;
 }
 
 /** The sidecar's own log. */
@@ -370,7 +386,9 @@ export interface Settings {
   health?: HealthSettings;
   app?: AppSettings;
   paths?: PathsSettings;
+  limits?: LimitsSettings;
   log?: LogSettings;
+  firewall?: FirewallSettings;
 }
 
 /** Defaults are those that users of the Aura shell know; owner_lost keeps the 2 s promise of the no-orphan guarantee. */

@@ -22,6 +22,7 @@ from .names import PROTOCOL
 Schema: TypeAlias = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+PRELOAD_PARTS = ("bootstrap.js", "preload.js")  # beside names.js, in the order in which they require one another
 # Request keeps its args undecoded, which no schema can say; this is the same message as a client sees it.
 _REQUEST = msgspec.defstruct(
     "Request",
@@ -140,11 +141,8 @@ def generated(root: Path) -> dict[str, str]:
     files["electron-shim/types/protocol.d.ts"] = typescript.protocol_types()
     files["electron-shim/types/renderer.d.ts"] = typescript.renderer_types()
     files["electron-shim/lib/names.js"] = names = typescript.names_module()
-    preload = root / "electron-shim/lib/preload.js"
-    if preload.is_file():
-        files["electron-shim/preload.standalone.js"] = typescript.standalone_preload(
-            names, preload.read_text(encoding="utf-8")
-        )
+    parts = {name: (root / f"electron-shim/lib/{name}").read_text(encoding="utf-8") for name in PRELOAD_PARTS}
+    files["electron-shim/preload.standalone.js"] = typescript.standalone_preload({"names.js": names} | parts)
     return files
 
 

@@ -1,0 +1,49 @@
+"use strict";
+
+/**
+ * @typedef {import("../types/protocol").Bootstrap} Bootstrap
+ * @typedef {import("../types/protocol").StateChanged} StateChanged
+ */
+
+/**
+ * What a page reads while nobody has told anything: the shape is there, the address is not.
+ *
+ * @returns {Bootstrap}
+ */
+function emptyBootstrap() {
+  return {
+    backend: {
+      baseUrl: null,
+      port: null,
+      protocol: "http",
+      managedByElectron: true,
+      healthEndpoint: "",
+      readinessEndpoint: "",
+      sseJobEventsTemplate: "",
+      pid: null,
+      ready: false,
+    },
+    environment: { mode: "production", isPackaged: false, version: "" },
+    os: { platform: "", release: "", arch: "", hostname: "" },
+    paths: { userData: "", temp: "", logs: "" },
+  };
+}
+
+/**
+ * The bootstrap after a change of state. An address once known is kept while the backend is away: the page goes on using
+ * it, and the next run has the same.
+ *
+ * @param {Bootstrap} bootstrap
+ * @param {StateChanged} change
+ * @returns {Bootstrap}
+ */
+function applyState(bootstrap, change) {
+  const backend = { ...bootstrap.backend, pid: change.pid, ready: change.state === "RUNNING" };
+  if (change.url !== null) {
+    backend.baseUrl = change.url;
+    backend.port = change.port;
+  }
+  return { ...bootstrap, backend };
+}
+
+module.exports = { applyState, emptyBootstrap };

@@ -1,0 +1,180 @@
+"use strict";
+
+const { applyState, emptyBootstrap } = require("./bootstrap.js");
+const { ASKED_EVENTS, EVENTS, LEGACY_CHANNELS, PAGE_CHANNELS } = require("./names.js");
+
+/**
+ * @typedef {import("../types/preload").IpcRendererLike} IpcRendererLike
+ * @typedef {import("../types/preload").ContextBridgeLike} ContextBridgeLike
+ * @typedef {import("../types/protocol").Bootstrap} Bootstrap
+ * @typedef {(payload: any) => void} Callback
+ */
+
+/**
+ * Callbacks of a page, with the last event replayed to one that comes late. They get the payload and never Electron's
+ * event, which would hand `ipcRenderer` to the page.
+ *
+ * @param {IpcRendererLike} ipcRenderer
+ */
+function createEvents(ipcRenderer) {
+  /** @type {Map<string, {callbacks: Set<Callback>, last: {payload: any} | null}>} */
+  const channels = new Map();
+
+  /** @param {Callback} callback @param {any} payload */
+  function tell(callback, payload) {
+    try {
+      callback(payload);
+    } catch (error) {
+      setTimeout(() => {
+        throw error; // a bug of the page's: it shows in the page's console, and the other listeners are told all the same
+      });
+    }
+  }
+
+  /** @param {string} name */
+  function open(name) {
+    /** @type {{callbacks: Set<Callback>, last: {payload: any} | null}} */
+    const channel = { callbacks: new Set(), last: null };
+    channels.set(name, channel);
+    ipcRenderer.on(name, (_event, payload) => {
+      if (!ASKED_EVENTS.includes(name)) channel.last = { payload };
+      for (const callback of [...channel.callbacks]) tell(callback, payload);
+    });
+    return channel;
+  }
+
+  /**
+   * @param {string} name
+   * @param {Callback} callback
+   * @returns {() => void}
+   */
+  return function listen(name, callback) {
+    if (!EVENTS.includes(name)) throw new TypeError(`${JSON.stringify(name)} is no event of the backend`);
+    if (typeof callback !== "function") throw new TypeError(`the listener of ${name} must be a function`);
+    const channel = channels.get(name) ?? open(name);
+    const own = (/** @type {any} */ payload) => callback(payload); // the same function twice is two listeners
+    const late = () => channel.last && channel.callbacks.has(own) && tell(own, channel.last.payload);
+    const first = channel.callbacks.size === 0;
+    channel.callbacks.add(own);
+    if (channel.last) {
+      queueMicrotask(late);
+    } else if (first) {
+      // From here on main sends it; what it sent before is the answer, unless something newer overtook it.
+      ipcRenderer.invoke("electron-backend-sidecar:listen", name).then(
+        (last) => {
+          if (!last || channel.last) return;
+          channel.last = last;
+          for (const one of [...channel.callbacks]) tell(one, last.payload);
+        },
+        () => {}, // refused: this page is told nothing
+      );
+    }
+    return () => {
+      if (channel.callbacks.delete(own) && channel.callbacks.size === 0 && ASKED_EVENTS.includes(name)) {
+        ipcRenderer.send("electron-backend-sidecar:unlisten", name);
+      }
+    };
+  };
+}
+
+/**
+ * @param {IpcRendererLike} ipcRenderer
+ * @returns {Bootstrap}
+ */
+function readBootstrap(ipcRenderer) {
+  try {
+    return ipcRenderer.sendSync("runtime:getBootstrap") ?? emptyBootstrap();
+  } catch {
+    return emptyBootstrap(); // nobody answers: the page must load all the same
+  }
+}
+
+/**
+ * @param {string} channel `backend:healthUpdate`
+ * @returns {string} `HealthUpdate`
+ */
+function capitalised(channel) {
+  const name = channel.slice(channel.indexOf(":") + 1);
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
+/**
+ * @param {IpcRendererLike} ipcRenderer
+ * @returns {any} typed in types/preload.d.ts
+ */
+function createBackendApi(ipcRenderer) {
+  let bootstrap = readBootstrap(ipcRenderer);
+  const atStart = bootstrap.backend;
+  const listen = createEvents(ipcRenderer);
+  listen("backend:stateChanged", (change) => {
+    bootstrap = applyState(bootstrap, change);
+  });
+
+  /** @param {string} channel @param {any[]} args @returns {Promise<any>} */
+  async function invoke(channel, ...args) {
+    if (!PAGE_CHANNELS.includes(channel)) throw new Error(`${JSON.stringify(channel)} is no channel of the backend`);
+    return ipcRenderer.invoke(channel, ...(LEGACY_CHANNELS.includes(channel) ? [] : args));
+  }
+
+  /** @param {string} name @param {Callback} callback @returns {() => void} */
+  function once(name, callback) {
+    if (typeof callback !== "function") throw new TypeError(`the listener of ${name} must be a function`);
+    const off = listen(name, (payload) => {
+      off();
+      callback(payload);
+    });
+    return off;
+  }
+
+  const refresh = async () => {
+    bootstrap = await invoke("runtime:getDiagnostics");
+    return bootstrap;
+  };
+  const address = async () => bootstrap.backend.baseUrl ?? invoke("backend:getUrl");
+  const updates = {
+    onBackendHealthUpdate: (/** @type {Callback} */ callback) => listen("backend:healthUpdate", callback),
+    onBackendProviderUpdate: (/** @type {Callback} */ callback) => listen("backend:providerUpdate", callback),
+  };
+
+  /** @type {Record<string, (...args: any[]) => any>} */
+  const backend = {};
+  for (const channel of PAGE_CHANNELS) {
+    if (channel.startsWith("backend:")) backend[channel.slice(8)] = (...args) => invoke(channel, ...args);
+  }
+  for (const name of EVENTS) backend[`on${capitalised(name)}`] = (callback) => listen(name, callback);
+  backend.getUrl = address;
+  backend.getBaseUrl = address;
+  backend.lastError = () => ipcRenderer.invoke("electron-backend-sidecar:lastError");
+
+  return {
+    backend,
+    runtime: { getDiagnostics: refresh, refresh, getCachedDiagnostics: () => bootstrap, ...updates },
+    invoke,
+    on: listen,
+    once,
+    desktopBridge: {
+      getBackendBaseUrl: () => bootstrap.backend.baseUrl,
+      getAppEnvironment: () => bootstrap.environment,
+      getCachedDiagnostics: () => bootstrap,
+      getDiagnosticInfo: refresh,
+      backend: { ...atStart, getUrl: () => bootstrap.backend.baseUrl },
+      environment: bootstrap.environment,
+      os: bootstrap.os,
+      paths: bootstrap.paths,
+      ...updates,
+    },
+  };
+}
+
+/**
+ * @param {ContextBridgeLike} contextBridge
+ * @param {IpcRendererLike} ipcRenderer
+ */
+function expose(contextBridge, ipcRenderer) {
+  const { desktopBridge, ...electron } = createBackendApi(ipcRenderer);
+  contextBridge.exposeInMainWorld("electron", electron);
+  contextBridge.exposeInMainWorld("aura", electron);
+  contextBridge.exposeInMainWorld("desktopBridge", desktopBridge);
+}
+
+module.exports = { createBackendApi, expose };

@@ -1,0 +1,3 @@
+import preload from "./preload.js";
+
+export const { createBackendApi, expose } = preload;
