@@ -39,7 +39,7 @@ class Handlers:
             "backend:stop": self._stop,
             "backend:info": self._fail,
             "backend:version": self._defect,
-            "backend:health": lambda: object(),
+            "backend:health": object,
             "backend:ping": self._print,
             "backend:restart": lambda: self.release,
             "backend:ffmpegStatus": self._flood,

@@ -1,0 +1,54 @@
+"""The pre-encoded hello frame against the tables it was made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import sidecar.wire.hello as hello_module
+from sidecar import __version__
+from sidecar.wire.channels import CHANNELS, EVENTS
+from sidecar.wire.hello import constant_source, hello_frame
+from sidecar.wire.messages import Hello
+from sidecar.wire.names import CHANNEL_NAMES, EVENT_NAMES
+
+
+def test_hello_tells_what_the_tables_hold() -> None:
+    frame = hello_frame(pid=4711, max_frame=2**24, max_in_flight=256)
+    assert int.from_bytes(frame[:4], "big") == len(frame) - 4
+    told = msgspec.msgpack.decode(frame[4:])
+    assert told == {
+        "type": "hello",
+        "protocol": 1,
+        "sidecar": __version__,
+        "channels": list(CHANNELS),
+        "events": list(EVENTS),
+        "pid": 4711,
+        "maxFrame": 2**24,
+        "maxInFlight": 256,
+    }, f"run 'python -m sidecar.wire.hello', or put this into sidecar/wire/hello.py:\n{constant_source()}"
+    assert msgspec.msgpack.decode(frame[4:], type=Hello).pid == 4711
+
+
+def test_the_names_are_those_of_the_tables_in_the_same_order() -> None:
+    assert list(CHANNELS) == list(CHANNEL_NAMES)
+    assert list(EVENTS) == list(EVENT_NAMES)
+
+
+def test_the_literal_stands_in_the_file_as_it_would_be_generated() -> None:
+    assert hello_module.__file__ is not None
+    assert f"\n{constant_source()}\n" in Path(hello_module.__file__).read_text(encoding="utf-8"), constant_source()
+
+
+@pytest.mark.parametrize("number", [0, 1, 2**16, 2**32 - 1])
+def test_numbers_of_any_size_keep_the_frame_whole(number: int) -> None:
+    told = msgspec.msgpack.decode(hello_frame(number, number, number)[4:])
+    assert (told["pid"], told["maxFrame"], told["maxInFlight"]) == (number, number, number)
+
+
+def test_hello_fits_into_the_smallest_frame_that_may_be_asked_for() -> None:
+    from sidecar.boot import MAX_FRAME_RANGE
+
+    assert len(hello_frame(1, 1, 1)) - 4 <= MAX_FRAME_RANGE[0]
