@@ -8,8 +8,7 @@ export type ShimErrorCode =
   | "SIDECAR_EXITED"
   | "SIDECAR_HUNG"
   | "TIMEOUT"
-  | "CLOSED"
-  | "FORBIDDEN";
+  | "CLOSED";
 
 /** A failed call, or the end of the sidecar. `message` names the cause, `hint` the remedy. */
 export class SidecarError extends Error {

@@ -6,7 +6,7 @@
  *
  * Codes of the shim's own, beside those of the protocol: `SIDECAR_NOT_STARTED` (it could not be spawned, or ended
  * before hello), `SIDECAR_HELLO_TIMEOUT`, `SIDECAR_PROTOCOL` (rubbish, or another version), `SIDECAR_EXITED`,
- * `SIDECAR_HUNG`, `TIMEOUT` (the caller's own limit), `CLOSED`, `FORBIDDEN` (the calling frame may not).
+ * `SIDECAR_HUNG`, `TIMEOUT` (the caller's own limit), `CLOSED`.
  */
 class SidecarError extends Error {
   /**

@@ -1,0 +1,125 @@
+"use strict";
+
+const { SidecarError } = require("../client/errors.js");
+const { FAILURES, LEGACY_CHANNELS } = require("../names.js");
+
+// How long a page's call waits for a sidecar that is not there yet (protocol: calls wait up to 10 s for hello).
+const HELLO_WAIT_MS = 10_000;
+
+/** Calls of pages: answered in the words and shapes that existing pages know, whatever became of the sidecar. */
+class Answers {
+  /**
+   * @param {object} options
+   * @param {import("../client.js").Sidecar} options.sidecar
+   * @param {() => import("../../types/protocol").Bootstrap} options.bootstrap
+   */
+  constructor({ sidecar, bootstrap }) {
+    this.sidecar = sidecar;
+    this.bootstrap = bootstrap;
+    /** @type {WeakMap<object, import("../../types/preload").LastError>} the last failure by webContents */
+    this.lastErrors = new WeakMap();
+  }
+
+  /**
+   * @param {object} sender the webContents that asks
+   * @param {string} channel
+   * @param {unknown[]} args
+   * @returns {Promise<any>}
+   */
+  async answer(sender, channel, args) {
+    try {
+      await this.hello();
+      if (!this.sidecar.hello?.channels.includes(channel)) {
+        throw new SidecarError("UNKNOWN_CHANNEL", `The sidecar that runs has no channel ${channel}`, { hint: "update the sidecar" });
+      }
+      return await this.sidecar.call(channel, LEGACY_CHANNELS.includes(channel) ? [] : args);
+    } catch (error) {
+      const failure = error instanceof SidecarError ? error : new SidecarError("INTERNAL", String(error), { cause: error });
+      this.remember(sender, channel, failure);
+      const instead = this.withoutSidecar(channel, failure.message);
+      if (instead !== undefined) return instead;
+      throw pageError(channel, failure.message);
+    }
+  }
+
+  async hello() {
+    if (this.sidecar.hello) return;
+    /** @type {NodeJS.Timeout | undefined} */
+    let timer;
+    const limit = new Promise((_resolve, reject) => {
+      const text = `The sidecar is not ready after ${HELLO_WAIT_MS / 1000} s`;
+      timer = setTimeout(() => reject(new SidecarError("SIDECAR_HELLO_TIMEOUT", text)), HELLO_WAIT_MS);
+    });
+    try {
+      await Promise.race([this.sidecar.whenReady(), limit]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * The channels that never reject resolve with what is true while there is no sidecar: then there is no backend either.
+   *
+   * @param {string} channel
+   * @param {string} text
+   * @returns {any} undefined: this channel rejects
+   */
+  withoutSidecar(channel, text) {
+    if (channel === "backend:getUrl") return null;
+    if (channel === "backend:health") return { status: "unhealthy", error: text };
+    if (channel === "backend:ping") return { success: false, error: text };
+    if (channel === "backend:status") return goneStatus();
+    if (channel.startsWith("runtime:")) return this.bootstrap();
+    return undefined;
+  }
+
+  /**
+   * @param {object} sender
+   * @param {string} channel
+   * @param {SidecarError} error
+   */
+  remember(sender, channel, { code, message, hint, data }) {
+    this.lastErrors.set(sender, { channel, code, message, hint, data });
+  }
+
+  /** @param {object} sender */
+  lastError(sender) {
+    return this.lastErrors.get(sender) ?? null;
+  }
+}
+
+/** @returns {import("../../types/protocol").Status} */
+function goneStatus() {
+  return {
+    running: false,
+    port: null,
+    url: null,
+    state: "FAILED",
+    pid: null,
+    health: "unknown",
+    since: new Date().toISOString(),
+    uptime: null,
+    restarts: 0,
+    lastExit: null,
+    managed: true,
+    listener: "unknown",
+    exposed: [],
+    sharedDataFolder: false,
+  };
+}
+
+/**
+ * A plain Error: Electron carries `String(error)`, and pages match on "Error: TEXT". The sidecar's own texts have their
+ * beginning already.
+ *
+ * @param {string} channel
+ * @param {string} text
+ */
+function pageError(channel, text) {
+  const before = /** @type {Record<string, string>} */ (FAILURES)[channel];
+  const error = new Error(before && !text.startsWith(before) ? `${before}: ${text}` : text);
+  error.stack = ""; // Electron logs it, and it would name this file and not the cause
+  return error;
+}
+
+module.exports = { Answers, pageError };

@@ -1,0 +1,93 @@
+"use strict";
+
+const { ASKED_EVENTS, EVENTS } = require("../names.js");
+
+/** Events to every live window of the app; the last of each kind is kept for pages that come later. */
+class FanOut {
+  /**
+   * @param {object} options
+   * @param {any} options.BrowserWindow
+   * @param {import("../client.js").Sidecar} options.sidecar
+   * @param {(contents: any) => boolean} options.mayHear
+   */
+  constructor({ BrowserWindow, sidecar, mayHear }) {
+    this.BrowserWindow = BrowserWindow;
+    this.sidecar = sidecar;
+    this.mayHear = mayHear;
+    /** @type {Map<string, {payload: any}>} */
+    this.last = new Map();
+    /** @type {Map<string, {pages: Set<any>, off: () => void}>} who asked for the events that come only when asked for */
+    this.asked = new Map();
+    /** @type {WeakSet<object>} pages whose end is watched */
+    this.watched = new WeakSet();
+    for (const name of EVENTS) if (!ASKED_EVENTS.includes(name)) sidecar.on(name, (payload) => this.toAll(name, payload));
+  }
+
+  /**
+   * @param {string} name
+   * @param {any} payload
+   */
+  toAll(name, payload) {
+    this.last.set(name, { payload });
+    for (const window of this.BrowserWindow.getAllWindows()) {
+      if (!window.isDestroyed()) this.send(window.webContents, name, payload);
+    }
+  }
+
+  /**
+   * @param {any} contents
+   * @param {string} name
+   * @param {any} payload
+   */
+  send(contents, name, payload) {
+    if (!contents || contents.isDestroyed() || contents.isCrashed?.() || !this.mayHear(contents)) return;
+    try {
+      contents.send(name, payload);
+    } catch {
+      // Its frame was disposed between the check and the send, as in a reload: the new page asks for the last event.
+    }
+  }
+
+  /**
+   * @param {any} contents the page that listens from now on
+   * @param {string} name
+   * @returns {{payload: any} | null} the last event of that name
+   */
+  listen(contents, name) {
+    if (ASKED_EVENTS.includes(name)) {
+      let entry = this.asked.get(name);
+      if (!entry) {
+        /** @type {Set<any>} */
+        const pages = new Set();
+        const off = this.sidecar.on(name, (payload) => {
+          for (const page of pages) this.send(page, name, payload);
+        });
+        this.asked.set(name, (entry = { pages, off }));
+      }
+      entry.pages.add(contents);
+      if (!this.watched.has(contents)) {
+        this.watched.add(contents);
+        contents.once("destroyed", () => this.forget(contents));
+      }
+    }
+    return this.last.get(name) ?? null;
+  }
+
+  /**
+   * @param {any} contents
+   * @param {string} name
+   */
+  unlisten(contents, name) {
+    const entry = this.asked.get(name);
+    if (!entry?.pages.delete(contents) || entry.pages.size > 0) return;
+    entry.off();
+    this.asked.delete(name);
+  }
+
+  /** @param {any} contents whose page is gone, or is a new one */
+  forget(contents) {
+    for (const name of [...this.asked.keys()]) this.unlisten(contents, name);
+  }
+}
+
+module.exports = { FanOut };

@@ -1,0 +1,110 @@
+"use strict";
+
+const { SidecarError } = require("../client/errors.js");
+
+/**
+ * @typedef {import("../../types/main").FatalReport} FatalReport
+ * @typedef {import("../../types/protocol").Crash} Crash
+ */
+
+/**
+ * Notices that the backend, or the sidecar, will not come back by itself, and tells once: `backend-crash` on `app`, then
+ * `onFatal`, else an error box and the end of the app. A backend that a user starts again after all may fail once more.
+ */
+class Fatal {
+  /**
+   * @param {object} options
+   * @param {any} options.app
+   * @param {any} options.dialog
+   * @param {import("../client.js").Sidecar} options.sidecar
+   * @param {((report: FatalReport) => void) | undefined} options.onFatal
+   */
+  constructor({ app, dialog, sidecar, onFatal }) {
+    this.app = app;
+    this.dialog = dialog;
+    this.sidecar = sidecar;
+    this.onFatal = onFatal;
+    this.told = false;
+    this.everRunning = false;
+    sidecar.on("backend:crash", (crash) => {
+      if (crash.final) this.tell(crashReport(crash, this.logs()), crash);
+    });
+    sidecar.on("backend:stateChanged", (change) => {
+      if (change.state === "RUNNING") {
+        this.everRunning = true;
+        this.told = false;
+      } else if (change.state === "FAILED" && !this.everRunning) {
+        void this.firstStartFailed();
+      }
+    });
+    sidecar.on("sidecar:failed", (error) => this.sidecarFailed(error));
+  }
+
+  /** @param {SidecarError} error */
+  sidecarFailed(error) {
+    this.tell(errorReport(error, this.logs()), null);
+  }
+
+  /** Why, in the sidecar's own words: waiting for a backend that has failed is answered with the error of its start. */
+  async firstStartFailed() {
+    const error = await this.sidecar.call("backend:waitForReady", [], { timeout: 5000 }).then(
+      () => null,
+      (/** @type {unknown} */ reason) => reason,
+    );
+    if (!(error instanceof SidecarError) || error.code === "CLOSED" || error.code === "SHUTTING_DOWN") return;
+    this.tell(errorReport(error, this.logs()), null);
+  }
+
+  logs() {
+    return this.app.getPath("logs");
+  }
+
+  /**
+   * @param {FatalReport} report
+   * @param {Crash | null} crash
+   */
+  tell(report, crash) {
+    if (this.told || this.sidecar.closing) return;
+    this.told = true;
+    this.app.emit("backend-crash", crash ?? report);
+    if (this.onFatal) this.onFatal(report);
+    else void this.box(report);
+  }
+
+  /** @param {FatalReport} report */
+  async box(report) {
+    await this.app.whenReady();
+    const detail = [report.cause, report.remedy, `Logs: ${report.logs}`].filter(Boolean).join("\n\n");
+    await this.dialog?.showMessageBox({
+      type: "error",
+      title: "Backend Service Error",
+      message: report.message,
+      detail,
+      buttons: ["Close Application"],
+      noLink: true,
+    });
+    this.app.quit();
+  }
+}
+
+/**
+ * @param {Crash} crash
+ * @param {string} logs
+ * @returns {FatalReport}
+ */
+function crashReport(crash, logs) {
+  const message = `The backend service ended unexpectedly (${crash.text}) and could not be restarted after ${crash.attempts} attempts.`;
+  return { code: "RESTART_BUDGET_SPENT", message, cause: crash.cause, remedy: crash.remedy, logs, crash };
+}
+
+/**
+ * @param {SidecarError} error
+ * @param {string} logs
+ * @returns {FatalReport}
+ */
+function errorReport(error, logs) {
+  const output = error.data?.output ? String(error.data.output).trim().split("\n").slice(-12).join("\n") : null;
+  return { code: error.code, message: error.message, cause: output, remedy: error.hint, logs, crash: null };
+}
+
+module.exports = { Fatal };

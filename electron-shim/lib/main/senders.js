@@ -1,0 +1,55 @@
+"use strict";
+
+const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
+
+/**
+ * Whether a frame's page is one of the app's own.
+ *
+ * @param {object} options
+ * @param {any} options.BrowserWindow
+ * @param {boolean} options.development
+ * @param {readonly string[] | undefined} options.allowedOrigins
+ * @param {() => string | null} options.backendOrigin
+ */
+function createSenderCheck({ BrowserWindow, development, allowedOrigins, backendOrigin }) {
+  /** @param {string} origin */
+  function allowed(origin) {
+    if (allowedOrigins) return allowedOrigins.includes(origin);
+    return origin === "file://" || origin === backendOrigin() || (development && LOOPBACK.test(origin));
+  }
+
+  return {
+    /**
+     * @param {any} event of ipcMain
+     * @returns {string | null} why it is refused
+     */
+    refusal(event) {
+      const frame = event.senderFrame;
+      if (!frame) return "its frame is gone";
+      if (!BrowserWindow.fromWebContents(event.sender)) return "it comes from no window of this app";
+      const origin = originOf(frame);
+      return allowed(origin) ? null : `its origin ${origin} is not allowed`;
+    },
+
+    /** @param {any} contents whether events may be sent to what its main frame shows now */
+    mayHear(contents) {
+      return allowed(originOf(contents.mainFrame ?? { url: contents.getURL() }));
+    },
+  };
+}
+
+/**
+ * @param {{origin?: string, url?: string}} frame older Electrons have only its `url`
+ * @returns {string}
+ */
+function originOf(frame) {
+  if (frame.origin) return frame.origin;
+  try {
+    const url = new URL(frame.url ?? "");
+    return url.protocol === "file:" ? "file://" : url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin;
+  } catch {
+    return "null";
+  }
+}
+
+module.exports = { createSenderCheck, originOf };
