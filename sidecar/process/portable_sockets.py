@@ -27,7 +27,7 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
         found += [
             ListeningSocket(item.laddr[0], item.laddr[1], pid)
             for item in connections
-            if item.status == psutil.CONN_LISTEN
+            if item.laddr and item.status == psutil.CONN_LISTEN
         ]
     return found
 
@@ -45,5 +45,5 @@ def _all_listeners() -> list[ListeningSocket] | None:
     return [
         ListeningSocket(item.laddr[0], item.laddr[1], item.pid)
         for item in connections
-        if item.status == psutil.CONN_LISTEN
+        if item.laddr and item.status == psutil.CONN_LISTEN
     ]

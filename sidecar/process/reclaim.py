@@ -51,6 +51,7 @@ class Reclaim:
         self._notes: list[str] = []
         self._killed: list[ProcessId] = []
         self._world = world()
+        self._me = identify(os.getpid())
 
     def read(self) -> Reclaimed:
         """Ends proven orphans, and gives what the next run should know. Never raises for what it finds."""
@@ -58,17 +59,18 @@ class Reclaim:
         shared = False
         for path in self._paths():
             record = self._load(path, RunRecord)
-            if record is None or (
-                self._here(record) and record.owner[0] == os.getpid() and self._is_owner_alive(record)
-            ):
+            if record is None or record.owner == self._me:
                 continue
-            if self._is_owner_alive(record):
+            if self._is_elsewhere(record):
+                self._notes.append(
+                    f"The run record {path} comes from another container: whether it counts cannot be told"
+                )
+            elif self._is_owner_alive(record):
                 shared = True
                 self._notes.append(f"Another sidecar (pid {record.owner[0]}) works on the data folder {self._folder}")
             else:
                 dead[path] = record
-        heritage = (self._folder / LAST).exists() and self._load(self._folder / LAST, LastRun)
-        last = heritage or LastRun()
+        last = self._load(self._folder / LAST, LastRun) or LastRun()
         for record in dead.values():
             self._end_orphans(record)
             if record.written >= last.written and record.port is not None:
@@ -103,19 +105,18 @@ class Reclaim:
                 pass
         return None
 
-    def _here(self, record: RunRecord) -> bool:
-        return record.world == self._world
+    def _is_elsewhere(self, record: RunRecord) -> bool:
+        """On this machine, since its boot, in a container that numbers its processes for itself."""
+        boot, _, namespace = self._world.partition("/")
+        its_boot, _, its_namespace = record.world.partition("/")
+        return boot == its_boot and namespace != its_namespace
 
     def _is_owner_alive(self, record: RunRecord) -> bool:
-        return self._here(record) and is_alive(ProcessId(*record.owner))
+        return record.world == self._world and is_alive(ProcessId(*record.owner))
 
     def _end_orphans(self, record: RunRecord) -> None:
-        if not self._here(record):
-            if record.backend is not None and record.world.partition("/")[0] == self._world.partition("/")[0]:
-                self._notes.append(
-                    f"A backend (pid {record.backend[0]}) was recorded in another container; whether it lives cannot be told"
-                )
-            return
+        if record.world != self._world:
+            return  # the machine was started anew since: none of it is left
         roots = []
         for role, process in (("guardian", record.guardian), ("backend", record.backend)):
             if process is None:
