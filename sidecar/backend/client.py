@@ -52,10 +52,12 @@ class BackendClient:
     def __init__(self, port: int | None = None) -> None:
         self.port = port
         self._session: aiohttp.ClientSession | None = None
+        self._loaded = False
 
     async def load(self) -> None:
         """Imports aiohttp in a worker thread (some 150 ms), so that the loop answers meanwhile. Harmless when repeated."""
         await asyncio.get_running_loop().run_in_executor(None, _import_aiohttp)
+        self._loaded = True
         self._open()
 
     async def get(self, path: str, *, timeout: float) -> Response:  # noqa: ASYNC109 -- its expiry has wording of its own
@@ -84,6 +86,8 @@ class BackendClient:
         port = self.port
         if port is None:
             raise refused(None)
+        if not self._loaded:
+            await self.load()  # an import statement here would hold up the loop until the worker thread is done
         if sys.platform == "win32" and not knock(port):
             raise refused(port)  # Windows would take 2 s to find out
         try:
@@ -209,9 +213,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         else:
             return bytes(body)
     response.close()
-    raise _failed(
-        f"maxContentLength size of {BODY_LIMIT} exceeded", "The answer of the backend is too large.", response.status
-    )
+    raise _failed(f"maxContentLength size of {BODY_LIMIT} exceeded", "The answer of the backend is too large.")
 
 
 def _decoded(body: bytes, charset: str | None) -> Any:

@@ -102,6 +102,7 @@ class Machine:
         """Begins the ladder."""
         can_request = self._ready and self.state is State.RUNNING and self.policy.has_shutdown_endpoint
         self.stop_reason = reason
+        self._start_reason = Reason.REQUESTED
         self.healthy_time.pause(self.now)
         self.do(e.Disarm(Timer.STARTUP), e.Disarm(Timer.BACKOFF))
         self._ladder = stop_ladder(self.now, self.policy.stop, can_request=can_request)

@@ -54,20 +54,18 @@ class Monitor:
         self._begin(self._watch(run))
 
     def end(self) -> None:
-        """Stops watching, without a word."""
+        """Stops asking; a run that is being stopped answers as it likes."""
         for task in self._tasks:
             task.cancel()
         self._tasks.clear()
-        self._run = None
 
     def died(self) -> None:
-        """The run ended: the watch ends, and whoever saw it healthy is told."""
-        run, told = self._run, self._tracker.healthy
+        """The run ended: whoever did not see it unhealthy is told."""
         self.end()
-        if run is not None:
+        run, self._run = self._run, None
+        if run is not None and self._tracker.healthy is not False:
             self._tracker.healthy = False
-            if told is not False:
-                self._sink.health(run, HealthResult(status="unhealthy", error="socket hang up"))
+            self._sink.health(run, HealthResult(status="unhealthy", error="socket hang up"))
 
     def suspended(self) -> None:
         """The machine slept, or will: silence so far counts for nothing."""

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 from ..backend.client import BackendClient
-from ..backend.probe import knock, knock_delay, probe, probe_delay
+from ..backend.probe import knock, next_knock_delay, next_probe_delay, probe
 from ..process.base import ListeningSocket
 from .base import MonitorSink, Watched
 
@@ -51,7 +51,7 @@ class Readiness:
             if now - told >= _PROGRESS_INTERVAL:
                 told = now
                 self._sink.progress("waiting", now - self._started, self._what(authentic))
-            delay = knock_delay(now - self._started)
+            delay = next_knock_delay(now - self._started)
             port = self._run.port
             if port is not None and (authentic or knock(port)):
                 if not authentic and await self._is_foreign(port):
@@ -59,7 +59,7 @@ class Readiness:
                 authentic = True
                 if not self._live_path or await self._answers():
                     return True
-                delay = probe_delay(now - self._started, self._interval)
+                delay = next_probe_delay(now - self._started, self._interval)
             await asyncio.sleep(delay)
 
     def _what(self, authentic: bool) -> str:

@@ -18,25 +18,30 @@ def error_for(outcome: Outcome, run: Run | None, *, startup: float) -> errors.Si
         return errors.CancelledRequestError("The start was cancelled by a stop")
     if outcome is Outcome.SHUTTING_DOWN:
         return errors.ShuttingDownError("The sidecar is shutting down")
-    if run is None:
-        return errors.InternalError(f"There is no run to which {outcome} could apply")
+    assert run is not None, "only a run fails in the ways below"
     if outcome is Outcome.STOP_FAILED:
         return _stop_failed(run)
     if outcome is Outcome.STARTUP_TIMEOUT:
-        return errors.StartupTimeoutError(
-            f"The backend was not ready within {startup:g} s",
-            hint="Look at its last output; if it only needs longer, raise timeouts.startup.",
-            data={"timeout": startup, "output": run.output[-_LAST_OUTPUT:]},
-        )
+        return _not_in_time(run, startup)
     if outcome is Outcome.FOREIGN:
-        return errors.PortForeignError(
-            f"The backend runs, but port {run.port} answers for {describe_owner(run)}",
-            hint='End that program, or set backend.port to another number or to "auto".',
-            data={"port": run.port, "owner": owner_data(run)},
-        )
-    if run.conflict is not None:
-        return port_taken(run)
-    return _exited(run)
+        return _foreign(run)
+    return _exited(run) if run.conflict is None else port_taken(run)
+
+
+def _not_in_time(run: Run, startup: float) -> errors.SidecarError:
+    return errors.StartupTimeoutError(
+        f"The backend was not ready within {startup:g} s",
+        hint="Look at its last output; if it only needs longer, raise timeouts.startup.",
+        data={"timeout": startup, "output": run.output[-_LAST_OUTPUT:]},
+    )
+
+
+def _foreign(run: Run) -> errors.SidecarError:
+    return errors.PortForeignError(
+        f"The backend runs, but port {run.port} answers for {describe_owner(run)}",
+        hint='End that program, or set backend.port to another number or to "auto".',
+        data={"port": run.port, "owner": owner_data(run)},
+    )
 
 
 def port_taken(run: Run) -> errors.SidecarError:

@@ -69,8 +69,8 @@ class Run:
 
     @property
     def pid(self) -> int | None:
-        """The root's pid while it runs."""
-        return self.process.identity.pid if self.process is not None and self.status is None else None
+        """The root's pid while it runs; None also where it is somebody else's and cannot be known."""
+        return self.process.identity.pid or None if self.process is not None and self.status is None else None
 
 
 class RunEars:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import errors
 from ..core import events as e
@@ -19,8 +19,10 @@ from ..process.base import Survivor
 from ..wire.messages import LastExit, Started, StateChanged
 from .answers import error_for
 from .callers import Callers
-from .launcher import Launcher
+from .launcher import Launches
 from .run import Run, RunEars, utc_now
+
+T = TypeVar("T")
 
 
 class Supervisor:
@@ -35,7 +37,7 @@ class Supervisor:
     """
 
     def __init__(
-        self, lifecycle: Lifecycle, launcher: Launcher, *, startup: float, report: Callable[[str], None]
+        self, lifecycle: Lifecycle, launcher: Launches, *, startup: float, report: Callable[[str], None]
     ) -> None:
         self.lifecycle = lifecycle
         self.run: Run | None = None
@@ -57,6 +59,19 @@ class Supervisor:
         self._up: Callers[Started] = Callers()
         self._down: Callers[None] = Callers()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._perform: dict[type, Callable[[Any], None]] = {
+            e.Announce: self._announce,
+            e.Launch: self._launch,
+            e.RequestShutdown: self._request_shutdown,
+            e.Interrupt: self._interrupt,
+            e.Kill: self._kill,
+            e.Arm: self._arm,
+            e.Disarm: self._disarm,
+            e.AnswerUp: self._answer_up,
+            e.AnswerDown: self._answer_down,
+            e.ReportFailure: self._report_failure,
+            e.Finish: self._finish,
+        }
 
     # What callers ask for -------------------------------------------------------------------------------------------
 
@@ -80,7 +95,7 @@ class Supervisor:
         """
         await self._wish(e.Stop(), self._down)
 
-    async def wait_for_ready(self, timeout: float | None) -> Started:
+    async def wait_for_ready(self, limit: float | None) -> Started:
         """Waits for a start that is under way or about to be; never touches the backend.
 
         Raises:
@@ -94,11 +109,11 @@ class Supervisor:
         if not self.lifecycle.wants_up and not self.lifecycle.due:
             raise errors.NotRunningError("The backend is not running", hint="Start it with backend:start.")
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(limit):
                 return await self._up.join()
         except TimeoutError:
-            assert timeout is not None
-            raise error_for(Outcome.STARTUP_TIMEOUT, self.run, startup=timeout) from None
+            assert limit is not None
+            raise error_for(Outcome.STARTUP_TIMEOUT, self.run, startup=limit) from None
 
     def shutdown(self, *, owner_lost: bool) -> None:
         """Begins the end; ``on_finished`` tells when it is reached."""
@@ -124,6 +139,15 @@ class Supervisor:
             hint="Look at the crash report, then start it with backend:start.",
         )
 
+    def stop_error(self) -> errors.SidecarError:
+        """What of the backend would not die."""
+        return error_for(Outcome.STOP_FAILED, self.run, startup=self._startup)
+
+    def met_stranger(self, run: Run) -> None:
+        """Somebody else answers on the run's port."""
+        self._launcher.find_owner(run)
+        self.post(e.Foreign(run.number, retry=self._launcher.may_retry(run)))
+
     # The mailbox ----------------------------------------------------------------------------------------------------
 
     def post(self, event: e.Event) -> None:
@@ -145,9 +169,9 @@ class Supervisor:
             self._report(f"defect: {type(event).__name__} came in state {self.lifecycle.state}")
             return
         for action in actions:
-            _PERFORM[type(action)](self, action)
+            self._perform[type(action)](action)
 
-    async def _wish(self, event: e.Event, callers: Callers[Any]) -> Any:
+    async def _wish(self, event: e.Event, callers: Callers[T]) -> T:
         outcome = callers.join()
         self.post(event)
         return await outcome
@@ -157,7 +181,7 @@ class Supervisor:
     def _announce(self, action: e.Announce) -> None:
         if action.state is State.STARTING:
             self.run = self._launcher.prepare(
-                self.lifecycle.run, previous=self.run if action.reason is Reason.PORT_RETRY else None
+                self.lifecycle.run, retry_of=self.run if action.reason is Reason.PORT_RETRY else None
             )
         elif self.run is not None and action.state is State.RUNNING:
             self.run.ready_at = self._loop.time()
@@ -277,16 +301,3 @@ def _ignore(*_: object) -> None:
 
 
 _PERMANENT = (errors.BackendNotFoundError, errors.BackendNotAFileError, errors.BackendNotExecutableError)
-_PERFORM: dict[type, Callable[[Supervisor, Any], None]] = {
-    e.Announce: Supervisor._announce,
-    e.Launch: Supervisor._launch,
-    e.RequestShutdown: Supervisor._request_shutdown,
-    e.Interrupt: Supervisor._interrupt,
-    e.Kill: Supervisor._kill,
-    e.Arm: Supervisor._arm,
-    e.Disarm: Supervisor._disarm,
-    e.AnswerUp: Supervisor._answer_up,
-    e.AnswerDown: Supervisor._answer_down,
-    e.ReportFailure: Supervisor._report_failure,
-    e.Finish: Supervisor._finish,
-}

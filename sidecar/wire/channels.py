@@ -81,6 +81,7 @@ CHANNELS: dict[str, Channel] = {
     "backend:start": _takes(m.Started, "Starts; answers when the run is ready"),
     "backend:waitForReady": _takes(m.Started, "Waits until the run is ready", WaitForReadyArgs),
     "backend:logs": _takes(list[m.LogLine], "The last lines of the backend's output", LogsArgs),
+    "backend:createFirewallRule": _takes(m.CreatedFirewallRule, "Creates the firewall rule; asks for elevation, Windows only"),
     "runtime:getBootstrap": _takes(m.Bootstrap, "What a preload reads once"),
     "runtime:getDiagnostics": _takes(m.Bootstrap, "As runtime:getBootstrap, read at any time"),
     "sidecar:info": _takes(m.SidecarInfo, "Versions, settings in force, own cost"),

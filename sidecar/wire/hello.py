@@ -9,7 +9,7 @@ holds it against CHANNELS, EVENTS and the version.
 _CONSTANT = (
     b"\x88"
     b"\xa4type\xa5hello\xa8protocol\x01\xa7sidecar\xa50.1.0"
-    b"\xa8channels\xdc\x00\x18"
+    b"\xa8channels\xdc\x00\x19"
     b"\xaebackend:getUrl"
     b"\xaebackend:health"
     b"\xacbackend:ping"
@@ -26,6 +26,7 @@ _CONSTANT = (
     b"\xadbackend:start"
     b"\xb4backend:waitForReady"
     b"\xacbackend:logs"
+    b"\xbabackend:createFirewallRule"
     b"\xb4runtime:getBootstrap"
     b"\xb6runtime:getDiagnostics"
     b"\xacsidecar:info"

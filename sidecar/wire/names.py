@@ -24,6 +24,7 @@ CHANNEL_NAMES = (
     "backend:start",
     "backend:waitForReady",
     "backend:logs",
+    "backend:createFirewallRule",
     "runtime:getBootstrap",
     "runtime:getDiagnostics",
     "sidecar:info",

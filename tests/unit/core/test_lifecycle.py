@@ -165,12 +165,13 @@ def test_a_start_is_answered_when_ready_and_not_before() -> None:
 
 def test_a_restart_goes_down_the_ladder_and_up_again() -> None:
     story = Story()
-    story.up()
+    story.tell(e.Start(Reason.AUTOSTART))
+    story.tell(e.Ready(1))
     assert e.RequestShutdown(1) in story.tell(e.Restart())
     assert [a for a in story.expire(Timer.LADDER) if not isinstance(a, e.Arm)] == [e.Interrupt(1)]
     story.tell(e.Exited(1, CLEAN))
-    story.tell(e.Gone(1))
-    assert (story.state, story.run) == (State.STARTING, 2)
+    assert e.Announce(State.STARTING, State.STOPPING, Reason.REQUESTED) in story.tell(e.Gone(1))
+    assert story.run == 2
     assert e.AnswerUp(Outcome.DONE) in story.tell(e.Ready(2))
 
 

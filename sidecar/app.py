@@ -1,0 +1,288 @@
+"""The composition root of serve: the only place where objects are wired."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import errors, process
+from .backend.client import BackendClient
+from .core import events as e
+from .core.lifecycle import Lifecycle
+from .core.machine import LifecyclePolicy
+from .core.restart import RestartPolicy
+from .core.stop import StopTimes
+from .log import log
+from .monitor import Monitor
+from .observe.logs import BackendLog
+from .rpc.announcer import Announcer
+from .rpc.facts import Facts
+from .rpc.firewall_handlers import FirewallHandlers
+from .rpc.handlers import Handlers, SidecarHandlers
+from .rpc.server import End, Server
+from .settings.load import load
+from .settings.model import Paths, Settings
+from .settings.paths import resolve_paths
+from .supervisor import Supervisor
+from .supervisor.launcher import Launcher, Launches
+from .supervisor.run import Run
+from .supervisor.watched import Watcher
+from .wire.channels import LogsArgs
+from .wire.messages import LogLine, SidecarInfo, StateChanged
+
+if TYPE_CHECKING:
+    from .boot import Boot
+
+
+def run(boot: Boot) -> int:
+    """Serves until the end; gives the exit status."""
+    return asyncio.run(_serve(boot))
+
+
+async def _serve(boot: Boot) -> int:
+    app = App(boot)
+    try:
+        return await app.run()
+    finally:
+        log.close()
+
+
+class App:
+    """One sidecar."""
+
+    def __init__(self, boot: Boot) -> None:
+        self._boot = boot
+        self._started = time.monotonic()
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._spawned = asyncio.Event()
+        self._exit_status = 0
+        self._asked: asyncio.Future[None] | None = None
+        self._warnings: list[str] = []
+        self._server = Server(
+            boot.stdin_fd,
+            boot.stdout_fd,
+            max_frame=boot.max_frame,
+            max_in_flight=boot.max_in_flight,
+            report=log.warning,
+            on_end=self._client_ended,
+        )
+
+    async def run(self) -> int:
+        """From settings to exit status."""
+        self._loop.set_exception_handler(_log_exception)
+        self._server.start()
+        try:
+            loaded = load(
+                config=self._boot.config,
+                profile=self._boot.profile,
+                overrides=self._boot.overrides,
+                command=self._boot.command,
+                environ=os.environ,
+            )
+        except errors.InvalidConfigError as error:
+            self._server.send_error(error)
+            log.error(error.message)
+            await self._server.finish()
+            return error.exit_status
+        for note in loaded.notes:
+            log.info(note)
+        self._wire(loaded.settings, resolve_paths(loaded.settings))
+        self._catch_signals()
+        if loaded.settings.backend.autostart or not loaded.settings.backend.managed:
+            self._supervisor.post(e.Start(e.Reason.AUTOSTART))
+        else:
+            self._spawned.set()
+        late = self._loop.create_task(self._import_late())
+        await self._ended
+        late.cancel()
+        self._monitor.end()
+        survivors = await self._layer.close()
+        if survivors:
+            self._exit_status = errors.StopFailedError.exit_status
+        await self._server.finish()
+        await self._backend_log.close()
+        await self._client.close()
+        return self._exit_status
+
+    async def _import_late(self) -> None:
+        """What takes long to import is imported while the backend boots, not before it is spawned."""
+        await self._spawned.wait()
+        await self._client.load()
+        await log.attach(self._settings, self._paths.logs)
+
+    # Wiring ---------------------------------------------------------------------------------------------------------
+
+    def _wire(self, settings: Settings, paths: Paths) -> None:
+        self._settings = settings
+        self._paths = paths
+        self._layer = process.create_process_layer(self._boot.guardian)
+        self._client = BackendClient()
+        self._backend_log = BackendLog(Path(paths.logs) / "backend", log.warning)
+        self._backend_log.on_skipped = lambda count: self._server.skip("backend:log", count)
+        self._launcher = self._make_launcher()
+        lifecycle = Lifecycle(_policy(settings), chance=random.random)
+        self._supervisor = Supervisor(lifecycle, self._launcher, startup=settings.timeouts.startup, report=log.warning)
+        self._announcer = Announcer(settings, self._server, self._supervisor)
+        self._monitor = Monitor(settings, self._client, self._announcer, find_listener=process.find_listener)
+        self._supervisor.on_changed = self._changed
+        self._supervisor.on_failure = self._announcer.failed
+        self._supervisor.on_launched = self._launched
+        self._supervisor.on_over = self._over
+        self._supervisor.on_output = self._backend_log.write
+        self._supervisor.on_finished = self._finished
+        facts = Facts(
+            settings,
+            paths,
+            self._supervisor,
+            healthy=lambda: self._monitor.healthy,
+            last_port=lambda: self._launcher.last_port,
+            shared_data_folder=lambda: False,
+        )
+        self._server.attach(
+            {
+                **Handlers(settings, facts, self._supervisor, self._client, lambda: self._launcher.last_port).table(),
+                **SidecarHandlers(
+                    self._server,
+                    subscribed=self._subscriptions_changed,
+                    suspended=self._monitor.suspended,
+                    shut_down=self._asked_to_end,
+                ).table(),
+                **FirewallHandlers(settings, self._supervisor, self._client).table(),
+                "backend:logs": self._logs,
+                "sidecar:info": self._info,
+            }
+        )
+
+    def _make_launcher(self) -> Launches:
+        settings = self._settings
+        if not settings.backend.managed:
+            port = int(settings.backend.url.rstrip("/").rpartition(":")[2])
+            self._client.port = port
+            return Watcher(port, self._loop.time, process.find_listener)
+        return Launcher(
+            settings,
+            self._paths,
+            self._layer,
+            self._client,
+            last_port=None,
+            find_listener=process.find_listener,
+            process_name=process.process_name,
+            begin_output=self._backend_log.begin_run,
+            last_output=self._backend_log.tail,
+            report=log.info,
+        )
+
+    # What happens ---------------------------------------------------------------------------------------------------
+
+    def _changed(self, change: StateChanged) -> None:
+        if change.state != "STARTING":
+            self._spawned.set()
+        self._announcer.changed(change)
+
+    def _launched(self, run: Run) -> None:
+        self._spawned.set()
+        self._monitor.begin(run)
+
+    def _over(self, run: Run) -> None:
+        if run.status is None:
+            self._monitor.end()
+        else:
+            self._monitor.died()
+
+    def _subscriptions_changed(self) -> None:
+        wanted = self._server.wanted("backend:log")
+        self._backend_log.subscribe(self._log_line if wanted else None)
+
+    def _log_line(self, line: LogLine) -> None:
+        self._server.notify("backend:log", line)
+
+    def _logs(self, args: LogsArgs | None = None) -> list[LogLine]:
+        args = args or LogsArgs()
+        return self._backend_log.lines(args.lines, args.stream)
+
+    def _info(self) -> SidecarInfo:
+        from .rpc.info import describe
+
+        return describe(self._settings, started=self._started, warnings=lambda: self._warnings)
+
+    def _asked_to_end(self) -> asyncio.Future[None]:
+        """sidecar:shutdown. The future fails where something of the backend would not die."""
+        if self._asked is None:
+            self._asked = self._loop.create_future()
+        self._shut_down(owner_lost=False)
+        return self._asked
+
+    def _client_ended(self, end: End) -> None:
+        log.info(f"the client's end of the connection: {end}")
+        if end == "framing":
+            self._exit_status = errors.FrameError.exit_status
+        self._shut_down(owner_lost=end == "owner_lost")
+
+    def _shut_down(self, *, owner_lost: bool) -> None:
+        self._server.refuse_new()
+        self._supervisor.shutdown(owner_lost=owner_lost)
+
+    def _finished(self, clean: bool) -> None:
+        if self._ended.done():
+            return
+        if not clean:
+            self._exit_status = errors.StopFailedError.exit_status
+        if self._asked is not None and not self._asked.done():
+            if clean:
+                self._asked.set_result(None)
+            else:
+                self._asked.set_exception(self._supervisor.stop_error())
+        # One turn of the loop, so that the answer to sidecar:shutdown is written before the rest is refused.
+        self._loop.call_soon(self._loop.call_soon, self._end)
+
+    def _end(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    def _catch_signals(self) -> None:
+        def stop() -> None:
+            self._shut_down(owner_lost=False)
+
+        if sys.platform == "win32":
+            for number in (signal.SIGINT, signal.SIGBREAK):
+                signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(stop))
+        else:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._loop.add_signal_handler(number, stop)
+
+
+def _policy(settings: Settings) -> LifecyclePolicy:
+    times, restart = settings.timeouts, settings.restart
+    return LifecyclePolicy(
+        startup=times.startup,
+        restart=RestartPolicy(
+            attempts=restart.attempts,
+            window=restart.window,
+            first_delay=restart.first_delay,
+            delay=times.restart_delay,
+            backoff=restart.backoff,
+            jitter=restart.jitter,
+        ),
+        stop=StopTimes(
+            request=times.shutdown_request,
+            graceful=times.graceful_shutdown,
+            force_kill=times.force_kill,
+            total=times.total_shutdown,
+            owner_lost=times.owner_lost,
+        ),
+        restart_on_clean_exit=restart.on_clean_exit,
+        restart_when_hung=settings.health.restart_when_hung,
+        has_shutdown_endpoint=bool(settings.backend.shutdown_path) and settings.backend.managed,
+    )
+
+
+def _log_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    log.error(f"defect: {context.get('message')}: {type(error).__name__}: {error}")

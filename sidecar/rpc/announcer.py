@@ -1,0 +1,130 @@
+"""From what the supervisor and the monitor see to notifications, and to the facts of the run."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from ..core import events as e
+from ..core.events import Reason, State
+from ..core.exit_status import UNKNOWN
+from ..log import log
+from ..monitor import Watched
+from ..process.base import ListeningSocket
+from ..settings.model import Settings
+from ..supervisor import Supervisor
+from ..supervisor.run import Run, utc_now
+from ..wire.messages import Crash, Exposed, ExposedSocket, HealthResult, Phase, StartupProgress, StateChanged
+from .server import Server
+
+_WORDS = {
+    Reason.STARTUP_TIMEOUT: "not ready in time",
+    Reason.HUNG: "it hung: it did not answer any more",
+}
+
+
+class Announcer:
+    """Implements MonitorSink, and the supervisor's hooks for what a client is told."""
+
+    def __init__(self, settings: Settings, server: Server, supervisor: Supervisor) -> None:
+        self._settings = settings
+        self._server = server
+        self._supervisor = supervisor
+
+    # From the supervisor --------------------------------------------------------------------------------------------
+
+    def changed(self, change: StateChanged) -> None:
+        """The lifecycle moved."""
+        log.info(f"{change.previous} → {change.state} ({change.reason})", port=change.port, pid=change.pid)
+        self._server.notify("backend:stateChanged", change)
+        if change.state == State.STARTING:
+            self.progress("spawning", 0.0, "Starting the backend's process")
+
+    def failed(self, run: Run, failure: e.ReportFailure) -> None:
+        """A run failed; its output is known."""
+        crash = self.crash_of(run, failure)
+        log.error(f"the backend failed: {crash.text}", cause=crash.cause, attempt=crash.attempt, final=crash.final)
+        self._server.notify("backend:crash", crash)
+
+    def crash_of(self, run: Run, failure: e.ReportFailure) -> Crash:
+        """The summary of a failure."""
+        status = run.status or UNKNOWN
+        text = _WORDS.get(failure.reason, status.text)
+        cause, remedy = None, None
+        if failure.error is not None:
+            text, cause, remedy = failure.error.message, failure.error.message, failure.error.hint
+        else:
+            from ..observe.causes import guess  # only a failure needs the table of causes
+
+            guessed = guess(run.output, status, port=run.port)
+            if guessed is not None:
+                cause, remedy = guessed.cause, guessed.remedy
+        time = run.ended_at or utc_now()
+        return Crash(
+            name=f"crash-{time.replace(':', '-')}",
+            time=time,
+            run=run.number,
+            code=status.code,
+            signal=status.signal,
+            text=text,
+            cause=cause,
+            remedy=remedy,
+            attempt=failure.attempt,
+            attempts=self._settings.restart.attempts,
+            next_start_in=failure.next_start_in,
+            final=failure.final,
+        )
+
+    # From the monitor -----------------------------------------------------------------------------------------------
+
+    def progress(self, phase: Phase, elapsed: float, message: str) -> None:
+        """How far the start has come."""
+        progress = StartupProgress(phase=phase, elapsed=round(elapsed, 3), message=message)
+        self._server.notify("backend:startupProgress", progress)
+
+    def listener(
+        self, run: Watched, verdict: Literal["own", "foreign", "unknown"], owner: ListeningSocket | None
+    ) -> None:
+        """Who listens on the run's port."""
+        current = self._of(run)
+        if current is not None:
+            current.listener = verdict
+            current.owner = owner
+
+    def ready(self, run: Watched) -> None:
+        """The run answers."""
+        self._supervisor.post(e.Ready(run.number))
+
+    def foreign(self, run: Watched) -> None:
+        """A stranger answers in its place."""
+        current = self._of(run)
+        if current is not None:
+            self._supervisor.met_stranger(current)
+
+    def health(self, run: Watched, result: HealthResult) -> None:
+        """The health status changed."""
+        log.info(f"the backend is {result.status}", error=result.error or "")
+        self._server.notify("backend:healthUpdate", result)
+        self._supervisor.post(e.Health(run.number, healthy=result.status == "healthy"))
+
+    def hung(self, run: Watched) -> None:
+        """The run answers nothing any more."""
+        self._supervisor.post(e.Hung(run.number))
+
+    def provider(self, body: Any) -> None:
+        """The provider status changed."""
+        self._server.notify("backend:providerUpdate", body)
+
+    def exposed(self, run: Watched, sockets: list[ListeningSocket]) -> None:
+        """The run's sockets that other machines can reach."""
+        current = self._of(run)
+        if current is None:
+            return
+        current.exposed = sockets
+        if sockets:
+            where = ", ".join(f"{socket.address}:{socket.port}" for socket in sockets)
+            log.warning(f"the backend can be reached from other machines: {where}")
+        self._server.notify("backend:exposed", Exposed(sockets=[ExposedSocket(*socket) for socket in sockets]))
+
+    def _of(self, run: Watched) -> Run | None:
+        current = self._supervisor.run
+        return current if current is not None and current.number == run.number else None

@@ -1,0 +1,116 @@
+"""What status and bootstrap tell, read from the owners of the facts at the moment of asking."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Callable
+
+from .. import __version__
+from ..core.events import State
+from ..settings.model import Paths, Settings
+from ..supervisor import Supervisor
+from ..wire.messages import (
+    Bootstrap,
+    BootstrapBackend,
+    BootstrapEnvironment,
+    BootstrapOs,
+    BootstrapPaths,
+    ExposedSocket,
+    HealthName,
+    Status,
+)
+
+# Node's names for machines, which renderers know, by the names that the systems use.
+_ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "i386": "ia32", "i686": "ia32", "x86": "ia32"}
+
+
+class Facts:
+    """Reads; changes nothing."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        paths: Paths,
+        supervisor: Supervisor,
+        *,
+        healthy: Callable[[], bool | None],
+        last_port: Callable[[], int | None],
+        shared_data_folder: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._paths = paths
+        self._supervisor = supervisor
+        self._healthy = healthy
+        self._last_port = last_port
+        self._shared_data_folder = shared_data_folder
+
+    def url(self) -> str | None:
+        """The address of the run, None while there is none."""
+        run = self._supervisor.current
+        return run.url if run else None
+
+    def status(self) -> Status:
+        """The facts about the backend."""
+        supervisor = self._supervisor
+        run = supervisor.current
+        state = supervisor.lifecycle.state
+        ready_at = run.ready_at if run and state is State.RUNNING else None
+        return Status(
+            running=bool(run and run.alive),
+            port=run.port if run else None,
+            url=run.url if run else None,
+            state=state.value,
+            pid=run.pid if run else None,
+            health=self._health(state),
+            since=supervisor.since,
+            uptime=asyncio.get_running_loop().time() - ready_at if ready_at is not None else None,
+            restarts=supervisor.lifecycle.restarts,
+            last_exit=supervisor.last_exit,
+            managed=self._settings.backend.managed,
+            listener=run.listener if run else "unknown",
+            exposed=[ExposedSocket(*each) for each in run.exposed] if run else [],
+            shared_data_folder=self._shared_data_folder(),
+        )
+
+    def bootstrap(self) -> Bootstrap:
+        """What a preload reads; there before the backend is."""
+        backend, app = self._settings.backend, self._settings.app
+        run = self._supervisor.current
+        port = run.port if run else self._last_port()
+        return Bootstrap(
+            backend=BootstrapBackend(
+                base_url=f"http://{backend.host}:{port}" if port else None,
+                port=port,
+                protocol="http",
+                managed_by_electron=backend.managed,
+                health_endpoint=backend.health_path,
+                readiness_endpoint=backend.ready_path,
+                sse_job_events_template=backend.events_path,
+                pid=run.pid if run else None,
+                ready=self._supervisor.lifecycle.state is State.RUNNING,
+            ),
+            environment=BootstrapEnvironment(app.mode, app.is_packaged, app.version or __version__),
+            os=_operating_system(),
+            paths=BootstrapPaths(app.user_data or self._paths.data, self._paths.temp, self._paths.logs),
+        )
+
+    def _health(self, state: State) -> HealthName:
+        healthy = self._healthy()
+        if state is not State.RUNNING or healthy is None:
+            return "unknown"
+        return "healthy" if healthy else "unhealthy"
+
+
+def _operating_system() -> BootstrapOs:
+    if sys.platform == "win32":
+        version = sys.getwindowsversion()
+        release = f"{version.major}.{version.minor}.{version.build}"
+        machine = os.environ.get("PROCESSOR_ARCHITECTURE", "")
+    else:
+        system = os.uname()
+        release, machine = system.release, system.machine
+    machine = machine.lower()
+    return BootstrapOs(sys.platform, release, _ARCHITECTURES.get(machine, machine), socket.gethostname())

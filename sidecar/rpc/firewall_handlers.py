@@ -1,0 +1,109 @@
+"""The firewall channels: gathers what the firewall room needs, and lets it answer in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .. import errors
+from ..backend.client import BackendClient
+from ..backend.command import find_command
+from ..core.events import Conflict
+from ..settings.model import Settings
+from ..supervisor import Supervisor
+from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
+
+if TYPE_CHECKING:
+    from ..firewall.diagnosis import Facts
+
+_PROBE = 1.0  # seconds, of the three that a check may take
+
+
+class FirewallHandlers:
+    """Imports the firewall room when it is first asked: no other part of serve needs it."""
+
+    def __init__(self, settings: Settings, supervisor: Supervisor, client: BackendClient) -> None:
+        self._settings = settings
+        self._supervisor = supervisor
+        self._client = client
+
+    def table(self) -> Mapping[str, Callable[..., Any]]:
+        """Channel name to function."""
+        return {
+            "backend:checkFirewall": self.check,
+            "backend:getFirewallRule": self.find_rule,
+            "backend:getFirewallCommand": self.command,
+            "backend:createFirewallRule": self.create_rule,
+        }
+
+    async def check(self) -> FirewallCheck:
+        """backend:checkFirewall."""
+        from ..firewall.check import check_firewall
+
+        facts = await self._facts()
+        return await asyncio.to_thread(check_firewall, facts)
+
+    async def find_rule(self) -> FirewallRule:
+        """backend:getFirewallRule."""
+        from ..firewall.check import find_rule
+
+        names = (self._settings.firewall.rule_name, *self._settings.firewall.other_names)
+        return await asyncio.to_thread(find_rule, names, self._program())
+
+    def command(self) -> str | None:
+        """backend:getFirewallCommand."""
+        from ..firewall.check import command_for
+
+        return command_for(self._program(), self._settings.firewall.rule_name)
+
+    async def create_rule(self) -> CreatedFirewallRule:
+        """backend:createFirewallRule."""
+        from ..firewall.check import create_rule
+
+        return await asyncio.to_thread(create_rule, self._program(), self._settings.firewall.rule_name)
+
+    def _program(self) -> str:
+        """The backend's executable; empty where there is none."""
+        try:
+            return find_command(self._settings, os.environ).argv[0]
+        except errors.SidecarError:
+            return ""
+
+    async def _facts(self) -> Facts:
+        from ..firewall.diagnosis import Facts
+
+        supervisor = self._supervisor
+        run = supervisor.run
+        current = supervisor.current
+        running = current is not None and current.alive
+        probe: Any = None
+        owner = ""
+        if current is not None and running:
+            probe = "foreign" if current.listener == "foreign" else await self._probe()
+        elif run is not None and run.conflict is not None:
+            probe = "reserved" if run.conflict is Conflict.FORBIDDEN else "in_use"
+        if run is not None and run.owner is not None and run.owner.pid is not None:
+            owner = f"{run.owner_name or 'another program'} (pid {run.owner.pid})"
+        sockets = current.listeners() if current is not None else None
+        return Facts(
+            platform=sys.platform,
+            program=self._program(),
+            running=running,
+            port=run.port if run is not None else None,
+            probe=probe,
+            owner=owner,
+            listeners=tuple(socket.address for socket in sockets or ()),
+        )
+
+    async def _probe(self) -> str:
+        backend = self._settings.backend
+        try:
+            await self._client.get(backend.live_path or "/", timeout=_PROBE)
+        except errors.HttpFailedError as error:
+            if "ECONNREFUSED" in error.message:
+                return "refused"
+            return "timeout" if error.message.startswith("timeout") else "ok"
+        return "ok"
