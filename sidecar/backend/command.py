@@ -36,7 +36,9 @@ class BackendCommand:
 
 def sidecar_folder() -> Path:
     """The folder of the packaged sidecar, or of the package ``sidecar``."""
-    return Path(sys.executable if getattr(sys, "frozen", False) else __file__).resolve().parent
+    if getattr(sys, "frozen", False):
+        return Path(sys.executable).resolve().parent
+    return Path(__file__).resolve().parents[1]
 
 
 def find_command(

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+
+from sidecar.settings.load import load
+from sidecar.settings.masking import MASK, looks_secret, mask_command, mask_environment, mask_text, masked, secrets_of
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OPENAI_API_KEY",
+        "openaiApiKey",
+        "ConnectionStrings__Default",
+        "CONNECTION_STRING",
+        "GITHUB_TOKEN",
+        "Jwt__Secret",
+        "DB_PASSWORD",
+        "MYSQL_PWD",
+        "SENTRY_DSN",
+        "AWS_SECRET_ACCESS_KEY",
+        "BASIC_AUTH",
+        "--api-key",
+    ],
+)
+def test_names_behind_which_secrets_lie_are_known(name: str) -> None:
+    assert looks_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["PATH", "PWD", "OLDPWD", "SSH_AUTH_SOCK", "ASPNETCORE_URLS", "AURA_DATA_PATH", "HOME"]
+)
+def test_harmless_names_are_left_alone(name: str) -> None:
+    assert not looks_secret(name)
+
+
+def test_an_environment_is_shown_without_secrets_and_an_empty_secret_is_seen_to_be_empty() -> None:
+    env = {"API_KEY": "hush", "EMPTY_TOKEN": "", "HOME": "/home/me", "DATABASE": "postgres://me:hush@host/db?x=1"}
+    assert mask_environment(env) == {
+        "API_KEY": MASK,
+        "EMPTY_TOKEN": "",
+        "HOME": "/home/me",
+        "DATABASE": f"postgres://{MASK}@host/db?x=1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Server=x;User=me;Password=hush;Port=5", "Server=x;User=me;Password=***;Port=5"),
+        ('{"api_key": "hush", "a": 1}', '{"api_key": "***", "a": 1}'),
+        ("GET http://me:hush@127.0.0.1:5/x?token=hush&a=1", "GET http://***@127.0.0.1:5/x?token=***&a=1"),
+        ("Authorization: Bearer abcdefgh12345678", "Authorization: Bearer ***"),
+        ("http://127.0.0.1:5005/a@b", "http://127.0.0.1:5005/a@b"),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)
+def test_a_text_loses_what_is_assigned_to_passwords_and_credentials_in_addresses(text: str, expected: str) -> None:
+    assert mask_text(text) == expected
+
+
+def test_a_text_loses_the_values_of_secret_variables() -> None:
+    env = {"API_KEY": "abcd-efgh", "OTHER_KEY": "abcd", "SHORT_KEY": "a", "HOME": "/home/me"}
+    assert secrets_of(env) == ["abcd-efgh", "abcd"]
+    assert mask_text("abcd-efgh, abcd, a and /home/me", secrets_of(env)) == "***, ***, a and /home/me"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["x", "--api-key=hush", "--port=5"], ["x", "--api-key=***", "--port=5"]),
+        (["x", "--api-key", "hush", "--port", "5"], ["x", "--api-key", "***", "--port", "5"]),
+        (["x", "--token", "--port", "5"], ["x", "--token", "--port", "5"]),
+        (["/opt/keys/server", "run"], ["/opt/keys/server", "run"]),
+        (["x", "ConnectionStrings:Default=hush"], ["x", "ConnectionStrings:Default=***"]),
+    ],
+)
+def test_a_command_is_shown_without_secret_arguments(command: list[str], expected: list[str]) -> None:
+    assert mask_command(command) == expected
+
+
+def test_settings_are_shown_whole_but_for_the_secrets() -> None:
+    overrides = ["backend.env.API_KEY=hush", "backend.env.MODE=fast"]
+    plain = masked(load(environ={}, overrides=overrides, command=["x", "--password=hush"]).settings)
+    assert "hush" not in str(plain)
+    assert plain["backend"]["env"] == {"API_KEY": MASK, "MODE": "fast"}
+    assert plain["timeouts"]["startup"] == 60.0
+    assert plain["profile"] == "aura"

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+from sidecar.settings.load import load
+from sidecar.settings.model import Paths
+from sidecar.settings.paths import resolve_paths
+
+
+def resolved(*overrides: str, profile: str | None = None) -> Paths:
+    return resolve_paths(load(environ={}, overrides=overrides, profile=profile).settings)
+
+
+def test_logs_and_temp_lie_in_the_data_folder(tmp_path: Path) -> None:
+    assert resolved(f"paths.data={tmp_path}") == Paths(str(tmp_path), str(tmp_path / "logs"), str(tmp_path / "temp"))
+
+
+def test_each_folder_can_be_set(tmp_path: Path) -> None:
+    overrides = [f"paths.{name}={tmp_path / name}" for name in ("data", "logs", "temp")]
+    assert resolved(*overrides) == Paths(*(str(tmp_path / name) for name in ("data", "logs", "temp")))
+
+
+def test_the_folder_that_electron_tells_is_the_data_folder_unless_one_is_set(tmp_path: Path) -> None:
+    assert resolved(f"app.user_data={tmp_path}").data == str(tmp_path)
+    assert resolved(f"app.user_data={tmp_path}", f"paths.data={tmp_path / 'x'}").data == str(tmp_path / "x")
+
+
+def test_else_the_platform_says_where_and_each_profile_has_a_folder_of_its_own() -> None:
+    assert resolved().data == platformdirs.user_data_dir("aura-video-studio", appauthor=False)
+    assert resolved(profile="generic").data == platformdirs.user_data_dir("electron-backend-sidecar", appauthor=False)
+
+
+def test_relative_folders_become_absolute_and_the_tilde_is_home() -> None:
+    assert resolved("paths.data=here").data == str(Path.cwd() / "here")
+    assert resolved("paths.data=~/here").data == str(Path("~/here").expanduser())
