@@ -23,6 +23,7 @@ const parts = {
       "backend:start",
       "backend:waitForReady",
       "backend:logs",
+      "backend:createFirewallRule",
       "runtime:getBootstrap",
       "runtime:getDiagnostics"
     ]);

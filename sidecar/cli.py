@@ -115,6 +115,18 @@ def call(
     return tool.run(channel, arguments, [*words, *(["--", *backend] if backend else [])])
 
 
+@_sidecar.command(epilog="Example: sidecar schema --check")
+@click.option("--check/--write", "check", default=True, help="Compare only (the default), or write the files.")
+def schema(check: bool) -> int:
+    """Compare or write what is generated from the channel table: schemas, client types and the shim's names.
+
+    Works in a checkout only. Exit status: 0, or 1 where a file differs.
+    """
+    from .wire import schema as tool
+
+    return tool.main(check)
+
+
 @_sidecar.command("demo-backend", hidden=True, context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1)
 def demo_backend(words: Sequence[str]) -> int:

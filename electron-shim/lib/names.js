@@ -21,6 +21,7 @@ const PAGE_CHANNELS = Object.freeze([
   "backend:start",
   "backend:waitForReady",
   "backend:logs",
+  "backend:createFirewallRule",
   "runtime:getBootstrap",
   "runtime:getDiagnostics"
 ]);

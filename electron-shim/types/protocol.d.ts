@@ -105,6 +105,14 @@ export interface Crash {
   final: boolean;
 }
 
+/** What came of creating the rule; ``replaced`` lists the rules that were, or would be, deleted for it. */
+export interface CreatedFirewallRule {
+  created: boolean;
+  exists: boolean | null;
+  details: string;
+  replaced: Array<string>;
+}
+
 /** What went wrong. */
 export interface ErrorBody {
   code: string;
@@ -437,6 +445,8 @@ export interface Channels {
   "backend:waitForReady": { args: [WaitForReadyArgs?]; result: Started };
   /** The last lines of the backend's output */
   "backend:logs": { args: [LogsArgs?]; result: Array<LogLine> };
+  /** Creates the firewall rule; asks for elevation, Windows only */
+  "backend:createFirewallRule": { args: []; result: CreatedFirewallRule };
   /** What a preload reads once */
   "runtime:getBootstrap": { args: []; result: Bootstrap };
   /** As runtime:getBootstrap, read at any time */

@@ -39,6 +39,8 @@ export interface BackendMethods {
   waitForReady(...args: Channels["backend:waitForReady"]["args"]): Promise<Channels["backend:waitForReady"]["result"]>;
   /** The last lines of the backend's output. */
   logs(...args: Channels["backend:logs"]["args"]): Promise<Channels["backend:logs"]["result"]>;
+  /** Creates the firewall rule; asks for elevation, Windows only. */
+  createFirewallRule(): Promise<Channels["backend:createFirewallRule"]["result"]>;
   /** The health status changed. */
   onHealthUpdate(callback: (payload: Events["backend:healthUpdate"]) => void): Unsubscribe;
   /** The provider status changed. */
@@ -56,6 +58,6 @@ export interface BackendMethods {
 }
 
 /** Channels that a page may invoke. */
-export type PageChannel = "backend:getUrl" | "backend:health" | "backend:ping" | "backend:info" | "backend:version" | "backend:providerStatus" | "backend:ffmpegStatus" | "backend:restart" | "backend:stop" | "backend:status" | "backend:checkFirewall" | "backend:getFirewallRule" | "backend:getFirewallCommand" | "backend:start" | "backend:waitForReady" | "backend:logs" | "runtime:getBootstrap" | "runtime:getDiagnostics";
+export type PageChannel = "backend:getUrl" | "backend:health" | "backend:ping" | "backend:info" | "backend:version" | "backend:providerStatus" | "backend:ffmpegStatus" | "backend:restart" | "backend:stop" | "backend:status" | "backend:checkFirewall" | "backend:getFirewallRule" | "backend:getFirewallCommand" | "backend:start" | "backend:waitForReady" | "backend:logs" | "backend:createFirewallRule" | "runtime:getBootstrap" | "runtime:getDiagnostics";
 /** Events that a page may listen to. */
 export type PageEvent = keyof Events;
