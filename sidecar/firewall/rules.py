@@ -26,6 +26,8 @@ _ONCE = ("action", "dir", "protocol", "app", "name", "active", "svc")
 # narrows it, also a field of a later Windows: so a rule is never taken for more than it is.
 _READ = ("action", "dir", "active", "profile", "protocol", "app", "name", "lport", "lport2_10", "lport2_20")
 _NOT_NARROWING = frozenset((*_READ, "desc", "embedctxt", "edge", "defer", "lsm", "authbypassout"))
+# A service, a packaged app by its SID or (not in the grammar, seen since Windows 10) its family name, a user.
+_OTHER_SUBJECTS = ("svc=", "apppkgid=", "pfn=", "luown=")
 # The firewall service resolves a rule's variables for its own account, so only those that are the same for every
 # account name the same file there and here.
 _PROGRAM_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "PROGRAMW6432")
@@ -75,7 +77,7 @@ class Rule:
     @property
     def about_services(self) -> bool:
         """Whether it speaks of a service, a packaged app or one user only, by something else than its program."""
-        return any(condition.lower().startswith(("svc=", "apppkgid=", "luown=")) for condition in self.conditions)
+        return any(condition.lower().startswith(_OTHER_SUBJECTS) for condition in self.conditions)
 
 
 def parse(store: StoreName, value_name: str, raw: str) -> Rule | None:

@@ -143,3 +143,34 @@ def test_what_cannot_be_quoted_is_refused_before_anybody_is_asked() -> None:
     with pytest.raises(InvalidConfigError):
         machine.create(name="all")
     assert machine.ran == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        rule(name="of somebody else"),
+        rule("Block"),
+        rule(active=False),
+        rule(direction="Out"),
+        rule(app=r"C:\other.exe"),
+    ],
+)
+def test_a_new_rule_that_is_not_the_one_asked_for_is_no_success(text: str) -> None:
+    assert not Machine(snapshot(), snapshot([("new", text)])).create().created
+
+
+def test_a_rule_that_is_there_at_once_is_not_waited_for() -> None:
+    machine = Machine(snapshot(), snapshot([("new", rule())]))
+    assert machine.create().created
+    assert machine.pauses == []
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        snapshot(settings={("local", "StandardProfile"): {"EnableFirewall": 0}}),
+        snapshot([("a", rule(app=None, extra="RA4=LocalSubnet|"))]),
+    ],
+)
+def test_a_firewall_that_is_off_or_has_narrower_rules_does_not_keep_a_rule_from_being_made(found: Snapshot) -> None:
+    assert plan(found, PROGRAM, NAME, ENVIRONMENT).obstacle == ""

@@ -188,3 +188,9 @@ def test_the_name_is_what_people_see() -> None:
     found = parse("local", "id", rule())
     assert found is not None
     assert found.name == NAME
+
+
+def test_a_flag_that_is_not_set_is_no_condition() -> None:
+    found = parse("local", "id", rule(extra="LOM=FALSE|PCross=TRUE|"))
+    assert found is not None
+    assert found.conditions == ("PCross=TRUE",)

@@ -1,12 +1,47 @@
 from __future__ import annotations
 
+from random import Random
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sidecar.firewall.snapshot import Snapshot
 from sidecar.firewall.verdict import Verdict, judge, rules_in
 from tests.support.firewall import ENVIRONMENT, PROGRAM, QUERY_USER, query_user, rule, snapshot
 
 ALL = ("Domain", "Private", "Public")
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are shared
+# What a fresh Windows brings along, and what stores and shops add: none of it concerns an ordinary program.
+BUILT_IN = [
+    (
+        "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=RPC|App=%systemroot%\\system32\\svchost.exe|Svc=Schedule|"
+        "Name=@FirewallAPI.dll,-33253|Desc=@FirewallAPI.dll,-33256|EmbedCtxt=@FirewallAPI.dll,-33252|"
+    ),
+    "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|Profile=Private|LPort=445|App=System|Name=@FirewallAPI.dll,-28511|",
+    "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=58|ICMP6=1:*|App=System|Name=@FirewallAPI.dll,-25110|",
+    (
+        "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort2_20=TcpCDPSvc|App=%SystemRoot%\\system32\\svchost.exe|"
+        "Svc=CDPSvc|Name=@FirewallAPI.dll,-37405|"
+    ),
+    (
+        "v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Domain|Profile=Private|Name=@{App_1.0?ms-resource://x}|"
+        "PFN=Microsoft.App_8wekyb3d8bbwe|LUOwn=S-1-5-21-1-2-3-1001|EmbedCtxt=x|Platform=2:6:2|Platform2=GTEQ|"
+    ),
+    "v2.31|Action=Block|Active=TRUE|Dir=In|Name=x|PFN=Microsoft.App_8wekyb3d8bbwe|",
+    "v2.31|Action=Allow|Active=TRUE|Dir=Out|Protocol=6|Name=x|TTK2_27=UPnP|",
+]
+rule_texts = st.builds(
+    rule,
+    st.sampled_from(["Allow", "Block", "ByPass"]),
+    active=st.booleans(),
+    direction=st.sampled_from(["In", "Out"]),
+    protocol=st.sampled_from([None, 6, 17]),
+    profiles=st.lists(st.sampled_from(ALL)),
+    app=st.sampled_from([None, PROGRAM, PROGRAM.upper(), r"%ProgramFiles%\other.exe", ""]),
+    extra=st.sampled_from(["", "LPort=5005|", "LPort=RPC|", "RA4=LocalSubnet|", "Svc=*|", "Security=Authenticate|"]),
+)
+stores = st.lists(st.tuples(st.text(), rule_texts | st.text()), max_size=8)
 
 
 def verdicts(found: Snapshot, *, program: str = PROGRAM, port: int | None = None) -> dict[str, Verdict]:
@@ -205,3 +240,39 @@ def test_settings_that_are_missing_are_unknown() -> None:
 def test_without_a_program_only_rules_for_every_program_say_something() -> None:
     assert names(snapshot([("a", rule())]), program="") == ("unknown", "unknown", "unknown")
     assert names(snapshot([("a", rule("Block", app=None))]), program="")[1] == "blocked"
+
+
+@pytest.mark.parametrize("text", BUILT_IN)
+def test_rules_that_every_windows_has_say_nothing_of_the_backend(text: str) -> None:
+    assert names(snapshot([("a", text)]), port=5005) == ("no_rule", "no_rule", "no_rule")
+
+
+@unhurried
+@given(stores, stores, st.none() | st.integers(1, 65535))
+def test_whatever_stands_in_the_stores_there_is_a_verdict_for_each_profile(
+    local: list[tuple[str, str]], policy: list[tuple[str, str]], port: int | None
+) -> None:
+    judged = verdicts(snapshot(local, policy=policy), port=port)
+    assert list(judged) == ["domain", "private", "public"]
+    assert all(verdict.reason for verdict in judged.values())
+
+
+@unhurried
+@given(stores, st.randoms(use_true_random=False))
+def test_the_order_of_the_rules_says_nothing(local: list[tuple[str, str]], random: Random) -> None:
+    shuffled = list(local)
+    random.shuffle(shuffled)
+    assert names(snapshot(local), port=5005) == names(snapshot(shuffled), port=5005)
+
+
+@unhurried
+@given(stores)
+def test_a_plain_block_of_the_program_beats_everything(local: list[tuple[str, str]]) -> None:
+    assert names(snapshot([*local, ("b", rule("Block", profiles=()))]), port=5005) == ("blocked",) * 3
+
+
+@unhurried
+@given(stores)
+def test_a_rule_of_another_program_changes_nothing(local: list[tuple[str, str]]) -> None:
+    other = ("b", rule("Block", profiles=(), app=r"C:\another.exe"))
+    assert names(snapshot([*local, other]), port=5005) == names(snapshot(local), port=5005)
