@@ -1,0 +1,111 @@
+"""Finds the last words of a dying program in its output: the unhandled exception, panic or traceback. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+LONGEST_MESSAGE = 300
+
+# One alternative a runtime; the last one that matches is the death, earlier ones were survived.
+_MARKER = re.compile(
+    r"""
+      ^Unhandled\ [Ee]xception[.:]\ +(?P<dotnet>\S+(?:\ \(\w+\))??)(?:\ \(\w+\))?(?::\ |$)
+    | ^(?P<failfast>Process\ terminated\.)
+    | ^(?P<overflow>Stack\ overflow\.)
+    | ^(?P<python>Traceback\ \(most\ recent\ call\ last\):)
+    | ^Exception\ in\ thread\ "[^"]*"\ (?P<java>[\w.$]+)
+    | ^(?P<go>panic:|fatal\ error:)\ .*(?=\n(?:.*\n){0,8}goroutine\ )
+    | ^thread\ '[^']*'(?:\ \(\d+\))?\ panicked\ at\ (?P<rust>.*)$
+    | ^terminate\ called\ after\ throwing\ an\ instance\ of\ '(?P<cpp>[^']+)'
+    | ^(?:Uncaught\ )?(?P<node>[A-Z]\w*Error)(?:\ \[\w+\])?(?::\ .*)?(?=\n(?:(?!\ {4}at\ ).*\n){0,8}\ {4}at\ )
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+_FRAME = re.compile(r"^\s+at (.+?)\s*$", re.MULTILINE)
+_PYTHON_FRAME = re.compile(r'^  File "([^"]+)", line (\d+), in (.+)$', re.MULTILINE)
+_PYTHON_END = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)
+_GO_FRAME = re.compile(r"^goroutine .*\n(.+)$", re.MULTILINE)
+_RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:", "Object.<anonymous> (node:")
+
+
+class Fatal(NamedTuple):
+    """The death of a program in its own words.
+
+    Attributes:
+        kind: "dotnet", "failfast", "overflow", "python", "java", "go", "rust", "cpp" or "node".
+        type: the exception's type, or an empty string.
+        message: its message in one line, at most 300 characters.
+        frame: where it happened: the innermost frame that is not the runtime's own, or an empty string.
+        text: all from the first of these words on.
+    """
+
+    kind: str
+    type: str
+    message: str
+    frame: str
+    text: str
+
+
+def find(output: str) -> Fatal | None:
+    """The last fatal error in ``output``, or None."""
+    last = max(_MARKER.finditer(output), key=re.Match.start, default=None)
+    if last is None or last.lastgroup is None:
+        return None
+    kind, after = last.lastgroup, output[last.end() :]
+    name, message, frame = _READERS.get(kind, _dotnet)(last, after)
+    return Fatal(kind, name, _message(message), frame, output[last.start() :])
+
+
+_Words = tuple[str, str, str]  # type, message, frame
+
+
+def _dotnet(last: re.Match[str], after: str) -> _Words:
+    return last["dotnet"] or last["java"] or "", after.removeprefix(": "), _frame(after)
+
+
+def _node(last: re.Match[str], after: str) -> _Words:
+    return last["node"], last[0].partition(": ")[2], _frame(after)
+
+
+def _cpp(last: re.Match[str], after: str) -> _Words:
+    what = re.match(r"\s+what\(\):\s*(.*)", after)
+    return last["cpp"], what[1] if what else "", ""
+
+
+def _rust(last: re.Match[str], after: str) -> _Words:
+    return "", after.partition("\nnote: ")[0], last["rust"].rstrip(":")
+
+
+def _go(last: re.Match[str], after: str) -> _Words:
+    frame = _GO_FRAME.search(after)
+    return "", last[0].partition(": ")[2], frame[1].strip() if frame else ""
+
+
+def _python(_: re.Match[str], after: str) -> _Words:
+    frames = _PYTHON_FRAME.findall(after)
+    end = _PYTHON_END.search(after, max(0, after.rfind('  File "')))
+    name, message = (end[1], end[2] or "") if end else ("", "")
+    return name, message, "{}:{} in {}".format(*frames[-1]) if frames else ""
+
+
+_READERS: dict[str, Callable[[re.Match[str], str], _Words]] = {
+    "node": _node,
+    "cpp": _cpp,
+    "rust": _rust,
+    "go": _go,
+    "python": _python,
+}
+
+
+def _message(text: str) -> str:
+    """What stands before the first frame, inner exceptions included, in one line."""
+    message = re.split(r"^\s+(?:at |--- )|^-{10,}", text, maxsplit=1, flags=re.MULTILINE)[0]
+    message = " ".join(message.replace(" ---> ", " ← ").split())
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
+
+
+def _frame(text: str) -> str:
+    frames = _FRAME.findall(text)
+    return next((frame for frame in frames if not frame.startswith(_RUNTIME_FRAMES)), frames[0] if frames else "")
