@@ -15,12 +15,11 @@ from . import errors, process
 from .backend.client import BackendClient
 from .core import events as e
 from .core.lifecycle import Lifecycle
-from .core.machine import LifecyclePolicy
-from .core.restart import RestartPolicy
-from .core.stop import StopTimes
 from .log import log
 from .monitor import Monitor
 from .observe.logs import BackendLog
+from .process.reclaim import Reclaim
+from .process.record import Record
 from .rpc.announcer import Announcer
 from .rpc.facts import Facts
 from .rpc.firewall_handlers import FirewallHandlers
@@ -31,6 +30,7 @@ from .settings.model import Paths, Settings
 from .settings.paths import resolve_paths
 from .supervisor import Supervisor
 from .supervisor.launcher import Launcher, Launches
+from .supervisor.policy import lifecycle_policy
 from .supervisor.run import Run
 from .supervisor.watched import Watcher
 from .wire.channels import LogsArgs
@@ -106,6 +106,8 @@ class App:
         survivors = await self._layer.close()
         if survivors:
             self._exit_status = errors.StopFailedError.exit_status
+        else:
+            self._record.remove()
         await self._server.finish()
         await self._backend_log.close()
         await self._client.close()
@@ -122,17 +124,25 @@ class App:
     def _wire(self, settings: Settings, paths: Paths) -> None:
         self._settings = settings
         self._paths = paths
-        self._layer = process.create_process_layer(self._boot.guardian)
+        data = Path(paths.data)
+        reclaimed = Reclaim(data).read()
+        for note in reclaimed.notes:
+            log.warning(note)
+        self._record = Record(data, log.warning, shared=reclaimed.shared)
+        self._layer = process.create_process_layer(self._boot.guardian, log.info)
         self._client = BackendClient()
         self._backend_log = BackendLog(Path(paths.logs) / "backend", log.warning)
         self._backend_log.on_skipped = lambda count: self._server.skip("backend:log", count)
-        self._launcher = self._make_launcher()
-        lifecycle = Lifecycle(_policy(settings), chance=random.random)
+        self._launcher = self._make_launcher(reclaimed.last_port)
+        # What failed longer ago than the window would have been forgiven had this sidecar's predecessor lived on.
+        spent = reclaimed.failures if reclaimed.age < settings.restart.window else 0
+        lifecycle = Lifecycle(lifecycle_policy(settings), chance=random.random, spent=spent)
         self._supervisor = Supervisor(lifecycle, self._launcher, startup=settings.timeouts.startup, report=log.warning)
         self._announcer = Announcer(settings, self._server, self._supervisor)
         self._monitor = Monitor(settings, self._client, self._announcer, find_listener=process.find_listener)
         self._supervisor.on_changed = self._changed
-        self._supervisor.on_failure = self._announcer.failed
+        if settings.backend.managed:
+            self._supervisor.on_failure = self._announcer.failed
         self._supervisor.on_launched = self._launched
         self._supervisor.on_over = self._over
         self._supervisor.on_output = self._backend_log.write
@@ -143,7 +153,7 @@ class App:
             self._supervisor,
             healthy=lambda: self._monitor.healthy,
             last_port=lambda: self._launcher.last_port,
-            shared_data_folder=lambda: False,
+            shared_data_folder=lambda: reclaimed.shared,
         )
         self._server.attach(
             {
@@ -160,7 +170,7 @@ class App:
             }
         )
 
-    def _make_launcher(self) -> Launches:
+    def _make_launcher(self, last_port: int | None) -> Launches:
         settings = self._settings
         if not settings.backend.managed:
             port = int(settings.backend.url.rstrip("/").rpartition(":")[2])
@@ -171,7 +181,7 @@ class App:
             self._paths,
             self._layer,
             self._client,
-            last_port=None,
+            last_port=last_port,
             find_listener=process.find_listener,
             process_name=process.process_name,
             begin_output=self._backend_log.begin_run,
@@ -185,10 +195,26 @@ class App:
         if change.state != "STARTING":
             self._spawned.set()
         self._announcer.changed(change)
+        self._remember()
 
     def _launched(self, run: Run) -> None:
         self._spawned.set()
         self._monitor.begin(run)
+        self._remember()
+
+    def _remember(self) -> None:
+        """Writes down what the next sidecar must know if this one is killed."""
+        run, lifecycle = self._supervisor.run, self._supervisor.lifecycle
+        if run is None or not self._settings.backend.managed:
+            return
+        self._record.update(
+            guardian=self._layer.guardian,
+            marker=self._layer.marker,
+            backend=run.process.identity if run.process is not None and lifecycle.occupied else None,
+            run=run.number,
+            port=self._launcher.last_port,
+            failures=lifecycle.budget.spent(lifecycle.healthy_time.total(self._loop.time())),
+        )
 
     def _over(self, run: Run) -> None:
         if run.status is None:
@@ -256,31 +282,6 @@ class App:
         else:
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._loop.add_signal_handler(number, stop)
-
-
-def _policy(settings: Settings) -> LifecyclePolicy:
-    times, restart = settings.timeouts, settings.restart
-    return LifecyclePolicy(
-        startup=times.startup,
-        restart=RestartPolicy(
-            attempts=restart.attempts,
-            window=restart.window,
-            first_delay=restart.first_delay,
-            delay=times.restart_delay,
-            backoff=restart.backoff,
-            jitter=restart.jitter,
-        ),
-        stop=StopTimes(
-            request=times.shutdown_request,
-            graceful=times.graceful_shutdown,
-            force_kill=times.force_kill,
-            total=times.total_shutdown,
-            owner_lost=times.owner_lost,
-        ),
-        restart_on_clean_exit=restart.on_clean_exit,
-        restart_when_hung=settings.health.restart_when_hung,
-        has_shutdown_endpoint=bool(settings.backend.shutdown_path) and settings.backend.managed,
-    )
 
 
 def _log_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -6,18 +6,23 @@ import sys
 
 TYPE_CHECKING = False  # the guardian passes through here, and does not load the typing module
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from typing import Any
 
     from .base import ListeningSocket, ProcessLayer
 
 
-def create_process_layer(guardian: Any) -> ProcessLayer:
-    """The layer for this platform. ``guardian``: what guardian.fork_guardian gave, None on Windows."""
+def create_process_layer(guardian: Any, report: Callable[[str], None]) -> ProcessLayer:
+    """The layer for this platform.
+
+    Args:
+        guardian: what guardian.fork_guardian gave, None on Windows.
+        report: gets what is worth a line in the log.
+    """
     if sys.platform == "win32":
         from .windows.layer import WindowsProcessLayer
 
-        return WindowsProcessLayer()
+        return WindowsProcessLayer(report)
     else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
         from .posix import PosixProcessLayer
 

@@ -85,7 +85,18 @@ class RunningProcess(Protocol):
 
 
 class ProcessLayer(Protocol):
-    """One per sidecar."""
+    """One per sidecar.
+
+    Attributes:
+        guardian: the process between sidecar and backend, where the platform needs one.
+        marker: ``NAME=value`` in the environment of all that is launched, where orphans have to be proven; else empty.
+    """
+
+    marker: str
+
+    @property
+    def guardian(self) -> ProcessId | None:
+        """See the class."""
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> RunningProcess:
         """Starts a run, and returns when its program was executed.

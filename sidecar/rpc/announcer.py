@@ -107,7 +107,10 @@ class Announcer:
         self._supervisor.post(e.Health(run.number, healthy=result.status == "healthy"))
 
     def hung(self, run: Watched) -> None:
-        """The run answers nothing any more."""
+        """The run answers nothing any more; of somebody else's backend that is all that its end can be known by."""
+        current = self._of(run)
+        if not self._settings.backend.managed and current is not None and current.process is not None:
+            current.process.kill()
         self._supervisor.post(e.Hung(run.number))
 
     def provider(self, body: Any) -> None:

@@ -1,0 +1,46 @@
+"""From settings to what the lifecycle decides by."""
+
+from __future__ import annotations
+
+import math
+
+from ..core.machine import LifecyclePolicy
+from ..core.restart import RestartPolicy
+from ..core.stop import StopTimes
+from ..settings.model import Settings
+
+
+def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
+    """For our own backend as the settings say; for somebody else's: waits for ever, and tries for ever."""
+    times, restart = settings.timeouts, settings.restart
+    stop = StopTimes(
+        request=times.shutdown_request,
+        graceful=times.graceful_shutdown,
+        force_kill=times.force_kill,
+        total=times.total_shutdown,
+        owner_lost=times.owner_lost,
+    )
+    if not settings.backend.managed:
+        return LifecyclePolicy(
+            startup=math.inf,
+            restart=RestartPolicy(attempts=1, window=0, first_delay=0, delay=0, backoff=1, jitter=0),
+            stop=stop,
+            restart_on_clean_exit=True,
+            restart_when_hung=False,
+            has_shutdown_endpoint=False,
+        )
+    return LifecyclePolicy(
+        startup=times.startup,
+        restart=RestartPolicy(
+            attempts=restart.attempts,
+            window=restart.window,
+            first_delay=restart.first_delay,
+            delay=times.restart_delay,
+            backoff=restart.backoff,
+            jitter=restart.jitter,
+        ),
+        stop=stop,
+        restart_on_clean_exit=restart.on_clean_exit,
+        restart_when_hung=settings.health.restart_when_hung,
+        has_shutdown_endpoint=bool(settings.backend.shutdown_path),
+    )
