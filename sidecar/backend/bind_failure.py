@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Literal
 
 BindFailure = Literal["in_use", "forbidden"]
@@ -69,15 +68,20 @@ def bind_failure(output: bytes, port: int) -> BindFailure | None:
         port: the port that it was given.
     """
     lines = output[-_LAST_BYTES:].decode("utf-8", "replace").splitlines()
-    return next(_verdicts(lines, port), None)
-
-
-def _verdicts(lines: list[str], port: int) -> Iterator[BindFailure]:
     named = re.compile(_PORT_IN_USE.format(port=port), re.IGNORECASE)
+    nameless: BindFailure | None = None
+    foreign = False
     for number, line in enumerate(lines):
         verdict = _verdict(line, lines[max(0, number - _LINES_BEFORE) : number], named)
-        if verdict and _may_be_ours(line, port):
-            yield verdict
+        if verdict is None:
+            continue
+        ports = {int(next(filter(None, found))) for found in _PORTS.findall(line)}
+        if port in ports:
+            return verdict
+        foreign = foreign or bool(ports)
+        nameless = nameless or (None if ports else verdict)
+    # The inner exceptions of a failure on another port name no port at all.
+    return None if foreign else nameless
 
 
 def _verdict(line: str, before: list[str], named: re.Pattern[str]) -> BindFailure | None:
@@ -90,8 +94,3 @@ def _verdict(line: str, before: list[str], named: re.Pattern[str]) -> BindFailur
             return "forbidden"
         return None
     return "in_use" if _GO_BIND.search(line) else None
-
-
-def _may_be_ours(line: str, port: int) -> bool:
-    ports = {int(next(filter(None, found))) for found in _PORTS.findall(line)}
-    return not ports or port in ports

@@ -7,7 +7,7 @@ import re
 _LOOPBACK = "127.0.0.1"
 _LONGEST_LINE = 64 * 1024  # of a line without an end, only the last so many bytes are kept
 # [::1]:53211, 127.0.0.1:53211, http://host:53211/path, or the number alone
-_ADDRESS = re.compile(r"(?:\w+://)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\d{1,5})(?!\d)")
+_ADDRESS = re.compile(r"(?:\w+://)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\d{1,5})(?!\d|\.\d)")
 
 
 def parse_reported(pattern: str, text: str) -> tuple[str, int] | None:

@@ -64,7 +64,7 @@ def test_flags_outrank_the_environment_which_outranks_the_file_which_outranks_th
     ],
 )
 def test_the_profile_is_chosen_by_the_strongest_source(
-    tmp_path: Path, flag: str | None, override: list[str], variable: dict[str, str], line: str, expected: str
+    *, tmp_path: Path, flag: str | None, override: list[str], variable: dict[str, str], line: str, expected: str
 ) -> None:
     loaded = load(config=file(tmp_path, line), profile=flag, overrides=override, environ=variable)
     assert loaded.settings.profile == expected

@@ -1,0 +1,468 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from sidecar.backend.client import BODY_LIMIT, BackendClient, refused
+from sidecar.backend.ports import choose_port
+from sidecar.backend.probe import probe
+from sidecar.errors import HttpFailedError
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+LIMIT = 10.0
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[BackendClient]:
+    one = BackendClient()
+    await one.load()
+    yield one
+    await one.close()
+
+
+@asynccontextmanager
+async def server(client: BackendClient, handler: Handler) -> AsyncIterator[int]:
+    """A server that speaks whatever the handler writes; the client is pointed at it. Gives its port."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())  # type: ignore[arg-type]
+        try:
+            await handler(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    client.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield client.port
+    finally:
+        listening.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def application(client: BackendClient, *routes: web.RouteDef) -> AsyncIterator[int]:
+    app = web.Application()
+    app.add_routes(routes)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    client.port = runner.addresses[0][1]
+    try:
+        yield client.port
+    finally:
+        await runner.cleanup()
+
+
+def answer(body: bytes, *, status: str = "200 OK", head: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode() + body
+
+
+def answering(data: bytes) -> Handler:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(data)
+            await writer.drain()
+
+    async def tolerant(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handler(reader, writer)
+        except asyncio.IncompleteReadError:
+            pass
+
+    return tolerant
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Closes with RST."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def failure(
+    client: BackendClient, path: str = "/", *, timeout: float = LIMIT, method: str = "get"
+) -> HttpFailedError:
+    with pytest.raises(HttpFailedError) as caught:
+        await getattr(client, method)(path, timeout=timeout)
+    return caught.value
+
+
+async def test_json_is_decoded_whatever_it_is_called(client: BackendClient) -> None:
+    async with server(
+        client, answering(answer(b'\xef\xbb\xbf{"a": [1, null, "\\u00fc"]}', head="Content-Type: text/html\r\n"))
+    ):
+        assert await client.get("/", timeout=LIMIT) == (200, {"a": [1, None, "ü"]})
+
+
+@pytest.mark.parametrize(
+    ("body", "head", "expected"),
+    [
+        (b"<html>page</html>", "Content-Type: text/html\r\n", "<html>page</html>"),
+        (b"", "", ""),
+        (b"gr\xfc\xdfe", "Content-Type: text/plain; charset=latin-1\r\n", "grüße"),
+        (b"gr\xfc", "Content-Type: text/plain; charset=no-such\r\n", "gr\ufffd"),
+        (b"[" * 100_000, "Content-Type: application/json\r\n", "[" * 100_000),
+        (b'"\\ud800"', "Content-Type: application/json\r\n", '"\\ud800"'),
+    ],
+)
+async def test_what_is_no_json_is_text(client: BackendClient, body: bytes, head: str, expected: str) -> None:
+    async with server(client, answering(answer(body, head=head))):
+        assert (await client.get("/", timeout=LIMIT)).body == expected
+
+
+async def test_any_2xx_is_an_answer_to_get_and_to_post(client: BackendClient) -> None:
+    async def accepted(request: web.Request) -> web.Response:
+        return web.json_response({"method": request.method, "force": request.query.get("force")}, status=202)
+
+    async with application(client, web.route("*", "/shutdown", accepted)):
+        assert await client.post("/shutdown?force=true", timeout=LIMIT) == (202, {"method": "POST", "force": "true"})
+        assert await client.get("/shutdown", timeout=LIMIT) == (202, {"method": "GET", "force": None})
+
+
+async def test_one_connection_serves_many_requests(client: BackendClient) -> None:
+    peers: list[object] = []
+
+    async def seen(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        peers.append(request.transport.get_extra_info("peername"))
+        return web.json_response({})
+
+    async with application(client, web.get("/", seen)):
+        for _ in range(5):
+            await client.get("/", timeout=LIMIT)
+    assert len(set(peers)) == 1
+
+
+async def test_nobody_there(client: BackendClient) -> None:
+    client.port = choose_port()
+    error = await failure(client)
+    assert error.message == f"connect ECONNREFUSED 127.0.0.1:{client.port}"
+    assert error.data == {"status": None}
+
+
+async def test_without_a_port_there_is_nobody_either(client: BackendClient) -> None:
+    assert (await failure(client)).message == "connect ECONNREFUSED 127.0.0.1:0"
+    assert refused(5005).message == "connect ECONNREFUSED 127.0.0.1:5005"
+
+
+@pytest.mark.parametrize(
+    ("timeout", "text"), [(0.05, "timeout of 50ms exceeded"), (0.1234, "timeout of 123ms exceeded")]
+)
+async def test_a_server_that_accepts_and_stays_silent(client: BackendClient, timeout: float, text: str) -> None:
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with server(client, silent):
+        assert (await failure(client, timeout=timeout)).message == text
+
+
+async def test_a_body_that_never_ends_counts_against_the_time_limit(client: BackendClient) -> None:
+    async def stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        await reader.read()
+
+    async with server(client, stream):
+        assert (await failure(client, timeout=0.1)).message == "timeout of 100ms exceeded"
+
+
+async def test_a_backlog_that_nobody_accepts_from(client: BackendClient) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        client.port = listening.getsockname()[1]
+        assert (await failure(client, timeout=0.1)).message == "timeout of 100ms exceeded"
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
+async def test_an_error_status_keeps_the_wording_and_gives_the_number(client: BackendClient, status: int) -> None:
+    async with server(client, answering(answer(b'{"status": "unhealthy"}', status=f"{status} Some Reason"))):
+        error = await failure(client)
+    assert error.message == f"Request failed with status code {status}"
+    assert error.data == {"status": status}
+
+
+async def test_a_connection_that_is_closed_without_a_word(client: BackendClient) -> None:
+    tries = 0
+
+    async def close(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        nonlocal tries
+        await reader.readuntil(b"\r\n\r\n")
+        tries += 1
+
+    async with server(client, close):
+        assert (await failure(client)).message == "socket hang up"
+        assert tries <= 2
+        tries = 0
+        assert (await failure(client, method="post")).message == "socket hang up"
+        assert tries == 1
+
+
+async def test_a_connection_that_is_reset(client: BackendClient) -> None:
+    async def abort(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        reset(writer)
+
+    async with server(client, abort):
+        assert (await failure(client)).message == "socket hang up"
+
+
+async def test_an_answer_that_breaks_off(client: BackendClient) -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer(b"x" * 100)[:-50])
+        await writer.drain()
+
+    async with server(client, cut):
+        assert (await failure(client)).message == "socket hang up"
+
+
+async def test_a_server_that_dies_in_mid_request_hung_up_and_did_not_refuse(client: BackendClient) -> None:
+    listening: list[asyncio.Server] = []
+
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        listening[0].close()
+        writer.close()
+
+    listening.append(await asyncio.start_server(die, "127.0.0.1", 0))
+    client.port = listening[0].sockets[0].getsockname()[1]
+    assert (await failure(client)).message == "socket hang up"
+
+
+async def test_a_kept_connection_that_the_server_closed_meanwhile_is_replaced_for_get(client: BackendClient) -> None:
+    connections = 0
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer(b"1"))
+        if connections == 1:
+            await reader.readuntil(b"\r\n\r\n")  # takes the second request of the connection, and closes instead
+            return
+        await reader.read()
+
+    async with server(client, once):
+        assert (await client.get("/", timeout=LIMIT)).body == 1
+        assert (await client.get("/", timeout=LIMIT)).body == 1
+    assert connections == 2
+
+
+async def test_a_post_on_a_kept_connection_that_closes_is_not_repeated(client: BackendClient) -> None:
+    posts = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal posts
+        while (head := await reader.readuntil(b"\r\n\r\n")).startswith(b"GET"):
+            writer.write(answer(b"1"))
+        posts += head.startswith(b"POST")
+
+    async with server(client, handler):
+        await client.get("/", timeout=LIMIT)
+        assert (await failure(client, method="post")).message == "socket hang up"
+    assert posts == 1
+
+
+@pytest.mark.parametrize(
+    "data", [b"SSH-2.0-OpenSSH_9.6\r\n", b"\x00" * 64, b"HTTP/1.1 abc OK\r\n\r\n", b"X" * 100_000 + b"\r\n"]
+)
+async def test_a_server_that_does_not_speak_http(client: BackendClient, data: bytes) -> None:
+    async with server(client, answering(data)):
+        error = await failure(client, timeout=2.0)
+    assert error.message.startswith("Parse Error: ")
+    assert "\n" not in error.message
+    assert len(error.message) < 250
+    assert error.data == {"status": None}
+
+
+async def test_a_body_above_the_limit_is_refused_by_its_announcement(client: BackendClient) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {BODY_LIMIT + 1}\r\n\r\n".encode()
+    async with server(client, answering(head)):
+        error = await failure(client)
+    assert error.message == f"maxContentLength size of {BODY_LIMIT} exceeded"
+
+
+async def test_a_body_above_the_limit_is_refused_while_it_floods(client: BackendClient) -> None:
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b"x" * 262_144)
+            await writer.drain()
+
+    async with server(client, flood):
+        assert (await failure(client)).message == f"maxContentLength size of {BODY_LIMIT} exceeded"
+
+
+async def test_a_body_of_just_the_limit_is_taken(client: BackendClient) -> None:
+    async with server(client, answering(answer(b"x" * BODY_LIMIT))):
+        assert len((await client.get("/", timeout=LIMIT)).body) == BODY_LIMIT
+
+
+async def test_a_redirect_on_this_machine_is_followed(client: BackendClient) -> None:
+    async def moved(_: web.Request) -> web.Response:
+        raise web.HTTPFound(f"http://localhost:{client.port}/new")
+
+    async def new(_: web.Request) -> web.Response:
+        return web.json_response("here")
+
+    async def circle(_: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect("/circle")
+
+    async with application(client, web.get("/old", moved), web.get("/new", new), web.get("/circle", circle)):
+        assert (await client.get("/old", timeout=LIMIT)).body == "here"
+        assert (await failure(client, "/circle")).message == "Maximum number of redirects exceeded"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://example.com/",
+        "https://127.0.0.1:1/",
+        "//example.com/",
+        "ftp://127.0.0.1/",
+        "http://127.0.0.1.example.com/",
+        "",
+    ],
+)
+async def test_a_redirect_away_from_this_machine_is_not_followed(client: BackendClient, location: str) -> None:
+    async with server(client, answering(answer(b"", status="302 Found", head=f"Location: {location}\r\n"))):
+        error = await failure(client)
+    assert error.message == "Request failed with status code 302"
+    assert error.data == {"status": 302}
+    assert "not followed" in (error.hint or "")
+
+
+async def test_proxies_of_the_environment_are_not_asked(client: BackendClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with server(client, answering(answer(b"1"))):
+        assert (await client.get("/", timeout=LIMIT)).body == 1
+
+
+async def test_another_port_takes_effect_with_the_next_request(client: BackendClient) -> None:
+    async with server(client, answering(answer(b'"first"'))):
+        assert (await client.get("/", timeout=LIMIT)).body == "first"
+        async with server(client, answering(answer(b'"second"'))):
+            assert (await client.get("/", timeout=LIMIT)).body == "second"
+
+
+@pytest.mark.parametrize("path", ["@example.com/", "example", ":80/", ""])
+async def test_a_path_cannot_lead_to_another_machine(client: BackendClient, path: str) -> None:
+    async with server(client, answering(answer(b"1"))):
+        if path:
+            assert (await failure(client, path)).message == f"Invalid URL: {path}"
+        else:
+            assert (await client.get(path, timeout=LIMIT)).body == 1
+
+
+async def test_a_hundred_requests_at_once_are_all_answered(client: BackendClient) -> None:
+    async with server(client, answering(answer(b"1"))):
+        responses = await asyncio.gather(*(client.get("/", timeout=LIMIT) for _ in range(100)))
+    assert {response.body for response in responses} == {1}
+
+
+async def test_a_cancelled_request_is_cancelled_and_leaves_the_client_usable(client: BackendClient) -> None:
+    arrived = asyncio.Event()
+
+    async def slow(request: web.Request) -> web.Response:
+        arrived.set()
+        if request.path == "/slow":
+            await asyncio.sleep(60)
+        return web.json_response(1)
+
+    async with application(client, web.get("/slow", slow), web.get("/", slow)):
+        task = asyncio.create_task(client.get("/slow", timeout=60))
+        await asyncio.wait_for(arrived.wait(), LIMIT)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await client.get("/", timeout=LIMIT)).body == 1
+
+
+async def test_closing_twice_is_harmless_and_a_closed_client_opens_again(client: BackendClient) -> None:
+    async with server(client, answering(answer(b"1"))):
+        await client.get("/", timeout=LIMIT)
+        await client.close()
+        await client.close()
+        assert (await client.get("/", timeout=LIMIT)).body == 1
+
+
+async def test_a_probe_turns_every_outcome_into_a_result(client: BackendClient) -> None:
+    async with server(client, answering(answer(b'{"status": "healthy"}'))):
+        good = await probe(client, "/", LIMIT)
+    assert good[:4] == (True, 200, {"status": "healthy"}, "")
+    assert 0 < good.elapsed < LIMIT
+    async with server(client, answering(answer(b"{}", status="503 Service Unavailable"))):
+        assert (await probe(client, "/", LIMIT))[:4] == (False, 503, None, "Request failed with status code 503")
+    await client.close()
+    assert (await probe(client, "/", LIMIT))[:4] == (False, None, None, f"connect ECONNREFUSED 127.0.0.1:{client.port}")
+
+
+def test_the_loop_goes_on_while_aiohttp_is_imported() -> None:
+    code = """
+import asyncio, sys, time
+from sidecar.backend.client import BackendClient
+
+async def main():
+    assert "aiohttp" not in sys.modules
+    longest, last, done = 0.0, time.perf_counter(), False
+    async def tick():
+        nonlocal longest, last
+        while not done:
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+    ticking = asyncio.create_task(tick())
+    client, begun = BackendClient(), time.perf_counter()
+    await client.load()
+    total = time.perf_counter() - begun
+    done = True
+    await ticking
+    await client.close()
+    assert "aiohttp" in sys.modules
+    print(longest, total)
+
+asyncio.run(main())
+"""
+    best = 1.0
+    for _ in range(3):  # the machine may be busy with something else
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            cwd=Path(__file__).parents[2],
+        )
+        longest, total = map(float, done.stdout.split())
+        best = min(best, longest / total)
+    assert best < 0.5
+
+
+async def test_a_time_limit_is_kept(client: BackendClient) -> None:
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with server(client, silent):
+        begun = time.monotonic()
+        await failure(client, timeout=0.2)
+        assert 0.15 < time.monotonic() - begun < 2.0

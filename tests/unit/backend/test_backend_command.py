@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from sidecar.backend.command import BackendCommand, candidates, find_command, sidecar_folder
+from sidecar.backend.placeholders import fill_all
+from sidecar.errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError
+from sidecar.settings.load import load
+
+SUFFIX = ".exe" if sys.platform == "win32" else ""
+
+
+def program(path: Path, *, mode: int = 0o755, content: bytes = b"#!/bin/sh\nexit 0\n") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
+
+
+def find(
+    command: list[str] | None,
+    folder: Path,
+    *overrides: str,
+    profile: str | None = None,
+    path: Path | None = None,
+    beside: Path | None = None,
+) -> BackendCommand:
+    settings = load(environ={}, command=command, overrides=overrides, profile=profile).settings
+    environ = {"PATH": str(path or folder / "no-such-folder")}
+    return find_command(settings, environ, beside=beside or folder / "sidecar", working_directory=folder)
+
+
+def test_a_users_command_is_only_made_absolute_and_runs_in_its_executables_folder(tmp_path: Path) -> None:
+    server = program(tmp_path / "bin" / f"server{SUFFIX}")
+    found = find([str(server), "--port", "{port}", "{other}"], tmp_path)
+    assert found == BackendCommand((str(server), "--port", "{port}", "{other}"), str(server.parent))
+
+
+def test_a_relative_command_begins_at_the_working_directory(tmp_path: Path) -> None:
+    server = program(tmp_path / "bin" / f"server{SUFFIX}")
+    found = find([f"./bin/../bin/server{SUFFIX}"], tmp_path)
+    assert found.argv == (str(server),)
+
+
+def test_a_relative_command_is_also_looked_for_in_its_own_working_folder(tmp_path: Path) -> None:
+    server = program(tmp_path / "app" / f"server{SUFFIX}")
+    found = find([f"./server{SUFFIX}"], tmp_path, "backend.cwd=app")
+    assert found == BackendCommand((str(server),), str(tmp_path / "app"))
+
+
+def test_a_bare_name_is_looked_up_on_the_path_of_the_child_and_runs_in_the_working_directory(tmp_path: Path) -> None:
+    server = program(tmp_path / "bin" / f"interpreter{SUFFIX}")
+    found = find(["interpreter", "server.py"], tmp_path, path=server.parent)
+    assert found == BackendCommand((str(server), "server.py"), str(tmp_path))
+
+
+@pytest.mark.posix(reason="links without privilege")
+def test_a_link_is_run_by_its_own_name_for_the_name_may_mean_something(tmp_path: Path) -> None:
+    server = program(tmp_path / "real")
+    link = tmp_path / "link"
+    link.symlink_to(server)
+    assert find([str(link)], tmp_path).argv == (str(link),)
+
+
+def test_a_missing_executable_is_named_with_the_folder_that_is_missing_too(tmp_path: Path) -> None:
+    path = tmp_path / "bin" / "server"
+    with pytest.raises(BackendNotFoundError) as caught:
+        find([str(path)], tmp_path)
+    assert caught.value.data == {"path": str(path)}
+    assert str(path) in caught.value.message
+    assert f"there is no folder {path.parent}" in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_name_that_is_not_on_the_path_is_told_with_the_path(tmp_path: Path) -> None:
+    with pytest.raises(BackendNotFoundError) as caught:
+        find(["no-such-program"], tmp_path, path=tmp_path)
+    assert caught.value.data == {"path": "no-such-program"}
+    assert str(tmp_path) in caught.value.message
+
+
+@pytest.mark.posix(reason="links without privilege")
+def test_a_link_to_nothing_is_told_with_its_target(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "gone")
+    with pytest.raises(BackendNotFoundError, match="gone"):
+        find([str(link)], tmp_path)
+
+
+def test_a_folder_is_no_program(tmp_path: Path) -> None:
+    folder = tmp_path / "Server.app"
+    folder.mkdir()
+    with pytest.raises(BackendNotAFileError) as caught:
+        find([str(folder)], tmp_path)
+    assert caught.value.data == {"path": str(folder)}
+    assert "Contents/MacOS" in (caught.value.hint or "")
+
+
+@pytest.mark.posix(reason="named pipes in the file system")
+def test_a_pipe_is_no_program(tmp_path: Path) -> None:
+    if sys.platform != "win32":
+        os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BackendNotAFileError):
+        find([str(tmp_path / "pipe")], tmp_path)
+
+
+@pytest.mark.posix(reason="the run bit")
+def test_a_users_file_without_run_bit_is_told_how_to_get_it_and_left_as_it_is(tmp_path: Path) -> None:
+    server = program(tmp_path / "server", mode=0o644)
+    with pytest.raises(BackendNotExecutableError) as caught:
+        find([str(server)], tmp_path)
+    assert caught.value.hint == f'Run: chmod u+x "{server}"'
+    assert caught.value.data == {"path": str(server)}
+    assert stat.S_IMODE(server.stat().st_mode) == 0o644
+    with pytest.raises(BackendNotExecutableError):
+        find(["server"], tmp_path, path=tmp_path)
+
+
+@pytest.mark.posix(reason="scripts name their interpreter")
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"#!/no/such/interpreter -x\n", "interpreter /no/such/interpreter does not exist"),
+        (b"#!/bin/sh\r\nexit 0\r\n", "ends with a carriage return"),
+    ],
+)
+def test_a_script_that_the_system_would_call_missing_is_told_why(tmp_path: Path, content: bytes, why: str) -> None:
+    server = program(tmp_path / "server", content=content)
+    with pytest.raises(BackendNotExecutableError, match=why):
+        find([str(server)], tmp_path)
+
+
+def test_a_working_folder_that_is_not_there_is_told_before_the_system_blames_the_program(tmp_path: Path) -> None:
+    server = program(tmp_path / f"server{SUFFIX}")
+    with pytest.raises(BackendNotFoundError, match="working folder does not exist"):
+        find([str(server)], tmp_path, "backend.cwd=nowhere")
+    with pytest.raises(BackendNotAFileError, match="working folder is no folder"):
+        find([str(server)], tmp_path, f"backend.cwd={server.name}")
+
+
+def test_the_packaged_backend_is_searched_beside_and_above_the_sidecar_then_in_the_working_directory() -> None:
+    beside, here = Path("/app/resources/sidecar"), Path("/work")
+    found = list(candidates("aura", beside, here, "win32"))
+    roots = [beside, beside.parent, beside.parent.parent, here]
+    assert found == [root / "backend" / folder / "Aura.Api.exe" for root in roots for folder in ("win-x64", "win")]
+    linux = list(candidates("aura", beside, here, "linux"))
+    assert linux[:2] == [beside / "backend" / folder / "Aura.Api" for folder in ("linux-x64", "linux")]
+    mac = [path.parts[-2] for path in candidates("aura", beside, here, "darwin")]
+    assert {"osx-x64", "mac"} <= set(mac)
+    assert list(candidates("generic", beside, here, "linux")) == []
+
+
+def packaged(root: Path) -> Path:
+    return next(path for path in candidates("aura", root, root, sys.platform))
+
+
+def test_the_nearest_packaged_backend_is_taken_and_noted(tmp_path: Path) -> None:
+    far = program(packaged(tmp_path))
+    assert find(None, tmp_path).argv == (str(far),)
+    near = program(packaged(tmp_path / "sidecar"))
+    found = find(None, tmp_path)
+    assert (found.argv, found.cwd) == ((str(near),), str(near.parent))
+    assert found.notes == (f"{near} is the backend of profile aura",)
+
+
+@pytest.mark.posix(reason="the run bit")
+def test_a_packaged_backend_that_lost_its_run_bit_gets_it_back_with_a_note(tmp_path: Path) -> None:
+    server = program(packaged(tmp_path), mode=0o640)
+    assert find(None, tmp_path).notes[1] == f"{server} was not executable; it was given u+x"
+    assert stat.S_IMODE(server.stat().st_mode) == 0o740
+    assert len(find(None, tmp_path).notes) == 1
+
+
+def test_no_packaged_backend_lists_every_place_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(BackendNotFoundError) as caught:
+        find(None, tmp_path, beside=tmp_path / "a" / "b" / "c")
+    for root in (tmp_path / "a" / "b" / "c", tmp_path / "a" / "b", tmp_path / "a", tmp_path):
+        assert str(packaged(root)) in caught.value.message
+    assert "sidecar serve -- COMMAND" in (caught.value.hint or "")
+
+
+def test_a_profile_without_a_backend_of_its_own_demands_a_command(tmp_path: Path) -> None:
+    with pytest.raises(BackendNotFoundError, match="There is no command"):
+        find(None, tmp_path, profile="generic")
+
+
+def test_the_sidecars_folder_is_the_one_of_its_package() -> None:
+    assert (sidecar_folder() / "errors.py").is_file()
+
+
+def test_windows_programs_are_found_by_their_extensions(tmp_path: Path) -> None:
+    program(tmp_path / "tool.cmd")
+    server = program(tmp_path / "tool.exe")
+    settings = load(environ={}, command=["tool"]).settings
+    environ = {"Path": f'"{tmp_path}"', "PathExt": ".COM;.EXE;.CMD"}
+    assert find_command(settings, environ, working_directory=tmp_path, platform="win32").argv == (str(server),)
+    settings = load(environ={}, command=[str(tmp_path / "tool")]).settings
+    assert find_command(settings, {}, working_directory=tmp_path, platform="win32").argv == (str(server),)
+
+
+def test_only_host_and_port_are_filled_in() -> None:
+    words = ("--url=http://{host}:{port}/{id}", '{"port": {port}}', "{PORT}")
+    assert fill_all(words, "127.0.0.1", 5005) == ("--url=http://127.0.0.1:5005/{id}", '{"port": 5005}', "{PORT}")

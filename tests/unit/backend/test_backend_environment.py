@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+
+from sidecar.backend.environment import backend_environment
+from sidecar.settings.load import load
+from sidecar.settings.model import Paths
+
+PATHS = Paths("/data", "/data/logs", "/data/temp")
+
+
+def environment(
+    inherited: dict[str, str],
+    *overrides: str,
+    port: int = 5005,
+    profile: str = "aura",
+    platform: str = "linux",
+    frozen: bool = False,
+) -> dict[str, str]:
+    settings = load(environ={}, overrides=overrides, profile=profile).settings
+    return backend_environment(settings, PATHS, port, inherited, platform=platform, frozen=frozen)
+
+
+def test_aura_gets_its_address_under_all_three_names_and_its_folders() -> None:
+    env = environment({})
+    names = ("ASPNETCORE_URLS", "AURA_API_URL", "Kestrel__Endpoints__Http__Url")
+    assert {env[name] for name in names} == {"http://127.0.0.1:5005"}
+    folders = [env[f"AURA_{name}_PATH"] for name in ("DATA", "LOGS", "TEMP")]
+    assert folders == ["/data", "/data/logs", "/data/temp"]
+    production = ("DOTNET_ENVIRONMENT", "ASPNETCORE_DETAILEDERRORS", "LOGGING__LOGLEVEL__DEFAULT")
+    assert [env[name] for name in production] == ["Production", "false", "Information"]
+    assert "HOST" not in env
+
+
+def test_aura_in_development_says_more() -> None:
+    env = environment({}, "app.mode=development")
+    names = ("DOTNET_ENVIRONMENT", "ASPNETCORE_DETAILEDERRORS", "LOGGING__LOGLEVEL__DEFAULT")
+    assert [env[name] for name in names] == ["Development", "true", "Debug"]
+
+
+def test_a_backend_that_reports_its_port_is_told_port_0() -> None:
+    assert environment({}, "backend.port=reported", port=0)["ASPNETCORE_URLS"] == "http://127.0.0.1:0"
+
+
+def test_a_generic_backend_gets_host_and_port() -> None:
+    env = environment({"PORT": "80", "HOST": "0.0.0.0"}, profile="generic")
+    assert (env["HOST"], env["PORT"]) == ("127.0.0.1", "5005")
+    assert not any(name.startswith(("AURA_", "ASPNETCORE_")) for name in env)
+
+
+def test_what_is_inherited_passes_through_dots_and_all() -> None:
+    inherited = {
+        "FFMPEG_PATH": "/f",
+        "FFMPEG_BINARIES_PATH": "/f",
+        "Logging__LogLevel__Microsoft.Hosting.Lifetime": "Warning",
+    }
+    assert environment(inherited).items() >= inherited.items()
+
+
+def test_the_users_variables_win_and_have_host_and_port_filled_in() -> None:
+    env = environment(
+        {"A": "1"}, "backend.env.A=2", "backend.env.URL=http://{host}:{port}/{id}", "backend.env.ASPNETCORE_URLS=x"
+    )
+    assert (env["A"], env["URL"], env["ASPNETCORE_URLS"]) == ("2", "http://127.0.0.1:5005/{id}", "x")
+
+
+@pytest.mark.parametrize("overrides", [[], ["limits.env_deny=['X']"], ["limits.env_allow=['AURA_RESET', 'A']"]])
+def test_aura_reset_deletes_user_data_and_is_never_inherited(overrides: list[str]) -> None:
+    assert "AURA_RESET" not in environment({"AURA_RESET": "true", "A": "1"}, *overrides)
+    assert "AURA_RESET" not in environment({"Aura_Reset": "true"}, *overrides, platform="win32")
+
+
+def test_aura_reset_comes_from_the_backends_own_variables_alone() -> None:
+    assert environment({}, "backend.env.AURA_RESET=true")["AURA_RESET"] == "true"
+
+
+def test_the_deny_list_takes_away_and_the_allow_list_takes_away_the_rest() -> None:
+    inherited = {"A": "1", "B": "2", "LC_ALL": "C", "LC_TIME": "C", "PATH": "/bin"}
+    denied = environment(inherited, "limits.env_deny=['A', 'LC_*']")
+    assert {name for name in inherited if name in denied} == {"B", "PATH"}
+    allowed = environment(inherited, "limits.env_allow=['A', 'LC_*']", "limits.env_deny=['LC_TIME']")
+    assert {name for name in inherited if name in allowed} == {"A", "LC_ALL"}
+    assert "ASPNETCORE_URLS" in allowed
+
+
+@pytest.mark.parametrize(
+    ("inherited", "upper", "lower"),
+    [
+        ({}, "127.0.0.1", "127.0.0.1"),
+        ({"NO_PROXY": "corp"}, "corp,127.0.0.1", "corp,127.0.0.1"),
+        ({"no_proxy": "corp, .local"}, "corp,.local,127.0.0.1", "corp,.local,127.0.0.1"),
+        ({"NO_PROXY": "a", "no_proxy": "b"}, "a,127.0.0.1", "b,127.0.0.1"),
+        ({"NO_PROXY": "127.0.0.1"}, "127.0.0.1", "127.0.0.1"),
+        ({"NO_PROXY": "*"}, "*", "*"),
+    ],
+)
+def test_no_proxy_is_completed_and_keeps_what_is_there(inherited: dict[str, str], upper: str, lower: str) -> None:
+    env = environment(inherited)
+    assert (env["NO_PROXY"], env["no_proxy"]) == (upper, lower)
+
+
+def test_on_windows_names_are_one_whatever_their_case() -> None:
+    env = environment(
+        {"Path": "C:\\x", "no_proxy": "corp", "aspnetcore_urls": "old"}, "backend.env.PATH=C:\\y", platform="win32"
+    )
+    assert env["Path"] == "C:\\y"
+    assert env["no_proxy"] == "corp,127.0.0.1"
+    assert env["aspnetcore_urls"] == "http://127.0.0.1:5005"
+    assert len({name.upper() for name in env}) == len(env)
+
+
+def test_on_windows_an_allow_list_leaves_what_sockets_need() -> None:
+    env = environment({"SystemRoot": "C:\\Windows", "A": "1"}, "limits.env_allow=['B']", platform="win32")
+    assert env["SystemRoot"] == "C:\\Windows"
+    assert "A" not in env
+
+
+def test_a_frozen_sidecar_hides_its_own_libraries_from_the_backend() -> None:
+    inherited = {"LD_LIBRARY_PATH": "/app/_internal", "LD_LIBRARY_PATH_ORIG": "/usr/lib"}
+    env = environment(inherited, frozen=True)
+    assert env["LD_LIBRARY_PATH"] == "/usr/lib"
+    assert "LD_LIBRARY_PATH_ORIG" not in env
+    assert "LD_LIBRARY_PATH" not in environment({"LD_LIBRARY_PATH": "/app/_internal"}, frozen=True)
+    assert environment({"LD_LIBRARY_PATH": "/mine"})["LD_LIBRARY_PATH"] == "/mine"

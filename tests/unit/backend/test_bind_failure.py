@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+
+from sidecar.backend.bind_failure import bind_failure
+
+PORT = 5005
+
+IN_USE = {
+    "Kestrel on Linux": "Unhandled exception. System.IO.IOException: Failed to bind to address http://127.0.0.1:5005: address already in use.",
+    "Kestrel on Windows": " ---> System.Net.Sockets.SocketException (10048): Only one usage of each socket address (protocol/network address/port) is normally permitted.",
+    "Kestrel on a German Windows": " ---> System.Net.Sockets.SocketException (10048): Normalerweise darf jede Socketadresse nur jeweils einmal verwendet werden.",
+    ".NET on macOS": "System.Net.Sockets.SocketException (48): Address already in use",
+    "Node": "Error: listen EADDRINUSE: address already in use 127.0.0.1:5005\n    at Server.setupListenHandle [as _listen2] (node:net:1463:16)",
+    "Node, any address": "Error: listen EADDRINUSE: address already in use :::5005",
+    "Python": "OSError: [Errno 98] Address already in use",
+    "Python in German": "OSError: [Errno 98] Die Adresse wird bereits verwendet",
+    "Python on Windows in Chinese": "OSError: [WinError 10048] 通常每个套接字地址(协议/网络地址/端口)只允许使用一次。",
+    "uvicorn": "ERROR:    [Errno 98] error while attempting to bind on address ('127.0.0.1', 5005): address already in use",
+    "asyncio on Windows": "[Errno 10048] error while attempting to bind on address ('127.0.0.1', 5005): only one usage of each socket address",
+    "Flask": "Address already in use\nPort 5005 is in use by another program. Either identify and stop that program, or start the server with a different port.",
+    "Go": "listen tcp 127.0.0.1:5005: bind: address already in use",
+    "Go on Windows": "listen tcp 127.0.0.1:5005: bind: Only one usage of each socket address (protocol/network address/port) is normally permitted.",
+    "Go on a Chinese Windows": "listen tcp 127.0.0.1:5005: bind: 通常每个套接字地址(协议/网络地址/端口)只允许使用一次。",
+    "Java": "java.net.BindException: Address already in use (Bind failed)",
+    "Java on Windows": "Caused by: java.net.BindException: Address already in use: bind",
+    "Spring Boot": "Web server failed to start. Port 5005 was already in use.",
+    "Rust": 'Error: Os { code: 98, kind: AddrInUse, message: "Address already in use" }',
+    "Rust on Windows": "Nur eine Verwendung jeder Socketadresse ist zulässig. (os error 10048)",
+    "nginx": "bind() to 127.0.0.1:5005 failed (98: Address already in use)",
+    "Ruby": "Address already in use - bind(2) for 127.0.0.1:5005 (Errno::EADDRINUSE)",
+    "HttpListener": "Failed to listen on prefix 'http://127.0.0.1:5005/' because it conflicts with an existing registration on the machine.",
+    "Vite": "Error: Port 5005 is already in use",
+}
+
+FORBIDDEN = {
+    "Kestrel, port reserved by Windows": "System.Net.Sockets.SocketException (10013): An attempt was made to access a socket in a way forbidden by its access permissions.",
+    "Kestrel in German": "System.Net.Sockets.SocketException (10013): Der Zugriff auf einen Socket war aufgrund der Zugriffsrechte des Sockets unzulässig.",
+    ".NET on Linux": "System.Net.Sockets.SocketException (13): Permission denied",
+    "Node": "Error: listen EACCES: permission denied 127.0.0.1:5005",
+    "Python": "  File \"server.py\", line 3, in <module>\n    server.bind(('127.0.0.1', 5005))\nPermissionError: [Errno 13] Permission denied",
+    "Python in German": "    self.socket.bind(self.server_address)\nPermissionError: [Errno 13] Keine Berechtigung",
+    "Python on Windows": "PermissionError: [WinError 10013] An attempt was made to access a socket in a way forbidden by its access permissions",
+    "uvicorn": "[Errno 13] error while attempting to bind on address ('127.0.0.1', 5005): permission denied",
+    "Go": "listen tcp 127.0.0.1:5005: bind: permission denied",
+    "Go on Windows": "listen tcp 127.0.0.1:5005: bind: An attempt was made to access a socket in a way forbidden by its access permissions.",
+    "Java": "java.net.BindException: Permission denied (Bind failed)",
+    "Rust on Windows": "… (os error 10013)",
+    "HttpListener": "System.Net.HttpListenerException (5): Access is denied.",
+}
+
+NEITHER = {
+    "nothing": "",
+    "a file": "Error: EACCES: permission denied, open '/data/app.db'",
+    "a file in Python": "PermissionError: [Errno 13] Permission denied: '/data/app.db'",
+    "a file after a line about listening": "Now listening on: http://127.0.0.1:5005\nError: EACCES: permission denied, mkdir '/data'",
+    "a file in Go": "open /data/app.db: permission denied",
+    "a database": "SqliteException: the database is already in use",
+    "a name": "Username already in use",
+    "a refused connect": "connect ECONNREFUSED 127.0.0.1:5005",
+    "another port": "Error: listen EADDRINUSE: address already in use 127.0.0.1:9229",
+    "another port in Python": "[Errno 98] error while attempting to bind on address ('127.0.0.1', 9229): address already in use",
+    "another port by name": "Port 9229 is already in use",
+    "a longer port that begins like ours": "Port 50051 is already in use",
+    "a port that is the number of the error": "Now listening on: http://127.0.0.1:10048",
+    "an exit code": "process exited with code 98",
+}
+
+
+@pytest.mark.parametrize("text", IN_USE.values(), ids=IN_USE.keys())
+def test_an_occupied_port_is_recognised(text: str) -> None:
+    assert bind_failure(f"info: starting\n{text}\n   at Main()\n".encode(), PORT) == "in_use"
+
+
+@pytest.mark.parametrize("text", FORBIDDEN.values(), ids=FORBIDDEN.keys())
+def test_a_forbidden_port_is_recognised(text: str) -> None:
+    assert bind_failure(f"info: starting\n{text}\r\n   at Main()\n".encode(), PORT) == "forbidden"
+
+
+@pytest.mark.parametrize("text", NEITHER.values(), ids=NEITHER.keys())
+def test_other_misfortunes_are_not_taken_for_it(text: str) -> None:
+    assert bind_failure(text.encode(), PORT) is None
+
+
+def test_our_port_is_recognised_after_anothers() -> None:
+    output = (
+        b"listen tcp 127.0.0.1:9229: bind: address already in use\nlisten tcp 127.0.0.1:5005: bind: permission denied\n"
+    )
+    assert bind_failure(output, PORT) == "forbidden"
+
+
+def test_output_that_is_no_text_is_searched_all_the_same() -> None:
+    assert bind_failure(b"\xff\xfe\x00" * 100_000 + b"\nEADDRINUSE\n\xc3", PORT) == "in_use"
+
+
+def test_a_line_without_end_does_not_make_the_search_endless() -> None:
+    assert bind_failure(b"port " * 200_000 + b"bind '" * 1000, PORT) is None
