@@ -1,0 +1,84 @@
+// The main process of an app under test. Its options come from the test; beyond those it is what a reader of the guide
+// writes. The test drives it through the IPC channel that Node gives to a forked child.
+"use strict";
+
+const path = require("node:path");
+const electron = /** @type {any} */ (require("electron"));
+const { attachSidecar } = require("electron-backend-sidecar/main");
+
+const { app, BrowserWindow, dialog } = electron;
+const order = JSON.parse(process.env.APP_ORDER ?? "{}");
+/** @type {any[]} */
+const emitted = [];
+for (const name of ["backend-crash", "sidecar-restarted", "before-quit", "quit"]) {
+  app.on(name, (/** @type {any} */ payload) => emitted.push({ name, payload: name.includes("quit") ? null : payload }));
+}
+app.on("window-all-closed", () => order.quitWithWindows !== false && app.quit());
+/** @type {any[]} */
+const fatal = [];
+/** @type {any} */
+let attached = null;
+/** @type {string | null} */
+let attachError = null;
+
+async function makeWindow(preload = order.preload ?? "standalone") {
+  const standalone = path.join(__dirname, "..", "..", "preload.standalone.js");
+  const file = preload === "standalone" ? standalone : path.join(__dirname, preload);
+  const window = new BrowserWindow({ webPreferences: { preload: file, sandbox: preload === "standalone", contextIsolation: true } });
+  await window.loadFile(path.join(__dirname, "index.html"));
+}
+
+/** @type {Record<string, (...args: any[]) => any>} */
+const commands = {
+  facts: () => ({
+    emitted,
+    fatal,
+    attachError,
+    dialogs: dialog.shown,
+    sidecarPid: attached?.sidecar.hello?.pid ?? null,
+    bootstrap: attached?.bootstrap() ?? null,
+    preloadErrors: BrowserWindow.getAllWindows().flatMap((/** @type {any} */ one) => one.webContents.preloadErrors),
+    console: BrowserWindow.getAllWindows().flatMap((/** @type {any} */ one) => one.webContents.console),
+  }),
+  page: (code, index = 0) => BrowserWindow.getAllWindows()[index].webContents.executeJavaScript(code),
+  makeWindow,
+  goto: (url, index = 0) => BrowserWindow.getAllWindows()[index].loadURL(url),
+  reload: (index = 0) => BrowserWindow.getAllWindows()[index].webContents.reload(),
+  closeWindow: (index = 0) => BrowserWindow.getAllWindows()[index].close(),
+  answerDialog: (button) => dialog.answers.push(button),
+  call: (channel, ...args) => attached.sidecar.invoke(channel, ...args),
+  callError: (channel, ...args) =>
+    attached.sidecar.invoke(channel, ...args).then(
+      () => null,
+      (/** @type {any} */ error) => ({ code: error.code, message: error.message, hint: error.hint }),
+    ),
+  emit: (target, name) => void electron[target].emit(name, {}),
+  emitOnWindow: (name) => void BrowserWindow.getAllWindows()[0].emit(name, {}),
+  serve: async (url, html) => {
+    const browser = await electron.emulatedBrowser();
+    await browser.route(`${url}**`, (/** @type {any} */ route) => route.fulfill({ contentType: "text/html", body: html }));
+  },
+  quit: () => void app.quit(),
+};
+process.on("message", async (/** @type {any} */ { id, name, args }) => {
+  try {
+    process.send?.({ id, result: (await commands[name]?.(...args)) ?? null });
+  } catch (error) {
+    process.send?.({ id, error: String(error) });
+  }
+});
+
+app.whenReady().then(async () => {
+  if (order.windowFirst) void makeWindow();
+  try {
+    attached = await attachSidecar({
+      ...electron,
+      ...order.options,
+      ...(order.ownFatal ? { onFatal: (/** @type {any} */ report) => fatal.push(report) } : {}),
+    });
+  } catch (error) {
+    attachError = String(error);
+  }
+  if (attached && !order.windowFirst && !order.noWindow) await makeWindow();
+  process.send?.({ ready: true });
+});

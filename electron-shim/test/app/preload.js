@@ -1,0 +1,11 @@
+// An app's own preload, unsandboxed, that puts the sidecar's objects into its own: three lines are the sidecar's.
+"use strict";
+
+const { contextBridge, ipcRenderer } = require("electron");
+const { createBackendApi } = require("electron-backend-sidecar/preload");
+
+const { desktopBridge, ...backendApi } = createBackendApi(ipcRenderer);
+const electron = { ...backendApi, menu: { name: () => "the app's own" } };
+contextBridge.exposeInMainWorld("electron", electron);
+contextBridge.exposeInMainWorld("aura", electron);
+contextBridge.exposeInMainWorld("desktopBridge", desktopBridge);

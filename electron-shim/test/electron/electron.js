@@ -1,0 +1,157 @@
+// An Electron for tests where none can be installed: `require("electron")` of a main process. What crosses to a page is
+// cloned and goes to another process, a real Chromium; errors lose everything but their text on the way, as in Electron.
+"use strict";
+
+const { EventEmitter } = require("node:events");
+const fs = require("node:fs");
+const path = require("node:path");
+const { makeWindows } = require("./windows.js");
+
+const home = process.env.EMULATED_HOME ?? "";
+const CHROMIUMS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+class App extends EventEmitter {
+  constructor() {
+    super();
+    this.isPackaged = process.env.EMULATED_PACKAGED === "1";
+    this.ready = false;
+    this.quitting = false;
+    this.readyPromise = new Promise((resolve) => setImmediate(resolve)).then(() => {
+      this.ready = true;
+      this.emit("ready");
+    });
+  }
+
+  whenReady() {
+    return this.readyPromise;
+  }
+
+  isReady() {
+    return this.ready;
+  }
+
+  getVersion() {
+    return "7.8.9";
+  }
+
+  getName() {
+    return "emulated";
+  }
+
+  /** @param {string} name */
+  getPath(name) {
+    const folder = path.join(home, name);
+    fs.mkdirSync(folder, { recursive: true });
+    return folder;
+  }
+
+  quit() {
+    if (this.preventable("before-quit")) return;
+    this.quitting = true;
+    for (const window of BrowserWindow.getAllWindows()) window.close();
+    if (BrowserWindow.getAllWindows().length > 0) {
+      this.quitting = false;
+      return;
+    }
+    this.windowsGone();
+  }
+
+  windowsGone() {
+    if (!this.quitting) {
+      if (this.listenerCount("window-all-closed") > 0) this.emit("window-all-closed");
+      else this.quit();
+      return;
+    }
+    if (this.preventable("will-quit")) return;
+    this.emit("quit", {}, 0);
+    this.exit(0);
+  }
+
+  /** @param {number} code */
+  exit(code) {
+    process.exitCode = code;
+    const close = opened ? opened.then((context) => context.close()) : Promise.resolve();
+    void close.catch(() => {}).then(() => process.exit(code));
+  }
+
+  /** @param {string} name */
+  preventable(name) {
+    let prevented = false;
+    this.emit(name, { preventDefault: () => (prevented = true) });
+    return prevented;
+  }
+}
+
+class IpcMain extends EventEmitter {
+  constructor() {
+    super();
+    /** @type {Map<string, (event: any, ...args: any[]) => any>} */
+    this.handlers = new Map();
+  }
+
+  /** @param {string} channel @param {(event: any, ...args: any[]) => any} handler */
+  handle(channel, handler) {
+    if (this.handlers.has(channel)) throw new Error(`Attempted to register a second handler for '${channel}'`);
+    this.handlers.set(channel, handler);
+  }
+
+  /** @param {string} channel */
+  removeHandler(channel) {
+    this.handlers.delete(channel);
+  }
+}
+
+const dialog = {
+  /** @type {any[]} what was shown */
+  shown: [],
+  /** @type {number[]} what will be answered, button by number; then 0 */
+  answers: [],
+  /** @param {any[]} args */
+  async showMessageBox(...args) {
+    dialog.shown.push(args.at(-1));
+    return { response: dialog.answers.shift() ?? 0, checkboxChecked: false };
+  },
+};
+
+/** @type {Promise<import("playwright-core").BrowserContext> | null} */
+let opened = null;
+
+function browser() {
+  opened ??= (async () => {
+    const { chromium } = require("playwright-core");
+    const executablePath = CHROMIUMS.find((file) => file && fs.existsSync(file));
+    if (!executablePath) throw new Error("no Chromium is installed: apt-get install chromium, or set CHROMIUM");
+    return chromium.launchPersistentContext(path.join(home, "chromium"), {
+      executablePath,
+      headless: true,
+      handleSIGINT: false,
+      handleSIGTERM: false,
+      handleSIGHUP: false,
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--allow-file-access-from-files",
+      ],
+    });
+  })();
+  return opened;
+}
+
+const app = new App();
+const ipcMain = new IpcMain();
+const BrowserWindow = makeWindows({ app, ipcMain, browser });
+
+module.exports = {
+  app,
+  ipcMain,
+  BrowserWindow,
+  dialog,
+  powerMonitor: new EventEmitter(),
+  autoUpdater: new EventEmitter(),
+  /** For tests alone: the browser whose pages the windows are. */
+  emulatedBrowser: browser,
+};
