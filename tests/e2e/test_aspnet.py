@@ -1,0 +1,227 @@
+"""The lifecycle once more, against a real ASP.NET Core server: each row of what the customer's own was measured to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from tests.support import processes
+from tests.support.backends import aspnet_backend, aspnet_missing, free_port, trouble
+from tests.support.client import RemoteError, SidecarClient
+
+pytestmark = pytest.mark.skipif(bool(aspnet_missing()), reason=aspnet_missing() or "it is there")
+WINDOWS = sys.platform == "win32"
+
+
+def sidecar(*, environment: dict[str, str] | None = None, **settings: Any) -> SidecarClient:
+    overrides = {name.replace("__", "."): value for name, value in settings.items()}
+    quick = {"timeouts.restart_delay": 0.2, **overrides}
+    return SidecarClient(aspnet_backend(), settings=quick, env=environment)
+
+
+async def ready(client: SidecarClient) -> dict[str, Any]:
+    started: dict[str, Any] = await client.call("backend:waitForReady")
+    return started
+
+
+async def failure(answer: Any) -> RemoteError:
+    with pytest.raises(RemoteError) as caught:
+        await answer
+    return caught.value
+
+
+async def test_start_answers_and_stop_by_the_endpoint() -> None:
+    async with sidecar() as client:
+        started = await ready(client)
+        version = await client.call("backend:version")
+        assert version["semanticVersion"]
+        error = await failure(client.call("backend:info"))
+        assert error.message == "Failed to get backend info: Request failed with status code 404"
+        asked = time.monotonic()
+        assert await client.call("backend:stop") == {"success": True}
+        assert time.monotonic() - asked < 3
+        assert not processes.is_alive(started["pid"])
+        last = (await client.call("backend:status"))["lastExit"]
+        assert (last["code"], last["expected"]) == (0, True)
+
+
+async def test_a_slow_start_without_a_listening_line_is_followed_to_its_end() -> None:
+    slow = {"TROUBLE_START_DELAY_MS": "4000", "Logging__LogLevel__Microsoft.Hosting.Lifetime": "Warning"}
+    async with sidecar(environment=slow) as client:
+        await ready(client)
+        progress = client.payloads("backend:startupProgress")
+        assert progress[-1]["phase"] == "ready"
+        assert progress[-1]["elapsed"] >= 3.5
+        assert "Now listening" not in "\n".join(line["text"] for line in await client.call("backend:logs"))
+
+
+async def test_a_not_ready_endpoint_is_no_failed_start() -> None:
+    async with sidecar(environment={"TROUBLE_READY_DELAY_MS": "60000"}) as client:
+        assert (await ready(client))["success"] is True
+
+
+async def test_a_reported_port_is_read_from_what_it_prints() -> None:
+    async with sidecar(backend__port="reported") as client:
+        assert (await client.event("backend:stateChanged"))["url"] is None
+        started = await ready(client)
+        assert started["port"] > 0
+        assert (await client.call("backend:ping"))["success"] is True
+
+
+async def test_an_unhandled_exception_is_a_crash_with_its_cause_from_the_text() -> None:
+    async with sidecar() as client:
+        port = (await ready(client))["port"]
+        await trouble(port, "crash?kind=exception&afterMs=100")
+        crash = await client.event("backend:crash")
+        if WINDOWS:
+            assert crash["code"] == 0xE0434352
+        else:
+            assert crash["signal"] == signal.SIGABRT
+        assert "exception" in (crash["cause"] or "").lower()
+        await client.state("RUNNING", since=client.mark())
+
+
+async def test_a_tidy_exit_is_a_crash_too() -> None:
+    async with sidecar(environment={"TROUBLE_CRASH_AFTER_MS": "1500", "TROUBLE_CRASH_KIND": "0"}) as client:
+        await ready(client)
+        assert (await client.event("backend:crash"))["code"] == 0
+
+
+async def test_an_exit_before_it_listens_is_answered_with_status_and_words() -> None:
+    async with sidecar(environment={"TROUBLE_CRASH_BEFORE_LISTENING": "1"}, backend__autostart=False) as client:
+        error = await failure(client.call("backend:start"))
+        assert error.code == "BACKEND_EXITED"
+        assert error.data is not None
+        assert "Unhandled exception" in error.data["output"]
+
+
+async def test_a_fixed_port_in_use_names_its_owner() -> None:
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        port = squatter.getsockname()[1]
+        async with sidecar(backend__port=port, backend__autostart=False) as client:
+            error = await failure(client.call("backend:start"))
+            assert error.code == "PORT_IN_USE"
+            assert error.data is not None
+            assert error.data["port"] == port
+            if error.data["owner"] is not None or sys.platform == "linux":  # Wine tells nobody's pid
+                assert error.data["owner"]["pid"] == os.getpid()
+                assert str(os.getpid()) in error.message
+
+
+async def test_a_fixed_port_that_is_lost_between_look_and_bind_is_told_from_a_crash() -> None:
+    port = free_port()
+    settings = {"backend__port": port, "backend__autostart": False}
+    async with sidecar(environment={"TROUBLE_START_DELAY_MS": "1500"}, **settings) as client:
+        start = client.request("backend:start")
+        await client.event("backend:startupProgress", where=lambda p: p["phase"] == "waiting")
+        with socket.socket() as squatter:
+            squatter.bind(("127.0.0.1", port))
+            squatter.listen()
+            error = await failure(start)
+            assert error.code in {"PORT_IN_USE", "PORT_FOREIGN"}
+            await client.call("backend:stop")
+
+
+async def test_a_stranger_on_a_chosen_port_is_seen_long_before_the_backend_notices() -> None:
+    async with sidecar(environment={"TROUBLE_START_DELAY_MS": "3000"}) as client:
+        first = await client.event("backend:stateChanged")
+        with socket.socket() as stranger:
+            stranger.bind(("127.0.0.1", first["port"]))
+            stranger.listen()
+            began = time.monotonic()
+            retry = await client.event(
+                "backend:stateChanged", where=lambda p: p["reason"] == "port_retry" and p["state"] == "STARTING"
+            )
+            assert time.monotonic() - began < 2
+            assert retry["port"] != first["port"]
+            assert (await ready(client))["port"] == retry["port"]
+        assert client.payloads("backend:crash") == []
+
+
+async def test_stop_while_it_boots() -> None:
+    async with sidecar(environment={"TROUBLE_START_DELAY_MS": "20000"}) as client:
+        await client.event("backend:startupProgress", where=lambda p: p["phase"] == "waiting")
+        asked = time.monotonic()
+        assert await client.call("backend:stop") == {"success": True}
+        assert time.monotonic() - asked < 5
+
+
+async def test_an_open_event_stream_is_cut_when_the_ladder_says_so() -> None:
+    async with sidecar(timeouts__graceful_shutdown=1, timeouts__shutdown_request=0.5) as client:
+        port = (await ready(client))["port"]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /api/jobs/x/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b"200" in await reader.readline()
+        asked = time.monotonic()
+        assert await client.call("backend:stop") == {"success": True}
+        assert 1 < time.monotonic() - asked < 6
+        writer.close()
+
+
+async def test_a_backend_that_ignores_every_request_is_killed() -> None:
+    quick = {"timeouts__graceful_shutdown": 0.7, "timeouts__shutdown_request": 0.3}
+    async with sidecar(environment={"TROUBLE_IGNORE_SHUTDOWN": "1"}, **quick) as client:
+        pid = (await ready(client))["pid"]
+        assert await client.call("backend:stop") == {"success": True}
+        assert not processes.is_alive(pid)
+
+
+async def test_a_missing_endpoint_costs_no_time() -> None:
+    async with sidecar(environment={"TROUBLE_NO_SHUTDOWN_ENDPOINT": "1"}) as client:
+        await ready(client)
+        asked = time.monotonic()
+        await client.call("backend:stop")
+        assert time.monotonic() - asked < 2.5
+
+
+async def test_its_children_go_with_it() -> None:
+    async with sidecar() as client:
+        port = (await ready(client))["port"]
+        children = await trouble(port, "children?count=2&kind=grandchild")
+        pids = children if isinstance(children, list) else children["pids"]
+        assert all(processes.is_alive(pid) for pid in pids)
+        await client.call("backend:stop")
+        assert not any(processes.is_alive(pid) for pid in pids)
+
+
+async def test_silence_is_unhealthy_and_restarts_nothing() -> None:
+    async with sidecar(timeouts__health_interval=0.2, health__probe_timeout=0.3) as client:
+        started = await ready(client)
+        await client.event("backend:healthUpdate")
+        mark = client.mark()
+        await trouble(started["port"], "hang?ms=3000")
+        update = await client.event("backend:healthUpdate", since=mark)
+        assert (update["status"], update["error"]) == ("unhealthy", "timeout of 300ms exceeded")
+        mark = client.mark()
+        assert (await client.event("backend:healthUpdate", since=mark))["status"] == "healthy"
+        assert (await client.call("backend:status"))["pid"] == started["pid"]
+
+
+async def test_a_hung_backend_is_restarted_where_asked_for() -> None:
+    settings = {"timeouts__health_interval": 0.2, "health__probe_timeout": 0.3, "health__restart_when_hung": True}
+    async with sidecar(**settings, timeouts__graceful_shutdown=1) as client:
+        started = await ready(client)
+        mark = client.mark()
+        await trouble(started["port"], "hang?ms=60000")
+        stopping = await client.state("STOPPING", since=mark)
+        assert stopping["reason"] == "hung"
+        await client.state("RUNNING", since=mark)
+        assert client.payloads("backend:crash")[0]["attempt"] == 1
+
+
+async def test_noise_for_each_request_is_always_drained() -> None:
+    noisy = {"Logging__LogLevel__Microsoft.AspNetCore": "Information"}
+    async with sidecar(environment=noisy) as client:
+        await ready(client)
+        for _ in range(300):
+            assert (await client.call("backend:ping"))["success"] is True
+        assert await client.call("backend:stop") == {"success": True}

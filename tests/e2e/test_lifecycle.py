@@ -1,0 +1,388 @@
+"""The lifecycle through the real process, with real children; each answers the protocol page's table or a real complaint."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import processes
+from tests.support.backends import http_backend, script_backend, trouble
+from tests.support.client import RemoteError, SidecarClient
+
+QUICK: dict[str, Any] = {
+    "timeouts.restart_delay": 0.2,
+    "health.provider_interval": 0.2,
+    "timeouts.health_interval": 0.1,
+}
+
+
+def sidecar(*backend: str, **settings: Any) -> SidecarClient:
+    profile = settings.pop("profile", "aura")
+    overrides = {name.replace("__", "."): value for name, value in settings.items()}
+    return SidecarClient(list(backend), settings={**QUICK, **overrides}, flags=["--profile", profile])
+
+
+async def ready(client: SidecarClient) -> dict[str, Any]:
+    started: dict[str, Any] = await client.call("backend:waitForReady")
+    return started
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+
+
+async def failure(answer: Any) -> RemoteError:
+    with pytest.raises(RemoteError) as caught:
+        await answer
+    return caught.value
+
+
+async def test_it_starts_by_itself_and_a_start_while_running_answers_at_once() -> None:
+    async with sidecar(*http_backend()) as client:
+        first = await ready(client)
+        asked = time.monotonic()
+        assert await client.call("backend:start") == first
+        assert time.monotonic() - asked < 1
+        assert (await client.call("backend:status"))["running"] is True
+
+
+async def test_without_autostart_nothing_runs_until_asked() -> None:
+    async with sidecar(*http_backend(), backend__autostart=False) as client:
+        assert (await client.call("backend:status"))["state"] == "STOPPED"
+        assert await client.call("backend:getUrl") is None
+        error = await failure(client.call("backend:waitForReady"))
+        assert error.code == "NOT_RUNNING"
+        assert (await client.call("backend:start"))["success"] is True
+
+
+async def test_concurrent_starts_share_one_run() -> None:
+    async with sidecar(*http_backend(live_delay=0.3), backend__autostart=False) as client:
+        answers = await asyncio.gather(*(client.call("backend:start") for _ in range(10)))
+        assert len({answer["pid"] for answer in answers}) == 1
+
+
+async def test_twenty_concurrent_restarts_make_one_new_run_and_none_is_told_early() -> None:
+    async with sidecar(*http_backend()) as client:
+        before = await ready(client)
+        mark = client.mark()
+        answers = await asyncio.gather(*(client.call("backend:restart") for _ in range(20)))
+        status = await client.call("backend:status")
+        assert {answer["url"] for answer in answers} == {status["url"]} == {before["url"]}
+        assert status["pid"] != before["pid"]
+        assert len([p for p in client.payloads("backend:stateChanged", mark) if p["state"] == "STARTING"]) == 1
+
+
+async def test_a_restart_keeps_the_port() -> None:
+    async with sidecar(*http_backend()) as client:
+        before = await ready(client)
+        assert (await client.call("backend:restart")) == {"success": True, "url": before["url"]}
+
+
+async def test_a_crash_is_noticed_at_once_and_the_backend_comes_back() -> None:
+    async with sidecar(*http_backend()) as client:
+        pid = (await ready(client))["pid"]
+        mark = client.mark()
+        kill(pid)
+        killed = time.monotonic()
+        await client.state("BACKOFF", since=mark)
+        assert time.monotonic() - killed < 0.5
+        crash = await client.event("backend:crash", since=mark)
+        assert (crash["attempt"], crash["attempts"], crash["nextStartIn"], crash["final"]) == (1, 3, 0, False)
+        again = await ready(client)
+        assert again["pid"] != pid
+        status = await client.call("backend:status")
+        assert (status["restarts"], status["lastExit"]["expected"]) == (1, False)
+
+
+async def test_killed_four_times_it_fails_and_a_manual_start_brings_it_back() -> None:
+    async with sidecar(*http_backend()) as client:
+        for attempt in range(4):
+            pid = (await ready(client))["pid"]
+            mark = client.mark()
+            kill(pid)
+            crash = await client.event("backend:crash", since=mark)
+            assert crash["final"] is (attempt == 3)
+        await client.state("FAILED", since=mark)
+        error = await failure(client.call("backend:waitForReady"))
+        assert error.code == "RESTART_BUDGET_SPENT"
+        assert (await client.call("backend:status"))["url"] is None
+        assert (await client.call("backend:start"))["success"] is True
+        mark = client.mark()
+        kill((await client.call("backend:status"))["pid"])
+        assert (await client.event("backend:crash", since=mark))["attempt"] == 1
+
+
+async def test_an_unasked_exit_with_code_0_is_a_crash() -> None:
+    async with sidecar(*http_backend(crash=0, crash_after=0.3)) as client:
+        await ready(client)
+        crash = await client.event("backend:crash")
+        assert (crash["code"], crash["final"]) == (0, False)
+        await client.state("STARTING", since=client.mark())
+
+
+async def test_an_unasked_exit_with_code_0_may_be_meant() -> None:
+    async with sidecar(*http_backend(crash=0, crash_after=0.3), restart__on_clean_exit=False) as client:
+        await ready(client)
+        change = await client.state("STOPPED")
+        assert change["reason"] == "exited"
+
+
+async def test_a_stop_in_backoff_cancels_the_pending_restart() -> None:
+    async with sidecar(*http_backend(), restart__first_delay=30) as client:
+        kill((await ready(client))["pid"])
+        await client.state("BACKOFF")
+        assert await client.call("backend:stop") == {"success": True}
+        status = await client.call("backend:status")
+        assert (status["state"], status["running"]) == ("STOPPED", False)
+
+
+async def test_a_restart_in_backoff_does_not_wait_for_it() -> None:
+    async with sidecar(*http_backend(), restart__first_delay=30) as client:
+        kill((await ready(client))["pid"])
+        await client.state("BACKOFF")
+        assert (await client.call("backend:restart", timeout=10))["success"] is True
+
+
+async def test_a_start_during_a_stop_waits_and_then_starts() -> None:
+    async with sidecar(*http_backend(stop_delay=0.5)) as client:
+        pid = (await ready(client))["pid"]
+        stop = client.request("backend:stop")
+        await client.state("STOPPING")
+        start = client.request("backend:start")
+        assert await stop == {"success": True}
+        assert (await start)["pid"] != pid
+
+
+async def test_a_stop_cancels_a_pending_start_and_wait() -> None:
+    async with sidecar(*http_backend(live_delay=30)) as client:
+        await client.state("STARTING")
+        waiting = [
+            client.request("backend:start"),
+            client.request("backend:waitForReady"),
+            client.request("backend:restart"),
+        ]
+        assert await client.call("backend:stop") == {"success": True}
+        assert {(await failure(each)).code for each in waiting} == {"CANCELLED"}
+
+
+async def test_a_stop_while_stopped_succeeds() -> None:
+    async with sidecar(*http_backend(), backend__autostart=False) as client:
+        assert await client.call("backend:stop") == {"success": True}
+
+
+async def test_a_caller_that_gives_up_does_not_cancel_the_start_of_the_others() -> None:
+    async with sidecar(*http_backend(live_delay=0.5), backend__autostart=False) as client:
+        first, second = client.request("backend:start"), client.request("backend:start")
+        client.cancel(first)
+        assert (await failure(first)).code == "CANCELLED"
+        assert (await second)["success"] is True
+
+
+async def test_waiting_with_a_limit_leaves_the_backend_alone() -> None:
+    async with sidecar(*http_backend(live_delay=1)) as client:
+        error = await failure(client.call("backend:waitForReady", {"timeout": 0.2}))
+        assert (error.code, error.data["timeout"] if error.data else None) == ("STARTUP_TIMEOUT", 0.2)
+        assert (await ready(client))["success"] is True
+
+
+async def test_a_start_that_takes_too_long_is_stopped_and_counts() -> None:
+    async with sidecar(*http_backend(live_delay=60), timeouts__startup=0.5, backend__autostart=False) as client:
+        error = await failure(client.call("backend:start"))
+        assert (error.code, error.data["timeout"] if error.data else None) == ("STARTUP_TIMEOUT", 0.5)
+        for _ in range(4):
+            mark = client.mark()
+            crash = await client.event("backend:crash")
+            assert "not ready in time" in crash["text"]
+            if crash["final"]:
+                break
+            await client.event("backend:crash", since=mark)
+        await client.state("FAILED")
+        assert [p["attempt"] for p in client.payloads("backend:crash")] == [1, 2, 3, 4]
+
+
+async def test_a_backend_that_dies_before_it_is_ready_is_answered_with_its_last_words() -> None:
+    command = http_backend(say="Fatal: the flux capacitor is empty", exit_before_listening=7)
+    async with sidecar(*command, backend__autostart=False) as client:
+        error = await failure(client.call("backend:start"))
+        assert error.code == "BACKEND_EXITED"
+        assert error.data is not None
+        assert error.data["code"] == 7
+        assert "flux capacitor" in error.data["output"]
+        change = await client.state("FAILED")
+        assert change["reason"] == "budget_spent"
+        assert len(client.payloads("backend:crash")) == 4
+
+
+async def test_slow_is_not_dead() -> None:
+    async with sidecar(*http_backend(listen_delay=3)) as client:
+        assert (await ready(client))["success"] is True
+        phases = [p["phase"] for p in client.payloads("backend:startupProgress")]
+        assert (phases[0], phases[-1]) == ("spawning", "ready")
+        assert phases.count("waiting") >= 3
+
+
+@pytest.mark.long
+async def test_fifty_seconds_are_not_too_slow() -> None:
+    async with sidecar(*http_backend(live_delay=50)) as client:
+        assert (await client.call("backend:waitForReady", timeout=60))["success"] is True
+
+
+@pytest.mark.posix(reason="SIGTERM can be ignored; on Windows the console event is another test")
+async def test_a_stubborn_backend_is_killed_in_the_time_promised() -> None:
+    command = http_backend(ignore_shutdown=True, ignore_sigterm=True)
+    async with sidecar(*command, timeouts__shutdown_request=0.3, timeouts__graceful_shutdown=0.7) as client:
+        pid = (await ready(client))["pid"]
+        asked = time.monotonic()
+        assert await client.call("backend:stop") == {"success": True}
+        assert 0.9 < time.monotonic() - asked < 3
+        assert not processes.is_alive(pid)
+        assert (await client.call("backend:status"))["lastExit"]["signal"] == signal.SIGKILL
+
+
+@pytest.mark.posix(reason="SIGTERM")
+async def test_a_missing_shutdown_endpoint_means_sigterm_at_once() -> None:
+    async with sidecar(*http_backend(no_shutdown_endpoint=True)) as client:
+        await ready(client)
+        asked = time.monotonic()
+        await client.call("backend:stop")
+        assert time.monotonic() - asked < 1.5
+
+
+async def test_an_open_event_stream_does_not_hold_up_the_stop_beyond_its_time() -> None:
+    async with sidecar(*http_backend(), timeouts__shutdown_request=0.3, timeouts__graceful_shutdown=0.7) as client:
+        port = (await ready(client))["port"]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /api/jobs/x/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b"200" in await reader.readline()
+        asked = time.monotonic()
+        assert await client.call("backend:stop") == {"success": True}
+        assert time.monotonic() - asked < 3
+        writer.close()
+
+
+async def test_a_flood_of_output_never_blocks_the_backend_or_the_sidecar() -> None:
+    async with sidecar(*http_backend(flood=100_000_000)) as client:
+        await ready(client)
+        before = (await client.call("sidecar:info"))["memory"]
+        for _ in range(20):
+            asked = time.monotonic()
+            await client.call("sidecar:ping")
+            assert time.monotonic() - asked < 2
+        await client.call("backend:restart")
+        after = (await client.call("sidecar:info"))["memory"]
+        assert after - before < 60_000_000
+
+
+async def test_a_grandchild_that_holds_the_pipe_does_not_delay_the_notice_of_the_exit() -> None:
+    async with sidecar(*http_backend(children="plain")) as client:
+        pid = (await ready(client))["pid"]
+        mark = client.mark()
+        kill(pid)
+        killed = time.monotonic()
+        await client.state("BACKOFF", since=mark)
+        assert time.monotonic() - killed < 1
+        await client.state("RUNNING", since=mark)
+
+
+async def test_health_is_told_on_change_only() -> None:
+    async with sidecar(*http_backend()) as client:
+        port = (await ready(client))["port"]
+        assert (await client.event("backend:healthUpdate"))["status"] == "healthy"
+        mark = client.mark()
+        await trouble(port, "health?status=503")
+        update = await client.event("backend:healthUpdate", since=mark)
+        assert update == {"status": "unhealthy", "error": "Request failed with status code 503"}
+        mark = client.mark()
+        await trouble(port, "health?status=200")
+        assert (await client.event("backend:healthUpdate", since=mark))["status"] == "healthy"
+        assert len(client.payloads("backend:healthUpdate")) == 3
+        assert (await client.call("backend:status"))["state"] == "RUNNING"
+
+
+async def test_the_death_of_a_run_is_a_socket_hang_up_for_health() -> None:
+    async with sidecar(*http_backend()) as client:
+        pid = (await ready(client))["pid"]
+        await client.event("backend:healthUpdate")
+        mark = client.mark()
+        kill(pid)
+        assert await client.event("backend:healthUpdate", since=mark) == {
+            "status": "unhealthy",
+            "error": "socket hang up",
+        }
+
+
+async def test_provider_changes_are_told_and_time_stamps_are_none() -> None:
+    async with sidecar(*http_backend()) as client:
+        port = (await ready(client))["port"]
+        first = await client.event("backend:providerUpdate")
+        await trouble(port, "provider?online=false")
+        second = await client.event("backend:providerUpdate", where=lambda body: body != first)
+        assert (first["providers"][0]["isOnline"], second["providers"][0]["isOnline"]) == (True, False)
+        assert len(client.payloads("backend:providerUpdate")) == 2
+
+
+async def test_a_command_that_does_not_exist_fails_at_once_and_the_sidecar_stays_up(tmp_path: Path) -> None:
+    missing = tmp_path / "no such backend"
+    async with sidecar(str(missing), backend__autostart=False) as client:
+        error = await failure(client.call("backend:start"))
+        assert error.code == "BACKEND_NOT_FOUND"
+        assert error.data == {"path": str(missing)}
+        assert error.hint
+        assert (await client.call("backend:status"))["state"] == "FAILED"
+        assert (await failure(client.call("backend:waitForReady"))).code == "BACKEND_NOT_FOUND"
+
+
+async def test_a_folder_is_no_command(tmp_path: Path) -> None:
+    async with sidecar(str(tmp_path), backend__autostart=False) as client:
+        error = await failure(client.call("backend:restart"))
+        assert error.code == "BACKEND_NOT_A_FILE"
+        assert error.message.startswith("Failed to restart backend: ")
+
+
+@pytest.mark.posix(reason="the run bit")
+async def test_a_file_without_the_run_bit_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "backend"
+    file.write_text("#!/bin/sh\n")
+    async with sidecar(str(file), backend__autostart=False) as client:
+        error = await failure(client.call("backend:start"))
+        assert error.code == "BACKEND_NOT_EXECUTABLE"
+        assert "chmod u+x" in (error.hint or "")
+        assert not os.access(file, os.X_OK)
+
+
+async def test_a_generic_backend_is_ready_when_its_own_tree_listens() -> None:
+    code = (
+        "import os, _socket as s, time\n"
+        "time.sleep(0.2)\n"
+        "l = s.socket(); l.bind((os.environ['HOST'], int(os.environ['PORT']))); l.listen()\n"
+        "time.sleep(600)\n"
+    )
+    async with sidecar(*script_backend(code), profile="generic") as client:
+        started = await ready(client)
+        status = await client.call("backend:status")
+        assert (status["listener"], status["health"], status["port"]) == ("own", "unknown", started["port"])
+
+
+async def test_after_shutdown_nothing_is_alive_and_the_exit_status_is_0() -> None:
+    async with sidecar(*http_backend(children="plain")) as client:
+        pid = (await ready(client))["pid"]
+        assert await client.call("sidecar:shutdown") == {"success": True}
+        assert await client.wait_exit(10) == 0
+        assert not processes.is_alive(pid)
+
+
+async def test_while_shutting_down_only_status_and_ping_answer() -> None:
+    async with sidecar(*http_backend(stop_delay=1)) as client:
+        await ready(client)
+        shutdown = client.request("sidecar:shutdown")
+        await client.state("STOPPING")
+        assert (await failure(client.call("backend:restart"))).code == "SHUTTING_DOWN"
+        assert (await client.call("backend:status"))["state"] == "STOPPING"
+        assert await client.call("sidecar:ping", 1) == 1
+        assert await shutdown == {"success": True}
