@@ -6,8 +6,9 @@ Times are seconds of one monotonic clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from ..errors import SidecarError
 from .exit_status import ExitStatus
@@ -70,25 +71,21 @@ class Conflict(StrEnum):
 # Events: wishes -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """Somebody wants the backend up."""
 
     reason: Reason = Reason.REQUESTED
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Struct, frozen=True):
     """Somebody wants a new run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """Somebody wants it down."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shutdown:
+class Shutdown(Struct, frozen=True):
     """The sidecar is to end; ``owner_lost`` when nobody is left to wait for it."""
 
     owner_lost: bool = False
@@ -97,15 +94,13 @@ class Shutdown:
 # Events: facts ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Launched:
+class Launched(Struct, frozen=True):
     """The run's program was executed."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchFailed:
+class LaunchFailed(Struct, frozen=True):
     """The run never came to be. ``permanent``: trying again would fail again (no such file)."""
 
     run: int
@@ -113,53 +108,46 @@ class LaunchFailed:
     permanent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """The run answers on its port."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """The run's health is known, or changed."""
 
     run: int
     healthy: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Hung:
+class Hung(Struct, frozen=True):
     """The run lives and has answered nothing for too long."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(Struct, frozen=True):
     """A stranger listens on the port of a run that is not ready; ``retry`` when another port may be tried."""
 
     run: int
     retry: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ShutdownRequestFailed:
+class ShutdownRequestFailed(Struct, frozen=True):
     """The backend did not take the request to shut down; waiting for it is useless."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class Exited:
+class Exited(Struct, frozen=True):
     """The root process ended."""
 
     run: int
     status: ExitStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """The tree ended and its output is drained. ``retry``: it died for want of its port, and another may be tried."""
 
     run: int
@@ -167,8 +155,7 @@ class Gone:
     retry: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Expired:
+class Expired(Struct, frozen=True):
     """A deadline passed."""
 
     run: int
@@ -184,51 +171,44 @@ Event = (
 # Actions ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """Start run number ``run``."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class RequestShutdown:
+class RequestShutdown(Struct, frozen=True):
     """Ask the backend's shutdown endpoint."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class Interrupt:
+class Interrupt(Struct, frozen=True):
     """SIGTERM, on Windows CTRL_C."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(Struct, frozen=True):
     """Kill the whole tree."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(Struct, frozen=True):
     """Post Expired at the time ``at``, instead of any earlier arming of the timer."""
 
     timer: Timer
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Disarm:
+class Disarm(Struct, frozen=True):
     """Forget the timer."""
 
     timer: Timer
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(Struct, frozen=True):
     """The state changed (or a start took another port, STARTING to STARTING)."""
 
     state: State
@@ -236,23 +216,20 @@ class Announce:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerUp:
+class AnswerUp(Struct, frozen=True):
     """Everybody who waits for the backend to be up is told this."""
 
     outcome: Outcome
     error: SidecarError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerDown:
+class AnswerDown(Struct, frozen=True):
     """Everybody who waits for the backend to be down is told this."""
 
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFailure:
+class ReportFailure(Struct, frozen=True):
     """A run failed. ``attempt`` of ``attempts`` follows in ``next_start_in`` seconds, or never (``final``)."""
 
     run: int
@@ -263,8 +240,7 @@ class ReportFailure:
     error: SidecarError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True):
     """The sidecar may exit; ``clean`` unless part of the tree survived."""
 
     clean: bool

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal as _signal
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # NTSTATUS values that end Windows processes; MS-ERREF 2.3.1, and .NET's own 0xE0434352 ("CCR").
 _NTSTATUS = {
@@ -26,8 +27,7 @@ _NTSTATUS = {
 _POSIX_CODES = {126: "found, but not executable", 127: "command not found"}
 
 
-@dataclass(frozen=True, slots=True)
-class ExitStatus:
+class ExitStatus(Struct, frozen=True):
     """The end of a process.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..errors import SidecarError
 from . import events as e
@@ -12,8 +13,7 @@ from .restart import HealthyTime, RestartBudget, RestartPolicy
 from .stop import Rung, StopLadder, StopTimes, shutdown_limit, stop_ladder
 
 
-@dataclass(frozen=True, slots=True)
-class LifecyclePolicy:
+class LifecyclePolicy(Struct, frozen=True):
     """What the lifecycle needs of the settings. ``startup`` in seconds."""
 
     startup: float

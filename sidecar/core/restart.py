@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class RestartPolicy:
+class RestartPolicy(Struct, frozen=True):
     """The settings of the budget; durations in seconds, defaults and their source in settings/model.py."""
 
     attempts: int
@@ -39,8 +38,7 @@ class HealthyTime:
         return self._total + (max(0.0, now - self._since) if self._since is not None else 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """``attempt`` counts the unforgiven failures; ``delay`` is the wait before the next start, None when the budget is spent."""
 
     attempt: int

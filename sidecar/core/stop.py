@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Rung(StrEnum):
@@ -15,8 +16,7 @@ class Rung(StrEnum):
     GIVE_UP = "give_up"
 
 
-@dataclass(frozen=True, slots=True)
-class StopTimes:
+class StopTimes(Struct, frozen=True):
     """How long each rung is given, in seconds; defaults and their source in settings/model.py."""
 
     request: float
@@ -26,8 +26,7 @@ class StopTimes:
     owner_lost: float
 
 
-@dataclass(frozen=True, slots=True)
-class StopLadder:
+class StopLadder(Struct, frozen=True):
     """The rungs still to come, each with its time."""
 
     steps: tuple[tuple[float, Rung], ...]

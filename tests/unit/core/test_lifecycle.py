@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from sidecar.core import events as e
 from sidecar.core.events import Outcome, Reason, State, Timer
@@ -34,7 +34,7 @@ class Story:
     """Drives a lifecycle and keeps its own clock."""
 
     def __init__(self, **policy: Any) -> None:
-        self.life = Lifecycle(dataclasses.replace(POLICY, **policy), chance=lambda: 0.0)
+        self.life = Lifecycle(structs.replace(POLICY, **policy), chance=lambda: 0.0)
         self.now = 1000.0
         self.timers: dict[Timer, float] = {}
         self.log: list[e.Action] = []
@@ -145,7 +145,7 @@ def test_the_table_holds_no_pair_that_is_not_expected() -> None:
     assert set(TABLE) == {(state, event) for event, row in EXPECTED.items() for state in row}
 
 
-FACTS = [event for event in ALL_EVENTS if "run" in event.__dataclass_fields__]
+FACTS = [event for event in ALL_EVENTS if "run" in event.__struct_fields__]
 
 
 @pytest.mark.parametrize(("state", "event"), list(itertools.product(State, FACTS)))
@@ -388,7 +388,7 @@ def test_a_lost_owner_cuts_a_stop_that_is_under_way() -> None:
 
 
 def test_an_asked_shutdown_keeps_its_total() -> None:
-    story = Story(stop=dataclasses.replace(POLICY.stop, graceful=100))
+    story = Story(stop=structs.replace(POLICY.stop, graceful=100))
     story.up()
     story.tell(e.Shutdown())
     while Timer.LADDER in story.timers:
