@@ -28,7 +28,7 @@ export class SidecarError extends Error {
 export interface Limits {
   /** How long a started sidecar may be silent (10 000). */
   helloTimeout?: number;
-  /** How long `close` waits for the end before it kills (30 000). */
+  /** How long `close`, and with it a quit, waits for the end before it kills (30 000; the sidecar's own ladder may take 27 000). */
   closeTimeout?: number;
   /** A sign of life is asked for this often (5 000); after `pingMisses` (3) without one the sidecar is ended. */
   pingInterval?: number;

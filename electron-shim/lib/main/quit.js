@@ -1,8 +1,5 @@
 "use strict";
 
-// The sidecar's own ladder may take 27 s (total_shutdown); nobody waits longer than this for a quit.
-const QUIT_LIMIT_MS = 30_000;
-
 /**
  * Lets the app leave only when the backend is gone: the first `before-quit` is held up, and `app.quit()` called again once
  * it may pass. Never `app.exit()`: it would skip what the updater does after the last window.
@@ -20,7 +17,7 @@ function holdQuit({ app, BrowserWindow, autoUpdater, sidecar }) {
   let closing = null;
 
   function close() {
-    closing ??= sidecar.close({ timeout: QUIT_LIMIT_MS }).then(() => {
+    closing ??= sidecar.close().then(() => {
       gone = true;
     });
     return closing;

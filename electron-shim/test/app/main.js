@@ -2,6 +2,7 @@
 // writes. The test drives it through the IPC channel that Node gives to a forked child.
 "use strict";
 
+const fs = require("node:fs");
 const path = require("node:path");
 const electron = /** @type {any} */ (require("electron"));
 const { attachSidecar } = require("electron-backend-sidecar/main");
@@ -11,7 +12,11 @@ const order = JSON.parse(process.env.APP_ORDER ?? "{}");
 /** @type {any[]} */
 const emitted = [];
 for (const name of ["backend-crash", "sidecar-restarted", "before-quit", "quit"]) {
-  app.on(name, (/** @type {any} */ payload) => emitted.push({ name, payload: name.includes("quit") ? null : payload }));
+  app.on(name, (/** @type {any} */ given) => {
+    const payload = name.includes("quit") ? null : given;
+    emitted.push({ name, payload });
+    fs.writeSync(1, `EMITTED ${name} ${JSON.stringify(payload)}\n`); // the test may ask too late
+  });
 }
 app.on("window-all-closed", () => order.quitWithWindows !== false && app.quit());
 /** @type {any[]} */
@@ -24,7 +29,8 @@ let attachError = null;
 async function makeWindow(preload = order.preload ?? "standalone") {
   const standalone = path.join(__dirname, "..", "..", "preload.standalone.js");
   const file = preload === "standalone" ? standalone : path.join(__dirname, preload);
-  const window = new BrowserWindow({ webPreferences: { preload: file, sandbox: preload === "standalone", contextIsolation: true } });
+  const sandbox = preload !== "preload.js";
+  const window = new BrowserWindow({ webPreferences: { preload: file, sandbox, contextIsolation: true } });
   await window.loadFile(path.join(__dirname, "index.html"));
 }
 

@@ -108,7 +108,9 @@ const dialog = {
   answers: [],
   /** @param {any[]} args */
   async showMessageBox(...args) {
-    dialog.shown.push(args.at(-1));
+    const { title, message, detail, buttons } = args.at(-1);
+    dialog.shown.push({ title, message, detail, buttons });
+    fs.writeSync(1, `DIALOG ${JSON.stringify([title, message, detail, ...buttons]).slice(1, -1)}\n`); // the app may end with it
     return { response: dialog.answers.shift() ?? 0, checkboxChecked: false };
   },
 };

@@ -5,8 +5,17 @@
 const { pack, unpack } = require("msgpackr");
 
 const mode = process.argv[2] ?? "echo";
-const CHANNELS = ["backend:status", "sidecar:ping", "sidecar:shutdown", "sidecar:subscribe", "sidecar:unsubscribe", "sidecar:power"];
+const CHANNELS = ["backend:status", "backend:createFirewallRule", "backend:restart", "backend:logs", "runtime:getBootstrap", "runtime:getDiagnostics", "sidecar:ping", "sidecar:shutdown", "sidecar:subscribe", "sidecar:unsubscribe", "sidecar:power"];
 const hello = { type: "hello", protocol: 1, sidecar: "0.0.0-fake", pid: process.pid, channels: CHANNELS, events: ["backend:log", "backend:stateChanged"], maxFrame: 1 << 20, maxInFlight: 16 };
+
+const bootstrap = {
+  backend: { baseUrl: "http://127.0.0.1:5005", port: 5005, protocol: "http", managedByElectron: true, healthEndpoint: "/h", readinessEndpoint: "/r", sseJobEventsTemplate: "", pid: 1, ready: true },
+  environment: { mode: "production", isPackaged: false, version: "7.8.9" },
+  os: { platform: "linux", release: "1", arch: "x64", hostname: "fake" },
+  paths: { userData: "/u", temp: "/t", logs: "/l" },
+};
+/** @type {string[]} what came as sidecar:power, and by which end of stdin */
+const told = [];
 
 /** @param {object} message */
 function frame(message) {
@@ -34,7 +43,7 @@ function serve(message) {
   }
   const { id, channel, args } = message;
   const answer = (/** @type {any} */ result) => send({ type: "response", id, result });
-  if (mode === "deaf") return;
+  if (mode === "deaf" || (mode === "deafLater" && channel === "sidecar:shutdown")) return;
   if (channel === "sidecar:shutdown") {
     answer({ success: true });
     setTimeout(() => process.exit(mode === "shutdown75" ? 75 : 0), 10);
@@ -42,6 +51,18 @@ function serve(message) {
     subscribed.push(channel.slice(8), ...args[0]);
     answer({ subscribed: args[0] });
     if (channel === "sidecar:subscribe") send({ type: "event", channel: "backend:log", seq: 1, payload: { text: "line" } });
+  } else if (channel === "sidecar:power") {
+    told.push(args[0]);
+    answer(null);
+  } else if (channel.startsWith("runtime:")) {
+    answer(bootstrap);
+  } else if (channel === "backend:restart") {
+    if (mode === "slowRestart") held.add(id);
+    else answer({ success: true, url: `args ${JSON.stringify(args)}` });
+  } else if (channel === "backend:logs") {
+    answer(args[0] === undefined ? told : args[0]);
+  } else if (channel === "backend:createFirewallRule") {
+    answer({ created: true, exists: true, details: null });
   } else if (channel === "sidecar:ping") {
     const order = args[0];
     if (order?.die) {
@@ -82,7 +103,10 @@ process.stdin.on("data", (chunk) => {
     serve(message);
   }
 });
-process.stdin.on("end", () => process.exit(0));
+process.stdin.on("end", () => {
+  if (process.env.FAKE_END_FILE) require("node:fs").writeFileSync(process.env.FAKE_END_FILE, "end of stdin");
+  process.exit(0);
+});
 
 if (mode === "rubbish") process.stdout.write("Hello, I am a log line and no frame\n");
 else if (mode === "zeros") process.stdout.write(Buffer.alloc(64));

@@ -1,0 +1,3 @@
+"use strict";
+
+require("electron-backend-sidecar/preload");

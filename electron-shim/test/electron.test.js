@@ -1,0 +1,261 @@
+// The shim between a page and a sidecar that misbehaves on order; the scenarios with the real one are in scenarios.test.js.
+"use strict";
+
+const assert = require("node:assert/strict");
+const fs = require("node:fs");
+const path = require("node:path");
+const { test } = require("node:test");
+const { startApp, until } = require("./support/app.js");
+const { fakeCommand } = require("./support/sidecar.js");
+
+/** @param {string} [mode] @param {object} [more] */
+const fake = (mode = "echo", more) => ({ options: { command: fakeCommand(mode), ...more } });
+const QUIET = { ownFatal: true };
+
+test("a sandboxed page has the three objects, frozen, and its first script already knows the address", async (t) => {
+  const app = await startApp(t, fake());
+  assert.deepEqual((await app.facts()).preloadErrors, []);
+  assert.equal(await app.page("atLoad"), "http://127.0.0.1:5005");
+  assert.equal(await app.page("electron.backend === aura.backend || Object.isFrozen(electron.backend)"), true);
+  assert.equal(await app.page("desktopBridge.backend.getUrl()"), "http://127.0.0.1:5005");
+  assert.equal(await app.page("electron.backend.getUrl()"), "http://127.0.0.1:5005");
+  assert.equal(await app.page("electron.backend.getBaseUrl()"), "http://127.0.0.1:5005");
+  assert.equal(await app.page("desktopBridge.getAppEnvironment().version"), "7.8.9");
+  assert.equal(await app.page("electron.runtime.refresh().then((one) => one.paths.logs)"), "/l");
+  assert.equal(await app.page("desktopBridge.getDiagnosticInfo().then((one) => one.os.hostname)"), "fake");
+  assert.equal(await app.page("typeof require + typeof ipcRenderer"), "undefinedundefined");
+});
+
+test("an app's own unsandboxed preload puts the sidecar's objects beside its own", async (t) => {
+  const app = await startApp(t, { ...fake(), preload: "preload.js" });
+  assert.deepEqual((await app.facts()).preloadErrors, []);
+  assert.equal(await app.page("electron.menu.name()"), "the app's own");
+  assert.equal(await app.page("electron.backend.status().then((one) => one.running)"), false);
+  assert.equal(await app.page("desktopBridge.getBackendBaseUrl()"), "http://127.0.0.1:5005");
+});
+
+test("a sandboxed preload cannot require the package: that is what the standalone one is for", async (t) => {
+  const app = await startApp(t, { ...fake(), preload: "requiring-preload.js" });
+  assert.match((await app.facts()).preloadErrors[0], /module not found: electron-backend-sidecar\/preload/);
+});
+
+test("a window made before the sidecar is there has the shape, and learns the address by the first state", async (t) => {
+  const app = await startApp(t, { ...fake(), windowFirst: true });
+  await until(() => app.page("typeof desktopBridge").catch(() => ""), "the page");
+  await app.command("call", "sidecar:ping", { event: { state: "STARTING", previous: "STOPPED", pid: null, port: 6006, url: "http://127.0.0.1:6006" } });
+  await until(() => app.page("desktopBridge.getBackendBaseUrl() === 'http://127.0.0.1:6006'"), "the address");
+  await app.command("call", "sidecar:ping", { event: { state: "RUNNING", previous: "STARTING", pid: 7, port: 6006, url: "http://127.0.0.1:6006" } });
+  await until(() => app.page("electron.runtime.getCachedDiagnostics().backend.ready"), "ready");
+  await app.command("call", "sidecar:ping", { event: { state: "STOPPED", previous: "RUNNING", pid: null, port: null, url: null } });
+  await until(() => app.page("!electron.runtime.getCachedDiagnostics().backend.ready"), "not ready");
+  assert.equal(await app.page("desktopBridge.getBackendBaseUrl()"), "http://127.0.0.1:6006"); // kept for the next run
+});
+
+test("a late listener gets the last event, each gets the payload alone, and none after it unsubscribed", async (t) => {
+  const app = await startApp(t, fake());
+  await app.command("call", "sidecar:ping", { event: { state: "RUNNING", n: 1, pid: 1, url: null } });
+  await app.page("window.seen = []; window.off = electron.backend.onStateChanged((...all) => seen.push([all.length, all[0].n])); 0");
+  await until(() => app.page("seen.length === 1"), "the replay");
+  await app.page("electron.on('backend:stateChanged', (one) => seen.push(['second', one.n])); electron.once('backend:stateChanged', (one) => seen.push(['once', one.n])); 0");
+  await until(() => app.page("seen.length === 3"), "the replay to later ones");
+  await app.command("call", "sidecar:ping", { event: { state: "RUNNING", n: 2, pid: 1, url: null } });
+  await until(() => app.page("seen.length === 5"), "the second event");
+  await app.page("off(); off(); 0");
+  await app.command("call", "sidecar:ping", { event: { state: "RUNNING", n: 3, pid: 1, url: null } });
+  await until(() => app.page("seen.length === 6"), "the third event");
+  assert.deepEqual(await app.page("seen"), [[1, 1], ["second", 1], ["once", 1], [1, 2], ["second", 2], ["second", 3]]);
+});
+
+test("a listener that throws shows in the page's console and stops nobody", async (t) => {
+  const app = await startApp(t, fake());
+  await app.page("window.seen = 0; electron.backend.onStateChanged(() => { throw new Error('page bug'); }); electron.backend.onStateChanged(() => seen++); 0");
+  await app.command("call", "sidecar:ping", { event: { state: "RUNNING", pid: 1, url: null } });
+  await until(() => app.page("seen === 1"), "the second listener");
+  await until(async () => (await app.facts()).console.some((/** @type {string} */ line) => line.includes("page bug")), "the console");
+});
+
+test("log lines come only to the page that asked, until it unsubscribes or is gone", async (t) => {
+  const app = await startApp(t, fake());
+  await app.command("makeWindow");
+  await app.page("window.lines = 0; window.off = electron.backend.onLog(() => lines++); 0", 1);
+  await until(() => app.page("lines === 1", 1), "the line");
+  await app.page("off(); 0", 1);
+  const asked = () => app.command("call", "sidecar:ping", { subscribed: true });
+  await until(async () => (await asked()).join() === "subscribe,backend:log,unsubscribe,backend:log", "unsubscribed");
+  await app.page("electron.backend.onLog(() => {}); 0", 1);
+  await until(async () => (await asked()).length === 6, "asked again");
+  await app.command("closeWindow", 1);
+  await until(async () => (await asked()).slice(-2).join() === "unsubscribe,backend:log", "given up with the window");
+});
+
+test("what a page may not: other channels, events, and the sidecar's own", async (t) => {
+  const app = await startApp(t, fake());
+  assert.match(await app.page("electron.invoke('shell:run').catch((error) => error.message)"), /"shell:run" is no channel of the backend/);
+  assert.match(await app.page("electron.invoke('sidecar:shutdown').catch((error) => error.message)"), /is no channel/);
+  assert.match(await app.page("(() => { try { electron.on('other', () => {}); } catch (error) { return error.message; } })()"), /"other" is no event/);
+  assert.match(await app.page("(() => { try { electron.backend.onCrash(1); } catch (error) { return error.message; } })()"), /must be a function/);
+});
+
+test("not even a preload with the raw ipcRenderer reaches the sidecar's own channels", async (t) => {
+  const app = await startApp(t, { ...fake(), preload: "raw-preload.js" });
+  assert.match(await app.page("raw.invoke('sidecar:shutdown').catch((error) => error.message)"), /No handler registered for 'sidecar:shutdown'/);
+  assert.match(await app.page("raw.function()"), /could not be cloned/);
+  const cycle = await app.page("(() => { const ring = {}; ring.self = ring; return raw.invoke('backend:logs', ring).catch((error) => error.message); })()");
+  assert.match(cycle, /^Error invoking remote method 'backend:logs': Error: backend:logs: argument \[0\]\.self is a cycle/);
+  assert.match(await app.page("raw.invoke('backend:logs', new Map([[1, 2]])).catch((error) => error.message)"), /could not be cloned|is a Map/);
+  assert.equal((await app.page("raw.invoke('electron-backend-sidecar:lastError')")).code, "INVALID_ARGS");
+});
+
+test("the emulation is as strict as Electron: keys once, errors by their text, depth, functions", async (t) => {
+  const app = await startApp(t, { ...fake(), preload: "raw-preload.js" });
+  assert.deepEqual(await app.page("preloadFailures"), ["Cannot bind an API on top of an existing property on the window object", "getter"]);
+  const sync = await app.page("(() => { try { fails.sync(); } catch (error) { return [error.message, error.code, error instanceof Error, error.name]; } })()");
+  assert.deepEqual(sync, ["plain text", undefined, true, "Error"]);
+  assert.deepEqual(await app.page("fails.async().catch((error) => [error.message, error.code ?? null])"), ["later", null]);
+  assert.equal(await app.page("(() => { let deep = []; for (let i = 0; i < 999; i++) deep = [deep]; return fails.deep(deep); })()"), 2000);
+  assert.match(await app.page("(() => { let deep = []; for (let i = 0; i < 1001; i++) deep = [deep]; try { fails.deep(deep); } catch (error) { return error.message; } })()"), /recursion depth/);
+});
+
+test("a legacy call drops its arguments, so that it can be a click's handler", async (t) => {
+  const app = await startApp(t, fake());
+  await app.page(`const button = document.createElement("button"); document.body.append(button);
+                  button.onclick = (event) => { window.answer = electron.backend.restart(event, { a: 1 }); }; button.click(); 0`);
+  assert.deepEqual(await app.page("answer"), { success: true, url: "args []" });
+});
+
+test("a page of a foreign origin is refused, hears nothing, and does not hang", async (t) => {
+  const app = await startApp(t, fake());
+  await app.command("serve", "http://evil.example/", "<script>window.events = 0; electron.on('backend:stateChanged', () => events++); window.atLoad = desktopBridge.getBackendBaseUrl();</script>");
+  await app.command("goto", "http://evil.example/");
+  assert.equal(await app.page("atLoad"), null);
+  assert.match(await app.page("electron.backend.restart().catch((error) => error.message)"), /was refused: its origin http:\/\/evil\.example is not allowed/);
+  await app.command("call", "sidecar:ping", { event: { state: "RUNNING", pid: 1, url: null } });
+  await app.command("call", "sidecar:ping");
+  assert.equal(await app.page("events"), 0);
+});
+
+test("allowed origins replace the default ones", async (t) => {
+  const app = await startApp(t, fake("echo", { allowedOrigins: ["http://app.example"] }));
+  assert.match(await app.page("electron.backend.status().catch((error) => error.message)"), /its origin file:\/\/ is not allowed/);
+  await app.command("serve", "http://app.example/", "<p>ours</p>");
+  await app.command("goto", "http://app.example/");
+  assert.equal(await app.page("electron.backend.status().then((one) => one.running)"), false);
+});
+
+test("10 000 calls of a page at once all succeed", async (t) => {
+  const app = await startApp(t, fake());
+  assert.equal(await app.page("Promise.all(Array.from({ length: 10000 }, () => electron.backend.status())).then((all) => all.length)"), 10_000);
+});
+
+test("a channel that the running sidecar lacks answers UNKNOWN_CHANNEL", async (t) => {
+  const app = await startApp(t, fake());
+  assert.match(await app.page("electron.backend.version().catch((error) => error.message)"), /Failed to get backend version: The sidecar that runs has no channel backend:version/);
+  assert.deepEqual(await app.page("electron.backend.lastError().then((one) => [one.channel, one.code])"), ["backend:version", "UNKNOWN_CHANNEL"]);
+});
+
+test("a window closed in mid-call and a storm of reloads leave a working app", async (t) => {
+  const app = await startApp(t, { ...fake("slowRestart"), quitWithWindows: false });
+  void app.page("electron.backend.restart()").catch(() => {});
+  await app.command("makeWindow");
+  await app.command("closeWindow", 0);
+  for (let i = 0; i < 25; i++) {
+    void app.page("electron.backend.onLog(() => {}); electron.backend.status()").catch(() => {}); // left behind by the reload
+    await app.command("reload");
+  }
+  assert.equal(await app.page("electron.backend.status().then((one) => one.running)"), false);
+  assert.doesNotMatch(app.output(), /Unhandled|Uncaught|has been destroyed/);
+  void app.command("quit").catch(() => {});
+  assert.equal(await app.exited, 0);
+});
+
+test("the firewall rule is created only after the user agreed in a dialog", async (t) => {
+  const app = await startApp(t, fake());
+  await app.command("answerDialog", 1);
+  assert.match(await app.page("electron.backend.createFirewallRule().catch((error) => error.message)"), /the user declined/);
+  assert.equal((await app.page("electron.backend.lastError()")).code, "ELEVATION_REFUSED");
+  await app.command("answerDialog", 0);
+  assert.equal((await app.page("electron.backend.createFirewallRule()")).created, true);
+  assert.deepEqual((await app.facts()).dialogs.map((/** @type {any} */ one) => one.buttons), [["Create Rule", "Cancel"], ["Create Rule", "Cancel"]]);
+});
+
+test("suspend and resume are told to the sidecar", async (t) => {
+  const app = await startApp(t, fake());
+  await app.command("emit", "powerMonitor", "suspend");
+  await app.command("emit", "powerMonitor", "resume");
+  await until(async () => (await app.command("call", "backend:logs")).join() === "suspend,resume", "both");
+});
+
+test("errors in the main process itself bear code and hint", async (t) => {
+  const app = await startApp(t, fake());
+  assert.deepEqual(await app.command("callError", "sidecar:ping", { fail: true }), { code: "PORT_IN_USE", message: "taken", hint: "free it" });
+});
+
+test("while the sidecar is away pages get answers that are true, and later those of the next sidecar", async (t) => {
+  const app = await startApp(t, { ...fake("echo", { limits: { restartAttempts: 0 } }), ...QUIET });
+  await app.command("callError", "sidecar:ping", { die: true });
+  await until(async () => (await app.facts()).fatal.length, "onFatal");
+  const status = await app.page("electron.backend.status()");
+  assert.deepEqual([status.running, status.port, status.url, status.state], [false, null, null, "FAILED"]);
+  assert.equal((await app.page("electron.backend.health()")).status, "unhealthy");
+  assert.equal((await app.page("electron.backend.ping()")).success, false);
+  assert.match(await app.page("electron.backend.restart().catch((error) => error.message)"), /^Error invoking remote method 'backend:restart': Error: Failed to restart backend: The sidecar ended unexpectedly \(exit code 3\)/);
+  assert.equal((await app.page("electron.runtime.getDiagnostics()")).backend.port, 5005);
+  void app.command("quit").catch(() => {});
+  assert.equal(await app.exited, 0);
+});
+
+for (const [mode, words] of /** @type {Array<[string, RegExp]>} */ ([
+  ["rubbish", /no frame: .*Hello, I am a log line/],
+  ["version2", /speaks protocol 2/],
+  ["hang", /said nothing for 0\.5 s/],
+  ["exit", /exit code 64.*no settings here/],
+])) {
+  test(`a sidecar in mode ${mode} is told in one dialog, and the app ends by itself`, async (t) => {
+    const app = await startApp(t, fake(mode, { limits: { helloTimeout: 500 } }));
+    assert.equal(await app.exited, 0);
+    assert.match(app.output(), /DIALOG "Backend Service Error"/);
+    assert.match(app.output(), words);
+    assert.equal(app.output().match(/DIALOG/g)?.length, 1);
+  });
+}
+
+test("a sidecar that cannot be spawned: attach rejects, onFatal hears it, and the app can quit", async (t) => {
+  const app = await startApp(t, { options: { command: ["/nowhere/sidecar"] }, ...QUIET });
+  const { fatal, attachError } = await app.facts();
+  assert.equal(fatal[0].code, "SIDECAR_NOT_STARTED");
+  assert.match(fatal[0].remedy, /check that this runs by hand: \/nowhere\/sidecar/);
+  assert.match(attachError, /ENOENT/);
+  void app.command("quit").catch(() => {});
+  assert.equal(await app.exited, 0);
+});
+
+test("a quit that is asked for again and again happens once, and is held up until the sidecar is gone", async (t) => {
+  const app = await startApp(t, fake());
+  for (let i = 0; i < 3; i++) void app.command("quit").catch(() => {});
+  assert.equal(await app.exited, 0);
+  assert.equal(app.output().match(/EMITTED quit/g)?.length, 1);
+});
+
+test("a sidecar that does not end holds the quit up for the limit only", async (t) => {
+  const app = await startApp(t, { ...fake("deafLater", { limits: { closeTimeout: 400 } }) });
+  void app.command("quit").catch(() => {});
+  assert.equal(await app.exited, 0);
+});
+
+test("before an update the backend is stopped first, and the quit then passes", async (t) => {
+  const app = await startApp(t, { ...fake(), quitWithWindows: false });
+  await app.command("emit", "autoUpdater", "before-quit-for-update");
+  await until(async () => (await app.facts()).sidecarPid === null, "the sidecar is gone");
+  void app.command("quit").catch(() => {});
+  assert.equal(await app.exited, 0);
+});
+
+test("at the end of a Windows session the short path is taken: the end of stdin, and nobody waits", async (t) => {
+  const file = path.join(__dirname, `end-${process.pid}`);
+  t.after(() => fs.rmSync(file, { force: true }));
+  const app = await startApp(t, fake("echo", { env: { FAKE_END_FILE: file } }));
+  await app.command("emitOnWindow", "query-session-end");
+  await until(() => fs.existsSync(file), "the sidecar saw the end");
+  void app.command("quit").catch(() => {});
+  assert.equal(await app.exited, 0);
+});

@@ -1,0 +1,181 @@
+// The product's scenarios, whole: a page in a real browser → preload → main → sidecar → backend.
+"use strict";
+
+const assert = require("node:assert/strict");
+const fs = require("node:fs");
+const { test } = require("node:test");
+const { alive, startApp, until } = require("./support/app.js");
+const { aspnet, httpBackend, noAspnet, noSidecar, sidecarCommand, sidecarEnv } = require("./support/sidecar.js");
+
+/** @param {string[]} command @param {object} [settings] */
+const options = (command, settings) => ({
+  command: sidecarCommand,
+  env: sidecarEnv,
+  settings: { ...settings, backend: { command, .../** @type {any} */ (settings)?.backend } },
+});
+
+const RUNNING = "electron.backend.waitForReady().then(() => electron.backend.status())";
+
+/** @param {number} pid every descendant, by /proc; elsewhere the process alone */
+function family(pid) {
+  /** @type {number[]} */
+  const out = [pid];
+  for (const one of out) {
+    try {
+      const tasks = fs.readFileSync(`/proc/${one}/task/${one}/children`, "utf8").trim();
+      if (tasks) out.push(...tasks.split(" ").map(Number));
+    } catch {
+      continue; // gone, or no such kernel
+    }
+  }
+  return out;
+}
+
+for (const [name, command, skip] of /** @type {Array<[string, string[], string | false]>} */ ([
+  ["the Python backend", httpBackend(), noSidecar],
+  ["ASP.NET Core", [aspnet], noSidecar || noAspnet],
+])) {
+  test(`scenario 1: the app quits normally and ${name} is gone, with everything else`, { skip }, async (t) => {
+    const app = await startApp(t, { options: options(command) });
+    const status = await app.page(RUNNING);
+    assert.equal(status.running, true);
+    assert.equal(status.state, "RUNNING");
+    assert.equal((await app.page("electron.backend.ping()")).success, true);
+    const { sidecarPid } = await app.facts();
+    const processes = family(sidecarPid);
+    assert.ok(processes.includes(status.pid));
+    const before = performance.now();
+    void app.command("quit").catch(() => {});
+    assert.equal(await app.exited, 0);
+    assert.ok(performance.now() - before < 5000);
+    for (const pid of processes) assert.equal(alive(pid), false, `process ${pid} survived`);
+  });
+}
+
+test("scenario 2: the backend is killed, comes back on the same address, and the app then closes", { skip: noSidecar }, async (t) => {
+  const app = await startApp(t, { options: options(httpBackend()) });
+  const first = await app.page(RUNNING);
+  await app.page(`window.seen = []; electron.backend.onStateChanged((change) => seen.push(change.state));
+                  window.health = []; electron.backend.onHealthUpdate((one) => health.push(one.status)); 0`);
+  process.kill(first.pid, "SIGKILL");
+  const second = await until(async () => {
+    const status = await app.page("electron.backend.status()");
+    return status.running && status.pid !== first.pid && status;
+  }, "the backend is back");
+  assert.equal(second.url, first.url);
+  assert.equal(second.restarts, 1);
+  await until(() => app.page("health.at(-1) === 'healthy' && health.includes('unhealthy')"), "both health updates");
+  assert.deepEqual((await app.page("seen")).slice(-3), ["BACKOFF", "STARTING", "RUNNING"]);
+  assert.equal(await app.page("desktopBridge.getBackendBaseUrl()"), second.url);
+  void app.command("closeWindow").catch(() => {}); // the last window: the app quits
+  assert.equal(await app.exited, 0);
+  assert.equal(alive(second.pid), false);
+});
+
+test("scenario 3: killed four times quickly, the backend is given up after three attempts, a dialog says so, and the app ends", { skip: noSidecar }, async (t) => {
+  const app = await startApp(t, { options: options(httpBackend(), { timeouts: { restart_delay: 0.2 } }) });
+  let status = await app.page(RUNNING);
+  const pids = [];
+  await app.page("window.crashes = []; electron.backend.onCrash((one) => crashes.push(one)); 0");
+  for (let kill = 1; kill <= 4; kill++) {
+    pids.push(status.pid);
+    process.kill(status.pid, "SIGKILL");
+    if (kill === 4) break;
+    status = await until(async () => {
+      const now = await app.page("electron.backend.status()");
+      return now.running && !pids.includes(now.pid) && now;
+    }, `restart ${kill}`);
+    assert.equal((await app.facts()).dialogs.length, 0);
+  }
+  assert.equal(await app.exited, 0);
+  assert.match(app.output(), /DIALOG "Backend Service Error".*could not be restarted after 3 attempts.*"Close Application"/);
+  assert.match(app.output(), /Logs: /);
+  assert.match(app.output(), /EMITTED backend-crash .*"final":true/);
+  for (const pid of pids) assert.equal(alive(pid), false);
+});
+
+test("scenario 3 with onFatal: the app stays, calls are told why, and a manual restart helps", { skip: noSidecar }, async (t) => {
+  const order = { options: options(httpBackend(), { restart: { attempts: 0 } }), ownFatal: true };
+  const app = await startApp(t, order);
+  const status = await app.page(RUNNING);
+  process.kill(status.pid, "SIGKILL");
+  const [report] = await until(async () => {
+    const { fatal } = await app.facts();
+    return fatal.length && fatal;
+  }, "onFatal");
+  assert.equal(report.code, "RESTART_BUDGET_SPENT");
+  assert.equal(report.crash.final, true);
+  const refused = await app.page("electron.backend.waitForReady().catch((error) => error.message)");
+  assert.match(refused, /^Error invoking remote method 'backend:waitForReady': Error: /);
+  assert.equal((await app.page("electron.backend.lastError()")).code, "RESTART_BUDGET_SPENT");
+  const again = await app.page("electron.backend.restart()");
+  assert.equal(again.success, true);
+  assert.equal(again.url, status.url);
+  process.kill((await app.page("electron.backend.status()")).pid, "SIGKILL");
+  await until(async () => (await app.facts()).fatal.length === 2, "the second end is told too");
+});
+
+test("scenario 4: the firewall check answers the page in its own shape", { skip: noSidecar }, async (t) => {
+  const app = await startApp(t, { options: options(httpBackend()) });
+  await app.page(RUNNING);
+  const before = performance.now();
+  const check = await app.page("electron.backend.checkFirewall()");
+  const rule = await app.page("electron.backend.getFirewallRule()");
+  const command = await app.page("electron.backend.getFirewallCommand()");
+  assert.ok(performance.now() - before < 3000);
+  if (process.platform === "win32") {
+    assert.equal(typeof check.compatible, "boolean");
+    assert.equal(typeof command, "string");
+  } else {
+    assert.deepEqual(check, { compatible: true, message: "Not Windows" });
+    assert.deepEqual(rule, { exists: null, error: "Not Windows" });
+    assert.equal(command, null);
+  }
+});
+
+for (const moment of ["ready", "booting"]) {
+  test(`kill -9 of the app while the backend is ${moment} leaves nothing`, { skip: noSidecar || process.platform === "win32" }, async (t) => {
+    const words = moment === "booting" ? ["--listen-delay", "30"] : ["--children", "daemon"];
+    const app = await startApp(t, { options: options(httpBackend(...words)) });
+    if (moment === "ready") await app.page(RUNNING);
+    const { sidecarPid } = await app.facts();
+    const processes = await until(() => {
+      const all = family(sidecarPid);
+      return all.length >= 3 && all; // sidecar, guardian, backend
+    }, "sidecar, guardian and backend");
+    app.child.kill("SIGKILL");
+    const killed = performance.now();
+    await until(() => processes.every((pid) => !alive(pid)), "everything is gone", 5000);
+    assert.ok(performance.now() - killed < 2000, `it took ${performance.now() - killed} ms`);
+  });
+}
+
+test("kill -9 of the sidecar: the shim starts another, the backend comes back on its address, and pages go on", { skip: noSidecar || process.platform === "win32" }, async (t) => {
+  const app = await startApp(t, { options: options(httpBackend()) });
+  const first = await app.page(RUNNING);
+  const { sidecarPid } = await app.facts();
+  const call = app.page("electron.backend.waitForReady().then(() => electron.backend.status())");
+  await call;
+  process.kill(sidecarPid, "SIGKILL");
+  const second = await until(async () => {
+    const status = await app.page("electron.backend.status()");
+    return status.running && status.pid !== first.pid && status;
+  }, "a backend under a new sidecar");
+  assert.equal(second.url, first.url);
+  assert.equal(alive(first.pid), false);
+  const { emitted } = await app.facts();
+  assert.deepEqual(emitted.map((/** @type {any} */ one) => one.name), ["sidecar-restarted"]);
+});
+
+test("a backend that cannot be found: one dialog with the path and the remedy, and the app ends", { skip: noSidecar }, async (t) => {
+  const app = await startApp(t, { options: options(["/nowhere/Aura.Api"]) });
+  assert.equal(await app.exited, 0);
+  assert.equal(app.output().match(/DIALOG/g)?.length, 1);
+  assert.match(app.output(), /DIALOG "Backend Service Error".*\/nowhere\/Aura\.Api/);
+});
+
+test("wrong settings: the dialog lists them, and the app ends", { skip: noSidecar }, async (t) => {
+  const app = await startApp(t, { options: options(httpBackend(), { timeouts: { startup: -5 } }) });
+  assert.equal(await app.exited, 0);
+  assert.match(app.output(), /DIALOG "Backend Service Error".*SIDECAR_TIMEOUTS__STARTUP/);
+});
