@@ -3,7 +3,7 @@
 const globals = {
   node: ["require", "module", "process", "Buffer", "__dirname", "__filename", "console", "performance", "URL", "AbortSignal", "AbortController", "structuredClone"],
   both: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "setImmediate", "queueMicrotask", "NodeJS"],
-  browser: ["window", "document"],
+  browser: ["window", "document", "CustomEvent", "XMLHttpRequest"],
 };
 const readonly = (/** @type {string[]} */ ...names) => Object.fromEntries(names.map((name) => [name, "readonly"]));
 

@@ -41,7 +41,7 @@ test("a sandboxed preload cannot require the package: that is what the standalon
 
 test("a window made before the sidecar is there has the shape, and learns the address by the first state", async (t) => {
   const app = await startApp(t, { ...fake(), windowFirst: true });
-  await until(() => app.page("typeof desktopBridge").catch(() => ""), "the page");
+  await until(() => app.page("typeof desktopBridge === 'object'").catch(() => false), "the page");
   await app.command("call", "sidecar:ping", { event: { state: "STARTING", previous: "STOPPED", pid: null, port: 6006, url: "http://127.0.0.1:6006" } });
   await until(() => app.page("desktopBridge.getBackendBaseUrl() === 'http://127.0.0.1:6006'"), "the address");
   await app.command("call", "sidecar:ping", { event: { state: "RUNNING", previous: "STARTING", pid: 7, port: 6006, url: "http://127.0.0.1:6006" } });
@@ -102,15 +102,15 @@ test("not even a preload with the raw ipcRenderer reaches the sidecar's own chan
   assert.match(await app.page("raw.function()"), /could not be cloned/);
   const cycle = await app.page("(() => { const ring = {}; ring.self = ring; return raw.invoke('backend:logs', ring).catch((error) => error.message); })()");
   assert.match(cycle, /^Error invoking remote method 'backend:logs': Error: backend:logs: argument \[0\]\.self is a cycle/);
-  assert.match(await app.page("raw.invoke('backend:logs', new Map([[1, 2]])).catch((error) => error.message)"), /could not be cloned|is a Map/);
+  assert.match(await app.page("(async () => raw.invoke('backend:logs', new Map([[1, 2]])))().catch((error) => error.message)"), /could not be cloned/);
   assert.equal((await app.page("raw.invoke('electron-backend-sidecar:lastError')")).code, "INVALID_ARGS");
 });
 
 test("the emulation is as strict as Electron: keys once, errors by their text, depth, functions", async (t) => {
   const app = await startApp(t, { ...fake(), preload: "raw-preload.js" });
   assert.deepEqual(await app.page("preloadFailures"), ["Cannot bind an API on top of an existing property on the window object", "getter"]);
-  const sync = await app.page("(() => { try { fails.sync(); } catch (error) { return [error.message, error.code, error instanceof Error, error.name]; } })()");
-  assert.deepEqual(sync, ["plain text", undefined, true, "Error"]);
+  const sync = await app.page("(() => { try { fails.sync(); } catch (error) { return [error.message, error.code ?? null, error instanceof Error, error.name]; } })()");
+  assert.deepEqual(sync, ["plain text", null, true, "Error"]);
   assert.deepEqual(await app.page("fails.async().catch((error) => [error.message, error.code ?? null])"), ["later", null]);
   assert.equal(await app.page("(() => { let deep = []; for (let i = 0; i < 999; i++) deep = [deep]; return fails.deep(deep); })()"), 2000);
   assert.match(await app.page("(() => { let deep = []; for (let i = 0; i < 1001; i++) deep = [deep]; try { fails.deep(deep); } catch (error) { return error.message; } })()"), /recursion depth/);

@@ -75,6 +75,7 @@ test("scenario 2: the backend is killed, comes back on the same address, and the
 test("scenario 3: killed four times quickly, the backend is given up after three attempts, a dialog says so, and the app ends", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend(), { timeouts: { restart_delay: 0.2 } }) });
   let status = await app.page(RUNNING);
+  /** @type {number[]} */
   const pids = [];
   await app.page("window.crashes = []; electron.backend.onCrash((one) => crashes.push(one)); 0");
   for (let kill = 1; kill <= 4; kill++) {
@@ -145,7 +146,7 @@ for (const moment of ["ready", "booting"]) {
     }, "sidecar, guardian and backend");
     app.child.kill("SIGKILL");
     const killed = performance.now();
-    await until(() => processes.every((pid) => !alive(pid)), "everything is gone", 5000);
+    await until(() => processes.every((/** @type {number} */ pid) => !alive(pid)), "everything is gone", 5000);
     assert.ok(performance.now() - killed < 2000, `it took ${performance.now() - killed} ms`);
   });
 }

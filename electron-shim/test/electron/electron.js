@@ -16,6 +16,7 @@ class App extends EventEmitter {
     this.isPackaged = process.env.EMULATED_PACKAGED === "1";
     this.ready = false;
     this.quitting = false;
+    this.exiting = false;
     this.readyPromise = new Promise((resolve) => setImmediate(resolve)).then(() => {
       this.ready = true;
       this.emit("ready");
@@ -62,7 +63,8 @@ class App extends EventEmitter {
       else this.quit();
       return;
     }
-    if (this.preventable("will-quit")) return;
+    if (this.exiting || this.preventable("will-quit")) return;
+    this.exiting = true;
     this.emit("quit", {}, 0);
     this.exit(0);
   }

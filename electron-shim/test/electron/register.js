@@ -5,8 +5,8 @@ const Module = require("node:module");
 const path = require("node:path");
 
 const original = /** @type {any} */ (Module)._resolveFilename;
-/** @param {string} request @param {any[]} rest */
-/** @type {any} */ (Module)._resolveFilename = function resolve(request, ...rest) {
-  if (request === "electron") return path.join(__dirname, "electron.js");
-  return original.call(this, request, ...rest);
-};
+/** @this {any} @param {string} request @param {any[]} rest @returns {string} */
+function resolve(request, ...rest) {
+  return request === "electron" ? path.join(__dirname, "electron.js") : original.call(this, request, ...rest);
+}
+/** @type {any} */ (Module)._resolveFilename = resolve;

@@ -144,7 +144,6 @@ function bridgeEnd(own, other) {
 
 /** @param {string} secret */
 function pageWorld(secret) {
-  // eslint-disable-next-line no-undef
   const end = bridgeEnd(`${secret}-page`, `${secret}-preload`);
   end.listen((name, value) => {
     if (name in window) throw new Error("Cannot bind an API on top of an existing property on the window object");
@@ -161,7 +160,6 @@ function pageWorld(secret) {
 function preloadWorld(secret, sandbox, modules) {
   /** @type {any} */
   const world = globalThis;
-  // eslint-disable-next-line no-undef
   const end = bridgeEnd(`${secret}-preload`, `${secret}-page`);
   end.listen(() => undefined);
   const { pack, unpack } = world.cloneTools();

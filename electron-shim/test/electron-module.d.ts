@@ -1,0 +1,5 @@
+// Electron itself is no dependency of this package: apps bring theirs. The tests and the example use it untyped.
+declare module "electron" {
+  const electron: any;
+  export = electron;
+}
