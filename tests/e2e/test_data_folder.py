@@ -1,0 +1,135 @@
+"""What a data folder remembers: the port, the spent budget, other sidecars, and what a killed one left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import processes
+from tests.support.backends import http_backend
+from tests.support.client import SidecarClient
+
+pytestmark = pytest.mark.posix(reason="on Windows the job object ends everything, so there is nothing to reclaim")
+
+
+def sidecar(data: Path, *backend: str, expect_exit: int | None = 0, **settings: Any) -> SidecarClient:
+    overrides = {name.replace("__", "."): value for name, value in settings.items()}
+    return SidecarClient(
+        list(backend) or http_backend(),
+        settings={"timeouts.restart_delay": 0.1, **overrides},
+        data=data,
+        expect_exit=expect_exit,
+    )
+
+
+async def test_the_last_port_is_kept_over_a_clean_end(tmp_path: Path) -> None:
+    ports = set()
+    for _ in range(2):
+        async with sidecar(tmp_path) as client:
+            ports.add((await client.call("backend:waitForReady"))["port"])
+    assert len(ports) == 1
+
+
+async def test_the_bootstrap_knows_the_last_port_before_anything_runs(tmp_path: Path) -> None:
+    async with sidecar(tmp_path) as client:
+        port = (await client.call("backend:waitForReady"))["port"]
+    async with sidecar(tmp_path, backend__autostart=False) as client:
+        backend = (await client.call("runtime:getBootstrap"))["backend"]
+        assert (backend["port"], backend["pid"], backend["ready"]) == (port, None, False)
+
+
+async def test_the_budget_that_a_killed_sidecar_had_spent_stays_spent(tmp_path: Path) -> None:
+    async with sidecar(tmp_path, expect_exit=None) as client:
+        for _ in range(2):
+            started = await client.call("backend:waitForReady")
+            mark = client.mark()
+            os.kill(started["pid"], signal.SIGKILL)
+            await client.event("backend:crash", since=mark)
+        port = (await client.call("backend:waitForReady"))["port"]
+        os.kill(client.hello["pid"], signal.SIGKILL)
+        await client.wait_exit(10)
+    async with sidecar(tmp_path) as client:
+        started = await client.call("backend:waitForReady")
+        assert started["port"] == port
+        os.kill(started["pid"], signal.SIGKILL)
+        assert (await client.event("backend:crash"))["attempt"] == 3
+
+
+async def test_what_sidecar_and_guardian_left_when_killed_in_one_instant_is_ended(tmp_path: Path) -> None:
+    stubborn = http_backend(ignore_sigterm=True, ignore_shutdown=True)
+    async with sidecar(tmp_path, *stubborn, expect_exit=None) as client:
+        await client.call("backend:waitForReady")
+        record = json.loads(next(tmp_path.glob("run-*.json")).read_text())
+        # An orphan that outlived both: the record of a sidecar that is gone names it, with its start time.
+        orphan = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"],
+            env={**os.environ, **dict([record["marker"].split("=", 1)])},
+        )
+        os.kill(record["guardian"][0], signal.SIGSTOP)
+        os.kill(client.hello["pid"], signal.SIGKILL)
+        os.kill(record["guardian"][0], signal.SIGKILL)
+        await client.wait_exit(10)
+    async with sidecar(tmp_path) as client:
+        await client.call("backend:waitForReady")
+        await asyncio.to_thread(orphan.wait, 5)
+        assert orphan.returncode == -signal.SIGKILL
+        assert not processes.is_alive(record["backend"][0])
+
+
+async def test_a_stranger_under_a_recorded_pid_is_left_alone(tmp_path: Path) -> None:
+    stranger = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"])
+    try:
+        async with sidecar(tmp_path, expect_exit=None) as client:
+            await client.call("backend:waitForReady")
+            path = next(tmp_path.glob("run-*.json"))
+            record = json.loads(path.read_text())
+            os.kill(client.hello["pid"], signal.SIGKILL)
+            await client.wait_exit(10)
+        record["backend"] = [stranger.pid, record["backend"][1]]
+        path.write_text(json.dumps(record))
+        async with sidecar(tmp_path) as client:
+            await client.call("backend:waitForReady")
+            assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+async def test_two_sidecars_on_one_folder_never_touch_each_others_backend(tmp_path: Path) -> None:
+    async with sidecar(tmp_path) as first:
+        one = await first.call("backend:waitForReady")
+        async with sidecar(tmp_path) as second:
+            other = await second.call("backend:waitForReady")
+            assert other["port"] != one["port"]
+            assert (await second.call("backend:status"))["sharedDataFolder"] is True
+        assert processes.is_alive(one["pid"])
+        assert (await first.call("backend:ping"))["success"] is True
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"world": 1}', b"null"])
+async def test_a_corrupt_record_is_set_aside_and_never_fatal(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "run-1-1.json").write_bytes(content)
+    (tmp_path / "last-run.json").write_bytes(content)
+    async with sidecar(tmp_path) as client:
+        assert (await client.call("backend:waitForReady"))["success"] is True
+    assert "run-1-1.json" in client.stderr_text
+    assert not (tmp_path / "run-1-1.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["a file", "read-only"])
+async def test_a_data_folder_that_cannot_be_written_is_told_and_works(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    # Not even root may make a folder below /proc.
+    folder = file if kind == "a file" else Path("/proc/sidecar" if sys.platform == "linux" else "/dev/null/sidecar")
+    async with SidecarClient(http_backend(), settings={"paths.data": str(folder)}, data=tmp_path) as client:
+        assert (await client.call("backend:waitForReady"))["success"] is True
+    assert str(folder) in client.stderr_text
