@@ -91,8 +91,8 @@ def parse(argv: list[str]) -> Boot:
             raise UsageError(what, hint=f"The backend's command goes behind '--'. {_HINT}")
         if not equals:
             value = next(words, "")
-            if value == "--" or not value:
-                raise UsageError(f"{name} needs a value", hint=_HINT)
+        if not value or (value == "--" and not equals):
+            raise UsageError(f"{name} needs a value", hint=_HINT)
         _set(boot, name, value)
     return boot
 

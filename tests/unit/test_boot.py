@@ -38,6 +38,7 @@ def test_a_value_may_hold_equals_signs_and_be_empty() -> None:
         (["run"], "'run'"),
         (["serve", "serve"], "'serve'"),
         (["--config"], "--config needs a value"),
+        (["--config="], "--config needs a value"),
         (["--config", "--", "x"], "--config needs a value"),
         (["--set", "port=5"], "SECTION.NAME=VALUE"),
         (["--set", "backend.port"], "SECTION.NAME=VALUE"),

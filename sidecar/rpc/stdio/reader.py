@@ -15,6 +15,9 @@ from .guard import FILE, PIPE, has_ended, kind_of, read_into, set_blocking
 _WATCH_INTERVAL = 0.1
 """Seconds between two looks for the end of a stdin that is not being read; well inside the 1.5 s of timeouts.owner_lost."""
 
+POLLED_KINDS = frozenset() if sys.platform == "win32" else frozenset({PIPE})
+"""Kinds of descriptors whose readiness the loop can wait for; the others are read by a thread."""
+
 _CHUNK = 64 * 1024
 _CHUNKS_AHEAD = 4  # what the thread reads beyond what the loop has taken
 
@@ -38,7 +41,7 @@ class Reader:
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self.kind = kind_of(descriptor)
-        self._polled = self.kind == PIPE and sys.platform != "win32"
+        self._polled = self.kind in POLLED_KINDS
         self._thread: _ReaderThread | None = None
         self._was_blocking = True
         if self._polled:
