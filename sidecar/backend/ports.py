@@ -8,11 +8,6 @@ import sys
 from collections.abc import Collection
 from typing import Literal
 
-from .bind_failure import BindFailure, bind_failure
-from .reported import ReportedAddress, parse_reported
-
-__all__ = ["BindFailure", "PortState", "ReportedAddress", "bind_failure", "choose_port", "parse_reported", "port_state"]
-
 PortState = Literal["free", "in_use", "forbidden"]
 
 _LOOPBACK = "127.0.0.1"

@@ -7,7 +7,7 @@ import re
 _LOOPBACK = "127.0.0.1"
 _LONGEST_LINE = 64 * 1024  # of a line without an end, only the last so many bytes are kept
 # [::1]:53211, 127.0.0.1:53211, http://host:53211/path, or the number alone
-_ADDRESS = re.compile(r"(?:\w+://)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\d{1,5})(?!\d|\.\d)")
+_ADDRESS = r"(?:\w+://)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\d{1,5})(?!\d|\.\d)"
 
 
 def parse_reported(pattern: str, text: str) -> tuple[str, int] | None:
@@ -21,7 +21,7 @@ def parse_reported(pattern: str, text: str) -> tuple[str, int] | None:
         text: what the backend printed.
     """
     for match in re.finditer(pattern, text):
-        address = _ADDRESS.match(match.group(1) or "")
+        address = re.match(_ADDRESS, match.group(1) or "")
         if address and 1 <= int(address[2]) <= 65_535:
             return (address[1] or _LOOPBACK).strip("[]"), int(address[2])
     return None

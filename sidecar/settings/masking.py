@@ -33,12 +33,13 @@ _HARMLESS = {"PWD", "OLDPWD", "SSHAUTHSOCK", "XAUTHORITY"}  # folders and socket
 _SEPARATORS = str.maketrans("", "", "_-.: ")
 _SHORTEST_SECRET = 4  # shorter ones occur by chance in any text
 
-_URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s?#@\"']+(?=@)")
-_ASSIGNMENT = re.compile(
+# Texts, compiled at the first use (re keeps them): this module is imported at start-up and seldom needed there.
+_URL_CREDENTIALS = r"(?<=://)[^/\s?#@\"']+(?=@)"
+_ASSIGNMENT = (
     r"(?i)\b((?:password|passwd|pwd|secret|token|api[_-]?key|accountkey|sharedaccesskey|access[_-]?token)[\"']?\s*[=:]\s*[\"']?)"
     r"([^\s;,&\"']+)"
 )
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
+_BEARER = r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
 
 
 def looks_secret(name: str) -> bool:
@@ -52,9 +53,9 @@ def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, MASK)
-    text = _URL_CREDENTIALS.sub(MASK, text)
-    text = _BEARER.sub(rf"\1 {MASK}", text)
-    return _ASSIGNMENT.sub(rf"\1{MASK}", text)
+    text = re.sub(_URL_CREDENTIALS, MASK, text)
+    text = re.sub(_BEARER, rf"\1 {MASK}", text)
+    return re.sub(_ASSIGNMENT, rf"\1{MASK}", text)
 
 
 def mask_environment(env: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -41,6 +42,7 @@ def parse_text(text: str) -> Any:
     return document["value"] if len(document) == 1 else text
 
 
+@cache
 def field_types(section: str) -> dict[str, Any]:
     """Key → type of one section of the settings; empty where there is no such section."""
     kind = {field.name: field.type for field in structs.fields(Settings)}.get(section)
