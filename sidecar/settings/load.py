@@ -12,8 +12,8 @@ from ..errors import InvalidConfigError
 from . import checks
 from .model import Settings
 from .profiles import DEFAULT_PROFILE, PROFILES
-from .sources import Given, Source, from_environment, from_file, from_flags, suggestion
-from .values import allowed, convert, field_types, sections, shown
+from .sources import Given, Source, from_environment, from_file, from_flags
+from .values import convert, field_types, sections
 
 _LEGACY_PREFIX = "AURA_"
 
@@ -113,29 +113,22 @@ class _Merge:
             self._choose(given)
             return
         types = field_types(given.section)
-        if not types:
-            self._mistakes.append(
-                f"{given.origin}: there is no section [{given.section}]{suggestion(given.section, sections())}"
-            )
-        elif not given.key:
+        if types and not given.key:
             return  # an empty section
-        elif given.key not in types:
-            names = [f"{given.section}.{key}" for key in types]
-            name = f"{given.section}.{given.key}"
-            self._mistakes.append(f"{given.origin}: there is no setting {name}{suggestion(name, names)}")
-        elif given.entry is not None and types[given.key] != dict[str, str]:
-            self._mistakes.append(f"{given.origin}: {given.section}.{given.key} has no parts")
+        kind = types.get(given.key)
+        if kind is None or (given.entry is not None and kind != dict[str, str]):
+            self._mistakes.append(f"{given.origin}: {_unknown(given, types)}")
         else:
-            self._settle(given, types[given.key])
+            self._settle(given, kind if given.entry is None else str)
 
     def _settle(self, given: Given, kind: Any) -> None:
         try:
-            value = _converted(given, str if given.entry is not None else kind)
+            value = _converted(given, kind)
         except (msgspec.ValidationError, OverflowError):
+            from .words import allowed
+
             self.bad.add(f"{given.section}.{given.key}")
-            what = _shown(given)
-            takes = allowed(str if given.entry is not None else kind)
-            self._mistakes.append(f"{given.origin}: {given.name} is {what}; allowed: {takes}")
+            self._mistakes.append(f"{given.origin}: {given.name} is {_shown(given)}; allowed: {allowed(kind)}")
             return
         section = self._values.setdefault(given.section, {})
         if given.entry is not None:
@@ -145,15 +138,15 @@ class _Merge:
         self.origins[f"{given.section}.{given.key}"] = given.origin
 
     def _choose(self, given: Given) -> None:
-        if given.value in PROFILES:
+        if isinstance(given.value, str) and given.value in PROFILES:
             self._profile = given.value
             self.origins["profile"] = given.origin
-        else:
-            known = suggestion(given.value, PROFILES) if isinstance(given.value, str) else ""
-            takes = " or ".join(shown(name) for name in PROFILES)
-            self._mistakes.append(
-                f"{given.origin}: profile is {shown(given.value)}; allowed: {takes}{known if 'did' in known else ''}"
-            )
+            return
+        from .words import close_to, shown
+
+        close = close_to(str(given.value), PROFILES)
+        takes = " or ".join(shown(name) for name in PROFILES)
+        self._mistakes.append(f"{given.origin}: profile is {shown(given.value)}; allowed: {takes}{close}")
 
     def settings(self) -> Settings:
         """What was chosen, above the profile, above the defaults."""
@@ -175,8 +168,20 @@ def _converted(given: Given, kind: Any) -> Any:
         return convert(given.text, kind)
 
 
+def _unknown(given: Given, types: Mapping[str, Any]) -> str:
+    from .words import suggestion
+
+    if not types:
+        return f"there is no section [{given.section}]{suggestion(given.section, sections())}"
+    if given.entry is not None and given.key in types:
+        return f"{given.section}.{given.key} has no parts"
+    name = f"{given.section}.{given.key}"
+    return f"there is no setting {name}{suggestion(name, [f'{given.section}.{key}' for key in types])}"
+
+
 def _shown(given: Given) -> str:
     from .masking import MASK, looks_secret, mask_text
+    from .words import shown
 
     if given.entry is not None and looks_secret(given.entry):
         return MASK

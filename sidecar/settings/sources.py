@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .values import QuotedTextError, parse_text, shown
+from .values import QuotedTextError, parse_text
 
 PREFIX = "SIDECAR_"
 
@@ -147,6 +147,8 @@ def _add(source: Source, section: str, key: str, entry: str | None, *, text: str
     try:
         value = text if entry else parse_text(text)
     except QuotedTextError:
+        from .words import shown
+
         source.mistakes.append(
             f"{origin}: {shown(text)} is no TOML string; leave the quotes out, or use 'single' ones where it has a backslash"
         )
@@ -166,12 +168,3 @@ def _unquoted(text: str) -> str:
     except QuotedTextError:
         return text
     return value if isinstance(value, str) else text
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """``; did you mean X?`` where something known resembles the name, else what is known."""
-    import difflib
-
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(names)}"

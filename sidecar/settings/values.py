@@ -1,4 +1,4 @@
-"""One value: read from text, held against the type of its setting, and both told in words."""
+"""One value: read from text, and held against the type of its setting."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from msgspec import Struct, inspect, structs
+from msgspec import Struct, structs
 
 from .model import Settings
 
-_LONGEST_SHOWN = 100
+_MOST_DIGITS = 20  # more would fit no setting
 _NAMED_VALUES = {"true": True, "false": False}
 
 
@@ -26,7 +26,7 @@ def parse_text(text: str) -> Any:
     """
     if text in _NAMED_VALUES:
         return _NAMED_VALUES[text]
-    if text.isascii() and text.isdigit() and (text[0] != "0" or text == "0"):
+    if text.isascii() and text.isdigit() and (text[0] != "0" or text == "0") and len(text) < _MOST_DIGITS:
         return int(text)
     # No other TOML value begins so; nearly all texts end here and the parser is not imported.
     if not text or (text[0] not in "\"'[{+-0123456789" and text.lower() not in {"inf", "nan"}):
@@ -35,7 +35,7 @@ def parse_text(text: str) -> Any:
 
     try:
         document = tomllib.loads(f"value = {text}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: not TOML, or a number beyond sys.get_int_max_str_digits()
         if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
             raise QuotedTextError(text) from None
         return text
@@ -63,48 +63,3 @@ def convert(value: Any, kind: Any) -> Any:
         msgspec.ValidationError: it is of another type or out of range.
     """
     return msgspec.convert(value, kind, strict=True)
-
-
-def allowed(kind: Any) -> str:
-    """What a setting of this type takes, in words."""
-    return _words(inspect.type_info(kind))
-
-
-_SIMPLE: dict[type[inspect.Type], str] = {
-    inspect.BoolType: "true or false",
-    inspect.StrType: "a text",
-    inspect.DictType: 'a table of texts, as in {NAME = "value"}',
-}
-
-
-def _words(info: inspect.Type) -> str:
-    match info:
-        case inspect.UnionType(types=types):
-            return " or ".join(_words(one) for one in types)
-        case inspect.LiteralType(values=values):
-            return " or ".join(shown(value) for value in values)
-        case inspect.IntType():
-            return f"a whole number{_range(info)}"
-        case inspect.FloatType():
-            return f"a number{_range(info)}"
-        case inspect.VarTupleType(item_type=item):
-            return f'a list, each entry {_words(item)}, as in ["a", "b"]'
-        case _:
-            return _SIMPLE.get(type(info), "another type")
-
-
-def _range(info: inspect.IntType | inspect.FloatType) -> str:
-    if info.gt is not None:
-        return f" above {info.gt:g}, at most {info.le}"
-    return f" from {info.ge} to {info.le}" if info.ge is not None else ""
-
-
-def shown(value: Any) -> str:
-    """A value as a message shows it, cut short."""
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 -- only NaN differs from itself
-        return "nan"
-    try:
-        text = msgspec.json.encode(value).decode()
-    except (TypeError, ValueError, RecursionError):
-        text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

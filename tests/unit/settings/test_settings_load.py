@@ -155,6 +155,7 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         ("timeouts.startup=inf", "allowed: a number above 0, at most 86400"),
         ("timeouts.startup=soon", 'timeouts.startup is "soon"; allowed: a number above 0, at most 86400'),
         ("restart.attempts=1.5", "restart.attempts is 1.5; allowed: a whole number from 0 to 1000000"),
+        ("restart.attempts=" + "9" * 5000, "allowed: a whole number from 0 to 1000000"),
         ("restart.attempts=99999999999999999999", "allowed: a whole number from 0 to 1000000"),
         ('backend.port="5005"', 'backend.port is "5005"; allowed: "auto" or "reported" or a whole number'),
         ("backend.host=0.0.0.0", 'backend.host is "0.0.0.0"; allowed: "127.0.0.1"'),
@@ -183,6 +184,7 @@ def test_a_wrong_value_is_told_with_its_origin_what_was_given_and_what_is_allowe
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ("profile = ['aura']\n", 'line 1: profile is ["aura"]; allowed: "aura" or "generic"'),
         ("[backend\n", "is not valid TOML: Expected ']'"),
         ("a = 1\na = 2\n", "is not valid TOML: Cannot overwrite a value (at line 2"),
         ("port = 1\n", "line 1: port stands outside of any section"),

@@ -1,0 +1,70 @@
+"""Values and types in words, for messages about mistakes; imported when there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+_LONGEST_SHOWN = 100
+
+
+def allowed(kind: Any) -> str:
+    """What a setting of this type takes, in words."""
+    return _words(inspect.type_info(kind))
+
+
+_SIMPLE: dict[type[inspect.Type], str] = {
+    inspect.BoolType: "true or false",
+    inspect.StrType: "a text",
+    inspect.DictType: 'a table of texts, as in {NAME = "value"}',
+}
+
+
+def _words(info: inspect.Type) -> str:
+    match info:
+        case inspect.UnionType(types=types):
+            return " or ".join(_words(one) for one in types)
+        case inspect.LiteralType(values=values):
+            return " or ".join(shown(value) for value in values)
+        case inspect.IntType():
+            return f"a whole number{_range(info)}"
+        case inspect.FloatType():
+            return f"a number{_range(info)}"
+        case inspect.VarTupleType(item_type=item):
+            return f'a list, each entry {_words(item)}, as in ["a", "b"]'
+        case _:
+            return _SIMPLE.get(type(info), "another type")
+
+
+def _range(info: inspect.IntType | inspect.FloatType) -> str:
+    if info.gt is not None:
+        return f" above {info.gt:g}, at most {info.le}"
+    return f" from {info.ge} to {info.le}" if info.ge is not None else ""
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it, cut short."""
+    if isinstance(value, float) and value != value:  # noqa: PLR0124 -- only NaN differs from itself
+        return "nan"
+    try:
+        text = msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """``; did you mean X?`` where something known resembles the name, else what is known."""
+    names = sorted(known)
+    return close_to(name, names) or f"; known: {', '.join(names)}"
+
+
+def close_to(name: str, known: Iterable[str]) -> str:
+    """``; did you mean X?`` where something known resembles the name, else nothing."""
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
