@@ -23,19 +23,19 @@ _INCOMPLETE = (
     "Reinstall the app: its files are incomplete or were damaged (antivirus programs quarantine single files)."
 )
 
-BIND_IN_USE = (
+_IN_USE = (
     r"address already in use|EADDRINUSE|only one usage of each socket address|SocketException \((?:98|48|10048)\)"
     r"|\[Errno (?:98|48)\]|WinError 10048|port \d+ is already (?:in use|allocated)|java\.net\.BindException"
 )
-BIND_FORBIDDEN = (
+_FORBIDDEN = (
     r"access a socket in a way forbidden|(?:SocketException \(|WinError |error )10013|listen EACCES"
     r"|failed to bind to address.*permission denied|SocketException \(13\)"
 )
 
 ROWS = (
     # The port
-    Row("port_in_use", BIND_IN_USE, "{Port} is already in use by another program.", "Close that program (often a second copy of this app), or let the app choose its port: port = \"auto\"."),
-    Row("port_forbidden", BIND_FORBIDDEN, "The system does not let the backend listen on {port}: it is reserved or needs administrator rights.", "Let the app choose its port: port = \"auto\". On Windows, 'netsh interface ipv4 show excludedportrange protocol=tcp' lists the reserved ranges."),
+    Row("port_in_use", _IN_USE, "{Port} is already in use by another program.", "Close that program (often a second copy of this app), or let the app choose its port: port = \"auto\"."),
+    Row("port_forbidden", _FORBIDDEN, "The system does not let the backend listen on {port}: it is reserved or needs administrator rights.", "Let the app choose its port: port = \"auto\". On Windows, 'netsh interface ipv4 show excludedportrange protocol=tcp' lists the reserved ranges."),
     Row("port_localhost", r"dynamic port binding is not supported when binding to localhost", "The backend was told to listen on localhost:0, which it does not support.", "Use 127.0.0.1 instead of localhost in the address that is passed to it."),
     Row("address_missing", r"cannot assign requested address|EADDRNOTAVAIL|address family not supported|EAFNOSUPPORT", "The backend tried to listen on an address that this machine does not have.", "Make it listen on 127.0.0.1; look for another address in its settings and environment."),
     # The runtime and the program's own files

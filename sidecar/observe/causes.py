@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import signal
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from ..core.exit_status import ExitStatus, signal_name
-from .cause_table import BIND_FORBIDDEN, BIND_IN_USE, ROWS, Row
+from .cause_table import ROWS, Row
 from .fatal import Fatal, find
 
 LAST_WORDS = 16 * 1024  # characters: without a fatal error, an older line explains nothing any more
@@ -46,6 +46,8 @@ class Cause(NamedTuple):
 
 _NATIVE = Cause("The backend crashed in native code (invalid memory access).", "Update drivers and the native libraries that the backend uses (graphics, video); " + _REPORT[0].lower() + _REPORT[1:], "native_crash")  # fmt: skip
 _KILLED = Cause("The backend was killed from outside: most often by the system because memory ran out, else by a user or another program.", "Close other programs or raise the memory limit of the container; look into the system's log for the out-of-memory killer.", "killed")  # fmt: skip
+_KILLED_BY_SOMEBODY = Cause("The backend was killed by a user or another program; the system's out-of-memory killer was not involved.", "Look for what ends programs here: antivirus, service manager, container runtime, task killer.", "killed")  # fmt: skip
+_OOM = Cause("The system killed the backend because memory ran out.", "Close other programs, work on less at once, or raise the memory limit of the container or service.", "oom_killed")  # fmt: skip
 _ASKED = Cause("Somebody outside the app asked the backend to end (a signal, or a closed console).", "Nothing needs to be done if that was meant; else look for a tool that ends programs (service manager, logout, task killer).", "terminated")  # fmt: skip
 _ABORTED = Cause("The backend aborted itself and did not say why.", _REPORT, "aborted")
 _ILLEGAL = Cause("The backend used an instruction that this processor does not have.", "Use a build of the backend for older processors; in a virtual machine, pass the host's processor features on.", "illegal_instruction")  # fmt: skip
@@ -72,29 +74,27 @@ _CODES: dict[int, Cause] = {
 }  # fmt: skip
 
 
-def guess(output: str, status: ExitStatus, *, port: int | None) -> Cause | None:
+def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None = None) -> Cause | None:
     """The likely cause of the end, or None where nothing speaks for any.
 
     Args:
         output: what the run said last (64 KiB are enough), decoded.
         status: how it ended.
         port: the port that it was given, for the sentence.
+        oom: whether the kernel killed it for want of memory (see oom.py); None where nobody can tell.
     """
+    if oom:
+        return _OOM
     if status.clean:
         return Cause("The backend ended by itself, without an error.", "If it is meant to end by itself, set [restart] on_clean_exit = false; else its log tells why.", "clean_exit")  # fmt: skip
     fatal = find(output)
     by_status = _from_status(status)
-    if fatal is None and status.signal is not None and by_status in {_KILLED, _ASKED}:
+    if oom is False and by_status is _KILLED:
+        by_status = _KILLED_BY_SOMEBODY
+    if fatal is None and status.signal is not None and by_status in {_KILLED, _KILLED_BY_SOMEBODY, _ASKED}:
         return by_status  # nothing that it said before has to do with a signal from outside
     found = _from_text(fatal.text if fatal else output[-LAST_WORDS:], port)
     return found or (_describe(fatal) if fatal else None) or by_status
-
-
-def bind_conflict(output: str) -> Literal["in_use", "forbidden"] | None:
-    """Whether the output says that the port could not be had, and why."""
-    if re.search(BIND_IN_USE, output, re.IGNORECASE):
-        return "in_use"
-    return "forbidden" if re.search(BIND_FORBIDDEN, output, re.IGNORECASE) else None
 
 
 def _from_text(text: str, port: int | None) -> Cause | None:
@@ -116,7 +116,7 @@ def _fill(row: Row, match: re.Match[str], port: int | None) -> Cause:
 
 
 def _describe(fatal: Fatal) -> Cause:
-    what = ": ".join(part for part in (fatal.type, fatal.message) if part)
+    what = ": ".join(part for part in (fatal.type, fatal.message) if part).rstrip(" .:")
     frame = f", at {fatal.frame}" if fatal.frame else ""
     sentence = f"The backend died of {_FATAL_WORDS[fatal.kind]}{f': {what}' if what else ''}{frame}"
     kind = fatal.kind if fatal.kind in {"failfast", "overflow"} else "exception"

@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.core.exit_status import UNKNOWN, ExitStatus
 from sidecar.observe.cause_table import ROWS
-from sidecar.observe.causes import bind_conflict, guess
+from sidecar.observe.causes import guess
 from sidecar.observe.fatal import find
 
 ABORT = ExitStatus(signal=6)
@@ -56,7 +56,7 @@ SAID = [
     ("configuration", ABORT, "Unhandled exception. System.IO.InvalidDataException: Failed to load configuration from file '/app/appsettings.json'.\n ---> System.FormatException: Could not parse the JSON file.", "/app/appsettings.json"),
     ("exception", ABORT, "Unhandled exception. System.InvalidOperationException: TROUBLE: background worker failed\n   at System.Threading.X.Y()\n   at TestBackend.Trouble.Crash(String kind) in /src/Trouble.cs:line 37\n", "System.InvalidOperationException: TROUBLE: background worker failed, at TestBackend.Trouble.Crash(String kind) in /src/Trouble.cs:line 37."),
     ("failfast", ABORT, "Process terminated.\nTROUBLE: state corrupted\n   at System.Environment.FailFast(System.String)\n   at TestBackend.Trouble.Crash(System.String)\n", "FailFast): TROUBLE: state corrupted, at TestBackend.Trouble.Crash(System.String)."),
-    ("overflow", ABORT, "Stack overflow.\nRepeated 261962 times:\n--------------------------------\n   at TestBackend.Trouble.Overflow(Int32)\n--------------------------------\n", "stack overflow: Repeated 261962 times:, at TestBackend.Trouble.Overflow(Int32)."),
+    ("overflow", ABORT, "Stack overflow.\nRepeated 261962 times:\n--------------------------------\n   at TestBackend.Trouble.Overflow(Int32)\n--------------------------------\n", "stack overflow: Repeated 261962 times, at TestBackend.Trouble.Overflow(Int32)."),
     ("exception", ONE, "Traceback (most recent call last):\n  File \"/app/a.py\", line 1, in <module>\n    main()\n  File \"/app/b.py\", line 7, in main\n    1 / 0\nZeroDivisionError: division by zero\n", "ZeroDivisionError: division by zero, at /app/b.py:7 in main."),
     ("exception", ONE, "/app/x.js:3\n  y.z()\n    ^\n\nTypeError: y.z is not a function\n    at run (/app/x.js:3:5)\n    at node:internal/main:1:1\n\nNode.js v20.1.0\n", "TypeError: y.z is not a function, at run (/app/x.js:3:5)."),
     ("exception", ONE, "Exception in thread \"main\" java.lang.IllegalStateException: no config\n\tat java.base/x.Y.z(Y.java:1)\n\tat app.Main.main(Main.java:5)\n", "java.lang.IllegalStateException: no config"),
@@ -120,6 +120,19 @@ def test_a_kill_from_outside_has_nothing_to_do_with_what_was_said_before() -> No
     assert cause.kind == "killed"
 
 
+@pytest.mark.parametrize(
+    ("oom", "kind", "words"),
+    [(True, "oom_killed", "memory ran out"), (False, "killed", "was not involved"), (None, "killed", "most often")],
+)
+def test_the_kernel_knows_better_than_the_signal_whether_memory_ran_out(
+    oom: bool | None, kind: str, words: str
+) -> None:
+    cause = guess(NOISE, ExitStatus(signal=9), port=None, oom=oom)
+    assert cause is not None
+    assert cause.kind == kind
+    assert words in cause.cause
+
+
 def test_an_error_that_was_survived_is_not_the_cause_of_a_later_exception() -> None:
     said = "SQLite Error 5: 'database is locked', trying again\nUnhandled exception. System.ArgumentException: bad\n   at A.B()\n"
     cause = guess(said, ABORT, port=None)
@@ -149,20 +162,6 @@ def test_the_port_of_the_run_is_named_where_the_text_has_none() -> None:
     cause = guess("OSError: [Errno 98] nope", ONE, port=4711)
     assert cause is not None
     assert cause.cause.startswith("Port 4711 ")
-
-
-@pytest.mark.parametrize(
-    ("output", "conflict"),
-    [
-        ("EADDRINUSE", "in_use"),
-        ("SocketException (10013)", "forbidden"),
-        (NOISE, None),
-        ("permission denied", None),
-        ("", None),
-    ],
-)
-def test_a_bind_conflict_is_told_from_the_text(output: str, conflict: str | None) -> None:
-    assert bind_conflict(output) == conflict
 
 
 def test_every_row_of_the_table_compiles_and_has_its_own_example() -> None:

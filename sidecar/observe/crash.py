@@ -1,0 +1,143 @@
+"""Crash reports on disk: written beside the event loop, listed and read for clients."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec.structs import asdict
+
+from ..errors import InvalidArgsError
+from ..wire.messages import Crash
+from ..wire.observe import CrashReport
+from .report import CrashFacts, read_summary, render
+from .system import describe_system
+from .thread import in_thread
+
+KEEP = 50
+KEEP_IN_MEMORY = 10  # reports that the disk did not take
+SUMMARY_BYTES = 16 * 1024  # what is read of a file's end to list it
+
+# crash-2026-11-23T10-55-00.123Z: the time with what Windows allows in a file name; so names sort as times do.
+_NAME = re.compile(r"crash-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?Z")
+
+
+def report_name(time: str) -> str:
+    """The name of the report about a failure at ``time``, ISO 8601 UTC."""
+    return f"crash-{time.replace(':', '-')}"
+
+
+class CrashReports:
+    """The reports in a folder; the newest 50 are kept.
+
+    A report is there for clients from the moment of ``submit`` on. If the disk does not take it, it stays readable from
+    memory until the sidecar ends.
+
+    Args:
+        folder: the logs folder.
+        warn: told when a report cannot be written.
+        mask: takes secrets out of a text.
+    """
+
+    def __init__(self, folder: Path, warn: Callable[[str], None], *, mask: Callable[[str], str] = str) -> None:
+        self._folder = folder
+        self._warn = warn
+        self._mask = mask
+        self._unwritten: dict[str, CrashFacts] = {}
+        self._tasks: set[asyncio.Task[str]] = set()
+
+    def submit(self, facts: CrashFacts) -> None:
+        """Writes in the background; ``close`` waits for it."""
+        task = asyncio.get_running_loop().create_task(self.write(facts))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def write(self, facts: CrashFacts) -> str:
+        """Writes the report, and gives its name; a disk that refuses is told to ``warn`` and is no error."""
+        name = facts.summary.name
+        self._remember(name, facts)
+        try:
+            await in_thread(lambda: self._write(name, facts))
+        except OSError as error:
+            self._warn(f"The crash report {name} cannot be written to {self._folder}: {error.strerror or error}")
+        else:
+            self._unwritten.pop(name, None)
+        return name
+
+    async def summaries(self) -> list[Crash]:
+        """Of all reports, newest first; reports that cannot be read are left out."""
+        found = {summary.name: summary for summary in await in_thread(self._read_all)}
+        found |= {name: facts.summary for name, facts in self._unwritten.items()}
+        return [found[name] for name in sorted(found, reverse=True)]
+
+    async def read(self, name: str) -> CrashReport:
+        """One report, whole.
+
+        Raises:
+            InvalidArgsError: there is none of that name.
+        """
+        facts = self._unwritten.get(name)
+        if facts is not None:
+            return CrashReport(**asdict(facts.summary), report=render(facts, mask=self._mask))
+        if _NAME.fullmatch(name):
+            try:
+                text = await in_thread(lambda: self._path(name).read_text("utf-8", "replace"))
+            except OSError:
+                text = ""
+            summary = read_summary(text)
+            if summary is not None:
+                return CrashReport(**asdict(summary), report=text)
+        raise InvalidArgsError(
+            f"There is no crash report named {name!r}",
+            hint="backend:crashReports lists those that there are.",
+        )
+
+    async def close(self, within: float = 1.0) -> None:
+        """Waits for reports that are being written, for at most ``within`` seconds."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within)
+
+    def _remember(self, name: str, facts: CrashFacts) -> None:
+        self._unwritten[name] = facts
+        while len(self._unwritten) > KEEP_IN_MEMORY:
+            del self._unwritten[next(iter(self._unwritten))]
+
+    # In a thread --------------------------------------------------------------------------------------------------
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+    def _write(self, name: str, facts: CrashFacts) -> None:
+        text = render(facts, system=describe_system(self._folder), mask=self._mask)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        temporary = self._folder / f".{name}.{os.getpid()}.tmp"
+        try:
+            temporary.write_text(text, "utf-8", "replace", newline="\n")
+            temporary.replace(self._path(name))
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        for old in sorted(self._names())[:-KEEP]:
+            try:
+                self._path(old).unlink(missing_ok=True)
+            except OSError:
+                pass  # somebody reads it; the next report tries again
+
+    def _names(self) -> list[str]:
+        return [path.stem for path in self._folder.glob("crash-*.log") if _NAME.fullmatch(path.stem)]
+
+    def _read_all(self) -> list[Crash]:
+        found = []
+        for name in self._names():
+            try:
+                with self._path(name).open("rb") as file:
+                    file.seek(max(0, os.fstat(file.fileno()).st_size - SUMMARY_BYTES))
+                    summary = read_summary(file.read().decode("utf-8", "replace"))
+            except OSError:
+                continue
+            if summary is not None and summary.name == name:
+                found.append(summary)
+        return found

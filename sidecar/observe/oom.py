@@ -1,0 +1,75 @@
+"""Whether the kernel killed for want of memory, from its own counters. Linux; elsewhere nothing is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from ..core.exit_status import ExitStatus
+
+
+class OomCounters(NamedTuple):
+    """How many processes the out-of-memory killer has killed so far; None where the kernel does not say.
+
+    Attributes:
+        cgroup: in our control group, which the backend is in too (memory.events of cgroup v2, memory.oom_control of v1).
+        system: in the whole system, or container host (/proc/vmstat, since Linux 4.13).
+    """
+
+    cgroup: int | None
+    system: int | None
+
+
+UNKNOWN = OomCounters(None, None)
+
+
+def read_counters(root: Path = Path("/")) -> OomCounters:
+    """The counters as they are now; a few small files of the kernel's, no disk."""
+    return OomCounters(_cgroup(root), _counter(root / "proc/vmstat", "oom_kill"))
+
+
+def oom_killed(before: OomCounters, after: OomCounters, status: ExitStatus) -> bool | None:
+    """Whether the run that lived between the two readings was killed for want of memory; None where nobody can tell.
+
+    The killer uses SIGKILL (137 where a shell passes it on). A counter that stood still proves that it did not act; one
+    that moved in our own group speaks for the backend, one that moved in the system only may have been about others.
+    """
+    if status.signal != 9 and status.code != 137:
+        return False if status.known else None
+    if before.cgroup is not None and after.cgroup is not None and after.cgroup > before.cgroup:
+        return True
+    if before.system is not None and after.system is not None and after.system == before.system:
+        return False
+    return None
+
+
+def _cgroup(root: Path) -> int | None:
+    try:
+        lines = (root / "proc/self/cgroup").read_text("utf-8").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers == "":
+            file = root / "sys/fs/cgroup" / path.lstrip("/") / "memory.events"
+        elif "memory" in controllers.split(","):
+            file = root / "sys/fs/cgroup/memory" / path.lstrip("/") / "memory.oom_control"
+        else:
+            continue
+        count = _counter(file, "oom_kill")
+        if count is not None:
+            return count
+    return None
+
+
+def _counter(file: Path, name: str) -> int | None:
+    try:
+        lines = file.read_text("ascii").splitlines()
+    except (OSError, ValueError):
+        return None
+    for line in lines:
+        key, _, value = line.partition(" ")
+        if key == name and value.strip().isdigit():
+            return int(value)
+    return None

@@ -1,0 +1,161 @@
+"""The text of a crash report. Pure: facts in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from ..wire.messages import Crash
+from ..wire.observe import ResourceSample
+from .lines import LineSplitter
+from .timeline import Happening
+
+OUTPUT_BYTES = 64 * 1024
+SUMMARY_MARK = "Summary for programs: "  # the last line of a report, after whatever the backend wrote
+
+_MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CrashFacts:
+    """Everything that is known about the unasked end of a run. What holds secrets is masked by the caller's ``mask``.
+
+    Attributes:
+        summary: what the client is told; its name becomes the file's.
+        output: the last output of the run, after the drain; the last 64 KiB count.
+        pid: of the root process, None where it never was.
+        port: that it was given.
+        asked, ready: ISO 8601 UTC times of the start's beginning and of readiness.
+        ended: whether the root ended by itself (not so when it hung, or was not ready in time).
+        command, cwd, env: what was executed.
+        states, health: what happened, oldest first.
+        resources: samples of the last minute, oldest first.
+        oom: whether the kernel killed it for want of memory; None: nobody can tell.
+        survivors: what of the tree would not die, e.g. "ffmpeg (4711)".
+        notes: anything else, one line each.
+    """
+
+    summary: Crash
+    output: bytes = b""
+    pid: int | None = None
+    port: int | None = None
+    asked: str | None = None
+    ready: str | None = None
+    command: Sequence[str] = ()
+    cwd: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    states: Sequence[Happening] = ()
+    health: Sequence[Happening] = ()
+    resources: Sequence[ResourceSample] = ()
+    oom: bool | None = None
+    survivors: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+class Section(NamedTuple):
+    """A heading and its lines."""
+
+    title: str
+    lines: Sequence[str]
+
+
+def render(facts: CrashFacts, *, system: Sequence[str] = (), mask: Callable[[str], str] = str) -> str:
+    """The whole report. ``system``: lines about the sidecar and the machine; ``mask`` takes secrets out of a text."""
+    summary = facts.summary
+    sections = (
+        Section("What happened", _what_happened(facts)),
+        Section("The run", _run(facts)),
+        Section("States", [f"{when}  {text}" for when, text in facts.states]),
+        Section("Health", [f"{when}  {text}" for when, text in facts.health]),
+        Section("Resources of the last minute", _resources(facts.resources)),
+        Section("Sidecar and system", system),
+        Section("Environment (secrets masked)", [f"{name}={value}" for name, value in sorted(facts.env.items())]),
+        Section(f"Last output ({min(len(facts.output), OUTPUT_BYTES)} bytes)", _output(facts.output)),
+    )
+    title = f"Crash report {summary.name}"
+    body = "".join(_section(section) for section in sections)
+    whole = mask(f"{title}\n{'=' * len(title)}\n{body}")
+    return f"{whole}\n{SUMMARY_MARK}{summary_line(summary, mask)}\n"
+
+
+def summary_line(summary: Crash, mask: Callable[[str], str]) -> str:
+    """The summary as JSON; its texts may quote the backend, so they are masked as well."""
+    safe = msgspec.structs.replace(
+        summary,
+        text=mask(summary.text),
+        cause=mask(summary.cause) if summary.cause else None,
+        remedy=mask(summary.remedy) if summary.remedy else None,
+    )
+    return msgspec.json.encode(safe).decode()
+
+
+def read_summary(report: str) -> Crash | None:
+    """The summary out of a report's text; None where it is no report of ours, or damaged."""
+    line = report.rstrip("\n").rpartition("\n")[2]
+    if not line.startswith(SUMMARY_MARK):
+        return None
+    try:
+        return msgspec.json.decode(line.removeprefix(SUMMARY_MARK), type=Crash)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _section(section: Section) -> str:
+    lines = section.lines or ["(nothing is known)"]
+    return f"\n{section.title}\n{'-' * len(section.title)}\n" + "".join(f"{line}\n" for line in lines)
+
+
+def _what_happened(facts: CrashFacts) -> list[str]:
+    summary = facts.summary
+    lines = [f"{summary.time}  the backend failed: {summary.text}"]
+    if summary.cause:
+        lines.append(f"Likely cause:  {summary.cause}")
+    if summary.remedy:
+        lines.append(f"What to do:    {summary.remedy}")
+    lines.append(f"What follows:  {_follows(summary)}")
+    return lines
+
+
+def _follows(summary: Crash) -> str:
+    failures = f"failure {summary.attempt}, of which {summary.attempts} are answered with a restart"
+    if summary.final or summary.next_start_in is None:
+        return f"it is not started again by itself ({failures}); backend:start starts it"
+    if summary.next_start_in <= 0:
+        return f"it is started again at once ({failures})"
+    return f"it is started again in {summary.next_start_in:.1f} s ({failures})"
+
+
+def _run(facts: CrashFacts) -> list[str]:
+    oom = {True: "the kernel killed it for want of memory", False: "the kernel's out-of-memory killer was not involved"}
+    rows = {
+        "Run": str(facts.summary.run),
+        "Process": str(facts.pid) if facts.pid is not None else "none",
+        "Port": str(facts.port) if facts.port is not None else "none",
+        "Asked for": facts.asked or "",
+        "Ready": facts.ready or "never",
+        "Command": " ".join(_quoted(word) for word in facts.command),
+        "Folder": facts.cwd,
+        "Memory": oom[facts.oom] if facts.oom is not None else "",
+        "Still alive": ", ".join(facts.survivors),
+    }
+    return [f"{name + ':':13}{value}" for name, value in rows.items() if value] + list(facts.notes)
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if not word or any(character.isspace() for character in word) else word
+
+
+def _resources(samples: Sequence[ResourceSample]) -> list[str]:
+    return [
+        f"{sample.time}  cpu {sample.cpu:6.1f} %  memory {sample.memory / _MEBIBYTE:8.1f} MiB  "
+        f"{sample.processes} processes  {sample.threads} threads"
+        for sample in samples
+    ]
+
+
+def _output(output: bytes) -> list[str]:
+    splitter = LineSplitter()
+    return [*splitter.feed(output[-OUTPUT_BYTES:]), *splitter.flush()]

@@ -1,0 +1,35 @@
+"""Facts about the sidecar and the machine, for crash reports and support bundles."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+from .. import __version__
+
+_GIBIBYTE = 1024**3
+
+
+def describe_system(folder: Path | None = None) -> list[str]:
+    """One fact a line; ``folder``: the disk of which the free space matters. May wait for that disk: not on the loop."""
+    import psutil
+
+    memory = psutil.virtual_memory()
+    lines = [
+        f"sidecar {__version__}, Python {platform.python_version()}, psutil {psutil.__version__}",
+        f"{platform.platform()}, {platform.machine()}, {os.cpu_count()} processors",
+        f"memory {memory.total / _GIBIBYTE:.1f} GiB, of which {memory.available / _GIBIBYTE:.1f} GiB available",
+    ]
+    if sys.platform != "win32":
+        load = " ".join(f"{value:.2f}" for value in os.getloadavg())
+        lines.append(f"load {load}")
+    if folder is not None:
+        try:
+            disk = psutil.disk_usage(str(folder))
+        except OSError as error:
+            lines.append(f"the free space of {folder} is unknown: {error.strerror}")
+        else:
+            lines.append(f"disk of {folder}: {disk.free / _GIBIBYTE:.1f} of {disk.total / _GIBIBYTE:.1f} GiB free")
+    return lines

@@ -1,0 +1,33 @@
+"""What is observed of the backend: its resources, and the whole of a crash report."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .base import Wire
+from .messages import Crash
+
+
+class ResourceSample(Wire, frozen=True):
+    """What the backend's whole tree uses: ``cpu`` in % of one core since the sample before, ``memory`` in bytes resident."""
+
+    time: str
+    cpu: float
+    memory: int
+    processes: int
+    threads: int
+
+
+class ResourceAlert(Wire, frozen=True):
+    """A limit was passed (``active``), or is kept again."""
+
+    metric: Literal["cpu", "memory"]
+    value: float
+    limit: float
+    active: bool
+
+
+class CrashReport(Crash, frozen=True):
+    """A crash with its whole report, a text for people."""
+
+    report: str

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sidecar.errors import InvalidArgsError
+from sidecar.observe.crash import CrashReports, report_name
+from sidecar.observe.report import CrashFacts, read_summary, render
+from sidecar.observe.timeline import Timeline
+from sidecar.wire.messages import Crash, HealthResult, StateChanged
+from sidecar.wire.observe import ResourceSample
+
+
+def crash(second: int = 0, **changes: Any) -> Crash:
+    time = f"2026-11-23T10:55:{second:02}.123Z"
+    summary = Crash(
+        name=report_name(time),
+        time=time,
+        run=3,
+        code=None,
+        signal=6,
+        text="killed by SIGABRT (6)",
+        cause="The disk is full.",
+        remedy="Free some space.",
+        attempt=1,
+        attempts=3,
+        next_start_in=5.0,
+        final=False,
+    )
+    return msgspec.structs.replace(summary, **changes)
+
+
+def facts(summary: Crash | None = None, **more: Any) -> CrashFacts:
+    return CrashFacts(summary=summary or crash(), **more)
+
+
+@pytest.fixture
+async def reports(tmp_path: Path) -> AsyncIterator[CrashReports]:
+    reports = CrashReports(tmp_path, pytest.fail)
+    yield reports
+    await reports.close(30)
+
+
+def test_a_report_holds_all_that_is_known() -> None:
+    timeline = Timeline()
+    timeline.changed(
+        StateChanged(
+            state="RUNNING",
+            previous="STARTING",
+            reason="ready",
+            pid=4711,
+            port=5005,
+            url="http://127.0.0.1:5005",
+            time="T1",
+        )
+    )
+    timeline.checked("T2", HealthResult(status="unhealthy", error="socket hang up"))
+    text = render(
+        facts(
+            output=b"\x1b[31mfatal\x1b[0m: disk full \xff\r\n",
+            pid=4711,
+            port=5005,
+            ready="T1",
+            command=["/opt/my app/Aura.Api", "--x"],
+            cwd="/opt/my app",
+            env={"B": "2", "A": "1"},
+            states=timeline.states,
+            health=timeline.health,
+            resources=[ResourceSample("T2", 12.5, 300 * 1024 * 1024, 2, 30)],
+            oom=False,
+            survivors=["ffmpeg (4712)"],
+            notes=["a note"],
+        ),
+        system=["sidecar 1"],
+    )
+    for expected in (
+        "the backend failed: killed by SIGABRT (6)",
+        "The disk is full.",
+        "Free some space.",
+        "started again in 5.0 s (failure 1, of which 3",
+        "4711",
+        '"/opt/my app/Aura.Api" --x',
+        "T1  STARTING → RUNNING (ready) port 5005 pid 4711",
+        "T2  unhealthy: socket hang up",
+        "cpu   12.5 %  memory    300.0 MiB  2 processes  30 threads",
+        "out-of-memory killer was not involved",
+        "ffmpeg (4712)",
+        "a note",
+        "sidecar 1",
+        "A=1\nB=2",
+        "fatal: disk full �\n",
+    ):
+        assert expected in text
+    assert read_summary(text) == crash()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"final": True, "next_start_in": None}, "not started again by itself"),
+        ({"next_start_in": None}, "not started again by itself"),
+        ({"next_start_in": 0.0}, "started again at once"),
+    ],
+)
+def test_a_report_says_what_follows(changes: dict[str, Any], words: str) -> None:
+    assert words in render(facts(crash(**changes)))
+
+
+def test_a_report_of_a_run_of_which_nothing_is_known_is_still_a_report() -> None:
+    text = render(facts(crash(cause=None, remedy=None)))
+    assert text.count("(nothing is known)") == 6
+    assert "Likely cause" not in text
+
+
+def test_a_report_keeps_the_last_64_kib_of_output() -> None:
+    text = render(facts(output=b"first line\n" + b"x" * 70_000 + b"\nlast line"))
+    assert "first line" not in text
+    assert "last line" in text
+
+
+def test_secrets_are_masked_in_text_and_summary() -> None:
+    hidden = facts(crash(cause="password hunter2 refused"), env={"X": "hunter2"}, output=b"hunter2")
+    text = render(hidden, mask=lambda text: text.replace("hunter2", "***"))
+    assert "hunter2" not in text
+    summary = read_summary(text)
+    assert summary is not None
+    assert summary.cause == "password *** refused"
+
+
+def test_a_backend_cannot_forge_the_summary_of_its_report() -> None:
+    forged = render(facts(crash(text="forged")))
+    summary = read_summary(render(facts(output=forged.encode())))
+    assert summary is not None
+    assert summary.text == "killed by SIGABRT (6)"
+
+
+@pytest.mark.parametrize("text", ["", "some log", "Summary for programs: {", "Summary for programs: {}"])
+def test_what_is_no_report_has_no_summary(text: str) -> None:
+    assert read_summary(text) is None
+
+
+async def test_a_report_is_written_listed_and_read(reports: CrashReports, tmp_path: Path) -> None:
+    assert await reports.summaries() == []
+    name = await reports.write(facts(output=b"last words\n"))
+    assert name == "crash-2026-11-23T10-55-00.123Z"
+    assert [path.name for path in tmp_path.iterdir()] == [f"{name}.log"]
+    assert await reports.summaries() == [crash()]
+    whole = await reports.read(name)
+    assert (whole.name, whole.attempt, whole.cause) == (name, 1, "The disk is full.")
+    assert whole.report == (tmp_path / f"{name}.log").read_text("utf-8")
+    assert "last words" in whole.report
+    assert "Python" in whole.report
+
+
+async def test_the_list_is_newest_first_and_the_newest_fifty_are_kept(reports: CrashReports, tmp_path: Path) -> None:
+    (tmp_path / "crash-notes.log").write_text("a user's own file")
+    for second in range(55):
+        await reports.write(facts(crash(second)))
+    assert [summary.time[17:19] for summary in await reports.summaries()] == [f"{n:02}" for n in range(54, 4, -1)]
+    assert (tmp_path / "crash-notes.log").exists()
+    assert len(list(tmp_path.iterdir())) == 51
+
+
+async def test_a_report_can_be_read_before_the_disk_has_it(reports: CrashReports) -> None:
+    reports.submit(facts(output=b"last words"))
+    await reports.write(facts(crash(1)))
+    reports.submit(facts(crash(2), output=b"newest"))
+    names = [summary.time[17:19] for summary in await reports.summaries()]
+    assert names == ["02", "01", "00"]
+    assert "newest" in (await reports.read(crash(2).name)).report
+
+
+async def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_report(tmp_path: Path) -> None:
+    told: list[str] = []
+    (tmp_path / "logs").write_text("a file where the folder should be")
+    reports = CrashReports(tmp_path / "logs", told.append)
+    for second in range(15):
+        await reports.write(facts(crash(second)))
+    assert len(told) == 15
+    assert "cannot be written" in told[0]
+    assert len(await reports.summaries()) == 10
+    assert (await reports.read(crash(14).name)).text == "killed by SIGABRT (6)"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "crash-2026-11-23T10-55-59.123Z",
+        "../crash-2026-11-23T10-55-00.123Z",
+        "/etc/passwd",
+        "crash-notes",
+        "..\\x",
+        "\0",
+    ],
+)
+async def test_a_name_that_is_no_report_is_refused(reports: CrashReports, tmp_path: Path, name: str) -> None:
+    (tmp_path / "crash-notes.log").write_text("not a report")
+    with pytest.raises(InvalidArgsError, match="There is no crash report named"):
+        await reports.read(name)
+
+
+async def test_a_damaged_report_is_left_out(reports: CrashReports, tmp_path: Path) -> None:
+    await reports.write(facts())
+    (tmp_path / "crash-2026-11-23T10-56-00.123Z.log").write_bytes(b"\xff half a rep")
+    assert await reports.summaries() == [crash()]
+    with pytest.raises(InvalidArgsError):
+        await reports.read("crash-2026-11-23T10-56-00.123Z")
