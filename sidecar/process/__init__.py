@@ -26,7 +26,7 @@ def create_process_layer(guardian: Any, report: Callable[[str], None]) -> Proces
     else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
         from .posix import PosixProcessLayer
 
-        return PosixProcessLayer(guardian)
+        return PosixProcessLayer(guardian, report)
 
 
 def find_listener(port: int) -> list[ListeningSocket]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import _socket
 import marshal
+import os
 import sys
 
 assert sys.platform != "win32"
@@ -53,9 +54,10 @@ class Inbox:
         for level, kind, payload in ancillary:
             if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
                 whole = len(payload) - len(payload) % _INT_SIZE
-                self.fds += [
-                    int.from_bytes(payload[i : i + _INT_SIZE], sys.byteorder) for i in range(0, whole, _INT_SIZE)
-                ]
+                for i in range(0, whole, _INT_SIZE):
+                    fd = int.from_bytes(payload[i : i + _INT_SIZE], sys.byteorder)
+                    os.set_inheritable(fd, False)  # a received descriptor survives execve unless that is said
+                    self.fds.append(fd)
         self._data += data
         return bool(data)
 

@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from . import adopted, killing, link, portable, posix_run, prctl, tree
@@ -35,7 +36,8 @@ class PosixProcessLayer:
         helpers: pids of the sidecar's own other children; they and what is below them are no part of a backend's tree.
     """
 
-    def __init__(self, guardian: guardians.Guardian) -> None:
+    def __init__(self, guardian: guardians.Guardian, report: Callable[[str], None]) -> None:
+        self._report = report
         self.helpers: set[int] = set()
         self.marker = f"{_MARKER}={os.urandom(12).hex()}"
         self._hold = guardian
@@ -179,6 +181,11 @@ class PosixProcessLayer:
         self._cleanup = asyncio.get_running_loop().create_task(self._clean_up(self._run))
 
     async def _clean_up(self, run: posix_run.PosixRun | None) -> None:
+        self._report(
+            f"The guardian of the backend (pid {self._hold.pid}) was killed; "
+            + ("the sidecar ends the backend's processes, and the" if run is not None else "the")
+            + " next run gets a new guardian"
+        )
         try:
             await self._reap_guardian()
             if run is not None:

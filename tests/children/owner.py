@@ -1,0 +1,63 @@
+"""Owns a backend through the process layer, to be killed: owner.py MOMENT FOLDER EXACT COMMAND...
+
+MOMENT: booting (told before the launch has returned) · running · stopping (a stop has begun). Prints one line:
+`guardian=PID backend=PID`; in FOLDER, unless it is `-`, it keeps a run record.
+"""
+
+# ruff: noqa: E402, PTH100, PTH120 - the guardian is forked before anything heavy is imported, as the sidecar does it
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from sidecar.process import guardian as guardians
+
+HOLD = guardians.fork_guardian(exact=sys.argv[3] == "exact")
+
+import asyncio
+from pathlib import Path
+
+from sidecar.process.base import LaunchSpec
+from sidecar.process.posix import PosixProcessLayer
+
+
+class Listener:
+    def __init__(self):
+        self.ready = asyncio.Event()
+        self.want = b"stubborn" if "--stubborn" in sys.argv else b"ready"
+
+    def output(self, stream, data):
+        os.write(2, data)
+        if self.want in data:
+            self.ready.set()
+
+    def exited(self, status):
+        os.write(2, status.text.encode())
+
+    def gone(self, survivors):
+        pass
+
+
+async def main():
+    moment, folder, _exact, *command = sys.argv[1:]
+    layer = PosixProcessLayer(HOLD, lambda text: os.write(2, text.encode()))
+    listener = Listener()
+    launching = asyncio.ensure_future(layer.launch(LaunchSpec(1, tuple(command), "/", dict(os.environ)), listener))
+    if moment == "booting":
+        await asyncio.sleep(0)
+        print(f"guardian={HOLD.pid} backend=0", flush=True)
+        await asyncio.sleep(600)
+    run = await launching
+    if folder != "-":
+        from sidecar.process.record import Record
+
+        record = Record(Path(folder), print)
+        record.update(guardian=layer.guardian, backend=run.identity, marker=layer.marker, run=1, port=45678, failures=2)
+    await listener.ready.wait()
+    if moment == "stopping":
+        run.interrupt()
+    print(f"guardian={HOLD.pid} backend={run.identity.pid}", flush=True)
+    await asyncio.sleep(600)
+
+
+asyncio.run(main())

@@ -1,0 +1,57 @@
+"""For the whole suite: which tests this platform can run, and the check that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+
+import pytest
+
+from tests.support import processes
+
+# Everything that a test starts inherits it, so whatever bears it after the last test was left behind. The name does
+# not begin with SIDECAR_, which tests strip from environments.
+_NAME = "TEST_SESSION_OF"
+_PATIENCE = 5.0  # seconds for what is just ending
+_left_behind = pytest.StashKey[list[processes.Found]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ[_NAME] = f"{uuid.uuid4()}"
+    config.stash[_left_behind] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    wine = sys.platform == "win32" and _is_wine()
+    for item in items:
+        for name, applies in (("posix", sys.platform == "win32"), ("not_wine", wine)):
+            marker = item.get_closest_marker(name)
+            if marker is not None and applies:
+                item.add_marker(pytest.mark.skip(reason=str(marker.kwargs.get("reason", f"marked {name}"))))
+
+
+def _is_wine() -> bool:
+    import ctypes
+
+    return sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if sys.platform == "win32":  # a job object ends them there, and Wine shows no environments
+        return
+    marker = f"{_NAME}={os.environ[_NAME]}"
+    try:
+        processes.wait_until(lambda: not processes.marked(marker), _PATIENCE)
+    except AssertionError:
+        left = processes.marked(marker)
+        session.config.stash[_left_behind] = left
+        for found in left:
+            os.kill(found.pid, 9)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for found in config.stash[_left_behind]:
+        terminalreporter.write_line(f"LEFT BEHIND by a test, and killed: {found.pid} {found.command}", red=True)

@@ -1,0 +1,211 @@
+"""When sidecar and guardian die in the same instant, the next start ends what is proven to be theirs, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sidecar.process.base import ProcessId
+from sidecar.process.identity import identify, world
+from sidecar.process.reclaim import Reclaim
+from sidecar.process.record import Record, RunRecord
+from tests.process.posix.test_guardian import FAMILIES, Owner, own  # noqa: F401 - a fixture
+from tests.support.processes import descendants, is_alive, wait_until
+from tests.support.runs import child
+
+DEAD = (2, 1.0)  # pid 2 is the kernel's own or nobody's, and did not start at tick 1
+
+
+def write(folder: Path, **facts: object) -> Path:
+    """A record as an earlier sidecar would have left it."""
+    import msgspec
+
+    path = folder / f"run-{facts.get('owner', DEAD)[0]}-1.json"  # type: ignore[index]
+    path.write_bytes(msgspec.json.encode(RunRecord(**{"world": world(), "owner": DEAD, "written": 5.0, **facts})))  # type: ignore[arg-type]
+    return path
+
+
+@pytest.fixture
+def stranger():
+    """A process that has nothing to do with any sidecar."""
+    process = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_orphans_of_a_dead_sidecar_and_guardian_are_ended(own, tmp_path: Path, kind: str) -> None:  # noqa: F811
+    owner: Owner = own("running", *child("family", kind), folder=str(tmp_path))
+    tree = descendants(owner.process.pid)
+    # Both at once: stopped first, so that neither can act on the other's death.
+    os.kill(owner.guardian, signal.SIGSTOP)
+    os.kill(owner.process.pid, signal.SIGSTOP)
+    os.kill(owner.guardian, signal.SIGKILL)
+    owner.kill()
+    found = Reclaim(tmp_path).read()
+    if kind == "bare":
+        # It has no parent, no session and no environment of ours: nothing proves it, so nobody touches it.
+        (bare,) = filter(is_alive, tree)
+        os.kill(bare, signal.SIGKILL)
+    else:
+        wait_until(lambda: not owner.left(), 2.0, what=owner.left)
+    assert (found.last_port, found.failures, found.shared) == (45678, 2, False)
+    assert [path.name for path in tmp_path.iterdir()] == ["last-run.json"]
+    again = Reclaim(tmp_path).read()
+    assert (again.last_port, again.failures, again.killed, again.notes) == (45678, 2, [], [])
+
+
+def test_a_live_guardian_of_a_dead_owner_is_no_hindrance(own, tmp_path: Path) -> None:  # noqa: F811
+    owner: Owner = own("running", *child("family", "double_fork"), folder=str(tmp_path))
+    owner.kill()
+    Reclaim(tmp_path).read()
+    wait_until(lambda: not owner.left(), 2.0, what=owner.left)
+
+
+def test_a_sidecar_that_lives_keeps_its_backend_and_is_seen(own, tmp_path: Path) -> None:  # noqa: F811
+    owner: Owner = own("running", *child("family", "daemon"), folder=str(tmp_path))
+    left = owner.left()
+    found = Reclaim(tmp_path).read()
+    assert found.shared
+    assert found.killed == []
+    assert str(owner.process.pid) in found.notes[0]
+    assert owner.left() == left
+    second = Record(tmp_path, pytest.fail, shared=True)
+    second.update(port=1111)
+    second.remove()
+    assert len(list(tmp_path.iterdir())) == 1  # the first one's record; the folder's port stays the first one's
+
+
+def test_a_process_with_the_same_pid_and_another_start_time_is_never_touched(stranger, tmp_path: Path) -> None:
+    write(tmp_path, backend=(stranger.pid, identify(stranger.pid).started - 1))
+    found = Reclaim(tmp_path).read()
+    assert found.killed == []
+    assert f"Process {stranger.pid} has the pid of an earlier backend" in found.notes[0]
+    assert is_alive(stranger.pid)
+
+
+def test_the_proof_works_the_other_way_round_too(stranger, tmp_path: Path) -> None:
+    process = identify(stranger.pid)
+    write(tmp_path, backend=process)
+    assert Reclaim(tmp_path).read().killed == [process]
+    assert stranger.wait() == -signal.SIGKILL
+
+
+def test_a_process_of_another_boot_is_never_touched(stranger, tmp_path: Path) -> None:
+    write(tmp_path, world="another-boot/1", backend=identify(stranger.pid), port=7)
+    found = Reclaim(tmp_path).read()
+    assert (found.killed, found.last_port) == ([], 7)
+    assert is_alive(stranger.pid)
+
+
+def test_the_record_of_another_container_is_left_as_it_is(stranger, tmp_path: Path) -> None:
+    path = write(tmp_path, world=world().split("/")[0] + "/1", backend=identify(stranger.pid))
+    found = Reclaim(tmp_path).read()
+    assert found.killed == []
+    assert "another container" in found.notes[0]
+    assert path.exists()
+    assert is_alive(stranger.pid)
+
+
+def test_we_and_those_above_us_are_never_orphans(tmp_path: Path) -> None:
+    write(tmp_path, backend=identify(os.getppid()), guardian=identify(os.getpid()))
+    assert Reclaim(tmp_path).read().killed == []
+
+
+def test_the_marker_proves_nothing_to_a_sidecar_that_was_started_with_it(tmp_path: Path) -> None:
+    marker = f"TEST_SESSION_OF={os.environ['TEST_SESSION_OF']}"
+    process = subprocess.Popen(child("family", "none"), stdout=subprocess.DEVNULL)
+    write(tmp_path, marker=marker)
+    assert Reclaim(tmp_path).read().killed == []
+    assert is_alive(process.pid)
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b'{"world":', b"\xff\xfe", b"[]", b'{"world": "x", "owner": ["a", 1]}', b"null", b"7" * 100_000],
+)
+def test_a_damaged_record_is_reported_and_set_aside(tmp_path: Path, content: bytes) -> None:
+    write(tmp_path, owner=(3, 1.0), port=4242)
+    (tmp_path / "run-9-9.json").write_bytes(content)
+    found = Reclaim(tmp_path).read()
+    assert found.last_port == 4242
+    assert "run-9-9.json is damaged" in found.notes[0]
+    assert (tmp_path / "run-9-9.json.corrupt").read_bytes() == content
+    assert Reclaim(tmp_path).read().notes == []
+
+
+def test_a_damaged_last_run_is_reported_and_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "last-run.json").write_bytes(b'{"port": "x"}')
+    found = Reclaim(tmp_path).read()
+    assert (found.last_port, len(found.notes)) == (None, 1)
+    assert (tmp_path / "last-run.json.corrupt").exists()
+
+
+def test_the_newest_record_gives_port_and_failures(tmp_path: Path) -> None:
+    write(tmp_path, owner=(3, 1.0), port=1003, failures=1, written=100.0)
+    write(tmp_path, owner=(4, 1.0), port=1004, failures=3, written=300.0)
+    write(tmp_path, owner=(5, 1.0), port=1005, failures=2, written=200.0)
+    found = Reclaim(tmp_path).read()
+    assert (found.last_port, found.failures) == (1004, 3)
+    assert found.age > 1e9
+
+
+def test_a_clean_end_keeps_the_port_and_forgets_the_failures(tmp_path: Path) -> None:
+    record = Record(tmp_path / "made" / "when missing", pytest.fail)
+    record.update(port=5005, failures=2, backend=ProcessId(*DEAD))
+    record.remove()
+    found = Reclaim(tmp_path / "made" / "when missing").read()
+    assert (found.last_port, found.failures, found.notes) == (5005, 0, [])
+
+
+def test_an_empty_or_missing_folder_is_nothing_special(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "missing"):
+        found = Reclaim(folder).read()
+        assert (found.last_port, found.failures, found.shared, found.notes, found.killed) == (None, 0, False, [], [])
+
+
+def test_a_folder_that_cannot_be_written_is_reported_once_and_is_not_fatal(tmp_path: Path) -> None:
+    # A file in the folder's place: read-only permissions do not stop root, who runs tests in containers.
+    (tmp_path / "data").write_text("a file")
+    reports: list[str] = []
+    record = Record(tmp_path / "data", reports.append)
+    record.update(port=1)
+    record.update(port=2)
+    record.remove()
+    assert len(reports) == 1
+    assert "cannot be written" in reports[0]
+    assert Reclaim(tmp_path / "data").read().last_port is None
+
+
+def test_whoever_reads_while_a_record_is_written_sees_a_whole_one(tmp_path: Path) -> None:
+    import threading
+
+    record = Record(tmp_path, pytest.fail)
+    record.update(port=1)
+    path = next(tmp_path.glob("run-*.json"))
+    stop = threading.Event()
+
+    def rewrite() -> None:
+        number = 1
+        while not stop.is_set():
+            number += 1
+            record.update(port=number % 60000, marker="x" * (number % 5000))
+
+    writer = threading.Thread(target=rewrite)
+    writer.start()
+    try:
+        for _attempt in range(500):
+            json.loads(path.read_bytes())
+    finally:
+        stop.set()
+        writer.join()
+    assert len(list(tmp_path.iterdir())) == 1

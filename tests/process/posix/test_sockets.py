@@ -1,0 +1,70 @@
+"""Who listens where: the tree's own sockets, and the owner of a port."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+import pytest
+
+from sidecar.process import find_listener, find_listeners_of, portable_sockets, process_name
+from sidecar.process.posix import PosixProcessLayer
+from tests.support.runs import Recorder, python, spec
+
+LISTEN = (
+    "import socket,sys,time,os; s = socket.create_server(('127.0.0.1', 0)); "
+    "t = socket.create_server(('::1', 0), family=socket.AF_INET6) if socket.has_ipv6 else s; "
+    "os.fork() and time.sleep(600); u = socket.create_server(('0.0.0.0', 0)); c = socket.create_connection(s.getsockname()); "
+    "print(s.getsockname()[1], t.getsockname()[1], u.getsockname()[1], 'ready', flush=True); time.sleep(600)"
+)
+
+
+async def test_the_sockets_of_the_whole_tree_are_told_with_their_owners(layer: PosixProcessLayer) -> None:
+    recorder = Recorder()
+    run = await layer.launch(spec((sys.executable, *python(LISTEN)[1:])), recorder)
+    await recorder.has_written(b"ready")
+    own, six, exposed = map(int, recorder.out.split()[:3])
+    listeners = run.listeners()
+    assert listeners is not None
+    assert {(found.address, found.port) for found in listeners} == {
+        ("127.0.0.1", own),
+        ("::1", six),
+        ("0.0.0.0", exposed),
+    }
+    pids = {process.pid for process in run.processes()}
+    assert {found.pid for found in listeners} <= pids
+    assert next(found.pid for found in listeners if found.port == exposed) != run.identity.pid
+    assert find_listener(own)[0].pid in pids
+    run.kill()
+    await recorder.is_gone()
+    assert run.listeners() == []
+
+
+@pytest.mark.parametrize("find", [find_listener, portable_sockets.find_listener])
+def test_the_owner_of_a_port_is_found(find) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert find(port) == [("127.0.0.1", port, os.getpid())]
+    assert find(port) == []
+
+
+@pytest.mark.parametrize("find", [find_listeners_of, portable_sockets.find_listeners_of])
+def test_the_sockets_of_a_process_are_found_and_an_ended_one_has_none(find) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        assert (*address, os.getpid()) in find([os.getpid()])
+    assert find([2**22 + 1]) == []
+
+
+def test_what_may_not_be_seen_is_not_taken_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_folder: str) -> list[str]:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "listdir", denied)
+    assert find_listeners_of([os.getpid()]) is None
+
+
+def test_a_process_has_a_name_and_an_ended_one_has_none() -> None:
+    assert process_name(os.getpid())
+    assert process_name(2**22 + 1) is None

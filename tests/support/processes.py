@@ -1,0 +1,106 @@
+"""Who is alive: what tests ask about processes, without ever counting a zombie."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
+
+_T = TypeVar("_T")
+DEADLINE = 20.0  # seconds: generous, for a loaded machine; what must be faster says so itself
+
+
+class Found(NamedTuple):
+    """One live process."""
+
+    pid: int
+    parent: int
+    command: str
+
+
+def live_processes() -> Iterator[Found]:
+    """Every process that is alive and may be seen."""
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+                yield Found(process.pid, process.ppid(), " ".join(process.cmdline()))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this pid runs; a zombie does not."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.Error:
+        return False
+
+
+def marked(marker: str) -> list[Found]:
+    """The live processes that have ``marker`` in their environment or their command line; this one left out."""
+    wanted = marker.encode()
+    return [
+        found
+        for found in live_processes()
+        if found.pid != os.getpid() and (marker in found.command or wanted in _environment(found.pid))
+    ]
+
+
+def _environment(pid: int) -> bytes:
+    if sys.platform == "linux":
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - called for every process of the machine
+                return file.read()
+        except OSError:
+            return b""
+    import psutil
+
+    try:
+        return "\0".join(f"{name}={value}" for name, value in psutil.Process(pid).environ().items()).encode()
+    except (psutil.Error, OSError):
+        return b""
+
+
+def descendants(pid: int) -> list[int]:
+    """The live descendants of a process."""
+    children: dict[int, list[int]] = {}
+    for found in live_processes():
+        children.setdefault(found.parent, []).append(found.pid)
+    below = list(children.get(pid, ()))
+    for child in below:
+        below += children.get(child, ())
+    return below
+
+
+def wait_until(condition: Callable[[], _T], deadline: float = DEADLINE, *, what: object = "") -> _T:
+    """Waits until ``condition()`` is true, and gives what it gave. Fails after ``deadline`` seconds."""
+    end = time.monotonic() + deadline
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline} s: {what() if callable(what) else what or condition}")
+        time.sleep(0.005)
+    return value
+
+
+async def until(condition: Callable[[], _T], deadline: float = DEADLINE, *, what: object = "") -> _T:
+    """wait_until for a test that runs in the event loop."""
+    end = time.monotonic() + deadline
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline} s: {what() if callable(what) else what or condition}")
+        await asyncio.sleep(0.002)
+    return value
+
+
+def open_descriptors(pid: int) -> int:
+    """How many descriptors (POSIX) or handles (Windows) a process holds."""
+    import psutil
+
+    process = psutil.Process(pid)
+    return process.num_handles() if sys.platform == "win32" else process.num_fds()

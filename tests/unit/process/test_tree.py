@@ -1,0 +1,175 @@
+"""Reading the process table, and the order in which a tree is stopped and killed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import pytest
+
+from sidecar.process import tree
+from sidecar.process.portable import Memory
+from sidecar.process.tree import Entry
+
+if sys.platform == "win32":
+    pytest.skip("the tree is a job object there", allow_module_level=True)
+
+from sidecar.process.killing import TreeKill
+
+
+def entry(pid: int, parent: int, *, session: int = 1, started: float | None = None, state: str = "S") -> Entry:
+    return Entry(pid, parent, session, started=float(pid) if started is None else started, state=state, name=f"p{pid}")
+
+
+def entries(*items: Entry) -> dict[int, Entry]:
+    return {item.pid: item for item in items}
+
+
+def test_a_name_with_blanks_parentheses_and_line_ends_does_not_confuse_the_reader() -> None:
+    fields = b" ".join(str(number).encode() for number in range(4, 53))
+    found = tree.parse_stat(b"77 (a) R (b\n c) Z " + fields)
+    assert found is not None
+    assert (found.pid, found.name, found.state, found.parent, found.session, found.started) == (
+        77,
+        "a) R (b\n c",
+        "Z",
+        4,
+        6,
+        22.0,
+    )
+    assert not found.alive
+
+
+@pytest.mark.parametrize("data", [b"", b"77", b"77 (name", b"77 (name) S 1 2"])
+def test_a_cut_line_is_no_entry(data: bytes) -> None:
+    assert tree.parse_stat(data) is None
+
+
+def test_descendants_come_leaves_first_and_without_the_roots() -> None:
+    table = entries(entry(10, 1), entry(11, 10), entry(12, 11), entry(13, 10), entry(20, 1))
+    assert tree.descendants(table, (10,))[0].pid == 12
+    assert {found.pid for found in tree.descendants(table, (10,))} == {11, 12, 13}
+    assert {found.pid for found in tree.descendants(table, (10,), without=(11,))} == {13}
+    assert tree.descendants(table, (99,)) == []
+
+
+def test_a_table_that_was_read_while_it_changed_and_has_a_circle_ends() -> None:
+    assert {found.pid for found in tree.descendants(entries(entry(5, 6), entry(6, 5)), (5,))} == {6}
+
+
+class World:
+    """Processes that stop and die as told, and fork before they stop."""
+
+    def __init__(self, *items: Entry, forks: int = 0, immortal: int = 0) -> None:
+        self.table = entries(*items)
+        self.forks = forks
+        self.immortal = immortal
+        self.sent: list[tuple[int, int]] = []
+
+    def members(self) -> list[Entry]:
+        return tree.descendants(self.table, (1,))
+
+    def send(self, target: Entry, number: int) -> bool:
+        self.sent.append((target.pid, number))
+        if number == signal.SIGKILL and target.pid != self.immortal:
+            del self.table[target.pid]
+            for orphan in self.table.values():
+                if orphan.parent == target.pid:
+                    orphan.parent = 1
+        elif number == signal.SIGSTOP:
+            if self.forks:
+                self.forks -= 1
+                pid = max(self.table) + 1
+                self.table[pid] = entry(pid, target.pid)
+            self.table[target.pid] = Entry(
+                target.pid, target.parent, 1, started=target.started, state="T", name=target.name
+            )
+        return True
+
+    def run(self, steps: int = 200) -> int:
+        kill = TreeKill(self.members, self.send)
+        for number in range(steps):
+            if kill.step() is None:
+                return number
+        return steps
+
+
+def test_everything_is_stopped_before_the_first_is_killed_and_leaves_die_first() -> None:
+    world = World(entry(10, 1), entry(11, 10), entry(12, 11), forks=50)
+    world.run()
+    first_kill = world.sent.index(next(item for item in world.sent if item[1] == signal.SIGKILL))
+    assert {number for _pid, number in world.sent[:first_kill]} == {signal.SIGSTOP}
+    assert first_kill == 53
+    killed = [pid for pid, number in world.sent if number == signal.SIGKILL]
+    assert killed[-1] == 10
+    assert world.table == {}
+
+
+def test_a_zombie_is_neither_stopped_nor_killed() -> None:
+    world = World(entry(10, 1, state="Z"))
+    assert world.run() == 0
+    assert world.sent == []
+
+
+def test_what_does_not_stop_is_killed_all_the_same() -> None:
+    class Restless(World):
+        def send(self, target: Entry, number: int) -> bool:
+            return number == signal.SIGSTOP or super().send(target, number)
+
+    world = Restless(entry(10, 1))
+    assert world.run() < 50
+    assert world.table == {}
+
+
+def test_what_does_not_die_keeps_the_kill_going_until_the_caller_gives_up() -> None:
+    world = World(entry(10, 1), entry(11, 10), immortal=11)
+    assert world.run(steps=50) == 50
+    assert list(world.table) == [11]
+
+
+def test_a_signal_reaches_nobody_when_the_pid_has_a_new_owner() -> None:
+    import os
+
+    if sys.platform != "linux":
+        pytest.skip("reads /proc")
+    me = tree.read_entry(os.getpid())
+    assert me is not None
+    assert tree.send(me, 0)
+    me.started -= 1
+    assert not tree.send(me, signal.SIGKILL)  # or this test process would be gone
+
+
+class TestMemory:
+    """What is known of a tree that no subreaper holds together."""
+
+    def remembered(self, *looks: dict[int, Entry]) -> set[int]:
+        memory = Memory()
+        memory.add_root(looks[0][10])
+        for table in looks:
+            found = memory.look(table)
+        return {item.pid for item in found}
+
+    def test_a_child_stays_known_when_its_parent_has_ended(self) -> None:
+        assert self.remembered(
+            entries(entry(10, 2), entry(11, 10, session=11)),
+            entries(entry(11, 1, session=11), entry(12, 11, session=11)),
+        ) == {11, 12}
+
+    def test_the_roots_session_is_evidence_even_if_nobody_saw_the_fork(self) -> None:
+        assert self.remembered(entries(entry(10, 2, session=10)), entries(entry(12, 1, session=10))) == {12}
+
+    def test_so_is_a_session_that_a_member_opened(self) -> None:
+        assert self.remembered(
+            entries(entry(10, 2, session=10), entry(11, 10, session=11)), entries(entry(13, 1, session=11))
+        ) == {13}
+
+    def test_a_session_number_proves_nothing_once_its_last_member_was_seen_to_end(self) -> None:
+        assert (
+            self.remembered(entries(entry(10, 2, session=10)), entries(entry(3, 1)), entries(entry(14, 1, session=10)))
+            == set()
+        )
+
+    def test_a_reused_pid_is_a_stranger(self) -> None:
+        assert (
+            self.remembered(entries(entry(10, 2, session=10)), entries(entry(10, 1, session=1, started=99.0))) == set()
+        )
