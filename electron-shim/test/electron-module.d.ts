@@ -1,5 +1,2 @@
 // Electron itself is no dependency of this package: apps bring theirs. The tests and the example use it untyped.
-declare module "electron" {
-  const electron: any;
-  export = electron;
-}
+declare module "electron";

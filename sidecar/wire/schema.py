@@ -61,7 +61,10 @@ def args_schema(name: str) -> Schema:
     items, components = msgspec.json.schema_components(channel.args, ref_template="#/$defs/{name}")
     schema: Schema = {
         "type": "array",
-        "prefixItems": list(items),
+        "prefixItems": [
+            item if place < channel.required else {"anyOf": [item, {"type": "null"}]}  # nil counts as not given
+            for place, item in enumerate(items)
+        ],
         "items": False,
         "minItems": channel.required,
         "maxItems": len(items),
@@ -174,6 +177,14 @@ def drift(root: Path, files: dict[str, str]) -> list[str]:
     return out
 
 
+def release(root: Path, version: str) -> Path:
+    """Keeps the schemas as those of a release: from then on they may only grow, and a test holds them to it."""
+    target = root / "schemas" / "released" / f"{version}.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(pretty(schemas()), encoding="utf-8", newline="\n")
+    return target
+
+
 def leftovers(root: Path, files: dict[str, str]) -> list[str]:
     """Schema files that the table no longer gives; the kept releases are none."""
     there = (
@@ -184,8 +195,12 @@ def leftovers(root: Path, files: dict[str, str]) -> list[str]:
     return [path for path in there if path not in files]
 
 
-def main(check: bool) -> int:
+def main(check: bool, *, version: str | None = None) -> int:
     """Compares (``check``) or writes all generated files; 0 when they agree, 1 on drift. Speaks on stderr.
+
+    Args:
+        check: compare only.
+        version: keep the schemas as those of this release as well.
 
     Raises:
         UsageError: this is no checkout.
@@ -204,6 +219,8 @@ def main(check: bool) -> int:
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", newline="\n")
+    if version is not None:
+        release(root, version)
     return 0
 
 

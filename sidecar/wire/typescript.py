@@ -61,7 +61,8 @@ def _array(schema: Schema) -> str:
     if "prefixItems" in schema:
         required = schema.get("minItems", 0)
         parts = [
-            expression(item) + ("" if place < required else "?") for place, item in enumerate(schema["prefixItems"])
+            expression(item) if place < required else expression(item["anyOf"][0]) + "?"
+            for place, item in enumerate(schema["prefixItems"])
         ]
         return "[" + ", ".join(parts) + "]"
     if schema.get("maxItems") == 0:

@@ -17,8 +17,10 @@ from typing import Any, Self
 
 from tests.support.launch import clean_environment, sidecar_command, toml_value
 from tests.support.pipes import Message, PipedProcess, pack
+from tests.support.schemas import conversation_mistakes
 
 DEFAULT_TIMEOUT = 30.0
+_MESSAGES_CHECKED = 300  # of each conversation, against the schemas: a fuzz test has too many of them
 
 
 class RemoteError(Exception):
@@ -117,6 +119,8 @@ class SidecarClient:
             status = await self.wait_exit(timeout)
             leftovers = await asyncio.to_thread(self.process.leftovers)
             assert not leftovers, f"still alive after the sidecar's end: {leftovers}"
+            wrong = list(conversation_mistakes(self.recording[:_MESSAGES_CHECKED]))
+            assert not wrong, f"contradicts the schemas: {wrong[:5]}"
             if self.expect_exit is not None:
                 assert status == self.expect_exit, f"exit status {status}; stderr:\n{self.stderr_text}"
             return status
