@@ -56,6 +56,7 @@ def run(seconds: float) -> int:
         f"[bold green]Recovered:[/] process {story.crashed_pid} crashed, process {story.recovered_pid} took its place "
         f"on port {story.port}; everything was stopped in order.",
         highlight=False,
+        soft_wrap=True,
     )
     return 0
 

@@ -35,8 +35,8 @@ def render(story: Story, elapsed: float, seconds: float, height: int) -> Rendera
     facts.add_row("restarts", str(story.restarts))
 
     stream = Table.grid(padding=(0, 2))
-    stream.add_column(style="dim", justify="right", no_wrap=True)
-    stream.add_column(no_wrap=True)
+    stream.add_column(style="dim", justify="right", no_wrap=True, min_width=len("0000.00"))
+    stream.add_column(no_wrap=True, min_width=len("startupProgress"))
     stream.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
     for line in list(story.lines)[-max(3, height - _FRAME) :]:
         name = line.channel.removeprefix("backend:")

@@ -23,7 +23,7 @@ class Story:
     """Takes events in, and knows whether the backend crashed and came back.
 
     Attributes:
-        pid: the process that runs, or ran last.
+        pid: the process that runs, or ran last; ``port`` and ``url`` likewise.
         restarts: how often it came back by itself.
         crashed_pid: the process that crashed, once one did.
         recovered_pid: the process that runs in its stead.
@@ -87,13 +87,15 @@ class Story:
             case "backend:startupProgress":
                 return f"{payload['phase']} after {payload['elapsed']:.2f} s: {payload['message']}"
             case "backend:providerUpdate":
-                names = [provider["name"] for provider in payload.get("providers", [])]
-                return f"providers: {', '.join(names) or 'none'}"
+                providers = payload.get("providers", []) if isinstance(payload, dict) else []
+                names = [provider["name"] for provider in providers]
+                return f"providers: {', '.join(names)}" if names else str(payload)
         return str(payload)
 
     def _move(self, payload: Any) -> str:
         self.state = payload["state"]
-        self.port, self.url = payload["port"], payload["url"]
+        if payload["port"] is not None:
+            self.port, self.url = payload["port"], payload["url"]
         if payload["previous"] == "RUNNING" and payload["reason"] == "crashed" and self.crashed_pid is None:
             self.crashed_pid = self.pid
         if self.state == "RUNNING":
