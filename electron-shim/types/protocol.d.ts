@@ -375,6 +375,16 @@ export interface PathsSettings {
   temp?: string;
 }
 
+/** How the processor time and memory of the backend's whole tree are watched. A limit of 0: none. */
+export interface ResourcesSettings {
+  interval?: number;
+  window?: number;
+  cpu_limit?: number;
+  memory_limit?: number;
+  hysteresis?: number;
+  hold?: number;
+}
+
 /** The automatic restart budget. */
 export interface RestartSettings {
   attempts?: number;
@@ -397,6 +407,7 @@ export interface Settings {
   limits?: LimitsSettings;
   log?: LogSettings;
   firewall?: FirewallSettings;
+  resources?: ResourcesSettings;
 }
 
 /** Defaults are those that users of the Aura shell know; owner_lost keeps the 2 s promise of the no-orphan guarantee. */

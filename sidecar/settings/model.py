@@ -123,6 +123,17 @@ class Firewall(Struct, frozen=True, forbid_unknown_fields=True):
     other_names: tuple[str, ...] = ("Aura Video Studio", "Aura Video Studio Backend (Public)")
 
 
+class Resources(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the processor time and memory of the backend's whole tree are watched. A limit of 0: none."""
+
+    interval: Annotated[float, Meta(ge=0.1, le=3600)] = 2.0
+    window: Seconds = 600.0  # how long samples are kept
+    cpu_limit: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0  # % of one core; passed for hold: an alert
+    memory_limit: Annotated[int, Meta(ge=0, le=2**53)] = 0  # bytes resident, likewise
+    hysteresis: Annotated[float, Meta(ge=0, lt=1)] = 0.1  # the alert ends below limit * (1 - hysteresis)
+    hold: Seconds = 10.0  # how long a limit must be passed, or kept again, before that is told
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All of it."""
 
@@ -136,3 +147,4 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
     firewall: Firewall = field(default_factory=Firewall)
+    resources: Resources = field(default_factory=Resources)

@@ -1,0 +1,130 @@
+"""What the backend's tree uses: a sample every two seconds, ten minutes of them, and alerts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from ..settings.model import Resources as ResourceSettings
+from ..wire.observe import ResourceAlert, ResourceSample
+from .clock import iso
+from .limit import Limit
+from .usage import Usage, UsageReader, create_reader
+
+
+class CpuMeter:
+    """Processor seconds of the processes of a tree → % of one core. Pure."""
+
+    def __init__(self) -> None:
+        self._before: dict[tuple[int, float], float] = {}
+        self._at: float | None = None
+
+    def measure(self, seconds: dict[tuple[int, float], float], now: float) -> float:
+        """What the tree used since the last call, 0 at the first.
+
+        A process that is new counts with all that it used; one that ended since counts no more (what it used at last is
+        nobody's to read).
+        """
+        elapsed = now - self._at if self._at is not None else 0.0
+        used = sum(max(0.0, value - self._before.get(process, 0.0)) for process, value in seconds.items())
+        first = self._at is None
+        self._before, self._at = seconds, now
+        return 0.0 if first or elapsed <= 0 else round(100.0 * used / elapsed, 1)
+
+
+class Resources:
+    """Samples while a run lives. On the loop's thread: a sample takes less time than handing it to another one.
+
+    Args:
+        settings: interval, window and limits.
+        tree: the processes of the run as they are now, as pid and the system's own start time.
+        on_sample: told each sample.
+        on_alert: told when a limit is passed, and when it is kept again.
+        now, clock: monotonic seconds, and seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        settings: ResourceSettings,
+        tree: Callable[[], Sequence[tuple[int, float]]],
+        *,
+        on_sample: Callable[[ResourceSample], None],
+        on_alert: Callable[[ResourceAlert], None],
+        reader: UsageReader | None = None,
+        now: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._tree = tree
+        self._on_sample = on_sample
+        self._on_alert = on_alert
+        self._reader = reader
+        self._now = now
+        self._clock = clock
+        self._history: deque[tuple[float, ResourceSample]] = deque()
+        self._meter = CpuMeter()
+        self._limits = [
+            Limit("cpu", settings.cpu_limit, settings.hysteresis, settings.hold),
+            Limit("memory", settings.memory_limit, settings.hysteresis, settings.hold),
+        ]
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """A run lives: samples it now, and then in every interval. Harmless when repeated."""
+        self.end()
+        self._meter = CpuMeter()
+        self._tick()
+
+    def end(self) -> None:
+        """The run is over. Alerts that are active are taken back; the history stays."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for limit in self._limits:
+            alert = limit.release()
+            if alert is not None:
+                self._on_alert(alert)
+
+    def history(self, window: float | None = None) -> list[ResourceSample]:
+        """The samples of the last ``window`` seconds, of all that are kept without it; oldest first."""
+        since = self._now() - (self._settings.window if window is None else window)
+        return [sample for at, sample in self._history if at >= since]
+
+    def sample(self) -> ResourceSample | None:
+        """Takes one sample now; None where nothing of the tree is alive."""
+        if self._reader is None:
+            self._reader = create_reader()
+        usages: dict[tuple[int, float], Usage] = {}
+        for pid, started in self._tree():
+            usage = self._reader.read(pid, started)
+            if usage is not None:
+                usages[(pid, started)] = usage
+        if not usages:
+            return None
+        now = self._now()
+        cpu = self._meter.measure({process: usage.cpu_seconds for process, usage in usages.items()}, now)
+        sample = ResourceSample(
+            time=iso(self._clock()),
+            cpu=cpu,
+            memory=sum(usage.memory for usage in usages.values()),
+            processes=len(usages),
+            threads=sum(usage.threads for usage in usages.values()),
+        )
+        self._history.append((now, sample))
+        while self._history[0][0] < now - self._settings.window:
+            self._history.popleft()
+        return sample
+
+    def _tick(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._settings.interval, self._tick)
+        sample = self.sample()
+        if sample is None:
+            return
+        self._on_sample(sample)
+        now = self._now()
+        for limit, value in zip(self._limits, (sample.cpu, float(sample.memory)), strict=True):
+            alert = limit.check(value, now)
+            if alert is not None:
+                self._on_alert(alert)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from sidecar.observe.usage import PsutilReader, UsageReader, create_reader
+
+BUSY = "import sys, time\nblock = bytearray(64 << 20)\nblock[:] = b'x' * len(block)\nt = time.process_time()\nwhile time.process_time() - t < 0.3: pass\nprint('done', flush=True)\nsys.stdin.read()"
+
+
+@pytest.fixture(params=["of this system", "psutil"])
+def reader(request: pytest.FixtureRequest) -> UsageReader:
+    return create_reader() if request.param == "of this system" else PsutilReader()
+
+
+@pytest.fixture
+def busy() -> Iterator[psutil.Process]:
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline().strip() == b"done"
+        yield psutil.Process(child.pid)
+        child.kill()
+
+
+def started(pid: int) -> float:
+    """As the process layer tells it."""
+    if sys.platform == "linux":
+        from sidecar.process.tree import read_entry
+
+        entry = read_entry(pid)
+        assert entry is not None
+        return entry.started
+    return psutil.Process(pid).create_time()
+
+
+def test_the_numbers_are_those_of_the_process(reader: UsageReader, busy: psutil.Process) -> None:
+    usage = reader.read(busy.pid, started(busy.pid))
+    assert usage is not None
+    assert 0.25 <= usage.cpu_seconds <= 30
+    assert usage.memory == pytest.approx(busy.memory_info().rss, rel=0.1)
+    assert usage.memory > 64 << 20
+    assert usage.threads == busy.num_threads()
+
+
+def test_a_process_that_ended_has_no_usage(reader: UsageReader, busy: psutil.Process) -> None:
+    identity = (busy.pid, started(busy.pid))
+    assert reader.read(*identity) is not None
+    busy.kill()
+    busy.wait(30)
+    assert reader.read(*identity) is None
+
+
+def test_a_pid_that_never_was_has_no_usage(reader: UsageReader) -> None:
+    assert reader.read(2**22 + 17, 0.0) is None
+
+
+@pytest.mark.posix(reason="/proc is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_another_process_with_the_pid_is_not_taken_for_it() -> None:
+    assert create_reader().read(os.getpid(), 1.0) is None
