@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from .. import errors
 from ..core import events as e
-from ..core.events import Outcome, Reason, State, Timer
+from ..core.events import Outcome, Reason, State
 from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
 from ..process.base import Survivor
@@ -21,6 +21,7 @@ from .answers import error_for
 from .callers import Callers
 from .launcher import Launches
 from .run import Run, RunEars, utc_now
+from .timers import Timers
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[e.Event] = deque()
         self._busy = False
-        self._timers: dict[Timer, asyncio.TimerHandle] = {}
+        self._timers = Timers(self._loop)
         self._up: Callers[Started] = Callers()
         self._down: Callers[None] = Callers()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -238,14 +239,11 @@ class Supervisor:
             self.run.process.kill()
 
     def _arm(self, action: e.Arm) -> None:
-        self._disarm(e.Disarm(action.timer))
         expired = e.Expired(self.lifecycle.run, action.timer)
-        self._timers[action.timer] = self._loop.call_at(action.at, self.post, expired)
+        self._timers.arm(action.timer, action.at, lambda: self.post(expired))
 
     def _disarm(self, action: e.Disarm) -> None:
-        handle = self._timers.pop(action.timer, None)
-        if handle is not None:
-            handle.cancel()
+        self._timers.disarm(action.timer)
 
     def _answer_up(self, action: e.AnswerUp) -> None:
         if action.outcome is Outcome.DONE:
