@@ -71,7 +71,7 @@ class Supervisor:
             e.AnswerUp: self._answer_up,
             e.AnswerDown: self._answer_down,
             e.ReportFailure: self._report_failure,
-            e.Finish: self._finish,
+            e.Finish: lambda action: self.on_finished(action.clean),
         }
 
     # What callers ask for -------------------------------------------------------------------------------------------
@@ -260,9 +260,6 @@ class Supervisor:
     def _report_failure(self, action: e.ReportFailure) -> None:
         assert self.run is not None
         self.on_failure(self.run, action)
-
-    def _finish(self, action: e.Finish) -> None:
-        self.on_finished(action.clean)
 
     # The facts ------------------------------------------------------------------------------------------------------
 
