@@ -1,0 +1,61 @@
+"""Sends CTRL_C to the backend's hidden console. A process of its own, because a process has only one console.
+
+    python console_helper.py PID
+
+Group 0 is everybody on that console: the backend, and its children that have no console of their own. The event goes
+to us too, hence the handler. An attached console resets the handlers, so ours is set after it (and SetConsoleCtrlHandler
+with NULL would cover CTRL_C only). CTRL_BREAK follows where the backend still lives a second later: it may have started
+with CTRL_C ignored. .NET stops gracefully on either; what has no handler ends at once.
+
+Exit status: 0 the backend ended, 1 CTRL_BREAK was sent as well, 2 it could not be (Wine), else a stage (ATTACH, SEND)
+plus the system's error code.
+
+It loads nothing but ctypes and runs without site, so that a stop is not kept waiting.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+assert sys.platform == "win32"
+
+ENDED = 0
+BREAK_SENT = 1
+BREAK_FAILED = 2
+ATTACH = 100_000
+SEND = 200_000
+
+_CTRL_C = 0
+_CTRL_BREAK = 1
+_PATIENCE_MS = 1000
+_WAIT_OBJECT_0 = 0
+_SYNCHRONIZE = 0x0010_0000
+
+
+def main(pid: int) -> int:
+    """Does it; see the module for the result."""
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel32.OpenProcess.restype = ctypes.c_void_p
+    kernel32.WaitForSingleObject.argtypes = (ctypes.c_void_p, ctypes.c_ulong)
+    handler_type = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_ulong)
+    process = kernel32.OpenProcess(_SYNCHRONIZE, 0, pid)
+    if not process:
+        return ATTACH + ctypes.get_last_error()
+    kernel32.FreeConsole()
+    if not kernel32.AttachConsole(pid):
+        return ATTACH + ctypes.get_last_error()
+    ignore = handler_type(lambda _event: 1)
+    kernel32.SetConsoleCtrlHandler(ignore, 1)
+    if not kernel32.GenerateConsoleCtrlEvent(_CTRL_C, 0):
+        return SEND + ctypes.get_last_error()
+    if kernel32.WaitForSingleObject(process, _PATIENCE_MS) == _WAIT_OBJECT_0:
+        return ENDED
+    return BREAK_SENT if kernel32.GenerateConsoleCtrlEvent(_CTRL_BREAK, 0) else BREAK_FAILED
+
+
+if __name__ == "__main__":
+    # Not sys.exit: the handler must not run Python code while the interpreter is being torn down.
+    import os
+
+    os._exit(main(int(sys.argv[1])))

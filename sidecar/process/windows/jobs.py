@@ -1,0 +1,159 @@
+"""Job objects: the kernel's own idea of a process tree, which no descendant can leave and which ends with its owner.
+
+A job with KILL_ON_JOB_CLOSE ends its processes when its last handle is closed, which the kernel does for a sidecar that is
+killed. No breakaway flag is set, so CREATE_BREAKAWAY_FROM_JOB fails with "access denied" for everything below.
+Jobs nest since Windows 8.
+"""
+
+from __future__ import annotations
+
+import _winapi
+import ctypes
+import sys
+from ctypes import byref, sizeof
+
+from ..base import ProcessId, Survivor
+from . import win32
+
+assert sys.platform == "win32"
+
+_EXIT_CODE = 1  # of what TerminateJobObject ends; taskkill /F uses 1 as well
+_own_job: Job | None = None
+
+
+class Job:
+    """One job object. Closed, or lost with the sidecar, it ends every process in it."""
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, memory: int | None = None) -> None:
+        """Creates it.
+
+        Args:
+            memory: bytes that each process in it may commit; None: no limit.
+
+        Raises:
+            OSError: the system could not.
+        """
+        handle = win32.CreateJobObject(None, None)
+        if not handle:
+            raise win32.failure()
+        self._handle: int = handle
+        limits = win32.ExtendedLimits()
+        limits.basic.flags = win32.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
+        if memory is not None:
+            limits.basic.flags |= win32.JOB_OBJECT_LIMIT_PROCESS_MEMORY
+            limits.process_memory = memory
+        kind = win32.JOB_OBJECT_EXTENDED_LIMIT_INFORMATION
+        if not win32.SetInformationJobObject(handle, kind, byref(limits), sizeof(limits)):
+            error = win32.failure()
+            self.close()
+            raise error
+
+    def assign(self, process: int) -> None:
+        """Puts a process, and all that it will start, into the job.
+
+        Raises:
+            OSError: it is in a job that forbids nesting, or has ended.
+        """
+        if not win32.AssignProcessToJobObject(self._handle, process):
+            raise win32.failure()
+
+    def pids(self) -> list[int]:
+        """The processes that are in it now, in no order."""
+        if not self._handle:
+            return []
+        room = 62
+        while True:
+            # JOBOBJECT_BASIC_PROCESS_ID_LIST: two DWORDs, how many there are and how many fitted; then one ULONG_PTR each.
+            listing = (ctypes.c_size_t * (1 + room))()
+            kind = win32.JOB_OBJECT_BASIC_PROCESS_ID_LIST
+            done = win32.QueryInformationJobObject(self._handle, kind, byref(listing), sizeof(listing), None)
+            if not done and ctypes.get_last_error() != win32.ERROR_MORE_DATA:
+                raise win32.failure()
+            assigned, listed = win32.DWORD.from_buffer(listing).value, win32.DWORD.from_buffer(listing, 4).value
+            if listed >= assigned:
+                return listing[1 : 1 + listed]
+            room = max(room * 2, assigned)
+
+    def terminate(self) -> bool:
+        """Ends every process in it at once; False where the system refused."""
+        return bool(self._handle and win32.TerminateJobObject(self._handle, _EXIT_CODE))
+
+    def close(self) -> None:
+        """Gives it up, which ends what is left in it."""
+        if self._handle:
+            _winapi.CloseHandle(self._handle)
+            self._handle = 0
+
+
+def contain_self() -> str | None:
+    """Puts the sidecar itself into a job that dies with it. Call it before anything is spawned; more often is harmless.
+
+    Also clears "ignore CTRL_C", which children would inherit and which would make the graceful stop of the backend
+    unheard, and opts out of power throttling, which slows the timers of a process without a window.
+
+    Returns:
+        What went wrong, for the log, or None. The sidecar works without: each run has a job of its own.
+    """
+    global _own_job  # noqa: PLW0603 - one per process, and its handle must live as long as the process
+    if _own_job is not None:
+        return None
+    win32.SetConsoleCtrlHandler(None, 0)
+    process = _winapi.GetCurrentProcess()
+    win32.disable_power_throttling(process)
+    try:
+        job = Job()
+        job.assign(process)
+    except OSError as error:
+        return f"the sidecar could not be put into a job object: {error}"
+    _own_job = job
+    return None
+
+
+def identify(pid: int) -> ProcessId | None:
+    """The process that has this pid now; None when there is none or it may not be asked."""
+    handle = win32.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, 0, pid)
+    if not handle:
+        return None
+    try:
+        created, ended = lifetime(handle)
+        return None if ended else ProcessId(pid, created)  # a dead process keeps its pid while somebody has a handle
+    except OSError:
+        return None
+    finally:
+        _winapi.CloseHandle(handle)
+
+
+def lifetime(handle: int) -> tuple[float, bool]:
+    """When the process was created, seconds since 1970, and whether it has ended.
+
+    Raises:
+        OSError: the handle does not allow the question.
+    """
+    created, ended, other = win32.FILETIME(), win32.FILETIME(), win32.FILETIME()
+    if not win32.GetProcessTimes(handle, byref(created), byref(ended), byref(other), byref(other)):
+        raise win32.failure()
+    return created.seconds, bool(ended.low or ended.high)
+
+
+def name_of(pid: int) -> str:
+    """The file name of the program that runs under this pid; empty where the system does not tell."""
+    if pid == 4:
+        return "System"  # the kernel's own process, which owns what HTTP.sys listens on; it has no image
+    handle = win32.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, 0, pid)
+    if not handle:
+        return ""
+    try:
+        size = win32.DWORD(32768)
+        buffer = ctypes.create_unicode_buffer(size.value)
+        if not win32.QueryFullProcessImageName(handle, 0, buffer, byref(size)):
+            return ""
+        return buffer.value.rpartition("\\")[2]
+    finally:
+        _winapi.CloseHandle(handle)
+
+
+def survivor(pid: int) -> Survivor:
+    """A process by pid and name."""
+    return Survivor(pid, name_of(pid))

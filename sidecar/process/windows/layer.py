@@ -1,0 +1,210 @@
+"""Runs on Windows: each in a job object of its own. Everything here runs on the event loop's thread, but what a name says.
+
+The ladder's last rungs: TerminateJobObject, which takes milliseconds, and where something outlives it, taskkill.
+"""
+
+from __future__ import annotations
+
+import _winapi
+import asyncio
+import sys
+from collections.abc import Callable
+
+from ...core.exit_status import UNKNOWN, ExitStatus, from_windows
+from ..base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+from . import jobs, output, spawn
+from .threads import in_thread
+
+assert sys.platform == "win32"
+
+KILL_DEADLINE = 5.0  # seconds until what is still alive is told as surviving
+DRAIN = 0.5  # seconds that a pipe is still read after the exit, when somebody holds it open
+_TASKKILL_AFTER = 1.0  # seconds that a terminated job may take to be empty
+_LOOK_AGAIN = 0.002  # seconds; the loop's clock rounds it up to a tick of 15.6 ms at most
+
+Report = Callable[[str], None]
+
+
+class WindowsRun:
+    """One run. See base.RunningProcess."""
+
+    def __init__(self, started: spawn.Started, listener: RunListener, report: Report) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listener = listener
+        self._report = report
+        self._job = started.job
+        self._process = started.process
+        self._identity = started.identity
+        self.ended: asyncio.Future[list[Survivor]] = self._loop.create_future()
+        self._outputs = [
+            output.OutputPipe(
+                descriptor, stream, tell=listener.output, ended=self._finish, report=report, loop=self._loop
+            )
+            for descriptor, stream in ((started.stdout, "stdout"), (started.stderr, "stderr"))
+        ]
+        self._timers: list[asyncio.TimerHandle] = []
+        self._interrupt: asyncio.Future[str] | None = None
+        self._exited = False
+        self._kill_began: float | None = None
+        self._taskkill_used = False
+        self._survivors: list[Survivor] | None = None
+        in_thread("backend exit", self._wait_in_thread).add_done_callback(self._root_ended)
+
+    @property
+    def identity(self) -> ProcessId:
+        """See base."""
+        return self._identity
+
+    def interrupt(self) -> None:
+        """See base."""
+        if self._exited or self._interrupt is not None:
+            return
+        from .rungs import send_console_interrupt
+
+        self._interrupt = in_thread("backend interrupt", lambda: send_console_interrupt(self._identity.pid))
+        self._interrupt.add_done_callback(self._interrupted)
+
+    def kill(self) -> None:
+        """See base."""
+        if self._survivors is not None:
+            return
+        members = len(self._job.pids())
+        done = self._job.terminate()
+        if self._kill_began is None:
+            self._kill_began = self._loop.time()
+            if members or not done:
+                self._report(
+                    f"TerminateJobObject {'ended' if done else 'failed for'} {members} processes of the backend"
+                )
+            self._look()
+
+    def processes(self) -> list[ProcessId]:
+        """See base."""
+        root = self._identity.pid
+        # The system's host of the hidden console is in the job, and is nothing that the backend started.
+        pids = [pid for pid in self._job.pids() if pid == root or jobs.name_of(pid).lower() != "conhost.exe"]
+        pids.sort(key=lambda pid: pid != root)
+        return [found for found in map(jobs.identify, pids) if found is not None]
+
+    def listeners(self) -> list[ListeningSocket] | None:
+        """See base."""
+        from .sockets import find_listeners_of
+
+        return find_listeners_of(set(self._job.pids()))
+
+    def _wait_in_thread(self) -> int:
+        """The exit is learned from the process and never from its pipes, which a grandchild may hold open."""
+        _winapi.WaitForSingleObject(self._process, _winapi.INFINITE)
+        return _winapi.GetExitCodeProcess(self._process)
+
+    def _root_ended(self, code: asyncio.Future[int]) -> None:
+        self._exit(UNKNOWN if code.exception() else from_windows(code.result()))
+        _winapi.CloseHandle(self._process)
+        self.kill()
+
+    def _exit(self, status: ExitStatus) -> None:
+        if not self._exited:
+            self._exited = True
+            self._listener.exited(status)
+            self._timers.append(self._loop.call_later(DRAIN, self._close_outputs))
+
+    def _interrupted(self, outcome: asyncio.Future[str]) -> None:
+        self._interrupt = None
+        self._report(str(outcome.exception() or outcome.result()))
+
+    def _look(self) -> None:
+        """Whether the tree is gone; looks again until it is, or until the deadline."""
+        assert self._kill_began is not None
+        elapsed = self._loop.time() - self._kill_began
+        left = self._job.pids()
+        if not left and self._exited:
+            self._tree_gone([])
+        elif elapsed >= KILL_DEADLINE:
+            self._tree_gone([jobs.survivor(pid) for pid in left or [self._identity.pid]])
+        else:
+            if elapsed >= _TASKKILL_AFTER and not self._taskkill_used:
+                self._taskkill_used = True
+                self._use_taskkill(left)
+            self._timers.append(self._loop.call_later(_LOOK_AGAIN, self._look))
+
+    def _use_taskkill(self, pids: list[int]) -> None:
+        from .rungs import kill_with_taskkill
+
+        for pid in pids:  # they are in the job, so they are ours beyond doubt
+            told = in_thread("taskkill", lambda pid=pid: kill_with_taskkill(pid))  # type: ignore[misc]
+            told.add_done_callback(lambda outcome: self._report(str(outcome.exception() or outcome.result())))
+
+    def _tree_gone(self, survivors: list[Survivor]) -> None:
+        self._survivors = survivors
+        self._exit(UNKNOWN)
+        self._finish()
+
+    def _close_outputs(self) -> None:
+        for pipe in self._outputs:
+            pipe.close()
+        self._finish()
+
+    def _finish(self) -> None:
+        """The end is told when the tree is gone and its output has been told."""
+        if self._survivors is None or self.ended.done() or not all(pipe.closed for pipe in self._outputs):
+            return
+        for timer in self._timers:
+            timer.cancel()
+        self._job.close()
+        self.ended.set_result(self._survivors)
+        self._listener.gone(self._survivors)
+
+
+class WindowsProcessLayer:
+    """See base.ProcessLayer. One run at a time: a launch waits until the run before it is gone.
+
+    Args:
+        report: gets a sentence about each rung that was used and about what this platform cannot do, for the log.
+    """
+
+    marker = ""  # nothing outlives the job, so no orphan ever has to be proven
+    guardian: ProcessId | None = None
+
+    def __init__(self, report: Report | None = None) -> None:
+        self._report: Report = report or (lambda _text: None)
+        self._run: WindowsRun | None = None
+        self._spawning: asyncio.Future[spawn.Started] | None = None
+
+    async def launch(self, spec: LaunchSpec, listener: RunListener) -> WindowsRun:
+        """See base."""
+        await self._idle()
+        if spec.limits.open_files is not None or spec.limits.no_new_privileges:
+            self._report("Windows has no limit of open files and no no_new_privileges: those settings have no effect")
+        self._spawning = in_thread("backend spawn", lambda: spawn.start(spec))
+        try:
+            started = await asyncio.shield(self._spawning)
+        except asyncio.CancelledError:
+            self._spawning.add_done_callback(_discard_late)
+            raise
+        self._spawning = None
+        self._run = WindowsRun(started, listener, self._report)
+        return self._run
+
+    async def close(self) -> list[Survivor]:
+        """See base."""
+        if self._spawning is not None:
+            await asyncio.wait((self._spawning,))
+        if self._run is None:
+            return []
+        self._run.kill()
+        return await asyncio.shield(self._run.ended)
+
+    async def _idle(self) -> None:
+        while self._run is not None or self._spawning is not None:
+            if self._spawning is not None:
+                await asyncio.wait((self._spawning,))
+                self._spawning = None
+            elif self._run is not None:
+                await asyncio.shield(self._run.ended)
+                self._run = None
+
+
+def _discard_late(spawning: asyncio.Future[spawn.Started]) -> None:
+    """The launch was cancelled while the system was still at it."""
+    if not spawning.cancelled() and spawning.exception() is None:
+        spawn.discard(spawning.result())

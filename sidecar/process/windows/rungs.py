@@ -1,0 +1,76 @@
+"""The rungs that need a program of their own: CTRL_C through the console helper, and taskkill as the last resort.
+
+Both block: they run in a thread, and answer with a sentence for the log.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+
+from . import console_helper
+
+assert sys.platform == "win32"
+
+HELPER_FLAG = "--console-helper"
+_HELPER_SECONDS = 5.0
+_TASKKILL_SECONDS = 3.0
+_OUTCOMES = {
+    console_helper.ENDED: "CTRL_C was sent, and the backend ended",
+    console_helper.BREAK_SENT: "CTRL_C was sent; the backend still ran a second later, so CTRL_BREAK was sent too",
+    console_helper.BREAK_FAILED: "CTRL_C was sent; the backend still ran a second later, and CTRL_BREAK could not be sent",
+    console_helper.ATTACH
+    + 6: "CTRL_C could not be sent: the backend has no console (it is a program with windows, or gone)",
+}
+
+
+def helper_command(pid: int) -> list[str]:
+    """How the console helper is started. A frozen sidecar has no interpreter beside it, so there it runs itself."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, HELPER_FLAG, str(pid)]
+    # -I -S: neither site-packages nor the environment are of use, and both cost time.
+    return [sys.executable, "-I", "-S", console_helper.__file__, str(pid)]
+
+
+def send_console_interrupt(pid: int) -> str:
+    """CTRL_C, then CTRL_BREAK, to the console of ``pid``."""
+    try:
+        status = _run(helper_command(pid), _HELPER_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"the console helper could not do its work: {error}"
+    return describe_interrupt(status)
+
+
+def describe_interrupt(status: int) -> str:
+    """The exit status of the console helper in words."""
+    if status in _OUTCOMES:
+        return _OUTCOMES[status]
+    if status >= console_helper.SEND:
+        return f"CTRL_C could not be sent: {_error_text(status - console_helper.SEND)}"
+    if status >= console_helper.ATTACH:
+        return f"CTRL_C could not be sent, its console could not be attached: {_error_text(status - console_helper.ATTACH)}"
+    return f"the console helper failed with exit status {status}"
+
+
+def kill_with_taskkill(pid: int) -> str:
+    """Taskkill by its absolute path: it is not on everybody's PATH."""
+    root = os.environ.get("SYSTEMROOT", r"C:\Windows")
+    try:
+        status = _run([rf"{root}\System32\taskkill.exe", "/PID", str(pid), "/T", "/F"], _TASKKILL_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"taskkill of pid {pid} failed: {error}"
+    return f"taskkill of pid {pid} ended with status {status}"
+
+
+def _run(command: list[str], seconds: float) -> int:
+    nowhere = subprocess.DEVNULL
+    flags = subprocess.CREATE_NO_WINDOW
+    return subprocess.run(
+        command, stdin=nowhere, stdout=nowhere, stderr=nowhere, creationflags=flags, timeout=seconds, check=False
+    ).returncode
+
+
+def _error_text(number: int) -> str:
+    return f"Windows error {number}: {ctypes.FormatError(number).strip()}"

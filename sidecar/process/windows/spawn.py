@@ -1,0 +1,190 @@
+"""Starts the backend: suspended, put into its job, then let go, so that nothing it does can escape the job.
+
+Runs in a thread: a virus scanner may hold CreateProcess up for seconds.
+"""
+
+from __future__ import annotations
+
+import _winapi
+import msvcrt
+import ntpath
+import os
+import stat
+import sys
+from typing import NamedTuple
+
+from ..base import LaunchSpec, ProcessId
+from . import jobs, launch_failure, win32
+
+assert sys.platform == "win32"
+
+CREATE_SUSPENDED = 0x0000_0004
+CREATE_UNICODE_ENVIRONMENT = 0x0000_0400
+CREATE_DEFAULT_ERROR_MODE = 0x0400_0000
+# No console window flashes up, and the backend gets a hidden console of its own, to which the graceful stop attaches.
+# No CREATE_NEW_PROCESS_GROUP: such a group starts with CTRL_C ignored.
+_FLAGS = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | CREATE_DEFAULT_ERROR_MODE | _winapi.CREATE_NO_WINDOW
+_PIPE_SIZE = 65536
+_EXTENDED = "\\\\?\\"
+_LONGEST_PATH = 259  # MAX_PATH without its final zero
+_LONGEST_FOLDER = 258  # SetCurrentDirectory: MAX_PATH without the final backslash and zero
+
+
+class Started(NamedTuple):
+    """A backend that runs. The two descriptors and the handle are the caller's to close."""
+
+    identity: ProcessId
+    process: int
+    job: jobs.Job
+    stdout: int
+    stderr: int
+
+
+def start(spec: LaunchSpec) -> Started:
+    """Starts it.
+
+    Raises:
+        BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
+        OSError: the system is out of handles or memory.
+    """
+    program = _find_program(spec)
+    folder = _check_folder(spec.cwd)
+    job = jobs.Job(spec.limits.memory)
+    handles: list[int] = []
+    try:
+        stdout = _pipe(handles)
+        stderr = _pipe(handles)
+        process, thread, pid = _create(program, spec, folder, handles)
+        try:
+            job.assign(process)
+            identity = ProcessId(pid, jobs.lifetime(process)[0])
+            win32.SetPriorityClass(process, _priority(spec.limits.nice))
+            win32.ResumeThread(thread)
+        except OSError:
+            _winapi.TerminateProcess(process, 1)
+            _winapi.CloseHandle(process)
+            raise
+        finally:
+            _winapi.CloseHandle(thread)
+    except BaseException:
+        for handle in handles:
+            _winapi.CloseHandle(handle)
+        job.close()
+        raise
+    for handle in (handles[1], handles[3]):
+        _winapi.CloseHandle(handle)
+    return Started(
+        identity, process, job, msvcrt.open_osfhandle(stdout, os.O_RDONLY), msvcrt.open_osfhandle(stderr, os.O_RDONLY)
+    )
+
+
+def _find_program(spec: LaunchSpec) -> str:
+    """The program's whole path, by the rules of POSIX: a bare name is looked up in PATH, another path starts at cwd."""
+    name = spec.command[0]
+    if launch_failure.is_batch(name):
+        raise launch_failure.batch(name)
+    bare = not ntpath.dirname(name)
+    folders = _search_path(spec.env).split(";") if bare else [spec.cwd]
+    for folder in folders:
+        path = ntpath.join(spec.cwd, folder, name)
+        for candidate in (path, f"{path}.exe"):
+            if stat.S_ISREG(_mode(candidate)):
+                return candidate
+        if not bare and _mode(path):
+            raise launch_failure.not_a_file(path)
+    raise launch_failure.missing(name if bare else ntpath.join(spec.cwd, name), bare=bare)
+
+
+def _mode(path: str) -> int:
+    """What is at the path; 0 for nothing."""
+    try:
+        return os.stat(_extended(path)).st_mode  # noqa: PTH116 - pathlib would normalise the extended form
+    except (OSError, ValueError):
+        return 0
+
+
+def _search_path(env: dict[str, str]) -> str:
+    return next((value for name, value in env.items() if name.upper() == "PATH"), "")
+
+
+def _check_folder(folder: str) -> str:
+    """The working directory in a form that CreateProcess takes."""
+    mode = _mode(folder)
+    if not mode:
+        raise launch_failure.folder_missing(folder)
+    if not stat.S_ISDIR(mode):
+        raise launch_failure.folder_not_a_directory(folder)
+    return folder if len(folder) <= _LONGEST_FOLDER else _short_form(folder).removeprefix(_EXTENDED)
+
+
+def _short_form(path: str) -> str:
+    """A long path by its 8.3 names, in the extended form; as it is on a volume that keeps none.
+
+    The extended form alone would do on Windows; Wine looks for a program in MAX_PATH characters only.
+    """
+    import ctypes
+
+    buffer = ctypes.create_unicode_buffer(32768)
+    win32.GetShortPathName(_extended(path), buffer, len(buffer))
+    return buffer.value or _extended(path)
+
+
+def _extended(path: str) -> str:
+    """A path beyond MAX_PATH in the form that lifts the limit, which takes no dots and no slashes."""
+    if len(path) <= _LONGEST_PATH or path.startswith(_EXTENDED):
+        return path
+    path = ntpath.abspath(path)
+    return f"{_EXTENDED}UNC{path[1:]}" if path.startswith("\\\\") else _EXTENDED + path
+
+
+def _pipe(handles: list[int]) -> int:
+    """Makes a pipe whose write end children inherit; gives the read end and adds both to ``handles``."""
+    read, write = _winapi.CreatePipe(None, _PIPE_SIZE)
+    handles += [read, write]
+    os.set_handle_inheritable(write, True)
+    return read
+
+
+def _create(program: str, spec: LaunchSpec, folder: str, handles: list[int]) -> tuple[int, int, int]:
+    """Creates the process, which inherits three handles and no other; gives handle, thread handle and pid."""
+    import subprocess
+
+    null = os.open(os.devnull, os.O_RDONLY)
+    try:
+        stdin = msvcrt.get_osfhandle(null)
+        os.set_handle_inheritable(stdin, True)
+        startup = subprocess.STARTUPINFO(
+            dwFlags=_winapi.STARTF_USESTDHANDLES,
+            hStdInput=stdin,
+            hStdOutput=handles[1],
+            hStdError=handles[3],
+            lpAttributeList={"handle_list": [stdin, handles[1], handles[3]]},
+        )
+        image = program if len(program) <= _LONGEST_PATH else _short_form(program)
+        line = subprocess.list2cmdline([program, *spec.command[1:]])
+        process, thread, pid, _ = _winapi.CreateProcess(
+            image, line, None, None, True, _FLAGS, spec.env, folder, startup
+        )
+    except OSError as error:
+        raise launch_failure.refused(program, error.winerror or 0, error.strerror or "") from error
+    finally:
+        os.close(null)
+    return process, thread, pid
+
+
+def _priority(nice: int | None) -> int:
+    """The priority class nearest to a nice value."""
+    if not nice:
+        return _winapi.NORMAL_PRIORITY_CLASS
+    if nice < 0:
+        return _winapi.ABOVE_NORMAL_PRIORITY_CLASS
+    return _winapi.BELOW_NORMAL_PRIORITY_CLASS if nice < 10 else _winapi.IDLE_PRIORITY_CLASS
+
+
+def discard(started: Started) -> None:
+    """Ends a backend that nobody wants any more, with its tree."""
+    started.job.terminate()
+    started.job.close()
+    _winapi.CloseHandle(started.process)
+    os.close(started.stdout)
+    os.close(started.stderr)

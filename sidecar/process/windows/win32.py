@@ -1,0 +1,131 @@
+"""The Win32 functions that the process layer calls, declared for ctypes; the names are those of the system's headers.
+
+What the interpreter itself offers (``_winapi``: CreateProcess, CreatePipe, WaitForSingleObject) is used from there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from ctypes import POINTER, Structure, c_int, c_int64, c_size_t, c_uint64, c_ulong, c_void_p, c_wchar_p, sizeof
+
+assert sys.platform == "win32"
+
+DWORD = c_ulong
+HANDLE = c_void_p
+
+ERROR_MORE_DATA = 234
+ERROR_INSUFFICIENT_BUFFER = 122
+
+JOB_OBJECT_BASIC_PROCESS_ID_LIST = 3
+JOB_OBJECT_EXTENDED_LIMIT_INFORMATION = 9
+JOB_OBJECT_LIMIT_PROCESS_MEMORY = 0x0100
+JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE = 0x2000
+
+PROCESS_TERMINATE = 0x0001
+PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
+SYNCHRONIZE = 0x0010_0000
+THREAD_TERMINATE = 0x0001
+
+PROCESS_POWER_THROTTLING = 4  # PROCESS_INFORMATION_CLASS
+POWER_THROTTLING_EXECUTION_SPEED = 0x1
+POWER_THROTTLING_IGNORE_TIMER_RESOLUTION = 0x4
+
+AF_INET = 2
+AF_INET6 = 23
+TCP_TABLE_OWNER_PID_LISTENER = 3
+
+
+class FILETIME(Structure):
+    """100 ns since 1601, in two halves."""
+
+    _fields_ = (("low", DWORD), ("high", DWORD))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since 1970."""
+        high, low = int(self.high), int(self.low)
+        return ((high << 32 | low) - 116_444_736_000_000_000) / 1e7
+
+
+class BasicLimits(Structure):
+    """JOBOBJECT_BASIC_LIMIT_INFORMATION."""
+
+    _fields_ = (
+        ("per_process_user_time", c_int64),
+        ("per_job_user_time", c_int64),
+        ("flags", DWORD),
+        ("minimum_working_set", c_size_t),
+        ("maximum_working_set", c_size_t),
+        ("active_processes", DWORD),
+        ("affinity", c_size_t),
+        ("priority_class", DWORD),
+        ("scheduling_class", DWORD),
+    )
+
+
+class ExtendedLimits(Structure):
+    """JOBOBJECT_EXTENDED_LIMIT_INFORMATION."""
+
+    _fields_ = (
+        ("basic", BasicLimits),
+        ("io_counters", c_uint64 * 6),
+        ("process_memory", c_size_t),
+        ("job_memory", c_size_t),
+        ("peak_process_memory", c_size_t),
+        ("peak_job_memory", c_size_t),
+    )
+
+
+class PowerThrottling(Structure):
+    """PROCESS_POWER_THROTTLING_STATE."""
+
+    _fields_ = (("version", DWORD), ("control", DWORD), ("state", DWORD))
+
+
+_kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+
+
+def _declare(name: str, result: type | None, *arguments: object) -> ctypes._NamedFuncPointer:
+    function = getattr(_kernel32, name)
+    function.restype = result
+    function.argtypes = arguments
+    return function  # type: ignore[no-any-return]
+
+
+AssignProcessToJobObject = _declare("AssignProcessToJobObject", c_int, HANDLE, HANDLE)
+CancelSynchronousIo = _declare("CancelSynchronousIo", c_int, HANDLE)
+CreateJobObject = _declare("CreateJobObjectW", HANDLE, c_void_p, c_wchar_p)
+GetProcessTimes = _declare("GetProcessTimes", c_int, HANDLE, *[POINTER(FILETIME)] * 4)
+GetShortPathName = _declare("GetShortPathNameW", DWORD, c_wchar_p, c_wchar_p, DWORD)
+OpenProcess = _declare("OpenProcess", HANDLE, DWORD, c_int, DWORD)
+OpenThread = _declare("OpenThread", HANDLE, DWORD, c_int, DWORD)
+QueryFullProcessImageName = _declare("QueryFullProcessImageNameW", c_int, HANDLE, DWORD, c_wchar_p, POINTER(DWORD))
+QueryInformationJobObject = _declare("QueryInformationJobObject", c_int, HANDLE, c_int, c_void_p, DWORD, POINTER(DWORD))
+ResumeThread = _declare("ResumeThread", DWORD, HANDLE)
+SetConsoleCtrlHandler = _declare("SetConsoleCtrlHandler", c_int, c_void_p, c_int)
+SetInformationJobObject = _declare("SetInformationJobObject", c_int, HANDLE, c_int, c_void_p, DWORD)
+SetPriorityClass = _declare("SetPriorityClass", c_int, HANDLE, DWORD)
+TerminateJobObject = _declare("TerminateJobObject", c_int, HANDLE, c_int)
+
+
+def failure() -> OSError:
+    """The error that the last call left, as Python raises it."""
+    return ctypes.WinError(ctypes.get_last_error())
+
+
+def disable_power_throttling(handle: int) -> bool:
+    """Opts a process out of EcoQoS and of ignored timer resolution; False where this Windows has neither (before 10 1709).
+
+    Source: SetProcessInformation, ProcessPowerThrottling; the timer flag exists since Windows 11.
+    """
+    try:
+        function = _declare("SetProcessInformation", c_int, HANDLE, c_int, c_void_p, DWORD)
+    except AttributeError:
+        return False
+    speed, timer = POWER_THROTTLING_EXECUTION_SPEED, POWER_THROTTLING_IGNORE_TIMER_RESOLUTION
+    for control in (speed | timer, speed):
+        state = PowerThrottling(1, control, 0)
+        if function(handle, PROCESS_POWER_THROTTLING, ctypes.byref(state), sizeof(state)):
+            return True
+    return False

@@ -1,0 +1,464 @@
+"""The process layer on Windows, with real children; under Linux `tests/windows/run` runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from sidecar.core.exit_status import ExitStatus
+from sidecar.errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError
+from sidecar.process.base import LaunchSpec, Limits, Survivor
+
+if sys.platform != "win32":
+    pytest.skip("job objects, console events and NTSTATUS are Windows' own", allow_module_level=True)
+
+from sidecar.process.windows import jobs, rungs
+from sidecar.process.windows.layer import WindowsProcessLayer, WindowsRun
+
+DEADLINE = 20.0
+KESTREL = Path(__file__).parents[3] / "shared" / "aspnet-backend" / "win-x64" / "TestBackend.exe"
+WAIT = "import time; print('ready', flush=True); time.sleep(600)"
+
+
+class Recorder:
+    """A RunListener that remembers, and lets a test wait."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.out = bytearray()
+        self.err = bytearray()
+        self.status: ExitStatus | None = None
+        self.survivors: list[Survivor] | None = None
+        self.exit_time = 0.0
+        self.gone_time = 0.0
+
+    def output(self, stream: str, data: bytes) -> None:
+        self.told.append(stream)
+        (self.out if stream == "stdout" else self.err).extend(data)
+
+    def exited(self, status: ExitStatus) -> None:
+        self.told.append("exited")
+        self.status = status
+        self.exit_time = time.monotonic()
+
+    def gone(self, survivors: list[Survivor]) -> None:
+        self.told.append("gone")
+        self.survivors = survivors
+        self.gone_time = time.monotonic()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        end = time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < end, (self.told, bytes(self.out), bytes(self.err))
+            await asyncio.sleep(0.005)
+
+    async def until_printed(self, text: bytes) -> None:
+        await self.until(lambda: text in self.out)
+
+    async def until_gone(self) -> None:
+        await self.until(lambda: self.survivors is not None)
+
+
+class Stage:
+    """A layer, what it reported, and shorthands to launch."""
+
+    def __init__(self) -> None:
+        self.reports: list[str] = []
+        self.layer = WindowsProcessLayer(self.reports.append)
+
+    async def python(self, code: str, *arguments: str, limits: Limits | None = None) -> tuple[WindowsRun, Recorder]:
+        return await self.command(sys.executable, "-c", code, *arguments, limits=limits)
+
+    async def command(
+        self, *command: str, cwd: str = "", env: dict[str, str] | None = None, limits: Limits | None = None
+    ) -> tuple[WindowsRun, Recorder]:
+        recorder = Recorder()
+        environment = {**os.environ, **(env or {})}
+        spec = LaunchSpec(1, command, cwd or os.getcwd(), environment, limits or Limits())
+        return await self.layer.launch(spec, recorder), recorder
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    made = Stage()
+    yield made
+    assert await made.layer.close() == []
+
+
+def alive(pid: int) -> bool:
+    return jobs.identify(pid) is not None
+
+
+async def test_a_run_tells_its_output_then_its_exit_then_that_it_is_gone(stage: Stage) -> None:
+    _, run = await stage.python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
+    await run.until_gone()
+    assert run.out == b"out\r\n"
+    assert run.err == b"err\r\n"
+    assert run.status == ExitStatus(code=3)
+    assert run.survivors == []
+    assert run.told[-1] == "gone"
+
+
+async def test_the_identity_names_the_process_that_was_started(stage: Stage) -> None:
+    running, run = await stage.python("import os; print(os.getpid(), flush=True); import time; time.sleep(600)")
+    await run.until_printed(b"\n")
+    assert running.identity.pid == int(run.out)
+    assert jobs.identify(running.identity.pid) == running.identity
+    assert running.processes() == [running.identity]
+
+
+async def test_a_kill_is_the_end_of_the_whole_tree(stage: Stage) -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {WAIT!r}], stdout=subprocess.DEVNULL)\n"
+        "print(child.pid, flush=True); time.sleep(600)"
+    )
+    running, run = await stage.python(code)
+    await run.until_printed(b"\n")
+    child = int(run.out)
+    assert [process.pid for process in running.processes()] == [running.identity.pid, child]
+    began = time.monotonic()
+    running.kill()
+    running.kill()
+    await run.until_gone()
+    assert time.monotonic() - began < 1.0
+    assert not alive(child)
+    assert run.told.count("exited") == run.told.count("gone") == 1
+    assert run.status == ExitStatus(code=1)
+
+
+async def test_when_the_root_ends_a_grandchild_that_holds_the_pipe_is_killed(stage: Stage) -> None:
+    code = (
+        "import subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {WAIT!r}], creationflags=subprocess.CREATE_NEW_PROCESS_GROUP)\n"
+        "print(child.pid, flush=True)"
+    )
+    _, run = await stage.python(code)
+    await run.until_gone()
+    assert run.gone_time - run.exit_time < 1.0
+    assert not alive(int(run.out.split()[0]))
+    assert run.survivors == []
+
+
+async def test_a_tree_cannot_break_away(stage: Stage) -> None:
+    code = (
+        "import subprocess, sys\n"
+        "try: subprocess.Popen([sys.executable, '-c', ''], creationflags=subprocess.CREATE_BREAKAWAY_FROM_JOB)\n"
+        "except PermissionError as error: print('refused', error.winerror)"
+    )
+    _, run = await stage.python(code)
+    await run.until_gone()
+    assert run.out == b"refused 5\r\n"
+
+
+async def test_an_interrupt_is_ctrl_c_to_the_backend(stage: Stage) -> None:
+    code = (
+        "import time\n"
+        "try:\n print('ready', flush=True)\n while True: time.sleep(0.01)\n"
+        "except KeyboardInterrupt: print('interrupted', flush=True); raise SystemExit(7)"
+    )
+    running, run = await stage.python(code)
+    await run.until_printed(b"ready")
+    running.interrupt()
+    await run.until_gone()
+    assert b"interrupted" in run.out
+    assert run.status == ExitStatus(code=7)
+    await run.until(lambda: stage.reports)
+    assert "CTRL_C was sent, and the backend ended" in stage.reports
+
+
+async def test_an_interrupt_of_a_backend_that_ignores_it_is_reported_and_kill_still_works(stage: Stage) -> None:
+    code = (
+        "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGBREAK, signal.SIG_IGN);"
+        + WAIT
+    )
+    running, run = await stage.python(code)
+    await run.until_printed(b"ready")
+    running.interrupt()
+    running.interrupt()
+    await run.until(lambda: stage.reports)
+    assert "still ran a second later" in stage.reports[0]
+    assert run.status is None
+    running.kill()
+    await run.until_gone()
+
+
+async def test_interrupt_and_kill_are_harmless_after_the_end(stage: Stage) -> None:
+    running, run = await stage.python("")
+    await run.until_gone()
+    running.interrupt()
+    running.kill()
+    assert running.processes() == []
+    assert run.told.count("gone") == 1
+
+
+async def test_a_flood_of_output_arrives_whole_and_in_order(stage: Stage) -> None:
+    code = "import os; [os.write(1, b'%07d\\n' % n * 1000) for n in range(1000)]"
+    _, run = await stage.python(code)
+    await run.until_gone()
+    assert bytes(run.out) == b"".join(b"%07d\n" % n * 1000 for n in range(1000))
+
+
+async def test_a_sidecar_that_is_busy_does_not_hold_the_backend_up_and_keeps_the_latest_output(stage: Stage) -> None:
+    code = (
+        "import os, sys\n"
+        "for n in range(2_000): os.write(1, b'%07d\\n' % n * 2000)\n"  # 32 MB
+        "open(sys.argv[1], 'w').close(); os.write(1, b'last')"
+    )
+    mark = Path(os.environ["TEMP"]) / f"flood-{os.getpid()}"
+    _, run = await stage.python(code, str(mark))
+    end = time.monotonic() + DEADLINE
+    while not mark.exists():  # blocks the event loop on purpose
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    await run.until_gone()
+    mark.unlink()
+    assert run.out.endswith(b"last")
+    assert len(run.out) < 32_000_000
+    assert any("dropped" in report for report in stage.reports)
+
+
+async def test_the_backend_has_no_stdin_and_inherits_no_other_handle(stage: Stage) -> None:
+    code = "import sys; print(repr(sys.stdin.read()))"
+    _, run = await stage.python(code)
+    await run.until_gone()
+    assert run.out == b"''\r\n"
+
+
+async def test_the_environment_is_passed_as_it_is_and_arguments_arrive_as_they_are(stage: Stage) -> None:
+    arguments = ["", "a b", 'say "hi"', "back\\slash\\", 'tail\\"', "%TEMP%", "ä ö ü 漢字", "&|<>^"]
+    code = "import os, sys; sys.stdout.buffer.write(repr((sys.argv[1:], os.environ['WÖRT'])).encode())"
+    _, run = await stage.command(sys.executable, "-c", code, *arguments, env={"WÖRT": "Grüße = 1"})
+    await run.until_gone()
+    assert run.out.decode() == repr((arguments, "Grüße = 1"))
+
+
+async def test_a_path_with_blanks_and_umlauts_is_executed(stage: Stage, tmp_path: Path) -> None:
+    program = place_program(tmp_path / "Müller & Söhne 漢字" / "app dir")
+    _, run = await stage.command(str(program), "/c", "cd", cwd=str(program.parent))
+    await run.until_gone()
+    assert run.status == ExitStatus(code=0)
+    assert b"app dir" in run.out
+
+
+async def test_a_path_beyond_260_characters_is_executed(stage: Stage, tmp_path: Path) -> None:
+    folder = tmp_path
+    while len(str(folder)) < 280:
+        folder = folder / "a long name of a folder"
+    program = place_program(Path(f"\\\\?\\{folder}"))
+    _, run = await stage.command(str(folder / program.name), "/c", "echo here", cwd=str(tmp_path))
+    await run.until_gone()
+    assert run.out == b"here\r\n"
+
+
+async def test_a_working_directory_beyond_260_characters_is_entered(stage: Stage, tmp_path: Path) -> None:
+    folder = tmp_path
+    while len(str(folder)) < 280:
+        folder = folder / "a long name of a folder"
+    Path(f"\\\\?\\{folder}").mkdir(parents=True)
+    Path(f"\\\\?\\{folder}\\here.txt").write_text("")
+    _, run = await stage.command(os.environ["COMSPEC"], "/c", "dir /b", cwd=str(folder))
+    await run.until_gone()
+    assert run.out == b"here.txt\r\n"
+
+
+def place_program(folder: Path) -> Path:
+    """A copy of a program that needs nothing beside it."""
+    folder.mkdir(parents=True)
+    return Path(shutil.copy(Path(os.environ["SYSTEMROOT"]) / "System32" / "cmd.exe", folder / "backend.exe"))
+
+
+async def test_a_bare_name_is_looked_up_in_the_path_of_the_backend(stage: Stage, tmp_path: Path) -> None:
+    program = place_program(tmp_path / "bin")
+    _, run = await stage.command("backend", "/c", "echo found", env={"PATH": f"C:\\nowhere;{program.parent}"})
+    await run.until_gone()
+    assert run.out == b"found\r\n"
+
+
+@pytest.mark.parametrize("name", ["missing.exe", "C:\\no\\such\\missing.exe", "sub\\missing.exe"])
+async def test_a_missing_program_is_told_with_its_path(stage: Stage, name: str) -> None:
+    with pytest.raises(BackendNotFoundError) as caught:
+        await stage.command(name)
+    assert "missing.exe" in caught.value.message
+    assert caught.value.hint
+    assert caught.value.data["path"].endswith("missing.exe")
+
+
+async def test_a_folder_is_no_program(stage: Stage, tmp_path: Path) -> None:
+    with pytest.raises(BackendNotAFileError):
+        await stage.command(str(tmp_path))
+
+
+async def test_a_missing_working_directory_is_told(stage: Stage, tmp_path: Path) -> None:
+    with pytest.raises(BackendNotFoundError, match="working directory does not exist"):
+        await stage.command(sys.executable, cwd=str(tmp_path / "none"))
+
+
+async def test_a_working_directory_that_is_a_file_is_told(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BackendNotAFileError, match="working directory is no directory"):
+        await stage.command(sys.executable, cwd=str(tmp_path / "file"))
+
+
+async def test_a_file_that_is_no_program_is_told_with_the_system_error(stage: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "text.exe"
+    file.write_text("no program")
+    with pytest.raises(BackendNotExecutableError, match=r"no program for this Windows \(Windows error 193"):
+        await stage.command(str(file))
+
+
+async def test_a_batch_file_is_refused(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "run.cmd").write_text("@echo off")
+    with pytest.raises(BackendNotExecutableError, match="batch file"):
+        await stage.command(str(tmp_path / "run.cmd"))
+
+
+async def test_a_launch_that_failed_leaves_no_handle_behind(stage: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "text.exe"
+    file.write_text("no program")
+    before = handle_count()
+    for _ in range(20):
+        with pytest.raises(BackendNotExecutableError):
+            await stage.command(str(file))
+    assert handle_count() - before < 20
+
+
+async def test_runs_leave_no_handle_behind(stage: Stage) -> None:
+    for count in range(13):
+        if count == 3:
+            before = handle_count()
+        _, run = await stage.command(os.environ["COMSPEC"], "/c", "echo x")
+        await run.until_gone()
+    assert handle_count() - before < 10
+
+
+def handle_count() -> int:
+    import psutil
+
+    return psutil.Process().num_handles()
+
+
+async def test_a_launch_waits_until_the_run_before_is_gone(stage: Stage) -> None:
+    running, first = await stage.python(WAIT)
+    second_launch = asyncio.create_task(stage.python("print(2)"))
+    await first.until_printed(b"ready")
+    assert not second_launch.done()
+    running.kill()
+    _, second = await second_launch
+    assert first.survivors == []
+    await second.until_gone()
+
+
+async def test_a_cancelled_launch_leaves_nothing_running(stage: Stage) -> None:
+    task = asyncio.create_task(stage.python(WAIT))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    _, run = await stage.python("print('next')")
+    await run.until_gone()
+    assert run.out == b"next\r\n"
+
+
+@pytest.mark.not_wine(reason="Wine 8 knows no limit of a job but KILL_ON_JOB_CLOSE")
+async def test_a_memory_limit_holds(stage: Stage) -> None:
+    code = "try: b'x' * 600_000_000\nexcept MemoryError: print('limited')\nelse: print('unlimited')"
+    _, run = await stage.python(code, limits=Limits(memory=300_000_000))
+    await run.until_gone()
+    assert run.out == b"limited\r\n"
+
+
+async def test_a_nice_value_lowers_the_priority_class(stage: Stage) -> None:
+    import psutil
+
+    running, run = await stage.python(WAIT, limits=Limits(nice=10, open_files=100))
+    await run.until_printed(b"ready")
+    assert psutil.Process(running.identity.pid).nice() == psutil.IDLE_PRIORITY_CLASS
+    assert "no effect" in stage.reports[0]
+
+
+async def test_an_ntstatus_exit_code_is_named(stage: Stage) -> None:
+    _, run = await stage.python("import ctypes; ctypes.windll.kernel32.ExitProcess(ctypes.c_uint(0xC0000005))")
+    await run.until_gone()
+    assert run.status is not None
+    assert run.status.text == "exit code 0xC0000005: access violation"
+
+
+async def test_killing_a_contained_process_kills_all_that_it_started() -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "from sidecar.process.windows.jobs import contain_self\n"
+        "assert contain_self() is None; assert contain_self() is None\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {WAIT!r}], creationflags=subprocess.CREATE_NEW_PROCESS_GROUP, stdout=-3)\n"
+        "print(child.pid, flush=True); time.sleep(600)"
+    )
+    sidecar = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert sidecar.stdout is not None
+    child = int(sidecar.stdout.readline())
+    assert alive(child)
+    sidecar.kill()
+    sidecar.wait()
+    sidecar.stdout.close()
+    await Recorder().until(lambda: not alive(child))
+
+
+async def test_a_contained_process_ends_with_its_own_exit_status() -> None:
+    code = "import sys; from sidecar.process.windows.jobs import contain_self; contain_self(); sys.exit(5)"
+    assert subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, check=False).returncode == 5
+
+
+async def test_taskkill_is_called_by_its_absolute_path(stage: Stage) -> None:
+    assert Path(os.environ["SYSTEMROOT"], "System32", "taskkill.exe").exists()
+    assert "ended with status" in rungs.kill_with_taskkill(0x7FFFFFF0)
+
+
+def test_the_helper_runs_the_frozen_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert rungs.helper_command(12) == [sys.executable, "--console-helper", "12"]
+
+
+def kestrel(stage: Stage, **trouble: str):
+    env = {"Kestrel__Endpoints__Http__Url": "http://127.0.0.1:0", **trouble}
+    return stage.command(str(KESTREL), cwd=str(KESTREL.parent), env=env)
+
+
+async def test_a_real_kestrel_stops_gracefully_on_an_interrupt(stage: Stage) -> None:
+    running, run = await kestrel(stage)
+    await run.until_printed(b"Now listening on: http://127.0.0.1:")
+    running.interrupt()
+    await run.until_gone()
+    assert run.status == ExitStatus(code=0)
+    assert b"Application is shutting down" in run.out
+
+
+async def test_a_real_kestrel_that_throws_is_named_so(stage: Stage) -> None:
+    _, run = await kestrel(stage, TROUBLE_CRASH_BEFORE_LISTENING="1")
+    await run.until_gone()
+    assert run.status == ExitStatus(code=0xE0434352)
+    assert "unhandled .NET exception" in run.status.text
+    assert b"Unhandled exception" in run.err
+
+
+async def test_a_real_kestrel_that_fails_fast_is_named_so(stage: Stage) -> None:
+    _, run = await kestrel(stage, TROUBLE_CRASH_AFTER_MS="1", TROUBLE_CRASH_KIND="failfast")
+    await run.until_gone()
+    assert run.status == ExitStatus(code=0xC0000602)
+
+
+async def test_a_real_kestrel_that_takes_too_long_to_stop_is_killed(stage: Stage) -> None:
+    running, run = await kestrel(stage, TROUBLE_STOP_DELAY_MS="60000")
+    await run.until_printed(b"Now listening on: http://127.0.0.1:")
+    running.interrupt()
+    await run.until(lambda: stage.reports)
+    assert run.status is None
+    running.kill()
+    await run.until_gone()
+    assert run.survivors == []
