@@ -105,6 +105,11 @@ export interface Crash {
   final: boolean;
 }
 
+/** ``preview``: only say which rules would be deleted and created, and ask nobody. */
+export interface CreateFirewallRuleArgs {
+  preview?: boolean;
+}
+
 /** What came of creating the rule; ``replaced`` lists the rules that were, or would be, deleted for it. */
 export interface CreatedFirewallRule {
   created: boolean;
@@ -457,7 +462,7 @@ export interface Channels {
   /** The last lines of the backend's output */
   "backend:logs": { args: [LogsArgs?]; result: Array<LogLine> };
   /** Creates the firewall rule; asks for elevation, Windows only */
-  "backend:createFirewallRule": { args: []; result: CreatedFirewallRule };
+  "backend:createFirewallRule": { args: [CreateFirewallRuleArgs?]; result: CreatedFirewallRule };
   /** What a preload reads once */
   "runtime:getBootstrap": { args: []; result: Bootstrap };
   /** As runtime:getBootstrap, read at any time */

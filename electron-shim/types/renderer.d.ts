@@ -40,7 +40,7 @@ export interface BackendMethods {
   /** The last lines of the backend's output. */
   logs(...args: Channels["backend:logs"]["args"]): Promise<Channels["backend:logs"]["result"]>;
   /** Creates the firewall rule; asks for elevation, Windows only. */
-  createFirewallRule(): Promise<Channels["backend:createFirewallRule"]["result"]>;
+  createFirewallRule(...args: Channels["backend:createFirewallRule"]["args"]): Promise<Channels["backend:createFirewallRule"]["result"]>;
   /** The health status changed. */
   onHealthUpdate(callback: (payload: Events["backend:healthUpdate"]) => void): Unsubscribe;
   /** The provider status changed. */

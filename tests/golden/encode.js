@@ -1,0 +1,11 @@
+// The cases on stdin, as JSON; their frames by the shim's encoder on stdout, as hex.
+"use strict";
+
+const path = require("node:path");
+const shim = path.join(__dirname, "..", "..", "electron-shim");
+const { encodeFrame } = require(path.join(shim, "lib", "client", "frames.js"));
+const { real } = require(path.join(shim, "test", "support", "golden.js"));
+
+const cases = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
+const frames = Object.fromEntries(Object.entries(cases).map(([name, value]) => [name, encodeFrame(real(value)).toString("hex")]));
+process.stdout.write(JSON.stringify(frames));
