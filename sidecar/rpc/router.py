@@ -52,8 +52,11 @@ class Router:
     coroutine becomes a task, which a cancel, or the end, cancels. A future (or task) is somebody else's: it is only
     waited for, and a cancel gives up the waiting.
 
-    Args:
+    Attributes:
         send: takes the body of an answer.
+
+    Args:
+        send: as above.
         max_frame: the largest body in bytes.
         max_in_flight: how many requests may wait for their answer.
         report: takes the text of a defect, for the log.
@@ -70,7 +73,7 @@ class Router:
         on_idle: Callable[[], None],
         channels: Mapping[str, Channel] = CHANNELS,
     ) -> None:
-        self._send = send
+        self.send = send
         self._max_frame = max_frame
         self._max_in_flight = max_in_flight
         self._report = report
@@ -105,10 +108,12 @@ class Router:
             self._cancel(message.id)
             return
         route = self._routes.get(message.channel)
-        refusal = self._refusal(message, route)
-        if refusal is not None or route is None:
-            self.send_error(message.id, refusal or InternalError("no route"), route)
-            return
+        waiting = self._in_flight
+        if route is None or self._refusing or len(waiting) >= self._max_in_flight or message.id in waiting:
+            refusal = self._refusal(message, route)
+            if refusal is not None or route is None:
+                self.send_error(message.id, refusal or InternalError("no route"), route)
+                return
         try:
             result = route.handler(*route.read_args(message.args))
         except SidecarError as error:
@@ -139,7 +144,7 @@ class Router:
 
     def send_error(self, request_id: int | None, error: SidecarError, route: _Route | None = None) -> None:
         """Answers with an error, in the words that existing renderers know."""
-        self._send(encode_error(request_id, error, self._max_frame, route.prefix if route else ""))
+        self.send(encode_error(request_id, error, self._max_frame, route.prefix if route else ""))
 
     def _refusal(self, message: Message, route: _Route | None) -> SidecarError | None:
         if message.id in self._in_flight:
@@ -212,7 +217,7 @@ class Router:
         except SidecarError as error:
             self.send_error(request_id, error, route)
         else:
-            self._send(body)
+            self.send(body)
 
     def _defect(self, request_id: int, route: _Route, error: BaseException) -> None:
         self._report(_described(route.name, error))

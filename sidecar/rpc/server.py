@@ -71,6 +71,7 @@ class Server:
     def start(self) -> None:
         """Takes the descriptors; must be called on the running loop."""
         self._writer = Writer(self._stdout_fd, self._progress, self._broken)
+        self._router.send = self._writer.send
         self._reader = Reader(self._stdin_fd, self._frames, self._serve, self._stdin_ended)
         self._begin()
 
@@ -133,11 +134,12 @@ class Server:
         writer, reader, dispatch = self._writer, self._reader, self._router.dispatch
         if writer is None or reader is None:
             return
+        sink = writer.sink
         writer.batching = True
         try:
             for body in self._frames:
                 dispatch(body)
-                if writer.unsent > MAX_UNSENT:
+                if sink.unsent > MAX_UNSENT:
                     reader.pause()
                     break
         except FrameError as error:

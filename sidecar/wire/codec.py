@@ -127,34 +127,37 @@ def args_reader(channel: Channel) -> ArgsReader:
     """Second stage: gives the function that decodes the arguments of one channel.
 
     It raises InvalidArgsError. An optional argument that is nil counts as not given: that is what the shim makes of
-    ``undefined``. Legacy channels ignore what the array holds.
+    ``undefined``. Legacy channels ignore what the array holds. A channel takes one argument at most, a map where it
+    wants several values.
     """
     if channel.args is None:
         return _ignored_args
     most, required = len(channel.args), channel.required
-    split = Decoder(list[Raw])
-    decoders = [Decoder(type_, ext_hook=_refuse_extension) for type_ in channel.args]
+    if most > 1:
+        raise ValueError("a channel takes one argument at most")
+    type_ = channel.args[0] if most else Any
+    decode = Decoder(list[type_ if required else type_ | None], ext_hook=_refuse_extension).decode  # type: ignore[misc]
 
     def read(raw: Raw) -> Sequence[Any]:
         try:
-            given = split.decode(raw)
-            while len(given) > required and len(given) <= most and bytes(given[-1]) == b"\xc0":
-                given.pop()
+            args: list[Any] = decode(raw)
         except _DECODE_FAILURES as error:
-            raise InvalidArgsError(f"args must be an array: {_reason(error)}") from None
-        if not required <= len(given) <= most:
-            takes = f"{required}" if most == required else f"{required} to {most}"
-            raise InvalidArgsError(f"Takes {takes} argument{'' if takes == '1' else 's'}, {len(given)} given")
-        position = 0
-        args = []
-        try:
-            for position, decoder in enumerate(decoders[: len(given)], 1):
-                args.append(decoder.decode(given[position - 1]))
-        except _DECODE_FAILURES as error:
-            raise InvalidArgsError(f"Argument {position}: {_reason(error)}") from None
-        return args
+            raise _wrong_args(raw, most, error) from None
+        count = len(args)
+        if not required <= count <= most:
+            takes = "no argument" if not most else "one argument" if required else "at most one argument"
+            raise InvalidArgsError(f"Takes {takes}, {count} given")
+        return () if count > required and args[0] is None else args
 
     return read
+
+
+def _wrong_args(raw: Raw, most: int, error: Exception) -> InvalidArgsError:
+    """Tells apart: no array, too many, and the wrong one."""
+    _ignored_args(raw)
+    if most:
+        return InvalidArgsError(f"Argument 1: {_reason(error)}")
+    return InvalidArgsError("Takes no argument")
 
 
 def _ignored_args(raw: Raw) -> Sequence[Any]:

@@ -6,6 +6,7 @@ A read into fresh memory costs page faults on every call; a buffer that is kept 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from struct import Struct
 
 from ..errors import FrameError
 from .names import DEFAULT_MAX_FRAME
@@ -16,6 +17,7 @@ KEPT = 256 * 1024
 _KEPT_AT_MOST = 8 * KEPT  # a client that sends megabytes sends more of them; what is larger goes back to the system
 _MIN_ROOM = 64 * 1024
 _HEADER = 4
+_length_at = Struct(">I").unpack_from
 _SHOWN = 32
 
 
@@ -72,19 +74,19 @@ class FrameBuffer:
         Raises:
             FrameError: the next length is 0 or above max_frame; nothing can follow.
         """
-        view = self._view
-        while (available := self._end - self._start) >= _HEADER:
-            start = self._start
+        view, start, end = self._view, self._start, self._end
+        while end - start >= _HEADER:
             body = start + _HEADER
-            length = int.from_bytes(view[start:body], "big")
+            (length,) = _length_at(view, start)
             if not 0 < length <= self.max_frame:
                 raise self._error(length)
-            if available < _HEADER + length:
-                self._need = _HEADER + length
+            after = body + length
+            if after > end:
+                self._need = after - start
                 return
-            self._start = body + length
-            self._need = _HEADER
-            yield view[body : body + length]
+            self._start, self._need = after, _HEADER
+            yield view[body:after]
+            start = after
 
     def _rearrange(self) -> tuple[memoryview, int]:
         """Moves what is pending to the front, of a larger buffer where the frame needs one.

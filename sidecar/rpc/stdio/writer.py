@@ -21,6 +21,7 @@ class Writer:
 
     Attributes:
         batching: set by whoever will call ``flush`` soon.
+        sink: what takes the bytes; its ``unsent`` lacks at most 64 KiB that are being collected.
         broken: why the other side cannot be written to any more, or None; from then on everything is swallowed.
     """
 
@@ -30,7 +31,7 @@ class Writer:
         self._on_progress = on_progress
         self._on_broken = on_broken
         self._loop = asyncio.get_running_loop()
-        self._sink = sink_for(descriptor, self._progress, self._break)
+        self.sink = sink_for(descriptor, self._progress, self._break)
         self._pieces: list[bytes] = []
         self._size = 0
         self._scheduled = False
@@ -39,7 +40,7 @@ class Writer:
     @property
     def unsent(self) -> int:
         """Bytes that the system has not taken."""
-        return self._size + self._sink.unsent
+        return self._size + self.sink.unsent
 
     def send(self, body: bytes) -> None:
         """Sends one frame, some time soon."""
@@ -61,7 +62,7 @@ class Writer:
         if self._pieces:
             pieces, size = self._pieces, self._size
             self._pieces, self._size = [], 0
-            self._sink.push(pieces, size)
+            self.sink.push(pieces, size)
 
     async def drained(self, timeout: float) -> None:  # noqa: ASYNC109 - the caller wants no exception, only an end
         """Waits until everything is sent, but no longer than ``timeout`` seconds."""
@@ -76,7 +77,7 @@ class Writer:
 
     def close(self) -> None:
         """Gives up what is unsent."""
-        self._sink.close()
+        self.sink.close()
 
     def _flush_scheduled(self) -> None:
         self._scheduled = False
@@ -91,6 +92,6 @@ class Writer:
         if self.broken is None:
             self.broken = error
             self._pieces, self._size = [], 0
-            self._sink.unsent = 0
+            self.sink.unsent = 0
             self._drained.set()
             self._loop.call_soon(self._on_broken, error)  # not from inside a send
