@@ -14,6 +14,7 @@ from ..backend.command import find_command
 from ..core.events import Conflict
 from ..settings.model import Settings
 from ..supervisor import Supervisor
+from ..wire.channels import CreateFirewallRuleArgs
 from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
 
 if TYPE_CHECKING:
@@ -59,11 +60,12 @@ class FirewallHandlers:
 
         return command_for(self._program(), self._settings.firewall.rule_name)
 
-    async def create_rule(self) -> CreatedFirewallRule:
+    async def create_rule(self, args: CreateFirewallRuleArgs | None = None) -> CreatedFirewallRule:
         """backend:createFirewallRule."""
         from ..firewall.check import create_rule
 
-        return await asyncio.to_thread(create_rule, self._program(), self._settings.firewall.rule_name)
+        preview = args is not None and args.preview
+        return await asyncio.to_thread(create_rule, self._program(), self._settings.firewall.rule_name, preview=preview)
 
     def _program(self) -> str:
         """The backend's executable; empty where there is none."""

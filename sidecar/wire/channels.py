@@ -22,6 +22,12 @@ class LogsArgs(Struct, frozen=True):
     stream: Literal["stdout", "stderr", "both"] = "both"
 
 
+class CreateFirewallRuleArgs(Struct, frozen=True):
+    """``preview``: only say which rules would be deleted and created, and ask nobody."""
+
+    preview: bool = False
+
+
 class Channel(NamedTuple):
     """One thing that a client can ask for.
 
@@ -75,13 +81,17 @@ CHANNELS: dict[str, Channel] = {
     "backend:restart": _legacy(m.Restarted, "Failed to restart backend", "Restarts; answers when the new run is ready"),
     "backend:stop": _legacy(m.Success, "Failed to stop backend", "Stops; answers when the whole process tree is gone"),
     "backend:status": _legacy(m.Status, "", "Facts about the backend"),
-    "backend:checkFirewall": _legacy(m.FirewallCheck, "Failed to check firewall", "What stands between app and backend"),
+    "backend:checkFirewall": _legacy(
+        m.FirewallCheck, "Failed to check firewall", "What stands between app and backend"
+    ),
     "backend:getFirewallRule": _legacy(m.FirewallRule, "Failed to get firewall rule", "Whether a firewall rule exists"),
     "backend:getFirewallCommand": _legacy(str | None, "", "A command that creates the firewall rule, null off Windows"),
     "backend:start": _takes(m.Started, "Starts; answers when the run is ready"),
     "backend:waitForReady": _takes(m.Started, "Waits until the run is ready", WaitForReadyArgs),
     "backend:logs": _takes(list[m.LogLine], "The last lines of the backend's output", LogsArgs),
-    "backend:createFirewallRule": _takes(m.CreatedFirewallRule, "Creates the firewall rule; asks for elevation, Windows only"),
+    "backend:createFirewallRule": _takes(
+        m.CreatedFirewallRule, "Creates the firewall rule; asks for elevation, Windows only", CreateFirewallRuleArgs
+    ),
     "runtime:getBootstrap": _takes(m.Bootstrap, "What a preload reads once"),
     "runtime:getDiagnostics": _takes(m.Bootstrap, "As runtime:getBootstrap, read at any time"),
     "sidecar:info": _takes(m.SidecarInfo, "Versions, settings in force, own cost"),
