@@ -82,7 +82,7 @@ class Stage:
     ) -> tuple[WindowsRun, Recorder]:
         recorder = Recorder()
         environment = {**os.environ, **(env or {})}
-        spec = LaunchSpec(1, command, cwd or os.getcwd(), environment, limits or Limits())
+        spec = LaunchSpec(1, command, cwd or str(Path.cwd()), environment, limits or Limits())
         return await self.layer.launch(spec, recorder), recorder
 
 
