@@ -10,6 +10,11 @@ from .boot import serve, wants_serve
 def main() -> int:
     """Runs the command; gives the exit status. ``serve`` does not come back."""
     argv = sys.argv[1:]
+    if sys.platform == "win32" and argv[:1] == ["--console-helper"]:
+        # How a frozen sidecar starts the process that sends CTRL_C; see process/windows/rungs.py.
+        from .process.windows.console_helper import run
+
+        run(argv[1])
     if wants_serve(argv):
         serve(argv)
     from .cli import main as run_command

@@ -129,6 +129,8 @@ class App:
         for note in reclaimed.notes:
             log.warning(note)
         self._record = Record(data, log.warning, shared=reclaimed.shared)
+        if self._boot.containment:
+            log.warning(self._boot.containment)
         self._layer = process.create_process_layer(self._boot.guardian, log.info)
         self._client = BackendClient()
         self._backend_log = BackendLog(Path(paths.logs) / "backend", log.warning)

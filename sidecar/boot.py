@@ -40,10 +40,11 @@ class Boot:
         overrides: ``section.name=value``, in the order given.
         command: the backend's command line, or None where none was given.
         guardian: what fork_guardian gave, or None where the platform needs none.
+        containment: why the sidecar could not be put into a job object, or None.
     """
 
     __slots__ = (
-        "command", "config", "guardian", "max_frame", "max_in_flight", "overrides", "profile", "stdin_fd", "stdout_fd",
+        "command", "config", "containment", "guardian", "max_frame", "max_in_flight", "overrides", "profile", "stdin_fd", "stdout_fd",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -56,6 +57,7 @@ class Boot:
         self.overrides: list[str] = []
         self.command: list[str] | None = None
         self.guardian: Any = None
+        self.containment: str | None = None
 
 
 def wants_serve(argv: list[str]) -> bool:
@@ -147,6 +149,7 @@ def _serve(argv: list[str]) -> int:
     except OSError:
         return 0  # the owner is gone already, and nothing was started
     boot.guardian = _guardian()
+    boot.containment = _contain()
     from .app import run
 
     return run(boot)
@@ -158,6 +161,15 @@ def _guardian() -> Any:
         from .process.guardian import fork_guardian
 
         return fork_guardian()
+    return None
+
+
+def _contain() -> str | None:
+    """On Windows: puts the sidecar into a job object that ends all that it started. Gives what went wrong."""
+    if sys.platform == "win32":
+        from .process.windows.jobs import contain_self
+
+        return contain_self()
     return None
 
 

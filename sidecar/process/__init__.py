@@ -53,6 +53,10 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
 
 def process_name(pid: int) -> str | None:
     """The short name of a process; None when there is none or it may not be seen."""
+    if sys.platform == "win32":
+        from .windows.lookup import name_of
+
+        return name_of(pid) or None
     if sys.platform == "linux":
         from .tree import read_entry
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from . import killing, portable, tree
 from .base import ProcessId, Survivor
@@ -28,14 +28,14 @@ async def kill_adopted(root: ProcessId, marker: bytes, helpers: Collection[int],
     if entry is not None and entry.started == root.started:
         memory.add_root(entry)
 
-    def members() -> list[tree.Entry]:
+    def members() -> Iterator[tree.Entry]:
         if not exact:
-            return memory.look(portable.table(), marker)
-        found = tree.descendants(tree.table(), (os.getpid(),), without=helpers)
-        for entry in found:
+            yield from memory.look(portable.table(), marker)
+            return
+        for entry in tree.walk((os.getpid(),), without=helpers):
             if not entry.alive and entry.parent == os.getpid():
                 _reap(entry.pid)
-        return found
+            yield entry
 
     deadline = loop.time() + killing.DEADLINE
     kill = killing.TreeKill(members, tree.send if exact else portable.send)

@@ -24,9 +24,10 @@ assert sys.platform != "win32"
 
 TYPE_CHECKING = False  # the typing module is not loaded here
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
-_LAST_DEADLINE = 30.0  # seconds; at the end of the lifeline nobody waits for a report, so a slow kill is given time
+_PATIENCE = 30.0  # seconds; at the end of the lifeline the guardian leaves only what it can plainly not kill
 _LOOK_INTERVAL = 0.5  # seconds between two looks at a tree that no subreaper holds together
 
 
@@ -90,7 +91,7 @@ class _Guard:
                 elif fd == self._status_fd:
                     self._executed()
                 elif fd == self._sock.fileno() and not self._serve_requests():
-                    self._kill_tree(_LAST_DEADLINE)
+                    self._kill_tree(_PATIENCE, patient=True)
                     return
             if not self._exact and self._root:
                 self._memory.look(self._table())
@@ -215,8 +216,13 @@ class _Guard:
         self._memory.forget()
         self._report("gone", serial, tuple((entry.pid, entry.name) for entry in survivors))
 
-    def _kill_tree(self, seconds: float) -> list[tree.Entry]:
-        """Kills every descendant; gives those that are alive when the time is over."""
+    def _kill_tree(self, seconds: float, *, patient: bool = False) -> list[tree.Entry]:
+        """Kills every descendant; gives those that are alive when the time is over.
+
+        Args:
+            seconds: the time; counted from the last process that was new, if ``patient``.
+            patient: nobody waits, and nobody else will do it.
+        """
         deadline = time.monotonic() + seconds
         kill = killing.TreeKill(self._members, self._send_signal)
         while True:
@@ -226,14 +232,16 @@ class _Guard:
             if pause is None and not self._exact:
                 self._reap()
                 return []
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if patient and kill.growing:
+                deadline = now + seconds
+            if now > deadline:
                 return [entry for entry in self._members() if entry.alive]
             if pause:
                 select.select([self._wake], [], [], pause)
                 self._clear_wake()
 
-    def _members(self) -> list[tree.Entry]:
-        entries = self._table()
+    def _members(self) -> Iterable[tree.Entry]:
         if self._exact:
-            return tree.descendants(entries, (os.getpid(),))
-        return self._memory.look(entries, self._marker)
+            return tree.walk((os.getpid(),))
+        return self._memory.look(self._table(), self._marker)

@@ -13,7 +13,7 @@ assert sys.platform != "win32"
 
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .tree import Entry
 
@@ -22,39 +22,49 @@ if TYPE_CHECKING:
 _QUIET = "TtD"
 _MOST_LOOKS = 20  # a process that will not stop (a tracer holds it) must not delay the kill for ever
 _PAUSE = 0.002
+_LONGEST_PAUSE = 0.1  # for what takes its time to die
 DEADLINE = 5.0  # seconds until what is still alive is told as surviving
 
 
 class TreeKill:
-    """One kill in progress."""
+    """One kill in progress.
 
-    __slots__ = ("_killed", "_looks", "_members", "_send", "_stopped")
+    Attributes:
+        growing: whether the last step met a process for the first time.
+    """
 
-    def __init__(self, members: Callable[[], list[Entry]], send: Callable[[Entry, int], bool]) -> None:
+    __slots__ = ("_killed", "_kills", "_looks", "_members", "_send", "_stopped", "growing")
+
+    def __init__(self, members: Callable[[], Iterable[Entry]], send: Callable[[Entry, int], bool]) -> None:
+        """``members`` looks at the tree, parents first; each is stopped before the next one is asked for."""
         self._members = members
         self._send = send
         self._stopped: set[tuple[int, float]] = set()
         self._killed: set[tuple[int, float]] = set()
         self._looks = 0
+        self._kills = 0
+        self.growing = False
 
     def step(self) -> float | None:
         """Looks once and acts. Gives the seconds to wait before the next step (0: at once), None when nothing is alive."""
-        tree = [entry for entry in self._members() if entry.alive]
+        tree = []
+        self.growing = False
+        for entry in self._members():
+            if entry.alive:
+                tree.append(entry)
+                if entry.key not in self._stopped:
+                    self._send(entry, int(signal.SIGSTOP))
+                    self._stopped.add(entry.key)
+                    self.growing = True
         if not tree:
             return None
-        new = [entry for entry in tree if entry.key not in self._stopped]
-        for entry in new:
-            self._send(entry, int(signal.SIGSTOP))
-            self._stopped.add(entry.key)
-        if new:
-            self._looks = 0
-            return 0.0
         self._looks += 1
         # kill(2) returns before the target has stopped: a fork that was under way may still succeed.
-        restless = [entry for entry in tree if entry.state not in _QUIET and entry.key not in self._killed]
+        restless = self.growing or any(e.state not in _QUIET and e.key not in self._killed for e in tree)
         if restless and self._looks < _MOST_LOOKS:
-            return 0.0 if self._looks < 3 else _PAUSE
-        for entry in tree:
+            return 0.0 if self.growing else _PAUSE
+        for entry in reversed(tree):
             self._send(entry, int(signal.SIGKILL))
             self._killed.add(entry.key)
-        return _PAUSE
+        self._kills += 1
+        return min(_PAUSE * self._kills, _LONGEST_PAUSE)

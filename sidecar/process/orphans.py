@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from . import killing, portable, tree
 from .base import ProcessId, Survivor
@@ -25,27 +25,32 @@ def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tu
     assignment = b"" if os.environ.get(name) == value else marker.encode()
     spared = _ancestry(source.table())
 
-    def members() -> list[tree.Entry]:
+    def members() -> Iterator[tree.Entry]:
+        """What is proven at this look, or was at an earlier one: a process stays ours when its parent has ended."""
         entries = source.table()
         mine = {root.pid for root in roots if root.pid in entries and entries[root.pid].started == root.started}
-        if assignment:
-            mine |= {pid for pid in entries if source.has_environment(pid, assignment)}
+        mine |= {entry.pid for entry in entries.values() if entry.key in found}
         mine -= spared
-        # What was found once stays ours when its parent has ended meanwhile.
-        mine |= {pid for pid, _started in found if pid in entries and entries[pid].key in found}
-        below = tree.descendants(entries, mine, without=spared)
-        tree_now = [*below, *(entries[pid] for pid in mine)]
-        found.update((entry.key, entry) for entry in tree_now if entry.alive)
-        return [entry for entry in tree_now if entry.alive]
+        proven = [entries[pid] for pid in mine]
+        proven += reversed(tree.descendants(entries, mine, without=spared))
+        for entry in proven:
+            found.setdefault(entry.key, entry)
+            yield entry
+        # The youngest first, and each as it is now: a process that forks and leaves is gone a moment later.
+        for pid in sorted(source.pids(), reverse=True) if assignment else ():
+            fresh = source.read_entry(pid) if pid not in spared else None
+            if fresh is not None and fresh.key not in found and source.has_environment(pid, assignment):
+                found[fresh.key] = fresh
+                yield fresh
 
     deadline = time.monotonic() + seconds
     kill = killing.TreeKill(members, source.send)
     while (pause := kill.step()) is not None and time.monotonic() < deadline:
         time.sleep(pause)
-    alive = members() if found else []
+    alive = [entry for entry in members() if entry.alive] if found else []
     survivors = {entry.key for entry in alive}
     return (
-        [ProcessId(*key) for key in found if key not in survivors],
+        [ProcessId(*key) for key, entry in found.items() if entry.alive and key not in survivors],
         [Survivor(entry.pid, entry.name) for entry in alive],
     )
 

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def table() -> dict[int, Entry]:
-    """Every process that can be seen."""
+def pids() -> list[int]:
+    """Of every process that can be seen."""
     import psutil
 
-    found = {}
-    for pid in psutil.pids():
-        entry = read_entry(pid)
-        if entry is not None:
-            found[pid] = entry
-    return found
+    return psutil.pids()
+
+
+def table() -> dict[int, Entry]:
+    """Every process that can be seen."""
+    return {entry.pid: entry for entry in map(read_entry, pids()) if entry is not None}
 
 
 def read_entry(pid: int) -> Entry | None:
@@ -98,7 +98,7 @@ class Memory:
         self._sessions.add(entry.pid)
 
     def look(self, entries: Mapping[int, Entry], marker: bytes | None = None) -> list[Entry]:
-        """The tree as it is now, the latest found first. With a marker, the environment of every process is read too."""
+        """The tree as it is now, parents first. With a marker, the environment of every process is read too."""
         known = {entry.pid: entry for entry in entries.values() if entry.key in self._known}
         self._sessions &= {entry.session for entry in entries.values()} | {entry.pid for entry in known.values()}
         grown = True
@@ -115,7 +115,7 @@ class Memory:
                 if entry.pid not in known and entry.pid != me and has_environment(entry.pid, marker):
                     known[entry.pid] = entry
         self._known = {entry.key: entry for entry in known.values()}
-        return [entry for entry in reversed(known.values()) if entry.alive]
+        return [entry for entry in known.values() if entry.alive]
 
     def forget(self) -> None:
         """The tree is gone."""

@@ -91,7 +91,7 @@ class PosixProcessLayer:
         if self._link is None:
             return []
         if self._link.exact:
-            return [entry for entry in tree.descendants(tree.table(), (self._link.pid,)) if entry.alive]
+            return [entry for entry in tree.walk((self._link.pid,)) if entry.alive]
         memory = portable.Memory()
         entry = portable.read_entry(root.pid)
         if entry is None or entry.started != root.started:

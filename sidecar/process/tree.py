@@ -11,7 +11,7 @@ import sys
 
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 
 class Entry:
@@ -76,19 +76,57 @@ def parse_stat(data: bytes) -> Entry | None:
     )
 
 
+def pids() -> list[int]:
+    """Of every process that can be seen."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - pathlib is not loaded
+
+
 def table() -> dict[int, Entry]:
     """Every process that can be seen; those that end meanwhile are left out."""
-    found = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib is not loaded in the guardian
-        if name.isdigit():
-            entry = read_entry(int(name))
-            if entry is not None:
-                found[entry.pid] = entry
+    return {entry.pid: entry for entry in map(read_entry, pids()) if entry is not None}
+
+
+def walk(roots: Collection[int], *, without: Collection[int] = ()) -> Iterator[Entry]:
+    """Everything below ``roots``, parents first; whatever is in ``without`` is left out with all below it.
+
+    An entry is given before its own children are looked for. So a caller that stops each process as it comes finds all
+    children of it, and one that forks and leaves, again and again, is met within microseconds of its birth, however
+    many other processes the machine has.
+    """
+    if not _can_list_children():
+        yield from reversed(descendants(table(), roots, without=without))
+        return
+    seen = {*roots, *without}
+    parents = list(roots)
+    for parent in parents:
+        for pid in _children(parent):
+            entry = None if pid in seen else read_entry(pid)
+            # Another parent: this one ended meanwhile, and the child is met below its new parent at the next look.
+            if entry is not None and entry.parent == parent:
+                seen.add(pid)
+                yield entry
+                parents.append(pid)
+
+
+def _can_list_children() -> bool:
+    """Whether the kernel has CONFIG_PROC_CHILDREN, as those of all large distributions do."""
+    return os.access(f"/proc/self/task/{os.getpid()}/children", os.R_OK)
+
+
+def _children(pid: int) -> list[int]:
+    """A child belongs to the thread that forked it."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - pathlib is not loaded in the guardian
+            with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file:  # noqa: PTH123 - as above
+                found += map(int, (file.readall() or b"").split())
+    except OSError:  # it has ended, and its children have another parent
+        pass
     return found
 
 
 def descendants(entries: Mapping[int, Entry], roots: Collection[int], *, without: Collection[int] = ()) -> list[Entry]:
-    """Everything below ``roots``, themselves left out, leaves first. Whatever is in ``without`` is left out with all below it."""
+    """The same from a table that was read before: leaves first, and as old as the table."""
     children: dict[int, list[Entry]] = {}
     for entry in entries.values():
         children.setdefault(entry.parent, []).append(entry)

@@ -20,7 +20,7 @@ from sidecar.process.base import LaunchSpec, Limits, Survivor
 if sys.platform != "win32":
     pytest.skip("job objects, console events and NTSTATUS are Windows' own", allow_module_level=True)
 
-from sidecar.process.windows import jobs, rungs
+from sidecar.process.windows import lookup, rungs
 from sidecar.process.windows.layer import WindowsProcessLayer, WindowsRun
 
 DEADLINE = 20.0
@@ -94,7 +94,7 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 def alive(pid: int) -> bool:
-    return jobs.identify(pid) is not None
+    return lookup.identify(pid) is not None
 
 
 async def test_a_run_tells_its_output_then_its_exit_then_that_it_is_gone(stage: Stage) -> None:
@@ -111,7 +111,7 @@ async def test_the_identity_names_the_process_that_was_started(stage: Stage) -> 
     running, run = await stage.python("import os; print(os.getpid(), flush=True); import time; time.sleep(600)")
     await run.until_printed(b"\n")
     assert running.identity.pid == int(run.out)
-    assert jobs.identify(running.identity.pid) == running.identity
+    assert lookup.identify(running.identity.pid) == running.identity
     assert running.processes() == [running.identity]
 
 

@@ -16,7 +16,12 @@ It loads nothing but ctypes and runs without site, so that a stop is not kept wa
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
+
+TYPE_CHECKING = False  # the typing module is not loaded here
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 assert sys.platform == "win32"
 
@@ -54,8 +59,10 @@ def main(pid: int) -> int:
     return BREAK_SENT if kernel32.GenerateConsoleCtrlEvent(_CTRL_BREAK, 0) else BREAK_FAILED
 
 
-if __name__ == "__main__":
-    # Not sys.exit: the handler must not run Python code while the interpreter is being torn down.
-    import os
+def run(pid: str) -> NoReturn:
+    """Does it and ends the process; not by sys.exit, for the handler must not be called in a finalizing interpreter."""
+    os._exit(main(int(pid)))
 
-    os._exit(main(int(sys.argv[1])))
+
+if __name__ == "__main__":
+    run(sys.argv[1])

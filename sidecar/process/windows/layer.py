@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ...core.exit_status import UNKNOWN, ExitStatus, from_windows
 from ..base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
-from . import jobs, output, spawn
+from . import lookup, output, spawn
 from .threads import in_thread
 
 assert sys.platform == "win32"
@@ -82,9 +82,9 @@ class WindowsRun:
         """See base."""
         root = self._identity.pid
         # The system's host of the hidden console is in the job, and is nothing that the backend started.
-        pids = [pid for pid in self._job.pids() if pid == root or jobs.name_of(pid).lower() != "conhost.exe"]
+        pids = [pid for pid in self._job.pids() if pid == root or lookup.name_of(pid).lower() != "conhost.exe"]
         pids.sort(key=lambda pid: pid != root)
-        return [found for found in map(jobs.identify, pids) if found is not None]
+        return [found for found in map(lookup.identify, pids) if found is not None]
 
     def listeners(self) -> list[ListeningSocket] | None:
         """See base."""
@@ -120,7 +120,7 @@ class WindowsRun:
         if not left and self._exited:
             self._tree_gone([])
         elif elapsed >= KILL_DEADLINE:
-            self._tree_gone([jobs.survivor(pid) for pid in left or [self._identity.pid]])
+            self._tree_gone([lookup.survivor(pid) for pid in left or [self._identity.pid]])
         else:
             if elapsed >= _TASKKILL_AFTER and not self._taskkill_used:
                 self._taskkill_used = True

@@ -14,7 +14,7 @@ import sys
 from typing import NamedTuple
 
 from ..base import LaunchSpec, ProcessId
-from . import jobs, launch_failure, win32
+from . import jobs, launch_failure, lookup, win32
 
 assert sys.platform == "win32"
 
@@ -57,7 +57,7 @@ def start(spec: LaunchSpec) -> Started:
         process, thread, pid = _create(program, spec, folder, handles)
         try:
             job.assign(process)
-            identity = ProcessId(pid, jobs.lifetime(process)[0])
+            identity = ProcessId(pid, lookup.lifetime(process)[0])
             win32.SetPriorityClass(process, _priority(spec.limits.nice))
             win32.ResumeThread(thread)
         except OSError:

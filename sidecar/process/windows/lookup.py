@@ -1,0 +1,61 @@
+"""Which process a pid means, beyond doubt, and what it is called."""
+
+from __future__ import annotations
+
+import _winapi
+import ctypes
+import sys
+from ctypes import byref
+
+from ..base import ProcessId, Survivor
+from . import win32
+
+assert sys.platform == "win32"
+
+
+def identify(pid: int) -> ProcessId | None:
+    """The process that has this pid now; None when there is none or it may not be asked."""
+    handle = win32.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, 0, pid)
+    if not handle:
+        return None
+    try:
+        created, ended = lifetime(handle)
+        return None if ended else ProcessId(pid, created)  # a dead process keeps its pid while somebody has a handle
+    except OSError:
+        return None
+    finally:
+        _winapi.CloseHandle(handle)
+
+
+def lifetime(handle: int) -> tuple[float, bool]:
+    """When the process was created, seconds since 1970, and whether it has ended.
+
+    Raises:
+        OSError: the handle does not allow the question.
+    """
+    created, ended, other = win32.FILETIME(), win32.FILETIME(), win32.FILETIME()
+    if not win32.GetProcessTimes(handle, byref(created), byref(ended), byref(other), byref(other)):
+        raise win32.failure()
+    return created.seconds, bool(ended.low or ended.high)
+
+
+def name_of(pid: int) -> str:
+    """The file name of the program that runs under this pid; empty where the system does not tell."""
+    if pid == 4:
+        return "System"  # the kernel's own process, which owns what HTTP.sys listens on; it has no image
+    handle = win32.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, 0, pid)
+    if not handle:
+        return ""
+    try:
+        size = win32.DWORD(32768)
+        buffer = ctypes.create_unicode_buffer(size.value)
+        if not win32.QueryFullProcessImageName(handle, 0, buffer, byref(size)):
+            return ""
+        return buffer.value.rpartition("\\")[2]
+    finally:
+        _winapi.CloseHandle(handle)
+
+
+def survivor(pid: int) -> Survivor:
+    """A process by pid and name."""
+    return Survivor(pid, name_of(pid))
