@@ -1,7 +1,7 @@
 "use strict";
 
 const globals = {
-  node: ["require", "module", "process", "Buffer", "__dirname", "__filename", "console", "performance", "URL", "AbortSignal", "AbortController", "structuredClone"],
+  node: ["require", "module", "process", "Buffer", "__dirname", "__filename", "console", "performance", "URL", "AbortSignal", "AbortController", "Response", "structuredClone"],
   both: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "setImmediate", "queueMicrotask", "NodeJS"],
   browser: ["window", "document", "CustomEvent", "XMLHttpRequest"],
 };

@@ -22,10 +22,7 @@ export interface BackendLaunch {
   project?: string;
 }
 
-/**
- * Modules of Electron and what to run: `attachSidecar({...require("electron"), command: [...]})`.
- * What is not listed here is ignored, so that the whole of Electron can be handed over.
- */
+/** Modules of Electron and what to run. */
 export interface AttachOptions {
   app: any;
   ipcMain: any;

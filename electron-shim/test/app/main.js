@@ -7,7 +7,8 @@ const path = require("node:path");
 const electron = /** @type {any} */ (require("electron"));
 const { attachSidecar } = require("electron-backend-sidecar/main");
 
-const { app, BrowserWindow, dialog } = electron;
+const real = electron.emulatedBrowser ? null : require("./real.js").adapt(electron);
+const { app, ipcMain, BrowserWindow, dialog, powerMonitor, autoUpdater } = electron;
 const order = JSON.parse(process.env.APP_ORDER ?? "{}");
 /** @type {any[]} */
 const emitted = [];
@@ -30,7 +31,7 @@ async function makeWindow(preload = order.preload ?? "standalone") {
   const standalone = path.join(__dirname, "..", "..", "preload.standalone.js");
   const file = preload === "standalone" ? standalone : path.join(__dirname, preload);
   const sandbox = preload !== "preload.js";
-  const window = new BrowserWindow({ webPreferences: { preload: file, sandbox, contextIsolation: true } });
+  const window = new BrowserWindow({ show: false, webPreferences: { preload: file, sandbox, contextIsolation: true } });
   await window.loadFile(path.join(__dirname, "index.html"));
 }
 
@@ -49,7 +50,12 @@ const commands = {
   page: (code, index = 0) => BrowserWindow.getAllWindows()[index].webContents.executeJavaScript(code),
   makeWindow,
   goto: (url, index = 0) => BrowserWindow.getAllWindows()[index].loadURL(url),
-  reload: (index = 0) => BrowserWindow.getAllWindows()[index].webContents.reload(),
+  reload: async (index = 0) => {
+    const { webContents } = BrowserWindow.getAllWindows()[index];
+    const loaded = real ? new Promise((resolve) => webContents.once("did-finish-load", resolve)) : null;
+    await webContents.reload();
+    await loaded;
+  },
   closeWindow: (index = 0) => BrowserWindow.getAllWindows()[index].close(),
   answerDialog: (button) => dialog.answers.push(button),
   call: (channel, ...args) => attached.sidecar.invoke(channel, ...args),
@@ -61,6 +67,7 @@ const commands = {
   emit: (target, name) => void electron[target].emit(name, {}),
   emitOnWindow: (name) => void BrowserWindow.getAllWindows()[0].emit(name, {}),
   serve: async (url, html) => {
+    if (real) return real.serve(url, html);
     const browser = await electron.emulatedBrowser();
     await browser.route(`${url}**`, (/** @type {any} */ route) => route.fulfill({ contentType: "text/html", body: html }));
   },
@@ -78,7 +85,12 @@ app.whenReady().then(async () => {
   if (order.windowFirst) void makeWindow();
   try {
     attached = await attachSidecar({
-      ...electron,
+      app,
+      ipcMain,
+      BrowserWindow,
+      dialog,
+      powerMonitor,
+      autoUpdater,
       ...order.options,
       ...(order.ownFatal ? { onFatal: (/** @type {any} */ report) => fatal.push(report) } : {}),
     });

@@ -1,13 +1,16 @@
 // An app under test as the tests see it: a process, commands, its pages.
 "use strict";
 
-const { fork } = require("node:child_process");
+const { spawn } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 
 const APP = path.join(__dirname, "..", "app", "main.js");
 const REGISTER = path.join(__dirname, "..", "electron", "register.js");
+
+/** @type {[string, ...string[]]} */
+const PROGRAM = process.env.REAL_ELECTRON ? [process.env.REAL_ELECTRON, "--no-sandbox", APP] : [process.execPath, "--require", REGISTER, APP];
 
 /**
  * @param {() => any} condition
@@ -48,8 +51,7 @@ function alive(pid) {
  */
 async function startApp(t, order, env = {}) {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), "shim-app-"));
-  const child = fork(APP, [], {
-    execArgv: ["--require", REGISTER],
+  const child = spawn(PROGRAM[0], PROGRAM.slice(1), {
     env: { ...process.env, ...env, EMULATED_HOME: home, APP_ORDER: JSON.stringify(order) },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });

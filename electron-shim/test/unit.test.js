@@ -1,0 +1,221 @@
+// The parts of the shim that decide something, without processes and without waiting.
+"use strict";
+
+const assert = require("node:assert/strict");
+const path = require("node:path");
+const { test } = require("node:test");
+const { applyState, emptyBootstrap } = require("../lib/bootstrap.js");
+const { encodeFrame, FrameReader } = require("../lib/client/frames.js");
+const { settingsEnvironment } = require("../lib/client/settings.js");
+const { Watchdog } = require("../lib/client/watchdog.js");
+const { pageError } = require("../lib/main/answers.js");
+const { sidecarCommand, sidecarSettings } = require("../lib/main/command.js");
+const { createSenderCheck, originOf } = require("../lib/main/senders.js");
+
+const app = (packaged = false) => ({ isPackaged: packaged, getVersion: () => "1.2.3", getPath: (/** @type {string} */ name) => `/${name}` });
+const modules = (packaged = false) => ({ app: app(packaged), ipcMain: {}, BrowserWindow: {} });
+
+test("frames are found whatever the chunks", () => {
+  const messages = [{ a: 1 }, { b: "x".repeat(300) }, { c: [1, 2, 3] }];
+  const bytes = Buffer.concat(messages.map(encodeFrame));
+  for (let size = 1; size < 40; size++) {
+    /** @type {any[]} */
+    const seen = [];
+    const reader = new FrameReader(1000, (message) => seen.push(message));
+    for (let at = 0; at < bytes.length; at += size) reader.feed(bytes.subarray(at, at + size));
+    assert.deepEqual(seen, messages, `chunks of ${size}`);
+    assert.equal(reader.unfinished, null);
+  }
+});
+
+test("a frame that is not complete is told in numbers", () => {
+  const reader = new FrameReader(1000, () => {});
+  reader.feed(Buffer.from([0, 0]));
+  assert.equal(reader.unfinished, "2 of the 4 bytes of a frame's length");
+  reader.feed(Buffer.from([0, 9, 1, 2, 3]));
+  assert.equal(reader.unfinished, "3 of the 9 bytes of a frame");
+});
+
+for (const [what, bytes] of /** @type {Array<[string, Buffer]>} */ ([
+  ["a length of zero", Buffer.alloc(8)],
+  ["a length beyond the limit", Buffer.from([0, 0, 4, 0, 1])],
+  ["text", Buffer.from("Traceback")],
+  ["a body that is no MessagePack", Buffer.from([0, 0, 0, 2, 0xa5, 0x61])],
+  ["a body that is no map", Buffer.from([0, 0, 0, 1, 7])],
+])) {
+  test(`${what} is no stream of frames, whole or in pieces`, () => {
+    for (const size of [1, 3, 64]) {
+      const reader = new FrameReader(1000, () => {});
+      assert.throws(
+        () => {
+          for (let at = 0; at < bytes.length; at += size) reader.feed(bytes.subarray(at, at + size));
+        },
+        { code: "SIDECAR_PROTOCOL" },
+      );
+    }
+  });
+}
+
+test("settings become TOML values under the sidecar's variable names", () => {
+  const settings = {
+    profile: "generic",
+    backend: { command: ["a b", 'c"d'], port: 5005, env: { "A.B": "1", C: "x\ny" }, cwd: undefined, autostart: false },
+    timeouts: { startup: 0.5 },
+    log: undefined,
+  };
+  assert.deepEqual(settingsEnvironment(settings), {
+    SIDECAR_BACKEND__COMMAND: '["a b", "c\\"d"]',
+    SIDECAR_BACKEND__PORT: "5005",
+    SIDECAR_BACKEND__ENV: '{"A.B" = "1", "C" = "x\\ny"}',
+    SIDECAR_BACKEND__AUTOSTART: "false",
+    SIDECAR_TIMEOUTS__STARTUP: "0.5",
+  });
+  assert.throws(() => settingsEnvironment({ backend: { port: null } }), /settings\.backend\.port must be/);
+  assert.throws(() => settingsEnvironment({ backend: "x" }), /settings\.backend must be an object/);
+});
+
+/** A watchdog whose clock the test holds. */
+function watchdog() {
+  let now = 0;
+  let hung = 0;
+  /** @type {Array<() => void>} */
+  const answers = [];
+  const dog = new Watchdog({ interval: 5000, misses: 3, now: () => now, hung: () => hung++, ping: () => new Promise((resolve) => answers.push(() => resolve(null))) });
+  dog.stop();
+  return {
+    dog,
+    answers,
+    hung: () => hung,
+    tick(elapsed = 5000) {
+      now += elapsed;
+      dog.tick();
+    },
+  };
+}
+
+test("three ticks without an answer are a hang, told once", () => {
+  const { tick, hung } = watchdog();
+  for (let i = 0; i < 3; i++) tick();
+  assert.equal(hung(), 0);
+  tick();
+  assert.equal(hung(), 1);
+});
+
+test("any answer starts the count anew", async () => {
+  const { tick, hung, answers } = watchdog();
+  tick();
+  tick();
+  tick();
+  answers[0]?.();
+  await null;
+  await null;
+  tick();
+  tick();
+  tick();
+  assert.equal(hung(), 0);
+  tick();
+  assert.equal(hung(), 1);
+});
+
+test("a tick that comes late concludes nothing: the machine slept", () => {
+  const { tick, hung } = watchdog();
+  for (let i = 0; i < 10; i++) {
+    tick();
+    tick();
+    tick(3_600_000);
+  }
+  assert.equal(hung(), 0);
+});
+
+test("between suspend and resume nothing is counted", () => {
+  const { dog, tick, hung } = watchdog();
+  tick();
+  tick();
+  tick();
+  dog.pause();
+  for (let i = 0; i < 10; i++) tick();
+  dog.resume();
+  tick();
+  tick();
+  tick();
+  assert.equal(hung(), 0);
+});
+
+test("an address once known is kept while the backend is away", () => {
+  const change = { state: "STARTING", previous: "STOPPED", reason: "requested", pid: null, port: 5, url: "http://127.0.0.1:5", time: "" };
+  const starting = applyState(emptyBootstrap(), /** @type {any} */ (change));
+  assert.deepEqual([starting.backend.baseUrl, starting.backend.port, starting.backend.ready], ["http://127.0.0.1:5", 5, false]);
+  const running = applyState(starting, /** @type {any} */ ({ ...change, state: "RUNNING", pid: 9 }));
+  assert.deepEqual([running.backend.pid, running.backend.ready], [9, true]);
+  const stopped = applyState(running, /** @type {any} */ ({ ...change, state: "STOPPED", port: null, url: null }));
+  assert.deepEqual([stopped.backend.baseUrl, stopped.backend.port, stopped.backend.pid, stopped.backend.ready], ["http://127.0.0.1:5", 5, null, false]);
+});
+
+test("a page's error begins with the words that its channel always had, once", () => {
+  assert.equal(String(pageError("backend:restart", "no")), "Error: Failed to restart backend: no");
+  assert.equal(String(pageError("backend:restart", "Failed to restart backend: no")), "Error: Failed to restart backend: no");
+  assert.equal(String(pageError("backend:start", "no")), "Error: no");
+});
+
+test("the sidecar's command: as given, else the frozen one of the packaged app, else Python", () => {
+  const host = { argv: [], resourcesPath: "/res", platform: "linux" };
+  assert.deepEqual(sidecarCommand({ ...modules(), command: ["x"] }, host), ["x"]);
+  assert.deepEqual(sidecarCommand(modules(true), host), [path.join("/res", "sidecar", "sidecar")]);
+  assert.deepEqual(sidecarCommand(modules(true), { ...host, platform: "win32" }), [path.join("/res", "sidecar", "sidecar.exe")]);
+  assert.deepEqual(sidecarCommand(modules(), host), ["python3", "-m", "sidecar"]);
+});
+
+test("the settings know the app, and give way to what the caller says", () => {
+  const packaged = sidecarSettings({ ...modules(true), backend: { executable: __filename, args: ["-v"] } }, []);
+  assert.deepEqual(packaged.app, { mode: "production", version: "1.2.3", is_packaged: true, user_data: "/userData" });
+  assert.deepEqual(packaged.paths, { data: "/userData", logs: "/logs" });
+  assert.deepEqual(packaged.backend, { command: [__filename, "-v"] });
+  assert.deepEqual(packaged.log, {});
+  const told = sidecarSettings({ ...modules(), settings: { app: { mode: "test" }, paths: { logs: "/mine" }, restart: { attempts: 1 } } }, []);
+  assert.equal(told.app?.mode, "test");
+  assert.equal(told.paths?.logs, "/mine");
+  assert.equal(told.restart?.attempts, 1);
+  assert.equal(told.log?.level, "debug");
+  assert.equal(told.backend, undefined); // the profile looks for it
+});
+
+test("while developing, and with no executable built, the project is run by dotnet", () => {
+  const backend = { executable: "/nowhere/Aura.Api", project: path.join("src", "Aura.Api", "Aura.Api.csproj") };
+  const command = ["dotnet", "run", "--no-launch-profile", "--project", backend.project, "--urls", "http://{host}:{port}"];
+  assert.deepEqual(sidecarSettings({ ...modules(), backend }, []).backend, { command, cwd: path.join("src", "Aura.Api") });
+  assert.deepEqual(sidecarSettings({ ...modules(true), backend }, ["--dev"]).backend?.command, command);
+  assert.deepEqual(sidecarSettings({ ...modules(true), backend }, []).backend, { command: ["/nowhere/Aura.Api"] });
+});
+
+/** @param {{development?: boolean, allowedOrigins?: string[]}} options */
+const senders = ({ development = false, allowedOrigins } = {}) =>
+  createSenderCheck({ BrowserWindow: { fromWebContents: (/** @type {any} */ one) => (one.ours ? one : null) }, development, allowedOrigins, backendOrigin: () => "http://127.0.0.1:5" });
+
+for (const [origin, development, allowed] of /** @type {Array<[string, boolean, boolean]>} */ ([
+  ["file://", false, true],
+  ["http://127.0.0.1:5", false, true],
+  ["http://127.0.0.1:6", false, false],
+  ["http://localhost:5173", false, false],
+  ["http://localhost:5173", true, true],
+  ["http://localhost.evil.example", true, false],
+  ["https://example.com", true, false],
+  ["null", true, false],
+])) {
+  test(`a page of ${origin} ${development ? "while developing" : "in the packaged app"} is ${allowed ? "heard" : "refused"}`, () => {
+    const refusal = senders({ development }).refusal({ sender: { ours: true }, senderFrame: { origin } });
+    assert.equal(refusal === null, allowed);
+  });
+}
+
+test("a frame that is gone, and a sender that is no window, are refused", () => {
+  assert.match(senders().refusal({ sender: { ours: true }, senderFrame: null }) ?? "", /frame is gone/);
+  assert.match(senders().refusal({ sender: {}, senderFrame: { origin: "file://" } }) ?? "", /no window/);
+});
+
+test("the origin of a frame, also of Electrons that tell only its address", () => {
+  assert.equal(originOf({ origin: "file://" }), "file://");
+  assert.equal(originOf({ url: "file:///a/b.html" }), "file://");
+  assert.equal(originOf({ url: "http://127.0.0.1:5/x?y" }), "http://127.0.0.1:5");
+  assert.equal(originOf({ url: "app://main/index.html" }), "app://main");
+  assert.equal(originOf({ url: "" }), "null");
+});
