@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from .boot import serve, wants_serve
+from .argv import wants_serve
+from .boot import serve
 
 
 def main() -> int:

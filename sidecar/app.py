@@ -37,7 +37,7 @@ from .wire.channels import LogsArgs
 from .wire.messages import LogLine, SidecarInfo, StateChanged
 
 if TYPE_CHECKING:
-    from .boot import Boot
+    from .argv import Boot
 
 
 def run(boot: Boot) -> int:

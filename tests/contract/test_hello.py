@@ -49,6 +49,6 @@ def test_numbers_of_any_size_keep_the_frame_whole(number: int) -> None:
 
 
 def test_hello_fits_into_the_smallest_frame_that_may_be_asked_for() -> None:
-    from sidecar.boot import MAX_FRAME_RANGE
+    from sidecar.argv import MAX_FRAME_RANGE
 
     assert len(hello_frame(1, 1, 1)) - 4 <= MAX_FRAME_RANGE[0]

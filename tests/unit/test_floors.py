@@ -16,6 +16,7 @@ FLOORS = {
     "settings": 0,
     "wire": 1,
     "core": 1,
+    "argv": 2,
     "log": 2,
     "process": 2,
     "backend": 2,

@@ -32,6 +32,7 @@ main()
 NEEDED = {
     "sidecar",
     "sidecar.__main__",
+    "sidecar.argv",
     "sidecar.boot",
     "sidecar.errors",
     "sidecar.rpc",

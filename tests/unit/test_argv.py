@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sidecar.boot import asks_for_help, parse, wants_serve
+from sidecar.argv import asks_for_help, parse, wants_serve
 from sidecar.errors import UsageError
 
 

@@ -1,0 +1,117 @@
+"""What the command line of ``serve`` says, read by hand: a command line library would cost more than all of the start."""
+
+from __future__ import annotations
+
+import os
+
+from .errors import UsageError
+from .wire.names import DEFAULT_MAX_FRAME, DEFAULT_MAX_IN_FLIGHT
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from typing import Any
+
+MAX_FRAME_RANGE = (4096, 1024**3)
+"""hello itself takes one KiB; a GiB is as much as Node's Buffer holds on every platform it runs on."""
+
+MAX_IN_FLIGHT_RANGE = (1, 65_536)
+
+_TEXT_OPTIONS = ("--config", "--profile", "--set")
+_NUMBER_OPTIONS = {"--max-frame": MAX_FRAME_RANGE, "--max-in-flight": MAX_IN_FLIGHT_RANGE}
+_HINT = "'sidecar serve --help' lists the options."
+
+
+class Boot:
+    """What the rest of the program needs to know of its start.
+
+    Attributes:
+        stdin_fd: private descriptor of the requests.
+        stdout_fd: private descriptor of the answers; hello was written to it.
+        max_frame: the largest frame body in bytes, both ways.
+        max_in_flight: how many requests may wait for their answer.
+        config: path of the settings file, or None.
+        profile: name of the profile, or None.
+        overrides: ``section.name=value``, in the order given.
+        command: the backend's command line, or None where none was given.
+        guardian: what fork_guardian gave, or None where the platform needs none.
+        containment: why the sidecar could not be put into a job object, or None.
+    """
+
+    __slots__ = (
+        "command", "config", "containment", "guardian", "max_frame", "max_in_flight", "overrides", "profile", "stdin_fd", "stdout_fd",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.stdin_fd = 0
+        self.stdout_fd = 1
+        self.max_frame = DEFAULT_MAX_FRAME
+        self.max_in_flight = DEFAULT_MAX_IN_FLIGHT
+        self.config: str | None = None
+        self.profile: str | None = None
+        self.overrides: list[str] = []
+        self.command: list[str] | None = None
+        self.guardian: Any = None
+        self.containment: str | None = None
+
+
+def wants_serve(argv: list[str]) -> bool:
+    """Whether the arguments (without the program's name) mean ``serve``; its ``--help`` is the command line library's."""
+    if argv and not argv[0].startswith("-"):
+        return argv[0] == "serve" and not asks_for_help(argv[1:])
+    return not asks_for_help(argv) and not os.isatty(0)
+
+
+def asks_for_help(argv: list[str]) -> bool:
+    """Whether a ``--help``, ``-h`` or ``--version`` stands before the backend's command."""
+    own = argv[: argv.index("--")] if "--" in argv else argv
+    return any(word in {"--help", "-h", "--version"} for word in own)
+
+
+def parse(argv: list[str]) -> Boot:
+    """Reads the arguments of ``serve``, with or without that word before them.
+
+    Raises:
+        UsageError: they cannot be understood.
+    """
+    boot = Boot()
+    words = iter(argv[1:] if argv[:1] == ["serve"] else argv)
+    for word in words:
+        if word == "--":
+            boot.command = list(words)
+            if not boot.command:
+                raise UsageError("Nothing follows '--'; the backend's command is expected there", hint=_HINT)
+            break
+        name, equals, value = word.partition("=")
+        if name not in _TEXT_OPTIONS and name not in _NUMBER_OPTIONS:
+            what = f"No option {name!r}" if word.startswith("-") else f"Unexpected argument {word!r}"
+            raise UsageError(what, hint=f"The backend's command goes behind '--'. {_HINT}")
+        if not equals:
+            value = next(words, "")
+        if not value or (value == "--" and not equals):
+            raise UsageError(f"{name} needs a value", hint=_HINT)
+        _set(boot, name, value)
+    return boot
+
+
+def _set(boot: Boot, name: str, value: str) -> None:
+    if name == "--config":
+        boot.config = value
+    elif name == "--profile":
+        boot.profile = value
+    elif name == "--set":
+        section, dot, _ = value.partition("=")[0].partition(".")
+        if "=" not in value or not section or not dot:
+            raise UsageError(f"--set takes SECTION.NAME=VALUE, not {value!r}", hint=_HINT)
+        boot.overrides.append(value)
+    elif name == "--max-frame":
+        boot.max_frame = _number(name, value)
+    else:
+        boot.max_in_flight = _number(name, value)
+
+
+def _number(name: str, value: str) -> int:
+    low, high = _NUMBER_OPTIONS[name]
+    number = int(value) if value.isascii() and value.isdigit() and len(value) < 12 else -1
+    if not low <= number <= high:
+        raise UsageError(f"{name} takes a whole number from {low} to {high}, not {value!r}", hint=_HINT)
+    return number
