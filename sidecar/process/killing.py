@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 # A stopped process is T, or t under a debugger. D cannot fork: it is in the kernel, or waits for its vfork child,
 # which is in the tree itself.
 _QUIET = "TtD"
-_MOST_LOOKS = 20  # a process that will not stop (a tracer holds it) must not delay the kill for ever
+# A process that will not stop (a tracer holds it), or one that is not ours to stop and forks on and on, must not delay
+# the kill for ever.
+_MOST_QUIET_LOOKS = 20
+_MOST_LOOKS = 200
 _PAUSE = 0.002
 _LONGEST_PAUSE = 0.1  # for what takes its time to die
 DEADLINE = 5.0  # seconds until what is still alive is told as surviving
@@ -33,7 +36,7 @@ class TreeKill:
         growing: whether the last step met a process for the first time.
     """
 
-    __slots__ = ("_killed", "_kills", "_looks", "_members", "_send", "_stopped", "growing")
+    __slots__ = ("_killed", "_kills", "_looks", "_members", "_quiet_looks", "_send", "_stopped", "growing")
 
     def __init__(self, members: Callable[[], Iterable[Entry]], send: Callable[[Entry, int], bool]) -> None:
         """``members`` looks at the tree, parents first; each is stopped before the next one is asked for."""
@@ -42,6 +45,7 @@ class TreeKill:
         self._stopped: set[tuple[int, float]] = set()
         self._killed: set[tuple[int, float]] = set()
         self._looks = 0
+        self._quiet_looks = 0
         self._kills = 0
         self.growing = False
 
@@ -59,9 +63,10 @@ class TreeKill:
         if not tree:
             return None
         self._looks += 1
+        self._quiet_looks = 0 if self.growing else self._quiet_looks + 1
         # kill(2) returns before the target has stopped: a fork that was under way may still succeed.
         restless = self.growing or any(e.state not in _QUIET and e.key not in self._killed for e in tree)
-        if restless and self._looks < _MOST_LOOKS:
+        if restless and self._quiet_looks < _MOST_QUIET_LOOKS and self._looks < _MOST_LOOKS:
             return 0.0 if self.growing else _PAUSE
         for entry in reversed(tree):
             self._send(entry, int(signal.SIGKILL))

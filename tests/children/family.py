@@ -11,10 +11,12 @@ import signal
 import sys
 import time
 
+LIFE = 60  # seconds: a family that a failed test has left behind ends by itself, and a storm does not eat the machine
+
 
 def sleep():
-    while True:
-        time.sleep(600)
+    time.sleep(LIFE)
+    os._exit(0)
 
 
 def let_go():
@@ -41,16 +43,18 @@ def daemon_child():
 
 def bare_child():
     let_go()
-    child(lambda: os.execve(sys.executable, [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"], {}))
+    child(lambda: os.execve(sys.executable, [sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)"], {}))
     os._exit(0)
 
 
 def hop():
     let_go()
-    while True:
+    end = time.monotonic() + LIFE
+    while time.monotonic() < end:
         if os.fork():
             os._exit(0)
         time.sleep(0.02)
+    os._exit(0)
 
 
 def storm(size):

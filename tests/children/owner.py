@@ -39,6 +39,7 @@ class Listener:
 
 
 async def main():
+    asyncio.get_running_loop().add_reader(0, os._exit, 1)  # the test has ended
     moment, folder, _exact, *command = sys.argv[1:]
     layer = PosixProcessLayer(HOLD, lambda text: os.write(2, text.encode()))
     listener = Listener()
@@ -46,7 +47,7 @@ async def main():
     if moment == "booting":
         await asyncio.sleep(0)
         print(f"guardian={HOLD.pid} backend=0", flush=True)
-        await asyncio.sleep(600)
+        await asyncio.sleep(120)
     run = await launching
     if folder != "-":
         from sidecar.process.record import Record
@@ -57,7 +58,7 @@ async def main():
     if moment == "stopping":
         run.interrupt()
     print(f"guardian={HOLD.pid} backend={run.identity.pid}", flush=True)
-    await asyncio.sleep(600)
+    await asyncio.sleep(120)
 
 
 asyncio.run(main())

@@ -44,27 +44,34 @@ def is_alive(pid: int) -> bool:
 
 def marked(marker: str) -> list[Found]:
     """The live processes that have ``marker`` in their environment or their command line; this one left out."""
+    return list(_marked_on_linux(marker) if sys.platform == "linux" else _marked_elsewhere(marker))
+
+
+def _marked_on_linux(marker: str) -> Iterator[Found]:
+    """Each process is read as soon as it is met, the youngest first: a storm's are gone a moment later."""
     wanted = marker.encode()
-    return [
-        found
-        for found in live_processes()
-        if found.pid != os.getpid() and (marker in found.command or wanted in _environment(found.pid))
-    ]
+    for pid in sorted((int(name) for name in os.listdir("/proc") if name.isdigit()), reverse=True):  # noqa: PTH208
+        with contextlib.suppress(OSError):
+            environment, command = _read(f"/proc/{pid}/environ"), _read(f"/proc/{pid}/cmdline")
+            if (wanted in environment or wanted in command) and pid != os.getpid():
+                state, parent = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:2]
+                if state not in b"ZX":
+                    yield Found(pid, int(parent), command.replace(b"\0", b" ").decode(errors="replace"))
 
 
-def _environment(pid: int) -> bytes:
-    if sys.platform == "linux":
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - called for every process of the machine
-                return file.read()
-        except OSError:
-            return b""
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - called for every process of the machine
+        return file.read()
+
+
+def _marked_elsewhere(marker: str) -> Iterator[Found]:
     import psutil
 
-    try:
-        return "\0".join(f"{name}={value}" for name, value in psutil.Process(pid).environ().items()).encode()
-    except (psutil.Error, OSError):
-        return b""
+    for found in live_processes():
+        with contextlib.suppress(psutil.Error, OSError):
+            environment = [f"{name}={value}" for name, value in psutil.Process(found.pid).environ().items()]
+            if (marker in found.command or marker in environment) and found.pid != os.getpid():
+                yield found
 
 
 def descendants(pid: int) -> list[int]:

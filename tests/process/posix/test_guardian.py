@@ -32,6 +32,7 @@ class Owner:
         name, _, value = self.marker.partition("=")
         self.process = subprocess.Popen(
             [sys.executable, str(CHILDREN / "owner.py"), moment, folder, "exact" if exact else "portable", *command],
+            stdin=subprocess.PIPE,  # its end is the end of the test
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -53,7 +54,9 @@ class Owner:
 
     def close(self) -> None:
         self.kill()
+        assert self.process.stdin is not None
         assert self.process.stdout is not None
+        self.process.stdin.close()
         self.process.stdout.close()
         with contextlib.suppress(AssertionError):
             wait_until(lambda: not self.left())

@@ -67,7 +67,7 @@ class World:
         self.sent: list[tuple[int, int]] = []
 
     def members(self) -> list[Entry]:
-        return tree.descendants(self.table, (1,))
+        return tree.descendants(self.table, (1,))[::-1]
 
     def send(self, target: Entry, number: int) -> bool:
         self.sent.append((target.pid, number))
