@@ -109,21 +109,19 @@ class Launcher:
         reports = backend.port == "reported"
         self._address = ReportedAddress(backend.reported_pattern) if reports else None
         self._begin_output(run.number)
-        run.process = await self._layer.launch(
-            LaunchSpec(
-                run=run.number,
-                command=fill_all(command.argv, backend.host, port or 0),
-                cwd=command.cwd,
-                env=inherited,
-                limits=Limits(
-                    memory=limits.memory or None,
-                    nice=limits.cpu_nice or None,
-                    open_files=limits.open_files or None,
-                    no_new_privileges=limits.no_new_privileges,
-                ),
+        run.spec = LaunchSpec(
+            run=run.number,
+            command=fill_all(command.argv, backend.host, port or 0),
+            cwd=command.cwd,
+            env=inherited,
+            limits=Limits(
+                memory=limits.memory or None,
+                nice=limits.cpu_nice or None,
+                open_files=limits.open_files or None,
+                no_new_privileges=limits.no_new_privileges,
             ),
-            ears,
         )
+        run.process = await self._layer.launch(run.spec, ears)
 
     def look_for_address(self, run: Run, data: bytes) -> None:
         """Reads the port from what the backend prints, where it chooses the port itself."""
