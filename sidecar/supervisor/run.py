@@ -9,7 +9,7 @@ from typing import Literal
 from ..core.events import Conflict
 from ..core.exit_status import ExitStatus
 from ..errors import SidecarError
-from ..process.base import ListeningSocket, RunningProcess, Survivor
+from ..process.base import LaunchSpec, ListeningSocket, RunningProcess, Survivor
 
 Listener = Literal["own", "foreign", "unknown"]
 
@@ -23,6 +23,7 @@ class Run:
         attempt: how many ports were tried for this start, this one included.
         asked_at: when it was asked for, on the loop's clock.
         ready_at: when it was ready, on the loop's clock; None before.
+        spec: what was executed; None before the launch.
         process: None before the launch.
         status: how the root ended; None while it lives.
         ended_at: when that was, ISO 8601 UTC.
@@ -41,6 +42,7 @@ class Run:
         self.attempt = attempt
         self.asked_at = asked_at
         self.ready_at: float | None = None
+        self.spec: LaunchSpec | None = None
         self.process: RunningProcess | None = None
         self.status: ExitStatus | None = None
         self.ended_at: str | None = None
