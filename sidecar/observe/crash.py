@@ -14,7 +14,6 @@ from ..errors import InvalidArgsError
 from ..wire.messages import Crash
 from ..wire.observe import CrashReport
 from .report import CrashFacts, read_summary, render
-from .system import describe_system
 from .thread import in_thread
 
 KEEP = 50
@@ -51,6 +50,7 @@ class CrashReports:
 
     def submit(self, facts: CrashFacts) -> None:
         """Writes in the background; ``close`` waits for it."""
+        self._remember(facts.summary.name, facts)
         task = asyncio.get_running_loop().create_task(self.write(facts))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -69,8 +69,9 @@ class CrashReports:
 
     async def summaries(self) -> list[Crash]:
         """Of all reports, newest first; reports that cannot be read are left out."""
-        found = {summary.name: summary for summary in await in_thread(self._read_all)}
-        found |= {name: facts.summary for name, facts in self._unwritten.items()}
+        # Noted before the disk is read: a report that gets there meanwhile is in one of the two, or in both.
+        unwritten = {name: facts.summary for name, facts in self._unwritten.items()}
+        found = {summary.name: summary for summary in await in_thread(self._read_all)} | unwritten
         return [found[name] for name in sorted(found, reverse=True)]
 
     async def read(self, name: str) -> CrashReport:
@@ -81,7 +82,8 @@ class CrashReports:
         """
         facts = self._unwritten.get(name)
         if facts is not None:
-            return CrashReport(**asdict(facts.summary), report=render(facts, mask=self._mask))
+            report = await in_thread(lambda: self._render(facts, None))
+            return CrashReport(**asdict(facts.summary), report=report)
         if _NAME.fullmatch(name):
             try:
                 text = await in_thread(lambda: self._path(name).read_text("utf-8", "replace"))
@@ -111,7 +113,7 @@ class CrashReports:
         return self._folder / f"{name}.log"
 
     def _write(self, name: str, facts: CrashFacts) -> None:
-        text = render(facts, system=describe_system(self._folder), mask=self._mask)
+        text = self._render(facts, self._folder)
         self._folder.mkdir(parents=True, exist_ok=True)
         temporary = self._folder / f".{name}.{os.getpid()}.tmp"
         try:
@@ -125,6 +127,11 @@ class CrashReports:
                 self._path(old).unlink(missing_ok=True)
             except OSError:
                 pass  # somebody reads it; the next report tries again
+
+    def _render(self, facts: CrashFacts, folder: Path | None) -> str:
+        from .system import describe_system
+
+        return render(facts, system=describe_system(folder), mask=self._mask)
 
     def _names(self) -> list[str]:
         return [path.stem for path in self._folder.glob("crash-*.log") if _NAME.fullmatch(path.stem)]
