@@ -90,7 +90,8 @@ async def _ask(channel: str, values: Sequence[Any], serve_words: Sequence[str]) 
             defaults += ["--set", "backend.autostart=false"]
         client = await Client.start([*defaults, *serve_words])
         try:
-            if needs_backend(channel):
+            assert client.hello
+            if needs_backend(channel) and channel in client.hello.channels:
                 await client.call("backend:start")
             return await client.call(channel, *values)
         finally:

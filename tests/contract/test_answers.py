@@ -221,7 +221,8 @@ async def test_info_masks_secrets_and_counts_its_own_cost() -> None:
 
 
 async def test_ping_gives_back_anything(client: SidecarClient) -> None:
-    for value in (None, 0, -1, 2**53, 1.5, "ü\u0000", b"\x00\xff", [], {}, [1, [2, {"a": None}]]):
+    values: list[Any] = [None, 0, -1, 2**53, 1.5, "ü\u0000", b"\x00\xff", [], {}, [1, [2, {"a": None}]]]
+    for value in values:
         assert await client.call("sidecar:ping", value) == value
     assert await client.call("sidecar:ping") is None
 

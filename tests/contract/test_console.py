@@ -1,0 +1,115 @@
+"""The headless tools as a user runs them: their output, their exit statuses, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import pytest
+
+from sidecar.console import demo
+from tests.support import processes
+from tests.support.backends import http_backend
+from tests.support.launch import clean_environment, sidecar_command
+
+
+def tool(*words: str, env: dict[str, str | None] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*sidecar_command(), *words],
+        env=clean_environment({"PYTHONUTF8": "1", **(env or {})}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=90,
+        check=False,
+    )
+
+
+def failed(done: subprocess.CompletedProcess[str], status: int = 1) -> dict[str, Any]:
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    error: dict[str, Any] = json.loads(done.stderr)["error"]
+    return error
+
+
+def test_the_demo_shows_a_crash_and_a_recovery_and_says_so_by_its_exit_status() -> None:
+    # What is set for the user's own app must not reach the demo.
+    done = tool("demo", "--seconds", "8", env={"AURA_LAUNCH_BACKEND": "false", "SIDECAR_BACKEND__PORT": "1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = re.search(r"Recovered: process (\d+) crashed, process (\d+) took its place on port \d+", done.stdout)
+    assert found
+    assert found[1] != found[2]
+    moves = re.findall(r"(\w+) → (\w+)", done.stdout)
+    assert moves[:2] == [("STOPPED", "STARTING"), ("STARTING", "RUNNING")]
+    assert moves[-1] == ("STOPPING", "STOPPED")
+    assert not processes.is_alive(int(found[2]))
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [http_backend(exit_before_listening=3), http_backend(), ["/nonexistent/backend"]],
+    ids=["dies", "has no button", "is not there"],
+)
+def test_a_demo_without_a_recovery_fails_and_says_what_was_missing(
+    backend: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "backend_command", lambda: backend)
+    assert demo.run(2.0) == 1
+    assert "No recovery: the backend never ran and crashed" in capsys.readouterr().out
+
+
+def test_call_starts_the_backend_asks_and_prints_json() -> None:
+    done = tool("call", "backend:version", "--", *http_backend())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["semanticVersion"] == "1.2.3"
+    assert done.stderr == ""
+
+
+def test_call_stops_what_it_started() -> None:
+    done = tool("call", "backend:start", "--", *http_backend())
+    assert not processes.is_alive(json.loads(done.stdout)["pid"])
+
+
+def test_call_passes_arguments_and_settings_on() -> None:
+    done = tool("call", "backend:logs", '{"lines": 1}', "--set", "log.level=error", "--", *http_backend(say="one\ntwo"))
+    assert [line["text"] for line in json.loads(done.stdout)] == ["two"]
+
+
+def test_call_without_a_backend() -> None:
+    done = tool("call", "sidecar:ping", '{"any": ["thing", "ü"]}')
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"any": ["thing", "ü"]})
+
+
+def test_call_prints_an_error_as_json_on_stderr() -> None:
+    error = failed(tool("call", "backend:nope"))
+    assert error["code"] == "UNKNOWN_CHANNEL"
+    assert error["hint"]
+    error = failed(tool("call", "backend:version", "--", *http_backend(exit_before_listening=3, say="the reason")))
+    assert error["code"] == "BACKEND_EXITED"
+    assert "the reason" in error["data"]["output"]
+
+
+def test_call_with_wrong_settings_ends_as_serve_does() -> None:
+    error = failed(tool("call", "sidecar:ping", "--set", "timeouts.startup=soon"), 78)
+    assert error["code"] == "INVALID_CONFIG"
+    assert "timeouts.startup" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["call"],
+        ["call", "sidecar:ping", "{"],
+        ["call", "sidecar:ping", "--nope"],
+        ["call", "sidecar:ping", "--set", "x"],
+        ["nope"],
+    ],
+    ids=" ".join,
+)
+def test_a_usage_error_is_status_64_and_clear(words: list[str]) -> None:
+    done = tool(*words)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert done.stderr.startswith("sidecar: ")
+    assert len(done.stderr.splitlines()) <= 2

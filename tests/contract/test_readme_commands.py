@@ -1,0 +1,57 @@
+"""What the README shows is run here as it stands there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.backends import http_backend
+from tests.support.launch import ROOT, clean_environment
+from tests.support.readme import snippet
+
+NODE = shutil.which("node")
+MODULES = ROOT / "electron-shim" / "node_modules"
+
+
+def run(command: list[str], folder: Path, **environment: str) -> str:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # so that "python" is this one
+    done = subprocess.run(
+        [*command, *http_backend()],
+        cwd=folder,
+        env=clean_environment({"PATH": path, "SIDECAR_PATHS__DATA": str(folder), **environment}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def check(output: str) -> None:
+    for expected in ("backend:stateChanged", "RUNNING", "127.0.0.1", "1.2.3"):
+        assert expected in output
+
+
+def test_the_python_client_works_as_printed(tmp_path: Path) -> None:
+    (tmp_path / "client.py").write_text(snippet("client.py"), encoding="utf-8")
+    check(run([sys.executable, "client.py"], tmp_path))
+
+
+@pytest.mark.skipif(NODE is None, reason="there is no Node.js on this machine")
+@pytest.mark.skipif(not (MODULES / "msgpackr").is_dir(), reason="npm install was not run in electron-shim")
+def test_the_javascript_client_works_as_printed(tmp_path: Path) -> None:
+    assert NODE
+    (tmp_path / "client.js").write_text(snippet("client.js"), encoding="utf-8")
+    check(run([NODE, "client.js"], tmp_path, NODE_PATH=str(MODULES)))
+
+
+@pytest.mark.parametrize("name", ["client.py", "client.js"])
+def test_the_clients_are_short(name: str) -> None:
+    assert len([line for line in snippet(name).splitlines() if line.strip()]) <= 32
