@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -99,6 +100,8 @@ class App:
             self._supervisor.post(e.Start(e.Reason.AUTOSTART))
         else:
             self._spawned.set()
+        gc.freeze()
+        gc.enable()
         late = self._loop.create_task(self._import_late())
         await self._ended
         late.cancel()
