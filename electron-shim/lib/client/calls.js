@@ -61,7 +61,9 @@ class Calls {
       } else {
         this.queue.push(call);
       }
-      this.schedule();
+      // A lone call goes at once; what follows in the same tick is written together.
+      if (this.inFlight.size === 0 && !this.scheduled) this.flush();
+      else this.schedule();
     });
   }
 
@@ -173,8 +175,14 @@ class Calls {
     this.scheduled = false;
     const { connection } = this;
     if (!connection || this.blocked) return;
-    let batch = this.urgent.splice(0);
-    let size = batch.reduce((sum, frame) => sum + frame.length, 0);
+    /** @type {Buffer[]} */
+    let batch = [];
+    let size = 0;
+    if (this.urgent.length) {
+      batch = this.urgent;
+      this.urgent = [];
+      for (const frame of batch) size += frame.length;
+    }
     while (this.head < this.queue.length && this.inFlight.size < this.capacity && !this.blocked) {
       const call = /** @type {Call} */ (this.queue[this.head++]);
       if (call.settled) continue;
