@@ -82,6 +82,11 @@ process.on("message", async (/** @type {any} */ { id, name, args }) => {
 });
 
 app.whenReady().then(async () => {
+  if (order.example) {
+    require("../../example/main.js");
+    app.once("browser-window-created", () => process.send?.({ ready: true }));
+    return;
+  }
   if (order.windowFirst) void makeWindow();
   try {
     attached = await attachSidecar({
