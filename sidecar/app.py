@@ -6,8 +6,6 @@ import asyncio
 import gc
 import os
 import random
-import signal
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +20,11 @@ from .observe.logs import BackendLog
 from .process.reclaim import Reclaim
 from .process.record import Record
 from .rpc.announcer import Announcer
+from .rpc.ending import Ending
 from .rpc.facts import Facts
 from .rpc.firewall_handlers import FirewallHandlers
 from .rpc.handlers import Handlers, SidecarHandlers
-from .rpc.server import End, Server
+from .rpc.server import Server
 from .settings.load import load
 from .settings.model import Paths, Settings
 from .settings.paths import resolve_paths
@@ -39,7 +38,6 @@ from .wire.messages import LogLine, SidecarInfo, StateChanged
 
 if TYPE_CHECKING:
     from .argv import Boot
-
 
 def run(boot: Boot) -> int:
     """Serves until the end; gives the exit status."""
@@ -61,10 +59,8 @@ class App:
         self._boot = boot
         self._started = time.monotonic()
         self._loop = asyncio.get_running_loop()
-        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._ending = Ending()
         self._spawned = asyncio.Event()
-        self._exit_status = 0
-        self._asked: asyncio.Future[None] | None = None
         self._warnings: list[str] = []
         self._server = Server(
             boot.stdin_fd,
@@ -72,7 +68,7 @@ class App:
             max_frame=boot.max_frame,
             max_in_flight=boot.max_in_flight,
             report=log.warning,
-            on_end=self._client_ended,
+            on_end=self._ending.client_ended,
         )
 
     async def run(self) -> int:
@@ -95,7 +91,6 @@ class App:
         for note in loaded.notes:
             log.info(note)
         self._wire(loaded.settings, resolve_paths(loaded.settings))
-        self._catch_signals()
         if loaded.settings.backend.autostart or not loaded.settings.backend.managed:
             self._supervisor.post(e.Start(e.Reason.AUTOSTART))
         else:
@@ -103,18 +98,18 @@ class App:
         gc.freeze()
         gc.enable()
         late = self._loop.create_task(self._import_late())
-        await self._ended
+        await self._ending.reached
         late.cancel()
         self._monitor.end()
         survivors = await self._layer.close()
         if survivors:
-            self._exit_status = errors.StopFailedError.exit_status
+            self._ending.exit_status = errors.StopFailedError.exit_status
         else:
             self._record.remove()
         await self._server.finish()
         await self._backend_log.close()
         await self._client.close()
-        return self._exit_status
+        return self._ending.exit_status
 
     async def _import_late(self) -> None:
         """What takes long to import is imported while the backend boots, not before it is spawned."""
@@ -143,6 +138,7 @@ class App:
         spent = reclaimed.failures if reclaimed.age < settings.restart.window else 0
         lifecycle = Lifecycle(lifecycle_policy(settings), chance=random.random, spent=spent)
         self._supervisor = Supervisor(lifecycle, self._launcher, startup=settings.timeouts.startup, report=log.warning)
+        self._ending.attach(self._server, self._supervisor)
         self._announcer = Announcer(settings, self._server, self._supervisor)
         self._monitor = Monitor(settings, self._client, self._announcer, find_listener=process.find_listener)
         self._supervisor.on_changed = self._changed
@@ -151,7 +147,7 @@ class App:
         self._supervisor.on_launched = self._launched
         self._supervisor.on_over = self._over
         self._supervisor.on_output = self._backend_log.write
-        self._supervisor.on_finished = self._finished
+        self._supervisor.on_finished = self._ending.finished
         facts = Facts(
             settings,
             paths,
@@ -167,7 +163,7 @@ class App:
                     self._server,
                     subscribed=self._subscriptions_changed,
                     suspended=self._monitor.suspended,
-                    shut_down=self._asked_to_end,
+                    shut_down=self._ending.asked,
                 ).table(),
                 **FirewallHandlers(settings, self._supervisor, self._client).table(),
                 "backend:logs": self._logs,
@@ -242,51 +238,6 @@ class App:
         from .rpc.info import describe
 
         return describe(self._settings, started=self._started, warnings=lambda: self._warnings)
-
-    def _asked_to_end(self) -> asyncio.Future[None]:
-        """sidecar:shutdown. The future fails where something of the backend would not die."""
-        if self._asked is None:
-            self._asked = self._loop.create_future()
-        self._shut_down(owner_lost=False)
-        return self._asked
-
-    def _client_ended(self, end: End) -> None:
-        log.info(f"the client's end of the connection: {end}")
-        if end == "framing":
-            self._exit_status = errors.FrameError.exit_status
-        self._shut_down(owner_lost=end == "owner_lost")
-
-    def _shut_down(self, *, owner_lost: bool) -> None:
-        self._server.refuse_new()
-        self._supervisor.shutdown(owner_lost=owner_lost)
-
-    def _finished(self, clean: bool) -> None:
-        if self._ended.done():
-            return
-        if not clean:
-            self._exit_status = errors.StopFailedError.exit_status
-        if self._asked is not None and not self._asked.done():
-            if clean:
-                self._asked.set_result(None)
-            else:
-                self._asked.set_exception(self._supervisor.stop_error())
-        # One turn of the loop, so that the answer to sidecar:shutdown is written before the rest is refused.
-        self._loop.call_soon(self._loop.call_soon, self._end)
-
-    def _end(self) -> None:
-        if not self._ended.done():
-            self._ended.set_result(None)
-
-    def _catch_signals(self) -> None:
-        def stop() -> None:
-            self._shut_down(owner_lost=False)
-
-        if sys.platform == "win32":
-            for number in (signal.SIGINT, signal.SIGBREAK):
-                signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(stop))
-        else:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._loop.add_signal_handler(number, stop)
 
 
 def _log_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

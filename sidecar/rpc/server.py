@@ -11,7 +11,7 @@ from ..wire.codec import encode_error, encode_event
 from ..wire.framing import FrameBuffer
 from .outbox import Outbox, Outgoing
 from .router import Handlers, Router
-from .stdio.guard import FILE
+from .stdio.guard import FILE, is_broken
 from .stdio.reader import Reader
 from .stdio.writer import Writer
 
@@ -108,6 +108,11 @@ class Server:
     def refuse_new(self) -> None:
         """From now on requests but for status and ping are answered with SHUTTING_DOWN."""
         self._router.refuse_new()
+
+    @property
+    def client_gone(self) -> bool:
+        """Whether nobody reads the answers any more."""
+        return is_broken(self._stdout_fd) or (self._writer is not None and self._writer.broken is not None)
 
     def send_error(self, error: SidecarError) -> None:
         """Tells the client of an error that belongs to no request."""

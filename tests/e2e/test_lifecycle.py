@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 
 from tests.support import processes
-from tests.support.backends import http_backend, script_backend, trouble
+from tests.support.backends import CHILDREN, http_backend, script_backend, trouble
 from tests.support.client import RemoteError, SidecarClient
+from tests.support.launch import sidecar_command
 
+RELAYED = [sys.executable, str(CHILDREN / "relay.py"), *sidecar_command()]
 QUICK: dict[str, Any] = {
     "timeouts.restart_delay": 0.2,
     "health.provider_interval": 0.2,
@@ -386,3 +389,26 @@ async def test_while_shutting_down_only_status_and_ping_answer() -> None:
         assert (await client.call("backend:status"))["state"] == "STOPPING"
         assert await client.call("sidecar:ping", 1) == 1
         assert await shutdown == {"success": True}
+
+
+async def test_a_client_that_asks_for_the_end_and_closes_its_stdin_gets_the_whole_ladder() -> None:
+    async with sidecar(*http_backend(stop_delay=2.5)) as client:
+        await ready(client)
+        shutdown = client.request("sidecar:shutdown")
+        await client.state("STOPPING")
+        client.close_stdin()
+        asked = time.monotonic()
+        assert await shutdown == {"success": True}
+        assert time.monotonic() - asked > 1.7
+        assert (await client.state("STOPPED"))["reason"] == "shutdown"
+
+
+@pytest.mark.posix(reason="only a POSIX pipe tells without a write that nobody reads it any more")
+async def test_a_client_that_dies_after_it_asked_for_the_end_is_not_waited_for() -> None:
+    stubborn = http_backend(ignore_shutdown=True, ignore_sigterm=True)
+    async with SidecarClient(stubborn, command=RELAYED, expect_exit=None) as client:
+        pid = (await ready(client))["pid"]
+        client.request("sidecar:shutdown").add_done_callback(lambda answer: answer.exception())
+        await client.state("STOPPING")
+        kill(client.process.pid)
+        await processes.until(lambda: not processes.is_alive(pid), 2.5)

@@ -96,6 +96,17 @@ def has_ended(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
+def is_broken(descriptor: int) -> bool:
+    """Whether nobody reads the other side of a pipe or socket any more; on Windows only a write can tell."""
+    if sys.platform == "win32":
+        return False
+    import select
+
+    poll = select.poll()
+    poll.register(descriptor, 0)  # POLLERR (a pipe without readers) and POLLHUP (a socket without peer) come unasked
+    return bool(poll.poll(0))
+
+
 def _windows_pipe_has_ended(descriptor: int) -> bool:
     """PeekNamedPipe fails with ERROR_BROKEN_PIPE once the writers are gone and the data is read; on other handles with another error."""
     if sys.platform != "win32":

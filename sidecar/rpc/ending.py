@@ -1,0 +1,92 @@
+"""The end of the sidecar: who may ask for it, how long it may take, and what it exits with."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from .. import errors
+from ..log import log
+from ..supervisor import Supervisor
+from .server import End, Server
+
+_CLIENT_LOOK = 0.1  # seconds between two looks whether a client that closed its stdin still reads
+
+
+class Ending:
+    """One per sidecar.
+
+    Attributes:
+        reached: done when everything is down, or would not go down.
+        exit_status: what the process is to exit with.
+    """
+
+    def __init__(self) -> None:
+        self.exit_status = 0
+        self._loop = asyncio.get_running_loop()
+        self.reached: asyncio.Future[None] = self._loop.create_future()
+        self._asked: asyncio.Future[None] | None = None
+        self._server: Server | None = None
+        self._supervisor: Supervisor | None = None
+
+    def attach(self, server: Server, supervisor: Supervisor) -> None:
+        """From now on there is something to bring down; the system's signals to end are heeded."""
+        self._server = server
+        self._supervisor = supervisor
+        if sys.platform == "win32":
+            for number in (signal.SIGINT, signal.SIGBREAK):
+                signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(self._shut_down))
+        else:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._loop.add_signal_handler(number, self._shut_down)
+
+    def asked(self) -> asyncio.Future[None]:
+        """sidecar:shutdown. The future fails where something of the backend would not die."""
+        if self._asked is None:
+            self._asked = self._loop.create_future()
+        self._shut_down()
+        return self._asked
+
+    def client_ended(self, end: End) -> None:
+        """The client closed its side, or the stream broke."""
+        log.info(f"the client's end of the connection: {end}")
+        if end == "framing":
+            self.exit_status = errors.FrameError.exit_status
+        if end == "owner_lost" and self._asked is not None and self._server and not self._server.client_gone:
+            self._wait_for_client()
+            return
+        self._shut_down(owner_lost=end == "owner_lost")
+
+    def finished(self, clean: bool) -> None:
+        """The supervisor has nothing left, or gives up on what is left."""
+        if self.reached.done() or self._supervisor is None:
+            return
+        if not clean:
+            self.exit_status = errors.StopFailedError.exit_status
+        if self._asked is not None and not self._asked.done():
+            if clean:
+                self._asked.set_result(None)
+            else:
+                self._asked.set_exception(self._supervisor.stop_error())
+        # Two turns of the loop, so that the answer to sidecar:shutdown is written before the rest is refused.
+        self._loop.call_soon(self._loop.call_soon, self._reach)
+
+    def _reach(self) -> None:
+        if not self.reached.done():
+            self.reached.set_result(None)
+
+    def _shut_down(self, *, owner_lost: bool = False) -> None:
+        if self._server is None or self._supervisor is None:
+            self._reach()
+            return
+        self._server.refuse_new()
+        self._supervisor.shutdown(owner_lost=owner_lost)
+
+    def _wait_for_client(self) -> None:
+        """A client that asked for the end and closed its stdin may still await the answer; if it dies, nobody does."""
+        assert self._server is not None
+        if self._server.client_gone:
+            self._shut_down(owner_lost=True)
+        elif not self.reached.done():
+            self._loop.call_later(_CLIENT_LOOK, self._wait_for_client)
