@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..backend.client import BackendClient
-from ..backend.probe import ProbeResult, probe, significant
+from ..backend.probe import ProbeResult, knock, probe, significant
 from ..core.health import Answer, HealthTracker
 from ..process.base import ListeningSocket
 from ..settings.model import Settings
@@ -100,6 +100,8 @@ class Monitor:
         backend = self._settings.backend
         if backend.health_path or backend.live_path:
             self._begin(self._watch_health(run, backend.health_path or backend.live_path))
+        elif not backend.managed:
+            self._begin(self._watch_port(run))
         if backend.providers_path:
             self._begin(self._watch_providers(backend.providers_path))
         self._begin(self._watch_exposure(run))
@@ -116,6 +118,15 @@ class Monitor:
                 self._sink.hung(run)
             planned = max(planned + interval, self._loop.time())
             await asyncio.sleep(planned - self._loop.time())
+
+    async def _watch_port(self, run: Watched) -> None:
+        """Of somebody else's backend without any endpoint, the open port is all that tells whether it lives."""
+        misses = 0
+        while True:
+            await asyncio.sleep(self._settings.timeouts.health_interval)
+            misses = 0 if run.port is not None and knock(run.port) else misses + 1
+            if misses >= self._settings.health.failures:
+                self._sink.hung(run)
 
     async def _watch_providers(self, path: str) -> None:
         volatile = self._settings.backend.volatile_keys

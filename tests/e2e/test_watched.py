@@ -78,6 +78,16 @@ async def test_its_end_and_its_return_are_seen_however_often() -> None:
         assert client.payloads("backend:crash") == []
 
 
+async def test_without_any_endpoint_the_open_port_tells_whether_it_lives() -> None:
+    port = free_port()
+    async with sidecar(port, flags=["--profile", "generic"]) as client:
+        async with somebody_elses(port):
+            await client.state("RUNNING")
+            assert (await client.call("backend:status"))["health"] == "unknown"
+            mark = client.mark()
+        await client.state("STARTING", since=mark)
+
+
 async def test_without_an_address_it_is_a_configuration_error() -> None:
     client = SidecarClient(env={"AURA_LAUNCH_BACKEND": "false"}, expect_exit=78)
     async with client:
