@@ -58,7 +58,10 @@ class RunListener(Protocol):
         """Bytes that the tree wrote; ``stream`` is ``stdout`` or ``stderr``. ``data`` belongs to the callee."""
 
     def exited(self, status: ExitStatus) -> None:
-        """The root process ended. The rest of its tree is being killed; output may still come."""
+        """The root process ended. The rest of its tree is being killed; output may still come.
+
+        Always told before ``gone``; with UNKNOWN where nobody saw how it ended, or it is itself a survivor.
+        """
 
     def gone(self, survivors: list[Survivor]) -> None:
         """Nothing of the tree is alive, but for these, and all output has been told (at most 500 ms after the exit)."""
@@ -99,7 +102,9 @@ class ProcessLayer(Protocol):
         """See the class."""
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> RunningProcess:
-        """Starts a run, and returns when its program was executed.
+        """Starts a run, and returns when its program was executed. Until then the listener is told of output only.
+
+        A cancelled launch kills what it had started, and tells the listener nothing more.
 
         Raises:
             BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.

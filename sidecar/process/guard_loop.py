@@ -237,9 +237,18 @@ class _Guard:
                 deadline = now + seconds
             if now > deadline:
                 return [entry for entry in self._members() if entry.alive]
-            if pause:
-                select.select([self._wake], [], [], pause)
-                self._clear_wake()
+            if pause and not self._reap_for(pause):
+                return []
+
+    def _reap_for(self, seconds: float) -> bool:
+        """Waits, and reaps meanwhile; False when nothing is left to wait for."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            select.select([self._wake], [], [], left)
+            self._clear_wake()
+            if not self._reap() and self._exact:
+                return False
+        return True
 
     def _members(self) -> Iterable[tree.Entry]:
         if self._exact:

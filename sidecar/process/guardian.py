@@ -47,15 +47,24 @@ def fork_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
 
 
 def spawn_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
-    """Executes a guardian in a fresh interpreter; gives it back before it is up, for messages wait in the socket."""
+    """Executes a guardian in a fresh interpreter; gives it back before it is up, for messages wait in the socket.
+
+    Raises:
+        OSError: the interpreter cannot be executed.
+    """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     actions = [
         (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
     ]
     argv = _command(exact=exact)
-    pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=actions)
-    theirs.close()
+    try:
+        pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=actions)
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
     return _hold(pid, ours, exact=exact)
 
 

@@ -25,6 +25,7 @@ _QUIET = "TtD"
 _MOST_QUIET_LOOKS = 20
 _MOST_LOOKS = 200
 _PAUSE = 0.002
+_PAUSE_EACH = 0.0002  # the kernel takes about that long to take a process apart
 _LONGEST_PAUSE = 0.1  # for what takes its time to die
 DEADLINE = 5.0  # seconds until what is still alive is told as surviving
 
@@ -72,4 +73,4 @@ class TreeKill:
             self._send(entry, int(signal.SIGKILL))
             self._killed.add(entry.key)
         self._kills += 1
-        return min(_PAUSE * self._kills, _LONGEST_PAUSE)
+        return min(_PAUSE * self._kills + _PAUSE_EACH * len(tree), _LONGEST_PAUSE)

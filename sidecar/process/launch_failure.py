@@ -39,8 +39,9 @@ def explain(step: str, number: int, command: tuple[str, ...], cwd: str, env: Map
         )
     if step != "exec":
         return BackendNotExecutableError(
-            f"The system could not start a process for the backend ({step}): {os.strerror(number)}",
-            hint="The system is short of memory, processes or descriptors: close other programs and try again",
+            f"The system could not start a process for the backend ({step}): {os.strerror(number) if number else 'it takes no such arguments'}",
+            hint="If the system is short of memory, processes or descriptors, close other programs and try again; a"
+            " NUL character in an argument or a value of the environment cannot be passed on",
             data={"path": command[0]},
         )
     return _explain_exec(number, command, cwd, env)

@@ -13,12 +13,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import InternalError
 from . import adopted, killing, link, portable, posix_run, prctl, tree
 from . import guardian as guardians
 from .base import LaunchSpec, ProcessId, RunListener, Survivor
 
 assert sys.platform != "win32"
 
+_GUARDIANS = 3  # that may be lost in one launch
 _LAUNCH = 10.0  # seconds for fork and execve; a program on a network file system may take its time
 _MARKER = "SIDECAR_MARKER"
 
@@ -58,14 +60,19 @@ class PosixProcessLayer:
 
         Raises:
             BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
-            InternalError: it was killed meanwhile.
+            InternalError: it was killed meanwhile, or no guardian stays alive.
         """
-        while True:
+        for _attempt in range(_GUARDIANS):
             await self._idle()
             try:
                 return await self._launch(spec, listener)
             except _GuardianLostError:
-                continue  # somebody kills guardians; each one is a fresh try, and costs that somebody a kill
+                continue
+        raise InternalError(
+            f"The backend could not be started: its guardian process ended {_GUARDIANS} times before it had started it",
+            hint="Something on this machine ends new processes, or keeps the program from being read: look into the"
+            " system's log, and at security software",
+        )
 
     async def close(self) -> list[Survivor]:
         """Kills what is left, and lets the guardian go. Gives what would not die."""
@@ -160,9 +167,19 @@ class PosixProcessLayer:
         loop = asyncio.get_running_loop()
         if self._link is None:
             if self._hold.socket.fileno() < 0:
-                self._hold = guardians.spawn_guardian(exact=self._hold.exact)
+                self._hold = self._replace_guardian()
             self._link = link.GuardianLink(self._hold, self._reported, self._guardian_lost, loop)
         return self._link
+
+    def _replace_guardian(self) -> guardians.Guardian:
+        try:
+            return guardians.spawn_guardian(exact=self._hold.exact)
+        except OSError as error:
+            raise InternalError(
+                f"The guardian process of the backend cannot be started: {sys.executable}: {error.strerror}",
+                hint="The sidecar's own program file is missing or damaged, or the system is short of memory or"
+                " processes: repair the installation, or close other programs",
+            ) from error
 
     def _arm(self) -> None:
         if not self._armed and self._hold.exact:

@@ -13,6 +13,7 @@ import uuid
 import pytest
 
 from sidecar.core.exit_status import UNKNOWN, ExitStatus
+from sidecar.errors import InternalError
 from sidecar.process import guardian as guardians
 from sidecar.process.link import GuardianLink
 from sidecar.process.posix import PosixProcessLayer
@@ -211,6 +212,28 @@ async def test_a_launch_survives_the_guardians_death_in_the_middle(layer: PosixP
     await asyncio.sleep(0)
     os.kill(layer._hold.pid, signal.SIGKILL)
     await launching
+    await recorder.is_gone()
+
+
+async def test_guardians_that_end_at_once_are_not_tried_for_ever(
+    layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guardians, "_command", lambda *, exact: ["/bin/false", str(exact)])
+    os.kill(layer._hold.pid, signal.SIGKILL)
+    with pytest.raises(InternalError, match="ended 3 times"):
+        await layer.launch(spec(("/bin/true",)), Recorder())
+
+
+async def test_a_guardian_that_cannot_be_executed_is_told(
+    layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guardians, "_command", lambda *, exact: ["/nowhere/python", str(exact)])
+    os.kill(layer._hold.pid, signal.SIGKILL)
+    with pytest.raises(InternalError, match="cannot be started"):
+        await layer.launch(spec(("/bin/true",)), Recorder())
+    monkeypatch.undo()
+    recorder = Recorder()
+    await layer.launch(spec(child("leave", "code", 0)), recorder)
     await recorder.is_gone()
 
 

@@ -196,6 +196,10 @@ async def test_too_long_an_environment_is_told(layer: PosixProcessLayer) -> None
     assert "too long" in error.message
 
 
+async def test_what_execve_cannot_take_is_told(layer: PosixProcessLayer) -> None:
+    assert "NUL" in str((await failure(layer, "/bin/true", "a\0b")).hint)
+
+
 async def test_a_relative_path_counts_from_the_working_directory(layer: PosixProcessLayer, tmp_path: Path) -> None:
     script(tmp_path / "here", b"#!/bin/sh\necho here\n")
     assert (await run(layer, "./here", cwd=str(tmp_path))).out == b"here\n"

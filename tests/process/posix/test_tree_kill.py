@@ -55,7 +55,7 @@ async def test_the_search_for_what_is_left_can_fail(layer: PosixProcessLayer) ->
 async def test_a_process_that_cleared_its_environment_is_in_the_tree_and_ends_with_it(layer: PosixProcessLayer) -> None:
     run, recorder = await start(layer, "bare")
     pids = [process.pid for process in await until(lambda: len(run.processes()) == 2 and run.processes())]
-    assert {found.pid for found in marked(layer.marker)} == {run.identity.pid}
+    await until(lambda: {found.pid for found in marked(layer.marker)} == {run.identity.pid})
     run.kill()
     await recorder.is_gone()
     assert not any(map(is_alive, pids))
@@ -144,6 +144,21 @@ async def test_a_launch_that_is_cancelled_leaves_nothing(layer: PosixProcessLaye
     _run, recorder = await start(layer, "none", "--exit", 0)
     await recorder.is_gone()
     assert marked(layer.marker) == []
+
+
+async def test_what_would_not_die_is_told_by_pid_and_name_and_the_next_run_starts_all_the_same(
+    layer: PosixProcessLayer,
+) -> None:
+    # Nothing in user space survives SIGKILL, so the report is made as the guardian would make it of a process that
+    # hangs in the kernel: the run below is told gone with a survivor, and then really killed.
+    run, recorder = await start(layer, "none")
+    layer._reported(("gone", run.serial, ((4711, "stuck"),)))
+    os.kill(run.identity.pid, signal.SIGKILL)
+    assert await recorder.is_gone() == [(4711, "stuck")]
+    assert recorder.status is not None
+    assert not recorder.status.known
+    _run, recorder = await start(layer, "none", "--exit", 0)
+    assert await recorder.is_gone() == []
 
 
 async def test_close_kills_what_runs_and_ends_the_guardian(layer: PosixProcessLayer) -> None:
