@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from .base import Wire
 from .messages import Crash
 
@@ -31,3 +33,13 @@ class CrashReport(Crash, frozen=True):
     """A crash with its whole report, a text for people."""
 
     report: str
+
+
+class Check(Wire, frozen=True):
+    """One thing that was looked at: what was seen (``message``), what to do about it, and what the verdict stands on."""
+
+    check: str
+    status: Literal["ok", "warning", "failed", "unknown"]
+    message: str
+    remedy: str | UnsetType = UNSET
+    evidence: str | UnsetType = UNSET

@@ -1,0 +1,187 @@
+"""Checks of files and folders: the backend's program, its runtime, and where it writes. They may wait for a disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from ..errors import SidecarError
+from ..wire.observe import Check
+from .binary import HEAD_BYTES, misfit
+
+SPACE_FAILED = 50 * 1024 * 1024  # a database cannot even grow its journal
+SPACE_WARNING = 500 * 1024 * 1024
+
+_SHARING_VIOLATION = 32  # winerror.h
+_MEBIBYTE = 1024 * 1024
+
+
+def check_executable(find: Callable[[], tuple[str, ...]]) -> Check:
+    """Whether the backend's program is there, may be executed, and fits this machine.
+
+    Args:
+        find: gives the command with its program as an absolute path, or raises the SidecarError that says why not.
+    """
+    try:
+        command = find()
+    except SidecarError as error:
+        return Check("executable", "failed", error.message, error.hint or "Check [backend] command.")
+    program = Path(command[0])
+    try:
+        with program.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        return _unreadable(program, error)
+    if _has_mark_of_the_web(program):
+        return Check(
+            "executable",
+            "warning",
+            f"{program} is marked as downloaded from the internet, and Windows may block it",
+            f"Unblock it: Unblock-File '{program}' in PowerShell, or Properties, Unblock.",
+        )
+    return _judge_head(program, head)
+
+
+def _judge_head(program: Path, head: bytes) -> Check:
+    why = misfit(head, sys.platform, platform.machine())
+    if why is not None:
+        return Check(
+            "executable",
+            "failed",
+            f"{program} cannot run here: {why}",
+            "Install the version of the app that was built for this machine.",
+        )
+    interpreter = head[2:].split(b"\n", 1)[0].split() if head[:2] == b"#!" else []
+    if interpreter and not Path(os.fsdecode(interpreter[0])).exists():
+        return Check(
+            "executable",
+            "failed",
+            f"{program} is a script for {os.fsdecode(interpreter[0])}, which does not exist",
+            "Install that interpreter, or correct the first line of the script (Windows line ends break it as well).",
+        )
+    return Check("executable", "ok", f"{program} can be executed")
+
+
+def _unreadable(program: Path, error: OSError) -> Check:
+    if getattr(error, "winerror", None) == _SHARING_VIOLATION:
+        return Check(
+            "executable",
+            "failed",
+            f"{program} is locked by another program, most likely an antivirus scan",
+            "Wait until the scan has ended, or make an exception for the app's folder.",
+        )
+    return Check("executable", "unknown", f"{program} may be executed but not read: {error.strerror}")
+
+
+def check_runtime(find: Callable[[], tuple[str, ...]], environ: Mapping[str, str]) -> Check:
+    """Whether the .NET runtime is there that the backend asks for in its ``.runtimeconfig.json``; self-contained ones ask for none."""
+    try:
+        program = Path(find()[0])
+    except SidecarError:
+        return Check("runtime", "unknown", "There is no program whose runtime could be looked for")
+    config = program.with_name(program.name.removesuffix(".exe") + ".runtimeconfig.json")
+    try:
+        options = json.loads(config.read_bytes()).get("runtimeOptions", {})
+    except FileNotFoundError:
+        return Check("runtime", "ok", "The backend brings its runtime along, or needs none that is known here")
+    except (OSError, ValueError, AttributeError) as error:
+        return Check("runtime", "unknown", f"{config} cannot be read: {error}", "Reinstall the app.")
+    wanted = options.get("frameworks") or ([options["framework"]] if "framework" in options else [])
+    roots = list(_dotnet_roots(environ))
+    for framework in wanted:
+        name, version = str(framework.get("name")), str(framework.get("version"))
+        major = version.partition(".")[0]
+        found = [path.name for root in roots for path in (root / "shared" / name).glob(f"{major}.*")]
+        if not found:
+            return Check(
+                "runtime",
+                "failed",
+                f"The backend needs {name} {version}, which is not installed",
+                f"Install the .NET runtime {major} (https://dotnet.microsoft.com/download), or ship the backend self-contained.",
+                f"looked in {', '.join(map(str, roots)) or 'no folder: there is no dotnet'}",
+            )
+    return Check(
+        "runtime",
+        "ok",
+        "The .NET runtime that the backend needs is installed" if wanted else "The backend brings its runtime along",
+    )
+
+
+def check_folder(name: str, path: str) -> Check:
+    """Whether a folder can be made, written and has space left. ``name``: data, logs or temp."""
+    check = f"folder_{name}"
+    folder = Path(path)
+    remedy = f"Set [paths] {name} to a folder on a disk that is there, writable and not full."
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x" * 4096)
+        free = shutil.disk_usage(folder).free
+    except FileExistsError:
+        return Check(check, "failed", f"{folder} is a file where a folder should be", f"Remove that file. {remedy}")
+    except OSError as error:
+        return Check(check, "failed", f"{folder} cannot be written: {error.strerror}", remedy)
+    left = f"{free // _MEBIBYTE} MiB free"
+    if free < SPACE_FAILED:
+        return Check(check, "failed", f"The disk of {folder} is full ({left})", f"Free some space. {remedy}", left)
+    if free < SPACE_WARNING:
+        return Check(
+            check, "warning", f"The disk of {folder} is nearly full ({left})", f"Free some space. {remedy}", left
+        )
+    return Check(check, "ok", f"{folder} can be written", evidence=left)
+
+
+def check_hosts(text: str) -> Check:
+    """Whether ``localhost`` means this machine; ``text``: of the hosts file. We never use the name, backends and pages do."""
+    wrong = []
+    for line in text.splitlines():
+        address, *names = re.split(r"\s+", line.partition("#")[0].strip())
+        if "localhost" in (name.lower() for name in names) and not (address.startswith("127.") or address == "::1"):
+            wrong.append(address)
+    if wrong:
+        return Check(
+            "hosts_file",
+            "warning",
+            f"The hosts file says that localhost is {', '.join(wrong)}",
+            "Correct that line to 127.0.0.1; the sidecar itself uses the address and is not affected.",
+        )
+    return Check("hosts_file", "ok", "localhost is not redirected")
+
+
+def hosts_file(environ: Mapping[str, str]) -> Path:
+    """Where the system keeps it."""
+    if sys.platform == "win32":
+        return Path(environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "drivers" / "etc" / "hosts"
+    return Path("/etc/hosts")
+
+
+def _has_mark_of_the_web(program: Path) -> bool:
+    """Zone 3 (internet) or 4 (restricted) in the stream that Windows adds to downloads (MS-FSCC 5.6.1)."""
+    if sys.platform != "win32":
+        return False
+    try:
+        text = Path(f"{program}:Zone.Identifier").read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return re.search(r"ZoneId\s*=\s*[34]", text) is not None
+
+
+def _dotnet_roots(environ: Mapping[str, str]) -> Iterator[Path]:
+    places = [environ.get("DOTNET_ROOT", ""), environ.get("DOTNET_ROOT_X64", "")]
+    if sys.platform == "win32":
+        places.append(os.path.join(environ.get("PROGRAMFILES", r"C:\Program Files"), "dotnet"))  # noqa: PTH118  as the others
+    else:
+        places += ["/usr/share/dotnet", "/usr/lib/dotnet", "/usr/local/share/dotnet", "/usr/lib64/dotnet"]
+    dotnet = shutil.which("dotnet", path=environ.get("PATH"))
+    if dotnet:
+        places.append(str(Path(dotnet).resolve().parent))
+    for place in dict.fromkeys(filter(None, places)):
+        if Path(place).is_dir():
+            yield Path(place)

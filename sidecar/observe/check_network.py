@@ -1,0 +1,160 @@
+"""Checks of what stands between the app and a backend on 127.0.0.1."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from ..wire.observe import Check
+
+PATIENCE = 2.0  # seconds; loopback answers within microseconds
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_LOOPBACK_NAMES = ("127.0.0.1", "127.", "localhost", "*")
+
+
+def check_port(
+    port: int | str,
+    running: int | None,
+    listener: Literal["own", "foreign", "unknown"],
+    state: Callable[[int], Literal["free", "in_use", "forbidden"]],
+    owner: Callable[[int], str],
+) -> Check:
+    """Whether the backend has, or can have, its port.
+
+    Args:
+        port: as configured.
+        running: the port of the run, while there is one.
+        listener: who listens on it.
+        state: tries a port by binding it; only asked while no run is there.
+        owner: who listens on a port, for people; empty where that cannot be known.
+    """
+    if running is not None:
+        if listener == "foreign":
+            who = owner(running) or "another program"
+            return Check(
+                "port",
+                "failed",
+                f"Port {running} answers for {who}, not for the backend",
+                "End that program, then restart the backend.",
+            )
+        return Check("port", "ok", f"The backend has port {running}", evidence=f"the listener is {listener}")
+    if not isinstance(port, int):
+        return Check("port", "ok", "The port is chosen at the start, so none can be taken")
+    verdict = state(port)
+    if verdict == "free":
+        return Check("port", "ok", f"Port {port} is free")
+    if verdict == "forbidden":
+        return Check(
+            "port",
+            "failed",
+            f"The system does not let anybody listen on port {port}",
+            'Windows reserves ranges of ports ("netsh interface ipv4 show excludedportrange protocol=tcp" lists them), and '
+            'ports below 1024 need special rights elsewhere: set backend.port to another number or to "auto".',
+        )
+    who = owner(port) or "another program"
+    return Check(
+        "port", "failed", f"Port {port} is in use by {who}", 'End that program, or set backend.port to "auto".'
+    )
+
+
+def check_loopback() -> Check:
+    """Whether two sockets on 127.0.0.1 can talk; third-party filters and broken network namespaces prevent that."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(PATIENCE)
+            with socket.create_connection(server.getsockname(), PATIENCE) as client:
+                peer, _ = server.accept()
+                with peer:
+                    peer.settimeout(PATIENCE)
+                    client.sendall(b"x")
+                    if peer.recv(1) == b"x":
+                        return Check("loopback", "ok", "127.0.0.1 can be reached")
+    except OSError as error:
+        why = error.strerror or str(error)
+    else:
+        why = "nothing arrived"
+    return Check(
+        "loopback",
+        "failed",
+        f"127.0.0.1 cannot be reached: {why}",
+        "Windows Firewall has no rules for it: look for another filter (antivirus, VPN), and for 'lo' being down.",
+    )
+
+
+def check_ipv6() -> Check:
+    """Whether ::1 exists. Nothing needs it; backends told to listen on ``localhost`` may end up there."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError as error:
+        return Check("ipv6", "ok", "There is no IPv6 loopback; none is needed", evidence=error.strerror or str(error))
+    return Check("ipv6", "ok", "IPv6 loopback is there; the backend is asked on 127.0.0.1 only")
+
+
+def check_proxy(environ: Mapping[str, str]) -> Check:
+    """Whether a proxy variable takes requests to 127.0.0.1 away. The sidecar ignores it; the backend's own clients may not."""
+    values = {name.upper(): value for name, value in environ.items() if value}
+    proxies = [name for name in _PROXIES if name in values]
+    if not proxies:
+        return Check("proxy", "ok", "No proxy is set in the environment")
+    exceptions = [part.strip().lower() for part in values.get("NO_PROXY", "").split(",")]
+    if any(part.startswith(_LOOPBACK_NAMES) for part in exceptions):
+        return Check("proxy", "ok", f"{', '.join(proxies)} leaves 127.0.0.1 alone", evidence="NO_PROXY")
+    return Check(
+        "proxy",
+        "warning",
+        f"{', '.join(proxies)} is set and would take requests to 127.0.0.1 as well",
+        "Add 127.0.0.1,localhost to NO_PROXY. The sidecar's own requests are not affected.",
+    )
+
+
+def check_exposure(sockets: Sequence[str], env: Mapping[str, str]) -> Check:
+    """Whether other machines can reach the backend.
+
+    Args:
+        sockets: its listening sockets beyond loopback, as ``address:port``.
+        env: the variables that the settings give it.
+    """
+    if sockets:
+        return Check(
+            "exposure",
+            "failed",
+            f"Other machines can reach the backend on {', '.join(sockets)}",
+            "Make it listen on 127.0.0.1 only: look for 0.0.0.0, * or [::] in its own settings.",
+        )
+    open_ended = [
+        name for name, value in env.items() if any(sign in value for sign in ("://0.0.0.0", "://*", "://+", "://[::]"))
+    ]
+    if open_ended:
+        return Check(
+            "exposure",
+            "warning",
+            f"The settings tell the backend to listen on every address: {', '.join(open_ended)}",
+            "Use http://127.0.0.1:{port} there.",
+        )
+    return Check("exposure", "ok", "The backend is not told to listen beyond 127.0.0.1")
+
+
+def check_shutdown_endpoint(path: str, status: int | None) -> Check:
+    """Whether the graceful way to stop exists.
+
+    Args:
+        path: as configured.
+        status: of an OPTIONS request for it, which stops nothing (405: others are taken); None: not asked, or no answer.
+    """
+    if not path:
+        return Check("shutdown_endpoint", "ok", "None is configured; the backend is asked to stop by a signal")
+    if status is None:
+        return Check(
+            "shutdown_endpoint", "unknown", f"{path} was not asked: the backend is not running, or did not answer"
+        )
+    if status == 404:
+        return Check(
+            "shutdown_endpoint",
+            "warning",
+            f"The backend has no {path}",
+            "Correct backend.shutdown_path, or leave it empty: a stop then begins with the signal at once.",
+        )
+    return Check("shutdown_endpoint", "ok", f"{path} is there", evidence=f"OPTIONS answers {status}")

@@ -1,0 +1,175 @@
+"""Everything that can be wrong and be looked at, as one list. Facts and functions are handed in; the checks decide."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ..wire.messages import Crash, FirewallCheck
+from ..wire.observe import Check
+from . import check_files, check_network
+from .thread import in_thread
+
+_DAY = 86_400.0
+
+
+def _nothing(_: int) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosisFacts:
+    """What the caller knows, and how it finds out the rest; functions may block, they are called in a thread.
+
+    Attributes:
+        find_command: the command to run, its program absolute; raises the SidecarError that says why there is none.
+        folders: name (data, logs, temp) → path.
+        port: as configured.
+        running_port: of the run, while there is one.
+        listener: who listens there.
+        port_state, port_owner: what ``check_port`` needs.
+        exposed: listening sockets beyond loopback, as ``address:port``.
+        env: the variables that the settings give the backend.
+        environ: the sidecar's own environment.
+        shutdown_path: as configured.
+        ask_options: the HTTP status of an OPTIONS request for a path of the running backend; None without an answer.
+        firewall: the verdict; None off Windows.
+        shared: another sidecar works on the data folder.
+        orphans: sentences about processes that an earlier sidecar left behind.
+        crashes: the crash reports, newest first.
+        state: of the lifecycle.
+    """
+
+    find_command: Callable[[], tuple[str, ...]]
+    folders: Mapping[str, str]
+    port: int | str
+    port_state: Callable[[int], Literal["free", "in_use", "forbidden"]]
+    port_owner: Callable[[int], str] = _nothing
+    running_port: int | None = None
+    listener: Literal["own", "foreign", "unknown"] = "unknown"
+    exposed: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    shutdown_path: str = ""
+    ask_options: Callable[[str], Awaitable[int | None]] | None = None
+    firewall: Callable[[], Awaitable[FirewallCheck]] | None = None
+    shared: bool = False
+    orphans: Sequence[str] = ()
+    crashes: Sequence[Crash] = ()
+    state: str = "STOPPED"
+
+
+async def diagnose(facts: DiagnosisFacts) -> list[Check]:
+    """Looks at everything; a check that fails itself is ``unknown`` and stops no other."""
+    checks: list[tuple[str, Callable[[], Check]]] = [
+        ("executable", lambda: check_files.check_executable(facts.find_command)),
+        ("runtime", lambda: check_files.check_runtime(facts.find_command, facts.environ)),
+        *((f"folder_{name}", _folder_check(name, path)) for name, path in facts.folders.items()),
+        (
+            "port",
+            lambda: check_network.check_port(
+                facts.port, facts.running_port, facts.listener, facts.port_state, facts.port_owner
+            ),
+        ),
+        ("loopback", check_network.check_loopback),
+        ("ipv6", check_network.check_ipv6),
+        ("proxy", lambda: check_network.check_proxy(facts.environ)),
+        ("hosts_file", lambda: _hosts(facts.environ)),
+        ("exposure", lambda: check_network.check_exposure(facts.exposed, facts.env)),
+        ("clock", lambda: check_clock(time.time(), Path(__file__).stat().st_mtime)),
+    ]
+    found = [await in_thread(_guarded(name, check)) for name, check in checks]
+    status = None
+    if facts.shutdown_path and facts.running_port is not None and facts.ask_options is not None:
+        status = await facts.ask_options(facts.shutdown_path)
+    found.append(check_network.check_shutdown_endpoint(facts.shutdown_path, status))
+    if facts.firewall is not None:
+        found.append(check_firewall(await facts.firewall()))
+    return [
+        *found,
+        check_orphans(facts.orphans),
+        check_sharing(shared=facts.shared),
+        check_crashes(facts.crashes, facts.state),
+    ]
+
+
+def check_clock(now: float, installed: float) -> Check:
+    """Whether the clock can be right; ``installed``: when the sidecar's own files were written. Certificates depend on it."""
+    if now < installed - _DAY:
+        return Check(
+            "clock",
+            "warning",
+            "The clock is before the day on which this program was installed",
+            "Set date and time of this machine.",
+        )
+    return Check("clock", "ok", "The clock is plausible")
+
+
+def check_firewall(verdict: FirewallCheck) -> Check:
+    """The firewall room's verdict."""
+    if verdict.compatible:
+        return Check("firewall", "ok", verdict.message)
+    remedy = verdict.recommendation
+    return Check("firewall", "warning", verdict.message, remedy)
+
+
+def check_orphans(notes: Sequence[str]) -> Check:
+    """What an earlier sidecar left behind."""
+    if not notes:
+        return Check("orphans", "ok", "No process of an earlier run is left")
+    return Check(
+        "orphans",
+        "warning",
+        "; ".join(notes),
+        "Nothing needs to be done about those that were ended; end the others by hand.",
+    )
+
+
+def check_sharing(*, shared: bool) -> Check:
+    """Whether another sidecar works on the data folder."""
+    if shared:
+        return Check(
+            "other_sidecar",
+            "warning",
+            "Another sidecar works on the same data folder: two copies of the app run",
+            "Close one of them; two backends on one database can damage it.",
+        )
+    return Check("other_sidecar", "ok", "No other sidecar works on the data folder")
+
+
+def check_crashes(crashes: Sequence[Crash], state: str) -> Check:
+    """What the newest crash report says."""
+    if not crashes:
+        return Check("crashes", "ok", "There is no crash report")
+    newest = crashes[0]
+    said = f"The backend failed at {newest.time}: {newest.cause or newest.text}"
+    if state == "RUNNING":
+        return Check("crashes", "ok", f"{said} It runs now.", evidence=newest.name)
+    remedy = newest.remedy or "Look at the crash report."
+    return Check("crashes", "failed" if state == "FAILED" else "warning", said, remedy, newest.name)
+
+
+def _folder_check(name: str, path: str) -> Callable[[], Check]:
+    return lambda: check_files.check_folder(name, path)
+
+
+def _hosts(environ: Mapping[str, str]) -> Check:
+    path = check_files.hosts_file(environ)
+    try:
+        return check_files.check_hosts(path.read_text("utf-8", "replace"))
+    except OSError as error:
+        return Check("hosts_file", "unknown", f"{path} cannot be read: {error.strerror}")
+
+
+def _guarded(name: str, check: Callable[[], Check]) -> Callable[[], Check]:
+    def run() -> Check:
+        try:
+            return check()
+        except Exception as error:  # noqa: BLE001  one check that fails must not hide what the others see
+            return Check(name, "unknown", f"This could not be looked at: {type(error).__name__}: {error}")
+
+    return run

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import platform
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+
+from sidecar.observe.binary import HEAD_BYTES, built_for, machine_name, misfit
+
+
+def elf(machine: int, order: str = "<") -> bytes:
+    return (
+        b"\x7fELF\x02"
+        + (b"\x01" if order == "<" else b"\x02")
+        + bytes(10)
+        + struct.pack(f"{order}HH", 2, machine)
+        + bytes(40)
+    )
+
+
+def pe(machine: int) -> bytes:
+    return b"MZ" + bytes(58) + struct.pack("<I", 128) + bytes(64) + b"PE\0\0" + struct.pack("<H", machine) + bytes(20)
+
+
+ARM_MAC = b"\xcf\xfa\xed\xfe" + struct.pack("<I", 0x0100_000C)
+FAT_MAC = (
+    b"\xca\xfe\xba\xbe"
+    + struct.pack(">I", 2)
+    + b"".join(struct.pack(">5I", kind, 0, 0, 0, 0) for kind in (0x0100_0007, 0x0100_000C))
+)
+JAVA = b"\xca\xfe\xba\xbe\x00\x00\x00\x41" + bytes(40)
+
+
+@pytest.mark.parametrize(
+    ("head", "platform_name", "machine", "why"),
+    [
+        (elf(0x3E), "linux", "x86_64", None),
+        (elf(0x03), "linux", "x86_64", None),
+        (elf(0xB7), "linux", "x86_64", "it was built for aarch64, this machine is x86_64"),
+        (elf(0x3E), "linux", "aarch64", "it was built for x86_64, this machine is aarch64"),
+        (elf(0x1234), "linux", "x86_64", "it was built for another processor, this machine is x86_64"),
+        (elf(0x3E), "win32", "AMD64", "it is a program for Linux"),
+        (pe(0x8664), "win32", "AMD64", None),
+        (pe(0x8664), "win32", "ARM64", None),  # emulated
+        (pe(0xAA64), "win32", "AMD64", "it was built for aarch64, this machine is x86_64"),
+        (pe(0x8664), "linux", "x86_64", "it is a program for Windows"),
+        (ARM_MAC, "darwin", "arm64", None),
+        (ARM_MAC, "darwin", "x86_64", "it was built for aarch64, this machine is x86_64"),
+        (FAT_MAC, "darwin", "x86_64", None),
+        (JAVA, "linux", "x86_64", None),
+        (b"#!/bin/sh\n", "linux", "x86_64", None),
+        (b"", "linux", "x86_64", None),
+        (b"MZ", "win32", "AMD64", None),
+        (b"\x7fELF", "linux", "x86_64", None),
+    ],
+)
+def test_a_program_that_cannot_run_here_is_told_from_its_first_bytes(
+    head: bytes, platform_name: str, machine: str, why: str | None
+) -> None:
+    assert misfit(head, platform_name, machine) == why
+
+
+def test_a_big_endian_program_is_read_in_its_own_order() -> None:
+    assert built_for(elf(0x3E, ">")) == ("elf", {"x86_64"})
+
+
+def test_this_very_python_fits_this_very_machine() -> None:
+    head = Path(sys.executable).read_bytes()[:HEAD_BYTES]
+    assert built_for(head) is not None
+    assert misfit(head, sys.platform, platform.machine()) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "common"), [("AMD64", "x86_64"), ("arm64", "aarch64"), ("x86_64", "x86_64"), ("sparc", "sparc")]
+)
+def test_a_processor_has_one_name(name: str, common: str) -> None:
+    assert machine_name(name) == common

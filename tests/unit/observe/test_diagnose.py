@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.errors import BackendNotFoundError
+from sidecar.observe import check_files, check_network
+from sidecar.observe.diagnose import (
+    DiagnosisFacts,
+    check_clock,
+    check_crashes,
+    check_firewall,
+    check_orphans,
+    check_sharing,
+    diagnose,
+)
+from sidecar.wire.messages import Crash, FirewallCheck
+from sidecar.wire.observe import Check
+
+
+def command(*words: str) -> Callable[[], tuple[str, ...]]:
+    return lambda: words
+
+
+def missing() -> tuple[str, ...]:
+    raise BackendNotFoundError("The backend's executable does not exist: /x", hint="Check the path.")
+
+
+def free(_: int) -> Any:
+    return "free"
+
+
+def nobody(_: int) -> str:
+    return ""
+
+
+# Files
+
+
+def test_a_program_that_is_there_is_fine() -> None:
+    assert check_files.check_executable(command(sys.executable)).status == "ok"
+
+
+def test_a_program_that_is_not_there_is_told_in_the_words_of_the_start() -> None:
+    check = check_files.check_executable(missing)
+    assert (check.status, check.message, check.remedy) == (
+        "failed",
+        "The backend's executable does not exist: /x",
+        "Check the path.",
+    )
+    assert check_files.check_runtime(missing, {}).status == "unknown"
+
+
+def test_a_program_for_another_system_is_told(tmp_path: Path) -> None:
+    program = tmp_path / "Aura.Api"
+    program.write_bytes(b"\x7fELF\x02\x01" + bytes(12) + b"\x34\x12" + bytes(40))
+    check = check_files.check_executable(command(str(program)))
+    assert check.status == "failed"
+    assert "cannot run here" in check.message
+
+
+def test_a_script_without_its_interpreter_is_told(tmp_path: Path) -> None:
+    program = tmp_path / "run"
+    program.write_bytes(b"#!/no/such/interpreter -x\nhello\n")
+    check = check_files.check_executable(command(str(program)))
+    assert check.status == "failed"
+    assert "/no/such/interpreter" in check.message
+
+
+RUNTIME = '{"runtimeOptions": {"tfm": "net8.0", "framework": {"name": "Microsoft.AspNetCore.App", "version": "8.0.0"}}}'
+
+
+@pytest.mark.parametrize(("installed", "status"), [("8.0.11", "ok"), ("7.0.1", "failed"), (None, "failed")])
+def test_a_missing_dotnet_runtime_is_named(tmp_path: Path, installed: str | None, status: str) -> None:
+    (tmp_path / "Aura.Api.runtimeconfig.json").write_text(RUNTIME)
+    dotnet = tmp_path / "dotnet"
+    (dotnet / "shared" / "Microsoft.AspNetCore.App" / (installed or "none")).mkdir(parents=True)
+    check = check_files.check_runtime(command(str(tmp_path / "Aura.Api.exe")), {"DOTNET_ROOT": str(dotnet), "PATH": ""})
+    assert check.status == status
+    if status == "failed":
+        assert "Microsoft.AspNetCore.App 8.0.0" in check.message
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [(None, "ok"), ('{"runtimeOptions": {"includedFrameworks": []}}', "ok"), ("no json", "unknown"), ("[]", "unknown")],
+)
+def test_a_self_contained_backend_needs_no_runtime(tmp_path: Path, text: str | None, status: str) -> None:
+    if text is not None:
+        (tmp_path / "Aura.Api.runtimeconfig.json").write_text(text)
+    assert check_files.check_runtime(command(str(tmp_path / "Aura.Api")), {}).status == status
+
+
+def test_a_folder_is_made_and_left_as_it_was(tmp_path: Path) -> None:
+    check = check_files.check_folder("data", str(tmp_path / "new" / "data"))
+    assert (check.check, check.status) == ("folder_data", "ok")
+    assert list((tmp_path / "new" / "data").iterdir()) == []
+
+
+@pytest.mark.parametrize("below", ["", "/deeper"])
+def test_a_file_in_the_way_of_a_folder_is_told(tmp_path: Path, below: str) -> None:
+    (tmp_path / "data").write_text("a file")
+    check = check_files.check_folder("data", str(tmp_path / "data") + below)
+    assert check.status == "failed"
+    assert "[paths] data" in str(check.remedy)
+
+
+@pytest.mark.parametrize(("free_bytes", "status"), [(10**10, "ok"), (100 * 2**20, "warning"), (2**20, "failed")])
+def test_little_space_is_told_before_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_bytes: int, status: str
+) -> None:
+    monkeypatch.setattr(check_files.shutil, "disk_usage", lambda _: type("Usage", (), {"free": free_bytes}))
+    assert check_files.check_folder("data", str(tmp_path)).status == status
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("127.0.0.1 localhost\n::1 localhost ip6-localhost\n", "ok"),
+        ("# 10.0.0.1 localhost\n\n", "ok"),
+        ("10.0.0.1 example localhost # ours\n", "warning"),
+        ("0.0.0.0\tLOCALHOST\n", "warning"),
+        ("10.0.0.1 localhost.example\n", "ok"),
+    ],
+)
+def test_a_redirected_localhost_is_told(text: str, status: str) -> None:
+    assert check_files.check_hosts(text).status == status
+
+
+# Network
+
+
+@pytest.mark.parametrize(
+    ("port", "running", "listener", "state", "status", "words"),
+    [
+        ("auto", None, "unknown", "in_use", "ok", "chosen at the start"),
+        (5005, None, "unknown", "free", "ok", "5005 is free"),
+        (5005, None, "unknown", "in_use", "failed", "in use by nginx (pid 7)"),
+        (80, None, "unknown", "forbidden", "failed", "does not let anybody listen on port 80"),
+        (5005, 5005, "own", "in_use", "ok", "The backend has port 5005"),
+        ("auto", 5005, "foreign", "in_use", "failed", "answers for nginx (pid 7)"),
+    ],
+)
+def test_the_port_is_judged_by_who_has_it(
+    *, port: Any, running: int | None, listener: Any, state: Any, status: str, words: str
+) -> None:
+    check = check_network.check_port(port, running, listener, lambda _: state, lambda _: "nginx (pid 7)")
+    assert check.status == status
+    assert words in check.message
+
+
+def test_loopback_can_be_reached_here() -> None:
+    assert check_network.check_loopback().status == "ok"
+
+
+def test_a_loopback_that_does_not_work_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> socket.socket:
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(check_network.socket, "create_connection", refuse)
+    check = check_network.check_loopback()
+    assert check.status == "failed"
+    assert "timed out" in check.message
+
+
+def test_ipv6_is_never_a_failure() -> None:
+    assert check_network.check_ipv6().status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        ({}, "ok"),
+        ({"http_proxy": ""}, "ok"),
+        ({"http_proxy": "http://proxy:3128"}, "warning"),
+        ({"ALL_PROXY": "socks5://proxy", "no_proxy": "example.com"}, "warning"),
+        ({"HTTP_PROXY": "http://proxy", "NO_PROXY": "example.com, 127.0.0.1"}, "ok"),
+        ({"HTTP_PROXY": "http://proxy", "no_proxy": "*"}, "ok"),
+    ],
+)
+def test_a_proxy_that_swallows_loopback_is_told(environ: dict[str, str], status: str) -> None:
+    assert check_network.check_proxy(environ).status == status
+
+
+@pytest.mark.parametrize(
+    ("sockets", "env", "status"),
+    [
+        ((), {}, "ok"),
+        ((), {"ASPNETCORE_URLS": "http://127.0.0.1:5005"}, "ok"),
+        ((), {"ASPNETCORE_URLS": "http://0.0.0.0:5005"}, "warning"),
+        ((), {"URLS": "http://*:5005"}, "warning"),
+        (("0.0.0.0:5005",), {}, "failed"),
+    ],
+)
+def test_a_backend_that_others_can_reach_is_told(sockets: tuple[str, ...], env: dict[str, str], status: str) -> None:
+    assert check_network.check_exposure(sockets, env).status == status
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "status"), [("", None, "ok"), ("/x", None, "unknown"), ("/x", 404, "warning"), ("/x", 405, "ok")]
+)
+def test_a_missing_shutdown_endpoint_is_told(path: str, answer: int | None, status: str) -> None:
+    assert check_network.check_shutdown_endpoint(path, answer).status == status
+
+
+# The rest
+
+
+def test_a_clock_before_the_installation_is_told() -> None:
+    assert check_clock(1e9, 1.1e9).status == "warning"
+    assert check_clock(1.1e9, 1e9).status == "ok"
+
+
+def test_the_verdict_of_the_firewall_is_passed_on() -> None:
+    assert check_firewall(FirewallCheck(True, "fine")).status == "ok"
+    assert check_firewall(FirewallCheck(False, "refused", "do this")) == Check(
+        "firewall", "warning", "refused", "do this"
+    )
+
+
+def test_orphans_and_a_second_sidecar_are_warnings() -> None:
+    assert check_orphans([]).status == "ok"
+    assert check_orphans(["They were ended: 5"]).message == "They were ended: 5"
+    assert check_sharing(shared=True).status == "warning"
+    assert check_sharing(shared=False).status == "ok"
+
+
+CRASH = Crash(
+    "crash-x", "T", 1, None, 6, "killed by SIGABRT (6)", "The disk is full.", "Free some.", 1, 3, None, final=True
+)
+
+
+@pytest.mark.parametrize(("state", "status"), [("RUNNING", "ok"), ("STOPPED", "warning"), ("FAILED", "failed")])
+def test_the_last_crash_weighs_as_much_as_it_still_matters(state: str, status: str) -> None:
+    check = check_crashes([CRASH], state)
+    assert check.status == status
+    assert "The disk is full." in check.message
+    assert check.evidence == "crash-x"
+    assert check_crashes([], state).status == "ok"
+
+
+def facts(tmp_path: Path, **more: Any) -> DiagnosisFacts:
+    return DiagnosisFacts(
+        **{
+            "find_command": command(sys.executable),
+            "folders": {"data": str(tmp_path / "data")},
+            "port": "auto",
+            "port_state": free,
+            "port_owner": nobody,
+            "environ": {},
+            **more,
+        }
+    )
+
+
+async def test_a_diagnosis_names_each_thing_once_and_gives_a_remedy_for_each_that_is_not_well(tmp_path: Path) -> None:
+    async def verdict() -> FirewallCheck:
+        return FirewallCheck(True, "fine")
+
+    async def options(_: str) -> int:
+        return 404
+
+    checks = await diagnose(
+        facts(
+            tmp_path,
+            find_command=missing,
+            firewall=verdict,
+            ask_options=options,
+            running_port=5005,
+            shutdown_path="/x",
+            shared=True,
+            orphans=["one"],
+            crashes=[CRASH],
+        )
+    )
+    names = [check.check for check in checks]
+    assert len(set(names)) == len(names) == 15
+    assert [check.check for check in checks if check.status in {"failed", "warning"} and not check.remedy] == []
+    by_name = {check.check: check.status for check in checks}
+    assert (by_name["executable"], by_name["shutdown_endpoint"], by_name["firewall"]) == ("failed", "warning", "ok")
+
+
+async def test_a_check_that_breaks_hides_no_other(tmp_path: Path) -> None:
+    def broken() -> tuple[str, ...]:
+        raise RuntimeError("defect")
+
+    checks = {check.check: check for check in await diagnose(facts(tmp_path, find_command=broken))}
+    assert checks["executable"].status == "unknown"
+    assert "defect" in checks["executable"].message
+    assert checks["loopback"].status == "ok"
+
+
+async def test_checks_that_may_wait_for_a_disk_run_off_the_loop(tmp_path: Path) -> None:
+    threads: list[threading.Thread] = []
+
+    def find() -> tuple[str, ...]:
+        threads.append(threading.current_thread())
+        return (sys.executable,)
+
+    await diagnose(facts(tmp_path, find_command=find))
+    assert threads
+    assert threading.main_thread() not in threads
