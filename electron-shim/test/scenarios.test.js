@@ -175,6 +175,16 @@ test("a backend that cannot be found: one dialog with the path and the remedy, a
   assert.match(app.output(), /DIALOG "Backend Service Error".*\/nowhere\/Aura\.Api/);
 });
 
+test("a backend that never gets ready: after its attempts one dialog with its last words, and the app ends", { skip: noSidecar }, async (t) => {
+  const app = await startApp(t, {
+    options: options(httpBackend("--say", "the database is locked", "--exit-before-listening", "64"), { timeouts: { restart_delay: 0.1 } }),
+    noWindow: true,
+  });
+  assert.equal(await app.exited, 0);
+  assert.equal(app.output().match(/DIALOG/g)?.length, 1);
+  assert.match(app.output(), /DIALOG "Backend Service Error".*exit code 64/);
+});
+
 test("wrong settings: the dialog lists them, and the app ends", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend(), { timeouts: { startup: -5 } }) });
   assert.equal(await app.exited, 0);

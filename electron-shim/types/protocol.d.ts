@@ -68,7 +68,7 @@ export interface BootstrapEnvironment {
   version: string;
 }
 
-/** Facts about the machine, in Node's words (``win32``, ``x64``). */
+/** Facts about the machine, in Node's words (`win32`, `x64`). */
 export interface BootstrapOs {
   platform: string;
   release: string;
@@ -105,12 +105,12 @@ export interface Crash {
   final: boolean;
 }
 
-/** ``preview``: only say which rules would be deleted and created, and ask nobody. */
+/** `preview`: only say which rules would be deleted and created, and ask nobody. */
 export interface CreateFirewallRuleArgs {
   preview?: boolean;
 }
 
-/** What came of creating the rule; ``replaced`` lists the rules that were, or would be, deleted for it. */
+/** What came of creating the rule; `replaced` lists the rules that were, or would be, deleted for it. */
 export interface CreatedFirewallRule {
   created: boolean;
   exists: boolean | null;
@@ -133,7 +133,7 @@ export interface ErrorMessage {
   error: ErrorBody;
 }
 
-/** A notification; ``dropped`` numbers of its channel just before ``seq`` were never sent. */
+/** A notification; `dropped` numbers of its channel just before `seq` were never sent. */
 export interface EventMessage {
   type: "event";
   channel: string;
@@ -161,14 +161,14 @@ export interface FirewallCheck {
   recommendation?: string;
 }
 
-/** Whether a rule for the backend exists; ``exists`` is null where that cannot be known. */
+/** Whether a rule for the backend exists; `exists` is null where that cannot be known. */
 export interface FirewallRule {
   exists: boolean | null;
   details?: Json;
   error?: string;
 }
 
-/** The answer of the health endpoint: ``data`` when healthy, ``error`` when not. */
+/** The answer of the health endpoint: `data` when healthy, `error` when not. */
 export interface HealthResult {
   status: "healthy" | "unhealthy";
   data?: Body<"health">;
@@ -209,7 +209,7 @@ export interface LogsArgs {
   stream?: "both" | "stderr" | "stdout";
 }
 
-/** Whether the liveness endpoint answered; ``response_time`` in milliseconds. */
+/** Whether the liveness endpoint answered; `response_time` in milliseconds. */
 export interface PingResult {
   success: boolean;
   responseTime?: number;
@@ -252,7 +252,7 @@ export interface Started {
   pid: number | null;
 }
 
-/** How far a start has come; ``elapsed`` in seconds since the spawn was asked for. */
+/** How far a start has come; `elapsed` in seconds since the spawn was asked for. */
 export interface StartupProgress {
   phase: "ready" | "spawning" | "waiting";
   elapsed: number;
@@ -270,7 +270,7 @@ export interface StateChanged {
   time: string;
 }
 
-/** Facts, never a remembered flag. ``uptime`` is null unless RUNNING. */
+/** Facts, never a remembered flag. `uptime` is null unless RUNNING. */
 export interface Status {
   running: boolean;
   port: number | null;
@@ -298,7 +298,7 @@ export interface Success {
   success: boolean;
 }
 
-/** ``timeout`` in seconds; none: as long as the start itself may take. */
+/** `timeout` in seconds; none: as long as the start itself may take. */
 export interface WaitForReadyArgs {
   timeout?: number | null;
 }

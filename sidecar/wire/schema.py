@@ -104,12 +104,12 @@ def index() -> dict[str, Any]:
     return {
         "protocol": PROTOCOL,
         "messages": {
-            name: {"description": (kind.__doc__ or "").partition("\n")[0], "schema": f"messages/{name}.json"}
-            for name, kind in MESSAGES.items()
+            name: {"description": described(kind), "schema": f"messages/{name}.json"} for name, kind in MESSAGES.items()
         },
         "channels": {
             name: {
                 "title": channel.title,
+                "description": described(channel.result),
                 "legacy": channel.args is None,
                 "failure": channel.failure,
                 "args": f"channels/{file_name(name)}.args.json",
@@ -120,6 +120,7 @@ def index() -> dict[str, Any]:
         "events": {
             name: {
                 "title": notification.title,
+                "description": described(notification.payload),
                 "asked": notification.asked,
                 "pressure": notification.pressure,
                 "payload": f"events/{file_name(name)}.json",
@@ -128,6 +129,12 @@ def index() -> dict[str, Any]:
         },
         "settings": "settings.json",
     }
+
+
+def described(kind: Any) -> str:
+    """What a Struct says of itself in its first line; empty for other types."""
+    ours = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return (kind.__doc__ or "").partition("\n")[0].replace("``", "`") if ours else ""
 
 
 def pretty(value: Any) -> str:

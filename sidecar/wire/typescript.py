@@ -75,7 +75,7 @@ def _array(schema: Schema) -> str:
 def interface(name: str, schema: Schema, *, all_optional: bool = False) -> str:
     """An object schema as an exported interface."""
     required = () if all_optional else schema.get("required", ())
-    lines = [f"/** {schema['description'].strip()} */"] if schema.get("description") else []
+    lines = [f"/** {schema['description'].strip().replace('``', '`')} */"] if schema.get("description") else []
     lines.append(f"export interface {name} {{")
     for key, value in schema.get("properties", {}).items():
         shown = key if _IDENTIFIER.match(key) else json.dumps(key)
