@@ -11,6 +11,12 @@ from .boot import serve
 def main() -> int:
     """Runs the command; gives the exit status. ``serve`` does not come back."""
     argv = sys.argv[1:]
+    if sys.platform != "win32" and argv[:1] == ["--guardian"]:
+        # How a frozen sidecar replaces a guardian that was killed; see process/guardian.py.
+        from .process.guardian import main as guard
+
+        guard(argv)
+        return 0
     if sys.platform == "win32" and argv[:1] == ["--console-helper"]:
         # How a frozen sidecar starts the process that sends CTRL_C; see process/windows/rungs.py.
         from .process.windows.console_helper import run
