@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -146,6 +147,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 64 for a usage error, else what the command says.
     """
+    for stream in (sys.stdout, sys.stderr):
+        _never_fails(stream)
     words = list(sys.argv[1:] if argv is None else argv)
     backend: list[str] = []
     if "--" in words:  # click would drop the separator, and what follows it is not ours to read
@@ -166,6 +169,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SidecarError as error:
         return _complain(error.message, error.hint, error.exit_status)
     return status if isinstance(status, int) else 0
+
+
+def _never_fails(stream: Any) -> None:
+    """Pipes and files get UTF-8, a terminal what it can show: Windows' code pages lack what backends say."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
 
 
 def _complain(message: str, hint: str | None, status: int) -> int:

@@ -22,7 +22,7 @@ from .demo_backend import CRASH_PATH
 from .demo_screen import render
 from .demo_story import Line, Story
 
-READY_SHARE = 0.4  # of the time: by then the backend must be ready, else there is no time left to see it recover
+READY_SHARE = 0.6  # of the time: by then the backend must be ready, else there is no time left to see it recover
 CRASH_AFTER = 2.0  # seconds for which it is shown running, at most
 REFRESH = 0.1
 

@@ -18,7 +18,7 @@ from tests.support.launch import clean_environment, sidecar_command
 def tool(*words: str, env: dict[str, str | None] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*sidecar_command(), *words],
-        env=clean_environment({"PYTHONUTF8": "1", **(env or {})}),
+        env=clean_environment(env),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
@@ -35,7 +35,7 @@ def failed(done: subprocess.CompletedProcess[str], status: int = 1) -> dict[str,
 
 def test_the_demo_shows_a_crash_and_a_recovery_and_says_so_by_its_exit_status() -> None:
     # What is set for the user's own app must not reach the demo.
-    done = tool("demo", "--seconds", "8", env={"AURA_LAUNCH_BACKEND": "false", "SIDECAR_BACKEND__PORT": "1"})
+    done = tool("demo", "--seconds", "10", env={"AURA_LAUNCH_BACKEND": "false", "SIDECAR_BACKEND__PORT": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"Recovered: process (\d+) crashed, process (\d+) took its place on port \d+", done.stdout)
     assert found
@@ -80,6 +80,12 @@ def test_call_passes_arguments_and_settings_on() -> None:
 def test_call_without_a_backend() -> None:
     done = tool("call", "sidecar:ping", '{"any": ["thing", "ü"]}')
     assert (done.returncode, json.loads(done.stdout)) == (0, {"any": ["thing", "ü"]})
+
+
+def test_what_a_code_page_lacks_is_still_printed() -> None:
+    env: dict[str, str | None] = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = tool("call", "sidecar:ping", '"→ ü"', env=env)
+    assert (done.returncode, json.loads(done.stdout)) == (0, "→ ü")
 
 
 def test_call_prints_an_error_as_json_on_stderr() -> None:

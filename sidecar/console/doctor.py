@@ -1,0 +1,94 @@
+"""``sidecar doctor``: asks a sidecar of its own for its diagnosis, and shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..errors import InvalidConfigError, SidecarError, UsageError
+from ..wire.observe import Check
+from .client import Client, RemoteError
+
+_STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": "dim"}
+
+
+def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str | None) -> int:
+    """Diagnoses and prints.
+
+    Args:
+        serve_words: what the sidecar gets on its command line after ``serve``.
+        start: start the backend first, and tell what comes of it.
+        as_json: JSON on stdout instead of a table.
+        bundle: also gather logs, reports and the diagnosis, masked, in this zip file.
+
+    Returns:
+        1 when anything failed, else 0; 78 where the settings are wrong.
+    """
+    try:
+        checks, facts = asyncio.run(_ask(serve_words, start=start))
+    except UsageError:
+        raise
+    except SidecarError as error:
+        checks = [Check("sidecar", "failed", error.message, error.hint or "See the sidecar's own log.")]
+        facts = {}
+        if isinstance(error, InvalidConfigError):
+            _show(checks, as_json=as_json)
+            return error.exit_status
+    _show(checks, as_json=as_json)
+    if bundle is not None:
+        from .bundle import write_bundle
+
+        count = write_bundle(Path(bundle), checks, facts)
+        print(f"{bundle}: {count} files, secrets masked", file=sys.stderr)  # noqa: T201 - the tool's output
+    return 1 if any(check.status == "failed" for check in checks) else 0
+
+
+async def _ask(serve_words: Sequence[str], *, start: bool) -> tuple[list[Check], dict[str, Any]]:
+    client = await Client.start(
+        ["--set", "backend.autostart=false", *serve_words]
+    )  # what stands behind -- is the backend's
+    try:
+        started = [await _start(client)] if start else []
+        checks = msgspec.convert(await client.call("backend:diagnose"), list[Check])
+        bootstrap = await client.call("runtime:getBootstrap")
+        info = await client.call("sidecar:info")
+        return [*started, *checks], {"logs": bootstrap["paths"]["logs"], "info": info}
+    finally:
+        await client.close()
+
+
+async def _start(client: Client) -> Check:
+    try:
+        started = await client.call("backend:start")
+    except RemoteError as error:
+        body = error.error
+        hint = body.hint if isinstance(body.hint, str) else "Look at its last output."
+        return Check("start", "failed", body.message, hint, body.code)
+    return Check("start", "ok", f"The backend starts and is ready on {started['url']}")
+
+
+def _show(checks: Sequence[Check], *, as_json: bool) -> None:
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(checks), indent=2).decode())  # noqa: T201 - the tool's output
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("status", "check", "what was seen"):
+        table.add_column(heading, overflow="fold")
+    for check in checks:
+        seen = Text(check.message)
+        if check.status != "ok" and isinstance(check.remedy, str):
+            seen.append(f"\n→ {check.remedy}", style="italic")
+        table.add_row(Text(check.status, style=_STYLES[check.status]), check.check.replace("_", " "), seen)
+    console = Console(highlight=False)
+    console.print(table)
+    failed = sum(check.status == "failed" for check in checks)
+    warned = sum(check.status == "warning" for check in checks)
+    console.print(f"\n{len(checks)} checks, {failed} failed, {warned} with a warning")
