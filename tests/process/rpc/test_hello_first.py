@@ -46,9 +46,10 @@ NEEDED = {
 }
 
 
-def sidecar(*argv: str, stdin: int | None = subprocess.DEVNULL) -> subprocess.CompletedProcess[bytes]:
+def sidecar(*argv: str) -> subprocess.CompletedProcess[bytes]:
+    """Over pipes: Windows takes its null device for a terminal."""
     return subprocess.run(
-        [sys.executable, "-m", "sidecar", *argv], stdin=stdin, capture_output=True, cwd=ROOT, timeout=30, check=False
+        [sys.executable, "-m", "sidecar", *argv], input=b"", capture_output=True, cwd=ROOT, timeout=60, check=False
     )
 
 

