@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from .errors import UsageError
 from .wire.names import DEFAULT_MAX_FRAME, DEFAULT_MAX_IN_FLIGHT
@@ -58,7 +59,18 @@ def wants_serve(argv: list[str]) -> bool:
     """Whether the arguments (without the program's name) mean ``serve``; its ``--help`` is the command line library's."""
     if argv and not argv[0].startswith("-"):
         return argv[0] == "serve" and not asks_for_help(argv[1:])
-    return not asks_for_help(argv) and not os.isatty(0)
+    return not asks_for_help(argv) and not has_terminal()
+
+
+def has_terminal() -> bool:
+    """Whether somebody types at stdin.
+
+    Windows' isatty() says so of the null device too; the interpreter opens consoles, and nothing else, as this class.
+    """
+    if sys.platform == "win32":
+        raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
+        return type(raw).__name__ == "_WindowsConsoleIO"
+    return os.isatty(0)
 
 
 def asks_for_help(argv: list[str]) -> bool:

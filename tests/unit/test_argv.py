@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from sidecar.argv import asks_for_help, parse, wants_serve
@@ -73,7 +71,7 @@ def test_help_belongs_to_the_command_line_library_unless_it_is_the_backends() ->
 
 def test_no_subcommand_means_serve_when_stdin_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for terminal in (False, True):
-        monkeypatch.setattr(os, "isatty", lambda _fd, terminal=terminal: terminal)
+        monkeypatch.setattr("sidecar.argv.has_terminal", lambda terminal=terminal: terminal)
         assert wants_serve([]) is not terminal
         assert wants_serve(["--config", "x"]) is not terminal
         assert wants_serve(["serve"])
