@@ -28,6 +28,18 @@ class CreateFirewallRuleArgs(Struct, frozen=True):
     preview: bool = False
 
 
+class ResourcesArgs(Struct, frozen=True):
+    """How far back, in seconds; none: as far as samples are kept."""
+
+    window: Annotated[float, Meta(gt=0, le=86_400)] | None = None
+
+
+class CrashReportArgs(Struct, frozen=True):
+    """Which report."""
+
+    name: Annotated[str, Meta(max_length=200)]
+
+
 class Channel(NamedTuple):
     """One thing that a client can ask for.
 

@@ -1,0 +1,111 @@
+"""backend:diagnose: gathers what the checks need to know."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from .. import process
+from ..process.reclaim import Reclaimed
+from ..settings.model import Paths, Settings
+from ..supervisor import Supervisor
+from ..wire.messages import Crash, FirewallCheck
+from ..wire.observe import Check
+
+_PATIENCE = 2.0  # seconds for the backend to answer
+
+
+class Diagnosis:
+    """Answers backend:diagnose.
+
+    Args:
+        settings, paths: those in force.
+        supervisor: knows the run.
+        crashes: the crash reports, newest first.
+        firewall: the verdict of the firewall room; asked on Windows only.
+        reclaimed: what the start found of earlier sidecars.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        paths: Paths,
+        supervisor: Supervisor,
+        *,
+        crashes: Callable[[], Awaitable[list[Crash]]],
+        firewall: Callable[[], Awaitable[FirewallCheck]],
+        reclaimed: Reclaimed,
+    ) -> None:
+        self._settings = settings
+        self._paths = paths
+        self._supervisor = supervisor
+        self._crashes = crashes
+        self._firewall = firewall
+        self._reclaimed = reclaimed
+
+    def table(self) -> Mapping[str, Callable[..., Any]]:
+        """Channel name to function."""
+        return {"backend:diagnose": self.diagnose}
+
+    async def diagnose(self) -> list[Check]:
+        """backend:diagnose."""
+        from ..backend.ports import port_state
+        from ..observe.diagnose import DiagnosisFacts, diagnose
+
+        backend, paths = self._settings.backend, self._paths
+        run = self._supervisor.current
+        alive = run if run is not None and run.alive else None
+        facts = DiagnosisFacts(
+            find_command=self._find_command,
+            folders={"data": paths.data, "logs": paths.logs, "temp": paths.temp},
+            port=backend.port,
+            port_state=port_state,
+            port_owner=_owner,
+            running_port=alive.port if alive else None,
+            listener=alive.listener if alive else "unknown",
+            exposed=[f"{socket.address}:{socket.port}" for socket in alive.exposed] if alive else (),
+            env=backend.env,
+            shutdown_path=backend.shutdown_path,
+            ask_options=lambda path: _options(alive.port if alive else None, path),
+            firewall=self._firewall if sys.platform == "win32" else None,
+            shared=self._reclaimed.shared,
+            orphans=[note for note in self._reclaimed.notes if not note.startswith("Another sidecar")],
+            crashes=await self._crashes(),
+            state=self._supervisor.lifecycle.state.value,
+        )
+        return await diagnose(facts)
+
+    def _find_command(self) -> tuple[str, ...]:
+        from ..backend.command import find_command
+        from ..backend.environment import backend_environment
+
+        environment = backend_environment(self._settings, self._paths, 0, os.environ)
+        return find_command(self._settings, environment).argv
+
+
+def _owner(port: int) -> str:
+    for socket in process.find_listener(port):
+        if socket.pid is not None:
+            return f"{process.process_name(socket.pid) or 'a program'} (pid {socket.pid})"
+    return ""
+
+
+async def _options(port: int | None, path: str) -> int | None:
+    """The status of an OPTIONS request, which changes nothing on any server (RFC 9110, 9.2.1)."""
+    if port is None:
+        return None
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                request = f"OPTIONS {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+                writer.write(request.encode("ascii", "replace"))
+                words = (await reader.readline()).split()
+            finally:
+                writer.close()
+    except (OSError, ValueError, TimeoutError):
+        return None
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else None
