@@ -82,11 +82,11 @@ test("10 000 calls at once all succeed, and never more than the sidecar allows a
 
 for (const [what, value, words] of /** @type {Array<[string, any, RegExp]>} */ ([
   ["a function", { deep: [() => 1] }, /\[0\]\.deep\[0\] is a function/],
-  ["a Map", new Map(), /\[0\] is a Map/],
-  ["a Set", [new Set()], /\[0\]\[0\] is a Set/],
-  ["an Error", new Error("x"), /is a Error/],
+  ["a Map", new Map(), /\[0\] is an instance of Map/],
+  ["a Set", [new Set()], /\[0\]\[0\] is an instance of Set/],
+  ["an Error", new Error("x"), /is an instance of Error/],
   ["a BigInt", 1n, /is a bigint/],
-  ["a class instance", new (class Thing {})(), /is a Thing/],
+  ["a class instance", new (class Thing {})(), /is an instance of Thing/],
 ])) {
   test(`${what} as an argument is refused by name and place`, async (t) => {
     const sidecar = await fake(t, "echo");

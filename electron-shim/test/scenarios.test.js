@@ -168,6 +168,29 @@ test("kill -9 of the sidecar: the shim starts another, the backend comes back on
   assert.deepEqual(emitted.map((/** @type {any} */ one) => one.name), ["sidecar-restarted"]);
 });
 
+test("a sidecar that hangs is ended and replaced, and its backend with it", { skip: noSidecar || process.platform === "win32" }, async (t) => {
+  const order = options(httpBackend());
+  const app = await startApp(t, { options: { ...order, limits: { pingInterval: 200 } } });
+  const first = await app.page(RUNNING);
+  const { sidecarPid } = await app.facts();
+  process.kill(sidecarPid, "SIGSTOP");
+  const second = await until(async () => {
+    const status = await app.page("electron.backend.status()");
+    return status.running && status.pid !== first.pid && status;
+  }, "a backend under a new sidecar");
+  assert.equal(second.url, first.url);
+  assert.equal(alive(sidecarPid), false);
+  assert.equal(alive(first.pid), false);
+});
+
+test("wrong arguments of a page are refused by name, and code and remedy can be read", { skip: noSidecar }, async (t) => {
+  const app = await startApp(t, { options: options(httpBackend()) });
+  assert.match(await app.page("electron.backend.logs({ lines: 'ten' }).catch((error) => error.message)"), /^Error invoking remote method 'backend:logs': Error: .*lines/);
+  const error = await app.page("electron.backend.lastError()");
+  assert.deepEqual([error.channel, error.code], ["backend:logs", "INVALID_ARGS"]);
+  assert.deepEqual(await app.page("electron.backend.logs(undefined).then(Array.isArray)"), true);
+});
+
 test("a backend that cannot be found: one dialog with the path and the remedy, and the app ends", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(["/nowhere/Aura.Api"]) });
   assert.equal(await app.exited, 0);

@@ -200,8 +200,10 @@ class Calls {
         size = 0;
       }
     }
-    if (this.head === this.queue.length) this.queue.length = this.head = 0;
-    else if (this.head > 4096) this.queue.splice(0, this.head), (this.head = 0);
+    if (this.head > 4096 || this.head === this.queue.length) {
+      this.queue.splice(0, this.head);
+      this.head = 0;
+    }
     if (batch.length) this.write(batch, size);
   }
 

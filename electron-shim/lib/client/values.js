@@ -45,7 +45,7 @@ function check(channel, value, path, ancestors) {
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) check(channel, value[i], `${path}[${i}]`, ancestors);
   } else {
-    if (!isPlain(value)) refuse(channel, path, `a ${value.constructor?.name || "class instance"}`);
+    if (!isPlain(value)) refuse(channel, path, value.constructor?.name ? `an instance of ${value.constructor.name}` : "a class instance");
     for (const key of Object.keys(value)) check(channel, /** @type {any} */ (value)[key], `${path}.${key}`, ancestors);
   }
   ancestors.pop();
