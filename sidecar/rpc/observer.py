@@ -201,5 +201,9 @@ def _notes(run: Run) -> list[str]:
     if run.conflict is None:
         return []
     owner = run.owner
-    who = f"{run.owner_name or 'a program'} (pid {owner.pid})" if owner is not None and owner.pid else "nobody that can be seen"
+    who = (
+        f"{run.owner_name or 'a program'} (pid {owner.pid})"
+        if owner is not None and owner.pid
+        else "nobody that can be seen"
+    )
     return [f"It could not have its port ({run.conflict}), which is held by {who}."]
