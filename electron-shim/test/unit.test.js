@@ -218,4 +218,6 @@ test("the origin of a frame, also of Electrons that tell only its address", () =
   assert.equal(originOf({ url: "http://127.0.0.1:5/x?y" }), "http://127.0.0.1:5");
   assert.equal(originOf({ url: "app://main/index.html" }), "app://main");
   assert.equal(originOf({ url: "" }), "null");
+  const disposed = { get origin() { throw new Error("Render frame was disposed before WebFrameMain could be accessed"); } };
+  assert.equal(originOf(/** @type {any} */ (disposed)), "null");
 });

@@ -43,12 +43,12 @@ function createSenderCheck({ BrowserWindow, development, allowedOrigins, backend
  * @returns {string}
  */
 function originOf(frame) {
-  if (frame.origin) return frame.origin;
   try {
+    if (frame.origin) return frame.origin;
     const url = new URL(frame.url ?? "");
     return url.protocol === "file:" ? "file://" : url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin;
   } catch {
-    return "null";
+    return "null"; // no address, or a frame that was disposed meanwhile: Electron throws where one asks it anything
   }
 }
 
