@@ -41,7 +41,7 @@ test("a sandboxed preload cannot require the package: that is what the standalon
 
 test("a window made before the sidecar is there has the shape, and learns the address by the first state", async (t) => {
   const app = await startApp(t, { ...fake(), windowFirst: true });
-  await until(() => app.page("typeof desktopBridge === 'object'").catch(() => false), "the page");
+  await until(async () => (await app.facts()).bootstrap, "the sidecar");
   await app.command("call", "sidecar:ping", { event: { state: "STARTING", previous: "STOPPED", pid: null, port: 6006, url: "http://127.0.0.1:6006" } });
   await until(() => app.page("desktopBridge.getBackendBaseUrl() === 'http://127.0.0.1:6006'"), "the address");
   await app.command("call", "sidecar:ping", { event: { state: "RUNNING", previous: "STARTING", pid: 7, port: 6006, url: "http://127.0.0.1:6006" } });
@@ -49,6 +49,14 @@ test("a window made before the sidecar is there has the shape, and learns the ad
   await app.command("call", "sidecar:ping", { event: { state: "STOPPED", previous: "RUNNING", pid: null, port: null, url: null } });
   await until(() => app.page("!electron.runtime.getCachedDiagnostics().backend.ready"), "not ready");
   assert.equal(await app.page("desktopBridge.getBackendBaseUrl()"), "http://127.0.0.1:6006"); // kept for the next run
+});
+
+test("a call that a page makes before the sidecar is there waits for it", async (t) => {
+  const app = await startApp(t, { ...fake("late"), windowFirst: true });
+  assert.equal((await app.facts()).sidecarPid, null);
+  assert.equal(await app.page("desktopBridge.getBackendBaseUrl()"), null);
+  assert.equal(await app.page("electron.backend.status().then((one) => one.running)"), false);
+  assert.notEqual((await app.facts()).sidecarPid, null);
 });
 
 test("a late listener gets the last event, each gets the payload alone, and none after it unsubscribed", async (t) => {

@@ -87,7 +87,7 @@ app.whenReady().then(async () => {
     app.once("browser-window-created", () => process.send?.({ ready: true }));
     return;
   }
-  if (order.windowFirst) void makeWindow();
+  if (order.windowFirst) void makeWindow().then(() => process.send?.({ ready: true }));
   try {
     attached = await attachSidecar({
       app,
@@ -103,5 +103,5 @@ app.whenReady().then(async () => {
     attachError = String(error);
   }
   if (attached && !order.windowFirst && !order.noWindow) await makeWindow();
-  process.send?.({ ready: true });
+  if (!order.windowFirst) process.send?.({ ready: true });
 });

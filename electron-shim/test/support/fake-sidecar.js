@@ -130,4 +130,5 @@ else if (mode === "exit") {
   process.stdin.removeAllListeners("end");
   send(hello);
   setInterval(() => {}, 1000);
-} else if (mode !== "hang") send(hello);
+} else if (mode === "late") setTimeout(() => send(hello), 2500);
+else if (mode !== "hang") send(hello);
