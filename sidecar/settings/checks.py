@@ -111,9 +111,11 @@ def _pattern(backend: Backend, told: Callable[[str], str]) -> Iterator[str]:
     if backend.reported_pattern == Backend().reported_pattern:
         return
     import re
+    import warnings
 
     try:
-        groups = re.compile(backend.reported_pattern).groups
+        with warnings.catch_warnings(action="ignore"):  # "[[" may mean something else in a Python to come
+            groups = re.compile(backend.reported_pattern).groups
     except (re.error, RecursionError, OverflowError) as error:
         yield f"{told('reported_pattern')} is no regular expression: {error}"
         return
