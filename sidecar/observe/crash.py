@@ -63,6 +63,8 @@ class CrashReports:
             await in_thread(lambda: self._write(name, facts))
         except OSError as error:
             self._warn(f"The crash report {name} cannot be written to {self._folder}: {error.strerror or error}")
+        except Exception as error:  # noqa: BLE001  a defect must not lose the report without a word
+            self._warn(f"defect: the crash report {name} was not written: {type(error).__name__}: {error}")
         else:
             self._unwritten.pop(name, None)
         return name

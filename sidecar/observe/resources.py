@@ -65,6 +65,7 @@ class Resources:
         self._clock = clock
         self._history: deque[tuple[float, ResourceSample]] = deque()
         self._meter = CpuMeter()
+        self._began = 0.0
         self._limits = [
             Limit("cpu", settings.cpu_limit, settings.hysteresis, settings.hold),
             Limit("memory", settings.memory_limit, settings.hysteresis, settings.hold),
@@ -75,6 +76,7 @@ class Resources:
         """A run lives: samples it now, and then in every interval. Harmless when repeated."""
         self.end()
         self._meter = CpuMeter()
+        self._began = self._now()
         self._tick()
 
     def end(self) -> None:
@@ -90,6 +92,11 @@ class Resources:
     def history(self, window: float | None = None) -> list[ResourceSample]:
         """The samples of the last ``window`` seconds, of all that are kept without it; oldest first."""
         since = self._now() - (self._settings.window if window is None else window)
+        return [sample for at, sample in self._history if at >= since]
+
+    def last_run(self, window: float) -> list[ResourceSample]:
+        """As ``history``, of the run that began last alone."""
+        since = max(self._began, self._now() - window)
         return [sample for at, sample in self._history if at >= since]
 
     def sample(self) -> ResourceSample | None:

@@ -59,7 +59,6 @@ class Observer:
         self._timeline = Timeline()
         self._reports: CrashReports | None = None
         self._resources: Resources | None = None
-        self._began = 0.0
         self._oom_before: OomCounters | None = None
         self._oom: bool | None = None
         self._secrets: list[str] = []
@@ -89,7 +88,6 @@ class Observer:
         from ..settings.masking import secrets_of
 
         self._oom_before, self._oom = read_counters(), None
-        self._began = time.monotonic()
         if run.spec is not None:
             self._secrets = secrets_of(run.spec.env)
         self._sampler().begin()
@@ -116,7 +114,6 @@ class Observer:
         from ..settings.masking import mask_command, mask_environment
 
         spec: LaunchSpec | None = run.spec
-        window = min(_LAST_MINUTE, time.monotonic() - self._began)
         self._crashes().submit(
             CrashFacts(
                 summary=crash,
@@ -130,7 +127,7 @@ class Observer:
                 env=mask_environment(spec.env) if spec else {},
                 states=list(self._timeline.states),
                 health=list(self._timeline.health),
-                resources=self._resources.history(window) if self._resources is not None else (),
+                resources=self._resources.last_run(_LAST_MINUTE) if self._resources is not None else (),
                 oom=self._oom if (run.status or UNKNOWN).known else None,
                 survivors=[f"{survivor.name} ({survivor.pid})" for survivor in run.survivors],
                 notes=_notes(run),

@@ -78,6 +78,19 @@ def test_the_history_is_bounded_by_the_window_and_can_be_asked_for_in_part() -> 
     assert machine.resources.history() == []
 
 
+async def test_the_samples_of_the_last_run_are_told_apart_from_those_before() -> None:
+    machine = Machine(interval=3600.0)
+    machine.usage = {A: Usage(1.0, 1000, 3)}
+    for memory in (1000, 2000):
+        machine.usage[A] = Usage(1.0, memory, 3)
+        machine.resources.begin()
+        machine.now += 5
+    machine.resources.end()
+    assert [sample.memory for sample in machine.resources.last_run(60)] == [2000]
+    assert machine.resources.last_run(1) == []
+    assert len(machine.resources.history()) == 2
+
+
 async def test_samples_come_while_a_run_lives_and_end_with_it() -> None:
     machine = Machine(interval=0.1, memory_limit=1000, hold=0)
     machine.usage = {A: Usage(1.0, 2000, 3)}
