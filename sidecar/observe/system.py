@@ -19,7 +19,7 @@ def describe_system(folder: Path | None = None) -> list[str]:
     memory = psutil.virtual_memory()
     lines = [
         f"sidecar {__version__}, Python {platform.python_version()}, psutil {psutil.__version__}",
-        f"{platform.platform()}, {platform.machine()}, {os.cpu_count()} processors",
+        f"{_operating_system()}, {os.cpu_count()} processors",
         f"memory {memory.total / _GIBIBYTE:.1f} GiB, of which {memory.available / _GIBIBYTE:.1f} GiB available",
     ]
     if sys.platform != "win32":
@@ -33,3 +33,18 @@ def describe_system(folder: Path | None = None) -> list[str]:
         else:
             lines.append(f"disk of {folder}: {disk.free / _GIBIBYTE:.1f} of {disk.total / _GIBIBYTE:.1f} GiB free")
     return lines
+
+
+def _operating_system() -> str:
+    """Without ``platform.platform()``: it runs ``uname -p``, and a child of the sidecar may be taken for the backend's and stopped."""
+    if sys.platform == "win32":
+        version = sys.getwindowsversion()
+        return f"Windows {version.major}.{version.minor}.{version.build}, {platform.machine()}"
+    system = os.uname()
+    name = ""
+    if sys.platform == "linux":
+        try:
+            name = platform.freedesktop_os_release().get("PRETTY_NAME", "")
+        except OSError:
+            pass  # a container without one
+    return f"{system.sysname} {system.release} {system.machine}{f', {name}' if name else ''}"
