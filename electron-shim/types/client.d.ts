@@ -45,7 +45,7 @@ export interface ConnectOptions {
   /** As in the settings file; they reach the sidecar through its environment. */
   settings?: Settings;
   /** Added to the sidecar's environment, which is otherwise this process's own. */
-  env?: NodeJS.ProcessEnv;
+  env?: Record<string, string | undefined>;
   cwd?: string;
   limits?: Limits;
 }

@@ -37,7 +37,7 @@ export interface AttachOptions {
   command?: readonly string[];
   backend?: BackendLaunch;
   settings?: Settings;
-  env?: NodeJS.ProcessEnv;
+  env?: Record<string, string | undefined>;
   limits?: Limits;
   /**
    * Origins whose pages may use the sidecar, e.g. `["app://main"]`. Default: `file://`, the backend's own pages, and any

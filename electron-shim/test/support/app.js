@@ -87,7 +87,7 @@ async function startApp(t, order, env = {}) {
   t.after(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
     await exited;
-    await until(() => remove(home), `removal of ${home}`).catch(() => {}); // a dying browser may still write there
+    remove(home);
   });
   await ready;
   return {
@@ -102,13 +102,18 @@ async function startApp(t, order, env = {}) {
   };
 }
 
+/** @type {Set<string>} */
+const folders = new Set();
+// Once more at the end: a dying browser may write there after its app is gone.
+process.on("exit", () => folders.forEach(remove));
+
 /** @param {string} folder */
 function remove(folder) {
+  folders.add(folder);
   try {
-    fs.rmSync(folder, { recursive: true, force: true });
-    return true;
+    fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   } catch {
-    return false;
+    // in use: at the end, then
   }
 }
 
