@@ -24,6 +24,10 @@ const parts = {
       "backend:waitForReady",
       "backend:logs",
       "backend:createFirewallRule",
+      "backend:resources",
+      "backend:crashReports",
+      "backend:crashReport",
+      "backend:diagnose",
       "runtime:getBootstrap",
       "runtime:getDiagnostics"
     ]);
@@ -35,11 +39,14 @@ const parts = {
       "backend:startupProgress",
       "backend:crash",
       "backend:log",
-      "backend:exposed"
+      "backend:exposed",
+      "backend:resourceUpdate",
+      "backend:resourceAlert"
     ]);
 
     const ASKED_EVENTS = Object.freeze([
-      "backend:log"
+      "backend:log",
+      "backend:resourceUpdate"
     ]);
 
     const LEGACY_CHANNELS = Object.freeze([

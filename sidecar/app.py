@@ -20,10 +20,12 @@ from .observe.logs import BackendLog
 from .process.reclaim import Reclaim
 from .process.record import Record
 from .rpc.announcer import Announcer
+from .rpc.diagnosis import Diagnosis
 from .rpc.ending import Ending
 from .rpc.facts import Facts
 from .rpc.firewall_handlers import FirewallHandlers
 from .rpc.handlers import Handlers, SidecarHandlers
+from .rpc.observer import Observer
 from .rpc.server import Server
 from .settings.load import load
 from .settings.model import Paths, Settings
@@ -38,6 +40,7 @@ from .wire.messages import LogLine, SidecarInfo, StateChanged
 
 if TYPE_CHECKING:
     from .argv import Boot
+
 
 def run(boot: Boot) -> int:
     """Serves until the end; gives the exit status."""
@@ -106,6 +109,7 @@ class App:
             self._ending.exit_status = errors.StopFailedError.exit_status
         else:
             self._record.remove()
+        await self._observer.close()
         await self._server.finish()
         await self._backend_log.close()
         await self._client.close()
@@ -139,7 +143,8 @@ class App:
         lifecycle = Lifecycle(lifecycle_policy(settings), chance=random.random, spent=spent)
         self._supervisor = Supervisor(lifecycle, self._launcher, startup=settings.timeouts.startup, report=log.warning)
         self._ending.attach(self._server, self._supervisor)
-        self._announcer = Announcer(settings, self._server, self._supervisor)
+        self._observer = Observer(settings, paths, self._server, self._supervisor, self._backend_log)
+        self._announcer = Announcer(settings, self._server, self._supervisor, self._observer)
         self._monitor = Monitor(settings, self._client, self._announcer, find_listener=process.find_listener)
         self._supervisor.on_changed = self._changed
         if settings.backend.managed:
@@ -156,6 +161,15 @@ class App:
             last_port=lambda: self._launcher.last_port,
             shared_data_folder=lambda: reclaimed.shared,
         )
+        firewall = FirewallHandlers(settings, self._supervisor, self._client)
+        diagnosis = Diagnosis(
+            settings,
+            paths,
+            self._supervisor,
+            crashes=self._observer.crash_reports,
+            firewall=firewall.check,
+            reclaimed=reclaimed,
+        )
         self._server.attach(
             {
                 **Handlers(settings, facts, self._supervisor, self._client, lambda: self._launcher.last_port).table(),
@@ -165,7 +179,9 @@ class App:
                     suspended=self._monitor.suspended,
                     shut_down=self._ending.asked,
                 ).table(),
-                **FirewallHandlers(settings, self._supervisor, self._client).table(),
+                **firewall.table(),
+                **self._observer.table(),
+                **diagnosis.table(),
                 "backend:logs": self._logs,
                 "sidecar:info": self._info,
             }
@@ -201,6 +217,7 @@ class App:
     def _launched(self, run: Run) -> None:
         self._spawned.set()
         self._monitor.begin(run)
+        self._observer.launched(run)
         self._remember()
 
     def _remember(self) -> None:
@@ -218,6 +235,7 @@ class App:
         )
 
     def _over(self, run: Run) -> None:
+        self._observer.over(run)
         if run.status is None:
             self._monitor.end()
         else:

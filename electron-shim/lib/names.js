@@ -22,6 +22,10 @@ const PAGE_CHANNELS = Object.freeze([
   "backend:waitForReady",
   "backend:logs",
   "backend:createFirewallRule",
+  "backend:resources",
+  "backend:crashReports",
+  "backend:crashReport",
+  "backend:diagnose",
   "runtime:getBootstrap",
   "runtime:getDiagnostics"
 ]);
@@ -33,11 +37,14 @@ const EVENTS = Object.freeze([
   "backend:startupProgress",
   "backend:crash",
   "backend:log",
-  "backend:exposed"
+  "backend:exposed",
+  "backend:resourceUpdate",
+  "backend:resourceAlert"
 ]);
 
 const ASKED_EVENTS = Object.freeze([
-  "backend:log"
+  "backend:log",
+  "backend:resourceUpdate"
 ]);
 
 const LEGACY_CHANNELS = Object.freeze([

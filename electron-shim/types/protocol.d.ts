@@ -89,6 +89,15 @@ export interface Cancel {
   id: number;
 }
 
+/** One thing that was looked at: what was seen (`message`), what to do about it, and what the verdict stands on. */
+export interface Check {
+  check: string;
+  status: "failed" | "ok" | "unknown" | "warning";
+  message: string;
+  remedy?: string;
+  evidence?: string;
+}
+
 /** Summary of an unasked end of a run. */
 export interface Crash {
   name: string;
@@ -103,6 +112,28 @@ export interface Crash {
   attempts: number;
   nextStartIn: number | null;
   final: boolean;
+}
+
+/** A crash with its whole report, a text for people. */
+export interface CrashReport {
+  name: string;
+  time: string;
+  run: number;
+  code: number | null;
+  signal: number | null;
+  text: string;
+  cause: string | null;
+  remedy: string | null;
+  attempt: number;
+  attempts: number;
+  nextStartIn: number | null;
+  final: boolean;
+  report: string;
+}
+
+/** Which report. */
+export interface CrashReportArgs {
+  name: string;
 }
 
 /** `preview`: only say which rules would be deleted and created, and ask nobody. */
@@ -214,6 +245,28 @@ export interface PingResult {
   success: boolean;
   responseTime?: number;
   error?: string;
+}
+
+/** A limit was passed (`active`), or is kept again. */
+export interface ResourceAlert {
+  metric: "cpu" | "memory";
+  value: number;
+  limit: number;
+  active: boolean;
+}
+
+/** What the backend's whole tree uses: `cpu` in % of one core since the sample before, `memory` in bytes resident. */
+export interface ResourceSample {
+  time: string;
+  cpu: number;
+  memory: number;
+  processes: number;
+  threads: number;
+}
+
+/** How far back, in seconds; none: as far as samples are kept. */
+export interface ResourcesArgs {
+  window?: number | null;
 }
 
 /** The result of a request. */
@@ -463,6 +516,14 @@ export interface Channels {
   "backend:logs": { args: [LogsArgs?]; result: Array<LogLine> };
   /** Creates the firewall rule; asks for elevation, Windows only */
   "backend:createFirewallRule": { args: [CreateFirewallRuleArgs?]; result: CreatedFirewallRule };
+  /** What the backend's process tree used */
+  "backend:resources": { args: [ResourcesArgs?]; result: Array<ResourceSample> };
+  /** The crash reports, newest first */
+  "backend:crashReports": { args: []; result: Array<Crash> };
+  /** One crash report, whole */
+  "backend:crashReport": { args: [CrashReportArgs]; result: CrashReport };
+  /** Checks everything that commonly goes wrong */
+  "backend:diagnose": { args: []; result: Array<Check> };
   /** What a preload reads once */
   "runtime:getBootstrap": { args: []; result: Bootstrap };
   /** As runtime:getBootstrap, read at any time */
@@ -497,4 +558,8 @@ export interface Events {
   "backend:log": LogLine;
   /** The backend listens beyond loopback */
   "backend:exposed": Exposed;
+  /** What the backend's process tree uses */
+  "backend:resourceUpdate": ResourceSample;
+  /** A limit is passed, or kept again */
+  "backend:resourceAlert": ResourceAlert;
 }

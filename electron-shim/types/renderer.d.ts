@@ -41,6 +41,14 @@ export interface BackendMethods {
   logs(...args: Channels["backend:logs"]["args"]): Promise<Channels["backend:logs"]["result"]>;
   /** Creates the firewall rule; asks for elevation, Windows only. */
   createFirewallRule(...args: Channels["backend:createFirewallRule"]["args"]): Promise<Channels["backend:createFirewallRule"]["result"]>;
+  /** What the backend's process tree used. */
+  resources(...args: Channels["backend:resources"]["args"]): Promise<Channels["backend:resources"]["result"]>;
+  /** The crash reports, newest first. */
+  crashReports(): Promise<Channels["backend:crashReports"]["result"]>;
+  /** One crash report, whole. */
+  crashReport(...args: Channels["backend:crashReport"]["args"]): Promise<Channels["backend:crashReport"]["result"]>;
+  /** Checks everything that commonly goes wrong. */
+  diagnose(): Promise<Channels["backend:diagnose"]["result"]>;
   /** The health status changed. */
   onHealthUpdate(callback: (payload: Events["backend:healthUpdate"]) => void): Unsubscribe;
   /** The provider status changed. */
@@ -55,9 +63,13 @@ export interface BackendMethods {
   onLog(callback: (payload: Events["backend:log"]) => void): Unsubscribe;
   /** The backend listens beyond loopback. */
   onExposed(callback: (payload: Events["backend:exposed"]) => void): Unsubscribe;
+  /** What the backend's process tree uses. */
+  onResourceUpdate(callback: (payload: Events["backend:resourceUpdate"]) => void): Unsubscribe;
+  /** A limit is passed, or kept again. */
+  onResourceAlert(callback: (payload: Events["backend:resourceAlert"]) => void): Unsubscribe;
 }
 
 /** Channels that a page may invoke. */
-export type PageChannel = "backend:getUrl" | "backend:health" | "backend:ping" | "backend:info" | "backend:version" | "backend:providerStatus" | "backend:ffmpegStatus" | "backend:restart" | "backend:stop" | "backend:status" | "backend:checkFirewall" | "backend:getFirewallRule" | "backend:getFirewallCommand" | "backend:start" | "backend:waitForReady" | "backend:logs" | "backend:createFirewallRule" | "runtime:getBootstrap" | "runtime:getDiagnostics";
+export type PageChannel = "backend:getUrl" | "backend:health" | "backend:ping" | "backend:info" | "backend:version" | "backend:providerStatus" | "backend:ffmpegStatus" | "backend:restart" | "backend:stop" | "backend:status" | "backend:checkFirewall" | "backend:getFirewallRule" | "backend:getFirewallCommand" | "backend:start" | "backend:waitForReady" | "backend:logs" | "backend:createFirewallRule" | "backend:resources" | "backend:crashReports" | "backend:crashReport" | "backend:diagnose" | "runtime:getBootstrap" | "runtime:getDiagnostics";
 /** Events that a page may listen to. */
 export type PageEvent = keyof Events;

@@ -14,6 +14,7 @@ from ..settings.model import Settings
 from ..supervisor import Supervisor
 from ..supervisor.run import Run, utc_now
 from ..wire.messages import Crash, Exposed, ExposedSocket, HealthResult, Phase, StartupProgress, StateChanged
+from .observer import Observer
 from .server import Server
 
 _WORDS = {
@@ -25,7 +26,8 @@ _WORDS = {
 class Announcer:
     """Implements MonitorSink, and the supervisor's hooks for what a client is told."""
 
-    def __init__(self, settings: Settings, server: Server, supervisor: Supervisor) -> None:
+    def __init__(self, settings: Settings, server: Server, supervisor: Supervisor, observer: Observer) -> None:
+        self._observer = observer
         self._settings = settings
         self._server = server
         self._supervisor = supervisor
@@ -35,6 +37,7 @@ class Announcer:
     def changed(self, change: StateChanged) -> None:
         """The lifecycle moved."""
         log.info(f"{change.previous} → {change.state} ({change.reason})", port=change.port, pid=change.pid)
+        self._observer.changed(change)
         self._server.notify("backend:stateChanged", change)
         if change.state == State.STARTING:
             self.progress("spawning", 0.0, "Starting the backend's process")
@@ -43,6 +46,7 @@ class Announcer:
         """A run failed; its output is known."""
         crash = self.crash_of(run, failure)
         log.error(f"the backend failed: {crash.text}", cause=crash.cause, attempt=crash.attempt, final=crash.final)
+        self._observer.failed(run, crash)
         self._server.notify("backend:crash", crash)
 
     def crash_of(self, run: Run, failure: e.ReportFailure) -> Crash:
@@ -52,6 +56,9 @@ class Announcer:
         cause, remedy = None, None
         if failure.error is not None:
             text, cause, remedy = failure.error.message, failure.error.message, failure.error.hint
+        elif run.over_memory is not None:
+            cause = f"Its processes used {run.over_memory} bytes of memory, more than limits.memory allows, and were killed."
+            remedy = "Raise limits.memory, or find out what the backend needs so much for."
         else:
             from ..observe.causes import guess  # only a failure needs the table of causes
 
@@ -103,6 +110,7 @@ class Announcer:
     def health(self, run: Watched, result: HealthResult) -> None:
         """The health status changed."""
         log.info(f"the backend is {result.status}", error=result.error or "")
+        self._observer.checked(result)
         self._server.notify("backend:healthUpdate", result)
         self._supervisor.post(e.Health(run.number, healthy=result.status == "healthy"))
 

@@ -177,10 +177,19 @@ class Observer:
             self._resources = Resources(
                 self._settings.resources,
                 self._tree,
-                on_sample=lambda sample: self._server.notify("backend:resourceUpdate", sample),
+                on_sample=self._sampled,
                 on_alert=lambda alert: self._server.notify("backend:resourceAlert", alert),
             )
         return self._resources
+
+    def _sampled(self, sample: ResourceSample) -> None:
+        self._server.notify("backend:resourceUpdate", sample)
+        limit, run = self._settings.limits.memory, self._supervisor.current
+        if limit and sample.memory > limit and run is not None and run.process is not None and run.alive:
+            # By resident size: RLIMIT_AS would end a .NET server at once, which reserves 274 GB of address space.
+            run.over_memory = sample.memory
+            log.error(f"the backend's tree uses {sample.memory} bytes, limits.memory is {limit}: it is killed")
+            run.process.kill()
 
     def _tree(self) -> list[tuple[int, float]]:
         run = self._supervisor.current

@@ -34,6 +34,7 @@ class Run:
         exposed: listening sockets of its tree that other machines can reach.
         output: its last output, once drained.
         error: why the launch failed.
+        over_memory: bytes that its tree used when it was killed for using more than it may.
     """
 
     def __init__(self, number: int, port: int | None, *, attempt: int, asked_at: float) -> None:
@@ -54,6 +55,7 @@ class Run:
         self.exposed: list[ListeningSocket] = []
         self.output = ""
         self.error: SidecarError | None = None
+        self.over_memory: int | None = None
 
     @property
     def url(self) -> str | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from msgspec import Meta, Struct
 
 from . import messages as m
+from . import observe as o
 
 
 class WaitForReadyArgs(Struct, frozen=True):
@@ -104,6 +105,10 @@ CHANNELS: dict[str, Channel] = {
     "backend:createFirewallRule": _takes(
         m.CreatedFirewallRule, "Creates the firewall rule; asks for elevation, Windows only", CreateFirewallRuleArgs
     ),
+    "backend:resources": _takes(list[o.ResourceSample], "What the backend's process tree used", ResourcesArgs),
+    "backend:crashReports": _takes(list[m.Crash], "The crash reports, newest first"),
+    "backend:crashReport": _takes(o.CrashReport, "One crash report, whole", CrashReportArgs, required=1),
+    "backend:diagnose": _takes(list[o.Check], "Checks everything that commonly goes wrong"),
     "runtime:getBootstrap": _takes(m.Bootstrap, "What a preload reads once"),
     "runtime:getDiagnostics": _takes(m.Bootstrap, "As runtime:getBootstrap, read at any time"),
     "sidecar:info": _takes(m.SidecarInfo, "Versions, settings in force, own cost"),
@@ -122,4 +127,6 @@ EVENTS: dict[str, Notification] = {
     "backend:crash": Notification(m.Crash, False, "keep", "A run ended unasked"),
     "backend:log": Notification(m.LogLine, True, "oldest", "One line of the backend's output"),
     "backend:exposed": Notification(m.Exposed, False, "keep", "The backend listens beyond loopback"),
+    "backend:resourceUpdate": Notification(o.ResourceSample, True, "latest", "What the backend's process tree uses"),
+    "backend:resourceAlert": Notification(o.ResourceAlert, False, "keep", "A limit is passed, or kept again"),
 }

@@ -9,7 +9,7 @@ holds it against CHANNELS, EVENTS and the version.
 _CONSTANT = (
     b"\x88"
     b"\xa4type\xa5hello\xa8protocol\x01\xa7sidecar\xa50.1.0"
-    b"\xa8channels\xdc\x00\x19"
+    b"\xa8channels\xdc\x00\x1d"
     b"\xaebackend:getUrl"
     b"\xaebackend:health"
     b"\xacbackend:ping"
@@ -27,6 +27,10 @@ _CONSTANT = (
     b"\xb4backend:waitForReady"
     b"\xacbackend:logs"
     b"\xbabackend:createFirewallRule"
+    b"\xb1backend:resources"
+    b"\xb4backend:crashReports"
+    b"\xb3backend:crashReport"
+    b"\xb0backend:diagnose"
     b"\xb4runtime:getBootstrap"
     b"\xb6runtime:getDiagnostics"
     b"\xacsidecar:info"
@@ -35,7 +39,7 @@ _CONSTANT = (
     b"\xb3sidecar:unsubscribe"
     b"\xadsidecar:power"
     b"\xb0sidecar:shutdown"
-    b"\xa6events\x97"
+    b"\xa6events\x99"
     b"\xb4backend:healthUpdate"
     b"\xb6backend:providerUpdate"
     b"\xb4backend:stateChanged"
@@ -43,6 +47,8 @@ _CONSTANT = (
     b"\xadbackend:crash"
     b"\xabbackend:log"
     b"\xafbackend:exposed"
+    b"\xb6backend:resourceUpdate"
+    b"\xb5backend:resourceAlert"
 )
 # fmt: on
 

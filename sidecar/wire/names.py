@@ -25,6 +25,10 @@ CHANNEL_NAMES = (
     "backend:waitForReady",
     "backend:logs",
     "backend:createFirewallRule",
+    "backend:resources",
+    "backend:crashReports",
+    "backend:crashReport",
+    "backend:diagnose",
     "runtime:getBootstrap",
     "runtime:getDiagnostics",
     "sidecar:info",
@@ -43,4 +47,6 @@ EVENT_NAMES = (
     "backend:crash",
     "backend:log",
     "backend:exposed",
+    "backend:resourceUpdate",
+    "backend:resourceAlert",
 )

@@ -1,0 +1,119 @@
+"""What is remembered of a run and told about it: resources, crash reports, the diagnosis, the limit of memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.backends import http_backend, script_backend, trouble
+from tests.support.client import RemoteError, SidecarClient
+
+
+def sidecar(*backend: str, **settings: Any) -> SidecarClient:
+    overrides = {name.replace("__", "."): value for name, value in settings.items()}
+    return SidecarClient(backend, settings={"resources.interval": 0.1, "timeouts.restart_delay": 0.1, **overrides})
+
+
+async def test_a_crash_report_tells_the_whole_story() -> None:
+    secret = "hunter2-and-more"
+    async with sidecar(*http_backend(say="the last words"), backend__env={"API_TOKEN": secret}) as client:
+        port = (await client.call("backend:waitForReady"))["port"]
+        await client.event("backend:healthUpdate")
+        await trouble(port, "crash?kind=3")
+        crash = await client.event("backend:crash")
+        listed = await client.call("backend:crashReports")
+        assert [each["name"] for each in listed] == [crash["name"]]
+        report = await client.call("backend:crashReport", {"name": crash["name"]})
+        for part in ("exit code 3", "the last words", "STARTING → RUNNING", "healthy", f"{port}", "API_TOKEN"):
+            assert part in report["report"], part
+        assert secret not in report["report"]
+        assert secret not in str(await client.call("sidecar:info"))
+    assert secret not in client.stderr_text
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "no-such-report", "crash-1/../x", ""])
+async def test_a_report_that_is_none_is_refused(name: str) -> None:
+    async with sidecar(*http_backend(), backend__autostart=False) as client:
+        with pytest.raises(RemoteError) as caught:
+            await client.call("backend:crashReport", {"name": name})
+        assert caught.value.code == "INVALID_ARGS"
+
+
+async def test_resources_come_when_asked_for_and_on_subscription() -> None:
+    async with sidecar(*http_backend()) as client:
+        await client.call("backend:waitForReady")
+        await client.call("sidecar:subscribe", ["backend:resourceUpdate"])
+        sample = await client.event("backend:resourceUpdate")
+        assert sample["memory"] > 1_000_000
+        assert sample["processes"] >= 1
+        assert len(await client.call("backend:resources")) >= 1
+        await client.call("sidecar:unsubscribe", ["backend:resourceUpdate"])
+
+
+async def test_a_tree_above_its_limit_of_memory_is_killed_and_the_report_says_so() -> None:
+    code = (
+        "import os, time, _socket as s\n"
+        "l = s.socket(); l.bind(('127.0.0.1', int(os.environ['PORT']))); l.listen()\n"
+        "time.sleep(0.5); hog = bytearray(os.urandom(1 << 20)) * 100\n"
+        "time.sleep(600)\n"
+    )
+    backend = script_backend(code)
+    settings = {"resources.interval": 0.1, "limits.memory": 60 << 20, "restart.attempts": 0}
+    async with SidecarClient(backend, settings=settings, flags=["--profile", "generic"]) as client:
+        await client.call("backend:waitForReady")
+        crash = await client.event("backend:crash")
+        assert "limits.memory" in crash["cause"]
+        assert crash["final"] is True
+
+
+@pytest.mark.posix(reason="rlimits, nice and no_new_privs")
+async def test_limits_reach_the_backend(tmp_path: Path) -> None:
+    code = (
+        "import os, resource, time, _socket as s\n"
+        "status = open('/proc/self/status').read()\n"
+        "print(os.nice(0), resource.getrlimit(resource.RLIMIT_NOFILE)[0], 'NoNewPrivs:\\t1' in status, flush=True)\n"
+        "l = s.socket(); l.bind(('127.0.0.1', int(os.environ['PORT']))); l.listen(); time.sleep(600)\n"
+    )
+    settings = {"limits.cpu_nice": 5, "limits.open_files": 256, "limits.no_new_privileges": True}
+    backend = [sys.executable, "-I", "-c", code]
+    async with SidecarClient(backend, settings=settings, flags=["--profile", "generic"], data=tmp_path) as client:
+        await client.call("backend:waitForReady")
+        lines = [line["text"] for line in await client.call("backend:logs")]
+        assert lines[0] == f"5 256 {sys.platform == 'linux'}"
+
+
+async def test_an_exposed_backend_is_told_and_shown() -> None:
+    async with sidecar(*http_backend(listen_address="0.0.0.0")) as client:
+        await client.call("backend:waitForReady")
+        sockets = (await client.event("backend:exposed"))["sockets"]
+        assert sockets[0]["address"] == "0.0.0.0"
+        assert (await client.call("backend:status"))["exposed"] == sockets
+
+
+async def test_the_diagnosis_names_what_is_wrong(tmp_path: Path) -> None:
+    async with sidecar(str(tmp_path / "missing"), backend__autostart=False) as client:
+        checks = {check["check"]: check for check in await client.call("backend:diagnose")}
+        assert checks["executable"]["status"] == "failed"
+        assert checks["executable"]["remedy"]
+        assert checks["loopback"]["status"] == "ok"
+
+
+async def test_a_told_suspend_forgives_the_silence_before_it() -> None:
+    async with sidecar(*http_backend(), timeouts__health_interval=0.2, health__probe_timeout=0.2) as client:
+        pid = (await client.call("backend:waitForReady"))["pid"]
+        await client.event("backend:healthUpdate")
+        if sys.platform != "win32":
+            os.kill(pid, signal.SIGSTOP)
+        assert await client.call("sidecar:power", "suspend") is None
+        assert await client.call("sidecar:power", "resume") is None
+        if sys.platform != "win32":
+            os.kill(pid, signal.SIGCONT)
+        assert (await client.call("backend:health"))["status"] == "healthy"
+        with pytest.raises(RemoteError) as caught:
+            await client.call("sidecar:power", "nap")
+        assert caught.value.code == "INVALID_ARGS"
