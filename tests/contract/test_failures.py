@@ -62,10 +62,10 @@ async def test_an_error_status_is_told_in_the_words_of_the_contract() -> None:
 
 
 async def test_a_backend_that_dies_in_the_middle_of_an_answer_hangs_up() -> None:
-    async with SidecarClient(http_backend(answer_delay=0.5)) as client:
+    async with SidecarClient(http_backend(answer_delay=1.5)) as client:
         port = await port_of(client)
         asked = [client.request(channel) for channel in PREFIX]
-        await trouble(port, "crash?kind=7&afterMs=100")
+        await trouble(port, "crash?kind=7&afterMs=700")
         for answer, prefix in zip(asked, PREFIX.values(), strict=True):
             assert (await failure(answer)).message == f"{prefix}: socket hang up"
 
