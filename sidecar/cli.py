@@ -116,6 +116,38 @@ def call(
     return tool.run(channel, arguments, [*words, *(["--", *backend] if backend else [])])
 
 
+@_sidecar.command(epilog='Example: sidecar doctor --start -- ./my-backend --port "{port}"')
+@_with_settings
+@click.option("--start", is_flag=True, help="Start the backend as well, and say what comes of it.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@click.option("--bundle", metavar="FILE.zip", help="Also gather logs, crash reports and the diagnosis, secrets masked.")
+@click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]")
+@click.pass_obj
+def doctor(
+    backend: Sequence[str],
+    *,
+    config: str | None,
+    profile: str | None,
+    pairs: Sequence[str],
+    start: bool,
+    as_json: bool,
+    bundle: str | None,
+    command: Sequence[str],
+) -> int:
+    """Look at everything that is known to go wrong, and say what to do about it.
+
+    Exit status: 0, or 1 if anything failed, or 78 where the settings are wrong.
+    """
+    from .console import doctor as tool
+
+    if command:
+        raise UsageError("The backend's command stands behind --")
+    words = [*(["--config", config] if config else []), *(["--profile", profile] if profile else [])]
+    words += [word for pair in pairs for word in ("--set", pair)]
+    words += ["--", *backend] if backend else []
+    return tool.run(words, start=start, as_json=as_json, bundle=bundle)
+
+
 @_sidecar.command(epilog="Example: sidecar schema --check")
 @click.option("--check/--write", "check", default=True, help="Compare only (the default), or write the files.")
 @click.option("--release", is_flag=True, help="Write, and keep the schemas as those of this version's release.")
@@ -159,8 +191,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         run_serve([*words, *(["--", *backend] if backend else [])])
     try:
-        if backend and words[:1] not in (["call"], ["serve"]):
-            raise UsageError("Only serve and call take a command after --")
+        if backend and words[:1] not in (["call"], ["serve"], ["doctor"]):
+            raise UsageError("Only serve, call and doctor take a command after --")
         status = _sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)
     except click.ClickException as error:
         return _complain(error.format_message(), "See: sidecar --help", UsageError.exit_status)

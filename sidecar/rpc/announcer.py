@@ -62,7 +62,7 @@ class Announcer:
         else:
             from ..observe.causes import guess  # only a failure needs the table of causes
 
-            guessed = guess(run.output, status, port=run.port)
+            guessed = guess(run.output, status, port=run.port, oom=self._observer.oom)
             if guessed is not None:
                 cause, remedy = guessed.cause, guessed.remedy
         time = run.ended_at or utc_now()

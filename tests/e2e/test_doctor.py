@@ -1,0 +1,136 @@
+"""``sidecar doctor``: a real sidecar, real obstacles, and the sentence that a user sees."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.backends import http_backend, script_backend
+from tests.support.launch import clean_environment, sidecar_command, toml_value
+
+LIMIT = 120.0  # seconds; a doctor takes one, this is for a machine that is busy
+
+
+def doctor(*words: str, backend: list[str] | None = None, env: dict[str, str] | None = None) -> tuple[int, str, str]:
+    command = [*sidecar_command(), "doctor", *words, *(["--", *backend] if backend else [])]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=LIMIT,
+        env=clean_environment(env),
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def setting(name: str, value: Any) -> tuple[str, str]:
+    return "--set", f"{name}={toml_value(value)}"
+
+
+def checks(output: str) -> dict[str, dict[str, Any]]:
+    return {check["check"]: check for check in json.loads(output)}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> tuple[str, str]:
+    return setting("paths.data", str(tmp_path / "data"))
+
+
+def test_where_all_is_well_the_doctor_says_so_and_exits_0(data: tuple[str, str]) -> None:
+    status, output, error = doctor("--json", *data, "--profile", "generic", backend=http_backend())
+    assert (status, error) == (0, "")
+    assert {check["status"] for check in checks(output).values()} == {"ok"}
+
+
+def test_the_table_shows_what_was_seen_and_what_to_do(data: tuple[str, str]) -> None:
+    status, output, _ = doctor(*data, backend=["/no/such/backend"])
+    assert status == 1
+    assert "does not exist" in output
+    assert "→" in output
+    assert "1 failed" in output
+
+
+def test_a_port_that_is_taken_names_its_owner(data: tuple[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        status, output, _ = doctor("--json", *data, *setting("backend.port", port), backend=http_backend())
+    assert status == 1
+    assert checks(output)["port"]["status"] == "failed"
+    assert f"Port {port} is in use by" in checks(output)["port"]["message"]
+
+
+def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    status, output, _ = doctor("--json", *setting("paths.data", str(tmp_path / "data")), backend=http_backend())
+    assert status == 1
+    assert checks(output)["folder_data"]["status"] == "failed"
+
+
+def test_a_proxy_and_an_open_address_are_warnings(data: tuple[str, str]) -> None:
+    status, output, _ = doctor(
+        "--json",
+        *data,
+        *setting("backend.env", {"ASPNETCORE_URLS": "http://0.0.0.0:5000"}),
+        backend=http_backend(),
+        env={"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""},
+    )
+    found = checks(output)
+    assert status == 0
+    assert (found["proxy"]["status"], found["exposure"]["status"]) == ("warning", "warning")
+
+
+def test_started_a_backend_that_dies_is_explained_by_its_own_words(data: tuple[str, str]) -> None:
+    code = "import sqlite3; raise sqlite3.OperationalError('database is locked')"
+    status, output, _ = doctor(
+        "--json", "--start", *data, *setting("restart.attempts", 0), backend=[*script_backend(code)]
+    )
+    found = checks(output)
+    assert status == 1
+    assert found["start"]["evidence"] == "BACKEND_EXITED"
+    assert "locked by another program" in found["crashes"]["message"]
+
+
+def test_started_a_backend_that_works_is_stopped_again(data: tuple[str, str]) -> None:
+    status, output, _ = doctor("--json", "--start", *data, backend=http_backend())
+    assert status == 0
+    assert checks(output)["start"]["status"] == "ok"
+
+
+def test_wrong_settings_are_told_with_their_own_status() -> None:
+    status, output, _ = doctor("--json", *setting("backend.port", "many"), backend=http_backend())
+    assert status == 78
+    assert "port" in checks(output)["sidecar"]["message"]
+
+
+def test_a_bundle_holds_logs_reports_and_diagnosis_without_secrets(data: tuple[str, str], tmp_path: Path) -> None:
+    bundle = tmp_path / "support.zip"
+    (tmp_path / "data" / "logs").mkdir(parents=True)
+    (tmp_path / "data" / "logs" / "sidecar.log").write_text("yesterday, with hunter2secret\n")
+    code = "import os, sys; print('the token is', os.environ['MY_TOKEN'], flush=True); sys.exit(3)"
+    status, _, _ = doctor(
+        "--start",
+        "--bundle",
+        str(bundle),
+        *data,
+        *setting("restart.attempts", 0),
+        backend=script_backend(code),
+        env={"MY_TOKEN": "hunter2secret"},
+    )
+    assert status == 1
+    with zipfile.ZipFile(bundle) as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert {"diagnosis.json", "info.json", "system.txt", "logs/sidecar.log"} <= set(texts)
+    assert any(name.startswith("logs/crash-") for name in texts)
+    assert "yesterday, with ***" in texts["logs/sidecar.log"]
+    assert "the token is" in texts["logs/backend/backend-000001.log"]
+    assert [name for name, text in texts.items() if "hunter2secret" in text] == []
+    assert sys.version.split()[0] in texts["system.txt"]
