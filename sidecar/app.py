@@ -130,6 +130,7 @@ class App:
         reclaimed = Reclaim(data).read()
         for note in reclaimed.notes:
             log.warning(note)
+        self._warnings += reclaimed.notes
         self._record = Record(data, log.warning, shared=reclaimed.shared)
         if self._boot.containment:
             log.warning(self._boot.containment)
@@ -137,12 +138,12 @@ class App:
         self._client = BackendClient()
         self._backend_log = BackendLog(Path(paths.logs) / "backend", log.warning)
         self._backend_log.on_skipped = lambda count: self._server.skip("backend:log", count)
-        self._launcher = self._make_launcher(reclaimed.last_port)
+        self._launcher = self._make_launcher(None if reclaimed.shared else reclaimed.last_port)
         # What failed longer ago than the window would have been forgiven had this sidecar's predecessor lived on.
         spent = reclaimed.failures if reclaimed.age < settings.restart.window else 0
         lifecycle = Lifecycle(lifecycle_policy(settings), chance=random.random, spent=spent)
         self._supervisor = Supervisor(lifecycle, self._launcher, startup=settings.timeouts.startup, report=log.warning)
-        self._ending.attach(self._server, self._supervisor)
+        self._ending.attach(self._server, self._supervisor, interrupted=self._boot.interrupted)
         self._observer = Observer(settings, paths, self._server, self._supervisor, self._backend_log)
         self._announcer = Announcer(settings, self._server, self._supervisor, self._observer)
         self._monitor = Monitor(settings, self._client, self._announcer, find_listener=process.find_listener)
@@ -203,8 +204,12 @@ class App:
             process_name=process.process_name,
             begin_output=self._backend_log.begin_run,
             last_output=self._backend_log.tail,
+            mask=self._mask,
             report=log.info,
         )
+
+    def _mask(self, text: str) -> str:
+        return self._observer.mask(text)
 
     # What happens ---------------------------------------------------------------------------------------------------
 

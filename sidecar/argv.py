@@ -35,11 +35,12 @@ class Boot:
         overrides: ``section.name=value``, in the order given.
         command: the backend's command line, or None where none was given.
         guardian: what fork_guardian gave, or None where the platform needs none.
+        interrupted: a signal asked for the end before there was anything to end.
         containment: why the sidecar could not be put into a job object, or None.
     """
 
     __slots__ = (
-        "command", "config", "containment", "guardian", "max_frame", "max_in_flight", "overrides", "profile", "stdin_fd", "stdout_fd",
+        "command", "config", "containment", "guardian", "interrupted", "max_frame", "max_in_flight", "overrides", "profile", "stdin_fd", "stdout_fd",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -53,6 +54,7 @@ class Boot:
         self.command: list[str] | None = None
         self.guardian: Any = None
         self.containment: str | None = None
+        self.interrupted = False
 
 
 def wants_serve(argv: list[str]) -> bool:

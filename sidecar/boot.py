@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .argv import parse
+from .argv import Boot, parse
 from .errors import UsageError
 from .rpc.stdio.guard import guard_stdio, write_all
 from .wire.hello import hello_frame
@@ -38,6 +38,7 @@ def _serve(argv: list[str]) -> int:
     except UsageError as error:
         _say(f"{error.message}. {error.hint}")
         return error.exit_status
+    _heed_signals(boot)
     boot.stdin_fd, boot.stdout_fd = guard_stdio()
     try:
         write_all(boot.stdout_fd, hello_frame(os.getpid(), boot.max_frame, boot.max_in_flight))
@@ -53,6 +54,20 @@ def _serve(argv: list[str]) -> int:
     from .app import run
 
     return run(boot)
+
+
+def _heed_signals(boot: Boot) -> None:
+    """Remembers a request to end that comes before anybody could obey it; the default action would end us by signal."""
+
+    def remember(_number: int, _frame: object) -> None:
+        boot.interrupted = True
+
+    if sys.platform != "win32":
+        # The signal module takes 3 ms for its enums; what it wraps has no type stubs.
+        import _signal  # type: ignore[import-not-found]
+
+        _signal.signal(_signal.SIGTERM, remember)
+        _signal.signal(_signal.SIGINT, remember)
 
 
 def _guardian() -> Any:

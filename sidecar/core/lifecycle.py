@@ -57,6 +57,12 @@ def _restart_at_rest(m: Machine, _event: e.Restart) -> None:
     _start(m, e.Start())
 
 
+def _join_start(m: Machine, event: e.Start | e.Restart) -> None:
+    """A new run is being made already; the caller's wish clears the budget all the same."""
+    if isinstance(event, e.Restart) or event.reason is Reason.REQUESTED:
+        m.clear_budget()
+
+
 def _already_up(m: Machine, _event: e.Start) -> None:
     m.do(e.AnswerUp(Outcome.DONE))
 
@@ -184,13 +190,12 @@ def _backoff_over(m: Machine, event: e.Expired) -> None:
 
 def _ended(m: Machine, event: e.Exited) -> None:
     """A run that was ready ended unasked. The state tells it at once; the next run waits until the tree is gone."""
-    reason = Reason.EXITED if event.status.clean else Reason.CRASHED
     m.healthy_time.pause(m.now)
-    if event.status.clean and not m.policy.restart_on_clean_exit:
-        m.wants_up = False
-        m.move(State.STOPPED, reason)
-    else:
-        m.fail(reason)
+    m.end(clean=event.status.clean)
+
+
+def _ended_starting(m: Machine, event: e.Exited) -> None:
+    m.ended_clean = event.status.clean
 
 
 def _died_starting(m: Machine, event: e.Gone) -> None:
@@ -200,7 +205,7 @@ def _died_starting(m: Machine, event: e.Gone) -> None:
     if event.retry:
         m.launch_when_free(Reason.PORT_RETRY)
         return
-    m.fail(Reason.CRASHED)
+    m.end(clean=m.ended_clean)
     m.do(e.AnswerUp(Outcome.EXITED))
     m.report_failure()
     m.launch_if_due()
@@ -253,14 +258,15 @@ _ROWS: dict[State, dict[type, Any]] = {
     State.BACKOFF: {**_AT_REST, e.Expired: _backoff_over},
     State.STARTING: {
         **_EVERYWHERE,
-        e.Start: _nothing,
-        e.Restart: _nothing,
+        e.Start: _join_start,
+        e.Restart: _join_start,
         e.Stop: _stop,
         e.Launched: _nothing,
         e.LaunchFailed: _launch_failed,
         e.Ready: _ready,
         e.Foreign: _foreign,
         e.Expired: _startup_over,
+        e.Exited: _ended_starting,
         e.Gone: _died_starting,
     },
     State.RUNNING: {

@@ -36,6 +36,7 @@ class Machine:
         due: a launch is decided and waits only for the old tree to end.
         stop_reason: why the run is being stopped.
         closing: the sidecar is to end.
+        ended_clean: the root of a run that was not ready exited with code 0.
         now: the time of the event being handled.
         actions: what is to be done about it, in order.
     """
@@ -52,10 +53,12 @@ class Machine:
         self.due = False
         self.stop_reason = Reason.REQUESTED
         self.closing: e.Shutdown | None = None
+        self.ended_clean = False
         self.now = 0.0
         self.actions: list[e.Action] = []
         self._chance = chance
         self._ready = False
+        self._startup_at = 0.0
         self._start_reason = Reason.REQUESTED
         self._ladder = StopLadder(())
         self._failure: e.ReportFailure | None = None
@@ -85,11 +88,13 @@ class Machine:
         """Launches if that is decided and nothing stands against it."""
         if not self.due or self.occupied or self.closing is not None:
             return
-        self.due = self._ready = False
+        self.due = self._ready = self.ended_clean = False
         self.occupied = True
         self.run += 1
+        if self._start_reason is not Reason.PORT_RETRY:  # another port is no other start: the callers' time runs on
+            self._startup_at = self.now + self.policy.startup
         self.move(State.STARTING, self._start_reason)
-        self.do(e.Launch(self.run), e.Arm(Timer.STARTUP, self.now + self.policy.startup))
+        self.do(e.Launch(self.run), e.Arm(Timer.STARTUP, self._startup_at))
 
     def became_ready(self) -> None:
         """The run answers."""
@@ -171,9 +176,18 @@ class Machine:
         else:
             self.backoff_over()
 
+    def end(self, *, clean: bool) -> None:
+        """The run ended by itself: a failure, unless it ended cleanly and may."""
+        reason = Reason.EXITED if clean else Reason.CRASHED
+        if clean and not self.policy.restart_on_clean_exit:
+            self.wants_up = False
+            self.move(State.STOPPED, reason)
+        else:
+            self.fail(reason)
+
     def fail_for_good(self, error: SidecarError) -> None:
         """Trying again would fail again: FAILED without touching the budget."""
-        attempt = self.budget.spent(self.healthy_time.total(self.now))
+        attempt = self.budget.spent(self.healthy_time.total(self.now)) + 1
         self._failure = e.ReportFailure(self.run, Reason.CRASHED, attempt, None, final=True, error=error)
         self.wants_up = False
         self.move(State.FAILED, Reason.CRASHED)

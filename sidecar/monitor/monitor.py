@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -17,6 +19,7 @@ from .readiness import Readiness
 
 __all__ = ["Monitor", "MonitorSink", "Watched"]
 
+PROVIDER_TIMEOUT = 10.0  # seconds, as for backend:providerStatus (renderer contract)
 EXPOSURE_INTERVAL = 60.0  # seconds between looks at the listening sockets of the tree
 
 
@@ -109,15 +112,18 @@ class Monitor:
     async def _watch_health(self, run: Watched, path: str) -> None:
         interval = self._settings.timeouts.health_interval
         planned = self._loop.time()
+        due = _clock()
         while True:
-            self._tracker.begin(self._loop.time(), planned)
+            self._tracker.begin(_clock(), due)
             result = await probe(self._client, path, self._settings.health.probe_timeout)
             if self._tracker.record(_answer(result)):
                 self._sink.health(run, _health_result(result, healthy=self._tracker.healthy is True))
             if self._tracker.hung:
                 self._sink.hung(run)
             planned = max(planned + interval, self._loop.time())
-            await asyncio.sleep(planned - self._loop.time())
+            wait = planned - self._loop.time()
+            due = _clock() + wait
+            await asyncio.sleep(wait)
 
     async def _watch_port(self, run: Watched) -> None:
         """Of somebody else's backend without any endpoint, the open port is all that tells whether it lives."""
@@ -131,7 +137,7 @@ class Monitor:
     async def _watch_providers(self, path: str) -> None:
         volatile = self._settings.backend.volatile_keys
         while True:
-            result = await probe(self._client, path, self._settings.health.probe_timeout)
+            result = await probe(self._client, path, PROVIDER_TIMEOUT)
             if result.ok:
                 body = significant(result.body, volatile)
                 if body != self._providers:
@@ -147,6 +153,15 @@ class Monitor:
                 known = exposed
                 self._sink.exposed(run, sorted(exposed, key=lambda socket: (socket.port, socket.address)))
             await asyncio.sleep(EXPOSURE_INTERVAL)
+
+
+def _clock() -> float:
+    """Monotonic seconds that go on while the machine sleeps, which the loop's do not on Linux and macOS (clock_gettime)."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":
+        return time.clock_gettime(time.CLOCK_MONOTONIC)
+    return time.monotonic()
 
 
 def _answer(result: ProbeResult) -> Answer:

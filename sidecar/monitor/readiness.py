@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Literal
 
 from ..backend.client import BackendClient
 from ..backend.probe import knock, next_knock_delay, next_probe_delay, probe
@@ -15,6 +16,8 @@ from .base import MonitorSink, Watched
 
 _SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read one after the other, so look twice
 _PROGRESS_INTERVAL = 1.0
+# Where a socket listens that a connection to 127.0.0.1 reaches; one on [::1] alone leaves 127.0.0.1 to anybody.
+_ANSWERS_ON_LOOPBACK = frozenset({"127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "*"})  # noqa: S104
 
 
 class Readiness:
@@ -54,10 +57,11 @@ class Readiness:
             delay = next_knock_delay(now - self._started)
             port = self._run.port
             if port is not None and (authentic or knock(port)):
-                if not authentic and await self._is_foreign(port):
+                whose = None if authentic else await self._whose(port)
+                if whose == "foreign":
                     return False
-                authentic = True
-                if not self._live_path or await self._answers():
+                authentic = authentic or whose is not None
+                if authentic and (not self._live_path or await self._answers()):
                     return True
                 delay = next_probe_delay(now - self._started, self._interval)
             await asyncio.sleep(delay)
@@ -68,19 +72,20 @@ class Readiness:
     async def _answers(self) -> bool:
         return (await probe(self._client, self._live_path, self._probe_timeout)).ok
 
-    async def _is_foreign(self, port: int) -> bool:
+    async def _whose(self, port: int) -> Literal["own", "foreign", "unknown"] | None:
+        """Whose the open port is; None when it closed again meanwhile, so that the next knock has to tell."""
         for look in range(2):
             own = self._run.listeners()
             if own is None:
                 self._sink.listener(self._run, "unknown", None)
-                return False
-            if any(socket.port == port for socket in own):
+                return "unknown"
+            if any(socket.port == port and socket.address in _ANSWERS_ON_LOOPBACK for socket in own):
                 self._sink.listener(self._run, "own", None)
-                return False
+                return "own"
             if look == 0:
                 await asyncio.sleep(_SECOND_LOOK)
-        strangers = self._find_listener(port)
+        strangers = [socket for socket in self._find_listener(port) if socket.address in _ANSWERS_ON_LOOPBACK]
         if not strangers and not knock(port):
-            return False  # it closed again between the looks; the next knock tells
+            return None
         self._sink.listener(self._run, "foreign", strangers[0] if strangers else None)
-        return True
+        return "foreign"

@@ -17,9 +17,18 @@ from ..wire.messages import Crash, Exposed, ExposedSocket, HealthResult, Phase, 
 from .observer import Observer
 from .server import Server
 
-_WORDS = {
-    Reason.STARTUP_TIMEOUT: "not ready in time",
-    Reason.HUNG: "it hung: it did not answer any more",
+# What the sidecar ended itself: text, cause, remedy. The exit status would tell of our own stop.
+_OURS = {
+    Reason.STARTUP_TIMEOUT: (
+        "not ready in time",
+        "It did not answer on its live endpoint within timeouts.startup.",
+        "Look at its last output; if it only needs longer, raise timeouts.startup.",
+    ),
+    Reason.HUNG: (
+        "it hung: it did not answer any more",
+        "It answered none of health.failures checks in a row, each within health.probe_timeout.",
+        "Look at its last output for what it was doing; if it is only slow, raise health.probe_timeout or health.failures.",
+    ),
 }
 
 
@@ -52,9 +61,10 @@ class Announcer:
     def crash_of(self, run: Run, failure: e.ReportFailure) -> Crash:
         """The summary of a failure."""
         status = run.status or UNKNOWN
-        text = _WORDS.get(failure.reason, status.text)
-        cause, remedy = None, None
-        if failure.error is not None:
+        text, cause, remedy = _OURS.get(failure.reason, (status.text, None, None))
+        if cause is not None:
+            pass
+        elif failure.error is not None:
             text, cause, remedy = failure.error.message, failure.error.message, failure.error.hint
         elif run.over_memory is not None:
             cause = f"Its processes used {run.over_memory} bytes of memory, more than limits.memory allows, and were killed."
@@ -72,8 +82,8 @@ class Announcer:
             run=run.number,
             code=status.code,
             signal=status.signal,
-            text=text,
-            cause=cause,
+            text=self._observer.mask(text),
+            cause=self._observer.mask(cause) if cause else None,
             remedy=remedy,
             attempt=failure.attempt,
             attempts=self._settings.restart.attempts,

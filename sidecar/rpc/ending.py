@@ -30,8 +30,14 @@ class Ending:
         self._server: Server | None = None
         self._supervisor: Supervisor | None = None
 
-    def attach(self, server: Server, supervisor: Supervisor) -> None:
-        """From now on there is something to bring down; the system's signals to end are heeded."""
+    def attach(self, server: Server, supervisor: Supervisor, *, interrupted: bool) -> None:
+        """From now on there is something to bring down; the system's signals to end are heeded.
+
+        Args:
+            server: refuses what comes from then on.
+            supervisor: brings the backend down.
+            interrupted: one came already.
+        """
         self._server = server
         self._supervisor = supervisor
         if sys.platform == "win32":
@@ -40,6 +46,8 @@ class Ending:
         else:
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._loop.add_signal_handler(number, self._shut_down)
+        if interrupted:
+            self._loop.call_soon(self._shut_down)
 
     def asked(self) -> asyncio.Future[None]:
         """sidecar:shutdown. The future fails where something of the backend would not die."""
@@ -53,8 +61,9 @@ class Ending:
         log.info(f"the client's end of the connection: {end}")
         if end == "framing":
             self.exit_status = errors.FrameError.exit_status
+            self._watch_for_owner()
         if end == "owner_lost" and self._asked is not None and self._server and not self._server.client_gone:
-            self._wait_for_client()
+            self._watch_for_client()
             return
         self._shut_down(owner_lost=end == "owner_lost")
 
@@ -83,10 +92,18 @@ class Ending:
         self._server.refuse_new()
         self._supervisor.shutdown(owner_lost=owner_lost)
 
-    def _wait_for_client(self) -> None:
+    def _watch_for_client(self) -> None:
         """A client that asked for the end and closed its stdin may still await the answer; if it dies, nobody does."""
         assert self._server is not None
         if self._server.client_gone:
             self._shut_down(owner_lost=True)
         elif not self.reached.done():
-            self._loop.call_later(_CLIENT_LOOK, self._wait_for_client)
+            self._loop.call_later(_CLIENT_LOOK, self._watch_for_client)
+
+    def _watch_for_owner(self) -> None:
+        """Nothing is read any more, so the end of stdin has to be looked for."""
+        assert self._server is not None
+        if self._server.client_gone or self._server.stdin_ended:
+            self._shut_down(owner_lost=True)
+        elif not self.reached.done():
+            self._loop.call_later(_CLIENT_LOOK, self._watch_for_owner)

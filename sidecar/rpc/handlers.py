@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
 from .. import errors
@@ -171,7 +171,10 @@ class SidecarHandlers:
         """sidecar:power."""
         self._suspended()
 
-    async def shutdown(self) -> Success:
-        """sidecar:shutdown: answered when the backend is gone."""
-        await asyncio.shield(self._shut_down())
+    def shutdown(self) -> Awaitable[Success]:
+        """sidecar:shutdown: requests behind it are refused at once, it is answered when the backend is gone."""
+        return self._gone(self._shut_down())
+
+    async def _gone(self, ended: asyncio.Future[None]) -> Success:
+        await asyncio.shield(ended)
         return Success(success=True)

@@ -62,6 +62,7 @@ class Observer:
         self._oom_before: OomCounters | None = None
         self._oom: bool | None = None
         self._secrets: list[str] = []
+        self._masked: LaunchSpec | None = None  # whose secrets they are
         log.set_mask(self.mask)
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
@@ -82,14 +83,11 @@ class Observer:
         """The health changed."""
         self._timeline.checked(utc_now(), result)
 
-    def launched(self, run: Run) -> None:
+    def launched(self, _run: Run) -> None:
         """A run lives."""
         from ..observe.oom import read_counters
-        from ..settings.masking import secrets_of
 
         self._oom_before, self._oom = read_counters(), None
-        if run.spec is not None:
-            self._secrets = secrets_of(run.spec.env)
         self._sampler().begin()
 
     def over(self, run: Run) -> None:
@@ -142,9 +140,14 @@ class Observer:
             await self._reports.close()
 
     def mask(self, text: str) -> str:
-        """The text without the secrets of the backend's environment and of ours. Any thread may call it."""
-        from ..settings.masking import mask_text, secrets_of
+        """The text without the secrets of the backend's environment and command, and of ours. Any thread may call it."""
+        from ..settings.masking import mask_text, secrets_of, secrets_of_command
 
+        run = self._supervisor.run
+        spec = run.spec if run is not None else None
+        if spec is not self._masked:
+            self._masked = spec
+            self._secrets = [*secrets_of(spec.env), *secrets_of_command(spec.command)] if spec is not None else []
         return mask_text(text, self._secrets or secrets_of(os.environ))
 
     # The channels ---------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from ..wire.codec import encode_error, encode_event
 from ..wire.framing import FrameBuffer
 from .outbox import Outbox, Outgoing
 from .router import Handlers, Router
-from .stdio.guard import FILE, is_broken
-from .stdio.reader import Reader
+from .stdio.guard import FILE, has_ended, is_broken
+from .stdio.reader import POLLED_KINDS, Reader
 from .stdio.writer import Writer
 
 End = Literal["owner_lost", "input_done", "framing"]
@@ -113,6 +113,11 @@ class Server:
     def client_gone(self) -> bool:
         """Whether nobody reads the answers any more."""
         return is_broken(self._stdout_fd) or (self._writer is not None and self._writer.broken is not None)
+
+    @property
+    def stdin_ended(self) -> bool:
+        """Whether the client has closed its side of stdin, also where that is not read any more."""
+        return self._reader is not None and self._reader.kind in POLLED_KINDS and has_ended(self._stdin_fd)
 
     def send_error(self, error: SidecarError) -> None:
         """Tells the client of an error that belongs to no request."""

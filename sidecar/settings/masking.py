@@ -86,6 +86,13 @@ def mask_command(command: Iterable[str]) -> list[str]:
     return masked
 
 
+def secrets_of_command(command: Iterable[str]) -> list[str]:
+    """The secret words of a command, to be masked wherever else they turn up."""
+    words = list(command)
+    hidden = zip(words, mask_command(words), strict=True)
+    return [word.partition("=")[2] or word for word, shown in hidden if word != shown]
+
+
 def masked(settings: Settings) -> dict[str, Any]:
     """The settings as plain data, for people to see."""
     plain: dict[str, Any] = msgspec.to_builtins(settings)

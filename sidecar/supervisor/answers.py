@@ -7,6 +7,7 @@ from typing import Any
 from .. import errors
 from ..core.events import Conflict, Outcome
 from ..core.exit_status import UNKNOWN
+from ..wire.messages import LastExit
 from .run import Run
 
 _LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel with an error; the crash report has all
@@ -15,7 +16,9 @@ _LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel wi
 def error_for(outcome: Outcome, run: Run | None, *, startup: float) -> errors.SidecarError:
     """The error for an outcome, from what is known of the run. ``startup`` is the time limit in seconds."""
     if outcome is Outcome.CANCELLED:
-        return errors.CancelledRequestError("The start was cancelled by a stop")
+        return errors.CancelledRequestError(
+            "The start was cancelled by a stop", hint="Start the backend again if it is wanted after all."
+        )
     if outcome is Outcome.SHUTTING_DOWN:
         return errors.ShuttingDownError("The sidecar is shutting down")
     assert run is not None, "only a run fails in the ways below"
@@ -33,6 +36,26 @@ def _not_in_time(run: Run, startup: float) -> errors.SidecarError:
         f"The backend was not ready within {startup:g} s",
         hint="Look at its last output; if it only needs longer, raise timeouts.startup.",
         data={"timeout": startup, "output": run.output[-_LAST_OUTPUT:]},
+    )
+
+
+def still_waiting(limit: float, output: str) -> errors.SidecarError:
+    """A caller's own patience ended; the start goes on."""
+    return errors.StartupTimeoutError(
+        f"The backend was not ready within {limit:g} s; its start goes on",
+        hint="Wait again with backend:waitForReady, with a longer timeout or none.",
+        data={"timeout": limit, "output": output[-_LAST_OUTPUT:]},
+    )
+
+
+def why_failed(run: Run | None, last_exit: LastExit | None) -> errors.SidecarError:
+    """Why the backend is FAILED."""
+    if run is not None and run.error is not None:
+        return run.error
+    text = f": {last_exit.text}" if last_exit else ""
+    return errors.RestartBudgetSpentError(
+        f"The backend failed too often and is not started again by itself{text}",
+        hint="Look at the crash report, then start it with backend:start.",
     )
 
 

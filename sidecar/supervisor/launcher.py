@@ -16,7 +16,7 @@ from ..backend.placeholders import fill_all
 from ..backend.ports import choose_port, port_state
 from ..backend.reported import ReportedAddress
 from ..core.events import Conflict
-from ..process.base import LaunchSpec, Limits, ListeningSocket, ProcessLayer
+from ..process.base import LaunchSpec, Limits, ListeningSocket, ProcessId, ProcessLayer, Survivor
 from ..settings.model import Paths, Settings
 from .answers import port_taken
 from .run import Run, RunEars
@@ -33,13 +33,17 @@ class Launches(Protocol):
 
     async def launch(self, run: Run, ears: RunEars) -> None: ...  # noqa: D102
 
-    def look_for_address(self, run: Run, data: bytes) -> None: ...  # noqa: D102
+    def look_for_address(self, run: Run, stream: str, data: bytes) -> None: ...  # noqa: D102
 
     async def request_shutdown(self, run: Run) -> bool: ...  # noqa: D102
 
     def judge_end(self, run: Run) -> bool: ...  # noqa: D102
 
     def may_retry(self, run: Run) -> bool: ...  # noqa: D102
+
+    def last_words(self) -> str: ...  # noqa: D102
+
+    def name_all(self, processes: list[ProcessId]) -> list[Survivor]: ...  # noqa: D102
 
     def find_owner(self, run: Run) -> None: ...  # noqa: D102
 
@@ -63,6 +67,7 @@ class Launcher:
         process_name: Callable[[int], str | None],
         begin_output: Callable[[int], None],
         last_output: Callable[[], bytes],
+        mask: Callable[[str], str],
         report: Callable[[str], None],
     ) -> None:
         self.last_port = last_port
@@ -74,18 +79,31 @@ class Launcher:
         self._process_name = process_name
         self._begin_output = begin_output
         self._last_output = last_output
+        self._mask = mask
         self._report = report
         self._tried: set[int] = set()
-        self._address: ReportedAddress | None = None
+        self._addresses: dict[str, ReportedAddress] = {}
 
     def prepare(self, number: int, *, retry_of: Run | None) -> Run:
-        """A run with its port, before anything of it exists. ``retry_of``: the run that could not have its port."""
+        """A run with its port, or with the error why it has none, before anything of it exists.
+
+        Args:
+            number: the run's.
+            retry_of: the run that could not have its port.
+        """
         if retry_of is None:
             self._tried.clear()
         elif retry_of.port is not None:
             self._tried.add(retry_of.port)
         attempt = 1 if retry_of is None else retry_of.attempt + 1
-        run = Run(number, self._choose_port(), attempt=attempt, asked_at=asyncio.get_running_loop().time())
+        run = Run(number, None, attempt=attempt, asked_at=asyncio.get_running_loop().time())
+        try:
+            run.port = self._choose_port()
+        except OSError as error:
+            run.error = errors.InternalError(
+                f"The system has no port for the backend: {error.strerror}",
+                hint="It has run out of ports or of open files: end programs that hold many.",
+            )
         if run.port is not None:
             self.last_port = run.port
         self._client.port = run.port
@@ -106,8 +124,7 @@ class Launcher:
             self._report(note)
         self._make_folders()
         backend, limits = self._settings.backend, self._settings.limits
-        reports = backend.port == "reported"
-        self._address = ReportedAddress(backend.reported_pattern) if reports else None
+        self._addresses.clear()
         self._begin_output(run.number)
         run.spec = LaunchSpec(
             run=run.number,
@@ -123,11 +140,12 @@ class Launcher:
         )
         run.process = await self._layer.launch(run.spec, ears)
 
-    def look_for_address(self, run: Run, data: bytes) -> None:
-        """Reads the port from what the backend prints, where it chooses the port itself."""
-        if self._address is None or run.port is not None:
+    def look_for_address(self, run: Run, stream: str, data: bytes) -> None:
+        """Reads the port from what the backend prints, where it chooses the port itself; each stream has its own lines."""
+        backend = self._settings.backend
+        if backend.port != "reported" or run.port is not None:
             return
-        found = self._address.feed(data)
+        found = self._addresses.setdefault(stream, ReportedAddress(backend.reported_pattern)).feed(data)
         if found is not None:
             run.port = self.last_port = self._client.port = found[1]
 
@@ -144,7 +162,7 @@ class Launcher:
 
     def judge_end(self, run: Run) -> bool:
         """Looks, now that the tree is gone, whether the run died for want of its port; True when another may be tried."""
-        run.output = self._last_output().decode("utf-8", "replace")
+        run.output = self.last_words()
         if run.ready_at is not None or run.port is None:
             return False
         told = bind_failure(self._last_output(), run.port)
@@ -154,6 +172,14 @@ class Launcher:
         run.conflict = Conflict.FORBIDDEN if "forbidden" in {told, state} else Conflict.IN_USE
         self.find_owner(run)
         return self.may_retry(run)
+
+    def last_words(self) -> str:
+        """The newest run's last output, secrets masked."""
+        return self._mask(self._last_output().decode("utf-8", "replace"))
+
+    def name_all(self, processes: list[ProcessId]) -> list[Survivor]:
+        """The processes with their names."""
+        return [Survivor(pid, self._process_name(pid) or "?") for pid, _ in processes]
 
     def may_retry(self, run: Run) -> bool:
         """Whether another port may be tried."""

@@ -17,7 +17,8 @@ from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
 from ..process.base import Survivor
 from ..wire.messages import LastExit, Started, StateChanged
-from .answers import error_for
+from .answering import Answering
+from .answers import still_waiting, why_failed
 from .callers import Callers
 from .launcher import Launches
 from .run import Run, RunEars, utc_now
@@ -51,14 +52,12 @@ class Supervisor:
         self.on_output: Callable[[str, bytes], None] = _ignore
         self.on_finished: Callable[[bool], None] = _ignore
         self._launcher = launcher
-        self._startup = startup
         self._report = report
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[e.Event] = deque()
         self._busy = False
         self._timers = Timers(self._loop)
-        self._up: Callers[Started] = Callers()
-        self._down: Callers[None] = Callers()
+        self._answering = Answering(launcher, startup=startup)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._perform: dict[type, Callable[[Any], None]] = {
             e.Announce: self._announce,
@@ -67,7 +66,7 @@ class Supervisor:
             e.Interrupt: self._interrupt,
             e.Kill: self._kill,
             e.Arm: self._arm,
-            e.Disarm: self._disarm,
+            e.Disarm: lambda action: self._timers.disarm(action.timer),
             e.AnswerUp: self._answer_up,
             e.AnswerDown: self._answer_down,
             e.ReportFailure: self._report_failure,
@@ -82,11 +81,11 @@ class Supervisor:
         Raises:
             SidecarError: the start failed, or a stop cancelled it.
         """
-        return await self._wish(e.Start(reason), self._up)
+        return await self._wish(e.Start(reason), self._answering.up)
 
     async def restart(self) -> Started:
         """Answers when the new run is ready; joins a start that is under way. Raises as ``start``."""
-        return await self._wish(e.Restart(), self._up)
+        return await self._wish(e.Restart(), self._answering.up)
 
     async def stop(self) -> None:
         """Answers when the whole tree is gone.
@@ -94,7 +93,7 @@ class Supervisor:
         Raises:
             StopFailedError: part of it is not.
         """
-        await self._wish(e.Stop(), self._down)
+        await self._wish(e.Stop(), self._answering.down)
 
     async def wait_for_ready(self, limit: float | None) -> Started:
         """Waits for a start that is under way or about to be; never touches the backend.
@@ -106,15 +105,15 @@ class Supervisor:
         if state is State.RUNNING:
             return self.started()
         if state is State.FAILED and not self.lifecycle.due:
-            raise self.failed_error()
+            raise why_failed(self.run, self.last_exit)
         if not self.lifecycle.wants_up and not self.lifecycle.due:
             raise errors.NotRunningError("The backend is not running", hint="Start it with backend:start.")
         try:
             async with asyncio.timeout(limit):
-                return await self._up.join()
+                return await self._answering.up.join()
         except TimeoutError:
             assert limit is not None
-            raise error_for(Outcome.STARTUP_TIMEOUT, self.run, startup=limit) from None
+            raise still_waiting(limit, self._launcher.last_words()) from None
 
     def shutdown(self, *, owner_lost: bool) -> None:
         """Begins the end; ``on_finished`` tells when it is reached."""
@@ -128,21 +127,11 @@ class Supervisor:
     @property
     def current(self) -> Run | None:
         """The run, while there is one: None at rest and while the next one is waited for."""
-        return self.run if self.lifecycle.state in {State.STARTING, State.RUNNING, State.STOPPING} else None
-
-    def failed_error(self) -> errors.SidecarError:
-        """Why the backend is FAILED."""
-        if self.run is not None and self.run.error is not None:
-            return self.run.error
-        text = f": {self.last_exit.text}" if self.last_exit else ""
-        return errors.RestartBudgetSpentError(
-            f"The backend failed too often and is not started again by itself{text}",
-            hint="Look at the crash report, then start it with backend:start.",
-        )
+        return self.run if self.lifecycle.state in _WITH_A_RUN else None
 
     def stop_error(self) -> errors.SidecarError:
         """What of the backend would not die."""
-        return error_for(Outcome.STOP_FAILED, self.run, startup=self._startup)
+        return self._answering.error(Outcome.STOP_FAILED, self.run)
 
     def met_stranger(self, run: Run) -> None:
         """Somebody else answers on the run's port."""
@@ -170,7 +159,10 @@ class Supervisor:
             self._report(f"defect: {type(event).__name__} came in state {self.lifecycle.state}")
             return
         for action in actions:
-            self._perform[type(action)](action)
+            try:
+                self._perform[type(action)](action)
+            except Exception as error:  # noqa: BLE001 - one that fails must not take those behind it along
+                self._report(f"defect: {type(action).__name__} failed: {type(error).__name__}: {error}")
 
     async def _wish(self, event: e.Event, callers: Callers[T]) -> T:
         outcome = callers.join()
@@ -189,7 +181,7 @@ class Supervisor:
         elif self.run is not None:
             self.on_over(self.run)
         self.since = utc_now()
-        run = self.current
+        run = self.run if action.state in _WITH_A_RUN else None
         self.on_changed(
             StateChanged(
                 state=action.state.value,
@@ -204,6 +196,9 @@ class Supervisor:
 
     def _launch(self, action: e.Launch) -> None:
         assert self.run is not None
+        if self.run.error is not None:
+            self.post(e.LaunchFailed(action.run, self.run.error, permanent=False))
+            return
         self._spawn_task(self._launch_run(self.run, action.run))
 
     async def _launch_run(self, run: Run, number: int) -> None:
@@ -242,20 +237,17 @@ class Supervisor:
         expired = e.Expired(self.lifecycle.run, action.timer)
         self._timers.arm(action.timer, action.at, lambda: self.post(expired))
 
-    def _disarm(self, action: e.Disarm) -> None:
-        self._timers.disarm(action.timer)
-
     def _answer_up(self, action: e.AnswerUp) -> None:
         if action.outcome is Outcome.DONE:
-            self._up.succeed(self.started)
+            self._answering.up.succeed(self.started)
         else:
-            self._up.fail(lambda: action.error or error_for(action.outcome, self.run, startup=self._startup))
+            self._answering.fail_up(self.run, action)
 
     def _answer_down(self, action: e.AnswerDown) -> None:
         if action.outcome is Outcome.DONE:
-            self._down.succeed(lambda: None)
+            self._answering.down.succeed(lambda: None)
         else:
-            self._down.fail(lambda: error_for(action.outcome, self.run, startup=self._startup))
+            self._answering.fail_down(self.run, action)
 
     def _report_failure(self, action: e.ReportFailure) -> None:
         assert self.run is not None
@@ -265,12 +257,12 @@ class Supervisor:
 
     def _heard_output(self, run: Run, stream: str, data: bytes) -> None:
         self.on_output(stream, data)
-        self._launcher.look_for_address(run, data)
+        self._launcher.look_for_address(run, stream, data)
 
     def _heard_exit(self, run: Run, status: ExitStatus) -> None:
         run.status = status
         run.ended_at = utc_now()
-        expected = self.lifecycle.state is State.STOPPING
+        expected = self.lifecycle.state is State.STOPPING and self.lifecycle.stop_reason in _ASKED
         self.last_exit = LastExit(
             code=status.code, signal=status.signal, text=status.text, time=run.ended_at, expected=expected
         )
@@ -279,7 +271,11 @@ class Supervisor:
 
     def _heard_gone(self, run: Run, survivors: list[Survivor]) -> None:
         run.survivors = survivors
-        retry = self._launcher.judge_end(run)
+        retry = False
+        try:
+            retry = self._launcher.judge_end(run)
+        except OSError as error:  # no descriptor left to look with; the end must be told all the same
+            self._report(f"why the backend ended cannot be looked into: {error.strerror}")
         if survivors:
             names = ", ".join(f"{survivor.name} ({survivor.pid})" for survivor in survivors)
             self._report(f"part of the backend's tree is still alive: {names}")
@@ -289,6 +285,10 @@ class Supervisor:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+_WITH_A_RUN = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
+_ASKED = frozenset({Reason.REQUESTED, Reason.SHUTDOWN})
 
 
 def _ignore(*_: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.exit_status import UNKNOWN
-from ..process.base import ListeningSocket, ProcessId
+from ..process.base import ListeningSocket, ProcessId, Survivor
 from .run import Run, RunEars
 
 
@@ -17,12 +17,15 @@ class WatchedProcess:
         self._port = port
         self._find_listener = find_listener
         self._over = False
+        self._pid = 0
 
     @property
     def identity(self) -> ProcessId:
         """Whoever listens on the port; pid 0 where the system does not tell."""
-        owner = next(iter(self._find_listener(self._port)), None)
-        return ProcessId(owner.pid or 0 if owner else 0, 0.0)
+        if not self._pid:  # looked for until it is found: a look reads the whole process table
+            owner = next(iter(self._find_listener(self._port)), None)
+            self._pid = owner.pid or 0 if owner else 0
+        return ProcessId(self._pid, 0.0)
 
     def interrupt(self) -> None:
         """Ends the watch."""
@@ -71,7 +74,7 @@ class Watcher:
         """Nothing is launched."""
         run.process = WatchedProcess(ears, self._port, self._find_listener)
 
-    def look_for_address(self, run: Run, data: bytes) -> None:
+    def look_for_address(self, run: Run, stream: str, data: bytes) -> None:
         """It has no output that we could see."""
 
     async def request_shutdown(self, run: Run) -> bool:  # noqa: ARG002 - it is never asked to end
@@ -85,6 +88,14 @@ class Watcher:
     def may_retry(self, run: Run) -> bool:  # noqa: ARG002 - as above
         """As above."""
         return False
+
+    def last_words(self) -> str:
+        """It has no output that we could see."""
+        return ""
+
+    def name_all(self, processes: list[ProcessId]) -> list[Survivor]:  # noqa: ARG002 - none of them are ours
+        """None of its processes are ours."""
+        return []
 
     def find_owner(self, run: Run) -> None:
         """Nobody on the port is a stranger."""

@@ -1,0 +1,44 @@
+"""Who waits for the backend, and what they are told."""
+
+from __future__ import annotations
+
+from .. import errors
+from ..core.events import AnswerDown, AnswerUp, Outcome
+from ..wire.messages import Started
+from .answers import error_for
+from .callers import Callers
+from .launcher import Launches
+from .run import Run
+
+
+class Answering:
+    """Both groups of callers.
+
+    Attributes:
+        up: they wait for the run to be ready.
+        down: they wait for the tree to be gone.
+    """
+
+    def __init__(self, launcher: Launches, *, startup: float) -> None:
+        self.up: Callers[Started] = Callers()
+        self.down: Callers[None] = Callers()
+        self._launcher = launcher
+        self._startup = startup
+
+    def fail_up(self, run: Run | None, action: AnswerUp) -> None:
+        """Everybody who waits for the run gets the error, each an own one."""
+        self.up.fail(lambda: action.error or self.error(action.outcome, run))
+
+    def fail_down(self, run: Run | None, action: AnswerDown) -> None:
+        """Everybody who waits for the end gets the error; it stays the answer for as long as the run is the newest."""
+        if run is not None:
+            run.error = self.error(action.outcome, run)
+        self.down.fail(lambda: self.error(action.outcome, run))
+
+    def error(self, outcome: Outcome, run: Run | None) -> errors.SidecarError:
+        """The error for an outcome, with what is known of the run by now."""
+        if run is not None and not run.output:
+            run.output = self._launcher.last_words()
+        if outcome is Outcome.STOP_FAILED and run is not None and not run.survivors and run.process is not None:
+            run.survivors = self._launcher.name_all(run.process.processes())
+        return error_for(outcome, run, startup=self._startup)
