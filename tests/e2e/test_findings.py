@@ -1,0 +1,166 @@
+"""What reviewers broke once; each stays mended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import processes
+from tests.support.backends import CHILDREN, free_port, http_backend, script_backend
+from tests.support.client import RemoteError, SidecarClient
+
+pytestmark = pytest.mark.posix(reason="signals, resource limits and a listener on [::1] alone")
+resource = pytest.importorskip("resource", reason="resource limits are a POSIX mechanism")
+STUBBORN = {"ignore_sigterm": True, "ignore_shutdown": True}
+
+
+async def failure(answer: Any) -> RemoteError:
+    with pytest.raises(RemoteError) as caught:
+        await answer
+    return caught.value
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="prlimit is Linux only")
+async def test_a_sidecar_that_ran_out_of_descriptors_recovers_when_they_are_back() -> None:
+    async with SidecarClient(http_backend(), settings={"timeouts.restart_delay": 0.2}) as client:
+        started = await client.call("backend:waitForReady")
+        pid = client.hello["pid"]
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        os.kill(started["pid"], signal.SIGKILL)
+        await client.event("backend:stateChanged", where=lambda change: change["state"] in {"BACKOFF", "FAILED"})
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        assert (await client.call("backend:start"))["success"] is True
+        assert await client.call("backend:stop") == {"success": True}
+
+
+async def test_a_listener_on_another_address_does_not_make_a_stranger_ours() -> None:
+    port = free_port()
+    code = (
+        "import _socket as s, time\n"
+        "l = s.socket(s.AF_INET6); l.setsockopt(s.IPPROTO_IPV6, s.IPV6_V6ONLY, 1)\n"
+        f"l.bind(('::1', {port})); l.listen(); time.sleep(600)\n"
+    )
+    settings = {"backend.port": port, "backend.autostart": False, "restart.attempts": 0}
+    async with SidecarClient(script_backend(code), settings=settings, flags=["--profile", "generic"]) as client:
+        start = client.request("backend:start")
+        await client.event("backend:startupProgress", where=lambda progress: progress["phase"] == "waiting")
+        with socket.socket() as stranger:
+            stranger.bind(("127.0.0.1", port))
+            stranger.listen()
+            error = await failure(start)
+            assert error.code == "PORT_FOREIGN"
+            assert error.data == {"port": port, "owner": {"pid": os.getpid(), "name": error.data["owner"]["name"]}}
+
+
+async def test_a_start_that_takes_too_long_is_answered_with_what_it_said() -> None:
+    settings = {"timeouts.startup": 0.5, "backend.autostart": False, "restart.attempts": 0}
+    async with SidecarClient(http_backend(live_delay=60, say="counting sheep"), settings=settings) as client:
+        error = await failure(client.call("backend:start"))
+        assert error.data is not None
+        assert "counting sheep" in error.data["output"]
+        crash = await client.event("backend:crash")
+        assert "timeouts.startup" in crash["cause"]
+        assert (await client.call("backend:status"))["lastExit"]["expected"] is False
+
+
+async def test_the_end_of_stdin_is_seen_after_a_framing_error() -> None:
+    settings = {"timeouts.graceful_shutdown": 20}
+    async with SidecarClient(http_backend(**STUBBORN), settings=settings, expect_exit=65) as client:
+        pid = (await client.call("backend:waitForReady"))["pid"]
+        client.send_raw(b"\xff" * 64)
+        await client.error("FRAME_ERROR")
+        client.close_stdin()
+        ended = time.monotonic()
+        assert await client.wait_exit(15) == 65
+        assert time.monotonic() - ended < 3
+        assert not processes.is_alive(pid)
+
+
+async def test_a_signal_right_after_hello_is_a_clean_end(tmp_path: Path) -> None:
+    for delay in (0.0, 0.01, 0.03, 0.06):
+        async with SidecarClient(http_backend(), data=tmp_path) as client:
+            await asyncio.sleep(delay)
+            os.kill(client.hello["pid"], signal.SIGTERM)
+            assert await client.wait_exit(20) == 0
+
+
+async def test_requests_behind_a_shutdown_are_refused_at_once() -> None:
+    async with SidecarClient(http_backend()) as client:
+        await client.call("backend:waitForReady")
+        shutdown, stop, info = (client.request(name) for name in ("sidecar:shutdown", "backend:stop", "sidecar:info"))
+        assert (await failure(stop)).code == "SHUTTING_DOWN"
+        assert (await failure(info)).code == "SHUTTING_DOWN"
+        assert await shutdown == {"success": True}
+
+
+async def test_a_clean_exit_before_ready_is_meant_where_the_settings_say_so() -> None:
+    settings = {"restart.on_clean_exit": False}
+    async with SidecarClient(http_backend(exit_before_listening=0), settings=settings) as client:
+        change = await client.state("STOPPED")
+        assert change["reason"] == "exited"
+        assert client.payloads("backend:crash") == []
+
+
+async def test_a_secret_of_the_command_stays_out_of_causes_answers_and_logs() -> None:
+    secret = "zzsecretzz"
+    code = "import sys; sys.exit('could not use ' + sys.argv[1])"
+    command = [*script_backend(code), f"--api-key={secret}"]
+    settings = {"restart.attempts": 0, "backend.autostart": False}
+    async with SidecarClient(command, settings=settings) as client:
+        error = await failure(client.call("backend:start"))
+        crash = await client.event("backend:crash")
+        for told in (error.data, error.message, crash, await client.call("sidecar:info")):
+            assert secret not in str(told)
+    assert secret not in client.stderr_text
+
+
+async def test_an_address_is_not_read_across_two_streams() -> None:
+    port = free_port()
+    code = (
+        "import sys, time, _socket as s\n"
+        f"l = s.socket(); l.bind(('127.0.0.1', {port})); l.listen()\n"
+        f"text = 'Now listening on: http://127.0.0.1:{port}'\n"
+        "sys.stdout.write(text[:-2]); sys.stdout.flush(); time.sleep(0.2)\n"
+        "sys.stderr.write('1 warning\\n'); sys.stderr.flush(); time.sleep(0.2)\n"
+        "sys.stdout.write(text[-2:] + '\\n'); sys.stdout.flush(); time.sleep(600)\n"
+    )
+    flags = ["--profile", "generic"]
+    async with SidecarClient(script_backend(code), settings={"backend.port": "reported"}, flags=flags) as client:
+        assert (await client.call("backend:waitForReady"))["port"] == port
+
+
+async def test_a_second_sidecar_takes_a_port_of_its_own_while_the_first_still_boots(tmp_path: Path) -> None:
+    async with SidecarClient(http_backend(), data=tmp_path) as before:
+        await before.call("backend:waitForReady")
+    async with SidecarClient(http_backend(listen_delay=1.5), data=tmp_path) as first:
+        chosen = (await first.event("backend:stateChanged"))["port"]
+        async with SidecarClient(http_backend(), data=tmp_path) as second:
+            assert (await second.call("backend:waitForReady"))["port"] != chosen
+        assert (await first.call("backend:waitForReady"))["port"] == chosen
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="a process that cannot be killed is made with a stopped guardian's help"
+)
+async def test_a_stop_that_gives_up_names_who_is_left(tmp_path: Path) -> None:
+    settings = {"timeouts.force_kill": 0.001, "timeouts.graceful_shutdown": 0.1, "timeouts.shutdown_request": 0.1}
+    # A crowd takes longer to kill than the millisecond that it is given.
+    crowd = [sys.executable, "-I", "-S", str(CHILDREN / "with_family.py"), "crowd", "200", *http_backend(**STUBBORN)]
+    async with SidecarClient(crowd, settings=settings, data=tmp_path, expect_exit=None) as client:
+        pid = (await client.call("backend:waitForReady"))["pid"]
+        await processes.until(lambda: len(processes.descendants(pid)) > 200)
+        error = await failure(client.call("backend:stop"))
+        assert error.code == "STOP_FAILED"
+        assert error.data is not None
+        assert all(survivor["name"] for survivor in error.data["survivors"])
+        assert error.data["survivors"]
+        assert (await failure(client.call("backend:waitForReady"))).code == "STOP_FAILED"
