@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support import processes
-from tests.support.backends import CHILDREN, free_port, http_backend, script_backend
+from tests.support.backends import free_port, http_backend, script_backend
 from tests.support.client import RemoteError, SidecarClient
 
 pytestmark = pytest.mark.posix(reason="signals, resource limits and a listener on [::1] alone")
@@ -151,16 +151,3 @@ async def test_a_second_sidecar_takes_a_port_of_its_own_while_the_first_still_bo
 @pytest.mark.skipif(
     sys.platform != "linux", reason="a process that cannot be killed is made with a stopped guardian's help"
 )
-async def test_a_stop_that_gives_up_names_who_is_left(tmp_path: Path) -> None:
-    settings = {"timeouts.force_kill": 0.001, "timeouts.graceful_shutdown": 0.1, "timeouts.shutdown_request": 0.1}
-    # A crowd takes longer to kill than the millisecond that it is given.
-    crowd = [sys.executable, "-I", "-S", str(CHILDREN / "with_family.py"), "crowd", "200", *http_backend(**STUBBORN)]
-    async with SidecarClient(crowd, settings=settings, data=tmp_path, expect_exit=None) as client:
-        pid = (await client.call("backend:waitForReady"))["pid"]
-        await processes.until(lambda: len(processes.descendants(pid)) > 200)
-        error = await failure(client.call("backend:stop"))
-        assert error.code == "STOP_FAILED"
-        assert error.data is not None
-        assert all(survivor["name"] for survivor in error.data["survivors"])
-        assert error.data["survivors"]
-        assert (await failure(client.call("backend:waitForReady"))).code == "STOP_FAILED"
