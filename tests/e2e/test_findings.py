@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -146,8 +145,3 @@ async def test_a_second_sidecar_takes_a_port_of_its_own_while_the_first_still_bo
         async with SidecarClient(http_backend(), data=tmp_path) as second:
             assert (await second.call("backend:waitForReady"))["port"] != chosen
         assert (await first.call("backend:waitForReady"))["port"] == chosen
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="a process that cannot be killed is made with a stopped guardian's help"
-)
