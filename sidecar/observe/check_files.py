@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 import shutil
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from ..errors import SidecarError
 from ..wire.observe import Check
 from .binary import HEAD_BYTES, misfit
+from .system import machine
 
 SPACE_FAILED = 50 * 1024 * 1024  # a database cannot even grow its journal
 SPACE_WARNING = 500 * 1024 * 1024
@@ -50,7 +50,7 @@ def check_executable(find: Callable[[], tuple[str, ...]]) -> Check:
 
 
 def _judge_head(program: Path, head: bytes) -> Check:
-    why = misfit(head, sys.platform, platform.machine())
+    why = misfit(head, sys.platform, machine())
     if why is not None:
         return Check(
             "executable",

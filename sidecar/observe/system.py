@@ -39,7 +39,7 @@ def _operating_system() -> str:
     """Without ``platform.platform()``: it runs ``uname -p``, and a child of the sidecar may be taken for the backend's and stopped."""
     if sys.platform == "win32":
         version = sys.getwindowsversion()
-        return f"Windows {version.major}.{version.minor}.{version.build}, {platform.machine()}"
+        return f"Windows {version.major}.{version.minor}.{version.build}, {machine()}"
     system = os.uname()
     name = ""
     if sys.platform == "linux":
@@ -48,3 +48,14 @@ def _operating_system() -> str:
         except OSError:
             pass  # a container without one
     return f"{system.sysname} {system.release} {system.machine}{f', {name}' if name else ''}"
+
+
+def machine() -> str:
+    """The system's processor, e.g. ``AMD64``, ``x86_64``, ``arm64``.
+
+    Not ``platform.machine()``: on Windows it runs ``cmd /c ver``, whose window flashes up.
+    """
+    if sys.platform == "win32":
+        # The first is set only where an emulated process runs on another processor.
+        return os.environ.get("PROCESSOR_ARCHITEW6432") or os.environ.get("PROCESSOR_ARCHITECTURE", "")
+    return os.uname().machine
