@@ -38,12 +38,6 @@ def forbid_new_privileges() -> None:
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def preload() -> None:
-    """Loads ctypes now, so that a forked child need not."""
-    if sys.platform == "linux":
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
 def _prctl(option: int, value: int) -> None:
     if sys.platform != "linux":
         return

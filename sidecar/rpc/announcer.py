@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from ..core import events as e
 from ..core.events import Reason, State
-from ..core.exit_status import UNKNOWN
+from ..core.exit_status import UNKNOWN, ExitStatus
 from ..log import log
 from ..monitor import Watched
 from ..process.base import ListeningSocket
@@ -60,24 +60,13 @@ class Announcer:
 
     def crash_of(self, run: Run, failure: e.ReportFailure) -> Crash:
         """The summary of a failure."""
-        status = run.status or UNKNOWN
-        text, cause, remedy = _OURS.get(failure.reason, (status.text, None, None))
-        if cause is not None:
-            pass
-        elif failure.error is not None:
-            text, cause, remedy = failure.error.message, failure.error.message, failure.error.hint
-        elif run.over_memory is not None:
-            cause = f"Its processes used {run.over_memory} bytes of memory, more than limits.memory allows, and were killed."
-            remedy = "Raise limits.memory, or find out what the backend needs so much for."
-        else:
-            from ..observe.causes import guess  # only a failure needs the table of causes
+        from ..observe.crash import report_name  # not needed before the first failure
 
-            guessed = guess(run.output, status, port=run.port, oom=self._observer.oom)
-            if guessed is not None:
-                cause, remedy = guessed.cause, guessed.remedy
+        status = run.status or UNKNOWN
+        text, cause, remedy = _OURS.get(failure.reason) or self._explain(run, status, failure)
         time = run.ended_at or utc_now()
         return Crash(
-            name=f"crash-{time.replace(':', '-')}",
+            name=report_name(time),
             time=time,
             run=run.number,
             code=status.code,
@@ -90,6 +79,18 @@ class Announcer:
             next_start_in=failure.next_start_in,
             final=failure.final,
         )
+
+    def _explain(self, run: Run, status: ExitStatus, failure: e.ReportFailure) -> tuple[str, str | None, str | None]:
+        """Text, cause and remedy of a failure that was not the sidecar's own decision about time."""
+        if failure.error is not None:
+            return failure.error.message, failure.error.message, failure.error.hint
+        if run.over_memory is not None:
+            used = f"Its processes used {run.over_memory} bytes of memory, more than limits.memory allows, and were killed."
+            return status.text, used, "Raise limits.memory, or find out what the backend needs so much for."
+        from ..observe.causes import guess  # only a failure needs the table of causes
+
+        guessed = guess(run.output, status, port=run.port, oom=self._observer.oom)
+        return (status.text, guessed.cause, guessed.remedy) if guessed is not None else (status.text, None, None)
 
     # From the monitor -----------------------------------------------------------------------------------------------
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 
 from .. import errors
 from ..log import log
 from ..supervisor import Supervisor
 from .server import End, Server
 
-_CLIENT_LOOK = 0.1  # seconds between two looks whether a client that closed its stdin still reads
+_CLIENT_LOOK = 0.1  # seconds between two looks whether the client is still there
 
 
 class Ending:
@@ -59,11 +60,15 @@ class Ending:
     def client_ended(self, end: End) -> None:
         """The client closed its side, or the stream broke."""
         log.info(f"the client's end of the connection: {end}")
+        server = self._server
         if end == "framing":
             self.exit_status = errors.FrameError.exit_status
-            self._watch_for_owner()
-        if end == "owner_lost" and self._asked is not None and self._server and not self._server.client_gone:
-            self._watch_for_client()
+            assert server is not None
+            # Nothing is read any more, so the end of stdin has to be looked for.
+            self._watch_for(lambda: server.client_gone or server.stdin_ended)
+        if end == "owner_lost" and self._asked is not None and server and not server.client_gone:
+            # A client that asked for the end and closed its stdin may still await the answer; if it dies, nobody does.
+            self._watch_for(lambda: server.client_gone)
             return
         self._shut_down(owner_lost=end == "owner_lost")
 
@@ -92,18 +97,9 @@ class Ending:
         self._server.refuse_new()
         self._supervisor.shutdown(owner_lost=owner_lost)
 
-    def _watch_for_client(self) -> None:
-        """A client that asked for the end and closed its stdin may still await the answer; if it dies, nobody does."""
-        assert self._server is not None
-        if self._server.client_gone:
+    def _watch_for(self, owner_gone: Callable[[], bool]) -> None:
+        """Looks again and again, until the end is reached or nobody is left to wait for it."""
+        if owner_gone():
             self._shut_down(owner_lost=True)
         elif not self.reached.done():
-            self._loop.call_later(_CLIENT_LOOK, self._watch_for_client)
-
-    def _watch_for_owner(self) -> None:
-        """Nothing is read any more, so the end of stdin has to be looked for."""
-        assert self._server is not None
-        if self._server.client_gone or self._server.stdin_ended:
-            self._shut_down(owner_lost=True)
-        elif not self.reached.done():
-            self._loop.call_later(_CLIENT_LOOK, self._watch_for_owner)
+            self._loop.call_later(_CLIENT_LOOK, self._watch_for, owner_gone)

@@ -14,6 +14,7 @@ from ..backend.command import find_command
 from ..core.events import Conflict
 from ..settings.model import Settings
 from ..supervisor import Supervisor
+from ..supervisor.answers import describe_owner
 from ..wire.channels import CreateFirewallRuleArgs
 from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
 
@@ -88,7 +89,7 @@ class FirewallHandlers:
         elif run is not None and run.conflict is not None:
             probe = "reserved" if run.conflict is Conflict.FORBIDDEN else "in_use"
         if run is not None and run.owner is not None and run.owner.pid is not None:
-            owner = f"{run.owner_name or 'another program'} (pid {run.owner.pid})"
+            owner = describe_owner(run)
         sockets = current.listeners() if current is not None else None
         return Facts(
             platform=sys.platform,
