@@ -19,6 +19,7 @@ from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Respon
 from ..wire.names import PROTOCOL
 
 EventListener = Callable[[str, Any], None]
+DroppedListener = Callable[[str, int], None]
 
 # The protocol page: the whole ladder within total_shutdown (27 s), unsent data 1 s more.
 SHUTDOWN_LIMIT = 30.0
@@ -66,11 +67,12 @@ class Client:
         failure: the error that bore no id (wrong settings, a broken stream), where there was one.
     """
 
-    def __init__(self, on_event: EventListener | None = None) -> None:
+    def __init__(self, on_event: EventListener | None = None, on_dropped: DroppedListener | None = None) -> None:
         self.hello: Hello | None = None
         self.failure: ErrorBody | None = None
         self.exit_status: int | None = None
         self._on_event = on_event
+        self._on_dropped = on_dropped
         self._next_id = 0
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._last_words: deque[str] = deque(maxlen=_STDERR_LINES)
@@ -79,20 +81,26 @@ class Client:
 
     @classmethod
     async def start(
-        cls, words: Sequence[str], *, on_event: EventListener | None = None, env: Mapping[str, str] | None = None
+        cls,
+        words: Sequence[str],
+        *,
+        on_event: EventListener | None = None,
+        on_dropped: DroppedListener | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> Self:
         """Spawns a sidecar and awaits its hello.
 
         Args:
             words: what follows ``serve`` on its command line.
             on_event: called with channel and payload of each event, on the event loop.
+            on_dropped: called before it with the channel, and how many events of it are missing.
             env: its whole environment; none: ours.
 
         Raises:
             UsageError: it did not understand ``words``.
             SidecarLostError: it could not be started, ended, or said something else.
         """
-        client = cls(on_event)
+        client = cls(on_event, on_dropped)
         await client._spawn(words, env)
         try:
             await asyncio.wait_for(client._greeted.wait(), HELLO_LIMIT)
@@ -107,7 +115,7 @@ class Client:
         return client
 
     async def call(self, channel: str, *args: Any) -> Any:
-        """One request.
+        """One request; a caller that is cancelled cancels it.
 
         Raises:
             RemoteError: the answer is an error.
@@ -119,14 +127,19 @@ class Client:
         self._next_id += 1
         number = self._next_id
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        body = msgpack.encode({"type": "request", "id": number, "channel": channel, "args": args})
-        assert self._process.stdin
         try:
-            self._process.stdin.write(len(body).to_bytes(4, "big") + body)
-            await self._process.stdin.drain()
-        except OSError:
-            pass  # its end answers the request
-        return await answer
+            await self._send({"type": "request", "id": number, "channel": channel, "args": args})
+            return await answer
+        except asyncio.CancelledError:
+            if self._answers.pop(number, None) is not None:
+                await self._send({"type": "cancel", "id": number})
+            raise
+
+    async def wait(self) -> int:
+        """Waits for the sidecar's end, whoever ends it; gives its exit status."""
+        await asyncio.shield(self._ended)
+        assert self.exit_status is not None
+        return self.exit_status
 
     async def close(self) -> int:
         """``sidecar:shutdown``, then the sidecar's exit status. A sidecar that outlives its limit is killed."""
@@ -192,6 +205,15 @@ class Client:
         self._answers.clear()
         self._greeted.set()
 
+    async def _send(self, message: Mapping[str, Any]) -> None:
+        body = msgpack.encode(message)
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(len(body).to_bytes(4, "big") + body)
+            await self._process.stdin.drain()
+        except OSError:
+            pass  # its end answers the request
+
     async def _read_frames(self) -> None:
         assert self._process.stdout
         frames = FrameBuffer()
@@ -212,6 +234,8 @@ class Client:
     def _take(self, message: Hello | Response | ErrorMessage | EventMessage) -> None:
         match message:
             case EventMessage():
+                if self._on_dropped and message.dropped:
+                    self._on_dropped(message.channel, message.dropped)
                 if self._on_event:
                     self._on_event(message.channel, message.payload)
             case Hello():
