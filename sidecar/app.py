@@ -142,7 +142,7 @@ class App:
         # What failed longer ago than the window would have been forgiven had this sidecar's predecessor lived on.
         spent = reclaimed.failures if reclaimed.age < settings.restart.window else 0
         lifecycle = Lifecycle(lifecycle_policy(settings), chance=random.random, spent=spent)
-        self._supervisor = Supervisor(lifecycle, self._launcher, startup=settings.timeouts.startup, report=log.warning)
+        self._supervisor = Supervisor(lifecycle, self._launcher, settings, report=log.warning)
         self._ending.attach(self._server, self._supervisor, interrupted=self._boot.interrupted)
         self._observer = Observer(settings, paths, self._server, self._supervisor, self._backend_log)
         self._announcer = Announcer(settings, self._server, self._supervisor, self._observer)

@@ -34,6 +34,9 @@ class MonitorSink(Protocol):
     ) -> None:
         """Who listens on the run's port."""
 
+    def unready(self, run: Watched, error: str) -> None:
+        """The run listens, and its live endpoint gave no good answer; ``error`` in the words of the HTTP client."""
+
     def ready(self, run: Watched) -> None:
         """The run answers, and it is the run that answers."""
 

@@ -70,7 +70,10 @@ class Readiness:
         return "Waiting for the first good answer" if authentic else "Waiting for the port to open"
 
     async def _answers(self) -> bool:
-        return (await probe(self._client, self._live_path, self._probe_timeout)).ok
+        result = await probe(self._client, self._live_path, self._probe_timeout)
+        if not result.ok:
+            self._sink.unready(self._run, result.error)
+        return result.ok
 
     async def _whose(self, port: int) -> Literal["own", "foreign", "unknown"] | None:
         """Whose the open port is; None when it closed again meanwhile, so that the next knock has to tell."""

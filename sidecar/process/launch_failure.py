@@ -17,13 +17,27 @@ _FOREIGN = {
     b"\xca\xfe\xba\xbe": "a macOS program or a Java class",
 }
 _COMMAND = "backend.command"
+_LIMITS = {
+    "limits.cpu_nice": (
+        "a niceness below 0 needs special rights",
+        "Set limits.cpu_nice to 0 or more.",
+    ),
+    "limits.open_files": (
+        "it is above the hard limit of this user",
+        "Lower limits.open_files to what 'ulimit -Hn' prints, or raise that (/etc/security/limits.conf, LimitNOFILE=).",
+    ),
+    "limits.no_new_privileges": (
+        "this system does not have it",
+        "Set limits.no_new_privileges = false; only Linux has it.",
+    ),
+}
 
 
 def explain(step: str, number: int, command: tuple[str, ...], cwd: str, env: Mapping[str, str]) -> SidecarError:
     """The error for a launch that failed.
 
     Args:
-        step: where it failed: ``fork``, ``session``, ``output``, ``limits``, ``cwd`` or ``exec``.
+        step: where it failed: ``fork``, ``session``, ``output``, the name of a limit, ``cwd`` or ``exec``.
         number: the errno.
         command: what was to be executed.
         cwd: the folder in which.
@@ -31,10 +45,11 @@ def explain(step: str, number: int, command: tuple[str, ...], cwd: str, env: Map
     """
     if step == "cwd":
         return _explain_folder(number, cwd)
-    if step == "limits":
+    if step in _LIMITS:
+        why, hint = _LIMITS[step]
         return BackendNotExecutableError(
-            f"The limits for the backend could not be applied: {os.strerror(number)}",
-            hint="Lower limits.open_files below the hard limit (ulimit -Hn), or raise limits.cpu_nice to 0 or more",
+            f"The backend could not be given its limit {step}: {why} ({os.strerror(number)})",
+            hint=hint,
             data={"path": command[0]},
         )
     if step != "exec":

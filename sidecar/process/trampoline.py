@@ -45,8 +45,8 @@ def run(program: Program, outputs: Sequence[int], status_fd: int, guardian: int 
         os.dup2(outputs[0], 1)
         os.dup2(outputs[1], 2)
         _default_signals()
-        step = "limits"
-        _apply(limits)
+        for step, apply in _LIMITS:  # noqa: B007 - the handlers below tell which one it was
+            apply(limits)
         step = "cwd"
         os.chdir(cwd)
         step = "exec"
@@ -69,19 +69,33 @@ def _default_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _apply(limits: Limits) -> None:
-    nice, open_files, no_new_privileges = limits
-    if nice is not None:
-        os.setpriority(os.PRIO_PROCESS, 0, nice)
-    if open_files is not None:
+def _apply_nice(limits: Limits) -> None:
+    if limits[0] is not None:
+        os.setpriority(os.PRIO_PROCESS, 0, limits[0])
+
+
+def _apply_open_files(limits: Limits) -> None:
+    wanted = limits[1]
+    if wanted is not None:
         import resource
 
         _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if hard != resource.RLIM_INFINITY and open_files > hard:
+        if hard != resource.RLIM_INFINITY and wanted > hard:
             raise OSError(errno.EPERM, "above the hard limit")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, hard))
-    if no_new_privileges:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _apply_no_new_privileges(limits: Limits) -> None:
+    if limits[2]:
         prctl.forbid_new_privileges()
+
+
+# By the names of their settings, which are also the names of the steps.
+_LIMITS = (
+    ("limits.cpu_nice", _apply_nice),
+    ("limits.open_files", _apply_open_files),
+    ("limits.no_new_privileges", _apply_no_new_privileges),
+)
 
 
 def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:

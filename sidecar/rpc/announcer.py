@@ -12,24 +12,23 @@ from ..monitor import Watched
 from ..process.base import ListeningSocket
 from ..settings.model import Settings
 from ..supervisor import Supervisor
+from ..supervisor.answers import port_foreign, port_taken
 from ..supervisor.run import Run, utc_now
+from ..supervisor.unready import explain_unready
 from ..wire.messages import Crash, Exposed, ExposedSocket, HealthResult, Phase, StartupProgress, StateChanged
 from .observer import Observer
 from .server import Server
 
 # What the sidecar ended itself: text, cause, remedy. The exit status would tell of our own stop.
 _OURS = {
-    Reason.STARTUP_TIMEOUT: (
-        "not ready in time",
-        "It did not answer on its live endpoint within timeouts.startup.",
-        "Look at its last output; if it only needs longer, raise timeouts.startup.",
-    ),
     Reason.HUNG: (
         "it hung: it did not answer any more",
         "It answered none of health.failures checks in a row, each within health.probe_timeout.",
         "Look at its last output for what it was doing; if it is only slow, raise health.probe_timeout or health.failures.",
     ),
 }
+
+_MEBIBYTE = 1024 * 1024
 
 
 class Announcer:
@@ -82,11 +81,17 @@ class Announcer:
 
     def _explain(self, run: Run, status: ExitStatus, failure: e.ReportFailure) -> tuple[str, str | None, str | None]:
         """Text, cause and remedy of a failure that was not the sidecar's own decision about time."""
+        if failure.reason is Reason.STARTUP_TIMEOUT:
+            return "not ready in time", *explain_unready(self._settings, run.port, run.listening, run.last_answer)
         if failure.error is not None:
             return failure.error.message, failure.error.message, failure.error.hint
         if run.over_memory is not None:
-            used = f"Its processes used {run.over_memory} bytes of memory, more than limits.memory allows, and were killed."
-            return status.text, used, "Raise limits.memory, or find out what the backend needs so much for."
+            used, allowed = (f"{size / _MEBIBYTE:.0f} MiB" for size in (run.over_memory, self._settings.limits.memory))
+            cause = f"Its processes used {used} of memory, more than limits.memory ({allowed}) allows, and were killed."
+            return status.text, cause, "Raise limits.memory, or find out what the backend needs so much for."
+        if run.listener == "foreign" or run.conflict is not None:
+            error = port_foreign(run) if run.listener == "foreign" else port_taken(run)
+            return status.text, error.message, error.hint
         from ..observe.causes import guess  # only a failure needs the table of causes
 
         guessed = guess(run.output, status, port=run.port, oom=self._observer.oom)
@@ -107,6 +112,12 @@ class Announcer:
         if current is not None:
             current.listener = verdict
             current.owner = owner
+
+    def unready(self, run: Watched, error: str) -> None:
+        """The run listens and does not answer well."""
+        current = self._of(run)
+        if current is not None:
+            current.last_answer = error
 
     def ready(self, run: Watched) -> None:
         """The run answers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import errors
 from ..core.events import AnswerDown, AnswerUp, Outcome
+from ..settings.model import Settings
 from ..wire.messages import Started
 from .answers import error_for
 from .callers import Callers
@@ -19,14 +20,16 @@ class Answering:
         down: they wait for the tree to be gone.
     """
 
-    def __init__(self, launcher: Launches, *, startup: float) -> None:
+    def __init__(self, launcher: Launches, settings: Settings) -> None:
         self.up: Callers[Started] = Callers()
         self.down: Callers[None] = Callers()
         self._launcher = launcher
-        self._startup = startup
+        self._settings = settings
 
     def fail_up(self, run: Run | None, action: AnswerUp) -> None:
         """Everybody who waits for the run gets the error, each an own one."""
+        if run is not None and action.outcome is Outcome.STARTUP_TIMEOUT:
+            run.listening = run.listeners()  # it is about to be stopped
         self.up.fail(lambda: action.error or self.error(action.outcome, run))
 
     def fail_down(self, run: Run | None, action: AnswerDown) -> None:
@@ -41,4 +44,4 @@ class Answering:
             run.output = self._launcher.last_words()
         if outcome is Outcome.STOP_FAILED and run is not None and not run.survivors and run.process is not None:
             run.survivors = self._launcher.name_all(run.process.processes())
-        return error_for(outcome, run, startup=self._startup)
+        return error_for(outcome, run, self._settings)

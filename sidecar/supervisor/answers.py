@@ -7,14 +7,16 @@ from typing import Any
 from .. import errors
 from ..core.events import Conflict, Outcome
 from ..core.exit_status import UNKNOWN
+from ..settings.model import Settings
 from ..wire.messages import LastExit
 from .run import Run
+from .unready import explain_unready
 
 _LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel with an error; the crash report has all
 
 
-def error_for(outcome: Outcome, run: Run | None, *, startup: float) -> errors.SidecarError:
-    """The error for an outcome, from what is known of the run. ``startup`` is the time limit in seconds."""
+def error_for(outcome: Outcome, run: Run | None, settings: Settings) -> errors.SidecarError:
+    """The error for an outcome, from what is known of the run."""
     if outcome is Outcome.CANCELLED:
         return errors.CancelledRequestError(
             "The start was cancelled by a stop", hint="Start the backend again if it is wanted after all."
@@ -25,17 +27,18 @@ def error_for(outcome: Outcome, run: Run | None, *, startup: float) -> errors.Si
     if outcome is Outcome.STOP_FAILED:
         return _stop_failed(run)
     if outcome is Outcome.STARTUP_TIMEOUT:
-        return _not_in_time(run, startup)
+        return _not_in_time(run, settings)
     if outcome is Outcome.FOREIGN:
-        return _foreign(run)
+        return port_foreign(run)
     return _exited(run) if run.conflict is None else port_taken(run)
 
 
-def _not_in_time(run: Run, startup: float) -> errors.SidecarError:
+def _not_in_time(run: Run, settings: Settings) -> errors.SidecarError:
+    why = explain_unready(settings, run.port, run.listening, run.last_answer)
     return errors.StartupTimeoutError(
-        f"The backend was not ready within {startup:g} s",
-        hint="Look at its last output; if it only needs longer, raise timeouts.startup.",
-        data={"timeout": startup, "output": run.output[-_LAST_OUTPUT:]},
+        f"The backend was stopped. {why.cause}",
+        hint=why.remedy,
+        data={"timeout": settings.timeouts.startup, "output": run.output[-_LAST_OUTPUT:]},
     )
 
 
@@ -59,7 +62,8 @@ def why_failed(run: Run | None, last_exit: LastExit | None) -> errors.SidecarErr
     )
 
 
-def _foreign(run: Run) -> errors.SidecarError:
+def port_foreign(run: Run) -> errors.SidecarError:
+    """The run lives, and somebody else answers in its place."""
     return errors.PortForeignError(
         f"The backend runs, but port {run.port} answers for {describe_owner(run)}",
         hint='End that program, or set backend.port to another number or to "auto".',

@@ -34,6 +34,8 @@ class Run:
         exposed: listening sockets of its tree that other machines can reach.
         output: its last output, once drained.
         error: why the launch failed.
+        last_answer: why its live endpoint's last answer was no good one; empty: it was not asked yet.
+        listening: where its tree listened when its time to be ready was over; None: not known.
         over_memory: bytes that its tree used when it was killed for using more than it may.
     """
 
@@ -55,6 +57,8 @@ class Run:
         self.exposed: list[ListeningSocket] = []
         self.output = ""
         self.error: SidecarError | None = None
+        self.last_answer = ""
+        self.listening: list[ListeningSocket] | None = None
         self.over_memory: int | None = None
 
     @property

@@ -16,6 +16,7 @@ from ..core.events import Outcome, Reason, State
 from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
 from ..process.base import Survivor
+from ..settings.model import Settings
 from ..wire.messages import LastExit, Started, StateChanged
 from .answering import Answering
 from .answers import still_waiting, why_failed
@@ -39,7 +40,7 @@ class Supervisor:
     """
 
     def __init__(
-        self, lifecycle: Lifecycle, launcher: Launches, *, startup: float, report: Callable[[str], None]
+        self, lifecycle: Lifecycle, launcher: Launches, settings: Settings, *, report: Callable[[str], None]
     ) -> None:
         self.lifecycle = lifecycle
         self.run: Run | None = None
@@ -57,7 +58,7 @@ class Supervisor:
         self._inbox: deque[e.Event] = deque()
         self._busy = False
         self._timers = Timers(self._loop)
-        self._answering = Answering(launcher, startup=startup)
+        self._answering = Answering(launcher, settings)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._perform: dict[type, Callable[[Any], None]] = {
             e.Announce: self._announce,

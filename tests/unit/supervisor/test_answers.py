@@ -16,6 +16,7 @@ from sidecar.errors import (
     StopFailedError,
 )
 from sidecar.process.base import ListeningSocket, ProcessId, Survivor
+from sidecar.settings.model import Settings
 from sidecar.supervisor.answering import Answering
 from sidecar.supervisor.answers import error_for, why_failed
 from sidecar.supervisor.run import Run
@@ -43,7 +44,7 @@ def run() -> Run:
 def test_a_stop_that_gives_up_names_who_is_left() -> None:
     left = run()
     left.process = cast("Any", Undying())
-    error = Answering(cast("Any", Namer()), startup=60).error(Outcome.STOP_FAILED, left)
+    error = Answering(cast("Any", Namer()), Settings()).error(Outcome.STOP_FAILED, left)
     assert isinstance(error, StopFailedError)
     assert error.data == {"survivors": [{"pid": 4711, "name": "name-of-4711"}, {"pid": 4712, "name": "name-of-4712"}]}
     assert "name-of-4711 (pid 4711)" in error.message
@@ -53,7 +54,7 @@ def test_survivors_that_were_reported_are_not_looked_for_again() -> None:
     left = run()
     left.process = cast("Any", Undying())
     left.survivors = [Survivor(1, "init")]
-    error = Answering(cast("Any", Namer()), startup=60).error(Outcome.STOP_FAILED, left)
+    error = Answering(cast("Any", Namer()), Settings()).error(Outcome.STOP_FAILED, left)
     assert error.data == {"survivors": [{"pid": 1, "name": "init"}]}
 
 
@@ -64,7 +65,7 @@ def test_a_lost_port_outranks_the_exit(conflict: Conflict, kind: type[Exception]
     lost = run()
     lost.status, lost.conflict = ExitStatus(signal=6), conflict
     lost.owner, lost.owner_name = ListeningSocket("127.0.0.1", 5005, 77), "nginx"
-    error = error_for(Outcome.EXITED, lost, startup=60)
+    error = error_for(Outcome.EXITED, lost, Settings())
     assert isinstance(error, kind)
     assert error.data == {"port": 5005, "owner": {"pid": 77, "name": "nginx"}}
     assert error.hint
@@ -73,7 +74,7 @@ def test_a_lost_port_outranks_the_exit(conflict: Conflict, kind: type[Exception]
 def test_an_exit_is_told_with_its_last_output() -> None:
     ended = run()
     ended.status, ended.output = ExitStatus(code=3), "x" * 100_000 + "the end"
-    error = error_for(Outcome.EXITED, ended, startup=60)
+    error = error_for(Outcome.EXITED, ended, Settings())
     assert isinstance(error, BackendExitedError)
     assert error.data is not None
     assert error.data["output"].endswith("the end")
