@@ -366,95 +366,149 @@ export interface Request {
 
 /** Facts about the Electron app, filled in by the shim; renderers read them from the bootstrap. */
 export interface AppSettings {
+  /** `production` or `development`. */
   mode?: string;
+  /** The app's. Empty: the sidecar's. */
   version?: string;
+  /** Whether it runs from an installation. */
   is_packaged?: boolean;
+  /** Electron's user-data folder. Empty: the data folder. */
   user_data?: string;
 }
 
 /** What is run, where it listens, and which of its endpoints mean what (empty path: it has none). */
 export interface BackendSettings {
+  /** Program and arguments; `{host}` and `{port}` are filled in. Usually given behind `--`. Empty: what the profile finds. */
   command?: Array<string>;
+  /** Working directory. Empty: the executable's folder (ASP.NET's content root is the working directory), or the sidecar's own where the program is looked up on PATH. */
   cwd?: string;
+  /** More environment variables; `{host}` and `{port}` are filled in. */
   env?: { [key: string]: string };
+  /** `"auto"`: the last one if it is free, else another. `"reported"`: the backend chooses it and prints it. A number: that one. */
   port?: "auto" | "reported" | number;
+  /** Loopback only: any other address prompts the firewall and exposes the user. */
   host?: "127.0.0.1";
+  /** Start with the sidecar. */
   autostart?: boolean;
+  /** false: somebody else runs it; it is watched, never started or stopped. */
   managed?: boolean;
+  /** Its address when it is not managed: `http://127.0.0.1:PORT`. */
   url?: string;
+  /** 2xx means ready to be used. Empty: ready when it listens. */
   live_path?: string;
+  /** 2xx means healthy. Empty: `live_path`. */
   health_path?: string;
+  /** Told to renderers; a 503 there is no failed start. */
   ready_path?: string;
+  /** A POST there asks for a graceful stop. Empty: SIGTERM or CTRL_C at once. */
   shutdown_path?: string;
+  /** Asked by `backend:info`. */
   info_path?: string;
+  /** Asked by `backend:version`. */
   version_path?: string;
+  /** Asked by `backend:providerStatus`, and watched for changes. */
   providers_path?: string;
+  /** Asked by `backend:ffmpegStatus`. */
   ffmpeg_path?: string;
+  /** Template of the job event stream, told to renderers. */
   events_path?: string;
+  /** Keys of the provider body that change at every call; their change is no change of status. */
   volatile_keys?: Array<string>;
+  /** How it prints its address when `port = "reported"`: a regular expression with one group. */
   reported_pattern?: string;
 }
 
-/** The Windows Firewall rule: the name it is created under, and those that installers in the field gave theirs. */
+/** The Windows Firewall rule. */
 export interface FirewallSettings {
+  /** The name under which it is created and looked up. */
   rule_name?: string;
+  /** Names that installers in the field gave it; they count as ours. */
   other_names?: Array<string>;
 }
 
 /** How often the backend is asked, and how many answers make a verdict. */
 export interface HealthSettings {
+  /** (seconds) For one check. */
   probe_timeout?: number;
+  /** (seconds) Between looks at the provider status. */
   provider_interval?: number;
+  /** (checks) Unanswered ones in a row that make it unhealthy. */
   failures?: number;
+  /** (checks) Good ones in a row that make it healthy. */
   successes?: number;
+  /** Restart after that many unanswered checks; charged to the budget. */
   restart_when_hung?: boolean;
 }
 
 /** What the backend may use of the machine and see of the environment. 0 and false: as the system has it. */
 export interface LimitsSettings {
+  /** (bytes) Resident in its whole tree; never address space, of which .NET reserves 274 GB. */
   memory?: number;
+  /** (niceness) POSIX only. */
   cpu_nice?: number;
+  /** (descriptors) POSIX only. */
   open_files?: number;
+  /** Linux only: the tree cannot gain privileges. */
   no_new_privileges?: boolean;
+  /** Variables that it inherits, a final `*` matches any rest. Empty: all. */
   env_allow?: Array<string>;
+  /** Variables that it never inherits; `AURA_RESET=true` deletes user data. */
   env_deny?: Array<string>;
 }
 
 /** The sidecar's own log. */
 export interface LogSettings {
+  /** The least that is written. From much to little: trace, debug, info, warning, error. */
   level?: "debug" | "error" | "info" | "trace" | "warning";
+  /** One JSON object a line instead of text. */
   json?: boolean;
 }
 
-/** Folders; an empty one is derived (data: the platform's user-data folder, logs and temp: inside data). */
+/** Folders; an empty one is derived. */
 export interface PathsSettings {
+  /** Empty: `app.user_data`, else the platform's user-data folder. */
   data?: string;
+  /** Empty: `logs` in the data folder. */
   logs?: string;
+  /** Empty: `temp` in the data folder. */
   temp?: string;
 }
 
 /** How the processor time and memory of the backend's whole tree are watched. A limit of 0: none. */
 export interface ResourcesSettings {
+  /** (seconds) Between samples. */
   interval?: number;
+  /** (seconds) How long samples are kept. */
   window?: number;
+  /** (% of one core) Passed for `hold`: `backend:resourceAlert`. */
   cpu_limit?: number;
+  /** (bytes) Resident in the whole tree; likewise. */
   memory_limit?: number;
+  /** (fraction) An alert ends below `limit * (1 - hysteresis)`. */
   hysteresis?: number;
+  /** (seconds) How long a limit must be passed, or kept again, before that is told. */
   hold?: number;
 }
 
 /** The automatic restart budget. */
 export interface RestartSettings {
+  /** (restarts) Automatic ones before it gives up. */
   attempts?: number;
+  /** (seconds) Healthy running time after which a failure is forgiven. */
   window?: number;
+  /** (seconds) Before the first automatic restart. */
   first_delay?: number;
+  /** (factor) By which the delay grows. */
   backoff?: number;
+  /** (fraction) Of the delay, that is added at random. */
   jitter?: number;
+  /** An unasked exit with code 0 is a crash too. */
   on_clean_exit?: boolean;
 }
 
 /** All of it. */
 export interface Settings {
+  /** A preset for `[backend]`: `aura` or `generic`. */
   profile?: string;
   backend?: BackendSettings;
   timeouts?: TimeoutsSettings;
@@ -470,13 +524,21 @@ export interface Settings {
 
 /** Defaults are those that users of the Aura shell know; owner_lost keeps the 2 s promise of the no-orphan guarantee. */
 export interface TimeoutsSettings {
+  /** (seconds) From spawn to ready. */
   startup?: number;
+  /** (seconds) Between health checks. */
   health_interval?: number;
+  /** (seconds) Between one automatic restart and the next. */
   restart_delay?: number;
+  /** (seconds) For the shutdown endpoint to take effect. */
   shutdown_request?: number;
+  /** (seconds) For SIGTERM or CTRL_C to take effect. */
   graceful_shutdown?: number;
+  /** (seconds) For death to be awaited after the kill. */
   force_kill?: number;
+  /** (seconds) For everything at `sidecar:shutdown`. */
   total_shutdown?: number;
+  /** (seconds) Before the kill when the owner is gone. */
   owner_lost?: number;
 }
 

@@ -1,6 +1,7 @@
 """The settings, their units and their defaults, as frozen Structs.
 
-Every number here is a promise to users; its source stands beside it. Durations are seconds.
+Every number here is a promise to users; its source stands beside it. Durations are seconds. The docstrings are the text
+of docs/settings.md: ``name (unit): meaning`` for each key, written there by ``python -m sidecar schema --write``.
 """
 
 from __future__ import annotations
@@ -16,18 +17,41 @@ Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
 class Backend(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is run, where it listens, and which of its endpoints mean what (empty path: it has none)."""
+    """What is run, where it listens, and which of its endpoints mean what (empty path: it has none).
+
+    Attributes:
+        command: Program and arguments; `{host}` and `{port}` are filled in. Usually given behind `--`. Empty: what the
+            profile finds.
+        cwd: Working directory. Empty: the executable's folder (ASP.NET's content root is the working directory), or the
+            sidecar's own where the program is looked up on PATH.
+        env: More environment variables; `{host}` and `{port}` are filled in.
+        port: `"auto"`: the last one if it is free, else another. `"reported"`: the backend chooses it and prints it. A
+            number: that one.
+        host: Loopback only: any other address prompts the firewall and exposes the user.
+        autostart: Start with the sidecar.
+        managed: false: somebody else runs it; it is watched, never started or stopped.
+        url: Its address when it is not managed: `http://127.0.0.1:PORT`.
+        live_path: 2xx means ready to be used. Empty: ready when it listens.
+        health_path: 2xx means healthy. Empty: `live_path`.
+        ready_path: Told to renderers; a 503 there is no failed start.
+        shutdown_path: A POST there asks for a graceful stop. Empty: SIGTERM or CTRL_C at once.
+        info_path: Asked by `backend:info`.
+        version_path: Asked by `backend:version`.
+        providers_path: Asked by `backend:providerStatus`, and watched for changes.
+        ffmpeg_path: Asked by `backend:ffmpegStatus`.
+        events_path: Template of the job event stream, told to renderers.
+        volatile_keys: Keys of the provider body that change at every call; their change is no change of status.
+        reported_pattern: How it prints its address when `port = "reported"`: a regular expression with one group.
+    """
 
     command: tuple[str, ...] = ()
-    cwd: str = ""  # empty: the executable's folder (ASP.NET's content root is the working directory)
+    cwd: str = ""
     env: dict[str, str] = {}
     port: Literal["auto", "reported"] | Port = "auto"
-    host: Literal["127.0.0.1"] = (
-        "127.0.0.1"  # loopback only: any other address prompts the firewall and exposes the user
-    )
+    host: Literal["127.0.0.1"] = "127.0.0.1"
     autostart: bool = True
     managed: bool = True
-    url: str = ""  # of a backend that is not managed
+    url: str = ""
     live_path: str = ""
     health_path: str = ""
     ready_path: str = ""
@@ -37,16 +61,23 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
     providers_path: str = ""
     ffmpeg_path: str = ""
     events_path: str = ""
-    volatile_keys: tuple[
-        str, ...
-    ] = ()  # keys of the provider body that change at every call and are no change of status
-    reported_pattern: str = (
-        r"Now listening on: (http://\S+)"  # how the backend prints its address when port = "reported"
-    )
+    volatile_keys: tuple[str, ...] = ()
+    reported_pattern: str = r"Now listening on: (http://\S+)"
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
-    """Defaults are those that users of the Aura shell know; owner_lost keeps the 2 s promise of the no-orphan guarantee."""
+    """Defaults are those that users of the Aura shell know; owner_lost keeps the 2 s promise of the no-orphan guarantee.
+
+    Attributes:
+        startup (seconds): From spawn to ready.
+        health_interval (seconds): Between health checks.
+        restart_delay (seconds): Between one automatic restart and the next.
+        shutdown_request (seconds): For the shutdown endpoint to take effect.
+        graceful_shutdown (seconds): For SIGTERM or CTRL_C to take effect.
+        force_kill (seconds): For death to be awaited after the kill.
+        total_shutdown (seconds): For everything at `sidecar:shutdown`.
+        owner_lost (seconds): Before the kill when the owner is gone.
+    """
 
     startup: PositiveSeconds = 60.0
     health_interval: PositiveSeconds = 1.0
@@ -59,18 +90,35 @@ class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Restart(Struct, frozen=True, forbid_unknown_fields=True):
-    """The automatic restart budget."""
+    """The automatic restart budget.
+
+    Attributes:
+        attempts (restarts): Automatic ones before it gives up.
+        window (seconds): Healthy running time after which a failure is forgiven.
+        first_delay (seconds): Before the first automatic restart.
+        backoff (factor): By which the delay grows.
+        jitter (fraction): Of the delay, that is added at random.
+        on_clean_exit: An unasked exit with code 0 is a crash too.
+    """
 
     attempts: Count = 3
-    window: Seconds = 600.0  # healthy running time after which a failure is forgiven
+    window: Seconds = 600.0
     first_delay: Seconds = 0.0
     backoff: Annotated[float, Meta(ge=1, le=100)] = 1.0
-    jitter: Annotated[float, Meta(ge=0, le=1)] = 0.0  # fraction of the delay that is added at random
+    jitter: Annotated[float, Meta(ge=0, le=1)] = 0.0
     on_clean_exit: bool = True
 
 
 class Health(Struct, frozen=True, forbid_unknown_fields=True):
-    """How often the backend is asked, and how many answers make a verdict."""
+    """How often the backend is asked, and how many answers make a verdict.
+
+    Attributes:
+        probe_timeout (seconds): For one check.
+        provider_interval (seconds): Between looks at the provider status.
+        failures (checks): Unanswered ones in a row that make it unhealthy.
+        successes (checks): Good ones in a row that make it healthy.
+        restart_when_hung: Restart after that many unanswered checks; charged to the budget.
+    """
 
     probe_timeout: PositiveSeconds = 2.0
     provider_interval: PositiveSeconds = 30.0
@@ -80,16 +128,29 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class App(Struct, frozen=True, forbid_unknown_fields=True):
-    """Facts about the Electron app, filled in by the shim; renderers read them from the bootstrap."""
+    """Facts about the Electron app, filled in by the shim; renderers read them from the bootstrap.
+
+    Attributes:
+        mode: `production` or `development`.
+        version: The app's. Empty: the sidecar's.
+        is_packaged: Whether it runs from an installation.
+        user_data: Electron's user-data folder. Empty: the data folder.
+    """
 
     mode: str = "production"
-    version: str = ""  # empty: the sidecar's own
+    version: str = ""
     is_packaged: bool = False
-    user_data: str = ""  # empty: the data folder
+    user_data: str = ""
 
 
 class Paths(Struct, frozen=True, forbid_unknown_fields=True):
-    """Folders; an empty one is derived (data: the platform's user-data folder, logs and temp: inside data)."""
+    """Folders; an empty one is derived.
+
+    Attributes:
+        data: Empty: `app.user_data`, else the platform's user-data folder.
+        logs: Empty: `logs` in the data folder.
+        temp: Empty: `temp` in the data folder.
+    """
 
     data: str = ""
     logs: str = ""
@@ -97,45 +158,75 @@ class Paths(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the backend may use of the machine and see of the environment. 0 and false: as the system has it."""
+    """What the backend may use of the machine and see of the environment. 0 and false: as the system has it.
 
-    memory: Annotated[int, Meta(ge=0, le=2**53)] = (
-        0  # bytes resident in its tree; never address space, .NET reserves 274 GB of it
-    )
-    cpu_nice: Annotated[int, Meta(ge=-20, le=19)] = 0  # POSIX niceness
-    open_files: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0  # descriptors
-    no_new_privileges: bool = False  # Linux
-    env_allow: tuple[str, ...] = ()  # names that the backend inherits, a last * matches any rest; empty: all
-    env_deny: tuple[str, ...] = ("AURA_RESET",)  # names that it never inherits; AURA_RESET=true deletes user data
+    Attributes:
+        memory (bytes): Resident in its whole tree; never address space, of which .NET reserves 274 GB.
+        cpu_nice (niceness): POSIX only.
+        open_files (descriptors): POSIX only.
+        no_new_privileges: Linux only: the tree cannot gain privileges.
+        env_allow: Variables that it inherits, a final `*` matches any rest. Empty: all.
+        env_deny: Variables that it never inherits; `AURA_RESET=true` deletes user data.
+    """
+
+    memory: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    cpu_nice: Annotated[int, Meta(ge=-20, le=19)] = 0
+    open_files: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    no_new_privileges: bool = False
+    env_allow: tuple[str, ...] = ()
+    env_deny: tuple[str, ...] = ("AURA_RESET",)
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
-    """The sidecar's own log."""
+    """The sidecar's own log.
+
+    Attributes:
+        level: The least that is written. From much to little: trace, debug, info, warning, error.
+        json: One JSON object a line instead of text.
+    """
 
     level: Literal["trace", "debug", "info", "warning", "error"] = "info"
     json: bool = False
 
 
 class Firewall(Struct, frozen=True, forbid_unknown_fields=True):
-    """The Windows Firewall rule: the name it is created under, and those that installers in the field gave theirs."""
+    """The Windows Firewall rule.
+
+    Attributes:
+        rule_name: The name under which it is created and looked up.
+        other_names: Names that installers in the field gave it; they count as ours.
+    """
 
     rule_name: str = "Aura Video Studio Backend"
     other_names: tuple[str, ...] = ("Aura Video Studio", "Aura Video Studio Backend (Public)")
 
 
 class Resources(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the processor time and memory of the backend's whole tree are watched. A limit of 0: none."""
+    """How the processor time and memory of the backend's whole tree are watched. A limit of 0: none.
+
+    Attributes:
+        interval (seconds): Between samples.
+        window (seconds): How long samples are kept.
+        cpu_limit (% of one core): Passed for `hold`: `backend:resourceAlert`.
+        memory_limit (bytes): Resident in the whole tree; likewise.
+        hysteresis (fraction): An alert ends below `limit * (1 - hysteresis)`.
+        hold (seconds): How long a limit must be passed, or kept again, before that is told.
+    """
 
     interval: Annotated[float, Meta(ge=0.1, le=3600)] = 2.0
-    window: Seconds = 600.0  # how long samples are kept
-    cpu_limit: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0  # % of one core; passed for hold: an alert
-    memory_limit: Annotated[int, Meta(ge=0, le=2**53)] = 0  # bytes resident, likewise
-    hysteresis: Annotated[float, Meta(ge=0, lt=1)] = 0.1  # the alert ends below limit * (1 - hysteresis)
-    hold: Seconds = 10.0  # how long a limit must be passed, or kept again, before that is told
+    window: Seconds = 600.0
+    cpu_limit: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0
+    memory_limit: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    hysteresis: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    hold: Seconds = 10.0
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """All of it."""
+    """All of it.
+
+    Attributes:
+        profile: A preset for `[backend]`: `aura` or `generic`.
+    """
 
     profile: str = "aura"
     backend: Backend = field(default_factory=Backend)

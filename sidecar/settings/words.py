@@ -42,6 +42,8 @@ def _words(info: inspect.Type) -> str:
 def _range(info: inspect.IntType | inspect.FloatType) -> str:
     if info.gt is not None:
         return f" above {info.gt:g}, at most {info.le}"
+    if info.lt is not None:
+        return f" from {info.ge}, below {info.lt:g}"
     return f" from {info.ge} to {info.le}" if info.ge is not None else ""
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from sidecar.errors import UsageError
+from sidecar.settings import reference
 from sidecar.settings.model import Settings
 
 from . import messages as m
@@ -90,8 +91,14 @@ def schemas() -> dict[str, Schema]:
         add(f"{stem}.result", f"{name}: {channel.title}", schema_of(channel.result))
     for name, notification in EVENTS.items():
         add(f"events/{file_name(name)}", f"{name}: {notification.title}", schema_of(notification.payload))
-    add("settings", "The settings file, read as TOML; durations in seconds", schema_of(Settings))
+    add("settings", "The settings file, read as TOML; durations in seconds", settings_schema())
     return out
+
+
+def settings_schema() -> Schema:
+    """The schema of the settings file; each setting has its meaning and unit as its description."""
+    schema = schema_of(Settings)
+    return schema | {"$defs": reference.documented(schema["$defs"])}
 
 
 def file_name(name: str) -> str:
@@ -148,6 +155,7 @@ def generated(root: Path) -> dict[str, str]:
 
     files = {f"schemas/{path}.json": pretty(schema) for path, schema in schemas().items()}
     files["schemas/index.json"] = pretty(index())
+    files[reference.PATH] = reference.page()
     files["electron-shim/types/protocol.d.ts"] = typescript.protocol_types()
     files["electron-shim/types/renderer.d.ts"] = typescript.renderer_types()
     files["electron-shim/lib/names.js"] = names = typescript.names_module()

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from sidecar import errors
+from sidecar.settings import reference
 from sidecar.settings.model import Settings
 
 from . import messages as m
@@ -79,6 +80,8 @@ def interface(name: str, schema: Schema, *, all_optional: bool = False) -> str:
     lines.append(f"export interface {name} {{")
     for key, value in schema.get("properties", {}).items():
         shown = key if _IDENTIFIER.match(key) else json.dumps(key)
+        if value.get("description"):
+            lines.append(f"  /** {value['description']} */")
         lines.append(f"  {shown}{'' if key in required else '?'}: {expression(value)};")
     return "\n".join([*lines, "}"]) + "\n"
 
@@ -118,7 +121,7 @@ def protocol_types() -> str:
             text = text.replace("data?: Json", 'data?: Body<"health">')
         out.append(text + "\n")
     out.append(interface("Request", _components([MESSAGES["request"]])["Request"]) + "\n")
-    for name, schema in sorted(_components([Settings]).items()):
+    for name, schema in sorted(reference.documented(_components([Settings])).items()):
         out.append(
             interface(f"{name}Settings" if name != "Settings" else name, _renamed(schema), all_optional=True) + "\n"
         )
