@@ -131,12 +131,12 @@ class App:
         for note in reclaimed.notes:
             log.warning(note)
         self._warnings += reclaimed.notes
-        self._record = Record(data, log.warning, shared=reclaimed.shared)
+        self._record = Record(data, log.warning, shared=reclaimed.shared, logs=reclaimed.logs)
         if self._boot.containment:
             log.warning(self._boot.containment)
         self._layer = process.create_process_layer(self._boot.guardian, log.info)
         self._client = BackendClient()
-        self._backend_log = BackendLog(Path(paths.logs) / "backend", log.warning)
+        self._backend_log = BackendLog(Path(paths.logs) / reclaimed.logs, log.warning)
         self._backend_log.on_skipped = lambda count: self._server.skip("backend:log", count)
         self._launcher = self._make_launcher(None if reclaimed.shared else reclaimed.last_port)
         # What failed longer ago than the window would have been forgiven had this sidecar's predecessor lived on.
@@ -169,6 +169,7 @@ class App:
             self._supervisor,
             crashes=self._observer.crash_reports,
             firewall=firewall.check,
+            client=self._client,
             reclaimed=reclaimed,
         )
         self._server.attach(

@@ -13,6 +13,7 @@ from ..errors import BackendNotAFileError, BackendNotExecutableError, BackendNot
 from ..settings.model import Backend, Settings
 from ..settings.profiles import PROFILES
 
+_BOM = b"\xef\xbb\xbf"  # of UTF-8, which Windows editors write
 _WINDOWS_EXTENSIONS = ".COM;.EXE;.BAT;.CMD"  # what Windows itself assumes where PATHEXT is not set
 _GIVE_A_COMMAND = (
     "Give its command: sidecar serve -- COMMAND ARGUMENT…, or [backend] command = [...] in the settings file."
@@ -228,11 +229,16 @@ def _check_interpreter(path: Path) -> None:
             first = file.readline(256)  # Linux reads no more than that (BINPRM_BUF_SIZE)
     except OSError:
         return  # an executable need not be readable
+    marked = first.startswith(_BOM)
+    first = first.removeprefix(_BOM)
     words = first[2:].split() if first.startswith(b"#!") else []
     if not words:
         return
     interpreter = os.fsdecode(words[0])
-    if first.endswith(b"\r\n"):
+    if marked:
+        why = "it begins with a byte order mark, so that the system does not see its #! line"
+        hint = "Save the file as UTF-8 without byte order mark (BOM), with Unix line ends."
+    elif first.endswith(b"\r\n"):
         why = f"its first line ends with a carriage return, so that {interpreter} is not found"
         hint = f"Give the file Unix line ends: sed -i 's/\\r$//' \"{path}\""
     elif not Path(interpreter).exists():

@@ -135,26 +135,3 @@ def check_exposure(sockets: Sequence[str], env: Mapping[str, str]) -> Check:
             "Use http://127.0.0.1:{port} there.",
         )
     return Check("exposure", "ok", "The backend is not told to listen beyond 127.0.0.1")
-
-
-def check_shutdown_endpoint(path: str, status: int | None) -> Check:
-    """Whether the graceful way to stop exists.
-
-    Args:
-        path: as configured.
-        status: of an OPTIONS request for it, which stops nothing (405: others are taken); None: not asked, or no answer.
-    """
-    if not path:
-        return Check("shutdown_endpoint", "ok", "None is configured; the backend is asked to stop by a signal")
-    if status is None:
-        return Check(
-            "shutdown_endpoint", "unknown", f"{path} was not asked: the backend is not running, or did not answer"
-        )
-    if status == 404:
-        return Check(
-            "shutdown_endpoint",
-            "warning",
-            f"The backend has no {path}",
-            "Correct backend.shutdown_path, or leave it empty: a stop then begins with the signal at once.",
-        )
-    return Check("shutdown_endpoint", "ok", f"{path} is there", evidence=f"OPTIONS answers {status}")

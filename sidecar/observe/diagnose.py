@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Literal
 
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
-from . import check_files, check_network
+from . import check_backend, check_files, check_network
 from .thread import in_thread
 
 _DAY = 86_400.0
@@ -36,9 +37,11 @@ class DiagnosisFacts:
         env: the variables that the settings give the backend.
         environ: the sidecar's own environment.
         shutdown_path: as configured.
+        endpoints: name of the setting → path, of the health endpoints that are configured.
+        ask: what is wrong with the running backend's answer to a path, empty where it is good.
         ask_options: the HTTP status of an OPTIONS request for a path of the running backend; None without an answer.
         firewall: the verdict; None off Windows.
-        shared: another sidecar works on the data folder.
+        others: pids of the other sidecars that work on the data folder.
         orphans: sentences about processes that an earlier sidecar left behind.
         crashes: the crash reports, newest first.
         state: of the lifecycle.
@@ -55,9 +58,11 @@ class DiagnosisFacts:
     env: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     shutdown_path: str = ""
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    ask: Callable[[str], Awaitable[str]] | None = None
     ask_options: Callable[[str], Awaitable[int | None]] | None = None
     firewall: Callable[[], Awaitable[FirewallCheck]] | None = None
-    shared: bool = False
+    others: Callable[[], Sequence[int]] = tuple
     orphans: Sequence[str] = ()
     crashes: Sequence[Crash] = ()
     state: str = "STOPPED"
@@ -83,17 +88,22 @@ async def diagnose(facts: DiagnosisFacts) -> list[Check]:
         ("clock", lambda: check_clock(time.time(), Path(__file__).stat().st_mtime)),
     ]
     found = [await in_thread(_guarded(name, check)) for name, check in checks]
+    answers = None
+    if facts.running_port is not None and facts.ask is not None:
+        paths = list(dict.fromkeys(facts.endpoints.values()))
+        answers = dict(zip(paths, await asyncio.gather(*map(facts.ask, paths)), strict=True))
+    found.append(check_backend.check_health(facts.endpoints, answers))
     status = None
     if facts.shutdown_path and facts.running_port is not None and facts.ask_options is not None:
         status = await facts.ask_options(facts.shutdown_path)
-    found.append(check_network.check_shutdown_endpoint(facts.shutdown_path, status))
+    found.append(check_backend.check_shutdown_endpoint(facts.shutdown_path, status))
     if facts.firewall is not None:
         found.append(check_firewall(await facts.firewall()))
     return [
         *found,
-        check_orphans(facts.orphans),
-        check_sharing(shared=facts.shared),
-        check_crashes(facts.crashes, facts.state),
+        check_backend.check_orphans(facts.orphans),
+        await in_thread(_guarded("other_sidecar", lambda: check_backend.check_sharing(facts.others()))),
+        check_backend.check_crashes(facts.crashes, facts.state),
     ]
 
 
@@ -115,42 +125,6 @@ def check_firewall(verdict: FirewallCheck) -> Check:
         return Check("firewall", "ok", verdict.message)
     remedy = verdict.recommendation
     return Check("firewall", "warning", verdict.message, remedy)
-
-
-def check_orphans(notes: Sequence[str]) -> Check:
-    """What an earlier sidecar left behind."""
-    if not notes:
-        return Check("orphans", "ok", "No process of an earlier run is left")
-    return Check(
-        "orphans",
-        "warning",
-        "; ".join(notes),
-        "Nothing needs to be done about those that were ended; end the others by hand.",
-    )
-
-
-def check_sharing(*, shared: bool) -> Check:
-    """Whether another sidecar works on the data folder."""
-    if shared:
-        return Check(
-            "other_sidecar",
-            "warning",
-            "Another sidecar works on the same data folder: two copies of the app run",
-            "Close one of them; two backends on one database can damage it.",
-        )
-    return Check("other_sidecar", "ok", "No other sidecar works on the data folder")
-
-
-def check_crashes(crashes: Sequence[Crash], state: str) -> Check:
-    """What the newest crash report says."""
-    if not crashes:
-        return Check("crashes", "ok", "There is no crash report")
-    newest = crashes[0]
-    said = f"The backend failed at {newest.time}: {newest.cause or newest.text}"
-    if state == "RUNNING":
-        return Check("crashes", "ok", f"{said} It runs now.", evidence=newest.name)
-    remedy = newest.remedy or "Look at the crash report."
-    return Check("crashes", "failed" if state == "FAILED" else "warning", said, remedy, newest.name)
 
 
 def _folder_check(name: str, path: str) -> Callable[[], Check]:

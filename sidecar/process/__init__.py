@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from typing import Any
 
-    from .base import ListeningSocket, ProcessLayer
+    from .base import ListeningSocket, ProcessId, ProcessLayer
 
 
 def create_process_layer(guardian: Any, report: Callable[[str], None]) -> ProcessLayer:
@@ -63,3 +63,19 @@ def process_name(pid: int) -> str | None:
         from .portable import read_entry
     entry = read_entry(pid)
     return entry.name if entry else None
+
+
+def end_process(process: ProcessId) -> bool:
+    """Kills that very process, at once and alone. False: it is no more, or it is not ours to kill."""
+    if sys.platform == "win32":
+        from .windows.lookup import terminate
+
+        return terminate(process)
+    import signal
+
+    if sys.platform == "linux":
+        from .tree import read_entry, send
+    else:
+        from .portable import read_entry, send
+    entry = read_entry(process.pid)
+    return entry is not None and entry.started == process.started and send(entry, int(signal.SIGKILL))

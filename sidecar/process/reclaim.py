@@ -6,10 +6,11 @@ everything that was started with the owner's marker in its environment. Whatever
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -31,6 +32,7 @@ class Reclaimed(NamedTuple):
         failures: how many stood against the restart budget when the last sidecar was killed; 0 after a clean end.
         age: seconds since that was written.
         shared: another sidecar lives on this folder.
+        logs: name of the folder for the backend's output, which none of those that live uses.
         notes: sentences for the log.
         killed: the orphans that were ended.
     """
@@ -39,6 +41,7 @@ class Reclaimed(NamedTuple):
     failures: int
     age: float
     shared: bool
+    logs: str
     notes: list[str]
     killed: list[ProcessId]
 
@@ -56,17 +59,14 @@ class Reclaim:
     def read(self) -> Reclaimed:
         """Ends proven orphans, and gives what the next run should know. Never raises for what it finds."""
         dead: dict[Path, RunRecord] = {}
-        shared = False
-        for path in self._paths():
-            record = self._load(path, RunRecord)
-            if record is None or record.owner == self._me:
-                continue
+        taken: list[str] = []
+        for path, record in self._others():
             if self._is_elsewhere(record):
                 self._notes.append(
                     f"The run record {path} comes from another container: whether it counts cannot be told"
                 )
             elif self._is_owner_alive(record):
-                shared = True
+                taken.append(record.logs)
                 self._notes.append(f"Another sidecar (pid {record.owner[0]}) works on the data folder {self._folder}")
             else:
                 dead[path] = record
@@ -78,8 +78,24 @@ class Reclaim:
         if dead:
             self._bury(dead, last)
         return Reclaimed(
-            last.port, last.failures, max(0.0, time.time() - last.written), shared, self._notes, self._killed
+            last.port,
+            last.failures,
+            max(0.0, time.time() - last.written),
+            bool(taken),
+            _free_name(taken),
+            self._notes,
+            self._killed,
         )
+
+    def living(self) -> list[int]:
+        """Pids of the other sidecars that work on the folder now. Ends nothing."""
+        return [record.owner[0] for _, record in self._others() if self._is_owner_alive(record)]
+
+    def _others(self) -> Iterator[tuple[Path, RunRecord]]:
+        for path in self._paths():
+            record = self._load(path, RunRecord)
+            if record is not None and record.owner != self._me:
+                yield path, record
 
     def _paths(self) -> list[Path]:
         try:
@@ -148,3 +164,9 @@ class Reclaim:
                 path.unlink(missing_ok=True)
         except OSError as error:
             self._notes.append(f"The data folder {self._folder} cannot be written: {error.strerror}")
+
+
+def _free_name(taken: Collection[str]) -> str:
+    """``backend``, else ``backend-2`` and so on."""
+    names = itertools.chain(["backend"], (f"backend-{number}" for number in itertools.count(2)))
+    return next(name for name in names if name not in taken)

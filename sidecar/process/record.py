@@ -29,6 +29,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
         world: where pids and start times are comparable; see identity.world.
         marker: ``NAME=value`` in the environment of all that the sidecar launched; empty: none.
         failures: how many stand against the restart budget.
+        logs: name of the folder for the backend's output, which no two sidecars share.
         written: seconds since 1970, to tell the newest record.
     """
 
@@ -41,6 +42,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
     run: int = 0
     port: int | None = None
     failures: int = 0
+    logs: str = "backend"
     written: float = 0.0
 
 
@@ -55,12 +57,15 @@ class LastRun(msgspec.Struct):
 class Record:
     """This sidecar's own record."""
 
-    def __init__(self, data_folder: Path, report: Callable[[str], None], *, shared: bool = False) -> None:
+    def __init__(
+        self, data_folder: Path, report: Callable[[str], None], *, shared: bool = False, logs: str = "backend"
+    ) -> None:
         """Nothing is written yet.
 
         Args:
             data_folder: where; made when it is missing.
             report: told once when the folder cannot be written; supervision goes on without a record.
+            logs: name of the folder for the backend's output.
             shared: another sidecar lives on this folder, so its port stays the folder's.
         """
         me = identify(os.getpid()) or ProcessId(os.getpid(), 0.0)
@@ -68,7 +73,7 @@ class Record:
         self._shared = shared
         self._last = data_folder / LAST
         self._path = data_folder / f"{PREFIX}{me.pid}-{me.started:.0f}.json"
-        self.content = RunRecord(world=world(), owner=me)
+        self.content = RunRecord(world=world(), owner=me, logs=logs)
 
     def update(self, **changes: Any) -> None:
         """Changes fields of RunRecord, and writes the record when one of them really changed."""

@@ -6,16 +6,20 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from .. import process
-from ..process.reclaim import Reclaimed
+from ..backend.client import BackendClient
+from ..process.reclaim import Reclaim, Reclaimed
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
 
 _PATIENCE = 2.0  # seconds for the backend to answer
+
+_HEALTH_PATHS = ("live_path", "health_path", "ready_path")
 
 
 class Diagnosis:
@@ -26,6 +30,7 @@ class Diagnosis:
         supervisor: knows the run.
         crashes: the crash reports, newest first.
         firewall: the verdict of the firewall room; asked on Windows only.
+        client: speaks to the run.
         reclaimed: what the start found of earlier sidecars.
     """
 
@@ -37,6 +42,7 @@ class Diagnosis:
         *,
         crashes: Callable[[], Awaitable[list[Crash]]],
         firewall: Callable[[], Awaitable[FirewallCheck]],
+        client: BackendClient,
         reclaimed: Reclaimed,
     ) -> None:
         self._settings = settings
@@ -44,6 +50,7 @@ class Diagnosis:
         self._supervisor = supervisor
         self._crashes = crashes
         self._firewall = firewall
+        self._client = client
         self._reclaimed = reclaimed
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
@@ -68,15 +75,22 @@ class Diagnosis:
             listener=alive.listener if alive else "unknown",
             exposed=[f"{socket.address}:{socket.port}" for socket in alive.exposed] if alive else (),
             env=backend.env,
+            endpoints={name: path for name in _HEALTH_PATHS if (path := getattr(backend, name))},
+            ask=self._ask,
             shutdown_path=backend.shutdown_path,
             ask_options=lambda path: _options(alive.port if alive else None, path),
             firewall=self._firewall if sys.platform == "win32" else None,
-            shared=self._reclaimed.shared,
+            others=Reclaim(Path(paths.data)).living,
             orphans=[note for note in self._reclaimed.notes if not note.startswith("Another sidecar")],
             crashes=await self._crashes(),
             state=self._supervisor.lifecycle.state.value,
         )
         return await diagnose(facts)
+
+    async def _ask(self, path: str) -> str:
+        from ..backend.probe import probe
+
+        return (await probe(self._client, path, _PATIENCE)).error
 
     def _find_command(self) -> tuple[str, ...]:
         from ..backend.command import find_command

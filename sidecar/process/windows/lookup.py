@@ -27,6 +27,23 @@ def identify(pid: int) -> ProcessId | None:
         _winapi.CloseHandle(handle)
 
 
+def terminate(process: ProcessId) -> bool:
+    """Ends that very process, and nothing that has come to bear its pid: a handle holds on to one process."""
+    rights = win32.PROCESS_TERMINATE | win32.PROCESS_QUERY_LIMITED_INFORMATION
+    handle = win32.OpenProcess(rights, 0, process.pid)
+    if not handle:
+        return False
+    try:
+        if lifetime(handle) != (process.started, False):
+            return False
+        _winapi.TerminateProcess(handle, 1)
+    except OSError:  # it is ending already, which TerminateProcess refuses with access denied
+        return False
+    finally:
+        _winapi.CloseHandle(handle)
+    return True
+
+
 def lifetime(handle: int) -> tuple[float, bool]:
     """When the process was created, seconds since 1970, and whether it has ended.
 

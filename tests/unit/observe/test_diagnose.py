@@ -11,13 +11,17 @@ import pytest
 
 from sidecar.errors import BackendNotFoundError
 from sidecar.observe import check_files, check_network
+from sidecar.observe.check_backend import (
+    check_crashes,
+    check_health,
+    check_orphans,
+    check_sharing,
+    check_shutdown_endpoint,
+)
 from sidecar.observe.diagnose import (
     DiagnosisFacts,
     check_clock,
-    check_crashes,
     check_firewall,
-    check_orphans,
-    check_sharing,
     diagnose,
 )
 from sidecar.wire.messages import Crash, FirewallCheck
@@ -206,7 +210,34 @@ def test_a_backend_that_others_can_reach_is_told(sockets: tuple[str, ...], env: 
     ("path", "answer", "status"), [("", None, "ok"), ("/x", None, "unknown"), ("/x", 404, "warning"), ("/x", 405, "ok")]
 )
 def test_a_missing_shutdown_endpoint_is_told(path: str, answer: int | None, status: str) -> None:
-    assert check_network.check_shutdown_endpoint(path, answer).status == status
+    assert check_shutdown_endpoint(path, answer).status == status
+
+
+HEALTH = {"live_path": "/live", "health_path": "/live", "ready_path": "/ready"}
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "answers", "status", "words"),
+    [
+        ({}, None, "ok", "No health endpoint"),
+        (HEALTH, None, "unknown", "not running"),
+        (HEALTH, {"/live": "", "/ready": ""}, "ok", "/live, /ready"),
+        (
+            HEALTH,
+            {"/live": "", "/ready": "Request failed with status code 503"},
+            "warning",
+            "/ready answers status 503",
+        ),
+        (HEALTH, {"/live": "Request failed with status code 404", "/ready": ""}, "failed", "it has no /live"),
+        (HEALTH, {"/live": "timeout of 2000ms exceeded", "/ready": ""}, "failed", "/live does not answer (timeout"),
+    ],
+)
+def test_a_backend_that_is_not_well_is_told(
+    endpoints: dict[str, str], answers: dict[str, str] | None, status: str, words: str
+) -> None:
+    check = check_health(endpoints, answers)
+    assert check.status == status
+    assert words in check.message
 
 
 # The rest
@@ -227,8 +258,9 @@ def test_the_verdict_of_the_firewall_is_passed_on() -> None:
 def test_orphans_and_a_second_sidecar_are_warnings() -> None:
     assert check_orphans([]).status == "ok"
     assert check_orphans(["They were ended: 5"]).message == "They were ended: 5"
-    assert check_sharing(shared=True).status == "warning"
-    assert check_sharing(shared=False).status == "ok"
+    assert check_sharing([]).status == "ok"
+    assert check_sharing([7]).message.startswith("Another sidecar (pid 7) works on the same data folder")
+    assert check_sharing([7, 8]).message.startswith("Other sidecars (pids 7, 8) work on the same data folder")
 
 
 CRASH = Crash(
@@ -274,13 +306,13 @@ async def test_a_diagnosis_names_each_thing_once_and_gives_a_remedy_for_each_tha
             ask_options=options,
             running_port=5005,
             shutdown_path="/x",
-            shared=True,
+            others=lambda: [7],
             orphans=["one"],
             crashes=[CRASH],
         )
     )
     names = [check.check for check in checks]
-    assert len(set(names)) == len(names) == 15
+    assert len(set(names)) == len(names) == 16
     assert [check.check for check in checks if check.status in {"failed", "warning"} and not check.remedy] == []
     by_name = {check.check: check.status for check in checks}
     assert (by_name["executable"], by_name["shutdown_endpoint"], by_name["firewall"]) == ("failed", "warning", "ok")
