@@ -148,6 +148,38 @@ def doctor(
     return tool.run(words, start=start, as_json=as_json, bundle=bundle)
 
 
+@_sidecar.command(epilog='Example: sidecar dashboard -- ./my-backend --port "{port}"')
+@_with_settings
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where the page is served; 0: any free port.")
+@click.option("--open/--no-open", "open_browser", default=True, help="Open it in the browser (the default), or not.")
+@click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]")
+@click.pass_obj
+def dashboard(
+    backend: Sequence[str],
+    *,
+    config: str | None,
+    profile: str | None,
+    pairs: Sequence[str],
+    port: int,
+    open_browser: bool,
+    command: Sequence[str],
+) -> int:
+    """Show a sidecar of its own, and the backend, on a page of 127.0.0.1.
+
+    Ctrl+C ends the page, the sidecar and the backend.
+
+    Exit status: 0, or 1 where the sidecar was lost, or 78 where the settings are wrong.
+    """
+    from .dashboard import run as tool
+
+    if command:
+        raise UsageError("The backend's command stands behind --")
+    words = [*(["--config", config] if config else []), *(["--profile", profile] if profile else [])]
+    words += [word for pair in pairs for word in ("--set", pair)]
+    words += ["--", *backend] if backend else []
+    return tool.run(words, port=port, open_browser=open_browser)
+
+
 @_sidecar.command(epilog="Example: sidecar schema --check")
 @click.option("--check/--write", "check", default=True, help="Compare only (the default), or write the files.")
 @click.option("--release", is_flag=True, help="Write, and keep the schemas as those of this version's release.")
@@ -191,8 +223,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         run_serve([*words, *(["--", *backend] if backend else [])])
     try:
-        if backend and words[:1] not in (["call"], ["serve"], ["doctor"]):
-            raise UsageError("Only serve, call and doctor take a command after --")
+        if backend and words[:1] not in (["call"], ["serve"], ["doctor"], ["dashboard"]):
+            raise UsageError("Only serve, call, doctor and dashboard take a command after --")
         status = _sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)
     except click.ClickException as error:
         return _complain(error.format_message(), "See: sidecar --help", UsageError.exit_status)

@@ -31,12 +31,21 @@ FLOORS = {
     "boot": 5,
     "cli": 5,
     "console": 5,
+    "dashboard": 5,
     "__main__": 6,
 }
 GROUND = "sidecar"  # the package itself: its version, below everything
 # Ground floor: wrong settings are told by the error tree, which itself imports nothing.
-# Top floor: the way in leads from room to room; argv is looked at first, then handed over.
-DOORS = {("settings", "errors"), ("boot", "app"), ("cli", "boot"), ("cli", "console")}
+# Top floor: the way in leads from room to room; argv is looked at first, then handed over. The dashboard's sidecar is
+# reached as that of any other tool.
+DOORS = {
+    ("settings", "errors"),
+    ("boot", "app"),
+    ("cli", "boot"),
+    ("cli", "console"),
+    ("cli", "dashboard"),
+    ("dashboard", "console"),
+}
 LONGEST = 300
 
 

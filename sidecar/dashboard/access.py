@@ -1,0 +1,86 @@
+"""Who may use the dashboard: a one-time token, the keys that it was exchanged for, and the headers of a request."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections import deque
+from collections.abc import Iterable
+
+ADDRESS = "127.0.0.1"
+_BYTES = 32  # of randomness in a token or key: nobody guesses 256 bits
+_KEYS_KEPT = 32
+_USED_KEPT = 32
+
+
+class Access:
+    """Tokens, keys and the check of Host and Origin, for one port.
+
+    The token stands in the fragment of the address, which browsers send to nobody. The page exchanges it for a key, which
+    stays with its browser; a new token takes the old one's place. Cookies would not do: browsers share them between all
+    ports of 127.0.0.1, so the supervised backend would be sent them too.
+
+    Args:
+        port: the one that is listened on.
+    """
+
+    def __init__(self, port: int) -> None:
+        # A browser leaves the port out of both headers where it is the scheme's own.
+        self._host = ADDRESS if port == 80 else f"{ADDRESS}:{port}"
+        self._token = _secret()
+        self._used: deque[str] = deque(maxlen=_USED_KEPT)
+        self._keys: deque[str] = deque(maxlen=_KEYS_KEPT)
+
+    @property
+    def origin(self) -> str:
+        """The page's own."""
+        return f"http://{self._host}"
+
+    @property
+    def address(self) -> str:
+        """What to open in a browser, once."""
+        return f"{self.origin}/#token={self._token}"
+
+    def exchange(self, token: str) -> str | None:
+        """A key for the token, which is worth nothing afterwards; None where it is worth nothing already."""
+        if not _is_one_of(token, [self._token]):
+            return None
+        self._used.append(self._token)
+        self._token = _secret()
+        key = _secret()
+        self._keys.append(key)
+        return key
+
+    def was_used(self, token: str) -> bool:
+        """Whether somebody has exchanged the token before."""
+        return _is_one_of(token, self._used)
+
+    def knows(self, key: str) -> bool:
+        """Whether the key is one that a token was exchanged for."""
+        return _is_one_of(key, self._keys)
+
+    def refusal(self, host: str | None, origin: str | None, *, origin_needed: bool) -> str | None:
+        """Why a request with these headers is refused, or None.
+
+        A foreign name that resolves to 127.0.0.1 (DNS rebinding) shows in Host, a page of somebody else's in Origin.
+        Browsers leave Origin out of a plain GET, but neither out of a POST nor out of a WebSocket's handshake.
+        """
+        if host != self._host:
+            return f"This is {self.origin}, not the host that was asked for."
+        if origin is None and origin_needed:
+            return "A request without an Origin comes from no page of ours."
+        if origin is not None and origin != self.origin:
+            return "The request comes from a page of somebody else's."
+        return None
+
+
+def _secret() -> str:
+    return secrets.token_urlsafe(_BYTES)
+
+
+def _is_one_of(given: str, known: Iterable[str]) -> bool:
+    """In a time that tells neither which one nor how much of it was right."""
+    found = False
+    for one in known:
+        found |= hmac.compare_digest(given.encode("utf-8", "replace"), one.encode())
+    return found

@@ -1,0 +1,152 @@
+"""The sidecar behind the dashboard: started, replaced when it dies, and what it says passed on to every tab."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ..console.client import Client, RemoteError, SidecarLostError
+from ..core.restart import RestartBudget, RestartPolicy
+from ..errors import SidecarError
+from ..wire.channels import EVENTS
+from ..wire.messages import ErrorBody
+from .tab import LOST, Tab
+
+HISTORY = 500  # moves, crashes and alerts that a tab is told of which comes later
+
+# As electron-shim replaces a sidecar: three times in ten minutes, at once and then after a second each.
+REPLACE = RestartPolicy(attempts=3, window=600.0, first_delay=0.0, delay=1.0, backoff=1.0, jitter=0.0)
+
+_ASKED = [name for name, event in EVENTS.items() if event.asked]
+
+
+class Link:
+    """One sidecar at a time, and the tabs that hear of it.
+
+    Args:
+        words: what follows ``serve`` on the sidecar's command line.
+
+    Attributes:
+        gone: why there is no sidecar at the moment, for the tabs; None while there is one.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.gone: ErrorBody | None = None
+        self._words = list(words)
+        self._client: Client | None = None
+        self._tabs: set[Tab] = set()
+        self._kept: deque[tuple[str, Any]] = deque(maxlen=HISTORY)
+        self._latest: dict[str, Any] = {}
+        self._budget = RestartBudget(REPLACE)
+        self._closing = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Starts the sidecar. Raises as ``Client.start``."""
+        self._kept.clear()
+        self._latest.clear()
+        client = await Client.start(self._words, on_event=self._event, on_dropped=self._dropped)
+        self._client, self.gone = client, None
+        assert client.hello
+        for tab in self._tabs:
+            tab.greet(client.hello, self._history())
+        self._ask_for_events()
+
+    async def keep(self) -> None:
+        """Replaces a sidecar that ends until ``close`` is called or the budget is spent."""
+        while (client := self._client) is not None:
+            status = await client.wait()
+            if self._closing:
+                return
+            self._client = None
+            words = f"It wrote:\n{client.last_words}" if client.last_words else "It wrote nothing."
+            await self._replace(SidecarLostError(f"The sidecar has ended, exit status {status}. {words}"))
+
+    async def call(self, channel: str, args: Iterable[Any]) -> Any:
+        """One request of a tab. Raises as ``Client.call``."""
+        if self._client is None:
+            raise SidecarLostError(self.gone.message if self.gone else "There is no sidecar")
+        return await self._client.call(channel, *args)
+
+    def join(self, tab: Tab) -> None:
+        """A tab is there."""
+        self._tabs.add(tab)
+        if self.gone is not None:
+            tab.lost(self.gone)
+        elif self._client is not None and self._client.hello is not None:
+            tab.greet(self._client.hello, self._history())
+        if len(self._tabs) == 1:
+            self._ask_for_events()
+
+    def leave(self, tab: Tab) -> None:
+        """It is gone."""
+        self._tabs.discard(tab)
+        if not self._tabs:
+            self._ask_for_events()
+
+    async def close(self) -> int:
+        """Shuts the sidecar down in order; gives its exit status, or 1 where there is none any more."""
+        self._closing = True
+        return await self._client.close() if self._client is not None else 1
+
+    async def _replace(self, error: SidecarError) -> None:
+        while True:
+            verdict = self._budget.failed(time.monotonic(), 0.0)
+            self._tell_loss(error, final=verdict.delay is None)
+            if verdict.delay is None:
+                return
+            await asyncio.sleep(verdict.delay)
+            try:
+                await self.start()
+            except SidecarError as again:
+                error = again
+            else:
+                return
+
+    def _tell_loss(self, error: SidecarError, *, final: bool) -> None:
+        hint = (
+            "It failed too often and is not started again. End the dashboard with Ctrl+C and start it anew."
+            if final
+            else "Another one is being started; it starts the backend."
+        )
+        self.gone = ErrorBody(LOST, error.message, hint, {"final": final})
+        for tab in self._tabs:
+            tab.lost(self.gone)
+
+    def _history(self) -> Iterator[tuple[str, Any]]:
+        yield from list(self._kept)
+        yield from list(self._latest.items())
+
+    def _event(self, channel: str, payload: Any) -> None:
+        kind = EVENTS.get(channel)
+        if kind is None:
+            return  # of a newer sidecar
+        if kind.pressure == "keep":
+            self._kept.append((channel, payload))
+        elif not kind.asked:
+            self._latest[channel] = payload
+        for tab in self._tabs:
+            tab.event(channel, payload)
+
+    def _dropped(self, channel: str, count: int) -> None:
+        if channel in EVENTS:
+            for tab in self._tabs:
+                tab.dropped(channel, count)
+
+    def _ask_for_events(self) -> None:
+        """What comes only when asked for is asked for while a tab is open: nobody else reads it."""
+        if self._client is None:
+            return
+        channel = "sidecar:subscribe" if self._tabs else "sidecar:unsubscribe"
+        task = asyncio.get_running_loop().create_task(self._ask(self._client, channel))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, client: Client, channel: str) -> None:
+        try:
+            await client.call(channel, _ASKED)
+        except (RemoteError, SidecarError):
+            pass  # it ended, which keep() tells

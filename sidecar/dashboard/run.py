@@ -1,0 +1,120 @@
+"""The command: a sidecar, the server, the browser, and the end of all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from ..errors import UsageError
+from .access import ADDRESS, Access
+from .link import Link
+from .page_files import page_files
+from .server import make_app
+
+
+def run(serve_words: Sequence[str], *, port: int, open_browser: bool) -> int:
+    """Serves until Ctrl+C or a request to end.
+
+    Args:
+        serve_words: what the sidecar gets on its command line after ``serve``.
+        port: where the page is served; 0: any free port.
+        open_browser: open it there, too.
+
+    Returns:
+        0, or what the sidecar ended with where its end was not clean.
+
+    Raises:
+        SidecarError: the port is taken, or the sidecar does not start.
+    """
+    try:
+        return asyncio.run(_serve(serve_words, port, open_browser=open_browser))
+    except KeyboardInterrupt:
+        return 0
+
+
+async def _serve(serve_words: Sequence[str], port: int, *, open_browser: bool) -> int:
+    stop = _stop_event()
+    link = Link(serve_words)
+    # The port first: where that is taken nothing need be started.
+    runner, access = await _listen(link, port)
+    try:
+        await link.start()
+        keeper = asyncio.get_running_loop().create_task(link.keep())
+        _say(f"Dashboard: {access.address}")
+        _say("Ctrl+C ends it, the sidecar and the backend.")
+        if open_browser:
+            _open(access.address)
+        try:
+            await stop.wait()
+        finally:
+            _say("Stopping the backend.")
+            status = await link.close()
+            keeper.cancel()
+        return status
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(link: Link, port: int) -> tuple[web.AppRunner, Access]:
+    """The server on its port, which is known only when it is bound."""
+    import socket
+
+    listener = socket.socket()
+    try:
+        if sys.platform != "win32":  # there the option would let another program take the port over
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((ADDRESS, port))
+    except OSError as error:
+        listener.close()
+        raise UsageError(
+            f"Port {port} of {ADDRESS} cannot be had: {error.strerror or error}",
+            hint="Leave --port out, and a free one is taken.",
+        ) from None
+    access = Access(listener.getsockname()[1])
+    app = make_app(access, link, page_files(), lambda: _say(f"Opened. Another browser: {access.address}"))
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    await web.SockSite(runner, listener, shutdown_timeout=1.0).start()
+    return runner, access
+
+
+def _stop_event() -> asyncio.Event:
+    """Set by a request to end; a second one has its usual effect, and the sidecar sees the end of its stdin."""
+    stop = asyncio.Event()
+    if sys.platform != "win32":  # there Ctrl+C arrives as KeyboardInterrupt, and asyncio has no handlers
+        import signal
+
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+        def end() -> None:
+            stop.set()
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+        for number in numbers:
+            loop.add_signal_handler(number, end)
+    return stop
+
+
+def _open(address: str) -> None:
+    """In a thread that nobody waits for: a text browser would not come back."""
+
+    def work() -> None:
+        try:
+            opened = webbrowser.open(address)
+        except (webbrowser.Error, OSError):
+            opened = False
+        if not opened:
+            _say("No browser could be opened: open the address yourself.")
+
+    threading.Thread(target=work, daemon=True).start()
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - the tool's output

@@ -1,0 +1,158 @@
+"""The web server: the page's files, the exchange of token for key, and the WebSocket. Loopback only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from .access import Access
+from .link import Link
+from .page_files import INDEX, PageFile
+from .tab import COALESCE, LARGEST_REQUEST, Tab
+
+PROTOCOL = "sidecar.dashboard.1"
+_KEY_PREFIX = "key."  # a browser lets a page set no header of a WebSocket but its protocols, and addresses get logged
+_HEARTBEAT = 20.0  # seconds; a browser that is gone without a word is noticed within one and a half of them
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_app(
+    access: Access, link: Link, files: Mapping[str, PageFile], on_exchange: Callable[[], None]
+) -> web.Application:
+    """The application.
+
+    Args:
+        access: judges every request.
+        link: the tabs join it.
+        files: the page's, by path.
+        on_exchange: called when the token was used up and another took its place.
+    """
+    headers = security_headers(access.origin)
+    sockets: set[web.WebSocketResponse] = set()
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        needed = request.method not in {"GET", "HEAD"} or request.path == "/socket"
+        hosts, origins = request.headers.getall("Host", []), request.headers.getall("Origin", [])
+        reason = (
+            "A header is there twice."
+            if len(hosts) > 1 or len(origins) > 1
+            else access.refusal(hosts[0] if hosts else None, origins[0] if origins else None, origin_needed=needed)
+        )
+        if reason is not None:
+            return web.Response(status=403, text=f"Refused. {reason}\n")
+        return await handler(request)
+
+    async def decorate(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(headers)
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        file = files.get(request.match_info.get("path", INDEX))
+        if file is None:
+            return web.Response(status=404, text="There is no such file.\n")
+        return web.Response(body=file.content, content_type=file.media_type, charset="utf-8")
+
+    async def exchange(request: web.Request) -> web.StreamResponse:
+        token = _bearer(request)
+        key = access.exchange(token)
+        if key is None:
+            return web.json_response({"used": access.was_used(token)}, status=401)
+        on_exchange()
+        return web.json_response({"key": key})
+
+    async def check(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=204 if access.knows(_bearer(request)) else 401)
+
+    async def socket(request: web.Request) -> web.StreamResponse:
+        offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+        keys = [word.strip().removeprefix(_KEY_PREFIX) for word in offered if word.strip().startswith(_KEY_PREFIX)]
+        if len(keys) != 1 or not access.knows(keys[0]):
+            return web.Response(status=401, text="The key is not known here.\n")
+        response = web.WebSocketResponse(
+            protocols=(PROTOCOL,), heartbeat=_HEARTBEAT, max_msg_size=LARGEST_REQUEST, compress=False
+        )
+        await response.prepare(request)
+        sockets.add(response)
+        try:
+            await converse(request, response, link)
+        finally:
+            sockets.discard(response)
+        return response
+
+    async def close_sockets(_: web.Application) -> None:
+        closing = [one.close(code=WSCloseCode.GOING_AWAY, message=b"The dashboard has ended") for one in list(sockets)]
+        await asyncio.gather(*closing, return_exceptions=True)
+
+    app = web.Application(middlewares=[guard])
+    app.on_response_prepare.append(decorate)
+    app.on_shutdown.append(close_sockets)
+    app.router.add_post("/session", exchange)
+    app.router.add_get("/session", check)
+    app.router.add_get("/socket", socket)
+    app.router.add_get("/", page)
+    app.router.add_get("/{path:.+}", page)
+    return app
+
+
+async def converse(request: web.Request, socket: web.WebSocketResponse, link: Link) -> None:
+    """One tab from its first message to its last."""
+
+    def drop() -> None:
+        if request.transport is not None:
+            request.transport.abort()
+
+    tab = Tab(link, drop)
+    link.join(tab)
+    writer = asyncio.get_running_loop().create_task(_write(socket, tab))
+    try:
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                tab.take(message.data)
+            else:
+                await socket.close(code=WSCloseCode.UNSUPPORTED_DATA)
+    finally:
+        link.leave(tab)
+        tab.close()
+        writer.cancel()
+
+
+async def _write(socket: web.WebSocketResponse, tab: Tab) -> None:
+    try:
+        while True:
+            await socket.send_str(await tab.next_frame())
+            await asyncio.sleep(COALESCE)
+    except (ConnectionError, RuntimeError):
+        pass  # it is closing: the reader notices
+
+
+def _bearer(request: web.Request) -> str:
+    kind, _, value = request.headers.get("Authorization", "").partition(" ")
+    return value if kind == "Bearer" else ""
+
+
+def security_headers(origin: str) -> dict[str, str]:
+    """What every answer bears: the page loads nothing but its own files, talks to nobody else, and is shown in no frame."""
+    policy = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": f"'self' {origin.replace('http:', 'ws:')}",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Cache-Control": "no-store",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }

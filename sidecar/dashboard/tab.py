@@ -1,0 +1,202 @@
+"""One tab: a WebSocket whose text frames hold the protocol's messages as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Protocol
+
+import msgspec
+from msgspec import UNSET, Meta
+
+from ..console.client import RemoteError, SidecarLostError
+from ..errors import (
+    CancelledRequestError,
+    DuplicateIdError,
+    InternalError,
+    InvalidArgsError,
+    InvalidMessageError,
+    SidecarError,
+    TooManyRequestsError,
+    UnsupportedError,
+)
+from ..rpc.outbox import Outbox, Outgoing
+from ..wire.base import Wire
+from ..wire.channels import EVENTS
+from ..wire.codec import MAX_ID
+from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response
+from .channels import FORWARDED, SERVED, SUBSCRIBE
+
+LARGEST_REQUEST = 64 * 1024  # bytes; the page's own take a hundred
+MAX_IN_FLIGHT = 64
+CONGESTED = 500  # messages that wait for the tab; from there on events give way as their channel says
+MOST_UNSENT = 16 * 1024 * 1024  # bytes; a tab that lets more pile up is dropped, and asks anew when it runs again
+COALESCE = 0.03  # seconds between two frames: a flood comes in few large ones, and an eye sees no delay
+LOST = "SIDECAR_EXITED"
+
+Id = Annotated[int, Meta(ge=0, le=MAX_ID)]
+
+
+class TabRequest(Wire, frozen=True, tag_field="type", tag="request"):
+    """A call, its arguments as JSON had them."""
+
+    id: Id
+    channel: str
+    args: tuple[Any, ...] = ()
+
+
+class TabCancel(Wire, frozen=True, tag_field="type", tag="cancel"):
+    """Gives up a request in flight."""
+
+    id: Id
+
+
+class Sidecar(Protocol):
+    """What a tab needs of the link."""
+
+    async def call(self, channel: str, args: Iterable[Any]) -> Any:
+        """One request to the sidecar."""
+
+
+_read = msgspec.json.Decoder(TabRequest | TabCancel).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Tab:
+    """The conversation with one page: its requests, its subscriptions, and what it has not read yet.
+
+    JSON, since a browser reads it by itself and its developer tools show it; everything that the channels give is JSON
+    already but for bytes, which become base64. One frame holds one or more messages, a line each.
+
+    Args:
+        sidecar: answers the requests.
+        drop: ends the connection at once; called when too much is unread.
+    """
+
+    def __init__(self, sidecar: Sidecar, drop: Callable[[], None]) -> None:
+        self._sidecar = sidecar
+        self._drop = drop
+        self._unsent: deque[bytes] = deque()
+        self._bytes = 0
+        self._wake = asyncio.Event()
+        self._requests: dict[int, asyncio.Task[None]] = {}
+        self._outbox = self._new_outbox()
+
+    def greet(self, hello: Hello, history: Iterable[tuple[str, Any]]) -> None:
+        """A sidecar is there: its hello, cut down to what a page may use, and what it said before the tab came."""
+        self._outbox = self._new_outbox()
+        channels = [name for name in hello.channels if name in SERVED]
+        self._put(msgspec.structs.replace(hello, channels=channels, max_in_flight=MAX_IN_FLIGHT))
+        for channel, payload in history:
+            self.event(channel, payload)
+
+    def lost(self, error: ErrorBody) -> None:
+        """The sidecar is gone."""
+        self._put(ErrorMessage(None, error))
+
+    def event(self, channel: str, payload: Any) -> None:
+        """Something happened; it is sent if this tab wants it and keeps up."""
+        self._outbox.push(channel, payload)
+
+    def dropped(self, channel: str, count: int) -> None:
+        """The sidecar left out that many events."""
+        self._outbox.skip(channel, count)
+
+    def take(self, text: str) -> None:
+        """One message of the page."""
+        try:
+            message = _read(text)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            self._fail(None, InvalidMessageError(f"No request and no cancel: {error}"))
+            return
+        if isinstance(message, TabCancel):
+            self._cancel(message.id)
+            return
+        try:
+            self._serve(message)
+        except SidecarError as error:
+            self._fail(message.id, error)
+
+    async def next_frame(self) -> str:
+        """Waits until there is something to send, and gives all of it."""
+        while not self._unsent:
+            self._wake.clear()
+            await self._wake.wait()
+        frame = b"\n".join(self._unsent).decode()
+        self._unsent.clear()
+        self._bytes = 0
+        self._outbox.drain()
+        return frame
+
+    def close(self) -> None:
+        """Gives up what it asked for."""
+        for task in self._requests.values():
+            task.cancel()
+        self._requests.clear()
+
+    def _serve(self, request: TabRequest) -> None:
+        if request.id in self._requests:
+            raise DuplicateIdError(f"A request with the id {request.id} is in flight already")
+        if request.channel not in SERVED:
+            raise UnsupportedError(f"{request.channel[:80]} is not served to a dashboard")
+        if request.channel not in FORWARDED:
+            self._subscribe(request)
+            return
+        if len(self._requests) >= MAX_IN_FLIGHT:
+            raise TooManyRequestsError(f"{MAX_IN_FLIGHT} requests of this tab are in flight already")
+        self._requests[request.id] = asyncio.get_running_loop().create_task(self._forward(request))
+
+    def _subscribe(self, request: TabRequest) -> None:
+        try:
+            (names,) = msgspec.convert(request.args, tuple[list[str]])
+        except msgspec.ValidationError as error:
+            raise InvalidArgsError(f"Takes one array of names: {error}") from None
+        change = self._outbox.subscribe if request.channel == SUBSCRIBE else self._outbox.unsubscribe
+        self._put(Response(request.id, {"subscribed": change(names)}))
+
+    async def _forward(self, request: TabRequest) -> None:
+        try:
+            answer: Response | ErrorMessage = Response(
+                request.id, await self._sidecar.call(request.channel, request.args)
+            )
+        except RemoteError as error:
+            answer = ErrorMessage(request.id, error.error)
+        except SidecarError as error:
+            answer = ErrorMessage(request.id, as_body(error))
+        self._requests.pop(request.id, None)
+        self._put(answer)
+
+    def _cancel(self, number: int) -> None:
+        task = self._requests.pop(number, None)
+        if task is not None:
+            task.cancel()
+            self._fail(number, CancelledRequestError("The request was cancelled"))
+
+    def _fail(self, number: int | None, error: SidecarError) -> None:
+        self._put(ErrorMessage(number, as_body(error)))
+
+    def _new_outbox(self) -> Outbox:
+        return Outbox(EVENTS, self._send_event, lambda: len(self._unsent) >= CONGESTED)
+
+    def _send_event(self, event: Outgoing) -> bool:
+        self._put(EventMessage(event.channel, event.payload, event.seq, event.dropped or UNSET))
+        return True
+
+    def _put(self, message: Hello | Response | ErrorMessage | EventMessage) -> None:
+        try:
+            body = _encode(message)
+        except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            number = getattr(message, "id", None)
+            body = _encode(ErrorMessage(number, as_body(InternalError(f"The answer is no JSON: {error}"))))
+        self._unsent.append(body)
+        self._bytes += len(body)
+        self._wake.set()
+        if self._bytes > MOST_UNSENT:
+            self._drop()
+
+
+def as_body(error: SidecarError) -> ErrorBody:
+    """The error as the protocol has it; a sidecar that is gone has a code of its own, the shim's."""
+    code = LOST if isinstance(error, SidecarLostError) else error.code
+    return ErrorBody(code, error.message, error.hint or UNSET, error.data or UNSET)
