@@ -10,19 +10,10 @@ from typing import Any
 import click
 
 from . import __version__
+from .console.options import backend_argument, settings_options, with_serve_words
 from .errors import SidecarError, UsageError
 
-_SETTINGS = [
-    click.option("--config", metavar="FILE", help="A TOML file with settings."),
-    click.option("--profile", metavar="NAME", help="aura (the default) or generic."),
-    click.option("--set", "pairs", metavar="SECTION.NAME=VALUE", multiple=True, help="One setting; may be repeated."),
-]
-
-
-def _with_settings(command: Any) -> Any:
-    for option in reversed(_SETTINGS):
-        command = option(command)
-    return command
+_TAKE_A_BACKEND = ("serve", "watch", "call", "doctor", "dashboard")
 
 
 @click.group(
@@ -48,10 +39,10 @@ def _sidecar(context: click.Context) -> None:
 \b
   sidecar serve --profile generic --set timeouts.startup=20 -- ./my-backend --port "{port}" """,
 )
-@_with_settings
+@settings_options
 @click.option("--max-frame", metavar="BYTES", help="The largest frame, both ways (16777216).")
 @click.option("--max-in-flight", metavar="COUNT", help="How many requests may be unanswered (256).")
-@click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]")
+@backend_argument
 def serve(**_: Any) -> None:
     """Serve one client on stdin and stdout, and supervise COMMAND for it.
 
@@ -61,6 +52,23 @@ def serve(**_: Any) -> None:
     be stopped, 78 wrong settings.
     """
     raise AssertionError("serve is handled before click sees it")
+
+
+@_sidecar.command(epilog='Example: sidecar watch --profile generic -- ./my-backend --port "{port}"')
+@with_serve_words
+@click.option("--seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="End by itself after that time.")
+@backend_argument
+def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
+    """Start COMMAND under a sidecar of its own, and show live what becomes of it.
+
+    In a terminal: states, health, CPU and memory, output, and keys: r restart, s stop and start, k crash it, d doctor,
+    q quit. Elsewhere: one line for each event; keys are read from a pipe as well.
+
+    Exit status: 0, or 1 where the backend was given up, 70 where the sidecar was lost, 78 where the settings are wrong.
+    """
+    from .console import watch as tool
+
+    return tool.run(serve_words, seconds=seconds)
 
 
 @_sidecar.command(epilog="Example: sidecar demo --seconds 30")
@@ -90,19 +98,10 @@ def demo(seconds: float) -> int:
   sidecar call sidecar:ping '{"any": "JSON"}'
   sidecar call backend:logs '{"lines": 20}' --profile generic -- ./my-backend""",
 )
-@_with_settings
+@with_serve_words
 @click.argument("channel")
 @click.argument("arguments", nargs=-1, metavar="[JSON-ARG]...  [-- COMMAND [ARG]...]")
-@click.pass_obj
-def call(
-    backend: Sequence[str],
-    *,
-    channel: str,
-    arguments: Sequence[str],
-    config: str | None,
-    profile: str | None,
-    pairs: Sequence[str],
-) -> int:
+def call(*, serve_words: Sequence[str], channel: str, arguments: Sequence[str]) -> int:
     """Make one request to a sidecar of its own, and print the answer as JSON.
 
     COMMAND is started first and awaited where CHANNEL is about a running backend, and stopped afterwards.
@@ -111,28 +110,21 @@ def call(
     """
     from .console import call as tool
 
-    words = [*(["--config", config] if config else []), *(["--profile", profile] if profile else [])]
-    words += [word for pair in pairs for word in ("--set", pair)]
-    return tool.run(channel, arguments, [*words, *(["--", *backend] if backend else [])])
+    return tool.run(channel, arguments, serve_words)
 
 
 @_sidecar.command(epilog='Example: sidecar doctor --start -- ./my-backend --port "{port}"')
-@_with_settings
+@with_serve_words
 @click.option("--start", is_flag=True, help="Start the backend as well, and say what comes of it.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 @click.option("--bundle", metavar="FILE.zip", help="Also gather logs, crash reports and the diagnosis, secrets masked.")
-@click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]")
-@click.pass_obj
+@backend_argument
 def doctor(
-    backend: Sequence[str],
     *,
-    config: str | None,
-    profile: str | None,
-    pairs: Sequence[str],
+    serve_words: Sequence[str],
     start: bool,
     as_json: bool,
     bundle: str | None,
-    command: Sequence[str],
 ) -> int:
     """Look at everything that is known to go wrong, and say what to do about it.
 
@@ -140,29 +132,19 @@ def doctor(
     """
     from .console import doctor as tool
 
-    if command:
-        raise UsageError("The backend's command stands behind --")
-    words = [*(["--config", config] if config else []), *(["--profile", profile] if profile else [])]
-    words += [word for pair in pairs for word in ("--set", pair)]
-    words += ["--", *backend] if backend else []
-    return tool.run(words, start=start, as_json=as_json, bundle=bundle)
+    return tool.run(serve_words, start=start, as_json=as_json, bundle=bundle)
 
 
 @_sidecar.command(epilog='Example: sidecar dashboard -- ./my-backend --port "{port}"')
-@_with_settings
+@with_serve_words
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where the page is served; 0: any free port.")
 @click.option("--open/--no-open", "open_browser", default=True, help="Open it in the browser (the default), or not.")
-@click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]")
-@click.pass_obj
+@backend_argument
 def dashboard(
-    backend: Sequence[str],
     *,
-    config: str | None,
-    profile: str | None,
-    pairs: Sequence[str],
+    serve_words: Sequence[str],
     port: int,
     open_browser: bool,
-    command: Sequence[str],
 ) -> int:
     """Show a sidecar of its own, and the backend, on a page of 127.0.0.1.
 
@@ -172,12 +154,7 @@ def dashboard(
     """
     from .dashboard import run as tool
 
-    if command:
-        raise UsageError("The backend's command stands behind --")
-    words = [*(["--config", config] if config else []), *(["--profile", profile] if profile else [])]
-    words += [word for pair in pairs for word in ("--set", pair)]
-    words += ["--", *backend] if backend else []
-    return tool.run(words, port=port, open_browser=open_browser)
+    return tool.run(serve_words, port=port, open_browser=open_browser)
 
 
 @_sidecar.command(epilog="Example: sidecar schema --check")
@@ -223,8 +200,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         run_serve([*words, *(["--", *backend] if backend else [])])
     try:
-        if backend and words[:1] not in (["call"], ["serve"], ["doctor"], ["dashboard"]):
-            raise UsageError("Only serve, call, doctor and dashboard take a command after --")
+        if backend and (not words or words[0] not in _TAKE_A_BACKEND):
+            raise UsageError(f"Only {', '.join(_TAKE_A_BACKEND)} take a command after --")
         status = _sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)
     except click.ClickException as error:
         return _complain(error.format_message(), "See: sidecar --help", UsageError.exit_status)

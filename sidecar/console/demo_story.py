@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from .sentences import sentence
+
 KEPT = 200
 
 
@@ -44,7 +46,8 @@ class Story:
 
     def take(self, at: float, channel: str, payload: Any) -> Line:
         """One event of the sidecar; gives back how it reads."""
-        line = Line(at, channel, self._apply(channel, payload))
+        self._apply(channel, payload)
+        line = Line(at, channel, sentence(channel, payload))
         self.lines.append(line)
         return line
 
@@ -70,29 +73,18 @@ class Story:
             missing.append("the backend was not healthy after its crash")
         return missing
 
-    def _apply(self, channel: str, payload: Any) -> str:
+    def _apply(self, channel: str, payload: Any) -> None:
         match channel:
             case "backend:stateChanged":
-                return self._move(payload)
+                self._move(payload)
             case "backend:healthUpdate":
                 self.health = payload["status"]
                 if self.recovered_pid is not None and self.ready:
                     self.healthy_again = True
-                return self.health + (f": {payload['error']}" if payload.get("error") else "")
             case "backend:crash":
                 self.crash_text = payload["text"]
-                soon = payload["nextStartIn"]
-                then = "the budget is spent" if payload["final"] else f"next start in {soon or 0:.1f} s"
-                return f"{payload['text']} (attempt {payload['attempt']} of {payload['attempts']}, {then})"
-            case "backend:startupProgress":
-                return f"{payload['phase']} after {payload['elapsed']:.2f} s: {payload['message']}"
-            case "backend:providerUpdate":
-                providers = payload.get("providers", []) if isinstance(payload, dict) else []
-                names = [provider["name"] for provider in providers]
-                return f"providers: {', '.join(names)}" if names else str(payload)
-        return str(payload)
 
-    def _move(self, payload: Any) -> str:
+    def _move(self, payload: Any) -> None:
         self.state = payload["state"]
         if payload["port"] is not None:
             self.port, self.url = payload["port"], payload["url"]
@@ -103,5 +95,3 @@ class Story:
             if self.crashed_pid is not None and self.pid != self.crashed_pid:
                 self.recovered_pid = self.pid
                 self.restarts += 1
-        process = f", process {payload['pid']}" if payload["pid"] else ""
-        return f"{payload['previous']} → {payload['state']} ({payload['reason']}{process})"

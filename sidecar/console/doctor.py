@@ -79,6 +79,15 @@ def _show(checks: Sequence[Check], *, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(checks), indent=2).decode())  # noqa: T201 - the tool's output
         return
+    console = Console(highlight=False)
+    console.print(checks_table(checks))
+    failed = sum(check.status == "failed" for check in checks)
+    warned = sum(check.status == "warning" for check in checks)
+    console.print(f"\n{len(checks)} checks, {failed} failed, {warned} with a warning")
+
+
+def checks_table(checks: Sequence[Check]) -> Table:
+    """The diagnosis for people, each row with its remedy where one is needed."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("status", "check", "what was seen"):
         table.add_column(heading, overflow="fold")
@@ -87,8 +96,4 @@ def _show(checks: Sequence[Check], *, as_json: bool) -> None:
         if check.status != "ok" and isinstance(check.remedy, str):
             seen.append(f"\n→ {check.remedy}", style="italic")
         table.add_row(Text(check.status, style=_STYLES[check.status]), check.check.replace("_", " "), seen)
-    console = Console(highlight=False)
-    console.print(table)
-    failed = sum(check.status == "failed" for check in checks)
-    warned = sum(check.status == "warning" for check in checks)
-    console.print(f"\n{len(checks)} checks, {failed} failed, {warned} with a warning")
+    return table

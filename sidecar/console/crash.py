@@ -1,0 +1,53 @@
+"""Makes the backend crash, for people who want to see what happens then."""
+
+from __future__ import annotations
+
+import psutil
+
+from ..errors import SidecarError
+from ..process import end_process
+from ..process.identity import identify
+from .client import Client
+
+_TRIES = 3  # the state may move between two looks, but hardly twice in a row
+
+
+class NotCrashedError(SidecarError):
+    """Nothing was killed, and the message says why."""
+
+
+async def crash_backend(client: Client) -> int:
+    """Kills the backend's root process (SIGKILL, TerminateProcess) as nobody asked it to end; gives its pid.
+
+    A pid proves nothing: the process is taken hold of by pid and start time between two answers of the sidecar that name
+    the same run, it must descend from that very sidecar, and the kill looks at the start time once more.
+
+    Raises:
+        NotCrashedError: there is no process of ours to kill.
+        RemoteError, SidecarLostError: the sidecar would not say, or is gone.
+    """
+    assert client.hello is not None
+    for _ in range(_TRIES):
+        before = await client.call("backend:status")
+        pid = before["pid"]
+        if not before["managed"]:
+            raise NotCrashedError("The backend belongs to somebody else and is only watched: it was left alone")
+        if pid is None:
+            raise NotCrashedError(f"There is no process to crash: the backend is {before['state']}")
+        process = identify(pid)
+        after = await client.call("backend:status")
+        if process is None or (after["pid"], after["since"]) != (pid, before["since"]):
+            continue
+        if not descends(pid, client.hello.pid):
+            raise NotCrashedError(f"Process {pid} is not proven to be the sidecar's backend: it was left alone")
+        if end_process(process):
+            return pid  # type: ignore[no-any-return]  # of a payload that is plain data
+    raise NotCrashedError("The backend was changing its state all the time: nothing was killed")
+
+
+def descends(pid: int, ancestor: int) -> bool:
+    """Whether ``ancestor`` is among the parents of that process; False where that cannot be seen."""
+    try:
+        return any(parent.pid == ancestor for parent in psutil.Process(pid).parents())
+    except (psutil.Error, OSError):
+        return False

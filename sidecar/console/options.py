@@ -1,0 +1,49 @@
+"""What the commands that start a sidecar of their own have in common on the command line."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from ..errors import UsageError
+
+_SETTINGS = (
+    click.option("--config", metavar="FILE", help="A TOML file with settings.", type=click.Path()),
+    click.option("--profile", metavar="NAME", help="aura (the default) or generic."),
+    click.option("--set", "pairs", metavar="SECTION.NAME=VALUE", multiple=True, help="One setting; may be repeated."),
+)
+
+
+def settings_options(command: Any) -> Any:
+    """The options that name settings."""
+    for option in reversed(_SETTINGS):
+        command = option(command)
+    return command
+
+
+def backend_argument(command: Any) -> Any:
+    """Shows in the usage line that a backend's command may follow; what stands behind ``--`` never comes here."""
+    return click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]", type=click.Path())(command)
+
+
+def with_serve_words(function: Callable[..., int]) -> Any:
+    """Adds the options that name settings; the function gets them as ``serve_words``, what follows ``serve``.
+
+    The command behind ``--`` comes as the context's object.
+    """
+
+    @functools.wraps(function)
+    def command(
+        *, config: str | None, profile: str | None, pairs: Sequence[str], command: Sequence[str] = (), **rest: Any
+    ) -> int:
+        if command:
+            raise UsageError("The backend's command stands behind --")
+        backend = click.get_current_context().obj
+        words = [*(["--config", config] if config else []), *(["--profile", profile] if profile else [])]
+        words += [word for pair in pairs for word in ("--set", pair)]
+        return function(serve_words=[*words, *(["--", *backend] if backend else [])], **rest)
+
+    return settings_options(command)

@@ -1,0 +1,52 @@
+"""How the sidecar's events read, for everything that shows them to people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MIB = 1024 * 1024
+_SHOWN = {"\n": " ⏎ ", "\t": " "}
+
+
+def sentence(channel: str, payload: Any) -> str:
+    """One event as one line; an event that nobody here knows as it is."""
+    try:
+        text = _known(channel, payload)
+    except (KeyError, TypeError, AttributeError, ValueError):  # a newer sidecar's shape, or an edited recording
+        text = str(payload)
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and without what a terminal would obey (C0, DEL and C1 control characters)."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _SHOWN.get(c, "\ufffd") for c in text)
+
+
+def _known(channel: str, payload: Any) -> str:  # noqa: PLR0911 - a table of events, one return a row
+    match channel:
+        case "backend:stateChanged":
+            process = f", process {payload['pid']}" if payload["pid"] else ""
+            return f"{payload['previous']} → {payload['state']} ({payload['reason']}{process})"
+        case "backend:healthUpdate":
+            return str(payload["status"]) + (f": {payload['error']}" if payload.get("error") else "")
+        case "backend:crash":
+            soon = payload["nextStartIn"]
+            then = "the budget is spent" if payload["final"] else f"next start in {soon or 0:.1f} s"
+            return f"{payload['text']} (attempt {payload['attempt']} of {payload['attempts']}, {then})"
+        case "backend:startupProgress":
+            return f"{payload['phase']} after {payload['elapsed']:.2f} s: {payload['message']}"
+        case "backend:providerUpdate":
+            names = [provider["name"] for provider in payload.get("providers", [])]
+            return f"providers: {', '.join(names)}" if names else str(payload)
+        case "backend:log":
+            return f"{payload['stream']}: {payload['text']}"
+        case "backend:exposed":
+            where = [f"{socket['address']}:{socket['port']}" for socket in payload["sockets"]]
+            return f"other machines can reach {', '.join(where)}" if where else "only this machine can reach it"
+        case "backend:resourceUpdate":
+            many = f"{payload['processes']} {'process' if payload['processes'] == 1 else 'processes'}"
+            return f"cpu {payload['cpu']:.0f} %, memory {payload['memory'] / MIB:.1f} MiB, {many}"
+        case "backend:resourceAlert":
+            verb = "above" if payload["active"] else "below"
+            return f"{payload['metric']} is {verb} its limit: {payload['value']:g} of {payload['limit']:g}"
+    return str(payload)

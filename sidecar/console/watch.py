@@ -1,0 +1,237 @@
+"""``sidecar watch``: a real sidecar and its backend, live in a terminal, or line by line where stdout is none."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.live import Live
+
+from ..errors import SidecarError
+from ..wire.observe import Check
+from .client import Client, RemoteError
+from .crash import NotCrashedError, crash_backend
+from .keys import pressed_keys
+from .sparkline import glyphs_for
+from .watch_screen import render
+from .watch_story import Line, WatchStory
+
+FASTEST = 0.1  # seconds between two pictures: a flood of output must not cost a core
+SLOWEST = 1.0  # the strips move on even when nothing happens
+LAST_WORDS = 1.0  # seconds between giving up and the end: the crash report comes after the state
+_NEEDS = ["backend:log", "backend:resourceUpdate"]
+
+
+def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
+    """Starts the backend and shows what becomes of it, until somebody quits.
+
+    Args:
+        serve_words: what the sidecar gets on its command line after ``serve``.
+        seconds: ends by itself after that time; none: when asked to.
+
+    Returns:
+        0 when asked to end; after ``seconds`` 0 only if the backend runs; 1 if it was given up and nobody is at the keys
+        to start it again; 128 + the signal's number; 75 if something of the backend could not be stopped.
+
+    Raises:
+        SidecarError: the settings are wrong, or the sidecar ended by itself.
+    """
+
+    async def watch() -> int:
+        return await _Watch(Console(highlight=False), seconds).run(serve_words)
+
+    return asyncio.run(watch())
+
+
+class _Watch:
+    def __init__(self, console: Console, seconds: float | None) -> None:
+        self.console = console
+        self.seconds = seconds
+        self.live = sys.stdout.isatty() and not console.is_dumb_terminal
+        self.glyphs = glyphs_for(console.encoding)
+        self.story = WatchStory()
+        self.began = time.monotonic()
+        self.changed = asyncio.Event()
+        self.end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.attended = False
+        self.logs = ""
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self.began
+
+    async def run(self, words: Sequence[str]) -> int:
+        # Started only when everything of it can be seen; what stands in the user's words comes later and wins.
+        client = await Client.start(
+            ["--set", "backend.autostart=false", *words], on_event=self._take, on_dropped=self._dropped
+        )
+        self.client = client
+        status = 0
+        try:
+            async with self._shown():
+                try:
+                    status = await self._watch()
+                finally:
+                    self._note("stopping everything")
+                    closed = await client.close()
+        finally:
+            for task in self.tasks:
+                task.cancel()
+        self._say(f"Watched for {self.elapsed:.0f} s, crashes: {self.story.crashes}. Logs: {self.logs}")
+        if closed:
+            self._say(f"The sidecar ended with status {closed}. {client.last_words}".strip())
+        return status or closed
+
+    # What goes on
+
+    async def _watch(self) -> int:
+        gone = asyncio.create_task(self.client.wait())
+        self.tasks.add(gone)
+        await self.client.call("sidecar:subscribe", _NEEDS)
+        self.logs = (await self.client.call("runtime:getBootstrap"))["paths"]["logs"]
+        if (await self.client.call("backend:status"))["managed"]:
+            self._act("start", self.client.call("backend:start"))
+        if self.seconds is not None:
+            asyncio.get_running_loop().call_later(self.seconds, self._time_is_over)
+        await asyncio.wait({gone, self.end}, return_when=asyncio.FIRST_COMPLETED)
+        if self.end.done():
+            return self.end.result()
+        await self.client.call("sidecar:ping")  # raises what its end was
+        return 1
+
+    def _finish(self, status: int) -> None:
+        if not self.end.done():
+            self.end.set_result(status)
+
+    def _time_is_over(self) -> None:
+        self._finish(0 if self.story.state == "RUNNING" else 1)
+
+    def _give_up(self) -> None:
+        if self.story.state == "FAILED" and not self.attended:
+            self._finish(1)
+
+    def _take(self, channel: str, payload: Any) -> None:
+        self._show(self.story.take(self.elapsed, channel, payload))
+        if channel == "backend:stateChanged" and self.story.state == "FAILED":
+            asyncio.get_running_loop().call_later(LAST_WORDS, self._give_up)
+
+    def _dropped(self, channel: str, count: int) -> None:
+        if channel == "backend:log":
+            self.story.missing += count
+            if not self.live:
+                self._note(f"{count} lines of output are not shown: they came faster than they could be read")
+
+    def _note(self, text: str) -> None:
+        self._show(self.story.note(self.elapsed, text))
+
+    # Keys
+
+    def _pressed(self, key: str) -> None:
+        story, client = self.story, self.client
+        match key:
+            case "r":
+                self._act("restart", client.call("backend:restart"))
+            case "s" if story.stopped:
+                self._act("start", client.call("backend:start"))
+            case "s":
+                self._act("stop", client.call("backend:stop"))
+            case "k":
+                self._act("crash", self._crash())
+            case "d" | "\x1b" if story.checks is not None:
+                story.checks = None
+                self.changed.set()
+            case "d":
+                self._act("doctor", self._diagnose())
+            case "q":
+                self._finish(0)
+
+    def _act(self, name: str, outcome: Awaitable[Any]) -> None:
+        async def act() -> None:
+            self._note(f"{name} …")
+            try:
+                await outcome
+            except RemoteError as error:
+                hint = f". {error.error.hint}" if isinstance(error.error.hint, str) else ""
+                self._note(f"{name}: {error.error.message.rstrip('.')}{hint}")
+            except NotCrashedError as error:
+                self._note(f"{name}: {error.message}")
+            except SidecarError:
+                pass  # the sidecar's end is told by who waits for it
+
+        task = asyncio.create_task(act())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _crash(self) -> None:
+        pid = await crash_backend(self.client)
+        self._note(f"process {pid} was killed; the sidecar was not told")
+
+    async def _diagnose(self) -> None:
+        checks = msgspec.convert(await self.client.call("backend:diagnose"), list[Check])
+        if self.live:
+            self.story.checks = checks
+            self.changed.set()
+            return
+        for check in checks:
+            remedy = f" → {check.remedy}" if check.status != "ok" and isinstance(check.remedy, str) else ""
+            self._note(f"doctor: {check.status}: {check.check}: {check.message}{remedy}")
+
+    # How it is shown
+
+    @asynccontextmanager
+    async def _shown(self) -> AsyncIterator[None]:
+        """Keys are read and pictures drawn; afterwards the terminal is as it was, whatever the reason."""
+        with pressed_keys(self._pressed) as self.attended:
+            self._heed_signals()
+            if not self.live:
+                yield
+                return
+            with Live(console=self.console, screen=True, auto_refresh=False) as live:
+                task = asyncio.create_task(self._draw(live))
+                task.add_done_callback(lambda _: self._finish(1))  # the terminal is gone
+                try:
+                    yield
+                finally:
+                    task.cancel()
+
+    async def _draw(self, live: Live) -> None:
+        while True:
+            self.changed.clear()
+            size = self.console.size
+            live.update(render(self.story, self.elapsed, size.width, size.height, self.glyphs), refresh=True)
+            await asyncio.sleep(FASTEST)
+            try:
+                await asyncio.wait_for(self.changed.wait(), SLOWEST - FASTEST)
+            except TimeoutError:
+                pass
+
+    def _heed_signals(self) -> None:
+        if sys.platform != "win32":
+            import signal
+
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self._finish, 128 + number)
+            loop.add_signal_handler(signal.SIGWINCH, self.changed.set)
+
+    def _show(self, line: Line) -> None:
+        self.changed.set()
+        if not self.live:
+            self._say(f"{line.at:8.2f}  {line.channel.removeprefix('backend:'):16} {line.text}")
+
+    def _say(self, text: str) -> None:
+        try:
+            print(text, flush=True)  # noqa: T201 - the tool's output
+        except OSError:  # nobody reads it any more; what is still to come goes nowhere
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, 1)
+            os.close(null)
+            self._finish(1)
