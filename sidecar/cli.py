@@ -13,7 +13,7 @@ from . import __version__
 from .console.options import backend_argument, settings_options, with_serve_words
 from .errors import SidecarError, UsageError
 
-_TAKE_A_BACKEND = ("serve", "watch", "call", "doctor", "dashboard")
+_TAKE_A_BACKEND = ("serve", "watch", "call", "doctor", "dashboard", "record", "replay")
 
 
 @click.group(
@@ -155,6 +155,41 @@ def dashboard(
     from .dashboard import run as tool
 
     return tool.run(serve_words, port=port, open_browser=open_browser)
+
+
+@_sidecar.command(epilog='Example: sidecar record today.frames --profile generic -- ./my-backend --port "{port}"')
+@with_serve_words
+@click.option("--max-frame", metavar="BYTES", help="As serve takes it.")
+@click.option("--max-in-flight", metavar="COUNT", help="As serve takes it.")
+@click.argument("file", type=click.Path())
+@backend_argument
+def record(*, serve_words: Sequence[str], max_frame: str | None, max_in_flight: str | None, file: str) -> int:
+    """Be as sidecar serve for a client, and write to FILE what is said, with times.
+
+    Point an app at it instead of serve. FILE holds the bytes of both sides as they are, secrets included: it is readable
+    by you alone (on Windows: by whom its folder admits). A recording that is there already is kept as FILE.1.
+
+    Exit status: that of the sidecar, or 64 where FILE cannot be written.
+    """
+    from .console import record as tool
+
+    numbers = [*(["--max-frame", max_frame] if max_frame else [])]
+    numbers += ["--max-in-flight", max_in_flight] if max_in_flight else []
+    return tool.run(file, [*numbers, *serve_words])
+
+
+@_sidecar.command(epilog="Example: sidecar frames today.frames --json")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document a line, with whole messages.")
+@click.argument("file", type=click.Path())
+def frames(file: str, *, as_json: bool) -> int:
+    """Print what a recording holds: time in seconds, > to the sidecar or < from it, type, id, bytes, and what it says.
+
+    Exit status: 0, or 64 where there is no FILE, or 65 where it is no recording or damaged; what stands before the
+    damage is printed.
+    """
+    from .console import frames as tool
+
+    return tool.run(file, as_json=as_json)
 
 
 @_sidecar.command(epilog="Example: sidecar schema --check")

@@ -1,0 +1,193 @@
+"""``sidecar record``: stands between a client and a real sidecar, and writes down what goes by.
+
+The bytes are passed on as they come, one thread a direction, and each waits for its reader: pressure goes through. A third
+thread owns the file. It is as private as the system allows (POSIX: mode 0600; Windows: what its folder grants), because it
+holds everything that was said, unmasked: a replay needs the very bytes.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from queue import Empty, Queue
+from typing import IO
+
+from .. import __version__
+from ..errors import UsageError
+from ..rpc.stdio.guard import guard_stdio, set_blocking, write_all
+from ..settings.masking import mask_command
+from .client import importable_environment, serve_command
+from .recording import CHUNK, MAGIC, Header, Kind, encode_header, encode_record
+
+_AHEAD = 256  # chunks, 16 MiB: a disk that stalls longer than they last makes both sides wait rather than lose anything
+_JOINED = 64  # records in one write
+
+
+def run(file: str, serve_words: Sequence[str]) -> int:
+    """Runs one sidecar to its end; gives its exit status (128 + the signal's number where one ended it).
+
+    Args:
+        file: the recording. One that is there already is kept as ``FILE.1``.
+        serve_words: what the sidecar gets on its command line after ``serve``.
+
+    Raises:
+        UsageError: the file cannot be written, or is something else than a recording.
+    """
+    path = Path(file)
+    descriptor = _create(path)
+    stdin_fd, stdout_fd = guard_stdio()
+    tape = _Tape(descriptor, path, serve_words)
+    child = subprocess.Popen(
+        [*serve_command(), *serve_words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=importable_environment(),
+        bufsize=0,
+    )
+    _forward_signals(child)
+    assert child.stdin
+    assert child.stdout
+    requests = threading.Thread(
+        target=_pass_requests, args=(stdin_fd, child.stdin, tape), name="requests", daemon=True
+    )  # nothing can interrupt it while the client keeps silent: it ends with the process
+    requests.start()
+    _pass_answers(child.stdout, stdout_fd, tape)
+    status = child.wait()
+    status = status if status >= 0 else 128 - status
+    tape.add("exit", str(status).encode())
+    tape.close()
+    return status
+
+
+def _create(path: Path) -> int:
+    """A new file, open for writing; an earlier recording is set aside, anything else is left alone."""
+    try:
+        if path.exists():
+            with path.open("rb") as old:
+                beginning = old.read(len(MAGIC))
+            if beginning not in {MAGIC, b""}:
+                raise UsageError(
+                    f"{path} is there already and is no recording; it was left alone", hint="Name another."
+                )
+            path.replace(f"{path}.1")
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="Its folder has to exist.") from None
+
+
+class _Tape:
+    """The file, and the thread that owns it. A disk that is full ends the recording, never the conversation."""
+
+    def __init__(self, descriptor: int, path: Path, serve_words: Sequence[str]) -> None:
+        self._descriptor = descriptor
+        self._path = path
+        self._began = time.monotonic_ns()
+        self._queue: Queue[bytes | None] = Queue(_AHEAD)
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        command = mask_command(["sidecar", "serve", *serve_words])
+        self._queue.put(encode_header(Header(__version__, now, sys.platform, command)))
+        self._thread = threading.Thread(target=self._write, name="recording", daemon=True)
+        self._thread.start()
+
+    def add(self, kind: Kind, data: bytes) -> None:
+        """Before the bytes are passed on, so that no answer can come before its question."""
+        self._queue.put(encode_record(kind, time.monotonic_ns() - self._began, data))
+
+    def close(self) -> None:
+        """Waits until all is written."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _write(self) -> None:
+        ended = False
+        while not ended:
+            records, ended = self._next()
+            try:
+                write_all(self._descriptor, b"".join(records))
+            except OSError as error:
+                _say(f"the recording ends here, the conversation goes on: {self._path}: {error.strerror}")
+                break
+        while not ended:  # so that nobody waits for room in the queue
+            _, ended = self._next()
+        os.close(self._descriptor)
+
+    def _next(self) -> tuple[list[bytes], bool]:
+        """Waits for a record, and takes what else is there; the second value tells the end."""
+        records = []
+        record = self._queue.get()
+        while record is not None:
+            records.append(record)
+            if len(records) == _JOINED:
+                return records, False
+            try:
+                record = self._queue.get_nowait()
+            except Empty:
+                return records, False
+        return records, True
+
+
+def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:
+    """From the client to the sidecar, until either has enough."""
+    while chunk := _read(source):
+        tape.add("client", chunk)
+        try:
+            write_all(stdin.fileno(), chunk)
+        except OSError:  # the sidecar reads no more; what it has to say is still passed on
+            return
+    tape.add("client end", b"")
+    stdin.close()
+
+
+def _pass_answers(stdout: IO[bytes], sink: int, tape: _Tape) -> None:
+    """From the sidecar to the client. A client that reads no more is told to the sidecar by doing the same."""
+    while not _has_lost_reader(stdout.fileno(), sink) and (chunk := _read(stdout.fileno())):
+        tape.add("sidecar", chunk)
+        try:
+            write_all(sink, chunk)
+        except OSError:
+            break
+    stdout.close()
+
+
+def _has_lost_reader(source: int, sink: int) -> bool:
+    """Waits until there is something to read; true when before that nobody reads the sink any more.
+
+    On Windows only a write can tell, for a sidecar that is run directly as well.
+    """
+    if sys.platform == "win32":
+        return False
+    poll = select.poll()
+    poll.register(source, select.POLLIN)
+    poll.register(sink, 0)  # POLLERR (a pipe without readers) and POLLHUP (a socket without peer) come unasked
+    return sink in dict(poll.poll())
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, CHUNK)
+    except BlockingIOError:  # whoever started us made it non-blocking
+        set_blocking(descriptor, blocking=True)
+        return _read(descriptor)
+    except OSError:  # on Windows a broken pipe; a socket's other side is gone
+        return b""
+
+
+def _forward_signals(child: subprocess.Popen[bytes]) -> None:
+    """What would have been sent to the sidecar goes to the sidecar; its end is ours."""
+    if sys.platform != "win32":  # there a console's events reach both, and nothing else is a signal
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda received, _: child.send_signal(received))
+    else:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _say(text: str) -> None:
+    print(f"sidecar: {text}", file=sys.stderr, flush=True)  # noqa: T201 - stdout is the protocol's

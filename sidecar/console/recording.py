@@ -1,0 +1,148 @@
+"""The file of ``sidecar record``: every chunk of bytes as it went by, in order, with its time.
+
+    file   = magic, header, records; header and each record are framed as the protocol's frames are
+    header = MessagePack map, see Header
+    record = MessagePack array [kind, nanoseconds since the start, bytes, CRC-32 of the bytes]
+
+Chunks, not messages: what is no frame is recorded too, and a recording that was cut off is good up to there. The checksum
+tells damage from what a client really sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+from zlib import crc32
+
+from msgspec import MsgspecError, Struct, msgpack
+
+from ..errors import FrameError, SidecarError, UsageError
+from ..wire.framing import FrameBuffer, printable
+
+MAGIC = b"SIDECAR RECORDING 1\n"
+CHUNK = 64 * 1024
+"""Bytes of one record at most: what a pipe holds."""
+
+Kind = Literal["client", "sidecar", "client end", "exit"]
+_LONGEST = CHUNK + 4096
+_READ = 1 << 20
+
+
+class RecordingError(SidecarError):
+    """The file is no recording, or damaged; what stands before the damage was given."""
+
+    exit_status = FrameError.exit_status
+
+
+class Header(Struct, frozen=True):
+    """Where a recording comes from: the recorder's version, UTC, ``sys.platform``, and the command with its secrets masked."""
+
+    sidecar: str
+    started: str
+    platform: str
+    command: list[str]
+
+
+class Record(Struct, frozen=True, array_like=True):
+    """``client`` and ``sidecar``: bytes from there. ``client end``: it closed its side. ``exit``: the sidecar's status as digits."""
+
+    kind: Kind
+    at: int
+    data: bytes
+    check: int
+
+    @property
+    def seconds(self) -> float:
+        """Since the start of the recording."""
+        return self.at / 1e9
+
+
+_encoder = msgpack.Encoder()
+_read_header = msgpack.Decoder(Header).decode
+_read_record = msgpack.Decoder(Record).decode
+
+
+def encode_header(header: Header) -> bytes:
+    """The beginning of a file."""
+    return MAGIC + _framed(_encoder.encode(header))
+
+
+def encode_record(kind: Kind, at: int, data: bytes) -> bytes:
+    """One record."""
+    return _framed(_encoder.encode(Record(kind, at, data, crc32(data))))
+
+
+def _framed(body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + body
+
+
+class Recording:
+    """A file that is read; iterate once.
+
+    Attributes:
+        header: where it comes from.
+        whole: whether the end of the sidecar was met: a recorder that was killed leaves a file without it.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+        RecordingError: it is no recording.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.whole = False
+        self._frames = FrameBuffer(_LONGEST)
+        try:
+            self._file = path.open("rb")
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+        beginning = self._file.read(len(MAGIC))
+        if beginning != MAGIC:
+            self._file.close()
+            seen = f'it begins with "{printable(beginning)}"' if beginning else "it is empty"
+            raise RecordingError(f"{path} is no recording: {seen}", hint="'sidecar record FILE' makes one.")
+        self._taken = len(MAGIC)
+        self._bodies = self._read_bodies()
+        try:
+            self.header = _read_header(next(self._bodies))
+        except (StopIteration, MsgspecError):
+            self._file.close()
+            raise self._damaged("its header is missing or damaged") from None
+
+    def __iter__(self) -> Iterator[Record]:
+        """The records, in the order in which they went by.
+
+        Raises:
+            RecordingError: after the last good one, where the file is cut off or damaged.
+        """
+        with self._file:
+            for body in self._bodies:
+                try:
+                    record = _read_record(body)
+                except (MsgspecError, UnicodeDecodeError):
+                    raise self._damaged("a record is damaged") from None
+                if crc32(record.data) != record.check:
+                    raise self._damaged("the bytes of a record are not those that were written")
+                self._taken += len(body) + 4
+                self.whole = record.kind == "exit"
+                yield record
+
+    def _read_bodies(self) -> Iterator[bytes]:
+        try:
+            while data := self._file.read(_READ):
+                self._frames.feed(data)
+                for body in self._frames:
+                    yield bytes(body)
+        except FrameError:
+            raise self._damaged("the length of a record is impossible") from None
+        except OSError as error:
+            raise self._damaged(str(error.strerror)) from None
+        if self._frames.pending:
+            raise self._damaged("it ends in the middle of a record")
+
+    def _damaged(self, what: str) -> RecordingError:
+        return RecordingError(
+            f"{self._path} is damaged at byte {self._taken} or soon after: {what}",
+            hint="What stands before the damage was read and can be trusted.",
+        )
