@@ -1,56 +1,17 @@
-// Round trips side by side in one run: `node bench/roundtrip.js [--rounds 7] [--pinned]`. Through client.js to the real
-// sidecar, beside Node's own child_process IPC (json, advanced) and vscode-jsonrpc between two Node processes; with
-// --page also through a page of the emulated Electron. Pinned: everything on one core (Linux, taskset).
+// Round trips side by side in one run, contender after contender and round after round:
+// `node bench/roundtrip.js [--rounds 7] [--bytes 100] [--calls 3000] [--pipelined 20000] [--widths 1,16,64,256] [--json] [--page]`.
+// With --page also through a page of the emulated Electron. `python -m tests.benchmarks --only roundtrip` calls it with --json.
 "use strict";
 
-const { fork, spawn, spawnSync } = require("node:child_process");
-const path = require("node:path");
-const { connect } = require("../lib/client.js");
-const { sidecarCommand, sidecarEnv } = require("../test/support/sidecar.js");
+const { contenders, missing } = require("./contenders.js");
 
-const pinned = process.argv.includes("--pinned");
-const rounds = Number(process.argv[process.argv.indexOf("--rounds") + 1]) || 7;
-const PAYLOAD = "x".repeat(100);
-const PEER = path.join(__dirname, "peer.js");
-
-if (pinned) spawnSync("taskset", ["-pc", "0", String(process.pid)]);
-
-/** @returns {Promise<{name: string, call: () => Promise<any>, close: () => any}>} */
-async function throughClient() {
-  const env = { ...sidecarEnv, SIDECAR_BACKEND__AUTOSTART: "false" };
-  const sidecar = await connect({ command: sidecarCommand, env, settings: { paths: { data: path.join(require("node:os").tmpdir(), "bench-sidecar") } } });
-  return { name: "client.js → sidecar", call: () => sidecar.invoke("sidecar:ping", PAYLOAD), close: () => sidecar.close() };
-}
-
-/** @param {"json" | "advanced"} serialization */
-async function throughIpc(serialization) {
-  const child = fork(PEER, ["ipc"], { serialization });
-  let lastId = 0;
-  /** @type {Map<number, (value: any) => void>} */
-  const pending = new Map();
-  child.on("message", (/** @type {any} */ message) => {
-    pending.get(message.id)?.(message.result);
-    pending.delete(message.id);
-  });
-  const call = () =>
-    new Promise((resolve) => {
-      const id = ++lastId;
-      pending.set(id, resolve);
-      child.send({ type: "request", id, channel: "sidecar:ping", args: [PAYLOAD] });
-    });
-  await call();
-  return { name: `Node IPC ${serialization}`, call, close: () => child.kill() };
-}
-
-async function throughJsonRpc() {
-  const rpc = require("vscode-jsonrpc/node");
-  const child = spawn(process.execPath, [PEER, "jsonrpc"], { stdio: ["pipe", "pipe", "inherit"] });
-  const connection = rpc.createMessageConnection(new rpc.StreamMessageReader(child.stdout), new rpc.StreamMessageWriter(child.stdin));
-  connection.listen();
-  const call = () => connection.sendRequest("ping", PAYLOAD);
-  await call();
-  return { name: "vscode-jsonrpc", call, close: () => child.kill() };
-}
+/** @param {string} name @param {string} preset */
+const option = (name, preset) => (process.argv.includes(`--${name}`) ? (process.argv[process.argv.indexOf(`--${name}`) + 1] ?? preset) : preset);
+const rounds = Number(option("rounds", "7"));
+const calls = Number(option("calls", "3000"));
+const pipelinedCalls = Number(option("pipelined", "20000"));
+const widths = option("widths", "1,16,64,256").split(",").map(Number);
+const payload = "x".repeat(Number(option("bytes", "100")));
 
 /** @param {() => Promise<any>} call @param {number} count @returns {Promise<number[]>} microseconds, sorted */
 async function oneByOne(call, count) {
@@ -74,42 +35,57 @@ async function pipelined(call, count, width) {
   return count / (Number(process.hrtime.bigint() - before) / 1e9);
 }
 
-const median = (/** @type {number[]} */ values) => /** @type {number} */ ([...values].sort((a, b) => a - b)[values.length >> 1]);
-
-/** @typedef {{name: string, measure: (width: number) => Promise<{times: number[], rate: number}>, close: () => any}} Peer */
+/** @typedef {{p50: number[], p99: number[], rate: Record<number, number[]>}} Result microseconds, and calls a second by width; a value each round */
+/** @typedef {(width: number, single: boolean) => Promise<{times: number[], rate: number}>} Measure */
 
 async function main() {
-  /** @type {Peer[]} */
-  const peers = [await throughClient(), await throughIpc("json"), await throughIpc("advanced"), await throughJsonRpc()].map(({ name, call, close }) => ({
-    name,
-    close,
-    measure: async (width) => ({ times: await oneByOne(call, 3000), rate: await pipelined(call, 20_000, width) }),
-  }));
+  /** @type {Map<string, {measure: Measure, close: () => any}>} */
+  const running = new Map();
+  for (const [name, start] of Object.entries(contenders)) {
+    const { call, close } = await start(payload);
+    const measure = async (/** @type {number} */ width, /** @type {boolean} */ single) => ({
+      times: single ? await oneByOne(call, calls) : [],
+      rate: await pipelined(call, pipelinedCalls, width),
+    });
+    running.set(name, { measure, close });
+  }
   if (process.argv.includes("--page")) {
     const page = await require("./page.js").throughPage();
-    peers.push({ ...page, measure: (width) => page.measure(500, width) });
+    running.set(page.name, { measure: (width) => page.measure(Math.min(calls, 500), width), close: page.close });
   }
-  /** @type {Map<string, {p50: number[], p99: number[], rate: number[]}>} */
-  const results = new Map(peers.map(({ name }) => [name, { p50: [], p99: [], rate: [] }]));
+  /** @type {Map<string, Result>} */
+  const results = new Map();
   for (let round = 0; round <= rounds; round++) {
-    for (const { name, measure } of peers) {
-      const { times, rate } = await measure(64);
-      if (round === 0) continue; // warm-up
-      const result = /** @type {any} */ (results.get(name));
-      result.p50.push(times[times.length >> 1]);
-      result.p99.push(times[Math.floor(times.length * 0.99)]);
-      result.rate.push(rate);
+    for (const [name, { measure }] of running) {
+      /** @type {Result} */
+      const result = results.get(name) ?? { p50: [], p99: [], rate: Object.fromEntries(widths.map((width) => [width, []])) };
+      results.set(name, result);
+      for (const [index, width] of widths.entries()) {
+        const { times, rate } = await measure(width, index === 0);
+        if (round === 0) continue; // warm-up
+        result.rate[width]?.push(rate);
+        if (times.length) {
+          result.p50.push(/** @type {number} */ (times[times.length >> 1]));
+          result.p99.push(/** @type {number} */ (times[Math.floor(times.length * 0.99)]));
+        }
+      }
     }
   }
-  const rows = Object.fromEntries(
-    [...results].map(([name, { p50, p99, rate }]) => [
-      name,
-      { "p50 µs": Math.round(median(p50) * 10) / 10, "p99 µs": Math.round(median(p99)), "64 in flight, k/s": Math.round(median(rate) / 100) / 10 },
-    ]),
-  );
-  console.log(`${pinned ? "pinned to one core" : "free"}, 100 B, medians of ${rounds} rounds`);
-  console.table(rows);
-  for (const { close } of peers) await close();
+  for (const { close } of running.values()) await close();
+  if (process.argv.includes("--json")) console.log(JSON.stringify({ results: Object.fromEntries(results), missing }));
+  else print(results);
+}
+
+/** @param {Map<string, Result>} results */
+function print(results) {
+  const median = (/** @type {number[]} */ values) => /** @type {number} */ ([...values].sort((a, b) => a - b)[values.length >> 1]);
+  const rows = [...results].map(([name, { p50, p99, rate }]) => {
+    const rates = Object.entries(rate).map(([width, values]) => [`${width} in flight, k/s`, Math.round(median(values) / 100) / 10]);
+    return [name, { "p50 µs": Math.round(median(p50) * 10) / 10, "p99 µs": Math.round(median(p99)), ...Object.fromEntries(rates) }];
+  });
+  console.log(`${payload.length} B, medians of ${rounds} rounds`);
+  console.table(Object.fromEntries(rows));
+  for (const [name, reason] of Object.entries(missing)) console.log(`${name}: left out, ${reason}`);
 }
 
 void main();

@@ -8,6 +8,8 @@ const { settingsEnvironment } = require("./client/settings.js");
 const { Watchdog } = require("./client/watchdog.js");
 const { ASKED_EVENTS } = require("./names.js");
 
+// A sidecar that sees its owner leave needs 1.5 s for its backend; one that takes longer than this is hung.
+const ABANDON_MS = 5_000;
 // Exit statuses after which another start would end the same way: usage, and settings.
 const HOPELESS = new Set([64, 78]);
 const DEFAULTS = Object.freeze({
@@ -213,8 +215,12 @@ class Sidecar {
     return this.closing;
   }
 
-  /** @param {number} timeout */
-  async shutDown(timeout) {
+  /**
+   * @param {number} timeout
+   * @param {boolean} [abandoned] by the end of its stdin, in place of a request
+   * @returns {Promise<import("../types/client").CloseResult>}
+   */
+  async shutDown(timeout, abandoned = false) {
     clearTimeout(this.restartTimer);
     const { connection } = this;
     if (!connection) {
@@ -225,7 +231,7 @@ class Sidecar {
     let failure = null;
     /** @type {Promise<{code: number | null, error: SidecarError}>} */
     const end = new Promise((resolve) => this.endWaiters.push(resolve));
-    if (this.hello) this.calls.call("sidecar:shutdown", [], { urgent: true }).catch((error) => (failure = error));
+    if (this.hello && !abandoned) this.calls.call("sidecar:shutdown", [], { urgent: true }).catch((error) => (failure = error));
     else connection.abandon();
     const tooLong = new SidecarError("TIMEOUT", `The sidecar did not end within ${timeout / 1000} s and was killed`);
     const timer = setTimeout(() => connection.abort((failure = tooLong)), timeout);
@@ -237,9 +243,21 @@ class Sidecar {
 
   /** The short path, for when there is no time to wait: the sidecar sees its owner leave and ends everything within 2 s. */
   abandon() {
-    this.closing ??= Promise.resolve({ code: null, error: null });
-    clearTimeout(this.restartTimer);
-    this.connection?.abandon();
+    if (this.closing) this.connection?.abandon(); // the end of stdin cuts a shutdown short
+    else this.closing = this.shutDown(ABANDON_MS, true);
+  }
+
+  /** Takes a `close` or an `abandon` back: when that is done, a sidecar is started again. */
+  async reopen() {
+    const { closing } = this;
+    if (!closing) return;
+    await closing;
+    if (this.closing !== closing) return; // another reopen was first
+    this.closing = null;
+    if (this.over?.code !== "CLOSED") return; // it had failed for good before
+    this.over = null;
+    this.restarts = [];
+    this.start();
   }
 }
 

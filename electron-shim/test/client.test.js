@@ -277,6 +277,45 @@ test("abandon ends the sidecar by the end of its stdin", async () => {
   assert.equal(child?.exitCode, 0);
 });
 
+for (const leave of /** @type {const} */ (["close", "abandon"])) {
+  test(`after ${leave}, reopen starts another sidecar, and events reach the listeners of before`, async (t) => {
+    const sidecar = await fake(t, "echo");
+    const pid = sidecar.hello?.pid;
+    const restarted = once(sidecar, "sidecar:restarted");
+    /** @type {any[]} */
+    const seen = [];
+    sidecar.on("backend:stateChanged", (payload) => seen.push(payload));
+    void sidecar[leave]();
+    await Promise.all([sidecar.reopen(), sidecar.reopen()]);
+    await restarted;
+    assert.notEqual(sidecar.hello?.pid, pid);
+    await sidecar.invoke("sidecar:ping", { event: "again" });
+    assert.deepEqual(seen, ["again"]);
+    assert.deepEqual(await sidecar.close(), { code: 0, error: null });
+  });
+}
+
+test("reopen changes nothing for a sidecar that is there, and nothing for one that has failed for good", async (t) => {
+  const sidecar = await fake(t, "echo", { limits: { restartAttempts: 0 } });
+  const pid = sidecar.hello?.pid;
+  await sidecar.reopen();
+  assert.equal(sidecar.hello?.pid, pid);
+  const failed = once(sidecar, "sidecar:failed");
+  await failure(sidecar.invoke("sidecar:ping", { die: true }));
+  await failed;
+  await sidecar.close();
+  await sidecar.reopen();
+  assert.equal((await failure(sidecar.invoke("sidecar:ping"))).code, "SIDECAR_EXITED");
+});
+
+test("a sidecar that is abandoned and does not end is killed", async () => {
+  const sidecar = await connect(options("ignoreEof"));
+  sidecar.abandon();
+  const { code, error } = await sidecar.close();
+  assert.equal(code, null);
+  assert.equal(error?.code, "TIMEOUT");
+});
+
 test("a listener that throws stops neither the others nor the calls, and its error surfaces as any uncaught one", () => {
   const script = `
     const { connect } = require(${JSON.stringify(require.resolve("../lib/client.js"))});

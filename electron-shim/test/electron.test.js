@@ -11,6 +11,7 @@ const { fakeCommand } = require("./support/sidecar.js");
 /** @param {string} [mode] @param {object} [more] */
 const fake = (mode = "echo", more) => ({ options: { command: fakeCommand(mode), ...more } });
 const QUIET = { ownFatal: true };
+const EMULATED = process.env.REAL_ELECTRON ? "a message of Windows' can be sent to an emulated window only" : false;
 
 test("a sandboxed page has the three objects, frozen, and its first script already knows the address", async (t) => {
   const app = await startApp(t, fake());
@@ -57,6 +58,40 @@ test("a call that a page makes before the sidecar is there waits for it", async 
   assert.equal(await app.page("desktopBridge.getBackendBaseUrl()"), null);
   assert.equal(await app.page("electron.backend.status().then((one) => one.running)"), false);
   assert.notEqual((await app.facts()).sidecarPid, null);
+});
+
+test("handlers are there as soon as attachSidecar was called, and a second attach leaves nothing behind", async (t) => {
+  const file = path.join(__dirname, `second-${process.pid}`);
+  t.after(() => fs.rmSync(file, { force: true }));
+  const app = await startApp(t, fake());
+  assert.match((await app.facts()).atOnce, /Attempted to register a second handler for 'backend:status'/);
+  assert.match(await app.command("attachAgain", { env: { FAKE_END_FILE: file } }), /second handler for 'backend:getUrl'/);
+  await until(() => fs.existsSync(file), "the second sidecar left");
+  assert.equal(await app.page("electron.backend.status().then((one) => one.running)"), false); // the first works on
+  void app.command("quit").catch(() => {});
+  assert.equal(await app.exited, 0);
+});
+
+test("every window hears an event, and one that was closed disturbs nobody", async (t) => {
+  const app = await startApp(t, fake());
+  await app.command("makeWindow");
+  await app.command("makeWindow");
+  await app.command("closeWindow", 1);
+  for (const index of [0, 1]) await app.page("window.seen = []; electron.backend.onStateChanged((one) => seen.push(one.n)); 0", index);
+  await app.command("call", "sidecar:ping", { event: { state: "RUNNING", n: 1, pid: 1, url: null } });
+  for (const index of [0, 1]) await until(() => app.page("seen.length === 1", index), `the event in window ${index}`);
+  assert.doesNotMatch(app.output(), /has been destroyed/);
+});
+
+test("a page that loads after the backend moved to another port reads the new address in its first script", async (t) => {
+  const app = await startApp(t, fake());
+  assert.equal(await app.page("atLoad"), "http://127.0.0.1:5005");
+  await app.command("call", "sidecar:ping", { event: { state: "STARTING", previous: "BACKOFF", pid: null, port: 7007, url: "http://127.0.0.1:7007" } });
+  await until(() => app.page("desktopBridge.getBackendBaseUrl() === 'http://127.0.0.1:7007'"), "the page that is there");
+  await app.command("reload");
+  assert.equal(await app.page("atLoad"), "http://127.0.0.1:7007");
+  await app.command("makeWindow");
+  assert.equal(await app.page("atLoad", 1), "http://127.0.0.1:7007");
 });
 
 test("a late listener gets the last event, each gets the payload alone, and none after it unsubscribed", async (t) => {
@@ -186,6 +221,11 @@ test("the firewall rule is created only after the user agreed in a dialog", asyn
   assert.deepEqual((await app.facts()).dialogs.map((/** @type {any} */ one) => one.buttons), [["Create Rule", "Cancel"], ["Create Rule", "Cancel"]]);
 });
 
+test("without a dialog no page can ask for elevation", async (t) => {
+  const app = await startApp(t, { ...fake(), noDialog: true });
+  assert.match(await app.page("electron.backend.createFirewallRule().catch((error) => error.message)"), /no dialog to ask the user with/);
+});
+
 test("suspend and resume are told to the sidecar", async (t) => {
   const app = await startApp(t, fake());
   await app.command("emit", "powerMonitor", "suspend");
@@ -207,7 +247,8 @@ test("while the sidecar is away pages get answers that are true, and later those
   assert.equal((await app.page("electron.backend.health()")).status, "unhealthy");
   assert.equal((await app.page("electron.backend.ping()")).success, false);
   assert.match(await app.page("electron.backend.restart().catch((error) => error.message)"), /^Error invoking remote method 'backend:restart': Error: Failed to restart backend: The sidecar ended unexpectedly \(exit code 3\)/);
-  assert.equal((await app.page("electron.runtime.getDiagnostics()")).backend.port, 5005);
+  const { backend } = await app.page("electron.runtime.getDiagnostics()");
+  assert.deepEqual([backend.port, backend.pid, backend.ready], [5005, null, false]);
   void app.command("quit").catch(() => {});
   assert.equal(await app.exited, 0);
 });
@@ -254,6 +295,33 @@ test("before an update the backend is stopped first, and the quit then passes", 
   const app = await startApp(t, { ...fake(), quitWithWindows: false });
   await app.command("emit", "autoUpdater", "before-quit-for-update");
   await until(async () => (await app.facts()).sidecarPid === null, "the sidecar is gone");
+  void app.command("quit").catch(() => {});
+  assert.equal(await app.exited, 0);
+});
+
+test("a quit that a window refuses leaves an app that works, and the next quit passes", async (t) => {
+  const app = await startApp(t, fake());
+  const { sidecarPid } = await app.facts();
+  await app.command("refuseClose", true);
+  await app.command("quit");
+  const pid = await until(async () => {
+    const facts = await app.facts();
+    return facts.sidecarPid !== sidecarPid && facts.sidecarPid;
+  }, "another sidecar");
+  assert.notEqual(pid, sidecarPid);
+  assert.equal(await app.page("electron.backend.status().then((one) => one.running)"), false);
+  await app.command("refuseClose", false);
+  void app.command("quit").catch(() => {});
+  assert.equal(await app.exited, 0);
+});
+
+test("a logoff that another app refuses leaves an app that works", { skip: EMULATED }, async (t) => {
+  const app = await startApp(t, fake());
+  const { sidecarPid } = await app.facts();
+  await app.command("emitOnWindow", "query-session-end");
+  await app.command("windowMessage", 0x16, 0);
+  await until(async () => ![null, sidecarPid].includes((await app.facts()).sidecarPid), "another sidecar");
+  assert.equal(await app.page("electron.backend.status().then((one) => one.running)"), false);
   void app.command("quit").catch(() => {});
   assert.equal(await app.exited, 0);
 });

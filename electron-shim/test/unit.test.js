@@ -13,6 +13,7 @@ const { sidecarCommand, sidecarSettings } = require("../lib/main/command.js");
 const { createSenderCheck, originOf } = require("../lib/main/senders.js");
 
 const app = (packaged = false) => ({ isPackaged: packaged, getVersion: () => "1.2.3", getPath: (/** @type {string} */ name) => `/${name}` });
+/** @returns {any} as much of Electron as is asked for */
 const modules = (packaged = false) => ({ app: app(packaged), ipcMain: {}, BrowserWindow: {} });
 
 test("frames are found whatever the chunks", () => {
@@ -188,8 +189,11 @@ test("while developing, and with no executable built, the project is run by dotn
 });
 
 /** @param {{development?: boolean, allowedOrigins?: string[]}} options */
-const senders = ({ development = false, allowedOrigins } = {}) =>
-  createSenderCheck({ BrowserWindow: { fromWebContents: (/** @type {any} */ one) => (one.ours ? one : null) }, development, allowedOrigins, backendOrigin: () => "http://127.0.0.1:5" });
+const senders = ({ development = false, allowedOrigins } = {}) => {
+  const BrowserWindow = /** @type {any} */ ({ fromWebContents: (/** @type {any} */ one) => (one.ours ? one : null) });
+  const { refusal } = createSenderCheck({ BrowserWindow, development, allowedOrigins, backendOrigin: () => "http://127.0.0.1:5" });
+  return { refusal: (/** @type {any} */ event) => refusal(event) };
+};
 
 for (const [origin, development, allowed] of /** @type {Array<[string, boolean, boolean]>} */ ([
   ["file://", false, true],
@@ -213,7 +217,7 @@ test("a frame that is gone, and a sender that is no window, are refused", () => 
 });
 
 test("the origin of a frame, also of Electrons that tell only its address", () => {
-  assert.equal(originOf({ origin: "file://" }), "file://");
+  assert.equal(originOf({ origin: "file://", url: "" }), "file://");
   assert.equal(originOf({ url: "file:///a/b.html" }), "file://");
   assert.equal(originOf({ url: "http://127.0.0.1:5/x?y" }), "http://127.0.0.1:5");
   assert.equal(originOf({ url: "app://main/index.html" }), "app://main");

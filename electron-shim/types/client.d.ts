@@ -107,6 +107,8 @@ export class Sidecar {
   close(options?: { timeout?: number }): Promise<CloseResult>;
   /** The short path where nobody can wait: the sidecar sees its owner leave and ends everything within 2 s. */
   abandon(): void;
+  /** Takes a `close` or an `abandon` back: when that is done, a sidecar is started again. */
+  reopen(): Promise<void>;
 }
 
 /** Starts a sidecar and waits for its hello. Rejects with a `SidecarError` that says what went wrong. */

@@ -1,4 +1,5 @@
-import type { Limits, Sidecar, SidecarError } from "./client";
+import { SidecarError, type Limits, type Sidecar } from "./client";
+import type { AppLike, AutoUpdaterLike, BrowserWindowLike, DialogLike, IpcMainLike, PowerMonitorLike } from "./electron";
 import type { Bootstrap, Crash, Settings } from "./protocol";
 
 /** Why the app cannot go on. */
@@ -24,15 +25,15 @@ export interface BackendLaunch {
 
 /** Modules of Electron and what to run. */
 export interface AttachOptions {
-  app: any;
-  ipcMain: any;
-  BrowserWindow: any;
-  /** Asks before elevation, and tells of the end; without it nobody is asked and `onFatal` should be there. */
-  dialog?: any;
+  app: AppLike;
+  ipcMain: IpcMainLike;
+  BrowserWindow: BrowserWindowLike;
+  /** Asks before elevation, and tells of the end; without it no page can ask for elevation, and `onFatal` should be there. */
+  dialog?: DialogLike;
   /** Suspend and resume; without it the sidecar guesses them from late ticks. */
-  powerMonitor?: any;
+  powerMonitor?: PowerMonitorLike;
   /** Its `before-quit-for-update` stops the backend first. */
-  autoUpdater?: any;
+  autoUpdater?: AutoUpdaterLike;
   /** The sidecar's program; default: `sidecar/sidecar[.exe]` in the app's resources, while developing `python -m sidecar`. */
   command?: readonly string[];
   backend?: BackendLaunch;

@@ -9,7 +9,7 @@ const path = require("node:path");
  */
 
 /**
- * @param {any} app
+ * @param {import("../../types/electron").AppLike} app
  * @param {readonly string[]} argv
  */
 function isDevelopment(app, argv) {

@@ -2,13 +2,15 @@
 
 const { ASKED_EVENTS, EVENTS } = require("../names.js");
 
+/** @typedef {import("../../types/electron").ContentsLike} ContentsLike */
+
 /** Events to every live window of the app; the last of each kind is kept for pages that come later. */
 class FanOut {
   /**
    * @param {object} options
-   * @param {any} options.BrowserWindow
+   * @param {import("../../types/electron").BrowserWindowLike} options.BrowserWindow
    * @param {import("../client.js").Sidecar} options.sidecar
-   * @param {(contents: any) => boolean} options.mayHear
+   * @param {(contents: ContentsLike) => boolean} options.mayHear
    */
   constructor({ BrowserWindow, sidecar, mayHear }) {
     this.BrowserWindow = BrowserWindow;
@@ -16,7 +18,7 @@ class FanOut {
     this.mayHear = mayHear;
     /** @type {Map<string, {payload: any}>} */
     this.last = new Map();
-    /** @type {Map<string, {pages: Set<any>, off: () => void}>} who asked for the events that come only when asked for */
+    /** @type {Map<string, {pages: Set<ContentsLike>, off: () => void}>} who asked for the events that come only when asked for */
     this.asked = new Map();
     /** @type {WeakSet<object>} pages whose end is watched */
     this.watched = new WeakSet();
@@ -35,21 +37,30 @@ class FanOut {
   }
 
   /**
-   * @param {any} contents
+   * @param {string} name
+   * @returns {any} the payload of the last event of that name; undefined where there was none
+   */
+  lastOf(name) {
+    return this.last.get(name)?.payload;
+  }
+
+  /**
+   * @param {ContentsLike} contents
    * @param {string} name
    * @param {any} payload
    */
   send(contents, name, payload) {
-    if (!contents || contents.isDestroyed() || contents.isCrashed?.() || !this.mayHear(contents)) return;
     try {
+      // A window that is being destroyed has no contents any more.
+      if (!contents || contents.isDestroyed() || contents.isCrashed() || !this.mayHear(contents)) return;
       contents.send(name, payload);
     } catch {
-      // Its frame was disposed between the check and the send, as in a reload: the new page asks for the last event.
+      // Destroyed, or its frame disposed, between a check and the send, as in a reload: the new page asks for the last event.
     }
   }
 
   /**
-   * @param {any} contents the page that listens from now on
+   * @param {ContentsLike} contents the page that listens from now on
    * @param {string} name
    * @returns {{payload: any} | null} the last event of that name
    */
@@ -57,7 +68,7 @@ class FanOut {
     if (ASKED_EVENTS.includes(name)) {
       let entry = this.asked.get(name);
       if (!entry) {
-        /** @type {Set<any>} */
+        /** @type {Set<ContentsLike>} */
         const pages = new Set();
         const off = this.sidecar.on(name, (payload) => {
           for (const page of pages) this.send(page, name, payload);
@@ -74,7 +85,7 @@ class FanOut {
   }
 
   /**
-   * @param {any} contents
+   * @param {ContentsLike} contents
    * @param {string} name
    */
   unlisten(contents, name) {
@@ -84,7 +95,7 @@ class FanOut {
     this.asked.delete(name);
   }
 
-  /** @param {any} contents whose page is gone, or is a new one */
+  /** @param {ContentsLike} contents whose page is gone, or is a new one */
   forget(contents) {
     for (const name of [...this.asked.keys()]) this.unlisten(contents, name);
   }

@@ -14,8 +14,8 @@ const { SidecarError } = require("../client/errors.js");
 class Fatal {
   /**
    * @param {object} options
-   * @param {any} options.app
-   * @param {any} options.dialog
+   * @param {import("../../types/electron").AppLike} options.app
+   * @param {import("../../types/electron").DialogLike | undefined} options.dialog
    * @param {import("../client.js").Sidecar} options.sidecar
    * @param {((report: FatalReport) => void) | undefined} options.onFatal
    */

@@ -6,7 +6,7 @@ const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
  * Whether a frame's page is one of the app's own.
  *
  * @param {object} options
- * @param {any} options.BrowserWindow
+ * @param {import("../../types/electron").BrowserWindowLike} options.BrowserWindow
  * @param {boolean} options.development
  * @param {readonly string[] | undefined} options.allowedOrigins
  * @param {() => string | null} options.backendOrigin
@@ -20,7 +20,7 @@ function createSenderCheck({ BrowserWindow, development, allowedOrigins, backend
 
   return {
     /**
-     * @param {any} event of ipcMain
+     * @param {import("../../types/electron").SenderEvent} event
      * @returns {string | null} why it is refused
      */
     refusal(event) {
@@ -31,21 +31,21 @@ function createSenderCheck({ BrowserWindow, development, allowedOrigins, backend
       return allowed(origin) ? null : `its origin ${origin} is not allowed`;
     },
 
-    /** @param {any} contents whether events may be sent to what its main frame shows now */
+    /** @param {import("../../types/electron").ContentsLike} contents whether events may be sent to what its main frame shows now */
     mayHear(contents) {
-      return allowed(originOf(contents.mainFrame ?? { url: contents.getURL() }));
+      return allowed(originOf(contents.mainFrame));
     },
   };
 }
 
 /**
- * @param {{origin?: string, url?: string}} frame older Electrons have only its `url`
+ * @param {import("../../types/electron").FrameLike} frame older Electrons have only its `url`
  * @returns {string}
  */
 function originOf(frame) {
   try {
     if (frame.origin) return frame.origin;
-    const url = new URL(frame.url ?? "");
+    const url = new URL(frame.url);
     return url.protocol === "file:" ? "file://" : url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin;
   } catch {
     return "null"; // no address, or a frame that was disposed meanwhile: Electron throws where one asks it anything

@@ -20,12 +20,15 @@ for (const name of ["backend-crash", "sidecar-restarted", "before-quit", "quit"]
   });
 }
 app.on("window-all-closed", () => order.quitWithWindows !== false && app.quit());
+const preventIt = (/** @type {any} */ event) => event.preventDefault();
 /** @type {any[]} */
 const fatal = [];
 /** @type {any} */
 let attached = null;
 /** @type {string | null} */
 let attachError = null;
+/** @type {string | null} what a second handler of a page's channel met right after the call of attachSidecar */
+let atOnce = null;
 
 async function makeWindow(preload = order.preload ?? "standalone") {
   const standalone = path.join(__dirname, "..", "..", "preload.standalone.js");
@@ -41,6 +44,7 @@ const commands = {
     emitted,
     fatal,
     attachError,
+    atOnce,
     dialogs: dialog.shown,
     sidecarPid: attached?.sidecar.hello?.pid ?? null,
     bootstrap: attached?.bootstrap() ?? null,
@@ -65,13 +69,25 @@ const commands = {
       (/** @type {any} */ error) => ({ code: error.code, message: error.message, hint: error.hint }),
     ),
   emit: (target, name) => void electron[target].emit(name, {}),
-  emitOnWindow: (name) => void BrowserWindow.getAllWindows()[0].emit(name, {}),
+  emitOnWindow: (name) => void BrowserWindow.getAllWindows()[0].emit(name, { defaultPrevented: false, preventDefault() {} }),
+  windowMessage: (message, wParam) => void BrowserWindow.getAllWindows()[0].hooks.get(message)(Buffer.from([wParam]), Buffer.alloc(1)),
+  refuseClose: (refuse) => {
+    const [window] = BrowserWindow.getAllWindows();
+    if (refuse) window.on("close", preventIt);
+    else window.removeListener("close", preventIt);
+  },
+  attachAgain: (more) =>
+    attachSidecar({ app, ipcMain, BrowserWindow, dialog, ...order.options, ...more }).then(
+      () => null,
+      (/** @type {any} */ error) => error.message,
+    ),
   serve: async (url, html) => {
     if (real) return real.serve(url, html);
     const browser = await electron.emulatedBrowser();
     await browser.route(`${url}**`, (/** @type {any} */ route) => route.fulfill({ contentType: "text/html", body: html }));
   },
   quit: () => void app.quit(),
+  exit: () => void app.exit(0),
 };
 process.on("message", async (/** @type {any} */ { id, name, args }) => {
   try {
@@ -82,23 +98,29 @@ process.on("message", async (/** @type {any} */ { id, name, args }) => {
 });
 
 app.whenReady().then(async () => {
-  if (order.example) {
-    require("../../example/main.js");
+  if (order.example || order.main) {
+    require(order.main ?? "../../example/main.js");
     app.once("browser-window-created", () => process.send?.({ ready: true }));
     return;
   }
   if (order.windowFirst) void makeWindow().then(() => process.send?.({ ready: true }));
   try {
-    attached = await attachSidecar({
+    const attaching = attachSidecar({
       app,
       ipcMain,
       BrowserWindow,
-      dialog,
+      ...(order.noDialog ? {} : { dialog }),
       powerMonitor,
       autoUpdater,
       ...order.options,
       ...(order.ownFatal ? { onFatal: (/** @type {any} */ report) => fatal.push(report) } : {}),
     });
+    try {
+      ipcMain.handle("backend:status", () => null);
+    } catch (error) {
+      atOnce = String(error);
+    }
+    attached = await attaching;
   } catch (error) {
     attachError = String(error);
   }

@@ -5,7 +5,7 @@
 const { EventEmitter } = require("node:events");
 const fs = require("node:fs");
 const path = require("node:path");
-const { makeWindows } = require("./windows.js");
+const { makeWindows, preventable } = require("./windows.js");
 
 const home = process.env.EMULATED_HOME ?? "";
 const CHROMIUMS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -47,7 +47,7 @@ class App extends EventEmitter {
   }
 
   quit() {
-    if (this.preventable("before-quit")) return;
+    if (this.quitting || this.preventable("before-quit")) return;
     this.quitting = true;
     for (const window of BrowserWindow.getAllWindows()) window.close();
     if (BrowserWindow.getAllWindows().length > 0) {
@@ -78,9 +78,9 @@ class App extends EventEmitter {
 
   /** @param {string} name */
   preventable(name) {
-    let prevented = false;
-    this.emit(name, { preventDefault: () => (prevented = true) });
-    return prevented;
+    const event = preventable();
+    this.emit(name, event);
+    return event.defaultPrevented;
   }
 }
 

@@ -137,6 +137,8 @@ function makeWindows({ app, ipcMain, browser }) {
     constructor(options = {}) {
       super();
       this.id = ++lastId;
+      /** @type {Map<number, (wParam: Buffer, lParam: Buffer) => void>} */
+      this.hooks = new Map();
       this.webContents = new WebContents(options.webPreferences ?? {});
       windows.add(this);
       setImmediate(() => app.emit("browser-window-created", {}, this));
@@ -159,9 +161,20 @@ function makeWindows({ app, ipcMain, browser }) {
 
     close() {
       if (this.isDestroyed()) return;
-      let prevented = false;
-      this.emit("close", { preventDefault: () => (prevented = true) });
-      if (!prevented) this.destroy();
+      const event = preventable();
+      this.emit("close", event);
+      if (event.defaultPrevented) app.quitting = false; // a window that stays ends the quitting
+      else this.destroy();
+    }
+
+    /** As on Windows, one callback a message. @param {number} message @param {(wParam: Buffer, lParam: Buffer) => void} callback */
+    hookWindowMessage(message, callback) {
+      this.hooks.set(message, callback);
+    }
+
+    /** @param {number} message */
+    isWindowMessageHooked(message) {
+      return this.hooks.has(message);
     }
 
     destroy() {
@@ -187,10 +200,21 @@ function makeWindows({ app, ipcMain, browser }) {
   return BrowserWindow;
 }
 
+/** An event as Electron's own: what one listener prevented, the next can see. */
+function preventable() {
+  const event = {
+    defaultPrevented: false,
+    preventDefault() {
+      event.defaultPrevented = true;
+    },
+  };
+  return event;
+}
+
 /** @param {string} url */
 function frameOf(url) {
   const { protocol, origin } = new URL(url || "about:blank");
   return { url, origin: protocol === "file:" ? "file://" : origin, parent: null };
 }
 
-module.exports = { makeWindows };
+module.exports = { makeWindows, preventable };

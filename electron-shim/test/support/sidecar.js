@@ -15,6 +15,7 @@ const FAKE = path.join(__dirname, "fake-sidecar.js");
 const found = spawnSync(PYTHON, ["-c", "import sidecar, msgspec, aiohttp"], { cwd: ROOT, encoding: "utf8" });
 
 module.exports = {
+  ROOT,
   /** Why there is no sidecar to test with, or false; for `test(name, {skip})`. */
   noSidecar: found.status === 0 ? false : `${PYTHON} cannot import the sidecar: set PYTHON to one that has its dependencies`,
   noAspnet: fs.existsSync(ASPNET) ? false : `the ASP.NET Core test server is not at ${ASPNET}`,

@@ -1,0 +1,99 @@
+// What this package needs of Electron's modules. Their own types (`electron.d.ts`) fit these, and so do doubles in tests;
+// nothing here makes an app install anything. test/types/electron.ts holds the two together.
+import type { Bootstrap, Crash, Hello } from "./protocol";
+import type { FatalReport } from "./main";
+
+/** An event whose default can be prevented; `defaultPrevented` tells whether another listener did. */
+export interface PreventableEvent {
+  preventDefault(): void;
+  readonly defaultPrevented: boolean;
+}
+
+/** A frame of a page: `WebFrameMain`. */
+export interface FrameLike {
+  readonly url: string;
+  /** Electron 17 and later. */
+  readonly origin?: string;
+}
+
+/** `webContents`. */
+export interface ContentsLike {
+  readonly mainFrame: FrameLike;
+  getURL(): string;
+  isDestroyed(): boolean;
+  isCrashed(): boolean;
+  send(channel: string, payload: object): void;
+  once(event: "destroyed", listener: () => void): unknown;
+  on(event: "will-prevent-unload", listener: (event: PreventableEvent) => void): unknown;
+}
+
+/** A `BrowserWindow`. */
+export interface WindowLike {
+  readonly webContents: ContentsLike;
+  isDestroyed(): boolean;
+  on(event: "close" | "query-session-end" | "session-end", listener: (event: PreventableEvent) => void): unknown;
+  /** Windows alone has these two. */
+  hookWindowMessage?(message: number, callback: (wParam: Uint8Array) => void): void;
+  isWindowMessageHooked?(message: number): boolean;
+}
+
+/** The class `BrowserWindow`. */
+export interface BrowserWindowLike {
+  getAllWindows(): WindowLike[];
+  fromWebContents(contents: ContentsLike): WindowLike | null;
+}
+
+/** `app`. */
+export interface AppLike {
+  readonly isPackaged: boolean;
+  getVersion(): string;
+  getPath(name: "userData" | "temp" | "logs"): string;
+  whenReady(): Promise<void>;
+  quit(): void;
+  on(event: "before-quit", listener: (event: PreventableEvent) => void): unknown;
+  on(event: "browser-window-created", listener: (event: object, window: WindowLike) => void): unknown;
+  emit(event: "backend-crash", report: Crash | FatalReport): boolean;
+  emit(event: "sidecar-restarted", hello: Hello): boolean;
+}
+
+/** An event of `ipcMain`. */
+export interface SenderEvent {
+  readonly sender: ContentsLike;
+  /** Null once the frame has navigated or is gone (Electron 35 and later). */
+  readonly senderFrame: FrameLike | null;
+}
+
+/** `ipcMain`. */
+export interface IpcMainLike {
+  // What pages send is nobody's to know: any is Electron's own word for it.
+  handle(channel: string, listener: (event: SenderEvent, ...args: any[]) => Promise<unknown>): void;
+  removeHandler(channel: string): void;
+  on(channel: string, listener: (event: SenderEvent & { returnValue: Bootstrap | null }, ...args: any[]) => void): unknown;
+}
+
+export interface MessageBox {
+  type: "error" | "question";
+  title: string;
+  message: string;
+  detail: string;
+  buttons: string[];
+  defaultId?: number;
+  cancelId?: number;
+  noLink: boolean;
+}
+
+/** `dialog`. */
+export interface DialogLike {
+  showMessageBox(window: object, options: MessageBox): Promise<{ response: number }>;
+  showMessageBox(options: MessageBox): Promise<{ response: number }>;
+}
+
+/** `powerMonitor`. */
+export interface PowerMonitorLike {
+  on(event: "suspend" | "resume", listener: () => void): unknown;
+}
+
+/** `autoUpdater` of Electron itself; `electron-updater` emits its event, too. */
+export interface AutoUpdaterLike {
+  on(event: "before-quit-for-update", listener: () => void): unknown;
+}
