@@ -52,6 +52,11 @@ def schema_of(kind: Any) -> Schema:
     return schema
 
 
+def components(kinds: list[Any]) -> dict[str, Schema]:
+    """The schema of every Struct that the types consist of, by its name."""
+    return msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")[1]
+
+
 def args_schema(name: str) -> Schema:
     """The schema of the ``args`` array of a channel; a legacy channel ignores whatever it is given."""
     channel = CHANNELS[name]
@@ -150,12 +155,16 @@ def pretty(value: Any) -> str:
 
 
 def generated(root: Path) -> dict[str, str]:
-    """Every generated file of a checkout: path relative to it → text. Reads the shim's preload, which one of them contains."""
-    from . import typescript
+    """Every generated file of a checkout: path relative to it → text.
+
+    Reads what some of them contain: the shim's preload, and the text around the tables of the protocol page.
+    """
+    from . import page, typescript
 
     files = {f"schemas/{path}.json": pretty(schema) for path, schema in schemas().items()}
     files["schemas/index.json"] = pretty(index())
     files[reference.PATH] = reference.page()
+    files[page.PATH] = page.filled((root / page.PATH).read_text(encoding="utf-8"))
     files["electron-shim/types/protocol.d.ts"] = typescript.protocol_types()
     files["electron-shim/types/renderer.d.ts"] = typescript.renderer_types()
     files["electron-shim/lib/names.js"] = names = typescript.names_module()
@@ -174,7 +183,7 @@ def checkout() -> Path:
     if not (root / "electron-shim").is_dir():
         raise UsageError(
             f"{root} is no checkout of this project: it has no electron-shim folder",
-            hint="run `python -m sidecar schema` from a clone, where schemas/ and electron-shim/ are",
+            hint="run `python -m sidecar schema` from a clone, where schemas/ and electron-shim/ are.",
         )
     return root
 

@@ -1,0 +1,85 @@
+"""The parts of docs/protocol.md that come from the table, the Structs and the error tree; text in, text out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sidecar import errors
+
+from . import typescript
+from .channels import CHANNELS, EVENTS
+from .schema import MESSAGES, components
+
+PATH = "docs/protocol.md"
+_REGION = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_DATA = re.compile(r" ?data: (.+?)\.(?= |$)")
+
+
+def filled(text: str) -> str:
+    """The page with each region between ``<!-- generated: NAME -->`` and ``<!-- end -->`` written anew.
+
+    Raises:
+        KeyError: a region has a name that is not known.
+    """
+    return _REGION.sub(lambda found: f"{found[1]}{''.join(_REGIONS[found[2]]())}{found[3]}", text)
+
+
+def _channels() -> Iterator[str]:
+    yield "| channel | args | result | what it does |\n|---|---|---|---|\n"
+    for name, channel in CHANNELS.items():
+        args = ", ".join(_argument(kind) for kind in channel.args or ()) or "none"
+        args += "" if not channel.args or channel.required else ", or none"
+        yield _row(f"`{name}`", args, f"`{typescript.result_type(name, channel.result)}`", channel.title)
+
+
+def _argument(kind: Any) -> str:
+    return f"`{typescript.type_of(kind)}`"
+
+
+def _failures() -> Iterator[str]:
+    yield "| channel | its messages begin with |\n|---|---|\n"
+    for name, channel in CHANNELS.items():
+        if channel.failure:
+            yield _row(f"`{name}`", f"`{channel.failure}: `")
+
+
+def _events() -> Iterator[str]:
+    yield "| event | payload | comes | under pressure | when |\n|---|---|---|---|---|\n"
+    for name, event in EVENTS.items():
+        payload = f"`{typescript.result_type(name, event.payload)}`"
+        yield _row(f"`{name}`", payload, "when asked for" if event.asked else "always", event.pressure, event.title)
+
+
+def _errors() -> Iterator[str]:
+    yield "| code | meaning | `data` |\n|---|---|---|\n"
+    classes = (value for value in vars(errors).values() if isinstance(value, type))
+    kinds = {kind.code: kind for kind in classes if issubclass(kind, errors.SidecarError)}
+    for code in typescript.error_codes():
+        told = " ".join((kinds[code].__doc__ or "").split())
+        data = _DATA.search(told)
+        yield _row(f"`{code}`", _DATA.sub("", told), f"`{data[1]}`" if data else "")
+
+
+def _types() -> Iterator[str]:
+    kinds: list[Any] = [kind for channel in CHANNELS.values() for kind in (channel.result, *(channel.args or ()))]
+    kinds += [event.payload for event in EVENTS.values()]
+    yield "```ts\n"
+    messages = {kind.__name__ for kind in MESSAGES.values()}
+    texts = (typescript.interface(name, one) for name, one in sorted(components(kinds).items()) if name not in messages)
+    yield "\n".join(text.replace("export ", "") for text in texts)
+    yield "```\n"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+
+
+_REGIONS: dict[str, Callable[[], Iterator[str]]] = {
+    "channels": _channels,
+    "failures": _failures,
+    "events": _events,
+    "errors": _errors,
+    "types": _types,
+}

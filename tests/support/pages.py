@@ -1,0 +1,96 @@
+"""The README and the pages of docs/, so that tests can hold what they say against the product."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+_FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_MARK = re.compile(r"<!-- ([\w-]+): (.+?) -->\n\Z")
+
+
+class Block(NamedTuple):
+    """A fenced block.
+
+    Attributes:
+        page: its file, relative to the root.
+        line: where its fence opens, from 1.
+        language: the word behind the fence.
+        text: its lines.
+        mark: kind and value of a comment right above it, as in ``<!-- run: client.py -->``; empty where there is none.
+    """
+
+    page: str
+    line: int
+    language: str
+    text: str
+    mark: tuple[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+class Page:
+    """One Markdown file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.relative_to(ROOT).as_posix()
+        self.text = path.read_text(encoding="utf-8")
+
+    def section(self, heading: str) -> str:
+        """What stands under a second-level heading."""
+        found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", self.text, re.MULTILINE | re.DOTALL)
+        assert found, f"{self.name} has no section {heading}"
+        return found[1]
+
+    def rows(self, heading: str, *, table: int = 0) -> list[list[str]]:
+        """The cells of a table under a heading, without its head."""
+        tables = re.findall(r"(?:^\|.*\n)+", self.section(heading), re.MULTILINE)
+        lines = tables[table].splitlines()
+        cells = [[cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+        return cells[2:]
+
+    def blocks(self) -> Iterator[Block]:
+        """Every fenced block."""
+        for found in _FENCE.finditer(self.text):
+            before = self.text[: found.start()]
+            mark = _MARK.search(before)
+            indent = found[1]
+            text = re.sub(f"^{indent}", "", found[3], flags=re.MULTILINE) if indent else found[3]
+            yield Block(self.name, before.count("\n") + 1, found[2], text, (mark[1], mark[2]) if mark else ("", ""))
+
+    def anchors(self) -> set[str]:
+        """What a link behind ``#`` may name, as GitHub makes it of headings."""
+        headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", self.text), re.MULTILINE)
+        return {re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+    def links(self) -> list[str]:
+        """Every target of a link that leads to a file or a heading here."""
+        targets = re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", _FENCE.sub("", self.text))
+        return [target for target in targets if not re.match(r"[a-z]+:", target)]
+
+
+def pages() -> list[Page]:
+    """The README, the shim's, and all of docs/."""
+    paths = [ROOT / "README.md", ROOT / "electron-shim" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [Page(path) for path in paths]
+
+
+def page(name: str) -> Page:
+    """One of them by its path from the root."""
+    return Page(ROOT / name)
+
+
+def values(text: str) -> list[Any]:
+    """The JSON values that stand in a text one after the other."""
+    out, place, decoder = [], 0, json.JSONDecoder()
+    while text[place:].strip():
+        place += len(text[place:]) - len(text[place:].lstrip())
+        value, place = decoder.raw_decode(text, place)
+        out.append(value)
+    return out
