@@ -1,4 +1,4 @@
-"""Every error that a user can meet: one tree, one stable code a class.
+"""Every error that a user can meet: one tree, one stable code a class, and none without a remedy.
 
 Floor 0, and imported before the hello frame is written: it imports nothing.
 """
@@ -17,17 +17,19 @@ class SidecarError(Exception):
         code: the stable name of the error on the wire, for programs.
         exit_status: what the process exits with when this error ends it.
         message: what went wrong and why, for people; it is what the renderer sees.
-        hint: what the user can do about it, or None.
+        remedy: what a user can do about any error of the class.
+        hint: what the user can do about this one; the class's remedy where nothing better is known.
         data: facts for programs, of the shape that the protocol page gives for the code, or None.
     """
 
     code: ClassVar[str] = "INTERNAL"
     exit_status: ClassVar[int] = 70
+    remedy: ClassVar[str] = "Look into {logs}/sidecar.log."
 
     def __init__(self, message: str, *, hint: str | None = None, data: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = hint if hint is not None else self.remedy
         self.data = data
 
 
@@ -35,6 +37,7 @@ class UsageError(SidecarError):
     """The command line cannot be understood; told on stderr before hello."""
 
     code = "USAGE"
+    remedy = "sidecar --help and sidecar COMMAND --help show what is understood."
     exit_status = 64
 
 
@@ -42,6 +45,7 @@ class FrameError(SidecarError):
     """The byte stream is no longer a sequence of frames and cannot be resynchronised."""
 
     code = "FRAME_ERROR"
+    remedy = "Start the sidecar anew. If it happens again, look for something that prints to its stdin or stdout (a wrapper script, a shell profile)."
     exit_status = 65
 
 
@@ -49,108 +53,126 @@ class InvalidMessageError(SidecarError):
     """A well-framed body is no valid message."""
 
     code = "INVALID_MESSAGE"
+    remedy = "Send a map of the shape that docs/protocol.md gives for its type."
 
 
 class UnknownChannelError(SidecarError):
     """No channel has that name."""
 
     code = "UNKNOWN_CHANNEL"
+    remedy = "The hello frame lists the channels; app and sidecar may be of different versions."
 
 
 class InvalidArgsError(SidecarError):
     """The channel exists and does not take these arguments."""
 
     code = "INVALID_ARGS"
+    remedy = "Send the arguments that the channel's schema gives (schemas/)."
 
 
 class DuplicateIdError(SidecarError):
     """A request uses the id of one that is still in flight."""
 
     code = "DUPLICATE_ID"
+    remedy = "Use every id once until its answer is there."
 
 
 class TooManyRequestsError(SidecarError):
     """More requests are in flight than maxInFlight allows."""
 
     code = "TOO_MANY_REQUESTS"
+    remedy = "Wait for answers before asking more; the hello frame gives the limit (maxInFlight)."
 
 
 class ResultTooLargeError(SidecarError):
     """The answer does not fit into one frame."""
 
     code = "RESULT_TOO_LARGE"
+    remedy = "Ask for less at once, or start the sidecar with a larger --max-frame."
 
 
 class CancelledRequestError(SidecarError):
     """The caller, or a stop, cancelled the request."""
 
     code = "CANCELLED"
+    remedy = "Ask again if the answer is wanted after all."
 
 
 class ShuttingDownError(SidecarError):
     """The sidecar is going away and takes no more work."""
 
     code = "SHUTTING_DOWN"
+    remedy = "Start the app again if it is wanted after all."
 
 
 class InternalError(SidecarError):
     """A defect in the sidecar."""
 
     code = "INTERNAL"
+    remedy = "This is a defect of the sidecar: please report it, with {logs}/sidecar.log or what 'sidecar doctor --bundle FILE.zip' gathers."
 
 
 class BackendNotFoundError(SidecarError):
     """The backend's executable does not exist. data: {path}."""
 
     code = "BACKEND_NOT_FOUND"
+    remedy = "Check backend.command, or reinstall the app."
 
 
 class BackendNotAFileError(SidecarError):
     """The backend's path is no regular file. data: {path}."""
 
     code = "BACKEND_NOT_A_FILE"
+    remedy = "Name the program file itself in backend.command."
 
 
 class BackendNotExecutableError(SidecarError):
     """The backend's file may not be, or cannot be, executed. data: {path}."""
 
     code = "BACKEND_NOT_EXECUTABLE"
+    remedy = "Install the build of the backend that was made for this system and processor."
 
 
 class BackendExitedError(SidecarError):
     """The run ended before it was ready. data: {code, signal, text, output}."""
 
     code = "BACKEND_EXITED"
+    remedy = "Its last output says why; the crash report holds it."
 
 
 class StartupTimeoutError(SidecarError):
     """The run was not ready in time. data: {timeout, output}."""
 
     code = "STARTUP_TIMEOUT"
+    remedy = "Look at its last output for what it waits for; if it only needs longer, raise timeouts.startup."
 
 
 class PortInUseError(SidecarError):
     """Somebody holds the port already. data: {port, owner: {pid, name} or null}."""
 
     code = "PORT_IN_USE"
+    remedy = 'End the program that has the port, or set backend.port to another number or to "auto".'
 
 
 class PortForbiddenError(SidecarError):
     """The system does not let the backend bind the port. data: {port, owner}."""
 
     code = "PORT_FORBIDDEN"
+    remedy = 'Set backend.port to another number or to "auto".'
 
 
 class PortForeignError(SidecarError):
     """The backend lives, and somebody else listens on its port. data: {port, owner}."""
 
     code = "PORT_FOREIGN"
+    remedy = 'End the program that has the port, or set backend.port to another number or to "auto".'
 
 
 class StopFailedError(SidecarError):
     """Part of the backend's process tree survived the kill. data: {survivors: [{pid, name}]}."""
 
     code = "STOP_FAILED"
+    remedy = "End the processes that are named by hand."
     exit_status = 75
 
 
@@ -158,40 +180,47 @@ class RestartBudgetSpentError(SidecarError):
     """The backend failed too often; it is not started again by itself."""
 
     code = "RESTART_BUDGET_SPENT"
+    remedy = "Look at the crash report, then start it with backend:start."
 
 
 class NotRunningError(SidecarError):
     """There is no run of the backend."""
 
     code = "NOT_RUNNING"
+    remedy = "Start it with backend:start."
 
 
 class NotManagedError(SidecarError):
     """The backend belongs to somebody else and is only watched."""
 
     code = "NOT_MANAGED"
+    remedy = "Start and stop it where it was started, or set backend.managed = true."
 
 
 class HttpFailedError(SidecarError):
     """A request to the backend failed. data: {status or null}."""
 
     code = "HTTP_FAILED"
+    remedy = "Look at the backend's last output; backend:diagnose tells what is wrong."
 
 
 class UnsupportedError(SidecarError):
     """This platform does not have it."""
 
     code = "UNSUPPORTED"
+    remedy = "Do without it on this system."
 
 
 class ElevationRefusedError(SidecarError):
     """The user declined the elevation prompt."""
 
     code = "ELEVATION_REFUSED"
+    remedy = "Ask again, or let an administrator do it (backend:getFirewallCommand gives the command)."
 
 
 class InvalidConfigError(SidecarError):
     """The settings are wrong; the message lists every mistake."""
 
     code = "INVALID_CONFIG"
+    remedy = "Correct what is named; the README's table of settings gives what is allowed."
     exit_status = 78

@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    wine = sys.platform == "win32" and _is_wine()
+    wine = sys.platform == "win32" and is_wine()
     for item in items:
         for name, applies in (("posix", sys.platform == "win32"), ("not_wine", wine)):
             marker = item.get_closest_marker(name)
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=str(marker.kwargs.get("reason", f"marked {name}"))))
 
 
-def _is_wine() -> bool:
+def is_wine() -> bool:
     import ctypes
 
     return sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")

@@ -56,7 +56,7 @@ def explain(step: str, number: int, command: tuple[str, ...], cwd: str, env: Map
         return BackendNotExecutableError(
             f"The system could not start a process for the backend ({step}): {os.strerror(number) if number else 'it takes no such arguments'}",
             hint="If the system is short of memory, processes or descriptors, close other programs and try again; a"
-            " NUL character in an argument or a value of the environment cannot be passed on",
+            " NUL character in an argument or a value of the environment cannot be passed on.",
             data={"path": command[0]},
         )
     return _explain_exec(number, command, cwd, env)
@@ -66,15 +66,15 @@ def _explain_folder(number: int, cwd: str) -> SidecarError:
     data = {"path": cwd}
     if number == errno.ENOENT:
         return BackendNotFoundError(
-            f"The backend's working directory does not exist: {cwd}", hint="Create it, or set backend.cwd", data=data
+            f"The backend's working directory does not exist: {cwd}", hint="Create it, or set backend.cwd.", data=data
         )
     if number == errno.ENOTDIR:
         return BackendNotAFileError(
-            f"The backend's working directory is no directory: {cwd}", hint="Set backend.cwd to a directory", data=data
+            f"The backend's working directory is no directory: {cwd}", hint="Set backend.cwd to a directory.", data=data
         )
     return BackendNotExecutableError(
         f"The backend's working directory cannot be entered: {cwd}: {os.strerror(number)}",
-        hint="Give the user search permission (chmod u+x) on it and on the folders above it, or set backend.cwd",
+        hint="Give the user search permission (chmod u+x) on it and on the folders above it, or set backend.cwd.",
         data=data,
     )
 
@@ -85,7 +85,7 @@ def _explain_exec(number: int, command: tuple[str, ...], cwd: str, env: Mapping[
     if found is None:
         return BackendNotFoundError(
             f"The backend's program was not found in PATH: {name}",
-            hint=f"Install it, or give its whole path in {_COMMAND}",
+            hint=f"Install it, or give its whole path in {_COMMAND}.",
             data={"path": name},
         )
     path = os.path.join(cwd, found)  # noqa: PTH118 - a path as the system sees it, not normalised
@@ -95,19 +95,19 @@ def _explain_exec(number: int, command: tuple[str, ...], cwd: str, env: Mapping[
     except PermissionError:
         return BackendNotExecutableError(
             f"The backend's program cannot be reached: {path}: {os.strerror(errno.EACCES)}",
-            hint="Give the user search permission (chmod u+x) on the folders above it",
+            hint="Give the user search permission (chmod u+x) on the folders above it.",
             data=data,
         )
     except OSError as error:
         return BackendNotFoundError(
             f"The backend's program does not exist: {path}: {error.strerror}",
-            hint=f"Build or install it, or correct {_COMMAND}",
+            hint=f"Build or install it, or correct {_COMMAND}.",
             data=data,
         )
     if not stat.S_ISREG(mode):
         return BackendNotAFileError(
             f"The backend's program is {'a directory' if stat.S_ISDIR(mode) else 'no regular file'}: {path}",
-            hint=f"Name the program file itself in {_COMMAND}",
+            hint=f"Name the program file itself in {_COMMAND}.",
             data=data,
         )
     message, hint = _explain_file(number, path, mode)
@@ -122,41 +122,41 @@ def _explain_file(number: int, path: str, mode: int) -> tuple[str, str]:  # noqa
         if interpreter:
             return (
                 f"The interpreter of the backend's script is missing: {interpreter} (first line of {path})",
-                "Install the interpreter, or correct the script's first line (also: no CRLF line ends)",
+                "Install the interpreter, or correct the script's first line (also: no CRLF line ends).",
             )
         return (
             f"The dynamic loader that the backend's program needs is missing: {path}",
-            "The program was built for another kind of Linux (musl or glibc, 32 or 64 bit): use the build for this one",
+            "The program was built for another kind of Linux (musl or glibc, 32 or 64 bit): use the build for this one.",
         )
     if number == errno.ENOEXEC:
         return f"The backend's program is no program for this system: {path} is {_kind(head)}", (
-            "Use the build for this system and processor; a script needs a first line such as #!/bin/sh"
+            "Use the build for this system and processor; a script needs a first line such as #!/bin/sh."
         )
     if number == errno.EACCES:
         if not mode & 0o111:
-            return f"The backend's program may not be executed: {path} has no run bit", f"chmod u+x '{path}'"
+            return f"The backend's program may not be executed: {path} has no run bit", f"Run: chmod u+x '{path}'"
         if interpreter and not os.access(interpreter, os.X_OK):
             return (
                 f"The interpreter of the backend's script may not be executed: {interpreter} (first line of {path})",
-                "Correct the script's first line, or the interpreter's permissions",
+                "Correct the script's first line, or the interpreter's permissions.",
             )
         return (
             f"The backend's program may not be executed: {path}: {os.strerror(number)}",
-            "Give the user run permission (chmod u+x); a file system that is mounted noexec runs no program at all",
+            "Give the user run permission (chmod u+x); a file system that is mounted noexec runs no program at all.",
         )
     if number == errno.ETXTBSY:
         return (
             f"The backend's program is being written: {path}",
-            "Wait for the update or the build to finish, then start again",
+            "Wait for the update or the build to finish, then start again.",
         )
     if number == errno.E2BIG:
         return (
             f"The backend's arguments and environment are too long for the system: {path}",
-            "Shorten backend.command and backend.env",
+            "Shorten backend.command and backend.env.",
         )
     return (
         f"The backend's program could not be executed: {path}: {os.strerror(number)}",
-        f"Check the file, and {_COMMAND}",
+        f"Check the file, and {_COMMAND}.",
     )
 
 

@@ -71,7 +71,7 @@ class PosixProcessLayer:
         raise InternalError(
             f"The backend could not be started: its guardian process ended {_GUARDIANS} times before it had started it",
             hint="Something on this machine ends new processes, or keeps the program from being read: look into the"
-            " system's log, and at security software",
+            " system's log, and at security software.",
         )
 
     async def close(self) -> list[Survivor]:
@@ -178,7 +178,7 @@ class PosixProcessLayer:
             raise InternalError(
                 f"The guardian process of the backend cannot be started: {sys.executable}: {error.strerror}",
                 hint="The sidecar's own program file is missing or damaged, or the system is short of memory or"
-                " processes: repair the installation, or close other programs",
+                " processes: repair the installation, or close other programs.",
             ) from error
 
     def _arm(self) -> None:

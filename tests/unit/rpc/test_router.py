@@ -137,7 +137,15 @@ async def test_a_failure_bears_code_hint_data_and_the_words_that_renderers_know(
                 "data": {"status": 503},
             },
         },
-        {"type": "error", "id": 2, "error": {"code": "NOT_RUNNING", "message": "Failed to get backend version: none"}},
+        {
+            "type": "error",
+            "id": 2,
+            "error": {
+                "code": "NOT_RUNNING",
+                "message": "Failed to get backend version: none",
+                "hint": NotRunningError.remedy,
+            },
+        },
     ]
     assert caller.reports == []
 

@@ -240,7 +240,8 @@ def test_answers_have_the_shape_of_the_protocol_page() -> None:
         "id": None,
         "error": {"code": "HTTP_FAILED", "message": "Failed: no", "hint": "do", "data": {"status": None}},
     }
-    assert decode(encode_error(1, InternalError("x"), LIMIT))["error"] == {"code": "INTERNAL", "message": "x"}
+    plain = decode(encode_error(1, InternalError("x"), LIMIT))["error"]
+    assert plain == {"code": "INTERNAL", "message": "x", "hint": InternalError.remedy}
 
 
 def test_an_answer_may_fill_a_frame_and_no_more() -> None:

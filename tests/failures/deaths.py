@@ -1,0 +1,297 @@
+"""Ways in which a backend dies, and says why, or does not."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.failures.stage import Stage, Told, Ways, linux, needs, posix
+from tests.support.backends import aspnet_backend, aspnet_missing, http_backend, script_backend, trouble
+from tests.support.client import SidecarClient
+
+WAYS = Ways("The backend dies")
+_PASS_IT_ON = "The crash report holds its last output; pass it on to the maker of the backend."
+_ASPNET = needs(not aspnet_missing(), aspnet_missing() or "it is there")
+
+
+def says(text: str, end: str) -> list[str]:
+    """A backend with these last words, and the Python that ends it."""
+    return script_backend(f"import os; os.write(2, {text.encode()!r}); {end}")
+
+
+async def ready(client: SidecarClient) -> int:
+    pid: int = (await client.call("backend:waitForReady"))["pid"]
+    return pid
+
+
+@WAYS.add(
+    "The .NET runtime is not installed",
+    "The .NET runtime that the backend needs is not installed.",
+    "Install the .NET runtime that its output names (https://dotnet.microsoft.com/download), or ship the backend self-contained.",
+)
+async def runtime_missing(stage: Stage) -> Told:
+    text = (
+        "You must install or update .NET to run this application.\n\nApp: /opt/app/Aura.Api\nArchitecture: x64\n"
+        "Framework: 'Microsoft.AspNetCore.App', version '8.0.0' (x64)\n.NET location: Not found\n"
+    )
+    # 0x80008096, of which POSIX keeps the low byte (dotnet/runtime, docs/design/features/host-error-codes.md).
+    return await stage.crash(says(text, f"os._exit({0x80008096 - 2**32} if os.name == 'nt' else 0x96)"))
+
+
+@WAYS.add(
+    "The library libicu is missing",
+    "The library libicu, which .NET needs for texts and cultures, is missing.",
+    "Install libicu (Debian, Ubuntu: the package libicu7x; Fedora: libicu), or set DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 in [backend.env].",
+    posix("libicu; Windows brings it"),
+)
+async def icu_missing(stage: Stage) -> Told:
+    text = (
+        "Process terminated. Couldn't find a valid ICU package installed on the system. Please install libicu (or icu-libs)"
+        " using your package manager and try again.\n   at System.Environment.FailFast(System.String)\n"
+    )
+    return await stage.crash(says(text, "os.abort()"), backend__cwd=str(stage.folder))
+
+
+@WAYS.add(
+    "An unhandled .NET exception",
+    "The backend died of an unhandled .NET exception: System.InvalidOperationException: TROUBLE: background worker failed, at"
+    " TestBackend.Trouble.<frame>.",
+    _PASS_IT_ON,
+    _ASPNET,
+)
+async def dotnet_exception(stage: Stage) -> Told:
+    async def order(client: SidecarClient) -> None:
+        await trouble((await client.call("backend:waitForReady"))["port"], "crash?kind=exception")
+
+    told = await stage.crash(aspnet_backend(), order, backend__cwd=str(stage.folder))
+    stage.facts["frame"] = told.cause.partition("Trouble.")[2].removesuffix(".")
+    assert stage.facts["frame"]
+    return told
+
+
+@WAYS.add(
+    "A .NET backend ends itself (FailFast)",
+    "The backend died of a failure that .NET cannot survive (FailFast): <message>.",
+    _PASS_IT_ON,
+    _ASPNET,
+    posix("SIGABRT; on Windows the exit code 0xC0000602 tells the same without its text"),
+)
+async def dotnet_failfast(stage: Stage) -> Told:
+    async def order(client: SidecarClient) -> None:
+        await trouble((await client.call("backend:waitForReady"))["port"], "crash?kind=failfast")
+
+    told = await stage.crash(aspnet_backend(), order, backend__cwd=str(stage.folder))
+    stage.facts["message"] = told.cause.partition("(FailFast): ")[2].removesuffix(".")
+    assert "TROUBLE" in str(stage.facts["message"])
+    return told
+
+
+@WAYS.add(
+    "A Python exception",
+    "The backend died of a Python exception: ZeroDivisionError: division by zero, at <path>:2 in serve.",
+    _PASS_IT_ON,
+)
+async def python_exception(stage: Stage) -> Told:
+    path = stage.file("server.py", b"def serve():\n    1 / 0\n\nserve()\n")
+    return await stage.crash([sys.executable, "-I", "-S", path])
+
+
+@WAYS.add(
+    "A JavaScript exception",
+    "The backend died of an uncaught JavaScript error: TypeError: server.listen is not a function, at serve (<path>:1:40).",
+    _PASS_IT_ON,
+    needs(shutil.which("node"), "node is not installed"),
+)
+async def node_exception(stage: Stage) -> Told:
+    path = stage.file("server.js", b"function serve(server) { return server.listen(1); }\nserve({});\n")
+    return await stage.crash(["node", path])
+
+
+@WAYS.add(
+    "A module of the backend is missing",
+    "A part of the backend is missing: waitress_gone.",
+    "Reinstall the app: its files are incomplete or were damaged (antivirus programs quarantine single files).",
+)
+async def module_missing(stage: Stage) -> Told:
+    return await stage.crash(script_backend("import waitress_gone"))
+
+
+@WAYS.add(
+    "FFmpeg is missing",
+    "FFmpeg, which the backend needs, was not found.",
+    "Install FFmpeg, or set FFMPEG_PATH in [backend.env] to the program.",
+    posix("the text of a missing program; on Windows it is localized and names none"),
+)
+async def ffmpeg_missing(stage: Stage) -> Told:
+    code = "import subprocess; subprocess.run(['/no/such/folder/ffmpeg', '-version'])"
+    return await stage.crash(script_backend(code))
+
+
+@WAYS.add(
+    "The disk is full",
+    "The disk is full.",
+    "Free some space on the disk that holds the app's data and temporary files.",
+    linux("/dev/full"),
+)
+async def disk_full(stage: Stage) -> Told:
+    return await stage.crash(script_backend("with open('/dev/full', 'w') as file: file.write('x')"))
+
+
+@WAYS.add(
+    "The database is locked",
+    "The database is locked by another program.",
+    "Close the other copy of the app, or the tool that has the database open; then restart.",
+)
+async def database_locked(stage: Stage) -> Told:
+    path = stage.folder / "app.db"
+    database = stage.enter_context(contextlib.closing(sqlite3.connect(path, isolation_level=None)))
+    database.execute("BEGIN EXCLUSIVE")
+    code = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0.1).execute('CREATE TABLE a (b)')"
+    return await stage.crash(script_backend(code))
+
+
+@WAYS.add(
+    "Too many files are open",
+    "The backend has too many files and connections open.",
+    "Raise the limit on open files (ulimit -n); if it happens again after a while, the backend leaks them: report it to its maker.",
+    posix("resource limits"),
+)
+async def too_many_files(stage: Stage) -> Told:
+    code = "files = [open('/dev/null') for _ in range(100)]"
+    return await stage.crash(script_backend(code), limits__open_files=32)
+
+
+@WAYS.add(
+    "The backend's processes use more memory than the settings allow",
+    "Its processes used <used> MiB of memory, more than limits.memory (40 MiB) allows, and were killed.",
+    "Raise limits.memory, or find out what the backend needs so much for.",
+    pytest.mark.not_wine(reason="Wine's job objects watch no memory, and kill with the code of a crash"),
+)
+async def over_its_memory(stage: Stage) -> Told:
+    code = "import time; hog = bytearray(b'x' * (100 << 20)); time.sleep(600)"
+    settings = {"limits__memory": 40 << 20, "resources__interval": 0.1}
+    told = await stage.crash(script_backend(code), **settings)
+    stage.facts["used"] = told.cause.split()[3]
+    return told
+
+
+_GROUPS = Path("/sys/fs/cgroup/memory")  # of version 1: version 2 has no room for processes in a group with children
+
+
+def _own_group() -> Path | None:
+    """Our own control group, where another may be made below it."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    paths = [line.partition(":memory:")[2] for line in lines if ":memory:" in line]
+    group = _GROUPS / paths[0].lstrip("/") if paths else None
+    return group if group is not None and os.access(group, os.W_OK) else None
+
+
+@contextlib.contextmanager
+def _group_of_limited_memory(size: int) -> Iterator[Path]:
+    own = _own_group()
+    assert own is not None
+    group = own / f"sidecar-test-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(size))
+        yield group
+    finally:
+        group.rmdir()
+
+
+@WAYS.add(
+    "Memory ran out",
+    "The system killed the backend because memory ran out.",
+    "Close other programs, work on less at once, or raise the memory limit of the container or service.",
+    linux("control groups"),
+    needs(
+        _own_group() if sys.platform == "linux" else None, "no control group with a limit of memory may be made here"
+    ),
+)
+async def out_of_memory(stage: Stage) -> Told:
+    group = stage.enter_context(_group_of_limited_memory(150 << 20))
+    join = ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
+    code = "hog = [bytearray(b'x' * (1 << 20)) for _ in range(1000)]; import time; time.sleep(600)"
+    return await stage.crash(script_backend(code), command=join)
+
+
+@WAYS.add(
+    "It was killed from outside",
+    "The backend was killed by a user or another program; the system's out-of-memory killer was not involved.",
+    "Look for what ends programs here: antivirus, service manager, container runtime, task killer.",
+    linux("signals, and a kernel that counts its own kills"),
+)
+async def killed(stage: Stage) -> Told:
+    async def kill(client: SidecarClient) -> None:
+        os.kill(await ready(client), signal.SIGKILL)
+
+    return await stage.crash(http_backend(), kill)
+
+
+@WAYS.add(
+    "It was asked from outside to end",
+    "Somebody outside the app asked the backend to end (a signal, or a closed console).",
+    "Nothing needs to be done if that was meant; else look for a tool that ends programs (service manager, logout, task killer).",
+    posix("signals"),
+)
+async def terminated(stage: Stage) -> Told:
+    async def kill(client: SidecarClient) -> None:
+        os.kill(await ready(client), signal.SIGTERM)
+
+    code = (
+        "import os, time, _socket as s\n"
+        "l = s.socket(); l.bind(('127.0.0.1', int(os.environ['PORT']))); l.listen(); time.sleep(600)"
+    )
+    return await stage.crash(script_backend(code), kill, backend__live_path="", backend__env={"PORT": "{port}"})
+
+
+@WAYS.add(
+    "Native code crashes",
+    "The backend crashed in native code (invalid memory access).",
+    "Update drivers and the native libraries that the backend uses (graphics, video); the crash report holds its last output;"
+    " pass it on to the maker of the backend.",
+)
+async def segmentation_fault(stage: Stage) -> Told:
+    told = await stage.crash(script_backend("import faulthandler; faulthandler._sigsegv()"))
+    assert stage.crash_text in {"killed by SIGSEGV (11)", "exit code 0xC0000005: access violation"}
+    return told
+
+
+@WAYS.add(
+    "Native code crashes, and the system keeps a core file",
+    "The backend crashed in native code (invalid memory access).",
+    "Update drivers and the native libraries that the backend uses (graphics, video); the crash report holds its last output;"
+    " pass it on to the maker of the backend.",
+    linux("core files"),
+    needs(
+        sys.platform == "linux" and Path("/proc/sys/kernel/core_pattern").read_text().strip() == "core",
+        "core files go to a program here, not into the working folder",
+    ),
+)
+async def segmentation_fault_with_core(stage: Stage) -> Told:
+    code = (
+        "import resource as r; r.setrlimit(r.RLIMIT_CORE, (r.RLIM_INFINITY,) * 2)\nimport os; os.kill(os.getpid(), 11)"
+    )
+    told = await stage.crash([sys.executable, "-I", "-c", code], backend__cwd=str(stage.folder))
+    assert stage.crash_text == "killed by SIGSEGV (11) (core dumped)"
+    return told
+
+
+@WAYS.add(
+    "It ends at once, without an error",
+    "The backend ended by itself, without an error.",
+    "If it is meant to end by itself, set [restart] on_clean_exit = false; else its log tells why.",
+)
+async def ends_at_once(stage: Stage) -> Told:
+    return await stage.crash(script_backend("pass"))

@@ -1,0 +1,222 @@
+"""Ways in which a program cannot even be started."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import struct
+from pathlib import Path
+
+from tests.failures.stage import Stage, Told, Ways, linux, needs, posix, windows
+from tests.support.backends import http_backend, script_backend
+
+WAYS = Ways("The program cannot be started")
+_ELF_MACHINE = 18  # offset of e_machine in an ELF header (elf.h)
+_AARCH64, _X86_64 = 0xB7, 0x3E
+
+
+@WAYS.add(
+    "The program does not exist",
+    "The backend's executable does not exist: <path>",
+    "Check the path; a relative one begins at the folder in which the sidecar was started.",
+)
+async def program_missing(stage: Stage) -> Told:
+    path = stage.facts["path"] = stage.folder / "no-such-program"
+    return await stage.crash([str(path)])
+
+
+@WAYS.add(
+    "The program is a folder",
+    "The backend's path is a folder: <path>",
+    "Give the path of the program itself.",
+)
+async def program_is_a_folder(stage: Stage) -> Told:
+    stage.facts["path"] = stage.folder
+    return await stage.crash([str(stage.folder)])
+
+
+@WAYS.add(
+    "The program is not executable",
+    "The backend's file may not be executed: <path>",
+    'Run: chmod u+x "<path>"',
+    posix("the run bit"),
+)
+async def program_without_run_bit(stage: Stage) -> Told:
+    return await stage.crash([stage.file("server", b"#!/bin/sh\n", mode=0o644)])
+
+
+@WAYS.add(
+    "The program was built for another processor",
+    "The backend's program is no program for this system: <path> is built for another processor",
+    "Use the build for this system and processor; a script needs a first line such as #!/bin/sh.",
+    linux("ELF programs"),
+)
+async def program_for_another_processor(stage: Stage) -> Told:
+    program = bytearray(Path(shutil.which("true") or "/bin/true").resolve().read_bytes())
+    other = _X86_64 if platform.machine() == "aarch64" else _AARCH64
+    struct.pack_into("<H", program, _ELF_MACHINE, other)
+    return await stage.crash([stage.file("server", bytes(program))])
+
+
+@WAYS.add(
+    "The program was built for Windows",
+    "The backend's program is no program for this system: <path> is a Windows program",
+    "Use the build for this system and processor; a script needs a first line such as #!/bin/sh.",
+    posix("programs that are no PE files"),
+    needs(not Path("/proc/sys/fs/binfmt_misc/wine").exists(), "this system runs Windows programs"),
+)
+async def program_for_windows(stage: Stage) -> Told:
+    return await stage.crash([stage.file("server.exe", b"MZ" + bytes(200))])
+
+
+@WAYS.add(
+    "The program was built for another system, on Windows",
+    "The backend's program could not be started: <path>: it is no program for this Windows (Windows error 193: <text>)",
+    "Use the build for this processor (x64 or ARM64); a damaged download must be installed again.",
+    windows("CreateProcess"),
+)
+async def program_for_linux(stage: Stage) -> Told:
+    path = stage.file("server.exe", b"\x7fELF\x02\x01" + bytes(200))
+    told = await stage.crash([path])
+    stage.facts["text"] = told.cause.partition("193: ")[2].removesuffix(")")
+    return told
+
+
+@WAYS.add(
+    "The program is a batch file",
+    "The backend's program is a batch file, which only cmd.exe can run: <path>",
+    "Name the program that the batch file starts in backend.command.",
+    windows("batch files"),
+)
+async def program_is_a_batch_file(stage: Stage) -> Told:
+    return await stage.crash([stage.file("server.bat", b"@echo off\r\n")])
+
+
+@WAYS.add(
+    "The program's interpreter is missing",
+    "The backend's file cannot be executed: <path>: its interpreter /no/such/python does not exist",
+    "Install /no/such/python, or name another interpreter in the first line of the file.",
+    posix("#! lines"),
+)
+async def script_without_interpreter(stage: Stage) -> Told:
+    return await stage.crash([stage.file("server", b"#!/no/such/python\n")])
+
+
+@WAYS.add(
+    "The script has Windows line ends",
+    "The backend's file cannot be executed: <path>: its first line ends with a carriage return, so that /bin/sh is not found",
+    "Give the file Unix line ends: sed -i 's/\\r$//' \"<path>\"",
+    posix("#! lines"),
+)
+async def script_with_windows_line_ends(stage: Stage) -> Told:
+    return await stage.crash([stage.file("server", b"#!/bin/sh\r\nexit 0\r\n")])
+
+
+@WAYS.add(
+    "The script begins with a byte order mark",
+    "The backend's file cannot be executed: <path>: it begins with a byte order mark, so that the system does not see its #! line",
+    "Save the file as UTF-8 without byte order mark (BOM), with Unix line ends.",
+    posix("#! lines"),
+)
+async def script_with_byte_order_mark(stage: Stage) -> Told:
+    return await stage.crash([stage.file("server", b"\xef\xbb\xbf#!/bin/sh\nexit 0\n")])
+
+
+@WAYS.add(
+    "The program is being written by an update",
+    "The backend's program is being written: <path>",
+    "Wait for the update or the build to finish, then start again.",
+    linux("ETXTBSY"),
+)
+async def program_being_written(stage: Stage) -> Told:
+    path = stage.file("server", Path(shutil.which("true") or "/bin/true").resolve().read_bytes())
+    stage.enter_context(Path(path).open("r+b"))  # noqa: SIM115 - the stage closes it
+    return await stage.crash([path])
+
+
+@WAYS.add(
+    "The working folder does not exist",
+    "The backend's working folder does not exist: <path>",
+    "Create it, or change [backend] cwd.",
+)
+async def folder_missing(stage: Stage) -> Told:
+    path = stage.facts["path"] = stage.folder / "no-such-folder"
+    return await stage.crash(http_backend(), backend__cwd=str(path))
+
+
+@WAYS.add(
+    "A variable for the backend holds a NUL character",
+    "The settings are wrong:\n- --set backend.env: backend.env has the variable 'NAME'; allowed: a name without = and NUL, a value without NUL",
+    "Correct what is listed; the README names every setting, its unit and its default.",
+    where="start",
+)
+async def variable_with_nul(stage: Stage) -> Told:
+    return await stage.refused(http_backend(), backend__env={"NAME": "a\0b"})
+
+
+@WAYS.add(
+    "The limit on open files is above the user's own",
+    "The backend could not be given its limit limits.open_files: it is above the hard limit of this user (Operation not permitted)",
+    "Lower limits.open_files to what 'ulimit -Hn' prints, or raise that (/etc/security/limits.conf, LimitNOFILE=).",
+    posix("resource limits"),
+)
+async def limit_above_the_hard_one(stage: Stage) -> Told:
+    lower = ("sh", "-c", 'ulimit -n 4096 && exec "$@"', "sh")
+    return await stage.crash(http_backend(), command=lower, limits__open_files=4097)
+
+
+@WAYS.add(
+    "A shell starts a program that does not exist",
+    "The program no-such-server, which the backend starts, was not found.",
+    "Install it, or correct the script that starts it; if it is part of the app, reinstall the app.",
+    posix("sh"),
+)
+async def command_not_found(stage: Stage) -> Told:
+    told = await stage.crash(["sh", "-c", "no-such-server --port 1"])
+    assert stage.crash_text == "exit code 127: command not found"
+    return told
+
+
+@WAYS.add(
+    "A shell starts a program that is not executable",
+    "The program <path>, which the backend starts, may not be executed.",
+    'Run: chmod u+x "<path>"',
+    posix("sh"),
+)
+async def command_not_executable(stage: Stage) -> Told:
+    path = stage.file("server", b"#!/bin/sh\n", mode=0o644)
+    told = await stage.crash(["sh", "-c", f"exec {path}"])
+    assert stage.crash_text == "exit code 126: found, but not executable"
+    return told
+
+
+@WAYS.add(
+    "A DLL is missing",
+    "A DLL that the backend needs is missing or does not fit.",
+    "Install the Microsoft Visual C++ Redistributable; if that does not help, reinstall the app.",
+    windows("the loader's exit code"),
+)
+async def dll_missing(stage: Stage) -> Told:
+    return await stage.crash(script_backend(f"import os; os._exit({0xC0000135 - 2**32})"))
+
+
+@WAYS.add(
+    "A shared library is missing",
+    "The library libgone.so.1 is missing, or one that it needs.",
+    "Install the package that holds libgone.so.1; if it is part of the app, reinstall the app.",
+    linux("the ELF loader"),
+    needs(shutil.which("gcc"), "gcc, which makes the program, is not installed"),
+)
+async def library_missing(stage: Stage) -> Told:
+    import subprocess
+
+    for command in (
+        ["gcc", "-shared", "-x", "c", "-", "-o", "libgone.so.1", "-Wl,-soname,libgone.so.1"],
+        ["gcc", "-x", "c", "-", "-o", "server", "-Wl,--no-as-needed", "-L.", "-l:libgone.so.1"],
+    ):
+        code = b"int main(void) { return 0; }" if "server" in command else b"int gone(void) { return 0; }"
+        subprocess.run(command, input=code, cwd=stage.folder, check=True)
+    (stage.folder / "libgone.so.1").unlink()
+    told = await stage.crash([str(stage.folder / "server")])
+    assert stage.crash_text == "exit code 127: command not found"
+    return told

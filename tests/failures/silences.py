@@ -1,0 +1,154 @@
+"""Ways in which a backend lives and is of no use."""
+
+from __future__ import annotations
+
+from tests.failures.stage import WINE_PIDS, Stage, Told, Ways, nothing
+from tests.support.backends import free_port, http_backend, script_backend, trouble
+from tests.support.client import SidecarClient
+
+WAYS = Ways("The backend lives and is not ready, or not well")
+_LATE = "It was not ready within timeouts.startup (2 s): "
+_ONLY_LONGER = "Look at its last output for what it waits for; if it only needs longer, raise timeouts.startup."
+_SHORT = {"timeouts__startup": 2}
+
+
+def port(stage: Stage) -> int:
+    number = stage.facts["port"] = free_port()
+    return number
+
+
+def listener(address: str, number: int) -> list[str]:
+    """A backend that listens there and takes no connection."""
+    family = "AF_INET6" if ":" in address else "AF_INET"
+    code = f"import time, _socket as s; l = s.socket(s.{family}); l.bind(('{address}', {number})); l.listen(); time.sleep(600)"
+    return script_backend(code)
+
+
+@WAYS.add("It never opens its port", f"{_LATE}nothing listens on port <port>.", _ONLY_LONGER)
+async def never_listens(stage: Stage) -> Told:
+    return await stage.crash(script_backend("import time; time.sleep(600)"), backend__port=port(stage), **_SHORT)
+
+
+@WAYS.add(
+    "It listens on another port",
+    f"{_LATE}it listens on 127.0.0.1:<other> and not on its port <port>.",
+    'Pass it the port: {port} in backend.command or [backend.env]; or set backend.port to its own, or to "reported".',
+    WINE_PIDS,
+)
+async def listens_on_another_port(stage: Stage) -> Told:
+    other = stage.facts["other"] = free_port()
+    return await stage.crash(http_backend(port=other), backend__port=port(stage), **_SHORT)
+
+
+@WAYS.add(
+    "It listens on another address",
+    f"{_LATE}it listens on [::1]:<port>, where nothing that is sent to 127.0.0.1 arrives.",
+    "Make it listen on 127.0.0.1: look for another address, or localhost, in its command, environment and settings.",
+    WINE_PIDS,
+)
+async def listens_on_another_address(stage: Stage) -> Told:
+    number = port(stage)
+    return await stage.crash(listener("::1", number), backend__port=number, **_SHORT)
+
+
+@WAYS.add(
+    "It never says where it listens",
+    f"{_LATE}it printed no address that backend.reported_pattern matches.",
+    "Correct backend.reported_pattern, or give it a port: backend.port with {port} in its command or [backend.env].",
+)
+async def never_reports(stage: Stage) -> Told:
+    return await stage.crash(http_backend(port=free_port()), backend__port="reported", **_SHORT)
+
+
+@WAYS.add(
+    "It answers errors for ever",
+    f"{_LATE}it listens on port <port>, and its last answer to /health/live was status 503.",
+    _ONLY_LONGER,
+)
+async def answers_errors(stage: Stage) -> Told:
+    return await stage.crash(http_backend(live_status=503), backend__port=port(stage), **_SHORT)
+
+
+@WAYS.add(
+    "The health endpoint's path is wrong",
+    f"{_LATE}it listens on port <port> and has no /healthz (status 404).",
+    "Correct backend.live_path, or leave it empty: the open port then is enough.",
+)
+async def wrong_live_path(stage: Stage) -> Told:
+    return await stage.crash(http_backend(), backend__port=port(stage), backend__live_path="/healthz", **_SHORT)
+
+
+@WAYS.add(
+    "It takes connections and never answers",
+    f"{_LATE}it listens on port <port> and leaves /health/live without an answer (timeout of 300ms exceeded).",
+    "Look at its last output for what it is busy with; if its answers only take long, raise health.probe_timeout.",
+)
+async def never_answers(stage: Stage) -> Told:
+    return await stage.crash(http_backend(hang=True), backend__port=port(stage), health__probe_timeout=0.3, **_SHORT)
+
+
+@WAYS.add(
+    "It speaks another protocol",
+    f"{_LATE}it listens on port <port>, and what it answers to /health/live is no HTTP (<detail>).",
+    "Look whether it speaks HTTPS or another protocol on that port: it has to speak plain HTTP on 127.0.0.1.",
+)
+async def speaks_no_http(stage: Stage) -> Told:
+    number = port(stage)
+    code = (
+        "import _socket as s, socket\n"
+        f"l = socket.create_server(('127.0.0.1', {number}))\n"
+        "while True:\n c, _ = l.accept(); c.recv(100); c.sendall(b'220 mail server\\r\\n\\r\\n'); c.close()"
+    )
+    told = await stage.crash(script_backend(code), backend__port=number, **_SHORT)
+    stage.facts["detail"] = told.cause.partition("no HTTP (")[2].removesuffix(").")
+    assert "Parse Error" in str(stage.facts["detail"]) or "hang up" in str(stage.facts["detail"])
+    return told
+
+
+@WAYS.add(
+    "It hangs",
+    "It answered none of health.failures checks in a row, each within health.probe_timeout.",
+    "Look at its last output for what it was doing; if it is only slow, raise health.probe_timeout or health.failures.",
+)
+async def hangs(stage: Stage) -> Told:
+    async def hang(client: SidecarClient) -> None:
+        await trouble((await client.call("backend:waitForReady"))["port"], "hang?ms=600000")
+
+    quick = {"health__probe_timeout": 0.2, "timeouts__health_interval": 0.2, "timeouts__graceful_shutdown": 0.5}
+    return await stage.crash(http_backend(), hang, health__restart_when_hung=True, **quick)
+
+
+@WAYS.add(
+    "It becomes unhealthy while it runs",
+    "The backend is not well: /health/live answers status 500",
+    "Look at the backend's last output for what it lacks; if nothing helps, restart it.",
+    where="doctor",
+)
+async def becomes_unhealthy(stage: Stage) -> Told:
+    async def sicken(client: SidecarClient) -> None:
+        await trouble((await client.call("backend:status"))["port"], "health?status=500")
+
+    return await stage.doctor("health", http_backend(), sicken)
+
+
+@WAYS.add(
+    "It lacks something that it needs",
+    "The backend is not well: /health/ready answers status 503",
+    "Look at the backend's last output for what it lacks; if nothing helps, restart it.",
+    where="doctor",
+)
+async def not_ready(stage: Stage) -> Told:
+    async def unready(client: SidecarClient) -> None:
+        await trouble((await client.call("backend:status"))["port"], "ready?value=false")
+
+    return await stage.doctor("health", http_backend(), unready)
+
+
+@WAYS.add(
+    "The shutdown endpoint is missing",
+    "The backend has no /api/system/shutdown",
+    "Correct backend.shutdown_path, or leave it empty: a stop then begins with the signal at once.",
+    where="doctor",
+)
+async def shutdown_endpoint_missing(stage: Stage) -> Told:
+    return await stage.doctor("shutdown_endpoint", http_backend(no_shutdown_endpoint=True), nothing)
