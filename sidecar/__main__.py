@@ -11,6 +11,10 @@ from .boot import serve
 def main() -> int:
     """Runs the command; gives the exit status. ``serve`` does not come back."""
     argv = sys.argv[1:]
+    if getattr(sys, "frozen", False):
+        from .frozen import shed_loader
+
+        shed_loader()
     if sys.platform != "win32" and argv[:1] == ["--guardian"]:
         # How a frozen sidecar replaces a guardian that was killed; see process/guardian.py.
         from .process.guardian import main as guard

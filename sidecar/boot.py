@@ -26,7 +26,7 @@ def serve(argv: list[str]) -> None:
     except KeyboardInterrupt:
         status = 0  # asked to stop before anything was started
     except Exception as error:  # noqa: BLE001 - never a bare traceback at a user
-        _say(f"internal error while starting: {type(error).__name__}: {error}")
+        _say(_damage() or f"internal error while starting: {type(error).__name__}: {error}")
     finally:
         _flush_stderr()
         os._exit(status)
@@ -86,6 +86,15 @@ def _contain() -> str | None:
 
         return contain_self()
     return None
+
+
+def _damage() -> str:
+    """Why a packed sidecar cannot run: its folder lost a file. Empty for any other reason."""
+    if getattr(sys, "frozen", False):
+        from .frozen import damage
+
+        return damage()
+    return ""
 
 
 def _say(text: str) -> None:

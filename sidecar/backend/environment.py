@@ -14,9 +14,6 @@ _LOOPBACK = "127.0.0.1"
 _NEVER_INHERITED = ("AURA_RESET",)
 # Without it neither Winsock nor the .NET runtime starts.
 _WINDOWS_NEEDS = ("SYSTEMROOT",)
-# The loader of a frozen sidecar changes it for itself and keeps the old value under _ORIG (PyInstaller's manual,
-# "LD_LIBRARY_PATH / LIBPATH considerations"); a backend must not load the sidecar's libraries.
-_LIBRARY_PATH = "LD_LIBRARY_PATH"
 
 
 def backend_environment(
@@ -26,7 +23,6 @@ def backend_environment(
     inherited: Mapping[str, str],
     *,
     platform: str = sys.platform,
-    frozen: bool | None = None,
 ) -> dict[str, str]:
     """What the backend sees: inherited variables that the limits let through, the profile's, the user's; later ones win.
 
@@ -36,15 +32,9 @@ def backend_environment(
         port: where it is to listen; 0 where it chooses one itself and reports it.
         inherited: the sidecar's own environment.
         platform: as ``sys.platform``; on Windows ``Path`` and ``PATH`` are one variable.
-        frozen: whether the sidecar is a packaged program; None: look.
     """
     environment = _Environment(ignore_case=platform == "win32")
     environment.update(_let_through(settings, inherited, platform))
-    if getattr(sys, "frozen", False) if frozen is None else frozen:
-        original = environment.pop(f"{_LIBRARY_PATH}_ORIG")
-        environment.pop(_LIBRARY_PATH)
-        if original:
-            environment.set(_LIBRARY_PATH, original)
     host = settings.backend.host
     environment.update((name, fill(text, host, port)) for name, text in _profile_variables(settings, paths))
     environment.update((name, fill(text, host, port)) for name, text in settings.backend.env.items())

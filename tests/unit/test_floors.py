@@ -17,6 +17,7 @@ FLOORS = {
     "wire": 1,
     "core": 1,
     "argv": 2,
+    "frozen": 2,
     "log": 2,
     "process": 2,
     "backend": 2,

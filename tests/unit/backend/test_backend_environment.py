@@ -15,10 +15,9 @@ def environment(
     port: int = 5005,
     profile: str = "aura",
     platform: str = "linux",
-    frozen: bool = False,
 ) -> dict[str, str]:
     settings = load(environ={}, overrides=overrides, profile=profile).settings
-    return backend_environment(settings, PATHS, port, inherited, platform=platform, frozen=frozen)
+    return backend_environment(settings, PATHS, port, inherited, platform=platform)
 
 
 def test_aura_gets_its_address_under_all_three_names_and_its_folders() -> None:
@@ -113,12 +112,3 @@ def test_on_windows_an_allow_list_leaves_what_sockets_need() -> None:
     env = environment({"SystemRoot": "C:\\Windows", "A": "1"}, "limits.env_allow=['B']", platform="win32")
     assert env["SystemRoot"] == "C:\\Windows"
     assert "A" not in env
-
-
-def test_a_frozen_sidecar_hides_its_own_libraries_from_the_backend() -> None:
-    inherited = {"LD_LIBRARY_PATH": "/app/_internal", "LD_LIBRARY_PATH_ORIG": "/usr/lib"}
-    env = environment(inherited, frozen=True)
-    assert env["LD_LIBRARY_PATH"] == "/usr/lib"
-    assert "LD_LIBRARY_PATH_ORIG" not in env
-    assert "LD_LIBRARY_PATH" not in environment({"LD_LIBRARY_PATH": "/app/_internal"}, frozen=True)
-    assert environment({"LD_LIBRARY_PATH": "/mine"})["LD_LIBRARY_PATH"] == "/mine"

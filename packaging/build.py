@@ -1,0 +1,189 @@
+"""Makes the folder that an app ships: ``sidecar`` (``sidecar.exe``) and all that it needs, no Python required.
+
+``packaging/build`` packs for the platform and processor that it runs on, into dist/sidecar. ``packaging/build --windows``
+packs for Windows on Linux, with the Windows CPython that tests/windows keeps under Wine, into dist/sidecar-win32-x64.
+
+PyInstaller and the packages inside are pinned in requirements.txt, and installed into an environment of their own below
+.cache/packaging. Standard library only: it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent
+CACHE = CHECKOUT / ".cache" / "packaging"
+REQUIREMENTS = HERE / "requirements.txt"
+WINDOWS_CACHE = Path(os.environ.get("SIDECAR_WINDOWS_CACHE") or CHECKOUT / ".cache" / "windows").resolve()
+CONTENTS = "contents.json"  # read by sidecar/frozen.py and by the shim, when the sidecar does not start
+
+
+def main() -> int:
+    """Builds, and prints what came of it."""
+    options = parse()
+    began = time.monotonic()
+    out: Path = options.out or CHECKOUT / "dist" / ("sidecar-win32-x64" if options.windows else "sidecar")
+    work = CACHE / ("work-windows" if options.windows else "work")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    site, licence = pack_for_windows(work) if options.windows else pack(Path(options.python), work)
+    made = work / "dist" / "sidecar"
+    sys.path.insert(0, str(HERE))
+    import licences
+
+    inside = json.loads((work / "build" / "sidecar" / "inside.json").read_text(encoding="utf-8"))
+    text = licences.collect(inside, site, licence, made)
+    (made / "LICENSES.txt").write_text(text, encoding="utf-8", newline="\n")
+    write_contents(made)
+    replace(made, out)
+    files = [path for path in out.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    say(f"{out}: {size / 1e6:.1f} MB in {len(files)} files, made in {time.monotonic() - began:.0f} s")
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="packaging/build", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--out", type=lambda text: Path(text).resolve(), help="the folder to make")
+    parser.add_argument("--windows", action="store_true", help="make the Windows folder on Linux, under Wine")
+    parser.add_argument(
+        "--python", default=sys.executable, help="the interpreter to pack; by default the one that runs this"
+    )
+    return parser.parse_args()
+
+
+def pack(python: Path, work: Path) -> tuple[Path, Path]:
+    """Packs for this platform; gives the folder of the packages and the text of CPython's licence."""
+    environment = CACHE / f"python-{digest(python)}"
+    program = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not (environment / "complete").exists():
+        shutil.rmtree(environment, ignore_errors=True)
+        run([str(python), "-m", "venv", str(environment)])
+        run([str(program), "-m", "pip", *QUIET, "install", "--no-deps", "--only-binary=:all:", "-r", str(REQUIREMENTS)])
+        (environment / "complete").touch()
+    run([str(program), "-m", "PyInstaller", *arguments(str(work), str(HERE / "sidecar.spec"), os.sep)])
+    ask = "import sysconfig; print(sysconfig.get_path('purelib')); print(sysconfig.get_path('stdlib')); import sys; print(sys.base_prefix)"
+    done = subprocess.run([str(program), "-c", ask], check=True, capture_output=True, text=True)
+    purelib, stdlib, prefix = map(Path, done.stdout.splitlines())
+    places = (stdlib / "LICENSE.txt", prefix / "LICENSE.txt", Path("/usr/share/doc") / stdlib.name / "copyright")
+    licence = next((place for place in places if place.is_file()), None)
+    if licence is None:
+        sys.exit(f"packaging: CPython's licence is in none of {', '.join(map(str, places))}")
+    return purelib, licence
+
+
+def pack_for_windows(work: Path) -> tuple[Path, Path]:
+    """Packs with Windows' CPython under Wine, whose packages are those that the Windows suite runs with."""
+    tools = CACHE / f"windows-{digest(None)}"
+    if not (tools / "complete").exists():
+        shutil.rmtree(tools, ignore_errors=True)
+        tools.mkdir(parents=True)
+        requirement = tools / "tools.txt"
+        requirement.write_text("".join(f"{line.partition(';')[0]}\n" for line in packer_lines()))
+        target = ("--platform", "win_amd64", "--python-version", "3.11", "--only-binary=:all:", "--no-deps")
+        run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                *QUIET,
+                "download",
+                *target,
+                "-r",
+                str(requirement),
+                "-d",
+                str(tools / "wheels"),
+            ]
+        )
+        for wheel in (tools / "wheels").glob("*.whl"):
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(tools / "site")
+        (tools / "complete").touch()
+    words = arguments(windows_path(work), windows_path(HERE / "sidecar.spec"), "\\")
+    code = f"import sys; sys.path.insert(0, {windows_path(tools / 'site')!r}); from PyInstaller.__main__ import run; run({words!r})"
+    environment = {**os.environ, "PYTHON": sys.executable}
+    run([str(CHECKOUT / "tests" / "windows" / "python"), "-c", code], environment)
+    return WINDOWS_CACHE / "python" / "Lib" / "site-packages", WINDOWS_CACHE / "python" / "LICENSE.txt"
+
+
+QUIET = ("-qq", "--disable-pip-version-check")
+
+
+def arguments(work: str, spec: str, separator: str) -> list[str]:
+    """PyInstaller's."""
+    folders = ["--distpath", f"{work}{separator}dist", "--workpath", f"{work}{separator}build"]
+    return ["--noconfirm", "--clean", "--log-level", "WARN", *folders, spec]
+
+
+def digest(python: Path | None) -> str:
+    """Names an environment by what is in it."""
+    version = (
+        sys.version
+        if python is None
+        else subprocess.run([str(python), "-VV"], check=True, capture_output=True, text=True).stdout
+    )
+    return hashlib.sha256(f"{python} {version} {REQUIREMENTS.read_text()}".encode()).hexdigest()[:12]
+
+
+def packer_lines() -> list[str]:
+    """The lines of requirements.txt below its last heading: PyInstaller and what it needs."""
+    text = REQUIREMENTS.read_text().partition("# The packer\n")[2]
+    return [line for line in text.splitlines() if line and "darwin" not in line]
+
+
+def windows_path(path: Path) -> str:
+    """Wine's drive Z is the Unix root."""
+    return "Z:" + str(path).replace("/", "\\")
+
+
+def run(command: list[str], environment: dict[str, str] | None = None) -> None:
+    """Runs one step; its failure is the build's."""
+    done = subprocess.run(command, check=False, env=environment, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        sys.exit(f"packaging: this failed with status {done.returncode}: {' '.join(command[:4])} …")
+
+
+def write_contents(folder: Path) -> None:
+    """Names every file with its size, so that a folder that lost something can say what."""
+    names = (CHECKOUT / "sidecar" / "wire" / "names.py").read_text(encoding="utf-8")
+    protocol = re.search(r"(?m)^PROTOCOL\D*= (\d+)", names)
+    version = re.search(
+        r'(?m)^__version__ = "(.+)"', (CHECKOUT / "sidecar" / "__init__.py").read_text(encoding="utf-8")
+    )
+    assert protocol is not None
+    assert version is not None
+    files = {
+        path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+    contents = {"version": version[1], "protocol": int(protocol[1]), "files": files}
+    (folder / "_internal" / CONTENTS).write_text(json.dumps(contents, indent=0), encoding="utf-8", newline="\n")
+
+
+def say(text: str) -> None:
+    """The result, on stdout."""
+    sys.stdout.write(f"{text}\n")
+
+
+def replace(made: Path, out: Path) -> None:
+    """Puts the new folder in the place of the old one, and never beneath something that is not ours."""
+    if out.exists() and not (out / "_internal" / CONTENTS).exists() and any(out.iterdir()):
+        sys.exit(f"packaging: {out} is there already and is no packed sidecar: remove it, or give another --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.move(made, out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
