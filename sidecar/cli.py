@@ -178,6 +178,36 @@ def record(*, serve_words: Sequence[str], max_frame: str | None, max_in_flight: 
     return tool.run(file, [*numbers, *serve_words])
 
 
+@_sidecar.command(
+    epilog="""Examples:
+
+\b
+  sidecar replay today.frames --profile generic -- ./my-backend --port "{port}"
+  sidecar replay today.frames --to-client"""
+)
+@with_serve_words
+@click.option("--fast", is_flag=True, help="Without the pauses of the recording.")
+@click.option("--to-client", is_flag=True, help="Be the recorded sidecar instead, for a client on stdin and stdout.")
+@click.argument("file", type=click.Path())
+@backend_argument
+def replay(*, serve_words: Sequence[str], fast: bool, to_client: bool, file: str) -> int:
+    """Say to a fresh sidecar what the client in FILE said, and compare what it answers.
+
+    The recorded COMMAND is shown and never run: give it anew. Times, pids and ports may differ; another error, a missing
+    key or another kind of value is a difference.
+
+    Exit status: 0, or 1 where something is different, or 64 where there is no FILE, or 65 where it is no recording or
+    damaged.
+    """
+    if to_client:
+        from .console import playback
+
+        return playback.run(file, fast=fast)
+    from .console import replay as tool
+
+    return tool.run(file, serve_words, fast=fast)
+
+
 @_sidecar.command(epilog="Example: sidecar frames today.frames --json")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line, with whole messages.")
 @click.argument("file", type=click.Path())

@@ -124,6 +124,8 @@ class Recording:
                     raise self._damaged("a record is damaged") from None
                 if crc32(record.data) != record.check:
                     raise self._damaged("the bytes of a record are not those that were written")
+                if record.kind == "exit" and not record.data.isdigit():
+                    raise self._damaged("the exit status is no number")
                 self._taken += len(body) + 4
                 self.whole = record.kind == "exit"
                 yield record

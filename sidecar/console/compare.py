@@ -1,0 +1,68 @@
+"""What is different between two answers to the same request; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+_LONGEST = 60
+
+
+class Difference(NamedTuple):
+    """One place in which two answers differ.
+
+    Attributes:
+        path: where, as in ``result.lastExit.code``.
+        before: what was recorded.
+        now: what was answered this time.
+        shape: a client could stumble over it: another kind of value, or a key that came or went. Otherwise only the value
+            is another one, as times, pids and ports are in every run.
+    """
+
+    path: str
+    before: Any
+    now: Any
+    shape: bool
+
+    def __str__(self) -> str:
+        return f"{self.path or 'the answer'}: {_short(self.before)} → {_short(self.now)}"
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+MISSING = _Missing()
+
+
+def differences(before: Any, now: Any, path: str = "") -> Iterator[Difference]:
+    """Every place in which ``now`` is not as ``before``.
+
+    Null in the place of a value is no other shape: what is null before the first crash is none after it. Lists are
+    compared as far as both go, for logs and samples are never equally long.
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in [*before, *(key for key in now if key not in before)]:
+            inner = f"{path}.{key}" if path else str(key)
+            if key in before and key in now:
+                yield from differences(before[key], now[key], inner)
+            else:
+                yield Difference(inner, before.get(key, MISSING), now.get(key, MISSING), shape=True)
+    elif isinstance(before, list) and isinstance(now, list):
+        for index, (one, other) in enumerate(zip(before, now, strict=False)):
+            yield from differences(one, other, f"{path}[{index}]")
+        if len(before) != len(now):
+            yield Difference(f"{path} (length)".strip(), len(before), len(now), shape=False)
+    elif before != now:
+        yield Difference(path, before, now, shape=_kind(before) != _kind(now) and None not in (before, now))
+
+
+def _kind(value: Any) -> type:
+    """An integer in the place of a float is no other shape: MessagePack does not care."""
+    return float if isinstance(value, int) and not isinstance(value, bool) else type(value)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,0 +1,137 @@
+"""``sidecar replay --to-client``: the sidecar's side of a recording, for a client under work, with no sidecar and no backend."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from msgspec import MsgspecError, msgpack
+
+from ..errors import FrameError
+from ..rpc.stdio.guard import guard_stdio
+from ..rpc.stdio.reader import Reader
+from ..rpc.stdio.writer import Writer
+from ..wire.framing import FrameBuffer
+from .recording import Recording, RecordingError
+from .script import Exchange, Tape
+
+DRAIN = 1.0  # seconds for what is unsent at the end, as the protocol page has it
+
+
+def run(file: str, *, fast: bool) -> int:
+    """Plays until the client closes its side or asks for the end, or the recorded sidecar ended by itself.
+
+    Events come when they came; each request gets what the same request got, after as long as that took. A request that was
+    made more often than it was recorded gets the last answer again.
+
+    Args:
+        file: the recording.
+        fast: wait for nothing.
+
+    Returns:
+        The recorded sidecar's status where it ended by itself, else 0; 65 where the client sent what is no frame.
+
+    Raises:
+        UsageError: there is no such file.
+        RecordingError: it is no recording, holds no hello, or is damaged: nothing was played then.
+    """
+    tape = Tape()
+    tape.read(Recording(Path(file)))
+    if tape.hello is None:
+        raise RecordingError(f"{file} holds no hello: the recorded sidecar never started")
+    stdin_fd, stdout_fd = guard_stdio()
+
+    async def play() -> int:
+        return await _Playback(tape, stdin_fd, stdout_fd, pace=0.0 if fast else 1.0).run()
+
+    return asyncio.run(play())
+
+
+class Answers:
+    """Which recorded exchange answers a request; pure."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._exact: dict[bytes, list[Exchange]] = defaultdict(list)
+        self._loose: dict[str, list[Exchange]] = defaultdict(list)
+        for exchange in tape.exchanges:
+            if exchange.answer is not None:
+                self._exact[_key(exchange.channel, exchange.args)].append(exchange)
+                self._loose[exchange.channel].append(exchange)
+
+    def find(self, channel: str, args: Any) -> Exchange | None:
+        """The next answer to that very request, else to any of that channel; None where there is none."""
+        found = self._exact.get(_key(channel, args)) or self._loose.get(channel)
+        if not found:
+            return None
+        return found.pop(0) if len(found) > 1 else found[0]
+
+
+def _key(channel: str, args: Any) -> bytes:
+    return msgpack.encode([channel, args])
+
+
+class _Playback:
+    def __init__(self, tape: Tape, stdin_fd: int, stdout_fd: int, *, pace: float) -> None:
+        self.tape = tape
+        self.pace = pace
+        self.answers = Answers(tape)
+        self.loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[int] = self.loop.create_future()
+        self.frames = FrameBuffer()
+        self.writer = Writer(stdout_fd, lambda: None, lambda _: self.finish(0))
+        self.reader = Reader(stdin_fd, self.frames, self.take, lambda: self.finish(0))
+
+    async def run(self) -> int:
+        assert self.tape.hello is not None
+        # A client may look at the process that it talks to, or end it: that is us, and no stranger who has the pid by now.
+        self.writer.send(msgpack.encode({**self.tape.hello.message, "pid": os.getpid()}))
+        for event in self.tape.events:
+            self._later(event.at - self.tape.hello.at, self.writer.send, event.body)
+        if self.tape.exit is not None and not self.tape.ended_by_client:
+            self._later(self.tape.exit_at, self.finish, self.tape.exit)
+        self.reader.resume()
+        status = await self.over
+        self.reader.stop()
+        await self.writer.drained(DRAIN)
+        self.writer.close()
+        return status
+
+    def finish(self, status: int) -> None:
+        if not self.over.done():
+            self.over.set_result(status)
+
+    def take(self) -> None:
+        try:
+            for body in self.frames:
+                try:
+                    message = msgpack.decode(body)
+                except (MsgspecError, ValueError, RecursionError):
+                    message = None
+                self._answer(message)
+        except FrameError as error:
+            self._send_error(None, error.code, error.message)
+            self.finish(error.exit_status)
+
+    def _answer(self, message: Any) -> None:
+        if not isinstance(message, dict) or message.get("type") != "request":
+            return  # a cancel comes too late for an answer that is known already
+        number, channel = message.get("id"), str(message.get("channel"))
+        exchange = self.answers.find(channel, message.get("args") or [])
+        if exchange is None and channel != "sidecar:shutdown":
+            self._send_error(number, "UNKNOWN_CHANNEL", f"The recording holds no answer of {channel}")
+            return
+        delay = exchange.answered - exchange.asked if exchange else 0.0
+        answer = {**exchange.answer, "id": number} if exchange and exchange.answer else None
+        answer = answer or {"type": "response", "id": number, "result": {"success": True}}
+        self._later(delay, self.writer.send, msgpack.encode(answer))
+        if channel == "sidecar:shutdown":
+            self._later(delay, self.finish, 0)
+
+    def _send_error(self, number: Any, code: str, message: str) -> None:
+        self.writer.send(msgpack.encode({"type": "error", "id": number, "error": {"code": code, "message": message}}))
+
+    def _later(self, delay: float, function: Any, argument: Any) -> None:
+        self.loop.call_later(delay * self.pace, function, argument)
