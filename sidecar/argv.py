@@ -17,6 +17,9 @@ MAX_FRAME_RANGE = (4096, 1024**3)
 
 MAX_IN_FLIGHT_RANGE = (1, 65_536)
 
+COMPLETION_VARIABLE = "_SIDECAR_COMPLETE"
+"""What a shell sets when it asks which words may follow; the command line library derives the name from the program's."""
+
 _TEXT_OPTIONS = ("--config", "--profile", "--set")
 _NUMBER_OPTIONS = {"--max-frame": MAX_FRAME_RANGE, "--max-in-flight": MAX_IN_FLIGHT_RANGE}
 _HINT = "'sidecar serve --help' lists the options."
@@ -61,7 +64,7 @@ def wants_serve(argv: list[str]) -> bool:
     """Whether the arguments (without the program's name) mean ``serve``; its ``--help`` is the command line library's."""
     if argv and not argv[0].startswith("-"):
         return argv[0] == "serve" and not asks_for_help(argv[1:])
-    return not asks_for_help(argv) and not has_terminal()
+    return not asks_for_help(argv) and COMPLETION_VARIABLE not in os.environ and not has_terminal()
 
 
 def has_terminal() -> bool:

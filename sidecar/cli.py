@@ -10,8 +10,16 @@ from typing import Any
 import click
 
 from . import __version__
+from .console.commands import COMMANDS
 from .console.options import backend_argument, settings_options, with_serve_words
 from .errors import SidecarError, UsageError
+
+
+def _channels(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    from .wire.names import CHANNEL_NAMES
+
+    return [name for name in CHANNEL_NAMES if name.startswith(incomplete)]
+
 
 _TAKE_A_BACKEND = ("serve", "watch", "call", "doctor", "dashboard", "record", "replay")
 
@@ -54,23 +62,6 @@ def serve(**_: Any) -> None:
     raise AssertionError("serve is handled before click sees it")
 
 
-@_sidecar.command(epilog='Example: sidecar watch --profile generic -- ./my-backend --port "{port}"')
-@with_serve_words
-@click.option("--seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="End by itself after that time.")
-@backend_argument
-def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
-    """Start COMMAND under a sidecar of its own, and show live what becomes of it.
-
-    In a terminal: states, health, CPU and memory, output, and keys: r restart, s stop and start, k crash it, d doctor,
-    q quit. Elsewhere: one line for each event; keys are read from a pipe as well.
-
-    Exit status: 0, or 1 where the backend was given up, 70 where the sidecar was lost, 78 where the settings are wrong.
-    """
-    from .console import watch as tool
-
-    return tool.run(serve_words, seconds=seconds)
-
-
 @_sidecar.command(epilog="Example: sidecar demo --seconds 30")
 @click.option(
     "--seconds",
@@ -99,7 +90,7 @@ def demo(seconds: float) -> int:
   sidecar call backend:logs '{"lines": 20}' --profile generic -- ./my-backend""",
 )
 @with_serve_words
-@click.argument("channel")
+@click.argument("channel", shell_complete=_channels)
 @click.argument("arguments", nargs=-1, metavar="[JSON-ARG]...  [-- COMMAND [ARG]...]")
 def call(*, serve_words: Sequence[str], channel: str, arguments: Sequence[str]) -> int:
     """Make one request to a sidecar of its own, and print the answer as JSON.
@@ -157,71 +148,6 @@ def dashboard(
     return tool.run(serve_words, port=port, open_browser=open_browser)
 
 
-@_sidecar.command(epilog='Example: sidecar record today.frames --profile generic -- ./my-backend --port "{port}"')
-@with_serve_words
-@click.option("--max-frame", metavar="BYTES", help="As serve takes it.")
-@click.option("--max-in-flight", metavar="COUNT", help="As serve takes it.")
-@click.argument("file", type=click.Path())
-@backend_argument
-def record(*, serve_words: Sequence[str], max_frame: str | None, max_in_flight: str | None, file: str) -> int:
-    """Be as sidecar serve for a client, and write to FILE what is said, with times.
-
-    Point an app at it instead of serve. FILE holds the bytes of both sides as they are, secrets included: it is readable
-    by you alone (on Windows: by whom its folder admits). A recording that is there already is kept as FILE.1.
-
-    Exit status: that of the sidecar, or 64 where FILE cannot be written.
-    """
-    from .console import record as tool
-
-    numbers = [*(["--max-frame", max_frame] if max_frame else [])]
-    numbers += ["--max-in-flight", max_in_flight] if max_in_flight else []
-    return tool.run(file, [*numbers, *serve_words])
-
-
-@_sidecar.command(
-    epilog="""Examples:
-
-\b
-  sidecar replay today.frames --profile generic -- ./my-backend --port "{port}"
-  sidecar replay today.frames --to-client"""
-)
-@with_serve_words
-@click.option("--fast", is_flag=True, help="Without the pauses of the recording.")
-@click.option("--to-client", is_flag=True, help="Be the recorded sidecar instead, for a client on stdin and stdout.")
-@click.argument("file", type=click.Path())
-@backend_argument
-def replay(*, serve_words: Sequence[str], fast: bool, to_client: bool, file: str) -> int:
-    """Say to a fresh sidecar what the client in FILE said, and compare what it answers.
-
-    The recorded COMMAND is shown and never run: give it anew. Times, pids and ports may differ; another error, a missing
-    key or another kind of value is a difference.
-
-    Exit status: 0, or 1 where something is different, or 64 where there is no FILE, or 65 where it is no recording or
-    damaged.
-    """
-    if to_client:
-        from .console import playback
-
-        return playback.run(file, fast=fast)
-    from .console import replay as tool
-
-    return tool.run(file, serve_words, fast=fast)
-
-
-@_sidecar.command(epilog="Example: sidecar frames today.frames --json")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document a line, with whole messages.")
-@click.argument("file", type=click.Path())
-def frames(file: str, *, as_json: bool) -> int:
-    """Print what a recording holds: time in seconds, > to the sidecar or < from it, type, id, bytes, and what it says.
-
-    Exit status: 0, or 64 where there is no FILE, or 65 where it is no recording or damaged; what stands before the
-    damage is printed.
-    """
-    from .console import frames as tool
-
-    return tool.run(file, as_json=as_json)
-
-
 @_sidecar.command(epilog="Example: sidecar schema --check")
 @click.option("--check/--write", "check", default=True, help="Compare only (the default), or write the files.")
 @click.option("--release", is_flag=True, help="Write, and keep the schemas as those of this version's release.")
@@ -242,6 +168,10 @@ def demo_backend(words: Sequence[str]) -> int:
     from .console import demo_backend as tool
 
     return tool.main(words)
+
+
+for _command in COMMANDS:
+    _sidecar.add_command(_command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
