@@ -1,8 +1,10 @@
-"""What the README shows is run here as it stands there."""
+"""The clients that the README and docs/protocol.md show are run here as they stand there."""
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.backends import http_backend
-from tests.support.launch import ROOT, clean_environment
+from tests.support.launch import ROOT, clean_environment, sidecar_command
 from tests.support.readme import snippet
 
 NODE = shutil.which("node")
@@ -34,6 +36,13 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
     return done.stdout
 
 
+def sidecar_script(folder: Path) -> Path:
+    script = folder / "sidecar-here"
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(sidecar_command())} "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    return script
+
+
 def check(output: str) -> None:
     for expected in ("backend:stateChanged", "RUNNING", "127.0.0.1", "1.2.3"):
         assert expected in output
@@ -52,6 +61,20 @@ def test_the_javascript_client_works_as_printed(tmp_path: Path) -> None:
     check(run([NODE, "client.js"], tmp_path, NODE_PATH=str(MODULES)))
 
 
-@pytest.mark.parametrize("name", ["client.py", "client.js"])
+@pytest.mark.posix(reason="the sidecar is a script with a #! line here")
+@pytest.mark.skipif(NODE is None, reason="there is no Node.js on this machine")
+@pytest.mark.skipif(not (MODULES / "msgpackr").is_dir(), reason="npm install was not run in electron-shim")
+def test_the_program_that_embeds_the_shim_works_as_printed(tmp_path: Path) -> None:
+    assert NODE
+    packages = tmp_path / "node_modules"
+    packages.mkdir()
+    (packages / "electron-backend-sidecar").symlink_to(ROOT / "electron-shim", target_is_directory=True)
+    (tmp_path / "embed.js").write_text(snippet("embed.js"), encoding="utf-8")
+    output = run([NODE, "embed.js"], tmp_path, SIDECAR=str(sidecar_script(tmp_path)))
+    assert re.search(r"^RUNNING ready$", output, re.MULTILINE)
+    assert re.search(r"^http://127\.0\.0\.1:\d+ \d{3}$", output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["client.py", "client.js", "embed.js"])
 def test_the_clients_are_short(name: str) -> None:
     assert len([line for line in snippet(name).splitlines() if line.strip()]) <= 32

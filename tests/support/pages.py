@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-_MARK = re.compile(r"<!-- ([\w-]+): (.+?) -->\n\Z")
+_MARK = re.compile(r"<!-- ([\w -]+?): (.+?) -->\n\Z")
 
 
 class Block(NamedTuple):
