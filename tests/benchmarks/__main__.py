@@ -1,0 +1,105 @@
+"""``python -m tests.benchmarks [--json FILE] [--only NAME…] [--skip NAME…] [--check] [--quick]``: measures, prints, checks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+import msgspec
+
+from . import budget, report
+from .figures import Figure, Scale, Skipped
+from .machine import Machine, describe
+
+GROUPS = {
+    "start": "from the spawn of the sidecar to hello, to the backend's spawn, to the first answer",
+    "roundtrip": "a call and its answer, one at a time and many at once",
+    "ready": "from the backend's first possible answer to the event that it is ready",
+    "changes": "a death noticed, a crash recovered from, a restart, a stop",
+    "kill": "trees of 10, 100 and 1000 processes",
+    "resources": "one look at what a tree of 50 processes uses",
+    "memory": "after 10⁶ requests, 10⁶ events, 1 GB of log, 1000 restarts",
+    "growth": "how cost grows: requests in flight, size of the tree, events a second",
+    "idle": "ten minutes with nothing but health checks",
+}
+
+
+class Results(msgspec.Struct, forbid_unknown_fields=True):
+    """What ``--json`` writes."""
+
+    machine: Machine
+    command: str
+    scale: str
+    seconds: float
+    figures: list[Figure]
+    skipped: dict[str, str]
+
+
+def main() -> int:
+    """Exit status 1: the budget is not kept, or a benchmark failed."""
+    options = _options()
+    if options.check and options.against:
+        return report.budget(budget.check(_load(options.against).figures))
+    scale = Scale("tiny" if options.tiny else "quick" if options.quick else "full")
+    names = [name for name in GROUPS if (not options.only or name in options.only) and name not in (options.skip or ())]
+    machine = describe()
+    began = time.monotonic()
+    figures: list[Figure] = []
+    skipped: dict[str, str] = {}
+    report.heading(machine, scale)
+    for name in names:
+        report.group(name, GROUPS[name])
+        for figure in _measure(name, scale, skipped):
+            figures.append(figure)
+            report.figure(figure)
+    seconds = round(time.monotonic() - began, 1)
+    command = " ".join(["python -m tests.benchmarks", *(word for word in sys.argv[1:] if not word.endswith(".json"))])
+    results = Results(machine, command.replace(" --json", ""), scale.name, seconds, figures, skipped)
+    if options.json:
+        Path(options.json).write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
+    report.closing(seconds, skipped)
+    return report.budget(budget.check(figures)) if options.check else 0
+
+
+def _measure(name: str, scale: Scale, skipped: dict[str, str]) -> Iterator[Figure]:
+    """The figures of a group; one that cannot be run here gives the reason instead."""
+    run: Callable[[Scale], Iterator[Figure]] = import_module(f"tests.benchmarks.{name}").run
+    try:
+        yield from run(scale)
+    except Skipped as reason:
+        skipped[name] = str(reason)
+        report.skipped(str(reason))
+
+
+def _load(path: str) -> Results:
+    return msgspec.json.decode(Path(path).read_bytes(), type=Results)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks",
+        description="Measures the sidecar beside floors and peers. Without options some 25 minutes, 10 of them idle.",
+        epilog="groups: " + "; ".join(f"{name}: {what}" for name, what in GROUPS.items()),
+    )
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the figures there too; tests.benchmarks.table makes a page of it"
+    )
+    parser.add_argument("--only", metavar="NAME", nargs="+", choices=GROUPS, help="these groups alone")
+    parser.add_argument("--skip", metavar="NAME", nargs="+", choices=GROUPS, help="all groups but these")
+    parser.add_argument(
+        "--check", action="store_true", help="check the ratios of budget.toml; exit status 1 if one is not kept"
+    )
+    parser.add_argument("--against", metavar="FILE", help="with --check: check what --json wrote, measure nothing")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer repetitions and smaller loads: a look, not a result"
+    )
+    parser.add_argument("--tiny", action="store_true", help="once each, to see that everything works")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

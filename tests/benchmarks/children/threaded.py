@@ -1,0 +1,14 @@
+"""A sidecar that reads and writes by threads, as it has to on Windows, where readiness of a pipe cannot be waited for."""
+
+import sys
+
+from sidecar.argv import parse
+from sidecar.boot import serve
+from sidecar.rpc import server
+from sidecar.rpc.stdio import reader, sinks, writer
+
+reader.POLLED_KINDS = server.POLLED_KINDS = frozenset()
+writer.sink_for = sinks.ThreadSink
+
+parse(sys.argv[1:])
+serve(sys.argv[1:])

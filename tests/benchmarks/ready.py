@@ -1,0 +1,70 @@
+"""How soon the sidecar says that the backend is ready, after the first answer that anybody could have had."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+
+from tests.support.backends import aspnet_backend, aspnet_missing, free_port, http_backend
+
+from .figures import Figure, Scale, alternate, rows
+from .rig import Sidecar, helper
+
+LIVE = "/health/live"
+# What an app does that has nothing better: wait-on asks every 250 ms unless told otherwise; many ask every second.
+POLLERS = {"polling every 250 ms": 0.25, "polling every second": 1.0}
+
+
+def run(scale: Scale) -> Iterator[Figure]:
+    """See the module."""
+    backends = {"listens at once": http_backend(), "listens after 1 s": http_backend(listen_delay=1)}
+    backends["answers 503 for 1 s"] = http_backend(live_delay=1)
+    if not aspnet_missing():
+        backends["ASP.NET Core"] = aspnet_backend()
+    for name, command in list(backends.items())[: scale.of(4, 4, 1)]:
+        yield _figure(name, command, scale.of(15, 7, 1))
+
+
+def _figure(name: str, command: Sequence[str], repetitions: int) -> Figure:
+    late: dict[str, list[float]] = {"sidecar": [], **{label: [] for label in POLLERS}}
+
+    def once() -> float:
+        port = free_port()
+        with contextlib.ExitStack() as stack:
+            first = _prober(stack, port, 0.0)
+            pollers = {label: _prober(stack, port, pause) for label, pause in POLLERS.items()}
+            sidecar = stack.enter_context(Sidecar(command, settings={"backend.port": port}))
+            running = sidecar.state("RUNNING").at
+            possible = _time(first)
+            for label, poller in pollers.items():
+                late[label].append((_time(poller) - possible) * 1000)
+            late["sidecar"].append((running - possible) * 1000)
+            return running
+
+    alternate({"all": once}, repetitions)
+    return Figure(
+        f"first possible answer → told: {name}",
+        "ms",
+        rows({label: values[-repetitions:] for label, values in late.items()}),
+        goal="≤ 10 ms",
+        note="0 is the first good answer that a prober in a tight loop had in the same start, on another core.",
+    )
+
+
+def _prober(stack: contextlib.ExitStack, port: int, pause: float) -> subprocess.Popen[str]:
+    prober = subprocess.Popen(helper("prober", port, LIVE, pause), stdout=subprocess.PIPE, text=True)
+    stack.enter_context(prober)
+    stack.callback(prober.kill)
+    assert prober.stdout
+    prober.stdout.readline()
+    return prober
+
+
+def _time(prober: subprocess.Popen[str]) -> float:
+    assert prober.stdout
+    line = prober.stdout.readline()
+    if not line:
+        sys.exit("a prober ended without an answer")
+    return float(line)

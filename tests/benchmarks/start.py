@@ -1,0 +1,94 @@
+"""How long a start takes, from the spawn of the sidecar's process."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+
+from tests.support.backends import http_backend
+
+from .figures import Figure, Scale, alternate, rows
+from .rig import CHILDREN, Sidecar, bare, seconds_to_first_byte
+
+PING = {"type": "request", "id": 1, "channel": "sidecar:ping", "args": ["x"]}
+ONE_BYTE = "import os; os.write(1, b'.')"
+# What a Python program that answers MessagePack in an event loop cannot do without.
+LEAST = (
+    "import asyncio, os\nfrom msgspec import msgpack\n"
+    "async def main(): os.write(1, msgpack.encode(b'.'))\n"
+    "asyncio.run(main())"
+)
+# The same, and a child process spawned with the standard library.
+LEAST_SPAWN = (
+    "import os, subprocess\nfrom msgspec import msgpack\n"
+    f"child = subprocess.Popen({bare('-c', 'pass')!r})\nos.write(1, b'.')\nchild.wait()"
+)
+
+
+def run(scale: Scale) -> Iterator[Figure]:
+    """See the module."""
+    hello: list[float] = []
+    starting: list[float] = []
+    spawned: list[float] = []
+
+    def sidecar() -> float:
+        """One start gives all four times: they are parts of one another."""
+        with Sidecar(http_backend(), first=[PING]) as it:
+            greeted = it.until(lambda message: message["type"] == "hello", "hello")
+            answered = it.until(lambda message: message.get("id") == 1, "first answer")
+            hello.append((greeted.at - it.spawned) * 1000)
+            starting.append((it.state("STARTING").at - it.spawned) * 1000)
+            spawned.append((it.progress("waiting").at - it.spawned) * 1000)
+            return (answered.at - it.spawned) * 1000
+
+    node = shutil.which("node")
+    peers = {
+        "sidecar": sidecar,
+        "python -c": lambda: _first_byte([sys.executable, "-c", ONE_BYTE]),
+        "python -I -S -c": lambda: _first_byte(bare("-c", ONE_BYTE)),
+        "python -m emptypackage": lambda: _first_byte([sys.executable, "-m", "emptypackage"], cwd=str(CHILDREN)),
+        "python with asyncio and msgspec": lambda: _first_byte([sys.executable, "-c", LEAST]),
+        "python with subprocess and msgspec": lambda: _first_byte([sys.executable, "-c", LEAST_SPAWN]),
+    }
+    if node:
+        peers["node child"] = lambda: _first_byte([node, "-e", "process.stdout.write('.')"])
+    repetitions = scale.of(25, 11, 1)
+    measured = alternate(peers, repetitions)
+    floors = {label: values for label, values in measured.items() if label != "sidecar"}
+    asyncio_floor = floors.pop("python with asyncio and msgspec")
+    spawn_floor = floors.pop("python with subprocess and msgspec")
+    bare_floors = {label: values for label, values in floors.items() if label != "python -I -S -c"}
+    yield Figure(
+        "start: hello",
+        "ms",
+        rows({"sidecar": hello[-repetitions:], **floors}),
+        goal="≤ 1.2 times python -m of an empty package",
+        note="From spawn to the first byte on stdout.",
+    )
+    yield Figure(
+        "start: STARTING told",
+        "ms",
+        rows({"sidecar": starting[-repetitions:], **bare_floors}),
+        goal="≤ 60 ms",
+        note="From spawn to the event that the backend is being spawned: the settings are read and the port is chosen.",
+    )
+    yield Figure(
+        "start: backend spawned",
+        "ms",
+        rows({"sidecar": spawned[-repetitions:], "python with subprocess and msgspec": spawn_floor, **bare_floors}),
+        note="From spawn to the event that the backend's process runs; the floor spawns a child with subprocess.",
+    )
+    yield Figure(
+        "start: first answer",
+        "ms",
+        rows({"sidecar": measured["sidecar"], "python with asyncio and msgspec": asyncio_floor, **bare_floors}),
+        goal="≤ 75 ms",
+        note="From spawn to the answer to a ping that was in the pipe before; the backend is spawned meanwhile.",
+    )
+
+
+def _first_byte(command: list[str], *, cwd: str | None = None) -> float:
+    time.sleep(0.01)  # the child before has ended, and its memory is given back
+    return seconds_to_first_byte(command, cwd=cwd) * 1000
