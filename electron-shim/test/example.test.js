@@ -6,7 +6,7 @@ const { test } = require("node:test");
 const { startApp, until } = require("./support/app.js");
 const { PYTHON, noSidecar, sidecarEnv } = require("./support/sidecar.js");
 
-test("the example shows the state, answers its buttons, and survives the kill of its backend", { skip: noSidecar || process.env.REAL_ELECTRON !== undefined }, async (t) => {
+test("the example shows the state, answers its buttons, and survives the kill of its backend", { skip: noSidecar }, async (t) => {
   const path = require("node:path").dirname(PYTHON);
   const app = await startApp(t, { example: true }, { ...sidecarEnv, PYTHON, PATH: `${path}${require("node:path").delimiter}${process.env.PATH}` });
   await until(() => app.page("document.getElementById('state')?.value === 'RUNNING'").catch(() => false), "RUNNING on the page");
