@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,31 +11,44 @@ from typing import Any
 
 import msgspec
 
+from .. import argv
+from ..errors import SidecarError
 from ..observe.system import describe_system
-from ..settings.masking import mask_text, secrets_of
+from ..settings.load import load
+from ..settings.masking import MASK, looks_secret, mask_text, secrets_of, secrets_of_command, spellings
 from ..wire.observe import Check
 
 LAST_BYTES = 2 * 1024 * 1024  # of each log: what happened last is what counts
-_KINDS = (("sidecar*.log", 3), ("crash-*.log", 50), ("backend/backend-*.log", 3), ("backend/backend-*.index", 3))
+_KINDS = (("sidecar*.log", 3), ("crash-*.log", 50), ("backend*/backend-*.log", 6), ("backend*/backend-*.index", 6))
+# NAME = value, also within an inline table; the value may be a text in any of TOML's quotes.
+_SETTING = re.compile(
+    r"""(?P<name>[\w.-]+|"[^"\n]+"|'[^'\n]+')(?P<equals>\s*=\s*)"""
+    r"""(?P<value>\"{3}(?s:.*?)\"{3}|'{3}(?s:.*?)'{3}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[^\s,}\]]+)"""
+)
 
 
-def write_bundle(path: Path, checks: Sequence[Check], facts: dict[str, Any]) -> int:
+def write_bundle(path: Path, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str] = ()) -> int:
     """Writes the zip and gives the number of files in it.
 
     Args:
         path: the file to write.
         checks: the diagnosis.
         facts: ``logs``, the folder, and ``info``, what ``sidecar:info`` told; both may be missing.
+        serve_words: the sidecar's command line after ``serve``: its settings file goes into the bundle, and secrets that it
+            gives are masked everywhere.
 
     Raises:
         OSError: it cannot be written.
     """
-    secrets = secrets_of(os.environ)
+    secrets = spellings(_secrets(serve_words))
     texts = {
         "diagnosis.json": _json(checks),
         "info.json": _json(facts.get("info", {})),
         "system.txt": "".join(f"{line}\n" for line in describe_system()),
     }
+    config = _config(serve_words)
+    if config:
+        texts["settings.toml"] = mask_settings(_tail(Path(config)))
     logs = facts.get("logs")
     for name, file in _logs(Path(logs)) if logs else ():
         texts[f"logs/{name}"] = _tail(file)
@@ -42,6 +56,45 @@ def write_bundle(path: Path, checks: Sequence[Check], facts: dict[str, Any]) -> 
         for name, text in texts.items():
             archive.writestr(name, mask_text(text, secrets).encode("utf-8", "surrogateescape"))
     return len(texts)
+
+
+def mask_settings(text: str) -> str:
+    """The text of a settings file without the values of settings and variables whose names look secret."""
+
+    for found, _ in reversed(list(_secret_settings(text))):
+        text = f'{text[: found.start("value")]}"{MASK}"{text[found.end("value") :]}'
+    return text
+
+
+def _secret_settings(text: str) -> Iterator[tuple[re.Match[str], str]]:
+    """Where a settings file gives a secret, and the secret as it is written there; one that is empty is none."""
+    for found in _SETTING.finditer(text):
+        value = found["value"].strip("\"'")
+        if value and looks_secret(found["name"].strip("\"'")):
+            yield found, value
+
+
+def _secrets(serve_words: Sequence[str]) -> list[str]:
+    """Of our environment, and of the environment and command that the settings give the backend."""
+    found = secrets_of(os.environ)
+    config = _config(serve_words)
+    if config:
+        found += [value for _, value in _secret_settings(_tail(Path(config)))]
+    try:
+        boot = argv.parse(["serve", *serve_words])
+        backend = load(
+            config=boot.config, profile=boot.profile, overrides=boot.overrides, command=boot.command, environ=os.environ
+        ).settings.backend
+    except SidecarError:  # wrong now; what is written in them may have been right before
+        return found
+    return [*found, *secrets_of(backend.env), *secrets_of_command(backend.command)]
+
+
+def _config(serve_words: Sequence[str]) -> str | None:
+    try:
+        return argv.parse(["serve", *serve_words]).config
+    except SidecarError:
+        return None
 
 
 def _json(value: Any) -> str:
@@ -56,10 +109,13 @@ def _logs(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _tail(file: Path) -> str:
+    """The end of a file, from the beginning of a line on: half a secret would not be known as one."""
     try:
         with file.open("rb") as stream:
             size = stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, size - LAST_BYTES))
-            return stream.read().decode("utf-8", "surrogateescape")
+            skipped = max(0, size - LAST_BYTES)
+            stream.seek(skipped)
+            data = stream.read()
     except OSError as error:
         return f"[this file could not be read: {error.strerror}]\n"
+    return (data.partition(b"\n")[2] if skipped else data).decode("utf-8", "surrogateescape")

@@ -46,7 +46,7 @@ def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str |
     if bundle is not None:
         from .bundle import write_bundle
 
-        count = write_bundle(Path(bundle), checks, facts)
+        count = write_bundle(Path(bundle), checks, facts, serve_words)
         print(f"{bundle}: {count} files, secrets masked", file=sys.stderr)  # noqa: T201 - the tool's output
     return 1 if any(check.status == "failed" for check in checks) else 0
 

@@ -40,7 +40,7 @@ ROWS = (
     Row("port_forbidden", _FORBIDDEN, "The system does not let the backend listen on {port}: it is reserved or needs administrator rights.", "Let the app choose its port: port = \"auto\". On Windows, 'netsh interface ipv4 show excludedportrange protocol=tcp' lists the reserved ranges."),
     # What a shell says that was to start a program; before the general words that it uses
     Row("command_missing", rf"{_SHELL}(?:command )?not found$", "The program {program}, which the backend starts, was not found.", "Install it, or correct the script that starts it; if it is part of the app, reinstall the app."),
-    Row("not_executable", rf"{_SHELL}permission denied$", "The program {program}, which the backend starts, may not be executed.", 'Run: chmod u+x "{program}"'),
+    Row("not_executable", rf"{_SHELL}permission denied$", "The program {program}, which the backend starts, may not be executed.", 'Make it executable: chmod u+x "{program}".'),
     Row("port_localhost", r"dynamic port binding is not supported when binding to localhost", "The backend was told to listen on localhost:0, which it does not support.", "Use 127.0.0.1 instead of localhost in the address that is passed to it."),
     Row("address_missing", r"cannot assign requested address|EADDRNOTAVAIL|address family not supported|EAFNOSUPPORT", "The backend tried to listen on an address that this machine does not have.", "Make it listen on 127.0.0.1; look for another address in its settings and environment."),
     # The runtime and the program's own files

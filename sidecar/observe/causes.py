@@ -87,6 +87,7 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
         return _OOM
     if status.clean:
         return Cause("The backend ended by itself, without an error.", "If it is meant to end by itself, set [restart] on_clean_exit = false; else its log tells why.", "clean_exit")  # fmt: skip
+    output = output.replace("\r\n", "\n")  # as every program on Windows writes
     fatal = find(output)
     by_status = _from_status(status)
     if oom is False and by_status is _KILLED:

@@ -10,6 +10,10 @@ from .base import ProcessId
 
 def identify(pid: int) -> ProcessId | None:
     """The live process with that pid; None when there is none, or only a zombie."""
+    if sys.platform == "win32":
+        from .windows import lookup
+
+        return lookup.identify(pid)
     if sys.platform == "linux":
         from .tree import read_entry
     else:

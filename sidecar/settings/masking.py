@@ -35,11 +35,19 @@ _SHORTEST_SECRET = 4  # shorter ones occur by chance in any text
 
 # Texts, compiled at the first use (re keeps them): this module is imported at start-up and seldom needed there.
 _URL_CREDENTIALS = r"(?<=://)[^/\s?#@\"']+(?=@)"
+# The end of a name, then = or :, as in API_TOKEN=x, "password": "x y" (also within a JSON text), client_secret: x.
 _ASSIGNMENT = (
-    r"(?i)\b((?:password|passwd|pwd|secret|token|api[_-]?key|accountkey|sharedaccesskey|access[_-]?token)[\"']?\s*[=:]\s*[\"']?)"
-    r"([^\s;,&\"']+)"
+    r"(?i)((?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|accountkey|credentials?"
+    r"|connection[_-]?string|connstr|dsn|cookie|signature)"
+    r"\\?[\"']?\s*[=:]\s*)"
+    r"(?:(\\?[\"'])(?:(?!\2)[^\n])*(\2)|[^\s;,&\"'\\]+)"
 )
 _BEARER = r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
+# What gives itself away: keys of OpenAI and Stripe, GitHub, Slack, AWS, Google, and JSON web tokens.
+_TOKENS = (
+    r"\b(?:[sr]k[-_][A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|xox[abeprs]-[A-Za-z0-9-]{10,}"
+    r"|AKIA[0-9A-Z]{16}|AIza[A-Za-z0-9_-]{30,}|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"
+)
 
 
 def looks_secret(name: str) -> bool:
@@ -55,7 +63,18 @@ def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
             text = text.replace(secret, MASK)
     text = re.sub(_URL_CREDENTIALS, MASK, text)
     text = re.sub(_BEARER, rf"\1 {MASK}", text)
-    return re.sub(_ASSIGNMENT, rf"\1{MASK}", text)
+    text = re.sub(_TOKENS, MASK, text)
+    return re.sub(_ASSIGNMENT, rf"\1\2{MASK}\3", text)
+
+
+def spellings(secrets: Iterable[str]) -> list[str]:
+    """The secrets, each also as JSON, TOML and addresses spell it, for ``mask_text``."""
+    from urllib.parse import quote, quote_plus
+
+    found = list(secrets)
+    for secret in found[:]:
+        found += {msgspec.json.encode(secret).decode()[1:-1], quote(secret, safe=""), quote_plus(secret)} - {secret}
+    return found
 
 
 def mask_environment(env: Mapping[str, str]) -> dict[str, str]:

@@ -180,7 +180,7 @@ async def command_not_found(stage: Stage) -> Told:
 @WAYS.add(
     "A shell starts a program that is not executable",
     "The program <path>, which the backend starts, may not be executed.",
-    'Run: chmod u+x "<path>"',
+    'Make it executable: chmod u+x "<path>".',
     posix("sh"),
 )
 async def command_not_executable(stage: Stage) -> Told:

@@ -31,6 +31,9 @@ SAID = [
     ("library_missing", ABORT, "Unhandled exception. System.DllNotFoundException: Unable to load shared library 'libgdiplus' or one of its dependencies.", "libgdiplus"),
     ("library_version", ONE, "./api: /lib/libc.so.6: version `GLIBC_2.38' not found (required by ./api)", "GLIBC_2.38"),
     ("wrong_architecture", ExitStatus(code=126), "/bin/sh: 1: ./api: Exec format error", "architecture"),
+    ("command_missing", ExitStatus(code=127), "sh: 1: serverd: not found\n", "serverd"),
+    ("command_missing", ExitStatus(code=127), "run.sh: line 3: /opt/x/serverd: command not found\n", "/opt/x/serverd"),
+    ("not_executable", ExitStatus(code=126), "sh: 1: exec: ./serverd: Permission denied\n", "./serverd"),
     ("program_incomplete", ABORT, "Unhandled exception. System.IO.FileNotFoundException: Could not load file or assembly 'Serilog, Version=3.0.0.0, Culture=neutral'. The system cannot find the file specified.", "Serilog"),
     ("program_incomplete", ONE, "node:internal/modules/cjs/loader:1\n  throw err;\nError: Cannot find module 'express'\nRequire stack:\n- /app/x.js\n    at Module._resolve (node:internal:1:1)\n", "express"),
     ("program_incomplete", ONE, "Traceback (most recent call last):\n  File \"/app/x.py\", line 1, in <module>\n    import flask\nModuleNotFoundError: No module named 'flask'\n", "flask"),
@@ -69,9 +72,12 @@ SAID = [
 @pytest.mark.parametrize(
     ("kind", "status", "output", "words"), SAID, ids=[f"{kind}-{n}" for n, (kind, *_) in enumerate(SAID)]
 )
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
 @pytest.mark.parametrize("before", ["", NOISE * 200], ids=["alone", "after much else"])
-def test_the_cause_comes_from_what_it_said(kind: str, status: ExitStatus, output: str, words: str, before: str) -> None:
-    cause = guess(before + output, status, port=None)
+def test_the_cause_comes_from_what_it_said(
+    kind: str, status: ExitStatus, output: str, words: str, before: str, newline: str
+) -> None:
+    cause = guess((before + output).replace("\n", newline), status, port=None)
     assert cause is not None
     assert (cause.kind, words in cause.cause) == (kind, True), cause.cause
     assert cause.remedy.endswith(".")

@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from sidecar.settings.load import load
-from sidecar.settings.masking import MASK, looks_secret, mask_command, mask_environment, mask_text, masked, secrets_of
+from sidecar.settings.masking import (
+    MASK,
+    looks_secret,
+    mask_command,
+    mask_environment,
+    mask_text,
+    masked,
+    secrets_of,
+    spellings,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,12 +60,26 @@ def test_an_environment_is_shown_without_secrets_and_an_empty_secret_is_seen_to_
         ('{"api_key": "hush", "a": 1}', '{"api_key": "***", "a": 1}'),
         ("GET http://me:hush@127.0.0.1:5/x?token=hush&a=1", "GET http://***@127.0.0.1:5/x?token=***&a=1"),
         ("Authorization: Bearer abcdefgh12345678", "Authorization: Bearer ***"),
+        ("MY_API_TOKEN=hush", "MY_API_TOKEN=***"),
+        ('{"db_password": "hu sh; x", "a": 1}', '{"db_password": "***", "a": 1}'),
+        (r"{\"client_secret\":\"hush\",\"a\":1}", r"{\"client_secret\":\"***\",\"a\":1}"),
+        ("password='it is hush'", "password='***'"),
+        ("Set-Cookie: session=hush; Path=/", "Set-Cookie: ***; Path=/"),
+        ("ConnectionString: hush", "ConnectionString: ***"),
+        ("key sk-proj-abcdefghijklmnop1234 was refused", "key *** was refused"),
+        ("token is eyJhbGciOiJI.eyJzdWIiOiIx.abc-def", "token is ***"),
+        ("used 512 tokens, 3 secrets", "used 512 tokens, 3 secrets"),
         ("http://127.0.0.1:5005/a@b", "http://127.0.0.1:5005/a@b"),
         ("nothing to hide", "nothing to hide"),
     ],
 )
 def test_a_text_loses_what_is_assigned_to_passwords_and_credentials_in_addresses(text: str, expected: str) -> None:
     assert mask_text(text) == expected
+
+
+def test_a_secret_is_known_in_the_spellings_of_json_and_addresses() -> None:
+    texts = ['a "hush"/b', "a%20%22hush%22%2Fb", "a+%22hush%22%2Fb", 'a \\"hush\\"/b']
+    assert [mask_text(text, spellings(['a "hush"/b'])) for text in texts] == [MASK] * 4
 
 
 def test_a_text_loses_the_values_of_secret_variables() -> None:
