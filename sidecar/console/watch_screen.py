@@ -24,7 +24,7 @@ _CHECK_RANKS = ("failed", "warning", "unknown", "ok")
 _LABELS = 12  # columns that label and padding of a strip take
 _PANEL = 4  # columns of a panel's sides
 _FACTS = 9  # lines of the upper panel
-_EVENTS = 8  # lines of the panel of events, at most
+_EVENTS = 8  # lines of the panel of events where there is room, a third of what there is where that is more
 _EVENT_STYLES = {OWN: "bold cyan", "backend:crash": "bold red", "backend:stateChanged": "bold"}
 
 
@@ -44,7 +44,7 @@ def render(story: WatchStory, now: float, width: int, height: int, glyphs: Glyph
         worst_first = sorted(story.checks, key=lambda check: _CHECK_RANKS.index(check.status))  # not all may fit
         parts += _panel(checks_table(worst_first), "doctor", rest, "d closes it")
     else:
-        events = min(_EVENTS, rest // 2)
+        events = min(max(_EVENTS, rest // 3), rest // 2)
         parts += _panel(_events(story, events - 2), "events", events)
         parts += _panel(_output(story, rest - events - 2), "output", rest - events, _missing(story))
     return Group(*parts, _keys(story))
@@ -106,7 +106,7 @@ def _crash(story: WatchStory) -> Text:
 def _events(story: WatchStory, count: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", justify="right", no_wrap=True, min_width=len("0000.00"))
-    grid.add_column(no_wrap=True, min_width=len("startupProgress"))
+    grid.add_column(no_wrap=True, min_width=len("providerUpdate"))
     grid.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
     for line in list(story.events)[-count:] if count > 0 else ():
         style = _EVENT_STYLES.get(line.channel, "")

@@ -14,6 +14,7 @@ KEPT_LINES = 500  # of the backend's output: more than any terminal is high
 KEPT_EVENTS = 200
 KEPT_MOVES = 1000
 KEPT_SAMPLES = 400  # as wide as a terminal may be
+_SEEN_ELSEWHERE = {"backend:log", "backend:resourceUpdate", "backend:startupProgress"}  # they would crowd out the rest
 OWN = "watch"  # the channel name of what watch itself did
 
 
@@ -34,6 +35,7 @@ class WatchStory:
         samples: CPU in % of one core and memory in bytes, of the current run and those before.
         crashes: how many were told of.
         last_crash: the newest, with its cause and remedy.
+        events: what is neither output nor a figure nor a step of a start.
         checks: the diagnosis that was asked for last, or None.
         missing: lines of output that the sidecar had to drop.
     """
@@ -59,7 +61,7 @@ class WatchStory:
         """One event of the sidecar; gives back how it reads."""
         self._apply(at, channel, payload)
         line = Line(at, channel, sentence(channel, payload))
-        if channel not in {"backend:log", "backend:resourceUpdate"}:
+        if channel not in _SEEN_ELSEWHERE:
             self.events.append(line)
         return line
 

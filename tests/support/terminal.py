@@ -1,0 +1,107 @@
+"""A program in a real pseudo-terminal: what it writes there, keys for it, and the terminal's own state. POSIX only."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from tests.support.processes import DEADLINE
+
+# It must lead a session and own the terminal as a shell's job does, else Ctrl+C reaches nobody.
+_OWNER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_])")
+
+
+def shown(data: bytes) -> str:
+    """The text without what only moves the cursor or sets colours."""
+    return _CONTROL.sub("", data.decode("utf-8", "replace"))
+
+
+class Terminal:
+    """Use it as a context manager; at its end the program is killed if it still runs.
+
+    Attributes:
+        written: all bytes that came out.
+        before: the terminal's attributes before the program ran.
+    """
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], *, columns: int = 100, lines: int = 40) -> None:
+        self._master, self._slave = pty.openpty()
+        self.resize(columns, lines)
+        self.before = self.attributes()
+        self.written = b""
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _OWNER, *command],
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
+            env={**env, "TERM": "xterm-256color"},
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        os.close(self._master)
+        os.close(self._slave)
+
+    def attributes(self) -> list[Any]:
+        """What tcgetattr gives: modes, speeds, characters."""
+        return termios.tcgetattr(self._slave)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """The kernel tells the program by SIGWINCH."""
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def press(self, keys: str) -> None:
+        """Keys, Ctrl+C among them, as if typed."""
+        os.write(self._master, keys.encode())
+
+    def kill(self, number: signal.Signals) -> None:
+        """A signal to the program alone."""
+        self.process.send_signal(number)
+
+    def read(self, seconds: float) -> bytes:
+        """What comes within that time, or nothing."""
+        if not select.select([self._master], [], [], seconds)[0]:
+            return b""
+        try:
+            data = os.read(self._master, 1 << 16)
+        except OSError:  # EIO: nobody has the other side open
+            data = b""
+        self.written += data
+        return data
+
+    def wait_for(self, pattern: str, *, since: int = 0, deadline: float = DEADLINE) -> re.Match[str]:
+        """Reads until what was written after ``since`` bytes holds the pattern."""
+        end = time.monotonic() + deadline
+        while not (found := re.search(pattern, shown(self.written[since:]))):
+            if time.monotonic() > end:
+                raise AssertionError(f"not within {deadline} s: {pattern!r} in\n{shown(self.written[since:])[-4000:]}")
+            self.read(0.05)
+        return found
+
+    def wait(self, deadline: float = 40.0) -> int:
+        """The exit status; all that was written has been read then."""
+        end = time.monotonic() + deadline
+        while self.process.poll() is None:
+            assert time.monotonic() < end, f"still runs after {deadline} s:\n{shown(self.written)[-4000:]}"
+            self.read(0.05)
+        while self.read(0.05):
+            pass
+        return self.process.returncode
