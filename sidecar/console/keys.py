@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import stat
 import sys
@@ -17,6 +18,7 @@ KeyListener = Callable[[str], None]
 
 _CONSOLE_POLL = 0.05  # seconds: nobody notices it, and Windows' consoles have nothing that a loop could wait for
 _ESCAPE = "\x1b"
+_SEQUENCES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|[^\x1b])"  # ECMA-48 control sequences, SS3, and Alt
 
 
 @contextmanager
@@ -45,10 +47,8 @@ def pressed_keys(on_key: KeyListener) -> Iterator[bool]:
 
 
 def keys_in(data: bytes) -> list[str]:
-    """The keys in one read: an arrow or function key is a sequence that begins with Escape, and means nothing here."""
-    text = data.decode("utf-8", "ignore").lower()
-    if len(text) > 1 and text.startswith(_ESCAPE):
-        return []
+    """The keys in one read, without arrow and function keys and what was pressed with Alt: they mean nothing here."""
+    text = re.sub(_SEQUENCES, "", data.decode("utf-8", "ignore")).lower()
     return [key for key in text if key.isprintable() or key == _ESCAPE]
 
 
