@@ -13,17 +13,18 @@ from pathlib import Path
 
 from ..errors import SidecarError
 from ..wire.observe import Check
-from .binary import HEAD_BYTES, misfit
+from . import blocked
+from .binary import misfit
 from .system import machine
 
 SPACE_FAILED = 50 * 1024 * 1024  # a database cannot even grow its journal
 SPACE_WARNING = 500 * 1024 * 1024
 
-_SHARING_VIOLATION = 32  # winerror.h
+FindCommand = Callable[[], tuple[str, ...]]
 _MEBIBYTE = 1024 * 1024
 
 
-def check_executable(find: Callable[[], tuple[str, ...]]) -> Check:
+def check_executable(find: FindCommand) -> Check:
     """Whether the backend's program is there, may be executed, and fits this machine.
 
     Args:
@@ -35,17 +36,15 @@ def check_executable(find: Callable[[], tuple[str, ...]]) -> Check:
         return Check("executable", "failed", error.message, error.hint or "Check [backend] command.")
     program = Path(command[0])
     try:
-        with program.open("rb") as file:
-            head = file.read(HEAD_BYTES)
+        head = blocked.read_head(program)
     except OSError as error:
-        return _unreadable(program, error)
-    if _has_mark_of_the_web(program):
-        return Check(
-            "executable",
-            "warning",
-            f"{program} is marked as downloaded from the internet, and Windows may block it",
-            f"Unblock it: Unblock-File '{program}' in PowerShell, or Properties, Unblock.",
-        )
+        obstacle = blocked.refusal(error)
+        if obstacle is not None:
+            return Check("executable", "failed", f"{program} {obstacle.seen}", obstacle.remedy)
+        return Check("executable", "unknown", f"{program} may be executed but not read: {error.strerror}")
+    obstacle = blocked.mark(program)
+    if obstacle is not None:
+        return Check("executable", "warning", f"{program} {obstacle.seen}", obstacle.remedy)
     return _judge_head(program, head)
 
 
@@ -69,18 +68,7 @@ def _judge_head(program: Path, head: bytes) -> Check:
     return Check("executable", "ok", f"{program} can be executed")
 
 
-def _unreadable(program: Path, error: OSError) -> Check:
-    if getattr(error, "winerror", None) == _SHARING_VIOLATION:
-        return Check(
-            "executable",
-            "failed",
-            f"{program} is locked by another program, most likely an antivirus scan",
-            "Wait until the scan has ended, or make an exception for the app's folder.",
-        )
-    return Check("executable", "unknown", f"{program} may be executed but not read: {error.strerror}")
-
-
-def check_runtime(find: Callable[[], tuple[str, ...]], environ: Mapping[str, str]) -> Check:
+def check_runtime(find: FindCommand, environ: Mapping[str, str]) -> Check:
     """Whether the .NET runtime is there that the backend asks for in its ``.runtimeconfig.json``; self-contained ones ask for none."""
     try:
         program = Path(find()[0])
@@ -160,17 +148,6 @@ def hosts_file(environ: Mapping[str, str]) -> Path:
     if sys.platform == "win32":
         return Path(environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "drivers" / "etc" / "hosts"
     return Path("/etc/hosts")
-
-
-def _has_mark_of_the_web(program: Path) -> bool:
-    """Zone 3 (internet) or 4 (restricted) in the stream that Windows adds to downloads (MS-FSCC 5.6.1)."""
-    if sys.platform != "win32":
-        return False
-    try:
-        text = Path(f"{program}:Zone.Identifier").read_text("utf-8", "replace")
-    except OSError:
-        return False
-    return re.search(r"ZoneId\s*=\s*[34]", text) is not None
 
 
 def _dotnet_roots(environ: Mapping[str, str]) -> Iterator[Path]:

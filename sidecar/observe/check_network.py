@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from ..wire.observe import Check
+from .reserved_ports import Range, range_of
 
 PATIENCE = 2.0  # seconds; loopback answers within microseconds
 
@@ -20,6 +21,8 @@ def check_port(
     listener: Literal["own", "foreign", "unknown"],
     state: Callable[[int], Literal["free", "in_use", "forbidden"]],
     owner: Callable[[int], str],
+    *,
+    reserved: Callable[[], Sequence[Range] | None] = list,
 ) -> Check:
     """Whether the backend has, or can have, its port.
 
@@ -29,6 +32,7 @@ def check_port(
         listener: who listens on it.
         state: tries a port by binding it; only asked while no run is there.
         owner: who listens on a port, for people; empty where that cannot be known.
+        reserved: the ranges that Windows keeps from everybody; only asked where the port is forbidden.
     """
     if running is not None:
         if listener == "foreign":
@@ -46,16 +50,27 @@ def check_port(
     if verdict == "free":
         return Check("port", "ok", f"Port {port} is free")
     if verdict == "forbidden":
-        return Check(
-            "port",
-            "failed",
-            f"The system does not let anybody listen on port {port}",
-            'Windows reserves ranges of ports ("netsh interface ipv4 show excludedportrange protocol=tcp" lists them), and '
-            'ports below 1024 need special rights elsewhere: set backend.port to another number or to "auto".',
-        )
+        return _forbidden(port, range_of(port, reserved()))
     who = owner(port) or "another program"
     return Check(
         "port", "failed", f"Port {port} is in use by {who}", 'End that program, or set backend.port to "auto".'
+    )
+
+
+def _forbidden(port: int, kept: Range | None) -> Check:
+    if kept is not None:
+        return Check(
+            "port",
+            "failed",
+            f"Windows keeps the ports {kept[0]} to {kept[1]}, and with them port {port}, from every program",
+            'Set backend.port to a number outside of that range or to "auto". Hyper-V, WSL and Docker reserve such ranges.',
+        )
+    return Check(
+        "port",
+        "failed",
+        f"The system does not let the backend listen on port {port}",
+        "Ports below 1024 need special rights on most systems, and on Windows another program may hold the port for itself "
+        'alone: set backend.port to another number or to "auto".',
     )
 
 

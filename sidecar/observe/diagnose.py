@@ -12,7 +12,8 @@ from typing import Literal
 
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
-from . import check_backend, check_files, check_network
+from . import check_backend, check_files, check_libraries, check_network
+from .reserved_ports import reserved_ranges
 from .thread import in_thread
 
 _DAY = 86_400.0
@@ -73,11 +74,20 @@ async def diagnose(facts: DiagnosisFacts) -> list[Check]:
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("executable", lambda: check_files.check_executable(facts.find_command)),
         ("runtime", lambda: check_files.check_runtime(facts.find_command, facts.environ)),
+        (
+            "libraries",
+            lambda: check_libraries.check_libraries(facts.find_command, {**facts.environ, **facts.env}),
+        ),
         *((f"folder_{name}", _folder_check(name, path)) for name, path in facts.folders.items()),
         (
             "port",
             lambda: check_network.check_port(
-                facts.port, facts.running_port, facts.listener, facts.port_state, facts.port_owner
+                facts.port,
+                facts.running_port,
+                facts.listener,
+                facts.port_state,
+                facts.port_owner,
+                reserved=reserved_ranges,
             ),
         ),
         ("loopback", check_network.check_loopback),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 import shutil
 import struct
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.failures.stage import Stage, Told, Ways, linux, needs, posix, windows
@@ -13,6 +15,16 @@ from tests.support.backends import http_backend, script_backend
 WAYS = Ways("The program cannot be started")
 _ELF_MACHINE = 18  # offset of e_machine in an ELF header (elf.h)
 _AARCH64, _X86_64 = 0xB7, 0x3E
+
+
+def lock_file(path: str) -> Callable[[], object]:
+    """Opens a file on Windows so that nobody else can; gives what lets it go."""
+    import ctypes
+
+    kernel = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined,unused-ignore]  # Windows only
+    kernel.CreateFileW.restype = ctypes.c_void_p
+    handle = kernel.CreateFileW(ctypes.c_wchar_p(path), 0x8000_0000, 0, None, 3, 0, None)
+    return lambda: kernel.CloseHandle(ctypes.c_void_p(handle))
 
 
 @WAYS.add(
@@ -132,6 +144,33 @@ async def program_being_written(stage: Stage) -> Told:
     path = stage.file("server", Path(shutil.which("true") or "/bin/true").resolve().read_bytes())
     stage.enter_context(Path(path).open("r+b"))  # noqa: SIM115 - the stage closes it
     return await stage.crash([path])
+
+
+@WAYS.add(
+    "The program is locked by another one (an antivirus scan, an update)",
+    "The backend's program could not be started: <path>: another program has the file open (Windows error 32: <text>)",
+    "Wait until the update, the build or the antivirus scan is finished, then start again.",
+    windows("files that are not shared"),
+)
+async def program_locked(stage: Stage) -> Told:
+    path = stage.file("server.exe", Path(sys.executable).read_bytes())
+    stage.callback(lock_file(path))
+    told = await stage.crash([path])
+    stage.facts["text"] = told.cause.partition("error 32: ")[2].removesuffix(")")
+    return told
+
+
+@WAYS.add(
+    "The program is locked, and nothing was started yet",
+    "<path> is locked by another program, most likely an antivirus scan or an update",
+    "Wait until the scan or the update has ended, or make an exception for the app's folder.",
+    windows("files that are not shared"),
+    where="doctor",
+)
+async def program_locked_before_the_start(stage: Stage) -> Told:
+    path = stage.file("server.exe", Path(sys.executable).read_bytes())
+    stage.callback(lock_file(path))
+    return await stage.doctor("executable", [path])
 
 
 @WAYS.add(

@@ -75,7 +75,7 @@ SAID = [
 @pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
 @pytest.mark.parametrize("before", ["", NOISE * 200], ids=["alone", "after much else"])
 def test_the_cause_comes_from_what_it_said(
-    kind: str, status: ExitStatus, output: str, words: str, before: str, newline: str
+    *, kind: str, status: ExitStatus, output: str, words: str, before: str, newline: str
 ) -> None:
     cause = guess((before + output).replace("\n", newline), status, port=None)
     assert cause is not None

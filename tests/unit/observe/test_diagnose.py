@@ -146,7 +146,7 @@ def test_a_redirected_localhost_is_told(text: str, status: str) -> None:
         ("auto", None, "unknown", "in_use", "ok", "chosen at the start"),
         (5005, None, "unknown", "free", "ok", "5005 is free"),
         (5005, None, "unknown", "in_use", "failed", "in use by nginx (pid 7)"),
-        (80, None, "unknown", "forbidden", "failed", "does not let anybody listen on port 80"),
+        (80, None, "unknown", "forbidden", "failed", "does not let the backend listen on port 80"),
         (5005, 5005, "own", "in_use", "ok", "The backend has port 5005"),
         ("auto", 5005, "foreign", "in_use", "failed", "answers for nginx (pid 7)"),
     ],
@@ -157,6 +157,13 @@ def test_the_port_is_judged_by_who_has_it(
     check = check_network.check_port(port, running, listener, lambda _: state, lambda _: "nginx (pid 7)")
     assert check.status == status
     assert words in check.message
+
+
+def test_a_port_in_a_range_that_windows_reserves_is_told_with_the_range() -> None:
+    check = check_network.check_port(
+        5005, None, "unknown", lambda _: "forbidden", nobody, reserved=lambda: [(80, 80), (5000, 5099)]
+    )
+    assert check.message.startswith("Windows keeps the ports 5000 to 5099, and with them port 5005")
 
 
 def test_loopback_can_be_reached_here() -> None:
@@ -312,7 +319,7 @@ async def test_a_diagnosis_names_each_thing_once_and_gives_a_remedy_for_each_tha
         )
     )
     names = [check.check for check in checks]
-    assert len(set(names)) == len(names) == 16
+    assert len(set(names)) == len(names) == 17
     assert [check.check for check in checks if check.status in {"failed", "warning"} and not check.remedy] == []
     by_name = {check.check: check.status for check in checks}
     assert (by_name["executable"], by_name["shutdown_endpoint"], by_name["firewall"]) == ("failed", "warning", "ok")

@@ -1,0 +1,149 @@
+"""What keeps a program that is there and whole from being run: marks of a download, and a file that somebody holds."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from .binary import HEAD_BYTES
+
+QUARANTINE = "com.apple.quarantine"
+_USER_APPROVED = 0x0040  # QTN_FLAG_USER_APPROVED: the user was asked and said yes (xnu's quarantine.h)
+_INTERNET, _RESTRICTED = 3, 4  # URLZONE_INTERNET, URLZONE_UNTRUSTED of urlmon.h
+
+# winerror.h: what CreateFile says of a program that is not to be read → status of the check, sentence, remedy
+_REFUSALS = {
+    32: (
+        "is locked by another program, most likely an antivirus scan or an update",
+        "Wait until the scan or the update has ended, or make an exception for the app's folder.",
+    ),
+    225: (
+        "was blocked by an antivirus, which takes it for harmful or unwanted software",
+        "Restore it from quarantine and allow it there, or install the app again.",
+    ),
+    226: (
+        "was removed by an antivirus, which takes it for harmful or unwanted software",
+        "Allow it in the antivirus, then install the app again.",
+    ),
+}
+
+
+class Obstacle(NamedTuple):
+    """``seen`` follows the program's name; ``remedy`` says what to do."""
+
+    seen: str
+    remedy: str
+
+
+def read_head(program: Path) -> bytes:
+    """The first bytes of a program.
+
+    Raises:
+        OSError: as the system says it; on Windows with ``winerror``, which ``open`` does not give.
+    """
+    with _open(program) as file:
+        return file.read(HEAD_BYTES)
+
+
+def refusal(error: OSError) -> Obstacle | None:
+    """Who keeps a program from being read, where the system's error tells."""
+    found = _REFUSALS.get(getattr(error, "winerror", None) or 0)
+    return Obstacle(*found) if found else None
+
+
+def mark(program: Path, read_attribute: Callable[[Path], str | None] | None = None) -> Obstacle | None:
+    """The mark of a download, for which the system may refuse or delay a start; None where there is none."""
+    if sys.platform == "win32":
+        return mark_of_the_web(_zone_stream(program), program)
+    if sys.platform == "darwin" or read_attribute is not None:
+        return quarantine((read_attribute or _macos_quarantine)(program), program)
+    return None
+
+
+def mark_of_the_web(stream: str, program: Path) -> Obstacle | None:
+    """From the stream ``Zone.Identifier`` that Windows adds to downloads (MS-FSCC 5.6.1)."""
+    zone = re.search(r"^\s*ZoneId\s*=\s*(\d+)", stream, re.MULTILINE)
+    if zone is None or int(zone[1]) not in (_INTERNET, _RESTRICTED):
+        return None
+    return Obstacle(
+        "is marked as downloaded from the internet, and Windows may block it",
+        f"Unblock it: Unblock-File '{program}' in PowerShell, or Properties, Unblock.",
+    )
+
+
+def quarantine(value: str | None, program: Path) -> Obstacle | None:
+    """From the attribute ``com.apple.quarantine`` (flags in hexadecimal;time;agent;id) that macOS adds to downloads."""
+    if not value:
+        return None
+    flags = value.partition(";")[0]
+    try:
+        approved = bool(int(flags, 16) & _USER_APPROVED)
+    except ValueError:
+        approved = False
+    if approved:
+        return None
+    return Obstacle(
+        "is in quarantine as a download that nobody has approved, and macOS may refuse to run it",
+        f"Open the app once from the Finder and confirm, or take the mark away: xattr -d {QUARANTINE} '{program}'.",
+    )
+
+
+def _zone_stream(program: Path) -> str:
+    try:
+        return Path(f"{program}:Zone.Identifier").read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _macos_quarantine(program: Path) -> str | None:
+    """Python's os.getxattr is Linux's alone; getxattr(2) of macOS has two arguments more."""
+    library = ctypes.CDLL(None, use_errno=True)
+    buffer = ctypes.create_string_buffer(1024)
+    size = library.getxattr(os.fsencode(program), QUARANTINE.encode(), buffer, len(buffer), 0, 0)
+    return buffer.raw[:size].decode("utf-8", "replace") if size > 0 else None
+
+
+def _open(program: Path) -> BinaryIO:
+    """Raises OSError; see read_head."""
+    if sys.platform == "win32":
+        import _winapi
+        import msvcrt
+
+        handle = _create_file(str(program))
+        try:
+            descriptor = msvcrt.open_osfhandle(handle, os.O_RDONLY)
+        except OSError:
+            _winapi.CloseHandle(handle)
+            raise
+        return open(descriptor, "rb")  # noqa: PTH123, SIM115 - a descriptor, which the caller closes
+    else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
+        return program.open("rb")
+
+
+if sys.platform == "win32":
+
+    def _create_file(path: str) -> int:
+        """Opens for reading by CreateFileW; shares reading and deleting with others, as CreateProcess does.
+
+        Raises:
+            OSError: with ``winerror``.
+        """
+        create = ctypes.WinDLL("kernel32", use_last_error=True).CreateFileW
+        create.restype = ctypes.c_void_p
+        create.argtypes = [
+            ctypes.c_wchar_p,
+            *[ctypes.c_uint32] * 2,
+            ctypes.c_void_p,
+            *[ctypes.c_uint32] * 2,
+            ctypes.c_void_p,
+        ]
+        generic_read, share_read_and_delete, open_existing = 0x8000_0000, 0x1 | 0x4, 3  # winnt.h, fileapi.h
+        handle = create(path, generic_read, share_read_and_delete, None, open_existing, 0, None)
+        if handle is None or handle == ctypes.c_void_p(-1).value:
+            raise ctypes.WinError(ctypes.get_last_error())
+        return int(handle)

@@ -1,0 +1,110 @@
+"""Whether the system libraries are there that a .NET backend on Linux cannot do without, even a self-contained one.
+
+Source of the list: the prerequisites of .NET on Linux in Microsoft's documentation. The libraries are looked for by name
+and never loaded: loading runs their code in the sidecar.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import SidecarError
+from ..wire.observe import Check
+from .check_files import FindCommand
+
+# Every .NET program begins in a host that bears this number, a SHA-256 (dotnet/runtime, apphost's bundle_marker.cpp).
+_HOST_MARK = bytes.fromhex("8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b2dce24b36aae")
+_INVARIANT = re.compile(rb'"System\.Globalization\.(?:Invariant"\s*:\s*"?true|AppLocalIcu")', re.IGNORECASE)
+_SWITCH = "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"
+_FOLDERS = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib", "/usr/lib/*-linux-*", "/lib/*-linux-*")
+_CACHE = Path("/etc/ld.so.cache")
+
+
+class Library(NamedTuple):
+    """``file``: how the names of its files begin; ``remedy``: what to install."""
+
+    name: str
+    file: str
+    remedy: str
+
+
+_CPP = Library(
+    "libstdc++", "libstdc++.so.6", "Install libstdc++ (Debian, Ubuntu: libstdc++6; Fedora, Alpine: libstdc++)."
+)
+_GCC = Library("libgcc_s", "libgcc_s.so.1", "Install libgcc (Debian, Ubuntu: libgcc-s1; Fedora, Alpine: libgcc).")
+_ICU = Library(
+    "libicu",
+    "libicuuc.so.",
+    f"Install libicu (Debian, Ubuntu: the package libicu7x; Fedora: libicu; Alpine: icu-libs), or set {_SWITCH}=1 in"
+    " [backend.env].",
+)
+
+
+def check_libraries(find: FindCommand, env: Mapping[str, str]) -> Check:
+    """Whether a .NET backend finds its libraries; other programs need what only they know.
+
+    Args:
+        find: gives the command with its program as an absolute path.
+        env: what the backend's environment will be.
+    """
+    if sys.platform != "linux":
+        return Check("libraries", "ok", "This system brings the libraries that a .NET backend needs")
+    try:
+        program = Path(find()[0])
+        kind = look_at(program)
+    except (SidecarError, OSError, ValueError):  # no program, none that may be read, an empty file
+        return Check("libraries", "unknown", "There is no program whose libraries could be looked for")
+    if kind is None:
+        return Check("libraries", "ok", "The backend is no .NET program, so its libraries are not known here")
+    invariant = kind == "invariant" or env.get(_SWITCH, "").lower() in {"1", "true"}
+    wanted = [_CPP, _GCC] if invariant else [_CPP, _GCC, _ICU]
+    return judge(
+        wanted, set(installed(env.get("LD_LIBRARY_PATH", ""))), beside={path.name for path in program.parent.iterdir()}
+    )
+
+
+def judge(wanted: Sequence[Library], found: set[str], *, beside: set[str]) -> Check:
+    """What is missing; ``beside`` are the names of the files in the backend's own folder, where it looks first."""
+    missing = [library for library in wanted if not any(name.startswith(library.file) for name in found | beside)]
+    if not missing:
+        return Check("libraries", "ok", f"The .NET backend finds {', '.join(library.name for library in wanted)}")
+    return Check(
+        "libraries",
+        "failed",
+        f"The .NET backend needs {' and '.join(library.name for library in missing)}, which cannot be found",
+        " ".join(library.remedy for library in missing),
+    )
+
+
+def look_at(program: Path) -> str | None:
+    """``invariant`` for a .NET program that is set to do without libicu, ``dotnet`` for any other, None for what is none.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is empty.
+    """
+    settings = program.with_name(program.name + ".runtimeconfig.json")
+    with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(_HOST_MARK) < 0:
+            return None
+        if _INVARIANT.search(content):  # a single file holds its settings uncompressed
+            return "invariant"
+    return "invariant" if settings.exists() and _INVARIANT.search(settings.read_bytes()) else "dotnet"
+
+
+def installed(search_path: str) -> Iterator[str]:
+    """File names of the libraries that the dynamic loader would find: from its cache, and from the folders that it knows."""
+    try:
+        cache = _CACHE.read_bytes()
+    except OSError:  # musl has none
+        cache = b""
+    for name in re.findall(rb"lib[\w+.-]+\.so[\w.]*", cache):
+        yield name.decode("ascii", "replace")
+    for pattern in (*filter(None, search_path.split(":")), *_FOLDERS):
+        for folder in Path("/").glob(pattern.lstrip("/")):
+            if folder.is_dir():
+                yield from (path.name for path in folder.glob("lib*.so*"))

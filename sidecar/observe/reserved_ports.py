@@ -1,0 +1,47 @@
+"""The port ranges that Windows keeps from everybody (Hyper-V, WSL and Docker ask it to), as netsh lists them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+
+_PATIENCE = 10.0  # seconds; it takes a tenth of one
+_CREATE_NO_WINDOW = 0x0800_0000  # winbase.h
+
+Range = tuple[int, int]
+
+
+def reserved_ranges() -> list[Range] | None:
+    """First and last port of each range; None where that cannot be learned. Blocking. Nothing is reserved off Windows."""
+    if sys.platform != "win32":
+        return []
+    netsh = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "netsh.exe")  # noqa: PTH118 - as Windows has it
+    words = ["interface", "ipv4", "show", "excludedportrange", "protocol=tcp"]
+    try:
+        done = subprocess.run(
+            [netsh, *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
+            creationflags=_CREATE_NO_WINDOW,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return parse(done.stdout.decode("ascii", "replace"))
+
+
+def parse(text: str) -> list[Range] | None:
+    """The ranges out of netsh's table; None where there is no table. Its words are in the user's language, its numbers are not."""
+    if not re.search(r"^\s*-{3,}\s+-{3,}", text, re.MULTILINE):
+        return None
+    rows = re.findall(r"^\s*(\d{1,5})\s+(\d{1,5})\s*\*?\s*$", text, re.MULTILINE)
+    return [(int(first), int(last)) for first, last in rows if int(first) <= int(last) <= 65_535]
+
+
+def range_of(port: int, ranges: Sequence[Range] | None) -> Range | None:
+    """The range that holds the port."""
+    return next((found for found in ranges or () if found[0] <= port <= found[1]), None)

@@ -1,0 +1,83 @@
+"""Programs that are there and may not be run: what Windows and macOS note about downloads, and who holds a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from sidecar.observe import blocked
+from sidecar.observe.check_files import check_executable
+
+PROGRAM = Path("/Applications/Aura.app/Contents/MacOS/Aura.Api")
+
+
+@pytest.mark.parametrize(
+    ("stream", "marked"),
+    [
+        ("", False),
+        ("[ZoneTransfer]\r\nZoneId=3\r\nReferrerUrl=https://example.com/\r\n", True),
+        ("[ZoneTransfer]\nZoneId = 4\n", True),
+        ("[ZoneTransfer]\nZoneId=2\n", False),
+        ("[ZoneTransfer]\nZoneId=33\n", False),
+        ("HostUrl=https://example.com/?ZoneId=3", False),
+    ],
+)
+def test_the_mark_of_the_web_is_the_zone_of_the_internet(stream: str, *, marked: bool) -> None:
+    found = blocked.mark_of_the_web(stream, PROGRAM)
+    assert (found is not None) is marked
+    if found:
+        assert "Unblock-File" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("value", "marked"),
+    [
+        (None, False),
+        ("", False),
+        ("0081;5f3e1a2b;Safari;4AA1-22", True),
+        ("0083;5f3e1a2b;Chrome;", True),
+        ("00c1;5f3e1a2b;Safari;4AA1-22", False),  # the user has approved it
+        ("rubbish", True),
+    ],
+)
+def test_the_quarantine_of_macos_counts_until_the_user_has_approved(value: str | None, *, marked: bool) -> None:
+    found = blocked.mark(PROGRAM, lambda _: value) if sys.platform != "win32" else blocked.quarantine(value, PROGRAM)
+    assert (found is not None) is marked
+    if found:
+        assert f"xattr -d com.apple.quarantine '{PROGRAM}'" in found.remedy
+
+
+@pytest.mark.parametrize(("winerror", "words"), [(32, "locked by another program"), (225, "blocked by an antivirus")])
+def test_windows_tells_who_keeps_a_program_from_being_read(winerror: int, words: str) -> None:
+    error = OSError("refused")
+    error.winerror = winerror  # type: ignore[attr-defined,unused-ignore]  # elsewhere it is an attribute like any other
+    found = blocked.refusal(error)
+    assert found is not None
+    assert words in found.seen
+    assert blocked.refusal(OSError("other")) is None
+
+
+def test_a_program_is_read_from_its_beginning(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"\x00\r\n\x1a" * 2000)
+    assert blocked.read_head(tmp_path / "x") == (b"\x00\r\n\x1a" * 2000)[: blocked.HEAD_BYTES]
+    with pytest.raises(FileNotFoundError):
+        blocked.read_head(tmp_path / "y")
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="elsewhere no program can lock another's file")
+def test_a_program_that_is_locked_is_told(tmp_path: Path) -> None:
+    import ctypes
+
+    program = tmp_path / "server.exe"
+    program.write_bytes(b"MZ")
+    create = ctypes.WinDLL("kernel32").CreateFileW  # type: ignore[attr-defined,unused-ignore]  # Windows only
+    create.restype = ctypes.c_void_p
+    handle = create(ctypes.c_wchar_p(str(program)), 0x8000_0000, 0, None, 3, 0, None)  # shares nothing
+    try:
+        check = check_executable(lambda: (str(program),))
+    finally:
+        ctypes.WinDLL("kernel32").CloseHandle(ctypes.c_void_p(handle))  # type: ignore[attr-defined,unused-ignore]
+    assert check.status == "failed"
+    assert "is locked by another program" in check.message
