@@ -42,6 +42,7 @@ class Sidecar {
       env: { ...process.env, ...options.env, ...settingsEnvironment(settings) },
       cwd: options.cwd,
       helloTimeout: this.limits.helloTimeout,
+      startHint: options.startHint,
     };
     this.calls = new Calls();
     this.listeners = new Listeners();

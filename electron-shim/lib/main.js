@@ -26,7 +26,7 @@ async function attachSidecar(options) {
   const { resourcesPath } = /** @type {{resourcesPath?: string}} */ (process); // Electron's addition
   const settings = sidecarSettings(options, argv);
   const sidecar = new Sidecar({
-    command: sidecarCommand(options, { argv, resourcesPath, platform }),
+    ...sidecarCommand(options, { argv, resourcesPath, platform, env: process.env }),
     settings,
     env: options.env ?? {},
     limits: options.limits ?? {},

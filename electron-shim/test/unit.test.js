@@ -9,7 +9,7 @@ const { encodeFrame, FrameReader } = require("../lib/client/frames.js");
 const { settingsEnvironment } = require("../lib/client/settings.js");
 const { Watchdog } = require("../lib/client/watchdog.js");
 const { pageError } = require("../lib/main/answers.js");
-const { sidecarCommand, sidecarSettings } = require("../lib/main/command.js");
+const { sidecarSettings } = require("../lib/main/command.js");
 const { createSenderCheck, originOf } = require("../lib/main/senders.js");
 
 const app = (packaged = false) => ({ isPackaged: packaged, getVersion: () => "1.2.3", getPath: (/** @type {string} */ name) => `/${name}` });
@@ -156,14 +156,6 @@ test("a page's error begins with the words that its channel always had, once", (
   assert.equal(String(pageError("backend:restart", "no")), "Error: Failed to restart backend: no");
   assert.equal(String(pageError("backend:restart", "Failed to restart backend: no")), "Error: Failed to restart backend: no");
   assert.equal(String(pageError("backend:start", "no")), "Error: no");
-});
-
-test("the sidecar's command: as given, else the frozen one of the packaged app, else Python", () => {
-  const host = { argv: [], resourcesPath: "/res", platform: "linux" };
-  assert.deepEqual(sidecarCommand({ ...modules(), command: ["x"] }, host), ["x"]);
-  assert.deepEqual(sidecarCommand(modules(true), host), [path.join("/res", "sidecar", "sidecar")]);
-  assert.deepEqual(sidecarCommand(modules(true), { ...host, platform: "win32" }), [path.join("/res", "sidecar", "sidecar.exe")]);
-  assert.deepEqual(sidecarCommand(modules(), host), ["python3", "-m", "sidecar"]);
 });
 
 test("the settings know the app, and give way to what the caller says", () => {

@@ -48,6 +48,8 @@ export interface ConnectOptions {
   env?: Record<string, string | undefined>;
   cwd?: string;
   limits?: Limits;
+  /** The `hint` of the error when the program cannot be started; default: what is wrong with a packed sidecar's folder. */
+  startHint?: string;
 }
 
 export interface CallOptions {

@@ -34,8 +34,14 @@ export interface AttachOptions {
   powerMonitor?: PowerMonitorLike;
   /** Its `before-quit-for-update` stops the backend first. */
   autoUpdater?: AutoUpdaterLike;
-  /** The sidecar's program; default: `sidecar/sidecar[.exe]` in the app's resources, while developing `python -m sidecar`. */
+  /** The sidecar's program and first arguments; outranks every other way to name it. */
   command?: readonly string[];
+  /**
+   * The folder of the packed sidecar, or its program. Default: what the variable `ELECTRON_SIDECAR_FOLDER` names, else `sidecar`
+   * in the app's resources, each with `sidecar[.exe]` directly inside or in a folder `PLATFORM-ARCH` (`win32-x64`, `darwin-arm64`,
+   * …, as `process.platform` and `process.arch`). Where there is none and the app is not packaged: `python -m sidecar`.
+   */
+  sidecarFolder?: string;
   backend?: BackendLaunch;
   settings?: Settings;
   env?: Record<string, string | undefined>;

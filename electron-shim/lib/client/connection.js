@@ -2,6 +2,7 @@
 
 const { spawn } = require("node:child_process");
 const { SidecarError } = require("./errors.js");
+const { folderDamage } = require("./folder.js");
 const { FrameReader } = require("./frames.js");
 const { PROTOCOL } = require("../names.js");
 
@@ -24,11 +25,12 @@ const CLOSE_GRACE_MS = 250;
 /** One sidecar process, from its spawn to its end. Knows frames and hello, nothing of calls. */
 class Connection {
   /**
-   * @param {{command: readonly string[], env: NodeJS.ProcessEnv, cwd: string | undefined, helloTimeout: number}} options
+   * @param {{command: readonly string[], env: NodeJS.ProcessEnv, cwd: string | undefined, helloTimeout: number, startHint?: string | undefined}} options
    * @param {Listener} listener
    */
   constructor(options, listener) {
     this.command = options.command;
+    this.hint = options.startHint;
     this.listener = listener;
     /** @type {Hello | null} */
     this.hello = null;
@@ -106,7 +108,7 @@ class Connection {
       throw new SidecarError(
         "SIDECAR_PROTOCOL",
         `The sidecar (${message.sidecar}) speaks protocol ${message.protocol}, this package speaks ${PROTOCOL}`,
-        { hint: "install a sidecar and an electron-backend-sidecar package of the same release" },
+        { hint: `install a sidecar and an electron-backend-sidecar package of the same release; this sidecar is ${this.command[0]}` },
       );
     }
     clearTimeout(this.helloTimer);
@@ -178,7 +180,7 @@ class Connection {
   }
 
   startHint() {
-    return `check that this runs by hand: ${this.command.join(" ")}`;
+    return this.hint ?? folderDamage(this.command[0] ?? "") ?? `check that this runs by hand: ${this.command.join(" ")}`;
   }
 }
 

@@ -2,6 +2,7 @@
 
 const fs = require("node:fs");
 const path = require("node:path");
+const { locateSidecar, notFoundHint } = require("./locate.js");
 
 /**
  * @typedef {import("../../types/main").AttachOptions} AttachOptions
@@ -18,15 +19,18 @@ function isDevelopment(app, argv) {
 
 /**
  * @param {AttachOptions} options
- * @param {{argv: readonly string[], resourcesPath: string | undefined, platform: string}} host
- * @returns {readonly string[]}
+ * @param {import("./locate.js").Host} host
+ * @returns {{command: readonly string[], startHint?: string}} the hint says what to do where the program is not there
  */
-function sidecarCommand(options, { argv, resourcesPath, platform }) {
-  if (options.command) return options.command;
-  const windows = platform === "win32";
-  const frozen = path.join(resourcesPath ?? "", "sidecar", windows ? "sidecar.exe" : "sidecar");
-  if (!isDevelopment(options.app, argv) || fs.existsSync(frozen)) return [frozen];
-  return [windows ? "python" : "python3", "-m", "sidecar"];
+function sidecarCommand(options, host) {
+  if (options.command) return { command: options.command };
+  const { program, found, places } = locateSidecar(options.sidecarFolder, host);
+  if (found) return { command: [program] };
+  const named = options.sidecarFolder || host.env?.ELECTRON_SIDECAR_FOLDER;
+  if (!named && isDevelopment(options.app, host.argv)) {
+    return { command: [host.platform === "win32" ? "python" : "python3", "-m", "sidecar"] };
+  }
+  return { command: [program], startHint: notFoundHint(places) };
 }
 
 /**

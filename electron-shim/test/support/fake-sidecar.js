@@ -111,6 +111,7 @@ process.stdin.on("end", () => {
 if (mode === "rubbish") process.stdout.write("Hello, I am a log line and no frame\n");
 else if (mode === "zeros") process.stdout.write(Buffer.alloc(64));
 else if (mode === "version2") send({ ...hello, protocol: 2, sidecar: "2.0.0" });
+else if (mode === "old-protocol") send({ ...hello, protocol: 0, sidecar: "0.0.1" });
 else if (mode === "nohello") send({ type: "response", id: 1, result: null });
 else if (mode === "exit") {
   process.stderr.write("no settings here\n");

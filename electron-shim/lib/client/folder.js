@@ -1,0 +1,48 @@
+"use strict";
+
+const fs = require("node:fs");
+const path = require("node:path");
+
+const REMEDY = "Install the app again, or copy the whole folder again while no sidecar runs from it";
+
+/**
+ * What is wrong with the folder of a packed sidecar that did not start: it names its files and their sizes.
+ *
+ * @param {string} program
+ * @returns {string | null} null: nothing, or it is no packed sidecar
+ */
+function folderDamage(program) {
+  if (!path.isAbsolute(program) || !/^sidecar(\.exe)?$/i.test(path.basename(program))) return null;
+  const folder = path.dirname(program);
+  const wrong = wrongFiles(folder);
+  if (!wrong?.length) return null;
+  const more = wrong.length > 5 ? ` and ${wrong.length - 5} more` : "";
+  return `The sidecar's folder ${folder} is damaged: missing or incomplete: ${wrong.slice(0, 5).join(", ")}${more}. ${REMEDY}`;
+}
+
+/**
+ * @param {string} folder
+ * @returns {string[] | null}
+ */
+function wrongFiles(folder) {
+  const contents = path.join(folder, "_internal", "contents.json");
+  try {
+    const files = Object.entries(JSON.parse(fs.readFileSync(contents, "utf8")).files);
+    return files.filter(([name, size]) => sizeOf(path.join(folder, name)) !== size).map(([name]) => name);
+  } catch {
+    // A program of that name without both of these is no packed one: pip installs one, too.
+    const packed = [path.dirname(contents), path.join(folder, "LICENSES.txt")].some((one) => fs.existsSync(one));
+    return packed && !fs.existsSync(contents) ? ["_internal/contents.json"] : null;
+  }
+}
+
+/** @param {string} file */
+function sizeOf(file) {
+  try {
+    return fs.statSync(file).size;
+  } catch {
+    return null;
+  }
+}
+
+module.exports = { folderDamage };

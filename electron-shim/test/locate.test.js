@@ -1,0 +1,136 @@
+// Where the packed sidecar is looked for, and what is said when it is not there, or not whole.
+"use strict";
+
+const assert = require("node:assert/strict");
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const { afterEach, beforeEach, test } = require("node:test");
+const { connect } = require("../lib/client.js");
+const { folderDamage } = require("../lib/client/folder.js");
+const { sidecarCommand } = require("../lib/main/command.js");
+const { fakeCommand } = require("./support/sidecar.js");
+
+/** @type {string} */
+let root;
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), "sidecar lücke "));
+});
+afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
+
+/** @param {string} name @param {string} [text] */
+function put(name, text = "x") {
+  const file = path.join(root, name);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, text);
+  return file;
+}
+
+/**
+ * @param {{packaged?: boolean, command?: string[], sidecarFolder?: string}} options
+ * @param {Partial<import("../lib/main/locate.js").Host>} [host]
+ */
+function command({ packaged = true, ...options }, host = {}) {
+  const app = { isPackaged: packaged };
+  const all = { argv: [], resourcesPath: path.join(root, "resources"), platform: "linux", arch: "x64", env: {}, ...host };
+  return sidecarCommand(/** @type {any} */ ({ app, ...options }), all);
+}
+
+test("the resources, then the variable, then the option, then the whole command: the later one wins", () => {
+  const resources = put("resources/sidecar/sidecar");
+  const variable = put("variable/sidecar");
+  const option = put("option/sidecar");
+  const env = { ELECTRON_SIDECAR_FOLDER: path.join(root, "variable") };
+  assert.deepEqual(command({}), { command: [resources] });
+  assert.deepEqual(command({ packaged: false }), { command: [resources] });
+  assert.deepEqual(command({}, { env }), { command: [variable] });
+  assert.deepEqual(command({ sidecarFolder: path.join(root, "option") }, { env }), { command: [option] });
+  assert.deepEqual(command({ sidecarFolder: option }, { env }), { command: [option] });
+  assert.deepEqual(command({ sidecarFolder: path.join(root, "option"), command: ["x", "y"] }, { env }), { command: ["x", "y"] });
+});
+
+for (const [platform, arch, folder, name] of /** @type {const} */ ([
+  ["linux", "x64", "linux-x64", "sidecar"],
+  ["linux", "arm64", "linux-arm64", "sidecar"],
+  ["win32", "x64", "win32-x64", "sidecar.exe"],
+  ["win32", "arm64", "win32-x64", "sidecar.exe"],
+  ["darwin", "arm64", "darwin-arm64", "sidecar"],
+  ["darwin", "arm64", "darwin-x64", "sidecar"],
+  ["darwin", "x64", "darwin-universal", "sidecar"],
+])) {
+  test(`${platform} on ${arch} takes a folder ${folder}`, () => {
+    const program = put(`resources/sidecar/${folder}/${name}`);
+    assert.deepEqual(command({}, { platform, arch }), { command: [program] });
+  });
+}
+
+test("a folder for another system or processor is not taken", () => {
+  put("resources/sidecar/linux-arm64/sidecar");
+  put("resources/sidecar/win32-x64/sidecar.exe");
+  assert.ok(command({}).startHint);
+});
+
+test("while developing, Python; but a name that leads nowhere is told, and not got round", () => {
+  assert.deepEqual(command({ packaged: false }), { command: ["python3", "-m", "sidecar"] });
+  assert.deepEqual(command({ packaged: false }, { platform: "win32" }), { command: ["python", "-m", "sidecar"] });
+  put("resources/sidecar/sidecar");
+  for (const slip of [command({ packaged: false, sidecarFolder: path.join(root, "nowhere") }), command({}, { env: { ELECTRON_SIDECAR_FOLDER: path.join(root, "nowhere") } })]) {
+    assert.match(slip.startHint ?? "", /nowhere/);
+  }
+});
+
+test("a sidecar that is in none of the places: the error lists them, with the remedy", async () => {
+  fs.mkdirSync(path.join(root, "resources", "sidecar", "sidecar"), { recursive: true }); // a folder is no program
+  const where = command({});
+  await assert.rejects(connect({ command: [...where.command], startHint: where.startHint ?? "" }), (/** @type {any} */ error) => {
+    assert.equal(error.code, "SIDECAR_NOT_STARTED");
+    for (const place of ["sidecar", path.join("linux-x64", "sidecar")]) assert.ok(error.hint.includes(path.join(root, "resources", "sidecar", place)));
+    assert.match(error.hint, /extraResources.*sidecarFolder.*ELECTRON_SIDECAR_FOLDER/s);
+    return true;
+  });
+});
+
+/** A folder as packaging/build makes it, with three files. */
+function packed() {
+  const program = put("sidecar");
+  for (const name of ["_internal/one.so", "_internal/two.so", "LICENSES.txt"]) put(name, "12345");
+  put("_internal/contents.json", JSON.stringify({ files: { sidecar: 1, "_internal/one.so": 5, "_internal/two.so": 5 } }));
+  return program;
+}
+
+test("a folder that lost files, or got them half, says which", () => {
+  const program = packed();
+  assert.equal(folderDamage(program), null);
+  fs.rmSync(path.join(root, "_internal", "one.so"));
+  put("_internal/two.so", "123");
+  assert.match(folderDamage(program) ?? "", /missing or incomplete: _internal\/one\.so, _internal\/two\.so\. Install the app again/);
+  fs.rmSync(path.join(root, "_internal"), { recursive: true });
+  assert.match(folderDamage(program) ?? "", /_internal\/contents\.json/);
+});
+
+test("a program that is no packed sidecar is accused of nothing", () => {
+  assert.equal(folderDamage(put("bin/sidecar")), null);
+  assert.equal(folderDamage("sidecar"), null);
+  assert.equal(folderDamage(process.execPath), null);
+});
+
+test("a damaged folder is named by the error of the start", { skip: process.platform === "win32" ? "the stand-in is a shell script" : false }, async () => {
+  const program = packed();
+  fs.writeFileSync(program, "#!/bin/sh\nexit 255\n", { mode: 0o755 });
+  fs.rmSync(path.join(root, "_internal", "one.so"));
+  await assert.rejects(connect({ command: [program] }), (/** @type {any} */ error) => {
+    assert.equal(error.code, "SIDECAR_NOT_STARTED");
+    assert.match(error.hint, /damaged.*_internal\/one\.so/);
+    return true;
+  });
+});
+
+test("an older sidecar under a newer package is refused, and told which one it is", async () => {
+  await assert.rejects(connect({ command: fakeCommand("old-protocol") }), (/** @type {any} */ error) => {
+    assert.equal(error.code, "SIDECAR_PROTOCOL");
+    assert.match(error.message, /speaks protocol 0, this package speaks 1/);
+    assert.ok(error.hint.includes("of the same release"));
+    assert.ok(error.hint.includes(process.execPath));
+    return true;
+  });
+});
