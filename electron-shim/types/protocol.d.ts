@@ -444,7 +444,7 @@ export interface HealthSettings {
 export interface LimitsSettings {
   /** (bytes) Resident in its whole tree; never address space, of which .NET reserves 274 GB. */
   memory?: number;
-  /** (niceness) POSIX only. */
+  /** (niceness) On Windows the nearest priority class. */
   cpu_nice?: number;
   /** (descriptors) POSIX only. */
   open_files?: number;

@@ -162,7 +162,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         memory (bytes): Resident in its whole tree; never address space, of which .NET reserves 274 GB.
-        cpu_nice (niceness): POSIX only.
+        cpu_nice (niceness): On Windows the nearest priority class.
         open_files (descriptors): POSIX only.
         no_new_privileges: Linux only: the tree cannot gain privileges.
         env_allow: Variables that it inherits, a final `*` matches any rest. Empty: all.

@@ -10,7 +10,7 @@ import pytest
 from sidecar import argv
 from sidecar.errors import SidecarError
 from sidecar.observe import lines
-from sidecar.rpc import outbox, server
+from sidecar.rpc import handlers, outbox, server
 from sidecar.wire import codec, framing, names
 from sidecar.wire import page as generator
 from sidecar.wire.channels import CHANNELS, EVENTS
@@ -74,7 +74,10 @@ def test_the_limits_are_those_in_force() -> None:
         "log lines held for a client that is behind": [outbox.KEPT_OLDEST],
         "length of a log line": [lines.LONGEST_LINE],
         "what is still unsent at the exit": [1],
+        "an answer of the backend's endpoint, in seconds: ping, provider status, the others": [2, 10, 5],
     }
+    others = {handlers._HEALTH, handlers._INFO, handlers._VERSION, handlers._FFMPEG}
+    assert (handlers._PING, handlers._PROVIDERS, others) == (2.0, 10.0, {5.0})
     assert server.RESUME_UNSENT * 2 == server.MAX_UNSENT
     assert server.Server.finish.__defaults__ == (1.0,)
     assert f"shows the first\n{framing._SHOWN} bytes" in PAGE.text
