@@ -32,7 +32,7 @@ class Facts:
         probe: what a connection to 127.0.0.1 gave just now; None where it was not tried. ``refused``: nobody listens ·
             ``timeout``: no answer in time · ``foreign``: somebody else listens · ``reserved``: the system forbids the
             port (10013) · ``in_use``: the backend could not bind it (10048) · ``proxy``: the request went to a proxy.
-        owner: who holds the port (``foreign``, ``in_use``), for people, e.g. ``nginx.exe (pid 4711)``.
+        owner: who holds the port (``foreign``, ``in_use``), or which proxy it is, for people, e.g. ``nginx.exe (pid 4711)``.
         listeners: every address on which the backend listens; empty where that is not known.
     """
 
@@ -95,8 +95,11 @@ _FINDINGS: dict[Probe, tuple[str, str]] = {
         "End {owner}, or leave the choice of the port to the app ([backend] port = “auto”).",
     ),
     "proxy": (
-        "The request for {where} went to a proxy instead of to the backend.",
-        "Except 127.0.0.1 from the proxy: in Windows' proxy settings, and in the environment variable NO_PROXY.",
+        "Requests for {where} go to a proxy instead of to the backend: {owner}.",
+        (
+            "Except 127.0.0.1 from the proxy in Windows' proxy settings (an entry <-loopback> there does the opposite: remove "
+            "it), and in the environment variable NO_PROXY; a filter that redirects connections has to leave it alone too."
+        ),
     ),
 }
 

@@ -120,7 +120,7 @@ def _open(program: Path) -> BinaryIO:
         except OSError:
             _winapi.CloseHandle(handle)
             raise
-        return open(descriptor, "rb")  # noqa: PTH123, SIM115 - a descriptor, which the caller closes
+        return open(descriptor, "rb")  # noqa: PTH123 - a descriptor, which the caller closes
     else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
         return program.open("rb")
 

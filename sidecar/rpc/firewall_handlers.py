@@ -21,6 +21,9 @@ from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
 if TYPE_CHECKING:
     from ..firewall.diagnosis import Facts
 
+# Proxy Authentication Required: no server but a proxy answers so (RFC 9110, 15.5.8), and ours was asked directly; a filter
+# between the two has redirected the connection.
+_PROXY_WANTS_A_PASSWORD = 407
 _PROBE = 1.0  # seconds, of the three that a check may take
 
 
@@ -90,6 +93,13 @@ class FirewallHandlers:
             probe = "reserved" if run.conflict is Conflict.FORBIDDEN else "in_use"
         if run is not None and run.owner is not None and run.owner.pid is not None:
             owner = describe_owner(run)
+        if probe in {"ok", "proxy"}:
+            from ..firewall.proxy import read_proxy
+
+            proxy = await asyncio.to_thread(read_proxy)
+            probe, owner = (
+                ("proxy", proxy or "one that nobody configured here") if proxy or probe == "proxy" else (probe, owner)
+            )
         sockets = current.listeners() if current is not None else None
         return Facts(
             platform=sys.platform,
@@ -108,5 +118,7 @@ class FirewallHandlers:
         except errors.HttpFailedError as error:
             if "ECONNREFUSED" in error.message:
                 return "refused"
+            if (error.data or {}).get("status") == _PROXY_WANTS_A_PASSWORD:
+                return "proxy"
             return "timeout" if error.message.startswith("timeout") else "ok"
         return "ok"

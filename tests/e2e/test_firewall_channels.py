@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.backends import http_backend
+from sidecar.firewall.proxy import KEY
+from tests.support.backends import http_backend, trouble
 from tests.support.client import RemoteError, SidecarClient
 from tests.support.firewall import in_wine, rule
 
@@ -96,3 +97,24 @@ async def test_a_rule_name_that_cannot_be_one_is_refused() -> None:
         with pytest.raises(RemoteError) as caught:
             await client.call("backend:getFirewallCommand")
         assert caught.value.code == "INVALID_CONFIG"
+
+
+async def test_a_proxy_that_takes_loopback_is_named_though_the_backend_answers() -> None:
+    made = Store(winreg.HKEY_CURRENT_USER, "")
+    made.write(KEY, {"ProxyEnable": 1, "ProxyServer": "proxy.example:3128", "ProxyOverride": "<local>;<-loopback>"})
+    try:
+        answer = await ask("backend:checkFirewall")
+    finally:
+        made.write(KEY, {"ProxyEnable": 0, "ProxyServer": "", "ProxyOverride": ""})
+    assert answer["compatible"] is False
+    assert "go to a proxy instead of to the backend: proxy.example:3128." in answer["message"]
+    assert "<-loopback>" in answer["recommendation"]
+
+
+async def test_an_answer_that_only_a_proxy_gives_is_told_as_one() -> None:
+    async with SidecarClient(http_backend()) as client:
+        port = (await client.call("backend:waitForReady"))["port"]
+        await trouble(port, "health?status=407")
+        answer = await client.call("backend:checkFirewall")
+    assert answer["compatible"] is False
+    assert "go to a proxy" in answer["message"]

@@ -47,7 +47,7 @@ def test_no_failure_on_loopback_is_blamed_on_the_firewall(probe: Probe) -> None:
         ("foreign", "Somebody else than the backend listens on 127.0.0.1:5005: nginx.exe (pid 7)"),
         ("reserved", "port 5005 (error 10013)"),
         ("in_use", "Port 5005 is in use by nginx.exe (pid 7) (error 10048)"),
-        ("proxy", "went to a proxy"),
+        ("proxy", "go to a proxy instead of to the backend: nginx.exe (pid 7)."),
     ],
 )
 def test_the_message_names_the_cause(probe: Probe, words: str) -> None:
