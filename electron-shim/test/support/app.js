@@ -82,7 +82,7 @@ async function startApp(t, order, env = {}) {
     new Promise((resolve, reject) => {
       const id = ++lastId;
       pending.set(id, { resolve, reject });
-      child.send({ id, name, args }, (error) => error && reject(error));
+      child.send({ id, name, args }, (error) => error && reject(new Error(`${error.message}; the app said:\n${output}`)));
     });
   t.after(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
