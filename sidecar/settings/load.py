@@ -94,7 +94,7 @@ def _error(mistakes: list[str]) -> InvalidConfigError:
     title = "The settings are wrong" if len(unique) == 1 else f"The settings have {len(unique)} mistakes"
     return InvalidConfigError(
         "\n".join([f"{title}:", *(f"- {mistake}" for mistake in unique)]),
-        hint="Correct what is listed; the README names every setting, its unit and its default.",
+        hint="Correct what is listed; docs/settings.md names every setting, its unit and its default.",
     )
 
 

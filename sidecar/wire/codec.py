@@ -49,7 +49,7 @@ class BadMessageError(InvalidMessageError):
     """
 
     def __init__(self, message: str, request_id: int | None) -> None:
-        super().__init__(message, hint="The protocol page lists the messages and their keys.")
+        super().__init__(message, hint="docs/protocol.md lists the messages and their keys.")
         self.request_id = request_id
 
 
