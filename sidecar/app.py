@@ -254,9 +254,9 @@ class App:
     def _log_line(self, line: LogLine) -> None:
         self._server.notify("backend:log", line)
 
-    def _logs(self, args: LogsArgs | None = None) -> list[LogLine]:
+    async def _logs(self, args: LogsArgs | None = None) -> list[LogLine]:
         args = args or LogsArgs()
-        return self._backend_log.lines(args.lines, args.stream)
+        return await self._backend_log.read_lines(args.lines, args.stream)
 
     def _info(self) -> SidecarInfo:
         from .rpc.info import describe

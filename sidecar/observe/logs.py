@@ -17,6 +17,7 @@ from ..wire.messages import LogLine
 from .clock import iso
 from .lines import LineSplitter
 from .logfiles import Block, LogFiles
+from .thread import in_thread
 
 RING_BYTES = 8 * 1024 * 1024  # what lines() and tail() can look back on
 CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that writes byte by byte is bounded too
@@ -101,8 +102,17 @@ class BackendLog:
     def lines(self, count: int = 200, stream: Literal["stdout", "stderr", "both"] = "both") -> list[LogLine]:
         """The last ``count`` lines, oldest first, the unfinished one included; a line bears the time at which it ended.
 
-        Runs before the current one count too, as far back as memory goes.
+        Runs before the current one count too, as far back as memory goes. Many thousand take a while: see ``read_lines``.
         """
+        return _last_lines(self._last_chunks(count, stream), count)
+
+    async def read_lines(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[LogLine]:
+        """As ``lines``, cut off the loop's thread; output that comes meanwhile is not in it."""
+        chunks = self._last_chunks(count, stream)
+        return await in_thread(lambda: _last_lines(chunks, count))
+
+    def _last_chunks(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[Chunk]:
+        """The newest chunks that hold so many lines, newest first."""
         missing: dict[str, int] = {name: count + 1 for name in ("stdout", "stderr") if stream in {name, "both"}}
         chunks: list[Chunk] = []
         for chunk in reversed(self._ring):
@@ -115,7 +125,7 @@ class BackendLog:
             if not self._whole:  # the ring begins in the middle of a line: not to be shown as if it were one
                 for name in missing:
                     _drop_partial(chunks, name)
-        return list(_cut(reversed(chunks)))[-count:]
+        return chunks
 
     def subscribe(self, callback: Callable[[LogLine], None] | None) -> None:
         """Every line from now on, on the loop's thread; None ends it.
@@ -189,6 +199,10 @@ class _Live:
 
 def _ignore(_: int) -> None:
     """Nobody counts."""
+
+
+def _last_lines(chunks: list[Chunk], count: int) -> list[LogLine]:
+    return list(_cut(reversed(chunks)))[-count:]
 
 
 def _cut(chunks: Iterator[Chunk]) -> Iterator[LogLine]:

@@ -162,10 +162,11 @@ class Launcher:
 
     def judge_end(self, run: Run) -> bool:
         """Looks, now that the tree is gone, whether the run died for want of its port; True when another may be tried."""
-        run.output = self.last_words()
+        last_output = self._last_output()
+        run.output = self._decoded(last_output)
         if run.ready_at is not None or run.port is None:
             return False
-        told = bind_failure(self._last_output(), run.port)
+        told = bind_failure(last_output, run.port)
         state = port_state(run.port)
         if told is None and state == "free":
             return False
@@ -175,7 +176,10 @@ class Launcher:
 
     def last_words(self) -> str:
         """The newest run's last output, secrets masked."""
-        return self._mask(self._last_output().decode("utf-8", "replace"))
+        return self._decoded(self._last_output())
+
+    def _decoded(self, output: bytes) -> str:
+        return self._mask(output.decode("utf-8", "replace"))
 
     def name_all(self, processes: list[ProcessId]) -> list[Survivor]:
         """The processes with their names."""

@@ -193,3 +193,21 @@ async def until(condition: object) -> None:
     async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+async def test_a_hundred_thousand_lines_are_cut_while_the_loop_goes_on(tmp_path: Path) -> None:
+    log = BackendLog(tmp_path, pytest.fail)
+    try:
+        for start in range(0, 100_000, 1000):
+            log.write("stdout", b"".join(b"line %d\n" % number for number in range(start, start + 1000)))
+        turns = 0
+        reading = asyncio.ensure_future(log.read_lines(100_000, "both"))
+        while not reading.done():
+            turns += 1
+            await asyncio.sleep(0.001)
+        lines = await reading
+        assert [len(lines), lines[0].text, lines[-1].text] == [100_000, "line 0", "line 99999"]
+        assert lines == log.lines(100_000)
+        assert turns > 2
+    finally:
+        await log.close()
