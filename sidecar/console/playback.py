@@ -88,16 +88,23 @@ class _Playback:
         assert self.tape.hello is not None
         # A client may look at the process that it talks to, or end it: that is us, and no stranger who has the pid by now.
         self.writer.send(msgpack.encode({**self.tape.hello.message, "pid": os.getpid()}))
-        for event in self.tape.events:
-            self._later(event.at - self.tape.hello.at, self.writer.send, event.body)
-        if self.tape.exit is not None and not self.tape.ended_by_client:
-            self._later(self.tape.exit_at, self.finish, self.tape.exit)
         self.reader.resume()
+        unasked = asyncio.create_task(self._say_unasked(self.tape.hello.at))
         status = await self.over
+        unasked.cancel()
         self.reader.stop()
         await self.writer.drained(DRAIN)
         self.writer.close()
         return status
+
+    async def _say_unasked(self, hello_at: float) -> None:
+        began = self.loop.time()
+        for passed in self.tape.unasked:
+            await asyncio.sleep(max(0.0, (passed.at - hello_at) * self.pace - (self.loop.time() - began)))
+            self.writer.send(passed.body)
+        if self.tape.exit is not None and not self.tape.ended_by_client:
+            await asyncio.sleep(max(0.0, self.tape.exit_at * self.pace - (self.loop.time() - began)))
+            self.finish(self.tape.exit)
 
     def finish(self, status: int) -> None:
         if not self.over.done():
@@ -134,4 +141,7 @@ class _Playback:
         self.writer.send(msgpack.encode({"type": "error", "id": number, "error": {"code": code, "message": message}}))
 
     def _later(self, delay: float, function: Any, argument: Any) -> None:
-        self.loop.call_later(delay * self.pace, function, argument)
+        if delay * self.pace > 0:
+            self.loop.call_later(delay * self.pace, function, argument)
+        else:
+            function(argument)

@@ -55,7 +55,7 @@ class Tape:
         hello: the sidecar's first frame.
         steps: what the client did.
         exchanges: requests in the order in which they were made.
-        events: those of the sidecar.
+        unasked: what the sidecar said that answers no request: events, and complaints about the stream or the settings.
         states: the lifecycle's.
         exit: the sidecar's status; None where its end was not seen.
         ended_by_client: the client had asked for the end before it came.
@@ -64,7 +64,7 @@ class Tape:
     hello: Passed | None = None
     steps: list[Step] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
-    events: list[Passed] = field(default_factory=list)
+    unasked: list[Passed] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
     exit: int | None = None
     exit_at: float = 0.0
@@ -105,11 +105,13 @@ class Tape:
                 self.ended_by_client |= exchange.channel == "sidecar:shutdown"
             case "sidecar", "response" | "error":
                 self.answers += 1
-                if waiting := self._open.get(number):
+                if number is None:
+                    self.unasked.append(passed)
+                elif waiting := self._open.get(number):
                     exchange = waiting.pop(0)
                     exchange.answer, exchange.answered = passed.message, passed.at
             case "sidecar", "event":
-                self.events.append(passed)
+                self.unasked.append(passed)
                 payload = passed.field("payload")
                 if passed.field("channel") == STATE_CHANNEL and isinstance(payload, dict):
                     self.states.append(str(payload.get("state")))
