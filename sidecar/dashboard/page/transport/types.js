@@ -1,0 +1,35 @@
+// What the page needs of whatever leads to a sidecar: a WebSocket in a browser, window.electron in an Electron window.
+
+/**
+ * @typedef {import("../../../../electron-shim/types/protocol").Channels} Channels
+ * @typedef {import("../../../../electron-shim/types/protocol").Events} Events
+ *
+ * @typedef {{kind: "connecting"}
+ *   | {kind: "connected", about: string}
+ *   | {kind: "sidecar-lost", message: string, hint: string, final: boolean}
+ *   | {kind: "disconnected"}
+ *   | {kind: "locked", used: boolean}} Link
+ *   `connected` is told anew for every sidecar: what was known of the one before is worth nothing. `about` names it.
+ *
+ * @typedef {object} Transport
+ * @property {<Name extends keyof Channels>(channel: Name, ...args: Channels[Name]["args"]) => Promise<Channels[Name]["result"]>} call
+ *   rejects with a CallError
+ * @property {<Name extends keyof Events>(name: Name, listener: (payload: Events[Name], dropped: number) => void) => void} on
+ *   `dropped` events of that name are missing just before this one
+ * @property {(listener: (link: Link) => void) => void} onLink
+ * @property {() => void} open to be called when all listeners are there
+ */
+
+/** A call that failed: `message` names the cause, `hint` the remedy. */
+export class CallError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {string} [hint]
+   */
+  constructor(code, message, hint = "") {
+    super(message);
+    this.code = code;
+    this.hint = hint;
+  }
+}

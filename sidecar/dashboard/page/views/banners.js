@@ -1,0 +1,69 @@
+import { byId, el, setText } from "../dom.js";
+
+/**
+ * @typedef {object} Banner
+ * @property {"error" | "warning" | "info"} kind
+ * @property {string} title
+ * @property {string} [text]
+ * @property {string} [details] long, shown on demand
+ * @property {boolean} [dismissible]
+ */
+
+/** What the user must know now; each has a name, under which it is replaced or taken away. */
+export class Banners {
+  constructor() {
+    this.place = byId("banners");
+    /** @type {Map<string, HTMLElement>} */
+    this.shown = new Map();
+  }
+
+  /** @param {string} name @param {Banner} banner */
+  show(name, { kind, title, text = "", details = "", dismissible = false }) {
+    const close = dismissible ? el("button", { type: "button", class: "quiet", click: () => this.hide(name) }, "Dismiss") : null;
+    const body = el("div", { class: "banner-body" }, el("strong", {}, title), text ? el("p", {}, text) : null);
+    if (details) body.append(el("details", {}, el("summary", {}, "Details"), el("pre", { tabindex: 0 }, details)));
+    const banner = el("div", { class: "banner", "data-kind": kind, "data-name": name }, body, close);
+    const before = this.shown.get(name);
+    if (before) before.replaceWith(banner);
+    else this.place.append(banner);
+    this.shown.set(name, banner);
+  }
+
+  /** @param {string} name */
+  hide(name) {
+    this.shown.get(name)?.remove();
+    this.shown.delete(name);
+  }
+
+  clear() {
+    for (const name of [...this.shown.keys()]) this.hide(name);
+  }
+}
+
+/** @param {import("../transport/types.js").Link} link @param {Banners} banners */
+export function showLink(link, banners) {
+  const connection = byId("connection");
+  const texts = { connecting: "Connecting …", connected: "about" in link ? link.about : "", "sidecar-lost": "No sidecar", disconnected: "Not connected", locked: "Locked" };
+  connection.dataset.link = link.kind;
+  setText(connection, texts[link.kind]);
+  const locked = link.kind === "locked";
+  byId("locked").hidden = !locked;
+  byId("main").hidden = locked;
+  document.body.classList.toggle("stale", link.kind === "disconnected" || link.kind === "sidecar-lost");
+  if (locked) {
+    banners.clear();
+    byId("locked-used").hidden = !link.used;
+    byId("locked-unknown").hidden = link.used;
+  } else if (link.kind === "disconnected") {
+    banners.show("link", {
+      kind: "error",
+      title: "The dashboard cannot be reached.",
+      text: "Its command was ended, or the connection was lost. What you see is the last that was known; it is tried again.",
+    });
+  } else if (link.kind === "sidecar-lost") {
+    const [title = "", ...rest] = link.message.split("\n");
+    banners.show("link", { kind: "error", title, text: link.hint, details: rest.join("\n") });
+  } else if (link.kind === "connected") {
+    banners.clear();
+  }
+}

@@ -1,0 +1,142 @@
+import { byId, copy, el } from "../dom.js";
+import { fineTime } from "../format.js";
+import { LogStore } from "./log-store.js";
+
+const ASKED = 1000; // lines of what was written before the page came
+const ROW = 20; // pixels; the style sheet says the same
+const SPARE = 20; // rows above and below what is seen
+const LONGEST = 2000; // characters of a line that are shown; the copy has all of them
+
+/** @typedef {import("./log-store.js").Line} Line */
+
+/** The backend's output: of up to 100 000 lines only those in sight are elements. */
+export class LogsView {
+  /** @param {import("../transport/types.js").Transport} transport */
+  constructor(transport) {
+    this.transport = transport;
+    this.store = new LogStore();
+    this.follow = true;
+    this.scheduled = false;
+    this.until = ""; // the time of the last line of the answer: what comes as an event and is older is known already
+    /** @type {Map<number, HTMLElement>} the rows in sight by the number of their line */
+    this.rows = new Map();
+    this.scroller = byId("log");
+    this.sheet = byId("log-sheet");
+    this.filter = byId("log-filter");
+    this.stream = byId("log-stream");
+    this.scroller.addEventListener("scroll", () => {
+      this.follow = this.scroller.scrollTop + this.scroller.clientHeight >= this.scroller.scrollHeight - ROW;
+      this.schedule();
+    });
+    for (const control of [this.filter, this.stream]) control.addEventListener("input", () => this.refilter());
+    byId("log-end").addEventListener("click", () => {
+      this.follow = true;
+      this.schedule();
+    });
+    byId("log-copy").addEventListener("click", () => void copy(byId("log-copy"), this.store.shown.map(asText).join("\n")));
+    new ResizeObserver(() => this.schedule()).observe(this.scroller);
+    document.addEventListener("visibilitychange", () => this.schedule());
+    transport.on("backend:log", ({ time, stream, text }, dropped) => {
+      if (time <= this.until) return;
+      this.until = ""; // whatever the clock does from here on, lines are new
+      if (dropped > 0) this.store.add(time, "gap", `${dropped.toLocaleString("en")} lines came too fast and were left out; the log file has them`);
+      this.store.add(time, stream, text);
+      this.schedule();
+    });
+  }
+
+  async connected() {
+    this.until = "";
+    this.store.clear();
+    try {
+      const lines = await this.transport.call("backend:logs", { lines: ASKED });
+      const live = this.store.lines;
+      const last = lines.at(-1)?.time ?? "";
+      this.store.clear();
+      for (const { time, stream, text } of lines) this.store.add(time, stream, text);
+      for (const { time, stream, text } of live) if (time > last) this.store.add(time, stream, text);
+      this.until = last;
+    } catch {
+      // the connection is told elsewhere
+    }
+    this.schedule();
+  }
+
+  refilter() {
+    this.store.filter(this.filter.value, this.stream.value);
+    this.drop();
+    this.schedule();
+  }
+
+  schedule() {
+    if (this.scheduled || document.hidden) return;
+    this.scheduled = true;
+    requestAnimationFrame(() => {
+      this.scheduled = false;
+      this.draw();
+    });
+  }
+
+  draw() {
+    const { shown, lines, longest } = this.store;
+    this.sheet.style.height = `${shown.length * ROW}px`;
+    this.sheet.style.setProperty("--longest", String(Math.min(longest, LONGEST)));
+    const end = shown.length * ROW - this.scroller.clientHeight;
+    if (this.follow) this.scroller.scrollTop = end;
+    const top = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - SPARE);
+    const bottom = Math.min(shown.length, top + Math.ceil(this.scroller.clientHeight / ROW) + 2 * SPARE);
+    const wanted = shown.slice(top, bottom);
+    const first = wanted[0]?.number ?? 0;
+    const last = wanted.at(-1)?.number ?? -1;
+    for (const [number, row] of this.rows) {
+      if (number >= first && number <= last) continue;
+      row.remove();
+      this.rows.delete(number);
+    }
+    wanted.forEach((line, index) => this.place(line, top + index));
+    byId("log-end").hidden = this.follow;
+    byId("log-empty").hidden = shown.length > 0;
+    byId("log-empty").textContent = lines.length > 0 ? "No line matches." : "The backend has written nothing yet.";
+    const all = lines.length.toLocaleString("en");
+    byId("log-count").textContent = shown.length === lines.length ? `${all} lines` : `${shown.length.toLocaleString("en")} of ${all} lines`;
+  }
+
+  /** @param {Line} line @param {number} index */
+  place(line, index) {
+    let row = this.rows.get(line.number);
+    if (!row) {
+      row = el("div", { class: "log-row", "data-stream": line.stream }, el("time", {}, fineTime(line.time)), el("span", {}, ...this.marked(shortened(line.text))));
+      this.rows.set(line.number, row);
+      this.sheet.append(row);
+    }
+    row.style.transform = `translateY(${index * ROW}px)`;
+  }
+
+  /** @param {string} text with what the filter looks for marked */
+  marked(text) {
+    const { needle } = this.store;
+    if (needle === "") return [text];
+    const lower = text.toLowerCase();
+    /** @type {(Node | string)[]} */
+    const parts = [];
+    let from = 0;
+    for (let at = lower.indexOf(needle); at >= 0; at = lower.indexOf(needle, from)) {
+      parts.push(text.slice(from, at), el("mark", {}, text.slice(at, at + needle.length)));
+      from = at + needle.length;
+    }
+    return [...parts, text.slice(from)];
+  }
+
+  drop() {
+    for (const row of this.rows.values()) row.remove();
+    this.rows.clear();
+  }
+}
+
+/** @param {string} text */
+function shortened(text) {
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)} … ${(text.length - LONGEST).toLocaleString("en")} characters more`;
+}
+
+/** @param {Line} line */
+const asText = ({ time, stream, text }) => `${time} ${stream === "gap" ? "…" : stream} ${text}`;
