@@ -1,5 +1,6 @@
-// A call of a page: page → preload → main → sidecar and back, in the emulated Electron. What it costs beyond client.js is
-// nearly all Chromium's debugging protocol, which stands in for Electron's own IPC.
+// A call of a page: page → preload → main → sidecar and back, in the emulated Electron; and its two parts: to the main
+// process and no further, which is nearly all Chromium's debugging protocol in place of Electron's own IPC, and from there
+// to the sidecar.
 "use strict";
 
 const { startApp } = require("../test/support/app.js");
@@ -11,22 +12,28 @@ async function throughPage() {
   const context = /** @type {any} */ ({ after: (/** @type {() => Promise<void>} */ one) => after.push(one) });
   const env = { ...sidecarEnv, SIDECAR_BACKEND__AUTOSTART: "false" };
   const app = await startApp(context, { options: { command: sidecarCommand, env, settings: { backend: { autostart: false } } } });
-  /** @param {number} count @param {number} width @returns {Promise<{times: number[], rate: number}>} microseconds, calls a second */
-  const measure = (count, width) =>
-    app.page(`(async () => {
+  // The same code in the page and in the main process.
+  const code = (/** @type {string} */ call, /** @type {number} */ count, /** @type {number} */ width) => `(async () => {
       const times = [];
       for (let i = 0; i < ${count}; i++) {
         const before = performance.now();
-        await electron.backend.status();
+        await ${call};
         times.push((performance.now() - before) * 1000);
       }
       const before = performance.now();
       let left = ${count};
-      const lane = async () => { while (left-- > 0) await electron.backend.status(); };
+      const lane = async () => { while (left-- > 0) await ${call}; };
       await Promise.all(Array.from({ length: ${width} }, lane));
       return { times: times.sort((a, b) => a - b), rate: ${count} / ((performance.now() - before) / 1000) };
-    })()`);
-  return { name: "page → preload → main → sidecar (emulated)", measure, close: () => Promise.all(after.map((one) => one())) };
+    })()`;
+  /** @typedef {(count: number, width: number) => Promise<{times: number[], rate: number}>} Measure microseconds, calls a second */
+  /** @type {Record<string, Measure>} */
+  const measures = {
+    "page → preload → main → sidecar (emulated)": (count, width) => app.page(code("electron.backend.status()", count, width)),
+    "its part page → preload → main (emulated)": (count, width) => app.page(code("electron.backend.lastError()", count, width)),
+    "its part main → sidecar": (count, width) => app.command("evaluate", code('sidecar.invoke("backend:status")', count, width)),
+  };
+  return { measures, close: () => Promise.all(after.map((one) => one())) };
 }
 
 module.exports = { throughPage };

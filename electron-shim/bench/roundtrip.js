@@ -51,7 +51,9 @@ async function main() {
   }
   if (process.argv.includes("--page")) {
     const page = await require("./page.js").throughPage();
-    running.set(page.name, { measure: (width) => page.measure(Math.min(calls, 500), width), close: page.close });
+    for (const [name, measure] of Object.entries(page.measures)) {
+      running.set(name, { measure: (width) => measure(Math.min(calls, 500), width), close: page.close });
+    }
   }
   /** @type {Map<string, Result>} */
   const results = new Map();

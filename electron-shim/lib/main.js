@@ -70,15 +70,21 @@ async function attachSidecar(options) {
   sidecar.on("sidecar:exited", () => lost("BACKOFF"));
   sidecar.on("sidecar:failed", () => lost("FAILED"));
   const refresh = async () => {
-    bootstrap = await sidecar.call("runtime:getBootstrap");
+    const before = fanOut.lastOf("backend:stateChanged");
+    const fresh = await sidecar.call("runtime:getBootstrap");
+    const last = fanOut.lastOf("backend:stateChanged"); // one that came in the same piece as the answer is newer than it
+    bootstrap = last === before ? fresh : applyState(fresh, last);
   };
   sidecar.on("sidecar:restarted", (hello) => {
     refresh().catch(() => {}); // it died again: that is told elsewhere
     app.emit("sidecar-restarted", hello);
   });
   try {
-    await sidecar.whenReady();
-    await refresh();
+    do {
+      await sidecar.whenReady();
+      // One that died meanwhile is started again, as often as its budget allows.
+      await refresh().catch((error) => sidecar.hello && Promise.reject(error));
+    } while (!sidecar.hello);
   } catch (error) {
     if (error instanceof SidecarError) fatal.sidecarFailed(error);
     throw error;

@@ -94,6 +94,21 @@ test("a page that loads after the backend moved to another port reads the new ad
   assert.equal(await app.page("atLoad", 1), "http://127.0.0.1:7007");
 });
 
+test("a state that comes in one piece with the first bootstrap is not overwritten by it", async (t) => {
+  const app = await startApp(t, fake("readyAtOnce"));
+  const { backend } = (await app.facts()).bootstrap;
+  assert.deepEqual([backend.ready, backend.pid], [true, 9]);
+});
+
+test("a sidecar that dies right after its hello is started again before anybody is told of a failure", async (t) => {
+  const file = path.join(__dirname, `died-${process.pid}`);
+  t.after(() => fs.rmSync(file, { force: true }));
+  const app = await startApp(t, fake("echo", { env: { FAKE_DIE_ONCE: file } }));
+  const facts = await app.facts();
+  assert.deepEqual([facts.attachError, facts.dialogs], [null, []]);
+  assert.equal(await app.page("atLoad"), "http://127.0.0.1:5005");
+});
+
 test("a late listener gets the last event, each gets the payload alone, and none after it unsubscribed", async (t) => {
   const app = await startApp(t, fake());
   await app.command("call", "sidecar:ping", { event: { state: "RUNNING", n: 1, pid: 1, url: null } });

@@ -63,6 +63,7 @@ const commands = {
   closeWindow: (index = 0) => BrowserWindow.getAllWindows()[index].close(),
   answerDialog: (button) => dialog.answers.push(button),
   call: (channel, ...args) => attached.sidecar.invoke(channel, ...args),
+  evaluate: (code) => new Function("sidecar", `return ${code}`)(attached.sidecar),
   callError: (channel, ...args) =>
     attached.sidecar.invoke(channel, ...args).then(
       () => null,

@@ -2,6 +2,7 @@
 // contradict it; what it answers is written with the plain encoder of the codec.
 "use strict";
 
+const fs = require("node:fs");
 const { pack, unpack } = require("msgpackr");
 
 const mode = process.argv[2] ?? "echo";
@@ -55,7 +56,16 @@ function serve(message) {
     told.push(args[0]);
     answer(null);
   } else if (channel.startsWith("runtime:")) {
-    answer(bootstrap);
+    const once = process.env.FAKE_DIE_ONCE;
+    if (once && !fs.existsSync(once)) {
+      fs.writeFileSync(once, "died");
+      process.exit(3);
+    }
+    if (mode === "readyAtOnce") {
+      const early = { ...bootstrap, backend: { ...bootstrap.backend, pid: null, ready: false } };
+      const change = { state: "RUNNING", previous: "STARTING", reason: "ready", pid: 9, port: 5005, url: "http://127.0.0.1:5005", time: "" };
+      process.stdout.write(Buffer.concat([frame({ type: "response", id, result: early }), frame({ type: "event", channel: "backend:stateChanged", seq: 1, payload: change })]));
+    } else answer(bootstrap);
   } else if (channel === "backend:restart") {
     if (mode === "slowRestart") held.add(id);
     else answer({ success: true, url: `args ${JSON.stringify(args)}` });
@@ -104,7 +114,7 @@ process.stdin.on("data", (chunk) => {
   }
 });
 process.stdin.on("end", () => {
-  if (process.env.FAKE_END_FILE) require("node:fs").writeFileSync(process.env.FAKE_END_FILE, "end of stdin");
+  if (process.env.FAKE_END_FILE) fs.writeFileSync(process.env.FAKE_END_FILE, "end of stdin");
   process.exit(0);
 });
 
