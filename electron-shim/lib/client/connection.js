@@ -168,7 +168,7 @@ class Connection {
       (unfinished ? `, in the middle of a frame (${unfinished})` : "") +
       (words ? `. Its last words:\n${words}` : "");
     return new SidecarError(this.hello ? "SIDECAR_EXITED" : "SIDECAR_NOT_STARTED", text, {
-      hint: this.hello ? undefined : this.startHint(),
+      hint: this.hello ? (folderDamage(this.command[0] ?? "") ?? undefined) : this.startHint(),
       data: { code, signal, stderr: this.stderrTail },
     });
   }
