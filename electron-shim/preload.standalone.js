@@ -191,7 +191,7 @@ const parts = {
         } else if (first) {
           // From here on main sends it; what it sent before is the answer, unless something newer overtook it.
           ipcRenderer.invoke("electron-backend-sidecar:listen", name).then(
-            (last) => {
+            (/** @type {any} */ last) => {
               if (!last || channel.last) return;
               channel.last = last;
               for (const one of [...channel.callbacks]) tell(one, last.payload);
@@ -213,7 +213,7 @@ const parts = {
      */
     function readBootstrap(ipcRenderer) {
       try {
-        return ipcRenderer.sendSync("runtime:getBootstrap") ?? emptyBootstrap();
+        return /** @type {Bootstrap | null} */ (ipcRenderer.sendSync("runtime:getBootstrap")) ?? emptyBootstrap();
       } catch {
         return emptyBootstrap(); // nobody answers: the page must load all the same
       }

@@ -4,6 +4,7 @@
 const assert = require("node:assert/strict");
 const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
+const os = require("node:os");
 const path = require("node:path");
 const { test } = require("node:test");
 const { isBuiltin } = require("node:module");
@@ -43,6 +44,48 @@ test("it has one dependency, and requires nothing else", () => {
       assert.ok(name.startsWith(".") || name.startsWith("node:") || isBuiltin(name) || name === "msgpackr", `${file} requires ${name}`);
     }
   }
+});
+
+test("the types say any nowhere, and unknown only of what is not looked at", () => {
+  for (const file of fs.readdirSync(path.join(ROOT, "types"))) {
+    const code = fs.readFileSync(path.join(ROOT, "types", file), "utf8").replace(/\/\*[^]*?\*\/|\/\/.*|"[^"\n]*"/g, "");
+    assert.deepEqual(code.match(/\bany\b.*/g), null, file);
+    for (const [line] of code.matchAll(/^.*\bunknown\b.*$/gm)) {
+      assert.match(line, /: unknown;$|Promise<unknown>|args: unknown\[\]|cause\?: unknown/, `${file}: ${line}`);
+    }
+  }
+});
+
+test("an app that has the packed package in its node_modules: CommonJS, ESM, and strict types by Node's and a bundler's rules", (t) => {
+  const app = fs.mkdtempSync(path.join(os.tmpdir(), "shim-installed-"));
+  t.after(() => fs.rmSync(app, { recursive: true, force: true }));
+  const own = path.join(app, "node_modules", "electron-backend-sidecar");
+  for (const file of packed()) fs.cpSync(path.join(ROOT, file), path.join(own, file));
+  fs.cpSync(path.join(ROOT, "node_modules", "msgpackr"), path.join(app, "node_modules", "msgpackr"), { recursive: true });
+  const write = (/** @type {string} */ name, /** @type {string} */ text) => fs.writeFileSync(path.join(app, name), text);
+  const run = (/** @type {string[]} */ ...args) => execFileSync(process.execPath, args, { cwd: app, encoding: "utf8" });
+  write("package.json", '{ "name": "app", "private": true }');
+  write("main.cjs", 'console.log(typeof require("electron-backend-sidecar/main").attachSidecar, typeof require("electron-backend-sidecar").connect)');
+  write("main.mjs", 'import { attachSidecar } from "electron-backend-sidecar/main"; import { createBackendApi } from "electron-backend-sidecar/preload"; console.log(typeof attachSidecar, typeof createBackendApi)');
+  assert.equal(run("main.cjs"), "function function\n");
+  assert.equal(run("main.mjs"), "function function\n");
+  assert.ok(run("-p", 'require.resolve("electron-backend-sidecar/preload.standalone.js")').trim().endsWith("preload.standalone.js"));
+  write("page.ts", 'import type {} from "electron-backend-sidecar/window";\nexport const state: Promise<string> = window.electron.backend.status().then((status) => status.state);\n');
+  write("main.ts", 'import { attachSidecar, type AttachOptions } from "electron-backend-sidecar/main";\nexport const attach = (options: AttachOptions) => attachSidecar(options).then(({ sidecar }) => sidecar.invoke("backend:status"));\n');
+  for (const rules of [["node16", "node16"], ["esnext", "bundler"]]) {
+    const flags = ["--noEmit", "--strict", "--target", "es2022", "--module", String(rules[0]), "--moduleResolution", String(rules[1])];
+    assert.equal(run(require.resolve("typescript/bin/tsc"), ...flags, "page.ts", "main.ts"), "");
+  }
+  // What is left of the page when its types are gone asks no bundler for anything.
+  run(require.resolve("typescript/bin/tsc"), "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler", "page.ts");
+  assert.doesNotMatch(fs.readFileSync(path.join(app, "page.js"), "utf8"), /electron-backend-sidecar/);
+});
+
+test("the README names no file that is not in the package", () => {
+  const text = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
+  const files = packed();
+  for (const [, target = ""] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g)) assert.ok(files.includes(target.replace(/#.*/, "")), `a link to ${target}`);
+  for (const [, name = ""] of text.matchAll(/`((?:lib|types)\/[\w./]+)`/g)) assert.ok(files.includes(name), name);
 });
 
 test("the standalone preload requires Electron alone", () => {

@@ -1,4 +1,7 @@
-import type { Channels, ErrorCode, Events, Hello, Settings } from "./protocol";
+import type { Channels, ErrorCode, Events, Hello, Json, Settings } from "./protocol";
+
+/** What an argument may be made of; everything else is refused by name and place. */
+export type Sendable = null | undefined | boolean | number | string | Date | Uint8Array | readonly Sendable[] | { readonly [key: string]: Sendable };
 
 /** Codes of the shim's own; the sidecar itself sends `ErrorCode`. */
 export type ShimErrorCode =
@@ -13,14 +16,14 @@ export type ShimErrorCode =
 /** A failed call, or the end of the sidecar. `message` names the cause, `hint` the remedy. */
 export class SidecarError extends Error {
   constructor(
-    code: ErrorCode | ShimErrorCode | string,
+    code: ErrorCode | ShimErrorCode | (string & {}),
     message: string,
-    more?: { hint?: string | undefined; data?: any; cause?: unknown; channel?: string | undefined },
+    more?: { hint?: string | undefined; data?: { [key: string]: Json } | null | undefined; cause?: unknown; channel?: string | undefined },
   );
-  readonly code: ErrorCode | ShimErrorCode | string;
+  readonly code: ErrorCode | ShimErrorCode | (string & {});
   hint: string | null;
   /** Facts for programs, of the shape that the protocol page gives for the code. */
-  data: any;
+  data: { [key: string]: Json } | null;
   channel: string | null;
 }
 
@@ -78,9 +81,9 @@ export interface SidecarEvents {
   "sidecar:stderr": string;
 }
 
-type Arguments<Name extends string> = Name extends keyof Channels ? Channels[Name]["args"] : readonly any[];
-type Result<Name extends string> = Name extends keyof Channels ? Channels[Name]["result"] : any;
-type Payload<Name extends string> = Name extends keyof Events ? Events[Name] : Name extends keyof SidecarEvents ? SidecarEvents[Name] : any;
+type Arguments<Name extends string> = Name extends keyof Channels ? Channels[Name]["args"] : readonly Sendable[];
+type Result<Name extends string> = Name extends keyof Channels ? Channels[Name]["result"] : Json;
+type Payload<Name extends string> = Name extends keyof Events ? Events[Name] : Name extends keyof SidecarEvents ? SidecarEvents[Name] : Json;
 
 /** A sidecar, through all the processes that it is in the course of time. */
 export class Sidecar {

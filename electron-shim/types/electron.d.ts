@@ -65,10 +65,9 @@ export interface SenderEvent {
 
 /** `ipcMain`. */
 export interface IpcMainLike {
-  // What pages send is nobody's to know: any is Electron's own word for it.
-  handle(channel: string, listener: (event: SenderEvent, ...args: any[]) => Promise<unknown>): void;
+  handle(channel: string, listener: (event: SenderEvent, ...args: unknown[]) => Promise<unknown>): void;
   removeHandler(channel: string): void;
-  on(channel: string, listener: (event: SenderEvent & { returnValue: Bootstrap | null }, ...args: any[]) => void): unknown;
+  on(channel: string, listener: (event: SenderEvent & { returnValue: Bootstrap | null }, ...args: unknown[]) => void): unknown;
 }
 
 export interface MessageBox {

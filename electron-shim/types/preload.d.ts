@@ -55,15 +55,15 @@ export interface ElectronApi {
 
 /** What this needs of Electron's `ipcRenderer`. */
 export interface IpcRendererLike {
-  invoke(channel: string, ...args: any[]): Promise<any>;
-  sendSync(channel: string, ...args: any[]): any;
-  send(channel: string, ...args: any[]): void;
-  on(channel: string, listener: (event: any, ...args: any[]) => void): unknown;
+  invoke(channel: string, ...args: unknown[]): Promise<unknown>;
+  sendSync(channel: string): unknown;
+  send(channel: string, name: string): void;
+  on(channel: string, listener: (event: object, payload: unknown) => void): unknown;
 }
 
 /** What this needs of Electron's `contextBridge`. */
 export interface ContextBridgeLike {
-  exposeInMainWorld(key: string, api: any): void;
+  exposeInMainWorld(key: string, api: object): void;
 }
 
 /** Makes the objects and exposes nothing: put them into the objects that your own preload exposes. */

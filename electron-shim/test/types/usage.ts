@@ -3,7 +3,7 @@ import { connect, SidecarError, type Crash, type Json, type Status } from "../..
 import type { AttachOptions } from "../../types/main";
 import { createBackendApi, type ElectronApi } from "../../types/preload";
 import { attachSidecar } from "../../types/main";
-import "../../types/window";
+import type {} from "../../types/window";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(..._proof: Equal<A, B> extends true ? [] : [never]): void {}
