@@ -101,6 +101,8 @@ function packed() {
 test("a folder that lost files, or got them half, says which", () => {
   const program = packed();
   assert.equal(folderDamage(program), null);
+  put("_internal/two.so", "12345 and a signature");
+  assert.equal(folderDamage(program), null);
   fs.rmSync(path.join(root, "_internal", "one.so"));
   put("_internal/two.so", "123");
   assert.match(folderDamage(program) ?? "", /missing or incomplete: _internal\/one\.so, _internal\/two\.so\. Install the app again/);

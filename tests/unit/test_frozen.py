@@ -53,7 +53,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_whole_folder_has_no_damage(folder: Path) -> None:
-    assert folder.exists()
+    assert frozen.damage() == ""
+    (folder / "_internal" / "one.so").write_bytes(b"12345 and a signature")
     assert frozen.damage() == ""
 
 

@@ -27,8 +27,10 @@ function folderDamage(program) {
 function wrongFiles(folder) {
   const contents = path.join(folder, "_internal", "contents.json");
   try {
+    /** @type {Array<[string, number]>} */
     const files = Object.entries(JSON.parse(fs.readFileSync(contents, "utf8")).files);
-    return files.filter(([name, size]) => sizeOf(path.join(folder, name)) !== size).map(([name]) => name);
+    // A signature makes a program or library longer, so only what is shorter has lost something.
+    return files.filter(([name, size]) => sizeOf(path.join(folder, name)) < size).map(([name]) => name);
   } catch {
     // A program of that name without both of these is no packed one: pip installs one, too.
     const packed = [path.dirname(contents), path.join(folder, "LICENSES.txt")].some((one) => fs.existsSync(one));
@@ -41,7 +43,7 @@ function sizeOf(file) {
   try {
     return fs.statSync(file).size;
   } catch {
-    return null;
+    return -1;
   }
 }
 
