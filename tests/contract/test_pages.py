@@ -219,3 +219,34 @@ def test_no_block_is_left_out(block: Block) -> None:
     assert known or block.mark[0] == "not run", f"nothing here checks {block.language}"
     if block.mark[0] == "not run":
         assert len(block.mark[1].split()) >= 3, "a reason is a sentence"
+
+
+# Commands within sentences ----------------------------------------------------------------------------------------
+
+_CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+INLINE = sorted(
+    {
+        code
+        for one in pages()
+        for code in _CODE.findall(one.text)
+        if re.match(r"(python -m sidecar\b|sidecar( |$))", code)
+    }
+)
+
+
+@pytest.mark.parametrize("code", INLINE)
+def test_a_command_within_a_sentence_is_one_that_there_is(code: str) -> None:
+    from sidecar.cli import _sidecar
+    from sidecar.wire.channels import CHANNELS
+
+    words = code.removeprefix("python -m ").partition(" -- ")[0].replace("\\|", " ").split()
+    if words[0] != "sidecar":
+        assert Path(ROOT, *words[0].split(".")).with_suffix(".py").is_file()
+        return
+    options = {"--help", "--version"}
+    if len(words) > 1:
+        command = _sidecar.commands[words[1]]
+        options |= {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+    assert set(re.findall(r"(?<!\S)\[?(--[\w-]+)", " ".join(words))) <= options
+    if words[1:2] == ["call"] and words[2] != "CHANNEL":
+        assert words[2] in CHANNELS
