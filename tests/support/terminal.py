@@ -16,11 +16,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+import psutil
+
 from tests.support.processes import DEADLINE
 
 # It must lead a session and own the terminal as a shell's job does, else Ctrl+C reaches nobody.
 _OWNER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
-_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_])")
+_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_])|\x07")
 
 
 def shown(data: bytes) -> str:
@@ -75,6 +77,11 @@ class Terminal:
     def kill(self, number: signal.Signals) -> None:
         """A signal to the program alone."""
         self.process.send_signal(number)
+
+    def kill_session(self) -> None:
+        """Everything that it started too: a shell's jobs are its own process groups."""
+        for process in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
+            process.kill()
 
     def read(self, seconds: float) -> bytes:
         """What comes within that time, or nothing."""

@@ -1,0 +1,108 @@
+"""Shell completion, by the shells themselves."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.launch import clean_environment, sidecar_command
+
+if sys.platform != "win32":
+    from tests.support.terminal import Terminal
+
+pytestmark = pytest.mark.posix(reason="a pseudo-terminal with a shell of POSIX systems in it")
+
+
+def needs(shell: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(shell) is None, reason=f"there is no {shell} on this machine")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A folder on PATH in which ``sidecar`` is the one under test, a home without anybody's settings, and a file to be found."""
+    program = tmp_path / "bin" / "sidecar"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(sidecar_command())} "$@"\n')
+    program.chmod(0o755)
+    (tmp_path / "settings-of-mine.toml").touch()
+    path = os.pathsep.join([str(program.parent), os.environ["PATH"]])
+    return clean_environment({"PATH": path, "HOME": str(tmp_path), "ZDOTDIR": str(tmp_path), "PS1": "ready> "})
+
+
+if sys.platform != "win32":
+
+    @pytest.fixture
+    def bash(environment: dict[str, str]) -> Iterator[Terminal]:
+        with Terminal(["bash", "--norc", "--noprofile", "-i"], environment, columns=200) as terminal:
+            terminal.wait_for("ready> ")
+            terminal.press('cd ~; eval "$(sidecar completion bash)"; echo go$((40+2))\n')
+            terminal.wait_for("go42")
+            yield terminal
+            terminal.kill_session()
+
+
+@needs("bash")
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("sidecar wat", "sidecar watch "),
+        ("sidecar watch --sec", "sidecar watch --seconds "),
+        ("sidecar call sidecar:sh", "sidecar call sidecar:shutdown "),
+        ("sidecar call runt", "sidecar call runtime:get"),
+        ("sidecar watch --config settings-of", "sidecar watch --config settings-of-mine.toml "),
+        ("sidecar completion f", "sidecar completion fish "),
+        ("sidecar frames settings-of", "sidecar frames settings-of-mine.toml "),
+    ],
+    ids=lambda text: text,
+)
+def test_bash_completes(typed: str, completed: str, bash: Terminal) -> None:
+    mark = len(bash.written)
+    bash.press(f"{typed}\t")
+    bash.wait_for(re.escape(completed), since=mark)
+
+
+@needs("bash")
+def test_bash_lists_the_channels(bash: Terminal) -> None:
+    mark = len(bash.written)
+    bash.press("sidecar call backend:st\t\t")
+    found = bash.wait_for(r"(\w+) +(\w+) +(\w+) *\r\n", since=mark)
+    assert set(found.groups()) == {"start", "status", "stop"}
+
+
+@needs("zsh")
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [("sidecar wat", "sidecar watch "), ("sidecar call sidecar:sh", "sidecar call sidecar:shutdown ")],
+    ids=lambda text: text,
+)
+def test_zsh_completes(typed: str, completed: str, environment: dict[str, str]) -> None:
+    with Terminal(["zsh", "-f", "-i"], environment, columns=200) as terminal:
+        terminal.wait_for("ready> ")
+        terminal.press('autoload -U compinit; compinit -u -D; eval "$(sidecar completion zsh)"; echo go$((40+2))\n')
+        terminal.wait_for(r"go42\s+.*ready> ")
+        mark = len(terminal.written)
+        terminal.press(f"{typed}\t")
+        terminal.wait_for(re.escape(completed), since=mark)
+        terminal.kill_session()
+
+
+@needs("fish")
+def test_fish_completes(environment: dict[str, str]) -> None:
+    script = "sidecar completion fish | source; complete -C 'sidecar wat'; complete -C 'sidecar call sidecar:sh'"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", script],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["watch", "sidecar:shutdown"], done.stderr
