@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,6 @@ from tests.support import processes
 from tests.support.backends import free_port, http_backend, script_backend
 from tests.support.client import RemoteError, SidecarClient
 
-pytestmark = pytest.mark.posix(reason="signals, resource limits and a listener on [::1] alone")
-resource = pytest.importorskip("resource", reason="resource limits are a POSIX mechanism")
 STUBBORN = {"ignore_sigterm": True, "ignore_shutdown": True}
 
 
@@ -27,8 +26,11 @@ async def failure(answer: Any) -> RemoteError:
     return caught.value
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="prlimit is Linux only")
+@pytest.mark.posix(reason="resource limits")
+@pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux only")
 async def test_a_sidecar_that_ran_out_of_descriptors_recovers_when_they_are_back() -> None:
+    import resource
+
     async with SidecarClient(http_backend(), settings={"timeouts.restart_delay": 0.2}) as client:
         started = await client.call("backend:waitForReady")
         pid = client.hello["pid"]
@@ -41,6 +43,7 @@ async def test_a_sidecar_that_ran_out_of_descriptors_recovers_when_they_are_back
         assert await client.call("backend:stop") == {"success": True}
 
 
+@pytest.mark.not_wine(reason="Wine tells nobody whose a socket is")
 async def test_a_listener_on_another_address_does_not_make_a_stranger_ours() -> None:
     port = free_port()
     code = (
@@ -84,6 +87,7 @@ async def test_the_end_of_stdin_is_seen_after_a_framing_error() -> None:
         assert not processes.is_alive(pid)
 
 
+@pytest.mark.posix(reason="SIGTERM")
 async def test_a_signal_right_after_hello_is_a_clean_end(tmp_path: Path) -> None:
     for delay in (0.0, 0.01, 0.03, 0.06):
         async with SidecarClient(http_backend(), data=tmp_path) as client:

@@ -118,3 +118,18 @@ async def test_a_told_suspend_forgives_the_silence_before_it() -> None:
         with pytest.raises(RemoteError) as caught:
             await client.call("sidecar:power", "nap")
         assert caught.value.code == "INVALID_ARGS"
+
+
+async def test_two_sidecars_on_a_folder_keep_their_backends_output_apart(tmp_path: Path) -> None:
+    def told(folder: str) -> str:
+        return "".join(path.read_text() for path in (tmp_path / "logs" / folder).glob("backend-*.log"))
+
+    async with SidecarClient(http_backend(say="I am the first"), data=tmp_path) as first:
+        await first.call("backend:waitForReady")
+        async with SidecarClient(http_backend(say="I am the second"), data=tmp_path) as second:
+            await second.call("backend:waitForReady")
+            checks = {check["check"]: check for check in await first.call("backend:diagnose")}
+            assert f"pid {second.hello['pid']}" in checks["other_sidecar"]["message"]
+        checks = {check["check"]: check for check in await first.call("backend:diagnose")}
+        assert checks["other_sidecar"]["status"] == "ok"
+    assert (told("backend").strip(), told("backend-2").strip()) == ("I am the first", "I am the second")
