@@ -54,8 +54,9 @@ def differences(before: Any, now: Any, path: str = "") -> Iterator[Difference]:
             yield from differences(one, other, f"{path}[{index}]")
         if len(before) != len(now):
             yield Difference(f"{path} (length)".strip(), len(before), len(now), shape=False)
-    elif before != now:
-        yield Difference(path, before, now, shape=_kind(before) != _kind(now) and None not in (before, now))
+    elif before != now or _kind(before) is not _kind(now):  # to Python, true is 1
+        other_kind = _kind(before) is not _kind(now) and before is not None and now is not None
+        yield Difference(path, before, now, shape=other_kind)
 
 
 def _kind(value: Any) -> type:

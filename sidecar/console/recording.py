@@ -106,7 +106,7 @@ class Recording:
         self._bodies = self._read_bodies()
         try:
             self.header = _read_header(next(self._bodies))
-        except (StopIteration, MsgspecError):
+        except (StopIteration, MsgspecError, UnicodeDecodeError, RecordingError):
             self._file.close()
             raise self._damaged("its header is missing or damaged") from None
 

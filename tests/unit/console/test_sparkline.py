@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from sidecar.console.sparkline import ASCII, BLOCKS, columns, glyphs_for, sparkline
+
+LEVELS = "01234567"
+RANKS = ("bad", "odd", "good")
+
+
+@pytest.mark.parametrize(
+    ("values", "width", "top", "line"),
+    [
+        ([], 10, 0, ""),
+        ([0, 0], 10, 0, "00"),
+        ([0, 50, 100], 10, 0, "047"),
+        ([0, 50, 100], 2, 0, "47"),
+        ([10], 10, 100, "1"),
+        ([200, 100], 10, 100, "74"),
+        ([-5, 7], 10, 0, "07"),
+        ([1], 0, 0, ""),
+    ],
+)
+def test_a_line_goes_from_nothing_to_the_largest_value(values: list[float], width: int, top: float, line: str) -> None:
+    assert sparkline(values, width, LEVELS, top=top) == line
+
+
+@pytest.mark.parametrize(
+    ("moves", "begin", "end", "shown"),
+    [
+        ([(0, "good")], 0, 4, "gggg"),
+        ([(0, "good"), (2, "odd")], 0, 4, "ggoo"),
+        ([(0, "good"), (2.0, "bad"), (2.01, "good")], 0, 4, "ggbg"),
+        ([(0, "bad"), (2, "good")], 0, 4, "bbgg"),
+        ([(0, "bad"), (1, "good"), (9, "odd")], 4, 8, "gggg"),
+        ([(0, "bad"), (5, "good")], 4, 8, "bggg"),
+        ([(0, "odd"), (3.99, "good")], 0, 4, "oooo"),
+    ],
+)
+def test_a_column_shows_the_most_remarkable_of_its_time(
+    moves: list[tuple[float, str]], begin: float, end: float, shown: str
+) -> None:
+    assert "".join(value[0] for value in columns(moves, begin, end, 4, RANKS)) == shown
+
+
+def test_no_time_has_passed_yet() -> None:
+    assert len(columns([(0.0, "good")], 0.0, 0.0, 4, RANKS)) == 4
+
+
+@pytest.mark.parametrize(
+    ("encoding", "glyphs"), [("utf-8", BLOCKS), ("ascii", ASCII), ("cp437", ASCII), ("no such", ASCII)]
+)
+def test_only_what_the_terminal_has_is_drawn(encoding: str, glyphs: object) -> None:
+    assert glyphs_for(encoding) is glyphs
+
+
+@pytest.mark.parametrize("glyphs", [BLOCKS, ASCII])
+def test_every_state_and_health_can_be_told_apart_without_colour(glyphs: type) -> None:
+    assert len(set(glyphs.states.values())) == 6
+    assert len(set(glyphs.healths.values())) == 3
