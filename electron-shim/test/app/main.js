@@ -2,10 +2,10 @@
 // writes. The test drives it through the IPC channel that Node gives to a forked child.
 "use strict";
 
-const fs = require("node:fs");
 const path = require("node:path");
 const electron = /** @type {any} */ (require("electron"));
 const { attachSidecar } = require("electron-backend-sidecar/main");
+const { say } = require("./say.js");
 
 const real = electron.emulatedBrowser ? null : require("./real.js").adapt(electron);
 const { app, ipcMain, BrowserWindow, dialog, powerMonitor, autoUpdater } = electron;
@@ -16,7 +16,7 @@ for (const name of ["backend-crash", "sidecar-restarted", "before-quit", "quit"]
   app.on(name, (/** @type {any} */ given) => {
     const payload = name.includes("quit") ? null : given;
     emitted.push({ name, payload });
-    fs.writeSync(1, `EMITTED ${name} ${JSON.stringify(payload)}\n`); // the test may ask too late
+    say(`EMITTED ${name} ${JSON.stringify(payload)}`); // the test may ask too late
   });
 }
 app.on("window-all-closed", () => order.quitWithWindows !== false && app.quit());

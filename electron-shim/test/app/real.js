@@ -3,6 +3,7 @@
 
 const fs = require("node:fs");
 const path = require("node:path");
+const { say } = require("./say.js");
 
 /** @param {any} electron */
 function adapt(electron) {
@@ -20,7 +21,7 @@ function adapt(electron) {
   dialog.showMessageBox = async (/** @type {any[]} */ ...args) => {
     const { title, message, detail, buttons } = args.at(-1);
     shown.push({ title, message, detail, buttons });
-    fs.writeSync(1, `DIALOG ${JSON.stringify([title, message, detail, ...buttons]).slice(1, -1)}\n`);
+    say(`DIALOG ${JSON.stringify([title, message, detail, ...buttons]).slice(1, -1)}`);
     return { response: answers.shift() ?? 0, checkboxChecked: false };
   };
   app.on("web-contents-created", (/** @type {any} */ _event, /** @type {any} */ contents) => {
