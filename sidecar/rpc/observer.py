@@ -141,13 +141,14 @@ class Observer:
 
     def mask(self, text: str) -> str:
         """The text without the secrets of the backend's environment and command, and of ours. Any thread may call it."""
-        from ..settings.masking import mask_text, secrets_of, secrets_of_command
+        from ..settings.masking import mask_text, secrets_of, secrets_of_command, spellings
 
         run = self._supervisor.run
         spec = run.spec if run is not None else None
         if spec is not self._masked:
             self._masked = spec
-            self._secrets = [*secrets_of(spec.env), *secrets_of_command(spec.command)] if spec is not None else []
+            known = [*secrets_of(spec.env), *secrets_of_command(spec.command)] if spec is not None else []
+            self._secrets = spellings(known)
         return mask_text(text, self._secrets or secrets_of(os.environ))
 
     # The channels ---------------------------------------------------------------------------------------------------

@@ -60,8 +60,11 @@ class Outbox:
         self._seq[channel] += count
 
     def drain(self) -> None:
-        """Sends what was held, until the client falls behind again."""
-        for channel in list(self._held):
+        """Sends what was held, until the client falls behind again.
+
+        What is one event at most goes first: behind a flood of lines it would never have its turn.
+        """
+        for channel in sorted(self._held, key=lambda name: self._events[name].pressure == "oldest"):
             held = self._held[channel]
             while held and not self._congested():
                 seq, payload = held.popleft()

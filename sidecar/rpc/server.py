@@ -11,8 +11,8 @@ from ..wire.codec import encode_error, encode_event
 from ..wire.framing import FrameBuffer
 from .outbox import Outbox, Outgoing
 from .router import Handlers, Router
-from .stdio.guard import FILE, has_ended, is_broken
-from .stdio.reader import POLLED_KINDS, Reader
+from .stdio.guard import FILE, is_broken
+from .stdio.reader import Reader
 from .stdio.writer import Writer
 
 End = Literal["owner_lost", "input_done", "framing"]
@@ -117,7 +117,7 @@ class Server:
     @property
     def stdin_ended(self) -> bool:
         """Whether the client has closed its side of stdin, also where that is not read any more."""
-        return self._reader is not None and self._reader.kind in POLLED_KINDS and has_ended(self._stdin_fd)
+        return self._reader is not None and self._reader.other_side_gone
 
     def send_error(self, error: SidecarError) -> None:
         """Tells the client of an error that belongs to no request."""

@@ -31,6 +31,7 @@ _SECRET_WORDS = (
 )
 _HARMLESS = {"PWD", "OLDPWD", "SSHAUTHSOCK", "XAUTHORITY"}  # folders and sockets
 _SEPARATORS = str.maketrans("", "", "_-.: ")
+_OTHER_ENCODINGS = ("cp1252", "cp850")  # what Western Windows programs write to a file and to a console
 _SHORTEST_SECRET = 4  # shorter ones occur by chance in any text
 
 # Texts, compiled at the first use (re keeps them): this module is imported at start-up and seldom needed there.
@@ -68,12 +69,15 @@ def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def spellings(secrets: Iterable[str]) -> list[str]:
-    """The secrets, each also as JSON, TOML and addresses spell it, for ``mask_text``."""
+    """The secrets, each also as JSON and addresses spell it and as it looks where its encoding was mistaken, for ``mask_text``."""
     from urllib.parse import quote, quote_plus
 
     found = list(secrets)
     for secret in found[:]:
         found += {msgspec.json.encode(secret).decode()[1:-1], quote(secret, safe=""), quote_plus(secret)} - {secret}
+        if not secret.isascii():
+            for raw in (secret.encode(encoding, "replace") for encoding in _OTHER_ENCODINGS):
+                found += [raw.decode("utf-8", errors) for errors in ("replace", "surrogateescape")]
     return found
 
 

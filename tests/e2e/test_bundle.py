@@ -68,14 +68,14 @@ def texts(tmp_path: Path) -> dict[str, str]:
     )
     assert status == 1
     with zipfile.ZipFile(bundle) as archive:
-        return {name: archive.read(name).decode() for name in archive.namelist()}
+        return {name: archive.read(name).decode("utf-8", "replace") for name in archive.namelist()}
 
 
 def test_no_secret_is_in_a_bundle(texts: dict[str, str]) -> None:
     whole = {name: text.replace("\\", "") for name, text in texts.items()}
     found = [(what, name) for what, secret in SECRETS.items() for name, text in whole.items() if secret in text]
     assert found == []
-    assert [name for name, text in texts.items() if "planted" in text] == []
+    assert [name for name, text in texts.items() if "planted" in text or "anted/with" in text] == []
 
 
 def test_a_bundle_holds_what_is_needed_and_says_where_a_secret_was(texts: dict[str, str]) -> None:

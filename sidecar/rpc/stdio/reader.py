@@ -60,6 +60,13 @@ class Reader:
         """Whether nothing will be read any more."""
         return self._ended
 
+    @property
+    def other_side_gone(self) -> bool:
+        """Whether the owner has closed its side of a pipe or socket, also where nothing is taken from it any more."""
+        if self.kind == FILE:
+            return False
+        return self._thread.ended if self._thread is not None else self.kind == PIPE and has_ended(self._descriptor)
+
     def pause(self) -> None:
         """Stops reading."""
         if not self._paused:
@@ -90,6 +97,8 @@ class Reader:
         if self._polled:
             self._loop.remove_reader(self._descriptor)
             set_blocking(self._descriptor, blocking=self._was_blocking)
+        if self._thread is not None:
+            self._thread.discard()
 
     def _readable(self) -> None:
         try:
@@ -148,16 +157,27 @@ class _ReaderThread:
         self._descriptor = descriptor
         self._loop = loop
         self._arrived = arrived
+        self._discards = False
+        self.ended = False
         threading.Thread(target=self._run, name="stdin", daemon=True).start()
+
+    def discard(self) -> None:
+        """Nobody wants what comes; it is read on for the sake of its end, which cannot be seen otherwise behind unread data."""
+        self._discards = True
+        self.ahead.release()
 
     def _run(self) -> None:
         chunk = b"-"
         while chunk:
-            self.ahead.acquire()
+            if not self._discards:
+                self.ahead.acquire()
             try:
                 chunk = os.read(self._descriptor, _CHUNK)
             except OSError:  # on Windows a broken pipe
                 chunk = b""
+            self.ended = not chunk
+            if self._discards:
+                continue
             self.chunks.append(chunk)
             try:
                 self._loop.call_soon_threadsafe(self._arrived)

@@ -82,6 +82,13 @@ def test_a_secret_is_known_in_the_spellings_of_json_and_addresses() -> None:
     assert [mask_text(text, spellings(['a "hush"/b'])) for text in texts] == [MASK] * 4
 
 
+def test_a_secret_is_known_where_its_encoding_was_mistaken() -> None:
+    for encoding in ("cp1252", "cp850"):
+        for errors in ("replace", "surrogateescape"):
+            text = "hüsh-hush".encode(encoding).decode("utf-8", errors)
+            assert mask_text(text, spellings(["hüsh-hush"])) == MASK
+
+
 def test_a_text_loses_the_values_of_secret_variables() -> None:
     env = {"API_KEY": "abcd-efgh", "OTHER_KEY": "abcd", "SHORT_KEY": "a", "HOME": "/home/me"}
     assert secrets_of(env) == ["abcd-efgh", "abcd"]
