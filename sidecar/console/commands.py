@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from .options import backend_argument, with_serve_words
+from .options import backend_argument, serve_argument, with_serve_words
 
 
 @click.command(epilog='Example: sidecar watch --profile generic -- ./my-backend --port "{port}"')
@@ -31,11 +31,11 @@ def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
 @click.option("--max-frame", metavar="BYTES", help="As serve takes it.")
 @click.option("--max-in-flight", metavar="COUNT", help="As serve takes it.")
 @click.argument("file", type=click.Path())
-@backend_argument
+@serve_argument
 def record(*, serve_words: Sequence[str], max_frame: str | None, max_in_flight: str | None, file: str) -> int:
     """Be as sidecar serve for a client, and write to FILE what is said, with times.
 
-    Point an app at it instead of serve. FILE holds the bytes of both sides as they are, secrets included: it is readable
+    Point an app at it instead of serve; an app whose command gets the word serve behind it may keep that. FILE holds the bytes of both sides as they are, secrets included: it is readable
     by you alone (on Windows: by whom its folder admits). A recording that is there already is kept as FILE.1.
 
     Exit status: that of the sidecar, or 64 where FILE cannot be written.
@@ -58,7 +58,7 @@ def record(*, serve_words: Sequence[str], max_frame: str | None, max_in_flight: 
 @click.option("--fast", is_flag=True, help="Without the pauses of the recording.")
 @click.option("--to-client", is_flag=True, help="Be the recorded sidecar instead, for a client on stdin and stdout.")
 @click.argument("file", type=click.Path())
-@backend_argument
+@serve_argument
 def replay(*, serve_words: Sequence[str], fast: bool, to_client: bool, file: str) -> int:
     """Say to a fresh sidecar what the client in FILE said, and compare what it answers.
 

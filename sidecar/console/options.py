@@ -29,6 +29,16 @@ def backend_argument(command: Any) -> Any:
     return click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]", type=click.Path())(command)
 
 
+def serve_argument(command: Any) -> Any:
+    """As backend_argument, for what stands in the place of ``serve``: a client that adds that word to its command may."""
+
+    def without_serve(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+        return words[1:] if words[:1] == ("serve",) else words
+
+    metavar = "[serve] [-- COMMAND [ARG]...]"
+    return click.argument("command", nargs=-1, metavar=metavar, type=click.Path(), callback=without_serve)(command)
+
+
 def with_serve_words(function: Callable[..., int]) -> Any:
     """Adds the options that name settings; the function gets them as ``serve_words``, what follows ``serve``.
 

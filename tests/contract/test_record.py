@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -19,8 +20,11 @@ import pytest
 from tests.support import processes
 from tests.support.backends import http_backend, trouble
 from tests.support.client import RemoteError, SidecarClient
-from tests.support.launch import clean_environment, sidecar_command
+from tests.support.launch import ROOT, clean_environment, sidecar_command
 from tests.support.pipes import pack, unpack_all
+
+NODE = shutil.which("node")
+MODULES = ROOT / "electron-shim" / "node_modules"
 
 
 def tool(*words: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -240,6 +244,38 @@ def test_a_full_disk_ends_the_recording_and_not_the_conversation(tmp_path: Path)
     assert [m["result"] for m in unpack_all(done.stdout) if m["type"] == "response"] == ["still there"]
     assert b"No space left" in done.stderr
     assert b"conversation goes on" in done.stderr
+
+
+@pytest.mark.skipif(NODE is None, reason="there is no Node.js on this machine")
+@pytest.mark.skipif(not (MODULES / "msgpackr").is_dir(), reason="npm install was not run in electron-shim")
+def test_the_shim_can_be_pointed_at_it_and_at_what_it_recorded(tmp_path: Path) -> None:
+    assert NODE
+    code = """
+        const { connect } = require(process.argv[1]);
+        (async () => {
+          const command = JSON.parse(process.argv[2]), backend = { command: JSON.parse(process.argv[3]) };
+          const sidecar = await connect({ command, settings: { profile: "generic", backend } });
+          await sidecar.invoke("backend:waitForReady");
+          console.log(JSON.stringify(await sidecar.invoke("backend:status")));
+          await sidecar.close();
+        })();"""
+    said = []
+    for mode in (["record", "a.frames"], ["replay", "--to-client", "a.frames"]):
+        words = [str(ROOT / "electron-shim" / "lib" / "client.js"), json.dumps([*sidecar_command(), *mode])]
+        done = subprocess.run(
+            [NODE, "-e", code, *words, json.dumps(http_backend())],
+            cwd=tmp_path,
+            env=clean_environment({"SIDECAR_PATHS__DATA": str(tmp_path)}),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=90,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(json.loads(done.stdout.splitlines()[-1]))
+    assert said[0]["state"] == "RUNNING"
+    assert said[0] == said[1]
+    assert documents(tmp_path / "a.frames")[-1]["trouble"] == "exit status 0"
 
 
 # frames --------------------------------------------------------------------------------------------------------------
