@@ -4,10 +4,13 @@ const path = require("node:path");
 const { app, BrowserWindow, ipcMain, dialog, powerMonitor, autoUpdater } = require("electron");
 const { attachSidecar } = require("electron-backend-sidecar/main");
 
-// While developing, the sidecar is the Python package and the backend a script; packaged, both are in the resources.
-const development = app.isPackaged
-  ? {}
-  : { settings: { profile: "generic", backend: { command: [process.env.PYTHON ?? "python3", path.join(__dirname, "backend.py"), "{port}"], version_path: "/version", live_path: "/live" } } };
+// The backend is a script, beside this file while developing and in the resources of the packaged app. One that is an
+// executable would be named by `backend: { executable }`, or found by the profile.
+const folder = app.isPackaged ? path.join(/** @type {{resourcesPath?: string}} */ (process).resourcesPath ?? "", "backend") : __dirname;
+const settings = {
+  profile: "generic",
+  backend: { command: [process.env.PYTHON ?? "python3", path.join(folder, "backend.py"), "{port}"], version_path: "/version", live_path: "/live" },
+};
 
 function createWindow() {
   const window = new BrowserWindow({
@@ -23,7 +26,7 @@ app.on("window-all-closed", () => app.quit());
 app.on("sidecar-restarted", () => console.log("the sidecar was replaced"));
 
 app.whenReady().then(async () => {
-  const { sidecar } = await attachSidecar({ app, ipcMain, BrowserWindow, dialog, powerMonitor, autoUpdater, ...development });
+  const { sidecar } = await attachSidecar({ app, ipcMain, BrowserWindow, dialog, powerMonitor, autoUpdater, settings });
   console.log("sidecar", sidecar.hello?.sidecar);
   await createWindow();
 });

@@ -8,6 +8,7 @@ const path = require("node:path");
 const { makeWindows, preventable } = require("./windows.js");
 
 const home = process.env.EMULATED_HOME ?? "";
+/** @type {{resourcesPath?: string}} */ (process).resourcesPath = process.env.EMULATED_RESOURCES ?? path.join(home, "resources");
 const CHROMIUMS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 class App extends EventEmitter {

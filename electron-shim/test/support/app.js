@@ -68,7 +68,7 @@ async function startApp(t, order, env = {}) {
     if (message.ready) isReady();
     const one = pending.get(message.id);
     pending.delete(message.id);
-    if (message.error !== undefined) one?.reject(new Error(message.error));
+    if (message.error !== undefined) one?.reject(new Error(output ? `${message.error}\nThe app said:\n${output}` : message.error));
     else one?.resolve(message.result);
   });
   /** @type {Promise<number | null>} */
