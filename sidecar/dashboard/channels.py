@@ -19,7 +19,6 @@ FORWARDED = frozenset(
         "backend:crashReport",
         "backend:diagnose",
         "runtime:getBootstrap",
-        "sidecar:ping",
     }
 )
 

@@ -45,10 +45,11 @@ class Link:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Starts the sidecar. Raises as ``Client.start``."""
+        """Starts the sidecar. Raises as ``Client.start``, and InvalidConfigError where it finds its settings wrong."""
         self._kept.clear()
         self._latest.clear()
         client = await Client.start(self._words, on_event=self._event, on_dropped=self._dropped)
+        await client.call("backend:status")  # hello says nothing yet of the settings, an answer does
         self._client, self.gone = client, None
         assert client.hello
         for tab in self._tabs:

@@ -83,6 +83,7 @@ def make_app(
         return response
 
     async def close_sockets(_: web.Application) -> None:
+        await asyncio.sleep(2 * COALESCE)  # the last word of the sidecar goes out first
         closing = [one.close(code=WSCloseCode.GOING_AWAY, message=b"The dashboard has ended") for one in list(sockets)]
         await asyncio.gather(*closing, return_exceptions=True)
 

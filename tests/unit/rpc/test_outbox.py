@@ -125,6 +125,18 @@ def test_draining_stops_when_the_client_falls_behind_again() -> None:
     assert client.seqs("log")[2:] == [(3, 0), (4, 0), (5, 0)]
 
 
+def test_what_is_one_event_goes_before_a_flood_of_lines_that_was_there_first() -> None:
+    client = Client()
+    client.outbox.subscribe(["log"])
+    client.slow = True
+    for number in range(100):
+        client.outbox.push("log", number)
+    client.outbox.push("latest", "here")
+    client.slow, client.capacity = False, 10
+    client.outbox.drain()
+    assert [event.payload for event in client.sent] == ["here", *range(9)]
+
+
 def test_giving_a_subscription_up_forgets_what_is_held() -> None:
     client = Client()
     client.outbox.subscribe(["log"])

@@ -1,4 +1,5 @@
 import { byId, el, setText } from "../dom.js";
+import { time } from "../format.js";
 
 /**
  * @typedef {object} Banner
@@ -22,7 +23,7 @@ export class Banners {
     const close = dismissible ? el("button", { type: "button", class: "quiet", click: () => this.hide(name) }, "Dismiss") : null;
     const body = el("div", { class: "banner-body" }, el("strong", {}, title), text ? el("p", {}, text) : null);
     if (details) body.append(el("details", {}, el("summary", {}, "Details"), el("pre", { tabindex: 0 }, details)));
-    const banner = el("div", { class: "banner", "data-kind": kind, "data-name": name }, body, close);
+    const banner = el("div", { class: "banner", "data-tone": kind, "data-name": name }, body, close);
     const before = this.shown.get(name);
     if (before) before.replaceWith(banner);
     else this.place.append(banner);
@@ -39,6 +40,9 @@ export class Banners {
     for (const name of [...this.shown.keys()]) this.hide(name);
   }
 }
+
+/** @type {{message: string} | null} the loss of a sidecar that was not replaced yet */
+let lost = null;
 
 /** @param {import("../transport/types.js").Link} link @param {Banners} banners */
 export function showLink(link, banners) {
@@ -63,7 +67,26 @@ export function showLink(link, banners) {
   } else if (link.kind === "sidecar-lost") {
     const [title = "", ...rest] = link.message.split("\n");
     banners.show("link", { kind: "error", title, text: link.hint, details: rest.join("\n") });
+    lost = link;
   } else if (link.kind === "connected") {
     banners.clear();
+    if (lost) showReplaced(lost, banners);
+    lost = null;
   }
+}
+
+/**
+ * Often the next one is there before the eye has read that the one before was lost.
+ *
+ * @param {{message: string}} before
+ * @param {Banners} banners
+ */
+function showReplaced({ message }, banners) {
+  const at = time(new Date().toISOString());
+  banners.show("replaced", {
+    kind: "warning",
+    title: `The sidecar was lost and replaced at ${at}; the backend was started anew.`,
+    details: message,
+    dismissible: true,
+  });
 }
