@@ -34,7 +34,7 @@ def render(story: Story, elapsed: float, seconds: float, height: int) -> Rendera
     facts.add_row("address", story.url or "-")
     facts.add_row("restarts", str(story.restarts))
 
-    stream = Table.grid(padding=(0, 2))
+    stream = Table.grid(padding=(0, 2), expand=True)
     stream.add_column(style="dim", justify="right", no_wrap=True, min_width=len("0000.00"))
     stream.add_column(no_wrap=True, min_width=len("startupProgress"))
     stream.add_column(overflow="ellipsis", no_wrap=True, ratio=1)

@@ -77,7 +77,7 @@ class Story:
         match channel:
             case "backend:stateChanged":
                 self._move(payload)
-            case "backend:healthUpdate":
+            case "backend:healthUpdate" if self.state == "RUNNING":  # the last word on a run comes after its end
                 self.health = payload["status"]
                 if self.recovered_pid is not None and self.ready:
                     self.healthy_again = True
@@ -90,7 +90,9 @@ class Story:
             self.port, self.url = payload["port"], payload["url"]
         if payload["previous"] == "RUNNING" and payload["reason"] == "crashed" and self.crashed_pid is None:
             self.crashed_pid = self.pid
-        if self.state == "RUNNING":
+        if self.state != "RUNNING":
+            self.health = "unknown"
+        else:
             self.pid = payload["pid"]
             if self.crashed_pid is not None and self.pid != self.crashed_pid:
                 self.recovered_pid = self.pid

@@ -52,9 +52,9 @@ def render(story: WatchStory, now: float, width: int, height: int, glyphs: Glyph
 
 def _facts(story: WatchStory, now: float, width: int, glyphs: Glyphs) -> RenderableType:
     begin = max(0.0, now - SPAN)
-    grid = Table.grid(padding=(0, 2))
+    grid = Table.grid(padding=(0, 2), expand=True)
     grid.add_column(style="dim", justify="right", no_wrap=True, min_width=8)
-    grid.add_column(overflow="ellipsis", no_wrap=True)
+    grid.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
     state = Text(story.state, style=STATE_STYLES.get(story.state, ""))
     process = "" if story.pid is None else f"  process {story.pid}"
     state.append(f"{process}  {story.url or ''}", style="not bold default")
@@ -104,7 +104,7 @@ def _crash(story: WatchStory) -> Text:
 
 
 def _events(story: WatchStory, count: int) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
+    grid = Table.grid(padding=(0, 2), expand=True)
     grid.add_column(style="dim", justify="right", no_wrap=True, min_width=len("0000.00"))
     grid.add_column(no_wrap=True, min_width=len("providerUpdate"))
     grid.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
