@@ -15,9 +15,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from queue import Empty, Queue
 from typing import IO
 
 from .. import __version__
@@ -28,7 +28,7 @@ from .client import importable_environment, serve_command
 from .recording import CHUNK, MAGIC, Header, Kind, encode_header, encode_record
 
 _AHEAD = 256  # chunks, 16 MiB: a disk that stalls longer than they last makes both sides wait rather than lose anything
-_JOINED = 64  # records in one write
+_PAUSE = 0.01  # seconds between two writes of the file: what a recorder that is killed may lose
 
 
 def run(file: str, serve_words: Sequence[str]) -> int:
@@ -84,54 +84,61 @@ def _create(path: Path) -> int:
 
 
 class _Tape:
-    """The file, and the thread that owns it. A disk that is full ends the recording, never the conversation."""
+    """The file, and the thread that owns it. A disk that is full ends the recording, never the conversation.
+
+    The thread is woken once for all that comes within its pause: woken for each record, it would take turns with the two
+    that pass on, and cost every message 60 µs.
+    """
 
     def __init__(self, descriptor: int, path: Path, serve_words: Sequence[str]) -> None:
         self._descriptor = descriptor
         self._path = path
         self._began = time.monotonic_ns()
-        self._queue: Queue[bytes | None] = Queue(_AHEAD)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         command = mask_command(["sidecar", "serve", *serve_words])
-        self._queue.put(encode_header(Header(__version__, now, sys.platform, command)))
-        self._thread = threading.Thread(target=self._write, name="recording", daemon=True)
+        self._records = deque([encode_header(Header(__version__, now, sys.platform, command))])
+        self._room = threading.Semaphore(_AHEAD)
+        self._filled = threading.Event()
+        self._filled.set()
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
 
     def add(self, kind: Kind, data: bytes) -> None:
         """Before the bytes are passed on, so that no answer can come before its question."""
-        self._queue.put(encode_record(kind, time.monotonic_ns() - self._began, data))
+        self._room.acquire()
+        self._records.append(encode_record(kind, time.monotonic_ns() - self._began, data))
+        if not self._filled.is_set():
+            self._filled.set()
 
     def close(self) -> None:
         """Waits until all is written."""
-        self._queue.put(None)
+        self._ended = True
+        self._filled.set()
         self._thread.join()
 
-    def _write(self) -> None:
+    def _run(self) -> None:
+        works = True
         ended = False
         while not ended:
-            records, ended = self._next()
-            try:
-                write_all(self._descriptor, b"".join(records))
-            except OSError as error:
-                _say(f"the recording ends here, the conversation goes on: {self._path}: {error.strerror}")
-                break
-        while not ended:  # so that nobody waits for room in the queue
-            _, ended = self._next()
+            self._filled.wait()
+            if not self._ended:
+                time.sleep(_PAUSE)
+            self._filled.clear()
+            ended = self._ended  # looked at before the records: what was added before the end is among them
+            records = [self._records.popleft() for _ in range(len(self._records))]
+            if records:
+                self._room.release(len(records))
+                works = works and self._write(b"".join(records))
         os.close(self._descriptor)
 
-    def _next(self) -> tuple[list[bytes], bool]:
-        """Waits for a record, and takes what else is there; the second value tells the end."""
-        records = []
-        record = self._queue.get()
-        while record is not None:
-            records.append(record)
-            if len(records) == _JOINED:
-                return records, False
-            try:
-                record = self._queue.get_nowait()
-            except Empty:
-                return records, False
-        return records, True
+    def _write(self, data: bytes) -> bool:
+        try:
+            write_all(self._descriptor, data)
+        except OSError as error:
+            _say(f"the recording ends here, the conversation goes on: {self._path}: {error.strerror}")
+            return False
+        return True
 
 
 def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:
@@ -148,7 +155,9 @@ def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:
 
 def _pass_answers(stdout: IO[bytes], sink: int, tape: _Tape) -> None:
     """From the sidecar to the client. A client that reads no more is told to the sidecar by doing the same."""
-    while not _has_lost_reader(stdout.fileno(), sink) and (chunk := _read(stdout.fileno())):
+    source = stdout.fileno()
+    nobody_reads = _watch_for_readers(source, sink)
+    while not nobody_reads() and (chunk := _read(source)):
         tape.add("sidecar", chunk)
         try:
             write_all(sink, chunk)
@@ -157,17 +166,17 @@ def _pass_answers(stdout: IO[bytes], sink: int, tape: _Tape) -> None:
     stdout.close()
 
 
-def _has_lost_reader(source: int, sink: int) -> bool:
-    """Waits until there is something to read; true when before that nobody reads the sink any more.
+def _watch_for_readers(source: int, sink: int) -> Callable[[], bool]:
+    """A function that waits until there is something to read; true when before that nobody reads the sink any more.
 
     On Windows only a write can tell, for a sidecar that is run directly as well.
     """
     if sys.platform == "win32":
-        return False
+        return lambda: False
     poll = select.poll()
     poll.register(source, select.POLLIN)
     poll.register(sink, 0)  # POLLERR (a pipe without readers) and POLLHUP (a socket without peer) come unasked
-    return sink in dict(poll.poll())
+    return lambda: any(descriptor == sink for descriptor, _ in poll.poll())
 
 
 def _read(descriptor: int) -> bytes:
