@@ -1,4 +1,7 @@
-"""Requests to the backend: one session, loopback only, failures in the words that today's renderers match on."""
+"""Requests to the backend: one session, loopback only, failures in the words that today's renderers match on.
+
+The client is aiohttp's, which is the product's fixed choice and well kept: no HTTP of our own.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from ..settings.model import Settings
 from ..wire.messages import SidecarInfo
 from ..wire.names import PROTOCOL
 
-_PACKAGES = ("msgspec", "h11", "psutil", "loguru")
+_PACKAGES = ("msgspec", "aiohttp", "psutil", "loguru")
 
 
 def describe(settings: Settings, *, started: float, warnings: Callable[[], list[str]]) -> SidecarInfo:
