@@ -4,7 +4,7 @@
 packs for Windows on Linux, with the Windows CPython that tests/windows keeps under Wine, into dist/sidecar-win32-x64.
 
 PyInstaller and the packages inside are pinned in requirements.txt, and installed into an environment of their own below
-.cache/packaging. Standard library only: it runs before anything is installed.
+.cache/packaging (or the folder that SIDECAR_PACKAGING_CACHE names). Standard library only: it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent
-CACHE = CHECKOUT / ".cache" / "packaging"
+CACHE = Path(os.environ.get("SIDECAR_PACKAGING_CACHE") or CHECKOUT / ".cache" / "packaging").resolve()
 REQUIREMENTS = HERE / "requirements.txt"
 WINDOWS_CACHE = Path(os.environ.get("SIDECAR_WINDOWS_CACHE") or CHECKOUT / ".cache" / "windows").resolve()
 CONTENTS = "contents.json"  # read by sidecar/frozen.py and by the shim, when the sidecar does not start
@@ -34,7 +34,7 @@ def main() -> int:
     options = parse()
     began = time.monotonic()
     out: Path = options.out or CHECKOUT / "dist" / ("sidecar-win32-x64" if options.windows else "sidecar")
-    work = CACHE / ("work-windows" if options.windows else "work")
+    work = CACHE / f"{'work-windows' if options.windows else 'work'}-{os.getpid()}"  # two may build at once
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     site, licence = pack_for_windows(work) if options.windows else pack(Path(options.python), work)
@@ -43,10 +43,11 @@ def main() -> int:
     import licences
 
     inside = json.loads((work / "build" / "sidecar" / "inside.json").read_text(encoding="utf-8"))
-    text = licences.collect(inside, site, licence, made)
+    text = licences.collect(inside, site, licence, made, CACHE)
     (made / "LICENSES.txt").write_text(text, encoding="utf-8", newline="\n")
     write_contents(made)
     replace(made, out)
+    shutil.rmtree(work, ignore_errors=True)
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     say(f"{out}: {size / 1e6:.1f} MB in {len(files)} files, made in {time.monotonic() - began:.0f} s")
@@ -128,13 +129,11 @@ def arguments(work: str, spec: str, separator: str) -> list[str]:
 
 
 def digest(python: Path | None) -> str:
-    """Names an environment by what is in it."""
-    version = (
-        sys.version
-        if python is None
-        else subprocess.run([str(python), "-VV"], check=True, capture_output=True, text=True).stdout
-    )
-    return hashlib.sha256(f"{python} {version} {REQUIREMENTS.read_text()}".encode()).hexdigest()[:12]
+    """Names an environment by what is in it; a virtual environment's interpreter is the one that it was made of."""
+    ask = "import sys; print(sys.version, sys.base_prefix)"
+    asked = [str(python or sys.executable), "-c", ask]
+    version = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+    return hashlib.sha256(f"{version} {REQUIREMENTS.read_text()}".encode()).hexdigest()[:12]
 
 
 def packer_lines() -> list[str]:

@@ -40,7 +40,9 @@ DROPPED = re.compile(r"PYTHON|SIDECAR_|NODE_PATH|AURA_|ASPNETCORE_|npm_", re.IGN
 def main() -> int:
     """Checks everything; stops at the first thing that is wrong."""
     parser = argparse.ArgumentParser(prog="packaging/check", description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--dist", type=lambda text: Path(text).resolve(), help="the folder with wheel, sdist and npm package")
+    parser.add_argument(
+        "--dist", type=lambda text: Path(text).resolve(), help="the folder with wheel, sdist and npm package"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sidecar-check-") as name:
         folder = Path(name)
@@ -101,7 +103,11 @@ def install_package(package: Path, folder: Path) -> Path:
     example = folder / "an empty folder"
     example.mkdir()
     (example / "package.json").write_text('{"name": "example", "version": "1.0.0", "private": true}\n')
-    run([npm(), "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", str(package)], folder=example, quiet=True)
+    run(
+        [npm(), "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", str(package)],
+        folder=example,
+        quiet=True,
+    )
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     code = re.search(r"<!-- run: embed\.js -->\n```js\n(.*?)```", readme, re.DOTALL)
     if code is None:
@@ -113,11 +119,13 @@ def install_package(package: Path, folder: Path) -> Path:
 
 def run_example(example: Path, sidecar: Path) -> None:
     """The README's example, with nothing but what was installed."""
-    command = [shutil.which("node") or "node", "embed.js", sys.executable, "-I", "backend.py", "{port}"]
+    command = [shutil.which("node") or "node", "embed.js", sys.executable, "-I", str(example / "backend.py"), "{port}"]
     said = run(command, folder=example, SIDECAR=str(sidecar))
     if not re.search(r"^RUNNING ready$.*^http://127\.0\.0\.1:\d+ 200$", said, re.MULTILINE | re.DOTALL):
         sys.exit(f"packaging: the README's example with {sidecar} said:\n{said}")
-    say(f"npm install in an empty folder, the README's example with {sidecar.name} of {sidecar.parent.name}: its backend answered")
+    say(
+        f"npm install in an empty folder, the README's example with {sidecar.name} of {sidecar.parent.name}: its backend answered"
+    )
 
 
 def one(folder: Path, pattern: str) -> Path:

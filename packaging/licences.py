@@ -16,7 +16,7 @@ PYINSTALLER = (
 )
 
 
-def collect(inside: list[str], site: Path, cpython: Path, made: Path) -> str:
+def collect(inside: list[str], site: Path, cpython: Path, made: Path, cache: Path) -> str:
     """The whole text.
 
     Args:
@@ -24,10 +24,11 @@ def collect(inside: list[str], site: Path, cpython: Path, made: Path) -> str:
         site: the folder of the packages.
         cpython: the text of CPython's licence.
         made: the folder.
+        cache: where PyInstaller is installed somewhere.
     """
     parts = [("electron-backend-sidecar", (CHECKOUT / "LICENSE").read_text(encoding="utf-8"))]
     parts.append(("CPython, its standard library and what they include", cpython.read_text(encoding="utf-8")))
-    parts.append(("PyInstaller", PYINSTALLER + licence_text(packer())))
+    parts.append(("PyInstaller", PYINSTALLER + licence_text(packer(cache))))
     known = list(distributions(path=[str(site)]))
     parts += [(f"{name} {version}", text) for name, version, text in sorted(packages(inside, known))]
     if sys.platform.startswith("linux") and (made / "sidecar").exists():
@@ -53,9 +54,8 @@ def after_site_packages(name: str) -> tuple[str, ...]:
     return parts[(place := parts.index("site-packages")) + 1 : place + 2] if "site-packages" in parts else ()
 
 
-def packer() -> Distribution:
+def packer(cache: Path) -> Distribution:
     """PyInstaller, which is not among the packages when Windows' folder is made under Wine."""
-    cache = CHECKOUT / ".cache" / "packaging"
     return PathDistribution(next(iter(sorted(cache.rglob("pyinstaller-[0-9]*.dist-info")))))
 
 
