@@ -155,6 +155,7 @@ for (const [mode, code, words] of /** @type {Array<[string, string, RegExp]>} */
   ["zeros", "SIDECAR_PROTOCOL", /no frame/],
   ["version2", "SIDECAR_PROTOCOL", /2\.0\.0\) speaks protocol 2, this package speaks 1/],
   ["nohello", "SIDECAR_PROTOCOL", /first frame is no hello but "response"/],
+  ["thinHello", "SIDECAR_PROTOCOL", /hello lacks what it must tell/],
   ["exit", "SIDECAR_NOT_STARTED", /exit code 64[^]*no settings here/],
 ])) {
   test(`a sidecar in mode ${mode} makes connect fail with ${code}`, async () => {
@@ -195,6 +196,14 @@ test("rubbish in mid-stream ends the sidecar, and calls made meanwhile are answe
   const sidecar = await fake(t, "echo");
   assert.equal((await failure(sidecar.invoke("sidecar:ping", { rubbish: true }))).code, "SIDECAR_PROTOCOL");
   assert.equal(await sidecar.invoke("sidecar:ping", 3), 3);
+});
+
+test("a message that is no message of the protocol ends the sidecar, and not the app", async (t) => {
+  const sidecar = await fake(t, "echo");
+  const error = await failure(sidecar.invoke("sidecar:ping", { bodiless: true }));
+  assert.equal(error.code, "SIDECAR_PROTOCOL");
+  assert.match(error.message, /cannot be understood/);
+  assert.equal(await sidecar.invoke("sidecar:ping", 4), 4);
 });
 
 test("subscriptions are asked for again after a restart", async (t) => {

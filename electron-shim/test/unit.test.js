@@ -8,7 +8,7 @@ const { applyState, emptyBootstrap } = require("../lib/bootstrap.js");
 const { encodeFrame, FrameReader } = require("../lib/client/frames.js");
 const { settingsEnvironment } = require("../lib/client/settings.js");
 const { Watchdog } = require("../lib/client/watchdog.js");
-const { pageError } = require("../lib/main/answers.js");
+const { Answers, pageError } = require("../lib/main/answers.js");
 const { sidecarSettings } = require("../lib/main/command.js");
 const { createSenderCheck, originOf } = require("../lib/main/senders.js");
 
@@ -140,6 +140,25 @@ test("between suspend and resume nothing is counted", () => {
   tick();
   tick();
   assert.equal(hung(), 0);
+});
+
+test("a resume that nobody tells of is noticed by ticks that come on time", () => {
+  const { dog, tick, hung } = watchdog();
+  dog.pause();
+  for (let i = 0; i < 11; i++) tick();
+  tick(3_600_000); // it did sleep
+  for (let i = 0; i < 12; i++) tick();
+  assert.equal(hung(), 0);
+  for (let i = 0; i < 4; i++) tick();
+  assert.equal(hung(), 1);
+});
+
+test("a page's call waits for a sidecar that says no hello for its limit only, and is told so", async () => {
+  /** @type {any} */
+  const sidecar = { hello: null, whenReady: () => new Promise(() => {}), call: () => assert.fail("there is nobody to ask") };
+  const answers = new Answers({ sidecar, bootstrap: emptyBootstrap, helloWait: 20 });
+  await assert.rejects(answers.answer({}, "backend:restart", []), { message: "Failed to restart backend: The sidecar is not ready after 0.02 s" });
+  assert.equal((await answers.answer({}, "backend:status", [])).running, false);
 });
 
 test("an address once known is kept while the backend is away", () => {

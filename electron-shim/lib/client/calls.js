@@ -118,13 +118,13 @@ class Calls {
   answered(message) {
     const call = this.inFlight.get(message.id);
     if (!call) return;
-    this.inFlight.delete(message.id);
     if (message.type === "response") {
       this.settle(call, null, message.result);
     } else {
-      const { code, message: text, hint, data } = message.error;
+      const { code, message: text, hint, data } = message.error; // throws where there is none: the call fails with the connection
       this.settle(call, new SidecarError(code, text, { hint, data }), undefined);
     }
+    this.inFlight.delete(message.id);
     if (this.head < this.queue.length) this.schedule();
   }
 

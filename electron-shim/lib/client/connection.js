@@ -86,8 +86,9 @@ class Connection {
     try {
       this.reader.feed(chunk);
     } catch (error) {
-      if (!(error instanceof SidecarError)) throw error;
-      this.abort(error);
+      // Well framed, and yet not what the protocol says, e.g. an error without its body.
+      const text = `The sidecar sent a message that cannot be understood (${error})`;
+      this.abort(error instanceof SidecarError ? error : new SidecarError("SIDECAR_PROTOCOL", text, { cause: error }));
     }
   }
 
@@ -110,6 +111,10 @@ class Connection {
         `The sidecar (${message.sidecar}) speaks protocol ${message.protocol}, this package speaks ${PROTOCOL}`,
         { hint: `install a sidecar and an electron-backend-sidecar package of the same release; this sidecar is ${this.command[0]}` },
       );
+    }
+    const { channels, events, maxFrame, maxInFlight } = message;
+    if (!Array.isArray(channels) || !Array.isArray(events) || !(maxFrame > 0) || !(maxInFlight > 0)) {
+      throw new SidecarError("SIDECAR_PROTOCOL", "The sidecar's hello lacks what it must tell: channels, events, maxFrame and maxInFlight");
     }
     clearTimeout(this.helloTimer);
     this.hello = message;

@@ -1,5 +1,8 @@
 "use strict";
 
+// So many ticks on time after "suspend" mean that the machine is awake, though nobody said so: some never tell of "resume".
+const AWAKE_TICKS = 12;
+
 /**
  * Asks the sidecar for a sign of life at every tick; `hung` is called once when none came for `misses` ticks in a row.
  * A tick that comes late by more than a whole interval means that this process itself did not run (the machine slept, or
@@ -24,6 +27,7 @@ class Watchdog {
     this.waiting = false;
     this.last = now();
     this.paused = false;
+    this.ticksPaused = 0;
     this.timer = setInterval(() => this.tick(), interval);
     this.timer.unref();
   }
@@ -32,7 +36,11 @@ class Watchdog {
     const now = this.now();
     const late = now - this.last > 2 * this.interval;
     this.last = now;
-    if (this.paused) return;
+    if (this.paused) {
+      this.ticksPaused = late ? 0 : this.ticksPaused + 1;
+      if (this.ticksPaused >= AWAKE_TICKS) this.resume();
+      return;
+    }
     this.missed = late || !this.waiting ? 0 : this.missed + 1;
     if (this.missed >= this.limit) {
       this.stop();
@@ -50,6 +58,7 @@ class Watchdog {
   /** The machine is about to sleep. */
   pause() {
     this.paused = true;
+    this.ticksPaused = 0;
   }
 
   /** It woke up: a fresh window. */

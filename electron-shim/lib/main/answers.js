@@ -12,10 +12,12 @@ class Answers {
    * @param {object} options
    * @param {import("../client.js").Sidecar} options.sidecar
    * @param {() => import("../../types/protocol").Bootstrap} options.bootstrap
+   * @param {number} [options.helloWait] milliseconds
    */
-  constructor({ sidecar, bootstrap }) {
+  constructor({ sidecar, bootstrap, helloWait = HELLO_WAIT_MS }) {
     this.sidecar = sidecar;
     this.bootstrap = bootstrap;
+    this.helloWait = helloWait;
     /** @type {WeakMap<object, import("../../types/preload").LastError>} the last failure by webContents */
     this.lastErrors = new WeakMap();
   }
@@ -47,8 +49,8 @@ class Answers {
     /** @type {NodeJS.Timeout | undefined} */
     let timer;
     const limit = new Promise((_resolve, reject) => {
-      const text = `The sidecar is not ready after ${HELLO_WAIT_MS / 1000} s`;
-      timer = setTimeout(() => reject(new SidecarError("SIDECAR_HELLO_TIMEOUT", text)), HELLO_WAIT_MS);
+      const text = `The sidecar is not ready after ${this.helloWait / 1000} s`;
+      timer = setTimeout(() => reject(new SidecarError("SIDECAR_HELLO_TIMEOUT", text)), this.helloWait);
     });
     try {
       await Promise.race([this.sidecar.whenReady(), limit]);

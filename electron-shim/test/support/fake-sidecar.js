@@ -79,6 +79,7 @@ function serve(message) {
       process.stderr.write("last words: disk full\n");
       process.stdout.write(frame({ type: "response", id, result: "x".repeat(1000) }).subarray(0, 100), () => process.exit(3));
     } else if (order?.rubbish) process.stdout.write("Traceback (most recent call last):\n");
+    else if (order?.bodiless) send({ type: "error", id });
     else if (order?.hold) held.add(id);
     else if (order?.fail) send({ type: "error", id, error: { code: "PORT_IN_USE", message: "taken", hint: "free it", data: { port: 5, owner: null } } });
     else if (order?.highest) answer(highest);
@@ -122,6 +123,7 @@ if (mode === "rubbish") process.stdout.write("Hello, I am a log line and no fram
 else if (mode === "zeros") process.stdout.write(Buffer.alloc(64));
 else if (mode === "version2") send({ ...hello, protocol: 2, sidecar: "2.0.0" });
 else if (mode === "old-protocol") send({ ...hello, protocol: 0, sidecar: "0.0.1" });
+else if (mode === "thinHello") send({ type: "hello", protocol: 1, sidecar: "1" });
 else if (mode === "nohello") send({ type: "response", id: 1, result: null });
 else if (mode === "exit") {
   process.stderr.write("no settings here\n");
