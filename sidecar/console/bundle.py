@@ -16,6 +16,8 @@ from ..errors import SidecarError
 from ..observe.system import describe_system
 from ..settings.load import load
 from ..settings.masking import MASK, looks_secret, mask_text, secrets_of, secrets_of_command, spellings
+from ..settings.model import Settings
+from ..settings.paths import resolve_paths
 from ..wire.observe import Check
 
 LAST_BYTES = 2 * 1024 * 1024  # of each log: what happened last is what counts
@@ -33,14 +35,15 @@ def write_bundle(path: Path, checks: Sequence[Check], facts: dict[str, Any], ser
     Args:
         path: the file to write.
         checks: the diagnosis.
-        facts: ``logs``, the folder, and ``info``, what ``sidecar:info`` told; both may be missing.
+        facts: ``logs``, the folder, and ``info``, what ``sidecar:info`` told; both may be missing where no sidecar ran.
         serve_words: the sidecar's command line after ``serve``: its settings file goes into the bundle, and secrets that it
             gives are masked everywhere.
 
     Raises:
         OSError: it cannot be written.
     """
-    secrets = spellings(_secrets(serve_words))
+    settings = _settings(serve_words)
+    secrets = spellings(_secrets(serve_words, settings))
     texts = {
         "diagnosis.json": _json(checks),
         "info.json": _json(facts.get("info", {})),
@@ -49,7 +52,7 @@ def write_bundle(path: Path, checks: Sequence[Check], facts: dict[str, Any], ser
     config = _config(serve_words)
     if config:
         texts["settings.toml"] = mask_settings(_tail(Path(config)))
-    logs = facts.get("logs")
+    logs = facts.get("logs") or (resolve_paths(settings).logs if settings else None)
     for name, file in _logs(Path(logs)) if logs else ():
         texts[f"logs/{name}"] = _tail(file)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -60,7 +63,6 @@ def write_bundle(path: Path, checks: Sequence[Check], facts: dict[str, Any], ser
 
 def mask_settings(text: str) -> str:
     """The text of a settings file without the values of settings and variables whose names look secret."""
-
     for found, _ in reversed(list(_secret_settings(text))):
         text = f'{text[: found.start("value")]}"{MASK}"{text[found.end("value") :]}'
     return text
@@ -74,20 +76,26 @@ def _secret_settings(text: str) -> Iterator[tuple[re.Match[str], str]]:
             yield found, value
 
 
-def _secrets(serve_words: Sequence[str]) -> list[str]:
-    """Of our environment, and of the environment and command that the settings give the backend."""
+def _settings(serve_words: Sequence[str]) -> Settings | None:
+    """Those in force; None where they are wrong."""
+    try:
+        boot = argv.parse(["serve", *serve_words])
+        return load(
+            config=boot.config, profile=boot.profile, overrides=boot.overrides, command=boot.command, environ=os.environ
+        ).settings
+    except SidecarError:
+        return None
+
+
+def _secrets(serve_words: Sequence[str], settings: Settings | None) -> list[str]:
+    """Of our environment, of the environment and command that the settings give the backend, and of a file that is wrong now."""
     found = secrets_of(os.environ)
     config = _config(serve_words)
     if config:
         found += [value for _, value in _secret_settings(_tail(Path(config)))]
-    try:
-        boot = argv.parse(["serve", *serve_words])
-        backend = load(
-            config=boot.config, profile=boot.profile, overrides=boot.overrides, command=boot.command, environ=os.environ
-        ).settings.backend
-    except SidecarError:  # wrong now; what is written in them may have been right before
-        return found
-    return [*found, *secrets_of(backend.env), *secrets_of_command(backend.command)]
+    if settings:
+        found += [*secrets_of(settings.backend.env), *secrets_of_command(settings.backend.command)]
+    return found
 
 
 def _config(serve_words: Sequence[str]) -> str | None:

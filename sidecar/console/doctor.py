@@ -31,7 +31,11 @@ def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str |
 
     Returns:
         1 when anything failed, else 0; 78 where the settings are wrong.
+
+    Raises:
+        UsageError: the bundle cannot be written there.
     """
+    status = 0
     try:
         checks, facts = asyncio.run(_ask(serve_words, start=start))
     except UsageError:
@@ -39,16 +43,24 @@ def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str |
     except SidecarError as error:
         checks = [Check("sidecar", "failed", error.message, error.hint or "See the sidecar's own log.")]
         facts = {}
-        if isinstance(error, InvalidConfigError):
-            _show(checks, as_json=as_json)
-            return error.exit_status
+        status = error.exit_status if isinstance(error, InvalidConfigError) else 1
     _show(checks, as_json=as_json)
     if bundle is not None:
-        from .bundle import write_bundle
+        _bundle(bundle, checks, facts, serve_words)
+    return status or int(any(check.status == "failed" for check in checks))
 
+
+def _bundle(bundle: str, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str]) -> None:
+    from .bundle import write_bundle
+
+    try:
         count = write_bundle(Path(bundle), checks, facts, serve_words)
-        print(f"{bundle}: {count} files, secrets masked", file=sys.stderr)  # noqa: T201 - the tool's output
-    return 1 if any(check.status == "failed" for check in checks) else 0
+    except OSError as error:
+        raise UsageError(
+            f"The bundle {bundle} cannot be written: {error.strerror}",
+            hint="Name a file in a folder that you may write to.",
+        ) from error
+    print(f"{bundle}: {count} files, secrets masked", file=sys.stderr)  # noqa: T201 - the tool's output
 
 
 async def _ask(serve_words: Sequence[str], *, start: bool) -> tuple[list[Check], dict[str, Any]]:

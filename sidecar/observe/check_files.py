@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import SidecarError
@@ -71,10 +71,10 @@ def _judge_head(program: Path, head: bytes) -> Check:
 def check_runtime(find: FindCommand, environ: Mapping[str, str]) -> Check:
     """Whether the .NET runtime is there that the backend asks for in its ``.runtimeconfig.json``; self-contained ones ask for none."""
     try:
-        program = Path(find()[0])
+        command = find()
     except SidecarError:
         return Check("runtime", "unknown", "There is no program whose runtime could be looked for")
-    config = program.with_name(program.name.removesuffix(".exe") + ".runtimeconfig.json")
+    config = _runtime_settings(command)
     try:
         options = json.loads(config.read_bytes()).get("runtimeOptions", {})
     except FileNotFoundError:
@@ -148,6 +148,16 @@ def hosts_file(environ: Mapping[str, str]) -> Path:
     if sys.platform == "win32":
         return Path(environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "drivers" / "etc" / "hosts"
     return Path("/etc/hosts")
+
+
+def _runtime_settings(command: Sequence[str]) -> Path:
+    """Beside the program; of ``dotnet SERVER.dll`` beside the DLL, in the folder where relative paths begin."""
+    program = Path(command[0])
+    name = program.name.removesuffix(".exe")
+    if name == "dotnet" and len(command) > 1 and command[1].endswith(".dll"):
+        program = Path(command[1])
+        name = program.name.removesuffix(".dll")
+    return program.with_name(f"{name}.runtimeconfig.json")
 
 
 def _dotnet_roots(environ: Mapping[str, str]) -> Iterator[Path]:

@@ -87,9 +87,10 @@ class Reclaim:
             self._killed,
         )
 
-    def living(self) -> list[int]:
-        """Pids of the other sidecars that work on the folder now. Ends nothing."""
-        return [record.owner[0] for _, record in self._others() if self._is_owner_alive(record)]
+    def living(self) -> dict[int, int | None]:
+        """The other sidecars that work on the folder now: pid of each → pid of its backend, where it has one. Ends nothing."""
+        records = [record for _, record in self._others() if self._is_owner_alive(record)]
+        return {record.owner[0]: record.backend[0] if record.backend else None for record in records}
 
     def _others(self) -> Iterator[tuple[Path, RunRecord]]:
         for path in self._paths():

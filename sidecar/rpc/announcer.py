@@ -14,19 +14,10 @@ from ..settings.model import Settings
 from ..supervisor import Supervisor
 from ..supervisor.answers import port_foreign, port_taken
 from ..supervisor.run import Run, utc_now
-from ..supervisor.unready import explain_unready
+from ..supervisor.unready import explain_hung, explain_unready
 from ..wire.messages import Crash, Exposed, ExposedSocket, HealthResult, Phase, StartupProgress, StateChanged
 from .observer import Observer
 from .server import Server
-
-# What the sidecar ended itself: text, cause, remedy. The exit status would tell of our own stop.
-_OURS = {
-    Reason.HUNG: (
-        "it hung: it did not answer any more",
-        "It answered none of health.failures checks in a row, each within health.probe_timeout.",
-        "Look at its last output for what it was doing; if it is only slow, raise health.probe_timeout or health.failures.",
-    ),
-}
 
 _MEBIBYTE = 1024 * 1024
 
@@ -62,7 +53,7 @@ class Announcer:
         from ..observe.crash import report_name  # not needed before the first failure
 
         status = run.status or UNKNOWN
-        text, cause, remedy = _OURS.get(failure.reason) or self._explain(run, status, failure)
+        text, cause, remedy = self._explain(run, status, failure)
         time = run.ended_at or utc_now()
         return Crash(
             name=report_name(time),
@@ -80,9 +71,11 @@ class Announcer:
         )
 
     def _explain(self, run: Run, status: ExitStatus, failure: e.ReportFailure) -> tuple[str, str | None, str | None]:
-        """Text, cause and remedy of a failure that was not the sidecar's own decision about time."""
+        """Text, cause and remedy. What the sidecar ended itself comes first: the exit status would tell of our own stop."""
         if failure.reason is Reason.STARTUP_TIMEOUT:
             return "not ready in time", *explain_unready(self._settings, run.port, run.listening, run.last_answer)
+        if failure.reason is Reason.HUNG:
+            return "it hung: it did not answer any more", *explain_hung(self._settings)
         if failure.error is not None:
             return failure.error.message, failure.error.message, failure.error.hint
         if run.over_memory is not None:

@@ -70,7 +70,7 @@ class Diagnosis:
             folders={"data": paths.data, "logs": paths.logs, "temp": paths.temp},
             port=backend.port,
             port_state=port_state,
-            port_owner=_owner,
+            port_owner=self._owner,
             running_port=alive.port if alive else None,
             listener=alive.listener if alive else "unknown",
             exposed=[f"{socket.address}:{socket.port}" for socket in alive.exposed] if alive else (),
@@ -80,12 +80,22 @@ class Diagnosis:
             shutdown_path=backend.shutdown_path,
             ask_options=lambda path: _options(alive.port if alive else None, path),
             firewall=self._firewall if sys.platform == "win32" else None,
-            others=Reclaim(Path(paths.data)).living,
+            others=lambda: list(Reclaim(Path(paths.data)).living()),
             orphans=[note for note in self._reclaimed.notes if not note.startswith("Another sidecar")],
             crashes=await self._crashes(),
             state=self._supervisor.lifecycle.state.value,
         )
         return await diagnose(facts)
+
+    def _owner(self, port: int) -> str:
+        """Who listens on a port; the backend of another copy of the app is told as that."""
+        for socket in process.find_listener(port):
+            if socket.pid is not None:
+                name = f"{process.process_name(socket.pid) or 'a program'} (pid {socket.pid})"
+                sidecars = Reclaim(Path(self._paths.data)).living()
+                mine = [sidecar for sidecar, backend in sidecars.items() if backend == socket.pid]
+                return f"{name}, the backend of another sidecar (pid {mine[0]})" if mine else name
+        return ""
 
     async def _ask(self, path: str) -> str:
         from ..backend.probe import probe
@@ -98,13 +108,6 @@ class Diagnosis:
 
         environment = backend_environment(self._settings, self._paths, 0, os.environ)
         return find_command(self._settings, environment).argv
-
-
-def _owner(port: int) -> str:
-    for socket in process.find_listener(port):
-        if socket.pid is not None:
-            return f"{process.process_name(socket.pid) or 'a program'} (pid {socket.pid})"
-    return ""
 
 
 async def _options(port: int | None, path: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Why a run was not ready in time, from what was seen of it when its time was over. Pure."""
+"""Why a run was not ready in time, or was given up later, from what was seen of it. Pure."""
 
 from __future__ import annotations
 
@@ -32,6 +32,15 @@ def explain_unready(
     """
     seen, remedy = _look(settings, port, listening, last_answer)
     return Unready(f"It was not ready within timeouts.startup ({settings.timeouts.startup:g} s): {seen}.", remedy)
+
+
+def explain_hung(settings: Settings) -> Unready:
+    """A run that was ready answers no more."""
+    health, path = settings.health, settings.backend.health_path or settings.backend.live_path
+    return Unready(
+        f"It left {health.failures} checks of {path} in a row without an answer, each for {health.probe_timeout:g} s.",
+        "Look at its last output for what it was doing; if it is only slow, raise health.probe_timeout or health.failures.",
+    )
 
 
 def _look(

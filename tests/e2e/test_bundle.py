@@ -89,3 +89,24 @@ def test_a_bundle_holds_what_is_needed_and_says_where_a_secret_was(texts: dict[s
     assert "got ***" in texts["logs/backend/backend-000001.log"]
     assert json.loads(texts["info.json"])["settings"]["backend"]["env"]["MODE"] == "fast"
     assert any("cannot use ***" in text for name, text in texts.items() if name.startswith("logs/crash-"))
+
+
+def test_settings_that_are_wrong_are_bundled_as_well(tmp_path: Path) -> None:
+    settings, bundle = tmp_path / "settings.toml", tmp_path / "support.zip"
+    settings.write_text('[backend]\nport = "many"\nenv = { API_KEY = "planted", MODE = "fast" }\n')
+    status, _, _ = doctor("--bundle", str(bundle), "--config", str(settings))
+    assert status == 78
+    with zipfile.ZipFile(bundle) as archive:
+        assert "many" in archive.read("diagnosis.json").decode()
+        assert archive.read("settings.toml").decode().split() == [
+            *("[backend]", "port", "=", '"many"'),
+            *("env", "=", "{", "API_KEY", "=", '"***",', "MODE", "=", '"fast"', "}"),
+        ]
+
+
+def test_a_bundle_that_cannot_be_written_is_told_in_words(tmp_path: Path) -> None:
+    data = f"paths.data={json.dumps(str(tmp_path / 'data'))}"
+    status, _, error = doctor("--bundle", str(tmp_path / "no" / "folder.zip"), "--set", data, "--profile", "generic")
+    assert status == 64
+    assert "cannot be written" in error
+    assert "Traceback" not in error

@@ -11,8 +11,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.failures.stage import Stage, Told, Ways, linux, needs, posix
 from tests.support.backends import aspnet_backend, aspnet_missing, http_backend, script_backend, trouble
 from tests.support.client import SidecarClient
@@ -173,7 +171,7 @@ async def too_many_files(stage: Stage) -> Told:
     "The backend's processes use more memory than the settings allow",
     "Its processes used <used> MiB of memory, more than limits.memory (40 MiB) allows, and were killed.",
     "Raise limits.memory, or find out what the backend needs so much for.",
-    pytest.mark.not_wine(reason="Wine's job objects watch no memory, and kill with the code of a crash"),
+    posix("a limit that is looked after; a job object lets the allocation itself fail, and the backend then says so"),
 )
 async def over_its_memory(stage: Stage) -> Told:
     code = "import time; hog = bytearray(b'x' * (100 << 20)); time.sleep(600)"

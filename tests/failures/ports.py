@@ -16,20 +16,20 @@ _FIRST_FREE = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 _ANOTHER_PORT = 'End that program, or set backend.port to another number or to "auto".'
 
 
-def me() -> str:
-    """This process, as a message names it."""
+def program(pid: int) -> str:
+    """A process, as a message names it."""
     if is_wine():
         return "another program"
     import psutil
 
-    return f"{psutil.Process().name()} (pid {os.getpid()})"
+    return f"{psutil.Process(pid).name()} (pid {pid})"
 
 
 def hold_port(stage: Stage) -> int:
     """A port on which this process listens."""
     server = stage.enter_context(socket.create_server(("127.0.0.1", 0)))
     port: int = server.getsockname()[1]
-    stage.facts |= {"port": port, "program": me()}
+    stage.facts |= {"port": port, "program": program(os.getpid())}
     return port
 
 
@@ -49,6 +49,21 @@ async def port_in_use_before_the_start(stage: Stage) -> Told:
 
 
 @WAYS.add(
+    "The port is in use by a second copy of the app",
+    "Port <port> is in use by <program>, the backend of another sidecar (pid <pid>)",
+    'End that program, or set backend.port to "auto".',
+    WINE_PIDS,
+    where="doctor",
+)
+async def port_in_use_by_another_copy(stage: Stage) -> Told:
+    port = stage.facts["port"] = free_port()
+    async with stage.sidecar(http_backend(), backend__port=port) as client:
+        pid = (await client.call("backend:waitForReady"))["pid"]
+        stage.facts |= {"program": program(pid), "pid": client.hello["pid"]}
+        return await stage.doctor("port", http_backend(), backend__port=port)
+
+
+@WAYS.add(
     "Another program answers on the backend's port",
     "The backend runs, but port <port> answers for <program>",
     _ANOTHER_PORT,
@@ -56,7 +71,7 @@ async def port_in_use_before_the_start(stage: Stage) -> Told:
 )
 async def stranger_answers(stage: Stage) -> Told:
     port = free_port()
-    stage.facts |= {"port": port, "program": me()}
+    stage.facts |= {"port": port, "program": program(os.getpid())}
 
     async def listen(client: SidecarClient) -> None:
         await client.event("backend:startupProgress", where=lambda progress: progress["phase"] == "waiting")

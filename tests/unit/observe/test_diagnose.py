@@ -91,6 +91,13 @@ def test_a_missing_dotnet_runtime_is_named(tmp_path: Path, installed: str | None
         assert "Microsoft.AspNetCore.App 8.0.0" in check.message
 
 
+def test_a_server_that_dotnet_runs_is_looked_at_and_not_dotnet_itself(tmp_path: Path) -> None:
+    (tmp_path / "Aura.Api.runtimeconfig.json").write_text(RUNTIME)
+    check = check_files.check_runtime(command("/usr/bin/dotnet", str(tmp_path / "Aura.Api.dll")), {"PATH": ""})
+    assert check.status == "failed"
+    assert "Microsoft.AspNetCore.App 8.0.0" in check.message
+
+
 @pytest.mark.parametrize(
     ("text", "status"),
     [(None, "ok"), ('{"runtimeOptions": {"includedFrameworks": []}}', "ok"), ("no json", "unknown"), ("[]", "unknown")],
