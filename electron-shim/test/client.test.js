@@ -198,6 +198,13 @@ test("rubbish in mid-stream ends the sidecar, and calls made meanwhile are answe
   assert.equal(await sidecar.invoke("sidecar:ping", 3), 3);
 });
 
+test("what the sidecar writes to its stderr is told as it comes", async (t) => {
+  const sidecar = await fake(t, "echo");
+  const text = once(sidecar, "sidecar:stderr");
+  await failure(sidecar.invoke("sidecar:ping", { die: true }));
+  assert.equal(await text, "last words: disk full\n");
+});
+
 test("a message that is no message of the protocol ends the sidecar, and not the app", async (t) => {
   const sidecar = await fake(t, "echo");
   const error = await failure(sidecar.invoke("sidecar:ping", { bodiless: true }));
