@@ -77,7 +77,7 @@ def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iter
     yield from _command(backend, told)
     for name, value in backend.env.items():
         if not name or "=" in name or "\0" in name + value:
-            yield f'{told("env")} has the variable {name!a}; allowed: a name without = and NUL, a value without NUL'
+            yield f"{told('env')} has the variable {name!a}; allowed: a name without = and NUL, a value without NUL"
     yield from _pattern(backend, told)
 
 
