@@ -12,7 +12,7 @@ const ASPNET_FOLDER = process.env.ASPNET_BACKEND ?? path.join(ROOT, "..", "share
 const ASPNET = path.join(ASPNET_FOLDER, ...(process.platform === "win32" ? ["win-x64", "TestBackend.exe"] : ["linux-x64", "TestBackend"]));
 const FAKE = path.join(__dirname, "fake-sidecar.js");
 
-const found = spawnSync(PYTHON, ["-c", "import sidecar, msgspec, h11"], { cwd: ROOT, encoding: "utf8" });
+const found = spawnSync(PYTHON, ["-c", "import sidecar, msgspec, aiohttp"], { cwd: ROOT, encoding: "utf8" });
 
 module.exports = {
   ROOT,
