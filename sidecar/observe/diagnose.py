@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ async def diagnose(facts: DiagnosisFacts) -> list[Check]:
         ("proxy", lambda: check_network.check_proxy(facts.environ)),
         ("hosts_file", lambda: _hosts(facts.environ)),
         ("exposure", lambda: check_network.check_exposure(facts.exposed, facts.env)),
-        ("clock", lambda: check_clock(time.time(), Path(__file__).stat().st_mtime)),
+        ("clock", lambda: check_clock(time.time(), _installed())),
     ]
     found = [await in_thread(_guarded(name, check)) for name, check in checks]
     answers = None
@@ -115,6 +116,11 @@ async def diagnose(facts: DiagnosisFacts) -> list[Check]:
         await in_thread(_guarded("other_sidecar", lambda: check_backend.check_sharing(facts.others()))),
         check_backend.check_crashes(facts.crashes, facts.state),
     ]
+
+
+def _installed() -> float:
+    """When our own files were written; frozen, the modules are no files of their own."""
+    return Path(sys.executable if getattr(sys, "frozen", False) else __file__).stat().st_mtime
 
 
 def check_clock(now: float, installed: float) -> Check:
