@@ -279,6 +279,32 @@ def test_the_terminal_is_as_before_after_any_other_end(end: str, tmp_path: Path)
 
 
 @in_a_terminal
+def test_a_second_ctrl_c_waits_no_longer_for_a_backend_that_will_not_stop(tmp_path: Path) -> None:
+    stubborn = http_backend(ignore_shutdown=True, ignore_sigterm=True)
+    settings = {"timeouts.graceful_shutdown": 20}
+    with Terminal(words(tmp_path, *stubborn, settings=settings), clean_environment()) as terminal:
+        backend = int(terminal.wait_for(r"RUNNING  process (\d+)")[1])
+        terminal.press("\x03")
+        terminal.wait_for("RUNNING → STOPPING")
+        began = time.monotonic()
+        terminal.press("\x03")
+        assert terminal.wait() == 130
+        assert time.monotonic() - began < 10
+        restored(terminal)
+        assert "Traceback" not in terminal.written.decode()
+    processes.wait_until(lambda: not processes.is_alive(backend))
+
+
+@in_a_terminal
+def test_a_terminal_that_goes_away_takes_everything_along(tmp_path: Path) -> None:
+    with Terminal(words(tmp_path, *http_backend()), clean_environment()) as terminal:
+        backend = int(terminal.wait_for(r"RUNNING  process (\d+)")[1])
+        terminal.close()
+        terminal.process.wait(40)
+    processes.wait_until(lambda: not processes.is_alive(backend))
+
+
+@in_a_terminal
 def test_the_terminal_is_as_before_after_a_defect_of_ours(tmp_path: Path) -> None:
     code = (
         "import sys; from sidecar.console import watch\n"

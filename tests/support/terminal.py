@@ -40,6 +40,7 @@ class Terminal:
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], *, columns: int = 100, lines: int = 40) -> None:
         self._master, self._slave = pty.openpty()
+        self._closed = False
         self.resize(columns, lines)
         self.before = self.attributes()
         self.written = b""
@@ -59,8 +60,14 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(10)
-        os.close(self._master)
-        os.close(self._slave)
+        self.close()
+
+    def close(self) -> None:
+        """As if its window were closed: the kernel sends SIGHUP, and nothing can be read or written any more."""
+        if not self._closed:
+            self._closed = True
+            os.close(self._slave)
+            os.close(self._master)
 
     def attributes(self) -> list[Any]:
         """What tcgetattr gives: modes, speeds, characters."""
