@@ -17,10 +17,15 @@ export class ChartsView {
     this.transport = transport;
     /** @type {ResourceSample[]} */
     this.samples = [];
+    this.idle = false; // nothing runs that could be sampled
     this.charts = [
       new Chart("cpu", "--cpu", ({ cpu }) => cpu, percent, 10, [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000]),
       new Chart("memory", "--memory", ({ memory }) => memory, bytes, 2 ** 20, POWERS),
     ];
+    transport.on("backend:stateChanged", ({ state }) => {
+      this.idle = ["STOPPED", "BACKOFF", "FAILED"].includes(state);
+      this.draw();
+    });
     transport.on("backend:resourceUpdate", (sample) => {
       this.add(sample);
       this.draw();
@@ -55,7 +60,7 @@ export class ChartsView {
   draw() {
     if (document.hidden) return;
     const last = this.samples.at(-1);
-    const now = last !== undefined && Date.now() / 1000 - epoch(last.time) < GAP ? last : null;
+    const now = last !== undefined && !this.idle && Date.now() / 1000 - epoch(last.time) < GAP ? last : null;
     this.charts.forEach((chart) => chart.show(this.samples, now));
     byId("processes").textContent = now ? `${now.processes} ${now.processes === 1 ? "process" : "processes"}, ${now.threads} ${now.threads === 1 ? "thread" : "threads"}` : "";
   }

@@ -10,16 +10,22 @@ export class ProvidersView {
     transport.on("backend:providerUpdate", (body) => this.show(body));
     transport.on("backend:stateChanged", ({ state }) => {
       if (state === "RUNNING") void this.connected();
+      else if (state !== "STOPPING") this.none("The backend does not run.");
     });
   }
 
   async connected() {
     try {
-      this.show(await this.transport.call("backend:providerStatus"));
+      if (!(await this.transport.call("backend:status")).running) this.none("The backend does not run.");
+      else this.show(await this.transport.call("backend:providerStatus"));
     } catch (error) {
-      const text = error instanceof CallError ? error.message : String(error);
-      byId("providers").replaceChildren(el("p", { class: "empty" }, text));
+      this.none(error instanceof CallError ? error.message : String(error));
     }
+  }
+
+  /** @param {string} why */
+  none(why) {
+    byId("providers").replaceChildren(el("p", { class: "empty" }, why));
   }
 
   /** @param {any} body */
@@ -31,7 +37,7 @@ export class ProvidersView {
       return;
     }
     if (list.length === 0) {
-      place.replaceChildren(el("p", { class: "empty" }, "The backend has no providers."));
+      this.none("The backend has no providers.");
       return;
     }
     const head = el("thead", {}, el("tr", {}, ...["Provider", "State", "Message"].map((text) => el("th", { scope: "col" }, text))));

@@ -1,0 +1,257 @@
+// The dashboard as a user has it: a real sidecar, a real backend, a real Chromium.
+"use strict";
+
+const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
+const path = require("node:path");
+const { test } = require("node:test");
+const { alive, until } = require("./support/app.js");
+const { noBrowser, openPage, post, startBrowser, startDashboard } = require("./support/dashboard.js");
+const { PYTHON, httpBackend } = require("./support/sidecar.js");
+
+const skip = noBrowser;
+
+test("the chart library beside the page is that of its package", () => {
+  execFileSync(process.execPath, [path.join(__dirname, "..", "scripts", "vendor.js"), "--check"]);
+});
+
+test("the page shows the backend, works its buttons, and says nothing to the console", { skip }, async (t) => {
+  const dashboard = await startDashboard(t, { backend: httpBackend("--say", "\x1b[31mred\x1b[0m words", "--say-stdout", "plain words") });
+  const browser = await startBrowser(t);
+  const { page, complaints, shows, text, shot } = await openPage(browser, dashboard.address());
+  await shows("state", "Running");
+  await shows("health", "Healthy");
+  await shows("address", /http:\/\/127\.0\.0\.1:\d+/);
+  await shows("answer", / ms/);
+  await shows("providers", "Available");
+  await shows("cpu-now", "%");
+  await shows("memory-now", "MiB");
+  await shows("crashes", "No run has crashed.");
+  assert.equal(await page.title(), "Running · Sidecar");
+  assert.equal(new URL(page.url()).hash, "", "the token is out of the address");
+  assert.equal(await page.locator(".uplot canvas").count(), 2);
+  await until(async () => /now [\d.]+ MiB/.test((await page.getAttribute("#memory-chart", "aria-label")) ?? ""), "a chart that says what it shows");
+
+  // The output, without control sequences; the filter marks what it found.
+  await shows("log", "red words");
+  assert.ok(!(await text("log")).includes("\x1b"));
+  await page.fill("#log-filter", "RED");
+  await shows("log-count", /^1 of \d+ lines$/);
+  assert.equal(await page.locator("#log mark").innerText(), "red");
+  await page.selectOption("#log-stream", "stdout");
+  await shows("log-empty", "No line matches.");
+  await page.fill("#log-filter", "");
+  await shows("log", "plain words");
+  await page.selectOption("#log-stream", "both");
+  await shot("running");
+
+  // A crash: in the list, in the time line, and as a report that opens and closes by keyboard.
+  const pid = await text("pid");
+  await post(`${await text("address")}/trouble/crash?kind=exception`);
+  await shows("crashes", "restart 1 of 3");
+  await until(async () => (await text("pid")) !== pid && (await text("state")) === "Running", "another process");
+  await shows("events", "Running → Backoff");
+  await shows("restarts", "1");
+  await page.locator("#crashes button").first().focus();
+  await page.keyboard.press("Enter");
+  await shows("report-text", "What happened");
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "report-close");
+  await page.keyboard.press("Escape");
+  assert.equal(await page.locator("#report").isVisible(), false);
+  assert.equal(await page.evaluate(() => document.activeElement?.className), "row", "the focus is back");
+
+  // The doctor.
+  await page.click("#diagnose");
+  await shows("checks-summary", /^\d+ checks: 0 failed/);
+  await shows("checks", "127.0.0.1 can be reached");
+  await shot("doctor");
+
+  // The buttons: off where they make no sense, and still reachable.
+  const disabled = () => page.$$eval(".actions button", (all) => all.filter((one) => one.getAttribute("aria-disabled") === "true").map((one) => one.id));
+  assert.deepEqual(await disabled(), ["start"]);
+  await page.click("#stop");
+  await shows("state", "Stopped");
+  await until(async () => String(await disabled()) === "stop", "the stop button to be off");
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "stop", "it keeps the focus");
+  await page.focus("#start");
+  await page.keyboard.press("Enter");
+  await shows("state", "Running");
+  await page.click("#restart");
+  await shows("events", "asked for");
+  await shows("state", "Running");
+  assert.deepEqual(complaints, []);
+
+  dashboard.child.kill("SIGINT");
+  assert.equal(await dashboard.exited, 0);
+  await shows("banners", "The dashboard cannot be reached.");
+  assert.equal(alive(Number(await text("pid"))), false);
+});
+
+test("a crash that is the last one is said in a banner, with what to do", { skip }, async (t) => {
+  const dashboard = await startDashboard(t, {
+    backend: httpBackend("--crash-after", "0.2", "--say", "System.IO.IOException: database is locked"),
+    words: ["--set", "timeouts.restart_delay=0.2"],
+  });
+  const { shows, shot, complaints, page } = await openPage(await startBrowser(t), dashboard.address());
+  await shows("state", "Failed");
+  await shows("banners", "The backend failed");
+  await shows("banners", "It is not started again by itself.");
+  await until(async () => (await page.locator("#crashes li").count()) === 4, "four reports");
+  await page.reload();
+  await shows("banners", "It is not started again by itself.");
+  await shows("events", "It is given up.");
+  await shot("crashed");
+  assert.deepEqual(complaints, []);
+});
+
+test("the token opens one browser: for reloads and other tabs of it, and for nobody else", { skip }, async (t) => {
+  const dashboard = await startDashboard(t);
+  const browser = await startBrowser(t);
+  const address = dashboard.address();
+  const first = await openPage(browser, address);
+  await first.shows("state", "Running");
+  await first.page.reload();
+  await first.shows("state", "Running");
+  await first.shows("events", "Starting → Running");
+  const second = await openPage(first.context, address);
+  await second.shows("state", "Running");
+  await second.page.click("#stop");
+  await first.shows("state", "Stopped");
+
+  const stranger = await openPage(browser, address);
+  await stranger.shows("locked", "Its token has been used");
+  assert.equal(await stranger.page.locator("main").isVisible(), false);
+  await stranger.shot("locked");
+  const another = await openPage(browser, new URL(address).origin);
+  await another.shows("locked", "It bears no token");
+  await another.page.goto(dashboard.address()); // the same page with another fragment: nothing is loaded again
+  await another.shows("state", "Stopped");
+});
+
+test("a sidecar that dies is told and replaced, and a page that lost the dashboard finds it again", { skip }, async (t) => {
+  const dashboard = await startDashboard(t);
+  const { page, shows, text, shot } = await openPage(await startBrowser(t), dashboard.address());
+  await shows("state", "Running");
+  const pid = await text("pid");
+  process.kill(Number(/process (\d+)/.exec(await text("connection"))?.[1]), "SIGKILL");
+  await shows("banners", "The sidecar was lost and replaced");
+  await until(async () => (await text("state")) === "Running" && (await text("pid")) !== pid, "another backend");
+  await page.getByText("Details").click();
+  await shows("banners", "exit status -9");
+  await shot("replaced");
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  assert.equal(await text("banners"), "");
+
+  // A dashboard that was ended and started anew on its port knows the old key no more, and says so.
+  const port = new URL(dashboard.address()).port;
+  dashboard.child.kill("SIGTERM");
+  await dashboard.exited;
+  await shows("banners", "The dashboard cannot be reached.");
+  const next = await startDashboard(t, { words: ["--port", port] });
+  await shows("locked", "It bears no token");
+  assert.equal(await text("banners"), "");
+  await page.goto(next.address());
+  await shows("state", "Running");
+});
+
+const TALKER = `
+import socket, sys, time
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+for block in range(600):
+    sys.stdout.write("".join(f"line {block * 200 + number} of what a busy backend writes\\n" for number in range(200)))
+    sys.stdout.flush()
+    time.sleep(0.01)
+time.sleep(600)
+`;
+
+test("a hundred thousand lines leave the page quick and small", { skip }, async (t) => {
+  const dashboard = await startDashboard(t, { backend: [PYTHON, "-I", "-S", "-c", TALKER, "{port}"], words: ["--profile", "generic"] });
+  const { page, shows, text, complaints } = await openPage(await startBrowser(t), dashboard.address());
+  const rows = () => page.locator(".log-row").count();
+  let most = 0;
+  await until(async () => {
+    most = Math.max(most, await rows());
+    return (await text("log")).includes("line 119999 ");
+  }, "the last line", 60_000);
+  assert.ok(most < 150, `${most} rows`);
+  const count = Number((await text("log-count")).replace(/\D/g, ""));
+  assert.ok(count > 50_000 && count <= 100_000, `${count} lines`);
+
+  await page.fill("#log-filter", "line 119998 ");
+  await shows("log-count", /^1 of /);
+  await page.fill("#log-filter", "");
+  await page.focus("#log");
+  await page.keyboard.press("Home");
+  await until(async () => !(await text("log")).includes("line 119999 "), "the beginning");
+  assert.equal(await page.locator("#log-end").isVisible(), true);
+  await page.click("#log-end");
+  await shows("log", "line 119999 ");
+  assert.ok((await rows()) < 150);
+  assert.deepEqual(complaints, []);
+});
+
+test("it is readable in the dark, at 800 pixels and at 400, and to who uses no mouse", { skip }, async (t) => {
+  const dashboard = await startDashboard(t, { backend: httpBackend("--say", "some words") });
+  const { page, shows, shot } = await openPage(await startBrowser(t), dashboard.address());
+  await shows("state", "Running");
+  await shows("log", "some words");
+  await page.click("#diagnose");
+  await shows("checks-summary", "checks");
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    await page.emulateMedia({ colorScheme });
+    assert.deepEqual(await page.evaluate(faint), [], `${colorScheme}: text that is too faint`);
+    for (const width of [1280, 800, 400]) {
+      await page.setViewportSize({ width, height: 900 });
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), `${width}: it scrolls sideways`);
+      await shot(`${colorScheme}-${width}`);
+    }
+    await page.setViewportSize({ width: 1280, height: 900 });
+  }
+  // Forwards through everything that can be used, each with a ring around it.
+  await page.reload();
+  await shows("state", "Running");
+  await page.keyboard.press("Tab");
+  /** @type {string[]} */
+  const order = [];
+  for (let step = 0; step < 40; step++) {
+    const { name, ring } = await page.evaluate(() => {
+      const { activeElement: one } = document;
+      if (!one || one === document.body) return { name: "", ring: "" };
+      return { name: one.id || one.textContent?.trim() || "", ring: window.getComputedStyle(one).outlineStyle };
+    });
+    if (name === "" || order.includes(name)) break; // once round
+    order.push(name);
+    assert.equal(ring, "solid", name);
+    await page.keyboard.press("Tab");
+  }
+  const wanted = ["Skip to the content", "start", "restart", "stop", "log-filter", "log-stream", "log-copy", "log", "diagnose"];
+  assert.deepEqual(order.filter((name) => wanted.includes(name)), wanted);
+  assert.deepEqual(await page.locator("[role=status], [role=alert]").evaluateAll((all) => all.map(({ id }) => id)), ["connection", "banners", "state", "checks-summary"]);
+});
+
+/** In the page: the texts whose contrast to what is behind them is below WCAG's 4.5. */
+function faint() {
+  const context = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d", { willReadFrequently: true }));
+  /** @param {string[]} layers from the back to the front */
+  const mixed = (...layers) => {
+    context.clearRect(0, 0, 1, 1);
+    for (const layer of layers) {
+      context.fillStyle = layer;
+      context.fillRect(0, 0, 1, 1);
+    }
+    const [red = 0, green = 0, blue = 0] = [...context.getImageData(0, 0, 1, 1).data].map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const found = [];
+  for (const one of Array.from(document.querySelectorAll("body *"))) {
+    const own = Array.from(one.childNodes).some((node) => node.nodeType === 3 && node.textContent?.trim());
+    if (!own || one.closest("[aria-disabled=true], .visually-hidden, .skip, [hidden], dialog") || one.getClientRects().length === 0) continue;
+    /** @type {string[]} */
+    const behind = [];
+    for (let up = /** @type {Element | null} */ (one); up; up = up.parentElement) behind.unshift(window.getComputedStyle(up).backgroundColor);
+    const [text, back] = [mixed("white", ...behind, window.getComputedStyle(one).color), mixed("white", ...behind)];
+    const contrast = (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05);
+    if (contrast < 4.5) found.push(`${contrast.toFixed(1)} ${one.tagName} ${one.textContent?.trim().slice(0, 40)}`);
+  }
+  return found;
+}
