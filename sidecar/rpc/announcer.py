@@ -20,6 +20,9 @@ from .observer import Observer
 from .server import Server
 
 _MEBIBYTE = 1024 * 1024
+_READ_IT = (
+    "Read its last output in the crash report; if that does not help, pass the report on to the maker of the backend."
+)
 
 
 class Announcer:
@@ -88,7 +91,7 @@ class Announcer:
         from ..observe.causes import guess  # only a failure needs the table of causes
 
         guessed = guess(run.output, status, port=run.port, oom=self._observer.oom)
-        return (status.text, guessed.cause, guessed.remedy) if guessed is not None else (status.text, None, None)
+        return (status.text, guessed.cause, guessed.remedy) if guessed is not None else (status.text, None, _READ_IT)
 
     # From the monitor -----------------------------------------------------------------------------------------------
 

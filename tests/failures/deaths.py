@@ -293,3 +293,12 @@ async def segmentation_fault_with_core(stage: Stage) -> Told:
 )
 async def ends_at_once(stage: Stage) -> Told:
     return await stage.crash(script_backend("pass"))
+
+
+@WAYS.add(
+    "It ends with a status of its own, and says nothing that is known",
+    "exit code 3",
+    "Read its last output in the crash report; if that does not help, pass the report on to the maker of the backend.",
+)
+async def unknown_status(stage: Stage) -> Told:
+    return await stage.crash(says("the moon is in the wrong house\n", "os._exit(3)"))

@@ -68,8 +68,9 @@ class Stage(contextlib.AsyncExitStack):
                 await during(client)
             crash = await client.event("backend:crash")
             report = (await client.call("backend:crashReport", {"name": crash["name"]}))["report"]
-            told = Told(crash["cause"], crash["remedy"])
-            assert f"\nLikely cause:  {told.cause}\nWhat to do:    {told.remedy}\n" in report
+            told = Told(crash["cause"] or crash["text"], crash["remedy"])
+            heading = "\nLikely cause:  " if crash["cause"] else "the backend failed: "
+            assert f"{heading}{told.cause}\nWhat to do:    {told.remedy}\n" in report
             self.crash_text = crash["text"]
             return told
 
