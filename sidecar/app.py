@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import random
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,7 +140,7 @@ class App:
         self._launcher = self._make_launcher(None if reclaimed.shared else reclaimed.last_port)
         # What failed longer ago than the window would have been forgiven had this sidecar's predecessor lived on.
         spent = reclaimed.failures if reclaimed.age < settings.restart.window else 0
-        lifecycle = Lifecycle(lifecycle_policy(settings), chance=random.random, spent=spent)
+        lifecycle = Lifecycle(lifecycle_policy(settings), chance=_chance, spent=spent)
         self._supervisor = Supervisor(lifecycle, self._launcher, settings, report=log.warning)
         self._ending.attach(self._server, self._supervisor, interrupted=self._boot.interrupted)
         self._observer = Observer(settings, paths, self._server, self._supervisor, self._backend_log)
@@ -262,6 +261,13 @@ class App:
         from .rpc.info import describe
 
         return describe(self._settings, started=self._started, warnings=lambda: self._warnings)
+
+
+def _chance() -> float:
+    """0 to 1. Only a restart needs it, and the module takes 1 ms."""
+    from random import random
+
+    return random()  # noqa: S311  it spreads restarts, and keeps no secret
 
 
 def _log_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -6,8 +6,8 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError, SidecarError
 from ..settings.model import Backend, Settings
@@ -20,8 +20,7 @@ _GIVE_A_COMMAND = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BackendCommand:
+class BackendCommand(NamedTuple):
     """A program that exists and may be run.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from ..core.exit_status import ExitStatus
@@ -30,8 +29,7 @@ class ListeningSocket(NamedTuple):
     pid: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What the backend may use; None: as the system has it."""
 
     memory: int | None = None
@@ -40,15 +38,14 @@ class Limits:
     no_new_privileges: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchSpec:
+class LaunchSpec(NamedTuple):
     """One run to be: the command as it is executed, never through a shell."""
 
     run: int
     command: tuple[str, ...]
     cwd: str
     env: dict[str, str]
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
 
 
 class RunListener(Protocol):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.exit_status import UNKNOWN, from_wait_status
 from ..errors import InternalError
-from . import find_listeners_of, killing, launch_failure, output
+from . import find_listeners_of, killing, output
 from .base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
 
 assert sys.platform != "win32"
@@ -74,6 +74,8 @@ class PosixRun:
             if not self.spawned.done():
                 self.spawned.set_result(None)
         elif kind == "failed":
+            from . import launch_failure  # its shutil takes 4 ms, which every launch would wait for
+
             self.abandon(launch_failure.explain(facts[0], facts[1], self.spec.command, self.spec.cwd, self.spec.env))
         elif kind == "exited":
             self.exit(facts[0])

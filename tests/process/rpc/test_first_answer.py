@@ -1,0 +1,132 @@
+"""What is imported up to the first answer: as facts, for a time would say more about the machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.backends import script_backend
+from tests.support.launch import clean_environment
+from tests.support.pipes import pack
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# Runs the program until it writes the first answer; then writes the names of all loaded modules to stderr, and stops.
+UP_TO_FIRST_ANSWER = """
+import os, sys
+sys.argv = ["sidecar", *sys.argv[1:]]
+before = set(sys.modules)
+write = os.write
+def look(descriptor, data):
+    if b"response" in bytes(data):
+        write(2, "\\n".join(sorted(name for name in set(sys.modules) - before if sys.modules[name])).encode())
+        os._exit(0)
+    return write(descriptor, data)
+os.write = look
+from sidecar.__main__ import main
+main()
+"""
+
+# Packages from elsewhere that may be loaded by then, and why it cannot be without them.
+FOREIGN = {
+    "msgspec",  # what the protocol is spoken with
+    "typing_extensions",  # msgspec imports it where it is there
+}
+
+# What the standard library has that takes long to import, or much memory, and that the way to the first answer does without.
+# (ctypes is not among them: prctl and the Windows API are called by it, while the guardian starts the backend.)
+HEAVY = {
+    "ssl",
+    "email",
+    "http",
+    "json",
+    "multiprocessing",
+    "concurrent.futures.process",
+    "concurrent.futures.thread",
+    "shutil",
+    "tempfile",
+    "tomllib",
+    "urllib.request",
+    "xml",
+    "sqlite3",
+    "argparse",
+    "unittest",
+    "difflib",
+    "zipfile",
+    "importlib.metadata",
+    "pickle",
+    "glob",
+    "hashlib",
+}
+
+# Rooms of our own that are entered only when somebody asks for what is in them.
+LATE = {
+    "sidecar.cli",
+    "sidecar.console",
+    "sidecar.dashboard",
+    "sidecar.observe.crash",
+    "sidecar.observe.diagnose",
+    "sidecar.observe.causes",
+    "sidecar.firewall",
+    "sidecar.rpc.info",
+    "sidecar.settings.masking",
+    "sidecar.wire.schema",
+    "sidecar.wire.typescript",
+}
+
+ASLEEP = "import time; time.sleep(20)"
+
+MOST_OF_OURS = 98
+"""Modules of our own; each costs some 0.15 ms. Whoever adds one on this path raises the number, and so says that it must be."""
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    data = tmp_path_factory.mktemp("data")
+    # A backend that is there and does nothing: what is imported while it boots comes after the answer.
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            UP_TO_FIRST_ANSWER,
+            "serve",
+            "--set",
+            f"paths.data={data}",
+            "--",
+            *script_backend(ASLEEP),
+        ],
+        input=pack({"type": "request", "id": 1, "channel": "sidecar:ping", "args": []}),
+        capture_output=True,
+        cwd=ROOT,
+        env=clean_environment(),
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.decode().split())
+
+
+def within(modules: set[str], rooms: set[str]) -> list[str]:
+    return sorted(name for name in modules if any(name == room or name.startswith(f"{room}.") for room in rooms))
+
+
+def test_little_from_elsewhere_is_imported(modules: set[str]) -> None:
+    packages = {name.partition(".")[0] for name in modules}
+    assert packages - sys.stdlib_module_names - {"sidecar"} <= FOREIGN
+    assert "msgspec" in packages
+
+
+def test_nothing_heavy_of_the_standard_library_is_imported(modules: set[str]) -> None:
+    assert within(modules, HEAVY) == []
+
+
+def test_a_room_that_nobody_has_asked_for_is_not_entered(modules: set[str]) -> None:
+    assert within(modules, LATE) == []
+
+
+def test_another_module_of_our_own_is_noticed(modules: set[str]) -> None:
+    ours = [name for name in within(modules, {"sidecar"}) if not name.startswith("sidecar.process.windows")]
+    assert 50 < len(ours) <= MOST_OF_OURS, ours
