@@ -3,6 +3,7 @@
 const path = require("node:path");
 const { app, BrowserWindow, ipcMain, dialog, powerMonitor, autoUpdater } = require("electron");
 const { attachSidecar } = require("electron-backend-sidecar/main");
+const { openDashboard } = require("./dashboard.js");
 
 // The backend is a script, beside this file while developing and in the resources of the packaged app. One that is an
 // executable would be named by `backend: { executable }`, or found by the profile.
@@ -29,4 +30,5 @@ app.whenReady().then(async () => {
   const { sidecar } = await attachSidecar({ app, ipcMain, BrowserWindow, dialog, powerMonitor, autoUpdater, settings });
   console.log("sidecar", sidecar.hello?.sidecar);
   await createWindow();
+  if (process.argv.includes("--dashboard")) await openDashboard();
 });

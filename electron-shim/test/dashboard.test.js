@@ -5,9 +5,9 @@ const assert = require("node:assert/strict");
 const { execFileSync } = require("node:child_process");
 const path = require("node:path");
 const { test } = require("node:test");
-const { alive, until } = require("./support/app.js");
+const { alive, startApp, until } = require("./support/app.js");
 const { noBrowser, openPage, post, startBrowser, startDashboard } = require("./support/dashboard.js");
-const { PYTHON, httpBackend } = require("./support/sidecar.js");
+const { PYTHON, httpBackend, sidecarCommand, sidecarEnv } = require("./support/sidecar.js");
 
 const skip = noBrowser;
 
@@ -227,6 +227,43 @@ test("it is readable in the dark, at 800 pixels and at 400, and to who uses no m
   const wanted = ["Skip to the content", "start", "restart", "stop", "log-filter", "log-stream", "log-copy", "log", "diagnose"];
   assert.deepEqual(order.filter((name) => wanted.includes(name)), wanted);
   assert.deepEqual(await page.locator("[role=status], [role=alert]").evaluateAll((all) => all.map(({ id }) => id)), ["connection", "banners", "state", "checks-summary"]);
+});
+
+test("the same page is a window of an Electron app, over the app's own sidecar", { skip: skip || (process.env.REAL_ELECTRON !== undefined && "the windows are looked into as the emulation has them") }, async (t) => {
+  const options = { command: sidecarCommand, env: sidecarEnv, settings: { backend: { command: httpBackend("--say", "some words") } } };
+  const app = await startApp(t, { options, noWindow: true });
+  await app.command("openDashboard");
+  const text = (/** @type {string} */ id) => app.page(`document.getElementById(${JSON.stringify(id)}).innerText`);
+  const shows = (/** @type {string} */ id, /** @type {string} */ wanted) => until(async () => (await text(id)).includes(wanted), `${wanted} in #${id}`);
+  const press = (/** @type {string} */ id) => app.page(`document.getElementById(${JSON.stringify(id)}).click()`);
+  await shows("state", "Running");
+  await shows("connection", "Sidecar of this app");
+  await shows("health", "Healthy");
+  await shows("log", "some words");
+  await shows("providers", "Available");
+  await shows("memory-now", "iB");
+  await press("diagnose");
+  await shows("checks-summary", "checks: 0 failed");
+  await press("stop");
+  await shows("state", "Stopped");
+  await press("start");
+  await shows("state", "Running");
+  const pid = await text("pid");
+  process.kill(Number(pid), "SIGKILL");
+  await shows("crashes", "SIGKILL");
+  await until(async () => (await text("state")) === "Running" && (await text("pid")) !== pid, "another backend");
+  await app.page("document.querySelector('#crashes button').click()");
+  await shows("report-text", "What happened");
+  await press("report-close");
+
+  const before = await text("pid");
+  process.kill((await app.facts()).sidecarPid, "SIGKILL");
+  await until(async () => (await text("state")) === "Running" && (await text("pid")) !== before, "the backend of another sidecar");
+  await shows("log", "some words");
+  const { console: complaints, preloadErrors } = await app.facts();
+  assert.deepEqual([complaints, preloadErrors], [[], []]);
+  void app.command("quit").catch(() => {});
+  assert.equal(await app.exited, 0);
 });
 
 /** In the page: the texts whose contrast to what is behind them is below WCAG's 4.5. */

@@ -58,7 +58,7 @@ test("the example as electron-builder lays it out: sidecar and backend in the re
     if (from.endsWith("dist/sidecar")) {
       fs.mkdirSync(target);
       fs.writeFileSync(path.join(target, "sidecar"), `#!/bin/sh\nexec "${PYTHON}" -m sidecar "$@"\n`, { mode: 0o755 });
-    } else fs.copyFileSync(path.join(EXAMPLE, from), target);
+    } else fs.cpSync(path.join(EXAMPLE, from), target, { recursive: true });
   }
   for (const file of build.files) assert.ok(fs.existsSync(path.join(EXAMPLE, file)), file);
   const app = await startApp(t, { example: true }, { ...sidecarEnv, PYTHON, EMULATED_PACKAGED: "1", EMULATED_RESOURCES: resources });

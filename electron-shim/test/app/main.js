@@ -53,6 +53,7 @@ const commands = {
   }),
   page: (code, index = 0) => BrowserWindow.getAllWindows()[index].webContents.executeJavaScript(code),
   makeWindow,
+  openDashboard: () => require("../../example/dashboard.js").openDashboard(),
   goto: (url, index = 0) => BrowserWindow.getAllWindows()[index].loadURL(url),
   reload: async (index = 0) => {
     const { webContents } = BrowserWindow.getAllWindows()[index];
