@@ -192,8 +192,9 @@ class _Live:
             self._timer = None
         waiting, self._waiting, self._bytes = self._waiting, deque(), 0
         for chunk in waiting:
+            when = iso(chunk.time)
             for text in self._splitters[chunk.stream].feed(chunk.data):
-                self._callback(LogLine(iso(chunk.time), chunk.stream, text))
+                self._callback(LogLine(when, chunk.stream, text))
         self._quiet_from = asyncio.get_running_loop().time() + LIVE_INTERVAL
 
 
