@@ -286,7 +286,7 @@ async def test_frames_reads_as_a_conversation(tmp_path: Path) -> None:
     done = tool("frames", str(tmp_path / "a"))
     assert (done.returncode, done.stderr) == (0, b"")
     text = done.stdout.decode()
-    assert re.search(r"^ +\d\.\d{3} < hello .* sidecar \S+, protocol 1, process \d+$", text, re.MULTILINE)
+    assert re.search(r"^ +\d\.\d{3} < hello .* sidecar \S+, protocol 1, process \d+\r?$", text, re.MULTILINE)
     assert re.search(r"> request +1 +\d+  backend:start \[\]", text)
     assert re.search(r"< event +\d+  backend:stateChanged STARTING → RUNNING", text)
     assert re.search(r'< response +2 +\d+  backend:version \{"semanticVersion"', text)

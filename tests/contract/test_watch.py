@@ -20,6 +20,9 @@ from tests.support.launch import clean_environment, sidecar_command, toml_value
 if sys.platform != "win32":
     from tests.support.terminal import Terminal
 
+PATIENCE = (
+    60.0 if sys.platform == "win32" else processes.DEADLINE
+)  # seconds; Wine on a busy machine takes ten times as long
 in_a_terminal = pytest.mark.posix(reason="a pseudo-terminal; Windows has ConPTY, which Wine and Python's library lack")
 
 
@@ -60,7 +63,7 @@ class Piped:
         def found() -> re.Match[str] | None:
             return re.search(pattern, "\n".join(self.lines[since:]), re.MULTILINE)
 
-        match = processes.wait_until(found, 20.0, what=lambda: (pattern, self.lines))
+        match = processes.wait_until(found, PATIENCE, what=lambda: (pattern, self.lines))
         assert match
         return match
 
