@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from . import budget, report
-from .figures import Figure, Scale, Skipped
-from .machine import Machine, describe
+from .figures import Figure, Results, Scale, Skipped
+from .machine import describe
 
 GROUPS = {
     "start": "from the spawn of the sidecar to hello, to the backend's spawn, to the first answer",
@@ -26,17 +26,6 @@ GROUPS = {
     "growth": "how cost grows: requests in flight, size of the tree, events a second",
     "idle": "ten minutes with nothing but health checks",
 }
-
-
-class Results(msgspec.Struct, forbid_unknown_fields=True):
-    """What ``--json`` writes."""
-
-    machine: Machine
-    command: str
-    scale: str
-    seconds: float
-    figures: list[Figure]
-    skipped: dict[str, str]
 
 
 def main() -> int:

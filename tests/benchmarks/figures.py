@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from .machine import Machine
+
 REPETITIONS = 7
 
 
@@ -45,6 +47,17 @@ class Figure(msgspec.Struct, forbid_unknown_fields=True):
             if row.label == label:
                 return row
         raise KeyError(f"{self.name}: no row {label!r}, only {[row.label for row in self.rows]}")
+
+
+class Results(msgspec.Struct, forbid_unknown_fields=True):
+    """What ``--json`` writes."""
+
+    machine: Machine
+    command: str
+    scale: str
+    seconds: float
+    figures: list[Figure]
+    skipped: dict[str, str]
 
 
 class Skipped(Exception):  # noqa: N818 - it is no failure
