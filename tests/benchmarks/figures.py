@@ -76,7 +76,7 @@ class Scale(msgspec.Struct, frozen=True):
     @property
     def repetitions(self) -> int:
         """How often each contender is measured."""
-        return self.of(REPETITIONS + 4, REPETITIONS, 1)
+        return self.of(REPETITIONS + 2, REPETITIONS, 1)
 
 
 def quantile(values: Sequence[float], share: float) -> float:

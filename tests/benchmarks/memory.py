@@ -19,18 +19,18 @@ from .usage import settled
 
 Order = Callable[[int, int, int], None]
 MB = 1_000_000
-ROUNDS = 10
 
 
 def run(scale: Scale) -> Iterator[Figure]:
     """See the module."""
-    yield from requests(scale.of(1_000_000, 200_000, 640))
-    yield from events(scale.of(1_000_000, 200_000, 2000))
+    rounds = scale.of(10, 10, 2)
+    yield from requests(scale.of(1_000_000, 200_000, 640), rounds)
+    yield from events(scale.of(1_000_000, 200_000, 2000), rounds)
     yield from log(scale.of(1000, 300, 20), scale.repetitions)
-    yield from restarts(scale.of(1000, 50, 2))
+    yield from restarts(scale.of(1000, 50, 2), rounds)
 
 
-def requests(count: int) -> Iterator[Figure]:
+def requests(count: int, rounds: int) -> Iterator[Figure]:
     """Pings, 64 in flight."""
     width = 64
     batch = b"".join(
@@ -41,9 +41,9 @@ def requests(count: int) -> Iterator[Figure]:
     with Sidecar(http_backend()) as sidecar:
         sidecar.state("RUNNING")
         memory = _Memory(sidecar)
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             began = time.monotonic()
-            batches = max(1, count // ROUNDS // width)
+            batches = max(1, count // rounds // width)
             for _ in range(batches):
                 os.write(sidecar.stdin, batch)
                 left = answers
@@ -55,14 +55,14 @@ def requests(count: int) -> Iterator[Figure]:
     yield Figure("requests in a row, 64 in flight", "k/s", [row("sidecar", rates)], better="higher")
 
 
-def events(count: int) -> Iterator[Figure]:
+def events(count: int, rounds: int) -> Iterator[Figure]:
     """Lines of the backend's output, each told as an event."""
     with flooded() as (sidecar, order):
         sidecar.call("sidecar:subscribe", ["backend:log"])
         memory = _Memory(sidecar)
         rates = []
-        for _ in range(ROUNDS):
-            delivered, seconds = delivery(sidecar, order, count // ROUNDS, 60_000)
+        for _ in range(rounds):
+            delivered, seconds = delivery(sidecar, order, count // rounds, 60_000)
             rates.append(delivered / seconds / 1000)
             memory.read()
         yield memory.figure(f"{count:,} events")
@@ -124,7 +124,7 @@ def log(megabytes: int, repetitions: int) -> Iterator[Figure]:
     )
 
 
-def restarts(count: int) -> Iterator[Figure]:
+def restarts(count: int, rounds: int) -> Iterator[Figure]:
     """backend:restart, one after the other."""
     import psutil
 
@@ -141,7 +141,7 @@ def restarts(count: int) -> Iterator[Figure]:
             sidecar.call("backend:restart")
             times.append((time.monotonic() - began) * 1000)
             sidecar.received.clear()
-            if number % max(1, count // ROUNDS) == 0:
+            if number % max(1, count // rounds) == 0:
                 memory.read()
         yield memory.figure(f"{count:,} restarts")
         yield Figure("descriptors gained by restarts", "", [row("sidecar", [float(count_open() - opened)])], goal="0")
@@ -149,7 +149,7 @@ def restarts(count: int) -> Iterator[Figure]:
 
 
 class _Memory:
-    """Resident memory before the work and after each tenth of it."""
+    """Resident memory before the work and after each part of it."""
 
     def __init__(self, sidecar: Sidecar) -> None:
         self._meter = settled(sidecar)

@@ -52,5 +52,5 @@ def settled(sidecar: Sidecar) -> Meter:
     last = 0.0
     while (now := meter.read().processor) != last:  # it has stopped working
         last = now
-        time.sleep(0.5)
+        time.sleep(0.25)
     return meter
