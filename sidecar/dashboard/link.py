@@ -20,6 +20,11 @@ HISTORY = 500  # moves, crashes and alerts that a tab is told of which comes lat
 # As electron-shim replaces a sidecar: three times in ten minutes, at once and then after a second each.
 REPLACE = RestartPolicy(attempts=3, window=600.0, first_delay=0.0, delay=1.0, backoff=1.0, jitter=0.0)
 
+# A sidecar that answers nothing for so many looks in a row is taken for hung, as electron-shim does. Looks are counted, not
+# seconds: a machine that slept has missed one.
+LOOK = 3.0
+LOOKS_MISSED = 4
+
 _ASKED = [name for name, event in EVENTS.items() if event.asked]
 
 
@@ -41,6 +46,7 @@ class Link:
         self._kept: deque[tuple[str, Any]] = deque(maxlen=HISTORY)
         self._latest: dict[str, Any] = {}
         self._budget = RestartBudget(REPLACE)
+        self._hung: Client | None = None
         self._closing = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -59,12 +65,15 @@ class Link:
     async def keep(self) -> None:
         """Replaces a sidecar that ends until ``close`` is called or the budget is spent."""
         while (client := self._client) is not None:
+            watch = asyncio.get_running_loop().create_task(self._watch(client))
             status = await client.wait()
+            watch.cancel()
             if self._closing:
                 return
             self._client = None
+            why = "answered nothing and was ended" if client is self._hung else "has ended"
             words = f"It wrote:\n{client.last_words}" if client.last_words else "It wrote nothing."
-            await self._replace(SidecarLostError(f"The sidecar has ended, exit status {status}. {words}"))
+            await self._replace(SidecarLostError(f"The sidecar {why}, exit status {status}. {words}"))
 
     async def call(self, channel: str, args: Iterable[Any]) -> Any:
         """One request of a tab. Raises as ``Client.call``."""
@@ -92,6 +101,22 @@ class Link:
         """Shuts the sidecar down in order; gives its exit status, or 1 where there is none any more."""
         self._closing = True
         return await self._client.close() if self._client is not None else 1
+
+    async def _watch(self, client: Client) -> None:
+        missed = 0
+        while missed < LOOKS_MISSED:
+            answer = asyncio.get_running_loop().create_task(client.call("backend:status"))
+            answered, _ = await asyncio.wait({answer}, timeout=LOOK)
+            if not answered:
+                answer.cancel()
+                missed += 1
+            elif answer.exception() is not None:
+                return  # it ended
+            else:
+                missed = 0
+                await asyncio.sleep(LOOK)
+        self._hung = client
+        await client.kill()
 
     async def _replace(self, error: SidecarError) -> None:
         while True:

@@ -117,4 +117,7 @@ def _open(address: str) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - the tool's output
+    try:
+        print(text, flush=True)  # noqa: T201 - the tool's output
+    except OSError:
+        pass  # nobody reads it any more; the page goes on

@@ -162,6 +162,22 @@ async def test_a_sidecar_that_dies_is_told_and_replaced_until_that_is_hopeless(
             assert lost["error"]["data"] == {"final": True}
 
 
+@pytest.mark.posix(reason="Windows has no SIGSTOP")
+async def test_a_sidecar_that_hangs_is_ended_and_replaced(tmp_path: Path, session: aiohttp.ClientSession) -> None:
+    async with (
+        dashboard(tmp_path, http_backend()) as running,
+        running.page(session, await running.key(session)) as page,
+    ):
+        pid = (await page.hello())["pid"]
+        await page.until(is_state("RUNNING"))
+        os.kill(pid, signal.SIGSTOP)
+        lost = await page.forget().until(lambda message: message["type"] == "error")
+        assert "answered nothing and was ended" in lost["error"]["message"]
+        assert (await page.hello())["pid"] != pid
+        await page.until(is_state("RUNNING"))
+        await processes.until(lambda: not processes.is_alive(pid), GONE_WITHIN)
+
+
 async def test_a_backend_that_is_not_there_still_has_a_page(tmp_path: Path, session: aiohttp.ClientSession) -> None:
     async with (
         dashboard(tmp_path, ["/nonexistent/backend"]) as running,
@@ -235,6 +251,21 @@ async def test_ctrl_c_ends_everything(tmp_path: Path, session: aiohttp.ClientSes
             await open_tab.until(is_state("STOPPED"))
             assert await running.ended() == 0
             assert running.err == []
+        await processes.until(lambda: not [pid for pid in pids if processes.is_alive(pid)], GONE_WITHIN)
+
+
+@pytest.mark.posix(reason="Windows sends no signal to a process without a console of its own")
+async def test_ctrl_c_twice_does_not_wait_for_the_backend(tmp_path: Path, session: aiohttp.ClientSession) -> None:
+    slow = http_backend(ignore_sigterm=True, ignore_shutdown=True)
+    async with dashboard(
+        tmp_path, slow, settings={"timeouts.graceful_shutdown": 60, "timeouts.total_shutdown": 90}
+    ) as running:
+        pids = await family(running, session)
+        os.kill(running.process.pid, signal.SIGINT)
+        await running.until(lambda: "Stopping the backend." in running.out)
+        os.kill(running.process.pid, signal.SIGINT)
+        await asyncio.wait_for(running.ended(), GONE_WITHIN)
+        assert running.err == []
         await processes.until(lambda: not [pid for pid in pids if processes.is_alive(pid)], GONE_WITHIN)
 
 
