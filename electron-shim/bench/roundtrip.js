@@ -45,7 +45,7 @@ async function main() {
     const { call, close } = await start(payload);
     const measure = async (/** @type {number} */ width, /** @type {boolean} */ single) => ({
       times: single ? await oneByOne(call, calls) : [],
-      rate: await pipelined(call, pipelinedCalls, width),
+      rate: await pipelined(call, width === 1 ? Math.min(calls, pipelinedCalls) : pipelinedCalls, width),
     });
     running.set(name, { measure, close });
   }

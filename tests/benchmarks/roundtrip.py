@@ -74,7 +74,7 @@ def _from_node(scale: Scale) -> Iterator[Figure]:
                     else "",
                     note=note,
                 )
-            for width in load.widths[1:]:
+            for width in load.widths:
                 yield Figure(
                     f"calls a second, {width} in flight: {tag}",
                     "k/s",
