@@ -31,6 +31,10 @@ def collect(inside: list[str], site: Path, cpython: Path, made: Path, cache: Pat
     parts.append(("PyInstaller", PYINSTALLER + licence_text(packer(cache))))
     known = list(distributions(path=[str(site)]))
     parts += [(f"{name} {version}", text) for name, version, text in sorted(packages(inside, known))]
+    parts += sorted(
+        (f"{file.parent.name} (in the dashboard's page)", file.read_text(encoding="utf-8"))
+        for file in (made / "_internal" / "sidecar").rglob("LICEN*")
+    )
     if sys.platform.startswith("linux") and (made / "sidecar").exists():
         parts += sorted(system_libraries(inside))
     head = "What this folder contains, and under which licences:\n\n" + "".join(f"  {title}\n" for title, _ in parts)

@@ -104,6 +104,6 @@ async def test_the_guardian_is_small_also_when_it_was_replaced(tmp_path: Path) -
         await processes.until(lambda: guardian_of(client) not in {0, first}, 20)
         second = psutil.Process(guardian_of(client))
         assert second.cmdline()[1:] == ["--guardian", "1"]
-        assert second.memory_info().rss <= 16 << 20
+        assert second.memory_info().rss <= 12 << 20
         await asyncio.sleep(0)
         await client.call("backend:stop")

@@ -81,6 +81,9 @@ def test_every_licence_is_there_and_no_development_tool_inside() -> None:
         "rich",
     ):
         assert name in head
+    for file in (folder / "_internal" / "sidecar").rglob("LICEN*"):
+        assert f"  {file.parent.name} " in head
+        assert file.read_text(encoding="utf-8").strip() in text
     assert "PYTHON SOFTWARE FOUNDATION LICENSE" in text.upper()
     assert "GENERAL PUBLIC LICENSE" in text.upper()
     for name in ("pytest", "hypothesis", "mypy", "pip", "setuptools", "pygments"):
