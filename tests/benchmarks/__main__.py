@@ -31,6 +31,8 @@ GROUPS = {
 def main() -> int:
     """Exit status 1: the budget is not kept, or a benchmark failed."""
     options = _options()
+    if sys.platform == "win32":
+        sys.exit("The benchmarks wait with select on pipes, which Windows does not have. Run them on Linux or macOS.")
     if options.check and options.against:
         return report.budget(budget.check(_load(options.against).figures))
     scale = Scale("tiny" if options.tiny else "quick" if options.quick else "full")

@@ -104,7 +104,7 @@ class Sidecar:
             self.process.kill()
             self.process.wait()
             self.process.stdout.close()
-            _, left = psutil.wait_procs(family, timeout=5)
+            _gone, left = psutil.wait_procs(family, timeout=5)
             for process in left:
                 process.kill()
             shutil.rmtree(self._data, ignore_errors=True)
