@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar import __version__
 from tests.support.backends import http_backend
 from tests.support.client import SidecarClient
 from tests.support.launch import clean_environment
@@ -91,6 +92,18 @@ def test_every_licence_is_there_and_no_development_tool_inside() -> None:
         assert f"  {name} " not in head
 
 
+@pytest.mark.skipif(sys.platform != "win32", reason="the resource and the subsystem are Windows' own")
+def test_the_windows_program_has_a_version_and_a_console() -> None:
+    folder = packed_folder()
+    assert folder is not None
+    program = (folder / "sidecar.exe").read_bytes()
+    header = int.from_bytes(program[0x3C:0x40], "little")
+    assert program[header : header + 4] == b"PE\0\0"
+    assert int.from_bytes(program[header + 92 : header + 94], "little") == 3  # IMAGE_SUBSYSTEM_WINDOWS_CUI
+    for text in ("FileVersion", __version__, "OriginalFilename", "sidecar.exe"):
+        assert text.encode("utf-16-le") in program, text
+
+
 # Commands
 
 
@@ -138,6 +151,7 @@ def test_a_missing_interpreter_is_named_by_the_loader(program: Path) -> None:
 async def serves(program: Path, data: Path) -> None:
     """A whole life: start, answer, stop, and nothing left."""
     async with SidecarClient(http_backend(), command=[str(program)], data=data, cwd=data) as client:
+        assert client.hello["pid"] == client.process.pid, "one process, so that a kill leaves no other"
         await client.call("backend:waitForReady")
         await client.call("backend:stop")
 
