@@ -27,7 +27,9 @@ def collect(inside: list[str], site: Path, cpython: Path, made: Path, cache: Pat
         cache: where PyInstaller is installed somewhere.
     """
     parts = [("electron-backend-sidecar", (CHECKOUT / "LICENSE").read_text(encoding="utf-8"))]
-    parts.append(("CPython, its standard library and what they include", cpython.read_text(encoding="utf-8", errors="replace")))
+    parts.append(
+        ("CPython, its standard library and what they include", cpython.read_text(encoding="utf-8", errors="replace"))
+    )
     parts.append(("PyInstaller", PYINSTALLER + licence_text(packer(cache))))
     known = list(distributions(path=[str(site)]))
     parts += [(f"{name} {version}", text) for name, version, text in sorted(packages(inside, known))]
