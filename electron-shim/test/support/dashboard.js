@@ -65,7 +65,8 @@ async function openPage(browser, address, options = { viewport: { width: 1280, h
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
   await page.goto(address);
-  const text = (/** @type {string} */ id) => page.locator(`#${id}`).innerText();
+  /** @param {string} id @returns {Promise<string>} what is to be seen of it */
+  const text = (id) => page.locator(`#${id}`).evaluate((one) => (one.checkVisibility() ? /** @type {HTMLElement} */ (one).innerText : ""));
   return {
     page,
     context,
