@@ -98,7 +98,8 @@ export class LogsView {
     byId("log-empty").hidden = shown.length > 0;
     byId("log-empty").textContent = lines.length > 0 ? "No line matches." : "The backend has written nothing yet.";
     const all = lines.length.toLocaleString("en");
-    byId("log-count").textContent = shown.length === lines.length ? `${all} lines` : `${shown.length.toLocaleString("en")} of ${all} lines`;
+    const which = shown.length === lines.length ? all : `${shown.length.toLocaleString("en")} of ${all}`;
+    byId("log-count").textContent = `${which} ${lines.length === 1 ? "line" : "lines"}`;
   }
 
   /** @param {Line} line @param {number} index */
