@@ -5,7 +5,7 @@ import pytest
 from sidecar import __version__, cli
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["demo"], ["call"]])
+@pytest.mark.parametrize("command", [[], *([name] for name, one in cli._sidecar.commands.items() if not one.hidden)])
 def test_the_help_of_every_command_shows_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*command, "--help"]) == 0
     out = capsys.readouterr().out
@@ -34,6 +34,13 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["call"], "CHANNEL"),
         (["call", "sidecar:ping", "{"], "Argument 1"),
         (["call", "sidecar:ping", "--set"], "--set"),
+        (["watch", "my-backend"], "behind --"),
+        (["record"], "FILE"),
+        (["record", "a", "other"], "behind --"),
+        (["frames", "/nonexistent/file"], "/nonexistent/file"),
+        (["frames", "a", "--", "backend"], "after --"),
+        (["replay"], "FILE"),
+        (["completion", "cmd"], "'cmd'"),
     ],
 )
 def test_a_usage_error_is_one_clear_message_and_status_64(
