@@ -18,7 +18,7 @@ from tests.support.backends import http_backend, script_backend
 from tests.support.launch import clean_environment, sidecar_command, toml_value
 
 if sys.platform != "win32":
-    from tests.support.terminal import Terminal
+    from tests.support.terminal import Terminal, shown
 
 PATIENCE = (
     60.0 if sys.platform == "win32" else processes.DEADLINE
@@ -252,7 +252,9 @@ def test_the_terminal_shows_everything_and_is_as_before_at_the_end(tmp_path: Pat
         terminal.press("q")
         assert terminal.wait() == 0
         restored(terminal)
-        assert re.search(r"Watched for \d+ s, crashes: 1\.", terminal.written.decode().split("\x1b[?1049l")[-1])
+        assert re.search(
+            r"Watched for \d+ s, crashes: 1\.", terminal.written.decode("utf-8", "replace").split("\x1b[?1049l")[-1]
+        )
 
 
 if sys.platform != "win32":
@@ -277,7 +279,7 @@ def test_the_terminal_is_as_before_after_any_other_end(end: str, tmp_path: Path)
             _kill_sidecar_of(backend)
         assert terminal.wait() == {"Ctrl+C": 130, "SIGTERM": 143, "the sidecar dies": 70}[end]
         restored(terminal)
-        assert "Traceback" not in terminal.written.decode()
+        assert "Traceback" not in shown(terminal.written)
     processes.wait_until(lambda: not processes.is_alive(backend))
 
 
@@ -294,7 +296,7 @@ def test_a_second_ctrl_c_waits_no_longer_for_a_backend_that_will_not_stop(tmp_pa
         assert terminal.wait() == 130
         assert time.monotonic() - began < 10
         restored(terminal)
-        assert "Traceback" not in terminal.written.decode()
+        assert "Traceback" not in shown(terminal.written)
     processes.wait_until(lambda: not processes.is_alive(backend))
 
 
@@ -320,7 +322,7 @@ def test_the_terminal_is_as_before_after_a_defect_of_ours(tmp_path: Path) -> Non
     arguments = command[command.index("watch") :]
     with Terminal([sys.executable, "-c", code, *arguments], clean_environment()) as terminal:
         assert terminal.wait() == 1
-        assert "a defect" in terminal.written.decode()
+        assert "a defect" in shown(terminal.written)
         restored(terminal)
 
 

@@ -26,7 +26,10 @@ _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_])|\x0
 
 
 def shown(data: bytes) -> str:
-    """The text without what only moves the cursor or sets colours."""
+    """The text without what only moves the cursor or sets colours.
+
+    Ctrl+C makes the terminal forget what it has not shown yet, also in the middle of a character (termios(3), NOFLSH).
+    """
     return _CONTROL.sub("", data.decode("utf-8", "replace"))
 
 
