@@ -89,6 +89,6 @@ def test_every_file_that_is_named_is_there() -> None:
 
 def test_what_a_release_publishes_is_what_the_packages_workflow_uploads() -> None:
     uploaded = set(re.findall(r"^          name: (\S+)", TEXTS["packages.yml"], re.MULTILINE))
-    assert uploaded == {"python", "npm", "frozen-${{"}
-    for name in ("artifacts/python/", "artifacts/npm/", "artifacts/frozen-*/"):
+    assert uploaded == {"packages", "frozen-${{"}
+    for name in ("artifacts/packages/", "artifacts/frozen-*/"):
         assert name in jobs(RELEASE)["publish"]
