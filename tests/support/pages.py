@@ -70,8 +70,8 @@ class Page:
         return {re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
 
     def links(self) -> list[str]:
-        """Every target of a link that leads to a file or a heading here."""
-        targets = re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", _FENCE.sub("", self.text))
+        """Every target of a link, or picture, that leads to a file or a heading here."""
+        targets = re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", _FENCE.sub("", self.text))
         return [target for target in targets if not re.match(r"[a-z]+:", target)]
 
 

@@ -29,5 +29,5 @@ def test_a_dead_link_and_a_link_in_code_are_told_apart() -> None:
     file = ROOT / "docs" / "README.md"
     example = Page(file)
     example.text = "[a](gone.md#x) [b](https://example.org) ![c](c.png)\n```sh\n[d](d.md)\n```\n# A heading: `x`, y\n"
-    assert example.links() == ["gone.md#x"]
+    assert example.links() == ["gone.md#x", "c.png"]
     assert example.anchors() == {"a-heading-x-y"}
