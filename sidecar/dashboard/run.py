@@ -66,7 +66,9 @@ async def _listen(link: Link, port: int) -> tuple[web.AppRunner, Access]:
 
     listener = socket.socket()
     try:
-        if sys.platform != "win32":  # there the option would let another program take the port over
+        if sys.platform == "win32":  # else another program could take the port over
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:  # else the port of a dashboard that just ended would be refused for a minute
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((ADDRESS, port))
     except OSError as error:
