@@ -137,19 +137,24 @@ class Page:
 
 @asynccontextmanager
 async def dashboard(
-    data: Path, backend: Sequence[str], *words: str, settings: dict[str, Any] | None = None, ready: bool = True
+    data: Path,
+    backend: Sequence[str],
+    *words: str,
+    settings: dict[str, Any] | None = None,
+    ready: bool = True,
+    browser: str | None = None,
 ) -> AsyncIterator[Dashboard]:
-    """Runs it, and ends it the hard way if the test has not ended it."""
+    """Runs it, and ends it the hard way if the test has not ended it; ``browser`` is what Python's webbrowser runs."""
     values = {"paths.data": str(data), **(settings or {})}
     pairs = [word for name, value in values.items() for word in ("--set", f"{name}={toml_value(value)}")]
     process = await asyncio.create_subprocess_exec(
         *sidecar_command(),
         "dashboard",
-        "--no-open",
+        *([] if browser else ["--no-open"]),
         *words,
         *pairs,
         *(["--", *backend] if backend else []),
-        env=clean_environment(),
+        env=clean_environment({"BROWSER": browser}),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -297,6 +297,18 @@ async def test_the_port_is_the_one_that_was_asked_for(tmp_path: Path) -> None:
         assert running.origin == f"http://127.0.0.1:{port}"
 
 
+@pytest.mark.posix(reason="BROWSER is Python's own, and a script is the browser")
+async def test_the_browser_is_opened_at_the_address(tmp_path: Path) -> None:
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{opened}"\n')
+    browser.chmod(0o755)
+    settings = {"backend.autostart": False}
+    async with dashboard(tmp_path / "data", [], settings=settings, browser=f"{browser} %s") as running:
+        await running.until(lambda: opened.is_file() and opened.read_text().endswith("\n"))
+        assert opened.read_text() == running.addresses[0] + "\n"
+
+
 async def test_wrong_settings_end_it_in_words(tmp_path: Path) -> None:
     async with dashboard(tmp_path, [], settings={"timeouts.startup": "soon"}, ready=False) as running:
         status = await running.ended()
