@@ -1,0 +1,157 @@
+"""The few figures that every platform can take, Windows (and Wine) included: nothing here waits with select on a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support import processes
+from tests.support.backends import http_backend, script_backend
+from tests.support.client import SidecarClient
+from tests.support.launch import ROOT, clean_environment
+from tests.support.pipes import pack
+
+from .figures import Figure, Scale, alternate, row, rows
+
+_ECHO = "import os\nwhile data := os.read(0, 65536): os.write(1, data)"
+_FAMILY = """
+import json, subprocess, sys, time
+pids = [subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)"]).pid for _ in range({size})]
+open({file!r}, "w").write(json.dumps(pids))
+time.sleep(60)
+"""
+_TREE = 10
+_WARM = 50
+
+
+def run(scale: Scale) -> Iterator[Figure]:
+    """A start, a round trip, a crash, a stop, and the end of a tree whose sidecar was killed."""
+    yield _start(scale)
+    yield _round_trip(scale)
+    yield from asyncio.run(_changes(scale.repetitions))
+    yield asyncio.run(_killed(scale.repetitions))
+
+
+def _start(scale: Scale) -> Figure:
+    contenders = {
+        "hello": lambda: asyncio.run(_hello(answer=False)),
+        "first answer": lambda: asyncio.run(_hello(answer=True)),
+        "python -c pass": _bare,
+    }
+    note = "From the spawn; what follows hello is the import of asyncio and msgspec."
+    return Figure("anywhere: start", "ms", rows(alternate(contenders, scale.repetitions)), note=note, compare=False)
+
+
+async def _hello(*, answer: bool) -> float:
+    async with SidecarClient(settings={"backend.autostart": False}) as client:
+        if answer:
+            await client.call("sidecar:ping")
+        return (time.monotonic() - client.spawned) * 1000
+
+
+def _bare() -> float:
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    return (time.monotonic() - began) * 1000
+
+
+def _round_trip(scale: Scale) -> Figure:
+    count = scale.of(2000, 500, 5)
+    contenders = {"sidecar:ping": lambda: _pings(count), "raw echo": lambda: _echoes(count)}
+    note = "Blocking writes and reads of one frame of some 70 bytes; each value is the median of one conversation."
+    return Figure("anywhere: round trip", "µs", rows(alternate(contenders, scale.repetitions)), note=note)
+
+
+def _pings(count: int) -> float:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        words = ["serve", "--set", "backend.autostart=false", "--set", f"paths.data={json.dumps(folder)}"]
+        return _conversation([sys.executable, "-m", "sidecar", *words], folder, count, hello=True)
+
+
+def _echoes(count: int) -> float:
+    return _conversation([sys.executable, "-I", "-S", "-c", _ECHO], str(ROOT), count, hello=False)
+
+
+def _conversation(command: list[str], folder: str, count: int, *, hello: bool) -> float:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0, cwd=folder, env=clean_environment()
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        if hello:
+            _frame(child.stdout.fileno())
+        taken = []
+        for number in range(1, count + _WARM):
+            message = pack({"type": "request", "id": number, "channel": "sidecar:ping", "args": ["x" * 20]})
+            began = time.perf_counter()
+            os.write(child.stdin.fileno(), message)
+            _frame(child.stdout.fileno())
+            taken.append((time.perf_counter() - began) * 1e6)
+        child.stdin.close()
+        child.wait(30)
+    return sorted(taken[_WARM:] or taken)[len(taken[_WARM:] or taken) // 2]
+
+
+def _frame(descriptor: int) -> None:
+    """Reads one frame; there is never more than one on its way."""
+    head = os.read(descriptor, 4)
+    left = int.from_bytes(head, "big")
+    while left > 0:
+        left -= len(os.read(descriptor, left))
+
+
+async def _changes(repetitions: int) -> list[Figure]:
+    told: list[float] = []
+    ready: list[float] = []
+    stopped: list[float] = []
+    settings = {"timeouts.restart_delay": 0.0, "restart.attempts": 1000}
+    async with SidecarClient(http_backend(), settings=settings) as client:
+        await client.call("backend:waitForReady")
+        for _ in range(repetitions):
+            pid = (await client.call("backend:status"))["pid"]
+            mark = client.mark()
+            began = time.monotonic()
+            os.kill(pid, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)  # the latter: TerminateProcess
+            await client.state("BACKOFF", since=mark)
+            told.append((time.monotonic() - began) * 1000)
+            await client.state("RUNNING", since=mark)
+            ready.append((time.monotonic() - began) * 1000)
+        for _ in range(repetitions):
+            began = time.monotonic()
+            await client.call("backend:stop")
+            stopped.append((time.monotonic() - began) * 1000)
+            await client.call("backend:start")
+    crash = [row("told to the client", told), row("ready again", ready)]
+    note = "The backend is a small Python server; its own start is in the second row, its graceful end in the stop."
+    return [
+        Figure("anywhere: crash", "ms", crash, note=note, compare=False),
+        Figure("anywhere: stop", "ms", [row("asked for to answered", stopped)]),
+    ]
+
+
+async def _killed(repetitions: int) -> Figure:
+    taken = [await _kill_once() for _ in range(repetitions)]
+    label = f"a tree of {_TREE + 1} gone"
+    return Figure("anywhere: the sidecar is killed", "ms", [row(label, taken)])
+
+
+async def _kill_once() -> float:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        file = Path(folder, "family.json")
+        backend = script_backend(_FAMILY.format(size=_TREE, file=str(file)))
+        async with SidecarClient(backend, data=Path(folder), expect_exit=None) as client:
+            await processes.until(lambda: file.exists() and file.read_text().endswith("]"), 30)
+            pids = [*json.loads(file.read_text()), (await client.call("backend:status"))["pid"]]
+            began = time.monotonic()
+            client.kill()
+            await processes.until(lambda: not any(map(processes.is_alive, pids)), 20)
+            return (time.monotonic() - began) * 1000
