@@ -36,8 +36,17 @@ def describe() -> Machine:
         memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
         python=platform.python_version(),
         node=_node(),
-        load=round(psutil.getloadavg()[0], 2),
+        load=round(_load(), 2),
     )
+
+
+def _load() -> float:
+    import psutil
+
+    try:
+        return psutil.getloadavg()[0]
+    except (OSError, RuntimeError):  # Windows without performance counters, and Wine
+        return 0.0
 
 
 def _processor() -> str:

@@ -124,4 +124,4 @@ def test_knocking_at_a_full_backlog_does_not_block() -> None:
         begun = time.monotonic()
         for _ in range(20):
             knock(port_of(server))
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < 10.0  # a connection that waits takes a second at least, each time
