@@ -25,7 +25,7 @@ if sys.platform != "win32":
     pytest.skip("job objects are Windows' own; test_no_orphan.py is the matrix of the others", allow_module_level=True)
 
 PROMISE = 2.0  # seconds, from the guarantee itself
-SLACK = 4.0 if in_wine() else 0.5  # seconds: Wine's one server answers the system calls of all, and a busy machine delays it
+SLACK = 4.0 if in_wine() else 0.5  # seconds: one server answers the system calls of all that Wine runs
 FAMILIES = ("plain", "detached", "pipe_holder")
 MOMENTS = ("booting", "ready", "stopping")
 NODE = os.environ.get("SIDECAR_WINDOWS_NODE") or shutil.which("node")
