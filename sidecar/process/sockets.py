@@ -1,4 +1,4 @@
-"""Listening TCP sockets on Linux, from /proc: the kernel's tables give inodes, /proc/PID/fd says who holds which inode."""
+"""Listening TCP sockets on Linux: netlink, or /proc without it, gives inodes; /proc/PID/fd says who holds which inode."""
 
 from __future__ import annotations
 
@@ -42,6 +42,17 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
 
 def _listening() -> dict[int, tuple[str, int]]:
     """Inode → address and port of every listening socket of this network namespace."""
+    if sys.platform == "linux":
+        from .sock_diag import listening
+
+        try:
+            return listening()
+        except OSError:  # a kernel without CONFIG_INET_DIAG, a sandbox without netlink
+            pass
+    return _listening_in_proc()
+
+
+def _listening_in_proc() -> dict[int, tuple[str, int]]:
     found = {}
     for table in _TABLES:
         try:

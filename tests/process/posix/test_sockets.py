@@ -68,3 +68,45 @@ def test_what_may_not_be_seen_is_not_taken_for_nothing(monkeypatch: pytest.Monke
 def test_a_process_has_a_name_and_an_ended_one_has_none() -> None:
     assert process_name(os.getpid())
     assert process_name(2**22 + 1) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
+def test_netlink_and_proc_tell_the_same() -> None:
+    from sidecar.process import sock_diag, sockets
+
+    for _attempt in range(20):  # others open and close sockets meanwhile
+        with (
+            socket.create_server(("127.0.0.1", 0)) as four,
+            socket.create_server(("::1", 0), family=socket.AF_INET6) as six,
+        ):
+            asked, read = sock_diag.listening(), sockets._listening_in_proc()
+            places = {("127.0.0.1", four.getsockname()[1]), ("::1", six.getsockname()[1])}
+            assert places <= set(asked.values())
+            if asked == read:
+                return
+    assert asked == read
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
+def test_without_netlink_proc_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sidecar.process import sock_diag, sockets
+
+    def refused() -> dict[int, tuple[str, int]]:
+        raise OSError(93, "Protocol not supported")
+
+    monkeypatch.setattr(sock_diag, "listening", refused)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = ("127.0.0.1", server.getsockname()[1])
+        assert place in [found[:2] for found in sockets.find_listeners_of([os.getpid()]) or ()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
+def test_more_listeners_than_one_answer_holds() -> None:
+    from contextlib import ExitStack
+
+    from sidecar.process import sock_diag
+
+    with ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(700)]
+        ports = {server.getsockname()[1] for server in servers}
+        assert ports <= {port for _, port in sock_diag.listening().values()}
