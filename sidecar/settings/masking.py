@@ -37,11 +37,14 @@ _SHORTEST_SECRET = 4  # shorter ones occur by chance in any text
 # Texts, compiled at the first use (re keeps them): this module is imported at start-up and seldom needed there.
 _URL_CREDENTIALS = r"(?<=://)[^/\s?#@\"']+(?=@)"
 # The end of a name, then = or :, as in API_TOKEN=x, "password": "x y" (also within a JSON text), client_secret: x.
+# A quote that is never closed hides the rest of its line: the text may be the beginning of something longer.
 _ASSIGNMENT = (
     r"(?i)((?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|accountkey|credentials?"
     r"|connection[_-]?string|connstr|dsn|cookie|signature)"
     r"\\?[\"']?\s*[=:]\s*)"
-    r"(?:(\\?[\"'])(?:(?!\2)[^\n])*(\2)|[^\s;,&\"'\\]+)"
+    r"(?:(\\[\"'])(?:\\\\(?:\\.)?|(?!\2)[^\n\"])*(\2)?"
+    r"|([\"'])(?:(?:\\.|(?!\4)[^\n\\])*(\4)|(?:\\.|[^\n\"\\])*)"
+    r"|(?:[^\s;,&\"'\\]|\\[^\s\"'])+)"
 )
 _BEARER = r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
 # What gives itself away: keys of OpenAI and Stripe, GitHub, Slack, AWS, Google, and JSON web tokens.
@@ -65,7 +68,7 @@ def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
     text = re.sub(_URL_CREDENTIALS, MASK, text)
     text = re.sub(_BEARER, rf"\1 {MASK}", text)
     text = re.sub(_TOKENS, MASK, text)
-    return re.sub(_ASSIGNMENT, rf"\1\2{MASK}\3", text)
+    return re.sub(_ASSIGNMENT, rf"\1\2\4{MASK}\3\5", text)
 
 
 def spellings(secrets: Iterable[str]) -> list[str]:

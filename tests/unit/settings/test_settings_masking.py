@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from sidecar.settings.load import load
@@ -64,6 +65,11 @@ def test_an_environment_is_shown_without_secrets_and_an_empty_secret_is_seen_to_
         ('{"db_password": "hu sh; x", "a": 1}', '{"db_password": "***", "a": 1}'),
         (r"{\"client_secret\":\"hush\",\"a\":1}", r"{\"client_secret\":\"***\",\"a\":1}"),
         ("password='it is hush'", "password='***'"),
+        ('password="it is hush and the text ends', 'password="***'),
+        ('{"password": "hu\\"sh", "a": 1}', '{"password": "***", "a": 1}'),
+        (r"{\"token\":\"hu\\\"sh\",\"a\":1}", r"{\"token\":\"***\",\"a\":1}"),
+        (r"PASSWORD=hu\sh", "PASSWORD=***"),
+        (r'"PASSWORD=hush\" and more"', r'"PASSWORD=***\" and more"'),
         ("Set-Cookie: session=hush; Path=/", "Set-Cookie: ***; Path=/"),
         ("ConnectionString: hush", "ConnectionString: ***"),
         ("key sk-proj-abcdefghijklmnop1234 was refused", "key *** was refused"),
@@ -75,6 +81,24 @@ def test_an_environment_is_shown_without_secrets_and_an_empty_secret_is_seen_to_
 )
 def test_a_text_loses_what_is_assigned_to_passwords_and_credentials_in_addresses(text: str, expected: str) -> None:
     assert mask_text(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'password="hush"',
+        "password='hush'",
+        "password='hush",
+        "PASSWORD=hush\\",
+        'password="hush\\',
+        '{"token": "hu\\"sh"}',
+        'token="hush\nnext',
+    ],
+)
+def test_a_json_text_stays_one(text: str) -> None:
+    masked_text = mask_text(msgspec.json.encode({"output": text, "next": 1}).decode())
+    assert "sh" not in masked_text
+    assert msgspec.json.decode(masked_text)["next"] == 1
 
 
 def test_a_secret_is_known_in_the_spellings_of_json_and_addresses() -> None:
