@@ -6,6 +6,7 @@ places on a machine with 24 GB: 5 to 10 ms, during which the loop does nothing e
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import sys
@@ -21,6 +22,7 @@ _LISTEN = 1 << 10  # TCP_LISTEN of include/net/tcp_states.h
 _HEAD = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _ASK = struct.Struct("=BBBBI48x")  # inet_diag_req_v2: family, protocol, extensions, padding, states, and no one socket
 _TOLD = struct.Struct("=4x2s2x16s28x16xI")  # inet_diag_msg: port, address; inode
+_STATUS = struct.Struct("=i")  # 0, or an errno below it, first in NLMSG_DONE and NLMSG_ERROR
 _BUFFER = 32 * 1024  # what the kernel writes at once
 _PATIENCE = 1.0  # seconds; it answers within the call
 
@@ -49,9 +51,13 @@ def _answers(asker: socket.socket) -> Iterator[tuple[bytes, bytes, int]]:
         position = 0
         while position + _HEAD.size <= len(data):
             length, kind, *_ = _HEAD.unpack_from(data, position)
-            if kind == _DONE:
-                return
-            if kind == _ERROR or length < _HEAD.size:
-                raise OSError("netlink: the request was refused")
+            if kind in (_DONE, _ERROR):
+                # A dump that fails after its start ends with NLMSG_DONE, too: without the module tcp_diag, say.
+                (status,) = _STATUS.unpack_from(data, position + _HEAD.size)
+                if kind == _DONE and status == 0:
+                    return
+                raise OSError(-status, f"netlink: {os.strerror(-status)}")
+            if kind != _BY_FAMILY or length < _HEAD.size + _TOLD.size:
+                raise OSError(f"netlink: a message of kind {kind} and length {length}")
             yield _TOLD.unpack_from(data, position + _HEAD.size)
             position += (length + 3) & ~3

@@ -110,3 +110,15 @@ def test_more_listeners_than_one_answer_holds() -> None:
         servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(700)]
         ports = {server.getsockname()[1] for server in servers}
         assert ports <= {port for _, port in sock_diag.listening().values()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
+def test_a_kernel_that_cannot_list_tcp_is_not_taken_for_one_without_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sidecar.process import sock_diag, sockets
+
+    # No kernel has a module for protocol 200, as a kernel without tcp_diag has none for TCP.
+    monkeypatch.setattr(sock_diag.socket, "IPPROTO_TCP", 200)
+    with pytest.raises(OSError, match="No such file"):
+        sock_diag.listening()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert ("127.0.0.1", server.getsockname()[1]) in sockets._listening().values()
