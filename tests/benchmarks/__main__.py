@@ -20,7 +20,7 @@ GROUPS = {
     "roundtrip": "a call and its answer, one at a time and many at once",
     "ready": "from the backend's first possible answer to the event that it is ready",
     "changes": "a death noticed, a crash recovered from, a restart, a stop",
-    "kill": "trees of 10, 100 and 1000 processes",
+    "kill": "trees of 10, 100, 200 and 1000 processes",
     "resources": "one look at what a tree of 50 processes uses",
     "memory": "after 10⁶ requests, 10⁶ events, 1 GB of log, 1000 restarts",
     "growth": "how cost grows: requests in flight, size of the tree, events a second",

@@ -28,7 +28,7 @@ def run(scale: Scale) -> Iterator[Figure]:
     if not aspnet_missing():
         backends["ASP.NET Core"] = aspnet_backend()
     for name, command in list(backends.items())[: scale.of(2, 2, 1)]:
-        yield from _figures(name, command, scale.of(15, 7, 1))
+        yield from _figures(name, command, scale.of(11, 7, 1))
 
 
 def _figures(name: str, command: Sequence[str], repetitions: int) -> Iterator[Figure]:

@@ -24,7 +24,7 @@ def run(scale: Scale) -> Iterator[Figure]:
     if not aspnet_missing():
         backends["ASP.NET Core"] = aspnet_backend()
     for name, command in list(backends.items())[: scale.of(4, 4, 1)]:
-        yield _figure(name, command, scale.of(15, 7, 1))
+        yield _figure(name, command, scale.of(11, 7, 1))
 
 
 def _figure(name: str, command: Sequence[str], repetitions: int) -> Figure:

@@ -34,8 +34,8 @@ class Load(NamedTuple):
 
 def _loads(scale: Scale) -> list[Load]:
     loads = [
-        Load("100 B", 100, scale.of(3000, 2000, 20), scale.of(20_000, 10_000, 64), (1, 16, 64, 256)),
-        Load("10 kB", 10_000, scale.of(1000, 500, 10), scale.of(3000, 1500, 32), (1, 16, 64, 256)),
+        Load("100 B", 100, scale.of(3000, 2000, 20), scale.of(15_000, 10_000, 64), (1, 16, 64, 256)),
+        Load("10 kB", 10_000, scale.of(700, 500, 10), scale.of(2000, 1500, 32), (1, 16, 64, 256)),
         # More of these at once than two pipes and the sidecar's 32 MiB of unsent answers hold would measure waiting.
         Load("1 MiB", 1 << 20, scale.of(30, 20, 2), scale.of(48, 32, 4), (1, 16)),
     ]

@@ -56,7 +56,7 @@ SHORT = [
     ),
     Line("death told after SIGKILL", "backend died → told: small backend", peer="pidfd of the measuring process"),
     Line("stop answered after the backend's exit", "backend stopped → answered: small backend"),
-    Line("tree of 1000 processes killed", "tree of 1000 killed", peer="psutil children and kill"),
+    Line("tree of 200 processes killed", "tree of 200 killed", peer="psutil children and kill"),
     Line("resident memory, idle", "memory: idle", peer="node, asleep"),
     Line("resident memory of the guardian", "memory: guardian", "guardian", "python -I -S, asleep"),
     Line("processor, idle, a health check every second", "processor: idle", "sidecar and guardian"),
