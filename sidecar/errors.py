@@ -24,7 +24,7 @@ class SidecarError(Exception):
 
     code: ClassVar[str] = "INTERNAL"
     exit_status: ClassVar[int] = 70
-    remedy: ClassVar[str] = "Look into {logs}/sidecar.log."
+    remedy: ClassVar[str] = "Look into sidecar.log in the folder of the logs (paths.logs)."
 
     def __init__(self, message: str, *, hint: str | None = None, data: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -109,7 +109,7 @@ class InternalError(SidecarError):
     """A defect in the sidecar."""
 
     code = "INTERNAL"
-    remedy = "This is a defect of the sidecar: please report it, with {logs}/sidecar.log or what 'sidecar doctor --bundle FILE.zip' gathers."
+    remedy = "This is a defect of the sidecar: please report it, with sidecar.log (from the folder paths.logs) or what 'sidecar doctor --bundle FILE.zip' gathers."
 
 
 class BackendNotFoundError(SidecarError):
