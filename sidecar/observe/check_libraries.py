@@ -6,7 +6,6 @@ and never loaded: loading runs their code in the sidecar.
 
 from __future__ import annotations
 
-import mmap
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,8 @@ _INVARIANT = re.compile(rb'"System\.Globalization\.(?:Invariant"\s*:\s*"?true|Ap
 _SWITCH = "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"
 _FOLDERS = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib", "/usr/lib/*-linux-*", "/lib/*-linux-*")
 _CACHE = Path("/etc/ld.so.cache")
+_PIECE = 256 * 1024  # bytes
+_OVERLAP = 256  # bytes; longer than what is looked for
 
 
 class Library(NamedTuple):
@@ -57,7 +58,7 @@ def check_libraries(find: FindCommand, env: Mapping[str, str]) -> Check:
     try:
         program = Path(find()[0])
         kind = look_at(program)
-    except (SidecarError, OSError, ValueError):  # no program, none that may be read, an empty file
+    except (SidecarError, OSError):  # no program, or none that may be read
         return Check("libraries", "unknown", "There is no program whose libraries could be looked for")
     if kind is None:
         return Check("libraries", "ok", "The backend is no .NET program, so its libraries are not known here")
@@ -84,16 +85,26 @@ def judge(wanted: Sequence[Library], found: set[str], *, beside: set[str]) -> Ch
 def look_at(program: Path) -> str | None:
     """``invariant`` for a .NET program that is set to do without libicu, ``dotnet`` for any other, None for what is none.
 
+    Read in pieces: a search of a hundred megabytes that are mapped into memory would hold up every other thread, and one
+    of a file that is written anew meanwhile would end this process (SIGBUS).
+
     Raises:
-        OSError, ValueError: it cannot be read, or is empty.
+        OSError: it cannot be read.
     """
     settings = program.with_name(program.name + ".runtimeconfig.json")
-    with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if content.find(_HOST_MARK) < 0:
-            return None
-        if _INVARIANT.search(content):  # a single file holds its settings uncompressed
-            return "invariant"
-    return "invariant" if settings.exists() and _INVARIANT.search(settings.read_bytes()) else "dotnet"
+    hosted = invariant = False
+    with program.open("rb") as file:
+        end = b""
+        while piece := file.read(_PIECE):
+            piece = end + piece
+            hosted = hosted or _HOST_MARK in piece
+            invariant = (
+                invariant or _INVARIANT.search(piece) is not None
+            )  # a single file holds its settings uncompressed
+            end = piece[-_OVERLAP:]
+    if not hosted:
+        return None
+    return "invariant" if invariant or (settings.exists() and _INVARIANT.search(settings.read_bytes())) else "dotnet"
 
 
 def installed(search_path: str) -> Iterator[str]:
@@ -104,7 +115,7 @@ def installed(search_path: str) -> Iterator[str]:
         cache = b""
     for name in re.findall(rb"lib[\w+.-]+\.so[\w.]*", cache):
         yield name.decode("ascii", "replace")
-    for pattern in (*filter(None, search_path.split(":")), *_FOLDERS):
-        for folder in Path("/").glob(pattern.lstrip("/")):
-            if folder.is_dir():
-                yield from (path.name for path in folder.glob("lib*.so*"))
+    known = (folder for pattern in _FOLDERS for folder in Path("/").glob(pattern.lstrip("/")))
+    for folder in (*map(Path, filter(None, search_path.split(":"))), *known):
+        if folder.is_dir():
+            yield from (path.name for path in folder.glob("lib*.so*"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.errors import BackendNotFoundError
-from sidecar.observe.check_libraries import _CPP, _HOST_MARK, _ICU, check_libraries, installed, judge, look_at
+from sidecar.observe.check_libraries import _CPP, _HOST_MARK, _ICU, _PIECE, check_libraries, installed, judge, look_at
 from tests.support.backends import aspnet_backend, aspnet_missing
 
 
@@ -43,6 +43,12 @@ def test_a_dotnet_program_is_known_by_its_host(tmp_path: Path, content: bytes, k
     assert look_at(tmp_path / "server") == kind
 
 
+@pytest.mark.parametrize("before", range(_PIECE - 100, _PIECE + 1, 10))
+def test_what_lies_across_two_pieces_is_found(tmp_path: Path, before: int) -> None:
+    (tmp_path / "server").write_bytes(bytes(before) + b'"System.Globalization.Invariant": true' + _HOST_MARK)
+    assert look_at(tmp_path / "server") == "invariant"
+
+
 def test_its_settings_may_lie_beside_it(tmp_path: Path) -> None:
     (tmp_path / "server").write_bytes(_HOST_MARK)
     (tmp_path / "server.runtimeconfig.json").write_text('{"System.Globalization.Invariant": "true"}')
@@ -57,7 +63,7 @@ def test_a_real_server_is_known() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="the libraries of Linux")
 def test_libraries_are_found_where_the_loader_finds_them(tmp_path: Path) -> None:
     (tmp_path / "libown.so.3").touch()
-    found = set(installed(f"{tmp_path}:"))
+    found = set(installed(f"/:{tmp_path}:"))
     assert "libown.so.3" in found
     assert any(name.startswith(("libc.so.", "libc.musl", "ld-")) for name in found)
 
@@ -69,5 +75,6 @@ def test_a_backend_that_is_none_or_not_there_is_no_failure(tmp_path: Path) -> No
 
     (tmp_path / "empty").touch()
     assert check_libraries(missing, {}).status == "unknown"
-    assert check_libraries(lambda: (str(tmp_path / "empty"),), {}).status == "unknown"
+    assert check_libraries(lambda: (str(tmp_path / "gone"),), {}).status == "unknown"
+    assert check_libraries(lambda: (str(tmp_path / "empty"),), {}).status == "ok"
     assert check_libraries(lambda: (sys.executable,), {}).status == "ok"
