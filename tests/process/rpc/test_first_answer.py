@@ -62,6 +62,9 @@ HEAVY = {
     "hashlib",
 }
 
+if sys.platform == "win32":
+    HEAVY -= {"shutil", "tempfile"}  # asyncio's own pipes for Windows need them
+
 # Rooms of our own that are entered only when somebody asks for what is in them.
 LATE = {
     "sidecar.cli",
