@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from msgspec import UNSET, MsgspecError, msgpack
 
-from ..errors import FrameError, InvalidConfigError, SidecarError, UsageError
+from ..errors import FrameError, InvalidArgsError, InvalidConfigError, SidecarError, UsageError
 from ..wire.framing import FrameBuffer
 from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response
 from ..wire.names import PROTOCOL
@@ -119,6 +119,7 @@ class Client:
 
         Raises:
             RemoteError: the answer is an error.
+            InvalidArgsError: MessagePack does not hold the arguments, such as integers beyond 64 bits.
             InvalidConfigError: the sidecar found its settings wrong, and ended.
             SidecarLostError: it ended meanwhile.
         """
@@ -126,13 +127,17 @@ class Client:
             raise self._lost("The sidecar has ended")
         self._next_id += 1
         number = self._next_id
+        try:
+            request = msgpack.encode({"type": "request", "id": number, "channel": channel, "args": args})
+        except (MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise InvalidArgsError(f"The arguments cannot be sent: {error}") from error
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         try:
-            await self._send({"type": "request", "id": number, "channel": channel, "args": args})
+            await self._send(request)
             return await answer
         except asyncio.CancelledError:
             if self._answers.pop(number, None) is not None:
-                await self._send({"type": "cancel", "id": number})
+                await self._send(msgpack.encode({"type": "cancel", "id": number}))
             raise
 
     async def wait(self) -> int:
@@ -205,8 +210,7 @@ class Client:
         self._answers.clear()
         self._greeted.set()
 
-    async def _send(self, message: Mapping[str, Any]) -> None:
-        body = msgpack.encode(message)
+    async def _send(self, body: bytes) -> None:
         assert self._process.stdin
         try:
             self._process.stdin.write(len(body).to_bytes(4, "big") + body)

@@ -100,6 +100,12 @@ def test_call_prints_an_error_as_json_on_stderr() -> None:
     assert "the reason" in error["data"]["output"]
 
 
+def test_call_says_what_messagepack_cannot_hold() -> None:
+    error = failed(tool("call", "sidecar:ping", str(2**64)))
+    assert error["code"] == "INVALID_ARGS"
+    assert error["message"].startswith("The arguments cannot be sent")
+
+
 def test_call_with_wrong_settings_ends_as_serve_does() -> None:
     error = failed(tool("call", "sidecar:ping", "--set", "timeouts.startup=soon"), 78)
     assert error["code"] == "INVALID_CONFIG"
