@@ -35,7 +35,7 @@ def pressed_keys(on_key: KeyListener) -> Iterator[bool]:
                 yield True
             return
     elif os.isatty(0):
-        if os.tcgetpgrp(0) != os.getpgrp():  # in the background, where touching the terminal would stop us (SIGTTOU)
+        if not _in_foreground():
             yield False
             return
         with _posix_terminal(on_key):
@@ -76,6 +76,13 @@ def _read_pipe(on_key: KeyListener) -> None:
 
 
 if sys.platform != "win32":
+
+    def _in_foreground() -> bool:
+        """False in the background, where touching the terminal would stop us (SIGTTOU), and for the terminal of another session."""
+        try:
+            return os.tcgetpgrp(0) == os.getpgrp()
+        except OSError:  # ENOTTY
+            return False
 
     @contextmanager
     def _posix_terminal(on_key: KeyListener) -> Iterator[None]:

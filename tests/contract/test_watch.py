@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -324,6 +325,29 @@ def test_the_terminal_is_as_before_after_a_defect_of_ours(tmp_path: Path) -> Non
         assert terminal.wait() == 1
         assert "a defect" in shown(terminal.written)
         restored(terminal)
+
+
+@in_a_terminal
+def test_the_terminal_of_another_session_gives_no_keys_and_is_left_alone(tmp_path: Path) -> None:
+    import pty
+
+    master, slave = pty.openpty()  # nobody's controlling terminal, as after setsid(1)
+    try:
+        done = subprocess.run(
+            words(tmp_path, "/nonexistent/backend"),  # given up at once, which ends watch where nobody is at the keys
+            env=clean_environment(),
+            stdin=slave,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE + 30,
+            start_new_session=True,
+            check=False,
+        )
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "→ FAILED" in done.stdout
 
 
 @in_a_terminal
