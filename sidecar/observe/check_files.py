@@ -42,10 +42,9 @@ def check_executable(find: FindCommand) -> Check:
         if obstacle is not None:
             return Check("executable", "failed", f"{program} {obstacle.seen}", obstacle.remedy)
         return Check("executable", "unknown", f"{program} may be executed but not read: {error.strerror}")
-    obstacle = blocked.mark(program)
-    if obstacle is not None:
-        return Check("executable", "warning", f"{program} {obstacle.seen}", obstacle.remedy)
-    return _judge_head(program, head)
+    check = _judge_head(program, head)
+    obstacle = blocked.mark(program) if check.status == "ok" else None  # what cannot run at all need not be unblocked
+    return Check("executable", "warning", f"{program} {obstacle.seen}", obstacle.remedy) if obstacle else check
 
 
 def _judge_head(program: Path, head: bytes) -> Check:

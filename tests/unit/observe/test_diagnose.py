@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sidecar.errors import BackendNotFoundError
-from sidecar.observe import check_files, check_network
+from sidecar.observe import blocked, check_files, check_network
 from sidecar.observe.check_backend import (
     check_crashes,
     check_health,
@@ -67,6 +67,13 @@ def test_a_program_for_another_system_is_told(tmp_path: Path) -> None:
     check = check_files.check_executable(command(str(program)))
     assert check.status == "failed"
     assert "cannot run here" in check.message
+
+
+def test_a_mark_of_a_download_hides_no_worse_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocked, "mark", lambda _: blocked.Obstacle("is marked", "Unblock it."))
+    assert check_files.check_executable(command(sys.executable)).message.endswith("is marked")
+    (tmp_path / "run").write_bytes(b"#!/no/such/interpreter\n")
+    assert check_files.check_executable(command(str(tmp_path / "run"))).status == "failed"
 
 
 def test_a_script_without_its_interpreter_is_told(tmp_path: Path) -> None:
