@@ -55,7 +55,11 @@ class Link:
         self._kept.clear()
         self._latest.clear()
         client = await Client.start(self._words, on_event=self._event, on_dropped=self._dropped)
-        await client.call("backend:status")  # hello says nothing yet of the settings, an answer does
+        try:
+            await client.call("backend:status")  # hello says nothing yet of the settings, an answer does
+        except RemoteError as error:  # such as SHUTTING_DOWN, when somebody ended it already
+            await client.kill()
+            raise SidecarLostError(f"The sidecar does not serve: {error}") from error
         self._client, self.gone = client, None
         assert client.hello
         for tab in self._tabs:
