@@ -12,7 +12,7 @@ from .reserved_ports import Range, range_of
 PATIENCE = 2.0  # seconds; loopback answers within microseconds
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-_LOOPBACK_NAMES = ("127.0.0.1", "127.", "localhost", "*")
+_LOOPBACK_NAMES = {"localhost", "*"}
 
 
 def check_port(
@@ -115,7 +115,7 @@ def check_proxy(environ: Mapping[str, str]) -> Check:
     if not proxies:
         return Check("proxy", "ok", "No proxy is set in the environment")
     exceptions = [part.strip().lower() for part in values.get("NO_PROXY", "").split(",")]
-    if any(part.startswith(_LOOPBACK_NAMES) for part in exceptions):
+    if any(part in _LOOPBACK_NAMES or part.startswith("127.") for part in exceptions):
         return Check("proxy", "ok", f"{', '.join(proxies)} leaves 127.0.0.1 alone", evidence="NO_PROXY")
     return Check(
         "proxy",

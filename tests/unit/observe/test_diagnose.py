@@ -206,6 +206,7 @@ def test_ipv6_is_never_a_failure() -> None:
         ({"http_proxy": "http://proxy:3128"}, "warning"),
         ({"ALL_PROXY": "socks5://proxy", "no_proxy": "example.com"}, "warning"),
         ({"HTTP_PROXY": "http://proxy", "NO_PROXY": "example.com, 127.0.0.1"}, "ok"),
+        ({"HTTP_PROXY": "http://proxy", "NO_PROXY": "*.example.com"}, "warning"),
         ({"HTTP_PROXY": "http://proxy", "no_proxy": "*"}, "ok"),
     ],
 )
