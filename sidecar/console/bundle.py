@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from ..settings.model import Settings
 from ..settings.paths import resolve_paths
 from ..wire.observe import Check
 
+_FIRST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # zip knows none before it, a machine whose clock has no battery does
+_OWNER_ONLY = 0o600
 LAST_BYTES = 2 * 1024 * 1024  # of each log: what happened last is what counts
 _KINDS = (("sidecar*.log", 3), ("crash-*.log", 50), ("backend*/backend-*.log", 6), ("backend*/backend-*.index", 6))
 # NAME = value, also within an inline table; the value may be a text in any of TOML's quotes.
@@ -55,9 +58,12 @@ def write_bundle(path: Path, checks: Sequence[Check], facts: dict[str, Any], ser
     logs = facts.get("logs") or (resolve_paths(settings).logs if settings else None)
     for name, file in _logs(Path(logs)) if logs else ():
         texts[f"logs/{name}"] = _tail(file)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    written = max(time.localtime()[:6], _FIRST_ZIP_TIME)
+    with zipfile.ZipFile(path, "w") as archive:
         for name, text in texts.items():
-            archive.writestr(name, mask_text(text, secrets).encode("utf-8", "surrogateescape"))
+            entry = zipfile.ZipInfo(name, written)
+            entry.external_attr = _OWNER_ONLY << 16
+            archive.writestr(entry, mask_text(text, secrets).encode("utf-8", "surrogateescape"), zipfile.ZIP_DEFLATED)
     return len(texts)
 
 
