@@ -102,9 +102,12 @@ def _zone_stream(program: Path) -> str:
 
 def _macos_quarantine(program: Path) -> str | None:
     """Python's os.getxattr is Linux's alone; getxattr(2) of macOS has two arguments more."""
-    library = ctypes.CDLL(None, use_errno=True)
+    getxattr = ctypes.CDLL(None).getxattr
+    # ssize_t getxattr(path, name, value, size, position, options)
+    getxattr.argtypes = [*[ctypes.c_char_p] * 3, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_int]
+    getxattr.restype = ctypes.c_ssize_t
     buffer = ctypes.create_string_buffer(1024)
-    size = library.getxattr(os.fsencode(program), QUARANTINE.encode(), buffer, len(buffer), 0, 0)
+    size = getxattr(os.fsencode(program), QUARANTINE.encode(), buffer, len(buffer), 0, 0)
     return buffer.raw[:size].decode("utf-8", "replace") if size > 0 else None
 
 
