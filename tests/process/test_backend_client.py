@@ -20,6 +20,7 @@ from sidecar.errors import HttpFailedError
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LIMIT = 10.0
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -348,6 +349,46 @@ async def test_a_redirect_away_from_this_machine_is_not_followed(client: Backend
     assert error.message == "Request failed with status code 302"
     assert error.data == {"status": 302}
     assert "not followed" in (error.hint or "")
+
+
+WITHOUT_TLS = """
+import sys
+sys.modules["ssl"] = None  # as boot does
+import asyncio
+from sidecar.backend.client import BackendClient
+from sidecar.errors import HttpFailedError
+
+async def main():
+    client = BackendClient(int(sys.argv[1]))
+    print((await client.get("/", timeout=10)).body)
+    try:
+        await client.get("/tls", timeout=10)
+    except HttpFailedError as error:
+        print(error.message, error.hint)
+    await client.close()
+    print([name for name in sys.modules if name.partition(".")[0] in ("ssl", "_ssl") and sys.modules[name]])
+
+asyncio.run(main())
+"""
+
+
+async def test_serve_which_has_no_tls_asks_and_refuses_as_ever(client: BackendClient) -> None:
+    async def plain(_: web.Request) -> web.Response:
+        return web.json_response("here")
+
+    async def moved(_: web.Request) -> web.Response:
+        raise web.HTTPFound(f"https://127.0.0.1:{client.port}/")
+
+    async with application(client, web.get("/", plain), web.get("/tls", moved)) as port:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", WITHOUT_TLS, str(port), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+        )
+        out, err = await asyncio.wait_for(child.communicate(), 60)
+    assert child.returncode == 0, err.decode()
+    here, refusal, loaded = out.decode().splitlines()
+    assert here == "here"
+    assert refusal.startswith("Request failed with status code 302 It redirects to https://")
+    assert loaded == "[]"
 
 
 async def test_proxies_of_the_environment_are_not_asked(client: BackendClient, monkeypatch: pytest.MonkeyPatch) -> None:
