@@ -216,6 +216,7 @@ async def test_a_backend_that_dies_before_it_is_ready_is_answered_with_its_last_
         assert "flux capacitor" in error.data["output"]
         change = await client.state("FAILED")
         assert change["reason"] == "budget_spent"
+        await client.event("backend:crash", lambda crash: crash["final"])
         assert len(client.payloads("backend:crash")) == 4
 
 
