@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 from tests.support import processes
 from tests.support.backends import aspnet_backend, aspnet_missing, script_backend
 from tests.support.client import SidecarClient
+from tests.support.launch import clean_environment
 from tests.support.packed import MISSING, PROGRAM, packed_folder
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING or "it is there")
@@ -107,3 +110,22 @@ async def test_the_guardian_is_small_also_when_it_was_replaced(tmp_path: Path) -
         assert second.memory_info().rss <= 12 << 20
         await asyncio.sleep(0)
         await client.call("backend:stop")
+
+
+@linux
+def test_it_runs_where_the_locale_is_none_of_unicode(tmp_path: Path) -> None:
+    """Python reads its locale's codec before our first line, and the codecs of East Asia are not in the folder."""
+    compiler = shutil.which("localedef")
+    made = compiler and subprocess.run(
+        [compiler, "-c", "-f", "GBK", "-i", "zh_CN", tmp_path / "zh_CN.GBK"], check=False
+    )
+    if not (tmp_path / "zh_CN.GBK").is_dir():
+        pytest.skip(f"no locale can be made here: {made or 'there is no localedef'}")
+    folder = packed_folder()
+    assert folder is not None
+    environment = clean_environment({"LOCPATH": str(tmp_path), "LC_ALL": "zh_CN.GBK"})
+    done = subprocess.run(
+        [folder / PROGRAM, "--version"], env=environment, capture_output=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"sidecar ")
