@@ -28,9 +28,12 @@ def main() -> int:
         run(argv[1])
     if wants_serve(argv):
         serve(argv)
-    from .cli import main as run_command
+    try:
+        from .cli import main as run_command
 
-    return run_command(argv)
+        return run_command(argv)
+    except KeyboardInterrupt:  # while all that was being imported, or once more while the first was being told
+        return 130
 
 
 if __name__ == "__main__":

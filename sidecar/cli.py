@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,15 @@ import click
 from . import __version__
 from .console.commands import COMMANDS
 from .console.options import backend_argument, settings_options, with_serve_words
+from .console.surroundings import (
+    NOBODY_READS,
+    OUTPUT_LOST,
+    interruptible,
+    nobody_reads,
+    open_streams,
+    silence_stdout,
+    stdout_failed,
+)
 from .errors import SidecarError, UsageError
 
 
@@ -181,10 +189,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; none: those of this process.
 
     Returns:
-        The exit status: 64 for a usage error, else what the command says.
+        The exit status: 64 for a usage error, 74 where stdout cannot be written (1 where nobody reads it any more), 128 + the
+        number of a signal that ended it, else what the command says.
     """
-    for stream in (sys.stdout, sys.stderr):
-        _never_fails(stream)
+    open_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     backend: list[str] = []
     if "--" in words:  # click would drop the separator, and what follows it is not ours to read
@@ -194,27 +202,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .boot import serve as run_serve
 
         run_serve([*words, *(["--", *backend] if backend else [])])
-    try:
-        if backend and (not words or words[0] not in _TAKE_A_BACKEND):
-            raise UsageError(f"Only {', '.join(_TAKE_A_BACKEND)} take a command after --")
-        status = _sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)
-    except click.ClickException as error:
-        return _complain(error.format_message(), "See: sidecar --help", UsageError.exit_status)
-    except (click.Abort, KeyboardInterrupt):
-        return _complain("Interrupted", None, 130)
-    except SidecarError as error:
-        return _complain(error.message, error.hint, error.exit_status)
+    with interruptible() as interruption:
+        try:
+            if backend and (not words or words[0] not in _TAKE_A_BACKEND):
+                raise UsageError(f"Only {', '.join(_TAKE_A_BACKEND)} take a command after --")
+            status = _sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)
+            sys.stdout.flush()  # now, where somebody can be told that it failed
+        except click.ClickException as error:
+            return _complain(error.format_message(), "See: sidecar --help", UsageError.exit_status)
+        except (click.Abort, KeyboardInterrupt):
+            return _complain("Interrupted", None, 128 + interruption.signal)
+        except SidecarError as error:
+            return _complain(error.message, error.hint, error.exit_status)
+        except OSError as error:
+            if not stdout_failed(error):
+                raise
+            return _output_lost(error)
     return status if isinstance(status, int) else 0
 
 
-def _never_fails(stream: Any) -> None:
-    """Pipes and files get UTF-8, a terminal what it can show: Windows' code pages lack what backends say."""
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
+def _output_lost(error: OSError) -> int:
+    silence_stdout()
+    if nobody_reads(error):
+        return NOBODY_READS
+    hint = "What was printed is not complete. Everything that was started has been stopped."
+    return _complain(f"stdout cannot be written: {error.strerror}", hint, OUTPUT_LOST)
 
 
 def _complain(message: str, hint: str | None, status: int) -> int:
-    click.echo(f"sidecar: {message}", err=True)
-    if hint:
-        click.echo(f"  {hint}", err=True)
+    try:
+        click.echo(f"sidecar: {message}", err=True)
+        if hint:
+            click.echo(f"  {hint}", err=True)
+    except OSError:
+        pass  # the exit status is all that can be told
     return status

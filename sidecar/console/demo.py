@@ -21,6 +21,7 @@ from .client import Client, RemoteError, importable_environment
 from .demo_backend import CRASH_PATH
 from .demo_screen import render
 from .demo_story import Line, Story
+from .surroundings import silence_stdout
 
 READY_SHARE = 0.6  # of the time: by then the backend must be ready, else there is no time left to see it recover
 CRASH_AFTER = 2.0  # seconds for which it is shown running, at most
@@ -38,13 +39,13 @@ def run(seconds: float) -> int:
 
     Returns:
         0 if the backend crashed, came back as another process and was healthy, and everything stopped in order; else 1.
+
+    Raises:
+        OSError: stdout could not be written to, or nobody read it any more; everything was stopped.
     """
     console = Console()
     try:
         story, status = asyncio.run(_Demo(console, seconds).run())
-    except KeyboardInterrupt:
-        console.print("Interrupted.")
-        return 1
     except (SidecarError, RemoteError) as error:
         console.print(f"[bold red]The demo failed:[/] {error}", highlight=False)
         return 1
@@ -68,6 +69,8 @@ class _Demo:
         self.story = Story()
         self.began = time.monotonic()
         self.changed = asyncio.Event()
+        self.lost = asyncio.Event()
+        self.unsaid: OSError | None = None
 
     @property
     def elapsed(self) -> float:
@@ -79,11 +82,25 @@ class _Demo:
             async with self._shown():
                 client = await Client.start(words, on_event=self._take, env=_environment())
                 try:
-                    await self._play()
+                    await self._play_while(client)
                 finally:
                     self._note("stopping everything")
                     status = await client.close()
+        if self.unsaid:
+            raise self.unsaid
         return self.story, status
+
+    async def _play_while(self, client: Client) -> None:
+        """Until the end of the sidecar, or of whoever looks on, at most."""
+        play, gone = asyncio.create_task(self._play()), asyncio.create_task(client.wait())
+        lost = asyncio.create_task(self.lost.wait())
+        try:
+            await asyncio.wait({play, gone, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if play.done():
+                play.result()
+        finally:
+            for task in (play, gone, lost):
+                task.cancel()
 
     async def _play(self) -> None:
         ready = await self._until(lambda: self.story.ready, self.seconds * READY_SHARE)
@@ -114,7 +131,12 @@ class _Demo:
     def _show(self, line: Line) -> None:
         if not self.console.is_terminal:
             name = line.channel.removeprefix("backend:")
-            self.console.print(f"{line.at:6.2f}  {name:16} {line.text}", highlight=False, markup=False, soft_wrap=True)
+            try:
+                print(f"{line.at:6.2f}  {name:16} {line.text}", flush=True)  # noqa: T201 - the tool's output
+            except OSError as error:
+                silence_stdout()
+                self.unsaid = error
+                self.lost.set()
 
     @asynccontextmanager
     async def _shown(self) -> AsyncIterator[None]:

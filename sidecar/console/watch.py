@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -20,6 +19,7 @@ from .client import Client, RemoteError
 from .crash import NotCrashedError, crash_backend
 from .keys import pressed_keys
 from .sparkline import glyphs_for
+from .surroundings import silence_stdout
 from .watch_screen import render
 from .watch_story import Line, WatchStory
 
@@ -42,6 +42,7 @@ def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
 
     Raises:
         SidecarError: the settings are wrong, or the sidecar ended by itself.
+        OSError: stdout could not be written to, or nobody read it any more; everything was stopped.
     """
 
     async def watch() -> int:
@@ -62,6 +63,7 @@ class _Watch:
         self.end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.attended = False
         self.logs = ""
+        self.unsaid: OSError | None = None
         self.tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -88,6 +90,8 @@ class _Watch:
         self._say(f"Watched for {self.elapsed:.0f} s, crashes: {self.story.crashes}. Logs: {self.logs}")
         if closed:
             self._say(f"The sidecar ended with status {closed}. {client.last_words}".strip())
+        if self.unsaid:
+            raise self.unsaid
         return status or closed
 
     # What goes on
@@ -230,8 +234,7 @@ class _Watch:
     def _say(self, text: str) -> None:
         try:
             print(text, flush=True)  # noqa: T201 - the tool's output
-        except OSError:  # nobody reads it any more; what is still to come goes nowhere
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, 1)
-            os.close(null)
+        except OSError as error:
+            silence_stdout()
+            self.unsaid = error
             self._finish(1)

@@ -1,0 +1,88 @@
+"""What a command is started in, where that is not as usual: closed or unwritable streams, and requests to end it."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+OUTPUT_LOST = 74  # EX_IOERR of sysexits.h, as 64, 70 and 78 are of it
+NOBODY_READS = 1  # what the command line and terminal libraries exit with after EPIPE, too
+
+_UNREAD = {errno.EPIPE, errno.EINVAL}  # Windows' C library says EINVAL of a pipe whose reader is gone
+_UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+
+
+def open_streams() -> None:
+    """Gives each closed standard stream the null device, and the others an encoding in which nothing fails.
+
+    Without that the next file that is opened would get the number of the closed one, and what is printed. Pipes and
+    files get UTF-8, a terminal what it can show: Windows' code pages lack what backends say.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # lowest number first: each gets its own
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - stays open to the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
+
+
+def stdout_failed(error: OSError) -> bool:
+    """Whether it came from writing to stdout: errors of files bear their name."""
+    return error.filename is None and error.errno in _UNREAD | _UNWRITTEN
+
+
+def nobody_reads(error: OSError) -> bool:
+    """Whether whoever read our stdout has gone, as ``| head -1`` does: nothing that anybody need be told."""
+    return error.errno in _UNREAD
+
+
+def silence_stdout() -> None:
+    """What is still to come, and what Python writes at its end, goes nowhere."""
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
+    except OSError:
+        pass
+
+
+class Interruption:
+    """What asked the command to end.
+
+    Attributes:
+        signal: SIGINT, or what the system sent instead of it.
+    """
+
+    def __init__(self) -> None:
+        self.signal = signal.SIGINT
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """While it lasts SIGTERM and SIGHUP end a command as Ctrl+C does, so that it clears its things away.
+
+    A command that has handlers of its own sets them over these; what was ignored (``nohup``) stays so.
+    """
+    seen = Interruption()
+    before: dict[signal.Signals, Any] = {}
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        seen.signal = signal.Signals(number)
+        signal.raise_signal(signal.SIGINT)  # asyncio cancels its main task then, which KeyboardInterrupt would not
+
+    if sys.platform != "win32":  # there is neither
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, interrupt)
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,111 @@
+"""Commands of which somebody cuts the output off, or that are told to end: in order, without a traceback, nothing left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.backends import http_backend
+from tests.support.launch import clean_environment, sidecar_command
+
+BACKEND = ["--", *http_backend()]
+COMMANDS = {
+    "help": ["--help"],
+    "version": ["--version"],
+    "completion": ["completion", "bash"],
+    "call": ["call", "sidecar:info"],
+    "doctor": ["doctor", *BACKEND],
+    "doctor --json": ["doctor", "--json", *BACKEND],
+    "watch": ["watch", *BACKEND],
+    "demo": ["demo"],
+}
+full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+
+
+def start(words: list[str], **how: object) -> subprocess.Popen[str]:
+    env = clean_environment({"PYTHONUNBUFFERED": None, "TMPDIR": str(how.pop("folder", "")) or None})
+    streams = {"stdin": subprocess.DEVNULL, "stderr": subprocess.PIPE, "encoding": "utf-8", **how}
+    return subprocess.Popen([*sidecar_command(), *words], env=env, **streams)  # type: ignore[call-overload,no-any-return]
+
+
+@full_disk
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_full_disk_is_named_and_no_traceback_shown(name: str) -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        command = start(COMMANDS[name], stdout=full)
+        _, stderr = command.communicate(timeout=60)
+    assert command.returncode == 74, stderr
+    assert stderr.startswith("sidecar: stdout cannot be written: No space left on device\n")
+    assert stderr.count("\n") == 2
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_reader_that_goes_away_ends_a_command_silently(name: str) -> None:
+    reading, writing = os.pipe()
+    command = start(COMMANDS[name], stdout=writing)
+    os.close(writing)
+    os.close(reading)
+    _, stderr = command.communicate(timeout=60)
+    assert (command.returncode, stderr) == (1, "")
+
+
+@pytest.mark.posix(reason="a shell closes descriptors with >&-")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("name", ["call", "doctor", "watch"])
+def test_closed_streams_are_taken_for_the_null_device(name: str, closed: str) -> None:
+    words = COMMANDS[name] if name != "watch" else ["watch", "--seconds", "6", *BACKEND]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *sidecar_command(), *words],
+        env=clean_environment({}),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.posix(reason="Windows has no signals that one process sends another")
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, *([] if sys.platform == "win32" else [signal.SIGHUP])]
+)
+@pytest.mark.parametrize("name", ["call", "doctor", "demo"])
+def test_a_request_to_end_leaves_no_folder_behind(name: str, number: int, tmp_path: Path) -> None:
+    never_ready = ["--profile", "generic", "--", sys.executable, "-c", "import time; time.sleep(60)"]
+    words = {"call": ["call", "backend:version", *never_ready], "doctor": ["doctor", "--start", *never_ready]}
+    command = start(words.get(name, ["demo"]), stdout=subprocess.PIPE, folder=tmp_path)
+    deadline = time.monotonic() + 30
+    while not psutil.Process(command.pid).children():  # by then it has made its folder
+        assert time.monotonic() < deadline, "it did not start"
+        time.sleep(0.01)
+    command.send_signal(number)
+    _, stderr = command.communicate(timeout=40)
+    assert (command.returncode, stderr.strip()) == (128 + number, "sidecar: Interrupted")
+    assert list(tmp_path.glob("sidecar-*")) == []
+
+
+@pytest.mark.posix(reason="Windows has no signals that one process sends another")
+def test_ctrl_c_at_any_moment_of_a_start_shows_no_traceback() -> None:
+    code = "import signal; from sidecar import __main__; from sidecar.console import surroundings\n"
+    code += "import sys; sys.modules['sidecar.cli'] = type('Late', (), {'main': lambda _: signal.raise_signal(2)})\n"
+    code += "sys.argv[1:] = ['--help']; sys.exit(__main__.main())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_the_demo_does_not_wait_for_a_sidecar_that_was_killed(tmp_path: Path) -> None:
+    command = start(["demo", "--seconds", "3600"], stdout=subprocess.PIPE, folder=tmp_path)
+    assert command.stdout
+    command.stdout.readline()  # an event: the sidecar runs
+    for child in psutil.Process(command.pid).children():
+        child.kill()
+    stdout, stderr = command.communicate(timeout=40)
+    assert command.returncode == 1, stderr
+    assert "the sidecar ended with status" in stdout.replace("\n", " ")
