@@ -116,8 +116,10 @@ class Reader:
     def _arrived(self) -> None:
         if not self._paused:
             self._take()
-        elif self.kind != FILE and self._thread is not None and not self._thread.chunks[-1]:
-            self._end()
+        elif self.kind != FILE and self._thread is not None:
+            chunks = self._thread.chunks  # none, where the turn before took this one, too, and was paused by it
+            if chunks and not chunks[-1]:
+                self._end()
 
     def _take(self) -> None:
         thread = self._thread
