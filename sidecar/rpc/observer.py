@@ -61,8 +61,7 @@ class Observer:
         self._resources: Resources | None = None
         self._oom_before: OomCounters | None = None
         self._oom: bool | None = None
-        self._secrets: list[str] = []
-        self._masked: LaunchSpec | None = None  # whose secrets they are
+        self._masked: tuple[LaunchSpec | None, list[str]] | None = None  # whose secrets, and they
         log.set_mask(self.mask)
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
@@ -145,11 +144,12 @@ class Observer:
 
         run = self._supervisor.run
         spec = run.spec if run is not None else None
-        if spec is not self._masked:
-            self._masked = spec
+        masked = self._masked
+        if masked is None or masked[0] is not spec:
             known = [*secrets_of(spec.env), *secrets_of_command(spec.command)] if spec is not None else []
-            self._secrets = spellings(known)
-        return mask_text(text, self._secrets or secrets_of(os.environ))
+            # As one value: another thread must not meet the run together with the secrets of the run before.
+            masked = self._masked = spec, spellings([*known, *secrets_of(os.environ)])
+        return mask_text(text, masked[1])
 
     # The channels ---------------------------------------------------------------------------------------------------
 
