@@ -16,6 +16,7 @@ from rich.text import Text
 from ..errors import InvalidConfigError, SidecarError, UsageError
 from ..wire.observe import Check
 from .client import Client, RemoteError
+from .sentences import printable
 
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": "dim"}
 
@@ -95,7 +96,8 @@ def _show(checks: Sequence[Check], *, as_json: bool) -> None:
     console.print(checks_table(checks))
     failed = sum(check.status == "failed" for check in checks)
     warned = sum(check.status == "warning" for check in checks)
-    console.print(f"\n{len(checks)} checks, {failed} failed, {warned} with a warning")
+    count = "1 check" if len(checks) == 1 else f"{len(checks)} checks"
+    console.print(f"\n{count}, {failed} failed, {warned} with a warning")
 
 
 def checks_table(checks: Sequence[Check]) -> Table:
@@ -104,8 +106,8 @@ def checks_table(checks: Sequence[Check]) -> Table:
     for heading in ("status", "check", "what was seen"):
         table.add_column(heading, overflow="fold")
     for check in checks:
-        seen = Text(check.message)
+        seen = Text(printable(check.message))  # it may hold what a backend wrote or answered
         if check.status != "ok" and isinstance(check.remedy, str):
-            seen.append(f"\n→ {check.remedy}", style="italic")
+            seen.append(f"\n→ {printable(check.remedy)}", style="italic")
         table.add_row(Text(check.status, style=_STYLES[check.status]), check.check.replace("_", " "), seen)
     return table

@@ -22,6 +22,11 @@ def one_line(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else _SHOWN.get(c, "\ufffd") for c in text)
 
 
+def printable(text: str) -> str:
+    """As ``one_line``, with the line breaks."""
+    return "\n".join(map(one_line, text.split("\n")))
+
+
 def _known(channel: str, payload: Any) -> str:  # noqa: PLR0911 - a table of events, one return a row
     match channel:
         case "backend:stateChanged":

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .demo_screen import HEALTH_STYLES, STATE_STYLES
 from .doctor import checks_table
-from .sentences import MIB
+from .sentences import MIB, one_line
 from .sparkline import Glyphs, columns, sparkline
 from .watch_story import OWN, WatchStory
 
@@ -62,7 +62,7 @@ def _facts(story: WatchStory, now: float, width: int, glyphs: Glyphs) -> Rendera
     strip = columns(story.moves, begin, now, width, _STATE_RANKS)
     grid.add_row("", _strip(strip, glyphs.states, STATE_STYLES))
     health = Text(story.health, style=HEALTH_STYLES.get(story.health, ""))
-    health.append(f"  {story.health_error}" if story.health_error else "", style="not bold default")
+    health.append(one_line(f"  {story.health_error}") if story.health_error else "", style="not bold default")
     grid.add_row("health", health)
     strip = columns(story.healths, begin, now, width, _HEALTH_RANKS)
     grid.add_row("", _strip(strip, glyphs.healths, HEALTH_STYLES))
@@ -94,12 +94,12 @@ def _strip(values: Iterable[str], characters: Mapping[str, str], styles: Mapping
 def _crash(story: WatchStory) -> Text:
     if story.last_crash is None:
         return Text("none", style="dim")
-    text = Text(f"{story.crashes}  {story.last_crash['text']}")
+    text = Text(one_line(f"{story.crashes}  {story.last_crash['text']}"))
     cause, remedy = story.last_crash.get("cause"), story.last_crash.get("remedy")
     if cause:
-        text.append(f"  {cause}", style="bold")
+        text.append(one_line(f"  {cause}"), style="bold")
     if remedy:
-        text.append(f" {remedy}", style="italic")
+        text.append(one_line(f" {remedy}"), style="italic")
     return text
 
 

@@ -56,6 +56,18 @@ def picture(story: WatchStory, width: int = 80, height: int = 30, glyphs: Glyphs
     return file.getvalue().splitlines()
 
 
+def test_no_picture_holds_what_a_terminal_would_obey() -> None:
+    evil = "\x1b]0;title\x07\x9b2J"
+    said = {**CRASH, "text": evil, "cause": evil, "remedy": evil}
+    story = told(*UP, ("backend:healthUpdate", {"status": "unhealthy", "error": evil}), ("backend:crash", said))
+    shown = picture(story, width=200)
+    story.checks = [Check("crashes", "failed", f"{evil}\nmore", evil)]
+    shown += picture(story, width=200)
+    assert all(line.isprintable() for line in shown)
+    assert sum("title" in line for line in shown) >= 3  # health, crash, check and remedy are there all the same
+    assert any("more" in line for line in shown)
+
+
 def test_the_story_knows_what_is_the_case() -> None:
     story = told(*UP)
     assert (story.state, story.pid, story.health, story.stopped) == ("RUNNING", 100, "healthy", False)
