@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from tests.failures.stage import WINE_PIDS, Stage, Told, Ways, nothing
-from tests.support.backends import free_port, http_backend, script_backend, trouble
+from tests.failures.stage import WINE_PIDS, Stage, Told, Ways, needs, nothing
+from tests.support.backends import free_port, has_ipv6, http_backend, script_backend, trouble
 from tests.support.client import SidecarClient
 
 WAYS = Ways("The backend lives and is not ready, or not well")
@@ -49,6 +49,7 @@ async def listens_on_another_port(stage: Stage) -> Told:
     f"{_LATE}it listens on [::1]:<port>, where nothing that is sent to 127.0.0.1 arrives.",
     "Make it listen on 127.0.0.1: look for another address, or localhost, in its command, environment and settings.",
     WINE_PIDS,
+    needs(has_ipv6(), "this machine has no ::1"),
 )
 async def listens_on_another_address(stage: Stage) -> Told:
     number = port(stage)

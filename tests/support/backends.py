@@ -48,6 +48,15 @@ def aspnet_missing() -> str:
     return "" if Path(path).is_file() else f"the ASP.NET Core test server is not there: {path}"
 
 
+def has_ipv6() -> bool:
+    """Whether this machine has ::1; containers often do not, however Python was built."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
 def free_port() -> int:
     """A port that nobody listened on a moment ago."""
     with socket.socket() as probe:

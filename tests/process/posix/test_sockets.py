@@ -10,11 +10,13 @@ import pytest
 
 from sidecar.process import find_listener, find_listeners_of, portable_sockets, process_name
 from sidecar.process.posix import PosixProcessLayer
+from tests.support.backends import has_ipv6
 from tests.support.runs import Recorder, python, spec
 
+SIX = "::1" if has_ipv6() else "127.0.0.1"
 LISTEN = (
     "import socket,sys,time,os; s = socket.create_server(('127.0.0.1', 0)); "
-    "t = socket.create_server(('::1', 0), family=socket.AF_INET6) if socket.has_ipv6 else s; "
+    f"t = socket.create_server(('{SIX}', 0), family=socket.{'AF_INET6' if ':' in SIX else 'AF_INET'}); "
     "os.fork() and time.sleep(600); u = socket.create_server(('0.0.0.0', 0)); c = socket.create_connection(s.getsockname()); "
     "print(s.getsockname()[1], t.getsockname()[1], u.getsockname()[1], 'ready', flush=True); time.sleep(600)"
 )
@@ -29,7 +31,7 @@ async def test_the_sockets_of_the_whole_tree_are_told_with_their_owners(layer: P
     assert listeners is not None
     assert {(found.address, found.port) for found in listeners} == {
         ("127.0.0.1", own),
-        ("::1", six),
+        (SIX, six),
         ("0.0.0.0", exposed),
     }
     pids = {process.pid for process in run.processes()}
@@ -77,10 +79,10 @@ def test_netlink_and_proc_tell_the_same() -> None:
     for _attempt in range(20):  # others open and close sockets meanwhile
         with (
             socket.create_server(("127.0.0.1", 0)) as four,
-            socket.create_server(("::1", 0), family=socket.AF_INET6) as six,
+            socket.create_server((SIX, 0), family=socket.AF_INET6 if ":" in SIX else socket.AF_INET) as six,
         ):
             asked, read = sock_diag.listening(), sockets._listening_in_proc()
-            places = {("127.0.0.1", four.getsockname()[1]), ("::1", six.getsockname()[1])}
+            places = {("127.0.0.1", four.getsockname()[1]), (SIX, six.getsockname()[1])}
             assert places <= set(asked.values())
             if asked == read:
                 return
