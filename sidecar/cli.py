@@ -10,7 +10,7 @@ import click
 
 from . import __version__
 from .console.commands import COMMANDS
-from .console.options import backend_argument, settings_options, with_serve_words
+from .console.options import Seconds, backend_argument, settings_options, with_serve_words
 from .console.surroundings import (
     NOBODY_READS,
     OUTPUT_LOST,
@@ -73,7 +73,7 @@ def serve(**_: Any) -> None:
 @_sidecar.command(epilog="Example: sidecar demo --seconds 30")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=5, max=3600),
+    type=Seconds(min=5, max=3600),
     default=15,
     metavar="SECONDS",
     show_default=True,
@@ -195,7 +195,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     open_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     backend: list[str] = []
-    if "--" in words:  # click would drop the separator, and what follows it is not ours to read
+    behind = "--" in words
+    if behind:  # click would drop the separator, and what follows it is not ours to read
         place = words.index("--")
         words, backend = words[:place], words[place + 1 :]
     if words[:1] == ["serve"] and not {"-h", "--help"} & set(words):
@@ -206,10 +207,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             if backend and (not words or words[0] not in _TAKE_A_BACKEND):
                 raise UsageError(f"Only {', '.join(_TAKE_A_BACKEND)} take a command after --")
+            if behind and not backend:
+                raise UsageError("Nothing follows '--'; the backend's command is expected there")
             status = _sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)
             sys.stdout.flush()  # now, where somebody can be told that it failed
         except click.ClickException as error:
-            return _complain(error.format_message(), "See: sidecar --help", UsageError.exit_status)
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            where = context.command_path if context else "sidecar"
+            return _complain(error.format_message(), f"See: {where} --help", UsageError.exit_status)
         except (click.Abort, KeyboardInterrupt):
             return _complain("Interrupted", None, 128 + interruption.signal)
         except SidecarError as error:

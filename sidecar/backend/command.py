@@ -65,7 +65,7 @@ def find_command(
     Raises:
         BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
     """
-    here = working_directory or Path.cwd()
+    here = working_directory or _working_directory(settings.backend)
     backend = settings.backend
     notes: tuple[str, ...] = ()
     if backend.command:
@@ -78,6 +78,21 @@ def find_command(
     cwd = here / Path(backend.cwd).expanduser() if backend.cwd else default_cwd
     _check_folder(cwd)
     return BackendCommand((str(program), *backend.command[1:]), str(cwd), notes)
+
+
+def _working_directory(backend: Backend) -> Path:
+    """Ours; where an update or a user removed it meanwhile, a backend that is named in full needs none."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        program = Path(backend.command[0]) if backend.command else Path()
+        if program.is_absolute():
+            return Path(program.anchor)
+        raise BackendNotFoundError(
+            f"The folder in which the sidecar was started is gone, so a relative path leads nowhere: {error.strerror}",
+            hint="Start it in another folder, or give the backend's whole path.",
+            data={"path": str(program)},
+        ) from None
 
 
 def candidates(profile: str, beside: Path, working_directory: Path, platform: str) -> Iterator[Path]:

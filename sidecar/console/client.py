@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from msgspec import UNSET, MsgspecError, msgpack
 
+from ..core.exit_status import signal_name
 from ..errors import FrameError, InvalidArgsError, InvalidConfigError, SidecarError, UsageError
 from ..wire.framing import FrameBuffer
 from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response
@@ -108,6 +109,9 @@ class Client:
             client._process.kill()
             await client._ended
             raise client._lost("The sidecar said no hello") from None
+        except asyncio.CancelledError:
+            await client.kill()  # it would go on for a moment, in a folder that may be about to be removed
+            raise
         if client.hello is None or client.hello.protocol != PROTOCOL:
             await client.kill()
             what = "ended before its hello" if client.hello is None else "speaks another protocol"
@@ -168,6 +172,13 @@ class Client:
             except ProcessLookupError:
                 pass
         await self._ended
+
+    @property
+    def end(self) -> str:
+        """How it ended, for people; it has ended."""
+        status = self.exit_status
+        assert status is not None
+        return f"exit status {status}" if status >= 0 else f"killed by {signal_name(-status)}"
 
     @property
     def last_words(self) -> str:
@@ -263,7 +274,7 @@ class Client:
             kind = InvalidConfigError if self.failure.code == InvalidConfigError.code else SidecarLostError
             return kind(self.failure.message, hint=hint)
         if self.exit_status == UsageError.exit_status:
-            return UsageError(self.last_words)
-        status = "" if self.exit_status is None else f" (exit status {self.exit_status})"
+            return UsageError(self.last_words.removeprefix("sidecar: "))
+        status = "" if self.exit_status is None else f" ({self.end})"
         words = f"; it wrote:\n{self.last_words}" if self._last_words else ""
         return SidecarLostError(f"{what}{status}{words}")

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import click
 
-from .options import backend_argument, serve_argument, with_serve_words
+from .options import Seconds, backend_argument, serve_argument, with_serve_words
 
 
 @click.command(epilog='Example: sidecar watch --profile generic -- ./my-backend --port "{port}"')
 @with_serve_words
-@click.option("--seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="End by itself after that time.")
+@click.option("--seconds", type=Seconds(min=0), metavar="SECONDS", help="End by itself after that time.")
 @backend_argument
 def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
     """Start COMMAND under a sidecar of its own, and show live what becomes of it.

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from ..errors import UsageError
+
+
+class Seconds(click.FloatRange):
+    """A time, in seconds; ``nan`` is a number to Python and lies in every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number.
+
+        Raises:
+            BadParameter: it is none, or lies outside the range.
+        """
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no time.", param, ctx)
+        return number
+
 
 _SETTINGS = (
     click.option("--config", metavar="FILE", help="A TOML file with settings.", type=click.Path()),

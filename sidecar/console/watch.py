@@ -15,7 +15,7 @@ from rich.live import Live
 
 from ..errors import SidecarError
 from ..wire.observe import Check
-from .client import Client, RemoteError
+from .client import Client, RemoteError, SidecarLostError
 from .crash import NotCrashedError, crash_backend
 from .keys import pressed_keys
 from .sparkline import glyphs_for
@@ -89,10 +89,10 @@ class _Watch:
                 task.cancel()
         self._say(f"Watched for {self.elapsed:.0f} s, crashes: {self.story.crashes}. Logs: {self.logs}")
         if closed:
-            self._say(f"The sidecar ended with status {closed}. {client.last_words}".strip())
+            self._say(f"The sidecar ended: {client.end}. {client.last_words}".strip())
         if self.unsaid:
             raise self.unsaid
-        return status or closed
+        return status or (closed if closed >= 0 else SidecarLostError.exit_status)
 
     # What goes on
 

@@ -119,6 +119,9 @@ def test_call_with_wrong_settings_ends_as_serve_does() -> None:
         ["call", "sidecar:ping", "{"],
         ["call", "sidecar:ping", "--nope"],
         ["call", "sidecar:ping", "--set", "x"],
+        ["doctor", "--set", "x"],
+        ["watch", "--"],
+        ["watch", "--seconds", "nan"],
         ["nope"],
     ],
     ids=" ".join,
@@ -127,4 +130,5 @@ def test_a_usage_error_is_status_64_and_clear(words: list[str]) -> None:
     done = tool(*words)
     assert (done.returncode, done.stdout) == (64, "")
     assert done.stderr.startswith("sidecar: ")
+    assert done.stderr.count("sidecar: ") == 1
     assert len(done.stderr.splitlines()) <= 2

@@ -82,7 +82,7 @@ def test_a_request_to_end_leaves_no_folder_behind(name: str, number: int, tmp_pa
     words = {"call": ["call", "backend:version", *never_ready], "doctor": ["doctor", "--start", *never_ready]}
     command = start(words.get(name, ["demo"]), stdout=subprocess.PIPE, folder=tmp_path)
     deadline = time.monotonic() + 30
-    while not psutil.Process(command.pid).children():  # by then it has made its folder
+    while not psutil.Process(command.pid).children():  # its folder is made before that
         assert time.monotonic() < deadline, "it did not start"
         time.sleep(0.01)
     command.send_signal(number)
@@ -108,4 +108,4 @@ def test_the_demo_does_not_wait_for_a_sidecar_that_was_killed(tmp_path: Path) ->
         child.kill()
     stdout, stderr = command.communicate(timeout=40)
     assert command.returncode == 1, stderr
-    assert "the sidecar ended with status" in stdout.replace("\n", " ")
+    assert "No recovery:" in stdout

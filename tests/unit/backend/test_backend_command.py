@@ -206,3 +206,21 @@ def test_windows_programs_are_found_by_their_extensions(tmp_path: Path) -> None:
 def test_only_host_and_port_are_filled_in() -> None:
     words = ("--url=http://{host}:{port}/{id}", '{"port": {port}}', "{PORT}")
     assert fill_all(words, "127.0.0.1", 5005) == ("--url=http://127.0.0.1:5005/{id}", '{"port": 5005}', "{PORT}")
+
+
+@pytest.mark.posix(reason="Windows removes no folder in which a process works")
+def test_a_sidecar_whose_folder_is_gone_starts_what_is_named_in_full_and_says_why_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = program(tmp_path / "bin" / "server")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    settings = load(environ={}, command=[str(server)]).settings
+    assert find_command(settings, {}).argv == (str(server),)
+    for command in (["./server"], ["server"], None):
+        settings = load(environ={}, command=command).settings
+        with pytest.raises(BackendNotFoundError, match="in which the sidecar was started is gone") as raised:
+            find_command(settings, {"PATH": str(tmp_path / "bin")})
+        assert raised.value.hint == "Start it in another folder, or give the backend's whole path."
