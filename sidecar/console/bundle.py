@@ -30,6 +30,10 @@ _SETTING = re.compile(
     r"""(?P<name>[\w.-]+|"[^"\n]+"|'[^'\n]+')(?P<equals>\s*=\s*)"""
     r"""(?P<value>\"{3}(?s:.*?)\"{3}|'{3}(?s:.*?)'{3}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[^\s,}\]]+)"""
 )
+# A flag of a command, and the word behind it.
+_FLAG = re.compile(
+    r"""(?P<quote>["'])(?P<name>--?[\w-]+|/[\w-]+)(?P=quote)\s*,\s*(?:\#[^\n]*\n\s*)*(?P<value>"(?!-)(?:\\.|[^"\\\n])*"|'(?!-)[^'\n]*')"""
+)
 
 
 def write_bundle(path: Path, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str] = ()) -> int:
@@ -68,7 +72,7 @@ def write_bundle(path: Path, checks: Sequence[Check], facts: dict[str, Any], ser
 
 
 def mask_settings(text: str) -> str:
-    """The text of a settings file without the values of settings and variables whose names look secret."""
+    """The text of a settings file without the values of settings, variables and flags whose names look secret."""
     for found, _ in reversed(list(_secret_settings(text))):
         text = f'{text[: found.start("value")]}"{MASK}"{text[found.end("value") :]}'
     return text
@@ -76,7 +80,8 @@ def mask_settings(text: str) -> str:
 
 def _secret_settings(text: str) -> Iterator[tuple[re.Match[str], str]]:
     """Where a settings file gives a secret, and the secret as it is written there; one that is empty is none."""
-    for found in _SETTING.finditer(text):
+    matches = [*_SETTING.finditer(text), *_FLAG.finditer(text)]
+    for found in sorted(matches, key=lambda match: match.start("value")):
         value = found["value"].strip("\"'")
         if value and looks_secret(found["name"].strip("\"'")):
             yield found, value
@@ -95,7 +100,7 @@ def _settings(serve_words: Sequence[str]) -> Settings | None:
 
 def _secrets(serve_words: Sequence[str], settings: Settings | None) -> list[str]:
     """Of our environment, of the environment and command that the settings give the backend, and of a file that is wrong now."""
-    found = secrets_of(os.environ)
+    found = [*secrets_of(os.environ), *secrets_of_command(serve_words)]
     config = _config(serve_words)
     if config:
         found += [value for _, value in _secret_settings(_tail(Path(config)))]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.console.bundle import write_bundle
+from sidecar.console.bundle import mask_settings, write_bundle
 
 
 def test_a_machine_whose_clock_stands_before_1980_gets_its_bundle(
@@ -20,3 +20,27 @@ def test_a_machine_whose_clock_stands_before_1980_gets_its_bundle(
     assert len(entries) == count
     assert {entry.date_time[0] for entry in entries} == {1980}
     assert {entry.compress_type for entry in entries} == {zipfile.ZIP_DEFLATED}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'command = ["./backend", "--api-key", "hush"]',
+        "command = ['./backend', '--api-key' ,'hush', '--port']",
+        'command = [\n  "./backend",\n  "--api-key",  # of the account\n  "hush",\n]',
+        'command = ["./backend", "--api-key=hush"]',
+        '[backend.env]\nAPI_KEY = "hush"',
+    ],
+)
+def test_a_settings_file_that_is_wrong_keeps_its_secrets(text: str, tmp_path: Path) -> None:
+    assert "hush" not in mask_settings(text)
+    config = tmp_path / "settings.toml"
+    config.write_text(f"no = such\n{text}\n")
+    write_bundle(tmp_path / "support.zip", [], {}, ["--config", str(config), "--", "backend", "--token", "hidden"])
+    with zipfile.ZipFile(tmp_path / "support.zip") as archive:
+        assert b"hush" not in archive.read("settings.toml")
+
+
+def test_flags_that_look_harmless_are_shown() -> None:
+    text = 'command = ["./backend", "--port", "{port}", "--api-key", "--verbose"]'
+    assert mask_settings(text) == text
