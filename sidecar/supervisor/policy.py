@@ -7,10 +7,7 @@ import math
 from ..core.machine import LifecyclePolicy
 from ..core.restart import RestartPolicy
 from ..core.stop import StopTimes
-from ..settings.model import Restart, Settings
-
-# Settings that the policy has under the same name; the delay is a setting of timeouts.
-_SAME_NAMES = set(RestartPolicy.__struct_fields__) & set(Restart.__struct_fields__)
+from ..settings.model import Settings
 
 
 def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
@@ -34,7 +31,14 @@ def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
         )
     return LifecyclePolicy(
         startup=times.startup,
-        restart=RestartPolicy(delay=times.restart_delay, **{name: getattr(restart, name) for name in _SAME_NAMES}),
+        restart=RestartPolicy(
+            attempts=restart.attempts,
+            window=restart.window,
+            first_delay=restart.first_delay,
+            delay=times.restart_delay,
+            backoff=restart.backoff,
+            jitter=restart.jitter,
+        ),
         stop=stop,
         restart_on_clean_exit=restart.on_clean_exit,
         restart_when_hung=settings.health.restart_when_hung,
