@@ -141,7 +141,8 @@ class Client:
             return await answer
         except asyncio.CancelledError:
             if self._answers.pop(number, None) is not None:
-                await self._send(msgpack.encode({"type": "cancel", "id": number}))
+                # Not awaited: one that reads no more would hold up whoever gives up because of that.
+                self._write(msgpack.encode({"type": "cancel", "id": number}))
             raise
 
     async def wait(self) -> int:
@@ -222,12 +223,16 @@ class Client:
         self._greeted.set()
 
     async def _send(self, body: bytes) -> None:
+        self._write(body)
         assert self._process.stdin
         try:
-            self._process.stdin.write(len(body).to_bytes(4, "big") + body)
             await self._process.stdin.drain()
         except OSError:
             pass  # its end answers the request
+
+    def _write(self, body: bytes) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(len(body).to_bytes(4, "big") + body)
 
     async def _read_frames(self) -> None:
         assert self._process.stdout
