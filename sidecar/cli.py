@@ -17,7 +17,7 @@ from .console.surroundings import (
     interruptible,
     nobody_reads,
     open_streams,
-    silence_stdout,
+    silence,
     stdout_failed,
 )
 from .errors import SidecarError, UsageError
@@ -227,7 +227,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _output_lost(error: OSError) -> int:
-    silence_stdout()
+    silence()
     if nobody_reads(error):
         return NOBODY_READS
     hint = "What was printed is not complete. Everything that was started has been stopped."
@@ -239,6 +239,7 @@ def _complain(message: str, hint: str | None, status: int) -> int:
         click.echo(f"sidecar: {message}", err=True)
         if hint:
             click.echo(f"  {hint}", err=True)
+        sys.stderr.flush()
     except OSError:
-        pass  # the exit status is all that can be told
+        silence(2)  # the exit status is all that can be told
     return status

@@ -21,7 +21,7 @@ from .client import Client, RemoteError, importable_environment
 from .demo_backend import CRASH_PATH
 from .demo_screen import render
 from .demo_story import Line, Story
-from .surroundings import silence_stdout
+from .surroundings import silence
 
 READY_SHARE = 0.6  # of the time: by then the backend must be ready, else there is no time left to see it recover
 CRASH_AFTER = 2.0  # seconds for which it is shown running, at most
@@ -134,7 +134,7 @@ class _Demo:
             try:
                 print(f"{line.at:6.2f}  {name:16} {line.text}", flush=True)  # noqa: T201 - the tool's output
             except OSError as error:
-                silence_stdout()
+                silence()
                 self.unsaid = error
                 self.lost.set()
 

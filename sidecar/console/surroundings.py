@@ -43,11 +43,11 @@ def nobody_reads(error: OSError) -> bool:
     return error.errno in _UNREAD
 
 
-def silence_stdout() -> None:
-    """What is still to come, and what Python writes at its end, goes nowhere."""
+def silence(descriptor: int = 1) -> None:
+    """What is still to come to stdout (or stderr, 2), and what Python flushes at its end, goes nowhere."""
     try:
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
+        os.dup2(null, descriptor)
         os.close(null)
     except OSError:
         pass

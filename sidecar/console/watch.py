@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from .client import Client, RemoteError, SidecarLostError
 from .crash import NotCrashedError, crash_backend
 from .keys import pressed_keys
 from .sparkline import glyphs_for
-from .surroundings import silence_stdout
+from .surroundings import silence
 from .watch_screen import render
 from .watch_story import Line, WatchStory
 
@@ -87,7 +88,7 @@ class _Watch:
         finally:
             for task in self.tasks:
                 task.cancel()
-        self._say(f"Watched for {self.elapsed:.0f} s, crashes: {self.story.crashes}. Logs: {self.logs}")
+        self._say(f"Watched for {self.elapsed:.0f} s, crashes: {self.story.crashes}. {_where_logs_are(self.logs)}")
         if closed:
             self._say(f"The sidecar ended: {client.end}. {client.last_words}".strip())
         if self.unsaid:
@@ -235,6 +236,10 @@ class _Watch:
         try:
             print(text, flush=True)  # noqa: T201 - the tool's output
         except OSError as error:
-            silence_stdout()
+            silence()
             self.unsaid = error
             self._finish(1)
+
+
+def _where_logs_are(folder: str) -> str:
+    return f"Logs: {folder}" if Path(folder).is_dir() else f"No logs: there can be no folder {folder}"

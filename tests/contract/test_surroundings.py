@@ -56,6 +56,19 @@ def test_a_reader_that_goes_away_ends_a_command_silently(name: str) -> None:
     assert (command.returncode, stderr) == (1, "")
 
 
+@full_disk
+def test_an_exit_status_survives_where_neither_stream_can_be_written() -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        assert [start(words, stdout=full, stderr=full).wait(30) for words in (["nope"], ["--help"])] == [64, 74]
+
+
+def test_watch_names_no_folder_of_logs_where_there_can_be_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    settings = ["--set", f"paths.data='{tmp_path / 'file'}'"]
+    stdout, _ = start(["watch", "--seconds", "2", *settings, *BACKEND], stdout=subprocess.PIPE).communicate(timeout=60)
+    assert f"No logs: there can be no folder {tmp_path / 'file' / 'logs'}" in stdout
+
+
 @pytest.mark.posix(reason="a shell closes descriptors with >&-")
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("name", ["call", "doctor", "watch"])
