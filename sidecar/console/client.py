@@ -214,6 +214,9 @@ class Client:
         except (FrameError, MsgspecError) as error:
             self._last_words.append(f"Not a frame of the protocol: {error}")
             self._process.kill()
+        except Exception as error:  # noqa: BLE001 - a listener's defect: nobody shall wait for ever for what is not read
+            self._last_words.append(f"Its words could not be dealt with: {type(error).__name__}: {error}")
+            self._process.kill()
         await stderr
         self.exit_status = await self._process.wait()
         for answer in self._answers.values():

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Any
 
 import pytest
 
 from sidecar.console import client as module
-from sidecar.console.client import Client
+from sidecar.console.client import Client, SidecarLostError
+from tests.support.pipes import pack
 
 DEAF = """
 import sys, time
 from sidecar.wire.hello import hello_frame
-sys.stdout.buffer.write(hello_frame(1, 1 << 24, 256))
+sys.stdout.buffer.write(hello_frame(1, 1 << 24, 256) + bytes.fromhex(sys.argv[1]))
 sys.stdout.flush()
 time.sleep(600)
 """
 
 
+def deaf(*messages: dict[str, Any]) -> list[str]:
+    """A sidecar that says this after its hello, and reads nothing."""
+    return [sys.executable, "-c", DEAF, b"".join(map(pack, messages)).hex()]
+
+
 async def test_who_gives_up_on_a_sidecar_that_reads_nothing_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "serve_command", lambda: [sys.executable, "-c", DEAF])
+    monkeypatch.setattr(module, "serve_command", deaf)
     client = await Client.start([])
     try:
         call = asyncio.create_task(client.call("sidecar:ping", "x" * (1 << 20)))  # more than pipe and buffer hold
@@ -32,3 +39,16 @@ async def test_who_gives_up_on_a_sidecar_that_reads_nothing_is_not_held_up(monke
         assert call.cancelled()
     finally:
         await client.kill()
+
+
+async def test_a_defect_of_a_listener_is_the_end_and_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = {"type": "event", "channel": "backend:log", "payload": {}, "seq": 1}
+    monkeypatch.setattr(module, "serve_command", lambda: deaf(event))
+
+    def listen(_channel: str, payload: Any) -> None:
+        assert payload["text"]
+
+    client = await Client.start([], on_event=listen)
+    with pytest.raises(SidecarLostError, match="KeyError: 'text'"):
+        await asyncio.wait_for(client.call("sidecar:ping"), 20)
+    assert await asyncio.wait_for(client.close(), 20) != 0
