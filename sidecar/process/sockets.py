@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Collection, Iterator
@@ -9,6 +10,9 @@ from collections.abc import Collection, Iterator
 from .base import ListeningSocket
 
 _LISTEN = b"0A"  # TCP_LISTEN of include/net/tcp_states.h, as the tables print it
+# Who was told so once asks no more: each time the kernel would start modprobe(8) for the module that it lacks.
+_FOR_GOOD = {errno.ENOENT, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.EACCES, errno.EPERM}
+_refusals: set[int] = set()
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
@@ -42,13 +46,14 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
 
 def _listening() -> dict[int, tuple[str, int]]:
     """Inode → address and port of every listening socket of this network namespace."""
-    if sys.platform == "linux":
+    if sys.platform == "linux" and not _refusals:
         from .sock_diag import listening
 
         try:
             return listening()
-        except OSError:  # a kernel without CONFIG_INET_DIAG, a sandbox without netlink
-            pass
+        except OSError as error:  # a kernel without CONFIG_INET_DIAG, a sandbox without netlink
+            if error.errno in _FOR_GOOD:
+                _refusals.add(error.errno)
     return _listening_in_proc()
 
 

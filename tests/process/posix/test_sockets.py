@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -90,16 +91,23 @@ def test_netlink_and_proc_tell_the_same() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
-def test_without_netlink_proc_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "times"), [(errno.EPROTONOSUPPORT, 1), (errno.EMFILE, 3)])
+def test_without_netlink_proc_is_read(monkeypatch: pytest.MonkeyPatch, number: int, times: int) -> None:
     from sidecar.process import sock_diag, sockets
 
+    asked = []
+
     def refused() -> dict[int, tuple[str, int]]:
-        raise OSError(93, "Protocol not supported")
+        asked.append(1)
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(sock_diag, "listening", refused)
+    monkeypatch.setattr(sockets, "_refusals", set())
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = ("127.0.0.1", server.getsockname()[1])
-        assert place in [found[:2] for found in sockets.find_listeners_of([os.getpid()]) or ()]
+        for _look in range(3):
+            assert place in [found[:2] for found in sockets.find_listeners_of([os.getpid()]) or ()]
+    assert len(asked) == times
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
@@ -120,6 +128,7 @@ def test_a_kernel_that_cannot_list_tcp_is_not_taken_for_one_without_listeners(mo
 
     # No kernel has a module for protocol 200, as a kernel without tcp_diag has none for TCP.
     monkeypatch.setattr(sock_diag.socket, "IPPROTO_TCP", 200)
+    monkeypatch.setattr(sockets, "_refusals", set())
     with pytest.raises(OSError, match="No such file"):
         sock_diag.listening()
     with socket.create_server(("127.0.0.1", 0)) as server:
