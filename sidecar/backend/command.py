@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError, SidecarError
+from ..errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError
 from ..settings.model import Backend, Settings
 from ..settings.profiles import PROFILES
+from .places import check_folder, is_file, may_be_there, starting_folder
 
 _BOM = b"\xef\xbb\xbf"  # of UTF-8, which Windows editors write
 _WINDOWS_EXTENSIONS = ".COM;.EXE;.BAT;.CMD"  # what Windows itself assumes where PATHEXT is not set
@@ -65,7 +66,7 @@ def find_command(
     Raises:
         BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
     """
-    here = working_directory or _working_directory(settings.backend)
+    here = working_directory or starting_folder(settings.backend)
     backend = settings.backend
     notes: tuple[str, ...] = ()
     if backend.command:
@@ -76,23 +77,8 @@ def find_command(
         notes = (f"{program} is the backend of profile {settings.profile}", *_make_executable(program, platform))
         default_cwd = program.parent
     cwd = here / Path(backend.cwd).expanduser() if backend.cwd else default_cwd
-    _check_folder(cwd)
+    check_folder(cwd)
     return BackendCommand((str(program), *backend.command[1:]), str(cwd), notes)
-
-
-def _working_directory(backend: Backend) -> Path:
-    """Ours; where an update or a user removed it meanwhile, a backend that is named in full needs none."""
-    try:
-        return Path.cwd()
-    except OSError as error:
-        program = Path(backend.command[0]) if backend.command else Path()
-        if program.is_absolute():
-            return Path(program.anchor)
-        raise BackendNotFoundError(
-            f"The folder in which the sidecar was started is gone, so a relative path leads nowhere: {error.strerror}",
-            hint="Start it in another folder, or give the backend's whole path.",
-            data={"path": str(program)},
-        ) from None
 
 
 def candidates(profile: str, beside: Path, working_directory: Path, platform: str) -> Iterator[Path]:
@@ -122,7 +108,7 @@ def _folders(folders: tuple[str, ...], platform: str) -> tuple[str, ...]:
 def _packaged(settings: Settings, beside: Path, here: Path, platform: str) -> Path:
     searched = list(candidates(settings.profile, beside, here, platform))
     for path in searched:
-        if path.is_file():
+        if is_file(path):
             return path
     if not searched:
         raise BackendNotFoundError(
@@ -144,9 +130,7 @@ def _given(backend: Backend, environ: Mapping[str, str], here: Path, platform: s
     if "/" in name or (platform == "win32" and ("\\" in name or ":" in name)):
         path = Path(name).expanduser()
         tried = [here / path] if not backend.cwd else [here / path, here / Path(backend.cwd).expanduser() / path]
-        found = next(
-            (one for base in tried for one in _spellings(base, environ, platform) if os.path.lexists(one)), None
-        )
+        found = next((one for base in tried for one in _spellings(base, environ, platform) if may_be_there(one)), None)
         if found is None:
             raise _not_found(tried[0], tried[1:])
         absolute = Path(os.path.abspath(found))  # noqa: PTH100 -- resolve() would follow links, which a venv's python needs kept
@@ -163,7 +147,7 @@ def _given(backend: Backend, environ: Mapping[str, str], here: Path, platform: s
 
 def _not_found(path: Path, others: list[Path]) -> BackendNotFoundError:
     also = "".join(f", nor at {other}" for other in others)
-    parent = next(one for one in path.parents if one.exists() or one == one.parent)
+    parent = next(one for one in path.parents if os.path.exists(one) or one == one.parent)  # noqa: PTH110 -- as is_file
     missing = f" (there is no folder {path.parent})" if parent != path.parent else ""
     return BackendNotFoundError(
         f"The backend's executable does not exist: {path}{also}{missing}",
@@ -179,7 +163,7 @@ def _on_path(name: str, environ: Mapping[str, str], here: Path, platform: str) -
         if not folder:
             continue  # POSIX lets an empty entry mean the current folder; nobody wants a program from there
         for path in _spellings(here / folder.strip('"') / name, environ, platform):
-            if path.is_file():
+            if is_file(path):
                 if platform == "win32" or os.access(path, os.X_OK):
                     return path
                 fallback = fallback or path
@@ -275,14 +259,3 @@ def _make_executable(path: Path, platform: str) -> tuple[str, ...]:
             pass  # told by the check, with the remedy
     check_executable(path, platform)
     return note
-
-
-def _check_folder(path: Path) -> None:
-    if path.is_dir():
-        return
-    error: type[SidecarError] = BackendNotAFileError if path.exists() else BackendNotFoundError
-    raise error(
-        f"The backend's working folder {'is no folder' if path.exists() else 'does not exist'}: {path}",
-        hint="Create it, or change [backend] cwd.",
-        data={"path": str(path)},
-    )

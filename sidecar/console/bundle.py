@@ -123,7 +123,11 @@ def _json(value: Any) -> str:
 def _logs(folder: Path) -> Iterator[tuple[str, Path]]:
     """The newest files of each kind; a report's name and a log's number grow with time."""
     for pattern, count in _KINDS:
-        for file in sorted(folder.glob(pattern))[-count:]:
+        try:
+            files = sorted(folder.glob(pattern))
+        except OSError:  # a folder on the way that may not be entered: the diagnosis tells of it
+            continue
+        for file in files[-count:]:
             yield file.relative_to(folder).as_posix(), file
 
 

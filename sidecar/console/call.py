@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from msgspec import UNSET, DecodeError, json, to_builtins
 from ..errors import InvalidConfigError, SidecarError, UsageError
 from ..wire.messages import ErrorBody
 from .client import Client, RemoteError
+from .surroundings import temporary_folder
 
 # They answer without a backend, or start it themselves: none is started for them.
 WITHOUT_BACKEND = frozenset(
@@ -84,7 +84,7 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
 
 
 async def _ask(channel: str, values: Sequence[Any], serve_words: Sequence[str]) -> Any:
-    with tempfile.TemporaryDirectory(prefix="sidecar-call-", ignore_cleanup_errors=True) as folder:
+    with temporary_folder("sidecar-call-") as folder:
         defaults = ["--set", f"paths.data={as_json(folder)}"]
         if not needs_backend(channel) and channel != "backend:waitForReady":
             defaults += ["--set", "backend.autostart=false"]

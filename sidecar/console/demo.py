@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,12 +15,12 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from ..errors import SidecarError
+from ..errors import SidecarError, UsageError
 from .client import Client, RemoteError, importable_environment
 from .demo_backend import CRASH_PATH
 from .demo_screen import render
 from .demo_story import Line, Story
-from .surroundings import silence
+from .surroundings import silence, temporary_folder
 
 READY_SHARE = 0.6  # of the time: by then the backend must be ready, else there is no time left to see it recover
 CRASH_AFTER = 2.0  # seconds for which it is shown running, at most
@@ -46,6 +45,8 @@ def run(seconds: float) -> int:
     console = Console()
     try:
         story, status = asyncio.run(_Demo(console, seconds).run())
+    except UsageError:
+        raise
     except (SidecarError, RemoteError) as error:
         console.print(f"[bold red]The demo failed:[/] {error}", highlight=False)
         return 1
@@ -77,7 +78,7 @@ class _Demo:
         return time.monotonic() - self.began
 
     async def run(self) -> tuple[Story, int]:
-        with tempfile.TemporaryDirectory(prefix="sidecar-demo-", ignore_cleanup_errors=True) as folder:
+        with temporary_folder("sidecar-demo-") as folder:
             words = ["--set", f"paths.data={json.dumps(folder)}", "--", *backend_command()]
             async with self._shown():
                 client = await Client.start(words, on_event=self._take, env=_environment())

@@ -41,6 +41,9 @@ def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str |
         checks, facts = asyncio.run(_ask(serve_words, start=start))
     except UsageError:
         raise
+    except RemoteError as error:
+        checks = [Check("sidecar", "failed", str(error), "See the sidecar's own log.", error.error.code)]
+        facts = {}
     except SidecarError as error:
         checks = [Check("sidecar", "failed", error.message, error.hint or "See the sidecar's own log.")]
         facts = {}

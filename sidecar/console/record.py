@@ -80,7 +80,10 @@ def _create(path: Path) -> int:
             path.replace(f"{path}.1")
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="Its folder has to exist.") from None
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}",
+            hint="Its folder has to exist, and you need the right to write there.",
+        ) from None
 
 
 class _Tape:

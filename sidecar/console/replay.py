@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 import time
 from asyncio import subprocess
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from .frames import heading
 from .recording import CHUNK, Record, Recording, RecordingError
 from .script import Exchange, Step, Tape
 from .sentences import one_line
+from .surroundings import temporary_folder
 
 PATIENCE = 30.0  # seconds for what the recorded client had seen before it went on; then the replay goes on without it
 _SHOWN = 5  # differences of value in one answer
@@ -62,7 +62,7 @@ class _Replay:
         self.ended = False
 
     async def run(self, words: Sequence[str]) -> Tape:
-        with tempfile.TemporaryDirectory(prefix="sidecar-replay-", ignore_cleanup_errors=True) as folder:
+        with temporary_folder("sidecar-replay-") as folder:
             process = await subprocess.create_subprocess_exec(
                 *serve_command(),
                 "--set",

@@ -7,10 +7,13 @@ import io
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+from ..errors import UsageError
 
 OUTPUT_LOST = 74  # EX_IOERR of sysexits.h, as 64, 70 and 78 are of it
 NOBODY_READS = 1  # what the command line and terminal libraries exit with after EPIPE, too
@@ -51,6 +54,24 @@ def silence(descriptor: int = 1) -> None:
         os.close(null)
     except OSError:
         pass
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[str]:
+    """A folder for as long as it lasts.
+
+    Raises:
+        UsageError: the system has no place for one.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise UsageError(
+            f"There is no temporary folder to be had: {error.strerror}",
+            hint="Set TMPDIR (Windows: TEMP) to a folder that exists, may be written and is not full.",
+        ) from None
+    with folder as name:
+        yield name
 
 
 class Interruption:

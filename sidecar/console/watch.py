@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -242,4 +242,5 @@ class _Watch:
 
 
 def _where_logs_are(folder: str) -> str:
-    return f"Logs: {folder}" if Path(folder).is_dir() else f"No logs: there can be no folder {folder}"
+    there = os.path.isdir(folder)  # noqa: PTH112 - pathlib raises where a folder on the way may not be entered
+    return f"Logs: {folder}" if there else f"No logs: there can be no folder {folder}"

@@ -136,7 +136,10 @@ class CrashReports:
         return render(facts, system=describe_system(folder), mask=self._mask)
 
     def _names(self) -> list[str]:
-        return [path.stem for path in self._folder.glob("crash-*.log") if _NAME.fullmatch(path.stem)]
+        try:
+            return [path.stem for path in self._folder.glob("crash-*.log") if _NAME.fullmatch(path.stem)]
+        except OSError:  # a folder on the way that may not be entered; one that is missing gives none
+            return []
 
     def _read_all(self) -> list[Crash]:
         found = []

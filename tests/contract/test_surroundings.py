@@ -122,3 +122,15 @@ def test_the_demo_does_not_wait_for_a_sidecar_that_was_killed(tmp_path: Path) ->
     stdout, stderr = command.communicate(timeout=40)
     assert command.returncode == 1, stderr
     assert "No recovery:" in stdout
+
+
+@pytest.mark.parametrize("words", [["call", "sidecar:ping"], ["demo"]], ids=["call", "demo"])
+def test_a_system_without_a_temporary_folder_is_told_what_to_do(words: list[str]) -> None:
+    code = "import sys, tempfile\n"
+    code += "def none(*_): raise FileNotFoundError(2, 'No usable temporary directory found in [/tmp]')\n"
+    code += f"tempfile._get_default_tempdir = none; sys.argv[1:] = {words}\n"
+    code += "from sidecar.__main__ import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "no temporary folder to be had: No usable temporary directory" in done.stderr
+    assert "Set TMPDIR" in done.stderr

@@ -1,0 +1,81 @@
+"""Folders that may not be entered: each is named with what to do, none is taken for a defect."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sidecar.backend.command import find_command
+from sidecar.console import bundle
+from sidecar.errors import BackendNotExecutableError, BackendNotFoundError
+from sidecar.observe.crash import CrashReports
+from sidecar.settings.load import load
+
+pytestmark = pytest.mark.posix(reason="the mode of a folder keeps its owner out")
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Somebody whom the mode of a folder keeps out; it does not keep root out."""
+    assert sys.platform != "win32"
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0)
+    yield folder
+    folder.chmod(0o700)
+
+
+def find(command: list[str] | None, *overrides: str, path: str = "") -> tuple[str, ...]:
+    settings = load(environ={}, command=command, overrides=overrides).settings
+    return find_command(settings, {"PATH": path}, beside=Path("/"), working_directory=Path("/")).argv
+
+
+def test_a_program_in_a_folder_that_may_not_be_entered_is_not_said_to_be_missing(closed: Path) -> None:
+    with nobody(), pytest.raises(BackendNotExecutableError, match="may not be reached") as raised:
+        find([str(closed / "server")])
+    assert raised.value.hint == "Give this user the right to enter each folder on the way to it."
+
+
+def test_such_a_folder_on_the_path_hides_no_program_behind_it(closed: Path) -> None:
+    with nobody():
+        assert Path(find(["sh"], path=f"{closed}:/bin")[0]).name == "sh"
+        with pytest.raises(BackendNotFoundError, match="was not found on PATH"):
+            find(["no-such-program"], path=f"{closed}:/bin")
+
+
+def test_such_a_working_folder_is_named(closed: Path) -> None:
+    with nobody(), pytest.raises(BackendNotExecutableError, match="working folder may not be entered") as raised:
+        find(["/bin/sh"], f"backend.cwd='{closed / 'folder'}'")
+    assert "[backend] cwd" in raised.value.hint
+
+
+def test_a_packaged_backend_that_cannot_be_seen_is_not_found(closed: Path) -> None:
+    settings = load(environ={}).settings
+    with nobody(), pytest.raises(BackendNotFoundError, match="Looked for"):
+        find_command(settings, {}, beside=closed / "sidecar", working_directory=closed)
+
+
+async def test_there_are_no_reports_where_nobody_may_look(closed: Path) -> None:
+    with nobody():
+        assert await CrashReports(closed / "logs", lambda _: None).summaries() == []
+
+
+def test_a_bundle_goes_without_logs_that_may_not_be_read(closed: Path) -> None:
+    with nobody():
+        assert list(bundle._logs(closed / "logs")) == []
