@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from sidecar import __version__, cli
@@ -37,7 +39,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["watch", "my-backend"], "behind --"),
         (["record"], "FILE"),
         (["record", "a", "other"], "behind --"),
-        (["frames", "/nonexistent/file"], "/nonexistent/file"),
+        (["frames", "/nonexistent/file"], os.path.normpath("/nonexistent/file")),
         (["frames", "a", "--", "backend"], "after --"),
         (["replay"], "FILE"),
         (["completion", "cmd"], "'cmd'"),
