@@ -31,6 +31,8 @@ export class LogsView {
     for (const control of [this.filter, this.stream]) control.addEventListener("input", () => this.refilter());
     byId("log-end").addEventListener("click", () => {
       this.follow = true;
+      // At once: a scroll event that is on its way would find us elsewhere and take the following back.
+      this.scroller.scrollTop = this.scroller.scrollHeight;
       this.schedule();
     });
     byId("log-copy").addEventListener("click", () => void copy(byId("log-copy"), this.store.shown.map(asText).join("\n")));
