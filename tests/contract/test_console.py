@@ -15,7 +15,7 @@ from tests.support import processes
 from tests.support.backends import http_backend
 from tests.support.launch import clean_environment, sidecar_command
 
-SECONDS = "20" if sys.platform == "win32" else "8"  # aiohttp, which the demo's backend imports, takes 3 s under Wine
+SECONDS = "40" if sys.platform == "win32" else "8"  # aiohttp, which the demo's backend imports, takes 3 s under Wine
 
 
 def tool(*words: str, env: dict[str, str | None] | None = None) -> subprocess.CompletedProcess[str]:
