@@ -15,7 +15,7 @@ from msgspec import UNSET, MsgspecError, msgpack
 
 from ..core.exit_status import signal_name
 from ..errors import FrameError, InvalidArgsError, InvalidConfigError, SidecarError, UsageError
-from ..wire.framing import FrameBuffer
+from ..wire.framing import FrameBuffer, framed
 from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response
 from ..wire.names import PROTOCOL
 
@@ -106,8 +106,7 @@ class Client:
         try:
             await asyncio.wait_for(client._greeted.wait(), HELLO_LIMIT)
         except TimeoutError:
-            client._process.kill()
-            await client._ended
+            await client.kill()
             raise client._lost("The sidecar said no hello") from None
         except asyncio.CancelledError:
             await client.kill()  # it would go on for a moment, in a folder that may be about to be removed
@@ -168,10 +167,7 @@ class Client:
     async def kill(self) -> None:
         """Ends the sidecar at once; its own children see the end of their lifeline."""
         if not self._ended.done():
-            try:
-                self._process.kill()
-            except ProcessLookupError:
-                pass
+            self._end_process()
         await self._ended
 
     @property
@@ -213,10 +209,10 @@ class Client:
             await self._read_frames()
         except (FrameError, MsgspecError) as error:
             self._last_words.append(f"Not a frame of the protocol: {error}")
-            self._process.kill()
+            self._end_process()
         except Exception as error:  # noqa: BLE001 - a listener's defect: nobody shall wait for ever for what is not read
             self._last_words.append(f"Its words could not be dealt with: {type(error).__name__}: {error}")
-            self._process.kill()
+            self._end_process()
         await stderr
         self.exit_status = await self._process.wait()
         for answer in self._answers.values():
@@ -224,6 +220,12 @@ class Client:
                 answer.set_exception(self._lost("The sidecar ended before it answered"))
         self._answers.clear()
         self._greeted.set()
+
+    def _end_process(self) -> None:
+        try:
+            self._process.kill()
+        except ProcessLookupError:  # it has ended, and asyncio has let go of it
+            pass
 
     async def _send(self, body: bytes) -> None:
         self._write(body)
@@ -235,7 +237,7 @@ class Client:
 
     def _write(self, body: bytes) -> None:
         assert self._process.stdin
-        self._process.stdin.write(len(body).to_bytes(4, "big") + body)
+        self._process.stdin.write(framed(body))
 
     async def _read_frames(self) -> None:
         assert self._process.stdout

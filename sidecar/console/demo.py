@@ -19,7 +19,8 @@ from ..errors import SidecarError, UsageError
 from .client import Client, RemoteError, importable_environment
 from .demo_backend import CRASH_PATH
 from .demo_screen import render
-from .demo_story import Line, Story
+from .demo_story import Story
+from .sentences import Line
 from .surroundings import silence, temporary_folder
 
 READY_SHARE = 0.6  # of the time: by then the backend must be ready, else there is no time left to see it recover

@@ -6,18 +6,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from .sentences import sentence
+from .sentences import Line, sentence
 
 KEPT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing that happened: ``at`` seconds after the demo began."""
-
-    at: float
-    channel: str
-    text: str
 
 
 @dataclass(slots=True)

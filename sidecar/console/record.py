@@ -25,7 +25,7 @@ from ..errors import UsageError
 from ..rpc.stdio.guard import guard_stdio, set_blocking, write_all
 from ..settings.masking import mask_command
 from .client import importable_environment, serve_command
-from .recording import CHUNK, MAGIC, Header, Kind, encode_header, encode_record
+from .recording import CHUNK, MAGIC, Header, Kind, encode_header, encode_record, shell_status
 
 _AHEAD = 256  # chunks, 16 MiB: a disk that stalls longer than they last makes both sides wait rather than lose anything
 _PAUSE = 0.01  # seconds between two writes of the file: what a recorder that is killed may lose
@@ -60,8 +60,7 @@ def run(file: str, serve_words: Sequence[str]) -> int:
     )  # nothing can interrupt it while the client keeps silent: it ends with the process
     requests.start()
     _pass_answers(child.stdout, stdout_fd, tape)
-    status = child.wait()
-    status = status if status >= 0 else 128 - status
+    status = shell_status(child.wait())
     tape.add("exit", str(status).encode())
     tape.close()
     return status

@@ -18,7 +18,7 @@ from zlib import crc32
 from msgspec import MsgspecError, Struct, msgpack
 
 from ..errors import FrameError, SidecarError, UsageError
-from ..wire.framing import FrameBuffer, printable
+from ..wire.framing import FrameBuffer, framed, printable
 
 MAGIC = b"SIDECAR RECORDING 1\n"
 CHUNK = 64 * 1024
@@ -65,16 +65,17 @@ _read_record = msgpack.Decoder(Record).decode
 
 def encode_header(header: Header) -> bytes:
     """The beginning of a file."""
-    return MAGIC + _framed(_encoder.encode(header))
+    return MAGIC + framed(_encoder.encode(header))
 
 
 def encode_record(kind: Kind, at: int, data: bytes) -> bytes:
     """One record."""
-    return _framed(_encoder.encode(Record(kind, at, data, crc32(data))))
+    return framed(_encoder.encode(Record(kind, at, data, crc32(data))))
 
 
-def _framed(body: bytes) -> bytes:
-    return len(body).to_bytes(4, "big") + body
+def shell_status(status: int) -> int:
+    """What ``wait`` gave, as shells tell it and a recording holds it: where a signal ended the process, 128 + its number."""
+    return status if status >= 0 else 128 - status
 
 
 class Recording:

@@ -14,7 +14,7 @@ from ..errors import SidecarError
 from .client import SHUTDOWN_LIMIT, importable_environment, serve_command
 from .compare import Difference, differences
 from .frames import heading
-from .recording import CHUNK, Record, Recording, RecordingError
+from .recording import CHUNK, Record, Recording, RecordingError, shell_status
 from .script import Exchange, Step, Tape
 from .sentences import one_line
 from .surroundings import temporary_folder
@@ -86,7 +86,7 @@ class _Replay:
                     process.kill()
                     await process.wait()
                 reading.cancel()
-            self._take("exit", str(status if status >= 0 else 128 - status).encode())
+            self._take("exit", str(shell_status(status)).encode())
         return self.now
 
     async def _play(self, process: subprocess.Process) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 MIB = 1024 * 1024
 _SHOWN = {"\n": " ⏎ ", "\t": " "}
+
+
+class Line(NamedTuple):
+    """One thing that happened: ``at`` seconds after whoever shows it began."""
+
+    at: float
+    channel: str
+    text: str
 
 
 def sentence(channel: str, payload: Any) -> str:

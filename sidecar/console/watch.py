@@ -19,10 +19,11 @@ from ..wire.observe import Check
 from .client import Client, RemoteError, SidecarLostError
 from .crash import NotCrashedError, crash_backend
 from .keys import pressed_keys
+from .sentences import Line
 from .sparkline import glyphs_for
 from .surroundings import silence
 from .watch_screen import render
-from .watch_story import Line, WatchStory
+from .watch_story import WatchStory
 
 FASTEST = 0.1  # seconds between two pictures: a flood of output must not cost a core
 SLOWEST = 1.0  # the strips move on even when nothing happens

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..wire.observe import Check
-from .sentences import one_line, sentence
+from .sentences import Line, one_line, sentence
 
 KEPT_LINES = 500  # of the backend's output: more than any terminal is high
 KEPT_EVENTS = 200
@@ -16,14 +16,6 @@ KEPT_MOVES = 1000
 KEPT_SAMPLES = 400  # as wide as a terminal may be
 _SEEN_ELSEWHERE = {"backend:log", "backend:resourceUpdate", "backend:startupProgress"}  # they would crowd out the rest
 OWN = "watch"  # the channel name of what watch itself did
-
-
-class Line(NamedTuple):
-    """One thing that happened: ``at`` seconds after watch began."""
-
-    at: float
-    channel: str
-    text: str
 
 
 @dataclass(slots=True)

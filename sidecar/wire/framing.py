@@ -116,6 +116,11 @@ class FrameBuffer:
         )
 
 
+def framed(body: bytes) -> bytes:
+    """The frame of a body, in one piece; the server's writer, which sends many at once, makes none."""
+    return len(body).to_bytes(_HEADER, "big") + body
+
+
 def printable(data: bytes) -> str:
     """ASCII as it is, everything else as two hexadecimal digits, so that a log line can be recognised and no terminal is harmed."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in data)
