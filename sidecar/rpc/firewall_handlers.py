@@ -97,9 +97,8 @@ class FirewallHandlers:
             from ..firewall.proxy import read_proxy
 
             proxy = await asyncio.to_thread(read_proxy)
-            probe, owner = (
-                ("proxy", proxy or "one that nobody configured here") if proxy or probe == "proxy" else (probe, owner)
-            )
+            if proxy or probe == "proxy":
+                probe, owner = "proxy", proxy or "one that nobody configured here"
         sockets = current.listeners() if current is not None else None
         return Facts(
             platform=sys.platform,
