@@ -222,5 +222,5 @@ class InvalidConfigError(SidecarError):
     """The settings are wrong; the message lists every mistake."""
 
     code = "INVALID_CONFIG"
-    remedy = "Correct what is named; the README's table of settings gives what is allowed."
+    remedy = "Correct what is named; docs/settings.md gives what is allowed."
     exit_status = 78
