@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -16,10 +17,10 @@ from pathlib import Path
 from tests.support import processes
 from tests.support.backends import http_backend, script_backend
 from tests.support.client import SidecarClient
-from tests.support.launch import ROOT, clean_environment
 from tests.support.pipes import pack
 
 from .figures import Figure, Scale, alternate, row, rows
+from .rig import Sidecar, bare
 
 _ECHO = "import os\nwhile data := os.read(0, 65536): os.write(1, data)"
 _FAMILY = """
@@ -42,19 +43,18 @@ def run(scale: Scale) -> Iterator[Figure]:
 
 def _start(scale: Scale) -> Figure:
     contenders = {
-        "hello": lambda: asyncio.run(_hello(answer=False)),
-        "first answer": lambda: asyncio.run(_hello(answer=True)),
+        "hello": lambda: _hello(answer=False),
+        "first answer": lambda: _hello(answer=True),
         "python -c pass": _bare,
     }
     note = "From the spawn; what follows hello is the import of asyncio and msgspec."
     return Figure("anywhere: start", "ms", rows(alternate(contenders, scale.repetitions)), note=note, compare=False)
 
 
-async def _hello(*, answer: bool) -> float:
-    async with SidecarClient(settings={"backend.autostart": False}) as client:
-        if answer:
-            await client.call("sidecar:ping")
-        return (time.monotonic() - client.spawned) * 1000
+def _hello(*, answer: bool) -> float:
+    with Sidecar() as it:
+        told = it.call("sidecar:ping") if answer else it.until(lambda message: message["type"] == "hello", "hello")
+        return (told.at - it.spawned) * 1000
 
 
 def _bare() -> float:
@@ -71,34 +71,32 @@ def _round_trip(scale: Scale) -> Figure:
 
 
 def _pings(count: int) -> float:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        words = ["serve", "--set", "backend.autostart=false", "--set", f"paths.data={json.dumps(folder)}"]
-        return _conversation([sys.executable, "-m", "sidecar", *words], folder, count, hello=True)
+    with Sidecar() as it:
+        it.settle()
+        return _median_of_calls(it.stdin, it.stdout, count)
 
 
 def _echoes(count: int) -> float:
-    return _conversation([sys.executable, "-I", "-S", "-c", _ECHO], str(ROOT), count, hello=False)
-
-
-def _conversation(command: list[str], folder: str, count: int, *, hello: bool) -> float:
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0, cwd=folder, env=clean_environment()
-    ) as child:
+    with subprocess.Popen(bare("-c", _ECHO), stdin=pipe, stdout=pipe, bufsize=0) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        if hello:
-            _frame(child.stdout.fileno())
-        taken = []
-        for number in range(1, count + _WARM):
-            message = pack({"type": "request", "id": number, "channel": "sidecar:ping", "args": ["x" * 20]})
-            began = time.perf_counter()
-            os.write(child.stdin.fileno(), message)
-            _frame(child.stdout.fileno())
-            taken.append((time.perf_counter() - began) * 1e6)
+        taken = _median_of_calls(child.stdin.fileno(), child.stdout.fileno(), count)
         child.stdin.close()
         child.wait(30)
-    return sorted(taken[_WARM:] or taken)[len(taken[_WARM:] or taken) // 2]
+    return taken
+
+
+def _median_of_calls(stdin: int, stdout: int, count: int) -> float:
+    """In µs. Reads with ``os.read``: Windows has no readv, by which the group roundtrip does it."""
+    taken = []
+    for number in range(1, _WARM + count + 1):
+        message = pack({"type": "request", "id": number, "channel": "sidecar:ping", "args": ["x" * 20]})
+        began = time.perf_counter()
+        os.write(stdin, message)
+        _frame(stdout)
+        taken.append((time.perf_counter() - began) * 1e6)
+    return statistics.median(taken[_WARM:])
 
 
 def _frame(descriptor: int) -> None:

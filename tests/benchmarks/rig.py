@@ -138,6 +138,11 @@ class Sidecar:
         """A request and its answer; RuntimeError where that is an error."""
         return self.answer(self.request(channel, *args))
 
+    def settle(self) -> None:
+        """Until it answers, and what it imports late is in the way of nothing."""
+        self.call("sidecar:ping", "there?")
+        time.sleep(0.5)
+
     def answer(self, request_id: int) -> Moment:
         """The answer to a request."""
         moment = self.until(lambda message: message.get("id") == request_id, f"the answer to {request_id}")

@@ -169,8 +169,7 @@ class _Talker:
     @classmethod
     def to_sidecar(cls, stack: contextlib.ExitStack, command: list[str]) -> _Talker:
         sidecar = stack.enter_context(Sidecar(command=command or None))
-        sidecar.call("sidecar:ping", "there?")
-        time.sleep(0.5)  # what it imports late is in the way of nothing
+        sidecar.settle()
         return cls(sidecar.stdin, sidecar.stdout, echo=False)
 
     @classmethod
