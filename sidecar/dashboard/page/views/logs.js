@@ -16,6 +16,7 @@ export class LogsView {
     this.transport = transport;
     this.store = new LogStore();
     this.follow = true;
+    this.called = false; // back to the end by the button: until the next input nothing takes that back
     this.scheduled = false;
     this.until = ""; // the time of the last line of the answer: what comes as an event and is older is known already
     /** @type {Map<number, HTMLElement>} the rows in sight by the number of their line */
@@ -25,14 +26,17 @@ export class LogsView {
     this.filter = byId("log-filter");
     this.stream = byId("log-stream");
     this.scroller.addEventListener("scroll", () => {
-      this.follow = this.scroller.scrollTop + this.scroller.clientHeight >= this.scroller.scrollHeight - ROW;
+      this.follow = this.called || this.scroller.scrollTop + this.scroller.clientHeight >= this.scroller.scrollHeight - ROW;
       this.schedule();
     });
+    for (const input of ["keydown", "pointerdown", "touchstart", "wheel"]) {
+      document.addEventListener(input, () => { this.called = false; }, { capture: true, passive: true });
+    }
     for (const control of [this.filter, this.stream]) control.addEventListener("input", () => this.refilter());
     byId("log-end").addEventListener("click", () => {
+      // A browser scrolls smoothly for the keys: such a scroll may be under way, and its events would find us elsewhere.
+      this.called = true;
       this.follow = true;
-      // At once: a scroll event that is on its way would find us elsewhere and take the following back.
-      this.scroller.scrollTop = this.scroller.scrollHeight;
       this.schedule();
     });
     byId("log-copy").addEventListener("click", () => void copy(byId("log-copy"), this.store.shown.map(asText).join("\n")));
