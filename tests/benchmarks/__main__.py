@@ -18,6 +18,7 @@ from .machine import describe
 GROUPS = {
     "start": "from the spawn of the sidecar to hello, to the backend's spawn, to the first answer",
     "roundtrip": "a call and its answer, one at a time and many at once",
+    "profile": "where the time of a start and of a ping goes, rung by rung",
     "ready": "from the backend's first possible answer to the event that it is ready",
     "changes": "a death noticed, a crash recovered from, a restart, a stop",
     "kill": "trees of 10, 100, 200 and 1000 processes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
@@ -13,7 +14,7 @@ from tests.support.pipes import pack
 from .figures import Figure, Row, Scale, alternate, exponent, row, rows
 from .kill import by_sidecar
 from .memory import delivery, flooded
-from .rig import Sidecar
+from .rig import CAN_PIN, Sidecar, on_one_core
 
 _SATURATED = 0.8  # of what was asked for
 
@@ -43,19 +44,24 @@ def in_flight(sizes: Sequence[int], repetitions: int) -> Iterator[Figure]:
             note="From the first byte of n requests to the last answer.",
             unit_of_size="in flight",
         )
-    measured: dict[int, list[float]] = {}
-    for size in sizes:
-        with Sidecar(flags=["--max-in-flight", "20000"]) as sidecar:
-            sidecar.call("sidecar:ping", "there?")
+    # All at once and by turns, on one core: alone it would be seen on which core the system happened to put each of them.
+    pinned = on_one_core() if CAN_PIN else contextlib.nullcontext()
+    with pinned, contextlib.ExitStack() as stack:
+        crowded: dict[int, Sidecar] = {}
+        for size in sizes:
+            sidecar = crowded[size] = stack.enter_context(Sidecar(flags=["--max-in-flight", "20000"]))
+            sidecar.settle()
             for number in range(size):
                 sidecar.send({"type": "request", "id": 10**6 + number, "channel": "backend:waitForReady", "args": []})
-            measured[size] = alternate({"": lambda sidecar=sidecar: _pings(sidecar, 200)}, repetitions)[""]
+            sidecar.call("sidecar:ping", "all taken?")
+        turns = {str(size): lambda sidecar=sidecar: _pings(sidecar, 200) for size, sidecar in crowded.items()}
+        measured = {int(size): values for size, values in alternate(turns, repetitions).items()}
     yield _fitted(
         "growth: a ping while n requests wait",
         "µs",
         measured,
         goal="0",
-        note="n calls of backend:waitForReady are in flight, and none can be answered.",
+        note="n calls of backend:waitForReady are in flight, and none can be answered. One core.",
         unit_of_size="waiting",
     )
 

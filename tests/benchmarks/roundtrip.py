@@ -122,11 +122,11 @@ def _from_python(scale: Scale) -> Iterator[Figure]:
     for place, affinity in _places(scale):
         with affinity(), contextlib.ExitStack() as stack:
             talkers = {
-                "sidecar": _Talker.to_sidecar(stack, []),
-                "sidecar, thread reader": _Talker.to_sidecar(
+                "sidecar": Talker.to_sidecar(stack, []),
+                "sidecar, thread reader": Talker.to_sidecar(
                     stack, [sys.executable, "-m", "tests.benchmarks.children.threaded"]
                 ),
-                "raw Python echo": _Talker.to_echo(stack),
+                "raw Python echo": Talker.to_child(stack, helper("echo"), echo=True),
             }
             for talker in talkers.values():
                 talker.one_by_one(100)
@@ -152,7 +152,7 @@ def _bound(method: Callable[..., float], *args: int) -> Callable[[], float]:
     return lambda: method(*args)
 
 
-class _Talker:
+class Talker:
     """Writes requests that were packed before, and counts the bytes of the answers."""
 
     def __init__(self, stdin: int, stdout: int, *, echo: bool) -> None:
@@ -167,19 +167,21 @@ class _Talker:
         self._answer = len(self._requests[0]) if echo else len(answer)
 
     @classmethod
-    def to_sidecar(cls, stack: contextlib.ExitStack, command: list[str]) -> _Talker:
+    def to_sidecar(cls, stack: contextlib.ExitStack, command: list[str]) -> Talker:
+        """To a sidecar, or to what ``command`` makes of one, when it has settled."""
         sidecar = stack.enter_context(Sidecar(command=command or None))
         sidecar.settle()
         return cls(sidecar.stdin, sidecar.stdout, echo=False)
 
     @classmethod
-    def to_echo(cls, stack: contextlib.ExitStack) -> _Talker:
-        child = subprocess.Popen(helper("echo"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    def to_child(cls, stack: contextlib.ExitStack, command: list[str], *, echo: bool = False) -> Talker:
+        """To a process that answers as the sidecar does, or gives every byte back."""
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         stack.enter_context(child)
         stack.callback(child.kill)
         assert child.stdin
         assert child.stdout
-        return cls(child.stdin.fileno(), child.stdout.fileno(), echo=True)
+        return cls(child.stdin.fileno(), child.stdout.fileno(), echo=echo)
 
     def one_by_one(self, count: int) -> float:
         """The median time of a ping in µs."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 
 from tests.support.backends import http_backend
 
 from .figures import Figure, Scale, alternate, rows
-from .rig import CHILDREN, Sidecar, bare, seconds_to_first_byte
+from .rig import CHILDREN, Sidecar, bare, milliseconds_to_first_byte, pause
 
 PING = {"type": "request", "id": 1, "channel": "sidecar:ping", "args": ["x"]}
 ONE_BYTE = "import os; os.write(1, b'.')"
@@ -35,6 +34,7 @@ def run(scale: Scale) -> Iterator[Figure]:
 
     def sidecar() -> float:
         """One start gives all four times: they are parts of one another."""
+        pause()
         with Sidecar(http_backend(), first=[PING]) as it:
             greeted = it.until(lambda message: message["type"] == "hello", "hello")
             answered = it.until(lambda message: message.get("id") == 1, "first answer")
@@ -46,14 +46,16 @@ def run(scale: Scale) -> Iterator[Figure]:
     node = shutil.which("node")
     peers = {
         "sidecar": sidecar,
-        "python -c": lambda: _first_byte([sys.executable, "-c", ONE_BYTE]),
-        "python -I -S -c": lambda: _first_byte(bare("-c", ONE_BYTE)),
-        "python -m emptypackage": lambda: _first_byte([sys.executable, "-m", "emptypackage"], cwd=str(CHILDREN)),
-        "python with asyncio and msgspec": lambda: _first_byte([sys.executable, "-c", LEAST]),
-        "python with subprocess and msgspec": lambda: _first_byte([sys.executable, "-c", LEAST_SPAWN]),
+        "python -c": lambda: milliseconds_to_first_byte([sys.executable, "-c", ONE_BYTE]),
+        "python -I -S -c": lambda: milliseconds_to_first_byte(bare("-c", ONE_BYTE)),
+        "python -m emptypackage": lambda: milliseconds_to_first_byte(
+            [sys.executable, "-m", "emptypackage"], cwd=str(CHILDREN)
+        ),
+        "python with asyncio and msgspec": lambda: milliseconds_to_first_byte([sys.executable, "-c", LEAST]),
+        "python with subprocess and msgspec": lambda: milliseconds_to_first_byte([sys.executable, "-c", LEAST_SPAWN]),
     }
     if node:
-        peers["node child"] = lambda: _first_byte([node, "-e", "process.stdout.write('.')"])
+        peers["node child"] = lambda: milliseconds_to_first_byte([node, "-e", "process.stdout.write('.')"])
     repetitions = scale.of(25, 11, 1)
     measured = alternate(peers, repetitions)
     floors = {label: values for label, values in measured.items() if label != "sidecar"}
@@ -87,8 +89,3 @@ def run(scale: Scale) -> Iterator[Figure]:
         goal="≤ 75 ms",
         note="From spawn to the answer to a ping that was in the pipe before; the backend is spawned meanwhile.",
     )
-
-
-def _first_byte(command: list[str], *, cwd: str | None = None) -> float:
-    time.sleep(0.01)  # the child before has ended, and its memory is given back
-    return seconds_to_first_byte(command, cwd=cwd) * 1000
