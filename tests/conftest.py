@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import uuid
 
@@ -18,6 +19,11 @@ _left_behind = pytest.StashKey[list[processes.Found]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Started by a shell with & or by nohup, the suite would have all that it starts ignore these; some tests send them.
+    for name in ("SIGINT", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     os.environ[_NAME] = f"{uuid.uuid4()}"
     config.stash[_left_behind] = []
 

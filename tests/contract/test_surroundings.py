@@ -105,6 +105,17 @@ def test_a_request_to_end_leaves_no_folder_behind(name: str, number: int, tmp_pa
 
 
 @pytest.mark.posix(reason="Windows has no signals that one process sends another")
+@pytest.mark.parametrize("name", ["call", "doctor", "demo"])
+def test_a_job_in_the_background_can_be_ended(name: str, tmp_path: Path) -> None:
+    """A shell that starts a command with & has it ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        test_a_request_to_end_leaves_no_folder_behind(name, signal.SIGTERM, tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.posix(reason="Windows has no signals that one process sends another")
 def test_ctrl_c_at_any_moment_of_a_start_shows_no_traceback() -> None:
     code = "import signal; from sidecar import __main__; from sidecar.console import surroundings\n"
     code += "import sys; sys.modules['sidecar.cli'] = type('Late', (), {'main': lambda _: signal.raise_signal(2)})\n"
