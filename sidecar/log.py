@@ -15,7 +15,9 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from loguru import Message, Record
@@ -32,7 +34,7 @@ RETRY_SECONDS = 30.0  # a file that failed is tried again after this
 T = TypeVar("T")
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True):
     """One thing worth telling; ``time`` is seconds since the epoch, taken when it was told."""
 
     time: float

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from ..errors import HttpFailedError
 from .listening import knock
@@ -25,7 +27,7 @@ _WINDOWS_REFUSED = {10061, 1225}  # WSAECONNREFUSED; ERROR_CONNECTION_REFUSED, w
 _LONGEST_DETAIL = 200  # characters of a foreign message that go into ours
 
 
-class Response(NamedTuple):
+class Response(Struct, frozen=True):
     """A 2xx answer: ``body`` is the decoded JSON where it is JSON, else the text."""
 
     status: int

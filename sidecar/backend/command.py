@@ -7,7 +7,8 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from ..errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError
 from ..settings.model import Backend, Settings
@@ -21,7 +22,7 @@ _GIVE_A_COMMAND = (
 )
 
 
-class BackendCommand(NamedTuple):
+class BackendCommand(Struct, frozen=True):
     """A program that exists and may be run.
 
     Attributes:

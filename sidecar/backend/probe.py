@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from ..errors import HttpFailedError
 from .client import BackendClient
@@ -19,7 +20,7 @@ _SHARE_OF_ELAPSED = 0.02  # readiness is noticed at most this fraction of the st
 _LONGEST_KNOCK_DELAY = 0.010  # a knock costs some 20 µs and a turn of the loop as much: less than a hundredth of a core
 
 
-class ProbeResult(NamedTuple):
+class ProbeResult(Struct, frozen=True):
     """One question to an endpoint.
 
     Attributes:

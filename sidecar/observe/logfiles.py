@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from .clock import iso
 
@@ -31,7 +32,7 @@ RETRY_SECONDS = 10.0
 _NAME = re.compile(r"backend-(\d{6,})\.log")
 
 
-class Block(NamedTuple):
+class Block(Struct, frozen=True):
     """Output of one stream (``stdout``, ``stderr``), or a remark of ours (``run-N``, ``dropped``); seconds since the epoch."""
 
     time: float
@@ -46,7 +47,9 @@ def join_blocks(blocks: list[Block]) -> Iterator[Block]:
         if end == len(blocks) or blocks[end].stream != blocks[start].stream:
             together = blocks[start:end]
             first = together[0]
-            yield first if len(together) == 1 else first._replace(data=b"".join(block.data for block in together))
+            yield (
+                first if len(together) == 1 else structs.replace(first, data=b"".join(block.data for block in together))
+            )
             start = end
 
 

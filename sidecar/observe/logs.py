@@ -11,7 +11,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple, cast
+from typing import Literal, cast
+
+from msgspec import Struct, structs
 
 from ..wire.messages import LogLine
 from .clock import iso
@@ -27,7 +29,7 @@ LIVE_BYTES = 512 * 1024  # what is cut into lines at one delivery; what is older
 StreamName = Literal["stdout", "stderr"]
 
 
-class Chunk(NamedTuple):
+class Chunk(Struct, frozen=True):
     """What came at once; ``time`` is seconds since the epoch."""
 
     run: int
@@ -232,6 +234,6 @@ def _drop_partial(chunks: list[Chunk], stream: str) -> None:
         chunk = chunks[position]
         if chunk.stream == stream:
             _, newline, rest = chunk.data.partition(b"\n")
-            chunks[position] = chunk._replace(data=rest)
+            chunks[position] = structs.replace(chunk, data=rest)
             if newline:
                 return

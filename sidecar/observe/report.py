@@ -68,8 +68,8 @@ def render(facts: CrashFacts, *, system: Sequence[str] = (), mask: Callable[[str
     sections = (
         Section("What happened", _what_happened(facts)),
         Section("The run", _run(facts)),
-        Section("States", [f"{when}  {text}" for when, text in facts.states]),
-        Section("Health", [f"{when}  {text}" for when, text in facts.health]),
+        Section("States", [f"{one.time}  {one.text}" for one in facts.states]),
+        Section("Health", [f"{one.time}  {one.text}" for one in facts.health]),
         Section("Resources of the last minute", _resources(facts.resources)),
         Section("Sidecar and system", system),
         Section("Environment (secrets masked)", [f"{name}={value}" for name, value in sorted(facts.env.items())]),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from ..wire.messages import HealthResult, StateChanged
 
 KEPT = 100
 
 
-class Happening(NamedTuple):
+class Happening(Struct, frozen=True):
     """``time`` is ISO 8601 UTC, ``text`` one line."""
 
     time: str

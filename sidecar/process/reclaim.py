@@ -12,9 +12,10 @@ import sys
 import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from .base import ProcessId
 from .identity import identify, is_alive, world
@@ -24,7 +25,7 @@ _T = TypeVar("_T")
 _KILL_SECONDS = 2.0  # a start waits no longer for orphans that will not die
 
 
-class Reclaimed(NamedTuple):
+class Reclaimed(Struct, frozen=True):
     """What was found.
 
     Attributes:

@@ -76,9 +76,11 @@ class Announcer:
     def _explain(self, run: Run, status: ExitStatus, failure: e.ReportFailure) -> tuple[str, str | None, str | None]:
         """Text, cause and remedy. What the sidecar ended itself comes first: the exit status would tell of our own stop."""
         if failure.reason is Reason.STARTUP_TIMEOUT:
-            return "not ready in time", *explain_unready(self._settings, run.port, run.listening, run.last_answer)
+            late = explain_unready(self._settings, run.port, run.listening, run.last_answer)
+            return "not ready in time", late.cause, late.remedy
         if failure.reason is Reason.HUNG:
-            return "it hung: it did not answer any more", *explain_hung(self._settings)
+            hung = explain_hung(self._settings)
+            return "it hung: it did not answer any more", hung.cause, hung.remedy
         if failure.error is not None:
             return failure.error.message, failure.error.message, failure.error.hint
         if run.over_memory is not None:

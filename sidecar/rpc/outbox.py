@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from ..errors import InvalidArgsError
 from ..wire.channels import Notification
@@ -13,7 +15,7 @@ KEPT_OLDEST = 1000
 """Events of one ``oldest`` channel that are held: at most this many log lines, which are bounded where they are cut."""
 
 
-class Outgoing(NamedTuple):
+class Outgoing(Struct, frozen=True):
     """One event as it goes out."""
 
     channel: str

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 
-class Profile(NamedTuple):
+class Profile(Struct, frozen=True):
     """A preset.
 
     Attributes:

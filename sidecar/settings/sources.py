@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from .values import QuotedTextError, parse_text
 
 PREFIX = "SIDECAR_"
 
 
-class Given(NamedTuple):
+class Given(Struct, frozen=True):
     """One value that a source gives.
 
     Attributes:
@@ -36,7 +38,7 @@ class Given(NamedTuple):
         return ".".join(part for part in (self.section, self.key, self.entry) if part)
 
 
-class Source(NamedTuple):
+class Source(Struct, frozen=True):
     """What a source gave, and what was wrong before any value could be looked at."""
 
     given: list[Given]

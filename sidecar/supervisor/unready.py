@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from ..process.base import ListeningSocket
 from ..settings.model import Settings
@@ -12,7 +13,7 @@ _STATUS = "Request failed with status code "
 _ONLY_LONGER = "Look at its last output for what it waits for; if it only needs longer, raise timeouts.startup."
 
 
-class Unready(NamedTuple):
+class Unready(Struct, frozen=True):
     """Cause and remedy, one sentence or two each."""
 
     cause: str

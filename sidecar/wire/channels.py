@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -41,7 +41,7 @@ class CrashReportArgs(Struct, frozen=True):
     name: Annotated[str, Meta(max_length=200)]
 
 
-class Channel(NamedTuple):
+class Channel(Struct, frozen=True):
     """One thing that a client can ask for.
 
     Attributes:
@@ -59,7 +59,7 @@ class Channel(NamedTuple):
     title: str
 
 
-class Notification(NamedTuple):
+class Notification(Struct, frozen=True):
     """One thing that the sidecar tells unasked.
 
     Attributes:

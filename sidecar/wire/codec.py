@@ -98,14 +98,15 @@ def _as_id(value: Any) -> int | None:
 
 def _salvaged(body: bytes | bytearray | memoryview, error: Exception) -> Message:
     """What the decoder refused: either only odd (a key that is no string, deep nesting in an argument), or broken."""
-    fields, whole = salvage(memoryview(body), _KEYS)
+    salvaged = salvage(memoryview(body), _KEYS)
+    fields = salvaged.fields
     message = Message(
         _plain(fields.get("type")),
         _plain(fields.get("id")),
         _plain(fields.get("channel")),
         Raw(fields["args"]) if "args" in fields else _NO_ARGS,
     )
-    if not whole:
+    if not salvaged.whole:
         number = message.id
         number = number if type(number) is int and 0 <= number <= MAX_ID else _as_id(number)
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)

@@ -7,7 +7,7 @@ Format: https://github.com/msgpack/msgpack/blob/master/spec.md
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 _MAX_OBJECTS = 300_000
 """Objects looked at before it gives up: the loop must not stand still for a hostile body (about 0.1 s)."""
@@ -19,7 +19,7 @@ _SIZED |= {0xD9: (1, 0), 0xDA: (2, 0), 0xDB: (4, 0)}
 _NESTED = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}  # bytes of the count, objects a count
 
 
-class Salvaged(NamedTuple):
+class Salvaged(Struct, frozen=True):
     """What could be read.
 
     Attributes:

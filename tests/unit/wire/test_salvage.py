@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.wire.salvage import salvage
+from sidecar.wire.salvage import Salvaged, salvage
 
 ID = frozenset({"id"})
 encode = msgspec.msgpack.encode
@@ -22,9 +22,9 @@ values = st.recursive(
 
 @given(st.dictionaries(st.text(), values, max_size=6), values)
 def test_every_value_that_messagepack_knows_is_walked_over(others: dict[str, object], value: object) -> None:
-    fields, whole = salvage(encode({**others, "id": value}), ID)
-    assert whole
-    assert fields["id"] == encode(value)
+    found = salvage(encode({**others, "id": value}), ID)
+    assert found.whole
+    assert found.fields["id"] == encode(value)
 
 
 @pytest.mark.parametrize("size", [0, 1, 31, 32, 255, 256, 65535, 65536])
@@ -36,40 +36,40 @@ def test_every_width_of_a_length_is_understood(size: int) -> None:
         {str(n): n for n in range(size)},
         msgspec.msgpack.Ext(5, b"x" * size),
     ):
-        assert salvage(encode({"a": value, "id": 7}), ID) == ({"id": b"\x07"}, True)
+        assert salvage(encode({"a": value, "id": 7}), ID) == Salvaged({"id": b"\x07"}, True)
 
 
 @pytest.mark.parametrize("key", ["d9026964", "da00026964", "db000000026964", "a26964"])
 def test_every_width_of_a_key_is_understood(key: str) -> None:
-    assert salvage(bytes.fromhex("81" + key + "05"), ID) == ({"id": b"\x05"}, True)
+    assert salvage(bytes.fromhex("81" + key + "05"), ID) == Salvaged({"id": b"\x05"}, True)
 
 
 def test_keys_that_are_no_strings_are_passed_over() -> None:
-    assert salvage(bytes.fromhex("84 01 02  c0 03  c4026964 04  a26964 05"), ID) == ({"id": b"\x05"}, True)
+    assert salvage(bytes.fromhex("84 01 02  c0 03  c4026964 04  a26964 05"), ID) == Salvaged({"id": b"\x05"}, True)
 
 
 def test_what_precedes_the_first_bad_byte_is_kept() -> None:
-    assert salvage(bytes.fromhex("82 a26964 05 a161 c1"), ID) == ({"id": b"\x05"}, False)
+    assert salvage(bytes.fromhex("82 a26964 05 a161 c1"), ID) == Salvaged({"id": b"\x05"}, False)
 
 
 def test_bytes_after_the_map_are_noticed() -> None:
-    assert salvage(bytes.fromhex("81 a26964 05 00"), ID) == ({"id": b"\x05"}, False)
+    assert salvage(bytes.fromhex("81 a26964 05 00"), ID) == Salvaged({"id": b"\x05"}, False)
 
 
 def test_nesting_beyond_any_stack_is_walked_over() -> None:
     body = b"\x82\xa4args" + b"\x91" * 100_000 + b"\x01\xa2id\x05"
-    assert salvage(body, ID) == ({"id": b"\x05"}, True)
+    assert salvage(body, ID) == Salvaged({"id": b"\x05"}, True)
 
 
 def test_it_gives_up_before_the_loop_stands_still() -> None:
-    assert salvage(b"\x82\xa4args" + b"\x91" * 5_000_000 + b"\x01\xa2id\x05", ID) == ({}, False)
+    assert salvage(b"\x82\xa4args" + b"\x91" * 5_000_000 + b"\x01\xa2id\x05", ID) == Salvaged({}, False)
 
 
 @given(st.binary(max_size=200))
 def test_random_bytes_never_raise(body: bytes) -> None:
-    fields, whole = salvage(body, ID)
-    assert set(fields) <= ID
-    if whole:
+    found = salvage(body, ID)
+    assert set(found.fields) <= ID
+    if found.whole:
         assert body
 
 
