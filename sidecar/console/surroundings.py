@@ -96,7 +96,9 @@ def interruptible() -> Iterator[Interruption]:
 
     def interrupt(number: int, _: FrameType | None) -> None:
         seen.signal = signal.Signals(number)
-        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started by a shell with &: asyncio does not heed it either
+        if (
+            signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        ):  # started by a shell with &: asyncio does not heed it either
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)  # asyncio cancels its main task then, which KeyboardInterrupt would not
 
