@@ -127,9 +127,9 @@ class App:
         self._paths = paths
         data = Path(paths.data)
         reclaimed = Reclaim(data).read()
-        for note in reclaimed.notes:
+        self._warnings += [*reclaimed.neighbours, *reclaimed.notes]
+        for note in self._warnings:
             log.warning(note)
-        self._warnings += reclaimed.notes
         self._record = Record(data, log.warning, shared=reclaimed.shared, logs=reclaimed.logs)
         if self._boot.containment:
             log.warning(self._boot.containment)

@@ -32,19 +32,24 @@ class Reclaimed(Struct, frozen=True):
         last_port: the port of the last run on this data folder.
         failures: how many stood against the restart budget when the last sidecar was killed; 0 after a clean end.
         age: seconds since that was written.
-        shared: another sidecar lives on this folder.
         logs: name of the folder for the backend's output, which none of those that live uses.
-        notes: sentences for the log.
+        notes: sentences for the log, on leftovers and on what kept them from being cleared away.
+        neighbours: such sentences, one for each other sidecar that lives on this folder.
         killed: the orphans that were ended.
     """
 
     last_port: int | None
     failures: int
     age: float
-    shared: bool
     logs: str
     notes: list[str]
+    neighbours: list[str]
     killed: list[ProcessId]
+
+    @property
+    def shared(self) -> bool:
+        """Whether another sidecar lives on this folder."""
+        return bool(self.neighbours)
 
 
 class Reclaim:
@@ -61,6 +66,7 @@ class Reclaim:
         """Ends proven orphans, and gives what the next run should know. Never raises for what it finds."""
         dead: dict[Path, RunRecord] = {}
         taken: list[str] = []
+        neighbours: list[str] = []
         for path, record in self._others():
             if self._is_elsewhere(record):
                 self._notes.append(
@@ -68,7 +74,7 @@ class Reclaim:
                 )
             elif self._is_owner_alive(record):
                 taken.append(record.logs)
-                self._notes.append(f"Another sidecar (pid {record.owner[0]}) works on the data folder {self._folder}")
+                neighbours.append(f"Another sidecar (pid {record.owner[0]}) works on the data folder {self._folder}")
             else:
                 dead[path] = record
         last = self._load(self._folder / LAST, LastRun) or LastRun()
@@ -82,9 +88,9 @@ class Reclaim:
             last.port,
             last.failures,
             max(0.0, time.time() - last.written),
-            bool(taken),
             _free_name(taken),
             self._notes,
+            neighbours,
             self._killed,
         )
 

@@ -81,7 +81,7 @@ class Diagnosis:
             ask_options=lambda path: _options(alive.port if alive else None, path),
             firewall=self._firewall if sys.platform == "win32" else None,
             others=lambda: list(Reclaim(Path(paths.data)).living()),
-            orphans=[note for note in self._reclaimed.notes if not note.startswith("Another sidecar")],
+            orphans=self._reclaimed.notes,
             crashes=await self._crashes(),
             state=self._supervisor.lifecycle.state.value,
         )

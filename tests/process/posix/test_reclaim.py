@@ -77,7 +77,7 @@ def test_a_sidecar_that_lives_keeps_its_backend_and_is_seen(own, tmp_path: Path)
     found = Reclaim(tmp_path).read()
     assert found.shared
     assert found.killed == []
-    assert str(owner.process.pid) in found.notes[0]
+    assert str(owner.process.pid) in found.neighbours[0]
     assert owner.left() == left
     second = Record(tmp_path, pytest.fail, shared=True)
     second.update(port=1111)
