@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from sidecar.backend.client import BODY_LIMIT, BackendClient, refused
+from sidecar.backend.client import BODY_LIMIT, BackendClient, Response, refused
 from sidecar.backend.ports import choose_port
-from sidecar.backend.probe import probe
+from sidecar.backend.probe import ProbeResult, probe
 from sidecar.errors import HttpFailedError
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -109,7 +109,7 @@ async def test_json_is_decoded_whatever_it_is_called(client: BackendClient) -> N
     async with server(
         client, answering(answer(b'\xef\xbb\xbf{"a": [1, null, "\\u00fc"]}', head="Content-Type: text/html\r\n"))
     ):
-        assert await client.get("/", timeout=LIMIT) == (200, {"a": [1, None, "ü"]})
+        assert await client.get("/", timeout=LIMIT) == Response(200, {"a": [1, None, "ü"]})
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,9 @@ async def test_any_2xx_is_an_answer_to_get_and_to_post(client: BackendClient) ->
         return web.json_response({"method": request.method, "force": request.query.get("force")}, status=202)
 
     async with application(client, web.route("*", "/shutdown", accepted)):
-        assert await client.post("/shutdown?force=true", timeout=LIMIT) == (202, {"method": "POST", "force": "true"})
-        assert await client.get("/shutdown", timeout=LIMIT) == (202, {"method": "GET", "force": None})
+        posted = await client.post("/shutdown?force=true", timeout=LIMIT)
+        assert posted == Response(202, {"method": "POST", "force": "true"})
+        assert await client.get("/shutdown", timeout=LIMIT) == Response(202, {"method": "GET", "force": None})
 
 
 async def test_one_connection_serves_many_requests(client: BackendClient) -> None:
@@ -450,12 +451,14 @@ async def test_closing_twice_is_harmless_and_a_closed_client_opens_again(client:
 async def test_a_probe_turns_every_outcome_into_a_result(client: BackendClient) -> None:
     async with server(client, answering(answer(b'{"status": "healthy"}'))):
         good = await probe(client, "/", LIMIT)
-    assert good[:4] == (True, 200, {"status": "healthy"}, "")
+    assert good == ProbeResult(True, 200, {"status": "healthy"}, "", good.elapsed)
     assert 0 < good.elapsed < LIMIT
     async with server(client, answering(answer(b"{}", status="503 Service Unavailable"))):
-        assert (await probe(client, "/", LIMIT))[:4] == (False, 503, None, "Request failed with status code 503")
+        bad = await probe(client, "/", LIMIT)
+    assert bad == ProbeResult(False, 503, None, "Request failed with status code 503", bad.elapsed)
     await client.close()
-    assert (await probe(client, "/", LIMIT))[:4] == (False, None, None, f"connect ECONNREFUSED 127.0.0.1:{client.port}")
+    none = await probe(client, "/", LIMIT)
+    assert none == ProbeResult(False, None, None, f"connect ECONNREFUSED 127.0.0.1:{client.port}", none.elapsed)
 
 
 def test_the_loop_goes_on_while_aiohttp_is_imported() -> None:
