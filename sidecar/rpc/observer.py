@@ -143,12 +143,16 @@ class Observer:
         from ..settings.masking import mask_text, secrets_of, secrets_of_command, spellings
 
         run = self._supervisor.run
-        spec = run.spec if run is not None else None
         masked = self._masked
+        # A run that is about to be has no spec yet, while the report on the one before it is still being written.
+        spec = (run.spec if run is not None else None) or (masked[0] if masked is not None else None)
         if masked is None or masked[0] is not spec:
-            known = [*secrets_of(spec.env), *secrets_of_command(spec.command)] if spec is not None else []
+            backend = self._settings.backend
+            known = [*secrets_of(os.environ), *secrets_of(backend.env), *secrets_of_command(backend.command)]
+            if spec is not None:
+                known += [*secrets_of(spec.env), *secrets_of_command(spec.command)]
             # As one value: another thread must not meet the run together with the secrets of the run before.
-            masked = self._masked = spec, spellings([*known, *secrets_of(os.environ)])
+            masked = self._masked = spec, spellings(known)
         return mask_text(text, masked[1])
 
     # The channels ---------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from sidecar.rpc import observer as module
 from sidecar.rpc.observer import Observer
 from sidecar.settings import masking
 from sidecar.settings.masking import MASK
+from sidecar.settings.model import Backend, Settings
 
 
 @pytest.fixture
@@ -23,7 +24,8 @@ def supervisor() -> SimpleNamespace:
 def observer(supervisor: Any, monkeypatch: pytest.MonkeyPatch) -> Observer:
     monkeypatch.setattr(module.log, "set_mask", lambda _: None)
     nothing: Any = None
-    return Observer(nothing, nothing, nothing, supervisor, nothing)
+    settings = Settings(backend=Backend(command=["backend", "--api-key=of the command"], env={"API_KEY": "of the settings"}))
+    return Observer(settings, nothing, nothing, supervisor, nothing)
 
 
 def run_with(**env: str) -> SimpleNamespace:
@@ -37,6 +39,15 @@ def test_secrets_of_the_run_and_our_own_are_masked(
     assert observer.mask("ours-alone, not-yet-known") == f"{MASK}, not-yet-known"
     supervisor.run = run_with(API_TOKEN="not-yet-known")
     assert observer.mask("ours-alone, not-yet-known") == f"{MASK}, {MASK}"
+
+
+def test_a_run_that_is_about_to_be_takes_no_secret_back(observer: Observer, supervisor: SimpleNamespace) -> None:
+    """The report on a crash is written on a thread, while the next run is begun."""
+    assert observer.mask("of the settings, of the command") == f"{MASK}, {MASK}"
+    supervisor.run = run_with(API_TOKEN="of the first run")
+    observer.mask("")
+    supervisor.run = SimpleNamespace(spec=None)
+    assert observer.mask("of the first run, of the settings, of the command") == f"{MASK}, {MASK}, {MASK}"
 
 
 def test_another_thread_that_comes_in_between_masks_the_same(
