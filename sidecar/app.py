@@ -97,6 +97,7 @@ class App:
             self._supervisor.post(e.Start(e.Reason.AUTOSTART))
         else:
             self._spawned.set()
+            self._remember()  # for another sidecar on the folder: this one may start its backend later
         gc.freeze()
         gc.enable()
         late = self._loop.create_task(self._import_late())
@@ -106,7 +107,7 @@ class App:
         survivors = await self._layer.close()
         if survivors:
             self._ending.exit_status = errors.StopFailedError.exit_status
-        else:
+        if self._ending.exit_status != errors.StopFailedError.exit_status:  # else the next sidecar must know of them
             self._record.remove()
         await self._observer.close()
         await self._server.finish()
@@ -228,13 +229,15 @@ class App:
     def _remember(self) -> None:
         """Writes down what the next sidecar must know if this one is killed."""
         run, lifecycle = self._supervisor.run, self._supervisor.lifecycle
-        if run is None or not self._settings.backend.managed:
+        if not self._settings.backend.managed:
             return
         self._record.update(
             guardian=self._layer.guardian,
             marker=self._layer.marker,
-            backend=run.process.identity if run.process is not None and lifecycle.occupied else None,
-            run=run.number,
+            backend=run.process.identity
+            if run is not None and run.process is not None and lifecycle.occupied
+            else None,
+            run=lifecycle.run,
             port=self._launcher.last_port,
             failures=lifecycle.budget.spent(lifecycle.healthy_time.total(self._loop.time())),
         )

@@ -50,7 +50,11 @@ else:
 
     def knock(port: int) -> bool:
         """Whether a socket accepts connections on the port of 127.0.0.1; takes some 20 µs and never blocks longer than 1 ms."""
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)) as probe:
+        try:
+            probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0))
+        except OSError:  # no descriptor is left
+            return True  # unknown: let the request itself find out
+        with probe:
             probe.setblocking(False)
             _leave_from_elsewhere(probe)
             try:

@@ -58,6 +58,7 @@ class Outcome(StrEnum):
     STARTUP_TIMEOUT = "startup_timeout"
     LAUNCH_FAILED = "launch_failed"
     FOREIGN = "foreign"
+    BUDGET_SPENT = "budget_spent"
     STOP_FAILED = "stop_failed"
 
 

@@ -18,7 +18,7 @@ class Lifecycle(Machine):
     """Takes events, gives actions."""
 
     def __init__(self, policy: LifecyclePolicy, *, chance: Callable[[], float], spent: int = 0) -> None:
-        """``chance`` gives numbers in [0, 1) for the jitter; ``spent`` failures are taken over from an earlier sidecar."""
+        """``chance`` gives numbers in [0, 1) for the jitter; ``spent`` failures come from an earlier sidecar."""
         super().__init__(policy, chance, spent)
 
     def handle(self, event: e.Event, now: float) -> Sequence[e.Action]:
@@ -139,6 +139,10 @@ def _launch_failed(m: Machine, event: e.LaunchFailed) -> None:
     m.launch_if_due()
 
 
+def _launched_too_late(m: Machine, _event: e.Launched) -> None:
+    m.do(e.Kill(m.run))  # the ladder of the stop had ended before there was anything to stop
+
+
 def _launch_failed_unwanted(m: Machine, event: e.LaunchFailed) -> None:
     _stopped(m, e.Gone(event.run))
 
@@ -211,7 +215,7 @@ def _died_starting(m: Machine, event: e.Gone) -> None:
     m.launch_if_due()
 
 
-def _cleaned_up(m: Machine, _event: e.Gone) -> None:
+def _cleaned_up(m: Machine, _event: e.Gone | e.LaunchFailed) -> None:
     m.occupied = False
     m.report_failure()
     m.launch_if_due()
@@ -228,14 +232,15 @@ def _stopped(m: Machine, event: e.Gone) -> None:
         m.do(e.AnswerDown(Outcome.DONE), e.Finish(clean=True))
     elif m.stop_reason is Reason.REQUESTED or m.due:
         m.do(e.AnswerDown(Outcome.DONE))
-        if m.due:
-            m.launch_if_due()
-        else:
+        if not m.due:
             m.move(State.STOPPED, Reason.REQUESTED)
+        m.launch_if_due()
     elif m.stop_reason is Reason.PORT_RETRY:
         m.launch_when_free(Reason.PORT_RETRY)
     else:
         m.fail(m.stop_reason)
+        if m.state is State.FAILED:
+            m.do(e.AnswerUp(Outcome.BUDGET_SPENT))  # who came during the stop waited for the next run
         m.report_failure()
         m.launch_if_due()
 
@@ -254,7 +259,7 @@ _AT_REST: dict[type, Any] = {
 }
 _ROWS: dict[State, dict[type, Any]] = {
     State.STOPPED: _AT_REST,
-    State.FAILED: _AT_REST,
+    State.FAILED: {**_AT_REST, e.Launched: _launched_too_late, e.LaunchFailed: _cleaned_up},
     State.BACKOFF: {**_AT_REST, e.Expired: _backoff_over},
     State.STARTING: {
         **_EVERYWHERE,

@@ -121,8 +121,10 @@ class GuardianLink:
         message = self._inbox.next()
         if message is not None:
             self._paused = True
-            self._loop.call_soon(self._resume)
-            self._report(message)
+            try:
+                self._report(message)
+            finally:
+                self._loop.call_soon(self._resume)  # behind whoever was woken
 
     def _resume(self) -> None:
         self._paused = False

@@ -84,13 +84,13 @@ def parse_address(text: bytes) -> str:
 
 
 def _socket_inodes(pid: int) -> list[int] | None:
-    """The inodes of the sockets that a process holds; none when it has ended, None when it may not be looked into."""
+    """The inodes of the sockets that a process holds; none when it has ended, None when it cannot be looked into."""
     try:
         return list(_read_socket_links(f"/proc/{pid}/fd"))
-    except PermissionError:
-        return None
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
+    except OSError:  # not allowed, or no descriptor is left to look with
+        return None
 
 
 def _read_socket_links(folder: str) -> Iterator[int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from .. import errors
 from ..core.events import AnswerDown, AnswerUp, Outcome
 from ..settings.model import Settings
-from ..wire.messages import Started
-from .answers import error_for
+from ..wire.messages import LastExit, Started
+from .answers import error_for, why_failed
 from .callers import Callers
 from .launcher import Launches
 from .run import Run
@@ -26,11 +26,14 @@ class Answering:
         self._launcher = launcher
         self._settings = settings
 
-    def fail_up(self, run: Run | None, action: AnswerUp) -> None:
+    def fail_up(self, run: Run | None, action: AnswerUp, last_exit: LastExit | None) -> None:
         """Everybody who waits for the run gets the error, each an own one."""
         if run is not None and action.outcome is Outcome.STARTUP_TIMEOUT:
             run.listening = run.listeners()  # it is about to be stopped
-        self.up.fail(lambda: action.error or self.error(action.outcome, run))
+        if action.outcome is Outcome.BUDGET_SPENT:
+            self.up.fail(lambda: why_failed(run, last_exit))
+        else:
+            self.up.fail(lambda: action.error or self.error(action.outcome, run))
 
     def fail_down(self, run: Run | None, action: AnswerDown) -> None:
         """Everybody who waits for the end gets the error; it stays the answer for as long as the run is the newest."""

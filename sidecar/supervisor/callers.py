@@ -15,12 +15,13 @@ class Callers(Generic[T]):
     """A group that shares one outcome; a caller that gives up leaves the others waiting."""
 
     def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[T]] = []
+        self._waiting: dict[asyncio.Future[T], None] = {}  # in the order of their coming
 
     def join(self) -> asyncio.Future[T]:
         """A future of the caller's own: cancelling it touches nobody else."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
+        self._waiting[future] = None
+        future.add_done_callback(lambda done: self._waiting.pop(done, None))  # who gives up is not kept
         return future
 
     def succeed(self, result: Callable[[], T]) -> None:
@@ -34,5 +35,5 @@ class Callers(Generic[T]):
             future.set_exception(error())
 
     def _take(self) -> list[asyncio.Future[T]]:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, {}
         return [future for future in waiting if not future.done()]

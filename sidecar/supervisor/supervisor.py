@@ -242,7 +242,7 @@ class Supervisor:
         if action.outcome is Outcome.DONE:
             self._answering.up.succeed(self.started)
         else:
-            self._answering.fail_up(self.run, action)
+            self._answering.fail_up(self.run, action, self.last_exit)
 
     def _answer_down(self, action: e.AnswerDown) -> None:
         if action.outcome is Outcome.DONE:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET, MsgspecError, Raw, Struct
+from msgspec import UNSET, MsgspecError, Raw, Struct, to_builtins
 from msgspec.msgpack import Decoder, Encoder
 
 from ..errors import InternalError, InvalidArgsError, InvalidMessageError, ResultTooLargeError, SidecarError
@@ -16,6 +18,8 @@ from .salvage import salvage
 MAX_ID = 2**53 - 1
 """The largest integer that every client can hold exactly (ECMA-262, Number.MAX_SAFE_INTEGER)."""
 
+_LEAST_INT, _MOST_INT = -(2**63), 2**64 - 1  # what MessagePack holds
+_KEPT_TYPES = (bytes, bytearray, memoryview, datetime)  # MessagePack has them
 _NO_ARGS = Raw(b"\x90")
 _KEYS = frozenset({"type", "id", "channel", "args"})
 _TEXT_KEPT = 400  # characters of an error's message that are kept where the whole does not fit into a frame
@@ -180,7 +184,7 @@ def encode_response(request_id: int, result: Any, max_frame: int) -> bytes:
         InternalError: the result holds what MessagePack cannot.
     """
     try:
-        body = _encode(Response(request_id, result))
+        body = _encoded(Response(request_id, result))
     except _ENCODE_FAILURES as error:
         raise InternalError(f"The result cannot be encoded: {_reason(error)}") from error
     if len(body) > max_frame:
@@ -189,6 +193,27 @@ def encode_response(request_id: int, result: Any, max_frame: int) -> bytes:
             hint="Ask for less at once, or start the sidecar with a larger --max-frame.",
         )
     return body
+
+
+def _encoded(message: Struct) -> bytes:
+    """A backend's JSON may hold integers that MessagePack cannot: they become floats, as JavaScript would read them."""
+    try:
+        return _encode(message)
+    except OverflowError:
+        return _encode(_rounded(to_builtins(message, builtin_types=_KEPT_TYPES)))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    if isinstance(value, int) and not _LEAST_INT <= value <= _MOST_INT:
+        try:
+            return float(value)
+        except OverflowError:  # above 1.8e308
+            return math.inf if value > 0 else -math.inf
+    return value
 
 
 def encode_error(request_id: int | None, error: SidecarError, max_frame: int, prefix: str = "") -> bytes:
@@ -209,7 +234,7 @@ def encode_error(request_id: int | None, error: SidecarError, max_frame: int, pr
 def encode_event(channel: str, payload: Any, seq: int, dropped: int, max_frame: int) -> bytes:
     """The body of an event. Raises as encode_response."""
     try:
-        body = _encode(EventMessage(channel, payload, seq, dropped or UNSET))
+        body = _encoded(EventMessage(channel, payload, seq, dropped or UNSET))
     except _ENCODE_FAILURES as error:
         raise InternalError(f"An event of {channel} cannot be encoded: {_reason(error)}") from error
     if len(body) > max_frame:

@@ -114,6 +114,16 @@ async def test_two_sidecars_on_one_folder_never_touch_each_others_backend(tmp_pa
         assert (await first.call("backend:ping"))["success"] is True
 
 
+async def test_a_sidecar_that_has_not_started_its_backend_yet_is_seen(tmp_path: Path) -> None:
+    async with sidecar(tmp_path, backend__autostart=False) as first:
+        await first.call("backend:status")
+        async with sidecar(tmp_path) as second:
+            await second.call("backend:waitForReady")
+            assert (await second.call("backend:status"))["sharedDataFolder"] is True
+            await first.call("backend:start")
+            assert len({path.parent for path in tmp_path.glob("logs/backend*/*.log")}) == 2, "each writes its own"
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"world": 1}', b"null"])
 async def test_a_corrupt_record_is_set_aside_and_never_fatal(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "run-1-1.json").write_bytes(content)

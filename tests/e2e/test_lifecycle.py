@@ -206,6 +206,16 @@ async def test_a_start_that_takes_too_long_is_stopped_and_counts() -> None:
         assert all("not ready in time" in crash["text"] for crash in crashes)
 
 
+async def test_who_waits_during_the_stop_of_the_last_attempt_is_answered() -> None:
+    stubborn = http_backend(live_delay=60, ignore_sigterm=True)
+    limits = {"timeouts__startup": 0.5, "timeouts__graceful_shutdown": 1}
+    async with sidecar(*stubborn, restart__attempts=0, **limits) as client:
+        await client.state("STOPPING")
+        error = await failure(ready(client))
+        assert error.code == "RESTART_BUDGET_SPENT"
+        await client.state("FAILED")
+
+
 async def test_a_backend_that_dies_before_it_is_ready_is_answered_with_its_last_words() -> None:
     command = http_backend(say="Fatal: the flux capacitor is empty", exit_before_listening=7)
     async with sidecar(*command, backend__autostart=False) as client:

@@ -113,8 +113,8 @@ EXPECTED: dict[type, dict[State, State]] = {
     e.Restart: {S: G, G: G, R: P, P: P, B: B, F: G},
     e.Stop: {S: S, G: P, R: P, P: P, B: P, F: F},
     e.Shutdown: {S: S, G: P, R: P, P: P, B: P, F: S},
-    e.Launched: {G: G, P: P},
-    e.LaunchFailed: {G: G, P: S},  # STARTING: through BACKOFF, the first attempt follows at once
+    e.Launched: {G: G, P: P, F: F},
+    e.LaunchFailed: {G: G, P: S, F: F},  # STARTING: through BACKOFF, the first attempt follows at once
     e.Ready: {S: S, G: R, R: R, P: P, B: B, F: F},
     e.Health: {S: S, G: G, R: R, P: P, B: B, F: F},
     e.Hung: {S: S, G: G, R: R, P: P, B: B, F: F},
@@ -342,6 +342,44 @@ def test_a_process_that_comes_to_be_during_a_stop_is_told_to_go() -> None:
     assert story.tell(e.Launched(1)) == [e.Interrupt(1)]
     story.expire(Timer.LADDER)
     assert story.tell(e.Launched(1)) == [e.Kill(1)]
+
+
+def launch_outlives_its_stop() -> Story:
+    story = Story()
+    story.tell(e.Start())
+    story.tell(e.Stop())
+    while Timer.LADDER in story.timers:
+        story.expire(Timer.LADDER)
+    assert (story.state, story.life.occupied) == (State.FAILED, True)
+    return story
+
+
+def test_a_process_that_comes_to_be_after_its_stop_was_given_up_is_killed() -> None:
+    story = launch_outlives_its_stop()
+    story.tell(e.Start())
+    assert story.tell(e.Launched(1)) == [e.Kill(1)]
+    actions = story.tell(e.Gone(1))
+    assert e.Launch(2) in actions
+    assert story.state is State.STARTING
+
+
+def test_a_launch_that_fails_after_its_stop_was_given_up_frees_the_place() -> None:
+    story = launch_outlives_its_stop()
+    assert story.tell(e.LaunchFailed(1, PortInUseError("x"), permanent=False)) == []
+    assert not story.life.occupied
+    assert e.Launch(2) in story.tell(e.Start())
+
+
+def test_who_comes_during_the_stop_of_the_last_failure_is_told_of_it() -> None:
+    """Until then the next run was what it waited for."""
+    story = Story(restart=structs.replace(POLICY.restart, attempts=0))
+    story.tell(e.Start())
+    story.tell(e.Launched(1))
+    assert e.AnswerUp(Outcome.STARTUP_TIMEOUT) in story.expire(Timer.STARTUP)
+    assert story.life.wants_up
+    actions = story.tell(e.Gone(1))
+    assert story.state is State.FAILED
+    assert e.AnswerUp(Outcome.BUDGET_SPENT) in actions
 
 
 def test_survivors_fail_the_stop_and_everybody_is_told() -> None:

@@ -24,7 +24,9 @@ def supervisor() -> SimpleNamespace:
 def observer(supervisor: Any, monkeypatch: pytest.MonkeyPatch) -> Observer:
     monkeypatch.setattr(module.log, "set_mask", lambda _: None)
     nothing: Any = None
-    settings = Settings(backend=Backend(command=["backend", "--api-key=of the command"], env={"API_KEY": "of the settings"}))
+    settings = Settings(
+        backend=Backend(command=["backend", "--api-key=of the command"], env={"API_KEY": "of the settings"})
+    )
     return Observer(settings, nothing, nothing, supervisor, nothing)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from sidecar.wire.codec import (
     encode_response,
     read_message,
 )
+from sidecar.wire.messages import HealthResult
 
 encode = msgspec.msgpack.encode
 decode = msgspec.msgpack.decode
@@ -259,12 +261,21 @@ def _endless() -> list[Any]:
     return value
 
 
-@pytest.mark.parametrize("result", [object(), 2**70, "\udc80", _endless(), {"a": {1: object()}}], ids=repr)
+@pytest.mark.parametrize("result", [object(), "\udc80", _endless(), {"a": {1: object()}}], ids=repr)
 def test_what_messagepack_cannot_hold_is_an_internal_error(result: Any) -> None:
     with pytest.raises(InternalError, match="cannot be encoded"):
         encode_response(1, result, LIMIT)
     with pytest.raises(InternalError, match="cannot be encoded"):
         encode_event("c", result, 1, 0, LIMIT)
+
+
+def test_integers_beyond_64_bits_become_what_javascript_reads() -> None:
+    """A backend's JSON may hold them; its answer is no defect of ours."""
+    body = {"a": [2**70, -(2**63) - 1, 2**64 - 1, True, b"x"], "b": 10**400}
+    expected = {"a": [2.0**70, -(2.0**63), 2**64 - 1, True, b"x"], "b": math.inf}
+    assert decode(encode_response(1, body, LIMIT))["result"] == expected
+    event = decode(encode_event("c", HealthResult(status="healthy", data=body), 1, 0, LIMIT))
+    assert event["payload"] == {"status": "healthy", "data": expected}
 
 
 def test_an_error_always_fits_and_always_encodes() -> None:

@@ -122,8 +122,8 @@ export class LogsView {
   /** @param {string} text with what the filter looks for marked */
   marked(text) {
     const { needle } = this.store;
-    if (needle === "") return [text];
     const lower = text.toLowerCase();
+    if (needle === "" || lower.length !== text.length) return [text]; // "İ" gets longer: places in one are none in the other
     /** @type {(Node | string)[]} */
     const parts = [];
     let from = 0;
