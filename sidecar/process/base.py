@@ -39,13 +39,18 @@ class Limits(NamedTuple):
 
 
 class LaunchSpec(NamedTuple):
-    """One run to be: the command as it is executed, never through a shell."""
+    """One run to be: the command as it is executed, never through a shell.
+
+    Attributes:
+        graceful: seconds that an interrupt is given before the kill; Windows repeats it in another way shortly before.
+    """
 
     run: int
     command: tuple[str, ...]
     cwd: str
     env: dict[str, str]
     limits: Limits = Limits()
+    graceful: float = 10.0
 
 
 class RunListener(Protocol):

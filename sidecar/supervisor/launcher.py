@@ -137,6 +137,7 @@ class Launcher:
                 open_files=limits.open_files or None,
                 no_new_privileges=limits.no_new_privileges,
             ),
+            graceful=self._settings.timeouts.graceful_shutdown,
         )
         run.process = await self._layer.launch(run.spec, ears)
 

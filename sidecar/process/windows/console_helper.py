@@ -1,11 +1,12 @@
 """Sends CTRL_C to the backend's hidden console. A process of its own, because a process has only one console.
 
-    python console_helper.py PID
+    python console_helper.py PID MILLISECONDS
 
 Group 0 is everybody on that console: the backend, and its children that have no console of their own. The event goes
 to us too, hence the handler. An attached console resets the handlers, so ours is set after it (and SetConsoleCtrlHandler
-with NULL would cover CTRL_C only). CTRL_BREAK follows where the backend still lives a second later: it may have started
-with CTRL_C ignored. .NET stops gracefully on either; what has no handler ends at once.
+with NULL would cover CTRL_C only). CTRL_BREAK follows where the backend still lives after that many milliseconds: it may
+have started with CTRL_C ignored. .NET stops gracefully on either; what has no handler ends at once, also in the middle of what
+it does about CTRL_C (Node, Python and Rust programs rarely handle CTRL_BREAK), so it has to come late.
 
 Exit status: 0 the backend ended, 1 CTRL_BREAK was sent as well, 2 it could not be (Wine), else a stage (ATTACH, SEND)
 plus the system's error code.
@@ -33,12 +34,11 @@ SEND = 200_000
 
 _CTRL_C = 0
 _CTRL_BREAK = 1
-_PATIENCE_MS = 1000
 _WAIT_OBJECT_0 = 0
 _SYNCHRONIZE = 0x0010_0000
 
 
-def main(pid: int) -> int:
+def main(pid: int, patience: int) -> int:
     """Does it; see the module for the result."""
     kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
     kernel32.OpenProcess.restype = ctypes.c_void_p
@@ -54,15 +54,15 @@ def main(pid: int) -> int:
     kernel32.SetConsoleCtrlHandler(ignore, 1)
     if not kernel32.GenerateConsoleCtrlEvent(_CTRL_C, 0):
         return SEND + ctypes.get_last_error()
-    if kernel32.WaitForSingleObject(process, _PATIENCE_MS) == _WAIT_OBJECT_0:
+    if kernel32.WaitForSingleObject(process, patience) == _WAIT_OBJECT_0:
         return ENDED
     return BREAK_SENT if kernel32.GenerateConsoleCtrlEvent(_CTRL_BREAK, 0) else BREAK_FAILED
 
 
-def run(pid: str) -> NoReturn:
+def run(pid: str, patience: str) -> NoReturn:
     """Does it and ends the process; not by sys.exit, for the handler must not be called in a finalizing interpreter."""
-    os._exit(main(int(pid)))
+    os._exit(main(int(pid), int(patience)))
 
 
 if __name__ == "__main__":
-    run(sys.argv[1])
+    run(sys.argv[1], sys.argv[2])

@@ -28,7 +28,8 @@ Report = Callable[[str], None]
 class WindowsRun:
     """One run. See base.RunningProcess."""
 
-    def __init__(self, started: spawn.Started, listener: RunListener, report: Report) -> None:
+    def __init__(self, started: spawn.Started, spec: LaunchSpec, listener: RunListener, report: Report) -> None:
+        self._graceful = spec.graceful
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._report = report
@@ -45,6 +46,7 @@ class WindowsRun:
         self._timers: list[asyncio.TimerHandle] = []
         self._interrupt: asyncio.Future[str] | None = None
         self._exited = False
+        self._waited = False
         self._kill_began: float | None = None
         self._taskkill_used = False
         self._survivors: list[Survivor] | None = None
@@ -61,7 +63,8 @@ class WindowsRun:
             return
         from .rungs import send_console_interrupt
 
-        self._interrupt = in_thread("backend interrupt", lambda: send_console_interrupt(self._identity.pid))
+        pid, graceful = self._identity.pid, self._graceful
+        self._interrupt = in_thread("backend interrupt", lambda: send_console_interrupt(pid, graceful))
         self._interrupt.add_done_callback(self._interrupted)
 
     def kill(self) -> None:
@@ -99,8 +102,14 @@ class WindowsRun:
 
     def _root_ended(self, code: asyncio.Future[int]) -> None:
         self._exit(UNKNOWN if code.exception() else from_windows(code.result()))
-        _winapi.CloseHandle(self._process)
+        self._waited = True
+        self._let_go()
         self.kill()
+
+    def _let_go(self) -> None:
+        """Closes the root's handle, but not while the console helper may still open its pid: an open handle keeps it from reuse."""
+        if self._waited and self._interrupt is None:
+            _winapi.CloseHandle(self._process)
 
     def _exit(self, status: ExitStatus) -> None:
         if not self._exited:
@@ -110,6 +119,7 @@ class WindowsRun:
 
     def _interrupted(self, outcome: asyncio.Future[str]) -> None:
         self._interrupt = None
+        self._let_go()
         self._report(str(outcome.exception() or outcome.result()))
 
     def _look(self) -> None:
@@ -130,9 +140,15 @@ class WindowsRun:
     def _use_taskkill(self, pids: list[int]) -> None:
         from .rungs import kill_with_taskkill
 
-        for pid in pids:  # they are in the job, so they are ours beyond doubt
+        held = [(pid, lookup.hold(pid)) for pid in pids]
+        members = set(self._job.pids())
+        for pid, handle in held:
+            if pid not in members:  # it ended before it was held, so the pid may be another's
+                lookup.let_go(handle)
+                continue
             told = in_thread("taskkill", lambda pid=pid: kill_with_taskkill(pid))  # type: ignore[misc]
             told.add_done_callback(lambda outcome: self._report(str(outcome.exception() or outcome.result())))
+            told.add_done_callback(lambda _outcome, handle=handle: lookup.let_go(handle))  # type: ignore[misc]
 
     def _tree_gone(self, survivors: list[Survivor]) -> None:
         self._survivors = survivors
@@ -182,7 +198,7 @@ class WindowsProcessLayer:
             self._spawning.add_done_callback(_discard_late)
             raise
         self._spawning = None
-        self._run = WindowsRun(started, listener, self._report)
+        self._run = WindowsRun(started, spec, listener, self._report)
         return self._run
 
     async def close(self) -> list[Survivor]:

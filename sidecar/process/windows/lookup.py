@@ -27,6 +27,18 @@ def identify(pid: int) -> ProcessId | None:
         _winapi.CloseHandle(handle)
 
 
+def hold(pid: int) -> int | None:
+    """A handle, which keeps the pid from being given to another process until ``let_go``; None where there is none to be had."""
+    handle: int | None = win32.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, 0, pid)
+    return handle or None
+
+
+def let_go(handle: int | None) -> None:
+    """Gives up what ``hold`` gave."""
+    if handle:
+        _winapi.CloseHandle(handle)
+
+
 def terminate(process: ProcessId) -> bool:
     """Ends that very process, and nothing that has come to bear its pid: a handle holds on to one process."""
     rights = win32.PROCESS_TERMINATE | win32.PROCESS_QUERY_LIMITED_INFORMATION

@@ -15,29 +15,32 @@ from . import console_helper
 assert sys.platform == "win32"
 
 HELPER_FLAG = "--console-helper"
-_HELPER_SECONDS = 5.0
+_HELPER_SECONDS = 5.0  # for its own start and end
+_BREAK_BEFORE_END = 1.0  # seconds that CTRL_BREAK has for its effect before the tree is killed
 _TASKKILL_SECONDS = 3.0
 _OUTCOMES = {
     console_helper.ENDED: "CTRL_C was sent, and the backend ended",
-    console_helper.BREAK_SENT: "CTRL_C was sent; the backend still ran a second later, so CTRL_BREAK was sent too",
-    console_helper.BREAK_FAILED: "CTRL_C was sent; the backend still ran a second later, and CTRL_BREAK could not be sent",
+    console_helper.BREAK_SENT: "CTRL_C was sent; the backend still ran when its time was nearly over, so CTRL_BREAK was sent too",
+    console_helper.BREAK_FAILED: "CTRL_C was sent; the backend still ran when its time was nearly over, and CTRL_BREAK could not be sent",
     console_helper.ATTACH
     + 6: "CTRL_C could not be sent: the backend has no console (it is a program with windows, or gone)",
 }
 
 
-def helper_command(pid: int) -> list[str]:
+def helper_command(pid: int, patience: float) -> list[str]:
     """How the console helper is started. A frozen sidecar has no interpreter beside it, so there it runs itself."""
+    arguments = [str(pid), str(round(patience * 1000))]
     if getattr(sys, "frozen", False):
-        return [sys.executable, HELPER_FLAG, str(pid)]
+        return [sys.executable, HELPER_FLAG, *arguments]
     # -I -S: neither site-packages nor the environment are of use, and both cost time.
-    return [sys.executable, "-I", "-S", console_helper.__file__, str(pid)]
+    return [sys.executable, "-I", "-S", console_helper.__file__, *arguments]
 
 
-def send_console_interrupt(pid: int) -> str:
-    """CTRL_C, then CTRL_BREAK, to the console of ``pid``."""
+def send_console_interrupt(pid: int, graceful: float) -> str:
+    """CTRL_C to the console of ``pid``, and CTRL_BREAK shortly before ``graceful`` seconds are over. Returns when it has ended."""
+    patience = max(graceful - _BREAK_BEFORE_END, graceful / 2)
     try:
-        status = _run(helper_command(pid), _HELPER_SECONDS)
+        status = _run(helper_command(pid, patience), patience + _HELPER_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"the console helper could not do its work: {error}"
     return describe_interrupt(status)
