@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _winapi
 import ctypes
+import msvcrt
 import sys
 from ctypes import byref, sizeof
 
@@ -17,6 +18,7 @@ from . import win32
 assert sys.platform == "win32"
 
 _EXIT_CODE = 1  # of what TerminateJobObject ends; taskkill /F uses 1 as well
+_MOST_PIDS = 65536  # of a tree; a list of them takes 512 KiB
 _own_job: Job | None = None
 
 
@@ -71,9 +73,10 @@ class Job:
             if not done and ctypes.get_last_error() != win32.ERROR_MORE_DATA:
                 raise win32.failure()
             assigned, listed = win32.DWORD.from_buffer(listing).value, win32.DWORD.from_buffer(listing, 4).value
-            if listed >= assigned:
-                return listing[1 : 1 + listed]
-            room = max(room * 2, assigned)
+            # A process that is ending may be counted and not listed: the two need not agree in a call that succeeded.
+            if done or listed >= assigned or room >= _MOST_PIDS:
+                return listing[1 : 1 + min(listed, room)]
+            room = min(max(room * 2, assigned), _MOST_PIDS)
 
     def terminate(self) -> bool:
         """Ends every process in it at once; False where the system refused."""
@@ -92,6 +95,10 @@ def contain_self() -> str | None:
     Also clears "ignore CTRL_C", which children would inherit and which would make the graceful stop of the backend
     unheard, and opts out of power throttling, which slows the timers of a process without a window.
 
+    And has children inherit that no system error is shown in a box: a backend that lacks a DLL would hang in one that
+    nobody may see, instead of ending with 0xC0000135. Without SEM_NOGPFAULTERRORBOX, which would also keep Windows Error
+    Reporting from writing its dumps. Source: SetErrorMode; what the app set (libuv sets all three) is replaced.
+
     Returns:
         What went wrong, for the log, or None. The sidecar works without: each run has a job of its own.
     """
@@ -99,6 +106,7 @@ def contain_self() -> str | None:
     if _own_job is not None:
         return None
     win32.SetConsoleCtrlHandler(None, 0)
+    msvcrt.SetErrorMode(msvcrt.SEM_FAILCRITICALERRORS | msvcrt.SEM_NOOPENFILEERRORBOX)
     process = _winapi.GetCurrentProcess()
     win32.disable_power_throttling(process)
     try:

@@ -20,10 +20,10 @@ assert sys.platform == "win32"
 
 CREATE_SUSPENDED = 0x0000_0004
 CREATE_UNICODE_ENVIRONMENT = 0x0000_0400
-CREATE_DEFAULT_ERROR_MODE = 0x0400_0000
 # No console window flashes up, and the backend gets a hidden console of its own, to which the graceful stop attaches.
 # No CREATE_NEW_PROCESS_GROUP: such a group starts with CTRL_C ignored.
-_FLAGS = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | CREATE_DEFAULT_ERROR_MODE | _winapi.CREATE_NO_WINDOW
+# No CREATE_DEFAULT_ERROR_MODE: the backend is to inherit what contain_self set.
+_FLAGS = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | _winapi.CREATE_NO_WINDOW
 _PIPE_SIZE = 65536
 _EXTENDED = "\\\\?\\"
 _LONGEST_PATH = 259  # MAX_PATH without its final zero
@@ -87,7 +87,9 @@ def _find_program(spec: LaunchSpec) -> str:
     folders = _search_path(spec.env).split(";") if bare else [spec.cwd]
     for folder in folders:
         path = ntpath.join(spec.cwd, folder, name)
-        for candidate in (path, f"{path}.exe"):
+        # cmd.exe runs no file whose name has no extension: npm installs a script for POSIX beside each command's .cmd.
+        spellings = (f"{path}.exe", path) if bare and not ntpath.splitext(name)[1] else (path, f"{path}.exe")
+        for candidate in spellings:
             if stat.S_ISREG(_mode(candidate)):
                 return candidate
         if not bare and _mode(path):
