@@ -10,6 +10,7 @@ from pathlib import Path
 from .. import __version__
 
 _GIBIBYTE = 1024**3
+_NATIVE_MACHINES = {0xAA64: "ARM64", 0x8664: "AMD64", 0x014C: "x86"}  # IMAGE_FILE_MACHINE_* of winnt.h
 
 
 def describe_system(folder: Path | None = None) -> list[str]:
@@ -56,6 +57,34 @@ def machine() -> str:
     Not ``platform.machine()``: on Windows it runs ``cmd /c ver``, whose window flashes up.
     """
     if sys.platform == "win32":
-        # The first is set only where an emulated process runs on another processor.
-        return os.environ.get("PROCESSOR_ARCHITEW6432") or os.environ.get("PROCESSOR_ARCHITECTURE", "")
+        # The first variable is set only where a 32-bit process runs on a 64-bit Windows.
+        return (
+            _native_machine()
+            or os.environ.get("PROCESSOR_ARCHITEW6432")
+            or os.environ.get("PROCESSOR_ARCHITECTURE", "")
+        )
     return os.uname().machine
+
+
+def _native_machine() -> str:
+    """The processor itself: an x64 program that ARM64 emulates sees only variables of an x64 machine.
+
+    Source: IsWow64Process2, which exists since Windows 10 1511; empty before, and for a processor that is not known here.
+    """
+    if sys.platform != "win32":
+        return ""
+    import ctypes
+    from ctypes import wintypes
+
+    kernel32 = ctypes.WinDLL("kernel32")
+    try:
+        function = kernel32.IsWow64Process2
+    except AttributeError:
+        return ""
+    kernel32.GetCurrentProcess.restype = wintypes.HANDLE
+    function.argtypes = (wintypes.HANDLE, ctypes.POINTER(wintypes.USHORT), ctypes.POINTER(wintypes.USHORT))
+    function.restype = wintypes.BOOL
+    process, native = wintypes.USHORT(), wintypes.USHORT()
+    if not function(kernel32.GetCurrentProcess(), ctypes.byref(process), ctypes.byref(native)):
+        return ""
+    return _NATIVE_MACHINES.get(native.value, "")

@@ -106,9 +106,11 @@ class Facts:
 
 def _operating_system() -> BootstrapOs:
     if sys.platform == "win32":
+        from ..observe.system import machine as native_machine
+
         version = sys.getwindowsversion()
         release = f"{version.major}.{version.minor}.{version.build}"
-        machine = os.environ.get("PROCESSOR_ARCHITECTURE", "")
+        machine = native_machine()
     else:
         system = os.uname()
         release, machine = system.release, system.machine
