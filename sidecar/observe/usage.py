@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import psutil
 
 
 class Usage(NamedTuple):
@@ -60,6 +64,7 @@ class PsutilReader:
         import psutil
 
         self._psutil = psutil
+        self._count_threads = _thread_counter()
         self._processes: dict[tuple[int, float], psutil.Process] = {}
 
     def read(self, pid: int, started: float) -> Usage | None:
@@ -71,10 +76,20 @@ class PsutilReader:
                 self._processes[(pid, started)] = process
             with process.oneshot():
                 times = process.cpu_times()
-                return Usage(times.user + times.system, process.memory_info().rss, process.num_threads())
+                return Usage(times.user + times.system, process.memory_info().rss, self._count_threads(process))
         except (self._psutil.Error, OSError):
             self._processes.pop((pid, started), None)
             return None
+
+
+def _thread_counter() -> Callable[[psutil.Process], int]:
+    """On macOS psutil has the number from the same call as time and memory (proc_pidinfo); on Windows it is dear."""
+    if sys.platform == "win32":
+        from .thread_counts import ThreadCounts
+
+        counts = ThreadCounts()
+        return lambda process: counts.of(process.pid)
+    return lambda process: process.num_threads()
 
 
 def create_reader() -> UsageReader:
