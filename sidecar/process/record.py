@@ -8,6 +8,7 @@ synced to disk, since after a power cut no process is left that it could tell ab
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,9 @@ from .identity import identify, world
 
 LAST = "last-run.json"
 PREFIX = "run-"
+# Access denied, sharing violation, lock violation: what a replacement meets while an antivirus or an indexer holds the file.
+_HELD = (5, 32, 33)
+_PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody notices, for the event loop waits
 
 
 class RunRecord(msgspec.Struct, kw_only=True):
@@ -123,7 +127,20 @@ def replace_file(path: Path, data: bytes) -> None:
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(data)
-        temporary.replace(path)
+        _replace(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _replace(source: Path, target: Path, *, platform: str = sys.platform) -> None:
+    for pause in _PAUSES if platform == "win32" else ():
+        try:
+            source.replace(target)
+        except OSError as error:
+            if getattr(error, "winerror", None) not in _HELD:
+                raise
+            time.sleep(pause)
+        else:
+            return
+    source.replace(target)

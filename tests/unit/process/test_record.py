@@ -1,0 +1,77 @@
+"""A record that is replaced while an antivirus holds it for a moment."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from sidecar.process import record
+
+
+class Held:
+    """Path.replace that fails ``times`` times, with a Windows error."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int, winerror: int) -> None:
+        self.calls = 0
+        really = Path.replace
+
+        def replace(source: Path, target: Path) -> Path:
+            self.calls += 1
+            if self.calls <= times:
+                error = PermissionError(13, "held")
+                error.winerror = winerror  # type: ignore[attr-defined,unused-ignore]  # Windows only
+                raise error
+            return really(source, target)
+
+        monkeypatch.setattr(Path, "replace", replace)
+
+
+def replace_on(platform: str, folder: Path) -> Path:
+    (folder / "new").write_text("new")
+    (folder / "old").write_text("old")
+    record._replace(folder / "new", folder / "old", platform=platform)
+    return folder / "old"
+
+
+@pytest.mark.parametrize("winerror", [5, 32, 33])
+def test_a_file_that_is_held_for_a_moment_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, winerror: int
+) -> None:
+    held = Held(monkeypatch, 2, winerror)
+    assert replace_on("win32", tmp_path).read_text() == "new"
+    assert held.calls == 3
+
+
+def test_a_file_that_stays_held_is_an_error_after_less_than_100_ms_of_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    held = Held(monkeypatch, 1000, 32)
+    with pytest.raises(PermissionError):
+        replace_on("win32", tmp_path)
+    assert held.calls == 6
+    assert sum(slept) < 0.1
+
+
+@pytest.mark.parametrize(("platform", "winerror"), [("win32", 112), ("linux", 32)])
+def test_any_other_error_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, winerror: int
+) -> None:
+    held = Held(monkeypatch, 1000, winerror)
+    with pytest.raises(PermissionError):
+        replace_on(platform, tmp_path)
+    assert held.calls == 1
+
+
+def test_a_replacement_that_failed_leaves_the_old_content_and_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.json"
+    record.replace_file(path, b"old")
+    Held(monkeypatch, 1000, 32)
+    with pytest.raises(PermissionError):
+        record.replace_file(path, b"new")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("run.json", b"old")]
