@@ -67,6 +67,7 @@ def run(file: str, parameters: str, *, timeout: float = 30.0, verb: str = "runas
     info = _ShellExecuteInfo(
         cbSize=ctypes.sizeof(_ShellExecuteInfo),
         fMask=_SEE_MASK_NOCLOSEPROCESS | _SEE_MASK_NOASYNC | _SEE_MASK_FLAG_NO_UI,
+        hwnd=_foreground_window(),
         lpVerb=verb,
         lpFile=file,
         lpParameters=parameters,
@@ -81,6 +82,18 @@ def run(file: str, parameters: str, *, timeout: float = 30.0, verb: str = "runas
         if initialised:
             ole32.CoUninitialize()
     return _exit_code(info.hProcess, timeout)
+
+
+def _foreground_window() -> int | None:
+    """The window that the user is at, most likely the app's: a prompt that belongs to none may only flash in the taskbar.
+
+    Source: ShellExecuteExW and User Account Control; a process without a window is not in the foreground itself.
+    """
+    function = ctypes.WinDLL("user32").GetForegroundWindow
+    function.argtypes = ()
+    function.restype = wintypes.HWND
+    window: int | None = function()
+    return window
 
 
 def _refusal(error: int, file: str) -> ElevationRefusedError | UnsupportedError:

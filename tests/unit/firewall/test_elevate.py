@@ -56,6 +56,35 @@ def test_what_windows_does_not_start_is_told_with_its_reason(tmp_path: Path) -> 
     assert error.value.data == {"error": 2}
 
 
+def test_the_prompt_belongs_to_the_window_that_the_user_is_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ctypes
+
+    seen: list[object] = []
+    really = ctypes.WinDLL
+
+    class Shell:
+        class ShellExecuteExW:
+            def __call__(self, info: object) -> int:
+                seen.append(info._obj.hwnd)  # type: ignore[attr-defined]
+                return 1
+
+        def __init__(self) -> None:
+            self.ShellExecuteExW = Shell.ShellExecuteExW()
+
+    def library(name: str, **options: bool) -> object:
+        return Shell() if name == "shell32" else really(name, **options)
+
+    monkeypatch.setattr(elevate, "_foreground_window", lambda: 0x1234)
+    monkeypatch.setattr(ctypes, "WinDLL", library)
+    assert elevate.run("x.exe", "") is None
+    assert seen == [0x1234]
+
+
+def test_the_window_that_the_user_is_at_is_a_handle_or_none() -> None:
+    window = elevate._foreground_window()
+    assert window is None or window > 0
+
+
 def test_a_declined_prompt_is_a_refusal() -> None:
     assert isinstance(elevate._refusal(1223, "cmd.exe"), ElevationRefusedError)
 
