@@ -165,19 +165,27 @@ def _on_path(name: str, environ: Mapping[str, str], here: Path, platform: str) -
             continue  # POSIX lets an empty entry mean the current folder; nobody wants a program from there
         for path in _spellings(here / folder.strip('"') / name, environ, platform):
             if is_file(path):
-                if platform == "win32" or os.access(path, os.X_OK):
+                if path.suffix if platform == "win32" else os.access(path, os.X_OK):
                     return path
                 fallback = fallback or path
     return fallback
 
 
 def _spellings(path: Path, environ: Mapping[str, str], platform: str) -> Iterator[Path]:
-    """The path itself, and on Windows the path with each extension that makes a program."""
-    yield path
-    if platform == "win32":
-        for extension in (_variable(environ, "PATHEXT", platform) or _WINDOWS_EXTENSIONS).split(";"):
-            if extension:
-                yield path.with_name(path.name + extension.lower())
+    """The path itself, and on Windows the path with each extension that makes a program.
+
+    As cmd.exe has it, a name without an extension comes last there: npm installs a script for POSIX beside each .cmd.
+    """
+    if platform != "win32":
+        yield path
+        return
+    if path.suffix:
+        yield path
+    for extension in (_variable(environ, "PATHEXT", platform) or _WINDOWS_EXTENSIONS).split(";"):
+        if extension:
+            yield path.with_name(path.name + extension.lower())
+    if not path.suffix:
+        yield path
 
 
 def _variable(environ: Mapping[str, str], name: str, platform: str) -> str:

@@ -67,6 +67,37 @@ def test_a_link_is_run_by_its_own_name_for_the_name_may_mean_something(tmp_path:
     assert find([str(link)], tmp_path).argv == (str(link),)
 
 
+def find_on_windows(name: str, folder: Path, *path: Path) -> str:
+    """As Windows would, on any system."""
+    settings = load(environ={}, command=[name]).settings
+    environ = {"Path": ";".join(map(str, path)), "PATHEXT": ".EXE;.CMD"}
+    return find_command(settings, environ, working_directory=folder, platform="win32").argv[0]
+
+
+def test_on_windows_a_script_for_posix_does_not_hide_the_command_beside_it(tmp_path: Path) -> None:
+    script = program(tmp_path / "bin" / "npm")
+    command = program(tmp_path / "bin" / "npm.cmd")
+    assert find_on_windows("npm", tmp_path, script.parent) == str(command)
+    assert find_on_windows(str(script), tmp_path) == str(command)
+
+
+def test_on_windows_a_script_for_posix_does_not_hide_a_program_later_on_the_path(tmp_path: Path) -> None:
+    script = program(tmp_path / "first" / "tool")
+    executable = program(tmp_path / "second" / "tool.exe")
+    assert find_on_windows("tool", tmp_path, script.parent, executable.parent) == str(executable)
+
+
+def test_on_windows_a_file_without_extension_is_taken_where_there_is_nothing_else(tmp_path: Path) -> None:
+    script = program(tmp_path / "bin" / "tool")
+    assert find_on_windows("tool", tmp_path, script.parent) == str(script)
+
+
+def test_on_windows_a_name_with_an_extension_is_taken_as_it_is_first(tmp_path: Path) -> None:
+    exact = program(tmp_path / "bin" / "tool.exe")
+    program(tmp_path / "bin" / "tool.exe.cmd")
+    assert find_on_windows("tool.exe", tmp_path, exact.parent) == str(exact)
+
+
 def test_a_missing_executable_is_named_with_the_folder_that_is_missing_too(tmp_path: Path) -> None:
     path = tmp_path / "bin" / "server"
     with pytest.raises(BackendNotFoundError) as caught:
