@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def serve(argv: list[str]) -> None:
     """Runs ``serve`` to its end, and ends the process: what a finalizing interpreter does takes 30 ms and serves nobody."""
     status = 70
+    _speak_utf8()
     try:
         status = _serve(argv)
     except KeyboardInterrupt:
@@ -98,6 +99,12 @@ def _damage() -> str:
 
         return damage()
     return ""
+
+
+def _speak_utf8() -> None:
+    """On Windows a pipe would get the system's ANSI code page, and whoever starts us reads stderr as UTF-8."""
+    if sys.platform == "win32" and sys.stderr is not None and not sys.stderr.isatty():
+        sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # a TextIOWrapper
 
 
 def _say(text: str) -> None:

@@ -106,3 +106,11 @@ def test_an_owner_that_is_gone_before_hello_ends_it_cleanly() -> None:
     finally:
         os.close(write_end)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_stderr_is_utf8_whatever_the_code_page_of_the_system(tmp_path: Path) -> None:
+    """What reads it, the shim and the console, takes it as UTF-8; on Windows Python would write a pipe in the ANSI code page."""
+    refused = sidecar("serve", "--größe漢字")
+    assert "größe漢字" in refused.stderr.decode("utf-8")
+    ran = sidecar("serve", "--set", f"app.user_data={tmp_path.as_posix()}", "--", "missing")
+    assert "→" in ran.stderr.decode("utf-8")  # the log tells changes of state so
