@@ -13,9 +13,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from os import SEEK_END
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
 from msgspec import Struct
 
@@ -125,11 +126,12 @@ class _Sinks:
         self._mask = mask
         self._file: int | None = None
         self._retry_at = 0.0
+        self._rotate_at = 0.0
         self._told = False
         self._stderr: _Pump[str] = _Pump("log-stderr", _write_stderr, QUEUED_ENTRIES)
         logger.remove()
         colour = bool(sys.stderr and sys.stderr.isatty())
-        logger.add(self._to_stderr, format=_text_format, level=0, colorize=colour, catch=False)
+        logger.add(self._to_stderr, format=_text_format, filter=_is_new, level=0, colorize=colour, catch=False)
 
     def write(self, entry: Entry) -> None:
         """Hands an entry to loguru; a file that fails costs one sentence on stderr and a pause."""
@@ -140,8 +142,14 @@ class _Sinks:
         mask = self._mask()
         head, text = render(entry, mask)
         whole = render_json(entry, mask) if self._json else f"{head} {text}"
+        told = self._logger.bind(head=head, text=text, whole=whole)
         try:
-            self._logger.bind(head=head, text=text, whole=whole).log(entry.level.upper(), "")
+            try:
+                told.log(entry.level.upper(), "")
+            except PermissionError:
+                # Windows does not rename a file that another sidecar on this folder has open: on with the old one.
+                self._rotate_at = time.monotonic() + RETRY_SECONDS
+                told.bind(again=True).log(entry.level.upper(), "")
         except OSError as error:
             self._fail(error)
 
@@ -154,7 +162,7 @@ class _Sinks:
                 self._path,
                 format=_file_format,
                 level=0,
-                rotation=ROTATE_BYTES,
+                rotation=self._is_full,
                 retention=ROTATED_FILES,
                 encoding="utf-8",
                 watch=True,  # a second sidecar on this folder may have rotated it
@@ -163,6 +171,10 @@ class _Sinks:
             self._told = False
         except OSError as error:
             self._fail(error)
+
+    def _is_full(self, message: Message, file: TextIO) -> bool:
+        file.seek(0, SEEK_END)
+        return file.tell() + len(message) > ROTATE_BYTES and time.monotonic() >= self._rotate_at
 
     def _fail(self, error: OSError) -> None:
         if self._file is not None:
@@ -180,6 +192,10 @@ class _Sinks:
 
     def _to_stderr(self, message: Message) -> None:
         self._stderr.put(str(message))
+
+
+def _is_new(record: Record) -> bool:
+    return "again" not in record["extra"]
 
 
 def _text_format(record: Record) -> str:  # noqa: ARG001  loguru calls it with the record

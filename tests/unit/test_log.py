@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -125,6 +126,68 @@ async def test_a_full_disk_is_told_once_and_the_rest_goes_to_stderr(
     assert err.count("No space left on device") == 1
     assert "Traceback" not in err
     assert [f"number {number}" in err for number in range(3)] == [True] * 3
+
+
+async def test_a_rotation_that_fails_loses_no_entry_and_is_tried_again(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows renames no file that another sidecar has open."""
+    monkeypatch.setattr("sidecar.log.ROTATE_BYTES", 100)
+    monkeypatch.setattr("sidecar.log.RETRY_SECONDS", 0.2)
+    tried: list[object] = []
+
+    def held(*paths: object) -> None:
+        tried.append(paths)
+        raise PermissionError(13, "another program has it open")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", held)
+        await log.attach(Settings(), tmp_path)
+        told, end = 0, time.monotonic() + 20
+        while len(tried) < 2 and time.monotonic() < end:
+            log.info(f"number {told}; " + "x" * 60)
+            told += 1
+            time.sleep(0.02)
+        log.close()
+    err = capsys.readouterr().err
+    assert len(tried) >= 2
+    assert (tmp_path / "sidecar.log").read_text("utf-8") == err
+    assert [err.count(f"number {number};") for number in range(told)] == [1] * told
+
+
+async def test_a_rotation_that_fails_is_not_tried_with_each_entry(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.log.ROTATE_BYTES", 100)
+    tried: list[object] = []
+
+    def held(*paths: object) -> None:
+        tried.append(paths)
+        raise PermissionError(13, "another program has it open")
+
+    monkeypatch.setattr(os, "rename", held)
+    await log.attach(Settings(), tmp_path)
+    for number in range(5):
+        log.info(f"number {number} " + "x" * 60)
+    log.close()
+    assert len((tmp_path / "sidecar.log").read_text("utf-8").splitlines()) == 5
+    assert len(tried) == 1
+    capsys.readouterr()
+
+
+async def test_two_logs_on_one_folder_lose_no_entry_when_one_has_to_rotate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.log.ROTATE_BYTES", 200)
+    with (tmp_path / "sidecar.log").open("a", encoding="utf-8"):  # as the other sidecar has it
+        log = Log()
+        await log.attach(Settings(), tmp_path)
+        for number in range(9):
+            log.info(f"number {number} " + "x" * 60)
+        log.close()
+    written = "".join(file.read_text("utf-8") for file in tmp_path.iterdir())
+    assert [written.count(f"number {number}") for number in range(9)] == [1] * 9
+    capsys.readouterr()
 
 
 def test_a_log_that_was_never_attached_tells_on_stderr_at_its_close(
