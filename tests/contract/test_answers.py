@@ -227,9 +227,16 @@ async def test_ping_gives_back_anything(client: SidecarClient) -> None:
     assert await client.call("sidecar:ping") is None
 
 
+async def logged(client: SidecarClient, text: str) -> None:
+    async with asyncio.timeout(10):
+        while text not in [line["text"] for line in await client.call("backend:logs")]:
+            await asyncio.sleep(0.01)
+
+
 async def test_log_events_come_when_asked_for_and_only_then(client: SidecarClient) -> None:
     _, port, _ = await run_of(client)
     await ask(port, "POST", "/trouble/say?text=before")
+    await logged(client, "before")  # the answer may be here sooner than what was said before it
     in_force = await client.call("sidecar:subscribe", ["backend:log"])
     assert "backend:log" in in_force["subscribed"]
     assert set(in_force["subscribed"]) <= set(client.hello["events"])
@@ -239,9 +246,7 @@ async def test_log_events_come_when_asked_for_and_only_then(client: SidecarClien
     in_force = await client.call("sidecar:unsubscribe", ["backend:log"])
     assert "backend:log" not in in_force["subscribed"]
     await ask(port, "POST", "/trouble/say?text=late")
-    async with asyncio.timeout(10):
-        while "late" not in [line["text"] for line in await client.call("backend:logs")]:
-            await asyncio.sleep(0.01)
+    await logged(client, "late")
     assert not {"before", "late"} & {it["text"] for it in client.payloads("backend:log")}
 
 
