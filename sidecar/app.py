@@ -228,15 +228,14 @@ class App:
 
     def _remember(self) -> None:
         """Writes down what the next sidecar must know if this one is killed."""
-        run, lifecycle = self._supervisor.run, self._supervisor.lifecycle
         if not self._settings.backend.managed:
             return
+        run, lifecycle = self._supervisor.run, self._supervisor.lifecycle
+        process_of_run = run.process if run is not None and lifecycle.occupied else None
         self._record.update(
             guardian=self._layer.guardian,
             marker=self._layer.marker,
-            backend=run.process.identity
-            if run is not None and run.process is not None and lifecycle.occupied
-            else None,
+            backend=process_of_run.identity if process_of_run is not None else None,
             run=lifecycle.run,
             port=self._launcher.last_port,
             failures=lifecycle.budget.spent(lifecycle.healthy_time.total(self._loop.time())),

@@ -96,9 +96,8 @@ def interruptible() -> Iterator[Interruption]:
 
     def interrupt(number: int, _: FrameType | None) -> None:
         seen.signal = signal.Signals(number)
-        if (
-            signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-        ):  # started by a shell with &: asyncio does not heed it either
+        # A shell that starts us with & has us ignore SIGINT: raised, it would do nothing, and asyncio does not heed it either.
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)  # asyncio cancels its main task then, which KeyboardInterrupt would not
 

@@ -11,7 +11,6 @@ from typing import Any
 from ..backend.client import BackendClient
 from ..backend.probe import ProbeResult, knock, probe, significant
 from ..core.health import Answer, HealthTracker
-from ..log import log
 from ..process.base import ListeningSocket
 from ..settings.model import Settings
 from ..wire.messages import HealthResult
@@ -77,8 +76,14 @@ class Monitor:
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
-        task.add_done_callback(_report_defect)
+        task.add_done_callback(self._ended)
         self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A watch that ended by an exception watches no more: nobody awaits it, so the loop tells of it."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._loop.call_exception_handler({"message": "a watch over the backend ended", "exception": error})
 
     def _new_tracker(self) -> HealthTracker:
         health, interval = self._settings.health, self._settings.timeouts.health_interval
@@ -181,10 +186,3 @@ def _health_result(result: ProbeResult, *, healthy: bool) -> HealthResult:
 
 def _is_loopback(address: str) -> bool:
     return address.startswith(("127.", "::ffff:127.")) or address == "::1"
-
-
-def _report_defect(task: asyncio.Task[None]) -> None:
-    """A watch that ended by an exception watches no more: nobody awaits it, so it is told here."""
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        log.error(f"defect: a watch over the backend ended: {type(error).__name__}: {error}")

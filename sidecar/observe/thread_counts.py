@@ -35,6 +35,16 @@ class _Entry(ctypes.Structure):
     )
 
 
+_kernel32 = ctypes.WinDLL("kernel32")
+_create_snapshot = _kernel32.CreateToolhelp32Snapshot
+_create_snapshot.argtypes = (wintypes.DWORD, wintypes.DWORD)
+_create_snapshot.restype = wintypes.HANDLE
+_first, _next = _kernel32.Process32FirstW, _kernel32.Process32NextW
+_first.argtypes = _next.argtypes = (wintypes.HANDLE, ctypes.POINTER(_Entry))
+_close = _kernel32.CloseHandle
+_close.argtypes = (wintypes.HANDLE,)
+
+
 class ThreadCounts:
     """Takes a snapshot where the last one is too old, or does not know the process."""
 
@@ -51,22 +61,16 @@ class ThreadCounts:
 
 
 def _snapshot() -> dict[int, int]:
-    kernel32 = ctypes.WinDLL("kernel32")
-    kernel32.CreateToolhelp32Snapshot.argtypes = (wintypes.DWORD, wintypes.DWORD)
-    kernel32.CreateToolhelp32Snapshot.restype = wintypes.HANDLE
-    for function in (kernel32.Process32FirstW, kernel32.Process32NextW):
-        function.argtypes = (wintypes.HANDLE, ctypes.POINTER(_Entry))
-    kernel32.CloseHandle.argtypes = (wintypes.HANDLE,)
-    handle = kernel32.CreateToolhelp32Snapshot(_SNAP_PROCESS, 0)
+    handle = _create_snapshot(_SNAP_PROCESS, 0)
     if handle in (None, _INVALID_HANDLE):
         return {}
     entry = _Entry(size=ctypes.sizeof(_Entry))
     counts = {}
     try:
-        more = kernel32.Process32FirstW(handle, ctypes.byref(entry))
+        more = _first(handle, ctypes.byref(entry))
         while more:
             counts[entry.pid] = entry.threads
-            more = kernel32.Process32NextW(handle, ctypes.byref(entry))
+            more = _next(handle, ctypes.byref(entry))
     finally:
-        kernel32.CloseHandle(handle)
+        _close(handle)
     return counts

@@ -14,7 +14,7 @@ from tests.support.pipes import pack
 from .figures import Figure, Row, Scale, alternate, exponent, row, rows
 from .kill import by_sidecar
 from .memory import delivery, flooded
-from .rig import CAN_PIN, Sidecar, on_one_core
+from .rig import Sidecar, on_one_core
 
 _SATURATED = 0.8  # of what was asked for
 
@@ -45,8 +45,7 @@ def in_flight(sizes: Sequence[int], repetitions: int) -> Iterator[Figure]:
             unit_of_size="in flight",
         )
     # All at once and by turns, on one core: alone it would be seen on which core the system happened to put each of them.
-    pinned = on_one_core() if CAN_PIN else contextlib.nullcontext()
-    with pinned, contextlib.ExitStack() as stack:
+    with on_one_core(), contextlib.ExitStack() as stack:
         crowded: dict[int, Sidecar] = {}
         for size in sizes:
             sidecar = crowded[size] = stack.enter_context(Sidecar(flags=["--max-in-flight", "20000"]))

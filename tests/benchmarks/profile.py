@@ -6,16 +6,15 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from tests.support.backends import http_backend
 from tests.support.launch import ROOT
 
 from .figures import Figure, Scale, alternate, rows
-from .rig import CAN_PIN, Sidecar, bare, helper, milliseconds_to_first_byte, on_one_core, pause
+from .rig import CHILDREN, bare, helper, milliseconds_to_first_byte, on_one_core
 from .roundtrip import Talker
+from .start import one_start
 
 _SAY = "; import os; os.write(1, b'.')"
 _AS_BOOT = "import gc, sys; gc.disable(); sys.modules['ssl'] = None; import asyncio"  # boot.py says why
-_PING = {"type": "request", "id": 1, "channel": "sidecar:ping", "args": ["x"]}
 
 
 def run(scale: Scale) -> Iterator[Figure]:
@@ -28,24 +27,21 @@ def _start(repetitions: int) -> Figure:
     starting: list[float] = []
 
     def sidecar() -> float:
-        pause()
-        with Sidecar(http_backend(), first=[_PING]) as it:
-            answered = it.until(lambda message: message.get("id") == 1, "first answer")
-            starting.append((it.state("STARTING").at - it.spawned) * 1000)
-            return (answered.at - it.spawned) * 1000
+        times = one_start()
+        starting.append(times.starting)
+        return times.answered
 
-    def importing(*commands: str) -> float:
-        return milliseconds_to_first_byte([*commands[:-1], commands[-1] + _SAY], cwd=str(ROOT))
+    def after(code: str) -> float:
+        return milliseconds_to_first_byte([sys.executable, "-c", code + _SAY], cwd=str(ROOT))
 
-    interpreter = [sys.executable, "-c"]
     measured = alternate(
         {
             "sidecar: first answer": sidecar,
-            "all of the sidecar's modules on that way": lambda: importing(*interpreter, f"{_AS_BOOT}, sidecar.app"),
-            "asyncio and msgspec imported": lambda: importing(*interpreter, f"{_AS_BOOT}; from msgspec import msgpack"),
-            "asyncio imported": lambda: importing(*interpreter, _AS_BOOT),
-            "interpreter with site": lambda: importing(*interpreter, "pass"),
-            "interpreter": lambda: importing(*bare("-c"), "pass"),
+            "all of the sidecar's modules on that way": lambda: after(f"{_AS_BOOT}, sidecar.app"),
+            "asyncio and msgspec imported": lambda: after(f"{_AS_BOOT}; from msgspec import msgpack"),
+            "asyncio imported": lambda: after(_AS_BOOT),
+            "interpreter with site": lambda: after("pass"),
+            "interpreter": lambda: milliseconds_to_first_byte(bare("-c", "pass" + _SAY)),
         },
         repetitions,
     )
@@ -59,11 +55,10 @@ def _start(repetitions: int) -> Figure:
 
 
 def _ping(scale: Scale) -> Figure:
-    pinned = on_one_core() if CAN_PIN else contextlib.nullcontext()
-    with pinned, contextlib.ExitStack() as stack:
+    with on_one_core(), contextlib.ExitStack() as stack:
         talkers = {
             "sidecar": Talker.to_sidecar(stack, []),
-            "loop and messages": Talker.to_child(stack, [sys.executable, *helper("loop_echo", "messages")[3:]]),
+            "loop and messages": Talker.to_child(stack, [sys.executable, str(CHILDREN / "loop_echo.py"), "messages"]),
             "asyncio's loop": Talker.to_child(stack, helper("loop_echo"), echo=True),
             "raw Python echo": Talker.to_child(stack, helper("echo"), echo=True),
         }

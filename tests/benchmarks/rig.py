@@ -218,7 +218,13 @@ class Sidecar:
 
 @contextlib.contextmanager
 def on_one_core() -> Iterator[None]:
-    """Everything that is spawned meanwhile runs on the last core of this process, and so does this process."""
+    """Everything that is spawned meanwhile runs on the last core of this process, and so does this process.
+
+    Changes nothing where the system cannot pin (``CAN_PIN``).
+    """
+    if not CAN_PIN:
+        yield
+        return
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(allowed)})
     try:

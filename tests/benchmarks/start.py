@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from tests.support.backends import http_backend
 
@@ -26,22 +27,32 @@ LEAST_SPAWN = (
 )
 
 
+class Times(NamedTuple):
+    """Milliseconds from the spawn of the sidecar; parts of one another."""
+
+    hello: float
+    starting: float
+    spawned: float
+    answered: float
+
+
+def one_start() -> Times:
+    """Starts a sidecar with a backend and a ping in its pipe."""
+    pause()
+    with Sidecar(http_backend(), first=[PING]) as it:
+        greeted = it.until(lambda message: message["type"] == "hello", "hello")
+        answered = it.until(lambda message: message.get("id") == 1, "first answer")
+        moments = (greeted, it.state("STARTING"), it.progress("waiting"), answered)
+        return Times(*((moment.at - it.spawned) * 1000 for moment in moments))
+
+
 def run(scale: Scale) -> Iterator[Figure]:
     """See the module."""
-    hello: list[float] = []
-    starting: list[float] = []
-    spawned: list[float] = []
+    starts: list[Times] = []
 
     def sidecar() -> float:
-        """One start gives all four times: they are parts of one another."""
-        pause()
-        with Sidecar(http_backend(), first=[PING]) as it:
-            greeted = it.until(lambda message: message["type"] == "hello", "hello")
-            answered = it.until(lambda message: message.get("id") == 1, "first answer")
-            hello.append((greeted.at - it.spawned) * 1000)
-            starting.append((it.state("STARTING").at - it.spawned) * 1000)
-            spawned.append((it.progress("waiting").at - it.spawned) * 1000)
-            return (answered.at - it.spawned) * 1000
+        starts.append(one_start())
+        return starts[-1].answered
 
     node = shutil.which("node")
     peers = {
@@ -58,6 +69,7 @@ def run(scale: Scale) -> Iterator[Figure]:
         peers["node child"] = lambda: milliseconds_to_first_byte([node, "-e", "process.stdout.write('.')"])
     repetitions = scale.of(25, 11, 1)
     measured = alternate(peers, repetitions)
+    kept = starts[-repetitions:]
     floors = {label: values for label, values in measured.items() if label != "sidecar"}
     asyncio_floor = floors.pop("python with asyncio and msgspec")
     spawn_floor = floors.pop("python with subprocess and msgspec")
@@ -65,21 +77,23 @@ def run(scale: Scale) -> Iterator[Figure]:
     yield Figure(
         "start: hello",
         "ms",
-        rows({"sidecar": hello[-repetitions:], **floors}),
+        rows({"sidecar": [one.hello for one in kept], **floors}),
         goal="≤ 1.2 times python -m of an empty package",
         note="From spawn to the first byte on stdout.",
     )
     yield Figure(
         "start: STARTING told",
         "ms",
-        rows({"sidecar": starting[-repetitions:], **bare_floors}),
+        rows({"sidecar": [one.starting for one in kept], **bare_floors}),
         goal="≤ 60 ms",
         note="From spawn to the event that the backend is being spawned: the settings are read and the port is chosen.",
     )
     yield Figure(
         "start: backend spawned",
         "ms",
-        rows({"sidecar": spawned[-repetitions:], "python with subprocess and msgspec": spawn_floor, **bare_floors}),
+        rows(
+            {"sidecar": [one.spawned for one in kept], "python with subprocess and msgspec": spawn_floor, **bare_floors}
+        ),
         note="From spawn to the event that the backend's process runs; the floor spawns a child with subprocess.",
     )
     yield Figure(

@@ -91,6 +91,10 @@ def test_closed_streams_are_taken_for_the_null_device(name: str, closed: str) ->
 )
 @pytest.mark.parametrize("name", ["call", "doctor", "demo"])
 def test_a_request_to_end_leaves_no_folder_behind(name: str, number: int, tmp_path: Path) -> None:
+    ends_and_leaves_nothing(name, number, tmp_path)
+
+
+def ends_and_leaves_nothing(name: str, number: int, tmp_path: Path) -> None:
     never_ready = ["--profile", "generic", "--", sys.executable, "-c", "import time; time.sleep(60)"]
     words = {"call": ["call", "backend:version", *never_ready], "doctor": ["doctor", "--start", *never_ready]}
     command = start(words.get(name, ["demo"]), stdout=subprocess.PIPE, folder=tmp_path)
@@ -110,7 +114,7 @@ def test_a_job_in_the_background_can_be_ended(name: str, tmp_path: Path) -> None
     """A shell that starts a command with & has it ignore SIGINT."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        test_a_request_to_end_leaves_no_folder_behind(name, signal.SIGTERM, tmp_path)
+        ends_and_leaves_nothing(name, signal.SIGTERM, tmp_path)
     finally:
         signal.signal(signal.SIGINT, before)
 

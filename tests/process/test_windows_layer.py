@@ -174,14 +174,19 @@ async def test_an_interrupt_is_ctrl_c_to_the_backend(stage: Stage) -> None:
         "try:\n print('ready', flush=True)\n while True: time.sleep(0.01)\n"
         "except KeyboardInterrupt: print('interrupted', flush=True); raise SystemExit(7)"
     )
+    assert b"interrupted" in await what_it_says_when_interrupted(stage, code)
+
+
+async def what_it_says_when_interrupted(stage: Stage, code: str) -> bytes:
+    """Of a program that prints ``ready``, and ends with status 7 because of CTRL_C."""
     running, run = await stage.python(code)
     await run.until_printed(b"ready")
     running.interrupt()
     await run.until_gone()
-    assert b"interrupted" in run.out
     assert run.status == ExitStatus(code=7)
     await run.until(lambda: any("CTRL_C" in report for report in stage.reports))
     assert "CTRL_C was sent, and the backend ended" in stage.reports
+    return bytes(run.out)
 
 
 async def test_an_interrupt_of_a_backend_that_ignores_it_is_reported_and_kill_still_works(stage: Stage) -> None:
@@ -207,14 +212,7 @@ async def test_a_backend_that_takes_long_to_clean_up_after_ctrl_c_is_left_alone_
         "  while True: time.sleep(0.01)\n"
         "except KeyboardInterrupt: time.sleep(2.5); print('cleaned up', flush=True); raise SystemExit(7)"
     )
-    running, run = await stage.python(code)
-    await run.until_printed(b"ready")
-    running.interrupt()
-    await run.until_gone()
-    assert b"cleaned up" in run.out
-    assert run.status == ExitStatus(code=7)
-    await run.until(lambda: any("CTRL_C" in report for report in stage.reports))
-    assert "CTRL_C was sent, and the backend ended" in stage.reports
+    assert b"cleaned up" in await what_it_says_when_interrupted(stage, code)
 
 
 async def test_the_console_helper_ends_with_a_backend_that_is_killed_before_its_time_is_over(stage: Stage) -> None:

@@ -15,8 +15,8 @@ assert sys.platform == "win32"
 
 def identify(pid: int) -> ProcessId | None:
     """The process that has this pid now; None when there is none or it may not be asked."""
-    handle = win32.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, 0, pid)
-    if not handle:
+    handle = hold(pid)
+    if handle is None:
         return None
     try:
         created, ended = lifetime(handle)
@@ -24,7 +24,7 @@ def identify(pid: int) -> ProcessId | None:
     except OSError:
         return None
     finally:
-        _winapi.CloseHandle(handle)
+        let_go(handle)
 
 
 def hold(pid: int) -> int | None:
