@@ -44,7 +44,7 @@ const parts = {
       "backend:resourceAlert"
     ]);
 
-    const ASKED_EVENTS = Object.freeze([
+    const OPT_IN_EVENTS = Object.freeze([
       "backend:log",
       "backend:resourceUpdate"
     ]);
@@ -76,7 +76,7 @@ const parts = {
       "backend:getFirewallRule": "Failed to get firewall rule"
     });
 
-    module.exports = { PROTOCOL, PAGE_CHANNELS, EVENTS, ASKED_EVENTS, LEGACY_CHANNELS, FAILURES };
+    module.exports = { PROTOCOL, PAGE_CHANNELS, EVENTS, OPT_IN_EVENTS, LEGACY_CHANNELS, FAILURES };
   },
 
   "./bootstrap.js"(module, load) {
@@ -131,7 +131,7 @@ const parts = {
 
   "./preload.js"(module, load) {
     const { applyState, emptyBootstrap } = load("./bootstrap.js");
-    const { ASKED_EVENTS, EVENTS, LEGACY_CHANNELS, PAGE_CHANNELS } = load("./names.js");
+    const { OPT_IN_EVENTS, EVENTS, LEGACY_CHANNELS, PAGE_CHANNELS } = load("./names.js");
 
     /**
      * @typedef {import("../types/preload").IpcRendererLike} IpcRendererLike
@@ -167,7 +167,7 @@ const parts = {
         const channel = { callbacks: new Set(), last: null };
         channels.set(name, channel);
         ipcRenderer.on(name, (_event, payload) => {
-          if (!ASKED_EVENTS.includes(name)) channel.last = { payload };
+          if (!OPT_IN_EVENTS.includes(name)) channel.last = { payload };
           for (const callback of [...channel.callbacks]) tell(callback, payload);
         });
         return channel;
@@ -200,7 +200,7 @@ const parts = {
           );
         }
         return () => {
-          if (channel.callbacks.delete(own) && channel.callbacks.size === 0 && ASKED_EVENTS.includes(name)) {
+          if (channel.callbacks.delete(own) && channel.callbacks.size === 0 && OPT_IN_EVENTS.includes(name)) {
             ipcRenderer.send("electron-backend-sidecar:unlisten", name);
           }
         };

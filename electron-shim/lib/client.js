@@ -6,7 +6,7 @@ const { SidecarError } = require("./client/errors.js");
 const { Listeners } = require("./client/listeners.js");
 const { settingsEnvironment } = require("./client/settings.js");
 const { Watchdog } = require("./client/watchdog.js");
-const { ASKED_EVENTS } = require("./names.js");
+const { OPT_IN_EVENTS } = require("./names.js");
 
 // A sidecar that sees its owner leave needs 1.5 s for its backend; one that takes longer than this is hung.
 const ABANDON_MS = 5_000;
@@ -89,7 +89,7 @@ class Sidecar {
     this.everReady = true;
     this.hello = hello;
     this.calls.attach(connection, hello.maxInFlight);
-    const asked = ASKED_EVENTS.filter((name) => this.listeners.has(name) && hello.events.includes(name));
+    const asked = OPT_IN_EVENTS.filter((name) => this.listeners.has(name) && hello.events.includes(name));
     if (asked.length) this.urgent("sidecar:subscribe", [asked]);
     this.watchdog = new Watchdog({
       interval: this.limits.pingInterval,
@@ -191,7 +191,7 @@ class Sidecar {
    */
   on(channel, callback) {
     if (typeof callback !== "function") throw new TypeError("on(channel, callback): callback must be a function");
-    const asked = ASKED_EVENTS.includes(channel);
+    const asked = OPT_IN_EVENTS.includes(channel);
     const first = asked && !this.listeners.has(channel);
     const remove = this.listeners.add(channel, callback);
     if (first && this.hello) this.urgent("sidecar:subscribe", [[channel]]);

@@ -42,7 +42,7 @@ const EVENTS = Object.freeze([
   "backend:resourceAlert"
 ]);
 
-const ASKED_EVENTS = Object.freeze([
+const OPT_IN_EVENTS = Object.freeze([
   "backend:log",
   "backend:resourceUpdate"
 ]);
@@ -74,4 +74,4 @@ const FAILURES = Object.freeze({
   "backend:getFirewallRule": "Failed to get firewall rule"
 });
 
-module.exports = { PROTOCOL, PAGE_CHANNELS, EVENTS, ASKED_EVENTS, LEGACY_CHANNELS, FAILURES };
+module.exports = { PROTOCOL, PAGE_CHANNELS, EVENTS, OPT_IN_EVENTS, LEGACY_CHANNELS, FAILURES };

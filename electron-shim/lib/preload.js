@@ -1,7 +1,7 @@
 "use strict";
 
 const { applyState, emptyBootstrap } = require("./bootstrap.js");
-const { ASKED_EVENTS, EVENTS, LEGACY_CHANNELS, PAGE_CHANNELS } = require("./names.js");
+const { OPT_IN_EVENTS, EVENTS, LEGACY_CHANNELS, PAGE_CHANNELS } = require("./names.js");
 
 /**
  * @typedef {import("../types/preload").IpcRendererLike} IpcRendererLike
@@ -37,7 +37,7 @@ function createEvents(ipcRenderer) {
     const channel = { callbacks: new Set(), last: null };
     channels.set(name, channel);
     ipcRenderer.on(name, (_event, payload) => {
-      if (!ASKED_EVENTS.includes(name)) channel.last = { payload };
+      if (!OPT_IN_EVENTS.includes(name)) channel.last = { payload };
       for (const callback of [...channel.callbacks]) tell(callback, payload);
     });
     return channel;
@@ -70,7 +70,7 @@ function createEvents(ipcRenderer) {
       );
     }
     return () => {
-      if (channel.callbacks.delete(own) && channel.callbacks.size === 0 && ASKED_EVENTS.includes(name)) {
+      if (channel.callbacks.delete(own) && channel.callbacks.size === 0 && OPT_IN_EVENTS.includes(name)) {
         ipcRenderer.send("electron-backend-sidecar:unlisten", name);
       }
     };

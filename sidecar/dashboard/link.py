@@ -25,7 +25,7 @@ REPLACE = RestartPolicy(attempts=3, window=600.0, first_delay=0.0, delay=1.0, ba
 LOOK = 3.0
 LOOKS_MISSED = 4
 
-_ASKED = [name for name, event in EVENTS.items() if event.asked]
+_OPT_IN = [name for name, event in EVENTS.items() if event.opt_in]
 
 
 class Link:
@@ -154,9 +154,9 @@ class Link:
         kind = EVENTS.get(channel)
         if kind is None:
             return  # of a newer sidecar
-        if kind.pressure == "keep":
+        if kind.overflow == "keep":
             self._kept.append((channel, payload))
-        elif not kind.asked:
+        elif not kind.opt_in:
             self._latest[channel] = payload
         for tab in self._tabs:
             tab.event(channel, payload)
@@ -177,6 +177,6 @@ class Link:
 
     async def _ask(self, client: Client, channel: str) -> None:
         try:
-            await client.call(channel, _ASKED)
+            await client.call(channel, _OPT_IN)
         except (RemoteError, SidecarError):
             pass  # it ended, which keep() tells

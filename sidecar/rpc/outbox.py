@@ -49,12 +49,12 @@ class Outbox:
         seq = self._seq[channel] = self._seq[channel] + 1
         if not self.wanted(channel):
             return
-        policy = self._events[channel].pressure
+        policy = self._events[channel].overflow
         if policy == "keep" or (channel not in self._held and not self._congested()):
             self._go(channel, seq, payload)
             return
         if channel not in self._held:
-            self._held[channel] = deque(maxlen=1 if policy == "latest" else KEPT_OLDEST)
+            self._held[channel] = deque(maxlen=1 if policy == "coalesce" else KEPT_OLDEST)
         self._held[channel].append((seq, payload))
 
     def skip(self, channel: str, count: int) -> None:
@@ -66,7 +66,7 @@ class Outbox:
 
         What is one event at most goes first: behind a flood of lines it would never have its turn.
         """
-        for channel in sorted(self._held, key=lambda name: self._events[name].pressure == "oldest"):
+        for channel in sorted(self._held, key=lambda name: self._events[name].overflow == "drop_oldest"):
             held = self._held[channel]
             while held and not self._congested():
                 seq, payload = held.popleft()
@@ -81,7 +81,7 @@ class Outbox:
 
     def wanted(self, channel: str) -> bool:
         """Whether an event of that channel would reach the client."""
-        return not self._events[channel].asked or channel in self._subscribed
+        return not self._events[channel].opt_in or channel in self._subscribed
 
     def subscribe(self, names: Iterable[str]) -> list[str]:
         """Adds subscriptions; gives all that are in force, in the order of hello.

@@ -62,7 +62,7 @@ class Server:
         self._input_ended = False
         self._frames = FrameBuffer(max_frame)
         # Few, and each is news: they leave before what the same turn of the loop has still to do, such as a crash report.
-        self._urgent = frozenset(name for name, event in events.items() if event.pressure == "keep")
+        self._urgent = frozenset(name for name, event in events.items() if event.overflow == "keep")
         self._outbox = Outbox(events, self._send_event, self._congested)
         self._router = Router(
             self._send, max_frame=max_frame, max_in_flight=max_in_flight, report=report, on_idle=self._idle

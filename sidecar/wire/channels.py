@@ -60,18 +60,18 @@ class Channel(Struct, frozen=True):
 
 
 class Notification(Struct, frozen=True):
-    """One thing that the sidecar tells unasked.
+    """An event: a message that answers no request.
 
     Attributes:
         payload: its type.
-        asked: it comes only to a client that subscribed.
-        pressure: what happens while the client does not read: ``keep`` every one, ``latest`` only, or ``oldest`` dropped first.
+        opt_in: only a client that subscribed gets it.
+        overflow: what happens while the client does not read: ``keep`` every one, ``coalesce`` to the latest, ``drop_oldest`` first.
         title: one line for people.
     """
 
     payload: Any
-    asked: bool
-    pressure: Literal["keep", "latest", "oldest"]
+    opt_in: bool
+    overflow: Literal["keep", "coalesce", "drop_oldest"]
     title: str
 
 
@@ -120,13 +120,13 @@ CHANNELS: dict[str, Channel] = {
 }
 
 EVENTS: dict[str, Notification] = {
-    "backend:healthUpdate": Notification(m.HealthResult, False, "latest", "The health status changed"),
-    "backend:providerUpdate": Notification(Any, False, "latest", "The provider status changed"),
+    "backend:healthUpdate": Notification(m.HealthResult, False, "coalesce", "The health status changed"),
+    "backend:providerUpdate": Notification(Any, False, "coalesce", "The provider status changed"),
     "backend:stateChanged": Notification(m.StateChanged, False, "keep", "The lifecycle moved"),
-    "backend:startupProgress": Notification(m.StartupProgress, False, "latest", "How far a start has come"),
+    "backend:startupProgress": Notification(m.StartupProgress, False, "coalesce", "How far a start has come"),
     "backend:crash": Notification(m.Crash, False, "keep", "A run ended unasked"),
-    "backend:log": Notification(m.LogLine, True, "oldest", "One line of the backend's output"),
+    "backend:log": Notification(m.LogLine, True, "drop_oldest", "One line of the backend's output"),
     "backend:exposed": Notification(m.Exposed, False, "keep", "The backend listens beyond loopback"),
-    "backend:resourceUpdate": Notification(o.ResourceSample, True, "latest", "What the backend's process tree uses"),
+    "backend:resourceUpdate": Notification(o.ResourceSample, True, "coalesce", "What the backend's process tree uses"),
     "backend:resourceAlert": Notification(o.ResourceAlert, False, "keep", "A limit is passed, or kept again"),
 }

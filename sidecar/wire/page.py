@@ -46,10 +46,10 @@ def _failures() -> Iterator[str]:
 
 
 def _events() -> Iterator[str]:
-    yield "| event | payload | comes | under pressure | when |\n|---|---|---|---|---|\n"
+    yield "| event | payload | comes | on overflow | when |\n|---|---|---|---|---|\n"
     for name, event in EVENTS.items():
         payload = f"`{typescript.result_type(name, event.payload)}`"
-        yield _row(f"`{name}`", payload, "when asked for" if event.asked else "always", event.pressure, event.title)
+        yield _row(f"`{name}`", payload, "opt-in" if event.opt_in else "always", event.overflow, event.title)
 
 
 def _errors() -> Iterator[str]:

@@ -133,8 +133,8 @@ def index() -> dict[str, Any]:
             name: {
                 "title": notification.title,
                 "description": described(notification.payload),
-                "asked": notification.asked,
-                "pressure": notification.pressure,
+                "optIn": notification.opt_in,
+                "overflow": notification.overflow,
                 "payload": f"events/{file_name(name)}.json",
             }
             for name, notification in EVENTS.items()

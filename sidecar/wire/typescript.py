@@ -193,7 +193,7 @@ def names_module() -> str:
         "PROTOCOL": PROTOCOL,
         "PAGE_CHANNELS": page_channels(),
         "EVENTS": list(EVENTS),
-        "ASKED_EVENTS": [name for name, notification in EVENTS.items() if notification.asked],
+        "OPT_IN_EVENTS": [name for name, notification in EVENTS.items() if notification.opt_in],
         "LEGACY_CHANNELS": [name for name, channel in CHANNELS.items() if channel.args is None],
         "FAILURES": {name: channel.failure for name, channel in CHANNELS.items() if channel.failure},
     }

@@ -1,6 +1,6 @@
 "use strict";
 
-const { ASKED_EVENTS, EVENTS } = require("../names.js");
+const { EVENTS, OPT_IN_EVENTS } = require("../names.js");
 
 /** @typedef {import("../../types/electron").ContentsLike} ContentsLike */
 
@@ -22,7 +22,7 @@ class FanOut {
     this.asked = new Map();
     /** @type {WeakSet<object>} pages whose end is watched */
     this.watched = new WeakSet();
-    for (const name of EVENTS) if (!ASKED_EVENTS.includes(name)) sidecar.on(name, (payload) => this.toAll(name, payload));
+    for (const name of EVENTS) if (!OPT_IN_EVENTS.includes(name)) sidecar.on(name, (payload) => this.toAll(name, payload));
   }
 
   /**
@@ -65,7 +65,7 @@ class FanOut {
    * @returns {{payload: any} | null} the last event of that name
    */
   listen(contents, name) {
-    if (ASKED_EVENTS.includes(name)) {
+    if (OPT_IN_EVENTS.includes(name)) {
       let entry = this.asked.get(name);
       if (!entry) {
         /** @type {Set<ContentsLike>} */

@@ -9,9 +9,9 @@ from sidecar.rpc.outbox import KEPT_OLDEST, Outbox, Outgoing
 from sidecar.wire.channels import Notification
 
 EVENTS = {
-    "keep": Notification(Any, asked=False, pressure="keep", title=""),
-    "latest": Notification(Any, asked=False, pressure="latest", title=""),
-    "log": Notification(Any, asked=True, pressure="oldest", title=""),
+    "keep": Notification(Any, opt_in=False, overflow="keep", title=""),
+    "latest": Notification(Any, opt_in=False, overflow="coalesce", title=""),
+    "log": Notification(Any, opt_in=True, overflow="drop_oldest", title=""),
 }
 
 

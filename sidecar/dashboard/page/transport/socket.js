@@ -3,7 +3,7 @@ import { CallError } from "./types.js";
 import { enter } from "./session.js";
 
 const PROTOCOL = "sidecar.dashboard.1";
-const ASKED = ["backend:log", "backend:resourceUpdate"];
+const OPT_IN = ["backend:log", "backend:resourceUpdate"];
 const FIRST_DELAY_MS = 300;
 const LONGEST_DELAY_MS = 5000;
 
@@ -104,7 +104,7 @@ export class SocketTransport {
       for (const listener of this.listeners.get(message.channel) ?? []) listener(message.payload, message.dropped ?? 0);
     } else if (message.type === "hello") {
       this.delay = FIRST_DELAY_MS;
-      void this.call("sidecar:subscribe", ASKED).catch(() => {});
+      void this.call("sidecar:subscribe", OPT_IN).catch(() => {});
       this.tell({ kind: "connected", about: `Sidecar ${message.sidecar} · process ${message.pid}` });
     } else if (message.type === "response") {
       this.settle(message.id)?.resolve(message.result);
