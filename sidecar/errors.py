@@ -7,7 +7,22 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # typing's own constant, without the 3 ms that importing typing takes before hello
 if TYPE_CHECKING:
-    from typing import Any, ClassVar
+    from typing import Any, ClassVar, Literal
+
+    # How a request to the backend failed. "redirected" is a redirect that is not followed; "malformed" is not HTTP;
+    # "no_endpoint" was never sent, because no path is configured for it.
+    HttpFailure = Literal[
+        "refused",
+        "unreachable",
+        "timeout",
+        "hang_up",
+        "status",
+        "redirected",
+        "malformed",
+        "too_large",
+        "invalid_url",
+        "no_endpoint",
+    ]
 
 
 class SidecarError(Exception):
@@ -198,10 +213,22 @@ class NotManagedError(SidecarError):
 
 
 class HttpFailedError(SidecarError):
-    """A request to the backend failed. data: {status or null}."""
+    """A request to the backend failed. data: {status or null}.
+
+    Attributes:
+        kind: how it failed; programs decide by this, never by the message.
+        status: the HTTP status that came instead of a 2xx; None where none came.
+    """
 
     code = "HTTP_FAILED"
     remedy = "Look at the backend's last output; backend:diagnose tells what is wrong."
+
+    def __init__(
+        self, message: str, *, kind: HttpFailure = "unreachable", status: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, data={"status": status})
+        self.kind: HttpFailure = kind
+        self.status = status
 
 
 class UnsupportedError(SidecarError):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import aiohttp
     import yarl
 
+    from ..errors import HttpFailure
+
 _LOOPBACK = "127.0.0.1"
 BODY_LIMIT = 8 * 1024 * 1024  # bytes, after decompression
 _MOST_REDIRECTS = 5
@@ -40,11 +42,11 @@ def refused(port: int | None) -> HttpFailedError:
     Args:
         port: the last port, None where there was none yet.
     """
-    return _failed(f"connect ECONNREFUSED {_LOOPBACK}:{port or 0}", "The backend is not running, or listens elsewhere.")
-
-
-def _failed(message: str, hint: str, status: int | None = None) -> HttpFailedError:
-    return HttpFailedError(message, hint=hint, data={"status": status})
+    return HttpFailedError(
+        f"connect ECONNREFUSED {_LOOPBACK}:{port or 0}",
+        kind="refused",
+        hint="The backend is not running, or listens elsewhere.",
+    )
 
 
 class BackendClient:
@@ -99,9 +101,10 @@ class BackendClient:
             async with asyncio.timeout(seconds):
                 return await self._exchange(method, path, port)
         except TimeoutError:
-            raise _failed(
+            raise HttpFailedError(
                 f"timeout of {round(seconds * 1000)}ms exceeded",
-                "The backend accepts connections but does not answer in time.",
+                kind="timeout",
+                hint="The backend accepts connections but does not answer in time.",
             ) from None
 
     async def _exchange(self, method: str, path: str, port: int) -> Response:
@@ -121,11 +124,19 @@ class BackendClient:
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError) as error:
             raise _hang_up() from error
         except (aiohttp.InvalidURL, ValueError) as error:
-            raise _failed(f"Invalid URL: {path}", "Check the paths in [backend].") from error
+            raise HttpFailedError(
+                f"Invalid URL: {path}", kind="invalid_url", hint="Check the paths in [backend]."
+            ) from error
         except aiohttp.ClientError as error:
             detail = " ".join((getattr(error, "message", "") or str(error)).split())[:_LONGEST_DETAIL]
-            raise _failed(f"Parse Error: {detail}", "What listens on the port does not speak HTTP.") from error
-        raise _failed("Maximum number of redirects exceeded", "The backend sends the request round in a circle.")
+            raise HttpFailedError(
+                f"Parse Error: {detail}", kind="malformed", hint="What listens on the port does not speak HTTP."
+            ) from error
+        raise HttpFailedError(
+            "Maximum number of redirects exceeded",
+            kind="redirected",
+            hint="The backend sends the request round in a circle.",
+        )
 
     async def _once(self, method: str, url: yarl.URL, progress: _Progress) -> Response | yarl.URL:
         """One request: the answer, or where it is to be repeated.
@@ -138,7 +149,7 @@ class BackendClient:
             if method == "GET" and response.status in _REDIRECTS:
                 return _redirected(response)
             if not 200 <= response.status < 300:
-                raise _status_failed(response.status, f"{url.path} answered so.")
+                raise _bad_status(response.status, "status", f"{url.path} answered with this status.")
             return Response(response.status, _decoded(await _read(response), response.charset))
 
     def _open(self) -> aiohttp.ClientSession:
@@ -182,19 +193,25 @@ def _address(port: int, path: str) -> yarl.URL:
     return url
 
 
-def _status_failed(status: int, hint: str) -> HttpFailedError:
-    return _failed(f"Request failed with status code {status}", hint, status)
+def _bad_status(status: int, kind: HttpFailure, hint: str) -> HttpFailedError:
+    return HttpFailedError(f"Request failed with status code {status}", kind=kind, status=status, hint=hint)
 
 
 def _hang_up() -> HttpFailedError:
-    return _failed("socket hang up", "The backend closed the connection before its answer was complete.")
+    return HttpFailedError(
+        "socket hang up", kind="hang_up", hint="The backend closed the connection before its answer was complete."
+    )
 
 
 def _not_connected(error: OSError, port: int) -> HttpFailedError:
     if isinstance(error, ConnectionRefusedError) or getattr(error, "winerror", None) in _WINDOWS_REFUSED:
         return refused(port)
     name = errno.errorcode.get(error.errno or 0, "EUNKNOWN")
-    return _failed(f"connect {name} {_LOOPBACK}:{port}", error.strerror or "The system refused the connection.")
+    return HttpFailedError(
+        f"connect {name} {_LOOPBACK}:{port}",
+        kind="unreachable",
+        hint=error.strerror or "The system refused the connection.",
+    )
 
 
 def _redirected(response: aiohttp.ClientResponse) -> yarl.URL:
@@ -204,7 +221,8 @@ def _redirected(response: aiohttp.ClientResponse) -> yarl.URL:
     location = response.headers.get("Location", "")
     target = response.url.join(URL(location)) if location else None
     if target is None or target.scheme != "http" or target.host not in {_LOOPBACK, "localhost"}:
-        raise _status_failed(response.status, f"It redirects to {location or 'nowhere'}, which is not followed.")
+        hint = f"It redirects to {location or 'nowhere'}, which is not followed."
+        raise _bad_status(response.status, "redirected", hint)
     return target.with_host(_LOOPBACK).with_user(None)
 
 
@@ -218,7 +236,9 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         else:
             return bytes(body)
     response.close()
-    raise _failed(f"maxContentLength size of {BODY_LIMIT} exceeded", "The answer of the backend is too large.")
+    raise HttpFailedError(
+        f"maxContentLength size of {BODY_LIMIT} exceeded", kind="too_large", hint="The backend's answer is too large."
+    )
 
 
 def _decoded(body: bytes, charset: str | None) -> Any:

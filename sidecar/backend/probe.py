@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +12,9 @@ from msgspec import Struct
 from ..errors import HttpFailedError
 from .client import BackendClient
 from .listening import knock
+
+if TYPE_CHECKING:
+    from ..errors import HttpFailure
 
 __all__ = ["ProbeResult", "knock", "next_knock_delay", "next_probe_delay", "probe", "significant"]
 
@@ -29,6 +32,7 @@ class ProbeResult(Struct, frozen=True):
         body: the decoded body where ok, else None.
         error: why not, in the words of the renderer contract; empty where ok.
         elapsed: seconds until the outcome.
+        kind: how it failed; None where ok.
     """
 
     ok: bool
@@ -36,6 +40,7 @@ class ProbeResult(Struct, frozen=True):
     body: Any
     error: str
     elapsed: float
+    kind: HttpFailure | None = None
 
 
 async def probe(client: BackendClient, path: str, timeout: float) -> ProbeResult:  # noqa: ASYNC109 -- the client's own limit
@@ -44,8 +49,7 @@ async def probe(client: BackendClient, path: str, timeout: float) -> ProbeResult
     try:
         response = await client.get(path, timeout=timeout)
     except HttpFailedError as error:
-        status = (error.data or {}).get("status")
-        return ProbeResult(False, status, None, error.message, time.monotonic() - begun)
+        return ProbeResult(False, error.status, None, error.message, time.monotonic() - begun, error.kind)
     return ProbeResult(True, response.status, response.body, "", time.monotonic() - begun)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
+from ..backend.probe import ProbeResult
 from ..process.base import ListeningSocket
 from ..wire.messages import HealthResult, Phase
 
@@ -34,8 +35,8 @@ class MonitorSink(Protocol):
     ) -> None:
         """Who listens on the run's port."""
 
-    def unready(self, run: Watched, error: str) -> None:
-        """The run listens, and its live endpoint gave no good answer; ``error`` in the words of the HTTP client."""
+    def unready(self, run: Watched, result: ProbeResult) -> None:
+        """The run listens, and a request to its live endpoint failed."""
 
     def ready(self, run: Watched) -> None:
         """The run answers, and it is the run that answers."""

@@ -181,7 +181,7 @@ def _answer(result: ProbeResult) -> Answer:
 def _health_result(result: ProbeResult, *, healthy: bool) -> HealthResult:
     if healthy:
         return HealthResult(status="healthy", data=result.body)
-    return HealthResult(status="unhealthy", error=result.error or f"Request failed with status code {result.status}")
+    return HealthResult(status="unhealthy", error=result.error)
 
 
 def _is_loopback(address: str) -> bool:

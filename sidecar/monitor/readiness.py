@@ -72,7 +72,7 @@ class Readiness:
     async def _answers(self) -> bool:
         result = await probe(self._client, self._live_path, self._probe_timeout)
         if not result.ok:
-            self._sink.unready(self._run, result.error)
+            self._sink.unready(self._run, result)
         return result.ok
 
     async def _whose(self, port: int) -> Literal["own", "foreign", "unknown"] | None:

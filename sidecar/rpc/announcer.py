@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from ..backend.probe import ProbeResult
 from ..core import events as e
 from ..core.events import Reason, State
 from ..core.exit_status import UNKNOWN, ExitStatus
@@ -111,11 +112,11 @@ class Announcer:
             current.listener = verdict
             current.owner = owner
 
-    def unready(self, run: Watched, error: str) -> None:
+    def unready(self, run: Watched, result: ProbeResult) -> None:
         """The run listens and does not answer well."""
         current = self._of(run)
         if current is not None:
-            current.last_answer = error
+            current.last_answer = result
 
     def ready(self, run: Watched) -> None:
         """The run answers."""

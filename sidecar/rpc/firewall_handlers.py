@@ -115,9 +115,7 @@ class FirewallHandlers:
         try:
             await self._client.get(backend.live_path or "/", timeout=_PROBE)
         except errors.HttpFailedError as error:
-            if "ECONNREFUSED" in error.message:
-                return "refused"
-            if (error.data or {}).get("status") == _PROXY_WANTS_A_PASSWORD:
+            if error.status == _PROXY_WANTS_A_PASSWORD:
                 return "proxy"
-            return "timeout" if error.message.startswith("timeout") else "ok"
+            return error.kind if error.kind in {"refused", "timeout"} else "ok"
         return "ok"

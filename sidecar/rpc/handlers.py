@@ -113,7 +113,7 @@ class Handlers:
             raise refused(self._last_port())
         if not path:
             raise errors.HttpFailedError(
-                "The backend has no such endpoint", hint=f"Set backend.{setting} to its path.", data={"status": None}
+                "The backend has no such endpoint", kind="no_endpoint", hint=f"Set backend.{setting} to its path."
             )
         return await self._client.get(path, timeout=limit)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
+from ..backend.probe import ProbeResult
 from ..core.events import Conflict
 from ..core.exit_status import ExitStatus
 from ..errors import SidecarError
@@ -34,7 +35,7 @@ class Run:
         exposed: listening sockets of its tree that other machines can reach.
         output: its last output, once drained.
         error: why the launch failed.
-        last_answer: why its live endpoint's last answer was no good one; empty: it was not asked yet.
+        last_answer: the last failed request to its live endpoint; None: none was sent yet.
         listening: where its tree listened when its time to be ready was over; None: not known.
         over_memory: bytes that its tree used when it was killed for using more than it may.
     """
@@ -57,7 +58,7 @@ class Run:
         self.exposed: list[ListeningSocket] = []
         self.output = ""
         self.error: SidecarError | None = None
-        self.last_answer = ""
+        self.last_answer: ProbeResult | None = None
         self.listening: list[ListeningSocket] | None = None
         self.over_memory: int | None = None
 

@@ -1,4 +1,4 @@
-"""Why a run was not ready in time, or was given up later, from what was seen of it. Pure."""
+"""Why a run was not ready in time, or was ended as hung, from what was seen of it. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from ..backend.probe import ProbeResult
 from ..process.base import ListeningSocket
 from ..settings.model import Settings
 
-_STATUS = "Request failed with status code "
 _ONLY_LONGER = "Look at its last output for what it waits for; if it only needs longer, raise timeouts.startup."
 
 
@@ -21,22 +21,25 @@ class Unready(Struct, frozen=True):
 
 
 def explain_unready(
-    settings: Settings, port: int | None, listening: Sequence[ListeningSocket] | None, last_answer: str
+    settings: Settings,
+    port: int | None,
+    listening: Sequence[ListeningSocket] | None,
+    last_answer: ProbeResult | None,
 ) -> Unready:
     """What kept the run from being ready.
 
     Args:
         settings: those in force.
-        port: that it was given; None where it was to report one and did not.
-        listening: where its tree listened; None where the system does not tell.
-        last_answer: why its live endpoint's last answer was none, in the words of the HTTP client; empty: never asked.
+        port: the one it was given; None where it was to report one and did not.
+        listening: where its tree listened; None where the system does not say.
+        last_answer: the last failed request to its live endpoint; None: none was sent.
     """
     seen, remedy = _look(settings, port, listening, last_answer)
     return Unready(f"It was not ready within timeouts.startup ({settings.timeouts.startup:g} s): {seen}.", remedy)
 
 
 def explain_hung(settings: Settings) -> Unready:
-    """A run that was ready answers no more."""
+    """A run that was ready does not answer any more."""
     health, path = settings.health, settings.backend.health_path or settings.backend.live_path
     return Unready(
         f"It left {health.failures} checks of {path} in a row without an answer, each for {health.probe_timeout:g} s.",
@@ -45,14 +48,17 @@ def explain_hung(settings: Settings) -> Unready:
 
 
 def _look(
-    settings: Settings, port: int | None, listening: Sequence[ListeningSocket] | None, last_answer: str
+    settings: Settings,
+    port: int | None,
+    listening: Sequence[ListeningSocket] | None,
+    last_answer: ProbeResult | None,
 ) -> tuple[str, str]:
     if port is None:
         return (
             "it printed no address that backend.reported_pattern matches",
             "Correct backend.reported_pattern, or give it a port: backend.port with {port} in its command or [backend.env].",
         )
-    if last_answer:
+    if last_answer is not None:
         return _answered(settings.backend.live_path, port, last_answer)
     mine = [socket for socket in listening or () if socket.port == port]
     if mine:
@@ -70,23 +76,22 @@ def _look(
     return f"nothing listens on port {port}", _ONLY_LONGER
 
 
-def _answered(path: str, port: int, last_answer: str) -> tuple[str, str]:
-    status = last_answer.removeprefix(_STATUS)
-    if status == "404":
+def _answered(path: str, port: int, answer: ProbeResult) -> tuple[str, str]:
+    if answer.status == 404:
         return (
             f"it listens on port {port} and has no {path} (status 404)",
             "Correct backend.live_path, or leave it empty: the open port then is enough.",
         )
-    if status != last_answer:
-        return f"it listens on port {port}, and its last answer to {path} was status {status}", _ONLY_LONGER
-    if last_answer.startswith("timeout"):
+    if answer.status is not None:
+        return f"it listens on port {port}, and its last answer to {path} was status {answer.status}", _ONLY_LONGER
+    if answer.kind == "timeout":
         return (
-            f"it listens on port {port} and leaves {path} without an answer ({last_answer})",
+            f"it listens on port {port} and leaves {path} without an answer ({answer.error})",
             "Look at its last output for what it is busy with; if its answers only take long, raise health.probe_timeout.",
         )
     return (
-        f"it listens on port {port}, and what it answers to {path} is no HTTP ({last_answer})",
-        "Look whether it speaks HTTPS or another protocol on that port: it has to speak plain HTTP on 127.0.0.1.",
+        f"it listens on port {port}, and what it answers to {path} is not HTTP ({answer.error})",
+        "Check whether it speaks HTTPS or another protocol on that port: it has to speak plain HTTP on 127.0.0.1.",
     )
 
 

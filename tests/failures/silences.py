@@ -95,8 +95,8 @@ async def never_answers(stage: Stage) -> Told:
 
 @WAYS.add(
     "It speaks another protocol",
-    f"{_LATE}it listens on port <port>, and what it answers to /health/live is no HTTP (<detail>).",
-    "Look whether it speaks HTTPS or another protocol on that port: it has to speak plain HTTP on 127.0.0.1.",
+    f"{_LATE}it listens on port <port>, and what it answers to /health/live is not HTTP (<detail>).",
+    "Check whether it speaks HTTPS or another protocol on that port: it has to speak plain HTTP on 127.0.0.1.",
 )
 async def speaks_no_http(stage: Stage) -> Told:
     number = port(stage)

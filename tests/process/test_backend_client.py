@@ -97,11 +97,27 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
+# How a message begins → the kind that programs decide by.
+KINDS = {
+    "connect ECONNREFUSED": "refused",
+    "timeout of": "timeout",
+    "socket hang up": "hang_up",
+    "Request failed with status code 302": "redirected",
+    "Request failed with status code": "status",
+    "Maximum number of redirects": "redirected",
+    "Parse Error": "malformed",
+    "maxContentLength": "too_large",
+    "Invalid URL": "invalid_url",
+}
+
+
 async def failure(
     client: BackendClient, path: str = "/", *, timeout: float = LIMIT, method: str = "get"
 ) -> HttpFailedError:
     with pytest.raises(HttpFailedError) as caught:
         await getattr(client, method)(path, timeout=timeout)
+    kind = next(kind for words, kind in KINDS.items() if caught.value.message.startswith(words))
+    assert (caught.value.kind, caught.value.data) == (kind, {"status": caught.value.status})
     return caught.value
 
 
@@ -455,10 +471,12 @@ async def test_a_probe_turns_every_outcome_into_a_result(client: BackendClient) 
     assert 0 < good.elapsed < LIMIT
     async with server(client, answering(answer(b"{}", status="503 Service Unavailable"))):
         bad = await probe(client, "/", LIMIT)
-    assert bad == ProbeResult(False, 503, None, "Request failed with status code 503", bad.elapsed)
+    assert bad == ProbeResult(False, 503, None, "Request failed with status code 503", bad.elapsed, "status")
     await client.close()
     none = await probe(client, "/", LIMIT)
-    assert none == ProbeResult(False, None, None, f"connect ECONNREFUSED 127.0.0.1:{client.port}", none.elapsed)
+    assert none == ProbeResult(
+        False, None, None, f"connect ECONNREFUSED 127.0.0.1:{client.port}", none.elapsed, "refused"
+    )
 
 
 def test_the_loop_goes_on_while_aiohttp_is_imported() -> None:

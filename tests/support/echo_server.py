@@ -61,7 +61,7 @@ class Handlers:
         return 1
 
     def _fail(self) -> None:
-        raise HttpFailedError("connect ECONNREFUSED 127.0.0.1:5", hint="start it", data={"status": None})
+        raise HttpFailedError("connect ECONNREFUSED 127.0.0.1:5", kind="refused", hint="start it")
 
     async def _defect(self) -> None:
         raise ZeroDivisionError

@@ -38,7 +38,7 @@ class Caller:
                 "backend:getUrl": lambda: self.calls.append("getUrl"),
                 "backend:start": self._hang,
                 "backend:restart": lambda: self.shared,
-                "backend:info": self._raise(HttpFailedError("no", hint="do", data={"status": 503})),
+                "backend:info": self._raise(HttpFailedError("no", kind="status", status=503, hint="do")),
                 "backend:version": self._raise_later(NotRunningError("none")),
                 "backend:health": self._raise(ZeroDivisionError("secret")),
                 "backend:ping": self._raise_later(ZeroDivisionError("secret")),

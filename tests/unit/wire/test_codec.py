@@ -8,7 +8,14 @@ import msgspec
 import pytest
 from msgspec.msgpack import Ext
 
-from sidecar.errors import HttpFailedError, InternalError, InvalidArgsError, ResultTooLargeError
+from sidecar.errors import (
+    BackendExitedError,
+    BackendNotFoundError,
+    HttpFailedError,
+    InternalError,
+    InvalidArgsError,
+    ResultTooLargeError,
+)
 from sidecar.wire.channels import CHANNELS, Channel, LogsArgs
 from sidecar.wire.codec import (
     MAX_ID,
@@ -236,7 +243,7 @@ def test_answers_have_the_shape_of_the_protocol_page() -> None:
     event = {"type": "event", "channel": "c", "payload": 1, "seq": 7}
     assert decode(encode_event("c", 1, 7, 0, LIMIT)) == event
     assert decode(encode_event("c", 1, 7, 3, LIMIT)) == event | {"dropped": 3}
-    error = HttpFailedError("no", hint="do", data={"status": None})
+    error = HttpFailedError("no", hint="do")
     assert decode(encode_error(None, error, LIMIT, "Failed: ")) == {
         "type": "error",
         "id": None,
@@ -279,8 +286,8 @@ def test_integers_beyond_64_bits_become_what_javascript_reads() -> None:
 
 
 def test_an_error_always_fits_and_always_encodes() -> None:
-    large = HttpFailedError("m" * 10_000, hint="h" * 10_000, data={"output": "o" * 10_000})
+    large = BackendExitedError("m" * 10_000, hint="h" * 10_000, data={"output": "o" * 10_000})
     assert len(encode_error(1, large, 4096)) <= 4096
-    assert decode(encode_error(1, large, 4096))["error"]["code"] == "HTTP_FAILED"
-    odd = HttpFailedError("no file \udc80", data={"path": object()})
+    assert decode(encode_error(1, large, 4096))["error"]["code"] == "BACKEND_EXITED"
+    odd = BackendNotFoundError("no file \udc80", data={"path": object()})
     assert decode(encode_error(1, odd, 4096))["error"]["message"] == "no file ?"
