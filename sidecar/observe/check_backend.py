@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from ..backend.probe import ProbeResult
 from ..wire.messages import Crash
 from ..wire.observe import Check
 
-_STATUS = "Request failed with status code "
 
-
-def check_health(endpoints: Mapping[str, str], answers: Mapping[str, str] | None) -> Check:
+def check_health(endpoints: Mapping[str, str], answers: Mapping[str, ProbeResult] | None) -> Check:
     """Whether the running backend calls itself well.
 
     Args:
         endpoints: name of the setting (``live_path`` …) → path, of those that are configured.
-        answers: path → what was wrong with its answer, in the words of the HTTP client, empty where it was good; None while
-            nothing runs that could be asked.
+        answers: path → its answer; None while nothing runs that could be asked.
     """
     if not endpoints:
         return Check("health", "ok", "No health endpoint is configured; the open port is all that is looked at")
     if answers is None:
         return Check("health", "unknown", "The backend is not running, so its health was not asked for")
-    wrong = {setting: path for setting, path in endpoints.items() if answers[path]}
+    wrong = {setting: path for setting, path in endpoints.items() if not answers[path].ok}
     if not wrong:
         return Check("health", "ok", f"The backend is well: {', '.join(dict.fromkeys(endpoints.values()))}")
-    told = dict.fromkeys(_told(path, answers[path]) for path in wrong.values())
-    missing = [setting for setting, path in wrong.items() if answers[path] == f"{_STATUS}404"]
+    seen = dict.fromkeys(_describe(path, answers[path]) for path in wrong.values())
+    missing = [setting for setting, path in wrong.items() if answers[path].status == 404]
     remedy = (
         f"Correct {' and '.join(f'backend.{setting}' for setting in missing)}, or leave it empty."
         if missing
@@ -35,14 +33,13 @@ def check_health(endpoints: Mapping[str, str], answers: Mapping[str, str] | None
     )
     # A backend that lives and is not ready yet may be waiting for something; it answers all the same.
     status: Literal["warning", "failed"] = "warning" if set(wrong) == {"ready_path"} else "failed"
-    return Check("health", status, f"The backend is not well: {'; '.join(told)}", remedy)
+    return Check("health", status, f"The backend is not well: {'; '.join(seen)}", remedy)
 
 
-def _told(path: str, error: str) -> str:
-    status = error.removeprefix(_STATUS)
-    if status == "404":
+def _describe(path: str, answer: ProbeResult) -> str:
+    if answer.status == 404:
         return f"it has no {path} (status 404)"
-    return f"{path} answers status {status}" if status != error else f"{path} does not answer ({error})"
+    return f"{path} answers status {answer.status}" if answer.status else f"{path} does not answer ({answer.error})"
 
 
 def check_shutdown_endpoint(path: str, status: int | None) -> Check:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ..backend.probe import ProbeResult
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
 from . import check_backend, check_files, check_libraries, check_network
@@ -40,7 +41,7 @@ class DiagnosisFacts:
         environ: the sidecar's own environment.
         shutdown_path: as configured.
         endpoints: name of the setting → path, of the health endpoints that are configured.
-        ask: what is wrong with the running backend's answer to a path, empty where it is good.
+        ask: probes a path of the running backend.
         ask_options: the HTTP status of an OPTIONS request for a path of the running backend; None without an answer.
         firewall: the verdict; None off Windows.
         others: pids of the other sidecars that work on the data folder.
@@ -61,7 +62,7 @@ class DiagnosisFacts:
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     shutdown_path: str = ""
     endpoints: Mapping[str, str] = field(default_factory=dict)
-    ask: Callable[[str], Awaitable[str]] | None = None
+    ask: Callable[[str], Awaitable[ProbeResult]] | None = None
     ask_options: Callable[[str], Awaitable[int | None]] | None = None
     firewall: Callable[[], Awaitable[FirewallCheck]] | None = None
     others: Callable[[], Sequence[int]] = tuple
