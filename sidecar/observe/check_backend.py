@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from ..backend.probe import ProbeResult
+from ..errors import HttpFailedError
 from ..wire.messages import Crash
 from ..wire.observe import Check
 
 
-def check_health(endpoints: Mapping[str, str], answers: Mapping[str, ProbeResult] | None) -> Check:
+def check_health(endpoints: Mapping[str, str], answers: Mapping[str, HttpFailedError | None] | None) -> Check:
     """Whether the running backend calls itself well.
 
     Args:
         endpoints: name of the setting (``live_path`` …) → path, of those that are configured.
-        answers: path → its answer; None while nothing runs that could be asked.
+        answers: path → how the request to it failed, or None where the answer was good; None while nothing runs
+            that could be asked.
     """
     if not endpoints:
         return Check("health", "ok", "No health endpoint is configured; the open port is all that is looked at")
     if answers is None:
         return Check("health", "unknown", "The backend is not running, so its health was not asked for")
-    wrong = {setting: path for setting, path in endpoints.items() if not answers[path].ok}
+    wrong = {setting: (path, error) for setting, path in endpoints.items() if (error := answers[path]) is not None}
     if not wrong:
         return Check("health", "ok", f"The backend is well: {', '.join(dict.fromkeys(endpoints.values()))}")
-    seen = dict.fromkeys(_describe(path, answers[path]) for path in wrong.values())
-    missing = [setting for setting, path in wrong.items() if answers[path].status == 404]
+    seen = dict.fromkeys(_describe(path, error) for path, error in wrong.values())
+    missing = [setting for setting, (_, error) in wrong.items() if error.status == 404]
     remedy = (
         f"Correct {' and '.join(f'backend.{setting}' for setting in missing)}, or leave it empty."
         if missing
@@ -36,10 +37,10 @@ def check_health(endpoints: Mapping[str, str], answers: Mapping[str, ProbeResult
     return Check("health", status, f"The backend is not well: {'; '.join(seen)}", remedy)
 
 
-def _describe(path: str, answer: ProbeResult) -> str:
-    if answer.status == 404:
+def _describe(path: str, error: HttpFailedError) -> str:
+    if error.status == 404:
         return f"it has no {path} (status 404)"
-    return f"{path} answers status {answer.status}" if answer.status else f"{path} does not answer ({answer.error})"
+    return f"{path} answers status {error.status}" if error.status else f"{path} does not answer ({error.message})"
 
 
 def check_shutdown_endpoint(path: str, status: int | None) -> Check:

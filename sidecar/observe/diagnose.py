@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..backend.probe import ProbeResult
+from ..errors import HttpFailedError
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
 from . import check_backend, check_files, check_libraries, check_network
@@ -41,7 +41,7 @@ class DiagnosisFacts:
         environ: the sidecar's own environment.
         shutdown_path: as configured.
         endpoints: name of the setting → path, of the health endpoints that are configured.
-        ask: probes a path of the running backend.
+        ask: requests a path of the running backend; how that failed, or None.
         ask_options: the HTTP status of an OPTIONS request for a path of the running backend; None without an answer.
         firewall: the verdict; None off Windows.
         others: pids of the other sidecars that work on the data folder.
@@ -62,7 +62,7 @@ class DiagnosisFacts:
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     shutdown_path: str = ""
     endpoints: Mapping[str, str] = field(default_factory=dict)
-    ask: Callable[[str], Awaitable[ProbeResult]] | None = None
+    ask: Callable[[str], Awaitable[HttpFailedError | None]] | None = None
     ask_options: Callable[[str], Awaitable[int | None]] | None = None
     firewall: Callable[[], Awaitable[FirewallCheck]] | None = None
     others: Callable[[], Sequence[int]] = tuple

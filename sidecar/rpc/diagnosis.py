@@ -7,18 +7,16 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import process
 from ..backend.client import BackendClient
+from ..errors import HttpFailedError
 from ..process.reclaim import Reclaim, Reclaimed
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
-
-if TYPE_CHECKING:
-    from ..backend.probe import ProbeResult
 
 _PATIENCE = 2.0  # seconds for the backend to answer
 
@@ -100,10 +98,12 @@ class Diagnosis:
                 return f"{name}, the backend of another sidecar (pid {mine[0]})" if mine else name
         return ""
 
-    async def _ask(self, path: str) -> ProbeResult:
-        from ..backend.probe import probe
-
-        return await probe(self._client, path, _PATIENCE)
+    async def _ask(self, path: str) -> HttpFailedError | None:
+        try:
+            await self._client.get(path, timeout=_PATIENCE)
+        except HttpFailedError as error:
+            return error
+        return None
 
     def _find_command(self) -> tuple[str, ...]:
         from ..backend.command import find_command

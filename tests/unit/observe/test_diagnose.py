@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.backend.probe import ProbeResult
-from sidecar.errors import BackendNotFoundError
+from sidecar.errors import BackendNotFoundError, HttpFailedError
 from sidecar.observe import blocked, check_files, check_network
 from sidecar.observe.check_backend import (
     check_crashes,
@@ -236,13 +235,9 @@ def test_a_missing_shutdown_endpoint_is_told(path: str, answer: int | None, stat
     assert check_shutdown_endpoint(path, answer).status == status
 
 
-GOOD = ProbeResult(True, 200, {}, "", 0.1)
-
-
-def bad(status: int | None) -> ProbeResult:
-    return ProbeResult(False, status, None, "no", 0.1, "status" if status else "timeout")
-
-
+NOT_FOUND = HttpFailedError("no", kind="status", status=404)
+UNAVAILABLE = HttpFailedError("no", kind="status", status=503)
+SILENT = HttpFailedError("no", kind="timeout")
 HEALTH = {"live_path": "/live", "health_path": "/live", "ready_path": "/ready"}
 
 
@@ -251,14 +246,14 @@ HEALTH = {"live_path": "/live", "health_path": "/live", "ready_path": "/ready"}
     [
         ({}, None, "ok", "No health endpoint"),
         (HEALTH, None, "unknown", "not running"),
-        (HEALTH, {"/live": GOOD, "/ready": GOOD}, "ok", "/live, /ready"),
-        (HEALTH, {"/live": GOOD, "/ready": bad(503)}, "warning", "/ready answers status 503"),
-        (HEALTH, {"/live": bad(404), "/ready": GOOD}, "failed", "it has no /live"),
-        (HEALTH, {"/live": bad(None), "/ready": GOOD}, "failed", "/live does not answer (no)"),
+        (HEALTH, {"/live": None, "/ready": None}, "ok", "/live, /ready"),
+        (HEALTH, {"/live": None, "/ready": UNAVAILABLE}, "warning", "/ready answers status 503"),
+        (HEALTH, {"/live": NOT_FOUND, "/ready": None}, "failed", "it has no /live"),
+        (HEALTH, {"/live": SILENT, "/ready": None}, "failed", "/live does not answer (no)"),
     ],
 )
 def test_a_backend_that_is_not_well_is_told(
-    endpoints: dict[str, str], answers: dict[str, ProbeResult] | None, status: str, words: str
+    endpoints: dict[str, str], answers: dict[str, HttpFailedError | None] | None, status: str, words: str
 ) -> None:
     check = check_health(endpoints, answers)
     assert check.status == status
