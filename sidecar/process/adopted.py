@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from . import killing, portable, tree
 from .base import ProcessId, Survivor
@@ -13,13 +13,13 @@ from .base import ProcessId, Survivor
 assert sys.platform != "win32"
 
 
-async def kill_adopted(root: ProcessId, marker: bytes, helpers: Collection[int], *, exact: bool) -> list[Survivor]:
-    """Kills the tree without a guardian; gives what is alive after the deadline.
+async def kill_adopted(root: ProcessId, marker: bytes, *, seconds: float, exact: bool) -> list[Survivor]:
+    """Kills the tree without a guardian; gives what is alive after ``seconds``. The sidecar has no other children.
 
     Args:
         root: the backend, for where no subreaper keeps the tree together.
         marker: what its environment holds.
-        helpers: the sidecar's own other children.
+        seconds: the time for it.
         exact: whether the sidecar is a subreaper.
     """
     loop = asyncio.get_running_loop()
@@ -32,12 +32,12 @@ async def kill_adopted(root: ProcessId, marker: bytes, helpers: Collection[int],
         if not exact:
             yield from memory.look(portable.table(), marker)
             return
-        for entry in tree.walk((os.getpid(),), without=helpers):
+        for entry in tree.walk((os.getpid(),)):
             if not entry.alive and entry.parent == os.getpid():
-                _reap(entry.pid)
+                _has_ended(entry.pid)
             yield entry
 
-    deadline = loop.time() + killing.DEADLINE
+    deadline = loop.time() + seconds
     kill = killing.TreeKill(members, tree.send if exact else portable.send)
     empty = 0
     while empty < 2 and loop.time() < deadline:  # one look may miss a process whose parent ended during it
@@ -47,9 +47,19 @@ async def kill_adopted(root: ProcessId, marker: bytes, helpers: Collection[int],
     return [Survivor(entry.pid, entry.name) for entry in members() if entry.alive]
 
 
-def _reap(pid: int) -> None:
+async def reap(pid: int, seconds: float) -> None:
+    """Waits until a child of the sidecar has ended."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while loop.time() < deadline:
+        if _has_ended(pid):
+            return
+        await asyncio.sleep(0.002)
+
+
+def _has_ended(pid: int) -> bool:
     """By pid, never any child: asyncio would lose its own."""
     try:
-        os.waitpid(pid, os.WNOHANG)
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
-        pass
+        return True

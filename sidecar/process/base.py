@@ -43,6 +43,7 @@ class LaunchSpec(NamedTuple):
 
     Attributes:
         graceful: seconds that an interrupt is given before the kill; Windows repeats it in another way shortly before.
+        force_kill: seconds after the kill when the caller gives up; survivors are reported before.
     """
 
     run: int
@@ -51,6 +52,12 @@ class LaunchSpec(NamedTuple):
     env: dict[str, str]
     limits: Limits = Limits()
     graceful: float = 10.0
+    force_kill: float = 5.0
+
+    @property
+    def kill_deadline(self) -> float:
+        """Seconds after a kill when survivors are reported: a little before the caller gives up."""
+        return 0.8 * self.force_kill
 
 
 class RunListener(Protocol):

@@ -1,8 +1,8 @@
 """The messages between sidecar and guardian: tuples in marshal, behind a 4-byte length, on a Unix stream socket.
 
 Both ends are the same interpreter, so marshal is safe here, and it is the one encoder that is already in memory.
-Request tuples:   ("launch", serial, argv, cwd, environment, limits)   with the write ends of stdout and stderr
-                  ("interrupt", serial)   ("kill", serial, seconds)
+Request tuples:   ("launch", serial, program, marker, kill deadline)   with the write ends of stdout and stderr
+                  ("interrupt", serial)   ("kill", serial)
 Report tuples:    ("spawned", serial, pid, started)   ("failed", serial, step, errno)   ("exited", serial, wait status)
                   ("killing", serial)   ("gone", serial, ((pid, name), ...))
 """

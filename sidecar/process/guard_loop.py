@@ -70,6 +70,7 @@ class _Guard:
         self._root = 0  # the backend's pid, until its status was read
         self._status_fd = -1  # the trampoline's, until execve
         self._marker: bytes | None = None
+        self._kill_deadline = 0.0  # seconds
         self._memory = portable.Memory()
         self._table = tree.table if exact else portable.table
         self._read_entry = tree.read_entry if exact else portable.read_entry
@@ -111,7 +112,7 @@ class _Guard:
                 self._interrupt()
             elif kind == "kill":
                 self._report("killing", serial)
-                self._end_run(rest[0])
+                self._end_run()
         return alive
 
     def _report(self, *message: Any) -> None:
@@ -123,7 +124,7 @@ class _Guard:
         finally:
             self._sock.setblocking(False)
 
-    def _launch(self, serial: int, program: trampoline.Program, marker: bytes) -> None:
+    def _launch(self, serial: int, program: trampoline.Program, marker: bytes, kill_deadline: float) -> None:
         outputs, self._inbox.fds = self._inbox.fds[:2], self._inbox.fds[2:]
         status_read, status_write = os.pipe()
         guardian = os.getpid()
@@ -140,7 +141,8 @@ class _Guard:
             os.close(status_write)
             for fd in outputs:
                 os.close(fd)
-        self._serial, self._root, self._status_fd, self._marker = serial, pid, status_read, marker
+        self._serial, self._root, self._status_fd = serial, pid, status_read
+        self._marker, self._kill_deadline = marker, kill_deadline
         self._poll.register(status_read, select.POLLIN)
         entry = self._read_entry(pid)
         if entry is not None:
@@ -187,7 +189,7 @@ class _Guard:
         had_root = self._root
         self._reap()
         if had_root and not self._root and self._serial is not None:
-            self._end_run(killing.DEADLINE)
+            self._end_run()
 
     def _clear_wake(self) -> None:
         try:
@@ -209,8 +211,8 @@ class _Guard:
                 self._root = 0
                 self._report("exited", self._serial, status)
 
-    def _end_run(self, seconds: float) -> None:
-        survivors = self._kill_tree(seconds)
+    def _end_run(self) -> None:
+        survivors = self._kill_tree(self._kill_deadline)
         self._forget_trampoline()
         serial, self._serial = self._serial, None
         self._memory.forget()

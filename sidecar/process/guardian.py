@@ -1,7 +1,7 @@
-"""How the sidecar comes by its guardian, the small process between it and the backend (guard_loop.py says what it does).
+"""How the sidecar gets its guardian, the small process between it and the backend (guard_loop.py says what it does).
 
 The first one is forked right after hello, when the interpreter is small and has one thread: it costs less than a
-fresh interpreter, and every later run uses the same one. When somebody kills it, a fresh interpreter takes its place:
+fresh interpreter, and every later run uses the same one. When it is killed, a fresh interpreter takes its place:
 by then the sidecar may have threads, and forking it would copy their locks.
 """
 
@@ -17,7 +17,7 @@ HIDDEN_ARGUMENT = "--guardian"
 
 
 class Guardian:
-    """The sidecar's hold on a guardian: its pid, and the socket whose end is the lifeline.
+    """A guardian as the sidecar has it: its pid, and the socket whose end is the lifeline.
 
     Attributes:
         exact: whether it has the mechanisms of Linux; only a test does without them there.
@@ -43,7 +43,8 @@ def fork_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
         finally:
             os._exit(0)
     theirs.close()
-    return _hold(pid, ours, exact=exact)
+    ours.setblocking(False)
+    return Guardian(pid, ours, exact=exact)
 
 
 def spawn_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
@@ -65,10 +66,6 @@ def spawn_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
         raise
     finally:
         theirs.close()
-    return _hold(pid, ours, exact=exact)
-
-
-def _hold(pid: int, ours: _socket.socket, *, exact: bool) -> Guardian:
     ours.setblocking(False)
     return Guardian(pid, ours, exact=exact)
 

@@ -27,7 +27,6 @@ _MOST_LOOKS = 200
 _PAUSE = 0.002
 _PAUSE_EACH = 0.0002  # the kernel takes about that long to take a process apart
 _LONGEST_PAUSE = 0.1  # for what takes its time to die
-DEADLINE = 4.0  # seconds until what is still alive is told as surviving: before timeouts.force_kill (5 s) gives up
 
 
 class TreeKill:

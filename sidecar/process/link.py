@@ -10,24 +10,25 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import channel, guardian
+from . import channel
+from . import guardian as guardians
 
 assert sys.platform != "win32"
 
 
 class GuardianLink:
-    """Sends requests without ever blocking, and hands on reports one by one; says once when the guardian is gone."""
+    """Sends requests without ever blocking, and hands on reports one by one; reports once that the guardian is gone."""
 
-    __slots__ = ("_hold", "_inbox", "_loop", "_lost", "_paused", "_report", "_unsent", "open")
+    __slots__ = ("_guardian", "_inbox", "_loop", "_lost", "_paused", "_report", "_unsent", "open")
 
     def __init__(
         self,
-        hold: guardian.Guardian,
+        guardian: guardians.Guardian,
         report: Callable[[tuple[Any, ...]], None],
         lost: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._hold = hold
+        self._guardian = guardian
         self._report = report
         self._lost = lost
         self._loop = loop
@@ -35,17 +36,17 @@ class GuardianLink:
         self._unsent: deque[tuple[bytes, Sequence[int]]] = deque()
         self._paused = False
         self.open = True
-        loop.add_reader(hold.socket.fileno(), self._readable)
+        loop.add_reader(guardian.socket.fileno(), self._readable)
 
     @property
     def pid(self) -> int:
         """The guardian's."""
-        return self._hold.pid
+        return self._guardian.pid
 
     @property
     def exact(self) -> bool:
         """Whether the guardian works with the mechanisms of Linux."""
-        return self._hold.exact
+        return self._guardian.exact
 
     def request(self, *message: Any, fds: Sequence[int] = ()) -> None:
         """Queues a request. The descriptors are copied; the caller may close its own at once."""
@@ -62,28 +63,29 @@ class GuardianLink:
         self._signal(signal.SIGCONT)
 
     def destroy(self) -> None:
-        """Kills a guardian that does not answer; what follows is as if somebody else had killed it."""
+        """Kills a guardian that does not answer; what follows is as if another program had killed it."""
         self._signal(signal.SIGKILL)
 
     def close(self) -> None:
         """Ends the lifeline: the guardian kills what it still has, and leaves."""
         if self.open:
+            self.wake()
             self.open = False
-            fd = self._hold.socket.fileno()
+            fd = self._guardian.socket.fileno()
             self._loop.remove_reader(fd)
             self._loop.remove_writer(fd)
-            self._hold.socket.close()
+            self._guardian.socket.close()
             self._drop_unsent()
 
     def _signal(self, number: int) -> None:
         if self.open:
             try:
-                os.kill(self._hold.pid, number)
+                os.kill(self._guardian.pid, number)
             except ProcessLookupError:
                 pass
 
     def _flush(self) -> None:
-        sock = self._hold.socket
+        sock = self._guardian.socket
         try:
             while self._unsent:
                 data, fds = self._unsent[0]
@@ -105,17 +107,17 @@ class GuardianLink:
 
     def _readable(self) -> None:
         try:
-            alive = self._inbox.receive(self._hold.socket)
+            alive = self._inbox.receive(self._guardian.socket)
         except BlockingIOError:
             return
         self._hand_on()
         if not alive:
-            # Once the stream has ended nothing else can come; what is still held back is told first.
-            self._loop.remove_reader(self._hold.socket.fileno())
+            # Once the stream has ended nothing else can come; what is still held back is handed on first.
+            self._loop.remove_reader(self._guardian.socket.fileno())
             self._loop.call_soon(self._ended)
 
     def _hand_on(self) -> None:
-        """One report a turn: whoever was woken by one acts before the next one is told."""
+        """One report a turn: the task that one wakes acts before the next one is handed on."""
         if self._paused:
             return
         message = self._inbox.next()
@@ -124,7 +126,7 @@ class GuardianLink:
             try:
                 self._report(message)
             finally:
-                self._loop.call_soon(self._resume)  # behind whoever was woken
+                self._loop.call_soon(self._resume)  # behind the task that was woken
 
     def _resume(self) -> None:
         self._paused = False

@@ -1,7 +1,7 @@
 """Runs on Linux and macOS: launched, followed and killed through the guardian.
 
-When the guardian is killed, the sidecar, itself a subreaper, has its tree, and kills it. The next launch gets a new
-guardian. Everything here runs on the event loop's thread.
+When the guardian is killed, the sidecar, itself a subreaper, inherits its tree and kills it. The next launch gets a
+new guardian. Everything here runs on the event loop's thread.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import InternalError
-from . import adopted, killing, link, portable, posix_run, prctl, tree
+from . import adopted, link, portable, posix_run, prctl, tree
 from . import guardian as guardians
 from .base import LaunchSpec, ProcessId, RunListener, Survivor
 
 assert sys.platform != "win32"
 
-_GUARDIANS = 3  # that may be lost in one launch
-_LAUNCH = 10.0  # seconds for fork and execve; a program on a network file system may take its time
+_MAX_GUARDIANS = 3  # that one launch may lose
+_LAUNCH_TIMEOUT = 10.0  # seconds for fork and execve; a program on a network file system may take its time
+_IDLE_TIMEOUT = 2.0  # seconds for a guardian that has nothing to kill
 _MARKER = "SIDECAR_MARKER"
 
 
 class _GuardianLostError(Exception):
-    """The guardian ended before the launch was through."""
+    """The guardian ended before it had executed the program."""
 
 
 class PosixProcessLayer:
@@ -35,14 +36,12 @@ class PosixProcessLayer:
     Attributes:
         marker: ``NAME=value`` in the environment of everything that this sidecar launches; proves to reclaim that an
             orphan is ours, whatever became of its ancestry.
-        helpers: pids of the sidecar's own other children; they and what is below them are no part of a backend's tree.
     """
 
     def __init__(self, guardian: guardians.Guardian, report: Callable[[str], None]) -> None:
         self._report = report
-        self.helpers: set[int] = set()
         self.marker = f"{_MARKER}={os.urandom(12).hex()}"
-        self._hold = guardian
+        self._guardian = guardian
         self._link: link.GuardianLink | None = None
         self._run: posix_run.PosixRun | None = None
         self._serial = 0
@@ -51,31 +50,31 @@ class PosixProcessLayer:
 
     @property
     def guardian(self) -> ProcessId | None:
-        """The guardian in force, for the record."""
-        entry = (tree if self._hold.exact else portable).read_entry(self._hold.pid)
+        """The current guardian, for the record."""
+        entry = (tree if self._guardian.exact else portable).read_entry(self._guardian.pid)
         return ProcessId(*entry.key) if entry else None
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> posix_run.PosixRun:
-        """Starts a run, once the run before it is gone. Until this returns, the listener is told of output only.
+        """Starts a run, once the run before it is gone. Until this returns, the listener gets output only.
 
         Raises:
             BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
             InternalError: it was killed meanwhile, or no guardian stays alive.
         """
-        for _attempt in range(_GUARDIANS):
+        for _attempt in range(_MAX_GUARDIANS):
             await self._idle()
             try:
                 return await self._launch(spec, listener)
             except _GuardianLostError:
                 continue
         raise InternalError(
-            f"The backend could not be started: its guardian process ended {_GUARDIANS} times before it had started it",
-            hint="Something on this machine ends new processes, or keeps the program from being read: look into the"
-            " system's log, and at security software.",
+            f"The backend could not be started: its guardian process ended {_MAX_GUARDIANS} times before it had started it",
+            hint="Something on this machine ends new processes, or keeps the program from being read: check the system"
+            " log and security software.",
         )
 
     async def close(self) -> list[Survivor]:
-        """Kills what is left, and lets the guardian go. Gives what would not die."""
+        """Kills what is left, and releases the guardian. Gives what would not die."""
         survivors: list[Survivor] = []
         if self._run is not None:
             self._run.kill()
@@ -84,76 +83,24 @@ class PosixProcessLayer:
             await self._cleanup
         if self._link is not None:
             self._link.close()
-        self._hold.socket.close()
+        self._guardian.socket.close()
         await self._reap_guardian()
         return survivors
 
-    def request(self, kind: str, run: posix_run.PosixRun, *facts: Any) -> None:
-        """Asks the guardian for something about a run; nothing when the guardian is gone, for then the tree is being killed."""
-        if self._link is not None and run is self._run:
-            self._link.request(kind, run.serial, *facts)
-
-    def members(self, root: ProcessId) -> list[tree.Entry]:
-        """The live processes of the run."""
-        if self._link is None:
-            return []
-        if self._link.exact:
-            return [entry for entry in tree.walk((self._link.pid,)) if entry.alive]
-        memory = portable.Memory()
-        entry = portable.read_entry(root.pid)
-        if entry is None or entry.started != root.started:
-            return []
-        memory.add_root(entry)
-        return memory.look(portable.table())
-
-    def run_ended(self, run: posix_run.PosixRun) -> None:
-        """The next launch may go on."""
-        if self._run is run:
-            self._run = None
-
-    def wake_guardian(self) -> None:
-        """Lets a stopped guardian go on."""
-        if self._link is not None:
-            self._link.wake()
-
-    def give_up_guardian(self) -> None:
-        """Kills a guardian that does not answer; the sidecar then does its work."""
-        if self._link is not None:
-            self._link.destroy()
-
     async def _idle(self) -> None:
         """Waits until there is no run, and no cleaning up after a lost guardian."""
-        while self._run is not None or self._cleanup is not None:
-            if self._cleanup is not None:
-                await asyncio.shield(self._cleanup)
-            elif self._run is not None:
-                await asyncio.shield(self._run.ended)
+        if self._run is not None:
+            await asyncio.shield(self._run.ended)
+        while self._cleanup is not None:
+            await asyncio.shield(self._cleanup)
 
     async def _launch(self, spec: LaunchSpec, listener: RunListener) -> posix_run.PosixRun:
         line = self._attach()
         self._serial += 1
-        run = self._run = posix_run.PosixRun(self, self._serial, spec, listener)
-        name, value = self.marker.encode().split(b"=", 1)
-        environment = {os.fsencode(key): os.fsencode(item) for key, item in spec.env.items()}
-        environment[name] = value
-        limits = spec.limits
-        writes = run.open_outputs()
-        line.request(
-            "launch",
-            run.serial,
-            (
-                [os.fsencode(word) for word in spec.command],
-                os.fsencode(spec.cwd),
-                environment,
-                (limits.nice, limits.open_files, limits.no_new_privileges),
-            ),
-            self.marker.encode(),
-            fds=writes,
-        )
-        for fd in writes:
-            os.close(fd)
+        run = self._run = posix_run.PosixRun(line, self._serial, spec, listener)
+        run.request_launch(self.marker)
         self._arm()  # while the guardian is at work
-        timer = asyncio.get_running_loop().call_later(_LAUNCH, self.give_up_guardian)
+        timer = asyncio.get_running_loop().call_later(_LAUNCH_TIMEOUT, line.destroy)
         try:
             await run.spawned
         except asyncio.CancelledError:
@@ -164,16 +111,16 @@ class PosixProcessLayer:
         return run
 
     def _attach(self) -> link.GuardianLink:
-        loop = asyncio.get_running_loop()
         if self._link is None:
-            if self._hold.socket.fileno() < 0:
-                self._hold = self._replace_guardian()
-            self._link = link.GuardianLink(self._hold, self._reported, self._guardian_lost, loop)
+            if self._guardian.socket.fileno() < 0:
+                self._guardian = self._replace_guardian()
+            loop = asyncio.get_running_loop()
+            self._link = link.GuardianLink(self._guardian, self._reported, self._guardian_lost, loop)
         return self._link
 
     def _replace_guardian(self) -> guardians.Guardian:
         try:
-            return guardians.spawn_guardian(exact=self._hold.exact)
+            return guardians.spawn_guardian(exact=self._guardian.exact)
         except OSError as error:
             raise InternalError(
                 f"The guardian process of the backend cannot be started: {sys.executable}: {error.strerror}",
@@ -182,7 +129,7 @@ class PosixProcessLayer:
             ) from error
 
     def _arm(self) -> None:
-        if not self._armed and self._hold.exact:
+        if not self._armed and self._guardian.exact:
             prctl.become_subreaper()
             # A stopped sidecar must see the end of its stdin when its parent dies.
             prctl.set_parent_death_signal(int(signal.SIGCONT))
@@ -191,15 +138,16 @@ class PosixProcessLayer:
     def _reported(self, message: tuple[Any, ...]) -> None:
         kind, serial, *facts = message
         if self._run is not None and serial == self._run.serial:
-            self._run.told(kind, *facts)
+            self._run.reported(kind, *facts)
 
     def _guardian_lost(self) -> None:
         self._link = None
-        self._cleanup = asyncio.get_running_loop().create_task(self._clean_up(self._run))
+        run = self._run if self._run is not None and not self._run.ended.done() else None
+        self._cleanup = asyncio.get_running_loop().create_task(self._clean_up(run))
 
     async def _clean_up(self, run: posix_run.PosixRun | None) -> None:
         self._report(
-            f"The guardian of the backend (pid {self._hold.pid}) was killed; "
+            f"The guardian of the backend (pid {self._guardian.pid}) was killed; "
             + ("the sidecar ends the backend's processes, and the" if run is not None else "the")
             + " next run gets a new guardian"
         )
@@ -208,7 +156,10 @@ class PosixProcessLayer:
             if run is not None:
                 run.exit(None)
                 survivors = await adopted.kill_adopted(
-                    run.identity, self.marker.encode(), self.helpers, exact=self._hold.exact
+                    run.identity,
+                    self.marker.encode(),
+                    seconds=run.spec.kill_deadline,
+                    exact=self._guardian.exact,
                 )
                 if run.spawned.done():
                     run.tree_gone(survivors)
@@ -218,13 +169,6 @@ class PosixProcessLayer:
             self._cleanup = None
 
     async def _reap_guardian(self) -> None:
-        """Waits for the guardian by its pid, never for any child: asyncio would lose its own."""
-        deadline = asyncio.get_running_loop().time() + killing.DEADLINE
-        while asyncio.get_running_loop().time() < deadline:
-            try:
-                pid, _status = os.waitpid(self._hold.pid, os.WNOHANG)  # noqa: ASYNC222 - it does not block
-            except ChildProcessError:
-                return
-            if pid:
-                return
-            await asyncio.sleep(0.002)
+        """Waits until it has ended, or for as long as it may wait for survivors."""
+        seconds = self._run.spec.kill_deadline if self._run is not None else _IDLE_TIMEOUT
+        await adopted.reap(self._guardian.pid, seconds)

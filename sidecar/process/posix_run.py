@@ -5,27 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.exit_status import UNKNOWN, from_wait_status
 from ..errors import InternalError
-from . import find_listeners_of, killing, output
+from . import find_listeners_of, output, portable, tree
+from . import link as links
 from .base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
 
 assert sys.platform != "win32"
 
-if TYPE_CHECKING:
-    from .posix import PosixProcessLayer
-
-DRAIN = 0.5  # seconds that a pipe is still read after the exit, when somebody holds it open
-ANSWER = 1.0  # seconds within which a guardian that was asked to kill must have begun
+_DRAIN = 0.5  # seconds that a pipe is still read after the exit, when another process holds it open
+_ANSWER_TIMEOUT = 1.0  # seconds within which a guardian that was asked to kill must have begun
 
 
 class PosixRun:
     """One run. See base.RunningProcess."""
 
-    def __init__(self, layer: PosixProcessLayer, serial: int, spec: LaunchSpec, listener: RunListener) -> None:
-        self._layer = layer
+    def __init__(self, link: links.GuardianLink, serial: int, spec: LaunchSpec, listener: RunListener) -> None:
+        self._link = link
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self.serial = serial
@@ -42,32 +40,56 @@ class PosixRun:
         self._kill_begun = False
         self._survivors: list[Survivor] | None = None
 
+    def request_launch(self, marker: str) -> None:
+        """Sends the program to the guardian, with the pipes for its output."""
+        name, _, value = marker.partition("=")
+        environment = {os.fsencode(key): os.fsencode(item) for key, item in {**self.spec.env, name: value}.items()}
+        limits = self.spec.limits
+        program = (
+            [os.fsencode(word) for word in self.spec.command],
+            os.fsencode(self.spec.cwd),
+            environment,
+            (limits.nice, limits.open_files, limits.no_new_privileges),
+        )
+        writes = [pipe.open() for pipe in self._outputs]
+        self._link.request("launch", self.serial, program, marker.encode(), self.spec.kill_deadline, fds=writes)
+        for fd in writes:
+            os.close(fd)
+
     def interrupt(self) -> None:
-        """SIGTERM to the backend's group, and SIGCONT, in case that it is stopped."""
-        self._layer.request("interrupt", self)
+        """SIGTERM to the backend's group, and SIGCONT, in case it is stopped."""
+        if not self.ended.done():
+            self._link.request("interrupt", self.serial)
 
     def kill(self) -> None:
         """Kills the tree. A guardian that does not begin within a second is killed too, and the sidecar does it."""
         if not self.ended.done():
-            self._layer.request("kill", self, killing.DEADLINE)
-            self._timers.append(self._loop.call_later(ANSWER, self._check_answer))
+            self._link.request("kill", self.serial)
+            self._timers.append(self._loop.call_later(_ANSWER_TIMEOUT, self._check_answer))
 
     def processes(self) -> list[ProcessId]:
         """The tree as it is now, root first."""
-        entries = [] if self.ended.done() else self._layer.members(self.identity)
-        entries.sort(key=lambda entry: entry.pid != self.identity.pid)
+        entries = sorted(self._members(), key=lambda entry: entry.pid != self.identity.pid)
         return [ProcessId(*entry.key) for entry in entries]
 
+    def _members(self) -> list[tree.Entry]:
+        if self.ended.done() or not self._link.open:
+            return []
+        if self._link.exact:
+            return [entry for entry in tree.walk((self._link.pid,)) if entry.alive]
+        memory = portable.Memory()
+        entry = portable.read_entry(self.identity.pid)
+        if entry is None or entry.started != self.identity.started:
+            return []
+        memory.add_root(entry)
+        return memory.look(portable.table())
+
     def listeners(self) -> list[ListeningSocket] | None:
-        """TCP sockets on which the tree listens; None where the system does not tell."""
+        """TCP sockets on which the tree listens; None where the system does not report them."""
         return find_listeners_of([process.pid for process in self.processes()])
 
-    def open_outputs(self) -> list[int]:
-        """Begins to read, and gives the write ends."""
-        return [pipe.open() for pipe in self._outputs]
-
-    def told(self, kind: str, *facts: Any) -> None:
-        """A report of the guardian about this run."""
+    def reported(self, kind: str, *facts: Any) -> None:
+        """Takes a report of the guardian about this run."""
         if kind == "spawned":
             self.identity = ProcessId(*facts)
             self._watch_root()
@@ -85,16 +107,16 @@ class PosixRun:
             self.tree_gone([Survivor(*survivor) for survivor in facts[0]])
 
     def exit(self, wait_status: int | None) -> None:
-        """The root ended; None: nobody knows how."""
+        """The root ended; None: its status is unknown."""
         if not self._exited:
             self._exited = True
             self._unwatch_root()
             if self._launched:
                 self._listener.exited(UNKNOWN if wait_status is None else from_wait_status(wait_status))
-            self._timers.append(self._loop.call_later(DRAIN, self._close_outputs))
+            self._timers.append(self._loop.call_later(_DRAIN, self._close_outputs))
 
     def tree_gone(self, survivors: list[Survivor]) -> None:
-        """Nothing else is alive; ``gone`` is told when the output has ended too."""
+        """Nothing else is alive; ``gone`` is reported when the output has ended too."""
         self.exit(None)
         self._survivors = survivors
         if not self._launched:
@@ -102,13 +124,11 @@ class PosixRun:
         self._finish()
 
     def abandon(self, error: Exception) -> None:
-        """The launch failed: the listener is told nothing, for launch raises."""
+        """The launch failed: the listener gets nothing, for launch raises."""
         self._survivors = self._survivors or []
-        for pipe in self._outputs:
-            pipe.close()
         if not self.spawned.done():
             self.spawned.set_exception(error)
-        self._finish()
+        self._close_outputs()
 
     @property
     def _launched(self) -> bool:
@@ -125,14 +145,13 @@ class PosixRun:
         self._unwatch_root()
         for timer in self._timers:
             timer.cancel()
-        self._layer.run_ended(self)
         self.ended.set_result(self._survivors)
         if self._launched:
             self._listener.gone(self._survivors)
 
     def _check_answer(self) -> None:
         if not self._kill_begun and not self.ended.done():
-            self._layer.give_up_guardian()
+            self._link.destroy()
 
     def _watch_root(self) -> None:
         """A stopped guardian sleeps through the end of the root: so the sidecar sees it too, and wakes the guardian."""
@@ -145,7 +164,7 @@ class PosixRun:
 
     def _root_ended(self) -> None:
         self._unwatch_root()
-        self._layer.wake_guardian()
+        self._link.wake()
 
     def _unwatch_root(self) -> None:
         if self._pidfd >= 0:

@@ -138,6 +138,7 @@ class Launcher:
                 no_new_privileges=limits.no_new_privileges,
             ),
             graceful=self._settings.timeouts.graceful_shutdown,
+            force_kill=self._settings.timeouts.force_kill,
         )
         run.process = await self._layer.launch(run.spec, ears)
 

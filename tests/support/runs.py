@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from sidecar.core.exit_status import ExitStatus
 from sidecar.process.base import LaunchSpec, Limits, Survivor
@@ -25,10 +26,15 @@ def python(code: str) -> tuple[str, ...]:
 
 
 def spec(
-    command: tuple[str, ...], *, cwd: str = "/", env: dict[str, str] | None = None, limits: Limits | None = None
+    command: tuple[str, ...],
+    *,
+    cwd: str = "/",
+    env: dict[str, str] | None = None,
+    limits: Limits | None = None,
+    **more: Any,
 ) -> LaunchSpec:
     """A launch with this process's environment, unless another is given."""
-    return LaunchSpec(1, command, cwd, dict(os.environ) if env is None else env, limits or Limits())
+    return LaunchSpec(1, command, cwd, dict(os.environ) if env is None else env, limits or Limits(), **more)
 
 
 class Recorder:

@@ -17,9 +17,8 @@ from .threads import in_thread
 
 assert sys.platform == "win32"
 
-KILL_DEADLINE = 5.0  # seconds until what is still alive is told as surviving
 DRAIN = 0.5  # seconds that a pipe is still read after the exit, when somebody holds it open
-_TASKKILL_AFTER = 1.0  # seconds that a terminated job may take to be empty
+_TASKKILL_AFTER = 0.25  # of the kill's time, which a terminated job may take to be empty
 _LOOK_AGAIN = 0.002  # seconds; the loop's clock rounds it up to a tick of 15.6 ms at most
 
 Report = Callable[[str], None]
@@ -29,7 +28,7 @@ class WindowsRun:
     """One run. See base.RunningProcess."""
 
     def __init__(self, started: spawn.Started, spec: LaunchSpec, listener: RunListener, report: Report) -> None:
-        self._graceful = spec.graceful
+        self._spec = spec
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._report = report
@@ -63,7 +62,7 @@ class WindowsRun:
             return
         from .rungs import send_console_interrupt
 
-        pid, graceful = self._identity.pid, self._graceful
+        pid, graceful = self._identity.pid, self._spec.graceful
         self._interrupt = in_thread("backend interrupt", lambda: send_console_interrupt(pid, graceful))
         self._interrupt.add_done_callback(self._interrupted)
 
@@ -129,10 +128,10 @@ class WindowsRun:
         left = self._job.pids()
         if not left and self._exited:
             self._tree_gone([])
-        elif elapsed >= KILL_DEADLINE:
+        elif elapsed >= self._spec.kill_deadline:
             self._tree_gone([lookup.survivor(pid) for pid in left or [self._identity.pid]])
         else:
-            if elapsed >= _TASKKILL_AFTER and not self._taskkill_used:
+            if elapsed >= _TASKKILL_AFTER * self._spec.kill_deadline and not self._taskkill_used:
                 self._taskkill_used = True
                 self._use_taskkill(left)
             self._timers.append(self._loop.call_later(_LOOK_AGAIN, self._look))

@@ -182,21 +182,6 @@ async def test_the_sidecar_kills_what_a_killed_guardian_leaves(
     assert layer.guardian != guardian
 
 
-@linux
-async def test_the_sidecars_own_helpers_are_no_part_of_the_tree(layer: PosixProcessLayer) -> None:
-    helper = await asyncio.create_subprocess_exec(*child("family", "none"), stdout=subprocess.DEVNULL)
-    layer.helpers.add(helper.pid)
-    recorder = Recorder()
-    await layer.launch(spec(child("family", "daemon")), recorder)
-    await recorder.has_written(b"ready")
-    os.kill(layer.guardian.pid, signal.SIGKILL)
-    assert await recorder.is_gone() == []
-    assert helper.returncode is None
-    assert is_alive(helper.pid)
-    helper.kill()
-    assert await helper.wait() == -signal.SIGKILL
-
-
 async def test_a_guardian_that_was_killed_while_idle_is_replaced(layer: PosixProcessLayer) -> None:
     for _attempt in range(3):
         os.kill(layer.guardian.pid, signal.SIGKILL)
@@ -210,7 +195,7 @@ async def test_a_launch_survives_the_guardians_death_in_the_middle(layer: PosixP
     recorder = Recorder()
     launching = asyncio.ensure_future(layer.launch(spec(child("leave", "code", 0)), recorder))
     await asyncio.sleep(0)
-    os.kill(layer._hold.pid, signal.SIGKILL)
+    os.kill(layer._guardian.pid, signal.SIGKILL)
     await launching
     await recorder.is_gone()
 
@@ -219,7 +204,7 @@ async def test_guardians_that_end_at_once_are_not_tried_for_ever(
     layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guardians, "_command", lambda *, exact: ["/bin/false", str(exact)])
-    os.kill(layer._hold.pid, signal.SIGKILL)
+    os.kill(layer._guardian.pid, signal.SIGKILL)
     with pytest.raises(InternalError, match="ended 3 times"):
         await layer.launch(spec(("/bin/true",)), Recorder())
 
@@ -228,7 +213,7 @@ async def test_a_guardian_that_cannot_be_executed_is_told(
     layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guardians, "_command", lambda *, exact: ["/nowhere/python", str(exact)])
-    os.kill(layer._hold.pid, signal.SIGKILL)
+    os.kill(layer._guardian.pid, signal.SIGKILL)
     with pytest.raises(InternalError, match="cannot be started"):
         await layer.launch(spec(("/bin/true",)), Recorder())
     monkeypatch.undo()
@@ -238,7 +223,7 @@ async def test_a_guardian_that_cannot_be_executed_is_told(
 
 
 async def test_a_launch_wakes_a_stopped_guardian(layer: PosixProcessLayer) -> None:
-    os.kill(layer._hold.pid, signal.SIGSTOP)
+    os.kill(layer._guardian.pid, signal.SIGSTOP)
     recorder = Recorder()
     await layer.launch(spec(child("leave", "code", 0)), recorder)
     await recorder.is_gone()
@@ -307,6 +292,6 @@ async def test_a_failed_exec_leaks_nothing(layer: PosixProcessLayer) -> None:
     for _attempt in range(30):
         with pytest.raises(Exception, match="does not exist"):
             await layer.launch(spec(("/nowhere/program",)), Recorder())
-        now = (open_descriptors(os.getpid()), open_descriptors(layer._hold.pid))
+        now = (open_descriptors(os.getpid()), open_descriptors(layer._guardian.pid))
         before = before or now
     assert now == before

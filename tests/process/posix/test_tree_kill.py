@@ -9,6 +9,7 @@ import time
 import pytest
 
 from sidecar.core.exit_status import ExitStatus
+from sidecar.process import guardian as guardians
 from sidecar.process.posix import PosixProcessLayer
 from tests.support.processes import is_alive, marked, until
 from tests.support.runs import Recorder, child, python, spec
@@ -159,6 +160,29 @@ async def test_what_would_not_die_is_told_by_pid_and_name_and_the_next_run_start
     assert not recorder.status.known
     _run, recorder = await start(layer, "none", "--exit", 0)
     assert await recorder.is_gone() == []
+
+
+async def test_survivors_are_reported_before_the_time_of_the_kill_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = guardians._command
+
+    def powerless(*, exact: bool) -> list[str]:
+        """A guardian whose signals do not arrive, as with a process that hangs in the kernel."""
+        *before, code, flag, is_exact = command(exact=exact)
+        code = code.replace("from ", "from sidecar.process import tree; tree.send = lambda *_: False; from ", 1)
+        return [*before, code, flag, is_exact]
+
+    monkeypatch.setattr(guardians, "_command", powerless)
+    layer = PosixProcessLayer(guardians.spawn_guardian(), print)
+    recorder = Recorder()
+    run = await layer.launch(spec(child("family", "none"), force_kill=1.0), recorder)
+    await recorder.has_written(b"ready")
+    begin = time.monotonic()
+    run.kill()
+    assert [survivor.pid for survivor in await recorder.is_gone()] == [run.identity.pid]
+    assert recorder.times["gone"] - begin < 1.0 + 0.5  # the pipes are drained after the report
+    os.kill(layer.guardian.pid, signal.SIGKILL)
+    await layer.close()
+    await until(lambda: not is_alive(run.identity.pid))
 
 
 async def test_close_kills_what_runs_and_ends_the_guardian(layer: PosixProcessLayer) -> None:
