@@ -374,6 +374,10 @@ export interface AppSettings {
   is_packaged?: boolean;
   /** Electron's user-data folder. Empty: the data folder. */
   user_data?: string;
+  /** The app's resources, where the profile's backend and FFmpeg are looked for first. */
+  resources?: string;
+  /** Electron's temporary folder, where profile `aura` has its own. */
+  temp?: string;
 }
 
 /** What is run, where it listens, and which of its endpoints mean what (empty path: it has none). */
@@ -470,7 +474,7 @@ export interface PathsSettings {
   data?: string;
   /** Empty: `logs` in the data folder. */
   logs?: string;
-  /** Empty: `temp` in the data folder. */
+  /** Empty: the profile's folder in `app.temp`, else `temp` in the data folder. */
   temp?: string;
 }
 

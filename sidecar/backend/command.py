@@ -60,7 +60,7 @@ def find_command(
     Args:
         settings: ``backend.command``, ``backend.cwd`` and the profile are read.
         environ: the environment that the backend will have.
-        beside: the sidecar's folder; the packaged backend is searched there and in the two above it.
+        beside: the sidecar's folder; the packaged backend is searched in ``app.resources``, there, and in the two above it.
         working_directory: where relative paths begin, and the last place of the search.
         platform: as ``sys.platform``.
 
@@ -82,13 +82,14 @@ def find_command(
     return BackendCommand((str(program), *backend.command[1:]), str(cwd), notes)
 
 
-def candidates(profile: str, beside: Path, working_directory: Path, platform: str) -> Iterator[Path]:
+def candidates(settings: Settings, beside: Path, working_directory: Path, platform: str) -> Iterator[Path]:
     """Where the packaged backend of a profile may lie, the likeliest first."""
-    preset = PROFILES[profile]
+    preset = PROFILES[settings.profile]
     if not preset.executable:
         return
     name = f"{preset.executable}.exe" if platform == "win32" else preset.executable
-    roots = dict.fromkeys([beside, *beside.parents[:2], working_directory])
+    resources = [Path(settings.app.resources)] if settings.app.resources else []
+    roots = dict.fromkeys([*resources, beside, *beside.parents[:2], working_directory])
     for root in roots:
         for folder in _folders(preset.folders.get(platform, ()), platform):
             yield root / "backend" / folder / name
@@ -107,7 +108,7 @@ def _folders(folders: tuple[str, ...], platform: str) -> tuple[str, ...]:
 
 
 def _packaged(settings: Settings, beside: Path, here: Path, platform: str) -> Path:
-    searched = list(candidates(settings.profile, beside, here, platform))
+    searched = list(candidates(settings, beside, here, platform))
     for path in searched:
         if is_file(path):
             return path

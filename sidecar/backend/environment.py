@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from ..settings.model import Paths, Settings
 from ..settings.profiles import PROFILES
 from .placeholders import fill
+from .places import is_file
 
 _LOOPBACK = "127.0.0.1"
-# AURA_RESET=true deletes the user's data: only [backend] env, which is written for this very backend, can pass it on.
-_NEVER_INHERITED = ("AURA_RESET",)
+# Only [backend] env, which is written for this very backend, can pass these on. AURA_RESET=true deletes the user's data;
+# Electron's two turn an Electron that the backend starts into a plain Node; ours configure another sidecar, secrets included.
+_NEVER_INHERITED = ("AURA_RESET", "ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR", "SIDECAR_*")
 # Without it neither Winsock nor the .NET runtime starts.
 _WINDOWS_NEEDS = ("SYSTEMROOT",)
 
@@ -37,6 +40,7 @@ def backend_environment(
     environment.update(_let_through(settings, inherited, platform))
     host = settings.backend.host
     environment.update((name, fill(text, host, port)) for name, text in _profile_variables(settings, paths))
+    environment.update(_ffmpeg_variables(settings, platform))
     environment.update((name, fill(text, host, port)) for name, text in settings.backend.env.items())
     _spare_loopback_the_proxy(environment, platform)
     return environment.variables
@@ -94,6 +98,16 @@ def _profile_variables(settings: Settings, paths: Paths) -> Iterator[tuple[str, 
     folders = {"{data}": paths.data, "{logs}": paths.logs, "{temp}": paths.temp}
     for name, text in {**profile.env, **(profile.development_env if development else {})}.items():
         yield name, folders.get(text, text)
+
+
+def _ffmpeg_variables(settings: Settings, platform: str) -> Iterator[tuple[str, str]]:
+    """FFmpeg as the app ships it. Without one the variables stay as they are, and the backend searches by itself."""
+    profile, resources = PROFILES[settings.profile], settings.app.resources
+    for folder in profile.folders.get(platform, ()) if resources and profile.ffmpeg_env else ():
+        place = Path(resources, "ffmpeg", folder, "bin")
+        if is_file(place / ("ffmpeg.exe" if platform == "win32" else "ffmpeg")):
+            yield from ((name, str(place)) for name in profile.ffmpeg_env)
+            return
 
 
 def _spare_loopback_the_proxy(environment: _Environment, platform: str) -> None:

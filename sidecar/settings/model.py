@@ -135,12 +135,16 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
         version: The app's. Empty: the sidecar's.
         is_packaged: Whether it runs from an installation.
         user_data: Electron's user-data folder. Empty: the data folder.
+        resources: The app's resources, where the profile's backend and FFmpeg are looked for first.
+        temp: Electron's temporary folder, where profile `aura` has its own.
     """
 
     mode: str = "production"
     version: str = ""
     is_packaged: bool = False
     user_data: str = ""
+    resources: str = ""
+    temp: str = ""
 
 
 class Paths(Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,7 +153,7 @@ class Paths(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         data: Empty: `app.user_data`, else the platform's user-data folder.
         logs: Empty: `logs` in the data folder.
-        temp: Empty: `temp` in the data folder.
+        temp: Empty: the profile's folder in `app.temp`, else `temp` in the data folder.
     """
 
     data: str = ""

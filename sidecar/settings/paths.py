@@ -12,15 +12,17 @@ def resolve_paths(settings: Settings) -> Paths:
     """All folders as absolute paths; none of them is created.
 
     ``data`` is, in this order, what is set, the user-data folder that Electron told, the platform's own for the app.
-    ``logs`` and ``temp`` lie in it unless they are set.
+    ``logs`` and ``temp`` lie in it unless they are set; a profile may have its own folder in Electron's temporary one.
     """
     paths = settings.paths
     data = paths.data or settings.app.user_data or _platform_folder(settings.profile)
     data = _absolute(data)
+    own_temp = PROFILES[settings.profile].temp if settings.app.temp else ""
+    default_temp = (settings.app.temp, own_temp) if own_temp else (data, "temp")
     return Paths(
         data=data,
         logs=_absolute(paths.logs) if paths.logs else os.path.join(data, "logs"),  # noqa: PTH118 -- strings on the wire
-        temp=_absolute(paths.temp) if paths.temp else os.path.join(data, "temp"),  # noqa: PTH118 -- as above
+        temp=_absolute(paths.temp) if paths.temp else _absolute(os.path.join(*default_temp)),  # noqa: PTH118 -- as above
     )
 
 

@@ -17,6 +17,8 @@ class Profile(Struct, frozen=True):
         env: variables of the backend. ``{host}``, ``{port}``, ``{data}``, ``{logs}``, ``{temp}`` are filled in.
         development_env: those that differ when ``[app] mode`` is ``development``.
         app: name of the folder for the app's data.
+        temp: name of its folder in Electron's temporary folder; empty: it has none there.
+        ffmpeg_env: variables that name FFmpeg's folder, where the app ships one as ``ffmpeg/PLATFORM/bin`` in its resources.
     """
 
     settings: dict[str, dict[str, Any]]
@@ -25,6 +27,8 @@ class Profile(Struct, frozen=True):
     env: dict[str, str]
     development_env: dict[str, str]
     app: str
+    temp: str = ""
+    ffmpeg_env: tuple[str, ...] = ()
 
 
 _ADDRESS = "http://{host}:{port}"
@@ -69,6 +73,8 @@ PROFILES: dict[str, Profile] = {
             "LOGGING__LOGLEVEL__DEFAULT": "Debug",
         },
         app="aura-video-studio",
+        temp="aura-video-studio",
+        ffmpeg_env=("FFMPEG_PATH", "AURA_FFMPEG_PATH", "FFMPEG_BINARIES_PATH"),
     ),
     "generic": Profile(
         settings={},

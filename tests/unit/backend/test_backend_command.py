@@ -11,6 +11,7 @@ from sidecar.backend.command import BackendCommand, candidates, find_command, si
 from sidecar.backend.placeholders import fill_all
 from sidecar.errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError
 from sidecar.settings.load import load
+from sidecar.settings.model import Settings
 
 SUFFIX = ".exe" if sys.platform == "win32" else ""
 
@@ -33,6 +34,10 @@ def find(
     settings = load(environ={}, command=command, overrides=overrides, profile=profile).settings
     environ = {"PATH": str(path or folder / "no-such-folder")}
     return find_command(settings, environ, beside=beside or folder / "sidecar", working_directory=folder)
+
+
+def settings_of(profile: str) -> Settings:
+    return load(environ={}, profile=profile).settings
 
 
 def test_a_users_command_is_only_made_absolute_and_runs_in_its_executables_folder(tmp_path: Path) -> None:
@@ -176,18 +181,24 @@ def test_a_working_folder_that_is_not_there_is_told_before_the_system_blames_the
 
 def test_the_packaged_backend_is_searched_beside_and_above_the_sidecar_then_in_the_working_directory() -> None:
     beside, here = Path("/app/resources/sidecar"), Path("/work")
-    found = list(candidates("aura", beside, here, "win32"))
+    found = list(candidates(settings_of("aura"), beside, here, "win32"))
     roots = [beside, beside.parent, beside.parent.parent, here]
     assert found == [root / "backend" / folder / "Aura.Api.exe" for root in roots for folder in ("win-x64", "win")]
-    linux = list(candidates("aura", beside, here, "linux"))
+    linux = list(candidates(settings_of("aura"), beside, here, "linux"))
     assert linux[:2] == [beside / "backend" / folder / "Aura.Api" for folder in ("linux-x64", "linux")]
-    mac = [path.parts[-2] for path in candidates("aura", beside, here, "darwin")]
+    mac = [path.parts[-2] for path in candidates(settings_of("aura"), beside, here, "darwin")]
     assert {"osx-x64", "mac"} <= set(mac)
-    assert list(candidates("generic", beside, here, "linux")) == []
+    assert list(candidates(settings_of("generic"), beside, here, "linux")) == []
+
+
+def test_the_apps_resources_come_first_for_a_sidecar_that_lies_elsewhere(tmp_path: Path) -> None:
+    program(packaged(tmp_path / "sidecar"))
+    wanted = program(packaged(tmp_path / "resources"))
+    assert find(None, tmp_path, f"app.resources={tmp_path / 'resources'}").argv == (str(wanted),)
 
 
 def packaged(root: Path) -> Path:
-    return next(path for path in candidates("aura", root, root, sys.platform))
+    return next(path for path in candidates(settings_of("aura"), root, root, sys.platform))
 
 
 def test_the_nearest_packaged_backend_is_taken_and_noted(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sidecar.backend.environment import backend_environment
@@ -56,6 +58,21 @@ def test_what_is_inherited_passes_through_dots_and_all() -> None:
     assert environment(inherited).items() >= inherited.items()
 
 
+def test_aura_gets_the_ffmpeg_that_the_app_ships_as_the_shell_did(tmp_path: Path) -> None:
+    resources = f"app.resources={tmp_path}"
+    names = ("FFMPEG_PATH", "AURA_FFMPEG_PATH", "FFMPEG_BINARIES_PATH")
+    inherited = {"FFMPEG_PATH": "/mine"}
+    assert [environment(inherited, resources).get(name) for name in names] == ["/mine", None, None]
+    for platform, folder, program in (("linux", "linux-x64", "ffmpeg"), ("win32", "win-x64", "ffmpeg.exe")):
+        place = tmp_path / "ffmpeg" / folder / "bin"
+        place.mkdir(parents=True)
+        (place / program).touch()
+        env = environment(inherited, resources, platform=platform)
+        assert [env[name] for name in names] == [str(place)] * 3
+    assert "AURA_FFMPEG_PATH" not in environment({}, resources, profile="generic")
+    assert environment({}, resources, "backend.env.FFMPEG_PATH=/chosen")["FFMPEG_PATH"] == "/chosen"
+
+
 def test_the_users_variables_win_and_have_host_and_port_filled_in() -> None:
     env = environment(
         {"A": "1"}, "backend.env.A=2", "backend.env.URL=http://{host}:{port}/{id}", "backend.env.ASPNETCORE_URLS=x"
@@ -67,6 +84,13 @@ def test_the_users_variables_win_and_have_host_and_port_filled_in() -> None:
 def test_aura_reset_deletes_user_data_and_is_never_inherited(overrides: list[str]) -> None:
     assert "AURA_RESET" not in environment({"AURA_RESET": "true", "A": "1"}, *overrides)
     assert "AURA_RESET" not in environment({"Aura_Reset": "true"}, *overrides, platform="win32")
+
+
+@pytest.mark.parametrize("name", ["ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR", "SIDECAR_BACKEND__ENV", "SIDECAR_MARKER"])
+def test_what_is_meant_for_electron_and_for_the_sidecar_is_never_inherited(name: str) -> None:
+    assert name not in environment({name: "1", "A": "1"})
+    assert name not in environment({name.title(): "1"}, platform="win32")
+    assert environment({name: "1"}, f"backend.env.{name}=2")[name] == "2"
 
 
 def test_aura_reset_comes_from_the_backends_own_variables_alone() -> None:

@@ -27,6 +27,13 @@ def test_the_folder_that_electron_tells_is_the_data_folder_unless_one_is_set(tmp
     assert resolved(f"app.user_data={tmp_path}", f"paths.data={tmp_path / 'x'}").data == str(tmp_path / "x")
 
 
+def test_aura_has_its_folder_in_electrons_temporary_one_and_others_share_none(tmp_path: Path) -> None:
+    told = (f"app.temp={tmp_path / 'tmp'}", f"paths.data={tmp_path}")
+    assert resolved(*told, profile="aura").temp == str(tmp_path / "tmp" / "aura-video-studio")
+    assert resolved(*told, profile="generic").temp == str(tmp_path / "temp")
+    assert resolved(*told, f"paths.temp={tmp_path / 'own'}", profile="aura").temp == str(tmp_path / "own")
+
+
 def test_else_the_platform_says_where_and_each_profile_has_a_folder_of_its_own() -> None:
     assert resolved().data == platformdirs.user_data_dir("aura-video-studio", appauthor=False)
     assert resolved(profile="generic").data == platformdirs.user_data_dir("electron-backend-sidecar", appauthor=False)
