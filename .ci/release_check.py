@@ -93,7 +93,7 @@ def _unwritten(version: str, log: dict[str, tuple[str, str]]) -> Iterator[str]:
 
 def _unkept(root: Path, version: str) -> Iterator[str]:
     """A release keeps its schemas: from then on they may only grow."""
-    remedy = "run `python -m sidecar schema --release`"
+    remedy = "run `python -m tools.generate --release`"
     kept = json.loads(read(root / "schemas" / "released" / f"{version}.json") or "{}")
     if not kept:
         yield f"schemas/released/{version}.json is missing: {remedy}"

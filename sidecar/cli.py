@@ -156,19 +156,6 @@ def dashboard(
     return tool.run(serve_words, port=port, open_browser=open_browser)
 
 
-@_sidecar.command(epilog="Example: sidecar schema --check")
-@click.option("--check/--write", "check", default=True, help="Compare only (the default), or write the files.")
-@click.option("--release", is_flag=True, help="Write, and keep the schemas as those of this version's release.")
-def schema(check: bool, *, release: bool) -> int:
-    """Compare or write what is generated from the channel table: schemas, client types and the shim's names.
-
-    Works in a checkout only. Exit status: 0, or 1 where a file differs.
-    """
-    from .wire import schema as tool
-
-    return tool.main(check and not release, version=__version__ if release else None)
-
-
 @_sidecar.command("demo-backend", hidden=True, context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1)
 def demo_backend(words: Sequence[str]) -> int:

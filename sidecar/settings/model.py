@@ -1,7 +1,7 @@
 """The settings, their units and their defaults, as frozen Structs.
 
 Every number here is a promise to users; its source stands beside it. Durations are seconds. The docstrings are the text
-of docs/settings.md: ``name (unit): meaning`` for each key, written there by ``python -m sidecar schema --write``.
+of docs/settings.md: ``name (unit): meaning`` for each key, written there by ``python -m tools.generate``.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ import pytest
 from sidecar.settings.load import load
 from tests.support.backends import http_backend
 from tests.support.launch import ROOT, clean_environment, sidecar_command
-from tests.support.pages import Block, page, pages
+from tools.pages import Block, page, pages
 
 NODE = shutil.which("node")
 MODULES = ROOT / "electron-shim" / "node_modules"
@@ -57,7 +57,7 @@ def the_guides_backend(folder: Path) -> None:
 
 def a_copy_of_the_checkout(folder: Path) -> None:
     ignored = shutil.ignore_patterns("node_modules", "__pycache__", ".*_cache", "dist", "build")
-    for name in ("sidecar", "docs", "schemas", "tests", "electron-shim"):
+    for name in ("sidecar", "docs", "schemas", "tests", "tools", "electron-shim"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.backends import http_backend
 from tests.support.launch import ROOT, clean_environment, sidecar_command
-from tests.support.readme import snippet
+from tools.pages import snippet
 
 NODE = shutil.which("node")
 MODULES = ROOT / "electron-shim" / "node_modules"

@@ -1,9 +1,8 @@
-"""The generated files against the table, against a real conversation, and against what was released."""
+"""The generated files against the table and a real conversation."""
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -11,32 +10,14 @@ from typing import Any
 import pytest
 
 from sidecar.settings.model import Settings
-from sidecar.wire import names, schema
+from sidecar.wire import names
 from sidecar.wire.channels import CHANNELS, EVENTS
 from tests.support.backends import http_backend, trouble
 from tests.support.client import RemoteError, SidecarClient
-from tests.support.compatibility import shrinkages
 from tests.support.schemas import conversation_mistakes, index, mistakes, validator
 
 ROOT = Path(__file__).resolve().parents[2]
-RELEASES = sorted((ROOT / "schemas" / "released").glob("*.json"))
 RECORDINGS = sorted((ROOT / "tests" / "golden" / "recordings").glob("*.json"))
-
-
-def test_every_generated_file_is_what_the_table_says() -> None:
-    assert schema.drift(ROOT, schema.generated(ROOT)) == []
-
-
-def test_drift_is_noticed_where_a_file_differs_is_missing_or_is_left_over(tmp_path: Path) -> None:
-    files = {"schemas/index.json": "a", "schemas/messages/hello.json": "b"}
-    (tmp_path / "schemas/channels").mkdir(parents=True)
-    (tmp_path / "schemas/index.json").write_text("other")
-    (tmp_path / "schemas/channels/gone.args.json").write_text("{}")
-    assert schema.drift(tmp_path, files) == [
-        "schemas/index.json differs from the table",
-        "schemas/messages/hello.json is missing",
-        "schemas/channels/gone.args.json belongs to nothing in the table",
-    ]
 
 
 def test_the_index_lists_every_channel_and_event_with_a_title_and_a_valid_schema() -> None:
@@ -118,44 +99,3 @@ def test_a_message_that_breaks_its_schema_is_found() -> None:
         ("sidecar", {"type": "event", "channel": "backend:log", "payload": {}, "seq": "1"}),
     ]
     assert len(list(conversation_mistakes(recording))) == 5
-
-
-@pytest.mark.parametrize("path", RELEASES, ids=lambda path: path.stem)
-def test_schemas_only_grew_since_the_release(path: Path) -> None:
-    now = schema.schemas()
-    for name, released in json.loads(path.read_text(encoding="utf-8")).items():
-        assert name in now, f"{name} was released and is gone"
-        promised = not (name.endswith(".args") or name in {"settings", "messages/request", "messages/cancel"})
-        assert shrinkages(released, now[name], promised=promised) == []
-
-
-def _status() -> schema.Schema:
-    return copy.deepcopy(schema.schemas()["channels/backend.status.result"])
-
-
-def test_growth_is_allowed() -> None:
-    new = _status()
-    properties = new["$defs"]["Status"]["properties"]
-    properties["colour"] = {"type": "string"}
-    properties["state"]["enum"].append("DREAMING")
-    properties["port"] = {"anyOf": [*properties["port"]["anyOf"], {"type": "string"}]}
-    assert shrinkages(_status(), new, promised=True) == []
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda it: it["properties"].pop("pid"), "is gone"),
-        (lambda it: it["required"].remove("pid"), "no longer promised"),
-        (lambda it: it["required"].append("colour"), "demanded now"),
-        (lambda it: it["properties"]["state"]["enum"].remove("FAILED"), "no longer all of"),
-        (lambda it: it["properties"].update(port={"type": "string"}), "became string"),
-        (lambda it: it["properties"].update(port={"type": "integer"}), "became integer"),
-        (lambda it: it["properties"]["restarts"].update(maximum=3), "maximum fell"),
-    ],
-)
-def test_shrinking_is_found(change: Any, words: str) -> None:
-    new = _status()
-    change(new["$defs"]["Status"])
-    found = shrinkages(_status(), new, promised=True)
-    assert any(words in one for one in found), found

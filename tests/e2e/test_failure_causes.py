@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.failures.page import PATH, page, ways
+from tests.failures.page import ways
 from tests.failures.stage import Stage, Told, Way, fill
 
 
@@ -15,10 +15,6 @@ async def test_it_is_told_in_these_words(way: Way, tmp_path: Path) -> None:
     async with Stage(tmp_path) as stage:
         told = await way.play(stage)
         assert told == Told(*(fill(text, stage.facts) for text in way.told))
-
-
-def test_the_page_is_the_table() -> None:
-    assert PATH.read_text(encoding="utf-8") == page(), "run python -m tests.failures.page --write"
 
 
 def test_every_sentence_has_a_remedy_and_there_are_enough_of_them() -> None:

@@ -7,8 +7,20 @@ import re
 import pytest
 
 from sidecar.cli import _sidecar
-from tests.support.pages import ROOT
-from tests.support.readme import readme, rows, text
+from tools.pages import ROOT, Page, page
+
+
+def readme() -> Page:
+    return page("README.md")
+
+
+def text() -> str:
+    return readme().text
+
+
+def rows(heading: str) -> list[list[str]]:
+    return readme().rows(heading)
+
 
 LONGEST = 220  # lines: it leads to docs/, which may be as long as they need
 

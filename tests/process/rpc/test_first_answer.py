@@ -76,8 +76,6 @@ LATE = {
     "sidecar.firewall",
     "sidecar.rpc.info",
     "sidecar.settings.masking",
-    "sidecar.wire.schema",
-    "sidecar.wire.typescript",
 }
 
 ASLEEP = "import time; time.sleep(20)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.pages import ROOT, Page, pages
+from tools.pages import ROOT, Page, pages
 
 PAGES = pages()
 LINKS = [(one, target) for one in PAGES for target in one.links()]

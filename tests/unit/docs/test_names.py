@@ -7,9 +7,9 @@ import re
 import pytest
 
 from sidecar.settings.values import field_types, sections
-from sidecar.wire import typescript
 from sidecar.wire.channels import CHANNELS, EVENTS
-from tests.support.pages import ROOT, Page, pages
+from tools.generate import typescript
+from tools.pages import ROOT, Page, pages
 
 PAGES = pages()
 SETTINGS = {f"{section}.{key}" for section in sections() for key in field_types(section)}

@@ -10,28 +10,29 @@ import pytest
 from sidecar.console import bundle
 from sidecar.dashboard import channels as dashboard
 from sidecar.settings.model import Limits
-from sidecar.wire import typescript
 from sidecar.wire.channels import CHANNELS
-from tests.support import house
-from tests.support.pages import ROOT, page
-from tests.unit.test_floors import LONGEST, PACKAGE
+from tools import PACKAGE
+from tools.checks.layers import MAX_LINES as LONGEST
+from tools.generate import architecture_page as house
+from tools.generate import typescript
+from tools.pages import ROOT, page
 
 ARCHITECTURE, SECURITY, UNVERIFIED = (page(f"docs/{name}.md") for name in ("architecture", "security", "unverified"))
 
 
 def test_the_table_of_rooms_is_the_house_as_it_stands() -> None:
-    assert house.filled(ARCHITECTURE.text) == ARCHITECTURE.text, "run `python -m tests.support.house --write`"
+    assert house.filled(ARCHITECTURE.text) == ARCHITECTURE.text, "run `python -m tools.generate`"
 
 
 def test_the_table_would_notice_another_import() -> None:
-    rows = {room.strip("`"): imports for _, room, _, imports in ARCHITECTURE.rows("Rooms and floors")}
+    rows = {room.strip("`"): imports for _, room, _, imports in ARCHITECTURE.rows("Packages and layers")}
     assert "`wire`" in rows["rpc"]
     assert "`rpc`" not in rows["wire"]
-    assert all(purpose for _, _, purpose, _ in ARCHITECTURE.rows("Rooms and floors"))
+    assert all(purpose for _, _, purpose, _ in ARCHITECTURE.rows("Packages and layers"))
 
 
 def test_the_promised_length_of_a_file_is_the_one_that_is_held() -> None:
-    assert f"shorter\nthan {LONGEST} lines" in ARCHITECTURE.text
+    assert f"shorter than {LONGEST} lines" in ARCHITECTURE.text
     lengths = [len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")]
     assert sum(length < 150 for length in lengths) > len(lengths) / 2
 

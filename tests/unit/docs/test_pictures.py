@@ -8,7 +8,7 @@ import re
 import pytest
 
 from sidecar.console.watch_screen import KEYS
-from tests.support.pages import ROOT, page
+from tools.pages import ROOT, page
 
 README = page("README.md")
 LABELS = ("state", "health", "cpu", "memory", "crashes", "backend", "events", "output")

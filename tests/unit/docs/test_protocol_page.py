@@ -12,11 +12,11 @@ from sidecar.errors import SidecarError
 from sidecar.observe import lines
 from sidecar.rpc import handlers, outbox, server
 from sidecar.wire import codec, framing, names
-from sidecar.wire import page as generator
 from sidecar.wire.channels import CHANNELS, EVENTS
 from tests.golden.frames import encoded
-from tests.support.pages import page, values
 from tests.support.schemas import index, mistakes
+from tools.generate import protocol_page as generator
+from tools.pages import page, values
 
 PAGE = page("docs/protocol.md")
 MESSAGES: list[dict[str, Any]] = [

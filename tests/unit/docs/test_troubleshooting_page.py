@@ -9,7 +9,7 @@ import pytest
 from sidecar.errors import SidecarError
 from sidecar.settings.values import field_types, sections
 from sidecar.wire.channels import CHANNELS, EVENTS
-from tests.support.pages import ROOT, page
+from tools.pages import ROOT, page
 
 PAGE = page("docs/troubleshooting.md")
 HEADINGS = re.findall(r"^## (.+)$", PAGE.text, re.MULTILINE)

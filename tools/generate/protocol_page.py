@@ -1,4 +1,4 @@
-"""The parts of docs/protocol.md that come from the table, the Structs and the error tree; text in, text out."""
+"""The regions of docs/protocol.md that come from the table, the Structs and the error tree."""
 
 from __future__ import annotations
 
@@ -7,23 +7,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sidecar import errors
+from sidecar.wire.channels import CHANNELS, EVENTS
 
-from . import typescript
-from .channels import CHANNELS, EVENTS
+from . import regions, typescript
+from .regions import row
 from .schema import MESSAGES, components
 
-PATH = "docs/protocol.md"
-_REGION = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _DATA = re.compile(r" ?data: (.+?)\.(?= |$)")
 
 
 def filled(text: str) -> str:
-    """The page with each region between ``<!-- generated: NAME -->`` and ``<!-- end -->`` written anew.
-
-    Raises:
-        KeyError: a region has a name that is not known.
-    """
-    return _REGION.sub(lambda found: f"{found[1]}{''.join(_REGIONS[found[2]]())}{found[3]}", text)
+    """The page with its regions filled again. KeyError: a region's name is not known."""
+    return regions.filled(text, _REGIONS)
 
 
 def _channels() -> Iterator[str]:
@@ -31,7 +26,7 @@ def _channels() -> Iterator[str]:
     for name, channel in CHANNELS.items():
         args = ", ".join(_argument(kind) for kind in channel.args or ()) or "none"
         args += "" if not channel.args or channel.required else ", or none"
-        yield _row(f"`{name}`", args, f"`{typescript.result_type(name, channel.result)}`", channel.title)
+        yield row(f"`{name}`", args, f"`{typescript.result_type(name, channel.result)}`", channel.title)
 
 
 def _argument(kind: Any) -> str:
@@ -42,14 +37,14 @@ def _failures() -> Iterator[str]:
     yield "| channel | its messages begin with |\n|---|---|\n"
     for name, channel in CHANNELS.items():
         if channel.failure:
-            yield _row(f"`{name}`", f"`{channel.failure}: `")
+            yield row(f"`{name}`", f"`{channel.failure}: `")
 
 
 def _events() -> Iterator[str]:
     yield "| event | payload | comes | on overflow | when |\n|---|---|---|---|---|\n"
     for name, event in EVENTS.items():
         payload = f"`{typescript.result_type(name, event.payload)}`"
-        yield _row(f"`{name}`", payload, "opt-in" if event.opt_in else "always", event.overflow, event.title)
+        yield row(f"`{name}`", payload, "opt-in" if event.opt_in else "always", event.overflow, event.title)
 
 
 def _errors() -> Iterator[str]:
@@ -57,9 +52,9 @@ def _errors() -> Iterator[str]:
     classes = (value for value in vars(errors).values() if isinstance(value, type))
     kinds = {kind.code: kind for kind in classes if issubclass(kind, errors.SidecarError)}
     for code in typescript.error_codes():
-        told = " ".join((kinds[code].__doc__ or "").split())
-        data = _DATA.search(told)
-        yield _row(f"`{code}`", _DATA.sub("", told), f"`{data[1]}`" if data else "")
+        meaning = " ".join((kinds[code].__doc__ or "").split())
+        data = _DATA.search(meaning)
+        yield row(f"`{code}`", _DATA.sub("", meaning), f"`{data[1]}`" if data else "")
 
 
 def _types() -> Iterator[str]:
@@ -70,10 +65,6 @@ def _types() -> Iterator[str]:
     texts = (typescript.interface(name, one) for name, one in sorted(components(kinds).items()) if name not in messages)
     yield "\n".join(text.replace("export ", "") for text in texts)
     yield "```\n"
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
 _REGIONS: dict[str, Callable[[], Iterator[str]]] = {

@@ -1,4 +1,4 @@
-"""The README and the pages of docs/, so that tests can hold what they say against the product."""
+"""The README and the pages of docs/, parsed for checks and tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools import ROOT
+
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"<!-- ([\w -]+?): (.+?) -->\n\Z")
 
@@ -43,9 +44,10 @@ class Page:
         self.text = path.read_text(encoding="utf-8")
 
     def section(self, heading: str) -> str:
-        """What stands under a second-level heading."""
+        """The text under a second-level heading."""
         found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", self.text, re.MULTILINE | re.DOTALL)
-        assert found, f"{self.name} has no section {heading}"
+        if found is None:
+            raise ValueError(f"{self.name} has no section {heading}")
         return found[1]
 
     def rows(self, heading: str, *, table: int = 0) -> list[list[str]]:
@@ -94,3 +96,10 @@ def values(text: str) -> list[Any]:
         value, place = decoder.raw_decode(text, place)
         out.append(value)
     return out
+
+
+def snippet(name: str) -> str:
+    """The code block that is marked ``<!-- run: NAME -->``, in a README or in docs/."""
+    found = [block.text for one in pages() for block in one.blocks() if block.mark == ("run", name)]
+    assert len(found) == 1, f"{len(found)} snippets have the mark {name}"
+    return found[0]

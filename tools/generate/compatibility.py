@@ -13,6 +13,8 @@ def shrinkages(old: Schema, new: Schema, *, promised: bool) -> list[str]:
     """Each way in which the new schema takes less than the old.
 
     Args:
+        old: the released one.
+        new: today's.
         promised: the sidecar sends this (a result, an event): keys that clients rely on must stay required, too.
     """
     return list(_Comparison(old.get("$defs", {}), new.get("$defs", {}), promised).compare(old, new, "$"))

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+
+from tools.generate import docstrings, drift, protocol_page, write
+
+FILES = {"schemas/index.json": "a", "schemas/messages/hello.json": "b"}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    (tmp_path / "schemas/channels").mkdir(parents=True)
+    (tmp_path / "schemas/index.json").write_text("other")
+    (tmp_path / "schemas/channels/gone.args.json").write_text("{}")
+    return tmp_path
+
+
+def test_drift_is_found_where_a_file_differs_is_missing_or_is_left_over(checkout: Path) -> None:
+    assert [line.partition(";")[0] for line in drift(checkout, FILES)] == [
+        "schemas/index.json: is out of date",
+        "schemas/messages/hello.json: is missing",
+        "schemas/channels/gone.args.json: belongs to nothing in the tables",
+    ]
+
+
+def test_after_writing_there_is_no_drift_and_nothing_more_to_write(checkout: Path) -> None:
+    assert set(write(checkout, FILES)) == {*FILES, "schemas/channels/gone.args.json"}
+    assert drift(checkout, FILES) == []
+    assert write(checkout, FILES) == []
+
+
+def test_a_region_with_an_unknown_name_is_refused() -> None:
+    with pytest.raises(KeyError, match="colours"):
+        protocol_page.filled("<!-- generated: colours -->\n<!-- end -->\n")
+
+
+def test_a_region_is_filled_and_the_text_around_it_stays() -> None:
+    filled = protocol_page.filled("before\n<!-- generated: failures -->\nold\n<!-- end -->\nafter\n")
+    assert filled.startswith("before\n<!-- generated: failures -->\n| channel |")
+    assert filled.endswith("<!-- end -->\nafter\n")
+    assert "old" not in filled
+
+
+def test_a_docstring_line_that_is_no_entry_is_refused() -> None:
+    class Odd(Struct):
+        """Odd.
+
+        Attributes:
+            this is no entry
+        """
+
+    with pytest.raises(ValueError, match="not understood: this is no entry"):
+        docstrings.entries(Odd)
+
+
+def test_an_entry_may_run_over_several_lines() -> None:
+    assert docstrings.entries(docstrings.section_kind("backend"))["command"].meaning.endswith(
+        "Empty: what the profile finds."
+    )

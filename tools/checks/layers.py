@@ -1,0 +1,125 @@
+"""Imports in ``sidecar/`` go from a higher layer to a lower one, function-level and ``TYPE_CHECKING`` ones included."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tools import PACKAGE, ROOT
+
+LAYERS = {
+    "errors": 0,
+    "settings": 0,
+    "wire": 1,
+    "core": 1,
+    "argv": 2,
+    "frozen": 2,
+    "log": 2,
+    "process": 2,
+    "backend": 2,
+    "firewall": 2,
+    "observe": 2,
+    "rpc.stdio": 2,
+    "rpc.outbox": 2,
+    "supervisor": 3,
+    "monitor": 3,
+    "rpc": 4,
+    "app": 5,
+    "boot": 5,
+    "cli": 5,
+    "console": 5,
+    "dashboard": 5,
+    "__main__": 6,
+}
+BASE = "sidecar"  # the package itself: its version, below everything
+# Within a layer: settings report mistakes as errors; the entry points hand over to one another; the dashboard reaches its
+# sidecar as the console tools do.
+EXCEPTIONS = {
+    ("settings", "errors"),
+    ("boot", "app"),
+    ("cli", "boot"),
+    ("cli", "console"),
+    ("cli", "dashboard"),
+    ("dashboard", "console"),
+}
+MAX_LINES = 300
+
+
+class Import(NamedTuple):
+    """``source`` imports ``target``; both are dotted module names below ``sidecar``."""
+
+    source: str
+    target: str
+    line: int
+
+
+def package_of(module: str) -> str:
+    """The package that a module belongs to, by the longest name that LAYERS knows."""
+    parts = module.split(".")
+    for length in (2, 1):
+        name = ".".join(parts[:length])
+        if name in LAYERS:
+            return name
+    return parts[0] or BASE
+
+
+def imports_of(module: str, source: str, *, is_package: bool, modules: set[str]) -> Iterator[Import]:
+    """Every import of our own package in ``source``."""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    known = {name for whole in modules for name in (whole, whole.rpartition(".")[0])}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "sidecar":
+                    yield Import(module, alias.name.removeprefix("sidecar").lstrip("."), node.lineno)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                base = package[: len(package) - node.level + 1]
+            elif node.module and node.module.split(".")[0] == "sidecar":
+                base = []
+            else:
+                continue
+            stem = base + (node.module or "").removeprefix("" if node.level else "sidecar").strip(".").split(".")
+            stem = [part for part in stem if part]
+            for alias in node.names:
+                whole = ".".join([*stem, alias.name])
+                yield Import(module, whole if whole in known else ".".join(stem), node.lineno)
+
+
+def complaint(one: Import) -> str | None:
+    """Why an import is not allowed, or None."""
+    source, target = package_of(one.source), package_of(one.target)
+    if BASE in {source, target} or source == target or (source, target) in EXCEPTIONS:
+        return None
+    for name in (source, target):
+        if name not in LAYERS:
+            return f"{name} has no layer; give it one in tools/checks/layers.py"
+    if LAYERS[target] < LAYERS[source]:
+        return None
+    return f"layer {LAYERS[source]} ({source}) imports {one.target} (layer {LAYERS[target]})"
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name below ``sidecar``."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def check() -> Iterator[str]:
+    """Every import that goes up or sideways, every package without a layer, and every module that is too long."""
+    ours = modules()
+    for module, path in ours.items():
+        source = path.read_text(encoding="utf-8")
+        place = path.relative_to(ROOT).as_posix()
+        if package_of(module) not in {*LAYERS, BASE}:
+            yield f"{place}: {package_of(module)} has no layer; give it one in tools/checks/layers.py"
+        if (length := len(source.splitlines())) > MAX_LINES:
+            yield f"{place}: {length} lines; at most {MAX_LINES}"
+        for one in imports_of(module, source, is_package=path.name == "__init__.py", modules=set(ours)):
+            if text := complaint(one):
+                yield f"{place}:{one.line}: {text}"

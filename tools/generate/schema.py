@@ -1,0 +1,141 @@
+"""JSON Schemas of messages, channels, events and settings, from CHANNELS, EVENTS and the Structs."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from sidecar.settings.model import Settings
+from sidecar.wire import messages as m
+from sidecar.wire.channels import CHANNELS, EVENTS
+from sidecar.wire.names import PROTOCOL
+
+from . import docstrings
+
+Schema: TypeAlias = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# Request keeps its args undecoded, which no schema can say; this is the same message as a client sees it.
+_REQUEST = msgspec.defstruct(
+    "Request",
+    [("id", int), ("channel", str), ("args", list[Any], msgspec.field(default_factory=list))],
+    namespace={"__doc__": "A call."},
+    rename="camel",
+    tag_field="type",
+    tag="request",
+)
+MESSAGES: dict[str, Any] = {
+    "hello": m.Hello,
+    "request": _REQUEST,
+    "cancel": m.Cancel,
+    "response": m.Response,
+    "error": m.ErrorMessage,
+    "event": m.EventMessage,
+}
+
+
+def schema_of(kind: Any) -> Schema:
+    """The self-contained schema of a type; what it refers to is in its ``$defs``."""
+    (schema,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    schema = dict(schema)
+    if components:
+        schema["$defs"] = dict(sorted(components.items()))
+    return schema
+
+
+def components(kinds: list[Any]) -> dict[str, Schema]:
+    """The schema of every Struct that the types consist of, by its name."""
+    return msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")[1]
+
+
+def args_schema(name: str) -> Schema:
+    """The schema of the ``args`` array of a channel; a legacy channel ignores its arguments."""
+    channel = CHANNELS[name]
+    if channel.args is None:
+        return {"type": "array", "description": "ignored"}
+    if not channel.args:
+        return {"type": "array", "maxItems": 0}
+    items, components = msgspec.json.schema_components(channel.args, ref_template="#/$defs/{name}")
+    schema: Schema = {
+        "type": "array",
+        "prefixItems": [
+            item if place < channel.required else {"anyOf": [item, {"type": "null"}]}  # nil counts as not given
+            for place, item in enumerate(items)
+        ],
+        "items": False,
+        "minItems": channel.required,
+        "maxItems": len(items),
+    }
+    if components:
+        schema["$defs"] = dict(sorted(components.items()))
+    return schema
+
+
+def schemas() -> dict[str, Schema]:
+    """Every schema by its path below ``schemas/``, without the extension."""
+    out: dict[str, Schema] = {}
+
+    def add(path: str, title: str, schema: Schema) -> None:
+        head = {"$schema": DIALECT, "$id": f"urn:electron-backend-sidecar:{PROTOCOL}:{path}", "title": title}
+        out[path] = head | {key: value for key, value in schema.items() if key != "title"}
+
+    for name, message in MESSAGES.items():
+        add(f"messages/{name}", f"Message: {name}", schema_of(message))
+    for name, channel in CHANNELS.items():
+        stem = f"channels/{file_name(name)}"
+        add(f"{stem}.args", f"{name}: arguments", args_schema(name))
+        add(f"{stem}.result", f"{name}: {channel.title}", schema_of(channel.result))
+    for name, notification in EVENTS.items():
+        add(f"events/{file_name(name)}", f"{name}: {notification.title}", schema_of(notification.payload))
+    add("settings", "The settings file, read as TOML; durations in seconds", settings_schema())
+    return out
+
+
+def settings_schema() -> Schema:
+    """The schema of the settings file; each setting has its meaning and unit as its description."""
+    schema = schema_of(Settings)
+    return schema | {"$defs": docstrings.documented(schema["$defs"])}
+
+
+def file_name(name: str) -> str:
+    """A channel's name as a file name: Windows allows no colon."""
+    return name.replace(":", ".")
+
+
+def index() -> dict[str, Any]:
+    """schemas/index.json: everything there is, with its title and the file of its schema."""
+    return {
+        "protocol": PROTOCOL,
+        "messages": {
+            name: {"description": described(kind), "schema": f"messages/{name}.json"} for name, kind in MESSAGES.items()
+        },
+        "channels": {
+            name: {
+                "title": channel.title,
+                "description": described(channel.result),
+                "legacy": channel.args is None,
+                "failure": channel.failure,
+                "args": f"channels/{file_name(name)}.args.json",
+                "result": f"channels/{file_name(name)}.result.json",
+            }
+            for name, channel in CHANNELS.items()
+        },
+        "events": {
+            name: {
+                "title": notification.title,
+                "description": described(notification.payload),
+                "optIn": notification.opt_in,
+                "overflow": notification.overflow,
+                "payload": f"events/{file_name(name)}.json",
+            }
+            for name, notification in EVENTS.items()
+        },
+        "settings": "settings.json",
+    }
+
+
+def described(kind: Any) -> str:
+    """The first line of a Struct's docstring; empty for other types."""
+    ours = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return (kind.__doc__ or "").partition("\n")[0].replace("``", "`") if ours else ""
