@@ -50,6 +50,9 @@ async def _serve(boot: Boot) -> int:
     app = App(boot)
     try:
         return await app.run()
+    except Exception as error:
+        log.defect("the sidecar's own run", error)  # boot says on stderr that it ended by this
+        raise
     finally:
         log.close()
 
@@ -273,5 +276,8 @@ def _chance() -> float:
 
 
 def _log_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    error = context.get("exception")
-    log.error(f"defect: {context.get('message')}: {type(error).__name__}: {error}")
+    message, error = str(context.get("message")), context.get("exception")
+    if error is not None:
+        log.defect(message, error)
+    else:
+        log.error(f"defect: {message}")

@@ -27,7 +27,10 @@ def serve(argv: list[str]) -> None:
     except KeyboardInterrupt:
         status = 0  # asked to stop before anything was started
     except Exception as error:  # noqa: BLE001 - never a bare traceback at a user
-        _say(_damage() or f"internal error while starting: {type(error).__name__}: {error}")
+        damage = _damage()
+        _say(damage or f"internal error while starting: {type(error).__name__}: {error}")
+        if not damage:
+            _log_defect(error)
     finally:
         _flush_stderr()
         os._exit(status)
@@ -99,6 +102,16 @@ def _damage() -> str:
 
         return damage()
     return ""
+
+
+def _log_defect(error: Exception) -> None:
+    """Its traceback, which the app has logged already where it came from there."""
+    try:
+        from .log import log
+    except ImportError:
+        return  # an incomplete installation; the sentence before names what is missing
+    log.defect("the start", error)
+    log.close()
 
 
 def _speak_utf8() -> None:

@@ -1,8 +1,8 @@
 """The sidecar's own log: stderr and ``{logs}/sidecar.log``, never stdout.
 
-Anything may call ``log.info(…)`` from the first moment on and from any thread: an entry is queued, and threads of the log
-write it. Nobody waits for a disk or for a stderr that nobody reads; what does not fit into the queue is dropped and
-counted. loguru is imported by the writing thread at ``attach``, because its import takes longer than the way to hello.
+Any thread may call ``log.info(…)`` from the first moment on: an entry is queued, and threads of the log write it. No caller
+waits for a disk or for a stderr that nothing reads; what does not fit into the queue is dropped and counted. loguru is
+imported at ``attach`` and in a thread, because its import takes longer than the way to hello.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from os import SEEK_END
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,23 +21,28 @@ from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
 from msgspec import Struct
 
+from .clock import iso
+
 if TYPE_CHECKING:
-    from loguru import Message, Record
+    from loguru import Message
 
     from .settings.model import Settings
 
-LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40}  # loguru's own numbers
+LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40}
+_COLOURS = {"debug": "\x1b[34;1m", "info": "\x1b[1m", "warning": "\x1b[33;1m", "error": "\x1b[31;1m"}
 EARLY_ENTRIES = 1000
 QUEUED_ENTRIES = 10_000
 ROTATE_BYTES = 10 * 1024 * 1024
 ROTATED_FILES = 9  # and the current one: ten
 RETRY_SECONDS = 30.0  # a file that failed is tried again after this
+DEFECT_SECONDS = 60.0  # a line that raises again and again is logged this often
+TRACEBACK_FRAMES = 30  # the innermost ones: a recursion without end has a thousand
 
 T = TypeVar("T")
 
 
 class Entry(Struct, frozen=True):
-    """One thing worth telling; ``time`` is seconds since the epoch, taken when it was told."""
+    """One entry; ``time`` is seconds since the epoch, taken when it was logged."""
 
     time: float
     level: str
@@ -44,44 +50,37 @@ class Entry(Struct, frozen=True):
     fields: dict[str, Any]
 
 
-def _unmasked(text: str) -> str:
-    return text
+def _raised_at(error: BaseException) -> tuple[str, int]:
+    """The file and line that raised it; an error that was never raised has only its type."""
+    frame = error.__traceback__
+    if frame is None:
+        return type(error).__name__, 0
+    while frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame.tb_frame.f_code.co_filename, frame.tb_lineno
 
 
 def render(entry: Entry, mask: Callable[[str], str]) -> tuple[str, str]:
     """An entry's head (time, level) and its text, secrets masked; further lines of a message are indented."""
     fields = "".join(f"  {name}={mask(str(value))}" for name, value in entry.fields.items())
     text = (mask(entry.message) + fields).replace("\n", "\n    ")
-    return f"{_iso(entry.time)} {entry.level.upper():7}", text
+    return f"{iso(entry.time)} {entry.level.upper():7}", text
 
 
 def render_json(entry: Entry, mask: Callable[[str], str]) -> str:
     """An entry as one line of JSON; fields keep their type where JSON has it."""
     from msgspec import json
 
-    known = {
-        name: mask(value)
-        if isinstance(value, str)
-        else value
-        if value is None or isinstance(value, int | float)
-        else mask(str(value))
+    fields = {
+        name: value if value is None or isinstance(value, int | float) else mask(str(value))
         for name, value in entry.fields.items()
     }
-    line = known | {"time": _iso(entry.time), "level": entry.level, "message": mask(entry.message)}
+    line = fields | {"time": iso(entry.time), "level": entry.level, "message": mask(entry.message)}
     return json.encode(line).decode()
 
 
-def _iso(seconds: float) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 class _Pump(Generic[T]):
-    """A daemon thread that consumes what is put. Each of the two counters has one writer, so no lock is needed.
-
-    (Two threads that put at once may lose a count; the bound is then off by one entry, and nothing else.)
-    """
+    """A daemon thread that consumes what is put. Each counter has one writer (two threads that put at once may lose one)."""
 
     def __init__(self, name: str, consume: Callable[[T], None], limit: int) -> None:
         self._queue: SimpleQueue[T | None] = SimpleQueue()
@@ -108,15 +107,19 @@ class _Pump(Generic[T]):
         while (item := self._queue.get()) is not None:
             try:
                 self._consume(item)
-            except Exception as error:  # noqa: BLE001  one entry that cannot be told must not end the log
-                _write_stderr(f"the log could not tell an entry: {error!r}\n")
+            except Exception as error:  # noqa: BLE001  one entry that cannot be written must not end the log
+                _write_stderr(f"the log could not write an entry: {error!r}\n")
             self._done += 1
 
 
 class _Sinks:
-    """What the writing thread does; only that thread touches it once it is set up."""
+    """What the writing thread does; only that thread touches it once it is set up.
 
-    def __init__(self, folder: Path, level: str, *, json: bool, mask: Callable[[], Callable[[str], str]]) -> None:
+    loguru keeps the file: rotation, retention, and another process that rotated it. Its queue (``enqueue``) is not used:
+    it blocks the caller when its pipe is full, and it cannot drop.
+    """
+
+    def __init__(self, folder: Path, level: str, *, json: bool, mask: Callable[[str], str]) -> None:
         from loguru import logger
 
         self._logger = logger
@@ -127,29 +130,27 @@ class _Sinks:
         self._file: int | None = None
         self._retry_at = 0.0
         self._rotate_at = 0.0
-        self._told = False
+        self._warned = False
+        self._colour = bool(sys.stderr and sys.stderr.isatty())
         self._stderr: _Pump[str] = _Pump("log-stderr", _write_stderr, QUEUED_ENTRIES)
         logger.remove()
-        colour = bool(sys.stderr and sys.stderr.isatty())
-        logger.add(self._to_stderr, format=_text_format, filter=_is_new, level=0, colorize=colour, catch=False)
 
     def write(self, entry: Entry) -> None:
-        """Hands an entry to loguru; a file that fails costs one sentence on stderr and a pause."""
+        """Writes an entry to both; a file that fails costs one sentence on stderr and a pause."""
         if LEVELS[entry.level] < self._level:
             return
         if self._file is None and time.monotonic() >= self._retry_at:
             self._open()
-        mask = self._mask()
-        head, text = render(entry, mask)
-        whole = render_json(entry, mask) if self._json else f"{head} {text}"
-        told = self._logger.bind(head=head, text=text, whole=whole)
+        head, text = render(entry, self._mask)
+        self._stderr.put(f"{_COLOURS[entry.level]}{head}\x1b[0m {text}\n" if self._colour else f"{head} {text}\n")
+        line = self._logger.bind(line=render_json(entry, self._mask) if self._json else f"{head} {text}")
         try:
             try:
-                told.log(entry.level.upper(), "")
+                line.info("")
             except PermissionError:
                 # Windows does not rename a file that another sidecar on this folder has open: on with the old one.
                 self._rotate_at = time.monotonic() + RETRY_SECONDS
-                told.bind(again=True).log(entry.level.upper(), "")
+                line.info("")
         except OSError as error:
             self._fail(error)
 
@@ -160,7 +161,7 @@ class _Sinks:
         try:
             self._file = self._logger.add(
                 self._path,
-                format=_file_format,
+                format="{extra[line]}",
                 level=0,
                 rotation=self._is_full,
                 retention=ROTATED_FILES,
@@ -168,7 +169,7 @@ class _Sinks:
                 watch=True,  # a second sidecar on this folder may have rotated it
                 catch=False,
             )
-            self._told = False
+            self._warned = False
         except OSError as error:
             self._fail(error)
 
@@ -178,32 +179,14 @@ class _Sinks:
 
     def _fail(self, error: OSError) -> None:
         if self._file is not None:
-            try:
+            with suppress(OSError):  # the close flushes and meets the same disk
                 self._logger.remove(self._file)
-            except OSError:
-                pass  # the close flushes and meets the same disk
             self._file = None
         self._retry_at = time.monotonic() + RETRY_SECONDS
-        if not self._told:
-            self._told = True
-            self._stderr.put(
-                f"{self._path} cannot be written ({error.strerror or error}); the sidecar goes on without\n"
-            )
-
-    def _to_stderr(self, message: Message) -> None:
-        self._stderr.put(str(message))
-
-
-def _is_new(record: Record) -> bool:
-    return "again" not in record["extra"]
-
-
-def _text_format(record: Record) -> str:  # noqa: ARG001  loguru calls it with the record
-    return "<level>{extra[head]}</level> {extra[text]}\n"
-
-
-def _file_format(record: Record) -> str:  # noqa: ARG001  as above
-    return "{extra[whole]}\n"
+        if not self._warned:
+            self._warned = True
+            reason = error.strerror or error
+            self._stderr.put(f"{self._path} cannot be written ({reason}); the sidecar goes on without\n")
 
 
 def _write_stderr(text: str) -> None:
@@ -213,7 +196,7 @@ def _write_stderr(text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
     except (OSError, ValueError):
-        pass  # nobody is left to read it
+        pass  # nothing reads it any more
 
 
 class Log:
@@ -224,7 +207,8 @@ class Log:
         self._pump: _Pump[Entry] | None = None
         self._sinks: _Sinks | None = None
         self._lowest = 0
-        self._mask: Callable[[str], str] = _unmasked
+        self._mask: Callable[[str], str] = str
+        self._defects: dict[tuple[str, int], tuple[float, int]] = {}
 
     def debug(self, message: str, **fields: Any) -> None:
         """For those who develop the sidecar."""
@@ -242,12 +226,30 @@ class Log:
         """Something that does not work."""
         self._tell("error", message, fields)
 
+    def defect(self, where: str, error: BaseException) -> None:
+        """An error that nothing expected, with its traceback; at most once a minute for each line that raises.
+
+        Args:
+            where: what was being done, such as a channel's name.
+            error: as it was caught.
+        """
+        import traceback
+
+        place, now = _raised_at(error), time.monotonic()
+        since, skipped = self._defects.get(place, (-DEFECT_SECONDS, 0))
+        if now - since < DEFECT_SECONDS:
+            self._defects[place] = since, skipped + 1
+            return
+        self._defects[place] = now, 0
+        text = "".join(traceback.format_exception(error, limit=-TRACEBACK_FRAMES)).rstrip()
+        self.error(f"defect at {where}\n{text}", **({"skipped": skipped} if skipped else {}))
+
     def set_mask(self, mask: Callable[[str], str]) -> None:
         """``mask`` takes the secrets out of every text from now on; the log's own thread calls it."""
         self._mask = mask
 
     async def attach(self, settings: Settings, logs_folder: str | Path) -> None:
-        """Imports loguru in a thread, opens the sinks and writes what was told so far.
+        """Imports loguru in a thread, opens the sinks and writes what was logged so far.
 
         The level is the one of the settings, but for the mode ``development``, where "info" becomes "debug".
         """
@@ -257,36 +259,34 @@ class Log:
         if settings.app.mode == "development" and level == "info":
             level = "debug"
 
-        def sinks() -> _Sinks:
-            return _Sinks(Path(logs_folder), level, json=settings.log.json, mask=lambda: self._mask)
-
-        opened = await asyncio.get_running_loop().run_in_executor(None, sinks)
+        self._sinks = await asyncio.get_running_loop().run_in_executor(
+            None, lambda: _Sinks(Path(logs_folder), level, json=settings.log.json, mask=self._masked)
+        )
         self._lowest = LEVELS[level]
-        self._sinks = opened
-        self._pump = _Pump("log", opened.write, QUEUED_ENTRIES)
+        self._pump = _Pump("log", self._sinks.write, QUEUED_ENTRIES)
         while self._early:
             self._pump.put(self._early.popleft())
 
     def close(self, timeout: float = 1.0) -> None:
-        """Writes what is left, for at most ``timeout`` seconds. A log that was never attached tells it all on stderr."""
+        """Writes what is left, for at most ``timeout`` seconds; all of it to stderr if the log was never attached."""
         if self._pump is None or self._sinks is None:
-            text = "".join(
-                "{} {}\n".format(*render(entry, self._mask)) for entry in self._early if entry.level != "debug"
-            )
+            told = (entry for entry in self._early if entry.level != "debug")
+            text = "".join("{} {}\n".format(*render(entry, self._mask)) for entry in told)
             self._early.clear()
             if text:
-                pump = _Pump("log-stderr", _write_stderr, 1)  # a thread, because nobody may be reading
+                pump = _Pump("log-stderr", _write_stderr, 1)  # a thread, because stderr may block
                 pump.put(text)
                 pump.close(timeout)
             return
-        if self._pump.dropped:
-            self.warning(
-                f"{self._pump.dropped} entries of this log were dropped: they came faster than they could be written"
-            )
+        if dropped := self._pump.dropped:
+            self.warning(f"{dropped} entries of this log were dropped: they came faster than they could be written")
         deadline = time.monotonic() + timeout
         self._pump.close(timeout)
         self._sinks.close(max(0.0, deadline - time.monotonic()))
         self._pump = self._sinks = None
+
+    def _masked(self, text: str) -> str:
+        return self._mask(text)
 
     def _tell(self, level: str, message: str, fields: dict[str, Any]) -> None:
         entry = Entry(time.time(), level, message, fields)

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec.structs import asdict
 
 from ..errors import InvalidArgsError
+from ..log import log
 from ..wire.messages import Crash
 from ..wire.observe import CrashReport
 from .report import CrashFacts, read_summary, render
@@ -64,7 +65,7 @@ class CrashReports:
         except OSError as error:
             self._warn(f"The crash report {name} cannot be written to {self._folder}: {error.strerror or error}")
         except Exception as error:  # noqa: BLE001  a defect must not lose the report without a word
-            self._warn(f"defect: the crash report {name} was not written: {type(error).__name__}: {error}")
+            log.defect(f"crash report {name}", error)
         else:
             self._unwritten.pop(name, None)
         return name

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import HttpFailedError
+from ..log import log
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
 from . import check_backend, check_files, check_libraries, check_network
@@ -161,6 +162,7 @@ def _guarded(name: str, check: Callable[[], Check]) -> Callable[[], Check]:
         try:
             return check()
         except Exception as error:  # noqa: BLE001  one check that fails must not hide what the others see
+            log.defect(f"check {name}", error)
             return Check(name, "unknown", f"This could not be looked at: {type(error).__name__}: {error}")
 
     return run

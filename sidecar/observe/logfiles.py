@@ -21,7 +21,7 @@ from queue import Empty, SimpleQueue
 
 from msgspec import Struct, structs
 
-from .clock import iso
+from ..clock import iso
 
 MAX_BYTES = 10 * 1024 * 1024
 KEEP = 10

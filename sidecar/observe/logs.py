@@ -15,8 +15,8 @@ from typing import Literal, cast
 
 from msgspec import Struct, structs
 
+from ..clock import iso
 from ..wire.messages import LogLine
-from .clock import iso
 from .lines import LineSplitter
 from .logfiles import Block, LogFiles
 from .thread import in_thread

@@ -7,9 +7,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from ..clock import iso
 from ..settings.model import Resources as ResourceSettings
 from ..wire.observe import ResourceAlert, ResourceSample
-from .clock import iso
 from .limit import Limit
 from .usage import Usage, UsageReader, create_reader
 

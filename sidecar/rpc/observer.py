@@ -206,7 +206,7 @@ class Observer:
 
 def _wall(at: float) -> str:
     """A time of the loop's clock as the wire has it."""
-    from ..observe.clock import iso
+    from ..clock import iso
 
     return iso(time.time() - (asyncio.get_running_loop().time() - at))
 

@@ -59,7 +59,7 @@ class Router:
         send: as above.
         max_frame: the largest body in bytes.
         max_in_flight: how many requests may wait for their answer.
-        report: takes the text of a defect, for the log.
+        defect: logs an error that nothing expected; takes what was being done, and the error.
         on_idle: called whenever the last request in flight was answered.
     """
 
@@ -69,14 +69,14 @@ class Router:
         *,
         max_frame: int,
         max_in_flight: int,
-        report: Callable[[str], None],
+        defect: Callable[[str, BaseException], None],
         on_idle: Callable[[], None],
         channels: Mapping[str, Channel] = CHANNELS,
     ) -> None:
         self.send = send
         self._max_frame = max_frame
         self._max_in_flight = max_in_flight
-        self._report = report
+        self._log_defect = defect
         self._on_idle = on_idle
         self._channels = channels
         self._routes: dict[str, _Route] = {}
@@ -181,7 +181,7 @@ class Router:
         entry = self._in_flight.get(request_id)
         if entry is None or entry[0] is not future:  # was answered with CANCELLED or SHUTTING_DOWN meanwhile
             if error is not None and not isinstance(error, SidecarError):
-                self._report(_described(route.name, error))
+                self._log_defect(route.name, error)
             return
         del self._in_flight[request_id]
         if future.cancelled():
@@ -220,7 +220,7 @@ class Router:
             self.send(body)
 
     def _defect(self, request_id: int, route: _Route, error: BaseException) -> None:
-        self._report(_described(route.name, error))
+        self._log_defect(route.name, error)
         answer = InternalError(
             error.message
             if isinstance(error, InternalError)
@@ -232,9 +232,3 @@ class Router:
 
 async def _await(awaitable: Any) -> Any:
     return await awaitable
-
-
-def _described(name: str, error: BaseException) -> str:
-    import traceback
-
-    return f"Internal error at {name}\n{''.join(traceback.format_exception(error))}".rstrip()

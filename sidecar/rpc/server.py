@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from ..errors import FrameError, SidecarError
+from ..log import log
 from ..wire.channels import EVENTS, Notification
 from ..wire.codec import encode_error, encode_event
 from ..wire.framing import FrameBuffer
@@ -35,7 +36,7 @@ class Server:
         stdout_fd: private descriptor of the answers, of any of these kinds.
         max_frame: the largest body in bytes, both ways.
         max_in_flight: how many requests may wait for their answer.
-        report: takes the text of a defect or a curiosity, for the log.
+        report: takes a sentence about the streams, for the log.
         on_end: told each kind of end at most once: ``owner_lost`` (end of a stdin that is no file, or a broken stdout, which
             may also follow another end), ``input_done`` (all requests of a file are answered), ``framing`` (the stream cannot
             be followed any more; the client has been told).
@@ -65,7 +66,7 @@ class Server:
         self._urgent = frozenset(name for name, event in events.items() if event.overflow == "keep")
         self._outbox = Outbox(events, self._send_event, self._congested)
         self._router = Router(
-            self._send, max_frame=max_frame, max_in_flight=max_in_flight, report=report, on_idle=self._idle
+            self._send, max_frame=max_frame, max_in_flight=max_in_flight, defect=log.defect, on_idle=self._idle
         )
         self._reader: Reader | None = None
         self._writer: Writer | None = None

@@ -1,6 +1,6 @@
 """The mailbox: events in, one at a time; the actions that the lifecycle decides are carried out here.
 
-Everything runs on the event loop's thread. An effect that takes time is a task which posts its outcome as an event.
+Everything runs on the event loop's thread. An effect that takes time is a task that posts its outcome as an event.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ..core import events as e
 from ..core.events import Outcome, Reason, State
 from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
+from ..log import log
 from ..process.base import Survivor
 from ..settings.model import Settings
 from ..wire.messages import LastExit, Started, StateChanged
@@ -156,14 +157,14 @@ class Supervisor:
     def _handle(self, event: e.Event) -> None:
         try:
             actions = self.lifecycle.handle(event, self._loop.time())
-        except LookupError:
-            self._report(f"defect: {type(event).__name__} came in state {self.lifecycle.state}")
+        except LookupError as error:
+            log.defect(f"{type(event).__name__} in state {self.lifecycle.state}", error)
             return
         for action in actions:
             try:
                 self._perform[type(action)](action)
             except Exception as error:  # noqa: BLE001 - one that fails must not take those behind it along
-                self._report(f"defect: {type(action).__name__} failed: {type(error).__name__}: {error}")
+                log.defect(type(action).__name__, error)
 
     async def _wish(self, event: e.Event, callers: Callers[T]) -> T:
         outcome = callers.join()
@@ -211,6 +212,7 @@ class Supervisor:
             self.post(e.LaunchFailed(number, error, permanent=isinstance(error, _PERMANENT)))
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, a launch that fails must end in an answer
+            log.defect("the launch", error)
             run.error = errors.InternalError(f"The backend could not be started: {error}")
             self.post(e.LaunchFailed(number, run.error, permanent=False))
             return
@@ -289,11 +291,9 @@ class Supervisor:
 
 
 _WITH_A_RUN = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
+_PERMANENT = (errors.BackendNotFoundError, errors.BackendNotAFileError, errors.BackendNotExecutableError)
 _ASKED = frozenset({Reason.REQUESTED, Reason.SHUTDOWN})
 
 
 def _ignore(*_: object) -> None:
     """A hook that nobody set."""
-
-
-_PERMANENT = (errors.BackendNotFoundError, errors.BackendNotAFileError, errors.BackendNotExecutableError)

@@ -115,7 +115,7 @@ class Run:
             lambda body: self.answers.append(decode(body)),
             max_frame=1 << 20,
             max_in_flight=20,
-            report=lambda _text: None,
+            defect=lambda _where, _error: None,
             on_idle=lambda: None,
         )
         manners = (self.plain, self.plain, self.failing, self.defect, self.later, self.later_failing)

@@ -190,6 +190,70 @@ async def test_two_logs_on_one_folder_lose_no_entry_when_one_has_to_rotate(
     capsys.readouterr()
 
 
+def _fail_here(text: str) -> ValueError:
+    with pytest.raises(ValueError, match="invalid literal") as caught:
+        int(text)
+    return caught.value
+
+
+def _fail_there() -> ZeroDivisionError:
+    with pytest.raises(ZeroDivisionError) as caught:
+        1 / 0  # noqa: B018  it raises
+    return caught.value
+
+
+async def test_a_defect_is_logged_with_its_traceback_and_masked(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.set_mask(hide)
+    await log.attach(Settings(), tmp_path)
+    log.defect("backend:ping", _fail_here("hunter2"))
+    log.close()
+    text = (tmp_path / "sidecar.log").read_text("utf-8")
+    assert "ERROR   defect at backend:ping\n    Traceback (most recent call last):\n" in text
+    assert "in _fail_here\n" in text
+    assert text.endswith("    ValueError: invalid literal for int() with base 10: '***'\n")
+    assert "hunter2" not in text + capsys.readouterr().err
+
+
+def test_a_defect_is_logged_once_per_place_and_minute(
+    log: Log, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr("sidecar.log.time.monotonic", lambda: now)
+    for _ in range(1000):
+        log.defect("a loop", _fail_here("here"))
+        log.defect("a loop", _fail_there())
+    now += 59
+    log.defect("a loop", _fail_here("here"))
+    now += 2
+    log.defect("a loop", _fail_here("once more"))
+    monkeypatch.undo()
+    log.close()
+    err = capsys.readouterr().err
+    assert err.count("Traceback (most recent call last)") == 3
+    assert err.count("'here'\n") == 1
+    assert err.count("ZeroDivisionError: division by zero\n") == 1
+    assert err.endswith("'once more'  skipped=1000\n")
+
+
+def test_a_defect_that_was_never_raised_and_one_without_end_are_logged_too(
+    log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def endless(number: int) -> int:
+        return endless(-number) + endless(number)
+
+    log.defect("nothing", KeyError("never raised"))
+    with pytest.raises(RecursionError) as caught:
+        endless(1)
+    log.defect("recursion", caught.value)
+    log.close()
+    err = capsys.readouterr().err
+    assert "KeyError: 'never raised'" in err
+    assert "RecursionError" in err
+    assert len(err.splitlines()) < 150
+
+
 def test_a_log_that_was_never_attached_tells_on_stderr_at_its_close(
     log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,12 +11,13 @@ from tools import PACKAGE, ROOT
 
 LAYERS = {
     "errors": 0,
+    "clock": 0,
     "settings": 0,
     "wire": 1,
     "core": 1,
     "argv": 2,
     "frozen": 2,
-    "log": 2,
+    "log": 1,
     "process": 2,
     "backend": 2,
     "firewall": 2,

@@ -114,3 +114,23 @@ def test_stderr_is_utf8_whatever_the_code_page_of_the_system(tmp_path: Path) -> 
     assert "größe漢字" in refused.stderr.decode("utf-8")
     ran = sidecar("serve", "--set", f"app.user_data={tmp_path.as_posix()}", "--", "missing")
     assert "→" in ran.stderr.decode("utf-8")  # the log tells changes of state so
+
+
+@pytest.mark.parametrize(
+    ("broken", "where"),
+    [
+        ("import sidecar.boot as at; at.guard_stdio", "the start"),
+        ("import sidecar.app as at; at.load", "the sidecar's own run"),
+    ],
+    ids=["before hello", "after it"],
+)
+def test_a_defect_of_the_start_is_one_sentence_and_then_its_traceback_once(broken: str, where: str) -> None:
+    code = f"import sys; {broken} = lambda **_: 1 / 0; sys.argv = ['sidecar', 'serve']; from sidecar.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=b"", capture_output=True, cwd=ROOT, timeout=60, check=False
+    )
+    said = done.stderr.decode()
+    assert done.returncode == 70
+    assert "sidecar: internal error while starting: ZeroDivisionError: division by zero\n" in said
+    assert f"ERROR   defect at {where}\n    Traceback (most recent call last):\n" in said
+    assert said.count("Traceback") == 1

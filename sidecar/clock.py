@@ -1,0 +1,12 @@
+"""Times as the protocol and the log write them."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+def iso(seconds: float | None = None) -> str:
+    """ISO 8601 in UTC, to the millisecond: of seconds since the epoch, or now."""
+    moment = datetime.fromtimestamp(time.time() if seconds is None else seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
