@@ -7,7 +7,6 @@ imported at ``attach`` and in a thread, because its import takes longer than the
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 from msgspec import Struct
 
 from .clock import iso
+from .threads import in_thread
 
 if TYPE_CHECKING:
     from loguru import Message
@@ -259,8 +259,8 @@ class Log:
         if settings.app.mode == "development" and level == "info":
             level = "debug"
 
-        self._sinks = await asyncio.get_running_loop().run_in_executor(
-            None, lambda: _Sinks(Path(logs_folder), level, json=settings.log.json, mask=self._masked)
+        self._sinks = await in_thread(
+            "log", lambda: _Sinks(Path(logs_folder), level, json=settings.log.json, mask=self._masked)
         )
         self._lowest = LEVELS[level]
         self._pump = _Pump("log", self._sinks.write, QUEUED_ENTRIES)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from ..errors import HttpFailedError
+from ..threads import in_thread
 from .listening import knock
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class BackendClient:
 
     async def load(self) -> None:
         """Imports aiohttp in a worker thread (some 150 ms), so that the loop answers meanwhile. Harmless when repeated."""
-        await asyncio.get_running_loop().run_in_executor(None, _import_aiohttp)
+        await in_thread("import aiohttp", _import_aiohttp)
         self._loaded = True
         self._open()
 

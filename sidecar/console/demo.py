@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from ..errors import SidecarError, UsageError
+from ..threads import in_thread
 from .client import Client, RemoteError, importable_environment
 from .demo_backend import CRASH_PATH
 from .demo_screen import render
@@ -109,8 +110,8 @@ class _Demo:
         if ready:
             await asyncio.sleep(min(CRASH_AFTER, self.seconds * 0.2))
             self._note(f"pressing the backend's crash button: POST {self.story.url}{CRASH_PATH}")
-            if self.story.port is not None:
-                await asyncio.to_thread(_press, self.story.port)
+            if (port := self.story.port) is not None:
+                await in_thread("crash button", lambda: _press(port))
         await asyncio.sleep(max(0.0, self.seconds - self.elapsed))
 
     async def _until(self, condition: Any, limit: float) -> bool:

@@ -12,10 +12,10 @@ from msgspec.structs import asdict
 
 from ..errors import InvalidArgsError
 from ..log import log
+from ..threads import in_thread
 from ..wire.messages import Crash
 from ..wire.observe import CrashReport
 from .report import CrashFacts, read_summary, render
-from .thread import in_thread
 
 KEEP = 50
 KEEP_IN_MEMORY = 10  # reports that the disk did not take
@@ -61,7 +61,7 @@ class CrashReports:
         name = facts.summary.name
         self._remember(name, facts)
         try:
-            await in_thread(lambda: self._write(name, facts))
+            await in_thread("crash report", lambda: self._write(name, facts))
         except OSError as error:
             self._warn(f"The crash report {name} cannot be written to {self._folder}: {error.strerror or error}")
         except Exception as error:  # noqa: BLE001  a defect must not lose the report without a word
@@ -74,7 +74,7 @@ class CrashReports:
         """Of all reports, newest first; reports that cannot be read are left out."""
         # Noted before the disk is read: a report that gets there meanwhile is in one of the two, or in both.
         unwritten = {name: facts.summary for name, facts in self._unwritten.items()}
-        found = {summary.name: summary for summary in await in_thread(self._read_all)} | unwritten
+        found = {summary.name: summary for summary in await in_thread("crash report", self._read_all)} | unwritten
         return [found[name] for name in sorted(found, reverse=True)]
 
     async def read(self, name: str) -> CrashReport:
@@ -85,11 +85,11 @@ class CrashReports:
         """
         facts = self._unwritten.get(name)
         if facts is not None:
-            report = await in_thread(lambda: self._render(facts, None))
+            report = await in_thread("crash report", lambda: self._render(facts, None))
             return CrashReport(**asdict(facts.summary), report=report)
         if _NAME.fullmatch(name):
             try:
-                text = await in_thread(lambda: self._path(name).read_text("utf-8", "replace"))
+                text = await in_thread("crash report", lambda: self._path(name).read_text("utf-8", "replace"))
             except OSError:
                 text = ""
             summary = read_summary(text)

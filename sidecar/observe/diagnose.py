@@ -13,11 +13,11 @@ from typing import Literal
 
 from ..errors import HttpFailedError
 from ..log import log
+from ..threads import in_thread
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
 from . import check_backend, check_files, check_libraries, check_network
 from .reserved_ports import reserved_ranges
-from .thread import in_thread
 
 _DAY = 86_400.0
 
@@ -100,7 +100,7 @@ async def diagnose(facts: DiagnosisFacts) -> list[Check]:
         ("exposure", lambda: check_network.check_exposure(facts.exposed, facts.env)),
         ("clock", lambda: check_clock(time.time(), _installed())),
     ]
-    found = [await in_thread(_guarded(name, check)) for name, check in checks]
+    found = [await in_thread("diagnosis", _guarded(name, check)) for name, check in checks]
     answers = None
     if facts.running_port is not None and facts.ask is not None:
         paths = list(dict.fromkeys(facts.endpoints.values()))
@@ -115,7 +115,7 @@ async def diagnose(facts: DiagnosisFacts) -> list[Check]:
     return [
         *found,
         check_backend.check_orphans(facts.orphans),
-        await in_thread(_guarded("other_sidecar", lambda: check_backend.check_sharing(facts.others()))),
+        await in_thread("diagnosis", _guarded("other_sidecar", lambda: check_backend.check_sharing(facts.others()))),
         check_backend.check_crashes(facts.crashes, facts.state),
     ]
 

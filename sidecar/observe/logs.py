@@ -16,10 +16,10 @@ from typing import Literal, cast
 from msgspec import Struct, structs
 
 from ..clock import iso
+from ..threads import in_thread
 from ..wire.messages import LogLine
 from .lines import LineSplitter
 from .logfiles import Block, LogFiles
-from .thread import in_thread
 
 RING_BYTES = 8 * 1024 * 1024  # what lines() and tail() can look back on
 CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that writes byte by byte is bounded too
@@ -111,7 +111,7 @@ class BackendLog:
     async def read_lines(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[LogLine]:
         """As ``lines``, cut off the loop's thread; output that comes meanwhile is not in it."""
         chunks = self._last_chunks(count, stream)
-        return await in_thread(lambda: _last_lines(chunks, count))
+        return await in_thread("backend log", lambda: _last_lines(chunks, count))
 
     def _last_chunks(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[Chunk]:
         """The newest chunks that hold so many lines, newest first."""

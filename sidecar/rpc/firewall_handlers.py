@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from ..core.events import Conflict
 from ..settings.model import Settings
 from ..supervisor import Supervisor
 from ..supervisor.answers import describe_owner
+from ..threads import in_thread
 from ..wire.channels import CreateFirewallRuleArgs
 from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
 
@@ -49,14 +49,15 @@ class FirewallHandlers:
         from ..firewall.check import check_firewall
 
         facts = await self._facts()
-        return await asyncio.to_thread(check_firewall, facts)
+        return await in_thread("firewall", lambda: check_firewall(facts))
 
     async def find_rule(self) -> FirewallRule:
         """backend:getFirewallRule."""
         from ..firewall.check import find_rule
 
         names = (self._settings.firewall.rule_name, *self._settings.firewall.other_names)
-        return await asyncio.to_thread(find_rule, names, self._program())
+        program = self._program()
+        return await in_thread("firewall", lambda: find_rule(names, program))
 
     def command(self) -> str | None:
         """backend:getFirewallCommand."""
@@ -68,8 +69,9 @@ class FirewallHandlers:
         """backend:createFirewallRule."""
         from ..firewall.check import create_rule
 
+        program, name = self._program(), self._settings.firewall.rule_name
         preview = args is not None and args.preview
-        return await asyncio.to_thread(create_rule, self._program(), self._settings.firewall.rule_name, preview=preview)
+        return await in_thread("firewall", lambda: create_rule(program, name, preview=preview))
 
     def _program(self) -> str:
         """The backend's executable; empty where there is none."""
@@ -96,7 +98,7 @@ class FirewallHandlers:
         if probe in {"ok", "proxy"}:
             from ..firewall.proxy import read_proxy
 
-            proxy = await asyncio.to_thread(read_proxy)
+            proxy = await in_thread("proxy", read_proxy)
             if proxy or probe == "proxy":
                 probe, owner = "proxy", proxy or "one that nobody configured here"
         sockets = current.listeners() if current is not None else None

@@ -12,6 +12,7 @@ from tools import PACKAGE, ROOT
 LAYERS = {
     "errors": 0,
     "clock": 0,
+    "threads": 0,
     "settings": 0,
     "wire": 1,
     "core": 1,

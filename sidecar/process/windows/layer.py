@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable
 
 from ...core.exit_status import UNKNOWN, ExitStatus, from_windows
+from ...threads import in_thread
 from ..base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
 from . import lookup, output, spawn
-from .threads import in_thread
 
 assert sys.platform == "win32"
 

@@ -1,4 +1,4 @@
-"""Blocking Win32 calls beside the event loop."""
+"""Blocking work beside the event loop, in a thread that may never come back."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def in_thread(name: str, function: Callable[[], T]) -> asyncio.Future[T]:
-    """Runs ``function`` in a daemon thread of its own; the result comes as a future of the running loop.
+def in_thread(name: str, work: Callable[[], T]) -> asyncio.Future[T]:
+    """Runs ``work`` in a daemon thread of that name; its result or exception is a future of the running loop.
 
-    Not the loop's executor: its threads are joined at exit, and one of ours may wait for a process that does not end.
+    The loop's executor (``asyncio.to_thread``) would not do: its threads are joined at exit, and a dead disk, an elevation
+    prompt or a process that does not end would keep the sidecar from ending.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
-    def settle(result: T | None, error: Exception | None) -> None:
+    def settle(result: T | None, error: BaseException | None) -> None:
         if future.done():
             return
         if error is not None:
@@ -29,12 +30,12 @@ def in_thread(name: str, function: Callable[[], T]) -> asyncio.Future[T]:
     def run() -> None:
         result, error = None, None
         try:
-            result = function()
-        except Exception as raised:  # noqa: BLE001 - whatever it is, it belongs to who awaits the future
+            result = work()
+        except BaseException as raised:  # noqa: BLE001 - it is raised where the future is awaited
             error = raised
         try:
             loop.call_soon_threadsafe(settle, result, error)
-        except RuntimeError:  # the loop is closed: nobody waits any more
+        except RuntimeError:  # the loop is closed
             pass
 
     threading.Thread(target=run, name=name, daemon=True).start()
