@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
-
 import pytest
 
-import sidecar
 from sidecar.errors import SidecarError
 
 
@@ -29,20 +25,3 @@ def test_each_class_has_a_remedy_and_one_that_is_given_comes_first(kind: type[Si
 def test_codes_are_names_of_one_class_each() -> None:
     leaves = [kind.code for kind in KINDS if kind is not SidecarError]
     assert sorted(set(leaves)) == sorted(leaves)
-
-
-def test_every_hint_in_the_source_is_a_sentence() -> None:
-    """Its last character is a full stop, or closes a command that is to be typed."""
-    unfinished = []
-    for path in Path(sidecar.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.keyword) and node.arg == "hint":
-                text = node.value
-                last = text.values[-1] if isinstance(text, ast.JoinedStr) else text
-                if (
-                    isinstance(last, ast.Constant)
-                    and isinstance(last.value, str)
-                    and not last.value.endswith(tuple('.)"'))
-                ):
-                    unfinished.append(f"{path.name}:{node.value.lineno} {last.value}")
-    assert not unfinished

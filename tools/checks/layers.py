@@ -113,15 +113,23 @@ def modules() -> dict[str, Path]:
 
 
 def check() -> Iterator[str]:
-    """Every import that goes up or sideways, every package without a layer, and every module that is too long."""
+    """Imports that go up or sideways, packages without a layer, and files that are too long."""
+    for path in sorted((PACKAGE / "dashboard" / "page").rglob("*")):
+        if path.is_file() and "vendor" not in path.parts:
+            yield from too_long(path, path.read_text(encoding="utf-8"))
     ours = modules()
     for module, path in ours.items():
         source = path.read_text(encoding="utf-8")
         place = path.relative_to(ROOT).as_posix()
         if package_of(module) not in {*LAYERS, BASE}:
             yield f"{place}: {package_of(module)} has no layer; give it one in tools/checks/layers.py"
-        if (length := len(source.splitlines())) > MAX_LINES:
-            yield f"{place}: {length} lines; at most {MAX_LINES}"
+        yield from too_long(path, source)
         for one in imports_of(module, source, is_package=path.name == "__init__.py", modules=set(ours)):
             if text := complaint(one):
                 yield f"{place}:{one.line}: {text}"
+
+
+def too_long(path: Path, text: str) -> Iterator[str]:
+    """A finding for a file that has too many lines."""
+    if (length := len(text.splitlines())) > MAX_LINES:
+        yield f"{path.relative_to(ROOT).as_posix()}: {length} lines; at most {MAX_LINES}"

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -92,16 +91,3 @@ def test_between_releases_only_the_versions_must_agree(check: ModuleType, checko
     (checkout / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- Soon.\n", encoding="utf-8")
     shutil.rmtree(checkout / "schemas")
     assert list(check.disagreements(checkout, None)) == []
-
-
-def test_this_checkout_agrees_with_itself(check: ModuleType) -> None:
-    assert list(check.disagreements(ROOT, None)) == []
-
-
-def test_this_changelog_is_one_that_can_be_released_from(check: ModuleType) -> None:
-    log = check.sections((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
-    assert next(iter(log)) in {"Unreleased", check.version_of(ROOT)}
-    assert any(text for _, text in log.values())
-    dates = [day for name, (day, _) in log.items() if name != "Unreleased"]
-    assert dates == sorted(dates, reverse=True)
-    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in dates)

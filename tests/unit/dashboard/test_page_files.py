@@ -116,11 +116,6 @@ def test_the_chart_library_comes_with_its_licence(files: dict[str, PageFile]) ->
     assert b"uPlot" in files["vendor/uplot/uPlot.js"].content[:100]
 
 
-@pytest.mark.parametrize("path", sorted(p for p in PAGE.rglob("*") if p.is_file() and "vendor" not in p.parts), ids=str)
-def test_no_file_is_longer_than_a_reader_can_hold(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
-
-
 def test_the_packages_data_are_the_page(files: dict[str, PageFile]) -> None:
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = wanted["tool"]["setuptools"]["package-data"]["sidecar.dashboard"]
