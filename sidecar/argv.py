@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from .errors import UsageError
+from .process.platform.descriptors import has_terminal
 from .wire.names import DEFAULT_MAX_FRAME, DEFAULT_MAX_IN_FLIGHT
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
@@ -65,17 +65,6 @@ def wants_serve(argv: list[str]) -> bool:
     if argv and not argv[0].startswith("-"):
         return argv[0] == "serve" and not asks_for_help(argv[1:])
     return not asks_for_help(argv) and COMPLETION_VARIABLE not in os.environ and not has_terminal()
-
-
-def has_terminal() -> bool:
-    """Whether somebody types at stdin.
-
-    Windows' isatty() says so of the null device too; the interpreter opens consoles, and nothing else, as this class.
-    """
-    if sys.platform == "win32":
-        raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
-        return type(raw).__name__ == "_WindowsConsoleIO"
-    return os.isatty(0)
 
 
 def asks_for_help(argv: list[str]) -> bool:

@@ -10,7 +10,7 @@ import sys
 
 from .argv import Boot, parse
 from .errors import UsageError
-from .rpc.stdio.guard import guard_stdio, write_all
+from .process.platform.descriptors import guard_stdio, write_all
 from .wire.hello import hello_frame
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing

@@ -17,25 +17,16 @@ _REMEDY = "Install the app again, or copy the whole folder again while no sideca
 
 
 def shed_loader() -> None:
-    """Gives the environment back as the owner gave it: every process that is started inherits it from here.
+    """Restores the environment as the owner gave it: every child inherits it, and a backend would load our libraries.
 
-    The loader changes LD_LIBRARY_PATH for itself and keeps the old value under ``_ORIG``, adds ``_PYI_`` variables, and
-    on Windows sets the DLL directory, which children inherit too (PyInstaller's manual, "Launching external programs
-    from the frozen application"). A backend would load our libraries. The system's own loader has read the path at the
-    start of the process, and Windows finds the libraries of a module beside it: nothing here needs either any more.
+    The loader sets the search path for libraries and adds ``_PYI_`` variables. The sidecar itself needs neither any
+    more: the system's loader read the path at the start, and Windows finds the libraries of a module beside it.
     """
     for name in [name for name in os.environ if name.startswith("_PYI_") or name == "_MEIPASS2"]:
         del os.environ[name]
-    if sys.platform == "win32":
-        import ctypes
+    from .process.platform.libraries import restore_search_path
 
-        ctypes.windll.kernel32.SetDllDirectoryW(None)
-    elif sys.platform != "darwin":
-        original = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
-        if original is None:
-            os.environ.pop("LD_LIBRARY_PATH", None)
-        else:
-            os.environ["LD_LIBRARY_PATH"] = original
+    restore_search_path()
 
 
 def damage() -> str:

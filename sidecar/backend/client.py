@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import sys
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from ..errors import HttpFailedError
+from ..process.platform.ports import REFUSAL_IS_SLOW, is_listening
 from ..threads import in_thread
-from .listening import knock
 
 if TYPE_CHECKING:
     import aiohttp
@@ -96,8 +95,8 @@ class BackendClient:
             raise refused(None)
         if not self._loaded:
             await self.load()  # an import statement here would hold up the loop until the worker thread is done
-        if sys.platform == "win32" and not knock(port):
-            raise refused(port)  # Windows would take 2 s to find out
+        if REFUSAL_IS_SLOW and not is_listening(port):
+            raise refused(port)
         try:
             async with asyncio.timeout(seconds):
                 return await self._exchange(method, path, port)

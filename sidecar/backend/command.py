@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from ..errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError
+from ..process.platform import SYSTEM
 from ..settings.model import Backend, Settings
 from ..settings.profiles import PROFILES
 from .places import check_folder, is_file, may_be_there, starting_folder
@@ -49,7 +50,7 @@ def find_command(
     *,
     beside: Path | None = None,
     working_directory: Path | None = None,
-    platform: str = sys.platform,
+    platform: str = SYSTEM,
 ) -> BackendCommand:
     """The command to run: the user's own as it was given, else the packaged backend of the profile.
 
@@ -62,7 +63,7 @@ def find_command(
         environ: the environment that the backend will have.
         beside: the sidecar's folder; the packaged backend is searched in ``app.resources``, there, and in the two above it.
         working_directory: where relative paths begin, and the last place of the search.
-        platform: as ``sys.platform``.
+        platform: the system's name.
 
     Raises:
         BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
@@ -195,7 +196,7 @@ def _variable(environ: Mapping[str, str], name: str, platform: str) -> str:
     return next((value for key, value in environ.items() if key.upper() == name), "")
 
 
-def check_executable(path: Path, platform: str = sys.platform) -> None:
+def check_executable(path: Path, platform: str = SYSTEM) -> None:
     """Says in words why a file could not be run, before the system says it in a number.
 
     Raises:

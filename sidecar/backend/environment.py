@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ..process.platform import SYSTEM
 from ..settings.model import Paths, Settings
 from ..settings.profiles import PROFILES
-from .placeholders import fill
 from .places import is_file
 
 _LOOPBACK = "127.0.0.1"
@@ -19,13 +18,18 @@ _NEVER_INHERITED = ("AURA_RESET", "ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR", "S
 _WINDOWS_NEEDS = ("SYSTEMROOT",)
 
 
+def fill(text: str, host: str, port: int) -> str:
+    """``{host}`` and ``{port}`` filled in; other braces stay, as an argument may be JSON. Port 0 lets the backend choose."""
+    return text.replace("{host}", host).replace("{port}", str(port))
+
+
 def backend_environment(
     settings: Settings,
     paths: Paths,
     port: int,
     inherited: Mapping[str, str],
     *,
-    platform: str = sys.platform,
+    platform: str = SYSTEM,
 ) -> dict[str, str]:
     """What the backend sees: inherited variables that the limits let through, the profile's, the user's; later ones win.
 
@@ -34,7 +38,7 @@ def backend_environment(
         paths: folders, all filled (``resolve_paths``).
         port: where it is to listen; 0 where it chooses one itself and reports it.
         inherited: the sidecar's own environment.
-        platform: as ``sys.platform``; on Windows ``Path`` and ``PATH`` are one variable.
+        platform: the system's name; on Windows ``Path`` and ``PATH`` are one variable.
     """
     environment = _Environment(ignore_case=platform == "win32")
     environment.update(_let_through(settings, inherited, platform))

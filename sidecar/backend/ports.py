@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import socket
-import sys
 from collections.abc import Collection
 from typing import Literal
+
+from ..process.platform.ports import set_server_options
 
 PortState = Literal["free", "in_use", "forbidden"]
 
@@ -19,12 +20,7 @@ _MOST_TRIES = 64
 def _listening_socket() -> socket.socket:
     """A socket with the options that servers have, so that its bind succeeds exactly where theirs would."""
     probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    if sys.platform == "win32":
-        # Without it Windows lets a second socket bind an occupied port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-    else:
-        # The last run's connections linger in TIME_WAIT on its port; .NET, Node, Go and asyncio servers set this too.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    set_server_options(probe)
     return probe
 
 

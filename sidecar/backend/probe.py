@@ -11,12 +11,11 @@ from msgspec import Struct
 
 from ..errors import HttpFailedError
 from .client import BackendClient
-from .listening import knock
 
 if TYPE_CHECKING:
     from ..errors import HttpFailure
 
-__all__ = ["ProbeResult", "knock", "next_knock_delay", "next_probe_delay", "probe", "significant"]
+__all__ = ["ProbeResult", "next_knock_delay", "next_probe_delay", "probe", "significant"]
 
 _FIRST_DELAY = 0.005  # seconds
 _SHARE_OF_ELAPSED = 0.02  # readiness is noticed at most this fraction of the start later than it was there

@@ -15,6 +15,7 @@ from msgspec import UNSET, MsgspecError, msgpack
 
 from ..core.exit_status import signal_name
 from ..errors import FrameError, InvalidArgsError, InvalidConfigError, SidecarError, UsageError
+from ..process.platform.signals import OWN_SESSION
 from ..wire.framing import FrameBuffer, framed
 from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response
 from ..wire.names import PROTOCOL
@@ -26,7 +27,6 @@ DroppedListener = Callable[[str, int], None]
 SHUTDOWN_LIMIT = 30.0
 HELLO_LIMIT = 30.0  # a cold disk and a virus scanner; it takes 12 ms where neither is in the way
 _STDERR_LINES = 200
-_CREATE_NO_WINDOW = 0x08000000  # winbase.h; also keeps the Ctrl+C of our console away from the sidecar
 
 
 class RemoteError(Exception):
@@ -183,11 +183,6 @@ class Client:
         return "\n".join(self._last_words)
 
     async def _spawn(self, words: Sequence[str], env: Mapping[str, str] | None) -> None:
-        platform: dict[str, Any] = (
-            {"creationflags": _CREATE_NO_WINDOW}
-            if sys.platform == "win32"
-            else {"start_new_session": True}  # Ctrl+C is for us; we shut the sidecar down in order
-        )
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *serve_command(),
@@ -196,7 +191,7 @@ class Client:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=importable_environment(env),
-                **platform,
+                **OWN_SESSION,  # Ctrl+C is for us; we shut the sidecar down in order
             )
         except OSError as error:
             raise SidecarLostError(f"The sidecar could not be started: {error}") from error

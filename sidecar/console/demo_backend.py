@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from ..process.platform.signals import TERMINATION
+
 CRASH_PATH = "/demo/crash"
 CRASH_STATUS = 134  # what a shell shows for SIGABRT, the way in which a .NET server crashes
 
@@ -93,10 +95,8 @@ async def _serve(port: int) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=1.0).start()
     print(f"Now listening on: http://127.0.0.1:{port}", flush=True)  # noqa: T201 - a backend's output
-    if sys.platform != "win32":  # there Ctrl+C arrives as KeyboardInterrupt, and asyncio has no handlers
-        import signal
-
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    for number in TERMINATION:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
     await runner.cleanup()
 

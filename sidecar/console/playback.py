@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import MsgspecError, msgpack
 
 from ..errors import FrameError
-from ..rpc.stdio.guard import guard_stdio
+from ..process.platform.descriptors import guard_stdio
 from ..rpc.stdio.reader import Reader
 from ..rpc.stdio.writer import Writer
 from ..wire.framing import FrameBuffer

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import datetime
 import os
-import select
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 from .. import __version__
 from ..errors import UsageError
-from ..rpc.stdio.guard import guard_stdio, set_blocking, write_all
+from ..process.platform import SYSTEM
+from ..process.platform.descriptors import broken_before_input, guard_stdio, set_blocking, write_all
+from ..process.platform.signals import forward_to
 from ..settings.masking import mask_command
 from .client import importable_environment, serve_command
 from .recording import CHUNK, MAGIC, Header, Kind, encode_header, encode_record, shell_status
@@ -52,7 +52,7 @@ def run(file: str, serve_words: Sequence[str]) -> int:
         env=importable_environment(),
         bufsize=0,
     )
-    _forward_signals(child)
+    forward_to(child)
     assert child.stdin
     assert child.stdout
     requests = threading.Thread(
@@ -98,7 +98,7 @@ class _Tape:
         self._began = time.monotonic_ns()
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         command = mask_command(["sidecar", "serve", *serve_words])
-        self._records = deque([encode_header(Header(__version__, now, sys.platform, command))])
+        self._records = deque([encode_header(Header(__version__, now, SYSTEM, command))])
         self._room = threading.Semaphore(_AHEAD)
         self._filled = threading.Event()
         self._filled.set()
@@ -158,7 +158,7 @@ def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:
 def _pass_answers(stdout: IO[bytes], sink: int, tape: _Tape) -> None:
     """From the sidecar to the client. A client that reads no more is told to the sidecar by doing the same."""
     source = stdout.fileno()
-    nobody_reads = _watch_for_readers(source, sink)
+    nobody_reads = broken_before_input(source, sink)
     while not nobody_reads() and (chunk := _read(source)):
         tape.add("sidecar", chunk)
         try:
@@ -166,19 +166,6 @@ def _pass_answers(stdout: IO[bytes], sink: int, tape: _Tape) -> None:
         except OSError:
             break
     stdout.close()
-
-
-def _watch_for_readers(source: int, sink: int) -> Callable[[], bool]:
-    """A function that waits until there is something to read; true when before that nobody reads the sink any more.
-
-    On Windows only a write can tell, for a sidecar that is run directly as well.
-    """
-    if sys.platform == "win32":
-        return lambda: False
-    poll = select.poll()
-    poll.register(source, select.POLLIN)
-    poll.register(sink, 0)  # POLLERR (a pipe without readers) and POLLHUP (a socket without peer) come unasked
-    return lambda: any(descriptor == sink for descriptor, _ in poll.poll())
 
 
 def _read(descriptor: int) -> bytes:
@@ -189,15 +176,6 @@ def _read(descriptor: int) -> bytes:
         return _read(descriptor)
     except OSError:  # on Windows a broken pipe; a socket's other side is gone
         return b""
-
-
-def _forward_signals(child: subprocess.Popen[bytes]) -> None:
-    """What would have been sent to the sidecar goes to the sidecar; its end is ours."""
-    if sys.platform != "win32":  # there a console's events reach both, and nothing else is a signal
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda received, _: child.send_signal(received))
-    else:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _say(text: str) -> None:

@@ -36,7 +36,7 @@ class RecordingError(SidecarError):
 
 
 class Header(Struct, frozen=True):
-    """Where a recording comes from: the recorder's version, UTC, ``sys.platform``, and the command with its secrets masked."""
+    """Where a recording comes from: the recorder's version, UTC, the system's name, and the command with its secrets masked."""
 
     sidecar: str
     started: str

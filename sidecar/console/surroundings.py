@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from ..errors import UsageError
+from ..process.platform.signals import TERMINATION
 
 OUTPUT_LOST = 74  # EX_IOERR of sysexits.h, as 64, 70 and 78 are of it
 NOBODY_READS = 1  # what the command line and terminal libraries exit with after EPIPE, too
@@ -101,10 +102,9 @@ def interruptible() -> Iterator[Interruption]:
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)  # asyncio cancels its main task then, which KeyboardInterrupt would not
 
-    if sys.platform != "win32":  # there is neither
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) == signal.SIG_DFL:
-                before[number] = signal.signal(number, interrupt)
+    for number in TERMINATION:
+        if signal.getsignal(number) == signal.SIG_DFL:
+            before[number] = signal.signal(number, interrupt)
     try:
         yield seen
     finally:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from ..errors import SidecarError
+from ..process.platform.signals import RESIZE, TERMINATION
 from ..wire.observe import Check
 from .client import Client, RemoteError, SidecarLostError
 from .crash import NotCrashedError, crash_backend
@@ -220,13 +221,11 @@ class _Watch:
                 pass
 
     def _heed_signals(self) -> None:
-        if sys.platform != "win32":
-            import signal
-
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, self._finish, 128 + number)
-            loop.add_signal_handler(signal.SIGWINCH, self.changed.set)
+        loop = asyncio.get_running_loop()
+        for number in TERMINATION:
+            loop.add_signal_handler(number, self._finish, 128 + number)
+        for number in RESIZE:
+            loop.add_signal_handler(number, self.changed.set)
 
     def _show(self, line: Line) -> None:
         self.changed.set()

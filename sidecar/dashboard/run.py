@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
@@ -11,6 +10,8 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from ..errors import UsageError
+from ..process.platform.ports import set_server_options
+from ..process.platform.signals import LOOP_TERMINATION
 from .access import ADDRESS, Access
 from .link import Link
 from .page_files import page_files
@@ -66,10 +67,7 @@ async def _listen(link: Link, port: int) -> tuple[web.AppRunner, Access]:
 
     listener = socket.socket()
     try:
-        if sys.platform == "win32":  # else another program could take the port over
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:  # else the port of a dashboard that just ended would be refused for a minute
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        set_server_options(listener)
         listener.bind((ADDRESS, port))
     except OSError as error:
         listener.close()
@@ -88,19 +86,15 @@ async def _listen(link: Link, port: int) -> tuple[web.AppRunner, Access]:
 def _stop_event() -> asyncio.Event:
     """Set by a request to end; a second one has its usual effect, and the sidecar sees the end of its stdin."""
     stop = asyncio.Event()
-    if sys.platform != "win32":  # there Ctrl+C arrives as KeyboardInterrupt, and asyncio has no handlers
-        import signal
+    loop = asyncio.get_running_loop()
 
-        loop = asyncio.get_running_loop()
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    def end() -> None:
+        stop.set()
+        for number in LOOP_TERMINATION:
+            loop.remove_signal_handler(number)
 
-        def end() -> None:
-            stop.set()
-            for number in numbers:
-                loop.remove_signal_handler(number)
-
-        for number in numbers:
-            loop.add_signal_handler(number, end)
+    for number in LOOP_TERMINATION:
+        loop.add_signal_handler(number, end)
     return stop
 
 

@@ -1,1 +1,6 @@
-"""Reads the Windows Firewall's rules and says what they mean for the backend; off Windows it only says so."""
+"""Reads the Windows Firewall's rules and reports what they mean for the backend; elsewhere it only says that there is none."""
+
+import sys
+
+HAS_FIREWALL = sys.platform == "win32"
+"""Whether this system has the firewall that this package reads."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..backend.client import BackendClient
-from ..backend.probe import ProbeResult, knock, probe, significant
+from ..backend.probe import ProbeResult, probe, significant
 from ..core.health import Answer, HealthTracker
 from ..process.base import ListeningSocket
+from ..process.platform import monotonic_through_sleep
+from ..process.platform.ports import is_listening
 from ..settings.model import Settings
 from ..wire.messages import HealthResult
 from .base import MonitorSink, Watched
@@ -120,9 +120,9 @@ class Monitor:
     async def _watch_health(self, run: Watched, path: str) -> None:
         interval = self._settings.timeouts.health_interval
         planned = self._loop.time()
-        due = _clock()
+        due = monotonic_through_sleep()
         while True:
-            self._tracker.begin(_clock(), due)
+            self._tracker.begin(monotonic_through_sleep(), due)
             result = await probe(self._client, path, self._settings.health.probe_timeout)
             if self._tracker.record(_answer(result)):
                 self._sink.health(run, _health_result(result, healthy=self._tracker.healthy is True))
@@ -130,7 +130,7 @@ class Monitor:
                 self._sink.hung(run)
             planned = max(planned + interval, self._loop.time())
             wait = planned - self._loop.time()
-            due = _clock() + wait
+            due = monotonic_through_sleep() + wait
             await asyncio.sleep(wait)
 
     async def _watch_port(self, run: Watched) -> None:
@@ -138,7 +138,7 @@ class Monitor:
         misses = 0
         while True:
             await asyncio.sleep(self._settings.timeouts.health_interval)
-            misses = 0 if run.port is not None and knock(run.port) else misses + 1
+            misses = 0 if run.port is not None and is_listening(run.port) else misses + 1
             if misses >= self._settings.health.failures:
                 self._sink.hung(run)
 
@@ -161,15 +161,6 @@ class Monitor:
                 known = exposed
                 self._sink.exposed(run, sorted(exposed, key=lambda socket: (socket.port, socket.address)))
             await asyncio.sleep(EXPOSURE_INTERVAL)
-
-
-def _clock() -> float:
-    """Monotonic seconds that go on while the machine sleeps, which the loop's do not on Linux and macOS (clock_gettime)."""
-    if sys.platform == "linux":
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    if sys.platform == "darwin":
-        return time.clock_gettime(time.CLOCK_MONOTONIC)
-    return time.monotonic()
 
 
 def _answer(result: ProbeResult) -> Answer:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Literal
 
 from ..backend.client import BackendClient
-from ..backend.probe import knock, next_knock_delay, next_probe_delay, probe
+from ..backend.probe import next_knock_delay, next_probe_delay, probe
 from ..process.base import ListeningSocket
+from ..process.platform.ports import is_listening
 from .base import MonitorSink, Watched
 
 _SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read one after the other, so look twice
@@ -56,7 +57,7 @@ class Readiness:
                 self._sink.progress("waiting", now - self._started, self._what(authentic))
             delay = next_knock_delay(now - self._started)
             port = self._run.port
-            if port is not None and (authentic or knock(port)):
+            if port is not None and (authentic or is_listening(port)):
                 whose = None if authentic else await self._whose(port)
                 if whose == "foreign":
                     return False
@@ -88,7 +89,7 @@ class Readiness:
             if look == 0:
                 await asyncio.sleep(_SECOND_LOOK)
         strangers = [socket for socket in self._find_listener(port) if socket.address in _ANSWERS_ON_LOOPBACK]
-        if not strangers and not knock(port):
+        if not strangers and not is_listening(port):
             return None
         self._sink.listener(self._run, "foreign", strangers[0] if strangers else None)
         return "foreign"

@@ -6,16 +6,16 @@ import json
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import SidecarError
+from ..process.executability import marks
+from ..process.executability.binary import misfit
+from ..process.platform import SYSTEM
+from ..process.platform.machine import dotnet_folders, machine
 from ..wire.observe import Check
-from . import blocked
-from .binary import misfit
-from .system import machine
 
 SPACE_FAILED = 50 * 1024 * 1024  # a database cannot even grow its journal
 SPACE_WARNING = 500 * 1024 * 1024
@@ -36,19 +36,19 @@ def check_executable(find: FindCommand) -> Check:
         return Check("executable", "failed", error.message, error.hint or "Check [backend] command.")
     program = Path(command[0])
     try:
-        head = blocked.read_head(program)
+        head = marks.read_head(program)
     except OSError as error:
-        obstacle = blocked.refusal(error)
+        obstacle = marks.refusal(error)
         if obstacle is not None:
             return Check("executable", "failed", f"{program} {obstacle.seen}", obstacle.remedy)
         return Check("executable", "unknown", f"{program} may be executed but not read: {error.strerror}")
     check = _judge_head(program, head)
-    obstacle = blocked.mark(program) if check.status == "ok" else None  # what cannot run at all need not be unblocked
+    obstacle = marks.mark(program) if check.status == "ok" else None  # what cannot run at all need not be unblocked
     return Check("executable", "warning", f"{program} {obstacle.seen}", obstacle.remedy) if obstacle else check
 
 
 def _judge_head(program: Path, head: bytes) -> Check:
-    why = misfit(head, sys.platform, machine())
+    why = misfit(head, SYSTEM, machine())
     if why is not None:
         return Check(
             "executable",
@@ -142,13 +142,6 @@ def check_hosts(text: str) -> Check:
     return Check("hosts_file", "ok", "localhost is not redirected")
 
 
-def hosts_file(environ: Mapping[str, str]) -> Path:
-    """Where the system keeps it."""
-    if sys.platform == "win32":
-        return Path(environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "drivers" / "etc" / "hosts"
-    return Path("/etc/hosts")
-
-
 def _runtime_settings(command: Sequence[str]) -> Path:
     """Beside the program; of ``dotnet SERVER.dll`` beside the DLL, in the folder where relative paths begin."""
     program = Path(command[0])
@@ -161,10 +154,7 @@ def _runtime_settings(command: Sequence[str]) -> Path:
 
 def _dotnet_roots(environ: Mapping[str, str]) -> Iterator[Path]:
     places = [environ.get("DOTNET_ROOT", ""), environ.get("DOTNET_ROOT_X64", "")]
-    if sys.platform == "win32":
-        places.append(os.path.join(environ.get("PROGRAMFILES", r"C:\Program Files"), "dotnet"))  # noqa: PTH118  as the others
-    else:
-        places += ["/usr/share/dotnet", "/usr/lib/dotnet", "/usr/local/share/dotnet", "/usr/lib64/dotnet"]
+    places += dotnet_folders(environ)
     dotnet = shutil.which("dotnet", path=environ.get("PATH"))
     if dotnet:
         places.append(str(Path(dotnet).resolve().parent))

@@ -7,12 +7,12 @@ and never loaded: loading runs their code in the sidecar.
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import SidecarError
+from ..process.platform.libraries import MAY_LACK_LIBRARIES, installed_libraries
 from ..wire.observe import Check
 from .check_files import FindCommand
 
@@ -20,8 +20,6 @@ from .check_files import FindCommand
 _HOST_MARK = bytes.fromhex("8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b2dce24b36aae")
 _INVARIANT = re.compile(rb'"System\.Globalization\.(?:Invariant"\s*:\s*"?true|AppLocalIcu")', re.IGNORECASE)
 _SWITCH = "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"
-_FOLDERS = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib", "/usr/lib/*-linux-*", "/lib/*-linux-*")
-_CACHE = Path("/etc/ld.so.cache")
 _PIECE = 256 * 1024  # bytes
 _OVERLAP = 256  # bytes; longer than what is looked for
 
@@ -53,7 +51,7 @@ def check_libraries(find: FindCommand, env: Mapping[str, str]) -> Check:
         find: gives the command with its program as an absolute path.
         env: what the backend's environment will be.
     """
-    if sys.platform != "linux":
+    if not MAY_LACK_LIBRARIES:
         return Check("libraries", "ok", "This system brings the libraries that a .NET backend needs")
     try:
         program = Path(find()[0])
@@ -65,7 +63,9 @@ def check_libraries(find: FindCommand, env: Mapping[str, str]) -> Check:
     invariant = kind == "invariant" or env.get(_SWITCH, "").lower() in {"1", "true"}
     wanted = [_CPP, _GCC] if invariant else [_CPP, _GCC, _ICU]
     return judge(
-        wanted, set(installed(env.get("LD_LIBRARY_PATH", ""))), beside={path.name for path in program.parent.iterdir()}
+        wanted,
+        set(installed_libraries(env.get("LD_LIBRARY_PATH", ""))),
+        beside={path.name for path in program.parent.iterdir()},
     )
 
 
@@ -105,17 +105,3 @@ def look_at(program: Path) -> str | None:
     if not hosted:
         return None
     return "invariant" if invariant or (settings.exists() and _INVARIANT.search(settings.read_bytes())) else "dotnet"
-
-
-def installed(search_path: str) -> Iterator[str]:
-    """File names of the libraries that the dynamic loader would find: from its cache, and from the folders that it knows."""
-    try:
-        cache = _CACHE.read_bytes()
-    except OSError:  # musl has none
-        cache = b""
-    for name in re.findall(rb"lib[\w+.-]+\.so[\w.]*", cache):
-        yield name.decode("ascii", "replace")
-    known = (folder for pattern in _FOLDERS for folder in Path("/").glob(pattern.lstrip("/")))
-    for folder in (*map(Path, filter(None, search_path.split(":"))), *known):
-        if folder.is_dir():
-            yield from (path.name for path in folder.glob("lib*.so*"))

@@ -6,8 +6,8 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
+from ..process.platform.reserved_ports import Range, range_of
 from ..wire.observe import Check
-from .reserved_ports import Range, range_of
 
 PATIENCE = 2.0  # seconds; loopback answers within microseconds
 

@@ -13,11 +13,12 @@ from typing import Literal
 
 from ..errors import HttpFailedError
 from ..log import log
+from ..process.platform.machine import hosts_file
+from ..process.platform.reserved_ports import reserved_ranges
 from ..threads import in_thread
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
 from . import check_backend, check_files, check_libraries, check_network
-from .reserved_ports import reserved_ranges
 
 _DAY = 86_400.0
 
@@ -150,7 +151,7 @@ def _folder_check(name: str, path: str) -> Callable[[], Check]:
 
 
 def _hosts(environ: Mapping[str, str]) -> Check:
-    path = check_files.hosts_file(environ)
+    path = Path(hosts_file(environ))
     try:
         return check_files.check_hosts(path.read_text("utf-8", "replace"))
     except OSError as error:

@@ -6,12 +6,15 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ..clock import iso
 from ..settings.model import Resources as ResourceSettings
 from ..wire.observe import ResourceAlert, ResourceSample
 from .limit import Limit
-from .usage import Usage, UsageReader, create_reader
+
+if TYPE_CHECKING:
+    from ..process.platform.usage import Usage, UsageReader
 
 
 class CpuMeter:
@@ -102,6 +105,8 @@ class Resources:
     def sample(self) -> ResourceSample | None:
         """Takes one sample now; None where nothing of the tree is alive."""
         if self._reader is None:
+            from ..process.platform.usage import create_reader  # not needed before a run is up
+
             self._reader = create_reader()
         usages: dict[tuple[int, float], Usage] = {}
         for pid, started in self._tree():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +60,7 @@ class Diagnosis:
     async def diagnose(self) -> list[Check]:
         """backend:diagnose."""
         from ..backend.ports import port_state
+        from ..firewall import HAS_FIREWALL
         from ..observe.diagnose import DiagnosisFacts, diagnose
 
         backend, paths = self._settings.backend, self._paths
@@ -80,7 +80,7 @@ class Diagnosis:
             ask=self._ask,
             shutdown_path=backend.shutdown_path,
             ask_options=lambda path: _options(alive.port if alive else None, path),
-            firewall=self._firewall if sys.platform == "win32" else None,
+            firewall=self._firewall if HAS_FIREWALL else None,
             others=lambda: list(Reclaim(Path(paths.data)).living()),
             orphans=self._reclaimed.notes,
             crashes=await self._crashes(),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 from collections.abc import Callable
 
 from .. import errors
 from ..log import log
+from ..process.platform.signals import on_termination
 from ..supervisor import Supervisor
 from .server import End, Server
 
@@ -41,12 +40,7 @@ class Ending:
         """
         self._server = server
         self._supervisor = supervisor
-        if sys.platform == "win32":
-            for number in (signal.SIGINT, signal.SIGBREAK):
-                signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(self._shut_down))
-        else:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._loop.add_signal_handler(number, self._shut_down)
+        on_termination(self._loop, self._shut_down)
         if interrupted:
             self._loop.call_soon(self._shut_down)
 

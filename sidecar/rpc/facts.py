@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-import sys
 from collections.abc import Callable
 
 from .. import __version__
 from ..core.events import State
+from ..process.platform import SYSTEM
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..wire.messages import (
@@ -105,14 +104,7 @@ class Facts:
 
 
 def _operating_system() -> BootstrapOs:
-    if sys.platform == "win32":
-        from ..observe.system import machine as native_machine
+    from ..process.platform.machine import machine, release
 
-        version = sys.getwindowsversion()
-        release = f"{version.major}.{version.minor}.{version.build}"
-        machine = native_machine()
-    else:
-        system = os.uname()
-        release, machine = system.release, system.machine
-    machine = machine.lower()
-    return BootstrapOs(sys.platform, release, _ARCHITECTURES.get(machine, machine), socket.gethostname())
+    processor = machine().lower()
+    return BootstrapOs(SYSTEM, release(), _ARCHITECTURES.get(processor, processor), socket.gethostname())

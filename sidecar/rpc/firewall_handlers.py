@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from .. import errors
 from ..backend.client import BackendClient
 from ..backend.command import find_command
 from ..core.events import Conflict
+from ..process.platform import SYSTEM
 from ..settings.model import Settings
 from ..supervisor import Supervisor
 from ..supervisor.answers import describe_owner
@@ -103,7 +103,7 @@ class FirewallHandlers:
                 probe, owner = "proxy", proxy or "one that nobody configured here"
         sockets = current.listeners() if current is not None else None
         return Facts(
-            platform=sys.platform,
+            platform=SYSTEM,
             program=self._program(),
             running=running,
             port=run.port if run is not None else None,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from .. import __version__
+from ..process.platform import SYSTEM
 from ..settings.masking import masked
 from ..settings.model import Settings
 from ..wire.messages import SidecarInfo
@@ -25,7 +26,7 @@ def describe(settings: Settings, *, started: float, warnings: Callable[[], list[
         version=__version__,
         protocol=PROTOCOL,
         python=sys.version.split()[0],
-        platform=sys.platform,
+        platform=SYSTEM,
         pid=os.getpid(),
         uptime=round(time.monotonic() - started, 3),
         cpu_seconds=round(time.process_time(), 3),

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from ..errors import FrameError, SidecarError
 from ..log import log
+from ..process.platform.descriptors import FILE, is_broken
 from ..wire.channels import EVENTS, Notification
 from ..wire.codec import encode_error, encode_event
 from ..wire.framing import FrameBuffer
 from .outbox import Outbox, Outgoing
 from .router import Handlers, Router
-from .stdio.guard import FILE, is_broken
 from .stdio.reader import Reader
 from .stdio.writer import Writer
 

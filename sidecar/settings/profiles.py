@@ -13,7 +13,7 @@ class Profile(Struct, frozen=True):
     Attributes:
         settings: section → key → value, above the defaults and below everything that the user gave.
         executable: file name of the packaged backend without ``.exe``; empty: there is none, the user gives the command.
-        folders: ``sys.platform`` → folders below ``backend/`` in the order in which they are searched.
+        folders: the system's name, as Python has it → folders below ``backend/`` in the order in which they are searched.
         env: variables of the backend. ``{host}``, ``{port}``, ``{data}``, ``{logs}``, ``{temp}`` are filled in.
         development_env: those that differ when ``[app] mode`` is ``development``.
         app: name of the folder for the app's data.

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from .. import errors
 from ..core.events import Conflict, Outcome
 from ..core.exit_status import UNKNOWN
+from ..process.platform.ports import FIRST_FREE_PORT
 from ..settings.model import Settings
 from ..wire.messages import LastExit
 from .run import Run
 from .unready import explain_unready
 
-_FIRST_FREE = 1024  # ports below are for root alone on most systems (Linux: net.ipv4.ip_unprivileged_port_start)
 _PRIVILEGED = 'Ports below 1024 need special rights here: set backend.port to a higher number or to "auto".'
 _RESERVED = 'The port lies in a range that the system reserves: set backend.port to another number or to "auto".'
 _LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel with an error; the crash report has all
@@ -81,7 +80,7 @@ def port_taken(run: Run) -> errors.SidecarError:
     if run.conflict is Conflict.FORBIDDEN:
         return errors.PortForbiddenError(
             f"The system does not let the backend listen on port {run.port}",
-            hint=_PRIVILEGED if (run.port or 0) < _FIRST_FREE and sys.platform != "win32" else _RESERVED,
+            hint=_PRIVILEGED if (run.port or 0) < FIRST_FREE_PORT else _RESERVED,
             data=data,
         )
     return errors.PortInUseError(

@@ -11,8 +11,7 @@ from .. import errors
 from ..backend.bind_failure import bind_failure
 from ..backend.client import BackendClient
 from ..backend.command import find_command
-from ..backend.environment import backend_environment
-from ..backend.placeholders import fill_all
+from ..backend.environment import backend_environment, fill
 from ..backend.ports import choose_port, port_state
 from ..backend.reported import ReportedAddress
 from ..core.events import Conflict
@@ -128,7 +127,7 @@ class Launcher:
         self._begin_output(run.number)
         run.spec = LaunchSpec(
             run=run.number,
-            command=fill_all(command.argv, backend.host, port or 0),
+            command=tuple(fill(word, backend.host, port or 0) for word in command.argv),
             cwd=command.cwd,
             env=inherited,
             limits=Limits(

@@ -17,9 +17,10 @@ from sidecar.backend.client import BackendClient
 from sidecar.backend.command import find_command
 from sidecar.backend.environment import backend_environment
 from sidecar.backend.ports import choose_port
-from sidecar.backend.probe import ProbeResult, knock, next_knock_delay, next_probe_delay, probe, significant
+from sidecar.backend.probe import ProbeResult, next_knock_delay, next_probe_delay, probe, significant
 from sidecar.backend.reported import ReportedAddress
 from sidecar.errors import HttpFailedError
+from sidecar.process.platform.ports import is_listening
 from sidecar.settings.load import load
 from sidecar.settings.paths import resolve_paths
 from tests.support.backends import aspnet_backend, aspnet_missing
@@ -69,7 +70,7 @@ async def ready(client: BackendClient, path: str = "/health/live") -> ProbeResul
     """As a start does it: knocks until somebody is there, then asks."""
     assert client.port is not None
     begun = time.monotonic()
-    while not knock(client.port):
+    while not is_listening(client.port):
         elapsed = time.monotonic() - begun
         assert elapsed < LIMIT
         await asyncio.sleep(next_knock_delay(elapsed))

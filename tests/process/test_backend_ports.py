@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.backend.listening import knock
 from sidecar.backend.ports import choose_port, port_state
+from sidecar.process.platform.ports import is_listening
 
 
 @pytest.fixture
@@ -91,28 +91,28 @@ def test_a_privileged_port_is_forbidden() -> None:
 
 
 def test_knocking_tells_a_listener_from_an_empty_port(listener: socket.socket) -> None:
-    assert knock(port_of(listener))
-    assert not knock(choose_port())
+    assert is_listening(port_of(listener))
+    assert not is_listening(choose_port())
 
 
 def test_knocking_finds_a_listener_on_every_address() -> None:
     with socket.socket() as server:
         server.bind(("0.0.0.0", 0))
         server.listen(4)
-        assert knock(port_of(server))
+        assert is_listening(port_of(server))
 
 
 def test_a_socket_that_is_bound_but_does_not_listen_yet_is_not_there() -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
-        assert not knock(port_of(server))
+        assert not is_listening(port_of(server))
 
 
 @pytest.mark.posix(reason="Windows reads a table and connects to nothing")
 def test_knocking_never_meets_itself_and_never_takes_the_port_from_the_backend() -> None:
     port = choose_port()
     for _ in range(20_000):
-        assert not knock(port)
+        assert not is_listening(port)
     with socket.socket() as server:
         server.bind(("127.0.0.1", port))
 
@@ -123,5 +123,5 @@ def test_knocking_at_a_full_backlog_does_not_block() -> None:
         server.listen(0)
         begun = time.monotonic()
         for _ in range(20):
-            knock(port_of(server))
+            is_listening(port_of(server))
         assert time.monotonic() - begun < 10.0  # a connection that waits takes a second at least, each time

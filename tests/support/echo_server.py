@@ -13,8 +13,8 @@ import sys
 from typing import Any
 
 from sidecar.errors import HttpFailedError, NotRunningError
+from sidecar.process.platform.descriptors import guard_stdio
 from sidecar.rpc.server import End, Server
-from sidecar.rpc.stdio.guard import guard_stdio
 from sidecar.wire.messages import LogLine, StartupProgress
 
 STATUS = {"owner_lost": 10, "input_done": 11, "framing": 65, "shutdown": 12}

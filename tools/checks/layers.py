@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,24 +16,24 @@ LAYERS = {
     "settings": 0,
     "wire": 1,
     "core": 1,
-    "argv": 2,
-    "frozen": 2,
     "log": 1,
     "process": 2,
-    "backend": 2,
-    "firewall": 2,
-    "observe": 2,
-    "rpc.stdio": 2,
-    "rpc.outbox": 2,
-    "supervisor": 3,
-    "monitor": 3,
-    "rpc": 4,
-    "app": 5,
-    "boot": 5,
-    "cli": 5,
-    "console": 5,
-    "dashboard": 5,
-    "__main__": 6,
+    "argv": 3,
+    "frozen": 3,
+    "backend": 3,
+    "firewall": 3,
+    "observe": 3,
+    "rpc.stdio": 3,
+    "rpc.outbox": 3,
+    "supervisor": 4,
+    "monitor": 4,
+    "rpc": 5,
+    "app": 6,
+    "boot": 6,
+    "cli": 6,
+    "console": 6,
+    "dashboard": 6,
+    "__main__": 7,
 }
 BASE = "sidecar"  # the package itself: its version, below everything
 # Within a layer: settings report mistakes as errors; the entry points hand over to one another; the dashboard reaches its
@@ -47,6 +47,15 @@ EXCEPTIONS = {
     ("dashboard", "console"),
 }
 MAX_LINES = 300
+# Only these packages know the platform. Any other module that does is listed with its reason, at most five.
+PLATFORM_PACKAGES = {"process", "firewall"}
+PLATFORM_EXCEPTIONS = {
+    "boot": "before hello it sets signals and stderr by hand: each import would cost more than that",
+    "__main__": "a helper process is recognised before anything is imported",
+}
+MAX_PLATFORM_EXCEPTIONS = 5
+_PLATFORM_MODULES = {"_winapi", "ctypes", "fcntl", "msvcrt", "platform", "pwd", "resource", "termios", "winreg"}
+_PLATFORM_FACTS = {("sys", "platform"), ("sys", "getwindowsversion"), ("os", "name")}
 
 
 class Import(NamedTuple):
@@ -103,6 +112,35 @@ def complaint(one: Import) -> str | None:
     return f"layer {LAYERS[source]} ({source}) imports {one.target} (layer {LAYERS[target]})"
 
 
+def platform_uses(source: str) -> Iterator[tuple[int, str]]:
+    """Lines that ask which system this is, or import what one system alone has."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if (node.value.id, node.attr) in _PLATFORM_FACTS:
+                yield node.lineno, f"{node.value.id}.{node.attr}"
+        elif isinstance(node, ast.Import):
+            yield from (
+                (node.lineno, alias.name) for alias in node.names if alias.name.split(".")[0] in _PLATFORM_MODULES
+            )
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            named = {(node.module, alias.name) for alias in node.names}
+            if node.module.split(".")[0] in _PLATFORM_MODULES or named & _PLATFORM_FACTS:
+                yield node.lineno, node.module
+
+
+def platform_complaints(sources: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with where the platform is known; ``sources``: module → text."""
+    known = {module for module, source in sources.items() if any(platform_uses(source))}
+    known = {module for module in known if module.partition(".")[0] not in PLATFORM_PACKAGES}
+    for module in sorted(known - PLATFORM_EXCEPTIONS.keys()):
+        for line, what in platform_uses(sources[module]):
+            yield f"{module}:{line}: {what} belongs into process/platform"
+    for module in sorted(PLATFORM_EXCEPTIONS.keys() - known):
+        yield f"{module} is an exception that no longer needs to be one"
+    if len(PLATFORM_EXCEPTIONS) > MAX_PLATFORM_EXCEPTIONS:
+        yield f"{len(PLATFORM_EXCEPTIONS)} modules are excepted from the rule about the platform"
+
+
 def modules() -> dict[str, Path]:
     """Every module of the package by its dotted name below ``sidecar``."""
     found = {}
@@ -113,11 +151,12 @@ def modules() -> dict[str, Path]:
 
 
 def check() -> Iterator[str]:
-    """Imports that go up or sideways, packages without a layer, and files that are too long."""
+    """Imports that go up or sideways, packages without a layer, files that are too long, and modules that should not know the platform."""
     for path in sorted((PACKAGE / "dashboard" / "page").rglob("*")):
         if path.is_file() and "vendor" not in path.parts:
             yield from too_long(path, path.read_text(encoding="utf-8"))
     ours = modules()
+    yield from platform_complaints({module: path.read_text(encoding="utf-8") for module, path in ours.items()})
     for module, path in ours.items():
         source = path.read_text(encoding="utf-8")
         place = path.relative_to(ROOT).as_posix()

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 
+from ...process.platform.descriptors import FILE, PIPE, POLLED_KINDS, has_ended, kind_of, read_into, set_blocking
 from ...wire.framing import FrameBuffer
-from .guard import FILE, PIPE, has_ended, kind_of, read_into, set_blocking
 
 _WATCH_INTERVAL = 0.1
 """Seconds between two looks for the end of a stdin that is not being read; well inside the 1.5 s of timeouts.owner_lost."""
-
-POLLED_KINDS = frozenset() if sys.platform == "win32" else frozenset({PIPE})
-"""Kinds of descriptors whose readiness the loop can wait for; the others are read by a thread."""
 
 _CHUNK = 64 * 1024
 _CHUNKS_AHEAD = 4  # what the thread reads beyond what the loop has taken
@@ -29,7 +25,7 @@ class Reader:
     nothing, and still notices the end of a pipe or socket: whatever was not read then is lost with its owner.
 
     Attributes:
-        kind: of the descriptor, as guard.py names it.
+        kind: of the descriptor, as descriptors.py names it.
     """
 
     def __init__(

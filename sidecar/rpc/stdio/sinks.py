@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from typing import Any, Protocol
 
-from .guard import PIPE, kind_of, set_blocking, write_all
+from ...process.platform.descriptors import POLLED_KINDS, kind_of, set_blocking, write_all, write_pieces
 
 _JOINED = 256 * 1024
 """Bytes up to which copying the pieces together is cheaper than handing the system a list of them."""
@@ -75,10 +73,7 @@ class PollSink:
         backlog = self._backlog
         while backlog:
             try:
-                if len(backlog) == 1 or sys.platform == "win32":
-                    count = os.write(self._descriptor, backlog[0])
-                else:
-                    count = os.writev(self._descriptor, list(islice(backlog, _PIECES)))
+                count = write_pieces(self._descriptor, list(islice(backlog, _PIECES)))
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -160,6 +155,6 @@ class ThreadSink:
 
 def sink_for(descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> Sink:
     """The sink that suits the descriptor; must be called on the running loop."""
-    if sys.platform == "win32":
+    if not POLLED_KINDS:
         return ThreadSink(descriptor, on_progress, on_broken)
-    return (PollSink if kind_of(descriptor) == PIPE else DirectSink)(descriptor, on_progress, on_broken)
+    return (PollSink if kind_of(descriptor) in POLLED_KINDS else DirectSink)(descriptor, on_progress, on_broken)

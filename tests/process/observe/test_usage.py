@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from sidecar.observe.usage import PsutilReader, UsageReader, create_reader
+from sidecar.process.platform.usage import PsutilReader, UsageReader, create_reader
 
 BUSY = "import sys, time\nblock = bytearray(64 << 20)\nblock[:] = b'x' * len(block)\nt = time.process_time()\nwhile time.process_time() - t < 0.3: pass\nprint('done', flush=True)\nsys.stdin.read()"
 

@@ -35,9 +35,9 @@ NEEDED = {
     "sidecar.argv",
     "sidecar.boot",
     "sidecar.errors",
-    "sidecar.rpc",
-    "sidecar.rpc.stdio",
-    "sidecar.rpc.stdio.guard",
+    "sidecar.process",
+    "sidecar.process.platform",
+    "sidecar.process.platform.descriptors",
     "sidecar.wire",
     "sidecar.wire.hello",
     "sidecar.wire.names",
@@ -85,7 +85,7 @@ def test_descriptors_that_the_parent_closed_count_as_the_null_device(closed: tup
         for number in closed:
             os.close(number)
 
-    script = "from sidecar.rpc.stdio.guard import guard_stdio; import os; a, b = guard_stdio(); os.write(b, b'x'); os._exit(7)"
+    script = "from sidecar.process.platform.descriptors import guard_stdio; import os; a, b = guard_stdio(); os.write(b, b'x'); os._exit(7)"
     done = subprocess.run([sys.executable, "-c", script], preexec_fn=close, cwd=ROOT, timeout=30, check=False)
     assert done.returncode == 7
 

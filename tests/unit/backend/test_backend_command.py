@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.backend.command import BackendCommand, candidates, find_command, sidecar_folder
-from sidecar.backend.placeholders import fill_all
+from sidecar.backend.environment import fill
 from sidecar.errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError
 from sidecar.settings.load import load
 from sidecar.settings.model import Settings
@@ -247,7 +247,8 @@ def test_windows_programs_are_found_by_their_extensions(tmp_path: Path) -> None:
 
 def test_only_host_and_port_are_filled_in() -> None:
     words = ("--url=http://{host}:{port}/{id}", '{"port": {port}}', "{PORT}")
-    assert fill_all(words, "127.0.0.1", 5005) == ("--url=http://127.0.0.1:5005/{id}", '{"port": 5005}', "{PORT}")
+    filled = tuple(fill(word, "127.0.0.1", 5005) for word in words)
+    assert filled == ("--url=http://127.0.0.1:5005/{id}", '{"port": 5005}', "{PORT}")
 
 
 @pytest.mark.posix(reason="Windows removes no folder in which a process works")

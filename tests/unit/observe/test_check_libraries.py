@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sidecar.errors import BackendNotFoundError
-from sidecar.observe.check_libraries import _CPP, _HOST_MARK, _ICU, _PIECE, check_libraries, installed, judge, look_at
+from sidecar.observe.check_libraries import _CPP, _HOST_MARK, _ICU, _PIECE, check_libraries, judge, look_at
+from sidecar.process.platform.libraries import installed_libraries
 from tests.support.backends import aspnet_backend, aspnet_missing
 
 
@@ -63,7 +64,7 @@ def test_a_real_server_is_known() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="the libraries of Linux")
 def test_libraries_are_found_where_the_loader_finds_them(tmp_path: Path) -> None:
     (tmp_path / "libown.so.3").touch()
-    found = set(installed(f"/:{tmp_path}:"))
+    found = set(installed_libraries(f"/:{tmp_path}:"))
     assert "libown.so.3" in found
     assert any(name.startswith(("libc.so.", "libc.musl", "ld-")) for name in found)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sidecar.errors import BackendNotFoundError, HttpFailedError
-from sidecar.observe import blocked, check_files, check_network
+from sidecar.observe import check_files, check_network
 from sidecar.observe.check_backend import (
     check_crashes,
     check_health,
@@ -24,6 +24,7 @@ from sidecar.observe.diagnose import (
     check_firewall,
     diagnose,
 )
+from sidecar.process.executability import marks
 from sidecar.wire.messages import Crash, FirewallCheck
 from sidecar.wire.observe import Check
 
@@ -70,7 +71,7 @@ def test_a_program_for_another_system_is_told(tmp_path: Path) -> None:
 
 
 def test_a_mark_of_a_download_hides_no_worse_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocked, "mark", lambda _: blocked.Obstacle("is marked", "Unblock it."))
+    monkeypatch.setattr(marks, "mark", lambda _: marks.Obstacle("is marked", "Unblock it."))
     assert check_files.check_executable(command(sys.executable)).message.endswith("is marked")
     (tmp_path / "run").write_bytes(b"#!/no/such/interpreter\n")
     assert check_files.check_executable(command(str(tmp_path / "run"))).status == "failed"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from sidecar.observe.resources import CpuMeter, Resources
-from sidecar.observe.usage import Usage
+from sidecar.process.platform.usage import Usage
 from sidecar.settings.model import Resources as ResourceSettings
 from sidecar.wire.observe import ResourceAlert, ResourceSample
 

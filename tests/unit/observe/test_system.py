@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.observe import system
 from sidecar.observe.system import describe_system
+from sidecar.process.platform.machine import machine
 
 
 def test_the_system_is_described_without_starting_any_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +29,7 @@ def test_a_folder_that_is_gone_costs_one_line_and_no_error(tmp_path: Path) -> No
 def test_the_processor_is_asked_of_the_system_and_not_of_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROCESSOR_ARCHITECTURE", "said wrongly")
     monkeypatch.delenv("PROCESSOR_ARCHITEW6432", raising=False)
-    assert system.machine() in {"AMD64", "ARM64", "x86"}
+    assert machine() in {"AMD64", "ARM64", "x86"}
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="IsWow64Process2 is Windows' own")
@@ -58,7 +58,7 @@ def test_an_emulated_program_tells_the_native_processor(
     monkeypatch.setattr(ctypes, "WinDLL", Kernel)
     monkeypatch.setenv("PROCESSOR_ARCHITECTURE", "from a variable")
     monkeypatch.delenv("PROCESSOR_ARCHITEW6432", raising=False)
-    assert system.machine() == told
+    assert machine() == told
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="IsWow64Process2 is Windows' own")
@@ -68,4 +68,4 @@ def test_a_windows_without_the_function_tells_by_its_variables(monkeypatch: pyte
     monkeypatch.setattr(ctypes, "WinDLL", lambda _name: object())
     monkeypatch.setenv("PROCESSOR_ARCHITECTURE", "x86")
     monkeypatch.setenv("PROCESSOR_ARCHITEW6432", "AMD64")
-    assert system.machine() == "AMD64"
+    assert machine() == "AMD64"

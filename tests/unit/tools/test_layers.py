@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.checks.layers import complaint, imports_of
+from tools.checks.layers import PLATFORM_EXCEPTIONS, complaint, imports_of, platform_complaints
 
 MODULES = {
     "core.stop",
@@ -25,7 +25,8 @@ MODULES = {
         ("process.base", "import sidecar.backend.probe"),
         ("process.base", "from .. import backend"),
         ("rpc.stdio", "from .router import Router"),
-        ("rpc.stdio", "from ..process.base import LaunchSpec"),
+        ("rpc.stdio", "from ..backend.probe import probe"),
+        ("process.base", "from ..rpc.stdio import reader"),
         ("supervisor", "from . import rpc\nfrom .rpc import router"),
         ("backend.probe", "if TYPE_CHECKING:\n    from ..supervisor import Supervisor"),
     ],
@@ -51,3 +52,24 @@ def test_an_import_that_goes_up_or_sideways_is_found(module: str, code: str) -> 
 )
 def test_an_import_that_goes_down_or_stays_in_its_package_is_not(module: str, code: str) -> None:
     assert {complaint(one) for one in imports_of(module, code, is_package=False, modules=MODULES)} == {None}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sys\nif sys.platform == 'win32': pass",
+        "def f():\n    import ctypes",
+        "from ctypes import wintypes",
+        "from sys import platform",
+        "import os\nos.name",
+    ],
+)
+def test_a_module_that_knows_the_platform_is_found(code: str) -> None:
+    excepted = dict.fromkeys(PLATFORM_EXCEPTIONS, "import sys\nsys.platform")
+    assert list(platform_complaints({**excepted, "observe.system": code}))
+    assert not list(platform_complaints({**excepted, "process.platform.ports": code}))
+    assert not list(platform_complaints({**excepted, "observe.system": "from ..process.platform import SYSTEM"}))
+
+
+def test_an_exception_that_is_none_any_more_is_found() -> None:
+    assert list(platform_complaints(dict.fromkeys(PLATFORM_EXCEPTIONS, "import os")))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.observe import blocked
 from sidecar.observe.check_files import check_executable
+from sidecar.process.executability import marks
 
 PROGRAM = Path("/Applications/Aura.app/Contents/MacOS/Aura.Api")
 
@@ -25,7 +25,7 @@ PROGRAM = Path("/Applications/Aura.app/Contents/MacOS/Aura.Api")
     ],
 )
 def test_the_mark_of_the_web_is_the_zone_of_the_internet(stream: str, *, marked: bool) -> None:
-    found = blocked.mark_of_the_web(stream, PROGRAM)
+    found = marks.mark_of_the_web(stream, PROGRAM)
     assert (found is not None) is marked
     if found:
         assert "Unblock-File" in found.remedy
@@ -43,7 +43,7 @@ def test_the_mark_of_the_web_is_the_zone_of_the_internet(stream: str, *, marked:
     ],
 )
 def test_the_quarantine_of_macos_counts_until_the_user_has_approved(value: str | None, *, marked: bool) -> None:
-    found = blocked.mark(PROGRAM, lambda _: value) if sys.platform != "win32" else blocked.quarantine(value, PROGRAM)
+    found = marks.mark(PROGRAM, lambda _: value) if sys.platform != "win32" else marks.quarantine(value, PROGRAM)
     assert (found is not None) is marked
     if found:
         assert f"xattr -d com.apple.quarantine '{PROGRAM}'" in found.remedy
@@ -53,17 +53,17 @@ def test_the_quarantine_of_macos_counts_until_the_user_has_approved(value: str |
 def test_windows_tells_who_keeps_a_program_from_being_read(winerror: int, words: str) -> None:
     error = OSError("refused")
     error.winerror = winerror  # type: ignore[attr-defined,unused-ignore]  # elsewhere it is an attribute like any other
-    found = blocked.refusal(error)
+    found = marks.refusal(error)
     assert found is not None
     assert words in found.seen
-    assert blocked.refusal(OSError("other")) is None
+    assert marks.refusal(OSError("other")) is None
 
 
 def test_a_program_is_read_from_its_beginning(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\x00\r\n\x1a" * 2000)
-    assert blocked.read_head(tmp_path / "x") == (b"\x00\r\n\x1a" * 2000)[: blocked.HEAD_BYTES]
+    assert marks.read_head(tmp_path / "x") == (b"\x00\r\n\x1a" * 2000)[: marks.HEAD_BYTES]
     with pytest.raises(FileNotFoundError):
-        blocked.read_head(tmp_path / "y")
+        marks.read_head(tmp_path / "y")
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="elsewhere no program can lock another's file")

@@ -41,7 +41,7 @@ def built_for(head: bytes) -> tuple[str, set[str]] | None:
 
 
 def misfit(head: bytes, platform: str, machine: str) -> str | None:
-    """Why a program cannot run on this system (``sys.platform``, ``platform.machine()``), None where nothing is wrong."""
+    """Why a program cannot run on this system (names as Python has them), None where nothing is wrong."""
     built = built_for(head)
     if built is None:
         return None

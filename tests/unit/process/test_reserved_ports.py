@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.observe.reserved_ports import parse, range_of, reserved_ranges
+from sidecar.process.platform.reserved_ports import parse, range_of, reserved_ranges
 
 ENGLISH = """
 Protocol tcp Port Exclusion Ranges

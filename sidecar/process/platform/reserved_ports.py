@@ -1,4 +1,4 @@
-"""The port ranges that Windows keeps from everybody (Hyper-V, WSL and Docker ask it to), as netsh lists them."""
+"""The port ranges that Windows reserves (for Hyper-V, WSL and Docker), as netsh lists them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-_PATIENCE = 10.0  # seconds; it takes a tenth of one
-_CREATE_NO_WINDOW = 0x0800_0000  # winbase.h
+from .signals import OWN_SESSION
+
+_TIMEOUT = 10.0  # seconds; it takes a tenth of one
 
 Range = tuple[int, int]
 
 
 def reserved_ranges() -> list[Range] | None:
-    """First and last port of each range; None where that cannot be learned. Blocking. Nothing is reserved off Windows."""
+    """First and last port of each range; None where that is unknown. Blocking. Nothing is reserved off Windows."""
     if sys.platform != "win32":
         return []
     netsh = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "netsh.exe")  # noqa: PTH118 - as Windows has it
@@ -25,9 +26,9 @@ def reserved_ranges() -> list[Range] | None:
             [netsh, *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
-            creationflags=_CREATE_NO_WINDOW,
+            **OWN_SESSION,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -85,7 +85,7 @@ class PsutilReader:
 def _thread_counter() -> Callable[[psutil.Process], int]:
     """On macOS psutil has the number from the same call as time and memory (proc_pidinfo); on Windows it is dear."""
     if sys.platform == "win32":
-        from .thread_counts import ThreadCounts
+        from ..windows.thread_counts import ThreadCounts
 
         counts = ThreadCounts()
         return lambda process: counts.of(process.pid)

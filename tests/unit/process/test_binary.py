@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.observe.binary import HEAD_BYTES, built_for, machine_name, misfit
+from sidecar.process.executability.binary import HEAD_BYTES, built_for, machine_name, misfit
 
 
 def elf(machine: int, order: str = "<") -> bytes:

@@ -1,0 +1,164 @@
+"""The descriptors of stdin and stdout: moved out of reach of everything else, and what each system can do with them.
+
+Loaded before hello is written: imports nothing that the interpreter has not loaded already.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+PIPE = "pipe"  # a pipe or a socket: readiness can be waited for, and it has an end
+FILE = "file"  # a regular file: always ready, its end is the end of the input and not the loss of an owner
+OTHER = "other"  # a terminal, the null device: neither
+
+
+def guard_stdio() -> tuple[int, int]:
+    """Moves fd 0 and 1 to private, non-inheritable descriptors; returns those of stdin and stdout.
+
+    Whatever prints from now on, C libraries included, prints to stderr, and whatever reads from fd 0 reads nothing.
+    A descriptor that the parent closed counts as the null device.
+    """
+    _open_missing()
+    private_in, private_out = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    _make_binary(private_in, private_out)
+    return private_in, private_out
+
+
+def _open_missing() -> None:
+    """Opens the null device for each of fd 0, 1, 2 that is closed; open() returns the lowest free number."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+
+
+def kind_of(descriptor: int) -> str:
+    """PIPE, FILE or OTHER."""
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return FILE
+    return PIPE if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else OTHER
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Writes all of it, waiting where it must.
+
+    Raises:
+        OSError: the other side is gone, or the disk is full.
+    """
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:  # the parent made it non-blocking
+            set_blocking(descriptor, blocking=True)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    POLLED_KINDS: frozenset[str] = frozenset()
+    _ERROR_BROKEN_PIPE = 109
+
+    def _make_binary(*descriptors: int) -> None:
+        for descriptor in descriptors:
+            msvcrt.setmode(descriptor, os.O_BINARY)
+
+    def has_terminal() -> bool:
+        # isatty() is true for the null device too; the interpreter opens consoles, and nothing else, as this class.
+        raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
+        return type(raw).__name__ == "_WindowsConsoleIO"
+
+    def set_blocking(descriptor: int, *, blocking: bool) -> bool:  # noqa: ARG001 - the signature of POSIX
+        return True
+
+    def read_into(descriptor: int, buffer: memoryview) -> int:
+        raise NotImplementedError  # a thread reads
+
+    def write_pieces(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
+        return os.write(descriptor, pieces[0])
+
+    def has_ended(descriptor: int) -> bool:
+        # PeekNamedPipe fails with ERROR_BROKEN_PIPE once the writers are gone and the data is read; on other handles
+        # with another error.
+        import ctypes
+
+        kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+        available = ctypes.c_ulong()
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+        if kernel32.PeekNamedPipe(handle, None, 0, None, ctypes.byref(available), None):
+            return False
+        return ctypes.get_last_error() == _ERROR_BROKEN_PIPE
+
+    def is_broken(descriptor: int) -> bool:  # noqa: ARG001 - as above
+        return False
+
+    def broken_before_input(source: int, sink: int) -> Callable[[], bool]:  # noqa: ARG001 - as above
+        return lambda: False
+
+else:
+    POLLED_KINDS = frozenset({PIPE})
+    """Kinds of descriptors whose readiness the loop can wait for; on Windows none, so threads read and write."""
+
+    def _make_binary(*descriptors: int) -> None:
+        """Windows translates line ends otherwise."""
+
+    def has_terminal() -> bool:
+        """Whether stdin is a terminal."""
+        return os.isatty(0)
+
+    def set_blocking(descriptor: int, *, blocking: bool) -> bool:
+        """Sets the mode, returns the one before. It belongs to the open file, so its other holders see the change; on Windows nothing."""
+        before = os.get_blocking(descriptor)
+        os.set_blocking(descriptor, blocking)
+        return before
+
+    def read_into(descriptor: int, buffer: memoryview) -> int:
+        """Reads from a polled kind into existing memory; 0 is the end."""
+        return os.readv(descriptor, [buffer])
+
+    def write_pieces(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
+        """Writes some of the pieces, in order, with one system call; returns the number of bytes."""
+        return os.write(descriptor, pieces[0]) if len(pieces) == 1 else os.writev(descriptor, pieces)
+
+    def has_ended(descriptor: int) -> bool:
+        """Whether the other side of a pipe or socket is gone or has ended its sending, without reading what is still in it."""
+        import select
+
+        poll = select.poll()
+        # Linux reports a half-closed socket as POLLRDHUP only; a closed pipe as POLLHUP, always (poll(2)).
+        poll.register(descriptor, getattr(select, "POLLRDHUP", 0))
+        return bool(poll.poll(0))
+
+    def is_broken(descriptor: int) -> bool:
+        """Whether the other side of a pipe or socket is no longer read; on Windows only a write can tell."""
+        import select
+
+        poll = select.poll()
+        poll.register(
+            descriptor, 0
+        )  # POLLERR (a pipe without readers) and POLLHUP (a socket without peer) are always on
+        return bool(poll.poll(0))
+
+    def broken_before_input(source: int, sink: int) -> Callable[[], bool]:
+        """A function that waits for input; true if the sink lost its reader first. On Windows it returns false at once."""
+        import select
+
+        poll = select.poll()
+        poll.register(source, select.POLLIN)
+        poll.register(sink, 0)  # as in is_broken
+        return lambda: any(descriptor == sink for descriptor, _ in poll.poll())

@@ -1,0 +1,94 @@
+"""What the machine is: processor, release of the system, load, and where the system keeps its files.
+
+Not by the standard library's ``platform``: it runs ``uname -p`` or ``cmd /c ver``, a child of the sidecar that may be
+taken for the backend's and stopped, or whose window flashes up.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+if sys.platform == "win32":
+    _NATIVE_MACHINES = {0xAA64: "ARM64", 0x8664: "AMD64", 0x014C: "x86"}  # IMAGE_FILE_MACHINE_* of winnt.h
+
+    def machine() -> str:
+        # The first variable is set only where a 32-bit process runs on a 64-bit Windows.
+        return (
+            _native_machine()
+            or os.environ.get("PROCESSOR_ARCHITEW6432")
+            or os.environ.get("PROCESSOR_ARCHITECTURE", "")
+        )
+
+    def _native_machine() -> str:
+        """The processor itself: an x64 program that ARM64 emulates sees only variables of an x64 machine.
+
+        Source: IsWow64Process2, which exists since Windows 10 1511; empty before, and for an unknown processor.
+        """
+        import ctypes
+        from ctypes import wintypes
+
+        kernel32 = ctypes.WinDLL("kernel32")
+        try:
+            function = kernel32.IsWow64Process2
+        except AttributeError:
+            return ""
+        kernel32.GetCurrentProcess.restype = wintypes.HANDLE
+        function.argtypes = (wintypes.HANDLE, ctypes.POINTER(wintypes.USHORT), ctypes.POINTER(wintypes.USHORT))
+        function.restype = wintypes.BOOL
+        process, native = wintypes.USHORT(), wintypes.USHORT()
+        if not function(kernel32.GetCurrentProcess(), ctypes.byref(process), ctypes.byref(native)):
+            return ""
+        return _NATIVE_MACHINES.get(native.value, "")
+
+    def release() -> str:
+        version = sys.getwindowsversion()
+        return f"{version.major}.{version.minor}.{version.build}"
+
+    def system_name() -> str:
+        return f"Windows {release()}, {machine()}"
+
+    def load() -> tuple[float, ...]:
+        return ()
+
+    def hosts_file(environ: Mapping[str, str]) -> str:
+        return os.path.join(environ.get("SYSTEMROOT", r"C:\Windows"), r"System32\drivers\etc\hosts")  # noqa: PTH118 - as Windows has it
+
+    def dotnet_folders(environ: Mapping[str, str]) -> tuple[str, ...]:
+        return (os.path.join(environ.get("PROGRAMFILES", r"C:\Program Files"), "dotnet"),)  # noqa: PTH118 - as above
+
+else:
+
+    def machine() -> str:
+        """The system's processor, e.g. ``AMD64``, ``x86_64``, ``arm64``."""
+        return os.uname().machine
+
+    def release() -> str:
+        """The version of the system, of its kernel where that has its own."""
+        return os.uname().release
+
+    def system_name() -> str:
+        """System, version and processor, for people."""
+        system = os.uname()
+        name = ""
+        if sys.platform == "linux":
+            import platform
+
+            try:
+                name = platform.freedesktop_os_release().get("PRETTY_NAME", "")
+            except OSError:
+                pass  # a container without one
+        return f"{system.sysname} {system.release} {system.machine}{f', {name}' if name else ''}"
+
+    def load() -> tuple[float, ...]:
+        """Load averages of 1, 5 and 15 minutes; none on Windows."""
+        return os.getloadavg()
+
+    def hosts_file(environ: Mapping[str, str]) -> str:  # noqa: ARG001 - the signature of Windows
+        """Where names have their addresses."""
+        return "/etc/hosts"
+
+    def dotnet_folders(environ: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ARG001 - as above
+        """Where installers put the .NET runtime."""
+        return "/usr/share/dotnet", "/usr/lib/dotnet", "/usr/local/share/dotnet", "/usr/lib64/dotnet"

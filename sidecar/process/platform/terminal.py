@@ -1,0 +1,86 @@
+"""Single keys from the terminal at stdin, and the terminal as it was found when that is over."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _POLL_INTERVAL = 0.05  # seconds: imperceptible, and Windows' consoles have nothing that a loop could wait for
+
+    def in_foreground() -> bool:
+        return True
+
+    @contextmanager
+    def read_keys(on_data: Callable[[bytes], None]) -> Iterator[None]:
+        # getwch echoes nothing and changes no mode that would have to be restored.
+        async def read() -> None:
+            while True:
+                while msvcrt.kbhit():
+                    key = msvcrt.getwch()
+                    if key in "\x00\xe0":  # a function or arrow key: its code follows
+                        msvcrt.getwch()
+                    elif key == "\x03":  # getwch takes Ctrl+C for a key like any other
+                        signal.raise_signal(signal.SIGINT)
+                    else:
+                        on_data(key.encode("utf-8", "ignore"))
+                await asyncio.sleep(_POLL_INTERVAL)
+
+        task = asyncio.get_running_loop().create_task(read())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+else:
+
+    def in_foreground() -> bool:
+        """False in the background, where touching the terminal would stop us (SIGTTOU), and for the terminal of another session."""
+        try:
+            return os.tcgetpgrp(0) == os.getpgrp()
+        except OSError:  # ENOTTY
+            return False
+
+    @contextmanager
+    def read_keys(on_data: Callable[[bytes], None]) -> Iterator[None]:
+        """Meanwhile reports what is typed, in UTF-8, on the running loop's thread, without echo and line editing.
+
+        Ctrl+C keeps its effect. Ctrl+Z is off: it would leave the terminal to the shell in the state that we want.
+        """
+        import termios
+
+        loop = asyncio.get_running_loop()
+        before = termios.tcgetattr(0)
+        raw = termios.tcgetattr(0)
+        raw[3] &= ~(termios.ECHO | termios.ICANON)  # the local flags
+        characters = raw[6]
+        characters[termios.VMIN], characters[termios.VTIME] = 1, 0
+        characters[termios.VSUSP] = os.fpathconf(0, "PC_VDISABLE").to_bytes(1, "big")
+
+        def read() -> None:
+            try:
+                data = os.read(0, 64)
+            except OSError:  # EIO: the terminal is gone
+                data = b""
+            if not data:
+                loop.remove_reader(0)
+            on_data(data)
+
+        termios.tcsetattr(0, termios.TCSADRAIN, raw)
+        try:
+            loop.add_reader(0, read)
+            try:
+                yield
+            finally:
+                loop.remove_reader(0)
+        finally:
+            try:
+                termios.tcsetattr(0, termios.TCSADRAIN, before)
+            except termios.error:  # the terminal is gone
+                pass
