@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from msgspec import UNSET, DecodeError, json, to_builtins
 from ..errors import InvalidConfigError, SidecarError, UsageError
 from ..wire.messages import ErrorBody
 from .client import Client, RemoteError
-from .surroundings import temporary_folder
+from .surroundings import run_cancellable, temporary_folder
 
 # They answer without a backend, or start it themselves: none is started for them.
 WITHOUT_BACKEND = frozenset(
@@ -69,7 +68,7 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
     """
     values = arguments(words)
     try:
-        result = asyncio.run(_ask(channel, values, serve_words))
+        result = run_cancellable(_ask(channel, values, serve_words))
     except RemoteError as error:
         print(as_json({"error": to_builtins(error.error)}), file=sys.stderr)  # noqa: T201 - the tool's output
         return 1

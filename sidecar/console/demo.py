@@ -22,7 +22,7 @@ from .demo_backend import CRASH_PATH
 from .demo_screen import render
 from .demo_story import Story
 from .sentences import Line
-from .surroundings import silence, temporary_folder
+from .surroundings import run_cancellable, silence, temporary_folder
 
 READY_SHARE = 0.6  # of the time: by then the backend must be ready, else there is no time left to see it recover
 CRASH_AFTER = 2.0  # seconds for which it is shown running, at most
@@ -46,7 +46,7 @@ def run(seconds: float) -> int:
     """
     console = Console()
     try:
-        story, status = asyncio.run(_Demo(console, seconds).run())
+        story, status = run_cancellable(_Demo(console, seconds).run())
     except UsageError:
         raise
     except (SidecarError, RemoteError) as error:

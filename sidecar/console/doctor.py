@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..errors import InvalidConfigError, SidecarError, UsageError
 from ..wire.observe import Check
 from .client import Client, RemoteError
 from .sentences import printable
+from .surroundings import run_cancellable
 
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": "dim"}
 
@@ -38,7 +38,7 @@ def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str |
     """
     status = 0
     try:
-        checks, facts = asyncio.run(_ask(serve_words, start=start))
+        checks, facts = run_cancellable(_ask(serve_words, start=start))
     except UsageError:
         raise
     except RemoteError as error:

@@ -17,7 +17,7 @@ from .frames import heading
 from .recording import CHUNK, Record, Recording, RecordingError, shell_status
 from .script import Exchange, Step, Tape
 from .sentences import one_line
-from .surroundings import temporary_folder
+from .surroundings import run_cancellable, temporary_folder
 
 PATIENCE = 30.0  # seconds for what the recorded client had seen before it went on; then the replay goes on without it
 _SHOWN = 5  # differences of value in one answer
@@ -46,7 +46,7 @@ def run(file: str, serve_words: Sequence[str], *, fast: bool) -> int:
         before.read(recording)
     except RecordingError as error:
         damage = error
-    now = asyncio.run(_Replay(before, fast=fast).run(serve_words))
+    now = run_cancellable(_Replay(before, fast=fast).run(serve_words))
     different = report(before, now, _say)
     if damage is not None:
         raise damage

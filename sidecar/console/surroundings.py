@@ -8,13 +8,16 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import UsageError
 from ..process.platform.signals import TERMINATION
+
+_T = TypeVar("_T")
 
 OUTPUT_LOST = 74  # EX_IOERR of sysexits.h, as 64, 70 and 78 are of it
 NOBODY_READS = 1  # what the command line and terminal libraries exit with after EPIPE, too
@@ -80,10 +83,15 @@ class Interruption:
 
     Attributes:
         signal: SIGINT, or what the system sent instead of it.
+        cancel: cancels what ``run_cancellable`` runs; None while it runs nothing.
     """
 
     def __init__(self) -> None:
         self.signal = signal.SIGINT
+        self.cancel: Callable[[], object] | None = None
+
+
+_interruption: ContextVar[Interruption | None] = ContextVar("interruption", default=None)
 
 
 @contextmanager
@@ -97,16 +105,47 @@ def interruptible() -> Iterator[Interruption]:
 
     def interrupt(number: int, _: FrameType | None) -> None:
         seen.signal = signal.Signals(number)
-        # A shell that starts us with & has us ignore SIGINT: raised, it would do nothing, and asyncio does not heed it either.
-        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.raise_signal(signal.SIGINT)  # asyncio cancels its main task then
+        # A shell that starts us with & has us ignore SIGINT, and asyncio ignores it too. An exception raised here would
+        # end whatever task is running, which need not be the main one, and skip what handles a cancellation.
+        elif seen.cancel is not None:
+            seen.cancel()
+        else:
             raise KeyboardInterrupt
-        signal.raise_signal(signal.SIGINT)  # asyncio cancels its main task then, which KeyboardInterrupt would not
 
     for number in TERMINATION:
         if signal.getsignal(number) == signal.SIG_DFL:
             before[number] = signal.signal(number, interrupt)
+    token = _interruption.set(seen)
     try:
         yield seen
     finally:
+        _interruption.reset(token)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def run_cancellable(work: Coroutine[Any, Any, _T]) -> _T:
+    """``asyncio.run`` for a command: each request to end it cancels ``work``, also where SIGINT is ignored.
+
+    Raises:
+        KeyboardInterrupt: it was cancelled so.
+    """
+    import asyncio
+
+    seen = _interruption.get() or Interruption()
+
+    async def cancellable() -> _T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        seen.cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+        try:
+            return await work
+        finally:
+            seen.cancel = None
+
+    try:
+        return asyncio.run(cancellable())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None

@@ -22,7 +22,7 @@ from .crash import NotCrashedError, crash_backend
 from .keys import pressed_keys
 from .sentences import Line
 from .sparkline import glyphs_for
-from .surroundings import silence
+from .surroundings import run_cancellable, silence
 from .watch_screen import render
 from .watch_story import WatchStory
 
@@ -51,7 +51,7 @@ def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
     async def watch() -> int:
         return await _Watch(Console(highlight=False), seconds).run(serve_words)
 
-    return asyncio.run(watch())
+    return run_cancellable(watch())
 
 
 class _Watch:

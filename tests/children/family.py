@@ -42,8 +42,11 @@ def daemon_child():
 
 
 def bare_child():
+    """Only its command line says whose it is, so that a test sees it and nothing that reads environments does."""
+    marks = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("TEST_")]
+    command = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)", *marks]
     let_go()
-    child(lambda: os.execve(sys.executable, [sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)"], {}))
+    child(lambda: os.execve(sys.executable, command, {}))
     os._exit(0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -91,7 +92,8 @@ class Terminal:
     def kill_session(self) -> None:
         """Everything that it started too: a shell's jobs are its own process groups."""
         for process in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # a shell's completion may just have ended
+                process.kill()
 
     def read(self, seconds: float) -> bytes:
         """What comes within that time, or nothing."""

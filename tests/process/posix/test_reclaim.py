@@ -16,7 +16,7 @@ from sidecar.process.identity import identify, world
 from sidecar.process.reclaim import Reclaim
 from sidecar.process.record import Record, RunRecord
 from tests.process.posix.test_guardian import FAMILIES, Owner, own  # noqa: F401 - a fixture
-from tests.support.processes import descendants, is_alive, wait_until
+from tests.support.processes import is_alive, marked, wait_until
 from tests.support.runs import child
 
 DEAD = (2, 1.0)  # pid 2 is the kernel's own or nobody's, and did not start at tick 1
@@ -40,12 +40,15 @@ def stranger():
     process.wait()
 
 
+def bare_ones(owner: Owner) -> list[int]:
+    return [found.pid for found in marked(owner.marker) if owner.marker in found.command]
+
+
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_orphans_of_a_dead_sidecar_and_guardian_are_ended(own, tmp_path: Path, kind: str) -> None:  # noqa: F811
     owner: Owner = own("running", *child("family", kind), folder=str(tmp_path))
     if kind == "bare":
-        wait_until(lambda: len(owner.left()) == 3)  # owner, guardian and root; the bare one has dropped the marker
-    tree = descendants(owner.process.pid)
+        wait_until(lambda: bare_ones(owner))  # executed: it has dropped the sidecar's marker
     # Both at once: stopped first, so that neither can act on the other's death.
     os.kill(owner.guardian, signal.SIGSTOP)
     os.kill(owner.process.pid, signal.SIGSTOP)
@@ -53,8 +56,9 @@ def test_orphans_of_a_dead_sidecar_and_guardian_are_ended(own, tmp_path: Path, k
     owner.kill()
     found = Reclaim(tmp_path).read()
     if kind == "bare":
-        # It has no parent, no session and no environment of ours: nothing proves it, so nobody touches it.
-        (bare,) = filter(is_alive, tree)
+        # It has no parent, no session and no environment of ours: nothing proves it, so it is not touched.
+        wait_until(lambda: owner.left() == bare_ones(owner), 2.0, what=owner.left)
+        (bare,) = bare_ones(owner)
         os.kill(bare, signal.SIGKILL)
     else:
         wait_until(lambda: not owner.left(), 2.0, what=owner.left)
