@@ -1,4 +1,4 @@
-"""For the whole suite: which tests this platform can run, and the check that nothing is left behind."""
+"""For the whole suite: its workers and options, which tests this platform can run, the check that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -11,11 +11,26 @@ import pytest
 
 from tests.support import processes
 
-# Everything that a test starts inherits it, so whatever bears it after the last test was left behind. The name does
-# not begin with SIDECAR_, which tests strip from environments.
+# Everything that a test starts inherits it, so whatever bears it after the last test was left behind: the workers of
+# pytest-xdist inherit it from the process that distributes the tests and looks at the end. The name does not begin with
+# SIDECAR_, which tests strip from environments.
 _NAME = "TEST_SESSION_OF"
 _PATIENCE = 5.0  # seconds for what is just ending
 _left_behind = pytest.StashKey[list[processes.Found]]()
+_WORKERS_PER_CORE = 2  # a test waits for processes more than it computes
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-frames", type=int, default=10_000, help="frames of the fuzz test; the gate's are 220 000")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return _WORKERS_PER_CORE * (os.cpu_count() or 1)
+
+
+def is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,7 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
-    os.environ[_NAME] = f"{uuid.uuid4()}"
+    if not is_worker(config):
+        os.environ[_NAME] = f"{uuid.uuid4()}"
     config.stash[_left_behind] = []
 
 
@@ -45,7 +61,8 @@ def is_wine() -> bool:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if sys.platform == "win32":  # a job object ends them there, and Wine shows no environments
+    # On Windows a job object ends them, and Wine shows no environments.
+    if sys.platform == "win32" or is_worker(session.config):
         return
     marker = f"{_NAME}={os.environ[_NAME]}"
     try:

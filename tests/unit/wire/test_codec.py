@@ -268,7 +268,11 @@ def _endless() -> list[Any]:
     return value
 
 
-@pytest.mark.parametrize("result", [object(), "\udc80", _endless(), {"a": {1: object()}}], ids=repr)
+@pytest.mark.parametrize(
+    "result",
+    [object(), "\udc80", _endless(), {"a": {1: object()}}],
+    ids=["object", "surrogate", "endless", "object inside"],
+)
 def test_what_messagepack_cannot_hold_is_an_internal_error(result: Any) -> None:
     with pytest.raises(InternalError, match="cannot be encoded"):
         encode_response(1, result, LIMIT)
