@@ -1,0 +1,185 @@
+"""Secrets taken out of whatever is shown, logged or handed to support."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from ..model import Settings
+from .names import Strength, is_harmless, looks_secret, strength
+
+__all__ = [
+    "MASK",
+    "Found",
+    "looks_secret",
+    "mask_command",
+    "mask_environment",
+    "mask_text",
+    "masked",
+    "secrets_of",
+    "secrets_of_command",
+    "spellings",
+]
+
+MASK = "***"
+
+_OTHER_ENCODINGS = ("cp1252", "cp850")  # what Western Windows programs write to a file and to a console
+_MIN_SECRET = 4  # characters; shorter ones occur by chance in any text
+# Passwords of test databases, which are words of every log.
+_COMMON = frozenset(
+    [
+        "admin",
+        "changeit",
+        "changeme",
+        "default",
+        "demo",
+        "dev",
+        "development",
+        "docker",
+        "example",
+        "guest",
+        "hello",
+        "local",
+        "localhost",
+        "master",
+        "mongo",
+        "mysql",
+        "none",
+        "null",
+        "password",
+        "pass",
+        "postgres",
+        "postgresql",
+        "production",
+        "public",
+        "redis",
+        "root",
+        "sample",
+        "secret",
+        "server",
+        "service",
+        "staging",
+        "system",
+        "test",
+        "testing",
+        "token",
+        "true",
+        "user",
+        "username",
+    ]
+)
+
+
+class Found:
+    """What was masked: how often each kind, and the secrets themselves."""
+
+    def __init__(self) -> None:
+        self.kinds: Counter[str] = Counter()
+        self.secrets: list[str] = []
+
+    def __call__(self, kind: str, secret: str) -> str:
+        """Notes a secret, and gives what stands for it."""
+        if secret != MASK:
+            self.kinds[kind] += 1
+            self.secrets.append(secret)
+        return MASK
+
+
+def mask_text(text: str, secrets: Iterable[str] = (), found: Found | None = None) -> str:
+    """The text without the given secrets, and without what looks like one.
+
+    Takes time in proportion to the text's length, whatever it holds. ``found`` counts what was masked.
+    """
+    from .addresses import mask_addresses
+    from .assignments import mask_assignments
+    from .blocks import mask_blocks
+    from .forms import mask_forms
+    from .known import mask_known
+    from .tokens import mask_tokens
+
+    note = found or Found()
+    text = mask_known(text, secrets, note)
+    for rule in (mask_blocks, mask_tokens, mask_addresses, mask_assignments, mask_forms):
+        text = rule(text, note)
+    return text
+
+
+def spellings(secrets: Iterable[str]) -> list[str]:
+    """The secrets, each also as JSON and addresses spell it and as it looks where its encoding was mistaken, for ``mask_text``."""
+    from base64 import b64encode
+    from urllib.parse import quote, quote_plus
+
+    found = list(secrets)
+    for secret in found[:]:
+        found += {msgspec.json.encode(secret).decode()[1:-1], quote(secret, safe=""), quote_plus(secret)} - {secret}
+        if len(secret) >= 8:
+            found.append(b64encode(secret.encode("utf-8", "surrogateescape")).decode().rstrip("="))
+        if not secret.isascii():
+            for raw in (secret.encode(encoding, "replace") for encoding in _OTHER_ENCODINGS):
+                found += [raw.decode("utf-8", errors) for errors in ("replace", "surrogateescape")]
+    return found
+
+
+def mask_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables, each secret one as ``***``; an empty one stays empty, for that is often the mistake."""
+    return {name: MASK if _is_secret(name, value) else mask_text(value) for name, value in env.items()}
+
+
+def secrets_of(env: Mapping[str, str]) -> list[str]:
+    """The values, and the parts of values, that must not appear in a text, for ``mask_text``."""
+    secrets: dict[str, None] = {}
+    for name, value in env.items():
+        if _is_secret(name, value):
+            secrets[value] = None
+        found = Found()
+        mask_text(value, found=found)
+        secrets.update(dict.fromkeys(found.secrets))
+    return [secret for secret in secrets if _is_distinctive(secret)]
+
+
+def mask_command(command: Iterable[str]) -> list[str]:
+    """The words of a command without secrets: ``--api-key=x`` and ``--api-key x`` alike."""
+    from .commands import secret_spans
+
+    words = list(command)
+    shown = words[:]
+    for index, start, end in reversed(list(secret_spans(words))):
+        shown[index] = f"{shown[index][:start]}{MASK}{shown[index][end:]}"
+    return [mask_text(word) for word in shown]
+
+
+def secrets_of_command(command: Iterable[str]) -> list[str]:
+    """The secrets among the words of a command, to be masked wherever else they turn up."""
+    from .commands import secret_spans
+
+    words = list(command)
+    found = Found()
+    spans = list(secret_spans(words))
+    for index, word in enumerate(words):
+        if not any(index == at and start == 0 for at, start, _ in spans):
+            mask_text(word, found=found)
+    secrets = [words[index][start:end] for index, start, end in spans] + found.secrets
+    return [secret for secret in dict.fromkeys(secrets) if _is_distinctive(secret)]
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """The settings as plain data, for people to see."""
+    plain: dict[str, Any] = msgspec.to_builtins(settings)
+    backend = plain["backend"]
+    backend["env"] = mask_environment(settings.backend.env)
+    backend["command"] = mask_command(settings.backend.command)
+    backend["url"] = mask_text(settings.backend.url)
+    return plain
+
+
+def _is_secret(name: str, value: str) -> bool:
+    level = strength(name)
+    return level is not Strength.NONE and not is_harmless(value, level)
+
+
+def _is_distinctive(secret: str) -> bool:
+    """Whether it may be searched for in any text: neither short nor a small number nor a word of every log."""
+    return len(secret) >= _MIN_SECRET and not (secret.isdigit() and len(secret) < 6) and secret.lower() not in _COMMON

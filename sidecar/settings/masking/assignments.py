@@ -1,0 +1,231 @@
+"""Secrets that are behind a name: ``NAME=value`` in the notations of settings, programs, JSON, YAML, XML and forms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from .names import Strength, is_harmless, is_prose, strength
+from .values import Value, read_value, rest_of_line
+
+Replace = Callable[[str, str], str]
+
+_ANSI = r"(?:\x1b?\[[\d;]{0,12}m){0,3}"  # colours
+_CLOSE = r"(?:\\{0,15}[\"'`]|&quot;|&\#0?3[49];|%2[27]|\\{1,8}u002[27]|\]|%5[Dd]|\*{1,2}){0,3}"
+# A whole name, what closes it, and what separates it from its value. The name is taken whole or not at all, so that each
+# character is looked at once.
+_PAIR = re.compile(
+    rf"(?<![\w.$-])(?P<name>[\w.$-]++)(?P<close>{_CLOSE}){_ANSI}"
+    rf"(?P<gap>[ \t]{{0,8}})(?P<sign>=>|:=|->|===?|=|::?|%3[AaDd]|\\{{1,8}}u003[adAD]|,(?=\s{{0,4}}\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
+    rf"(?P<space>\s{{0,24}}){_ANSI}"
+)
+_SECOND_WORDS = frozenset({"id", "code", "codes", "phrase", "words", "string", "key", "keys"})  # session id, API key
+_FIRST_WORD = re.compile(r"[A-Za-z]{2,16} \Z")
+_KEY_END = re.compile(r"(?:\\{0,15}[\"'])\s{0,4}(?:[:=]|=>)")
+_BLOCK = re.compile(r"[|>][+-]?\d?[ \t]{0,8}\r?\n(?P<lines>(?:[ \t]{1,40}[^\n]{1,2000}\n?){1,200})")
+_LIST = re.compile(r"\[[^\[\]]{0,4096}\]")
+_ITEM = re.compile(r"\"(?:\\.|[^\"\\\n]){1,2000}\"|'(?:\\.|[^'\\\n]){1,2000}'")
+_LINE_START = re.compile(r"[ \t]{0,40}(?:export|set|setx|ENV|ARG|declare -x|local|-)?[ \t]{0,4}\\?")
+_MORE = re.compile(r"\s[\w.-]{1,40}[=:]|\s[#-]")  # another pair, a comment or a flag behind a value
+_LONGEST_PASSPHRASE = 300
+_MASKED = re.compile(r"[\w.:-]{1,80}=\*{3}")  # as commands and settings show a secret of theirs
+_COLOUR = re.compile(r"^\d{1,3}m")  # what a colour leaves before a name
+
+
+def mask_assignments(text: str, replace: Replace) -> str:
+    """The text with the value behind every secret name replaced by ``replace("value of NAME", value)``."""
+    pieces: list[str] = []
+    done = 0
+    for pair in _PAIR.finditer(text):
+        if pair.start() < done:
+            continue
+        name = pair["name"]
+        before = text[pair.start() - 1] if pair.start() else ""
+        if before in {"[", ";"}:
+            name = _COLOUR.sub("", name)
+        elif before == "\\" and name[0] in "nrt":  # of a line break within a JSON text
+            name = name[1:]
+        if name.lower() in _SECOND_WORDS:
+            first = _FIRST_WORD.search(text, max(0, pair.start() - 24), pair.start())
+            name = f"{first[0]}{name}" if first is not None else name
+        found = _HEADERS.get(name.lower())
+        level = strength(name)
+        if found is None and level is Strength.NONE:
+            continue
+        value = found(text, pair) if found is not None else _value(text, pair, level)
+        if value is None or value.start >= value.end:
+            continue
+        secret = text[value.start : value.end]
+        pieces += (text[done : value.start], replace(f"value of {name.strip('-$.')}", secret))
+        done = value.end
+    pieces.append(text[done:])
+    return "".join(pieces)
+
+
+def _value(text: str, pair: re.Match[str], level: Strength) -> Value | None:
+    """The secret behind a name; None where it is none."""
+    start, sign = pair.end(), pair["sign"]
+    if not _may_be_pair(text, pair, level):
+        return None
+    character = text[start : start + 1]
+    if character in {"{", "["}:
+        return _listed(text, start, level)
+    block = _BLOCK.match(text, start) if character in {"|", ">"} and sign == ":" else None
+    if block is not None:
+        return Value(*_indented(text, pair, block), quoted=True)
+    value = read_value(text, start)
+    if not value.quoted and sign in {"=", ":", "=>"}:
+        line = _whole_line(text, pair, level)
+        value = line if line is not None and line.end > value.end else value
+    return None if not value.quoted and _is_sentence(text, pair, value, level) else _checked(text, value, level)
+
+
+def _may_be_pair(text: str, pair: re.Match[str], level: Strength) -> bool:
+    """Whether what separates the two is a sign between a name and its value."""
+    start, sign, is_quoted = pair.end(), pair["sign"], bool(pair["close"])
+    if sign == "(":  # setPassword("x"), not token("x")
+        return level is Strength.PASSWORD
+    if sign == ",":  # "--password", "x", but not "password", "x": 1
+        return is_quoted and _KEY_END.match(text, read_value(text, start).end) is None
+    if "\n" in pair["space"]:
+        return sign == ":" and is_quoted
+    return not (sign == ":" and text.startswith(("//", "="), start))
+
+
+def _checked(text: str, value: Value, level: Strength) -> Value | None:
+    secret = text[value.start : value.end]
+    return None if is_harmless(secret, level) or _MASKED.fullmatch(secret) else value
+
+
+def _is_sentence(text: str, pair: re.Match[str], value: Value, level: Strength) -> bool:
+    """``Password: required``, ``Unexpected token: identifier``, ``token == x``."""
+    word = text[value.start : value.end]
+    if pair["sign"].startswith("=="):
+        return True
+    if pair["sign"] not in {":", "::", "->"} or not pair["space"]:
+        return False
+    name = pair["name"].lower()
+    bare = not pair["close"] and level is Strength.STRONG and name in {"token", "tokens", "bearer", "webhook"}
+    return is_prose(word) or (bare and word.isalpha())
+
+
+def _whole_line(text: str, pair: re.Match[str], level: Strength) -> Value | None:
+    """The value of a line that is nothing but ``NAME=value``, as in a file of variables: then it has every character.
+
+    With spaces only where nothing looks like a sentence: a passphrase in YAML may hold some, an error message does.
+    """
+    begin = text.rfind("\n", max(0, pair.start() - 80), pair.start()) + 1
+    if _LINE_START.fullmatch(text[max(begin, pair.start() - 80) : pair.start()]) is None:
+        return None
+    rest = rest_of_line(text, pair.end())
+    value = text[rest.start : rest.end]
+    if " " not in value:
+        return rest
+    if len(value) > _LONGEST_PASSPHRASE or _MORE.search(value) or level is not Strength.PASSWORD:
+        return None
+    return None if any(map(is_prose, value.split())) else rest
+
+
+def _indented(text: str, pair: re.Match[str], block: re.Match[str]) -> tuple[int, int]:
+    """The lines of a YAML block that are indented more than the name before it."""
+    begin = text.rfind("\n", max(0, pair.start() - 80), pair.start()) + 1
+    before = text[max(begin, pair.start() - 80) : pair.start()]
+    depth = len(before) - len(before.lstrip(" \t-\"'"))
+    start = end = block.start("lines")
+    for line in block["lines"].splitlines(keepends=True):
+        if len(line) - len(line.lstrip()) <= depth:
+            break
+        end += len(line)
+    start += len(text[start:end]) - len(text[start:end].lstrip())
+    return start, start + len(text[start:end].rstrip())
+
+
+def _listed(text: str, start: int, level: Strength) -> Value | None:
+    """A list of quoted texts, all of them secret; what is in braces has names of its own."""
+    found = _LIST.match(text, start)
+    if found is None:
+        return None
+    items = list(_ITEM.finditer(found[0]))
+    if not items or all(is_harmless(item[0][1:-1], level) for item in items):
+        return None
+    return Value(start + items[0].start() + 1, start + items[-1].end() - 1, quoted=True)
+
+
+# Headers ----------------------------------------------------------------------------------------------------------------
+
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]{1,30})[ \t]{1,4}(?=[^\s\"'\\])")
+_ONE_WORD = frozenset(
+    {"bearer", "basic", "token", "apikey", "api-key", "negotiate", "ntlm", "key", "jwt", "dpop", "sso-key", "bot"}
+)
+_PARAMETER = re.compile(r"[\w-]{1,40}=\\{0,15}[\"']")
+# A quote belongs to a header only behind an equals sign: Digest username="x", response="y".
+_HEADER_REST = re.compile(r"(?:=[ ]?(\\{0,15})\"[^\"\n\\]{0,2000}(?:\1\")|[^\"\n\r\\]|\\(?![\"nr])){0,8000}+")
+
+
+def _authorization(text: str, pair: re.Match[str]) -> Value | None:
+    """The credentials, without their scheme."""
+    value = _header_value(text, pair)
+    if value is None:
+        return None
+    scheme = _SCHEME.match(text, value.start, value.end)
+    if scheme is None:
+        return (
+            None
+            if is_prose(text[value.start : value.end].split(" ", maxsplit=1)[0])
+            else _checked(text, value, Strength.WEAK)
+        )
+    if is_prose(scheme["scheme"]):
+        return None
+    start = scheme.end()
+    if not value.quoted and scheme["scheme"].lower() in _ONE_WORD and not _PARAMETER.match(text, start):
+        word = read_value(text, start)
+        return None if is_prose(text[word.start : word.end]) else word
+    return Value(start, value.end, quoted=value.quoted)
+
+
+def _cookie(text: str, pair: re.Match[str]) -> Value | None:
+    """All of them; of Set-Cookie its attributes are left."""
+    value = _header_value(text, pair)
+    if value is None:
+        return None
+    content = text[value.start : value.end]
+    if "=" not in content:
+        return None if is_prose(content.split(" ")[0]) else _checked(text, value, Strength.WEAK)
+    if pair["name"].lower() == "set-cookie" and ";" in content:
+        return Value(value.start, value.start + content.index(";"), quoted=value.quoted)
+    return value
+
+
+def _header_value(text: str, pair: re.Match[str]) -> Value | None:
+    if pair["sign"] not in {":", "=", "=>", ",", "%3A", "->", ":="} or (pair["sign"] == "," and not pair["close"]):
+        return None
+    start = pair.end()
+    if text[start : start + 1] == "[":
+        return _listed(text, start, Strength.WEAK)
+    value = read_value(text, start)
+    if value.quoted:
+        return value
+    if is_prose(text[value.start : value.end]):
+        return None
+    before = text[pair.start() - 1 : pair.start()]
+    if before in {"'", '"'} and pair["close"] == "":  # -H 'Authorization: Digest username="x"'
+        preceding = text[max(0, pair.start() - 16) : pair.start() - 1]
+        slashes = len(preceding) - len(preceding.rstrip("\\"))
+        end = text.find("\\" * slashes + before, start, start + 8000)
+        if end >= 0 and "\n" not in text[start:end]:
+            return Value(start, end, quoted=True)
+    end = _HEADER_REST.match(text, start).end()  # type: ignore[union-attr]  # it matches nothing, too
+    end = start + len(text[start:end].rstrip())
+    return Value(start, end, quoted=False) if end > start else None
+
+
+_HEADERS: dict[str, Callable[[str, re.Match[str]], Value | None]] = {
+    "authorization": _authorization,
+    "proxy-authorization": _authorization,
+    "x-authorization": _authorization,
+    "http_authorization": _authorization,
+    "cookie": _cookie,
+    "cookie2": _cookie,
+    "set-cookie": _cookie,
+    "http_cookie": _cookie,
+}

@@ -1,0 +1,126 @@
+"""Secrets among the words of a command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .names import Strength, flag_strength, is_harmless
+
+# Programs whose short flags take a secret: as the next word (``-a x``), glued (``-px``), and as USER:PASSWORD.
+_NEXT = {
+    "sshpass": "-p", "redis-cli": "-a", "docker": "-p", "podman": "-p", "helm": "-p", "zip": "-P", "unzip": "-P",
+    "sqlcmd": "-P", "bcp": "-P", "mongo": "-p", "mongosh": "-p", "mongodump": "-p", "mongorestore": "-p",
+    "mosquitto_pub": "-P", "mosquitto_sub": "-P", "ldapsearch": "-w", "ldapmodify": "-w", "ldapadd": "-w", "ldapwhoami": "-w",
+    "ldapdelete": "-w", "ldappasswd": "-w -s", "az": "-p", "openssl": "-k -K -pass -passin -passout", "plink": "-pw", "pscp": "-pw",
+    "keytool": "-storepass -keypass", "htpasswd": "",
+}  # fmt: skip
+_GLUED = {
+    "mysql": "-p", "mysqldump": "-p", "mysqladmin": "-p", "mysqlimport": "-p", "mariadb": "-p", "mariadb-dump": "-p",
+    "mariadb-admin": "-p", "7z": "-p", "7za": "-p", "7zr": "-p", "unrar": "-p", "rar": "-p", "sshpass": "-p", "redis-cli": "-a",
+    "sqlcmd": "-P",
+}  # fmt: skip
+_PAIRED = {
+    "curl": "-u --user -U --proxy-user", "http": "-a --auth", "https": "-a --auth", "xh": "-a --auth", "smbclient": "-U --user",
+    "rpcclient": "-U", "winexe": "-U",
+}  # fmt: skip
+_FLAG = re.compile(
+    r"(?P<flag>(?:--?|/)?[A-Za-z_][\w.:-]*)=(?P<value>.+)|(?P<other>(?:--?|/)[A-Za-z][\w.-]*):(?P<behind>.+)", re.DOTALL
+)
+
+_PERHAPS = ("-p", "-P")  # a port, a project or a password: the value decides
+
+Span = tuple[int, int, int]  # which word, and where in it the secret is
+
+
+class _Flags(NamedTuple):
+    """What the short flags of one program take."""
+
+    following: Sequence[str]
+    glued: Sequence[str]
+    paired: Sequence[str]
+
+
+def secret_spans(words: Sequence[str]) -> Iterator[Span]:
+    """Where the secrets of a command are that it passes behind a flag or in one."""
+    if not words:
+        return
+    program = re.split(r"[/\\]", words[0])[-1].removesuffix(".exe").lower()
+    flags = _Flags(*(table.get(program, "").split() for table in (_NEXT, _GLUED, _PAIRED)))
+    if program in {"docker", "podman", "helm"} and "login" not in words:
+        flags = _Flags((), (), ())  # -p is a port there
+    expected: Strength | None = None
+    for index, word in enumerate(words):
+        if expected is Strength.NONE:
+            expected = None
+            yield from _of_pair(index, word)
+        elif expected is not None and not word.startswith("-") and not is_harmless(word, expected):
+            expected = None
+            start = len(word) - len(word.removeprefix("pass:")) if program == "openssl" else 0
+            yield index, start, len(word)
+        else:
+            spans = list(_within(index, word, flags, program)) if index or "=" in word else []
+            yield from spans
+            expected = None if spans or not index else _expected_behind(word, words[index + 1 : index + 2], flags)
+
+
+def _within(index: int, word: str, flags: _Flags, program: str) -> Iterator[Span]:
+    """The secret in a word: ``-pX``, ``--password=X``."""
+    glued = next((flag for flag in flags.glued if word.startswith(flag) and len(word) > len(flag)), None)
+    if glued is not None and not word.startswith("--"):
+        yield index, len(glued), len(word)
+    elif program == "curl" and word.startswith("-u") and len(word) > 2:
+        yield from ((index, 2 + begin, 2 + end) for _, begin, end in _of_pair(index, word[2:]))
+    elif word.startswith(_PERHAPS) and _is_random(word[2:]):
+        yield index, 2, len(word)
+    elif (given := _FLAG.fullmatch(word)) is not None:
+        yield from _of_flag(index, given, flags.paired)
+
+
+def _expected_behind(word: str, following: Sequence[str], flags: _Flags) -> Strength | None:
+    """How secret the next word is; NONE: it is USER:PASSWORD."""
+    if word in flags.paired or (word in {"-u", "--user", "--username"} and _names_password(following)):
+        return Strength.NONE
+    if word in flags.following:
+        return Strength.PASSWORD
+    if word in _PERHAPS and not (flags.following or flags.glued):
+        return Strength.WEAK
+    if word.startswith(("-", "/")) and not {"/", "=", ":"} & set(
+        word[1:]
+    ):  # a path is no flag: /opt/key/server is a program
+        return flag_strength(word) or None
+    return None
+
+
+def _names_password(following: Sequence[str]) -> bool:
+    """Whether the word behind ``-u`` is USER:PASSWORD, not the numbers or names of a user and a group."""
+    return any(":" in word and _is_random(word.partition(":")[2]) for word in following)
+
+
+def _is_random(value: str) -> bool:
+    """Letters with digits, as no word and no port is."""
+    mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+    return mixed and "=" not in value and not is_harmless(value, Strength.WEAK)
+
+
+def _of_flag(index: int, given: re.Match[str], paired: Sequence[str]) -> Iterator[Span]:
+    """``--password=x``, ``/password:x``, ``ConnectionStrings:Default=x``."""
+    kind, value_kind = ("flag", "value") if given["flag"] else ("other", "behind")
+    flag, value, start = given[kind], given[value_kind], given.start(value_kind)
+    if flag in paired:
+        yield from ((index, start + begin, start + end) for _, begin, end in _of_pair(index, value))
+        return
+    level = flag_strength(flag)
+    if kind == "other" and flag.lower() in {"/p", "-p"} and _is_random(value):
+        level = Strength.STRONG
+    if level is not Strength.NONE and not is_harmless(value, level):
+        yield index, start, start + len(value)
+
+
+def _of_pair(index: int, word: str) -> Iterator[Span]:
+    user, sign, password = word.partition(":") if ":" in word else word.partition("%")
+    if sign and password:
+        yield index, len(user) + 1, len(word)
+    elif sign and user:  # a token as the user's name, without password
+        yield index, 0, len(user)

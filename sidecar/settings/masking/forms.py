@@ -1,0 +1,232 @@
+"""Secrets whose place gives them away: in XML, netrc, pgpass, sentences, and on command lines within a text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+from .commands import secret_spans
+from .names import Strength, flag_strength, is_harmless, is_plain, is_prose, strength
+
+Replace = Callable[[str, str], str]
+
+
+class _Form(NamedTuple):
+    """A notation: literals of which a match holds one, a pattern, and who decides on a match.
+
+    ``name`` and ``secret`` are groups of the pattern; without a name the place alone makes it a secret.
+    """
+
+    kind: str
+    needles: tuple[str, ...]
+    pattern: str
+    least: int = 4
+
+
+_NAME = r"(?P<name>[\w.$:-]{2,100})"
+_FORMS = (
+    # <password>x</password>, <password><![CDATA[x]]></password>
+    _Form(
+        "value of {name}",
+        ("</",),
+        rf"<{_NAME}(?:\s[^<>]{{0,300}})?>\s{{0,20}}(?:<!\[CDATA\[)?(?P<secret>[^<>]{{1,4000}}?)\s{{0,20}}(?:\]\]>)?\s{{0,20}}</",
+        1,
+    ),
+    _Form("value of {name}", ("&lt;/",), rf"&lt;{_NAME}&gt;(?P<secret>[^<>&]{{1,2000}})&lt;/", 1),
+    # key="Password" value="x", {"name": "DB_PASSWORD", "value": "x"}, - name: DB_PASSWORD\n  value: x
+    _Form(
+        "value of {name}",
+        ("alue", "ontent"),
+        rf"(?i:\b(?:name|key|id|field|label|variable|property|header)\\{{0,7}}[\"']?\s{{0,4}}[=:]\s{{0,4}}\\{{0,7}}[\"']?){_NAME}\\{{0,7}}[\"']?"
+        r"[\s,;]{0,40}(?:type\s?=\s?[\"']\w{1,20}[\"']\s{1,4})?\\{0,7}[\"']?(?i:value|content|stringvalue)\\{0,7}[\"']?\s{0,4}[=:]\s{0,4}\\{0,7}[\"']?(?P<secret>[^\s\"'<>\\,}]{1,2000}+)",
+        1,
+    ),
+    # <property name="password">x</property>, <setting name="Secret"><value>x</value>
+    _Form(
+        "value of {name}",
+        ("</",),
+        rf"<\w{{1,40}}\s[^<>]{{0,100}}?\b(?:name|key|id)=[\"']{_NAME}[\"'][^<>]{{0,100}}>\s{{0,20}}(?:<\w{{1,20}}>)?(?P<secret>[^<>]{{1,2000}}?)\s{{0,20}}</",
+        1,
+    ),
+    _Form(
+        "password of a form",
+        ("type=",),
+        r"<input\s[^<>]{0,200}?type=[\"']?password[\"']?[^<>]{0,200}?\svalue=[\"'](?P<secret>[^\"'<>]{1,500})",
+        1,
+    ),
+    # a field of a form: name="password", an empty line, the value
+    _Form(
+        "value of {name}",
+        ("name=",),
+        rf"name=\\?\"{_NAME}\\?\"(?:\r?\n|\\r\\n|\\n){{2}}(?P<secret>[^\r\n\\]{{1,2000}}+)",
+        1,
+    ),
+    # password in a netrc, behind the login or in a line of its own
+    _Form(
+        "password of a login",
+        ("password", "passwd"),
+        r"(?m)(?:\blogin\s{1,20}\S{1,200}\s{1,20}|^[ \t]{0,20})(?:password|passwd)[ \t]{1,20}(?P<secret>\S{1,500}+)(?=[ \t]*+(?:$|account\b|macdef\b|machine\b))",
+    ),
+    _Form(
+        "password of a login",
+        ("machine",),
+        r"\bmachine\s{1,20}\S{1,200}\s{1,20}(?:login\s{1,20}\S{1,200}\s{1,20})?(?:account\s{1,9}\S{1,200}\s{1,9})?password\s{1,20}(?P<secret>\S{1,500}+)",
+        1,
+    ),
+    # host:port:database:user:password
+    _Form(
+        "password in a pgpass line",
+        (":",),
+        r"(?m)^[ \t]{0,8}(?:[A-Za-z][\w.-]{0,100}|\d{1,3}(?:\.\d{1,3}){3}|\*):(?:\d{4,5}|\*):(?:[A-Za-z*][\w-]{0,60}|\*):(?:[A-Za-z*][\w.-]{0,60}|\*):(?P<secret>(?:[^\s:\\]|\\.){1,200}+)$",
+        1,
+    ),
+    # setx NAME value, ENV NAME value, requirepass value, //registry/:_authToken value
+    _Form(
+        "value of {name}",
+        ("setx", "ENV ", "etenv", "onfig", "ONFIG"),
+        r"(?:\bsetx|^ENV|\bsetenv|\bconfig set|\bconfigure set|\bCONFIG SET)\s{1,4}(?P<name>[\w./:@-]{2,100})[\s,]{1,4}[\"']?(?P<secret>[^\s\"']{1,1000}+)",
+        1,
+    ),
+    _Form(
+        "password of a server",
+        ("requirepass", "masterauth"),
+        r"\b(?:requirepass|masterauth)\s{1,4}[\"']?(?P<secret>[^\s\"'=:]{1,500}+)",
+        1,
+    ),
+    _Form(
+        "password of a command",
+        ("AUTH", "PASS", "auth"),
+        r"(?:(?:^|[>:\]] ?|C: |\"|\b\d\d |\d \[[^\]]{1,40}\] )\"?(?:AUTH|auth|PASS)\"?)(?: (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5))?(?: \"?\w{1,30}\"?(?= \"))? \"?(?P<secret>[^\s\":]{4,500}+)",
+    ),
+    _Form(
+        "password of a command",
+        ("PLAIN ", "LOGIN ", "XOAUTH2 "),
+        r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN|XOAUTH2) (?P<secret>[A-Za-z0-9+/=]{6,2000}+)",
+    ),
+    _Form(
+        "password of a command",
+        ("IDENTIFIED", "identified"),
+        r"(?i:\bidentified (?:with \w{1,40} )?(?:by|as)(?: password)?)\s{1,4}\\?[\"'](?P<secret>[^\"'\\]{1,500}+)",
+        1,
+    ),
+    _Form(
+        "bearer token",
+        ("earer ", "EARER "),
+        r"(?i:\bbearer) {1,3}(?P<secret>[A-Za-z0-9._~+/=\-]{8}[A-Za-z0-9._~+/=\-]*+)",
+    ),
+    _Form(
+        "basic credentials",
+        ("asic ", "ASIC "),
+        r"(?i:\bbasic) {1,3}(?P<secret>[A-Za-z0-9+/_\-]{8}[A-Za-z0-9+/_\-]*+={0,2})",
+    ),
+    # password 'x', with token "x", password is x, storePassword 'x'
+    _Form(
+        "value of {name}",
+        ("'", '"', "`"),
+        r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+)(?: (?:is|was|of|set to|to|as))?[ ]{1,3}\\{0,7}(?P<quote>[\"'`])(?P<secret>[^\"'`\s\\]{1,500}+)\\{0,7}(?P=quote)",
+    ),
+    _Form(
+        "value of {name}",
+        (" is ", " was "),
+        r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+) (?:is|was)[ ](?:now |set to )?(?P<secret>(?=[^\s\"'`,;]{0,80}[0-9!@#$%^&*+=])[^\s\"'`,;]{6,500}+)",
+    ),
+    # password x1y2, password for anna: x1y2, new password set to x1y2, | password | x1y2 |
+    _Form(
+        "value of {name}",
+        ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "otp", "OTP", "pw"),
+        r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,3}|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to )?"
+        r"(?P<secret>(?=[^\s0-9]{0,80}[0-9])(?=[^\sA-Za-z]{0,80}[A-Za-z])[^\s\"'`,;|()\[\]{}<>:]{6,200}+)(?![:(/\\])",
+    ),
+    _Form(
+        "credentials of a login",
+        ("@",),
+        r"(?<![\w.:/@+-])(?!mailto:|sips?:|xmpp:|acct:|npm:|git:)[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@:/\"'<>]{4,200}+)@(?=[A-Za-z])(?!sha\d)",
+    ),
+    _Form(
+        "password for a program",
+        ("stdin", "chpasswd", "sudo -S"),
+        r"\becho (?:-n )?[\"']?(?P<secret>[^\s\"'|]{1,200}+)[\"']? ?\|[^|\n]{0,200}?(?:--password-stdin|--stdin|chpasswd|sudo -S)",
+        1,
+    ),
+    _Form(
+        "password for a program", ("/user:",), r"\bnet use [^\n]{0,200}?/user:\S{1,60} (?P<secret>[^\s/]{1,200}+)", 1
+    ),
+    # --password x: a flag and the word behind it
+    _Form(
+        "value of {name}",
+        ("-",),
+        r"(?<![\w/-])(?P<name>--?[A-Za-z][\w.-]{1,60}+)[ \t]{1,4}(?:\\{0,7}[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*+)",
+        1,
+    ),
+)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def mask_forms(text: str, replace: Replace) -> str:
+    """The text without secrets in notations that have no sign between name and value."""
+    for form in _FORMS:
+        if any(needle in text for needle in form.needles):
+            text = _compiled(form.pattern).sub(lambda found, form=form: _decided(form, found, replace), text)  # type: ignore[misc]
+    return _mask_command_lines(text, replace)
+
+
+def _decided(form: _Form, found: re.Match[str], replace: Replace) -> str:
+    secret = found["secret"]
+    name = found["name"] if "{name}" in form.kind else None
+    level = Strength.STRONG if name is None else flag_strength(name) if name.startswith("-") else strength(name)
+    if (
+        level is Strength.NONE
+        or len(secret) < form.least
+        or is_prose(secret)
+        or secret.startswith("-")
+        or secret.endswith("://")
+        or is_harmless(secret, level)
+        or (name is None and form.least > 1 and is_plain(secret))
+        or (name is not None and form.least > 1 and level is not Strength.PASSWORD and is_plain(secret))
+    ):
+        return found[0]
+    start, end = found.span("secret")
+    kind = form.kind.format(name=(name or "").strip("-$"))
+    return text_around(found, start, end, replace(kind, secret))
+
+
+def text_around(found: re.Match[str], start: int, end: int, instead: str) -> str:
+    """A match with one part of it replaced."""
+    offset = found.start()
+    return found[0][: start - offset] + instead + found[0][end - offset :]
+
+
+# Command lines within a text -----------------------------------------------------------------------------------------------
+
+_PROGRAM = re.compile(
+    r"(?<![\w-])(?P<program>curl|wget|mysql\w{0,8}|mysqldump|mariadb(?:-\w{1,8})?|sshpass|redis-cli|docker|podman|helm|7z[ar]?|zip|unzip|unrar|rar"
+    r"|openssl|ldap\w{3,8}|sqlcmd|bcp|smbclient|htpasswd|mosquitto_\w{3}|mongo\w{0,8}|psql|net|az|vault|keytool|gpg|plink|pscp|http|https|xh|rpcclient|winexe|impacket-\w{1,12})"
+    r"(?:\.exe)?[ \t]{1,4}(?P<rest>[^\n]{1,2000})"
+)
+_ARGUMENT = re.compile(r"(?:\"(?:\\.|[^\"\\\n])*+\"|'[^'\n]*+'|\\\"[^\"\\\n]*+\\\"|[^\s\"'])++")
+
+
+def _mask_command_lines(text: str, replace: Replace) -> str:
+    def without(found: re.Match[str]) -> str:
+        arguments = list(_ARGUMENT.finditer(found["rest"]))
+        words = [found["program"], *(argument[0].strip("\"'\\") for argument in arguments)]
+        rest = found["rest"]
+        for index, start, end in reversed(list(secret_spans(words))):
+            argument = arguments[index - 1]
+            offset = argument.start() + argument[0].find(words[index])
+            secret = words[index][start:end].lstrip("\"'")  # -p'x'
+            if secret and not is_prose(secret) and "***" not in secret:
+                rest = (
+                    rest[: offset + end - len(secret)]
+                    + replace(f"argument of {found['program']}", secret)
+                    + rest[offset + end :]
+                )
+        return found[0][: found.start("rest") - found.start()] + rest
+
+    return _PROGRAM.sub(without, text) if _PROGRAM.search(text) else text

@@ -1,0 +1,234 @@
+"""Which names hold secrets, and which values cannot be one whatever their name."""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from functools import lru_cache
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+class Strength(IntEnum):
+    """How much a name says about its value.
+
+    WEAK (``KEY``, ``SESSION``): only a value that looks random is a secret. STRONG (``API_KEY``, ``TOKEN``): every value
+    but booleans, small numbers and paths. PASSWORD: numbers are secrets as well.
+    """
+
+    NONE = 0
+    WEAK = 1
+    STRONG = 2
+    PASSWORD = 3
+
+
+_PASSWORD = _words(
+    """
+    PASSWORD PASSWORDS PASSWD PASSPHRASE PASSCODE PASSWORT PSWD PSW PWD PW PWORD CVV CVC PIN OTP TOTP PSK MNEMONIC
+    """
+)
+_STRONG = _words(
+    """
+    SECRET SECRETS TOKEN TOKENS CREDENTIAL CREDENTIALS CREDS APIKEY APIKEYS WEBHOOK WEBHOOKS BEARER HMAC CONNSTR
+    """
+)
+_WEAK = _words(
+    """
+    KEY KEYS PASS AUTH OAUTH AUTHORIZATION AUTHN COOKIE COOKIES SIGNATURE SIG SAS DSN PAT SALT PEPPER SESSION
+    SESSID SID JWT NONCE SEED LICENSE LICENCE
+    """
+)
+# What makes a key a secret one; PASS alone may be the result of a test.
+_KEY_KINDS = _words(
+    """
+    API ACCESS SECRET PRIVATE PRIV ACCOUNT ENCRYPTION ENC CRYPT SIGNING SIGN MASTER LICENSE LICENCE SHARED STORAGE
+    SERVICE DEPLOY SSH AUTH CLIENT APP ADMIN ROOT SESSION HOST SUBSCRIPTION FUNCTION CONSUMER INTEGRATION WRITE
+    STRIPE OPENAI ANTHROPIC SENDGRID MAILGUN DATADOG ALGOLIA TWILIO AES RSA HMAC JWT COOKIE TLS SSL
+    """
+)
+_CODE_KINDS = _words(
+    """
+    RECOVERY BACKUP ACCESS VERIFICATION AUTH LOGIN SECURITY MFA OTP TIME INVITE ACTIVATION PAIRING DEVICE RESET
+    PIN
+    """
+)
+_PHRASES = {
+    ("CONNECTION", "STRING"): Strength.STRONG,
+    ("CONNECTION", "STRINGS"): Strength.STRONG,
+    ("CONN", "STR"): Strength.STRONG,
+    ("BASIC", "AUTH"): Strength.STRONG,
+    ("PASS", "WORD"): Strength.PASSWORD,
+    ("PASS", "PHRASE"): Strength.PASSWORD,
+    ("SEED", "PHRASE"): Strength.PASSWORD,
+    ("SEED", "WORDS"): Strength.PASSWORD,
+}
+# Long words that people also write without a separator, as in PGPASSWORD, authtoken.
+_ENDINGS = tuple(
+    _words(
+        """
+    PASSWORD PASSWD PASSPHRASE SECRET TOKEN APIKEY ACCESSKEY SECRETKEY PRIVATEKEY SIGNINGKEY ENCRYPTIONKEY
+    ACCOUNTKEY MASTERKEY LICENSEKEY AUTHKEY SHAREDKEY CREDENTIAL CREDENTIALS CONNECTIONSTRING CONNECTIONSTRINGS
+    """
+    )
+)
+_FUSED_PASS = re.compile(
+    r"(?:DB|USER|SSH|MYSQL|PG|FTP|SMTP|MAIL|ROOT|ADMIN|KEY|STORE|LDAP|REDIS|MONGO|RABBIT|MQ|HTTP|PROXY|SUDO|WIFI|WIFI|AUTH|REQUIRE|MY|SQL|API)"
+    r"(?:PASS|PWD|PW)|PHPSESSID|JSESSIONID|SESSIONID|SESSIONKEY|MASTERAUTH"
+)
+# A last word behind which stands something about the secret, not the secret.
+_ABOUT = _words(
+    """
+    TTL LIMIT LIMITS MAX MIN COUNT COUNTS SIZE LENGTH LEN EXPIRY EXPIRES EXPIRE EXPIRATION EXPIRED EXP LIFETIME
+    TIMEOUT INTERVAL TYPE TYPES KIND MODE NAME NAMES FILE FILES FILENAME PATH PATHS DIR DIRS DIRECTORY FOLDER
+    LOCATION URL URI HOST PORT ENDPOINT ENABLED ENABLE DISABLED DISABLE REQUIRED REQUIRE ALGORITHM ALG ALGO POLICY
+    PROVIDER METHOD METHODS SCHEME HEADER PREFIX SUFFIX FORMAT VERSION DOMAIN ISSUER ISS AUDIENCE AUD SCOPE SCOPES
+    ROTATION AGE BACKEND STORE SOCK SOCKET LAYOUT USER USERNAME EMAIL LEVEL LOG STATUS STATE STRENGTH ROUNDS BITS
+    CLASS BUS ADDRESS MANAGER DESKTOP SAMESITE SECURE HTTPONLY HINT RESET ERROR ERRORS MESSAGE MISSING INVALID
+    VALID PLACEHOLDER LABEL DESCRIPTION TITLE INDEX ORDER COLUMN FIELD USED USAGE REMAINING TOTAL BUDGET PER
+    PUBLIC FINGERPRINT ACTIVE REFRESHED PY JS TS TSX JSX MJS CJS GO RS JAVA KT CS CPP C H RB PHP JSON TOML YAML
+    YML TXT MD HTML CSS VUE SO DLL EXE PYC
+    """
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]+")
+_LONGEST_NAME = 200
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a variable, a setting or a flag of that name is likely to hold a secret."""
+    return strength(name) is not Strength.NONE
+
+
+@lru_cache(maxsize=4096)
+def strength(name: str) -> Strength:
+    """How secret the value of a variable, setting, flag or field of that name is, by the whole words of the name."""
+    if len(name) > _LONGEST_NAME:
+        name = name[-_LONGEST_NAME:]
+    words = [word.upper() for word in _WORD.findall(name)]
+    while len(words) > 1 and words[-1] in {"V", "OLD", "NEW"}:
+        words.pop()
+    if not words or _is_about(words):
+        return Strength.NONE
+    if words == ["PWD"]:  # a shell's folder, or the password of a connection
+        return Strength.STRONG
+    found = max(map(_of_word, words))
+    if "PASS" in words and len(words) > 1:
+        found = Strength.PASSWORD
+    return max([found, *map(_of_pair, words, words[1:])])
+
+
+def flag_strength(flag: str) -> Strength:
+    """As ``strength``, of a flag: --pass is no result of a test."""
+    return Strength.PASSWORD if flag.lstrip("-/").lower() in {"pass", "pw"} else strength(flag)
+
+
+def _of_pair(first: str, second: str) -> Strength:
+    if second in {"KEY", "KEYS"} and first in _KEY_KINDS:
+        return Strength.STRONG
+    if second in {"CODE", "CODES"} and first in _CODE_KINDS:
+        return Strength.PASSWORD
+    return _PHRASES.get((first, second), Strength.NONE)
+
+
+def _is_about(words: list[str]) -> bool:
+    last = words[-1]
+    if last in _ABOUT:
+        return not (last in {"URL", "URI"} and words[-2:-1] == ["WEBHOOK"])
+    if last in {"ID", "IDS"}:  # the id of a session is what a thief wants, that of a key is not
+        return not {"SESSION", "SECRET", "TOKEN"} & set(words)
+    return "PUBLIC" in words or "PUBLISHABLE" in words or words[:2] in (["X", "AUTHORITY"], ["SSH", "AUTH"])
+
+
+def _of_word(word: str) -> Strength:
+    if word in _PASSWORD or (word.endswith(("PASSWORD", "PASSWD", "PASSPHRASE")) or _FUSED_PASS.fullmatch(word)):
+        return Strength.PASSWORD
+    if word in _STRONG or word.endswith(_ENDINGS):
+        return Strength.STRONG
+    return Strength.WEAK if word in _WEAK else Strength.NONE
+
+
+_MARKS = re.compile(  # what stands for a value: masks, placeholders, references
+    r"\*+|[xX]{3,}|\.{3,}|•+|<[^<>]{0,60}>|\[[A-Za-z _-]{0,40}\]|\([A-Za-z _-]{0,40}\)|\$\(?\{?[\w.]{1,60}[})]?\)?|%\w{1,60}%"
+    r"|\{{1,2}[^{}]{0,60}\}{1,2}|#\{[^{}]{0,60}\}|\*{3}@?|%[sdvqr]"
+)
+_NO_SECRETS = _words(
+    """
+    true false yes no on off null none nil undefined nan enabled disabled auto default unset empty n/a na
+    """
+)
+_NUMBER = re.compile(
+    r"[+-]?\d{1,5}(?:\.\d{1,6})?\s?(?:%|ns|us|µs|ms|s|sec|m|min|h|d|days?|px|b|kb|mb|gb|kib|mib|gib|bytes)?",
+    re.IGNORECASE,
+)
+_PATH = re.compile(
+    r"(?:/|\.{1,2}/|~/|[A-Za-z]:\\{1,2}|[A-Za-z]:/|%\w{1,30}%\\|\$\w{1,30}/)(?:[\w .@-]{1,32}(?:[/\\]{1,4}|$)){0,12}"
+)
+_PART = r"(?:[A-Za-z]{1,14}|[A-Za-z]{0,6}\d{1,5}|v\d{1,3}|\d{1,5}[A-Za-z]{1,3})"
+# Words with what joins words: a file, a channel, an address, a list of fields. Two parts at least have to be words.
+_WORDS = re.compile(
+    rf"[a-z]{{1,14}}|[a-z]{{0,14}}(?:[A-Z][a-z]{{2,13}}){{1,4}}|[A-Z][a-z]{{1,13}}|[A-Z]{{1,14}}|{_PART}(?:[-_.:/, ]{{1,2}}{_PART}){{1,8}}"
+)
+_ALGORITHMS = re.compile(
+    r"(?:[RHEP]S|A)(?:256|384|512)|oauth[12]?(?:\.0)?|(?:hmac-?)?sha-?\d{1,3}(?:-\d{1,3})?|md5|ed25519|x25519|argon2\w{0,2}|aes-?\d{3}(?:-\w{3})?"
+    r"|rsa-?\d{0,4}|http/?\d?|utf-?8|base64|F\d{1,2}|ctrl\+\w|amd64|i\d86|x86(?:[_-]64)?|arm64|armhf|riscv64|[a-z]{1,5}\d",
+    re.IGNORECASE,
+)
+_CODE = re.compile(
+    r"[A-Za-z_][A-Za-z_.]{0,60}(?:\([^()\"']{0,60}\)?|\[[^\[\]\"']{0,30}\])"
+)  # token = self[0]; token = read(x)
+_LONGEST_HARMLESS = 300
+_URL = re.compile(r"[a-z][a-z+.-]{1,14}://(?:\*{3}@)?[\w.\[\]:-]{1,120}(?:/[\w./-]{0,120})?", re.IGNORECASE)
+_RANDOM = re.compile(r"(?=[^0-9]*[0-9])(?=.*[A-Za-z])[A-Za-z0-9]{12,}")
+
+
+def is_harmless(value: str, name_strength: Strength) -> bool:
+    """Whether a value cannot be a secret although its name says so: a boolean, a port, a placeholder, a short word."""
+    value = value.strip()
+    if not value or value.lower() in _NO_SECRETS or _MARKS.fullmatch(value):
+        return True
+    if len(value) > _LONGEST_HARMLESS:
+        return False
+    path = _PATH.fullmatch(value) is not None and not any(map(_is_random, re.split(r"[/\\]", value)))
+    if name_strength is Strength.PASSWORD:
+        return (path and value.count("/") + value.count("\\") > 1) or (value.isdigit() and len(value) < 4)
+    if path or _NUMBER.fullmatch(value) or _CODE.fullmatch(value):
+        return True
+    return name_strength is Strength.WEAK and _is_weakly_harmless(value)
+
+
+def _is_weakly_harmless(value: str) -> bool:
+    if _URL.fullmatch(value):
+        return "***" not in value and not any(map(_is_random, re.split(r"[/.:]", value)))
+    return len(value) < 4 or is_plain(value)
+
+
+def is_plain(value: str) -> bool:
+    """Whether a text is words and small numbers: nothing that anybody drew at random."""
+    return _WORDS.fullmatch(value) is not None or _ALGORITHMS.fullmatch(value) is not None
+
+
+def _is_random(part: str) -> bool:
+    return _RANDOM.fullmatch(part) is not None
+
+
+# Words that follow "password:" in a sentence.
+_PROSE = _words(
+    """
+    a about absent accepted after all already and any are argument array as at be been before bool boolean but by
+    bytes cannot can changed check contains correct could created denied deleted did differ do does eof error
+    errors exceeded expired expires expiring failed failure field flag for found from function got given had has
+    have header if ignored in incorrect int integer invalid is issued it its keyword last length list loaded long
+    malformed match matches may method mismatch missing more must name needed new no not now number object of ok
+    okay old on only option optional or out parameter parsing present prompt provided punctuation read received
+    refresh refreshed refused rejected removed renewed required reset revoked rotated s saved sent set short
+    should skip skipped so some str string stored succeeded success successful symbol than that the this to too
+    type unauthorized unauthorised unchanged undefined unexpected unknown until update updated used user using
+    valid validated value verification verified verify via was were when which will with without wrong you your
+    """
+)
+
+
+def is_prose(word: str) -> bool:
+    """Whether a word after ``password:`` or ``--password`` only goes on with the sentence."""
+    return word.rstrip(".,;:!?)").lower() in _PROSE

@@ -1,0 +1,262 @@
+"""Secrets that give themselves away by their form, wherever they stand.
+
+Every pattern is a prefix, a bounded number of characters and then at most one possessive run after which nothing can
+fail: what was scanned is consumed, so that no text takes longer than its length. ``needle`` is a literal that every match
+holds; a text without it is not searched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+_START = r"(?<![A-Za-z0-9])"
+
+
+class TokenRule(NamedTuple):
+    """One kind of token: its name for people, the literals of which a match holds one, and its pattern."""
+
+    kind: str
+    needles: tuple[str, ...]
+    pattern: str
+
+
+def _prefixed(kind: str, prefixes: str, least: int, characters: str = r"A-Za-z0-9_\-") -> TokenRule:
+    """Tokens that begin with one of the prefixes, then at least ``least`` of the characters."""
+    needles = tuple(prefixes.split())
+    beginning = "|".join(map(re.escape, needles))
+    return TokenRule(kind, needles, rf"{_START}(?:{beginning})[{characters}]{{{least}}}[{characters}]*+")
+
+
+_ALNUM = "A-Za-z0-9"
+_BASE64 = r"A-Za-z0-9+/=_\-"
+_HEX = "A-Fa-f0-9"
+
+RULES = (
+    # Code and packages
+    _prefixed("GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", 20, _ALNUM),
+    _prefixed("GitHub fine-grained token", "github_pat_", 20),
+    _prefixed(
+        "GitLab token",
+        "glpat- gldt- glrt- glcbt- glptt- glft- glimt- glagent- gloas- glsoat- glffct- glwt-",
+        16,
+        r"A-Za-z0-9_.\-",
+    ),
+    _prefixed("GitLab runner registration token", "GR1348941", 16),
+    _prefixed("Bitbucket token", "ATBB ATCTT3 BBDC-", 20, _BASE64),
+    _prefixed("Atlassian token", "ATATT3", 40, _BASE64),
+    _prefixed("npm token", "npm_", 30, _ALNUM),
+    _prefixed("PyPI token", "pypi-AgE", 30),
+    _prefixed("RubyGems key", "rubygems_", 32, _HEX),
+    _prefixed("crates.io token", "cio", 32, _ALNUM),
+    _prefixed("Clojars token", "CLOJARS_ clojars_", 30, _ALNUM),
+    _prefixed("NuGet key", "oy2", 43, "a-z0-9"),
+    _prefixed("Docker token", "dckr_pat_ dckr_oat_", 20),
+    _prefixed("Artifactory token", "AKCp cmVmd", 50, _ALNUM),
+    _prefixed("Sonar token", "squ_ sqp_ sqa_", 32, _HEX),
+    _prefixed("Sourcegraph token", "sgp_", 32, "A-Za-z0-9_"),
+    _prefixed("Snyk token", "snyk_uat. snyk_sat.", 16, r"A-Za-z0-9_.\-"),
+    _prefixed("Postman key", "PMAK-", 40),
+    _prefixed("Pulumi token", "pul-", 40, _HEX),
+    _prefixed("CircleCI token", "CCIPAT_ CCIPRJ_", 24),
+    _prefixed("Buildkite token", "bkua_ bkaj_ bkct_", 30),
+    _prefixed("Prefect key", "pnu_ pnb_", 30, _ALNUM),
+    _prefixed("Doppler token", "dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.", 24, r"A-Za-z0-9_.\-"),
+    _prefixed("Infisical token", "st.", 60, r"A-Za-z0-9_.\-"),
+    _prefixed("1Password service token", "ops_eyJ", 60, _BASE64),
+    TokenRule("1Password secret key", ("A3-",), _START + r"A3-[A-Z0-9]{6}(?:-[A-Z0-9]{5,6}){4,5}"),
+    _prefixed(
+        "Postgres platform token", "pscale_tkn_ pscale_oauth_ pscale_pw_ sbp_ sb_secret_ napi_", 24, r"A-Za-z0-9_.=\-"
+    ),
+    _prefixed("Hosting token", "fo1_ rnd_ nfp_ nfc_ vcp_ HRKU- tk-us-", 30),
+    _prefixed("Fly.io token", "fm1a_ fm1r_ fm2_", 60, r"A-Za-z0-9+/=,_"),
+    _prefixed("Terraform token", "ATLAS-", 30),
+    TokenRule(
+        "Terraform token", (".atlasv1.",), _START + r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=\-]{40}[A-Za-z0-9_=\-]*+"
+    ),
+    # Clouds
+    _prefixed("AWS access key", "AKIA ASIA ABIA ACCA AROA AIDA AGPA ANPA", 16, "A-Z0-9"),
+    _prefixed("AWS session token", "IQoJb3JpZ2lu FwoGZXIvYXdz FQoGZXIvYXdz", 60, r"A-Za-z0-9+/=%"),
+    _prefixed("AWS Bedrock key", "ABSK bedrock-api-key-", 60, _BASE64),
+    _prefixed("Amazon key", "amzn.mws. amzn1.oa2-cs.v1.", 32, r"A-Fa-f0-9\-"),
+    _prefixed("Google API key", "AIza", 30),
+    _prefixed("Google OAuth token", "ya29.", 20, r"A-Za-z0-9_.\-"),
+    _prefixed("Google OAuth secret", "GOCSPX-", 20),
+    TokenRule("Google refresh token", ("1//0",), r"(?<![A-Za-z0-9/:])1//0[A-Za-z0-9_\-]{30}[A-Za-z0-9_\-]*+"),
+    TokenRule("Google authorisation code", ("4/0A",), r"(?<![A-Za-z0-9/])4/0A[A-Za-z0-9_\-]{30}[A-Za-z0-9_\-]*+"),
+    TokenRule("Firebase key", (":APA91",), _START + r"[A-Za-z0-9_\-]{11,22}:APA91[A-Za-z0-9_\-]{40}[A-Za-z0-9_\-]*+"),
+    TokenRule(
+        "Azure client secret", ("Q~",), _START + r"[A-Za-z0-9_~.\-]{3,4}Q~[A-Za-z0-9_~.\-]{30}[A-Za-z0-9_~.\-]*+"
+    ),
+    TokenRule("Azure DevOps token", ("AZDO",), _START + r"[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}"),
+    TokenRule("Azure key", ("JQQJ",), _START + r"[A-Za-z0-9]{50,54}JQQJ9[A-Za-z0-9]{20}[A-Za-z0-9]*+"),
+    TokenRule(
+        "Azure storage key",
+        ("APIM", "ACDb", "+ABa", "+AMC", "+ASt", "AzFu", "AIoT"),
+        r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{33,80}(?:APIM|ACDb|\+ABa|\+AMC|\+ASt|AzFu|AIoT)[A-Za-z0-9+/]{5,6}={1,2}",
+    ),
+    _prefixed("DigitalOcean token", "dop_v1_ doo_v1_ dor_v1_", 32, _HEX),
+    _prefixed("Cloudflare key", "v1.0-", 100, r"a-f0-9\-"),
+    _prefixed("Alibaba key", "LTAI", 16, _ALNUM),
+    _prefixed("Tencent key", "AKID", 28, _ALNUM),
+    _prefixed("Yandex token", "AQVN t1. y0_ YCAJE", 34, r"A-Za-z0-9_.=\-"),
+    _prefixed("OpenShift token", "sha256~", 40),
+    _prefixed("Databricks token", "dapi dkea dose", 32, r"a-f0-9\-"),
+    _prefixed("Vault token", "hvs. hvb. hvr.", 20),
+    TokenRule(
+        "Vault token",
+        ("s.", "b."),
+        r"(?<![A-Za-z0-9._/\-])[sb]\.(?=[A-Za-z]{0,23}[0-9])(?=[a-z0-9]{0,23}[A-Z])[A-Za-z0-9]{24}(?![A-Za-z0-9])",
+    ),
+    _prefixed("Tailscale key", "tskey-", 20),
+    _prefixed("Scalingo, Infracost or Adobe key", "tk-us- ico- p8e-", 32),
+    _prefixed("Heroku key", "HRKU-AA", 30),
+    TokenRule("Twitch password", ("oauth:",), _START + r"oauth:[a-z0-9]{30}[a-z0-9]*+"),
+    # Models
+    _prefixed("API key (sk-)", "sk- sk_ rk- rk_ csk-", 16),
+    _prefixed("Hugging Face token", "hf_ api_org_", 30, _ALNUM),
+    _prefixed(
+        "Model provider key",
+        "gsk_ xai- pplx- r8_ nvapi- tgp_v1_ fw_ lsv2_pt_ lsv2_sk_ tvly- jina_ pcsk_ pa- rpa_ esecret_",
+        24,
+    ),
+    _prefixed("Brave Search key", "BSA", 26),
+    # Messages
+    _prefixed(
+        "Slack token",
+        "xoxb- xoxp- xoxa- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd- xoxe.xoxb- xoxe.xoxp- xapp-",
+        10,
+        r"A-Za-z0-9.%\-",
+    ),
+    TokenRule(
+        "Slack webhook",
+        ("hooks.slack",),
+        r"(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[A-Za-z0-9+/]{20}[A-Za-z0-9+/]*+",
+    ),
+    TokenRule(
+        "Slack webhook",
+        ("hooks.slack",),
+        r"(?<=hooks\.slack-gov\.com/)(?:services|workflows|triggers)/[A-Za-z0-9+/]{20}[A-Za-z0-9+/]*+",
+    ),
+    TokenRule(
+        "Discord webhook", ("/api/webhooks/",), r"(?<=/api/webhooks/)\d{10,22}/[A-Za-z0-9_\-]{16}[A-Za-z0-9_\-]*+"
+    ),
+    TokenRule("Teams webhook", ("/webhookb2/",), r"(?<=/webhookb2/)[A-Za-z0-9@\-]{20}[A-Za-z0-9@/\-]*+"),
+    TokenRule(
+        "Zapier or IFTTT webhook",
+        ("/hooks/catch/", "/with/key/"),
+        r"(?:(?<=/hooks/catch/)|(?<=/with/key/))[A-Za-z0-9_\-]{6}[A-Za-z0-9_/\-]*+",
+    ),
+    TokenRule(
+        "Discord token",
+        (".",),
+        _START + r"[MNO][A-Za-z0-9_\-]{22,28}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27}[A-Za-z0-9_\-]*+",
+    ),
+    _prefixed("Discord token", "mfa.", 60),
+    TokenRule("Telegram bot token", (":A",), r"(?<![0-9])\d{8,12}:A[A-Za-z0-9_\-]{33}[A-Za-z0-9_\-]*+"),
+    TokenRule("Twilio key", ("SK", "AC"), _START + r"(?:SK|AC)[a-f0-9]{32}(?![A-Za-z0-9])"),
+    _prefixed("SendGrid key", "SG.", 40, r"A-Za-z0-9_.\-"),
+    _prefixed("Brevo key", "xkeysib- xsmtpsib-", 40),
+    TokenRule("Mailgun key", ("key-",), _START + r"(?:pub)?key-[a-f0-9]{32}(?![A-Za-z0-9])"),
+    TokenRule("Mailgun signing key", ("-",), _START + r"[a-f0-9]{32}-[a-f0-9]{8}-[a-f0-9]{8}(?![A-Za-z0-9\-])"),
+    TokenRule("Mailchimp key", ("-us",), _START + r"[a-f0-9]{32}-us\d{1,2}(?![A-Za-z0-9])"),
+    # Money and shops
+    _prefixed("Stripe secret", "sk_live_ sk_test_ rk_live_ rk_test_ whsec_ sk_prod_ rk_prod_", 10, "A-Za-z0-9+/="),
+    _prefixed("Shopify token", "shpat_ shpca_ shppa_ shpss_ shptka_ shpua_", 24, _HEX),
+    _prefixed("Square token", "sq0atp- sq0csp- sq0idp- EAAAE EAAAl", 22),
+    _prefixed("PayPal or Braintree token", "access_token$production$ access_token$sandbox$", 20, r"a-z0-9$"),
+    _prefixed("Plaid token", "access-sandbox- access-development- access-production-", 30, r"a-f0-9\-"),
+    _prefixed(
+        "Payment key",
+        "FLWSECK_TEST- FLWSECK- EZAK EZTK shippo_live_ shippo_test_ duffel_live_ duffel_test_ live_ test_",
+        32,
+        r"A-Za-z0-9_=\-",
+    ),
+    # Work
+    _prefixed("Linear key", "lin_api_ lin_oauth_ lin_wh_", 30, _ALNUM),
+    _prefixed("Notion token", "ntn_ secret_", 40, _ALNUM),
+    _prefixed("Figma token", "figd_ figo_ figu_", 30),
+    TokenRule("Airtable token", ("pat",), _START + r"pat[A-Za-z0-9]{14}\.[a-f0-9]{64}"),
+    TokenRule("HubSpot token", ("pat-",), _START + r"pat-[a-z]{2}\d-[a-f0-9\-]{36}"),
+    TokenRule(
+        "Harness token", ("pat.", "sat."), _START + r"[ps]at\.[A-Za-z0-9_\-]{22}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}"
+    ),
+    _prefixed("Asana, Typeform or ReadMe token", "tfp_ rdme_ asana_ ", 30, r"A-Za-z0-9_.=\-"),
+    _prefixed("Contentful token", "CFPAT-", 30),
+    _prefixed("Octopus key", "API-", 25, "A-Z0-9"),
+    _prefixed("Dropbox token", "sl.", 80),
+    _prefixed("Facebook token", "EAAC EAAM EAAB EAAG", 60, _ALNUM),
+    _prefixed("Twitter bearer", "AAAAAAAAAAAAAAAAAAAA", 30, "A-Za-z0-9%"),
+    _prefixed("Adafruit or Azure key", "aio_", 24, _ALNUM),
+    # Watching
+    _prefixed("Grafana token", "glsa_ glc_", 24, r"A-Za-z0-9_+/="),
+    _prefixed("Grafana key", "eyJrIjoi", 40, _BASE64),
+    _prefixed("Sentry token", "sntrys_ sntryu_ sntrya_", 24, _BASE64),
+    _prefixed("New Relic key", "NRAK- NRII- NRJS- NRRA- NRAA- NRSP-", 16),
+    _prefixed("Dynatrace token", "dt0c01. dt0s01. dt0s02. dt0s16.", 24, r"A-Za-z0-9_.\-"),
+    _prefixed("PostHog key", "phx_", 30),
+    TokenRule("MaxMind key", ("_mmk",), _START + r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"),
+    # Keys and hashes
+    _prefixed("age key", "AGE-SECRET-KEY-1 AGE-PLUGIN-", 20, "A-Z0-9-"),
+    _prefixed("NATS seed", "SUA SAA SOA SCA SNA", 54, "A-Z2-7"),
+    _prefixed("wallet key", "xprv zprv yprv", 90, _ALNUM),
+    TokenRule(
+        "password hash",
+        ("$",),
+        r"\$(?:1|2[abxy]|5|6|7|y|apr1|argon2(?:id?|d)|scrypt|pbkdf2(?:-sha\d{1,3})?)\$[A-Za-z0-9./$,=+\-]{20}[A-Za-z0-9./$,=+\-]*+",
+    ),
+    TokenRule("Azure signature", ("SharedAccessSignature",), r"(?<=SharedAccessSignature )[^\s\"']{20}[^\s\"']*+"),
+)
+_JWT = re.compile(_START + r"eyJ[A-Za-z0-9_\-]{8}[A-Za-z0-9_\-]*+(?:\.[A-Za-z0-9_\-]*+){0,4}")
+_JWT_BASE64 = re.compile(_START + r"ZXlK[A-Za-z0-9+/]{40}[A-Za-z0-9+/=]*+")
+_ENTROPY_KINDS = frozenset(
+    {
+        "API key (sk-)",
+        "Model provider key",
+        "NuGet key",
+        "crates.io token",
+        "Payment key",
+        "Hosting token",
+        "Brave Search key",
+        "Infisical token",
+        "Yandex token",
+        "Scalingo, Infracost or Adobe key",
+    }
+)
+
+Replace = Callable[[str, str], str]
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def mask_tokens(text: str, replace: Replace) -> str:
+    """The text with every token replaced by ``replace(kind, token)``."""
+    if "eyJ" in text:
+        text = _JWT.sub(lambda found: replace("JSON web token", found[0]) if _is_jwt(found[0]) else found[0], text)
+    if "ZXlK" in text:
+        text = _JWT_BASE64.sub(lambda found: replace("JSON web token", found[0]), text)
+    for kind, needles, pattern in RULES:
+        if any(needle in text for needle in needles):
+            text = _compiled(pattern).sub(lambda found, kind=kind: _replaced(kind, found[0], replace), text)  # type: ignore[misc]
+    return text
+
+
+def _replaced(kind: str, token: str, replace: Replace) -> str:
+    # A short prefix also begins ordinary names (sk-learn-something): digits and letters have to mix.
+    if kind in _ENTROPY_KINDS and not (any(map(str.isdigit, token)) and _has_random_part(token)):
+        return token
+    return replace(kind, token)
+
+
+def _has_random_part(token: str) -> bool:
+    return any(len(part) >= 12 and any(map(str.isdigit, part)) for part in re.split(r"[-_.]", token))
+
+
+def _is_jwt(token: str) -> bool:
+    head, _, rest = token.partition(".")
+    return rest.startswith("eyJ") or (rest.count(".") >= 1 and len(head) >= 12 and len(rest) >= 20)

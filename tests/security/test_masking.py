@@ -1,0 +1,164 @@
+"""Planted secrets are masked, harmless texts are left alone, and no text is slow."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from sidecar.settings.masking import MASK, mask_command, mask_environment, mask_text, secrets_of
+from tests.security.planted import HARMLESS, MULTILINE, SHAPES, TOKENS, planted
+
+PLANTED = list(planted())
+
+
+def test_the_list_is_large() -> None:
+    assert len(PLANTED) >= 150
+    assert len(SHAPES.split("\n")) + len(MULTILINE) + len(TOKENS) >= 60
+    assert len(HARMLESS) >= 100
+
+
+@pytest.mark.parametrize("index", range(len(PLANTED)))
+def test_a_planted_secret_is_masked(index: int) -> None:
+    text, secret = PLANTED[index]
+    shown = mask_text(text)
+    assert secret not in shown, (text, shown)
+    assert MASK in shown
+    assert mask_text(shown) == shown, "masked twice, it changes"
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_a_harmless_text_is_left_alone(text: str) -> None:
+    assert mask_text(text) == text
+
+
+def test_at_least_95_percent_are_masked_and_nothing_harmless_is() -> None:
+    """The measure that a list kept apart is held to."""
+    masked = sum(secret not in mask_text(text) for text, secret in PLANTED)
+    assert masked / len(PLANTED) >= 0.95
+    assert [text for text in HARMLESS if mask_text(text) != text] == []
+
+
+VARIABLES = {
+    "SMTP_PASS": "Sommer26",
+    "GITHUB_PAT": "abc123def456",
+    "SESSION": "9d8f7a6b5c",
+    "REDIS_PW": "opensesame",
+    "BASIC_AUTH": "anna:geheim1",
+    "PIN": "4711",
+    "APP_SALT": "NaCl2026x",
+    "JWT": "9a8b7c6d5e4f",
+    "BEARER": "abcdef123456",
+    "STRIPE_WEBHOOK": "wh_9a8b7c6d",
+    "BACKUP_CODES": "11112222,33334444",
+    "SEED_PHRASE": "apple banana cherry",
+    "HTTP_PROXY": "http://anna:pw1234@proxy:3128",
+    "dbPassword": "swordfish",
+    "PGPASSWORD": "swordfish",
+    "Auth__ClientSecret": "swordfish",
+    "AZURE_STORAGE_CONNECTION_STRING": "AccountName=a;AccountKey=aGVsbG8xMjM=;",
+    "LOGIN": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+}
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_a_secret_variable_is_masked(name: str) -> None:
+    shown = mask_environment({name: VARIABLES[name]})[name]
+    assert MASK in shown
+    secrets = secrets_of({name: VARIABLES[name]})
+    assert all(secret not in shown for secret in secrets)
+    assert shown == MASK or name in {"HTTP_PROXY", "AZURE_STORAGE_CONNECTION_STRING", "LOGIN"}
+
+
+def test_harmless_variables_are_shown_and_never_searched_for_in_texts() -> None:
+    """AUTH_ENABLED=true and a port behind a secret name once turned http://127.0.0.1:8080 into http://127.0.0.1:***."""
+    env = {
+        "GIT_AUTHOR_NAME": "Anna",
+        "AUTH_ENABLED": "true",
+        "MONKEY": "banana",
+        "SESSION_PORT": "8080",
+        "AUTH": "8080",
+        "TOKEN": "8080",
+        "XDG_SESSION_CLASS": "user",
+        "KEY_FILE": "/etc/ssl/x.key",
+    }
+    assert mask_environment(env) == env
+    text = "Anna eats a banana at http://127.0.0.1:8080, true"
+    assert mask_text(text, secrets_of(env)) == text
+
+
+@pytest.mark.parametrize("value", ["8080", "5432", "postgres", "admin"])
+def test_a_password_that_is_a_port_or_a_common_word_is_masked_where_it_is_given_and_nowhere_else(value: str) -> None:
+    assert mask_environment({"DB_PASSWORD": value}) == {"DB_PASSWORD": MASK}
+    assert mask_text(f"listening on {value}", secrets_of({"DB_PASSWORD": value})) == f"listening on {value}"
+
+
+COMMANDS = (
+    ["x", "--password", "swordfish"],
+    ["x", "--pass=swordfish"],
+    ["x", "-p", "swordfish9x"],
+    ["x", "/password:swordfish"],
+    ["x", "-Dspring.datasource.password=swordfish"],
+    ["x", "--header", "X-Api-Key: swordfish"],
+    ["x", "--header", "Authorization: Custom swordfish"],
+    ["x", "--db-url", "postgres://anna:swordfish@db/app"],
+    ["x", '{"password":"swordfish"}'],
+    ["x", "-e", "SMTP_PASS=swordfish"],
+    ["x", "--connection-string", "Server=x;Password=swordfish"],
+    ["curl", "-u", "anna:swordfish", "http://x"],
+    ["curl", "-uanna:swordfish", "http://x"],
+    ["mysql", "-u", "root", "-pswordfish", "app"],
+    ["/usr/bin/redis-cli", "-a", "swordfish"],
+    ["bash", "-c", "PGPASSWORD=swordfish psql"],
+    ["sshpass", "-p", "swordfish", "ssh", "x"],
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_secret_word_of_a_command_is_masked(command: list[str]) -> None:
+    assert "swordfish" not in " ".join(mask_command(command))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["docker", "run", "-p", "8080:80", "-u", "node:node", "nginx"],
+        ["ssh", "-p", "2222", "anna@host"],
+        ["mkdir", "-p", "build/out"],
+        ["x", "--key-file", "/etc/x.key", "--token-ttl", "30", "--auth-enabled", "true"],
+        ["node", "--max-tokens=512", "server.js", "--port", "8080"],
+        ["python", "-m", "http.server", "8000"],
+    ],
+)
+def test_a_harmless_command_is_left_alone(command: list[str]) -> None:
+    assert mask_command(command) == command
+
+
+# Slowness ---------------------------------------------------------------------------------------------------------------
+
+PIECES = (
+    *("eyJ-", "eyJ.", "a eyJ-", "password=", "key=key ", '"', '\\"', "\\", "a:", "a=", "://", "a@", "http://a:b/", "<a>", "</"),
+    *("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----\n", "AAAA\n", "authorization: is ", "Authorization: a=", "cookie: "),
+    *("-p ", "curl ", "mysql -pa\n", "login a ", "a", "a.", "a-", "1", "1.", "sk-", "ghp_", "$1$", "A3-", 'key=["a",', "key=[", "key={{"),
+    *('name="key" ', 'password "a" ', "?s=a", "&s=", "password is ", 'password=\\"', "password='", "password=&quot;", "[;", "\x1b[0m"),
+    *("key: |\n a\n", "key=1 ", "PASS ", "AUTH ", "machine a ", "a:1234:a:a:", "identified by ", "bearer ", "basic ", " ", "\n", "\t"),
+    *("=>", "%22", "&quot;", "[", "{", "=,", "pat", "s.a1B", "xprv", "https://a:", "token|", "password for a ", "echo a|", "ü", "\x00"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_no_text_takes_longer_than_its_length(piece: str) -> None:
+    """Eight times the text, about eight times the time; what tries each position against all that follows takes 64."""
+
+    def seconds(size: int) -> float:
+        text = piece * (size // len(piece))
+        best = 60.0
+        for _ in range(2):
+            begin = time.thread_time()
+            mask_text(text)
+            best = min(best, time.thread_time() - begin)
+        return best
+
+    small, large = seconds(8 * 1024), seconds(64 * 1024)
+    assert large < 0.5
+    assert large < 20 * small + 0.05
