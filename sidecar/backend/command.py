@@ -1,22 +1,20 @@
-"""Which program is run, and in which folder."""
+"""Which program is run, and in which folder; on a disk of which the user may not see everything."""
 
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
-from ..errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError
+from ..errors import BackendNotFoundError
+from ..process.executability import check_folder, check_program, is_file, not_on_path, restore_run_bit
 from ..process.platform import SYSTEM
 from ..settings.model import Backend, Settings
 from ..settings.profiles import PROFILES
-from .places import check_folder, is_file, may_be_there, starting_folder
 
-_BOM = b"\xef\xbb\xbf"  # of UTF-8, which Windows editors write
 _WINDOWS_EXTENSIONS = ".COM;.EXE;.BAT;.CMD"  # what Windows itself assumes where PATHEXT is not set
 _GIVE_A_COMMAND = (
     "Give its command: sidecar serve -- COMMAND ARGUMENT…, or [backend] command = [...] in the settings file."
@@ -68,16 +66,18 @@ def find_command(
     Raises:
         BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
     """
-    here = working_directory or starting_folder(settings.backend)
+    here = working_directory or _starting_folder(settings.backend)
     backend = settings.backend
     notes: tuple[str, ...] = ()
     if backend.command:
         program, default_cwd = _given(backend, environ, here, platform)
-        check_executable(program, platform)
     else:
         program = _packaged(settings, beside or sidecar_folder(), here, platform)
-        notes = (f"{program} is the backend of profile {settings.profile}", *_make_executable(program, platform))
+        notes = (f"{program} is the backend of profile {settings.profile}",)
+        if restore_run_bit(program, platform):  # never of a program that the user named
+            notes += (f"{program} was not executable; it was given u+x",)
         default_cwd = program.parent
+    check_program(program, platform)
     cwd = here / Path(backend.cwd).expanduser() if backend.cwd else default_cwd
     check_folder(cwd)
     return BackendCommand((str(program), *backend.command[1:]), str(cwd), notes)
@@ -98,9 +98,11 @@ def candidates(settings: Settings, beside: Path, working_directory: Path, platfo
 
 def _folders(folders: tuple[str, ...], platform: str) -> tuple[str, ...]:
     """On an Apple silicon machine its own build first; it runs the other one too (Rosetta), an Intel machine does not."""
-    if platform != "darwin" or not hasattr(os, "uname"):
+    if platform != "darwin":
         return folders
-    arm = os.uname().machine == "arm64"
+    from ..process.platform.machine import machine  # needed here only
+
+    arm = machine() == "arm64"
     return (
         tuple(sorted(folders, key=lambda name: "arm64" not in name))
         if arm
@@ -133,18 +135,14 @@ def _given(backend: Backend, environ: Mapping[str, str], here: Path, platform: s
     if "/" in name or (platform == "win32" and ("\\" in name or ":" in name)):
         path = Path(name).expanduser()
         tried = [here / path] if not backend.cwd else [here / path, here / Path(backend.cwd).expanduser() / path]
-        found = next((one for base in tried for one in _spellings(base, environ, platform) if may_be_there(one)), None)
+        found = next((one for base in tried for one in _spellings(base, environ, platform) if _may_be_there(one)), None)
         if found is None:
             raise _not_found(tried[0], tried[1:])
         absolute = Path(os.path.abspath(found))  # noqa: PTH100 -- resolve() would follow links, which a venv's python needs kept
         return absolute, absolute.parent
     found = _on_path(name, environ, here, platform)
     if found is None:
-        raise BackendNotFoundError(
-            f'The command "{name}" was not found on PATH: {_variable(environ, "PATH", platform) or "(empty)"}',
-            hint=f"Install {name}, or give the whole path to it.",
-            data={"path": name},
-        )
+        raise not_on_path(name, _variable(environ, "PATH", platform))
     return found, here
 
 
@@ -164,7 +162,7 @@ def _on_path(name: str, environ: Mapping[str, str], here: Path, platform: str) -
     fallback: Path | None = None
     for folder in (_variable(environ, "PATH", platform) or os.defpath).split(separator):
         if not folder:
-            continue  # POSIX lets an empty entry mean the current folder; nobody wants a program from there
+            continue  # POSIX lets an empty entry mean the current folder; programs from there are a risk
         for path in _spellings(here / folder.strip('"') / name, environ, platform):
             if is_file(path):
                 if path.suffix if platform == "win32" else os.access(path, os.X_OK):
@@ -196,77 +194,31 @@ def _variable(environ: Mapping[str, str], name: str, platform: str) -> str:
     return next((value for key, value in environ.items() if key.upper() == name), "")
 
 
-def check_executable(path: Path, platform: str = SYSTEM) -> None:
-    """Says in words why a file could not be run, before the system says it in a number.
+def _starting_folder(backend: Backend) -> Path:
+    """Where relative paths begin: our working directory; if it was removed, a backend named by its whole path needs none.
 
     Raises:
-        BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
+        BackendNotFoundError: it was removed, and the backend needs it.
     """
-    data = {"path": str(path)}
     try:
-        mode = path.stat().st_mode
-    except PermissionError as error:
-        raise BackendNotExecutableError(
-            f"The backend's executable may not be reached: {path} ({error.strerror})",
-            hint="Give this user the right to enter each folder on the way to it.",
-            data=data,
-        ) from error
+        return Path.cwd()
     except OSError as error:
-        link = f": {path} is a link to {os.readlink(path)}" if path.is_symlink() else f": {path}"  # noqa: PTH115 -- as text
+        program = Path(backend.command[0]) if backend.command else Path()
+        if program.is_absolute():
+            return Path(program.anchor)
         raise BackendNotFoundError(
-            f"The backend's executable does not exist{link} ({error.strerror})", hint="Check the path.", data=data
-        ) from error
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-        inside = " On macOS the program of an .app lies in Contents/MacOS." if path.suffix == ".app" else ""
-        raise BackendNotAFileError(
-            f"The backend's path is {kind}: {path}", hint=f"Give the path of the program itself.{inside}", data=data
-        )
-    if platform == "win32":
-        return
-    if not os.access(path, os.X_OK):
-        raise BackendNotExecutableError(
-            f"The backend's file may not be executed: {path}", hint=f'Run: chmod u+x "{path}"', data=data
-        )
-    _check_interpreter(path)
+            f"The folder in which the sidecar was started is gone, so a relative path leads nowhere: {error.strerror}",
+            hint="Start it in another folder, or give the backend's whole path.",
+            data={"path": str(program)},
+        ) from None
 
 
-def _check_interpreter(path: Path) -> None:
-    """A script whose interpreter is missing fails with "No such file" about a file that is plainly there."""
+def _may_be_there(path: Path) -> bool:
+    """Whether something is there, or that cannot be seen; check_program explains it."""
     try:
-        with path.open("rb") as file:
-            first = file.readline(256)  # Linux reads no more than that (BINPRM_BUF_SIZE)
-    except OSError:
-        return  # an executable need not be readable
-    marked = first.startswith(_BOM)
-    first = first.removeprefix(_BOM)
-    words = first[2:].split() if first.startswith(b"#!") else []
-    if not words:
-        return
-    interpreter = os.fsdecode(words[0])
-    if marked:
-        why = "it begins with a byte order mark, so that the system does not see its #! line"
-        hint = "Save the file as UTF-8 without byte order mark (BOM), with Unix line ends."
-    elif first.endswith(b"\r\n"):
-        why = f"its first line ends with a carriage return, so that {interpreter} is not found"
-        hint = f"Give the file Unix line ends: sed -i 's/\\r$//' \"{path}\""
-    elif not Path(interpreter).exists():
-        why = f"its interpreter {interpreter} does not exist"
-        hint = f"Install {interpreter}, or name another interpreter in the first line of the file."
-    else:
-        return
-    message = f"The backend's file cannot be executed: {path}: {why}"
-    raise BackendNotExecutableError(message, hint=hint, data={"path": str(path)})
-
-
-def _make_executable(path: Path, platform: str) -> tuple[str, ...]:
-    """A packaged backend that lost its run bit (zip files do that) gets it back; never one that the user named."""
-    note: tuple[str, ...] = ()
-    if platform != "win32" and not os.access(path, os.X_OK):
-        try:
-            path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IXUSR)
-            note = (f"{path} was not executable; it was given u+x",)
-        except OSError:
-            pass  # told by the check, with the remedy
-    check_executable(path, platform)
-    return note
+        os.lstat(path)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ..process.executability import is_file
 from ..process.platform import SYSTEM
 from ..settings.model import Paths, Settings
 from ..settings.profiles import PROFILES
-from .places import is_file
 
 _LOOPBACK = "127.0.0.1"
 # Only [backend] env, which is written for this very backend, can pass these on. AURA_RESET=true deletes the user's data;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -11,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import SidecarError
-from ..process.executability import marks
-from ..process.executability.binary import misfit
+from ..process.executability import check_program, marks
+from ..process.executability.binary import mismatch
+from ..process.executability.windows import obstacle
 from ..process.platform import SYSTEM
 from ..process.platform.machine import dotnet_folders, machine
 from ..wire.observe import Check
@@ -25,30 +25,24 @@ _MEBIBYTE = 1024 * 1024
 
 
 def check_executable(find: FindCommand) -> Check:
-    """Whether the backend's program is there, may be executed, and fits this machine.
+    """Whether the backend's program exists, may be executed, and fits this machine.
 
     Args:
-        find: gives the command with its program as an absolute path, or raises the SidecarError that says why not.
+        find: returns the command with its program as an absolute path, or raises the SidecarError that says why not.
     """
     try:
-        command = find()
+        program = Path(find()[0])
+        check_program(program)
     except SidecarError as error:
         return Check("executable", "failed", error.message, error.hint or "Check [backend] command.")
-    program = Path(command[0])
     try:
         head = marks.read_head(program)
     except OSError as error:
-        obstacle = marks.refusal(error)
-        if obstacle is not None:
-            return Check("executable", "failed", f"{program} {obstacle.seen}", obstacle.remedy)
+        held = obstacle(getattr(error, "winerror", None) or 0)
+        if held is not None:
+            return Check("executable", "failed", f"{program} cannot be opened: {held[0]}", held[1])
         return Check("executable", "unknown", f"{program} may be executed but not read: {error.strerror}")
-    check = _judge_head(program, head)
-    obstacle = marks.mark(program) if check.status == "ok" else None  # what cannot run at all need not be unblocked
-    return Check("executable", "warning", f"{program} {obstacle.seen}", obstacle.remedy) if obstacle else check
-
-
-def _judge_head(program: Path, head: bytes) -> Check:
-    why = misfit(head, SYSTEM, machine())
+    why = mismatch(head, SYSTEM, machine())
     if why is not None:
         return Check(
             "executable",
@@ -56,14 +50,9 @@ def _judge_head(program: Path, head: bytes) -> Check:
             f"{program} cannot run here: {why}",
             "Install the version of the app that was built for this machine.",
         )
-    interpreter = head[2:].split(b"\n", 1)[0].split() if head[:2] == b"#!" else []
-    if interpreter and not Path(os.fsdecode(interpreter[0])).exists():
-        return Check(
-            "executable",
-            "failed",
-            f"{program} is a script for {os.fsdecode(interpreter[0])}, which does not exist",
-            "Install that interpreter, or correct the first line of the script (Windows line ends break it as well).",
-        )
+    mark = marks.mark(program)
+    if mark is not None:
+        return Check("executable", "warning", f"{program} {mark.seen}", mark.remedy)
     return Check("executable", "ok", f"{program} can be executed")
 
 

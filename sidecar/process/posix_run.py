@@ -96,9 +96,9 @@ class PosixRun:
             if not self.spawned.done():
                 self.spawned.set_result(None)
         elif kind == "failed":
-            from . import launch_failure  # its shutil takes 4 ms, which every launch would wait for
+            from .executability import posix as refusal  # its shutil takes 4 ms, which every launch would wait for
 
-            self.abandon(launch_failure.explain(facts[0], facts[1], self.spec.command, self.spec.cwd, self.spec.env))
+            self.abandon(refusal.explain(facts[0], facts[1], self.spec.command, self.spec.cwd, self.spec.env))
         elif kind == "exited":
             self.exit(facts[0])
         elif kind == "killing":

@@ -59,7 +59,7 @@ async def program_without_run_bit(stage: Stage) -> Told:
 
 @WAYS.add(
     "The program was built for another processor",
-    "The backend's program is no program for this system: <path> is built for another processor",
+    "The backend's program cannot run on this system: <path>: it was built for <processor>, this machine is <machine>",
     "Use the build for this system and processor; a script needs a first line such as #!/bin/sh.",
     linux("ELF programs"),
 )
@@ -67,12 +67,14 @@ async def program_for_another_processor(stage: Stage) -> Told:
     program = bytearray(Path(shutil.which("true") or "/bin/true").resolve().read_bytes())
     other = _X86_64 if platform.machine() == "aarch64" else _AARCH64
     struct.pack_into("<H", program, _ELF_MACHINE, other)
+    stage.facts["machine"] = platform.machine()
+    stage.facts["processor"] = "x86_64" if other == _X86_64 else "aarch64"
     return await stage.crash([stage.file("server", bytes(program))])
 
 
 @WAYS.add(
     "The program was built for Windows",
-    "The backend's program is no program for this system: <path> is a Windows program",
+    "The backend's program cannot run on this system: <path>: it is a program for Windows",
     "Use the build for this system and processor; a script needs a first line such as #!/bin/sh.",
     posix("programs that are no PE files"),
     needs(not Path("/proc/sys/fs/binfmt_misc/wine").exists(), "this system runs Windows programs"),
@@ -83,7 +85,7 @@ async def program_for_windows(stage: Stage) -> Told:
 
 @WAYS.add(
     "The program was built for another system, on Windows",
-    "The backend's program could not be started: <path>: it is no program for this Windows (Windows error 193: <text>)",
+    "The backend's program could not be started: <path>: it is not a program for this Windows (Windows error 193: <text>)",
     "Use the build for this processor (x64 or ARM64); a damaged download must be installed again.",
     windows("CreateProcess"),
 )
@@ -162,8 +164,8 @@ async def program_locked(stage: Stage) -> Told:
 
 @WAYS.add(
     "The program is locked, and nothing was started yet",
-    "<path> is locked by another program, most likely an antivirus scan or an update",
-    "Wait until the scan or the update has ended, or make an exception for the app's folder.",
+    "<path> cannot be opened: another program has the file open",
+    "Wait until the update, the build or the antivirus scan is finished, then start again.",
     windows("files that are not shared"),
     where="doctor",
 )

@@ -411,20 +411,20 @@ async def test_a_folder_is_no_program(stage: Stage, tmp_path: Path) -> None:
 
 
 async def test_a_missing_working_directory_is_told(stage: Stage, tmp_path: Path) -> None:
-    with pytest.raises(BackendNotFoundError, match="working directory does not exist"):
+    with pytest.raises(BackendNotFoundError, match="working folder does not exist"):
         await stage.command(sys.executable, cwd=str(tmp_path / "none"))
 
 
 async def test_a_working_directory_that_is_a_file_is_told(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BackendNotAFileError, match="working directory is no directory"):
+    with pytest.raises(BackendNotAFileError, match="working folder is not a folder"):
         await stage.command(sys.executable, cwd=str(tmp_path / "file"))
 
 
 async def test_a_file_that_is_no_program_is_told_with_the_system_error(stage: Stage, tmp_path: Path) -> None:
     file = tmp_path / "text.exe"
     file.write_text("no program")
-    with pytest.raises(BackendNotExecutableError, match=r"no program for this Windows \(Windows error 193"):
+    with pytest.raises(BackendNotExecutableError, match=r"not a program for this Windows \(Windows error 193"):
         await stage.command(str(file))
 
 

@@ -1,1 +1,157 @@
-"""Whether a file can be executed, and if not, why and what to do: before a launch, after one that failed, and for `doctor`."""
+"""Whether the backend's program can be executed in its folder, and if not, why and what to do.
+
+Asked before a launch, after one that failed (posix.py, windows.py) and by ``doctor`` (binary.py, marks.py).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from ...errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError, SidecarError
+from ..platform import SYSTEM
+
+_BOM = b"\xef\xbb\xbf"  # of UTF-8, which Windows editors write
+_MAX_FIRST_LINE = 256  # bytes of it that Linux reads (BINPRM_BUF_SIZE)
+
+HEAD_BYTES = 4096
+"""What of a file says its format."""
+
+
+def check_program(path: Path, system: str = SYSTEM) -> None:
+    """Explains why a file could not be run, before the system answers with a mere number.
+
+    Raises:
+        BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
+    """
+    data = {"path": str(path)}
+    try:
+        mode = path.stat().st_mode
+    except PermissionError as error:
+        raise BackendNotExecutableError(
+            f"The backend's executable may not be reached: {path} ({error.strerror})",
+            hint="Give this user the right to enter each folder on the way to it.",
+            data=data,
+        ) from error
+    except OSError as error:
+        link = f": {path} is a link to {os.readlink(path)}" if path.is_symlink() else f": {path}"  # noqa: PTH115 -- as text
+        raise BackendNotFoundError(
+            f"The backend's executable does not exist{link} ({error.strerror})", hint="Check the path.", data=data
+        ) from error
+    if not stat.S_ISREG(mode):
+        raise not_a_file(path, is_folder=stat.S_ISDIR(mode))
+    if system == "win32":
+        return
+    if not os.access(path, os.X_OK):
+        raise BackendNotExecutableError(
+            f"The backend's file may not be executed: {path}", hint=f'Run: chmod u+x "{path}"', data=data
+        )
+    _check_interpreter(path)
+
+
+def is_file(path: Path) -> bool:
+    """False also where a folder on the way may not be entered: pathlib raises that (until Python 3.14)."""
+    return os.path.isfile(path)  # noqa: PTH113 -- as above
+
+
+def not_a_file(path: Path, *, is_folder: bool) -> SidecarError:
+    """Something else than a file stands at the path."""
+    kind = "a folder" if is_folder else "not a regular file"
+    inside = " On macOS the program of an .app lies in Contents/MacOS." if path.suffix == ".app" else ""
+    return BackendNotAFileError(
+        f"The backend's path is {kind}: {path}",
+        hint=f"Give the path of the program itself.{inside}",
+        data={"path": str(path)},
+    )
+
+
+def not_on_path(name: str, search_path: str) -> SidecarError:
+    """A name without a folder that PATH does not find."""
+    return BackendNotFoundError(
+        f'The command "{name}" was not found on PATH: {search_path or "(empty)"}',
+        hint=f"Install {name}, or give its whole path in backend.command.",
+        data={"path": name},
+    )
+
+
+def restore_run_bit(path: Path, system: str = SYSTEM) -> bool:
+    """Whether a file that lacked its run bit (zip files lose it) now has it."""
+    if system == "win32" or os.access(path, os.X_OK):
+        return False
+    try:
+        path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IXUSR)
+    except OSError:
+        return False  # check_program explains it
+    return True
+
+
+def check_folder(path: Path) -> None:
+    """Explains why the backend cannot run in a folder.
+
+    Raises:
+        BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
+    """
+    try:
+        if not path.is_dir():
+            raise unusable_folder(path, exists=path.exists())
+    except PermissionError as denied:
+        raise closed_folder(path, denied.strerror) from denied
+
+
+def unusable_folder(path: Path, *, exists: bool) -> SidecarError:
+    """The working folder is something else, or does not exist."""
+    error = BackendNotAFileError if exists else BackendNotFoundError
+    return error(
+        f"The backend's working folder {'is not a folder' if exists else 'does not exist'}: {path}",
+        hint="Create it, or change [backend] cwd.",
+        data={"path": str(path)},
+    )
+
+
+def closed_folder(path: Path, why: str | None) -> SidecarError:
+    """The working folder may not be entered; ``why``: the system's words."""
+    return BackendNotExecutableError(
+        f"The backend's working folder may not be entered: {path} ({why})",
+        hint="Give this user the right to enter it and each folder on the way to it, or change [backend] cwd.",
+        data={"path": str(path)},
+    )
+
+
+def read_start(path: Path) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError:
+        return b""
+
+
+def interpreter_of(start: bytes) -> str:
+    """What the #! line of a script names; empty for anything else."""
+    words = start[2:].split(b"\n", 1)[0].split() if start.startswith(b"#!") else []
+    return os.fsdecode(words[0]) if words else ""
+
+
+def _check_interpreter(path: Path) -> None:
+    """A script whose interpreter is missing fails with "No such file" about a file that is plainly there."""
+    start = read_start(path)[:_MAX_FIRST_LINE]  # empty where it may be executed and not read
+    interpreter = interpreter_of(start.removeprefix(_BOM))
+    if not interpreter:
+        return
+    if start.startswith(_BOM):
+        why = "it begins with a byte order mark, so that the system does not see its #! line"
+        hint = "Save the file as UTF-8 without byte order mark (BOM), with Unix line ends."
+    elif start.split(b"\n", 1)[0].endswith(b"\r"):
+        why = f"its first line ends with a carriage return, so that {interpreter} is not found"
+        hint = f"Give the file Unix line ends: sed -i 's/\\r$//' \"{path}\""
+    elif not Path(interpreter).exists():
+        why = f"its interpreter {interpreter} does not exist"
+        hint = f"Install {interpreter}, or name another interpreter in the first line of the file."
+    elif not os.access(interpreter, os.X_OK):
+        why = f"its interpreter {interpreter} may not be executed"
+        hint = "Correct the first line of the file, or the interpreter's permissions."
+    else:
+        return
+    message = f"The backend's file cannot be executed: {path}: {why}"
+    raise BackendNotExecutableError(message, hint=hint, data={"path": str(path)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-# e_machine of ELF (elf.h), Machine of PE (winnt.h), cputype of Mach-O (mach/machine.h), as platform.machine() says it.
+# e_machine of ELF (elf.h), Machine of PE (winnt.h), cputype of Mach-O (mach/machine.h), as platform.machine() names them.
 _ELF = {0x3E: "x86_64", 0xB7: "aarch64", 0x03: "i686", 0x28: "armv7l", 0xF3: "riscv64"}
 _PE = {0x8664: "x86_64", 0xAA64: "aarch64", 0x014C: "i686", 0x01C4: "armv7l"}
 _MACH = {0x0100_0007: "x86_64", 0x0100_000C: "aarch64", 0x07: "i686"}
@@ -13,16 +13,14 @@ _SAME = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "i386": "i686",
 _RUNS = {"x86_64": {"x86_64", "i686"}, "aarch64": {"aarch64", "armv7l"}}
 _EMULATES = {"darwin": {"x86_64"}, "win32": {"x86_64", "i686"}}
 
-HEAD_BYTES = 4096
-
 
 def machine_name(name: str) -> str:
-    """One name for each processor, from what ``platform.machine()`` says on any system."""
+    """One name for each processor, from that of any system."""
     return _SAME.get(name.lower(), name.lower())
 
 
 def built_for(head: bytes) -> tuple[str, set[str]] | None:
-    """Format (``elf``, ``pe``, ``mach-o``) and processors; None for a script, or whatever else it is."""
+    """Format (``elf``, ``pe``, ``mach-o``) and processors; None for a script or anything else."""
     if head[:4] == b"\x7fELF" and len(head) >= 20:
         order = "<" if head[5] == 1 else ">"
         return "elf", {_ELF.get(struct.unpack_from(f"{order}H", head, 18)[0], "another processor")}
@@ -40,11 +38,13 @@ def built_for(head: bytes) -> tuple[str, set[str]] | None:
     return None
 
 
-def misfit(head: bytes, platform: str, machine: str) -> str | None:
+def mismatch(head: bytes, platform: str, machine: str) -> str | None:
     """Why a program cannot run on this system (names as Python has them), None where nothing is wrong."""
     built = built_for(head)
     if built is None:
-        return None
+        if platform == "win32":
+            return "it is a script, which Windows does not run" if head[:2] == b"#!" else None
+        return "it is a program for Windows" if head[:2] == b"MZ" else None
     kind, processors = built
     wanted = {"linux": "elf", "win32": "pe", "darwin": "mach-o"}.get(platform)
     if wanted and kind != wanted:

@@ -1,4 +1,4 @@
-"""What keeps a program that is there and whole from being run: marks of a download, and a file that somebody holds."""
+"""What keeps a sound program from being run: marks of a download, and another program that holds its file."""
 
 from __future__ import annotations
 
@@ -10,30 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from .binary import HEAD_BYTES
+from . import HEAD_BYTES
 
 QUARANTINE = "com.apple.quarantine"
 _USER_APPROVED = 0x0040  # QTN_FLAG_USER_APPROVED: the user was asked and said yes (xnu's quarantine.h)
 _INTERNET, _RESTRICTED = 3, 4  # URLZONE_INTERNET, URLZONE_UNTRUSTED of urlmon.h
 
-# winerror.h: what CreateFile says of a program that is not to be read → status of the check, sentence, remedy
-_REFUSALS = {
-    32: (
-        "is locked by another program, most likely an antivirus scan or an update",
-        "Wait until the scan or the update has ended, or make an exception for the app's folder.",
-    ),
-    225: (
-        "was blocked by an antivirus, which takes it for harmful or unwanted software",
-        "Restore it from quarantine and allow it there, or install the app again.",
-    ),
-    226: (
-        "was removed by an antivirus, which takes it for harmful or unwanted software",
-        "Allow it in the antivirus, then install the app again.",
-    ),
-}
 
-
-class Obstacle(NamedTuple):
+class Mark(NamedTuple):
     """``seen`` follows the program's name; ``remedy`` says what to do."""
 
     seen: str
@@ -50,13 +34,7 @@ def read_head(program: Path) -> bytes:
         return file.read(HEAD_BYTES)
 
 
-def refusal(error: OSError) -> Obstacle | None:
-    """Who keeps a program from being read, where the system's error tells."""
-    found = _REFUSALS.get(getattr(error, "winerror", None) or 0)
-    return Obstacle(*found) if found else None
-
-
-def mark(program: Path, read_attribute: Callable[[Path], str | None] | None = None) -> Obstacle | None:
+def mark(program: Path, read_attribute: Callable[[Path], str | None] | None = None) -> Mark | None:
     """The mark of a download, for which the system may refuse or delay a start; None where there is none."""
     if sys.platform == "win32":
         return mark_of_the_web(_zone_stream(program), program)
@@ -65,18 +43,18 @@ def mark(program: Path, read_attribute: Callable[[Path], str | None] | None = No
     return None
 
 
-def mark_of_the_web(stream: str, program: Path) -> Obstacle | None:
+def mark_of_the_web(stream: str, program: Path) -> Mark | None:
     """From the stream ``Zone.Identifier`` that Windows adds to downloads (MS-FSCC 5.6.1)."""
     zone = re.search(r"^\s*ZoneId\s*=\s*(\d+)", stream, re.MULTILINE)
     if zone is None or int(zone[1]) not in (_INTERNET, _RESTRICTED):
         return None
-    return Obstacle(
+    return Mark(
         "is marked as downloaded from the internet, and Windows may block it",
         f"Unblock it: Unblock-File '{program}' in PowerShell, or Properties, Unblock.",
     )
 
 
-def quarantine(value: str | None, program: Path) -> Obstacle | None:
+def quarantine(value: str | None, program: Path) -> Mark | None:
     """From the attribute ``com.apple.quarantine`` (flags in hexadecimal;time;agent;id) that macOS adds to downloads."""
     if not value:
         return None
@@ -87,7 +65,7 @@ def quarantine(value: str | None, program: Path) -> Obstacle | None:
         approved = False
     if approved:
         return None
-    return Obstacle(
+    return Mark(
         "is in quarantine as a download that nobody has approved, and macOS may refuse to run it",
         f"Open the app once from the Finder and confirm, or take the mark away: xattr -d {QUARANTINE} '{program}'.",
     )

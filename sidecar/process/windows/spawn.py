@@ -11,10 +11,13 @@ import ntpath
 import os
 import stat
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 from ..base import LaunchSpec, ProcessId
-from . import jobs, launch_failure, lookup, win32
+from ..executability import not_a_file, not_on_path, unusable_folder
+from ..executability import windows as refusal
+from . import jobs, lookup, win32
 
 assert sys.platform == "win32"
 
@@ -81,8 +84,8 @@ def start(spec: LaunchSpec) -> Started:
 def _find_program(spec: LaunchSpec) -> str:
     """The program's whole path, by the rules of POSIX: a bare name is looked up in PATH, another path starts at cwd."""
     name = spec.command[0]
-    if launch_failure.is_batch(name):
-        raise launch_failure.batch(name)
+    if refusal.is_batch(name):
+        raise refusal.batch(name)
     bare = not ntpath.dirname(name)
     folders = _search_path(spec.env).split(";") if bare else [spec.cwd]
     for folder in folders:
@@ -93,8 +96,8 @@ def _find_program(spec: LaunchSpec) -> str:
             if stat.S_ISREG(_mode(candidate)):
                 return candidate
         if not bare and _mode(path):
-            raise launch_failure.not_a_file(path)
-    raise launch_failure.missing(name if bare else ntpath.join(spec.cwd, name), bare=bare)
+            raise not_a_file(Path(path), is_folder=True)
+    raise not_on_path(name, _search_path(spec.env)) if bare else refusal.missing(ntpath.join(spec.cwd, name))
 
 
 def _mode(path: str) -> int:
@@ -112,10 +115,8 @@ def _search_path(env: dict[str, str]) -> str:
 def _check_folder(folder: str) -> str:
     """The working directory in a form that CreateProcess takes."""
     mode = _mode(folder)
-    if not mode:
-        raise launch_failure.folder_missing(folder)
     if not stat.S_ISDIR(mode):
-        raise launch_failure.folder_not_a_directory(folder)
+        raise unusable_folder(Path(folder), exists=bool(mode))
     return folder if len(folder) <= _LONGEST_FOLDER else _short_form(folder).removeprefix(_EXTENDED)
 
 
@@ -168,7 +169,7 @@ def _create(program: str, spec: LaunchSpec, folder: str, handles: list[int]) -> 
             image, line, None, None, True, _FLAGS, spec.env, folder, startup
         )
     except OSError as error:
-        raise launch_failure.refused(program, error.winerror or 0, error.strerror or "") from error
+        raise refusal.refused(program, error.winerror or 0, error.strerror or "") from error
     finally:
         os.close(null)
     return process, thread, pid

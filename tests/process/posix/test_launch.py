@@ -127,7 +127,7 @@ async def test_a_missing_program_is_not_found(layer: PosixProcessLayer, tmp_path
 async def test_a_directory_is_not_a_file(layer: PosixProcessLayer, tmp_path: Path) -> None:
     error = await failure(layer, str(tmp_path))
     assert isinstance(error, BackendNotAFileError)
-    assert "directory" in error.message
+    assert "is a folder" in error.message
 
 
 async def test_a_pipe_in_the_file_system_is_not_a_file(layer: PosixProcessLayer, tmp_path: Path) -> None:
@@ -139,10 +139,10 @@ NOT_EXECUTABLE = {
     "no run bit": (b"#!/bin/sh\n", 0o644, "chmod"),
     "empty": (b"", 0o755, "empty"),
     "text without a first line": (b"echo hello\n", 0o755, "#!"),
-    "windows program": (b"MZ\x90\0" + bytes(100), 0o755, "a Windows program"),
+    "windows program": (b"MZ\x90\0" + bytes(100), 0o755, "a program for Windows"),
     "another processor": (b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\0\xf3\xff" + bytes(100), 0o755, "processor"),
     "missing interpreter": (b"#!/nowhere/python3 -u\n", 0o755, "/nowhere/python3"),
-    "interpreter with CR": (b"#!/bin/sh\r\necho\r\n", 0o755, "/bin/sh\\r"),
+    "interpreter with CR": (b"#!/bin/sh\r\necho\r\n", 0o755, "carriage return"),
 }
 
 

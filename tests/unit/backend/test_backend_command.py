@@ -175,7 +175,7 @@ def test_a_working_folder_that_is_not_there_is_told_before_the_system_blames_the
     server = program(tmp_path / f"server{SUFFIX}")
     with pytest.raises(BackendNotFoundError, match="working folder does not exist"):
         find([str(server)], tmp_path, "backend.cwd=nowhere")
-    with pytest.raises(BackendNotAFileError, match="working folder is no folder"):
+    with pytest.raises(BackendNotAFileError, match="working folder is not a folder"):
         find([str(server)], tmp_path, f"backend.cwd={server.name}")
 
 

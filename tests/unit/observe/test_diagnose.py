@@ -65,24 +65,27 @@ def test_a_program_that_is_not_there_is_told_in_the_words_of_the_start() -> None
 def test_a_program_for_another_system_is_told(tmp_path: Path) -> None:
     program = tmp_path / "Aura.Api"
     program.write_bytes(b"\x7fELF\x02\x01" + bytes(12) + b"\x34\x12" + bytes(40))
+    program.chmod(0o755)
     check = check_files.check_executable(command(str(program)))
     assert check.status == "failed"
     assert "cannot run here" in check.message
 
 
 def test_a_mark_of_a_download_hides_no_worse_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marks, "mark", lambda _: marks.Obstacle("is marked", "Unblock it."))
+    monkeypatch.setattr(marks, "mark", lambda _: marks.Mark("is marked", "Unblock it."))
     assert check_files.check_executable(command(sys.executable)).message.endswith("is marked")
     (tmp_path / "run").write_bytes(b"#!/no/such/interpreter\n")
+    (tmp_path / "run").chmod(0o755)
     assert check_files.check_executable(command(str(tmp_path / "run"))).status == "failed"
 
 
 def test_a_script_without_its_interpreter_is_told(tmp_path: Path) -> None:
     program = tmp_path / "run"
     program.write_bytes(b"#!/no/such/interpreter -x\nhello\n")
+    program.chmod(0o755)
     check = check_files.check_executable(command(str(program)))
     assert check.status == "failed"
-    assert "/no/such/interpreter" in check.message
+    assert ("script" if sys.platform == "win32" else "/no/such/interpreter") in check.message
 
 
 RUNTIME = '{"runtimeOptions": {"tfm": "net8.0", "framework": {"name": "Microsoft.AspNetCore.App", "version": "8.0.0"}}}'

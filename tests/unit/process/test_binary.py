@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.process.executability.binary import HEAD_BYTES, built_for, machine_name, misfit
+from sidecar.process.executability import HEAD_BYTES
+from sidecar.process.executability.binary import built_for, machine_name, mismatch
 
 
 def elf(machine: int, order: str = "<") -> bytes:
@@ -52,14 +53,16 @@ JAVA = b"\xca\xfe\xba\xbe\x00\x00\x00\x41" + bytes(40)
         (JAVA, "linux", "x86_64", None),
         (b"#!/bin/sh\n", "linux", "x86_64", None),
         (b"", "linux", "x86_64", None),
+        (b"#!/bin/sh\n", "win32", "AMD64", "it is a script, which Windows does not run"),
         (b"MZ", "win32", "AMD64", None),
+        (b"MZ", "linux", "x86_64", "it is a program for Windows"),
         (b"\x7fELF", "linux", "x86_64", None),
     ],
 )
 def test_a_program_that_cannot_run_here_is_told_from_its_first_bytes(
     head: bytes, platform_name: str, machine: str, why: str | None
 ) -> None:
-    assert misfit(head, platform_name, machine) == why
+    assert mismatch(head, platform_name, machine) == why
 
 
 def test_a_big_endian_program_is_read_in_its_own_order() -> None:
@@ -69,7 +72,7 @@ def test_a_big_endian_program_is_read_in_its_own_order() -> None:
 def test_this_very_python_fits_this_very_machine() -> None:
     head = Path(sys.executable).read_bytes()[:HEAD_BYTES]
     assert built_for(head) is not None
-    assert misfit(head, sys.platform, platform.machine()) is None
+    assert mismatch(head, sys.platform, platform.machine()) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.observe.check_files import check_executable
-from sidecar.process.executability import marks
+from sidecar.process.executability import HEAD_BYTES, marks, windows
 
 PROGRAM = Path("/Applications/Aura.app/Contents/MacOS/Aura.Api")
 
@@ -49,19 +49,19 @@ def test_the_quarantine_of_macos_counts_until_the_user_has_approved(value: str |
         assert f"xattr -d com.apple.quarantine '{PROGRAM}'" in found.remedy
 
 
-@pytest.mark.parametrize(("winerror", "words"), [(32, "locked by another program"), (225, "blocked by an antivirus")])
-def test_windows_tells_who_keeps_a_program_from_being_read(winerror: int, words: str) -> None:
-    error = OSError("refused")
-    error.winerror = winerror  # type: ignore[attr-defined,unused-ignore]  # elsewhere it is an attribute like any other
-    found = marks.refusal(error)
+@pytest.mark.parametrize(
+    ("winerror", "words"), [(32, "another program has the file open"), (225, "an antivirus found")]
+)
+def test_windows_names_what_keeps_a_program_from_being_read(winerror: int, words: str) -> None:
+    found = windows.obstacle(winerror)
     assert found is not None
-    assert words in found.seen
-    assert marks.refusal(OSError("other")) is None
+    assert words in found[0]
+    assert windows.obstacle(5) is None
 
 
 def test_a_program_is_read_from_its_beginning(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\x00\r\n\x1a" * 2000)
-    assert marks.read_head(tmp_path / "x") == (b"\x00\r\n\x1a" * 2000)[: marks.HEAD_BYTES]
+    assert marks.read_head(tmp_path / "x") == (b"\x00\r\n\x1a" * 2000)[:HEAD_BYTES]
     with pytest.raises(FileNotFoundError):
         marks.read_head(tmp_path / "y")
 
@@ -80,4 +80,4 @@ def test_a_program_that_is_locked_is_told(tmp_path: Path) -> None:
     finally:
         ctypes.WinDLL("kernel32").CloseHandle(ctypes.c_void_p(handle))  # type: ignore[attr-defined,unused-ignore]
     assert check.status == "failed"
-    assert "is locked by another program" in check.message
+    assert "another program has the file open" in check.message

@@ -1,10 +1,10 @@
-"""Says why Windows could not start the backend, in words that name the remedy."""
+"""Why Windows refused to launch the backend, with the remedy."""
 
 from __future__ import annotations
 
-from ...errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError, SidecarError
+from ...errors import BackendNotExecutableError, BackendNotFoundError, SidecarError
 
-# System error codes: cause, remedy. The system's own text follows the cause, for it is in the user's language.
+# winerror.h: cause, remedy. The system's own text follows the cause, in the user's language.
 _CAUSES = {
     5: (
         "access is denied",
@@ -16,7 +16,7 @@ _CAUSES = {
         "Wait until the update, the build or the antivirus scan is finished, then start again.",
     ),
     193: (
-        "it is no program for this Windows",
+        "it is not a program for this Windows",
         "Use the build for this processor (x64 or ARM64); a damaged download must be installed again.",
     ),
     206: (
@@ -43,18 +43,13 @@ _CAUSES = {
     4551: ("Smart App Control or App Control blocked it", "Sign the program, or have the administrator allow it."),
     14001: ("its side-by-side configuration is wrong", "Install the Visual C++ runtime that it needs."),
 }
+_HELD = {32, 225, 226}
 _COMMAND = "backend.command"
 _BATCH = (".bat", ".cmd")
 
 
-def missing(path: str, *, bare: bool) -> SidecarError:
-    """There is no such program; ``bare``: it was looked for in PATH."""
-    if bare:
-        return BackendNotFoundError(
-            f"The backend's program was not found in PATH: {path}",
-            hint=f"Install it, or give its whole path in {_COMMAND}.",
-            data={"path": path},
-        )
+def missing(path: str) -> SidecarError:
+    """The program does not exist."""
     return BackendNotFoundError(
         f"The backend's program does not exist: {path}",
         hint=f"Build or install it, or correct {_COMMAND}; an antivirus may have put it into quarantine.",
@@ -62,31 +57,9 @@ def missing(path: str, *, bare: bool) -> SidecarError:
     )
 
 
-def not_a_file(path: str) -> SidecarError:
-    """The path names a folder."""
-    return BackendNotAFileError(
-        f"The backend's program is a directory: {path}",
-        hint=f"Name the program file itself in {_COMMAND}.",
-        data={"path": path},
-    )
-
-
-def folder_missing(path: str) -> SidecarError:
-    """The working directory does not exist."""
-    return BackendNotFoundError(
-        f"The backend's working directory does not exist: {path}",
-        hint="Create it, or set backend.cwd.",
-        data={"path": path},
-    )
-
-
-def folder_not_a_directory(path: str) -> SidecarError:
-    """The working directory is a file."""
-    return BackendNotAFileError(
-        f"The backend's working directory is no directory: {path}",
-        hint="Set backend.cwd to a directory.",
-        data={"path": path},
-    )
+def obstacle(number: int) -> tuple[str, str] | None:
+    """Cause and remedy where another program keeps a file from being opened; ``number``: the system error."""
+    return _CAUSES[number] if number in _HELD else None
 
 
 def is_batch(path: str) -> bool:
@@ -95,7 +68,7 @@ def is_batch(path: str) -> bool:
 
 
 def batch(path: str) -> SidecarError:
-    """Batch files are refused."""
+    """The program is a batch file."""
     return BackendNotExecutableError(
         f"The backend's program is a batch file, which only cmd.exe can run: {path}",
         hint=f"Name the program that the batch file starts in {_COMMAND}.",
@@ -104,9 +77,9 @@ def batch(path: str) -> SidecarError:
 
 
 def refused(path: str, number: int, text: str) -> SidecarError:
-    """CreateProcess failed with the system error ``number``, whose words are ``text``."""
+    """CreateProcess failed with the system error ``number``, with the text ``text``."""
     if number in (2, 3):
-        return missing(path, bare=False)
+        return missing(path)
     cause, hint = _CAUSES.get(number, ("the system refused", f"Check the file, and {_COMMAND}."))
     return BackendNotExecutableError(
         f"The backend's program could not be started: {path}: {cause} (Windows error {number}: {text})",

@@ -1,0 +1,122 @@
+"""Why a POSIX system refused to launch the backend, with the remedy: the errno alone is often misleading."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...errors import BackendNotExecutableError, SidecarError
+from ..platform import SYSTEM
+from ..platform.machine import machine
+from . import check_folder, check_program, closed_folder, not_on_path, read_start
+from .binary import mismatch
+
+_LIMITS = {
+    "limits.cpu_nice": (
+        "a niceness below 0 needs special rights",
+        "Set limits.cpu_nice to 0 or more.",
+    ),
+    "limits.open_files": (
+        "it is above the hard limit of this user",
+        "Lower limits.open_files to what 'ulimit -Hn' prints, or raise that (/etc/security/limits.conf, LimitNOFILE=).",
+    ),
+    "limits.no_new_privileges": (
+        "this system does not have it",
+        "Set limits.no_new_privileges = false; only Linux has it.",
+    ),
+}
+
+
+def explain(step: str, number: int, command: tuple[str, ...], cwd: str, env: Mapping[str, str]) -> SidecarError:
+    """The error for a launch that failed.
+
+    Args:
+        step: where it failed: ``fork``, ``session``, ``output``, the name of a limit, ``cwd`` or ``exec``.
+        number: the errno.
+        command: what was to be executed.
+        cwd: the folder in which.
+        env: the environment whose PATH a bare name was looked up in.
+    """
+    if step == "cwd":
+        return _explain_folder(number, cwd)
+    if step in _LIMITS:
+        why, hint = _LIMITS[step]
+        return BackendNotExecutableError(
+            f"The backend could not be given its limit {step}: {why} ({os.strerror(number)})",
+            hint=hint,
+            data={"path": command[0]},
+        )
+    if step != "exec":
+        return BackendNotExecutableError(
+            f"The system could not start a process for the backend ({step}): {os.strerror(number) if number else 'it takes no such arguments'}",
+            hint="If the system is short of memory, processes or descriptors, close other programs and try again; a"
+            " NUL character in an argument or a value of the environment cannot be passed on.",
+            data={"path": command[0]},
+        )
+    return _explain_exec(number, command, cwd, env)
+
+
+def _explain_folder(number: int, cwd: str) -> SidecarError:
+    path = Path(cwd)
+    try:
+        check_folder(path)
+    except SidecarError as error:
+        return error
+    return closed_folder(path, os.strerror(number))
+
+
+def _explain_exec(number: int, command: tuple[str, ...], cwd: str, env: Mapping[str, str]) -> SidecarError:
+    name = command[0]
+    search_path = env.get("PATH", os.defpath)
+    found = name if os.sep in name else shutil.which(name, os.F_OK, path=search_path)
+    if found is None:
+        return not_on_path(name, search_path)
+    path = Path(cwd, found)
+    try:
+        check_program(path)
+    except SidecarError as error:
+        return error
+    message, hint = _explain_number(number, path)
+    return BackendNotExecutableError(message, hint=hint, data={"path": str(path)})
+
+
+def _explain_number(number: int, path: Path) -> tuple[str, str]:
+    """Cause and remedy for a file with which nothing is wrong at first sight, and that execve refused."""
+    if number == errno.ENOENT:
+        return (
+            f"The dynamic loader that the backend's program needs is missing: {path}",
+            "The program was built for another kind of Linux (musl or glibc, 32 or 64 bit): use the build for this one.",
+        )
+    if number == errno.ENOEXEC:
+        return f"The backend's program cannot run on this system: {path}: {_explain_format(path)}", (
+            "Use the build for this system and processor; a script needs a first line such as #!/bin/sh."
+        )
+    if number == errno.EACCES:
+        return (
+            f"The backend's program may not be executed: {path}: {os.strerror(number)}",
+            "Give the user run permission (chmod u+x); a file system that is mounted noexec runs no program at all.",
+        )
+    if number == errno.ETXTBSY:
+        return (
+            f"The backend's program is being written: {path}",
+            "Wait for the update or the build to finish, then start again.",
+        )
+    if number == errno.E2BIG:
+        return (
+            f"The backend's arguments and environment are too long for the system: {path}",
+            "Shorten backend.command and backend.env.",
+        )
+    return (
+        f"The backend's program could not be executed: {path}: {os.strerror(number)}",
+        "Check the file, and backend.command.",
+    )
+
+
+def _explain_format(path: Path) -> str:
+    start = read_start(path)
+    if not start:
+        return "it is empty or cannot be read"
+    return mismatch(start, SYSTEM, machine()) or "it is neither a program for it nor a script with a #! line"
