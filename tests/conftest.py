@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +25,22 @@ _WORKERS_PER_CORE = 2  # a test waits for processes more than it computes
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-frames", type=int, default=10_000, help="frames of the fuzz test; the gate's are 220 000")
+
+
+def _heavy_lock() -> Path:
+    return Path(tempfile.gettempdir()) / f"heavy-tests-{os.environ[_NAME]}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """One test at a time of those that keep a core busy: they would hold up each other beyond what is promised."""
+    if not item.get_closest_marker("heavy") or sys.platform == "win32":
+        return (yield)
+    import fcntl
+
+    with _heavy_lock().open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -64,6 +83,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     # On Windows a job object ends them, and Wine shows no environments.
     if sys.platform == "win32" or is_worker(session.config):
         return
+    _heavy_lock().unlink(missing_ok=True)
     marker = f"{_NAME}={os.environ[_NAME]}"
     try:
         processes.wait_until(lambda: not processes.marked(marker), _PATIENCE)

@@ -6,6 +6,7 @@ import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,26 @@ NOT_HERE = {
 }
 
 
-@pytest_asyncio.fixture
-async def client() -> AsyncIterator[SidecarClient]:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[SidecarClient]:
     async with SidecarClient(http_backend(say="one\ntwo")) as client:
         await client.call("backend:waitForReady")
+        yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[SidecarClient]:
+    """For tests that only ask."""
+    async with running() as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client() -> AsyncIterator[SidecarClient]:
+    async with running() as client:
         yield client
 
 
@@ -57,22 +74,22 @@ async def test_every_channel_answers_in_the_type_of_the_table(client: SidecarCli
             msgspec.convert(result, CHANNELS[name].result, strict=True)
 
 
-async def test_the_ways_to_start_and_wait_tell_the_same_run(client: SidecarClient) -> None:
-    url, port, pid = await run_of(client)
+async def test_the_ways_to_start_and_wait_tell_the_same_run(shared: SidecarClient) -> None:
+    url, port, pid = await run_of(shared)
     assert processes.is_alive(pid)
     answer = {"success": True, "url": url, "port": port, "pid": pid}
-    assert await client.call("backend:start") == answer
-    assert await client.call("backend:waitForReady") == answer
-    assert await client.call("backend:waitForReady", {"timeout": 1}) == answer
-    assert await client.call("backend:getUrl") == url
+    assert await shared.call("backend:start") == answer
+    assert await shared.call("backend:waitForReady") == answer
+    assert await shared.call("backend:waitForReady", {"timeout": 1}) == answer
+    assert await shared.call("backend:getUrl") == url
     assert (await ask(port, "GET", "/health/live"))[0] == 200
 
 
-async def test_health_and_ping(client: SidecarClient) -> None:
-    health = await client.call("backend:health")
+async def test_health_and_ping(shared: SidecarClient) -> None:
+    health = await shared.call("backend:health")
     assert set(health) == {"status", "data"}
     assert (health["status"], health["data"]["status"]) == ("healthy", "healthy")
-    ping = await client.call("backend:ping")
+    ping = await shared.call("backend:ping")
     assert set(ping) == {"success", "responseTime"}
     assert ping["success"] is True
     assert 0 < ping["responseTime"] < 2000  # milliseconds
@@ -87,10 +104,10 @@ async def test_health_and_ping(client: SidecarClient) -> None:
         ("backend:ffmpegStatus", "/api/ffmpeg/status"),
     ],
 )
-async def test_a_body_comes_as_the_backend_gave_it(client: SidecarClient, channel: str, path: str) -> None:
-    _, port, _ = await run_of(client)
+async def test_a_body_comes_as_the_backend_gave_it(shared: SidecarClient, channel: str, path: str) -> None:
+    _, port, _ = await run_of(shared)
     _, body = await ask(port, "GET", path)
-    assert {**await client.call(channel), "lastUpdated": 0} == {**body, "lastUpdated": 0}
+    assert {**await shared.call(channel), "lastUpdated": 0} == {**body, "lastUpdated": 0}
 
 
 async def test_a_body_that_is_no_json_comes_as_text() -> None:
@@ -99,11 +116,11 @@ async def test_a_body_that_is_no_json_comes_as_text() -> None:
         assert await client.call("backend:info") == "<html>a web page, as some backends answer</html>"
 
 
-async def test_status_holds_facts(client: SidecarClient) -> None:
-    status = dict(await client.call("backend:status"))
+async def test_status_holds_facts(shared: SidecarClient) -> None:
+    status = dict(await shared.call("backend:status"))
     pid = status["pid"]
     assert UTC.fullmatch(status.pop("since"))
-    assert 0 <= status.pop("uptime") < 60
+    assert 0 <= status.pop("uptime") < 600
     assert status.pop("listener") in {"own", "unknown"}
     assert status == {
         "running": True,
@@ -146,17 +163,17 @@ async def test_a_restart_by_hand_is_told_as_requested(client: SidecarClient) -> 
     assert moves == [("STOPPING", "requested"), ("STARTING", "requested"), ("RUNNING", "ready")]
 
 
-async def test_logs_are_the_last_lines(client: SidecarClient) -> None:
-    lines = await client.call("backend:logs")
+async def test_logs_are_the_last_lines(shared: SidecarClient) -> None:
+    lines = await shared.call("backend:logs")
     assert [(line["stream"], line["text"]) for line in lines] == [("stderr", "one"), ("stderr", "two")]
     assert all(UTC.fullmatch(line["time"]) for line in lines)
-    assert [line["text"] for line in await client.call("backend:logs", {"lines": 1})] == ["two"]
-    assert await client.call("backend:logs", {"stream": "stdout"}) == []
+    assert [line["text"] for line in await shared.call("backend:logs", {"lines": 1})] == ["two"]
+    assert await shared.call("backend:logs", {"stream": "stdout"}) == []
 
 
-async def test_the_bootstrap(client: SidecarClient) -> None:
-    url, port, pid = await run_of(client)
-    bootstrap = await client.call("runtime:getBootstrap")
+async def test_the_bootstrap(shared: SidecarClient) -> None:
+    url, port, pid = await run_of(shared)
+    bootstrap = await shared.call("runtime:getBootstrap")
     assert bootstrap["backend"] == {
         "baseUrl": url,
         "port": port,
@@ -168,12 +185,12 @@ async def test_the_bootstrap(client: SidecarClient) -> None:
         "pid": pid,
         "ready": True,
     }
-    assert bootstrap["environment"] == {"mode": "production", "isPackaged": False, "version": client.hello["sidecar"]}
+    assert bootstrap["environment"] == {"mode": "production", "isPackaged": False, "version": shared.hello["sidecar"]}
     assert set(bootstrap["os"]) == {"platform", "release", "arch", "hostname"}
     assert bootstrap["os"]["platform"] == {"win32": "win32", "darwin": "darwin"}.get(sys.platform, "linux")
     assert set(bootstrap["paths"]) == {"userData", "temp", "logs"}
-    assert Path(bootstrap["paths"]["userData"]).samefile(client.data)
-    assert await client.call("runtime:getDiagnostics") == bootstrap
+    assert Path(bootstrap["paths"]["userData"]).samefile(shared.data)
+    assert await shared.call("runtime:getDiagnostics") == bootstrap
 
 
 async def test_the_bootstrap_repeats_what_the_app_said_of_itself() -> None:
@@ -193,11 +210,11 @@ async def test_the_address_is_known_from_the_first_move_on() -> None:
         assert bootstrap["ready"] is False
 
 
-async def test_the_firewall_answers_of_other_systems(client: SidecarClient) -> None:
-    check = await client.call("backend:checkFirewall", timeout=3)
+async def test_the_firewall_answers_of_other_systems(shared: SidecarClient) -> None:
+    check = await shared.call("backend:checkFirewall", timeout=3)
     assert check["compatible"] is True
-    rule = await client.call("backend:getFirewallRule", timeout=3)
-    command = await client.call("backend:getFirewallCommand", timeout=1)
+    rule = await shared.call("backend:getFirewallRule", timeout=3)
+    command = await shared.call("backend:getFirewallCommand", timeout=1)
     if WINDOWS:
         assert set(rule) <= {"exists", "details", "error"}
         assert isinstance(command, str)
@@ -220,11 +237,11 @@ async def test_info_masks_secrets_and_counts_its_own_cost() -> None:
         assert "hunter2" not in str(info)
 
 
-async def test_ping_gives_back_anything(client: SidecarClient) -> None:
+async def test_ping_gives_back_anything(shared: SidecarClient) -> None:
     values: list[Any] = [None, 0, -1, 2**53, 1.5, "ü\u0000", b"\x00\xff", [], {}, [1, [2, {"a": None}]]]
     for value in values:
-        assert await client.call("sidecar:ping", value) == value
-    assert await client.call("sidecar:ping") is None
+        assert await shared.call("sidecar:ping", value) == value
+    assert await shared.call("sidecar:ping") is None
 
 
 async def logged(client: SidecarClient, text: str) -> None:

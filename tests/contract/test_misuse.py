@@ -54,13 +54,22 @@ NO_MESSAGES: list[tuple[Any, int | None]] = [
 ]
 
 
-@pytest_asyncio.fixture
-async def client() -> AsyncIterator[SidecarClient]:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[SidecarClient]:
     async with SidecarClient(http_backend()) as client:
-        before = await client.call("backend:waitForReady")
+        await client.call("backend:waitForReady")
         yield client
-        if not client.ended:
-            assert await client.call("backend:start") == before, "the backend was touched"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(shared: SidecarClient) -> AsyncIterator[SidecarClient]:
+    """The sidecar of all tests here: none of these mistakes may change anything."""
+    before = await shared.call("backend:waitForReady")
+    yield shared
+    assert await shared.call("backend:start") == before, "the backend was touched"
 
 
 async def failure(answer: Any) -> RemoteError:

@@ -379,7 +379,8 @@ async def test_the_command_in_a_recording_is_never_run(tmp_path: Path) -> None:
     async with RecordedClient(tmp_path / "a", command, settings={"timeouts.startup": 60}) as client:
         await client.until(trap.exists, "the backend")
     trap.unlink()
-    done = tool("replay", str(tmp_path / "a"), "--fast", "--set", "backend.autostart=false")
+    other = [sys.executable, "-c", "import time; time.sleep(60)"]
+    done = tool("replay", str(tmp_path / "a"), "--fast", "--", *other)
     assert not trap.exists()
     assert "sidecar serve" in done.stdout.decode().splitlines()[0]
 

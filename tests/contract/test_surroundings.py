@@ -73,7 +73,7 @@ def test_watch_names_no_folder_of_logs_where_there_can_be_none(tmp_path: Path) -
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("name", ["call", "doctor", "watch"])
 def test_closed_streams_are_taken_for_the_null_device(name: str, closed: str) -> None:
-    words = COMMANDS[name] if name != "watch" else ["watch", "--seconds", "6", *BACKEND]
+    words = COMMANDS[name] if name != "watch" else ["watch", "--seconds", "3", *BACKEND]
     done = subprocess.run(
         ["sh", "-c", f'exec "$@" {closed}', "sh", *sidecar_command(), *words],
         env=clean_environment({}),

@@ -10,7 +10,10 @@ from tests.benchmarks.__main__ import GROUPS
 from tests.benchmarks.budget import check
 from tests.benchmarks.figures import Figure, Scale, Skipped
 
-pytestmark = pytest.mark.posix(reason="the measuring side waits with select and poll, on pipes")
+pytestmark = [
+    pytest.mark.posix(reason="the measuring side waits with select and poll, on pipes"),
+    pytest.mark.heavy,
+]
 
 
 @pytest.mark.parametrize("group", GROUPS)

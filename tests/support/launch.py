@@ -20,8 +20,11 @@ def sidecar_command() -> list[str]:
 
 
 def clean_environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
-    """Ours, without what would configure a sidecar or a backend, and with the checkout importable; None removes a name."""
-    prefixes = ("SIDECAR_", "AURA_", "ASPNETCORE_", "DOTNET_ENV", "KESTREL__", "FFMPEG_")
+    """Ours, without what would configure a sidecar or a backend, and with the checkout importable; None removes a name.
+
+    Without the size of a terminal too: GNU readline exports COLUMNS and LINES wherever it is loaded, as by pytest.
+    """
+    prefixes = ("COLUMNS", "LINES", "SIDECAR_", "AURA_", "ASPNETCORE_", "DOTNET_ENV", "KESTREL__", "FFMPEG_")
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(prefixes)}
     environment["PYTHONPATH"] = str(ROOT)
     for name, value in (extra or {}).items():

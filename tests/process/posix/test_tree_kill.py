@@ -14,7 +14,15 @@ from sidecar.process.posix import PosixProcessLayer
 from tests.support.processes import is_alive, marked, until
 from tests.support.runs import Recorder, child, python, spec
 
-FAMILIES = ["none", "plain", "daemon", "double_fork", "bare", "pipe_holder", "storm"]
+FAMILIES = [
+    "none",
+    "plain",
+    "daemon",
+    "double_fork",
+    "bare",
+    "pipe_holder",
+    pytest.param("storm", marks=pytest.mark.heavy),
+]
 SMALLEST = {"none": 1, "plain": 2, "daemon": 2, "double_fork": 2, "bare": 2, "pipe_holder": 2, "storm": 150}
 
 
@@ -123,6 +131,7 @@ async def test_a_launch_waits_until_the_run_before_it_is_gone(layer: PosixProces
     await next_recorder.is_gone()
 
 
+@pytest.mark.heavy
 async def test_a_crowd_of_200_is_killed_quickly(layer: PosixProcessLayer) -> None:
     run, recorder = await start(layer, "crowd", 200)
     await until(lambda: len(run.processes()) == 201)
