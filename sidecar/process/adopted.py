@@ -7,14 +7,17 @@ import os
 import sys
 from collections.abc import Iterator
 
-from . import killing, portable, tree
+from . import killing, tree
 from .base import ProcessId, Survivor
+from .descendants import Descendants
 
 assert sys.platform != "win32"
 
 
-async def kill_adopted(root: ProcessId, marker: bytes, *, seconds: float, exact: bool) -> list[Survivor]:
-    """Kills the tree without a guardian; gives what is alive after ``seconds``. The sidecar has no other children.
+async def kill_adopted(
+    root: ProcessId, marker: bytes, *, seconds: float, exact: bool
+) -> tuple[list[Survivor], list[Survivor]]:
+    """Kills the tree without a guardian; gives what is alive after ``seconds``, and what SIGKILL ended. The sidecar has no other children.
 
     Args:
         root: the backend, for where no subreaper keeps the tree together.
@@ -23,28 +26,25 @@ async def kill_adopted(root: ProcessId, marker: bytes, *, seconds: float, exact:
         exact: whether the sidecar is a subreaper.
     """
     loop = asyncio.get_running_loop()
-    memory = portable.Memory()
-    entry = (tree if exact else portable).read_entry(root.pid)
-    if entry is not None and entry.started == root.started:
-        memory.add_root(entry)
+    processes = Descendants(os.getpid(), exact=exact, marker=marker)
+    processes.add_root(root.pid, root.started)
 
     def members() -> Iterator[tree.Entry]:
-        if not exact:
-            yield from memory.look(portable.table(), marker)
-            return
-        for entry in tree.walk((os.getpid(),)):
+        for entry in processes.members():
             if not entry.alive and entry.parent == os.getpid():
                 _has_ended(entry.pid)
             yield entry
 
     deadline = loop.time() + seconds
-    kill = killing.TreeKill(members, tree.send if exact else portable.send)
+    kill = killing.TreeKill(members, processes.send)
     empty = 0
     while empty < 2 and loop.time() < deadline:  # one look may miss a process whose parent ended during it
         pause = kill.step()
         empty = empty + 1 if pause is None else 0
         await asyncio.sleep(pause or 0)
-    return [Survivor(entry.pid, entry.name) for entry in members() if entry.alive]
+    survivors = {entry.key: Survivor(entry.pid, entry.name) for entry in processes.alive()}
+    killed = [Survivor(entry.pid, entry.name) for key, entry in kill.killed.items() if key not in survivors]
+    return list(survivors.values()), killed
 
 
 async def reap(pid: int, seconds: float) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from ..core.exit_status import ExitStatus
 
 
 class Survivor(NamedTuple):
-    """A process of the tree that did not die."""
+    """A process of the tree that did not die, or had to be killed."""
 
     pid: int
     name: str
@@ -44,6 +44,9 @@ class LaunchSpec(NamedTuple):
     Attributes:
         graceful: seconds that an interrupt is given before the kill; Windows repeats it in another way shortly before.
         force_kill: seconds after the kill when the caller gives up; survivors are reported before.
+        alone: seconds that the tree has to end when the sidecar is dead; nothing on Windows, where the job ends it at once.
+        stop_signal: what asks it to end, by its name; not on Windows.
+        stop_signal_to: the root alone, and what it leaves next; or its whole process group at once.
     """
 
     run: int
@@ -53,6 +56,9 @@ class LaunchSpec(NamedTuple):
     limits: Limits = Limits()
     graceful: float = 10.0
     force_kill: float = 5.0
+    alone: float = 1.0
+    stop_signal: str = "SIGTERM"
+    stop_signal_to: Literal["root", "group"] = "root"
 
     @property
     def kill_deadline(self) -> float:
@@ -61,30 +67,43 @@ class LaunchSpec(NamedTuple):
 
 
 class RunListener(Protocol):
-    """Told about one run, always on the event loop's thread; nothing is told after ``gone``."""
+    """Gets what happens to one run, always on the event loop's thread; nothing after ``gone``."""
 
     def output(self, stream: str, data: bytes) -> None:
         """Bytes that the tree wrote; ``stream`` is ``stdout`` or ``stderr``. ``data`` belongs to the callee."""
 
     def exited(self, status: ExitStatus) -> None:
-        """The root process ended. The rest of its tree is being killed; output may still come.
+        """The root process ended; output may still come. The rest of its tree is killed, but while stopping it may still end.
 
-        Always told before ``gone``; with UNKNOWN where nobody saw how it ended, or it is itself a survivor.
+        Always reported before ``gone``; with UNKNOWN where its status was lost, or it is itself a survivor.
         """
 
     def gone(self, survivors: list[Survivor]) -> None:
-        """Nothing of the tree is alive, but for these, and all output has been told (at most 500 ms after the exit)."""
+        """Nothing of the tree is alive, but for these, and all its output was reported (at most 500 ms later)."""
 
 
 class RunningProcess(Protocol):
-    """One run, as the process layer holds it."""
+    """One run, as the process layer holds it.
+
+    Attributes:
+        killed: what of the tree was alive and ended by SIGKILL or TerminateJobObject; complete when ``gone`` is reported.
+    """
+
+    killed: list[Survivor]
 
     @property
     def identity(self) -> ProcessId:
         """The root process."""
 
-    def interrupt(self) -> None:
-        """The graceful rung: SIGTERM to the group, on Windows CTRL_C to the console. Harmless when the process is gone."""
+    def begin_stop(self) -> None:
+        """It was asked to end by other means: from now on the end of its root leaves the rest of the tree alive."""
+
+    def interrupt(self, seconds: float | None = None) -> None:
+        """The graceful rung: the stop signal, on Windows CTRL_C to the console. Harmless when the process is gone.
+
+        Args:
+            seconds: until the kill; None: the spec's graceful.
+        """
 
     def kill(self) -> None:
         """Kills the whole tree; the outcome comes as ``gone``. Harmless when repeated."""

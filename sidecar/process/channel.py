@@ -1,10 +1,10 @@
 """The messages between sidecar and guardian: tuples in marshal, behind a 4-byte length, on a Unix stream socket.
 
 Both ends are the same interpreter, so marshal is safe here, and it is the one encoder that is already in memory.
-Request tuples:   ("launch", serial, program, marker, kill deadline)   with the write ends of stdout and stderr
-                  ("interrupt", serial)   ("kill", serial)
+Request tuples:   ("launch", serial, program, marker, stop plan)   with the write ends of stdout and stderr
+                  ("stop", serial)   ("interrupt", serial, seconds)   ("kill", serial)
 Report tuples:    ("spawned", serial, pid, started)   ("failed", serial, step, errno)   ("exited", serial, wait status)
-                  ("killing", serial)   ("gone", serial, ((pid, name), ...))
+                  ("killing", serial)   ("gone", serial, survivors, killed), each ((pid, name), ...)
 """
 
 from __future__ import annotations
@@ -24,6 +24,27 @@ if TYPE_CHECKING:
 _INT_SIZE = 4
 _FDS = 2
 CHUNK = 65536
+
+
+class StopPlan:
+    """How a run is stopped.
+
+    Attributes:
+        signal: the number of the signal that asks it to end.
+        to_group: that goes to the root's group; else to the root alone.
+        kill_deadline: seconds after a kill when survivors are reported.
+        alone: seconds that it has to end when the sidecar is dead.
+    """
+
+    __slots__ = ("alone", "kill_deadline", "signal", "to_group")
+
+    def __init__(
+        self, signal: int = 15, to_group: bool = False, kill_deadline: float = 4.0, alone: float = 0.0
+    ) -> None:
+        self.signal = signal
+        self.to_group = to_group
+        self.kill_deadline = kill_deadline
+        self.alone = alone
 
 
 def encode(message: tuple[Any, ...]) -> bytes:

@@ -41,7 +41,7 @@ def fork_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
 
             guard_loop.run(theirs.fileno(), exact=exact)
         finally:
-            os._exit(0)
+            os._exit(70)
     theirs.close()
     ours.setblocking(False)
     return Guardian(pid, ours, exact=exact)
@@ -88,7 +88,4 @@ def main(arguments: list[str]) -> None:
     """The fresh guardian: ``--guardian EXACT``, the socket as its stdin."""
     from . import guard_loop
 
-    try:
-        guard_loop.run(os.dup(0), exact=arguments[1] == "1")
-    finally:
-        os._exit(0)
+    guard_loop.run(os.dup(0), exact=arguments[1] == "1")

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 _QUIET = "TtD"
 # A process that will not stop (a tracer holds it), or one that is not ours to stop and forks on and on, must not delay
 # the kill for ever.
-_MOST_QUIET_LOOKS = 20
-_MOST_LOOKS = 200
+_MAX_QUIET_LOOKS = 20
+_MAX_LOOKS = 200
 _PAUSE = 0.002
 _PAUSE_EACH = 0.0002  # the kernel takes about that long to take a process apart
-_LONGEST_PAUSE = 0.1  # for what takes its time to die
+_MAX_PAUSE = 0.1  # for what takes its time to die
 
 
 class TreeKill:
@@ -34,20 +34,21 @@ class TreeKill:
 
     Attributes:
         growing: whether the last step met a process for the first time.
+        killed: what was alive when it got SIGKILL.
     """
 
-    __slots__ = ("_killed", "_kills", "_looks", "_members", "_quiet_looks", "_send", "_stopped", "growing")
+    __slots__ = ("_kills", "_looks", "_members", "_quiet_looks", "_send", "_stopped", "growing", "killed")
 
     def __init__(self, members: Callable[[], Iterable[Entry]], send: Callable[[Entry, int], bool]) -> None:
         """``members`` looks at the tree, parents first; each is stopped before the next one is asked for."""
         self._members = members
         self._send = send
         self._stopped: set[tuple[int, float]] = set()
-        self._killed: set[tuple[int, float]] = set()
         self._looks = 0
         self._quiet_looks = 0
         self._kills = 0
         self.growing = False
+        self.killed: dict[tuple[int, float], Entry] = {}
 
     def step(self) -> float | None:
         """Looks once and acts. Gives the seconds to wait before the next step (0: at once), None when nothing is alive."""
@@ -65,11 +66,11 @@ class TreeKill:
         self._looks += 1
         self._quiet_looks = 0 if self.growing else self._quiet_looks + 1
         # kill(2) returns before the target has stopped: a fork that was under way may still succeed.
-        restless = self.growing or any(e.state not in _QUIET and e.key not in self._killed for e in tree)
-        if restless and self._quiet_looks < _MOST_QUIET_LOOKS and self._looks < _MOST_LOOKS:
+        restless = self.growing or any(e.state not in _QUIET and e.key not in self.killed for e in tree)
+        if restless and self._quiet_looks < _MAX_QUIET_LOOKS and self._looks < _MAX_LOOKS:
             return 0.0 if self.growing else _PAUSE
         for entry in reversed(tree):
-            self._send(entry, int(signal.SIGKILL))
-            self._killed.add(entry.key)
+            if self._send(entry, int(signal.SIGKILL)):
+                self.killed[entry.key] = entry
         self._kills += 1
-        return min(_PAUSE * self._kills + _PAUSE_EACH * len(tree), _LONGEST_PAUSE)
+        return min(_PAUSE * self._kills + _PAUSE_EACH * len(tree), _MAX_PAUSE)

@@ -10,6 +10,7 @@ cleared its environment: on such systems that one cannot be promised.
 from __future__ import annotations
 
 import os
+import sys
 
 from .tree import Entry
 
@@ -45,6 +46,8 @@ def read_entry(pid: int) -> Entry | None:
                 started=process.create_time(),
                 state=state,
                 name=process.name(),
+                group=_group(pid),
+                threads=process.num_threads() if state == "Z" and sys.platform == "linux" else 1,
             )
     except (psutil.Error, OSError):  # Wine: name() fails with error 87
         return None
@@ -56,6 +59,13 @@ _STATES = {"stopped": "T", "tracing-stop": "t", "dead": "X", "disk-sleep": "D", 
 def _session(pid: int) -> int:
     try:
         return os.getsid(pid) if hasattr(os, "getsid") else 0
+    except OSError:
+        return 0
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid) if hasattr(os, "getpgid") else 0
     except OSError:
         return 0
 

@@ -155,14 +155,14 @@ class PosixProcessLayer:
             await self._reap_guardian()
             if run is not None:
                 run.exit(None)
-                survivors = await adopted.kill_adopted(
+                survivors, killed = await adopted.kill_adopted(
                     run.identity,
                     self.marker.encode(),
                     seconds=run.spec.kill_deadline,
                     exact=self._guardian.exact,
                 )
                 if run.spawned.done():
-                    run.tree_gone(survivors)
+                    run.tree_gone(survivors, killed)
                 else:
                     run.abandon(_GuardianLostError())
         finally:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from typing import Any
 
 from ..core.exit_status import UNKNOWN, from_wait_status
 from ..errors import InternalError
-from . import find_listeners_of, output, portable, tree
+from . import descendants, find_listeners_of, output
 from . import link as links
 from .base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
 
@@ -38,28 +39,36 @@ class PosixRun:
         self._pidfd = -1
         self._exited = False
         self._kill_begun = False
+        self.killed: list[Survivor] = []
         self._survivors: list[Survivor] | None = None
 
     def request_launch(self, marker: str) -> None:
         """Sends the program to the guardian, with the pipes for its output."""
         name, _, value = marker.partition("=")
         environment = {os.fsencode(key): os.fsencode(item) for key, item in {**self.spec.env, name: value}.items()}
-        limits = self.spec.limits
+        spec, limits = self.spec, self.spec.limits
+        number = int(signal.Signals[spec.stop_signal])
+        plan = (number, spec.stop_signal_to == "group", spec.kill_deadline, spec.alone)
         program = (
-            [os.fsencode(word) for word in self.spec.command],
-            os.fsencode(self.spec.cwd),
+            [os.fsencode(word) for word in spec.command],
+            os.fsencode(spec.cwd),
             environment,
             (limits.nice, limits.open_files, limits.no_new_privileges),
         )
         writes = [pipe.open() for pipe in self._outputs]
-        self._link.request("launch", self.serial, program, marker.encode(), self.spec.kill_deadline, fds=writes)
+        self._link.request("launch", self.serial, program, marker.encode(), plan, fds=writes)
         for fd in writes:
             os.close(fd)
 
-    def interrupt(self) -> None:
-        """SIGTERM to the backend's group, and SIGCONT, in case it is stopped."""
+    def begin_stop(self) -> None:
+        """See base."""
         if not self.ended.done():
-            self._link.request("interrupt", self.serial)
+            self._link.request("stop", self.serial)
+
+    def interrupt(self, seconds: float | None = None) -> None:
+        """See base. Harmless when repeated: each process gets the signal once."""
+        if not self.ended.done():
+            self._link.request("interrupt", self.serial, self.spec.graceful if seconds is None else seconds)
 
     def kill(self) -> None:
         """Kills the tree. A guardian that does not begin within a second is killed too, and the sidecar does it."""
@@ -69,20 +78,12 @@ class PosixRun:
 
     def processes(self) -> list[ProcessId]:
         """The tree as it is now, root first."""
-        entries = sorted(self._members(), key=lambda entry: entry.pid != self.identity.pid)
-        return [ProcessId(*entry.key) for entry in entries]
-
-    def _members(self) -> list[tree.Entry]:
         if self.ended.done() or not self._link.open:
             return []
-        if self._link.exact:
-            return [entry for entry in tree.walk((self._link.pid,)) if entry.alive]
-        memory = portable.Memory()
-        entry = portable.read_entry(self.identity.pid)
-        if entry is None or entry.started != self.identity.started:
-            return []
-        memory.add_root(entry)
-        return memory.look(portable.table())
+        found = descendants.Descendants(self._link.pid, exact=self._link.exact)
+        found.add_root(*self.identity)
+        entries = sorted(found.alive(), key=lambda entry: entry.pid != self.identity.pid)
+        return [ProcessId(*entry.key) for entry in entries]
 
     def listeners(self) -> list[ListeningSocket] | None:
         """TCP sockets on which the tree listens; None where the system does not report them."""
@@ -104,7 +105,7 @@ class PosixRun:
         elif kind == "killing":
             self._kill_begun = True
         elif kind == "gone":
-            self.tree_gone([Survivor(*survivor) for survivor in facts[0]])
+            self.tree_gone(*[[Survivor(*item) for item in group] for group in facts])
 
     def exit(self, wait_status: int | None) -> None:
         """The root ended; None: its status is unknown."""
@@ -115,8 +116,9 @@ class PosixRun:
                 self._listener.exited(UNKNOWN if wait_status is None else from_wait_status(wait_status))
             self._timers.append(self._loop.call_later(_DRAIN, self._close_outputs))
 
-    def tree_gone(self, survivors: list[Survivor]) -> None:
+    def tree_gone(self, survivors: list[Survivor], killed: list[Survivor]) -> None:
         """Nothing else is alive; ``gone`` is reported when the output has ended too."""
+        self.killed = killed
         self.exit(None)
         self._survivors = survivors
         if not self._launched:

@@ -22,7 +22,9 @@ Limits = tuple[int | None, int | None, bool]
 Program = tuple[list[bytes], bytes, dict[bytes, bytes], Limits]
 
 
-def run(program: Program, outputs: Sequence[int], status_fd: int, guardian: int | None) -> NoReturn:
+def run(
+    program: Program, outputs: Sequence[int], status_fd: int, guardian: int | None, *, keep_hangup: bool = False
+) -> NoReturn:
     """Becomes the backend. A failure goes to ``status_fd`` as ``step errno``; a successful execve closes it without a word.
 
     Args:
@@ -30,6 +32,7 @@ def run(program: Program, outputs: Sequence[int], status_fd: int, guardian: int 
         outputs: the write ends for stdout and stderr.
         status_fd: a descriptor that closes on execve.
         guardian: the pid that the parent must have, for the parent death signal; None: do without that signal.
+        keep_hangup: SIGHUP stays ignored, as nohup(1) wants it for everything that it starts.
     """
     argv, cwd, environment, limits = program
     step = "session"
@@ -44,7 +47,7 @@ def run(program: Program, outputs: Sequence[int], status_fd: int, guardian: int 
         os.dup2(null, 0)
         os.dup2(outputs[0], 1)
         os.dup2(outputs[1], 2)
-        _default_signals()
+        _default_signals(keep_hangup)
         for step, apply in _LIMITS:  # noqa: B007 - the handlers below tell which one it was
             apply(limits)
         step = "cwd"
@@ -59,9 +62,11 @@ def run(program: Program, outputs: Sequence[int], status_fd: int, guardian: int 
         os._exit(127)
 
 
-def _default_signals() -> None:
+def _default_signals(keep_hangup: bool) -> None:
     """Ignored signals and the mask would outlive execve: Python ignores SIGPIPE, the guardian what a terminal sends."""
     for number in range(1, signal.NSIG):
+        if keep_hangup and number == signal.SIGHUP:
+            continue
         try:
             signal.signal(number, signal.SIG_DFL)
         except (OSError, ValueError):  # SIGKILL, SIGSTOP and what the C library reserves

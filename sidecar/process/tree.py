@@ -5,13 +5,18 @@ Used by the guardian, so it loads nothing but what the interpreter has loaded an
 
 from __future__ import annotations
 
+import _thread
+import itertools
 import os
 import signal
 import sys
 
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+HIDDEN = "?"
+_MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h
 
 
 class Entry:
@@ -19,28 +24,45 @@ class Entry:
 
     Attributes:
         started: the start time as the system has it: clock ticks since boot on Linux, elsewhere seconds since 1970.
-        state: the letter of proc(5).
+        state: the letter of proc(5); that of the main thread. HIDDEN: a child of this process that /proc does not show.
+        threads: how many live, the main thread included.
     """
 
-    __slots__ = ("name", "parent", "pid", "session", "started", "state")
+    __slots__ = ("group", "name", "parent", "pid", "session", "started", "state", "threads")
 
-    def __init__(self, pid: int, parent: int, session: int, *, started: float, state: str, name: str) -> None:
+    def __init__(
+        self,
+        pid: int,
+        parent: int,
+        session: int,
+        *,
+        started: float,
+        state: str,
+        name: str,
+        group: int = 0,
+        threads: int = 1,
+    ) -> None:
         self.pid = pid
         self.parent = parent
         self.session = session
         self.started = started
         self.state = state
         self.name = name
+        self.group = group
+        self.threads = threads
 
     @property
     def key(self) -> tuple[int, float]:
-        """The process beyond doubt."""
+        """The identity."""
         return (self.pid, self.started)
 
     @property
     def alive(self) -> bool:
-        """A zombie is not: it runs no code and holds nothing, it only waits for its parent to read its status."""
-        return self.state not in "ZXx"
+        """A zombie is not: it runs no code and holds nothing, it only waits for its parent to read its status.
+
+        But where only the main thread has ended (pthread_exit), the process lives on in its other threads.
+        """
+        return self.state not in "ZXx" or (self.state == "Z" and self.threads > 1)
 
 
 def read_entry(pid: int) -> Entry | None:
@@ -72,13 +94,18 @@ def parse_stat(data: bytes) -> Entry | None:
         session=int(fields[3]),
         started=float(fields[19]),
         state=chr(fields[0][0]),
+        group=int(fields[2]),
+        threads=int(fields[17]),
         name=data[begin + 1 : end].decode("utf-8", "replace"),
     )
 
 
 def pids() -> list[int]:
     """Of every process that can be seen."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - pathlib is not loaded
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - pathlib is not loaded
+    except OSError:  # there is no /proc, or no descriptor left
+        return []
 
 
 def table() -> dict[int, Entry]:
@@ -117,12 +144,60 @@ def _children(pid: int) -> list[int]:
     """A child belongs to the thread that forked it."""
     found: list[int] = []
     try:
-        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - pathlib is not loaded in the guardian
+        for thread in _threads(pid):
             with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file:  # noqa: PTH123 - as above
                 found += map(int, (file.readall() or b"").split())
     except OSError:  # it has ended, and its children have another parent
         pass
     return found
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - pathlib is not loaded in the guardian
+    except OSError:
+        return []
+
+
+def hidden_children(first: int) -> Iterator[Entry]:
+    """The live children of this process, whether /proc shows them or not (none is mounted, hidepid), by asking about each pid.
+
+    Args:
+        first: the lowest pid that they can have: the kernel counts upwards, until it starts again at the lowest free one.
+    """
+    if _can_list_children():
+        candidates: Iterable[int] = _children(os.getpid())
+    elif (newest := _newest_pid()) > first:
+        candidates = range(first, newest)
+    else:
+        candidates = itertools.chain(range(first, _MAX_PID), range(2, newest))
+    for pid in candidates:
+        if _is_running_child(pid):
+            yield Entry(pid, os.getpid(), 0, started=0.0, state=HIDDEN, name="")
+
+
+def _newest_pid() -> int:
+    """A thread's number is counted with the pids."""
+    found: list[int] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def note() -> None:
+        found.append(_thread.get_native_id())
+        done.release()
+
+    _thread.start_new_thread(note, ())
+    done.acquire()
+    return found[0]
+
+
+def _is_running_child(pid: int) -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
 
 
 def descendants(entries: Mapping[int, Entry], roots: Collection[int], *, without: Collection[int] = ()) -> list[Entry]:
@@ -143,21 +218,25 @@ def descendants(entries: Mapping[int, Entry], roots: Collection[int], *, without
 
 
 def send(entry: Entry, number: int) -> bool:
-    """Sends a signal to that very process, or to nobody. False when it is no more, or it is not ours to signal.
+    """Sends a signal to that very process or to none. False when it has ended, or is not ours to signal.
 
     A pidfd holds on to one process; the start time that is read while it is held proves that it is the right one.
-    Without pidfds (before Linux 5.3, or when descriptors have run out) the proof is read just before the kill.
+    Without pidfds (before Linux 5.3, or when descriptors have run out) the proof is read just before the kill. A hidden
+    entry is our own child, and not waited for: its pid cannot have been given to another process.
     """
     fd = _pidfd(entry.pid)
     try:
         now = read_entry(entry.pid)
-        if now is None or now.started != entry.started:
+        if entry.state == HIDDEN:
+            if not _is_running_child(entry.pid):
+                return False
+        elif now is None or now.started != entry.started:
             return False
         if sys.platform == "linux" and fd >= 0:
             signal.pidfd_send_signal(fd, number)
         else:
             os.kill(entry.pid, number)
-    except OSError:  # ESRCH: it ended; EPERM: it changed its user, and will be told as a survivor
+    except OSError:  # ESRCH: it ended; EPERM: it changed its user, and will be reported as a survivor
         return False
     finally:
         if fd >= 0:
@@ -176,8 +255,16 @@ def _pidfd(pid: int) -> int:
 
 def has_environment(pid: int, assignment: bytes) -> bool:
     """Whether the process was *started* with this ``NAME=value``; False also where it may not be read."""
+    content = _read_environment(f"/proc/{pid}")
+    if not content and (entry := read_entry(pid)) is not None and entry.state == "Z" and entry.alive:
+        # The main thread has ended, and has no memory any more; the others still show it.
+        content = b"\0".join(_read_environment(f"/proc/{pid}/task/{thread}") for thread in _threads(pid))
+    return assignment in content.split(b"\0")
+
+
+def _read_environment(folder: str) -> bytes:
     try:
-        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123 - as above
-            return assignment in (file.read() or b"").split(b"\0")
+        with open(f"{folder}/environ", "rb", buffering=0) as file:  # noqa: PTH123 - as above
+            return file.readall() or b""
     except OSError:
-        return False
+        return b""

@@ -18,6 +18,7 @@ class WatchedProcess:
         self._find_listener = find_listener
         self._over = False
         self._pid = 0
+        self.killed: list[Survivor] = []
 
     @property
     def identity(self) -> ProcessId:
@@ -27,7 +28,10 @@ class WatchedProcess:
             self._pid = owner.pid or 0 if owner else 0
         return ProcessId(self._pid, 0.0)
 
-    def interrupt(self) -> None:
+    def begin_stop(self) -> None:
+        """Nothing of it is asked to end."""
+
+    def interrupt(self, seconds: float | None = None) -> None:  # noqa: ARG002 - it is not killed later
         """Ends the watch."""
         self.lost()
 

@@ -8,7 +8,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    import psutil
 
 _T = TypeVar("_T")
 DEADLINE = 20.0  # seconds: generous, for a loaded machine; what must be faster says so itself
@@ -28,7 +31,7 @@ def live_processes() -> Iterator[Found]:
 
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+            if _lives(process):
                 yield Found(process.pid, process.ppid(), " ".join(process.cmdline()))
 
 
@@ -37,9 +40,15 @@ def is_alive(pid: int) -> bool:
     import psutil
 
     try:
-        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        return _lives(psutil.Process(pid))
     except psutil.Error:
         return False
+
+
+def _lives(process: psutil.Process) -> bool:
+    """A zombie with more than one thread is a process whose main thread alone has ended."""
+    status = process.status()
+    return status != "dead" and (status != "zombie" or (sys.platform == "linux" and process.num_threads() > 1))
 
 
 def marked(marker: str) -> list[Found]:
@@ -51,8 +60,12 @@ def _marked_on_linux(marker: str) -> Iterator[Found]:
     """Each process is read as soon as it is met, the youngest first: a storm's are gone a moment later."""
     wanted = marker.encode()
     for pid in sorted((int(name) for name in os.listdir("/proc") if name.isdigit()), reverse=True):  # noqa: PTH208
-        with contextlib.suppress(OSError):
-            environment, command = _read(f"/proc/{pid}/environ"), _read(f"/proc/{pid}/cmdline")
+        with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
+            command = _read(f"/proc/{pid}/cmdline")
+            if not command:  # the main thread alone may have ended: then another one shows it
+                pid = max(map(int, os.listdir(f"/proc/{pid}/task")))  # noqa: PLW2901, PTH208
+                command = _read(f"/proc/{pid}/cmdline")
+            environment = _read(f"/proc/{pid}/environ")
             if (wanted in environment or wanted in command) and pid != os.getpid():
                 state, parent = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:2]
                 if state not in b"ZX":

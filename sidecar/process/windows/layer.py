@@ -19,6 +19,8 @@ assert sys.platform == "win32"
 
 DRAIN = 0.5  # seconds that a pipe is still read after the exit, when somebody holds it open
 _TASKKILL_AFTER = 0.25  # of the kill's time, which a terminated job may take to be empty
+_STOP_INTERVAL = 0.05  # seconds between two looks at a tree that is ending
+_MAX_NAMED = 100
 _LOOK_AGAIN = 0.002  # seconds; the loop's clock rounds it up to a tick of 15.6 ms at most
 
 Report = Callable[[str], None]
@@ -44,9 +46,12 @@ class WindowsRun:
         ]
         self._timers: list[asyncio.TimerHandle] = []
         self._interrupt: asyncio.Future[str] | None = None
+        self._interrupted_once = False
         self._exited = False
         self._waited = False
+        self._stopping = False
         self._kill_began: float | None = None
+        self.killed: list[Survivor] = []
         self._taskkill_used = False
         self._survivors: list[Survivor] | None = None
         in_thread("backend exit", self._wait_in_thread).add_done_callback(self._root_ended)
@@ -56,27 +61,40 @@ class WindowsRun:
         """See base."""
         return self._identity
 
-    def interrupt(self) -> None:
+    def begin_stop(self) -> None:
         """See base."""
-        if self._exited or self._interrupt is not None:
+        self._stopping = True
+
+    def interrupt(self, seconds: float | None = None) -> None:
+        """See base. CTRL_C reaches all on the console; where the root has ended, another process shows the way to it."""
+        self._stopping = True
+        target = next((process.pid for process in self.processes()), None)
+        if self._interrupted_once or target is None or self._kill_began is not None:
             return
+        held = lookup.hold(target)
+        if target not in self._job.pids():  # it ended before it was held, so the pid may be another's
+            lookup.release(held)
+            return
+        self._interrupted_once = True
         from .rungs import send_console_interrupt
 
-        pid, graceful = self._identity.pid, self._spec.graceful
-        self._interrupt = in_thread("backend interrupt", lambda: send_console_interrupt(pid, graceful))
+        graceful = self._spec.graceful if seconds is None else seconds
+        self._interrupt = in_thread("backend interrupt", lambda: send_console_interrupt(target, graceful))
         self._interrupt.add_done_callback(self._interrupted)
+        self._interrupt.add_done_callback(lambda _outcome: lookup.release(held))
 
     def kill(self) -> None:
         """See base."""
         if self._survivors is not None:
             return
-        members = len(self._job.pids())
+        first, self._kill_began = self._kill_began is None, self._kill_began or self._loop.time()
+        if first:
+            self.killed = [lookup.survivor(process.pid) for process in self.processes()[:_MAX_NAMED]]
         done = self._job.terminate()
-        if self._kill_began is None:
-            self._kill_began = self._loop.time()
-            if members or not done:
+        if first:
+            if self.killed or not done:
                 self._report(
-                    f"TerminateJobObject {'ended' if done else 'failed for'} {members} processes of the backend"
+                    f"TerminateJobObject {'ended' if done else 'failed for'} {len(self.killed)} processes of the backend"
                 )
             self._look()
 
@@ -102,10 +120,23 @@ class WindowsRun:
     def _root_ended(self, code: asyncio.Future[int]) -> None:
         self._exit(UNKNOWN if code.exception() else from_windows(code.result()))
         self._waited = True
-        self._let_go()
-        self.kill()
+        self._release()
+        if self._stopping and self.processes():
+            self.interrupt()
+            self._await_rest()
+        else:
+            self.kill()
 
-    def _let_go(self) -> None:
+    def _await_rest(self) -> None:
+        """While stopping, what the root leaves behind may end by itself, until the ladder's kill."""
+        if self._kill_began is not None:
+            return
+        if self.processes():
+            self._timers.append(self._loop.call_later(_STOP_INTERVAL, self._await_rest))
+        else:
+            self.kill()
+
+    def _release(self) -> None:
         """Closes the root's handle, but not while the console helper may still open its pid: an open handle keeps it from reuse."""
         if self._waited and self._interrupt is None:
             _winapi.CloseHandle(self._process)
@@ -118,7 +149,7 @@ class WindowsRun:
 
     def _interrupted(self, outcome: asyncio.Future[str]) -> None:
         self._interrupt = None
-        self._let_go()
+        self._release()
         self._report(str(outcome.exception() or outcome.result()))
 
     def _look(self) -> None:
@@ -143,14 +174,15 @@ class WindowsRun:
         members = set(self._job.pids())
         for pid, handle in held:
             if pid not in members:  # it ended before it was held, so the pid may be another's
-                lookup.let_go(handle)
+                lookup.release(handle)
                 continue
             told = in_thread("taskkill", lambda pid=pid: kill_with_taskkill(pid))  # type: ignore[misc]
             told.add_done_callback(lambda outcome: self._report(str(outcome.exception() or outcome.result())))
-            told.add_done_callback(lambda _outcome, handle=handle: lookup.let_go(handle))  # type: ignore[misc]
+            told.add_done_callback(lambda _outcome, handle=handle: lookup.release(handle))  # type: ignore[misc]
 
     def _tree_gone(self, survivors: list[Survivor]) -> None:
         self._survivors = survivors
+        self.killed = [item for item in self.killed if item not in survivors]
         self._exit(UNKNOWN)
         self._finish()
 

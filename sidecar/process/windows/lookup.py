@@ -24,16 +24,16 @@ def identify(pid: int) -> ProcessId | None:
     except OSError:
         return None
     finally:
-        let_go(handle)
+        release(handle)
 
 
 def hold(pid: int) -> int | None:
-    """A handle, which keeps the pid from being given to another process until ``let_go``; None where there is none to be had."""
+    """A handle, which keeps the pid from being given to another process until ``release``; None where none is available."""
     handle: int | None = win32.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, 0, pid)
     return handle or None
 
 
-def let_go(handle: int | None) -> None:
+def release(handle: int | None) -> None:
     """Gives up what ``hold`` gave."""
     if handle:
         _winapi.CloseHandle(handle)

@@ -162,7 +162,7 @@ async def test_what_would_not_die_is_told_by_pid_and_name_and_the_next_run_start
     # Nothing in user space survives SIGKILL, so the report is made as the guardian would make it of a process that
     # hangs in the kernel: the run below is told gone with a survivor, and then really killed.
     run, recorder = await start(layer, "none")
-    layer._reported(("gone", run.serial, ((4711, "stuck"),)))
+    layer._reported(("gone", run.serial, ((4711, "stuck"),), ()))
     os.kill(run.identity.pid, signal.SIGKILL)
     assert await recorder.is_gone() == [(4711, "stuck")]
     assert recorder.status is not None

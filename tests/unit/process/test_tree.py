@@ -37,7 +37,14 @@ def test_a_name_with_blanks_parentheses_and_line_ends_does_not_confuse_the_reade
         6,
         22.0,
     )
-    assert not found.alive
+    assert (found.group, found.threads) == (5, 20)
+
+
+@pytest.mark.parametrize(
+    ("state", "threads", "alive"), [("Z", 1, False), ("Z", 2, True), ("X", 2, False), ("S", 1, True)]
+)
+def test_a_process_lives_as_long_as_one_of_its_threads(state: str, threads: int, alive: bool) -> None:
+    assert Entry(7, 1, 1, started=1.0, state=state, name="", threads=threads).alive is alive
 
 
 @pytest.mark.parametrize("data", [b"", b"77", b"77 (name", b"77 (name) S 1 2"])

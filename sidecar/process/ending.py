@@ -1,0 +1,175 @@
+"""How the guardian ends a tree: asks it, waits for it and kills it. The waiting needs a pipe that SIGCHLD writes to."""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import signal
+import sys
+import time
+
+from . import channel, killing
+from .descendants import Descendants
+
+assert sys.platform != "win32"
+
+TYPE_CHECKING = False  # the typing module is not loaded in the guardian
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .tree import Entry
+
+LOOK_INTERVAL = 0.5  # seconds between two looks at a tree that no subreaper holds together
+STOP_INTERVAL = 0.1  # seconds; the same while the tree is ending
+_LAST_CALL = 1.0  # seconds before the kill, or a quarter of the time, when all that was never asked to end is
+
+
+class Ending:
+    """The tree of one run, until it has ended; an object without a run reaps what is late.
+
+    Args:
+        wake: the read end of the pipe.
+        exact: whether this process is a subreaper.
+        exited: gets the root's wait status.
+
+    Attributes:
+        root: the backend's pid, until its status was read.
+        stopping: it was asked to end: what the root leaves behind may end by itself.
+    """
+
+    def __init__(self, wake: int, *, exact: bool, exited: Callable[[int], None]) -> None:
+        self.root = 0
+        self.stopping = False
+        self.plan = channel.StopPlan()
+        self.tree = Descendants(os.getpid(), exact=exact)
+        self._exact = exact
+        self._exited = exited
+        self._wake = wake
+        self._asked: set[tuple[int, float]] = set()
+        self._root_asked = False
+        self._last_call = math.inf
+
+    def begin(self, root: int, marker: bytes, plan: channel.StopPlan) -> None:
+        """A run was forked."""
+        self.root = root
+        self.plan = plan
+        self.tree = Descendants(os.getpid(), exact=self._exact, marker=marker)
+        self.tree.add_root(root)
+
+    def forget(self) -> None:
+        """The run is over."""
+        self.root = 0
+        self.stopping = self._root_asked = False
+        self._asked.clear()
+        self._last_call = math.inf
+        self.tree.forget()
+
+    def look_interval(self) -> float:
+        """Seconds until the tree must be looked at without an event; infinite: never."""
+        wait = math.inf if self._exact else LOOK_INTERVAL
+        if self.stopping:
+            wait = min(wait if self.root else STOP_INTERVAL, max(0.0, self._last_call - time.monotonic()))
+        return wait
+
+    def is_left(self) -> bool:
+        """Reads who has ended; whether anything of the tree is left."""
+        left = self.reap()
+        if self._exact:
+            return left
+        self.tree.watch()
+        return bool(self.root or self.tree.alive())
+
+    def interrupt(self, seconds: float) -> None:
+        """Asks it to end; it will be killed in so many seconds."""
+        self.stopping = True
+        self._last_call = time.monotonic() + seconds - min(_LAST_CALL, seconds / 4)
+        self.ask()
+
+    def ask(self) -> None:
+        """Sends the stop signal: to the root, after its end to those that have no parent left; to each once.
+
+        So a server can still use its database while it ends, and what a launcher leaves behind is asked as itself.
+        """
+        if time.monotonic() >= self._last_call:
+            self._last_call = math.inf
+            self._ask_each(self.tree.alive())
+        elif not self.root:
+            self._ask_each(self.tree.tops())
+        elif not self._root_asked:
+            self._root_asked = True
+            group = self.plan.to_group
+            # The root was not waited for yet, so neither its pid nor its group can have been given to another process.
+            self._asked |= {e.key for e in self.tree.alive() if e.pid == self.root or (group and e.group == self.root)}
+            for number in (self.plan.signal, signal.SIGCONT):  # a stopped process sees no signal before it goes on
+                try:
+                    (os.killpg if group else os.kill)(self.root, number)
+                except OSError:  # ended, or it has changed its user
+                    pass
+
+    def _ask_each(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            if entry.key not in self._asked:
+                self._asked.add(entry.key)
+                self.tree.send(entry, self.plan.signal)
+                self.tree.send(entry, int(signal.SIGCONT))
+
+    def kill_tree(self, seconds: float, *, patient: bool = False) -> tuple[list[Entry], list[Entry]]:
+        """Kills every descendant; gives those that are alive when the time is over, and those that SIGKILL ended.
+
+        Args:
+            seconds: the time; counted from the last process that was new, if ``patient``.
+            patient: no caller waits, and no other process will do it.
+        """
+        deadline = time.monotonic() + seconds
+        kill = killing.TreeKill(self.tree.members, self.tree.send)
+        empty = 0
+        while self.reap() or not self._exact:
+            pause = kill.step()
+            if pause is None:
+                if not self._exact:
+                    break
+                empty += 1  # what is left is a child, so it is about to be reaped, or cannot be seen
+                pause = min(0.001 * empty, STOP_INTERVAL)
+            now = time.monotonic()
+            if patient and kill.growing:
+                deadline = now + seconds
+            if now > deadline:
+                survivors = self.tree.alive()
+                keys = {entry.key for entry in survivors}
+                return survivors, [entry for key, entry in kill.killed.items() if key not in keys]
+            if pause and not self.wait_for(pause):
+                break
+        self.reap()
+        return [], list(kill.killed.values())
+
+    def reap(self) -> bool:
+        """Reads the status of every child that has ended; False when no child is left."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            if pid == self.root:
+                self.root = 0
+                self._exited(status)
+
+    def wait_for(self, seconds: float) -> bool:
+        """Waits, and reaps meanwhile; False when nothing is left to wait for."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            select.select([self._wake], [], [], left)
+            self.clear_wake()
+            if not self.reap() and self._exact:
+                return False
+        return True
+
+    def clear_wake(self) -> None:
+        """Takes what SIGCHLD wrote."""
+        try:
+            while os.read(self._wake, 512):
+                pass
+        except BlockingIOError:
+            pass

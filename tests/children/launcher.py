@@ -1,0 +1,103 @@
+"""A launcher and the worker behind it: launcher.py KIND FILE SECONDS, run as `sh -c`, as a chain, or with its own children.
+
+The worker saves for SECONDS when it gets the signal (SIGTERM, or whatever STOP names), then appends "saved" to FILE.
+KINDS: worker (no launcher) · double (a launcher that forwards the signal, and ends at once) · trap (a launcher that
+takes the signal and does nothing about it) · server (asks its store before it ends: the store must outlive it)
+· workers (three of them) · threads (the main thread ends, another one saves)
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+KIND, FILE, SECONDS = sys.argv[1], sys.argv[2], float(sys.argv[3])
+STOP = getattr(signal, os.environ.get("STOP", "SIGTERM"))
+
+
+def note(text):
+    with open(FILE, "a") as file:  # noqa: PTH123 - small on purpose
+        file.write(text + "\n")
+
+
+def work(name=""):
+    """Until the signal; then saves."""
+    asked = threading.Event()
+    count = 0
+
+    def ask(*_):
+        nonlocal count
+        count += 1
+        asked.set()
+
+    signal.signal(STOP, ask)
+    print("ready", name, flush=True)
+    while not asked.wait(0.01):
+        pass
+    note(f"{name}asked")
+    time.sleep(SECONDS)
+    note(f"{name}saved" if count == 1 else f"{name}saved, asked {count} times")
+    os._exit(0)
+
+
+def fork(action, *arguments):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            action(*arguments)
+        finally:
+            os._exit(1)
+    return pid
+
+
+def main():
+    if KIND == "worker":
+        work()
+    elif KIND == "workers":
+        for number in range(3):
+            fork(work, f"{number} ")
+        signal.pause()
+    elif KIND == "double":
+        child = fork(work)
+
+        def forward(number, _frame):
+            os.kill(child, number)
+            os.waitpid(child, 0)
+            os._exit(0)
+
+        signal.signal(STOP, forward)
+        while True:
+            signal.pause()
+    elif KIND == "trap":
+        fork(work)
+        signal.signal(STOP, lambda *_: note("trapped"))
+        while True:
+            signal.pause()
+    elif KIND == "server":
+        store = fork(work, "store ")
+
+        def end(*_):
+            note("server asked")
+            time.sleep(SECONDS)
+            note("server saved" if os.waitpid(store, os.WNOHANG)[0] == 0 else "server lost its store")
+            os._exit(0)
+
+        signal.signal(STOP, end)
+        while True:
+            signal.pause()
+    elif KIND == "threads":
+        # The main thread ends alone: the process is a zombie with a living thread.
+        import ctypes
+
+        def beside():
+            while open("/proc/self/stat", "rb").read().rpartition(b") ")[2][:1] != b"Z":  # noqa: PTH123, SIM115 - small
+                time.sleep(0.005)
+            print("ready", flush=True)
+            time.sleep(600)
+
+        threading.Thread(target=beside, daemon=True).start()
+        ctypes.CDLL(None).pthread_exit(None)
+
+
+main()

@@ -1,0 +1,185 @@
+"""A stop is a stop of the tree: what a launcher leaves behind is asked to end, and has the time that remains."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sidecar.core.exit_status import ExitStatus
+from sidecar.process.posix import PosixProcessLayer
+from tests.process.posix.test_guardian import PROMISE, own  # noqa: F401 - a fixture
+from tests.support.processes import is_alive, marked, until, wait_until
+from tests.support.runs import Recorder, child, spec
+
+GRACE = 20.0  # seconds; so long that no test may need it
+
+
+def launcher(kind: str, file: Path, seconds: float = 0.3) -> tuple[str, ...]:
+    return child("launcher", kind, file, seconds)
+
+
+def shell(command: tuple[str, ...], depth: int = 1) -> tuple[str, ...]:
+    """Behind so many shells, of which each has more to do afterwards, so that none becomes the command itself."""
+    for _level in range(depth):
+        command = ("sh", "-c", f"{shlex.join(command)}; true")
+    return command
+
+
+async def start(layer: PosixProcessLayer, command: tuple[str, ...], *, ready: int = 1, **more: object):
+    recorder = Recorder()
+    run = await layer.launch(spec(command, **more), recorder)
+    await until(lambda: recorder.out.count(b"ready") >= ready, what=lambda: bytes(recorder.err))
+    return run, recorder
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2], ids=["itself", "sh", "sh-in-sh"])
+async def test_what_is_saving_behind_a_launcher_ends_by_itself(
+    layer: PosixProcessLayer, tmp_path: Path, depth: int
+) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, shell(launcher("worker", file), depth))
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert file.read_text().split("\n")[:2] == ["asked", "saved"]
+    assert run.killed == []
+    assert recorder.status == (ExitStatus(signal=signal.SIGTERM) if depth else ExitStatus(code=0))
+    assert marked(layer.marker) == []
+
+
+async def test_workers_whose_master_ends_at_once_all_save(layer: PosixProcessLayer, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, launcher("workers", file), ready=3)
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert sorted(line for line in file.read_text().splitlines() if "saved" in line) == [
+        "0 saved",
+        "1 saved",
+        "2 saved",
+    ]
+    assert run.killed == []
+
+
+async def test_a_launcher_that_forwards_the_signal_is_alone_asked(layer: PosixProcessLayer, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, shell(launcher("double", file)))
+    run.interrupt(GRACE)
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
+
+
+async def test_a_server_has_its_store_until_it_has_ended(layer: PosixProcessLayer, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, launcher("server", file))
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert file.read_text().splitlines() == ["server asked", "server saved", "store asked", "store saved"]
+    assert run.killed == []
+
+
+async def test_the_whole_group_is_asked_at_once_where_that_is_set(layer: PosixProcessLayer, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, launcher("server", file, 0.1), stop_signal_to="group")
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert set(file.read_text().splitlines()[:2]) == {"server asked", "store asked"}
+    assert file.read_text().splitlines()[-1] in ("store saved", "server lost its store", "server saved")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1"])
+async def test_another_signal_asks_them_where_that_is_set(layer: PosixProcessLayer, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "file"
+    command = shell(launcher("worker", file, 0.0))
+    run, recorder = await start(layer, command, stop_signal=name, env={**os.environ, "STOP": name})
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert "asked\nsaved\n" in file.read_text()
+
+
+async def test_what_a_busy_launcher_keeps_from_being_asked_is_asked_before_it_is_killed(
+    layer: PosixProcessLayer, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, launcher("trap", file, 0.0))
+    run.interrupt(1.0)
+    await until(lambda: "saved" in file.read_text() if file.exists() else False)
+    assert recorder.status is None
+    run.kill()
+    assert await recorder.is_gone() == []
+    assert file.read_text().splitlines()[:3] == ["trapped", "asked", "saved"]
+    assert [killed.pid for killed in run.killed] == [run.identity.pid]
+
+
+async def test_what_takes_too_long_is_killed_and_named(layer: PosixProcessLayer, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, shell(launcher("worker", file, 600)))
+    run.interrupt(GRACE)
+    await until(lambda: file.exists() and "asked" in file.read_text())
+    (left,) = run.processes()
+    run.kill()
+    assert await recorder.is_gone() == []
+    assert [killed.pid for killed in run.killed] == [left.pid]
+    assert run.killed[0].name.startswith("python")
+    assert "saved" not in file.read_text()
+
+
+async def test_what_a_root_leaves_that_ends_unasked_is_killed_at_once_and_named(
+    layer: PosixProcessLayer, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, shell(launcher("worker", file)))
+    os.kill(run.identity.pid, signal.SIGKILL)
+    assert await recorder.is_gone() == []
+    assert len(run.killed) == 1
+    assert not file.exists()
+
+
+async def test_after_another_request_to_end_the_roots_end_does_not_end_the_rest(
+    layer: PosixProcessLayer, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, shell(launcher("worker", file)))
+    run.begin_stop()
+    os.kill(run.identity.pid, signal.SIGUSR1)  # it ends because of the request, say
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
+    assert run.killed == []
+
+
+@pytest.mark.parametrize("depth", [0, 1], ids=["itself", "sh"])
+def test_what_is_saving_has_a_moment_when_the_sidecar_is_killed(own, tmp_path: Path, depth: int) -> None:  # noqa: F811
+    file = tmp_path / "file"
+    owner = own("running", *shell(launcher("worker", file, 0.2), depth))
+    owner.kill()
+    wait_until(lambda: not owner.left(), PROMISE, what=owner.left)
+    assert file.read_text() == "asked\nsaved\n"
+    wait_until(lambda: not is_alive(owner.guardian), PROMISE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pthread_exit of the main thread ends the process elsewhere")
+class TestAProcessWhoseMainThreadHasEnded:
+    """It is a zombie to look at, and lives."""
+
+    @pytest.mark.parametrize("depth", [0, 1], ids=["itself", "sh"])
+    async def test_is_seen_asked_and_killed(self, layer: PosixProcessLayer, tmp_path: Path, depth: int) -> None:
+        run, recorder = await start(layer, shell(launcher("threads", tmp_path / "file"), depth))
+        assert len(run.processes()) == 1 + depth
+        assert len(marked(layer.marker)) == 1 + depth
+        begin = time.monotonic()
+        run.kill()
+        assert await recorder.is_gone() == []
+        assert recorder.times["gone"] - begin < 1.0
+        assert marked(layer.marker) == []
+
+    def test_ends_with_its_owner_and_the_guardian_does_not_linger(self, own, tmp_path: Path) -> None:  # noqa: F811
+        owner = own("running", *shell(launcher("threads", tmp_path / "file")))
+        assert len(owner.left()) == 4  # owner, guardian, shell and this one
+        owner.kill()
+        wait_until(lambda: not owner.left(), PROMISE, what=owner.left)
+        wait_until(lambda: not is_alive(owner.guardian), PROMISE)
