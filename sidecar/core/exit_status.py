@@ -6,32 +6,45 @@ import signal as _signal
 
 from msgspec import Struct
 
-# NTSTATUS values that end Windows processes; MS-ERREF 2.3.1, and .NET's own 0xE0434352 ("CCR").
-_NTSTATUS = {
-    0x40010004: "terminated by a debugger",
-    0xC0000005: "access violation",
-    0xC0000017: "out of memory",
-    0xC000001D: "illegal instruction",
-    0xC0000094: "integer division by zero",
-    0xC00000FD: "stack overflow",
-    0xC0000135: "a DLL was not found",
-    0xC0000139: "an entry point was not found in a DLL",
-    0xC000013A: "ended by Ctrl+C",
-    0xC0000142: "a DLL failed to initialise",
-    0xC0000374: "heap corruption",
-    0xC0000409: "stack buffer overrun or fast fail",
-    0xC0000602: "the process failed fast (Environment.FailFast)",
-    0xE0434352: "unhandled .NET exception",
+# Exit code → what it says, and the kind of end that it is (ExitStatus.kind). NTSTATUS values are from MS-ERREF 2.3.1, .NET's
+# from its corerror.h and docs/design/features/host-error-codes.md, the shell's from POSIX 2.8.2.
+_CODES = {
+    126: ("found, but not executable", "not_executable"),
+    127: ("command not found", "command_missing"),
+    0x40010004: ("terminated by a debugger", "terminated"),
+    0x80008083: ("the .NET runtime is missing", "runtime_missing"),
+    0x80008096: ("the .NET framework is missing", "runtime_missing"),
+    0x80131623: ("the process failed fast (Environment.FailFast)", "failfast"),
+    0xC0000005: ("access violation", "native_crash"),
+    0xC0000017: ("out of memory", "memory"),
+    0xC000001D: ("illegal instruction", "illegal_instruction"),
+    0xC0000094: ("integer division by zero", "native_crash"),
+    0xC00000FD: ("stack overflow", "overflow"),
+    0xC0000135: ("a DLL was not found", "library_missing"),
+    0xC0000139: ("an entry point was not found in a DLL", "library_missing"),
+    0xC000013A: ("ended by Ctrl+C", "terminated"),
+    0xC0000142: ("a DLL failed to initialise", "library_missing"),
+    0xC0000374: ("heap corruption", "native_crash"),
+    0xC0000409: ("stack buffer overrun or fast fail", "failfast"),
+    0xC0000602: ("the process failed fast (Environment.FailFast)", "failfast"),
+    0xE0434352: ("unhandled .NET exception", "exception"),
 }
-# Exit codes that shells and container tools give a meaning; POSIX 2.8.2.
-_POSIX_CODES = {126: "found, but not executable", 127: "command not found"}
+# The numbers that are the same on every Unix; SIGBUS and SIGSYS are not.
+_SIGNALS = {
+    **dict.fromkeys((1, 2, 3, 15), "terminated"),
+    **dict.fromkeys((8, 11, int(getattr(_signal, "SIGBUS", -1))), "native_crash"),
+    **dict.fromkeys((5, 6), "aborted"),
+    **dict.fromkeys((24, 25), "limit"),
+    4: "illegal_instruction",
+    9: "killed",
+}
 
 
 class ExitStatus(Struct, frozen=True):
     """The end of a process.
 
     Attributes:
-        code: its exit code; on Windows the unsigned 32-bit NTSTATUS; None where a signal ended it or nobody knows.
+        code: its exit code; on Windows the unsigned 32-bit NTSTATUS; None where a signal ended it or that is unknown.
         signal: the signal that ended it, POSIX only, else None.
         core_dumped: whether the system wrote a core file.
     """
@@ -42,7 +55,7 @@ class ExitStatus(Struct, frozen=True):
 
     @property
     def known(self) -> bool:
-        """Whether anybody saw how it ended (not so when the guardian was killed with it)."""
+        """Whether it was seen how it ended (not when the guardian was killed with it)."""
         return self.code is not None or self.signal is not None
 
     @property
@@ -57,12 +70,21 @@ class ExitStatus(Struct, frozen=True):
             return f"killed by {signal_name(self.signal)}{' (core dumped)' if self.core_dumped else ''}"
         if self.code is None:
             return "ended, status unknown"
-        if self.code in _NTSTATUS:
-            return f"exit code 0x{self.code:08X}: {_NTSTATUS[self.code]}"
-        if self.code > 0xFFFF:
-            return f"exit code 0x{self.code:08X}"
-        meaning = _POSIX_CODES.get(self.code)
-        return f"exit code {self.code}{f': {meaning}' if meaning else ''}"
+        meaning = _CODES.get(self.code, ("",))[0]
+        number = f"0x{self.code:08X}" if self.code > 0xFFFF else str(self.code)
+        return f"exit code {number}{f': {meaning}' if meaning else ''}"
+
+    @property
+    def kind(self) -> str | None:
+        """A stable name of what ended it, such as ``native_crash``; None for a status that only the program can explain."""
+        if self.signal is not None:
+            return _SIGNALS.get(self.signal, "signal")
+        if self.code is None:
+            return "unknown"
+        if self.code in _CODES:
+            return _CODES[self.code][1]
+        # A shell, or a container, that started the program reports its signal so (POSIX 2.8.2).
+        return _SIGNALS.get(self.code - 128) if 128 < self.code < 160 else None
 
 
 UNKNOWN = ExitStatus()

@@ -1,13 +1,15 @@
 """What backends say when they die, and what a user can do about it.
 
-Rows are tried from top to bottom, the particular before the general. Texts are those of glibc, Windows, the .NET host
+Failures to bind the port come first, then the rows from top to bottom, the particular before the general. Texts are those of glibc, Windows, the .NET host
 and runtime, Kestrel, SQLite, Node, CPython and the JVM, English as all of these print them to a log. In ``cause`` and
-``remedy`` stands ``{port}`` for "port 5005" or "the port", any other name for a group of the pattern.
+``remedy`` a name in braces stands for a group of the pattern.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from ..core.bind_failure import BindFailure
 
 
 class Row(NamedTuple):
@@ -23,21 +25,16 @@ _INCOMPLETE = (
     "Reinstall the app: its files are incomplete or were damaged (antivirus programs quarantine single files)."
 )
 
-_IN_USE = (
-    r"address already in use|EADDRINUSE|only one usage of each socket address|SocketException \((?:98|48|10048)\)"
-    r"|\[Errno (?:98|48)\]|WinError 10048|port \d+ is already (?:in use|allocated)|java\.net\.BindException"
-)
-_FORBIDDEN = (
-    r"access a socket in a way forbidden|(?:SocketException \(|WinError |error )10013|listen EACCES"
-    r"|failed to bind to address.*permission denied|SocketException \(13\)"
-)
 # dash: "sh: 1: NAME: …", bash: "bash: line 1: NAME: …"
 _SHELL = r"^\S*sh: (?:line )?\d+: (?:exec: )?(?P<program>[^:\n]+): "
 
+# kind, cause, remedy of what core.bind_failure recognises; ``{port}`` is "port 5005" or "the port"
+BIND_FAILURES: dict[BindFailure, tuple[str, str, str]] = {
+    "in_use": ("port_in_use", "{Port} is already in use by another program.", "Close that program (often a second copy of this app), or let the app choose its port: port = \"auto\"."),
+    "forbidden": ("port_forbidden", "The system does not let the backend listen on {port}: it is reserved or needs administrator rights.", "Let the app choose its port: port = \"auto\". On Windows, 'netsh interface ipv4 show excludedportrange protocol=tcp' lists the reserved ranges."),
+}  # fmt: skip
+
 ROWS = (
-    # The port
-    Row("port_in_use", _IN_USE, "{Port} is already in use by another program.", "Close that program (often a second copy of this app), or let the app choose its port: port = \"auto\"."),
-    Row("port_forbidden", _FORBIDDEN, "The system does not let the backend listen on {port}: it is reserved or needs administrator rights.", "Let the app choose its port: port = \"auto\". On Windows, 'netsh interface ipv4 show excludedportrange protocol=tcp' lists the reserved ranges."),
     # What a shell says that was to start a program; before the general words that it uses
     Row("command_missing", rf"{_SHELL}(?:command )?not found$", "The program {program}, which the backend starts, was not found.", "Install it, or correct the script that starts it; if it is part of the app, reinstall the app."),
     Row("not_executable", rf"{_SHELL}permission denied$", "The program {program}, which the backend starts, may not be executed.", 'Make it executable: chmod u+x "{program}".'),

@@ -7,11 +7,11 @@ decides where there is one, and the status where the text cannot know (a SIGKILL
 from __future__ import annotations
 
 import re
-import signal
 from typing import NamedTuple
 
+from ..core.bind_failure import any_bind_failure
 from ..core.exit_status import ExitStatus, signal_name
-from .cause_table import ROWS, Row
+from .cause_table import BIND_FAILURES, ROWS
 from .fatal import Fatal, find
 
 LAST_WORDS = 16 * 1024  # characters: without a fatal error, an older line explains nothing any more
@@ -59,19 +59,20 @@ _DOTNET = Cause("The backend died of an unhandled .NET exception and did not say
 _FAST = Cause("The backend ended itself at once because its state was corrupt (fail fast).", _REPORT, "failfast")
 _OVERFLOW = Cause("The backend died of a stack overflow.", _REPORT, "overflow")
 
-# The numbers that are the same on every Unix; SIGBUS and SIGSYS are not.
-_SIGNALS: dict[int, Cause] = {
-    1: _ASKED, 2: _ASKED, 3: _ASKED, 15: _ASKED, 4: _ILLEGAL, 5: _ABORTED, 6: _ABORTED, 8: _NATIVE, 9: _KILLED, 11: _NATIVE,
-    24: _LIMIT, 25: _LIMIT, int(getattr(signal, "SIGBUS", -1)): _NATIVE,
-}  # fmt: skip
-# NTSTATUS, MS-ERREF 2.3.1; 0x8000_8xxx are those of the .NET host (dotnet/runtime, docs/design/features/host-error-codes.md).
-_CODES: dict[int, Cause] = {
-    126: Cause("The backend's program was found and cannot be executed.", "Give it the right to be executed (chmod +x); on another architecture, install the right version.", "not_executable"),
-    127: Cause("A program or a library that the backend starts with was not found.", "Reinstall the app; look into its last output for the name.", "command_missing"),
-    0xC0000005: _NATIVE, 0xC0000374: _NATIVE, 0xC0000094: _NATIVE, 0xC0000017: _MEMORY, 0xC000001D: _ILLEGAL,
-    0xC00000FD: _OVERFLOW, 0xC0000135: _DLL, 0xC0000139: _DLL, 0xC0000142: _DLL, 0xC000013A: _ASKED, 0x40010004: _ASKED,
-    0xC0000409: _FAST, 0xC0000602: _FAST, 0x80131623: _FAST, 0xE0434352: _DOTNET, 0x80008083: _RUNTIME, 0x80008096: _RUNTIME,
-}  # fmt: skip
+_COMMAND_MISSING = Cause(
+    "A program or a library that the backend starts with was not found.",
+    "Reinstall the app; look into its last output for the name.",
+    "command_missing",
+)
+_NOT_EXECUTABLE = Cause("The backend's program was found and cannot be executed.", "Give it the right to be executed (chmod +x); on another architecture, install the right version.", "not_executable")  # fmt: skip
+_UNKNOWN = Cause("The backend was killed together with the process that watches over it, so its exit status is unknown.", _KILLED.remedy, "unknown")  # fmt: skip
+_BY_STATUS = {
+    cause.kind: cause
+    for cause in (
+        *(_NATIVE, _KILLED, _ASKED, _ABORTED, _ILLEGAL, _LIMIT, _DLL, _RUNTIME, _MEMORY, _DOTNET, _FAST, _OVERFLOW),
+        *(_COMMAND_MISSING, _NOT_EXECUTABLE, _UNKNOWN),
+    )
+}
 
 
 def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None = None) -> Cause | None:
@@ -99,21 +100,16 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
 
 
 def _from_text(text: str, port: int | None) -> Cause | None:
+    if failure := any_bind_failure(text):
+        kind, cause, remedy = BIND_FAILURES[failure[0]]
+        named = failure[1] or port
+        where = f"port {named}" if named else "the port"
+        return Cause(cause.format(port=where, Port=where[0].upper() + where[1:]), remedy, kind)
     for row in ROWS:
         if match := re.search(row.pattern, text, re.IGNORECASE | re.MULTILINE):
-            return _fill(row, match, port)
+            names = {name.rstrip("0123456789"): value for name, value in match.groupdict().items() if value}
+            return Cause(row.cause.format_map(names), row.remedy.format_map(names), row.kind)
     return None
-
-
-def _fill(row: Row, match: re.Match[str], port: int | None) -> Cause:
-    names = {name.rstrip("0123456789"): value for name, value in match.groupdict().items() if value}
-    if port is None and row.kind.startswith("port"):
-        line = match.string[match.string.rfind("\n", 0, match.start()) + 1 : match.end() + 100]
-        named = re.search(r":(\d{2,5})\b", line)
-        port = int(named[1]) if named else None
-    where = f"port {port}" if port else "the port"
-    values = names | {"port": where, "Port": where[0].upper() + where[1:]}
-    return Cause(row.cause.format_map(values), row.remedy.format_map(values), row.kind)
 
 
 def _describe(fatal: Fatal) -> Cause:
@@ -125,12 +121,6 @@ def _describe(fatal: Fatal) -> Cause:
 
 
 def _from_status(status: ExitStatus) -> Cause | None:
-    if not status.known:
-        return Cause("The backend was killed together with the process that watches over it; nobody saw how.", _KILLED.remedy, "unknown")  # fmt: skip
-    if status.signal is not None:
-        return _SIGNALS.get(status.signal) or Cause(f"The backend was ended by {signal_name(status.signal)}.", _REPORT, "signal")  # fmt: skip
-    assert status.code is not None
-    if status.code in _CODES:
-        return _CODES[status.code]
-    # A shell, or a container, that started the program reports its signal so (POSIX 2.8.2).
-    return _SIGNALS.get(status.code - 128) if 128 < status.code < 160 else None
+    if status.kind == "signal" and status.signal is not None:
+        return Cause(f"The backend was ended by {signal_name(status.signal)}.", _REPORT, "signal")
+    return _BY_STATUS.get(status.kind or "")

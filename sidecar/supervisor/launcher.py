@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from .. import errors
-from ..backend.bind_failure import bind_failure
 from ..backend.client import BackendClient
 from ..backend.command import find_command
 from ..backend.environment import backend_environment, fill
 from ..backend.ports import choose_port, port_state
 from ..backend.reported import ReportedAddress
+from ..core.bind_failure import bind_failure
 from ..core.events import Conflict
 from ..process.base import LaunchSpec, Limits, ListeningSocket, ProcessId, ProcessLayer, Survivor
 from ..settings.model import Paths, Settings

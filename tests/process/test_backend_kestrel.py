@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.backend.bind_failure import bind_failure
 from sidecar.backend.client import BackendClient
 from sidecar.backend.command import find_command
 from sidecar.backend.environment import backend_environment
 from sidecar.backend.ports import choose_port
 from sidecar.backend.probe import ProbeResult, next_knock_delay, next_probe_delay, probe, significant
 from sidecar.backend.reported import ReportedAddress
+from sidecar.core.bind_failure import bind_failure
 from sidecar.errors import HttpFailedError
 from sidecar.process.platform.ports import is_listening
 from sidecar.settings.load import load

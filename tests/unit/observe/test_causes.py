@@ -170,6 +170,12 @@ def test_the_port_of_the_run_is_named_where_the_text_has_none() -> None:
     assert cause.cause.startswith("Port 4711 ")
 
 
+def test_another_port_than_that_of_the_run_is_named_where_the_text_has_one() -> None:
+    cause = guess("Error: listen EADDRINUSE: address already in use 127.0.0.1:9229\n", ONE, port=4711)
+    assert cause is not None
+    assert cause.cause.startswith("Port 9229 ")
+
+
 def test_every_row_of_the_table_compiles_and_has_its_own_example() -> None:
     assert [row.kind for row in ROWS if not re.compile(row.pattern)] == []
     untested = {row.kind for row in ROWS} - {kind for kind, *_ in SAID}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.backend.bind_failure import bind_failure
+from sidecar.core.bind_failure import bind_failure
 
 PORT = 5005
 

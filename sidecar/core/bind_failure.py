@@ -1,14 +1,15 @@
-"""Whether the output of a backend says that it could not have its port, in the words of the usual servers."""
+"""Whether the output of a backend says that it could not bind its port, in the words of the usual servers. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 BindFailure = Literal["in_use", "forbidden"]
 
-_LAST_BYTES = 256 * 1024  # it is among the last words of a process that dies of it
-# A line without any of these is about something else; looking for them is ten times as fast as the patterns.
+_LAST_BYTES = 256 * 1024  # a process that dies of it reports it last
+# A line without any of these is about something else; searching for them is ten times as fast as the patterns.
 _HINTS = (
     "in use",
     "only one usage",
@@ -29,8 +30,8 @@ _HINTS = (
 )
 _LINES_BEFORE = 4  # a Python traceback shows the call of bind up to so many lines above its error
 
-# Patterns stay texts until the first use: re keeps what it compiled, and a start that succeeds never needs them.
-# Numbers are what every language of the system leaves alone: EADDRINUSE is 98 on Linux, 48 on macOS, 10048 on
+# Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.
+# Numbers are the same in every language: EADDRINUSE is 98 on Linux, 48 on macOS, 10048 on
 # Windows; EACCES is 13 and 10013 (errno.h; winsock.h).
 _IN_USE = r"""(?ix)
       EADDRINUSE | WSAEADDRINUSE
@@ -51,15 +52,14 @@ _FORBIDDEN = r"""(?ix)
     | (?:error|exception|code|wsa\w*) [^\d\n]{0,12} 10013 \b
     | httplistenerexception \s \( 5 \)                              # no URL reservation for this user
     """
-# "Permission denied" is said of files far more often than of ports: only beside a word about listening.
+# "Permission denied" is about files far more often than about ports: it counts only beside a word about listening.
 _DENIED = r"(?i)permission denied|access is denied|\bEACCES\b|\[errno 13\]|os error 13\b|errno\s*[=:]\s*13\b"
 _ABOUT_LISTENING = r"(?i)\b(?:re)?bind(?:ing|exception)?\b|\blisten(?:ing)?\b|\bsocket\b"
+_CALL = r"\b(?:bind|listen)\s*\("
 _ABOUT_A_FILE = r"""(?i)(?:open|mkdir|unlink|scandir|access|stat)\b\s*'|:\s*['"](?:/|[A-Za-z]:)|\.(?:sock|pipe)\b"""
 # Go prints the text of Windows in the user's language, without a number: what it was doing stays English.
 _GO_BIND = r"\blisten tcp[46]? \S*:\d+: bind: "
-_PORT_IN_USE = (
-    r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,40}}\bin\suse\b|(?:running|listening)\son\sport\s{port}\b"
-)
+_PORT_IN_USE = r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,40}}\b(?:in\suse|allocated)\b|(?:running|listening)\son\sport\s{port}\b"
 _PORTS = r"""(?ix)
       (?: \d+\.\d+\.\d+\.\d+ | \[[0-9a-f:.]*\] | :: | \blocalhost | \* | \blisten\stcp[46]?\s ) : (\d{1,5}) \b
     | '[^']*' , \s* (\d{1,5}) \)                                    # ('127.0.0.1', 5005)
@@ -76,33 +76,46 @@ def bind_failure(output: bytes, port: int) -> BindFailure | None:
         output: the end of the backend's output, both streams.
         port: the port that it was given.
     """
-    lines = output[-_LAST_BYTES:].decode("utf-8", "replace").splitlines()
-    named = _PORT_IN_USE.format(port=port)
     nameless: BindFailure | None = None
     foreign = False
-    for number, line in enumerate(lines):
-        lower = line.lower()
-        if not any(hint in lower for hint in _HINTS):
-            continue
-        verdict = _verdict(line, lines[max(0, number - _LINES_BEFORE) : number], named)
-        if verdict is None:
-            continue
-        ports = {int(next(filter(None, found))) for found in re.findall(_PORTS, line)}
+    for failure, ports in _failures(output[-_LAST_BYTES:].decode("utf-8", "replace"), str(port)):
         if port in ports:
-            return verdict
+            return failure
         foreign = foreign or bool(ports)
-        nameless = nameless or (None if ports else verdict)
+        nameless = nameless or (None if ports else failure)
     # The inner exceptions of a failure on another port name no port at all.
     return None if foreign else nameless
 
 
-def _verdict(line: str, before: list[str], named: str) -> BindFailure | None:
+def any_bind_failure(output: str) -> tuple[BindFailure, int | None] | None:
+    """As ``bind_failure``, on whatever port; with the port where one is named."""
+    found = None
+    for failure, ports in _failures(output, r"\d{1,5}"):
+        if ports:
+            return failure, max(ports)
+        found = found or (failure, None)
+    return found
+
+
+def _failures(text: str, port: str) -> Iterator[tuple[BindFailure, set[int]]]:
+    """Each line that reports a failure, with the ports that it names; ``port``: a pattern."""
+    lines = text.splitlines()
+    port_in_use = _PORT_IN_USE.format(port=port)
+    for number, line in enumerate(lines):
+        lower = line.lower()
+        if any(hint in lower for hint in _HINTS):
+            failure = _judge(line, lines[max(0, number - _LINES_BEFORE) : number], port_in_use)
+            if failure is not None:
+                yield failure, {int(next(filter(None, found))) for found in re.findall(_PORTS, line)}
+
+
+def _judge(line: str, before: list[str], port_in_use: str) -> BindFailure | None:
     if re.search(_FORBIDDEN, line):
         return "forbidden"
-    if re.search(_IN_USE, line) or re.search(named, line):
+    if re.search(_IN_USE, line) or re.search(port_in_use, line):
         return "in_use"
     if re.search(_DENIED, line) and not re.search(_ABOUT_A_FILE, line):
-        if re.search(_ABOUT_LISTENING, line) or any(re.search(_ABOUT_LISTENING, other) for other in before):
+        if re.search(_ABOUT_LISTENING, line) or any(re.search(_CALL, other) for other in before):
             return "forbidden"
         return None
     return "in_use" if re.search(_GO_BIND, line) else None
