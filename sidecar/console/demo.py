@@ -7,7 +7,7 @@ import http.client
 import json
 import os
 import sys
-import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,10 +19,11 @@ from ..errors import SidecarError, UsageError
 from ..threads import in_thread
 from .client import Client, RemoteError, importable_environment
 from .demo_backend import CRASH_PATH
-from .demo_screen import render
-from .demo_story import Story
+from .screen import render_demo
 from .sentences import Line
-from .surroundings import run_cancellable, silence, temporary_folder
+from .session import Session, until
+from .story import KEPT_EVENTS, Recovery
+from .surroundings import run_cancellable, temporary_folder
 
 READY_SHARE = 0.6  # of the time: by then the backend must be ready, else there is no time left to see it recover
 CRASH_AFTER = 2.0  # seconds for which it is shown running, at most
@@ -42,44 +43,40 @@ def run(seconds: float) -> int:
         0 if the backend crashed, came back as another process and was healthy, and everything stopped in order; else 1.
 
     Raises:
-        OSError: stdout could not be written to, or nobody read it any more; everything was stopped.
+        OSError: stdout cannot be written; everything was stopped.
     """
-    console = Console()
+    console = Console(highlight=False)
+
+    async def play() -> tuple[Recovery, int]:
+        return await _Demo(console, seconds).run()
+
     try:
-        story, status = run_cancellable(_Demo(console, seconds).run())
+        recovery, status = run_cancellable(play())
     except UsageError:
         raise
     except (SidecarError, RemoteError) as error:
-        console.print(f"[bold red]The demo failed:[/] {error}", highlight=False)
+        console.print(f"[bold red]The demo failed:[/] {error}")
         return 1
-    missing = story.missing() + ([] if status == 0 else [f"the sidecar ended with status {status}"])
+    missing = recovery.missing() + ([] if status == 0 else [f"the sidecar ended with status {status}"])
     if missing:
-        console.print(f"[bold red]No recovery:[/] {'; '.join(missing)}.", highlight=False)
+        console.print(f"[bold red]No recovery:[/] {'; '.join(missing)}.")
         return 1
     console.print(
-        f"[bold green]Recovered:[/] process {story.crashed_pid} crashed, process {story.recovered_pid} took its place "
-        f"on port {story.port}; everything was stopped in order.",
-        highlight=False,
+        f"[bold green]Recovered:[/] process {recovery.crashed_pid} crashed, process {recovery.recovered_pid} took its "
+        f"place on port {recovery.port}; everything was stopped in order.",
         soft_wrap=True,
     )
     return 0
 
 
-class _Demo:
+class _Demo(Session):
     def __init__(self, console: Console, seconds: float) -> None:
-        self.console = console
+        super().__init__(console, "demo", live=console.is_terminal, digits=6)
         self.seconds = seconds
-        self.story = Story()
-        self.began = time.monotonic()
-        self.changed = asyncio.Event()
-        self.lost = asyncio.Event()
-        self.unsaid: OSError | None = None
+        self.recovery = Recovery()
+        self.lines: deque[Line] = deque(maxlen=KEPT_EVENTS)
 
-    @property
-    def elapsed(self) -> float:
-        return time.monotonic() - self.began
-
-    async def run(self) -> tuple[Story, int]:
+    async def run(self) -> tuple[Recovery, int]:
         with temporary_folder("sidecar-demo-") as folder:
             words = ["--set", f"paths.data={json.dumps(folder)}", "--", *backend_command()]
             async with self._shown():
@@ -87,71 +84,58 @@ class _Demo:
                 try:
                     await self._play_while(client)
                 finally:
-                    self._note("stopping everything")
+                    self.note("stopping everything")
                     status = await client.close()
         if self.unsaid:
             raise self.unsaid
-        return self.story, status
+        return self.recovery, status
 
     async def _play_while(self, client: Client) -> None:
-        """Until the end of the sidecar, or of whoever looks on, at most."""
+        """Until the sidecar or the reader of stdout is gone, at most."""
         play, gone = asyncio.create_task(self._play()), asyncio.create_task(client.wait())
-        lost = asyncio.create_task(self.lost.wait())
+        ends: set[asyncio.Future[Any]] = {play, gone, self.end}
         try:
-            await asyncio.wait({play, gone, lost}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if play.done():
                 play.result()
         finally:
-            for task in (play, gone, lost):
-                task.cancel()
+            play.cancel()
+            gone.cancel()
 
     async def _play(self) -> None:
-        ready = await self._until(lambda: self.story.ready, self.seconds * READY_SHARE)
+        ready = await until(lambda: self.story.health == "healthy", self.changed, self.seconds * READY_SHARE)
         if ready:
             await asyncio.sleep(min(CRASH_AFTER, self.seconds * 0.2))
-            self._note(f"pressing the backend's crash button: POST {self.story.url}{CRASH_PATH}")
-            if (port := self.story.port) is not None:
+            self.note(f"pressing the backend's crash button: POST {self.recovery.url}{CRASH_PATH}")
+            if (port := self.recovery.port) is not None:
                 await in_thread("crash button", lambda: _press(port))
         await asyncio.sleep(max(0.0, self.seconds - self.elapsed))
 
-    async def _until(self, condition: Any, limit: float) -> bool:
-        try:
-            async with asyncio.timeout(limit):
-                while not condition():
-                    self.changed.clear()
-                    await self.changed.wait()
-        except TimeoutError:
-            return False
-        return True
-
     def _take(self, channel: str, payload: Any) -> None:
-        self._show(self.story.take(self.elapsed, channel, payload))
-        self.changed.set()
+        line = self.story.take(self.elapsed, channel, payload)
+        self.recovery.take(channel, payload, self.story)
+        self.show(line)
 
-    def _note(self, text: str) -> None:
-        self._show(self.story.note(self.elapsed, text))
-
-    def _show(self, line: Line) -> None:
-        if not self.console.is_terminal:
-            name = line.channel.removeprefix("backend:")
-            try:
-                print(f"{line.at:6.2f}  {name:16} {line.text}", flush=True)  # noqa: T201 - the tool's output
-            except OSError as error:
-                silence()
-                self.unsaid = error
-                self.lost.set()
+    def show(self, line: Line) -> None:
+        self.lines.append(line)
+        super().show(line)
 
     @asynccontextmanager
     async def _shown(self) -> AsyncIterator[None]:
-        """The live view in a terminal; without one the lines come as they happen."""
-        if not self.console.is_terminal:
+        """The live view in a terminal."""
+        if not self.live:
             yield
             return
         with Live(console=self.console, auto_refresh=False, transient=False) as live:
 
+            def draw() -> None:
+                times = {"elapsed": self.elapsed, "seconds": self.seconds}
+                picture = render_demo(self.story, self.recovery, self.lines, self.console.height, **times)
+                live.update(picture, refresh=True)
+
             async def refresh() -> None:
                 while True:
-                    live.update(render(self.story, self.elapsed, self.seconds, self.console.height), refresh=True)
+                    draw()
                     await asyncio.sleep(REFRESH)
 
             task = asyncio.create_task(refresh())
@@ -159,7 +143,7 @@ class _Demo:
                 yield
             finally:
                 task.cancel()
-                live.update(render(self.story, self.elapsed, self.seconds, self.console.height), refresh=True)
+                draw()
 
 
 def _environment() -> dict[str, str]:

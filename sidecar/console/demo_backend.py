@@ -9,7 +9,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from aiohttp import web
 
@@ -29,57 +30,43 @@ button{font:inherit;padding:.5rem 1rem}</style>
 </html>"""
 
 
-def make_app(stop: asyncio.Event) -> web.Application:
-    """The server; ``stop`` is set when the shutdown endpoint is asked."""
-    routes = web.RouteTableDef()
+_PROVIDER = {"name": "local", "category": "llm", "isAvailable": True, "isOnline": True, "message": "always there"}
+_FFMPEG = {"installed": False, "valid": False, "source": None, "error": "the demo needs no FFmpeg"}
+_ANSWERS: dict[str, Callable[[], dict[str, Any]]] = {
+    "/health/live": lambda: {"status": "healthy", "timestamp": time.time()},
+    "/health/ready": lambda: {"status": "healthy", "timestamp": time.time()},
+    "/api/version": lambda: {"semanticVersion": "1.0.0", "description": "demo backend"},
+    "/api/info": lambda: {"name": "demo backend", "pid": os.getpid()},
+    "/api/provider-status": lambda: {"isOfflineMode": False, "providers": [_PROVIDER], "lastUpdated": time.time()},
+    "/api/ffmpeg/status": lambda: _FFMPEG,
+}
 
-    @routes.get("/")
+
+def make_app(stop: asyncio.Event) -> web.Application:
+    """The server; ``stop`` is set when the shutdown endpoint is called."""
+    loop = asyncio.get_running_loop()
+
     async def page(_: web.Request) -> web.Response:
         text = _PAGE.replace("PID", str(os.getpid())).replace("CRASH", CRASH_PATH)
         return web.Response(text=text, content_type="text/html")
 
-    @routes.get("/health/live")
-    @routes.get("/health/ready")
-    async def live(_: web.Request) -> web.Response:
-        return web.json_response({"status": "healthy", "timestamp": time.time()})
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response(_ANSWERS[request.path]())
 
-    @routes.get("/api/version")
-    async def version(_: web.Request) -> web.Response:
-        return web.json_response({"semanticVersion": "1.0.0", "description": "demo backend"})
-
-    @routes.get("/api/info")
-    async def info(_: web.Request) -> web.Response:
-        return web.json_response({"name": "demo backend", "pid": os.getpid()})
-
-    @routes.get("/api/provider-status")
-    async def providers(_: web.Request) -> web.Response:
-        provider = {
-            "name": "local",
-            "category": "llm",
-            "isAvailable": True,
-            "isOnline": True,
-            "message": "always there",
-        }
-        return web.json_response({"isOfflineMode": False, "providers": [provider], "lastUpdated": time.time()})
-
-    @routes.get("/api/ffmpeg/status")
-    async def ffmpeg(_: web.Request) -> web.Response:
-        return web.json_response(
-            {"installed": False, "valid": False, "source": None, "error": "the demo needs no FFmpeg"}
-        )
-
-    @routes.post("/api/system/shutdown")
     async def shutdown(_: web.Request) -> web.Response:
-        asyncio.get_running_loop().call_later(0.05, stop.set)  # the answer goes first
+        loop.call_later(0.05, stop.set)  # the answer goes first
         return web.json_response({"message": "Shutdown initiated", "force": False}, status=202)
 
-    @routes.post(CRASH_PATH)
     async def crash(_: web.Request) -> web.Response:
-        asyncio.get_running_loop().call_later(0.05, _die)
+        loop.call_later(0.05, _die)
         return web.json_response({"message": "Goodbye"}, status=202)
 
     app = web.Application()
-    app.add_routes(routes)
+    app.router.add_get("/", page)
+    for path in _ANSWERS:
+        app.router.add_get(path, answer)
+    app.router.add_post("/api/system/shutdown", shutdown)
+    app.router.add_post(CRASH_PATH, crash)
     return app
 
 

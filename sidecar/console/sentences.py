@@ -9,15 +9,20 @@ _SHOWN = {"\n": " ⏎ ", "\t": " "}
 
 
 class Line(NamedTuple):
-    """One thing that happened: ``at`` seconds after whoever shows it began."""
+    """One event, ``at`` seconds after the tool that shows it began."""
 
     at: float
     channel: str
     text: str
 
+    @property
+    def name(self) -> str:
+        """The channel, as short as people read it."""
+        return self.channel.removeprefix("backend:")
+
 
 def sentence(channel: str, payload: Any) -> str:
-    """One event as one line; an event that nobody here knows as it is."""
+    """One event as one line; an unknown event as it is."""
     try:
         text = _known(channel, payload)
     except (KeyError, TypeError, AttributeError, ValueError):  # a newer sidecar's shape, or an edited recording
@@ -26,7 +31,7 @@ def sentence(channel: str, payload: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and without what a terminal would obey (C0, DEL and C1 control characters)."""
+    """The text without line breaks and without what a terminal would interpret (C0, DEL and C1 control characters)."""
     return text if text.isprintable() else "".join(c if c.isprintable() else _SHOWN.get(c, "\ufffd") for c in text)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,32 +19,26 @@ from ..wire.observe import Check
 from .client import Client, RemoteError, SidecarLostError
 from .crash import NotCrashedError, crash_backend
 from .keys import pressed_keys
-from .sentences import Line
-from .sparkline import glyphs_for
-from .surroundings import run_cancellable, silence
-from .watch_screen import render
-from .watch_story import WatchStory
+from .screen import glyphs_for, render
+from .session import Session
+from .surroundings import run_cancellable
 
-FASTEST = 0.1  # seconds between two pictures: a flood of output must not cost a core
-SLOWEST = 1.0  # the strips move on even when nothing happens
-LAST_WORDS = 1.0  # seconds between giving up and the end: the crash report comes after the state
+MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not cost a core
+MAX_REFRESH = 1.0  # the strips move on even when nothing happens
+LAST_WORDS = 1.0  # seconds between FAILED and the end: the crash report comes after the state
 _NEEDS = ["backend:log", "backend:resourceUpdate"]
 
 
 def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
-    """Starts the backend and shows what becomes of it, until somebody quits.
-
-    Args:
-        serve_words: what the sidecar gets on its command line after ``serve``.
-        seconds: ends by itself after that time; none: when asked to.
+    """Starts the backend and shows what becomes of it, for ``seconds`` or until the user quits.
 
     Returns:
-        0 when asked to end; after ``seconds`` 0 only if the backend runs; 1 if it was given up and nobody is at the keys
-        to start it again; 128 + the signal's number; 75 if something of the backend could not be stopped.
+        0 when asked to end; after ``seconds`` 0 only if the backend runs; 1 if it failed for good and no keys can start it
+        again; 128 + the signal's number; 75 if something of the backend could not be stopped.
 
     Raises:
         SidecarError: the settings are wrong, or the sidecar ended by itself.
-        OSError: stdout could not be written to, or nobody read it any more; everything was stopped.
+        OSError: stdout cannot be written; everything was stopped.
     """
 
     async def watch() -> int:
@@ -54,24 +47,14 @@ def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
     return run_cancellable(watch())
 
 
-class _Watch:
+class _Watch(Session):
     def __init__(self, console: Console, seconds: float | None) -> None:
-        self.console = console
+        super().__init__(console, "watch", live=sys.stdout.isatty() and not console.is_dumb_terminal, digits=8)
         self.seconds = seconds
-        self.live = sys.stdout.isatty() and not console.is_dumb_terminal
         self.glyphs = glyphs_for(console.encoding)
-        self.story = WatchStory()
-        self.began = time.monotonic()
-        self.changed = asyncio.Event()
-        self.end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.attended = False
         self.logs = ""
-        self.unsaid: OSError | None = None
         self.tasks: set[asyncio.Task[Any]] = set()
-
-    @property
-    def elapsed(self) -> float:
-        return time.monotonic() - self.began
 
     async def run(self, words: Sequence[str]) -> int:
         # Started only when everything of it can be seen; what stands in the user's words comes later and wins.
@@ -85,14 +68,14 @@ class _Watch:
                 try:
                     status = await self._watch()
                 finally:
-                    self._note("stopping everything")
+                    self.note("stopping everything")
                     closed = await client.close()
         finally:
             for task in self.tasks:
                 task.cancel()
-        self._say(f"Watched for {self.elapsed:.0f} s, crashes: {self.story.crashes}. {_where_logs_are(self.logs)}")
+        self.say(f"Watched for {self.elapsed:.0f} s, crashes: {self.story.crashes}. {_where_logs_are(self.logs)}")
         if closed:
-            self._say(f"The sidecar ended: {client.end}. {client.last_words}".strip())
+            self.say(f"The sidecar ended: {client.end}. {client.last_words}".strip())
         if self.unsaid:
             raise self.unsaid
         return status or (closed if closed >= 0 else SidecarLostError.exit_status)
@@ -114,19 +97,15 @@ class _Watch:
         await self.client.call("sidecar:ping")  # raises what its end was
         return 1
 
-    def _finish(self, status: int) -> None:
-        if not self.end.done():
-            self.end.set_result(status)
-
     def _time_is_over(self) -> None:
-        self._finish(0 if self.story.state == "RUNNING" else 1)
+        self.finish(0 if self.story.state == "RUNNING" else 1)
 
     def _give_up(self) -> None:
         if self.story.state == "FAILED" and not self.attended:
-            self._finish(1)
+            self.finish(1)
 
     def _take(self, channel: str, payload: Any) -> None:
-        self._show(self.story.take(self.elapsed, channel, payload))
+        self.show(self.story.take(self.elapsed, channel, payload))
         if channel == "backend:stateChanged" and self.story.state == "FAILED":
             asyncio.get_running_loop().call_later(LAST_WORDS, self._give_up)
 
@@ -134,10 +113,7 @@ class _Watch:
         if channel == "backend:log":
             self.story.missing += count
             if not self.live:
-                self._note(f"{count} lines of output are not shown: they came faster than they could be read")
-
-    def _note(self, text: str) -> None:
-        self._show(self.story.note(self.elapsed, text))
+                self.note(f"{count} lines of output are not shown: they came faster than they could be read")
 
     # Keys
 
@@ -158,18 +134,18 @@ class _Watch:
             case "d":
                 self._act("doctor", self._diagnose())
             case "q":
-                self._finish(0)
+                self.finish(0)
 
     def _act(self, name: str, outcome: Awaitable[Any]) -> None:
         async def act() -> None:
-            self._note(f"{name} …")
+            self.note(f"{name} …")
             try:
                 await outcome
             except RemoteError as error:
                 hint = f". {error.error.hint}" if isinstance(error.error.hint, str) else ""
-                self._note(f"{name}: {error.error.message.rstrip('.')}{hint}")
+                self.note(f"{name}: {error.error.message.rstrip('.')}{hint}")
             except NotCrashedError as error:
-                self._note(f"{name}: {error.message}")
+                self.note(f"{name}: {error.message}")
             except SidecarError:
                 pass  # the sidecar's end is told by who waits for it
 
@@ -179,7 +155,7 @@ class _Watch:
 
     async def _crash(self) -> None:
         pid = await crash_backend(self.client)
-        self._note(f"process {pid} was killed; the sidecar was not told")
+        self.note(f"process {pid} was killed; the sidecar was not told")
 
     async def _diagnose(self) -> None:
         checks = msgspec.convert(await self.client.call("backend:diagnose"), list[Check])
@@ -189,7 +165,7 @@ class _Watch:
             return
         for check in checks:
             remedy = f" → {check.remedy}" if check.status != "ok" and isinstance(check.remedy, str) else ""
-            self._note(f"doctor: {check.status}: {check.check}: {check.message}{remedy}")
+            self.note(f"doctor: {check.status}: {check.check}: {check.message}{remedy}")
 
     # How it is shown
 
@@ -197,13 +173,13 @@ class _Watch:
     async def _shown(self) -> AsyncIterator[None]:
         """Keys are read and pictures drawn; afterwards the terminal is as it was, whatever the reason."""
         with pressed_keys(self._pressed) as self.attended:
-            self._heed_signals()
+            self._handle_signals()
             if not self.live:
                 yield
                 return
             with Live(console=self.console, screen=True, auto_refresh=False) as live:
                 task = asyncio.create_task(self._draw(live))
-                task.add_done_callback(lambda _: self._finish(1))  # the terminal is gone
+                task.add_done_callback(lambda _: self.finish(1))  # the terminal is gone
                 try:
                     yield
                 finally:
@@ -214,31 +190,18 @@ class _Watch:
             self.changed.clear()
             size = self.console.size
             live.update(render(self.story, self.elapsed, size.width, size.height, self.glyphs), refresh=True)
-            await asyncio.sleep(FASTEST)
+            await asyncio.sleep(MIN_REFRESH)
             try:
-                await asyncio.wait_for(self.changed.wait(), SLOWEST - FASTEST)
+                await asyncio.wait_for(self.changed.wait(), MAX_REFRESH - MIN_REFRESH)
             except TimeoutError:
                 pass
 
-    def _heed_signals(self) -> None:
+    def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in TERMINATION:
-            loop.add_signal_handler(number, self._finish, 128 + number)
+            loop.add_signal_handler(number, self.finish, 128 + number)
         for number in RESIZE:
             loop.add_signal_handler(number, self.changed.set)
-
-    def _show(self, line: Line) -> None:
-        self.changed.set()
-        if not self.live:
-            self._say(f"{line.at:8.2f}  {line.channel.removeprefix('backend:'):16} {line.text}")
-
-    def _say(self, text: str) -> None:
-        try:
-            print(text, flush=True)  # noqa: T201 - the tool's output
-        except OSError as error:
-            silence()
-            self.unsaid = error
-            self._finish(1)
 
 
 def _where_logs_are(folder: str) -> str:

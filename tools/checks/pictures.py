@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from sidecar.console.watch_screen import KEYS
+from sidecar.console.screen import KEYS
 from tools import read
 from tools.pages import page
 

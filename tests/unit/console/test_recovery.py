@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.console.demo_story import Story
+from sidecar.console.story import Recovery, Story
 
 CRASH = {"text": "exit code 134", "attempt": 1, "attempts": 3, "nextStartIn": 0.0, "final": False}
 
@@ -34,17 +34,18 @@ AGAIN = [
 ]
 
 
-def told(*events: tuple[str, Any]) -> Story:
-    story = Story()
+def told(*events: tuple[str, Any]) -> Recovery:
+    story, recovery = Story("demo"), Recovery()
     for at, (channel, payload) in enumerate(events):
         story.take(float(at), channel, payload)
-    return story
+        recovery.take(channel, payload, story)
+    return recovery
 
 
 def test_a_crash_a_new_process_and_its_health_are_a_recovery() -> None:
-    story = told(*UP, *DOWN, *AGAIN)
-    assert story.missing() == []
-    assert (story.crashed_pid, story.recovered_pid, story.restarts) == (100, 101, 1)
+    seen = told(*UP, *DOWN, *AGAIN)
+    assert seen.missing() == []
+    assert (seen.crashed_pid, seen.recovered_pid, seen.restarts) == (100, 101, 1)
 
 
 def test_a_crash_report_that_comes_after_the_restart_is_still_a_recovery() -> None:
@@ -52,10 +53,10 @@ def test_a_crash_report_that_comes_after_the_restart_is_still_a_recovery() -> No
 
 
 def test_facts_outlive_the_stop() -> None:
-    story = told(
+    seen = told(
         *UP, ("backend:stateChanged", {**moved("STOPPING", "STOPPED", "shutdown")[1], "port": None, "url": None})
     )
-    assert (story.pid, story.port, story.url, story.state) == (100, 5005, "http://127.0.0.1:5005", "STOPPED")
+    assert (seen.pid, seen.port, seen.url) == (100, 5005, "http://127.0.0.1:5005")
 
 
 @pytest.mark.parametrize(
@@ -94,4 +95,4 @@ def test_what_a_recovery_lacks_is_named(events: list[tuple[str, Any]], what: str
     ],
 )
 def test_each_event_reads_as_a_sentence(event: tuple[str, Any], text: str) -> None:
-    assert told().take(0.0, *event).text == text
+    assert Story().take(0.0, *event).text == text

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sidecar.console.sparkline import ASCII, BLOCKS, Glyphs
-from sidecar.console.watch_screen import render
-from sidecar.console.watch_story import KEPT_LINES, WatchStory
+from sidecar.console.screen import ASCII, BLOCKS, Glyphs, render
+from sidecar.console.story import KEPT_LINES, Story
 from sidecar.wire.observe import Check
 
 CRASH = {
@@ -34,8 +33,8 @@ def moved(previous: str, state: str, pid: int | None = None) -> tuple[str, Any]:
     }
 
 
-def told(*events: tuple[str, Any]) -> WatchStory:
-    story = WatchStory()
+def told(*events: tuple[str, Any]) -> Story:
+    story = Story()
     for at, (channel, payload) in enumerate(events, 1):
         story.take(float(at), channel, payload)
     return story
@@ -48,7 +47,7 @@ UP = [
 ]
 
 
-def picture(story: WatchStory, width: int = 80, height: int = 30, glyphs: Glyphs = BLOCKS) -> list[str]:
+def picture(story: Story, width: int = 80, height: int = 30, glyphs: Glyphs = BLOCKS) -> list[str]:
     console = Console(file=io.StringIO(), width=width, height=height, color_system=None)
     console.print(render(story, 10.0, width, height, glyphs))
     file = console.file

@@ -1,4 +1,4 @@
-"""What ``sidecar watch`` has seen so far: pure, so that it can be tested without a backend."""
+"""What ``watch`` and ``demo`` have seen so far; pure."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ KEPT_LINES = 500  # of the backend's output: more than any terminal is high
 KEPT_EVENTS = 200
 KEPT_MOVES = 1000
 KEPT_SAMPLES = 400  # as wide as a terminal may be
-_SEEN_ELSEWHERE = {"backend:log", "backend:resourceUpdate", "backend:startupProgress"}  # they would crowd out the rest
-OWN = "watch"  # the channel name of what watch itself did
+_SHOWN_ELSEWHERE = {"backend:log", "backend:resourceUpdate", "backend:startupProgress"}  # they would crowd out the rest
 
 
 @dataclass(slots=True)
-class WatchStory:
+class Story:
     """Takes events in.
 
     Attributes:
+        own: the channel name of what the tool itself does.
+        cpu: in % of one core, of the current run and those before; ``memory`` in bytes.
         moves: when which state began; ``healths`` likewise.
-        samples: CPU in % of one core and memory in bytes, of the current run and those before.
-        crashes: how many were told of.
-        last_crash: the newest, with its cause and remedy.
         events: what is neither output nor a figure nor a step of a start.
-        checks: the diagnosis that was asked for last, or None.
+        checks: the diagnosis that was requested last, or None.
         missing: lines of output that the sidecar had to drop.
     """
 
+    own: str = "watch"
     state: str = "STOPPED"
     health: str = "unknown"
     health_error: str = ""
@@ -39,7 +38,6 @@ class WatchStory:
     url: str | None = None
     crashes: int = 0
     last_crash: Mapping[str, Any] | None = None
-    processes: int = 0
     cpu: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_SAMPLES))
     memory: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT_SAMPLES))
     moves: deque[tuple[float, str]] = field(default_factory=lambda: deque([(0.0, "STOPPED")], maxlen=KEPT_MOVES))
@@ -50,16 +48,16 @@ class WatchStory:
     missing: int = 0
 
     def take(self, at: float, channel: str, payload: Any) -> Line:
-        """One event of the sidecar; gives back how it reads."""
+        """One event of the sidecar; returns how it reads."""
         self._apply(at, channel, payload)
         line = Line(at, channel, sentence(channel, payload))
-        if channel not in _SEEN_ELSEWHERE:
+        if channel not in _SHOWN_ELSEWHERE:
             self.events.append(line)
         return line
 
     def note(self, at: float, text: str) -> Line:
-        """Something that watch itself did."""
-        line = Line(at, OWN, one_line(text))
+        """Something that the tool itself did."""
+        line = Line(at, self.own, one_line(text))
         self.events.append(line)
         return line
 
@@ -75,17 +73,14 @@ class WatchStory:
                 self.moves.append((at, self.state))
                 if self.state != "RUNNING":
                     self._health(at, "unknown", "")
-            case "backend:healthUpdate":
-                # The last word on a run that has ended comes after its end.
-                if self.state == "RUNNING":
-                    self._health(at, payload["status"], payload.get("error") or "")
+            case "backend:healthUpdate" if self.state == "RUNNING":  # the last one of a run comes after its end
+                self._health(at, payload["status"], payload.get("error") or "")
             case "backend:crash":
                 self.crashes += 1
                 self.last_crash = payload
             case "backend:resourceUpdate":
                 self.cpu.append(payload["cpu"])
                 self.memory.append(payload["memory"])
-                self.processes = payload["processes"]
             case "backend:log":
                 self.output.append((payload["stream"], one_line(payload["text"])))
 
@@ -93,3 +88,51 @@ class WatchStory:
         if health != self.health:
             self.healths.append((at, health))
         self.health, self.health_error = health, error
+
+
+@dataclass(slots=True)
+class Recovery:
+    """Whether the demo's backend crashed and came back.
+
+    Attributes:
+        pid, port, url: of the process that runs, or ran last.
+        crashed_pid: the process that crashed, once one did.
+        recovered_pid: the process that runs in its place.
+        restarts: how often it came back by itself.
+        healthy_again: whether the new process was found healthy.
+    """
+
+    pid: int | None = None
+    port: int | None = None
+    url: str | None = None
+    crashed_pid: int | None = None
+    recovered_pid: int | None = None
+    restarts: int = 0
+    healthy_again: bool = False
+    reported: bool = False
+
+    def take(self, channel: str, payload: Any, story: Story) -> None:
+        """One event, which ``story`` has taken already."""
+        self.reported |= channel == "backend:crash"
+        if channel == "backend:stateChanged":
+            if payload["port"] is not None:
+                self.port, self.url = payload["port"], payload["url"]
+            if payload["previous"] == "RUNNING" and payload["reason"] == "crashed" and self.crashed_pid is None:
+                self.crashed_pid = self.pid
+            if story.state == "RUNNING":
+                self.pid = payload["pid"]
+                if self.crashed_pid is not None and self.pid != self.crashed_pid:
+                    self.recovered_pid = self.pid
+                    self.restarts += 1
+        self.healthy_again |= self.recovered_pid is not None and story.health == "healthy"
+
+    def missing(self) -> list[str]:
+        """What a recovery consists of and has not happened."""
+        if self.crashed_pid is None:
+            return ["the backend never ran and crashed"]
+        missing = [] if self.reported else ["the crash was not reported"]
+        if self.recovered_pid is None:
+            missing.append("the backend did not run again after its crash, as another process")
+        elif not self.healthy_again:
+            missing.append("the backend was not healthy after its crash")
+        return missing

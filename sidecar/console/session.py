@@ -1,0 +1,74 @@
+"""What ``watch`` and ``demo`` share: a story that is shown, as pictures or line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+
+from .sentences import Line
+from .story import Story
+from .surroundings import silence
+
+
+class Session:
+    """One run of such a tool.
+
+    Attributes:
+        live: pictures in a terminal; otherwise a line for each event.
+        end: the exit status, once something ends the tool.
+        unsaid: why stdout cannot be written any more.
+    """
+
+    def __init__(self, console: Console, own: str, *, live: bool, digits: int) -> None:
+        self.console = console
+        self.live = live
+        self.story = Story(own)
+        self.began = time.monotonic()
+        self.changed = asyncio.Event()
+        self.end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.unsaid: OSError | None = None
+        self._digits = digits
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds."""
+        return time.monotonic() - self.began
+
+    def finish(self, status: int) -> None:
+        """Ends the tool; the first status counts."""
+        if not self.end.done():
+            self.end.set_result(status)
+
+    def note(self, text: str) -> None:
+        """Shows what the tool itself does."""
+        self.show(self.story.note(self.elapsed, text))
+
+    def show(self, line: Line) -> None:
+        """Prints the line, or has the next picture drawn."""
+        self.changed.set()
+        if not self.live:
+            self.say(f"{line.at:{self._digits}.2f}  {line.name:16} {line.text}")
+
+    def say(self, text: str) -> None:
+        """Prints; a stdout that takes nothing any more ends the tool."""
+        try:
+            print(text, flush=True)  # noqa: T201 - the tool's output
+        except OSError as error:
+            silence()
+            self.unsaid = error
+            self.finish(1)
+
+
+async def until(condition: Callable[[], bool], changed: asyncio.Event, limit: float) -> bool:
+    """Waits for the condition, looked at whenever ``changed`` is set; False after ``limit`` seconds."""
+    try:
+        async with asyncio.timeout(max(0.0, limit)):
+            while not condition():
+                changed.clear()
+                await changed.wait()
+    except TimeoutError:
+        return False
+    return True
