@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
-from . import __version__
-from .console.commands import COMMANDS
-from .console.options import Seconds, backend_argument, settings_options, with_serve_words
+from .console.commands import TAKE_A_BACKEND, sidecar
 from .console.surroundings import (
     NOBODY_READS,
     OUTPUT_LOST,
@@ -21,152 +18,6 @@ from .console.surroundings import (
     stdout_failed,
 )
 from .errors import SidecarError, UsageError
-
-
-def _channels(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    from .wire.names import CHANNEL_NAMES
-
-    return [name for name in CHANNEL_NAMES if name.startswith(incomplete)]
-
-
-_TAKE_A_BACKEND = ("serve", "watch", "call", "doctor", "dashboard", "record", "replay")
-
-
-@click.group(
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="""Example: sidecar call backend:version -- ./my-backend --port "{port}" """,
-)
-@click.version_option(__version__, prog_name="sidecar", message="%(prog)s %(version)s")
-@click.pass_context
-def _sidecar(context: click.Context) -> None:
-    """Supervises the local backend of a desktop app, for a client that speaks frames on stdin and stdout.
-
-    Without a subcommand it serves, as Electron runs it; in a terminal it shows this help.
-    """
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
-
-
-@_sidecar.command(
-    options_metavar="[OPTIONS]",
-    epilog="""Example:
-
-\b
-  sidecar serve --profile generic --set timeouts.startup=20 -- ./my-backend --port "{port}" """,
-)
-@settings_options
-@click.option("--max-frame", metavar="BYTES", help="The largest frame, both ways (16777216).")
-@click.option("--max-in-flight", metavar="COUNT", help="How many requests may be unanswered (256).")
-@backend_argument
-def serve(**_: Any) -> None:
-    """Serve one client on stdin and stdout, and supervise COMMAND for it.
-
-    {port} and {host} in COMMAND are filled in. Logs go to stderr and to the data folder, never to stdout.
-
-    Exit status: 0 clean, 64 usage, 65 the input is no sequence of frames, 70 a defect, 75 the backend's processes could not
-    be stopped, 78 wrong settings.
-    """
-    raise AssertionError("serve is handled before click sees it")
-
-
-@_sidecar.command(epilog="Example: sidecar demo --seconds 30")
-@click.option(
-    "--seconds",
-    type=Seconds(min=5, max=3600),
-    default=15,
-    metavar="SECONDS",
-    show_default=True,
-    help="How long it runs.",
-)
-def demo(seconds: float) -> int:
-    """Show the sidecar at work: start a small backend, crash it, watch it recover.
-
-    Exit status: 0 if the recovery was really seen, else 1.
-    """
-    from .console import demo as tool
-
-    return tool.run(seconds)
-
-
-@_sidecar.command(
-    epilog="""Examples:
-
-\b
-  sidecar call backend:version -- ./my-backend --port "{port}"
-  sidecar call sidecar:ping '{"any": "JSON"}'
-  sidecar call backend:logs '{"lines": 20}' --profile generic -- ./my-backend""",
-)
-@with_serve_words
-@click.argument("channel", shell_complete=_channels)
-@click.argument("arguments", nargs=-1, metavar="[JSON-ARG]...  [-- COMMAND [ARG]...]")
-def call(*, serve_words: Sequence[str], channel: str, arguments: Sequence[str]) -> int:
-    """Make one request to a sidecar of its own, and print the answer as JSON.
-
-    COMMAND is started first and awaited where CHANNEL is about a running backend, and stopped afterwards.
-
-    Exit status: 0, or 1 with the error as JSON on stderr, or 78 where the settings are wrong.
-    """
-    from .console import call as tool
-
-    return tool.run(channel, arguments, serve_words)
-
-
-@_sidecar.command(epilog='Example: sidecar doctor --start -- ./my-backend --port "{port}"')
-@with_serve_words
-@click.option("--start", is_flag=True, help="Start the backend as well, and say what comes of it.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
-@click.option("--bundle", metavar="FILE.zip", help="Also gather logs, crash reports and the diagnosis, secrets masked.")
-@backend_argument
-def doctor(
-    *,
-    serve_words: Sequence[str],
-    start: bool,
-    as_json: bool,
-    bundle: str | None,
-) -> int:
-    """Look at everything that is known to go wrong, and say what to do about it.
-
-    Exit status: 0, or 1 if anything failed, or 78 where the settings are wrong.
-    """
-    from .console import doctor as tool
-
-    return tool.run(serve_words, start=start, as_json=as_json, bundle=bundle)
-
-
-@_sidecar.command(epilog='Example: sidecar dashboard -- ./my-backend --port "{port}"')
-@with_serve_words
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where the page is served; 0: any free port.")
-@click.option("--open/--no-open", "open_browser", default=True, help="Open it in the browser (the default), or not.")
-@backend_argument
-def dashboard(
-    *,
-    serve_words: Sequence[str],
-    port: int,
-    open_browser: bool,
-) -> int:
-    """Show a sidecar of its own, and the backend, on a page of 127.0.0.1.
-
-    Ctrl+C ends the page, the sidecar and the backend.
-
-    Exit status: 0, or 1 where the sidecar was lost, or 78 where the settings are wrong.
-    """
-    from .dashboard import run as tool
-
-    return tool.run(serve_words, port=port, open_browser=open_browser)
-
-
-@_sidecar.command("demo-backend", hidden=True, context_settings={"ignore_unknown_options": True})
-@click.argument("words", nargs=-1)
-def demo_backend(words: Sequence[str]) -> int:
-    """The backend of the demo, for a frozen sidecar, which has no ``python -m``."""
-    from .console import demo_backend as tool
-
-    return tool.main(words)
-
-
-for _command in COMMANDS:
-    _sidecar.add_command(_command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -192,11 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         run_serve([*words, *(["--", *backend] if backend else [])])
     with interruptible() as interruption:
         try:
-            if backend and (not words or words[0] not in _TAKE_A_BACKEND):
-                raise UsageError(f"Only {', '.join(_TAKE_A_BACKEND)} take a command after --")
+            if backend and (not words or words[0] not in TAKE_A_BACKEND):
+                raise UsageError(f"Only {', '.join(TAKE_A_BACKEND)} take a command after --")
             if behind and not backend:
                 raise UsageError("Nothing follows '--'; the backend's command is expected there")
-            status = _sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)
+            status = sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)
             sys.stdout.flush()  # now, where somebody can be told that it failed
         except click.ClickException as error:
             context = error.ctx if isinstance(error, click.UsageError) else None

@@ -1,18 +1,203 @@
-"""The commands that watch, record and replay, and shell completion; what each does stands in the module of its name."""
+"""The commands as click sees them; what each does is in the module of its name, imported when it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
-from .options import Seconds, backend_argument, serve_argument, with_serve_words
+from .. import __version__
+from ..errors import UsageError
+
+TAKE_A_BACKEND = ("serve", "watch", "call", "doctor", "dashboard", "record", "replay")
 
 
-@click.command(epilog='Example: sidecar watch --profile generic -- ./my-backend --port "{port}"')
-@with_serve_words
+class Seconds(click.FloatRange):
+    """A time, in seconds; ``nan`` is a number to Python and lies in every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number; BadParameter where it is not one, or lies outside the range."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a time.", param, ctx)
+        return number
+
+
+def _settings_options(command: Any) -> Any:
+    command = click.option(
+        "--set", "pairs", metavar="SECTION.NAME=VALUE", multiple=True, help="One setting; may be repeated."
+    )(command)
+    command = click.option("--profile", metavar="NAME", help="aura (the default) or generic.")(command)
+    return click.option("--config", metavar="FILE", help="A TOML file with settings.", type=click.Path())(command)
+
+
+def _without_serve(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    return words[1:] if words[:1] == ("serve",) else words
+
+
+# Shows in the usage line that a backend's command may follow; what stands behind ``--`` never comes here.
+_backend_argument = click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]", type=click.Path())
+# For what takes the place of ``serve``: a client that adds that word to its command may.
+_serve_argument = click.argument(
+    "command", nargs=-1, metavar="[serve] [-- COMMAND [ARG]...]", type=click.Path(), callback=_without_serve
+)
+
+
+def _with_serve_words(function: Callable[..., int]) -> Any:
+    """Adds the options that name settings; the function gets them as ``serve_words``, what follows ``serve``.
+
+    The command behind ``--`` comes as the context's object.
+    """
+
+    @functools.wraps(function)
+    def command(
+        *, config: str | None, profile: str | None, pairs: Sequence[str], command: Sequence[str] = (), **rest: Any
+    ) -> int:
+        if command:
+            raise UsageError("The backend's command stands behind --")
+        backend = click.get_current_context().obj
+        words = [*(["--config", config] if config else []), *(["--profile", profile] if profile else [])]
+        words += [word for pair in pairs for word in ("--set", pair)]
+        return function(serve_words=[*words, *(["--", *backend] if backend else [])], **rest)
+
+    return _settings_options(command)
+
+
+def _channels(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    from ..wire.names import CHANNEL_NAMES
+
+    return [name for name in CHANNEL_NAMES if name.startswith(incomplete)]
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""Example: sidecar call backend:version -- ./my-backend --port "{port}" """,
+)
+@click.version_option(__version__, prog_name="sidecar", message="%(prog)s %(version)s")
+@click.pass_context
+def sidecar(context: click.Context) -> None:
+    """Supervises the local backend of a desktop app, for a client that speaks frames on stdin and stdout.
+
+    Without a subcommand it serves, as Electron runs it; in a terminal it shows this help.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@sidecar.command(
+    options_metavar="[OPTIONS]",
+    epilog="""Example:
+
+\b
+  sidecar serve --profile generic --set timeouts.startup=20 -- ./my-backend --port "{port}" """,
+)
+@_settings_options
+@click.option("--max-frame", metavar="BYTES", help="The largest frame, both ways (16777216).")
+@click.option("--max-in-flight", metavar="COUNT", help="How many requests may be unanswered (256).")
+@_backend_argument
+def serve(**_: Any) -> None:
+    """Serve one client on stdin and stdout, and supervise COMMAND for it.
+
+    {port} and {host} in COMMAND are filled in. Logs go to stderr and to the data folder, never to stdout.
+
+    Exit status: 0 clean, 64 usage, 65 the input is no sequence of frames, 70 a defect, 75 the backend's processes could not
+    be stopped, 78 wrong settings.
+    """
+    raise AssertionError("serve is handled before click sees it")
+
+
+@sidecar.command(epilog="Example: sidecar demo --seconds 30")
+@click.option(
+    "--seconds",
+    type=Seconds(min=5, max=3600),
+    default=15,
+    metavar="SECONDS",
+    show_default=True,
+    help="How long it runs.",
+)
+def demo(seconds: float) -> int:
+    """Show the sidecar at work: start a small backend, crash it, watch it recover.
+
+    Exit status: 0 if the recovery was really seen, else 1.
+    """
+    from . import demo as tool
+
+    return tool.run(seconds)
+
+
+@sidecar.command(
+    epilog="""Examples:
+
+\b
+  sidecar call backend:version -- ./my-backend --port "{port}"
+  sidecar call sidecar:ping '{"any": "JSON"}'
+  sidecar call backend:logs '{"lines": 20}' --profile generic -- ./my-backend""",
+)
+@_with_serve_words
+@click.argument("channel", shell_complete=_channels)
+@click.argument("arguments", nargs=-1, metavar="[JSON-ARG]...  [-- COMMAND [ARG]...]")
+def call(*, serve_words: Sequence[str], channel: str, arguments: Sequence[str]) -> int:
+    """Send one request to a temporary sidecar and print the reply as JSON.
+
+    COMMAND is started first and awaited where CHANNEL is about a running backend, and stopped afterwards.
+
+    Exit status: 0, or 1 with the error as JSON on stderr, or 78 where the settings are wrong.
+    """
+    from . import call as tool
+
+    return tool.run(channel, arguments, serve_words)
+
+
+@sidecar.command(epilog='Example: sidecar doctor --start -- ./my-backend --port "{port}"')
+@_with_serve_words
+@click.option("--start", is_flag=True, help="Start the backend as well, and say what comes of it.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@click.option("--bundle", metavar="FILE.zip", help="Also gather logs, crash reports and the diagnosis, secrets masked.")
+@_backend_argument
+def doctor(*, serve_words: Sequence[str], start: bool, as_json: bool, bundle: str | None) -> int:
+    """Check for common problems and suggest fixes.
+
+    Exit status: 0, or 1 if anything failed, or 78 where the settings are wrong.
+    """
+    from . import doctor as tool
+
+    return tool.run(serve_words, start=start, as_json=as_json, bundle=bundle)
+
+
+@sidecar.command(epilog='Example: sidecar dashboard -- ./my-backend --port "{port}"')
+@_with_serve_words
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where the page is served; 0: any free port.")
+@click.option("--open/--no-open", "open_browser", default=True, help="Open it in the browser (the default), or not.")
+@_backend_argument
+def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> int:
+    """Show a sidecar of its own, and the backend, on a page of 127.0.0.1.
+
+    Ctrl+C ends the page, the sidecar and the backend.
+
+    Exit status: 0, or 1 where the sidecar was lost, or 78 where the settings are wrong.
+    """
+    from ..dashboard import run as tool
+
+    return tool.run(serve_words, port=port, open_browser=open_browser)
+
+
+@sidecar.command("demo-backend", hidden=True, context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1)
+def demo_backend(words: Sequence[str]) -> int:
+    """The backend of the demo, for a frozen sidecar, which has no ``python -m``."""
+    from . import demo_backend as tool
+
+    return tool.main(words)
+
+
+@sidecar.command(epilog='Example: sidecar watch --profile generic -- ./my-backend --port "{port}"')
+@_with_serve_words
 @click.option("--seconds", type=Seconds(min=0), metavar="SECONDS", help="End by itself after that time.")
-@backend_argument
+@_backend_argument
 def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
     """Start COMMAND under a sidecar of its own, and show live what becomes of it.
 
@@ -26,46 +211,47 @@ def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
     return tool.run(serve_words, seconds=seconds)
 
 
-@click.command(epilog='Example: sidecar record today.frames --profile generic -- ./my-backend --port "{port}"')
-@with_serve_words
+@sidecar.command(epilog='Example: sidecar record today.frames --profile generic -- ./my-backend --port "{port}"')
+@_with_serve_words
 @click.option("--max-frame", metavar="BYTES", help="As serve takes it.")
 @click.option("--max-in-flight", metavar="COUNT", help="As serve takes it.")
 @click.argument("file", type=click.Path())
-@serve_argument
+@_serve_argument
 def record(*, serve_words: Sequence[str], max_frame: str | None, max_in_flight: str | None, file: str) -> int:
-    """Be as sidecar serve for a client, and write to FILE what is said, with times.
+    """Run like serve and record the traffic to FILE, with times.
 
-    Point an app at it instead of serve; an app whose command gets the word serve behind it may keep that. FILE holds the bytes of both sides as they are, secrets included: it is readable
-    by you alone (on Windows: by whom its folder admits). A recording that is there already is kept as FILE.1.
+    Point an app at it instead of serve; an app that appends the word serve to its command may keep that. FILE holds the
+    bytes of both sides as they are, secrets included: only you can read it (on Windows: whoever may read its folder). An
+    earlier recording is kept as FILE.1.
 
     Exit status: that of the sidecar, or 64 where FILE cannot be written.
     """
     from . import record as tool
 
-    numbers = [*(["--max-frame", max_frame] if max_frame else [])]
+    numbers = ["--max-frame", max_frame] if max_frame else []
     numbers += ["--max-in-flight", max_in_flight] if max_in_flight else []
     return tool.run(file, [*numbers, *serve_words])
 
 
-@click.command(
+@sidecar.command(
     epilog="""Examples:
 
 \b
   sidecar replay today.frames --profile generic -- ./my-backend --port "{port}"
   sidecar replay today.frames --to-client"""
 )
-@with_serve_words
+@_with_serve_words
 @click.option("--fast", is_flag=True, help="Without the pauses of the recording.")
-@click.option("--to-client", is_flag=True, help="Be the recorded sidecar instead, for a client on stdin and stdout.")
+@click.option("--to-client", is_flag=True, help="Play the recorded sidecar instead, for a client on stdin and stdout.")
 @click.argument("file", type=click.Path())
-@serve_argument
+@_serve_argument
 def replay(*, serve_words: Sequence[str], fast: bool, to_client: bool, file: str) -> int:
-    """Say to a fresh sidecar what the client in FILE said, and compare what it answers.
+    """Replay FILE against a fresh sidecar and compare its answers.
 
-    The recorded COMMAND is shown and never run: give it anew. Times, pids and ports may differ; another error, a missing
+    The recorded COMMAND is shown and never run: give it again. Times, pids and ports may differ; another error, a missing
     key or another kind of value is a difference.
 
-    Exit status: 0, or 1 where something is different, or 64 where there is no FILE, or 65 where it is no recording or
+    Exit status: 0, or 1 where something is different, or 64 where FILE is missing, or 65 where it is not a recording or
     damaged.
     """
     if to_client:
@@ -77,21 +263,21 @@ def replay(*, serve_words: Sequence[str], fast: bool, to_client: bool, file: str
     return tool.run(file, serve_words, fast=fast)
 
 
-@click.command(epilog="Example: sidecar frames today.frames --json")
+@sidecar.command(epilog="Example: sidecar frames today.frames --json")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line, with whole messages.")
 @click.argument("file", type=click.Path())
 def frames(file: str, *, as_json: bool) -> int:
-    """Print what a recording holds: time in seconds, > to the sidecar or < from it, type, id, bytes, and what it says.
+    """Print a recording: time in seconds, > to the sidecar or < from it, type, id, bytes, and content.
 
-    Exit status: 0, or 64 where there is no FILE, or 65 where it is no recording or damaged; what stands before the
-    damage is printed.
+    Exit status: 0, or 64 where FILE is missing, or 65 where it is not a recording or damaged; everything before the damage
+    is printed.
     """
     from . import frames as tool
 
     return tool.run(file, as_json=as_json)
 
 
-@click.command(
+@sidecar.command(
     epilog="""Examples:
 
 \b
@@ -101,11 +287,8 @@ def frames(file: str, *, as_json: bool) -> int:
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> int:
-    """Print what makes SHELL complete sidecar's commands, options and channels: bash 4.4 or newer, zsh, fish."""
+    """Print a shell-completion script for commands, options and channels: bash 4.4 or newer, zsh, fish."""
     from . import completion as tool
 
     click.echo(tool.script(click.get_current_context().find_root().command, shell))
     return 0
-
-
-COMMANDS = (watch, record, replay, frames, completion)

@@ -7,7 +7,7 @@ import pytest
 from sidecar import __version__, cli
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name, one in cli._sidecar.commands.items() if not one.hidden)])
+@pytest.mark.parametrize("command", [[], *([name] for name, one in cli.sidecar.commands.items() if not one.hidden)])
 def test_the_help_of_every_command_shows_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*command, "--help"]) == 0
     out = capsys.readouterr().out
