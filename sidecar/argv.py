@@ -28,18 +28,9 @@ _HINT = "'sidecar serve --help' lists the options."
 class Boot:
     """What the rest of the program needs to know of its start.
 
-    Attributes:
-        stdin_fd: private descriptor of the requests.
-        stdout_fd: private descriptor of the answers; hello was written to it.
-        max_frame: the largest frame body in bytes, both ways.
-        max_in_flight: how many requests may wait for their answer.
-        config: path of the settings file, or None.
-        profile: name of the profile, or None.
-        overrides: ``section.name=value``, in the order given.
-        command: the backend's command line, or None where none was given.
-        guardian: what fork_guardian gave, or None where the platform needs none.
-        interrupted: a signal asked for the end before there was anything to end.
-        containment: why the sidecar could not be put into a job object, or None.
+    ``stdin_fd``, ``stdout_fd`` are private descriptors; hello was written to the second. ``overrides`` are
+    ``section.name=value`` in the order given. ``guardian`` is what fork_guardian gave; ``containment`` is why the sidecar
+    could not be put into a job object; ``interrupted``: a signal asked for the end before there was anything to end.
     """
 
     __slots__ = (
@@ -74,11 +65,7 @@ def asks_for_help(argv: list[str]) -> bool:
 
 
 def parse(argv: list[str]) -> Boot:
-    """Reads the arguments of ``serve``, with or without that word before them.
-
-    Raises:
-        UsageError: they cannot be understood.
-    """
+    """Reads the arguments of ``serve``, with or without that word before them. UsageError: they are wrong."""
     boot = Boot()
     words = iter(argv[1:] if argv[:1] == ["serve"] else argv)
     for word in words:

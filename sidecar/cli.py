@@ -21,14 +21,10 @@ from .errors import SidecarError, UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command.
+    """Runs one command; ``argv`` are the words after the program's name, by default those of this process.
 
-    Args:
-        argv: the words after the program's name; none: those of this process.
-
-    Returns:
-        The exit status: 64 for a usage error, 74 where stdout cannot be written (1 where nobody reads it any more), 128 + the
-        number of a signal that ended it, else what the command says.
+    Returns the exit status: 64 for a usage error, 74 where stdout cannot be written (1 where its reader is gone), 128 + the
+    number of a signal that ended it, else what the command says.
     """
     open_streams()
     words = list(sys.argv[1:] if argv is None else argv)

@@ -227,11 +227,9 @@ class Log:
         self._tell("error", message, fields)
 
     def defect(self, where: str, error: BaseException) -> None:
-        """An error that nothing expected, with its traceback; at most once a minute for each line that raises.
+        """An unexpected error with its traceback, at most once a minute for each line that raises.
 
-        Args:
-            where: what was being done, such as a channel's name.
-            error: as it was caught.
+        ``where`` says what was being done, such as a channel's name.
         """
         import traceback
 

@@ -37,17 +37,10 @@ _FLAG = re.compile(
 
 
 def write_bundle(path: Path, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str] = ()) -> int:
-    """Writes the zip and gives the number of files in it.
+    """Writes the zip and returns the number of files in it. OSError: it cannot be written.
 
-    Args:
-        path: the file to write.
-        checks: the diagnosis.
-        facts: ``logs``, the folder, and ``info``, what ``sidecar:info`` told; both may be missing where no sidecar ran.
-        serve_words: the sidecar's command line after ``serve``: its settings file goes into the bundle, and secrets that it
-            gives are masked everywhere.
-
-    Raises:
-        OSError: it cannot be written.
+    ``facts`` has ``logs``, the folder, and ``info``, the answer of ``sidecar:info``; both may be missing. The settings file
+    that ``serve_words`` name goes into the bundle, and secrets that they give are masked everywhere.
     """
     settings = _settings(serve_words)
     secrets = spellings(_secrets(serve_words, settings))

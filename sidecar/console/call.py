@@ -33,11 +33,7 @@ def needs_backend(channel: str) -> bool:
 
 
 def arguments(words: Sequence[str]) -> list[Any]:
-    """The channel's arguments from the words of the command line, each a JSON value.
-
-    Raises:
-        UsageError: a word is no JSON.
-    """
+    """The channel's arguments from the words of the command line. UsageError: a word is not JSON."""
     values = []
     for position, word in enumerate(words, 1):
         try:
@@ -56,15 +52,9 @@ def as_json(value: Any) -> str:
 
 
 def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
-    """Starts a sidecar in a temporary data folder, asks, shuts it down, prints.
+    """Sends one request to a sidecar in a temporary data folder and prints the answer.
 
-    Args:
-        channel: what is asked for.
-        words: its arguments, each as JSON text.
-        serve_words: what the sidecar gets on its command line after ``serve``.
-
-    Returns:
-        0, or 1 after an error answer, or 78 where the settings are wrong; errors are JSON on stderr.
+    Returns 0, or 1 after an error answer, or 78 where the settings are wrong; errors are JSON on stderr.
     """
     values = arguments(words)
     try:

@@ -30,11 +30,7 @@ _STDERR_LINES = 200
 
 
 class RemoteError(Exception):
-    """The sidecar's error answer.
-
-    Attributes:
-        error: code, message, hint and data as they came.
-    """
+    """The sidecar's error answer; ``error`` has code, message, hint and data as they came."""
 
     def __init__(self, error: ErrorBody) -> None:
         super().__init__(error.message)
@@ -63,9 +59,9 @@ class Client:
     """One sidecar process and the conversation with it.
 
     Attributes:
-        hello: what the sidecar said first.
+        hello: the sidecar's first message.
         exit_status: the sidecar's, once it has ended.
-        failure: the error that bore no id (wrong settings, a broken stream), where there was one.
+        failure: the error without an id (wrong settings, a broken stream), where there was one.
     """
 
     def __init__(self, on_event: EventListener | None = None, on_dropped: DroppedListener | None = None) -> None:
@@ -89,13 +85,10 @@ class Client:
         on_dropped: DroppedListener | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Self:
-        """Spawns a sidecar and awaits its hello.
+        """Spawns ``sidecar serve WORDS`` and awaits its hello.
 
-        Args:
-            words: what follows ``serve`` on its command line.
-            on_event: called with channel and payload of each event, on the event loop.
-            on_dropped: called before it with the channel, and how many events of it are missing.
-            env: its whole environment; none: ours.
+        ``on_event`` gets channel and payload of each event, on the event loop; ``on_dropped`` before it the channel and how
+        many events of it are missing. ``env`` is the whole environment, by default ours.
 
         Raises:
             UsageError: it did not understand ``words``.

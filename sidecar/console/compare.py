@@ -9,14 +9,10 @@ _LONGEST = 60
 
 
 class Difference(NamedTuple):
-    """One place in which two answers differ.
+    """One place in which two answers differ, such as ``result.lastExit.code``.
 
-    Attributes:
-        path: where, as in ``result.lastExit.code``.
-        before: what was recorded.
-        now: what was answered this time.
-        shape: a client could stumble over it: another kind of value, or a key that came or went. Otherwise only the value
-            is another one, as times, pids and ports are in every run.
+    ``shape``: a client could stumble over it, because a key came or went or the kind of value is another. Otherwise only the
+    value differs, as times, pids and ports do in every run.
     """
 
     path: str
@@ -39,8 +35,8 @@ MISSING = _Missing()
 def differences(before: Any, now: Any, path: str = "") -> Iterator[Difference]:
     """Every place in which ``now`` is not as ``before``.
 
-    Null in the place of a value is no other shape: what is null before the first crash is none after it. Lists are
-    compared as far as both go, for logs and samples are never equally long.
+    Null in the place of a value has the same shape: nothing has crashed before the first crash. Lists are compared as far as
+    both go, because logs and samples are never equally long.
     """
     if isinstance(before, dict) and isinstance(now, dict):
         for key in [*before, *(key for key in now if key not in before)]:

@@ -16,14 +16,10 @@ _MALFORMED = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError
 
 
 class Passed(NamedTuple):
-    """One thing that went by.
+    """One frame, chunk or end that went by, ``at`` seconds after the start.
 
-    Attributes:
-        at: seconds since the start, when its last byte went by.
-        sender: ``client`` or ``sidecar``.
-        body: the bytes of the frame; of what is no frame, all bytes of the chunk; empty for an end.
-        message: what the body says; None where it says nothing.
-        trouble: why it says nothing, or how its sender ended.
+    ``sender`` is ``client`` or ``sidecar``. ``body``: the frame, or all of a chunk that is not one. ``message`` is None where
+    the body cannot be decoded; then ``trouble`` says why, or how the sender ended.
     """
 
     at: float

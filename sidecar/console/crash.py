@@ -17,14 +17,12 @@ class NotCrashedError(SidecarError):
 
 
 async def crash_backend(client: Client) -> int:
-    """Kills the backend's root process (SIGKILL, TerminateProcess) as nobody asked it to end; gives its pid.
+    """Kills the backend's root process (SIGKILL, TerminateProcess) behind the sidecar's back; returns its pid.
 
-    A pid proves nothing: the process is taken hold of by pid and start time between two answers of the sidecar that name
-    the same run, it must descend from that very sidecar, and the kill looks at the start time once more.
+    A pid proves nothing: the process is identified by pid and start time between two answers of the sidecar that name the
+    same run, it must descend from that very sidecar, and the kill checks the start time again.
 
-    Raises:
-        NotCrashedError: there is no process of ours to kill.
-        RemoteError, SidecarLostError: the sidecar would not say, or is gone.
+    Raises NotCrashedError where there is no process of ours to kill; RemoteError or SidecarLostError as ``Client.call``.
     """
     assert client.hello is not None
     for _ in range(_TRIES):

@@ -22,19 +22,9 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": 
 
 
 def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str | None) -> int:
-    """Diagnoses and prints.
+    """Diagnoses and prints, as a table or JSON; ``start`` starts the backend first, ``bundle`` names a zip to write.
 
-    Args:
-        serve_words: what the sidecar gets on its command line after ``serve``.
-        start: start the backend first, and tell what comes of it.
-        as_json: JSON on stdout instead of a table.
-        bundle: also gather logs, reports and the diagnosis, masked, in this zip file.
-
-    Returns:
-        1 when anything failed, else 0; 78 where the settings are wrong.
-
-    Raises:
-        UsageError: the bundle cannot be written there.
+    Returns 1 when anything failed, else 0; 78 where the settings are wrong. UsageError: the bundle cannot be written there.
     """
     status = 0
     try:

@@ -22,15 +22,10 @@ _STYLES = {"error": "bold red", "hello": "bold", "event": "", "request": "cyan",
 
 
 def run(file: str, *, as_json: bool) -> int:
-    """Prints every frame; 0.
+    """Prints every frame, with ``as_json`` one JSON document a line; returns 0.
 
-    Args:
-        file: the recording.
-        as_json: one JSON document a line, with whole messages.
-
-    Raises:
-        UsageError: there is no such file.
-        RecordingError: it is no recording, or damaged, after everything before the damage was printed.
+    Raises UsageError where the file is missing; RecordingError where it is not a recording, or damaged, after everything
+    before the damage was printed.
     """
     recording = Recording(Path(file))
     if as_json:

@@ -23,9 +23,8 @@ _SEQUENCES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|[^\x1b])"  # ECMA-48 control se
 def pressed_keys(on_key: KeyListener) -> Iterator[bool]:
     """While it lasts, ``on_key`` gets each key, in lower case, on the running loop's thread.
 
-    Keys come from a terminal, or from a pipe, so that scripts can press them; the end of a pipe only means that no more
-    come. Anything else (a file, the null device) gives none. Ctrl+C stays the system's own. Yields whether a person is
-    at the keys.
+    Keys come from a terminal, or from a pipe, so that scripts can press them; a file or the null device gives none. Ctrl+C
+    stays the system's own. Yields whether a person is at the keys.
     """
     if has_terminal():
         if not in_foreground():

@@ -24,19 +24,11 @@ DRAIN = 1.0  # seconds for what is unsent at the end, as the protocol page has i
 def run(file: str, *, fast: bool) -> int:
     """Plays until the client closes its side or asks for the end, or the recorded sidecar ended by itself.
 
-    Events come when they came; each request gets what the same request got, after as long as that took. A request that was
-    made more often than it was recorded gets the last answer again.
+    Events come when they came; each request gets what the same request got, after as long as that took (``fast``: at once).
+    A request made more often than recorded gets the last answer again.
 
-    Args:
-        file: the recording.
-        fast: wait for nothing.
-
-    Returns:
-        The recorded sidecar's status where it ended by itself, else 0; 65 where the client sent what is no frame.
-
-    Raises:
-        UsageError: there is no such file.
-        RecordingError: it is no recording, holds no hello, or is damaged: nothing was played then.
+    Returns the recorded sidecar's status where it ended by itself, else 0; 65 where the client sent something else than
+    frames. Raises RecordingError, before anything is played, where the file is not a recording, has no hello or is damaged.
     """
     tape = Tape()
     tape.read(Recording(Path(file)))

@@ -1,8 +1,7 @@
-"""``sidecar record``: stands between a client and a real sidecar, and writes down what goes by.
+"""``sidecar record``: stands between a client and a real sidecar, and writes the traffic to a file.
 
-The bytes are passed on as they come, one thread a direction, and each waits for its reader: pressure goes through. A third
-thread owns the file. It is as private as the system allows (POSIX: mode 0600; Windows: what its folder grants), because it
-holds everything that was said, unmasked: a replay needs the very bytes.
+One thread a direction passes the bytes on as they come, and each waits for its reader, so back-pressure goes through. A
+third thread owns the file, which is as private as the system allows: a replay needs the very bytes, secrets included.
 """
 
 from __future__ import annotations
@@ -32,14 +31,9 @@ _PAUSE = 0.01  # seconds between two writes of the file: what a recorder that is
 
 
 def run(file: str, serve_words: Sequence[str]) -> int:
-    """Runs one sidecar to its end; gives its exit status (128 + the signal's number where one ended it).
+    """Runs one sidecar to its end; returns its exit status (128 + the signal's number where one ended it).
 
-    Args:
-        file: the recording. One that is there already is kept as ``FILE.1``.
-        serve_words: what the sidecar gets on its command line after ``serve``.
-
-    Raises:
-        UsageError: the file cannot be written, or is something else than a recording.
+    An earlier recording is kept as ``FILE.1``. UsageError: the file cannot be written, or is something else than a recording.
     """
     path = Path(file)
     descriptor = _create(path)
@@ -86,10 +80,9 @@ def _create(path: Path) -> int:
 
 
 class _Tape:
-    """The file, and the thread that owns it. A disk that is full ends the recording, never the conversation.
+    """The file, and the thread that owns it. A full disk ends the recording, never the conversation.
 
-    The thread is woken once for all that comes within its pause: woken for each record, it would take turns with the two
-    that pass on, and cost every message 60 µs.
+    Records are written in batches: waking the thread for each would cost every message 60 µs.
     """
 
     def __init__(self, descriptor: int, path: Path, serve_words: Sequence[str]) -> None:

@@ -81,13 +81,8 @@ def shell_status(status: int) -> int:
 class Recording:
     """A file that is read; iterate once.
 
-    Attributes:
-        header: where it comes from.
-        whole: whether the end of the sidecar was met: a recorder that was killed leaves a file without it.
-
-    Raises:
-        UsageError: there is no such file, or it cannot be read.
-        RecordingError: it is no recording.
+    ``header`` says where it comes from; ``whole``, afterwards, whether it has the end of the sidecar, which that of a killed
+    recorder lacks. Raises UsageError where it cannot be read, RecordingError where it is not a recording.
     """
 
     def __init__(self, path: Path) -> None:
@@ -112,11 +107,7 @@ class Recording:
             raise self._damaged("its header is missing or damaged") from None
 
     def __iter__(self) -> Iterator[Record]:
-        """The records, in the order in which they went by.
-
-        Raises:
-            RecordingError: after the last good one, where the file is cut off or damaged.
-        """
+        """The records in order; RecordingError, after the last good one, where the file is cut off or damaged."""
         with self._file:
             for body in self._bodies:
                 try:

@@ -26,18 +26,11 @@ _SHOWN = 5  # differences of value in one answer
 def run(file: str, serve_words: Sequence[str], *, fast: bool) -> int:
     """Replays and prints what was different.
 
-    Args:
-        file: the recording.
-        serve_words: what the fresh sidecar gets after ``serve``. The recorded command is only shown: whoever sends
-            somebody a recording shall not choose what is run there.
-        fast: do not wait as the recorded client did, only for what it had been told before each step.
+    The recorded command is only shown: a recording from someone else shall not choose what is run here. ``fast`` waits only
+    for what the recorded client had received before each step.
 
-    Returns:
-        0 if all answers, the states and the exit status are as recorded but for values that differ in every run; else 1.
-
-    Raises:
-        UsageError: there is no such file.
-        RecordingError: it is no recording; or it is damaged, after what stands before the damage was replayed.
+    Returns 0 if answers, states and exit status are as recorded but for values that differ in every run; else 1. Raises
+    RecordingError where it is not a recording; or is damaged, after what precedes the damage was replayed.
     """
     recording = Recording(Path(file))
     _say(heading(recording.header))

@@ -13,13 +13,10 @@ STATE_CHANNEL = "backend:stateChanged"
 
 
 class Step(NamedTuple):
-    """What the client did.
+    """What the client did, ``at`` seconds since hello.
 
-    Attributes:
-        at: seconds since hello.
-        data: the bytes that it sent; None: it closed its side.
-        answers: how many answers it had been given by then.
-        moves: how many changes of the state it had been told of by then.
+    ``data`` is what it sent; None: it closed its side. ``answers`` and ``moves`` count the answers and changes of state that it
+    had received by then.
     """
 
     at: float
@@ -49,13 +46,10 @@ class Exchange:
 
 @dataclass(slots=True)
 class Tape:
-    """What one side of a conversation is made of, as it is met.
+    """What one side of a conversation consists of.
 
     Attributes:
-        hello: the sidecar's first frame.
-        steps: what the client did.
-        exchanges: requests in the order in which they were made.
-        unasked: what the sidecar said that answers no request: events, and complaints about the stream or the settings.
+        unasked: events, and errors about the stream or the settings.
         states: the lifecycle's.
         exit: the sidecar's status; None where its end was not seen.
         ended_by_client: the client had asked for the end before it came.

@@ -29,8 +29,8 @@ _UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 def open_streams() -> None:
     """Gives each closed standard stream the null device, and the others an encoding in which nothing fails.
 
-    Without that the next file that is opened would get the number of the closed one, and what is printed. Pipes and
-    files get UTF-8, a terminal what it can show: Windows' code pages lack what backends say.
+    Otherwise the next file to be opened would get the number of the closed one, and what is printed. Pipes and files get
+    UTF-8, a terminal what it can show: Windows' code pages lack what backends say.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # lowest number first: each gets its own
         if getattr(sys, name) is None:
@@ -62,11 +62,7 @@ def silence(descriptor: int = 1) -> None:
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[str]:
-    """A folder for as long as it lasts.
-
-    Raises:
-        UsageError: the system has no place for one.
-    """
+    """A folder for as long as it lasts. UsageError: the system has no place for one."""
     try:
         folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
     except OSError as error:

@@ -32,13 +32,9 @@ _NEEDS = ["backend:log", "backend:resourceUpdate"]
 def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
     """Starts the backend and shows what becomes of it, for ``seconds`` or until the user quits.
 
-    Returns:
-        0 when asked to end; after ``seconds`` 0 only if the backend runs; 1 if it failed for good and no keys can start it
-        again; 128 + the signal's number; 75 if something of the backend could not be stopped.
-
-    Raises:
-        SidecarError: the settings are wrong, or the sidecar ended by itself.
-        OSError: stdout cannot be written; everything was stopped.
+    Returns 0 when asked to end; after ``seconds`` 0 only if the backend runs; 1 if it failed for good and no keys can start it
+    again; 128 + the signal's number; 75 if something of the backend could not be stopped. Raises SidecarError where the
+    settings are wrong or the sidecar ended by itself; OSError where stdout cannot be written, after all was stopped.
     """
 
     async def watch() -> int:

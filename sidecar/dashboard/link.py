@@ -29,13 +29,9 @@ _OPT_IN = [name for name, event in EVENTS.items() if event.opt_in]
 
 
 class Link:
-    """One sidecar at a time, and the tabs that hear of it.
+    """One sidecar at a time, started with ``sidecar serve WORDS``, and the tabs that hear of it.
 
-    Args:
-        words: what follows ``serve`` on the sidecar's command line.
-
-    Attributes:
-        gone: why there is no sidecar at the moment, for the tabs; None while there is one.
+    ``gone`` is why there is no sidecar at the moment, for the tabs; None while there is one.
     """
 
     def __init__(self, words: Sequence[str]) -> None:

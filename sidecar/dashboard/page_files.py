@@ -26,11 +26,7 @@ class PageFile(NamedTuple):
 
 
 def page_files() -> dict[str, PageFile]:
-    """Every file by its path below ``page``, ``/`` between its parts: nothing else can be asked for.
-
-    Raises:
-        InternalError: the package was installed or frozen without them.
-    """
+    """Every file by its path below ``page``, with ``/`` between its parts: nothing else can be requested."""
     found: dict[str, PageFile] = {}
     _gather(files(__package__).joinpath("page"), "", found)
     if INDEX not in found:

@@ -19,18 +19,10 @@ from .server import make_app
 
 
 def run(serve_words: Sequence[str], *, port: int, open_browser: bool) -> int:
-    """Serves until Ctrl+C or a request to end.
+    """Serves until Ctrl+C or a request to end; ``port`` 0 is any free one.
 
-    Args:
-        serve_words: what the sidecar gets on its command line after ``serve``.
-        port: where the page is served; 0: any free port.
-        open_browser: open it there, too.
-
-    Returns:
-        0, or what the sidecar ended with where its end was not clean.
-
-    Raises:
-        SidecarError: the port is taken, or the sidecar does not start.
+    Returns 0, or what the sidecar ended with where its end was not clean. SidecarError: the port is taken, or the sidecar does
+    not start.
     """
     try:
         return asyncio.run(_serve(serve_words, port, open_browser=open_browser))

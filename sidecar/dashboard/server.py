@@ -22,14 +22,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def make_app(
     access: Access, link: Link, files: Mapping[str, PageFile], on_exchange: Callable[[], None]
 ) -> web.Application:
-    """The application.
-
-    Args:
-        access: judges every request.
-        link: the tabs join it.
-        files: the page's, by path.
-        on_exchange: called when the token was used up and another took its place.
-    """
+    """The application; ``on_exchange`` is called when the token was used and another took its place."""
     headers = security_headers(access.origin)
     sockets: set[web.WebSocketResponse] = set()
 

@@ -66,12 +66,8 @@ _encode = msgspec.json.Encoder().encode
 class Tab:
     """The conversation with one page: its requests, its subscriptions, and what it has not read yet.
 
-    JSON, since a browser reads it by itself and its developer tools show it; everything that the channels give is JSON
-    already but for bytes, which become base64. One frame holds one or more messages, a line each.
-
-    Args:
-        sidecar: answers the requests.
-        drop: ends the connection at once; called when too much is unread.
+    JSON, which a browser reads by itself and its developer tools show; bytes become base64. One frame holds one or more
+    messages, a line each. ``drop`` ends the connection at once; called when too much is unread.
     """
 
     def __init__(self, sidecar: Sidecar, drop: Callable[[], None]) -> None:

@@ -1,7 +1,7 @@
-"""Why did it die? A guess from what the backend said and how it ended. Pure.
+"""The likely cause of a death, from what the backend said and how it ended. Pure.
 
-Signals and statuses alone mislead: a managed .NET crash on Linux is always signal 6, whatever the cause. So the text
-decides where there is one, and the status where the text cannot know (a SIGKILL leaves no last words).
+Signals and statuses alone mislead: a managed .NET crash on Linux is always signal 6. So the text decides where there is
+one, and the status where the text cannot know (a SIGKILL leaves no last words).
 """
 
 from __future__ import annotations
@@ -31,13 +31,7 @@ _FATAL_WORDS = {
 
 
 class Cause(NamedTuple):
-    """A guess.
-
-    Attributes:
-        cause: one sentence: what went wrong.
-        remedy: what the user can do about it.
-        kind: a stable name of it, e.g. "port_in_use".
-    """
+    """A guess: one sentence each for cause and remedy, and a stable name such as "port_in_use"."""
 
     cause: str
     remedy: str
@@ -78,11 +72,8 @@ _BY_STATUS = {
 def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None = None) -> Cause | None:
     """The likely cause of the end, or None where nothing speaks for any.
 
-    Args:
-        output: what the run said last (64 KiB are enough), decoded.
-        status: how it ended.
-        port: the port that it was given, for the sentence.
-        oom: whether the kernel killed it for want of memory (see oom.py); None where nobody can tell.
+    ``output`` is the end of the run's output (64 KiB are enough), decoded; ``oom``: whether the kernel killed it because
+    memory ran out, None where that cannot be known.
     """
     if oom:
         return _OOM

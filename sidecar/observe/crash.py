@@ -31,15 +31,10 @@ def report_name(time: str) -> str:
 
 
 class CrashReports:
-    """The reports in a folder; the newest 50 are kept.
+    """The reports in the logs folder; the newest 50 are kept.
 
-    A report is there for clients from the moment of ``submit`` on. If the disk does not take it, it stays readable from
-    memory until the sidecar ends.
-
-    Args:
-        folder: the logs folder.
-        warn: told when a report cannot be written.
-        mask: takes secrets out of a text.
+    A report exists for clients from ``submit`` on. If the disk does not take it, ``warn`` is called and it stays readable from
+    memory until the sidecar ends. ``mask`` takes secrets out of a text.
     """
 
     def __init__(self, folder: Path, warn: Callable[[str], None], *, mask: Callable[[str], str] = str) -> None:
@@ -78,11 +73,7 @@ class CrashReports:
         return [found[name] for name in sorted(found, reverse=True)]
 
     async def read(self, name: str) -> CrashReport:
-        """One report, whole.
-
-        Raises:
-            InvalidArgsError: there is none of that name.
-        """
+        """One report, whole. InvalidArgsError: none has that name."""
         facts = self._unwritten.get(name)
         if facts is not None:
             report = await in_thread("crash report", lambda: self._render(facts, None))

@@ -33,12 +33,9 @@ _RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:", 
 class Fatal(NamedTuple):
     """The death of a program in its own words.
 
-    Attributes:
-        kind: "dotnet", "failfast", "overflow", "python", "java", "go", "rust", "cpp" or "node".
-        type: the exception's type, or an empty string.
-        message: its message in one line, at most 300 characters.
-        frame: where it happened: the innermost frame that is not the runtime's own, or an empty string.
-        text: all from the first of these words on.
+    ``kind`` is that of the marker: "dotnet", "failfast", "overflow", "python", "java", "go", "rust", "cpp" or "node". ``type``,
+    ``message`` (one line, at most 300 characters) and ``frame`` (the innermost that is not the runtime's) may be empty; ``text``
+    is all from these words on.
     """
 
     kind: str

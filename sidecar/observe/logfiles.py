@@ -1,11 +1,10 @@
-"""The backend's output on disk: raw bytes in ``backend-NNNNNN.log``, beside each an index of times.
+"""The backend's output on disk: raw bytes in ``backend-NNNNNN.log``, each with an index of times.
 
-An index and no prefix in the text: a prefix would need every byte looked at, would tear multi-byte characters and
-escape sequences apart, and the file would no longer be what the backend wrote. A line of the index is
+An index, because a prefix would tear multi-byte characters and escape sequences apart. A line of it is
 ``offset length time stream``, or ``offset 0 time run-N`` where a run begins.
 
-A thread of its own writes, from a bounded queue: the backend never waits for a disk. What does not fit, or what a full
-or read-only disk refuses, is dropped and counted, and the file says so where it happened.
+A thread writes from a bounded queue: the backend never waits for a disk. What does not fit, or what a full or read-only
+disk refuses, is dropped and counted, and the file says so where it happened.
 """
 
 from __future__ import annotations
@@ -54,15 +53,10 @@ def join_blocks(blocks: list[Block]) -> Iterator[Block]:
 
 
 class LogFiles:
-    """Writes blocks to rotated files in ``folder``.
+    """Writes blocks to rotated files of ``max_bytes`` in ``folder``, the ``keep`` newest of which stay.
 
-    Args:
-        folder: made where it does not exist.
-        warn: told, from the writing thread, once when writing fails; the backend's supervision goes on without it.
-        max_bytes: a file that has reached this is followed by the next one.
-        keep: so many of the newest files are kept.
-        queue_bytes: what may wait for the disk.
-        retry: seconds after which a disk that failed is tried again.
+    At most ``queue_bytes`` wait for the disk; one that failed is tried again after ``retry`` seconds. ``warn`` is called once when
+    writing fails, from the writing thread.
     """
 
     def __init__(

@@ -41,13 +41,8 @@ class Chunk(Struct, frozen=True):
 class BackendLog:
     """Takes every byte that the backend writes.
 
-    Args:
-        folder: where the files go; none are written without output.
-        warn: told once when that folder cannot be written; may be called from a thread.
-        clock: seconds since the epoch.
-
-    Attributes:
-        on_skipped: told how many lines just passed that no subscriber was given; their sequence numbers are used up.
+    ``warn`` is called once when the folder cannot be written, perhaps from a thread. ``on_skipped`` gets how many lines passed
+    that no subscriber was given; their sequence numbers are used up.
     """
 
     def __init__(

@@ -21,19 +21,14 @@ _MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CrashFacts:
-    """Everything that is known about the unasked end of a run. What holds secrets is masked by the caller's ``mask``.
+    """Everything known about the unexpected end of a run; the caller's ``mask`` takes secrets out.
 
     Attributes:
-        summary: what the client is told; its name becomes the file's.
-        output: the last output of the run, after the drain; the last 64 KiB count.
+        output: the last of it, after the drain; the last 64 KiB count.
         pid: of the root process, None where it never was.
-        port: that it was given.
         asked, ready: ISO 8601 UTC times of the start's beginning and of readiness.
-        ended: whether the root ended by itself (not so when it hung, or was not ready in time).
-        command, cwd, env: what was executed.
-        states, health: what happened, oldest first.
-        resources: samples of the last minute, oldest first.
-        oom: whether the kernel killed it for want of memory; None: nobody can tell.
+        states, health, resources: oldest first.
+        oom: whether the kernel killed it because memory ran out; None: unknown.
         survivors: what of the tree would not die, e.g. "ffmpeg (4711)".
         notes: anything else, one line each.
     """

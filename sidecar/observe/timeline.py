@@ -19,12 +19,7 @@ class Happening(Struct, frozen=True):
 
 
 class Timeline:
-    """Remembers the last 100 changes of either kind.
-
-    Attributes:
-        states: the lifecycle's moves, oldest first.
-        health: the changes of health, oldest first.
-    """
+    """Remembers the last 100 moves of the lifecycle and the last 100 changes of health, oldest first."""
 
     def __init__(self) -> None:
         self.states: deque[Happening] = deque(maxlen=KEPT)
