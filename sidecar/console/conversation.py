@@ -1,8 +1,9 @@
-"""From recorded chunks to messages; pure."""
+"""From recorded chunks to messages, and to a script of what the client sent and received; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from msgspec import MsgspecError, msgpack
@@ -12,10 +13,11 @@ from ..errors import FrameError
 from ..wire.framing import FrameBuffer
 from .recording import Record
 
+STATE_CHANNEL = "backend:stateChanged"
 _MALFORMED = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
 
 
-class Passed(NamedTuple):
+class RecordedFrame(NamedTuple):
     """One frame, chunk or end that went by, ``at`` seconds after the start.
 
     ``sender`` is ``client`` or ``sidecar``. ``body``: the frame, or all of a chunk that is not one. ``message`` is None where
@@ -41,16 +43,18 @@ class Conversation:
         self._frames = {"client": FrameBuffer(largest), "sidecar": FrameBuffer(largest)}
         self._broken: set[str] = set()
 
-    def take(self, record: Record) -> Iterator[Passed]:
+    def take(self, record: Record) -> Iterator[RecordedFrame]:
         """What one record completes."""
         if record.kind == "exit":
             yield from self._rest(record, "sidecar")
-            yield Passed(record.seconds, "sidecar", b"", None, f"exit status {record.data.decode('ascii', 'replace')}")
+            yield RecordedFrame(
+                record.seconds, "sidecar", b"", None, f"exit status {record.data.decode('ascii', 'replace')}"
+            )
         elif record.kind == "client end":
             yield from self._rest(record, "client")
-            yield Passed(record.seconds, "client", b"", None, "end of input")
+            yield RecordedFrame(record.seconds, "client", b"", None, "end of input")
         elif record.kind in self._broken:
-            yield Passed(record.seconds, record.kind, record.data, None, "not a frame")
+            yield RecordedFrame(record.seconds, record.kind, record.data, None, "not a frame")
         else:
             frames = self._frames[record.kind]
             frames.feed(record.data)
@@ -58,18 +62,20 @@ class Conversation:
                 for view in frames:
                     body = bytes(view)
                     message, trouble = _decoded(body)
-                    yield Passed(record.seconds, record.kind, body, message, trouble)
+                    yield RecordedFrame(record.seconds, record.kind, body, message, trouble)
             except FrameError as error:
                 self._broken.add(record.kind)
-                yield Passed(record.seconds, record.kind, record.data, None, f"not a frame: {error.message}")
+                yield RecordedFrame(record.seconds, record.kind, record.data, None, f"not a frame: {error.message}")
 
-    def _rest(self, record: Record, sender: str) -> Iterator[Passed]:
+    def _rest(self, record: Record, sender: str) -> Iterator[RecordedFrame]:
         pending = self._frames[sender].pending
         if pending and sender not in self._broken:
-            yield Passed(record.seconds, sender, b"", None, f"{pending} bytes of a frame that was never completed")
+            yield RecordedFrame(
+                record.seconds, sender, b"", None, f"{pending} bytes of a frame that was never completed"
+            )
 
 
-def conversation(records: Iterable[Record]) -> Iterator[Passed]:
+def conversation(records: Iterable[Record]) -> Iterator[RecordedFrame]:
     """All that went by. Raises what the iteration over ``records`` raises, after everything before it."""
     cutter = Conversation()
     for record in records:
@@ -81,3 +87,102 @@ def _decoded(body: bytes) -> tuple[Any, str]:
         return msgpack.decode(body), ""
     except _MALFORMED as error:
         return None, f"no MessagePack: {error}"
+
+
+class Step(NamedTuple):
+    """What the client did, ``at`` seconds since hello.
+
+    ``data`` is what it sent; None: it closed its side. ``answers`` and ``moves`` count the answers and changes of state that it
+    had received by then.
+    """
+
+    at: float
+    data: bytes | None
+    answers: int
+    moves: int
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request, and what came of it; ``answer`` is the message as it went by, None where none came."""
+
+    id: Any
+    channel: str
+    args: Any
+    asked: float
+    answer: dict[str, Any] | None = None
+    answered: float = 0.0
+
+    @property
+    def outcome(self) -> Any:
+        """What counts of the answer: the result, or the error."""
+        if self.answer is None:
+            return None
+        return self.answer.get("result") if self.answer.get("type") == "response" else self.answer.get("error")
+
+
+@dataclass(slots=True)
+class Tape:
+    """What one side of a conversation consists of.
+
+    Attributes:
+        unasked: events, and errors about the stream or the settings.
+        states: the lifecycle's.
+        exit: the sidecar's status; None where its end was not seen.
+        ended_by_client: the client had asked for the end before it came.
+    """
+
+    hello: RecordedFrame | None = None
+    steps: list[Step] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+    unasked: list[RecordedFrame] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    exit: int | None = None
+    exit_at: float = 0.0
+    ended_by_client: bool = False
+    answers: int = 0
+    _open: dict[Any, list[Exchange]] = field(default_factory=dict)
+    _conversation: Conversation = field(default_factory=Conversation)
+
+    def read(self, records: Iterable[Record]) -> None:
+        """Takes records in. Raises what their iteration raises; what came before that is kept."""
+        for record in records:
+            self.take(record)
+
+    def take(self, record: Record) -> None:
+        """Takes one record in."""
+        since = record.seconds - (self.hello.at if self.hello else record.seconds)
+        if record.kind == "client":
+            self.steps.append(Step(since, record.data, self.answers, len(self.states)))
+        elif record.kind == "client end":
+            self.ended_by_client = True
+            self.steps.append(Step(since, None, self.answers, len(self.states)))
+        elif record.kind == "exit":
+            self.exit, self.exit_at = int(record.data or b"0"), since
+        for passed in self._conversation.take(record):
+            self._pass(passed)
+
+    def _pass(self, passed: RecordedFrame) -> None:
+        kind, number = passed.field("type"), passed.field("id")
+        if not isinstance(number, str | int | float | None):
+            return  # a mistake that is not ours to judge
+        match passed.sender, kind:
+            case "sidecar", "hello":
+                self.hello = self.hello or passed
+            case "client", "request":
+                exchange = Exchange(number, str(passed.field("channel")), passed.field("args") or [], passed.at)
+                self.exchanges.append(exchange)
+                self._open.setdefault(number, []).append(exchange)
+                self.ended_by_client |= exchange.channel == "sidecar:shutdown"
+            case "sidecar", "response" | "error":
+                self.answers += 1
+                if number is None:
+                    self.unasked.append(passed)
+                elif waiting := self._open.get(number):
+                    exchange = waiting.pop(0)
+                    exchange.answer, exchange.answered = passed.message, passed.at
+            case "sidecar", "event":
+                self.unasked.append(passed)
+                payload = passed.field("payload")
+                if passed.field("channel") == STATE_CHANNEL and isinstance(payload, dict):
+                    self.states.append(str(payload.get("state")))

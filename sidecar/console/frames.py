@@ -13,7 +13,7 @@ from msgspec import json
 from rich.console import Console
 from rich.text import Text
 
-from .conversation import Passed, conversation
+from .conversation import RecordedFrame, conversation
 from .recording import Header, Recording
 from .sentences import one_line, sentence
 
@@ -63,7 +63,7 @@ def heading(header: Header) -> str:
     )
 
 
-def as_document(passed: Passed) -> dict[str, Any]:
+def as_document(passed: RecordedFrame) -> dict[str, Any]:
     """One line of ``--json``: ``time`` in seconds, ``from``, and ``message``, or ``trouble`` with ``data`` in base64."""
     document: dict[str, Any] = {"time": round(passed.at, 6), "from": passed.sender}
     if passed.message is not None:
@@ -72,7 +72,7 @@ def as_document(passed: Passed) -> dict[str, Any]:
     return {**document, "data": base64.b64encode(passed.body).decode()} if passed.body else document
 
 
-def lines(passed: Iterator[Passed]) -> Iterator[tuple[str, str]]:
+def lines(passed: Iterator[RecordedFrame]) -> Iterator[tuple[str, str]]:
     """Each frame as a line, with its type: time, direction, type, id, size, and what it says."""
     channels: dict[Any, str] = {}
     for each in passed:
@@ -86,7 +86,7 @@ def lines(passed: Iterator[Passed]) -> Iterator[tuple[str, str]]:
         yield one_line(f"{each.at:9.3f} {arrow} {kind[:8]:8} {shown:>4} {size:>7}  {_what(each, kind, channel)}"), kind
 
 
-def _what(each: Passed, kind: str, channel: str) -> str:  # noqa: PLR0911 - one return a type of message
+def _what(each: RecordedFrame, kind: str, channel: str) -> str:  # noqa: PLR0911 - one return a type of message
     if each.message is None:
         begin = f": {each.body[:64]!r}" if each.body else ""
         return each.trouble + begin

@@ -15,8 +15,8 @@ from ..process.platform.descriptors import guard_stdio
 from ..rpc.stdio.reader import Reader
 from ..rpc.stdio.writer import Writer
 from ..wire.framing import FrameBuffer
+from .conversation import Exchange, Tape
 from .recording import Recording, RecordingError
-from .script import Exchange, Tape
 
 DRAIN = 1.0  # seconds for what is unsent at the end, as the protocol page has it
 

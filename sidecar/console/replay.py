@@ -6,21 +6,23 @@ import asyncio
 import json
 import time
 from asyncio import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import SidecarError
 from .client import SHUTDOWN_LIMIT, importable_environment, serve_command
-from .compare import Difference, differences
+from .conversation import Exchange, Step, Tape
 from .frames import heading
 from .recording import CHUNK, Record, Recording, RecordingError, shell_status
-from .script import Exchange, Step, Tape
 from .sentences import one_line
+from .session import until
 from .surroundings import run_cancellable, temporary_folder
 
-PATIENCE = 30.0  # seconds for what the recorded client had seen before it went on; then the replay goes on without it
+TIMEOUT = 30.0  # seconds for what the recorded client had seen before it went on; then the replay goes on without it
 _SHOWN = 5  # differences of value in one answer
+_MAX_VALUE = 60  # characters of a value
 
 
 def run(file: str, serve_words: Sequence[str], *, fast: bool) -> int:
@@ -84,12 +86,12 @@ class _Replay:
 
     async def _play(self, process: subprocess.Process) -> None:
         assert process.stdin
-        await self._until(lambda: self.now.hello is not None)
+        await until(lambda: self.now.hello is not None, self.changed, TIMEOUT)
         began = time.monotonic()
         for step in self.before.steps:
             if not self.fast:
-                await self._until(lambda: self.ended, step.at - (time.monotonic() - began))
-            await self._until(lambda step=step: self._is_due(step))  # type: ignore[misc]  # bound early on purpose
+                await until(lambda: self.ended, self.changed, step.at - (time.monotonic() - began))
+            await until(partial(self._is_due, step), self.changed, TIMEOUT)
             if step.data is None or self.ended:
                 break
             self._take("client", step.data)
@@ -99,20 +101,11 @@ class _Replay:
             except OSError:  # it reads no more, and its end tells why
                 break
         else:  # the recording ended before its client did: what was still to be answered then is awaited
-            await self._until(lambda: self.ended or self.now.answers >= self.before.answers)
+            await until(lambda: self.ended or self.now.answers >= self.before.answers, self.changed, TIMEOUT)
         process.stdin.close()
 
     def _is_due(self, step: Step) -> bool:
         return self.ended or (self.now.answers >= step.answers and len(self.now.states) >= step.moves)
-
-    async def _until(self, condition: Callable[[], bool], limit: float = PATIENCE) -> None:
-        try:
-            async with asyncio.timeout(max(0.0, limit)):
-                while not condition():
-                    self.changed.clear()
-                    await self.changed.wait()
-        except TimeoutError:
-            pass
 
     async def _read(self, process: subprocess.Process) -> None:
         assert process.stdout
@@ -174,3 +167,60 @@ def _states(tape: Tape) -> str:
 
 def _say(text: str) -> None:
     print(one_line(text), flush=True)  # noqa: T201 - the tool's output
+
+
+class Difference(NamedTuple):
+    """One place in which two answers differ, such as ``result.lastExit.code``.
+
+    ``shape``: a client could stumble over it, because a key came or went or the kind of value is another. Otherwise only the
+    value differs, as times, pids and ports do in every run.
+    """
+
+    path: str
+    before: Any
+    now: Any
+    shape: bool
+
+    def __str__(self) -> str:
+        return f"{self.path or 'the answer'}: {_short(self.before)} → {_short(self.now)}"
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+MISSING = _Missing()
+
+
+def differences(before: Any, now: Any, path: str = "") -> Iterator[Difference]:
+    """Every place in which ``now`` is not as ``before``.
+
+    Null in the place of a value has the same shape: nothing has crashed before the first crash. Lists are compared as far as
+    both go, because logs and samples are never equally long.
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in [*before, *(key for key in now if key not in before)]:
+            inner = f"{path}.{key}" if path else str(key)
+            if key in before and key in now:
+                yield from differences(before[key], now[key], inner)
+            else:
+                yield Difference(inner, before.get(key, MISSING), now.get(key, MISSING), shape=True)
+    elif isinstance(before, list) and isinstance(now, list):
+        for index, (one, other) in enumerate(zip(before, now, strict=False)):
+            yield from differences(one, other, f"{path}[{index}]")
+        if len(before) != len(now):
+            yield Difference(f"{path} (length)".strip(), len(before), len(now), shape=False)
+    elif before != now or _kind(before) is not _kind(now):  # to Python, true is 1
+        other_kind = _kind(before) is not _kind(now) and before is not None and now is not None
+        yield Difference(path, before, now, shape=other_kind)
+
+
+def _kind(value: Any) -> type:
+    """An integer in the place of a float is no other shape: MessagePack does not care."""
+    return float if isinstance(value, int) and not isinstance(value, bool) else type(value)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"

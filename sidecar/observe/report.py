@@ -11,7 +11,7 @@ import msgspec
 from ..wire.messages import Crash
 from ..wire.observe import ResourceSample
 from .lines import LineSplitter
-from .timeline import Happening
+from .timeline import TimelineEntry
 
 OUTPUT_BYTES = 64 * 1024
 SUMMARY_MARK = "Summary for programs: "  # the last line of a report, after whatever the backend wrote
@@ -42,8 +42,8 @@ class CrashFacts:
     command: Sequence[str] = ()
     cwd: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
-    states: Sequence[Happening] = ()
-    health: Sequence[Happening] = ()
+    states: Sequence[TimelineEntry] = ()
+    health: Sequence[TimelineEntry] = ()
     resources: Sequence[ResourceSample] = ()
     oom: bool | None = None
     survivors: Sequence[str] = ()

@@ -11,7 +11,7 @@ from ..wire.messages import HealthResult, StateChanged
 KEPT = 100
 
 
-class Happening(Struct, frozen=True):
+class TimelineEntry(Struct, frozen=True):
     """``time`` is ISO 8601 UTC, ``text`` one line."""
 
     time: str
@@ -22,8 +22,8 @@ class Timeline:
     """Remembers the last 100 moves of the lifecycle and the last 100 changes of health, oldest first."""
 
     def __init__(self) -> None:
-        self.states: deque[Happening] = deque(maxlen=KEPT)
-        self.health: deque[Happening] = deque(maxlen=KEPT)
+        self.states: deque[TimelineEntry] = deque(maxlen=KEPT)
+        self.health: deque[TimelineEntry] = deque(maxlen=KEPT)
 
     def changed(self, change: StateChanged) -> None:
         """The lifecycle moved."""
@@ -32,8 +32,8 @@ class Timeline:
             facts.append(f"port {change.port}")
         if change.pid is not None:
             facts.append(f"pid {change.pid}")
-        self.states.append(Happening(change.time, " ".join(facts)))
+        self.states.append(TimelineEntry(change.time, " ".join(facts)))
 
     def checked(self, time: str, result: HealthResult) -> None:
         """The health changed."""
-        self.health.append(Happening(time, f"{result.status}{f': {result.error}' if result.error else ''}"))
+        self.health.append(TimelineEntry(time, f"{result.status}{f': {result.error}' if result.error else ''}"))

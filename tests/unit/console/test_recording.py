@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import msgpack
 
-from sidecar.console.compare import differences
-from sidecar.console.conversation import conversation
+from sidecar.console.conversation import Exchange, Tape, conversation
 from sidecar.console.playback import Answers
 from sidecar.console.recording import (
     CHUNK,
@@ -21,8 +20,7 @@ from sidecar.console.recording import (
     encode_header,
     encode_record,
 )
-from sidecar.console.replay import judge, report
-from sidecar.console.script import Exchange, Tape
+from sidecar.console.replay import differences, judge, report
 from sidecar.errors import UsageError
 
 HEADER = Header("1.2.3", "2026-01-02T03:04:05.000Z", "linux", ["sidecar", "serve"])
