@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from .console.commands import TAKE_A_BACKEND, sidecar
+from .commands import TAKE_A_BACKEND, sidecar
 from .console.surroundings import (
     NOBODY_READS,
     OUTPUT_LOST,

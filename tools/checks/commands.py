@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from sidecar.console.commands import sidecar as group
+from sidecar.commands import sidecar as group
 from sidecar.wire.channels import CHANNELS
 from tools import ROOT
 from tools.pages import Page, page, pages

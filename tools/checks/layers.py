@@ -31,6 +31,7 @@ LAYERS = {
     "app": 6,
     "boot": 6,
     "cli": 6,
+    "commands": 6,
     "console": 6,
     "dashboard": 6,
     "__main__": 7,
@@ -43,7 +44,9 @@ EXCEPTIONS = {
     ("boot", "app"),
     ("cli", "boot"),
     ("cli", "console"),
-    ("cli", "dashboard"),
+    ("cli", "commands"),
+    ("commands", "console"),
+    ("commands", "dashboard"),
     ("dashboard", "console"),
 }
 MAX_LINES = 300

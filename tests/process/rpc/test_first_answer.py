@@ -68,6 +68,7 @@ if sys.platform == "win32":
 # Rooms of our own that are entered only when somebody asks for what is in them.
 LATE = {
     "sidecar.cli",
+    "sidecar.commands",
     "sidecar.console",
     "sidecar.dashboard",
     "sidecar.observe.crash",

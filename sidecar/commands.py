@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from .. import __version__
-from ..errors import UsageError
+from . import __version__
+from .errors import UsageError
 
 TAKE_A_BACKEND = ("serve", "watch", "call", "doctor", "dashboard", "record", "replay")
 
@@ -67,7 +67,7 @@ def _with_serve_words(function: Callable[..., int]) -> Any:
 
 
 def _channels(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    from ..wire.names import CHANNEL_NAMES
+    from .wire.names import CHANNEL_NAMES
 
     return [name for name in CHANNEL_NAMES if name.startswith(incomplete)]
 
@@ -124,7 +124,7 @@ def demo(seconds: float) -> int:
 
     Exit status: 0 if the recovery was really seen, else 1.
     """
-    from . import demo as tool
+    from .console import demo as tool
 
     return tool.run(seconds)
 
@@ -147,7 +147,7 @@ def call(*, serve_words: Sequence[str], channel: str, arguments: Sequence[str]) 
 
     Exit status: 0, or 1 with the error as JSON on stderr, or 78 where the settings are wrong.
     """
-    from . import call as tool
+    from .console import call as tool
 
     return tool.run(channel, arguments, serve_words)
 
@@ -163,7 +163,7 @@ def doctor(*, serve_words: Sequence[str], start: bool, as_json: bool, bundle: st
 
     Exit status: 0, or 1 if anything failed, or 78 where the settings are wrong.
     """
-    from . import doctor as tool
+    from .console import doctor as tool
 
     return tool.run(serve_words, start=start, as_json=as_json, bundle=bundle)
 
@@ -180,7 +180,7 @@ def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> i
 
     Exit status: 0, or 1 where the sidecar was lost, or 78 where the settings are wrong.
     """
-    from ..dashboard import run as tool
+    from .dashboard import run as tool
 
     return tool.run(serve_words, port=port, open_browser=open_browser)
 
@@ -189,7 +189,7 @@ def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> i
 @click.argument("words", nargs=-1)
 def demo_backend(words: Sequence[str]) -> int:
     """The backend of the demo, for a frozen sidecar, which has no ``python -m``."""
-    from . import demo_backend as tool
+    from .console import demo_backend as tool
 
     return tool.main(words)
 
@@ -206,7 +206,7 @@ def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
 
     Exit status: 0, or 1 where the backend was given up, 70 where the sidecar was lost, 78 where the settings are wrong.
     """
-    from . import watch as tool
+    from .console import watch as tool
 
     return tool.run(serve_words, seconds=seconds)
 
@@ -226,7 +226,7 @@ def record(*, serve_words: Sequence[str], max_frame: str | None, max_in_flight: 
 
     Exit status: that of the sidecar, or 64 where FILE cannot be written.
     """
-    from . import record as tool
+    from .console import record as tool
 
     numbers = ["--max-frame", max_frame] if max_frame else []
     numbers += ["--max-in-flight", max_in_flight] if max_in_flight else []
@@ -255,10 +255,10 @@ def replay(*, serve_words: Sequence[str], fast: bool, to_client: bool, file: str
     damaged.
     """
     if to_client:
-        from . import playback
+        from .console import playback
 
         return playback.run(file, fast=fast)
-    from . import replay as tool
+    from .console import replay as tool
 
     return tool.run(file, serve_words, fast=fast)
 
@@ -272,7 +272,7 @@ def frames(file: str, *, as_json: bool) -> int:
     Exit status: 0, or 64 where FILE is missing, or 65 where it is not a recording or damaged; everything before the damage
     is printed.
     """
-    from . import frames as tool
+    from .console import frames as tool
 
     return tool.run(file, as_json=as_json)
 
@@ -288,7 +288,7 @@ def frames(file: str, *, as_json: bool) -> int:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> int:
     """Print a shell-completion script for commands, options and channels: bash 4.4 or newer, zsh, fish."""
-    from . import completion as tool
+    from .console import completion as tool
 
     click.echo(tool.script(click.get_current_context().find_root().command, shell))
     return 0
