@@ -24,6 +24,11 @@ _MAX_GUARDIANS = 3  # that one launch may lose
 _LAUNCH_TIMEOUT = 10.0  # seconds for fork and execve; a program on a network file system may take its time
 _IDLE_TIMEOUT = 2.0  # seconds for a guardian that has nothing to kill
 _MARKER = "SIDECAR_MARKER"
+_WITHOUT_PROC = (
+    "/proc is not readable here. The backend and all its processes still end with a stop, and with the sidecar. Not"
+    " available: their processor time and memory, limits.memory, which program listens on a port. Not promised: that the"
+    " next start ends what is left when the sidecar and its guardian are killed at once. Mount /proc to have all of it."
+)
 
 
 class _GuardianLostError(Exception):
@@ -42,6 +47,8 @@ class PosixProcessLayer:
         self._report = report
         self.marker = f"{_MARKER}={os.urandom(12).hex()}"
         self._guardian = guardian
+        if guardian.exact and tree.read_entry(os.getpid()) is None:
+            report(_WITHOUT_PROC)
         self._link: link.GuardianLink | None = None
         self._run: posix_run.PosixRun | None = None
         self._serial = 0

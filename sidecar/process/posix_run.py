@@ -87,7 +87,8 @@ class PosixRun:
 
     def listeners(self) -> list[ListeningSocket] | None:
         """TCP sockets on which the tree listens; None where the system does not report them."""
-        return find_listeners_of([process.pid for process in self.processes()])
+        pids = [process.pid for process in self.processes()]
+        return find_listeners_of(pids) if pids or self.ended.done() else None  # it lives, and /proc does not show it
 
     def reported(self, kind: str, *facts: Any) -> None:
         """Takes a report of the guardian about this run."""

@@ -28,11 +28,21 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="macOS has no subreap
 class Owner:
     """tests/children/owner.py, and everything that it started, found by a marker of its own."""
 
-    def __init__(self, moment: str, *command: str, folder: str = "-", exact: bool = True) -> None:
+    def __init__(
+        self, moment: str, *command: str, folder: str = "-", exact: bool = True, wrapper: tuple[str, ...] = ()
+    ) -> None:
         self.marker = f"TEST_OWNER={uuid.uuid4()}"
         name, _, value = self.marker.partition("=")
         self.process = subprocess.Popen(
-            [sys.executable, str(CHILDREN / "owner.py"), moment, folder, "exact" if exact else "portable", *command],
+            [
+                *wrapper,
+                sys.executable,
+                str(CHILDREN / "owner.py"),
+                moment,
+                folder,
+                "exact" if exact else "portable",
+                *command,
+            ],
             stdin=subprocess.PIPE,  # its end is the end of the test
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

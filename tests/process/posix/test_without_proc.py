@@ -1,0 +1,96 @@
+"""Where /proc is missing or hides processes: nothing is left all the same, no loop spins, and what is missing is said."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sidecar.process import tree
+from tests.process.posix.test_guardian import FAMILIES, PROMISE, own  # noqa: F401 - a fixture
+from tests.process.posix.test_stop import launcher, shell
+from tests.support.processes import is_alive, wait_until
+from tests.support.runs import child
+
+if sys.platform != "linux":
+    pytest.skip("elsewhere the process table is no file system", allow_module_level=True)
+
+# A file system without anything in it, over /proc, for this process and what it starts.
+WITHOUT_PROC = (
+    "unshare",
+    *(("--map-root-user",) if os.getuid() else ()),
+    "--mount",
+    "sh",
+    "-c",
+    'mount -t tmpfs none /proc && exec "$@"',
+    "sh",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _can_unshare() -> None:
+    if subprocess.run([*WITHOUT_PROC, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this system allows no mount namespace")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FAMILIES if kind != "storm"])
+@pytest.mark.parametrize("victim", ["owner", "guardian"])
+def test_nothing_is_left_when_either_is_killed(own, kind: str, victim: str) -> None:  # noqa: F811
+    owner = own("running", *child("family", kind, "--stubborn"), wrapper=WITHOUT_PROC)
+    assert len(owner.left()) >= 3
+    if victim == "owner":
+        owner.kill()
+    else:
+        os.kill(owner.guardian, signal.SIGKILL)
+    expected = [] if victim == "owner" else [owner.process.pid]
+    wait_until(lambda: owner.left() == expected, PROMISE, what=owner.left)
+    wait_until(lambda: not is_alive(owner.guardian), PROMISE)
+
+
+def test_what_is_saving_behind_a_launcher_ends_by_itself(own, tmp_path: Path) -> None:  # noqa: F811
+    file = tmp_path / "file"
+    owner = own("stopping", *shell(launcher("worker", file)), wrapper=WITHOUT_PROC)
+    wait_until(lambda: owner.left() == [owner.guardian, owner.process.pid], what=owner.left)
+    assert file.read_text() == "asked\nsaved\n"
+    assert is_alive(owner.guardian)
+
+
+def test_the_guardian_does_not_spin(own, tmp_path: Path) -> None:  # noqa: F811
+    file = tmp_path / "file"
+    owner = own("stopping", *shell(launcher("worker", file, 3.0)), wrapper=WITHOUT_PROC)
+    wait_until(file.exists)
+    wait_until(lambda: "saved" in file.read_text())
+    times = psutil.Process(owner.guardian).cpu_times()
+    assert times.user + times.system < 0.5
+
+
+def test_a_child_is_found_that_proc_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = subprocess.Popen(child("family", "none"), stdout=subprocess.PIPE)
+    try:
+        assert {entry.pid for entry in tree.hidden_children(process.pid)} >= {process.pid}
+        monkeypatch.setattr(tree, "_can_list_children", lambda: False)
+        found = {entry.pid: entry for entry in tree.hidden_children(process.pid)}
+        assert found[process.pid].alive
+        assert tree.send(found[process.pid], signal.SIGKILL)
+        process.wait()
+        assert not tree.send(found[process.pid], signal.SIGKILL)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_what_is_not_promised_is_said_at_the_start(own) -> None:  # noqa: F811
+    code = (
+        "import os; from sidecar.process.guardian import fork_guardian; guardian = fork_guardian()\n"
+        "from sidecar.process.posix import PosixProcessLayer; PosixProcessLayer(guardian, print)"
+    )
+    said = subprocess.run(
+        [*WITHOUT_PROC, sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+    assert said.startswith("/proc is not readable here. The backend and all its processes still end with a stop")
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == ""
