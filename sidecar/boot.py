@@ -42,7 +42,7 @@ def _serve(argv: list[str]) -> int:
     except UsageError as error:
         _say(f"{error.message}. {error.hint}")
         return error.exit_status
-    _heed_signals(boot)
+    _install_early_signal_handlers(boot)
     boot.stdin_fd, boot.stdout_fd = guard_stdio()
     try:
         write_all(boot.stdout_fd, hello_frame(os.getpid(), boot.max_frame, boot.max_in_flight))
@@ -63,8 +63,12 @@ def _serve(argv: list[str]) -> int:
     return run(boot)
 
 
-def _heed_signals(boot: Boot) -> None:
-    """Remembers a request to end that comes before anybody could obey it; the default action would end us by signal."""
+def _install_early_signal_handlers(boot: Boot) -> None:
+    """Remembers a request to end that comes before it can be obeyed; the default action would end us by signal.
+
+    What starts us may block or ignore anything (Swift's and GCD's programs block, nohup ignores), and we would inherit
+    that: deaf to SIGTERM, blind to the end of children. An ignored SIGHUP stays: nohup(1) wants it.
+    """
 
     def remember(_number: int, _frame: object) -> None:
         boot.interrupted = True
@@ -75,6 +79,10 @@ def _heed_signals(boot: Boot) -> None:
 
         _signal.signal(_signal.SIGTERM, remember)
         _signal.signal(_signal.SIGINT, remember)
+        if _signal.getsignal(_signal.SIGHUP) != _signal.SIG_IGN:
+            _signal.signal(_signal.SIGHUP, remember)
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
 def _guardian() -> Any:

@@ -1,6 +1,6 @@
-"""A launcher and the worker behind it: launcher.py KIND FILE SECONDS, run as `sh -c`, as a chain, or with its own children.
+"""A launcher and the worker behind it: launcher.py KIND FILE SECONDS [PORT], alone or behind shells.
 
-The worker saves for SECONDS when it gets the signal (SIGTERM, or whatever STOP names), then appends "saved" to FILE.
+The worker listens on PORT, saves for SECONDS when it gets the signal (SIGTERM, or whatever STOP names), then appends "saved" to FILE.
 KINDS: worker (no launcher) · double (a launcher that forwards the signal, and ends at once) · trap (a launcher that
 takes the signal and does nothing about it) · server (asks its store before it ends: the store must outlive it)
 · workers (three of them) · threads (the main thread ends, another one saves)
@@ -8,6 +8,7 @@ takes the signal and does nothing about it) · server (asks its store before it 
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -32,6 +33,9 @@ def work(name=""):
         asked.set()
 
     signal.signal(STOP, ask)
+    if len(sys.argv) > 4:
+        server = socket.create_server(("127.0.0.1", int(sys.argv[4])))
+        server.setblocking(False)
     print("ready", name, flush=True)
     while not asked.wait(0.01):
         pass

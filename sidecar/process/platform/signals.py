@@ -39,9 +39,10 @@ else:
     """Arguments of Popen for a child out of reach of the terminal's Ctrl+C, on Windows without a console window."""
 
     def on_termination(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
-        """Calls back on the loop when the system asks the sidecar to end."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, callback)
+        """Calls back on the loop when the system asks the sidecar to end; a SIGHUP that nohup(1) ignores stays ignored."""
+        for number in LOOP_TERMINATION:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                loop.add_signal_handler(number, callback)
 
     def forward_to(child: subprocess.Popen[bytes]) -> None:
         """Sends requests to end on to a child, which we outlive."""
