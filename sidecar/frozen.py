@@ -1,6 +1,6 @@
-"""What a packed sidecar does that an installed one need not: leave no trace of its loader, and know when it lost a file.
+"""What only a packed sidecar does: remove its loader's traces, and detect missing files.
 
-Packed means PyInstaller's one folder, made by packaging/build; ``sys.frozen`` tells.
+Packed means PyInstaller's one folder, made by packaging/build; ``sys.frozen`` is set.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def shed_loader() -> None:
 
 
 def damage() -> str:
-    """What is wrong with the sidecar's folder and what to do about it; empty when nothing is, or when it cannot be told."""
+    """What is wrong with the sidecar's folder, and the remedy; empty if nothing is, or that is unknown."""
     import json
 
     folder = os.path.dirname(sys.executable)  # noqa: PTH120 - pathlib may be what is missing

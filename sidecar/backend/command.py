@@ -117,13 +117,13 @@ def _packaged(settings: Settings, beside: Path, here: Path, platform: str) -> Pa
             return path
     if not searched:
         raise BackendNotFoundError(
-            f"There is no command: profile {settings.profile} has no backend of its own",
+            f"No backend command given: profile {settings.profile} has no packaged backend",
             hint=_GIVE_A_COMMAND,
             data={"path": ""},
         )
     places = "".join(f"\n  {path}" for path in searched)
     raise BackendNotFoundError(
-        f"The backend {searched[0].name} was not found. Looked for:{places}",
+        f"The backend {searched[0].name} was not found. Searched:{places}",
         hint=f"Put the backend into one of these folders, or reinstall the app. {_GIVE_A_COMMAND}",
         data={"path": str(searched[0])},
     )

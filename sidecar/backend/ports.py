@@ -1,4 +1,4 @@
-"""Ports: which one to use, whether one is free, and what a backend says that could not have its own."""
+"""Ports: which one to use, and whether one is free."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PortState = Literal["free", "in_use", "forbidden"]
 _LOOPBACK = "127.0.0.1"
 _WSAEACCES = 10013
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL, _WSAEACCES}
-_MOST_TRIES = 64
+_MAX_ATTEMPTS = 64
 
 
 def _listening_socket() -> socket.socket:
@@ -27,7 +27,7 @@ def _listening_socket() -> socket.socket:
 def port_state(port: int) -> PortState:
     """Whether a server could listen on the port of 127.0.0.1 now. Tried by binding, so never ask while the backend is about to bind it.
 
-    ``forbidden``: privileged, reserved by Windows (WSAEACCES), or held there by somebody exclusively.
+    ``forbidden``: privileged, reserved by Windows (WSAEACCES), or held there exclusively by another program.
     """
     with _listening_socket() as probe:
         try:
@@ -42,7 +42,7 @@ def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
 
     Args:
         last: the port of the last run.
-        tried: ports that failed in this start; none of them comes back.
+        tried: ports that failed in this start; none is returned again.
 
     Raises:
         OSError: the system has no port left.
@@ -51,8 +51,8 @@ def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
         return last
     held: list[socket.socket] = []
     try:
-        for _ in range(_MOST_TRIES):
-            # Plain bind to 0: the system gives a port on which nothing lingers. Kept until the end, so that it gives another next time.
+        for _ in range(_MAX_ATTEMPTS):
+            # Plain bind to 0: the system picks a port on which nothing lingers. Held until the end, so that it picks another next time.
             probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             held.append(probe)
             probe.bind((_LOOPBACK, 0))

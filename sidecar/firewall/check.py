@@ -14,15 +14,15 @@ from collections.abc import Mapping, Sequence
 from ..errors import UnsupportedError
 from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
 from .command import add_rule
-from .diagnosis import Facts, diagnose
+from .diagnosis import FirewallFacts, diagnose
 from .rules import PROFILES, Rule, program_key
 from .snapshot import Snapshot
 from .verdict import judge, rules_in, same_program
 
-__all__ = ["Facts", "check_firewall", "command_for", "create_rule", "find_rule"]
+__all__ = ["FirewallFacts", "check_firewall", "command_for", "create_rule", "find_rule"]
 
 
-def check_firewall(facts: Facts) -> FirewallCheck:
+def check_firewall(facts: FirewallFacts) -> FirewallCheck:
     """Says what stands between the app and its backend, and what the firewall's rules mean."""
     if facts.platform != "win32":
         return FirewallCheck(True, "Not Windows")

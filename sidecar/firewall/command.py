@@ -1,4 +1,4 @@
-"""The command that creates the rule, as one line that cmd and PowerShell both read as it is meant."""
+"""The command that creates the rule, as one line that means the same to cmd and PowerShell."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EXPANDED = {
     "”": "PowerShell takes it for a quotation mark",
     "„": "PowerShell takes it for a quotation mark",
 }
-_LONGEST = 8191  # characters of one line in cmd; Microsoft KB 830473
+_MAX_LENGTH = 8191  # characters of one line in cmd; Microsoft KB 830473
 
 
 def add_rule(program: str, rule_name: str) -> str:
@@ -33,7 +33,7 @@ def add_rule(program: str, rule_name: str) -> str:
         f'netsh advfirewall firewall add rule name="{rule_name}" dir=in action=allow '
         f'program="{quotable_path(program)}" enable=yes profile=private protocol=TCP'
     )
-    if len(line) > _LONGEST:
+    if len(line) > _MAX_LENGTH:
         raise UnsupportedError(
             "The firewall command would be longer than a command line may be.",
             hint="Install the backend in a folder with a shorter path.",
@@ -47,7 +47,7 @@ def delete_rules(program: str) -> str:
 
 
 def check_name(rule_name: str) -> None:
-    """Raises InvalidConfigError where Windows or a shell would not take the name."""
+    """Raises InvalidConfigError if Windows or a shell would not accept the name."""
     if not rule_name.strip():
         _bad_name("it is empty")
     if rule_name.lower() == "all":

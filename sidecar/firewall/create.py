@@ -1,4 +1,4 @@
-"""Creates the rule for the backend: what would be done, the doing through one elevated helper, and what came of it."""
+"""Creates the rule for the backend: the plan, its execution through one elevated helper, and the result."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def plan(snapshot: Snapshot, program: str, rule_name: str, environment: Mapping[
 
 
 def _obstacle(verdict: Verdict, stale: tuple[Rule, ...]) -> str:
-    """Nobody is asked for elevation because of something unknown, for nothing, or in vain."""
+    """No prompt for something unknown, without need, or without effect."""
     if verdict.name == "unknown":
-        return f"It is not known what the firewall does: {verdict.reason}."
+        return f"The firewall's state is unknown: {verdict.reason}."
     if verdict.name == "allowed":
         return f"Nothing to do on private networks: {verdict.reason}."
     deletable = {rule.value_name for rule in stale}
@@ -99,7 +99,7 @@ def create(
         environment: names in capitals.
         preview: only say what would be done.
         read: reads the registry.
-        run: runs a program with a command line as administrator, and gives its exit code or None.
+        run: runs a program with a command line as administrator; returns its exit code or None.
         pause: waits for so many seconds.
 
     Raises:
@@ -116,7 +116,7 @@ def create(
         text += f", after deleting {len(replaced)} rules of the same program." if replaced else "."
         return CreatedFirewallRule(False, bool(replaced), text, replaced)
     code = run(todo.file, todo.parameters)
-    # The exit code is no proof either way: what counts is what the registry says now.
+    # The exit code proves nothing either way: only the registry does.
     for attempt in range(_ATTEMPTS):
         if attempt:
             pause(_PAUSE)

@@ -1,7 +1,7 @@
-"""The truth about the way from the app to its backend, in words. Pure.
+"""Whether the app can reach its backend, in words. Pure.
 
-The app talks to its backend over loopback, where firewall rules have no effect: a rule is never named as the cause of
-anything there, nor recommended as a remedy.
+The app talks to its backend over loopback, where firewall rules have no effect: a rule is never named as a cause
+there, nor recommended as a remedy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NOT_THE_FIREWALL = "This is not the Windows Firewall: its rules have no effect 
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FirewallFacts:
     """What the caller knows.
 
     Attributes:
@@ -29,8 +29,8 @@ class Facts:
         program: absolute path of the backend's executable; empty where it is not known.
         running: whether there is a run of the backend.
         port: its port, or None.
-        probe: what a connection to 127.0.0.1 gave just now; None where it was not tried. ``refused``: nobody listens ·
-            ``timeout``: no answer in time · ``foreign``: somebody else listens · ``reserved``: the system forbids the
+        probe: what a connection to 127.0.0.1 gave just now; None where it was not tried. ``refused``: nothing listens ·
+            ``timeout``: no answer in time · ``foreign``: another program listens · ``reserved``: the system forbids the
             port (10013) · ``in_use``: the backend could not bind it (10048) · ``proxy``: the request went to a proxy.
         owner: who holds the port (``foreign``, ``in_use``), or which proxy it is, for people, e.g. ``nginx.exe (pid 4711)``.
         listeners: every address on which the backend listens; empty where that is not known.
@@ -45,12 +45,12 @@ class Facts:
     listeners: tuple[str, ...] = ()
 
 
-def diagnose(facts: Facts, verdicts: Mapping[Profile, Verdict]) -> FirewallCheck:
+def diagnose(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> FirewallCheck:
     """Puts the facts and what the rules say into one answer; ``compatible`` is about app and backend alone."""
     rules = _rules(facts, verdicts)
     finding = _FINDINGS.get(facts.probe) if facts.probe else None
     if not facts.running and facts.probe not in _WITHOUT_A_RUN:
-        return FirewallCheck(True, f"The backend is not running, so only the firewall's rules were looked at. {rules}")
+        return FirewallCheck(True, f"The backend is not running, so only the firewall's rules were checked. {rules}")
     if finding is None:
         return FirewallCheck(True, f"{_reached(facts)} {rules}")
     message, recommendation = finding
@@ -63,11 +63,11 @@ def diagnose(facts: Facts, verdicts: Mapping[Profile, Verdict]) -> FirewallCheck
     )
 
 
-_WITHOUT_A_RUN = ("foreign", "reserved", "in_use")  # why there is none
+_WITHOUT_A_RUN = ("foreign", "reserved", "in_use")  # these keep it from running
 _FINDINGS: dict[Probe, tuple[str, str]] = {
     "refused": (
         "The backend's process runs, and nothing listens on {where} (connection refused).",
-        "Look at the backend's output: it is still starting, failed to listen, or listens on another port.",
+        "Check the backend's output: it is still starting, failed to listen, or listens on another port.",
     ),
     "timeout": (
         "The backend did not answer on {where} in time.",
@@ -77,7 +77,7 @@ _FINDINGS: dict[Probe, tuple[str, str]] = {
         ),
     ),
     "foreign": (
-        "Somebody else than the backend listens on {where}: {owner}.",
+        "Another program listens on {where} instead of the backend: {owner}.",
         "End {owner}, or leave the choice of the port to the app ([backend] port = “auto”).",
     ),
     "reserved": (
@@ -104,14 +104,14 @@ _FINDINGS: dict[Probe, tuple[str, str]] = {
 }
 
 
-def _reached(facts: Facts) -> str:
+def _reached(facts: FirewallFacts) -> str:
     where = f"127.0.0.1:{facts.port}" if facts.port else "127.0.0.1"
     if facts.probe == "ok":
-        return f"The backend answers on {where}. Nothing is in the way."
-    return f"The backend runs on {where}; it was not asked for an answer."
+        return f"The backend answers on {where}. Nothing blocks it."
+    return f"The backend runs on {where}; no request was sent to it."
 
 
-def _rules(facts: Facts, verdicts: Mapping[Profile, Verdict]) -> str:
+def _rules(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> str:
     """What the rules are about: other machines, whether or not they can reach it."""
     beyond = [address for address in facts.listeners if not address.startswith(_LOOPBACK)]
     if beyond:

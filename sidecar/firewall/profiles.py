@@ -70,7 +70,7 @@ def settings_of(snapshot: Snapshot, profile: Profile) -> ProfileSettings:
 
 
 def _policy(snapshot: Snapshot, profile: Profile) -> tuple[str, ProfileValues]:
-    """StandardProfile is for private and public, and only where neither has a key of its own."""
+    """StandardProfile is for private and public, and only if neither has its own key."""
     keys = {name: snapshot.profiles.get(("policy", name), _MISSING) for name in ("PrivateProfile", "PublicProfile")}
     name = _POLICY_KEYS[profile]
     if profile != "domain" and all(values.state == "missing" for values in keys.values()):

@@ -73,7 +73,7 @@ def _profile(hive: int, path: str) -> ProfileValues:
 
 
 def _values(key: winreg.HKEYType) -> Iterator[tuple[str, object]]:
-    """All values; ends early, without an error, where rules are deleted meanwhile (ERROR_NO_MORE_ITEMS)."""
+    """All values; ends early, without an error, if rules are deleted at the same time (ERROR_NO_MORE_ITEMS)."""
     for index in range(winreg.QueryInfoKey(key)[1]):
         try:
             name, data, _ = winreg.EnumValue(key, index)

@@ -22,8 +22,8 @@ _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 _VARIABLE = re.compile(r"%([^%]+)%")
 # "This token MUST appear at most once": of those that are read here.
 _ONCE = ("action", "dir", "protocol", "app", "name", "active", "svc")
-# Fields that are read into attributes, or that do not narrow what an inbound rule matches. Whatever else a rule says
-# narrows it, also a field of a later Windows: so a rule is never taken for more than it is.
+# Fields that are read into attributes, or that do not narrow what an inbound rule matches. Any other field
+# narrows it, also one of a later Windows: so a rule's effect is never overestimated.
 _READ = ("action", "dir", "active", "profile", "protocol", "app", "name", "lport", "lport2_10", "lport2_20")
 _NOT_NARROWING = frozenset((*_READ, "desc", "embedctxt", "edge", "defer", "lsm", "authbypassout"))
 # A service, a packaged app by its SID or (not in the grammar, seen since Windows 10) its family name, a user.
@@ -76,7 +76,7 @@ class Rule:
 
     @property
     def about_services(self) -> bool:
-        """Whether it speaks of a service, a packaged app or one user only, by something else than its program."""
+        """Whether it is only about a service, a packaged app or one user."""
         return any(condition.lower().startswith(_OTHER_SUBJECTS) for condition in self.conditions)
 
 
@@ -135,7 +135,7 @@ def _from_fields(store: StoreName, value_name: str, raw: str, fields: list[tuple
 
 
 def _protocol(text: str | None) -> int | None:
-    """The number; None for any (absent, or the 256 that MS-FASP gives it); -1 where it is none."""
+    """The number; None for any (absent, or the 256 that MS-FASP gives it); -1 if invalid."""
     if text is None:
         return None
     if not (text.isascii() and text.isdigit()) or int(text) > 256:

@@ -66,7 +66,7 @@ def same_program(rule: Rule, key: str, environment: Mapping[str, str]) -> bool:
 def judge(
     snapshot: Snapshot, rules: list[Rule], program: str, port: int | None, environment: Mapping[str, str]
 ) -> dict[Profile, Verdict]:
-    """Gives a verdict for each profile.
+    """Returns a verdict for each profile.
 
     Args:
         snapshot: what was read.

@@ -1,4 +1,4 @@
-"""Checks of the running backend's own answers, and of who else is about."""
+"""Checks of the running backend's own answers, and of other sidecars and earlier runs."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from ..wire.observe import Check
 
 
 def check_health(endpoints: Mapping[str, str], answers: Mapping[str, HttpFailedError | None] | None) -> Check:
-    """Whether the running backend calls itself well.
+    """Whether the running backend reports itself healthy.
 
     Args:
         endpoints: name of the setting (``live_path`` …) → path, of those that are configured.
-        answers: path → how the request to it failed, or None where the answer was good; None while nothing runs
-            that could be asked.
+        answers: path → how the request to it failed, or None where the answer was good; None while
+            nothing runs.
     """
     if not endpoints:
-        return Check("health", "ok", "No health endpoint is configured; the open port is all that is looked at")
+        return Check("health", "ok", "No health endpoint is configured; only the open port is checked")
     if answers is None:
-        return Check("health", "unknown", "The backend is not running, so its health was not asked for")
+        return Check("health", "unknown", "The backend isn't running, so its health wasn't checked")
     wrong = {setting: (path, error) for setting, path in endpoints.items() if (error := answers[path]) is not None}
     if not wrong:
-        return Check("health", "ok", f"The backend is well: {', '.join(dict.fromkeys(endpoints.values()))}")
+        return Check("health", "ok", f"The backend is healthy: {', '.join(dict.fromkeys(endpoints.values()))}")
     seen = dict.fromkeys(_describe(path, error) for path, error in wrong.values())
     missing = [setting for setting, (_, error) in wrong.items() if error.status == 404]
     remedy = (
         f"Correct {' and '.join(f'backend.{setting}' for setting in missing)}, or leave it empty."
         if missing
-        else "Look at the backend's last output for what it lacks; if nothing helps, restart it."
+        else "Check the backend's last output for what is missing; if nothing helps, restart it."
     )
-    # A backend that lives and is not ready yet may be waiting for something; it answers all the same.
+    # A live backend that is not ready yet may be waiting for something; it answers all the same.
     status: Literal["warning", "failed"] = "warning" if set(wrong) == {"ready_path"} else "failed"
-    return Check("health", status, f"The backend is not well: {'; '.join(seen)}", remedy)
+    return Check("health", status, f"The backend is unhealthy: {'; '.join(seen)}", remedy)
 
 
 def _describe(path: str, error: HttpFailedError) -> str:
@@ -44,17 +44,17 @@ def _describe(path: str, error: HttpFailedError) -> str:
 
 
 def check_shutdown_endpoint(path: str, status: int | None) -> Check:
-    """Whether the graceful way to stop exists.
+    """Whether the endpoint for a graceful stop exists.
 
     Args:
         path: as configured.
-        status: of an OPTIONS request for it, which stops nothing (405: others are taken); None: not asked, or no answer.
+        status: of an OPTIONS request for it, which stops nothing (405: it exists for other methods); None: not requested, or no answer.
     """
     if not path:
-        return Check("shutdown_endpoint", "ok", "None is configured; the backend is asked to stop by a signal")
+        return Check("shutdown_endpoint", "ok", "Not configured; the backend is stopped by a signal")
     if status is None:
         return Check(
-            "shutdown_endpoint", "unknown", f"{path} was not asked: the backend is not running, or did not answer"
+            "shutdown_endpoint", "unknown", f"{path} was not requested: the backend isn't running, or did not answer"
         )
     if status == 404:
         return Check(
@@ -63,18 +63,18 @@ def check_shutdown_endpoint(path: str, status: int | None) -> Check:
             f"The backend has no {path}",
             "Correct backend.shutdown_path, or leave it empty: a stop then begins with the signal at once.",
         )
-    return Check("shutdown_endpoint", "ok", f"{path} is there", evidence=f"OPTIONS answers {status}")
+    return Check("shutdown_endpoint", "ok", f"{path} exists", evidence=f"OPTIONS answers {status}")
 
 
 def check_orphans(notes: Sequence[str]) -> Check:
-    """What an earlier sidecar left behind."""
+    """Processes that an earlier sidecar left behind."""
     if not notes:
-        return Check("orphans", "ok", "No process of an earlier run is left")
+        return Check("orphans", "ok", "No processes of an earlier run are left")
     return Check(
         "orphans",
         "warning",
         "; ".join(notes),
-        "Nothing needs to be done about those that were ended; end the others by hand.",
+        "End those that still run by hand; nothing else is needed.",
     )
 
 
@@ -96,10 +96,10 @@ def check_sharing(others: Sequence[int]) -> Check:
 def check_crashes(crashes: Sequence[Crash], state: str) -> Check:
     """What the newest crash report says."""
     if not crashes:
-        return Check("crashes", "ok", "There is no crash report")
+        return Check("crashes", "ok", "No crash reports")
     newest = crashes[0]
     said = f"The backend failed at {newest.time}: {newest.cause or newest.text}"
     if state == "RUNNING":
-        return Check("crashes", "ok", f"{said} It runs now.", evidence=newest.name)
-    remedy = newest.remedy or "Look at the crash report."
+        return Check("crashes", "ok", f"{said} It is running now.", evidence=newest.name)
+    remedy = newest.remedy or "Check the crash report."
     return Check("crashes", "failed" if state == "FAILED" else "warning", said, remedy, newest.name)

@@ -57,16 +57,16 @@ def check_executable(find: FindCommand) -> Check:
 
 
 def check_runtime(find: FindCommand, environ: Mapping[str, str]) -> Check:
-    """Whether the .NET runtime is there that the backend asks for in its ``.runtimeconfig.json``; self-contained ones ask for none."""
+    """Whether the .NET runtime that the backend's ``.runtimeconfig.json`` asks for is installed; self-contained ones ask for none."""
     try:
         command = find()
     except SidecarError:
-        return Check("runtime", "unknown", "There is no program whose runtime could be looked for")
+        return Check("runtime", "unknown", "Without a program its runtime cannot be checked")
     config = _runtime_settings(command)
     try:
         options = json.loads(config.read_bytes()).get("runtimeOptions", {})
     except FileNotFoundError:
-        return Check("runtime", "ok", "The backend brings its runtime along, or needs none that is known here")
+        return Check("runtime", "ok", "No runtime check needed")
     except (OSError, ValueError, AttributeError) as error:
         return Check("runtime", "unknown", f"{config} cannot be read: {error}", "Reinstall the app.")
     wanted = options.get("frameworks") or ([options["framework"]] if "framework" in options else [])
@@ -81,20 +81,20 @@ def check_runtime(find: FindCommand, environ: Mapping[str, str]) -> Check:
                 "failed",
                 f"The backend needs {name} {version}, which is not installed",
                 f"Install the .NET runtime {major} (https://dotnet.microsoft.com/download), or ship the backend self-contained.",
-                f"looked in {', '.join(map(str, roots)) or 'no folder: there is no dotnet'}",
+                f"searched {', '.join(map(str, roots)) or 'no folder: dotnet was not found'}",
             )
     return Check(
         "runtime",
         "ok",
-        "The .NET runtime that the backend needs is installed" if wanted else "The backend brings its runtime along",
+        "The .NET runtime that the backend needs is installed" if wanted else "The backend includes its runtime",
     )
 
 
 def check_folder(name: str, path: str) -> Check:
-    """Whether a folder can be made, written and has space left. ``name``: data, logs or temp."""
+    """Whether a folder can be created and written, and has space left. ``name``: data, logs or temp."""
     check = f"folder_{name}"
     folder = Path(path)
-    remedy = f"Set [paths] {name} to a folder on a disk that is there, writable and not full."
+    remedy = f"Set [paths] {name} to a folder on an available, writable disk that is not full."
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -115,7 +115,7 @@ def check_folder(name: str, path: str) -> Check:
 
 
 def check_hosts(text: str) -> Check:
-    """Whether ``localhost`` means this machine; ``text``: of the hosts file. We never use the name, backends and pages do."""
+    """Whether ``localhost`` means this machine; ``text``: of the hosts file. The sidecar never uses the name; backends and pages do."""
     wrong = []
     for line in text.splitlines():
         address, *names = re.split(r"\s+", line.partition("#")[0].strip())

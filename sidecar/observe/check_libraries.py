@@ -1,6 +1,6 @@
-"""Whether the system libraries are there that a .NET backend on Linux cannot do without, even a self-contained one.
+"""Whether the system libraries that every .NET backend on Linux needs are installed, even a self-contained one.
 
-Source of the list: the prerequisites of .NET on Linux in Microsoft's documentation. The libraries are looked for by name
+Source of the list: the prerequisites of .NET on Linux in Microsoft's documentation. The libraries are searched by name
 and never loaded: loading runs their code in the sidecar.
 """
 
@@ -45,21 +45,21 @@ _ICU = Library(
 
 
 def check_libraries(find: FindCommand, env: Mapping[str, str]) -> Check:
-    """Whether a .NET backend finds its libraries; other programs need what only they know.
+    """Whether a .NET backend finds its libraries; what other programs need is unknown.
 
     Args:
-        find: gives the command with its program as an absolute path.
+        find: returns the command with its program as an absolute path.
         env: what the backend's environment will be.
     """
     if not MAY_LACK_LIBRARIES:
-        return Check("libraries", "ok", "This system brings the libraries that a .NET backend needs")
+        return Check("libraries", "ok", "No library check needed: this system includes what a .NET backend needs")
     try:
         program = Path(find()[0])
         kind = look_at(program)
     except (SidecarError, OSError):  # no program, or none that may be read
-        return Check("libraries", "unknown", "There is no program whose libraries could be looked for")
+        return Check("libraries", "unknown", "Without a program its libraries cannot be checked")
     if kind is None:
-        return Check("libraries", "ok", "The backend is no .NET program, so its libraries are not known here")
+        return Check("libraries", "ok", "No library check needed: the backend is not a .NET program")
     invariant = kind == "invariant" or env.get(_SWITCH, "").lower() in {"1", "true"}
     wanted = [_CPP, _GCC] if invariant else [_CPP, _GCC, _ICU]
     return judge(
@@ -77,16 +77,16 @@ def judge(wanted: Sequence[Library], found: set[str], *, beside: set[str]) -> Ch
     return Check(
         "libraries",
         "failed",
-        f"The .NET backend needs {' and '.join(library.name for library in missing)}, which cannot be found",
+        f"The .NET backend needs {' and '.join(library.name for library in missing)}, which is missing",
         " ".join(library.remedy for library in missing),
     )
 
 
 def look_at(program: Path) -> str | None:
-    """``invariant`` for a .NET program that is set to do without libicu, ``dotnet`` for any other, None for what is none.
+    """``invariant`` for a .NET program that works without libicu, ``dotnet`` for any other, None for other programs.
 
     Read in pieces: a search of a hundred megabytes that are mapped into memory would hold up every other thread, and one
-    of a file that is written anew meanwhile would end this process (SIGBUS).
+    of a file that is rewritten at the same time would end this process (SIGBUS).
 
     Raises:
         OSError: it cannot be read.

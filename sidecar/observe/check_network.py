@@ -9,7 +9,7 @@ from typing import Literal
 from ..process.platform.reserved_ports import Range, range_of
 from ..wire.observe import Check
 
-PATIENCE = 2.0  # seconds; loopback answers within microseconds
+TIMEOUT = 2.0  # seconds; loopback answers within microseconds
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _LOOPBACK_NAMES = {"localhost", "*"}
@@ -24,15 +24,15 @@ def check_port(
     *,
     reserved: Callable[[], Sequence[Range] | None] = list,
 ) -> Check:
-    """Whether the backend has, or can have, its port.
+    """Whether the backend has its port, or could bind it.
 
     Args:
         port: as configured.
         running: the port of the run, while there is one.
         listener: who listens on it.
-        state: tries a port by binding it; only asked while no run is there.
-        owner: who listens on a port, for people; empty where that cannot be known.
-        reserved: the ranges that Windows keeps from everybody; only asked where the port is forbidden.
+        state: tries a port by binding it; called only without a run.
+        owner: who listens on a port, for people; empty if unknown.
+        reserved: the ranges that Windows reserves; called only for a forbidden port.
     """
     if running is not None:
         if listener == "foreign":
@@ -40,12 +40,12 @@ def check_port(
             return Check(
                 "port",
                 "failed",
-                f"Port {running} answers for {who}, not for the backend",
+                f"Port {running} belongs to {who}, not to the backend",
                 "End that program, then restart the backend.",
             )
-        return Check("port", "ok", f"The backend has port {running}", evidence=f"the listener is {listener}")
+        return Check("port", "ok", f"The backend listens on port {running}", evidence=f"the listener is {listener}")
     if not isinstance(port, int):
-        return Check("port", "ok", "The port is chosen at the start, so none can be taken")
+        return Check("port", "ok", "A free port is picked at startup")
     verdict = state(port)
     if verdict == "free":
         return Check("port", "ok", f"Port {port} is free")
@@ -62,7 +62,7 @@ def _forbidden(port: int, kept: Range | None) -> Check:
         return Check(
             "port",
             "failed",
-            f"Windows keeps the ports {kept[0]} to {kept[1]}, and with them port {port}, from every program",
+            f"Windows reserves the ports {kept[0]} to {kept[1]}, and with them port {port}",
             'Set backend.port to a number outside of that range or to "auto". Hyper-V, WSL and Docker reserve such ranges.',
         )
     return Check(
@@ -78,11 +78,11 @@ def check_loopback() -> Check:
     """Whether two sockets on 127.0.0.1 can talk; third-party filters and broken network namespaces prevent that."""
     try:
         with socket.create_server(("127.0.0.1", 0)) as server:
-            server.settimeout(PATIENCE)
-            with socket.create_connection(server.getsockname(), PATIENCE) as client:
+            server.settimeout(TIMEOUT)
+            with socket.create_connection(server.getsockname(), TIMEOUT) as client:
                 peer, _ = server.accept()
                 with peer:
-                    peer.settimeout(PATIENCE)
+                    peer.settimeout(TIMEOUT)
                     client.sendall(b"x")
                     if peer.recv(1) == b"x":
                         return Check("loopback", "ok", "127.0.0.1 can be reached")
@@ -99,24 +99,24 @@ def check_loopback() -> Check:
 
 
 def check_ipv6() -> Check:
-    """Whether ::1 exists. Nothing needs it; backends told to listen on ``localhost`` may end up there."""
+    """Whether ::1 exists. Nothing needs it; backends set to listen on ``localhost`` may end up there."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.bind(("::1", 0))
     except OSError as error:
-        return Check("ipv6", "ok", "There is no IPv6 loopback; none is needed", evidence=error.strerror or str(error))
-    return Check("ipv6", "ok", "IPv6 loopback is there; the backend is asked on 127.0.0.1 only")
+        return Check("ipv6", "ok", "No IPv6 loopback; it is not needed", evidence=error.strerror or str(error))
+    return Check("ipv6", "ok", "IPv6 loopback works; the sidecar uses 127.0.0.1 only")
 
 
 def check_proxy(environ: Mapping[str, str]) -> Check:
-    """Whether a proxy variable takes requests to 127.0.0.1 away. The sidecar ignores it; the backend's own clients may not."""
+    """Whether a proxy variable also takes requests to 127.0.0.1. The sidecar ignores it; the backend's own clients may not."""
     values = {name.upper(): value for name, value in environ.items() if value}
     proxies = [name for name in _PROXIES if name in values]
     if not proxies:
         return Check("proxy", "ok", "No proxy is set in the environment")
     exceptions = [part.strip().lower() for part in values.get("NO_PROXY", "").split(",")]
     if any(part in _LOOPBACK_NAMES or part.startswith("127.") for part in exceptions):
-        return Check("proxy", "ok", f"{', '.join(proxies)} leaves 127.0.0.1 alone", evidence="NO_PROXY")
+        return Check("proxy", "ok", f"{', '.join(proxies)} excludes 127.0.0.1", evidence="NO_PROXY")
     return Check(
         "proxy",
         "warning",
@@ -149,4 +149,4 @@ def check_exposure(sockets: Sequence[str], env: Mapping[str, str]) -> Check:
             f"The settings tell the backend to listen on every address: {', '.join(open_ended)}",
             "Use http://127.0.0.1:{port} there.",
         )
-    return Check("exposure", "ok", "The backend is not told to listen beyond 127.0.0.1")
+    return Check("exposure", "ok", "The backend is set to listen on 127.0.0.1 only")

@@ -1,4 +1,4 @@
-"""Everything that can be wrong and be looked at, as one list. Facts and functions are handed in; the checks decide."""
+"""All checks for common problems, as one list. Facts and functions are passed in; the checks decide."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class DiagnosisFacts:
 
 
 async def diagnose(facts: DiagnosisFacts) -> list[Check]:
-    """Looks at everything; a check that fails itself is ``unknown`` and stops no other."""
+    """Runs every check; one that fails itself is ``unknown`` and stops no other."""
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("executable", lambda: check_files.check_executable(facts.find_command)),
         ("runtime", lambda: check_files.check_runtime(facts.find_command, facts.environ)),
@@ -132,14 +132,14 @@ def check_clock(now: float, installed: float) -> Check:
         return Check(
             "clock",
             "warning",
-            "The clock is before the day on which this program was installed",
+            "The clock shows a time before this program was installed",
             "Set date and time of this machine.",
         )
     return Check("clock", "ok", "The clock is plausible")
 
 
 def check_firewall(verdict: FirewallCheck) -> Check:
-    """The firewall room's verdict."""
+    """What the Windows Firewall does."""
     if verdict.compatible:
         return Check("firewall", "ok", verdict.message)
     remedy = verdict.recommendation
@@ -164,6 +164,6 @@ def _guarded(name: str, check: Callable[[], Check]) -> Callable[[], Check]:
             return check()
         except Exception as error:  # noqa: BLE001  one check that fails must not hide what the others see
             log.defect(f"check {name}", error)
-            return Check(name, "unknown", f"This could not be looked at: {type(error).__name__}: {error}")
+            return Check(name, "unknown", f"This check failed: {type(error).__name__}: {error}")
 
     return run

@@ -1,4 +1,4 @@
-"""A limit with hysteresis: an alert tells of something that lasts, and does not flutter. Pure."""
+"""A limit with hysteresis: an alert reports something that lasts, and does not flutter. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the kernel killed for want of memory, from its own counters. Linux; elsewhere nothing is known."""
+"""Whether the kernel killed because memory ran out, from its own counters. Linux; elsewhere unknown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_counters(root: Path = Path("/")) -> OomCounters:
 
 
 def oom_killed(before: OomCounters, after: OomCounters, status: ExitStatus) -> bool | None:
-    """Whether the run that lived between the two readings was killed for want of memory; None where nobody can tell.
+    """Whether the run that lived between the two readings was killed because memory ran out; None if unknown.
 
     The killer uses SIGKILL (137 where a shell passes it on). A counter that stood still proves that it did not act; one
     that moved in our own group speaks for the backend, one that moved in the system only may have been about others.

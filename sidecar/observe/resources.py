@@ -43,8 +43,8 @@ class Resources:
     Args:
         settings: interval, window and limits.
         tree: the processes of the run as they are now, as pid and the system's own start time.
-        on_sample: told each sample.
-        on_alert: told when a limit is passed, and when it is kept again.
+        on_sample: gets each sample.
+        on_alert: called when a limit is exceeded, and when it no longer is.
         now, clock: monotonic seconds, and seconds since the epoch.
     """
 

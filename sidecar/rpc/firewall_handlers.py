@@ -19,7 +19,7 @@ from ..wire.channels import CreateFirewallRuleArgs
 from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
 
 if TYPE_CHECKING:
-    from ..firewall.diagnosis import Facts
+    from ..firewall.diagnosis import FirewallFacts
 
 # Proxy Authentication Required: no server but a proxy answers so (RFC 9110, 15.5.8), and ours was asked directly; a filter
 # between the two has redirected the connection.
@@ -80,8 +80,8 @@ class FirewallHandlers:
         except errors.SidecarError:
             return ""
 
-    async def _facts(self) -> Facts:
-        from ..firewall.diagnosis import Facts
+    async def _facts(self) -> FirewallFacts:
+        from ..firewall.diagnosis import FirewallFacts
 
         supervisor = self._supervisor
         run = supervisor.run
@@ -102,7 +102,7 @@ class FirewallHandlers:
             if proxy or probe == "proxy":
                 probe, owner = "proxy", proxy or "one that nobody configured here"
         sockets = current.listeners() if current is not None else None
-        return Facts(
+        return FirewallFacts(
             platform=SYSTEM,
             program=self._program(),
             running=running,

@@ -11,7 +11,7 @@ from .profiles import PROFILES
 def resolve_paths(settings: Settings) -> Paths:
     """All folders as absolute paths; none of them is created.
 
-    ``data`` is, in this order, what is set, the user-data folder that Electron told, the platform's own for the app.
+    ``data`` is the first of: the setting, Electron's user-data folder, the system's folder for the app.
     ``logs`` and ``temp`` lie in it unless they are set; a profile may have its own folder in Electron's temporary one.
     """
     paths = settings.paths

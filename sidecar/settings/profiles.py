@@ -1,4 +1,4 @@
-"""The presets: what a backend of a known make is called, where it lies, and which endpoints and variables it has."""
+"""Presets for known backends: file name, folders, endpoints and variables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Profile(Struct, frozen=True):
 
     Attributes:
         settings: section → key → value, above the defaults and below everything that the user gave.
-        executable: file name of the packaged backend without ``.exe``; empty: there is none, the user gives the command.
+        executable: file name of the packaged backend without ``.exe``; empty: the user gives the command.
         folders: the system's name, as Python has it → folders below ``backend/`` in the order in which they are searched.
         env: variables of the backend. ``{host}``, ``{port}``, ``{data}``, ``{logs}``, ``{temp}`` are filled in.
         development_env: those that differ when ``[app] mode`` is ``development``.

@@ -126,8 +126,8 @@ async def hangs(stage: Stage) -> Told:
 
 @WAYS.add(
     "It becomes unhealthy while it runs",
-    "The backend is not well: /health/live answers status 500",
-    "Look at the backend's last output for what it lacks; if nothing helps, restart it.",
+    "The backend is unhealthy: /health/live answers status 500",
+    "Check the backend's last output for what is missing; if nothing helps, restart it.",
     where="doctor",
 )
 async def becomes_unhealthy(stage: Stage) -> Told:
@@ -139,8 +139,8 @@ async def becomes_unhealthy(stage: Stage) -> Told:
 
 @WAYS.add(
     "It lacks something that it needs",
-    "The backend is not well: /health/ready answers status 503",
-    "Look at the backend's last output for what it lacks; if nothing helps, restart it.",
+    "The backend is unhealthy: /health/ready answers status 503",
+    "Check the backend's last output for what is missing; if nothing helps, restart it.",
     where="doctor",
 )
 async def not_ready(stage: Stage) -> Told:

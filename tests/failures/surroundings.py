@@ -16,7 +16,7 @@ from tests.support.client import SidecarClient
 from tests.support.launch import ROOT as CHECKOUT
 
 WAYS = Ways("The machine is not as it should be")
-_ANOTHER_FOLDER = "to a folder on a disk that is there, writable and not full."
+_ANOTHER_FOLDER = "to a folder on an available, writable disk that is not full."
 
 
 @WAYS.add(

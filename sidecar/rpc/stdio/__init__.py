@@ -1,1 +1,1 @@
-"""stdin and stdout as the protocol uses them: the guard, the reader, the writer."""
+"""stdin and stdout as the protocol uses them: the reader and the writer."""

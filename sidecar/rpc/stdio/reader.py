@@ -1,4 +1,4 @@
-"""stdin into the frame buffer: by readiness where the system tells it, by a thread where not."""
+"""stdin into the frame buffer: by readiness where the system reports it, else by a thread."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from collections.abc import Callable
 from ...process.platform.descriptors import FILE, PIPE, POLLED_KINDS, has_ended, kind_of, read_into, set_blocking
 from ...wire.framing import FrameBuffer
 
-_WATCH_INTERVAL = 0.1
-"""Seconds between two looks for the end of a stdin that is not being read; well inside the 1.5 s of timeouts.owner_lost."""
+_POLL_INTERVAL = 0.1
+"""Poll interval in seconds for the end of a stdin that is not being read; well inside the 1.5 s of timeouts.owner_lost."""
 
 _CHUNK = 64 * 1024
 _CHUNKS_AHEAD = 4  # what the thread reads beyond what the loop has taken
 
 
 class Reader:
-    """Fills ``frames``, tells ``on_data`` after each read and ``on_end`` once, at the end or at a failure of stdin.
+    """Fills ``frames``, calls ``on_data`` after each read and ``on_end`` once, at the end or at a failure of stdin.
 
     It starts paused, and what comes before the first ``resume`` waits in the pipe. When it is paused later it reads
     nothing, and still notices the end of a pipe or socket: whatever was not read then is lost with its owner.
@@ -53,7 +53,7 @@ class Reader:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will be read any more."""
+        """Whether reading has ended for good."""
         return self._ended
 
     @property
@@ -69,7 +69,7 @@ class Reader:
             self._paused = True
             if self._polled:
                 self._loop.remove_reader(self._descriptor)
-            self._look_for_end()
+            self._poll_for_end()
 
     def resume(self) -> None:
         """Reads again."""
@@ -128,7 +128,7 @@ class Reader:
             else:
                 self._end()
 
-    def _look_for_end(self) -> None:
+    def _poll_for_end(self) -> None:
         if self._ended or not self._paused or self.kind != PIPE:
             return
         # A thread that is inside its read notices the end itself, and PeekNamedPipe would wait for that read:
@@ -136,7 +136,7 @@ class Reader:
         if (self._thread is None or len(self._thread.chunks) >= _CHUNKS_AHEAD) and has_ended(self._descriptor):
             self._end()
         else:
-            self._watch = self._loop.call_later(_WATCH_INTERVAL, self._look_for_end)
+            self._watch = self._loop.call_later(_POLL_INTERVAL, self._poll_for_end)
 
     def _end(self) -> None:
         if not self._ended:
@@ -160,7 +160,7 @@ class _ReaderThread:
         threading.Thread(target=self._run, name="stdin", daemon=True).start()
 
     def discard(self) -> None:
-        """Nobody wants what comes; it is read on for the sake of its end, which cannot be seen otherwise behind unread data."""
+        """Drops further input; reading goes on to see the end, which unread data would hide."""
         self._discards = True
         self.ahead.release()
 

@@ -29,7 +29,7 @@ class Sink(Protocol):
         """Takes over ``pieces``, ``size`` bytes together."""
 
     def close(self) -> None:
-        """Gives up what is unsent and leaves the descriptor as it was found."""
+        """Drops what is unsent and leaves the descriptor as it was found."""
 
 
 class PollSink:
@@ -58,7 +58,7 @@ class PollSink:
                 self._loop.add_writer(self._descriptor, self._writable)
 
     def close(self) -> None:
-        """Gives up what is unsent."""
+        """Drops what is unsent."""
         self._backlog.clear()
         self._loop.remove_writer(self._descriptor)
         set_blocking(self._descriptor, blocking=self._was_blocking)
@@ -110,7 +110,7 @@ class DirectSink:
 
 
 class ThreadSink:
-    """Windows, where nothing tells whether a pipe would take more: a daemon thread does the blocking."""
+    """Windows, where a pipe's readiness is unknown: a daemon thread does the blocking writes."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
         import threading
@@ -138,15 +138,15 @@ class ThreadSink:
             try:
                 write_all(self._descriptor, data)
             except OSError as error:  # on Windows a broken pipe is errno 22
-                self._tell(self._on_broken, error)
+                self._post(self._on_broken, error)
                 return
-            self._tell(self._written, len(data))
+            self._post(self._written, len(data))
 
     def _written(self, count: int) -> None:
         self.unsent -= count
         self._on_progress()
 
-    def _tell(self, callback: Callable[[Any], None], argument: Any) -> None:
+    def _post(self, callback: Callable[[Any], None], argument: Any) -> None:
         try:
             self._loop.call_soon_threadsafe(callback, argument)
         except RuntimeError:  # the loop is closed: the process is about to end

@@ -20,7 +20,7 @@ class Writer:
     and when the owner of the batch flushes.
 
     Attributes:
-        batching: set by whoever will call ``flush`` soon.
+        batching: set by code that will call ``flush`` soon.
         sink: what takes the bytes; its ``unsent`` lacks at most 64 KiB that are being collected.
         broken: why the other side cannot be written to any more, or None; from then on everything is swallowed.
     """
@@ -76,7 +76,7 @@ class Writer:
                 return
 
     def close(self) -> None:
-        """Gives up what is unsent."""
+        """Drops what is unsent."""
         self.sink.close()
 
     def _flush_scheduled(self) -> None:

@@ -227,7 +227,7 @@ def test_no_packaged_backend_lists_every_place_where_it_was_looked_for(tmp_path:
 
 
 def test_a_profile_without_a_backend_of_its_own_demands_a_command(tmp_path: Path) -> None:
-    with pytest.raises(BackendNotFoundError, match="There is no command"):
+    with pytest.raises(BackendNotFoundError, match="No backend command given"):
         find(None, tmp_path, profile="generic")
 
 

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from sidecar.errors import UnsupportedError
 from sidecar.firewall import check
-from sidecar.firewall.check import Facts, check_firewall, command_for, create_rule, describe, find_rule
+from sidecar.firewall.check import FirewallFacts, check_firewall, command_for, create_rule, describe, find_rule
 from sidecar.settings.model import Settings
 from sidecar.wire.messages import FirewallCheck, FirewallRule
 from tests.support.firewall import ENVIRONMENT, NAME, PROGRAM, query_user, rule, snapshot
@@ -17,7 +17,7 @@ NAMES = (SETTINGS.rule_name, *SETTINGS.other_names)
 
 
 def test_off_windows_the_answers_are_the_contracts() -> None:
-    assert check_firewall(Facts("linux", PROGRAM)) == FirewallCheck(True, "Not Windows")
+    assert check_firewall(FirewallFacts("linux", PROGRAM)) == FirewallCheck(True, "Not Windows")
     assert find_rule(NAMES, PROGRAM, platform="darwin") == FirewallRule(None, error="Not Windows")
     assert command_for(PROGRAM, NAME, platform="linux") is None
 
@@ -82,7 +82,7 @@ def test_outgoing_rules_do_not_count() -> None:
 
 def test_on_windows_the_check_reads_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "_read", lambda: snapshot(query_user()))
-    answer = check_firewall(Facts("win32", PROGRAM, running=True, port=5005, probe="timeout"))
+    answer = check_firewall(FirewallFacts("win32", PROGRAM, running=True, port=5005, probe="timeout"))
     assert not answer.compatible
     assert "private, public: blocked by “Aura.Api” (local)" in answer.message
 

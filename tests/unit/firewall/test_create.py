@@ -104,7 +104,7 @@ def test_a_preview_asks_nobody_and_lists_what_would_be_deleted() -> None:
         (snapshot([("a", rule())]), True, "Nothing to do"),
         (snapshot(None), None, "missing from the registry"),
         (snapshot(states={"local": "unreadable"}), None, "cannot be read"),
-        (snapshot(states={"policy": "unreadable"}), None, "not known"),
+        (snapshot(states={"policy": "unreadable"}), None, "is unknown"),
         (snapshot(policy=[("gp", rule("Block"))]), True, "change nothing"),
         (snapshot([("a", rule("Block", app=None))]), False, "change nothing"),
         (snapshot(settings={("policy", "PrivateProfile"): {"AllowLocalPolicyMerge": 0}}), False, "change nothing"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec import UNSET
 
-from sidecar.firewall.diagnosis import Facts, Probe, diagnose
+from sidecar.firewall.diagnosis import FirewallFacts, Probe, diagnose
 from sidecar.firewall.rules import Profile
 from sidecar.firewall.verdict import Verdict, judge, rules_in
 from tests.support.firewall import ENVIRONMENT, PROGRAM, query_user, rule, snapshot
@@ -18,8 +18,8 @@ def blocked() -> dict[Profile, Verdict]:
 
 def facts(
     probe: Probe | None = "ok", *, running: bool = True, owner: str = "", listeners: tuple[str, ...] = ()
-) -> Facts:
-    return Facts("win32", PROGRAM, running, 5005, probe, owner, listeners)
+) -> FirewallFacts:
+    return FirewallFacts("win32", PROGRAM, running, 5005, probe, owner, listeners)
 
 
 def test_a_backend_that_answers_is_compatible_whatever_rules_say() -> None:
@@ -44,7 +44,7 @@ def test_no_failure_on_loopback_is_blamed_on_the_firewall(probe: Probe) -> None:
     [
         ("refused", "nothing listens on 127.0.0.1:5005 (connection refused)"),
         ("timeout", "did not answer on 127.0.0.1:5005 in time"),
-        ("foreign", "Somebody else than the backend listens on 127.0.0.1:5005: nginx.exe (pid 7)"),
+        ("foreign", "Another program listens on 127.0.0.1:5005 instead of the backend: nginx.exe (pid 7)"),
         ("reserved", "port 5005 (error 10013)"),
         ("in_use", "Port 5005 is in use by nginx.exe (pid 7) (error 10048)"),
         ("proxy", "go to a proxy instead of to the backend: nginx.exe (pid 7)."),
@@ -74,7 +74,7 @@ def test_rules_that_could_not_be_read_are_called_unknown() -> None:
 def test_without_a_run_the_rules_alone_are_told() -> None:
     check = diagnose(facts(None, running=False), blocked())
     assert check.compatible
-    assert check.message.startswith("The backend is not running, so only the firewall's rules were looked at.")
+    assert check.message.startswith("The backend is not running, so only the firewall's rules were checked.")
     assert "private, public: blocked by" in check.message
     assert check.recommendation is UNSET
 
@@ -91,7 +91,7 @@ def test_a_refused_connection_without_a_run_is_no_finding() -> None:
 
 
 def test_a_backend_that_was_not_probed_is_not_called_reachable() -> None:
-    assert "was not asked" in diagnose(facts(None), blocked()).message
+    assert "no request was sent" in diagnose(facts(None), blocked()).message
 
 
 def test_a_listener_beyond_loopback_is_where_rules_decide() -> None:

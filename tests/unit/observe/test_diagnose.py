@@ -161,12 +161,12 @@ def test_a_redirected_localhost_is_told(text: str, status: str) -> None:
 @pytest.mark.parametrize(
     ("port", "running", "listener", "state", "status", "words"),
     [
-        ("auto", None, "unknown", "in_use", "ok", "chosen at the start"),
+        ("auto", None, "unknown", "in_use", "ok", "picked at startup"),
         (5005, None, "unknown", "free", "ok", "5005 is free"),
         (5005, None, "unknown", "in_use", "failed", "in use by nginx (pid 7)"),
         (80, None, "unknown", "forbidden", "failed", "does not let the backend listen on port 80"),
-        (5005, 5005, "own", "in_use", "ok", "The backend has port 5005"),
-        ("auto", 5005, "foreign", "in_use", "failed", "answers for nginx (pid 7)"),
+        (5005, 5005, "own", "in_use", "ok", "The backend listens on port 5005"),
+        ("auto", 5005, "foreign", "in_use", "failed", "belongs to nginx (pid 7)"),
     ],
 )
 def test_the_port_is_judged_by_who_has_it(
@@ -181,7 +181,7 @@ def test_a_port_in_a_range_that_windows_reserves_is_told_with_the_range() -> Non
     check = check_network.check_port(
         5005, None, "unknown", lambda _: "forbidden", nobody, reserved=lambda: [(80, 80), (5000, 5099)]
     )
-    assert check.message.startswith("Windows keeps the ports 5000 to 5099, and with them port 5005")
+    assert check.message.startswith("Windows reserves the ports 5000 to 5099, and with them port 5005")
 
 
 def test_loopback_can_be_reached_here() -> None:
@@ -249,7 +249,7 @@ HEALTH = {"live_path": "/live", "health_path": "/live", "ready_path": "/ready"}
     ("endpoints", "answers", "status", "words"),
     [
         ({}, None, "ok", "No health endpoint"),
-        (HEALTH, None, "unknown", "not running"),
+        (HEALTH, None, "unknown", "isn't running"),
         (HEALTH, {"/live": None, "/ready": None}, "ok", "/live, /ready"),
         (HEALTH, {"/live": None, "/ready": UNAVAILABLE}, "warning", "/ready answers status 503"),
         (HEALTH, {"/live": NOT_FOUND, "/ready": None}, "failed", "it has no /live"),
