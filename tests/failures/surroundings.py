@@ -77,7 +77,7 @@ async def another_sidecar(stage: Stage) -> Told:
 @WAYS.add(
     "A backend of an earlier run was left behind",
     "The sidecar before this one left processes behind, which were ended: <pid>",
-    "Nothing needs to be done about those that were ended; end the others by hand.",
+    "End those that still run by hand; nothing else is needed.",
     linux("processes that outlive both sidecar and guardian; a job object leaves none"),
     where="doctor",
 )
@@ -127,7 +127,7 @@ async def proxy_set(stage: Stage) -> Told:
 
 @WAYS.add(
     "The clock is wrong",
-    "The clock is before the day on which this program was installed",
+    "The clock shows a time before this program was installed",
     "Set date and time of this machine.",
     needs("SIDECAR_COMMAND" not in os.environ, "the sidecar under test is no copy that may be made again"),
     where="doctor",
