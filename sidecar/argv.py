@@ -33,10 +33,6 @@ class Boot:
     could not be put into a job object; ``interrupted``: a signal asked for the end before there was anything to end.
     """
 
-    __slots__ = (
-        "command", "config", "containment", "guardian", "interrupted", "max_frame", "max_in_flight", "overrides", "profile", "stdin_fd", "stdout_fd",
-    )  # fmt: skip
-
     def __init__(self) -> None:
         self.stdin_fd = 0
         self.stdout_fd = 1

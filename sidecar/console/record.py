@@ -6,7 +6,6 @@ third thread owns the file, which is as private as the system allows: a replay n
 
 from __future__ import annotations
 
-import datetime
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from .. import __version__
+from ..clock import iso
 from ..errors import UsageError
 from ..process.platform import SYSTEM
 from ..process.platform.descriptors import broken_before_input, guard_stdio, set_blocking, write_all
@@ -89,9 +89,8 @@ class _Tape:
         self._descriptor = descriptor
         self._path = path
         self._began = time.monotonic_ns()
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         command = mask_command(["sidecar", "serve", *serve_words])
-        self._records = deque([encode_header(Header(__version__, now, SYSTEM, command))])
+        self._records = deque([encode_header(Header(__version__, iso(), SYSTEM, command))])
         self._room = threading.Semaphore(_AHEAD)
         self._filled = threading.Event()
         self._filled.set()

@@ -10,7 +10,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from .access import Access
 from .link import Link
 from .page_files import INDEX, PageFile
-from .tab import COALESCE, LARGEST_REQUEST, Tab
+from .tab import COALESCE, MAX_REQUEST, Tab
 
 PROTOCOL = "sidecar.dashboard.1"
 _KEY_PREFIX = "key."  # a browser lets a page set no header of a WebSocket but its protocols, and addresses get logged
@@ -65,7 +65,7 @@ def make_app(
         if len(keys) != 1 or not access.knows(keys[0]):
             return web.Response(status=401, text="The key is not known here.\n")
         response = web.WebSocketResponse(
-            protocols=(PROTOCOL,), heartbeat=_HEARTBEAT, max_msg_size=LARGEST_REQUEST, compress=False
+            protocols=(PROTOCOL,), heartbeat=_HEARTBEAT, max_msg_size=MAX_REQUEST, compress=False
         )
         await response.prepare(request)
         sockets.add(response)

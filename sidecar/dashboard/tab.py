@@ -28,10 +28,10 @@ from ..wire.codec import MAX_ID
 from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response
 from .channels import FORWARDED, SERVED, SUBSCRIBE
 
-LARGEST_REQUEST = 64 * 1024  # bytes; the page's own take a hundred
+MAX_REQUEST = 64 * 1024  # bytes; the page's own take a hundred
 MAX_IN_FLIGHT = 64
 CONGESTED = 500  # messages that wait for the tab; from there on events give way as their channel says
-MOST_UNSENT = 16 * 1024 * 1024  # bytes; a tab that lets more pile up is dropped, and asks anew when it runs again
+MAX_UNSENT = 16 * 1024 * 1024  # bytes; a tab that lets more pile up is dropped, and reconnects when it runs again
 COALESCE = 0.03  # seconds between two frames: a flood comes in few large ones, and an eye sees no delay
 LOST = "SIDECAR_EXITED"
 
@@ -188,7 +188,7 @@ class Tab:
         self._unsent.append(body)
         self._bytes += len(body)
         self._wake.set()
-        if self._bytes > MOST_UNSENT:
+        if self._bytes > MAX_UNSENT:
             self._drop()
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-LONGEST_MESSAGE = 300
+MAX_MESSAGE = 300  # characters
 
 # One alternative a runtime; the last one that matches is the death, earlier ones were survived.
 _MARKER = re.compile(
@@ -100,7 +100,7 @@ def _message(text: str) -> str:
     """What stands before the first frame, inner exceptions included, in one line."""
     message = re.split(r"^\s+(?:at |--- )|^-{10,}", text, maxsplit=1, flags=re.MULTILINE)[0]
     message = " ".join(message.replace(" ---> ", " ← ").split())
-    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
+    return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
 
 
 def _frame(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-LONGEST_LINE = 64 * 1024  # bytes; a longer one comes in pieces
+MAX_LINE = 64 * 1024  # bytes; a longer one comes in pieces
 
 # ECMA-48: control sequences (CSI), operating system commands (OSC) and the other escapes of two characters; what is
 # left of the C0 and C1 controls has no meaning in a line either. Tab is text.
@@ -41,15 +41,12 @@ class LineSplitter:
         self._rest = rest if newline else self._rest + rest
         result: list[str] = []
         for line in lines:
-            if len(line) > LONGEST_LINE:
-                result.extend(_pieces(line))
+            if len(line) > MAX_LINE:
+                result.extend(map(clean, _pieces(line)))
             else:
                 result.append(clean(line))
-        while len(self._rest) > LONGEST_LINE:
-            cut = _cut(self._rest)
-            result.append(clean(self._rest[:cut]))
-            self._rest = self._rest[cut:]
-        return result
+        *full, self._rest = _pieces(self._rest)
+        return result + [clean(piece) for piece in full]
 
     def flush(self) -> list[str]:
         """The unfinished line, where there is one: the stream has ended."""
@@ -61,18 +58,13 @@ class LineSplitter:
         self._rest = b""
 
 
-def _pieces(line: bytes) -> list[str]:
-    result = []
-    while len(line) > LONGEST_LINE:
-        cut = _cut(line)
-        result.append(clean(line[:cut]))
+def _pieces(line: bytes) -> list[bytes]:
+    """Cut so that no character falls apart: never in front of a UTF-8 continuation byte."""
+    pieces = []
+    while len(line) > MAX_LINE:
+        cut = MAX_LINE
+        while cut > MAX_LINE - 4 and line[cut] & 0xC0 == 0x80:
+            cut -= 1
+        pieces.append(line[:cut])
         line = line[cut:]
-    return [*result, clean(line)]
-
-
-def _cut(line: bytes) -> int:
-    """Where to cut, so that no character falls apart: never in front of a UTF-8 continuation byte."""
-    cut = LONGEST_LINE
-    while cut > LONGEST_LINE - 4 and line[cut] & 0xC0 == 0x80:
-        cut -= 1
-    return cut
+    return [*pieces, line]

@@ -1,6 +1,6 @@
-"""The backend's output: on disk, in memory for questions and crash reports, and live for whoever asked.
+"""The backend's output: on disk, in memory for questions and crash reports, and live for a subscriber.
 
-Everything here costs little for each *chunk* and nothing for each line, until somebody wants lines: a backend may
+Everything here costs little for each *chunk* and nothing for each line, until lines are requested: a backend may
 write a gigabyte, and its supervision must not notice.
 """
 
@@ -65,7 +65,7 @@ class BackendLog:
         self._live: _Live | None = None
 
     def begin_run(self, run: int) -> None:
-        """What comes from now on belongs to that run; ``tail`` starts anew."""
+        """What comes from now on belongs to that run; ``tail`` starts empty."""
         if self._live:
             self._live.end_run()
         self._run = run
@@ -96,17 +96,13 @@ class BackendLog:
             missing -= len(parts[-1])
         return b"".join(reversed(parts))
 
-    def lines(self, count: int = 200, stream: Literal["stdout", "stderr", "both"] = "both") -> list[LogLine]:
-        """The last ``count`` lines, oldest first, the unfinished one included; a line bears the time at which it ended.
-
-        Runs before the current one count too, as far back as memory goes. Many thousand take a while: see ``read_lines``.
-        """
-        return _last_lines(self._last_chunks(count, stream), count)
-
     async def read_lines(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[LogLine]:
-        """As ``lines``, cut off the loop's thread; output that comes meanwhile is not in it."""
+        """The last ``count`` lines of all runs, oldest first, the unfinished one included; each has the time of its end.
+
+        Cut off the loop's thread, for many thousand take a while; output that comes meanwhile is not in it.
+        """
         chunks = self._last_chunks(count, stream)
-        return await in_thread("backend log", lambda: _last_lines(chunks, count))
+        return await in_thread("backend log", lambda: list(_cut(reversed(chunks)))[-count:])
 
     def _last_chunks(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[Chunk]:
         """The newest chunks that hold so many lines, newest first."""
@@ -145,7 +141,7 @@ class _Live:
     def __init__(self, callback: Callable[[LogLine], None], owner: BackendLog) -> None:
         self._callback = callback
         self._owner = owner
-        self._splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+        self._cutter = _Cutter()
         self._waiting: deque[Chunk] = deque()
         self._bytes = 0
         self._quiet_from = 0.0
@@ -158,7 +154,7 @@ class _Live:
         while self._bytes > LIVE_BYTES and len(self._waiting) > 1:
             old = self._waiting.popleft()
             self._bytes -= len(old.data)
-            self._splitters[old.stream].forget()
+            self._cutter.forget(old.stream)
             skipped += old.data.count(b"\n")
         if skipped:
             self._owner.on_skipped(skipped)
@@ -171,10 +167,8 @@ class _Live:
 
     def end_run(self) -> None:
         self._deliver()
-        now = iso(self._owner._clock())  # noqa: SLF001  one class in two halves
-        for name, splitter in self._splitters.items():
-            for text in splitter.flush():
-                self._callback(LogLine(now, cast("StreamName", name), text))
+        for line in self._cutter.flush(self._owner._clock()):  # noqa: SLF001  one class in two halves
+            self._callback(line)
 
     def close(self) -> None:
         if self._timer:
@@ -189,38 +183,46 @@ class _Live:
             self._timer = None
         waiting, self._waiting, self._bytes = self._waiting, deque(), 0
         for chunk in waiting:
-            when = iso(chunk.time)
-            for text in self._splitters[chunk.stream].feed(chunk.data):
-                self._callback(LogLine(when, chunk.stream, text))
+            for line in self._cutter.feed(chunk):
+                self._callback(line)
         self._quiet_from = asyncio.get_running_loop().time() + LIVE_INTERVAL
 
 
 def _ignore(_: int) -> None:
-    """Nobody counts."""
+    """No counter is set."""
 
 
-def _last_lines(chunks: list[Chunk], count: int) -> list[LogLine]:
-    return list(_cut(reversed(chunks)))[-count:]
+class _Cutter:
+    """Chunks to lines, each stream by itself."""
+
+    def __init__(self) -> None:
+        self._splitters: dict[StreamName, LineSplitter] = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+
+    def feed(self, chunk: Chunk) -> Iterator[LogLine]:
+        when = iso(chunk.time)
+        for text in self._splitters[chunk.stream].feed(chunk.data):
+            yield LogLine(when, chunk.stream, text)
+
+    def flush(self, seconds: float) -> Iterator[LogLine]:
+        """The unfinished lines, which ended at that time."""
+        for name, splitter in self._splitters.items():
+            for text in splitter.flush():
+                yield LogLine(iso(seconds), name, text)
+
+    def forget(self, stream: StreamName) -> None:
+        self._splitters[stream].forget()
 
 
 def _cut(chunks: Iterator[Chunk]) -> Iterator[LogLine]:
-    splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+    cutter = _Cutter()
     last: Chunk | None = None
-
-    def unfinished() -> Iterator[LogLine]:
-        for name, splitter in splitters.items():
-            for text in splitter.flush():
-                assert last is not None
-                yield LogLine(iso(last.time), cast("StreamName", name), text)
-
     for chunk in chunks:
         if last and chunk.run != last.run:
-            yield from unfinished()
+            yield from cutter.flush(last.time)
         last = chunk
-        when = iso(chunk.time)
-        for text in splitters[chunk.stream].feed(chunk.data):
-            yield LogLine(when, chunk.stream, text)
-    yield from unfinished()
+        yield from cutter.feed(chunk)
+    if last:
+        yield from cutter.flush(last.time)
 
 
 def _drop_partial(chunks: list[Chunk], stream: str) -> None:

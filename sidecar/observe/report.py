@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import msgspec
 
@@ -50,29 +49,22 @@ class CrashFacts:
     notes: Sequence[str] = ()
 
 
-class Section(NamedTuple):
-    """A heading and its lines."""
-
-    title: str
-    lines: Sequence[str]
-
-
 def render(facts: CrashFacts, *, system: Sequence[str] = (), mask: Callable[[str], str] = str) -> str:
     """The whole report. ``system``: lines about the sidecar and the machine; ``mask`` takes secrets out of a text."""
     summary = facts.summary
-    sections = (
-        Section("What happened", _what_happened(facts)),
-        Section("The run", _run(facts)),
-        Section("States", [f"{one.time}  {one.text}" for one in facts.states]),
-        Section("Health", [f"{one.time}  {one.text}" for one in facts.health]),
-        Section("Resources of the last minute", _resources(facts.resources)),
-        Section("Sidecar and system", system),
-        Section("Environment (secrets masked)", [f"{name}={value}" for name, value in sorted(facts.env.items())]),
-        Section(f"Last output ({min(len(facts.output), OUTPUT_BYTES)} bytes)", _output(facts.output)),
+    sections: tuple[tuple[str, Sequence[str]], ...] = (
+        ("What happened", _what_happened(facts)),
+        ("The run", _run(facts)),
+        ("States", [f"{one.time}  {one.text}" for one in facts.states]),
+        ("Health", [f"{one.time}  {one.text}" for one in facts.health]),
+        ("Resources of the last minute", _resources(facts.resources)),
+        ("Sidecar and system", system),
+        ("Environment (secrets masked)", [f"{name}={value}" for name, value in sorted(facts.env.items())]),
+        (f"Last output ({min(len(facts.output), OUTPUT_BYTES)} bytes)", _output(facts.output)),
     )
-    title = f"Crash report {summary.name}"
-    body = "".join(_section(section) for section in sections)
-    whole = mask(f"{title}\n{'=' * len(title)}\n{body}")
+    heading = f"Crash report {summary.name}"
+    body = "".join(_section(title, lines) for title, lines in sections)
+    whole = mask(f"{heading}\n{'=' * len(heading)}\n{body}")
     return f"{whole}\n{SUMMARY_MARK}{summary_line(summary, mask)}\n"
 
 
@@ -98,9 +90,9 @@ def read_summary(report: str) -> Crash | None:
         return None
 
 
-def _section(section: Section) -> str:
-    lines = section.lines or ["(nothing is known)"]
-    return f"\n{section.title}\n{'-' * len(section.title)}\n" + "".join(f"{line}\n" for line in lines)
+def _section(title: str, lines: Sequence[str]) -> str:
+    text = "".join(f"{line}\n" for line in lines or ["(nothing is known)"])
+    return f"\n{title}\n{'-' * len(title)}\n{text}"
 
 
 def _what_happened(facts: CrashFacts) -> list[str]:

@@ -77,7 +77,7 @@ def _limits(one: Page) -> Iterator[str]:
         "`id`": [0, codec.MAX_ID],
         "unsent answers and events": [server.MAX_UNSENT],
         "log lines held for a client that is behind": [outbox.KEPT_OLDEST],
-        "length of a log line": [lines.LONGEST_LINE],
+        "length of a log line": [lines.MAX_LINE],
         "what is still unsent at the exit": [one.default for one in finish.values() if one.default is not one.empty],
         "an answer of the backend's endpoint, in seconds: ping, provider status, the others": [
             handlers._PING,  # noqa: SLF001 - the page states it

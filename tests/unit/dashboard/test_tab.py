@@ -174,7 +174,7 @@ async def test_a_tab_that_does_not_read_keeps_what_counts_and_loses_the_oldest_l
 
 
 async def test_a_tab_with_too_much_unread_is_dropped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_UNSENT", 1000)
+    monkeypatch.setattr(module, "MAX_UNSENT", 1000)
     bench.tab.event("backend:stateChanged", {"text": "x" * 900})
     assert bench.dropped == 0
     bench.tab.event("backend:stateChanged", {"text": "x" * 900})

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.observe.lines import LONGEST_LINE, LineSplitter, clean
+from sidecar.observe.lines import MAX_LINE, LineSplitter, clean
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_every_newline_ends_exactly_one_line() -> None:
 
 @pytest.mark.parametrize("tail", [b"", b"\n"])
 def test_an_endless_line_comes_in_pieces_that_tear_no_character(tail: bytes) -> None:
-    text = "é" * LONGEST_LINE + "x"  # an odd first byte would shift every cut into the middle of a character
+    text = "é" * MAX_LINE + "x"  # an odd first byte would shift every cut into the middle of a character
     splitter = LineSplitter()
     lines = splitter.feed(b"x" + text.encode() + tail) + splitter.flush()
     assert len(lines) >= 3

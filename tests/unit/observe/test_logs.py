@@ -57,13 +57,13 @@ async def test_lines_come_as_they_ended_with_stream_and_time_of_their_end(log: B
     log.write("stderr", b"error\r\n")
     clock.now = 2.5
     log.write("stdout", b"ne\n\x1b[31mred\x1b[0m")
-    assert log.lines() == [
+    assert await log.read_lines(200, "both") == [
         LogLine("1970-01-01T00:00:01.000Z", "stderr", "error"),
         LogLine("1970-01-01T00:00:02.500Z", "stdout", "slow line"),
         LogLine("1970-01-01T00:00:02.500Z", "stdout", "red"),
     ]
-    assert texts(log.lines(stream="stderr")) == ["error"]
-    assert texts(log.lines(1)) == ["red"]
+    assert texts(await log.read_lines(200, "stderr")) == ["error"]
+    assert texts(await log.read_lines(1, "both")) == ["red"]
 
 
 async def test_asking_for_few_lines_of_one_stream_finds_them_behind_much_of_the_other(log: BackendLog) -> None:
@@ -71,15 +71,15 @@ async def test_asking_for_few_lines_of_one_stream_finds_them_behind_much_of_the_
     for number in range(1000):
         log.write("stdout", b"noise %d\n" % number)
     log.write("stderr", b" error\n")
-    assert texts(log.lines(5, "stderr")) == ["the one error"]
-    assert texts(log.lines(2, "both")) == ["noise 999", "the one error"]
+    assert texts(await log.read_lines(5, "stderr")) == ["the one error"]
+    assert texts(await log.read_lines(2, "both")) == ["noise 999", "the one error"]
 
 
 async def test_the_lines_of_an_earlier_run_are_not_glued_to_those_of_the_next(log: BackendLog) -> None:
     log.write("stdout", b"last words")
     log.begin_run(2)
     log.write("stdout", b"first words\n")
-    assert texts(log.lines()) == ["last words", "first words"]
+    assert texts(await log.read_lines(200, "both")) == ["last words", "first words"]
 
 
 async def test_memory_is_bounded_and_the_first_line_is_never_half_a_line(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ async def test_memory_is_bounded_and_the_first_line_is_never_half_a_line(tmp_pat
         log.write("stdout", b" more\n")
     assert sum(len(chunk.data) for chunk in log._ring) <= 4000
     assert len(log._ring) <= 20
-    lines = texts(log.lines(1000))
+    lines = texts(await log.read_lines(1000, "both"))
     assert lines
     assert lines == [f"number {number}, and some more" for number in range(10_000 - len(lines), 10_000)]
     await log.close(30)
@@ -207,7 +207,7 @@ async def test_a_hundred_thousand_lines_are_cut_while_the_loop_goes_on(tmp_path:
             await asyncio.sleep(0.001)
         lines = await reading
         assert [len(lines), lines[0].text, lines[-1].text] == [100_000, "line 0", "line 99999"]
-        assert lines == log.lines(100_000)
+        assert lines == await log.read_lines(100_000, "both")
         assert turns > 2
     finally:
         await log.close()
