@@ -9,11 +9,11 @@ import click
 
 from .commands import TAKE_A_BACKEND, sidecar
 from .console.surroundings import (
-    NOBODY_READS,
     OUTPUT_LOST,
+    READER_GONE,
     interruptible,
-    nobody_reads,
     open_streams,
+    reader_gone,
     silence,
     stdout_failed,
 )
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if behind and not backend:
                 raise UsageError("Nothing follows '--'; the backend's command is expected there")
             status = sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)
-            sys.stdout.flush()  # now, where somebody can be told that it failed
+            sys.stdout.flush()  # now, while a failure can still be reported
         except click.ClickException as error:
             context = error.ctx if isinstance(error, click.UsageError) else None
             where = context.command_path if context else "sidecar"
@@ -62,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _output_lost(error: OSError) -> int:
     silence()
-    if nobody_reads(error):
-        return NOBODY_READS
+    if reader_gone(error):
+        return READER_GONE
     hint = "What was printed is not complete. Everything that was started has been stopped."
     return _complain(f"stdout cannot be written: {error.strerror}", hint, OUTPUT_LOST)
 
@@ -75,5 +75,5 @@ def _complain(message: str, hint: str | None, status: int) -> int:
             click.echo(f"  {hint}", err=True)
         sys.stderr.flush()
     except OSError:
-        silence(2)  # the exit status is all that can be told
+        silence(2)  # only the exit status is left
     return status

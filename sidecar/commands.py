@@ -57,7 +57,7 @@ def _with_serve_words(function: Callable[..., int]) -> Any:
         *, config: str | None, profile: str | None, pairs: Sequence[str], command: Sequence[str] = (), **rest: Any
     ) -> int:
         if command:
-            raise UsageError("The backend's command stands behind --")
+            raise UsageError("The backend's command goes behind --")
         backend = click.get_current_context().obj
         words = [*(["--config", config] if config else []), *(["--profile", profile] if profile else [])]
         words += [word for pair in pairs for word in ("--set", pair)]
@@ -104,8 +104,8 @@ def serve(**_: Any) -> None:
 
     {port} and {host} in COMMAND are filled in. Logs go to stderr and to the data folder, never to stdout.
 
-    Exit status: 0 clean, 64 usage, 65 the input is no sequence of frames, 70 a defect, 75 the backend's processes could not
-    be stopped, 78 wrong settings.
+    Exit status: 0 clean, 64 usage, 65 the input is not a sequence of frames, 70 a defect, 75 the backend's processes could
+    not be stopped, 78 wrong settings.
     """
     raise AssertionError("serve is handled before click sees it")
 
@@ -204,7 +204,7 @@ def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
     In a terminal: states, health, CPU and memory, output, and keys: r restart, s stop and start, k crash it, d doctor,
     q quit. Elsewhere: one line for each event; keys are read from a pipe as well.
 
-    Exit status: 0, or 1 where the backend was given up, 70 where the sidecar was lost, 78 where the settings are wrong.
+    Exit status: 0, or 1 where the backend failed for good, 70 where the sidecar was lost, 78 where the settings are wrong.
     """
     from .console import watch as tool
 

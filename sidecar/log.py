@@ -268,8 +268,8 @@ class Log:
     def close(self, timeout: float = 1.0) -> None:
         """Writes what is left, for at most ``timeout`` seconds; all of it to stderr if the log was never attached."""
         if self._pump is None or self._sinks is None:
-            told = (entry for entry in self._early if entry.level != "debug")
-            text = "".join("{} {}\n".format(*render(entry, self._mask)) for entry in told)
+            entries = (entry for entry in self._early if entry.level != "debug")
+            text = "".join("{} {}\n".format(*render(entry, self._mask)) for entry in entries)
             self._early.clear()
             if text:
                 pump = _Pump("log-stderr", _write_stderr, 1)  # a thread, because stderr may block

@@ -118,7 +118,7 @@ def _logs(folder: Path) -> Iterator[tuple[str, Path]]:
     for pattern, count in _KINDS:
         try:
             files = sorted(folder.glob(pattern))
-        except OSError:  # a folder on the way that may not be entered: the diagnosis tells of it
+        except OSError:  # a folder on the way that may not be entered: the diagnosis reports it
             continue
         for file in files[-count:]:
             yield file.relative_to(folder).as_posix(), file

@@ -40,7 +40,7 @@ def arguments(words: Sequence[str]) -> list[Any]:
             values.append(json.decode(word))
         except DecodeError as error:
             raise UsageError(
-                f"Argument {position} of the channel is no JSON: {word} ({error})",
+                f"Argument {position} of the channel is not JSON: {word} ({error})",
                 hint="A text needs its own quotes, e.g. '\"suspend\"'.",
             ) from None
     return values

@@ -133,12 +133,12 @@ class Client:
             return await answer
         except asyncio.CancelledError:
             if self._answers.pop(number, None) is not None:
-                # Not awaited: one that reads no more would hold up whoever gives up because of that.
+                # Not awaited: a sidecar that does not read any more would hold up the caller that gives up because of it.
                 self._write(msgpack.encode({"type": "cancel", "id": number}))
             raise
 
     async def wait(self) -> int:
-        """Waits for the sidecar's end, whoever ends it; gives its exit status."""
+        """Waits for the sidecar's end; returns its exit status."""
         await asyncio.shield(self._ended)
         assert self.exit_status is not None
         return self.exit_status
@@ -198,7 +198,7 @@ class Client:
         except (FrameError, MsgspecError) as error:
             self._last_words.append(f"Not a frame of the protocol: {error}")
             self._end_process()
-        except Exception as error:  # noqa: BLE001 - a listener's defect: nobody shall wait for ever for what is not read
+        except Exception as error:  # noqa: BLE001 - a defect of a listener must not leave callers waiting
             self._last_words.append(f"Its words could not be dealt with: {type(error).__name__}: {error}")
             self._end_process()
         await stderr

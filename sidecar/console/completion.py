@@ -1,4 +1,4 @@
-"""Shell completion: click's, told apart from ``serve`` and taught that a channel's name holds a colon."""
+"""Shell completion: click's, kept apart from ``serve``, with support for the colon in a channel's name."""
 
 from __future__ import annotations
 

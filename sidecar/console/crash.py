@@ -29,7 +29,7 @@ async def crash_backend(client: Client) -> int:
         before = await client.call("backend:status")
         pid = before["pid"]
         if not before["managed"]:
-            raise NotCrashedError("The backend belongs to somebody else and is only watched: it was left alone")
+            raise NotCrashedError("The backend belongs to another program and is only watched; it was left alone")
         if pid is None:
             raise NotCrashedError(f"There is no process to crash: the backend is {before['state']}")
         process = identify(pid)

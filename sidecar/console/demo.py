@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import os
 import sys
@@ -15,8 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from ..errors import SidecarError, UsageError
-from ..threads import in_thread
+from ..backend.client import BackendClient
+from ..errors import HttpFailedError, SidecarError, UsageError
 from .client import Client, RemoteError, importable_environment
 from .demo_backend import CRASH_PATH
 from .screen import render_demo
@@ -108,7 +107,7 @@ class _Demo(Session):
             await asyncio.sleep(min(CRASH_AFTER, self.seconds * 0.2))
             self.note(f"pressing the backend's crash button: POST {self.recovery.url}{CRASH_PATH}")
             if (port := self.recovery.port) is not None:
-                await in_thread("crash button", lambda: _press(port))
+                await _press(port)
         await asyncio.sleep(max(0.0, self.seconds - self.elapsed))
 
     def _take(self, channel: str, payload: Any) -> None:
@@ -152,12 +151,11 @@ def _environment() -> dict[str, str]:
     return importable_environment({name: value for name, value in os.environ.items() if not name.startswith(names)})
 
 
-def _press(port: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)  # knows no proxy variables
+async def _press(port: int) -> None:
+    client = BackendClient(port)
     try:
-        connection.request("POST", CRASH_PATH)
-        connection.getresponse().read()
-    except (OSError, http.client.HTTPException):
+        await client.post(CRASH_PATH, timeout=2)
+    except HttpFailedError:
         pass  # it died before it answered, which is what was asked for
     finally:
-        connection.close()
+        await client.close()

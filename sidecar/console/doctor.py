@@ -76,7 +76,7 @@ async def _start(client: Client) -> Check:
         started = await client.call("backend:start")
     except RemoteError as error:
         body = error.error
-        hint = body.hint if isinstance(body.hint, str) else "Look at its last output."
+        hint = body.hint if isinstance(body.hint, str) else "Check its last output."
         return Check("start", "failed", body.message, hint, body.code)
     return Check("start", "ok", f"The backend starts and is ready on {started['url']}")
 

@@ -52,7 +52,7 @@ def keys_in(data: bytes) -> list[str]:
 def _is_pipe() -> bool:
     try:
         mode = os.fstat(0).st_mode
-    except OSError:  # closed by whoever started us
+    except OSError:  # our parent closed it
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 

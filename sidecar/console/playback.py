@@ -78,7 +78,7 @@ class _Playback:
 
     async def run(self) -> int:
         assert self.tape.hello is not None
-        # A client may look at the process that it talks to, or end it: that is us, and no stranger who has the pid by now.
+        # A client may look at the process that it talks to, or end it: that is us, not a process that got the recorded pid since.
         self.writer.send(msgpack.encode({**self.tape.hello.message, "pid": os.getpid()}))
         self.reader.resume()
         unasked = asyncio.create_task(self._say_unasked(self.tape.hello.at))

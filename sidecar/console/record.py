@@ -67,9 +67,7 @@ def _create(path: Path) -> int:
             with path.open("rb") as old:
                 beginning = old.read(len(MAGIC))
             if beginning not in {MAGIC, b""}:
-                raise UsageError(
-                    f"{path} is there already and is no recording; it was left alone", hint="Name another."
-                )
+                raise UsageError(f"{path} already exists and is not a recording", hint="Choose another name.")
             path.replace(f"{path}.1")
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     except OSError as error:
@@ -148,10 +146,10 @@ def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:
 
 
 def _pass_answers(stdout: IO[bytes], sink: int, tape: _Tape) -> None:
-    """From the sidecar to the client. A client that reads no more is told to the sidecar by doing the same."""
+    """From the sidecar to the client. A client that stops reading shows to the sidecar in the same way."""
     source = stdout.fileno()
-    nobody_reads = broken_before_input(source, sink)
-    while not nobody_reads() and (chunk := _read(source)):
+    reader_gone = broken_before_input(source, sink)
+    while not reader_gone() and (chunk := _read(source)):
         tape.add("sidecar", chunk)
         try:
             write_all(sink, chunk)
@@ -163,7 +161,7 @@ def _pass_answers(stdout: IO[bytes], sink: int, tape: _Tape) -> None:
 def _read(descriptor: int) -> bytes:
     try:
         return os.read(descriptor, CHUNK)
-    except BlockingIOError:  # whoever started us made it non-blocking
+    except BlockingIOError:  # our parent made it non-blocking
         set_blocking(descriptor, blocking=True)
         return _read(descriptor)
     except OSError:  # on Windows a broken pipe; a socket's other side is gone

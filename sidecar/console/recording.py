@@ -4,8 +4,8 @@
     header = MessagePack map, see Header
     record = MessagePack array [kind, nanoseconds since the start, bytes, CRC-32 of the bytes]
 
-Chunks, not messages: what is no frame is recorded too, and a recording that was cut off is good up to there. The checksum
-tells damage from what a client really sent.
+Chunks, not messages: anything else than a frame is recorded too, and a recording that was cut off is good up to there. The checksum
+distinguishes damage from what a client really sent.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _READ = 1 << 20
 
 
 class RecordingError(SidecarError):
-    """The file is no recording, or damaged; what stands before the damage was given."""
+    """The file is not a recording, or damaged; what precedes the damage was read."""
 
     exit_status = FrameError.exit_status
 
@@ -74,7 +74,7 @@ def encode_record(kind: Kind, at: int, data: bytes) -> bytes:
 
 
 def shell_status(status: int) -> int:
-    """What ``wait`` gave, as shells tell it and a recording holds it: where a signal ended the process, 128 + its number."""
+    """What ``wait`` gave, as shells give it and a recording holds it: where a signal ended the process, 128 + its number."""
     return status if status >= 0 else 128 - status
 
 
@@ -97,7 +97,7 @@ class Recording:
         if beginning != MAGIC:
             self._file.close()
             seen = f'it begins with "{printable(beginning)}"' if beginning else "it is empty"
-            raise RecordingError(f"{path} is no recording: {seen}", hint="'sidecar record FILE' makes one.")
+            raise RecordingError(f"{path} is not a recording: {seen}", hint="'sidecar record FILE' makes one.")
         self._taken = len(MAGIC)
         self._bodies = self._read_bodies()
         try:
@@ -117,7 +117,7 @@ class Recording:
                 if crc32(record.data) != record.check:
                     raise self._damaged("the bytes of a record are not those that were written")
                 if record.kind == "exit" and not record.data.isdigit():
-                    raise self._damaged("the exit status is no number")
+                    raise self._damaged("the exit status is not a number")
                 self._taken += len(body) + 4
                 self.whole = record.kind == "exit"
                 yield record

@@ -98,7 +98,7 @@ class _Replay:
             try:
                 process.stdin.write(step.data)
                 await process.stdin.drain()
-            except OSError:  # it reads no more, and its end tells why
+            except OSError:  # it does not read any more; its end says why
                 break
         else:  # the recording ended before its client did: what was still to be answered then is awaited
             await until(lambda: self.ended or self.now.answers >= self.before.answers, self.changed, TIMEOUT)
@@ -217,7 +217,7 @@ def differences(before: Any, now: Any, path: str = "") -> Iterator[Difference]:
 
 
 def _kind(value: Any) -> type:
-    """An integer in the place of a float is no other shape: MessagePack does not care."""
+    """An integer and a float are one kind: MessagePack may write either."""
     return float if isinstance(value, int) and not isinstance(value, bool) else type(value)
 
 

@@ -49,7 +49,7 @@ def _known(channel: str, payload: Any) -> str:  # noqa: PLR0911 - a table of eve
             return str(payload["status"]) + (f": {payload['error']}" if payload.get("error") else "")
         case "backend:crash":
             soon = payload["nextStartIn"]
-            then = "the budget is spent" if payload["final"] else f"next start in {soon or 0:.1f} s"
+            then = "no restarts left" if payload["final"] else f"next start in {soon or 0:.1f} s"
             return f"{payload['text']} (attempt {payload['attempt']} of {payload['attempts']}, {then})"
         case "backend:startupProgress":
             return f"{payload['phase']} after {payload['elapsed']:.2f} s: {payload['message']}"

@@ -20,7 +20,7 @@ from ..process.platform.signals import TERMINATION
 _T = TypeVar("_T")
 
 OUTPUT_LOST = 74  # EX_IOERR of sysexits.h, as 64, 70 and 78 are of it
-NOBODY_READS = 1  # what the command line and terminal libraries exit with after EPIPE, too
+READER_GONE = 1  # what the command line and terminal libraries exit with after EPIPE, too
 
 _UNREAD = {errno.EPIPE, errno.EINVAL}  # Windows' C library says EINVAL of a pipe whose reader is gone
 _UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
@@ -41,12 +41,12 @@ def open_streams() -> None:
 
 
 def stdout_failed(error: OSError) -> bool:
-    """Whether it came from writing to stdout: errors of files bear their name."""
+    """Whether it came from writing to stdout: errors of files have a name."""
     return error.filename is None and error.errno in _UNREAD | _UNWRITTEN
 
 
-def nobody_reads(error: OSError) -> bool:
-    """Whether whoever read our stdout has gone, as ``| head -1`` does: nothing that anybody need be told."""
+def reader_gone(error: OSError) -> bool:
+    """Whether the reader of stdout has gone, as ``| head -1`` does: not worth a message."""
     return error.errno in _UNREAD
 
 
@@ -67,7 +67,7 @@ def temporary_folder(prefix: str) -> Iterator[str]:
         folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
     except OSError as error:
         raise UsageError(
-            f"There is no temporary folder to be had: {error.strerror}",
+            f"No temporary folder is available: {error.strerror}",
             hint="Set TMPDIR (Windows: TEMP) to a folder that exists, may be written and is not full.",
         ) from None
     with folder as name:

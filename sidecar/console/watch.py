@@ -143,7 +143,7 @@ class _Watch(Session):
             except NotCrashedError as error:
                 self.note(f"{name}: {error.message}")
             except SidecarError:
-                pass  # the sidecar's end is told by who waits for it
+                pass  # _watch reports the sidecar's end
 
         task = asyncio.create_task(act())
         self.tasks.add(task)
@@ -151,7 +151,7 @@ class _Watch(Session):
 
     async def _crash(self) -> None:
         pid = await crash_backend(self.client)
-        self.note(f"process {pid} was killed; the sidecar was not told")
+        self.note(f"process {pid} was killed behind the sidecar's back")
 
     async def _diagnose(self) -> None:
         checks = msgspec.convert(await self.client.call("backend:diagnose"), list[Check])

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 
 ADDRESS = "127.0.0.1"
-_BYTES = 32  # of randomness in a token or key: nobody guesses 256 bits
+_BYTES = 32  # of randomness in a token or key: 256 bits cannot be guessed
 _KEYS_KEPT = 32
 _USED_KEPT = 32
 
@@ -49,7 +49,7 @@ class Access:
         return key
 
     def was_used(self, token: str) -> bool:
-        """Whether somebody has exchanged the token before."""
+        """Whether the token was exchanged before."""
         return _is_one_of(token, self._used)
 
     def knows(self, key: str) -> bool:
@@ -67,7 +67,7 @@ class Access:
         if origin is None and origin_needed:
             return "A request without an Origin comes from no page of ours."
         if origin is not None and origin != self.origin:
-            return "The request comes from a page of somebody else's."
+            return "The request comes from another site's page."
         return None
 
 
@@ -76,7 +76,7 @@ def _secret() -> str:
 
 
 def _is_one_of(given: str, known: Iterable[str]) -> bool:
-    """In a time that tells neither which one nor how much of it was right."""
+    """In a time that depends neither on which one nor on how much of it was right."""
     found = False
     for one in known:
         found |= hmac.compare_digest(given.encode("utf-8", "replace"), one.encode())

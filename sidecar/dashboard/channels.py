@@ -22,7 +22,7 @@ FORWARDED = frozenset(
     }
 )
 
-# Answered for each tab by itself: what one gives up, another may still want.
+# Answered for each tab by itself: another tab may still want what one gives up.
 SUBSCRIBE = "sidecar:subscribe"
 UNSUBSCRIBE = "sidecar:unsubscribe"
 SERVED = FORWARDED | {SUBSCRIBE, UNSUBSCRIBE}

@@ -15,7 +15,7 @@ from ..wire.channels import EVENTS
 from ..wire.messages import ErrorBody
 from .tab import LOST, Tab
 
-HISTORY = 500  # moves, crashes and alerts that a tab is told of which comes later
+HISTORY = 500  # moves, crashes and alerts that a later tab gets
 
 # As electron-shim replaces a sidecar: three times in ten minutes, at once and then after a second each.
 REPLACE = RestartPolicy(attempts=3, window=600.0, first_delay=0.0, delay=1.0, backoff=1.0, jitter=0.0)
@@ -53,7 +53,7 @@ class Link:
         client = await Client.start(self._words, on_event=self._event, on_dropped=self._dropped)
         try:
             await client.call("backend:status")  # hello says nothing yet of the settings, an answer does
-        except RemoteError as error:  # such as SHUTTING_DOWN, when somebody ended it already
+        except RemoteError as error:  # such as SHUTTING_DOWN, when it is ending already
             await client.kill()
             raise SidecarLostError(f"The sidecar does not serve: {error}") from error
         self._client, self.gone = client, None
@@ -63,7 +63,7 @@ class Link:
         self._ask_for_events()
 
     async def keep(self) -> None:
-        """Replaces a sidecar that ends until ``close`` is called or the budget is spent."""
+        """Replaces a sidecar that ends until ``close`` is called or restarts are exhausted."""
         while (client := self._client) is not None:
             watch = asyncio.get_running_loop().create_task(self._watch(client))
             status = await client.wait()
@@ -134,7 +134,7 @@ class Link:
 
     def _tell_loss(self, error: SidecarError, *, final: bool) -> None:
         hint = (
-            "It failed too often and is not started again. End the dashboard with Ctrl+C and start it anew."
+            "It failed too often and is not started again. End the dashboard with Ctrl+C and start it again."
             if final
             else "Another one is being started; it starts the backend."
         )
@@ -163,7 +163,7 @@ class Link:
                 tab.dropped(channel, count)
 
     def _ask_for_events(self) -> None:
-        """What comes only when asked for is asked for while a tab is open: nobody else reads it."""
+        """Opt-in events are subscribed to while a tab is open."""
         if self._client is None:
             return
         channel = "sidecar:subscribe" if self._tabs else "sidecar:unsubscribe"
@@ -175,4 +175,4 @@ class Link:
         try:
             await client.call(channel, _OPT_IN)
         except (RemoteError, SidecarError):
-            pass  # it ended, which keep() tells
+            pass  # it ended, which keep() reports

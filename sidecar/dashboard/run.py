@@ -64,8 +64,8 @@ async def _listen(link: Link, port: int) -> tuple[web.AppRunner, Access]:
     except OSError as error:
         listener.close()
         raise UsageError(
-            f"Port {port} of {ADDRESS} cannot be had: {error.strerror or error}",
-            hint="Leave --port out, and a free one is taken.",
+            f"Port {port} of {ADDRESS} is not available: {error.strerror or error}",
+            hint="Leave --port out to use a free one.",
         ) from None
     access = Access(listener.getsockname()[1])
     app = make_app(access, link, page_files(), lambda: _say(f"Opened. Another browser: {access.address}"))
@@ -91,7 +91,7 @@ def _stop_event() -> asyncio.Event:
 
 
 def _open(address: str) -> None:
-    """In a thread that nobody waits for: a text browser would not come back."""
+    """In a thread of its own: a text browser would not come back."""
 
     def work() -> None:
         try:
@@ -108,4 +108,4 @@ def _say(text: str) -> None:
     try:
         print(text, flush=True)  # noqa: T201 - the tool's output
     except OSError:
-        pass  # nobody reads it any more; the page goes on
+        pass  # the reader is gone; the page goes on

@@ -45,7 +45,7 @@ def make_app(
     async def page(request: web.Request) -> web.StreamResponse:
         file = files.get(request.match_info.get("path", INDEX))
         if file is None:
-            return web.Response(status=404, text="There is no such file.\n")
+            return web.Response(status=404, text="File not found.\n")
         return web.Response(body=file.content, content_type=file.media_type, charset="utf-8")
 
     async def exchange(request: web.Request) -> web.StreamResponse:
@@ -128,7 +128,7 @@ def _bearer(request: web.Request) -> str:
 
 
 def security_headers(origin: str) -> dict[str, str]:
-    """What every answer bears: the page loads nothing but its own files, talks to nobody else, and is shown in no frame."""
+    """Headers of every answer: the page loads only its own files, talks only to us, and is not shown in a frame."""
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",

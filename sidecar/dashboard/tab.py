@@ -184,7 +184,7 @@ class Tab:
             body = _encode(message)
         except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
             number = getattr(message, "id", None)
-            body = _encode(ErrorMessage(number, as_body(InternalError(f"The answer is no JSON: {error}"))))
+            body = _encode(ErrorMessage(number, as_body(InternalError(f"The answer is not JSON: {error}"))))
         self._unsent.append(body)
         self._bytes += len(body)
         self._wake.set()

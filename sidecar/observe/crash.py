@@ -52,7 +52,7 @@ class CrashReports:
         task.add_done_callback(self._tasks.discard)
 
     async def write(self, facts: CrashFacts) -> str:
-        """Writes the report, and gives its name; a disk that refuses is told to ``warn`` and is no error."""
+        """Writes the report and returns its name; where the disk refuses it, ``warn`` is called."""
         name = facts.summary.name
         self._remember(name, facts)
         try:
@@ -87,8 +87,8 @@ class CrashReports:
             if summary is not None:
                 return CrashReport(**asdict(summary), report=text)
         raise InvalidArgsError(
-            f"There is no crash report named {name!r}",
-            hint="backend:crashReports lists those that there are.",
+            f"No crash report has the name {name!r}",
+            hint="backend:crashReports lists all of them.",
         )
 
     async def close(self, within: float = 1.0) -> None:
@@ -120,7 +120,7 @@ class CrashReports:
             try:
                 self._path(old).unlink(missing_ok=True)
             except OSError:
-                pass  # somebody reads it; the next report tries again
+                pass  # a program reads it; the next report tries again
 
     def _render(self, facts: CrashFacts, folder: Path | None) -> str:
         from .system import describe_system

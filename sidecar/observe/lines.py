@@ -23,7 +23,7 @@ def clean(line: bytes) -> str:
     if b"\r" in line:
         line = line[line.rindex(b"\r") + 1 :]
     text = line.decode("utf-8", "replace")
-    if text.isprintable():  # the common case, told without a regular expression
+    if text.isprintable():  # the common case, without a regular expression
         return text
     return _CONTROL.sub("", text)
 

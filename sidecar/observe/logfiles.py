@@ -104,7 +104,7 @@ class LogFiles:
             self._thread.start()
 
     async def close(self, within: float) -> bool:
-        """Writes what is queued; False where that took longer than ``within`` seconds and was given up."""
+        """Writes what is queued; False where that takes longer than ``within`` seconds."""
         if self._thread is None:
             return True
         loop = asyncio.get_running_loop()
@@ -137,7 +137,7 @@ class LogFiles:
         try:
             self._at_end()
         except RuntimeError:
-            pass  # the loop was closed meanwhile; nobody waits
+            pass  # the loop was closed meanwhile
 
     def _take(self) -> tuple[list[Block], bool]:
         blocks: list[Block] = []
@@ -204,7 +204,7 @@ class LogFiles:
                 try:
                     path.unlink(missing_ok=True)
                 except OSError:
-                    pass  # Windows: somebody reads it; the next rotation tries again
+                    pass  # Windows: a program reads it; the next rotation tries again
 
     def _numbers(self) -> list[int]:
         return [int(match[1]) for path in self._folder.iterdir() if (match := _NAME.fullmatch(path.name))]

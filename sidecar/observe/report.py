@@ -80,7 +80,7 @@ def summary_line(summary: Crash, mask: Callable[[str], str]) -> str:
 
 
 def read_summary(report: str) -> Crash | None:
-    """The summary out of a report's text; None where it is no report of ours, or damaged."""
+    """The summary out of a report's text; None where it is not a report, or damaged."""
     line = report.rstrip("\n").rpartition("\n")[2]
     if not line.startswith(SUMMARY_MARK):
         return None
@@ -116,7 +116,10 @@ def _follows(summary: Crash) -> str:
 
 
 def _run(facts: CrashFacts) -> list[str]:
-    oom = {True: "the kernel killed it for want of memory", False: "the kernel's out-of-memory killer was not involved"}
+    oom = {
+        True: "the kernel killed it because memory ran out",
+        False: "the kernel's out-of-memory killer was not involved",
+    }
     rows = {
         "Run": str(facts.summary.run),
         "Process": str(facts.pid) if facts.pid is not None else "none",

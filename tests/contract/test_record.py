@@ -144,7 +144,7 @@ def test_an_earlier_recording_is_kept_and_anything_else_is_left_alone(tmp_path: 
     file.write_bytes(b"my thesis")
     done = tool("record", str(file), *words, stdin=b"")
     assert (done.returncode, done.stdout) == (64, b"")
-    assert b"left alone" in done.stderr
+    assert b"already exists and is not a recording" in done.stderr
     assert file.read_bytes() == b"my thesis"
     done = tool("record", str(tmp_path / "no" / "folder"), *words, stdin=b"")
     assert (done.returncode, done.stdout) == (64, b"")
@@ -319,7 +319,7 @@ async def test_a_damaged_recording_is_shown_up_to_the_damage(tmp_path: Path) -> 
     [
         (None, "cannot be read", 64),
         (b"", "it is empty", 65),
-        (b"%PDF-1.7 a thesis, not a recording", "is no recording", 65),
+        (b"%PDF-1.7 a thesis, not a recording", "is not a recording", 65),
         (b"SIDECAR RECORDING 1\n", "header is missing", 65),
     ],
     ids=["missing", "empty", "foreign", "no header"],

@@ -147,5 +147,5 @@ def test_a_system_without_a_temporary_folder_is_told_what_to_do(words: list[str]
     code += "from sidecar.__main__ import main; sys.exit(main())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60, check=False)
     assert (done.returncode, done.stdout) == (64, "")
-    assert "no temporary folder to be had: No usable temporary directory" in done.stderr
+    assert "No temporary folder is available: No usable temporary directory" in done.stderr
     assert "Set TMPDIR" in done.stderr

@@ -148,7 +148,7 @@ def test_the_end_of_the_pipe_only_means_that_no_more_keys_come(tmp_path: Path) -
     ("backend", "said"),
     [
         (["/nonexistent/backend"], r"start: The backend.s executable does not exist: .*nonexistent.backend"),
-        (http_backend(exit_before_listening=3, say="my last words"), r"crash .*exit code 3 .*the budget is spent"),
+        (http_backend(exit_before_listening=3, say="my last words"), r"crash .*exit code 3 .*no restarts left"),
     ],
     ids=["unknown command", "dies again and again"],
 )

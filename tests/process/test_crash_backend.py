@@ -55,7 +55,7 @@ def test_a_state_that_moved_between_the_answers_is_looked_at_again(backend: subp
 
 @pytest.mark.parametrize(
     ("change", "why"),
-    [({"managed": False}, "belongs to somebody else"), ({"pid": None, "state": "BACKOFF"}, "the backend is BACKOFF")],
+    [({"managed": False}, "belongs to another program"), ({"pid": None, "state": "BACKOFF"}, "the backend is BACKOFF")],
 )
 def test_where_there_is_nothing_of_ours_nothing_is_killed(
     change: dict[str, Any], why: str, backend: subprocess.Popen[bytes]

@@ -287,7 +287,7 @@ async def test_a_port_that_is_taken_is_a_usage_error(tmp_path: Path) -> None:
         async with dashboard(tmp_path, script_backend(""), "--port", str(port), ready=False) as running:
             assert await running.ended() == 64
             assert running.out == []
-            assert running.err[0].startswith(f"sidecar: Port {port} of 127.0.0.1 cannot be had")
+            assert running.err[0].startswith(f"sidecar: Port {port} of 127.0.0.1 is not available")
             assert len(running.err) == 2
 
 

@@ -98,7 +98,7 @@ def test_a_file_that_is_not_there_is_the_callers_mistake(tmp_path: Path) -> None
 
 def test_an_exit_status_that_is_no_number_is_damage(tmp_path: Path) -> None:
     written(tmp_path / "a", ("exit", 1, b"-x"))
-    with pytest.raises(RecordingError, match="no number"):
+    with pytest.raises(RecordingError, match="not a number"):
         list(Recording(tmp_path / "a"))
 
 

@@ -84,7 +84,7 @@ def test_what_a_recovery_lacks_is_named(events: list[tuple[str, Any]], what: str
         (DOWN[2], "exit code 134 (attempt 1 of 3, next start in 0.0 s)"),
         (
             ("backend:crash", {**CRASH, "final": True, "nextStartIn": None}),
-            "exit code 134 (attempt 1 of 3, the budget is spent)",
+            "exit code 134 (attempt 1 of 3, no restarts left)",
         ),
         (
             ("backend:startupProgress", {"phase": "waiting", "elapsed": 0.5, "message": "for it"}),
