@@ -42,6 +42,8 @@ class Resources:
 
     Args:
         settings: interval, window and limits.
+        memory_limit: another limit in bytes, which the caller watches; 0: none. A tree whose resident sizes add up to
+            more than a limit is measured again, with the pages that its processes share counted once.
         tree: the processes of the run as they are now, as pid and the system's own start time.
         on_sample: gets each sample.
         on_alert: called when a limit is exceeded, and when it no longer is.
@@ -53,6 +55,7 @@ class Resources:
         settings: ResourceSettings,
         tree: Callable[[], Sequence[tuple[int, float]]],
         *,
+        memory_limit: int = 0,
         on_sample: Callable[[ResourceSample], None],
         on_alert: Callable[[ResourceAlert], None],
         reader: UsageReader | None = None,
@@ -66,6 +69,7 @@ class Resources:
         self._reader = reader
         self._now = now
         self._clock = clock
+        self._memory_limit = min(filter(None, (memory_limit, settings.memory_limit)), default=None)
         self._history: deque[tuple[float, ResourceSample]] = deque()
         self._meter = CpuMeter()
         self._began = 0.0
@@ -120,7 +124,7 @@ class Resources:
         sample = ResourceSample(
             time=iso(self._clock()),
             cpu=cpu,
-            memory=sum(usage.memory for usage in usages.values()),
+            memory=self._count_memory(usages),
             processes=len(usages),
             threads=sum(usage.threads for usage in usages.values()),
         )
@@ -128,6 +132,16 @@ class Resources:
         while self._history[0][0] < now - self._settings.window:
             self._history.popleft()
         return sample
+
+    def _count_memory(self, usages: dict[tuple[int, float], Usage]) -> int:
+        resident = sum(usage.memory for usage in usages.values())
+        if self._memory_limit is None or resident <= self._memory_limit or self._reader is None:
+            return resident
+        total = 0
+        for (pid, _), usage in usages.items():
+            counted = self._reader.count_once(pid)
+            total += usage.memory if counted is None else min(counted, usage.memory)
+        return total
 
     def _tick(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._settings.interval, self._tick)

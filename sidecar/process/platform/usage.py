@@ -15,8 +15,16 @@ if TYPE_CHECKING:
     import psutil
 
 
+MEASURE = {
+    "linux": "proportional set size, which counts shared pages once",
+    "win32": "private working set, without shared pages",
+    "darwin": "physical footprint",
+}.get(sys.platform, "resident size")
+"""What ``count_once`` gives, in words."""
+
+
 class Usage(NamedTuple):
-    """Processor seconds since its start (user and system), bytes resident, threads."""
+    """Processor seconds since its start (user and system), bytes resident (shared pages too), threads."""
 
     cpu_seconds: float
     memory: int
@@ -24,10 +32,13 @@ class Usage(NamedTuple):
 
 
 class UsageReader(Protocol):
-    """Reads processes that are told by pid and start time."""
+    """Reads processes, given by pid and start time."""
 
     def read(self, pid: int, started: float) -> Usage | None:
         """What the process uses; None where it is gone or may not be read."""
+
+    def count_once(self, pid: int) -> int | None:
+        """Its bytes of memory such that those of several processes add up (see MEASURE); slower. None: not available."""
 
 
 class ProcReader:
@@ -39,22 +50,53 @@ class ProcReader:
 
     def read(self, pid: int, started: float) -> Usage | None:
         """See UsageReader; ``started`` is field 22, in clock ticks since boot."""
-        try:
-            descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-        except OSError:
+        fields = _read_stat(pid)
+        if fields is None or float(fields[19]) != started:
             return None
-        try:
-            raw = os.read(descriptor, 4096)
-        except ProcessLookupError:
-            return None
-        finally:
-            os.close(descriptor)
-        # The name, in parentheses, may hold anything; the fields are counted from behind it (state is field 3).
-        fields = raw[raw.rindex(b")") + 2 :].split()
-        if fields[0] == b"Z" or float(fields[19]) != started:
-            return None
+        resident = int(fields[21])
+        if fields[0] == b"Z":
+            # Where only the main thread has ended, the process lives on in the others, which have its memory.
+            thread = _another_thread(pid)
+            other = _read_stat(thread) if thread is not None else None
+            if other is None:
+                return None
+            resident = int(other[21])
         ticks = int(fields[11]) + int(fields[12])
-        return Usage(ticks * self._tick, int(fields[21]) * self._page, int(fields[17]))
+        return Usage(ticks * self._tick, resident * self._page, int(fields[17]))
+
+    def count_once(self, pid: int) -> int | None:
+        """See UsageReader: the Pss of smaps_rollup (Linux 4.14)."""
+        for task in (pid, _another_thread(pid)):
+            try:
+                with open(f"/proc/{task}/smaps_rollup", "rb") as file:  # noqa: PTH123 - not a path of the user's
+                    for line in file:
+                        if line.startswith(b"Pss:"):
+                            return int(line.split()[1]) * 1024
+            except OSError:  # it has ended, it is another user's, or the kernel is older
+                continue
+        return None
+
+
+def _read_stat(pid: int) -> list[bytes] | None:
+    """The fields of proc_pid_stat(5) from the state (field 3) on."""
+    try:
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        raw = os.read(descriptor, 4096)
+    except ProcessLookupError:
+        return None
+    finally:
+        os.close(descriptor)
+    return raw[raw.rindex(b")") + 2 :].split()  # the name, in parentheses, may hold anything
+
+
+def _another_thread(pid: int) -> int | None:
+    try:
+        return next((int(name) for name in os.listdir(f"/proc/{pid}/task") if int(name) != pid), None)  # noqa: PTH208
+    except OSError:
+        return None
 
 
 class PsutilReader:
@@ -80,6 +122,25 @@ class PsutilReader:
         except (self._psutil.Error, OSError):
             self._processes.pop((pid, started), None)
             return None
+
+    def count_once(self, pid: int) -> int | None:
+        """See UsageReader."""
+        if sys.platform == "darwin":
+            return _footprint(pid)
+        try:
+            return int(self._psutil.Process(pid).memory_full_info().uss)
+        except (self._psutil.Error, OSError, AttributeError):
+            return None
+
+
+def _footprint(pid: int) -> int | None:
+    """ri_phys_footprint of proc_pid_rusage with RUSAGE_INFO_V0 (sys/resource.h): 16 bytes, then numbers of 8."""
+    import ctypes
+
+    info = ctypes.create_string_buffer(16 + 10 * 8)
+    if ctypes.CDLL(None).proc_pid_rusage(pid, 0, info) != 0:
+        return None
+    return int.from_bytes(info.raw[16 + 7 * 8 : 16 + 8 * 8], sys.byteorder)
 
 
 def _thread_counter() -> Callable[[psutil.Process], int]:

@@ -27,11 +27,8 @@ class Job:
 
     __slots__ = ("_handle",)
 
-    def __init__(self, memory: int | None = None) -> None:
-        """Creates it.
-
-        Args:
-            memory: bytes that each process in it may commit; None: no limit.
+    def __init__(self) -> None:
+        """Creates it. Without a limit of memory: limits.memory means what the whole tree uses, and the job knows only commit.
 
         Raises:
             OSError: the system could not.
@@ -42,9 +39,6 @@ class Job:
         self._handle: int = handle
         limits = win32.ExtendedLimits()
         limits.basic.flags = win32.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
-        if memory is not None:
-            limits.basic.flags |= win32.JOB_OBJECT_LIMIT_PROCESS_MEMORY
-            limits.process_memory = memory
         kind = win32.JOB_OBJECT_EXTENDED_LIMIT_INFORMATION
         if not win32.SetInformationJobObject(handle, kind, byref(limits), sizeof(limits)):
             error = win32.failure()

@@ -52,7 +52,7 @@ def start(spec: LaunchSpec) -> Started:
     """
     program = _find_program(spec)
     folder = _check_folder(spec.cwd)
-    job = jobs.Job(spec.limits.memory)
+    job = jobs.Job()
     handles: list[int] = []
     try:
         stdout = _pipe(handles)

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from sidecar.process.platform.usage import PsutilReader, UsageReader, create_reader
+from tests.support.processes import wait_until
 
 BUSY = "import sys, time\nblock = bytearray(64 << 20)\nblock[:] = b'x' * len(block)\nt = time.process_time()\nwhile time.process_time() - t < 0.3: pass\nprint('done', flush=True)\nsys.stdin.read()"
 
@@ -61,6 +62,58 @@ def test_a_process_that_ended_has_no_usage(reader: UsageReader, busy: psutil.Pro
     busy.kill()
     busy.wait(30)
     assert reader.read(*identity) is None
+
+
+FAMILY = """
+import os, signal, sys
+block = bytearray(48 << 20)
+block[:] = b"x" * len(block)
+children = []
+for _ in range(4):
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    children.append(pid)
+print(*children, flush=True)
+sys.stdin.read()
+for pid in children:
+    os.kill(pid, signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much of shared pages falls to each process")
+def test_what_processes_share_is_counted_once() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", FAMILY], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        pids = [child.pid, *map(int, child.stdout.readline().split())]
+        reader = create_reader()
+        resident = sum(usage.memory for pid in pids if (usage := reader.read(pid, started(pid))))
+        once = sum(reader.count_once(pid) or 0 for pid in pids)
+        assert child.stdin is not None
+        child.stdin.close()
+    assert resident > 5 * (48 << 20)
+    assert 48 << 20 < once < 2 * (48 << 20)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the main thread's end is the end of the process")
+def test_a_process_whose_main_thread_has_ended_has_a_usage() -> None:
+    code = (
+        "import ctypes, threading, time\n"
+        "block = bytearray(32 << 20); block[:] = b'x' * len(block)\n"
+        "threading.Thread(target=lambda: (print('ready', flush=True), time.sleep(600)), daemon=True).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        wait_until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
+        usage = create_reader().read(child.pid, started(child.pid))
+        assert usage is not None
+        assert usage.memory > 32 << 20
+        assert (create_reader().count_once(child.pid) or 0) > 32 << 20
+        child.kill()
 
 
 def test_a_pid_that_never_was_has_no_usage(reader: UsageReader) -> None:

@@ -13,14 +13,16 @@ A, B = (1, 1.0), (2, 1.0)
 class Machine:
     """A clock and processes that a test moves by hand."""
 
-    def __init__(self, **settings: float) -> None:
+    def __init__(self, *, tree_limit: int = 0, **settings: float) -> None:
         self.now = 100.0
+        self.counted_once: dict[int, int | None] = {}
         self.usage: dict[tuple[int, float], Usage] = {}
         self.samples: list[ResourceSample] = []
         self.alerts: list[ResourceAlert] = []
         self.resources = Resources(
             ResourceSettings(**settings),  # type: ignore[arg-type]  # whole numbers are given where they are wanted
             lambda: list(self.usage),
+            memory_limit=tree_limit,
             on_sample=self.samples.append,
             on_alert=self.alerts.append,
             reader=self,
@@ -30,6 +32,9 @@ class Machine:
 
     def read(self, pid: int, started: float) -> Usage | None:
         return self.usage[(pid, started)] if pid > 0 else None
+
+    def count_once(self, pid: int) -> int | None:
+        return self.counted_once.get(pid)
 
 
 def test_cpu_is_a_percentage_of_one_core_since_the_last_sample() -> None:
@@ -50,6 +55,17 @@ def test_no_time_between_two_samples_is_no_division_by_zero() -> None:
     meter = CpuMeter()
     meter.measure({A: 1.0}, 5)
     assert meter.measure({A: 2.0}, 5) == 0.0
+
+
+def test_pages_that_processes_share_count_once_where_a_limit_would_be_passed() -> None:
+    machine = Machine(tree_limit=1200)
+    machine.usage = {A: Usage(1.0, 1000, 3), B: Usage(1.0, 100, 1)}
+    assert machine.resources.sample().memory == 1100  # type: ignore[union-attr]  # below the limit: not measured again
+    machine.usage[B] = Usage(1.0, 900, 1)
+    machine.counted_once = {1: 550, 2: 450}
+    assert machine.resources.sample().memory == 1000  # type: ignore[union-attr]
+    machine.counted_once = {1: 550, 2: None}  # another user's, say: its resident size counts
+    assert machine.resources.sample().memory == 1450  # type: ignore[union-attr]
 
 
 def test_a_sample_adds_the_whole_tree_up() -> None:
