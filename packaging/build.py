@@ -2,6 +2,7 @@
 
 ``packaging/build`` packs for the platform and processor that it runs on, into dist/sidecar. ``packaging/build --windows``
 packs for Windows on Linux, with the Windows CPython that tests/windows keeps under Wine, into dist/sidecar-win32-x64.
+``--npm`` also puts the folder into the npm package of its platform, a tarball beside it.
 
 PyInstaller and the packages inside are pinned in requirements.txt, and installed into an environment of their own below
 .cache/packaging (or the folder that SIDECAR_PACKAGING_CACHE names). Standard library only: it runs before anything is installed.
@@ -51,6 +52,12 @@ def main() -> int:
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     say(f"{out}: {size / 1e6:.1f} MB in {len(files)} files, made in {time.monotonic() - began:.0f} s")
+    if options.npm:
+        import npm_package
+
+        kind = "win32-x64" if options.windows else npm_package.this_platform()
+        tarball = npm_package.pack(out, kind, out.parent)
+        say(f"{tarball}: {tarball.stat().st_size / 1e6:.1f} MB")
     return 0
 
 
@@ -59,6 +66,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="packaging/build", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--out", type=lambda text: Path(text).resolve(), help="the folder to make")
     parser.add_argument("--windows", action="store_true", help="make the Windows folder on Linux, under Wine")
+    parser.add_argument("--npm", action="store_true", help="also make the npm package of the folder's platform")
     parser.add_argument(
         "--python", default=sys.executable, help="the interpreter to pack; by default the one that runs this"
     )

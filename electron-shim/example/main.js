@@ -8,6 +8,7 @@ const { openDashboard } = require("./dashboard.js");
 // The backend is a script, beside this file while developing and in the resources of the packaged app. One that is an
 // executable would be named by `backend: { executable }`, or found by the profile.
 const folder = app.isPackaged ? path.join(/** @type {{resourcesPath?: string}} */ (process).resourcesPath ?? "", "backend") : __dirname;
+/** @type {import("../types/index").Settings} */
 const settings = {
   profile: "generic",
   backend: { command: [process.env.PYTHON ?? "python3", path.join(folder, "backend.py"), "{port}"], version_path: "/version", live_path: "/live" },

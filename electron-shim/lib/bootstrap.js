@@ -6,7 +6,7 @@
  */
 
 /**
- * What a page reads while nobody has told anything: the shape is there, the address is not.
+ * What a page reads before the sidecar answers: the shape is there, the address is not.
  *
  * @returns {Bootstrap}
  */

@@ -1,14 +1,17 @@
 "use strict";
 
-const { Calls } = require("./client/calls.js");
+const util = require("node:util");
+const { Calls, copyOf } = require("./client/calls.js");
 const { Connection } = require("./client/connection.js");
 const { SidecarError } = require("./client/errors.js");
 const { Listeners } = require("./client/listeners.js");
+const { locateSidecar, thisHost } = require("./client/locate.js");
+const { Restarts } = require("./client/restarts.js");
 const { settingsEnvironment } = require("./client/settings.js");
 const { Watchdog } = require("./client/watchdog.js");
 const { OPT_IN_EVENTS } = require("./names.js");
 
-// A sidecar that sees its owner leave needs 1.5 s for its backend; one that takes longer than this is hung.
+// A sidecar whose owner leaves needs 1.5 s for its backend; one that takes longer than this is hung.
 const ABANDON_MS = 5_000;
 // Exit statuses after which another start would end the same way: usage, and settings.
 const HOPELESS = new Set([64, 78]);
@@ -21,6 +24,7 @@ const DEFAULTS = Object.freeze({
   restartWindow: 600_000,
   restartDelay: 1_000,
 });
+const EXAMPLE = 'connect({ settings: { profile: "generic", backend: { command: ["./my-backend", "--port", "{port}"] } } })';
 
 /**
  * @typedef {import("../types/client").ConnectOptions} ConnectOptions
@@ -29,129 +33,155 @@ const DEFAULTS = Object.freeze({
 
 /** A sidecar, through all the processes that it is in the course of time. Made by `connect`. */
 class Sidecar {
+  #limits;
+  #spawnOptions;
+  #calls = new Calls();
+  #listeners = new Listeners();
+  /** @type {Hello | null} */
+  #hello = null;
+  /** @type {Connection | null} */
+  #connection = null;
+  /** @type {Watchdog | null} */
+  #watchdog = null;
+  /** @type {SidecarError | null} why there will be no sidecar any more */
+  #over = null;
+  /** @type {Promise<import("../types/client").CloseResult> | null} */
+  #closing = null;
+  #restarts;
+  /** @type {NodeJS.Timeout | undefined} */
+  #restartTimer;
+  /** @type {Array<{resolve: () => void, reject: (error: SidecarError) => void}>} */
+  #helloWaiters = [];
+  /** @type {Array<(end: {code: number | null, error: SidecarError}) => void>} */
+  #endWaiters = [];
+  #everReady = false;
+
   /** @param {ConnectOptions} options */
   constructor(options) {
-    if (!Array.isArray(options.command) || options.command.length === 0 || !options.command.every((part) => typeof part === "string")) {
+    if (options === null || typeof options !== "object") throw new TypeError(`The options are missing, e.g. ${EXAMPLE}`);
+    const { command, startHint } = options.command ? { command: options.command, startHint: options.startHint } : locateSidecar(undefined, thisHost());
+    if (!Array.isArray(command) || command.length === 0 || !command.every((part) => typeof part === "string")) {
       throw new TypeError("command must be an array of strings: the sidecar's program and its first arguments");
     }
     const settings = options.settings ?? {};
-    this.limits = { ...DEFAULTS, ...options.limits };
+    this.#limits = { ...DEFAULTS, ...options.limits };
+    this.#restarts = new Restarts(this.#limits);
     const profile = settings.profile ? ["--profile", settings.profile] : [];
-    this.spawnOptions = {
-      command: [...options.command, "serve", ...profile],
+    this.#spawnOptions = {
+      command: [...command, "serve", ...profile],
       env: { ...process.env, ...options.env, ...settingsEnvironment(settings) },
       cwd: options.cwd,
-      helloTimeout: this.limits.helloTimeout,
-      startHint: options.startHint,
+      helloTimeout: this.#limits.helloTimeout,
+      startHint,
     };
-    this.calls = new Calls();
-    this.listeners = new Listeners();
-    /** @type {Hello | null} of the process that is there now */
-    this.hello = null;
-    /** @type {Connection | null} */
-    this.connection = null;
-    /** @type {Watchdog | null} */
-    this.watchdog = null;
-    /** @type {SidecarError | null} why there will be no sidecar any more */
-    this.over = null;
-    /** @type {Promise<import("../types/client").CloseResult> | null} */
-    this.closing = null;
-    /** @type {number[]} when it was started again, within the window */
-    this.restarts = [];
-    /** @type {NodeJS.Timeout | undefined} */
-    this.restartTimer = undefined;
-    /** @type {Array<{resolve: () => void, reject: (error: SidecarError) => void}>} */
-    this.helloWaiters = [];
-    /** @type {Array<(end: {code: number | null, error: SidecarError}) => void>} */
-    this.endWaiters = [];
-    this.everReady = false;
-    this.start();
+    this.#start();
   }
 
-  start() {
+  /** What the process that is there now said first; null while there is none. */
+  get hello() {
+    return this.#hello;
+  }
+
+  /** It ends, or has ended, because `close` or `abandon` was called. */
+  get closing() {
+    return this.#closing !== null;
+  }
+
+  /** No environment, which may hold secrets. */
+  [util.inspect.custom]() {
+    const state = this.#hello ? `process ${this.#hello.pid}` : (this.#over?.code ?? (this.#closing ? "closing" : "starting"));
+    return `Sidecar <${state}>`;
+  }
+
+  #start() {
     /** @type {Connection} */
-    const connection = new Connection(this.spawnOptions, {
-      hello: (hello) => this.greeted(connection, hello),
-      message: (message) => this.received(message),
-      drain: () => this.calls.drained(),
-      stderr: (text) => this.listeners.tell("sidecar:stderr", text),
-      closed: (reason, code) => this.closed(reason, code),
+    const connection = new Connection(this.#spawnOptions, {
+      hello: (hello) => this.#greeted(connection, hello),
+      message: (message) => this.#received(message),
+      drain: () => this.#calls.drained(),
+      stderr: (text) => this.#listeners.notify("sidecar:stderr", text),
+      closed: (reason, code) => this.#closed(reason, code),
     });
-    this.connection = connection;
+    this.#connection = connection;
   }
 
   /**
    * @param {Connection} connection
    * @param {Hello} hello
    */
-  greeted(connection, hello) {
-    const again = this.everReady;
-    this.everReady = true;
-    this.hello = hello;
-    this.calls.attach(connection, hello.maxInFlight);
-    const asked = OPT_IN_EVENTS.filter((name) => this.listeners.has(name) && hello.events.includes(name));
-    if (asked.length) this.urgent("sidecar:subscribe", [asked]);
-    this.watchdog = new Watchdog({
-      interval: this.limits.pingInterval,
-      misses: this.limits.pingMisses,
-      ping: () => this.calls.call("sidecar:ping", [], { urgent: true }),
+  #greeted(connection, hello) {
+    const again = this.#everReady;
+    this.#everReady = true;
+    this.#hello = hello;
+    this.#calls.attach(connection, hello.maxInFlight);
+    const wanted = OPT_IN_EVENTS.filter((name) => this.#listeners.has(name) && hello.events.includes(name));
+    if (wanted.length) this.#urgent("sidecar:subscribe", [wanted]);
+    const { pingInterval, pingMisses } = this.#limits;
+    this.#watchdog = new Watchdog({
+      interval: pingInterval,
+      misses: pingMisses,
+      ping: () => this.#calls.call("sidecar:ping", [], { urgent: true }),
       hung: () => {
-        const silence = (this.limits.pingInterval * this.limits.pingMisses) / 1000;
-        connection.abort(new SidecarError("SIDECAR_HUNG", `The sidecar has answered nothing for ${silence} s and was ended`));
+        const silence = (pingInterval * pingMisses) / 1000;
+        connection.abort(new SidecarError("SIDECAR_HUNG", `The sidecar has answered nothing for ${silence} s and was killed`));
       },
     });
-    for (const waiter of this.helloWaiters.splice(0)) waiter.resolve();
-    if (again) this.listeners.tell("sidecar:restarted", hello);
+    for (const waiter of this.#helloWaiters.splice(0)) waiter.resolve();
+    if (again) this.#listeners.notify("sidecar:restarted", hello);
   }
 
   /** @param {any} message */
-  received(message) {
-    if (message.type === "event") this.listeners.tell(message.channel, message.payload);
-    else if (message.id !== null) this.calls.answered(message);
+  #received(message) {
+    if (message.type === "event") this.#listeners.notify(message.channel, message.payload);
+    else if (message.id !== null) this.#calls.answered(message);
   }
 
   /**
    * @param {SidecarError} reason
    * @param {number | null} code
    */
-  closed(reason, code) {
-    this.watchdog?.stop();
-    this.connection = null;
-    const wasThere = this.hello !== null;
-    this.hello = null;
-    for (const waiter of this.endWaiters.splice(0)) waiter({ code, error: reason });
-    if (this.closing) return this.finish(new SidecarError("CLOSED", "The sidecar was closed"));
-    const now = performance.now();
-    this.restarts = this.restarts.filter((time) => now - time < this.limits.restartWindow);
-    const hopeless = !this.everReady || HOPELESS.has(code ?? 0) || this.restarts.length >= this.limits.restartAttempts;
-    if (hopeless) {
-      this.finish(reason);
-      if (this.everReady) this.listeners.tell("sidecar:failed", reason);
+  #closed(reason, code) {
+    this.#watchdog?.stop();
+    this.#connection = null;
+    const wasThere = this.#hello !== null;
+    this.#hello = null;
+    for (const waiter of this.#endWaiters.splice(0)) waiter({ code, error: reason });
+    if (this.#closing) return this.#finish(new SidecarError("CLOSED", "The sidecar was closed"));
+    const delay = !this.#everReady || HOPELESS.has(code ?? 0) ? null : this.#restarts.next();
+    if (delay === null) {
+      this.#finish(reason);
+      if (this.#everReady) this.#listeners.notify("sidecar:failed", reason);
       return;
     }
-    this.calls.detach(reason);
-    if (wasThere) this.listeners.tell("sidecar:exited", reason);
-    const delay = this.restarts.length ? this.limits.restartDelay : 0;
-    this.restarts.push(now);
-    this.restartTimer = setTimeout(() => this.start(), delay);
+    this.#calls.detach(reason);
+    if (wasThere) this.#listeners.notify("sidecar:exited", reason);
+    this.#restartTimer = setTimeout(() => this.#start(), delay);
   }
 
   /** @param {SidecarError} reason */
-  finish(reason) {
-    this.over = reason;
-    this.calls.rejectAll(reason);
-    for (const waiter of this.helloWaiters.splice(0)) waiter.reject(reason);
+  #finish(reason) {
+    this.#over = reason;
+    this.#calls.rejectAll(reason);
+    for (const waiter of this.#helloWaiters.splice(0)) waiter.reject(reason);
+  }
+
+  /** Resolves as soon as a sidecar has said hello. @returns {Promise<void>} */
+  whenReady() {
+    if (this.#hello) return Promise.resolve();
+    if (this.#over) return Promise.reject(this.#over);
+    return new Promise((resolve, reject) => this.#helloWaiters.push({ resolve, reject }));
   }
 
   /**
-   * Resolves as soon as a sidecar has said hello.
+   * Resolves as soon as a sidecar answers calls: hello comes before the settings are read, and wrong ones end it.
    *
    * @returns {Promise<void>}
    */
-  whenReady() {
-    if (this.hello) return Promise.resolve();
-    if (this.over) return Promise.reject(this.over);
-    return new Promise((resolve, reject) => this.helloWaiters.push({ resolve, reject }));
+  async whenServing() {
+    do {
+      await this.whenReady();
+      await this.#calls.call("sidecar:ping", [], { urgent: true }).catch(() => {}); // the next turn says why, or waits for its successor
+    } while (!this.#hello);
   }
 
   /**
@@ -160,28 +190,25 @@ class Sidecar {
    * @param {import("../types/client").CallOptions} [options]
    * @returns {Promise<any>}
    */
-  call(channel, args = [], options = {}) {
-    if (this.over) return Promise.reject(this.over);
-    return this.calls.call(channel, args, { signal: options.signal, timeout: options.timeout });
+  async call(channel, args = [], options = {}) {
+    try {
+      if (this.#over) throw copyOf(this.#over);
+      return await this.#calls.call(channel, args, options);
+    } catch (error) {
+      // It was made where an answer came in. Here the engine knows who awaits this call, and names that line.
+      if (error instanceof SidecarError) Error.captureStackTrace(error);
+      throw error;
+    }
   }
 
-  /**
-   * @param {string} channel
-   * @param {unknown[]} args
-   * @returns {Promise<any>}
-   */
+  /** @param {string} channel @param {unknown[]} args @returns {Promise<any>} */
   invoke(channel, ...args) {
     return this.call(channel, args);
   }
 
-  /**
-   * Sent ahead of every queue; its failure is of no interest, the end of the sidecar is told otherwise.
-   *
-   * @param {string} channel
-   * @param {readonly unknown[]} args
-   */
-  urgent(channel, args) {
-    this.calls.call(channel, args, { urgent: true }).catch(() => {});
+  /** Ahead of every queue; its failure is reported elsewhere. @param {string} channel @param {readonly unknown[]} args */
+  #urgent(channel, args) {
+    this.#calls.call(channel, args, { urgent: true }).catch(() => {});
   }
 
   /**
@@ -191,20 +218,20 @@ class Sidecar {
    */
   on(channel, callback) {
     if (typeof callback !== "function") throw new TypeError("on(channel, callback): callback must be a function");
-    const asked = OPT_IN_EVENTS.includes(channel);
-    const first = asked && !this.listeners.has(channel);
-    const remove = this.listeners.add(channel, callback);
-    if (first && this.hello) this.urgent("sidecar:subscribe", [[channel]]);
+    const optIn = OPT_IN_EVENTS.includes(channel);
+    const first = optIn && !this.#listeners.has(channel);
+    const remove = this.#listeners.add(channel, callback);
+    if (first && this.#hello) this.#urgent("sidecar:subscribe", [[channel]]);
     return () => {
-      if (remove() && asked && this.hello) this.urgent("sidecar:unsubscribe", [[channel]]);
+      if (remove() && optIn && this.#hello) this.#urgent("sidecar:unsubscribe", [[channel]]);
     };
   }
 
   /** @param {"suspend" | "resume"} what */
   power(what) {
-    if (what === "suspend") this.watchdog?.pause();
-    else this.watchdog?.resume();
-    if (this.hello) this.urgent("sidecar:power", [what]);
+    if (what === "suspend") this.#watchdog?.pause();
+    else this.#watchdog?.resume();
+    if (this.#hello) this.#urgent("sidecar:power", [what]);
   }
 
   /**
@@ -212,8 +239,8 @@ class Sidecar {
    * @returns {Promise<import("../types/client").CloseResult>}
    */
   close(options = {}) {
-    this.closing ??= this.shutDown(options.timeout ?? this.limits.closeTimeout);
-    return this.closing;
+    this.#closing ??= this.#shutDown(options.timeout ?? this.#limits.closeTimeout);
+    return this.#closing;
   }
 
   /**
@@ -221,22 +248,22 @@ class Sidecar {
    * @param {boolean} [abandoned] by the end of its stdin, in place of a request
    * @returns {Promise<import("../types/client").CloseResult>}
    */
-  async shutDown(timeout, abandoned = false) {
-    clearTimeout(this.restartTimer);
-    const { connection } = this;
+  async #shutDown(timeout, abandoned = false) {
+    clearTimeout(this.#restartTimer);
+    const connection = this.#connection;
     if (!connection) {
-      if (!this.over) this.finish(new SidecarError("CLOSED", "The sidecar was closed"));
-      return { code: null, error: this.over?.code === "CLOSED" ? null : this.over };
+      if (!this.#over) this.#finish(new SidecarError("CLOSED", "The sidecar was closed"));
+      return { code: null, error: this.#over?.code === "CLOSED" ? null : this.#over };
     }
     /** @type {SidecarError | null} */
     let failure = null;
     /** @type {Promise<{code: number | null, error: SidecarError}>} */
-    const end = new Promise((resolve) => this.endWaiters.push(resolve));
-    if (this.hello && !abandoned) this.calls.call("sidecar:shutdown", [], { urgent: true }).catch((error) => (failure = error));
+    const end = new Promise((resolve) => this.#endWaiters.push(resolve));
+    if (this.#hello && !abandoned) this.#calls.call("sidecar:shutdown", [], { urgent: true }).catch((error) => (failure = error));
     else connection.abandon();
     const tooLong = new SidecarError("TIMEOUT", `The sidecar did not end within ${timeout / 1000} s and was killed`);
     const timer = setTimeout(() => connection.abort((failure = tooLong)), timeout);
-    this.watchdog?.stop();
+    this.#watchdog?.stop();
     const { code, error } = await end;
     clearTimeout(timer);
     return { code, error: code === 0 ? null : (failure ?? error) };
@@ -244,33 +271,28 @@ class Sidecar {
 
   /** The short path, for when there is no time to wait: the sidecar sees its owner leave and ends everything within 2 s. */
   abandon() {
-    if (this.closing) this.connection?.abandon(); // the end of stdin cuts a shutdown short
-    else this.closing = this.shutDown(ABANDON_MS, true);
+    if (this.#closing) this.#connection?.abandon(); // the end of stdin cuts a shutdown short
+    else this.#closing = this.#shutDown(ABANDON_MS, true);
   }
 
   /** Takes a `close` or an `abandon` back: when that is done, a sidecar is started again. */
   async reopen() {
-    const { closing } = this;
+    const closing = this.#closing;
     if (!closing) return;
     await closing;
-    if (this.closing !== closing) return; // another reopen was first
-    this.closing = null;
-    if (this.over?.code !== "CLOSED") return; // it had failed for good before
-    this.over = null;
-    this.restarts = [];
-    this.start();
+    if (this.#closing !== closing) return; // another reopen was first
+    this.#closing = null;
+    if (this.#over?.code !== "CLOSED") return; // it had failed for good before
+    this.#over = null;
+    this.#restarts.reset();
+    this.#start();
   }
 }
 
-/**
- * Starts a sidecar and waits for its hello.
- *
- * @param {ConnectOptions} options
- * @returns {Promise<Sidecar>}
- */
+/** Starts a sidecar and waits until it answers calls. @param {ConnectOptions} options @returns {Promise<Sidecar>} */
 async function connect(options) {
   const sidecar = new Sidecar(options);
-  await sidecar.whenReady();
+  await sidecar.whenServing();
   return sidecar;
 }
 

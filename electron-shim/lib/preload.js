@@ -21,12 +21,12 @@ function createEvents(ipcRenderer) {
   const channels = new Map();
 
   /** @param {Callback} callback @param {any} payload */
-  function tell(callback, payload) {
+  function notify(callback, payload) {
     try {
       callback(payload);
     } catch (error) {
       setTimeout(() => {
-        throw error; // a bug of the page's: it shows in the page's console, and the other listeners are told all the same
+        throw error; // a bug of the page's: it shows in the page's console, and the other listeners are called all the same
       });
     }
   }
@@ -38,7 +38,7 @@ function createEvents(ipcRenderer) {
     channels.set(name, channel);
     ipcRenderer.on(name, (_event, payload) => {
       if (!OPT_IN_EVENTS.includes(name)) channel.last = { payload };
-      for (const callback of [...channel.callbacks]) tell(callback, payload);
+      for (const callback of [...channel.callbacks]) notify(callback, payload);
     });
     return channel;
   }
@@ -49,11 +49,11 @@ function createEvents(ipcRenderer) {
    * @returns {() => void}
    */
   return function listen(name, callback) {
-    if (!EVENTS.includes(name)) throw new TypeError(`${JSON.stringify(name)} is no event of the backend`);
+    if (!EVENTS.includes(name)) throw new TypeError(`${JSON.stringify(name)} is not an event of the backend`);
     if (typeof callback !== "function") throw new TypeError(`the listener of ${name} must be a function`);
     const channel = channels.get(name) ?? open(name);
     const own = (/** @type {any} */ payload) => callback(payload); // the same function twice is two listeners
-    const late = () => channel.last && channel.callbacks.has(own) && tell(own, channel.last.payload);
+    const late = () => channel.last && channel.callbacks.has(own) && notify(own, channel.last.payload);
     const first = channel.callbacks.size === 0;
     channel.callbacks.add(own);
     if (channel.last) {
@@ -64,9 +64,9 @@ function createEvents(ipcRenderer) {
         (/** @type {any} */ last) => {
           if (!last || channel.last) return;
           channel.last = last;
-          for (const one of [...channel.callbacks]) tell(one, last.payload);
+          for (const one of [...channel.callbacks]) notify(one, last.payload);
         },
-        () => {}, // refused: this page is told nothing
+        () => {}, // refused: nothing is sent to this page
       );
     }
     return () => {
@@ -85,7 +85,7 @@ function readBootstrap(ipcRenderer) {
   try {
     return /** @type {Bootstrap | null} */ (ipcRenderer.sendSync("runtime:getBootstrap")) ?? emptyBootstrap();
   } catch {
-    return emptyBootstrap(); // nobody answers: the page must load all the same
+    return emptyBootstrap(); // no answer: the page must load all the same
   }
 }
 
@@ -112,7 +112,7 @@ function createBackendApi(ipcRenderer) {
 
   /** @param {string} channel @param {any[]} args @returns {Promise<any>} */
   async function invoke(channel, ...args) {
-    if (!PAGE_CHANNELS.includes(channel)) throw new Error(`${JSON.stringify(channel)} is no channel of the backend`);
+    if (!PAGE_CHANNELS.includes(channel)) throw new Error(`${JSON.stringify(channel)} is not a channel of the backend`);
     return ipcRenderer.invoke(channel, ...(LEGACY_CHANNELS.includes(channel) ? [] : args));
   }
 
@@ -154,7 +154,7 @@ function createBackendApi(ipcRenderer) {
     once,
     desktopBridge: {
       getBackendBaseUrl: () => bootstrap.backend.baseUrl,
-      getAppEnvironment: () => bootstrap.environment,
+      getAppEnvironment: () => bootstrap.environment.mode,
       getCachedDiagnostics: () => bootstrap,
       getDiagnosticInfo: refresh,
       backend: { ...atStart, getUrl: () => bootstrap.backend.baseUrl },
@@ -166,14 +166,22 @@ function createBackendApi(ipcRenderer) {
   };
 }
 
+const ALIAS_FLAG = "--electron-backend-sidecar-alias=";
+
+/** @returns {string[]} of `webPreferences.additionalArguments`, for the preload that nothing can be passed to otherwise */
+function aliasesOfArguments() {
+  const words = typeof process === "undefined" ? [] : (process.argv ?? []);
+  return words.filter((word) => word.startsWith(ALIAS_FLAG)).map((word) => word.slice(ALIAS_FLAG.length));
+}
+
 /**
  * @param {ContextBridgeLike} contextBridge
  * @param {IpcRendererLike} ipcRenderer
+ * @param {{aliases?: readonly string[]}} [options] other names of `electron` in the page
  */
-function expose(contextBridge, ipcRenderer) {
+function expose(contextBridge, ipcRenderer, { aliases = aliasesOfArguments() } = {}) {
   const { desktopBridge, ...electron } = createBackendApi(ipcRenderer);
-  contextBridge.exposeInMainWorld("electron", electron);
-  contextBridge.exposeInMainWorld("aura", electron);
+  for (const name of new Set(["electron", ...aliases])) contextBridge.exposeInMainWorld(name, electron);
   contextBridge.exposeInMainWorld("desktopBridge", desktopBridge);
 }
 

@@ -18,7 +18,8 @@ const options = (mode, more) => ({ command: [process.execPath, FAKE, mode], ...m
  * @param {object} [more]
  */
 async function fake(t, mode, more) {
-  const sidecar = await connect(options(mode, more));
+  const sidecar = new Sidecar(options(mode, more));
+  await sidecar.whenReady(); // and not until it answers: some never do
   t.after(() => sidecar.close({ timeout: 2000 }));
   return sidecar;
 }
@@ -96,6 +97,52 @@ for (const [what, value, words] of /** @type {Array<[string, any, RegExp]>} */ (
   });
 }
 
+for (const [what, make] of /** @type {Array<[string, () => any]>} */ ([
+  ["28 levels of shared pairs", () => Array.from({ length: 28 }).reduce((/** @type {any} */ a) => [a, a], [])],
+  ["a sparse array", () => Object.assign([], { 30_000_000: 1 })],
+  ["too many strings", () => Array.from({ length: 20 }, () => "x".repeat(1 << 20))],
+  ["too many bytes", () => new Uint8Array(17 << 20)],
+])) {
+  test(`${what} as an argument: refused at once, for the codec would write each part`, async (t) => {
+    const sidecar = await fake(t, "echo");
+    const value = make();
+    const before = performance.now();
+    const error = await failure(sidecar.invoke("sidecar:ping", value));
+    assert.equal(error.code, "INVALID_ARGS");
+    assert.match(error.message, /sidecar:ping: the arguments are too large/);
+    assert.ok(performance.now() - before < 1000);
+  });
+}
+
+test("an error names the line that made the call", async (t) => {
+  const sidecar = await fake(t, "echo");
+  /** @type {any} */
+  let caught;
+  async function theCaller() {
+    await sidecar.invoke("sidecar:ping", { fail: true });
+  }
+  await theCaller().catch((error) => (caught = error));
+  assert.match(caught.stack, /^SidecarError: taken\n[^]*at async theCaller \(.*client\.test\.js/);
+});
+
+test("a sidecar is printed without its environment", async (t) => {
+  const sidecar = await fake(t, "echo", { env: { SECRET: "hunter2" } });
+  const printed = require("node:util").inspect(sidecar, { depth: 9, showHidden: true });
+  assert.match(printed, /^Sidecar <process \d+>$/);
+  assert.doesNotMatch(JSON.stringify(sidecar), /hunter2/);
+});
+
+test("connect without arguments explains itself", async () => {
+  const error = await failure(/** @type {any} */ (connect)());
+  assert.match(error.message, /^The options are missing, e\.g\. connect\(\{ settings: /);
+});
+
+test("a program that is not on the PATH: how to install one", async () => {
+  const error = await failure(connect({ command: ["no-such-sidecar"] }));
+  assert.equal(error.code, "SIDECAR_NOT_STARTED");
+  assert.match(error.hint, /^no-such-sidecar is not on the PATH.*npm install electron-backend-sidecar.*pip install/);
+});
+
 test("a cyclic argument is refused, the same object twice is not", async (t) => {
   const sidecar = await fake(t, "echo");
   /** @type {any} */
@@ -120,7 +167,8 @@ test("an AbortSignal cancels at once and the sidecar is told", async (t) => {
   controller.abort();
   assert.equal((await held).code, "CANCELLED");
   await sidecar.invoke("sidecar:ping");
-  assert.equal(sidecar.calls.inFlight.size, 0); // the sidecar answered the cancelled one too
+  const answers = await Promise.all(Array.from({ length: 16 }, () => sidecar.invoke("sidecar:ping", { slow: true })));
+  assert.equal(answers.length, 16); // the cancelled one takes no place from others
   assert.equal((await failure(sidecar.call("sidecar:ping", [], { signal: AbortSignal.abort() }))).code, "CANCELLED");
 });
 
@@ -155,7 +203,7 @@ for (const [mode, code, words] of /** @type {Array<[string, string, RegExp]>} */
   ["zeros", "SIDECAR_PROTOCOL", /no frame/],
   ["version2", "SIDECAR_PROTOCOL", /2\.0\.0\) speaks protocol 2, this package speaks 1/],
   ["nohello", "SIDECAR_PROTOCOL", /first frame is no hello but "response"/],
-  ["thinHello", "SIDECAR_PROTOCOL", /hello lacks what it must tell/],
+  ["thinHello", "SIDECAR_PROTOCOL", /hello lacks what it must have/],
   ["exit", "SIDECAR_NOT_STARTED", /exit code 64[^]*no settings here/],
 ])) {
   test(`a sidecar in mode ${mode} makes connect fail with ${code}`, async () => {
@@ -233,11 +281,14 @@ test("restarts are bounded: then it has failed for good, says so once, and every
 });
 
 test("wrong settings are told with the sidecar's own words and not tried again", async () => {
-  const sidecar = await connect(options("config"));
-  const error = await once(sidecar, "sidecar:failed");
+  const error = await failure(connect(options("config")));
   assert.equal(error.code, "INVALID_CONFIG");
   assert.equal(error.hint, "1 to 65535");
-  assert.deepEqual(sidecar.restarts, []);
+  const sidecar = new Sidecar(options("config"));
+  let restarts = 0;
+  sidecar.on("sidecar:exited", () => restarts++);
+  assert.equal((await once(sidecar, "sidecar:failed")).code, "INVALID_CONFIG");
+  assert.equal(restarts, 0);
 });
 
 test("a sidecar that answers nothing is ended and started again", async (t) => {
@@ -272,7 +323,8 @@ test("close tells of a stop that failed", async () => {
 });
 
 test("close kills a sidecar that does not end within the limit", async () => {
-  const sidecar = await connect(options("deaf"));
+  const sidecar = new Sidecar(options("deaf"));
+  await sidecar.whenReady();
   const result = await sidecar.close({ timeout: 100 });
   assert.equal(result.code, null);
   assert.equal(result.error?.code, "TIMEOUT");
@@ -287,10 +339,8 @@ test("close before hello ends the sidecar too", async () => {
 
 test("abandon ends the sidecar by the end of its stdin", async () => {
   const sidecar = await connect(options("echo"));
-  const child = sidecar.connection?.child;
   sidecar.abandon();
-  await new Promise((resolve) => child?.once("exit", resolve));
-  assert.equal(child?.exitCode, 0);
+  assert.deepEqual(await sidecar.close(), { code: 0, error: null });
 });
 
 for (const leave of /** @type {const} */ (["close", "abandon"])) {

@@ -17,14 +17,21 @@ test("a sandboxed page has the three objects, frozen, and its first script alrea
   const app = await startApp(t, fake());
   assert.deepEqual((await app.facts()).preloadErrors, []);
   assert.equal(await app.page("atLoad"), "http://127.0.0.1:5005");
-  assert.equal(await app.page("electron.backend === aura.backend || Object.isFrozen(electron.backend)"), true);
+  assert.equal(await app.page("Object.isFrozen(electron.backend) && typeof aura"), "undefined");
   assert.equal(await app.page("desktopBridge.backend.getUrl()"), "http://127.0.0.1:5005");
   assert.equal(await app.page("electron.backend.getUrl()"), "http://127.0.0.1:5005");
   assert.equal(await app.page("electron.backend.getBaseUrl()"), "http://127.0.0.1:5005");
-  assert.equal(await app.page("desktopBridge.getAppEnvironment().version"), "7.8.9");
+  assert.equal(await app.page("desktopBridge.getAppEnvironment()"), "production"); // of the fake's bootstrap
+  assert.equal(await app.page("desktopBridge.environment.version"), "7.8.9");
   assert.equal(await app.page("electron.runtime.refresh().then((one) => one.paths.logs)"), "/l");
   assert.equal(await app.page("desktopBridge.getDiagnosticInfo().then((one) => one.os.hostname)"), "fake");
   assert.equal(await app.page("typeof require + typeof ipcRenderer"), "undefinedundefined");
+});
+
+test("window.aura is there where it was asked for", async (t) => {
+  const app = await startApp(t, { ...fake(), additionalArguments: ["--electron-backend-sidecar-alias=aura"] });
+  assert.equal(await app.page("aura.backend.status().then((one) => one.running)"), false);
+  assert.equal(await app.page("typeof electron.backend.status"), "function");
 });
 
 test("an app's own unsandboxed preload puts the sidecar's objects beside its own", async (t) => {
@@ -60,16 +67,32 @@ test("a call that a page makes before the sidecar is there waits for it", async 
   assert.notEqual((await app.facts()).sidecarPid, null);
 });
 
-test("handlers are there as soon as attachSidecar was called, and a second attach leaves nothing behind", async (t) => {
-  const file = path.join(__dirname, `second-${process.pid}`);
-  t.after(() => fs.rmSync(file, { force: true }));
+test("a page in a view is answered and hears events; a webview, whatever it shows, is refused", async (t) => {
   const app = await startApp(t, fake());
-  assert.match((await app.facts()).atOnce, /Attempted to register a second handler for 'backend:status'/);
-  assert.match(await app.command("attachAgain", { env: { FAKE_END_FILE: file } }), /second handler for 'backend:getUrl'/);
-  await until(() => fs.existsSync(file), "the second sidecar left");
-  assert.equal(await app.page("electron.backend.status().then((one) => one.running)"), false); // the first works on
-  void app.command("quit").catch(() => {});
-  assert.equal(await app.exited, 0);
+  await app.command("makeView", "browserView");
+  assert.equal(await app.command("view", "electron.backend.status().then((one) => one.running)"), false);
+  await app.command("view", "window.seen = []; electron.backend.onStateChanged((one) => seen.push(one.n)); 0");
+  await app.command("call", "sidecar:ping", { event: { state: "RUNNING", n: 5, pid: 1, url: null } });
+  await until(async () => (await app.command("view", "seen.join()")) === "5", "the event in the view");
+  await app.command("makeView", "webview");
+  assert.match(await app.command("view", "electron.backend.status().catch((error) => error.message)", 1), /was refused: it comes from a webview/);
+});
+
+test("a page of the app's own protocol is refused with one warning, which names the option", async (t) => {
+  const app = await startApp(t, fake());
+  await app.command("serve", "http://app.example/", "<p>ours</p>");
+  await app.command("goto", "http://app.example/");
+  for (let i = 0; i < 3; i++) assert.match(await app.page("electron.backend.status().catch((error) => error.message)"), /option allowedOrigins/);
+  const warnings = app.output().split("\n").filter((/** @type {string} */ line) => line.includes("was refused"));
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] ?? "", /allowedOrigins: \["http:\/\/app\.example"\]/);
+});
+
+test("small arguments that are huge on the wire do not hold the app up", async (t) => {
+  const app = await startApp(t, { ...fake(), preload: "raw-preload.js" });
+  const shared = "(() => { let a = []; for (let i = 0; i < 28; i++) a = [a, a]; return raw.invoke('backend:logs', a).catch((error) => error.message); })()";
+  assert.match(await app.page(shared), /backend:logs: the arguments are too large/);
+  assert.equal(await app.page("electron.backend.status().then((one) => one.running)").catch(() => false), false);
 });
 
 test("every window hears an event, and one that was closed disturbs nobody", async (t) => {
@@ -148,9 +171,9 @@ test("log lines come only to the page that asked, until it unsubscribes or is go
 
 test("what a page may not: other channels, events, and the sidecar's own", async (t) => {
   const app = await startApp(t, fake());
-  assert.match(await app.page("electron.invoke('shell:run').catch((error) => error.message)"), /"shell:run" is no channel of the backend/);
-  assert.match(await app.page("electron.invoke('sidecar:shutdown').catch((error) => error.message)"), /is no channel/);
-  assert.match(await app.page("(() => { try { electron.on('other', () => {}); } catch (error) { return error.message; } })()"), /"other" is no event/);
+  assert.match(await app.page("electron.invoke('shell:run').catch((error) => error.message)"), /"shell:run" is not a channel of the backend/);
+  assert.match(await app.page("electron.invoke('sidecar:shutdown').catch((error) => error.message)"), /is not a channel/);
+  assert.match(await app.page("(() => { try { electron.on('other', () => {}); } catch (error) { return error.message; } })()"), /"other" is not an event/);
   assert.match(await app.page("(() => { try { electron.backend.onCrash(1); } catch (error) { return error.message; } })()"), /must be a function/);
 });
 
@@ -234,6 +257,18 @@ test("the firewall rule is created only after the user agreed in a dialog", asyn
   await app.command("answerDialog", 0);
   assert.equal((await app.page("electron.backend.createFirewallRule()")).created, true);
   assert.deepEqual((await app.facts()).dialogs.map((/** @type {any} */ one) => one.buttons), [["Create Rule", "Cancel"], ["Create Rule", "Cancel"]]);
+  assert.deepEqual((await app.facts()).dialogs.map((/** @type {any} */ one) => one.defaultId), [1, 1]);
+});
+
+test("a page that asks for the rule in a loop gets one dialog at a time", async (t) => {
+  const app = await startApp(t, fake());
+  await app.command("holdDialog");
+  await app.page("window.first = electron.backend.createFirewallRule(); 0");
+  await until(async () => (await app.facts()).dialogs.length === 1, "the dialog");
+  for (let i = 0; i < 3; i++) assert.match(await app.page("electron.backend.createFirewallRule().catch((error) => error.message)"), /is being asked already/);
+  await app.command("answerHeldDialog", 0);
+  assert.equal((await app.page("first")).created, true);
+  assert.equal((await app.facts()).dialogs.length, 1);
 });
 
 test("without a dialog no page can ask for elevation", async (t) => {

@@ -7,6 +7,7 @@ const os = require("node:os");
 const path = require("node:path");
 const { afterEach, beforeEach, test } = require("node:test");
 const { connect } = require("../lib/client.js");
+const { ownFolder } = require("../lib/client/folders.js");
 const { folderDamage } = require("../lib/client/folder.js");
 const { sidecarCommand } = require("../lib/main/command.js");
 const { fakeCommand } = require("./support/sidecar.js");
@@ -28,15 +29,18 @@ function put(name, text = "x") {
 
 /**
  * @param {{packaged?: boolean, command?: string[], sidecarFolder?: string}} options
- * @param {Partial<import("../lib/main/locate.js").Host>} [host]
+ * @param {Partial<import("../lib/client/locate.js").Host>} [host]
  */
 function command({ packaged = true, ...options }, host = {}) {
   const app = { isPackaged: packaged };
-  const all = { argv: [], resourcesPath: path.join(root, "resources"), platform: "linux", arch: "x64", env: {}, ...host };
+  const all = { resourcesPath: path.join(root, "resources"), from: path.join(root, "app"), platform: "linux", arch: "x64", env: {}, ...host };
   return sidecarCommand(/** @type {any} */ ({ app, ...options }), all);
 }
 
-test("the resources, then the variable, then the option, then the whole command: the later one wins", () => {
+test("the platform's package, the resources, the variable, the option, the whole command: the later one wins", () => {
+  const installed = put("node_modules/electron-backend-sidecar-linux-x64/sidecar/sidecar");
+  assert.deepEqual(command({}), { command: [installed] });
+  assert.deepEqual(command({ packaged: false }), { command: [installed] });
   const resources = put("resources/sidecar/sidecar");
   const variable = put("variable/sidecar");
   const option = put("option/sidecar");
@@ -70,9 +74,54 @@ test("a folder for another system or processor is not taken", () => {
   assert.ok(command({}).startHint);
 });
 
-test("while developing, Python; but a name that leads nowhere is told, and not got round", () => {
-  assert.deepEqual(command({ packaged: false }), { command: ["python3", "-m", "sidecar"] });
-  assert.deepEqual(command({ packaged: false }, { platform: "win32" }), { command: ["python", "-m", "sidecar"] });
+for (const [platform, arch, name, program] of /** @type {const} */ ([
+  ["linux", "arm64", "linux-arm64", "sidecar"],
+  ["win32", "x64", "win32-x64", "sidecar.exe"],
+  ["win32", "arm64", "win32-arm64", "sidecar.exe"],
+  ["win32", "arm64", "win32-x64", "sidecar.exe"],
+  ["darwin", "x64", "darwin-x64", "sidecar"],
+])) {
+  test(`${platform} on ${arch} takes the package ${name}, also unpacked from an asar, and from where pnpm puts it`, () => {
+    const own = `electron-backend-sidecar-${name}/sidecar/${program}`;
+    const unpacked = put(`resources/app.asar.unpacked/node_modules/${own}`);
+    const inAsar = path.join(root, "resources", "app.asar", "node_modules", "electron-backend-sidecar", "lib", "client");
+    assert.deepEqual(command({}, { platform, arch, from: inAsar }), { command: [unpacked] });
+    assert.deepEqual(command({}, { platform, arch, appPath: path.join(root, "resources", "app.asar") }), { command: [unpacked] });
+    if (process.platform === "win32") return; // making links needs a privilege there
+    const store = put(`pnpm/node_modules/${own}`);
+    put("pnpm/node_modules/electron-backend-sidecar/package.json", "{}");
+    fs.mkdirSync(path.join(root, "bundled", "node_modules"), { recursive: true });
+    fs.symlinkSync(path.join(root, "pnpm", "node_modules", "electron-backend-sidecar"), path.join(root, "bundled", "node_modules", "electron-backend-sidecar"));
+    assert.deepEqual(command({}, { platform, arch, from: path.join(root, "bundled", "dist") }), { command: [store] });
+  });
+}
+
+test("a package that is packed inside the asar is not started, and the error says how to unpack it", () => {
+  // Where Electron reads from an asar as from a folder, and the system cannot.
+  const file = put("resources/app.asar/node_modules/electron-backend-sidecar-linux-x64/sidecar/sidecar");
+  const { command: words, startHint } = command({}, { appPath: path.join(root, "resources", "app.asar") });
+  assert.notEqual(words[0], file);
+  assert.match(startHint ?? "", /packed inside an asar.*asarUnpack.*electron-forge packagerConfig\.asar/s);
+});
+
+test("the code that runs knows its folder, whatever a bundler made of __dirname", () => {
+  assert.equal(ownFolder(), path.join(__dirname, "..", "lib", "client"));
+});
+
+test("never Python in a packaged app, whatever its arguments say", () => {
+  process.argv.push("--dev");
+  try {
+    assert.notEqual(command({ packaged: true }).command[0], "python3");
+  } finally {
+    process.argv.pop();
+  }
+});
+
+test("while developing, Python, isolated from the working directory; a name that leads nowhere is an error all the same", () => {
+  const { command: words, startHint } = command({ packaged: false });
+  assert.deepEqual(words, ["python3", "-P", "-m", "sidecar"]);
+  assert.match(startHint ?? "", /no package electron-backend-sidecar-linux-x64.*npm install electron-backend-sidecar .*--os=linux --cpu=x64.*pip install/s);
+  assert.deepEqual(command({ packaged: false }, { platform: "win32" }).command, ["python", "-P", "-m", "sidecar"]);
   put("resources/sidecar/sidecar");
   for (const slip of [command({ packaged: false, sidecarFolder: path.join(root, "nowhere") }), command({}, { env: { ELECTRON_SIDECAR_FOLDER: path.join(root, "nowhere") } })]) {
     assert.match(slip.startHint ?? "", /nowhere/);
@@ -85,7 +134,7 @@ test("a sidecar that is in none of the places: the error lists them, with the re
   await assert.rejects(connect({ command: [...where.command], startHint: where.startHint ?? "" }), (/** @type {any} */ error) => {
     assert.equal(error.code, "SIDECAR_NOT_STARTED");
     for (const place of ["sidecar", path.join("linux-x64", "sidecar")]) assert.ok(error.hint.includes(path.join(root, "resources", "sidecar", place)));
-    assert.match(error.hint, /extraResources.*sidecarFolder.*ELECTRON_SIDECAR_FOLDER/s);
+    assert.match(error.hint, /npm install electron-backend-sidecar .*sidecarFolder.*ELECTRON_SIDECAR_FOLDER/s);
     return true;
   });
 });

@@ -30,7 +30,7 @@ function resources() {
 
 /** @param {string} folder */
 function start(folder) {
-  const host = { argv: [], resourcesPath: folder, platform: process.platform, arch: process.arch, env: {} };
+  const host = { resourcesPath: folder, platform: process.platform, arch: process.arch, env: {} };
   const { command, startHint } = sidecarCommand(/** @type {any} */ ({ app: { isPackaged: true } }), host);
   return connect({ command, ...(startHint ? { startHint } : {}), settings, limits: { restartAttempts: 0 } });
 }

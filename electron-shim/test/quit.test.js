@@ -5,13 +5,14 @@ const assert = require("node:assert/strict");
 const { EventEmitter } = require("node:events");
 const { test } = require("node:test");
 const { holdQuit } = require("../lib/main/quit.js");
+const { Subscriptions } = require("../lib/main/subscriptions.js");
 const { preventable } = require("./electron/windows.js");
 
 const WM_ENDSESSION = 0x16;
 /** Lets promises and microtasks run. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-/** @param {{sessionWait?: number}} [options] */
+/** @param {{sessionWait?: number, subscriptions?: Subscriptions}} [options] */
 function setUp(options = {}) {
   /** @type {any} */
   const app = new EventEmitter();
@@ -69,6 +70,36 @@ test("a quit that another listener holds up is left alone until it comes again",
   assert.equal(emit(app, "before-quit"), true);
   await settle();
   assert.deepEqual(said, []);
+});
+
+for (const name of ["before-quit", "will-quit"]) {
+  test(`a quit that a later listener of ${name} prevents brings the sidecar back, and the next quit is held again`, async () => {
+    const { app, said, closed } = setUp();
+    let refuse = true;
+    app.on(name, (/** @type {any} */ event) => refuse && event.preventDefault());
+    emit(app, "before-quit");
+    await closed();
+    if (name === "will-quit") emit(app, name);
+    await settle();
+    assert.deepEqual(said, ["close", "quit", "reopen"]);
+    refuse = false;
+    assert.equal(emit(app, "before-quit"), true);
+    await closed();
+    assert.deepEqual(said.slice(3), ["close", "quit"]);
+    emit(app, "will-quit");
+    await settle();
+    assert.equal(said.length, 5);
+  });
+}
+
+test("what belongs to a window goes with it, and the rest with the subscriptions", async () => {
+  const subscriptions = new Subscriptions();
+  const { app, window, makeWindow, autoUpdater } = setUp({ subscriptions });
+  const other = makeWindow();
+  app.emit("browser-window-created", {}, other);
+  other.emit("closed");
+  subscriptions.end();
+  for (const emitter of [app, window, window.webContents, autoUpdater]) assert.deepEqual(emitter.eventNames(), []);
 });
 
 for (const [what, refuse] of /** @type {Array<[string, (window: any) => void]>} */ ([

@@ -5,8 +5,8 @@
 const { spawnSync } = require("node:child_process");
 const path = require("node:path");
 
-const FILES = ["unit.test.js", "quit.test.js", "client.test.js", "schemas.test.js", "package.test.js", "locate.test.js", "packed.test.js", "electron.test.js", "scenarios.test.js", "example.test.js", "guide.test.js", "dashboard.test.js"];
-const BROWSER = ["electron.test.js", "scenarios.test.js", "example.test.js", "guide.test.js", "dashboard.test.js"];
+const FILES = ["unit.test.js", "quit.test.js", "client.test.js", "schemas.test.js", "package.test.js", "locate.test.js", "packed.test.js", "electron.test.js", "attach.test.js", "scenarios.test.js", "example.test.js", "guide.test.js", "dashboard.test.js"];
+const BROWSER = ["electron.test.js", "attach.test.js", "scenarios.test.js", "example.test.js", "guide.test.js", "dashboard.test.js"];
 const real = process.argv.includes("--electron");
 
 /** The path of an installed Electron's program, which is what its package exports. */
@@ -25,9 +25,9 @@ if (real && !program) {
   process.exit(process.env.CI ? 1 : 0);
 }
 const plain = process.argv.includes("--plain") ? FILES.filter((file) => !BROWSER.includes(file)) : FILES;
-const files = real ? ["electron.test.js", "scenarios.test.js"] : plain;
-// One file after the other: each starts browsers and backends, and their time limits are meant for a machine of their own.
-const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=1", ...files.map((file) => path.join(__dirname, file))], {
+const files = real ? ["electron.test.js", "attach.test.js", "scenarios.test.js"] : plain;
+// Two files at once: each starts browsers and backends, and more would only wait for one another.
+const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files.map((file) => path.join(__dirname, file))], {
   stdio: "inherit",
   env: { ...process.env, ...(program ? { REAL_ELECTRON: program } : {}) },
 });

@@ -3,11 +3,12 @@
 
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
+const os = require("node:os");
 const path = require("node:path");
 const { test } = require("node:test");
 const { default: Ajv2020 } = require("ajv/dist/2020");
 const { encodeFrame, FrameReader } = require("../lib/client/frames.js");
-const { Sidecar } = require("../lib/client.js");
+const { connect } = require("../lib/client.js");
 const names = require("../lib/names.js");
 const { real } = require("./support/golden.js");
 const { httpBackend, noSidecar, sidecarCommand, sidecarEnv } = require("./support/sidecar.js");
@@ -96,22 +97,15 @@ test("a message that breaks its schema is found", () => {
   assert.equal(found.length, 4);
 });
 
-test("a live conversation agrees with the schemas", { skip: noSidecar }, async () => {
+test("a live conversation agrees with the schemas", { skip: noSidecar }, async (t) => {
   /** @type {Array<[string, any]>} */
   const recording = [];
-  const sidecar = new Sidecar({ command: sidecarCommand, env: sidecarEnv, settings: { backend: { command: httpBackend() } } });
-  const received = sidecar.received.bind(sidecar);
-  sidecar.received = (message) => {
-    recording.push(["sidecar", message]);
-    received(message);
-  };
-  await sidecar.whenReady();
-  recording.push(["sidecar", sidecar.hello]);
-  /** @param {string} channel @param {any[]} args */
-  const ask = (channel, ...args) => {
-    recording.push(["client", { id: sidecar.calls.lastId + 1, channel }]);
-    return sidecar.invoke(channel, ...args);
-  };
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "conversation-"));
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  const command = [process.execPath, path.join(__dirname, "support", "tee.js"), folder, ...sidecarCommand];
+  const sidecar = await connect({ command, env: sidecarEnv, settings: { backend: { command: httpBackend() } } });
+  /** @param {any} channel @param {any[]} args */
+  const ask = (channel, ...args) => sidecar.invoke(channel, ...args);
   sidecar.on("backend:log", () => {});
   await ask("backend:waitForReady");
   for (const channel of names.PAGE_CHANNELS) await ask(channel).catch(() => {});
@@ -119,6 +113,9 @@ test("a live conversation agrees with the schemas", { skip: noSidecar }, async (
   await ask("sidecar:info");
   await ask("backend:logs", { lines: 0 }).then(() => assert.fail("lines: 0 was taken"), () => {});
   assert.equal((await sidecar.close()).code, 0);
+  for (const [side, file] of /** @type {const} */ ([["client", "stdin"], ["sidecar", "stdout"]])) {
+    new FrameReader(1 << 24, (message) => recording.push([side, message])).feed(fs.readFileSync(path.join(folder, file)));
+  }
   assert.ok(recording.length > 30);
   assert.deepEqual(conversationMistakes(recording), []);
 });

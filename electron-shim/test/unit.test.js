@@ -12,7 +12,7 @@ const { Answers, pageError } = require("../lib/main/answers.js");
 const { sidecarSettings } = require("../lib/main/command.js");
 const { createSenderCheck, originOf } = require("../lib/main/senders.js");
 
-const app = (packaged = false) => ({ isPackaged: packaged, getVersion: () => "1.2.3", getPath: (/** @type {string} */ name) => `/${name}` });
+const app = (packaged = false) => ({ isPackaged: packaged, getVersion: () => "1.2.3", getAppPath: () => "/app", getPath: (/** @type {string} */ name) => `/${name}` });
 /** @returns {any} as much of Electron as is asked for */
 const modules = (packaged = false) => ({ app: app(packaged), ipcMain: {}, BrowserWindow: {} });
 
@@ -178,12 +178,13 @@ test("a page's error begins with the words that its channel always had, once", (
 });
 
 test("the settings know the app, and give way to what the caller says", () => {
-  const packaged = sidecarSettings({ ...modules(true), backend: { executable: __filename, args: ["-v"] } }, []);
-  assert.deepEqual(packaged.app, { mode: "production", version: "1.2.3", is_packaged: true, user_data: "/userData" });
+  const packaged = sidecarSettings({ ...modules(true), backend: { executable: __filename, args: ["-v"] } }, { argv: [], resourcesPath: "/res" });
+  assert.deepEqual(packaged.app, { mode: "production", version: "1.2.3", is_packaged: true, user_data: "/userData", temp: "/temp", resources: "/res" });
   assert.deepEqual(packaged.paths, { data: "/userData", logs: "/logs" });
   assert.deepEqual(packaged.backend, { command: [__filename, "-v"] });
   assert.deepEqual(packaged.log, {});
-  const told = sidecarSettings({ ...modules(), settings: { app: { mode: "test" }, paths: { logs: "/mine" }, restart: { attempts: 1 } } }, []);
+  const told = sidecarSettings({ ...modules(), settings: { app: { mode: "test" }, paths: { logs: "/mine" }, restart: { attempts: 1 } } }, { argv: [], resourcesPath: "/electron/resources" });
+  assert.equal(told.app?.resources, path.join("/app", "resources")); // Electron's own are not the app's
   assert.equal(told.app?.mode, "test");
   assert.equal(told.paths?.logs, "/mine");
   assert.equal(told.restart?.attempts, 1);
@@ -194,16 +195,17 @@ test("the settings know the app, and give way to what the caller says", () => {
 test("while developing, and with no executable built, the project is run by dotnet", () => {
   const backend = { executable: "/nowhere/Aura.Api", project: path.join("src", "Aura.Api", "Aura.Api.csproj") };
   const command = ["dotnet", "run", "--no-launch-profile", "--project", backend.project, "--urls", "http://{host}:{port}"];
-  assert.deepEqual(sidecarSettings({ ...modules(), backend }, []).backend, { command, cwd: path.join("src", "Aura.Api") });
-  assert.deepEqual(sidecarSettings({ ...modules(true), backend }, ["--dev"]).backend?.command, command);
-  assert.deepEqual(sidecarSettings({ ...modules(true), backend }, []).backend, { command: ["/nowhere/Aura.Api"] });
+  assert.deepEqual(sidecarSettings({ ...modules(), backend }, { argv: [] }).backend, { command, cwd: path.join("src", "Aura.Api") });
+  assert.deepEqual(sidecarSettings({ ...modules(true), backend }, { argv: ["--dev"] }).backend?.command, command);
+  assert.deepEqual(sidecarSettings({ ...modules(true), backend }, { argv: [] }).backend, { command: ["/nowhere/Aura.Api"] });
 });
 
 /** @param {{development?: boolean, allowedOrigins?: string[]}} options */
 const senders = ({ development = false, allowedOrigins } = {}) => {
-  const BrowserWindow = /** @type {any} */ ({ fromWebContents: (/** @type {any} */ one) => (one.ours ? one : null) });
-  const { refusal } = createSenderCheck({ BrowserWindow, development, allowedOrigins, backendOrigin: () => "http://127.0.0.1:5" });
-  return { refusal: (/** @type {any} */ event) => refusal(event) };
+  /** @type {string[]} */
+  const warnings = [];
+  const { refusal } = createSenderCheck({ development, allowedOrigins, backendOrigin: () => "http://127.0.0.1:5", warn: (text) => warnings.push(text) });
+  return { refusal: (/** @type {any} */ event) => refusal(event), warnings };
 };
 
 for (const [origin, development, allowed] of /** @type {Array<[string, boolean, boolean]>} */ ([
@@ -217,14 +219,29 @@ for (const [origin, development, allowed] of /** @type {Array<[string, boolean, 
   ["null", true, false],
 ])) {
   test(`a page of ${origin} ${development ? "while developing" : "in the packaged app"} is ${allowed ? "heard" : "refused"}`, () => {
-    const refusal = senders({ development }).refusal({ sender: { ours: true }, senderFrame: { origin } });
+    const refusal = senders({ development }).refusal({ sender: {}, senderFrame: { origin } });
     assert.equal(refusal === null, allowed);
   });
 }
 
-test("a frame that is gone, and a sender that is no window, are refused", () => {
-  assert.match(senders().refusal({ sender: { ours: true }, senderFrame: null }) ?? "", /frame is gone/);
-  assert.match(senders().refusal({ sender: {}, senderFrame: { origin: "file://" } }) ?? "", /no window/);
+test("a frame that is gone is refused, and a foreign one in whatever window or view", () => {
+  assert.match(senders().refusal({ sender: {}, senderFrame: null }) ?? "", /frame is gone/);
+  for (const [type, heard] of /** @type {Array<[string, boolean]>} */ ([["window", true], ["browserView", true], ["offscreen", true], ["webview", false], ["remote", false], ["backgroundPage", false]])) {
+    const sender = { getType: () => type };
+    assert.equal(senders().refusal({ sender, senderFrame: { origin: "file://" } }) === null, heard, type);
+    assert.match(senders().refusal({ sender, senderFrame: { origin: "https://example.com" } }) ?? "", /comes from|not allowed/);
+  }
+});
+
+test("a refused origin is warned of once, with the option that allows it; one that has no origin, with what gives it one", () => {
+  const page = senders();
+  for (let i = 0; i < 3; i++) page.refusal({ sender: {}, senderFrame: { origin: "app://main", url: "app://main/x.html" } });
+  page.refusal({ sender: {}, senderFrame: { origin: "null", url: "app://main/x.html" } });
+  assert.equal(page.warnings.length, 2);
+  assert.match(page.warnings[0] ?? "", /origin app:\/\/main was refused.*allowedOrigins: \["app:\/\/main"\]/);
+  assert.match(page.warnings[1] ?? "", /registerSchemesAsPrivileged\(\[\{ scheme: "app"/);
+  for (let i = 0; i < 100; i++) page.refusal({ sender: {}, senderFrame: { origin: `https://${i}.example`, url: "" } });
+  assert.ok(page.warnings.length <= 10);
 });
 
 test("the origin of a frame, also of Electrons that tell only its address", () => {

@@ -43,8 +43,11 @@ export interface Limits {
 }
 
 export interface ConnectOptions {
-  /** The sidecar's program and its first arguments, e.g. `["python3", "-m", "sidecar"]`; `serve` is added. */
-  command: readonly string[];
+  /**
+   * The sidecar's program and its first arguments, e.g. `["python3", "-m", "sidecar"]`; `serve` is added. Default: the packed
+   * sidecar, found as `attachSidecar` finds it.
+   */
+  command?: readonly string[];
   /** As in the settings file; they reach the sidecar through its environment. */
   settings?: Settings;
   /** Added to the sidecar's environment, which is otherwise this process's own. */
@@ -56,7 +59,7 @@ export interface ConnectOptions {
 }
 
 export interface CallOptions {
-  /** Gives the call up: it rejects with `CANCELLED` at once, and the sidecar is told. */
+  /** Cancels the call: it rejects with `CANCELLED` at once, and the sidecar is notified. */
   signal?: AbortSignal;
   /** Milliseconds, after which the call rejects with `TIMEOUT`; without it a call waits as long as the sidecar lives. */
   timeout?: number;
@@ -69,7 +72,7 @@ export interface CloseResult {
   error: SidecarError | null;
 }
 
-/** What `on` gives notice of, beside the events of the protocol. */
+/** What `on` takes beside the events of the protocol. */
 export interface SidecarEvents {
   /** The sidecar died; another is being started. */
   "sidecar:exited": SidecarError;
@@ -81,9 +84,9 @@ export interface SidecarEvents {
   "sidecar:stderr": string;
 }
 
-type Arguments<Name extends string> = Name extends keyof Channels ? Channels[Name]["args"] : readonly Sendable[];
-type Result<Name extends string> = Name extends keyof Channels ? Channels[Name]["result"] : Json;
-type Payload<Name extends string> = Name extends keyof Events ? Events[Name] : Name extends keyof SidecarEvents ? SidecarEvents[Name] : Json;
+/** Every event that `on` takes. */
+export type EventName = keyof Events | keyof SidecarEvents;
+type Payload<Name extends EventName> = Name extends keyof Events ? Events[Name] : Name extends keyof SidecarEvents ? SidecarEvents[Name] : never;
 
 /** A sidecar, through all the processes that it is in the course of time. */
 export class Sidecar {
@@ -93,28 +96,23 @@ export class Sidecar {
   readonly hello: Hello | null;
   /** Resolves when a sidecar has said hello; rejects when none will. */
   whenReady(): Promise<void>;
+  /** Resolves when a sidecar answers calls; rejects when none will, as with settings that it refuses. */
+  whenServing(): Promise<void>;
   /** Rejects with a `SidecarError`. */
-  invoke<Name extends keyof Channels | (string & {})>(channel: Name, ...args: Arguments<Name>): Promise<Result<Name>>;
+  invoke<Name extends keyof Channels>(channel: Name, ...args: Channels[Name]["args"]): Promise<Channels[Name]["result"]>;
   /** As `invoke`, with limits. */
-  call<Name extends keyof Channels | (string & {})>(
-    channel: Name,
-    args?: Arguments<Name>,
-    options?: CallOptions,
-  ): Promise<Result<Name>>;
+  call<Name extends keyof Channels>(channel: Name, args?: Channels[Name]["args"], options?: CallOptions): Promise<Channels[Name]["result"]>;
   /** Events that come only when asked for (`backend:log`, `backend:resourceUpdate`) are asked for by listening. */
-  on<Name extends keyof Events | keyof SidecarEvents | (string & {})>(
-    channel: Name,
-    callback: (payload: Payload<Name>) => void,
-  ): () => void;
+  on<Name extends EventName>(channel: Name, callback: (payload: Payload<Name>) => void): () => void;
   /** The machine is about to sleep, or woke up. */
   power(what: "suspend" | "resume"): void;
   /** Stops the backend, then the sidecar. Never rejects; repeated calls share the outcome. */
   close(options?: { timeout?: number }): Promise<CloseResult>;
-  /** The short path where nobody can wait: the sidecar sees its owner leave and ends everything within 2 s. */
+  /** The short path when there is no time to wait: the sidecar sees its owner leave and ends everything within 2 s. */
   abandon(): void;
   /** Takes a `close` or an `abandon` back: when that is done, a sidecar is started again. */
   reopen(): Promise<void>;
 }
 
-/** Starts a sidecar and waits for its hello. Rejects with a `SidecarError` that says what went wrong. */
+/** Starts a sidecar and waits until it answers calls. Rejects with a `SidecarError` that says what went wrong. */
 export function connect(options: ConnectOptions): Promise<Sidecar>;

@@ -19,6 +19,8 @@ export interface FrameLike {
 /** `webContents`. */
 export interface ContentsLike {
   readonly mainFrame: FrameLike;
+  /** `window`, `browserView`, `webview`, … */
+  getType?(): string;
   getURL(): string;
   isDestroyed(): boolean;
   isCrashed(): boolean;
@@ -32,8 +34,9 @@ export interface WindowLike {
   readonly webContents: ContentsLike;
   isDestroyed(): boolean;
   on(event: "close" | "query-session-end" | "session-end", listener: (event: PreventableEvent) => void): unknown;
-  /** Windows alone has these two. */
+  /** Windows alone has these three. */
   hookWindowMessage?(message: number, callback: (wParam: Uint8Array) => void): void;
+  unhookWindowMessage?(message: number): void;
   isWindowMessageHooked?(message: number): boolean;
 }
 
@@ -47,10 +50,11 @@ export interface BrowserWindowLike {
 export interface AppLike {
   readonly isPackaged: boolean;
   getVersion(): string;
+  getAppPath?(): string;
   getPath(name: "userData" | "temp" | "logs"): string;
   whenReady(): Promise<void>;
   quit(): void;
-  on(event: "before-quit", listener: (event: PreventableEvent) => void): unknown;
+  on(event: "before-quit" | "will-quit", listener: (event: PreventableEvent) => void): unknown;
   on(event: "browser-window-created", listener: (event: object, window: WindowLike) => void): unknown;
   emit(event: "backend-crash", report: Crash | FatalReport): boolean;
   emit(event: "sidecar-restarted", hello: Hello): boolean;
@@ -66,7 +70,9 @@ export interface SenderEvent {
 /** `ipcMain`. */
 export interface IpcMainLike {
   handle(channel: string, listener: (event: SenderEvent, ...args: unknown[]) => Promise<unknown>): void;
+  handleOnce?(channel: string, listener: (event: SenderEvent, ...args: unknown[]) => Promise<unknown>): void;
   removeHandler(channel: string): void;
+  listenerCount(channel: string): number;
   on(channel: string, listener: (event: SenderEvent & { returnValue: Bootstrap | null }, ...args: unknown[]) => void): unknown;
 }
 
@@ -92,7 +98,7 @@ export interface PowerMonitorLike {
   on(event: "suspend" | "resume", listener: () => void): unknown;
 }
 
-/** `autoUpdater` of Electron itself; `electron-updater` emits its event, too. */
-export interface AutoUpdaterLike {
-  on(event: "before-quit-for-update", listener: () => void): unknown;
-}
+/** `autoUpdater` of Electron itself, or that of `electron-updater`, which quits by `app.quit()`, and that is held up anyway. */
+export type AutoUpdaterLike =
+  | { on(event: "before-quit-for-update", listener: () => void): unknown }
+  | { quitAndInstall(isSilent?: boolean, isForceRunAfter?: boolean): void };

@@ -12,7 +12,7 @@ export interface LastError {
 
 /** `window.electron.backend`. */
 export interface BackendApi extends Omit<BackendMethods, "getUrl"> {
-  /** The address from the bootstrap, else asked for; null where nobody knows it yet. */
+  /** The address from the bootstrap, else asked for; null while it is not known. */
   getBaseUrl(): Promise<string | null>;
   getUrl(): Promise<string | null>;
   lastError(): Promise<LastError | null>;
@@ -30,10 +30,11 @@ export interface RuntimeApi {
 /** `window.desktopBridge`. */
 export interface DesktopBridge {
   getBackendBaseUrl(): string | null;
-  getAppEnvironment(): BootstrapEnvironment;
+  /** `production` or `development`, unless the app set another `settings.app.mode`. */
+  getAppEnvironment(): string;
   getCachedDiagnostics(): Bootstrap;
   getDiagnosticInfo(): Promise<Bootstrap>;
-  /** As it was when the page was made; the methods tell what is now. */
+  /** As it was when the page was made; the methods give what is now. */
   backend: BootstrapBackend & { getUrl(): string | null };
   environment: BootstrapEnvironment;
   os: BootstrapOs;
@@ -69,5 +70,8 @@ export interface ContextBridgeLike {
 /** Makes the objects and exposes nothing: put them into the objects that your own preload exposes. */
 export function createBackendApi(ipcRenderer: IpcRendererLike): ElectronApi & { desktopBridge: DesktopBridge };
 
-/** Exposes `electron`, `aura` and `desktopBridge`; for preloads that expose nothing else. */
-export function expose(contextBridge: ContextBridgeLike, ipcRenderer: IpcRendererLike): void;
+/**
+ * Exposes `electron` and `desktopBridge`; for preloads that expose nothing else. `aliases` are further names of `electron`,
+ * e.g. `["aura"]`. Default: those of `webPreferences.additionalArguments`, e.g. `--electron-backend-sidecar-alias=aura`.
+ */
+export function expose(contextBridge: ContextBridgeLike, ipcRenderer: IpcRendererLike, options?: { aliases?: readonly string[] }): void;

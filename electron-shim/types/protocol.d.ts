@@ -513,7 +513,7 @@ export interface RestartSettings {
 /** All of it. */
 export interface Settings {
   /** A preset for `[backend]`: `aura` or `generic`. */
-  profile?: string;
+  profile?: "aura" | "generic";
   backend?: BackendSettings;
   timeouts?: TimeoutsSettings;
   restart?: RestartSettings;

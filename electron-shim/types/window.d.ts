@@ -1,11 +1,13 @@
 import type { DesktopBridge, ElectronApi } from "./preload";
 
-declare global {
-  interface Window {
-    electron: ElectronApi;
-    aura: ElectronApi;
-    desktopBridge: DesktopBridge;
-  }
+/** What this package's preload adds to a page's `window`. */
+export interface SidecarWindow {
+  readonly electron: ElectronApi;
+  readonly desktopBridge: DesktopBridge;
 }
 
-export {};
+declare global {
+  // Inherited, not declared: an app that declares its own `electron` in `Window` overrides this one, and its type has to
+  // have what the backend's has, e.g. `electron: MyApi & SidecarWindow["electron"]`.
+  interface Window extends SidecarWindow {}
+}

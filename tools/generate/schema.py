@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from sidecar.settings.model import Settings
+from sidecar.settings.profiles import PROFILES
 from sidecar.wire import messages as m
 from sidecar.wire.channels import CHANNELS, EVENTS
 from sidecar.wire.names import PROTOCOL
@@ -95,7 +96,14 @@ def schemas() -> dict[str, Schema]:
 def settings_schema() -> Schema:
     """The schema of the settings file; each setting has its meaning and unit as its description."""
     schema = schema_of(Settings)
-    return schema | {"$defs": docstrings.documented(schema["$defs"])}
+    return schema | {"$defs": settings_components(schema["$defs"])}
+
+
+def settings_components(components: dict[str, Schema]) -> dict[str, Schema]:
+    """Those of the settings with their meanings; the profile takes the names that there are, so that a typo is an error."""
+    documented = docstrings.documented(components)
+    documented["Settings"]["properties"]["profile"]["enum"] = list(PROFILES)
+    return documented
 
 
 def file_name(name: str) -> str:

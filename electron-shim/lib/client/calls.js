@@ -23,22 +23,20 @@ const RESERVED = 2;
 
 /** Calls: queued until there is room, matched with their answers by id, written once a tick. */
 class Calls {
-  constructor() {
-    this.lastId = 0;
-    /** @type {Call[]} calls in the order of their making, from `head` on */
-    this.queue = [];
-    this.head = 0;
-    /** @type {Map<number, Call>} sent and not yet answered by the sidecar, settled ones (cancelled, timed out) included */
-    this.inFlight = new Map();
-    /** @type {Buffer[]} frames that go out ahead of the queue */
-    this.urgent = [];
-    /** @type {import("./connection.js").Connection | null} with hello; else everything waits */
-    this.connection = null;
-    this.capacity = 0;
-    this.blocked = false;
-    this.scheduled = false;
-    this.flush = this.flush.bind(this);
-  }
+  #lastId = 0;
+  /** @type {Call[]} calls in the order of their making, from `head` on */
+  #queue = [];
+  #head = 0;
+  /** @type {Map<number, Call>} sent and not yet answered by the sidecar, settled ones (cancelled, timed out) included */
+  #inFlight = new Map();
+  /** @type {Buffer[]} frames that go out ahead of the queue */
+  #urgent = [];
+  /** @type {import("./connection.js").Connection | null} with hello; else everything waits */
+  #connection = null;
+  #capacity = 0;
+  #blocked = false;
+  #scheduled = false;
+  #flushSoon = () => this.#flush();
 
   /**
    * @param {string} channel
@@ -49,21 +47,21 @@ class Calls {
   call(channel, args, options = {}) {
     return new Promise((resolve, reject) => {
       if (args.length) checkArgs(channel, args);
-      const id = ++this.lastId;
+      const id = ++this.#lastId;
       const frame = encodeFrame({ type: "request", id, channel, args });
       /** @type {Call} */
       const call = { id, channel, frame, resolve, reject, settled: false, timer: undefined, unlisten: undefined };
-      if (options.signal || options.timeout !== undefined) this.limit(call, options);
+      if (options.signal || options.timeout !== undefined) this.#limit(call, options);
       if (call.settled) return;
       if (options.urgent) {
-        this.inFlight.set(id, call);
-        this.urgent.push(frame);
+        this.#inFlight.set(id, call);
+        this.#urgent.push(frame);
       } else {
-        this.queue.push(call);
+        this.#queue.push(call);
       }
       // A lone call goes at once; what follows in the same tick is written together.
-      if (this.inFlight.size === 0 && !this.scheduled) this.flush();
-      else this.schedule();
+      if (this.#inFlight.size === 0 && !this.#scheduled) this.#flush();
+      else this.#schedule();
     });
   }
 
@@ -71,16 +69,16 @@ class Calls {
    * @param {Call} call
    * @param {{signal?: AbortSignal | undefined, timeout?: number | undefined}} options
    */
-  limit(call, { signal, timeout }) {
+  #limit(call, { signal, timeout }) {
     if (signal) {
-      const abort = () => this.giveUp(call, new SidecarError("CANCELLED", `${call.channel}: cancelled by its caller`, { cause: signal.reason }));
+      const abort = () => this.#giveUp(call, new SidecarError("CANCELLED", `${call.channel}: cancelled by its caller`, { cause: signal.reason }));
       if (signal.aborted) return abort();
       signal.addEventListener("abort", abort, { once: true });
       call.unlisten = () => signal.removeEventListener("abort", abort);
     }
     if (timeout !== undefined) {
       const text = `${call.channel}: no answer within ${timeout} ms`;
-      call.timer = setTimeout(() => this.giveUp(call, new SidecarError("TIMEOUT", text)), timeout);
+      call.timer = setTimeout(() => this.#giveUp(call, new SidecarError("TIMEOUT", text)), timeout);
     }
   }
 
@@ -88,12 +86,12 @@ class Calls {
    * @param {Call} call
    * @param {SidecarError} error
    */
-  giveUp(call, error) {
-    if (this.inFlight.has(call.id)) {
-      this.urgent.push(encodeFrame({ type: "cancel", id: call.id })); // it stays in flight until the sidecar answers
-      this.schedule();
+  #giveUp(call, error) {
+    if (this.#inFlight.has(call.id)) {
+      this.#urgent.push(encodeFrame({ type: "cancel", id: call.id })); // it stays in flight until the sidecar answers
+      this.#schedule();
     }
-    this.settle(call, error, undefined);
+    this.#settle(call, error, undefined);
   }
 
   /**
@@ -101,7 +99,7 @@ class Calls {
    * @param {SidecarError | null} error
    * @param {any} result
    */
-  settle(call, error, result) {
+  #settle(call, error, result) {
     if (call.settled) return;
     call.settled = true;
     if (call.timer) clearTimeout(call.timer);
@@ -116,16 +114,16 @@ class Calls {
 
   /** @param {any} message a response, or an error with an id */
   answered(message) {
-    const call = this.inFlight.get(message.id);
+    const call = this.#inFlight.get(message.id);
     if (!call) return;
     if (message.type === "response") {
-      this.settle(call, null, message.result);
+      this.#settle(call, null, message.result);
     } else {
       const { code, message: text, hint, data } = message.error; // throws where there is none: the call fails with the connection
-      this.settle(call, new SidecarError(code, text, { hint, data }), undefined);
+      this.#settle(call, new SidecarError(code, text, { hint, data }), undefined);
     }
-    this.inFlight.delete(message.id);
-    if (this.head < this.queue.length) this.schedule();
+    this.#inFlight.delete(message.id);
+    if (this.#head < this.#queue.length) this.#schedule();
   }
 
   /**
@@ -133,10 +131,10 @@ class Calls {
    * @param {number} maxInFlight
    */
   attach(connection, maxInFlight) {
-    this.connection = connection;
-    this.capacity = Math.max(1, maxInFlight - RESERVED);
-    this.blocked = false;
-    this.schedule();
+    this.#connection = connection;
+    this.#capacity = Math.max(1, maxInFlight - RESERVED);
+    this.#blocked = false;
+    this.#schedule();
   }
 
   /**
@@ -145,75 +143,75 @@ class Calls {
    * @param {SidecarError} reason
    */
   detach(reason) {
-    this.connection = null;
-    this.urgent.length = 0;
-    const calls = [...this.inFlight.values()];
-    this.inFlight.clear();
-    for (const call of calls) this.settle(call, copyOf(reason), undefined);
+    this.#connection = null;
+    this.#urgent.length = 0;
+    const calls = [...this.#inFlight.values()];
+    this.#inFlight.clear();
+    for (const call of calls) this.#settle(call, copyOf(reason), undefined);
   }
 
   /** @param {SidecarError} reason why no connection will come any more */
   rejectAll(reason) {
     this.detach(reason);
-    const calls = this.queue.slice(this.head);
-    this.queue.length = this.head = 0;
-    for (const call of calls) this.settle(call, copyOf(reason), undefined);
+    const calls = this.#queue.slice(this.#head);
+    this.#queue.length = this.#head = 0;
+    for (const call of calls) this.#settle(call, copyOf(reason), undefined);
   }
 
-  schedule() {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    process.nextTick(this.flush);
+  #schedule() {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    process.nextTick(this.#flushSoon);
   }
 
   drained() {
-    this.blocked = false;
-    this.flush();
+    this.#blocked = false;
+    this.#flush();
   }
 
-  flush() {
-    this.scheduled = false;
-    const { connection } = this;
-    if (!connection || this.blocked) return;
+  #flush() {
+    this.#scheduled = false;
+    const connection = this.#connection;
+    if (!connection || this.#blocked) return;
     /** @type {Buffer[]} */
     let batch = [];
     let size = 0;
-    if (this.urgent.length) {
-      batch = this.urgent;
-      this.urgent = [];
+    if (this.#urgent.length) {
+      batch = this.#urgent;
+      this.#urgent = [];
       for (const frame of batch) size += frame.length;
     }
-    while (this.head < this.queue.length && this.inFlight.size < this.capacity && !this.blocked) {
-      const call = /** @type {Call} */ (this.queue[this.head++]);
+    while (this.#head < this.#queue.length && this.#inFlight.size < this.#capacity && !this.#blocked) {
+      const call = /** @type {Call} */ (this.#queue[this.#head++]);
       if (call.settled) continue;
       if (call.frame.length - 4 > (connection.hello?.maxFrame ?? Infinity)) {
         const text = `${call.channel}: the arguments make a frame of ${call.frame.length - 4} bytes, more than the sidecar takes`;
-        this.settle(call, new SidecarError("INVALID_ARGS", text, { hint: "send less at once, or raise --max-frame" }), undefined);
+        this.#settle(call, new SidecarError("INVALID_ARGS", text, { hint: "send less at once, or raise --max-frame" }), undefined);
         continue;
       }
-      this.inFlight.set(call.id, call);
+      this.#inFlight.set(call.id, call);
       batch.push(call.frame);
       size += call.frame.length;
       if (size >= BATCH) {
-        this.write(batch, size);
+        this.#write(batch, size);
         batch = [];
         size = 0;
       }
     }
-    if (this.head > 4096 || this.head === this.queue.length) {
-      this.queue.splice(0, this.head);
-      this.head = 0;
+    if (this.#head > 4096 || this.#head === this.#queue.length) {
+      this.#queue.splice(0, this.#head);
+      this.#head = 0;
     }
-    if (batch.length) this.write(batch, size);
+    if (batch.length) this.#write(batch, size);
   }
 
   /**
    * @param {Buffer[]} batch
    * @param {number} size
    */
-  write(batch, size) {
+  #write(batch, size) {
     const bytes = batch.length === 1 ? /** @type {Buffer} */ (batch[0]) : Buffer.concat(batch, size);
-    if (!this.connection?.write(bytes)) this.blocked = true;
+    if (!this.#connection?.write(bytes)) this.#blocked = true;
   }
 }
 
@@ -226,4 +224,4 @@ function copyOf(error) {
   return new SidecarError(error.code, error.message, { hint: error.hint ?? undefined, data: error.data, cause: error });
 }
 
-module.exports = { Calls };
+module.exports = { Calls, copyOf };

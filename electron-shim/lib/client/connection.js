@@ -1,6 +1,7 @@
 "use strict";
 
 const { spawn } = require("node:child_process");
+const path = require("node:path");
 const { SidecarError } = require("./errors.js");
 const { folderDamage } = require("./folder.js");
 const { FrameReader } = require("./frames.js");
@@ -9,6 +10,8 @@ const { PROTOCOL } = require("../names.js");
 const STDERR_KEPT = 16 * 1024;
 // What the protocol allows a sidecar to announce at most; until hello says less, nothing longer is believed.
 const MAX_FRAME = 16 * 1024 * 1024;
+const INSTALL =
+  "Install the sidecar with: npm install electron-backend-sidecar, and leave out the option command; or install Python's (3.11 or newer) with: python3 -m pip install electron-backend-sidecar";
 // The pipes close with the process, unless something inherited them: how long to wait for its last words.
 const CLOSE_GRACE_MS = 250;
 
@@ -19,59 +22,66 @@ const CLOSE_GRACE_MS = 250;
  * @property {(message: any) => void} message any later message
  * @property {() => void} drain what was sent has been taken; more may be sent
  * @property {(text: string) => void} stderr
- * @property {(reason: SidecarError, code: number | null) => void} closed told once: the process is gone, and why
+ * @property {(reason: SidecarError, code: number | null) => void} closed called once: the process is gone, and why
  */
 
 /** One sidecar process, from its spawn to its end. Knows frames and hello, nothing of calls. */
 class Connection {
+  #command;
+  #hint;
+  #listener;
+  /** @type {SidecarError | null} the first thing that went wrong; it explains the end better than the end itself */
+  #fault = null;
+  #closed = false;
+  #stderrTail = "";
+  #reader;
+  /** @type {import("node:child_process").ChildProcessWithoutNullStreams | null} */
+  #child = null;
+  /** @type {NodeJS.Timeout | undefined} */
+  #helloTimer;
+
   /**
    * @param {{command: readonly string[], env: NodeJS.ProcessEnv, cwd: string | undefined, helloTimeout: number, startHint?: string | undefined}} options
    * @param {Listener} listener
    */
   constructor(options, listener) {
-    this.command = options.command;
-    this.hint = options.startHint;
-    this.listener = listener;
+    this.#command = options.command;
+    this.#hint = options.startHint;
+    this.#listener = listener;
     /** @type {Hello | null} */
     this.hello = null;
-    /** @type {SidecarError | null} the first thing that went wrong; it explains the end better than the end itself */
-    this.fault = null;
-    this.closed = false;
-    this.stderrTail = "";
-    this.reader = new FrameReader(MAX_FRAME, (message) => this.received(message));
+    this.#reader = new FrameReader(MAX_FRAME, (message) => this.#received(message));
     const [file = "", ...args] = options.command;
-    /** @type {import("node:child_process").ChildProcessWithoutNullStreams | null} */
-    this.child = null;
     try {
-      this.child = spawn(file, args, { cwd: options.cwd, env: options.env, stdio: ["pipe", "pipe", "pipe"], windowsHide: true });
+      this.#child = spawn(file, args, { cwd: options.cwd, env: options.env, stdio: ["pipe", "pipe", "pipe"], windowsHide: true });
     } catch (cause) {
-      // Synchronous for arguments that no system takes, e.g. a NUL inside; later everybody listens for the answer.
-      process.nextTick(() => this.end(this.notStarted(cause), null));
+      // Synchronous for arguments that no system takes, e.g. a NUL inside; later, when the listeners are there.
+      process.nextTick(() => this.#end(this.#notStarted(cause), null));
       return;
     }
-    this.listen(this.child);
-    this.helloTimer = setTimeout(() => {
+    this.#listen(this.#child);
+    this.#helloTimer = setTimeout(() => {
       const text = `The sidecar said nothing for ${options.helloTimeout / 1000} s after its start`;
-      this.abort(new SidecarError("SIDECAR_HELLO_TIMEOUT", text, { hint: this.startHint() }));
+      this.abort(new SidecarError("SIDECAR_HELLO_TIMEOUT", text, { hint: this.#startHint() }));
     }, options.helloTimeout);
   }
 
   /** @param {import("node:child_process").ChildProcessWithoutNullStreams} child */
-  listen(child) {
+  #listen(child) {
     // An unhandled 'error' of a pipe (EPIPE, when the sidecar died first) would end the app.
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on("error", () => {});
-    child.stdin.on("drain", () => this.listener.drain());
-    child.stdout.on("data", (chunk) => this.feed(chunk));
+    child.stdin.on("drain", () => this.#listener.drain());
+    child.stdout.on("data", (chunk) => this.#feed(chunk));
     child.stderr.setEncoding("utf8");
     child.stderr.on("data", (text) => {
-      this.stderrTail = (this.stderrTail + text).slice(-STDERR_KEPT);
-      this.listener.stderr(text);
+      this.#stderrTail = (this.#stderrTail + text).slice(-STDERR_KEPT);
+      this.#listener.stderr(text);
     });
     child.on("error", (cause) => {
-      if (child.pid === undefined) this.end(this.notStarted(cause), null);
+      if (child.pid === undefined) this.#end(this.#notStarted(cause), null);
     });
     child.on("exit", (code, signal) => {
-      const finish = () => this.end(this.fault ?? this.ended(code, signal), code);
+      const finish = () => this.#end(this.#fault ?? this.#ended(code, signal), code);
       const timer = setTimeout(finish, CLOSE_GRACE_MS);
       child.once("close", () => {
         clearTimeout(timer);
@@ -81,10 +91,10 @@ class Connection {
   }
 
   /** @param {Buffer} chunk */
-  feed(chunk) {
-    if (this.fault) return;
+  #feed(chunk) {
+    if (this.#fault) return;
     try {
-      this.reader.feed(chunk);
+      this.#reader.feed(chunk);
     } catch (error) {
       // Well framed, and yet not what the protocol says, e.g. an error without its body.
       const text = `The sidecar sent a message that cannot be understood (${error})`;
@@ -93,13 +103,13 @@ class Connection {
   }
 
   /** @param {any} message */
-  received(message) {
+  #received(message) {
     if (this.hello) {
       if (message.type === "error" && message.id === null) {
         const { code, message: text, hint, data } = message.error;
-        this.fault ??= new SidecarError(code, text, { hint, data });
+        this.#fault ??= new SidecarError(code, text, { hint, data });
       }
-      this.listener.message(message);
+      this.#listener.message(message);
       return;
     }
     if (message.type !== "hello") {
@@ -109,17 +119,17 @@ class Connection {
       throw new SidecarError(
         "SIDECAR_PROTOCOL",
         `The sidecar (${message.sidecar}) speaks protocol ${message.protocol}, this package speaks ${PROTOCOL}`,
-        { hint: `install a sidecar and an electron-backend-sidecar package of the same release; this sidecar is ${this.command[0]}` },
+        { hint: `install a sidecar and an electron-backend-sidecar package of the same release; this sidecar is ${this.#command[0]}` },
       );
     }
     const { channels, events, maxFrame, maxInFlight } = message;
     if (!Array.isArray(channels) || !Array.isArray(events) || !(maxFrame > 0) || !(maxInFlight > 0)) {
-      throw new SidecarError("SIDECAR_PROTOCOL", "The sidecar's hello lacks what it must tell: channels, events, maxFrame and maxInFlight");
+      throw new SidecarError("SIDECAR_PROTOCOL", "The sidecar's hello lacks what it must have: channels, events, maxFrame and maxInFlight");
     }
-    clearTimeout(this.helloTimer);
+    clearTimeout(this.#helloTimer);
     this.hello = message;
-    this.reader.maxFrame = message.maxFrame;
-    this.listener.hello(message);
+    this.#reader.maxFrame = message.maxFrame;
+    this.#listener.hello(message);
   }
 
   /**
@@ -127,13 +137,13 @@ class Connection {
    * @returns {boolean} false: wait for `drain`
    */
   write(bytes) {
-    const stdin = this.child?.stdin;
-    return stdin?.writable ? stdin.write(bytes) : true; // nobody there: `closed` is about to be told
+    const stdin = this.#child?.stdin;
+    return stdin?.writable ? stdin.write(bytes) : true; // it is gone: `closed` is about to be called
   }
 
   /** The end of our stream: the sidecar takes it as the loss of its owner, stops the backend and leaves. */
   abandon() {
-    this.child?.stdin.end();
+    this.#child?.stdin.end();
   }
 
   /**
@@ -142,50 +152,52 @@ class Connection {
    * @param {SidecarError} reason
    */
   abort(reason) {
-    this.fault ??= reason;
-    this.child?.kill("SIGKILL");
+    this.#fault ??= reason;
+    this.#child?.kill("SIGKILL");
   }
 
   /**
    * @param {SidecarError} reason
    * @param {number | null} code
    */
-  end(reason, code) {
-    if (this.closed) return;
-    this.closed = true;
-    clearTimeout(this.helloTimer);
-    this.child?.stdin.destroy();
-    this.child?.stdout.destroy();
-    this.child?.stderr.destroy();
-    this.listener.closed(reason, code);
+  #end(reason, code) {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#helloTimer);
+    this.#child?.stdin.destroy();
+    this.#child?.stdout.destroy();
+    this.#child?.stderr.destroy();
+    this.#listener.closed(reason, code);
   }
 
   /**
    * @param {number | null} code
    * @param {string | null} signal
    */
-  ended(code, signal) {
+  #ended(code, signal) {
     const how = signal ? `killed by ${signal}` : `exit code ${code}`;
-    const unfinished = this.reader.unfinished;
-    const words = this.stderrTail.trim().split("\n").slice(-12).join("\n");
+    const unfinished = this.#reader.unfinished;
+    const words = this.#stderrTail.trim().split("\n").slice(-12).join("\n");
     const text =
       `The sidecar ended unexpectedly${this.hello ? "" : " before it said hello"} (${how})` +
       (unfinished ? `, in the middle of a frame (${unfinished})` : "") +
       (words ? `. Its last words:\n${words}` : "");
     return new SidecarError(this.hello ? "SIDECAR_EXITED" : "SIDECAR_NOT_STARTED", text, {
-      hint: this.hello ? (folderDamage(this.command[0] ?? "") ?? undefined) : this.startHint(),
-      data: { code, signal, stderr: this.stderrTail },
+      hint: this.hello ? (folderDamage(this.#command[0] ?? "") ?? undefined) : this.#startHint(),
+      data: { code, signal, stderr: this.#stderrTail },
     });
   }
 
   /** @param {unknown} cause */
-  notStarted(cause) {
+  #notStarted(cause) {
     const text = cause instanceof Error ? cause.message : String(cause);
-    return new SidecarError("SIDECAR_NOT_STARTED", `The sidecar could not be started: ${text}`, { cause, hint: this.startHint() });
+    const missing = /** @type {{code?: unknown}} */ (cause)?.code === "ENOENT" && !path.isAbsolute(this.#command[0] ?? "");
+    const hint = missing && !this.#hint ? `${this.#command[0]} is not on the PATH. ${INSTALL}` : this.#startHint();
+    return new SidecarError("SIDECAR_NOT_STARTED", `The sidecar could not be started: ${text}`, { cause, hint });
   }
 
-  startHint() {
-    return this.hint ?? folderDamage(this.command[0] ?? "") ?? `check that this runs by hand: ${this.command.join(" ")}`;
+  #startHint() {
+    return this.#hint ?? folderDamage(this.#command[0] ?? "") ?? `check that this runs by hand: ${this.#command.join(" ")}`;
   }
 }
 

@@ -25,25 +25,27 @@ function encodeFrame(message) {
 
 /** Cuts a byte stream into messages. A frame that spans chunks is gathered in one buffer of its own size. */
 class FrameReader {
+  #onMessage;
+  #header = Buffer.alloc(HEADER);
+  /** How much of the header, and of the body, has come. */
+  #headerFilled = 0;
+  #filled = 0;
+  /** @type {Buffer | null} the body that is being gathered */
+  #body = null;
+
   /**
    * @param {number} maxFrame
    * @param {(message: any) => void} onMessage
    */
   constructor(maxFrame, onMessage) {
     this.maxFrame = maxFrame;
-    this.onMessage = onMessage;
-    this.header = Buffer.alloc(HEADER);
-    /** How much of the header, and of the body, has come. */
-    this.headerFilled = 0;
-    this.filled = 0;
-    /** @type {Buffer | null} the body that is being gathered */
-    this.body = null;
+    this.#onMessage = onMessage;
   }
 
   /** What is missing, in words; null between frames. */
   get unfinished() {
-    if (this.body) return `${this.filled} of the ${this.body.length} bytes of a frame`;
-    return this.headerFilled ? `${this.headerFilled} of the ${HEADER} bytes of a frame's length` : null;
+    if (this.#body) return `${this.#filled} of the ${this.#body.length} bytes of a frame`;
+    return this.#headerFilled ? `${this.#headerFilled} of the ${HEADER} bytes of a frame's length` : null;
   }
 
   /**
@@ -53,48 +55,48 @@ class FrameReader {
   feed(chunk) {
     let at = 0;
     while (at < chunk.length) {
-      if (this.body) {
-        const taken = chunk.copy(this.body, this.filled, at, at + this.body.length - this.filled);
+      if (this.#body) {
+        const taken = chunk.copy(this.#body, this.#filled, at, at + this.#body.length - this.#filled);
         at += taken;
-        this.filled += taken;
-        if (this.filled < this.body.length) return;
-        const body = this.body;
-        this.body = null;
-        this.onMessage(decode(body));
-      } else if (this.headerFilled === 0 && chunk.length - at >= HEADER) {
+        this.#filled += taken;
+        if (this.#filled < this.#body.length) return;
+        const body = this.#body;
+        this.#body = null;
+        this.#onMessage(decode(body));
+      } else if (this.#headerFilled === 0 && chunk.length - at >= HEADER) {
         const length = chunk.readUInt32BE(at);
-        this.checkLength(length, chunk.subarray(at));
+        this.#checkLength(length, chunk.subarray(at));
         at += HEADER;
         if (chunk.length - at >= length) {
-          this.onMessage(decode(chunk.subarray(at, at + length)));
+          this.#onMessage(decode(chunk.subarray(at, at + length)));
           at += length;
         } else {
-          this.begin(length);
+          this.#begin(length);
         }
       } else {
-        const taken = chunk.copy(this.header, this.headerFilled, at, at + HEADER - this.headerFilled);
+        const taken = chunk.copy(this.#header, this.#headerFilled, at, at + HEADER - this.#headerFilled);
         at += taken;
-        this.headerFilled += taken;
-        if (this.headerFilled < HEADER) return;
-        const length = this.header.readUInt32BE(0);
-        this.checkLength(length, Buffer.concat([this.header, chunk.subarray(at)]));
-        this.headerFilled = 0;
-        this.begin(length);
+        this.#headerFilled += taken;
+        if (this.#headerFilled < HEADER) return;
+        const length = this.#header.readUInt32BE(0);
+        this.#checkLength(length, Buffer.concat([this.#header, chunk.subarray(at)]));
+        this.#headerFilled = 0;
+        this.#begin(length);
       }
     }
   }
 
   /** @param {number} length */
-  begin(length) {
-    this.body = Buffer.allocUnsafeSlow(length);
-    this.filled = 0;
+  #begin(length) {
+    this.#body = Buffer.allocUnsafeSlow(length);
+    this.#filled = 0;
   }
 
   /**
    * @param {number} length
    * @param {Buffer} bytes the stream from the length on, for the error text
    */
-  checkLength(length, bytes) {
+  #checkLength(length, bytes) {
     if (length >= 1 && length <= this.maxFrame) return;
     throw new SidecarError(
       "SIDECAR_PROTOCOL",

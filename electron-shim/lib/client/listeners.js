@@ -2,10 +2,8 @@
 
 /** Callbacks by name. One that throws neither stops the others nor the reading of frames: its error surfaces on its own. */
 class Listeners {
-  constructor() {
-    /** @type {Map<string, Set<(payload: any) => void>>} */
-    this.byName = new Map();
-  }
+  /** @type {Map<string, Set<(payload: any) => void>>} */
+  #byName = new Map();
 
   /**
    * @param {string} name
@@ -15,28 +13,28 @@ class Listeners {
   add(name, callback) {
     // Wrapped, so that the same function added twice is two listeners with an end each.
     const own = (/** @type {any} */ payload) => callback(payload);
-    let set = this.byName.get(name);
-    if (!set) this.byName.set(name, (set = new Set()));
+    let set = this.#byName.get(name);
+    if (!set) this.#byName.set(name, (set = new Set()));
     set.add(own);
     return () => {
-      const there = this.byName.get(name);
+      const there = this.#byName.get(name);
       if (!there?.delete(own) || there.size > 0) return false;
-      this.byName.delete(name);
+      this.#byName.delete(name);
       return true;
     };
   }
 
   /** @param {string} name */
   has(name) {
-    return this.byName.has(name);
+    return this.#byName.has(name);
   }
 
   /**
    * @param {string} name
    * @param {any} payload
    */
-  tell(name, payload) {
-    for (const callback of this.byName.get(name) ?? []) {
+  notify(name, payload) {
+    for (const callback of this.#byName.get(name) ?? []) {
       try {
         callback(payload);
       } catch (error) {

@@ -4,51 +4,102 @@ const { SidecarError } = require("./errors.js");
 
 // Far below where the codec's recursion would end the stack, far above any argument with a purpose.
 const MAX_DEPTH = 200;
+// A shared part counts each time that it is met, and a hole of a sparse array counts, because the codec writes each of them:
+// 28 levels of `a = [a, a]` are small in memory and 2^28 values on the wire. Checking this many values takes some 20 ms.
+const MAX_VALUES = 100_000;
+// No frame may be longer, so nothing beyond this could be sent.
+const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
- * Refuses what MessagePack would silently turn into something else: a Map into a map of strings, a function into nil.
+ * Refuses what MessagePack would silently turn into something else (a Map into a map of strings, a function into nil), and
+ * what would take the codec seconds.
  *
  * @param {string} channel
  * @param {readonly unknown[]} args
  * @throws {SidecarError} INVALID_ARGS, naming what it is and where.
  */
 function checkArgs(channel, args) {
-  for (let i = 0; i < args.length; i++) {
-    const value = args[i];
-    if (value === null || (typeof value !== "object" && typeof value !== "function")) checkScalar(channel, value, `[${i}]`);
-    else check(channel, value, `[${i}]`, []);
-  }
+  const check = new Check(channel);
+  for (let i = 0; i < args.length; i++) check.value(args[i], i);
 }
 
-/**
- * @param {string} channel
- * @param {unknown} value
- * @param {string} path
- */
-function checkScalar(channel, value, path) {
-  if (typeof value === "bigint" || typeof value === "symbol") refuse(channel, path, `a ${typeof value}`);
-}
+class Check {
+  #channel;
+  #values = MAX_VALUES;
+  #bytes = MAX_BYTES;
+  /** @type {object[]} what the value lies in */
+  #ancestors = [];
+  /** @type {Array<string | number>} where it stands, for the error text */
+  #path = [];
 
-/**
- * @param {string} channel
- * @param {unknown} value
- * @param {string} path where it stands, for the error text
- * @param {object[]} ancestors
- */
-function check(channel, value, path, ancestors) {
-  if (value === null || (typeof value !== "object" && typeof value !== "function")) return checkScalar(channel, value, path);
-  if (typeof value === "function") refuse(channel, path, "a function");
-  if (value instanceof Date || value instanceof Uint8Array || value instanceof ArrayBuffer) return;
-  if (ancestors.includes(value)) refuse(channel, path, "a cycle");
-  if (ancestors.length >= MAX_DEPTH) refuse(channel, path, `nested deeper than ${MAX_DEPTH} levels`);
-  ancestors.push(value);
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) check(channel, value[i], `${path}[${i}]`, ancestors);
-  } else {
-    if (!isPlain(value)) refuse(channel, path, value.constructor?.name ? `an instance of ${value.constructor.name}` : "a class instance");
-    for (const key of Object.keys(value)) check(channel, /** @type {any} */ (value)[key], `${path}.${key}`, ancestors);
+  /** @param {string} channel */
+  constructor(channel) {
+    this.#channel = channel;
   }
-  ancestors.pop();
+
+  /**
+   * @param {unknown} value
+   * @param {string | number} key
+   */
+  value(value, key) {
+    this.#path.push(key);
+    this.#spend(1, 0);
+    if (typeof value === "string") this.#spend(0, value.length);
+    else if (typeof value === "function") this.#refuse("a function");
+    else if (typeof value === "bigint" || typeof value === "symbol") this.#refuse(`a ${typeof value}`);
+    else if (typeof value === "object" && value !== null) this.#object(value);
+    this.#path.pop();
+  }
+
+  /** @param {object} value */
+  #object(value) {
+    if (value instanceof Date) return;
+    if (value instanceof Uint8Array || value instanceof ArrayBuffer) return this.#spend(0, value.byteLength);
+    if (this.#ancestors.includes(value)) this.#refuse("a cycle");
+    if (this.#ancestors.length >= MAX_DEPTH) this.#refuse(`nested deeper than ${MAX_DEPTH} levels`);
+    this.#ancestors.push(value);
+    if (Array.isArray(value)) {
+      if (value.length > this.#values) this.#tooLarge();
+      for (let i = 0; i < value.length; i++) this.value(value[i], i);
+    } else {
+      if (!isPlain(value)) this.#refuse(value.constructor?.name ? `an instance of ${value.constructor.name}` : "a class instance");
+      for (const key of Object.keys(value)) {
+        this.#spend(0, key.length);
+        this.value(/** @type {any} */ (value)[key], key);
+      }
+    }
+    this.#ancestors.pop();
+  }
+
+  /**
+   * @param {number} values
+   * @param {number} bytes
+   */
+  #spend(values, bytes) {
+    this.#values -= values;
+    this.#bytes -= bytes;
+    if (this.#values < 0 || this.#bytes < 0) this.#tooLarge();
+  }
+
+  /** @returns {never} */
+  #tooLarge() {
+    throw new SidecarError("INVALID_ARGS", `${this.#channel}: the arguments are too large`, {
+      hint: `send at most ${MAX_VALUES} values and ${MAX_BYTES} bytes with one call`,
+      channel: this.#channel,
+    });
+  }
+
+  /**
+   * @param {string} what
+   * @returns {never}
+   */
+  #refuse(what) {
+    const place = this.#path.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("");
+    throw new SidecarError("INVALID_ARGS", `${this.#channel}: argument ${place} is ${what}, which cannot be sent to the sidecar`, {
+      hint: "pass null, booleans, numbers, strings, dates, Uint8Array, plain arrays and plain objects",
+      channel: this.#channel,
+    });
+  }
 }
 
 /**
@@ -59,19 +110,6 @@ function check(channel, value, path, ancestors) {
 function isPlain(value) {
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-/**
- * @param {string} channel
- * @param {string} path
- * @param {string} what
- * @returns {never}
- */
-function refuse(channel, path, what) {
-  throw new SidecarError("INVALID_ARGS", `${channel}: argument ${path} is ${what}, which cannot be sent to the sidecar`, {
-    hint: "pass null, booleans, numbers, strings, dates, Uint8Array, plain arrays and plain objects",
-    channel,
-  });
 }
 
 module.exports = { checkArgs };

@@ -1,6 +1,6 @@
 "use strict";
 
-// So many ticks on time after "suspend" mean that the machine is awake, though nobody said so: some never tell of "resume".
+// So many ticks on time after "suspend" mean that the machine is awake: some systems never send "resume".
 const AWAKE_TICKS = 12;
 
 /**
@@ -9,6 +9,18 @@ const AWAKE_TICKS = 12;
  * a long computation): nothing is concluded from the time before it.
  */
 class Watchdog {
+  #interval;
+  #limit;
+  #ping;
+  #hung;
+  #now;
+  #missed = 0;
+  #waiting = false;
+  #last;
+  #paused = false;
+  #ticksPaused = 0;
+  #timer;
+
   /**
    * @param {object} options
    * @param {number} options.interval milliseconds
@@ -18,59 +30,55 @@ class Watchdog {
    * @param {() => number} [options.now] monotonic milliseconds
    */
   constructor({ interval, misses, ping, hung, now = () => performance.now() }) {
-    this.interval = interval;
-    this.limit = misses;
-    this.ping = ping;
-    this.hung = hung;
-    this.now = now;
-    this.missed = 0;
-    this.waiting = false;
-    this.last = now();
-    this.paused = false;
-    this.ticksPaused = 0;
-    this.timer = setInterval(() => this.tick(), interval);
-    this.timer.unref();
+    this.#interval = interval;
+    this.#limit = misses;
+    this.#ping = ping;
+    this.#hung = hung;
+    this.#now = now;
+    this.#last = now();
+    this.#timer = setInterval(() => this.tick(), interval);
+    this.#timer.unref();
   }
 
   tick() {
-    const now = this.now();
-    const late = now - this.last > 2 * this.interval;
-    this.last = now;
-    if (this.paused) {
-      this.ticksPaused = late ? 0 : this.ticksPaused + 1;
-      if (this.ticksPaused >= AWAKE_TICKS) this.resume();
+    const now = this.#now();
+    const late = now - this.#last > 2 * this.#interval;
+    this.#last = now;
+    if (this.#paused) {
+      this.#ticksPaused = late ? 0 : this.#ticksPaused + 1;
+      if (this.#ticksPaused >= AWAKE_TICKS) this.resume();
       return;
     }
-    this.missed = late || !this.waiting ? 0 : this.missed + 1;
-    if (this.missed >= this.limit) {
+    this.#missed = late || !this.#waiting ? 0 : this.#missed + 1;
+    if (this.#missed >= this.#limit) {
       this.stop();
-      this.hung();
+      this.#hung();
       return;
     }
-    this.waiting = true;
+    this.#waiting = true;
     const answered = () => {
-      this.waiting = false;
-      this.missed = 0;
+      this.#waiting = false;
+      this.#missed = 0;
     };
-    this.ping().then(answered, answered);
+    this.#ping().then(answered, answered);
   }
 
   /** The machine is about to sleep. */
   pause() {
-    this.paused = true;
-    this.ticksPaused = 0;
+    this.#paused = true;
+    this.#ticksPaused = 0;
   }
 
   /** It woke up: a fresh window. */
   resume() {
-    this.paused = false;
-    this.missed = 0;
-    this.waiting = false;
-    this.last = this.now();
+    this.#paused = false;
+    this.#missed = 0;
+    this.#waiting = false;
+    this.#last = this.#now();
   }
 
   stop() {
-    clearInterval(this.timer);
+    clearInterval(this.#timer);
   }
 }
 

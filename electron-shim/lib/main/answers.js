@@ -8,6 +8,12 @@ const HELLO_WAIT_MS = 10_000;
 
 /** Calls of pages: answered in the words and shapes that existing pages know, whatever became of the sidecar. */
 class Answers {
+  #sidecar;
+  #bootstrap;
+  #helloWait;
+  /** @type {WeakMap<object, import("../../types/preload").LastError>} the last failure by webContents */
+  #lastErrors = new WeakMap();
+
   /**
    * @param {object} options
    * @param {import("../client.js").Sidecar} options.sidecar
@@ -15,11 +21,9 @@ class Answers {
    * @param {number} [options.helloWait] milliseconds
    */
   constructor({ sidecar, bootstrap, helloWait = HELLO_WAIT_MS }) {
-    this.sidecar = sidecar;
-    this.bootstrap = bootstrap;
-    this.helloWait = helloWait;
-    /** @type {WeakMap<object, import("../../types/preload").LastError>} the last failure by webContents */
-    this.lastErrors = new WeakMap();
+    this.#sidecar = sidecar;
+    this.#bootstrap = bootstrap;
+    this.#helloWait = helloWait;
   }
 
   /**
@@ -30,30 +34,30 @@ class Answers {
    */
   async answer(sender, channel, args) {
     try {
-      await this.hello();
-      if (!this.sidecar.hello?.channels.includes(channel)) {
+      await this.#hello();
+      if (!this.#sidecar.hello?.channels.includes(channel)) {
         throw new SidecarError("UNKNOWN_CHANNEL", `The sidecar that runs has no channel ${channel}`, { hint: "update the sidecar" });
       }
-      return await this.sidecar.call(channel, LEGACY_CHANNELS.includes(channel) ? [] : args);
+      return await this.#sidecar.call(channel, LEGACY_CHANNELS.includes(channel) ? [] : args);
     } catch (error) {
       const failure = error instanceof SidecarError ? error : new SidecarError("INTERNAL", String(error), { cause: error });
       this.remember(sender, channel, failure);
-      const instead = this.withoutSidecar(channel, failure.message);
+      const instead = this.#withoutSidecar(channel, failure.message);
       if (instead !== undefined) return instead;
       throw pageError(channel, failure.message);
     }
   }
 
-  async hello() {
-    if (this.sidecar.hello) return;
+  async #hello() {
+    if (this.#sidecar.hello) return;
     /** @type {NodeJS.Timeout | undefined} */
     let timer;
     const limit = new Promise((_resolve, reject) => {
-      const text = `The sidecar is not ready after ${this.helloWait / 1000} s`;
-      timer = setTimeout(() => reject(new SidecarError("SIDECAR_HELLO_TIMEOUT", text)), this.helloWait);
+      const text = `The sidecar is not ready after ${this.#helloWait / 1000} s`;
+      timer = setTimeout(() => reject(new SidecarError("SIDECAR_HELLO_TIMEOUT", text)), this.#helloWait);
     });
     try {
-      await Promise.race([this.sidecar.whenReady(), limit]);
+      await Promise.race([this.#sidecar.whenReady(), limit]);
     } finally {
       clearTimeout(timer);
     }
@@ -66,12 +70,12 @@ class Answers {
    * @param {string} text
    * @returns {any} undefined: this channel rejects
    */
-  withoutSidecar(channel, text) {
+  #withoutSidecar(channel, text) {
     if (channel === "backend:getUrl") return null;
     if (channel === "backend:health") return { status: "unhealthy", error: text };
     if (channel === "backend:ping") return { success: false, error: text };
     if (channel === "backend:status") return goneStatus();
-    if (channel.startsWith("runtime:")) return this.bootstrap();
+    if (channel.startsWith("runtime:")) return this.#bootstrap();
     return undefined;
   }
 
@@ -81,12 +85,12 @@ class Answers {
    * @param {SidecarError} error
    */
   remember(sender, channel, { code, message, hint, data }) {
-    this.lastErrors.set(sender, { channel, code, message, hint, data });
+    this.#lastErrors.set(sender, { channel, code, message, hint, data });
   }
 
   /** @param {object} sender */
   lastError(sender) {
-    return this.lastErrors.get(sender) ?? null;
+    return this.#lastErrors.get(sender) ?? null;
   }
 }
 

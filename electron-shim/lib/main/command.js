@@ -2,7 +2,7 @@
 
 const fs = require("node:fs");
 const path = require("node:path");
-const { locateSidecar, notFoundHint } = require("./locate.js");
+const { locateSidecar } = require("../client/locate.js");
 
 /**
  * @typedef {import("../../types/main").AttachOptions} AttachOptions
@@ -19,31 +19,28 @@ function isDevelopment(app, argv) {
 
 /**
  * @param {AttachOptions} options
- * @param {import("./locate.js").Host} host
- * @returns {{command: readonly string[], startHint?: string}} the hint says what to do where the program is not there
+ * @param {Omit<import("../client/locate.js").Host, "packaged">} host
+ * @returns {import("../client/locate.js").Located}
  */
 function sidecarCommand(options, host) {
   if (options.command) return { command: options.command };
-  const { program, found, places } = locateSidecar(options.sidecarFolder, host);
-  if (found) return { command: [program] };
-  const named = options.sidecarFolder || host.env?.ELECTRON_SIDECAR_FOLDER;
-  if (!named && isDevelopment(options.app, host.argv)) {
-    return { command: [host.platform === "win32" ? "python" : "python3", "-m", "sidecar"] };
-  }
-  return { command: [program], startHint: notFoundHint(places) };
+  const { app, sidecarFolder } = options;
+  return locateSidecar(sidecarFolder, { appPath: app.getAppPath?.(), ...host, packaged: app.isPackaged });
 }
 
 /**
  * The settings that `app` knows, under those that the caller gave.
  *
  * @param {AttachOptions} options
- * @param {readonly string[]} argv
+ * @param {{argv: readonly string[], resourcesPath?: string | undefined}} host
  * @returns {Settings}
  */
-function sidecarSettings(options, argv) {
+function sidecarSettings(options, { argv, resourcesPath }) {
   const { app, settings = {} } = options;
   const development = isDevelopment(app, argv);
   const backend = backendSettings(options, development);
+  // While developing, Electron's own resources are those of an app without any; the app's lie in its folder.
+  const resources = app.isPackaged ? resourcesPath : path.join(app.getAppPath?.() ?? process.cwd(), "resources");
   return {
     ...settings,
     app: {
@@ -51,6 +48,8 @@ function sidecarSettings(options, argv) {
       version: app.getVersion(),
       is_packaged: app.isPackaged,
       user_data: app.getPath("userData"),
+      temp: app.getPath("temp"),
+      ...(resources ? { resources } : {}),
       ...settings.app,
     },
     paths: { data: app.getPath("userData"), logs: app.getPath("logs"), ...settings.paths },

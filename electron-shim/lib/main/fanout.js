@@ -4,8 +4,18 @@ const { EVENTS, OPT_IN_EVENTS } = require("../names.js");
 
 /** @typedef {import("../../types/electron").ContentsLike} ContentsLike */
 
-/** Events to every live window of the app; the last of each kind is kept for pages that come later. */
+/** Events to every page of the app, in windows and in views; the last of each kind is kept for pages that come later. */
 class FanOut {
+  #BrowserWindow;
+  #sidecar;
+  #mayHear;
+  /** @type {Map<string, {payload: any}>} */
+  #last = new Map();
+  /** @type {Map<string, {pages: Set<ContentsLike>, off: () => void}>} the pages that listen to an opt-in event */
+  #optedIn = new Map();
+  /** @type {Set<ContentsLike>} pages that listen to anything: no list of windows has those of views */
+  #listening = new Set();
+
   /**
    * @param {object} options
    * @param {import("../../types/electron").BrowserWindowLike} options.BrowserWindow
@@ -13,15 +23,9 @@ class FanOut {
    * @param {(contents: ContentsLike) => boolean} options.mayHear
    */
   constructor({ BrowserWindow, sidecar, mayHear }) {
-    this.BrowserWindow = BrowserWindow;
-    this.sidecar = sidecar;
-    this.mayHear = mayHear;
-    /** @type {Map<string, {payload: any}>} */
-    this.last = new Map();
-    /** @type {Map<string, {pages: Set<ContentsLike>, off: () => void}>} who asked for the events that come only when asked for */
-    this.asked = new Map();
-    /** @type {WeakSet<object>} pages whose end is watched */
-    this.watched = new WeakSet();
+    this.#BrowserWindow = BrowserWindow;
+    this.#sidecar = sidecar;
+    this.#mayHear = mayHear;
     for (const name of EVENTS) if (!OPT_IN_EVENTS.includes(name)) sidecar.on(name, (payload) => this.toAll(name, payload));
   }
 
@@ -30,10 +34,9 @@ class FanOut {
    * @param {any} payload
    */
   toAll(name, payload) {
-    this.last.set(name, { payload });
-    for (const window of this.BrowserWindow.getAllWindows()) {
-      if (!window.isDestroyed()) this.send(window.webContents, name, payload);
-    }
+    this.#last.set(name, { payload });
+    const windows = this.#BrowserWindow.getAllWindows().filter((window) => !window.isDestroyed());
+    for (const contents of new Set([...windows.map((window) => window.webContents), ...this.#listening])) this.#send(contents, name, payload);
   }
 
   /**
@@ -41,7 +44,7 @@ class FanOut {
    * @returns {any} the payload of the last event of that name; undefined where there was none
    */
   lastOf(name) {
-    return this.last.get(name)?.payload;
+    return this.#last.get(name)?.payload;
   }
 
   /**
@@ -49,10 +52,10 @@ class FanOut {
    * @param {string} name
    * @param {any} payload
    */
-  send(contents, name, payload) {
+  #send(contents, name, payload) {
     try {
       // A window that is being destroyed has no contents any more.
-      if (!contents || contents.isDestroyed() || contents.isCrashed() || !this.mayHear(contents)) return;
+      if (!contents || contents.isDestroyed() || contents.isCrashed() || !this.#mayHear(contents)) return;
       contents.send(name, payload);
     } catch {
       // Destroyed, or its frame disposed, between a check and the send, as in a reload: the new page asks for the last event.
@@ -65,23 +68,32 @@ class FanOut {
    * @returns {{payload: any} | null} the last event of that name
    */
   listen(contents, name) {
-    if (OPT_IN_EVENTS.includes(name)) {
-      let entry = this.asked.get(name);
-      if (!entry) {
-        /** @type {Set<ContentsLike>} */
-        const pages = new Set();
-        const off = this.sidecar.on(name, (payload) => {
-          for (const page of pages) this.send(page, name, payload);
-        });
-        this.asked.set(name, (entry = { pages, off }));
-      }
-      entry.pages.add(contents);
-      if (!this.watched.has(contents)) {
-        this.watched.add(contents);
-        contents.once("destroyed", () => this.forget(contents));
-      }
+    if (!this.#listening.has(contents)) {
+      this.#listening.add(contents);
+      contents.once("destroyed", () => {
+        this.#listening.delete(contents);
+        this.forget(contents);
+      });
     }
-    return this.last.get(name) ?? null;
+    if (OPT_IN_EVENTS.includes(name)) this.#optIn(contents, name);
+    return this.#last.get(name) ?? null;
+  }
+
+  /**
+   * @param {ContentsLike} contents
+   * @param {string} name
+   */
+  #optIn(contents, name) {
+    let entry = this.#optedIn.get(name);
+    if (!entry) {
+      /** @type {Set<ContentsLike>} */
+      const pages = new Set();
+      const off = this.#sidecar.on(name, (payload) => {
+        for (const page of pages) this.#send(page, name, payload);
+      });
+      this.#optedIn.set(name, (entry = { pages, off }));
+    }
+    entry.pages.add(contents);
   }
 
   /**
@@ -89,15 +101,15 @@ class FanOut {
    * @param {string} name
    */
   unlisten(contents, name) {
-    const entry = this.asked.get(name);
+    const entry = this.#optedIn.get(name);
     if (!entry?.pages.delete(contents) || entry.pages.size > 0) return;
     entry.off();
-    this.asked.delete(name);
+    this.#optedIn.delete(name);
   }
 
   /** @param {ContentsLike} contents whose page is gone, or is a new one */
   forget(contents) {
-    for (const name of [...this.asked.keys()]) this.unlisten(contents, name);
+    for (const name of [...this.#optedIn.keys()]) this.unlisten(contents, name);
   }
 }
 

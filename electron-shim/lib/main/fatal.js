@@ -8,10 +8,18 @@ const { SidecarError } = require("../client/errors.js");
  */
 
 /**
- * Notices that the backend, or the sidecar, will not come back by itself, and tells once: `backend-crash` on `app`, then
- * `onFatal`, else an error box and the end of the app. A backend that a user starts again after all may fail once more.
+ * Notices that the backend, or the sidecar, will not come back by itself, and reports it once: `backend-crash` on `app`, then
+ * `onFatal`. Where the app handles neither: an error box, and the end of the app. A backend that a user starts again after
+ * all may fail once more.
  */
 class Fatal {
+  #app;
+  #dialog;
+  #sidecar;
+  #onFatal;
+  #reported = false;
+  #everRunning = false;
+
   /**
    * @param {object} options
    * @param {import("../../types/electron").AppLike} options.app
@@ -20,21 +28,19 @@ class Fatal {
    * @param {((report: FatalReport) => void) | undefined} options.onFatal
    */
   constructor({ app, dialog, sidecar, onFatal }) {
-    this.app = app;
-    this.dialog = dialog;
-    this.sidecar = sidecar;
-    this.onFatal = onFatal;
-    this.told = false;
-    this.everRunning = false;
+    this.#app = app;
+    this.#dialog = dialog;
+    this.#sidecar = sidecar;
+    this.#onFatal = onFatal;
     sidecar.on("backend:crash", (crash) => {
-      if (crash.final) this.tell(crashReport(crash, this.logs()), crash);
+      if (crash.final) this.#report(crashReport(crash, this.#logs()), crash);
     });
     sidecar.on("backend:stateChanged", (change) => {
       if (change.state === "RUNNING") {
-        this.everRunning = true;
-        this.told = false;
-      } else if (change.state === "FAILED" && !this.everRunning) {
-        void this.firstStartFailed();
+        this.#everRunning = true;
+        this.#reported = false;
+      } else if (change.state === "FAILED" && !this.#everRunning) {
+        void this.#firstStartFailed();
       }
     });
     sidecar.on("sidecar:failed", (error) => this.sidecarFailed(error));
@@ -42,40 +48,40 @@ class Fatal {
 
   /** @param {SidecarError} error */
   sidecarFailed(error) {
-    this.tell(errorReport(error, this.logs()), null);
+    this.#report(errorReport(error, this.#logs()), null);
   }
 
   /** Why, in the sidecar's own words: waiting for a backend that has failed is answered with the error of its start. */
-  async firstStartFailed() {
-    const error = await this.sidecar.call("backend:waitForReady", [], { timeout: 5000 }).then(
+  async #firstStartFailed() {
+    const error = await this.#sidecar.call("backend:waitForReady", [], { timeout: 5000 }).then(
       () => null,
       (/** @type {unknown} */ reason) => reason,
     );
     if (!(error instanceof SidecarError) || error.code === "CLOSED" || error.code === "SHUTTING_DOWN") return;
-    this.tell(errorReport(error, this.logs()), null);
+    this.#report(errorReport(error, this.#logs()), null);
   }
 
-  logs() {
-    return this.app.getPath("logs");
+  #logs() {
+    return this.#app.getPath("logs");
   }
 
   /**
    * @param {FatalReport} report
    * @param {Crash | null} crash
    */
-  tell(report, crash) {
-    if (this.told || this.sidecar.closing) return;
-    this.told = true;
-    this.app.emit("backend-crash", crash ?? report);
-    if (this.onFatal) this.onFatal(report);
-    else void this.box(report);
+  #report(report, crash) {
+    if (this.#reported || this.#sidecar.closing) return;
+    this.#reported = true;
+    const heard = this.#app.emit("backend-crash", crash ?? report);
+    if (this.#onFatal) this.#onFatal(report);
+    else if (!heard) void this.#box(report);
   }
 
   /** @param {FatalReport} report */
-  async box(report) {
-    await this.app.whenReady();
+  async #box(report) {
+    await this.#app.whenReady();
     const detail = [report.cause, report.remedy, `Logs: ${report.logs}`].filter(Boolean).join("\n\n");
-    await this.dialog?.showMessageBox({
+    await this.#dialog?.showMessageBox({
       type: "error",
       title: "Backend Service Error",
       message: report.message,
@@ -83,7 +89,7 @@ class Fatal {
       buttons: ["Close Application"],
       noLink: true,
     });
-    this.app.quit();
+    this.#app.quit();
   }
 }
 

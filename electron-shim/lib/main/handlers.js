@@ -3,17 +3,17 @@
 const { SidecarError } = require("../client/errors.js");
 const { PAGE_CHANNELS } = require("../names.js");
 const { pageError } = require("./answers.js");
+const { leftover, refuseEarlierListeners, refuseLaterListeners, SYNC_CHANNEL } = require("./leftovers.js");
 
 /**
  * @typedef {import("../../types/electron").BrowserWindowLike} BrowserWindowLike
  * @typedef {import("../../types/electron").DialogLike} DialogLike
  * @typedef {import("../../types/electron").SenderEvent} SenderEvent
- * @typedef {import("../../types/electron").WindowLike} WindowLike
  */
 
 /**
  * Everything that a page can reach, and nothing of the sidecar's own channels. All or nothing: where a channel has a
- * handler already, those registered before it are taken back.
+ * handler already, those registered before it are taken back by ending the subscriptions.
  *
  * @param {object} parts
  * @param {import("../../types/electron").IpcMainLike} parts.ipcMain
@@ -23,50 +23,82 @@ const { pageError } = require("./answers.js");
  * @param {import("./answers.js").Answers} parts.answers
  * @param {import("./fanout.js").FanOut} parts.fanOut
  * @param {() => import("../../types/protocol").Bootstrap} parts.bootstrap
+ * @param {import("./subscriptions.js").Subscriptions} parts.subscriptions
  */
-function registerHandlers({ ipcMain, BrowserWindow, dialog, senders, answers, fanOut, bootstrap }) {
+function registerHandlers({ ipcMain, BrowserWindow, dialog, senders, answers, fanOut, bootstrap, subscriptions }) {
+  const consent = new Consent(dialog, BrowserWindow);
   /** @type {Array<[string, (event: SenderEvent, ...args: unknown[]) => unknown]>} */
   const handlers = PAGE_CHANNELS.map((channel) => [channel, (event, ...args) => answers.answer(event.sender, channel, args)]);
   handlers.push(
     ["electron-backend-sidecar:lastError", (event) => answers.lastError(event.sender)],
     ["electron-backend-sidecar:listen", (event, name) => fanOut.listen(event.sender, String(name))],
   );
-  /** @type {string[]} */
-  const registered = [];
-  try {
-    for (const [channel, handler] of handlers) {
+  refuseEarlierListeners(ipcMain);
+  for (const [channel, handler] of handlers) {
+    try {
       ipcMain.handle(channel, async (event, ...args) => {
         const refusal = senders.refusal(event);
         if (refusal) throw pageError(channel, `${channel} was refused: ${refusal}`);
         if (channel === "backend:createFirewallRule") await askFirst(event);
         return handler(event, ...args);
       });
-      registered.push(channel);
+    } catch {
+      throw leftover("handle", channel); // the only reason that Electron has
     }
-  } catch (error) {
-    for (const channel of registered) ipcMain.removeHandler(channel);
-    throw error;
+    subscriptions.add(() => ipcMain.removeHandler(channel));
   }
-  ipcMain.on("electron-backend-sidecar:unlisten", (event, name) => fanOut.unlisten(event.sender, String(name)));
-  ipcMain.on("runtime:getBootstrap", (event) => {
+  subscriptions.on(ipcMain, "electron-backend-sidecar:unlisten", (event, name) => fanOut.unlisten(event.sender, String(name)));
+  subscriptions.on(ipcMain, SYNC_CHANNEL, (event) => {
     fanOut.forget(event.sender); // a new page: what the one before it listened to is over
-    event.returnValue = senders.refusal(event) ? null : bootstrap(); // unanswered, the page would hang
+    event.returnValue = senders.refusal(event) ? null : bootstrap(); // without an answer the page would hang
   });
+  refuseLaterListeners(ipcMain, subscriptions);
 
   /** @param {SenderEvent} event */
   async function askFirst({ sender }) {
     const channel = "backend:createFirewallRule";
-    const why = dialog ? "the user declined" : "the app gave attachSidecar no dialog to ask the user with";
-    if (dialog && (await agrees(dialog, BrowserWindow.fromWebContents(sender)))) return;
+    const why = await consent.refusal(sender);
+    if (!why) return;
     const refused = new SidecarError("ELEVATION_REFUSED", `The firewall rule was not created: ${why}`);
     answers.remember(sender, channel, refused);
     throw pageError(channel, refused.message);
   }
 }
 
+/** The user's consent to a firewall rule. One question at a time: a page that asks in a loop must not fill the screen. */
+class Consent {
+  #dialog;
+  #BrowserWindow;
+  #isAsking = false;
+
+  /**
+   * @param {DialogLike | undefined} dialog
+   * @param {BrowserWindowLike} BrowserWindow
+   */
+  constructor(dialog, BrowserWindow) {
+    this.#dialog = dialog;
+    this.#BrowserWindow = BrowserWindow;
+  }
+
+  /**
+   * @param {import("../../types/electron").ContentsLike} sender
+   * @returns {Promise<string | null>} why not
+   */
+  async refusal(sender) {
+    if (!this.#dialog) return "the app gave attachSidecar no dialog to ask the user with";
+    if (this.#isAsking) return "the user is being asked already";
+    this.#isAsking = true;
+    try {
+      return (await agrees(this.#dialog, this.#BrowserWindow.fromWebContents(sender))) ? null : "the user declined";
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+}
+
 /**
  * @param {DialogLike} dialog
- * @param {WindowLike | null} window
+ * @param {object | null} window
  * @returns {Promise<boolean>}
  */
 async function agrees(dialog, window) {
@@ -77,7 +109,7 @@ async function agrees(dialog, window) {
     message: "Allow the app's backend through the Windows firewall?",
     detail: "Windows will ask for administrator rights.",
     buttons: ["Create Rule", "Cancel"],
-    defaultId: 0,
+    defaultId: 1, // the key that the user happens to press must not be consent
     cancelId: 1,
     noLink: true,
   };

@@ -1,21 +1,41 @@
 "use strict";
 
 const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
+// What an app puts other people's pages into, or that it does not make itself.
+const FOREIGN_TYPES = new Set(["webview", "remote", "backgroundPage"]);
 
 /**
- * Whether a frame's page is one of the app's own.
+ * Whether a frame's page is one of the app's own. Windows and views alike: what counts is the origin of the frame.
  *
  * @param {object} options
- * @param {import("../../types/electron").BrowserWindowLike} options.BrowserWindow
  * @param {boolean} options.development
  * @param {readonly string[] | undefined} options.allowedOrigins
  * @param {() => string | null} options.backendOrigin
+ * @param {(text: string) => void} options.warn
  */
-function createSenderCheck({ BrowserWindow, development, allowedOrigins, backendOrigin }) {
+function createSenderCheck({ development, allowedOrigins, backendOrigin, warn }) {
+  /** @type {Set<string>} origins of which a warning was given */
+  const warned = new Set();
+
   /** @param {string} origin */
   function allowed(origin) {
     if (allowedOrigins) return allowedOrigins.includes(origin);
     return origin === "file://" || origin === backendOrigin() || (development && LOOPBACK.test(origin));
+  }
+
+  /**
+   * @param {string} origin
+   * @param {string} url
+   */
+  function warnOnce(origin, url) {
+    if (warned.has(origin) || warned.size >= 10) return; // a page can invent origins
+    warned.add(origin);
+    const { protocol } = parsed(url) ?? { protocol: "" };
+    const opaque = origin === "null" && !/^(https?|file|data|blob|about|):?$/.test(protocol);
+    const remedy = opaque
+      ? `register the scheme before the app is ready: protocol.registerSchemesAsPrivileged([{ scheme: "${protocol.slice(0, -1)}", privileges: { standard: true, secure: true } }]), and allow its origin with the option allowedOrigins`
+      : `if it is yours, call attachSidecar with allowedOrigins: ${JSON.stringify([...(allowedOrigins ?? []), origin])}`;
+    warn(`electron-backend-sidecar: a page of origin ${origin} was refused; ${remedy}`);
   }
 
   return {
@@ -26,9 +46,12 @@ function createSenderCheck({ BrowserWindow, development, allowedOrigins, backend
     refusal(event) {
       const frame = event.senderFrame;
       if (!frame) return "its frame is gone";
-      if (!BrowserWindow.fromWebContents(event.sender)) return "it comes from no window of this app";
+      const type = event.sender.getType?.();
+      if (type && FOREIGN_TYPES.has(type)) return `it comes from a ${type}`;
       const origin = originOf(frame);
-      return allowed(origin) ? null : `its origin ${origin} is not allowed`;
+      if (allowed(origin)) return null;
+      warnOnce(origin, urlOf(frame));
+      return `its origin ${origin} is not allowed (option allowedOrigins)`;
     },
 
     /** @param {import("../../types/electron").ContentsLike} contents whether events may be sent to what its main frame shows now */
@@ -49,6 +72,24 @@ function originOf(frame) {
     return url.protocol === "file:" ? "file://" : url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin;
   } catch {
     return "null"; // no address, or a frame that was disposed meanwhile: Electron throws where one asks it anything
+  }
+}
+
+/** @param {import("../../types/electron").FrameLike} frame */
+function urlOf(frame) {
+  try {
+    return frame.url;
+  } catch {
+    return ""; // disposed
+  }
+}
+
+/** @param {string} url */
+function parsed(url) {
+  try {
+    return new URL(url);
+  } catch {
+    return null;
   }
 }
 

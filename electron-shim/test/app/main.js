@@ -3,22 +3,27 @@
 "use strict";
 
 const path = require("node:path");
+const { pathToFileURL } = require("node:url");
 const electron = /** @type {any} */ (require("electron"));
 const { attachSidecar } = require("electron-backend-sidecar/main");
 const { say } = require("./say.js");
 
 const real = electron.emulatedBrowser ? null : require("./real.js").adapt(electron);
-const { app, ipcMain, BrowserWindow, dialog, powerMonitor, autoUpdater } = electron;
+const { app, ipcMain, BrowserWindow, WebContentsView, dialog, powerMonitor, autoUpdater } = electron;
 const order = JSON.parse(process.env.APP_ORDER ?? "{}");
 /** @type {any[]} */
 const emitted = [];
-for (const name of ["backend-crash", "sidecar-restarted", "before-quit", "quit"]) {
-  app.on(name, (/** @type {any} */ given) => {
-    const payload = name.includes("quit") ? null : given;
+// Seen without a listener: an app that listens to "backend-crash" gets no error box.
+const emit = app.emit;
+app.emit = (/** @type {string} */ name, /** @type {any[]} */ ...args) => {
+  if (["backend-crash", "sidecar-restarted", "before-quit", "quit"].includes(name)) {
+    const payload = name.includes("quit") ? null : args[0];
     emitted.push({ name, payload });
     say(`EMITTED ${name} ${JSON.stringify(payload)}`); // the test may ask too late
-  });
-}
+  }
+  return emit.call(app, name, ...args);
+};
+if (order.listensToCrash) app.on("backend-crash", () => {});
 app.on("window-all-closed", () => order.quitWithWindows !== false && app.quit());
 const preventIt = (/** @type {any} */ event) => event.preventDefault();
 /** @type {any[]} */
@@ -34,9 +39,15 @@ async function makeWindow(preload = order.preload ?? "standalone") {
   const standalone = path.join(__dirname, "..", "..", "preload.standalone.js");
   const file = preload === "standalone" ? standalone : path.join(__dirname, preload);
   const sandbox = preload !== "preload.js";
-  const window = new BrowserWindow({ show: false, webPreferences: { preload: file, sandbox, contextIsolation: true } });
+  const { additionalArguments = [] } = order;
+  const window = new BrowserWindow({ show: false, webPreferences: { preload: file, sandbox, contextIsolation: true, additionalArguments } });
   await window.loadFile(path.join(__dirname, "index.html"));
 }
+
+/** @type {(button: number) => void} */
+let answerHeld = () => {};
+/** @type {any[]} pages in no list of windows */
+const views = [];
 
 /** @type {Record<string, (...args: any[]) => any>} */
 const commands = {
@@ -62,9 +73,18 @@ const commands = {
     await loaded;
   },
   closeWindow: (index = 0) => BrowserWindow.getAllWindows()[index].close(),
+  makeView: async (type, url = pathToFileURL(path.join(__dirname, "index.html")).href) => {
+    const preload = path.join(__dirname, "..", "..", "preload.standalone.js");
+    const view = new WebContentsView({ webPreferences: { preload, sandbox: true, contextIsolation: true, type } });
+    views.push(view);
+    await (real ? view.webContents.loadURL(url) : view.loadURL(url));
+  },
+  view: (code, index = 0) => views[index].webContents.executeJavaScript(code),
   answerDialog: (button) => dialog.answers.push(button),
+  holdDialog: () => dialog.answers.push(new Promise((resolve) => (answerHeld = resolve))),
+  answerHeldDialog: (button) => answerHeld(button),
   call: (channel, ...args) => attached.sidecar.invoke(channel, ...args),
-  evaluate: (code) => new Function("sidecar", `return ${code}`)(attached.sidecar),
+  evaluate: (code) => new Function("sidecar", "attached", "ipcMain", "app", `return ${code}`)(attached?.sidecar, attached, ipcMain, app),
   callError: (channel, ...args) =>
     attached.sidecar.invoke(channel, ...args).then(
       () => null,
@@ -80,9 +100,19 @@ const commands = {
   },
   attachAgain: (more) =>
     attachSidecar({ app, ipcMain, BrowserWindow, dialog, ...order.options, ...more }).then(
-      () => null,
+      (/** @type {any} */ again) => {
+        const same = again === attached;
+        attached = again;
+        return same;
+      },
       (/** @type {any} */ error) => error.message,
     ),
+  detach: () => attached.detach(),
+  /** The quit that comes through, not the one that the shim holds up. */
+  preventLater: (name) => {
+    let times = name === "before-quit" ? 2 : 1;
+    app.on(name, (/** @type {any} */ event) => --times === 0 && event.preventDefault());
+  },
   serve: async (url, html) => {
     if (real) return real.serve(url, html);
     const browser = await electron.emulatedBrowser();
@@ -99,6 +129,22 @@ process.on("message", async (/** @type {any} */ { id, name, args }) => {
   }
 });
 
+const attach = () =>
+  attachSidecar({
+    app,
+    ipcMain,
+    BrowserWindow,
+    ...(order.noDialog ? {} : { dialog }),
+    powerMonitor,
+    autoUpdater,
+    ...order.options,
+    ...(order.ownFatal ? { onFatal: (/** @type {any} */ report) => fatal.push(report) } : {}),
+  });
+if (order.leftOver === "on") ipcMain.on("runtime:getBootstrap", (/** @type {any} */ event) => (event.returnValue = null));
+if (order.leftOver) ipcMain.handle(order.leftOver === "on" ? "own:channel" : order.leftOver, () => null);
+/** Before the app is ready, where that is ordered. */
+const early = order.early ? attach() : null;
+
 app.whenReady().then(async () => {
   if (order.example || order.main) {
     require(order.main ?? "../../example/main.js");
@@ -107,16 +153,7 @@ app.whenReady().then(async () => {
   }
   if (order.windowFirst) void makeWindow().then(() => process.send?.({ ready: true }));
   try {
-    const attaching = attachSidecar({
-      app,
-      ipcMain,
-      BrowserWindow,
-      ...(order.noDialog ? {} : { dialog }),
-      powerMonitor,
-      autoUpdater,
-      ...order.options,
-      ...(order.ownFatal ? { onFatal: (/** @type {any} */ report) => fatal.push(report) } : {}),
-    });
+    const attaching = early ?? attach();
     try {
       ipcMain.handle("backend:status", () => null);
     } catch (error) {

@@ -15,14 +15,14 @@ function adapt(electron) {
   }
   /** @type {any[]} */
   const shown = [];
-  /** @type {number[]} */
+  /** @type {Array<number | Promise<number>>} */
   const answers = [];
   Object.assign(dialog, { shown, answers });
   dialog.showMessageBox = async (/** @type {any[]} */ ...args) => {
-    const { title, message, detail, buttons } = args.at(-1);
-    shown.push({ title, message, detail, buttons });
+    const { title, message, detail, buttons, defaultId } = args.at(-1);
+    shown.push({ title, message, detail, buttons, ...(defaultId === undefined ? {} : { defaultId }) });
     say(`DIALOG ${JSON.stringify([title, message, detail, ...buttons]).slice(1, -1)}`);
-    return { response: answers.shift() ?? 0, checkboxChecked: false };
+    return { response: (await answers.shift()) ?? 0, checkboxChecked: false };
   };
   app.on("web-contents-created", (/** @type {any} */ _event, /** @type {any} */ contents) => {
     contents.preloadErrors = [];

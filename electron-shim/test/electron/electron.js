@@ -40,6 +40,10 @@ class App extends EventEmitter {
     return "emulated";
   }
 
+  getAppPath() {
+    return process.env.EMULATED_APP_PATH ?? path.dirname(require.main?.filename ?? home);
+  }
+
   /** @param {string} name */
   getPath(name) {
     const folder = path.join(home, name);
@@ -107,14 +111,14 @@ class IpcMain extends EventEmitter {
 const dialog = {
   /** @type {any[]} what was shown */
   shown: [],
-  /** @type {number[]} what will be answered, button by number; then 0 */
+  /** @type {Array<number | Promise<number>>} what will be answered, button by number; then 0 */
   answers: [],
   /** @param {any[]} args */
   async showMessageBox(...args) {
-    const { title, message, detail, buttons } = args.at(-1);
-    dialog.shown.push({ title, message, detail, buttons });
+    const { title, message, detail, buttons, defaultId } = args.at(-1);
+    dialog.shown.push({ title, message, detail, buttons, ...(defaultId === undefined ? {} : { defaultId }) });
     fs.writeSync(1, `DIALOG ${JSON.stringify([title, message, detail, ...buttons]).slice(1, -1)}\n`); // the app may end with it
-    return { response: dialog.answers.shift() ?? 0, checkboxChecked: false };
+    return { response: (await dialog.answers.shift()) ?? 0, checkboxChecked: false };
   },
 };
 
@@ -146,16 +150,26 @@ function browser() {
   return opened;
 }
 
+/** Older Electrons have no power monitor before the app is ready. */
+class PowerMonitor extends EventEmitter {
+  /** @param {string} name @param {(...args: any[]) => void} listener */
+  on(name, listener) {
+    if (!app.isReady()) throw new Error("The 'powerMonitor' module can't be used before the app 'ready' event");
+    return super.on(name, listener);
+  }
+}
+
 const app = new App();
 const ipcMain = new IpcMain();
-const BrowserWindow = makeWindows({ app, ipcMain, browser });
+const { BrowserWindow, WebContentsView } = makeWindows({ app, ipcMain, browser });
 
 module.exports = {
   app,
   ipcMain,
   BrowserWindow,
+  WebContentsView,
   dialog,
-  powerMonitor: new EventEmitter(),
+  powerMonitor: new PowerMonitor(),
   autoUpdater: new EventEmitter(),
   /** For tests alone: the browser whose pages the windows are. */
   emulatedBrowser: browser,

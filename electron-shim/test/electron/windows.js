@@ -57,9 +57,13 @@ function makeWindows({ app, ipcMain, browser }) {
       const { preload, sandbox = true } = this.preferences;
       if (preload) {
         await cdp.send("Page.addScriptToEvaluateOnNewDocument", { source: pageScript(this.secret) });
-        const source = preloadScript(this.secret, sandbox, gather(preload, sandbox));
+        const source = preloadScript(this.secret, sandbox, gather(preload, sandbox), this.preferences.additionalArguments ?? []);
         await cdp.send("Page.addScriptToEvaluateOnNewDocument", { source, worldName: WORLD });
       }
+    }
+
+    getType() {
+      return this.preferences.type ?? "window";
     }
 
     get mainFrame() {
@@ -117,7 +121,18 @@ function makeWindows({ app, ipcMain, browser }) {
 
     /** @param {any} message */
     sync(message) {
-      const event = { sender: this, senderFrame: frameOf(this.getURL()), returnValue: undefined };
+      /** @type {{value: any} | null} the reply, which is sent when it is set: a later one is dropped */
+      let reply = null;
+      const event = {
+        sender: this,
+        senderFrame: frameOf(this.getURL()),
+        get returnValue() {
+          return reply?.value;
+        },
+        set returnValue(value) {
+          reply ??= { value };
+        },
+      };
       ipcMain.emit(message.channel, event, ...unpack(message.args));
       return { result: pack(event.returnValue) };
     }
@@ -197,7 +212,21 @@ function makeWindows({ app, ipcMain, browser }) {
     }
   }
 
-  return BrowserWindow;
+  /** A page that is in no list of windows. */
+  class WebContentsView {
+    /** @param {any} [options] */
+    constructor(options = {}) {
+      this.webContents = new WebContents(options.webPreferences ?? {});
+    }
+
+    /** @param {string} url */
+    async loadURL(url) {
+      await this.webContents.opened;
+      await this.webContents.page?.goto(url);
+    }
+  }
+
+  return { BrowserWindow, WebContentsView };
 }
 
 /** An event as Electron's own: what one listener prevented, the next can see. */

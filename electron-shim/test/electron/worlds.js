@@ -156,8 +156,9 @@ function pageWorld(secret) {
  * @param {string} secret
  * @param {boolean} sandbox
  * @param {Record<string, {source: string, requires: Record<string, string>}>} modules by path; the preload is the first
+ * @param {string[]} argv
  */
-function preloadWorld(secret, sandbox, modules) {
+function preloadWorld(secret, sandbox, modules, argv) {
   /** @type {any} */
   const world = globalThis;
   const end = bridgeEnd(`${secret}-preload`, `${secret}-page`);
@@ -237,7 +238,7 @@ function preloadWorld(secret, sandbox, modules) {
       if (sandbox || file === undefined) throw new Error(`module not found: ${wanted}`);
       return load(file);
     };
-    new Function("require", "module", "exports", source)(require, module, module.exports);
+    new Function("require", "module", "exports", "process", source)(require, module, module.exports, { argv });
     return module.exports;
   }
   try {
@@ -251,9 +252,9 @@ function preloadWorld(secret, sandbox, modules) {
 const pageScript = (secret) =>
   `if (window === window.top) (() => { ${bridgeEnd}; (${pageWorld})(${JSON.stringify(secret)}); })();`;
 
-/** @param {string} secret @param {boolean} sandbox @param {object} modules */
-const preloadScript = (secret, sandbox, modules) =>
+/** @param {string} secret @param {boolean} sandbox @param {object} modules @param {string[]} argv */
+const preloadScript = (secret, sandbox, modules, argv) =>
   `if (window === window.top) (() => { globalThis.cloneTools = ${cloneTools}; ${bridgeEnd};
-   (${preloadWorld})(${JSON.stringify(secret)}, ${sandbox}, ${JSON.stringify(modules)}); })();`;
+   (${preloadWorld})(${JSON.stringify(secret)}, ${sandbox}, ${JSON.stringify(modules)}, ${JSON.stringify(argv)}); })();`;
 
 module.exports = { pageScript, preloadScript };

@@ -43,7 +43,7 @@ export async function page(): Promise<void> {
   const url: string | null = window.desktopBridge.getBackendBaseUrl() ?? window.desktopBridge.backend.getUrl();
   const ping = await window.electron.invoke("backend:ping");
   console.log(url, ping.responseTime);
-  window.aura.on("backend:healthUpdate", (payload) => payload.status);
+  window.electron.on("backend:healthUpdate", (payload) => payload.status);
 
   // @ts-expect-error restart takes no arguments
   await backend.restart(1);

@@ -1,0 +1,146 @@
+"use strict";
+
+const fs = require("node:fs");
+const path = require("node:path");
+const { findFile, isFile, ownFolder, unpacked } = require("./folders.js");
+
+const VARIABLE = "ELECTRON_SIDECAR_FOLDER";
+const PACKAGE = "electron-backend-sidecar";
+// What else a processor runs: Windows and macOS translate programs for x64 on arm64.
+const TRANSLATED = new Map([["win32-arm64", "win32-x64"], ["darwin-arm64", "darwin-x64"]]);
+
+/**
+ * @typedef {object} Host where this runs; tests name another one
+ * @property {boolean} packaged an installed app: never Python, which would be another program than the one that was shipped
+ * @property {string | undefined} [resourcesPath] of Electron
+ * @property {string | undefined} [appPath] of Electron: the folder or asar of the app
+ * @property {string} [platform]
+ * @property {string} [arch]
+ * @property {string} [from] the folder of the running code
+ * @property {Readonly<Record<string, string | undefined>>} [env]
+ *
+ * @typedef {object} Located
+ * @property {readonly string[]} command
+ * @property {string} [startHint] what to do when this cannot be started
+ */
+
+/**
+ * How to start the sidecar. In this order: the folder that the caller names, the one that the environment names, the app's
+ * resources, the package of this platform, and while developing Python's package. A folder that was named is the only one
+ * looked at: a slip there is an error, and nothing else is started in its place.
+ *
+ * @param {string | undefined} folder
+ * @param {Host} host
+ * @returns {Located}
+ */
+function locateSidecar(folder, host) {
+  const { packaged, resourcesPath, appPath, platform = process.platform, arch = process.arch, env = process.env } = host;
+  const from = [host.from ?? ownFolder(), ...(appPath ? [appPath] : [])];
+  const name = platform === "win32" ? "sidecar.exe" : "sidecar";
+  const kinds = kindsOf(platform, arch);
+  const named = folder || env[VARIABLE];
+  const places = named ? placesIn(path.resolve(named), name, kinds) : [];
+  if (named) places.push(path.resolve(named)); // the program itself
+  else if (resourcesPath) places.push(...placesIn(path.join(resourcesPath, "sidecar"), name, kinds));
+  const packages = named ? [] : kinds.flatMap((kind) => from.map((one) => ({ kind, place: inPackage(one, `${PACKAGE}-${kind}`, name) })));
+  const inAsar = packages.find(({ place }) => place?.packed)?.place?.file;
+  const found = places.find(isFile) ?? packages.find(({ place }) => place && !place.packed)?.place?.file;
+  if (found) return { command: [found] };
+  const kind = /** @type {string} */ (kinds[0]);
+  if (!named && !packaged) {
+    const python = platform === "win32" ? "python" : "python3";
+    // -P: a json.py or a folder "sidecar" in the working directory is not what is meant.
+    return { command: [python, "-P", "-m", "sidecar"], startHint: noPackageHint(kind, platform, arch, `${python} -P -m sidecar was tried instead`) };
+  }
+  const searched = named ? places : [...places, `node_modules/${PACKAGE}-${kind}, from ${from.join(" and from ")} upwards`];
+  const list = `The sidecar was looked for at:\n${searched.map((place) => `  ${place}`).join("\n")}\n`;
+  return { command: [places[0] ?? `${PACKAGE}-${kind}`], startHint: list + (named ? namedHint(folder) : inAsar ? asarHint(inAsar) : noPackageHint(kind, platform, arch)) };
+}
+
+/**
+ * @param {string} platform
+ * @param {string} arch
+ * @returns {string[]} `win32-x64`, the likeliest first
+ */
+function kindsOf(platform, arch) {
+  const kind = `${platform}-${arch}`;
+  const translated = TRANSLATED.get(kind);
+  return [kind, ...(translated ? [translated] : []), ...(platform === "darwin" ? ["darwin-universal"] : [])];
+}
+
+/**
+ * @param {string} root
+ * @param {string} name
+ * @param {readonly string[]} kinds
+ */
+function placesIn(root, name, kinds) {
+  return [path.join(root, name), ...kinds.map((one) => path.join(root, one, name))];
+}
+
+/**
+ * The program in a package that npm installed for this platform. What lies in an asar cannot be started: only its unpacked
+ * twin counts.
+ *
+ * @param {string} from
+ * @param {string} name of the package
+ * @param {string} program
+ * @returns {{file: string, packed: boolean} | null}
+ */
+function inPackage(from, name, program) {
+  const wanted = path.join("node_modules", name, "sidecar", program);
+  const file = findFile(from, wanted, (place) => isFile(unpacked(place)) || isFile(place)) ?? besideThisPackage(from, wanted);
+  if (!file) return null;
+  return isFile(unpacked(file)) ? { file: unpacked(file), packed: false } : { file, packed: true };
+}
+
+/**
+ * A bundled main process does not lie in this package, and pnpm puts the package's dependencies beside its real place only.
+ *
+ * @param {string} from
+ * @param {string} wanted
+ * @returns {string | null}
+ */
+function besideThisPackage(from, wanted) {
+  const manifest = findFile(from, path.join("node_modules", PACKAGE, "package.json"));
+  if (!manifest) return null;
+  try {
+    return findFile(path.dirname(fs.realpathSync(manifest)), wanted);
+  } catch {
+    return null; // removed meanwhile
+  }
+}
+
+/** @param {string | undefined} folder */
+function namedHint(folder) {
+  return `${folder ? "The option sidecarFolder" : `The variable ${VARIABLE}`} names this place, so no other was tried: correct it, or leave it out`;
+}
+
+/** @param {string} file */
+function asarHint(file) {
+  return (
+    `It is packed inside an asar, where no program can be started: ${file}. Unpack it: electron-builder ` +
+    `"asarUnpack": ["**/node_modules/${PACKAGE}-*/**"], electron-forge packagerConfig.asar = { unpackDir: "**/node_modules/${PACKAGE}-*" }`
+  );
+}
+
+/**
+ * @param {string} kind
+ * @param {string} platform
+ * @param {string} arch
+ * @param {string} [tried]
+ */
+function noPackageHint(kind, platform, arch, tried) {
+  return (
+    `There is no package ${PACKAGE}-${kind}${tried ? `; ${tried}` : ""}. Install it with: npm install ${PACKAGE} ` +
+    `(without --omit=optional; to build for this system on another one: npm install --os=${platform} --cpu=${arch})` +
+    (tried ? `, or Python's (3.11 or newer) with: python3 -m pip install ${PACKAGE}` : `. Or put the packed folder into the app's resources as "sidecar", or name it by the option sidecarFolder or the variable ${VARIABLE}`)
+  );
+}
+
+/** What tells a packaged Electron app from one that is being developed, and from a plain Node. */
+function thisHost() {
+  const { resourcesPath, defaultApp, versions } = /** @type {{resourcesPath?: string, defaultApp?: boolean, versions: NodeJS.ProcessVersions}} */ (process);
+  return { packaged: versions.electron !== undefined && !defaultApp, resourcesPath };
+}
+
+module.exports = { locateSidecar, thisHost };

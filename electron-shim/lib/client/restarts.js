@@ -1,0 +1,33 @@
+"use strict";
+
+/** How often a dead sidecar is started again: so many times within a window. */
+class Restarts {
+  #attempts;
+  #window;
+  #delay;
+  /** @type {number[]} when it was started again, within the window */
+  #times = [];
+
+  /** @param {{restartAttempts: number, restartWindow: number, restartDelay: number}} limits milliseconds, but for the count */
+  constructor({ restartAttempts, restartWindow, restartDelay }) {
+    this.#attempts = restartAttempts;
+    this.#window = restartWindow;
+    this.#delay = restartDelay;
+  }
+
+  /** @returns {number | null} after how many milliseconds the next one may start; null: never */
+  next() {
+    const now = performance.now();
+    this.#times = this.#times.filter((time) => now - time < this.#window);
+    if (this.#times.length >= this.#attempts) return null;
+    const delay = this.#times.length ? this.#delay : 0;
+    this.#times.push(now);
+    return delay;
+  }
+
+  reset() {
+    this.#times = [];
+  }
+}
+
+module.exports = { Restarts };

@@ -1,0 +1,57 @@
+"use strict";
+
+const { PAGE_CHANNELS } = require("../names.js");
+
+const SYNC_CHANNEL = "runtime:getBootstrap";
+
+/** @typedef {import("../../types/electron").IpcMainLike} IpcMainLike */
+
+/**
+ * What an app kept of its hand-written backend service. Two listeners of the synchronous channel would both answer, and the
+ * page gets the first answer; a second handler is refused by Electron, in words that do not say which of the two must go.
+ *
+ * @param {"on" | "handle"} method
+ * @param {string} channel
+ */
+function leftover(method, channel) {
+  return new Error(
+    `Attempted to register a second handler for '${channel}'. attachSidecar answers this channel: delete your own ` +
+      `ipcMain.${method}("${channel}", …), and whatever else starts, stops or asks the backend (see docs/migration.md)`,
+  );
+}
+
+/** @param {IpcMainLike} ipcMain */
+function refuseEarlierListeners(ipcMain) {
+  if (ipcMain.listenerCount(SYNC_CHANNEL) > 0) throw leftover("on", SYNC_CHANNEL);
+}
+
+/**
+ * Refuses what the app registers from now on.
+ *
+ * @param {IpcMainLike} ipcMain
+ * @param {import("./subscriptions.js").Subscriptions} subscriptions
+ */
+function refuseLaterListeners(ipcMain, subscriptions) {
+  // Thrown here, it reaches the caller of `on`, whose listener is not added then.
+  subscriptions.on(ipcMain, "newListener", (/** @type {string} */ channel) => {
+    if (channel === SYNC_CHANNEL) throw leftover("on", SYNC_CHANNEL);
+  });
+  for (const method of /** @type {const} */ (["handle", "handleOnce"])) {
+    const original = ipcMain[method];
+    if (!original) continue;
+    const own = Object.hasOwn(ipcMain, method);
+    /** @type {IpcMainLike["handle"]} */
+    const guarded = (channel, listener) => {
+      if (PAGE_CHANNELS.includes(channel)) throw leftover("handle", channel);
+      return original.call(ipcMain, channel, listener);
+    };
+    ipcMain[method] = guarded;
+    subscriptions.add(() => {
+      if (ipcMain[method] !== guarded) return; // replaced by the app meanwhile
+      if (own) ipcMain[method] = original;
+      else delete ipcMain[method];
+    });
+  }
+}
+
+module.exports = { leftover, refuseEarlierListeners, refuseLaterListeners, SYNC_CHANNEL };

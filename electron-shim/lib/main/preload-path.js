@@ -1,0 +1,24 @@
+"use strict";
+
+const path = require("node:path");
+const { findFile, ownFolder } = require("../client/folders.js");
+
+const NAME = "preload.standalone.js";
+
+/**
+ * The file for `webPreferences.preload`: in this package, beside a bundled main process, or in the node_modules above it.
+ *
+ * @param {string} [from] the folder of the running code
+ * @returns {string}
+ */
+function preloadPath(from = ownFolder()) {
+  const found = findFile(from, NAME) ?? findFile(from, path.join("node_modules", "electron-backend-sidecar", NAME));
+  if (found) return found;
+  throw new Error(
+    `${NAME} was not found in ${from}, nor above it, nor in a node_modules there. A bundled app copies it beside the main process's ` +
+      `file when it is built, from require.resolve("electron-backend-sidecar/${NAME}"), or bundles a preload of its own ` +
+      `(see docs/embedding.md)`,
+  );
+}
+
+module.exports = { preloadPath };
