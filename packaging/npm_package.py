@@ -96,7 +96,9 @@ def main() -> int:
     """The command; ``packaging/build --npm`` calls ``pack``."""
     parser = argparse.ArgumentParser(prog="packaging/npm_package.py", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="a packed folder, as packaging/build makes it")
-    parser.add_argument("--as", dest="kind", choices=PLATFORMS, default=this_platform(), help="the platform that it is for")
+    parser.add_argument(
+        "--as", dest="kind", choices=PLATFORMS, default=this_platform(), help="the platform that it is for"
+    )
     parser.add_argument("--out", type=Path, default=CHECKOUT / "dist", help="where to write the tarball")
     options = parser.parse_args()
     if not (options.folder / "_internal" / "contents.json").is_file():
