@@ -29,7 +29,7 @@ class ListeningSocket(NamedTuple):
     pid: int | None
 
 
-class Limits(NamedTuple):
+class LaunchLimits(NamedTuple):
     """What the backend may use; None: as the system has it."""
 
     memory: int | None = None
@@ -53,7 +53,7 @@ class LaunchSpec(NamedTuple):
     command: tuple[str, ...]
     cwd: str
     env: dict[str, str]
-    limits: Limits = Limits()
+    limits: LaunchLimits = LaunchLimits()
     graceful: float = 10.0
     force_kill: float = 5.0
     alone: float = 1.0

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 # nice, open files, no new privileges; None: as it is
-Limits = tuple[int | None, int | None, bool]
+LimitValues = tuple[int | None, int | None, bool]
 # command (a name without a slash is looked up in PATH of the environment), folder, environment, limits
-Program = tuple[list[bytes], bytes, dict[bytes, bytes], Limits]
+Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues]
 
 
 def run(
@@ -74,12 +74,12 @@ def _default_signals(keep_hangup: bool) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _apply_nice(limits: Limits) -> None:
+def _apply_nice(limits: LimitValues) -> None:
     if limits[0] is not None:
         os.setpriority(os.PRIO_PROCESS, 0, limits[0])
 
 
-def _apply_open_files(limits: Limits) -> None:
+def _apply_open_files(limits: LimitValues) -> None:
     wanted = limits[1]
     if wanted is not None:
         import resource
@@ -90,7 +90,7 @@ def _apply_open_files(limits: Limits) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _apply_no_new_privileges(limits: Limits) -> None:
+def _apply_no_new_privileges(limits: LimitValues) -> None:
     if limits[2]:
         prctl.forbid_new_privileges()
 

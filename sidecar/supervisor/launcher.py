@@ -15,7 +15,7 @@ from ..backend.ports import choose_port, port_state
 from ..backend.reported import ReportedAddress
 from ..core.bind_failure import bind_failure
 from ..core.events import Conflict
-from ..process.base import LaunchSpec, Limits, ListeningSocket, ProcessId, ProcessLayer, Survivor
+from ..process.base import LaunchLimits, LaunchSpec, ListeningSocket, ProcessId, ProcessLayer, Survivor
 from ..settings.model import Paths, Settings
 from .answers import port_taken
 from .run import Run, RunEars
@@ -130,7 +130,7 @@ class Launcher:
             command=tuple(fill(word, backend.host, port or 0) for word in command.argv),
             cwd=command.cwd,
             env=inherited,
-            limits=Limits(
+            limits=LaunchLimits(
                 memory=limits.memory or None,
                 nice=limits.cpu_nice or None,
                 open_files=limits.open_files or None,

@@ -16,7 +16,7 @@ import pytest
 
 from sidecar.core.exit_status import ExitStatus
 from sidecar.errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError
-from sidecar.process.base import LaunchSpec, Limits, Survivor
+from sidecar.process.base import LaunchLimits, LaunchSpec, Survivor
 
 if sys.platform != "win32":
     pytest.skip("job objects, console events and NTSTATUS are Windows' own", allow_module_level=True)
@@ -78,7 +78,9 @@ class Stage:
         self.reports: list[str] = []
         self.layer = WindowsProcessLayer(self.reports.append)
 
-    async def python(self, code: str, *arguments: str, limits: Limits | None = None) -> tuple[WindowsRun, Recorder]:
+    async def python(
+        self, code: str, *arguments: str, limits: LaunchLimits | None = None
+    ) -> tuple[WindowsRun, Recorder]:
         return await self.command(sys.executable, "-c", code, *arguments, limits=limits)
 
     async def command(
@@ -86,12 +88,12 @@ class Stage:
         *command: str,
         cwd: str = "",
         env: dict[str, str] | None = None,
-        limits: Limits | None = None,
+        limits: LaunchLimits | None = None,
         graceful: float = 10.0,
     ) -> tuple[WindowsRun, Recorder]:
         recorder = Recorder()
         environment = {**os.environ, **(env or {})}
-        spec = LaunchSpec(1, command, cwd or str(Path.cwd()), environment, limits or Limits(), graceful)
+        spec = LaunchSpec(1, command, cwd or str(Path.cwd()), environment, limits or LaunchLimits(), graceful)
         return await self.layer.launch(spec, recorder), recorder
 
 
@@ -485,7 +487,7 @@ async def test_a_cancelled_launch_leaves_nothing_running(stage: Stage) -> None:
 async def test_a_nice_value_lowers_the_priority_class(stage: Stage) -> None:
     import psutil
 
-    running, run = await stage.python(WAIT, limits=Limits(nice=10, open_files=100))
+    running, run = await stage.python(WAIT, limits=LaunchLimits(nice=10, open_files=100))
     await run.until_printed(b"ready")
     assert psutil.Process(running.identity.pid).nice() == psutil.IDLE_PRIORITY_CLASS
     assert "no effect" in stage.reports[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.core.exit_status import ExitStatus
-from sidecar.process.base import LaunchSpec, Limits, Survivor
+from sidecar.process.base import LaunchLimits, LaunchSpec, Survivor
 from tests.support.processes import until
 
 CHILDREN = Path(__file__).resolve().parents[1] / "children"
@@ -30,11 +30,11 @@ def spec(
     *,
     cwd: str = "/",
     env: dict[str, str] | None = None,
-    limits: Limits | None = None,
+    limits: LaunchLimits | None = None,
     **more: Any,
 ) -> LaunchSpec:
     """A launch with this process's environment, unless another is given."""
-    return LaunchSpec(1, command, cwd, dict(os.environ) if env is None else env, limits or Limits(), **more)
+    return LaunchSpec(1, command, cwd, dict(os.environ) if env is None else env, limits or LaunchLimits(), **more)
 
 
 class Recorder:

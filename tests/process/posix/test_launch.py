@@ -12,7 +12,7 @@ import pytest
 
 from sidecar.core.exit_status import ExitStatus
 from sidecar.errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError, SidecarError
-from sidecar.process.base import Limits
+from sidecar.process.base import LaunchLimits
 from sidecar.process.posix import PosixProcessLayer
 from tests.support.runs import Recorder, child, python, spec
 
@@ -97,12 +97,12 @@ async def test_the_limits_are_applied(layer: PosixProcessLayer) -> None:
         "import os,resource; print(os.nice(0), resource.getrlimit(resource.RLIMIT_NOFILE)[0], "
         "open('/proc/self/status').read().split('NoNewPrivs:')[1].split()[0])"
     )
-    limits = Limits(nice=5, open_files=99, no_new_privileges=True)
+    limits = LaunchLimits(nice=5, open_files=99, no_new_privileges=True)
     assert (await run(layer, *python(code), limits=limits)).out == b"5 99 1\n"
 
 
 async def test_a_limit_above_the_hard_one_is_explained(layer: PosixProcessLayer) -> None:
-    error = await failure(layer, "/bin/true", limits=Limits(open_files=1 << 40))
+    error = await failure(layer, "/bin/true", limits=LaunchLimits(open_files=1 << 40))
     assert isinstance(error, BackendNotExecutableError)
     assert "limits.open_files" in str(error.hint)
 
