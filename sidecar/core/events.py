@@ -1,12 +1,12 @@
-"""What can happen to the backend's lifecycle (events), and what is to be done about it (actions).
+"""What can happen to the backend's lifecycle (events), and what to do about it (actions).
 
-Facts bear the number of the run they speak of; a fact about an old run is stale and is dropped by the lifecycle.
-Times are seconds of one monotonic clock.
+A fact has the number of its run; the lifecycle drops facts about an old run. Times are seconds of one monotonic clock.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ from .exit_status import ExitStatus
 
 
 class State(StrEnum):
-    """What is; what is wanted is kept apart from it."""
+    """The state of the backend; what is wanted is kept apart from it."""
 
     STOPPED = "STOPPED"
     STARTING = "STARTING"
@@ -41,7 +41,7 @@ class Reason(StrEnum):
 
 
 class Timer(StrEnum):
-    """The deadlines that the lifecycle keeps."""
+    """The deadlines of the lifecycle."""
 
     STARTUP = "startup"
     LADDER = "ladder"
@@ -49,7 +49,7 @@ class Timer(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What the waiting callers are told."""
+    """How a caller's wait ends."""
 
     DONE = "done"
     CANCELLED = "cancelled"
@@ -69,25 +69,29 @@ class Conflict(StrEnum):
     FORBIDDEN = "forbidden"
 
 
-# Events: wishes -----------------------------------------------------------------------------------------------------
+Socket = tuple[str, int, int | None]
+"""Address, port and owner's pid of a listening socket; process.base.ListeningSocket is one."""
+
+
+# Events: commands ---------------------------------------------------------------------------------------------------
 
 
 class Start(Struct, frozen=True):
-    """Somebody wants the backend up."""
+    """The backend is wanted up."""
 
     reason: Reason = Reason.REQUESTED
 
 
 class Restart(Struct, frozen=True):
-    """Somebody wants a new run."""
+    """A new run is wanted."""
 
 
 class Stop(Struct, frozen=True):
-    """Somebody wants it down."""
+    """The backend is wanted down."""
 
 
 class Shutdown(Struct, frozen=True):
-    """The sidecar is to end; ``owner_lost`` when nobody is left to wait for it."""
+    """The sidecar is about to end; ``owner_lost`` when no client is left to wait for it."""
 
     owner_lost: bool = False
 
@@ -109,34 +113,87 @@ class LaunchFailed(Struct, frozen=True):
     permanent: bool
 
 
+class PortReported(Struct, frozen=True):
+    """The run printed the port that it listens on."""
+
+    run: int
+    port: int
+
+
+class Progress(Struct, frozen=True):
+    """How far a start has come; ``elapsed`` in seconds."""
+
+    run: int
+    phase: Literal["spawning", "waiting", "ready"]
+    elapsed: float
+    message: str
+
+
+class Listener(Struct, frozen=True):
+    """Whose socket is on the run's port."""
+
+    run: int
+    verdict: Literal["own", "foreign", "unknown"]
+
+
+class Unready(Struct, frozen=True):
+    """The run listens, and its live endpoint gave no good answer; ``answer`` is for the explanation alone."""
+
+    run: int
+    answer: Any
+
+
 class Ready(Struct, frozen=True):
     """The run answers on its port."""
 
     run: int
 
 
+class Foreign(Struct, frozen=True):
+    """Another program, ``owner`` where known, listens on the port of a run that is not ready."""
+
+    run: int
+    owner: Socket | None = None
+
+
 class Health(Struct, frozen=True):
-    """The run's health is known, or changed."""
+    """The run's health is known, or changed; ``body`` of the good answer, ``error`` of the bad one."""
 
     run: int
     healthy: bool
+    body: Any = None
+    error: str = ""
 
 
 class Hung(Struct, frozen=True):
-    """The run lives and has answered nothing for too long."""
+    """The run is alive and has answered nothing for too long."""
 
     run: int
 
 
-class Foreign(Struct, frozen=True):
-    """A stranger listens on the port of a run that is not ready; ``retry`` when another port may be tried."""
+class Providers(Struct, frozen=True):
+    """The body of the provider endpoint, when it changed in more than its volatile keys."""
 
     run: int
-    retry: bool
+    body: Any
+
+
+class Exposed(Struct, frozen=True):
+    """The sockets of the run's tree that other machines can reach, when they changed."""
+
+    run: int
+    sockets: tuple[Socket, ...]
+
+
+class MemoryExceeded(Struct, frozen=True):
+    """The run's tree uses more memory than it may; ``used`` in bytes."""
+
+    run: int
+    used: int
 
 
 class ShutdownRequestFailed(Struct, frozen=True):
-    """The backend did not take the request to shut down; waiting for it is useless."""
+    """The backend did not accept the request to shut down; waiting for it is useless."""
 
     run: int
 
@@ -149,11 +206,11 @@ class Exited(Struct, frozen=True):
 
 
 class Gone(Struct, frozen=True):
-    """The tree ended and its output is drained. ``retry``: it died for want of its port, and another may be tried."""
+    """The tree ended and its output is drained. ``conflict``: why the run could not have its port, if it died of that."""
 
     run: int
     survivors: int = 0
-    retry: bool = False
+    conflict: Conflict | None = None
 
 
 class Expired(Struct, frozen=True):
@@ -164,16 +221,23 @@ class Expired(Struct, frozen=True):
 
 
 Event = (
-    Start | Restart | Stop | Shutdown | Launched | LaunchFailed | Ready | Health | Hung | Foreign | ShutdownRequestFailed
-    | Exited | Gone | Expired
+    Start | Restart | Stop | Shutdown | Launched | LaunchFailed | PortReported | Progress | Listener | Unready | Ready
+    | Foreign | Health | Hung | Providers | Exposed | MemoryExceeded | ShutdownRequestFailed | Exited | Gone | Expired
 )  # fmt: skip
 
 
 # Actions ------------------------------------------------------------------------------------------------------------
 
 
+class Prepare(Struct, frozen=True):
+    """Begin run number ``run`` with a port; with another port than before where it is a ``retry``."""
+
+    run: int
+    retry: bool
+
+
 class Launch(Struct, frozen=True):
-    """Start run number ``run``."""
+    """Make the prepared run a process."""
 
     run: int
 
@@ -217,15 +281,21 @@ class Announce(Struct, frozen=True):
     reason: Reason
 
 
+class Relay(Struct, frozen=True):
+    """Pass a fact on to the subscribers."""
+
+    fact: Progress | Health | Providers | Exposed
+
+
 class AnswerUp(Struct, frozen=True):
-    """Everybody who waits for the backend to be up is told this."""
+    """Answer every caller that waits for the backend to be up."""
 
     outcome: Outcome
     error: SidecarError | None = None
 
 
 class AnswerDown(Struct, frozen=True):
-    """Everybody who waits for the backend to be down is told this."""
+    """Answer every caller that waits for the backend to be down."""
 
     outcome: Outcome
 
@@ -248,5 +318,6 @@ class Finish(Struct, frozen=True):
 
 
 Action = (
-    Launch | RequestShutdown | Interrupt | Kill | Arm | Disarm | Announce | AnswerUp | AnswerDown | ReportFailure | Finish
+    Prepare | Launch | RequestShutdown | Interrupt | Kill | Arm | Disarm | Announce | Relay | AnswerUp | AnswerDown
+    | ReportFailure | Finish
 )  # fmt: skip

@@ -17,14 +17,14 @@ from .machine import LifecyclePolicy, Machine
 class Lifecycle(Machine):
     """Takes events, gives actions."""
 
-    def __init__(self, policy: LifecyclePolicy, *, chance: Callable[[], float], spent: int = 0) -> None:
-        """``chance`` gives numbers in [0, 1) for the jitter; ``spent`` failures come from an earlier sidecar."""
-        super().__init__(policy, chance, spent)
+    def __init__(self, policy: LifecyclePolicy, *, random: Callable[[], float], spent: int = 0) -> None:
+        """``random`` gives numbers in [0, 1) for the jitter; ``spent`` failures come from an earlier sidecar."""
+        super().__init__(policy, random, spent)
 
     def handle(self, event: e.Event, now: float) -> Sequence[e.Action]:
-        """Takes one event at the time ``now``; the actions are to be carried out in their order.
+        """Takes one event at the time ``now``; gives the actions, in their order.
 
-        A fact about an old run is stale, changes nothing and never raises.
+        A fact about an old run changes nothing and never raises.
 
         Raises:
             LookupError: the event is impossible in this state; nothing was changed.
@@ -42,7 +42,7 @@ def _nothing(_m: Machine, _event: e.Event) -> None:
     """The event changes nothing in this state."""
 
 
-# Wishes ---------------------------------------------------------------------------------------------------------------
+# Commands ---------------------------------------------------------------------------------------------------------------
 
 
 def _start(m: Machine, event: e.Start) -> None:
@@ -58,7 +58,7 @@ def _restart_at_rest(m: Machine, _event: e.Restart) -> None:
 
 
 def _join_start(m: Machine, event: e.Start | e.Restart) -> None:
-    """A new run is being made already; the caller's wish clears the budget all the same."""
+    """A new run is being made already; the caller's command clears the budget all the same."""
     if isinstance(event, e.Restart) or event.reason is Reason.REQUESTED:
         m.clear_budget()
 
@@ -152,8 +152,13 @@ def _ready(m: Machine, _event: e.Ready) -> None:
     m.do(e.AnswerUp(Outcome.DONE))
 
 
+def _relay(m: Machine, event: e.Progress | e.Providers | e.Exposed) -> None:
+    m.do(e.Relay(event))
+
+
 def _health(m: Machine, event: e.Health) -> None:
     """Only time in good health forgives failures."""
+    m.do(e.Relay(event))
     if event.healthy:
         m.healthy_time.resume(m.now)
     else:
@@ -161,14 +166,20 @@ def _health(m: Machine, event: e.Health) -> None:
 
 
 def _hung(m: Machine, _event: e.Hung) -> None:
-    if m.policy.restart_when_hung:
+    if m.policy.over_when_hung:
+        m.do(e.Kill(m.run))
+    elif m.policy.restart_when_hung:
         m.stop(Reason.HUNG)
 
 
-def _foreign(m: Machine, event: e.Foreign) -> None:
-    if not event.retry:
+def _memory_exceeded(m: Machine, _event: e.MemoryExceeded) -> None:
+    m.do(e.Kill(m.run))
+
+
+def _foreign(m: Machine, _event: e.Foreign) -> None:
+    if not m.may_retry:
         m.do(e.AnswerUp(Outcome.FOREIGN))
-    m.stop(Reason.PORT_RETRY if event.retry else Reason.CRASHED)
+    m.stop(Reason.PORT_RETRY if m.may_retry else Reason.CRASHED)
 
 
 def _startup_over(m: Machine, event: e.Expired) -> None:
@@ -193,7 +204,7 @@ def _backoff_over(m: Machine, event: e.Expired) -> None:
 
 
 def _ended(m: Machine, event: e.Exited) -> None:
-    """A run that was ready ended unasked. The state tells it at once; the next run waits until the tree is gone."""
+    """A run that was ready exited unexpectedly. The state changes at once; the next run waits until the tree is gone."""
     m.healthy_time.pause(m.now)
     m.end(clean=event.status.clean)
 
@@ -203,10 +214,10 @@ def _ended_starting(m: Machine, event: e.Exited) -> None:
 
 
 def _died_starting(m: Machine, event: e.Gone) -> None:
-    """Judged only now, when its last output is known: it tells a lost port from a crash."""
+    """Judged only now, when its last output is known: that separates a lost port from a crash."""
     m.occupied = False
     m.do(e.Disarm(Timer.STARTUP))
-    if event.retry:
+    if event.conflict is not None and m.may_retry:
         m.launch_when_free(Reason.PORT_RETRY)
         return
     m.end(clean=m.ended_clean)
@@ -240,13 +251,30 @@ def _stopped(m: Machine, event: e.Gone) -> None:
     else:
         m.fail(m.stop_reason)
         if m.state is State.FAILED:
-            m.do(e.AnswerUp(Outcome.BUDGET_SPENT))  # who came during the stop waited for the next run
+            m.do(e.AnswerUp(Outcome.BUDGET_SPENT))  # callers that came during the stop waited for the next run
         m.report_failure()
         m.launch_if_due()
 
 
 _EVERYWHERE: dict[type, Any] = {
-    **dict.fromkeys((e.Ready, e.Health, e.Hung, e.Foreign, e.Expired, e.Exited), _nothing),
+    **dict.fromkeys(
+        (
+            e.PortReported,
+            e.Progress,
+            e.Listener,
+            e.Unready,
+            e.Ready,
+            e.Foreign,
+            e.Health,
+            e.Hung,
+            e.Providers,
+            e.Exposed,
+            e.MemoryExceeded,
+            e.Exited,
+            e.Expired,
+        ),
+        _nothing,
+    ),
     e.Shutdown: _shutdown,
 }
 _AT_REST: dict[type, Any] = {
@@ -268,8 +296,10 @@ _ROWS: dict[State, dict[type, Any]] = {
         e.Stop: _stop,
         e.Launched: _nothing,
         e.LaunchFailed: _launch_failed,
+        e.Progress: _relay,
         e.Ready: _ready,
         e.Foreign: _foreign,
+        e.MemoryExceeded: _memory_exceeded,
         e.Expired: _startup_over,
         e.Exited: _ended_starting,
         e.Gone: _died_starting,
@@ -281,6 +311,9 @@ _ROWS: dict[State, dict[type, Any]] = {
         e.Stop: _stop,
         e.Health: _health,
         e.Hung: _hung,
+        e.Providers: _relay,
+        e.Exposed: _relay,
+        e.MemoryExceeded: _memory_exceeded,
         e.Exited: _ended,
     },
     State.STOPPING: {
@@ -291,6 +324,7 @@ _ROWS: dict[State, dict[type, Any]] = {
         e.Launched: _launched_unwanted,
         e.LaunchFailed: _launch_failed_unwanted,
         e.ShutdownRequestFailed: _request_failed,
+        e.MemoryExceeded: _memory_exceeded,
         e.Expired: _rung_over,
         e.Gone: _stopped,
     },

@@ -14,7 +14,13 @@ from .stop import Rung, StopLadder, StopTimes, shutdown_limit, stop_ladder
 
 
 class LifecyclePolicy(Struct, frozen=True):
-    """What the lifecycle needs of the settings. ``startup`` in seconds."""
+    """What the lifecycle needs of the settings.
+
+    Attributes:
+        startup: seconds until a start counts as failed.
+        port_attempts: ports that one start may try before the lack of a port counts as a failure.
+        over_when_hung: silence is all that the end of the run is known by (the backend is not managed).
+    """
 
     startup: float
     restart: RestartPolicy
@@ -22,32 +28,36 @@ class LifecyclePolicy(Struct, frozen=True):
     restart_on_clean_exit: bool
     restart_when_hung: bool
     has_shutdown_endpoint: bool
+    port_attempts: int = 1
+    over_when_hung: bool = False
 
 
 class Machine:
-    """The state of the backend, the wish for it, and the actions of the event being handled.
+    """The state of the backend, what is wanted of it, and the actions of the event being handled.
 
     Attributes:
-        state: what is.
-        wants_up: what is wanted.
+        state: the present one.
+        wants_up: whether the backend is wanted up.
         run: the number of the newest run, 0 before the first.
+        attempt: how many ports were tried for this start, the run's included.
         occupied: a launch is under way, or something of the run's tree may be alive; no new run before that ends.
         restarts: automatic starts since the last manual one.
         due: a launch is decided and waits only for the old tree to end.
         stop_reason: why the run is being stopped.
-        closing: the sidecar is to end.
+        closing: the sidecar is about to end.
         ended_clean: the root of a run that was not ready exited with code 0.
         now: the time of the event being handled.
-        actions: what is to be done about it, in order.
+        actions: what to do about it, in order.
     """
 
-    def __init__(self, policy: LifecyclePolicy, chance: Callable[[], float], spent: int) -> None:
+    def __init__(self, policy: LifecyclePolicy, random: Callable[[], float], spent: int) -> None:
         self.policy = policy
         self.budget = RestartBudget(policy.restart, spent=spent)
         self.healthy_time = HealthyTime()
         self.state = State.STOPPED
         self.wants_up = False
         self.run = 0
+        self.attempt = 1
         self.occupied = False
         self.restarts = 0
         self.due = False
@@ -56,7 +66,7 @@ class Machine:
         self.ended_clean = False
         self.now = 0.0
         self.actions: list[e.Action] = []
-        self._chance = chance
+        self._random = random
         self._ready = False
         self._startup_at = 0.0
         self._start_reason = Reason.REQUESTED
@@ -91,10 +101,18 @@ class Machine:
         self.due = self._ready = self.ended_clean = False
         self.occupied = True
         self.run += 1
-        if self._start_reason is not Reason.PORT_RETRY:  # another port is no other start: the callers' time runs on
+        retry = self._start_reason is Reason.PORT_RETRY
+        self.attempt = self.attempt + 1 if retry else 1
+        if not retry:  # another port is not another start: the callers' time runs on
             self._startup_at = self.now + self.policy.startup
+        self.do(e.Prepare(self.run, retry))
         self.move(State.STARTING, self._start_reason)
         self.do(e.Launch(self.run), e.Arm(Timer.STARTUP, self._startup_at))
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether this start may try another port."""
+        return self.attempt < self.policy.port_attempts
 
     def became_ready(self) -> None:
         """The run answers."""
@@ -147,12 +165,12 @@ class Machine:
             self.do(e.Arm(Timer.LADDER, self._ladder.next_at))
 
     def repeat_rung(self) -> None:
-        """Tells a process that came late to the ladder what the others were told."""
+        """Takes the last rung again, for a process that came late to the ladder."""
         killed = all(rung is Rung.GIVE_UP for _, rung in self._ladder.steps)
         self.do(e.Kill(self.run) if killed else e.Interrupt(self.run))
 
     def stop_failed(self) -> None:
-        """Something would not die."""
+        """Part of the tree would not die."""
         self.wants_up = self.due = False
         self.do(e.Disarm(Timer.LADDER))
         self.move(State.FAILED, self.stop_reason)
@@ -162,7 +180,7 @@ class Machine:
 
     def fail(self, reason: Reason, error: SidecarError | None = None) -> None:
         """Charges a failure to the budget: BACKOFF, or FAILED when it is spent."""
-        verdict = self.budget.failed(self.healthy_time.total(self.now), self._chance())
+        verdict = self.budget.failed(self.healthy_time.total(self.now), self._random())
         final = verdict.delay is None
         self._failure = e.ReportFailure(self.run, reason, verdict.attempt, verdict.delay, final=final, error=error)
         self._start_reason = reason
@@ -198,7 +216,7 @@ class Machine:
         self.due = True
 
     def report_failure(self) -> None:
-        """Tells of the failure, once what the run had to say is known."""
+        """Reports the failure, once the last output of the run is known."""
         if self._failure is not None:
             self.do(self._failure)
             self._failure = None

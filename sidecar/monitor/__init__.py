@@ -1,5 +1,5 @@
-"""Watches one run: when it is ready, whether it is well, and what it tells about its providers."""
+"""Watches one run: when it is ready, whether it is well, and what it says about its providers."""
 
-from .monitor import Monitor, MonitorSink, Watched
+from .monitor import Monitor
 
-__all__ = ["Monitor", "MonitorSink", "Watched"]
+__all__ = ["Monitor"]

@@ -1,4 +1,4 @@
-"""One set of watching tasks per run, begun and ended by the composition root."""
+"""One set of watching tasks per run."""
 
 from __future__ import annotations
 
@@ -8,79 +8,70 @@ from typing import Any
 
 from ..backend.client import BackendClient
 from ..backend.probe import ProbeResult, probe, significant
+from ..core import events as e
 from ..core.health import Answer, HealthTracker
 from ..process.base import ListeningSocket
 from ..process.platform import monotonic_through_sleep
 from ..process.platform.ports import is_listening
 from ..settings.model import Settings
-from ..wire.messages import HealthResult
-from .base import MonitorSink, Watched
+from ..supervisor import Supervisor
+from ..supervisor.stream import RunEnded, RunEnding, RunStarted
 from .readiness import Readiness
-
-__all__ = ["Monitor", "MonitorSink", "Watched"]
 
 PROVIDER_TIMEOUT = 10.0  # seconds, as for backend:providerStatus (renderer contract)
 EXPOSURE_INTERVAL = 60.0  # seconds between looks at the listening sockets of the tree
 
 
 class Monitor:
-    """Watches the newest run."""
+    """Watches the newest run, and posts what it sees to the supervisor."""
 
     def __init__(
         self,
         settings: Settings,
         client: BackendClient,
-        sink: MonitorSink,
+        supervisor: Supervisor,
         *,
         find_listener: Callable[[int], list[ListeningSocket]],
+        is_listening: Callable[[int], bool] = is_listening,
     ) -> None:
         self._settings = settings
         self._client = client
-        self._sink = sink
+        self._supervisor = supervisor
         self._find_listener = find_listener
+        self._is_listening = is_listening
         self._loop = asyncio.get_running_loop()
         self._tasks: list[asyncio.Task[None]] = []
-        self._run: Watched | None = None
         self._tracker = self._new_tracker()
         self._providers: Any = None
+        supervisor.stream.subscribe(RunStarted, self._begin)
+        supervisor.stream.subscribe(RunEnding, self._end)
+        supervisor.stream.subscribe(RunEnded, self._end)
 
-    @property
-    def healthy(self) -> bool | None:
-        """The status of the run being watched; None before its first check."""
-        return self._tracker.healthy
-
-    def begin(self, run: Watched) -> None:
-        """Watches ``run`` from its launch on."""
-        self.end()
-        self._run = run
-        self._tracker = self._new_tracker()
-        self._begin(self._watch(run))
-
-    def end(self) -> None:
+    def close(self) -> None:
         """Stops asking; a run that is being stopped answers as it likes."""
         for task in self._tasks:
             task.cancel()
         self._tasks.clear()
 
-    def died(self) -> None:
-        """The run ended: whoever did not see it unhealthy is told."""
-        self.end()
-        run, self._run = self._run, None
-        if run is not None and self._tracker.healthy is not False:
-            self._tracker.healthy = False
-            self._sink.health(run, HealthResult(status="unhealthy", error="socket hang up"))
-
     def suspended(self) -> None:
         """The machine slept, or will: silence so far counts for nothing."""
         self._tracker.suspended()
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, notice: RunStarted) -> None:
+        self.close()
+        self._tracker = self._new_tracker()
+        self._spawn(self._watch(notice.run.number))
+
+    def _end(self, _notice: RunEnding | RunEnded) -> None:
+        self.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         task.add_done_callback(self._ended)
         self._tasks.append(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A watch that ended by an exception watches no more: nobody awaits it, so the loop tells of it."""
+        """A watch that ended by an exception watches no more; nothing awaits it, so the loop reports it."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._loop.call_exception_handler({"message": "a watch over the backend ended", "exception": error})
@@ -89,35 +80,35 @@ class Monitor:
         health, interval = self._settings.health, self._settings.timeouts.health_interval
         return HealthTracker(interval=interval, failures=health.failures, successes=health.successes)
 
-    async def _watch(self, run: Watched) -> None:
+    async def _watch(self, run: int) -> None:
         started = self._loop.time()
         readiness = Readiness(
             run,
-            self._sink,
+            self._supervisor,
             self._client,
             live_path=self._settings.backend.live_path,
             probe_timeout=self._settings.health.probe_timeout,
             interval=self._settings.timeouts.health_interval,
             find_listener=self._find_listener,
+            is_listening=self._is_listening,
         )
         if not await readiness.wait():
-            self._sink.foreign(run)
             return
-        self._sink.progress("ready", self._loop.time() - started, "The backend is ready")
+        self._supervisor.post(e.Progress(run, "ready", self._loop.time() - started, "The backend is ready"))
         self._begin_steady_watch(run)
-        self._sink.ready(run)
+        self._supervisor.post(e.Ready(run))
 
-    def _begin_steady_watch(self, run: Watched) -> None:
+    def _begin_steady_watch(self, run: int) -> None:
         backend = self._settings.backend
         if backend.health_path or backend.live_path:
-            self._begin(self._watch_health(run, backend.health_path or backend.live_path))
+            self._spawn(self._watch_health(run, backend.health_path or backend.live_path))
         elif not backend.managed:
-            self._begin(self._watch_port(run))
+            self._spawn(self._watch_port(run))
         if backend.providers_path:
-            self._begin(self._watch_providers(backend.providers_path))
-        self._begin(self._watch_exposure(run))
+            self._spawn(self._watch_providers(run, backend.providers_path))
+        self._spawn(self._watch_exposure(run))
 
-    async def _watch_health(self, run: Watched, path: str) -> None:
+    async def _watch_health(self, run: int, path: str) -> None:
         interval = self._settings.timeouts.health_interval
         planned = self._loop.time()
         due = monotonic_through_sleep()
@@ -125,24 +116,26 @@ class Monitor:
             self._tracker.begin(monotonic_through_sleep(), due)
             result = await probe(self._client, path, self._settings.health.probe_timeout)
             if self._tracker.record(_answer(result)):
-                self._sink.health(run, _health_result(result, healthy=self._tracker.healthy is True))
+                healthy = self._tracker.healthy is True
+                self._supervisor.post(e.Health(run, healthy, result.body if healthy else None, result.error))
             if self._tracker.hung:
-                self._sink.hung(run)
+                self._supervisor.post(e.Hung(run))
             planned = max(planned + interval, self._loop.time())
             wait = planned - self._loop.time()
             due = monotonic_through_sleep() + wait
             await asyncio.sleep(wait)
 
-    async def _watch_port(self, run: Watched) -> None:
-        """Of somebody else's backend without any endpoint, the open port is all that tells whether it lives."""
+    async def _watch_port(self, run: int) -> None:
+        """Of an unmanaged backend without any endpoint, the open port is the only sign of life."""
         misses = 0
         while True:
             await asyncio.sleep(self._settings.timeouts.health_interval)
-            misses = 0 if run.port is not None and is_listening(run.port) else misses + 1
+            port = self._supervisor.last_port
+            misses = 0 if port is not None and self._is_listening(port) else misses + 1
             if misses >= self._settings.health.failures:
-                self._sink.hung(run)
+                self._supervisor.post(e.Hung(run))
 
-    async def _watch_providers(self, path: str) -> None:
+    async def _watch_providers(self, run: int, path: str) -> None:
         volatile = self._settings.backend.volatile_keys
         while True:
             result = await probe(self._client, path, PROVIDER_TIMEOUT)
@@ -150,16 +143,18 @@ class Monitor:
                 body = significant(result.body, volatile)
                 if body != self._providers:
                     self._providers = body
-                    self._sink.provider(result.body)
+                    self._supervisor.post(e.Providers(run, result.body))
             await asyncio.sleep(self._settings.health.provider_interval)
 
-    async def _watch_exposure(self, run: Watched) -> None:
+    async def _watch_exposure(self, run: int) -> None:
         known: set[ListeningSocket] = set()
         while True:
-            exposed = {socket for socket in run.listeners() or () if not _is_loopback(socket.address)}
+            listeners = self._supervisor.run.listeners() if self._supervisor.run is not None else None
+            exposed = {socket for socket in listeners or () if not _is_loopback(socket.address)}
             if exposed != known:
                 known = exposed
-                self._sink.exposed(run, sorted(exposed, key=lambda socket: (socket.port, socket.address)))
+                ordered = sorted(exposed, key=lambda socket: (socket.port, socket.address))
+                self._supervisor.post(e.Exposed(run, tuple(ordered)))
             await asyncio.sleep(EXPOSURE_INTERVAL)
 
 
@@ -167,12 +162,6 @@ def _answer(result: ProbeResult) -> Answer:
     if result.ok:
         return Answer.OK
     return Answer.NONE if result.status is None else Answer.ERROR_STATUS
-
-
-def _health_result(result: ProbeResult, *, healthy: bool) -> HealthResult:
-    if healthy:
-        return HealthResult(status="healthy", data=result.body)
-    return HealthResult(status="unhealthy", error=result.error)
 
 
 def _is_loopback(address: str) -> bool:

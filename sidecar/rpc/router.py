@@ -52,19 +52,21 @@ class Router:
     coroutine becomes a task, which a cancel, or the end, cancels. A future (or task) is somebody else's: it is only
     waited for, and a cancel gives up the waiting.
 
-    Attributes:
-        send: takes the body of an answer.
-
     Args:
-        send: as above.
+        handlers: by channel.
+        send: takes the body of an answer.
         max_frame: the largest body in bytes.
         max_in_flight: how many requests may wait for their answer.
         defect: logs an error that nothing expected; takes what was being done, and the error.
         on_idle: called whenever the last request in flight was answered.
+
+    Raises:
+        KeyError: a handler has a name that is not a channel.
     """
 
     def __init__(
         self,
+        handlers: Handlers,
         send: Callable[[bytes], None],
         *,
         max_frame: int,
@@ -73,13 +75,13 @@ class Router:
         on_idle: Callable[[], None],
         channels: Mapping[str, Channel] = CHANNELS,
     ) -> None:
-        self.send = send
+        self._send = send
         self._max_frame = max_frame
         self._max_in_flight = max_in_flight
         self._log_defect = defect
         self._on_idle = on_idle
         self._channels = channels
-        self._routes: dict[str, _Route] = {}
+        self._routes = {name: _Route(name, channels[name], handler) for name, handler in handlers.items()}
         self._in_flight: dict[int, tuple[asyncio.Future[Any], _Route]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._refusing = False
@@ -88,14 +90,6 @@ class Router:
     def in_flight(self) -> int:
         """How many requests wait for their answer."""
         return len(self._in_flight)
-
-    def attach(self, handlers: Handlers) -> None:
-        """Gives the handlers by channel.
-
-        Raises:
-            KeyError: a handler bears a name that is no channel.
-        """
-        self._routes = {name: _Route(name, self._channels[name], handler) for name, handler in handlers.items()}
 
     def dispatch(self, body: memoryview | bytes) -> None:
         """Serves one frame; the body is not needed afterwards."""
@@ -130,21 +124,27 @@ class Router:
         """From now on only status and ping are served."""
         self._refusing = True
 
-    def abandon(self) -> None:
-        """Answers everything in flight with SHUTTING_DOWN and cancels what works on it."""
+    async def finish(self, grace: float, timeout: float) -> None:  # noqa: ASYNC109 - the caller wants no exception, only an end
+        """Answers everything in flight.
+
+        Args:
+            grace: seconds for what is nearly done; the rest is answered with SHUTTING_DOWN and cancelled.
+            timeout: seconds for the cancelled tasks to end.
+        """
+        self.refuse_new()
+        futures = [future for future, _ in self._in_flight.values()]
+        if futures:
+            await asyncio.wait(futures, timeout=grace)
         waiting, self._in_flight = self._in_flight, {}
         for request_id, (future, route) in waiting.items():
             self.send_error(request_id, ShuttingDownError("The sidecar is shutting down"), route)
             self._give_up(future)
-
-    async def settled(self, timeout: float) -> None:  # noqa: ASYNC109 - the caller wants no exception, only an end
-        """Waits until the tasks that were cancelled have ended, but no longer than ``timeout`` seconds."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout)
 
     def send_error(self, request_id: int | None, error: SidecarError, route: _Route | None = None) -> None:
         """Answers with an error, in the words that existing renderers know."""
-        self.send(encode_error(request_id, error, self._max_frame, route.prefix if route else ""))
+        self._send(encode_error(request_id, error, self._max_frame, route.prefix if route else ""))
 
     def _refusal(self, message: Message, route: _Route | None) -> SidecarError | None:
         if message.id in self._in_flight:
@@ -217,7 +217,7 @@ class Router:
         except SidecarError as error:
             self.send_error(request_id, error, route)
         else:
-            self.send(body)
+            self._send(body)
 
     def _defect(self, request_id: int, route: _Route, error: BaseException) -> None:
         self._log_defect(route.name, error)

@@ -21,6 +21,9 @@ End = Literal["owner_lost", "input_done", "framing"]
 MAX_UNSENT = 32 * 1024 * 1024
 """Bytes unsent beyond which no more requests are taken; from the protocol page."""
 
+GRACE = 0.1
+"""Seconds at the end for answers that are nearly there, such as those to callers that waited for the backend to stop."""
+
 RESUME_UNSENT = MAX_UNSENT // 2
 CONGESTED = 64 * 1024
 """Bytes unsent beyond which repeatable events give way: what a Linux pipe holds, so the client is a whole pipe behind."""
@@ -29,7 +32,7 @@ CONGESTED = 64 * 1024
 class Server:
     """Serves one client.
 
-    Everything happens on the loop's thread. What comes before ``attach`` waits in the pipe.
+    Everything happens on the loop's thread. What comes before ``serve`` waits in the pipe.
 
     Args:
         stdin_fd: private descriptor of the requests: pipe, socket, regular file, terminal or null device.
@@ -37,9 +40,6 @@ class Server:
         max_frame: the largest body in bytes, both ways.
         max_in_flight: how many requests may wait for their answer.
         report: takes a sentence about the streams, for the log.
-        on_end: told each kind of end at most once: ``owner_lost`` (end of a stdin that is no file, or a broken stdout, which
-            may also follow another end), ``input_done`` (all requests of a file are answered), ``framing`` (the stream cannot
-            be followed any more; the client has been told).
     """
 
     def __init__(
@@ -50,46 +50,52 @@ class Server:
         max_frame: int,
         max_in_flight: int,
         report: Callable[[str], None],
-        on_end: Callable[[End], None],
         events: Mapping[str, Notification] = EVENTS,
     ) -> None:
         self._stdin_fd = stdin_fd
         self._stdout_fd = stdout_fd
         self._max_frame = max_frame
+        self._max_in_flight = max_in_flight
         self._report = report
-        self._on_end = on_end
+        self._on_end: Callable[[End], None] | None = None
         self._ends: set[End] = set()
-        self._attached = False
         self._input_ended = False
         self._frames = FrameBuffer(max_frame)
         # Few, and each is news: they leave before what the same turn of the loop has still to do, such as a crash report.
         self._urgent = frozenset(name for name, event in events.items() if event.overflow == "keep")
         self._outbox = Outbox(events, self._send_event, self._congested)
-        self._router = Router(
-            self._send, max_frame=max_frame, max_in_flight=max_in_flight, defect=log.defect, on_idle=self._idle
-        )
+        self._writer = Writer(stdout_fd, self._progress, self._broken)
+        self._router: Router | None = None
         self._reader: Reader | None = None
-        self._writer: Writer | None = None
 
-    def start(self) -> None:
-        """Takes the descriptors; must be called on the running loop."""
-        self._writer = Writer(self._stdout_fd, self._progress, self._broken)
-        self._router.send = self._writer.send
-        self._reader = Reader(self._stdin_fd, self._frames, self._serve, self._stdin_ended)
-        self._begin()
+    def serve(self, handlers: Handlers, on_end: Callable[[End], None]) -> None:
+        """From now on requests are served.
 
-    def attach(self, handlers: Handlers) -> None:
-        """Gives the handlers by channel; from now on requests are served.
+        Args:
+            handlers: by channel.
+            on_end: called at most once with each kind of end: ``owner_lost`` (end of a stdin that is not a file, or a broken
+                stdout, which may also follow another end), ``input_done`` (all requests of a file are answered), ``framing``
+                (the stream cannot be followed any more; the client was sent the error).
 
         Raises:
-            KeyError: a handler bears a name that is no channel.
+            KeyError: a handler has a name that is not a channel.
         """
-        self._router.attach(handlers)
-        self._attached = True
-        self._begin()
+        self._on_end = on_end
+        self._router = Router(
+            handlers,
+            self._writer.send,
+            max_frame=self._max_frame,
+            max_in_flight=self._max_in_flight,
+            defect=log.defect,
+            on_idle=self._idle,
+        )
+        self._reader = Reader(self._stdin_fd, self._frames, self._serve, self._stdin_ended)
+        self._reader.resume()
+        for end in self._ends:
+            on_end(end)
 
     def notify(self, channel: str, payload: Any) -> None:
-        """Tells the client, if it wants to know. KeyError: no event has that name."""
+        """Sends an event, if the client wants it. KeyError: no event has that name."""
         self._outbox.push(channel, payload)
 
     def wanted(self, channel: str) -> bool:
@@ -110,12 +116,13 @@ class Server:
 
     def refuse_new(self) -> None:
         """From now on requests but for status and ping are answered with SHUTTING_DOWN."""
-        self._router.refuse_new()
+        if self._router is not None:
+            self._router.refuse_new()
 
     @property
     def client_gone(self) -> bool:
-        """Whether nobody reads the answers any more."""
-        return is_broken(self._stdout_fd) or (self._writer is not None and self._writer.broken is not None)
+        """Whether the answers are not read any more."""
+        return is_broken(self._stdout_fd) or self._writer.broken is not None
 
     @property
     def stdin_ended(self) -> bool:
@@ -123,30 +130,25 @@ class Server:
         return self._reader is not None and self._reader.other_side_gone
 
     def send_error(self, error: SidecarError) -> None:
-        """Tells the client of an error that belongs to no request."""
+        """Sends an error that belongs to no request."""
         self._send(encode_error(None, error, self._max_frame))
 
     async def finish(self, timeout: float = 1.0) -> None:  # noqa: ASYNC109 - unsent data gets at most this, then it is given up
-        """Answers what is in flight with SHUTTING_DOWN, flushes, and leaves the descriptors as they were found."""
-        self._router.refuse_new()
-        self._router.abandon()
-        await self._router.settled(timeout)
-        if self._writer is None or self._reader is None:
-            return
+        """Answers what is in flight, flushes, and leaves the descriptors as they were found."""
+        if self._router is not None:
+            await self._router.finish(0 if self.client_gone else GRACE, timeout)
         self._outbox.drain()
         await self._writer.drained(timeout)
-        self._reader.stop()
+        if self._reader is not None:
+            self._reader.stop()
         self._writer.close()
-
-    def _begin(self) -> None:
-        if self._attached and self._reader is not None:
-            self._reader.resume()
 
     def _serve(self) -> None:
         """Serves the frames that are there, unless the client reads too little."""
-        writer, reader, dispatch = self._writer, self._reader, self._router.dispatch
-        if writer is None or reader is None:
+        writer, reader, router = self._writer, self._reader, self._router
+        if router is None or reader is None:
             return
+        dispatch = router.dispatch
         sink = writer.sink
         writer.batching = True
         try:
@@ -158,7 +160,7 @@ class Server:
         except FrameError as error:
             reader.stop()
             self.send_error(error)
-            self._tell_end("framing")
+            self._report_end("framing")
         finally:
             writer.batching = False
             writer.flush()
@@ -166,11 +168,9 @@ class Server:
     def _progress(self) -> None:
         """The client has read something."""
         writer, reader = self._writer, self._reader
-        if writer is None or reader is None:
-            return
         if self._outbox.holding:
             self._outbox.drain()
-        if self._attached and reader.paused and not reader.ended and writer.unsent <= RESUME_UNSENT:
+        if reader is not None and reader.paused and not reader.ended and writer.unsent <= RESUME_UNSENT:
             self._serve()
             if writer.unsent <= MAX_UNSENT:
                 reader.resume()
@@ -179,28 +179,27 @@ class Server:
         if self._frames.pending:
             self._report(f"stdin ended within a frame, {self._frames.pending} bytes of it had come")
         self._input_ended = True
-        if self._reader is not None and self._reader.kind == FILE:
-            if not self._router.in_flight:
-                self._tell_end("input_done")
-        else:
-            self._tell_end("owner_lost")
+        if self._reader is None or self._reader.kind != FILE:
+            self._report_end("owner_lost")
+        elif self._router is None or not self._router.in_flight:
+            self._report_end("input_done")
 
     def _idle(self) -> None:
         if self._input_ended and self._reader is not None and self._reader.kind == FILE:
-            self._tell_end("input_done")
+            self._report_end("input_done")
 
     def _broken(self, error: OSError) -> None:
         self._report(f"stdout cannot be written to any more: {error.strerror}")
-        self._tell_end("owner_lost")
+        self._report_end("owner_lost")
 
-    def _tell_end(self, end: End) -> None:
+    def _report_end(self, end: End) -> None:
         if end not in self._ends:
             self._ends.add(end)
-            self._on_end(end)
+            if self._on_end is not None:
+                self._on_end(end)
 
     def _send(self, body: bytes) -> None:
-        if self._writer is not None:
-            self._writer.send(body)
+        self._writer.send(body)
 
     def _send_event(self, event: Outgoing) -> bool:
         try:
@@ -209,9 +208,9 @@ class Server:
             self._report(error.message)
             return False
         self._send(body)
-        if event.channel in self._urgent and self._writer is not None:
+        if event.channel in self._urgent:
             self._writer.flush()
         return True
 
     def _congested(self) -> bool:
-        return self._writer is not None and self._writer.unsent > CONGESTED
+        return self._writer.unsent > CONGESTED

@@ -1,8 +1,6 @@
-"""What a waiting caller is told when it does not get what it waits for."""
+"""The error that a caller gets when what it waits for does not come."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from .. import errors
 from ..core.events import Conflict, Outcome
@@ -66,17 +64,17 @@ def why_failed(run: Run | None, last_exit: LastExit | None) -> errors.SidecarErr
 
 
 def port_foreign(run: Run) -> errors.SidecarError:
-    """The run lives, and somebody else answers in its place."""
+    """The run lives, and another program answers in its place."""
     return errors.PortForeignError(
-        f"The backend runs, but port {run.port} answers for {describe_owner(run)}",
+        f"The backend runs, but port {run.port} answers for {run.owner_text}",
         hint='End that program, or set backend.port to another number or to "auto".',
-        data={"port": run.port, "owner": owner_data(run)},
+        data={"port": run.port, "owner": run.owner_data},
     )
 
 
 def port_taken(run: Run) -> errors.SidecarError:
     """The run could not have its port."""
-    data = {"port": run.port, "owner": owner_data(run)}
+    data = {"port": run.port, "owner": run.owner_data}
     if run.conflict is Conflict.FORBIDDEN:
         return errors.PortForbiddenError(
             f"The system does not let the backend listen on port {run.port}",
@@ -84,25 +82,10 @@ def port_taken(run: Run) -> errors.SidecarError:
             data=data,
         )
     return errors.PortInUseError(
-        f"Port {run.port} is in use by {describe_owner(run)}",
+        f"Port {run.port} is in use by {run.owner_text}",
         hint='End that program, or set backend.port to another number or to "auto".',
         data=data,
     )
-
-
-def describe_owner(run: Run) -> str:
-    """The stranger on the port, in words."""
-    owner = run.owner
-    if owner is None or owner.pid is None:
-        return "another program"
-    return f"{run.owner_name or 'another program'} (pid {owner.pid})"
-
-
-def owner_data(run: Run) -> dict[str, Any] | None:
-    """The stranger on the port, for programs."""
-    if run.owner is None or run.owner.pid is None:
-        return None
-    return {"pid": run.owner.pid, "name": run.owner_name}
 
 
 def _exited(run: Run) -> errors.SidecarError:

@@ -9,9 +9,11 @@ from ..core.restart import RestartPolicy
 from ..core.stop import StopTimes
 from ..settings.model import Settings
 
+PORT_ATTEMPTS = 5  # ports that one start may try before the lack of a port counts as a failure
+
 
 def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
-    """For our own backend as the settings say; for somebody else's: waits for ever, and tries for ever."""
+    """For a managed backend as the settings say; for one that is only watched: waits and tries for ever."""
     times, restart = settings.timeouts, settings.restart
     stop = StopTimes(
         request=times.shutdown_request,
@@ -28,6 +30,7 @@ def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
             restart_on_clean_exit=True,
             restart_when_hung=False,
             has_shutdown_endpoint=False,
+            over_when_hung=True,
         )
     return LifecyclePolicy(
         startup=times.startup,
@@ -43,4 +46,5 @@ def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
         restart_on_clean_exit=restart.on_clean_exit,
         restart_when_hung=settings.health.restart_when_hung,
         has_shutdown_endpoint=bool(settings.backend.shutdown_path),
+        port_attempts=PORT_ATTEMPTS if settings.backend.port == "auto" else 1,
     )

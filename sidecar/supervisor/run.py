@@ -1,66 +1,64 @@
-"""The facts about one run of the backend."""
+"""What is known of one run of the backend."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
+
+from msgspec import Struct
 
 from ..backend.probe import ProbeResult
-from ..core.events import Conflict
+from ..core.events import Conflict, Socket
 from ..core.exit_status import ExitStatus
 from ..errors import SidecarError
 from ..process.base import LaunchSpec, ListeningSocket, RunningProcess, Survivor
 
-Listener = Literal["own", "foreign", "unknown"]
 
-
-class Run:
-    """One run, from the choice of its port to the end of its tree.
+class Run(Struct, frozen=True):
+    """A snapshot of one run, from the choice of its port to the end of its tree. Only the supervisor replaces it.
 
     Attributes:
         number: counts from 1.
         port: where it listens, or will; None until it reports one.
-        attempt: how many ports were tried for this start, this one included.
-        asked_at: when it was asked for, on the loop's clock.
+        requested_at: when it was requested, on the loop's clock.
         ready_at: when it was ready, on the loop's clock; None before.
-        spec: what was executed; None before the launch.
+        spec: what is executed; None before the launch.
         process: None before the launch.
-        status: how the root ended; None while it lives.
+        status: how the root exited; None while it lives.
         ended_at: when that was, ISO 8601 UTC.
-        survivors: what would not die.
-        conflict: it could not have its port.
-        listener: who listens on the port.
-        owner, owner_name: the stranger on the port, where known.
+        survivors: processes of the tree that could not be killed.
+        conflict: why it could not have its port.
+        listener: whose socket is on the port.
+        owner, owner_name: the other program on the port, where known.
         exposed: listening sockets of its tree that other machines can reach.
-        output: its last output, once drained.
-        error: why the launch failed.
-        last_answer: the last failed request to its live endpoint; None: none was sent yet.
-        listening: where its tree listened when its time to be ready was over; None: not known.
+        healthy: the result of its health checks; None before the first.
+        output: its last output, once drained; secrets masked.
+        error: why the launch or the stop failed.
+        last_answer: the last failed request to its live endpoint; None: none was sent.
+        listening: where its tree listened when the start timed out; None: not known.
         over_memory: bytes that its tree used when it was killed for using more than it may.
     """
 
-    def __init__(self, number: int, port: int | None, *, attempt: int, asked_at: float) -> None:
-        self.number = number
-        self.port = port
-        self.attempt = attempt
-        self.asked_at = asked_at
-        self.ready_at: float | None = None
-        self.spec: LaunchSpec | None = None
-        self.process: RunningProcess | None = None
-        self.status: ExitStatus | None = None
-        self.ended_at: str | None = None
-        self.survivors: list[Survivor] = []
-        self.conflict: Conflict | None = None
-        self.listener: Listener = "unknown"
-        self.owner: ListeningSocket | None = None
-        self.owner_name = ""
-        self.exposed: list[ListeningSocket] = []
-        self.output = ""
-        self.error: SidecarError | None = None
-        self.last_answer: ProbeResult | None = None
-        self.listening: list[ListeningSocket] | None = None
-        self.over_memory: int | None = None
+    number: int
+    port: int | None
+    requested_at: float
+    ready_at: float | None = None
+    spec: LaunchSpec | None = None
+    process: RunningProcess | None = None
+    status: ExitStatus | None = None
+    ended_at: str | None = None
+    survivors: tuple[Survivor, ...] = ()
+    conflict: Conflict | None = None
+    listener: Literal["own", "foreign", "unknown"] = "unknown"
+    owner: Socket | None = None
+    owner_name: str = ""
+    exposed: tuple[Socket, ...] = ()
+    healthy: bool | None = None
+    output: str = ""
+    error: SidecarError | None = None
+    last_answer: ProbeResult | None = None
+    listening: tuple[ListeningSocket, ...] | None = None
+    over_memory: int | None = None
 
     @property
     def url(self) -> str | None:
@@ -69,46 +67,32 @@ class Run:
 
     @property
     def alive(self) -> bool:
-        """The root process runs."""
+        """Whether the root process runs."""
         return self.process is not None and self.status is None
-
-    def listeners(self) -> list[ListeningSocket] | None:
-        """Where its tree listens; None where the system does not tell."""
-        return self.process.listeners() if self.process is not None else None
 
     @property
     def pid(self) -> int | None:
-        """The root's pid while it runs; None also where it is somebody else's and cannot be known."""
+        """The root's pid while it runs; None also where the process is not ours and cannot be known."""
         return self.process.identity.pid or None if self.process is not None and self.status is None else None
 
+    @property
+    def owner_pid(self) -> int | None:
+        """The pid of the other program on the port, where known."""
+        return self.owner[2] if self.owner is not None else None
 
-class RunEars:
-    """Hears what the process layer tells about one run, and passes it on with the run it belongs to."""
+    @property
+    def owner_text(self) -> str:
+        """The other program on the port, in words."""
+        return f"{self.owner_name or 'another program'} (pid {self.owner_pid})" if self.owner_pid else "another program"
 
-    def __init__(
-        self,
-        run: Run,
-        *,
-        on_output: Callable[[Run, str, bytes], None],
-        on_exit: Callable[[Run, ExitStatus], None],
-        on_gone: Callable[[Run, list[Survivor]], None],
-    ) -> None:
-        self._run = run
-        self._on_output = on_output
-        self._on_exit = on_exit
-        self._on_gone = on_gone
+    @property
+    def owner_data(self) -> dict[str, Any] | None:
+        """The other program on the port, for programs."""
+        return {"pid": self.owner_pid, "name": self.owner_name} if self.owner_pid else None
 
-    def output(self, stream: str, data: bytes) -> None:
-        """See RunListener."""
-        self._on_output(self._run, stream, data)
-
-    def exited(self, status: ExitStatus) -> None:
-        """See RunListener."""
-        self._on_exit(self._run, status)
-
-    def gone(self, survivors: list[Survivor]) -> None:
-        """See RunListener."""
-        self._on_gone(self._run, survivors)
+    def listeners(self) -> list[ListeningSocket] | None:
+        """Where its tree listens now; None where the system does not say."""
+        return self.process.listeners() if self.process is not None else None
 
 
 def utc_now() -> str:

@@ -1,4 +1,4 @@
-"""The mailbox: events in, one at a time; the actions that the lifecycle decides are carried out here.
+"""The one owner of the backend: events in, one at a time; the actions that core decides are carried out here.
 
 Everything runs on the event loop's thread. An effect that takes time is a task that posts its outcome as an event.
 """
@@ -10,72 +10,86 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from .. import errors
 from ..core import events as e
 from ..core.events import Outcome, Reason, State
 from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
-from ..log import log
 from ..process.base import Survivor
 from ..settings.model import Settings
 from ..wire.messages import LastExit, Started, StateChanged
-from .answering import Answering
-from .answers import still_waiting, why_failed
+from .answers import error_for, port_taken, still_waiting, why_failed
 from .callers import Callers
-from .launcher import Launches
-from .run import Run, RunEars, utc_now
+from .launcher import Launches, PortConflict
+from .run import Run, utc_now
+from .stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted, Stream
 from .timers import Timers
 
 T = TypeVar("T")
 
+_WITH_A_RUN = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
+_REQUESTED = frozenset({Reason.REQUESTED, Reason.SHUTDOWN})
+_PERMANENT = (errors.BackendNotFoundError, errors.BackendNotAFileError, errors.BackendNotExecutableError)
+
 
 class Supervisor:
-    """Owns the backend. Hooks are set once, by the composition root.
+    """Takes commands and facts; reports through its stream.
 
     Attributes:
-        on_launched: a run's program was executed.
-        on_over: a run is about to be stopped, or ended.
-        on_changed: the lifecycle moved; the payload of ``backend:stateChanged``.
-        on_failure: a run failed; its facts and the decision about what follows.
-        on_finished: after a shutdown, whether everything is gone.
+        lifecycle: what core remembers.
+        run: the newest run; None before the first.
+        since: when the state last changed, ISO 8601 UTC.
+        last_exit: how the last run that exited did.
+        stream: what happens, for subscribers.
+        finished: done after a shutdown, with whether nothing is left.
     """
 
     def __init__(
-        self, lifecycle: Lifecycle, launcher: Launches, settings: Settings, *, report: Callable[[str], None]
+        self,
+        lifecycle: Lifecycle,
+        launcher: Launches,
+        settings: Settings,
+        *,
+        report: Callable[[str], None],
+        defect: Callable[[str, BaseException], None],
     ) -> None:
+        """``report`` logs a sentence; ``defect`` an error that nothing expected, and what was being done."""
         self.lifecycle = lifecycle
         self.run: Run | None = None
         self.since = utc_now()
         self.last_exit: LastExit | None = None
-        self.on_launched: Callable[[Run], None] = _ignore
-        self.on_over: Callable[[Run], None] = _ignore
-        self.on_changed: Callable[[StateChanged], None] = _ignore
-        self.on_failure: Callable[[Run, e.ReportFailure], None] = _ignore
-        self.on_output: Callable[[str, bytes], None] = _ignore
-        self.on_finished: Callable[[bool], None] = _ignore
+        self.stream = Stream(defect)
         self._launcher = launcher
+        self._settings = settings
         self._report = report
+        self._defect = defect
         self._loop = asyncio.get_running_loop()
+        self.finished: asyncio.Future[bool] = self._loop.create_future()
         self._inbox: deque[e.Event] = deque()
         self._busy = False
         self._timers = Timers(self._loop)
-        self._answering = Answering(launcher, settings)
+        self._up: Callers[Started] = Callers()
+        self._down: Callers[None] = Callers()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._perform: dict[type, Callable[[Any], None]] = {
-            e.Announce: self._announce,
+            e.Prepare: self._prepare,
             e.Launch: self._launch,
             e.RequestShutdown: self._request_shutdown,
             e.Interrupt: self._interrupt,
             e.Kill: self._kill,
             e.Arm: self._arm,
             e.Disarm: lambda action: self._timers.disarm(action.timer),
+            e.Announce: self._announce,
+            e.Relay: lambda action: self.stream.publish(action.fact),
             e.AnswerUp: self._answer_up,
             e.AnswerDown: self._answer_down,
-            e.ReportFailure: self._report_failure,
-            e.Finish: lambda action: self.on_finished(action.clean),
+            e.ReportFailure: lambda action: self.stream.publish(RunFailed(self._current_run, action)),
+            e.Finish: self._finish,
         }
 
-    # What callers ask for -------------------------------------------------------------------------------------------
+    # Commands -------------------------------------------------------------------------------------------------------
 
     async def start(self, reason: Reason = Reason.REQUESTED) -> Started:
         """Answers when the run is ready, at once while it runs.
@@ -83,11 +97,11 @@ class Supervisor:
         Raises:
             SidecarError: the start failed, or a stop cancelled it.
         """
-        return await self._wish(e.Start(reason), self._answering.up)
+        return await self._command(e.Start(reason), self._up)
 
     async def restart(self) -> Started:
         """Answers when the new run is ready; joins a start that is under way. Raises as ``start``."""
-        return await self._wish(e.Restart(), self._answering.up)
+        return await self._command(e.Restart(), self._up)
 
     async def stop(self) -> None:
         """Answers when the whole tree is gone.
@@ -95,7 +109,7 @@ class Supervisor:
         Raises:
             StopFailedError: part of it is not.
         """
-        await self._wish(e.Stop(), self._answering.down)
+        await self._command(e.Stop(), self._down)
 
     async def wait_for_ready(self, limit: float | None) -> Started:
         """Waits for a start that is under way or about to be; never touches the backend.
@@ -105,40 +119,31 @@ class Supervisor:
         """
         state = self.lifecycle.state
         if state is State.RUNNING:
-            return self.started()
+            return self._started()
         if state is State.FAILED and not self.lifecycle.due:
             raise why_failed(self.run, self.last_exit)
         if not self.lifecycle.wants_up and not self.lifecycle.due:
             raise errors.NotRunningError("The backend is not running", hint="Start it with backend:start.")
         try:
             async with asyncio.timeout(limit):
-                return await self._answering.up.join()
+                return await self._up.join()
         except TimeoutError:
             assert limit is not None
-            raise still_waiting(limit, self._launcher.last_words()) from None
-
-    def shutdown(self, *, owner_lost: bool) -> None:
-        """Begins the end; ``on_finished`` tells when it is reached."""
-        self.post(e.Shutdown(owner_lost))
-
-    def started(self) -> Started:
-        """The answer to a start, while the run is ready."""
-        assert self.run is not None
-        return Started(success=True, url=self.run.url or "", port=self.run.port or 0, pid=self.run.pid)
+            raise still_waiting(limit, self._launcher.last_output()) from None
 
     @property
     def current(self) -> Run | None:
         """The run, while there is one: None at rest and while the next one is waited for."""
         return self.run if self.lifecycle.state in _WITH_A_RUN else None
 
-    def stop_error(self) -> errors.SidecarError:
-        """What of the backend would not die."""
-        return self._answering.error(Outcome.STOP_FAILED, self.run)
+    @property
+    def last_port(self) -> int | None:
+        """The newest run's port, or that of an earlier sidecar."""
+        return self._launcher.last_port
 
-    def met_stranger(self, run: Run) -> None:
-        """Somebody else answers on the run's port."""
-        self._launcher.find_owner(run)
-        self.post(e.Foreign(run.number, retry=self._launcher.may_retry(run)))
+    def stop_error(self) -> errors.SidecarError:
+        """Which part of the backend would not die."""
+        return self._error(Outcome.STOP_FAILED)
 
     # The mailbox ----------------------------------------------------------------------------------------------------
 
@@ -156,35 +161,68 @@ class Supervisor:
 
     def _handle(self, event: e.Event) -> None:
         try:
+            if self.run is not None and getattr(event, "run", None) == self.run.number:
+                self._note(event)
             actions = self.lifecycle.handle(event, self._loop.time())
         except LookupError as error:
-            log.defect(f"{type(event).__name__} in state {self.lifecycle.state}", error)
+            self._defect(f"{type(event).__name__} in state {self.lifecycle.state}", error)
             return
         for action in actions:
             try:
                 self._perform[type(action)](action)
             except Exception as error:  # noqa: BLE001 - one that fails must not take those behind it along
-                log.defect(type(action).__name__, error)
+                self._defect(type(action).__name__, error)
 
-    async def _wish(self, event: e.Event, callers: Callers[T]) -> T:
+    def _note(self, event: e.Event) -> None:
+        """Enters what a fact says into the snapshot."""
+        match event:
+            case e.PortReported(port=port):
+                self._update(port=port)
+            case e.Listener(verdict=verdict):
+                self._update(listener=verdict)
+            case e.Unready(answer=answer):
+                self._update(last_answer=answer)
+            case e.Foreign(owner=owner):
+                name = self._launcher.name_of(owner)
+                if owner is None:
+                    owner, name = self._launcher.find_owner(self._current_run.port)
+                self._update(listener="foreign", owner=owner, owner_name=name)
+            case e.Health(healthy=healthy):
+                self._update(healthy=healthy)
+            case e.Exposed(sockets=sockets):
+                self._update(exposed=sockets)
+            case e.MemoryExceeded(used=used):
+                self._update(over_memory=used)
+            case _:
+                pass
+
+    @property
+    def _current_run(self) -> Run:
+        assert self.run is not None, "only asked for after the first start"
+        return self.run
+
+    def _update(self, **changes: Any) -> Run:
+        self.run = structs.replace(self._current_run, **changes)
+        return self.run
+
+    async def _command(self, event: e.Event, callers: Callers[T]) -> T:
         outcome = callers.join()
         self.post(event)
         return await outcome
 
     # The actions ----------------------------------------------------------------------------------------------------
 
+    def _prepare(self, action: e.Prepare) -> None:
+        self.run = self._launcher.prepare(action.run, retry=action.retry)
+
     def _announce(self, action: e.Announce) -> None:
-        if action.state is State.STARTING:
-            self.run = self._launcher.prepare(
-                self.lifecycle.run, retry_of=self.run if action.reason is Reason.PORT_RETRY else None
-            )
-        elif self.run is not None and action.state is State.RUNNING:
-            self.run.ready_at = self._loop.time()
-        elif self.run is not None:
-            self.on_over(self.run)
+        if action.state is State.RUNNING:
+            self._update(ready_at=self._loop.time())
+        elif action.state is State.STOPPING and self.run is not None:
+            self.stream.publish(RunEnding(self.run))
         self.since = utc_now()
         run = self.run if action.state in _WITH_A_RUN else None
-        self.on_changed(
+        self.stream.publish(
             StateChanged(
                 state=action.state.value,
                 previous=action.previous.value,
@@ -197,36 +235,46 @@ class Supervisor:
         )
 
     def _launch(self, action: e.Launch) -> None:
-        assert self.run is not None
-        if self.run.error is not None:
-            self.post(e.LaunchFailed(action.run, self.run.error, permanent=False))
-            return
-        self._spawn_task(self._launch_run(self.run, action.run))
+        error = self._current_run.error
+        if error is not None:
+            self._launch_failed(error)
+        else:
+            self._spawn_task(self._launch_run(action.run))
 
-    async def _launch_run(self, run: Run, number: int) -> None:
-        ears = RunEars(run, on_output=self._heard_output, on_exit=self._heard_exit, on_gone=self._heard_gone)
+    def _launch_failed(self, error: errors.SidecarError) -> None:
+        run = self._update(error=error)
+        self.post(e.LaunchFailed(run.number, error, permanent=isinstance(error, _PERMANENT)))
+
+    async def _launch_run(self, number: int) -> None:
         try:
-            await self._launcher.launch(run, ears)
+            conflict = self._launcher.find_conflict(self._current_run)
+            if conflict is not None:
+                raise port_taken(self._lost_port(conflict))  # noqa: TRY301 - answered like any other failure of a launch
+            run = self._update(spec=self._launcher.plan(self._current_run))
+            self.stream.publish(RunLaunching(run))
+            process = await self._launcher.launch(run.spec, _RunListener(self, number))
         except errors.SidecarError as error:
-            run.error = error
-            self.post(e.LaunchFailed(number, error, permanent=isinstance(error, _PERMANENT)))
+            self._launch_failed(error)
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, a launch that fails must end in an answer
-            log.defect("the launch", error)
-            run.error = errors.InternalError(f"The backend could not be started: {error}")
-            self.post(e.LaunchFailed(number, run.error, permanent=False))
+            self._defect("the launch", error)
+            self._launch_failed(errors.InternalError(f"The backend could not be started: {error}"))
             return
+        run = self._update(process=process)
         self.post(e.Launched(number))
         if run.status is None and self.lifecycle.state is State.STARTING:
-            self.on_launched(run)
+            self.stream.publish(RunStarted(self._current_run))
 
     def _request_shutdown(self, action: e.RequestShutdown) -> None:
-        assert self.run is not None
-        self._spawn_task(self._request(self.run, action.run))
+        self._spawn_task(self._request(action.run))
 
-    async def _request(self, run: Run, number: int) -> None:
-        if not await self._launcher.request_shutdown(run):
-            self.post(e.ShutdownRequestFailed(number))
+    async def _request(self, number: int) -> None:
+        error = await self._launcher.request_shutdown()
+        if error is None:
+            return
+        if self._current_run.alive:
+            self._report(f"the backend did not accept the request to shut down: {error.message}")
+        self.post(e.ShutdownRequestFailed(number))
 
     def _interrupt(self, _action: e.Interrupt) -> None:
         if self.run is not None and self.run.process is not None:
@@ -242,47 +290,85 @@ class Supervisor:
 
     def _answer_up(self, action: e.AnswerUp) -> None:
         if action.outcome is Outcome.DONE:
-            self._answering.up.succeed(self.started)
-        else:
-            self._answering.fail_up(self.run, action, self.last_exit)
+            self._up.succeed(self._started)
+            return
+        if action.outcome is Outcome.STARTUP_TIMEOUT:  # it is about to be stopped
+            listening = self._current_run.listeners()
+            self._update(listening=None if listening is None else tuple(listening))
+        self._up.fail(lambda: action.error or self._error(action.outcome))
 
     def _answer_down(self, action: e.AnswerDown) -> None:
         if action.outcome is Outcome.DONE:
-            self._answering.down.succeed(lambda: None)
-        else:
-            self._answering.fail_down(self.run, action)
+            self._down.succeed(lambda: None)
+            return
+        if self.run is not None:  # it stays the answer for as long as the run is the newest
+            self._update(error=self._error(action.outcome))
+        self._down.fail(lambda: self._error(action.outcome))
 
-    def _report_failure(self, action: e.ReportFailure) -> None:
-        assert self.run is not None
-        self.on_failure(self.run, action)
+    def _finish(self, action: e.Finish) -> None:
+        if not self.finished.done():
+            self.finished.set_result(action.clean)
 
-    # The facts ------------------------------------------------------------------------------------------------------
+    def _started(self) -> Started:
+        run = self._current_run
+        return Started(success=True, url=run.url or "", port=run.port or 0, pid=run.pid)
 
-    def _heard_output(self, run: Run, stream: str, data: bytes) -> None:
-        self.on_output(stream, data)
-        self._launcher.look_for_address(run, stream, data)
+    def _error(self, outcome: Outcome) -> errors.SidecarError:
+        """An error of its own for each caller, with what is known of the run by now."""
+        if outcome is Outcome.BUDGET_SPENT:
+            return why_failed(self.run, self.last_exit)
+        run = self.run
+        if run is not None and not run.output:
+            run = self._update(output=self._launcher.last_output())
+        if outcome is Outcome.STOP_FAILED and run is not None and not run.survivors and run.process is not None:
+            run = self._update(survivors=self._launcher.name_all(run.process.processes()))
+        return error_for(outcome, run, self._settings)
 
-    def _heard_exit(self, run: Run, status: ExitStatus) -> None:
-        run.status = status
-        run.ended_at = utc_now()
-        expected = self.lifecycle.state is State.STOPPING and self.lifecycle.stop_reason in _ASKED
+    # What the process layer reports ---------------------------------------------------------------------------------
+
+    def hear_output(self, number: int, stream: str, data: bytes) -> None:
+        """The run's tree wrote something."""
+        self.stream.publish(Output(number, stream, data))
+        port = self._launcher.reported_port(self._current_run, stream, data)
+        if port is not None:
+            self.post(e.PortReported(number, port))
+
+    def hear_exit(self, number: int, status: ExitStatus) -> None:
+        """The run's root process exited."""
+        healthy = self._current_run.healthy
+        run = self._update(status=status, ended_at=utc_now(), healthy=False)
+        expected = self.lifecycle.state is State.STOPPING and self.lifecycle.stop_reason in _REQUESTED
         self.last_exit = LastExit(
-            code=status.code, signal=status.signal, text=status.text, time=run.ended_at, expected=expected
+            code=status.code, signal=status.signal, text=status.text, time=run.ended_at or "", expected=expected
         )
-        self.on_over(run)
-        self.post(e.Exited(run.number, status))
+        self.stream.publish(RunEnded(run))
+        if healthy is not False and run.process is not None:  # a client that did not see it unhealthy is informed
+            self.stream.publish(e.Health(number, healthy=False, error="socket hang up"))
+        self.post(e.Exited(number, status))
 
-    def _heard_gone(self, run: Run, survivors: list[Survivor]) -> None:
-        run.survivors = survivors
-        retry = False
+    def hear_gone(self, number: int, survivors: list[Survivor]) -> None:
+        """Nothing of the run's tree is alive, but for these."""
+        run = self._update(survivors=tuple(survivors))
+        conflict = None
         try:
-            retry = self._launcher.judge_end(run)
-        except OSError as error:  # no descriptor left to look with; the end must be told all the same
-            self._report(f"why the backend ended cannot be looked into: {error.strerror}")
+            conflict = self._launcher.explain_end(run)
+            self._update(output=self._launcher.last_output())
+        except (
+            OSError,
+            ImportError,
+        ) as error:  # no descriptor is left to look with; the end must be reported all the same
+            self._report(f"why the backend ended cannot be looked into: {error}")
+        if conflict is not None:
+            self._lost_port(conflict)
         if survivors:
             names = ", ".join(f"{survivor.name} ({survivor.pid})" for survivor in survivors)
             self._report(f"part of the backend's tree is still alive: {names}")
-        self.post(e.Gone(run.number, len(survivors), retry))
+        self.post(e.Gone(number, len(survivors), conflict.kind if conflict is not None else None))
+
+    def _lost_port(self, conflict: PortConflict) -> Run:
+        known = self._current_run.owner is not None
+        owner = {} if known else {"owner": conflict.owner, "owner_name": conflict.owner_name}
+        return self._update(conflict=conflict.kind, **owner)
 
     def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -290,10 +376,18 @@ class Supervisor:
         task.add_done_callback(self._tasks.discard)
 
 
-_WITH_A_RUN = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
-_PERMANENT = (errors.BackendNotFoundError, errors.BackendNotAFileError, errors.BackendNotExecutableError)
-_ASKED = frozenset({Reason.REQUESTED, Reason.SHUTDOWN})
+class _RunListener:
+    """What the process layer reports of one run; see process.base.RunListener."""
 
+    def __init__(self, supervisor: Supervisor, number: int) -> None:
+        self._supervisor = supervisor
+        self._number = number
 
-def _ignore(*_: object) -> None:
-    """A hook that nobody set."""
+    def output(self, stream: str, data: bytes) -> None:
+        self._supervisor.hear_output(self._number, stream, data)
+
+    def exited(self, status: ExitStatus) -> None:
+        self._supervisor.hear_exit(self._number, status)
+
+    def gone(self, survivors: list[Survivor]) -> None:
+        self._supervisor.hear_gone(self._number, survivors)

@@ -1,19 +1,22 @@
-"""A backend that somebody else runs: it is watched like a run of ours, and nothing is ever done to it."""
+"""A backend that is not managed: it is watched like a run of ours, and nothing is ever done to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..core.events import Socket
 from ..core.exit_status import UNKNOWN
-from ..process.base import ListeningSocket, ProcessId, Survivor
-from .run import Run, RunEars
+from ..process.base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+from .run import Run
+
+FindListener = Callable[[int], list[ListeningSocket]]
 
 
 class WatchedProcess:
-    """Stands where our own process would: the rungs of the ladder only end the watch."""
+    """Stands where our own process would: every rung of the ladder only ends the watch."""
 
-    def __init__(self, ears: RunEars, port: int, find_listener: Callable[[int], list[ListeningSocket]]) -> None:
-        self._ears = ears
+    def __init__(self, listener: RunListener, port: int, find_listener: FindListener) -> None:
+        self._listener = listener
         self._port = port
         self._find_listener = find_listener
         self._over = False
@@ -22,7 +25,7 @@ class WatchedProcess:
 
     @property
     def identity(self) -> ProcessId:
-        """Whoever listens on the port; pid 0 where the system does not tell."""
+        """The process that listens on the port; pid 0 where the system does not say."""
         if not self._pid:  # looked for until it is found: a look reads the whole process table
             owner = next(iter(self._find_listener(self._port)), None)
             self._pid = owner.pid or 0 if owner else 0
@@ -33,25 +36,21 @@ class WatchedProcess:
 
     def interrupt(self, seconds: float | None = None) -> None:  # noqa: ARG002 - it is not killed later
         """Ends the watch."""
-        self.lost()
+        self.kill()
 
     def kill(self) -> None:
         """Ends the watch."""
-        self.lost()
-
-    def lost(self) -> None:
-        """It answers no more."""
         if not self._over:
             self._over = True
-            self._ears.exited(UNKNOWN)
-            self._ears.gone([])
+            self._listener.exited(UNKNOWN)
+            self._listener.gone([])
 
     def processes(self) -> list[ProcessId]:
         """None of its processes are ours."""
         return []
 
     def listeners(self) -> list[ListeningSocket] | None:
-        """Whose sockets they are is not asked: any backend on the port is the right one."""
+        """Not looked at: any backend on the port is the right one."""
         return None
 
 
@@ -62,44 +61,47 @@ class Watcher:
         last_port: its port, from the configured address.
     """
 
-    def __init__(
-        self, port: int, now: Callable[[], float], find_listener: Callable[[int], list[ListeningSocket]]
-    ) -> None:
+    def __init__(self, port: int, now: Callable[[], float], find_listener: FindListener) -> None:
         self.last_port: int | None = port
         self._port = port
         self._now = now
         self._find_listener = find_listener
 
-    def prepare(self, number: int, *, retry_of: Run | None) -> Run:  # noqa: ARG002 - its port is what it is
+    def prepare(self, number: int, *, retry: bool) -> Run:  # noqa: ARG002 - its port is configured
         """A run that is not ours."""
-        return Run(number, self._port, attempt=1, asked_at=self._now())
+        return Run(number, self._port, self._now())
 
-    async def launch(self, run: Run, ears: RunEars) -> None:
-        """Nothing is launched."""
-        run.process = WatchedProcess(ears, self._port, self._find_listener)
+    def find_conflict(self, run: Run) -> None:
+        """Its port is its own."""
 
-    def look_for_address(self, run: Run, stream: str, data: bytes) -> None:
-        """It has no output that we could see."""
+    def plan(self, run: Run) -> None:
+        """Nothing is executed."""
 
-    async def request_shutdown(self, run: Run) -> bool:  # noqa: ARG002 - it is never asked to end
+    async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> WatchedProcess:  # noqa: ARG002 - as above
+        """Begins the watch."""
+        return WatchedProcess(listener, self._port, self._find_listener)
+
+    def reported_port(self, run: Run, stream: str, data: bytes) -> None:
+        """Its output is not ours to see."""
+
+    async def request_shutdown(self) -> None:
         """Never asked."""
-        return False
 
-    def judge_end(self, run: Run) -> bool:  # noqa: ARG002 - there is no other port to try
-        """There is no other port to try."""
-        return False
+    def explain_end(self, run: Run) -> None:
+        """It has no other port to try."""
 
-    def may_retry(self, run: Run) -> bool:  # noqa: ARG002 - as above
-        """As above."""
-        return False
-
-    def last_words(self) -> str:
-        """It has no output that we could see."""
+    def last_output(self) -> str:
+        """Its output is not ours to see."""
         return ""
 
-    def name_all(self, processes: list[ProcessId]) -> list[Survivor]:  # noqa: ARG002 - none of them are ours
+    def name_all(self, processes: list[ProcessId]) -> tuple[Survivor, ...]:  # noqa: ARG002 - none of them are ours
         """None of its processes are ours."""
-        return []
+        return ()
 
-    def find_owner(self, run: Run) -> None:
-        """Nobody on the port is a stranger."""
+    def find_owner(self, port: int | None) -> tuple[None, str]:  # noqa: ARG002 - any program on the port is the right one
+        """No program on the port is a foreign one."""
+        return None, ""
+
+    def name_of(self, owner: Socket | None) -> str:  # noqa: ARG002 - as above
+        """As above."""
+        return ""

@@ -112,16 +112,16 @@ class Run:
         self.answers: list[dict[str, Any]] = []
         self.asked: set[int] = set()
         self.foreign = 0  # answers owed to broken frames
+        manners = (self.plain, self.plain, self.failing, self.defect, self.later, self.later_failing)
+        table = {name: manners[number % len(manners)] for number, name in enumerate(sorted(CHANNELS))}
         self.router = Router(
+            table | {"sidecar:ping": self.plain},
             lambda body: self.answers.append(decode(body)),
             max_frame=1 << 20,
             max_in_flight=20,
             defect=lambda _where, _error: None,
             on_idle=lambda: None,
         )
-        manners = (self.plain, self.plain, self.failing, self.defect, self.later, self.later_failing)
-        table = {name: manners[number % len(manners)] for number, name in enumerate(sorted(CHANNELS))}
-        self.router.attach(table | {"sidecar:ping": self.plain})
 
     def plain(self, *args: Any) -> Any:
         return list(args)

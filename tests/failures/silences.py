@@ -106,7 +106,7 @@ async def speaks_no_http(stage: Stage) -> Told:
         "while True:\n c, _ = l.accept(); c.recv(100); c.sendall(b'220 mail server\\r\\n\\r\\n'); c.close()"
     )
     told = await stage.crash(script_backend(code), backend__port=number, **_SHORT)
-    stage.facts["detail"] = told.cause.partition("not HTTP (")[2].removesuffix(").")
+    stage.facts["detail"] = told.cause.partition("is not HTTP (")[2].removesuffix(").")
     assert "Parse Error" in str(stage.facts["detail"]) or "hang up" in str(stage.facts["detail"])
     return told
 

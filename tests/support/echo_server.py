@@ -103,11 +103,9 @@ async def main() -> int:
         max_frame=options.max_frame,
         max_in_flight=options.max_in_flight,
         report=report,
-        on_end=end,
     )
-    server.start()
     handlers = Handlers(server)
-    server.attach(handlers.table())
+    server.serve(handlers.table(), end)
     shutdown = asyncio.ensure_future(handlers.shutdown.wait())
     await asyncio.wait({ended, shutdown}, return_when=asyncio.FIRST_COMPLETED)
     kind = ended.result() if ended.done() else "shutdown"

@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import Any, get_args
 
 from sidecar import argv
+from sidecar.api import backend_channels
 from sidecar.observe import lines
-from sidecar.rpc import handlers, outbox, server
+from sidecar.rpc import outbox, server
 from sidecar.wire import codec, framing, messages, names
 from sidecar.wire.channels import CHANNELS, EVENTS
 from tools.pages import Page, page, values
@@ -69,7 +70,7 @@ def _hello(one: Page, shown: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _limits(one: Page) -> Iterator[str]:
-    http = {getattr(handlers, f"_{name}") for name in ("HEALTH", "INFO", "VERSION", "FFMPEG")}
+    http = {getattr(backend_channels, f"_{name}") for name in ("HEALTH", "INFO", "VERSION", "FFMPEG")}
     finish = inspect.signature(server.Server.finish).parameters
     in_force = {
         "body of a frame, both ways": [1, names.DEFAULT_MAX_FRAME, *argv.MAX_FRAME_RANGE],
@@ -80,8 +81,8 @@ def _limits(one: Page) -> Iterator[str]:
         "length of a log line": [lines.MAX_LINE],
         "what is still unsent at the exit": [one.default for one in finish.values() if one.default is not one.empty],
         "an answer of the backend's endpoint, in seconds: ping, provider status, the others": [
-            handlers._PING,  # noqa: SLF001 - the page states it
-            handlers._PROVIDERS,  # noqa: SLF001 - as above
+            backend_channels._PING,  # noqa: SLF001 - the page states it
+            backend_channels._PROVIDERS,  # noqa: SLF001 - as above
             *http,
         ],
     }

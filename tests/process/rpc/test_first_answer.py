@@ -75,13 +75,13 @@ LATE = {
     "sidecar.observe.diagnose",
     "sidecar.observe.causes",
     "sidecar.firewall",
-    "sidecar.rpc.info",
+    "sidecar.api.sidecar_info",
     "sidecar.settings.masking",
 }
 
 ASLEEP = "import time; time.sleep(20)"
 
-MOST_OF_OURS = 101
+MOST_OF_OURS = 107
 """Modules of our own; each costs some 0.15 ms. Whoever adds one on this path raises the number, and so says that it must be."""
 
 

@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from sidecar.core import events as e
-from sidecar.core.events import Outcome, Reason, State, Timer
+from sidecar.core.events import Conflict, Outcome, Reason, State, Timer
 from sidecar.core.exit_status import ExitStatus
 from sidecar.core.lifecycle import TABLE, Lifecycle
 from sidecar.core.machine import LifecyclePolicy
@@ -24,6 +24,7 @@ POLICY = LifecyclePolicy(
     restart_on_clean_exit=True,
     restart_when_hung=False,
     has_shutdown_endpoint=True,
+    port_attempts=5,
 )
 CRASH = ExitStatus(signal=6)
 CLEAN = ExitStatus(code=0)
@@ -34,7 +35,7 @@ class Story:
     """Drives a lifecycle and keeps its own clock."""
 
     def __init__(self, **policy: Any) -> None:
-        self.life = Lifecycle(structs.replace(POLICY, **policy), chance=lambda: 0.0)
+        self.life = Lifecycle(structs.replace(POLICY, **policy), random=lambda: 0.0)
         self.now = 1000.0
         self.timers: dict[Timer, float] = {}
         self.log: list[e.Action] = []
@@ -97,7 +98,14 @@ def sample(event: type, run: int) -> Any:
         e.Ready: e.Ready(run),
         e.Health: e.Health(run, healthy=False),
         e.Hung: e.Hung(run),
-        e.Foreign: e.Foreign(run, retry=True),
+        e.Foreign: e.Foreign(run),
+        e.PortReported: e.PortReported(run, 5005),
+        e.Progress: e.Progress(run, "waiting", 1.0, "waiting"),
+        e.Listener: e.Listener(run, "own"),
+        e.Unready: e.Unready(run, "no answer"),
+        e.Providers: e.Providers(run, {}),
+        e.Exposed: e.Exposed(run, ()),
+        e.MemoryExceeded: e.MemoryExceeded(run, 1),
         e.ShutdownRequestFailed: e.ShutdownRequestFailed(run),
         e.Exited: e.Exited(run, CRASH),
         e.Gone: e.Gone(run),
@@ -123,6 +131,18 @@ EXPECTED: dict[type, dict[State, State]] = {
     e.Exited: {S: S, G: G, R: B, P: P, B: B, F: F},
     e.Gone: {S: S, G: G, P: S, B: G, F: F},
     e.Expired: {S: S, G: P, R: R, P: P, B: B, F: F},
+    **{
+        fact: {state: state for state in State}
+        for fact in (
+            e.PortReported,
+            e.Progress,
+            e.Listener,
+            e.Unready,
+            e.Providers,
+            e.Exposed,
+            e.MemoryExceeded,
+        )
+    },
 }
 
 
@@ -309,7 +329,7 @@ def test_a_clean_exit_is_a_crash_unless_the_settings_say_otherwise() -> None:
 def test_a_lost_port_is_retried_and_not_charged() -> None:
     story = Story()
     story.tell(e.Start())
-    actions = story.tell(e.Gone(1, retry=True))
+    actions = story.tell(e.Gone(1, conflict=Conflict.IN_USE))
     assert e.Announce(State.STARTING, State.STARTING, Reason.PORT_RETRY) in actions
     assert (story.run, story.life.budget.spent(0)) == (2, 0)
 
@@ -317,13 +337,55 @@ def test_a_lost_port_is_retried_and_not_charged() -> None:
 def test_a_stranger_on_a_chosen_port_means_another_port_and_on_a_fixed_one_a_failure() -> None:
     story = Story()
     story.tell(e.Start())
-    story.tell(e.Foreign(1, retry=True))
+    story.tell(e.Foreign(1))
     assert e.RequestShutdown(1) not in story.log
     story.tell(e.Gone(1))
     assert (story.state, story.run) == (State.STARTING, 2)
-    assert e.AnswerUp(Outcome.FOREIGN) in story.tell(e.Foreign(2, retry=False))
-    story.tell(e.Gone(2))
-    assert story.life.budget.spent(0) == 1
+    fixed = Story(port_attempts=1)
+    fixed.tell(e.Start())
+    assert e.AnswerUp(Outcome.FOREIGN) in fixed.tell(e.Foreign(1))
+    fixed.tell(e.Gone(1))
+    assert fixed.life.budget.spent(0) == 1
+
+
+def test_a_start_tries_five_ports_and_the_next_start_five_more() -> None:
+    story = Story()
+    for start in range(2):
+        story.tell(e.Start())
+        for _ in range(4):
+            assert e.Prepare(story.run + 1, retry=True) in story.tell(e.Gone(story.run, conflict=Conflict.IN_USE))
+        assert story.life.budget.spent(0) == 0
+        story.tell(e.Gone(story.run, conflict=Conflict.IN_USE))
+        assert (story.life.budget.spent(0), story.run) == (1, 6 * start + 6)  # charged; the first restart has no delay
+        story.tell(e.Stop())
+        story.tell(e.Gone(story.run))
+
+
+def test_a_backend_over_its_memory_is_killed_wherever_it_runs() -> None:
+    for state in State:
+        story = Story()
+        story.reach(state)
+        kills = e.Kill(story.run) in story.tell(e.MemoryExceeded(story.run, 1))
+        assert kills is (state in {State.STARTING, State.RUNNING, State.STOPPING})
+
+
+def test_silence_ends_the_watch_over_an_unmanaged_backend() -> None:
+    story = Story(over_when_hung=True)
+    story.up()
+    assert story.tell(e.Hung(1)) == [e.Kill(1)]
+
+
+def test_facts_for_subscribers_are_passed_on_while_they_are_true() -> None:
+    progress, providers = e.Progress(1, "waiting", 1.0, "x"), e.Providers(1, {"a": 1})
+    story = Story()
+    story.tell(e.Start())
+    assert story.tell(progress) == [e.Relay(progress)]
+    assert story.tell(providers) == []
+    story.tell(e.Ready(1))
+    assert story.tell(progress) == []
+    assert story.tell(providers) == [e.Relay(providers)]
+    assert story.tell(e.Health(1, healthy=False, error="x")) == [e.Relay(e.Health(1, healthy=False, error="x"))]
+    assert story.tell(e.Providers(0, {})) == []
 
 
 def test_a_missing_command_fails_at_once_without_a_retry() -> None:

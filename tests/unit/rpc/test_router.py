@@ -21,17 +21,10 @@ class Caller:
         self.defects: list[tuple[str, BaseException]] = []
         self.idle = 0
         self.calls: list[str] = []
-        self.router = Router(
-            lambda body: self.answers.append(msgspec.msgpack.decode(body)),
-            max_frame=4096,
-            max_in_flight=max_in_flight,
-            defect=lambda where, error: self.defects.append((where, error)),
-            on_idle=self._count_idle,
-        )
         self.started = asyncio.Event()
         self.cancelled = False
         self.shared: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.router.attach(
+        self.router = Router(
             {
                 "sidecar:ping": lambda value=None: value,
                 "backend:status": lambda: "status",
@@ -46,7 +39,12 @@ class Caller:
                 "backend:checkFirewall": object,
                 "backend:logs": lambda args=None: b"x" * 5000,
                 "backend:waitForReady": lambda args=None: Odd(),
-            }
+            },
+            lambda body: self.answers.append(msgspec.msgpack.decode(body)),
+            max_frame=4096,
+            max_in_flight=max_in_flight,
+            defect=lambda where, error: self.defects.append((where, error)),
+            on_idle=self._count_idle,
         )
 
     def _count_idle(self) -> None:
@@ -209,8 +207,7 @@ async def test_each_request_beyond_the_limit_is_answered_so() -> None:
     caller.cancel(1)
     caller.call(6, "backend:status")
     assert caller.answers[-1]["result"] == "status"
-    caller.router.abandon()
-    await caller.router.settled(1)
+    await caller.router.finish(0, 1)
 
 
 async def test_a_cancelled_request_is_answered_at_once_and_its_task_ends() -> None:
@@ -293,12 +290,24 @@ async def test_while_shutting_down_only_status_and_ping_answer() -> None:
     assert caller.calls == []
     assert [caller.code(2), caller.code(3)] == ["SHUTTING_DOWN"] * 2
     assert len(caller.answers) == 4
-    caller.router.abandon()
+    await caller.router.finish(0, 1)
     assert caller.code(1) == "SHUTTING_DOWN"
-    await caller.router.settled(1)
     assert len(caller.answers) == 5
+
+
+async def test_at_the_end_what_is_nearly_done_gets_its_answer_and_the_rest_a_refusal() -> None:
+    caller = Caller()
+    caller.call(1, "backend:start")
+    caller.call(2, "backend:restart")
+    caller.call(3, "backend:stop")
+    caller.shared.set_result("restarted")
+    await caller.router.finish(0.05, 1)
+    results = {answer["id"]: answer.get("result") for answer in caller.answers}
+    assert results == {1: None, 2: "restarted", 3: "done"}
+    assert caller.code(1) == "SHUTTING_DOWN"
+    assert caller.cancelled
 
 
 async def test_a_handler_for_what_is_no_channel_is_refused() -> None:
     with pytest.raises(KeyError):
-        Caller().router.attach({"nope": lambda: None})
+        Router({"nope": lambda: None}, print, max_frame=1, max_in_flight=1, defect=print, on_idle=print)

@@ -136,7 +136,7 @@ def test_shown_messages_that_the_schemas_refuse_are_found() -> None:
 def test_a_file_that_is_too_long_is_found() -> None:
     path = ROOT / "sidecar" / "x.py"
     assert list(layers.too_long(path, "x\n" * layers.MAX_LINES)) == []
-    assert list(layers.too_long(path, "x\n" * (layers.MAX_LINES + 1))) == ["sidecar/x.py: 301 lines; at most 300"]
+    assert list(layers.too_long(path, "x\n" * (layers.MAX_LINES + 1))) == ["sidecar/x.py: 401 lines; at most 400"]
 
 
 def test_pins_are_read_with_and_without_hashes_and_held_against_the_bounds() -> None:

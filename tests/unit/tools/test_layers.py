@@ -41,7 +41,7 @@ def test_an_import_that_goes_up_or_sideways_is_found(module: str, code: str) -> 
     [
         (
             "rpc.router",
-            "from .stdio import Stdio\nfrom ..supervisor import Supervisor\nfrom ..wire.codec import encode",
+            "from .stdio import Stdio\nfrom ..core import events\nfrom ..wire.codec import encode",
         ),
         (
             "process.base",

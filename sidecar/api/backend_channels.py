@@ -1,47 +1,40 @@
-"""The functions that answer the channels. Plain functions answer at once, coroutines when they have waited."""
+"""The backend's channels. Plain functions answer at once, coroutines when they have waited."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from .. import errors
 from ..backend.client import BackendClient, Response, refused
-from ..settings.model import Settings
+from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..wire.channels import WaitForReadyArgs
-from ..wire.messages import Bootstrap, HealthResult, PingResult, Restarted, Started, Status, Subscribed, Success
-from .facts import Facts
-from .server import Server
+from ..wire.messages import Bootstrap, HealthResult, PingResult, Restarted, Started, Status, Success
+from .status import StatusView
 
 # Seconds that today's callers wait for each answer (renderer contract).
 _HEALTH, _PING, _INFO, _VERSION, _FFMPEG, _PROVIDERS = 5.0, 2.0, 5.0, 5.0, 5.0, 10.0
 
 
-class Handlers:
-    """Everything that a client can ask for, but for logs, firewall and the sidecar's own affairs."""
+class BackendChannels:
+    """Its life, its addresses and its endpoints."""
 
     def __init__(
-        self,
-        settings: Settings,
-        facts: Facts,
-        supervisor: Supervisor,
-        client: BackendClient,
-        last_port: Callable[[], int | None],
+        self, settings: Settings, paths: Paths, supervisor: Supervisor, client: BackendClient, *, shared: bool
     ) -> None:
+        """``shared``: another sidecar lives on the data folder."""
         self._settings = settings
-        self._facts = facts
+        self._view = StatusView(settings, paths, supervisor, shared_data_folder=shared)
         self._supervisor = supervisor
         self._client = client
-        self._last_port = last_port
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
         """Channel name to function."""
         backend = self._settings.backend
         return {
-            "backend:getUrl": self._facts.url,
+            "backend:getUrl": self._view.url,
             "backend:status": self.status,
             "backend:health": self.health,
             "backend:ping": self.ping,
@@ -59,11 +52,11 @@ class Handlers:
 
     def status(self) -> Status:
         """backend:status."""
-        return self._facts.status()
+        return self._view.status()
 
     def bootstrap(self) -> Bootstrap:
         """runtime:getBootstrap and runtime:getDiagnostics."""
-        return self._facts.bootstrap()
+        return self._view.bootstrap()
 
     async def start(self) -> Started:
         """backend:start."""
@@ -110,7 +103,7 @@ class Handlers:
     async def _get(self, setting: str, path: str, limit: float) -> Response:
         run = self._supervisor.current
         if run is None or not run.alive:
-            raise refused(self._last_port())
+            raise refused(self._supervisor.last_port)
         if not path:
             raise errors.HttpFailedError(
                 "The backend has no such endpoint", kind="no_endpoint", hint=f"Set backend.{setting} to its path."
@@ -120,61 +113,6 @@ class Handlers:
     def _must_be_managed(self) -> None:
         if not self._settings.backend.managed:
             raise errors.NotManagedError(
-                "The backend belongs to somebody else and is only watched",
+                "The backend is not managed by this sidecar, only watched",
                 hint="Start and stop it where it was started, or set backend.managed = true.",
             )
-
-
-class SidecarHandlers:
-    """The sidecar's own affairs."""
-
-    def __init__(
-        self,
-        server: Server,
-        *,
-        subscribed: Callable[[], None],
-        suspended: Callable[[], None],
-        shut_down: Callable[[], asyncio.Future[None]],
-    ) -> None:
-        self._server = server
-        self._subscribed = subscribed
-        self._suspended = suspended
-        self._shut_down = shut_down
-
-    def table(self) -> Mapping[str, Callable[..., Any]]:
-        """Channel name to function."""
-        return {
-            "sidecar:ping": self.ping,
-            "sidecar:subscribe": self.subscribe,
-            "sidecar:unsubscribe": self.unsubscribe,
-            "sidecar:power": self.power,
-            "sidecar:shutdown": self.shutdown,
-        }
-
-    def ping(self, argument: Any = None) -> Any:
-        """sidecar:ping: the argument back."""
-        return argument
-
-    def subscribe(self, names: list[str]) -> Subscribed:
-        """sidecar:subscribe."""
-        in_force = self._server.subscribe(names)
-        self._subscribed()
-        return Subscribed(subscribed=in_force)
-
-    def unsubscribe(self, names: list[str]) -> Subscribed:
-        """sidecar:unsubscribe."""
-        in_force = self._server.unsubscribe(names)
-        self._subscribed()
-        return Subscribed(subscribed=in_force)
-
-    def power(self, change: Literal["suspend", "resume"]) -> None:  # noqa: ARG002 - both mean that silence proves nothing
-        """sidecar:power."""
-        self._suspended()
-
-    def shutdown(self) -> Awaitable[Success]:
-        """sidecar:shutdown: requests behind it are refused at once, it is answered when the backend is gone."""
-        return self._gone(self._shut_down())
-
-    async def _gone(self, ended: asyncio.Future[None]) -> Success:
-        await asyncio.shield(ended)
-        return Success(success=True)

@@ -13,7 +13,6 @@ from ..core.events import Conflict
 from ..process.platform import SYSTEM
 from ..settings.model import Settings
 from ..supervisor import Supervisor
-from ..supervisor.answers import describe_owner
 from ..threads import in_thread
 from ..wire.channels import CreateFirewallRuleArgs
 from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
@@ -27,8 +26,8 @@ _PROXY_WANTS_A_PASSWORD = 407
 _PROBE = 1.0  # seconds, of the three that a check may take
 
 
-class FirewallHandlers:
-    """Imports the firewall room when it is first asked: no other part of serve needs it."""
+class FirewallChannels:
+    """Imports the firewall package at the first request: no other part of serve needs it."""
 
     def __init__(self, settings: Settings, supervisor: Supervisor, client: BackendClient) -> None:
         self._settings = settings
@@ -93,14 +92,14 @@ class FirewallHandlers:
             probe = "foreign" if current.listener == "foreign" else await self._probe()
         elif run is not None and run.conflict is not None:
             probe = "reserved" if run.conflict is Conflict.FORBIDDEN else "in_use"
-        if run is not None and run.owner is not None and run.owner.pid is not None:
-            owner = describe_owner(run)
+        if run is not None and run.owner_pid is not None:
+            owner = run.owner_text
         if probe in {"ok", "proxy"}:
             from ..firewall.proxy import read_proxy
 
             proxy = await in_thread("proxy", read_proxy)
             if proxy or probe == "proxy":
-                probe, owner = "proxy", proxy or "one that nobody configured here"
+                probe, owner = "proxy", proxy or "one that is not configured here"
         sockets = current.listeners() if current is not None else None
         return FirewallFacts(
             platform=SYSTEM,

@@ -74,7 +74,7 @@ class Diagnosis:
             port_owner=self._owner,
             running_port=alive.port if alive else None,
             listener=alive.listener if alive else "unknown",
-            exposed=[f"{socket.address}:{socket.port}" for socket in alive.exposed] if alive else (),
+            exposed=[f"{address}:{port}" for address, port, _ in alive.exposed] if alive else (),
             env=backend.env,
             endpoints={name: path for name in _HEALTH_PATHS if (path := getattr(backend, name))},
             ask=self._ask,

@@ -1,16 +1,16 @@
-"""What status and bootstrap tell, read from the owners of the facts at the moment of asking."""
+"""What status and bootstrap report, read from the supervisor at the moment of the request."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
 
 from .. import __version__
 from ..core.events import State
 from ..process.platform import SYSTEM
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
+from ..supervisor.run import Run
 from ..wire.messages import (
     Bootstrap,
     BootstrapBackend,
@@ -26,28 +26,17 @@ from ..wire.messages import (
 _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "i386": "ia32", "i686": "ia32", "x86": "ia32"}
 
 
-class Facts:
+class StatusView:
     """Reads; changes nothing."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        paths: Paths,
-        supervisor: Supervisor,
-        *,
-        healthy: Callable[[], bool | None],
-        last_port: Callable[[], int | None],
-        shared_data_folder: Callable[[], bool],
-    ) -> None:
+    def __init__(self, settings: Settings, paths: Paths, supervisor: Supervisor, *, shared_data_folder: bool) -> None:
         self._settings = settings
         self._paths = paths
         self._supervisor = supervisor
-        self._healthy = healthy
-        self._last_port = last_port
         self._shared_data_folder = shared_data_folder
 
     def url(self) -> str | None:
-        """The address of the run, None while there is none."""
+        """The address of the run; None without one."""
         run = self._supervisor.current
         return run.url if run else None
 
@@ -63,7 +52,7 @@ class Facts:
             url=run.url if run else None,
             state=state.value,
             pid=run.pid if run else None,
-            health=self._health(state),
+            health=_health(state, run),
             since=supervisor.since,
             uptime=asyncio.get_running_loop().time() - ready_at if ready_at is not None else None,
             restarts=supervisor.lifecycle.restarts,
@@ -71,14 +60,14 @@ class Facts:
             managed=self._settings.backend.managed,
             listener=run.listener if run else "unknown",
             exposed=[ExposedSocket(*each) for each in run.exposed] if run else [],
-            shared_data_folder=self._shared_data_folder(),
+            shared_data_folder=self._shared_data_folder,
         )
 
     def bootstrap(self) -> Bootstrap:
         """What a preload reads; there before the backend is."""
         backend, app = self._settings.backend, self._settings.app
         run = self._supervisor.current
-        port = run.port if run else self._last_port()
+        port = run.port if run else self._supervisor.last_port
         return Bootstrap(
             backend=BootstrapBackend(
                 base_url=f"http://{backend.host}:{port}" if port else None,
@@ -96,11 +85,11 @@ class Facts:
             paths=BootstrapPaths(app.user_data or self._paths.data, self._paths.temp, self._paths.logs),
         )
 
-    def _health(self, state: State) -> HealthName:
-        healthy = self._healthy()
-        if state is not State.RUNNING or healthy is None:
-            return "unknown"
-        return "healthy" if healthy else "unhealthy"
+
+def _health(state: State, run: Run | None) -> HealthName:
+    if state is not State.RUNNING or run is None or run.healthy is None:
+        return "unknown"
+    return "healthy" if run.healthy else "unhealthy"
 
 
 def _operating_system() -> BootstrapOs:

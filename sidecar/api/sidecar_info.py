@@ -1,11 +1,10 @@
-"""What sidecar:info tells: versions, settings in force, and what the sidecar itself costs."""
+"""What sidecar:info reports: versions, settings in force, and what the sidecar itself costs."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Callable
 from importlib import import_module
 
 from .. import __version__
@@ -18,7 +17,7 @@ from ..wire.names import PROTOCOL
 _PACKAGES = ("msgspec", "aiohttp", "psutil", "loguru")
 
 
-def describe(settings: Settings, *, started: float, warnings: Callable[[], list[str]]) -> SidecarInfo:
+def describe(settings: Settings, *, started: float, warnings: list[str]) -> SidecarInfo:
     """The facts now. ``started`` on time.monotonic(); a package that was not needed so far is imported to ask it its version."""
     import psutil
 
@@ -33,5 +32,5 @@ def describe(settings: Settings, *, started: float, warnings: Callable[[], list[
         memory=psutil.Process().memory_info().rss,
         packages={name: str(import_module(name).__version__) for name in _PACKAGES},
         settings=masked(settings),
-        warnings=warnings(),
+        warnings=warnings,
     )

@@ -1,0 +1,42 @@
+"""The backend's output for clients: backend:logs, and backend:log to those that subscribed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..observe.logs import BackendLog
+from ..rpc.server import Server
+from ..supervisor import Supervisor
+from ..supervisor.stream import Output, RunLaunching
+from ..wire.channels import LogsArgs
+from ..wire.messages import LogLine
+
+_EVENT = "backend:log"
+
+
+class LogChannel:
+    """Feeds the log from the stream, and clients from the log."""
+
+    def __init__(self, server: Server, supervisor: Supervisor, output: BackendLog) -> None:
+        self._server = server
+        self._output = output
+        output.on_skipped = lambda count: server.skip(_EVENT, count)
+        supervisor.stream.subscribe(RunLaunching, lambda notice: output.begin_run(notice.run.number))
+        supervisor.stream.subscribe(Output, lambda notice: output.write(notice.stream, notice.data))
+
+    def table(self) -> Mapping[str, Callable[..., Any]]:
+        """Channel name to function."""
+        return {"backend:logs": self.logs}
+
+    async def logs(self, args: LogsArgs | None = None) -> list[LogLine]:
+        """backend:logs."""
+        args = args or LogsArgs()
+        return await self._output.read_lines(args.lines, args.stream)
+
+    def subscriptions_changed(self) -> None:
+        """Lines are cut only while a client wants them."""
+        self._output.subscribe(self._send if self._server.wanted(_EVENT) else None)
+
+    def _send(self, line: LogLine) -> None:
+        self._server.notify(_EVENT, line)

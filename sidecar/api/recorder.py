@@ -1,0 +1,193 @@
+"""Records what explains an end later: timeline, resources, crash reports; and their channels.
+
+Nothing of this is needed to start a backend, so its modules are imported when the first run lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core import events as e
+from ..core.exit_status import UNKNOWN
+from ..log import log
+from ..observe.logs import BackendLog
+from ..observe.secrets import Secrets
+from ..observe.timeline import Timeline
+from ..rpc.server import Server
+from ..settings.model import Paths, Settings
+from ..supervisor import Supervisor
+from ..supervisor.run import Run, utc_now
+from ..supervisor.stream import RunEnded, RunFailed, RunLaunching, RunStarted
+from ..wire.channels import CrashReportArgs, ResourcesArgs
+from ..wire.messages import Crash, StateChanged
+from .announcer import health_result
+
+if TYPE_CHECKING:
+    from ..observe.crash import CrashReports
+    from ..observe.oom import OomCounters
+    from ..observe.resources import Resources
+    from ..wire.observe import CrashReport, ResourceSample
+
+_LAST_MINUTE = 60.0
+_OUTPUT_BYTES = 64 * 1024
+
+
+class Recorder:
+    """Subscribes to the runs; one per sidecar."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        paths: Paths,
+        server: Server,
+        supervisor: Supervisor,
+        *,
+        output: BackendLog,
+        secrets: Secrets,
+    ) -> None:
+        self._settings = settings
+        self._paths = paths
+        self._server = server
+        self._supervisor = supervisor
+        self._output = output
+        self._secrets = secrets
+        self._timeline = Timeline()
+        self._reports: CrashReports | None = None
+        self._resources: Resources | None = None
+        self._oom_before: OomCounters | None = None
+        self._oom: bool | None = None
+        stream = supervisor.stream
+        stream.subscribe(StateChanged, self._timeline.changed)
+        stream.subscribe(e.Health, lambda health: self._timeline.checked(utc_now(), health_result(health)))
+        stream.subscribe(RunLaunching, self._launching)
+        stream.subscribe(RunStarted, self._started)
+        stream.subscribe(RunEnded, self._ended)
+        if settings.backend.managed:
+            stream.subscribe(RunFailed, self._failed)
+
+    def table(self) -> Mapping[str, Callable[..., Any]]:
+        """Channel name to function."""
+        return {
+            "backend:resources": self.resources,
+            "backend:crashReports": self.crash_reports,
+            "backend:crashReport": self.crash_report,
+        }
+
+    def resources(self, args: ResourcesArgs | None = None) -> list[ResourceSample]:
+        """backend:resources."""
+        return self._sampler().history(args.window if args else None)
+
+    async def crash_reports(self) -> list[Crash]:
+        """backend:crashReports."""
+        return await self._crashes().summaries()
+
+    async def crash_report(self, args: CrashReportArgs) -> CrashReport:
+        """backend:crashReport."""
+        return await self._crashes().read(args.name)
+
+    async def close(self) -> None:
+        """Ends the sampling and waits, for a bounded time, for reports that are being written."""
+        if self._resources is not None:
+            self._resources.end()
+        if self._reports is not None:
+            await self._reports.close()
+
+    # What happens ---------------------------------------------------------------------------------------------------
+
+    def _launching(self, notice: RunLaunching) -> None:
+        if notice.run.spec is not None:
+            self._secrets.learn(notice.run.spec.env, notice.run.spec.command)
+
+    def _started(self, _notice: RunStarted) -> None:
+        from ..observe.oom import read_counters
+
+        self._oom_before, self._oom = read_counters(), None
+        self._sampler().begin()
+
+    def _ended(self, notice: RunEnded) -> None:
+        if self._resources is not None:
+            self._resources.end()
+        if self._oom_before is not None and notice.run.status is not None:
+            from ..observe.oom import oom_killed, read_counters
+
+            self._oom = oom_killed(self._oom_before, read_counters(), notice.run.status)
+
+    def _sampled(self, sample: ResourceSample) -> None:
+        self._server.notify("backend:resourceUpdate", sample)
+        limit, run = self._settings.limits.memory, self._supervisor.current
+        if limit and sample.memory > limit and run is not None and run.alive:
+            # By resident size: RLIMIT_AS would end a .NET server at once, which reserves 274 GB of address space.
+            log.error(f"the backend's tree uses {sample.memory} bytes, limits.memory is {limit}: it is killed")
+            self._supervisor.post(e.MemoryExceeded(run.number, sample.memory))
+
+    def _failed(self, notice: RunFailed) -> None:
+        from ..observe.report import CrashFacts
+        from ..settings.masking import mask_command, mask_environment
+        from .crash import describe_crash
+
+        run, spec = notice.run, notice.run.spec
+        crash = describe_crash(run, notice.failure, self._settings, oom=self._oom, mask=self._secrets.mask)
+        log.error(f"the backend failed: {crash.text}", cause=crash.cause, attempt=crash.attempt, final=crash.final)
+        self._crashes().submit(
+            CrashFacts(
+                summary=crash,
+                output=self._output.tail(_OUTPUT_BYTES) if run.process is not None else b"",
+                pid=run.process.identity.pid if run.process is not None else None,
+                port=run.port,
+                asked=_wall_time(run.requested_at),
+                ready=_wall_time(run.ready_at) if run.ready_at is not None else None,
+                command=mask_command(spec.command if spec else self._settings.backend.command),
+                cwd=spec.cwd if spec else self._settings.backend.cwd,
+                env=mask_environment(spec.env) if spec else {},
+                states=list(self._timeline.states),
+                health=list(self._timeline.health),
+                resources=self._resources.last_run(_LAST_MINUTE) if self._resources is not None else (),
+                oom=self._oom if (run.status or UNKNOWN).known else None,
+                survivors=[f"{survivor.name} ({survivor.pid})" for survivor in run.survivors],
+                notes=_notes(run),
+            )
+        )
+        self._server.notify("backend:crash", crash)
+
+    # Made when first needed -----------------------------------------------------------------------------------------
+
+    def _crashes(self) -> CrashReports:
+        if self._reports is None:
+            from ..observe.crash import CrashReports
+
+            self._reports = CrashReports(Path(self._paths.logs), log.warning, mask=self._secrets.mask)
+        return self._reports
+
+    def _sampler(self) -> Resources:
+        if self._resources is None:
+            from ..observe.resources import Resources
+
+            self._resources = Resources(
+                self._settings.resources,
+                self._tree,
+                on_sample=self._sampled,
+                on_alert=lambda alert: self._server.notify("backend:resourceAlert", alert),
+            )
+        return self._resources
+
+    def _tree(self) -> list[tuple[int, float]]:
+        run = self._supervisor.current
+        return list(run.process.processes()) if run is not None and run.process is not None else []
+
+
+def _wall_time(at: float) -> str:
+    """A time of the loop's clock as the wire has it."""
+    from ..clock import iso
+
+    return iso(time.time() - (asyncio.get_running_loop().time() - at))
+
+
+def _notes(run: Run) -> list[str]:
+    if run.conflict is None:
+        return []
+    who = f"{run.owner_name or 'a program'} (pid {run.owner_pid})" if run.owner_pid else "a process that cannot be seen"
+    return [f"It could not have its port ({run.conflict}), which is held by {who}."]

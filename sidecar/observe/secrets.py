@@ -1,0 +1,35 @@
+"""Which secrets are known now: those of the settings, of our own environment, and of the newest run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from ..settings.model import Backend
+
+
+class Secrets:
+    """Masks texts for logs, crash reports and clients."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._run: tuple[Mapping[str, str], Sequence[str]] = {}, ()
+        self._masked: tuple[object, list[str]] | None = None  # the run, and the spellings of its secrets
+
+    def learn(self, environment: Mapping[str, str], command: Sequence[str]) -> None:
+        """From now on the secrets of that run are masked instead of those of the run before."""
+        self._run = environment, command
+
+    def mask(self, text: str) -> str:
+        """The text without the known secrets. Any thread may call it."""
+        from ..settings.masking import mask_text, secrets_of, secrets_of_command, spellings
+
+        run, masked = self._run, self._masked
+        if masked is None or masked[0] is not run:
+            known = [
+                secret for environment in (os.environ, self._backend.env, run[0]) for secret in secrets_of(environment)
+            ]
+            known += [secret for command in (self._backend.command, run[1]) for secret in secrets_of_command(command)]
+            # As one value: another thread must not meet the run together with the secrets of the run before.
+            masked = self._masked = run, spellings(known)
+        return mask_text(text, masked[1])

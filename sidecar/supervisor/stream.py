@@ -1,0 +1,77 @@
+"""The one typed stream out of the supervisor.
+
+Besides the types here it carries ``wire.messages.StateChanged`` and the facts of core that its subscribers need: Progress,
+Health, Providers and Exposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from ..core.events import ReportFailure
+from .run import Run
+
+N = TypeVar("N")
+
+
+class RunLaunching(Struct, frozen=True):
+    """The run's command and environment are decided; it is about to be executed."""
+
+    run: Run
+
+
+class RunStarted(Struct, frozen=True):
+    """The run's program was executed."""
+
+    run: Run
+
+
+class RunEnding(Struct, frozen=True):
+    """The run is about to be stopped."""
+
+    run: Run
+
+
+class RunEnded(Struct, frozen=True):
+    """The root process of the run exited."""
+
+    run: Run
+
+
+class RunFailed(Struct, frozen=True):
+    """The run failed; its last output is known, and what follows is decided."""
+
+    run: Run
+    failure: ReportFailure
+
+
+class Output(Struct, frozen=True):
+    """Bytes that the run's tree wrote."""
+
+    run: int
+    stream: str
+    data: bytes
+
+
+class Stream:
+    """Subscribers by the type of what they receive, called in the order of their subscription."""
+
+    def __init__(self, on_defect: Callable[[str, BaseException], None]) -> None:
+        """``on_defect`` receives what a subscriber raised, and where; the other subscribers are still called."""
+        self._subscribers: dict[type, list[Callable[[Any], None]]] = {}
+        self._on_defect = on_defect
+
+    def subscribe(self, kind: type[N], subscriber: Callable[[N], None]) -> None:
+        """Calls ``subscriber`` with everything of that type, on the event loop's thread."""
+        self._subscribers.setdefault(kind, []).append(subscriber)
+
+    def publish(self, notice: object) -> None:
+        """Passes a notice to its subscribers."""
+        for subscriber in self._subscribers.get(type(notice), ()):
+            try:
+                subscriber(notice)
+            except Exception as error:  # noqa: BLE001 - one subscriber that fails must not silence the others
+                self._on_defect(f"a subscriber to {type(notice).__name__}", error)

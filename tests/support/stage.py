@@ -1,0 +1,163 @@
+"""Supervisor, launcher and monitor over a fake process layer: what the composition root wires, in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sidecar.backend.client import Response
+from sidecar.core import events as e
+from sidecar.core.lifecycle import Lifecycle
+from sidecar.errors import HttpFailedError
+from sidecar.monitor import Monitor
+from sidecar.settings.load import load
+from sidecar.settings.model import Paths
+from sidecar.supervisor import Supervisor
+from sidecar.supervisor.launcher import Launcher
+from sidecar.supervisor.policy import lifecycle_policy
+from sidecar.supervisor.stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted
+from sidecar.wire.messages import StateChanged
+from tests.support.fake_process import FakeLayer, FakeProcess
+
+COMMAND = [sys.executable, "{port}"]
+
+
+class FakeClient:
+    """Answers in place of the backend.
+
+    Attributes:
+        port: as BackendClient has it.
+        answer: gives the body of a GET, or raises HttpFailedError.
+        on_post: as ``answer``, for a POST.
+        takes: seconds until either.
+    """
+
+    def __init__(self) -> None:
+        self.port: int | None = None
+        self.answer: Callable[[str], Any] = lambda _path: {"ok": True}
+        self.on_post: Callable[[str], Any] = lambda _path: None
+        self.takes = 0.0
+        self.asked: list[str] = []
+
+    async def get(self, path: str, *, timeout: float) -> Response:
+        return await self._exchange(self.answer, path, timeout)
+
+    async def post(self, path: str, *, timeout: float) -> Response:
+        return await self._exchange(self.on_post, path, timeout)
+
+    async def _exchange(self, answer: Callable[[str], Any], path: str, timeout: float) -> Response:
+        self.asked.append(path)
+        await asyncio.sleep(min(self.takes, timeout))
+        if self.takes > timeout:
+            raise failure(f"timeout of {timeout * 1000:.0f}ms exceeded", "timeout")
+        return Response(200, answer(path))
+
+
+def failure(message: str, kind: Any, status: int | None = None) -> HttpFailedError:
+    return HttpFailedError(message, kind=kind, status=status)
+
+
+class Stage:
+    """Must be made inside a story.
+
+    Args:
+        tmp: for the folders.
+        overrides: settings by their dotted name, in underscores doubled: ``timeouts__startup=5``.
+    """
+
+    def __init__(self, tmp: Path, *, spent: int = 0, random: float = 0.0, **overrides: Any) -> None:
+        self.loop = asyncio.get_running_loop()
+        flags = [f"{name.replace('__', '.')}={json.dumps(value)}" for name, value in overrides.items()]
+        self.settings = load(profile="generic", overrides=flags, command=COMMAND, environ={}).settings
+        self.paths = Paths(str(tmp), str(tmp / "logs"), str(tmp / "temp"))
+        self.layer = FakeLayer()
+        self.client = FakeClient()
+        self.reports: list[str] = []
+        self.printed = b""
+        client: Any = self.client
+        self.launcher = Launcher(
+            self.settings,
+            self.paths,
+            self.layer,
+            client,
+            last_port=None,
+            find_listener=self.layer.find_listener,
+            process_name=lambda pid: f"program-{pid}",
+            output_tail=lambda: self.printed,
+            mask=lambda text: text.replace("s3cret", "***"),
+            report=self.reports.append,
+        )
+        lifecycle = Lifecycle(lifecycle_policy(self.settings), random=lambda: random, spent=spent)
+        self.supervisor = Supervisor(
+            lifecycle, self.launcher, self.settings, report=self.reports.append, defect=self._defect
+        )
+        self.seen: list[Any] = []
+        self.times: list[tuple[float, str]] = []
+        for kind in (StateChanged, RunLaunching, RunStarted, RunEnding, RunEnded, RunFailed,
+                     e.Progress, e.Health, e.Providers, e.Exposed):  # fmt: skip
+            self.supervisor.stream.subscribe(kind, self.seen.append)
+        self.supervisor.stream.subscribe(StateChanged, self._moved)
+        self.supervisor.stream.subscribe(RunLaunching, self._begin_output)
+        self.supervisor.stream.subscribe(Output, self._print)
+        self.monitor = Monitor(
+            self.settings,
+            client,
+            self.supervisor,
+            find_listener=self.layer.find_listener,
+            is_listening=self.layer.is_listening,
+        )
+        self._began = self.loop.time()
+
+    @property
+    def now(self) -> float:
+        """Seconds since the story began."""
+        return round(self.loop.time() - self._began, 6)
+
+    @property
+    def state(self) -> str:
+        return self.supervisor.lifecycle.state.value
+
+    @property
+    def moves(self) -> list[str]:
+        """The states that were announced, with their reasons."""
+        return [f"{one.state} {one.reason}" for one in self.seen if isinstance(one, StateChanged)]
+
+    def of(self, kind: type) -> list[Any]:
+        """What the stream carried of that kind."""
+        return [one for one in self.seen if isinstance(one, kind)]
+
+    @property
+    def process(self) -> FakeProcess:
+        return self.layer.last
+
+    def boots_in(self, seconds: float) -> None:
+        """Every process listens on its port after that time."""
+        self.layer.script = lambda process: process.listen_after(seconds)
+
+    async def pass_time(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def reach(self, state: str, limit: float = 1000.0) -> float:
+        """Waits for a state; gives the time of the story."""
+        end = self.loop.time() + limit
+        while self.state != state:
+            if self.loop.time() > end:
+                raise AssertionError(f"still {self.state} after {limit} s: {self.moves}")
+            await asyncio.sleep(0.001)
+        return self.now
+
+    def _defect(self, where: str, error: BaseException) -> None:
+        self.reports.append(f"defect at {where}: {error}")
+
+    def _moved(self, change: StateChanged) -> None:
+        self.times.append((self.now, change.state))
+
+    def _begin_output(self, _notice: RunLaunching) -> None:
+        self.printed = b""
+
+    def _print(self, output: Output) -> None:
+        self.printed += output.data

@@ -1,0 +1,470 @@
+"""What the supervisor makes of commands and facts, told over a fake process layer by a clock that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.core import events as e
+from sidecar.core.exit_status import ExitStatus
+from sidecar.errors import (
+    BackendExitedError,
+    BackendNotFoundError,
+    CancelledRequestError,
+    InternalError,
+    NotRunningError,
+    PortForeignError,
+    PortInUseError,
+    SidecarError,
+    StartupTimeoutError,
+    StopFailedError,
+)
+from sidecar.process.base import ListeningSocket, Survivor
+from sidecar.supervisor.stream import RunEnded, RunEnding, RunFailed, RunStarted
+from tests.support.fake_process import FakeProcess
+from tests.support.jumping_loop import tell
+from tests.support.stage import Stage, failure
+
+CRASH = ExitStatus(signal=6)
+Story = Callable[[Stage], Awaitable[None]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., None]:
+    """Plays a story on a stage with these settings."""
+
+    def run(story: Story, **settings: Any) -> None:
+        async def whole() -> None:
+            await story(Stage(tmp_path, **settings))
+
+        tell(whole())
+
+    return run
+
+
+async def test_the_clock_jumps_only_in_a_story() -> None:
+    began = asyncio.get_running_loop().time()
+    await asyncio.sleep(0.01)
+    assert asyncio.get_running_loop().time() - began >= 0.01
+
+
+def test_a_start_is_answered_when_the_run_answers(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(2.0)
+        started = await stage.supervisor.start()
+        assert (started.port, started.pid) == (stage.client.port, 100)
+        assert 2.0 <= stage.now < 2.1
+        assert stage.moves == ["STARTING requested", "RUNNING ready"]
+        assert [one.phase for one in stage.of(e.Progress)][-1] == "ready"
+        assert stage.of(RunStarted)[0].run.pid == 100
+        assert await stage.supervisor.start() == started
+
+    play(story)
+
+
+def test_callers_share_one_start_and_a_caller_that_gives_up_leaves_the_others(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(1.0)
+        calls = [asyncio.create_task(stage.supervisor.start()) for _ in range(3)]
+        await asyncio.sleep(0.5)
+        calls[1].cancel()
+        first, _, third = await asyncio.gather(*calls, return_exceptions=True)
+        assert first == third
+        assert len(stage.layer.runs) == 1
+
+    play(story)
+
+
+def test_a_crash_is_restarted_after_the_delays_of_the_policy_and_then_given_up(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(1.0)
+        await stage.supervisor.start()
+        times = []
+        for _ in range(4):
+            stage.process.exit(CRASH)
+            times.append(stage.now)
+            await stage.pass_time(30)
+        starts = [at for at, state in stage.times if state == "STARTING"]
+        assert [round(start - crash, 3) for start, crash in zip(starts[1:], times[:3], strict=False)] == [0.0, 5.0, 5.0]
+        assert stage.state == "FAILED"
+        last = stage.of(RunFailed)[-1].failure
+        assert (last.attempt, last.final, last.next_start_in) == (4, True, None)
+        assert stage.supervisor.last_exit is not None
+        assert stage.supervisor.last_exit.signal == 6
+
+    play(story, restart__attempts=3, restart__first_delay=0.0, timeouts__restart_delay=5.0, restart__backoff=1.0)
+
+
+def test_failures_of_an_earlier_sidecar_count(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        await stage.supervisor.start(e.Reason.AUTOSTART)
+        stage.process.exit(CRASH)
+        await stage.pass_time(60)
+        assert stage.state == "FAILED"
+
+    play(story, spent=3, restart__attempts=3)
+
+
+def test_good_health_forgives_a_failure(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        for _ in range(5):
+            await stage.pass_time(700)
+            stage.process.exit(CRASH)
+            await stage.pass_time(10)
+        assert stage.state == "RUNNING"
+        assert {one.failure.attempt for one in stage.of(RunFailed)} == {1}
+
+    play(story, restart__attempts=1, restart__window=600.0, backend__live_path="/live")
+
+
+def test_the_next_run_waits_until_the_old_tree_is_gone(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        stage.process.exit(CRASH, gone_after=3.0)
+        await stage.pass_time(2.9)
+        assert (stage.state, len(stage.layer.runs)) == ("BACKOFF", 1)
+        await stage.pass_time(1.0)
+        assert (stage.state, len(stage.layer.runs)) == ("RUNNING", 2)
+
+    play(story, restart__first_delay=0.0)
+
+
+def test_a_stop_climbs_the_ladder(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        stage.process.on_interrupt = None
+        began = stage.now
+        await stage.supervisor.stop()
+        assert stage.client.asked[-1] == "/shutdown"
+        assert stage.process.signals == ["interrupt", "kill"]
+        assert round(stage.now - began, 3) == 2.0 + 10.0
+        assert stage.moves[-2:] == ["STOPPING requested", "STOPPED requested"]
+        assert [type(one) for one in stage.seen if isinstance(one, RunEnding | RunEnded)] == [RunEnding, RunEnded]
+
+    play(story, backend__shutdown_path="/shutdown", timeouts__shutdown_request=2.0, timeouts__graceful_shutdown=10.0)
+
+
+def test_a_refused_shutdown_request_is_not_waited_for(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def refuse(_path: str) -> None:
+            raise failure("Request failed with status code 404", "status", 404)
+
+        stage.client.on_post = refuse
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        began = stage.now
+        await stage.supervisor.stop()
+        assert stage.process.signals == ["interrupt"]
+        assert stage.now - began < 0.1
+        assert any("did not accept the request to shut down" in report for report in stage.reports)
+
+    play(story, backend__shutdown_path="/shutdown")
+
+
+def test_what_would_not_die_is_named_and_stays_the_answer(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        stage.process.on_interrupt, stage.process.immortal = None, True
+        with pytest.raises(StopFailedError, match=r"program-100 \(pid 100\)") as raised:
+            await stage.supervisor.stop()
+        assert raised.value.data == {"survivors": [{"pid": 100, "name": "program-100"}]}
+        assert stage.state == "FAILED"
+        with pytest.raises(StopFailedError):
+            await stage.supervisor.wait_for_ready(None)
+
+    play(story)
+
+
+def test_reported_survivors_are_not_looked_for_again(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        stop = asyncio.create_task(stage.supervisor.stop())
+        await asyncio.sleep(0)
+        stage.supervisor.hear_exit(1, CRASH)
+        stage.supervisor.hear_gone(1, [Survivor(1, "init")])
+        with pytest.raises(StopFailedError) as raised:
+            await stop
+        assert raised.value.data == {"survivors": [{"pid": 1, "name": "init"}]}
+
+    play(story)
+
+
+def test_a_restart_waits_for_the_old_run_and_answers_with_the_new_one(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.5)
+        await stage.supervisor.start()
+        stage.process.on_interrupt = 1.0
+        started = await stage.supervisor.restart()
+        assert (started.pid, started.port) == (101, stage.client.port)
+        assert stage.moves[2:] == ["STOPPING requested", "STARTING requested", "RUNNING ready"]
+
+    play(story)
+
+
+def test_a_stop_cancels_a_start_under_way_and_a_pending_restart(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        starting = asyncio.create_task(stage.supervisor.start())
+        await stage.pass_time(1)
+        await stage.supervisor.stop()
+        with pytest.raises(CancelledRequestError):
+            await starting
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        stage.process.exit(CRASH)
+        await stage.pass_time(1)
+        assert stage.state == "BACKOFF"
+        waiting = asyncio.create_task(stage.supervisor.wait_for_ready(None))
+        await asyncio.sleep(0)
+        await stage.supervisor.stop()
+        with pytest.raises(CancelledRequestError):
+            await waiting
+        await stage.pass_time(100)
+        assert (stage.state, len(stage.layer.runs)) == ("STOPPED", 2)
+
+    play(story, restart__first_delay=5.0)
+
+
+def test_a_stop_during_the_launch_ends_what_comes_of_it(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.layer.launch_takes = 3.0
+        starting = asyncio.create_task(stage.supervisor.start())
+        await stage.pass_time(1)
+        stop = asyncio.create_task(stage.supervisor.stop())
+        await asyncio.gather(stop, starting, return_exceptions=True)
+        assert stage.process.signals == ["interrupt"]
+        assert stage.state == "STOPPED"
+
+    play(story)
+
+
+def test_a_start_that_takes_too_long_is_stopped_and_explained(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def listens_elsewhere(process: FakeProcess) -> None:
+            process.print("waiting for the database, key s3cret\n")
+            process.listen(80)
+
+        stage.layer.script = listens_elsewhere
+        with pytest.raises(StartupTimeoutError, match=r"listens on 127\.0\.0\.1:80 and not on its port") as raised:
+            await stage.supervisor.start()
+        assert raised.value.data == {"timeout": 20.0, "output": "waiting for the database, key ***\n"}
+        assert stage.now == 20.0
+        await stage.pass_time(0.1)
+        assert stage.of(RunFailed)[0].failure.reason == "startup_timeout"
+
+    play(story, timeouts__startup=20.0)
+
+
+def test_an_exit_before_ready_is_an_error_with_the_last_output(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def fail(process: FakeProcess) -> None:
+            process.print("x" * 100_000 + "no such table")
+            process.exit(ExitStatus(code=3), gone_after=0.2)
+
+        stage.layer.script = fail
+        with pytest.raises(BackendExitedError) as raised:
+            await stage.supervisor.start()
+        assert raised.value.data is not None
+        assert raised.value.data["code"] == 3
+        assert raised.value.data["output"].endswith("no such table")
+        assert len(raised.value.data["output"]) <= 8192
+
+    play(story, restart__attempts=1)
+
+
+def test_a_missing_program_fails_at_once_and_for_good(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.layer.errors = [BackendNotFoundError("no such file")]
+        with pytest.raises(BackendNotFoundError):
+            await stage.supervisor.start()
+        assert stage.moves == ["STARTING requested", "FAILED crashed"]
+        with pytest.raises(BackendNotFoundError):
+            await stage.supervisor.wait_for_ready(None)
+
+    play(story)
+
+
+def test_a_defect_of_a_launch_ends_in_an_answer(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        broken: Any = ValueError("a defect")
+        stage.layer.errors = [broken]
+        with pytest.raises(InternalError, match="a defect"):
+            await stage.supervisor.start()
+        assert any("defect" in report for report in stage.reports)
+
+    play(story, restart__attempts=1)
+
+
+def test_a_lost_port_means_another_port_and_no_charge(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        ports: list[int] = []
+
+        def lose(process: FakeProcess) -> None:
+            ports.append(int(process.spec.command[-1]))
+            if len(ports) < 3:
+                process.print(f"bind: address already in use 127.0.0.1:{ports[-1]}\n")
+                process.exit(ExitStatus(code=1))
+            else:
+                process.listen()
+
+        stage.layer.script = lose
+        started = await stage.supervisor.start()
+        assert len(set(ports)) == 3
+        assert started.port == ports[-1]
+        assert stage.moves == ["STARTING requested", "STARTING port_retry", "STARTING port_retry", "RUNNING ready"]
+        assert stage.of(RunFailed) == []
+
+    play(story)
+
+
+def test_a_stranger_on_a_fixed_port_is_named(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.layer.strangers = [ListeningSocket("127.0.0.1", stage.settings.backend.port, 77)]  # type: ignore[arg-type]
+        with pytest.raises(PortForeignError, match=r"program-77 \(pid 77\)") as raised:
+            await stage.supervisor.start()
+        assert raised.value.data == {"port": 45_671, "owner": {"pid": 77, "name": "program-77"}}
+        assert stage.client.asked == []  # nothing was sent to the stranger
+
+    play(story, backend__port=45_671, backend__live_path="/live", restart__attempts=1)
+
+
+def test_a_fixed_port_that_is_taken_is_not_even_tried(play: Any) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        async def story(stage: Stage) -> None:
+            stage.layer.strangers = [ListeningSocket("127.0.0.1", port, 77)]
+            with pytest.raises(PortInUseError, match=r"in use by program-77 \(pid 77\)"):
+                await stage.supervisor.start()
+            assert stage.layer.runs == []
+
+        play(story, backend__port=port, restart__attempts=1)
+
+
+def test_a_reported_port_is_read_from_the_output(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def report(process: FakeProcess) -> None:
+            process.print("Now listening on: http://127.0.0.1:50")
+            process.listen(50_123)
+            asyncio.get_running_loop().call_later(1.0, process.print, "123\n")
+
+        stage.layer.script = report
+        started = await stage.supervisor.start()
+        assert (started.port, stage.client.port, stage.supervisor.last_port) == (50_123, 50_123, 50_123)
+
+    play(story, backend__port="reported")
+
+
+def test_a_backend_over_its_memory_is_killed_and_counted_as_crashed(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        stage.supervisor.post(e.MemoryExceeded(1, 5_000))
+        await stage.reach("BACKOFF")
+        await stage.pass_time(0.1)
+        assert stage.layer.runs[0].signals == ["kill"]
+        assert stage.of(RunFailed)[0].run.over_memory == 5_000
+
+    play(story, restart__first_delay=5.0)
+
+
+def test_waiting_for_a_backend_that_is_not_coming_is_refused_at_once(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        with pytest.raises(NotRunningError):
+            await stage.supervisor.wait_for_ready(None)
+        starting = asyncio.create_task(stage.supervisor.start())
+        await asyncio.sleep(0)
+        with pytest.raises(StartupTimeoutError, match="not ready within 3 s"):
+            await stage.supervisor.wait_for_ready(3.0)
+        assert stage.now == 3.0
+        stage.process.listen()
+        await starting
+
+    play(story)
+
+
+@pytest.mark.parametrize(("owner_lost", "seconds"), [(False, 10.0), (True, 1.5)])
+def test_the_end_of_the_sidecar_stops_the_backend_in_its_time(play: Any, owner_lost: bool, seconds: float) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        stage.process.on_interrupt = None
+        began = stage.now
+        stage.supervisor.post(e.Shutdown(owner_lost))
+        assert await stage.supervisor.finished
+        assert round(stage.now - began, 3) == seconds
+        assert stage.moves[-1] == "STOPPED shutdown"
+
+    play(story, timeouts__graceful_shutdown=10.0, timeouts__owner_lost=1.5)
+
+
+def test_an_end_at_rest_is_finished_at_once(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.supervisor.post(e.Shutdown())
+        assert await stage.supervisor.finished
+        assert stage.now == 0.0
+
+    play(story)
+
+
+def test_an_end_with_survivors_is_not_clean(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        stage.process.on_interrupt, stage.process.immortal = None, True
+        stage.supervisor.post(e.Shutdown())
+        assert not await stage.supervisor.finished
+        assert isinstance(stage.supervisor.stop_error(), StopFailedError)
+
+    play(story)
+
+
+def test_an_exit_is_followed_by_bad_health_for_clients_that_did_not_see_it(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        await stage.pass_time(1)
+        stage.process.exit(CRASH)
+        assert [one.healthy for one in stage.of(e.Health)] == [True, False]
+        assert stage.of(e.Health)[-1].error == "socket hang up"
+
+    play(story, backend__live_path="/live")
+
+
+def test_a_subscriber_that_fails_silences_no_other(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def fail(_notice: RunStarted) -> None:
+            raise ValueError("a defect")
+
+        seen: list[RunStarted] = []
+        stage.supervisor.stream.subscribe(RunStarted, fail)
+        stage.supervisor.stream.subscribe(RunStarted, seen.append)
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        assert len(seen) == 1
+        assert any("a subscriber to RunStarted" in report for report in stage.reports)
+
+    play(story)
+
+
+def test_each_caller_gets_an_error_of_its_own(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.layer.script = lambda process: process.exit(ExitStatus(code=1))
+        calls = await asyncio.gather(stage.supervisor.start(), stage.supervisor.start(), return_exceptions=True)
+        assert all(isinstance(error, SidecarError) for error in calls)
+        assert calls[0] is not calls[1]
+
+    play(story, restart__attempts=1)
