@@ -4,7 +4,7 @@
 packs for Windows on Linux, with the Windows CPython that tests/windows keeps under Wine, into dist/sidecar-win32-x64.
 ``--npm`` also puts the folder into the npm package of its platform, a tarball beside it.
 
-PyInstaller and the packages inside are pinned in requirements.txt, and installed into an environment of their own below
+The packages inside (requirements.txt) and PyInstaller (packer.txt) are pinned by hash, and installed into an environment below
 .cache/packaging (or the folder that SIDECAR_PACKAGING_CACHE names). Standard library only: it runs before anything is installed.
 """
 
@@ -25,7 +25,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent
 CACHE = Path(os.environ.get("SIDECAR_PACKAGING_CACHE") or CHECKOUT / ".cache" / "packaging").resolve()
-REQUIREMENTS = HERE / "requirements.txt"
+INSIDE, PACKER = HERE / "requirements.txt", HERE / "packer.txt"
 WINDOWS_CACHE = Path(os.environ.get("SIDECAR_WINDOWS_CACHE") or CHECKOUT / ".cache" / "windows").resolve()
 CONTENTS = "contents.json"  # read by sidecar/frozen.py and by the shim, when the sidecar does not start
 
@@ -80,7 +80,7 @@ def pack(python: Path, work: Path) -> tuple[Path, Path]:
     if not (environment / "complete").exists():
         shutil.rmtree(environment, ignore_errors=True)
         run([str(python), "-m", "venv", str(environment)])
-        run([str(program), "-m", "pip", *QUIET, "install", "--no-deps", "--only-binary=:all:", "-r", str(REQUIREMENTS)])
+        run([str(program), "-m", "pip", *QUIET, "install", *PINNED, "-r", str(INSIDE), "-r", str(PACKER)])
         (environment / "complete").touch()
     run([str(program), "-m", "PyInstaller", *arguments(str(work), str(HERE / "sidecar.spec"), os.sep)])
     ask = "import sysconfig; print(sysconfig.get_path('purelib')); print(sysconfig.get_path('stdlib')); import sys; print(sys.base_prefix)"
@@ -100,8 +100,8 @@ def pack_for_windows(work: Path) -> tuple[Path, Path]:
         shutil.rmtree(tools, ignore_errors=True)
         tools.mkdir(parents=True)
         requirement = tools / "tools.txt"
-        requirement.write_text("".join(f"{line.partition(';')[0]}\n" for line in packer_lines()))
-        target = ("--platform", "win_amd64", "--python-version", "3.11", "--only-binary=:all:", "--no-deps")
+        requirement.write_text(for_windows(PACKER.read_text(encoding="utf-8")), encoding="utf-8")
+        target = ("--platform", "win_amd64", "--python-version", "3.11", *PINNED)
         run(
             [
                 sys.executable,
@@ -128,6 +128,7 @@ def pack_for_windows(work: Path) -> tuple[Path, Path]:
 
 
 QUIET = ("-qq", "--disable-pip-version-check")
+PINNED = ("--require-hashes", "--no-deps", "--only-binary=:all:")
 
 
 def arguments(work: str, spec: str, separator: str) -> list[str]:
@@ -141,13 +142,14 @@ def digest(python: Path | None) -> str:
     ask = "import sys; print(sys.version, sys.base_prefix)"
     asked = [str(python or sys.executable), "-c", ask]
     version = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
-    return hashlib.sha256(f"{version} {REQUIREMENTS.read_text()}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{version} {INSIDE.read_text()} {PACKER.read_text()}".encode()).hexdigest()[:12]
 
 
-def packer_lines() -> list[str]:
-    """The lines of requirements.txt below its last heading: PyInstaller and what it needs."""
-    text = REQUIREMENTS.read_text().partition("# The packer\n")[2]
-    return [line for line in text.splitlines() if line and "darwin" not in line]
+def for_windows(requirements: str) -> str:
+    """The requirements that Windows needs, without their markers, which pip would evaluate for the system that it runs on."""
+    entries = re.findall(r"^[^#\s].*(?:\n\s.*)*", requirements, re.MULTILINE)
+    ours = [entry for entry in entries if "'darwin'" not in entry]
+    return "".join(re.sub(r" ; .*?(?= \\\n)", "", entry) + "\n" for entry in ours)
 
 
 def windows_path(path: Path) -> str:

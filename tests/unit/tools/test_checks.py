@@ -139,19 +139,27 @@ def test_a_file_that_is_too_long_is_found() -> None:
     assert list(layers.too_long(path, "x\n" * (layers.MAX_LINES + 1))) == ["sidecar/x.py: 401 lines; at most 400"]
 
 
-def test_pins_are_read_with_and_without_hashes_and_held_against_the_bounds() -> None:
-    pins = requirements.pins(
-        '# x\nA_b==1.2 ; os_name == "nt"\nc==3.0.1 \\\n    --hash=sha256:00\nd==4 --hash=sha256:01\n'
-    )
-    assert pins == {"a-b": "1.2", "c": "3.0.1", "d": "4"}
+def test_pins_are_read_with_and_without_hashes_and_compared_with_the_bounds() -> None:
+    text = '# x\nA_b==1.2 ; os_name == "nt" --hash=sha256:00\nc==3.0.1 \\\n    --hash=sha256:01 \\\n    --hash=sha256:02\nd==4\n'
+    pins = requirements.pins(text)
+    assert {name: (pin.version, len(pin.hashes)) for name, pin in pins.items()} == {
+        "a-b": ("1.2", 1),
+        "c": ("3.0.1", 2),
+        "d": ("4", 0),
+    }
+    assert list(requirements.unlocked("p", text)) == ["p: d has no hash"]
+    assert list(requirements.unlocked("p", "--index-url https://example.org\n")) == ["p: names an address"]
     assert list(requirements.misfit("c>=3,<4", pins)) == []
-    for requirement, words in (
-        ("c>=3", "no upper"),
-        ("c>=2,<3", "outside"),
-        ("c>=3.1,<4", "outside"),
-        ("e>=1,<2", "missing"),
-    ):
+    wrong = {"c>=3": "no upper bound", "c>=2,<3": "is outside", "c>=3.1,<4": "is outside", "e>=1,<2": "is missing"}
+    for requirement, words in wrong.items():
         assert any(words in line for line in requirements.misfit(requirement, pins)), requirement
+
+
+def test_a_lock_file_with_an_address_or_without_a_hash_is_found() -> None:
+    good = '{"packages": {"": {}, "node_modules/a": {"integrity": "sha512-x"}}}'
+    assert list(requirements.unlocked_packages(good)) == []
+    bad = '{"packages": {"node_modules/a": {"resolved": "https://example.org/a.tgz"}}}'
+    assert len(list(requirements.unlocked_packages(bad))) == 2
 
 
 def test_a_changelog_that_cannot_be_released_from_is_found() -> None:
