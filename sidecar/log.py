@@ -158,7 +158,10 @@ class _Sinks:
         self._stderr.close(timeout)
 
     def _open(self) -> None:
+        from .process.platform.files import make_folder, open_append
+
         try:
+            make_folder(self._path.parent)
             self._file = self._logger.add(
                 self._path,
                 format="{extra[line]}",
@@ -168,6 +171,7 @@ class _Sinks:
                 encoding="utf-8",
                 watch=True,  # a second sidecar on this folder may have rotated it
                 catch=False,
+                opener=lambda path, _flags: open_append(path),
             )
             self._warned = False
         except OSError as error:

@@ -126,7 +126,7 @@ class Recorder:
 
     def _failed(self, notice: RunFailed) -> None:
         from ..observe.report import CrashFacts
-        from ..settings.masking import mask_command, mask_environment
+        from ..settings.masking import mask_command
         from .crash import describe_crash
 
         run, spec = notice.run, notice.run.spec
@@ -142,7 +142,7 @@ class Recorder:
                 ready=_wall_time(run.ready_at) if run.ready_at is not None else None,
                 command=mask_command(spec.command if spec else self._settings.backend.command),
                 cwd=spec.cwd if spec else self._settings.backend.cwd,
-                env=mask_environment(spec.env) if spec else {},
+                env=sorted(spec.env) if spec else (),
                 states=list(self._timeline.states),
                 health=list(self._timeline.health),
                 resources=self._resources.last_run(_LAST_MINUTE) if self._resources is not None else (),

@@ -6,6 +6,7 @@ import os
 import re
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import msgspec
 from .. import argv
 from ..errors import SidecarError
 from ..observe.system import describe_system
+from ..process.platform.files import create_file, read_file
 from ..settings.load import load
-from ..settings.masking import MASK, looks_secret, mask_text, secrets_of, secrets_of_command, spellings
+from ..settings.masking import MASK, Found, looks_secret, mask_text, secrets_of, secrets_of_command, spellings
 from ..settings.model import Settings
 from ..settings.paths import resolve_paths
 from ..wire.observe import Check
@@ -36,32 +38,74 @@ _FLAG = re.compile(
 )
 
 
-def write_bundle(path: Path, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str] = ()) -> int:
-    """Writes the zip and returns the number of files in it. OSError: it cannot be written.
+class Bundle:
+    """What goes into a bundle, masked.
 
-    ``facts`` has ``logs``, the folder, and ``info``, the answer of ``sidecar:info``; both may be missing. The settings file
-    that ``serve_words`` name goes into the bundle, and secrets that they give are masked everywhere.
+    Args:
+        checks: the diagnosis.
+        facts: ``logs``, the folder, and ``info``, what ``sidecar:info`` told; both may be missing where no sidecar ran.
+        serve_words: the sidecar's command line after ``serve``: its settings file goes into the bundle, and secrets that it
+            gives are masked everywhere.
+
+    Attributes:
+        texts: by their name in the bundle; ``masked.txt`` lists what was masked.
+        masked: name of a text → kind of secret → how often it was masked there.
     """
-    settings = _settings(serve_words)
-    secrets = spellings(_secrets(serve_words, settings))
-    texts = {
-        "diagnosis.json": _json(checks),
-        "info.json": _json(facts.get("info", {})),
-        "system.txt": "".join(f"{line}\n" for line in describe_system()),
-    }
-    config = _config(serve_words)
-    if config:
-        texts["settings.toml"] = mask_settings(_tail(Path(config)))
-    logs = facts.get("logs") or (resolve_paths(settings).logs if settings else None)
-    for name, file in _logs(Path(logs)) if logs else ():
-        texts[f"logs/{name}"] = _tail(file)
-    written = max(time.localtime()[:6], _FIRST_ZIP_TIME)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in texts.items():
-            entry = zipfile.ZipInfo(name, written)
-            entry.external_attr = _OWNER_ONLY << 16
-            archive.writestr(entry, mask_text(text, secrets).encode("utf-8", "surrogateescape"), zipfile.ZIP_DEFLATED)
-    return len(texts)
+
+    def __init__(self, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str] = ()) -> None:
+        settings = _settings(serve_words)
+        self._secrets = spellings(_secrets(serve_words, settings))
+        self.texts: dict[str, str] = {}
+        self.masked: dict[str, Counter[str]] = {}
+        self._add("diagnosis.json", _json(checks))
+        self._add("info.json", _json(facts.get("info", {})))
+        self._add("system.txt", "".join(f"{line}\n" for line in describe_system()))
+        config = _config(serve_words)
+        if config:
+            self._add("settings.toml", mask_settings(_tail(Path(config))))
+        logs = facts.get("logs") or (resolve_paths(settings).logs if settings else None)
+        for name, file in _logs(Path(logs)) if logs else ():
+            self._add(f"logs/{name}", _tail(file))
+        self.texts["masked.txt"] = self.summary()
+
+    def _add(self, name: str, text: str) -> None:
+        found = Found()
+        self.texts[name] = mask_text(text, self._secrets, found)
+        if found.kinds:
+            self.masked[name] = found.kinds
+
+    def summary(self) -> str:
+        """What was masked where, for people: one line a text, the secrets themselves not among it."""
+        if not self.masked:
+            return "Nothing looked like a secret.\n"
+        return "".join(
+            f"{name}: {', '.join(f'{kind} ({count})' for kind, count in sorted(kinds.items()))}\n"
+            for name, kinds in self.masked.items()
+        )
+
+    def write(self, path: Path) -> None:
+        """Writes the zip, readable by its owner alone. A file of that name is replaced, a link is not followed.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        written = max(time.localtime()[:6], _FIRST_ZIP_TIME)
+        temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
+        with open(create_file(temporary), "wb") as file:  # noqa: PTH123 - a descriptor
+            try:
+                with zipfile.ZipFile(file, "w") as archive:
+                    for name, text in self.texts.items():
+                        entry = zipfile.ZipInfo(name, written)
+                        entry.external_attr = _OWNER_ONLY << 16
+                        archive.writestr(entry, text.encode("utf-8", "surrogateescape"), zipfile.ZIP_DEFLATED)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        try:
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def mask_settings(text: str) -> str:
@@ -120,18 +164,15 @@ def _logs(folder: Path) -> Iterator[tuple[str, Path]]:
             files = sorted(folder.glob(pattern))
         except OSError:  # a folder on the way that may not be entered: the diagnosis reports it
             continue
-        for file in files[-count:]:
+        for file in (one for one in files[-count:] if not one.parent.is_symlink() or one.parent == folder):
             yield file.relative_to(folder).as_posix(), file
 
 
 def _tail(file: Path) -> str:
     """The end of a file, from the beginning of a line on: half a secret would not be known as one."""
     try:
-        with file.open("rb") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            skipped = max(0, size - LAST_BYTES)
-            stream.seek(skipped)
-            data = stream.read()
+        data = read_file(file, LAST_BYTES + 1, last=True)
     except OSError as error:
         return f"[this file could not be read: {error.strerror}]\n"
-    return (data.partition(b"\n")[2] if skipped else data).decode("utf-8", "surrogateescape")
+    cut = len(data) > LAST_BYTES
+    return (data.partition(b"\n")[2] if cut else data).decode("utf-8", "surrogateescape")

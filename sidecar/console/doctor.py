@@ -45,16 +45,19 @@ def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str |
 
 
 def _bundle(bundle: str, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str]) -> None:
-    from .bundle import write_bundle
+    from .bundle import Bundle
 
+    gathered = Bundle(checks, facts, serve_words)
+    # Shown before it is written: what is no secret there, or is one and not listed, can be kept from leaving the machine.
+    print(f"Masked in this bundle (also listed in its masked.txt):\n{gathered.summary()}", file=sys.stderr)  # noqa: T201
     try:
-        count = write_bundle(Path(bundle), checks, facts, serve_words)
+        gathered.write(Path(bundle))
     except OSError as error:
         raise UsageError(
             f"The bundle {bundle} cannot be written: {error.strerror}",
             hint="Name a file in a folder that you may write to.",
         ) from error
-    print(f"{bundle}: {count} files, secrets masked", file=sys.stderr)  # noqa: T201 - the tool's output
+    print(f"{bundle}: {len(gathered.texts)} files, secrets masked", file=sys.stderr)  # noqa: T201 - the tool's output
 
 
 async def _ask(serve_words: Sequence[str], *, start: bool) -> tuple[list[Check], dict[str, Any]]:

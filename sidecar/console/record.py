@@ -21,6 +21,7 @@ from ..clock import iso
 from ..errors import UsageError
 from ..process.platform import SYSTEM
 from ..process.platform.descriptors import broken_before_input, guard_stdio, set_blocking, write_all
+from ..process.platform.files import create_file, open_regular
 from ..process.platform.signals import forward_to
 from ..settings.masking import mask_command
 from .client import importable_environment, serve_command
@@ -63,13 +64,13 @@ def run(file: str, serve_words: Sequence[str]) -> int:
 def _create(path: Path) -> int:
     """A new file, open for writing; an earlier recording is set aside, anything else is left alone."""
     try:
-        if path.exists():
-            with path.open("rb") as old:
+        if path.exists() or path.is_symlink():
+            with open(open_regular(path), "rb") as old:  # noqa: PTH123 - a descriptor
                 beginning = old.read(len(MAGIC))
             if beginning not in {MAGIC, b""}:
                 raise UsageError(f"{path} already exists and is not a recording", hint="Choose another name.")
             path.replace(f"{path}.1")
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        return create_file(path)
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {error.strerror}",

@@ -18,6 +18,7 @@ from zlib import crc32
 from msgspec import MsgspecError, Struct, msgpack
 
 from ..errors import FrameError, SidecarError, UsageError
+from ..process.platform.files import open_regular
 from ..wire.framing import FrameBuffer, framed, printable
 
 MAGIC = b"SIDECAR RECORDING 1\n"
@@ -90,7 +91,7 @@ class Recording:
         self.whole = False
         self._frames = FrameBuffer(_LONGEST)
         try:
-            self._file = path.open("rb")
+            self._file = open(open_regular(path), "rb")  # noqa: PTH123, SIM115 - a descriptor; closed by the iteration
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
         beginning = self._file.read(len(MAGIC))

@@ -14,6 +14,7 @@ from ..process.executability import check_program, marks
 from ..process.executability.binary import mismatch
 from ..process.executability.windows import obstacle
 from ..process.platform import SYSTEM
+from ..process.platform.files import distrust, make_folder
 from ..process.platform.machine import dotnet_folders, machine
 from ..wire.observe import Check
 
@@ -96,7 +97,7 @@ def check_folder(name: str, path: str) -> Check:
     folder = Path(path)
     remedy = f"Set [paths] {name} to a folder on an available, writable disk that is not full."
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x" * 4096)
         free = shutil.disk_usage(folder).free
@@ -110,6 +111,15 @@ def check_folder(name: str, path: str) -> Check:
     if free < SPACE_WARNING:
         return Check(
             check, "warning", f"The disk of {folder} is nearly full ({left})", f"Free some space. {remedy}", left
+        )
+    why = distrust(folder) if name != "temp" else None
+    if why is not None:
+        return Check(
+            check,
+            "warning",
+            f"{folder} cannot be trusted: {why}",
+            "Let the folder belong to you alone (chmod 700). Until then nothing that an earlier sidecar left is ended.",
+            left,
         )
     return Check(check, "ok", f"{folder} can be written", evidence=left)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from msgspec.structs import asdict
 
 from ..errors import InvalidArgsError
 from ..log import log
+from ..process.platform.files import read_file, replace_file
 from ..threads import in_thread
 from ..wire.messages import Crash
 from ..wire.observe import CrashReport
@@ -19,6 +19,7 @@ from .report import CrashFacts, read_summary, render
 
 KEEP = 50
 KEEP_IN_MEMORY = 10  # reports that the disk did not take
+LARGEST = 1024 * 1024  # a report has some 100 KiB
 SUMMARY_BYTES = 16 * 1024  # what is read of a file's end to list it
 
 # crash-2026-11-23T10-55-00.123Z: the time with what Windows allows in a file name; so names sort as times do.
@@ -80,7 +81,7 @@ class CrashReports:
             return CrashReport(**asdict(facts.summary), report=report)
         if _NAME.fullmatch(name):
             try:
-                text = await in_thread("crash report", lambda: self._path(name).read_text("utf-8", "replace"))
+                text = await in_thread("crash report", lambda: self._read(name, LARGEST))
             except OSError:
                 text = ""
             summary = read_summary(text)
@@ -106,16 +107,12 @@ class CrashReports:
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.log"
 
+    def _read(self, name: str, last: int) -> str:
+        return read_file(self._path(name), last, last=True).decode("utf-8", "replace")
+
     def _write(self, name: str, facts: CrashFacts) -> None:
         text = self._render(facts, self._folder)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        temporary = self._folder / f".{name}.{os.getpid()}.tmp"
-        try:
-            temporary.write_text(text, "utf-8", "replace", newline="\n")
-            temporary.replace(self._path(name))
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        replace_file(self._path(name), text.encode("utf-8", "replace"))
         for old in sorted(self._names())[:-KEEP]:
             try:
                 self._path(old).unlink(missing_ok=True)
@@ -137,9 +134,7 @@ class CrashReports:
         found = []
         for name in self._names():
             try:
-                with self._path(name).open("rb") as file:
-                    file.seek(max(0, os.fstat(file.fileno()).st_size - SUMMARY_BYTES))
-                    summary = read_summary(file.read().decode("utf-8", "replace"))
+                summary = read_summary(self._read(name, SUMMARY_BYTES))
             except OSError:
                 continue
             if summary is not None and summary.name == name:

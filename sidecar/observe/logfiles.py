@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from queue import Empty, SimpleQueue
 from msgspec import Struct, structs
 
 from ..clock import iso
+from ..process.platform.files import make_folder, open_append
 
 MAX_BYTES = 10 * 1024 * 1024
 KEEP = 10
@@ -173,9 +175,9 @@ class LogFiles:
         if self._file is None:
             if time.monotonic() < self._retry_at:
                 return False
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             newest = max(self._numbers(), default=0)
-            full = newest == 0 or self._path(newest).stat().st_size >= self._max_bytes
+            full = newest == 0 or self._is_closed(self._path(newest))
             self._open(newest + 1 if full else newest)
         elif self._file.tell() >= self._max_bytes:
             self._open(self._number + 1)
@@ -197,14 +199,19 @@ class LogFiles:
     def _open(self, number: int) -> None:
         self._close_files()
         self._number = number
-        self._file = FileIO(self._path(number), "a")
-        self._index = FileIO(self._path(number).with_suffix(".index"), "a")
+        self._file = FileIO(open_append(self._path(number)), "a")
+        self._index = FileIO(open_append(self._path(number).with_suffix(".index")), "a")
         for old in sorted(self._numbers())[: -self._keep]:
             for path in (self._path(old), self._path(old).with_suffix(".index")):
                 try:
                     path.unlink(missing_ok=True)
                 except OSError:
                     pass  # Windows: a program reads it; the next rotation tries again
+
+    def _is_closed(self, path: Path) -> bool:
+        """Whether the next file has to be begun: this one is full, or no file that could be appended to."""
+        seen = path.lstat()
+        return seen.st_size >= self._max_bytes or not stat.S_ISREG(seen.st_mode)
 
     def _numbers(self) -> list[int]:
         return [int(match[1]) for path in self._folder.iterdir() if (match := _NAME.fullmatch(path.name))]

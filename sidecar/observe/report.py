@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -26,6 +26,7 @@ class CrashFacts:
         output: the last of it, after the drain; the last 64 KiB count.
         pid: of the root process, None where it never was.
         asked, ready: ISO 8601 UTC times of the start's beginning and of readiness.
+        env: the names of its variables. A page reads reports, and no list of secret names is ever complete.
         states, health, resources: oldest first.
         oom: whether the kernel killed it because memory ran out; None: unknown.
         survivors: what of the tree would not die, e.g. "ffmpeg (4711)".
@@ -40,7 +41,7 @@ class CrashFacts:
     ready: str | None = None
     command: Sequence[str] = ()
     cwd: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Sequence[str] = ()
     states: Sequence[TimelineEntry] = ()
     health: Sequence[TimelineEntry] = ()
     resources: Sequence[ResourceSample] = ()
@@ -59,7 +60,7 @@ def render(facts: CrashFacts, *, system: Sequence[str] = (), mask: Callable[[str
         ("Health", [f"{one.time}  {one.text}" for one in facts.health]),
         ("Resources of the last minute", _resources(facts.resources)),
         ("Sidecar and system", system),
-        ("Environment (secrets masked)", [f"{name}={value}" for name, value in sorted(facts.env.items())]),
+        ("Environment (names only)", facts.env),
         (f"Last output ({min(len(facts.output), OUTPUT_BYTES)} bytes)", _output(facts.output)),
     )
     heading = f"Crash report {summary.name}"

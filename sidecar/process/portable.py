@@ -84,13 +84,22 @@ def send(entry: Entry, number: int) -> bool:
 
 def has_environment(pid: int, assignment: bytes) -> bool:
     """Whether the process was started with this ``NAME=value``; False also where it may not be read."""
+    name, _, value = assignment.decode().partition("=")
+    return _environment(pid).get(name) == value
+
+
+def denies_environment(pid: int, assignment: bytes) -> bool:
+    """Whether the process was started without it; False where that may not be read."""
+    return bool(_environment(pid)) and not has_environment(pid, assignment)
+
+
+def _environment(pid: int) -> dict[str, str]:
     import psutil
 
-    name, _, value = assignment.decode().partition("=")
     try:
-        return bool(psutil.Process(pid).environ().get(name) == value)
+        return dict(psutil.Process(pid).environ())
     except (psutil.Error, OSError):
-        return False
+        return {}
 
 
 class Memory:

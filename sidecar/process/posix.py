@@ -17,13 +17,13 @@ from ..errors import InternalError
 from . import adopted, link, portable, posix_run, prctl, tree
 from . import guardian as guardians
 from .base import LaunchSpec, ProcessId, RunListener, Survivor
+from .record import MARKER
 
 assert sys.platform != "win32"
 
 _MAX_GUARDIANS = 3  # that one launch may lose
 _LAUNCH_TIMEOUT = 10.0  # seconds for fork and execve; a program on a network file system may take its time
 _IDLE_TIMEOUT = 2.0  # seconds for a guardian that has nothing to kill
-_MARKER = "SIDECAR_MARKER"
 _WITHOUT_PROC = (
     "/proc is not readable here. The backend and all its processes still end with a stop, and with the sidecar. Not"
     " available: their processor time and memory, limits.memory, which program listens on a port. Not promised: that the"
@@ -45,7 +45,7 @@ class PosixProcessLayer:
 
     def __init__(self, guardian: guardians.Guardian, report: Callable[[str], None]) -> None:
         self._report = report
-        self.marker = f"{_MARKER}={os.urandom(12).hex()}"
+        self.marker = f"{MARKER}={os.urandom(12).hex()}"
         self._guardian = guardian
         if guardian.exact and tree.read_entry(os.getpid()) is None:
             report(_WITHOUT_PROC)

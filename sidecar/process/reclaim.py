@@ -1,12 +1,14 @@
 """What a start does about the sidecars before it: ends the orphans that are proven to be theirs, and takes over the rest.
 
-Proven is a process whose pid and start time stand in the record of an owner that is gone, everything below it, and
-everything that was started with the owner's marker in its environment. Whatever else looks familiar is left alone.
+Proven is what was started with the owner's marker in its environment, and everything below it. The record of an owner
+that is gone says which marker that is. It is no order to kill: only a file of this user alone counts, in a folder that
+nobody else can write to, and a process that it names is left alone where its environment has no such marker.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import sys
 import time
@@ -19,9 +21,12 @@ from msgspec import Struct
 
 from .base import ProcessId
 from .identity import identify, is_alive, world
-from .record import LAST, PREFIX, LastRun, RunRecord, replace_file
+from .platform.files import distrust, read_file, replace_file
+from .record import LAST, MARKER, MAX_BYTES, PREFIX, LastRun, RunRecord
 
 _T = TypeVar("_T")
+_MARKER_DIGITS = 24
+_CLOCK_STEP = 86_400.0  # seconds; what was written later than that from now on says nothing about its age
 _KILL_SECONDS = 2.0  # a start waits no longer for orphans that will not die
 
 
@@ -64,6 +69,12 @@ class Reclaim:
 
     def read(self) -> Reclaimed:
         """Ends proven orphans, and gives what the next run should know. Never raises for what it finds."""
+        why = distrust(self._folder)
+        if why is not None:
+            self._notes.append(
+                f"The data folder {self._folder} cannot be trusted: {why}. Processes that an earlier sidecar left are"
+                " not ended. Let the folder belong to you alone (chmod 700)"
+            )
         dead: dict[Path, RunRecord] = {}
         taken: list[str] = []
         neighbours: list[str] = []
@@ -79,15 +90,16 @@ class Reclaim:
                 dead[path] = record
         last = self._load(self._folder / LAST, LastRun) or LastRun()
         for record in dead.values():
-            self._end_orphans(record)
+            if why is None:
+                self._end_orphans(record)
             if record.written >= last.written and record.port is not None:
                 last = LastRun(record.port, record.failures, record.written)
-        if dead:
+        if dead and why is None:
             self._bury(dead, last)
         return Reclaimed(
             last.port,
             last.failures,
-            max(0.0, time.time() - last.written),
+            max(0.0, time.time() - last.written) if last.written <= time.time() + _CLOCK_STEP else math.inf,
             _free_name(taken),
             self._notes,
             neighbours,
@@ -114,12 +126,19 @@ class Reclaim:
 
     def _load(self, path: Path, kind: type[_T]) -> _T | None:
         """None for a record that another sidecar has just taken away, and for a damaged one, which is set aside."""
+        why = distrust(path)
+        if why is not None:
+            self._notes.append(f"The run record {path} is ignored: {why}")
+            return None
         try:
-            return msgspec.json.decode(path.read_bytes(), type=kind)
+            found = msgspec.json.decode(read_file(path, MAX_BYTES), type=kind)
+            if isinstance(found, RunRecord):
+                _check(found)
         except FileNotFoundError:
             return None
         except OSError as error:
             self._notes.append(f"The run record {path} cannot be read: {error.strerror}")
+            return None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             aside = path.with_name(path.name + ".corrupt")
             self._notes.append(f"The run record {path} is damaged ({error}); it was set aside as {aside.name}")
@@ -127,7 +146,8 @@ class Reclaim:
                 path.replace(aside)
             except OSError:  # a read-only folder: it is reported at every start
                 pass
-        return None
+            return None
+        return found
 
     def _is_elsewhere(self, record: RunRecord) -> bool:
         """On this machine, since its boot, in a container that numbers its processes for itself."""
@@ -141,21 +161,10 @@ class Reclaim:
     def _end_orphans(self, record: RunRecord) -> None:
         if record.world != self._world:
             return  # the machine was started anew since: none of it is left
-        roots = []
-        for role, process in (("guardian", record.guardian), ("backend", record.backend)):
-            if process is None:
-                continue
-            found = identify(process[0])
-            if found == process:
-                roots.append(found)
-            elif found is not None:
-                self._notes.append(
-                    f"Process {process[0]} has the pid of an earlier {role} but another start time: it was left alone"
-                )
-        if sys.platform != "win32":  # there the job object has ended everything with the sidecar
+        if sys.platform != "win32" and record.marker:  # on Windows the job object has ended everything with the sidecar
             from .orphans import end_orphans
 
-            killed, survivors = end_orphans(roots, record.marker, _KILL_SECONDS)
+            killed, survivors = end_orphans(self._roots(record), record.marker, _KILL_SECONDS)
             self._killed += killed
             if killed:
                 pids = ", ".join(str(process.pid) for process in killed)
@@ -163,6 +172,18 @@ class Reclaim:
             if survivors:
                 names = ", ".join(f"{survivor.name} (pid {survivor.pid})" for survivor in survivors)
                 self._notes.append(f"Processes of an earlier backend could not be ended: {names}")
+
+    def _roots(self, record: RunRecord) -> list[ProcessId]:
+        """The backend, where it is the one that the record names."""
+        if record.backend is None:
+            return []
+        found = identify(record.backend[0])
+        if found is None or found == record.backend:
+            return [found] if found is not None else []
+        self._notes.append(
+            f"Process {found.pid} has the pid of an earlier backend but another start time: it was left alone"
+        )
+        return []
 
     def _bury(self, dead: Iterable[Path], last: LastRun) -> None:
         """The heritage is written before the records go: a start that is killed in between loses nothing."""
@@ -172,6 +193,18 @@ class Reclaim:
                 path.unlink(missing_ok=True)
         except OSError as error:
             self._notes.append(f"The data folder {self._folder} cannot be written: {error.strerror}")
+
+
+def _check(record: RunRecord) -> None:
+    """Raises msgspec.ValidationError for texts that no sidecar writes."""
+    name, _, value = record.marker.partition("=")
+    if record.marker and not (
+        name == MARKER and len(value) == _MARKER_DIGITS and set(value) <= set("0123456789abcdef")
+    ):
+        raise msgspec.ValidationError("the marker is none of ours")
+    name, dash, number = record.logs.partition("-")
+    if name != "backend" or (dash and not (number.isascii() and number.isdigit())):
+        raise msgspec.ValidationError("logs is the name of no folder of ours")
 
 
 def _free_name(taken: Collection[str]) -> str:

@@ -8,22 +8,30 @@ synced to disk, since after a power cut no process is left that it could tell ab
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from .base import ProcessId
 from .identity import identify, world
+from .platform.files import replace_file
 
 LAST = "last-run.json"
 PREFIX = "run-"
-# Access denied, sharing violation, lock violation: what a replacement meets while an antivirus or an indexer holds the file.
-_HELD = (5, 32, 33)
-_PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody notices, for the event loop waits
+MARKER = "SIDECAR_MARKER"
+"""The variable by which everything that a sidecar launches is known."""
+MAX_BYTES = 64 * 1024  # a record has some 300
+
+# What a record may say. Whoever can write to the folder can write one; what is out of range is no record of ours.
+_Pid = Annotated[int, msgspec.Meta(gt=1, le=2**31 - 1)]
+_Time = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
+_Process = tuple[_Pid, _Time]
+_Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+_Text = Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class RunRecord(msgspec.Struct, kw_only=True):
@@ -38,24 +46,24 @@ class RunRecord(msgspec.Struct, kw_only=True):
     """
 
     version: int = 1
-    world: str
-    owner: tuple[int, float]
-    guardian: tuple[int, float] | None = None
-    backend: tuple[int, float] | None = None
-    marker: str = ""
-    run: int = 0
-    port: int | None = None
-    failures: int = 0
-    logs: str = "backend"
-    written: float = 0.0
+    world: _Text
+    owner: _Process
+    guardian: _Process | None = None
+    backend: _Process | None = None
+    marker: _Text = ""
+    run: _Count = 0
+    port: _Port | None = None
+    failures: _Count = 0
+    logs: _Text = "backend"
+    written: _Time = 0.0
 
 
 class LastRun(msgspec.Struct):
     """What outlives all sidecars of a data folder."""
 
-    port: int | None = None
-    failures: int = 0
-    written: float = 0.0
+    port: _Port | None = None
+    failures: _Count = 0
+    written: _Time = 0.0
 
 
 class Record:
@@ -112,35 +120,3 @@ class Record:
                 f"The run record {path} cannot be written ({error.strerror}): after a crash of the sidecar and its"
                 " guardian in the same instant, a backend that is left over will not be found"
             )
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Whoever reads ``path`` sees the old content or the new one, never a part.
-
-    Raises:
-        OSError: it could not be written; the old content is untouched.
-    """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        try:
-            temporary.write_bytes(data)
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(data)
-        _replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _replace(source: Path, target: Path, *, platform: str = sys.platform) -> None:
-    for pause in _PAUSES if platform == "win32" else ():
-        try:
-            source.replace(target)
-        except OSError as error:
-            if getattr(error, "winerror", None) not in _HELD:
-                raise
-            time.sleep(pause)
-        else:
-            return
-    source.replace(target)

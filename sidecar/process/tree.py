@@ -255,11 +255,21 @@ def _pidfd(pid: int) -> int:
 
 def has_environment(pid: int, assignment: bytes) -> bool:
     """Whether the process was *started* with this ``NAME=value``; False also where it may not be read."""
+    return assignment in _environment(pid)
+
+
+def denies_environment(pid: int, assignment: bytes) -> bool:
+    """Whether the process was started without it; False where that may not be read, or was written over with a title."""
+    entries = [entry for entry in _environment(pid) if entry]
+    return bool(entries) and assignment not in entries and all(b"=" in entry for entry in entries)
+
+
+def _environment(pid: int) -> list[bytes]:
     content = _read_environment(f"/proc/{pid}")
     if not content and (entry := read_entry(pid)) is not None and entry.state == "Z" and entry.alive:
         # The main thread has ended, and has no memory any more; the others still show it.
         content = b"\0".join(_read_environment(f"/proc/{pid}/task/{thread}") for thread in _threads(pid))
-    return assignment in content.split(b"\0")
+    return content.split(b"\0")
 
 
 def _read_environment(folder: str) -> bytes:

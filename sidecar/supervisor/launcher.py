@@ -25,6 +25,7 @@ from ..process.base import (
     RunningProcess,
     Survivor,
 )
+from ..process.platform.files import make_folder
 from ..settings.model import Paths, Settings
 from .run import Run
 
@@ -225,6 +226,6 @@ class Launcher:
     def _make_folders(self) -> None:
         for folder in (self._paths.data, self._paths.logs, self._paths.temp):
             try:
-                os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a string comes and a string is wanted
+                make_folder(folder)
             except OSError as error:
                 self._report(f"the folder {folder} cannot be made: {error.strerror}")

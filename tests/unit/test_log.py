@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.log import Entry, Log, render, render_json
+from sidecar.process.platform import files
 from sidecar.settings.model import App, Settings
 from sidecar.settings.model import Log as LogSettings
 
@@ -115,9 +116,9 @@ async def test_a_folder_that_cannot_be_written_is_told_once_and_the_rest_goes_to
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # loguru drops a file whose flush failed unclosed
 async def test_a_full_disk_is_told_once_and_the_rest_goes_to_stderr(
-    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "sidecar.log").symlink_to("/dev/full")
+    monkeypatch.setattr(files, "open_append", lambda _: os.open("/dev/full", os.O_WRONLY))
     await log.attach(Settings(), tmp_path)
     for number in range(3):
         log.info(f"number {number}")

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.process.posix.test_guardian import FAMILIES, Owner, own  # noqa: F401
 from tests.support.processes import is_alive, marked, wait_until
 from tests.support.runs import child
 
+MARKER = "SIDECAR_MARKER=0123456789abcdef01234567"
 DEAD = (2, 1.0)  # pid 2 is the kernel's own or nobody's, and did not start at tick 1
 
 
@@ -34,7 +36,19 @@ def write(folder: Path, **facts: object) -> Path:
 @pytest.fixture
 def stranger():
     """A process that has nothing to do with any sidecar."""
-    process = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"])
+    yield from sleeper()
+
+
+@pytest.fixture
+def orphan():
+    """A process that was started with a sidecar's marker."""
+    yield from sleeper(MARKER)
+
+
+def sleeper(assignment: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    name, _, value = assignment.partition("=")
+    env = os.environ | ({name: value} if name else {})
+    process = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"], env=env)
     yield process
     process.kill()
     process.wait()
@@ -90,18 +104,27 @@ def test_a_sidecar_that_lives_keeps_its_backend_and_is_seen(own, tmp_path: Path)
 
 
 def test_a_process_with_the_same_pid_and_another_start_time_is_never_touched(stranger, tmp_path: Path) -> None:
-    write(tmp_path, backend=(stranger.pid, identify(stranger.pid).started - 1))
+    write(tmp_path, backend=(stranger.pid, identify(stranger.pid).started - 1), marker=MARKER)
     found = Reclaim(tmp_path).read()
     assert found.killed == []
     assert f"Process {stranger.pid} has the pid of an earlier backend" in found.notes[0]
     assert is_alive(stranger.pid)
 
 
-def test_the_proof_works_the_other_way_round_too(stranger, tmp_path: Path) -> None:
-    process = identify(stranger.pid)
-    write(tmp_path, backend=process)
+@pytest.mark.parametrize("named", [True, False])
+def test_the_proof_works_the_other_way_round_too(orphan, tmp_path: Path, named: bool) -> None:
+    process = identify(orphan.pid)
+    write(tmp_path, backend=process if named else None, marker=MARKER)
     assert Reclaim(tmp_path).read().killed == [process]
-    assert stranger.wait() == -signal.SIGKILL
+    assert orphan.wait() == -signal.SIGKILL
+
+
+def test_a_process_that_a_record_names_but_that_no_sidecar_started_is_left_alone(stranger, tmp_path: Path) -> None:
+    process = identify(stranger.pid)
+    write(tmp_path, owner=(3, 1.0), backend=process, guardian=process, marker=MARKER)
+    write(tmp_path, owner=(4, 1.0), backend=process)
+    assert Reclaim(tmp_path).read().killed == []
+    assert is_alive(stranger.pid)
 
 
 def test_a_process_of_another_boot_is_never_touched(stranger, tmp_path: Path) -> None:
@@ -125,10 +148,12 @@ def test_we_and_those_above_us_are_never_orphans(tmp_path: Path) -> None:
     assert Reclaim(tmp_path).read().killed == []
 
 
-def test_the_marker_proves_nothing_to_a_sidecar_that_was_started_with_it(tmp_path: Path) -> None:
-    marker = f"TEST_SESSION_OF={os.environ['TEST_SESSION_OF']}"
+def test_the_marker_proves_nothing_to_a_sidecar_that_was_started_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(*MARKER.split("="))
     process = subprocess.Popen(child("family", "none"), stdout=subprocess.DEVNULL)
-    write(tmp_path, marker=marker)
+    write(tmp_path, marker=MARKER)
     assert Reclaim(tmp_path).read().killed == []
     assert is_alive(process.pid)
     process.kill()
@@ -137,7 +162,7 @@ def test_the_marker_proves_nothing_to_a_sidecar_that_was_started_with_it(tmp_pat
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b'{"world":', b"\xff\xfe", b"[]", b'{"world": "x", "owner": ["a", 1]}', b"null", b"7" * 100_000],
+    [b"", b"{", b'{"world":', b"\xff\xfe", b"[]", b'{"world": "x", "owner": ["a", 1]}', b"null", b"7" * 60_000],
 )
 def test_a_damaged_record_is_reported_and_set_aside(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, owner=(3, 1.0), port=4242)

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.console.bundle import mask_settings, write_bundle
+from sidecar.console.bundle import Bundle, mask_settings
 
 
 def test_a_machine_whose_clock_stands_before_1980_gets_its_bundle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(0))
-    count = write_bundle(tmp_path / "support.zip", [], {})
+    bundle = Bundle([], {})
+    bundle.write(tmp_path / "support.zip")
     with zipfile.ZipFile(tmp_path / "support.zip") as archive:
         assert archive.testzip() is None
         entries = archive.infolist()
-    assert len(entries) == count
+    assert len(entries) == len(bundle.texts)
     assert {entry.date_time[0] for entry in entries} == {1980}
     assert {entry.compress_type for entry in entries} == {zipfile.ZIP_DEFLATED}
 
@@ -36,7 +37,7 @@ def test_a_settings_file_that_is_wrong_keeps_its_secrets(text: str, tmp_path: Pa
     assert "hush" not in mask_settings(text)
     config = tmp_path / "settings.toml"
     config.write_text(f"no = such\n{text}\n")
-    write_bundle(tmp_path / "support.zip", [], {}, ["--config", str(config), "--", "backend", "--token", "hidden"])
+    Bundle([], {}, ["--config", str(config), "--", "backend", "--token", "hidden"]).write(tmp_path / "support.zip")
     with zipfile.ZipFile(tmp_path / "support.zip") as archive:
         assert b"hush" not in archive.read("settings.toml")
 
@@ -44,3 +45,16 @@ def test_a_settings_file_that_is_wrong_keeps_its_secrets(text: str, tmp_path: Pa
 def test_flags_that_look_harmless_are_shown() -> None:
     text = 'command = ["./backend", "--port", "{port}", "--api-key", "--verbose"]'
     assert mask_settings(text) == text
+
+
+def test_a_bundle_says_before_it_is_written_what_it_masked_and_keeps_the_list(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "sidecar.log").write_text("DB_PASSWORD=planted1\nX-Api-Key: planted2\n")
+    bundle = Bundle([], {"logs": str(logs)})
+    assert bundle.summary() == "logs/sidecar.log: value of DB_PASSWORD (1), value of X-Api-Key (1)\n"
+    assert not (tmp_path / "support.zip").exists()
+    bundle.write(tmp_path / "support.zip")
+    with zipfile.ZipFile(tmp_path / "support.zip") as archive:
+        assert archive.read("masked.txt").decode() == bundle.summary()
+        assert b"planted" not in archive.read("logs/sidecar.log")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.observe import logfiles
 from sidecar.observe.logfiles import Block, LogFiles, join_blocks
 
 
@@ -95,9 +96,11 @@ async def test_a_folder_that_cannot_be_written_is_told_once_and_tried_again(tmp_
 
 @pytest.mark.posix(reason="/dev/full is Linux's own full disk")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-async def test_a_full_disk_is_told_once_and_supervision_goes_on(tmp_path: Path) -> None:
+async def test_a_full_disk_is_told_once_and_supervision_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
-    (tmp_path / "backend-000001.log").symlink_to("/dev/full")
+    monkeypatch.setattr(logfiles, "open_append", lambda _: os.open("/dev/full", os.O_WRONLY))
     files = LogFiles(tmp_path, told.append, retry=0.0)
     for _ in range(5):
         files.put(block(os.urandom(1000)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.process import record
+from sidecar.process.platform import files
 
 
 class Held:
@@ -31,7 +31,7 @@ class Held:
 def replace_on(platform: str, folder: Path) -> Path:
     (folder / "new").write_text("new")
     (folder / "old").write_text("old")
-    record._replace(folder / "new", folder / "old", platform=platform)
+    files._replace(folder / "new", folder / "old", platform=platform)
     return folder / "old"
 
 
@@ -70,8 +70,8 @@ def test_a_replacement_that_failed_leaves_the_old_content_and_no_other_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run.json"
-    record.replace_file(path, b"old")
+    files.replace_file(path, b"old")
     Held(monkeypatch, 1000, 32)
     with pytest.raises(PermissionError):
-        record.replace_file(path, b"new")
+        files.replace_file(path, b"new")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("run.json", b"old")]

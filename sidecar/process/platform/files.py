@@ -1,0 +1,181 @@
+"""Files of ours, opened so that no neighbour and no careless folder can use it.
+
+Nothing follows a link, waits for a FIFO, opens a device or reads a giant; what is created belongs to the owner alone,
+whatever the umask. Windows has no such modes: there a file gets what its folder hands down.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from errno import EFBIG, EINVAL, ELOOP
+from pathlib import Path
+
+_OWNER_ONLY = 0o600
+_FOLDER_OF_OWNER = 0o700
+_SAFE = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+# Access denied, sharing violation, lock violation: what a replacement meets while an antivirus or an indexer holds the file.
+_HELD = (5, 32, 33)
+_PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody notices, for the event loop waits
+
+
+def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_ONLY) -> int:
+    """A descriptor of a regular file.
+
+    Raises:
+        OSError: it cannot be opened, or is a link, a folder, a FIFO or a device.
+    """
+    if sys.platform == "win32" and os.path.islink(path):  # noqa: PTH114 - Path costs more on the way to a start
+        raise OSError(ELOOP, os.strerror(ELOOP), str(path))
+    descriptor = os.open(path, flags | _SAFE, mode)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(EINVAL, "it is not a regular file", str(path))
+    return descriptor
+
+
+def read_file(path: str | Path, limit: int, *, last: bool = False) -> bytes:
+    """The content of a regular file, or of one that is longer than ``limit`` its last bytes where ``last`` says so.
+
+    Raises:
+        OSError: see open_regular; or the file is longer than ``limit``.
+    """
+    descriptor = open_regular(path)
+    with open(descriptor, "rb", closefd=True) as file:  # noqa: PTH123 - a descriptor
+        size = os.fstat(descriptor).st_size
+        if size > limit:
+            if not last:
+                raise OSError(EFBIG, f"it has {size} bytes, at most {limit} are read", str(path))
+            file.seek(size - limit)
+        return file.read(limit)
+
+
+def open_append(path: str | Path) -> int:
+    """A descriptor that appends to a file of the owner alone, which is made where it is missing.
+
+    Raises:
+        OSError: see open_regular; or the file is another user's.
+    """
+    descriptor = open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        _keep_to_owner(descriptor, path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def create_file(path: str | Path) -> int:
+    """A descriptor of a new file of the owner alone.
+
+    Raises:
+        FileExistsError: something has that name already, if only a link to nowhere.
+    """
+    descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    _keep_to_owner(descriptor, path)
+    return descriptor
+
+
+def make_folder(path: str | Path) -> None:
+    """Makes a folder that only its owner may enter, and those above it; what is there already stays as it is.
+
+    Raises:
+        OSError: as Path.mkdir.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(mode=_FOLDER_OF_OWNER)
+    except FileNotFoundError:
+        make_folder(folder.parent)
+        folder.mkdir(mode=_FOLDER_OF_OWNER, exist_ok=True)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Whoever reads ``path`` sees the old content or the new one, never a part.
+
+    Raises:
+        OSError: it could not be written; the old content is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
+    try:
+        try:
+            descriptor = create_file(temporary)
+        except FileNotFoundError:
+            make_folder(path.parent)
+            descriptor = create_file(temporary)
+        with open(descriptor, "wb", closefd=True) as file:  # noqa: PTH123 - a descriptor
+            file.write(data)
+        _replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def distrust(path: str | Path) -> str | None:
+    """Why what a file or folder holds cannot be trusted, as in "others can write to it"; None where it can.
+
+    A folder may be reached through a link, a file may not. On Windows it is the access list that counts, which the
+    folders of a user's profile have right: nothing is looked at.
+    """
+    if sys.platform == "win32":
+        return None
+    try:
+        seen = os.lstat(path)
+        if stat.S_ISLNK(seen.st_mode) and Path(path).is_dir():
+            seen = Path(path).stat()
+    except OSError:
+        return None  # nothing is there to be trusted
+    if not (stat.S_ISDIR(seen.st_mode) or stat.S_ISREG(seen.st_mode)):
+        return "it is neither a regular file nor a folder"
+    if seen.st_uid != os.geteuid():
+        return f"it belongs to another user (uid {seen.st_uid})"
+    if seen.st_mode & stat.S_IWOTH or (seen.st_mode & stat.S_IWGRP and not _is_own_group(seen.st_gid)):
+        return "other users can write to it"
+    return None
+
+
+def _is_own_group(group: int) -> bool:
+    """Whether a group is the private one of this user, as systems with umask 002 have it."""
+    if sys.platform == "win32":
+        return True
+    import grp
+    import pwd
+
+    try:
+        user, entry = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    except KeyError:
+        return False
+    return group == user.pw_gid and entry.gr_name == user.pw_name and set(entry.gr_mem) <= {user.pw_name}
+
+
+def _keep_to_owner(descriptor: int, path: str | Path) -> None:
+    if sys.platform == "win32":
+        return
+    seen = os.fstat(descriptor)
+    if seen.st_uid != os.geteuid():
+        raise OSError(EINVAL, f"it belongs to another user (uid {seen.st_uid})", str(path))
+    if stat.S_IMODE(seen.st_mode) != _OWNER_ONLY:
+        os.fchmod(descriptor, _OWNER_ONLY)
+
+
+def _replace(source: Path, target: Path, *, platform: str = sys.platform) -> None:
+    for pause in _PAUSES if platform == "win32" else ():
+        try:
+            source.replace(target)
+        except OSError as error:
+            if getattr(error, "winerror", None) not in _HELD:
+                raise
+            time.sleep(pause)
+        else:
+            return
+    source.replace(target)

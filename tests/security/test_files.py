@@ -1,0 +1,229 @@
+"""Files of the data folder are the owner's alone, and nothing in their place is followed, waited for or swallowed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sidecar.observe import check_files
+from sidecar.observe.crash import CrashReports
+from sidecar.observe.logfiles import Block, LogFiles
+from sidecar.process.platform import files
+from tests.e2e.test_doctor import doctor
+from tests.support.backends import script_backend
+
+pytestmark = pytest.mark.posix(reason="modes, links without rights and FIFOs are POSIX")
+
+REPORT = "crash-2026-11-23T10-55-00.123Z"
+
+
+@pytest.fixture
+def wide_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.relative_to(folder).as_posix(): path.lstat().st_mode & 0o777 for path in folder.rglob("*")}
+
+
+@pytest.mark.usefixtures("wide_umask")
+def test_all_that_a_sidecar_leaves_is_its_owners_alone(tmp_path: Path) -> None:
+    data, bundle = tmp_path / "data", tmp_path / "support.zip"
+    doctor(
+        "--start",
+        *("--bundle", str(bundle), "--set", f"paths.data={json.dumps(str(data))}", "--set", "restart.attempts=0"),
+        backend=script_backend("print('hello', flush=True); raise SystemExit(3)"),
+    )
+    seen = modes(tmp_path)
+    assert {"data/last-run.json", "data/logs/backend/backend-000001.log", "support.zip"} <= set(seen)
+    assert any("crash-" in name for name in seen)
+    wrong = {name: oct(mode) for name, mode in seen.items() if mode != (0o700 if (tmp_path / name).is_dir() else 0o600)}
+    assert wrong == {}
+
+
+def test_a_file_of_an_older_version_is_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "sidecar.log"
+    path.write_text("old\n")
+    path.chmod(0o644)
+    os.close(files.open_append(path))
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+# What may lie in a file's place ------------------------------------------------------------------------------------------
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def link(path: Path) -> None:
+    target = path.parent.parent / "foreign"
+    target.write_text("foreign words\n")
+    path.symlink_to(target)
+
+
+def dangling(path: Path) -> None:
+    path.symlink_to(path.parent.parent / "nowhere")
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+PLACED = (fifo, link, dangling, device, folder)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "logs").mkdir(mode=0o700)
+    return tmp_path / "logs"
+
+
+@pytest.mark.parametrize("placed", PLACED)
+def test_only_regular_files_are_opened(place: Path, placed: Callable[[Path], None]) -> None:
+    placed(place / "x")
+    for opened in (files.open_regular, files.open_append, files.create_file, lambda path: files.read_file(path, 10)):
+        begin = time.monotonic()
+        with pytest.raises(OSError, match=r"."):
+            opened(place / "x")
+        assert time.monotonic() - begin < 1
+    assert not (place.parent / "nowhere").exists()
+
+
+def test_a_temporary_file_cannot_be_foreseen(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies where the name was foreseen stays as it is, and the write fails instead of going there."""
+    monkeypatch.setattr(os, "urandom", lambda count: b"\0" * count)
+    link(place / f".x.{'00' * 8}.tmp")
+    with pytest.raises(FileExistsError):
+        files.replace_file(place / "x", b"ours")
+    assert (place.parent / "foreign").read_text() == "foreign words\n"
+
+
+def test_a_link_is_replaced_and_not_followed(place: Path) -> None:
+    link(place / "x")
+    files.replace_file(place / "x", b"ours")
+    assert (place / "x").read_bytes() == b"ours"
+    assert not (place / "x").is_symlink()
+    assert (place.parent / "foreign").read_text() == "foreign words\n"
+
+
+@pytest.mark.parametrize("placed", PLACED)
+async def test_the_backends_log_goes_on_beside_it(place: Path, placed: Callable[[Path], None]) -> None:
+    placed(place / "backend-000001.log")
+    log = LogFiles(place, lambda _: None)
+    log.put(Block(0.0, "stdout", b"hello\n"))
+    assert await log.close(5)
+    assert (place / "backend-000002.log").read_bytes() == b"hello\n"
+    assert not (place.parent / "foreign").exists() or (place.parent / "foreign").read_text() == "foreign words\n"
+
+
+@pytest.mark.parametrize("placed", PLACED)
+async def test_crash_reports_are_listed_without_it(place: Path, placed: Callable[[Path], None]) -> None:
+    placed(place / f"{REPORT}.log")
+    reports = CrashReports(place, pytest.fail)
+    begin = time.monotonic()
+    assert await reports.summaries() == []
+    assert time.monotonic() - begin < 2
+
+
+@pytest.mark.parametrize("placed", PLACED)
+def test_the_sidecars_log_does_not_go_there(place: Path, placed: Callable[[Path], None]) -> None:
+    placed(place / "sidecar.log")
+    begin = time.monotonic()
+    status, _, _ = doctor(*data_folder(place))
+    assert status in {0, 1}
+    assert time.monotonic() - begin < 30
+    assert not (place.parent / "nowhere").exists()
+    assert not (place.parent / "foreign").exists() or (place.parent / "foreign").read_text() == "foreign words\n"
+
+
+def test_a_bundle_holds_no_foreign_file_and_waits_for_none(place: Path) -> None:
+    link(place / "sidecar.log")
+    fifo(place / "crash-1.log")
+    device(place / f"{REPORT}.log")
+    outside = place.parent / "outside"
+    outside.mkdir()
+    (outside / "backend-000001.log").write_text("foreign words\n")
+    (place / "backend-9").symlink_to(outside)
+    with (place / "sidecar.2026.log").open("wb") as giant:
+        giant.truncate(1 << 40)
+        giant.seek(0, os.SEEK_END)
+        giant.write(b"\nlast words\n")
+    bundle = place.parent / "support.zip"
+    doctor("--bundle", str(bundle), *data_folder(place))
+    with zipfile.ZipFile(bundle) as archive:
+        texts = {name: archive.read(name) for name in archive.namelist()}
+    assert not [name for name, text in texts.items() if b"foreign words" in text]
+    assert b"last words" in texts["logs/sidecar.2026.log"]
+    assert sum(map(len, texts.values())) < 50 * 1024 * 1024
+
+
+def test_a_bundle_replaces_a_link_and_does_not_write_through_it(place: Path) -> None:
+    link(place / "support.zip")
+    doctor("--bundle", str(place / "support.zip"), *data_folder(place))
+    assert zipfile.is_zipfile(place / "support.zip")
+    assert (place.parent / "foreign").read_text() == "foreign words\n"
+
+
+def test_a_recording_is_not_written_through_a_link(place: Path) -> None:
+    link(place / "x.rec")
+    done = subprocess.run(
+        [sys.executable, "-m", "sidecar", "record", str(place / "x.rec")],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 64
+    assert (place.parent / "foreign").read_text() == "foreign words\n"
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+def test_doctor_warns_of_a_folder_that_others_can_write(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+    check = check_files.check_folder("data", str(tmp_path))
+    assert check.status == "warning"
+    assert "other users can write to it" in check.message
+
+
+def test_a_folder_of_the_owner_is_trusted(tmp_path: Path) -> None:
+    assert files.distrust(tmp_path) is None
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert files.distrust(tmp_path / "link") is None
+
+
+def test_a_reader_beside_a_writer_meets_no_part(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    files.replace_file(path, b"a" * 10_000)
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            files.replace_file(path, b"b" * 10_000)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert {len(files.read_file(path, 20_000)) for _ in range(200)} == {10_000}
+    finally:
+        stop.set()
+        writer.join()
+
+
+def data_folder(place: Path) -> tuple[str, ...]:
+    return ("--set", f"paths.data={json.dumps(str(place.parent))}", "--set", f"paths.logs={json.dumps(str(place))}")

@@ -1,0 +1,170 @@
+"""The run record is no order to kill: what else can write one ends nobody, and ends no start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sidecar.process.identity import identify, world
+from sidecar.process.reclaim import Reclaim
+from sidecar.process.record import Record, RunRecord
+
+MARKER = "SIDECAR_MARKER=fedcba9876543210fedcba98"
+DEAD = (2, 1.0)
+RECORD: dict[str, object] = {"version": 1, "world": world(), "owner": DEAD, "marker": MARKER, "written": 5.0}
+
+pytestmark = pytest.mark.posix(reason="on Windows the job object ends everything, and reclaim kills nothing")
+
+
+@pytest.fixture
+def orphan() -> Iterator[subprocess.Popen[bytes]]:
+    """What every one of these records would have killed."""
+    name, _, value = MARKER.partition("=")
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"],
+        env=os.environ | {name: value, "LANG": "C.UTF-8"},
+    )
+    yield process
+    process.kill()
+    process.wait()
+
+
+def write(folder: Path, **facts: object) -> Path:
+    path = folder / "run-2-1.json"
+    path.write_bytes(msgspec.json.encode(RECORD | facts))
+    return path
+
+
+def lives(orphan: subprocess.Popen[bytes], folder: Path) -> bool:
+    begin = time.monotonic()
+    assert Reclaim(folder).read().killed == []
+    assert time.monotonic() - begin < 5
+    return orphan.poll() is None
+
+
+def test_the_records_here_would_kill_without_their_fault(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    write(tmp_path, backend=identify(orphan.pid))
+    assert Reclaim(tmp_path).read().killed == [identify(orphan.pid)] or orphan.wait(5)
+
+
+@pytest.mark.parametrize(
+    "marker",
+    ["LANG=C.UTF-8", "SIDECAR_MARKER=", "SIDECAR_MARKER=x", "PATH", MARKER + "0", MARKER.upper(), MARKER + "\n", "="],
+)
+def test_another_variable_is_no_marker(orphan: subprocess.Popen[bytes], tmp_path: Path, marker: str) -> None:
+    write(tmp_path, backend=identify(orphan.pid), marker=marker)
+    assert lives(orphan, tmp_path)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o757, 0o1777])
+def test_a_folder_that_others_can_write_is_reported_and_ends_nobody(
+    orphan: subprocess.Popen[bytes], tmp_path: Path, mode: int
+) -> None:
+    path = write(tmp_path, backend=identify(orphan.pid))
+    tmp_path.chmod(mode)
+    found = Reclaim(tmp_path).read()
+    assert found.killed == []
+    assert any("cannot be trusted: other users can write to it" in note for note in found.notes)
+    assert path.exists()
+    assert orphan.poll() is None
+
+
+def test_a_file_that_others_can_write_is_ignored(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    write(tmp_path, backend=identify(orphan.pid)).chmod(0o666)
+    assert lives(orphan, tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 if hasattr(os, "geteuid") else True, reason="only root can give a file away")
+def test_a_file_of_another_user_is_ignored(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    os.chown(write(tmp_path, backend=identify(orphan.pid)), 65_534, 65_534)
+    assert lives(orphan, tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 if hasattr(os, "geteuid") else True, reason="only root can give a folder away")
+def test_a_folder_of_another_user_ends_nobody(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    write(tmp_path, backend=identify(orphan.pid))
+    os.chown(tmp_path, 65_534, 65_534)
+    assert lives(orphan, tmp_path)
+
+
+def test_a_link_is_not_followed(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    write(tmp_path, backend=identify(orphan.pid)).rename(tmp_path / "elsewhere")
+    (data / "run-2-1.json").symlink_to(tmp_path / "elsewhere")
+    assert lives(orphan, data)
+
+
+@pytest.mark.parametrize("name", ["run-2-1.json", "last-run.json"])
+def test_a_fifo_holds_up_no_start(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    begin = time.monotonic()
+    found = Reclaim(tmp_path).read()
+    assert time.monotonic() - begin < 2
+    assert len(found.notes) == 1
+
+
+@pytest.mark.parametrize("name", ["run-2-1.json", "last-run.json"])
+def test_a_giant_is_not_read(tmp_path: Path, name: str) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(1 << 40)
+    assert "bytes" in Reclaim(tmp_path).read().notes[0]
+
+
+WRONG: list[dict[str, object]] = [
+    {"port": 70_000},
+    {"port": 0},
+    {"port": -1},
+    {"failures": 10**9},
+    {"failures": -5},
+    {"failures": 1.5},
+    {"run": -1},
+    {"backend": [1, 5.0]},
+    {"backend": [0, 5.0]},
+    {"backend": [-1, 5.0]},
+    {"backend": [2**40, 5.0]},
+    {"backend": [500, -5.0]},
+    {"owner": [-1, 1.0]},
+    {"logs": "../../etc"},
+    {"logs": "backend-"},
+    {"written": -1.0},
+    {"written": 1e300},
+    {"world": "x" * 1000},
+]
+
+
+@pytest.mark.parametrize("fault", WRONG, ids=str)
+def test_a_number_out_of_range_ends_no_start(tmp_path: Path, fault: dict[str, object]) -> None:
+    write(tmp_path, **fault)
+    first, second = Reclaim(tmp_path).read(), Reclaim(tmp_path).read()
+    assert (first.last_port, first.failures, first.logs, first.killed) == (None, 0, "backend", [])
+    assert "is damaged" in first.notes[0]
+    assert second.notes == []
+
+
+@pytest.mark.parametrize("content", [b'{"port": 70000}', b'{"failures": 1000000000}', b'{"failures": -1}'])
+def test_a_last_run_out_of_range_is_set_aside(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "last-run.json").write_bytes(content)
+    found = Reclaim(tmp_path).read()
+    assert (found.last_port, found.failures, len(found.notes)) == (None, 0, 1)
+    assert Reclaim(tmp_path).read().notes == []
+
+
+def test_failures_of_the_future_do_not_count(tmp_path: Path) -> None:
+    write(tmp_path, failures=3, port=5005, written=time.time() + 10**7)
+    assert Reclaim(tmp_path).read().age == float("inf")
+
+
+def test_what_a_sidecar_writes_is_read_again(tmp_path: Path) -> None:
+    record = Record(tmp_path / "data", pytest.fail)
+    record.update(port=5005, marker=MARKER, backend=identify(os.getpid()), failures=1)
+    path = next((tmp_path / "data").iterdir())
+    assert msgspec.json.decode(path.read_bytes(), type=RunRecord) == record.content
+    assert [one.stat().st_mode & 0o777 for one in (path, path.parent)] == [0o600, 0o700]
