@@ -158,20 +158,19 @@ class _Sinks:
         self._stderr.close(timeout)
 
     def _open(self) -> None:
-        from .process.platform.files import make_folder, open_append
+        from .process.platform import files
 
         try:
-            make_folder(self._path.parent)
+            files.make_folder(self._path.parent)
             self._file = self._logger.add(
                 self._path,
                 format="{extra[line]}",
                 level=0,
                 rotation=self._is_full,
                 retention=ROTATED_FILES,
-                encoding="utf-8",
                 watch=True,  # a second sidecar on this folder may have rotated it
                 catch=False,
-                opener=lambda path, _flags: open_append(path),
+                opener=lambda path, _: files.open_append(path),
             )
             self._warned = False
         except OSError as error:

@@ -38,9 +38,10 @@ LAYERS = {
     "__main__": 8,
 }
 BASE = "sidecar"  # the package itself: its version, below everything
-# Within a layer: settings report mistakes as errors; the entry points hand over to one another; the dashboard reaches its
+# Upwards: the log opens its file as all files of the data folder are opened. Within a layer: settings report mistakes as errors; the entry points hand over to one another; the dashboard reaches its
 # sidecar as the console tools do.
 EXCEPTIONS = {
+    ("log", "process"),
     ("settings", "errors"),
     ("boot", "app"),
     ("cli", "boot"),
