@@ -25,7 +25,6 @@ async def kill_adopted(
         seconds: the time for it.
         exact: whether the sidecar is a subreaper.
     """
-    loop = asyncio.get_running_loop()
     processes = Descendants(os.getpid(), exact=exact, marker=marker)
     processes.add_root(root.pid, root.started)
 
@@ -35,10 +34,9 @@ async def kill_adopted(
                 _has_ended(entry.pid)
             yield entry
 
-    deadline = loop.time() + seconds
-    kill = killing.TreeKill(members, processes.send)
+    kill = killing.TreeKill(members, processes.send, seconds)
     empty = 0
-    while empty < 2 and loop.time() < deadline:  # one look may miss a process whose parent ended during it
+    while empty < 2 and not kill.over:  # one look may miss a process whose parent ended during it
         pause = kill.step()
         empty = empty + 1 if pause is None else 0
         await asyncio.sleep(pause or 0)

@@ -96,7 +96,7 @@ class Ending:
             self._ask_each(self.tree.alive())
         elif not self.root:
             self._ask_each(self.tree.tops())
-        elif not self._root_asked:
+        elif not self._root_asked and self._last_call < math.inf:  # a stop that began otherwise may need no signal
             self._root_asked = True
             group = self.plan.to_group
             # The root was not waited for yet, so neither its pid nor its group can have been given to another process.
@@ -121,8 +121,7 @@ class Ending:
             seconds: the time; counted from the last process that was new, if ``patient``.
             patient: no caller waits, and no other process will do it.
         """
-        deadline = time.monotonic() + seconds
-        kill = killing.TreeKill(self.tree.members, self.tree.send)
+        kill = killing.TreeKill(self.tree.members, self.tree.send, seconds)
         empty = 0
         while self.reap() or not self._exact:
             pause = kill.step()
@@ -131,10 +130,9 @@ class Ending:
                     break
                 empty += 1  # what is left is a child, so it is about to be reaped, or cannot be seen
                 pause = min(0.001 * empty, STOP_INTERVAL)
-            now = time.monotonic()
             if patient and kill.growing:
-                deadline = now + seconds
-            if now > deadline:
+                kill.prolong()
+            if kill.over:
                 survivors = self.tree.alive()
                 keys = {entry.key for entry in survivors}
                 return survivors, [entry for key, entry in kill.killed.items() if key not in keys]

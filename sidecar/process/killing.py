@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 
 assert sys.platform != "win32"
 
@@ -37,18 +38,48 @@ class TreeKill:
         killed: what was alive when it got SIGKILL.
     """
 
-    __slots__ = ("_kills", "_looks", "_members", "_quiet_looks", "_send", "_stopped", "growing", "killed")
+    __slots__ = (
+        "_deadline",
+        "_kills",
+        "_looks",
+        "_members",
+        "_quiet_looks",
+        "_restless",
+        "_seconds",
+        "_send",
+        "_stopped",
+        "growing",
+        "killed",
+    )
 
-    def __init__(self, members: Callable[[], Iterable[Entry]], send: Callable[[Entry, int], bool]) -> None:
-        """``members`` looks at the tree, parents first; each is stopped before the next one is asked for."""
+    def __init__(
+        self, members: Callable[[], Iterable[Entry]], send: Callable[[Entry, int], bool], seconds: float
+    ) -> None:
+        """``members`` looks at the tree, parents first; each is stopped before the next one is asked for.
+
+        Half of the ``seconds`` are for the stop: on a machine that is too busy for more looks, what was stopped is
+        killed then, for a stopped process that is left alone stays so for ever.
+        """
         self._members = members
         self._send = send
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
+        self._restless = False
         self._stopped: set[tuple[int, float]] = set()
         self._looks = 0
         self._quiet_looks = 0
         self._kills = 0
         self.growing = False
         self.killed: dict[tuple[int, float], Entry] = {}
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is over, and what the last look met has got SIGKILL."""
+        return not self._restless and time.monotonic() > self._deadline
+
+    def prolong(self) -> None:
+        """The time begins again."""
+        self._deadline = time.monotonic() + self._seconds
 
     def step(self) -> float | None:
         """Looks once and acts. Gives the seconds to wait before the next step (0: at once), None when nothing is alive."""
@@ -61,13 +92,16 @@ class TreeKill:
                     self._send(entry, int(signal.SIGSTOP))
                     self._stopped.add(entry.key)
                     self.growing = True
+        self._restless = False
         if not tree:
             return None
         self._looks += 1
         self._quiet_looks = 0 if self.growing else self._quiet_looks + 1
         # kill(2) returns before the target has stopped: a fork that was under way may still succeed.
         restless = self.growing or any(e.state not in _QUIET and e.key not in self.killed for e in tree)
-        if restless and self._quiet_looks < _MAX_QUIET_LOOKS and self._looks < _MAX_LOOKS:
+        in_time = time.monotonic() < self._deadline - self._seconds / 2
+        if restless and in_time and self._quiet_looks < _MAX_QUIET_LOOKS and self._looks < _MAX_LOOKS:
+            self._restless = True
             return 0.0 if self.growing else _PAUSE
         for entry in reversed(tree):
             if self._send(entry, int(signal.SIGKILL)):

@@ -45,9 +45,8 @@ def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tu
                 found[fresh.key] = fresh
                 yield fresh
 
-    deadline = time.monotonic() + seconds
-    kill = killing.TreeKill(members, source.send)
-    while (pause := kill.step()) is not None and time.monotonic() < deadline:
+    kill = killing.TreeKill(members, source.send, seconds)
+    while (pause := kill.step()) is not None and not kill.over:
         time.sleep(pause)
     alive = [entry for entry in members() if entry.alive] if found else []
     survivors = {entry.key for entry in alive}

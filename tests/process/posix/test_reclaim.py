@@ -16,7 +16,7 @@ from sidecar.process.base import ProcessId
 from sidecar.process.identity import identify, world
 from sidecar.process.reclaim import Reclaim
 from sidecar.process.record import Record, RunRecord
-from tests.process.posix.test_guardian import FAMILIES, Owner, own  # noqa: F401 - a fixture
+from tests.process.posix.test_guardian import FAMILIES, PROMISE, Owner, own  # noqa: F401 - a fixture
 from tests.support.processes import is_alive, marked, wait_until
 from tests.support.runs import child
 
@@ -71,11 +71,11 @@ def test_orphans_of_a_dead_sidecar_and_guardian_are_ended(own, tmp_path: Path, k
     found = Reclaim(tmp_path).read()
     if kind == "bare":
         # It has no parent, no session and no environment of ours: nothing proves it, so it is not touched.
-        wait_until(lambda: owner.left() == bare_ones(owner), 2.0, what=owner.left)
+        wait_until(lambda: owner.left() == bare_ones(owner), PROMISE, what=owner.left)
         (bare,) = bare_ones(owner)
         os.kill(bare, signal.SIGKILL)
     else:
-        wait_until(lambda: not owner.left(), 2.0, what=owner.left)
+        wait_until(lambda: not owner.left(), PROMISE, what=owner.left)
     assert (found.last_port, found.failures, found.shared) == (45678, 2, False)
     assert [path.name for path in tmp_path.iterdir()] == ["last-run.json"]
     again = Reclaim(tmp_path).read()
@@ -86,7 +86,7 @@ def test_a_live_guardian_of_a_dead_owner_is_no_hindrance(own, tmp_path: Path) ->
     owner: Owner = own("running", *child("family", "double_fork"), folder=str(tmp_path))
     owner.kill()
     Reclaim(tmp_path).read()
-    wait_until(lambda: not owner.left(), 2.0, what=owner.left)
+    wait_until(lambda: not owner.left(), PROMISE, what=owner.left)
 
 
 def test_a_sidecar_that_lives_keeps_its_backend_and_is_seen(own, tmp_path: Path) -> None:  # noqa: F811

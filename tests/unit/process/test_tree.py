@@ -94,7 +94,7 @@ class World:
         return True
 
     def run(self, steps: int = 200) -> int:
-        kill = TreeKill(self.members, self.send)
+        kill = TreeKill(self.members, self.send, 20.0)
         for number in range(steps):
             if kill.step() is None:
                 return number
@@ -132,6 +132,16 @@ def test_what_does_not_die_keeps_the_kill_going_until_the_caller_gives_up() -> N
     world = World(entry(10, 1), entry(11, 10), immortal=11)
     assert world.run(steps=50) == 50
     assert list(world.table) == [11]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02])
+def test_nothing_that_was_stopped_is_left_so_when_the_time_is_over(seconds: float) -> None:
+    world = World(entry(10, 1), entry(11, 10), forks=1_000_000)  # each look meets another one
+    kill = TreeKill(world.members, world.send, seconds)
+    while not kill.over and world.table:
+        kill.step()
+    stopped = {pid for pid, number in world.sent if number == signal.SIGSTOP}
+    assert stopped == {pid for pid, number in world.sent if number == signal.SIGKILL}
 
 
 def test_a_signal_reaches_nobody_when_the_pid_has_a_new_owner() -> None:
