@@ -20,11 +20,52 @@ from tests.support import processes
 _NAME = "TEST_SESSION_OF"
 _PATIENCE = 5.0  # seconds for what is just ending
 _left_behind = pytest.StashKey[list[processes.Found]]()
+# Decisions and texts that are the same on every platform, in folders and files of tests/: --platform-only leaves them out.
+# What touches processes, files, paths, streams, consoles or the firewall is not among them.
+SAME_EVERYWHERE = (
+    "contract/test_fuzz.py",
+    "contract/test_golden.py",
+    "contract/test_schemas.py",
+    "unit/backend/test_bind_failure.py",
+    "unit/backend/test_probe_policy.py",
+    "unit/backend/test_reported.py",
+    "unit/benchmarks",
+    "unit/ci",
+    "unit/console/test_call.py",
+    "unit/console/test_demo_story.py",
+    "unit/console/test_recording.py",
+    "unit/console/test_sentences.py",
+    "unit/console/test_sparkline.py",
+    "unit/console/test_watch_story.py",
+    "unit/core",
+    "unit/dashboard",
+    "unit/observe/test_causes.py",
+    "unit/observe/test_crash.py",
+    "unit/observe/test_limit.py",
+    "unit/observe/test_lines.py",
+    "unit/rpc/test_observer.py",
+    "unit/rpc/test_outbox.py",
+    "unit/rpc/test_router.py",
+    "unit/settings/test_legacy.py",
+    "unit/settings/test_settings_fuzz.py",
+    "unit/settings/test_settings_masking.py",
+    "unit/supervisor",
+    "unit/tools",
+    "unit/wire",
+)
 _WORKERS_PER_CORE = 2  # a test waits for processes more than it computes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-frames", type=int, default=10_000, help="frames of the fuzz test; the gate's are 220 000")
+    parser.addoption("--platform-only", action="store_true", help="leave out what cannot differ between platforms")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves it out, or None: another hook decides."""
+    if not config.getoption("platform_only"):
+        return None
+    return collection_path.relative_to(Path(__file__).parent).as_posix() in SAME_EVERYWHERE or None
 
 
 def _heavy_lock() -> Path:

@@ -103,7 +103,7 @@ async def speaks_no_http(stage: Stage) -> Told:
     code = (
         "import _socket as s, socket\n"
         f"l = socket.create_server(('127.0.0.1', {number}))\n"
-        "while True:\n c, _ = l.accept(); c.recv(100); c.sendall(b'220 mail server\\r\\n\\r\\n'); c.close()"
+        "while True:\n c, _ = l.accept(); c.recv(65536); c.sendall(b'220 mail server\\r\\n\\r\\n'); c.close()"
     )
     told = await stage.crash(script_backend(code), backend__port=number, **_SHORT)
     stage.facts["detail"] = told.cause.partition("is not HTTP (")[2].removesuffix(").")
