@@ -39,8 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         run_serve([*words, *(["--", *backend] if backend else [])])
     with interruptible() as interruption:
         try:
-            if backend and (not words or words[0] not in TAKE_A_BACKEND):
-                raise UsageError(f"Only {', '.join(TAKE_A_BACKEND)} take a command after --")
+            name = words[0] if words else "sidecar"
+            if backend and name not in TAKE_A_BACKEND and (not words or name in sidecar.commands):
+                raise UsageError(f"{name} does not take a command after '--'", hint=f"{', '.join(TAKE_A_BACKEND)} do.")
             if behind and not backend:
                 raise UsageError("Nothing follows '--'; the backend's command is expected there")
             status = sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)

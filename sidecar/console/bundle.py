@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 
 from .. import argv
 from ..errors import SidecarError
@@ -22,6 +21,7 @@ from ..settings.masking import MASK, Found, looks_secret, mask_text, secrets_of,
 from ..settings.model import Settings
 from ..settings.paths import resolve_paths
 from ..wire.observe import Check
+from .sentences import as_json
 
 _FIRST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # zip knows none before it, a machine whose clock has no battery does
 _OWNER_ONLY = 0o600
@@ -57,8 +57,8 @@ class Bundle:
         self._secrets = spellings(_secrets(serve_words, settings))
         self.texts: dict[str, str] = {}
         self.masked: dict[str, Counter[str]] = {}
-        self._add("diagnosis.json", _json(checks))
-        self._add("info.json", _json(facts.get("info", {})))
+        self._add("diagnosis.json", as_json(checks))
+        self._add("info.json", as_json(facts.get("info", {})))
         self._add("system.txt", "".join(f"{line}\n" for line in describe_system()))
         config = _config(serve_words)
         if config:
@@ -151,10 +151,6 @@ def _config(serve_words: Sequence[str]) -> str | None:
         return argv.parse(["serve", *serve_words]).config
     except SidecarError:
         return None
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def _logs(folder: Path) -> Iterator[tuple[str, Path]]:

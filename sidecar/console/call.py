@@ -11,6 +11,7 @@ from msgspec import UNSET, DecodeError, json, to_builtins
 from ..errors import InvalidConfigError, SidecarError, UsageError
 from ..wire.messages import ErrorBody
 from .client import Client, RemoteError
+from .sentences import as_json
 from .surroundings import run_cancellable, temporary_folder
 
 # They answer without a backend, or start it themselves: none is started for them.
@@ -44,11 +45,6 @@ def arguments(words: Sequence[str]) -> list[Any]:
                 hint="A text needs its own quotes, e.g. '\"suspend\"'.",
             ) from None
     return values
-
-
-def as_json(value: Any) -> str:
-    """For people and programs: bytes as base64, times as ISO 8601."""
-    return json.format(json.encode(value), indent=2).decode()
 
 
 def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:

@@ -15,6 +15,7 @@ from rich.text import Text
 from ..errors import InvalidConfigError, SidecarError, UsageError
 from ..wire.observe import Check
 from .client import Client, RemoteError
+from .sentences import as_json as to_json
 from .sentences import printable
 from .surroundings import run_cancellable
 
@@ -86,7 +87,7 @@ async def _start(client: Client) -> Check:
 
 def _show(checks: Sequence[Check], *, as_json: bool) -> None:
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(checks), indent=2).decode())  # noqa: T201 - the tool's output
+        print(to_json(checks))  # noqa: T201 - the tool's output
         return
     console = Console(highlight=False)
     console.print(checks_table(checks))

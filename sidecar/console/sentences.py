@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from msgspec import json
+
 MIB = 1024 * 1024
 _SHOWN = {"\n": " ⏎ ", "\t": " "}
 
@@ -33,6 +35,11 @@ def sentence(channel: str, payload: Any) -> str:
 def one_line(text: str) -> str:
     """The text without line breaks and without what a terminal would interpret (C0, DEL and C1 control characters)."""
     return text if text.isprintable() else "".join(c if c.isprintable() else _SHOWN.get(c, "\ufffd") for c in text)
+
+
+def as_json(value: Any) -> str:
+    """For people and programs: bytes as base64, times as ISO 8601."""
+    return json.format(json.encode(value), indent=2).decode()
 
 
 def printable(text: str) -> str:

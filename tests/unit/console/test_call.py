@@ -5,7 +5,8 @@ import datetime
 import msgspec
 import pytest
 
-from sidecar.console.call import arguments, as_json, needs_backend
+from sidecar.console.call import arguments, needs_backend
+from sidecar.console.sentences import as_json
 from sidecar.errors import UsageError
 from sidecar.wire.names import CHANNEL_NAMES
 
