@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-
 from .. import argv
 from ..errors import SidecarError
 from ..observe.system import describe_system
