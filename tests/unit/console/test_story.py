@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from sidecar.console.screen import ASCII, BLOCKS, Glyphs, render
-from sidecar.console.story import KEPT_LINES, Story
+from sidecar.console.story import KEPT_LINES, Recovery, Story
 from sidecar.wire.observe import Check
 
 CRASH = {
@@ -136,3 +136,96 @@ def test_it_fits_whatever_the_size(width: int, height: int, glyphs: Glyphs) -> N
     assert len(lines) <= max(height, 10)
     if height >= 10 and width >= 40:
         assert len(lines) >= height - 2
+
+
+# The recovery that the demo needs
+
+
+def moved_to(previous: str, state: str, reason: str, pid: int | None = None) -> tuple[str, Any]:
+    channel, payload = moved(previous, state, pid)
+    return channel, {**payload, "reason": reason, "url": "http://127.0.0.1:5005"}
+
+
+def health(status: str, **more: Any) -> tuple[str, Any]:
+    return "backend:healthUpdate", {"status": status, **more}
+
+
+RAN = [
+    moved_to("STOPPED", "STARTING", "autostart"),
+    moved_to("STARTING", "RUNNING", "ready", 100),
+    health("healthy", data={}),
+]
+DOWN = [
+    health("unhealthy", error="socket hang up"),
+    moved_to("RUNNING", "BACKOFF", "crashed"),
+    ("backend:crash", CRASH),
+]
+AGAIN = [
+    moved_to("BACKOFF", "STARTING", "crashed"),
+    moved_to("STARTING", "RUNNING", "ready", 101),
+    health("healthy", data={}),
+]
+
+
+def seen_of(*events: tuple[str, Any]) -> Recovery:
+    story, recovery = Story("demo"), Recovery()
+    for at, (channel, payload) in enumerate(events):
+        story.take(float(at), channel, payload)
+        recovery.take(channel, payload, story)
+    return recovery
+
+
+def test_a_crash_a_new_process_and_its_health_are_a_recovery() -> None:
+    seen = seen_of(*RAN, *DOWN, *AGAIN)
+    assert seen.missing() == []
+    assert (seen.crashed_pid, seen.recovered_pid, seen.restarts) == (100, 101, 1)
+
+
+def test_a_crash_report_that_comes_after_the_restart_is_still_a_recovery() -> None:
+    assert seen_of(*RAN, *DOWN[:2], *AGAIN, DOWN[2]).missing() == []
+
+
+def test_facts_outlive_the_stop() -> None:
+    seen = seen_of(
+        *RAN, ("backend:stateChanged", {**moved_to("STOPPING", "STOPPED", "shutdown")[1], "port": None, "url": None})
+    )
+    assert (seen.pid, seen.port, seen.url) == (100, 5005, "http://127.0.0.1:5005")
+
+
+@pytest.mark.parametrize(
+    ("events", "what"),
+    [
+        ([], "never ran and crashed"),
+        (RAN, "never ran and crashed"),
+        ([*RAN, moved_to("RUNNING", "STOPPING", "requested", 100)], "never ran and crashed"),
+        ([*RAN, *DOWN], "did not run again"),
+        ([*RAN, *DOWN, moved_to("STARTING", "RUNNING", "ready", 100), health("healthy")], "as another process"),
+        ([*RAN, *DOWN, *AGAIN[:2]], "not healthy"),
+        ([*RAN, *DOWN, *AGAIN[:2], health("unhealthy", error="503")], "not healthy"),
+        ([*RAN, *DOWN[:2], *AGAIN], "not reported"),
+    ],
+)
+def test_what_a_recovery_lacks_is_named(events: list[tuple[str, Any]], what: str) -> None:
+    assert what in "; ".join(seen_of(*events).missing())
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (RAN[1], "STARTING → RUNNING (ready, process 100)"),
+        (DOWN[0], "unhealthy: socket hang up"),
+        (DOWN[2], "exit code 134 (attempt 1 of 3, next start in 0.0 s)"),
+        (
+            ("backend:crash", {**CRASH, "final": True, "nextStartIn": None}),
+            "exit code 134 (attempt 1 of 3, no restarts left)",
+        ),
+        (
+            ("backend:startupProgress", {"phase": "waiting", "elapsed": 0.5, "message": "for it"}),
+            "waiting after 0.50 s: for it",
+        ),
+        (("backend:providerUpdate", {"providers": [{"name": "local"}]}), "providers: local"),
+        (("backend:providerUpdate", "no JSON"), "no JSON"),
+    ],
+)
+def test_each_event_reads_as_a_sentence(event: tuple[str, Any], text: str) -> None:
+    assert Story().take(0.0, *event).text == text
