@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, MsgspecError, Raw, Struct, to_builtins
 from msgspec.msgpack import Decoder, Encoder
@@ -13,7 +13,7 @@ from msgspec.msgpack import Decoder, Encoder
 from ..errors import InternalError, InvalidArgsError, InvalidMessageError, ResultTooLargeError, SidecarError
 from .channels import Channel
 from .messages import ErrorBody, ErrorMessage, EventMessage, Response
-from .salvage import salvage
+from .salvage import fits, salvage
 
 MAX_ID = 2**53 - 1
 """The largest integer that every client can hold exactly (ECMA-262, Number.MAX_SAFE_INTEGER)."""
@@ -21,12 +21,23 @@ MAX_ID = 2**53 - 1
 _LEAST_INT, _MOST_INT = -(2**63), 2**64 - 1  # what MessagePack holds
 _KEPT_TYPES = (bytes, bytearray, memoryview, datetime)  # MessagePack has them
 _NO_ARGS = Raw(b"\x90")
+_SMALL_ARGS = 64 * 1024  # bytes; whatever they hold, it takes a few megabytes at most
+_MAX_ARG_VALUES = 100_000
 _KEYS = frozenset({"type", "id", "channel", "args"})
 _TEXT_KEPT = 400  # characters of an error's message that are kept where the whole does not fit into a frame
 
 # What a decoder raises at bytes that somebody else made: malformed or mistyped, the ext hook's, nested too deeply, a date out of range.
 _DECODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
 _ENCODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError, NotImplementedError)
+
+
+# The decoder refuses other types before it builds them; read_message then sees to the rest.
+if TYPE_CHECKING:
+    _Text = Any
+    _Number = Any
+else:
+    _Text = str | None
+    _Number = int | float | None
 
 
 class Message(Struct, gc=False):
@@ -39,9 +50,9 @@ class Message(Struct, gc=False):
         args: anything; a view into the frame, valid as long as that is.
     """
 
-    type: Any = None
-    id: Any = None
-    channel: Any = None
+    type: _Text = None
+    id: _Number = None
+    channel: _Text = None
     args: Raw = _NO_ARGS
 
 
@@ -62,7 +73,7 @@ def _refuse_extension(code: int, _data: memoryview) -> Any:
 
 
 _message_decoder = Decoder(Message)
-_any_decoder = Decoder()
+_scalar_decoder = Decoder(str | int | float | None)
 _encode = Encoder().encode
 
 
@@ -120,7 +131,7 @@ def _salvaged(body: bytes | bytearray | memoryview, error: Exception) -> Message
 
 def _plain(field: bytes | None) -> Any:
     try:
-        return None if field is None else _any_decoder.decode(field)
+        return None if field is None else _scalar_decoder.decode(field)
     except _DECODE_FAILURES:
         return None
 
@@ -144,6 +155,9 @@ def args_reader(channel: Channel) -> ArgsReader:
     decode = Decoder(list[type_ if required else type_ | None], ext_hook=_refuse_extension).decode  # type: ignore[misc]
 
     def read(raw: Raw) -> Sequence[Any]:
+        # Before anything is built: each empty array of 16 MiB of them is one byte here, and 64 in memory.
+        if len(memoryview(raw)) > _SMALL_ARGS and not fits(memoryview(raw), _MAX_ARG_VALUES):
+            raise InvalidArgsError(f"The arguments hold more than {_MAX_ARG_VALUES} values")
         try:
             args: list[Any] = decode(raw)
         except _DECODE_FAILURES as error:

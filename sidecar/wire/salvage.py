@@ -49,6 +49,15 @@ def salvage(body: bytes | memoryview, wanted: frozenset[str]) -> Salvaged:
     return Salvaged(fields, whole=position == len(data))
 
 
+def fits(body: bytes | memoryview, values: int) -> bool:
+    """Whether a body holds no more than so many values; False also where it is malformed."""
+    try:
+        _skip(bytes(body), 0, values + 1)
+    except (ValueError, IndexError):
+        return False
+    return True
+
+
 def _map_header(data: bytes) -> tuple[int, int]:
     first = data[0]
     if first & 0xF0 == 0x80:

@@ -1,0 +1,89 @@
+"""What one frame of a hostile client costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import msgspec
+import pytest
+
+from sidecar.errors import InvalidArgsError
+from sidecar.wire.channels import CHANNELS
+from sidecar.wire.codec import BadMessageError, args_reader, read_message
+
+SIZE = 16 * 1024 * 1024 - 100
+ARRAYS = b"\xdd" + SIZE.to_bytes(4, "big") + b"\x90" * SIZE
+MAPS = b"\xdd" + SIZE.to_bytes(4, "big") + b"\x80" * SIZE
+NILS = b"\xdd" + SIZE.to_bytes(4, "big") + b"\xc0" * SIZE
+DEEP = b"\x91" * SIZE + b"\xc0"
+FIELDS = {"type": b"\xa7request", "id": b"\x05", "channel": b"\xacsidecar:ping", "args": b"\x90"}
+HOSTILE = {"arrays": ARRAYS, "maps": MAPS, "nils": NILS, "deep": DEEP}
+
+MEASURE = """
+import resource, sys, time
+from sidecar.wire.channels import CHANNELS
+from sidecar.wire.codec import BadMessageError, args_reader, read_message
+from sidecar.errors import InvalidArgsError
+body = sys.stdin.buffer.read()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+begin = time.process_time()
+try:
+    args_reader(CHANNELS[sys.argv[1]])(read_message(body).args)
+except (BadMessageError, InvalidArgsError) as error:
+    print(type(error).__name__, time.process_time() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def frame(field: str, value: bytes) -> bytes:
+    pairs = FIELDS | {field: value}
+    return b"\x84" + b"".join(bytes([0xA0 + len(name)]) + name.encode() + pairs[name] for name in pairs)
+
+
+@pytest.mark.posix(reason="the resource module")
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize(
+    ("field", "channel"),
+    [
+        ("id", "sidecar:ping"),
+        ("type", "sidecar:ping"),
+        ("args", "sidecar:ping"),
+        ("args", "backend:start"),
+        ("args", "sidecar:subscribe"),
+    ],
+)
+def test_a_full_frame_of_small_values_is_refused_before_it_is_built(field: str, channel: str, kind: str) -> None:
+    """It took 1.2 GiB and up to 6 seconds."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, channel],
+        input=frame(field, HOSTILE[kind]),
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=True,
+    )
+    name, seconds, kibibytes = done.stdout.decode().split()
+    assert name in {"BadMessageError", "InvalidArgsError"}
+    assert float(seconds) < 0.5
+    assert int(kibibytes) < 64 * 1024
+
+
+def test_what_is_large_and_has_few_values_still_passes() -> None:
+    text = "x" * 4_000_000
+    assert args_reader(CHANNELS["sidecar:ping"])(msgspec.Raw(msgspec.msgpack.encode([text]))) == [text]
+    numbers = list(range(50_000))
+    assert args_reader(CHANNELS["sidecar:ping"])(msgspec.Raw(msgspec.msgpack.encode([numbers]))) == [numbers]
+
+
+def test_an_unknown_field_is_never_built() -> None:
+    begin = time.process_time()
+    assert read_message(frame("other", ARRAYS)[:1].replace(b"\x84", b"\x85") + frame("other", ARRAYS)[1:]).id == 5
+    assert time.process_time() - begin < 0.5
+
+
+@pytest.mark.parametrize("field", ["id", "type", "channel"])
+def test_a_field_of_a_wrong_type_is_refused(field: str) -> None:
+    with pytest.raises(BadMessageError):
+        read_message(frame(field, b"\x91\x01"))
+    with pytest.raises((BadMessageError, InvalidArgsError)):
+        args_reader(CHANNELS["sidecar:ping"])(read_message(frame("args", b"\x01")).args)
