@@ -78,8 +78,9 @@ class Page:
 
 
 def pages() -> list[Page]:
-    """The README, the shim's, and all of docs/."""
-    paths = [ROOT / "README.md", ROOT / "electron-shim" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    """The pages at the root, the shim's README, and all of docs/."""
+    names = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "electron-shim/README.md")
+    paths = [*(ROOT / name for name in names), *sorted((ROOT / "docs").glob("*.md"))]
     return [Page(path) for path in paths]
 
 
