@@ -35,7 +35,7 @@ def check() -> Iterator[str]:
         if packed[name].version != tried[name].version or not packed[name].hashes >= tried[name].hashes:
             yield f"{TRIED}: {name} is not the one that is packed, {packed[name].version}"
     if (ROOT / LOCK).exists():
-        yield from (f"{LOCK}: {text}" for text in unlocked_packages(read(LOCK)))
+        yield from (f"{LOCK}: {text}" for text in unlocked_packages(read(LOCK), read("electron-shim/package.json")))
 
 
 def pins(text: str) -> dict[str, Pin]:
@@ -53,13 +53,23 @@ def unlocked(path: str, text: str) -> Iterator[str]:
     yield from (f"{path}: {name} has no hash" for name, pin in pins(text).items() if not pin.hashes)
 
 
-def unlocked_packages(lock: str) -> Iterator[str]:
-    """The same of npm's lock file."""
+def unlocked_packages(lock: str, package: str) -> Iterator[str]:
+    """The same of npm's lock file, and whether ``npm ci`` will take it.
+
+    Args:
+        lock: its text.
+        package: that of package.json. Its own platform packages have no hash: they are built after it.
+    """
     if "://" in re.sub(r'"(url|funding)": .*', "", lock):
         yield "names an address; write it with omit-lockfile-registry-resolved"
-    for path, one in json.loads(lock)["packages"].items():
-        if path and not one.get("integrity"):
+    packages, wanted = json.loads(lock)["packages"], json.loads(package)
+    for path, one in packages.items():
+        if path and not one.get("integrity") and not path.startswith(f"node_modules/{wanted['name']}-"):
             yield f"{path} has no hash"
+    for kind in ("dependencies", "devDependencies", "optionalDependencies"):
+        if packages[""].get(kind, {}) != wanted.get(kind, {}):
+            yield f"{kind} differ from package.json; run nox -s lock"
+        yield from (f"{name} is missing" for name in wanted.get(kind, {}) if f"node_modules/{name}" not in packages)
 
 
 def misfit(requirement: str, packed: dict[str, Pin]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -155,11 +156,18 @@ def test_pins_are_read_with_and_without_hashes_and_compared_with_the_bounds() ->
         assert any(words in line for line in requirements.misfit(requirement, pins)), requirement
 
 
-def test_a_lock_file_with_an_address_or_without_a_hash_is_found() -> None:
-    good = '{"packages": {"": {}, "node_modules/a": {"integrity": "sha512-x"}}}'
-    assert list(requirements.unlocked_packages(good)) == []
-    bad = '{"packages": {"node_modules/a": {"resolved": "https://example.org/a.tgz"}}}'
-    assert len(list(requirements.unlocked_packages(bad))) == 2
+def test_a_lock_file_with_an_address_without_a_hash_or_out_of_date_is_found() -> None:
+    package = '{"name": "x", "dependencies": {"a": "^1"}, "optionalDependencies": {"x-os": "1"}}'
+    good = json.loads(f'{{"packages": {{"": {package}}}}}')
+    good["packages"] |= {"node_modules/a": {"integrity": "sha512-x"}, "node_modules/x-os": {}}
+    assert list(requirements.unlocked_packages(json.dumps(good), package)) == []
+    good["packages"]["node_modules/a"] = {"resolved": "https://example.org/a.tgz"}
+    assert len(list(requirements.unlocked_packages(json.dumps(good), package))) == 2
+    stale = '{"packages": {"": {"dependencies": {"a": "^1"}}, "node_modules/a": {"integrity": "sha512-x"}}}'
+    assert list(requirements.unlocked_packages(stale, package)) == [
+        "optionalDependencies differ from package.json; run nox -s lock",
+        "x-os is missing",
+    ]
 
 
 def test_a_changelog_that_cannot_be_released_from_is_found() -> None:
