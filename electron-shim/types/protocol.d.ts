@@ -316,7 +316,7 @@ export interface StartupProgress {
 export interface StateChanged {
   state: "BACKOFF" | "FAILED" | "RUNNING" | "STARTING" | "STOPPED" | "STOPPING";
   previous: "BACKOFF" | "FAILED" | "RUNNING" | "STARTING" | "STOPPED" | "STOPPING";
-  reason: "autostart" | "budget_spent" | "crashed" | "exited" | "hung" | "port_retry" | "ready" | "requested" | "shutdown" | "startup_timeout";
+  reason: "autostart" | "budget_spent" | "crashed" | "exited" | "hung" | "port_changed" | "port_retry" | "ready" | "requested" | "shutdown" | "startup_timeout";
   pid: number | null;
   port: number | null;
   url: string | null;
@@ -530,6 +530,8 @@ export interface Settings {
 export interface TimeoutsSettings {
   /** (seconds) From spawn to ready. */
   startup?: number;
+  /** (seconds) Age from which `backend:restart` replaces a start that is still under way; a second request does at once. */
+  restart_hanging?: number;
   /** (seconds) Between health checks. */
   health_interval?: number;
   /** (seconds) Between one automatic restart and the next. */

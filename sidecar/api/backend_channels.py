@@ -104,6 +104,12 @@ class BackendChannels:
         run = self._supervisor.current
         if run is None or not run.alive:
             raise refused(self._supervisor.last_port)
+        if run.listener == "foreign":
+            raise errors.HttpFailedError(
+                f"port {run.port} answers for {run.owner_text}",
+                kind="refused",
+                hint="End that program, then restart the backend.",
+            )
         if not path:
             raise errors.HttpFailedError(
                 "The backend has no such endpoint", kind="no_endpoint", hint=f"Set backend.{setting} to its path."

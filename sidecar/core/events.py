@@ -36,6 +36,7 @@ class Reason(StrEnum):
     STARTUP_TIMEOUT = "startup_timeout"
     HUNG = "hung"
     PORT_RETRY = "port_retry"
+    PORT_CHANGED = "port_changed"
     BUDGET_SPENT = "budget_spent"
     SHUTDOWN = "shutdown"
 
@@ -130,10 +131,11 @@ class Progress(Struct, frozen=True):
 
 
 class Listener(Struct, frozen=True):
-    """Whose socket is on the run's port."""
+    """Whose socket is on the run's port; ``owner`` of a foreign one, where known."""
 
     run: int
     verdict: Literal["own", "foreign", "unknown"]
+    owner: Socket | None = None
 
 
 class Unready(Struct, frozen=True):

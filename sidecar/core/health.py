@@ -6,15 +6,16 @@ from enum import StrEnum
 
 
 class Answer(StrEnum):
-    """How one check ended: 2xx, another status, or no answer at all."""
+    """How one check ended: 2xx, another status, no answer at all, or the run has lost its port."""
 
     OK = "ok"
     ERROR_STATUS = "error_status"
     NONE = "none"
+    LOST = "lost"
 
 
 class HealthTracker:
-    """One per run. An error status is unhealthy at once, silence after ``failures`` misses in a row.
+    """One per run. An error status or a lost port is unhealthy at once, silence after ``failures`` misses in a row.
 
     A check that begins more than two intervals after its time means that the machine slept: silence before it counts
     for nothing.
@@ -54,7 +55,7 @@ class HealthTracker:
                 self.healthy = True
         else:
             self._good = 0
-            self._misses = self._misses + 1 if answer is Answer.NONE else 0
-            if answer is Answer.ERROR_STATUS or self._misses >= self._failures:
+            self._misses = 0 if answer is Answer.ERROR_STATUS else self._misses + 1
+            if answer is not Answer.NONE or self._misses >= self._failures:
                 self.healthy = False
         return self.healthy is not before

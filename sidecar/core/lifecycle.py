@@ -57,9 +57,17 @@ def _restart_at_rest(m: Machine, _event: e.Restart) -> None:
     _start(m, e.Start())
 
 
-def _join_start(m: Machine, event: e.Start | e.Restart) -> None:
+def _join_start(m: Machine, event: e.Start) -> None:
     """A new run is being made already; the caller's command clears the budget all the same."""
-    if isinstance(event, e.Restart) or event.reason is Reason.REQUESTED:
+    if event.reason is Reason.REQUESTED:
+        m.clear_budget()
+
+
+def _restart_starting(m: Machine, event: e.Restart) -> None:
+    """Joins the start, unless that hangs."""
+    if m.restart_replaces():
+        _restart(m, event)
+    else:
         m.clear_budget()
 
 
@@ -154,6 +162,10 @@ def _ready(m: Machine, _event: e.Ready) -> None:
 
 def _relay(m: Machine, event: e.Progress | e.Providers | e.Exposed) -> None:
     m.do(e.Relay(event))
+
+
+def _port_changed(m: Machine, _event: e.PortReported) -> None:
+    m.move(State.RUNNING, Reason.PORT_CHANGED)
 
 
 def _health(m: Machine, event: e.Health) -> None:
@@ -292,7 +304,7 @@ _ROWS: dict[State, dict[type, Any]] = {
     State.STARTING: {
         **_EVERYWHERE,
         e.Start: _join_start,
-        e.Restart: _join_start,
+        e.Restart: _restart_starting,
         e.Stop: _stop,
         e.Launched: _nothing,
         e.LaunchFailed: _launch_failed,
@@ -309,6 +321,7 @@ _ROWS: dict[State, dict[type, Any]] = {
         e.Start: _already_up,
         e.Restart: _restart,
         e.Stop: _stop,
+        e.PortReported: _port_changed,
         e.Health: _health,
         e.Hung: _hung,
         e.Providers: _relay,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -12,12 +13,15 @@ from .events import Outcome, Reason, State, Timer
 from .restart import HealthyTime, RestartBudget, RestartPolicy
 from .stop import Rung, StopLadder, StopTimes, shutdown_limit, stop_ladder
 
+SAME_REQUEST = 0.5  # seconds within which several restarts are one: a double click, or callers that share a reason
+
 
 class LifecyclePolicy(Struct, frozen=True):
     """What the lifecycle needs of the settings.
 
     Attributes:
         startup: seconds until a start counts as failed.
+        restart_hanging: seconds after which a restart replaces a start that is under way, instead of joining it.
         port_attempts: ports that one start may try before the lack of a port counts as a failure.
         over_when_hung: silence is all that the end of the run is known by (the backend is not managed).
     """
@@ -30,6 +34,7 @@ class LifecyclePolicy(Struct, frozen=True):
     has_shutdown_endpoint: bool
     port_attempts: int = 1
     over_when_hung: bool = False
+    restart_hanging: float = math.inf
 
 
 class Machine:
@@ -69,6 +74,8 @@ class Machine:
         self._random = random
         self._ready = False
         self._startup_at = 0.0
+        self._begun = 0.0
+        self._restart_requested: float | None = None
         self._start_reason = Reason.REQUESTED
         self._ladder = StopLadder(())
         self._failure: e.ReportFailure | None = None
@@ -105,6 +112,7 @@ class Machine:
         self.attempt = self.attempt + 1 if retry else 1
         if not retry:  # another port is not another start: the callers' time runs on
             self._startup_at = self.now + self.policy.startup
+            self._begun, self._restart_requested = self.now, None
         self.do(e.Prepare(self.run, retry))
         self.move(State.STARTING, self._start_reason)
         self.do(e.Launch(self.run), e.Arm(Timer.STARTUP, self._startup_at))
@@ -113,6 +121,12 @@ class Machine:
     def may_retry(self) -> bool:
         """Whether this start may try another port."""
         return self.attempt < self.policy.port_attempts
+
+    def restart_replaces(self) -> bool:
+        """Whether a restart requested now ends the start under way: that takes long, or was asked to restart before."""
+        before, self._restart_requested = self._restart_requested, self._restart_requested or self.now
+        again = before is not None and self.now - before >= SAME_REQUEST
+        return again or self.now - self._begun >= self.policy.restart_hanging
 
     def became_ready(self) -> None:
         """The run answers."""

@@ -16,6 +16,7 @@ from ..process.platform.ports import is_listening
 from ..settings.model import Settings
 from ..supervisor import Supervisor
 from ..supervisor.stream import RunEnded, RunEnding, RunStarted
+from .listener import ListenerLook
 from .readiness import Readiness
 
 PROVIDER_TIMEOUT = 10.0  # seconds, as for backend:providerStatus (renderer contract)
@@ -37,8 +38,7 @@ class Monitor:
         self._settings = settings
         self._client = client
         self._supervisor = supervisor
-        self._find_listener = find_listener
-        self._is_listening = is_listening
+        self._look = ListenerLook(supervisor, find_listener, is_listening)
         self._loop = asyncio.get_running_loop()
         self._tasks: list[asyncio.Task[None]] = []
         self._tracker = self._new_tracker()
@@ -89,8 +89,7 @@ class Monitor:
             live_path=self._settings.backend.live_path,
             probe_timeout=self._settings.health.probe_timeout,
             interval=self._settings.timeouts.health_interval,
-            find_listener=self._find_listener,
-            is_listening=self._is_listening,
+            look=self._look,
         )
         if not await readiness.wait():
             return
@@ -102,8 +101,8 @@ class Monitor:
         backend = self._settings.backend
         if backend.health_path or backend.live_path:
             self._spawn(self._watch_health(run, backend.health_path or backend.live_path))
-        elif not backend.managed:
-            self._spawn(self._watch_port(run))
+        else:
+            self._spawn(self._watch_port(run) if not backend.managed else self._watch_listener(run))
         if backend.providers_path:
             self._spawn(self._watch_providers(run, backend.providers_path))
         self._spawn(self._watch_exposure(run))
@@ -114,10 +113,15 @@ class Monitor:
         due = monotonic_through_sleep()
         while True:
             self._tracker.begin(monotonic_through_sleep(), due)
-            result = await probe(self._client, path, self._settings.health.probe_timeout)
-            if self._tracker.record(_answer(result)):
+            error = await self._lost_port(run)
+            if error:
+                answer, body = Answer.LOST, None
+            else:
+                result = await probe(self._client, path, self._settings.health.probe_timeout)
+                answer, body, error = _answer(result), result.body, result.error
+            if self._tracker.record(answer):
                 healthy = self._tracker.healthy is True
-                self._supervisor.post(e.Health(run, healthy, result.body if healthy else None, result.error))
+                self._supervisor.post(e.Health(run, healthy, body if healthy else None, error))
             if self._tracker.hung:
                 self._supervisor.post(e.Hung(run))
             planned = max(planned + interval, self._loop.time())
@@ -125,13 +129,47 @@ class Monitor:
             due = monotonic_through_sleep() + wait
             await asyncio.sleep(wait)
 
+    async def _watch_listener(self, run: int) -> None:
+        """Of a backend without any endpoint, only what becomes of its port says something about its health."""
+        lost = False
+        while True:
+            await asyncio.sleep(self._settings.timeouts.health_interval)
+            error = await self._lost_port(run)
+            if bool(error) != lost:
+                lost = bool(error)
+                self._supervisor.post(e.Health(run, not lost, None, error))
+
+    async def _lost_port(self, run: int) -> str:
+        """Why the run cannot be reached on its port; empty where it can. Nothing may be sent to another program there."""
+        current = self._supervisor.run
+        port = current.port if current is not None else None
+        if port is None or not self._settings.backend.managed:
+            return ""
+        listener = await self._look.at(port)
+        if listener.verdict == "closed" and self._adopt_printed_port(run, port):
+            return ""
+        if listener.verdict == "foreign":
+            self._supervisor.post(e.Listener(run, "foreign", listener.owner))
+            assert self._supervisor.run is not None
+            return f"port {port} answers for {self._supervisor.run.owner_text}"
+        self._supervisor.post(e.Listener(run, "unknown" if listener.verdict == "closed" else listener.verdict))
+        return f"it does not listen on port {port} any more" if listener.verdict == "closed" else ""
+
+    def _adopt_printed_port(self, run: int, lost: int) -> bool:
+        """Takes the address that a backend printed when it listened anew, as its own watcher or an update makes it."""
+        printed = self._supervisor.launcher.printed_port()
+        if printed is None or printed == lost or not self._look.owns(printed):
+            return False
+        self._supervisor.post(e.PortReported(run, printed))
+        return True
+
     async def _watch_port(self, run: int) -> None:
         """Of an unmanaged backend without any endpoint, the open port is the only sign of life."""
         misses = 0
         while True:
             await asyncio.sleep(self._settings.timeouts.health_interval)
             port = self._supervisor.last_port
-            misses = 0 if port is not None and self._is_listening(port) else misses + 1
+            misses = 0 if port is not None and self._look.is_listening(port) else misses + 1
             if misses >= self._settings.health.failures:
                 self._supervisor.post(e.Hung(run))
 

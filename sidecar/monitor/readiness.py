@@ -6,19 +6,14 @@ A log line proves nothing: the customer's server says "ready to accept traffic" 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Literal
 
 from ..backend.client import BackendClient
 from ..backend.probe import next_knock_delay, next_probe_delay, probe
 from ..core import events as e
-from ..process.base import ListeningSocket
 from ..supervisor import Supervisor
+from .listener import ListenerLook
 
-_SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read one after the other, so look twice
 _PROGRESS_INTERVAL = 1.0
-# Where a socket listens that a connection to 127.0.0.1 reaches; one on [::1] alone leaves 127.0.0.1 to anybody.
-_ANSWERS_ON_LOOPBACK = frozenset({"127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "*"})  # noqa: S104
 
 
 class Readiness:
@@ -33,8 +28,7 @@ class Readiness:
         live_path: str,
         probe_timeout: float,
         interval: float,
-        find_listener: Callable[[int], list[ListeningSocket]],
-        is_listening: Callable[[int], bool],
+        look: ListenerLook,
     ) -> None:
         self._run = run
         self._supervisor = supervisor
@@ -42,8 +36,8 @@ class Readiness:
         self._live_path = live_path
         self._probe_timeout = probe_timeout
         self._interval = interval
-        self._find_listener = find_listener
-        self._is_listening = is_listening
+        self._look = look
+        self._foreign = False
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
 
@@ -61,17 +55,35 @@ class Readiness:
                 reported = now
                 self._progress("Waiting for the first good answer" if authentic else "Waiting for the port to open")
             delay = next_knock_delay(now - self._started)
-            run = self._supervisor.run
-            port = run.port if run is not None else None
-            if port is not None and (authentic or self._is_listening(port)):
-                whose = None if authentic else await self._whose(port)
-                if whose == "foreign":
+            port = self._port()
+            if port is not None and (authentic or self._look.is_listening(port)):
+                authentic = authentic or await self._is_own(port)
+                if self._foreign:
                     return False
-                authentic = authentic or whose is not None
                 if authentic and (not self._live_path or await self._answers()):
                     return True
                 delay = next_probe_delay(now - self._started, self._interval)
             await asyncio.sleep(delay)
+
+    def _port(self) -> int | None:
+        run = self._supervisor.run
+        port = run.port if run is not None else None
+        if port is None:
+            unfinished = self._supervisor.launcher.unfinished_port
+            if unfinished is not None and self._look.owns(unfinished):
+                self._supervisor.post(e.PortReported(self._run, unfinished))
+                return unfinished
+        return port
+
+    async def _is_own(self, port: int) -> bool:
+        """Whether the open port is the run's; not so either when it closed again meanwhile."""
+        listener = await self._look.at(port)
+        if listener.verdict == "foreign":
+            self._foreign = True
+            self._supervisor.post(e.Foreign(self._run, listener.owner))
+        elif listener.verdict != "closed":
+            self._supervisor.post(e.Listener(self._run, listener.verdict))
+        return listener.verdict in {"own", "unknown"}
 
     def _progress(self, message: str) -> None:
         self._supervisor.post(e.Progress(self._run, "waiting", self._loop.time() - self._started, message))
@@ -81,25 +93,3 @@ class Readiness:
         if not result.ok:
             self._supervisor.post(e.Unready(self._run, result))
         return result.ok
-
-    async def _whose(self, port: int) -> Literal["own", "foreign", "unknown"] | None:
-        """Whose the open port is; None when it closed again meanwhile, so that the next look decides."""
-        for look in range(2):
-            run = self._supervisor.run
-            own = run.listeners() if run is not None else None
-            verdict = None if own is None else any(_is_on(socket, port) for socket in own)
-            if verdict is not False:
-                name: Literal["own", "unknown"] = "own" if verdict else "unknown"
-                self._supervisor.post(e.Listener(self._run, name))
-                return name
-            if look == 0:
-                await asyncio.sleep(_SECOND_LOOK)
-        strangers = [socket for socket in self._find_listener(port) if socket.address in _ANSWERS_ON_LOOPBACK]
-        if not strangers and not self._is_listening(port):
-            return None
-        self._supervisor.post(e.Foreign(self._run, strangers[0] if strangers else None))
-        return "foreign"
-
-
-def _is_on(socket: ListeningSocket, port: int) -> bool:
-    return socket.port == port and socket.address in _ANSWERS_ON_LOOPBACK

@@ -70,6 +70,7 @@ class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         startup (seconds): From spawn to ready.
+        restart_hanging (seconds): Age from which `backend:restart` replaces a start that is still under way; a second request does at once.
         health_interval (seconds): Between health checks.
         restart_delay (seconds): Between one automatic restart and the next.
         shutdown_request (seconds): For the shutdown endpoint to take effect.
@@ -80,6 +81,7 @@ class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     startup: PositiveSeconds = 60.0
+    restart_hanging: Seconds = 10.0
     health_interval: PositiveSeconds = 1.0
     restart_delay: Seconds = 5.0
     shutdown_request: Seconds = 2.0

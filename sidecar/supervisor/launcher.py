@@ -12,7 +12,7 @@ from ..backend.client import BackendClient
 from ..backend.command import find_command
 from ..backend.environment import backend_environment, fill
 from ..backend.ports import choose_port, port_state
-from ..backend.reported import ReportedAddress
+from ..backend.reported import ReportedAddress, last_reported
 from ..core.bind_failure import bind_failure
 from ..core.events import Conflict, Socket
 from ..process.base import (
@@ -53,7 +53,14 @@ class Launches(Protocol):
 
     def reported_port(self, run: Run, stream: str, data: bytes) -> int | None: ...  # noqa: D102
 
-    async def request_shutdown(self) -> errors.HttpFailedError | None: ...  # noqa: D102
+    @property
+    def unfinished_port(self) -> int | None: ...  # noqa: D102
+
+    def printed_port(self) -> int | None: ...  # noqa: D102
+
+    def use_port(self, port: int) -> None: ...  # noqa: D102
+
+    async def request_shutdown(self, run: Run) -> errors.HttpFailedError | None: ...  # noqa: D102
 
     def explain_end(self, run: Run) -> PortConflict | None: ...  # noqa: D102
 
@@ -173,13 +180,27 @@ class Launcher:
         if backend.port != "reported" or run.port is not None:
             return None
         found = self._addresses.setdefault(stream, ReportedAddress(backend.reported_pattern)).feed(data)
-        if found is None:
-            return None
-        self.last_port = self._client.port = found[1]
-        return found[1]
+        return found[1] if found is not None else None
 
-    async def request_shutdown(self) -> errors.HttpFailedError | None:
+    @property
+    def unfinished_port(self) -> int | None:
+        """The port in a printed line that has no end so far, of which digits may be missing."""
+        return next((port for one in self._addresses.values() if (port := one.unfinished) is not None), None)
+
+    def printed_port(self) -> int | None:
+        """The port of the last address that the run printed, where it chooses its port itself."""
+        backend = self._settings.backend
+        return last_reported(backend.reported_pattern, self._output_tail()) if backend.port == "reported" else None
+
+    def use_port(self, port: int) -> None:
+        """The run listens there."""
+        self.last_port = self._client.port = port
+
+    async def request_shutdown(self, run: Run) -> errors.HttpFailedError | None:
         """Asks the shutdown endpoint; gives why the backend did not accept the request, None where it did."""
+        sockets = run.listeners()
+        if sockets is not None and all(socket.port != run.port for socket in sockets):
+            return errors.HttpFailedError(f"it does not listen on port {run.port} any more", kind="refused")
         limit = self._settings.timeouts.shutdown_request
         try:
             await self._client.post(self._settings.backend.shutdown_path, timeout=limit)

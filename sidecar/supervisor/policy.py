@@ -34,6 +34,7 @@ def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
         )
     return LifecyclePolicy(
         startup=times.startup,
+        restart_hanging=times.restart_hanging,
         restart=RestartPolicy(
             attempts=restart.attempts,
             window=restart.window,

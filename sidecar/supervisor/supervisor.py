@@ -39,6 +39,7 @@ class Supervisor:
 
     Attributes:
         lifecycle: what core remembers.
+        launcher: makes the runs.
         run: the newest run; None before the first.
         since: when the state last changed, ISO 8601 UTC.
         last_exit: how the last run that exited did.
@@ -61,7 +62,7 @@ class Supervisor:
         self.since = utc_now()
         self.last_exit: LastExit | None = None
         self.stream = Stream(defect)
-        self._launcher = launcher
+        self.launcher = launcher
         self._settings = settings
         self._report = report
         self._defect = defect
@@ -129,7 +130,7 @@ class Supervisor:
                 return await self._up.join()
         except TimeoutError:
             assert limit is not None
-            raise still_waiting(limit, self._launcher.last_output()) from None
+            raise still_waiting(limit, self.launcher.last_output()) from None
 
     @property
     def current(self) -> Run | None:
@@ -139,7 +140,7 @@ class Supervisor:
     @property
     def last_port(self) -> int | None:
         """The newest run's port, or that of an earlier sidecar."""
-        return self._launcher.last_port
+        return self.launcher.last_port
 
     def stop_error(self) -> errors.SidecarError:
         """Which part of the backend would not die."""
@@ -177,15 +178,16 @@ class Supervisor:
         """Enters what a fact says into the snapshot."""
         match event:
             case e.PortReported(port=port):
+                self.launcher.use_port(port)
                 self._update(port=port)
-            case e.Listener(verdict=verdict):
-                self._update(listener=verdict)
+            case e.Listener(verdict=verdict, owner=owner):
+                self._update(listener=verdict, owner=owner, owner_name=self.launcher.name_of(owner))
             case e.Unready(answer=answer):
                 self._update(last_answer=answer)
             case e.Foreign(owner=owner):
-                name = self._launcher.name_of(owner)
+                name = self.launcher.name_of(owner)
                 if owner is None:
-                    owner, name = self._launcher.find_owner(self._current_run.port)
+                    owner, name = self.launcher.find_owner(self._current_run.port)
                 self._update(listener="foreign", owner=owner, owner_name=name)
             case e.Health(healthy=healthy):
                 self._update(healthy=healthy)
@@ -213,10 +215,10 @@ class Supervisor:
     # The actions ----------------------------------------------------------------------------------------------------
 
     def _prepare(self, action: e.Prepare) -> None:
-        self.run = self._launcher.prepare(action.run, retry=action.retry)
+        self.run = self.launcher.prepare(action.run, retry=action.retry)
 
     def _announce(self, action: e.Announce) -> None:
-        if action.state is State.RUNNING:
+        if action.reason is Reason.READY:
             self._update(ready_at=self._loop.time())
         elif action.state is State.STOPPING and self.run is not None:
             self.stream.publish(RunEnding(self.run))
@@ -247,12 +249,12 @@ class Supervisor:
 
     async def _launch_run(self, number: int) -> None:
         try:
-            conflict = self._launcher.find_conflict(self._current_run)
+            conflict = self.launcher.find_conflict(self._current_run)
             if conflict is not None:
                 raise port_taken(self._lost_port(conflict))  # noqa: TRY301 - answered like any other failure of a launch
-            run = self._update(spec=self._launcher.plan(self._current_run))
+            run = self._update(spec=self.launcher.plan(self._current_run))
             self.stream.publish(RunLaunching(run))
-            process = await self._launcher.launch(run.spec, _RunListener(self, number))
+            process = await self.launcher.launch(run.spec, _RunListener(self, number))
         except errors.SidecarError as error:
             self._launch_failed(error)
             return
@@ -269,7 +271,7 @@ class Supervisor:
         self._spawn_task(self._request(action.run))
 
     async def _request(self, number: int) -> None:
-        error = await self._launcher.request_shutdown()
+        error = await self.launcher.request_shutdown(self._current_run)
         if error is None:
             return
         if self._current_run.alive:
@@ -319,9 +321,9 @@ class Supervisor:
             return why_failed(self.run, self.last_exit)
         run = self.run
         if run is not None and not run.output:
-            run = self._update(output=self._launcher.last_output())
+            run = self._update(output=self.launcher.last_output())
         if outcome is Outcome.STOP_FAILED and run is not None and not run.survivors and run.process is not None:
-            run = self._update(survivors=self._launcher.name_all(run.process.processes()))
+            run = self._update(survivors=self.launcher.name_all(run.process.processes()))
         return error_for(outcome, run, self._settings)
 
     # What the process layer reports ---------------------------------------------------------------------------------
@@ -329,7 +331,7 @@ class Supervisor:
     def hear_output(self, number: int, stream: str, data: bytes) -> None:
         """The run's tree wrote something."""
         self.stream.publish(Output(number, stream, data))
-        port = self._launcher.reported_port(self._current_run, stream, data)
+        port = self.launcher.reported_port(self._current_run, stream, data)
         if port is not None:
             self.post(e.PortReported(number, port))
 
@@ -351,8 +353,8 @@ class Supervisor:
         run = self._update(survivors=tuple(survivors))
         conflict = None
         try:
-            conflict = self._launcher.explain_end(run)
-            self._update(output=self._launcher.last_output())
+            conflict = self.launcher.explain_end(run)
+            self._update(output=self.launcher.last_output())
         except (
             OSError,
             ImportError,

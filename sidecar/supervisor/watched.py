@@ -84,7 +84,15 @@ class Watcher:
     def reported_port(self, run: Run, stream: str, data: bytes) -> None:
         """Its output is not ours to see."""
 
-    async def request_shutdown(self) -> None:
+    unfinished_port = None
+
+    def printed_port(self) -> None:
+        """Its output is not ours to see."""
+
+    def use_port(self, port: int) -> None:
+        """Its port is its own."""
+
+    async def request_shutdown(self, run: Run) -> None:
         """Never asked."""
 
     def explain_end(self, run: Run) -> None:

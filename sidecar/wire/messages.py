@@ -24,6 +24,7 @@ Reason = Literal[
     "startup_timeout",
     "hung",
     "port_retry",
+    "port_changed",
     "budget_spent",
     "shutdown",
 ]

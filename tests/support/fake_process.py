@@ -17,7 +17,7 @@ class FakeProcess:
     """One run. By itself it lives for ever, listens nowhere and ends at once on SIGTERM or a kill.
 
     Attributes:
-        ports: where it listens, on 127.0.0.1.
+        sockets: where it listens.
         on_interrupt: seconds until SIGTERM ends it; None: it ignores the signal.
         immortal: a kill leaves it alive.
         signals: what it was sent, in order.
@@ -26,7 +26,7 @@ class FakeProcess:
     def __init__(self, layer: FakeLayer, spec: LaunchSpec, listener: RunListener, pid: int) -> None:
         self.spec = spec
         self.identity = ProcessId(pid, 1.0)
-        self.ports: list[int] = []
+        self.sockets: list[tuple[str, int]] = []
         self.on_interrupt: float | None = 0.0
         self.immortal = False
         self.signals: list[str] = []
@@ -40,7 +40,10 @@ class FakeProcess:
         self._listener.output(stream, text.encode())
 
     def listen(self, port: int | None = None) -> None:
-        self.ports.append(port or int(self.spec.command[-1]))
+        self.listen_on("127.0.0.1", port or int(self.spec.command[-1]))
+
+    def listen_on(self, address: str, port: int) -> None:
+        self.sockets.append((address, port))
 
     def listen_after(self, seconds: float) -> None:
         self._loop.call_later(seconds, self.listen)
@@ -49,7 +52,7 @@ class FakeProcess:
         """The root ends; the tree is gone ``gone_after`` seconds later."""
         if self.alive:
             self.alive = False
-            self.ports.clear()
+            self.sockets.clear()
             self._listener.exited(status)
             self._loop.call_later(gone_after, self._listener.gone, [])
 
@@ -73,7 +76,7 @@ class FakeProcess:
         return [self.identity] if self.alive else []
 
     def listeners(self) -> list[ListeningSocket] | None:
-        return [ListeningSocket("127.0.0.1", port, self.identity.pid) for port in self.ports]
+        return [ListeningSocket(address, port, self.identity.pid) for address, port in self.sockets]
 
 
 class FakeLayer:

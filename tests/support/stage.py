@@ -51,8 +51,9 @@ class FakeClient:
 
     async def _exchange(self, answer: Callable[[str], Any], path: str, timeout: float) -> Response:
         self.asked.append(path)
-        await asyncio.sleep(min(self.takes, timeout))
-        if self.takes > timeout:
+        takes = self.takes
+        await asyncio.sleep(min(takes, timeout))
+        if takes > timeout:
             raise failure(f"timeout of {timeout * 1000:.0f}ms exceeded", "timeout")
         return Response(200, answer(path))
 

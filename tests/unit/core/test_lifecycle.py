@@ -375,6 +375,35 @@ def test_silence_ends_the_watch_over_an_unmanaged_backend() -> None:
     assert story.tell(e.Hung(1)) == [e.Kill(1)]
 
 
+def test_a_restart_joins_a_young_start_and_replaces_one_that_hangs() -> None:
+    story = Story(restart_hanging=10)
+    story.tell(e.Start())
+    story.now += 9
+    assert story.tell(e.Restart()) == []
+    story.now += 1
+    assert e.Interrupt(1) in story.tell(e.Restart())
+    story.tell(e.Gone(1))
+    assert (story.state, story.run) == (State.STARTING, 2)
+
+
+def test_a_second_request_replaces_a_start_and_several_at_once_are_one() -> None:
+    story = Story(restart_hanging=1000)
+    story.tell(e.Start())
+    for _ in range(20):
+        assert story.tell(e.Restart()) == []
+    story.now += 0.5
+    assert e.Interrupt(1) in story.tell(e.Restart())
+    story.tell(e.Gone(1))
+    assert story.tell(e.Restart()) == []  # the new start is young again
+    assert story.run == 2
+
+
+def test_another_port_of_a_running_backend_is_announced() -> None:
+    story = Story()
+    story.up()
+    assert story.tell(e.PortReported(1, 6)) == [e.Announce(State.RUNNING, State.RUNNING, Reason.PORT_CHANGED)]
+
+
 def test_facts_for_subscribers_are_passed_on_while_they_are_true() -> None:
     progress, providers = e.Progress(1, "waiting", 1.0, "x"), e.Providers(1, {"a": 1})
     story = Story()

@@ -13,6 +13,7 @@ const REASONS = /** @type {Record<string, string>} */ ({
   startup_timeout: "was not ready in time",
   hung: "answered nothing",
   port_retry: "tries another port",
+  port_changed: "listens on another port",
   budget_spent: "failed too often",
   shutdown: "sidecar shuts down",
 });

@@ -1,0 +1,56 @@
+"""Whose socket is on the port of the run, and which port that is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from ..process.base import ListeningSocket
+from ..supervisor import Supervisor
+
+_SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read one after the other, so look twice
+# Where a socket listens that a connection to 127.0.0.1 reaches; one on [::1] alone leaves 127.0.0.1 to any program.
+_ANSWERS_ON_LOOPBACK = frozenset({"127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "*"})  # noqa: S104
+
+
+class Listener(NamedTuple):
+    """``closed``: no socket listens there. ``unknown``: the system does not say whose it is. ``owner`` of a foreign one."""
+
+    verdict: Literal["own", "foreign", "closed", "unknown"]
+    owner: ListeningSocket | None = None
+
+
+class ListenerLook:
+    """Looks at the sockets of the newest run."""
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        find_listener: Callable[[int], list[ListeningSocket]],
+        is_listening: Callable[[int], bool],
+    ) -> None:
+        self._supervisor = supervisor
+        self._find_listener = find_listener
+        self.is_listening = is_listening
+
+    async def at(self, port: int) -> Listener:
+        """Whose socket is on the port now."""
+        own = self.owns(port)
+        if own is False:
+            await asyncio.sleep(_SECOND_LOOK)
+            own = self.owns(port)
+        if own is not False:
+            return Listener("unknown" if own is None else "own")
+        others = [socket for socket in self._find_listener(port) if socket.address in _ANSWERS_ON_LOOPBACK]
+        if not others and not self.is_listening(port):
+            return Listener("closed")
+        return Listener("foreign", others[0] if others else None)
+
+    def owns(self, port: int) -> bool | None:
+        """Whether the run's own tree listens there; None where the system does not say."""
+        run = self._supervisor.run
+        sockets = run.listeners() if run is not None else None
+        if sockets is None:
+            return None
+        return any(socket.port == port and socket.address in _ANSWERS_ON_LOOPBACK for socket in sockets)
