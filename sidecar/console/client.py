@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from asyncio import subprocess
 from collections import deque
@@ -19,6 +18,12 @@ from ..process.platform.signals import OWN_SESSION
 from ..wire.framing import FrameBuffer, framed
 from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response
 from ..wire.names import PROTOCOL
+
+# Ours first in a checkout, last among installed packages, which could otherwise hide modules of Python.
+_RUN = (
+    "import sys; path = sys.argv.pop(1); sys.path.insert(len(sys.path) if path.endswith('-packages') else 0, path);"
+    " from {module} import main; sys.exit(main({arguments}))"
+)
 
 EventListener = Callable[[str, Any], None]
 DroppedListener = Callable[[str, int], None]
@@ -43,16 +48,24 @@ class SidecarLostError(SidecarError):
 
 def serve_command() -> list[str]:
     """What starts a sidecar like this one; frozen, the executable is the sidecar itself."""
-    return [sys.executable, "serve"] if getattr(sys, "frozen", False) else [sys.executable, "-m", "sidecar", "serve"]
+    return (
+        [sys.executable, "serve"] if getattr(sys, "frozen", False) else [*isolated_python("sidecar.__main__"), "serve"]
+    )
 
 
-def importable_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """An environment in which a child Python finds this very package, installed or not."""
-    environment = dict(os.environ if base is None else base)
-    if not getattr(sys, "frozen", False):
-        here = str(Path(__file__).resolve().parents[2])
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [here, environment.get("PYTHONPATH")]))
-    return environment
+def isolated_python(module: str, arguments: str = "") -> list[str]:
+    """What runs ``main`` of a module of this very package, installed or not, in an interpreter of its own.
+
+    No code comes from the working directory, PYTHONPATH or PYTHONSTARTUP (``-I``), and the environment is left as it is:
+    the backend inherits it, and has to meet what it would meet under ``serve``.
+    """
+    return [
+        sys.executable,
+        "-I",
+        "-c",
+        _RUN.format(module=module, arguments=arguments),
+        str(Path(__file__).resolve().parents[2]),
+    ]
 
 
 class Client:
@@ -183,7 +196,7 @@ class Client:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=importable_environment(env),
+                env=env,
                 **OWN_SESSION,  # Ctrl+C is for us; we shut the sidecar down in order
             )
         except OSError as error:

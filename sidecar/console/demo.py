@@ -16,7 +16,7 @@ from rich.live import Live
 
 from ..backend.client import BackendClient
 from ..errors import HttpFailedError, SidecarError, UsageError
-from .client import Client, RemoteError, importable_environment
+from .client import Client, RemoteError, isolated_python
 from .demo_backend import CRASH_PATH
 from .screen import render_demo
 from .sentences import Line
@@ -31,8 +31,11 @@ REFRESH = 0.1
 
 def backend_command() -> list[str]:
     """What starts the embedded backend; frozen, the executable is the sidecar itself."""
-    program = ["demo-backend"] if getattr(sys, "frozen", False) else ["-m", "sidecar.console.demo_backend"]
-    return [sys.executable, *program, "--port", "{port}"]
+    frozen = getattr(sys, "frozen", False)
+    program = (
+        [sys.executable, "demo-backend"] if frozen else isolated_python("sidecar.console.demo_backend", "sys.argv[1:]")
+    )
+    return [*program, "--port", "{port}"]
 
 
 def run(seconds: float) -> int:
@@ -148,7 +151,7 @@ class _Demo(Session):
 def _environment() -> dict[str, str]:
     """Ours without what would configure another backend than the demo's."""
     names = ("SIDECAR_", "AURA_")
-    return importable_environment({name: value for name, value in os.environ.items() if not name.startswith(names)})
+    return {name: value for name, value in os.environ.items() if not name.startswith(names)}
 
 
 async def _press(port: int) -> None:

@@ -24,7 +24,7 @@ from ..process.platform.descriptors import broken_before_input, guard_stdio, set
 from ..process.platform.files import create_file, open_regular
 from ..process.platform.signals import forward_to
 from ..settings.masking import mask_command
-from .client import importable_environment, serve_command
+from .client import serve_command
 from .recording import CHUNK, MAGIC, Header, Kind, encode_header, encode_record, shell_status
 
 _AHEAD = 256  # chunks, 16 MiB: a disk that stalls longer than they last makes both sides wait rather than lose anything
@@ -44,7 +44,6 @@ def run(file: str, serve_words: Sequence[str]) -> int:
         [*serve_command(), *serve_words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=importable_environment(),
         bufsize=0,
     )
     forward_to(child)

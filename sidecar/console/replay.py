@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import SidecarError
-from .client import SHUTDOWN_LIMIT, importable_environment, serve_command
+from .client import SHUTDOWN_LIMIT, serve_command
 from .conversation import Exchange, Step, Tape
 from .frames import heading
 from .recording import CHUNK, Record, Recording, RecordingError, shell_status
@@ -65,7 +65,6 @@ class _Replay:
                 *words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=importable_environment(),
             )
             self.began = time.monotonic()
             reading = asyncio.create_task(self._read(process))

@@ -97,7 +97,7 @@ async def diagnose(facts: DiagnosisFacts) -> list[Check]:
         ("loopback", check_network.check_loopback),
         ("ipv6", check_network.check_ipv6),
         ("proxy", lambda: check_network.check_proxy(facts.environ)),
-        ("hosts_file", lambda: _hosts(facts.environ)),
+        ("hosts_file", _hosts),
         ("exposure", lambda: check_network.check_exposure(facts.exposed, facts.env)),
         ("clock", lambda: check_clock(time.time(), _installed())),
     ]
@@ -150,8 +150,8 @@ def _folder_check(name: str, path: str) -> Callable[[], Check]:
     return lambda: check_files.check_folder(name, path)
 
 
-def _hosts(environ: Mapping[str, str]) -> Check:
-    path = Path(hosts_file(environ))
+def _hosts() -> Check:
+    path = Path(hosts_file())
     try:
         return check_files.check_hosts(path.read_text("utf-8", "replace"))
     except OSError as error:

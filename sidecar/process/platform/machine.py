@@ -52,8 +52,18 @@ if sys.platform == "win32":
     def load() -> tuple[float, ...]:
         return ()
 
-    def hosts_file(environ: Mapping[str, str]) -> str:
-        return os.path.join(environ.get("SYSTEMROOT", r"C:\Windows"), r"System32\drivers\etc\hosts")  # noqa: PTH118 - as Windows has it
+    def system_folder() -> str:
+        """Where Windows' own programs are, by its own answer: whoever sets SYSTEMROOT or PATH must not choose what runs."""
+        import ctypes
+        from ctypes import wintypes
+
+        buffer = ctypes.create_unicode_buffer(wintypes.MAX_PATH)
+        if not 0 < ctypes.WinDLL("kernel32").GetSystemDirectoryW(buffer, len(buffer)) < len(buffer):
+            return r"C:\Windows\System32"
+        return buffer.value
+
+    def hosts_file() -> str:
+        return system_folder() + r"\drivers\etc\hosts"
 
     def dotnet_folders(environ: Mapping[str, str]) -> tuple[str, ...]:
         return (os.path.join(environ.get("PROGRAMFILES", r"C:\Program Files"), "dotnet"),)  # noqa: PTH118 - as above
@@ -85,7 +95,11 @@ else:
         """Load averages of 1, 5 and 15 minutes; none on Windows."""
         return os.getloadavg()
 
-    def hosts_file(environ: Mapping[str, str]) -> str:  # noqa: ARG001 - the signature of Windows
+    def system_folder() -> str:
+        """Where Windows has its programs, for plans that are made elsewhere: nothing runs from there."""
+        return r"C:\Windows\System32"
+
+    def hosts_file() -> str:
         """Where names have their addresses."""
         return "/etc/hosts"
 

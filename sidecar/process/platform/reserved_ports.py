@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
 
+from .machine import system_folder
 from .signals import OWN_SESSION
 
 _TIMEOUT = 10.0  # seconds; it takes a tenth of one
@@ -19,11 +19,10 @@ def reserved_ranges() -> list[Range] | None:
     """First and last port of each range; None where that is unknown. Blocking. Nothing is reserved off Windows."""
     if sys.platform != "win32":
         return []
-    netsh = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "netsh.exe")  # noqa: PTH118 - as Windows has it
     words = ["interface", "ipv4", "show", "excludedportrange", "protocol=tcp"]
     try:
         done = subprocess.run(
-            [netsh, *words],
+            [rf"{system_folder()}\netsh.exe", *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_TIMEOUT,

@@ -6,10 +6,10 @@ Both block: they run in a thread, and answer with a sentence for the log.
 from __future__ import annotations
 
 import ctypes
-import os
 import subprocess
 import sys
 
+from ..platform.machine import system_folder
 from . import console_helper
 
 assert sys.platform == "win32"
@@ -58,10 +58,9 @@ def describe_interrupt(status: int) -> str:
 
 
 def kill_with_taskkill(pid: int) -> str:
-    """Taskkill by its absolute path: it is not on everybody's PATH."""
-    root = os.environ.get("SYSTEMROOT", r"C:\Windows")
+    """Taskkill by its absolute path: it is not on everybody's PATH, and PATH must not choose it."""
     try:
-        status = _run([rf"{root}\System32\taskkill.exe", "/PID", str(pid), "/T", "/F"], _TASKKILL_SECONDS)
+        status = _run([rf"{system_folder()}\taskkill.exe", "/PID", str(pid), "/T", "/F"], _TASKKILL_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"taskkill of pid {pid} failed: {error}"
     return f"taskkill of pid {pid} ended with status {status}"
