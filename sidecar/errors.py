@@ -218,17 +218,25 @@ class HttpFailedError(SidecarError):
     Attributes:
         kind: how it failed; programs decide by this, never by the message.
         status: the HTTP status that came instead of a 2xx; None where none came.
+        location: where a redirect leads that is not followed.
     """
 
     code = "HTTP_FAILED"
     remedy = "Look at the backend's last output; backend:diagnose tells what is wrong."
 
     def __init__(
-        self, message: str, *, kind: HttpFailure = "unreachable", status: int | None = None, hint: str | None = None
+        self,
+        message: str,
+        *,
+        kind: HttpFailure = "unreachable",
+        status: int | None = None,
+        hint: str | None = None,
+        location: str = "",
     ) -> None:
         super().__init__(message, hint=hint, data={"status": status})
         self.kind: HttpFailure = kind
         self.status = status
+        self.location = location
 
 
 class UnsupportedError(SidecarError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -79,7 +78,7 @@ class Diagnosis:
             endpoints={name: path for name in _HEALTH_PATHS if (path := getattr(backend, name))},
             ask=self._ask,
             shutdown_path=backend.shutdown_path,
-            ask_options=lambda path: _options(alive.port if alive else None, path),
+            ask_options=self._options if alive else _no_answer,
             firewall=self._firewall if HAS_FIREWALL else None,
             others=lambda: list(Reclaim(Path(paths.data)).living()),
             orphans=self._reclaimed.notes,
@@ -105,6 +104,12 @@ class Diagnosis:
             return error
         return None
 
+    async def _options(self, path: str) -> int | None:
+        try:
+            return await self._client.options(path, timeout=_PATIENCE)
+        except HttpFailedError:
+            return None
+
     def _find_command(self) -> tuple[str, ...]:
         from ..backend.command import find_command
         from ..backend.environment import backend_environment
@@ -113,19 +118,5 @@ class Diagnosis:
         return find_command(self._settings, environment).argv
 
 
-async def _options(port: int | None, path: str) -> int | None:
-    """The status of an OPTIONS request, which changes nothing on any server (RFC 9110, 9.2.1)."""
-    if port is None:
-        return None
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            try:
-                request = f"OPTIONS {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-                writer.write(request.encode("ascii", "replace"))
-                words = (await reader.readline()).split()
-            finally:
-                writer.close()
-    except (OSError, ValueError, TimeoutError):
-        return None
-    return int(words[1]) if len(words) > 1 and words[1].isdigit() else None
+async def _no_answer(_path: str) -> None:
+    """There is no run to ask."""

@@ -32,6 +32,7 @@ class ProbeResult(Struct, frozen=True):
         error: why not, in the words of the renderer contract; empty where ok.
         elapsed: seconds until the outcome.
         kind: how it failed; None where ok.
+        location: where a redirect leads that is not followed.
     """
 
     ok: bool
@@ -40,6 +41,7 @@ class ProbeResult(Struct, frozen=True):
     error: str
     elapsed: float
     kind: HttpFailure | None = None
+    location: str = ""
 
 
 async def probe(client: BackendClient, path: str, timeout: float) -> ProbeResult:  # noqa: ASYNC109 -- the client's own limit
@@ -48,7 +50,8 @@ async def probe(client: BackendClient, path: str, timeout: float) -> ProbeResult
     try:
         response = await client.get(path, timeout=timeout)
     except HttpFailedError as error:
-        return ProbeResult(False, error.status, None, error.message, time.monotonic() - begun, error.kind)
+        elapsed = time.monotonic() - begun
+        return ProbeResult(False, error.status, None, error.message, elapsed, error.kind, error.location)
     return ProbeResult(True, response.status, response.body, "", time.monotonic() - begun)
 
 

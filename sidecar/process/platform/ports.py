@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import sys
 
 if sys.platform == "win32":
@@ -17,6 +18,8 @@ if sys.platform == "win32":
         from ..windows.sockets import is_listening
 
         return is_listening(port)
+
+    _LINGER = struct.Struct("HH")  # struct linger of winsock2.h
 
 else:
     import errno
@@ -33,6 +36,7 @@ else:
     # range, on which nothing listens yet, can never meet itself (simultaneous open) and so never occupies the port.
     _SOURCE = "127.0.0.2" if sys.platform == "linux" else ""
     _IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h: choose the source port at connect, not at bind
+    _LINGER = struct.Struct("ii")
     _TIMEOUT = 1  # ms; loopback answers within microseconds, a full backlog not at all
 
     def set_server_options(server: socket.socket) -> None:
@@ -70,3 +74,26 @@ else:
             probe.bind((_SOURCE, 0))
         except OSError:
             pass  # a network namespace with less than 127/8; comparing both ends still detects a socket that met itself
+
+
+# What of a socket is used here; asyncio's TransportSocket has it too.
+_TCP_INFO = getattr(socket, "TCP_INFO", None)  # Linux alone
+_ESTABLISHED = 1  # include/net/tcp_states.h
+
+
+def reset_on_close(connection: socket.socket, *, reset: bool) -> None:
+    """Whether closing the connection sends RST and leaves nothing at either end, or FIN as usual."""
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER.pack(reset, 0))
+    except OSError:
+        pass  # it is closed already
+
+
+def has_peer_closed(connection: socket.socket) -> bool:
+    """Whether the other end has closed the connection, read or not. Only Linux says so; else False."""
+    if _TCP_INFO is None:
+        return False
+    try:
+        return connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 1)[0] != _ESTABLISHED
+    except OSError:
+        return True

@@ -1,0 +1,137 @@
+"""What a request leaves at the server: no connection, no TIME_WAIT on its port, nothing in its log."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+import pytest
+
+from sidecar.backend.client import BackendClient
+from sidecar.errors import HttpFailedError
+from tests.support.backends import CHILDREN, free_port
+from tests.support.processes import until
+
+pytestmark = pytest.mark.posix(
+    reason="the children end by SIGTERM, and the states of connections are read as POSIX has them"
+)
+
+NODE = shutil.which("node")
+PROBES = 5
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[BackendClient]:
+    one = BackendClient(free_port())
+    await one.load()
+    yield one
+    await one.close()
+
+
+@contextmanager
+def serving(mode: str, port: int) -> Iterator[subprocess.Popen[str]]:
+    """A child that listens; what goes wrong in it comes with its output."""
+    folder = CHILDREN / "http"
+    command = (
+        [str(NODE), str(folder / "old_node.js")]
+        if mode == "node"
+        else [sys.executable, str(folder / "strict.py"), mode]
+    )
+    child = subprocess.Popen([*command, str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert child.stdout is not None
+    try:
+        assert child.stdout.readline() == "listening\n", child.stdout.read()
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+
+
+def on_port(port: int) -> list[str]:
+    """The states of the sockets that have the port, the listener left out."""
+    found = psutil.net_connections("tcp") if sys.platform == "linux" else psutil.Process().net_connections("tcp")
+    return [each.status for each in found if each.laddr and each.laddr[1] == port and each.status != psutil.CONN_LISTEN]
+
+
+async def probe_often(client: BackendClient) -> None:
+    for _ in range(PROBES):
+        with suppress(HttpFailedError):
+            await client.get("/", timeout=10)
+    with suppress(HttpFailedError):
+        await client.post("/", timeout=10)
+    await client.options("/", timeout=10) if client.port else None
+
+
+MODES = ["single", "joining", "noreuse", "old", "closing", "failing", "hidden"]
+needs_node = pytest.mark.skipif(NODE is None, reason="there is no node on this machine")
+
+
+@pytest.mark.parametrize("mode", [*MODES, pytest.param("node", marks=needs_node)])
+async def test_nothing_of_a_request_is_left_at_the_server(client: BackendClient, mode: str) -> None:
+    port = client.port or 0
+    with serving(mode, port) as child:
+        await probe_often(client)
+        await until(lambda: not on_port(port), 5.0, what=lambda: on_port(port))
+        child.send_signal(signal.SIGTERM)
+        said, _ = await asyncio.to_thread(child.communicate, timeout=5)  # it saves at once: it waits for no connection
+        assert said == "saved\n"
+
+
+async def test_a_server_with_one_thread_is_free_for_others_between_requests(client: BackendClient) -> None:
+    with serving("single", client.port or 0):
+        await client.get("/", timeout=10)
+        other = BackendClient(client.port)
+        assert (await other.get("/", timeout=10)).body == "ok"
+        await client.get("/", timeout=10)
+        await other.close()
+
+
+@pytest.mark.parametrize("mode", ["noreuse", "single"])
+async def test_a_port_can_be_had_again_at_once_after_a_kill(client: BackendClient, mode: str) -> None:
+    port = client.port or 0
+    with serving(mode, port) as child:
+        await probe_often(client)
+        child.kill()
+        child.wait()
+    with serving("noreuse", port):
+        assert (await client.get("/", timeout=10)).body == "ok"
+
+
+async def test_a_server_that_is_killed_in_mid_answer_leaves_its_port_free(client: BackendClient) -> None:
+    accepted: list[socket.socket] = []
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        client.port = port = server.getsockname()[1]
+        request = asyncio.create_task(client.get("/", timeout=10))
+        accepted.append((await asyncio.to_thread(server.accept))[0])
+        await asyncio.to_thread(accepted[0].recv, 65536)
+    accepted[0].close()  # as the system does when it ends a process: the server's side sends FIN first
+    with pytest.raises(HttpFailedError, match="socket hang up"):
+        await request
+    with socket.socket() as again:
+        again.bind(("127.0.0.1", port))
+
+
+async def test_a_request_that_timed_out_ends_with_an_end_and_not_with_an_error(client: BackendClient) -> None:
+    end: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        end.set_result(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(slow, "127.0.0.1", 0)
+    client.port = server.sockets[0].getsockname()[1]
+    with pytest.raises(HttpFailedError, match="timeout of 100ms"):
+        await client.get("/", timeout=0.1)
+    assert await asyncio.wait_for(end, 5) == b""
+    server.close()
