@@ -37,7 +37,9 @@ from .supervisor.launcher import Launcher, Launches
 from .supervisor.policy import lifecycle_policy
 from .supervisor.record_keeper import RecordKeeper
 from .supervisor.stream import RunStarted
+from .supervisor.succession import Succession
 from .supervisor.watched import Watcher
+from .threads import in_thread
 from .wire.messages import StateChanged
 
 if TYPE_CHECKING:
@@ -86,9 +88,13 @@ class App:
     """One sidecar."""
 
     def __init__(self, boot: Boot, server: Server, settings: Settings, paths: Paths, *, started: float) -> None:
-        reclaimed = Reclaim(Path(paths.data)).read()
-        warnings = [*reclaimed.neighbours, *reclaimed.notes]
-        for note in [*warnings, boot.containment]:
+        reclaim = Reclaim(Path(paths.data))
+        reclaimed = reclaim.read()
+        succession = Succession(
+            reclaimed, lambda: in_thread("reclaim", lambda: reclaim.read(wait=False)), self._succeeded
+        )
+        self._warnings = [*reclaimed.neighbours, *reclaimed.notes]
+        for note in [*self._warnings, boot.containment]:
             if note:
                 log.warning(note)
         self._settings = settings
@@ -99,7 +105,9 @@ class App:
         self._client = client = BackendClient()
         self._layer = process.create_process_layer(boot.guardian, log.info)
         self._output = output = BackendLog(Path(paths.logs) / reclaimed.logs, log.warning)
-        launcher = _launcher(settings, paths, self._layer, client, output=output, secrets=secrets, reclaimed=reclaimed)
+        launcher = _launcher(
+            settings, paths, self._layer, client, output=output, secrets=secrets, succession=succession
+        )
         self._supervisor = supervisor = Supervisor(
             _lifecycle(settings, reclaimed), launcher, settings, report=log.warning, defect=log.defect
         )
@@ -121,19 +129,28 @@ class App:
             crashes=self._recorder.crash_reports,
             firewall=firewall.check,
             client=client,
-            reclaimed=reclaimed,
+            succession=succession,
         )
         sidecar = SidecarChannels(
-            settings, server, self._monitor, logs, self._ending, started=started, warnings=warnings
+            settings, server, self._monitor, logs, self._ending, started=started, warnings=self._warnings
         )
         self._handlers = {
-            **BackendChannels(settings, paths, supervisor, client, shared=reclaimed.shared).table(),
+            **BackendChannels(settings, paths, supervisor, client, succession).table(),
             **sidecar.table(),
             **firewall.table(),
             **self._recorder.table(),
             **diagnosis.table(),
             **logs.table(),
         }
+
+    def _succeeded(self, found: Reclaimed) -> None:
+        """The sidecar before this one has gone, or lives on after all."""
+        self._record.shared = found.shared
+        self._record.update(logs=found.logs)
+        self._output.move_to(Path(self._paths.logs) / found.logs)
+        for note in [*found.neighbours, *found.notes]:
+            log.warning(note)
+            self._warnings.append(note)
 
     async def run(self) -> int:
         """From the first request to the exit status."""
@@ -205,7 +222,7 @@ def _launcher(
     *,
     output: BackendLog,
     secrets: Secrets,
-    reclaimed: Reclaimed,
+    succession: Succession,
 ) -> Launches:
     if not settings.backend.managed:
         client.port = port = int(settings.backend.url.rstrip("/").rpartition(":")[2])
@@ -215,7 +232,7 @@ def _launcher(
         paths,
         layer,
         client,
-        last_port=None if reclaimed.shared else reclaimed.last_port,
+        succession=succession,
         find_listener=process.find_listener,
         process_name=process.process_name,
         output_tail=output.tail,

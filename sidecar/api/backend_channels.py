@@ -10,6 +10,7 @@ from .. import errors
 from ..backend.client import BackendClient, Response, refused
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
+from ..supervisor.succession import Succession
 from ..wire.channels import WaitForReadyArgs
 from ..wire.messages import Bootstrap, HealthResult, PingResult, Restarted, Started, Status, Success
 from .status import StatusView
@@ -22,11 +23,10 @@ class BackendChannels:
     """Its life, its addresses and its endpoints."""
 
     def __init__(
-        self, settings: Settings, paths: Paths, supervisor: Supervisor, client: BackendClient, *, shared: bool
+        self, settings: Settings, paths: Paths, supervisor: Supervisor, client: BackendClient, succession: Succession
     ) -> None:
-        """``shared``: another sidecar lives on the data folder."""
         self._settings = settings
-        self._view = StatusView(settings, paths, supervisor, shared_data_folder=shared)
+        self._view = StatusView(settings, paths, supervisor, succession)
         self._supervisor = supervisor
         self._client = client
 

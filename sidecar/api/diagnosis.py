@@ -10,9 +10,10 @@ from typing import Any
 from .. import process
 from ..backend.client import BackendClient
 from ..errors import HttpFailedError
-from ..process.reclaim import Reclaim, Reclaimed
+from ..process.reclaim import Reclaim
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
+from ..supervisor.succession import Succession
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
 
@@ -30,7 +31,7 @@ class Diagnosis:
         crashes: the crash reports, newest first.
         firewall: the verdict of the firewall room; asked on Windows only.
         client: speaks to the run.
-        reclaimed: what the start found of earlier sidecars.
+        succession: knows what was found of earlier sidecars.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Diagnosis:
         crashes: Callable[[], Awaitable[list[Crash]]],
         firewall: Callable[[], Awaitable[FirewallCheck]],
         client: BackendClient,
-        reclaimed: Reclaimed,
+        succession: Succession,
     ) -> None:
         self._settings = settings
         self._paths = paths
@@ -50,7 +51,7 @@ class Diagnosis:
         self._crashes = crashes
         self._firewall = firewall
         self._client = client
-        self._reclaimed = reclaimed
+        self._succession = succession
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
         """Channel name to function."""
@@ -81,7 +82,7 @@ class Diagnosis:
             ask_options=self._options if alive else _no_answer,
             firewall=self._firewall if HAS_FIREWALL else None,
             others=lambda: list(Reclaim(Path(paths.data)).living()),
-            orphans=self._reclaimed.notes,
+            orphans=self._succession.found.notes,
             crashes=await self._crashes(),
             state=self._supervisor.lifecycle.state.value,
         )

@@ -11,6 +11,7 @@ from ..process.platform import SYSTEM
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..supervisor.run import Run
+from ..supervisor.succession import Succession
 from ..wire.messages import (
     Bootstrap,
     BootstrapBackend,
@@ -29,11 +30,11 @@ _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "i386": "
 class StatusView:
     """Reads; changes nothing."""
 
-    def __init__(self, settings: Settings, paths: Paths, supervisor: Supervisor, *, shared_data_folder: bool) -> None:
+    def __init__(self, settings: Settings, paths: Paths, supervisor: Supervisor, succession: Succession) -> None:
         self._settings = settings
         self._paths = paths
         self._supervisor = supervisor
-        self._shared_data_folder = shared_data_folder
+        self._succession = succession
 
     def url(self) -> str | None:
         """The address of the run; None without one."""
@@ -60,7 +61,7 @@ class StatusView:
             managed=self._settings.backend.managed,
             listener=run.listener if run else "unknown",
             exposed=[ExposedSocket(*each) for each in run.exposed] if run else [],
-            shared_data_folder=self._shared_data_folder,
+            shared_data_folder=self._succession.found.shared,
         )
 
     def bootstrap(self) -> Bootstrap:

@@ -114,6 +114,13 @@ class LaunchFailed(Struct, frozen=True):
     permanent: bool
 
 
+class Waiting(Struct, frozen=True):
+    """The launch waits for another sidecar to end, for at most ``seconds``; 0: the wait is over, and the start begins."""
+
+    run: int
+    seconds: float
+
+
 class PortReported(Struct, frozen=True):
     """The run printed the port that it listens on."""
 
@@ -223,7 +230,7 @@ class Expired(Struct, frozen=True):
 
 
 Event = (
-    Start | Restart | Stop | Shutdown | Launched | LaunchFailed | PortReported | Progress | Listener | Unready | Ready
+    Start | Restart | Stop | Shutdown | Waiting | Launched | LaunchFailed | PortReported | Progress | Listener | Unready | Ready
     | Foreign | Health | Hung | Providers | Exposed | MemoryExceeded | ShutdownRequestFailed | Exited | Gone | Expired
 )  # fmt: skip
 
@@ -286,7 +293,7 @@ class Announce(Struct, frozen=True):
 class Relay(Struct, frozen=True):
     """Pass a fact on to the subscribers."""
 
-    fact: Progress | Health | Providers | Exposed
+    fact: Progress | Health | Providers | Exposed | Shutdown
 
 
 class AnswerUp(Struct, frozen=True):

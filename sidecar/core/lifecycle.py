@@ -115,6 +115,7 @@ def _stop_at_rest(m: Machine, _event: e.Stop) -> None:
 def _shutdown(m: Machine, event: e.Shutdown) -> None:
     if m.closing is None or event.owner_lost:
         m.closing = event
+        m.do(e.Relay(event))
     m.wants_up = m.due = False
     m.do(e.Disarm(Timer.BACKOFF), e.AnswerUp(Outcome.SHUTTING_DOWN))
     if not m.occupied:
@@ -129,6 +130,10 @@ def _shutdown(m: Machine, event: e.Shutdown) -> None:
 
 
 # Facts ----------------------------------------------------------------------------------------------------------------
+
+
+def _waiting(m: Machine, event: e.Waiting) -> None:
+    m.begin_start_time(event.seconds)
 
 
 def _launched_unwanted(m: Machine, _event: e.Launched) -> None:
@@ -271,6 +276,7 @@ def _stopped(m: Machine, event: e.Gone) -> None:
 _EVERYWHERE: dict[type, Any] = {
     **dict.fromkeys(
         (
+            e.Waiting,
             e.PortReported,
             e.Progress,
             e.Listener,
@@ -306,6 +312,7 @@ _ROWS: dict[State, dict[type, Any]] = {
         e.Start: _join_start,
         e.Restart: _restart_starting,
         e.Stop: _stop,
+        e.Waiting: _waiting,
         e.Launched: _nothing,
         e.LaunchFailed: _launch_failed,
         e.Progress: _relay,

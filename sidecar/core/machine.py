@@ -117,6 +117,11 @@ class Machine:
         self.move(State.STARTING, self._start_reason)
         self.do(e.Launch(self.run), e.Arm(Timer.STARTUP, self._startup_at))
 
+    def begin_start_time(self, delay: float) -> None:
+        """The time of the start runs from then on."""
+        self._startup_at = self.now + delay + self.policy.startup
+        self.do(e.Arm(Timer.STARTUP, self._startup_at))
+
     @property
     def may_retry(self) -> bool:
         """Whether this start may try another port."""

@@ -57,7 +57,7 @@ def join_blocks(blocks: list[Block]) -> Iterator[Block]:
 class LogFiles:
     """Writes blocks to rotated files of ``max_bytes`` in ``folder``, the ``keep`` newest of which stay.
 
-    At most ``queue_bytes`` wait for the disk; one that failed is tried again after ``retry`` seconds. ``warn`` is called once when
+    ``folder`` may be replaced until the first ``put``. At most ``queue_bytes`` wait for the disk; one that failed is tried again after ``retry`` seconds. ``warn`` is called once when
     writing fails, from the writing thread.
     """
 
@@ -71,7 +71,7 @@ class LogFiles:
         queue_bytes: int = QUEUE_BYTES,
         retry: float = RETRY_SECONDS,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._warn = warn
         self._max_bytes = max_bytes
         self._keep = keep
@@ -175,7 +175,7 @@ class LogFiles:
         if self._file is None:
             if time.monotonic() < self._retry_at:
                 return False
-            make_folder(self._folder)
+            make_folder(self.folder)
             newest = max(self._numbers(), default=0)
             full = newest == 0 or self._is_closed(self._path(newest))
             self._open(newest + 1 if full else newest)
@@ -214,10 +214,10 @@ class LogFiles:
         return seen.st_size >= self._max_bytes or not stat.S_ISREG(seen.st_mode)
 
     def _numbers(self) -> list[int]:
-        return [int(match[1]) for path in self._folder.iterdir() if (match := _NAME.fullmatch(path.name))]
+        return [int(match[1]) for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name))]
 
     def _path(self, number: int) -> Path:
-        return self._folder / f"backend-{number:06}.log"
+        return self.folder / f"backend-{number:06}.log"
 
     def _close_files(self) -> None:
         for file in (self._file, self._index):
@@ -234,7 +234,7 @@ class LogFiles:
         if not self._warned:
             self._warned = True
             self._warn(
-                f"The backend's log cannot be written to {self._folder} ({error.strerror or error}). "
+                f"The backend's log cannot be written to {self.folder} ({error.strerror or error}). "
                 "The backend is not affected; its last output stays readable from memory."
             )
 

@@ -64,6 +64,10 @@ class BackendLog:
         self._run = 0
         self._live: _Live | None = None
 
+    def move_to(self, folder: Path) -> None:
+        """Writes there from now on; only before the first run."""
+        self._files.folder = folder
+
     def begin_run(self, run: int) -> None:
         """What comes from now on belongs to that run; ``tail`` starts empty."""
         if self._live:

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -30,6 +30,19 @@ _CLOCK_STEP = 86_400.0  # seconds; what was written later than that from now on 
 _KILL_SECONDS = 2.0  # a start waits no longer for orphans that will not die
 
 
+class Predecessor(NamedTuple):
+    """A sidecar that is ending, its record, and the seconds that this may take."""
+
+    owner: ProcessId
+    record: Path
+    seconds: float
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it has not ended yet."""
+        return os.path.lexists(self.record) and is_alive(self.owner)
+
+
 class Reclaimed(Struct, frozen=True):
     """What was found.
 
@@ -41,6 +54,7 @@ class Reclaimed(Struct, frozen=True):
         notes: sentences for the log, on leftovers and on what kept them from being cleared away.
         neighbours: such sentences, one for each other sidecar that lives on this folder.
         killed: the orphans that were ended.
+        ending: sidecars that are about to leave this folder; they are not neighbours.
     """
 
     last_port: int | None
@@ -50,6 +64,7 @@ class Reclaimed(Struct, frozen=True):
     notes: list[str]
     neighbours: list[str]
     killed: list[ProcessId]
+    ending: tuple[Predecessor, ...] = ()
 
     @property
     def shared(self) -> bool:
@@ -62,13 +77,24 @@ class Reclaim:
 
     def __init__(self, data_folder: Path) -> None:
         self._folder = data_folder
+        self._owners: set[ProcessId] | None = None
         self._notes: list[str] = []
         self._killed: list[ProcessId] = []
         self._world = world()
         self._me = identify(os.getpid())
 
-    def read(self) -> Reclaimed:
-        """Ends proven orphans, and gives what the next run should know. Never raises for what it finds."""
+    def read(self, *, wait: bool = True) -> Reclaimed:
+        """Ends proven orphans, and gives what the next run should know. Never raises for what it finds.
+
+        A second look on the same object leaves out the sidecars that came after the first: it is they who share the folder with
+        this one.
+
+        Args:
+            wait: whether a sidecar that is ending is to be waited for; else it counts as a neighbour.
+        """
+        self._notes, self._killed = [], []
+        owners: set[ProcessId] = set()
+        ending: list[Predecessor] = []
         why = distrust(self._folder)
         if why is not None:
             self._notes.append(
@@ -84,10 +110,18 @@ class Reclaim:
                     f"The run record {path} comes from another container: whether it counts cannot be told"
                 )
             elif self._is_owner_alive(record):
+                owner = ProcessId(*record.owner)
+                owners.add(owner)
+                if self._owners is not None and owner not in self._owners:
+                    continue
+                if wait and record.ending:
+                    ending.append(Predecessor(owner, path, record.ending))
+                    continue
                 taken.append(record.logs)
                 neighbours.append(f"Another sidecar (pid {record.owner[0]}) works on the data folder {self._folder}")
             else:
                 dead[path] = record
+        self._owners = owners if self._owners is None else self._owners
         last = self._load(self._folder / LAST, LastRun) or LastRun()
         for record in dead.values():
             if why is None:
@@ -104,6 +138,7 @@ class Reclaim:
             self._notes,
             neighbours,
             self._killed,
+            tuple(ending),
         )
 
     def living(self) -> dict[int, int | None]:

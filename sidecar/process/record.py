@@ -32,6 +32,7 @@ _Process = tuple[_Pid, _Time]
 _Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 _Text = Annotated[str, msgspec.Meta(max_length=200)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 
 
 class RunRecord(msgspec.Struct, kw_only=True):
@@ -43,6 +44,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
         failures: how many stand against the restart budget.
         logs: name of the folder for the backend's output, which no two sidecars share.
         written: seconds since 1970, to tell the newest record.
+        ending: seconds that the end of the sidecar may take, written when it began; 0: it is not ending.
     """
 
     version: int = 1
@@ -56,6 +58,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
     failures: _Count = 0
     logs: _Text = "backend"
     written: _Time = 0.0
+    ending: _Seconds = 0.0
 
 
 class LastRun(msgspec.Struct):
@@ -67,7 +70,11 @@ class LastRun(msgspec.Struct):
 
 
 class Record:
-    """This sidecar's own record."""
+    """This sidecar's own record.
+
+    Attributes:
+        shared: see the constructor; may change until the first run.
+    """
 
     def __init__(
         self, data_folder: Path, report: Callable[[str], None], *, shared: bool = False, logs: str = "backend"
@@ -80,9 +87,9 @@ class Record:
             logs: name of the folder for the backend's output.
             shared: another sidecar lives on this folder, so its port stays the folder's.
         """
+        self.shared = shared
         me = identify(os.getpid()) or ProcessId(os.getpid(), 0.0)
         self._report: Callable[[str], None] | None = report
-        self._shared = shared
         self._last = data_folder / LAST
         self._path = data_folder / f"{PREFIX}{me.pid}-{me.started:.0f}.json"
         self.content = RunRecord(world=world(), owner=me, logs=logs)
@@ -100,7 +107,7 @@ class Record:
 
     def remove(self) -> None:
         """After a clean end: nothing is left to reclaim, and no failure counts any more; the port is kept."""
-        if self.content.port is not None and not self._shared:
+        if self.content.port is not None and not self.shared:
             self._write(self._last, LastRun(port=self.content.port, written=time.time()))
         try:
             self._path.unlink(missing_ok=True)

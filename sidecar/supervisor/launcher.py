@@ -28,6 +28,7 @@ from ..process.base import (
 from ..process.platform.files import make_folder
 from ..settings.model import Paths, Settings
 from .run import Run
+from .succession import Succession
 
 
 class PortConflict(NamedTuple):
@@ -44,6 +45,13 @@ class Launches(Protocol):
     last_port: int | None
 
     def prepare(self, number: int, *, retry: bool) -> Run: ...  # noqa: D102
+
+    @property
+    def turn_limit(self) -> float: ...  # noqa: D102
+
+    async def wait_for_turn(  # noqa: D102
+        self, report: Callable[[float, str], None], wanted: Callable[[], bool]
+    ) -> int | None: ...
 
     def find_conflict(self, run: Run) -> PortConflict | None: ...  # noqa: D102
 
@@ -87,14 +95,15 @@ class Launcher:
         layer: ProcessLayer,
         client: BackendClient,
         *,
-        last_port: int | None,
+        succession: Succession,
         find_listener: Callable[[int], list[ListeningSocket]],
         process_name: Callable[[int], str | None],
         output_tail: Callable[[], bytes],
         mask: Callable[[str], str],
         report: Callable[[str], None],
     ) -> None:
-        self.last_port = last_port
+        self.last_port = succession.last_port
+        self._succession = succession
         self._settings = settings
         self._paths = paths
         self._layer = layer
@@ -110,6 +119,8 @@ class Launcher:
     def prepare(self, number: int, *, retry: bool) -> Run:
         """A run with its port, or with the error why it has none, before anything of it exists.
 
+        A run that has to wait for its turn gets its port then.
+
         Args:
             number: the run's.
             retry: the run before could not have its port.
@@ -119,16 +130,30 @@ class Launcher:
         elif self.last_port is not None:
             self._tried.add(self.last_port)
         port, failure = None, None
+        self._client.port = None
         try:
-            port = self._choose_port()
-        except OSError as error:
-            failure = errors.InternalError(
-                f"The system has no port for the backend: {error.strerror}",
-                hint="It has run out of ports or of open files: end programs that hold many.",
-            )
-        self._client.port = port
-        self.last_port = port or self.last_port
+            port = None if self.turn_limit else self._choose_port()
+        except errors.InternalError as error:
+            failure = error
         return Run(number, port, asyncio.get_running_loop().time(), error=failure)
+
+    @property
+    def turn_limit(self) -> float:
+        """Seconds that a launch may have to wait for another sidecar on the data folder, which is ending; 0: it need not wait."""
+        return self._succession.limit
+
+    async def wait_for_turn(self, report: Callable[[float, str], None], wanted: Callable[[], bool]) -> int | None:
+        """Waits until no other sidecar is ending on the data folder; gives the port. The arguments are those of Succession.wait.
+
+        Raises:
+            CancelledRequestError: the run is not wanted any more.
+            InternalError: the system has no port.
+        """
+        await self._succession.wait(report, wanted)
+        if not wanted():
+            raise errors.CancelledRequestError("The start was cancelled while it waited for another sidecar to end")
+        self.last_port = self._succession.last_port
+        return self._choose_port()
 
     def find_conflict(self, run: Run) -> PortConflict | None:
         """Why a fixed port cannot be had, before anything is launched."""
@@ -239,10 +264,23 @@ class Launcher:
         return PortConflict(Conflict.FORBIDDEN if forbidden else Conflict.IN_USE, *self.find_owner(port))
 
     def _choose_port(self) -> int | None:
-        port = self._settings.backend.port
-        if port == "reported":
-            return None
-        return choose_port(self.last_port, self._tried) if port == "auto" else port
+        wanted = self._settings.backend.port
+        try:
+            port = (
+                choose_port(self.last_port, self._tried)
+                if wanted == "auto"
+                else None
+                if wanted == "reported"
+                else wanted
+            )
+        except OSError as error:
+            raise errors.InternalError(
+                f"The system has no port for the backend: {error.strerror}",
+                hint="It has run out of ports or of open files: end programs that hold many.",
+            ) from error
+        self._client.port = port
+        self.last_port = port or self.last_port
+        return port
 
     def _make_folders(self) -> None:
         for folder in (self._paths.data, self._paths.logs, self._paths.temp):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from ..core.events import Shutdown
 from ..process.base import ProcessLayer
 from ..process.record import Record
 from ..wire.messages import StateChanged
@@ -20,6 +21,7 @@ class RecordKeeper:
         self._supervisor = supervisor
         supervisor.stream.subscribe(StateChanged, self._write)
         supervisor.stream.subscribe(RunStarted, self._write)
+        supervisor.stream.subscribe(Shutdown, self._end)
 
     def write(self) -> None:
         """Writes the record, for another sidecar on the folder too: this one may start its backend later."""
@@ -34,6 +36,12 @@ class RecordKeeper:
             port=self._supervisor.last_port,
             failures=lifecycle.budget.spent(lifecycle.healthy_time.total(now)),
         )
+
+    def _end(self, shutdown: Shutdown) -> None:
+        """A sidecar that starts meanwhile is to wait for the end of this one."""
+        times = self._supervisor.lifecycle.policy.stop
+        seconds = times.owner_lost + times.force_kill if shutdown.owner_lost else times.total
+        self._record.update(ending=seconds)
 
     def _write(self, _notice: object) -> None:
         self.write()

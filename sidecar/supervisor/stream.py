@@ -1,7 +1,7 @@
 """The one typed stream out of the supervisor.
 
 Besides the types here it carries ``wire.messages.StateChanged`` and the facts of core that its subscribers need: Progress,
-Health, Providers and Exposed.
+Health, Providers, Exposed and Shutdown.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from ..wire.messages import LastExit, Started, StateChanged
 from .answers import error_for, port_taken, still_waiting, why_failed
 from .callers import Callers
 from .launcher import Launches, PortConflict
+from .listener import SupervisedRun
 from .run import Run, utc_now
 from .stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted, Stream
 from .timers import Timers
@@ -249,12 +250,13 @@ class Supervisor:
 
     async def _launch_run(self, number: int) -> None:
         try:
+            await self._wait_for_turn(number)
             conflict = self.launcher.find_conflict(self._current_run)
             if conflict is not None:
                 raise port_taken(self._lost_port(conflict))  # noqa: TRY301 - answered like any other failure of a launch
             run = self._update(spec=self.launcher.plan(self._current_run))
             self.stream.publish(RunLaunching(run))
-            process = await self.launcher.launch(run.spec, _RunListener(self, number))
+            process = await self.launcher.launch(run.spec, SupervisedRun(self, number))
         except errors.SidecarError as error:
             self._launch_failed(error)
             return
@@ -266,6 +268,18 @@ class Supervisor:
         self.post(e.Launched(number))
         if run.status is None and self.lifecycle.state is State.STARTING:
             self.stream.publish(RunStarted(self._current_run))
+
+    async def _wait_for_turn(self, number: int) -> None:
+        """Returns when no other sidecar is ending on the data folder, with the run's port decided."""
+        if not self.launcher.turn_limit:
+            return
+        self.post(e.Waiting(number, self.launcher.turn_limit))
+        port = await self.launcher.wait_for_turn(
+            lambda elapsed, message: self.post(e.Progress(number, "waiting", elapsed, message)),
+            lambda: self.lifecycle.state is State.STARTING,
+        )
+        self._update(port=port)
+        self.post(e.Waiting(number, 0.0))
 
     def _request_shutdown(self, action: e.RequestShutdown) -> None:
         self._spawn_task(self._request(action.run))
@@ -376,20 +390,3 @@ class Supervisor:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-class _RunListener:
-    """What the process layer reports of one run; see process.base.RunListener."""
-
-    def __init__(self, supervisor: Supervisor, number: int) -> None:
-        self._supervisor = supervisor
-        self._number = number
-
-    def output(self, stream: str, data: bytes) -> None:
-        self._supervisor.hear_output(self._number, stream, data)
-
-    def exited(self, status: ExitStatus) -> None:
-        self._supervisor.hear_exit(self._number, status)
-
-    def gone(self, survivors: list[Survivor]) -> None:
-        self._supervisor.hear_gone(self._number, survivors)

@@ -71,6 +71,12 @@ class Watcher:
         """A run that is not ours."""
         return Run(number, self._port, self._now())
 
+    turn_limit = 0.0
+
+    async def wait_for_turn(self, report: Callable[[float, str], None], wanted: Callable[[], bool]) -> int | None:  # noqa: ARG002 - as above
+        """It waits for no other sidecar: nothing is launched."""
+        return self._port
+
     def find_conflict(self, run: Run) -> None:
         """Its port is its own."""
 

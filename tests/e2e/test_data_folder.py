@@ -143,3 +143,47 @@ async def test_a_data_folder_that_cannot_be_written_is_told_and_works(tmp_path: 
     async with SidecarClient(http_backend(), settings={"paths.data": str(folder)}, data=tmp_path) as client:
         assert (await client.call("backend:waitForReady"))["success"] is True
     assert str(folder) in client.stderr_text
+
+
+async def test_a_relaunch_takes_over_port_and_logs_of_a_sidecar_that_is_ending(tmp_path: Path) -> None:
+    slow = http_backend(stop_delay=3)
+    async with sidecar(tmp_path, *slow) as old:
+        first = await old.call("backend:waitForReady")
+        old.request("sidecar:shutdown")
+        await old.state("STOPPING")
+        async with sidecar(tmp_path, *slow) as new:
+            await new.event("backend:startupProgress", lambda it: f"sidecar (pid {old.hello['pid']})" in it["message"])
+            status = await new.call("backend:status")
+            assert (status["state"], status["port"], status["sharedDataFolder"]) == ("STARTING", None, False)
+            assert processes.is_alive(first["pid"])
+            await succeeded(new, first)
+
+
+async def test_a_relaunch_after_the_death_of_the_app_takes_over_as_well(tmp_path: Path) -> None:
+    async with sidecar(tmp_path, *http_backend(stop_delay=3)) as old:
+        first = await old.call("backend:waitForReady")
+        old.close_stdin()
+        await old.state("STOPPING")
+        async with sidecar(tmp_path) as new:
+            await succeeded(new, first)
+
+
+async def succeeded(new: SidecarClient, first: dict[str, Any]) -> None:
+    """Its backend runs on the port of the one before, which is gone."""
+    second = await new.call("backend:waitForReady")
+    assert not processes.is_alive(first["pid"])
+    assert second["port"] == first["port"]
+    assert (await new.call("backend:status"))["sharedDataFolder"] is False
+    assert [path.name for path in new.data.glob("logs/backend*")] == ["backend"]
+
+
+async def test_a_shutdown_ends_the_wait_for_another_sidecar(tmp_path: Path) -> None:
+    async with sidecar(tmp_path, *http_backend(stop_delay=3)) as old:
+        await old.call("backend:waitForReady")
+        old.request("sidecar:shutdown")
+        await old.state("STOPPING")
+        async with sidecar(tmp_path) as new:
+            await new.state("STARTING")
+            await new.call("sidecar:shutdown")
+            assert await new.wait_exit() == 0
+        assert old.process.alive

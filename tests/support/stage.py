@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,15 @@ from sidecar.core import events as e
 from sidecar.core.lifecycle import Lifecycle
 from sidecar.errors import HttpFailedError
 from sidecar.monitor import Monitor
+from sidecar.process.base import ProcessId
+from sidecar.process.reclaim import Reclaimed
 from sidecar.settings.load import load
 from sidecar.settings.model import Paths
 from sidecar.supervisor import Supervisor
 from sidecar.supervisor.launcher import Launcher
 from sidecar.supervisor.policy import lifecycle_policy
 from sidecar.supervisor.stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted
+from sidecar.supervisor.succession import Succession
 from sidecar.wire.messages import StateChanged
 from tests.support.fake_process import FakeLayer, FakeProcess
 
@@ -62,15 +66,61 @@ def failure(message: str, kind: Any, status: int | None = None) -> HttpFailedErr
     return HttpFailedError(message, kind=kind, status=status)
 
 
+class FakeSidecar:
+    """Another sidecar on the data folder: its end takes until ``gone_at`` on the loop's clock, or for ever.
+
+    Has what process.reclaim.Predecessor has.
+    """
+
+    owner = ProcessId(4711, 1.0)
+
+    def __init__(self, seconds: float, gone_after: float | None) -> None:
+        self.seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self.gone_at = math.inf if gone_after is None else self._loop.time() + gone_after
+
+    @property
+    def is_there(self) -> bool:
+        return self._loop.time() < self.gone_at
+
+
+class FakeFolder:
+    """A data folder as the looks at it find it.
+
+    Attributes:
+        other: the sidecar that is ending there.
+        last_port: that of its backend.
+        settled: what the wait for it gave.
+    """
+
+    def __init__(self, other: FakeSidecar | None = None, last_port: int | None = None) -> None:
+        self.other = other
+        self.last_port = last_port
+        self.settled: list[Reclaimed] = []
+
+    def look(self, *, wait: bool) -> Reclaimed:
+        there: Any = self.other if self.other is not None and self.other.is_there else None
+        neighbours = [] if there is None or wait else ["Another sidecar (pid 4711) works on the data folder"]
+        ending = (there,) if wait and there is not None else ()
+        logs = "backend-2" if neighbours else "backend"
+        return Reclaimed(self.last_port, 0, 0.0, logs, [], neighbours, [], ending)
+
+    async def look_again(self) -> Reclaimed:
+        return self.look(wait=False)
+
+
 class Stage:
     """Must be made inside a story.
 
     Args:
         tmp: for the folders.
+        folder: what an earlier sidecar left there.
         overrides: settings by their dotted name, in underscores doubled: ``timeouts__startup=5``.
     """
 
-    def __init__(self, tmp: Path, *, spent: int = 0, random: float = 0.0, **overrides: Any) -> None:
+    def __init__(
+        self, tmp: Path, *, spent: int = 0, random: float = 0.0, folder: FakeFolder | None = None, **overrides: Any
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         flags = [f"{name.replace('__', '.')}={json.dumps(value)}" for name, value in overrides.items()]
         self.settings = load(profile="generic", overrides=flags, command=COMMAND, environ={}).settings
@@ -79,13 +129,14 @@ class Stage:
         self.client = FakeClient()
         self.reports: list[str] = []
         self.printed = b""
+        self.folder = folder or FakeFolder()
         client: Any = self.client
         self.launcher = Launcher(
             self.settings,
             self.paths,
             self.layer,
             client,
-            last_port=None,
+            succession=Succession(self.folder.look(wait=True), self.folder.look_again, self.folder.settled.append),
             find_listener=self.layer.find_listener,
             process_name=lambda pid: f"program-{pid}",
             output_tail=lambda: self.printed,

@@ -99,6 +99,7 @@ def sample(event: type, run: int) -> Any:
         e.Health: e.Health(run, healthy=False),
         e.Hung: e.Hung(run),
         e.Foreign: e.Foreign(run),
+        e.Waiting: e.Waiting(run, 1.0),
         e.PortReported: e.PortReported(run, 5005),
         e.Progress: e.Progress(run, "waiting", 1.0, "waiting"),
         e.Listener: e.Listener(run, "own"),
@@ -134,6 +135,7 @@ EXPECTED: dict[type, dict[State, State]] = {
     **{
         fact: {state: state for state in State}
         for fact in (
+            e.Waiting,
             e.PortReported,
             e.Progress,
             e.Listener,

@@ -28,9 +28,17 @@ from sidecar.process.base import ListeningSocket, Survivor
 from sidecar.supervisor.stream import RunEnded, RunEnding, RunFailed, RunStarted
 from tests.support.fake_process import FakeProcess
 from tests.support.jumping_loop import tell
-from tests.support.stage import Stage, failure
+from tests.support.stage import FakeFolder, FakeSidecar, Stage, failure
 
 CRASH = ExitStatus(signal=6)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 Story = Callable[[Stage], Awaitable[None]]
 
 
@@ -468,3 +476,63 @@ def test_each_caller_gets_an_error_of_its_own(play: Any) -> None:
         assert calls[0] is not calls[1]
 
     play(story, restart__attempts=1)
+
+
+def test_a_start_waits_for_a_sidecar_that_is_ending_and_takes_over_its_port(tmp_path: Path) -> None:
+    async def story() -> None:
+        port = free_port()
+        stage = Stage(tmp_path, folder=FakeFolder(FakeSidecar(17.0, gone_after=12.0), port), timeouts__startup=10.0)
+        stage.boots_in(9.0)
+        call = asyncio.create_task(stage.supervisor.start())
+        await stage.pass_time(11.9)
+        assert (stage.state, stage.layer.runs) == ("STARTING", [])
+        assert stage.supervisor.run is not None
+        assert stage.supervisor.run.port is None
+        messages = [one.message for one in stage.of(e.Progress)]
+        assert set(messages) == {"Waiting for the previous sidecar (pid 4711) to end"}
+        assert len(messages) == 12
+        started = await call  # the wait is no part of the time of the start
+        assert 21.0 <= stage.now < 21.3
+        assert (started.port, stage.client.port) == (port, port)
+        assert [one.logs for one in stage.folder.settled] == ["backend"]
+        await stage.supervisor.restart()
+        assert len(stage.folder.settled) == 1
+
+    tell(story())
+
+
+def test_a_sidecar_that_does_not_end_in_its_time_is_a_neighbour(tmp_path: Path) -> None:
+    async def story() -> None:
+        port = free_port()
+        stage = Stage(tmp_path, folder=FakeFolder(FakeSidecar(3.0, gone_after=None), port))
+        stage.boots_in(1.0)
+        started = await stage.supervisor.start()
+        assert 9.0 <= stage.now < 9.3
+        assert started.port != port
+        assert [(one.shared, one.logs) for one in stage.folder.settled] == [(True, "backend-2")]
+
+    tell(story())
+
+
+@pytest.mark.parametrize("command", ["stop", "shutdown"])
+def test_a_stop_ends_the_wait_for_another_sidecar(tmp_path: Path, command: str) -> None:
+    async def story() -> None:
+        stage = Stage(tmp_path, folder=FakeFolder(FakeSidecar(10.0, gone_after=8.0)))
+        call = asyncio.create_task(stage.supervisor.start())
+        await stage.pass_time(3.0)
+        if command == "stop":
+            await stage.supervisor.stop()
+        else:
+            stage.supervisor.post(e.Shutdown())
+            assert await stage.supervisor.finished
+        assert stage.now < 3.3
+        assert (stage.state, stage.layer.runs) == ("STOPPED", [])
+        with pytest.raises(SidecarError):
+            await call
+        if command == "stop":
+            stage.boots_in(0.1)
+            await stage.supervisor.start()
+            assert 8.0 <= stage.now < 8.5
+            assert len(stage.layer.runs) == 1
+
+    tell(story())
