@@ -136,7 +136,7 @@ export interface CrashReportArgs {
   name: string;
 }
 
-/** `preview`: only say which rules would be deleted and created, and ask nobody. */
+/** `preview`: only list the rules that would be deleted and created; no elevation. */
 export interface CreateFirewallRuleArgs {
   preview?: boolean;
 }
@@ -394,7 +394,7 @@ export interface BackendSettings {
   host?: "127.0.0.1";
   /** Start with the sidecar. */
   autostart?: boolean;
-  /** false: somebody else runs it; it is watched, never started or stopped. */
+  /** false: another program runs it; it is watched, never started or stopped. */
   managed?: boolean;
   /** Its address when it is not managed: `http://127.0.0.1:PORT`. */
   url?: string;
@@ -402,7 +402,7 @@ export interface BackendSettings {
   live_path?: string;
   /** 2xx means healthy. Empty: `live_path`. */
   health_path?: string;
-  /** Told to renderers; a 503 there is no failed start. */
+  /** Reported to renderers; a 503 there is not a failed start. */
   ready_path?: string;
   /** A POST there asks for a graceful stop. Empty: SIGTERM or CTRL_C at once. */
   shutdown_path?: string;
@@ -414,9 +414,9 @@ export interface BackendSettings {
   providers_path?: string;
   /** Asked by `backend:ffmpegStatus`. */
   ffmpeg_path?: string;
-  /** Template of the job event stream, told to renderers. */
+  /** Template of the job event stream, reported to renderers. */
   events_path?: string;
-  /** Keys of the provider body that change at every call; their change is no change of status. */
+  /** Keys of the provider body that change at every call; a change of these is not a change of status. */
   volatile_keys?: Array<string>;
   /** How it prints its address when `port = "reported"`: a regular expression with one group. */
   reported_pattern?: string;
@@ -490,7 +490,7 @@ export interface ResourcesSettings {
   memory_limit?: number;
   /** (fraction) An alert ends below `limit * (1 - hysteresis)`. */
   hysteresis?: number;
-  /** (seconds) How long a limit must be passed, or kept again, before that is told. */
+  /** (seconds) How long a limit must be exceeded, or kept again, before an event says so. */
   hold?: number;
 }
 
@@ -600,11 +600,11 @@ export interface Channels {
   "sidecar:info": { args: []; result: SidecarInfo };
   /** The argument back */
   "sidecar:ping": { args: [Json?]; result: Json };
-  /** Asks for events that come only when asked for */
+  /** Subscribes to opt-in events */
   "sidecar:subscribe": { args: [Array<string>]; result: Subscribed };
-  /** Gives them up */
+  /** Ends those subscriptions */
   "sidecar:unsubscribe": { args: [Array<string>]; result: Subscribed };
-  /** Tells of a suspend or a resume */
+  /** Reports a suspend or a resume */
   "sidecar:power": { args: ["resume" | "suspend"]; result: null };
   /** Stops the backend, then the sidecar */
   "sidecar:shutdown": { args: []; result: Success };
@@ -620,7 +620,7 @@ export interface Events {
   "backend:stateChanged": StateChanged;
   /** How far a start has come */
   "backend:startupProgress": StartupProgress;
-  /** A run ended unasked */
+  /** The run exited unexpectedly */
   "backend:crash": Crash;
   /** One line of the backend's output */
   "backend:log": LogLine;

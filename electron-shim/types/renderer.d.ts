@@ -57,7 +57,7 @@ export interface BackendMethods {
   onStateChanged(callback: (payload: Events["backend:stateChanged"]) => void): Unsubscribe;
   /** How far a start has come. */
   onStartupProgress(callback: (payload: Events["backend:startupProgress"]) => void): Unsubscribe;
-  /** A run ended unasked. */
+  /** The run exited unexpectedly. */
   onCrash(callback: (payload: Events["backend:crash"]) => void): Unsubscribe;
   /** One line of the backend's output. */
   onLog(callback: (payload: Events["backend:log"]) => void): Unsubscribe;

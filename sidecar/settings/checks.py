@@ -26,7 +26,7 @@ def normalise(settings: Settings, origins: dict[str, str]) -> tuple[Settings, li
     """The settings with the backend's address in its one form, and notes on what was changed.
 
     ``localhost`` becomes 127.0.0.1 (the name may mean ::1), a last slash goes, and the address that the Aura shell
-    has in its environment for a backend of its own fixes the port.
+    has in its environment for its own backend fixes the port.
     """
     backend = settings.backend
     notes: list[str] = []
@@ -62,30 +62,30 @@ def loopback_port(url: str) -> int | None:
 
 
 def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iterator[str]:
-    """Every demand that is not met; settings that are named in ``bad`` were told of already and are left out."""
+    """Every demand that is not met; settings named in ``bad`` were reported already and are left out."""
 
-    def told(key: str) -> str:
+    def named(key: str) -> str:
         return f"{origins.get(f'backend.{key}', 'profile')}: backend.{key}"
 
     backend = settings.backend
     if "backend.url" not in bad:
-        yield from _address(backend, origins, told)
+        yield from _address(backend, origins, named)
     for key in _PATH_KEYS:
         path: str = getattr(backend, key)
         if path and (not path.startswith("/") or not path.isprintable() or " " in path):
-            yield f'{told(key)} is "{path}"; allowed: a path that begins with / and holds no space, or an empty text'
-    yield from _command(backend, told)
+            yield f'{named(key)} is "{path}"; allowed: a path that begins with / and holds no space, or an empty text'
+    yield from _command(backend, named)
     for name, value in backend.env.items():
         if not name or "=" in name or "\0" in name + value:
-            yield f"{told('env')} has the variable {name!a}; allowed: a name without = and NUL, a value without NUL"
-    yield from _pattern(backend, told)
+            yield f"{named('env')} has the variable {name!a}; allowed: a name without = and NUL, a value without NUL"
+    yield from _pattern(backend, named)
 
 
-def _address(backend: Backend, origins: dict[str, str], told: Callable[[str], str]) -> Iterator[str]:
+def _address(backend: Backend, origins: dict[str, str], named: Callable[[str], str]) -> Iterator[str]:
     if backend.url and loopback_port(backend.url) is None:
         from .masking import mask_text
 
-        yield f'{told("url")} is "{mask_text(backend.url)}"; allowed: http://127.0.0.1:PORT, without path, user or password'
+        yield f'{named("url")} is "{mask_text(backend.url)}"; allowed: http://127.0.0.1:PORT, without path, user or password'
     elif not backend.managed and not backend.url:
         switch = (
             "AURA_LAUNCH_BACKEND=false"
@@ -93,21 +93,21 @@ def _address(backend: Backend, origins: dict[str, str], told: Callable[[str], st
             else "managed = false"
         )
         yield (
-            f"{told('managed')} is false and no address is given; with {switch} the backend is somebody else's: "
+            f"{named('managed')} is false and no address is given; with {switch} the backend belongs to another program: "
             "say where it listens with backend.url (or AURA_BACKEND_URL), as in http://127.0.0.1:5005"
         )
 
 
-def _command(backend: Backend, told: Callable[[str], str]) -> Iterator[str]:
+def _command(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
     if not backend.command:
         return
     if not backend.command[0].strip():
-        yield f"{told('command')} begins with an empty text; allowed: first the program, then its arguments"
+        yield f"{named('command')} begins with an empty text; allowed: first the program, then its arguments"
     if any("\0" in word for word in (*backend.command, backend.cwd)):
-        yield f"{told('command')} or backend.cwd holds a NUL character; no program can be given one"
+        yield f"{named('command')} or backend.cwd holds a NUL character; no program accepts one"
 
 
-def _pattern(backend: Backend, told: Callable[[str], str]) -> Iterator[str]:
+def _pattern(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
     if backend.reported_pattern == Backend().reported_pattern:
         return
     import re
@@ -117,11 +117,11 @@ def _pattern(backend: Backend, told: Callable[[str], str]) -> Iterator[str]:
         with warnings.catch_warnings(action="ignore"):  # "[[" may mean something else in a Python to come
             groups = re.compile(backend.reported_pattern).groups
     except (re.error, RecursionError, OverflowError) as error:
-        yield f"{told('reported_pattern')} is no regular expression: {error}"
+        yield f"{named('reported_pattern')} is not a regular expression: {error}"
         return
     if groups != 1:
         yield (
-            f"{told('reported_pattern')} has {groups} groups; "
+            f"{named('reported_pattern')} has {groups} groups; "
             r"allowed: exactly one, which holds the address, as in Listening on: (http://\S+)"
         )
 

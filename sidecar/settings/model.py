@@ -29,18 +29,18 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
             number: that one.
         host: Loopback only: any other address prompts the firewall and exposes the user.
         autostart: Start with the sidecar.
-        managed: false: somebody else runs it; it is watched, never started or stopped.
+        managed: false: another program runs it; it is watched, never started or stopped.
         url: Its address when it is not managed: `http://127.0.0.1:PORT`.
         live_path: 2xx means ready to be used. Empty: ready when it listens.
         health_path: 2xx means healthy. Empty: `live_path`.
-        ready_path: Told to renderers; a 503 there is no failed start.
+        ready_path: Reported to renderers; a 503 there is not a failed start.
         shutdown_path: A POST there asks for a graceful stop. Empty: SIGTERM or CTRL_C at once.
         info_path: Asked by `backend:info`.
         version_path: Asked by `backend:version`.
         providers_path: Asked by `backend:providerStatus`, and watched for changes.
         ffmpeg_path: Asked by `backend:ffmpegStatus`.
-        events_path: Template of the job event stream, told to renderers.
-        volatile_keys: Keys of the provider body that change at every call; their change is no change of status.
+        events_path: Template of the job event stream, reported to renderers.
+        volatile_keys: Keys of the provider body that change at every call; a change of these is not a change of status.
         reported_pattern: How it prints its address when `port = "reported"`: a regular expression with one group.
     """
 
@@ -216,7 +216,7 @@ class Resources(Struct, frozen=True, forbid_unknown_fields=True):
         cpu_limit (% of one core): Passed for `hold`: `backend:resourceAlert`.
         memory_limit (bytes): Resident in the whole tree; likewise.
         hysteresis (fraction): An alert ends below `limit * (1 - hysteresis)`.
-        hold (seconds): How long a limit must be passed, or kept again, before that is told.
+        hold (seconds): How long a limit must be exceeded, or kept again, before an event says so.
     """
 
     interval: Annotated[float, Meta(ge=0.1, le=3600)] = 2.0

@@ -119,10 +119,12 @@ def from_environment(environ: Mapping[str, str]) -> Source:
         if rest.upper() == "PROFILE":
             source.given.append(Given("", "profile", text, variable, text=text))
         elif not separator:
-            source.notes.append(f"{variable} is no setting and was ignored; settings are called {PREFIX}SECTION__KEY")
+            source.notes.append(
+                f"{variable} is not a setting and was ignored; settings are called {PREFIX}SECTION__KEY"
+            )
         else:
             key, _, entry = key.partition("__")
-            # Only names of the backend's own variables tell upper from lower case.
+            # Only names of the backend's own variables are case-sensitive.
             _add(source, section.lower(), key.lower(), entry or None, text=text, origin=variable)
     return source
 
@@ -152,7 +154,7 @@ def _add(source: Source, section: str, key: str, entry: str | None, *, text: str
         from .words import shown
 
         source.mistakes.append(
-            f"{origin}: {shown(text)} is no TOML string; leave the quotes out, or use 'single' ones where it has a backslash"
+            f"{origin}: {shown(text)} is not a TOML string; leave the quotes out, or use 'single' ones where it has a backslash"
         )
         return
     if entry:

@@ -15,14 +15,14 @@ _NAMED_VALUES = {"true": True, "false": False}
 
 
 class QuotedTextError(ValueError):
-    """The text stands in quotes and is no TOML string."""
+    """The text is in quotes and is not a TOML string."""
 
 
 def parse_text(text: str) -> Any:
     """The TOML value that a text is, else the text itself.
 
     Raises:
-        QuotedTextError: it stands in quotes and is no TOML string (nearly always a Windows path in double quotes).
+        QuotedTextError: it is in quotes and is not a TOML string (nearly always a Windows path in double quotes).
     """
     if text in _NAMED_VALUES:
         return _NAMED_VALUES[text]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-_LONGEST_SHOWN = 100
+_MAX_SHOWN = 100
 
 
 def allowed(kind: Any) -> str:
@@ -55,7 +55,7 @@ def shown(value: Any) -> str:
         text = msgspec.json.encode(value).decode()
     except (TypeError, ValueError, RecursionError):
         text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

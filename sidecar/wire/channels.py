@@ -24,7 +24,7 @@ class LogsArgs(Struct, frozen=True):
 
 
 class CreateFirewallRuleArgs(Struct, frozen=True):
-    """``preview``: only say which rules would be deleted and created, and ask nobody."""
+    """``preview``: only list the rules that would be deleted and created; no elevation."""
 
     preview: bool = False
 
@@ -113,9 +113,9 @@ CHANNELS: dict[str, Channel] = {
     "runtime:getDiagnostics": _takes(m.Bootstrap, "As runtime:getBootstrap, read at any time"),
     "sidecar:info": _takes(m.SidecarInfo, "Versions, settings in force, own cost"),
     "sidecar:ping": _takes(Any, "The argument back", Any),
-    "sidecar:subscribe": _takes(m.Subscribed, "Asks for events that come only when asked for", list[str], required=1),
-    "sidecar:unsubscribe": _takes(m.Subscribed, "Gives them up", list[str], required=1),
-    "sidecar:power": _takes(None, "Tells of a suspend or a resume", Literal["suspend", "resume"], required=1),
+    "sidecar:subscribe": _takes(m.Subscribed, "Subscribes to opt-in events", list[str], required=1),
+    "sidecar:unsubscribe": _takes(m.Subscribed, "Ends those subscriptions", list[str], required=1),
+    "sidecar:power": _takes(None, "Reports a suspend or a resume", Literal["suspend", "resume"], required=1),
     "sidecar:shutdown": _takes(m.Success, "Stops the backend, then the sidecar"),
 }
 
@@ -124,7 +124,7 @@ EVENTS: dict[str, Notification] = {
     "backend:providerUpdate": Notification(Any, False, "coalesce", "The provider status changed"),
     "backend:stateChanged": Notification(m.StateChanged, False, "keep", "The lifecycle moved"),
     "backend:startupProgress": Notification(m.StartupProgress, False, "coalesce", "How far a start has come"),
-    "backend:crash": Notification(m.Crash, False, "keep", "A run ended unasked"),
+    "backend:crash": Notification(m.Crash, False, "keep", "The run exited unexpectedly"),
     "backend:log": Notification(m.LogLine, True, "drop_oldest", "One line of the backend's output"),
     "backend:exposed": Notification(m.Exposed, False, "keep", "The backend listens beyond loopback"),
     "backend:resourceUpdate": Notification(o.ResourceSample, True, "coalesce", "What the backend's process tree uses"),

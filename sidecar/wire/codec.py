@@ -26,7 +26,7 @@ _MAX_ARG_VALUES = 100_000
 _KEYS = frozenset({"type", "id", "channel", "args"})
 _TEXT_KEPT = 400  # characters of an error's message that are kept where the whole does not fit into a frame
 
-# What a decoder raises at bytes that somebody else made: malformed or mistyped, the ext hook's, nested too deeply, a date out of range.
+# What a decoder raises for foreign bytes: malformed or mistyped, the ext hook's, nested too deeply, a date out of range.
 _DECODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
 _ENCODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError, NotImplementedError)
 
@@ -57,7 +57,7 @@ class Message(Struct, gc=False):
 
 
 class BadMessageError(InvalidMessageError):
-    """A body that is no valid message.
+    """A body that is not a valid message.
 
     Attributes:
         request_id: its id where one could be read.
@@ -112,7 +112,7 @@ def _as_id(value: Any) -> int | None:
 
 
 def _salvaged(body: bytes | bytearray | memoryview, error: Exception) -> Message:
-    """What the decoder refused: either only odd (a key that is no string, deep nesting in an argument), or broken."""
+    """What the decoder refused: only unusual (a key that is not a string, deep nesting in an argument), or broken."""
     salvaged = salvage(memoryview(body), _KEYS)
     fields = salvaged.fields
     message = Message(
@@ -125,7 +125,7 @@ def _salvaged(body: bytes | bytearray | memoryview, error: Exception) -> Message
         number = message.id
         number = number if type(number) is int and 0 <= number <= MAX_ID else _as_id(number)
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise BadMessageError(f"The body is no MessagePack map: {why}", number) from None
+        raise BadMessageError(f"The body is not a MessagePack map: {why}", number) from None
     return message
 
 
@@ -172,7 +172,7 @@ def args_reader(channel: Channel) -> ArgsReader:
 
 
 def _wrong_args(raw: Raw, most: int, error: Exception) -> InvalidArgsError:
-    """Tells apart: no array, too many, and the wrong one."""
+    """Distinguishes: not an array, too many, and the wrong one."""
     _ignored_args(raw)
     if most:
         return InvalidArgsError(f"Argument 1: {_reason(error)}")

@@ -24,7 +24,7 @@ _SHOWN = 32
 class FrameBuffer:
     """Takes bytes as they come and gives complete bodies.
 
-    Either ``feed`` it, or let a read fill ``room()`` and tell the count to ``filled``. A body that iteration gives is a
+    Either ``feed`` it, or let a read fill ``room()`` and pass the count to ``filled``. A body that iteration gives is a
     view into the buffer: it is valid until the next call of ``room`` or ``feed``.
 
     Attributes:
@@ -110,7 +110,7 @@ class FrameBuffer:
         text = printable(bytes(self._view[self._start : min(self._start + _SHOWN, self._end)]))
         limit = f"above the limit of {self.max_frame}" if length else "not allowed"
         return FrameError(
-            f'The input is no sequence of frames: a length of {length} bytes is {limit}. It begins with "{text}"',
+            f'The input is not a sequence of frames: a length of {length} bytes is {limit}. It begins with "{text}"',
             hint="This is nearly always somebody's log line: write nothing to the pipe but frames, "
             "each a 4-byte big-endian length and one MessagePack map.",
         )

@@ -1,6 +1,6 @@
 """Reads the top level of a body that the decoder refuses, so that an error can bear its request's id.
 
-The decoder is all or nothing: one bad byte after the id, a key that is no string, or nesting beyond the interpreter's
+The decoder is all or nothing: one bad byte after the id, a key that is not a string, or nesting beyond the interpreter's
 stack, and everything is lost. This walk needs no stack and stops at the first bad byte with what it has.
 Format: https://github.com/msgpack/msgpack/blob/master/spec.md
 """
@@ -69,7 +69,7 @@ def _map_header(data: bytes) -> tuple[int, int]:
 
 
 def _key(data: bytes, position: int, budget: int) -> tuple[bytes, int, int]:
-    """The text of a key, empty where it is no string; where its value begins; the budget left."""
+    """The text of a key, empty if it is not a string; where its value begins; the budget left."""
     first = data[position]
     end, budget = _skip(data, position, budget)
     if first & 0xE0 == 0xA0:

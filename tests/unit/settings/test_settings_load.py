@@ -164,11 +164,11 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         ("backend.env=5", "backend.env is 5; allowed: a table of texts"),
         ("log.level=loud", 'log.level is "loud"; allowed: "debug" or "error" or "info"'),
         ("limits.cpu_nice=40", "limits.cpu_nice is 40; allowed: a whole number from -20 to 19"),
-        ("backend.reported_pattern='('", "backend.reported_pattern is no regular expression"),
+        ("backend.reported_pattern='('", "backend.reported_pattern is not a regular expression"),
         ("backend.reported_pattern='listening'", "backend.reported_pattern has 0 groups; allowed: exactly one"),
         ("backend.events_path=/a b", "allowed: a path that begins with /"),
         ("backend.env.A=x\0y", "backend.env has the variable"),
-        ('paths.data="C:\\Users\\x"', "is no TOML string; leave the quotes out, or use 'single' ones"),
+        ('paths.data="C:\\Users\\x"', "is not a TOML string; leave the quotes out, or use 'single' ones"),
         ("profile=5", 'profile is "5"; allowed: "aura" or "generic"'),
         ("bakend.port=5", "there is no section [bakend]; did you mean backend?"),
         ("backend=5", "not understood; write --set section.key=value"),
@@ -232,7 +232,9 @@ def test_a_secret_of_the_wrong_type_is_not_shown(tmp_path: Path) -> None:
 
 def test_a_variable_without_the_double_underscore_is_noted_and_ignored() -> None:
     notes = load(environ={"SIDECAR_TIMEOUT_STARTUP": "5"}).notes
-    assert notes == ["SIDECAR_TIMEOUT_STARTUP is no setting and was ignored; settings are called SIDECAR_SECTION__KEY"]
+    assert notes == [
+        "SIDECAR_TIMEOUT_STARTUP is not a setting and was ignored; settings are called SIDECAR_SECTION__KEY"
+    ]
 
 
 def test_placeholders_in_another_spelling_are_noted() -> None:
