@@ -227,7 +227,7 @@ export interface LastExit {
   expected: boolean;
 }
 
-/** One line of the backend's output, control sequences removed. */
+/** One line of the backend's output, control sequences removed; one that overwrites itself (a progress bar) as it moves. */
 export interface LogLine {
   time: string;
   stream: "stderr" | "stdout";

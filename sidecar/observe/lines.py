@@ -33,9 +33,11 @@ class LineSplitter:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._overwritten = False  # a carriage return was in the unfinished line
+        self._shown: str | None = None  # what progress gave of it last
 
     def feed(self, data: bytes) -> list[str]:
-        """The lines that ``data`` completes."""
+        """The lines that ``data`` completes; without one that ``progress`` gave already as it is."""
         whole, newline, rest = data.rpartition(b"\n")
         lines = (self._rest + whole).split(b"\n") if newline else []
         self._rest = rest if newline else self._rest + rest
@@ -45,17 +47,34 @@ class LineSplitter:
                 result.extend(map(clean, _pieces(line)))
             else:
                 result.append(clean(line))
+        if newline:
+            if result[0] == self._shown:
+                del result[0]
+            self._overwritten, self._shown = False, None
+        if b"\r" in self._rest:
+            self._overwritten = True
+            self._rest = self._rest[self._rest.rstrip(b"\r").rfind(b"\r") + 1 :]
         *full, self._rest = _pieces(self._rest)
         return result + [clean(piece) for piece in full]
 
+    def progress(self) -> str | None:
+        """What a terminal shows of an unfinished line that overwrites itself (a progress bar); None when that has not changed."""
+        text = clean(self._rest) if self._overwritten else ""
+        if not text or text == self._shown:
+            return None
+        self._shown = text
+        return text
+
     def flush(self) -> list[str]:
         """The unfinished line, where there is one: the stream has ended."""
-        rest, self._rest = self._rest, b""
-        return [clean(rest)] if rest else []
+        text, shown = clean(self._rest), self._shown
+        unfinished = bool(self._rest)
+        self.forget()
+        return [text] if unfinished and text != shown else []
 
     def forget(self) -> None:
         """Gives up the unfinished line: what follows it was not seen."""
-        self._rest = b""
+        self._rest, self._overwritten, self._shown = b"", False, None
 
 
 def _pieces(line: bytes) -> list[bytes]:

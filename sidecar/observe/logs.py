@@ -125,7 +125,7 @@ class BackendLog:
         return chunks
 
     def subscribe(self, callback: Callable[[LogLine], None] | None) -> None:
-        """Every line from now on, on the loop's thread; None ends it.
+        """Every line from now on, on the loop's thread; None ends it. A line that overwrites itself comes as it moves.
 
         A flood is thinned out: oldest lines first, counted by ``on_skipped``.
         """
@@ -189,6 +189,9 @@ class _Live:
         for chunk in waiting:
             for line in self._cutter.feed(chunk):
                 self._callback(line)
+        if waiting:
+            for line in self._cutter.progress(waiting[-1].time):
+                self._callback(line)
         self._quiet_from = asyncio.get_running_loop().time() + LIVE_INTERVAL
 
 
@@ -206,6 +209,13 @@ class _Cutter:
         when = iso(chunk.time)
         for text in self._splitters[chunk.stream].feed(chunk.data):
             yield LogLine(when, chunk.stream, text)
+
+    def progress(self, seconds: float) -> Iterator[LogLine]:
+        """Progress bars, as they are at that time."""
+        for name, splitter in self._splitters.items():
+            text = splitter.progress()
+            if text is not None:
+                yield LogLine(iso(seconds), name, text)
 
     def flush(self, seconds: float) -> Iterator[LogLine]:
         """The unfinished lines, which ended at that time."""

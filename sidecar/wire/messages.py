@@ -292,7 +292,7 @@ class Exposed(Wire, frozen=True):
 
 
 class LogLine(Wire, frozen=True):
-    """One line of the backend's output, control sequences removed."""
+    """One line of the backend's output, control sequences removed; one that overwrites itself (a progress bar) as it moves."""
 
     time: str
     stream: Literal["stdout", "stderr"]

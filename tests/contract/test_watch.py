@@ -165,6 +165,17 @@ def test_a_backend_that_is_given_up_ends_watch_where_nobody_is_at_the_keys(
         watch.close()
 
 
+def test_a_progress_bar_is_seen_while_it_moves(tmp_path: Path) -> None:
+    bar = "import sys, time; sys.stdout.write('\\r10%'); sys.stdout.flush(); time.sleep(600)"
+    watch = Piped(words(tmp_path, *script_backend(bar)))
+    try:
+        watch.wait_for(r"log +stdout: 10%")
+        watch.press("q")
+        assert watch.wait()[0] == 0
+    finally:
+        watch.close()
+
+
 def test_wrong_settings_are_told_and_nothing_is_watched(tmp_path: Path) -> None:
     watch = Piped(words(tmp_path, settings={"timeouts.startup": "soon"}))
     try:

@@ -64,3 +64,30 @@ def test_a_forgotten_line_is_not_glued_to_the_next() -> None:
     splitter.feed(b"half of a li")
     splitter.forget()
     assert splitter.feed(b"whole line\n") == ["whole line"]
+
+
+def test_a_line_that_overwrites_itself_is_seen_while_it_moves() -> None:
+    splitter = LineSplitter()
+    assert (splitter.feed(b"Loading"), splitter.progress()) == ([], None)
+    for step in (b"\r10%", b"\r20%\r30%", b"\r40%\r"):
+        assert splitter.feed(step) == []
+        assert splitter.progress() == step.strip(b"\r").decode().rpartition("\r")[2]
+        assert splitter.progress() is None
+    assert splitter.feed(b"50%\nnext\r") == ["50%"]
+    assert splitter.progress() == "next"
+    assert splitter.feed(b"\nlast\n") == ["last"]
+
+
+def test_a_progress_bar_is_no_endless_line() -> None:
+    splitter = LineSplitter()
+    for number in range(10_000):
+        assert splitter.feed(b"\r%09d" % number) == []
+    assert splitter.feed(b"\n") == ["000009999"]
+
+
+@given(st.lists(st.binary(max_size=20).map(lambda data: data.replace(b"x", b"\r")), max_size=20))
+def test_what_was_overwritten_never_shows_in_a_line(chunks: list[bytes]) -> None:
+    pieces = LineSplitter()
+    one_by_one = [line for chunk in chunks for line in pieces.feed(chunk)] + pieces.flush()
+    whole = LineSplitter()
+    assert one_by_one == whole.feed(b"".join(chunks)) + whole.flush()

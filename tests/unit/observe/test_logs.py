@@ -211,3 +211,22 @@ async def test_a_hundred_thousand_lines_are_cut_while_the_loop_goes_on(tmp_path:
         assert turns > 2
     finally:
         await log.close()
+
+
+async def test_a_progress_bar_is_seen_while_it_moves_at_most_once_in_a_delivery(log: BackendLog) -> None:
+    seen: list[str] = []
+    log.begin_run(1)
+    log.subscribe(lambda line: seen.append(line.text))
+    log.write("stdout", b"\r 0%")
+    assert seen == [" 0%"]
+    for number in range(1, 100):
+        log.write("stdout", b"\r%2d%%" % number)
+    async with asyncio.timeout(10):
+        while "99%" not in seen:
+            await asyncio.sleep(0.005)
+    assert seen == [" 0%", "99%"]
+    log.write("stdout", b"\r100%\n")
+    async with asyncio.timeout(10):
+        while len(seen) < 3:
+            await asyncio.sleep(0.005)
+    assert seen == [" 0%", "99%", "100%"]
