@@ -9,7 +9,7 @@ const readonly = (/** @type {string[]} */ ...names) => Object.fromEntries(names.
 
 /** @type {import("eslint").Linter.Config[]} */
 module.exports = [
-  { ignores: ["node_modules/", "preload.standalone.js", "lib/names.js", "types/", "test/types/", "example/node_modules/", "example/dist/"] },
+  { ignores: ["**/node_modules/", "esm/", "preload.standalone.js", "lib/names.js", "types/", "test/types/", "example/node_modules/", "example/dist/"] },
   {
     files: ["**/*.js", "**/*.mjs"],
     languageOptions: { ecmaVersion: 2022, sourceType: "commonjs", globals: readonly(...globals.node, ...globals.both, ...globals.browser) },

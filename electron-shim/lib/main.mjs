@@ -1,3 +1,3 @@
 import main from "./main.js";
 
-export const { attachSidecar, SidecarError } = main;
+export const { attachSidecar, preloadPath, SidecarError } = main;

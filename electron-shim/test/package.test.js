@@ -27,20 +27,20 @@ function packed() {
 test("the package holds the library, its types, the preload, and nothing of tests, benches or tools", () => {
   const files = packed();
   for (const file of files) {
-    assert.match(file, /^(lib\/.*\.m?js|types\/\w+\.d\.ts|preload\.standalone\.js|README\.md|LICENSE|package\.json)$/, file);
+    assert.match(file, /^(esm\/.*\.mjs|lib\/.*\.m?js|types\/\w+\.d\.m?ts|preload\.standalone\.js|README\.md|LICENSE|package\.json)$/, file);
   }
-  for (const entry of Object.values(manifest.exports)) {
-    for (const target of Object.values(typeof entry === "string" ? { default: entry } : entry)) {
-      assert.ok(files.includes(String(target).slice(2)), `${target} is exported and not in the package`);
-    }
-  }
+  /** @type {(entry: any) => string[]} */
+  const targets = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry).flatMap(targets));
+  for (const target of targets(manifest.exports)) assert.ok(files.includes(target.slice(2)), `${target} is exported and not in the package`);
 });
 
-test("it has one dependency, and requires nothing else", () => {
+test("it has one dependency beside the sidecar of each platform, of its own version, and requires nothing else", () => {
   assert.deepEqual(Object.keys(manifest.dependencies), ["msgpackr"]);
+  const platforms = ["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64", "win32-arm64", "win32-x64"];
+  assert.deepEqual(manifest.optionalDependencies, Object.fromEntries(platforms.map((one) => [`electron-backend-sidecar-${one}`, manifest.version])));
   for (const file of packed().filter((name) => name.startsWith("lib/"))) {
     const source = fs.readFileSync(path.join(ROOT, file), "utf8");
-    for (const [, name = ""] of source.matchAll(/(?:require\(|from )"([^"]+)"/g)) {
+    for (const [, name = ""] of source.matchAll(/^(?:const .* = require\(|import .* from )"([^"]+)"/gm)) {
       assert.ok(name.startsWith(".") || name.startsWith("node:") || isBuiltin(name) || name === "msgpackr", `${file} requires ${name}`);
     }
   }
@@ -51,7 +51,7 @@ test("the types say any nowhere, and unknown only of what is not looked at", () 
     const code = fs.readFileSync(path.join(ROOT, "types", file), "utf8").replace(/\/\*[^]*?\*\/|\/\/.*|"[^"\n]*"/g, "");
     assert.deepEqual(code.match(/\bany\b.*/g), null, file);
     for (const [line] of code.matchAll(/^.*\bunknown\b.*$/gm)) {
-      assert.match(line, /: unknown;$|Promise<unknown>|args: unknown\[\]|cause\?: unknown/, `${file}: ${line}`);
+      assert.match(line, /: unknown( \})?;?$|Promise<unknown>|args: unknown\[\]|cause\?: unknown/, `${file}: ${line}`);
     }
   }
 });
@@ -79,6 +79,17 @@ test("an app that has the packed package in its node_modules: CommonJS, ESM, and
   // What is left of the page when its types are gone asks no bundler for anything.
   run(require.resolve("typescript/bin/tsc"), "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler", "page.ts");
   assert.doesNotMatch(fs.readFileSync(path.join(app, "page.js"), "utf8"), /electron-backend-sidecar/);
+});
+
+test("the modules for bundlers are those of the library, and load", async () => {
+  const { modules } = require("../scripts/esm.js");
+  const files = packed().filter((file) => file.startsWith("esm/"));
+  assert.deepEqual(files.map((file) => file.slice(4)).sort(), [...modules().keys()].map((name) => name.replaceAll("\\", "/")).sort());
+  for (const [name, text] of modules()) assert.equal(fs.readFileSync(path.join(ROOT, "esm", name), "utf8"), text, `${name} is old: npm run prepare`);
+  for (const entry of ["client", "main", "preload"]) {
+    const bundled = await import(`../esm/${entry}.mjs`);
+    assert.deepEqual(Object.keys(bundled).sort(), Object.keys(require(`electron-backend-sidecar/${entry}`)).sort());
+  }
 });
 
 test("the README names no file that is not in the package", () => {
