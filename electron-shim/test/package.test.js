@@ -38,6 +38,12 @@ test("it has one dependency beside the sidecar of each platform, of its own vers
   assert.deepEqual(Object.keys(manifest.dependencies), ["msgpackr"]);
   const platforms = ["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64", "win32-arm64", "win32-x64"];
   assert.deepEqual(manifest.optionalDependencies, Object.fromEntries(platforms.map((one) => [`electron-backend-sidecar-${one}`, manifest.version])));
+  const { packages } = JSON.parse(fs.readFileSync(path.join(ROOT, "package-lock.json"), "utf8"));
+  for (const one of platforms) {
+    const [os_, cpu] = one.split("-");
+    const { version, optional, ...kind } = packages[`node_modules/electron-backend-sidecar-${one}`];
+    assert.deepEqual([version, optional, kind.os, kind.cpu], [manifest.version, true, [os_], [cpu]], "npm ci wants them in the lock");
+  }
   for (const file of packed().filter((name) => name.startsWith("lib/"))) {
     const source = fs.readFileSync(path.join(ROOT, file), "utf8");
     for (const [, name = ""] of source.matchAll(/^(?:const .* = require\(|import .* from )"([^"]+)"/gm)) {

@@ -136,7 +136,7 @@ def _javascript(block: Block) -> Iterator[str]:
     imports = re.findall(r'\{ ([^}]+) \} = require\("electron-backend-sidecar(/[\w.]+)?"\)', block.text)
     for names, entry in imports if (SHIM / "node_modules" / "msgpackr").is_dir() else []:
         target = exports[f".{entry}"]
-        file = str(SHIM / (target if isinstance(target, str) else target["require"]))
+        file = str(SHIM / (target["require"]["default"] if "require" in target else target["default"]))
         script = f"JSON.stringify(Object.keys(require({json.dumps(file)})))"
         known = subprocess.run([node, "-p", script], capture_output=True, encoding="utf-8", check=True)
         for name in sorted({name.strip() for name in names.split(",")} - set(json.loads(known.stdout))):
