@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _LOOPBACK = "127.0.0.1"
+ANY_ADDRESS = r"(https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):\d+)"
+"""How servers print where they listen, for one that takes another port than it was given."""
 _MAX_LINE = 64 * 1024  # of a line without an end, only the last so many bytes are kept
 # [::1]:53211, 127.0.0.1:53211, http://host:53211/path, or the number alone
 _ADDRESS = r"(?:\w+://)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\d{1,5})(?!\d|\.\d)"

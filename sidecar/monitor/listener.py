@@ -47,10 +47,30 @@ class ListenerLook:
             return Listener("closed")
         return Listener("foreign", others[0] if others else None)
 
+    def ports(self) -> set[int]:
+        """Where the run's own tree can be reached on 127.0.0.1."""
+        return {socket.port for socket in self._sockets() or () if socket.address in _ANSWERS_ON_LOOPBACK}
+
     def owns(self, port: int) -> bool | None:
         """Whether the run's own tree listens there; None where the system does not say."""
+        return None if self._sockets() is None else port in self.ports()
+
+    def _sockets(self) -> list[ListeningSocket] | None:
         run = self._supervisor.run
-        sockets = run.listeners() if run is not None else None
-        if sockets is None:
-            return None
-        return any(socket.port == port and socket.address in _ANSWERS_ON_LOOPBACK for socket in sockets)
+        return run.listeners() if run is not None else None
+
+
+def other_port(ports: set[int], given: int, printed: int | None, *, told: bool) -> int | None:
+    """The port that the run took instead of the one it was given; None where that is not clear.
+
+    Args:
+        ports: where its tree can be reached.
+        given: the port that it was given.
+        printed: the one in its output.
+        told: it was given the port in its command, so a single other socket may be for something else.
+    """
+    if given in ports or not ports:
+        return None
+    if printed in ports:
+        return printed
+    return next(iter(ports)) if len(ports) == 1 and not told else None

@@ -86,9 +86,7 @@ class Monitor:
             run,
             self._supervisor,
             self._client,
-            live_path=self._settings.backend.live_path,
-            probe_timeout=self._settings.health.probe_timeout,
-            interval=self._settings.timeouts.health_interval,
+            self._settings,
             look=self._look,
         )
         if not await readiness.wait():

@@ -10,8 +10,11 @@ import asyncio
 from ..backend.client import BackendClient
 from ..backend.probe import next_knock_delay, next_probe_delay, probe
 from ..core import events as e
+from ..log import log
+from ..settings.model import Settings
 from ..supervisor import Supervisor
-from .listener import ListenerLook
+from ..supervisor.unready import what_is_missing
+from .listener import ListenerLook, other_port
 
 _PROGRESS_INTERVAL = 1.0
 
@@ -24,18 +27,17 @@ class Readiness:
         run: int,
         supervisor: Supervisor,
         client: BackendClient,
+        settings: Settings,
         *,
-        live_path: str,
-        probe_timeout: float,
-        interval: float,
         look: ListenerLook,
     ) -> None:
         self._run = run
         self._supervisor = supervisor
         self._client = client
-        self._live_path = live_path
-        self._probe_timeout = probe_timeout
-        self._interval = interval
+        self._settings = settings
+        self._live_path = settings.backend.live_path
+        self._given = supervisor.run.port if supervisor.run is not None else None
+        self._other: int | None = None
         self._look = look
         self._foreign = False
         self._loop = asyncio.get_running_loop()
@@ -53,7 +55,9 @@ class Readiness:
             now = self._loop.time()
             if now - reported >= _PROGRESS_INTERVAL:
                 reported = now
-                self._progress("Waiting for the first good answer" if authentic else "Waiting for the port to open")
+                self._progress(self._what_is_missing("the first good answer" if authentic else "the port to open"))
+                if self._adopt_other_port():
+                    authentic = False
             delay = next_knock_delay(now - self._started)
             port = self._port()
             if port is not None and (authentic or self._look.is_listening(port)):
@@ -62,8 +66,37 @@ class Readiness:
                     return False
                 if authentic and (not self._live_path or await self._answers()):
                     return True
-                delay = next_probe_delay(now - self._started, self._interval)
+                delay = next_probe_delay(now - self._started, self._settings.timeouts.health_interval)
             await asyncio.sleep(delay)
+
+    def _what_is_missing(self, awaited: str) -> str:
+        run = self._supervisor.run
+        listening = run.listeners() if run is not None else None
+        if run is None or not (run.last_answer or (listening and run.port not in self._look.ports())):
+            return f"Waiting for {awaited}"
+        seen, remedy = what_is_missing(self._settings, run.port, listening, run.last_answer)
+        return f"Waiting for {awaited}: {seen}. {remedy}"
+
+    def _adopt_other_port(self) -> bool:
+        """Accepts another port than the given one where the run clearly listens there, at two looks in a row."""
+        backend, run = self._settings.backend, self._supervisor.run
+        if backend.port != "auto" or not backend.managed or self._given is None or run is None:
+            return False
+        ports = self._look.ports()
+        if self._given in ports:
+            other: int | None = self._given  # it came after all
+        else:
+            told = any("{port}" in word for word in backend.command)
+            other = other_port(ports, self._given, self._supervisor.launcher.printed_port(), told=told)
+        seen, self._other = self._other, other
+        if other is None or other == run.port or other != seen:
+            return False
+        log.warning(
+            f"The backend listens on port {other} and not on {self._given}, which it was given; {other} is used."
+            " Pass it the port: {port} in its command, or the variable that it reads."
+        )
+        self._supervisor.post(e.PortReported(self._run, other))
+        return True
 
     def _port(self) -> int | None:
         run = self._supervisor.run
@@ -89,7 +122,7 @@ class Readiness:
         self._supervisor.post(e.Progress(self._run, "waiting", self._loop.time() - self._started, message))
 
     async def _answers(self) -> bool:
-        result = await probe(self._client, self._live_path, self._probe_timeout)
+        result = await probe(self._client, self._live_path, self._settings.health.probe_timeout)
         if not result.ok:
             self._supervisor.post(e.Unready(self._run, result))
         return result.ok

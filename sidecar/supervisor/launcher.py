@@ -12,7 +12,7 @@ from ..backend.client import BackendClient
 from ..backend.command import find_command
 from ..backend.environment import backend_environment, fill
 from ..backend.ports import choose_port, port_state
-from ..backend.reported import ReportedAddress, last_reported
+from ..backend.reported import ANY_ADDRESS, ReportedAddress, last_reported
 from ..core.bind_failure import bind_failure
 from ..core.events import Conflict, Socket
 from ..process.base import (
@@ -213,9 +213,10 @@ class Launcher:
         return next((port for one in self._addresses.values() if (port := one.unfinished) is not None), None)
 
     def printed_port(self) -> int | None:
-        """The port of the last address that the run printed, where it chooses its port itself."""
+        """The port of the last address that the run printed."""
         backend = self._settings.backend
-        return last_reported(backend.reported_pattern, self._output_tail()) if backend.port == "reported" else None
+        pattern = backend.reported_pattern if backend.port == "reported" else ANY_ADDRESS
+        return last_reported(pattern, self._output_tail())
 
     def use_port(self, port: int) -> None:
         """The run listens there."""

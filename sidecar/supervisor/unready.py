@@ -34,7 +34,7 @@ def explain_unready(
         listening: where its tree listened; None where the system does not say.
         last_answer: the last failed request to its live endpoint; None: none was sent.
     """
-    seen, remedy = _look(settings, port, listening, last_answer)
+    seen, remedy = what_is_missing(settings, port, listening, last_answer)
     return Unready(f"It was not ready within timeouts.startup ({settings.timeouts.startup:g} s): {seen}.", remedy)
 
 
@@ -47,12 +47,13 @@ def explain_hung(settings: Settings) -> Unready:
     )
 
 
-def _look(
+def what_is_missing(
     settings: Settings,
     port: int | None,
     listening: Sequence[ListeningSocket] | None,
     last_answer: ProbeResult | None,
 ) -> tuple[str, str]:
+    """What was seen, and what to do about it; arguments as for explain_unready."""
     if port is None:
         return (
             "it printed no address that backend.reported_pattern matches",

@@ -58,7 +58,8 @@ def test_an_open_port_is_not_ready_before_the_live_endpoint_answers_well(play: A
         assert 5.0 <= stage.now < 5.2
         messages = [one.message for one in stage.of(e.Progress)]
         assert messages[0] == "Waiting for the port to open"
-        assert "Waiting for the first good answer" in messages
+        assert "Waiting for the first good answer: it listens on port" in messages[-2]
+        assert "status 503" in messages[-2]
         assert stage.supervisor.run is not None
         assert stage.supervisor.run.listener == "own"
         assert stage.supervisor.run.last_answer is not None
@@ -240,6 +241,51 @@ def test_a_new_address_that_a_running_backend_prints_is_taken_over(play: Any) ->
         assert [healthy for healthy, _ in healths(stage)] == [True]
 
     play(story, backend__port="reported", **LIVE)
+
+
+def test_another_port_than_the_given_one_is_accepted_where_the_run_clearly_listens_there(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def listen(process: FakeProcess) -> None:
+            process.print("Running on \x1b[1mhttp://127.0.0.1:50555\x1b[0m (Press CTRL+C to quit)\n")
+            process.listen(50_555)
+            process.listen(9_229)
+
+        stage.layer.script = listen
+        started = await stage.supervisor.start()
+        assert started.port == stage.client.port == 50_555
+        assert stage.now < 3
+
+    play(story, **LIVE)
+
+
+def test_of_two_other_ports_none_is_taken_for_the_servers_and_the_progress_names_them(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def listen(process: FakeProcess) -> None:
+            process.listen(50_556)
+            process.listen(9_229)
+
+        stage.layer.script = listen
+        starting = asyncio.create_task(stage.supervisor.start())
+        await stage.pass_time(3)
+        message = stage.of(e.Progress)[-1].message
+        assert "it listens on 127.0.0.1:50556, 127.0.0.1:9229 and not on its port" in message
+        assert "{port}" in message
+        stage.process.listen()
+        assert (await starting).port == int(stage.process.spec.command[-1])
+
+    play(story)
+
+
+def test_a_single_other_port_is_not_the_servers_where_its_command_has_the_port(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def listen(process: FakeProcess) -> None:
+            process.listen(9_229)
+            process.listen_after(5.0)
+
+        stage.layer.script = listen
+        assert (await stage.supervisor.start()).port == int(stage.process.spec.command[-1])
+
+    play(story)
 
 
 @pytest.mark.parametrize("end", ["", "\r"], ids=["no line end", "a carriage return"])
