@@ -18,6 +18,7 @@ from .console.surroundings import (
     stdout_failed,
 )
 from .errors import SidecarError, UsageError
+from .plain import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,9 +72,9 @@ def _output_lost(error: OSError) -> int:
 
 def _complain(message: str, hint: str | None, status: int) -> int:
     try:
-        click.echo(f"sidecar: {message}", err=True)
+        click.echo(f"sidecar: {printable(message)}", err=True)
         if hint:
-            click.echo(f"  {hint}", err=True)
+            click.echo(f"  {printable(hint)}", err=True)
         sys.stderr.flush()
     except OSError:
         silence(2)  # only the exit status is left

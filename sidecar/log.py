@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 from msgspec import Struct
 
 from .clock import iso
+from .plain import escaped_json, printable
 from .threads import in_thread
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _raised_at(error: BaseException) -> tuple[str, int]:
 def render(entry: Entry, mask: Callable[[str], str]) -> tuple[str, str]:
     """An entry's head (time, level) and its text, secrets masked; further lines of a message are indented."""
     fields = "".join(f"  {name}={mask(str(value))}" for name, value in entry.fields.items())
-    text = (mask(entry.message) + fields).replace("\n", "\n    ")
+    text = printable(mask(entry.message) + fields).replace("\n", "\n    ")
     return f"{iso(entry.time)} {entry.level.upper():7}", text
 
 
@@ -76,7 +77,7 @@ def render_json(entry: Entry, mask: Callable[[str], str]) -> str:
         for name, value in entry.fields.items()
     }
     line = fields | {"time": iso(entry.time), "level": entry.level, "message": mask(entry.message)}
-    return json.encode(line).decode()
+    return escaped_json(json.encode(line).decode())
 
 
 class _Pump(Generic[T]):
@@ -188,8 +189,9 @@ class _Sinks:
         self._retry_at = time.monotonic() + RETRY_SECONDS
         if not self._warned:
             self._warned = True
-            reason = error.strerror or error
-            self._stderr.put(f"{self._path} cannot be written ({reason}); the sidecar goes on without\n")
+            self._stderr.put(
+                f"{self._path} cannot be written ({error.strerror or error}); the sidecar goes on without\n"
+            )
 
 
 def _write_stderr(text: str) -> None:

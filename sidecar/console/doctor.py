@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import InvalidConfigError, SidecarError, UsageError
+from ..plain import printable
 from ..wire.observe import Check
 from .client import Client, RemoteError
 from .sentences import as_json as to_json
-from .sentences import printable
 from .surroundings import run_cancellable
 
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": "dim"}

@@ -13,9 +13,10 @@ from msgspec import json
 from rich.console import Console
 from rich.text import Text
 
+from ..plain import escaped_json, one_line
 from .conversation import RecordedFrame, conversation
 from .recording import Header, Recording
-from .sentences import one_line, sentence
+from .sentences import sentence
 
 _WIDEST = 400  # characters of a line where no terminal sets a width; --json has all of it
 _STYLES = {"error": "bold red", "hello": "bold", "event": "", "request": "cyan", "response": "green"}
@@ -38,7 +39,7 @@ def run(file: str, *, as_json: bool) -> int:
 
 
 def _print_json(document: Any) -> None:
-    sys.stdout.write(json.encode(document, enc_hook=str).decode() + "\n")
+    sys.stdout.write(escaped_json(json.encode(document, enc_hook=str).decode()) + "\n")
 
 
 def _print_lines(recording: Recording) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import SidecarError
+from ..plain import one_line
 from .client import SHUTDOWN_LIMIT, serve_command
 from .conversation import Exchange, Step, Tape
 from .frames import heading
 from .recording import CHUNK, Record, Recording, RecordingError, shell_status
-from .sentences import one_line
 from .session import until
 from .surroundings import run_cancellable, temporary_folder
 

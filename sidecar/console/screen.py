@@ -12,8 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ..plain import one_line
 from .doctor import checks_table
-from .sentences import MIB, Line, one_line
+from .sentences import MIB, Line
 from .story import Recovery, Story
 
 SPAN = 600.0  # seconds that the strips show at most

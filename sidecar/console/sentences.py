@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from msgspec import json
 
+from ..plain import escaped_json, one_line
+
 MIB = 1024 * 1024
-_SHOWN = {"\n": " ⏎ ", "\t": " "}
 
 
 class Line(NamedTuple):
@@ -32,19 +33,9 @@ def sentence(channel: str, payload: Any) -> str:
     return one_line(text)
 
 
-def one_line(text: str) -> str:
-    """The text without line breaks and without what a terminal would interpret (C0, DEL and C1 control characters)."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else _SHOWN.get(c, "\ufffd") for c in text)
-
-
 def as_json(value: Any) -> str:
-    """For people and programs: bytes as base64, times as ISO 8601."""
-    return json.format(json.encode(value), indent=2).decode()
-
-
-def printable(text: str) -> str:
-    """As ``one_line``, with the line breaks."""
-    return "\n".join(map(one_line, text.split("\n")))
+    """For people and programs: bytes as base64, times as ISO 8601, what could steer a terminal escaped."""
+    return escaped_json(json.format(json.encode(value), indent=2).decode())
 
 
 def _known(channel: str, payload: Any) -> str:  # noqa: PLR0911 - a table of events, one return a row

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..plain import one_line
 from ..wire.observe import Check
-from .sentences import Line, one_line, sentence
+from .sentences import Line, sentence
 
 KEPT_LINES = 500  # of the backend's output: more than any terminal is high
 KEPT_EVENTS = 200

@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..process.platform.ports import set_server_options
 from ..process.platform.signals import LOOP_TERMINATION
 from .access import ADDRESS, Access
+from .limits import Limits
 from .link import Link
 from .page_files import page_files
 from .server import make_app
@@ -34,7 +35,10 @@ async def _serve(serve_words: Sequence[str], port: int, *, open_browser: bool) -
     stop = _stop_event()
     link = Link(serve_words)
     # The port first: where that is taken nothing need be started.
-    runner, access = await _listen(link, port)
+    limits = Limits(_say)
+    runner, access, server = await _listen(link, port, limits)
+    assert runner.server is not None
+    reaper = asyncio.get_running_loop().create_task(limits.keep(runner.server))
     try:
         await link.start()
         keeper = asyncio.get_running_loop().create_task(link.keep())
@@ -50,10 +54,12 @@ async def _serve(serve_words: Sequence[str], port: int, *, open_browser: bool) -
             keeper.cancel()
         return status
     finally:
+        reaper.cancel()
+        server.close()
         await runner.cleanup()
 
 
-async def _listen(link: Link, port: int) -> tuple[web.AppRunner, Access]:
+async def _listen(link: Link, port: int, limits: Limits) -> tuple[web.AppRunner, Access, asyncio.Server]:
     """The server on its port, which is known only when it is bound."""
     import socket
 
@@ -68,11 +74,12 @@ async def _listen(link: Link, port: int) -> tuple[web.AppRunner, Access]:
             hint="Leave --port out to use a free one.",
         ) from None
     access = Access(listener.getsockname()[1])
-    app = make_app(access, link, page_files(), lambda: _say(f"Opened. Another browser: {access.address}"))
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    app = make_app(access, link, page_files(), lambda: _say(f"Opened. Another browser: {access.address}"), limits)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
-    await web.SockSite(runner, listener, shutdown_timeout=1.0).start()
-    return runner, access
+    assert runner.server is not None
+    server = await asyncio.get_running_loop().create_server(limits.factory(runner.server), sock=listener)
+    return runner, access, server
 
 
 def _stop_event() -> asyncio.Event:

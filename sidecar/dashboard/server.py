@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from .access import Access
+from .limits import Limits
 from .link import Link
 from .page_files import INDEX, PageFile
 from .tab import COALESCE, MAX_REQUEST, Tab
@@ -20,7 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_app(
-    access: Access, link: Link, files: Mapping[str, PageFile], on_exchange: Callable[[], None]
+    access: Access, link: Link, files: Mapping[str, PageFile], on_exchange: Callable[[], None], limits: Limits
 ) -> web.Application:
     """The application; ``on_exchange`` is called when the token was used and another took its place."""
     headers = security_headers(access.origin)
@@ -80,7 +81,7 @@ def make_app(
         closing = [one.close(code=WSCloseCode.GOING_AWAY, message=b"The dashboard has ended") for one in list(sockets)]
         await asyncio.gather(*closing, return_exceptions=True)
 
-    app = web.Application(middlewares=[guard])
+    app = web.Application(middlewares=[limits.middleware, guard])
     app.on_response_prepare.append(decorate)
     app.on_shutdown.append(close_sockets)
     app.router.add_post("/session", exchange)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Protocol
@@ -61,6 +62,8 @@ class Sidecar(Protocol):
 
 _read = msgspec.json.Decoder(TabRequest | TabCancel).decode
 _encode = msgspec.json.Encoder().encode
+# DEL, C1 and bidirectional controls, which would turn the order of a row of the page; C0 is escaped in JSON.
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Tab:
@@ -119,7 +122,7 @@ class Tab:
         while not self._unsent:
             self._wake.clear()
             await self._wake.wait()
-        frame = b"\n".join(self._unsent).decode()
+        frame = _STEERING.sub("\ufffd", b"\n".join(self._unsent).decode())
         self._unsent.clear()
         self._bytes = 0
         self._outbox.drain()

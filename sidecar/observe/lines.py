@@ -7,9 +7,9 @@ import re
 MAX_LINE = 64 * 1024  # bytes; a longer one comes in pieces
 
 # ECMA-48: control sequences (CSI), operating system commands (OSC) and the other escapes of two characters; what is
-# left of the C0 and C1 controls has no meaning in a line either. Tab is text.
+# left of the C0 and C1 controls has no meaning in a line either; bidirectional controls would reach beyond it. Tab is text.
 _CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 
 

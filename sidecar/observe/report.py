@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ..plain import escaped_json, one_line
 from ..wire.messages import Crash
 from ..wire.observe import ResourceSample
 from .lines import LineSplitter
@@ -64,7 +65,8 @@ def render(facts: CrashFacts, *, system: Sequence[str] = (), mask: Callable[[str
         (f"Last output ({min(len(facts.output), OUTPUT_BYTES)} bytes)", _output(facts.output)),
     )
     heading = f"Crash report {summary.name}"
-    body = "".join(_section(title, lines) for title, lines in sections)
+    *own, output = sections
+    body = "".join(_section(title, list(map(one_line, lines))) for title, lines in own) + _section(*output)
     whole = mask(f"{heading}\n{'=' * len(heading)}\n{body}")
     return f"{whole}\n{SUMMARY_MARK}{summary_line(summary, mask)}\n"
 
@@ -77,7 +79,7 @@ def summary_line(summary: Crash, mask: Callable[[str], str]) -> str:
         cause=mask(summary.cause) if summary.cause else None,
         remedy=mask(summary.remedy) if summary.remedy else None,
     )
-    return msgspec.json.encode(safe).decode()
+    return escaped_json(msgspec.json.encode(safe).decode())
 
 
 def read_summary(report: str) -> Crash | None:

@@ -13,6 +13,7 @@ LAYERS = {
     "errors": 0,
     "clock": 0,
     "threads": 0,
+    "plain": 0,
     "settings": 0,
     "wire": 1,
     "core": 1,

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from sidecar.console.sentences import one_line, sentence
+from sidecar.console.sentences import sentence
+from sidecar.plain import one_line
 
 SAMPLE = {"time": "", "cpu": 12.4, "memory": 3 * 1024 * 1024, "processes": 1, "threads": 2}
 

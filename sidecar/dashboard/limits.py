@@ -1,0 +1,68 @@
+"""What connections may cost: any program of the machine can open them, and most need no key for that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from aiohttp import web
+
+MAX_CONNECTIONS = 64  # a browser opens six, and each tab one more
+IDLE_SECONDS = 10.0  # without a request: for the headers of the first, and between two
+_LOOK_SECONDS = 2.0
+
+
+class Limits:
+    """Counts connections, refuses those beyond the limit, and closes those on which nothing is asked.
+
+    Args:
+        say: gets one line at the first refusal, and none for the others.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._said = False
+        self._busy: set[asyncio.BaseProtocol] = set()
+
+    @web.middleware
+    async def middleware(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Notes which connections have a request; a WebSocket has one for as long as it is open."""
+        self._busy.add(request.protocol)
+        try:
+            return await handler(request)
+        finally:
+            self._busy.discard(request.protocol)
+
+    def factory(self, server: web.Server) -> Callable[[], asyncio.BaseProtocol]:
+        """Makes the protocol of a new connection."""
+
+        def connect() -> asyncio.BaseProtocol:
+            if len(server.connections) < MAX_CONNECTIONS:
+                return server()
+            if not self._said:
+                self._said = True
+                self._say(f"More than {MAX_CONNECTIONS} connections to the dashboard: further ones are refused.")
+            return _Refused()
+
+        return connect
+
+    async def keep(self, server: web.Server) -> None:
+        """Closes idle connections until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        since: dict[asyncio.BaseProtocol, float] = {}
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            idle = [one for one in server.connections if one not in self._busy]
+            since = {one: since.get(one, loop.time()) for one in idle}
+            for one, begin in since.items():
+                transport = cast("asyncio.Transport | None", one.transport)  # type: ignore[attr-defined]
+                if loop.time() - begin >= IDLE_SECONDS and transport is not None:
+                    transport.abort()
+
+
+class _Refused(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).abort()

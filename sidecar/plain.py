@@ -1,0 +1,27 @@
+"""Text of others that is shown to people: nothing in it may steer a terminal, or turn the order of what stands around it."""
+
+from __future__ import annotations
+
+_SHOWN = {"\n": " ⏎ ", "\t": " "}
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, and without control characters (C0, DEL, C1), bidirectional controls and lone surrogates."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _SHOWN.get(c, "\ufffd") for c in text)
+
+
+def printable(text: str) -> str:
+    """As ``one_line``, with the line breaks."""
+    return text if text.isprintable() else "\n".join(map(one_line, text.split("\n")))
+
+
+def escaped_json(document: str) -> str:
+    """The same JSON document with what is not printable escaped. Line breaks stay: within texts JSON has none."""
+    if document.isprintable():
+        return document
+    return "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in document)
+
+
+def _escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
