@@ -191,10 +191,10 @@ class StopFailedError(SidecarError):
     exit_status = 75
 
 
-class RestartBudgetSpentError(SidecarError):
+class RestartsExhaustedError(SidecarError):
     """The backend failed too often; it is not started again by itself."""
 
-    code = "RESTART_BUDGET_SPENT"
+    code = "RESTARTS_EXHAUSTED"
     remedy = "Look at the crash report, then start it with backend:start."
 
 

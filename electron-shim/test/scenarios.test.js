@@ -108,11 +108,11 @@ test("scenario 3 with onFatal: the app stays, calls are told why, and a manual r
     const { fatal } = await app.facts();
     return fatal.length && fatal;
   }, "onFatal");
-  assert.equal(report.code, "RESTART_BUDGET_SPENT");
+  assert.equal(report.code, "RESTARTS_EXHAUSTED");
   assert.equal(report.crash.final, true);
   const refused = await app.page("electron.backend.waitForReady().catch((error) => error.message)");
   assert.match(refused, /^Error invoking remote method 'backend:waitForReady': Error: /);
-  assert.equal((await app.page("electron.backend.lastError()")).code, "RESTART_BUDGET_SPENT");
+  assert.equal((await app.page("electron.backend.lastError()")).code, "RESTARTS_EXHAUSTED");
   const again = await app.page("electron.backend.restart()");
   assert.equal(again.success, true);
   assert.equal(again.url, status.url);

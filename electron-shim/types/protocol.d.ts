@@ -32,7 +32,7 @@ export type ErrorCode =
   | "PORT_FORBIDDEN"
   | "PORT_FOREIGN"
   | "STOP_FAILED"
-  | "RESTART_BUDGET_SPENT"
+  | "RESTARTS_EXHAUSTED"
   | "NOT_RUNNING"
   | "NOT_MANAGED"
   | "HTTP_FAILED"
@@ -316,7 +316,7 @@ export interface StartupProgress {
 export interface StateChanged {
   state: "BACKOFF" | "FAILED" | "RUNNING" | "STARTING" | "STOPPED" | "STOPPING";
   previous: "BACKOFF" | "FAILED" | "RUNNING" | "STARTING" | "STOPPED" | "STOPPING";
-  reason: "autostart" | "budget_spent" | "crashed" | "exited" | "hung" | "port_changed" | "port_retry" | "ready" | "requested" | "shutdown" | "startup_timeout";
+  reason: "autostart" | "crashed" | "exited" | "hung" | "port_changed" | "port_retry" | "ready" | "requested" | "restarts_exhausted" | "shutdown" | "startup_timeout";
   pid: number | null;
   port: number | null;
   url: string | null;

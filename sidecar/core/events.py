@@ -37,7 +37,7 @@ class Reason(StrEnum):
     HUNG = "hung"
     PORT_RETRY = "port_retry"
     PORT_CHANGED = "port_changed"
-    BUDGET_SPENT = "budget_spent"
+    RESTARTS_EXHAUSTED = "restarts_exhausted"
     SHUTDOWN = "shutdown"
 
 
@@ -59,7 +59,7 @@ class Outcome(StrEnum):
     STARTUP_TIMEOUT = "startup_timeout"
     LAUNCH_FAILED = "launch_failed"
     FOREIGN = "foreign"
-    BUDGET_SPENT = "budget_spent"
+    RESTARTS_EXHAUSTED = "restarts_exhausted"
     STOP_FAILED = "stop_failed"
 
 

@@ -268,7 +268,7 @@ def _stopped(m: Machine, event: e.Gone) -> None:
     else:
         m.fail(m.stop_reason)
         if m.state is State.FAILED:
-            m.do(e.AnswerUp(Outcome.BUDGET_SPENT))  # callers that came during the stop waited for the next run
+            m.do(e.AnswerUp(Outcome.RESTARTS_EXHAUSTED))  # callers that came during the stop waited for the next run
         m.report_failure()
         m.launch_if_due()
 

@@ -205,7 +205,7 @@ class Machine:
         self._start_reason = reason
         if verdict.delay is None:
             self.wants_up = False
-            self.move(State.FAILED, Reason.BUDGET_SPENT)
+            self.move(State.FAILED, Reason.RESTARTS_EXHAUSTED)
             return
         self.move(State.BACKOFF, reason)
         if verdict.delay > 0:

@@ -39,7 +39,7 @@ class HealthyTime:
 
 
 class Verdict(Struct, frozen=True):
-    """``attempt`` counts the unforgiven failures; ``delay`` is the wait before the next start, None when the budget is spent."""
+    """``attempt`` counts the unforgiven failures; ``delay`` is the wait before the next start, None when no restart is left."""
 
     attempt: int
     delay: float | None

@@ -57,7 +57,7 @@ def why_failed(run: Run | None, last_exit: LastExit | None) -> errors.SidecarErr
     if run is not None and run.error is not None:
         return run.error
     text = f": {last_exit.text}" if last_exit else ""
-    return errors.RestartBudgetSpentError(
+    return errors.RestartsExhaustedError(
         f"The backend failed too often and is not started again by itself{text}",
         hint="Look at the crash report, then start it with backend:start.",
     )

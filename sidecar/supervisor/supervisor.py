@@ -117,7 +117,7 @@ class Supervisor:
         """Waits for a start that is under way or about to be; never touches the backend.
 
         Raises:
-            NotRunningError, RestartBudgetSpentError, StartupTimeoutError: or as ``start``.
+            NotRunningError, RestartsExhaustedError, StartupTimeoutError: or as ``start``.
         """
         state = self.lifecycle.state
         if state is State.RUNNING:
@@ -331,7 +331,7 @@ class Supervisor:
 
     def _error(self, outcome: Outcome) -> errors.SidecarError:
         """An error of its own for each caller, with what is known of the run by now."""
-        if outcome is Outcome.BUDGET_SPENT:
+        if outcome is Outcome.RESTARTS_EXHAUSTED:
             return why_failed(self.run, self.last_exit)
         run = self.run
         if run is not None and not run.output:

@@ -25,7 +25,7 @@ Reason = Literal[
     "hung",
     "port_retry",
     "port_changed",
-    "budget_spent",
+    "restarts_exhausted",
     "shutdown",
 ]
 Phase = Literal["spawning", "waiting", "ready"]

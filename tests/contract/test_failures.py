@@ -133,7 +133,7 @@ async def test_start_and_wait_after_a_failure_tell_the_same_cause_without_a_pref
     async with SidecarClient(backend, settings={"restart.attempts": 0}) as client:
         await client.state("FAILED")
         error = await failure(client.call("backend:waitForReady"))
-        assert error.code in {"BACKEND_EXITED", "RESTART_BUDGET_SPENT"}
+        assert error.code in {"BACKEND_EXITED", "RESTARTS_EXHAUSTED"}
         error = await failure(client.call("backend:start"))
         assert error.code == "BACKEND_EXITED"
         assert error.message[0].isupper()

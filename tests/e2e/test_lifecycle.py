@@ -113,7 +113,7 @@ async def test_killed_four_times_it_fails_and_a_manual_start_brings_it_back() ->
             assert crash["final"] is (attempt == 3)
         await client.state("FAILED", since=mark)
         error = await failure(client.call("backend:waitForReady"))
-        assert error.code == "RESTART_BUDGET_SPENT"
+        assert error.code == "RESTARTS_EXHAUSTED"
         assert (await client.call("backend:status"))["url"] is None
         assert (await client.call("backend:start"))["success"] is True
         mark = client.mark()
@@ -212,7 +212,7 @@ async def test_who_waits_during_the_stop_of_the_last_attempt_is_answered() -> No
     async with sidecar(*stubborn, restart__attempts=0, **limits) as client:
         await client.state("STOPPING")
         error = await failure(ready(client))
-        assert error.code == "RESTART_BUDGET_SPENT"
+        assert error.code == "RESTARTS_EXHAUSTED"
         await client.state("FAILED")
 
 
@@ -225,7 +225,7 @@ async def test_a_backend_that_dies_before_it_is_ready_is_answered_with_its_last_
         assert error.data["code"] == 7
         assert "flux capacitor" in error.data["output"]
         change = await client.state("FAILED")
-        assert change["reason"] == "budget_spent"
+        assert change["reason"] == "restarts_exhausted"
         await client.event("backend:crash", lambda crash: crash["final"])
         assert len(client.payloads("backend:crash")) == 4
 

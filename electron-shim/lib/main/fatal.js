@@ -100,7 +100,7 @@ class Fatal {
  */
 function crashReport(crash, logs) {
   const message = `The backend service ended unexpectedly (${crash.text}) and could not be restarted after ${crash.attempts} attempts.`;
-  return { code: "RESTART_BUDGET_SPENT", message, cause: crash.cause, remedy: crash.remedy, logs, crash };
+  return { code: "RESTARTS_EXHAUSTED", message, cause: crash.cause, remedy: crash.remedy, logs, crash };
 }
 
 /**

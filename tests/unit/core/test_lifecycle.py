@@ -472,7 +472,7 @@ def test_who_comes_during_the_stop_of_the_last_failure_is_told_of_it() -> None:
     assert story.life.wants_up
     actions = story.tell(e.Gone(1))
     assert story.state is State.FAILED
-    assert e.AnswerUp(Outcome.BUDGET_SPENT) in actions
+    assert e.AnswerUp(Outcome.RESTARTS_EXHAUSTED) in actions
 
 
 def test_survivors_fail_the_stop_and_everybody_is_told() -> None:

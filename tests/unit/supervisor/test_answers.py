@@ -12,7 +12,7 @@ from sidecar.errors import (
     BackendExitedError,
     PortForbiddenError,
     PortInUseError,
-    RestartBudgetSpentError,
+    RestartsExhaustedError,
     StopFailedError,
 )
 from sidecar.process.base import ListeningSocket
@@ -47,6 +47,6 @@ def test_an_exit_is_told_with_its_last_output() -> None:
 
 
 def test_a_failed_state_is_explained_by_its_own_error_and_else_by_the_budget() -> None:
-    assert isinstance(why_failed(run(), None), RestartBudgetSpentError)
+    assert isinstance(why_failed(run(), None), RestartsExhaustedError)
     error = StopFailedError("x")
     assert why_failed(run(error=error), None) is error

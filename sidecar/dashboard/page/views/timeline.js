@@ -14,7 +14,7 @@ const REASONS = /** @type {Record<string, string>} */ ({
   hung: "answered nothing",
   port_retry: "tries another port",
   port_changed: "listens on another port",
-  budget_spent: "failed too often",
+  restarts_exhausted: "failed too often",
   shutdown: "sidecar shuts down",
 });
 
