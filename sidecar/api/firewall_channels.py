@@ -90,8 +90,10 @@ class FirewallChannels:
         owner = ""
         if current is not None and running:
             probe = "foreign" if current.listener == "foreign" else await self._probe()
-        elif run is not None and run.conflict is not None:
-            probe = "reserved" if run.conflict is Conflict.FORBIDDEN else "in_use"
+        elif run is not None:
+            probe = (
+                {Conflict.FORBIDDEN: "reserved", Conflict.IN_USE: "in_use"}.get(run.conflict) if run.conflict else None
+            )
         if run is not None and run.owner_pid is not None:
             owner = run.owner_text
         if probe in {"ok", "proxy"}:

@@ -7,9 +7,10 @@ import socket
 from collections.abc import Collection
 from typing import Literal
 
+from .. import process
 from ..process.platform.ports import set_server_options
 
-PortState = Literal["free", "in_use", "forbidden"]
+PortState = Literal["free", "lingering", "in_use", "forbidden"]
 
 _LOOPBACK = "127.0.0.1"
 _WSAEACCES = 10013
@@ -17,23 +18,25 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL, _WSAEACCES}
 _MAX_ATTEMPTS = 64
 
 
-def _listening_socket() -> socket.socket:
-    """A socket with the options that servers have, so that its bind succeeds exactly where theirs would."""
-    probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    set_server_options(probe)
-    return probe
-
-
-def port_state(port: int) -> PortState:
+def port_state(port: int, *, plain: bool = False) -> PortState:
     """Whether a server could listen on the port of 127.0.0.1 now. Tried by binding, so never ask while the backend is about to bind it.
 
+    ``lingering``: no process holds it, only connections of an earlier program that the system has not closed yet ·
     ``forbidden``: privileged, reserved by Windows (WSAEACCES), or held there exclusively by another program.
+
+    Args:
+        port: the port.
+        plain: for a server that does not set the options that most set, SO_REUSEADDR above all.
     """
-    with _listening_socket() as probe:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        if not plain:
+            set_server_options(probe)
         try:
             probe.bind((_LOOPBACK, port))
         except OSError as error:
-            return "forbidden" if error.errno in _FORBIDDEN else "in_use"
+            if error.errno in _FORBIDDEN:
+                return "forbidden"
+            return "lingering" if process.lingering(port) else "in_use"
     return "free"
 
 

@@ -67,6 +67,7 @@ class Conflict(StrEnum):
     """Why a run that died before it was ready could not have its port."""
 
     IN_USE = "in_use"
+    LINGERING = "lingering"
     FORBIDDEN = "forbidden"
 
 
@@ -115,7 +116,7 @@ class LaunchFailed(Struct, frozen=True):
 
 
 class Waiting(Struct, frozen=True):
-    """The launch waits for another sidecar to end, for at most ``seconds``; 0: the wait is over, and the start begins."""
+    """The launch waits for another sidecar to end, or for its port, for at most ``seconds``; 0: the wait is over, and the start begins."""
 
     run: int
     seconds: float

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import events as e
-from .events import Outcome, Reason, State, Timer
+from .events import Conflict, Outcome, Reason, State, Timer
 from .machine import LifecyclePolicy, Machine
 
 
@@ -234,7 +234,7 @@ def _died_starting(m: Machine, event: e.Gone) -> None:
     """Judged only now, when its last output is known: that separates a lost port from a crash."""
     m.occupied = False
     m.do(e.Disarm(Timer.STARTUP))
-    if event.conflict is not None and m.may_retry:
+    if event.conflict is not None and (m.may_retry or (event.conflict is Conflict.LINGERING and m.may_wait)):
         m.launch_when_free(Reason.PORT_RETRY)
         return
     m.end(clean=m.ended_clean)

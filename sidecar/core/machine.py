@@ -15,6 +15,8 @@ from .stop import Rung, StopLadder, StopTimes, shutdown_limit, stop_ladder
 
 SAME_REQUEST = 0.5  # seconds within which several restarts are one: a double click, or callers that share a reason
 
+_MAX_WAITS = 2  # the second, where a program has taken the port and left it again meanwhile
+
 
 class LifecyclePolicy(Struct, frozen=True):
     """What the lifecycle needs of the settings.
@@ -121,6 +123,11 @@ class Machine:
         """The time of the start runs from then on."""
         self._startup_at = self.now + delay + self.policy.startup
         self.do(e.Arm(Timer.STARTUP, self._startup_at))
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether this start may wait once more for connections that linger on its port."""
+        return self.attempt <= _MAX_WAITS
 
     @property
     def may_retry(self) -> bool:

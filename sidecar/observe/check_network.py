@@ -19,7 +19,7 @@ def check_port(
     port: int | str,
     running: int | None,
     listener: Literal["own", "foreign", "unknown"],
-    state: Callable[[int], Literal["free", "in_use", "forbidden"]],
+    state: Callable[[int], Literal["free", "lingering", "in_use", "forbidden"]],
     owner: Callable[[int], str],
     *,
     reserved: Callable[[], Sequence[Range] | None] = list,
@@ -51,9 +51,21 @@ def check_port(
         return Check("port", "ok", f"Port {port} is free")
     if verdict == "forbidden":
         return _forbidden(port, range_of(port, reserved()))
-    who = owner(port) or "another program"
+    return _lingering(port) if verdict == "lingering" else _in_use(port, owner(port) or "another program")
+
+
+def _in_use(port: int, who: str) -> Check:
     return Check(
         "port", "failed", f"Port {port} is in use by {who}", 'End that program, or set backend.port to "auto".'
+    )
+
+
+def _lingering(port: int) -> Check:
+    return Check(
+        "port",
+        "warning",
+        f"Connections of an earlier program linger on port {port}",
+        "No program holds it: the system closes them within a minute or two, and a start waits for that.",
     )
 
 

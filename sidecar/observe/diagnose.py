@@ -55,7 +55,7 @@ class DiagnosisFacts:
     find_command: Callable[[], tuple[str, ...]]
     folders: Mapping[str, str]
     port: int | str
-    port_state: Callable[[int], Literal["free", "in_use", "forbidden"]]
+    port_state: Callable[[int], Literal["free", "lingering", "in_use", "forbidden"]]
     port_owner: Callable[[int], str] = _nothing
     running_port: int | None = None
     listener: Literal["own", "foreign", "unknown"] = "unknown"

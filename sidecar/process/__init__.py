@@ -51,6 +51,19 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
     return find(pids)
 
 
+def lingering(port: int) -> frozenset[str]:
+    """The states of the connections on a port that no process holds any more, such as TIME_WAIT.
+
+    Empty where a process holds one or listens, and where the system does not say: it is needed for servers without
+    SO_REUSEADDR alone, which on Windows may listen beside such connections.
+    """
+    if sys.platform == "linux":
+        from .sockets import lingering as find
+
+        return find(port)
+    return frozenset()
+
+
 def process_name(pid: int) -> str | None:
     """The short name of a process; None when there is none or it may not be seen."""
     if sys.platform == "win32":

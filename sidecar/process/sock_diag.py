@@ -1,4 +1,4 @@
-"""The listening TCP sockets of this network namespace, asked of the kernel by netlink: sock_diag(7).
+"""TCP sockets of this network namespace, asked of the kernel by netlink: sock_diag(7).
 
 /proc/net/tcp holds the same, but to write it the kernel goes through its table of *connections*, a quarter of a million
 places on a machine with 24 GB: 5 to 10 ms, during which the loop does nothing else. This asks for listeners alone.
@@ -16,36 +16,72 @@ assert sys.platform == "linux"
 
 _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG of linux/netlink.h
 _BY_FAMILY = 20  # SOCK_DIAG_BY_FAMILY of linux/sock_diag.h
-_REQUEST_DUMP = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
+_REQUEST, _DUMP = 0x1, 0x300  # NLM_F_REQUEST, NLM_F_DUMP
 _ERROR, _DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
 _LISTEN = 1 << 10  # TCP_LISTEN of include/net/tcp_states.h
 _HEAD = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
-_ASK = struct.Struct("=BBBBI48x")  # inet_diag_req_v2: family, protocol, extensions, padding, states, and no one socket
-_TOLD = struct.Struct("=4x2s2x16s28x16xI")  # inet_diag_msg: port, address; inode
+# inet_diag_req_v2: family, protocol, extensions, padding, states; port, address, peer's address, cookie
+_ASK = struct.Struct("=BBBBI2s2x16s16s4x8s")
+_ANSWER = struct.Struct("=xB2x2s2x16s28x16xI")  # inet_diag_msg: state, port, address; inode
+_ANY_COOKIE = b"\xff" * 8  # INET_DIAG_NOCOOKIE
+_ALL_STATES = 0xFFF
+_LOOPBACK = socket.inet_aton("127.0.0.1").ljust(16, b"\0")
 _STATUS = struct.Struct("=i")  # 0, or an errno below it, first in NLMSG_DONE and NLMSG_ERROR
 _BUFFER = 32 * 1024  # what the kernel writes at once
 _PATIENCE = 1.0  # seconds; it answers within the call
 
 
 def listening() -> dict[int, tuple[str, int]]:
-    """Inode → address and port.
+    """Inode → address and port of the listening sockets.
 
     Raises:
         OSError: the kernel, or what confines this process, does not have it.
     """
     found = {}
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG) as asker:
-        asker.settimeout(_PATIENCE)
+    with _asker() as asker:
         for family, size in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
-            length = _HEAD.size + _ASK.size
-            head = _HEAD.pack(length, _BY_FAMILY, _REQUEST_DUMP, 0, 0)
-            asker.sendto(head + _ASK.pack(family, socket.IPPROTO_TCP, 0, 0, _LISTEN), (0, 0))
-            for port, address, inode in _answers(asker):
+            _ask(asker, family, _DUMP, states=_LISTEN)
+            for _, port, address, inode in _answers(asker):
                 found[inode] = (socket.inet_ntop(family, address[:size]), int.from_bytes(port, "big"))
     return found
 
 
-def _answers(asker: socket.socket) -> Iterator[tuple[bytes, bytes, int]]:
+def is_listening(port: int) -> bool:
+    """Whether a connection to the port of 127.0.0.1 would find a listener, as the kernel looks for it. Raises as ``listening``."""
+    with _asker() as asker:
+        _ask(asker, socket.AF_INET, 0, states=_LISTEN, port=port, address=_LOOPBACK)
+        try:
+            next(_answers(asker))
+        except FileNotFoundError:
+            return False
+    return True
+
+
+def states_on(port: int) -> list[tuple[int, int]]:
+    """State (include/net/tcp_states.h) and inode of each socket that has the port; inode 0: no process holds it. Raises as ``listening``."""
+    found = []
+    with _asker() as asker:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            _ask(asker, family, _DUMP, states=_ALL_STATES, port=port)
+            found += [(state, inode) for state, _, _, inode in _answers(asker)]
+    return found
+
+
+def _asker() -> socket.socket:
+    asker = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG)
+    asker.settimeout(_PATIENCE)
+    return asker
+
+
+def _ask(
+    asker: socket.socket, family: int, flags: int, *, states: int, port: int = 0, address: bytes = bytes(16)
+) -> None:
+    head = _HEAD.pack(_HEAD.size + _ASK.size, _BY_FAMILY, _REQUEST | flags, 0, 0)
+    what = (family, socket.IPPROTO_TCP, 0, 0, states, port.to_bytes(2, "big"), address, address, _ANY_COOKIE)
+    asker.sendto(head + _ASK.pack(*what), (0, 0))
+
+
+def _answers(asker: socket.socket) -> Iterator[tuple[int, bytes, bytes, int]]:
     while True:
         data = asker.recv(_BUFFER)
         position = 0
@@ -57,7 +93,7 @@ def _answers(asker: socket.socket) -> Iterator[tuple[bytes, bytes, int]]:
                 if kind == _DONE and status == 0:
                     return
                 raise OSError(-status, f"netlink: {os.strerror(-status)}")
-            if kind != _BY_FAMILY or length < _HEAD.size + _TOLD.size:
+            if kind != _BY_FAMILY or length < _HEAD.size + _ANSWER.size:
                 raise OSError(f"netlink: a message of kind {kind} and length {length}")
-            yield _TOLD.unpack_from(data, position + _HEAD.size)
+            yield _ANSWER.unpack_from(data, position + _HEAD.size)
             position += (length + 3) & ~3

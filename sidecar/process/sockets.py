@@ -5,14 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeVar
 
 from .base import ListeningSocket
 
-_LISTEN = b"0A"  # TCP_LISTEN of include/net/tcp_states.h, as the tables print it
+T = TypeVar("T")
+
+_LISTEN = 10  # include/net/tcp_states.h
+_LINGERING = {4: "FIN_WAIT_1", 5: "FIN_WAIT_2", 6: "TIME_WAIT", 8: "CLOSE_WAIT", 9: "LAST_ACK", 11: "CLOSING"}
 # Who was told so once asks no more: each time the kernel would start modprobe(8) for the module that it lacks.
 _FOR_GOOD = {errno.ENOENT, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.EACCES, errno.EPERM}
 _refusals: set[int] = set()
+_answered: list[bool] = []  # once netlink has answered
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
@@ -44,21 +49,50 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
     return list(found.values())
 
 
+def is_listening(port: int) -> bool | None:
+    """Whether a connection to the port of 127.0.0.1 would find a listener; None where only a connection tells."""
+    if not _answered:  # to the one question below, "no such socket" and "no such module" are one answer
+        if _by_netlink(lambda diag: diag.listening()) is None:
+            return None
+        _answered.append(True)
+    return _by_netlink(lambda diag: bool(diag.is_listening(port)))
+
+
+def lingering(port: int) -> frozenset[str]:
+    """The states of the connections on the port that no process holds; empty where a process holds any, or there is none."""
+    found: list[tuple[int, int]] | None = _by_netlink(lambda diag: diag.states_on(port))
+    if found is None:
+        found = [(state, inode) for state, _, at, inode in _read_tables() if at == port]
+    if any(inode for _, inode in found):
+        return frozenset()
+    return frozenset(_LINGERING[state] for state, _ in found if state in _LINGERING)
+
+
 def _listening() -> dict[int, tuple[str, int]]:
     """Inode → address and port of every listening socket of this network namespace."""
+    found: dict[int, tuple[str, int]] | None = _by_netlink(lambda diag: diag.listening())
+    return _listening_in_proc() if found is None else found
+
+
+def _by_netlink(ask: Callable[[Any], T]) -> T | None:
+    """What the kernel answers; None where it does not: without CONFIG_INET_DIAG, or in a sandbox without netlink."""
     if sys.platform == "linux" and not _refusals:
-        from .sock_diag import listening
+        from . import sock_diag
 
         try:
-            return listening()
-        except OSError as error:  # a kernel without CONFIG_INET_DIAG, a sandbox without netlink
+            return ask(sock_diag)
+        except OSError as error:
             if error.errno in _FOR_GOOD:
                 _refusals.add(error.errno)
-    return _listening_in_proc()
+    return None
 
 
 def _listening_in_proc() -> dict[int, tuple[str, int]]:
-    found = {}
+    return {inode: (parse_address(address), port) for state, address, port, inode in _read_tables() if state == _LISTEN}
+
+
+def _read_tables() -> Iterator[tuple[int, bytes, int, int]]:
+    """State, address as the tables print it, port and inode of every TCP socket."""
     for table in _TABLES:
         try:
             with open(table, "rb") as file:  # noqa: PTH123 - not a path of the user's
@@ -67,10 +101,8 @@ def _listening_in_proc() -> dict[int, tuple[str, int]]:
             continue
         for line in lines:
             fields = line.split(None, 10)
-            if fields[3] == _LISTEN:
-                address, _, port = fields[1].partition(b":")
-                found[int(fields[9])] = (parse_address(address), int(port, 16))
-    return found
+            address, _, port = fields[1].partition(b":")
+            yield int(fields[3], 16), address, int(port, 16), int(fields[9])
 
 
 def parse_address(text: bytes) -> str:

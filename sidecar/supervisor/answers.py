@@ -81,6 +81,13 @@ def port_taken(run: Run) -> errors.SidecarError:
             hint=_PRIVILEGED if (run.port or 0) < FIRST_FREE_PORT else _RESERVED,
             data=data,
         )
+    if run.conflict is Conflict.LINGERING:
+        return errors.PortInUseError(
+            f"Connections of an earlier program linger on port {run.port}, which the backend does not share with them",
+            hint="No program holds the port: the system closes them within a minute or two, then start the backend again. "
+            'A server that sets SO_REUSEADDR need not wait; backend.port = "auto" takes another port.',
+            data=data,
+        )
     return errors.PortInUseError(
         f"Port {run.port} is in use by {run.owner_text}",
         hint='End that program, or set backend.port to another number or to "auto".',

@@ -11,7 +11,7 @@ from .. import errors
 from ..backend.client import BackendClient
 from ..backend.command import find_command
 from ..backend.environment import backend_environment, fill
-from ..backend.ports import choose_port, port_state
+from ..backend.ports import PortState, choose_port, port_state
 from ..backend.reported import ANY_ADDRESS, ReportedAddress, last_reported
 from ..core.bind_failure import bind_failure
 from ..core.events import Conflict, Socket
@@ -101,6 +101,7 @@ class Launcher:
         output_tail: Callable[[], bytes],
         mask: Callable[[str], str],
         report: Callable[[str], None],
+        port_state: Callable[..., PortState] = port_state,
     ) -> None:
         self.last_port = succession.last_port
         self._succession = succession
@@ -113,6 +114,8 @@ class Launcher:
         self._output_tail = output_tail
         self._mask = mask
         self._report = report
+        self._port_state = port_state
+        self._binds_plainly = False  # the backend cannot listen beside connections that linger
         self._tried: set[int] = set()
         self._addresses: dict[str, ReportedAddress] = {}
 
@@ -159,8 +162,7 @@ class Launcher:
         """Why a fixed port cannot be had, before anything is launched."""
         if run.port is None or run.port != self._settings.backend.port:
             return None
-        state = port_state(run.port)
-        return None if state == "free" else self._conflict(run.port, forbidden=state == "forbidden")
+        return self._conflict(run.port, self._port_state(run.port, plain=self._binds_plainly))
 
     def plan(self, run: Run) -> LaunchSpec:
         """What is to be executed for the run.
@@ -239,10 +241,13 @@ class Launcher:
         if run.ready_at is not None or run.port is None:
             return None
         printed = bind_failure(self._output_tail(), run.port)
-        state = port_state(run.port)
-        if printed is None and state == "free":
-            return None
-        return self._conflict(run.port, forbidden="forbidden" in {printed, state})
+        state = self._port_state(run.port)
+        if printed is None:
+            return self._conflict(run.port, "free" if state == "lingering" else state)
+        if state == "free":  # not for the backend
+            self._binds_plainly = self._port_state(run.port, plain=True) == "lingering"
+            state = "lingering" if self._binds_plainly else "in_use"
+        return self._conflict(run.port, "forbidden" if printed == "forbidden" else state)
 
     def last_output(self) -> str:
         """The newest run's last output, secrets masked."""
@@ -261,8 +266,12 @@ class Launcher:
         """The name of the process that has the socket; empty where unknown."""
         return (self._process_name(owner[2]) or "") if owner is not None and owner[2] is not None else ""
 
-    def _conflict(self, port: int, *, forbidden: bool) -> PortConflict:
-        return PortConflict(Conflict.FORBIDDEN if forbidden else Conflict.IN_USE, *self.find_owner(port))
+    def _conflict(self, port: int, state: PortState) -> PortConflict | None:
+        if state == "free":
+            return None
+        if state == "lingering":
+            return PortConflict(Conflict.LINGERING, None, "")
+        return PortConflict(Conflict(state), *self.find_owner(port))
 
     def _choose_port(self) -> int | None:
         wanted = self._settings.backend.port

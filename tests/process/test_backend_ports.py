@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from sidecar.backend.ports import choose_port, port_state
-from sidecar.process.platform.ports import is_listening
+from sidecar.process import lingering
+from sidecar.process.platform.ports import is_listening, reset_on_close
+from tests.support.backends import has_ipv6
 
 
 @pytest.fixture
@@ -75,6 +77,81 @@ def test_connections_of_the_last_run_that_linger_do_not_make_its_port_busy() -> 
             assert client.recv(1) == b""
     assert port_state(port) == "free"
     assert choose_port(port) == port
+
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what lingers on a port")
+
+
+@needs_linux
+def test_a_connection_that_only_lingers_is_told_from_a_program_that_holds_the_port() -> None:
+    with socket.socket() as server:  # without SO_REUSEADDR
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        port = port_of(server)
+        client = socket.create_connection(("127.0.0.1", port))
+        connection, _ = server.accept()
+    assert port_state(port) == "in_use"  # this process holds the connection
+    connection.close()
+    assert lingering(port) <= {"FIN_WAIT_1", "FIN_WAIT_2"}  # the other end may acknowledge it a little later
+    assert lingering(port)
+    assert (port_state(port), port_state(port, plain=True)) == ("lingering", "lingering")
+    reset_on_close(client, reset=True)
+    client.close()
+    assert lingering(port) == frozenset()
+    assert port_state(port, plain=True) == "free"
+
+
+@needs_linux
+def test_time_wait_lingers_for_a_server_that_does_not_share_its_port() -> None:
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        port = port_of(server)
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            server.accept()[0].close()
+            assert client.recv(1) == b""
+    assert lingering(port) == {"TIME_WAIT"}
+    assert (port_state(port), port_state(port, plain=True)) == ("free", "lingering")
+
+
+@needs_linux
+def test_a_socket_that_is_bound_and_does_not_listen_holds_its_port() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        assert (port_state(port_of(holder)), lingering(port_of(holder))) == ("in_use", frozenset())
+
+
+@needs_linux
+@pytest.mark.parametrize("netlink", [True, False])
+def test_looking_for_a_listener_is_not_seen_by_it(
+    listener: socket.socket, netlink: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sidecar.process import sockets
+
+    monkeypatch.setattr(sockets, "_refusals", set() if netlink else {1})
+    listener.setblocking(False)
+    assert is_listening(port_of(listener))
+    if netlink:
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    else:  # a connection is the only way; it is reset
+        connection, _ = listener.accept()
+        with connection, pytest.raises(ConnectionResetError):
+            connection.recv(1)
+    assert not is_listening(choose_port())
+
+
+@needs_linux
+def test_a_listener_for_ipv6_alone_is_none_for_127_0_0_1() -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    for alone in (0, 1):
+        with socket.socket(socket.AF_INET6) as server:
+            server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, alone)
+            server.bind(("::", 0))
+            server.listen(1)
+            assert is_listening(port_of(server)) is not bool(alone)
 
 
 @pytest.mark.posix(reason="ports below 1024 need privilege on Linux; Windows and macOS 10.14 know no such ports")

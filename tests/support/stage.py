@@ -130,6 +130,7 @@ class Stage:
         self.reports: list[str] = []
         self.printed = b""
         self.folder = folder or FakeFolder()
+        self.port_state: Callable[[int, bool], Any] = lambda _port, _plain: "free"
         client: Any = self.client
         self.launcher = Launcher(
             self.settings,
@@ -142,6 +143,7 @@ class Stage:
             output_tail=lambda: self.printed,
             mask=lambda text: text.replace("s3cret", "***"),
             report=self.reports.append,
+            port_state=lambda port, *, plain=False: self.port_state(port, plain),
         )
         lifecycle = Lifecycle(lifecycle_policy(self.settings), random=lambda: random, spent=spent)
         self.supervisor = Supervisor(

@@ -47,8 +47,18 @@ else:
     def is_listening(port: int) -> bool:
         """Whether a socket accepts connections on the port of 127.0.0.1; takes some 20 µs and never blocks longer than 1 ms.
 
+        Looked up where the kernel answers that (Linux): a server sees nothing of it. Else by a connection that is reset at once.
         True also where that cannot be known: the request itself will tell.
         """
+        if sys.platform == "linux":
+            from ..sockets import is_listening as look_up
+
+            found = look_up(port)
+            if found is not None:
+                return found
+        return _knock(port)
+
+    def _knock(port: int) -> bool:
         try:
             probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0))
         except OSError:  # no descriptor is left
@@ -56,6 +66,7 @@ else:
         with probe:
             probe.setblocking(False)
             _set_source(probe)
+            reset_on_close(probe, reset=True)
             try:
                 result = probe.connect_ex((_LOOPBACK, port))
                 if result == errno.EINPROGRESS:

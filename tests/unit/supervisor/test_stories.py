@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -348,18 +347,83 @@ def test_a_stranger_on_a_fixed_port_is_named(play: Any) -> None:
 
 
 def test_a_fixed_port_that_is_taken_is_not_even_tried(play: Any) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    async def story(stage: Stage) -> None:
+        stage.port_state = lambda _port, _plain: "in_use"
+        stage.layer.strangers = [ListeningSocket("127.0.0.1", 45_671, 77)]
+        with pytest.raises(PortInUseError, match=r"in use by program-77 \(pid 77\)"):
+            await stage.supervisor.start()
+        assert stage.layer.runs == []
 
-        async def story(stage: Stage) -> None:
-            stage.layer.strangers = [ListeningSocket("127.0.0.1", port, 77)]
-            with pytest.raises(PortInUseError, match=r"in use by program-77 \(pid 77\)"):
-                await stage.supervisor.start()
-            assert stage.layer.runs == []
+    play(story, backend__port=45_671, restart__attempts=1)
 
-        play(story, backend__port=port, restart__attempts=1)
+
+def test_connections_that_linger_on_a_fixed_port_are_waited_out(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(3.0)
+        stage.port_state = lambda _port, _plain: "lingering" if stage.now < 50.0 else "free"
+        await stage.supervisor.start()  # the time of the start begins when the port is free
+        assert 53.0 <= stage.now < 53.5
+        assert len(stage.layer.runs) == 1
+        assert stage.of(RunFailed) == []
+        assert any("linger on port 45671" in one.message for one in stage.of(e.Progress))
+
+    play(story, backend__port=45_671, timeouts__startup=5.0)
+
+
+def test_a_wait_for_connections_that_linger_ends(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.port_state = lambda _port, _plain: "lingering"
+        with pytest.raises(PortInUseError, match="Connections of an earlier program linger on port 45671"):
+            await stage.supervisor.start()
+        assert 75.0 <= stage.now < 76.0
+        assert stage.layer.runs == []
+
+    play(story, backend__port=45_671, restart__attempts=0)
+
+
+def test_a_wait_for_connections_that_linger_can_be_stopped(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.port_state = lambda _port, _plain: "lingering"
+        start = asyncio.create_task(stage.supervisor.start())
+        await stage.pass_time(10.0)
+        await stage.supervisor.stop()
+        assert stage.now < 10.5
+        with pytest.raises(CancelledRequestError):
+            await start
+        assert (stage.state, stage.layer.runs) == ("STOPPED", [])
+
+    play(story, backend__port=45_671)
+
+
+def test_a_backend_that_cannot_listen_beside_them_is_started_again_when_they_are_gone(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def fail_to_bind(process: FakeProcess) -> None:
+            if stage.now < 40.0:
+                process.print("OSError: [Errno 98] Address already in use")
+                process.exit(ExitStatus(code=1))
+            else:
+                process.listen()
+
+        stage.layer.script = fail_to_bind
+        stage.port_state = lambda _port, plain: "lingering" if plain and stage.now < 40.0 else "free"
+        await stage.supervisor.start()
+        assert 40.0 <= stage.now < 41.0
+        assert len(stage.layer.runs) == 2
+        assert stage.of(RunFailed) == []  # nothing is charged to the budget
+        assert stage.supervisor.run is not None
+        assert stage.supervisor.run.port == 45_671
+
+    play(story, backend__port=45_671)
+
+
+def test_what_lingers_is_no_reason_for_a_crash_that_says_another(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.layer.script = lambda process: process.exit(CRASH)
+        stage.port_state = lambda _port, _plain: "lingering" if stage.layer.runs else "free"
+        with pytest.raises(BackendExitedError):
+            await stage.supervisor.start()
+
+    play(story, backend__port=45_671, restart__attempts=0)
 
 
 def test_a_reported_port_is_read_from_the_output(play: Any) -> None:
