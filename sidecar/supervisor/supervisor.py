@@ -14,7 +14,7 @@ from msgspec import structs
 
 from .. import errors
 from ..core import events as e
-from ..core.events import Conflict, Outcome, Reason, State
+from ..core.events import Outcome, Reason, State
 from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
 from ..process.base import Survivor
@@ -24,6 +24,7 @@ from .answers import error_for, port_taken, still_waiting, why_failed
 from .callers import Callers
 from .launcher import Launches, PortConflict
 from .listener import SupervisedRun
+from .port_wait import find_conflict
 from .run import Run, utc_now
 from .stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted, Stream
 from .timers import Timers
@@ -32,8 +33,6 @@ T = TypeVar("T")
 
 _WITH_A_RUN = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
 _REQUESTED = frozenset({Reason.REQUESTED, Reason.SHUTDOWN})
-MAX_LINGER = 75.0  # seconds; TIME_WAIT and FIN_WAIT_2 last 60 s on Linux (TCP_TIMEWAIT_LEN, tcp_fin_timeout)
-_LINGER_INTERVAL = 0.25
 _PERMANENT = (errors.BackendNotFoundError, errors.BackendNotAFileError, errors.BackendNotExecutableError)
 
 
@@ -253,7 +252,9 @@ class Supervisor:
     async def _launch_run(self, number: int) -> None:
         try:
             await self._wait_for_turn(number)
-            conflict = await self._find_conflict(number)
+            conflict = await find_conflict(
+                self.launcher, self._current_run, self.post, lambda: self._is_starting(number)
+            )
             if conflict is not None:
                 raise port_taken(self._lost_port(conflict))  # noqa: TRY301 - answered like any other failure of a launch
             run = self._update(spec=self.launcher.plan(self._current_run))
@@ -271,6 +272,9 @@ class Supervisor:
         if run.status is None and self.lifecycle.state is State.STARTING:
             self.stream.publish(RunStarted(self._current_run))
 
+    def _is_starting(self, number: int) -> bool:
+        return self.lifecycle.state is State.STARTING and self.lifecycle.run == number
+
     async def _wait_for_turn(self, number: int) -> None:
         """Returns when no other sidecar is ending on the data folder, with the run's port decided."""
         if not self.launcher.turn_limit:
@@ -278,29 +282,10 @@ class Supervisor:
         self.post(e.Waiting(number, self.launcher.turn_limit))
         port = await self.launcher.wait_for_turn(
             lambda elapsed, message: self.post(e.Progress(number, "waiting", elapsed, message)),
-            lambda: self.lifecycle.state is State.STARTING,
+            lambda: self._is_starting(number),
         )
         self._update(port=port)
         self.post(e.Waiting(number, 0.0))
-
-    async def _find_conflict(self, number: int) -> PortConflict | None:
-        """Why the run cannot have its port. Connections that merely linger there are waited for."""
-        conflict = self.launcher.find_conflict(self._current_run)
-        if conflict is None or conflict.kind is not Conflict.LINGERING:
-            return conflict
-        begun = self._loop.time()
-        text = f"Waiting for connections of an earlier program that linger on port {self._current_run.port}"
-        self._report(text)
-        self.post(e.Waiting(number, MAX_LINGER))
-        self.post(e.Progress(number, "waiting", 0.0, text))
-        while conflict is not None and conflict.kind is Conflict.LINGERING and self._loop.time() - begun < MAX_LINGER:
-            await asyncio.sleep(_LINGER_INTERVAL)
-            if self.lifecycle.run != number or self.lifecycle.state is not State.STARTING:
-                return conflict
-            conflict = self.launcher.find_conflict(self._current_run)
-        if conflict is None:
-            self.post(e.Waiting(number, 0.0))
-        return conflict
 
     def _request_shutdown(self, action: e.RequestShutdown) -> None:
         self._spawn_task(self._request(action.run))

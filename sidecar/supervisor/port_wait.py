@@ -1,0 +1,43 @@
+"""Waits for connections that linger on a run's port and that no process holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ..core import events as e
+from ..core.events import Conflict
+from .launcher import Launches, PortConflict
+from .run import Run
+
+MAX_WAIT = 75.0  # seconds; TIME_WAIT and FIN_WAIT_2 last 60 s on Linux (TCP_TIMEWAIT_LEN, tcp_fin_timeout)
+_INTERVAL = 0.25
+
+
+async def find_conflict(
+    launcher: Launches, run: Run, post: Callable[[e.Event], None], wanted: Callable[[], bool]
+) -> PortConflict | None:
+    """Why the run cannot have its port, once nothing merely lingers there, or the wait is over.
+
+    Args:
+        launcher: looks at the port.
+        run: not launched yet.
+        post: takes the facts.
+        wanted: whether the run still is; else the wait ends, with a conflict.
+    """
+    conflict = launcher.find_conflict(run)
+    if conflict is None or conflict.kind is not Conflict.LINGERING:
+        return conflict
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    post(e.Waiting(run.number, MAX_WAIT))
+    text = f"Waiting for connections of an earlier program that linger on port {run.port}"
+    post(e.Progress(run.number, "waiting", 0.0, text))
+    while conflict is not None and conflict.kind is Conflict.LINGERING and loop.time() - begun < MAX_WAIT:
+        await asyncio.sleep(_INTERVAL)
+        if not wanted():
+            return conflict
+        conflict = launcher.find_conflict(run)
+    if conflict is None:
+        post(e.Waiting(run.number, 0.0))
+    return conflict
