@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,12 +157,22 @@ def modules() -> dict[str, Path]:
     return found
 
 
+def circles(graph: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """Circles of imports, those for types alone included; ``graph``: module → what it imports."""
+    sorter = TopologicalSorter(graph)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        yield "circle of imports: " + " → ".join(reversed(error.args[1]))
+
+
 def check() -> Iterator[str]:
-    """Imports that go up or sideways, packages without a layer, files that are too long, and modules that should not know the platform."""
+    """Imports that go up, sideways or round in a circle, packages without a layer, files that are too long, and modules that should not know the platform."""
     for path in sorted((PACKAGE / "dashboard" / "page").rglob("*")):
         if path.is_file() and "vendor" not in path.parts:
             yield from too_long(path, path.read_text(encoding="utf-8"))
     ours = modules()
+    graph: dict[str, set[str]] = {}
     yield from platform_complaints({module: path.read_text(encoding="utf-8") for module, path in ours.items()})
     for module, path in ours.items():
         source = path.read_text(encoding="utf-8")
@@ -169,9 +180,13 @@ def check() -> Iterator[str]:
         if package_of(module) not in {*LAYERS, BASE}:
             yield f"{place}: {package_of(module)} has no layer; give it one in tools/checks/layers.py"
         yield from too_long(path, source)
-        for one in imports_of(module, source, is_package=path.name == "__init__.py", modules=set(ours)):
+        imports = list(imports_of(module, source, is_package=path.name == "__init__.py", modules=set(ours)))
+        # A package's face imports its modules, and a module of it may import its siblings: only modules count.
+        graph[module] = {one.target for one in imports if ours.get(one.target, path).name != "__init__.py"} - {module}
+        for one in imports:
             if text := complaint(one):
                 yield f"{place}:{one.line}: {text}"
+    yield from circles(graph)
 
 
 def too_long(path: Path, text: str) -> Iterator[str]:

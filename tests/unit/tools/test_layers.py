@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.checks.layers import PLATFORM_EXCEPTIONS, complaint, imports_of, platform_complaints
+from tools.checks.layers import PLATFORM_EXCEPTIONS, circles, complaint, imports_of, platform_complaints
 
 MODULES = {
     "core.stop",
@@ -52,6 +52,12 @@ def test_an_import_that_goes_up_or_sideways_is_found(module: str, code: str) -> 
 )
 def test_an_import_that_goes_down_or_stays_in_its_package_is_not(module: str, code: str) -> None:
     assert {complaint(one) for one in imports_of(module, code, is_package=False, modules=MODULES)} == {None}
+
+
+def test_a_circle_of_imports_is_found() -> None:
+    assert list(circles({"a": ["b"], "b": ["c"], "c": []})) == []
+    (found,) = circles({"a": ["b"], "b": ["c"], "c": ["a"]})
+    assert all(name in found for name in "abc")
 
 
 @pytest.mark.parametrize(
