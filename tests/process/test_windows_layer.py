@@ -245,6 +245,66 @@ async def test_the_pid_is_kept_from_reuse_while_an_interrupt_is_pending(
         _winapi.GetExitCodeProcess(running._process)
 
 
+SAVING = (
+    "import sys, time\n"
+    "try:\n print('ready', flush=True)\n while True: time.sleep(0.01)\n"
+    "except KeyboardInterrupt: time.sleep(float(sys.argv[2])); open(sys.argv[1], 'w').close()"
+)
+LAUNCHER = (
+    "import os, subprocess, sys, time\n"
+    f"subprocess.Popen([sys.executable, '-c', {SAVING!r}, *sys.argv[1:]])\n"
+    "try:\n while True: time.sleep(0.01)\n"
+    "except KeyboardInterrupt: os._exit(3)"
+)
+
+
+async def behind_a_launcher(stage: Stage, *arguments: object) -> tuple[WindowsRun, Recorder]:
+    running, run = await stage.python(LAUNCHER, *map(str, arguments))
+    await run.until_printed(b"ready")
+    return running, run
+
+
+async def test_what_is_saving_behind_a_launcher_ends_by_itself(stage: Stage, tmp_path: Path) -> None:
+    running, run = await behind_a_launcher(stage, tmp_path / "saved", 1.0)
+    running.interrupt(DEADLINE)
+    await run.until_gone()
+    assert run.status == ExitStatus(code=3)
+    assert (tmp_path / "saved").exists()
+    assert running.killed == []
+
+
+async def test_so_does_what_is_saving_behind_cmd(stage: Stage, tmp_path: Path) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text(SAVING)
+    line = f"{sys.executable} {script} {tmp_path / 'saved'} 1.0 & exit 3"
+    running, run = await stage.command(os.environ["COMSPEC"], "/c", line)
+    await run.until_printed(b"ready")
+    running.interrupt(DEADLINE)
+    await run.until_gone()
+    assert (tmp_path / "saved").exists()
+    assert running.killed == []
+
+
+async def test_what_takes_too_long_behind_a_launcher_is_killed_and_named(stage: Stage, tmp_path: Path) -> None:
+    running, run = await behind_a_launcher(stage, tmp_path / "saved", 600.0)
+    running.interrupt(DEADLINE)
+    await run.until(lambda: run.status is not None)
+    (left,) = running.processes()
+    running.kill()
+    await run.until_gone()
+    assert [killed.pid for killed in running.killed] == [left.pid]
+    assert not (tmp_path / "saved").exists()
+
+
+async def test_a_launcher_that_ends_on_another_request_leaves_the_rest_to_ctrl_c(stage: Stage, tmp_path: Path) -> None:
+    running, run = await behind_a_launcher(stage, tmp_path / "saved", 0.5)
+    running.begin_stop()
+    assert lookup.terminate(running.identity)  # it ends because of the request, say
+    await run.until_gone()
+    assert (tmp_path / "saved").exists()
+    assert running.killed == []
+
+
 BOXLESS = b"0x8001"  # SEM_FAILCRITICALERRORS and SEM_NOOPENFILEERRORBOX
 
 
