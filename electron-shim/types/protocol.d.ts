@@ -199,6 +199,12 @@ export interface FirewallRule {
   error?: string;
 }
 
+/** A process that did not end in time; `name` is empty where the system does not report it. */
+export interface ForcedProcess {
+  pid: number;
+  name: string;
+}
+
 /** The answer of the health endpoint: `data` when healthy, `error` when not. */
 export interface HealthResult {
   status: "healthy" | "unhealthy";
@@ -341,6 +347,12 @@ export interface Status {
   sharedDataFolder: boolean;
 }
 
+/** Nothing of the backend is left. `forced`: what had to be killed; absent where everything ended by itself. */
+export interface Stopped {
+  success: boolean;
+  forced?: Array<ForcedProcess>;
+}
+
 /** Every event name that is subscribed now. */
 export interface Subscribed {
   subscribed: Array<string>;
@@ -404,8 +416,12 @@ export interface BackendSettings {
   health_path?: string;
   /** Reported to renderers; a 503 there is not a failed start. */
   ready_path?: string;
-  /** A POST there asks for a graceful stop. Empty: SIGTERM or CTRL_C at once. */
+  /** A POST there asks for a graceful stop. Empty: the stop signal or CTRL_C at once. */
   shutdown_path?: string;
+  /** What asks it to end, and then what it leaves behind. Windows has CTRL_C only. */
+  stop_signal?: "SIGHUP" | "SIGINT" | "SIGQUIT" | "SIGTERM" | "SIGUSR1" | "SIGUSR2";
+  /** `root`: the backend's first process; those that it leaves behind get the signal next. `group`: its process group at once, so that also what it still needs may end before it. */
+  stop_signal_to?: "group" | "root";
   /** Asked by `backend:info`. */
   info_path?: string;
   /** Asked by `backend:version`. */
@@ -446,7 +462,7 @@ export interface HealthSettings {
 
 /** What the backend may use of the machine and see of the environment. 0 and false: as the system has it. */
 export interface LimitsSettings {
-  /** (bytes) Resident in its whole tree; never address space, of which .NET reserves 274 GB. */
+  /** (bytes) That its whole tree may use before it is killed, shared pages counted once: on Linux the resident size, where that is too much the proportional one; on Windows the private working set, on macOS the footprint. Never address space, of which .NET reserves 274 GB. */
   memory?: number;
   /** (niceness) On Windows the nearest priority class. */
   cpu_nice?: number;
@@ -538,13 +554,13 @@ export interface TimeoutsSettings {
   restart_delay?: number;
   /** (seconds) For the shutdown endpoint to take effect. */
   shutdown_request?: number;
-  /** (seconds) For SIGTERM or CTRL_C to take effect. */
+  /** (seconds) For the whole process tree to end after the stop signal or CTRL_C. */
   graceful_shutdown?: number;
   /** (seconds) For death to be awaited after the kill. */
   force_kill?: number;
   /** (seconds) For everything at `sidecar:shutdown`. */
   total_shutdown?: number;
-  /** (seconds) Before the kill when the owner is gone. */
+  /** (seconds) Before the kill when the owner is gone; at most 1 s of it when the sidecar was killed. */
   owner_lost?: number;
 }
 
@@ -567,7 +583,7 @@ export interface Channels {
   /** Restarts; answers when the new run is ready */
   "backend:restart": { args: []; result: Restarted };
   /** Stops; answers when the whole process tree is gone */
-  "backend:stop": { args: []; result: Success };
+  "backend:stop": { args: []; result: Stopped };
   /** Facts about the backend */
   "backend:status": { args: []; result: Status };
   /** What stands between app and backend */

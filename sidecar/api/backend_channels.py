@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec import UNSET
+
 from .. import errors
 from ..backend.client import BackendClient, Response, refused
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..supervisor.succession import Succession
 from ..wire.channels import WaitForReadyArgs
-from ..wire.messages import Bootstrap, HealthResult, PingResult, Restarted, Started, Status, Success
+from ..wire.messages import Bootstrap, ForcedProcess, HealthResult, PingResult, Restarted, Started, Status, Stopped
 from .status import StatusView
 
 # Seconds that today's callers wait for each answer (renderer contract).
@@ -69,11 +71,11 @@ class BackendChannels:
         started = await self._supervisor.restart()
         return Restarted(success=True, url=started.url)
 
-    async def stop(self) -> Success:
+    async def stop(self) -> Stopped:
         """backend:stop."""
         self._must_be_managed()
-        await self._supervisor.stop()
-        return Success(success=True)
+        forced = [ForcedProcess(pid=process.pid, name=process.name) for process in await self._supervisor.stop()]
+        return Stopped(success=True, forced=forced or UNSET)
 
     async def wait_for_ready(self, args: WaitForReadyArgs | None = None) -> Started:
         """backend:waitForReady."""

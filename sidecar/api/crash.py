@@ -9,6 +9,7 @@ from ..core.events import Reason, ReportFailure
 from ..core.exit_status import UNKNOWN
 from ..observe.causes import guess
 from ..observe.crash import report_name
+from ..process.platform.usage import MEASURE
 from ..settings.model import Settings
 from ..supervisor.answers import port_foreign, port_taken
 from ..supervisor.run import Run, utc_now
@@ -75,7 +76,7 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
         return _Explanation(status.text, cause, remedy)
     if run.over_memory is not None:
         used, allowed = (f"{size / _MEBIBYTE:.0f} MiB" for size in (run.over_memory, settings.limits.memory))
-        cause = f"Its processes used {used} of memory, more than limits.memory ({allowed}) allows, and were killed."
+        cause = f"Its processes used {used} of memory ({MEASURE}), more than limits.memory ({allowed}) allows, and were killed."
         return _Explanation(status.text, cause, "Raise limits.memory, or find out what the backend needs so much for.")
     error = port_foreign(run) if run.listener == "foreign" else port_taken(run)
     return _Explanation(status.text, error.message, error.hint)

@@ -120,7 +120,7 @@ class Recorder:
         self._server.notify("backend:resourceUpdate", sample)
         limit, run = self._settings.limits.memory, self._supervisor.current
         if limit and sample.memory > limit and run is not None and run.alive:
-            # By resident size: RLIMIT_AS would end a .NET server at once, which reserves 274 GB of address space.
+            # Never by address space: RLIMIT_AS would end a .NET server at once, which reserves 274 GB of it.
             log.error(f"the backend's tree uses {sample.memory} bytes, limits.memory is {limit}: it is killed")
             self._supervisor.post(e.MemoryExceeded(run.number, sample.memory))
 
@@ -147,7 +147,8 @@ class Recorder:
                 health=list(self._timeline.health),
                 resources=self._resources.last_run(_LAST_MINUTE) if self._resources is not None else (),
                 oom=self._oom if (run.status or UNKNOWN).known else None,
-                survivors=[f"{survivor.name} ({survivor.pid})" for survivor in run.survivors],
+                survivors=[f"{process.name} ({process.pid})" for process in run.survivors],
+                forced=[f"{process.name} ({process.pid})" for process in run.forced],
                 notes=_notes(run),
             )
         )
@@ -169,6 +170,7 @@ class Recorder:
             self._resources = Resources(
                 self._settings.resources,
                 self._tree,
+                memory_limit=self._settings.limits.memory,
                 on_sample=self._sampled,
                 on_alert=lambda alert: self._server.notify("backend:resourceAlert", alert),
             )

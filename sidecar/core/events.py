@@ -259,9 +259,10 @@ class RequestShutdown(Struct, frozen=True):
 
 
 class Interrupt(Struct, frozen=True):
-    """SIGTERM, on Windows CTRL_C."""
+    """The stop signal, on Windows CTRL_C; the kill follows in so many seconds."""
 
     run: int
+    seconds: float
 
 
 class Kill(Struct, frozen=True):

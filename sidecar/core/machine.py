@@ -182,7 +182,7 @@ class Machine:
             if rung is Rung.REQUEST:
                 self.do(e.RequestShutdown(self.run))
             elif rung is Rung.INTERRUPT:
-                self.do(e.Interrupt(self.run))
+                self.do(e.Interrupt(self.run, self._ladder.kill_in(self.now)))
             elif rung is Rung.KILL:
                 self.do(e.Kill(self.run))
             else:
@@ -193,7 +193,7 @@ class Machine:
     def repeat_rung(self) -> None:
         """Takes the last rung again, for a process that came late to the ladder."""
         killed = all(rung is Rung.GIVE_UP for _, rung in self._ladder.steps)
-        self.do(e.Kill(self.run) if killed else e.Interrupt(self.run))
+        self.do(e.Kill(self.run) if killed else e.Interrupt(self.run, self._ladder.kill_in(self.now)))
 
     def stop_failed(self) -> None:
         """Part of the tree would not die."""

@@ -36,6 +36,10 @@ class StopLadder(Struct, frozen=True):
         """When the next rung is due."""
         return self.steps[0][0] if self.steps else None
 
+    def kill_in(self, now: float) -> float:
+        """Seconds until the kill; 0 where it is due."""
+        return max(0.0, next((at for at, rung in self.steps if rung is Rung.KILL), now) - now)
+
     def take(self, now: float) -> tuple[StopLadder, tuple[Rung, ...]]:
         """The rungs that are due, and the ladder above them."""
         due = tuple(rung for at, rung in self.steps if at <= now)

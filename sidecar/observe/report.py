@@ -31,6 +31,7 @@ class CrashFacts:
         states, health, resources: oldest first.
         oom: whether the kernel killed it because memory ran out; None: unknown.
         survivors: what of the tree would not die, e.g. "ffmpeg (4711)".
+        forced: what of it did not end by itself, likewise.
         notes: anything else, one line each.
     """
 
@@ -48,6 +49,7 @@ class CrashFacts:
     resources: Sequence[ResourceSample] = ()
     oom: bool | None = None
     survivors: Sequence[str] = ()
+    forced: Sequence[str] = ()
     notes: Sequence[str] = ()
 
 
@@ -132,6 +134,7 @@ def _run(facts: CrashFacts) -> list[str]:
         "Command": " ".join(_quoted(word) for word in facts.command),
         "Folder": facts.cwd,
         "Memory": oom[facts.oom] if facts.oom is not None else "",
+        "Killed": ", ".join(facts.forced),
         "Still alive": ", ".join(facts.survivors),
     }
     return [f"{name + ':':13}{value}" for name, value in rows.items() if value] + list(facts.notes)

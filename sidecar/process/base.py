@@ -32,7 +32,6 @@ class ListeningSocket(NamedTuple):
 class LaunchLimits(NamedTuple):
     """What the backend may use; None: as the system has it."""
 
-    memory: int | None = None
     nice: int | None = None
     open_files: int | None = None
     no_new_privileges: bool = False

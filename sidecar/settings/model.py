@@ -13,6 +13,7 @@ from msgspec import Meta, Struct, field
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=86_400)]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
+StopSignal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
@@ -34,7 +35,10 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
         live_path: 2xx means ready to be used. Empty: ready when it listens.
         health_path: 2xx means healthy. Empty: `live_path`.
         ready_path: Reported to renderers; a 503 there is not a failed start.
-        shutdown_path: A POST there asks for a graceful stop. Empty: SIGTERM or CTRL_C at once.
+        shutdown_path: A POST there asks for a graceful stop. Empty: the stop signal or CTRL_C at once.
+        stop_signal: What asks it to end, and then what it leaves behind. Windows has CTRL_C only.
+        stop_signal_to: `root`: the backend's first process; those that it leaves behind get the signal next. `group`: its
+            process group at once, so that also what it still needs may end before it.
         info_path: Asked by `backend:info`.
         version_path: Asked by `backend:version`.
         providers_path: Asked by `backend:providerStatus`, and watched for changes.
@@ -56,6 +60,8 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
     health_path: str = ""
     ready_path: str = ""
     shutdown_path: str = ""
+    stop_signal: StopSignal = "SIGTERM"
+    stop_signal_to: Literal["root", "group"] = "root"
     info_path: str = ""
     version_path: str = ""
     providers_path: str = ""
@@ -74,10 +80,10 @@ class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
         health_interval (seconds): Between health checks.
         restart_delay (seconds): Between one automatic restart and the next.
         shutdown_request (seconds): For the shutdown endpoint to take effect.
-        graceful_shutdown (seconds): For SIGTERM or CTRL_C to take effect.
+        graceful_shutdown (seconds): For the whole process tree to end after the stop signal or CTRL_C.
         force_kill (seconds): For death to be awaited after the kill.
         total_shutdown (seconds): For everything at `sidecar:shutdown`.
-        owner_lost (seconds): Before the kill when the owner is gone.
+        owner_lost (seconds): Before the kill when the owner is gone; at most 1 s of it when the sidecar was killed.
     """
 
     startup: PositiveSeconds = 60.0
@@ -167,7 +173,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """What the backend may use of the machine and see of the environment. 0 and false: as the system has it.
 
     Attributes:
-        memory (bytes): Resident in its whole tree; never address space, of which .NET reserves 274 GB.
+        memory (bytes): That its whole tree may use before it is killed, shared pages counted once: on Linux the resident
+            size, where that is too much the proportional one; on Windows the private working set, on macOS the footprint.
+            Never address space, of which .NET reserves 274 GB.
         cpu_nice (niceness): On Windows the nearest priority class.
         open_files (descriptors): POSIX only.
         no_new_privileges: Linux only: the tree cannot gain privileges.

@@ -39,6 +39,10 @@ class PortConflict(NamedTuple):
     owner_name: str
 
 
+# Seconds that the tree has to end when the sidecar was killed: so that nothing of it is alive after 2 s.
+_MAX_ALONE = 1.0
+
+
 class Launches(Protocol):
     """What the supervisor needs of a launcher; see Launcher."""
 
@@ -182,13 +186,15 @@ class Launcher:
             cwd=command.cwd,
             env=environment,
             limits=LaunchLimits(
-                memory=limits.memory or None,
                 nice=limits.cpu_nice or None,
                 open_files=limits.open_files or None,
                 no_new_privileges=limits.no_new_privileges,
             ),
             graceful=times.graceful_shutdown,
             force_kill=times.force_kill,
+            alone=min(times.owner_lost, _MAX_ALONE),
+            stop_signal=backend.stop_signal,
+            stop_signal_to=backend.stop_signal_to,
         )
 
     async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> RunningProcess:

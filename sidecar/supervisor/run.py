@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ class Run(Struct, frozen=True):
         status: how the root exited; None while it lives.
         ended_at: when that was, ISO 8601 UTC.
         survivors: processes of the tree that could not be killed.
+        forced: those that did not end by themselves, and were killed.
         conflict: why it could not have its port.
         listener: whose socket is on the port.
         owner, owner_name: the other program on the port, where known.
@@ -48,6 +50,7 @@ class Run(Struct, frozen=True):
     status: ExitStatus | None = None
     ended_at: str | None = None
     survivors: tuple[Survivor, ...] = ()
+    forced: tuple[Survivor, ...] = ()
     conflict: Conflict | None = None
     listener: Literal["own", "foreign", "unknown"] = "unknown"
     owner: Socket | None = None
@@ -93,6 +96,11 @@ class Run(Struct, frozen=True):
     def listeners(self) -> list[ListeningSocket] | None:
         """Where its tree listens now; None where the system does not say."""
         return self.process.listeners() if self.process is not None else None
+
+
+def names_of(processes: Iterable[Survivor]) -> str:
+    """Processes by name and pid, for a sentence."""
+    return ", ".join(f"{process.name} ({process.pid})" for process in processes)
 
 
 def utc_now() -> str:

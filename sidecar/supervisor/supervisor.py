@@ -25,7 +25,7 @@ from .callers import Callers
 from .launcher import Launches, PortConflict
 from .listener import SupervisedRun
 from .port_wait import find_conflict
-from .run import Run, utc_now
+from .run import Run, names_of, utc_now
 from .stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted, Stream
 from .timers import Timers
 
@@ -106,13 +106,15 @@ class Supervisor:
         """Answers when the new run is ready; joins a start that is under way. Raises as ``start``."""
         return await self._command(e.Restart(), self._up)
 
-    async def stop(self) -> None:
-        """Answers when the whole tree is gone.
+    async def stop(self) -> tuple[Survivor, ...]:
+        """Answers when the whole tree is gone, with what of it had to be killed.
 
         Raises:
-            StopFailedError: part of it is not.
+            StopFailedError: part of it is not gone.
         """
+        number = self.lifecycle.run if self.lifecycle.occupied else None
         await self._command(e.Stop(), self._down)
+        return self.run.forced if self.run is not None and self.run.number == number else ()
 
     async def wait_for_ready(self, limit: float | None) -> Started:
         """Waits for a start that is under way or about to be; never touches the backend.
@@ -288,6 +290,8 @@ class Supervisor:
         self.post(e.Waiting(number, 0.0))
 
     def _request_shutdown(self, action: e.RequestShutdown) -> None:
+        if (process := self._current_run.process) is not None:
+            process.begin_stop()
         self._spawn_task(self._request(action.run))
 
     async def _request(self, number: int) -> None:
@@ -298,9 +302,9 @@ class Supervisor:
             self._report(f"the backend did not accept the request to shut down: {error.message}")
         self.post(e.ShutdownRequestFailed(number))
 
-    def _interrupt(self, _action: e.Interrupt) -> None:
+    def _interrupt(self, action: e.Interrupt) -> None:
         if self.run is not None and self.run.process is not None:
-            self.run.process.interrupt()
+            self.run.process.interrupt(action.seconds)
 
     def _kill(self, _action: e.Kill) -> None:
         if self.run is not None and self.run.process is not None:
@@ -351,8 +355,7 @@ class Supervisor:
     def hear_output(self, number: int, stream: str, data: bytes) -> None:
         """The run's tree wrote something."""
         self.stream.publish(Output(number, stream, data))
-        port = self.launcher.reported_port(self._current_run, stream, data)
-        if port is not None:
+        if (port := self.launcher.reported_port(self._current_run, stream, data)) is not None:
             self.post(e.PortReported(number, port))
 
     def hear_exit(self, number: int, status: ExitStatus) -> None:
@@ -370,21 +373,20 @@ class Supervisor:
 
     def hear_gone(self, number: int, survivors: list[Survivor]) -> None:
         """Nothing of the run's tree is alive, but for these."""
-        run = self._update(survivors=tuple(survivors))
+        forced = tuple(process.killed) if (process := self._current_run.process) is not None else ()
+        run = self._update(survivors=tuple(survivors), forced=forced)
+        if forced and self.lifecycle.state is State.STOPPING:
+            self._report(f"these did not end in time and were killed: {names_of(forced)}")
         conflict = None
         try:
             conflict = self.launcher.explain_end(run)
             self._update(output=self.launcher.last_output())
-        except (
-            OSError,
-            ImportError,
-        ) as error:  # no descriptor is left to look with; the end must be reported all the same
+        except (OSError, ImportError) as error:  # no descriptor is left; the end must be reported all the same
             self._report(f"why the backend ended cannot be looked into: {error}")
         if conflict is not None:
             self._lost_port(conflict)
         if survivors:
-            names = ", ".join(f"{survivor.name} ({survivor.pid})" for survivor in survivors)
-            self._report(f"part of the backend's tree is still alive: {names}")
+            self._report(f"part of the backend's tree is still alive: {names_of(survivors)}")
         self.post(e.Gone(number, len(survivors), conflict.kind if conflict is not None else None))
 
     def _lost_port(self, conflict: PortConflict) -> Run:

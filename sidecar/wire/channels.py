@@ -92,7 +92,7 @@ CHANNELS: dict[str, Channel] = {
     "backend:providerStatus": _legacy(Any, "Failed to get provider status", "Body of the provider endpoint"),
     "backend:ffmpegStatus": _legacy(Any, "Failed to get FFmpeg status", "Body of the FFmpeg endpoint"),
     "backend:restart": _legacy(m.Restarted, "Failed to restart backend", "Restarts; answers when the new run is ready"),
-    "backend:stop": _legacy(m.Success, "Failed to stop backend", "Stops; answers when the whole process tree is gone"),
+    "backend:stop": _legacy(m.Stopped, "Failed to stop backend", "Stops; answers when the whole process tree is gone"),
     "backend:status": _legacy(m.Status, "", "Facts about the backend"),
     "backend:checkFirewall": _legacy(
         m.FirewallCheck, "Failed to check firewall", "What stands between app and backend"

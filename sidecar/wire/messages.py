@@ -101,6 +101,20 @@ class Success(Wire, frozen=True):
     success: bool
 
 
+class ForcedProcess(Wire, frozen=True):
+    """A process that did not end in time; ``name`` is empty where the system does not report it."""
+
+    pid: int
+    name: str
+
+
+class Stopped(Wire, frozen=True):
+    """Nothing of the backend is left. ``forced``: what had to be killed; absent where everything ended by itself."""
+
+    success: bool
+    forced: list[ForcedProcess] | UnsetType = UNSET
+
+
 class Started(Wire, frozen=True):
     """The run is ready."""
 

@@ -94,6 +94,11 @@ def main():
         # The main thread ends alone: the process is a zombie with a living thread.
         import ctypes
 
+        if len(sys.argv) > 4:
+            listening = socket.socket()
+            listening.bind(("127.0.0.1", int(sys.argv[4])))
+            listening.listen()
+
         def beside():
             while open("/proc/self/stat", "rb").read().rpartition(b") ")[2][:1] != b"Z":  # noqa: PTH123, SIM115 - small
                 time.sleep(0.005)

@@ -190,7 +190,7 @@ def test_a_restart_goes_down_the_ladder_and_up_again() -> None:
     story.tell(e.Start(Reason.AUTOSTART))
     story.tell(e.Ready(1))
     assert e.RequestShutdown(1) in story.tell(e.Restart())
-    assert [a for a in story.expire(Timer.LADDER) if not isinstance(a, e.Arm)] == [e.Interrupt(1)]
+    assert [a for a in story.expire(Timer.LADDER) if not isinstance(a, e.Arm)] == [e.Interrupt(1, 10)]
     story.tell(e.Exited(1, CLEAN))
     assert e.Announce(State.STARTING, State.STOPPING, Reason.REQUESTED) in story.tell(e.Gone(1))
     assert story.run == 2
@@ -383,7 +383,7 @@ def test_a_restart_joins_a_young_start_and_replaces_one_that_hangs() -> None:
     story.now += 9
     assert story.tell(e.Restart()) == []
     story.now += 1
-    assert e.Interrupt(1) in story.tell(e.Restart())
+    assert e.Interrupt(1, 10) in story.tell(e.Restart())
     story.tell(e.Gone(1))
     assert (story.state, story.run) == (State.STARTING, 2)
 
@@ -394,7 +394,7 @@ def test_a_second_request_replaces_a_start_and_several_at_once_are_one() -> None
     for _ in range(20):
         assert story.tell(e.Restart()) == []
     story.now += 0.5
-    assert e.Interrupt(1) in story.tell(e.Restart())
+    assert e.Interrupt(1, 10) in story.tell(e.Restart())
     story.tell(e.Gone(1))
     assert story.tell(e.Restart()) == []  # the new start is young again
     assert story.run == 2
@@ -432,7 +432,7 @@ def test_a_process_that_comes_to_be_during_a_stop_is_told_to_go() -> None:
     story = Story()
     story.tell(e.Start())
     story.tell(e.Stop())
-    assert story.tell(e.Launched(1)) == [e.Interrupt(1)]
+    assert story.tell(e.Launched(1)) == [e.Interrupt(1, 10)]
     story.expire(Timer.LADDER)
     assert story.tell(e.Launched(1)) == [e.Kill(1)]
 
@@ -501,7 +501,7 @@ def test_a_lost_owner_asks_and_interrupts_at_once_and_kills_after_1_5_seconds() 
     actions = story.tell(e.Shutdown(owner_lost=True))
     assert [a for a in actions if isinstance(a, e.RequestShutdown | e.Interrupt)] == [
         e.RequestShutdown(1),
-        e.Interrupt(1),
+        e.Interrupt(1, 1.5),
     ]
     assert e.Kill(1) in story.expire(Timer.LADDER)
     assert story.now == 1001.5
@@ -513,7 +513,7 @@ def test_a_lost_owner_cuts_a_stop_that_is_under_way() -> None:
     story.up()
     story.tell(e.Stop())
     story.now += 1
-    assert e.Interrupt(1) in story.tell(e.Shutdown(owner_lost=True))
+    assert e.Interrupt(1, 1.5) in story.tell(e.Shutdown(owner_lost=True))
     assert e.Kill(1) in story.expire(Timer.LADDER)
     assert story.now == 1002.5
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from sidecar.errors import (
 )
 from sidecar.process.base import ListeningSocket, Survivor
 from sidecar.supervisor.stream import RunEnded, RunEnding, RunFailed, RunStarted
-from tests.support.fake_process import FakeProcess
+from tests.support.fake_process import TERMINATED, FakeProcess
 from tests.support.jumping_loop import tell
 from tests.support.stage import FakeFolder, FakeSidecar, Stage, failure
 
@@ -152,14 +153,31 @@ def test_a_stop_climbs_the_ladder(play: Any) -> None:
         await stage.supervisor.start()
         stage.process.on_interrupt = None
         began = stage.now
-        await stage.supervisor.stop()
+        assert [process.pid for process in await stage.supervisor.stop()] == [stage.process.identity.pid]
         assert stage.client.asked[-1] == "/shutdown"
-        assert stage.process.signals == ["interrupt", "kill"]
+        assert stage.process.signals == ["begin_stop", "interrupt", "kill"]
+        assert stage.reports[-1] == f"these did not end in time and were killed: fake ({stage.process.identity.pid})"
         assert round(stage.now - began, 3) == 2.0 + 10.0
         assert stage.moves[-2:] == ["STOPPING requested", "STOPPED requested"]
         assert [type(one) for one in stage.seen if isinstance(one, RunEnding | RunEnded)] == [RunEnding, RunEnded]
 
     play(story, backend__shutdown_path="/shutdown", timeouts__shutdown_request=2.0, timeouts__graceful_shutdown=10.0)
+
+
+def test_a_stop_waits_for_what_the_root_leaves_and_kills_it_only_when_the_time_is_over(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        for saving, killed in ((7.0, False), (70.0, True)):
+            stage.boots_in(0.1)
+            await stage.supervisor.start()
+            process, began = stage.process, stage.now
+            process.on_interrupt = None
+            asyncio.get_running_loop().call_later(0.5, partial(process.exit, TERMINATED, gone_after=saving))
+            forced = await stage.supervisor.stop()
+            assert forced == ()
+            assert ("kill" in process.signals) == killed
+            assert round(stage.now - began, 3) == 0.5 + saving
+
+    play(story, timeouts__graceful_shutdown=10.0, timeouts__force_kill=100.0)
 
 
 def test_a_refused_shutdown_request_is_not_waited_for(play: Any) -> None:
@@ -172,7 +190,7 @@ def test_a_refused_shutdown_request_is_not_waited_for(play: Any) -> None:
         await stage.supervisor.start()
         began = stage.now
         await stage.supervisor.stop()
-        assert stage.process.signals == ["interrupt"]
+        assert stage.process.signals == ["begin_stop", "interrupt"]
         assert stage.now - began < 0.1
         assert any("did not accept the request to shut down" in report for report in stage.reports)
 

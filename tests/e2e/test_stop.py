@@ -1,0 +1,114 @@
+"""A stop through the sidecar is a stop of the tree, and says what it had to kill."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import processes
+from tests.support.client import SidecarClient
+from tests.support.runs import child
+
+pytestmark = pytest.mark.posix(reason="signals; tests/process/test_windows_layer.py has the same with CTRL_C")
+
+KINDS = {"sh": 1, "sh in sh": 2, "npm-like": 0}
+
+
+def behind(kind: str, file: Path, seconds: float = 0.5) -> list[str]:
+    """A backend that saves for some seconds, behind a launcher that ends at once (or, npm-like, hands the signal on)."""
+    command = [*child("launcher", "double" if kind == "npm-like" else "worker", file, seconds), "{port}"]
+    for _level in range(KINDS[kind]):
+        command = ["sh", "-c", f"{shlex.join(command)}; true"]
+    return [word.replace("'{port}'", "{port}") for word in command]
+
+
+def client_of(backend: list[str], data: Path, **settings: Any) -> SidecarClient:
+    values = {name.replace("__", "."): value for name, value in settings.items()}
+    return SidecarClient(backend, flags=("--profile", "generic"), data=data, settings=values, expect_exit=None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("end", ["backend:stop", "backend:restart", "sidecar:shutdown", "stdin", "SIGTERM", "SIGKILL"])
+async def test_what_is_saving_behind_a_launcher_is_not_lost(tmp_path: Path, kind: str, end: str) -> None:
+    file = tmp_path / "file"
+    marker = f"TEST_STOP={uuid.uuid4()}"
+    name, value = marker.split("=")
+    async with client_of(behind(kind, file), tmp_path, backend__env={name: value}) as client:
+        await client.call("backend:waitForReady")
+        client.process.remember_descendants()
+        if end == "stdin":
+            client.close_stdin()
+        elif end.startswith("SIG"):
+            os.kill(client.hello["pid"], getattr(signal, end))
+        else:
+            answer = await client.call(end)
+            assert answer.keys() <= {"success", "url"}, answer  # nothing was forced
+        if end != "backend:restart":
+            await processes.until(lambda: not processes.marked(marker), what=lambda: processes.marked(marker))
+        assert file.read_text() == "asked\nsaved\n"
+
+
+async def test_the_answer_and_the_log_name_what_had_to_be_killed(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    async with client_of(behind("sh", file, 600), tmp_path, timeouts__graceful_shutdown=0.5) as client:
+        pid = (await client.call("backend:waitForReady"))["pid"]
+        begin = time.monotonic()
+        answer = await client.call("backend:stop")
+        assert time.monotonic() - begin >= 0.5
+        assert answer["success"] is True
+        ((killed,), name) = [process["pid"] for process in answer["forced"]], answer["forced"][0]["name"]
+        assert killed != pid
+        line, log = f"these did not end in time and were killed: {name} ({killed})", tmp_path / "logs" / "sidecar.log"
+        await processes.until(lambda: log.exists() and line in log.read_text())
+        assert await client.call("backend:stop") == {"success": True}
+    assert file.read_text() == "asked\n"
+
+
+async def test_a_crash_report_names_what_had_to_be_killed(tmp_path: Path) -> None:
+    async with client_of(behind("sh", tmp_path / "file"), tmp_path, restart__attempts=0) as client:
+        os.kill((await client.call("backend:waitForReady"))["pid"], signal.SIGKILL)
+        crash = await client.event("backend:crash")
+        await client.state("FAILED")
+        report = await client.call("backend:crashReport", {"name": crash["name"]})
+        assert re.search(r"^Killed: +python\S* \(\d+\)$", report["report"], re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGQUIT"])
+async def test_the_stop_signal_is_a_setting(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "file"
+    backend = ["env", f"STOP={name}", *behind("sh", file)]
+    async with client_of(backend, tmp_path, backend__stop_signal=name) as client:
+        await client.call("backend:waitForReady")
+        assert await client.call("backend:stop") == {"success": True}
+    assert file.read_text() == "asked\nsaved\n"
+
+
+@pytest.mark.parametrize(
+    ("to", "first"), [("root", ["server asked", "server saved"]), ("group", ["server asked", "store asked"])]
+)
+async def test_who_is_asked_is_a_setting(tmp_path: Path, to: str, first: list[str]) -> None:
+    file = tmp_path / "file"
+    backend = [*child("launcher", "server", file, 0.3), "{port}"]
+    async with client_of(backend, tmp_path, backend__stop_signal_to=to) as client:
+        await client.call("backend:waitForReady")
+        assert await client.call("backend:stop") == {"success": True}
+    assert sorted(file.read_text().splitlines()[:2]) == first
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the end of the main thread is the end of the process")
+async def test_a_backend_whose_main_thread_has_ended_is_running_until_it_is_stopped(tmp_path: Path) -> None:
+    backend = [*child("launcher", "threads", tmp_path / "file", 0), "{port}"]
+    async with client_of(backend, tmp_path, timeouts__graceful_shutdown=0.5) as client:
+        pid = (await client.call("backend:waitForReady"))["pid"]
+        assert (await client.call("backend:status"))["listener"] == "own"
+        assert (await client.call("backend:stop"))["success"] is True
+        assert not processes.is_alive(pid)
