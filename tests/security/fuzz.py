@@ -84,7 +84,7 @@ def recording(data: bytes) -> None:
 
 
 def masking(data: bytes) -> None:
-    """Any text is masked, and masked again it stays as it is."""
+    """Any text, command and environment is masked without an error."""
     text = data.decode("utf-8", "surrogateescape")
     mask_text(text, [text[:9]])
     mask_command(text.split("\n"))

@@ -262,6 +262,9 @@ encryption_key={s}
 private_key: {s}
 refresh_token={s}
 csrf_token: "{s}"
+csrf={s}
+token: !!str {s}
+vault login {s}
 bearer {s}
 CREATE USER anna WITH PASSWORD '{s}';
 CREATE USER 'anna'@'%' IDENTIFIED BY '{s}';

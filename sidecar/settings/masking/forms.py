@@ -90,6 +90,11 @@ _FORMS = (
         1,
     ),
     _Form(
+        "argument of login",
+        (" login ",),
+        r"\b(?:vault|gh auth|hf|huggingface-cli|wandb) login[ ](?:--token[ ])?(?P<secret>[^\s-]\S{3,500}+)",
+    ),
+    _Form(
         "password of a server",
         ("requirepass", "masterauth"),
         r"\b(?:requirepass|masterauth)\s{1,4}[\"']?(?P<secret>[^\s\"'=:]{1,500}+)",

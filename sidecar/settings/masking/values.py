@@ -15,8 +15,8 @@ class Value(NamedTuple):
     line: bool = False
 
 
-# b"…", Some("…"), String("…"), SecretStr('…'): what stands between the separator and the quote.
-_WRAPPER = re.compile(r"(?:[A-Za-z_][\w.]{0,30}\()?(?:[bBrRuUfF@$]{1,2}(?=[\"']))?")
+# !!str …, b"…", Some("…"), String("…"), SecretStr('…'): what stands between the separator and the quote.
+_WRAPPER = re.compile(r"(?:!{1,2}\w{1,20}[ ]{1,4})?(?:[A-Za-z_][\w.]{0,30}\()?(?:[bBrRuUfF@$]{1,2}(?=[\"']))?")
 _QUOTE = re.compile(
     r"(?P<slashes>\\{0,15})(?P<quote>[\"'`])|&quot;|&#0?3[49];|&apos;|%2[27]|\\{1,8}u002[27]", re.IGNORECASE
 )
