@@ -1,4 +1,4 @@
-"""What tells one process from every other: its pid, its start time, and the world in which these two count."""
+"""What tells one process from every other: its pid, its start time, and where these two count."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_alive(process: ProcessId) -> bool:
     return identify(process.pid) == process
 
 
-def world() -> str:
+def pid_namespace() -> str:
     """Where a pid and a start time are comparable.
 
     On Linux start times count from boot, and every container counts its own pids: the boot id and the pid namespace.

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from .base import ProcessId
-from .identity import identify, is_alive, world
+from .identity import identify, is_alive, pid_namespace
 from .platform.files import distrust, read_file, replace_file
 from .record import LAST, MARKER, MAX_BYTES, PREFIX, LastRun, RunRecord
 
@@ -80,7 +80,7 @@ class Reclaim:
         self._owners: set[ProcessId] | None = None
         self._notes: list[str] = []
         self._killed: list[ProcessId] = []
-        self._world = world()
+        self._world = pid_namespace()
         self._me = identify(os.getpid())
 
     def read(self, *, wait: bool = True) -> Reclaimed:

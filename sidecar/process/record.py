@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import msgspec
 
 from .base import ProcessId
-from .identity import identify, world
+from .identity import identify, pid_namespace
 from .platform.files import replace_file
 
 LAST = "last-run.json"
@@ -92,7 +92,7 @@ class Record:
         self._report: Callable[[str], None] | None = report
         self._last = data_folder / LAST
         self._path = data_folder / f"{PREFIX}{me.pid}-{me.started:.0f}.json"
-        self.content = RunRecord(world=world(), owner=me, logs=logs)
+        self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs)
 
     def update(self, **changes: Any) -> None:
         """Changes fields of RunRecord, and writes the record when one of them really changed."""

@@ -21,14 +21,14 @@ _ERROR, _DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
 _LISTEN = 1 << 10  # TCP_LISTEN of include/net/tcp_states.h
 _HEAD = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 # inet_diag_req_v2: family, protocol, extensions, padding, states; port, address, peer's address, cookie
-_ASK = struct.Struct("=BBBBI2s2x16s16s4x8s")
+_QUERY = struct.Struct("=BBBBI2s2x16s16s4x8s")
 _ANSWER = struct.Struct("=xB2x2s2x16s28x16xI")  # inet_diag_msg: state, port, address; inode
 _ANY_COOKIE = b"\xff" * 8  # INET_DIAG_NOCOOKIE
 _ALL_STATES = 0xFFF
 _LOOPBACK = socket.inet_aton("127.0.0.1").ljust(16, b"\0")
 _STATUS = struct.Struct("=i")  # 0, or an errno below it, first in NLMSG_DONE and NLMSG_ERROR
 _BUFFER = 32 * 1024  # what the kernel writes at once
-_PATIENCE = 1.0  # seconds; it answers within the call
+_TIMEOUT = 1.0  # seconds; it answers within the call
 
 
 def listening() -> dict[int, tuple[str, int]]:
@@ -69,16 +69,16 @@ def states_on(port: int) -> list[tuple[int, int]]:
 
 def _asker() -> socket.socket:
     asker = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG)
-    asker.settimeout(_PATIENCE)
+    asker.settimeout(_TIMEOUT)
     return asker
 
 
 def _ask(
     asker: socket.socket, family: int, flags: int, *, states: int, port: int = 0, address: bytes = bytes(16)
 ) -> None:
-    head = _HEAD.pack(_HEAD.size + _ASK.size, _BY_FAMILY, _REQUEST | flags, 0, 0)
+    head = _HEAD.pack(_HEAD.size + _QUERY.size, _BY_FAMILY, _REQUEST | flags, 0, 0)
     what = (family, socket.IPPROTO_TCP, 0, 0, states, port.to_bytes(2, "big"), address, address, _ANY_COOKIE)
-    asker.sendto(head + _ASK.pack(*what), (0, 0))
+    asker.sendto(head + _QUERY.pack(*what), (0, 0))
 
 
 def _answers(asker: socket.socket) -> Iterator[tuple[int, bytes, bytes, int]]:

@@ -169,9 +169,9 @@ async def too_many_files(stage: Stage) -> Told:
 
 @WAYS.add(
     "The backend's processes use more memory than the settings allow",
-    "Its processes used <used> MiB of memory, more than limits.memory (40 MiB) allows, and were killed.",
+    "Its processes used <used> MiB of memory (proportional set size, which counts shared pages once), more than limits.memory (40 MiB) allows, and were killed.",
     "Raise limits.memory, or find out what the backend needs so much for.",
-    posix("a limit that is looked after; a job object lets the allocation itself fail, and the backend then says so"),
+    posix("the sentence names what this system measures"),
 )
 async def over_its_memory(stage: Stage) -> Told:
     code = "import time; hog = bytearray(b'x' * (100 << 20)); time.sleep(600)"

@@ -18,7 +18,7 @@ from . import win32
 assert sys.platform == "win32"
 
 _EXIT_CODE = 1  # of what TerminateJobObject ends; taskkill /F uses 1 as well
-_MOST_PIDS = 65536  # of a tree; a list of them takes 512 KiB
+_MAX_PIDS = 65536  # of a tree; a list of them takes 512 KiB
 _own_job: Job | None = None
 
 
@@ -68,9 +68,9 @@ class Job:
                 raise win32.failure()
             assigned, listed = win32.DWORD.from_buffer(listing).value, win32.DWORD.from_buffer(listing, 4).value
             # A process that is ending may be counted and not listed: the two need not agree in a call that succeeded.
-            if done or listed >= assigned or room >= _MOST_PIDS:
+            if done or listed >= assigned or room >= _MAX_PIDS:
                 return listing[1 : 1 + min(listed, room)]
-            room = min(max(room * 2, assigned), _MOST_PIDS)
+            room = min(max(room * 2, assigned), _MAX_PIDS)
 
     def terminate(self) -> bool:
         """Ends every process in it at once; False where the system refused."""

@@ -20,8 +20,8 @@ from . import win32
 assert sys.platform == "win32"
 
 _READ_SIZE = 65536
-_MOST_PENDING = 8 * 1024 * 1024
-_MOST_IN_A_TURN = 1024 * 1024  # told at once; more would keep the loop from its other work
+_MAX_PENDING = 8 * 1024 * 1024
+_MAX_IN_A_TURN = 1024 * 1024  # told at once; more would keep the loop from its other work
 
 
 class OutputPipe:
@@ -48,7 +48,7 @@ class OutputPipe:
         self._read_bytes = 0  # written by the thread
         self._dropped_bytes = 0  # written by the thread
         self._taken_bytes = 0  # written by the loop
-        self._told_dropped = 0  # written by the loop
+        self._reported_dropped = 0  # written by the loop
         self._awake = False
         self._finished = False
         self.closed = False
@@ -73,7 +73,7 @@ class OutputPipe:
         self._wake()
 
     def _make_room(self) -> None:
-        while self._read_bytes - self._dropped_bytes - self._taken_bytes > _MOST_PENDING:
+        while self._read_bytes - self._dropped_bytes - self._taken_bytes > _MAX_PENDING:
             try:
                 self._dropped_bytes += len(self._chunks.popleft())
             except IndexError:  # the loop took them meanwhile
@@ -94,30 +94,30 @@ class OutputPipe:
         self._awake = False
         finished = self._finished  # read before the chunks: what comes later wakes us again
         told = 0
-        while self._chunks and told < _MOST_IN_A_TURN:
-            told += self._tell_next()
+        while self._chunks and told < _MAX_IN_A_TURN:
+            told += self._hand_on_next()
         if self._chunks:
             self._awake = True
             self._loop.call_soon(self._deliver)
         elif finished:
             self.closed = True
-            self._tell_losses()
+            self._report_losses()
             self._ended()
 
-    def _tell_next(self) -> int:
+    def _hand_on_next(self) -> int:
         try:
             data = self._chunks.popleft()
         except IndexError:  # the thread dropped it meanwhile
             return 0
         self._taken_bytes += len(data)
-        self._tell_losses()
+        self._report_losses()
         self._tell(self._stream, data)
         return len(data)
 
-    def _tell_losses(self) -> None:
-        lost = self._dropped_bytes - self._told_dropped
+    def _report_losses(self) -> None:
+        lost = self._dropped_bytes - self._reported_dropped
         if lost:
-            self._told_dropped += lost
+            self._reported_dropped += lost
             self._report(
                 f"{lost} bytes of the backend's {self._stream} were dropped: they came faster than they were handled"
             )
@@ -127,7 +127,7 @@ class OutputPipe:
         if self.closed:
             return
         while self._chunks:
-            self._tell_next()
+            self._hand_on_next()
         self.closed = True
         if self._thread.native_id is not None and not self._finished:
             handle = win32.OpenThread(win32.THREAD_TERMINATE, 0, self._thread.native_id)

@@ -29,8 +29,8 @@ CREATE_UNICODE_ENVIRONMENT = 0x0000_0400
 _FLAGS = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | _winapi.CREATE_NO_WINDOW
 _PIPE_SIZE = 65536
 _EXTENDED = "\\\\?\\"
-_LONGEST_PATH = 259  # MAX_PATH without its final zero
-_LONGEST_FOLDER = 258  # SetCurrentDirectory: MAX_PATH without the final backslash and zero
+_MAX_PATH = 259  # MAX_PATH without its final zero
+_MAX_FOLDER = 258  # SetCurrentDirectory: MAX_PATH without the final backslash and zero
 
 
 class Started(NamedTuple):
@@ -117,7 +117,7 @@ def _check_folder(folder: str) -> str:
     mode = _mode(folder)
     if not stat.S_ISDIR(mode):
         raise unusable_folder(Path(folder), exists=bool(mode))
-    return folder if len(folder) <= _LONGEST_FOLDER else _short_form(folder).removeprefix(_EXTENDED)
+    return folder if len(folder) <= _MAX_FOLDER else _short_form(folder).removeprefix(_EXTENDED)
 
 
 def _short_form(path: str) -> str:
@@ -134,7 +134,7 @@ def _short_form(path: str) -> str:
 
 def _extended(path: str) -> str:
     """A path beyond MAX_PATH in the form that lifts the limit, which takes no dots and no slashes."""
-    if len(path) <= _LONGEST_PATH or path.startswith(_EXTENDED):
+    if len(path) <= _MAX_PATH or path.startswith(_EXTENDED):
         return path
     path = ntpath.abspath(path)
     return f"{_EXTENDED}UNC{path[1:]}" if path.startswith("\\\\") else _EXTENDED + path
@@ -163,7 +163,7 @@ def _create(program: str, spec: LaunchSpec, folder: str, handles: list[int]) -> 
             hStdError=handles[3],
             lpAttributeList={"handle_list": [stdin, handles[1], handles[3]]},
         )
-        image = program if len(program) <= _LONGEST_PATH else _short_form(program)
+        image = program if len(program) <= _MAX_PATH else _short_form(program)
         line = subprocess.list2cmdline([program, *spec.command[1:]])
         process, thread, pid, _ = _winapi.CreateProcess(
             image, line, None, None, True, _FLAGS, spec.env, folder, startup

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.process.base import ProcessId
-from sidecar.process.identity import identify, world
+from sidecar.process.identity import identify, pid_namespace
 from sidecar.process.reclaim import Reclaim
 from sidecar.process.record import Record, RunRecord
 from tests.process.posix.test_guardian import FAMILIES, PROMISE, Owner, own  # noqa: F401 - a fixture
@@ -29,7 +29,9 @@ def write(folder: Path, **facts: object) -> Path:
     import msgspec
 
     path = folder / f"run-{facts.get('owner', DEAD)[0]}-1.json"  # type: ignore[index]
-    path.write_bytes(msgspec.json.encode(RunRecord(**{"world": world(), "owner": DEAD, "written": 5.0, **facts})))  # type: ignore[arg-type]
+    path.write_bytes(
+        msgspec.json.encode(RunRecord(**{"world": pid_namespace(), "owner": DEAD, "written": 5.0, **facts}))
+    )  # type: ignore[arg-type]
     return path
 
 
@@ -135,7 +137,7 @@ def test_a_process_of_another_boot_is_never_touched(stranger, tmp_path: Path) ->
 
 
 def test_the_record_of_another_container_is_left_as_it_is(stranger, tmp_path: Path) -> None:
-    path = write(tmp_path, world=world().split("/")[0] + "/1", backend=identify(stranger.pid))
+    path = write(tmp_path, world=pid_namespace().split("/")[0] + "/1", backend=identify(stranger.pid))
     found = Reclaim(tmp_path).read()
     assert found.killed == []
     assert "another container" in found.notes[0]
