@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 from msgspec import Struct
 
 from .clock import iso
-from .plain import escaped_json, printable
 from .threads import in_thread
 
 if TYPE_CHECKING:
@@ -63,6 +62,8 @@ def _raised_at(error: BaseException) -> tuple[str, int]:
 
 def render(entry: Entry, mask: Callable[[str], str]) -> tuple[str, str]:
     """An entry's head (time, level) and its text, secrets masked; further lines of a message are indented."""
+    from .plain import printable
+
     fields = "".join(f"  {name}={mask(str(value))}" for name, value in entry.fields.items())
     text = printable(mask(entry.message) + fields).replace("\n", "\n    ")
     return f"{iso(entry.time)} {entry.level.upper():7}", text
@@ -71,6 +72,8 @@ def render(entry: Entry, mask: Callable[[str], str]) -> tuple[str, str]:
 def render_json(entry: Entry, mask: Callable[[str], str]) -> str:
     """An entry as one line of JSON; fields keep their type where JSON has it."""
     from msgspec import json
+
+    from .plain import escaped_json
 
     fields = {
         name: value if value is None or isinstance(value, int | float) else mask(str(value))

@@ -7,6 +7,7 @@ desktop and a person, so nothing is decided here.
 from __future__ import annotations
 
 import ctypes
+import ntpath
 import sys
 from ctypes import wintypes
 
@@ -71,6 +72,7 @@ def run(file: str, parameters: str, *, timeout: float = 30.0, verb: str = "runas
         lpVerb=verb,
         lpFile=file,
         lpParameters=parameters,
+        lpDirectory=ntpath.dirname(file),  # not ours, in which a DLL could lie
         nShow=_SW_HIDE,
     )
     # Shell extensions may be asked, and those are COM objects. Negative: the thread is in another apartment already.
