@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sidecar.process.identity import identify, world
+from sidecar.process.identity import identify, pid_namespace
 from sidecar.process.reclaim import Reclaim
 from sidecar.process.record import Record, RunRecord
 
 MARKER = "SIDECAR_MARKER=fedcba9876543210fedcba98"
 DEAD = (2, 1.0)
-RECORD: dict[str, object] = {"version": 1, "world": world(), "owner": DEAD, "marker": MARKER, "written": 5.0}
+RECORD: dict[str, object] = {"version": 1, "world": pid_namespace(), "owner": DEAD, "marker": MARKER, "written": 5.0}
 
 pytestmark = pytest.mark.posix(reason="on Windows the job object ends everything, and reclaim kills nothing")
 
