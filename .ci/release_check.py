@@ -3,6 +3,7 @@
     python .ci/release_check.py                          the versions agree (the gate)
     python .ci/release_check.py --tag v1.2.3             and this tag may be released
     python .ci/release_check.py --tag v1.2.3 --notes F   and writes the changelog's section to F
+    python .ci/release_check.py --repository ADDRESS     and the packages name this repository
 
 Standard library only, and nothing of the product is imported: it runs before anything is installed. Prints the version;
 every disagreement is told, on stderr, and the exit status is 1.
@@ -60,11 +61,26 @@ def disagreements(root: Path, tag: str | None) -> Iterator[str]:
     package = json.loads(read(root / "electron-shim" / "package.json") or "{}").get("version")
     if package != version:
         yield f"electron-shim/package.json: version is {package!r}, sidecar.__version__ is {version!r}"
+    manifest = json.loads(read(root / "electron-shim" / "package.json") or "{}")
+    for name, wanted in manifest.get("optionalDependencies", {}).items():
+        if wanted != version:
+            yield f"electron-shim/package.json: {name} is {wanted!r}, sidecar.__version__ is {version!r}"
     log = sections(read(root / "CHANGELOG.md"))
     if not {"Unreleased", version} & set(log):
         yield f"CHANGELOG.md: it has neither a section Unreleased nor one for {version}"
     if tag is not None:
         yield from _unready(root, tag, version, log)
+
+
+def misplaced(root: Path, repository: str | None) -> Iterator[str]:
+    """Packages that name another repository: npm refuses their provenance, and their pages would lead elsewhere."""
+    if repository is None:
+        return
+    named = json.loads(read(root / "electron-shim" / "package.json"))["repository"]["url"]
+    if named != f"git+{repository}.git":
+        yield f"electron-shim/package.json: repository is {named!r}; this one is {repository}"
+    if f'Repository = "{repository}"' not in read(root / "pyproject.toml"):
+        yield f"pyproject.toml: Repository is another one than {repository}"
 
 
 def _unready(root: Path, tag: str, version: str, log: dict[str, tuple[str, str]]) -> Iterator[str]:
@@ -107,9 +123,10 @@ def main(words: list[str] | None = None, root: Path = ROOT) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tag", help="the tag that is to be released")
+    parser.add_argument("--repository", help="the address of the repository that releases")
     parser.add_argument("--notes", type=Path, help="where to write the changelog's section of that release")
     options = parser.parse_args(words)
-    wrong = list(disagreements(root, options.tag))
+    wrong = [*disagreements(root, options.tag), *misplaced(root, options.repository)]
     if wrong:
         sys.stderr.write("".join(f"{one}\n" for one in wrong))
         return 1

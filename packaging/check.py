@@ -33,6 +33,23 @@ class Handler(BaseHTTPRequestHandler):
 
 HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
+TWELVE_LINES = """\
+const { connect } = require("electron-backend-sidecar");
+
+async function main() {
+  const command = [process.execPath, `${__dirname}/backend.js`, "{port}"];
+  const sidecar = await connect({ settings: { profile: "generic", backend: { command, live_path: "/" }, paths: { data: "data" } } });
+  const { url } = await sidecar.invoke("backend:waitForReady");
+  const answer = await (await fetch(url)).text();
+  console.log(url, answer, (await sidecar.invoke("backend:status")).state);
+  await sidecar.close();
+}
+
+main();
+"""
+NODE_BACKEND = (
+    'require("node:http").createServer((_, answer) => answer.end("hello")).listen(+process.argv[2], "127.0.0.1");\n'
+)
 # Whatever would let a program find the checkout, or would configure a sidecar.
 DROPPED = re.compile(r"PYTHON|SIDECAR_|NODE_PATH|AURA_|ASPNETCORE_|npm_", re.IGNORECASE)
 
@@ -55,6 +72,7 @@ def main() -> int:
         packed = CHECKOUT / "dist" / "sidecar" / ("sidecar.exe" if WINDOWS else "sidecar")
         if packed.exists():
             run_example(example, packed)
+            run_without_python(package, packed.parent, folder)
     return 0
 
 
@@ -128,9 +146,39 @@ def run_example(example: Path, sidecar: Path) -> None:
     )
 
 
+def run_without_python(package: Path, packed: Path, folder: Path) -> None:
+    """Both tarballs in an empty folder, no Python on the PATH: twelve lines supervise a backend, also after another install."""
+    sys.path.insert(0, str(CHECKOUT / "packaging"))
+    import npm_package
+
+    empty = folder / "without python"
+    empty.mkdir()
+    shutil.copy(package, empty)
+    tarball = npm_package.pack(packed, npm_package.this_platform(), empty)
+    (empty / "twelve.js").write_text(TWELVE_LINES, encoding="utf-8")
+    (empty / "backend.js").write_text(NODE_BACKEND, encoding="utf-8")
+    node = shutil.which("node") or sys.exit("packaging: node is not there")
+    programs = folder / "programs"
+    programs.mkdir()
+    if WINDOWS:
+        path = os.pathsep.join((str(Path(node).parent), str(Path(os.environ["SYSTEMROOT"], "System32"))))
+    else:
+        (programs / "node").symlink_to(node)
+        path = str(programs)
+    install = [npm(), "install", "--silent", "--no-audit", "--no-fund"]
+    for words in ([*install, f"./{package.name}", f"./{tarball.name}"], install):
+        run(words, folder=empty, quiet=True)
+        said = run([node, "twelve.js"], folder=empty, PATH=path)
+        if not re.search(r"^http://127\.0\.0\.1:\d+ hello RUNNING$", said, re.MULTILINE):
+            sys.exit(f"packaging: twelve lines with {tarball.name} said:\n{said}")
+    size = tarball.stat().st_size / 1e6
+    say(f"npm install of {tarball.name} ({size:.1f} MB) without Python, twice: twelve lines supervised a backend")
+
+
 def one(folder: Path, pattern: str) -> Path:
-    """The only file of its kind."""
-    found = [path for path in folder.rglob(pattern) if not re.match(r"sidecar-(linux|win32|darwin)", path.name)]
+    """The only file of its kind, that of this platform's package apart."""
+    ours = r"(electron-backend-)?sidecar-(linux|win32|darwin)"
+    found = [path for path in folder.rglob(pattern) if not re.match(ours, path.name)]
     if len(found) != 1:
         sys.exit(f"packaging: there should be one {pattern} in {folder}, and there are {len(found)}")
     return found[0]

@@ -80,7 +80,11 @@ class Page:
 def pages() -> list[Page]:
     """The pages at the root, the shim's README, and all of docs/."""
     names = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "electron-shim/README.md")
-    paths = [*(ROOT / name for name in names), *sorted((ROOT / "docs").glob("*.md"))]
+    paths = [
+        *(ROOT / name for name in names),
+        *sorted((ROOT / "docs").glob("*.md")),
+        *sorted((ROOT / "examples").rglob("README.md")),
+    ]
     return [Page(path) for path in paths]
 
 

@@ -10,6 +10,9 @@ from tools import ROOT, read
 from . import facts
 
 _FOLDER = ".github/workflows"
+_READ = [("contents", "read")]
+# To make the release; to prove to npm which workflow publishes.
+_RIGHTS = {("release.yml", "publish"): [("contents", "write")], ("release.yml", "npm"): [*_READ, ("id-token", "write")]}
 _PIN = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
@@ -23,9 +26,7 @@ def check() -> Iterator[str]:
         if f"\n  group: {name.removesuffix('.yml')}-" not in text:
             yield f"{_FOLDER}/{name}: its concurrency group does not begin with its name"
         for job, body in jobs(text).items():
-            yield from unbounded(
-                f"{_FOLDER}/{name}: job {job}", body, may_write=(name, job) == ("release.yml", "publish")
-            )
+            yield from unbounded(f"{_FOLDER}/{name}: job {job}", body, _RIGHTS.get((name, job), _READ))
         for path in sorted(set(re.findall(r"(?:\.ci|tests|tools|packaging)/[\w./-]+\w", text))):
             if not (ROOT / path).exists():
                 yield f"{_FOLDER}/{name}: {path} does not exist"
@@ -55,12 +56,11 @@ def unpinned(texts: Mapping[str, str]) -> Iterator[str]:
                 yield f"{_FOLDER}/{name}: {used} is {versions[action]} elsewhere"
 
 
-def unbounded(place: str, body: str, *, may_write: bool) -> Iterator[str]:
-    """A job without a time limit, or with other rights than reading the contents."""
+def unbounded(place: str, body: str, allowed: list[tuple[str, str]]) -> Iterator[str]:
+    """A job without a time limit, or with other rights than it is allowed."""
     if "    uses: ./" not in body and not re.search(r"^    timeout-minutes: \d+$", body, re.MULTILINE):
         yield f"{place}: has no timeout-minutes"
     rights = re.findall(r"^      ([\w-]+): (read|write)\b", body.partition("permissions:\n")[2], re.MULTILINE)
-    allowed = [("contents", "write" if may_write else "read")]
     if rights != allowed:
         yield f"{place}: has the rights {rights}; allowed is {allowed}"
 
@@ -94,6 +94,10 @@ def _release(texts: Mapping[str, str]) -> Iterator[str]:
         (all("needs: check\n" in release[job] for job in called), "a called workflow does not wait for the check"),
         (needed is not None and set(needed[1].split(", ")) == {"check", *called}, "does not wait for every job"),
         ("sha256sum" in publish, "publishes no checksums"),
-        (uploaded == {"packages", "frozen-${{"}, f"packages.yml uploads {sorted(uploaded)}"),
+        (uploaded == {"packages", "frozen-${{", "npm-${{"}, f"packages.yml uploads {sorted(uploaded)}"),
         ("artifacts/packages/" in publish and "artifacts/frozen-*/" in publish, "does not publish what was built"),
+        (
+            "needs: publish\n" in release["npm"] and "--provenance" in release["npm"],
+            "npm's packages have no provenance",
+        ),
     )

@@ -91,3 +91,19 @@ def test_between_releases_only_the_versions_must_agree(check: ModuleType, checko
     (checkout / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- Soon.\n", encoding="utf-8")
     shutil.rmtree(checkout / "schemas")
     assert list(check.disagreements(checkout, None)) == []
+
+
+def test_packages_that_name_another_repository_are_not_released(check: ModuleType, checkout: Path) -> None:
+    address = "https://example.org/o/r"
+    (checkout / "electron-shim" / "package.json").write_text(f'{{"repository": {{"url": "git+{address}.git"}}}}')
+    (checkout / "pyproject.toml").write_text(f'Repository = "{address}"\n')
+    assert list(check.misplaced(checkout, address)) == []
+    assert list(check.misplaced(checkout, None)) == []
+    assert len(list(check.misplaced(checkout, "https://example.org/fork/r"))) == 2
+
+
+def test_a_platform_package_of_another_version_is_reported(check: ModuleType, checkout: Path) -> None:
+    (checkout / "electron-shim" / "package.json").write_text(
+        '{"version": "1.2.3", "optionalDependencies": {"a": "1.2.3", "b": "1.2.2"}}'
+    )
+    assert [one for one in check.disagreements(checkout, None) if "package.json: b is '1.2.2'" in one]

@@ -189,7 +189,8 @@ def test_workflows_with_unpinned_actions_no_limit_or_too_many_rights_are_found()
     text = "on: x\njobs:\n  one:\n    timeout-minutes: 5\n    permissions:\n      contents: read\n  two:\n    permissions:\n      contents: write\n"
     assert list(workflows.jobs(text)) == ["one", "two"]
     found = {
-        name: list(workflows.unbounded(name, body, may_write=False)) for name, body in workflows.jobs(text).items()
+        name: list(workflows.unbounded(name, body, [("contents", "read")]))
+        for name, body in workflows.jobs(text).items()
     }
     assert found["one"] == []
     assert len(found["two"]) == 2

@@ -1,0 +1,78 @@
+// examples/: each app's own files, in the emulated Electron, with a backend of its kind.
+"use strict";
+
+const assert = require("node:assert/strict");
+const { execFileSync, spawnSync } = require("node:child_process");
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const { test } = require("node:test");
+const { alive, startApp, until } = require("../support/app.js");
+const { PYTHON, ROOT, noSidecar, sidecarEnv } = require("../support/sidecar.js");
+
+const EXAMPLES = path.join(ROOT, "examples");
+const MODULES = path.join(__dirname, "node_modules");
+const env = { ...sidecarEnv, PATH: `${path.dirname(PYTHON)}${path.delimiter}${process.env.PATH}` };
+const has = (/** @type {string} */ program) => spawnSync(program, ["version"], { encoding: "utf8" }).error === undefined;
+
+/** @type {Record<string, {skip: string | false, prepare: (folder: string) => void, hello: string}>} */
+const KINDS = {
+  express: {
+    skip: fs.existsSync(path.join(MODULES, "express")) ? false : "Express is not installed: npm run bundlers",
+    prepare: (folder) => fs.symlinkSync(MODULES, path.join(folder, "node_modules"), "junction"),
+    hello: "Express",
+  },
+  fastapi: {
+    skip: false,
+    prepare: (folder) => {
+      execFileSync(PYTHON, ["-m", "venv", path.join(folder, ".venv")]);
+      const python = path.join(folder, ".venv", ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]));
+      execFileSync(python, ["-m", "pip", "-qq", "--disable-pip-version-check", "install", "-r", path.join(folder, "requirements.txt")], { stdio: ["ignore", "inherit", "ignore"] });
+    },
+    hello: "FastAPI",
+  },
+  "aspnet-core": {
+    skip: has("dotnet") ? false : "there is no .NET SDK here",
+    prepare: (folder) => void execFileSync("dotnet", ["publish", "backend", "-c", "Release", "-o", path.join("backend", "publish")], { cwd: folder, stdio: "ignore" }),
+    hello: "ASP.NET Core",
+  },
+  go: {
+    skip: has("go") ? false : "there is no Go here",
+    prepare: (folder) => void execFileSync("go", ["build", "-o", path.join("out", process.platform === "win32" ? "backend.exe" : "backend"), "."], { cwd: path.join(folder, "backend") }),
+    hello: "Go",
+  },
+};
+
+test("every example is listed, with its README, and ships the sidecar", () => {
+  const folders = fs.readdirSync(EXAMPLES, { withFileTypes: true }).filter((one) => one.isDirectory());
+  assert.deepEqual(folders.map((one) => one.name).sort(), Object.keys(KINDS).sort());
+  const list = fs.readFileSync(path.join(EXAMPLES, "README.md"), "utf8");
+  for (const { name } of folders) {
+    assert.ok(list.includes(`(${name}/README.md)`), name);
+    assert.ok(fs.existsSync(path.join(EXAMPLES, name, "README.md")), name);
+    const { build } = JSON.parse(fs.readFileSync(path.join(EXAMPLES, name, "package.json"), "utf8"));
+    assert.deepEqual(build.asarUnpack, ["**/node_modules/electron-backend-sidecar-*/**"]);
+  }
+});
+
+for (const [name, { skip, prepare, hello }] of Object.entries(KINDS)) {
+  test(`${name}: the page shows its backend's answer, also after a crash, and nothing is left behind`, { skip: skip || noSidecar }, async (t) => {
+    const folder = path.join(fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), `example-${name}-`))), name);
+    t.after(() => fs.rmSync(path.dirname(folder), { recursive: true, force: true }));
+    fs.cpSync(path.join(EXAMPLES, name), folder, { recursive: true });
+    prepare(folder);
+    const app = await startApp(t, { main: path.join(folder, "main.js"), ownFatal: true }, env);
+    const answer = () => app.page("document.getElementById('answer')?.value ?? ''").catch(() => "");
+    await until(async () => String(await answer()).includes(`"${hello}"`), "the backend's answer on the page", 60_000);
+    const before = await app.page("electron.backend.status()");
+    process.kill(before.pid, "SIGKILL");
+    const after = await until(async () => {
+      const status = await app.page("electron.backend.status()");
+      return status.running && status.pid !== before.pid && status;
+    }, "another backend");
+    assert.equal(after.url, before.url);
+    void app.command("quit").catch(() => {});
+    assert.equal(await app.exited, 0);
+    assert.equal(alive(after.pid), false);
+  });
+}

@@ -1,0 +1,14 @@
+var builder = WebApplication.CreateBuilder(args);
+// A page that was loaded from a file has the origin file:// or null.
+builder.Services.AddCors(options => options.AddDefaultPolicy(policy => policy.WithOrigins("file://", "null")));
+var app = builder.Build();
+app.UseCors();
+app.MapGet("/health", () => new { status = "healthy" });
+app.MapGet("/hello", () => new { hello = "ASP.NET Core" });
+// Windows has no SIGTERM: asked here, Kestrel ends as it does after Ctrl+C.
+app.MapPost("/shutdown", (IHostApplicationLifetime lifetime) =>
+{
+    lifetime.StopApplication();
+    return Results.Accepted();
+});
+app.Run();

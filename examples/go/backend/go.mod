@@ -1,0 +1,3 @@
+module example/backend
+
+go 1.19
