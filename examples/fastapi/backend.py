@@ -1,3 +1,5 @@
+"""A backend that an Electron app starts: ``backend.py --port PORT``."""
+
 import argparse
 
 import uvicorn
@@ -11,11 +13,13 @@ app.add_middleware(CORSMiddleware, allow_origins=["file://", "null"])
 
 @app.get("/health")
 def health() -> dict[str, str]:
+    """What the sidecar asks to see whether this works."""
     return {"status": "healthy"}
 
 
 @app.get("/hello")
 def hello() -> dict[str, str]:
+    """What the page asks."""
     return {"hello": "FastAPI"}
 
 
