@@ -9,6 +9,7 @@ from typing import Literal
 
 from .. import process
 from ..process.platform.ports import set_server_options
+from ..settings.unsafe_ports import UNSAFE_PORTS
 
 PortState = Literal["free", "lingering", "in_use", "forbidden"]
 
@@ -41,7 +42,7 @@ def port_state(port: int, *, plain: bool = False) -> PortState:
 
 
 def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
-    """The last port of this data folder if it is free (a stable origin keeps the page's localStorage), else any free one.
+    """The last port of this data folder if it is free (a stable origin keeps the page's localStorage), else any free one. Never one that Chromium refuses.
 
     Args:
         last: the port of the last run.
@@ -50,7 +51,7 @@ def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
     Raises:
         OSError: the system has no port left.
     """
-    if last and last not in tried and port_state(last) == "free":
+    if last and last not in tried and last not in UNSAFE_PORTS and port_state(last) == "free":
         return last
     held: list[socket.socket] = []
     try:
@@ -60,7 +61,7 @@ def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
             held.append(probe)
             probe.bind((_LOOPBACK, 0))
             port: int = probe.getsockname()[1]
-            if port not in tried:
+            if port not in tried and port not in UNSAFE_PORTS:
                 return port
     finally:
         for probe in held:

@@ -10,10 +10,13 @@ from ..backend.client import BackendClient
 from ..backend.probe import ProbeResult, probe, significant
 from ..core import events as e
 from ..core.health import Answer, HealthTracker
+from ..log import log
 from ..process.base import ListeningSocket
 from ..process.platform import monotonic_through_sleep
 from ..process.platform.ports import is_listening
+from ..settings.checks import configured_port
 from ..settings.model import Settings
+from ..settings.unsafe_ports import UNSAFE_PORTS, describe_unsafe
 from ..supervisor import Supervisor
 from ..supervisor.stream import RunEnded, RunEnding, RunStarted
 from .listener import ListenerLook
@@ -91,9 +94,15 @@ class Monitor:
         )
         if not await readiness.wait():
             return
+        self._warn_of_port(self._supervisor.last_port)
         self._supervisor.post(e.Progress(run, "ready", self._loop.time() - started, "The backend is ready"))
         self._begin_steady_watch(run)
         self._supervisor.post(e.Ready(run))
+
+    def _warn_of_port(self, port: int | None) -> None:
+        """Of one that the backend chose; a warning about a fixed one came with the settings."""
+        if port in UNSAFE_PORTS and port != configured_port(self._settings.backend):
+            log.warning(f"{describe_unsafe(port)}; let the backend choose another one")
 
     def _begin_steady_watch(self, run: int) -> None:
         backend = self._settings.backend
@@ -158,6 +167,7 @@ class Monitor:
         printed = self._supervisor.launcher.printed_port()
         if printed is None or printed == lost or not self._look.owns(printed):
             return False
+        self._warn_of_port(printed)
         self._supervisor.post(e.PortReported(run, printed))
         return True
 

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from ..process.platform.reserved_ports import Range, range_of
+from ..settings.unsafe_ports import UNSAFE_PORTS, describe_unsafe
 from ..wire.observe import Check
+
+PortState = Literal["free", "lingering", "in_use", "forbidden"]
 
 TIMEOUT = 2.0  # seconds; loopback answers within microseconds
 
@@ -19,7 +22,7 @@ def check_port(
     port: int | str,
     running: int | None,
     listener: Literal["own", "foreign", "unknown"],
-    state: Callable[[int], Literal["free", "lingering", "in_use", "forbidden"]],
+    state: Callable[[int], PortState],
     owner: Callable[[int], str],
     *,
     reserved: Callable[[], Sequence[Range] | None] = list,
@@ -34,16 +37,39 @@ def check_port(
         owner: who listens on a port, for people; empty if unknown.
         reserved: the ranges that Windows reserves; called only for a forbidden port.
     """
-    if running is not None:
-        if listener == "foreign":
-            who = owner(running) or "another program"
-            return Check(
-                "port",
-                "failed",
-                f"Port {running} belongs to {who}, not to the backend",
-                "End that program, then restart the backend.",
-            )
-        return Check("port", "ok", f"The backend listens on port {running}", evidence=f"the listener is {listener}")
+    used = running if running is not None else port
+    if used in UNSAFE_PORTS:
+        return Check(
+            "port",
+            "failed",
+            describe_unsafe(int(used)),
+            'Set backend.port to another number or to "auto", or let the backend choose another one.',
+        )
+    return (
+        _check_own_port(running, listener, owner)
+        if running is not None
+        else _check_free_port(port, state, owner, reserved)
+    )
+
+
+def _check_own_port(running: int, listener: str, owner: Callable[[int], str]) -> Check:
+    if listener == "foreign":
+        who = owner(running) or "another program"
+        return Check(
+            "port",
+            "failed",
+            f"Port {running} belongs to {who}, not to the backend",
+            "End that program, then restart the backend.",
+        )
+    return Check("port", "ok", f"The backend listens on port {running}", evidence=f"the listener is {listener}")
+
+
+def _check_free_port(
+    port: int | str,
+    state: Callable[[int], PortState],
+    owner: Callable[[int], str],
+    reserved: Callable[[], Sequence[Range] | None],
+) -> Check:
     if not isinstance(port, int):
         return Check("port", "ok", "A free port is picked at startup")
     verdict = state(port)

@@ -19,6 +19,7 @@ from ..threads import in_thread
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
 from . import check_backend, check_files, check_libraries, check_network
+from .check_network import PortState
 
 _DAY = 86_400.0
 
@@ -55,7 +56,7 @@ class DiagnosisFacts:
     find_command: Callable[[], tuple[str, ...]]
     folders: Mapping[str, str]
     port: int | str
-    port_state: Callable[[int], Literal["free", "lingering", "in_use", "forbidden"]]
+    port_state: Callable[[int], PortState]
     port_owner: Callable[[int], str] = _nothing
     running_port: int | None = None
     listener: Literal["own", "foreign", "unknown"] = "unknown"

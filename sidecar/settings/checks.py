@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from msgspec import structs
 
 from .model import Backend, Settings
+from .unsafe_ports import UNSAFE_PORTS, describe_unsafe
 
 _PATH_KEYS = (
     "live_path",
@@ -133,3 +134,18 @@ def placeholder_notes(backend: Backend) -> Iterator[str]:
             word, brace, _ = piece.partition("}")
             if brace and word not in {"host", "port"} and word.strip().lower() in {"host", "port"}:
                 yield f"{{{word}}} in {name} is passed on as it stands; only {{host}} and {{port}} are filled in"
+
+
+def configured_port(backend: Backend) -> int | None:
+    """The port that the settings give; None where it is chosen or reported."""
+    if not backend.managed:
+        return loopback_port(backend.url)
+    return backend.port if isinstance(backend.port, int) else None
+
+
+def port_notes(backend: Backend) -> list[str]:
+    """What is to be said about a fixed port."""
+    port = configured_port(backend)
+    if port not in UNSAFE_PORTS:
+        return []
+    return [f'{describe_unsafe(port)}; set backend.port to another number or to "auto"']

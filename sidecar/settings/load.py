@@ -68,6 +68,7 @@ def load(
         raise _error(gathered.mistakes)
     settings, notes = checks.normalise(settings, merge.origins)
     notes = [*gathered.notes, *notes, *checks.placeholder_notes(settings.backend)]
+    notes += checks.port_notes(settings.backend)
     return Loaded(settings, notes, merge.origins)
 
 

@@ -12,6 +12,33 @@ from ..settings.model import Settings
 
 _ONLY_LONGER = "Look at its last output for what it waits for; if it only needs longer, raise timeouts.startup."
 
+_PORT_ALONE = "or leave it empty: the open port then is enough."
+_NO_LOGIN = f"Set backend.live_path to a path that needs no login, {_PORT_ALONE}"
+_STATUSES = {
+    400: (
+        "it takes the request for {path} for a bad one",
+        "Let it accept the host 127.0.0.1 (AllowedHosts of ASP.NET Core, ALLOWED_HOSTS of Django), and plain HTTP on that port.",
+    ),
+    401: ("it asks for a login at {path}", _NO_LOGIN),
+    403: (
+        "it denies access to {path}",
+        f"{_NO_LOGIN} Or let it accept requests from 127.0.0.1, if it denies by address or host.",
+    ),
+    405: (
+        "its {path} does not take GET",
+        f"Set backend.live_path to a path that takes GET, {_PORT_ALONE}",
+    ),
+    410: ("its {path} is gone", f"Correct backend.live_path, {_PORT_ALONE}"),
+    421: (
+        "it does not answer for the host 127.0.0.1 at {path}",
+        "Let it accept the host 127.0.0.1.",
+    ),
+    426: (
+        "it asks for another protocol at {path}",
+        f"Let it answer plain HTTP, or set backend.live_path to a path that does, {_PORT_ALONE}",
+    ),
+}
+
 
 class Unready(Struct, frozen=True):
     """Cause and remedy, one sentence or two each."""
@@ -84,7 +111,8 @@ def _answered(path: str, port: int, answer: ProbeResult) -> tuple[str, str]:
             "Correct backend.live_path, or leave it empty: the open port then is enough.",
         )
     if answer.status is not None:
-        return f"it listens on port {port}, and its last answer to {path} was status {answer.status}", _ONLY_LONGER
+        seen, remedy = _judge_status(answer.status, path, answer.location)
+        return f"it listens on port {port}, and {seen}", remedy
     if answer.kind == "timeout":
         return (
             f"it listens on port {port} and leaves {path} without an answer ({answer.error})",
@@ -94,6 +122,24 @@ def _answered(path: str, port: int, answer: ProbeResult) -> tuple[str, str]:
         f"it listens on port {port}, and what it answers to {path} is not HTTP ({answer.error})",
         "Check whether it speaks HTTPS or another protocol on that port: it has to speak plain HTTP on 127.0.0.1.",
     )
+
+
+def _judge_status(status: int, path: str, location: str) -> tuple[str, str]:
+    """What a status says that is not 2xx; those that waiting does not mend have a remedy of their own."""
+    if location.lower().startswith("https:"):
+        return (
+            f"it sends requests for {path} on to HTTPS (status {status}, {location})",
+            "Let it answer plain HTTP on 127.0.0.1: remove UseHttpsRedirection (ASP.NET Core), SECURE_SSL_REDIRECT (Django) or the like.",
+        )
+    if location:
+        return (
+            f"it sends requests for {path} to another server (status {status}, {location})",
+            f"Set backend.live_path to a path that it answers itself, {_PORT_ALONE}",
+        )
+    known = _STATUSES.get(status)
+    if known is None:
+        return f"its last answer to {path} was status {status}", _ONLY_LONGER
+    return f"{known[0].format(path=path)} (status {status})", known[1]
 
 
 def _place(socket: ListeningSocket) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.backend import ports
 from sidecar.backend.ports import choose_port, port_state
 from sidecar.process import lingering
 from sidecar.process.platform.ports import is_listening, reset_on_close
@@ -41,6 +42,21 @@ def test_the_last_port_comes_first_as_long_as_it_is_free(listener: socket.socket
     assert choose_port(last) == last
     assert choose_port(last, tried=[last]) != last
     assert choose_port(port_of(listener)) != port_of(listener)
+
+
+def test_a_port_that_chromium_refuses_is_never_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose_port(last=10080) != 10080
+    asked: list[int] = []
+
+    class Unsafe:
+        """Contains the first port that it is asked about."""
+
+        def __contains__(self, port: int) -> bool:
+            asked.append(port)
+            return len(asked) == 1
+
+    monkeypatch.setattr(ports, "UNSAFE_PORTS", Unsafe())
+    assert choose_port() == asked[1] != asked[0]
 
 
 def test_ports_that_failed_do_not_come_back() -> None:

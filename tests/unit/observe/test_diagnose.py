@@ -164,6 +164,8 @@ def test_a_redirected_localhost_is_told(text: str, status: str) -> None:
         ("auto", None, "unknown", "in_use", "ok", "picked at startup"),
         (5005, None, "unknown", "free", "ok", "5005 is free"),
         (5005, None, "unknown", "in_use", "failed", "in use by nginx (pid 7)"),
+        (6000, None, "unknown", "free", "failed", "Chromium refuses every request to port 6000"),
+        ("reported", 6667, "own", "in_use", "failed", "Chromium refuses every request to port 6667"),
         (5005, None, "unknown", "lingering", "warning", "earlier program linger on port 5005"),
         (80, None, "unknown", "forbidden", "failed", "does not let the backend listen on port 80"),
         (5005, 5005, "own", "in_use", "ok", "The backend listens on port 5005"),

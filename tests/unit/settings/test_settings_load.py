@@ -242,6 +242,14 @@ def test_placeholders_in_another_spelling_are_noted() -> None:
     assert [note.partition(" ")[0] for note in notes] == ["{PORT}", "{"]
 
 
+def test_a_fixed_port_that_chromium_refuses_is_noted() -> None:
+    for flag in ("backend.port=6000", "backend.url=http://127.0.0.1:6000"):
+        managed = ["backend.managed=false"] if "url" in flag else []
+        (note,) = load(environ={}, overrides=[flag, *managed]).notes
+        assert note.startswith("Chromium refuses every request to port 6000 (ERR_UNSAFE_PORT)")
+    assert load(environ={}, overrides=["backend.port=6001"]).notes == []
+
+
 class TestABackendThatIsNotManaged:
     def test_needs_an_address(self) -> None:
         (mistake,) = mistakes(overrides=["backend.managed=false"])

@@ -25,6 +25,7 @@ from sidecar.errors import (
     StartupTimeoutError,
     StopFailedError,
 )
+from sidecar.log import log
 from sidecar.process.base import ListeningSocket, Survivor
 from sidecar.supervisor.stream import RunEnded, RunEnding, RunFailed, RunStarted
 from tests.support.fake_process import TERMINATED, FakeProcess
@@ -619,3 +620,19 @@ def test_a_stop_ends_the_wait_for_another_sidecar(tmp_path: Path, command: str) 
             assert len(stage.layer.runs) == 1
 
     tell(story())
+
+
+def test_a_reported_port_that_chromium_refuses_is_warned_of(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(log, "warning", warnings.append)
+
+    async def story(stage: Stage) -> None:
+        def report(process: FakeProcess) -> None:
+            process.listen(6667)
+            process.print("Listening on: http://127.0.0.1:6667\n")
+
+        stage.layer.script = report
+        await stage.supervisor.start()
+        assert [one for one in warnings if "Chromium refuses every request to port 6667" in one]
+
+    play(story, backend__port="reported", backend__reported_pattern=r"Listening on: (http://\S+)")

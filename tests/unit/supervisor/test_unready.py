@@ -28,6 +28,26 @@ SETTINGS = msgspec.structs.replace(Settings(), backend=Backend(live_path="/live"
         (5005, [("127.0.0.1", 80)], None, "it listens on 127.0.0.1:80 and not on its port 5005", "{port}"),
         (5005, None, ("status", 404, "no"), "has no /live (status 404)", "backend.live_path"),
         (5005, None, ("status", 503, "no"), "last answer to /live was status 503", "timeouts.startup"),
+        (
+            5005,
+            None,
+            ("redirected", 307, "no", "https://127.0.0.1:5006/live"),
+            "on to HTTPS (status 307, https://",
+            "UseHttpsRedirection",
+        ),
+        (5005, None, ("redirected", 308, "no", "HTTPS://localhost/"), "on to HTTPS (status 308", "UseHttpsRedirection"),
+        (
+            5005,
+            None,
+            ("redirected", 302, "no", "http://127.0.0.1:80/"),
+            "to another server (status 302",
+            "backend.live_path",
+        ),
+        (5005, None, ("redirected", 301, "no", ""), "last answer to /live was status 301", "timeouts.startup"),
+        (5005, None, ("status", 400, "no"), "for a bad one (status 400)", "AllowedHosts"),
+        (5005, None, ("status", 401, "no"), "asks for a login at /live (status 401)", "needs no login"),
+        (5005, None, ("status", 403, "no"), "denies access to /live (status 403)", "accept requests from 127.0.0.1"),
+        (5005, None, ("status", 405, "no"), "its /live does not take GET (status 405)", "takes GET"),
         (5005, None, ("timeout", None, "too late"), "leaves /live without an answer", "health.probe_timeout"),
         (5005, None, ("hang_up", None, "socket hang up"), "is not HTTP (socket hang up)", "HTTPS"),
     ],
@@ -35,11 +55,11 @@ SETTINGS = msgspec.structs.replace(Settings(), backend=Backend(live_path="/live"
 def test_the_sentence_says_what_was_seen(
     port: int | None,
     listening: list[tuple[str, int]] | None,
-    failure: tuple[HttpFailure, int | None, str] | None,
+    failure: tuple[HttpFailure, int | None, str] | tuple[HttpFailure, int | None, str, str] | None,
     cause: str,
     remedy: str,
 ) -> None:
-    last_answer = ProbeResult(False, failure[1], None, failure[2], 0.1, failure[0]) if failure else None
+    last_answer = ProbeResult(False, failure[1], None, failure[2], 0.1, failure[0], *failure[3:]) if failure else None
     sockets = None if listening is None else [ListeningSocket(*place, 1) for place in listening]
     why = explain_unready(SETTINGS, port, sockets, last_answer)
     assert why.cause.startswith("It was not ready within timeouts.startup (60 s): ")
