@@ -105,6 +105,14 @@ test("the README names no file that is not in the package", () => {
   for (const [, name = ""] of text.matchAll(/`((?:lib|types)\/[\w./]+)`/g)) assert.ok(files.includes(name), name);
 });
 
+test("the migration page counts the lines that it asks for", () => {
+  const page = fs.readFileSync(path.join(ROOT, "..", "docs", "migration.md"), "utf8");
+  const [main = "", preload = ""] = page.split("## 3. The preload");
+  const lines = (/** @type {string} */ text) => [...text.matchAll(/```js\n([^]*?)```/g)].flatMap(([, code = ""]) => code.trim().split("\n")).length;
+  assert.ok(page.includes(`In its \`main.js\` ${lines(main) + 1} lines\nare added`), `${lines(main) + 1} lines, with the listener of backend-crash`);
+  assert.ok(page.includes(`in its preload ${lines(preload)} lines are added`), `${lines(preload)} lines`);
+});
+
 test("the standalone preload requires Electron alone", () => {
   const source = fs.readFileSync(path.join(ROOT, "preload.standalone.js"), "utf8");
   assert.deepEqual([...source.matchAll(/require\("([^"]+)"\)/g)].map(([, name]) => name), ["electron"]);

@@ -22,7 +22,7 @@ _OPTIONS = {"onLog", "onFatal"}  # of attachSidecar
 
 def check() -> Iterator[str]:
     """Names that do not exist."""
-    types = read("electron-shim/types/renderer.d.ts") + read("electron-shim/types/preload.d.ts")
+    types = "".join(read(f"electron-shim/types/{name}.d.ts") for name in ("renderer", "preload", "main"))
     methods = set(re.findall(r"^  (?:readonly )?(\w+)[(:]", types, re.MULTILINE))
     for one in pages():
         yield from unknown_names(one, methods)
@@ -33,7 +33,7 @@ def unknown_names(one: Page, methods: set[str]) -> Iterator[str]:
 
     Args:
         one: the page.
-        methods: of the objects that the shim gives to a page.
+        methods: of the objects that the shim gives to a page, and to the main process.
     """
     named = set(re.findall(r"\b(?:backend|runtime|sidecar):[a-z]\w+", one.text))
     yield from unknown(one.name, "channel or event", named, {*CHANNELS, *EVENTS, *SHIM_EVENTS})
