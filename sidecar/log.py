@@ -73,13 +73,13 @@ def render_json(entry: Entry, mask: Callable[[str], str]) -> str:
     """An entry as one line of JSON; fields keep their type where JSON has it."""
     from msgspec import json
 
-    from .plain import escaped_json
+    from .plain import encodable, escaped_json
 
     fields = {
-        name: value if value is None or isinstance(value, int | float) else mask(str(value))
+        name: value if value is None or isinstance(value, int | float) else encodable(mask(str(value)))
         for name, value in entry.fields.items()
     }
-    line = fields | {"time": iso(entry.time), "level": entry.level, "message": mask(entry.message)}
+    line = fields | {"time": iso(entry.time), "level": entry.level, "message": encodable(mask(entry.message))}
     return escaped_json(json.encode(line).decode())
 
 

@@ -22,7 +22,7 @@ KEEP_IN_MEMORY = 10  # reports that the disk did not take
 LARGEST = 1024 * 1024  # a report has some 100 KiB
 SUMMARY_BYTES = 16 * 1024  # what is read of a file's end to list it
 
-# crash-2026-11-23T10-55-00.123Z: the time with what Windows allows in a file name; so names sort as times do.
+# crash-2026-11-23T10-55-00.123Z: the time with what Windows allows in a file name.
 _NAME = re.compile(r"crash-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?Z")
 
 
@@ -35,29 +35,33 @@ class CrashReports:
     """The reports in the logs folder; the newest 50 are kept.
 
     A report exists for clients from ``submit`` on. If the disk does not take it, ``warn`` is called and it stays readable from
-    memory until the sidecar ends. ``mask`` takes secrets out of a text.
+    memory until the sidecar ends. ``mask`` takes secrets out of a text. A report has a number, since the system's clock may be set back.
     """
 
     def __init__(self, folder: Path, warn: Callable[[str], None], *, mask: Callable[[str], str] = str) -> None:
         self._folder = folder
         self._warn = warn
         self._mask = mask
-        self._unwritten: dict[str, CrashFacts] = {}
+        self._unwritten: dict[str, tuple[int, CrashFacts]] = {}
         self._tasks: set[asyncio.Task[str]] = set()
+        self._count = 0  # of the reports of this sidecar
+        self._before: int | None = None  # the highest number of an earlier one, once it was looked for
 
     def submit(self, facts: CrashFacts) -> None:
         """Writes in the background; ``close`` waits for it."""
-        self._remember(facts.summary.name, facts)
-        task = asyncio.get_running_loop().create_task(self.write(facts))
+        number = self._remember(facts)
+        task = asyncio.get_running_loop().create_task(self._write_out(facts, number))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def write(self, facts: CrashFacts) -> str:
         """Writes the report and returns its name; where the disk refuses it, ``warn`` is called."""
+        return await self._write_out(facts, self._remember(facts))
+
+    async def _write_out(self, facts: CrashFacts, number: int) -> str:
         name = facts.summary.name
-        self._remember(name, facts)
         try:
-            await in_thread("crash report", lambda: self._write(name, facts))
+            await in_thread("crash report", lambda: self._write(name, facts, number))
         except OSError as error:
             self._warn(f"The crash report {name} cannot be written to {self._folder}: {error.strerror or error}")
         except Exception as error:  # noqa: BLE001  a defect must not lose the report without a word
@@ -69,14 +73,17 @@ class CrashReports:
     async def summaries(self) -> list[Crash]:
         """Of all reports, newest first; reports that cannot be read are left out."""
         # Noted before the disk is read: a report that gets there meanwhile is in one of the two, or in both.
-        unwritten = {name: facts.summary for name, facts in self._unwritten.items()}
-        found = {summary.name: summary for summary in await in_thread("crash report", self._read_all)} | unwritten
-        return [found[name] for name in sorted(found, reverse=True)]
+        unwritten = list(self._unwritten.values())
+        found = await in_thread("crash report", self._read_all)
+        before = self._before or 0
+        found |= {facts.summary.name: (before + number, facts.summary) for number, facts in unwritten}
+        newest_first = sorted(found.values(), key=lambda each: (each[0], each[1].name), reverse=True)
+        return [summary for _, summary in newest_first]
 
     async def read(self, name: str) -> CrashReport:
         """One report, whole. InvalidArgsError: none has that name."""
-        facts = self._unwritten.get(name)
-        if facts is not None:
+        if name in self._unwritten:
+            _, facts = self._unwritten[name]
             report = await in_thread("crash report", lambda: self._render(facts, None))
             return CrashReport(**asdict(facts.summary), report=report)
         if _NAME.fullmatch(name):
@@ -86,7 +93,7 @@ class CrashReports:
                 text = ""
             summary = read_summary(text)
             if summary is not None:
-                return CrashReport(**asdict(summary), report=text)
+                return CrashReport(**asdict(summary[1]), report=text)
         raise InvalidArgsError(
             f"No crash report has the name {name!r}",
             hint="backend:crashReports lists all of them.",
@@ -97,10 +104,12 @@ class CrashReports:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within)
 
-    def _remember(self, name: str, facts: CrashFacts) -> None:
-        self._unwritten[name] = facts
+    def _remember(self, facts: CrashFacts) -> int:
+        self._count += 1
+        self._unwritten[facts.summary.name] = self._count, facts
         while len(self._unwritten) > KEEP_IN_MEMORY:
             del self._unwritten[next(iter(self._unwritten))]
+        return self._count
 
     # In a thread --------------------------------------------------------------------------------------------------
 
@@ -110,19 +119,22 @@ class CrashReports:
     def _read(self, name: str, last: int) -> str:
         return read_file(self._path(name), last, last=True).decode("utf-8", "replace")
 
-    def _write(self, name: str, facts: CrashFacts) -> None:
-        text = self._render(facts, self._folder)
+    def _write(self, name: str, facts: CrashFacts, number: int) -> None:
+        found = self._read_all()
+        text = self._render(facts, self._folder, (self._before or 0) + number)
         replace_file(self._path(name), text.encode("utf-8", "replace"))
-        for old in sorted(self._names())[:-KEEP]:
+        numbers = {each: found[each][0] if each in found else 0 for each in self._names() if each != name}
+        others = sorted(numbers, key=lambda each: (numbers[each], each))
+        for old in others[: max(0, len(others) + 1 - KEEP)]:
             try:
                 self._path(old).unlink(missing_ok=True)
             except OSError:
                 pass  # a program reads it; the next report tries again
 
-    def _render(self, facts: CrashFacts, folder: Path | None) -> str:
+    def _render(self, facts: CrashFacts, folder: Path | None, number: int = 0) -> str:
         from .system import describe_system
 
-        return render(facts, system=describe_system(folder), mask=self._mask)
+        return render(facts, system=describe_system(folder), mask=self._mask, sequence=number)
 
     def _names(self) -> list[str]:
         try:
@@ -130,13 +142,16 @@ class CrashReports:
         except OSError:  # a folder on the way that may not be entered; one that is missing gives none
             return []
 
-    def _read_all(self) -> list[Crash]:
-        found = []
+    def _read_all(self) -> dict[str, tuple[int, Crash]]:
+        """Number and summary by name."""
+        found = {}
         for name in self._names():
             try:
                 summary = read_summary(self._read(name, SUMMARY_BYTES))
             except OSError:
                 continue
-            if summary is not None and summary.name == name:
-                found.append(summary)
+            if summary is not None and summary[1].name == name:
+                found[name] = summary
+        if self._before is None:
+            self._before = max((number for number, _ in found.values()), default=0)
         return found

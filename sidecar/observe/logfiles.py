@@ -29,6 +29,7 @@ KEEP = 10
 QUEUE_BYTES = 8 * 1024 * 1024
 BATCH_BYTES = 1024 * 1024
 RETRY_SECONDS = 10.0
+LOOK_SECONDS = 0.5  # between two looks whether the files are still in their place
 
 _NAME = re.compile(r"backend-(\d{6,})\.log")
 
@@ -87,6 +88,8 @@ class LogFiles:
         # The thread's own.
         self._file: FileIO | None = None
         self._index: FileIO | None = None
+        self._inode: int | None = None
+        self._end = 0  # where the last write ended
         self._number = 0
         self._lost = 0
         self._retry_at = 0.0
@@ -133,6 +136,7 @@ class LogFiles:
         last = False
         while not last:
             blocks, last = self._take()
+            self._follow_move()
             for block in join_blocks(blocks):
                 self._append(block)
         self._close_files()
@@ -144,7 +148,10 @@ class LogFiles:
     def _take(self) -> tuple[list[Block], bool]:
         blocks: list[Block] = []
         size = 0
-        item = self._queue.get()
+        try:
+            item = self._queue.get(timeout=LOOK_SECONDS if self._file is not None else None)
+        except Empty:
+            return [], False
         while item is not None:
             blocks.append(item)
             size += len(item.data)
@@ -155,6 +162,22 @@ class LogFiles:
             except Empty:
                 break
         return blocks, item is None
+
+    def _follow_move(self) -> None:
+        """Makes file and folder again where they were removed or renamed: what is written to the old file is not found."""
+        if self._file is None:
+            return
+        if _inode(self._path(self._number)) == self._inode:
+            return
+        lost = not self.folder.is_dir()
+        self._close_files()
+        try:
+            self._ready()
+        except OSError as error:
+            self._fail(error)
+        else:
+            if lost:
+                self._warn(f"The backend's log folder {self.folder} was removed or renamed; it was made again.")
 
     def _append(self, block: Block) -> None:
         if block.stream == "dropped":
@@ -193,6 +216,9 @@ class LogFiles:
         _write_all(self._file, block.data)
         # The position after an append is the end of what *we* wrote, even if another sidecar appends to the same file.
         offset = self._file.tell() - size
+        if offset < self._end:
+            self._index.truncate(0)  # another program truncated the log (logrotate's copytruncate)
+        self._end = offset + size
         _write_all(self._index, f"{offset} {size} {iso(block.time)} {block.stream}\n".encode())
         self._warned = False
 
@@ -200,6 +226,8 @@ class LogFiles:
         self._close_files()
         self._number = number
         self._file = FileIO(open_append(self._path(number)), "a")
+        self._inode = _inode(self._path(number))
+        self._end = 0
         self._index = FileIO(open_append(self._path(number).with_suffix(".index")), "a")
         for old in sorted(self._numbers())[: -self._keep]:
             for path in (self._path(old), self._path(old).with_suffix(".index")):
@@ -237,6 +265,14 @@ class LogFiles:
                 f"The backend's log cannot be written to {self.folder} ({error.strerror or error}). "
                 "The backend is not affected; its last output stays readable from memory."
             )
+
+
+def _inode(path: Path) -> int | None:
+    """What tells the file from another one of the same name; None where it is not there."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _write_all(file: FileIO, data: bytes) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ..plain import escaped_json, one_line
+from ..plain import encodable, escaped_json, one_line
 from ..wire.messages import Crash
 from ..wire.observe import ResourceSample
 from .lines import LineSplitter
@@ -53,8 +53,17 @@ class CrashFacts:
     notes: Sequence[str] = ()
 
 
-def render(facts: CrashFacts, *, system: Sequence[str] = (), mask: Callable[[str], str] = str) -> str:
-    """The whole report. ``system``: lines about the sidecar and the machine; ``mask`` takes secrets out of a text."""
+def render(
+    facts: CrashFacts, *, system: Sequence[str] = (), mask: Callable[[str], str] = str, sequence: int = 0
+) -> str:
+    """The whole report.
+
+    Args:
+        facts: what it is about.
+        system: lines about the sidecar and the machine.
+        mask: takes secrets out of a text.
+        sequence: its place among the reports of the folder.
+    """
     summary = facts.summary
     sections: tuple[tuple[str, Sequence[str]], ...] = (
         ("What happened", _what_happened(facts)),
@@ -70,27 +79,32 @@ def render(facts: CrashFacts, *, system: Sequence[str] = (), mask: Callable[[str
     *own, output = sections
     body = "".join(_section(title, list(map(one_line, lines))) for title, lines in own) + _section(*output)
     whole = mask(f"{heading}\n{'=' * len(heading)}\n{body}")
-    return f"{whole}\n{SUMMARY_MARK}{summary_line(summary, mask)}\n"
+    return f"{whole}\n{SUMMARY_MARK}{summary_line(summary, mask, sequence)}\n"
 
 
-def summary_line(summary: Crash, mask: Callable[[str], str]) -> str:
+def summary_line(summary: Crash, mask: Callable[[str], str], sequence: int) -> str:
     """The summary as JSON; its texts may quote the backend, so they are masked as well."""
     safe = msgspec.structs.replace(
         summary,
-        text=mask(summary.text),
-        cause=mask(summary.cause) if summary.cause else None,
-        remedy=mask(summary.remedy) if summary.remedy else None,
+        text=encodable(mask(summary.text)),
+        cause=encodable(mask(summary.cause)) if summary.cause else None,
+        remedy=encodable(mask(summary.remedy)) if summary.remedy else None,
     )
-    return escaped_json(msgspec.json.encode(safe).decode())
+    return escaped_json(msgspec.json.encode(msgspec.to_builtins(safe) | {"sequence": sequence}).decode())
 
 
-def read_summary(report: str) -> Crash | None:
-    """The summary out of a report's text; None where it is not a report, or damaged."""
+class _Place(msgspec.Struct):
+    sequence: int = 0  # reports of older versions have none
+
+
+def read_summary(report: str) -> tuple[int, Crash] | None:
+    """Place and summary out of a report's text; None where it is not a report, or damaged."""
     line = report.rstrip("\n").rpartition("\n")[2]
     if not line.startswith(SUMMARY_MARK):
         return None
     try:
-        return msgspec.json.decode(line.removeprefix(SUMMARY_MARK), type=Crash)
+        summary = line.removeprefix(SUMMARY_MARK)
+        return msgspec.json.decode(summary, type=_Place).sequence, msgspec.json.decode(summary, type=Crash)
     except msgspec.MsgspecError:
         return None
 

@@ -11,6 +11,7 @@ from msgspec import UNSET, MsgspecError, Raw, Struct, to_builtins
 from msgspec.msgpack import Decoder, Encoder
 
 from ..errors import InternalError, InvalidArgsError, InvalidMessageError, ResultTooLargeError, SidecarError
+from ..plain import encodable
 from .channels import Channel
 from .messages import ErrorBody, ErrorMessage, EventMessage, Response
 from .salvage import fits, salvage
@@ -210,18 +211,24 @@ def encode_response(request_id: int, result: Any, max_frame: int) -> bytes:
 
 
 def _encoded(message: Struct) -> bytes:
-    """A backend's JSON may hold integers that MessagePack cannot: they become floats, as JavaScript would read them."""
+    """Replaces what MessagePack cannot hold.
+
+    A backend's JSON may hold integers that are too large: they become floats, as JavaScript would read them. A path may hold bytes
+    that are not UTF-8, which Python has as lone surrogates.
+    """
     try:
         return _encode(message)
-    except OverflowError:
-        return _encode(_rounded(to_builtins(message, builtin_types=_KEPT_TYPES)))
+    except (OverflowError, UnicodeEncodeError):
+        return _encode(_fitting(to_builtins(message, builtin_types=_KEPT_TYPES)))
 
 
-def _rounded(value: Any) -> Any:
+def _fitting(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {_fitting(key): _fitting(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [_fitting(item) for item in value]
+    if isinstance(value, str):
+        return encodable(value)
     if isinstance(value, int) and not _LEAST_INT <= value <= _MOST_INT:
         try:
             return float(value)
@@ -236,13 +243,13 @@ def encode_error(request_id: int | None, error: SidecarError, max_frame: int, pr
         error.code, prefix + error.message, error.hint or UNSET, UNSET if error.data is None else error.data
     )
     try:
-        encoded = _encode(ErrorMessage(request_id, body))
+        encoded = _encoded(ErrorMessage(request_id, body))
         if len(encoded) <= max_frame:
             return encoded
     except _ENCODE_FAILURES:
         pass
-    text = (prefix + error.message).encode("utf-8", "replace").decode()  # a file name may hold lone surrogates
-    return _encode(ErrorMessage(request_id, ErrorBody(error.code, text[:_TEXT_KEPT])))
+    text = prefix + error.message
+    return _encode(ErrorMessage(request_id, ErrorBody(error.code, _fitting(text[:_TEXT_KEPT]))))
 
 
 def encode_event(channel: str, payload: Any, seq: int, dropped: int, max_frame: int) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -276,3 +278,24 @@ async def test_sequence_numbers_count_each_event_of_a_channel(client: SidecarCli
                 missing += message.get("dropped", 0)
                 numbers.append(message["seq"])
                 assert message["seq"] == len(numbers) + missing, channel
+
+
+@pytest.mark.posix(reason="file names are bytes there; on Windows they are text")
+async def test_every_channel_answers_with_a_data_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    data = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    data.mkdir()
+    async with SidecarClient(http_backend(say="one"), data=data) as client:
+        await client.call("backend:waitForReady")
+        names = [name for name in client.hello["channels"] if name not in NOT_HERE]
+        names.sort(key=lambda name: name in {"backend:stop", "sidecar:shutdown"})
+        for name in names:
+            if name == "backend:stop":
+                os.kill((await client.call("backend:status"))["pid"], signal.SIGKILL)
+                crash = await client.event("backend:crash")
+                report = await client.call("backend:crashReport", {"name": crash["name"]})
+                assert report["report"]
+                assert [path.name for path in data.glob("run-*.json")]
+            await client.call(name, *CALLS.get(name, []))
+    assert "could not" not in client.stderr_text
+    assert b"one" in b"".join(path.read_bytes() for path in data.glob("logs/backend/*.log"))
+    assert "RUNNING" in (data / "logs" / "sidecar.log").read_text("utf-8")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -304,3 +306,27 @@ def test_an_entry_renders_with_time_in_utc() -> None:
 def test_importing_the_log_imports_neither_loguru_nor_logging() -> None:
     code = "import sys; from sidecar.log import log; sys.exit(bool({'loguru', 'logging.handlers', 'json'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.posix(reason="Windows does not let a folder go while a file in it is open")
+async def test_the_log_goes_on_in_a_folder_that_was_removed_and_with_names_that_are_not_utf8(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    await log.attach(Settings(log=LogSettings(json=as_json)), tmp_path / "logs")
+    log.info("before")
+    path = tmp_path / "logs" / "sidecar.log"
+    async with asyncio.timeout(30):
+        while not path.exists() or "before" not in path.read_text("utf-8"):
+            await asyncio.sleep(0.005)
+    shutil.rmtree(path.parent)
+    log.info("no file caf\udce9", path="caf\udce9")
+    async with asyncio.timeout(30):
+        while not path.exists() or "caf" not in path.read_text("utf-8"):
+            await asyncio.sleep(0.005)
+    os.truncate(path, 0)
+    log.info("after")
+    log.close()
+    assert path.read_bytes().startswith(b"{" if as_json else b"20")
+    assert "after" in path.read_text("utf-8")
+    assert "caf�" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sidecar.errors import InvalidArgsError
-from sidecar.observe.crash import CrashReports, report_name
+from sidecar.observe.crash import KEEP, CrashReports, report_name
 from sidecar.observe.report import CrashFacts, read_summary, render
 from sidecar.observe.timeline import Timeline
 from sidecar.wire.messages import Crash, HealthResult, StateChanged
@@ -95,7 +95,7 @@ def test_a_report_holds_all_that_is_known() -> None:
         "fatal: disk full �\n",
     ):
         assert expected in text
-    assert read_summary(text) == crash()
+    assert read_summary(text) == (0, crash())
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,14 @@ def test_secrets_are_masked_in_text_and_summary() -> None:
     assert "hunter2" not in text
     summary = read_summary(text)
     assert summary is not None
-    assert summary.cause == "password *** refused"
+    assert summary[1].cause == "password *** refused"
 
 
 def test_a_backend_cannot_forge_the_summary_of_its_report() -> None:
     forged = render(facts(crash(text="forged")))
     summary = read_summary(render(facts(output=forged.encode())))
     assert summary is not None
-    assert summary.text == "killed by SIGABRT (6)"
+    assert summary[1].text == "killed by SIGABRT (6)"
 
 
 @pytest.mark.parametrize("text", ["", "some log", "Summary for programs: {", "Summary for programs: {}"])
@@ -210,3 +210,29 @@ async def test_a_damaged_report_is_left_out(reports: CrashReports, tmp_path: Pat
     assert await reports.summaries() == [crash()]
     with pytest.raises(InvalidArgsError):
         await reports.read("crash-2026-11-23T10-56-00.123Z")
+
+
+async def test_reports_are_in_their_order_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    for number in range(KEEP):  # by a version that did not number them, or by this one
+        name = report_name(f"2026-11-23T10:55:{number:02}.000Z")
+        (tmp_path / f"{name}.log").write_text(render(facts(crash(name=name)), sequence=number % 2))
+    first, second, third = (
+        report_name(time)
+        for time in ("2026-11-23T12:00:00.000Z", "2020-01-01T00:00:00.000Z", "2020-01-01T00:00:09.000Z")
+    )
+    for name in (first, second):
+        reports = CrashReports(tmp_path, pytest.fail)  # each time another sidecar
+        await reports.write(facts(crash(name=name)))
+    reports.submit(facts(crash(name=third)))
+    assert [summary.name for summary in await reports.summaries()][:3] == [third, second, first]
+    await reports.close(30)
+    listed = [summary.name for summary in await reports.summaries()]
+    assert listed[:3] == [third, second, first]
+    assert len(listed) == KEEP
+
+
+def test_a_report_may_quote_a_path_that_is_not_utf8() -> None:
+    text = render(facts(crash(text="cannot open /data/\udcff/file")))
+    summary = read_summary(text)
+    assert summary is not None
+    assert summary[1].text == "cannot open /data/�/file"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,54 @@ async def test_nothing_is_made_before_there_is_something_to_write(tmp_path: Path
     files = LogFiles(tmp_path / "backend", pytest.fail)
     assert await files.close(1)
     assert not (tmp_path / "backend").exists()
+
+
+@pytest.mark.posix(reason="Windows does not let a folder go while a file in it is open")
+@pytest.mark.parametrize("busy", [True, False])
+@pytest.mark.parametrize("renamed", [True, False])
+async def test_a_folder_that_was_removed_or_renamed_is_made_again_with_one_warning(
+    tmp_path: Path, busy: bool, renamed: bool
+) -> None:
+    warnings: list[str] = []
+    folder = tmp_path / "logs" / "backend"
+    files = LogFiles(folder, warnings.append)
+    files.put(block(b"before\n"))
+    await written(files, lambda: files._taken == files._put and content(folder) == b"before\n")
+    if renamed:
+        folder.parent.rename(tmp_path / "away")
+    else:
+        shutil.rmtree(folder.parent)
+    for number in range(3 if busy else 0):
+        files.put(block(b"%d\n" % number))
+    await written(files, lambda: list(folder.glob("*.log")))
+    assert await files.close(30)
+    assert content(folder) == (b"0\n1\n2\n" if busy else b"")
+    assert warnings == [f"The backend's log folder {folder} was removed or renamed; it was made again."]
+    if renamed:
+        assert content(tmp_path / "away" / "backend") == b"before\n"
+
+
+@pytest.mark.posix(reason="Windows does not rename a file that is open")
+async def test_a_file_that_was_rotated_by_another_program_is_begun_again(tmp_path: Path) -> None:
+    files = LogFiles(tmp_path, pytest.fail)
+    files.put(block(b"before\n"))
+    await written(files, lambda: content(tmp_path) == b"before\n")
+    (tmp_path / "backend-000001.log").rename(tmp_path / "rotated")
+    files.put(block(b"after\n"))
+    assert await files.close(30)
+    assert content(tmp_path) == b"after\n"
+    assert (tmp_path / "rotated").read_bytes() == b"before\n"
+
+
+async def test_a_file_that_another_program_truncates_has_no_hole_and_a_right_index(tmp_path: Path) -> None:
+    files = LogFiles(tmp_path, pytest.fail)
+    log = tmp_path / "backend-000001.log"
+    files.put(block(b"before\n" * 1000))
+    await written(files, lambda: files._taken == files._put and log.exists() and log.stat().st_size == 7000)
+    os.truncate(log, 0)
+    files.put(block(b"after\n"))
+    files.put(block(b"error\n", "stderr"))
+    assert await files.close(30)
+    assert log.read_bytes() == b"after\nerror\n"
+    places = [line.split()[:2] for line in log.with_suffix(".index").read_text().splitlines()]
+    assert places == [["0", "6"], ["6", "6"]]
