@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Literal
 
     # How a request to the backend failed. "redirected" is a redirect that is not followed; "malformed" is not HTTP;
-    # "no_endpoint" was never sent, because no path is configured for it.
+    # "no_endpoint" was never sent, because no path is configured for it, "not_sent" because no descriptor was left.
     HttpFailure = Literal[
         "refused",
         "unreachable",
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         "too_large",
         "invalid_url",
         "no_endpoint",
+        "not_sent",
     ]
 
 

@@ -90,7 +90,11 @@ class Diagnosis:
 
     def _owner(self, port: int) -> str:
         """Who listens on a port; the backend of another copy of the app is told as that."""
-        for socket in process.find_listener(port):
+        try:
+            found = process.find_listener(port)
+        except OSError:  # no descriptor is left to look with
+            found = []
+        for socket in found:
             if socket.pid is not None:
                 name = f"{process.process_name(socket.pid) or 'a program'} (pid {socket.pid})"
                 sidecars = Reclaim(Path(self._paths.data)).living()

@@ -226,7 +226,7 @@ def _not_connected(error: OSError, port: int) -> HttpFailedError:
     name = errno.errorcode.get(error.errno or 0, "EUNKNOWN")
     return HttpFailedError(
         f"connect {name} {_LOOPBACK}:{port}",
-        kind="unreachable",
+        kind="not_sent" if error.errno in {errno.EMFILE, errno.ENFILE} else "unreachable",
         hint=error.strerror or "The system refused the connection.",
     )
 

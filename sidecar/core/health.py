@@ -6,12 +6,13 @@ from enum import StrEnum
 
 
 class Answer(StrEnum):
-    """How one check ended: 2xx, another status, no answer at all, or the run has lost its port."""
+    """How one check ended: 2xx, another status, no answer at all, or the run has lost its port. UNKNOWN: it could not be made."""
 
     OK = "ok"
     ERROR_STATUS = "error_status"
     NONE = "none"
     LOST = "lost"
+    UNKNOWN = "unknown"
 
 
 class HealthTracker:
@@ -48,6 +49,8 @@ class HealthTracker:
     def record(self, answer: Answer) -> bool:
         """Takes one answer; True when ``healthy`` changed (its first value included)."""
         before = self.healthy
+        if answer is Answer.UNKNOWN:
+            return False
         if answer is Answer.OK:
             self._misses = 0
             self._good += 1

@@ -42,7 +42,11 @@ class ListenerLook:
             own = self.owns(port)
         if own is not False:
             return Listener("unknown" if own is None else "own")
-        others = [socket for socket in self._find_listener(port) if socket.address in _ANSWERS_ON_LOOPBACK]
+        try:
+            found = self._find_listener(port)
+        except OSError:  # no descriptor is left: whose it is, the next look says
+            return Listener("closed")
+        others = [socket for socket in found if socket.address in _ANSWERS_ON_LOOPBACK]
         if not others and not self.is_listening(port):
             return Listener("closed")
         return Listener("foreign", others[0] if others else None)

@@ -207,6 +207,8 @@ class Monitor:
 def _answer(result: ProbeResult) -> Answer:
     if result.ok:
         return Answer.OK
+    if result.kind == "not_sent":
+        return Answer.UNKNOWN
     return Answer.NONE if result.status is None else Answer.ERROR_STATUS
 
 

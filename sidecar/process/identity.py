@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -9,7 +10,11 @@ from .base import ProcessId
 
 
 def identify(pid: int) -> ProcessId | None:
-    """The live process with that pid; None when there is none, or only a zombie."""
+    """The live process with that pid; None when there is none, or only a zombie.
+
+    Raises:
+        OSError: it is there and cannot be looked at, for no descriptor is left.
+    """
     if sys.platform == "win32":
         from .windows import lookup
 
@@ -19,12 +24,28 @@ def identify(pid: int) -> ProcessId | None:
     else:
         from .portable import read_entry
     entry = read_entry(pid)
+    if entry is None and sys.platform == "linux" and os.access(f"/proc/{pid}/stat", os.R_OK):
+        entry = read_entry(pid)  # it may have ended between the two
+        if entry is None and os.access(f"/proc/{pid}/stat", os.R_OK):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), f"/proc/{pid}/stat")
     return ProcessId(pid, entry.started) if entry is not None and entry.alive else None
 
 
 def is_alive(process: ProcessId) -> bool:
-    """Whether that very process lives, and not another one with its pid."""
-    return identify(process.pid) == process
+    """Whether that very process lives, and not another one with its pid. True also where that cannot be known."""
+    try:
+        return identify(process.pid) == process
+    except OSError:
+        return True
+
+
+def own_identity() -> ProcessId:
+    """This process."""
+    try:
+        found = identify(os.getpid())
+    except OSError:
+        found = None
+    return found or ProcessId(os.getpid(), 0.0)
 
 
 def pid_namespace() -> str:

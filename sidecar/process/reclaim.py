@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from .base import ProcessId
-from .identity import identify, is_alive, pid_namespace
+from .identity import identify, is_alive, own_identity, pid_namespace
 from .platform.files import distrust, read_file, replace_file
 from .record import LAST, MARKER, MAX_BYTES, PREFIX, LastRun, RunRecord
 
@@ -81,7 +81,7 @@ class Reclaim:
         self._notes: list[str] = []
         self._killed: list[ProcessId] = []
         self._world = pid_namespace()
-        self._me = identify(os.getpid())
+        self._me = own_identity()
 
     def read(self, *, wait: bool = True) -> Reclaimed:
         """Ends proven orphans, and gives what the next run should know. Never raises for what it finds.
@@ -212,7 +212,10 @@ class Reclaim:
         """The backend, where it is the one that the record names."""
         if record.backend is None:
             return []
-        found = identify(record.backend[0])
+        try:
+            found = identify(record.backend[0])
+        except OSError:  # no descriptor is left: the marker alone proves what is ours
+            return []
         if found is None or found == record.backend:
             return [found] if found is not None else []
         self._notes.append(

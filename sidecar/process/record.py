@@ -7,7 +7,6 @@ synced to disk, since after a power cut no process is left that it could tell ab
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +14,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from .base import ProcessId
-from .identity import identify, pid_namespace
+from .identity import own_identity, pid_namespace
 from .platform.files import replace_file
 
 LAST = "last-run.json"
@@ -88,7 +86,7 @@ class Record:
             shared: another sidecar lives on this folder, so its port stays the folder's.
         """
         self.shared = shared
-        me = identify(os.getpid()) or ProcessId(os.getpid(), 0.0)
+        me = own_identity()
         self._report: Callable[[str], None] | None = report
         self._last = data_folder / LAST
         self._path = data_folder / f"{PREFIX}{me.pid}-{me.started:.0f}.json"

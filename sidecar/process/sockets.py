@@ -16,13 +16,18 @@ _LISTEN = 10  # include/net/tcp_states.h
 _LINGERING = {4: "FIN_WAIT_1", 5: "FIN_WAIT_2", 6: "TIME_WAIT", 8: "CLOSE_WAIT", 9: "LAST_ACK", 11: "CLOSING"}
 # Who was told so once asks no more: each time the kernel would start modprobe(8) for the module that it lacks.
 _FOR_GOOD = {errno.ENOENT, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.EACCES, errno.EPERM}
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE}  # this process has no descriptor left, or the system
 _refusals: set[int] = set()
 _answered: list[bool] = []  # once netlink has answered
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
-    """Who listens on the port; ``pid`` is None where the owner belongs to another user."""
+    """Who listens on the port; ``pid`` is None where the owner belongs to another user.
+
+    Raises:
+        OSError: no descriptor is left to look with.
+    """
     wanted = {inode: place for inode, place in _listening().items() if place[1] == port}
     if not wanted:
         return []
@@ -37,7 +42,10 @@ def find_listener(port: int) -> list[ListeningSocket]:
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
     """The sockets on which these processes listen; None where one of them may not be looked into."""
-    listening = _listening()
+    try:
+        listening = _listening()
+    except OSError:  # no descriptor is left to look with
+        return None
     found: dict[int, ListeningSocket] = {}
     for pid in pids:
         inodes = _socket_inodes(pid)
@@ -97,8 +105,10 @@ def _read_tables() -> Iterator[tuple[int, bytes, int, int]]:
         try:
             with open(table, "rb") as file:  # noqa: PTH123 - not a path of the user's
                 lines = file.readlines()[1:]
-        except OSError:  # no IPv6
-            continue
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                raise
+            continue  # no IPv6
         for line in lines:
             fields = line.split(None, 10)
             address, _, port = fields[1].partition(b":")

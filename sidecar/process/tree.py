@@ -136,8 +136,12 @@ def walk(roots: Collection[int], *, without: Collection[int] = ()) -> Iterator[E
 
 
 def _can_list_children() -> bool:
-    """Whether the kernel has CONFIG_PROC_CHILDREN, as those of all large distributions do."""
-    return os.access(f"/proc/self/task/{os.getpid()}/children", os.R_OK)
+    """Whether they can be read: the kernel has CONFIG_PROC_CHILDREN, as those of all large distributions do."""
+    try:
+        os.close(os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY))
+    except OSError:  # or no descriptor is left, and an empty list would be taken for the end of all children
+        return False
+    return True
 
 
 def _children(pid: int) -> list[int]:

@@ -265,7 +265,10 @@ class Launcher:
 
     def find_owner(self, port: int | None) -> tuple[Socket | None, str]:
         """Who listens on a port, and its name."""
-        owner = next(iter(self._find_listener(port)), None) if port is not None else None
+        try:
+            owner = next(iter(self._find_listener(port)), None) if port is not None else None
+        except OSError:  # no descriptor is left to look with
+            owner = None
         return owner, self.name_of(owner)
 
     def name_of(self, owner: Socket | None) -> str:

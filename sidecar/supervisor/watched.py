@@ -27,7 +27,10 @@ class WatchedProcess:
     def identity(self) -> ProcessId:
         """The process that listens on the port; pid 0 where the system does not say."""
         if not self._pid:  # looked for until it is found: a look reads the whole process table
-            owner = next(iter(self._find_listener(self._port)), None)
+            try:
+                owner = next(iter(self._find_listener(self._port)), None)
+            except OSError:  # no descriptor is left to look with
+                owner = None
             self._pid = owner.pid or 0 if owner else 0
         return ProcessId(self._pid, 0.0)
 

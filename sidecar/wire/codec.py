@@ -11,7 +11,6 @@ from msgspec import UNSET, MsgspecError, Raw, Struct, to_builtins
 from msgspec.msgpack import Decoder, Encoder
 
 from ..errors import InternalError, InvalidArgsError, InvalidMessageError, ResultTooLargeError, SidecarError
-from ..plain import encodable
 from .channels import Channel
 from .messages import ErrorBody, ErrorMessage, EventMessage, Response
 from .salvage import fits, salvage
@@ -223,6 +222,8 @@ def _encoded(message: Struct) -> bytes:
 
 
 def _fitting(value: Any) -> Any:
+    from ..plain import encodable  # rarely needed
+
     if isinstance(value, dict):
         return {_fitting(key): _fitting(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

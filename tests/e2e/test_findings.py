@@ -43,6 +43,32 @@ async def test_a_sidecar_that_ran_out_of_descriptors_recovers_when_they_are_back
         assert await client.call("backend:stop") == {"success": True}
 
 
+@pytest.mark.posix(reason="resource limits")
+@pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux only")
+async def test_a_sidecar_without_descriptors_takes_its_backend_for_neither_gone_nor_foreign() -> None:
+    import resource
+
+    settings = {"timeouts.health_interval": 0.05, "health.failures": 2, "resources.interval": 0.1}
+    async with SidecarClient(http_backend(), settings=settings) as client:
+        started = await client.call("backend:waitForReady")
+        await client.event("backend:healthUpdate")
+        pid, mark = client.hello["pid"], client.mark()
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        for _ in range(20):  # each longer than one health interval
+            await asyncio.sleep(0.1)
+            status = await client.call("backend:status")
+            assert (status["state"], status["pid"], status["listener"]) == ("RUNNING", started["pid"], "unknown")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        async with asyncio.timeout(30):
+            while (await client.call("backend:status"))["listener"] != "own":
+                await asyncio.sleep(0.05)
+        assert client.payloads("backend:stateChanged", mark) == []
+        assert [
+            update for update in client.payloads("backend:healthUpdate", mark) if update["status"] != "healthy"
+        ] == []
+
+
 @pytest.mark.not_wine(reason="Wine tells nobody whose a socket is")
 async def test_a_listener_on_another_address_does_not_make_a_stranger_ours() -> None:
     port = free_port()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -133,3 +134,30 @@ def test_a_kernel_that_cannot_list_tcp_is_not_taken_for_one_without_listeners(mo
         sock_diag.listening()
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert ("127.0.0.1", server.getsockname()[1]) in sockets._listening().values()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no descriptor is needed to look")
+def test_without_a_descriptor_nothing_is_known_and_nothing_is_gone() -> None:
+    import resource
+
+    from sidecar.process import sockets, tree
+    from sidecar.process.identity import identify, is_alive
+
+    child = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"])
+    try:
+        known = identify(child.pid)
+        assert known is not None
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        try:
+            assert is_alive(known)
+            assert find_listeners_of([child.pid]) is None
+            with pytest.raises(OSError, match="Too many open files"):
+                sockets.find_listener(1)
+            assert child.pid in [entry.pid for entry in tree.hidden_children(child.pid)]
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    finally:
+        child.kill()
+        child.wait()
+    assert not is_alive(known)
