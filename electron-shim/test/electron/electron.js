@@ -68,7 +68,11 @@ class App extends EventEmitter {
       else this.quit();
       return;
     }
-    if (this.exiting || this.preventable("will-quit")) return;
+    if (this.exiting) return;
+    if (this.preventable("will-quit")) {
+      this.quitting = false; // an app that stays can be asked to quit again
+      return;
+    }
     this.exiting = true;
     this.emit("quit", {}, 0);
     this.exit(0);
