@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from ..errors import BackendNotFoundError
-from ..process.executability import check_folder, check_program, is_file, not_on_path, restore_run_bit
+from ..process.executability import check_folder, check_program, is_file, not_on_path, one_string, restore_run_bit
 from ..process.platform import SYSTEM
 from ..settings.model import Backend, Settings
 from ..settings.profiles import PROFILES
@@ -134,9 +134,12 @@ def _given(backend: Backend, environ: Mapping[str, str], here: Path, platform: s
     name = backend.command[0]
     if "/" in name or (platform == "win32" and ("\\" in name or ":" in name)):
         path = Path(name).expanduser()
-        tried = [here / path] if not backend.cwd else [here / path, here / Path(backend.cwd).expanduser() / path]
+        folders = [here, *([here / Path(backend.cwd).expanduser()] if backend.cwd else [])]
+        tried = [folder / path for folder in folders]
         found = next((one for base in tried for one in _spellings(base, environ, platform) if _may_be_there(one)), None)
         if found is None:
+            if _begins_with_a_program(name, folders, platform):
+                raise one_string(name)
             raise _not_found(tried[0], tried[1:])
         absolute = Path(os.path.abspath(found))  # noqa: PTH100 -- resolve() would follow links, which a venv's python needs kept
         return absolute, absolute.parent
@@ -144,6 +147,14 @@ def _given(backend: Backend, environ: Mapping[str, str], here: Path, platform: s
     if found is None:
         raise not_on_path(name, _variable(environ, "PATH", platform))
     return found, here
+
+
+def _begins_with_a_program(name: str, folders: list[Path], platform: str) -> bool:
+    """Whether the text up to one of its spaces is a file: then the arguments are part of the word."""
+    parts = name.split(" ")
+    heads = [" ".join(parts[:count]) for count in range(1, len(parts)) if parts[0]]
+    ends = (".exe", "") if platform == "win32" else ("",)
+    return any(is_file(folder / Path(head + end).expanduser()) for folder in folders for head in heads for end in ends)
 
 
 def _not_found(path: Path, others: list[Path]) -> BackendNotFoundError:

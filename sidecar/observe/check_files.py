@@ -11,11 +11,11 @@ from pathlib import Path
 
 from ..errors import SidecarError
 from ..process.executability import check_program, marks
-from ..process.executability.binary import mismatch
-from ..process.executability.windows import obstacle
+from ..process.executability.formats import unrunnable
+from ..process.executability.windows import batch, is_batch, obstacle
 from ..process.platform import SYSTEM
 from ..process.platform.files import distrust, make_folder
-from ..process.platform.machine import dotnet_folders, machine
+from ..process.platform.machine import dotnet_folders
 from ..wire.observe import Check
 
 SPACE_FAILED = 50 * 1024 * 1024  # a database cannot even grow its journal
@@ -34,6 +34,8 @@ def check_executable(find: FindCommand) -> Check:
     try:
         program = Path(find()[0])
         check_program(program)
+        if SYSTEM == "win32" and is_batch(str(program)):
+            raise batch(str(program))
     except SidecarError as error:
         return Check("executable", "failed", error.message, error.hint or "Check [backend] command.")
     try:
@@ -43,14 +45,9 @@ def check_executable(find: FindCommand) -> Check:
         if held is not None:
             return Check("executable", "failed", f"{program} cannot be opened: {held[0]}", held[1])
         return Check("executable", "unknown", f"{program} may be executed but not read: {error.strerror}")
-    why = mismatch(head, SYSTEM, machine())
-    if why is not None:
-        return Check(
-            "executable",
-            "failed",
-            f"{program} cannot run here: {why}",
-            "Install the version of the app that was built for this machine.",
-        )
+    found = unrunnable(program, head)
+    if found is not None:
+        return Check("executable", "failed", f"{program} cannot run here: {found.why}", found.remedy)
     mark = marks.mark(program)
     if mark is not None:
         return Check("executable", "warning", f"{program} {mark.seen}", mark.remedy)

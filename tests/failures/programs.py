@@ -58,6 +58,26 @@ async def program_without_run_bit(stage: Stage) -> Told:
 
 
 @WAYS.add(
+    "The program is a text file without a #! line",
+    "The backend's program cannot run on this system: <path>: it is neither a program for this system nor a script with a #! line",
+    'If it is a script, give it a first line such as #!/bin/sh, or name its interpreter: backend.command = ["sh", …];'
+    " if it is a program, install it again.",
+    posix("programs that are text"),
+)
+async def program_is_a_text(stage: Stage) -> Told:
+    return await stage.crash([stage.file("server", b"hi\n")])
+
+
+@WAYS.add(
+    "The whole command is given as one word",
+    'No program is named "npm start": the whole command is one word, with its spaces',
+    'Split it into words: backend.command = ["npm", "start"], or on the command line: -- npm start',
+)
+async def program_is_a_whole_command(stage: Stage) -> Told:
+    return await stage.crash(["npm start"])
+
+
+@WAYS.add(
     "The program was built for another processor",
     "The backend's program cannot run on this system: <path>: it was built for <processor>, this machine is <machine>",
     "Use the build for this system and processor; a script needs a first line such as #!/bin/sh.",

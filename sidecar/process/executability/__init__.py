@@ -6,6 +6,7 @@ Asked before a launch, after one that failed (posix.py, windows.py) and by ``doc
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -44,10 +45,39 @@ def check_program(path: Path, system: str = SYSTEM) -> None:
     if system == "win32":
         return
     if not os.access(path, os.X_OK):
-        raise BackendNotExecutableError(
-            f"The backend's file may not be executed: {path}", hint=f'Run: chmod u+x "{path}"', data=data
-        )
+        why, hint = _no_permission(path, mode)
+        raise BackendNotExecutableError(f"The backend's file may not be executed: {path}{why}", hint=hint, data=data)
     _check_interpreter(path)
+
+
+def _no_permission(path: Path, mode: int) -> tuple[str, str]:
+    """What to add to the message, and the remedy, where the system denies execution. The run bit is only one of the reasons."""
+    mount = noexec_mount(path)
+    if mount is not None:
+        return (
+            f": it is on {mount}, which is mounted noexec",
+            f"Move the program to another file system, or mount this one so that programs may run: mount -o remount,exec {mount}",
+        )
+    if not mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH):
+        return "", f'Run: chmod u+x "{path}"'
+    return (
+        f": its mode is {stat.S_IMODE(mode):04o}, and this user may not run it",
+        (
+            "Run the app as the file's owner, or let the owner allow it; else an access control list or a security module"
+            " (SELinux, AppArmor) denies it."
+        ),
+    )
+
+
+def noexec_mount(path: Path) -> Path | None:
+    """The file system of the path, where it is mounted so that no program on it can run; only Linux reports that."""
+    flag = getattr(os, "ST_NOEXEC", 0)
+    try:
+        if not flag or not os.statvfs(path).f_flag & flag:  # type: ignore[attr-defined,unused-ignore]  # POSIX only
+            return None
+    except OSError:
+        return None
+    return next((parent for parent in path.resolve().parents if os.path.ismount(parent)), Path("/"))
 
 
 def is_file(path: Path) -> bool:
@@ -68,9 +98,25 @@ def not_a_file(path: Path, *, is_folder: bool) -> SidecarError:
 
 def not_on_path(name: str, search_path: str) -> SidecarError:
     """A name without a folder that PATH does not find."""
+    if len(name.split()) > 1:
+        return one_string(name)
     return BackendNotFoundError(
         f'The command "{name}" was not found on PATH: {search_path or "(empty)"}',
         hint=f"Install {name}, or give its whole path in backend.command.",
+        data={"path": name},
+    )
+
+
+def one_string(name: str) -> SidecarError:
+    """A whole command was given as one word, so a program whose name has spaces is looked for."""
+    try:
+        words = shlex.split(name, posix="\\" not in name)
+    except ValueError:  # an open quote
+        words = name.split()
+    listed = ", ".join(f'"{word}"' for word in words)
+    return BackendNotFoundError(
+        f'No program is named "{name}": the whole command is one word, with its spaces',
+        hint=f"Split it into words: backend.command = [{listed}], or on the command line: -- {' '.join(words)}",
         data={"path": name},
     )
 
@@ -83,7 +129,7 @@ def restore_run_bit(path: Path, system: str = SYSTEM) -> bool:
         path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IXUSR)
     except OSError:
         return False  # check_program explains it
-    return True
+    return os.access(path, os.X_OK)  # not so on a file system that is mounted noexec
 
 
 def check_folder(path: Path) -> None:
@@ -149,7 +195,8 @@ def _check_interpreter(path: Path) -> None:
         why = f"its interpreter {interpreter} does not exist"
         hint = f"Install {interpreter}, or name another interpreter in the first line of the file."
     elif not os.access(interpreter, os.X_OK):
-        why = f"its interpreter {interpreter} may not be executed"
+        mount = noexec_mount(Path(interpreter))
+        why = f"its interpreter {interpreter} may not be executed{f': {mount} is mounted noexec' if mount else ''}"
         hint = "Correct the first line of the file, or the interpreter's permissions."
     else:
         return

@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...errors import BackendNotExecutableError, SidecarError
-from ..platform import SYSTEM
-from ..platform.machine import machine
 from . import check_folder, check_program, closed_folder, not_on_path, read_start
-from .binary import mismatch
+from .formats import unrunnable
 
 _LIMITS = {
     "limits.cpu_nice": (
@@ -91,13 +89,13 @@ def _explain_number(number: int, path: Path) -> tuple[str, str]:
             "The program was built for another kind of Linux (musl or glibc, 32 or 64 bit): use the build for this one.",
         )
     if number == errno.ENOEXEC:
-        return f"The backend's program cannot run on this system: {path}: {_explain_format(path)}", (
-            "Use the build for this system and processor; a script needs a first line such as #!/bin/sh."
-        )
+        found = unrunnable(path, read_start(path))
+        why, hint = found or ("the system does not know its format", "Use the build for this system and processor.")
+        return f"The backend's program cannot run on this system: {path}: {why}", hint
     if number == errno.EACCES:
         return (
-            f"The backend's program may not be executed: {path}: {os.strerror(number)}",
-            "Give the user run permission (chmod u+x); a file system that is mounted noexec runs no program at all.",
+            f"The backend's program may not be executed: {path}: {os.strerror(number)}, although its mode allows it",
+            "Look for a security module (SELinux, AppArmor) that denies it, or a dynamic loader that may not be executed.",
         )
     if number == errno.ETXTBSY:
         return (
@@ -113,10 +111,3 @@ def _explain_number(number: int, path: Path) -> tuple[str, str]:
         f"The backend's program could not be executed: {path}: {os.strerror(number)}",
         "Check the file, and backend.command.",
     )
-
-
-def _explain_format(path: Path) -> str:
-    start = read_start(path)
-    if not start:
-        return "it is empty or cannot be read"
-    return mismatch(start, SYSTEM, machine()) or "it is neither a program for it nor a script with a #! line"

@@ -157,6 +157,36 @@ def test_a_users_file_without_run_bit_is_told_how_to_get_it_and_left_as_it_is(tm
         find(["server"], tmp_path, path=tmp_path)
 
 
+@pytest.mark.posix(reason="the run bit")
+def test_a_file_whose_run_bit_is_another_users_is_not_told_to_get_one(tmp_path: Path) -> None:
+    server = program(tmp_path / "server", mode=0o654)
+    if sys.platform != "win32" and os.getuid() == 0:
+        pytest.skip("root may run a file that anyone may run")
+    with pytest.raises(BackendNotExecutableError, match="its mode is 0654") as caught:
+        find([str(server)], tmp_path)
+    assert "chmod" not in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        ("npm start", '"npm", "start"'),
+        ("npm  run 'dev server'", '"npm", "run", "dev server"'),
+        ("PROGRAM --port 1", '"PROGRAM", "--port", "1"'),
+        ("./bin/server SUFFIX", None),
+    ],
+)
+def test_a_command_in_one_string_is_to_be_split(tmp_path: Path, word: str, words: str | None) -> None:
+    server = program(tmp_path / "app" / f"server{SUFFIX}").as_posix()
+    with pytest.raises(BackendNotFoundError) as caught:
+        find([word.replace("PROGRAM", server)], tmp_path)
+    hint = caught.value.hint or ""
+    if words is None:  # what it begins with is no program either: the path is what is wrong
+        assert "Check the path" in hint
+    else:
+        assert f"backend.command = [{words.replace('PROGRAM', server)}]" in hint
+
+
 @pytest.mark.posix(reason="scripts name their interpreter")
 @pytest.mark.parametrize(
     ("content", "why"),

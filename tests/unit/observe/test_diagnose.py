@@ -71,6 +71,17 @@ def test_a_program_for_another_system_is_told(tmp_path: Path) -> None:
     assert "cannot run here" in check.message
 
 
+def test_a_text_file_with_a_run_bit_cannot_be_executed(tmp_path: Path) -> None:
+    program = tmp_path / "run"
+    program.write_bytes(b"hi\n")
+    program.chmod(0o755)
+    check = check_files.check_executable(command(str(program)))
+    assert (check.status, check.message) == (
+        "failed",
+        f"{program} cannot run here: it is neither a program for this system nor a script with a #! line",
+    )
+
+
 def test_a_mark_of_a_download_hides_no_worse_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(marks, "mark", lambda _: marks.Mark("is marked", "Unblock it."))
     assert check_files.check_executable(command(sys.executable)).message.endswith("is marked")

@@ -9,6 +9,7 @@ import pytest
 
 from sidecar.process.executability import HEAD_BYTES
 from sidecar.process.executability.binary import built_for, machine_name, mismatch
+from sidecar.process.executability.formats import unrunnable
 
 
 def elf(machine: int, order: str = "<") -> bytes:
@@ -80,3 +81,13 @@ def test_this_very_python_fits_this_very_machine() -> None:
 )
 def test_a_processor_has_one_name(name: str, common: str) -> None:
     assert machine_name(name) == common
+
+
+def test_a_format_that_the_kernel_hands_to_another_program_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "status").write_text("enabled\n")
+    (tmp_path / "qemu").write_text("enabled\ninterpreter /usr/bin/qemu\nflags: \noffset 2\nmagic 4d5a00\nmask ffff00\n")
+    (tmp_path / "off").write_text("disabled\ninterpreter /usr/bin/x\nflags: \noffset 0\nmagic 6869\n")
+    (tmp_path / "jar").write_text("enabled\ninterpreter /usr/bin/java\nflags: \nextension .jar\n")
+    named = {"server": b"..MZ!...", "text": b"hi there", "app.jar": b"PK..", "short": b"..M"}
+    runs = {name: unrunnable(Path(name), head, "linux", tmp_path) is None for name, head in named.items()}
+    assert runs == {"server": True, "text": False, "app.jar": True, "short": False}
