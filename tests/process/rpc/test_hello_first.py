@@ -129,7 +129,7 @@ def test_a_defect_of_the_start_is_one_sentence_and_then_its_traceback_once(broke
     done = subprocess.run(
         [sys.executable, "-c", code], input=b"", capture_output=True, cwd=ROOT, timeout=60, check=False
     )
-    said = done.stderr.decode()
+    said = done.stderr.decode().replace("\r\n", "\n")
     assert done.returncode == 70
     assert "sidecar: internal error while starting: ZeroDivisionError: division by zero\n" in said
     assert f"ERROR   defect at {where}\n    Traceback (most recent call last):\n" in said
