@@ -86,7 +86,7 @@ async def test_a_crash_report_names_what_had_to_be_killed(tmp_path: Path) -> Non
 async def test_the_stop_signal_is_a_setting(tmp_path: Path, name: str) -> None:
     file = tmp_path / "file"
     backend = ["env", f"STOP={name}", *behind("sh", file)]
-    async with client_of(backend, tmp_path, backend__stop_signal=name) as client:
+    async with client_of(backend, tmp_path, backend__stop_signal=name, timeouts__graceful_shutdown=5) as client:
         await client.call("backend:waitForReady")
         assert await client.call("backend:stop") == {"success": True}
     assert file.read_text() == "asked\nsaved\n"
