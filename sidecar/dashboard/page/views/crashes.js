@@ -12,7 +12,7 @@ export class CrashesView {
     this.crashes = [];
     transport.on("backend:crash", (crash) => {
       if (this.crashes.some(({ name }) => name === crash.name)) return;
-      this.crashes.unshift(crash);
+      this.crashes = [crash, ...this.crashes];
       this.show();
     });
     const dialog = byId("report");
@@ -24,8 +24,12 @@ export class CrashesView {
   }
 
   async connected() {
+    const before = this.crashes;
     try {
-      this.crashes = await this.transport.call("backend:crashReports");
+      const known = await this.transport.call("backend:crashReports");
+      // A crash that came meanwhile may be missing in the answer.
+      const meanwhile = this.crashes.filter((crash) => !before.includes(crash) && !known.some(({ name }) => name === crash.name));
+      this.crashes = [...meanwhile, ...known];
       this.show();
     } catch {
       // the connection is told elsewhere
