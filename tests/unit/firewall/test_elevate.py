@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -89,6 +90,12 @@ def test_a_declined_prompt_is_a_refusal() -> None:
     assert isinstance(elevate._refusal(1223, "cmd.exe"), ElevationRefusedError)
 
 
+def with_netsh(parameters: str, substitute: str) -> str:
+    """The line with another program for netsh, whose path is spelled as the system spells it."""
+    netsh = re.compile(re.escape(r'"C:\Windows\System32\netsh.exe"'), re.IGNORECASE)
+    return netsh.sub(lambda _: substitute, parameters)
+
+
 def test_the_planned_line_gives_netsh_its_arguments_one_by_one(tmp_path: Path) -> None:
     answer, script = tmp_path / "answer.txt", tmp_path / "netsh.py"
     script.write_text(
@@ -100,7 +107,7 @@ def test_the_planned_line_gives_netsh_its_arguments_one_by_one(tmp_path: Path) -
     program = r"C:\Döner & Söhne (x86)\it's;a,b=^!\x.exe"
     todo = plan(snapshot([(QUERY_USER, rule("Block", app=program))]), program, NAME, ENVIRONMENT)
     recorder = f'"{sys.executable}" "{script}" "{answer}"'
-    parameters = todo.parameters.replace(r'"C:\Windows\System32\netsh.exe"', recorder)
+    parameters = with_netsh(todo.parameters, recorder)
     assert elevate.run(os.environ["COMSPEC"], parameters, verb="open") == 0
     assert [json.loads(line) for line in answer.read_text(encoding="utf-8").splitlines()] == [
         ["advfirewall", "firewall", "delete", "rule", "name=all", "dir=in", f"program={program}"],
@@ -139,8 +146,7 @@ def test_creating_the_rule_from_the_plan_to_the_registry_with_netsh_substituted(
     substitute = f'"{sys.executable}" "{netsh}" "{prefix}\\{STORE_KEYS["local"]}\\FirewallRules"'
 
     def run(_file: str, parameters: str) -> int | None:
-        line = parameters.replace(r'"C:\Windows\System32\netsh.exe"', substitute)
-        return elevate.run(os.environ["COMSPEC"], line, verb="open")
+        return elevate.run(os.environ["COMSPEC"], with_netsh(parameters, substitute), verb="open")
 
     try:
         answer = create(
