@@ -418,6 +418,10 @@ export interface BackendSettings {
   ready_path?: string;
   /** A POST there asks for a graceful stop. Empty: the stop signal or CTRL_C at once. */
   shutdown_path?: string;
+  /** Who may listen on its port: `own`: its own processes. `any`: also another program that forwards the port to it (`docker run -p`, `ssh -L`); then nothing protects from a program that took the port. */
+  listener?: "any" | "own";
+  /** `null`: empty, so it ends at once. `open`: it stays open until the stop, and its end is the first thing that asks the backend to end; the signal follows after `timeouts.shutdown_request`. */
+  stdin?: "null" | "open";
   /** What asks it to end, and then what it leaves behind. Windows has CTRL_C only. */
   stop_signal?: "SIGHUP" | "SIGINT" | "SIGQUIT" | "SIGTERM" | "SIGUSR1" | "SIGUSR2";
   /** `root`: the backend's first process; those that it leaves behind get the signal next. `group`: its process group at once, so that also what it still needs may end before it. */
@@ -552,7 +556,7 @@ export interface TimeoutsSettings {
   health_interval?: number;
   /** (seconds) Between one automatic restart and the next. */
   restart_delay?: number;
-  /** (seconds) For the shutdown endpoint to take effect. */
+  /** (seconds) For the shutdown endpoint, or the end of stdin, to take effect. */
   shutdown_request?: number;
   /** (seconds) For the whole process tree to end after the stop signal or CTRL_C. */
   graceful_shutdown?: number;

@@ -12,6 +12,7 @@ from ..observe.crash import report_name
 from ..process.platform.usage import MEASURE
 from ..settings.model import Settings
 from ..supervisor.answers import port_foreign, port_taken
+from ..supervisor.early_end import explain_early_end
 from ..supervisor.run import Run, utc_now
 from ..supervisor.unready import explain_hung, explain_unready
 from ..wire.messages import Crash
@@ -63,7 +64,7 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
     """What the sidecar ended itself comes first: the exit status would only describe our own stop."""
     status = run.status or UNKNOWN
     if failure.reason is Reason.STARTUP_TIMEOUT:
-        late = explain_unready(settings, run.port, run.listening, run.last_answer)
+        late = explain_unready(settings, run.port, run.listening, run.last_answer, silent=not run.output)
         return _Explanation("not ready in time", late.cause, late.remedy)
     if failure.reason is Reason.HUNG:
         hung = explain_hung(settings)
@@ -71,8 +72,8 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
     if failure.error is not None:
         return _Explanation(failure.error.message, failure.error.message, failure.error.hint)
     if run.over_memory is None and run.listener != "foreign" and run.conflict is None:
-        guessed = guess(run.output, status, port=run.port, oom=oom)
-        cause, remedy = (guessed.cause, guessed.remedy) if guessed is not None else (None, _READ_IT)
+        found = explain_early_end(run, settings) or guess(run.output, status, port=run.port, oom=oom)
+        cause, remedy = (found.cause, found.remedy) if found is not None else (None, _READ_IT)
         return _Explanation(status.text, cause, remedy)
     if run.over_memory is not None:
         used, allowed = (f"{size / _MEBIBYTE:.0f} MiB" for size in (run.over_memory, settings.limits.memory))

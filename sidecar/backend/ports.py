@@ -16,6 +16,7 @@ PortState = Literal["free", "lingering", "in_use", "forbidden"]
 _LOOPBACK = "127.0.0.1"
 _WSAEACCES = 10013
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL, _WSAEACCES}
+_UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 _MAX_ATTEMPTS = 64
 
 
@@ -39,6 +40,16 @@ def port_state(port: int, *, plain: bool = False) -> PortState:
                 return "forbidden"
             return "lingering" if process.lingering(port) else "in_use"
     return "free"
+
+
+def loopback_error() -> OSError | None:
+    """Why 127.0.0.1 cannot be reached (its interface is down); None where it can. Nothing is sent."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((_LOOPBACK, 9))  # of a datagram socket: only looks up the route
+    except OSError as error:
+        return error if error.errno in _UNREACHABLE else None
+    return None
 
 
 def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:

@@ -47,8 +47,10 @@ def _known(channel: str, payload: Any) -> str:  # noqa: PLR0911 - a table of eve
             return str(payload["status"]) + (f": {payload['error']}" if payload.get("error") else "")
         case "backend:crash":
             soon = payload["nextStartIn"]
-            then = "no restarts left" if payload["final"] else f"next start in {soon or 0:.1f} s"
-            return f"{payload['text']} (attempt {payload['attempt']} of {payload['attempts']}, {then})"
+            made, most = payload["attempt"], payload["attempts"]
+            if payload["final"]:
+                return f"{payload['text']} ({'no restarts left' if made >= most else 'a restart would not help'})"
+            return f"{payload['text']} (restart {made} of {most} in {soon or 0:.1f} s)"
         case "backend:startupProgress":
             return f"{payload['phase']} after {payload['elapsed']:.2f} s: {payload['message']}"
         case "backend:providerUpdate":

@@ -258,6 +258,12 @@ class RequestShutdown(Struct, frozen=True):
     run: int
 
 
+class CloseStdin(Struct, frozen=True):
+    """End the stdin of the run, where that is open."""
+
+    run: int
+
+
 class Interrupt(Struct, frozen=True):
     """The stop signal, on Windows CTRL_C; the kill follows in so many seconds."""
 
@@ -312,7 +318,7 @@ class AnswerDown(Struct, frozen=True):
 
 
 class ReportFailure(Struct, frozen=True):
-    """A run failed. ``attempt`` of ``attempts`` follows in ``next_start_in`` seconds, or never (``final``)."""
+    """A run failed. Restart ``attempt`` follows in ``next_start_in`` seconds; ``final``: none follows ``attempt`` restarts."""
 
     run: int
     reason: Reason
@@ -329,6 +335,6 @@ class Finish(Struct, frozen=True):
 
 
 Action = (
-    Prepare | Launch | RequestShutdown | Interrupt | Kill | Arm | Disarm | Announce | Relay | AnswerUp | AnswerDown
+    Prepare | Launch | RequestShutdown | CloseStdin | Interrupt | Kill | Arm | Disarm | Announce | Relay | AnswerUp | AnswerDown
     | ReportFailure | Finish
 )  # fmt: skip

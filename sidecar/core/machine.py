@@ -26,6 +26,7 @@ class LifecyclePolicy(Struct, frozen=True):
         restart_hanging: seconds after which a restart replaces a start that is under way, instead of joining it.
         port_attempts: ports that one start may try before the lack of a port counts as a failure.
         over_when_hung: silence is all that the end of the run is known by (the backend is not managed).
+        has_stdin: the stdin of a run is open until its stop.
     """
 
     startup: float
@@ -36,6 +37,7 @@ class LifecyclePolicy(Struct, frozen=True):
     has_shutdown_endpoint: bool
     port_attempts: int = 1
     over_when_hung: bool = False
+    has_stdin: bool = False
     restart_hanging: float = math.inf
 
 
@@ -154,7 +156,7 @@ class Machine:
         self._start_reason = Reason.REQUESTED
         self.healthy_time.pause(self.now)
         self.do(e.Disarm(Timer.STARTUP), e.Disarm(Timer.BACKOFF))
-        self._ladder = stop_ladder(self.now, self.policy.stop, can_request=can_request)
+        self._ladder = stop_ladder(self.now, self.policy.stop, can_request=can_request, has_stdin=self.policy.has_stdin)
         self.move(State.STOPPING, reason)
         if self.closing is None:
             self.climb()
@@ -171,7 +173,9 @@ class Machine:
         self.climb()
 
     def skip_request(self) -> None:
-        """The backend did not take the shutdown request: the next rung is due now."""
+        """The backend did not take the shutdown request: the next rung is due now, unless its stdin has ended too."""
+        if self.policy.has_stdin:
+            return
         self._ladder = self._ladder.without_waiting(self.now)
         self.climb()
 
@@ -179,7 +183,9 @@ class Machine:
         """Takes the rungs that are due."""
         self._ladder, due = self._ladder.take(self.now)
         for rung in due:
-            if rung is Rung.REQUEST:
+            if rung is Rung.CLOSE_STDIN:
+                self.do(e.CloseStdin(self.run))
+            elif rung is Rung.REQUEST:
                 self.do(e.RequestShutdown(self.run))
             elif rung is Rung.INTERRUPT:
                 self.do(e.Interrupt(self.run, self._ladder.kill_in(self.now)))
@@ -231,7 +237,7 @@ class Machine:
 
     def fail_for_good(self, error: SidecarError) -> None:
         """Trying again would fail again: FAILED without touching the budget."""
-        attempt = self.budget.spent(self.healthy_time.total(self.now)) + 1
+        attempt = self.budget.spent(self.healthy_time.total(self.now))
         self._failure = e.ReportFailure(self.run, Reason.CRASHED, attempt, None, final=True, error=error)
         self.wants_up = False
         self.move(State.FAILED, Reason.CRASHED)

@@ -39,7 +39,7 @@ class HealthyTime:
 
 
 class Verdict(Struct, frozen=True):
-    """``attempt`` counts the unforgiven failures; ``delay`` is the wait before the next start, None when no restart is left."""
+    """``attempt``: which restart follows, of those in the budget; ``delay`` is the wait before the next start, None when no restart is left."""
 
     attempt: int
     delay: float | None
@@ -63,7 +63,7 @@ class RestartBudget:
         self._failures.append(healthy_time)
         attempt = len(self._failures)
         if attempt > self._policy.attempts:
-            return Verdict(attempt, None)
+            return Verdict(self._policy.attempts, None)
         delay = self._policy.first_delay if attempt == 1 else self._policy.delay * self._policy.backoff ** (attempt - 2)
         return Verdict(attempt, delay * (1 + self._policy.jitter * chance))
 

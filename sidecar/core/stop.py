@@ -10,6 +10,7 @@ from msgspec import Struct
 class Rung(StrEnum):
     """Ways to end a run, the kindest first. GIVE_UP: the kernel would not kill it."""
 
+    CLOSE_STDIN = "close_stdin"
     REQUEST = "request"
     INTERRUPT = "interrupt"
     KILL = "kill"
@@ -69,16 +70,28 @@ class StopLadder(Struct, frozen=True):
         return StopLadder(tuple((min(at, now) if rung in _KIND else at, rung) for at, rung in self.steps))
 
 
-_KIND = (Rung.REQUEST, Rung.INTERRUPT)
+_KIND = (Rung.CLOSE_STDIN, Rung.REQUEST, Rung.INTERRUPT)
 
 
-def stop_ladder(now: float, times: StopTimes, *, can_request: bool) -> StopLadder:
-    """The whole ladder. ``can_request``: the run is ready and has a shutdown endpoint (never asked of a stranger)."""
-    interrupt_at = now + (times.request if can_request else 0.0)
+def stop_ladder(now: float, times: StopTimes, *, can_request: bool, has_stdin: bool = False) -> StopLadder:
+    """The whole ladder.
+
+    Args:
+        now: the time.
+        times: of its rungs.
+        can_request: the run is ready and has a shutdown endpoint (never asked of a stranger).
+        has_stdin: its stdin is open, and ends first.
+    """
+    interrupt_at = now + (times.request if can_request or has_stdin else 0.0)
     kill_at = interrupt_at + times.graceful
-    request = ((now, Rung.REQUEST),) if can_request else ()
+    kinder = [rung for rung, possible in ((Rung.CLOSE_STDIN, has_stdin), (Rung.REQUEST, can_request)) if possible]
     return StopLadder(
-        (*request, (interrupt_at, Rung.INTERRUPT), (kill_at, Rung.KILL), (kill_at + times.force_kill, Rung.GIVE_UP))
+        (
+            *((now, rung) for rung in kinder),
+            (interrupt_at, Rung.INTERRUPT),
+            (kill_at, Rung.KILL),
+            (kill_at + times.force_kill, Rung.GIVE_UP),
+        )
     )
 
 

@@ -29,9 +29,13 @@ class ListenerLook:
         supervisor: Supervisor,
         find_listener: Callable[[int], list[ListeningSocket]],
         is_listening: Callable[[int], bool],
+        *,
+        any_listener: bool = False,
     ) -> None:
+        """``any_listener``: another program may listen in the place of the run, as one that forwards the port to it."""
         self._supervisor = supervisor
         self._find_listener = find_listener
+        self._any_listener = any_listener
         self.is_listening = is_listening
 
     async def at(self, port: int) -> Listener:
@@ -49,6 +53,8 @@ class ListenerLook:
         others = [socket for socket in found if socket.address in _ANSWERS_ON_LOOPBACK]
         if not others and not self.is_listening(port):
             return Listener("closed")
+        if self._any_listener:
+            return Listener("unknown")
         return Listener("foreign", others[0] if others else None)
 
     def ports(self) -> set[int]:

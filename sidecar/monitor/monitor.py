@@ -41,7 +41,9 @@ class Monitor:
         self._settings = settings
         self._client = client
         self._supervisor = supervisor
-        self._look = ListenerLook(supervisor, find_listener, is_listening)
+        self._look = ListenerLook(
+            supervisor, find_listener, is_listening, any_listener=settings.backend.listener == "any"
+        )
         self._loop = asyncio.get_running_loop()
         self._tasks: list[asyncio.Task[None]] = []
         self._tracker = self._new_tracker()

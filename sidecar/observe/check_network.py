@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -125,14 +126,20 @@ def check_loopback() -> Check:
                     if peer.recv(1) == b"x":
                         return Check("loopback", "ok", "127.0.0.1 can be reached")
     except OSError as error:
-        why = error.strerror or str(error)
+        why, down = (
+            error.strerror or str(error),
+            error.errno in {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN},
+        )
     else:
-        why = "nothing arrived"
+        why, down = "nothing arrived", False
     return Check(
         "loopback",
         "failed",
         f"127.0.0.1 cannot be reached: {why}",
-        "Windows Firewall has no rules for it: look for another filter (antivirus, VPN), and for 'lo' being down.",
+        "The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with a network"
+        " of its own."
+        if down
+        else "Windows Firewall has no rules for it: look for another filter (antivirus, VPN), and for 'lo' being down.",
     )
 
 

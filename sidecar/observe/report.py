@@ -126,12 +126,16 @@ def _what_happened(facts: CrashFacts) -> list[str]:
 
 
 def _follows(summary: Crash) -> str:
-    failures = f"failure {summary.attempt}, of which {summary.attempts} are answered with a restart"
     if summary.final or summary.next_start_in is None:
-        return f"it is not started again by itself ({failures}); backend:start starts it"
+        exhausted = summary.attempt >= summary.attempts
+        why = (
+            f"all {summary.attempts} restarts are used up" if exhausted else "another start would fail in the same way"
+        )
+        return f"it is not started again by itself ({why}); backend:start starts it"
+    restart = f"restart {summary.attempt} of {summary.attempts}"
     if summary.next_start_in <= 0:
-        return f"it is started again at once ({failures})"
-    return f"it is started again in {summary.next_start_in:.1f} s ({failures})"
+        return f"it is started again at once ({restart})"
+    return f"it is started again in {summary.next_start_in:.1f} s ({restart})"
 
 
 def _run(facts: CrashFacts) -> list[str]:

@@ -44,6 +44,7 @@ class LaunchSpec(NamedTuple):
         graceful: seconds that an interrupt is given before the kill; Windows repeats it in another way shortly before.
         force_kill: seconds after the kill when the caller gives up; survivors are reported before.
         alone: seconds that the tree has to end when the sidecar is dead; nothing on Windows, where the job ends it at once.
+        stdin: empty; or open until the stop. The sidecar holds the writing end, so it ends with the sidecar too.
         stop_signal: what asks it to end, by its name; not on Windows.
         stop_signal_to: the root alone, and what it leaves next; or its whole process group at once.
     """
@@ -56,6 +57,7 @@ class LaunchSpec(NamedTuple):
     graceful: float = 10.0
     force_kill: float = 5.0
     alone: float = 1.0
+    stdin: Literal["null", "open"] = "null"
     stop_signal: str = "SIGTERM"
     stop_signal_to: Literal["root", "group"] = "root"
 
@@ -96,6 +98,9 @@ class RunningProcess(Protocol):
 
     def begin_stop(self) -> None:
         """It was asked to end by other means: from now on the end of its root leaves the rest of the tree alive."""
+
+    def close_stdin(self) -> None:
+        """Ends its stdin where that is open; begins a stop. Every other rung ends it too. Harmless when repeated."""
 
     def interrupt(self, seconds: float | None = None) -> None:
         """The graceful rung: the stop signal, on Windows CTRL_C to the console. Harmless when the process is gone.

@@ -145,7 +145,7 @@ class _Guard:
     # Launch ---------------------------------------------------------------------------------------------------------
 
     def _launch(self, serial: int, program: trampoline.Program, marker: bytes, plan: tuple[Any, ...]) -> None:
-        outputs, self._inbox.fds = self._inbox.fds[:2], self._inbox.fds[2:]
+        streams, self._inbox.fds = self._inbox.fds[: channel.FDS], self._inbox.fds[channel.FDS :]
         status_read, status_write = os.pipe()
         guardian = os.getpid()
         keep_hangup = self._hangup_ignored and plan[0] != signal.SIGHUP
@@ -158,10 +158,10 @@ class _Guard:
         else:
             if pid == 0:
                 owner = guardian if self._exact else None
-                trampoline.run(program, outputs, status_write, owner, keep_hangup=keep_hangup)
+                trampoline.run(program, streams, status_write, owner, keep_hangup=keep_hangup)
         finally:
             os.close(status_write)
-            for fd in outputs:
+            for fd in streams:
                 os.close(fd)
         self._serial, self._status_fd = serial, status_read
         self._poll.register(status_read, select.POLLIN)

@@ -37,6 +37,7 @@ class PosixRun:
         ]
         self._timers: list[asyncio.TimerHandle] = []
         self._pidfd = -1
+        self._stdin = -1
         self._exited = False
         self._kill_begun = False
         self.killed: list[Survivor] = []
@@ -55,10 +56,28 @@ class PosixRun:
             environment,
             (limits.nice, limits.open_files, limits.no_new_privileges),
         )
-        writes = [pipe.open() for pipe in self._outputs]
-        self._link.request("launch", self.serial, program, marker.encode(), plan, fds=writes)
-        for fd in writes:
+        ends = [self._open_stdin(), *(pipe.open() for pipe in self._outputs)]
+        self._link.request("launch", self.serial, program, marker.encode(), plan, fds=ends)
+        for fd in ends:
             os.close(fd)
+
+    def _open_stdin(self) -> int:
+        """Gives the reading end; the writing end closes on execve and is in this process alone."""
+        if self.spec.stdin == "null":
+            return os.open(os.devnull, os.O_RDONLY)
+        read, self._stdin = os.pipe()
+        return read
+
+    def close_stdin(self) -> None:
+        """See base."""
+        if self._stdin >= 0:
+            self._drop_stdin()
+            self.begin_stop()
+
+    def _drop_stdin(self) -> None:
+        if self._stdin >= 0:
+            os.close(self._stdin)
+            self._stdin = -1
 
     def begin_stop(self) -> None:
         """See base."""
@@ -67,11 +86,13 @@ class PosixRun:
 
     def interrupt(self, seconds: float | None = None) -> None:
         """See base. Harmless when repeated: each process gets the signal once."""
+        self.close_stdin()
         if not self.ended.done():
             self._link.request("interrupt", self.serial, self.spec.graceful if seconds is None else seconds)
 
     def kill(self) -> None:
         """Kills the tree. A guardian that does not begin within a second is killed too, and the sidecar does it."""
+        self.close_stdin()
         if not self.ended.done():
             self._link.request("kill", self.serial)
             self._timers.append(self._loop.call_later(_ANSWER_TIMEOUT, self._check_answer))
@@ -113,6 +134,7 @@ class PosixRun:
         if not self._exited:
             self._exited = True
             self._unwatch_root()
+            self._drop_stdin()
             if self._launched:
                 self._listener.exited(UNKNOWN if wait_status is None else from_wait_status(wait_status))
             self._timers.append(self._loop.call_later(_DRAIN, self._close_outputs))
@@ -138,6 +160,7 @@ class PosixRun:
         return self.spawned.done() and not self.spawned.cancelled() and self.spawned.exception() is None
 
     def _close_outputs(self) -> None:
+        self._drop_stdin()
         for pipe in self._outputs:
             pipe.close()
         self._finish()

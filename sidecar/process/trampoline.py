@@ -23,13 +23,13 @@ Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues]
 
 
 def run(
-    program: Program, outputs: Sequence[int], status_fd: int, guardian: int | None, *, keep_hangup: bool = False
+    program: Program, streams: Sequence[int], status_fd: int, guardian: int | None, *, keep_hangup: bool = False
 ) -> NoReturn:
     """Becomes the backend. A failure goes to ``status_fd`` as ``step errno``; a successful execve closes it without a word.
 
     Args:
         program: what to become.
-        outputs: the write ends for stdout and stderr.
+        streams: what becomes stdin, stdout and stderr.
         status_fd: a descriptor that closes on execve.
         guardian: the pid that the parent must have, for the parent death signal; None: do without that signal.
         keep_hangup: SIGHUP stays ignored, as nohup(1) wants it for everything that it starts.
@@ -43,10 +43,8 @@ def run(
             if os.getppid() != guardian:  # it ended before the signal was armed
                 os._exit(1)
         step = "output"
-        null = os.open("/dev/null", os.O_RDONLY)
-        os.dup2(null, 0)
-        os.dup2(outputs[0], 1)
-        os.dup2(outputs[1], 2)
+        for number, fd in enumerate(streams):
+            os.dup2(fd, number)
         _default_signals(keep_hangup)
         for step, apply in _LIMITS:  # noqa: B007 - the handlers below tell which one it was
             apply(limits)

@@ -36,6 +36,10 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
         health_path: 2xx means healthy. Empty: `live_path`.
         ready_path: Reported to renderers; a 503 there is not a failed start.
         shutdown_path: A POST there asks for a graceful stop. Empty: the stop signal or CTRL_C at once.
+        listener: Who may listen on its port: `own`: its own processes. `any`: also another program that forwards the port to
+            it (`docker run -p`, `ssh -L`); then nothing protects from a program that took the port.
+        stdin: `null`: empty, so it ends at once. `open`: it stays open until the stop, and its end is the first thing that
+            asks the backend to end; the signal follows after `timeouts.shutdown_request`.
         stop_signal: What asks it to end, and then what it leaves behind. Windows has CTRL_C only.
         stop_signal_to: `root`: the backend's first process; those that it leaves behind get the signal next. `group`: its
             process group at once, so that also what it still needs may end before it.
@@ -60,6 +64,8 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
     health_path: str = ""
     ready_path: str = ""
     shutdown_path: str = ""
+    listener: Literal["own", "any"] = "own"
+    stdin: Literal["null", "open"] = "null"
     stop_signal: StopSignal = "SIGTERM"
     stop_signal_to: Literal["root", "group"] = "root"
     info_path: str = ""
@@ -79,7 +85,7 @@ class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
         restart_hanging (seconds): Age from which `backend:restart` replaces a start that is still under way; a second request does at once.
         health_interval (seconds): Between health checks.
         restart_delay (seconds): Between one automatic restart and the next.
-        shutdown_request (seconds): For the shutdown endpoint to take effect.
+        shutdown_request (seconds): For the shutdown endpoint, or the end of stdin, to take effect.
         graceful_shutdown (seconds): For the whole process tree to end after the stop signal or CTRL_C.
         force_kill (seconds): For death to be awaited after the kill.
         total_shutdown (seconds): For everything at `sidecar:shutdown`.

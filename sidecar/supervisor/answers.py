@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .. import errors
 from ..core.events import Conflict, Outcome
 from ..core.exit_status import UNKNOWN
@@ -13,6 +15,20 @@ from .unready import explain_unready
 
 _PRIVILEGED = 'Ports below 1024 need special rights here: set backend.port to a higher number or to "auto".'
 _RESERVED = 'The port lies in a range that the system reserves: set backend.port to another number or to "auto".'
+# Names of processes, cut off as Linux cuts them, and of the commands that start them.
+_FORWARDERS = (
+    "docker-pr",
+    "com.docker",
+    "vpnkit",
+    "rootless",
+    "slirp4",
+    "pasta",
+    "gvproxy",
+    "conmon",
+    "wslrelay",
+    "ssh",
+)
+_FORWARDING_COMMANDS = frozenset({"docker", "podman", "nerdctl", "ssh", "kubectl", "wsl", "docker-compose"})
 _LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel with an error; the crash report has all
 
 
@@ -31,11 +47,11 @@ def error_for(outcome: Outcome, run: Run | None, settings: Settings) -> errors.S
         return _not_in_time(run, settings)
     if outcome is Outcome.FOREIGN:
         return port_foreign(run)
-    return _exited(run) if run.conflict is None else port_taken(run)
+    return _exited(run, settings) if run.conflict is None else port_taken(run)
 
 
 def _not_in_time(run: Run, settings: Settings) -> errors.SidecarError:
-    why = explain_unready(settings, run.port, run.listening, run.last_answer)
+    why = explain_unready(settings, run.port, run.listening, run.last_answer, silent=not run.output)
     return errors.StartupTimeoutError(
         f"The backend was stopped. {why.cause}",
         hint=why.remedy,
@@ -67,9 +83,18 @@ def port_foreign(run: Run) -> errors.SidecarError:
     """The run lives, and another program answers in its place."""
     return errors.PortForeignError(
         f"The backend runs, but port {run.port} answers for {run.owner_text}",
-        hint='End that program, or set backend.port to another number or to "auto".',
+        hint='End that program, or set backend.port to another number or to "auto".' + _forwarding(run),
         data={"port": run.port, "owner": run.owner_data},
     )
+
+
+def _forwarding(run: Run) -> str:
+    """A forwarder listens in the backend's place; its owner is often another user's, and so not known."""
+    command = re.split(r"[\\\\/]", run.spec.command[0])[-1].removesuffix(".exe") if run.spec is not None else ""
+    if not (run.owner_name.startswith(_FORWARDERS) or command in _FORWARDING_COMMANDS or run.owner_pid is None):
+        return ""
+    who = run.owner_name or "that program"
+    return f' If {who} forwards the port to the backend (docker run -p, ssh -L), set backend.listener = "any".'
 
 
 def port_taken(run: Run) -> errors.SidecarError:
@@ -95,11 +120,14 @@ def port_taken(run: Run) -> errors.SidecarError:
     )
 
 
-def _exited(run: Run) -> errors.SidecarError:
+def _exited(run: Run, settings: Settings) -> errors.SidecarError:
+    from .early_end import explain_early_end  # no start that succeeds waits for it
+
     status = run.status or UNKNOWN
+    why = explain_early_end(run, settings)
     return errors.BackendExitedError(
-        f"The backend ended before it was ready: {status.text}",
-        hint="Its last output says why; it is in this error's data and in the crash report.",
+        f"The backend ended before it was ready: {status.text}{f'. {why.cause}' if why else ''}",
+        hint=why.remedy if why else "Its last output says why; it is in this error's data and in the crash report.",
         data={
             "code": status.code,
             "signal": status.signal,

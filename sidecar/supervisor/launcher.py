@@ -11,7 +11,7 @@ from .. import errors
 from ..backend.client import BackendClient
 from ..backend.command import find_command
 from ..backend.environment import backend_environment, fill
-from ..backend.ports import PortState, choose_port, port_state
+from ..backend.ports import PortState, choose_port, loopback_error, port_state
 from ..backend.reported import ANY_ADDRESS, ReportedAddress, last_reported
 from ..core.bind_failure import bind_failure
 from ..core.events import Conflict, Socket
@@ -193,6 +193,7 @@ class Launcher:
             graceful=times.graceful_shutdown,
             force_kill=times.force_kill,
             alone=min(times.owner_lost, _MAX_ALONE),
+            stdin=backend.stdin,
             stop_signal=backend.stop_signal,
             stop_signal_to=backend.stop_signal_to,
         )
@@ -232,7 +233,7 @@ class Launcher:
 
     async def request_shutdown(self, run: Run) -> errors.HttpFailedError | None:
         """Asks the shutdown endpoint; gives why the backend did not accept the request, None where it did."""
-        sockets = run.listeners()
+        sockets = run.listeners() if self._settings.backend.listener == "own" else None
         if sockets is not None and all(socket.port != run.port for socket in sockets):
             return errors.HttpFailedError(f"it does not listen on port {run.port} any more", kind="refused")
         limit = self._settings.timeouts.shutdown_request
@@ -283,6 +284,12 @@ class Launcher:
         return PortConflict(Conflict(state), *self.find_owner(port))
 
     def _choose_port(self) -> int | None:
+        if (unreachable := loopback_error()) is not None:
+            raise errors.InternalError(
+                f"127.0.0.1 cannot be reached on this machine: {unreachable.strerror}",
+                hint="The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with"
+                " a network of its own.",
+            )
         wanted = self._settings.backend.port
         try:
             port = (

@@ -46,6 +46,7 @@ def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
         stop=stop,
         restart_on_clean_exit=restart.on_clean_exit,
         restart_when_hung=settings.health.restart_when_hung,
+        has_stdin=settings.backend.stdin == "open",
         has_shutdown_endpoint=bool(settings.backend.shutdown_path),
         port_attempts=PORT_ATTEMPTS if settings.backend.port == "auto" else 1,
     )

@@ -27,6 +27,7 @@ class Run(Struct, frozen=True):
         process: None before the launch.
         status: how the root exited; None while it lives.
         ended_at: when that was, ISO 8601 UTC.
+        lasted: seconds from its request to the exit of its root; None before.
         survivors: processes of the tree that could not be killed.
         forced: those that did not end by themselves, and were killed.
         conflict: why it could not have its port.
@@ -49,6 +50,7 @@ class Run(Struct, frozen=True):
     process: RunningProcess | None = None
     status: ExitStatus | None = None
     ended_at: str | None = None
+    lasted: float | None = None
     survivors: tuple[Survivor, ...] = ()
     forced: tuple[Survivor, ...] = ()
     conflict: Conflict | None = None

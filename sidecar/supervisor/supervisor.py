@@ -17,7 +17,7 @@ from ..core import events as e
 from ..core.events import Outcome, Reason, State
 from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
-from ..process.base import Survivor
+from ..process.base import RunningProcess, Survivor
 from ..settings.model import Settings
 from ..wire.messages import LastExit, Started, StateChanged
 from .answers import error_for, port_taken, still_waiting, why_failed
@@ -80,8 +80,9 @@ class Supervisor:
             e.Prepare: self._prepare,
             e.Launch: self._launch,
             e.RequestShutdown: self._request_shutdown,
-            e.Interrupt: self._interrupt,
-            e.Kill: self._kill,
+            e.CloseStdin: lambda _action: self._to_process(lambda process: process.close_stdin()),
+            e.Interrupt: lambda action: self._to_process(lambda process: process.interrupt(action.seconds)),
+            e.Kill: lambda _action: self._to_process(lambda process: process.kill()),
             e.Arm: self._arm,
             e.Disarm: lambda action: self._timers.disarm(action.timer),
             e.Announce: self._announce,
@@ -302,13 +303,9 @@ class Supervisor:
             self._report(f"the backend did not accept the request to shut down: {error.message}")
         self.post(e.ShutdownRequestFailed(number))
 
-    def _interrupt(self, action: e.Interrupt) -> None:
+    def _to_process(self, act: Callable[[RunningProcess], None]) -> None:
         if self.run is not None and self.run.process is not None:
-            self.run.process.interrupt(action.seconds)
-
-    def _kill(self, _action: e.Kill) -> None:
-        if self.run is not None and self.run.process is not None:
-            self.run.process.kill()
+            act(self.run.process)
 
     def _arm(self, action: e.Arm) -> None:
         expired = e.Expired(self.lifecycle.run, action.timer)
@@ -361,7 +358,8 @@ class Supervisor:
     def hear_exit(self, number: int, status: ExitStatus) -> None:
         """The run's root process exited."""
         healthy = self._current_run.healthy
-        run = self._update(status=status, ended_at=utc_now(), healthy=False)
+        lasted = self._loop.time() - self._current_run.requested_at
+        run = self._update(status=status, ended_at=utc_now(), lasted=lasted, healthy=False)
         expected = self.lifecycle.state is State.STOPPING and self.lifecycle.stop_reason in _REQUESTED
         self.last_exit = LastExit(
             code=status.code, signal=status.signal, text=status.text, time=run.ended_at or "", expected=expected

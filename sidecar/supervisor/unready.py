@@ -10,6 +10,11 @@ from ..backend.probe import ProbeResult
 from ..process.base import ListeningSocket
 from ..settings.model import Settings
 
+_PATTERN = "If the address is in its output, correct backend.reported_pattern."
+_BUFFERED = (
+    "A program whose output goes to a pipe often holds it back in a buffer: let it flush after the address, in Python with"
+    " PYTHONUNBUFFERED=1 in [backend.env] or print(…, flush=True)."
+)
 _ONLY_LONGER = "Look at its last output for what it waits for; if it only needs longer, raise timeouts.startup."
 
 _PORT_ALONE = "or leave it empty: the open port then is enough."
@@ -52,6 +57,8 @@ def explain_unready(
     port: int | None,
     listening: Sequence[ListeningSocket] | None,
     last_answer: ProbeResult | None,
+    *,
+    silent: bool = False,
 ) -> Unready:
     """What kept the run from being ready.
 
@@ -60,8 +67,9 @@ def explain_unready(
         port: the one it was given; None where it was to report one and did not.
         listening: where its tree listened; None where the system does not say.
         last_answer: the last failed request to its live endpoint; None: none was sent.
+        silent: it printed nothing at all.
     """
-    seen, remedy = what_is_missing(settings, port, listening, last_answer)
+    seen, remedy = what_is_missing(settings, port, listening, last_answer, silent=silent)
     return Unready(f"It was not ready within timeouts.startup ({settings.timeouts.startup:g} s): {seen}.", remedy)
 
 
@@ -79,13 +87,12 @@ def what_is_missing(
     port: int | None,
     listening: Sequence[ListeningSocket] | None,
     last_answer: ProbeResult | None,
+    *,
+    silent: bool = False,
 ) -> tuple[str, str]:
     """What was seen, and what to do about it; arguments as for explain_unready."""
     if port is None:
-        return (
-            "it printed no address that backend.reported_pattern matches",
-            "Correct backend.reported_pattern, or give it a port: backend.port with {port} in its command or [backend.env].",
-        )
+        return _unreported(listening, silent=silent)
     if last_answer is not None:
         return _answered(settings.backend.live_path, port, last_answer)
     mine = [socket for socket in listening or () if socket.port == port]
@@ -104,6 +111,21 @@ def what_is_missing(
     return f"nothing listens on port {port}", _ONLY_LONGER
 
 
+def _unreported(listening: Sequence[ListeningSocket] | None, *, silent: bool) -> tuple[str, str]:
+    if not listening:
+        return (
+            "it printed no address that backend.reported_pattern matches",
+            "Correct backend.reported_pattern, or give it a port: backend.port with {port} in its command or [backend.env].",
+        )
+    where = ", ".join(_place(socket) for socket in listening)
+    if silent:
+        return f"it listens on {where} and printed nothing", f"{_BUFFERED} {_PATTERN}"
+    return (
+        f"it listens on {where} and printed no address that backend.reported_pattern matches",
+        f"{_PATTERN} {_BUFFERED}",
+    )
+
+
 def _answered(path: str, port: int, answer: ProbeResult) -> tuple[str, str]:
     if answer.status == 404:
         return (
@@ -117,6 +139,11 @@ def _answered(path: str, port: int, answer: ProbeResult) -> tuple[str, str]:
         return (
             f"it listens on port {port} and leaves {path} without an answer ({answer.error})",
             "Look at its last output for what it is busy with; if its answers only take long, raise health.probe_timeout.",
+        )
+    if answer.kind == "unreachable":
+        return (
+            f"it listens on port {port}, and 127.0.0.1 cannot be reached ({answer.error})",
+            "Look for a firewall or a VPN that filters 127.0.0.1, and for a loopback interface that is down: ip link set lo up",
         )
     return (
         f"it listens on port {port}, and what it answers to {path} is not HTTP ({answer.error})",

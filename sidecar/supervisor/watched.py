@@ -37,6 +37,9 @@ class WatchedProcess:
     def begin_stop(self) -> None:
         """Nothing of it is asked to end."""
 
+    def close_stdin(self) -> None:
+        """Its stdin is not ours."""
+
     def interrupt(self, seconds: float | None = None) -> None:  # noqa: ARG002 - it is not killed later
         """Ends the watch."""
         self.kill()

@@ -109,7 +109,7 @@ def test_each_event_is_a_line_and_keys_come_from_the_pipe(piped: Piped) -> None:
     piped.press("k")
     piped.wait_for(rf"process {first} was killed")
     piped.wait_for(r"RUNNING → BACKOFF \(crashed\)")
-    piped.wait_for(r"crash .*\(attempt 1 of 3")
+    piped.wait_for(r"crash .*\(restart 1 of 3")
     second = int(piped.wait_for(rf"STARTING → RUNNING \(ready, process (?!{first}\b)(\d+)\)")[1])
     mark = len(piped.lines)
     piped.press("r")

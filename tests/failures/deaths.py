@@ -287,12 +287,53 @@ async def segmentation_fault_with_core(stage: Stage) -> Told:
 
 
 @WAYS.add(
-    "It ends at once, without an error",
+    "It ends at once, without an error, for example because its stdin is at its end",
+    "The backend ended with exit code 0 within 2 s, before it listened. So do backends that end when their stdin ends: here it"
+    " is empty.",
+    'Set backend.stdin = "open" if it ends with its stdin; if it starts another program and ends, give that program\'s'
+    " command; else its last output may say why.",
+)
+async def ends_at_once(stage: Stage) -> Told:
+    return await stage.crash(script_backend("import sys; sys.stdin.read()"))
+
+
+@WAYS.add(
+    "It ends later, without an error",
     "The backend ended by itself, without an error.",
     "If it is meant to end by itself, set [restart] on_clean_exit = false; else its log tells why.",
 )
-async def ends_at_once(stage: Stage) -> Told:
-    return await stage.crash(script_backend("pass"))
+async def ends_later(stage: Stage) -> Told:
+    return await stage.crash(script_backend("import time; time.sleep(2.1)"))
+
+
+@WAYS.add(
+    "It puts itself into the background",
+    "Its first process ended with exit code 0 and left others running, which were ended with it: <program>. The sidecar can only"
+    " look after a backend whose first process stays.",
+    'Start it in the foreground: nginx -g "daemon off;", redis-server --daemonize no, gunicorn without --daemon, postgres'
+    " instead of pg_ctl; a script ends with exec, or waits for what it starts.",
+    posix("daemons that fork"),
+)
+async def puts_itself_into_the_background(stage: Stage) -> Told:
+    note = stage.folder / "pid"
+    code = (
+        "import os, time, pathlib\nchild = os.fork()\n"
+        f"if child: pathlib.Path({str(note)!r}).write_text(str(child)); os._exit(0)\nos.setsid(); time.sleep(600)"
+    )
+    told = await stage.crash([sys.executable, "-I", "-c", code], restart__attempts=0)
+    stage.facts["program"] = f"{Path(sys.executable).name[:15]} (pid {note.read_text()})"
+    return told
+
+
+@WAYS.add(
+    "Its script is not in its working folder",
+    "server.py was looked for in the backend's working folder, and there is no <path>.",
+    "Set backend.cwd to the folder that it is in, or give its whole path.",
+)
+async def script_elsewhere(stage: Stage) -> Told:
+    folder = Path(sys.executable).parent
+    stage.facts["path"] = folder / "server.py"
+    return await stage.crash([sys.executable, "-I", "server.py"])
 
 
 @WAYS.add(

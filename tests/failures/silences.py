@@ -63,7 +63,24 @@ async def listens_on_another_address(stage: Stage) -> Told:
 )
 async def never_reports(stage: Stage) -> Told:
     stage.facts["limit"] = _LIMIT
-    return await stage.crash(http_backend(port=free_port()), backend__port="reported", **_SHORT)
+    return await stage.crash(script_backend("import time; time.sleep(600)"), backend__port="reported", **_SHORT)
+
+
+@WAYS.add(
+    "It says where it listens, and its output stays in a buffer",
+    f"{_LATE}it listens on 127.0.0.1:<port> and printed nothing.",
+    "A program whose output goes to a pipe often holds it back in a buffer: let it flush after the address, in Python with"
+    " PYTHONUNBUFFERED=1 in [backend.env] or print(…, flush=True)."
+    " If the address is in its output, correct backend.reported_pattern.",
+)
+async def holds_its_output_back(stage: Stage) -> Told:
+    stage.facts["limit"] = _LIMIT
+    port = stage.facts["port"] = free_port()
+    code = (
+        f"import socket, time; s = socket.create_server(('127.0.0.1', {port}))\n"
+        f"print('Now listening on: http://127.0.0.1:{port}'); time.sleep(600)"
+    )
+    return await stage.crash(script_backend(code), backend__port="reported", **_SHORT)
 
 
 @WAYS.add(

@@ -400,6 +400,20 @@ async def test_the_backend_has_no_stdin_and_inherits_no_other_handle(stage: Stag
     assert run.out == b"''\r\n"
 
 
+@pytest.mark.parametrize("rung", ["close_stdin", "kill"])
+async def test_an_open_stdin_ends_with_the_stop(stage: Stage, rung: str) -> None:
+    code = "import sys; print('ready', flush=True); sys.stdin.read(); print('end', flush=True); sys.exit(7)"
+    run = Recorder()
+    command = (sys.executable, "-c", code)
+    running = await stage.layer.launch(LaunchSpec(1, command, str(Path.cwd()), dict(os.environ), stdin="open"), run)
+    await run.until_printed(b"ready")
+    getattr(running, rung)()
+    await run.until_gone()
+    if rung == "close_stdin":
+        assert run.status == ExitStatus(code=7)
+        assert running.killed == []
+
+
 async def test_the_environment_is_passed_as_it_is_and_arguments_arrive_as_they_are(stage: Stage) -> None:
     arguments = ["", "a b", 'say "hi"', "back\\slash\\", 'tail\\"', "%TEMP%", "ä ö ü 漢字", "&|<>^"]
     code = "import os, sys; sys.stdout.buffer.write(repr((sys.argv[1:], os.environ['WÖRT'])).encode())"

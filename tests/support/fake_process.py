@@ -61,6 +61,9 @@ class FakeProcess:
     def begin_stop(self) -> None:
         self.signals.append("begin_stop")
 
+    def close_stdin(self) -> None:
+        self.signals.append("close_stdin")
+
     def interrupt(self, seconds: float | None = None) -> None:
         self.signals.append("interrupt")
         if self.on_interrupt is not None:

@@ -99,8 +99,11 @@ class Fatal {
  * @returns {FatalReport}
  */
 function crashReport(crash, logs) {
-  const message = `The backend service ended unexpectedly (${crash.text}) and could not be restarted after ${crash.attempts} attempts.`;
-  return { code: "RESTARTS_EXHAUSTED", message, cause: crash.cause, remedy: crash.remedy, logs, crash };
+  const exhausted = crash.attempt >= crash.attempts;
+  const message = exhausted
+    ? `The backend service ended unexpectedly (${crash.text}) and could not be restarted after ${crash.attempts} attempts.`
+    : `The backend service could not be started: ${crash.text}`;
+  return { code: exhausted ? "RESTARTS_EXHAUSTED" : "BACKEND_FAILED", message, cause: crash.cause, remedy: crash.remedy, logs, crash };
 }
 
 /**

@@ -37,6 +37,7 @@ class WindowsRun:
         self._job = started.job
         self._process = started.process
         self._identity = started.identity
+        self._stdin = started.stdin
         self.ended: asyncio.Future[list[Survivor]] = self._loop.create_future()
         self._outputs = [
             output.OutputPipe(
@@ -65,9 +66,17 @@ class WindowsRun:
         """See base."""
         self._stopping = True
 
+    def close_stdin(self) -> None:
+        """See base."""
+        if self._stdin:
+            self._stopping = True
+            _winapi.CloseHandle(self._stdin)
+            self._stdin = 0
+
     def interrupt(self, seconds: float | None = None) -> None:
         """See base. CTRL_C reaches all on the console; where the root has ended, another process shows the way to it."""
         self._stopping = True
+        self.close_stdin()
         target = next((process.pid for process in self.processes()), None)
         if self._interrupted_once or target is None or self._kill_began is not None:
             return
@@ -87,6 +96,7 @@ class WindowsRun:
         """See base."""
         if self._survivors is not None:
             return
+        self.close_stdin()
         first, self._kill_began = self._kill_began is None, self._kill_began or self._loop.time()
         if first:
             self.killed = [lookup.survivor(process.pid) for process in self.processes()[:_MAX_NAMED]]

@@ -34,13 +34,14 @@ _MAX_FOLDER = 258  # SetCurrentDirectory: MAX_PATH without the final backslash a
 
 
 class Started(NamedTuple):
-    """A backend that runs. The two descriptors and the handle are the caller's to close."""
+    """A backend that runs. The two descriptors and the handles are the caller's to close; ``stdin`` is 0 where it is not open."""
 
     identity: ProcessId
     process: int
     job: jobs.Job
     stdout: int
     stderr: int
+    stdin: int
 
 
 def start(spec: LaunchSpec) -> Started:
@@ -57,6 +58,9 @@ def start(spec: LaunchSpec) -> Started:
     try:
         stdout = _pipe(handles)
         stderr = _pipe(handles)
+        if spec.stdin == "open":
+            handles += _winapi.CreatePipe(None, _PIPE_SIZE)  # neither end is inherited but through the list in _create
+            os.set_handle_inheritable(handles[4], True)
         process, thread, pid = _create(program, spec, folder, handles)
         try:
             job.assign(process)
@@ -74,11 +78,10 @@ def start(spec: LaunchSpec) -> Started:
             _winapi.CloseHandle(handle)
         job.close()
         raise
-    for handle in (handles[1], handles[3]):
+    for handle in (handles[1], handles[3], *handles[4:5]):
         _winapi.CloseHandle(handle)
-    return Started(
-        identity, process, job, msvcrt.open_osfhandle(stdout, os.O_RDONLY), msvcrt.open_osfhandle(stderr, os.O_RDONLY)
-    )
+    out, err = (msvcrt.open_osfhandle(handle, os.O_RDONLY) for handle in (stdout, stderr))
+    return Started(identity, process, job, out, err, handles[5] if spec.stdin == "open" else 0)
 
 
 def _find_program(spec: LaunchSpec) -> str:
@@ -154,7 +157,7 @@ def _create(program: str, spec: LaunchSpec, folder: str, handles: list[int]) -> 
 
     null = os.open(os.devnull, os.O_RDONLY)
     try:
-        stdin = msvcrt.get_osfhandle(null)
+        stdin = handles[4] if spec.stdin == "open" else msvcrt.get_osfhandle(null)
         os.set_handle_inheritable(stdin, True)
         startup = subprocess.STARTUPINFO(
             dwFlags=_winapi.STARTF_USESTDHANDLES,
@@ -191,3 +194,5 @@ def discard(started: Started) -> None:
     _winapi.CloseHandle(started.process)
     os.close(started.stdout)
     os.close(started.stderr)
+    if started.stdin:
+        _winapi.CloseHandle(started.stdin)

@@ -214,10 +214,14 @@ def test_what_a_recovery_lacks_is_named(events: list[tuple[str, Any]], what: str
     [
         (RAN[1], "STARTING → RUNNING (ready, process 100)"),
         (DOWN[0], "unhealthy: socket hang up"),
-        (DOWN[2], "exit code 134 (attempt 1 of 3, next start in 0.0 s)"),
+        (DOWN[2], "exit code 134 (restart 1 of 3 in 0.0 s)"),
         (
             ("backend:crash", {**CRASH, "final": True, "nextStartIn": None}),
-            "exit code 134 (attempt 1 of 3, no restarts left)",
+            "exit code 134 (a restart would not help)",
+        ),
+        (
+            ("backend:crash", {**CRASH, "attempt": 3, "final": True, "nextStartIn": None}),
+            "exit code 134 (no restarts left)",
         ),
         (
             ("backend:startupProgress", {"phase": "waiting", "elapsed": 0.5, "message": "for it"}),

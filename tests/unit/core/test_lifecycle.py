@@ -257,7 +257,7 @@ def test_the_budget_is_three_attempts_at_0_5_and_5_seconds() -> None:
             story.tell(e.Ready(story.run))
     assert delays == [0, 5, 5, None]
     assert story.state is State.FAILED
-    assert story.log[-1] == e.ReportFailure(4, Reason.CRASHED, 4, None, final=True)
+    assert story.log[-1] == e.ReportFailure(4, Reason.CRASHED, 3, None, final=True)
 
 
 def test_a_crash_every_15_seconds_ends() -> None:

@@ -14,6 +14,15 @@ def tracker(successes: int = 1) -> HealthTracker:
     return HealthTracker(interval=1, failures=3, successes=successes)
 
 
+def test_an_open_stdin_ends_first_and_has_the_time_of_the_shutdown_request() -> None:
+    ladder, due = stop_ladder(0, TIMES, can_request=False, has_stdin=True).take(0)
+    assert due == (Rung.CLOSE_STDIN,)
+    assert ladder.steps == ((2, Rung.INTERRUPT), (12, Rung.KILL), (17, Rung.GIVE_UP))
+    both = stop_ladder(0, TIMES, can_request=True, has_stdin=True)
+    assert both.take(0)[1] == (Rung.CLOSE_STDIN, Rung.REQUEST)
+    assert [rung for at, rung in both.at_once(0).steps if at == 0] == [Rung.CLOSE_STDIN, Rung.REQUEST, Rung.INTERRUPT]
+
+
 def test_backoff_grows_by_its_factor_and_jitter_adds_its_fraction() -> None:
     policy = RestartPolicy(attempts=4, window=600, first_delay=1, delay=5, backoff=2, jitter=0.5)
     budget = RestartBudget(policy)

@@ -81,7 +81,7 @@ def test_a_report_holds_all_that_is_known() -> None:
         "the backend failed: killed by SIGABRT (6)",
         "The disk is full.",
         "Free some space.",
-        "started again in 5.0 s (failure 1, of which 3",
+        "started again in 5.0 s (restart 1 of 3)",
         "4711",
         '"/opt/my app/Aura.Api" --x',
         "T1  STARTING → RUNNING (ready) port 5005 pid 4711",

@@ -15,9 +15,9 @@ from sidecar.errors import (
     RestartsExhaustedError,
     StopFailedError,
 )
-from sidecar.process.base import ListeningSocket
+from sidecar.process.base import LaunchSpec, ListeningSocket
 from sidecar.settings.model import Settings
-from sidecar.supervisor.answers import error_for, why_failed
+from sidecar.supervisor.answers import error_for, port_foreign, why_failed
 from sidecar.supervisor.run import Run
 
 
@@ -35,6 +35,23 @@ def test_a_lost_port_outranks_the_exit(conflict: Conflict, kind: type[Exception]
     assert isinstance(error, kind)
     assert error.data == {"port": 5005, "owner": {"pid": 77, "name": "nginx"}}
     assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("owner", "command", "allowed"),
+    [
+        ("docker-proxy", "/usr/bin/python3", True),
+        ("", "/usr/bin/docker", True),
+        ("", "/usr/bin/python3", True),
+        ("ssh", "ssh", True),
+        ("nginx", "/usr/bin/python3", False),
+    ],
+)
+def test_a_program_that_forwards_the_port_may_be_allowed(owner: str, command: str, allowed: bool) -> None:
+    spec = LaunchSpec(1, (command,), "/", {})
+    socket = ("127.0.0.1", 5005, 4711) if owner else None
+    error = port_foreign(Run(1, 5005, 0.0, spec=spec, owner=socket, owner_name=owner))
+    assert ('backend.listener = "any"' in (error.hint or "")) is allowed
 
 
 def test_an_exit_is_told_with_its_last_output() -> None:

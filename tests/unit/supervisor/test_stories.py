@@ -103,7 +103,7 @@ def test_a_crash_is_restarted_after_the_delays_of_the_policy_and_then_given_up(p
         assert [round(start - crash, 3) for start, crash in zip(starts[1:], times[:3], strict=False)] == [0.0, 5.0, 5.0]
         assert stage.state == "FAILED"
         last = stage.of(RunFailed)[-1].failure
-        assert (last.attempt, last.final, last.next_start_in) == (4, True, None)
+        assert (last.attempt, last.final, last.next_start_in) == (3, True, None)
         assert stage.supervisor.last_exit is not None
         assert stage.supervisor.last_exit.signal == 6
 
@@ -636,3 +636,65 @@ def test_a_reported_port_that_chromium_refuses_is_warned_of(play: Any, monkeypat
         assert [one for one in warnings if "Chromium refuses every request to port 6667" in one]
 
     play(story, backend__port="reported", backend__reported_pattern=r"Listening on: (http://\S+)")
+
+
+@pytest.mark.parametrize("endpoint", ["", "/shutdown"])
+def test_an_open_stdin_ends_first_and_the_ladder_follows(play: Any, endpoint: str) -> None:
+    async def story(stage: Stage) -> None:
+        def refuse(_path: str) -> None:
+            raise failure("no", "status", 404)
+
+        stage.boots_in(0.1)
+        stage.client.on_post = refuse
+        await stage.supervisor.start()
+        stage.process.on_interrupt = None
+        began = stage.now
+        await stage.supervisor.stop()
+        assert [one for one in stage.process.signals if one != "begin_stop"] == ["close_stdin", "interrupt", "kill"]
+        assert round(stage.now - began, 3) == 2.0 + 10.0
+
+    play(story, backend__stdin="open", backend__shutdown_path=endpoint)
+
+
+def test_a_backend_whose_first_process_leaves_another_behind_is_no_clean_exit(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def fork(process: FakeProcess) -> None:
+            process.killed.append(Survivor(4711, "nginx"))
+            process.exit(ExitStatus(code=0))
+
+        stage.layer.script = fork
+        with pytest.raises(BackendExitedError) as caught:
+            await stage.supervisor.start()
+        assert "left others running, which were ended with it: nginx (pid 4711)" in caught.value.message
+        assert 'nginx -g "daemon off;"' in (caught.value.hint or "")
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "stdin", "named"), [(0.5, "null", True), (3.0, "null", False), (0.5, "open", False)]
+)
+def test_a_backend_that_ends_at_once_may_end_with_its_stdin(play: Any, seconds: float, stdin: str, named: bool) -> None:
+    async def story(stage: Stage) -> None:
+        leave = asyncio.get_running_loop().call_later
+        stage.layer.script = lambda process: leave(seconds, process.exit, ExitStatus(code=0)) and None
+        with pytest.raises(BackendExitedError) as caught:
+            await stage.supervisor.start()
+        assert ('backend.stdin = "open"' in (caught.value.hint or "")) is named
+
+    play(story, backend__stdin=stdin)
+
+
+def test_another_program_may_listen_for_the_backend_where_the_settings_allow_it(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def forward(process: FakeProcess) -> None:
+            stage.layer.strangers.append(ListeningSocket("127.0.0.1", int(process.spec.command[-1]), 4711))
+
+        stage.layer.script = forward
+        await stage.supervisor.start()
+        await stage.pass_time(5)
+        assert (stage.state, stage.supervisor.run and stage.supervisor.run.listener) == ("RUNNING", "unknown")
+        await stage.supervisor.stop()
+        assert "/shutdown" in stage.client.asked
+
+    play(story, backend__listener="any", backend__shutdown_path="/shutdown")

@@ -22,6 +22,20 @@ SETTINGS = msgspec.structs.replace(Settings(), backend=Backend(live_path="/live"
     ("port", "listening", "failure", "cause", "remedy"),
     [
         (None, None, None, "it printed no address", "backend.reported_pattern"),
+        (
+            None,
+            [("127.0.0.1", 80)],
+            None,
+            "it listens on 127.0.0.1:80 and printed no address that backend.reported_pattern matches",
+            "correct backend.reported_pattern",
+        ),
+        (
+            5005,
+            None,
+            ("unreachable", None, "connect ENETUNREACH 127.0.0.1:5005"),
+            "and 127.0.0.1 cannot be reached (connect ENETUNREACH",
+            "ip link set lo up",
+        ),
         (5005, None, None, "nothing listens on port 5005", "timeouts.startup"),
         (5005, [], None, "nothing listens on port 5005", "timeouts.startup"),
         (5005, [("::1", 5005)], None, "it listens on [::1]:5005, where nothing", "127.0.0.1"),
@@ -65,3 +79,9 @@ def test_the_sentence_says_what_was_seen(
     assert why.cause.startswith("It was not ready within timeouts.startup (60 s): ")
     assert cause in why.cause
     assert remedy in why.remedy
+
+
+def test_a_backend_that_listens_and_printed_nothing_holds_its_output_back() -> None:
+    why = explain_unready(SETTINGS, None, [ListeningSocket("127.0.0.1", 80, 1)], None, silent=True)
+    assert "it listens on 127.0.0.1:80 and printed nothing" in why.cause
+    assert why.remedy.index("PYTHONUNBUFFERED=1") < why.remedy.index("backend.reported_pattern")

@@ -1,4 +1,4 @@
-"""Why a file cannot be executed, asked of the real system."""
+"""Why the backend cannot be started, asked of the real system."""
 
 from __future__ import annotations
 
@@ -60,3 +60,22 @@ def test_the_system_and_the_explanation_agree_on_what_runs(tmp_path: Path) -> No
     assert {name: found is None for name, found in explained.items()} == runs
     assert "neither a program for this system nor a script" in (explained["text"] or ("", ""))[0]
     assert f"its interpreter {wrong}" in (explained["behind"] or ("", ""))[0]
+
+
+@pytest.mark.posix(reason="network namespaces")
+@pytest.mark.parametrize("port", ['"auto"', '"reported"', "8765"])
+def test_a_loopback_interface_that_is_down_is_named(tmp_path: Path, port: str) -> None:
+    isolated = ["unshare", "-rn"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*isolated, "true"], check=False, capture_output=True).returncode
+    ):
+        pytest.skip("this user may not make a network without an interface")
+    settings = [f'paths.data="{tmp_path}"', f"backend.port={port}", "backend.autostart=false"]
+    call = [sys.executable, "-m", "sidecar", "call", "backend:start"]
+    flags = [word for setting in settings for word in ("--set", setting)]
+    done = subprocess.run([*isolated, *call, *flags, "--", sys.executable, "-c", "pass"], env=clean_environment(),
+                          text=True, capture_output=True, timeout=60, check=False, cwd=tmp_path)  # fmt: skip
+    said = done.stdout + done.stderr
+    assert "127.0.0.1 cannot be reached on this machine: Network is unreachable" in said
+    assert "ip link set lo up" in said

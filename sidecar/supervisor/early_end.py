@@ -1,0 +1,80 @@
+"""Why a backend ended by itself, where its output does not say so: from how it was started and what it left behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..settings.model import Settings
+from .run import Run
+from .unready import Unready
+
+STDIN_SECONDS = 2.0  # within which a backend that reads its stdin to the end has seen that
+_FOREGROUND = (
+    'Start it in the foreground: nginx -g "daemon off;", redis-server --daemonize no, gunicorn without --daemon, postgres'
+    " instead of pg_ctl; a script ends with exec, or waits for what it starts."
+)
+_SCRIPTS = frozenset(
+    ".py .pyz .js .mjs .cjs .ts .mts .jar .dll .rb .php .pl .lua .sh .ps1 .r .exs".split()  # noqa: SIM905 - as a line
+)
+
+
+def explain_early_end(run: Run, settings: Settings) -> Unready | None:
+    """Cause and remedy, where the facts of the run give them; None where its output has to.
+
+    - Exit code 0, and processes that had to be killed: it went into the background.
+    - Exit code 0 within two seconds, before it listened, nothing left behind, stdin at its end: it ends with its stdin. This
+      is a guess, and says so.
+    - Another exit before it was ready, and a script in its command that is not in its working folder.
+    """
+    if run.status is None or run.spec is None:
+        return None
+    if run.status.clean:
+        if run.forced:
+            return _daemon(run)
+        return _stdin(run, settings)
+    return _script(run) if run.ready_at is None and run.status.signal is None else None
+
+
+def _daemon(run: Run) -> Unready:
+    names = ", ".join(f"{process.name} (pid {process.pid})" for process in run.forced[:5])
+    return Unready(
+        f"Its first process ended with exit code 0 and left others running, which were ended with it: {names}. The sidecar"
+        " can only look after a backend whose first process stays.",
+        _FOREGROUND,
+    )
+
+
+def _stdin(run: Run, settings: Settings) -> Unready | None:
+    listened = run.ready_at is not None or run.listener != "unknown"
+    if settings.backend.stdin == "open" or listened or run.lasted is None or run.lasted > STDIN_SECONDS:
+        return None
+    return Unready(
+        f"The backend ended with exit code 0 within {STDIN_SECONDS:g} s, before it listened. So do backends that end when their"
+        " stdin ends: here it is empty.",
+        'Set backend.stdin = "open" if it ends with its stdin; if it starts another program and ends, give that program\'s'
+        " command; else its last output may say why.",
+    )
+
+
+def _script(run: Run) -> Unready | None:
+    """An interpreter with its path runs in its own folder unless backend.cwd is set."""
+    assert run.spec is not None
+    for word in run.spec.command[1:]:
+        if Path(word).suffix.lower() not in _SCRIPTS or word.startswith("-") or os.path.isabs(word):  # noqa: PTH117 - text
+            continue
+        looked_for = Path(run.spec.cwd, word)
+        if looked_for.exists():
+            return None
+        here = Path(word).resolve()
+        if here.exists():
+            return Unready(
+                f"{word} was looked for in the backend's working folder, and there is no {looked_for}.",
+                f'It is in the folder in which the sidecar was started: set backend.cwd = "{Path.cwd()}", or give its whole'
+                f" path: {here}",
+            )
+        return Unready(
+            f"{word} was looked for in the backend's working folder, and there is no {looked_for}.",
+            "Set backend.cwd to the folder that it is in, or give its whole path.",
+        )
+    return None
