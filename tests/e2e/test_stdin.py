@@ -25,7 +25,7 @@ pathlib.Path(sys.argv[2]).write_text("end of stdin")
 async def test_an_open_stdin_ends_with_the_stop_and_with_the_sidecar(tmp_path: Path, end: str) -> None:
     note = tmp_path / "note"
     backend = [*script_backend(CODE), "{port}", str(note)]
-    async with SidecarClient(backend, settings={"backend.stdin": "open"}) as client:
+    async with SidecarClient(backend, settings={"backend.stdin": "open", "backend.live_path": ""}) as client:
         await client.call("backend:waitForReady")
         assert not note.exists()
         if end == "stop":
