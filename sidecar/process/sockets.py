@@ -128,7 +128,11 @@ def parse_address(text: bytes) -> str:
 def _socket_inodes(pid: int) -> list[int] | None:
     """The inodes of the sockets that a process holds; none when it has ended, None when it cannot be looked into."""
     try:
-        return list(_read_socket_links(f"/proc/{pid}/fd"))
+        if os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208 - as above
+            return list(_read_socket_links(f"/proc/{pid}/fd"))
+        # A main thread that ended alone shows no descriptors; the threads that live have them all.
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as above
+        return [inode for thread in threads for inode in _read_socket_links(f"/proc/{pid}/task/{thread}/fd")]
     except (FileNotFoundError, ProcessLookupError):
         return []
     except OSError:  # not allowed, or no descriptor is left to look with
