@@ -169,9 +169,8 @@ class App:
         self._monitor.close()
         if await self._layer.close():
             self._ending.exit_status = errors.StopFailedError.exit_status
-        if (
-            self._ending.exit_status != errors.StopFailedError.exit_status
-        ):  # else the next sidecar must know of the rest
+        # Else the next sidecar must know of what is left.
+        if self._ending.exit_status != errors.StopFailedError.exit_status:
             self._record.remove()
         await self._recorder.close()
         await self._server.finish()

@@ -58,29 +58,33 @@ class ListenerLook:
         return Listener("foreign", others[0] if others else None)
 
     def ports(self) -> set[int]:
-        """Where the run's own tree can be reached on 127.0.0.1."""
-        return {socket.port for socket in self._sockets() or () if socket.address in _ANSWERS_ON_LOOPBACK}
+        """Where the run's own tree can be reached on 127.0.0.1; nowhere, where the system does not say."""
+        return self._ports() or set()
 
     def owns(self, port: int) -> bool | None:
         """Whether the run's own tree listens there; None where the system does not say."""
-        return None if self._sockets() is None else port in self.ports()
+        ports = self._ports()
+        return None if ports is None else port in ports
 
-    def _sockets(self) -> list[ListeningSocket] | None:
+    def _ports(self) -> set[int] | None:
         run = self._supervisor.run
-        return run.listeners() if run is not None else None
+        sockets = run.listeners() if run is not None else None
+        if sockets is None:
+            return None
+        return {socket.port for socket in sockets if socket.address in _ANSWERS_ON_LOOPBACK}
 
 
-def other_port(ports: set[int], given: int, printed: int | None, *, told: bool) -> int | None:
+def other_port(ports: set[int], given: int, printed: int | None, *, in_command: bool) -> int | None:
     """The port that the run took instead of the one it was given; None where that is not clear.
 
     Args:
         ports: where its tree can be reached.
         given: the port that it was given.
         printed: the one in its output.
-        told: it was given the port in its command, so a single other socket may be for something else.
+        in_command: it was given the port in its command, so a single other socket may be for something else.
     """
     if given in ports or not ports:
         return None
     if printed in ports:
         return printed
-    return next(iter(ports)) if len(ports) == 1 and not told else None
+    return next(iter(ports)) if len(ports) == 1 and not in_command else None

@@ -154,18 +154,20 @@ class Monitor:
         port = current.port if current is not None else None
         if port is None or not self._settings.backend.managed:
             return ""
-        listener = await self._look.at(port)
-        if listener.verdict == "closed" and self._adopt_printed_port(run, port):
+        verdict, owner = await self._look.at(port)
+        if verdict == "closed" and self._adopt_printed_port(run, port):
             return ""
-        if listener.verdict == "foreign":
-            self._supervisor.post(e.Listener(run, "foreign", listener.owner))
-            assert self._supervisor.run is not None
-            return f"port {port} answers for {self._supervisor.run.owner_text}"
-        self._supervisor.post(e.Listener(run, "unknown" if listener.verdict == "closed" else listener.verdict))
-        return f"it does not listen on port {port} any more" if listener.verdict == "closed" else ""
+        known = "unknown" if verdict == "closed" else verdict
+        current = self._supervisor.run
+        if current is None or (current.listener, current.owner) != (known, owner):
+            self._supervisor.post(e.Listener(run, known, owner))
+            current = self._supervisor.run
+        if verdict == "foreign" and current is not None:
+            return f"port {port} answers for {current.owner_text}"
+        return f"it does not listen on port {port} any more" if verdict == "closed" else ""
 
     def _adopt_printed_port(self, run: int, lost: int) -> bool:
-        """Takes the address that a backend printed when it listened anew, as its own watcher or an update makes it."""
+        """Takes the address that a backend printed when it listened again, as its own watcher or an update makes it."""
         printed = self._supervisor.launcher.printed_port()
         if printed is None or printed == lost or not self._look.owns(printed):
             return False

@@ -86,8 +86,8 @@ class Readiness:
         if self._given in ports:
             other: int | None = self._given  # it came after all
         else:
-            told = any("{port}" in word for word in backend.command)
-            other = other_port(ports, self._given, self._supervisor.launcher.printed_port(), told=told)
+            in_command = any("{port}" in word for word in backend.command)
+            other = other_port(ports, self._given, self._supervisor.launcher.printed_port(), in_command=in_command)
         seen, self._other = self._other, other
         if other is None or other == run.port or other != seen:
             return False

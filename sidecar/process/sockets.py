@@ -128,19 +128,20 @@ def parse_address(text: bytes) -> str:
 def _socket_inodes(pid: int) -> list[int] | None:
     """The inodes of the sockets that a process holds; none when it has ended, None when it cannot be looked into."""
     try:
-        if os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208 - as above
-            return list(_read_socket_links(f"/proc/{pid}/fd"))
-        # A main thread that ended alone shows no descriptors; the threads that live have them all.
-        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as above
-        return [inode for thread in threads for inode in _read_socket_links(f"/proc/{pid}/task/{thread}/fd")]
+        folder = f"/proc/{pid}/fd"
+        names = os.listdir(folder)  # noqa: PTH208 - names are all that is needed
+        if not names:  # a main thread that ended alone shows no descriptors; any thread that lives has them all
+            folder = f"/proc/{pid}/task/{max(map(int, os.listdir(f'/proc/{pid}/task')))}/fd"  # noqa: PTH208 - as above
+            names = os.listdir(folder)  # noqa: PTH208 - as above
+        return list(_read_socket_links(folder, names))
     except (FileNotFoundError, ProcessLookupError):
         return []
     except OSError:  # not allowed, or no descriptor is left to look with
         return None
 
 
-def _read_socket_links(folder: str) -> Iterator[int]:
-    for name in os.listdir(folder):  # noqa: PTH208 - names are all that is needed
+def _read_socket_links(folder: str, names: list[str]) -> Iterator[int]:
+    for name in names:
         try:
             target = os.readlink(f"{folder}/{name}")  # noqa: PTH115 - not a path of the user's
         except FileNotFoundError:
