@@ -26,24 +26,20 @@ SAME_EVERYWHERE = (
     "contract/test_fuzz.py",
     "contract/test_golden.py",
     "contract/test_schemas.py",
-    "unit/backend/test_bind_failure.py",
     "unit/backend/test_probe_policy.py",
     "unit/backend/test_reported.py",
     "unit/benchmarks",
     "unit/ci",
     "unit/console/test_call.py",
-    "unit/console/test_demo_story.py",
     "unit/console/test_recording.py",
     "unit/console/test_sentences.py",
-    "unit/console/test_sparkline.py",
-    "unit/console/test_watch_story.py",
+    "unit/console/test_story.py",
     "unit/core",
     "unit/dashboard",
     "unit/observe/test_causes.py",
     "unit/observe/test_crash.py",
     "unit/observe/test_limit.py",
     "unit/observe/test_lines.py",
-    "unit/rpc/test_observer.py",
     "unit/rpc/test_outbox.py",
     "unit/rpc/test_router.py",
     "unit/settings/test_legacy.py",
@@ -103,6 +99,9 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gone = [name for name in SAME_EVERYWHERE if not (Path(__file__).parent / name).exists()]
+    if gone:
+        raise pytest.UsageError(f"SAME_EVERYWHERE names what is not there: {', '.join(gone)}")
     # Started by a shell with & or by nohup, the suite would have all that it starts ignore these; some tests send them.
     for name in ("SIGINT", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
