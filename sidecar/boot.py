@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def serve(argv: list[str]) -> None:
-    """Runs ``serve`` to its end, and ends the process: what a finalizing interpreter does takes 30 ms and serves nobody."""
+    """Runs ``serve`` to its end, and ends the process: what a finalizing interpreter does takes 30 ms and is of no use."""
     status = 70
     _speak_utf8()
     try:
@@ -123,7 +123,7 @@ def _log_defect(error: Exception) -> None:
 
 
 def _speak_utf8() -> None:
-    """On Windows a pipe would get the system's ANSI code page, and whoever starts us reads stderr as UTF-8."""
+    """On Windows a pipe would get the system's ANSI code page, and the program that starts us reads stderr as UTF-8."""
     if sys.platform == "win32" and sys.stderr is not None and not sys.stderr.isatty():
         sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # a TextIOWrapper
 
@@ -137,5 +137,5 @@ def _flush_stderr() -> None:
     try:
         if sys.stderr is not None:
             sys.stderr.flush()
-    except (OSError, ValueError):  # nobody reads it any more
+    except (OSError, ValueError):  # it is not read any more
         pass

@@ -178,7 +178,7 @@ class PortForbiddenError(SidecarError):
 
 
 class PortForeignError(SidecarError):
-    """The backend lives, and somebody else listens on its port. data: {port, owner}."""
+    """The backend lives, and another program listens on its port. data: {port, owner}."""
 
     code = "PORT_FOREIGN"
     remedy = 'End the program that has the port, or set backend.port to another number or to "auto".'
@@ -207,7 +207,7 @@ class NotRunningError(SidecarError):
 
 
 class NotManagedError(SidecarError):
-    """The backend belongs to somebody else and is only watched."""
+    """The backend is not managed by this sidecar, only watched."""
 
     code = "NOT_MANAGED"
     remedy = "Start and stop it where it was started, or set backend.managed = true."

@@ -66,7 +66,7 @@ class StopLadder(Struct, frozen=True):
         return StopLadder(tuple(capped))
 
     def at_once(self, now: float) -> StopLadder:
-        """Every rung below the kill is due now: nobody is left to wait for."""
+        """Every rung below the kill is due now: no client is left to wait for."""
         return StopLadder(tuple((min(at, now) if rung in _KIND else at, rung) for at, rung in self.steps))
 
 

@@ -54,7 +54,7 @@ def plan(snapshot: Snapshot, program: str, rule_name: str, environment: Mapping[
         rule for rule in rules if rule.store == "local" and rule.inbound and same_program(rule, key, environment)
     )
     add = add_rule(program, rule_name)
-    system = system_folder() + "\\"  # never by a variable, which whoever starts the app could set
+    system = system_folder() + "\\"  # never by a variable, which the program that starts the app could set
     commands = [delete_rules(program), add] if stale else [add]
     line = " & ".join(f'"{system}netsh.exe"{text.removeprefix("netsh")}' for text in commands)
     verdict = judge(snapshot, rules, program, None, environment)[PROFILE]

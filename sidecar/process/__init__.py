@@ -30,7 +30,7 @@ def create_process_layer(guardian: Any, report: Callable[[str], None]) -> Proces
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
-    """Who listens on a TCP port, machine-wide; ``pid`` is None where the system does not tell. Empty: nobody."""
+    """Who listens on a TCP port, machine-wide; ``pid`` is None where the system does not say. Empty: no process."""
     if sys.platform == "linux":
         from .sockets import find_listener as find
     elif sys.platform == "win32":

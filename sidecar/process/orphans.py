@@ -16,7 +16,7 @@ assert sys.platform != "win32"
 def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tuple[list[ProcessId], list[Survivor]]:
     """Kills the roots, what is below them, and what was started with the marker. Gives the killed and the survivors.
 
-    A root whose environment can be read and holds no such marker is somebody else's, whatever the record says.
+    A root whose environment can be read and holds no such marker is another program's, whatever the record says.
     A guardian that is at work on the same tree is no hindrance: both only ever signal what they have proven.
     """
     source = tree if sys.platform == "linux" else portable

@@ -11,7 +11,7 @@ assert sys.platform != "win32"
 
 _BUFFER = bytearray(131072)  # one for all: a read is handed on before the next one begins
 _VIEW = memoryview(_BUFFER)
-_LAST_READS = 16  # at most 2 MiB are still read from a pipe that is closed on somebody who holds it
+_LAST_READS = 16  # at most 2 MiB are still read from a pipe that is closed while a process holds it
 
 
 class OutputPipe:
@@ -60,7 +60,7 @@ class OutputPipe:
         return False
 
     def close(self) -> None:
-        """Reads what is there, and closes, whoever still holds the other end. ``ended`` is not called."""
+        """Reads what is there, and closes, even if a process holds the other end. ``ended`` is not called."""
         self._ended = _nothing
         for _read in range(_LAST_READS):
             if self._fd < 0 or not self._read():

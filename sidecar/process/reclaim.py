@@ -2,7 +2,7 @@
 
 Proven is what was started with the owner's marker in its environment, and everything below it. The record of an owner
 that is gone says which marker that is. It is no order to kill: only a file of this user alone counts, in a folder that
-nobody else can write to, and a process that it names is left alone where its environment has no such marker.
+no other user can write to, and a process that it names is left alone where its environment has no such marker.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Reclaim:
 
     def _end_orphans(self, record: RunRecord) -> None:
         if record.world != self._world:
-            return  # the machine was started anew since: none of it is left
+            return  # the machine was restarted since: none of it is left
         if sys.platform != "win32" and record.marker:  # on Windows the job object has ended everything with the sidecar
             from .orphans import end_orphans
 

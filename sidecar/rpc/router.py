@@ -49,7 +49,7 @@ class Router:
     """Dispatches messages; answers each request exactly once.
 
     A handler is called with the decoded arguments (a legacy one with none). A plain result is answered at once. A
-    coroutine becomes a task, which a cancel, or the end, cancels. A future (or task) is somebody else's: it is only
+    coroutine becomes a task, which a cancel, or the end, cancels. A future (or task) belongs to another owner: it is only
     waited for, and a cancel gives up the waiting.
 
     Args:

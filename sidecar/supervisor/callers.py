@@ -18,7 +18,7 @@ class Callers(Generic[T]):
         self._waiting: dict[asyncio.Future[T], None] = {}  # in the order of their coming
 
     def join(self) -> asyncio.Future[T]:
-        """A future of the caller's own: cancelling it touches nobody else."""
+        """A future of the caller's own: cancelling it touches no other caller."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting[future] = None
         future.add_done_callback(lambda done: self._waiting.pop(done, None))  # who gives up is not kept

@@ -53,7 +53,7 @@ if sys.platform == "win32":
         return ()
 
     def system_folder() -> str:
-        """Where Windows' own programs are, by its own answer: whoever sets SYSTEMROOT or PATH must not choose what runs."""
+        """Where Windows' own programs are, by its own answer: a program that sets SYSTEMROOT or PATH must not choose what runs."""
         import ctypes
         from ctypes import wintypes
 

@@ -17,7 +17,7 @@ from . import lookup, output, spawn
 
 assert sys.platform == "win32"
 
-DRAIN = 0.5  # seconds that a pipe is still read after the exit, when somebody holds it open
+DRAIN = 0.5  # seconds that a pipe is still read after the exit, when a process holds it open
 _TASKKILL_AFTER = 0.25  # of the kill's time, which a terminated job may take to be empty
 _STOP_INTERVAL = 0.05  # seconds between two looks at a tree that is ending
 _MAX_NAMED = 100

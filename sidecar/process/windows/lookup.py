@@ -20,7 +20,7 @@ def identify(pid: int) -> ProcessId | None:
         return None
     try:
         created, ended = lifetime(handle)
-        return None if ended else ProcessId(pid, created)  # a dead process keeps its pid while somebody has a handle
+        return None if ended else ProcessId(pid, created)  # a dead process keeps its pid while a process has a handle
     except OSError:
         return None
     finally:

@@ -59,7 +59,7 @@ class OutputPipe:
         while True:
             try:
                 data = os.read(self._descriptor, _READ_SIZE)
-            except OSError:  # cancelled, or EPIPE in disguise: nobody holds the other end
+            except OSError:  # cancelled, or EPIPE in disguise: no process holds the other end
                 data = b""
             if not data:
                 break
@@ -84,7 +84,7 @@ class OutputPipe:
             self._awake = True
             try:
                 self._loop.call_soon_threadsafe(self._deliver)
-            except RuntimeError:  # the loop is closed: nobody listens any more
+            except RuntimeError:  # the loop is closed: nothing listens any more
                 pass
 
     def _deliver(self) -> None:
@@ -123,7 +123,7 @@ class OutputPipe:
             )
 
     def close(self) -> None:
-        """Tells what was read, and ends the thread, whoever still holds the other end. ``ended`` is not called."""
+        """Reports what was read, and ends the thread, even if a process holds the other end. ``ended`` is not called."""
         if self.closed:
             return
         while self._chunks:

@@ -75,7 +75,7 @@ def _table(family: int) -> bytes:
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
-    """Who listens on the port, machine-wide. Empty: nobody."""
+    """Who listens on the port, machine-wide. Empty: no process."""
     return [found for found in listening_sockets() if found.port == port]
 
 

@@ -188,7 +188,7 @@ def _priority(nice: int | None) -> int:
 
 
 def discard(started: Started) -> None:
-    """Ends a backend that nobody wants any more, with its tree."""
+    """Ends a backend that is not wanted any more, with its tree."""
     started.job.terminate()
     started.job.close()
     _winapi.CloseHandle(started.process)

@@ -1,7 +1,7 @@
 """How many threads each process of a Windows has, from one snapshot of the system for all of them.
 
 There is no call for one process alone: psutil's ``num_threads()`` asks NtQuerySystemInformation for all processes of the machine with all
-their threads, for each process anew (psutil/arch/windows/proc_info.c), which takes milliseconds on the event loop.
+their threads, for each process again (psutil/arch/windows/proc_info.c), which takes milliseconds on the event loop.
 """
 
 from __future__ import annotations
