@@ -98,7 +98,7 @@ export interface Check {
   evidence?: string;
 }
 
-/** Summary of an unasked end of a run. */
+/** Summary of an unasked end of a run. `kind`: a stable name of the cause; `fingerprint` is equal for equal crashes of any machine. */
 export interface Crash {
   name: string;
   time: string;
@@ -112,6 +112,8 @@ export interface Crash {
   attempts: number;
   nextStartIn: number | null;
   final: boolean;
+  kind?: string;
+  fingerprint?: string;
 }
 
 /** A crash with its whole report, a text for people. */
@@ -128,6 +130,8 @@ export interface CrashReport {
   attempts: number;
   nextStartIn: number | null;
   final: boolean;
+  kind?: string;
+  fingerprint?: string;
   report: string;
 }
 

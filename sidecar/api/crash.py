@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..core.events import Reason, ReportFailure
-from ..core.exit_status import UNKNOWN
-from ..observe.causes import guess
+from ..core.exit_status import UNKNOWN, ExitStatus
+from ..core.fingerprint import Frame, fingerprint
+from ..errors import SidecarError
+from ..observe.causes import SILENT, guess
 from ..observe.crash import report_name
+from ..observe.frames import read_frames
 from ..process.platform.usage import MEASURE
 from ..settings.model import Settings
 from ..supervisor.answers import port_foreign, port_taken
@@ -24,9 +27,14 @@ _READ_IT = (
 
 
 class _Explanation(NamedTuple):
+    """``exception`` and ``frames`` tell crashes of the same kind apart."""
+
     text: str
     cause: str | None
     remedy: str | None
+    kind: str
+    exception: str = ""
+    frames: Sequence[Frame] = ()
 
 
 def describe_crash(
@@ -57,6 +65,8 @@ def describe_crash(
         attempts=settings.restart.attempts,
         next_start_in=failure.next_start_in,
         final=failure.final,
+        kind=why.kind,
+        fingerprint=fingerprint(why.kind, why.exception, why.frames),
     )
 
 
@@ -65,19 +75,39 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
     status = run.status or UNKNOWN
     if failure.reason is Reason.STARTUP_TIMEOUT:
         late = explain_unready(settings, run.port, run.listening, run.last_answer, silent=not run.output)
-        return _Explanation("not ready in time", late.cause, late.remedy)
+        answer = run.last_answer
+        seen = str(answer.status or answer.kind) if answer is not None else ""
+        return _Explanation("not ready in time", late.cause, late.remedy, late.kind, seen)
     if failure.reason is Reason.HUNG:
         hung = explain_hung(settings)
-        return _Explanation("it hung: it did not answer any more", hung.cause, hung.remedy)
+        return _Explanation("it hung: it did not answer any more", hung.cause, hung.remedy, hung.kind)
     if failure.error is not None:
-        return _Explanation(failure.error.message, failure.error.message, failure.error.hint)
-    if run.over_memory is None and run.listener != "foreign" and run.conflict is None:
-        found = explain_early_end(run, settings) or guess(run.output, status, port=run.port, oom=oom)
-        cause, remedy = (found.cause, found.remedy) if found is not None else (None, _READ_IT)
-        return _Explanation(status.text, cause, remedy)
+        return _of_error(failure.error.message, failure.error)
+    return _explain_end(run, status, settings, oom)
+
+
+def _explain_end(run: Run, status: ExitStatus, settings: Settings, oom: bool | None) -> _Explanation:
     if run.over_memory is not None:
         used, allowed = (f"{size / _MEBIBYTE:.0f} MiB" for size in (run.over_memory, settings.limits.memory))
         cause = f"Its processes used {used} of memory ({MEASURE}), more than limits.memory ({allowed}) allows, and were killed."
-        return _Explanation(status.text, cause, "Raise limits.memory, or find out what the backend needs so much for.")
-    error = port_foreign(run) if run.listener == "foreign" else port_taken(run)
-    return _Explanation(status.text, error.message, error.hint)
+        remedy = "Raise limits.memory, or find out what the backend needs so much for."
+        return _Explanation(status.text, cause, remedy, "memory_limit")
+    if run.listener == "foreign" or run.conflict is not None:
+        return _of_error(status.text, port_foreign(run) if run.listener == "foreign" else port_taken(run))
+    if (early := explain_early_end(run, settings)) is None:
+        return _by_its_words(run, status, oom)
+    return _Explanation(status.text, early.cause, early.remedy, early.kind)
+
+
+def _of_error(text: str, error: SidecarError) -> _Explanation:
+    return _Explanation(text, error.message, error.hint, error.code.lower())
+
+
+def _by_its_words(run: Run, status: ExitStatus, oom: bool | None) -> _Explanation:
+    found = guess(run.output, status, port=run.port, oom=oom)
+    if found is None:
+        return _Explanation(status.text, None, _READ_IT, f"exit_{status.code}", frames=read_frames(None, run.output))
+    fatal = found.fatal
+    exception = fatal.type or fatal.kind if fatal is not None else str(status.signal) if found.kind == "signal" else ""
+    frames = () if fatal is None and found.kind in SILENT else read_frames(fatal, run.output)
+    return _Explanation(status.text, found.cause, found.remedy, found.kind, exception, frames)

@@ -14,6 +14,8 @@ from ..core.exit_status import ExitStatus, signal_name
 from .cause_table import BIND_FAILURES, ROWS
 from .fatal import Fatal, find
 
+# Ends from outside: what the backend said before has nothing to do with them.
+SILENT = frozenset({"killed", "oom_killed", "terminated", "clean_exit", "unknown"})
 LAST_WORDS = 16 * 1024  # characters: without a fatal error, an older line explains nothing any more
 
 _REPORT = "The crash report holds its last output; pass it on to the maker of the backend."
@@ -27,15 +29,17 @@ _FATAL_WORDS = {
     "rust": "a Rust panic",
     "cpp": "an uncaught C++ exception",
     "node": "an uncaught JavaScript error",
+    "ruby": "a Ruby exception",
 }
 
 
 class Cause(NamedTuple):
-    """A guess: one sentence each for cause and remedy, and a stable name such as "port_in_use"."""
+    """A guess: one sentence each for cause and remedy, a stable name such as "port_in_use", and the last words behind it."""
 
     cause: str
     remedy: str
     kind: str
+    fatal: Fatal | None = None
 
 
 _NATIVE = Cause("The backend crashed in native code (invalid memory access).", "Update drivers and the native libraries that the backend uses (graphics, video); " + _REPORT[0].lower() + _REPORT[1:], "native_crash")  # fmt: skip
@@ -87,7 +91,8 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
     if fatal is None and status.signal is not None and by_status in {_KILLED, _KILLED_BY_SOMEBODY, _ASKED}:
         return by_status  # nothing that it said before has to do with a signal from outside
     found = _from_text(fatal.text if fatal else output[-LAST_WORDS:], port)
-    return found or (_describe(fatal) if fatal else None) or by_status
+    found = found or (_describe(fatal) if fatal else None) or by_status
+    return found._replace(fatal=fatal) if found is not None else None
 
 
 def _from_text(text: str, port: int | None) -> Cause | None:

@@ -19,6 +19,7 @@ _MARKER = re.compile(
     | ^(?P<go>panic:|fatal\ error:)\ .*(?=\n(?:.*\n){0,8}goroutine\ )
     | ^thread\ '[^']*'(?:\ \(\d+\))?\ panicked\ at\ (?P<rust>.*)$
     | ^terminate\ called\ after\ throwing\ an\ instance\ of\ '(?P<cpp>[^']+)'
+    | ^(?P<ruby>\S.*?:\d+:in\ [`'].+?':\ .*\ \([A-Z]\w*(?:::\w+)*\))$
     | ^(?:Uncaught\ )?(?P<node>[A-Z]\w*Error)(?:\ \[\w+\])?(?::\ .*)?(?=\n(?:(?!\ {4}at\ ).*\n){0,8}\ {4}at\ )
     """,
     re.MULTILINE | re.VERBOSE,
@@ -33,7 +34,7 @@ _RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:", 
 class Fatal(NamedTuple):
     """The death of a program in its own words.
 
-    ``kind`` is that of the marker: "dotnet", "failfast", "overflow", "python", "java", "go", "rust", "cpp" or "node". ``type``,
+    ``kind`` is that of the marker: "dotnet", "failfast", "overflow", "python", "java", "go", "rust", "cpp", "ruby" or "node". ``type``,
     ``message`` (one line, at most 300 characters) and ``frame`` (the innermost that is not the runtime's) may be empty; ``text``
     is all from these words on.
     """
@@ -75,6 +76,12 @@ def _rust(last: re.Match[str], after: str) -> _Words:
     return "", after.partition("\nnote: ")[0], last["rust"].rstrip(":")
 
 
+def _ruby(last: re.Match[str], _: str) -> _Words:
+    place, _, words = last["ruby"].partition("': ")
+    message, _, name = words.rpartition(" (")
+    return name.rstrip(")"), message, place.replace(":in `", " in ").replace(":in '", " in ")
+
+
 def _go(last: re.Match[str], after: str) -> _Words:
     frame = _GO_FRAME.search(after)
     return "", last[0].partition(": ")[2], frame[1].strip() if frame else ""
@@ -92,6 +99,7 @@ _READERS: dict[str, Callable[[re.Match[str], str], _Words]] = {
     "cpp": _cpp,
     "rust": _rust,
     "go": _go,
+    "ruby": _ruby,
     "python": _python,
 }
 

@@ -122,6 +122,8 @@ def _what_happened(facts: CrashFacts) -> list[str]:
     if summary.remedy:
         lines.append(f"What to do:    {summary.remedy}")
     lines.append(f"What follows:  {_follows(summary)}")
+    if summary.fingerprint:
+        lines.append(f"Fingerprint:   {summary.fingerprint} ({summary.kind}), the same for every crash like this one")
     return lines
 
 

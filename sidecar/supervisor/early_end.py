@@ -42,6 +42,7 @@ def _daemon(run: Run) -> Unready:
         f"Its first process ended with exit code 0 and left others running, which were ended with it: {names}. The sidecar"
         " can only look after a backend whose first process stays.",
         _FOREGROUND,
+        "daemonized",
     )
 
 
@@ -54,6 +55,7 @@ def _stdin(run: Run, settings: Settings) -> Unready | None:
         " stdin ends: here it is empty.",
         'Set backend.stdin = "open" if it ends with its stdin; if it starts another program and ends, give that program\'s'
         " command; else its last output may say why.",
+        "stdin_ended",
     )
 
 
@@ -72,9 +74,11 @@ def _script(run: Run) -> Unready | None:
                 f"{word} was looked for in the backend's working folder, and there is no {looked_for}.",
                 f'It is in the folder in which the sidecar was started: set backend.cwd = "{Path.cwd()}", or give its whole'
                 f" path: {here}",
+                "script_missing",
             )
         return Unready(
             f"{word} was looked for in the backend's working folder, and there is no {looked_for}.",
             "Set backend.cwd to the folder that it is in, or give its whole path.",
+            "script_missing",
         )
     return None

@@ -46,10 +46,11 @@ _STATUSES = {
 
 
 class Unready(Struct, frozen=True):
-    """Cause and remedy, one sentence or two each."""
+    """Cause and remedy, one sentence or two each, and a stable name of the cause."""
 
     cause: str
     remedy: str
+    kind: str = "startup_timeout"
 
 
 def explain_unready(
@@ -79,6 +80,7 @@ def explain_hung(settings: Settings) -> Unready:
     return Unready(
         f"It left {health.failures} checks of {path} in a row without an answer, each for {health.probe_timeout:g} s.",
         "Look at its last output for what it was doing; if it is only slow, raise health.probe_timeout or health.failures.",
+        "hung",
     )
 
 

@@ -283,7 +283,7 @@ class StartupProgress(Wire, frozen=True):
 
 
 class Crash(Wire, frozen=True):
-    """Summary of an unasked end of a run."""
+    """Summary of an unasked end of a run. ``kind``: a stable name of the cause; ``fingerprint`` is equal for equal crashes of any machine."""
 
     name: str
     time: str
@@ -297,6 +297,8 @@ class Crash(Wire, frozen=True):
     attempts: int
     next_start_in: float | None
     final: bool
+    kind: str | UnsetType = UNSET
+    fingerprint: str | UnsetType = UNSET
 
 
 class Exposed(Wire, frozen=True):

@@ -29,7 +29,7 @@ class ResourceAlert(Wire, frozen=True):
     active: bool
 
 
-class CrashReport(Crash, frozen=True):
+class CrashReport(Crash, frozen=True, kw_only=True):
     """A crash with its whole report, a text for people."""
 
     report: str

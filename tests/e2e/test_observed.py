@@ -36,6 +36,25 @@ async def test_a_crash_report_tells_the_whole_story() -> None:
     assert secret not in client.stderr_text
 
 
+async def test_the_same_crash_has_the_same_fingerprint_on_two_machines_and_in_every_view(tmp_path: Path) -> None:
+    fingerprints = {}
+    for folder, above, what in (("a", 0, "ValueError"), ("b c", 9, "ValueError"), ("d", 0, "TypeError")):
+        script = tmp_path / folder / "server.py"
+        script.parent.mkdir()
+        # fmt: off
+        script.write_text("\n" * above + f"import os\ndef serve():\n    raise {what}(f'{{os.getpid()}} {folder}')\nserve()\n")
+        # fmt: on
+        async with sidecar(sys.executable, str(script), restart__attempts=0, backend__cwd=str(script.parent)) as client:
+            crash = await client.event("backend:crash")
+            (listed,) = await client.call("backend:crashReports")
+            report = await client.call("backend:crashReport", {"name": crash["name"]})
+        assert crash["kind"] == listed["kind"] == report["kind"] == "exception"
+        assert crash["fingerprint"] == listed["fingerprint"] == report["fingerprint"]
+        assert f"Fingerprint:   {crash['fingerprint']}" in report["report"]
+        fingerprints[folder] = crash["fingerprint"]
+    assert fingerprints["a"] == fingerprints["b c"] != fingerprints["d"]
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "no-such-report", "crash-1/../x", ""])
 async def test_a_report_that_is_none_is_refused(name: str) -> None:
     async with sidecar(*http_backend(), backend__autostart=False) as client:
