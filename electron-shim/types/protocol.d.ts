@@ -428,8 +428,8 @@ export interface BackendSettings {
   stdin?: "null" | "open";
   /** What asks it to end, and then what it leaves behind. Windows has CTRL_C only. */
   stop_signal?: "SIGHUP" | "SIGINT" | "SIGQUIT" | "SIGTERM" | "SIGUSR1" | "SIGUSR2";
-  /** `root`: the backend's first process; those that it leaves behind get the signal next. `group`: its process group at once, so that also what it still needs may end before it. */
-  stop_signal_to?: "group" | "root";
+  /** `root`: the backend's first process; those that it leaves behind get the signal next. `group`: its process group at once, so that also what it still needs may end before it. `auto`: the group for SIGINT and SIGQUIT, which a terminal sends to the whole group, else the root. */
+  stop_signal_to?: "auto" | "group" | "root";
   /** Asked by `backend:info`. */
   info_path?: string;
   /** Asked by `backend:version`. */

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from . import channel, killing
+from . import channel, killing, tree
 from .descendants import Descendants
 
 assert sys.platform != "win32"
@@ -48,7 +48,7 @@ class Ending:
         self._wake = wake
         self._asked: set[tuple[int, float]] = set()
         self._root_asked = False
-        self._last_call = math.inf
+        self._half_time = self._last_call = math.inf
 
     def begin(self, root: int, marker: bytes, plan: channel.StopPlan) -> None:
         """A run was forked."""
@@ -62,14 +62,15 @@ class Ending:
         self.root = 0
         self.stopping = self._root_asked = False
         self._asked.clear()
-        self._last_call = math.inf
+        self._half_time = self._last_call = math.inf
         self.tree.forget()
 
     def look_interval(self) -> float:
         """Seconds until the tree must be looked at without an event; infinite: never."""
         wait = math.inf if self._exact else LOOK_INTERVAL
         if self.stopping:
-            wait = min(wait if self.root else STOP_INTERVAL, max(0.0, self._last_call - time.monotonic()))
+            due = min(self._half_time, self._last_call)
+            wait = min(wait if self.root else STOP_INTERVAL, max(0.0, due - time.monotonic()))
         return wait
 
     def is_left(self) -> bool:
@@ -83,15 +84,19 @@ class Ending:
     def interrupt(self, seconds: float) -> None:
         """Asks it to end; it will be killed in so many seconds."""
         self.stopping = True
-        self._last_call = time.monotonic() + seconds - min(_LAST_CALL, seconds / 4)
+        now = time.monotonic()
+        self._half_time = now + seconds / 2
+        self._last_call = now + seconds - min(_LAST_CALL, seconds / 4)
         self.ask()
 
     def ask(self) -> None:
         """Sends the stop signal: to the root, after its end to those that have no parent left; to each once.
 
-        So a server can still use its database while it ends, and what a launcher leaves behind is asked as itself.
+        So a server can still use its database while it ends, and what a launcher leaves behind is asked as itself. Those
+        that pass nothing on do not stand between the signal and their children.
         """
-        if time.monotonic() >= self._last_call:
+        now = time.monotonic()
+        if now >= self._last_call:
             self._last_call = math.inf
             self._ask_each(self.tree.alive())
         elif not self.root:
@@ -106,6 +111,24 @@ class Ending:
                     (os.killpg if group else os.kill)(self.root, number)
                 except OSError:  # ended, or it has changed its user
                     pass
+        if self._exact:
+            self._ask_behind(is_half_time=now >= self._half_time)
+
+    def _ask_behind(self, *, is_half_time: bool) -> None:
+        """Asks the children of those that ignore the signal; at half time also those of shells with a trap for it.
+
+        Such a shell acts only after the command that it waits for (POSIX, 2.12), or has passed the signal on itself long ago.
+        """
+        if is_half_time:
+            self._half_time = math.inf
+        passive: set[int] = set()
+        for entry in self.tree.alive():  # parents first
+            if entry.parent in passive:
+                self._ask_each((entry,))
+            if entry.key in self._asked:
+                action = tree.disposition(entry.pid, self.plan.signal)
+                if action == "ignore" or (is_half_time and action == "catch" and tree.is_shell(entry.pid)):
+                    passive.add(entry.pid)
 
     def _ask_each(self, entries: Iterable[Entry]) -> None:
         for entry in entries:

@@ -28,10 +28,11 @@ _T = TypeVar("_T")
 _MARKER_DIGITS = 24
 _CLOCK_STEP = 86_400.0  # seconds; what was written later than that from now on says nothing about its age
 _KILL_SECONDS = 2.0  # a start waits no longer for orphans that will not die
+_GUARDIAN_SECONDS = 1.0  # that a guardian whose sidecar was killed gives the backend to end
 
 
 class Predecessor(NamedTuple):
-    """A sidecar that is ending, its record, and the seconds that this may take."""
+    """A sidecar, or the guardian of one that was killed, that is ending; its record, and the seconds that this may take."""
 
     owner: ProcessId
     record: Path
@@ -119,6 +120,8 @@ class Reclaim:
                     continue
                 taken.append(record.logs)
                 neighbours.append(f"Another sidecar (pid {record.owner[0]}) works on the data folder {self._folder}")
+            elif wait and record.guardian is not None and self._is_alive(record, record.guardian):
+                ending.append(Predecessor(ProcessId(*record.guardian), path, _GUARDIAN_SECONDS))
             else:
                 dead[path] = record
         self._owners = owners if self._owners is None else self._owners
@@ -191,7 +194,10 @@ class Reclaim:
         return boot == its_boot and namespace != its_namespace
 
     def _is_owner_alive(self, record: RunRecord) -> bool:
-        return record.world == self._world and is_alive(ProcessId(*record.owner))
+        return self._is_alive(record, record.owner)
+
+    def _is_alive(self, record: RunRecord, process: tuple[int, float]) -> bool:
+        return record.world == self._world and is_alive(ProcessId(*process))
 
     def _end_orphans(self, record: RunRecord) -> None:
         if record.world != self._world:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 HIDDEN = "?"
 _MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h
+_SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "mksh", "ash", "busybox")
 
 
 class Entry:
@@ -98,6 +99,26 @@ def parse_stat(data: bytes) -> Entry | None:
         threads=int(fields[17]),
         name=data[begin + 1 : end].decode("utf-8", "replace"),
     )
+
+
+def disposition(pid: int, number: int) -> str:
+    """What a process does with a signal: ``ignore``, ``catch`` or ``default``; empty where that cannot be read."""
+    status = _read_file(f"/proc/{pid}/status")
+    for name, action in ((b"SigIgn:", "ignore"), (b"SigCgt:", "catch")):
+        _, found, rest = status.partition(b"\n" + name)
+        if not found:
+            return ""
+        if int(rest.split(None, 1)[0], 16) >> (number - 1) & 1:
+            return action
+    return "default"
+
+
+def is_shell(pid: int) -> bool:
+    """Whether a shell runs there; the name of a script is not that of its shell."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe").rpartition("/")[2] in _SHELLS  # noqa: PTH115 - pathlib is not loaded
+    except OSError:
+        return False
 
 
 def pids() -> list[int]:
@@ -269,16 +290,16 @@ def denies_environment(pid: int, assignment: bytes) -> bool:
 
 
 def _environment(pid: int) -> list[bytes]:
-    content = _read_environment(f"/proc/{pid}")
+    content = _read_file(f"/proc/{pid}/environ")
     if not content and (entry := read_entry(pid)) is not None and entry.state == "Z" and entry.alive:
         # The main thread has ended, and has no memory any more; the others still show it.
-        content = b"\0".join(_read_environment(f"/proc/{pid}/task/{thread}") for thread in _threads(pid))
+        content = b"\0".join(_read_file(f"/proc/{pid}/task/{thread}/environ") for thread in _threads(pid))
     return content.split(b"\0")
 
 
-def _read_environment(folder: str) -> bytes:
+def _read_file(path: str) -> bytes:
     try:
-        with open(f"{folder}/environ", "rb", buffering=0) as file:  # noqa: PTH123 - as above
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
             return file.readall() or b""
     except OSError:
         return b""

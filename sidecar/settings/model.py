@@ -42,7 +42,8 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
             asks the backend to end; the signal follows after `timeouts.shutdown_request`.
         stop_signal: What asks it to end, and then what it leaves behind. Windows has CTRL_C only.
         stop_signal_to: `root`: the backend's first process; those that it leaves behind get the signal next. `group`: its
-            process group at once, so that also what it still needs may end before it.
+            process group at once, so that also what it still needs may end before it. `auto`: the group for SIGINT and
+            SIGQUIT, which a terminal sends to the whole group, else the root.
         info_path: Asked by `backend:info`.
         version_path: Asked by `backend:version`.
         providers_path: Asked by `backend:providerStatus`, and watched for changes.
@@ -67,7 +68,7 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
     listener: Literal["own", "any"] = "own"
     stdin: Literal["null", "open"] = "null"
     stop_signal: StopSignal = "SIGTERM"
-    stop_signal_to: Literal["root", "group"] = "root"
+    stop_signal_to: Literal["auto", "root", "group"] = "auto"
     info_path: str = ""
     version_path: str = ""
     providers_path: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from .. import errors
 from ..backend.client import BackendClient
@@ -26,7 +26,7 @@ from ..process.base import (
     Survivor,
 )
 from ..process.platform.files import make_folder
-from ..settings.model import Paths, Settings
+from ..settings.model import Backend, Paths, Settings
 from .run import Run
 from .succession import Succession
 
@@ -195,7 +195,7 @@ class Launcher:
             alone=min(times.owner_lost, _MAX_ALONE),
             stdin=backend.stdin,
             stop_signal=backend.stop_signal,
-            stop_signal_to=backend.stop_signal_to,
+            stop_signal_to=_signalled(backend),
         )
 
     async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> RunningProcess:
@@ -314,3 +314,10 @@ class Launcher:
                 make_folder(folder)
             except OSError as error:
                 self._report(f"the folder {folder} cannot be made: {error.strerror}")
+
+
+def _signalled(backend: Backend) -> Literal["root", "group"]:
+    """A launcher relies on the terminal for SIGINT and SIGQUIT: it passes them on to no child."""
+    if backend.stop_signal_to == "auto":
+        return "group" if backend.stop_signal in {"SIGINT", "SIGQUIT"} else "root"
+    return backend.stop_signal_to

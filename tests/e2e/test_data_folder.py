@@ -16,6 +16,7 @@ import pytest
 from tests.support import processes
 from tests.support.backends import http_backend
 from tests.support.client import SidecarClient
+from tests.support.runs import child
 
 pytestmark = pytest.mark.posix(reason="on Windows the job object ends everything, so there is nothing to reclaim")
 
@@ -166,6 +167,19 @@ async def test_a_relaunch_after_the_death_of_the_app_takes_over_as_well(tmp_path
         await old.state("STOPPING")
         async with sidecar(tmp_path) as new:
             await succeeded(new, first)
+
+
+async def test_a_start_right_after_a_killed_sidecar_lets_its_backend_save(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    backend = [*child("launcher", "worker", file, 0.7), "{port}"]
+    flags = ("--profile", "generic")
+    async with SidecarClient(backend, flags=flags, data=tmp_path) as old:
+        first = await old.call("backend:waitForReady")
+        old.process.remember_descendants()
+        old.kill()
+        async with SidecarClient(backend, flags=flags, data=tmp_path) as new:
+            await succeeded(new, first)
+            assert file.read_text() == "asked\nsaved\n"
 
 
 async def succeeded(new: SidecarClient, first: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -87,6 +88,35 @@ async def test_the_stop_signal_is_a_setting(tmp_path: Path, name: str) -> None:
     file = tmp_path / "file"
     backend = ["env", f"STOP={name}", *behind("sh", file)]
     async with client_of(backend, tmp_path, backend__stop_signal=name, timeouts__graceful_shutdown=5) as client:
+        await client.call("backend:waitForReady")
+        assert await client.call("backend:stop") == {"success": True}
+    assert file.read_text() == "asked\nsaved\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "settings"),
+    [
+        ("trap '' TERM", {}),
+        ("trap 'echo cleaning' TERM", {}),
+        ("", {"backend__stop_signal": "SIGINT"}),
+        ("trap 'kill $!; exit' TERM; sleep 600 &", {}),
+    ],
+    ids=["ignored", "trapped", "SIGINT", "ended by its trap"],
+)
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+async def test_a_shell_does_not_keep_the_signal_from_what_it_waits_for(
+    tmp_path: Path, shell: str, script: str, settings: dict[str, Any]
+) -> None:
+    """It has time to save: the shell's turn comes at half time, and not in the last second."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} here")
+    file = tmp_path / "file"
+    start = tmp_path / "start.sh"
+    command = shlex.join(child("launcher", "worker", file, 1.5))
+    number = "STOP=SIGINT " if settings else ""
+    start.write_text(f"#!{shutil.which(shell)}\n{script}\n{number}{command} $1\ntrue\n")
+    start.chmod(0o755)
+    async with client_of([str(start), "{port}"], tmp_path, timeouts__graceful_shutdown=4, **settings) as client:
         await client.call("backend:waitForReady")
         assert await client.call("backend:stop") == {"success": True}
     assert file.read_text() == "asked\nsaved\n"
