@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-from msgspec import Struct
 
 from ..errors import BackendNotFoundError
 from ..process.executability import check_folder, check_program, is_file, not_on_path, one_string, restore_run_bit
 from ..process.platform import SYSTEM
-from ..settings.model import Backend, Settings
 from ..settings.profiles import PROFILES
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..settings.model import Backend, Settings
 
 _WINDOWS_EXTENSIONS = ".COM;.EXE;.BAT;.CMD"  # what Windows itself assumes where PATHEXT is not set
 _GIVE_A_COMMAND = (
@@ -21,7 +23,7 @@ _GIVE_A_COMMAND = (
 )
 
 
-class BackendCommand(Struct, frozen=True):
+class BackendCommand:
     """A program that exists and may be run.
 
     Attributes:
@@ -30,9 +32,12 @@ class BackendCommand(Struct, frozen=True):
         notes: what the log should say about how it was found.
     """
 
-    argv: tuple[str, ...]
-    cwd: str
-    notes: tuple[str, ...] = ()
+    __slots__ = ("argv", "cwd", "notes")
+
+    def __init__(self, argv: tuple[str, ...], cwd: str, notes: tuple[str, ...] = ()) -> None:
+        self.argv = argv
+        self.cwd = cwd
+        self.notes = notes
 
 
 def sidecar_folder() -> Path:
@@ -141,7 +146,7 @@ def _given(backend: Backend, environ: Mapping[str, str], here: Path, platform: s
             if _begins_with_a_program(name, folders, platform):
                 raise one_string(name)
             raise _not_found(tried[0], tried[1:])
-        absolute = Path(os.path.abspath(found))  # noqa: PTH100 -- resolve() would follow links, which a venv's python needs kept
+        absolute = Path(os.path.abspath(found))
         return absolute, absolute.parent
     found = _on_path(name, environ, here, platform)
     if found is None:
@@ -159,7 +164,7 @@ def _begins_with_a_program(name: str, folders: list[Path], platform: str) -> boo
 
 def _not_found(path: Path, others: list[Path]) -> BackendNotFoundError:
     also = "".join(f", nor at {other}" for other in others)
-    parent = next(one for one in path.parents if os.path.exists(one) or one == one.parent)  # noqa: PTH110 -- as is_file
+    parent = next(one for one in path.parents if os.path.exists(one) or one == one.parent)
     missing = f" (there is no folder {path.parent})" if parent != path.parent else ""
     return BackendNotFoundError(
         f"The backend's executable does not exist: {path}{also}{missing}",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+import os
 
 from ..process.executability import is_file
 from ..process.platform import SYSTEM
-from ..settings.model import Paths, Settings
 from ..settings.profiles import PROFILES
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ..settings.model import Paths, Settings
 
 _LOOPBACK = "127.0.0.1"
 # Only [backend] env, which is written for this very backend, can pass these on. AURA_RESET=true deletes the user's data;
@@ -108,9 +112,9 @@ def _ffmpeg_variables(settings: Settings, platform: str) -> Iterator[tuple[str, 
     """FFmpeg as the app ships it. Without one the variables stay as they are, and the backend searches by itself."""
     profile, resources = PROFILES[settings.profile], settings.app.resources
     for folder in profile.folders.get(platform, ()) if resources and profile.ffmpeg_env else ():
-        place = Path(resources, "ffmpeg", folder, "bin")
-        if is_file(place / ("ffmpeg.exe" if platform == "win32" else "ffmpeg")):
-            yield from ((name, str(place)) for name in profile.ffmpeg_env)
+        place = os.path.join(resources, "ffmpeg", folder, "bin")
+        if is_file(os.path.join(place, "ffmpeg.exe" if platform == "win32" else "ffmpeg")):
+            yield from ((name, place) for name in profile.ffmpeg_env)
             return
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import _socket as socket  # all that is needed here; the module around it takes 3 ms
 import errno
-import socket
-from collections.abc import Collection
-from typing import Literal
 
 from .. import process
 from ..process.platform.ports import set_server_options
 from ..settings.unsafe_ports import UNSAFE_PORTS
 
-PortState = Literal["free", "lingering", "in_use", "forbidden"]
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Literal
+
+    PortState = Literal["free", "lingering", "in_use", "forbidden"]
 
 _LOOPBACK = "127.0.0.1"
 _WSAEACCES = 10013
@@ -30,25 +33,31 @@ def port_state(port: int, *, plain: bool = False) -> PortState:
         port: the port.
         plain: for a server that does not set the options that most set, SO_REUSEADDR above all.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
         if not plain:
             set_server_options(probe)
-        try:
-            probe.bind((_LOOPBACK, port))
-        except OSError as error:
-            if error.errno in _FORBIDDEN:
-                return "forbidden"
-            return "lingering" if process.lingering(port) else "in_use"
+        probe.bind((_LOOPBACK, port))
+    except OSError as error:
+        if error.errno in _FORBIDDEN:
+            return "forbidden"
+        return "lingering" if process.lingering(port) else "in_use"
+    finally:
+        probe.close()
     return "free"
 
 
 def loopback_error() -> OSError | None:
     """Why 127.0.0.1 cannot be reached (its interface is down); None where it can. Nothing is sent."""
+    probe = None
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((_LOOPBACK, 9))  # of a datagram socket: only looks up the route
+        probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        probe.connect((_LOOPBACK, 9))  # of a datagram socket: only looks up the route
     except OSError as error:
         return error if error.errno in _UNREACHABLE else None
+    finally:
+        if probe is not None:
+            probe.close()
     return None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-from msgspec import structs
-
-from .model import Backend, Settings
+from .texts import REPORTED_PATTERN
 from .unsafe_ports import UNSAFE_PORTS, describe_unsafe
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .model import Backend, Settings
 
 _PATH_KEYS = (
     "live_path",
@@ -36,6 +38,8 @@ def normalise(settings: Settings, origins: dict[str, str]) -> tuple[Settings, li
     port = loopback_port(backend.url)
     if port is None:
         return settings, notes
+    from msgspec import structs
+
     if "localhost" in backend.url.lower():
         notes.append(f"backend.url ({origins['backend.url']}) says localhost; 127.0.0.1 is used")
     if not backend.managed:
@@ -109,7 +113,7 @@ def _command(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
 
 
 def _pattern(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
-    if backend.reported_pattern == Backend().reported_pattern:
+    if backend.reported_pattern == REPORTED_PATTERN:
         return
     import re
     import warnings

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from .texts import REPORTED_PATTERN
+
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=86_400)]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
@@ -75,7 +77,7 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
     ffmpeg_path: str = ""
     events_path: str = ""
     volatile_keys: tuple[str, ...] = ()
-    reported_pattern: str = r"Now listening on: (http://\S+)"
+    reported_pattern: str = REPORTED_PATTERN
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import os
 
-from .model import Paths, Settings
 from .profiles import PROFILES
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from .model import Paths, Settings
 
 
 def resolve_paths(settings: Settings) -> Paths:
-    """All folders as absolute paths; none of them is created.
+    """All folders, as ``folders`` has them."""
+    from .model import Paths
+
+    return Paths(*folders(settings))
+
+
+def folders(settings: Settings) -> tuple[str, str, str]:
+    """Data, logs and temp as absolute paths; none of them is created.
 
     ``data`` is the first of: the setting, Electron's user-data folder, the system's folder for the app.
     ``logs`` and ``temp`` lie in it unless they are set; a profile may have its own folder in Electron's temporary one.
@@ -19,15 +29,13 @@ def resolve_paths(settings: Settings) -> Paths:
     data = _absolute(data)
     own_temp = PROFILES[settings.profile].temp if settings.app.temp else ""
     default_temp = (settings.app.temp, own_temp) if own_temp else (data, "temp")
-    return Paths(
-        data=data,
-        logs=_absolute(paths.logs) if paths.logs else os.path.join(data, "logs"),  # noqa: PTH118 -- strings on the wire
-        temp=_absolute(paths.temp) if paths.temp else _absolute(os.path.join(*default_temp)),  # noqa: PTH118 -- as above
-    )
+    logs = _absolute(paths.logs) if paths.logs else os.path.join(data, "logs")
+    temp = _absolute(paths.temp) if paths.temp else _absolute(os.path.join(*default_temp))
+    return data, logs, temp
 
 
 def _absolute(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 -- pathlib has no abspath that keeps symlinks
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def _platform_folder(profile: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from typing import Any
 
-from msgspec import Struct
 
-
-class Profile(Struct, frozen=True):
-    """A preset.
+class Profile:
+    """A preset; nothing changes it.
 
     Attributes:
         settings: section → key → value, above the defaults and below everything that the user gave.
@@ -21,14 +21,26 @@ class Profile(Struct, frozen=True):
         ffmpeg_env: variables that name FFmpeg's folder, where the app ships one as ``ffmpeg/PLATFORM/bin`` in its resources.
     """
 
-    settings: dict[str, dict[str, Any]]
-    executable: str
-    folders: dict[str, tuple[str, ...]]
-    env: dict[str, str]
-    development_env: dict[str, str]
-    app: str
-    temp: str = ""
-    ffmpeg_env: tuple[str, ...] = ()
+    def __init__(
+        self,
+        *,
+        settings: dict[str, dict[str, Any]],
+        executable: str,
+        folders: dict[str, tuple[str, ...]],
+        env: dict[str, str],
+        development_env: dict[str, str],
+        app: str,
+        temp: str = "",
+        ffmpeg_env: tuple[str, ...] = (),
+    ) -> None:
+        self.settings = settings
+        self.executable = executable
+        self.folders = folders
+        self.env = env
+        self.development_env = development_env
+        self.app = app
+        self.temp = temp
+        self.ffmpeg_env = ffmpeg_env
 
 
 _ADDRESS = "http://{host}:{port}"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from .texts import QuotedTextError, parse_text
 
-from msgspec import Struct
-
-from .values import QuotedTextError, parse_text
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
 PREFIX = "SIDECAR_"
 
 
-class Given(Struct, frozen=True):
+class Given:
     """One value that a source gives.
 
     Attributes:
@@ -25,12 +24,17 @@ class Given(Struct, frozen=True):
         text: how it was written where it was not written as TOML; what a setting for texts takes.
     """
 
-    section: str
-    key: str
-    value: Any
-    origin: str
-    entry: str | None = None
-    text: str | None = None
+    __slots__ = ("entry", "key", "origin", "section", "text", "value")
+
+    def __init__(  # noqa: PLR0917 - the order is that of the name: section, key, value
+        self, section: str, key: str, value: Any, origin: str, entry: str | None = None, text: str | None = None
+    ) -> None:
+        self.section = section
+        self.key = key
+        self.value = value
+        self.origin = origin
+        self.entry = entry
+        self.text = text
 
     @property
     def name(self) -> str:
@@ -38,12 +42,15 @@ class Given(Struct, frozen=True):
         return ".".join(part for part in (self.section, self.key, self.entry) if part)
 
 
-class Source(Struct, frozen=True):
+class Source:
     """What a source gave, and what was wrong before any value could be looked at."""
 
-    given: list[Given]
-    mistakes: list[str]
-    notes: list[str]
+    __slots__ = ("given", "mistakes", "notes")
+
+    def __init__(self, given: list[Given], mistakes: list[str], notes: list[str]) -> None:
+        self.given = given
+        self.mistakes = mistakes
+        self.notes = notes
 
 
 def from_file(path: str) -> Source:
@@ -51,7 +58,8 @@ def from_file(path: str) -> Source:
     import tomllib
 
     try:
-        content = Path(path).read_bytes().decode("utf-8-sig")
+        with open(path, "rb") as file:
+            content = file.read().decode("utf-8-sig")
         document = tomllib.loads(content)
     except OSError as error:
         return Source([], [f"{path}: cannot be read: {error.strerror or error}"], [])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from .. import errors
 from ..backend.client import BackendClient
 from ..backend.command import find_command
 from ..backend.environment import backend_environment, fill
-from ..backend.ports import PortState, choose_port, loopback_error, port_state
+from ..backend.ports import choose_port, loopback_error, port_state
 from ..backend.reported import ANY_ADDRESS, ReportedAddress, last_reported
 from ..core.bind_failure import bind_failure
 from ..core.events import Conflict, Socket
@@ -29,6 +29,9 @@ from ..process.platform.files import make_folder
 from ..settings.model import Backend, Paths, Settings
 from .run import Run
 from .succession import Succession
+
+if TYPE_CHECKING:
+    from ..backend.ports import PortState
 
 
 class PortConflict(NamedTuple):

@@ -6,7 +6,6 @@ Asked before a launch, after one that failed (posix.py, windows.py) and by ``doc
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def check_program(path: Path, system: str = SYSTEM) -> None:
             data=data,
         ) from error
     except OSError as error:
-        link = f": {path} is a link to {os.readlink(path)}" if path.is_symlink() else f": {path}"  # noqa: PTH115 -- as text
+        link = f": {path} is a link to {os.readlink(path)}" if path.is_symlink() else f": {path}"
         raise BackendNotFoundError(
             f"The backend's executable does not exist{link} ({error.strerror})", hint="Check the path.", data=data
         ) from error
@@ -80,9 +79,9 @@ def noexec_mount(path: Path) -> Path | None:
     return next((parent for parent in path.resolve().parents if os.path.ismount(parent)), Path("/"))
 
 
-def is_file(path: Path) -> bool:
+def is_file(path: str | Path) -> bool:
     """False also where a folder on the way may not be entered: pathlib raises that (until Python 3.14)."""
-    return os.path.isfile(path)  # noqa: PTH113 -- as above
+    return os.path.isfile(path)
 
 
 def not_a_file(path: Path, *, is_folder: bool) -> SidecarError:
@@ -109,6 +108,8 @@ def not_on_path(name: str, search_path: str) -> SidecarError:
 
 def one_string(name: str) -> SidecarError:
     """A whole command was given as one word, so a program whose name has spaces is looked for."""
+    import shlex
+
     try:
         words = shlex.split(name, posix="\\" not in name)
     except ValueError:  # an open quote

@@ -11,7 +11,10 @@ import stat
 import sys
 import time
 from errno import EFBIG, EINVAL, ELOOP
-from pathlib import Path
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from pathlib import Path  # to import it takes 3 ms of a start
 
 _OWNER_ONLY = 0o600
 _FOLDER_OF_OWNER = 0o700
@@ -32,7 +35,7 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_
     Raises:
         OSError: it cannot be opened, or is a link, a folder, a FIFO or a device.
     """
-    if sys.platform == "win32" and os.path.islink(path):  # noqa: PTH114 - Path costs more on the way to a start
+    if sys.platform == "win32" and os.path.islink(path):
         raise OSError(ELOOP, os.strerror(ELOOP), str(path))
     descriptor = os.open(path, flags | _SAFE, mode)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -48,7 +51,7 @@ def read_file(path: str | Path, limit: int, *, last: bool = False) -> bytes:
         OSError: see open_regular; or the file is longer than ``limit``.
     """
     descriptor = open_regular(path)
-    with open(descriptor, "rb", closefd=True) as file:  # noqa: PTH123 - a descriptor
+    with open(descriptor, "rb", closefd=True) as file:
         size = os.fstat(descriptor).st_size
         if size > limit:
             if not last:
@@ -89,35 +92,39 @@ def make_folder(path: str | Path) -> None:
     Raises:
         OSError: as Path.mkdir.
     """
-    folder = Path(path)
+    folder = os.path.normpath(path)
     try:
-        folder.mkdir(mode=_FOLDER_OF_OWNER)
+        os.mkdir(folder, _FOLDER_OF_OWNER)
     except FileNotFoundError:
-        make_folder(folder.parent)
-        folder.mkdir(mode=_FOLDER_OF_OWNER, exist_ok=True)
+        make_folder(os.path.dirname(folder))
+        make_folder(folder)
     except FileExistsError:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: str | Path, data: bytes) -> None:
     """Whoever reads ``path`` sees the old content or the new one, never a part.
 
     Raises:
         OSError: it could not be written; the old content is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.tmp")
     try:
         try:
             descriptor = create_file(temporary)
         except FileNotFoundError:
-            make_folder(path.parent)
+            make_folder(folder)
             descriptor = create_file(temporary)
-        with open(descriptor, "wb", closefd=True) as file:  # noqa: PTH123 - a descriptor
+        with open(descriptor, "wb", closefd=True) as file:
             file.write(data)
         _replace(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
         raise
 
 
@@ -131,8 +138,8 @@ def distrust(path: str | Path) -> str | None:
         return None
     try:
         seen = os.lstat(path)
-        if stat.S_ISLNK(seen.st_mode) and Path(path).is_dir():
-            seen = Path(path).stat()
+        if stat.S_ISLNK(seen.st_mode) and os.path.isdir(path):
+            seen = os.stat(path)
     except OSError:
         return None  # nothing is there to be trusted
     if not (stat.S_ISDIR(seen.st_mode) or stat.S_ISREG(seen.st_mode)):
@@ -168,14 +175,14 @@ def _keep_to_owner(descriptor: int, path: str | Path) -> None:
         os.fchmod(descriptor, _OWNER_ONLY)
 
 
-def _replace(source: Path, target: Path, *, platform: str = sys.platform) -> None:
+def _replace(source: str | Path, target: str | Path, *, platform: str = sys.platform) -> None:
     for pause in _PAUSES if platform == "win32" else ():
         try:
-            source.replace(target)
+            os.replace(source, target)
         except OSError as error:
             if getattr(error, "winerror", None) not in _HELD:
                 raise
             time.sleep(pause)
         else:
             return
-    source.replace(target)
+    os.replace(source, target)

@@ -43,7 +43,7 @@ def settings_of(profile: str) -> Settings:
 def test_a_users_command_is_only_made_absolute_and_runs_in_its_executables_folder(tmp_path: Path) -> None:
     server = program(tmp_path / "bin" / f"server{SUFFIX}")
     found = find([str(server), "--port", "{port}", "{other}"], tmp_path)
-    assert found == BackendCommand((str(server), "--port", "{port}", "{other}"), str(server.parent))
+    assert (found.argv, found.cwd) == ((str(server), "--port", "{port}", "{other}"), str(server.parent))
 
 
 def test_a_relative_command_begins_at_the_working_directory(tmp_path: Path) -> None:
@@ -55,13 +55,13 @@ def test_a_relative_command_begins_at_the_working_directory(tmp_path: Path) -> N
 def test_a_relative_command_is_also_looked_for_in_its_own_working_folder(tmp_path: Path) -> None:
     server = program(tmp_path / "app" / f"server{SUFFIX}")
     found = find([f"./server{SUFFIX}"], tmp_path, "backend.cwd=app")
-    assert found == BackendCommand((str(server),), str(tmp_path / "app"))
+    assert (found.argv, found.cwd) == ((str(server),), str(tmp_path / "app"))
 
 
 def test_a_bare_name_is_looked_up_on_the_path_of_the_child_and_runs_in_the_working_directory(tmp_path: Path) -> None:
     server = program(tmp_path / "bin" / f"interpreter{SUFFIX}")
     found = find(["interpreter", "server.py"], tmp_path, path=server.parent)
-    assert found == BackendCommand((str(server), "server.py"), str(tmp_path))
+    assert (found.argv, found.cwd) == ((str(server), "server.py"), str(tmp_path))
 
 
 @pytest.mark.posix(reason="links without privilege")

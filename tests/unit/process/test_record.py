@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -11,21 +12,21 @@ from sidecar.process.platform import files
 
 
 class Held:
-    """Path.replace that fails ``times`` times, with a Windows error."""
+    """os.replace that fails ``times`` times, with a Windows error."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int, winerror: int) -> None:
         self.calls = 0
-        really = Path.replace
+        really = os.replace
 
-        def replace(source: Path, target: Path) -> Path:
+        def replace(source: str, target: str) -> None:
             self.calls += 1
             if self.calls <= times:
                 error = PermissionError(13, "held")
                 error.winerror = winerror  # type: ignore[attr-defined,unused-ignore]  # Windows only
                 raise error
-            return really(source, target)
+            really(source, target)
 
-        monkeypatch.setattr(Path, "replace", replace)
+        monkeypatch.setattr(os, "replace", replace)
 
 
 def replace_on(platform: str, folder: Path) -> Path:

@@ -1,0 +1,42 @@
+"""The value that a text is, as the environment and the flags give it."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from typing import Any
+
+_MAX_DIGITS = 20  # more would fit no setting
+_NAMED_VALUES = {"true": True, "false": False}
+
+
+REPORTED_PATTERN = r"Now listening on: (http://\S+)"
+"""How ASP.NET Core prints its address; the default."""
+
+
+class QuotedTextError(ValueError):
+    """The text is in quotes and is not a TOML string."""
+
+
+def parse_text(text: str) -> Any:
+    """The TOML value that a text is, else the text itself.
+
+    Raises:
+        QuotedTextError: it is in quotes and is not a TOML string (nearly always a Windows path in double quotes).
+    """
+    if text in _NAMED_VALUES:
+        return _NAMED_VALUES[text]
+    if text.isascii() and text.isdigit() and (text[0] != "0" or text == "0") and len(text) < _MAX_DIGITS:
+        return int(text)
+    # No other TOML value begins so; nearly all texts end here and the parser is not imported.
+    if not text or (text[0] not in "\"'[{+-0123456789" and text.lower() not in {"inf", "nan"}):
+        return text
+    import tomllib
+
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):  # ValueError: not TOML, or a number beyond sys.get_int_max_str_digits()
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+            raise QuotedTextError(text) from None
+        return text
+    return document["value"] if len(document) == 1 else text
