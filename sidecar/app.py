@@ -43,6 +43,7 @@ from .threads import in_thread
 from .wire.messages import StateChanged
 
 if TYPE_CHECKING:
+    from .api.metrics_file import MetricsFile
     from .argv import Boot
 
 
@@ -113,7 +114,10 @@ class App:
         )
 
         logs = LogChannel(server, supervisor, output)
-        self._recorder = Recorder(settings, paths, server, supervisor, output=output, secrets=secrets)
+        self._metrics = _metrics(boot.metrics, supervisor)
+        self._recorder = Recorder(
+            settings, paths, server, supervisor, output=output, secrets=secrets, metrics=self._metrics
+        )
         Announcer(server, supervisor)
         self._monitor = Monitor(settings, client, supervisor, find_listener=process.find_listener)
         self._record = Record(Path(paths.data), log.warning, shared=reclaimed.shared, logs=reclaimed.logs)
@@ -173,6 +177,8 @@ class App:
         if self._ending.exit_status != errors.StopFailedError.exit_status:
             self._record.remove()
         await self._recorder.close()
+        if self._metrics is not None:
+            await self._metrics.close()
         await self._server.finish()
         await self._output.close()
         await self._client.close()
@@ -238,6 +244,14 @@ def _launcher(
         mask=secrets.mask,
         report=log.info,
     )
+
+
+def _metrics(file: str | None, supervisor: Supervisor) -> MetricsFile | None:
+    if file is None:
+        return None
+    from .api.metrics_file import MetricsFile
+
+    return MetricsFile(file, supervisor)
 
 
 def _random() -> float:

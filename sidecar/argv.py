@@ -20,7 +20,7 @@ MAX_IN_FLIGHT_RANGE = (1, 65_536)
 COMPLETION_VARIABLE = "_SIDECAR_COMPLETE"
 """What a shell sets when it asks which words may follow; the command line library derives the name from the program's."""
 
-_TEXT_OPTIONS = ("--config", "--profile", "--set")
+_TEXT_OPTIONS = ("--config", "--profile", "--set", "--metrics")
 _NUMBER_OPTIONS = {"--max-frame": MAX_FRAME_RANGE, "--max-in-flight": MAX_IN_FLIGHT_RANGE}
 _HINT = "'sidecar serve --help' lists the options."
 
@@ -30,7 +30,8 @@ class Boot:
 
     ``stdin_fd``, ``stdout_fd`` are private descriptors; hello was written to the second. ``overrides`` are
     ``section.name=value`` in the order given. ``guardian`` is what fork_guardian gave; ``containment`` is why the sidecar
-    could not be put into a job object; ``interrupted``: a signal asked for the end before there was anything to end.
+    could not be put into a job object; ``metrics`` is the file for Prometheus; ``interrupted``: a signal asked for the end
+    before there was anything to end.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class Boot:
         self.profile: str | None = None
         self.overrides: list[str] = []
         self.command: list[str] | None = None
+        self.metrics: str | None = None
         self.guardian: Any = None
         self.containment: str | None = None
         self.interrupted = False
@@ -87,6 +89,12 @@ def _set(boot: Boot, name: str, value: str) -> None:
         boot.config = value
     elif name == "--profile":
         boot.profile = value
+    elif name == "--metrics":
+        if not value.endswith(".prom"):
+            raise UsageError(
+                f"--metrics takes a FILE.prom, not {value!r}: node_exporter reads no other name", hint=_HINT
+            )
+        boot.metrics = value
     elif name == "--set":
         section, dot, _ = value.partition("=")[0].partition(".")
         if "=" not in value or not section or not dot:

@@ -46,6 +46,15 @@ _serve_argument = click.argument(
 )
 
 
+_metrics_option = click.option(
+    "--metrics", metavar="FILE.prom", help="Write metrics for Prometheus (node_exporter's textfile collector)."
+)
+
+
+def _metrics_words(file: str | None) -> list[str]:
+    return ["--metrics", file] if file else []
+
+
 def _with_serve_words(function: Callable[..., int]) -> Any:
     """Adds the options that name settings; the function gets them as ``serve_words``, what follows ``serve``.
 
@@ -98,6 +107,7 @@ def sidecar(context: click.Context) -> None:
 @_settings_options
 @click.option("--max-frame", metavar="BYTES", help="The largest frame, both ways (16777216).")
 @click.option("--max-in-flight", metavar="COUNT", help="How many requests may be unanswered (256).")
+@_metrics_option
 @_backend_argument
 def serve(**_: Any) -> None:
     """Serve one client on stdin and stdout, and supervise COMMAND for it.
@@ -197,8 +207,9 @@ def demo_backend(words: Sequence[str]) -> int:
 @sidecar.command(epilog='Example: sidecar watch --profile generic -- ./my-backend --port "{port}"')
 @_with_serve_words
 @click.option("--seconds", type=Seconds(min=0), metavar="SECONDS", help="End by itself after that time.")
+@_metrics_option
 @_backend_argument
-def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
+def watch(*, serve_words: Sequence[str], seconds: float | None, metrics: str | None) -> int:
     """Start COMMAND under a sidecar of its own, and show live what becomes of it.
 
     In a terminal: states, health, CPU and memory, output, and keys: r restart, s stop and start, k crash it, d doctor,
@@ -208,16 +219,19 @@ def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
     """
     from .console import watch as tool
 
-    return tool.run(serve_words, seconds=seconds)
+    return tool.run([*_metrics_words(metrics), *serve_words], seconds=seconds)
 
 
 @sidecar.command(epilog='Example: sidecar record today.frames --profile generic -- ./my-backend --port "{port}"')
 @_with_serve_words
 @click.option("--max-frame", metavar="BYTES", help="As serve takes it.")
 @click.option("--max-in-flight", metavar="COUNT", help="As serve takes it.")
+@_metrics_option
 @click.argument("file", type=click.Path())
 @_serve_argument
-def record(*, serve_words: Sequence[str], max_frame: str | None, max_in_flight: str | None, file: str) -> int:
+def record(
+    *, serve_words: Sequence[str], max_frame: str | None, max_in_flight: str | None, metrics: str | None, file: str
+) -> int:
     """Run like serve and record the traffic to FILE, with times.
 
     Point an app at it instead of serve; an app that appends the word serve to its command may keep that. FILE holds the
@@ -230,7 +244,7 @@ def record(*, serve_words: Sequence[str], max_frame: str | None, max_in_flight: 
 
     numbers = ["--max-frame", max_frame] if max_frame else []
     numbers += ["--max-in-flight", max_in_flight] if max_in_flight else []
-    return tool.run(file, [*numbers, *serve_words])
+    return tool.run(file, [*numbers, *_metrics_words(metrics), *serve_words])
 
 
 @sidecar.command(

@@ -322,7 +322,7 @@ export interface StartupProgress {
   message: string;
 }
 
-/** The lifecycle moved. */
+/** The lifecycle moved. `forced`: what the stop that ends here had to kill; absent where everything ended by itself. */
 export interface StateChanged {
   state: "BACKOFF" | "FAILED" | "RUNNING" | "STARTING" | "STOPPED" | "STOPPING";
   previous: "BACKOFF" | "FAILED" | "RUNNING" | "STARTING" | "STOPPED" | "STOPPING";
@@ -331,6 +331,7 @@ export interface StateChanged {
   port: number | null;
   url: string | null;
   time: string;
+  forced?: Array<ForcedProcess>;
 }
 
 /** Facts, never a remembered flag. `uptime` is null unless RUNNING. */

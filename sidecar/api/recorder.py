@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..observe.oom import OomCounters
     from ..observe.resources import Resources
     from ..wire.observe import CrashReport, ResourceSample
+    from .metrics_file import MetricsFile
 
 _LAST_MINUTE = 60.0
 _OUTPUT_BYTES = 64 * 1024
@@ -48,8 +49,10 @@ class Recorder:
         *,
         output: BackendLog,
         secrets: Secrets,
+        metrics: MetricsFile | None,
     ) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._paths = paths
         self._server = server
         self._supervisor = supervisor
@@ -118,6 +121,8 @@ class Recorder:
 
     def _sampled(self, sample: ResourceSample) -> None:
         self._server.notify("backend:resourceUpdate", sample)
+        if self._metrics is not None:
+            self._metrics.sampled(sample)
         limit, run = self._settings.limits.memory, self._supervisor.current
         if limit and sample.memory > limit and run is not None and run.alive:
             # Never by address space: RLIMIT_AS would end a .NET server at once, which reserves 274 GB of it.
@@ -153,6 +158,8 @@ class Recorder:
             )
         )
         self._server.notify("backend:crash", crash)
+        if self._metrics is not None:
+            self._metrics.crashed(crash)
 
     # Made when first needed -----------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from .. import errors
 from ..core import events as e
@@ -19,7 +19,7 @@ from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
 from ..process.base import RunningProcess, Survivor
 from ..settings.model import Settings
-from ..wire.messages import LastExit, Started, StateChanged
+from ..wire.messages import ForcedProcess, LastExit, Started, StateChanged
 from .answers import error_for, port_taken, still_waiting, why_failed
 from .callers import Callers
 from .launcher import Launches, PortConflict
@@ -70,6 +70,7 @@ class Supervisor:
         self._defect = defect
         self._loop = asyncio.get_running_loop()
         self.finished: asyncio.Future[bool] = self._loop.create_future()
+        self._forced: list[ForcedProcess] = []  # by the stop that is under way
         self._inbox: deque[e.Event] = deque()
         self._busy = False
         self._timers = Timers(self._loop)
@@ -238,12 +239,13 @@ class Supervisor:
                 port=run.port if run else None,
                 url=run.url if run else None,
                 time=self.since,
+                forced=self._forced or UNSET,
             )
         )
+        self._forced = []
 
     def _launch(self, action: e.Launch) -> None:
-        error = self._current_run.error
-        if error is not None:
+        if (error := self._current_run.error) is not None:
             self._launch_failed(error)
         else:
             self._spawn_task(self._launch_run(action.run))
@@ -375,6 +377,7 @@ class Supervisor:
         run = self._update(survivors=tuple(survivors), forced=forced)
         if forced and self.lifecycle.state is State.STOPPING:
             self._report(f"these did not end in time and were killed: {names_of(forced)}")
+            self._forced = [ForcedProcess(pid=process.pid, name=process.name) for process in forced]
         conflict = None
         try:
             conflict = self.launcher.explain_end(run)
@@ -388,8 +391,7 @@ class Supervisor:
         self.post(e.Gone(number, len(survivors), conflict.kind if conflict is not None else None))
 
     def _lost_port(self, conflict: PortConflict) -> Run:
-        known = self._current_run.owner is not None
-        owner = {} if known else {"owner": conflict.owner, "owner_name": conflict.owner_name}
+        owner = {} if self._current_run.owner else {"owner": conflict.owner, "owner_name": conflict.owner_name}
         return self._update(conflict=conflict.kind, **owner)
 
     def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:

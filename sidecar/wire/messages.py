@@ -263,7 +263,7 @@ CreatedFirewallRule = firewall.CreatedFirewallRule
 
 
 class StateChanged(Wire, frozen=True):
-    """The lifecycle moved."""
+    """The lifecycle moved. ``forced``: what the stop that ends here had to kill; absent where everything ended by itself."""
 
     state: StateName
     previous: StateName
@@ -272,6 +272,7 @@ class StateChanged(Wire, frozen=True):
     port: int | None
     url: str | None
     time: str
+    forced: list[ForcedProcess] | UnsetType = UNSET
 
 
 class StartupProgress(Wire, frozen=True):

@@ -71,7 +71,15 @@ async def test_the_answer_and_the_log_name_what_had_to_be_killed(tmp_path: Path)
         line, log = f"these did not end in time and were killed: {name} ({killed})", tmp_path / "logs" / "sidecar.log"
         await processes.until(lambda: log.exists() and line in log.read_text())
         assert await client.call("backend:stop") == {"success": True}
-    assert file.read_text() == "asked\n"
+        moves = [event["payload"] for event in client.events if event["channel"] == "backend:stateChanged"]
+        assert [(move["state"], move["forced"]) for move in moves if "forced" in move] == [
+            ("STOPPED", answer["forced"])
+        ]
+        await client.call("backend:start")
+        await client.call("backend:restart")
+        moves = [event["payload"] for event in client.events if event["channel"] == "backend:stateChanged"]
+        assert [move["state"] for move in moves if "forced" in move] == ["STOPPED", "STARTING"]
+    assert file.read_text() == "asked\n" * 3
 
 
 async def test_a_crash_report_names_what_had_to_be_killed(tmp_path: Path) -> None:

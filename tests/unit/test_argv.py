@@ -26,6 +26,7 @@ def test_every_option_in_both_forms() -> None:
 def test_a_value_may_hold_equals_signs_and_be_empty() -> None:
     assert parse(["--set", "backend.url=http://127.0.0.1/?a=b"]).overrides == ["backend.url=http://127.0.0.1/?a=b"]
     assert parse(["--set=backend.cwd="]).overrides == ["backend.cwd="]
+    assert parse(["--metrics=/a=b.prom"]).metrics == "/a=b.prom"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,7 @@ def test_a_value_may_hold_equals_signs_and_be_empty() -> None:
         (["--max-frame", "٤٠٩٦٠"], "whole number"),
         (["--max-frame", "9" * 5000], "whole number"),
         (["--max-in-flight=0"], "from 1 to"),
+        (["--metrics", "a.txt"], "FILE.prom"),
         (["--"], "Nothing follows"),
     ],
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _OWNER_ONLY = 0o600
 _FOLDER_OF_OWNER = 0o700
+_EVERYONE_READS = 0o644
 _SAFE = (
     getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)
@@ -103,8 +104,13 @@ def make_folder(path: str | Path) -> None:
             raise
 
 
-def replace_file(path: str | Path, data: bytes) -> None:
+def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None:
     """Whoever reads ``path`` sees the old content or the new one, never a part.
+
+    Args:
+        path: where; its folder is made where it is missing, unless it is ``public``.
+        data: the content.
+        public: every user may read it.
 
     Raises:
         OSError: it could not be written; the old content is untouched.
@@ -115,10 +121,14 @@ def replace_file(path: str | Path, data: bytes) -> None:
         try:
             descriptor = create_file(temporary)
         except FileNotFoundError:
+            if public:
+                raise
             make_folder(folder)
             descriptor = create_file(temporary)
         with open(descriptor, "wb", closefd=True) as file:
             file.write(data)
+            if public and sys.platform != "win32":
+                os.fchmod(descriptor, _EVERYONE_READS)
         _replace(temporary, path)
     except OSError:
         try:

@@ -1,0 +1,89 @@
+"""``--metrics FILE``: what happens, kept in a file that Prometheus' node_exporter collects."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from .. import __version__
+from ..core import events as e
+from ..log import log
+from ..observe.metrics import Metrics
+from ..process.platform.files import replace_file
+from ..supervisor import Supervisor
+from ..threads import in_thread
+from ..wire.messages import Crash, StateChanged
+from ..wire.observe import ResourceSample
+
+INTERVAL = 15.0  # seconds; so old is the file of a living sidecar at most
+_SETTLE = 0.1  # changes that come together are written together
+_CLOSE = 1.0
+
+
+class MetricsFile:
+    """Written soon after each change and in every interval, removed at the end. A failure is reported once, and retried."""
+
+    def __init__(self, file: str, supervisor: Supervisor) -> None:
+        self._path = Path(file).absolute()
+        self._loop = asyncio.get_running_loop()
+        self._metrics = Metrics()
+        self._changed = asyncio.Event()
+        self._over = self._failing = False
+        self._task = self._loop.create_task(self._keep())
+        supervisor.stream.subscribe(StateChanged, self._moved)
+        supervisor.stream.subscribe(e.Health, self._checked)
+
+    def crashed(self, crash: Crash) -> None:
+        """A run failed."""
+        self._metrics.crashed(crash)
+        self._changed.set()
+
+    def sampled(self, sample: ResourceSample) -> None:
+        """What the tree uses; it comes often, and is written with the next change or interval."""
+        self._metrics.sample = sample
+
+    async def close(self) -> None:
+        """Removes the file; waits no longer than a second for a disk that does not answer."""
+        self._over = True
+        self._changed.set()
+        await asyncio.wait({self._task}, timeout=_CLOSE)
+
+    def _moved(self, change: StateChanged) -> None:
+        self._metrics.changed(change, self._loop.time())
+        self._changed.set()
+
+    def _checked(self, health: e.Health) -> None:
+        self._metrics.health = health.healthy
+        self._changed.set()
+
+    async def _keep(self) -> None:
+        while not self._over:
+            self._changed.clear()
+            await self._write()
+            try:
+                async with asyncio.timeout(INTERVAL):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+            if not self._over:
+                await asyncio.sleep(_SETTLE)
+        try:
+            await in_thread("metrics", lambda: self._path.unlink(missing_ok=True))
+        except OSError as error:
+            log.warning(f"The metrics file {self._path} cannot be removed: {error.strerror or error}")
+
+    async def _write(self) -> None:
+        page = self._metrics.render(self._path.stem, {"version": __version__}).encode("utf-8", "replace")
+        try:
+            await in_thread("metrics", lambda: replace_file(self._path, page, public=True))
+        except OSError as error:
+            if not self._failing:
+                log.warning(
+                    f"The metrics cannot be written to {self._path}: {error.strerror or error}. Its folder must exist, and be"
+                    f" writable for the sidecar's user; another attempt follows each change, and every {INTERVAL:g} s."
+                )
+            self._failing = True
+            return
+        if self._failing:
+            log.info(f"the metrics are written to {self._path} again")
+        self._failing = False

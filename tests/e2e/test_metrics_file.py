@@ -1,0 +1,91 @@
+"""``serve --metrics FILE``: what node_exporter finds there, and what happens where it cannot be written."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.backends import http_backend, trouble
+from tests.support.client import SidecarClient
+from tests.support.processes import until
+from tests.unit.observe.test_metrics import samples
+
+
+def client(file: Path | str, **settings: object) -> SidecarClient:
+    named = {name.replace("__", "."): value for name, value in settings.items()}
+    return SidecarClient(
+        http_backend(), flags=["--metrics", str(file)], settings={"timeouts.restart_delay": 0.1, **named}
+    )
+
+
+async def test_the_file_follows_what_happens_and_is_gone_at_the_end(tmp_path: Path) -> None:
+    file = tmp_path / "aura.prom"
+    async with client(file, resources__interval=0.1) as sidecar:
+        port = (await sidecar.call("backend:waitForReady"))["port"]
+        await until(lambda: file.exists() and samples(file.read_text()).get("healthy") == 1)
+        if sys.platform != "win32":
+            assert stat.S_IMODE(file.stat().st_mode) == 0o644  # the collector is another user
+        await trouble(port, "crash?kind=3")
+        await until(lambda: samples(file.read_text()).get('crashes_by_cause_total{cause="exit_3"}') == 1)
+        await until(lambda: samples(file.read_text()).get('state{state="RUNNING"}') == 1)
+        found = samples(file.read_text())
+        assert (found["starts_total"], found["restarts_total"], found["crashes_total"]) == (2, 1, 1)
+        await sidecar.call("backend:restart")
+        await until(lambda: samples(file.read_text()).get("memory_bytes", 0) > 1_000_000)
+        assert samples(file.read_text())["stop_seconds_count"] == 1
+        assert 'sidecar="aura"' in file.read_text()
+        assert [path.name for path in tmp_path.iterdir() if path.suffix != ".tmp"] == ["aura.prom"]
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_relative_file_is_in_the_folder_where_the_sidecar_was_started(tmp_path: Path) -> None:
+    async with client("aura.prom") as sidecar:
+        await until((sidecar.cwd / "aura.prom").exists)
+
+
+@pytest.mark.parametrize("obstacle", ["no folder", "a folder in its place", "a read-only folder"])
+async def test_a_file_that_cannot_be_written_is_one_warning_and_is_tried_again(tmp_path: Path, obstacle: str) -> None:
+    folder = tmp_path / "collected"
+    file = folder / "aura.prom"
+    if obstacle == "a folder in its place":
+        (file / "x").mkdir(parents=True)
+    elif obstacle == "a read-only folder":
+        if sys.platform == "win32" or os.geteuid() == 0:
+            pytest.skip("a mode stops neither root nor Windows")
+        folder.mkdir(mode=0o500)
+    async with client(file) as sidecar:
+        await sidecar.call("backend:waitForReady")
+        warning = f"The metrics cannot be written to {file}"
+        await until(lambda: warning in sidecar.stderr_text)
+        for _ in range(2):
+            await sidecar.call("backend:restart")
+        assert (await sidecar.call("backend:status"))["running"] is True
+        assert list(folder.glob(".*")) == []
+        if obstacle == "no folder":
+            folder.mkdir()
+        elif obstacle == "a folder in its place":
+            (file / "x").rmdir()
+            file.rmdir()
+        else:
+            folder.chmod(0o700)
+        await sidecar.call("backend:restart")
+        await until(lambda: file.is_file() and samples(file.read_text())["starts_total"] == 4)
+        await until(lambda: "are written to" in (sidecar.data / "logs" / "sidecar.log").read_text())
+    assert sidecar.stderr_text.count(warning) == 1
+    assert not file.exists()
+
+
+async def test_a_killed_sidecar_leaves_its_file_and_the_next_one_begins_again(tmp_path: Path) -> None:
+    file = tmp_path / "aura.prom"
+    async with client(file) as sidecar:
+        await sidecar.call("backend:waitForReady")
+        await until(lambda: file.exists() and samples(file.read_text()).get("starts_total") == 1)
+        sidecar.kill()
+        await sidecar.wait_exit()
+    assert file.exists()
+    async with client(file, backend__autostart=False) as sidecar:
+        await until(lambda: samples(file.read_text())["starts_total"] == 0)
