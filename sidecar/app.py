@@ -29,6 +29,7 @@ from .process.base import ProcessLayer
 from .process.reclaim import Reclaim, Reclaimed
 from .process.record import Record
 from .rpc.server import Server
+from .settings.checks import require_command
 from .settings.load import load
 from .settings.model import Paths, Settings
 from .settings.paths import resolve_paths
@@ -70,6 +71,8 @@ async def _serve(boot: Boot) -> int:
             command=boot.command,
             environ=os.environ,
         )
+        if loaded.settings.backend.autostart:
+            require_command(loaded.settings)
         for note in loaded.notes:
             log.info(note)
         return await App(boot, server, loaded.settings, resolve_paths(loaded.settings), started=started).run()

@@ -30,7 +30,7 @@ def _settings_options(command: Any) -> Any:
     command = click.option(
         "--set", "pairs", metavar="SECTION.NAME=VALUE", multiple=True, help="One setting; may be repeated."
     )(command)
-    command = click.option("--profile", metavar="NAME", help="aura (the default) or generic.")(command)
+    command = click.option("--profile", metavar="NAME", help="A preset: generic (the default) or aura.")(command)
     return click.option("--config", metavar="FILE", help="A TOML file with settings.", type=click.Path())(command)
 
 
@@ -102,7 +102,7 @@ def sidecar(context: click.Context) -> None:
     epilog="""Example:
 
 \b
-  sidecar serve --profile generic --set timeouts.startup=20 -- ./my-backend --port "{port}" """,
+  sidecar serve --set timeouts.startup=20 -- ./my-backend --port "{port}" """,
 )
 @_settings_options
 @click.option("--max-frame", metavar="BYTES", help="The largest frame, both ways (16777216).")
@@ -145,7 +145,7 @@ def demo(seconds: float) -> int:
 \b
   sidecar call backend:version -- ./my-backend --port "{port}"
   sidecar call sidecar:ping '{"any": "JSON"}'
-  sidecar call backend:logs '{"lines": 20}' --profile generic -- ./my-backend""",
+  sidecar call backend:logs '{"lines": 20}' -- ./my-backend""",
 )
 @_with_serve_words
 @click.argument("channel", shell_complete=_channels)
@@ -204,7 +204,7 @@ def demo_backend(words: Sequence[str]) -> int:
     return tool.main(words)
 
 
-@sidecar.command(epilog='Example: sidecar watch --profile generic -- ./my-backend --port "{port}"')
+@sidecar.command(epilog='Example: sidecar watch -- ./my-backend --port "{port}"')
 @_with_serve_words
 @click.option("--seconds", type=Seconds(min=0), metavar="SECONDS", help="End by itself after that time.")
 @_metrics_option
@@ -222,7 +222,7 @@ def watch(*, serve_words: Sequence[str], seconds: float | None, metrics: str | N
     return tool.run([*_metrics_words(metrics), *serve_words], seconds=seconds)
 
 
-@sidecar.command(epilog='Example: sidecar record today.frames --profile generic -- ./my-backend --port "{port}"')
+@sidecar.command(epilog='Example: sidecar record today.frames -- ./my-backend --port "{port}"')
 @_with_serve_words
 @click.option("--max-frame", metavar="BYTES", help="As serve takes it.")
 @click.option("--max-in-flight", metavar="COUNT", help="As serve takes it.")
@@ -251,7 +251,7 @@ def record(
     epilog="""Examples:
 
 \b
-  sidecar replay today.frames --profile generic -- ./my-backend --port "{port}"
+  sidecar replay today.frames -- ./my-backend --port "{port}"
   sidecar replay today.frames --to-client"""
 )
 @_with_serve_words

@@ -10,7 +10,6 @@ const { openDashboard } = require("./dashboard.js");
 const folder = app.isPackaged ? path.join(/** @type {{resourcesPath?: string}} */ (process).resourcesPath ?? "", "backend") : __dirname;
 /** @type {import("../types/index").Settings} */
 const settings = {
-  profile: "generic",
   backend: { command: [process.env.PYTHON ?? "python3", path.join(folder, "backend.py"), "{port}"], version_path: "/version", live_path: "/live" },
 };
 

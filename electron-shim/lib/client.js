@@ -24,7 +24,7 @@ const DEFAULTS = Object.freeze({
   restartWindow: 600_000,
   restartDelay: 1_000,
 });
-const EXAMPLE = 'connect({ settings: { profile: "generic", backend: { command: ["./my-backend", "--port", "{port}"] } } })';
+const EXAMPLE = 'connect({ settings: { backend: { command: ["./my-backend", "--port", "{port}"] } } })';
 
 /**
  * @typedef {import("../types/client").ConnectOptions} ConnectOptions

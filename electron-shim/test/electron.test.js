@@ -17,7 +17,7 @@ test("a sandboxed page has the three objects, frozen, and its first script alrea
   const app = await startApp(t, fake());
   assert.deepEqual((await app.facts()).preloadErrors, []);
   assert.equal(await app.page("atLoad"), "http://127.0.0.1:5005");
-  assert.equal(await app.page("Object.isFrozen(electron.backend) && typeof aura"), "undefined");
+  assert.equal(await app.page("Object.isFrozen(electron.backend) && typeof acme"), "undefined");
   assert.equal(await app.page("desktopBridge.backend.getUrl()"), "http://127.0.0.1:5005");
   assert.equal(await app.page("electron.backend.getUrl()"), "http://127.0.0.1:5005");
   assert.equal(await app.page("electron.backend.getBaseUrl()"), "http://127.0.0.1:5005");
@@ -28,9 +28,9 @@ test("a sandboxed page has the three objects, frozen, and its first script alrea
   assert.equal(await app.page("typeof require + typeof ipcRenderer"), "undefinedundefined");
 });
 
-test("window.aura is there where it was asked for", async (t) => {
-  const app = await startApp(t, { ...fake(), additionalArguments: ["--electron-backend-sidecar-alias=aura"] });
-  assert.equal(await app.page("aura.backend.status().then((one) => one.running)"), false);
+test("a second name is there where it was asked for", async (t) => {
+  const app = await startApp(t, { ...fake(), additionalArguments: ["--electron-backend-sidecar-alias=acme"] });
+  assert.equal(await app.page("acme.backend.status().then((one) => one.running)"), false);
   assert.equal(await app.page("typeof electron.backend.status"), "function");
 });
 

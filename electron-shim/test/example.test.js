@@ -20,7 +20,7 @@ function sidecarOf(parent) {
 }
 
 test("the example shows the state, answers its buttons, and survives the kill of its backend and of its sidecar", { skip: noSidecar || (process.platform === "win32" && "the sidecar is found by ps") }, async (t) => {
-  const app = await startApp(t, { example: true }, { ...sidecarEnv, PYTHON, PATH: `${path.dirname(PYTHON)}${path.delimiter}${process.env.PATH}` });
+  const app = await startApp(t, { example: true }, { ...sidecarEnv, SIDECAR_PROFILE: "generic", PYTHON, PATH: `${path.dirname(PYTHON)}${path.delimiter}${process.env.PATH}` });
   await until(() => app.page("document.getElementById('state')?.value === 'RUNNING'").catch(() => false), "RUNNING on the page");
   await until(() => app.page("document.getElementById('health')?.value === 'healthy'"), "healthy on the page");
   const press = (/** @type {string} */ name) => app.page(`[...document.querySelectorAll("button")].find((one) => one.textContent === "${name}").click()`);

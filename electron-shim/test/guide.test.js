@@ -11,7 +11,7 @@ const { PYTHON, ROOT, noSidecar, sidecarEnv } = require("./support/sidecar.js");
 
 const GUIDE = fs.readFileSync(path.join(ROOT, "docs", "embedding.md"), "utf8");
 const skip = noSidecar || process.env.REAL_ELECTRON !== undefined;
-const env = { ...sidecarEnv, PATH: `${path.dirname(PYTHON)}${path.delimiter}${process.env.PATH}` };
+const env = { ...sidecarEnv, SIDECAR_PROFILE: "generic", PATH: `${path.dirname(PYTHON)}${path.delimiter}${process.env.PATH}` };
 
 /**
  * @param {import("node:test").TestContext} t

@@ -72,6 +72,6 @@ export function createBackendApi(ipcRenderer: IpcRendererLike): ElectronApi & { 
 
 /**
  * Exposes `electron` and `desktopBridge`; for preloads that expose nothing else. `aliases` are further names of `electron`,
- * e.g. `["aura"]`. Default: those of `webPreferences.additionalArguments`, e.g. `--electron-backend-sidecar-alias=aura`.
+ * e.g. `["acme"]`. Default: those of `webPreferences.additionalArguments`, e.g. `--electron-backend-sidecar-alias=acme`.
  */
 export function expose(contextBridge: ContextBridgeLike, ipcRenderer: IpcRendererLike, options?: { aliases?: readonly string[] }): void;

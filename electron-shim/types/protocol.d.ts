@@ -393,7 +393,7 @@ export interface AppSettings {
   user_data?: string;
   /** The app's resources, where the profile's backend and FFmpeg are looked for first. */
   resources?: string;
-  /** Electron's temporary folder, where profile `aura` has its own. */
+  /** Electron's temporary folder, where a profile may have its own folder. */
   temp?: string;
 }
 
@@ -449,9 +449,9 @@ export interface BackendSettings {
 
 /** The Windows Firewall rule. */
 export interface FirewallSettings {
-  /** The name under which it is created and looked up. */
+  /** The name under which it is created and looked up. Empty: that of the executable. */
   rule_name?: string;
-  /** Names that installers in the field gave it; they count as ours. */
+  /** Names that installers gave it; they count as ours. */
   other_names?: Array<string>;
 }
 
@@ -481,7 +481,7 @@ export interface LimitsSettings {
   no_new_privileges?: boolean;
   /** Variables that it inherits, a final `*` matches any rest. Empty: all. */
   env_allow?: Array<string>;
-  /** Variables that it never inherits; `AURA_RESET=true` deletes user data. */
+  /** Variables that it never inherits, likewise. */
   env_deny?: Array<string>;
 }
 
@@ -537,8 +537,8 @@ export interface RestartSettings {
 
 /** All of it. */
 export interface Settings {
-  /** A preset for `[backend]`: `aura` or `generic`. */
-  profile?: "aura" | "generic";
+  /** A preset: `generic` for any backend, `aura` for Aura Video Studio. */
+  profile?: "generic" | "aura";
   backend?: BackendSettings;
   timeouts?: TimeoutsSettings;
   restart?: RestartSettings;
@@ -551,7 +551,7 @@ export interface Settings {
   resources?: ResourcesSettings;
 }
 
-/** Defaults are those that users of the Aura shell know; owner_lost keeps the 2 s promise of the no-orphan guarantee. */
+/** How long the sidecar waits; owner_lost keeps the 2 s promise of the no-orphan guarantee. */
 export interface TimeoutsSettings {
   /** (seconds) From spawn to ready. */
   startup?: number;

@@ -7,7 +7,6 @@ const name = process.platform === "win32" ? "Backend.exe" : "Backend";
 const folder = app.isPackaged ? path.join(process.resourcesPath ?? "", "backend") : path.join(__dirname, "backend", "publish");
 const backend = { executable: path.join(folder, name), project: path.join(__dirname, "backend", "Backend.csproj") };
 const settings = {
-  profile: "generic",
   backend: { env: { ASPNETCORE_URLS: "http://{host}:{port}" }, live_path: "/health", shutdown_path: "/shutdown" },
 };
 

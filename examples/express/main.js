@@ -4,7 +4,6 @@ const { attachSidecar, preloadPath } = require("electron-backend-sidecar/main");
 
 // Electron's own program runs the backend as Node: users need no other one.
 const settings = {
-  profile: "generic",
   backend: {
     command: [process.execPath, path.join(__dirname, "backend.js")],
     cwd: app.isPackaged ? process.resourcesPath : __dirname,

@@ -7,7 +7,6 @@ const windows = process.platform === "win32";
 const python = path.join(__dirname, ".venv", ...(windows ? ["Scripts", "python.exe"] : ["bin", "python"]));
 const packed = path.join(process.resourcesPath ?? "", "backend", windows ? "backend.exe" : "backend");
 const settings = {
-  profile: "generic",
   backend: {
     command: [...(app.isPackaged ? [packed] : [python, path.join(__dirname, "backend.py")]), "--port", "{port}"],
     live_path: "/health",

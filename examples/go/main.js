@@ -6,7 +6,6 @@ const { attachSidecar, preloadPath } = require("electron-backend-sidecar/main");
 const name = process.platform === "win32" ? "backend.exe" : "backend";
 const folder = app.isPackaged ? path.join(process.resourcesPath ?? "", "backend") : path.join(__dirname, "backend", "out");
 const settings = {
-  profile: "generic",
   backend: { command: [path.join(folder, name), "--port", "{port}"], live_path: "/health" },
 };
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import errors
@@ -54,23 +55,28 @@ class FirewallChannels:
         """backend:getFirewallRule."""
         from ..firewall.check import find_rule
 
-        names = (self._settings.firewall.rule_name, *self._settings.firewall.other_names)
-        program = self._program()
+        firewall, program = self._settings.firewall, self._program()
+        names = [name for name in (firewall.rule_name, *firewall.other_names) if name]
         return await in_thread("firewall", lambda: find_rule(names, program))
 
     def command(self) -> str | None:
         """backend:getFirewallCommand."""
         from ..firewall.check import command_for
 
-        return command_for(self._program(), self._settings.firewall.rule_name)
+        program = self._program()
+        return command_for(program, self._rule_name(program))
 
     async def create_rule(self, args: CreateFirewallRuleArgs | None = None) -> CreatedFirewallRule:
         """backend:createFirewallRule."""
         from ..firewall.check import create_rule
 
-        program, name = self._program(), self._settings.firewall.rule_name
+        program = self._program()
+        name = self._rule_name(program)
         preview = args is not None and args.preview
         return await in_thread("firewall", lambda: create_rule(program, name, preview=preview))
+
+    def _rule_name(self, program: str) -> str:
+        return self._settings.firewall.rule_name or Path(program).stem or "backend"
 
     def _program(self) -> str:
         """The backend's executable; empty where there is none."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import BackendNotFoundError
 from ..process.executability import check_folder, check_program, is_file, not_on_path, one_string, restore_run_bit
 from ..process.platform import SYSTEM
+from ..settings.checks import GIVE_A_COMMAND
 from ..settings.profiles import PROFILES
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from ..settings.model import Backend, Settings
 
 _WINDOWS_EXTENSIONS = ".COM;.EXE;.BAT;.CMD"  # what Windows itself assumes where PATHEXT is not set
-_GIVE_A_COMMAND = (
-    "Give its command: sidecar serve -- COMMAND ARGUMENT…, or [backend] command = [...] in the settings file."
-)
 
 
 class BackendCommand:
@@ -123,13 +121,13 @@ def _packaged(settings: Settings, beside: Path, here: Path, platform: str) -> Pa
     if not searched:
         raise BackendNotFoundError(
             f"No backend command given: profile {settings.profile} has no packaged backend",
-            hint=_GIVE_A_COMMAND,
+            hint=GIVE_A_COMMAND,
             data={"path": ""},
         )
     places = "".join(f"\n  {path}" for path in searched)
     raise BackendNotFoundError(
         f"The backend {searched[0].name} was not found. Searched:{places}",
-        hint=f"Put the backend into one of these folders, or reinstall the app. {_GIVE_A_COMMAND}",
+        hint=f"Put the backend into one of these folders, or reinstall the app. {GIVE_A_COMMAND}",
         data={"path": str(searched[0])},
     )
 

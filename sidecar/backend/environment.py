@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from ..settings.model import Paths, Settings
 
 _LOOPBACK = "127.0.0.1"
-# Only [backend] env, which is written for this very backend, can pass these on. AURA_RESET=true deletes the user's data;
+# Only [backend] env, which is written for this very backend, can pass these on, and what the profile names.
 # Electron's two turn an Electron that the backend starts into a plain Node; ours configure another sidecar, secrets included.
-_NEVER_INHERITED = ("AURA_RESET", "ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR", "SIDECAR_*")
+_NEVER_INHERITED = ("ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR", "SIDECAR_*")
 # Without it neither Winsock nor the .NET runtime starts.
 _WINDOWS_NEEDS = ("SYSTEMROOT",)
 
@@ -82,7 +82,7 @@ class _Environment:
 def _let_through(settings: Settings, inherited: Mapping[str, str], platform: str) -> Iterator[tuple[str, str]]:
     limits = settings.limits
     ignore_case = platform == "win32"
-    denied = (*limits.env_deny, *_NEVER_INHERITED)
+    denied = (*limits.env_deny, *_NEVER_INHERITED, *PROFILES[settings.profile].never_inherited)
     for name, value in inherited.items():
         needed = ignore_case and name.upper() in _WINDOWS_NEEDS
         if _listed(name, denied, ignore_case=ignore_case):

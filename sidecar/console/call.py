@@ -10,7 +10,9 @@ from msgspec import UNSET, DecodeError, json, to_builtins
 
 from ..errors import InvalidConfigError, SidecarError, UsageError
 from ..wire.messages import ErrorBody
+from ..wire.names import CHANNEL_NAMES
 from .client import Client, RemoteError
+from .needed import require_command
 from .sentences import as_json
 from .surroundings import run_cancellable, temporary_folder
 
@@ -53,6 +55,8 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
     Returns 0, or 1 after an error answer, or 78 where the settings are wrong; errors are JSON on stderr.
     """
     values = arguments(words)
+    if channel in CHANNEL_NAMES and (needs_backend(channel) or channel == "backend:start"):
+        require_command(f"call {channel}", serve_words)
     try:
         result = run_cancellable(_ask(channel, values, serve_words))
     except RemoteError as error:

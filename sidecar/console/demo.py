@@ -17,7 +17,7 @@ from rich.live import Live
 from ..backend.client import BackendClient
 from ..errors import HttpFailedError, SidecarError, UsageError
 from .client import Client, RemoteError, isolated_python
-from .demo_backend import CRASH_PATH
+from .demo_backend import CRASH_PATH, LIVE_PATH, STOP_PATH
 from .screen import render_demo
 from .sentences import Line
 from .session import Session, until
@@ -80,7 +80,13 @@ class _Demo(Session):
 
     async def run(self) -> tuple[Recovery, int]:
         with temporary_folder("sidecar-demo-") as folder:
-            words = ["--set", f"paths.data={json.dumps(folder)}", "--", *backend_command()]
+            values = {
+                "paths.data": json.dumps(folder),
+                "backend.live_path": LIVE_PATH,
+                "backend.shutdown_path": STOP_PATH,
+            }
+            words = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+            words += ["--", *backend_command()]
             async with self._shown():
                 client = await Client.start(words, on_event=self._take, env=_environment())
                 try:
@@ -150,8 +156,7 @@ class _Demo(Session):
 
 def _environment() -> dict[str, str]:
     """Ours without what would configure another backend than the demo's."""
-    names = ("SIDECAR_", "AURA_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(names)}
+    return {name: value for name, value in os.environ.items() if not name.startswith("SIDECAR_")}
 
 
 async def _press(port: int) -> None:

@@ -1,4 +1,4 @@
-"""The backend of ``sidecar demo``: a small web server with the endpoints of the aura profile and a button that crashes it.
+"""The backend of ``sidecar demo``: a small web server and a button that crashes it.
 
 Run as ``python -m sidecar.console.demo_backend --port PORT``. Only this machine can reach it.
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from ..process.platform.signals import TERMINATION
 
+LIVE_PATH = "/health"
+STOP_PATH = "/demo/stop"
 CRASH_PATH = "/demo/crash"
 CRASH_STATUS = 134  # what a shell shows for SIGABRT, the way in which a .NET server crashes
 
@@ -30,18 +30,6 @@ button{font:inherit;padding:.5rem 1rem}</style>
 </html>"""
 
 
-_PROVIDER = {"name": "local", "category": "llm", "isAvailable": True, "isOnline": True, "message": "always there"}
-_FFMPEG = {"installed": False, "valid": False, "source": None, "error": "the demo needs no FFmpeg"}
-_ANSWERS: dict[str, Callable[[], dict[str, Any]]] = {
-    "/health/live": lambda: {"status": "healthy", "timestamp": time.time()},
-    "/health/ready": lambda: {"status": "healthy", "timestamp": time.time()},
-    "/api/version": lambda: {"semanticVersion": "1.0.0", "description": "demo backend"},
-    "/api/info": lambda: {"name": "demo backend", "pid": os.getpid()},
-    "/api/provider-status": lambda: {"isOfflineMode": False, "providers": [_PROVIDER], "lastUpdated": time.time()},
-    "/api/ffmpeg/status": lambda: _FFMPEG,
-}
-
-
 def make_app(stop: asyncio.Event) -> web.Application:
     """The server; ``stop`` is set when the shutdown endpoint is called."""
     loop = asyncio.get_running_loop()
@@ -50,8 +38,8 @@ def make_app(stop: asyncio.Event) -> web.Application:
         text = _PAGE.replace("PID", str(os.getpid())).replace("CRASH", CRASH_PATH)
         return web.Response(text=text, content_type="text/html")
 
-    async def answer(request: web.Request) -> web.Response:
-        return web.json_response(_ANSWERS[request.path]())
+    async def live(_: web.Request) -> web.Response:
+        return web.json_response({"status": "healthy", "pid": os.getpid()})
 
     async def shutdown(_: web.Request) -> web.Response:
         loop.call_later(0.05, stop.set)  # the answer goes first
@@ -63,9 +51,8 @@ def make_app(stop: asyncio.Event) -> web.Application:
 
     app = web.Application()
     app.router.add_get("/", page)
-    for path in _ANSWERS:
-        app.router.add_get(path, answer)
-    app.router.add_post("/api/system/shutdown", shutdown)
+    app.router.add_get(LIVE_PATH, live)
+    app.router.add_post(STOP_PATH, shutdown)
     app.router.add_post(CRASH_PATH, crash)
     return app
 

@@ -16,6 +16,7 @@ from ..errors import InvalidConfigError, SidecarError, UsageError
 from ..plain import printable
 from ..wire.observe import Check
 from .client import Client, RemoteError
+from .needed import require_command
 from .sentences import as_json as to_json
 from .surroundings import run_cancellable
 
@@ -27,6 +28,8 @@ def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str |
 
     Returns 1 when anything failed, else 0; 78 where the settings are wrong. UsageError: the bundle cannot be written there.
     """
+    if start:
+        require_command("doctor --start", serve_words)
     status = 0
     try:
         checks, facts = run_cancellable(_ask(serve_words, start=start))

@@ -19,6 +19,7 @@ from ..wire.observe import Check
 from .client import Client, RemoteError, SidecarLostError
 from .crash import NotCrashedError, crash_backend
 from .keys import pressed_keys
+from .needed import require_command
 from .screen import glyphs_for, render
 from .session import Session
 from .surroundings import run_cancellable
@@ -36,6 +37,7 @@ def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
     again; 128 + the signal's number; 75 if something of the backend could not be stopped. Raises SidecarError where the
     settings are wrong or the sidecar ended by itself; OSError where stdout cannot be written, after all was stopped.
     """
+    require_command("watch", serve_words)
 
     async def watch() -> int:
         return await _Watch(Console(highlight=False), seconds).run(serve_words)

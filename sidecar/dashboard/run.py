@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from ..console.needed import require_command
 from ..errors import UsageError
 from ..process.platform.ports import set_server_options
 from ..process.platform.signals import LOOP_TERMINATION
@@ -22,9 +23,10 @@ from .server import make_app
 def run(serve_words: Sequence[str], *, port: int, open_browser: bool) -> int:
     """Serves until Ctrl+C or a request to end; ``port`` 0 is any free one.
 
-    Returns 0, or what the sidecar ended with where its end was not clean. SidecarError: the port is taken, or the sidecar does
-    not start.
+    Returns 0, or what the sidecar ended with where its end was not clean. SidecarError: the port is taken, no
+    backend is named, or the sidecar does not start.
     """
+    require_command("dashboard", serve_words)
     try:
         return asyncio.run(_serve(serve_words, port, open_browser=open_browser))
     except KeyboardInterrupt:

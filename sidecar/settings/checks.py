@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..errors import InvalidConfigError
+from .profiles import PROFILES
 from .texts import REPORTED_PATTERN
 from .unsafe_ports import UNSAFE_PORTS, describe_unsafe
 
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
 
     from .model import Backend, Settings
 
+GIVE_A_COMMAND = (
+    "Give its command: sidecar serve -- COMMAND ARGUMENT…, or [backend] command = [...] in the settings file."
+)
 _PATH_KEYS = (
     "live_path",
     "health_path",
@@ -22,14 +27,13 @@ _PATH_KEYS = (
     "ffmpeg_path",
     "events_path",
 )
-LEGACY_URL = "AURA_BACKEND_URL"
 
 
 def normalise(settings: Settings, origins: dict[str, str]) -> tuple[Settings, list[str]]:
     """The settings with the backend's address in its one form, and notes on what was changed.
 
-    ``localhost`` becomes 127.0.0.1 (the name may mean ::1), a last slash goes, and the address that the Aura shell
-    has in its environment for its own backend fixes the port.
+    ``localhost`` becomes 127.0.0.1 (the name may mean ::1), a last slash goes, and the address that a profile's own
+    variable gives fixes the port.
     """
     backend = settings.backend
     notes: list[str] = []
@@ -44,11 +48,11 @@ def normalise(settings: Settings, origins: dict[str, str]) -> tuple[Settings, li
         notes.append(f"backend.url ({origins['backend.url']}) says localhost; 127.0.0.1 is used")
     if not backend.managed:
         backend = structs.replace(backend, url=f"http://{backend.host}:{port}")
-    elif origins["backend.url"] == LEGACY_URL:
+    elif origins["backend.url"] in PROFILES[settings.profile].variables:
         backend = structs.replace(backend, url="")
         if "backend.port" not in origins:
             backend = structs.replace(backend, port=port)
-            origins["backend.port"] = LEGACY_URL
+            origins["backend.port"] = origins["backend.url"]
     else:
         notes.append(
             f"backend.url ({origins['backend.url']}) is ignored: the backend is managed and gets its port from backend.port"
@@ -74,7 +78,7 @@ def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iter
 
     backend = settings.backend
     if "backend.url" not in bad:
-        yield from _address(backend, origins, named)
+        yield from _address(backend, named)
     for key in _PATH_KEYS:
         path: str = getattr(backend, key)
         if path and (not path.startswith("/") or not path.isprintable() or " " in path):
@@ -86,20 +90,15 @@ def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iter
     yield from _pattern(backend, named)
 
 
-def _address(backend: Backend, origins: dict[str, str], named: Callable[[str], str]) -> Iterator[str]:
+def _address(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
     if backend.url and loopback_port(backend.url) is None:
         from .masking import mask_text
 
         yield f'{named("url")} is "{mask_text(backend.url)}"; allowed: http://127.0.0.1:PORT, without path, user or password'
     elif not backend.managed and not backend.url:
-        switch = (
-            "AURA_LAUNCH_BACKEND=false"
-            if origins.get("backend.managed") == "AURA_LAUNCH_BACKEND"
-            else "managed = false"
-        )
         yield (
-            f"{named('managed')} is false and no address is given; with {switch} the backend belongs to another program: "
-            "say where it listens with backend.url (or AURA_BACKEND_URL), as in http://127.0.0.1:5005"
+            f"{named('managed')} is false and no address is given; the backend then belongs to another program: "
+            "say where it listens with backend.url, as in http://127.0.0.1:5005"
         )
 
 
@@ -138,6 +137,18 @@ def placeholder_notes(backend: Backend) -> Iterator[str]:
             word, brace, _ = piece.partition("}")
             if brace and word not in {"host", "port"} and word.strip().lower() in {"host", "port"}:
                 yield f"{{{word}}} in {name} is passed on as it stands; only {{host}} and {{port}} are filled in"
+
+
+def lacks_command(settings: Settings) -> bool:
+    """Whether nothing says what to start."""
+    backend = settings.backend
+    return backend.managed and not backend.command and not PROFILES[settings.profile].executable
+
+
+def require_command(settings: Settings) -> None:
+    """InvalidConfigError: nothing says what to start."""
+    if lacks_command(settings):
+        raise InvalidConfigError("No backend command given", hint=GIVE_A_COMMAND)
 
 
 def configured_port(backend: Backend) -> int | None:

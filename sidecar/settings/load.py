@@ -14,8 +14,6 @@ from .profiles import DEFAULT_PROFILE, PROFILES
 from .sources import Given, Source, from_environment, from_file, from_flags
 from .values import convert, field_types, sections
 
-_LEGACY_PREFIX = "AURA_"
-
 
 class Loaded(msgspec.Struct, frozen=True):
     """Settings in force.
@@ -51,41 +49,33 @@ def load(
     Raises:
         InvalidConfigError: with every mistake of every source in its message, one on each line.
     """
-    gathered = _gather(config, overrides, environ)
-    merge = _Merge(gathered.mistakes)
+    flags = from_flags(overrides)
     if profile is not None:
-        gathered.given.append(Given("", "profile", profile, "--profile", text=profile))
+        flags.given.append(Given("", "profile", profile, "--profile", text=profile))
+    sources = [*([from_file(config)] if config is not None else []), from_environment(environ), flags]
+    merge = _Merge()
+    for source in sources:
+        merge.choose_profile(source.given)
+    preset = PROFILES[merge.profile]
+    if not preset.variables.keys().isdisjoint(environ):
+        from .legacy import from_profile
+
+        sources.insert(-2, from_profile(preset, environ))
     if command is not None:
         if command:
-            gathered.given.append(Given("backend", "command", list(command), "command line"))
+            flags.given.append(Given("backend", "command", list(command), "command line"))
         else:
-            gathered.mistakes.append("command line: -- is followed by nothing; write -- COMMAND ARGUMENT…")
-    for given in gathered.given:
-        merge.add(given)
+            flags.mistakes.append("command line: -- is followed by nothing; write -- COMMAND ARGUMENT…")
+    for source in sources:
+        merge.add(source)
     settings = merge.settings()
-    gathered.mistakes.extend(checks.mistakes(settings, merge.origins, merge.bad))
-    if gathered.mistakes:
-        raise _error(gathered.mistakes)
+    merge.mistakes.extend(checks.mistakes(settings, merge.origins, merge.bad))
+    if merge.mistakes:
+        raise _error(merge.mistakes)
     settings, notes = checks.normalise(settings, merge.origins)
-    notes = [*gathered.notes, *notes, *checks.placeholder_notes(settings.backend)]
-    notes += checks.port_notes(settings.backend)
+    notes = [*(note for source in sources for note in source.notes), *notes]
+    notes += [*checks.placeholder_notes(settings.backend), *checks.port_notes(settings.backend)]
     return Loaded(settings, notes, merge.origins)
-
-
-def _gather(config: str | None, overrides: Sequence[str], environ: Mapping[str, str]) -> Source:
-    """All sources, the weakest first."""
-    gathered = Source([], [], [])
-    found = [from_file(config)] if config is not None else []
-    if any(name.upper().startswith(_LEGACY_PREFIX) for name in environ):
-        from .legacy import from_legacy
-
-        found.append(from_legacy(environ))
-    found += [from_environment(environ), from_flags(overrides)]
-    for source in found:
-        gathered.given.extend(source.given)
-        gathered.mistakes.extend(source.mistakes)
-        gathered.notes.extend(source.notes)
-    return gathered
 
 
 def _error(mistakes: list[str]) -> InvalidConfigError:
@@ -100,23 +90,31 @@ def _error(mistakes: list[str]) -> InvalidConfigError:
 class _Merge:
     """Values as they pile up, the last one of a name on top."""
 
-    def __init__(self, mistakes: list[str]) -> None:
+    def __init__(self) -> None:
         self.origins: dict[str, str] = {}
         self.bad: set[str] = set()
-        self._mistakes = mistakes
+        self.mistakes: list[str] = []
+        self.profile = DEFAULT_PROFILE
         self._values: dict[str, dict[str, Any]] = {}
-        self._profile = DEFAULT_PROFILE
 
-    def add(self, given: Given) -> None:
-        if not given.section:
-            self._choose(given)
-            return
+    def choose_profile(self, all_given: Sequence[Given]) -> None:
+        for given in all_given:
+            if not given.section:
+                self._choose(given)
+
+    def add(self, source: Source) -> None:
+        self.mistakes.extend(source.mistakes)
+        for given in source.given:
+            if given.section:
+                self._add(given)
+
+    def _add(self, given: Given) -> None:
         types = field_types(given.section)
         if types and not given.key:
             return  # an empty section
         kind = types.get(given.key)
         if kind is None or (given.entry is not None and kind != dict[str, str]):
-            self._mistakes.append(f"{given.origin}: {_unknown(given, types)}")
+            self.mistakes.append(f"{given.origin}: {_unknown(given, types)}")
         else:
             self._settle(given, kind if given.entry is None else str)
 
@@ -127,7 +125,7 @@ class _Merge:
             from .words import allowed
 
             self.bad.add(f"{given.section}.{given.key}")
-            self._mistakes.append(f"{given.origin}: {given.name} is {_shown(given)}; allowed: {allowed(kind)}")
+            self.mistakes.append(f"{given.origin}: {given.name} is {_shown(given)}; allowed: {allowed(kind)}")
             return
         section = self._values.setdefault(given.section, {})
         if given.entry is not None:
@@ -138,23 +136,23 @@ class _Merge:
 
     def _choose(self, given: Given) -> None:
         if isinstance(given.value, str) and given.value in PROFILES:
-            self._profile = given.value
+            self.profile = given.value
             self.origins["profile"] = given.origin
             return
         from .words import close_to, shown
 
         close = close_to(str(given.value), PROFILES)
         takes = " or ".join(shown(name) for name in PROFILES)
-        self._mistakes.append(f"{given.origin}: profile is {shown(given.value)}; allowed: {takes}{close}")
+        self.mistakes.append(f"{given.origin}: profile is {shown(given.value)}; allowed: {takes}{close}")
 
     def settings(self) -> Settings:
         """What was chosen, above the profile, above the defaults."""
-        preset = PROFILES[self._profile].settings
+        preset = PROFILES[self.profile].settings
         whole = {
             section: {**preset.get(section, {}), **self._values.get(section, {})}
             for section in (*preset, *self._values)
         }
-        return msgspec.convert({"profile": self._profile, **whole}, Settings)
+        return msgspec.convert({"profile": self.profile, **whole}, Settings)
 
 
 def _converted(given: Given, kind: Any) -> Any:

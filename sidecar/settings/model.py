@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from .profiles import DEFAULT_PROFILE
 from .texts import REPORTED_PATTERN
 
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
@@ -81,7 +82,7 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
-    """Defaults are those that users of the Aura shell know; owner_lost keeps the 2 s promise of the no-orphan guarantee.
+    """How long the sidecar waits; owner_lost keeps the 2 s promise of the no-orphan guarantee.
 
     Attributes:
         startup (seconds): From spawn to ready.
@@ -153,7 +154,7 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
         is_packaged: Whether it runs from an installation.
         user_data: Electron's user-data folder. Empty: the data folder.
         resources: The app's resources, where the profile's backend and FFmpeg are looked for first.
-        temp: Electron's temporary folder, where profile `aura` has its own.
+        temp: Electron's temporary folder, where a profile may have its own folder.
     """
 
     mode: str = "production"
@@ -189,7 +190,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
         open_files (descriptors): POSIX only.
         no_new_privileges: Linux only: the tree cannot gain privileges.
         env_allow: Variables that it inherits, a final `*` matches any rest. Empty: all.
-        env_deny: Variables that it never inherits; `AURA_RESET=true` deletes user data.
+        env_deny: Variables that it never inherits, likewise.
     """
 
     memory: Annotated[int, Meta(ge=0, le=2**53)] = 0
@@ -197,7 +198,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     open_files: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     no_new_privileges: bool = False
     env_allow: tuple[str, ...] = ()
-    env_deny: tuple[str, ...] = ("AURA_RESET",)
+    env_deny: tuple[str, ...] = ()
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
@@ -216,12 +217,12 @@ class Firewall(Struct, frozen=True, forbid_unknown_fields=True):
     """The Windows Firewall rule.
 
     Attributes:
-        rule_name: The name under which it is created and looked up.
-        other_names: Names that installers in the field gave it; they count as ours.
+        rule_name: The name under which it is created and looked up. Empty: that of the executable.
+        other_names: Names that installers gave it; they count as ours.
     """
 
-    rule_name: str = "Aura Video Studio Backend"
-    other_names: tuple[str, ...] = ("Aura Video Studio", "Aura Video Studio Backend (Public)")
+    rule_name: str = ""
+    other_names: tuple[str, ...] = ()
 
 
 class Resources(Struct, frozen=True, forbid_unknown_fields=True):
@@ -248,10 +249,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All of it.
 
     Attributes:
-        profile: A preset for `[backend]`: `aura` or `generic`.
+        profile: A preset: `generic` for any backend, `aura` for Aura Video Studio.
     """
 
-    profile: str = "aura"
+    profile: str = DEFAULT_PROFILE
     backend: Backend = field(default_factory=Backend)
     timeouts: Timeouts = field(default_factory=Timeouts)
     restart: Restart = field(default_factory=Restart)

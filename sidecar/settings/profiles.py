@@ -4,7 +4,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
+
+    Variable = tuple[Literal["flag", "url", "path", "milliseconds"], str, tuple[str, ...]]
+    """How an inherited variable writes its value, and the section and keys of what it sets."""
 
 
 class Profile:
@@ -19,33 +22,41 @@ class Profile:
         app: name of the folder for the app's data.
         temp: name of its folder in Electron's temporary folder; empty: it has none there.
         ffmpeg_env: variables that name FFmpeg's folder, where the app ships one as ``ffmpeg/PLATFORM/bin`` in its resources.
+        variables: what the app's launch scripts set → the settings that they give, below SIDECAR_SECTION__KEY; a ``url`` fixes the
+            port of a managed backend.
+        never_inherited: variables that only ``[backend] env`` can pass on.
     """
 
     def __init__(
         self,
         *,
-        settings: dict[str, dict[str, Any]],
-        executable: str,
-        folders: dict[str, tuple[str, ...]],
-        env: dict[str, str],
-        development_env: dict[str, str],
-        app: str,
+        settings: dict[str, dict[str, Any]] | None = None,
+        executable: str = "",
+        folders: dict[str, tuple[str, ...]] | None = None,
+        env: dict[str, str] | None = None,
+        development_env: dict[str, str] | None = None,
+        app: str = "electron-backend-sidecar",
         temp: str = "",
         ffmpeg_env: tuple[str, ...] = (),
+        variables: dict[str, Variable] | None = None,
+        never_inherited: tuple[str, ...] = (),
     ) -> None:
-        self.settings = settings
+        self.settings = settings or {}
         self.executable = executable
-        self.folders = folders
-        self.env = env
-        self.development_env = development_env
+        self.folders = folders or {}
+        self.env = env or {}
+        self.development_env = development_env or {}
         self.app = app
         self.temp = temp
         self.ffmpeg_env = ffmpeg_env
+        self.variables = variables or {}
+        self.never_inherited = never_inherited
 
 
 _ADDRESS = "http://{host}:{port}"
 
 PROFILES: dict[str, Profile] = {
+    "generic": Profile(env={"HOST": "{host}", "PORT": "{port}"}),
     "aura": Profile(
         settings={
             "backend": {
@@ -59,7 +70,12 @@ PROFILES: dict[str, Profile] = {
                 "ffmpeg_path": "/api/ffmpeg/status",
                 "events_path": "/api/jobs/{id}/events",
                 "volatile_keys": ("lastUpdated",),
-            }
+            },
+            "firewall": {
+                "rule_name": "Aura Video Studio Backend",
+                # Names that its installers gave.
+                "other_names": ("Aura Video Studio", "Aura Video Studio Backend (Public)"),
+            },
         },
         executable="Aura.Api",
         folders={
@@ -87,14 +103,17 @@ PROFILES: dict[str, Profile] = {
         app="aura-video-studio",
         temp="aura-video-studio",
         ffmpeg_env=("FFMPEG_PATH", "AURA_FFMPEG_PATH", "FFMPEG_BINARIES_PATH"),
-    ),
-    "generic": Profile(
-        settings={},
-        executable="",
-        folders={},
-        env={"HOST": "{host}", "PORT": "{port}"},
-        development_env={},
-        app="electron-backend-sidecar",
+        variables={
+            "AURA_LAUNCH_BACKEND": ("flag", "backend", ("managed",)),
+            "AURA_BACKEND_URL": ("url", "backend", ("url",)),
+            # Its shell asks one endpoint for both: whether the start is over, and whether the backend is well.
+            "AURA_BACKEND_HEALTH_ENDPOINT": ("path", "backend", ("live_path", "health_path")),
+            "AURA_BACKEND_READY_ENDPOINT": ("path", "backend", ("ready_path",)),
+            "AURA_BACKEND_SSE_JOB_EVENTS_TEMPLATE": ("path", "backend", ("events_path",)),
+            "AURA_BACKEND_STARTUP_TIMEOUT_MS": ("milliseconds", "timeouts", ("startup",)),
+            "AURA_BACKEND_HEALTH_POLL_INTERVAL_MS": ("milliseconds", "timeouts", ("health_interval",)),
+        },
+        never_inherited=("AURA_RESET",),  # AURA_RESET=true deletes the user's data
     ),
 }
-DEFAULT_PROFILE = "aura"
+DEFAULT_PROFILE = "generic"

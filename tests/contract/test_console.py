@@ -38,7 +38,7 @@ def failed(done: subprocess.CompletedProcess[str], status: int = 1) -> dict[str,
 
 def test_the_demo_shows_a_crash_and_a_recovery_and_says_so_by_its_exit_status() -> None:
     # What is set for the user's own app must not reach the demo.
-    done = tool("demo", "--seconds", SECONDS, env={"AURA_LAUNCH_BACKEND": "false", "SIDECAR_BACKEND__PORT": "1"})
+    done = tool("demo", "--seconds", SECONDS, env={"SIDECAR_BACKEND__MANAGED": "false", "SIDECAR_BACKEND__PORT": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"Recovered: process (\d+) crashed, process (\d+) took its place on port \d+", done.stdout)
     assert found
@@ -61,6 +61,32 @@ def test_a_demo_without_a_recovery_fails_and_says_what_was_missing(
     monkeypatch.setattr(demo, "backend_command", lambda: backend)
     assert demo.run(2.0) == 1
     assert "No recovery: the backend never ran and crashed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["watch"],
+        ["dashboard", "--no-open"],
+        ["doctor", "--start"],
+        ["call", "backend:status"],
+        ["call", "backend:start"],
+        ["call", "backend:version", "--set", "timeouts.startup=5"],
+    ],
+    ids=" ".join,
+)
+def test_a_tool_without_a_command_to_start_is_a_usage_error_that_says_what_to_write(words: list[str]) -> None:
+    done = tool(*words, env={"SIDECAR_PROFILE": None})
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "No backend command given" in done.stderr
+    assert f"sidecar {' '.join(words[:2]) if words[0] in {'doctor', 'call'} else words[0]} -- " in done.stderr
+
+
+def test_where_nothing_is_started_no_command_is_needed() -> None:
+    for words in (["doctor"], ["call", "sidecar:ping"], ["call", "backend:diagnose"]):
+        assert "No backend command given. Write" not in tool(*words, env={"SIDECAR_PROFILE": None}).stderr
+    watched = ["--set", "backend.managed=false", "--set", "backend.url=http://127.0.0.1:9"]
+    assert tool("call", "backend:status", *watched, env={"SIDECAR_PROFILE": None}).returncode != 64
 
 
 def test_call_starts_the_backend_asks_and_prints_json() -> None:

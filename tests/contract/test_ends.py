@@ -58,6 +58,17 @@ def test_a_usage_error_comes_before_hello_in_one_line_with_status_64(words: list
     assert done.stderr.startswith(b"sidecar: ")
 
 
+def test_no_command_to_start_is_a_wrong_setting_unless_nothing_is_to_be_started(tmp_path: Path) -> None:
+    flags = ["serve", "--profile", "generic", "--set", f"paths.data='{tmp_path}'"]
+    done = run(flags, tmp_path, stdin=subprocess.DEVNULL)
+    assert done.returncode == 78
+    error = unpack_all(done.stdout)[-1]["error"]
+    assert (error["code"], error["message"]) == ("INVALID_CONFIG", "No backend command given")
+    assert "sidecar serve -- COMMAND" in error["hint"]
+    done = run([*flags, "--set", "backend.autostart=false"], tmp_path, input=request(1, "sidecar:ping", "x"))
+    assert (done.returncode, unpack_all(done.stdout)[-1]["type"]) == (0, "response")
+
+
 def test_wrong_settings_come_after_hello_all_at_once_with_status_78(tmp_path: Path) -> None:
     config = tmp_path / "settings.toml"
     config.write_text("[timeouts]\nstartup = 'soon'\n\n[backend]\nprot = 5005\n", encoding="utf-8")

@@ -21,7 +21,10 @@ QUICK = {
 
 
 def sidecar(port: int, **flags: Any) -> SidecarClient:
-    environment = {"AURA_LAUNCH_BACKEND": "false", "AURA_BACKEND_URL": f"http://127.0.0.1:{port}"}
+    if "--profile" in flags.get("flags", ()):
+        environment = {"SIDECAR_BACKEND__MANAGED": "false", "SIDECAR_BACKEND__URL": f"http://127.0.0.1:{port}"}
+    else:
+        environment = {"AURA_LAUNCH_BACKEND": "false", "AURA_BACKEND_URL": f"http://127.0.0.1:{port}"}
     return SidecarClient(settings=QUICK, env=environment, **flags)
 
 

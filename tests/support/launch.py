@@ -22,11 +22,11 @@ def sidecar_command() -> list[str]:
 def clean_environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
     """Ours, without what would configure a sidecar or a backend, and with the checkout importable; None removes a name.
 
-    Without the size of a terminal too: GNU readline exports COLUMNS and LINES wherever it is loaded, as by pytest.
+    The profile is aura where a test names none: most tests' backends have its endpoints. Without the size of a terminal too: GNU readline exports COLUMNS and LINES wherever it is loaded, as by pytest.
     """
     prefixes = ("COLUMNS", "LINES", "SIDECAR_", "AURA_", "ASPNETCORE_", "DOTNET_ENV", "KESTREL__", "FFMPEG_")
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(prefixes)}
-    environment["PYTHONPATH"] = str(ROOT)
+    environment |= {"PYTHONPATH": str(ROOT), "SIDECAR_PROFILE": "aura"}
     for name, value in (extra or {}).items():
         if value is None:
             environment.pop(name, None)

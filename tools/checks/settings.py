@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 from msgspec import inspect
 
-from sidecar.settings import legacy
 from sidecar.settings.model import Settings
 from sidecar.settings.values import field_types, sections
 from tools.generate import docstrings, settings_page
@@ -29,10 +27,6 @@ def check() -> Iterator[str]:
             yield f"sidecar/settings/model.py: the docstring of section {section} does not list exactly its keys, in order"
         for key in field_types(section):
             yield from _row(section, key, rows.get(f"{section}.{key}"))
-    variables = set(re.findall(r"^\| `(AURA_\w+)` \| .+ \|$", text, re.MULTILINE))
-    used = set(re.findall(r"\bAURA_BACKEND_\w+|\bAURA_LAUNCH_\w+", Path(legacy.__file__).read_text(encoding="utf-8")))
-    if variables != used:
-        yield f"docs/settings.md: the Aura shell's variables differ from those that are read: {sorted(variables ^ used)}"
 
 
 def _rows(page: str) -> dict[str, list[str]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from sidecar.settings.model import Settings
-from sidecar.settings.profiles import PROFILES
+from sidecar.settings.profiles import PROFILES, Profile
 from sidecar.settings.values import field_types, sections
 from sidecar.settings.words import allowed
 
@@ -23,7 +23,7 @@ Where a setting may be given, the strongest first:
 
 1. `--set section.key=value`, and the backend's command behind `--`
 2. the variable `SIDECAR_SECTION__KEY`; for a variable of the backend `SIDECAR_BACKEND__ENV__NAME`
-3. the variables that the Aura shell reads: [below](#variables-of-the-aura-shell)
+3. variables that the profile knows: [below](#profile)
 4. the file that `--config FILE.toml` names
 5. the profile
 6. the default
@@ -35,8 +35,6 @@ exit status 78; all mistakes are reported at once, with file and line or the var
 A file has the same sections. This one sets what changes most often:
 
 ```toml
-profile = "generic"
-
 [backend]
 command = ["./my-backend", "--port", "{port}"]
 live_path = "/health"
@@ -52,26 +50,11 @@ attempts = 5
 An endpoint's path begins with `/` and contains no space. `--max-frame BYTES` and `--max-in-flight COUNT` are flags only; see
 [protocol.md](protocol.md#limits).
 """
-_LEGACY = """\
-## Variables of the Aura shell
-
-Launch scripts for the Aura app keep working. An empty variable counts as not set.
-
-| variable | setting |
-|---|---|
-| `AURA_LAUNCH_BACKEND` | `backend.managed`: `true` or `false` |
-| `AURA_BACKEND_URL` | `backend.url` when not managed, else it fixes `backend.port` |
-| `AURA_BACKEND_HEALTH_ENDPOINT` | `backend.live_path` and `backend.health_path` |
-| `AURA_BACKEND_READY_ENDPOINT` | `backend.ready_path` |
-| `AURA_BACKEND_SSE_JOB_EVENTS_TEMPLATE` | `backend.events_path` |
-| `AURA_BACKEND_STARTUP_TIMEOUT_MS` | `timeouts.startup`, in milliseconds |
-| `AURA_BACKEND_HEALTH_POLL_INTERVAL_MS` | `timeouts.health_interval`, in milliseconds |
-"""
 
 
 def page() -> str:
     """All of docs/settings.md."""
-    parts = [_HEAD, "".join(_profiles()), *("".join(_section(name)) for name in sections()), _LEGACY]
+    parts = [_HEAD, "".join(_profiles()), *("".join(_section(name)) for name in sections())]
     return "\n".join(parts)
 
 
@@ -80,12 +63,32 @@ def _profiles() -> Iterator[str]:
     yield f"{entries(Settings)['profile'].meaning} Default: `{Settings().profile}`. In flags `--profile NAME`, in the\n"
     yield "environment `SIDECAR_PROFILE`. What a profile sets, any other source outranks.\n\n"
     yield f"| | {' | '.join(f'`{name}`' for name in PROFILES)} |\n|---|{'---|' * len(PROFILES)}\n"
-    for key in dict.fromkeys(key for one in PROFILES.values() for key in one.settings.get("backend", {})):
-        values = (one.settings.get("backend", {}).get(key) for one in PROFILES.values())
-        yield f"| `backend.{key}` | {' | '.join(_shown(value) if value is not None else '' for value in values)} |\n"
+    for name in dict.fromkeys(name for one in PROFILES.values() for name in _settings(one)):
+        values = (_settings(one).get(name) for one in PROFILES.values())
+        yield f"| `{name}` | {' | '.join(_shown(value) if value is not None else '' for value in values)} |\n"
     yield f"| searches for | {' | '.join(_searched(one.executable) for one in PROFILES.values())} |\n"
     yield f"| variables of the backend | {' | '.join(_variables(one.env) for one in PROFILES.values())} |\n"
+    yield f"| never inherited | {' | '.join(_variables(one.never_inherited) for one in PROFILES.values())} |\n"
     yield f"| data folder | {' | '.join(f'`{one.app}`' for one in PROFILES.values())} |\n"
+    for name, profile in PROFILES.items():
+        if profile.variables:
+            yield f"\nVariables that profile `{name}` knows; an empty one counts as not set:\n\n"
+            yield "| variable | setting |\n|---|---|\n"
+            for variable, (form, section, keys) in profile.variables.items():
+                named = " and ".join(f"`{section}.{key}`" for key in keys)
+                yield f"| `{variable}` | {_FORMS[form].format(named)} |\n"
+
+
+def _settings(profile: Profile) -> dict[str, Any]:
+    return {f"{section}.{key}": value for section, pairs in profile.settings.items() for key, value in pairs.items()}
+
+
+_FORMS = {
+    "flag": "{}: `true` or `false`",
+    "url": "{} when not managed, else it fixes `backend.port`",
+    "path": "{}",
+    "milliseconds": "{}, in milliseconds",
+}
 
 
 def _searched(executable: str) -> str:
@@ -96,7 +99,7 @@ def _searched(executable: str) -> str:
     )
 
 
-def _variables(env: dict[str, str]) -> str:
+def _variables(env: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in env)
 
 

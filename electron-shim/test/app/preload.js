@@ -7,5 +7,5 @@ const { createBackendApi } = require("electron-backend-sidecar/preload");
 const { desktopBridge, ...backendApi } = createBackendApi(ipcRenderer);
 const electron = { ...backendApi, menu: { name: () => "the app's own" } };
 contextBridge.exposeInMainWorld("electron", electron);
-contextBridge.exposeInMainWorld("aura", electron); // an app's own second name
+contextBridge.exposeInMainWorld("acme", electron); // an app's own second name
 contextBridge.exposeInMainWorld("desktopBridge", desktopBridge);

@@ -31,6 +31,7 @@ def find(
     path: Path | None = None,
     beside: Path | None = None,
 ) -> BackendCommand:
+    profile = profile or ("generic" if command else "aura")
     settings = load(environ={}, command=command, overrides=overrides, profile=profile).settings
     environ = {"PATH": str(path or folder / "no-such-folder")}
     return find_command(settings, environ, beside=beside or folder / "sidecar", working_directory=folder)

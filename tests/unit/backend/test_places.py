@@ -66,7 +66,7 @@ def test_such_a_working_folder_is_named(closed: Path) -> None:
 
 
 def test_a_packaged_backend_that_cannot_be_seen_is_not_found(closed: Path) -> None:
-    settings = load(environ={}).settings
+    settings = load(profile="aura", environ={}).settings
     with nobody(), pytest.raises(BackendNotFoundError, match="Searched"):
         find_command(settings, {}, beside=closed / "sidecar", working_directory=closed)
 

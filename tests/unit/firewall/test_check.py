@@ -8,11 +8,11 @@ from msgspec import UNSET
 from sidecar.errors import UnsupportedError
 from sidecar.firewall import check
 from sidecar.firewall.check import FirewallFacts, check_firewall, command_for, create_rule, describe, find_rule
-from sidecar.settings.model import Settings
+from sidecar.settings.load import load
 from sidecar.wire.messages import FirewallCheck, FirewallRule
 from tests.support.firewall import ENVIRONMENT, NAME, PROGRAM, query_user, rule, snapshot
 
-SETTINGS = Settings().firewall
+SETTINGS = load(profile="aura", environ={}).settings.firewall
 NAMES = (SETTINGS.rule_name, *SETTINGS.other_names)
 
 

@@ -14,7 +14,7 @@ from sidecar.firewall.check import FirewallFacts, check_firewall, find_rule
 from sidecar.firewall.rules import PROFILES
 from sidecar.firewall.snapshot import Snapshot
 from sidecar.firewall.verdict import judge, rules_in
-from sidecar.settings.model import Settings
+from sidecar.settings.load import load
 from tests.support.firewall import ENVIRONMENT, PROGRAM, QUERY_USER, in_wine, query_user, rule
 
 winreg = pytest.importorskip("winreg", reason="the registry exists on Windows only")
@@ -22,7 +22,8 @@ registry = pytest.importorskip("sidecar.firewall.registry", reason="the registry
 
 from tests.support.firewall_registry import Store  # noqa: E402  # it needs winreg
 
-NAMES = (Settings().firewall.rule_name, *Settings().firewall.other_names)
+SETTINGS = load(profile="aura", environ={}).settings.firewall
+NAMES = (SETTINGS.rule_name, *SETTINGS.other_names)
 ON = {"EnableFirewall": 1}
 Read = Callable[[], Snapshot]
 

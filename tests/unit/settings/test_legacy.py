@@ -13,7 +13,7 @@ def test_each_variable_of_the_aura_shell_sets_what_the_page_says() -> None:
     values = {"AURA_LAUNCH_BACKEND": "true", "AURA_BACKEND_URL": "http://127.0.0.1:5005"}
     for variable, settings_named in table.items():
         text = values.get(variable, "500" if variable.endswith("_MS") else "/path")
-        settings: Any = load(environ={variable: text}).settings
+        settings: Any = load(profile="aura", environ={variable: text}).settings
         named = re.findall(r"`(\w+\.\w+)`", settings_named)
         assert named
         for name in named:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sidecar.errors import InvalidConfigError
@@ -26,9 +27,15 @@ def file(folder: Path, text: str) -> str:
     return str(path)
 
 
-def test_without_any_source_the_aura_profile_above_the_defaults_is_in_force() -> None:
-    settings = load(environ={}).settings
-    assert settings.profile == "aura"
+def test_without_any_source_the_generic_profile_is_in_force_and_nothing_is_auras() -> None:
+    settings = load(environ={"AURA_LAUNCH_BACKEND": "false", "AURA_BACKEND_URL": "nonsense"}).settings
+    assert settings == Settings()
+    assert settings.profile == "generic"
+    assert "aura" not in msgspec.json.encode(settings).decode().lower()
+
+
+def test_a_profile_stands_above_the_defaults() -> None:
+    settings = load(profile="aura", environ={}).settings
     assert settings.backend.live_path == settings.backend.health_path == "/health/live"
     assert settings.backend.events_path == "/api/jobs/{id}/events"
     assert settings.backend.volatile_keys == ("lastUpdated",)
@@ -43,7 +50,7 @@ def test_the_generic_profile_has_no_endpoints() -> None:
 def test_flags_outrank_the_environment_which_outranks_the_file_which_outranks_the_profile(tmp_path: Path) -> None:
     config = file(tmp_path, '[backend]\nready_path = "/file"\nlive_path = "/file"\ninfo_path = "/file"\n')
     environ = {"SIDECAR_BACKEND__READY_PATH": "/environment", "SIDECAR_BACKEND__LIVE_PATH": "/environment"}
-    loaded = load(config=config, environ=environ, overrides=["backend.ready_path=/flag"])
+    loaded = load(config=config, profile="aura", environ=environ, overrides=["backend.ready_path=/flag"])
     backend = loaded.settings.backend
     assert (backend.ready_path, backend.live_path, backend.info_path) == ("/flag", "/environment", "/file")
     assert backend.version_path == "/api/version"
@@ -56,9 +63,9 @@ def test_flags_outrank_the_environment_which_outranks_the_file_which_outranks_th
 @pytest.mark.parametrize(
     ("flag", "override", "variable", "line", "expected"),
     [
-        (None, [], {}, "", "aura"),
-        (None, [], {}, 'profile = "generic"', "generic"),
-        (None, [], {"SIDECAR_PROFILE": "aura"}, 'profile = "generic"', "aura"),
+        (None, [], {}, "", "generic"),
+        (None, [], {}, 'profile = "aura"', "aura"),
+        (None, [], {"SIDECAR_PROFILE": "generic"}, 'profile = "aura"', "generic"),
         (None, ["profile=generic"], {"SIDECAR_PROFILE": "aura"}, "", "generic"),
         ("aura", ["profile=generic"], {"SIDECAR_PROFILE": "generic"}, "", "aura"),
     ],
@@ -129,7 +136,11 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         config=config,
         profile="aurra",
         overrides=["nonsense", "backend.live_path=x"],
-        environ={"SIDECAR_BACKEND__MANAGED": "perhaps", "AURA_BACKEND_STARTUP_TIMEOUT_MS": "soon"},
+        environ={
+            "SIDECAR_PROFILE": "aura",
+            "SIDECAR_BACKEND__MANAGED": "perhaps",
+            "AURA_BACKEND_STARTUP_TIMEOUT_MS": "soon",
+        },
     )
     expected = [
         "AURA_BACKEND_STARTUP_TIMEOUT_MS: is 'soon'; allowed: a number of milliseconds",
@@ -140,7 +151,7 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         f"{config}, line 7: there is no section [time]; did you mean timeouts?",
         f"{config}, line 9: restart.attempts is true; allowed: a whole number from 0 to 1000000",
         'SIDECAR_BACKEND__MANAGED: backend.managed is "perhaps"; allowed: true or false',
-        '--profile: profile is "aurra"; allowed: "aura" or "generic"; did you mean aura?',
+        '--profile: profile is "aurra"; allowed: "generic" or "aura"; did you mean aura?',
         '--set backend.live_path: backend.live_path is "x"; allowed: a path that begins with / and holds no space, or an empty text',
     ]
     assert sorted(found) == sorted(expected)
@@ -169,7 +180,7 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         ("backend.events_path=/a b", "allowed: a path that begins with /"),
         ("backend.env.A=x\0y", "backend.env has the variable"),
         ('paths.data="C:\\Users\\x"', "is not a TOML string; leave the quotes out, or use 'single' ones"),
-        ("profile=5", 'profile is "5"; allowed: "aura" or "generic"'),
+        ("profile=5", 'profile is "5"; allowed: "generic" or "aura"'),
         ("bakend.port=5", "there is no section [bakend]; did you mean backend?"),
         ("backend=5", "not understood; write --set section.key=value"),
         ("app.mode.x=5", "there is no setting app.mode.x; did you mean app.mode?"),
@@ -184,7 +195,7 @@ def test_a_wrong_value_is_told_with_its_origin_what_was_given_and_what_is_allowe
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("profile = ['aura']\n", 'line 1: profile is ["aura"]; allowed: "aura" or "generic"'),
+        ("profile = ['aura']\n", 'line 1: profile is ["aura"]; allowed: "generic" or "aura"'),
         ("[backend\n", "is not valid TOML: Expected ']'"),
         ("a = 1\na = 2\n", "is not valid TOML: Cannot overwrite a value (at line 2"),
         ("port = 1\n", "line 1: port stands outside of any section"),
@@ -254,13 +265,12 @@ class TestABackendThatIsNotManaged:
     def test_needs_an_address(self) -> None:
         (mistake,) = mistakes(overrides=["backend.managed=false"])
         assert mistake.startswith("--set backend.managed: backend.managed is false and no address is given")
-        (mistake,) = mistakes(environ={"AURA_LAUNCH_BACKEND": "false"})
+        (mistake,) = mistakes(profile="aura", environ={"AURA_LAUNCH_BACKEND": "false"})
         assert mistake.startswith("AURA_LAUNCH_BACKEND: backend.managed is false and no address is given")
-        assert "AURA_BACKEND_URL" in mistake
 
     @pytest.mark.parametrize("url", ["http://127.0.0.1:5005", "http://127.0.0.1:5005/", "HTTP://LOCALHOST:5005"])
     def test_is_watched_at_its_loopback_address(self, url: str) -> None:
-        loaded = load(environ={"AURA_LAUNCH_BACKEND": "FALSE", "AURA_BACKEND_URL": url})
+        loaded = load(profile="aura", environ={"AURA_LAUNCH_BACKEND": "FALSE", "AURA_BACKEND_URL": url})
         assert not loaded.settings.backend.managed
         assert loaded.settings.backend.url == "http://127.0.0.1:5005"
         assert bool(loaded.notes) == ("LOCALHOST" in url)
@@ -288,11 +298,11 @@ class TestABackendThatIsNotManaged:
 
 class TestWhatTheAuraShellReads:
     def test_its_address_fixes_the_port_of_a_managed_backend(self) -> None:
-        loaded = load(environ={"AURA_BACKEND_URL": "http://127.0.0.1:5272"})
+        loaded = load(profile="aura", environ={"AURA_BACKEND_URL": "http://127.0.0.1:5272"})
         assert (loaded.settings.backend.port, loaded.settings.backend.url) == (5272, "")
         assert loaded.origins["backend.port"] == "AURA_BACKEND_URL"
         environ = {"AURA_BACKEND_URL": "http://127.0.0.1:5272", "SIDECAR_BACKEND__PORT": "auto"}
-        assert load(environ=environ).settings.backend.port == "auto"
+        assert load(profile="aura", environ=environ).settings.backend.port == "auto"
 
     def test_our_own_address_is_ignored_with_a_note_where_the_backend_is_managed(self) -> None:
         loaded = load(environ={}, overrides=["backend.url=http://127.0.0.1:5272"])
@@ -301,6 +311,7 @@ class TestWhatTheAuraShellReads:
 
     def test_its_endpoints_and_milliseconds_are_understood(self) -> None:
         settings = load(
+            profile="aura",
             environ={
                 "AURA_BACKEND_HEALTH_ENDPOINT": "/api/health",
                 "AURA_BACKEND_READY_ENDPOINT": "ready",
@@ -308,7 +319,7 @@ class TestWhatTheAuraShellReads:
                 "AURA_BACKEND_STARTUP_TIMEOUT_MS": "90000",
                 "AURA_BACKEND_HEALTH_POLL_INTERVAL_MS": "250",
                 "AURA_LAUNCH_BACKEND": "true",
-            }
+            },
         ).settings
         assert settings.backend.managed
         assert settings.backend.live_path == settings.backend.health_path == "/api/health"
@@ -317,12 +328,13 @@ class TestWhatTheAuraShellReads:
 
     def test_names_of_ours_outrank_its_names(self) -> None:
         environ = {"AURA_BACKEND_STARTUP_TIMEOUT_MS": "90000", "SIDECAR_TIMEOUTS__STARTUP": "5"}
-        assert load(environ=environ).settings.timeouts.startup == 5.0
+        assert load(profile="aura", environ=environ).settings.timeouts.startup == 5.0
 
     def test_empty_variables_count_as_not_set(self) -> None:
         names = ("URL", "HEALTH_ENDPOINT", "READY_ENDPOINT", "SSE_JOB_EVENTS_TEMPLATE", "STARTUP_TIMEOUT_MS")
         environ = {f"AURA_BACKEND_{name}": "" for name in names}
-        assert load(environ={**environ, "AURA_LAUNCH_BACKEND": ""}).settings == load(environ={}).settings
+        loaded = load(profile="aura", environ={**environ, "AURA_LAUNCH_BACKEND": ""})
+        assert loaded.settings == load(profile="aura", environ={}).settings
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -335,7 +347,7 @@ class TestWhatTheAuraShellReads:
         ],
     )
     def test_their_mistakes_are_told_by_their_names(self, name: str, value: str) -> None:
-        (mistake,) = mistakes(environ={name: value})
+        (mistake,) = mistakes(profile="aura", environ={name: value})
         assert mistake.startswith(f"{name}: ")
         assert "allowed: " in mistake
 

@@ -137,4 +137,4 @@ def test_settings_are_shown_whole_but_for_the_secrets() -> None:
     assert "hush" not in str(plain)
     assert plain["backend"]["env"] == {"API_KEY": MASK, "MODE": "fast"}
     assert plain["timeouts"]["startup"] == 60.0
-    assert plain["profile"] == "aura"
+    assert plain["profile"] == "generic"

@@ -35,8 +35,8 @@ def test_aura_has_its_folder_in_electrons_temporary_one_and_others_share_none(tm
 
 
 def test_else_the_platform_says_where_and_each_profile_has_a_folder_of_its_own() -> None:
-    assert resolved().data == platformdirs.user_data_dir("aura-video-studio", appauthor=False)
-    assert resolved(profile="generic").data == platformdirs.user_data_dir("electron-backend-sidecar", appauthor=False)
+    assert resolved(profile="aura").data == platformdirs.user_data_dir("aura-video-studio", appauthor=False)
+    assert resolved().data == platformdirs.user_data_dir("electron-backend-sidecar", appauthor=False)
 
 
 def test_relative_folders_become_absolute_and_the_tilde_is_home() -> None:

@@ -2,7 +2,7 @@ import { byId, el } from "../dom.js";
 import { moment } from "../format.js";
 import { CallError } from "../transport/types.js";
 
-/** What the backend says of its providers: a table where it is the list that the aura profile knows, else as it is. */
+/** What the backend says of its providers, where it says anything: a table where it is a list of them, else as it is. */
 export class ProvidersView {
   /** @param {import("../transport/types.js").Transport} transport */
   constructor(transport) {
@@ -31,6 +31,7 @@ export class ProvidersView {
   /** @param {any} body */
   show(body) {
     const place = byId("providers");
+    byId("providers-card").hidden = false;
     const list = body?.providers;
     if (!Array.isArray(list) || !list.every((one) => one && typeof one === "object")) {
       place.replaceChildren(el("pre", { tabindex: 0 }, JSON.stringify(body, null, 2)));
