@@ -121,7 +121,8 @@ class App:
         self._recorder = Recorder(
             settings, paths, server, supervisor, output=output, secrets=secrets, metrics=self._metrics
         )
-        Announcer(server, supervisor)
+        limit = settings.timeouts.startup if settings.backend.managed else None
+        Announcer(server, supervisor, startup_limit=limit)
         self._monitor = Monitor(settings, client, supervisor, find_listener=process.find_listener)
         self._record = Record(Path(paths.data), log.warning, shared=reclaimed.shared, logs=reclaimed.logs)
         self._keeper = RecordKeeper(self._record, self._layer, supervisor) if settings.backend.managed else None

@@ -315,11 +315,14 @@ export interface Started {
   pid: number | null;
 }
 
-/** How far a start has come; `elapsed` in seconds since the spawn was asked for. */
+/** How far a start has come; `elapsed` in seconds since the spawn was asked for, `limit` in seconds until it counts as failed.
+
+    `limit` is null where the backend is only watched. `message` says what is awaited, and what is wrong once that is known. */
 export interface StartupProgress {
-  phase: "ready" | "spawning" | "waiting";
+  phase: "failed" | "ready" | "spawning" | "waiting";
   elapsed: number;
   message: string;
+  limit?: number | null;
 }
 
 /** The lifecycle moved. `forced`: what the stop that ends here had to kill; absent where everything ended by itself. */

@@ -13,8 +13,10 @@ from ..wire.messages import Exposed, ExposedSocket, HealthResult, StartupProgres
 class Announcer:
     """Subscribes to what a client is notified of, but for crashes and resources, which the recorder knows."""
 
-    def __init__(self, server: Server, supervisor: Supervisor) -> None:
+    def __init__(self, server: Server, supervisor: Supervisor, *, startup_limit: float | None) -> None:
+        """``startup_limit``: seconds that a start may take; None where there is no limit."""
         self._server = server
+        self._startup_limit = startup_limit
         stream = supervisor.stream
         stream.subscribe(StateChanged, self._changed)
         stream.subscribe(e.Progress, self._progress)
@@ -29,7 +31,7 @@ class Announcer:
             self._progress(e.Progress(0, "spawning", 0.0, "Starting the backend's process"))
 
     def _progress(self, progress: e.Progress) -> None:
-        payload = StartupProgress(progress.phase, round(progress.elapsed, 3), progress.message)
+        payload = StartupProgress(progress.phase, round(progress.elapsed, 3), progress.message, self._startup_limit)
         self._server.notify("backend:startupProgress", payload)
 
     def _health(self, health: e.Health) -> None:

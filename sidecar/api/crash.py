@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..core.events import Reason, ReportFailure
 from ..core.exit_status import UNKNOWN, ExitStatus
 from ..core.fingerprint import Frame, fingerprint
+from ..core.last_line import quote_last
 from ..errors import SidecarError
 from ..observe.causes import SILENT, guess
 from ..observe.crash import report_name
@@ -74,7 +75,7 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
     """What the sidecar ended itself comes first: the exit status would only describe our own stop."""
     status = run.status or UNKNOWN
     if failure.reason is Reason.STARTUP_TIMEOUT:
-        late = explain_unready(settings, run.port, run.listening, run.last_answer, silent=not run.output)
+        late = explain_unready(settings, run.port, run.listening, run.last_answer, output=run.output)
         answer = run.last_answer
         seen = str(answer.status or answer.kind) if answer is not None else ""
         return _Explanation("not ready in time", late.cause, late.remedy, late.kind, seen)
@@ -106,7 +107,9 @@ def _of_error(text: str, error: SidecarError) -> _Explanation:
 def _by_its_words(run: Run, status: ExitStatus, oom: bool | None) -> _Explanation:
     found = guess(run.output, status, port=run.port, oom=oom)
     if found is None:
-        return _Explanation(status.text, None, _READ_IT, f"exit_{status.code}", frames=read_frames(None, run.output))
+        said = quote_last(run.output)
+        cause = f"{said[0].upper()}{said[1:]}" if said else None
+        return _Explanation(status.text, cause, _READ_IT, f"exit_{status.code}", frames=read_frames(None, run.output))
     fatal = found.fatal
     exception = fatal.type or fatal.kind if fatal is not None else str(status.signal) if found.kind == "signal" else ""
     frames = () if fatal is None and found.kind in SILENT else read_frames(fatal, run.output)

@@ -23,7 +23,7 @@ from ..supervisor import Supervisor
 from ..supervisor.run import Run, utc_now
 from ..supervisor.stream import RunEnded, RunFailed, RunLaunching, RunStarted
 from ..wire.channels import CrashReportArgs, ResourcesArgs
-from ..wire.messages import Crash, StateChanged
+from ..wire.messages import Crash, StartupProgress, StateChanged
 from .announcer import health_result
 
 if TYPE_CHECKING:
@@ -160,6 +160,12 @@ class Recorder:
         self._server.notify("backend:crash", crash)
         if self._metrics is not None:
             self._metrics.crashed(crash)
+        if run.ready_at is None:
+            why = ". ".join(dict.fromkeys(text for text in (crash.text, crash.cause) if text))
+            limit = self._settings.timeouts.startup
+            self._server.notify(
+                "backend:startupProgress", StartupProgress("failed", round(run.lasted or 0.0, 3), why, limit)
+            )
 
     # Made when first needed -----------------------------------------------------------------------------------------
 

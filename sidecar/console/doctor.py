@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,8 +21,11 @@ from ..wire.observe import Check
 from .client import Client, RemoteError
 from .needed import require_command
 from .sentences import as_json as to_json
+from .sentences import sentence
 from .surroundings import run_cancellable
 
+_LAST_LINES = 10
+_REPORT_LIMIT = 20.0  # seconds
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": "dim"}
 
 
@@ -64,28 +70,68 @@ def _bundle(bundle: str, checks: Sequence[Check], facts: dict[str, Any], serve_w
     print(f"{bundle}: {len(gathered.texts)} files, secrets masked", file=sys.stderr)  # noqa: T201 - the tool's output
 
 
+class StartCheck(Check, frozen=True):
+    """How a start went: the last lines of its output, and where the crash report is."""
+
+    cause: str | UnsetType = UNSET
+    output: list[str] | UnsetType = UNSET
+    report: str | UnsetType = UNSET
+
+
 async def _ask(serve_words: Sequence[str], *, start: bool) -> tuple[list[Check], dict[str, Any]]:
-    client = await Client.start(
-        ["--set", "backend.autostart=false", *serve_words]
-    )  # what stands behind -- is the backend's
+    events = _StartEvents()
+    # One attempt is enough to see what is wrong. What stands in the user's words comes later and wins.
+    once = ["--set", "restart.attempts=0"] if start else []
+    client = await Client.start(["--set", "backend.autostart=false", *once, *serve_words], on_event=events.take)
     try:
-        started = [await _start(client)] if start else []
-        checks = msgspec.convert(await client.call("backend:diagnose"), list[Check])
         bootstrap = await client.call("runtime:getBootstrap")
+        logs = bootstrap["paths"]["logs"]
+        started = [await _start(client, events, logs)] if start else []
+        checks = msgspec.convert(await client.call("backend:diagnose"), list[Check])
         info = await client.call("sidecar:info")
-        return [*started, *checks], {"logs": bootstrap["paths"]["logs"], "info": info}
+        return [*started, *checks], {"logs": logs, "info": info}
     finally:
         await client.close()
 
 
-async def _start(client: Client) -> Check:
+class _StartEvents:
+    """What is said during the start: shown on stderr as soon as it is known, for the start itself may take a minute."""
+
+    def __init__(self) -> None:
+        self.crash: dict[str, Any] = {}
+        self.crashed = asyncio.Event()
+        self._shown = ""
+
+    def take(self, channel: str, payload: Any) -> None:
+        """One event."""
+        if channel == "backend:crash":
+            self.crash = payload
+            self.crashed.set()
+        elif channel == "backend:startupProgress" and payload["message"] != self._shown:
+            self._shown = payload["message"]
+            print(printable(sentence(channel, payload)), file=sys.stderr, flush=True)  # noqa: T201 - the tool's output
+
+
+async def _start(client: Client, events: _StartEvents, logs: str) -> Check:
     try:
         started = await client.call("backend:start")
-    except RemoteError as error:
-        body = error.error
-        hint = body.hint if isinstance(body.hint, str) else "Check its last output."
-        return Check("start", "failed", body.message, hint, body.code)
-    return Check("start", "ok", f"The backend starts and is ready on {started['url']}")
+    except RemoteError as failure:
+        error = failure.error
+        with contextlib.suppress(TimeoutError):  # the report follows when all of the backend has ended
+            await asyncio.wait_for(events.crashed.wait(), _REPORT_LIMIT)
+        data = error.data if isinstance(error.data, dict) else {}
+        crash = events.crash
+        return StartCheck(
+            "start",
+            "failed",
+            error.message,
+            crash.get("remedy") or (error.hint if isinstance(error.hint, str) else "Check its last output."),
+            error.code,
+            crash.get("cause") or UNSET,
+            str(data.get("output", "")).splitlines()[-_LAST_LINES:] or UNSET,
+            str(Path(logs, f"{crash['name']}.log")) if crash else UNSET,
+        )
+    return StartCheck("start", "ok", f"The backend starts and is ready on {started['url']}")
 
 
 def _show(checks: Sequence[Check], *, as_json: bool) -> None:
@@ -106,8 +152,20 @@ def checks_table(checks: Sequence[Check]) -> Table:
     for heading in ("status", "check", "what was seen"):
         table.add_column(heading, overflow="fold")
     for check in checks:
-        seen = Text(printable(check.message))  # it may hold what a backend wrote or answered
+        seen = Text("\n".join(printable(line) for line in _seen(check)))  # it may hold what a backend wrote or answered
         if check.status != "ok" and isinstance(check.remedy, str):
             seen.append(f"\n→ {printable(check.remedy)}", style="italic")
         table.add_row(Text(check.status, style=_STYLES[check.status]), check.check.replace("_", " "), seen)
     return table
+
+
+def _seen(check: Check) -> Iterator[str]:
+    yield check.message
+    if isinstance(check, StartCheck):
+        if isinstance(check.cause, str) and check.cause not in check.message:
+            yield check.cause
+        if isinstance(check.output, list):
+            yield "Last lines of its output:"
+            yield from (f"  {line}" for line in check.output)
+        if isinstance(check.report, str):
+            yield f"Crash report: {check.report}"

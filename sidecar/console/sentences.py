@@ -52,7 +52,8 @@ def _known(channel: str, payload: Any) -> str:  # noqa: PLR0911 - a table of eve
                 return f"{payload['text']} ({'no restarts left' if made >= most else 'a restart would not help'})"
             return f"{payload['text']} (restart {made} of {most} in {soon or 0:.1f} s)"
         case "backend:startupProgress":
-            return f"{payload['phase']} after {payload['elapsed']:.2f} s: {payload['message']}"
+            limit = f" of {payload['limit']:g}" if payload.get("limit") else ""
+            return f"{payload['phase']} {payload['elapsed']:.1f}{limit} s: {payload['message']}"
         case "backend:providerUpdate":
             names = [provider["name"] for provider in payload.get("providers", [])]
             return f"providers: {', '.join(names)}" if names else str(payload)

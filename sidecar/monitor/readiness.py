@@ -17,6 +17,7 @@ from ..supervisor.unready import what_is_missing
 from .listener import ListenerLook, other_port
 
 _PROGRESS_INTERVAL = 1.0
+_LAST_OUTPUT = 8 * 1024  # bytes: masking more each second would cost a start that is slow
 
 
 class Readiness:
@@ -70,12 +71,19 @@ class Readiness:
             await asyncio.sleep(delay)
 
     def _what_is_missing(self, awaited: str) -> str:
-        run = self._supervisor.run
+        """What is awaited, and as far as it is known what is wrong; a backend that listens nowhere may only be slow."""
+        from ..core.last_line import quote_last  # not needed by a quick start
+
+        run, output = self._supervisor.run, self._supervisor.launcher.last_output(_LAST_OUTPUT)
         listening = run.listeners() if run is not None else None
-        if run is None or not (run.last_answer or (listening and run.port not in self._look.ports())):
-            return f"Waiting for {awaited}"
-        seen, remedy = what_is_missing(self._settings, run.port, listening, run.last_answer)
-        return f"Waiting for {awaited}: {seen}. {remedy}"
+        seen, remedy = "", ""
+        if run is not None and (run.last_answer or (listening and run.port not in self._look.ports())):
+            seen, remedy = what_is_missing(self._settings, run.port, listening, run.last_answer, output=output)
+        elif listening == []:
+            seen = "no process of it listens on any port yet"
+        said = quote_last(output, only_errors=bool(seen and remedy))
+        found = "; ".join(part for part in (seen, said) if part)
+        return f"Waiting for {awaited}{f': {found}.' if found else ''} {remedy}".rstrip()
 
     def _adopt_other_port(self) -> bool:
         """Accepts another port than the given one where the run clearly listens there, at two looks in a row."""

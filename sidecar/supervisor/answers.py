@@ -51,7 +51,7 @@ def error_for(outcome: Outcome, run: Run | None, settings: Settings) -> errors.S
 
 
 def _not_in_time(run: Run, settings: Settings) -> errors.SidecarError:
-    why = explain_unready(settings, run.port, run.listening, run.last_answer, silent=not run.output)
+    why = explain_unready(settings, run.port, run.listening, run.last_answer, output=run.output)
     return errors.StartupTimeoutError(
         f"The backend was stopped. {why.cause}",
         hint=why.remedy,
@@ -121,13 +121,15 @@ def port_taken(run: Run) -> errors.SidecarError:
 
 
 def _exited(run: Run, settings: Settings) -> errors.SidecarError:
-    from .early_end import explain_early_end  # no start that succeeds waits for it
+    from ..core.last_line import quote_last  # no start that succeeds waits for these two
+    from .early_end import explain_early_end
 
     status = run.status or UNKNOWN
     why = explain_early_end(run, settings)
+    cause = why.cause if why else quote_last(run.output)
     return errors.BackendExitedError(
-        f"The backend ended before it was ready: {status.text}{f'. {why.cause}' if why else ''}",
-        hint=why.remedy if why else "Its last output says why; it is in this error's data and in the crash report.",
+        f"The backend ended before it was ready: {status.text}{f'. {cause[0].upper()}{cause[1:]}' if cause else ''}",
+        hint=why.remedy if why else "Fix what its last output reports; the crash report holds all of it.",
         data={
             "code": status.code,
             "signal": status.signal,

@@ -79,7 +79,7 @@ class Launches(Protocol):
 
     def explain_end(self, run: Run) -> PortConflict | None: ...  # noqa: D102
 
-    def last_output(self) -> str: ...  # noqa: D102
+    def last_output(self, limit: int = ...) -> str: ...  # noqa: D102
 
     def name_all(self, processes: list[ProcessId]) -> tuple[Survivor, ...]: ...  # noqa: D102
 
@@ -259,9 +259,12 @@ class Launcher:
             state = "lingering" if self._binds_plainly else "in_use"
         return self._conflict(run.port, "forbidden" if printed == "forbidden" else state)
 
-    def last_output(self) -> str:
-        """The newest run's last output, secrets masked."""
-        return self._mask(self._output_tail().decode("utf-8", "replace"))
+    def last_output(self, limit: int = 1 << 16) -> str:
+        """The newest run's last output, secrets masked; whole lines of at most ``limit`` bytes."""
+        data = self._output_tail()
+        if len(data) > limit:
+            data = data[-limit:].partition(b"\n")[2] or data[-limit:]
+        return self._mask(data.decode("utf-8", "replace"))
 
     def name_all(self, processes: list[ProcessId]) -> tuple[Survivor, ...]:
         """The processes with their names."""

@@ -367,7 +367,8 @@ class Supervisor:
             code=status.code, signal=status.signal, text=status.text, time=run.ended_at or "", expected=expected
         )
         self.stream.publish(RunEnded(run))
-        if healthy is not False and run.process is not None:  # a client that did not see it unhealthy is informed
+        stopping = self.lifecycle.state is State.STOPPING  # by our own order, which is no fault of the backend's
+        if healthy is not False and run.process is not None and not stopping:
             self.stream.publish(e.Health(number, healthy=False, error="socket hang up"))
         self.post(e.Exited(number, status))
 

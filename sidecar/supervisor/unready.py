@@ -59,7 +59,7 @@ def explain_unready(
     listening: Sequence[ListeningSocket] | None,
     last_answer: ProbeResult | None,
     *,
-    silent: bool = False,
+    output: str = "",
 ) -> Unready:
     """What kept the run from being ready.
 
@@ -68,10 +68,13 @@ def explain_unready(
         port: the one it was given; None where it was to report one and did not.
         listening: where its tree listened; None where the system does not say.
         last_answer: the last failed request to its live endpoint; None: none was sent.
-        silent: it printed nothing at all.
+        output: its last, secrets masked.
     """
-    seen, remedy = what_is_missing(settings, port, listening, last_answer, silent=silent)
-    return Unready(f"It was not ready within timeouts.startup ({settings.timeouts.startup:g} s): {seen}.", remedy)
+    from ..core.last_line import quote_last  # not needed by a start that succeeds
+
+    seen, remedy = what_is_missing(settings, port, listening, last_answer, output=output)
+    said = f" {words[0].upper()}{words[1:]}" if (words := quote_last(output, only_errors=bool(listening))) else ""
+    return Unready(f"It was not ready within timeouts.startup ({settings.timeouts.startup:g} s): {seen}.{said}", remedy)
 
 
 def explain_hung(settings: Settings) -> Unready:
@@ -90,11 +93,11 @@ def what_is_missing(
     listening: Sequence[ListeningSocket] | None,
     last_answer: ProbeResult | None,
     *,
-    silent: bool = False,
+    output: str = "",
 ) -> tuple[str, str]:
     """What was seen, and what to do about it; arguments as for explain_unready."""
     if port is None:
-        return _unreported(listening, silent=silent)
+        return _unreported(listening, silent=not output)
     if last_answer is not None:
         return _answered(settings.backend.live_path, port, last_answer)
     mine = [socket for socket in listening or () if socket.port == port]

@@ -28,7 +28,7 @@ Reason = Literal[
     "restarts_exhausted",
     "shutdown",
 ]
-Phase = Literal["spawning", "waiting", "ready"]
+Phase = Literal["spawning", "waiting", "ready", "failed"]
 
 
 # Messages ---------------------------------------------------------------------------------------------------------
@@ -276,11 +276,15 @@ class StateChanged(Wire, frozen=True):
 
 
 class StartupProgress(Wire, frozen=True):
-    """How far a start has come; ``elapsed`` in seconds since the spawn was asked for."""
+    """How far a start has come; ``elapsed`` in seconds since the spawn was asked for, ``limit`` in seconds until it counts as failed.
+
+    ``limit`` is null where the backend is only watched. ``message`` says what is awaited, and what is wrong once that is known.
+    """
 
     phase: Phase
     elapsed: float
     message: str
+    limit: float | None = None
 
 
 class Crash(Wire, frozen=True):

@@ -338,7 +338,7 @@ async def script_elsewhere(stage: Stage) -> Told:
 
 @WAYS.add(
     "It ends with a status of its own, and says nothing that is known",
-    "exit code 3",
+    "Its last output: the moon is in the wrong house",
     "Read its last output in the crash report; if that does not help, pass the report on to the maker of the backend.",
 )
 async def unknown_status(stage: Stage) -> Told:

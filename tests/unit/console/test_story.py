@@ -225,7 +225,7 @@ def test_what_a_recovery_lacks_is_named(events: list[tuple[str, Any]], what: str
         ),
         (
             ("backend:startupProgress", {"phase": "waiting", "elapsed": 0.5, "message": "for it"}),
-            "waiting after 0.50 s: for it",
+            "waiting 0.5 s: for it",
         ),
         (("backend:providerUpdate", {"providers": [{"name": "local"}]}), "providers: local"),
         (("backend:providerUpdate", "no JSON"), "no JSON"),

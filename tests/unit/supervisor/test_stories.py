@@ -536,6 +536,20 @@ def test_an_exit_is_followed_by_bad_health_for_clients_that_did_not_see_it(play:
     play(story, backend__live_path="/live")
 
 
+def test_our_own_stop_is_no_bad_health(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        await stage.pass_time(1)
+        await stage.supervisor.stop()
+        await stage.supervisor.start()
+        await stage.pass_time(1)
+        await stage.supervisor.restart()
+        assert {one.healthy for one in stage.of(e.Health)} == {True}
+
+    play(story, backend__live_path="/live")
+
+
 def test_a_subscriber_that_fails_silences_no_other(play: Any) -> None:
     async def story(stage: Stage) -> None:
         def fail(_notice: RunStarted) -> None:

@@ -75,13 +75,18 @@ def test_the_sentence_says_what_was_seen(
 ) -> None:
     last_answer = ProbeResult(False, failure[1], None, failure[2], 0.1, failure[0], *failure[3:]) if failure else None
     sockets = None if listening is None else [ListeningSocket(*place, 1) for place in listening]
-    why = explain_unready(SETTINGS, port, sockets, last_answer)
+    why = explain_unready(SETTINGS, port, sockets, last_answer, output="Now starting\n")
     assert why.cause.startswith("It was not ready within timeouts.startup (60 s): ")
     assert cause in why.cause
     assert remedy in why.remedy
 
 
 def test_a_backend_that_listens_and_printed_nothing_holds_its_output_back() -> None:
-    why = explain_unready(SETTINGS, None, [ListeningSocket("127.0.0.1", 80, 1)], None, silent=True)
+    why = explain_unready(SETTINGS, None, [ListeningSocket("127.0.0.1", 80, 1)], None, output="")
     assert "it listens on 127.0.0.1:80 and printed nothing" in why.cause
     assert why.remedy.index("PYTHONUNBUFFERED=1") < why.remedy.index("backend.reported_pattern")
+
+
+def test_a_backend_that_listens_nowhere_is_explained_by_its_last_error() -> None:
+    why = explain_unready(SETTINGS, 5005, [], None, output="Reading\nError: cannot open data.db\nTrying again\n")
+    assert why.cause.endswith("nothing listens on port 5005. Its last error: Error: cannot open data.db")

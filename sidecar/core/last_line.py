@@ -1,0 +1,34 @@
+"""The line of a backend's output that most likely says what is wrong. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_LONGEST = 300  # characters; the whole line is in the output
+# "0 errors" and an access log's "GET /errors" are no errors; an exception's name ends in one of these words.
+# Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.
+_ERROR = (
+    r"(?i)(?<![/\w])(?:[\w.]*(?:error|exception)|err|fatal|panic(?:ked)?|critical|failed|failure|cannot|can't|could not|unable to"
+    r"|denied|refused|no such)\b(?!\s*[:=]\s*(?:0|none|null|false)\b)"
+    r"|: (?:command )?not found\s*$"
+)
+_NONE = r"(?i)\b(?:0|no|without(?: any)?) (?:errors?|exceptions?|failures?)\b"
+_STYLE = r"\x1b\[[0-?]*[ -/]*[@-~]"
+
+
+def last_line(output: str) -> tuple[str, bool]:
+    """The last line that reports an error, else the last one; and whether it is the former. Empty where nothing was printed.
+
+    Lines that are indented, as those of stack traces and of lists are, count only where no other one fits.
+    """
+    lines = [line for line in re.sub(_STYLE, "", output).splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(_ERROR, line) and not re.search(_NONE, line)]
+    found = next((line for line in reversed(errors) if not line[0].isspace()), None) or (errors or lines or [""])[-1]
+    text = found.strip()
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …", bool(errors)
+
+
+def quote_last(output: str, *, only_errors: bool = False) -> str:
+    """``last_line`` as a part of a sentence, such as ``its last error: …``; empty where there is none."""
+    line, is_error = last_line(output)
+    return f"its last {'error' if is_error else 'output'}: {line}" if line and (is_error or not only_errors) else ""
