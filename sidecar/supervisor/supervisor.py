@@ -367,8 +367,7 @@ class Supervisor:
             code=status.code, signal=status.signal, text=status.text, time=run.ended_at or "", expected=expected
         )
         self.stream.publish(RunEnded(run))
-        stopping = self.lifecycle.state is State.STOPPING  # by our own order, which is no fault of the backend's
-        if healthy is not False and run.process is not None and not stopping:
+        if healthy is not False and run.process is not None and self.lifecycle.state is not State.STOPPING:
             self.stream.publish(e.Health(number, healthy=False, error="socket hang up"))
         self.post(e.Exited(number, status))
 
