@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 _LOOPBACK = "127.0.0.1"
 ANY_ADDRESS = r"(https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):\d+)"
@@ -10,12 +11,13 @@ ANY_ADDRESS = r"(https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):\d+)"
 _MAX_LINE = 64 * 1024  # of a line without an end, only the last so many bytes are kept
 # [::1]:53211, 127.0.0.1:53211, http://host:53211/path, or the number alone
 _ADDRESS = r"(?:\w+://)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\d{1,5})(?!\d|\.\d)"
-# Colours and titles: CSI and OSC sequences, ECMA-48 5.4 and 8.3.89.
-_ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+# Colours, titles and character sets: CSI and OSC sequences (ECMA-48 5.4, 8.3.89), and escapes of two characters or more.
+_ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
+_QUOTES = "\"'`<("  # before an address; a pattern such as (\\S+) takes them for a part of it
 
 
-def parse_reported(pattern: str, text: str) -> tuple[str, int] | None:
-    """Host and port of the first address in the text, None while there is none.
+def parse_reported(pattern: str, text: str, among: Collection[int] = range(1, 65_536)) -> tuple[str, int] | None:
+    """Host and port of the first address in the text that has one of the ports, None while there is none.
 
     A number alone stands for a port of 127.0.0.1. The line must be whole: of one that is cut, the port may be too
     (``ReportedAddress`` sees to that).
@@ -23,19 +25,37 @@ def parse_reported(pattern: str, text: str) -> tuple[str, int] | None:
     Args:
         pattern: a regular expression whose group 1 is the address.
         text: what the backend printed.
+        among: the ports.
     """
     for match in re.finditer(pattern, text):
-        address = re.match(_ADDRESS, match.group(1) or "")
-        if address and 1 <= int(address[2]) <= 65_535:
+        address = re.match(_ADDRESS, (match.group(1) or "").lstrip(_QUOTES))
+        if address and int(address[2]) in among:
             return (address[1] or _LOOPBACK).strip("[]"), int(address[2])
     return None
 
 
-def last_reported(pattern: str, output: bytes) -> int | None:
-    """The port of the last address in the output; None without one."""
-    lines = re.split(r"[\r\n]+", _plain(output))
-    found = (parse_reported(pattern, line) for line in reversed(lines))
-    return next((address[1] for address in found if address is not None), None)
+def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> int | None:
+    """Which of the ports, on all of which the backend listens, its output names as the server's; None where that is not clear.
+
+    That is the last one in an address that the pattern finds, else in any address of HTTP, else the only one whose number is
+    printed at all, but for addresses of other protocols: a debugger's (ws), a database's.
+
+    Args:
+        pattern: as above; None: only the second counts, for a backend that was given a port.
+        output: what the backend printed.
+        among: the ports.
+    """
+    text = _plain(output)
+    lines = re.split(r"[\r\n]+", text)
+    for each in (pattern, ANY_ADDRESS) if pattern is not None else (ANY_ADDRESS,):
+        found = (parse_reported(each, line, among) for line in reversed(lines))
+        if (address := next(filter(None, found), None)) is not None:
+            return address[1]
+    if pattern is None:
+        return None
+    text = re.sub(r"\b(?!https?:)\w+://\S+", "", text)
+    named = {int(number) for number in re.findall(r"(?<![\d.])\d{1,5}(?!\d|\.\d)", text)} & set(among)
+    return named.pop() if len(named) == 1 else None
 
 
 def _plain(output: bytes) -> str:

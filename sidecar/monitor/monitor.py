@@ -120,15 +120,16 @@ class Monitor:
         interval = self._settings.timeouts.health_interval
         planned = self._loop.time()
         due = monotonic_through_sleep()
+        lost = ""
         while True:
             self._tracker.begin(monotonic_through_sleep(), due)
-            error = await self._lost_port(run)
-            if error:
-                answer, body = Answer.LOST, None
+            before, lost = lost, await self._lost_port(run)
+            if lost:
+                answer, body, error = Answer.LOST, None, lost
             else:
                 result = await probe(self._client, path, self._settings.health.probe_timeout)
                 answer, body, error = _answer(result), result.body, result.error
-            if self._tracker.record(answer):
+            if self._tracker.record(answer) or (lost and before and lost != before):  # first closed, then a stranger's
                 healthy = self._tracker.healthy is True
                 self._supervisor.post(e.Health(run, healthy, body if healthy else None, error))
             if self._tracker.hung:
@@ -140,13 +141,13 @@ class Monitor:
 
     async def _watch_listener(self, run: int) -> None:
         """Of a backend without any endpoint, only what becomes of its port says something about its health."""
-        lost = False
+        lost = ""
         while True:
             await asyncio.sleep(self._settings.timeouts.health_interval)
             error = await self._lost_port(run)
-            if bool(error) != lost:
-                lost = bool(error)
-                self._supervisor.post(e.Health(run, not lost, None, error))
+            if error != lost:
+                lost = error
+                self._supervisor.post(e.Health(run, not error, None, error))
 
     async def _lost_port(self, run: int) -> str:
         """Why the run cannot be reached on its port; empty where it can. Nothing may be sent to another program there."""
@@ -168,8 +169,8 @@ class Monitor:
 
     def _adopt_printed_port(self, run: int, lost: int) -> bool:
         """Takes the address that a backend printed when it listened again, as its own watcher or an update makes it."""
-        printed = self._supervisor.launcher.printed_port()
-        if printed is None or printed == lost or not self._look.owns(printed):
+        printed = self._supervisor.launcher.printed_port(self._look.ports() - {lost})
+        if printed is None:
             return False
         self._warn_of_port(printed)
         self._supervisor.post(e.PortReported(run, printed))

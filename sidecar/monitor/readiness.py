@@ -6,6 +6,7 @@ A log line proves nothing: the customer's server says "ready to accept traffic" 
 from __future__ import annotations
 
 import asyncio
+import math
 
 from ..backend.client import BackendClient
 from ..backend.probe import next_knock_delay, next_probe_delay, probe
@@ -41,6 +42,7 @@ class Readiness:
         self._other: int | None = None
         self._look = look
         self._foreign = False
+        self._first_foreign = math.inf  # when another program was seen on a port that the backend printed
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
 
@@ -88,21 +90,30 @@ class Readiness:
     def _adopt_other_port(self) -> bool:
         """Accepts another port than the given one where the run clearly listens there, at two looks in a row."""
         backend, run = self._settings.backend, self._supervisor.run
-        if backend.port != "auto" or not backend.managed or self._given is None or run is None:
+        if backend.port not in {"auto", "reported"} or not backend.managed or run is None:
             return False
         ports = self._look.ports()
-        if self._given in ports:
-            other: int | None = self._given  # it came after all
+        printed = self._supervisor.launcher.printed_port(ports)
+        if self._given is None:
+            other = run.port if run.port in ports else printed
+        elif self._given in ports:
+            other = self._given  # it came after all
         else:
             in_command = any("{port}" in word for word in backend.command)
-            other = other_port(ports, self._given, self._supervisor.launcher.printed_port(), in_command=in_command)
+            other = other_port(ports, self._given, printed, in_command=in_command)
         seen, self._other = self._other, other
         if other is None or other == run.port or other != seen:
             return False
-        log.warning(
-            f"The backend listens on port {other} and not on {self._given}, which it was given; {other} is used."
-            " Pass it the port: {port} in its command, or the variable that it reads."
-        )
+        if self._given is None:
+            log.warning(
+                f"The backend listens on port {other}, which it printed, and backend.reported_pattern did not find that;"
+                f" {other} is used. Correct the pattern."
+            )
+        else:
+            log.warning(
+                f"The backend listens on port {other} and not on {self._given}, which it was given; {other} is used."
+                " Pass it the port: {port} in its command, or the variable that it reads."
+            )
         self._supervisor.post(e.PortReported(self._run, other))
         return True
 
@@ -120,6 +131,9 @@ class Readiness:
         """Whether the open port is the run's; not so either when it closed again meanwhile."""
         listener = await self._look.at(port)
         if listener.verdict == "foreign":
+            self._first_foreign = min(self._first_foreign, self._loop.time())
+            if self._given is None and self._loop.time() < self._first_foreign + self._settings.timeouts.startup / 2:
+                return False  # it printed the address of another server first; its own may follow
             self._foreign = True
             self._supervisor.post(e.Foreign(self._run, listener.owner))
         elif listener.verdict != "closed":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from .. import errors
@@ -12,7 +12,7 @@ from ..backend.client import BackendClient
 from ..backend.command import find_command
 from ..backend.environment import backend_environment, fill
 from ..backend.ports import choose_port, loopback_error, port_state
-from ..backend.reported import ANY_ADDRESS, ReportedAddress, last_reported
+from ..backend.reported import ReportedAddress, printed_port
 from ..core.bind_failure import bind_failure
 from ..core.events import Conflict, Socket
 from ..process.base import (
@@ -71,7 +71,7 @@ class Launches(Protocol):
     @property
     def unfinished_port(self) -> int | None: ...  # noqa: D102
 
-    def printed_port(self) -> int | None: ...  # noqa: D102
+    def printed_port(self, among: Collection[int]) -> int | None: ...  # noqa: D102
 
     def use_port(self, port: int) -> None: ...  # noqa: D102
 
@@ -224,11 +224,11 @@ class Launcher:
         """The port in a printed line that has no end so far, of which digits may be missing."""
         return next((port for one in self._addresses.values() if (port := one.unfinished) is not None), None)
 
-    def printed_port(self) -> int | None:
-        """The port of the last address that the run printed."""
+    def printed_port(self, among: Collection[int]) -> int | None:
+        """Which of the ports on which the run listens it printed as its own; None where that is not clear."""
         backend = self._settings.backend
-        pattern = backend.reported_pattern if backend.port == "reported" else ANY_ADDRESS
-        return last_reported(pattern, self._output_tail())
+        pattern = backend.reported_pattern if backend.port == "reported" else None
+        return printed_port(pattern, self._output_tail(), among)
 
     def use_port(self, port: int) -> None:
         """The run listens there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ..core.events import Socket
 from ..core.exit_status import UNKNOWN
@@ -98,7 +98,7 @@ class Watcher:
 
     unfinished_port = None
 
-    def printed_port(self) -> None:
+    def printed_port(self, among: Collection[int]) -> None:
         """Its output is not ours to see."""
 
     def use_port(self, port: int) -> None:

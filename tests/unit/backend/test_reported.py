@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.backend.reported import ReportedAddress, last_reported, parse_reported
+from sidecar.backend.reported import ReportedAddress, parse_reported, printed_port
 from sidecar.settings.model import Backend
 
 KESTREL = Backend().reported_pattern
@@ -22,6 +22,7 @@ KESTREL = Backend().reported_pattern
         (r"PORT=(\d+)", "PORT=8080", ("127.0.0.1", 8080)),
         (r"port (\d+)?", "port \nport 80", ("127.0.0.1", 80)),
         (r"on (\S+)", "on 127.0.0.1:81", ("127.0.0.1", 81)),
+        (r"on (\S+)", 'on "http://[::1]:81"', ("::1", 81)),
     ],
 )
 def test_the_address_is_read_as_the_pattern_finds_it(pattern: str, text: str, expected: tuple[str, int] | None) -> None:
@@ -43,6 +44,7 @@ def test_a_stream_is_read_in_pieces_of_any_size_and_a_cut_port_is_not_believed()
         b"Now listening on: http://127.0.0.1:53211\r",
         b"\x1b[32minfo\x1b[0m: Now listening on: \x1b[36mhttp://127.0.0.1:\x1b[1m53211\x1b[22m/\x1b[39m\n",
         b"\x1b]0;title\x07Now listening on: \x1b[4;36mhttp://127.0.0.1:53211\x1b[39m\n",
+        b"Now listening on: \x1b(Bhttp://127.0.0.1:53211\x1b(B\x1b[m\n",
         b"\x1b]8;;http://x\x1b\\Now listening on: http://127.0.0.1:53211\n",
         "Now listening on: http://127.0.0.1:53211\n".encode("utf-16-le"),
         "Now listening on: http://127.0.0.1:53211\r\n".encode("utf-16"),
@@ -65,12 +67,33 @@ def test_a_line_without_an_end_gives_a_port_that_is_to_be_proven() -> None:
         assert reported.unfinished == port
 
 
-def test_the_last_address_of_an_output_counts() -> None:
-    output = (
-        b"Now listening on: http://127.0.0.1:1\nreloading\rNow listening on: \x1b[1mhttp://127.0.0.1:2\x1b[0m\nrest"
-    )
-    assert last_reported(KESTREL, output) == 2
-    assert last_reported(KESTREL, b"nothing") is None
+@pytest.mark.parametrize(
+    ("output", "among", "port"),
+    [
+        (
+            b"Now listening on: http://127.0.0.1:1\nreloading\rNow listening on: \x1b[1mhttp://127.0.0.1:2\x1b[0m\nrest",
+            {1, 2},
+            2,
+        ),
+        (b"Now listening on: http://127.0.0.1:1\nmetrics: http://127.0.0.1:2\n", {1, 2}, 1),
+        (b"Uvicorn running on http://127.0.0.1:8000 (Press CTRL+C to quit)", {8000}, 8000),
+        (b'{"Message":"Now listening on: http:\\/\\/127.0.0.1:8000"}', {8000, 9229}, 8000),
+        (b"model server at http://127.0.0.1:11434, listening on port 8000.", {8000}, 8000),
+        (b"listening on port 8000, metrics on port 9000", {8000, 9000}, None),
+        (b"Debugger listening on ws://127.0.0.1:9229/0f2c", {9229}, None),
+        (b"version 1.8000, 18000 models, 127.0.0.8000.1", {8000}, None),
+        (b"nothing", {8000}, None),
+    ],
+)
+def test_among_the_ports_on_which_it_listens_the_output_names_the_servers(
+    output: bytes, among: set[int], port: int | None
+) -> None:
+    assert printed_port(KESTREL, output, among) == port
+
+
+def test_of_a_backend_that_was_given_a_port_only_an_address_counts() -> None:
+    assert printed_port(None, b"listening on 8000", {8000}) is None
+    assert printed_port(None, b"listening on http://localhost:8000", {8000}) == 8000
 
 
 def test_a_line_without_end_does_not_fill_the_memory() -> None:

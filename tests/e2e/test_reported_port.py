@@ -1,0 +1,129 @@
+"""A port is a fact at any time: of a backend that chooses it itself, that comes back on another one, or that loses it to a stranger."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import processes
+from tests.support.backends import free_port
+from tests.support.client import SidecarClient
+
+pytestmark = pytest.mark.posix(
+    reason="exec keeps the process; tests/unit/monitor/test_stories.py has these for every system"
+)
+
+_SERVER = """
+import os, signal, sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+    def do_POST(self):
+        with open("posted", "a") as file:
+            file.write(self.path)
+        self.do_GET()
+    def log_message(self, *_): pass
+
+server = ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("FIXED", 0))), Handler)
+port = server.server_address[1]
+"""
+_REEXEC = """
+def again(*_):
+    os.set_inheritable(server.fileno(), False)
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+signal.signal(signal.SIGUSR1, again)
+"""
+_SERVE = "server.serve_forever()\n"
+
+
+def reported(folder: Path, printed: str, *, more: str = "", **settings: Any) -> SidecarClient:
+    """A backend that prints ``printed``, an expression, once it listens."""
+    script = folder / "backend.py"
+    script.write_text(f"{_SERVER}{more}\nprint({printed}, flush=True)\n{_SERVE}")
+    values = {"backend.port": "reported", "backend.cwd": str(folder), "timeouts.health_interval": 0.2, **settings}
+    command = [sys.executable, str(script)]
+    return SidecarClient(command, flags=("--profile", "generic"), settings=values, data=folder)
+
+
+@pytest.fixture
+async def stranger() -> AsyncIterator[int]:
+    """The port of a server of another program."""
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1")
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        'f"INFO:     Uvicorn running on http://127.0.0.1:{port} (Press CTRL+C to quit)"',
+        'f"Server listening on port {port}."',
+        r'f"Now listening on: http://127.0.0.1:{STRANGER}\nListening on http://localhost:{port}"',
+    ],
+    ids=["an address", "a number", "a stranger's address first"],
+)
+async def test_an_address_that_the_pattern_does_not_find_is_used_where_the_backend_listens(
+    tmp_path: Path, stranger: int, printed: str
+) -> None:
+    async with reported(tmp_path, printed, more=f"STRANGER = {stranger}") as client:
+        ready = await client.call("backend:waitForReady")
+        assert ready["port"] != stranger
+        assert (await client.call("backend:status"))["listener"] == "own"
+        log = tmp_path / "logs" / "sidecar.log"
+        await processes.until(lambda: f"listens on port {ready['port']}, which it printed" in log.read_text())
+
+
+async def test_a_backend_that_executes_itself_again_is_followed_to_its_new_address(tmp_path: Path) -> None:
+    more = {"backend.live_path": "/"}
+    async with reported(tmp_path, 'f"Now listening on: http://127.0.0.1:{port}"', more=_REEXEC, **more) as client:
+        first = await client.call("backend:waitForReady")
+        await client.event("backend:healthUpdate", lambda it: it["status"] == "healthy")
+        os.kill(first["pid"], signal.SIGUSR1)
+        changed = await client.event("backend:stateChanged", lambda it: it["reason"] == "port_changed", timeout=10)
+        status = await client.call("backend:status")
+        assert changed["port"] == status["port"] != first["port"]
+        assert (status["pid"], status["state"], status["listener"]) == (first["pid"], "RUNNING", "own")
+        assert await client.call("backend:getUrl") == f"http://127.0.0.1:{status['port']}"
+        assert (await client.call("backend:ping"))["success"] is True
+
+
+async def test_nothing_is_sent_to_a_stranger_that_took_the_port(tmp_path: Path) -> None:
+    """It takes the port when the backend closes its socket: health and status say so, and the shutdown request is not sent."""
+    port = free_port()
+    more = "signal.signal(signal.SIGUSR1, lambda *_: server.socket.close())\n"
+    settings = {"backend.live_path": "/", "backend.shutdown_path": "/shutdown", "backend.port": port}
+    values = {"timeouts.graceful_shutdown": 5, "backend.env": {"FIXED": str(port)}, **settings}
+    asked: list[bytes] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(1000))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        writer.close()
+
+    async with reported(tmp_path, '"up"', more=more, **values) as client:
+        ready = await client.call("backend:waitForReady")
+        os.kill(ready["pid"], signal.SIGUSR1)
+        await client.event("backend:healthUpdate", lambda it: it["status"] == "unhealthy", timeout=10)
+        server = await asyncio.start_server(take, "127.0.0.1", port)
+        async with server:
+            words = f"answers for {Path(sys.executable).name[:6]}"
+            told = await client.event("backend:healthUpdate", lambda it: words in (it.get("error") or ""), timeout=10)
+            assert f"(pid {os.getpid()})" in told["error"]
+            status = await client.call("backend:status")
+            assert (status["health"], status["listener"]) == ("unhealthy", "foreign")
+            assert (await client.call("backend:ping"))["success"] is False
+            assert (await client.call("backend:stop"))["success"] is True
+            assert asked == []
+    assert not (tmp_path / "posted").exists()
