@@ -85,7 +85,9 @@ class BackendChannels:
         """backend:health: an unhealthy backend is an answer, not a failure."""
         backend = self._settings.backend
         try:
-            response = await self._get("health_path", backend.health_path or backend.live_path, _HEALTH)
+            response = await self._get(
+                "health_path", backend.health_path or backend.live_path, _HEALTH, head_suffices=True
+            )
         except errors.HttpFailedError as error:
             return HealthResult(status="unhealthy", error=error.message)
         return HealthResult(status="healthy", data=response.body)
@@ -94,7 +96,7 @@ class BackendChannels:
         """backend:ping: an unreachable backend is an answer, not a failure."""
         asked = time.perf_counter()
         try:
-            await self._get("live_path", self._settings.backend.live_path, _PING)
+            await self._get("live_path", self._settings.backend.live_path, _PING, head_suffices=True)
         except errors.HttpFailedError as error:
             return PingResult(success=False, error=error.message)
         return PingResult(success=True, response_time=round((time.perf_counter() - asked) * 1000, 3))
@@ -102,7 +104,7 @@ class BackendChannels:
     async def _body(self, setting: str, path: str, limit: float) -> Any:
         return (await self._get(setting, path, limit)).body
 
-    async def _get(self, setting: str, path: str, limit: float) -> Response:
+    async def _get(self, setting: str, path: str, limit: float, *, head_suffices: bool = False) -> Response:
         run = self._supervisor.current
         if run is None or not run.alive:
             raise refused(self._supervisor.last_port)
@@ -116,7 +118,7 @@ class BackendChannels:
             raise errors.HttpFailedError(
                 "The backend has no such endpoint", kind="no_endpoint", hint=f"Set backend.{setting} to its path."
             )
-        return await self._client.get(path, timeout=limit)
+        return await self._client.get(path, timeout=limit, head_suffices=head_suffices)
 
     def _must_be_managed(self) -> None:
         if not self._settings.backend.managed:

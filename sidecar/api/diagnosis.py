@@ -104,7 +104,7 @@ class Diagnosis:
 
     async def _ask(self, path: str) -> HttpFailedError | None:
         try:
-            await self._client.get(path, timeout=_PATIENCE)
+            await self._client.get(path, timeout=_PATIENCE, head_suffices=True)
         except HttpFailedError as error:
             return error
         return None

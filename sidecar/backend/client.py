@@ -70,17 +70,24 @@ class BackendClient:
         self._loaded = True
         self._open()
 
-    async def get(self, path: str, *, timeout: float) -> Response:  # noqa: ASYNC109 -- its expiry has wording of its own
+    async def get(self, path: str, *, timeout: float, head_suffices: bool = False) -> Response:  # noqa: ASYNC109 -- its expiry has wording of its own
         """Asks for a path.
 
         Args:
             path: begins with ``/``, may have a query.
             timeout: seconds for all of it, body and redirects included.
+            head_suffices: a 2xx whose body cannot be read or has no end (an event stream) is an answer, without a body.
 
         Raises:
             HttpFailedError: no answer, no valid answer, a body above 8 MiB, or a status other than 2xx.
         """
-        return await self._request("GET", path, timeout)
+        heads: list[int] = []
+        try:
+            return await self._request("GET", path, timeout, heads)
+        except HttpFailedError:
+            if not (head_suffices and heads):
+                raise
+            return Response(heads[0], None)
 
     async def post(self, path: str, *, timeout: float) -> Response:  # noqa: ASYNC109 -- as in get
         """Posts nothing to a path; as ``get``, but never sent twice and never redirected."""
@@ -107,7 +114,8 @@ class BackendClient:
         for transport in list(self._closing):
             transport.abort()
 
-    async def _request(self, method: str, path: str, seconds: float) -> Response:
+    async def _request(self, method: str, path: str, seconds: float, heads: list[int] | None = None) -> Response:
+        """``heads`` gets the status of a 2xx before its body is read."""
         port = self.port
         if port is None:
             raise refused(None)
@@ -117,7 +125,7 @@ class BackendClient:
             raise refused(port)
         try:
             async with asyncio.timeout(seconds):
-                return await self._exchange(method, path, port)
+                return await self._exchange(method, path, port, heads)
         except TimeoutError:
             raise HttpFailedError(
                 f"timeout of {round(seconds * 1000)}ms exceeded",
@@ -125,7 +133,7 @@ class BackendClient:
                 hint="The backend accepts connections but does not answer in time.",
             ) from None
 
-    async def _exchange(self, method: str, path: str, port: int) -> Response:
+    async def _exchange(self, method: str, path: str, port: int, heads: list[int] | None) -> Response:
         import aiohttp
 
         try:
@@ -136,7 +144,7 @@ class BackendClient:
             ) from error
         try:
             for _ in range(_MAX_REDIRECTS + 1):
-                answer = await self._once(method, url)
+                answer = await self._once(method, url, heads)
                 if isinstance(answer, Response):
                     return answer
                 url = answer
@@ -155,7 +163,7 @@ class BackendClient:
             hint="The backend sends the request round in a circle.",
         )
 
-    async def _once(self, method: str, url: yarl.URL) -> Response | yarl.URL:
+    async def _once(self, method: str, url: yarl.URL, heads: list[int] | None) -> Response | yarl.URL:
         """One request: the answer, or where it is to be repeated."""
         try:
             async with self._open().request(method, url, allow_redirects=False) as response:
@@ -165,6 +173,8 @@ class BackendClient:
                 if not 200 <= response.status < 300:
                     await _skip_rest(response)
                     raise _bad_status(response.status, f"{url.path} answered with this status.")
+                if heads is not None:
+                    heads.append(response.status)
                 return Response(response.status, _decoded(await _read(response), response.charset))
         finally:
             await asyncio.sleep(0)  # asyncio closes a socket with the next turn of the loop
@@ -281,6 +291,10 @@ def _decoded(body: bytes, charset: str | None) -> Any:
     """JSON where it is that, also in another charset than UTF-8; else the text, with a sign for what cannot be decoded."""
     import msgspec
 
+    if b"\0" in body[:2] or body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        from json import detect_encoding
+
+        charset = detect_encoding(body)  # UTF-16 or UTF-32, whatever the head says
     try:
         text = body.decode(charset or "utf-8-sig", "replace")
     except (LookupError, ValueError):  # a charset that Python does not know, or that is none

@@ -44,11 +44,11 @@ class ProbeResult(Struct, frozen=True):
     location: str = ""
 
 
-async def probe(client: BackendClient, path: str, timeout: float) -> ProbeResult:  # noqa: ASYNC109 -- the client's own limit
-    """Asks once; every outcome is a result, none an exception."""
+async def probe(client: BackendClient, path: str, timeout: float, *, needs_body: bool = False) -> ProbeResult:  # noqa: ASYNC109 -- the client's own limit
+    """Asks once; every outcome is a result, none an exception. Unless the body is needed, the status decides alone."""
     begun = time.monotonic()
     try:
-        response = await client.get(path, timeout=timeout)
+        response = await client.get(path, timeout=timeout, head_suffices=not needs_body)
     except HttpFailedError as error:
         elapsed = time.monotonic() - begun
         return ProbeResult(False, error.status, None, error.message, elapsed, error.kind, error.location)

@@ -189,7 +189,7 @@ class Monitor:
     async def _watch_providers(self, run: int, path: str) -> None:
         volatile = self._settings.backend.volatile_keys
         while True:
-            result = await probe(self._client, path, PROVIDER_TIMEOUT)
+            result = await probe(self._client, path, PROVIDER_TIMEOUT, needs_body=True)
             if result.ok:
                 body = significant(result.body, volatile)
                 if body != self._providers:

@@ -17,6 +17,7 @@ _BUFFERED = (
 )
 _ONLY_LONGER = "Look at its last output for what it waits for; if it only needs longer, raise timeouts.startup."
 
+_PLAIN_HTTP = "Check whether it speaks HTTPS or another protocol on that port: it has to speak plain HTTP on 127.0.0.1."
 _PORT_ALONE = "or leave it empty: the open port then is enough."
 _NO_LOGIN = f"Set backend.live_path to a path that needs no login, {_PORT_ALONE}"
 _STATUSES = {
@@ -43,6 +44,8 @@ _STATUSES = {
         f"Let it answer plain HTTP, or set backend.live_path to a path that does, {_PORT_ALONE}",
     ),
 }
+_PASSING = {408, 409, 425, 429}  # of the client's errors those that end by themselves
+_SETTLED = {501, 505, 511}  # of the server's errors those that do not
 
 
 class Unready(Struct, frozen=True):
@@ -150,9 +153,14 @@ def _answered(path: str, port: int, answer: ProbeResult) -> tuple[str, str]:
             f"it listens on port {port}, and 127.0.0.1 cannot be reached ({answer.error})",
             "Look for a firewall or a VPN that filters 127.0.0.1, and for a loopback interface that is down: ip link set lo up",
         )
+    if answer.kind == "hang_up":
+        return (
+            f"it listens on port {port} and closes the connection before it has answered {path} ({answer.error})",
+            f"{_PLAIN_HTTP} Else look at its last output for what went wrong with the request.",
+        )
     return (
         f"it listens on port {port}, and what it answers to {path} is not HTTP ({answer.error})",
-        "Check whether it speaks HTTPS or another protocol on that port: it has to speak plain HTTP on 127.0.0.1.",
+        _PLAIN_HTTP,
     )
 
 
@@ -169,6 +177,11 @@ def _judge_status(status: int, path: str, location: str) -> tuple[str, str]:
             f"Set backend.live_path to a path that it answers itself, {_PORT_ALONE}",
         )
     known = _STATUSES.get(status)
+    if known is None and (status < 500 or status in _SETTLED) and status not in _PASSING:
+        return (
+            f"it answers {path} with status {status}, which waiting does not change",
+            f"Set backend.live_path to a path that answers GET with a status 2xx, {_PORT_ALONE}",
+        )
     if known is None:
         return f"its last answer to {path} was status {status}", _ONLY_LONGER
     return f"{known[0].format(path=path)} (status {status})", known[1]

@@ -128,6 +128,13 @@ async def test_json_is_decoded_whatever_it_is_called(client: BackendClient) -> N
         assert await client.get("/", timeout=LIMIT) == Response(200, {"a": [1, None, "ü"]})
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+async def test_json_in_utf_16_is_read_though_nothing_says_so(client: BackendClient, encoding: str) -> None:
+    body = '{"a": "ü"}'.encode(encoding)
+    async with server(client, answering(answer(body, head="Content-Type: application/json\r\n"))):
+        assert (await client.get("/", timeout=LIMIT)).body == {"a": "ü"}
+
+
 @pytest.mark.parametrize(
     ("body", "head", "expected"),
     [
@@ -517,6 +524,29 @@ async def test_a_probe_turns_every_outcome_into_a_result(client: BackendClient) 
     assert none == ProbeResult(
         False, None, None, f"connect ECONNREFUSED 127.0.0.1:{client.port}", none.elapsed, "refused"
     )
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Type: text/event-stream\r\n\r\ndata: 1\n\n",
+        b"Content-Length: 9\r\n\r\nok",
+        b"Transfer-Encoding: chunked\r\n\r\nnot a size\r\n",
+        b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok",
+    ],
+    ids=["an event stream", "cut short", "no chunks", "no gzip"],
+)
+async def test_for_a_probe_the_status_decides_alone(client: BackendClient, rest: bytes) -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HEAD.encode() + rest)
+        if b"stream" in rest:
+            await asyncio.sleep(LIMIT)
+
+    async with server(client, handler):
+        found = await probe(client, "/", 0.5)
+        assert (found.ok, found.status, found.body) == (True, 200, None)
+        assert not (await probe(client, "/", 0.5, needs_body=True)).ok
 
 
 def test_the_loop_goes_on_while_aiohttp_is_imported() -> None:

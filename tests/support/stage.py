@@ -47,7 +47,7 @@ class FakeClient:
         self.takes = 0.0
         self.asked: list[str] = []
 
-    async def get(self, path: str, *, timeout: float) -> Response:
+    async def get(self, path: str, *, timeout: float, head_suffices: bool = False) -> Response:
         return await self._exchange(self.answer, path, timeout)
 
     async def post(self, path: str, *, timeout: float) -> Response:
