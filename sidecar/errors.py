@@ -149,6 +149,13 @@ class BackendNotExecutableError(SidecarError):
     remedy = "Install the build of the backend that was made for this system and processor."
 
 
+class SandboxUnavailableError(SidecarError):
+    """The system cannot enforce all of sandbox.level, and sandbox.required is set. data: {level, missing: [name]}."""
+
+    code = "SANDBOX_UNAVAILABLE"
+    remedy = "Use a system that can enforce it (docs/sandbox.md), a lower sandbox.level, or sandbox.required = false."
+
+
 class BackendExitedError(SidecarError):
     """The run ended before it was ready. data: {code, signal, text, output}."""
 

@@ -26,6 +26,7 @@ export type ErrorCode =
   | "BACKEND_NOT_FOUND"
   | "BACKEND_NOT_A_FILE"
   | "BACKEND_NOT_EXECUTABLE"
+  | "SANDBOX_UNAVAILABLE"
   | "BACKEND_EXITED"
   | "STARTUP_TIMEOUT"
   | "PORT_IN_USE"
@@ -250,6 +251,12 @@ export interface LogsArgs {
   stream?: "both" | "stderr" | "stdout";
 }
 
+/** A protection of the sandbox that this system does not enforce. */
+export interface MissingProtection {
+  name: string;
+  reason: string;
+}
+
 /** Whether the liveness endpoint answered; `response_time` in milliseconds. */
 export interface PingResult {
   success: boolean;
@@ -290,6 +297,14 @@ export interface Response {
 export interface Restarted {
   success: boolean;
   url: string;
+}
+
+/** What is enforced of `sandbox.level`, by what (as in "Landlock ABI 7", empty: nothing), and what is not. */
+export interface SandboxStatus {
+  level: "standard" | "strict";
+  mechanism: string;
+  enforced: Array<string>;
+  missing: Array<MissingProtection>;
 }
 
 /** Versions, the settings in force (secrets masked) and what the sidecar itself costs. */
@@ -337,7 +352,7 @@ export interface StateChanged {
   forced?: Array<ForcedProcess>;
 }
 
-/** Facts, never a remembered flag. `uptime` is null unless RUNNING. */
+/** Facts, never a remembered flag. `uptime` is null unless RUNNING; `sandbox` is absent where its level is off. */
 export interface Status {
   running: boolean;
   port: number | null;
@@ -353,6 +368,7 @@ export interface Status {
   listener: "foreign" | "own" | "unknown";
   exposed: Array<ExposedSocket>;
   sharedDataFolder: boolean;
+  sandbox?: SandboxStatus;
 }
 
 /** Nothing of the backend is left. `forced`: what had to be killed; absent where everything ended by itself. */
@@ -538,6 +554,20 @@ export interface RestartSettings {
   on_clean_exit?: boolean;
 }
 
+/** What the backend and all that it starts can do at most; [sandbox.md](sandbox.md) says what each system enforces of it. */
+export interface SandboxSettings {
+  /** `off`: what its user can. `standard`: it writes only to data, logs, temp and `write`, binds only its own TCP port, and sends no signal to processes outside its tree. `strict`: besides, it reads only its own folder, the system's libraries and `read`, and connects only to `connect`. */
+  level?: "off" | "standard" | "strict";
+  /** More folders and files that it may change, and read: absolute, or from `~` on. */
+  write?: Array<string>;
+  /** More folders and files that it may read at level `strict`. */
+  read?: Array<string>;
+  /** TCP ports, of any address, that it may connect to at level `strict`. */
+  connect?: Array<number>;
+  /** No start where the system cannot enforce all of the level. false: it starts with what can be enforced. */
+  required?: boolean;
+}
+
 /** All of it. */
 export interface Settings {
   /** A preset: `generic` for any backend, `aura` for Aura Video Studio. */
@@ -549,6 +579,7 @@ export interface Settings {
   app?: AppSettings;
   paths?: PathsSettings;
   limits?: LimitsSettings;
+  sandbox?: SandboxSettings;
   log?: LogSettings;
   firewall?: FirewallSettings;
   resources?: ResourcesSettings;

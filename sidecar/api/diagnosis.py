@@ -9,7 +9,8 @@ from typing import Any
 
 from .. import process
 from ..backend.client import BackendClient
-from ..errors import HttpFailedError
+from ..backend.command import BackendCommand
+from ..errors import HttpFailedError, SidecarError
 from ..process.reclaim import Reclaim
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
@@ -85,6 +86,7 @@ class Diagnosis:
             orphans=self._succession.found.notes,
             crashes=await self._crashes(),
             state=self._supervisor.lifecycle.state.value,
+            sandbox=self._check_sandbox,
         )
         return await diagnose(facts)
 
@@ -116,11 +118,32 @@ class Diagnosis:
             return None
 
     def _find_command(self) -> tuple[str, ...]:
+        return self._find_backend().argv
+
+    def _find_backend(self) -> BackendCommand:
         from ..backend.command import find_command
         from ..backend.environment import backend_environment
 
         environment = backend_environment(self._settings, self._paths, 0, os.environ)
-        return find_command(self._settings, environment).argv
+        return find_command(self._settings, environment)
+
+    def _check_sandbox(self) -> Check:
+        from ..core.sandbox import Enforcement
+        from ..observe.check_backend import check_sandbox
+        from ..process import sandbox as platform
+        from ..process.sandbox.folders import path_notes
+        from ..supervisor.confinement import sandbox_request
+
+        sandbox = self._settings.sandbox
+        if sandbox.level == "off":
+            return check_sandbox(Enforcement("off"), (), required=False)
+        enforced = platform.enforcement(sandbox.level, port_known=self._settings.backend.port != "reported")
+        try:
+            request = sandbox_request(self._settings, self._paths, None, self._find_backend())
+            notes = [*path_notes(request), *platform.prepare(request)[1]]
+        except SidecarError:  # the check of the executable says why
+            notes = []
+        return check_sandbox(enforced, notes, required=sandbox.required)
 
 
 async def _no_answer(_path: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from msgspec import UNSET, UnsetType
+
 from .. import __version__
 from ..core.events import State
 from ..process.platform import SYSTEM
@@ -20,6 +22,8 @@ from ..wire.messages import (
     BootstrapPaths,
     ExposedSocket,
     HealthName,
+    MissingProtection,
+    SandboxStatus,
     Status,
 )
 
@@ -62,7 +66,19 @@ class StatusView:
             listener=run.listener if run else "unknown",
             exposed=[ExposedSocket(*each) for each in run.exposed] if run else [],
             shared_data_folder=self._succession.found.shared,
+            sandbox=self._sandbox(),
         )
+
+    def _sandbox(self) -> SandboxStatus | UnsetType:
+        level = self._settings.sandbox.level
+        if level == "off":
+            return UNSET
+        from ..process.sandbox import enforcement
+
+        # A run's port may be known by now and not have been when its sandbox was made.
+        found = enforcement(level, port_known=self._settings.backend.port != "reported")
+        missing = [MissingProtection(*each) for each in found.missing]
+        return SandboxStatus(level, found.mechanism, list(found.enforced), missing)
 
     def bootstrap(self) -> Bootstrap:
         """What a preload reads; there before the backend is."""

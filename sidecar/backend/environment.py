@@ -49,6 +49,8 @@ def backend_environment(
     host = settings.backend.host
     environment.update((name, fill(text, host, port)) for name, text in _profile_variables(settings, paths))
     environment.update(_ffmpeg_variables(settings, platform))
+    if settings.sandbox.level != "off":  # the system's temporary folder is closed to it
+        environment.update((name, paths.temp) for name in ("TMPDIR", "TMP", "TEMP"))
     environment.update((name, fill(text, host, port)) for name, text in settings.backend.env.items())
     _spare_loopback_the_proxy(environment, platform)
     return environment.variables

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from ..core.sandbox import Enforcement, describe_missing
 from ..errors import HttpFailedError
 from ..wire.messages import Crash
 from ..wire.observe import Check
@@ -64,6 +65,30 @@ def check_shutdown_endpoint(path: str, status: int | None) -> Check:
             "Correct backend.shutdown_path, or leave it empty: a stop then begins with the signal at once.",
         )
     return Check("shutdown_endpoint", "ok", f"{path} exists", evidence=f"OPTIONS answers {status}")
+
+
+def check_sandbox(enforced: Enforcement, notes: Sequence[str], *, required: bool) -> Check:
+    """What is enforced of the sandbox.
+
+    Args:
+        enforced: the level and what this system does about it.
+        notes: sentences about paths in its settings.
+        required: whether the backend starts only where all of it is enforced.
+    """
+    if enforced.level == "off":
+        return Check("sandbox", "ok", "The backend runs without a sandbox (sandbox.level)")
+    by = enforced.mechanism or "nothing"
+    evidence = f"enforced by {by}: {', '.join(enforced.enforced) or 'nothing'}"
+    level = f'sandbox.level = "{enforced.level}"'
+    if enforced.missing:
+        missing = f"This system does not enforce all of {level}. Missing: {describe_missing(enforced)}"
+        remedy = "docs/sandbox.md lists what each system can enforce."
+        if required:
+            remedy = f"The backend does not start because of sandbox.required. {remedy}"
+        return Check("sandbox", "failed" if required else "warning", missing, remedy, evidence)
+    if notes:
+        return Check("sandbox", "warning", "; ".join(notes), "Correct sandbox.write or sandbox.read.", evidence)
+    return Check("sandbox", "ok", f"All of {level} is enforced by {by}", evidence=evidence)
 
 
 def check_orphans(notes: Sequence[str]) -> Check:

@@ -51,6 +51,7 @@ class DiagnosisFacts:
         orphans: sentences about processes that an earlier sidecar left behind.
         crashes: the crash reports, newest first.
         state: of the lifecycle.
+        sandbox: gives the verdict on the sandbox.
     """
 
     find_command: Callable[[], tuple[str, ...]]
@@ -72,6 +73,7 @@ class DiagnosisFacts:
     orphans: Sequence[str] = ()
     crashes: Sequence[Crash] = ()
     state: str = "STOPPED"
+    sandbox: Callable[[], Check] | None = None
 
 
 async def diagnose(facts: DiagnosisFacts) -> list[Check]:
@@ -112,6 +114,8 @@ async def diagnose(facts: DiagnosisFacts) -> list[Check]:
     if facts.shutdown_path and facts.running_port is not None and facts.ask_options is not None:
         status = await facts.ask_options(facts.shutdown_path)
     found.append(check_backend.check_shutdown_endpoint(facts.shutdown_path, status))
+    if facts.sandbox is not None:
+        found.append(await in_thread("diagnosis", _guarded("sandbox", facts.sandbox)))
     if facts.firewall is not None:
         found.append(check_firewall(await facts.firewall()))
     return [

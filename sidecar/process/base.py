@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from ..core.exit_status import ExitStatus
 
@@ -37,6 +37,35 @@ class LaunchLimits(NamedTuple):
     no_new_privileges: bool = False
 
 
+class SandboxRequest(NamedTuple):
+    """What a sandbox is to let the backend do; all paths are absolute.
+
+    Attributes:
+        level: of ``[sandbox]``; never ``off``.
+        folders: data, logs and temp.
+        write, read: more paths.
+        port: that it may bind; None: any, for it is not known before the start.
+        connect: the TCP ports that strict lets it connect to.
+        program, cwd: of the backend, whose folders strict lets it read.
+    """
+
+    level: Literal["standard", "strict"]
+    folders: tuple[str, ...]
+    write: tuple[str, ...]
+    read: tuple[str, ...]
+    port: int | None
+    connect: tuple[int, ...]
+    program: str
+    cwd: str
+
+
+class Confinement(NamedTuple):
+    """How the platform carries a sandbox out: a program in front of the command, or rules that the guardian's child applies."""
+
+    wrapper: tuple[str, ...] = ()
+    rules: Any = None
+
+
 class LaunchSpec(NamedTuple):
     """One run to be: the command as it is executed, never through a shell.
 
@@ -47,6 +76,7 @@ class LaunchSpec(NamedTuple):
         stdin: empty; or open until the stop. The sidecar holds the writing end, so it ends with the sidecar too.
         stop_signal: what asks it to end, by its name; not on Windows.
         stop_signal_to: the root alone, and what it leaves next; or its whole process group at once.
+        confinement: its sandbox, as process.sandbox prepared it.
     """
 
     run: int
@@ -60,6 +90,7 @@ class LaunchSpec(NamedTuple):
     stdin: Literal["null", "open"] = "null"
     stop_signal: str = "SIGTERM"
     stop_signal_to: Literal["root", "group"] = "root"
+    confinement: Confinement | None = None
 
     @property
     def kill_deadline(self) -> float:

@@ -12,7 +12,7 @@ from ..core.exit_status import UNKNOWN, from_wait_status
 from ..errors import InternalError
 from . import descendants, find_listeners_of, output
 from . import link as links
-from .base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+from .base import Confinement, LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
 
 assert sys.platform != "win32"
 
@@ -47,14 +47,15 @@ class PosixRun:
         """Sends the program to the guardian, with the pipes for its output."""
         name, _, value = marker.partition("=")
         environment = {os.fsencode(key): os.fsencode(item) for key, item in {**self.spec.env, name: value}.items()}
-        spec, limits = self.spec, self.spec.limits
+        spec, limits, confinement = self.spec, self.spec.limits, self.spec.confinement or Confinement()
         number = int(signal.Signals[spec.stop_signal])
         plan = (number, spec.stop_signal_to == "group", spec.kill_deadline, spec.alone)
         program = (
-            [os.fsencode(word) for word in spec.command],
+            [os.fsencode(word) for word in (*confinement.wrapper, *spec.command)],
             os.fsencode(spec.cwd),
             environment,
             (limits.nice, limits.open_files, limits.no_new_privileges),
+            confinement.rules,
         )
         ends = [self._open_stdin(), *(pipe.open() for pipe in self._outputs)]
         self._link.request("launch", self.serial, program, marker.encode(), plan, fds=ends)

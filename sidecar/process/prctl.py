@@ -10,9 +10,16 @@ import sys
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
+_PR_CAPBSET_DROP = 24
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+# linux/capability.h
+_CAP_SETPCAP = 8
+_CAPABILITY_VERSION_3 = 0x20080522
+_MAX_CAPABILITIES = 64
 
 
 def become_subreaper() -> None:
@@ -36,6 +43,48 @@ def set_name(name: str) -> None:
 def forbid_new_privileges() -> None:
     """From now on no execve gives more rights: setuid bits and file capabilities have no effect."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def can_drop_capabilities() -> bool:
+    """Whether drop_capabilities leaves nothing: without CAP_SETPCAP, root would get those of its bounding set back by execve."""
+    if sys.platform != "linux":
+        return False
+    effective, _permitted, _inheritable = _capabilities()
+    return os.geteuid() != 0 or bool(effective & 1 << _CAP_SETPCAP)
+
+
+def drop_capabilities() -> None:
+    """From the next execve on this process and its descendants have no capability and can get none, not even as root.
+
+    Call forbid_new_privileges too: a user other than root may not change the bounding set, and does not need to then.
+    """
+    try:
+        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    except OSError:  # the kernel is older than 4.3
+        pass
+    for number in range(_MAX_CAPABILITIES):
+        try:
+            _prctl(_PR_CAPBSET_DROP, number)
+        except OSError:  # EPERM; or EINVAL, for the kernel does not know so many
+            break
+    effective, permitted, _inheritable = _capabilities()
+    _capabilities((effective, permitted, 0))
+
+
+def _capabilities(new: tuple[int, int, int] | None = None) -> tuple[int, int, int]:
+    """Effective, permitted and inheritable set of this process, after they were set to ``new``."""
+    import ctypes
+    import struct
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    header, data = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), ctypes.create_string_buffer(24)
+    if new is not None:
+        struct.pack_into("=6I", data, 0, *(half >> shift & 0xFFFFFFFF for shift in (0, 32) for half in new))
+    if (libc.capget if new is None else libc.capset)(header, data) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    words = struct.unpack("=6I", data.raw)
+    return words[0] | words[3] << 32, words[1] | words[4] << 32, words[2] | words[5] << 32
 
 
 def _prctl(option: int, value: int) -> None:

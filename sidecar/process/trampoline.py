@@ -14,12 +14,13 @@ assert sys.platform != "win32"
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 # nice, open files, no new privileges; None: as it is
 LimitValues = tuple[int | None, int | None, bool]
-# command (a name without a slash is looked up in PATH of the environment), folder, environment, limits
-Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues]
+# command (a name without a slash is looked up in PATH of the environment), folder, environment, limits, landlock.Rules
+# of a sandbox: None without one
+Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues, "tuple[Any, ...] | None"]
 
 
 def run(
@@ -34,7 +35,7 @@ def run(
         guardian: the pid that the parent must have, for the parent death signal; None: do without that signal.
         keep_hangup: SIGHUP stays ignored, as nohup(1) wants it for everything that it starts.
     """
-    argv, cwd, environment, limits = program
+    argv, cwd, environment, limits, rules = program
     step = "session"
     try:
         os.setsid()
@@ -50,6 +51,9 @@ def run(
             apply(limits)
         step = "cwd"
         os.chdir(cwd)
+        if rules is not None:
+            step = "sandbox"
+            _enter_sandbox(rules)
         step = "exec"
         _execute(argv, environment)
     except OSError as error:
@@ -99,6 +103,16 @@ _LIMITS = (
     ("limits.open_files", _apply_open_files),
     ("limits.no_new_privileges", _apply_no_new_privileges),
 )
+
+
+def _enter_sandbox(rules: tuple[Any, ...]) -> None:
+    """For good, and for all that this process starts. Rules that handle no right are those of a kernel without Landlock."""
+    from .sandbox import landlock
+
+    prctl.forbid_new_privileges()
+    prctl.drop_capabilities()
+    if any(rules[:3]):
+        landlock.restrict(rules)
 
 
 def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:

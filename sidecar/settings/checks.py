@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import InvalidConfigError
 from .profiles import PROFILES
 from .texts import REPORTED_PATTERN
@@ -88,6 +90,24 @@ def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iter
         if not name or "=" in name or "\0" in name + value:
             yield f"{named('env')} has the variable {name!a}; allowed: a name without = and NUL, a value without NUL"
     yield from _pattern(backend, named)
+    yield from _sandbox(settings, origins)
+
+
+def _sandbox(settings: Settings, origins: dict[str, str]) -> Iterator[str]:
+    sandbox = settings.sandbox
+    for key, paths in (("write", sandbox.write), ("read", sandbox.read)):
+        for path in paths:
+            whole = os.path.expanduser(path)  # noqa: PTH111 -- pathlib raises where there is no such user
+            if not os.path.isabs(whole) or "\0" in path:  # noqa: PTH117 -- a string
+                yield (
+                    f'{origins[f"sandbox.{key}"]}: sandbox.{key} has "{path}"; allowed: an absolute path, or one that begins'
+                    " with ~ for your home folder"
+                )
+    if sandbox.level != "off" and not settings.backend.managed:
+        yield (
+            f'{origins.get("sandbox.level", "profile")}: sandbox.level is "{sandbox.level}" and backend.managed is false: a'
+            ' backend that another program starts cannot be put into a sandbox; allowed: "off"'
+        )
 
 
 def _address(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:

@@ -201,6 +201,26 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     env_deny: tuple[str, ...] = ()
 
 
+class Sandbox(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the backend and all that it starts can do at most; [sandbox.md](sandbox.md) says what each system enforces of it.
+
+    Attributes:
+        level: `off`: what its user can. `standard`: it writes only to data, logs, temp and `write`, binds only its own TCP
+            port, and sends no signal to processes outside its tree. `strict`: besides, it reads only its own folder, the
+            system's libraries and `read`, and connects only to `connect`.
+        write: More folders and files that it may change, and read: absolute, or from `~` on.
+        read: More folders and files that it may read at level `strict`.
+        connect: TCP ports, of any address, that it may connect to at level `strict`.
+        required: No start where the system cannot enforce all of the level. false: it starts with what can be enforced.
+    """
+
+    level: Literal["off", "standard", "strict"] = "off"
+    write: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+    connect: tuple[Port, ...] = ()
+    required: bool = False
+
+
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
     """The sidecar's own log.
 
@@ -260,6 +280,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     app: App = field(default_factory=App)
     paths: Paths = field(default_factory=Paths)
     limits: Limits = field(default_factory=Limits)
+    sandbox: Sandbox = field(default_factory=Sandbox)
     log: Log = field(default_factory=Log)
     firewall: Firewall = field(default_factory=Firewall)
     resources: Resources = field(default_factory=Resources)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from .. import errors
 from ..backend.client import BackendClient
-from ..backend.command import find_command
+from ..backend.command import BackendCommand, find_command
 from ..backend.environment import backend_environment, fill
 from ..backend.ports import choose_port, loopback_error, port_state
 from ..backend.reported import ReportedAddress, printed_port
 from ..core.bind_failure import bind_failure
 from ..core.events import Conflict, Socket
 from ..process.base import (
+    Confinement,
     LaunchLimits,
     LaunchSpec,
     ListeningSocket,
@@ -44,6 +45,13 @@ class PortConflict(NamedTuple):
 
 # Seconds that the tree has to end when the sidecar was killed: so that nothing of it is alive after 2 s.
 _MAX_ALONE = 1.0
+
+PERMANENT_FAILURES = (
+    errors.BackendNotFoundError,
+    errors.BackendNotAFileError,
+    errors.BackendNotExecutableError,
+    errors.SandboxUnavailableError,
+)  # that another attempt would meet again
 
 
 class Launches(Protocol):
@@ -199,6 +207,7 @@ class Launcher:
             stdin=backend.stdin,
             stop_signal=backend.stop_signal,
             stop_signal_to=_signalled(backend),
+            confinement=self._confine(run.port, command),
         )
 
     async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> RunningProcess:
@@ -281,6 +290,15 @@ class Launcher:
     def name_of(self, owner: Socket | None) -> str:
         """The name of the process that has the socket; empty where unknown."""
         return (self._process_name(owner[2]) or "") if owner is not None and owner[2] is not None else ""
+
+    def _confine(self, port: int | None, command: BackendCommand) -> Confinement | None:
+        sandbox = self._settings.sandbox
+        if sandbox.level == "off":
+            return None
+        from .confinement import confine, sandbox_request  # only where it is wanted
+
+        request = sandbox_request(self._settings, self._paths, port, command)
+        return confine(request, required=sandbox.required, report=self._report)
 
     def _conflict(self, port: int, state: PortState) -> PortConflict | None:
         if state == "free":

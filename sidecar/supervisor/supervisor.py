@@ -22,7 +22,7 @@ from ..settings.model import Settings
 from ..wire.messages import ForcedProcess, LastExit, Started, StateChanged
 from .answers import error_for, port_taken, still_waiting, why_failed
 from .callers import Callers
-from .launcher import Launches, PortConflict
+from .launcher import PERMANENT_FAILURES, Launches, PortConflict
 from .listener import SupervisedRun
 from .port_wait import find_conflict
 from .run import Run, names_of, utc_now
@@ -33,7 +33,6 @@ T = TypeVar("T")
 
 _WITH_A_RUN = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
 _REQUESTED = frozenset({Reason.REQUESTED, Reason.SHUTDOWN})
-_PERMANENT = (errors.BackendNotFoundError, errors.BackendNotAFileError, errors.BackendNotExecutableError)
 
 
 class Supervisor:
@@ -252,7 +251,7 @@ class Supervisor:
 
     def _launch_failed(self, error: errors.SidecarError) -> None:
         run = self._update(error=error)
-        self.post(e.LaunchFailed(run.number, error, permanent=isinstance(error, _PERMANENT)))
+        self.post(e.LaunchFailed(run.number, error, permanent=isinstance(error, PERMANENT_FAILURES)))
 
     async def _launch_run(self, number: int) -> None:
         try:

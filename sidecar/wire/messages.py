@@ -165,8 +165,24 @@ class ExposedSocket(Wire, frozen=True):
     pid: int | None
 
 
+class MissingProtection(Wire, frozen=True):
+    """A protection of the sandbox that this system does not enforce."""
+
+    name: str
+    reason: str
+
+
+class SandboxStatus(Wire, frozen=True):
+    """What is enforced of ``sandbox.level``, by what (as in "Landlock ABI 7", empty: nothing), and what is not."""
+
+    level: Literal["standard", "strict"]
+    mechanism: str
+    enforced: list[str]
+    missing: list[MissingProtection]
+
+
 class Status(Wire, frozen=True):
-    """Facts, never a remembered flag. ``uptime`` is null unless RUNNING."""
+    """Facts, never a remembered flag. ``uptime`` is null unless RUNNING; ``sandbox`` is absent where its level is off."""
 
     running: bool
     port: int | None
@@ -182,6 +198,7 @@ class Status(Wire, frozen=True):
     listener: Literal["own", "foreign", "unknown"]
     exposed: list[ExposedSocket]
     shared_data_folder: bool
+    sandbox: SandboxStatus | UnsetType = UNSET
 
 
 class BootstrapBackend(Wire, frozen=True):

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import architecture_page, golden, hello, protocol_page, schema, settings_page, shim, typescript
+from . import architecture_page, golden, hello, protocol_page, sandbox_page, schema, settings_page, shim, typescript
 
 COMMAND = "python -m tools.generate"
 
@@ -34,6 +34,7 @@ def generated(root: Path) -> dict[str, str]:
     for path, filled in (
         ("docs/protocol.md", protocol_page.filled),
         ("docs/architecture.md", architecture_page.filled),
+        ("docs/sandbox.md", sandbox_page.filled),
         ("sidecar/wire/hello.py", hello.filled),
     ):
         files[path] = filled(old(path))

@@ -1,0 +1,109 @@
+"""What a sandbox protects from, and how much of it a system enforces. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Level = Literal["off", "standard", "strict"]
+PRIVILEGES = "privileges"
+
+
+class Protection(NamedTuple):
+    """One thing that the backend's tree cannot do.
+
+    Attributes:
+        name: stable, for programs.
+        text: what is kept from it, for people.
+        abi: the first version of Landlock that has it; 0: prctl(2) has it, without Landlock.
+        strict_only: level standard does not ask for it.
+    """
+
+    name: str
+    text: str
+    abi: int
+    strict_only: bool = False
+
+
+PROTECTIONS = (
+    Protection("write", "creates, changes and removes files in its own folders only", 1),
+    Protection("trace", "cannot trace processes outside its tree, nor read or write their memory", 1),
+    Protection("mount", "cannot mount, unmount or swap file systems", 1),
+    Protection("truncate", "cannot empty files outside its folders", 3),
+    Protection("bind", "binds no TCP port but its own", 4),
+    Protection("devices", "cannot control devices that it opens", 5),
+    Protection("signals", "cannot signal processes outside its tree", 6),
+    Protection("abstract_sockets", "cannot connect to abstract Unix sockets outside its tree", 6),
+    Protection(PRIVILEGES, "cannot gain privileges, and has none of root's", 0),
+    Protection("read", "reads its own folders and the system's libraries only", 1, strict_only=True),
+    Protection("connect", "connects to the TCP ports in sandbox.connect only", 4, strict_only=True),
+)
+
+
+class Missing(NamedTuple):
+    """A protection that the level asks for and this system does not enforce."""
+
+    name: str
+    reason: str
+
+
+class Enforcement(NamedTuple):
+    """What a level means here.
+
+    Attributes:
+        level: as configured.
+        mechanism: what enforces it, as in "Landlock ABI 7"; empty where nothing does.
+        enforced: names of protections.
+        missing: the rest of what the level asks for.
+    """
+
+    level: Level
+    mechanism: str = ""
+    enforced: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+
+def describe_missing(found: Enforcement) -> str:
+    """What is not enforced, and why, as one text."""
+    texts = {each.name: each.text for each in PROTECTIONS}
+    reasons: dict[str, list[str]] = {}
+    for each in found.missing:
+        reasons.setdefault(each.reason, []).append(texts[each.name])
+    return "; ".join(f'"{", ".join(group)}" ({reason})' for reason, group in reasons.items())
+
+
+def enforcement(level: Level, abi: int, *, port_known: bool, privileges: bool = True) -> Enforcement:
+    """What Landlock and prctl enforce.
+
+    Args:
+        level: as configured.
+        abi: Landlock's version; 0 without it.
+        port_known: before the start; false where the backend chooses its port and reports it.
+        privileges: whether they can be given up.
+    """
+    if level == "off":
+        return Enforcement(level)
+    enforced, missing = [], []
+    for each in PROTECTIONS:
+        if each.strict_only and level != "strict":
+            continue
+        reason = ""
+        if abi < each.abi:
+            reason = f"needs Landlock ABI {each.abi}; this kernel has " + (f"ABI {abi}" if abi else "no Landlock")
+        elif each.name == "bind" and not port_known:
+            reason = 'the backend chooses its port (backend.port = "reported")'
+        elif each.name == PRIVILEGES and not privileges:
+            reason = "the sidecar runs as root without the capability CAP_SETPCAP"
+        if reason:
+            missing.append(Missing(each.name, reason))
+        else:
+            enforced.append(each.name)
+    mechanism = f"Landlock ABI {abi}" if abi else "no_new_privs"
+    return Enforcement(level, mechanism, tuple(enforced), tuple(missing))
+
+
+def unsupported(level: Level, system: str) -> Enforcement:
+    """A system on which nothing is enforced."""
+    if level == "off":
+        return Enforcement(level)
+    wanted = [each.name for each in PROTECTIONS if level == "strict" or not each.strict_only]
+    return Enforcement(level, missing=tuple(Missing(name, f"not available on {system}") for name in wanted))

@@ -1,0 +1,31 @@
+"""The backend's sandbox: what this system enforces of a level, and how."""
+
+from __future__ import annotations
+
+import sys
+
+from ...core import sandbox as core
+from ..base import Confinement, SandboxRequest
+
+
+def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
+    """What this system enforces of a level; ``port_known``: before the start."""
+    if level == "off":
+        return core.Enforcement(level)
+    if sys.platform == "linux":
+        from .. import prctl
+        from . import landlock
+
+        privileges = prctl.can_drop_capabilities()
+        return core.enforcement(level, landlock.abi(), port_known=port_known, privileges=privileges)
+    return core.unsupported(level, "Windows" if sys.platform == "win32" else "this system")
+
+
+def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
+    """How a request is carried out here, and what the log should say about paths that get no access."""
+    if sys.platform == "linux":
+        from . import landlock, linux
+
+        rules, notes = linux.rules(request, landlock.abi())
+        return Confinement(rules=rules), notes
+    return Confinement(), []

@@ -1,0 +1,103 @@
+"""Folders that a sandbox may give: those that no link of the backend's own can lead elsewhere.
+
+What the backend may write, it may also replace by a link before the next start. So a folder below one that it may
+write gets no rule of its own: the rule of the folder above covers it, and a link in its place leads to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ..base import SandboxRequest
+
+
+class Folders(NamedTuple):
+    """Paths that get a rule, and sentences about those that get none."""
+
+    paths: list[str]
+    notes: list[str]
+
+
+def absolute(path: str) -> str:
+    """``~`` filled in and dots removed; links stay."""
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 -- pathlib has no abspath that keeps links
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether a path is a folder or lies in it, by their names alone."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def path_notes(request: SandboxRequest) -> list[str]:
+    """What the log should say about the paths in ``sandbox.write`` and ``sandbox.read``."""
+    notes, home = [], os.path.realpath(os.path.expanduser("~"))  # noqa: PTH111 -- strings
+    for setting, paths in (("sandbox.write", request.write), ("sandbox.read", request.read)):
+        for path in paths:
+            if not os.path.exists(path):  # noqa: PTH110 -- strings
+                notes.append(
+                    f"{setting} names {path}, which does not exist: the backend gets no access to it. Create it and restart the backend"
+                )
+            elif setting == "sandbox.write" and os.path.isfile(path):  # noqa: PTH113 -- strings
+                notes.append(
+                    f"{setting} names the file {path}: the backend may change its content, not replace, rename or remove it;"
+                    " name its folder if it has to"
+                )
+            elif is_inside(home, os.path.realpath(path)):
+                notes.append(
+                    f"{setting} names {path}, in which your home folder lies: all of that is open to the backend"
+                )
+    return notes
+
+
+def select_writable(wanted: Iterable[str]) -> Folders:
+    """Of the folders that the backend is to write, those whose place it cannot change."""
+    paths, notes = list(dict.fromkeys(wanted)), []
+    outer = [path for path in paths if not any(is_inside(path, other) for other in paths if other != path)]
+    for path in paths:
+        above = next((other for other in outer if other != path and is_inside(path, other)), None)
+        if above is not None and not is_inside(os.path.realpath(path), os.path.realpath(above)):
+            notes.append(_leads_out(path, above))
+    kept = []
+    for path in outer:
+        above = _reached_through(path, [other for other in outer if other != path])
+        if above is None:
+            kept.append(path)
+        elif not is_inside(os.path.realpath(path), os.path.realpath(above)):
+            notes.append(_leads_out(path, above))
+    return Folders(kept, notes)
+
+
+def select_readable(wanted: Iterable[str], writable: Sequence[str]) -> Folders:
+    """Of the folders that the backend is to read, those that need a rule beside the ones that it may write."""
+    kept, notes = [], []
+    for path in dict.fromkeys(wanted):
+        above = _reached_through(path, writable)
+        if above is None:
+            kept.append(path)
+        elif not is_inside(os.path.realpath(path), os.path.realpath(above)):
+            notes.append(_leads_out(path, above))
+    return Folders(kept, notes)
+
+
+def _reached_through(path: str, folders: Sequence[str]) -> str | None:
+    """The folder whose content decides where a path leads."""
+    real = {os.path.realpath(folder): folder for folder in folders}
+    place = path
+    while True:
+        parent, name = os.path.split(place)
+        entry = os.path.join(os.path.realpath(parent), name)  # noqa: PTH118 -- strings
+        for folder, named in real.items():
+            if is_inside(entry, folder):
+                return named
+        if parent == place:
+            return None
+        place = parent
+
+
+def _leads_out(path: str, above: str) -> str:
+    return (
+        f"The sandbox gives no access to {path}: it is a link in {above}, which the backend may write, so the backend"
+        f" could make it lead anywhere. Name {os.path.realpath(path)} in sandbox.write instead"
+    )

@@ -1,0 +1,94 @@
+"""Landlock, Linux' sandbox for processes without privileges, by its three system calls.
+
+Sources: Documentation/userspace-api/landlock.rst and include/uapi/linux/landlock.h of the kernel. A ruleset names the
+rights that it handles (all others stay as they are) and where each is still given; ``restrict`` puts the calling
+thread and all its descendants under it for good, through fork, setsid and execve. The versions ("ABI") add rights.
+The numbers of the calls are the same on all architectures that Python runs on, but for alpha.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+
+# Rights on files, of which the last three came with ABI 2, 3 and 5
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+REMOVE_DIR, REMOVE_FILE = 1 << 4, 1 << 5
+MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM = (1 << bit for bit in range(6, 13))
+REFER, TRUNCATE, IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
+BIND_TCP, CONNECT_TCP = 1 << 0, 1 << 1  # ABI 4
+SCOPE_ABSTRACT_UNIX_SOCKET, SCOPE_SIGNAL = 1 << 0, 1 << 1  # ABI 6
+
+_FOR_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV  # the others are rights on folders
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_VERSION_FLAG = 1
+_PATH_BENEATH, _NET_PORT = 1, 2
+
+# handled rights on files, on the network, scopes; (path, rights) …; (port, rights) …
+Rules = tuple[int, int, int, tuple[tuple[bytes, int], ...], tuple[tuple[int, int], ...]]
+
+
+def abi() -> int:
+    """The version of Landlock; 0 where the kernel is older than 5.13, or was built or booted without it."""
+    try:
+        return _call(_CREATE_RULESET, None, 0, _VERSION_FLAG)
+    except OSError:
+        return 0
+
+
+def known_to(version: int, rules: Rules) -> Rules:
+    """The rules without the rights that a version does not know."""
+    files, network, scopes, paths, ports = rules
+    for since, right in ((2, REFER), (3, TRUNCATE), (5, IOCTL_DEV)):
+        if version < since:
+            files &= ~right
+    return files, network if version >= 4 else 0, scopes if version >= 6 else 0, paths, ports
+
+
+def restrict(rules: Rules) -> None:
+    """Puts this thread under the rules; no_new_privs must be set. A path that is gone meanwhile gives no right.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    files, network, scopes, paths, ports = rules
+    # struct landlock_ruleset_attr; an older kernel takes the longer one as long as what it does not know is zero.
+    ruleset = _call(_CREATE_RULESET, struct.pack("=QQQ", files, network, scopes), 24, 0)
+    try:
+        for path, rights in paths:
+            _allow_path(ruleset, path, rights & files)
+        for port, rights in ports:
+            if rights & network:
+                _call(_ADD_RULE, ruleset, _NET_PORT, struct.pack("=QQ", rights & network, port), 0)
+        _call(_RESTRICT_SELF, ruleset, 0)
+    finally:
+        os.close(ruleset)
+
+
+def _allow_path(ruleset: int, path: bytes, rights: int) -> None:
+    if sys.platform != "linux":
+        return
+    try:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        if os.fstat(fd).st_mode & 0o170000 != 0o040000:  # stat.S_ISDIR, without its module
+            rights &= _FOR_FILES
+        if rights:
+            _call(_ADD_RULE, ruleset, _PATH_BENEATH, struct.pack("=Qi", rights, fd), 0)  # packed, says the header
+    finally:
+        os.close(fd)
+
+
+def _call(number: int, *arguments: bytes | int | None) -> int:
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    words = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
+    result: int = libc.syscall(ctypes.c_long(number), *words)
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result

@@ -1,0 +1,114 @@
+"""What a level of the sandbox means on Linux: Landlock's rules."""
+
+from __future__ import annotations
+
+import os
+
+from ..base import SandboxRequest
+from . import folders, landlock
+from .landlock import EXECUTE, IOCTL_DEV, MAKE_BLOCK, MAKE_CHAR, READ_DIR, READ_FILE, REFER, TRUNCATE, WRITE_FILE
+
+_READ = EXECUTE | READ_FILE | READ_DIR
+_CHANGE = (
+    landlock.REMOVE_DIR
+    | landlock.REMOVE_FILE
+    | landlock.MAKE_DIR
+    | landlock.MAKE_REG
+    | landlock.MAKE_SOCK
+    | landlock.MAKE_FIFO
+    | landlock.MAKE_SYM
+    | WRITE_FILE
+    | REFER
+    | TRUNCATE
+)
+_HANDLED = _CHANGE | MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV  # device files are made nowhere
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")  # that hold nothing of anyone
+
+# What level strict lets every backend read, with the reason.
+SYSTEM_FOLDERS = {
+    "/usr": "programs, libraries, locales, fonts, certificates",
+    "/bin": "programs, where it is not a link to /usr",
+    "/sbin": "programs, where it is not a link to /usr",
+    "/lib": "libraries, where it is not a link to /usr",
+    "/lib32": "32-bit libraries",
+    "/lib64": "the dynamic loader",
+    "/nix/store": "everything, on NixOS",
+    "/gnu/store": "everything, on Guix",
+    "/proc": "what runtimes ask about their own process, memory and processors; Landlock closes the memory and environment of other processes",
+    "/sys/devices/system/cpu": "the number of processors",
+    "/sys/devices/system/node": "the memory's layout",
+    "/sys/fs/cgroup": "the limits of a container",
+    "/sys/kernel/mm": "the size of huge pages",
+    "/etc/ld.so.cache": "where libraries are",
+    "/etc/ld.so.conf": "where libraries are",
+    "/etc/ld.so.conf.d": "where libraries are",
+    "/etc/ld.so.preload": "libraries that the administrator adds to every program",
+    "/etc/ld-musl-x86_64.path": "where libraries are, with musl",
+    "/etc/ld-musl-aarch64.path": "where libraries are, with musl",
+    "/etc/alternatives": "links to programs",
+    "/etc/ssl": "certificates",
+    "/etc/pki": "certificates",
+    "/etc/ca-certificates": "certificates",
+    "/etc/crypto-policies": "OpenSSL's settings",
+    "/etc/localtime": "the time zone",
+    "/etc/timezone": "the time zone",
+    "/etc/locale.conf": "the language",
+    "/etc/fonts": "fonts",
+    "/etc/mime.types": "types of files",
+    "/etc/os-release": "the name of the system",
+    "/etc/dotnet": "where .NET is",
+    "/etc/passwd": "the name of the user",
+    "/etc/group": "the names of groups",
+    "/etc/nsswitch.conf": "how names are looked up",
+    "/etc/hosts": "how names are looked up",
+    "/etc/host.conf": "how names are looked up",
+    "/etc/resolv.conf": "how names are looked up",
+    "/etc/gai.conf": "how names are looked up",
+    "/etc/services": "how names are looked up",
+    "/etc/protocols": "how names are looked up",
+    "/run/systemd/resolve": "how names are looked up",
+}
+
+
+def rules(request: SandboxRequest, version: int) -> tuple[landlock.Rules, list[str]]:
+    """Landlock's rules for a request, and what the log should say about paths that are not given."""
+    strict = request.level == "strict"
+    reach = _READ if strict else 0
+    writable = folders.select_writable([*request.folders, *request.write])
+    named = set(request.write)
+    paths = [(path, reach | _CHANGE | (IOCTL_DEV if path in named else 0)) for path in writable.paths]
+    paths += [(path, READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEV) for path in _DEVICES]
+    notes = writable.notes
+    if strict:
+        own, own_notes = own_folders(request)
+        readable = folders.select_readable([*own, *request.read], writable.paths)
+        notes += own_notes + readable.notes
+        paths += [(path, _READ) for path in (*readable.paths, *SYSTEM_FOLDERS)]
+    network = (landlock.BIND_TCP if request.port else 0) | (landlock.CONNECT_TCP if strict else 0)
+    ports = [(request.port, landlock.BIND_TCP)] if request.port else []
+    ports += [(port, landlock.CONNECT_TCP) for port in request.connect if strict]
+    scopes = landlock.SCOPE_ABSTRACT_UNIX_SOCKET | landlock.SCOPE_SIGNAL
+    encoded = tuple((os.fsencode(path), rights) for path, rights in paths)
+    return landlock.known_to(version, (_HANDLED | reach, network, scopes, encoded, tuple(ports))), notes
+
+
+def own_folders(request: SandboxRequest) -> tuple[list[str], list[str]]:
+    """The backend's own: of its program, as named and as links lead to it, with ``lib`` beside ``bin``; and its working directory."""
+    found: list[str] = []
+    for program in (request.program, os.path.realpath(request.program)):
+        folder, prefix = os.path.dirname(program), os.path.dirname(os.path.dirname(program))  # noqa: PTH120 -- strings
+        found.append(folder)
+        if os.path.basename(folder) == "bin":  # noqa: PTH119 -- strings
+            # A virtual environment of Python is its program's; else the prefix may be ~/.local.
+            own = "" if os.path.exists(f"{prefix}/pyvenv.cfg") else "lib"  # noqa: PTH110 -- strings
+            found.append(os.path.join(prefix, own).rstrip("/"))  # noqa: PTH118 -- strings
+    kept, notes, home = [], [], os.path.expanduser("~")  # noqa: PTH111 -- strings
+    for path in dict.fromkeys([*found, request.cwd]):
+        if folders.is_inside(os.path.realpath(home), os.path.realpath(path)):
+            notes.append(
+                f"The sandbox does not let the backend read {path}, its own folder, because your home folder lies in it: set"
+                " backend.cwd to another folder, or name what it needs in sandbox.read"
+            )
+        else:
+            kept.append(path)
+    return kept, notes

@@ -1,0 +1,101 @@
+"""What a hostile backend attempts, and what the sandbox promises about it. docs/sandbox.md gets its table from here.
+
+``tests/children/hostile.py`` has a function of each name.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Attempt(NamedTuple):
+    """One attempt to break out.
+
+    Attributes:
+        name: of the function.
+        text: for the page.
+        abi: of Landlock, from which level ``level`` denies it; 0: any kernel.
+        level: the lowest that denies it. Empty: neither level promises it.
+    """
+
+    name: str
+    text: str
+    abi: int = 1
+    level: str = "standard"
+
+
+ATTEMPTS = (
+    Attempt("create_in_home", "create a file in the home folder"),
+    Attempt("overwrite_in_home", "overwrite a file there"),
+    Attempt("append_in_home", "append to a file there"),
+    Attempt("truncate_in_home", "empty a file there with truncate(2)", 3),
+    Attempt("open_truncate_in_home", "empty a file there by opening it with O_TRUNC"),
+    Attempt("remove_in_home", "remove a file there"),
+    Attempt("remove_folder_in_home", "remove a folder there"),
+    Attempt("rename_in_home", "rename a file there"),
+    Attempt("move_out_of_home", "move a file from there into the data folder"),
+    Attempt("move_into_home", "move a file from the data folder to there, over another"),
+    Attempt("exchange_with_home", "exchange a file there with one in the data folder (RENAME_EXCHANGE)"),
+    Attempt("hard_link_from_home", "make a hard link in the data folder to a file there, and write through it"),
+    Attempt("hard_link_into_home", "make a hard link there to a file in the data folder"),
+    Attempt("symbolic_link_in_home", "make a symbolic link there"),
+    Attempt("write_through_link", "write through a symbolic link in the data folder that leads there"),
+    Attempt("swap_for_link", "replace the temporary folder by a link that leads there, and write through it"),
+    Attempt("make_folder_in_home", "make a folder there"),
+    Attempt("make_fifo_in_home", "make a FIFO there"),
+    Attempt("bind_socket_in_home", "bind a Unix socket there"),
+    Attempt("unnamed_file_into_home", "open an unnamed file (O_TMPFILE) in the data folder and link it there"),
+    Attempt("dots_into_home", "reach a file there through `..` from an open folder"),
+    Attempt("proc_root_into_home", "reach a file there through /proc/self/root"),
+    Attempt("sidecar_root_into_home", "reach a file there through /proc/PID/root of the sidecar"),
+    Attempt("widen_landlock", "put a wider Landlock ruleset above its own"),
+    Attempt("namespace_into_home", "become root of a new user namespace, then write there"),
+    Attempt("mount_over_data", "bind the home folder into the data folder in a new mount namespace"),
+    Attempt("chroot_into_home", "change the root folder in a new user namespace, then write there"),
+    Attempt("open_by_handle", "open a file there by its handle (open_by_handle_at)", 0),
+    Attempt("make_device", "make a device file in the data folder"),
+    Attempt("write_disk", "open a disk for writing"),
+    Attempt("write_system_file", "open a file in /etc for writing"),
+    Attempt("write_sysctl", "write to /proc/sys"),
+    Attempt("write_cgroup", "write to /sys/fs/cgroup"),
+    Attempt("inject_into_terminal", "type into a terminal (TIOCSTI)", 5),
+    Attempt("kill_sidecar", "kill the sidecar", 6),
+    Attempt("kill_guardian", "kill the guardian", 6),
+    Attempt("kill_neighbour", "kill another program of the user", 6),
+    Attempt("kill_by_pidfd", "kill it through a pidfd", 6),
+    Attempt("kill_by_owner_signal", "have the kernel send it a signal (F_SETOWN, F_SETSIG)", 6),
+    Attempt("queue_signal", "queue a signal to the sidecar (rt_sigqueueinfo)", 6),
+    Attempt("trace_sidecar", "trace the sidecar (ptrace)"),
+    Attempt("trace_guardian", "trace the guardian"),
+    Attempt("read_sidecar_memory", "read the sidecar's memory (process_vm_readv)"),
+    Attempt("open_sidecar_memory", "open /proc/PID/mem of the sidecar"),
+    Attempt("read_sidecar_environment", "read the sidecar's environment"),
+    Attempt("list_sidecar_descriptors", "look at the sidecar's descriptors"),
+    Attempt("steal_descriptor", "take the sidecar's descriptors (pidfd_getfd)"),
+    Attempt("enter_namespace", "enter the sidecar's mount namespace"),
+    Attempt("use_inherited_descriptor", "use a descriptor that it inherited beside its three streams", 0),
+    Attempt("run_setuid_program", "run a program that is setuid root", 0),
+    Attempt("use_capabilities", "set the clock, the host's name, the owner of a file (capabilities of root)", 0),
+    Attempt("bind_other_port", "bind another TCP port", 4),
+    Attempt("bind_any_port", "bind port 0", 4),
+    Attempt("bind_other_port_ipv6", "bind another TCP port of IPv6", 4),
+    Attempt("connect_abstract_socket", "connect to an abstract Unix socket of another program", 6),
+    Attempt("send_abstract_datagram", "send a datagram to one", 6),
+    Attempt("read_key", "read a key in the home folder", 1, "strict"),
+    Attempt("list_home", "list the home folder", 1, "strict"),
+    Attempt("run_program_in_home", "run a program in the home folder", 1, "strict"),
+    Attempt("read_disk", "read a disk", 1, "strict"),
+    Attempt("connect", "connect to a TCP port", 4, "strict"),
+    Attempt("connect_ipv6", "connect to a TCP port over an IPv6 socket", 4, "strict"),
+    Attempt("connect_fast_open", "connect with the first data (MSG_FASTOPEN)", 0, ""),
+    Attempt("connect_mptcp", "connect with MPTCP", 0, ""),
+    Attempt("listen_unbound", "listen without binding a port before, on a port that the kernel chooses", 0, ""),
+    Attempt("send_udp", "send UDP", 0, ""),
+    Attempt("connect_socket_file", "connect to a Unix socket that is a file", 0, ""),
+    Attempt("change_mode", "change the mode of a file of the user (chmod)", 0, ""),
+    Attempt("change_times", "change the times of a file of the user", 0, ""),
+    Attempt("look_at_file", "see that a file exists, its size and its times (stat)", 0, ""),
+    Attempt("lower_sidecar_limits", "change the sidecar's limits (prlimit)", 0, ""),
+    Attempt("renice_sidecar", "make the sidecar slower (setpriority)", 0, ""),
+    Attempt("attach_shared_memory", "use System V shared memory of another program", 0, ""),
+)
