@@ -7,6 +7,7 @@ import os
 from ..process.executability import is_file
 from ..process.platform import SYSTEM
 from ..settings.profiles import PROFILES
+from ..settings.servers import APPENDED, server_variables
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def backend_environment(
     environment = _Environment(ignore_case=platform == "win32")
     environment.update(_let_through(settings, inherited, platform))
     host = settings.backend.host
-    environment.update((name, fill(text, host, port)) for name, text in _profile_variables(settings, paths))
+    for name, text in _profile_variables(settings, paths):
+        before = f"{environment.get(name) or ''} " if name in APPENDED else ""
+        environment.set(name, before.lstrip() + fill(text, host, port))
     environment.update(_ffmpeg_variables(settings, platform))
     if settings.sandbox.level != "off":  # the system's temporary folder is closed to it
         environment.update((name, paths.temp) for name in ("TMPDIR", "TMP", "TEMP"))
@@ -105,6 +108,8 @@ def _listed(name: str, patterns: Iterable[str], *, ignore_case: bool) -> bool:
 def _profile_variables(settings: Settings, paths: Paths) -> Iterator[tuple[str, str]]:
     profile = PROFILES[settings.profile]
     development = settings.app.mode.lower() == "development"
+    if profile.any_server:
+        yield from server_variables(settings.backend.command)
     folders = {"{data}": paths.data, "{logs}": paths.logs, "{temp}": paths.temp}
     for name, text in {**profile.env, **(profile.development_env if development else {})}.items():
         yield name, folders.get(text, text)

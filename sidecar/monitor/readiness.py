@@ -13,6 +13,7 @@ from ..backend.probe import next_knock_delay, next_probe_delay, probe
 from ..core import events as e
 from ..log import log
 from ..settings.model import Settings
+from ..settings.servers import how_to_pass_port
 from ..supervisor import Supervisor
 from ..supervisor.unready import what_is_missing
 from .listener import ListenerLook, other_port
@@ -112,7 +113,7 @@ class Readiness:
         else:
             log.warning(
                 f"The backend listens on port {other} and not on {self._given}, which it was given; {other} is used."
-                " Pass it the port: {port} in its command, or the variable that it reads."
+                f" Pass it the port: {how_to_pass_port(backend.command)}."
             )
         self._supervisor.post(e.PortReported(self._run, other))
         return True

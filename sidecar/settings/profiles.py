@@ -25,6 +25,7 @@ class Profile:
         variables: what the app's launch scripts set → the settings that they give, below SIDECAR_SECTION__KEY; a ``url`` fixes the
             port of a managed backend.
         never_inherited: variables that only ``[backend] env`` can pass on.
+        any_server: also what known servers read (``servers``).
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Profile:
         ffmpeg_env: tuple[str, ...] = (),
         variables: dict[str, Variable] | None = None,
         never_inherited: tuple[str, ...] = (),
+        any_server: bool = False,
     ) -> None:
         self.settings = settings or {}
         self.executable = executable
@@ -51,12 +53,13 @@ class Profile:
         self.ffmpeg_env = ffmpeg_env
         self.variables = variables or {}
         self.never_inherited = never_inherited
+        self.any_server = any_server
 
 
 _ADDRESS = "http://{host}:{port}"
 
 PROFILES: dict[str, Profile] = {
-    "generic": Profile(env={"HOST": "{host}", "PORT": "{port}"}),
+    "generic": Profile(any_server=True),
     "aura": Profile(
         settings={
             "backend": {

@@ -9,6 +9,7 @@ from msgspec import Struct
 from ..backend.probe import ProbeResult
 from ..process.base import ListeningSocket
 from ..settings.model import Settings
+from ..settings.servers import how_to_pass_port
 
 _PATTERN = "If the address is in its output, correct backend.reported_pattern."
 _BUFFERED = (
@@ -112,9 +113,10 @@ def what_is_missing(
         )
     if listening:
         where = ", ".join(_place(socket) for socket in listening)
+        how = how_to_pass_port(settings.backend.command)
         return (
             f"it listens on {where} and not on its port {port}",
-            'Pass it the port: {port} in backend.command or [backend.env]; or set backend.port to its own, or to "reported".',
+            f'Pass it the port: {how}; or set backend.port to its own, or to "reported".',
         )
     return f"nothing listens on port {port}", _ONLY_LONGER
 

@@ -9,6 +9,7 @@ import msgspec
 
 from sidecar.settings.model import Settings
 from sidecar.settings.profiles import PROFILES, Profile
+from sidecar.settings.servers import ARGUMENTS, SERVERS
 from sidecar.settings.values import field_types, sections
 from sidecar.settings.words import allowed
 
@@ -54,7 +55,7 @@ An endpoint's path begins with `/` and contains no space. `--max-frame BYTES` an
 
 def page() -> str:
     """All of docs/settings.md."""
-    parts = [_HEAD, "".join(_profiles()), *("".join(_section(name)) for name in sections())]
+    parts = [_HEAD, "".join(_profiles()), *("".join(_section(name)) for name in sections()), "".join(_servers())]
     return "\n".join(parts)
 
 
@@ -67,7 +68,7 @@ def _profiles() -> Iterator[str]:
         values = (_settings(one).get(name) for one in PROFILES.values())
         yield f"| `{name}` | {' | '.join(_shown(value) if value is not None else '' for value in values)} |\n"
     yield f"| searches for | {' | '.join(_searched(one.executable) for one in PROFILES.values())} |\n"
-    yield f"| variables of the backend | {' | '.join(_variables(one.env) for one in PROFILES.values())} |\n"
+    yield f"| variables of the backend | {' | '.join(_environment(one) for one in PROFILES.values())} |\n"
     yield f"| never inherited | {' | '.join(_variables(one.never_inherited) for one in PROFILES.values())} |\n"
     yield f"| data folder | {' | '.join(f'`{one.app}`' for one in PROFILES.values())} |\n"
     for name, profile in PROFILES.items():
@@ -77,6 +78,24 @@ def _profiles() -> Iterator[str]:
             for variable, (form, section, keys) in profile.variables.items():
                 named = " and ".join(f"`{section}.{key}`" for key in keys)
                 yield f"| `{variable}` | {_FORMS[form].format(named)} |\n"
+
+
+def _environment(profile: Profile) -> str:
+    return "what servers read: [below](#what-servers-read)" if profile.any_server else _variables(profile.env)
+
+
+def _servers() -> Iterator[str]:
+    yield "## What servers read\n\n"
+    yield "Profile `generic` sets these variables, each for the servers that read it; `backend.env` outranks them, and what is\n"
+    yield "inherited does not. Options are added to those that `GUNICORN_CMD_ARGS` and `NODE_OPTIONS` have.\n\n"
+    yield "| server | variables | only where the command names | source |\n|---|---|---|---|\n"
+    for name, variables, source, only in SERVERS:
+        pairs = ", ".join(f"`{variable}={value}`" for variable, value in variables.items())
+        yield f"| {name} | {pairs} | {_variables(only)} | <{source}> |\n"
+    yield '\nOther servers take their address from their command alone. With `backend.port = "auto"` a port that the backend chose\n'
+    yield "itself is accepted, once the listener is proven to be its own, and a warning says what to add:\n\n"
+    yield "| where the command has | add |\n|---|---|\n"
+    yield from (f"| `{name}` | `{text}` |\n" for name, text in ARGUMENTS.items())
 
 
 def _settings(profile: Profile) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from sidecar.backend.environment import backend_environment
 from sidecar.settings.load import load
 from sidecar.settings.model import Paths
+from sidecar.settings.servers import how_to_pass_port
 
 PATHS = Paths("/data", "/data/logs", "/data/temp")
 
@@ -43,10 +45,50 @@ def test_a_backend_that_reports_its_port_is_told_port_0() -> None:
     assert environment({}, "backend.port=reported", port=0)["ASPNETCORE_URLS"] == "http://127.0.0.1:0"
 
 
-def test_a_generic_backend_gets_host_and_port() -> None:
-    env = environment({"PORT": "80", "HOST": "0.0.0.0"}, profile="generic")
-    assert (env["HOST"], env["PORT"]) == ("127.0.0.1", "5005")
-    assert not any(name.startswith(("AURA_", "ASPNETCORE_")) for name in env)
+def test_a_generic_backend_gets_what_known_servers_read_whatever_was_inherited() -> None:
+    env = environment({"PORT": "80", "HOST": "0.0.0.0", "UVICORN_PORT": "80"}, profile="generic")
+    assert (env["HOST"], env["PORT"], env["UVICORN_PORT"]) == ("127.0.0.1", "5005", "5005")
+    assert env["ASPNETCORE_URLS"] == "http://127.0.0.1:5005"
+    assert not any("{" in value for value in env.values())
+    assert not any(name.startswith("AURA_") for name in env)
+    assert environment({}, "backend.env.PORT=80", profile="generic")["PORT"] == "80"
+
+
+def test_options_are_added_to_those_that_a_variable_has() -> None:
+    env = environment({"GUNICORN_CMD_ARGS": "--workers=3"}, profile="generic")
+    assert env["GUNICORN_CMD_ARGS"] == "--workers=3 --bind=127.0.0.1:5005"
+    assert environment({}, profile="generic")["GUNICORN_CMD_ARGS"] == "--bind=127.0.0.1:5005"
+    own = environment(
+        {"GUNICORN_CMD_ARGS": "--workers=3"}, "backend.env.GUNICORN_CMD_ARGS=--preload", profile="generic"
+    )
+    assert own["GUNICORN_CMD_ARGS"] == "--preload"
+
+
+@pytest.mark.parametrize(
+    ("command", "variables"),
+    [
+        (["/usr/bin/ollama", "serve"], {"OLLAMA_HOST"}),
+        (["C:\\Program Files\\nodejs\\npm.CMD", "start"], {"NODE_OPTIONS"}),
+        (["node_modules/.bin/vite"], {"NODE_OPTIONS"}),
+        (["python", "-m", "uvicorn", "app:app"], set()),
+    ],
+)
+def test_what_others_read_as_well_is_set_only_for_its_own_server(command: list[str], variables: set[str]) -> None:
+    inherited = {"NODE_OPTIONS": "", "OLLAMA_HOST": "10.0.0.1"}
+    env = environment(inherited, f"backend.command={json.dumps(command)}", profile="generic")
+    assert {name for name, value in inherited.items() if env[name] != value} == variables
+
+
+@pytest.mark.parametrize(
+    ("command", "how"),
+    [
+        (["python", "-m", "http.server"], "{port} --bind {host} at the end of its command"),
+        (["python", "manage.py", "runserver"], "{host}:{port} at the end of its command"),
+        (["./my-server"], "{port} in backend.command or [backend.env]"),
+    ],
+)
+def test_it_is_known_how_servers_are_given_their_port(command: list[str], how: str) -> None:
+    assert how_to_pass_port(command) == how
 
 
 def test_what_is_inherited_passes_through_dots_and_all() -> None:

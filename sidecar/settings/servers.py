@@ -1,0 +1,172 @@
+"""What servers read of their address from the environment, which profile ``generic`` sets, and how others are given it.
+
+A server that is not here, or reads nothing, may listen where it likes: with ``port = "auto"`` its own port is accepted.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_NODE_PROGRAMS = ("node", "npm", "npx", "pnpm", "yarn", "vite", "astro")
+
+SERVERS: tuple[tuple[str, dict[str, str], str, tuple[str, ...]], ...] = (
+    # Server; variable → value; source; only for commands with one of these names, because others read the variable too.
+    (
+        "Express, Koa and other Node servers, Next, Nuxt, Bun, Rails and Puma, Phoenix, gin, Dash, `fastapi run`",
+        {"PORT": "{port}", "HOST": "{host}"},
+        "https://12factor.net/port-binding",
+        (),
+    ),
+    (
+        "ASP.NET Core",
+        {"ASPNETCORE_URLS": "http://{host}:{port}"},
+        "https://learn.microsoft.com/aspnet/core/fundamentals/servers/kestrel/endpoints",
+        (),
+    ),
+    ("Uvicorn", {"UVICORN_PORT": "{port}", "UVICORN_HOST": "{host}"}, "https://www.uvicorn.org/settings/", ()),
+    (
+        "Gunicorn",
+        {"GUNICORN_CMD_ARGS": "--bind={host}:{port}"},
+        "https://docs.gunicorn.org/en/stable/settings.html",
+        (),
+    ),
+    (
+        "`flask run`",
+        {"FLASK_RUN_PORT": "{port}", "FLASK_RUN_HOST": "{host}"},
+        "https://flask.palletsprojects.com/en/stable/cli/#setting-command-options",
+        (),
+    ),
+    (
+        "Granian",
+        {"GRANIAN_PORT": "{port}", "GRANIAN_HOST": "{host}"},
+        "https://github.com/emmett-framework/granian#options",
+        (),
+    ),
+    (
+        "Litestar",
+        {"LITESTAR_PORT": "{port}", "LITESTAR_HOST": "{host}"},
+        "https://docs.litestar.dev/latest/usage/cli.html",
+        (),
+    ),
+    (
+        "Gradio",
+        {"GRADIO_SERVER_PORT": "{port}", "GRADIO_SERVER_NAME": "{host}"},
+        "https://www.gradio.app/guides/environment-variables",
+        (),
+    ),
+    (
+        "Streamlit",
+        {"STREAMLIT_SERVER_PORT": "{port}", "STREAMLIT_SERVER_ADDRESS": "{host}", "STREAMLIT_SERVER_HEADLESS": "true"},
+        "https://docs.streamlit.io/develop/api-reference/configuration/config.toml",
+        (),
+    ),
+    (
+        "Jupyter Server",
+        {"JUPYTER_PORT": "{port}", "JUPYTER_IP": "{host}"},
+        "https://github.com/jupyter-server/jupyter_server/blob/main/jupyter_server/serverapp.py",
+        (),
+    ),
+    (
+        "Spring Boot, `artisan serve` of Laravel",
+        {"SERVER_PORT": "{port}", "SERVER_ADDRESS": "{host}"},
+        "https://docs.spring.io/spring-boot/appendix/application-properties/index.html",
+        (),
+    ),
+    (
+        "Quarkus",
+        {"QUARKUS_HTTP_PORT": "{port}", "QUARKUS_HTTP_HOST": "{host}"},
+        "https://quarkus.io/guides/all-config",
+        (),
+    ),
+    (
+        "Micronaut",
+        {"MICRONAUT_SERVER_PORT": "{port}", "MICRONAUT_SERVER_HOST": "{host}"},
+        "https://docs.micronaut.io/latest/guide/#runningSpecificPort",
+        (),
+    ),
+    ("Rails", {"BINDING": "{host}"}, "https://github.com/rails/rails/pull/32540", ()),
+    (
+        "Rocket",
+        {"ROCKET_PORT": "{port}", "ROCKET_ADDRESS": "{host}"},
+        "https://rocket.rs/guide/v0.5/configuration/",
+        (),
+    ),
+    (
+        "Nitro, Nuxt",
+        {"NITRO_PORT": "{port}", "NITRO_HOST": "{host}"},
+        "https://nitro.build/deploy/runtimes/node",
+        (),
+    ),
+    (
+        "`fastify start`",
+        {"FASTIFY_PORT": "{port}", "FASTIFY_ADDRESS": "{host}"},
+        "https://github.com/fastify/fastify-cli#options",
+        (),
+    ),
+    (
+        "Deno",
+        {"DENO_SERVE_ADDRESS": "tcp:{host}:{port}"},
+        "https://docs.deno.com/runtime/reference/env_variables/",
+        (),
+    ),
+    (
+        "llama.cpp",
+        {"LLAMA_ARG_PORT": "{port}", "LLAMA_ARG_HOST": "{host}"},
+        "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
+        (),
+    ),
+    # Clients of a running Ollama read it as well, and would then ask themselves.
+    ("Ollama", {"OLLAMA_HOST": "{host}:{port}"}, "https://docs.ollama.com/faq", ("ollama",)),
+    # Vite and others listen on localhost, which Node may take for [::1] alone.
+    (
+        "Node, for servers on `localhost`",
+        {"NODE_OPTIONS": "--dns-result-order=ipv4first"},
+        "https://nodejs.org/api/cli.html#--dns-result-orderorder",
+        _NODE_PROGRAMS,
+    ),
+)
+APPENDED = frozenset({"GUNICORN_CMD_ARGS", "NODE_OPTIONS"})
+"""Options behind those that the variable has already; the last one counts."""
+
+ARGUMENTS = {
+    "http.server": "{port} --bind {host}",
+    "runserver": "{host}:{port}",
+    "vite": "--port {port} --host {host}",
+    "hypercorn": "--bind {host}:{port}",
+    "daphne": "-b {host} -p {port}",
+    "waitress-serve": "--listen={host}:{port}",
+    "next": "--port {port} --hostname {host}",
+    "ng": "--port {port} --host {host}",
+    "php": "-S {host}:{port}",
+    "npm": "-- --port {port}",
+    "pnpm": "--port {port}",
+    "yarn": "--port {port}",
+    "uvicorn": "--host {host} --port {port}",
+    "gunicorn": "--bind {host}:{port}",
+    "flask": "--host {host} --port {port}",
+    "dotnet": "--urls http://{host}:{port}",
+}
+"""A word of the command → the arguments that give that server its address."""
+
+
+def server_variables(command: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Variables and their values, with ``{host}`` and ``{port}``, for a backend that is started so."""
+    names = _names(command)
+    for _, variables, _, only in SERVERS:
+        if not only or not names.isdisjoint(only):
+            yield from variables.items()
+
+
+def how_to_pass_port(command: Sequence[str]) -> str:
+    """What to write where, so that the server listens on the port that it is given."""
+    names = _names(command)
+    arguments = next((text for name, text in ARGUMENTS.items() if name in names), None)
+    return f"{arguments} at the end of its command" if arguments else "{port} in backend.command or [backend.env]"
+
+
+def _names(command: Sequence[str]) -> set[str]:
+    """The command's words without folder and extension."""
+    files = {word.replace("\\", "/").rpartition("/")[2] for word in command}
+    return files | {name.partition(".")[0].lower() for name in files}

@@ -1,0 +1,112 @@
+"""A new user's first command: `sidecar watch -- THEIR OWN USUAL COMMAND`, in their own folder, with no flag at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.programs.test_programs import APPS, BIN, FOLDER
+from tests.support.backends import aspnet_backend, aspnet_missing
+from tests.support.launch import clean_environment, sidecar_command
+
+pytestmark = pytest.mark.heavy
+
+NODE_BIN = FOLDER / "node_modules" / ".bin"
+SECONDS = 5
+PACKAGE = '{"scripts": {"start": "node express_app.js", "dev": "vite"}}'
+
+
+class Usual(NamedTuple):
+    """What its users type.
+
+    Attributes:
+        command: word for word.
+        needs: the file that the installation brought.
+        port: where it listens whatever it is told; None: where the environment says.
+    """
+
+    command: str
+    needs: Path
+    port: int | None = None
+
+
+COMMANDS = {
+    "uvicorn": Usual("uvicorn asgi_app:app", BIN / "uvicorn"),
+    "gunicorn": Usual("gunicorn wsgi_app:app", BIN / "gunicorn"),
+    "flask": Usual("flask --app wsgi_app run", BIN / "flask"),
+    "hypercorn": Usual("hypercorn asgi_app:app", BIN / "hypercorn", 8000),
+    "daphne": Usual("daphne asgi_app:app", BIN / "daphne", 8000),
+    "http.server": Usual("python -m http.server", BIN / "python", 8000),
+    "django": Usual("python manage.py runserver", BIN / "django-admin", 8000),
+    "express": Usual("npm start", FOLDER / "node_modules" / "express" / "package.json"),
+    "fastify": Usual("fastify start fastify_plugin.js", NODE_BIN / "fastify"),
+    "vite": Usual("npm run dev", NODE_BIN / "vite", 5173),
+    "kestrel": Usual(aspnet_backend()[0], Path(aspnet_backend()[0])),
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    shutil.copytree(APPS, folder)
+    (folder / "package.json").write_text(PACKAGE)
+    (folder / "node_modules").symlink_to(FOLDER / "node_modules", target_is_directory=True)
+    return folder
+
+
+@pytest.mark.posix(reason="the programs are installed for POSIX")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_known_server_runs_with_no_flag(name: str, project: Path) -> None:
+    usual = COMMANDS[name]
+    if name == "kestrel" and aspnet_missing():
+        pytest.skip(aspnet_missing())
+    if not usual.needs.is_file():
+        pytest.skip(f"not installed (tests/programs/install): {usual.needs}")
+    if usual.port is not None and not _is_free(usual.port):
+        pytest.skip(f"another program has port {usual.port}, the only one that {name} takes")
+    shown = _watch(usual.command.split(), project)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert re.search(r"STARTING → RUNNING \(ready", shown.stdout), shown.stdout
+    if usual.port is not None:
+        seen = rf"listens on \S+:{usual.port} and not on its port \d+\. Pass it the port: .*{{port}}"
+        assert re.search(seen, shown.stdout), shown.stdout
+
+
+def _is_free(port: int) -> bool:
+    import socket
+
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
+def _watch(command: list[str], project: Path) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(BIN), str(NODE_BIN), os.environ["PATH"]])
+    own = {
+        "SIDECAR_PROFILE": None,
+        "PATH": path,
+        "SAVED": str(project / "saved"),
+        "XDG_DATA_HOME": str(project / "data"),
+    }
+    # What the shell of the user says of a port is not for this backend.
+    own |= {"PORT": "1", "HOST": "203.0.113.1", "UVICORN_PORT": "1", "ASPNETCORE_URLS": "http://203.0.113.1:1"}
+    return subprocess.run(
+        [*sidecar_command(), "watch", "--seconds", str(SECONDS), "--", *command],
+        cwd=project,
+        env=clean_environment(own),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=90,
+        check=False,
+    )
