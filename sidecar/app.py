@@ -25,7 +25,7 @@ from .log import log
 from .monitor import Monitor
 from .observe.logs import BackendLog
 from .observe.secrets import Secrets
-from .process.base import ProcessLayer
+from .process.base import NotifyChannel, ProcessLayer
 from .process.reclaim import Reclaim, Reclaimed
 from .process.record import Record
 from .rpc.server import Server
@@ -46,6 +46,8 @@ from .wire.messages import StateChanged
 if TYPE_CHECKING:
     from .api.metrics_file import MetricsFile
     from .argv import Boot
+    from .monitor.notifications import Notifications
+    from .supervisor.handover import Handover
 
 
 def run(boot: Boot) -> int:
@@ -109,13 +111,26 @@ class App:
         self._client = client = BackendClient()
         self._layer = process.create_process_layer(boot.guardian, log.info)
         self._output = output = BackendLog(Path(paths.logs) / reclaimed.logs, log.warning)
+        self._notify = _notify_channel(settings, paths)
+        handover = _handover(settings, self._notify)
         launcher = _launcher(
-            settings, paths, self._layer, client, output=output, secrets=secrets, succession=succession
+            settings,
+            paths,
+            self._layer,
+            client,
+            output=output,
+            secrets=secrets,
+            succession=succession,
+            handover=handover,
         )
         self._supervisor = supervisor = Supervisor(
             _lifecycle(settings, reclaimed), launcher, settings, report=log.warning, defect=log.defect
         )
 
+        if handover is not None and handover.socket is not None:
+            from .supervisor.handover import SocketKeeper
+
+            SocketKeeper(handover.socket, supervisor.stream, log.warning)
         logs = LogChannel(server, supervisor, output)
         self._metrics = _metrics(boot.metrics, supervisor)
         self._recorder = Recorder(
@@ -123,7 +138,13 @@ class App:
         )
         limit = settings.timeouts.startup if settings.backend.managed else None
         Announcer(server, supervisor, startup_limit=limit)
-        self._monitor = Monitor(settings, client, supervisor, find_listener=process.find_listener)
+        self._monitor = Monitor(
+            settings,
+            client,
+            supervisor,
+            find_listener=process.find_listener,
+            notifications=_notifications(settings, supervisor, self._notify),
+        )
         self._record = Record(Path(paths.data), log.warning, shared=reclaimed.shared, logs=reclaimed.logs)
         self._keeper = RecordKeeper(self._record, self._layer, supervisor) if settings.backend.managed else None
         self._late = _LateImports(client, supervisor, settings, paths)
@@ -180,6 +201,8 @@ class App:
         # Else the next sidecar must know of what is left.
         if self._ending.exit_status != errors.StopFailedError.exit_status:
             self._record.remove()
+        if self._notify is not None:
+            self._notify.close()
         await self._recorder.close()
         if self._metrics is not None:
             await self._metrics.close()
@@ -232,6 +255,7 @@ def _launcher(
     output: BackendLog,
     secrets: Secrets,
     succession: Succession,
+    handover: Handover | None,
 ) -> Launches:
     if not settings.backend.managed:
         client.port = port = int(settings.backend.url.rstrip("/").rpartition(":")[2])
@@ -247,6 +271,7 @@ def _launcher(
         output_tail=output.tail,
         mask=secrets.mask,
         report=log.info,
+        handover=handover,
     )
 
 
@@ -256,6 +281,29 @@ def _metrics(file: str | None, supervisor: Supervisor) -> MetricsFile | None:
     from .api.metrics_file import MetricsFile
 
     return MetricsFile(file, supervisor)
+
+
+def _handover(settings: Settings, notify: NotifyChannel | None) -> Handover | None:
+    if settings.backend.socket == "none" and notify is None:
+        return None
+    from .supervisor.handover import Handover
+
+    return Handover(settings, notify.address if notify is not None else None)
+
+
+def _notify_channel(settings: Settings, paths: Paths) -> NotifyChannel | None:
+    channel = process.create_notify_channel(Path(paths.data)) if settings.backend.notify else None
+    if settings.backend.notify and channel is None:
+        log.warning("backend.notify has no effect here: only on Linux can the sender of a notification be proven")
+    return channel
+
+
+def _notifications(settings: Settings, supervisor: Supervisor, notify: NotifyChannel | None) -> Notifications | None:
+    if notify is None:
+        return None
+    from .monitor.notifications import Notifications
+
+    return Notifications(notify, supervisor, watchdog=settings.health.watchdog, report=log.warning)
 
 
 def _random() -> float:

@@ -191,6 +191,13 @@ class PortForeignError(SidecarError):
     remedy = 'End the program that has the port, or set backend.port to another number or to "auto".'
 
 
+class SocketUnusedError(SidecarError):
+    """The backend does not use the socket that it was handed (backend.socket = "pass"). data: {port, listening: [address:port]}."""
+
+    code = "SOCKET_UNUSED"
+    remedy = 'Let the backend listen on descriptor 3, or set backend.socket = "none".'
+
+
 class StopFailedError(SidecarError):
     """Part of the backend's process tree survived the kill. data: {survivors: [{pid, name}]}."""
 

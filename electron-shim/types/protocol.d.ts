@@ -32,6 +32,7 @@ export type ErrorCode =
   | "PORT_IN_USE"
   | "PORT_FORBIDDEN"
   | "PORT_FOREIGN"
+  | "SOCKET_UNUSED"
   | "STOP_FAILED"
   | "RESTARTS_EXHAUSTED"
   | "NOT_RUNNING"
@@ -444,6 +445,10 @@ export interface BackendSettings {
   shutdown_path?: string;
   /** Who may listen on its port: `own`: its own processes. `any`: also another program that forwards the port to it (`docker run -p`, `ssh -L`); then nothing protects from a program that took the port. */
   listener?: "any" | "own";
+  /** Who listens: `none`: the backend itself. `pass`: the sidecar, once, over all runs; each run is handed the listening socket as systemd does it (descriptor 3, `LISTEN_FDS`), so a crash or a restart refuses no connection. */
+  socket?: "none" | "pass";
+  /** Linux only: it gets `NOTIFY_SOCKET` and may report READY=1, STATUS=, WATCHDOG=1 as to systemd. READY=1 then means ready; so does `live_path`, but not the open port alone. */
+  notify?: boolean;
   /** `null`: empty, so it ends at once. `open`: it stays open until the stop, and its end is the first thing that asks the backend to end; the signal follows after `timeouts.shutdown_request`. */
   stdin?: "null" | "open";
   /** What asks it to end, and then what it leaves behind. Windows has CTRL_C only. */
@@ -484,7 +489,9 @@ export interface HealthSettings {
   failures?: number;
   /** (checks) Good ones in a row that make it healthy. */
   successes?: number;
-  /** Restart after that many unanswered checks; charged to the budget. */
+  /** (seconds) Within which the backend must send WATCHDOG=1 again, else it counts as hung; needs `backend.notify`. 0: no watchdog. */
+  watchdog?: number;
+  /** Restart after that many unanswered checks, or a missed WATCHDOG=1; charged to the budget. */
   restart_when_hung?: boolean;
 }
 

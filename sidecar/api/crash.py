@@ -80,7 +80,7 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
         seen = str(answer.status or answer.kind) if answer is not None else ""
         return _Explanation("not ready in time", late.cause, late.remedy, late.kind, seen)
     if failure.reason is Reason.HUNG:
-        hung = explain_hung(settings)
+        hung = explain_hung(settings, run.hung)
         return _Explanation("it hung: it did not answer any more", hung.cause, hung.remedy, hung.kind)
     if failure.error is not None:
         return _of_error(failure.error.message, failure.error)

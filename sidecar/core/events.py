@@ -69,6 +69,7 @@ class Conflict(StrEnum):
     IN_USE = "in_use"
     LINGERING = "lingering"
     FORBIDDEN = "forbidden"
+    PASSED = "passed"  # the sidecar holds it for the run, which did not use the socket that it was handed
 
 
 Socket = tuple[str, int, int | None]
@@ -166,6 +167,21 @@ class Foreign(Struct, frozen=True):
     owner: Socket | None = None
 
 
+class SocketUnused(Struct, frozen=True):
+    """The run will never take a connection from the socket that it was handed; ``listening``: where it listens instead."""
+
+    run: int
+    closed: bool = False
+    listening: tuple[Socket, ...] = ()
+
+
+class ExtendTimeout(Struct, frozen=True):
+    """The run asks for so many seconds from now, for its start or for its stop."""
+
+    run: int
+    seconds: float
+
+
 class Health(Struct, frozen=True):
     """The run's health is known, or changed; ``body`` of the good answer, ``error`` of the bad one."""
 
@@ -176,9 +192,10 @@ class Health(Struct, frozen=True):
 
 
 class Hung(Struct, frozen=True):
-    """The run is alive and has answered nothing for too long."""
+    """The run is alive and has answered nothing for too long; ``why`` where its watchdog says so."""
 
     run: int
+    why: str = ""
 
 
 class Providers(Struct, frozen=True):
@@ -232,7 +249,7 @@ class Expired(Struct, frozen=True):
 
 Event = (
     Start | Restart | Stop | Shutdown | Waiting | Launched | LaunchFailed | PortReported | Progress | Listener | Unready | Ready
-    | Foreign | Health | Hung | Providers | Exposed | MemoryExceeded | ShutdownRequestFailed | Exited | Gone | Expired
+    | Foreign | SocketUnused | ExtendTimeout | Health | Hung | Providers | Exposed | MemoryExceeded | ShutdownRequestFailed | Exited | Gone | Expired
 )  # fmt: skip
 
 

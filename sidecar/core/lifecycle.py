@@ -193,10 +193,18 @@ def _memory_exceeded(m: Machine, _event: e.MemoryExceeded) -> None:
     m.do(e.Kill(m.run))
 
 
-def _foreign(m: Machine, _event: e.Foreign) -> None:
+def _foreign(m: Machine, _event: e.Foreign | e.SocketUnused) -> None:
     if not m.may_retry:
         m.do(e.AnswerUp(Outcome.FOREIGN))
     m.stop(Reason.PORT_RETRY if m.may_retry else Reason.CRASHED)
+
+
+def _extend_start(m: Machine, event: e.ExtendTimeout) -> None:
+    m.extend_start(event.seconds)
+
+
+def _extend_stop(m: Machine, event: e.ExtendTimeout) -> None:
+    m.extend_stop(event.seconds)
 
 
 def _startup_over(m: Machine, event: e.Expired) -> None:
@@ -283,6 +291,8 @@ _EVERYWHERE: dict[type, Any] = {
             e.Unready,
             e.Ready,
             e.Foreign,
+            e.SocketUnused,
+            e.ExtendTimeout,
             e.Health,
             e.Hung,
             e.Providers,
@@ -318,6 +328,8 @@ _ROWS: dict[State, dict[type, Any]] = {
         e.Progress: _relay,
         e.Ready: _ready,
         e.Foreign: _foreign,
+        e.SocketUnused: _foreign,
+        e.ExtendTimeout: _extend_start,
         e.MemoryExceeded: _memory_exceeded,
         e.Expired: _startup_over,
         e.Exited: _ended_starting,
@@ -344,6 +356,7 @@ _ROWS: dict[State, dict[type, Any]] = {
         e.Launched: _launched_unwanted,
         e.LaunchFailed: _launch_failed_unwanted,
         e.ShutdownRequestFailed: _request_failed,
+        e.ExtendTimeout: _extend_stop,
         e.MemoryExceeded: _memory_exceeded,
         e.Expired: _rung_over,
         e.Gone: _stopped,

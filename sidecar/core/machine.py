@@ -15,6 +15,8 @@ from .stop import Rung, StopLadder, StopTimes, shutdown_limit, stop_ladder
 
 SAME_REQUEST = 0.5  # seconds within which several restarts are one: a double click, or callers that share a reason
 
+MAX_EXTENSION = 3600.0  # seconds that one EXTEND_TIMEOUT_USEC may ask for
+
 _MAX_WAITS = 2  # the second, where a program has taken the port and left it again meanwhile
 
 
@@ -125,6 +127,19 @@ class Machine:
         """The time of the start runs from then on."""
         self._startup_at = self.now + delay + self.policy.startup
         self.do(e.Arm(Timer.STARTUP, self._startup_at))
+
+    def extend_start(self, seconds: float) -> None:
+        """The start may take at least so long from now."""
+        at = self.now + min(seconds, MAX_EXTENSION)
+        if at > self._startup_at:
+            self._startup_at = at
+            self.do(e.Arm(Timer.STARTUP, at))
+
+    def extend_stop(self, seconds: float) -> None:
+        """The kill comes no earlier than so long from now; an ending sidecar does not wait for that."""
+        if self.closing is None:
+            self._ladder = self._ladder.extended(self.now, min(seconds, MAX_EXTENSION))
+            self.climb()
 
     @property
     def may_wait(self) -> bool:

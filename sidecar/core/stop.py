@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 from msgspec import Struct
@@ -64,6 +65,13 @@ class StopLadder(Struct, frozen=True):
             else:
                 capped.append((min(at, kill_at), rung))
         return StopLadder(tuple(capped))
+
+    def extended(self, now: float, seconds: float) -> StopLadder:
+        """The kill, where it is still to come, no earlier than ``seconds`` from now; what follows it is put off as long."""
+        more = now + seconds - next((at for at, rung in self.steps if rung is Rung.KILL), math.inf)
+        if more <= 0:
+            return self
+        return StopLadder(tuple((at if rung in _KIND else at + more, rung) for at, rung in self.steps))
 
     def at_once(self, now: float) -> StopLadder:
         """Every rung below the kill is due now: no client is left to wait for."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from ..process.base import ListeningSocket
+from ..process.platform.ports import HOLDERS_ARE_KNOWN
 from ..supervisor import Supervisor
 
 _SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read one after the other, so look twice
@@ -31,11 +32,21 @@ class ListenerLook:
         is_listening: Callable[[int], bool],
         *,
         any_listener: bool = False,
+        passed: bool = False,
     ) -> None:
-        """``any_listener``: another program may listen in the place of the run, as one that forwards the port to it."""
+        """What is expected of the port.
+
+        Args:
+            supervisor: has the newest run.
+            find_listener: who listens on a port.
+            is_listening: whether anything does.
+            any_listener: another program may listen in the place of the run, as one that forwards the port to it.
+            passed: the sidecar listens there, and hands the run its socket; nobody else can.
+        """
         self._supervisor = supervisor
         self._find_listener = find_listener
         self._any_listener = any_listener
+        self._passed = passed
         self.is_listening = is_listening
 
     async def at(self, port: int) -> Listener:
@@ -46,6 +57,8 @@ class ListenerLook:
             own = self.owns(port)
         if own is not False:
             return Listener("unknown" if own is None else "own")
+        if self._passed:
+            return Listener("closed")
         try:
             found = self._find_listener(port)
         except OSError:  # no descriptor is left: whose it is, the next look says
@@ -66,10 +79,16 @@ class ListenerLook:
         ports = self._ports()
         return None if ports is None else port in ports
 
+    def elsewhere(self, port: int) -> tuple[ListeningSocket, ...]:
+        """Where the run's tree listens besides the port of 127.0.0.1."""
+        run = self._supervisor.run
+        sockets = run.listeners() if run is not None else None
+        return tuple(socket for socket in sockets or () if (socket.address, socket.port) != ("127.0.0.1", port))
+
     def _ports(self) -> set[int] | None:
         run = self._supervisor.run
         sockets = run.listeners() if run is not None else None
-        if sockets is None:
+        if sockets is None or (self._passed and not HOLDERS_ARE_KNOWN):
             return None
         return {socket.port for socket in sockets if socket.address in _ANSWERS_ON_LOOPBACK}
 

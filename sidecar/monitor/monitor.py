@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..backend.client import BackendClient
 from ..backend.probe import ProbeResult, probe, significant
@@ -22,6 +22,9 @@ from ..supervisor.stream import RunEnded, RunEnding, RunStarted
 from .listener import ListenerLook
 from .readiness import Readiness
 
+if TYPE_CHECKING:
+    from .notifications import Notifications
+
 PROVIDER_TIMEOUT = 10.0  # seconds, as for backend:providerStatus (renderer contract)
 EXPOSURE_INTERVAL = 60.0  # seconds between looks at the listening sockets of the tree
 
@@ -37,12 +40,18 @@ class Monitor:
         *,
         find_listener: Callable[[int], list[ListeningSocket]],
         is_listening: Callable[[int], bool] = is_listening,
+        notifications: Notifications | None = None,
     ) -> None:
         self._settings = settings
         self._client = client
         self._supervisor = supervisor
+        self._notifications = notifications
         self._look = ListenerLook(
-            supervisor, find_listener, is_listening, any_listener=settings.backend.listener == "any"
+            supervisor,
+            find_listener,
+            is_listening,
+            any_listener=settings.backend.listener == "any",
+            passed=settings.backend.socket == "pass",
         )
         self._loop = asyncio.get_running_loop()
         self._tasks: list[asyncio.Task[None]] = []
@@ -93,9 +102,16 @@ class Monitor:
             self._client,
             self._settings,
             look=self._look,
+            notifications=self._notifications,
         )
+        if self._settings.backend.socket == "pass":
+            from .socket_use import SocketUse
+
+            self._spawn(SocketUse(run, self._supervisor, self._settings, self._look).watch())
         if not await readiness.wait():
             return
+        if self._notifications is not None:
+            self._notifications.begin_watch()
         self._warn_of_port(self._supervisor.last_port)
         self._supervisor.post(e.Progress(run, "ready", self._loop.time() - started, "The backend is ready"))
         self._begin_steady_watch(run)
@@ -123,17 +139,20 @@ class Monitor:
         lost = ""
         while True:
             self._tracker.begin(monotonic_through_sleep(), due)
-            before, lost = lost, await self._lost_port(run)
+            hung = self._watchdog_says()
+            before, lost = lost, hung or await self._lost_port(run)
             if lost:
                 answer, body, error = Answer.LOST, None, lost
+            elif self._is_stopping():
+                answer, body, error = Answer.UNKNOWN, None, ""
             else:
                 result = await probe(self._client, path, self._settings.health.probe_timeout)
                 answer, body, error = _answer(result), result.body, result.error
             if self._tracker.record(answer) or (lost and before and lost != before):  # first closed, then a stranger's
                 healthy = self._tracker.healthy is True
                 self._supervisor.post(e.Health(run, healthy, body if healthy else None, error))
-            if self._tracker.hung:
-                self._supervisor.post(e.Hung(run))
+            if hung or self._tracker.hung:
+                self._supervisor.post(e.Hung(run, hung))
             planned = max(planned + interval, self._loop.time())
             wait = planned - self._loop.time()
             due = monotonic_through_sleep() + wait
@@ -144,10 +163,22 @@ class Monitor:
         lost = ""
         while True:
             await asyncio.sleep(self._settings.timeouts.health_interval)
-            error = await self._lost_port(run)
+            hung = self._watchdog_says()
+            error = hung or await self._lost_port(run)
             if error != lost:
                 lost = error
                 self._supervisor.post(e.Health(run, not error, None, error))
+            if hung:
+                self._supervisor.post(e.Hung(run, hung))
+
+    def _watchdog_says(self) -> str:
+        """Why the run hangs by its own watchdog; empty: it does not, or has none."""
+        return self._notifications.hung() if self._notifications is not None and not self._is_stopping() else ""
+
+    def _is_stopping(self) -> bool:
+        """Whether it is ending by itself: then its silence is no hang, for as long as a stop may take."""
+        limit = self._settings.timeouts.graceful_shutdown
+        return self._notifications is not None and self._notifications.is_stopping(limit)
 
     async def _lost_port(self, run: int) -> str:
         """Why the run cannot be reached on its port; empty where it can. Nothing may be sent to another program there."""
@@ -156,7 +187,8 @@ class Monitor:
         if port is None or not self._settings.backend.managed:
             return ""
         verdict, owner = await self._look.at(port)
-        if verdict == "closed" and self._adopt_printed_port(run, port):
+        passed = self._settings.backend.socket == "pass"
+        if verdict == "closed" and not passed and self._adopt_printed_port(run, port):
             return ""
         known = "unknown" if verdict == "closed" else verdict
         current = self._supervisor.run

@@ -1,4 +1,4 @@
-"""When is a run ready: its own tree listens on its port, and the live endpoint answers 2xx.
+"""When is a run ready: its own tree listens on its port, and the live endpoint answers 2xx, or it says so itself.
 
 A log line proves nothing: the customer's server says "ready to accept traffic" five seconds before its port opens.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..backend.client import BackendClient
 from ..backend.probe import next_knock_delay, next_probe_delay, probe
@@ -18,8 +20,15 @@ from ..supervisor import Supervisor
 from ..supervisor.unready import what_is_missing
 from .listener import ListenerLook, other_port
 
+if TYPE_CHECKING:
+    from .notifications import Notifications
+
+T = TypeVar("T")
+
 _PROGRESS_INTERVAL = 1.0
 _LAST_OUTPUT = 8 * 1024  # bytes: masking more each second would cost a start that is slow
+# Answers that only a run that took the connection can give, whatever they say.
+_TAKEN = frozenset({"status", "redirected", "malformed", "too_large", "hang_up"})
 
 
 class Readiness:
@@ -33,6 +42,7 @@ class Readiness:
         settings: Settings,
         *,
         look: ListenerLook,
+        notifications: Notifications | None = None,
     ) -> None:
         self._run = run
         self._supervisor = supervisor
@@ -42,6 +52,9 @@ class Readiness:
         self._given = supervisor.run.port if supervisor.run is not None else None
         self._other: int | None = None
         self._look = look
+        self._notifications = notifications
+        # An open port says nothing of a run that was handed the socket, nor of one that says itself when it is ready.
+        self._path = self._live_path or ("/" if settings.backend.socket == "pass" and notifications is None else "")
         self._foreign = False
         self._first_foreign = math.inf  # when another program was seen on a port that the backend printed
         self._loop = asyncio.get_running_loop()
@@ -68,15 +81,17 @@ class Readiness:
                 authentic = authentic or await self._is_own(port)
                 if self._foreign:
                     return False
-                if authentic and (not self._live_path or await self._answers()):
+                if authentic and await self._says_ready():
                     return True
                 delay = next_probe_delay(now - self._started, self._settings.timeouts.health_interval)
-            await asyncio.sleep(delay)
+            await self._unless_notified(asyncio.sleep(delay))
 
     def _what_is_missing(self, awaited: str) -> str:
         """What is awaited, and as far as it is known what is wrong; a backend that listens nowhere may only be slow."""
         from ..core.last_line import quote_last  # not needed by a quick start
 
+        if self._notifications is not None and self._notifications.status:
+            return self._notifications.status
         run, output = self._supervisor.run, self._supervisor.launcher.last_output(_LAST_OUTPUT)
         listening = run.listeners() if run is not None else None
         seen, remedy = "", ""
@@ -91,7 +106,7 @@ class Readiness:
     def _adopt_other_port(self) -> bool:
         """Accepts another port than the given one where the run clearly listens there, at two looks in a row."""
         backend, run = self._settings.backend, self._supervisor.run
-        if backend.port not in {"auto", "reported"} or not backend.managed or run is None:
+        if backend.port not in {"auto", "reported"} or backend.socket == "pass" or not backend.managed or run is None:
             return False
         ports = self._look.ports()
         printed = self._supervisor.launcher.printed_port(ports)
@@ -144,8 +159,29 @@ class Readiness:
     def _progress(self, message: str) -> None:
         self._supervisor.post(e.Progress(self._run, "waiting", self._loop.time() - self._started, message))
 
-    async def _answers(self) -> bool:
-        result = await probe(self._client, self._live_path, self._settings.health.probe_timeout)
-        if not result.ok:
-            self._supervisor.post(e.Unready(self._run, result))
-        return result.ok
+    async def _says_ready(self) -> bool:
+        if self._is_notified:
+            return True
+        if not self._path:
+            return self._notifications is None
+        result = await self._unless_notified(probe(self._client, self._path, self._settings.health.probe_timeout))
+        if result is None or result.ok or (not self._live_path and result.kind in _TAKEN):
+            return True
+        self._supervisor.post(e.Unready(self._run, result))
+        return False
+
+    @property
+    def _is_notified(self) -> bool:
+        return self._notifications is not None and self._notifications.ready.is_set()
+
+    async def _unless_notified(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The outcome of the work; None as soon as the run has sent READY=1."""
+        if self._notifications is None:
+            return await work
+        tasks = asyncio.ensure_future(work), asyncio.ensure_future(self._notifications.ready.wait())
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return None if self._is_notified else tasks[0].result()
+        finally:
+            for task in tasks:
+                task.cancel()

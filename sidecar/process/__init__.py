@@ -7,9 +7,10 @@ import sys
 TYPE_CHECKING = False  # the guardian passes through here, and does not load the typing module
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from pathlib import Path
     from typing import Any
 
-    from .base import ListeningSocket, ProcessId, ProcessLayer
+    from .base import ListeningSocket, NotifyChannel, ProcessId, ProcessLayer
 
 
 def create_process_layer(guardian: Any, report: Callable[[str], None]) -> ProcessLayer:
@@ -27,6 +28,15 @@ def create_process_layer(guardian: Any, report: Callable[[str], None]) -> Proces
         from .posix import PosixProcessLayer
 
         return PosixProcessLayer(guardian, report)
+
+
+def create_notify_channel(folder: Path) -> NotifyChannel | None:
+    """A channel bound in the folder; None where the system does not say who sent a datagram."""
+    if sys.platform == "linux":
+        from .notify import NotifySocket
+
+        return NotifySocket(folder)
+    return None
 
 
 def find_listener(port: int) -> list[ListeningSocket]:

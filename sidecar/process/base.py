@@ -77,6 +77,8 @@ class LaunchSpec(NamedTuple):
         stop_signal: what asks it to end, by its name; not on Windows.
         stop_signal_to: the root alone, and what it leaves next; or its whole process group at once.
         confinement: its sandbox, as process.sandbox prepared it.
+        socket: a listening socket of this process that the root gets, as descriptor 3 or a handle; -1: none.
+        pid_variables: names of variables that get the root's own pid as their value; POSIX only.
     """
 
     run: int
@@ -91,6 +93,8 @@ class LaunchSpec(NamedTuple):
     stop_signal: str = "SIGTERM"
     stop_signal_to: Literal["root", "group"] = "root"
     confinement: Confinement | None = None
+    socket: int = -1
+    pid_variables: tuple[str, ...] = ()
 
     @property
     def kill_deadline(self) -> float:
@@ -148,6 +152,33 @@ class RunningProcess(Protocol):
 
     def listeners(self) -> list[ListeningSocket] | None:
         """TCP sockets on which the tree listens; None where the system does not tell."""
+
+
+class Datagram(NamedTuple):
+    """A notification; ``pid`` of its sender, 0: not of this pid namespace. ``is_cut``: it was longer than what was read."""
+
+    data: bytes
+    pid: int
+    is_cut: bool
+
+
+class NotifyChannel(Protocol):
+    """Where a backend reports as to systemd, with the proof of who sent what.
+
+    Attributes:
+        address: the value of NOTIFY_SOCKET.
+    """
+
+    address: str
+
+    def fileno(self) -> int:
+        """For the event loop."""
+
+    def receive(self, size: int) -> Datagram | None:
+        """The next datagram, at most ``size`` bytes of it; None: there is none."""
+
+    def close(self) -> None:
+        """Nothing of it is left."""
 
 
 class ProcessLayer(Protocol):

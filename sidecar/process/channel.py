@@ -1,7 +1,8 @@
 """The messages between sidecar and guardian: tuples in marshal, behind a 4-byte length, on a Unix stream socket.
 
 Both ends are the same interpreter, so marshal is safe here, and it is the one encoder that is already in memory.
-Request tuples:   ("launch", serial, program, marker, stop plan)   with stdin and the write ends of stdout and stderr
+Request tuples:   ("launch", serial, program, marker, stop plan)   with stdin, the write ends of stdout and stderr, and the
+                  socket that is passed, if any
                   ("stop", serial)   ("interrupt", serial, seconds)   ("kill", serial)
 Report tuples:    ("spawned", serial, pid, started)   ("failed", serial, step, errno)   ("exited", serial, wait status)
                   ("killing", serial)   ("gone", serial, survivors, killed), each ((pid, name), ...)
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _INT_SIZE = 4
-FDS = 3  # that a launch needs
+MAX_FDS = 4  # that come with a launch
 CHUNK = 65536
 
 
@@ -69,7 +70,7 @@ class Inbox:
             BlockingIOError: nothing is there.
         """
         try:
-            data, ancillary, _flags, _address = sock.recvmsg(CHUNK, _socket.CMSG_SPACE(FDS * _INT_SIZE))
+            data, ancillary, _flags, _address = sock.recvmsg(CHUNK, _socket.CMSG_SPACE(MAX_FDS * _INT_SIZE))
         except ConnectionError:
             return False
         for level, kind, payload in ancillary:

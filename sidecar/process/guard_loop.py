@@ -145,7 +145,7 @@ class _Guard:
     # Launch ---------------------------------------------------------------------------------------------------------
 
     def _launch(self, serial: int, program: trampoline.Program, marker: bytes, plan: tuple[Any, ...]) -> None:
-        streams, self._inbox.fds = self._inbox.fds[: channel.FDS], self._inbox.fds[channel.FDS :]
+        streams, self._inbox.fds = self._inbox.fds, []  # requests for a launch come one at a time
         status_read, status_write = os.pipe()
         guardian = os.getpid()
         keep_hangup = self._hangup_ignored and plan[0] != signal.SIGHUP

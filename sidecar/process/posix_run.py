@@ -56,9 +56,11 @@ class PosixRun:
             environment,
             (limits.nice, limits.open_files, limits.no_new_privileges),
             confinement.rules,
+            [os.fsencode(variable) for variable in spec.pid_variables],
         )
+        passed = [spec.socket] if spec.socket >= 0 else []
         ends = [self._open_stdin(), *(pipe.open() for pipe in self._outputs)]
-        self._link.request("launch", self.serial, program, marker.encode(), plan, fds=ends)
+        self._link.request("launch", self.serial, program, marker.encode(), plan, fds=[*ends, *passed])
         for fd in ends:
             os.close(fd)
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 # nice, open files, no new privileges; None: as it is
 LimitValues = tuple[int | None, int | None, bool]
 # command (a name without a slash is looked up in PATH of the environment), folder, environment, limits, landlock.Rules
-# of a sandbox: None without one
-Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues, "tuple[Any, ...] | None"]
+# of a sandbox (None without one), the variables whose value is the pid
+Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues, "tuple[Any, ...] | None", list[bytes]]
 
 
 def run(
@@ -30,12 +30,12 @@ def run(
 
     Args:
         program: what to become.
-        streams: what becomes stdin, stdout and stderr.
+        streams: what becomes stdin, stdout, stderr and, if it is there, descriptor 3.
         status_fd: a descriptor that closes on execve.
         guardian: the pid that the parent must have, for the parent death signal; None: do without that signal.
         keep_hangup: SIGHUP stays ignored, as nohup(1) wants it for everything that it starts.
     """
-    argv, cwd, environment, limits, rules = program
+    argv, cwd, environment, limits, rules, pid_variables = program
     step = "session"
     try:
         os.setsid()
@@ -44,8 +44,12 @@ def run(
             if os.getppid() != guardian:  # it ended before the signal was armed
                 os._exit(1)
         step = "output"
+        if status_fd < len(streams):
+            status_fd = os.dup(status_fd)  # at least one higher, and not inheritable
         for number, fd in enumerate(streams):
             os.dup2(fd, number)
+            os.set_inheritable(number, True)  # dup2 onto itself changes nothing
+        environment.update(dict.fromkeys(pid_variables, b"%d" % os.getpid()))
         _default_signals(keep_hangup)
         for step, apply in _LIMITS:  # noqa: B007 - the handlers below tell which one it was
             apply(limits)

@@ -86,6 +86,7 @@ def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iter
         if path and (not path.startswith("/") or not path.isprintable() or " " in path):
             yield f'{named(key)} is "{path}"; allowed: a path that begins with / and holds no space, or an empty text'
     yield from _command(backend, named)
+    yield from _passing(settings, named)
     for name, value in backend.env.items():
         if not name or "=" in name or "\0" in name + value:
             yield f"{named('env')} has the variable {name!a}; allowed: a name without = and NUL, a value without NUL"
@@ -129,6 +130,17 @@ def _command(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
         yield f"{named('command')} begins with an empty text; allowed: first the program, then its arguments"
     if any("\0" in word for word in (*backend.command, backend.cwd)):
         yield f"{named('command')} or backend.cwd holds a NUL character; no program accepts one"
+
+
+def _passing(settings: Settings, named: Callable[[str], str]) -> Iterator[str]:
+    backend = settings.backend
+    if backend.socket == "pass" and backend.port == "reported":
+        yield f'{named("socket")} is "pass", where the sidecar chooses the port; allowed with it: backend.port = "auto" or a number'
+    if (backend.socket == "pass" or backend.notify) and not backend.managed:
+        name = "socket" if backend.socket == "pass" else "notify"
+        yield f"{named(name)} is set and backend.managed is false; only a backend that the sidecar starts can be handed anything"
+    if settings.health.watchdog and not backend.notify:
+        yield "health.watchdog is set and backend.notify is false; allowed: both, or neither"
 
 
 def _pattern(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:

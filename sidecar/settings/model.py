@@ -41,6 +41,10 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
         shutdown_path: A POST there asks for a graceful stop. Empty: the stop signal or CTRL_C at once.
         listener: Who may listen on its port: `own`: its own processes. `any`: also another program that forwards the port to
             it (`docker run -p`, `ssh -L`); then nothing protects from a program that took the port.
+        socket: Who listens: `none`: the backend itself. `pass`: the sidecar, once, over all runs; each run is handed the
+            listening socket as systemd does it (descriptor 3, `LISTEN_FDS`), so a crash or a restart refuses no connection.
+        notify: Linux only: it gets `NOTIFY_SOCKET` and may report READY=1, STATUS=, WATCHDOG=1 as to systemd. READY=1 then
+            means ready; so does `live_path`, but not the open port alone.
         stdin: `null`: empty, so it ends at once. `open`: it stays open until the stop, and its end is the first thing that
             asks the backend to end; the signal follows after `timeouts.shutdown_request`.
         stop_signal: What asks it to end, and then what it leaves behind. Windows has CTRL_C only.
@@ -69,6 +73,8 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
     ready_path: str = ""
     shutdown_path: str = ""
     listener: Literal["own", "any"] = "own"
+    socket: Literal["none", "pass"] = "none"
+    notify: bool = False
     stdin: Literal["null", "open"] = "null"
     stop_signal: StopSignal = "SIGTERM"
     stop_signal_to: Literal["auto", "root", "group"] = "auto"
@@ -135,13 +141,15 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
         provider_interval (seconds): Between looks at the provider status.
         failures (checks): Unanswered ones in a row that make it unhealthy.
         successes (checks): Good ones in a row that make it healthy.
-        restart_when_hung: Restart after that many unanswered checks; charged to the budget.
+        watchdog (seconds): Within which the backend must send WATCHDOG=1 again, else it counts as hung; needs `backend.notify`. 0: no watchdog.
+        restart_when_hung: Restart after that many unanswered checks, or a missed WATCHDOG=1; charged to the budget.
     """
 
     probe_timeout: PositiveSeconds = 2.0
     provider_interval: PositiveSeconds = 30.0
     failures: Annotated[int, Meta(ge=1, le=1000)] = 3
     successes: Annotated[int, Meta(ge=1, le=1000)] = 1
+    watchdog: Seconds = 0.0
     restart_when_hung: bool = False
 
 

@@ -10,8 +10,8 @@ from ..core.exit_status import UNKNOWN
 from ..process.platform.ports import FIRST_FREE_PORT
 from ..settings.model import Settings
 from ..wire.messages import LastExit
-from .run import Run
-from .unready import explain_unready
+from .run import Run, places_of
+from .unready import SOCKET_REMEDY, explain_unready
 
 _PRIVILEGED = 'Ports below 1024 need special rights here: set backend.port to a higher number or to "auto".'
 _RESERVED = 'The port lies in a range that the system reserves: set backend.port to another number or to "auto".'
@@ -45,7 +45,7 @@ def error_for(outcome: Outcome, run: Run | None, settings: Settings) -> errors.S
         return _stop_failed(run)
     if outcome is Outcome.STARTUP_TIMEOUT:
         return _not_in_time(run, settings)
-    if outcome is Outcome.FOREIGN:
+    if outcome is Outcome.FOREIGN and run.conflict is not Conflict.PASSED:
         return port_foreign(run)
     return _exited(run, settings) if run.conflict is None else port_taken(run)
 
@@ -99,6 +99,8 @@ def _forwarding(run: Run) -> str:
 
 def port_taken(run: Run) -> errors.SidecarError:
     """The run could not have its port."""
+    if run.conflict is Conflict.PASSED:
+        return _socket_unused(run)
     data = {"port": run.port, "owner": run.owner_data}
     if run.conflict is Conflict.FORBIDDEN:
         return errors.PortForbiddenError(
@@ -117,6 +119,18 @@ def port_taken(run: Run) -> errors.SidecarError:
         f"Port {run.port} is in use by {run.owner_text}",
         hint='End that program, or set backend.port to another number or to "auto".',
         data=data,
+    )
+
+
+def _socket_unused(run: Run) -> errors.SidecarError:
+    if run.instead:
+        did = f"it listens by itself on {places_of(run.instead)}"
+    else:
+        did = "it closed it" if run.closed_socket else "it tried to listen there by itself"
+    return errors.SocketUnusedError(
+        f"The backend was handed a socket that listens on port {run.port}, and does not use it: {did}",
+        hint=SOCKET_REMEDY,
+        data={"port": run.port, "listening": [f"{address}:{port}" for address, port, _ in run.instead]},
     )
 
 

@@ -33,6 +33,7 @@ from .succession import Succession
 
 if TYPE_CHECKING:
     from ..backend.ports import PortState
+    from .handover import Handover
 
 
 class PortConflict(NamedTuple):
@@ -81,6 +82,8 @@ class Launches(Protocol):
 
     def printed_port(self, among: Collection[int]) -> int | None: ...  # noqa: D102
 
+    def printed_bind_failure(self, run: Run) -> bool: ...  # noqa: D102
+
     def use_port(self, port: int) -> None: ...  # noqa: D102
 
     async def request_shutdown(self, run: Run) -> errors.HttpFailedError | None: ...  # noqa: D102
@@ -117,6 +120,7 @@ class Launcher:
         mask: Callable[[str], str],
         report: Callable[[str], None],
         port_state: Callable[..., PortState] = port_state,
+        handover: Handover | None = None,
     ) -> None:
         self.last_port = succession.last_port
         self._succession = succession
@@ -130,6 +134,8 @@ class Launcher:
         self._mask = mask
         self._report = report
         self._port_state = port_state
+        self._handover = handover
+        self._passed = handover.socket if handover is not None else None
         self._binds_plainly = False  # the backend cannot listen beside connections that linger
         self._tried: set[int] = set()
         self._addresses: dict[str, ReportedAddress] = {}
@@ -175,6 +181,14 @@ class Launcher:
 
     def find_conflict(self, run: Run) -> PortConflict | None:
         """Why a fixed port cannot be had, before anything is launched."""
+        if self._passed is not None and run.port is not None:
+            try:
+                self._passed.open(run.port)
+                self._passed.renew()
+            except OSError:
+                state = self._port_state(run.port)
+                return self._conflict(run.port, "in_use" if state == "free" else state)
+            return None
         if run.port is None or run.port != self._settings.backend.port:
             return None
         return self._conflict(run.port, self._port_state(run.port, plain=self._binds_plainly))
@@ -187,6 +201,7 @@ class Launcher:
         """
         backend, limits, times = self._settings.backend, self._settings.limits, self._settings.timeouts
         environment = backend_environment(self._settings, self._paths, run.port or 0, os.environ)
+        handed = self._handover.prepare() if self._handover is not None else None
         command = find_command(self._settings, environment)
         for note in command.notes:
             self._report(note)
@@ -195,7 +210,7 @@ class Launcher:
             run=run.number,
             command=tuple(fill(word, backend.host, run.port or 0) for word in command.argv),
             cwd=command.cwd,
-            env=environment,
+            env=environment if handed is None else {**environment, **handed.variables},
             limits=LaunchLimits(
                 nice=limits.cpu_nice or None,
                 open_files=limits.open_files or None,
@@ -208,6 +223,8 @@ class Launcher:
             stop_signal=backend.stop_signal,
             stop_signal_to=_signalled(backend),
             confinement=self._confine(run.port, command),
+            socket=-1 if handed is None else handed.socket,
+            pid_variables=() if handed is None else handed.pid_variables,
         )
 
     async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> RunningProcess:
@@ -239,6 +256,10 @@ class Launcher:
         pattern = backend.reported_pattern if backend.port == "reported" else None
         return printed_port(pattern, self._output_tail(), among)
 
+    def printed_bind_failure(self, run: Run) -> bool:
+        """Whether the run printed that it could not listen on its port."""
+        return run.port is not None and bind_failure(self._output_tail(), run.port) is not None
+
     def use_port(self, port: int) -> None:
         """The run listens there."""
         self.last_port = self._client.port = port
@@ -260,6 +281,8 @@ class Launcher:
         if run.ready_at is not None or run.port is None:
             return None
         printed = bind_failure(self._output_tail(), run.port)
+        if self._passed is not None:
+            return PortConflict(Conflict.PASSED, None, "") if printed else None
         state = self._port_state(run.port)
         if printed is None:
             return self._conflict(run.port, "free" if state == "lingering" else state)
@@ -314,15 +337,13 @@ class Launcher:
                 hint="The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with"
                 " a network of its own.",
             )
-        wanted = self._settings.backend.port
+        wanted, passed = self._settings.backend.port, self._passed
         try:
-            port = (
-                choose_port(self.last_port, self._tried)
-                if wanted == "auto"
-                else None
-                if wanted == "reported"
-                else wanted
-            )
+            port: int | None
+            if wanted == "auto":
+                port = choose_port(self.last_port, self._tried) if passed is None else passed.open_any(self.last_port)
+            else:
+                port = None if wanted == "reported" else wanted
         except OSError as error:
             raise errors.InternalError(
                 f"The system has no port for the backend: {error.strerror}",

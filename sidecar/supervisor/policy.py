@@ -48,5 +48,5 @@ def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
         restart_when_hung=settings.health.restart_when_hung,
         has_stdin=settings.backend.stdin == "open",
         has_shutdown_endpoint=bool(settings.backend.shutdown_path),
-        port_attempts=PORT_ATTEMPTS if settings.backend.port == "auto" else 1,
+        port_attempts=PORT_ATTEMPTS if settings.backend.port == "auto" and settings.backend.socket == "none" else 1,
     )

@@ -39,6 +39,9 @@ class Run(Struct, frozen=True):
         error: why the launch or the stop failed.
         last_answer: the last failed request to its live endpoint; None: none was sent.
         listening: where its tree listened when the start timed out; None: not known.
+        closed_socket: it closed the socket that it was handed.
+        instead: where it listened instead of on the socket that it was handed.
+        hung: how its watchdog found it hung; empty: by its health checks.
         over_memory: bytes that its tree used when it was killed for using more than it may.
     """
 
@@ -63,6 +66,9 @@ class Run(Struct, frozen=True):
     error: SidecarError | None = None
     last_answer: ProbeResult | None = None
     listening: tuple[ListeningSocket, ...] | None = None
+    closed_socket: bool = False
+    instead: tuple[Socket, ...] = ()
+    hung: str = ""
     over_memory: int | None = None
 
     @property
@@ -103,6 +109,11 @@ class Run(Struct, frozen=True):
 def names_of(processes: Iterable[Survivor]) -> str:
     """Processes by name and pid, for a sentence."""
     return ", ".join(f"{process.name} ({process.pid})" for process in processes)
+
+
+def places_of(sockets: Iterable[Socket]) -> str:
+    """Where they listen, for a sentence."""
+    return ", ".join(f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port, _ in sockets)
 
 
 def utc_now() -> str:

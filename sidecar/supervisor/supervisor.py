@@ -14,7 +14,7 @@ from msgspec import UNSET, structs
 
 from .. import errors
 from ..core import events as e
-from ..core.events import Outcome, Reason, State
+from ..core.events import Conflict, Outcome, Reason, State
 from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
 from ..process.base import RunningProcess, Survivor
@@ -194,14 +194,16 @@ class Supervisor:
                 if owner is None:
                     owner, name = self.launcher.find_owner(self._current_run.port)
                 self._update(listener="foreign", owner=owner, owner_name=name)
+            case e.SocketUnused(closed=closed, listening=sockets):
+                self._update(conflict=Conflict.PASSED, closed_socket=closed, instead=sockets)
+            case e.Hung(why=why):
+                self._update(hung=why)
             case e.Health(healthy=healthy):
                 self._update(healthy=healthy)
             case e.Exposed(sockets=sockets):
                 self._update(exposed=sockets)
             case e.MemoryExceeded(used=used):
                 self._update(over_memory=used)
-            case _:
-                pass
 
     @property
     def _current_run(self) -> Run:

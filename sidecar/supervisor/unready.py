@@ -8,13 +8,24 @@ from msgspec import Struct
 
 from ..backend.probe import ProbeResult
 from ..process.base import ListeningSocket
+from ..process.platform.ports import HAS_NOTIFICATIONS
 from ..settings.model import Settings
 from ..settings.servers import how_to_pass_port
+from .run import places_of
 
 _PATTERN = "If the address is in its output, correct backend.reported_pattern."
 _BUFFERED = (
     "A program whose output goes to a pipe often holds it back in a buffer: let it flush after the address, in Python with"
     " PYTHONUNBUFFERED=1 in [backend.env] or print(…, flush=True)."
+)
+_NO_READY = (
+    "Let it send READY=1 to NOTIFY_SOCKET; if it cannot, set backend.live_path, or backend.notify = false. A process that"
+    " only sends it and ends at once cannot be proven to be the backend's."
+)
+SOCKET_REMEDY = (
+    "Let it listen on descriptor 3: uvicorn --fd 3, gunicorn without --bind, server.listen({fd: 3}) in Node, UseSystemd() in"
+    " ASP.NET Core, socket.socket(fileno=3) in Python; a script starts it with exec, so that LISTEN_PID is its own pid. If it"
+    ' cannot, set backend.socket = "none".'
 )
 _ONLY_LONGER = "Look at its last output for what it waits for; if it only needs longer, raise timeouts.startup."
 
@@ -81,8 +92,14 @@ def explain_unready(
     return Unready(f"It was not ready within timeouts.startup ({settings.timeouts.startup:g} s): {seen}.{said}", remedy)
 
 
-def explain_hung(settings: Settings) -> Unready:
-    """A run that was ready does not answer any more."""
+def explain_hung(settings: Settings, why: str = "") -> Unready:
+    """A run that was ready does not answer any more, or its watchdog says ``why``."""
+    if why:
+        return Unready(
+            f"By its own watchdog it hangs: {why}.",
+            "Look at its last output for what it was doing; if it is only slow, raise health.watchdog.",
+            "hung",
+        )
     health, path = settings.health, settings.backend.health_path or settings.backend.live_path
     return Unready(
         f"It left {health.failures} checks of {path} in a row without an answer, each for {health.probe_timeout:g} s.",
@@ -100,19 +117,22 @@ def what_is_missing(
     output: str = "",
 ) -> tuple[str, str]:
     """What was seen, and what to do about it; arguments as for explain_unready."""
+    handed = _unused(settings, port, last_answer)
+    if handed is not None:
+        return handed
     if port is None:
         return _unreported(listening, silent=not output)
     if last_answer is not None:
         return _answered(settings.backend.live_path, port, last_answer)
     mine = [socket for socket in listening or () if socket.port == port]
     if mine:
-        where = ", ".join(_place(socket) for socket in mine)
+        where = places_of(mine)
         return (
             f"it listens on {where}, where nothing that is sent to 127.0.0.1 arrives",
             "Make it listen on 127.0.0.1: look for another address, or localhost, in its command, environment and settings.",
         )
     if listening:
-        where = ", ".join(_place(socket) for socket in listening)
+        where = places_of(listening)
         how = how_to_pass_port(settings.backend.command)
         return (
             f"it listens on {where} and not on its port {port}",
@@ -121,13 +141,23 @@ def what_is_missing(
     return f"nothing listens on port {port}", _ONLY_LONGER
 
 
+def _unused(settings: Settings, port: int | None, last_answer: ProbeResult | None) -> tuple[str, str] | None:
+    """What it did not use of what it was handed; None: nothing is known of that."""
+    backend = settings.backend
+    if backend.notify and not backend.live_path and HAS_NOTIFICATIONS:
+        return "it sent no READY=1", _NO_READY
+    if backend.socket == "pass" and (last_answer is None or last_answer.kind == "timeout"):
+        return f"it has not answered on the socket that it was handed (port {port})", SOCKET_REMEDY
+    return None
+
+
 def _unreported(listening: Sequence[ListeningSocket] | None, *, silent: bool) -> tuple[str, str]:
     if not listening:
         return (
             "it printed no address that backend.reported_pattern matches",
             "Correct backend.reported_pattern, or give it a port: backend.port with {port} in its command or [backend.env].",
         )
-    where = ", ".join(_place(socket) for socket in listening)
+    where = places_of(listening)
     if silent:
         return f"it listens on {where} and printed nothing", f"{_BUFFERED} {_PATTERN}"
     return (
@@ -187,7 +217,3 @@ def _judge_status(status: int, path: str, location: str) -> tuple[str, str]:
     if known is None:
         return f"its last answer to {path} was status {status}", _ONLY_LONGER
     return f"{known[0].format(path=path)} (status {status})", known[1]
-
-
-def _place(socket: ListeningSocket) -> str:
-    return f"[{socket.address}]:{socket.port}" if ":" in socket.address else f"{socket.address}:{socket.port}"

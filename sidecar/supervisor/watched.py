@@ -98,6 +98,10 @@ class Watcher:
 
     unfinished_port = None
 
+    def printed_bind_failure(self, run: Run) -> bool:  # noqa: ARG002 - as above
+        """Its output goes elsewhere."""
+        return False
+
     def printed_port(self, among: Collection[int]) -> None:
         """Its output is not ours to see."""
 

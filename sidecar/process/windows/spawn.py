@@ -152,11 +152,14 @@ def _pipe(handles: list[int]) -> int:
 
 
 def _create(program: str, spec: LaunchSpec, folder: str, handles: list[int]) -> tuple[int, int, int]:
-    """Creates the process, which inherits three handles and no other; gives handle, thread handle and pid."""
+    """Creates the process, which inherits its streams, the passed socket and no other handle; gives handle, thread handle and pid."""
     import subprocess
 
     null = os.open(os.devnull, os.O_RDONLY)
+    passed = [spec.socket] if spec.socket >= 0 else []
     try:
+        for handle in passed:
+            os.set_handle_inheritable(handle, True)
         stdin = handles[4] if spec.stdin == "open" else msvcrt.get_osfhandle(null)
         os.set_handle_inheritable(stdin, True)
         startup = subprocess.STARTUPINFO(
@@ -164,7 +167,7 @@ def _create(program: str, spec: LaunchSpec, folder: str, handles: list[int]) -> 
             hStdInput=stdin,
             hStdOutput=handles[1],
             hStdError=handles[3],
-            lpAttributeList={"handle_list": [stdin, handles[1], handles[3]]},
+            lpAttributeList={"handle_list": [stdin, handles[1], handles[3], *passed]},
         )
         image = program if len(program) <= _MAX_PATH else _short_form(program)
         line = subprocess.list2cmdline([program, *spec.command[1:]])
@@ -174,6 +177,8 @@ def _create(program: str, spec: LaunchSpec, folder: str, handles: list[int]) -> 
     except OSError as error:
         raise refusal.refused(program, error.winerror or 0, error.strerror or "") from error
     finally:
+        for handle in passed:
+            os.set_handle_inheritable(handle, False)
         os.close(null)
     return process, thread, pid
 

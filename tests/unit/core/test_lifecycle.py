@@ -99,6 +99,8 @@ def sample(event: type, run: int) -> Any:
         e.Health: e.Health(run, healthy=False),
         e.Hung: e.Hung(run),
         e.Foreign: e.Foreign(run),
+        e.SocketUnused: e.SocketUnused(run),
+        e.ExtendTimeout: e.ExtendTimeout(run, 1.0),
         e.Waiting: e.Waiting(run, 1.0),
         e.PortReported: e.PortReported(run, 5005),
         e.Progress: e.Progress(run, "waiting", 1.0, "waiting"),
@@ -128,6 +130,7 @@ EXPECTED: dict[type, dict[State, State]] = {
     e.Health: {S: S, G: G, R: R, P: P, B: B, F: F},
     e.Hung: {S: S, G: G, R: R, P: P, B: B, F: F},
     e.Foreign: {S: S, G: P, R: R, P: P, B: B, F: F},
+    e.SocketUnused: {S: S, G: P, R: R, P: P, B: B, F: F},
     e.ShutdownRequestFailed: {S: S, P: P, B: B, F: F},
     e.Exited: {S: S, G: G, R: B, P: P, B: B, F: F},
     e.Gone: {S: S, G: G, P: S, B: G, F: F},
@@ -135,6 +138,7 @@ EXPECTED: dict[type, dict[State, State]] = {
     **{
         fact: {state: state for state in State}
         for fact in (
+            e.ExtendTimeout,
             e.Waiting,
             e.PortReported,
             e.Progress,

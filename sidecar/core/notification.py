@@ -1,0 +1,68 @@
+"""What a backend says of itself in one datagram, as to systemd: sd_notify(3). Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from msgspec import Struct
+
+MAX_BYTES = 4096  # of a datagram, as in systemd (NOTIFY_BUFFER_MAX)
+MAX_STATUS = 200  # characters of it that are shown
+_MICROSECONDS = 1_000_000
+_DIGITS = re.compile(r"\d{1,18}", re.ASCII)
+
+
+class Notification(Struct, frozen=True):
+    """One datagram. Assignments that mean nothing here (MAINPID, RELOADING, FDSTORE, BARRIER, ERRNO …) leave no trace.
+
+    Attributes:
+        ready: READY=1.
+        stopping: STOPPING=1.
+        watchdog: ``alive`` WATCHDOG=1, ``trigger`` WATCHDOG=trigger.
+        status: STATUS=, on one line; None: it says none.
+        extend: EXTEND_TIMEOUT_USEC in seconds.
+        problems: what of it could not be read, each a sentence.
+    """
+
+    ready: bool = False
+    stopping: bool = False
+    watchdog: Literal["", "alive", "trigger"] = ""
+    status: str | None = None
+    extend: float | None = None
+    problems: tuple[str, ...] = ()
+
+
+def parse_notification(data: bytes) -> Notification:
+    """Reads lines of ``NAME=value``. What cannot be read spoils nothing else of the datagram."""
+    fields: dict[bytes, bytes] = {}
+    problems: list[str] = []
+    for line in data.rstrip(b"\0").split(b"\n"):
+        name, sign, value = line.partition(b"=")
+        if sign:
+            fields[name] = value.strip()
+        elif line.strip():
+            problems.append("A notification of the backend has a line that is not NAME=value")
+    watchdog = fields.get(b"WATCHDOG")
+    status, extend = fields.get(b"STATUS"), fields.get(b"EXTEND_TIMEOUT_USEC")
+    seconds = None
+    if extend is not None:
+        if _DIGITS.fullmatch(text := extend.decode("ascii", "replace")):
+            seconds = int(text) / _MICROSECONDS
+        else:
+            problems.append("EXTEND_TIMEOUT_USEC of the backend is not a number of microseconds")
+    if status is not None:
+        try:
+            status.decode()
+        except UnicodeDecodeError:
+            problems.append(
+                "STATUS of the backend is not UTF-8; \N{REPLACEMENT CHARACTER} stands for what cannot be read"
+            )
+    return Notification(
+        ready=fields.get(b"READY") == b"1",
+        stopping=fields.get(b"STOPPING") == b"1",
+        watchdog="alive" if watchdog == b"1" else "trigger" if watchdog == b"trigger" else "",
+        status=None if status is None else status.decode("utf-8", "replace"),
+        extend=seconds,
+        problems=tuple(problems),
+    )

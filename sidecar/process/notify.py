@@ -1,0 +1,81 @@
+"""The datagram socket to which a backend reports as to systemd (NOTIFY_SOCKET), with the proof of who sent what.
+
+Linux alone: on macOS no datagram names its sender (LOCAL_PEERCRED is of streams), Windows has no datagrams on AF_UNIX.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+from pathlib import Path
+
+from .base import Datagram
+from .platform.files import make_folder
+
+assert sys.platform == "linux"
+
+_CREDENTIALS = struct.Struct("=iII")  # struct ucred of unix(7): pid, uid, gid
+_MAX_PATH = 107  # bytes: sockaddr_un without its final zero
+_PREFIX = "notify-"
+
+
+class NotifySocket:
+    """See base.NotifyChannel. Bound in a folder, or where its path would be too long, or the file system has no sockets, to an abstract name.
+
+    A path comes first because a sandbox may keep its processes from abstract names outside of it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OSError: no descriptor is left."""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._path: Path | None = folder / f"{_PREFIX}{os.getpid()}"
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        try:
+            make_folder(str(folder))
+            _remove_dead(folder)
+            if len(os.fsencode(self._path)) > _MAX_PATH:
+                raise OSError("too long")  # noqa: TRY301 - as any other reason
+            self._socket.bind(os.fspath(self._path))
+            self.address = str(self._path)
+        except OSError:
+            self._path = None
+            self._socket.bind("")  # the kernel chooses an abstract name: unix(7), autobind
+            self.address = "@" + self._socket.getsockname()[1:].decode()
+
+    def fileno(self) -> int:
+        """See base."""
+        return self._socket.fileno()
+
+    def receive(self, size: int) -> Datagram | None:
+        """See base. There is room for the credentials and nothing else, so the kernel closes any descriptors that come with it (unix(7))."""
+        try:
+            data, ancillary, flags, _ = self._socket.recvmsg(
+                size, socket.CMSG_SPACE(_CREDENTIALS.size), socket.MSG_DONTWAIT
+            )
+        except (BlockingIOError, InterruptedError):
+            return None
+        pid = 0
+        for level, kind, payload in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+                pid = _CREDENTIALS.unpack(payload[: _CREDENTIALS.size])[0]
+        return Datagram(data, pid, bool(flags & socket.MSG_TRUNC))
+
+    def close(self) -> None:
+        """See base."""
+        self._socket.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def _remove_dead(folder: Path) -> None:
+    """Of sidecars that were killed: nobody is bound to those any more."""
+    for path in folder.glob(f"{_PREFIX}*"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(os.fspath(path))
+            except ConnectionRefusedError:
+                path.unlink(missing_ok=True)
+            except OSError:
+                pass

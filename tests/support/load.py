@@ -1,0 +1,72 @@
+"""A client that sends requests at a steady rate, each on a connection of its own, and counts how they end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+_PATIENCE = 20.0  # seconds for one answer
+
+
+class Load:
+    """Sends while it is entered; afterwards every request has ended.
+
+    Attributes:
+        answered: got their whole answer.
+        refused: could not connect.
+        broken: were connected, and lost their connection before they had an answer.
+        late: got nothing in time.
+    """
+
+    def __init__(self, port: int, rate: int) -> None:
+        self.answered = self.refused = self.broken = self.late = 0
+        self._port = port
+        self._interval = 1 / rate
+        self._requests: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"answered {self.answered}, refused {self.refused}, broken {self.broken}, late {self.late}"
+
+    async def __aenter__(self) -> Self:
+        self._sender = asyncio.create_task(self._send())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._sender.cancel()
+        if self._requests:
+            await asyncio.wait(self._requests)
+
+    async def _send(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            task = asyncio.create_task(self._request())
+            self._requests.add(task)
+            task.add_done_callback(self._requests.discard)
+            due += self._interval
+            await asyncio.sleep(due - loop.time())
+
+    async def _request(self) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._exchange()
+        except TimeoutError:
+            self.late += 1
+
+    async def _exchange(self) -> None:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        except ConnectionError:
+            self.refused += 1
+            return
+        try:
+            writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            answer = await reader.read()
+        except ConnectionError:
+            answer = b""
+        finally:
+            writer.close()
+        if answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"}"):
+            self.answered += 1
+        else:
+            self.broken += 1
