@@ -190,10 +190,8 @@ class Supervisor:
             case e.Unready(answer=answer):
                 self._update(last_answer=answer)
             case e.Foreign(owner=owner):
-                name = self.launcher.name_of(owner)
-                if owner is None:
-                    owner, name = self.launcher.find_owner(self._current_run.port)
-                self._update(listener="foreign", owner=owner, owner_name=name)
+                owner = owner or self.launcher.find_owner(self._current_run.port)[0]
+                self._update(listener="foreign", owner=owner, owner_name=self.launcher.name_of(owner))
             case e.SocketUnused(closed=closed, listening=sockets):
                 self._update(conflict=Conflict.PASSED, closed_socket=closed, instead=sockets)
             case e.Hung(why=why):
