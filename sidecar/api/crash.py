@@ -13,7 +13,6 @@ from ..errors import SidecarError
 from ..observe.causes import SILENT, guess
 from ..observe.crash import report_name
 from ..observe.frames import read_frames
-from ..process.platform.usage import MEASURE
 from ..settings.model import Settings
 from ..supervisor.answers import port_foreign, port_taken
 from ..supervisor.early_end import explain_early_end
@@ -21,7 +20,6 @@ from ..supervisor.run import Run, utc_now
 from ..supervisor.unready import explain_hung, explain_unready
 from ..wire.messages import Crash
 
-_MEBIBYTE = 1024 * 1024
 _READ_IT = (
     "Read its last output in the crash report; if that does not help, pass the report on to the maker of the backend."
 )
@@ -88,12 +86,7 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
 
 
 def _explain_end(run: Run, status: ExitStatus, settings: Settings, oom: bool | None) -> _Explanation:
-    if run.over_memory is not None:
-        used, allowed = (f"{size / _MEBIBYTE:.0f} MiB" for size in (run.over_memory, settings.limits.memory))
-        cause = f"Its processes used {used} of memory ({MEASURE}), more than limits.memory ({allowed}) allows, and were killed."
-        remedy = "Raise limits.memory, or find out what the backend needs so much for."
-        return _Explanation(status.text, cause, remedy, "memory_limit")
-    if run.listener == "foreign" or run.conflict is not None:
+    if run.over_memory is None and (run.listener == "foreign" or run.conflict is not None):
         return _of_error(status.text, port_foreign(run) if run.listener == "foreign" else port_taken(run))
     if (early := explain_early_end(run, settings)) is None:
         return _by_its_words(run, status, oom)

@@ -10,6 +10,7 @@ from .run import Run
 from .unready import Unready
 
 STDIN_SECONDS = 2.0  # within which a backend that reads its stdin to the end has seen that
+_ASKED = "EOFError: EOF when reading a line"  # Python's input()
 _FOREGROUND = (
     'Start it in the foreground: nginx -g "daemon off;", redis-server --daemonize no, gunicorn without --daemon, postgres'
     " instead of pg_ctl; a script ends with exec, or waits for what it starts."
@@ -22,18 +23,39 @@ _SCRIPTS = frozenset(
 def explain_early_end(run: Run, settings: Settings) -> Unready | None:
     """Cause and remedy, where the facts of the run give them; None where its output has to.
 
+    - It was killed for using more memory than it may.
     - Exit code 0, and processes that had to be killed: it went into the background.
-    - Exit code 0 within two seconds, before it listened, nothing left behind, stdin at its end: it ends with its stdin. This
-      is a guess, and says so.
+    - It asked on its stdin, which is empty, and says so.
+    - Exit code 0 within two seconds, nothing left behind, stdin at its end: it ends with its stdin. This is a guess, and
+      says so.
     - Another exit before it was ready, and a script in its command that is not in its working folder.
     """
     if run.status is None or run.spec is None:
         return None
+    if run.over_memory is not None:
+        return _memory(run.over_memory, settings.limits.memory)
     if run.status.clean:
         if run.forced:
             return _daemon(run)
         return _stdin(run, settings)
+    if _ASKED in run.output and settings.backend.stdin == "null":
+        return Unready(
+            "It asked for input on its stdin, which is empty, and ended.",
+            "Give the answer in another way: an option such as --yes, a variable in [backend.env], or its settings.",
+            "stdin_ended",
+        )
     return _script(run) if run.ready_at is None and run.status.signal is None else None
+
+
+def _memory(used: int, allowed: int) -> Unready:
+    from ..process.platform.usage import MEASURE
+
+    sizes = [f"{size / 2**20:.0f} MiB" for size in (used, allowed)]
+    return Unready(
+        f"Its processes used {sizes[0]} of memory ({MEASURE}), more than limits.memory ({sizes[1]}) allows, and were killed.",
+        "Raise limits.memory, or find out what the backend needs so much for.",
+        "memory_limit",
+    )
 
 
 def _daemon(run: Run) -> Unready:
@@ -48,10 +70,11 @@ def _daemon(run: Run) -> Unready:
 
 def _stdin(run: Run, settings: Settings) -> Unready | None:
     listened = run.ready_at is not None or run.listener != "unknown"
-    if settings.backend.stdin == "open" or listened or run.lasted is None or run.lasted > STDIN_SECONDS:
+    if settings.backend.stdin == "open" or run.lasted is None or run.lasted > STDIN_SECONDS:
         return None
+    when = "and had just begun to listen" if listened else "before it listened"
     return Unready(
-        f"The backend ended with exit code 0 within {STDIN_SECONDS:g} s, before it listened. So do backends that end when their"
+        f"The backend ended with exit code 0 within {STDIN_SECONDS:g} s, {when}. So do backends that end when their"
         " stdin ends: here it is empty.",
         'Set backend.stdin = "open" if it ends with its stdin; if it starts another program and ends, give that program\'s'
         " command; else its last output may say why.",

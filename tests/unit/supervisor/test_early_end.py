@@ -4,19 +4,48 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import structs
 
 from sidecar.core.exit_status import ExitStatus
 from sidecar.process.base import LaunchSpec
-from sidecar.settings.model import Settings
+from sidecar.process.platform.usage import MEASURE
+from sidecar.settings.model import Backend, Limits, Settings
 from sidecar.supervisor.early_end import explain_early_end
 from sidecar.supervisor.run import Run
 
 
-def ended(*arguments: str, cwd: Path, code: int = 2, ready: bool = False) -> Run:
+def ended(*arguments: str, cwd: Path, code: int = 2, ready: bool = False, **more: Any) -> Run:
     spec = LaunchSpec(1, (sys.executable, *arguments), str(cwd), {})
-    return Run(1, 5005, 0.0, 1.0 if ready else None, spec=spec, status=ExitStatus(code=code), lasted=0.1)
+    return Run(1, 5005, 0.0, 1.0 if ready else None, spec=spec, status=ExitStatus(code=code), lasted=0.1, **more)
+
+
+@pytest.mark.parametrize(("ready", "when"), [(False, "before it listened"), (True, "and had just begun to listen")])
+def test_a_backend_that_ends_at_once_may_end_with_its_stdin(tmp_path: Path, ready: bool, when: str) -> None:
+    """Node's server listens before it reads the end of its stdin, Python's reads it first."""
+    run = ended("server.py", cwd=tmp_path, code=0, ready=ready)
+    why = explain_early_end(run, Settings())
+    assert why is not None
+    assert f"within 2 s, {when}" in why.cause
+    assert 'backend.stdin = "open"' in why.remedy
+    assert explain_early_end(structs.replace(run, lasted=3.0), Settings()) is None
+    assert explain_early_end(run, Settings(backend=Backend(stdin="open"))) is None
+
+
+def test_a_limit_that_was_passed_before_it_was_ready_is_named_with_what_was_measured(tmp_path: Path) -> None:
+    run = ended("server.py", cwd=tmp_path, code=137, over_memory=300 * 2**20)
+    why = explain_early_end(run, Settings(limits=Limits(memory=150 * 2**20)))
+    assert why is not None
+    assert why.cause.startswith(f"Its processes used 300 MiB of memory ({MEASURE}), more than limits.memory (150 MiB)")
+
+
+def test_a_question_on_an_empty_stdin_is_named(tmp_path: Path) -> None:
+    output = 'Traceback (most recent call last):\n  input("Do you agree? ")\nEOFError: EOF when reading a line\n'
+    why = explain_early_end(ended("setup.py", cwd=tmp_path, code=1, output=output), Settings())
+    assert why is not None
+    assert "asked for input on its stdin, which is empty" in why.cause
 
 
 def test_a_script_in_the_folder_of_the_start_names_both_folders(
