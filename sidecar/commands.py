@@ -63,16 +63,34 @@ def _with_serve_words(function: Callable[..., int]) -> Any:
 
     @functools.wraps(function)
     def command(
-        *, config: str | None, profile: str | None, pairs: Sequence[str], command: Sequence[str] = (), **rest: Any
+        *,
+        config: str | None,
+        profile: str | None,
+        pairs: Sequence[str],
+        data: str | None,
+        command: Sequence[str] = (),
+        **rest: Any,
     ) -> int:
         if command:
             raise UsageError("The backend's command goes behind --")
         backend = click.get_current_context().obj
         words = [*(["--config", config] if config else []), *(["--profile", profile] if profile else [])]
         words += [word for pair in pairs for word in ("--set", pair)]
+        if data:
+            words += ["--set", f"paths.data={_data_folder(data)}"]
         return function(serve_words=[*words, *(["--", *backend] if backend else [])], **rest)
 
-    return _settings_options(command)
+    help_text = "The data folder, or one that 'sidecar data' lists."
+    return _settings_options(click.option("--data", metavar="FOLDER|NAME", help=help_text)(command))
+
+
+def _data_folder(given: str) -> str:
+    """As TOML."""
+    import json
+
+    from .console.state import data_folder
+
+    return json.dumps(data_folder(given))
 
 
 def _channels(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -193,6 +211,32 @@ def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> i
     from .dashboard import run as tool
 
     return tool.run(serve_words, port=port, open_browser=open_browser)
+
+
+@sidecar.command(
+    epilog="""Examples:
+
+\b
+  sidecar data
+  sidecar data --clear shop-uvicorn-app-app-1a2b3c4d
+  sidecar data --clear --all"""
+)
+@click.option("--clear", metavar="[NAME]", is_flag=False, flag_value="", help="Remove the state of that backend.")
+@click.option("--all", "everything", is_flag=True, help="With --clear: of all backends.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+def data(*, clear: str | None, everything: bool, as_json: bool) -> int:
+    """List what watch, dashboard, doctor and call keep of each backend: logs, crash reports, its last port.
+
+    Each backend has its own folder, by its command and working folder. What is in use is never removed. An app's own data
+    folder is not among them.
+
+    Exit status: 0, or 1 where something is in use and was left alone.
+    """
+    from .console import data as tool
+
+    if everything != (clear == ""):
+        raise UsageError("--clear takes the NAME of a backend, or --all")
+    return tool.run(name=clear or None, everything=everything, as_json_=as_json)
 
 
 @sidecar.command("demo-backend", hidden=True, context_settings={"ignore_unknown_options": True})

@@ -15,11 +15,11 @@ from .. import argv
 from ..errors import SidecarError
 from ..observe.system import describe_system
 from ..process.platform.files import create_file, read_file
-from ..settings.load import load
 from ..settings.masking import MASK, Found, looks_secret, mask_text, secrets_of, secrets_of_command, spellings
 from ..settings.model import Settings
 from ..settings.paths import resolve_paths
 from ..wire.observe import Check
+from .needed import settings_of
 from .sentences import as_json
 
 _FIRST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # zip knows none before it, a machine whose clock has no battery does
@@ -52,7 +52,7 @@ class Bundle:
     """
 
     def __init__(self, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str] = ()) -> None:
-        settings = _settings(serve_words)
+        settings = settings_of(serve_words)
         self._secrets = spellings(_secrets(serve_words, settings))
         self.texts: dict[str, str] = {}
         self.masked: dict[str, Counter[str]] = {}
@@ -121,17 +121,6 @@ def _secret_settings(text: str) -> Iterator[tuple[re.Match[str], str]]:
         value = found["value"].strip("\"'")
         if value and looks_secret(found["name"].strip("\"'")):
             yield found, value
-
-
-def _settings(serve_words: Sequence[str]) -> Settings | None:
-    """Those in force; None where they are wrong."""
-    try:
-        boot = argv.parse(["serve", *serve_words])
-        return load(
-            config=boot.config, profile=boot.profile, overrides=boot.overrides, command=boot.command, environ=os.environ
-        ).settings
-    except SidecarError:
-        return None
 
 
 def _secrets(serve_words: Sequence[str], settings: Settings | None) -> list[str]:

@@ -12,9 +12,10 @@ from ..errors import InvalidConfigError, SidecarError, UsageError
 from ..wire.messages import ErrorBody
 from ..wire.names import CHANNEL_NAMES
 from .client import Client, RemoteError
-from .needed import require_command
+from .needed import require_command, settings_of
 from .sentences import as_json
-from .surroundings import run_cancellable, temporary_folder
+from .state import backend_state
+from .surroundings import run_cancellable
 
 # They answer without a backend, or start it themselves: none is started for them.
 WITHOUT_BACKEND = frozenset(
@@ -28,6 +29,8 @@ WITHOUT_BACKEND = frozenset(
         "backend:diagnose",
     }
 )
+
+READS_STATE = frozenset({"backend:crashReports", "backend:crashReport"})
 
 
 def needs_backend(channel: str) -> bool:
@@ -50,13 +53,21 @@ def arguments(words: Sequence[str]) -> list[Any]:
 
 
 def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
-    """Sends one request to a sidecar in a temporary data folder and prints the answer.
+    """Sends one request to a sidecar on the backend's own state and prints the answer.
 
     Returns 0, or 1 after an error answer, or 78 where the settings are wrong; errors are JSON on stderr.
     """
     values = arguments(words)
+    settings = settings_of(serve_words)
+    names_state = settings is not None and bool(settings.paths.data or settings.app.user_data)
     if channel in CHANNEL_NAMES and (needs_backend(channel) or channel == "backend:start"):
         require_command(f"call {channel}", serve_words)
+    elif channel in READS_STATE and not names_state:
+        require_command(
+            f"call {channel}",
+            serve_words,
+            "It tells whose state to read; --data NAME does as well: see 'sidecar data'.",
+        )
     try:
         result = run_cancellable(_ask(channel, values, serve_words))
     except RemoteError as error:
@@ -73,11 +84,9 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
 
 
 async def _ask(channel: str, values: Sequence[Any], serve_words: Sequence[str]) -> Any:
-    with temporary_folder("sidecar-call-") as folder:
-        defaults = ["--set", f"paths.data={as_json(folder)}"]
-        if not needs_backend(channel) and channel != "backend:waitForReady":
-            defaults += ["--set", "backend.autostart=false"]
-        client = await Client.start([*defaults, *serve_words])
+    with backend_state(serve_words, otherwise="sidecar-call-") as words:
+        starts = needs_backend(channel) or channel == "backend:waitForReady"
+        client = await Client.start([*([] if starts else ["--set", "backend.autostart=false"]), *words])
         try:
             assert client.hello
             if needs_backend(channel) and channel in client.hello.channels:

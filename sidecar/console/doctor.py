@@ -22,6 +22,7 @@ from .client import Client, RemoteError
 from .needed import require_command
 from .sentences import as_json as to_json
 from .sentences import sentence
+from .state import backend_state
 from .surroundings import run_cancellable
 
 _LAST_LINES = 10
@@ -36,6 +37,11 @@ def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str |
     """
     if start:
         require_command("doctor --start", serve_words)
+    with backend_state(serve_words) as words:
+        return _run(words, start=start, as_json=as_json, bundle=bundle)
+
+
+def _run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str | None) -> int:
     status = 0
     try:
         checks, facts = run_cancellable(_ask(serve_words, start=start))

@@ -1,4 +1,4 @@
-"""What a tool needs before it starts a sidecar: a backend to run."""
+"""What a tool knows of the settings before it starts a sidecar, and needs: a backend to run."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ import os
 from collections.abc import Sequence
 
 from ..argv import parse
-from ..errors import InvalidConfigError, UsageError
+from ..errors import SidecarError, UsageError
 from ..settings.checks import lacks_command
 from ..settings.load import load
+from ..settings.model import Settings
 
 
-def require_command(tool: str, serve_words: Sequence[str]) -> None:
-    """UsageError: neither the words nor any other source of settings name a backend.
-
-    Where the settings are wrong, the sidecar reports that.
-    """
-    boot = parse(list(serve_words))
+def settings_of(serve_words: Sequence[str]) -> Settings | None:
+    """Those in force under ``serve WORDS``; None where they are wrong, which the sidecar reports."""
     try:
-        loaded = load(
-            config=boot.config,
-            profile=boot.profile,
-            overrides=boot.overrides,
-            command=boot.command,
-            environ=os.environ,
-        )
-    except InvalidConfigError:
-        return
-    if lacks_command(loaded.settings):
+        boot = parse(list(serve_words))
+        return load(
+            config=boot.config, profile=boot.profile, overrides=boot.overrides, command=boot.command, environ=os.environ
+        ).settings
+    except SidecarError:
+        return None
+
+
+def require_command(tool: str, serve_words: Sequence[str], more: str = "") -> None:
+    """UsageError: neither the words nor any other source of settings name a backend; ``more`` is added to the hint."""
+    settings = settings_of(serve_words)
+    if settings is not None and lacks_command(settings):
         raise UsageError(
             "No backend command given",
-            hint=f"Write it behind --, e.g. 'sidecar {tool} -- uvicorn app:app'.",
+            hint=f"Write it behind --, e.g. 'sidecar {tool} -- uvicorn app:app'. {more}".rstrip(),
         )

@@ -22,6 +22,7 @@ from .keys import pressed_keys
 from .needed import require_command
 from .screen import glyphs_for, render
 from .session import Session
+from .state import backend_state
 from .surroundings import run_cancellable
 
 MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not cost a core
@@ -40,9 +41,10 @@ def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
     require_command("watch", serve_words)
 
     async def watch() -> int:
-        return await _Watch(Console(highlight=False), seconds).run(serve_words)
+        return await _Watch(Console(highlight=False), seconds).run(words)
 
-    return run_cancellable(watch())
+    with backend_state(serve_words) as words:
+        return run_cancellable(watch())
 
 
 class _Watch(Session):

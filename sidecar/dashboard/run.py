@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from ..console.needed import require_command
+from ..console.state import backend_state
 from ..errors import UsageError
 from ..process.platform.ports import set_server_options
 from ..process.platform.signals import LOOP_TERMINATION
@@ -27,10 +28,11 @@ def run(serve_words: Sequence[str], *, port: int, open_browser: bool) -> int:
     backend is named, or the sidecar does not start.
     """
     require_command("dashboard", serve_words)
-    try:
-        return asyncio.run(_serve(serve_words, port, open_browser=open_browser))
-    except KeyboardInterrupt:
-        return 0
+    with backend_state(serve_words) as words:
+        try:
+            return asyncio.run(_serve(words, port, open_browser=open_browser))
+        except KeyboardInterrupt:
+            return 0
 
 
 async def _serve(serve_words: Sequence[str], port: int, *, open_browser: bool) -> int:

@@ -149,6 +149,18 @@ class Reclaim:
         records = [record for _, record in self._others() if self._is_owner_alive(record)]
         return {record.owner[0]: record.backend[0] if record.backend else None for record in records}
 
+    def in_use(self) -> bool:
+        """Whether a sidecar, or the guardian of one that was killed, works on the folder, or may do so in another container.
+
+        Ends nothing.
+        """
+        return any(
+            self._is_elsewhere(record)
+            or self._is_owner_alive(record)
+            or (record.guardian is not None and self._is_alive(record, record.guardian))
+            for _, record in self._others()
+        )
+
     def _others(self) -> Iterator[tuple[Path, RunRecord]]:
         for path in self._paths():
             record = self._load(path, RunRecord)

@@ -25,7 +25,7 @@ def folders(settings: Settings) -> tuple[str, str, str]:
     ``logs`` and ``temp`` lie in it unless they are set; a profile may have its own folder in Electron's temporary one.
     """
     paths = settings.paths
-    data = paths.data or settings.app.user_data or _platform_folder(settings.profile)
+    data = paths.data or settings.app.user_data or app_folder(settings.profile)
     data = _absolute(data)
     own_temp = PROFILES[settings.profile].temp if settings.app.temp else ""
     default_temp = (settings.app.temp, own_temp) if own_temp else (data, "temp")
@@ -38,7 +38,8 @@ def _absolute(path: str) -> str:
     return os.path.abspath(os.path.expanduser(path))
 
 
-def _platform_folder(profile: str) -> str:
+def app_folder(profile: str) -> str:
+    """The system's folder for the data of the profile's app."""
     import platformdirs
 
     return platformdirs.user_data_dir(PROFILES[profile].app, appauthor=False)

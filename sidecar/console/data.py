@@ -1,0 +1,55 @@
+"""``sidecar data``: what the tools keep of each backend, listed and cleared."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from ..errors import UsageError
+from ..plain import one_line
+from .sentences import MIB, as_json
+from .state import State, clear, list_states, states_folder
+
+
+def run(*, name: str | None, everything: bool, as_json_: bool) -> int:
+    """Lists, or clears the state of ``name`` or of all backends; as a table or JSON.
+
+    Returns 1 where something is in use and was left alone. UsageError: the name is unknown, or a folder cannot be removed.
+    """
+    if name is None and not everything:
+        _show(list_states(), as_json_=as_json_)
+        return 0
+    try:
+        removed, kept = clear(name)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or states_folder()} cannot be removed: {error.strerror}",
+            hint="End the program that has it open, or correct its permissions.",
+        ) from error
+    if as_json_:
+        print(as_json({"removed": removed, "inUse": kept}))  # noqa: T201 - the tool's output
+    for state in () if as_json_ else removed:
+        print(f"Removed {state.name} ({_size(state.size)})")  # noqa: T201 - the tool's output
+    for state in kept:
+        print(f"sidecar: {state.name} is in use and was left alone", file=sys.stderr)  # noqa: T201 - the tool's output
+    return int(bool(kept))
+
+
+def _show(states: Sequence[State], *, as_json_: bool) -> None:
+    if as_json_:
+        print(as_json(states))  # noqa: T201 - the tool's output
+        return
+    if not states:
+        print(f"Nothing is kept in {states_folder()}")  # noqa: T201 - the tool's output
+    for state in states:
+        when = state.last_used.replace("T", " ")[:16]
+        use = ", in use" if state.in_use else ""
+        print(f"{state.name}  {_size(state.size)}, last used {when} UTC{use}")  # noqa: T201 - as above
+        print(one_line(f"    {' '.join(state.command)}"))  # noqa: T201 - as above
+        print(one_line(f"    in {state.folder}"))  # noqa: T201 - as above
+    if states:
+        print(f"Folder: {states_folder()}")  # noqa: T201 - as above
+
+
+def _size(size: int) -> str:
+    return f"{size / MIB:.1f} MiB" if size >= MIB // 10 else f"{size / 1024:.1f} KiB"

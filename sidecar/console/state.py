@@ -1,0 +1,207 @@
+"""What the tools keep of each backend: a data folder of its own by command and working folder, listed and cleared by name.
+
+Another backend's port, crash reports and failures would only mislead. An explicit data folder wins, and ``serve`` keeps its own rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from ..clock import iso
+from ..errors import UsageError
+from ..process.base import ProcessId
+from ..process.identity import is_alive, own_identity, pid_namespace
+from ..process.platform.files import make_folder, read_file, replace_file
+from ..process.reclaim import Reclaim
+from ..settings.checks import lacks_command
+from ..settings.masking import mask_command
+from ..settings.model import Settings
+from ..settings.paths import app_folder
+from .needed import settings_of
+from .surroundings import temporary_folder
+
+_ABOUT = "backend.json"
+_USE = "tool-"  # one file for each tool that works on the folder
+_MAX_BYTES = 64 * 1024
+_NAME_LENGTH = 32
+
+
+class About(Struct):
+    """Whose state a folder holds; the command has no secrets."""
+
+    command: list[str]
+    folder: str
+    used: float
+
+
+class _Use(Struct):
+    world: str
+    tool: tuple[int, float]
+
+
+class State(Struct, frozen=True, rename="camel"):
+    """One backend's state: ``size`` in bytes, ``last_used`` as ISO 8601."""
+
+    name: str
+    command: list[str]
+    folder: str
+    path: str
+    size: int
+    last_used: str
+    in_use: bool
+
+
+def states_folder() -> Path:
+    """Where the folders of all backends are."""
+    return Path(app_folder("generic"), "backends")
+
+
+@contextmanager
+def backend_state(serve_words: Sequence[str], *, otherwise: str | None = None) -> Iterator[list[str]]:
+    """The words of ``serve`` with the data folder of the backend that they name, which is marked as in use meanwhile.
+
+    They stay as they are where the settings name a data folder, or are wrong. Where they name no backend, the folder is a
+    temporary one whose name begins with ``otherwise``, if that is given.
+    """
+    settings = settings_of(serve_words)
+    if settings is None or settings.paths.data or settings.app.user_data:
+        yield list(serve_words)
+    elif lacks_command(settings):
+        if otherwise is None:
+            yield list(serve_words)
+            return
+        with temporary_folder(otherwise) as folder:
+            yield [*_data(folder), *serve_words]
+    else:
+        name, about = _identity(settings)
+        path = states_folder() / name
+        with _used(path, about):
+            yield [*_data(str(path)), *serve_words]
+
+
+def _data(folder: str) -> list[str]:
+    return ["--set", f"paths.data={msgspec.json.encode(folder).decode()}"]
+
+
+@contextmanager
+def _used(path: Path, about: About) -> Iterator[None]:
+    me = own_identity()
+    use = path / f"{_USE}{me.pid}-{me.started:.0f}.json"
+    try:
+        make_folder(path)
+        replace_file(use, msgspec.json.encode(_Use(pid_namespace(), me)))
+        replace_file(path / _ABOUT, msgspec.json.encode(about))
+    except OSError:
+        pass  # the sidecar reports a folder that cannot be written
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            use.unlink(missing_ok=True)
+
+
+def list_states() -> list[State]:
+    """Of all backends, the latest used first."""
+    try:
+        folders = [path for path in states_folder().iterdir() if path.is_dir() and not path.is_symlink()]
+    except OSError:
+        folders = []
+    states = [state for path in folders if (state := _read(path)) is not None]
+    return sorted(states, key=lambda state: state.last_used, reverse=True)
+
+
+def data_folder(given: str) -> str:
+    """The folder of the backend of that name, where there is one, else the folder itself."""
+    return next((state.path for state in list_states() if state.name == given), given)
+
+
+def clear(name: str | None) -> tuple[list[State], list[State]]:
+    """Removes the state of that name, or of all backends; gives what was removed, and what is in use and was left alone.
+
+    Raises:
+        UsageError: no backend has that name.
+        OSError: part of it cannot be removed.
+    """
+    removed: list[State] = []
+    kept: list[State] = []
+    for state in list_states() if name is None else [_find(name)]:
+        (removed if _remove(Path(state.path)) else kept).append(state)
+    return removed, kept
+
+
+def _remove(path: Path) -> bool:
+    """Taken away in one step: a tool that starts meanwhile makes a new folder, or is seen in the one that was taken."""
+    if _in_use(path):
+        return False
+    aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    path.rename(aside)
+    if _in_use(aside) and not path.exists():
+        aside.rename(path)
+        return False
+    shutil.rmtree(aside)
+    return True
+
+
+def _find(name: str) -> State:
+    known = {state.name: state for state in list_states()}
+    if name not in known:
+        raise UsageError(f"No state has the name {name!r}", hint="'sidecar data' lists the names.")
+    return known[name]
+
+
+def _identity(settings: Settings) -> tuple[str, About]:
+    backend = settings.backend
+    command = list(backend.command) if backend.managed else [backend.url]
+    if not command and settings.profile != "generic":
+        command = [settings.profile]  # the profile finds the command
+    folder = os.path.abspath(os.path.expanduser(backend.cwd or "."))  # noqa: PTH100, PTH111 - pathlib keeps no symlinks
+    key = hashlib.sha256(msgspec.json.encode([command, folder])).hexdigest()[:8]
+    shown = mask_command(command)
+    words = [Path(word).name for word in shown if word and not word.startswith("-") and not re.search(r"\s", word)][:2]
+    readable = re.sub(r"[^\w.]+", "-", "-".join([Path(folder).name, *words]), flags=re.ASCII).strip("-.")
+    return f"{readable[:_NAME_LENGTH]}-{key}", About(shown, folder, time.time())
+
+
+def _read(path: Path) -> State | None:
+    try:
+        about = msgspec.json.decode(read_file(path / _ABOUT, _MAX_BYTES), type=About)
+    except (OSError, msgspec.MsgspecError):
+        return None  # not a folder of ours
+    return State(path.name, about.command, about.folder, str(path), _size(path), iso(about.used), _in_use(path))
+
+
+def _size(path: Path) -> int:
+    size = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                size += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118 - thousands of files
+            except OSError:
+                continue
+    return size
+
+
+def _in_use(path: Path) -> bool:
+    """Whether a tool or a sidecar works there, or one of another container, of which that cannot be seen."""
+    if Reclaim(path).in_use():
+        return True
+    here = pid_namespace()
+    for file in path.glob(f"{_USE}*.json"):
+        try:
+            use = msgspec.json.decode(read_file(file, _MAX_BYTES), type=_Use)
+        except (OSError, msgspec.MsgspecError):
+            continue
+        same_boot = use.world.partition("/")[0] == here.partition("/")[0]
+        if same_boot and (use.world != here or is_alive(ProcessId(*use.tool))):
+            return True
+    return False
