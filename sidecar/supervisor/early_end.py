@@ -30,10 +30,10 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
       says so.
     - Another exit before it was ready, and a script in its command that is not in its working folder.
     """
-    if run.status is None or run.spec is None:
-        return None
     if run.over_memory is not None:
         return _memory(run.over_memory, settings.limits.memory)
+    if run.status is None or run.spec is None:
+        return None
     if run.status.clean:
         if run.forced:
             return _daemon(run)
