@@ -47,8 +47,8 @@ def main() -> None:
 def screen_of_watch() -> Text:
     """A backend that runs, is crashed, recovers and works a little."""
     settings = ["--set", "resources.interval=0.2", "--set", "paths.data='{}'"]
-    with _folder() as folder:
-        command = [*sidecar_command(), "watch", *(word.format(folder) for word in settings), "--"]
+    with folder() as data:
+        command = [*sidecar_command(), "watch", *(word.format(data) for word in settings), "--"]
         backend = http_backend(say_stdout="Now serving", children="plain")
         with Terminal([*command, *backend], clean_environment(), columns=COLUMNS, lines=26) as terminal:
             terminal.wait_for(r"RUNNING  process \d+")
@@ -78,6 +78,11 @@ def picture(screen: Text, title: str, file: Path) -> None:
     console.save_svg(str(file), title=title, code_format=template, unique_id=file.stem)
 
 
+def screens(written: bytes) -> Iterator[Text]:
+    """Each screen that watch drew to its end, in order."""
+    yield from map(_text, written.split(_HOME)[1:-1])
+
+
 def _text(shown: bytes) -> Text:
     lines = Text.from_ansi(shown.decode().replace("\r\n", "\n")).split("\n")
     for line in lines:
@@ -94,7 +99,7 @@ def _pass_time(terminal: Terminal, seconds: float) -> None:
 
 
 @contextmanager
-def _folder() -> Iterator[str]:
+def folder() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="sidecar-screens-", ignore_cleanup_errors=True) as folder:
         yield folder
 
