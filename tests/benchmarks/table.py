@@ -1,6 +1,6 @@
-"""``python -m tests.benchmarks.table FILE [--write]``: what ``--json`` wrote, as the tables of docs/performance.md and README.md.
+"""``python -m tests.benchmarks.table FILE [--write]``: what ``--json`` wrote, as the tables of docs/performance.md.
 
-Between its two marks a page is written anew; what is outside of them, above all what limits each figure, is written by hand.
+What stands between its two marks is replaced; the rest, above all what limits each figure, is written by hand.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .machine import Machine
 from .report import factor, number
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-PAGES = {"docs/performance.md": "whole", "README.md": "short"}
+PAGE = "docs/performance.md"
 
 
 class Line(NamedTuple):
@@ -70,18 +70,15 @@ def main() -> int:
     parser.add_argument(
         "file", type=Path, nargs="+", help="what --json wrote; of several, figures of the later ones count"
     )
-    parser.add_argument(
-        "--write", action="store_true", help="write them between the marks of README.md and docs/performance.md"
-    )
+    parser.add_argument("--write", action="store_true", help="write them between the marks of docs/performance.md")
     options = parser.parse_args()
     results = merged([msgspec.json.decode(file.read_bytes(), type=Results) for file in options.file])
-    for page, kind in PAGES.items():
-        text = "\n".join(whole(results) if kind == "whole" else short(results))
-        if options.write:
-            path = ROOT / page
-            path.write_text(replaced(path.read_text(encoding="utf-8"), text), encoding="utf-8")
-        else:
-            sys.stdout.write(f"{page}\n\n{text}\n\n")
+    text = "\n".join([origin(results), "", *short(results), *whole(results)])
+    if options.write:
+        path = ROOT / PAGE
+        path.write_text(replaced(path.read_text(encoding="utf-8"), text), encoding="utf-8")
+    else:
+        sys.stdout.write(f"{text}\n")
     return 0
 
 
@@ -112,10 +109,8 @@ def origin(results: Results) -> str:
 
 
 def short(results: Results) -> Iterator[str]:
-    """The table of the README; what was not measured is left out."""
+    """The main figures; what was not measured is left out."""
     figures = {figure.name: figure for figure in results.figures}
-    yield origin(results)
-    yield ""
     yield "| what | median | p10 to p90 | goal | beside it |"
     yield "|---|---|---|---|---|"
     for line in SHORT:
@@ -128,7 +123,6 @@ def short(results: Results) -> Iterator[str]:
 
 def whole(results: Results) -> Iterator[str]:
     """Every figure with every row."""
-    yield origin(results)
     for figure in results.figures:
         first = figure.rows[0]
         yield f"\n**{figure.name}**" + (f" (goal: {figure.goal})" if figure.goal else "")

@@ -1,6 +1,6 @@
 """``python -m tests.comparison [--write]``: puts each way of running a backend through the same five events.
 
-Needs Node and npm; installs execa and pm2 into .cache/comparison. ``--write`` puts the table into docs/comparison.md.
+Needs Node and npm; installs execa and pm2 into .cache/comparison. ``--write`` puts the table into docs/comparison.md and README.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .app import HERE, App
 
 ROOT = HERE.parent.parent
 FOLDER = ROOT / ".cache" / "comparison"
-PAGE = ROOT / "docs" / "comparison.md"
+PAGES = (ROOT / "docs" / "comparison.md", ROOT / "README.md")
 BEGIN, END = "<!-- comparison: begin -->\n", "<!-- comparison: end -->\n"
 WAYS = {"by_hand": "`child_process` by hand", "execa": "execa", "pm2": "pm2", "sidecar": "this sidecar"}
 
@@ -28,7 +28,7 @@ WAYS = {"by_hand": "`child_process` by hand", "execa": "execa", "pm2": "pm2", "s
 def main() -> None:
     """Exit status 1: this product did not do what its page promises."""
     parser = argparse.ArgumentParser(prog="python -m tests.comparison", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="put the table into docs/comparison.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/comparison.md and README.md")
     parser.add_argument("--runs", type=int, default=5, help="runs of each cell (default 5)")
     options = parser.parse_args()
     _install()
@@ -44,9 +44,10 @@ def main() -> None:
     caption = f"{options.runs} runs each on {machine.date}, {machine.system}, Node {machine.node}, {_versions()}.\n"
     print(f"\n{caption}\n{table}")
     if options.write:
-        text = PAGE.read_text(encoding="utf-8")
-        before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}{caption}\n{table}{END}{after}", encoding="utf-8", newline="\n")
+        for page in PAGES:
+            text = page.read_text(encoding="utf-8")
+            before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+            page.write_text(f"{before}{BEGIN}{caption}\n{table}{END}{after}", encoding="utf-8", newline="\n")
 
 
 def _install() -> None:

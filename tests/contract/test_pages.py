@@ -40,7 +40,12 @@ def a_copy_of_the_checkout(folder: Path) -> None:
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
 
 
+def nothing(_folder: Path) -> None:
+    pass
+
+
 PLACES: dict[str, Callable[[Path], None]] = {
+    "an empty folder": nothing,
     "my-backend": a_backend,
     "backend.py": the_guides_backend,
     "a copy of the checkout": a_copy_of_the_checkout,

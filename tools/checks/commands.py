@@ -54,7 +54,7 @@ def _options(command: click.Command) -> set[str]:
 
 
 def _table(readme: Page) -> Iterator[str]:
-    shown = [command for command, _ in readme.rows("Headless debugging: the command line")]
+    shown = [command for command, _ in readme.rows("Debug without Electron")]
     listed = {found[1] for one in shown if (found := re.search(r"`sidecar ([\w-]+)", one))}
     for name, command in group.commands.items():
         if not command.hidden and name not in listed:

@@ -21,7 +21,7 @@ def check() -> Iterator[str]:
     for path in sorted((ROOT / "docs").glob("*.md")):
         if path.name != "README.md" and f"]({path.name})" not in index:
             yield f"docs/README.md: {path.name} is not listed"
-    if not page("README.md").rows("Where to read more"):
+    if not page("README.md").rows("Documentation"):
         yield "README.md: the list of pages is empty"
 
 

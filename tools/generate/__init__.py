@@ -7,7 +7,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import architecture_page, golden, hello, protocol_page, sandbox_page, schema, settings_page, shim, typescript
+from . import (
+    api_page,
+    architecture_page,
+    golden,
+    hello,
+    protocol_page,
+    sandbox_page,
+    schema,
+    settings_page,
+    shim,
+    typescript,
+)
 
 COMMAND = "python -m tools.generate"
 
@@ -32,6 +43,7 @@ def generated(root: Path) -> dict[str, str]:
     files["docs/settings.md"] = settings_page.page()
     files["docs/causes.md"] = import_module("tests.failures.page").page()
     for path, filled in (
+        ("docs/api.md", api_page.filled),
         ("docs/protocol.md", protocol_page.filled),
         ("docs/architecture.md", architecture_page.filled),
         ("docs/sandbox.md", sandbox_page.filled),

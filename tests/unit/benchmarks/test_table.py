@@ -6,7 +6,7 @@ import pytest
 
 from tests.benchmarks.figures import Figure, Results, Row
 from tests.benchmarks.machine import Machine
-from tests.benchmarks.table import BEGIN, END, PAGES, SHORT, merged, replaced, short, whole
+from tests.benchmarks.table import BEGIN, END, PAGE, SHORT, merged, replaced, short, whole
 from tests.support.launch import ROOT
 
 MACHINE = Machine("2026-01-01 00:00 UTC", "Linux", "a processor", 2, 8.0, "3.11.0", "20.0.0", 0.1)
@@ -32,16 +32,14 @@ def test_a_page_without_marks_is_refused() -> None:
         replaced("nothing", "new")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_the_pages_have_their_marks(page: str) -> None:
-    replaced((ROOT / page).read_text(encoding="utf-8"), "")
+def test_the_page_has_its_marks() -> None:
+    replaced((ROOT / PAGE).read_text(encoding="utf-8"), "")
 
 
 def test_the_short_table_holds_what_was_measured() -> None:
     text = "\n".join(short(results(hello(10.0))))
     assert "| hello after the spawn | 10.0 ms | 9.00 to 11.0 | soon | python -m emptypackage: 10.0 ms |" in text
-    assert text.count("\n|") == 3
-    assert MACHINE.date in text
+    assert text.count("\n|") == 2
 
 
 def test_the_whole_table_holds_every_row() -> None:
