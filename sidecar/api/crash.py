@@ -10,7 +10,7 @@ from ..core.exit_status import UNKNOWN, ExitStatus
 from ..core.fingerprint import Frame, fingerprint
 from ..core.last_line import quote_last
 from ..errors import SidecarError
-from ..observe.causes import SILENT, guess
+from ..observe.causes import SILENT, Cause, guess
 from ..observe.crash import report_name
 from ..observe.frames import read_frames
 from ..settings.model import Settings
@@ -88,9 +88,20 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
 def _explain_end(run: Run, status: ExitStatus, settings: Settings, oom: bool | None) -> _Explanation:
     if run.over_memory is None and (run.listener == "foreign" or run.conflict is not None):
         return _of_error(status.text, port_foreign(run) if run.listener == "foreign" else port_taken(run))
+    if settings.sandbox.level != "off" and not status.clean and (denied := _denied(run)) is not None:
+        return _Explanation(status.text, denied.cause, denied.remedy, denied.kind)
     if (early := explain_early_end(run, settings)) is None:
         return _by_its_words(run, status, oom)
     return _Explanation(status.text, early.cause, early.remedy, early.kind)
+
+
+def _denied(run: Run) -> Cause | None:
+    confinement = run.spec.confinement if run.spec is not None else None
+    if confinement is None or confinement.request is None:
+        return None
+    from ..observe.denials import explain_denial
+
+    return explain_denial(run.output, confinement.request)
 
 
 def _of_error(text: str, error: SidecarError) -> _Explanation:

@@ -60,8 +60,9 @@ class SandboxRequest(NamedTuple):
 
 
 class Confinement(NamedTuple):
-    """How the platform carries a sandbox out: a program in front of the command, or rules that the guardian's child applies."""
+    """How the platform carries a request out: a program in front of the command, or rules that the guardian's child applies."""
 
+    request: SandboxRequest | None = None
     wrapper: tuple[str, ...] = ()
     rules: Any = None
 

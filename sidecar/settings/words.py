@@ -34,7 +34,8 @@ def _words(info: inspect.Type) -> str:
         case inspect.FloatType():
             return f"a number{_range(info)}"
         case inspect.VarTupleType(item_type=item):
-            return f'a list, each entry {_words(item)}, as in ["a", "b"]'
+            example = "[8080, 8081]" if isinstance(item, inspect.IntType) else '["a", "b"]'
+            return f"a list, each entry {_words(item)}, as in {example}"
         case _:
             return _SIMPLE.get(type(info), "another type")
 

@@ -44,6 +44,7 @@ class PortConflict(NamedTuple):
     owner_name: str
 
 
+_FIRST_UNPRIVILEGED_PORT = 1024
 # Seconds that the tree has to end when the sidecar was killed: so that nothing of it is alive after 2 s.
 _MAX_ALONE = 1.0
 
@@ -283,6 +284,8 @@ class Launcher:
         printed = bind_failure(self._output_tail(), run.port)
         if self._passed is not None:
             return PortConflict(Conflict.PASSED, None, "") if printed else None
+        if printed == "forbidden" and run.spec and run.spec.confinement and run.port >= _FIRST_UNPRIVILEGED_PORT:
+            return None  # its sandbox allows it that port, so the failure is about another one
         state = self._port_state(run.port)
         if printed is None:
             return self._conflict(run.port, "free" if state == "lingering" else state)

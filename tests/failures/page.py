@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.failures import deaths, ports, programs, silences, surroundings
+from tests.failures import deaths, ports, programs, sandboxes, silences, surroundings
 from tests.failures.stage import Way, Ways
 
-CHAPTERS: tuple[Ways, ...] = (programs.WAYS, ports.WAYS, silences.WAYS, deaths.WAYS, surroundings.WAYS)
+CHAPTERS: tuple[Ways, ...] = (programs.WAYS, ports.WAYS, silences.WAYS, deaths.WAYS, surroundings.WAYS, sandboxes.WAYS)
 
 _HEAD = """\
 # What can go wrong, and what you will read

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...errors import BackendNotExecutableError, SidecarError
+from ...errors import BackendNotExecutableError, SandboxUnavailableError, SidecarError
 from . import check_folder, check_program, closed_folder, not_on_path, read_start
 from .formats import unrunnable
 
@@ -32,7 +32,7 @@ def explain(step: str, number: int, command: tuple[str, ...], cwd: str, env: Map
     """The error for a launch that failed.
 
     Args:
-        step: where it failed: ``fork``, ``session``, ``output``, the name of a limit, ``cwd`` or ``exec``.
+        step: where it failed: ``fork``, ``session``, ``output``, the name of a limit, ``cwd``, ``sandbox`` or ``exec``.
         number: the errno.
         command: what was to be executed.
         cwd: the folder in which.
@@ -46,6 +46,12 @@ def explain(step: str, number: int, command: tuple[str, ...], cwd: str, env: Map
             f"The backend could not be given its limit {step}: {why} ({os.strerror(number)})",
             hint=hint,
             data={"path": command[0]},
+        )
+    if step == "sandbox":
+        return SandboxUnavailableError(
+            f"The kernel refused the backend's sandbox: {os.strerror(number)}",
+            hint='The sidecar may itself be in a sandbox or container that denies it. Without one: sandbox.level = "off".',
+            data={"level": "", "missing": []},
         )
     if step != "exec":
         return BackendNotExecutableError(

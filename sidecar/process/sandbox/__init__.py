@@ -27,5 +27,14 @@ def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
         from . import landlock, linux
 
         rules, notes = linux.rules(request, landlock.abi())
-        return Confinement(rules=rules), notes
-    return Confinement(), []
+        return Confinement(request, rules=rules), notes
+    return Confinement(request), []
+
+
+def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
+    """Whether the sandbox lets the backend read a path, or change it; True where nothing is enforced."""
+    if sys.platform == "linux":
+        from . import linux
+
+        return linux.is_allowed(request, path, write=write)
+    return True

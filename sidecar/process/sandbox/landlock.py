@@ -40,6 +40,8 @@ def abi() -> int:
 def known_to(version: int, rules: Rules) -> Rules:
     """The rules without the rights that a version does not know."""
     files, network, scopes, paths, ports = rules
+    if not version:
+        return 0, 0, 0, (), ()
     for since, right in ((2, REFER), (3, TRUNCATE), (5, IOCTL_DEV)):
         if version < since:
             files &= ~right

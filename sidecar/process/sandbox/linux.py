@@ -92,6 +92,15 @@ def rules(request: SandboxRequest, version: int) -> tuple[landlock.Rules, list[s
     return landlock.known_to(version, (_HANDLED | reach, network, scopes, encoded, tuple(ports))), notes
 
 
+def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
+    """Whether the rules give a right on a path."""
+    right = WRITE_FILE if write else READ_FILE
+    files, _network, _scopes, paths, _ports = rules(request, landlock.abi())[0]
+    real = os.path.realpath(path)
+    given = (folder for folder, rights in paths if rights & right)
+    return not files & right or any(folders.is_inside(real, os.path.realpath(os.fsdecode(each))) for each in given)
+
+
 def own_folders(request: SandboxRequest) -> tuple[list[str], list[str]]:
     """The backend's own: of its program, as named and as links lead to it, with ``lib`` beside ``bin``; and its working directory."""
     found: list[str] = []

@@ -1,0 +1,75 @@
+"""What a backend in a sandbox was denied: its last words name a path or a port, its rules decide whether that was the sandbox."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ..core.bind_failure import any_bind_failure
+from ..process.base import SandboxRequest
+from ..process.sandbox import is_allowed
+from .causes import LAST_WORDS, Cause
+
+_KIND = "sandbox_denied"
+# CPython; Node; .NET; then C, Go and shells, which put the path first
+_PATHS = (
+    r"(?:permission denied|operation not permitted|invalid cross-device link): '([^'\n]+)'(?: -> '([^'\n]+)')?",
+    r"(?:EACCES|EPERM|EXDEV): [^\n,]+, \w+ '([^'\n]+)'(?: -> '([^'\n]+)')?",
+    r"access to the path '([^'\n]+)' is denied",
+    r"(/[^\s:'\"]+)['\"]?: (?:permission denied|operation not permitted|invalid cross-device link)",
+)
+# Node: "connect EACCES 1.2.3.4:443"; Go: "dial tcp 1.2.3.4:443: connect: permission denied"; .NET: "Permission denied (host:443)"
+_CONNECT = r"connect EACCES \S+:(\d{1,5})\b|dial tcp[46]? \S+:(\d{1,5}): connect: permission denied|permission denied \(\S+:(\d{1,5})\)"
+
+
+def explain_denial(output: str, request: SandboxRequest) -> Cause | None:
+    """What the sandbox denied, as the last words of the run have it; None where it was not the sandbox, or they name nothing."""
+    text = output[-LAST_WORDS:]
+    if request.level == "strict" and (found := re.findall(_CONNECT, text, re.IGNORECASE)):
+        port = int("".join(found[-1]))
+        if port not in request.connect:
+            return Cause(
+                f"The sandbox denied the backend to connect to TCP port {port}.",
+                f"If it has to, add {port} to sandbox.connect.",
+                _KIND,
+            )
+    for path in _named_paths(text, request.cwd):
+        if (cause := _explain_path(path, request)) is not None:
+            return cause
+    failure = any_bind_failure(text)
+    if failure is not None and failure[0] == "forbidden" and request.port and failure[1] != request.port:
+        other = f"TCP port {failure[1]}" if failure[1] else "another TCP port"
+        return Cause(
+            f"The sandbox denied the backend to listen on {other}; it may listen on {request.port} only.",
+            "Let it listen on the port that it is given ({port} in backend.command, or the variable PORT), or set backend.port"
+            " to its own.",
+            _KIND,
+        )
+    return None
+
+
+def _named_paths(text: str, cwd: str) -> list[str]:
+    """Paths in messages about a denial, the last message first."""
+    found = [match for pattern in _PATHS for match in re.finditer(pattern, text, re.IGNORECASE)]
+    found.sort(key=lambda match: -match.start())
+    return [os.path.normpath(os.path.join(cwd, path)) for match in found for path in reversed(match.groups()) if path]  # noqa: PTH118 -- strings
+
+
+def _explain_path(path: str, request: SandboxRequest) -> Cause | None:
+    """The path is outside of the sandbox, and the user might use it: else it was the system that denied it."""
+    there = path
+    while not os.path.lexists(there) and there != os.path.dirname(there):  # noqa: PTH120 -- strings
+        there = os.path.dirname(there)  # noqa: PTH120 -- strings
+    if not is_allowed(request, path, write=False) and os.access(there, os.R_OK):
+        return Cause(
+            f"The backend was denied access to {path} by its sandbox.",
+            "If it needs that, add it, or a folder that it lies in, to sandbox.read, or to sandbox.write if it changes it.",
+            _KIND,
+        )
+    if not is_allowed(request, path, write=True) and os.access(there, os.W_OK):
+        return Cause(
+            f"The backend was denied writing to {path} by its sandbox.",
+            "If it has to, add it, or a folder that it lies in, to sandbox.write.",
+            _KIND,
+        )
+    return None

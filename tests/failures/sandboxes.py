@@ -1,0 +1,220 @@
+"""Ways in which a sandbox denies the backend something, or cannot be made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+from sidecar.process.sandbox import landlock
+from tests.failures.stage import Stage, Told, Ways, linux, needs
+from tests.support.backends import CHILDREN, http_backend, script_backend
+
+WAYS = Ways("The sandbox denies something")
+LANDLOCK = needs(sys.platform == "linux" and landlock.abi() >= 6, "this system has no Landlock of ABI 6")
+NODE = needs(shutil.which("node"), "Node is not here")
+_WRITE = "If it has to, add it, or a folder that it lies in, to sandbox.write."
+_CORRECT = "Correct what is listed; docs/settings.md names every setting, its unit and its default."
+
+
+def node_backend(code: str) -> list[str]:
+    """The command of a backend that is only these lines of JavaScript."""
+    return [shutil.which("node") or "node", "-e", code]
+
+
+@WAYS.add(
+    "It writes to the home folder",
+    "The backend was denied writing to <path> by its sandbox.",
+    _WRITE,
+    LANDLOCK,
+)
+async def sandbox_denies_writing(stage: Stage) -> Told:
+    path = stage.facts["path"] = stage.folder / "notes.txt"
+    return await stage.crash(script_backend(f"open({str(path)!r}, 'w')"), sandbox__level="standard")
+
+
+@WAYS.add(
+    "It writes to the home folder, and is written for Node",
+    "The backend was denied writing to <path> by its sandbox.",
+    _WRITE,
+    LANDLOCK,
+    NODE,
+)
+async def sandbox_denies_node_writing(stage: Stage) -> Told:
+    path = stage.facts["path"] = stage.folder / "cache"
+    backend = node_backend(f"require('fs').mkdirSync({json.dumps(str(path))})")
+    return await stage.crash(backend, sandbox__level="standard")
+
+
+@WAYS.add(
+    "It is a shell script that writes to a relative path",
+    "The backend was denied writing to <path> by its sandbox.",
+    _WRITE,
+    LANDLOCK,
+)
+async def sandbox_denies_shell_writing(stage: Stage) -> Told:
+    path = stage.facts["path"] = stage.folder / "log"
+    return await stage.crash(["/bin/sh", "-c", f"cat /dev/null > {path}"], sandbox__level="standard")
+
+
+@WAYS.add(
+    "It reads a key, at level strict",
+    "The backend was denied access to <path> by its sandbox.",
+    "If it needs that, add it, or a folder that it lies in, to sandbox.read, or to sandbox.write if it changes it.",
+    LANDLOCK,
+)
+async def sandbox_denies_reading(stage: Stage) -> Told:
+    path = stage.file("id_rsa", b"secret", mode=0o600)
+    return await stage.crash(script_backend(f"open({path!r})"), sandbox__level="strict")
+
+
+@WAYS.add(
+    "It connects to a port, at level strict",
+    "The sandbox denied the backend to connect to TCP port <port>.",
+    "If it has to, add <port> to sandbox.connect.",
+    LANDLOCK,
+    NODE,
+)
+async def sandbox_denies_connecting(stage: Stage) -> Told:
+    stage.facts["port"] = 443
+    return await stage.crash(node_backend("require('net').connect(443, '127.0.0.1')"), sandbox__level="strict")
+
+
+@WAYS.add(
+    "It listens on another port than its own",
+    "The sandbox denied the backend to listen on TCP port <other>; it may listen on <port> only.",
+    "Let it listen on the port that it is given ({port} in backend.command, or the variable PORT), or set backend.port to its"
+    " own.",
+    LANDLOCK,
+    NODE,
+)
+async def sandbox_denies_listening(stage: Stage) -> Told:
+    stage.facts |= {"port": 23457, "other": 23456}
+    backend = node_backend("require('net').createServer().listen(23456, '127.0.0.1')")
+    return await stage.crash(backend, sandbox__level="standard", backend__port=23457)
+
+
+@WAYS.add(
+    "The kernel has no Landlock, and the sandbox is required",
+    'This system cannot enforce all of sandbox.level = "standard". Missing: <what> (needs Landlock ABI <…>; this kernel has no'
+    " Landlock)",
+    "Use a system that can enforce it (docs/sandbox.md), a lower sandbox.level, or sandbox.required = false.",
+    linux("seccomp"),
+)
+async def sandbox_required(stage: Stage) -> Told:
+    without = [sys.executable, str(CHILDREN / "without_landlock.py")]
+    told = await stage.crash(http_backend(), command=without, sandbox__level="standard", sandbox__required=True)
+    _, _, rest = told.cause.partition("Missing: ")
+    assert rest.count("this kernel has no Landlock") == 5  # for ABI 1, 3, 4, 5 and 6
+    stage.facts |= {"what": rest.partition(" (")[0], "…": "1"}
+    return Told(told.cause.partition('; "')[0], told.remedy)
+
+
+@WAYS.add(
+    "The kernel has no Landlock, and the sandbox is not required",
+    'This system does not enforce all of sandbox.level = "standard". Missing: <what> (needs Landlock ABI <…>; this kernel has no'
+    " Landlock)",
+    "docs/sandbox.md lists what each system can enforce.",
+    linux("seccomp"),
+    where="doctor",
+)
+async def sandbox_incomplete(stage: Stage) -> Told:
+    without = [sys.executable, str(CHILDREN / "without_landlock.py")]
+
+    async def runs(_: object) -> None:
+        """It starts all the same."""
+
+    told = await stage.doctor("sandbox", http_backend(), runs, command=without, sandbox__level="standard")
+    stage.facts |= {"what": told.cause.partition("Missing: ")[2].partition(" (")[0], "…": "1"}
+    return Told(told.cause.partition('; "')[0], told.remedy)
+
+
+@WAYS.add(
+    "A folder in sandbox.write does not exist",
+    "sandbox.write names <path>, which does not exist: the backend gets no access to it. Create it and restart the backend",
+    "Correct sandbox.write or sandbox.read.",
+    LANDLOCK,
+    where="doctor",
+)
+async def sandbox_folder_missing(stage: Stage) -> Told:
+    path = stage.facts["path"] = stage.folder / "Videos"
+    return await stage.doctor("sandbox", http_backend(), sandbox__level="standard", sandbox__write=[str(path)])
+
+
+@WAYS.add(
+    "A file stands in sandbox.write",
+    "sandbox.write names the file <path>: the backend may change its content, not replace, rename or remove it; name its"
+    " folder if it has to",
+    "Correct sandbox.write or sandbox.read.",
+    LANDLOCK,
+    where="doctor",
+)
+async def sandbox_file(stage: Stage) -> Told:
+    path = stage.file("settings.ini", b"")
+    return await stage.doctor("sandbox", http_backend(), sandbox__level="standard", sandbox__write=[path])
+
+
+@WAYS.add(
+    "The home folder itself stands in sandbox.write",
+    "sandbox.write names <path>, in which your home folder lies: all of that is open to the backend",
+    "Correct sandbox.write or sandbox.read.",
+    LANDLOCK,
+    where="doctor",
+)
+async def sandbox_of_everything(stage: Stage) -> Told:
+    stage.facts["path"] = "/"
+    return await stage.doctor("sandbox", http_backend(), sandbox__level="standard", sandbox__write=["/"])
+
+
+@WAYS.add(
+    "The temporary folder is a link, which the backend may have made",
+    "The sandbox gives no access to <path>: it is a link in <data>, which the backend may write, so the backend could make it"
+    " lead anywhere. Name <target> in sandbox.write instead",
+    "Correct sandbox.write or sandbox.read.",
+    LANDLOCK,
+    where="doctor",
+)
+async def sandbox_link(stage: Stage) -> Told:
+    data, target = stage.folder / "data", stage.folder / "target"
+    data.mkdir()
+    target.mkdir()
+    (data / "temp").symlink_to(target)
+    stage.facts |= {"path": data / "temp", "data": data, "target": target}
+    return await stage.doctor("sandbox", http_backend(), sandbox__level="standard")
+
+
+@WAYS.add(
+    "A path in sandbox.write is relative",
+    'The settings are wrong: - --set sandbox.write: sandbox.write has "Videos"; allowed: an absolute path, or one that begins'
+    " with ~ for your home folder",
+    _CORRECT,
+    where="start",
+)
+async def sandbox_path_relative(stage: Stage) -> Told:
+    told = await stage.refused(http_backend(), sandbox__write=["Videos"])
+    return Told(" ".join(told.cause.split()), told.remedy)
+
+
+@WAYS.add(
+    "sandbox.connect has a number that is no port",
+    "The settings are wrong: - --set sandbox.connect: sandbox.connect is [443,70000]; allowed: a list, each entry a whole number"
+    " from 1 to 65535, as in [8080, 8081]",
+    _CORRECT,
+    where="start",
+)
+async def sandbox_port_impossible(stage: Stage) -> Told:
+    told = await stage.refused(http_backend(), sandbox__connect=[443, 70000])
+    return Told(" ".join(told.cause.split()), told.remedy)
+
+
+@WAYS.add(
+    "Another program starts the backend, and sandbox.level is set",
+    'The settings are wrong: - --set sandbox.level: sandbox.level is "standard" and backend.managed is false: a backend that'
+    ' another program starts cannot be put into a sandbox; allowed: "off"',
+    _CORRECT,
+    where="start",
+)
+async def sandbox_unmanaged(stage: Stage) -> Told:
+    settings = {"backend__managed": False, "backend__url": "http://127.0.0.1:5005", "sandbox__level": "standard"}
+    told = await stage.refused([], **settings)
+    return Told(" ".join(told.cause.split()), told.remedy)
