@@ -111,7 +111,7 @@ _LIMITS = (
 
 def _enter_sandbox(rules: tuple[Any, ...]) -> None:
     """For good, and for all that this process starts. Rules that handle no right are those of a kernel without Landlock."""
-    from .sandbox import landlock
+    from . import landlock
 
     prctl.forbid_new_privileges()
     prctl.drop_capabilities()

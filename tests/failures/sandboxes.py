@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 
-from sidecar.process.sandbox import landlock
+from sidecar.process import landlock
 from tests.failures.stage import Stage, Told, Ways, linux, needs
 from tests.support.backends import CHILDREN, http_backend, script_backend
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sidecar.process.sandbox import landlock
+from sidecar.process import landlock
 from tests.security.attempts import ATTEMPTS, Attempt
 from tests.support.backends import CHILDREN
 from tests.support.client import SidecarClient

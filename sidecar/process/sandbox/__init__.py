@@ -13,8 +13,7 @@ def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
     if level == "off":
         return core.Enforcement(level)
     if sys.platform == "linux":
-        from .. import prctl
-        from . import landlock
+        from .. import landlock, prctl
 
         privileges = prctl.can_drop_capabilities()
         return core.enforcement(level, landlock.abi(), port_known=port_known, privileges=privileges)
@@ -24,7 +23,8 @@ def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
 def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
     """How a request is carried out here, and what the log should say about paths that get no access."""
     if sys.platform == "linux":
-        from . import landlock, linux
+        from .. import landlock
+        from . import linux
 
         rules, notes = linux.rules(request, landlock.abi())
         return Confinement(request, rules=rules), notes

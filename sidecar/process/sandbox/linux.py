@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from .. import landlock
 from ..base import SandboxRequest
-from . import folders, landlock
-from .landlock import EXECUTE, IOCTL_DEV, MAKE_BLOCK, MAKE_CHAR, READ_DIR, READ_FILE, REFER, TRUNCATE, WRITE_FILE
+from ..landlock import EXECUTE, IOCTL_DEV, MAKE_BLOCK, MAKE_CHAR, READ_DIR, READ_FILE, REFER, TRUNCATE, WRITE_FILE
+from . import folders
 
 _READ = EXECUTE | READ_FILE | READ_DIR
 _CHANGE = (
