@@ -25,8 +25,10 @@ _INCOMPLETE = (
     "Reinstall the app: its files are incomplete or were damaged (antivirus programs quarantine single files)."
 )
 
-# dash: "sh: 1: NAME: …", bash: "bash: line 1: NAME: …"
-_SHELL = r"^\S*sh: (?:line )?\d+: (?:exec: )?(?P<program>[^:\n]+): "
+# dash: "sh: 1: NAME: …", bash: "bash: line 1: NAME: …", of a script its own name in the place of the shell's
+_SHELL = r"^\S+: (?:line )?\d+: (?:exec: )?(?P<program>[^:\n]+): "
+# zsh: "start.sh:1: command not found: NAME"; env(1), which is the interpreter of many scripts: "env: NAME: No such file …", in quotation marks
+_NOT_FOUND = r"^\S+:\d+: command not found: (?P<program1>\S+)$|^\S*env: (?:can't execute )?['\u2018\"]?(?P<program2>[^'\u2019\"\n]+?)['\u2019\"]?: no such file or directory$"
 
 # kind, cause, remedy of what core.bind_failure recognises; ``{port}`` is "port 5005" or "the port"
 BIND_FAILURES: dict[BindFailure, tuple[str, str, str]] = {
@@ -36,7 +38,7 @@ BIND_FAILURES: dict[BindFailure, tuple[str, str, str]] = {
 
 ROWS = (
     # What a shell says that was to start a program; before the general words that it uses
-    Row("command_missing", rf"{_SHELL}(?:command )?not found$", "The program {program}, which the backend starts, was not found.", "Install it, or correct the script that starts it; if it is part of the app, reinstall the app."),
+    Row("command_missing", rf"{_SHELL}(?:command )?not found$|{_NOT_FOUND}", "The program {program}, which the backend starts, was not found.", "Install it, or correct the script that starts it; if it is part of the app, reinstall the app."),
     Row("not_executable", rf"{_SHELL}permission denied$", "The program {program}, which the backend starts, may not be executed.", 'Make it executable: chmod u+x "{program}".'),
     Row("port_localhost", r"dynamic port binding is not supported when binding to localhost", "The backend was told to listen on localhost:0, which it does not support.", "Use 127.0.0.1 instead of localhost in the address that is passed to it."),
     Row("address_missing", r"cannot assign requested address|EADDRNOTAVAIL|address family not supported|EAFNOSUPPORT", "The backend tried to listen on an address that this machine does not have.", "Make it listen on 127.0.0.1; look for another address in its settings and environment."),

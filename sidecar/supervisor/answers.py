@@ -68,15 +68,32 @@ def still_waiting(limit: float, output: str) -> errors.SidecarError:
     )
 
 
-def why_failed(run: Run | None, last_exit: LastExit | None) -> errors.SidecarError:
+def why_failed(run: Run | None, last_exit: LastExit | None, settings: Settings) -> errors.SidecarError:
     """Why the backend is FAILED."""
     if run is not None and run.error is not None:
         return run.error
     text = f": {last_exit.text}" if last_exit else ""
+    cause, remedy = _last_cause(run, settings) if run is not None else ("", "")
     return errors.RestartsExhaustedError(
-        f"The backend failed too often and is not started again by itself{text}",
-        hint="Look at the crash report, then start it with backend:start.",
+        f"The backend failed too often and is not started again by itself{text}{f'. {cause}' if cause else ''}",
+        hint=f"{remedy or 'Look at the crash report.'} Then start it with backend:start.",
     )
+
+
+def _last_cause(run: Run, settings: Settings) -> tuple[str, str]:
+    """Why the last run failed, and what to do about it; empty where that is not known."""
+    if run.listening is not None:
+        why = explain_unready(settings, run.port, run.listening, run.last_answer, output=run.output)
+        return why.cause, why.remedy
+    if run.conflict is not None or run.listener == "foreign":
+        error = port_taken(run) if run.conflict is not None else port_foreign(run)
+        return f"{error.message}.", error.hint
+    from ..core.last_line import quote_last
+    from .early_end import explain_early_end
+
+    early = explain_early_end(run, settings)
+    said = quote_last(run.output) if early is None else ""
+    return (early.cause, early.remedy) if early is not None else (said[:1].upper() + said[1:], "")
 
 
 def port_foreign(run: Run) -> errors.SidecarError:

@@ -127,7 +127,7 @@ class Supervisor:
         if state is State.RUNNING:
             return self._started()
         if state is State.FAILED and not self.lifecycle.due:
-            raise why_failed(self.run, self.last_exit)
+            raise why_failed(self.run, self.last_exit, self._settings)
         if not self.lifecycle.wants_up and not self.lifecycle.due:
             raise errors.NotRunningError("The backend is not running", hint="Start it with backend:start.")
         try:
@@ -340,7 +340,7 @@ class Supervisor:
     def _error(self, outcome: Outcome) -> errors.SidecarError:
         """An error of its own for each caller, with what is known of the run by now."""
         if outcome is Outcome.RESTARTS_EXHAUSTED:
-            return why_failed(self.run, self.last_exit)
+            return why_failed(self.run, self.last_exit, self._settings)
         run = self.run
         if run is not None and not run.output:
             run = self._update(output=self.launcher.last_output())

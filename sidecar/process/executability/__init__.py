@@ -5,6 +5,7 @@ Asked before a launch, after one that failed (posix.py, windows.py) and by ``doc
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from pathlib import Path
@@ -13,6 +14,9 @@ from ...errors import BackendNotAFileError, BackendNotExecutableError, BackendNo
 from ..platform import SYSTEM
 
 _BOM = b"\xef\xbb\xbf"  # of UTF-8, which Windows editors write
+_SHELL_ONLY = frozenset(
+    {"cd", "export", "source", ".", "exec", "eval", "set", "ulimit", "&&", "||", "|", ";", "&", ">"}
+)
 _MAX_FIRST_LINE = 256  # bytes of it that Linux reads (BINPRM_BUF_SIZE)
 
 HEAD_BYTES = 4096
@@ -99,6 +103,18 @@ def not_on_path(name: str, search_path: str) -> SidecarError:
     """A name without a folder that PATH does not find."""
     if len(name.split()) > 1:
         return one_string(name)
+    if _is_assignment(name):
+        return BackendNotFoundError(
+            f'The command begins with "{name}", which is a variable and no program',
+            hint="Put it into [backend.env], and begin backend.command with the program.",
+            data={"path": name},
+        )
+    if name in _SHELL_ONLY:
+        return BackendNotFoundError(
+            f'The command "{name}" is a part of shells and no program',
+            hint='Let a shell run the whole command, as in backend.command = ["sh", "-c", "cd app; npm start"].',
+            data={"path": name},
+        )
     return BackendNotFoundError(
         f'The command "{name}" was not found on PATH: {search_path or "(empty)"}',
         hint=f"Install {name}, or give its whole path in backend.command.",
@@ -114,12 +130,24 @@ def one_string(name: str) -> SidecarError:
         words = shlex.split(name, posix="\\" not in name)
     except ValueError:  # an open quote
         words = name.split()
+    variables = list(itertools.takewhile(_is_assignment, words))
+    words = words[len(variables) :]
     listed = ", ".join(f'"{word}"' for word in words)
+    hint = f"Split it into words: backend.command = [{listed}], or on the command line: -- {' '.join(words)}"
+    if variables:
+        hint += f"; and put {' '.join(variables)} into [backend.env]"
+    if not _SHELL_ONLY.isdisjoint(words):
+        hint = f'Let a shell run it: backend.command = ["sh", "-c", \'{name}\']'
     return BackendNotFoundError(
         f'No program is named "{name}": the whole command is one word, with its spaces',
-        hint=f"Split it into words: backend.command = [{listed}], or on the command line: -- {' '.join(words)}",
+        hint=hint,
         data={"path": name},
     )
+
+
+def _is_assignment(word: str) -> bool:
+    name, sign, _ = word.partition("=")
+    return bool(sign) and name.isidentifier()
 
 
 def restore_run_bit(path: Path, system: str = SYSTEM) -> bool:

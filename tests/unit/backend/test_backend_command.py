@@ -174,6 +174,8 @@ def test_a_file_whose_run_bit_is_another_users_is_not_told_to_get_one(tmp_path: 
         ("npm start", '"npm", "start"'),
         ("npm  run 'dev server'", '"npm", "run", "dev server"'),
         ("PROGRAM --port 1", '"PROGRAM", "--port", "1"'),
+        ("PORT=1 node server.js", '"node", "server.js"'),
+        ("cd app && npm start", '"sh", "-c", \'cd app && npm start\''),
         ("./bin/server SUFFIX", None),
     ],
 )
@@ -186,6 +188,20 @@ def test_a_command_in_one_string_is_to_be_split(tmp_path: Path, word: str, words
         assert "Check the path" in hint
     else:
         assert f"backend.command = [{words.replace('PROGRAM', server)}]" in hint
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["PORT=1", "node"], 'begins with "PORT=1", which is a variable', "[backend.env]"),
+        (["cd", "app"], '"cd" is a part of shells', '["sh", "-c"'),
+    ],
+)
+def test_what_only_a_shell_understands_is_named(tmp_path: Path, words: list[str], message: str, hint: str) -> None:
+    with pytest.raises(BackendNotFoundError) as caught:
+        find(words, tmp_path)
+    assert message in caught.value.message
+    assert hint in (caught.value.hint or "")
 
 
 @pytest.mark.posix(reason="scripts name their interpreter")

@@ -64,6 +64,28 @@ def test_an_exit_is_told_with_its_last_output() -> None:
 
 
 def test_a_failed_state_is_explained_by_its_own_error_and_else_by_the_budget() -> None:
-    assert isinstance(why_failed(run(), None), RestartsExhaustedError)
+    assert isinstance(why_failed(run(), None, Settings()), RestartsExhaustedError)
     error = StopFailedError("x")
-    assert why_failed(run(error=error), None) is error
+    assert why_failed(run(error=error), None, Settings()) is error
+
+
+@pytest.mark.parametrize(
+    ("known", "message", "hint"),
+    [
+        (
+            {"status": ExitStatus(code=1), "output": "Error: no disk\n"},
+            "Its last error: Error: no disk",
+            "crash report",
+        ),
+        ({"listening": (), "output": ""}, "It was not ready within timeouts.startup", "timeouts.startup"),
+        ({"conflict": Conflict.IN_USE}, "Port 5005 is in use", "End that program"),
+        ({"listener": "foreign"}, "port 5005 answers for another program", "End that program"),
+        ({"over_memory": 1 << 30}, "more than limits.memory", "Raise limits.memory"),
+    ],
+)
+def test_restarts_that_are_exhausted_name_the_last_cause(known: dict[str, Any], message: str, hint: str) -> None:
+    error = why_failed(run(**known), None, Settings())
+    assert isinstance(error, RestartsExhaustedError)
+    assert message in error.message
+    assert hint in error.hint
+    assert error.hint.endswith("Then start it with backend:start.")
