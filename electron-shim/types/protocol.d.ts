@@ -353,7 +353,10 @@ export interface StateChanged {
   forced?: Array<ForcedProcess>;
 }
 
-/** Facts, never a remembered flag. `uptime` is null unless RUNNING; `sandbox` is absent where its level is off. */
+/** Facts, never a remembered flag. `uptime` is null unless RUNNING; `sandbox` is absent where its level is off.
+
+    `waiting_connections`: those that no run has taken so far; null where the system does not say. Absent unless
+    `backend.socket` is `pass`. */
 export interface Status {
   running: boolean;
   port: number | null;
@@ -370,6 +373,7 @@ export interface Status {
   exposed: Array<ExposedSocket>;
   sharedDataFolder: boolean;
   sandbox?: SandboxStatus;
+  waitingConnections?: number | null;
 }
 
 /** Nothing of the backend is left. `forced`: what had to be killed; absent where everything ended by itself. */

@@ -62,11 +62,16 @@ class Diagnosis:
         """backend:diagnose."""
         from ..backend.ports import port_state
         from ..firewall import HAS_FIREWALL
+        from ..observe.check_handover import check_notify, check_passed_socket
         from ..observe.diagnose import DiagnosisFacts, diagnose
 
         backend, paths = self._settings.backend, self._paths
         run = self._supervisor.current
         alive = run if run is not None and run.alive else None
+        passed = self._supervisor.launcher.passed
+        handover = [check_passed_socket(passed.port, passed.waiting())] if passed is not None else []
+        if backend.notify:
+            handover.append(check_notify(backend.live_path))
         facts = DiagnosisFacts(
             find_command=self._find_command,
             folders={"data": paths.data, "logs": paths.logs, "temp": paths.temp},
@@ -82,6 +87,8 @@ class Diagnosis:
             shutdown_path=backend.shutdown_path,
             ask_options=self._options if alive else _no_answer,
             firewall=self._firewall if HAS_FIREWALL else None,
+            held_port=passed.port if passed is not None else None,
+            handover=handover,
             others=lambda: list(Reclaim(Path(paths.data)).living()),
             orphans=self._succession.found.notes,
             crashes=await self._crashes(),

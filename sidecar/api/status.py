@@ -67,6 +67,7 @@ class StatusView:
             exposed=[ExposedSocket(*each) for each in run.exposed] if run else [],
             shared_data_folder=self._succession.found.shared,
             sandbox=self._sandbox(),
+            waiting_connections=passed.waiting() if (passed := supervisor.launcher.passed) is not None else UNSET,
         )
 
     def _sandbox(self) -> SandboxStatus | UnsetType:

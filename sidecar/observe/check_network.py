@@ -27,6 +27,7 @@ def check_port(
     owner: Callable[[int], str],
     *,
     reserved: Callable[[], Sequence[Range] | None] = list,
+    held: int | None = None,
 ) -> Check:
     """Whether the backend has its port, or could bind it.
 
@@ -37,6 +38,7 @@ def check_port(
         state: tries a port by binding it; called only without a run.
         owner: who listens on a port, for people; empty if unknown.
         reserved: the ranges that Windows reserves; called only for a forbidden port.
+        held: where the sidecar itself listens for the backend.
     """
     used = running if running is not None else port
     if used in UNSAFE_PORTS:
@@ -46,6 +48,8 @@ def check_port(
             describe_unsafe(int(used)),
             'Set backend.port to another number or to "auto", or let the backend choose another one.',
         )
+    if running is None and held is not None:
+        return Check("port", "ok", f"The sidecar holds port {held} for the backend")
     return (
         _check_own_port(running, listener, owner)
         if running is not None

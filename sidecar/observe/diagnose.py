@@ -47,6 +47,8 @@ class DiagnosisFacts:
         ask: requests a path of the running backend; how that failed, or None.
         ask_options: the HTTP status of an OPTIONS request for a path of the running backend; None without an answer.
         firewall: the verdict; None off Windows.
+        held_port: where the sidecar listens for the backend (backend.socket = "pass").
+        handover: the checks of what the backend is handed.
         others: pids of the other sidecars that work on the data folder.
         orphans: sentences about processes that an earlier sidecar left behind.
         crashes: the crash reports, newest first.
@@ -69,6 +71,8 @@ class DiagnosisFacts:
     ask: Callable[[str], Awaitable[HttpFailedError | None]] | None = None
     ask_options: Callable[[str], Awaitable[int | None]] | None = None
     firewall: Callable[[], Awaitable[FirewallCheck]] | None = None
+    held_port: int | None = None
+    handover: Sequence[Check] = ()
     others: Callable[[], Sequence[int]] = tuple
     orphans: Sequence[str] = ()
     crashes: Sequence[Crash] = ()
@@ -95,6 +99,7 @@ async def diagnose(facts: DiagnosisFacts) -> list[Check]:
                 facts.port_state,
                 facts.port_owner,
                 reserved=reserved_ranges,
+                held=facts.held_port,
             ),
         ),
         ("loopback", check_network.check_loopback),
@@ -120,6 +125,7 @@ async def diagnose(facts: DiagnosisFacts) -> list[Check]:
         found.append(check_firewall(await facts.firewall()))
     return [
         *found,
+        *facts.handover,
         check_backend.check_orphans(facts.orphans),
         await in_thread("diagnosis", _guarded("other_sidecar", lambda: check_backend.check_sharing(facts.others()))),
         check_backend.check_crashes(facts.crashes, facts.state),

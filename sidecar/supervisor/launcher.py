@@ -32,6 +32,7 @@ from .run import Run
 from .succession import Succession
 
 if TYPE_CHECKING:
+    from ..backend.passed_socket import PassedSocket
     from ..backend.ports import PortState
     from .handover import Handover
 
@@ -60,6 +61,9 @@ class Launches(Protocol):
     """What the supervisor needs of a launcher; see Launcher."""
 
     last_port: int | None
+
+    @property
+    def passed(self) -> PassedSocket | None: ...  # noqa: D102
 
     def prepare(self, number: int, *, retry: bool) -> Run: ...  # noqa: D102
 
@@ -105,6 +109,7 @@ class Launcher:
 
     Attributes:
         last_port: the newest run's port, or that of an earlier sidecar on the same data folder.
+        passed: the socket that every run is handed; None: it listens by itself.
     """
 
     def __init__(
@@ -136,7 +141,7 @@ class Launcher:
         self._report = report
         self._port_state = port_state
         self._handover = handover
-        self._passed = handover.socket if handover is not None else None
+        self.passed = handover.socket if handover is not None else None
         self._binds_plainly = False  # the backend cannot listen beside connections that linger
         self._tried: set[int] = set()
         self._addresses: dict[str, ReportedAddress] = {}
@@ -182,10 +187,10 @@ class Launcher:
 
     def find_conflict(self, run: Run) -> PortConflict | None:
         """Why a fixed port cannot be had, before anything is launched."""
-        if self._passed is not None and run.port is not None:
+        if self.passed is not None and run.port is not None:
             try:
-                self._passed.open(run.port)
-                self._passed.renew()
+                self.passed.open(run.port)
+                self.passed.renew()
             except OSError:
                 state = self._port_state(run.port)
                 return self._conflict(run.port, "in_use" if state == "free" else state)
@@ -282,7 +287,7 @@ class Launcher:
         if run.ready_at is not None or run.port is None:
             return None
         printed = bind_failure(self._output_tail(), run.port)
-        if self._passed is not None:
+        if self.passed is not None:
             return PortConflict(Conflict.PASSED, None, "") if printed else None
         if printed == "forbidden" and run.spec and run.spec.confinement and run.port >= _FIRST_UNPRIVILEGED_PORT:
             return None  # its sandbox allows it that port, so the failure is about another one
@@ -340,7 +345,7 @@ class Launcher:
                 hint="The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with"
                 " a network of its own.",
             )
-        wanted, passed = self._settings.backend.port, self._passed
+        wanted, passed = self._settings.backend.port, self.passed
         try:
             port: int | None
             if wanted == "auto":

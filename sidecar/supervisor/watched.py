@@ -97,6 +97,7 @@ class Watcher:
         """Its output is not ours to see."""
 
     unfinished_port = None
+    passed: None = None
 
     def printed_bind_failure(self, run: Run) -> bool:  # noqa: ARG002 - as above
         """Its output goes elsewhere."""

@@ -182,7 +182,11 @@ class SandboxStatus(Wire, frozen=True):
 
 
 class Status(Wire, frozen=True):
-    """Facts, never a remembered flag. ``uptime`` is null unless RUNNING; ``sandbox`` is absent where its level is off."""
+    """Facts, never a remembered flag. ``uptime`` is null unless RUNNING; ``sandbox`` is absent where its level is off.
+
+    ``waiting_connections``: those that no run has taken so far; null where the system does not say. Absent unless
+    ``backend.socket`` is ``pass``.
+    """
 
     running: bool
     port: int | None
@@ -199,6 +203,7 @@ class Status(Wire, frozen=True):
     exposed: list[ExposedSocket]
     shared_data_folder: bool
     sandbox: SandboxStatus | UnsetType = UNSET
+    waiting_connections: int | UnsetType | None = UNSET
 
 
 class BootstrapBackend(Wire, frozen=True):

@@ -18,7 +18,10 @@ class Load:
         late: got nothing in time.
     """
 
-    def __init__(self, port: int, rate: int) -> None:
+    def __init__(self, port: int, rate: int, path: str = "/", body: bytes = b"}") -> None:
+        """``rate``: requests a second; ``body``: how a whole answer ends."""
+        self._request_text = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
+        self._body = body
         self.answered = self.refused = self.broken = self.late = 0
         self._port = port
         self._interval = 1 / rate
@@ -60,13 +63,13 @@ class Load:
             self.refused += 1
             return
         try:
-            writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            writer.write(self._request_text)
             answer = await reader.read()
         except ConnectionError:
             answer = b""
         finally:
             writer.close()
-        if answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"}"):
+        if answer.startswith(b"HTTP/1.1 200") and answer.endswith(self._body):
             self.answered += 1
         else:
             self.broken += 1

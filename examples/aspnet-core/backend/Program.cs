@@ -1,6 +1,8 @@
 var builder = WebApplication.CreateBuilder(args);
 // A page that was loaded from a file has the origin file:// or null.
 builder.Services.AddCors(options => options.AddDefaultPolicy(policy => policy.WithOrigins("file://", "null")));
+// With backend.socket = "pass" the sidecar hands over a socket that listens already, as descriptor 3.
+builder.WebHost.ConfigureKestrel(options => options.UseSystemd());
 var app = builder.Build();
 app.UseCors();
 app.MapGet("/health", () => new { status = "healthy" });

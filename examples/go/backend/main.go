@@ -5,8 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
+	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 )
 
@@ -21,19 +24,31 @@ func answer(text string) http.HandlerFunc {
 	}
 }
 
+// With backend.socket = "pass" the sidecar hands over a socket that listens already, as descriptor 3.
+func listen(port int) (net.Listener, error) {
+	if os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
+		return net.FileListener(os.NewFile(3, "http"))
+	}
+	return net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+}
+
 func main() {
 	port := flag.Int("port", 0, "where to listen on 127.0.0.1")
 	flag.Parse()
 	http.HandleFunc("/health", answer(`{"status":"healthy"}`))
 	http.HandleFunc("/hello", answer(`{"hello":"Go"}`))
-	server := &http.Server{Addr: fmt.Sprintf("127.0.0.1:%d", *port)}
+	listener, err := listen(*port)
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := &http.Server{}
 	ended, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	go func() {
 		<-ended.Done()
 		server.Shutdown(context.Background())
 	}()
-	if err := server.ListenAndServe(); err != http.ErrServerClosed {
+	if err := server.Serve(listener); err != http.ErrServerClosed {
 		log.Fatal(err)
 	}
 }

@@ -15,7 +15,8 @@ const server = http.createServer((request, response) => {
     response.end("ok");
   }, 1000);
 });
-server.listen(Number(process.env.PORT), "127.0.0.1");
+const handed = process.env.LISTEN_PID === String(process.pid);
+server.listen(handed ? { fd: 3 } : { port: Number(process.env.PORT), host: "127.0.0.1" });
 process.on("SIGTERM", () => {
   server.close(() => {
     save("ended");

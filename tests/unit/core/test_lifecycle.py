@@ -12,7 +12,7 @@ from sidecar.core import events as e
 from sidecar.core.events import Conflict, Outcome, Reason, State, Timer
 from sidecar.core.exit_status import ExitStatus
 from sidecar.core.lifecycle import TABLE, Lifecycle
-from sidecar.core.machine import LifecyclePolicy
+from sidecar.core.machine import MAX_EXTENSION, LifecyclePolicy
 from sidecar.core.restart import RestartPolicy
 from sidecar.core.stop import StopTimes
 from sidecar.errors import BackendNotFoundError, PortInUseError
@@ -199,6 +199,31 @@ def test_a_restart_goes_down_the_ladder_and_up_again() -> None:
     assert e.Announce(State.STARTING, State.STOPPING, Reason.REQUESTED) in story.tell(e.Gone(1))
     assert story.run == 2
     assert e.AnswerUp(Outcome.DONE) in story.tell(e.Ready(2))
+
+
+def test_a_start_that_asks_for_time_gets_at_least_that_and_never_less() -> None:
+    story = Story()
+    story.tell(e.Start())
+    begun = story.timers[Timer.STARTUP]
+    assert story.tell(e.ExtendTimeout(1, 1.0)) == []
+    story.now += 59
+    story.tell(e.ExtendTimeout(1, 30.0))
+    assert story.timers[Timer.STARTUP] == begun - 1 + 30
+    story.tell(e.ExtendTimeout(1, 1e12))
+    assert story.timers[Timer.STARTUP] == story.now + MAX_EXTENSION
+
+
+def test_a_stop_that_asks_for_time_gets_it_but_not_from_an_ending_sidecar() -> None:
+    story = Story()
+    story.up()
+    story.tell(e.Stop())
+    story.expire(Timer.LADDER)  # the interrupt
+    story.tell(e.ExtendTimeout(1, 100.0))
+    assert story.timers[Timer.LADDER] == story.now + 100
+    story.tell(e.Shutdown())
+    capped = story.timers[Timer.LADDER]
+    story.tell(e.ExtendTimeout(1, 100.0))
+    assert story.timers[Timer.LADDER] == capped < story.now + 27
 
 
 def test_twenty_restarts_make_one_new_run() -> None:

@@ -58,6 +58,15 @@ def test_a_useless_request_moves_every_later_rung_up() -> None:
     assert after_interrupt.without_waiting(3) == after_interrupt
 
 
+def test_an_extended_stop_puts_off_the_kill_and_what_follows_and_never_brings_them_forward() -> None:
+    ladder, _ = stop_ladder(0, TIMES, can_request=True).take(0)
+    longer = ladder.extended(5, 30)
+    assert longer.steps == ((2, Rung.INTERRUPT), (35, Rung.KILL), (40, Rung.GIVE_UP))
+    assert ladder.extended(5, 1) == ladder
+    after_kill, _ = ladder.take(12)
+    assert after_kill.extended(13, 30) == after_kill
+
+
 def test_health_is_unknown_until_the_first_verdict_and_then_tells_changes_only() -> None:
     health = tracker()
     assert health.healthy is None

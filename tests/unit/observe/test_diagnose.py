@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sidecar.errors import BackendNotFoundError, HttpFailedError
-from sidecar.observe import check_files, check_network
+from sidecar.observe import check_files, check_handover, check_network
 from sidecar.observe.check_backend import (
     check_crashes,
     check_health,
@@ -376,3 +376,34 @@ async def test_checks_that_may_wait_for_a_disk_run_off_the_loop(tmp_path: Path) 
     await diagnose(facts(tmp_path, find_command=find))
     assert threads
     assert threading.main_thread() not in threads
+
+
+# What the backend is handed
+
+
+def test_a_port_that_the_sidecar_holds_for_the_backend_is_not_taken() -> None:
+    held = check_network.check_port(5005, None, "unknown", lambda _: "in_use", nobody, held=5005)
+    assert (held.status, held.message) == ("ok", "The sidecar holds port 5005 for the backend")
+
+
+@pytest.mark.parametrize(
+    ("port", "waiting", "says"),
+    [
+        (None, None, "as soon as that is to run"),
+        (5005, None, "listens on port 5005 for the backend"),
+        (5005, 1, "for the backend; 1 connection waits to be taken"),
+        (5005, 2, "for the backend; 2 connections wait to be taken"),
+    ],
+)
+def test_the_passed_socket(port: int | None, waiting: int | None, says: str) -> None:
+    check = check_handover.check_passed_socket(port, waiting)
+    assert check.status == "ok"
+    assert check.message.endswith(says)
+
+
+@pytest.mark.parametrize(("path", "says"), [("/live", "when /live answers"), ("", "when its port is open")])
+def test_notifications_where_there_are_none(monkeypatch: pytest.MonkeyPatch, path: str, says: str) -> None:
+    monkeypatch.setattr(check_handover, "HAS_NOTIFICATIONS", False)
+    check = check_handover.check_notify(path)
+    assert check.status == "warning"
+    assert says in check.message

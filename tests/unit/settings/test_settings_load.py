@@ -261,6 +261,9 @@ def test_a_fixed_port_that_chromium_refuses_is_noted() -> None:
     assert load(environ={}, overrides=["backend.port=6001"]).notes == []
 
 
+WATCHED = ("backend.managed=false", "backend.url=http://127.0.0.1:5005")
+
+
 class TestABackendThatIsNotManaged:
     def test_needs_an_address(self) -> None:
         (mistake,) = mistakes(overrides=["backend.managed=false"])
@@ -294,6 +297,21 @@ class TestABackendThatIsNotManaged:
         (mistake,) = mistakes(overrides=["backend.managed=false", f"backend.url={url}"])
         assert mistake.startswith("--set backend.url: backend.url is ")
         assert "allowed: http://127.0.0.1:PORT" in mistake
+
+
+class TestWhatABackendIsHanded:
+    @pytest.mark.parametrize(
+        ("overrides", "says"),
+        [
+            (["backend.socket=pass", "backend.port=reported"], 'allowed with it: backend.port = "auto" or a number'),
+            (["backend.socket=pass", *WATCHED], "only a backend that the sidecar starts can be handed anything"),
+            (["backend.notify=true", *WATCHED], "backend.notify is set and backend.managed is false"),
+            (["health.watchdog=5"], "health.watchdog is set and backend.notify is false"),
+        ],
+    )
+    def test_fits_how_it_is_started(self, overrides: list[str], says: str) -> None:
+        (mistake,) = mistakes(overrides=overrides)
+        assert says in mistake
 
 
 class TestWhatTheAuraShellReads:

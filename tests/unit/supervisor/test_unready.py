@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from sidecar.backend.probe import ProbeResult
 from sidecar.process.base import ListeningSocket
 from sidecar.settings.model import Backend, Settings
-from sidecar.supervisor.unready import explain_unready
+from sidecar.supervisor.unready import explain_hung, explain_unready
 
 if TYPE_CHECKING:
     from sidecar.errors import HttpFailure
@@ -95,3 +96,24 @@ def test_a_backend_that_listens_and_printed_nothing_holds_its_output_back() -> N
 def test_a_backend_that_listens_nowhere_is_explained_by_its_last_error() -> None:
     why = explain_unready(SETTINGS, 5005, [], None, output="Reading\nError: cannot open data.db\nTrying again\n")
     assert why.cause.endswith("nothing listens on port 5005. Its last error: Error: cannot open data.db")
+
+
+@pytest.mark.parametrize("failure", [None, "timeout"])
+def test_a_socket_that_was_handed_over_and_never_used(failure: HttpFailure | None) -> None:
+    settings = msgspec.structs.replace(SETTINGS, backend=Backend(live_path="/live", socket="pass"))
+    answer = failure and ProbeResult(False, None, None, "timeout of 2000ms exceeded", 2.0, failure)
+    why = explain_unready(settings, 5005, [ListeningSocket("127.0.0.1", 5005, 1)], answer)
+    assert "it has not answered on the socket that it was handed (port 5005)" in why.cause
+    assert "uvicorn --fd 3" in why.remedy
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a backend is listened to")
+def test_a_backend_that_was_to_send_ready_and_did_not() -> None:
+    settings = msgspec.structs.replace(SETTINGS, backend=Backend(notify=True))
+    why = explain_unready(settings, 5005, [ListeningSocket("127.0.0.1", 5005, 1)], None)
+    assert "it sent no READY=1" in why.cause
+
+
+def test_a_run_that_its_own_watchdog_calls_hung() -> None:
+    why = explain_hung(SETTINGS, "it sent WATCHDOG=trigger")
+    assert (why.cause, why.kind) == ("By its own watchdog it hangs: it sent WATCHDOG=trigger.", "hung")
