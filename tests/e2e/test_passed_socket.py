@@ -62,7 +62,7 @@ async def test_connections_wait_while_there_is_no_backend_and_are_refused_only_a
         port = ready["port"]
         os.kill(ready["pid"], signal.SIGKILL)
         await client.state("BACKOFF")
-        checks = {one["id"]: one for one in await client.call("backend:diagnose")}
+        checks = {one["check"]: one for one in await client.call("backend:diagnose")}
         assert checks["port"]["message"] == f"The sidecar holds port {port} for the backend"
         assert checks["passed_socket"]["status"] == "ok"
         _, body = await ask(port, "GET", "/")  # connected before there is a new run
