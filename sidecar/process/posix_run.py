@@ -124,7 +124,7 @@ class PosixRun:
         elif kind == "failed":
             from .executability import posix as refusal  # its shutil takes 4 ms, which every launch would wait for
 
-            self.abandon(refusal.explain(facts[0], facts[1], self.spec.command, self.spec.cwd, self.spec.env))
+            self.abandon(refusal.explain(facts[0], facts[1], self.spec))
         elif kind == "exited":
             self.exit(facts[0])
         elif kind == "killing":

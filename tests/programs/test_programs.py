@@ -9,12 +9,14 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from sidecar.process import landlock
 from tests.support import processes
 from tests.support.backends import ask, aspnet_backend, aspnet_missing, free_port
 from tests.support.client import SidecarClient
@@ -107,7 +109,7 @@ def program(request: pytest.FixtureRequest) -> Program:
 class Stage:
     """One program under a sidecar."""
 
-    def __init__(self, program: Program, folder: Path) -> None:
+    def __init__(self, program: Program, folder: Path, level: str = "off") -> None:
         self.program = program
         self.saved = folder / "saved"
         self.port = free_port()
@@ -127,6 +129,11 @@ class Stage:
             "timeouts.health_interval": 0.2,
             "restart.first_delay": 0,
             **dict(program.settings),
+            # In the folder is what these servers are told to write and read, as a real one's data folder.
+            "sandbox.level": level,
+            "sandbox.write": [str(folder)],
+            "sandbox.required": level != "off",
+            "sandbox.read": [str(FOLDER)] if command[0] == "npm" else [],  # where its package is
         }
         self.client = SidecarClient(command, settings=settings)
 
@@ -188,3 +195,17 @@ async def test_it_comes_back_on_its_port_after_a_crash_and_after_a_restart(stage
         assert len({first, second, third}) == 3
         await stage.stop()
         assert not processes.is_alive(third)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or landlock.abi() < 6, reason="this system has no Landlock of ABI 6")
+@pytest.mark.parametrize("level", ["standard", "strict"])
+async def test_it_runs_unchanged_in_a_sandbox(program: Program, tmp_path: Path, level: str) -> None:
+    stage = Stage(program, tmp_path, level)
+    async with stage.client as client:
+        first = await stage.ready()
+        assert (await client.call("backend:status"))["sandbox"]["missing"] == []
+        await client.event("backend:healthUpdate")
+        os.kill(first, signal.SIGKILL)
+        await client.event("backend:crash")
+        await stage.ready()
+        await stage.stop()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 from ...errors import BackendNotExecutableError, SandboxUnavailableError, SidecarError
+from ..base import LaunchSpec
 from . import check_folder, check_program, closed_folder, not_on_path, read_start
 from .formats import unrunnable
 
@@ -28,18 +28,17 @@ _LIMITS = {
 }
 
 
-def explain(step: str, number: int, command: tuple[str, ...], cwd: str, env: Mapping[str, str]) -> SidecarError:
+def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
     """The error for a launch that failed.
 
     Args:
         step: where it failed: ``fork``, ``session``, ``output``, the name of a limit, ``cwd``, ``sandbox`` or ``exec``.
         number: the errno.
-        command: what was to be executed.
-        cwd: the folder in which.
-        env: the environment whose PATH a bare name was looked up in.
+        spec: what was to be launched.
     """
+    command = spec.command
     if step == "cwd":
-        return _explain_folder(number, cwd)
+        return _explain_folder(number, spec.cwd)
     if step in _LIMITS:
         why, hint = _LIMITS[step]
         return BackendNotExecutableError(
@@ -60,7 +59,7 @@ def explain(step: str, number: int, command: tuple[str, ...], cwd: str, env: Map
             " NUL character in an argument or a value of the environment cannot be passed on.",
             data={"path": command[0]},
         )
-    return _explain_exec(number, command, cwd, env)
+    return _explain_exec(number, spec)
 
 
 def _explain_folder(number: int, cwd: str) -> SidecarError:
@@ -72,18 +71,24 @@ def _explain_folder(number: int, cwd: str) -> SidecarError:
     return closed_folder(path, os.strerror(number))
 
 
-def _explain_exec(number: int, command: tuple[str, ...], cwd: str, env: Mapping[str, str]) -> SidecarError:
-    name = command[0]
-    search_path = env.get("PATH", os.defpath)
+def _explain_exec(number: int, spec: LaunchSpec) -> SidecarError:
+    name = spec.command[0]
+    search_path = spec.env.get("PATH", os.defpath)
     found = name if os.sep in name else shutil.which(name, os.F_OK, path=search_path)
     if found is None:
         return not_on_path(name, search_path)
-    path = Path(cwd, found)
+    path = Path(spec.cwd, found)
     try:
         check_program(path)
     except SidecarError as error:
         return error
     message, hint = _explain_number(number, path)
+    request = spec.confinement.request if spec.confinement is not None else None
+    if number == errno.EACCES and request is not None and request.level == "strict":
+        hint = (
+            "The program, its interpreter or its dynamic loader lies outside of what the sandbox lets the backend read: name"
+            " its folder in sandbox.read."
+        )
     return BackendNotExecutableError(message, hint=hint, data={"path": str(path)})
 
 

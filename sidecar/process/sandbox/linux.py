@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from .. import landlock
 from ..base import SandboxRequest
+from ..executability import interpreter_of, read_start
 from ..landlock import EXECUTE, IOCTL_DEV, MAKE_BLOCK, MAKE_CHAR, READ_DIR, READ_FILE, REFER, TRUNCATE, WRITE_FILE
 from . import folders
 
@@ -103,9 +105,16 @@ def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
 
 
 def own_folders(request: SandboxRequest) -> tuple[list[str], list[str]]:
-    """The backend's own: of its program, as named and as links lead to it, with ``lib`` beside ``bin``; and its working directory."""
+    """The backend's own, and its working directory.
+
+    Those of its program and of the interpreter that its #! line names, as named and as links lead to them, with ``lib``
+    beside ``bin``.
+    """
     found: list[str] = []
-    for program in (request.program, os.path.realpath(request.program)):
+    programs = [request.program]
+    if os.path.isabs(interpreter := interpreter_of(read_start(Path(request.program)))):  # noqa: PTH117 -- strings
+        programs.append(interpreter)
+    for program in (each for named in programs for each in (named, os.path.realpath(named))):
         folder, prefix = os.path.dirname(program), os.path.dirname(os.path.dirname(program))  # noqa: PTH120 -- strings
         found.append(folder)
         if os.path.basename(folder) == "bin":  # noqa: PTH119 -- strings
