@@ -10,6 +10,7 @@ from .wire.names import DEFAULT_MAX_FRAME, DEFAULT_MAX_IN_FLIGHT
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 MAX_FRAME_RANGE = (4096, 1024**3)
@@ -75,13 +76,25 @@ def parse(argv: list[str]) -> Boot:
         name, equals, value = word.partition("=")
         if name not in _TEXT_OPTIONS and name not in _NUMBER_OPTIONS:
             what = f"No option {name!r}" if word.startswith("-") else f"Unexpected argument {word!r}"
-            raise UsageError(what, hint=f"The backend's command goes behind '--'. {_HINT}")
+            raise UsageError(what, hint=f"The backend's command goes behind '--'{_correct(argv, word, words)}. {_HINT}")
         if not equals:
             value = next(words, "")
         if not value or (value == "--" and not equals):
             raise UsageError(f"{name} needs a value", hint=_HINT)
         _set(boot, name, value)
     return boot
+
+
+def _correct(argv: list[str], word: str, rest: Iterator[str]) -> str:
+    """The command line as it was meant, where ``word`` can be the backend's program."""
+    if word.startswith("-"):
+        return ""
+    import shlex  # only a mistake needs it
+
+    command = [word, *rest]
+    before = argv[: len(argv) - len(command)]
+    own = before if before[:1] == ["serve"] else ["serve", *before]
+    return f": sidecar {shlex.join([*own, '--', *command])}"
 
 
 def _set(boot: Boot, name: str, value: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 import click
 
+from .argv import COMPLETION_VARIABLE
 from .commands import TAKE_A_BACKEND, sidecar
+from .console.separator import with_separator
 from .console.surroundings import (
     OUTPUT_LOST,
     READER_GONE,
@@ -28,6 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     number of a signal that ended it, else what the command says.
     """
     open_streams()
+    if COMPLETION_VARIABLE in os.environ:
+        from .console.completion import register
+
+        register()
     words = list(sys.argv[1:] if argv is None else argv)
     backend: list[str] = []
     behind = "--" in words
@@ -38,28 +45,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .boot import serve as run_serve
 
         run_serve([*words, *(["--", *backend] if backend else [])])
+    name = words[0] if words else "sidecar"
     with interruptible() as interruption:
         try:
-            name = words[0] if words else "sidecar"
             if backend and name not in TAKE_A_BACKEND and (not words or name in sidecar.commands):
                 raise UsageError(f"{name} does not take a command after '--'", hint=f"{', '.join(TAKE_A_BACKEND)} do.")
             if behind and not backend:
                 raise UsageError("Nothing follows '--'; the backend's command is expected there")
             status = sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)
             sys.stdout.flush()  # now, while a failure can still be reported
-        except click.ClickException as error:
-            context = error.ctx if isinstance(error, click.UsageError) else None
-            where = context.command_path if context else "sidecar"
-            return _complain(error.format_message(), f"See: {where} --help", UsageError.exit_status)
+        except (click.ClickException, SidecarError) as error:
+            return _report(error, words, behind=behind)
         except (click.Abort, KeyboardInterrupt):
             return _complain("Interrupted", None, 128 + interruption.signal)
-        except SidecarError as error:
-            return _complain(error.message, error.hint, error.exit_status)
         except OSError as error:
             if not stdout_failed(error):
                 raise
             return _output_lost(error)
     return status if isinstance(status, int) else 0
+
+
+def _report(error: click.ClickException | SidecarError, words: list[str], *, behind: bool) -> int:
+    usage = isinstance(error, click.UsageError | UsageError)
+    if usage and not behind and words and words[0] in TAKE_A_BACKEND:
+        correct = with_separator(sidecar.commands[words[0]], words)
+        if correct is not None:
+            return _complain("The backend's command goes behind --", f"Write: {correct}", UsageError.exit_status)
+    if isinstance(error, SidecarError):
+        return _complain(error.message, error.hint, error.exit_status)
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    where = context.command_path if context else "sidecar"
+    return _complain(error.format_message(), f"See: {where} --help", UsageError.exit_status)
 
 
 def _output_lost(error: OSError) -> int:

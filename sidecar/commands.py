@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .console.choices import channel_names, profile_names, setting_names, starting, state_names
 from .errors import UsageError
 
 TAKE_A_BACKEND = ("serve", "watch", "call", "doctor", "dashboard", "record", "replay")
@@ -28,9 +29,19 @@ class Seconds(click.FloatRange):
 
 def _settings_options(command: Any) -> Any:
     command = click.option(
-        "--set", "pairs", metavar="SECTION.NAME=VALUE", multiple=True, help="One setting; may be repeated."
+        "--set",
+        "pairs",
+        metavar="SECTION.NAME=VALUE",
+        multiple=True,
+        help="One setting; may be repeated.",
+        shell_complete=starting(setting_names),
     )(command)
-    command = click.option("--profile", metavar="NAME", help="A preset: generic (the default) or aura.")(command)
+    command = click.option(
+        "--profile",
+        metavar="NAME",
+        help="A preset: generic (the default) or aura.",
+        shell_complete=starting(profile_names),
+    )(command)
     return click.option("--config", metavar="FILE", help="A TOML file with settings.", type=click.Path())(command)
 
 
@@ -81,7 +92,9 @@ def _with_serve_words(function: Callable[..., int]) -> Any:
         return function(serve_words=[*words, *(["--", *backend] if backend else [])], **rest)
 
     help_text = "The data folder, or one that 'sidecar data' lists."
-    return _settings_options(click.option("--data", metavar="FOLDER|NAME", help=help_text)(command))
+    return _settings_options(
+        click.option("--data", metavar="FOLDER|NAME", help=help_text, shell_complete=starting(state_names))(command)
+    )
 
 
 def _data_folder(given: str) -> str:
@@ -91,12 +104,6 @@ def _data_folder(given: str) -> str:
     from .console.state import data_folder
 
     return json.dumps(data_folder(given))
-
-
-def _channels(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    from .wire.names import CHANNEL_NAMES
-
-    return [name for name in CHANNEL_NAMES if name.startswith(incomplete)]
 
 
 @click.group(
@@ -166,7 +173,7 @@ def demo(seconds: float) -> int:
   sidecar call backend:logs '{"lines": 20}' -- ./my-backend""",
 )
 @_with_serve_words
-@click.argument("channel", shell_complete=_channels)
+@click.argument("channel", shell_complete=starting(channel_names))
 @click.argument("arguments", nargs=-1, metavar="[JSON-ARG]...  [-- COMMAND [ARG]...]")
 def call(*, serve_words: Sequence[str], channel: str, arguments: Sequence[str]) -> int:
     """Send one request to a temporary sidecar and print the reply as JSON.
@@ -221,7 +228,14 @@ def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> i
   sidecar data --clear shop-uvicorn-app-app-1a2b3c4d
   sidecar data --clear --all"""
 )
-@click.option("--clear", metavar="[NAME]", is_flag=False, flag_value="", help="Remove the state of that backend.")
+@click.option(
+    "--clear",
+    metavar="[NAME]",
+    is_flag=False,
+    flag_value="",
+    help="Remove the state of that backend.",
+    shell_complete=starting(state_names),
+)
 @click.option("--all", "everything", is_flag=True, help="With --clear: of all backends.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 def data(*, clear: str | None, everything: bool, as_json: bool) -> int:
@@ -341,11 +355,15 @@ def frames(file: str, *, as_json: bool) -> int:
 \b
   sidecar completion bash >> ~/.bashrc
   sidecar completion zsh >> ~/.zshrc
-  sidecar completion fish > ~/.config/fish/completions/sidecar.fish"""
+  sidecar completion fish > ~/.config/fish/completions/sidecar.fish
+  sidecar completion powershell >> $PROFILE"""
 )
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish", "powershell"]))
 def completion(shell: str) -> int:
-    """Print a shell-completion script for commands, options and channels: bash 4.4 or newer, zsh, fish."""
+    """Print a shell-completion script: bash 4.4 or newer, zsh, fish, PowerShell.
+
+    It completes commands, options, channels, profiles and the names of settings.
+    """
     from .console import completion as tool
 
     click.echo(tool.script(click.get_current_context().find_root().command, shell))

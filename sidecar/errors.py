@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         "not_sent",
     ]
 
+PAGES = "https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs"
+"""Where the pages are that messages name: an installed package has none of them."""
+
 
 class SidecarError(Exception):
     """The root of the tree.
@@ -69,7 +72,7 @@ class InvalidMessageError(SidecarError):
     """A well-framed body is no valid message."""
 
     code = "INVALID_MESSAGE"
-    remedy = "Send a map of the shape that docs/protocol.md gives for its type."
+    remedy = f"Send a map of the shape that {PAGES}/protocol.md gives for its type."
 
 
 class UnknownChannelError(SidecarError):
@@ -153,7 +156,9 @@ class SandboxUnavailableError(SidecarError):
     """The system cannot enforce all of sandbox.level, and sandbox.required is set. data: {level, missing: [name]}."""
 
     code = "SANDBOX_UNAVAILABLE"
-    remedy = "Use a system that can enforce it (docs/sandbox.md), a lower sandbox.level, or sandbox.required = false."
+    remedy = (
+        f"Use a system that can enforce it ({PAGES}/sandbox.md), a lower sandbox.level, or sandbox.required = false."
+    )
 
 
 class BackendExitedError(SidecarError):
@@ -272,5 +277,5 @@ class InvalidConfigError(SidecarError):
     """The settings are wrong; the message lists every mistake."""
 
     code = "INVALID_CONFIG"
-    remedy = "Correct what is named; docs/settings.md gives what is allowed."
+    remedy = f"Correct what is named; {PAGES}/settings.md has all settings."
     exit_status = 78

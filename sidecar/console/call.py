@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
-from msgspec import UNSET, DecodeError, json, to_builtins
+from msgspec import UNSET, DecodeError, ValidationError, convert, inspect, json, structs, to_builtins
 
-from ..errors import InvalidConfigError, SidecarError, UsageError
+from ..errors import InvalidArgsError, InvalidConfigError, SidecarError, UsageError
+from ..settings.words import allowed, close_to
+from ..wire.channels import CHANNELS
 from ..wire.messages import ErrorBody
 from ..wire.names import CHANNEL_NAMES
 from .client import Client, RemoteError
@@ -52,12 +54,34 @@ def arguments(words: Sequence[str]) -> list[Any]:
     return values
 
 
+def check_arguments(channel: str, values: Sequence[Any]) -> None:
+    """InvalidArgsError: they are not what the channel's schema takes; the sidecar itself ignores keys that it does not know."""
+    spec = CHANNELS.get(channel)
+    if spec is None or spec.args is None:
+        return
+    for kind, value in zip(spec.args, values, strict=False):
+        keys = [field.encode_name for field in structs.fields(kind)] if inspect.is_struct_type(kind) else []
+        hint = f"{channel} takes {', '.join(keys)}." if keys else f"{channel} takes {allowed(kind)}."
+        unknown = [key for key in value if key not in keys] if keys and isinstance(value, dict) else []
+        if unknown:
+            raise InvalidArgsError(f"The argument has no key {unknown[0]!r}{close_to(unknown[0], keys)}", hint=hint)
+        try:
+            convert(value, kind)
+        except ValidationError as error:
+            close = close_to(value, get_args(kind)) if isinstance(value, str) and not keys else ""
+            raise InvalidArgsError(f"The argument does not fit: {error}{close}", hint=hint) from None
+
+
 def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
     """Sends one request to a sidecar on the backend's own state and prints the answer.
 
     Returns 0, or 1 after an error answer, or 78 where the settings are wrong; errors are JSON on stderr.
     """
     values = arguments(words)
+    try:
+        check_arguments(channel, values)
+    except InvalidArgsError as error:
+        return _complain(error)
     settings = settings_of(serve_words)
     names_state = settings is not None and bool(settings.paths.data or settings.app.user_data)
     if channel in CHANNEL_NAMES and (needs_backend(channel) or channel == "backend:start"):
@@ -76,16 +100,20 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
     except UsageError:
         raise
     except SidecarError as error:
-        body = ErrorBody(error.code, error.message, UNSET if error.hint is None else error.hint)
-        print(as_json({"error": to_builtins(body)}), file=sys.stderr)  # noqa: T201 - the tool's output
-        return error.exit_status if isinstance(error, InvalidConfigError) else 1
+        return _complain(error)
     print(as_json(result))  # noqa: T201 - the tool's output
     return 0
 
 
+def _complain(error: SidecarError) -> int:
+    body = ErrorBody(error.code, error.message, UNSET if error.hint is None else error.hint)
+    print(as_json({"error": to_builtins(body)}), file=sys.stderr)  # noqa: T201 - the tool's output
+    return error.exit_status if isinstance(error, InvalidConfigError) else 1
+
+
 async def _ask(channel: str, values: Sequence[Any], serve_words: Sequence[str]) -> Any:
     with backend_state(serve_words, otherwise="sidecar-call-") as words:
-        starts = needs_backend(channel) or channel == "backend:waitForReady"
+        starts = (channel in CHANNEL_NAMES and needs_backend(channel)) or channel == "backend:waitForReady"
         client = await Client.start([*([] if starts else ["--set", "backend.autostart=false"]), *words])
         try:
             assert client.hello

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import click
-from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+)
 
 from ..argv import COMPLETION_VARIABLE
 
@@ -28,7 +37,10 @@ _BASH = """\
         case $type in
             dir) compopt -o dirnames ;;
             file) compopt -o default ;;
-            plain) COMPREPLY+=("${value#"$kept"}") ;;
+            plain)
+                COMPREPLY+=("${value#"$kept"}")
+                [[ $value == *= ]] && compopt -o nospace
+                ;;
         esac
     done < <(env COMP_WORDS="${words[*]}" COMP_CWORD=$((${#words[@]} - 1)) %(complete_var)s=bash_complete "$1" < /dev/null)
 }
@@ -36,14 +48,57 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
 """
 
 
+# Where nothing is returned, as for files, PowerShell completes paths by itself.
+_POWERSHELL = """\
+Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+    $words = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { $_.Extent.Text })
+    $env:%(complete_var)s = 'powershell_complete'
+    $env:COMP_WORDS = ($words + $wordToComplete) -join "`n"
+    try {
+        & $words[0] | ForEach-Object {
+            $type, $value, $help = $_ -split "`t", 3
+            if ($type -eq 'plain') {
+                [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $help)
+            }
+        }
+    } finally {
+        Remove-Item Env:%(complete_var)s, Env:COMP_WORDS
+    }
+}
+"""
+
+
 class _Bash(BashComplete):
     source_template = _BASH
 
 
-_SHELLS: dict[str, type[ShellComplete]] = {"bash": _Bash, "zsh": ZshComplete, "fish": FishComplete}
+class _PowerShell(ShellComplete):
+    name = "powershell"
+    source_template = _POWERSHELL
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        words = os.environ["COMP_WORDS"].split("\n")
+        return words[1:-1], words[-1]
+
+    def format_completion(self, item: CompletionItem) -> str:
+        return f"{item.type}\t{item.value}\t{item.help or item.value}"
+
+
+_SHELLS: dict[str, type[ShellComplete]] = {
+    "bash": _Bash,
+    "zsh": ZshComplete,
+    "fish": FishComplete,
+    "powershell": _PowerShell,
+}
+
+
+def register() -> None:
+    """Lets the command line library answer the shells that it does not know."""
+    add_completion_class(_PowerShell)
 
 
 def script(command: click.Command, shell: str) -> str:
-    """What ``bash``, ``zsh`` or ``fish`` has to read once, to complete the words of ``command``."""
+    """What the shell has to read once, to complete the words of ``command``."""
     # Not BashComplete.source(), which starts a bash to look at its version: the script may be for another machine.
     return ShellComplete.source(_SHELLS[shell](command, {}, "sidecar", COMPLETION_VARIABLE))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from ..core.sandbox import Enforcement, describe_missing
-from ..errors import HttpFailedError
+from ..errors import PAGES, HttpFailedError
 from ..wire.messages import Crash
 from ..wire.observe import Check
 
@@ -82,7 +82,7 @@ def check_sandbox(enforced: Enforcement, notes: Sequence[str], *, required: bool
     level = f'sandbox.level = "{enforced.level}"'
     if enforced.missing:
         missing = f"This system does not enforce all of {level}. Missing: {describe_missing(enforced)}"
-        remedy = "docs/sandbox.md lists what each system can enforce."
+        remedy = f"{PAGES}/sandbox.md lists what each system can enforce."
         if required:
             remedy = f"The backend does not start because of sandbox.required. {remedy}"
         return Check("sandbox", "failed" if required else "warning", missing, remedy, evidence)

@@ -105,9 +105,12 @@ class Outbox:
         known = set(names)
         unknown = sorted(known - self._events.keys())
         if unknown:
+            from difflib import get_close_matches  # only a mistake needs it
+
+            close = "".join(f"Did you mean {one}? " for one in get_close_matches(unknown[0][:80], self._events, n=1))
             raise InvalidArgsError(
                 f"No event has the name {', '.join(map(repr, unknown))}",
-                hint="The hello message lists the names of all events.",
+                hint=f"{close}The hello message lists the names of all events.",
             )
         return known
 

@@ -153,8 +153,12 @@ class Router:
         if route is None:
             if name in self._channels:
                 return UnsupportedError(f"The channel {name} is not served here")
+            from difflib import get_close_matches  # only a mistake needs it
+
+            close = "".join(f"Did you mean {one}? " for one in get_close_matches(name[:80], self._channels, n=1))
             return UnknownChannelError(
-                f"No channel has the name {name[:80]!r}", hint="The hello message lists the names of all channels."
+                f"No channel has the name {name[:80]!r}",
+                hint=f"{close}The hello message lists the names of all channels.",
             )
         if self._refusing and name not in ANSWERED_TO_THE_END:
             return ShuttingDownError("The sidecar is shutting down")

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import InvalidConfigError
+from ..errors import PAGES, InvalidConfigError
 from . import checks
 from .model import Settings
 from .profiles import DEFAULT_PROFILE, PROFILES
@@ -83,7 +83,7 @@ def _error(mistakes: list[str]) -> InvalidConfigError:
     title = "The settings are wrong" if len(unique) == 1 else f"The settings have {len(unique)} mistakes"
     return InvalidConfigError(
         "\n".join([f"{title}:", *(f"- {mistake}" for mistake in unique)]),
-        hint="Correct what is listed; docs/settings.md names every setting, its unit and its default.",
+        hint=f"Correct what is listed; {PAGES}/settings.md has all settings.",
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET, MsgspecError, Raw, Struct, to_builtins
 from msgspec.msgpack import Decoder, Encoder
 
-from ..errors import InternalError, InvalidArgsError, InvalidMessageError, ResultTooLargeError, SidecarError
+from ..errors import PAGES, InternalError, InvalidArgsError, InvalidMessageError, ResultTooLargeError, SidecarError
 from .channels import Channel
 from .messages import ErrorBody, ErrorMessage, EventMessage, Response
 from .salvage import fits, salvage
@@ -64,7 +64,7 @@ class BadMessageError(InvalidMessageError):
     """
 
     def __init__(self, message: str, request_id: int | None) -> None:
-        super().__init__(message, hint="docs/protocol.md lists the messages and their keys.")
+        super().__init__(message, hint=f"{PAGES}/protocol.md lists the messages and their keys.")
         self.request_id = request_id
 
 

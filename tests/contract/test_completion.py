@@ -60,6 +60,8 @@ if sys.platform != "win32":
         ("sidecar watch --config settings-of", "sidecar watch --config settings-of-mine.toml "),
         ("sidecar completion f", "sidecar completion fish "),
         ("sidecar frames settings-of", "sidecar frames settings-of-mine.toml "),
+        ("sidecar watch --profile gen", "sidecar watch --profile generic "),
+        ("sidecar watch --set timeouts.startu", "sidecar watch --set timeouts.startup="),
     ],
     ids=lambda text: text,
 )
@@ -80,7 +82,12 @@ def test_bash_lists_the_channels(bash: Terminal) -> None:
 @needs("zsh")
 @pytest.mark.parametrize(
     ("typed", "completed"),
-    [("sidecar wat", "sidecar watch "), ("sidecar call sidecar:sh", "sidecar call sidecar:shutdown ")],
+    [
+        ("sidecar wat", "sidecar watch "),
+        ("sidecar call sidecar:sh", "sidecar call sidecar:shutdown "),
+        ("sidecar watch --profile gen", "sidecar watch --profile generic "),
+        ("sidecar watch --set timeouts.startu", "sidecar watch --set timeouts.startup="),
+    ],
     ids=lambda text: text,
 )
 def test_zsh_completes(typed: str, completed: str, environment: dict[str, str]) -> None:
@@ -96,7 +103,8 @@ def test_zsh_completes(typed: str, completed: str, environment: dict[str, str]) 
 
 @needs("fish")
 def test_fish_completes(environment: dict[str, str]) -> None:
-    script = "sidecar completion fish | source; complete -C 'sidecar wat'; complete -C 'sidecar call sidecar:sh'"
+    typed = ["wat", "call sidecar:sh", "watch --profile gen", "watch --set timeouts.startu"]
+    script = "; ".join(["sidecar completion fish | source", *(f"complete -C 'sidecar {words}'" for words in typed)])
     done = subprocess.run(
         ["fish", "--no-config", "-c", script],
         env=environment,
@@ -105,4 +113,48 @@ def test_fish_completes(environment: dict[str, str]) -> None:
         timeout=60,
         check=False,
     )
-    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["watch", "sidecar:shutdown"], done.stderr
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == [
+        "watch",
+        "sidecar:shutdown",
+        "generic",
+        "timeouts.startup=",
+    ], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["wat"], ["plain\twatch\t"]),
+        (["call", "sidecar:sh"], ["plain\tsidecar:shutdown\tsidecar:shutdown"]),
+        (["watch", "--profile", ""], ["plain\tgeneric\tgeneric", "plain\taura\taura"]),
+        (["frames", ""], ["file\t"]),
+    ],
+)
+def test_powershell_gets_type_word_and_tooltip(words: list[str], found: list[str], environment: dict[str, str]) -> None:
+    """What its script asks for; the script itself was read and never run: no PowerShell is here."""
+    asked = {"_SIDECAR_COMPLETE": "powershell_complete", "COMP_WORDS": "\n".join(["sidecar", *words])}
+    done = subprocess.run(
+        ["sidecar"],
+        env={**environment, **asked},
+        executable=str(Path(environment["HOME"]) / "bin" / "sidecar"),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    assert [line.startswith(start) for line, start in zip(lines, found, strict=True)] == [True] * len(found), done
+
+
+def test_the_powershell_script_names_program_and_variable(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [*sidecar_command(), "completion", "powershell"],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    assert "Register-ArgumentCompleter -Native -CommandName sidecar" in done.stdout
+    assert "$env:_SIDECAR_COMPLETE = 'powershell_complete'" in done.stdout
+    assert done.stdout.count("{") == done.stdout.count("}")

@@ -126,6 +126,53 @@ def test_call_prints_an_error_as_json_on_stderr() -> None:
     assert "the reason" in error["data"]["output"]
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "right"),
+    [
+        (["backend:strat"], "UNKNOWN_CHANNEL", "Did you mean backend:start?"),
+        (["backend:logs", '{"linez": 20}'], "INVALID_ARGS", "did you mean lines?"),
+        (["backend:crashReport", '{"nam": "x"}'], "INVALID_ARGS", "did you mean name?"),
+        (["sidecar:power", '"suspnd"'], "INVALID_ARGS", "did you mean suspend?"),
+        (["sidecar:subscribe", '["backend:lg"]'], "INVALID_ARGS", "Did you mean backend:log?"),
+        (["backend:waitForReady", '{"timeout": "5s"}'], "INVALID_ARGS", "takes timeout"),
+    ],
+)
+def test_call_names_the_right_one_for_a_typo(words: list[str], code: str, right: str) -> None:
+    error = failed(tool("call", *words, "--", *http_backend(exit_before_listening=3)))
+    assert error["code"] == code
+    assert right in f"{error['message']} {error['hint']}"
+
+
+@pytest.mark.parametrize(
+    ("words", "correct"),
+    [
+        ("watch ./app --port 5", "watch -- ./app --port 5"),
+        ("watch ./app", "watch -- ./app"),
+        ("watch --seconds 5 ./app --port {port}", "watch --seconds 5 -- ./app --port '{port}'"),
+        ("doctor --start --set a.b=1 node server.js", "doctor --start --set a.b=1 -- node server.js"),
+        ("dashboard ./app --host x", "dashboard -- ./app --host x"),
+        ("record x.frames serve ./app --port 5", "record x.frames serve -- ./app --port 5"),
+        ("call backend:version env A=b ./app", "call backend:version -- env A=b ./app"),
+    ],
+)
+def test_a_forgotten_separator_is_answered_with_the_right_command_line(words: str, correct: str) -> None:
+    done = tool(*words.split())
+    assert (done.returncode, done.stdout) == (64, "")
+    assert done.stderr == f"sidecar: The backend's command goes behind --\n  Write: sidecar {correct}\n"
+
+
+def test_serve_says_so_too() -> None:
+    done = tool("serve", "./app", "--port", "5")
+    assert done.returncode == 64
+    assert "sidecar serve -- ./app --port 5" in done.stderr
+
+
+def test_a_typo_in_a_command_names_the_right_one() -> None:
+    done = tool("wach", "--", "x")
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "No such command 'wach'. Did you mean 'watch'?" in done.stderr
+
+
 def test_call_says_what_messagepack_cannot_hold() -> None:
     error = failed(tool("call", "sidecar:ping", str(2**64)))
     assert error["code"] == "INVALID_ARGS"

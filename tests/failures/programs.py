@@ -208,7 +208,7 @@ async def folder_missing(stage: Stage) -> Told:
 @WAYS.add(
     "A variable for the backend holds a NUL character",
     "The settings are wrong:\n- --set backend.env: backend.env has the variable 'NAME'; allowed: a name without = and NUL, a value without NUL",
-    "Correct what is listed; docs/settings.md names every setting, its unit and its default.",
+    "Correct what is listed; https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs/settings.md has all settings.",
     where="start",
 )
 async def variable_with_nul(stage: Stage) -> Told:

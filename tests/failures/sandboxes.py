@@ -14,7 +14,7 @@ WAYS = Ways("The sandbox denies something")
 LANDLOCK = needs(sys.platform == "linux" and landlock.abi() >= 6, "this system has no Landlock of ABI 6")
 NODE = needs(shutil.which("node"), "Node is not here")
 _WRITE = "If it has to, add it, or a folder that it lies in, to sandbox.write."
-_CORRECT = "Correct what is listed; docs/settings.md names every setting, its unit and its default."
+_CORRECT = "Correct what is listed; https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs/settings.md has all settings."
 
 
 def node_backend(code: str) -> list[str]:
@@ -98,7 +98,7 @@ async def sandbox_denies_listening(stage: Stage) -> Told:
     "The kernel has no Landlock, and the sandbox is required",
     'This system cannot enforce all of sandbox.level = "standard". Missing: <what> (needs Landlock ABI <…>; this kernel has no'
     " Landlock)",
-    "Use a system that can enforce it (docs/sandbox.md), a lower sandbox.level, or sandbox.required = false.",
+    "Use a system that can enforce it (https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs/sandbox.md), a lower sandbox.level, or sandbox.required = false.",
     linux("seccomp"),
 )
 async def sandbox_required(stage: Stage) -> Told:
@@ -114,7 +114,7 @@ async def sandbox_required(stage: Stage) -> Told:
     "The kernel has no Landlock, and the sandbox is not required",
     'This system does not enforce all of sandbox.level = "standard". Missing: <what> (needs Landlock ABI <…>; this kernel has no'
     " Landlock)",
-    "docs/sandbox.md lists what each system can enforce.",
+    "https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs/sandbox.md lists what each system can enforce.",
     linux("seccomp"),
     where="doctor",
 )
