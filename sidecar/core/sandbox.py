@@ -101,9 +101,10 @@ def enforcement(level: Level, abi: int, *, port_known: bool, privileges: bool = 
     return Enforcement(level, mechanism, tuple(enforced), tuple(missing))
 
 
-def unsupported(level: Level, system: str) -> Enforcement:
-    """A system on which nothing is enforced."""
+def partly(level: Level, system: str, *, mechanism: str = "", provided: frozenset[str] = frozenset()) -> Enforcement:
+    """A system that has only these protections, whatever its version."""
     if level == "off":
         return Enforcement(level)
     wanted = [each.name for each in PROTECTIONS if level == "strict" or not each.strict_only]
-    return Enforcement(level, missing=tuple(Missing(name, f"not available on {system}") for name in wanted))
+    missing = tuple(Missing(name, f"not available on {system}") for name in wanted if name not in provided)
+    return Enforcement(level, mechanism, tuple(name for name in wanted if name in provided), missing)

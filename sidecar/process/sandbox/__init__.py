@@ -17,7 +17,12 @@ def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
 
         privileges = prctl.can_drop_capabilities()
         return core.enforcement(level, landlock.abi(), port_known=port_known, privileges=privileges)
-    return core.unsupported(level, "Windows" if sys.platform == "win32" else "this system")
+    if sys.platform == "darwin":
+        from . import macos
+
+        provided = macos.PROTECTIONS - (set() if port_known else {"bind"})
+        return core.partly(level, "macOS", mechanism="sandbox-exec", provided=provided)
+    return core.partly(level, "Windows" if sys.platform == "win32" else "this system")
 
 
 def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
@@ -28,11 +33,16 @@ def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
 
         rules, notes = linux.rules(request, landlock.abi())
         return Confinement(request, rules=rules), notes
+    if sys.platform == "darwin":
+        from . import macos
+
+        wrapper, notes = macos.wrapper(request)
+        return Confinement(request, wrapper=wrapper), notes
     return Confinement(request), []
 
 
 def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
-    """Whether the sandbox lets the backend read a path, or change it; True where nothing is enforced."""
+    """Whether the sandbox lets the backend read a path, or change it; True where that is not known."""
     if sys.platform == "linux":
         from . import linux
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.sandbox import PROTECTIONS, Level, describe_missing, enforcement, unsupported
+from sidecar.core.sandbox import PROTECTIONS, Level, describe_missing, enforcement, partly
 
 STANDARD = {each.name for each in PROTECTIONS if not each.strict_only}
 ALL = {each.name for each in PROTECTIONS}
@@ -24,7 +24,7 @@ def test_each_protection_is_enforced_from_its_version_on(level: Level, wanted: s
 
 def test_off_is_nothing() -> None:
     assert enforcement("off", 7, port_known=True) == ("off", "", (), ())
-    assert unsupported("off", "Windows") == ("off", "", (), ())
+    assert partly("off", "Windows") == ("off", "", (), ())
 
 
 def test_a_reported_port_leaves_binding_open() -> None:
@@ -39,6 +39,12 @@ def test_root_without_a_capability_keeps_the_others() -> None:
 
 
 def test_a_system_without_any_lists_all_in_one_sentence() -> None:
-    found = unsupported("strict", "Windows")
+    found = partly("strict", "Windows")
     assert {each.name for each in found.missing} == ALL
     assert describe_missing(found).count("not available on Windows") == 1
+
+
+def test_a_system_with_some_lists_both() -> None:
+    found = partly("standard", "macOS", mechanism="sandbox-exec", provided=frozenset({"write", "connect"}))
+    assert found.enforced == ("write",)
+    assert {each.name for each in found.missing} == STANDARD - {"write"}

@@ -1,0 +1,32 @@
+"""The profile for sandbox-exec, as far as it can be looked at without a Mac."""
+
+from __future__ import annotations
+
+from sidecar.process.base import SandboxRequest
+from sidecar.process.sandbox import macos
+
+REQUEST = SandboxRequest("strict", ("/data",), (), (), 8123, (443, 5432), "/app/server", "/app")
+
+
+def test_what_is_denied_comes_before_what_is_allowed() -> None:
+    text = macos.profile(REQUEST, ["/data"])
+    lines = text.splitlines()
+    for what in ("file-write*", "signal", "network-bind", "network-outbound"):
+        rules = [line.split()[0] for line in lines if line.split()[1].rstrip(")") == what]
+        assert rules[0] == "(deny"
+        assert set(rules[1:]) == {"(allow"}
+    assert all(line.count("(") == line.count(")") for line in lines)
+    assert '"*:8123"' in text
+    assert '"*:443"' in text
+
+
+def test_standard_connects_anywhere_and_a_reported_port_binds_any() -> None:
+    text = macos.profile(REQUEST._replace(level="standard", port=None), ["/data"])
+    assert "network-" not in text
+
+
+def test_a_path_cannot_end_its_rule() -> None:
+    text = macos.profile(REQUEST, ['/a") (allow file-write* (subpath "/'])
+    rule = next(line for line in text.splitlines() if line.startswith("(allow file-write*"))
+    assert '\\"' in rule
+    assert rule.replace('\\"', "").count('"') % 2 == 0
