@@ -68,6 +68,7 @@ def test_a_shell_command_does_what_it_should(block: Block, tmp_path: Path) -> No
     environment = {
         "PATH": os.pathsep.join([str(programs), os.environ["PATH"]]),
         "SIDECAR_PATHS__DATA": str(tmp_path / "data"),
+        "SIDECAR_PROFILE": "generic",
         "PYTHONPATH": str(folder if copied else ROOT),
     }
     before = texts(folder) if copied else {}
