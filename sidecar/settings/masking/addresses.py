@@ -16,7 +16,7 @@ _LOGIN = re.compile(r"[A-Za-z][\w.+-]{0,30}")
 _QUERY = re.compile(
     r"(?<=[?&#;])(?P<name>code|sig|signature|sign|hmac|key|auth|apikey|pass|pwd|pw|otp|ticket|sid|session|jwt|assertion|samlresponse|samlrequest"
     r"|code_verifier|code_challenge|verifier|hash|credential|x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)"
-    r"|awsaccesskeyid|googleaccessid|policy|s|t|k)=(?P<value>[^\s&#\"'<>`;\\]{1,4000}+)",
+    r"|appid|awsaccesskeyid|googleaccessid|policy|s|t|k)=(?P<value>[^\s&#\"'<>`;\\]{1,4000}+)",
     re.IGNORECASE,
 )
 
@@ -35,13 +35,17 @@ def _without_user(found: re.Match[str], replace: Replace) -> str:
     lead = found[0][: len(found[0]) - len(address)]
     authority = re.split(r"[/?#\\]", address, maxsplit=1)[0]
     at = authority.rfind("@")
-    if at < 0 and "@" in address:
+    is_page = (
+        found.string[max(0, found.start() - 6) : found.start()].lower().endswith(("http:", "https:", "ws:", "wss:"))
+    )
+    if "@" in address and (at < 0 or (not is_page and ":" in authority[:at])):
         host, colon, port = authority.partition(":")
         # A port or nothing before the slash: a path with an @ in it. Else a password that holds a slash or a question mark.
         if colon and not (
             port.isdigit() and (len(port) <= 5) and ("." in host or host in {"localhost", ""} or len(port) >= 4)
         ):
-            at = address.split("?", 1)[0].rfind("@") if "@" in address.split("?", 1)[0] else address.rfind("@")
+            path = address.split("?", 1)[0]
+            at = (path if "@" in path else address).rfind("@")
     if at <= 0:
         return found[0]
     user = address[:at]
@@ -55,7 +59,7 @@ def _without_user(found: re.Match[str], replace: Replace) -> str:
 
 def _without_parameter(found: re.Match[str], replace: Replace) -> str:
     name, value = found["name"], found["value"]
-    least = 16 if name.lower() in {"s", "t", "k", "policy", "hash"} else 4
+    least = 16 if name.lower() in {"s", "t", "k", "policy", "hash", "appid"} else 4
     if value == "***" or len(value) < least or is_harmless(value, Strength.WEAK):
         return found[0]
     return f"{name}={replace(f'parameter {name}', value)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from .names import Strength, is_harmless, is_prose, strength
+from .names import Strength, is_bare, is_harmless, is_prose, is_random, strength
 from .values import Value, read_value, rest_of_line
 
 Replace = Callable[[str, str], str]
@@ -16,14 +16,15 @@ _CLOSE = r"(?:\\{0,15}[\"'`]|&quot;|&\#0?3[49];|%2[27]|\\{1,8}u002[27]|\]|%5[Dd]
 # character is looked at once.
 _PAIR = re.compile(
     rf"(?<![\w.$-])(?P<name>[\w.$-]++)(?P<close>{_CLOSE}){_ANSI}"
-    rf"(?P<gap>[ \t]{{0,8}})(?P<sign>=>|:=|->|===?|=|::?|%3[AaDd]|\\{{1,8}}u003[adAD]|,(?=\s{{0,4}}\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
+    rf"(?P<gap>[ \t]{{0,8}}(?:(?:is|was)(?=:))?)(?P<sign>:[ ]{{1,2}}[A-Za-z][\w.]{{0,20}}(?:\[[\w, ]{{0,20}}\])?[ ]{{1,2}}=(?!=)|=>|:=|->|===?|=|::?|[\uff1a\uff1d\u2192]|%3[AaDd]|\\{{1,8}}u003[adAD]|,(?=\s{{0,4}}\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
     rf"(?P<space>\s{{0,24}}){_ANSI}"
 )
 _SECOND_WORDS = frozenset({"id", "code", "codes", "phrase", "words", "string", "key", "keys"})  # session id, API key
 _FIRST_WORD = re.compile(r"[A-Za-z]{2,16} \Z")
 _KEY_END = re.compile(r"(?:\\{0,15}[\"'])\s{0,4}(?:[:=]|=>)")
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]{0,8}\r?\n(?P<lines>(?:[ \t]{1,40}[^\n]{1,2000}\n?){1,200})")
-_LIST = re.compile(r"\[[^\[\]]{0,4096}\]")
+_LIST = re.compile(r"\[[^\[\]]{0,4096}\]|\([^()]{0,4096}\)")
+_BRACED = re.compile(r"\{(?P<value>(?=[^}]{0,200}[^\w.}])(?:[^{}\"'\n]|\}\}){1,200}+)\}")  # of ODBC and JDBC
 _ITEM = re.compile(r"\"(?:\\.|[^\"\\\n]){1,2000}\"|'(?:\\.|[^'\\\n]){1,2000}'")
 _LINE_START = re.compile(r"[ \t]{0,40}(?:export|set|setx|ENV|ARG|declare -x|local|-)?[ \t]{0,4}\\?")
 _MORE = re.compile(r"\s[\w.-]{1,40}[=:]|\s[#-]")  # another pair, a comment or a flag behind a value
@@ -68,8 +69,11 @@ def _value(text: str, pair: re.Match[str], level: Strength) -> Value | None:
     if not _may_be_pair(text, pair, level):
         return None
     character = text[start : start + 1]
-    if character in {"{", "["}:
-        return _listed(text, start, level)
+    braced = _BRACED.match(text, start) if character == "{" and sign == "=" else None
+    if braced is not None:
+        return Value(*braced.span("value"), quoted=True)
+    if character in {"{", "[", "("}:
+        return _listed(text, start, level, pair["name"])
     block = _BLOCK.match(text, start) if character in {"|", ">"} and sign == ":" else None
     if block is not None:
         return Value(*_indented(text, pair, block), quoted=True)
@@ -77,6 +81,8 @@ def _value(text: str, pair: re.Match[str], level: Strength) -> Value | None:
     if not value.quoted and sign in {"=", ":", "=>"}:
         line = _whole_line(text, pair, level)
         value = line if line is not None and line.end > value.end else value
+    if sign == ":" and is_bare(pair["name"], text[value.start : value.end]):
+        return None
     return None if not value.quoted and _is_sentence(text, pair, value, level) else _checked(text, value, level)
 
 
@@ -86,9 +92,12 @@ def _may_be_pair(text: str, pair: re.Match[str], level: Strength) -> bool:
     if sign == "(":  # setPassword("x"), not token("x")
         return level is Strength.PASSWORD
     if sign == ",":  # "--password", "x", but not "password", "x": 1
-        return is_quoted and _KEY_END.match(text, read_value(text, start).end) is None
+        value = read_value(text, start)
+        word = text[value.start : value.end]
+        return is_quoted and _KEY_END.match(text, value.end) is None and (pair["name"][0] == "-" or not word.isalpha())
     if "\n" in pair["space"]:
-        return sign == ":" and is_quoted
+        word = text[start : read_value(text, start).end]
+        return sign == ":" and (is_quoted or (len(word) >= 8 and is_random(word)))
     return not (sign == ":" and text.startswith(("//", "="), start))
 
 
@@ -98,15 +107,13 @@ def _checked(text: str, value: Value, level: Strength) -> Value | None:
 
 
 def _is_sentence(text: str, pair: re.Match[str], value: Value, level: Strength) -> bool:
-    """``Password: required``, ``Unexpected token: identifier``, ``token == x``."""
+    """``Password: required``, ``Unexpected token: identifier``, ``token == x``, ``auth:Signature: x``."""
     word = text[value.start : value.end]
-    if pair["sign"].startswith("=="):
+    if pair["sign"].startswith("==") or (word.endswith(":") and level is not Strength.PASSWORD):
         return True
     if pair["sign"] not in {":", "::", "->"} or not pair["space"]:
         return False
-    name = pair["name"].lower()
-    bare = not pair["close"] and level is Strength.STRONG and name in {"token", "tokens", "bearer", "webhook"}
-    return is_prose(word) or (bare and word.isalpha())
+    return is_prose(word)
 
 
 def _whole_line(text: str, pair: re.Match[str], level: Strength) -> Value | None:
@@ -140,13 +147,13 @@ def _indented(text: str, pair: re.Match[str], block: re.Match[str]) -> tuple[int
     return start, start + len(text[start:end].rstrip())
 
 
-def _listed(text: str, start: int, level: Strength) -> Value | None:
+def _listed(text: str, start: int, level: Strength, name: str = "") -> Value | None:
     """A list of quoted texts, all of them secret; what is in braces has names of its own."""
     found = _LIST.match(text, start)
     if found is None:
         return None
     items = list(_ITEM.finditer(found[0]))
-    if not items or all(is_harmless(item[0][1:-1], level) for item in items):
+    if not items or all(is_harmless(item[0][1:-1], level) or is_bare(name, item[0][1:-1]) for item in items):
         return None
     return Value(start + items[0].start() + 1, start + items[-1].end() - 1, quoted=True)
 
@@ -157,6 +164,7 @@ _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]{1,30})[ \t]{1,4}(?=[^\s\"
 _ONE_WORD = frozenset(
     {"bearer", "basic", "token", "apikey", "api-key", "negotiate", "ntlm", "key", "jwt", "dpop", "sso-key", "bot"}
 )
+_HEADER_SIGNS = frozenset({":", "=", "=>", ",", "%3A", "->", ":="})
 _PARAMETER = re.compile(r"[\w-]{1,40}=\\{0,15}[\"']")
 # A quote belongs to a header only behind an equals sign: Digest username="x", response="y".
 _HEADER_REST = re.compile(r"(?:=[ ]?(\\{0,15})\"[^\"\n\\]{0,2000}(?:\1\")|[^\"\n\r\\]|\\(?![\"nr])){0,8000}+")
@@ -164,6 +172,10 @@ _HEADER_REST = re.compile(r"(?:=[ ]?(\\{0,15})\"[^\"\n\\]{0,2000}(?:\1\")|[^\"\n
 
 def _authorization(text: str, pair: re.Match[str]) -> Value | None:
     """The credentials, without their scheme."""
+    scheme = _SCHEME.match(text, pair.end())
+    if scheme is not None and scheme["scheme"].lower() in _ONE_WORD and not _PARAMETER.match(text, scheme.end()):
+        word = read_value(text, scheme.end())
+        return None if is_prose(text[word.start : word.end]) or pair["sign"] not in _HEADER_SIGNS else word
     value = _header_value(text, pair)
     if value is None:
         return None
@@ -176,28 +188,28 @@ def _authorization(text: str, pair: re.Match[str]) -> Value | None:
         )
     if is_prose(scheme["scheme"]):
         return None
-    start = scheme.end()
-    if not value.quoted and scheme["scheme"].lower() in _ONE_WORD and not _PARAMETER.match(text, start):
-        word = read_value(text, start)
-        return None if is_prose(text[word.start : word.end]) else word
-    return Value(start, value.end, quoted=value.quoted)
+    return Value(scheme.end(), value.end, quoted=value.quoted)
+
+
+_ONE_COOKIE = re.compile(r"[^\"\n\r;]{0,8000}+")
 
 
 def _cookie(text: str, pair: re.Match[str]) -> Value | None:
-    """All of them; of Set-Cookie its attributes are left."""
-    value = _header_value(text, pair)
+    """All of them; of one Set-Cookie its attributes are left."""
+    is_one = pair["name"].lower() == "set-cookie"
+    value = _header_value(text, pair, _ONE_COOKIE if is_one else _HEADER_REST)
     if value is None:
         return None
     content = text[value.start : value.end]
     if "=" not in content:
         return None if is_prose(content.split(" ")[0]) else _checked(text, value, Strength.WEAK)
-    if pair["name"].lower() == "set-cookie" and ";" in content:
+    if is_one and ";" in content:
         return Value(value.start, value.start + content.index(";"), quoted=value.quoted)
     return value
 
 
-def _header_value(text: str, pair: re.Match[str]) -> Value | None:
-    if pair["sign"] not in {":", "=", "=>", ",", "%3A", "->", ":="} or (pair["sign"] == "," and not pair["close"]):
+def _header_value(text: str, pair: re.Match[str], rest: re.Pattern[str] = _HEADER_REST) -> Value | None:
+    if pair["sign"] not in _HEADER_SIGNS or (pair["sign"] == "," and not pair["close"]):
         return None
     start = pair.end()
     if text[start : start + 1] == "[":
@@ -214,7 +226,7 @@ def _header_value(text: str, pair: re.Match[str]) -> Value | None:
         end = text.find("\\" * slashes + before, start, start + 8000)
         if end >= 0 and "\n" not in text[start:end]:
             return Value(start, end, quoted=True)
-    end = _HEADER_REST.match(text, start).end()  # type: ignore[union-attr]  # it matches nothing, too
+    end = rest.match(text, start).end()  # type: ignore[union-attr]  # it matches nothing, too
     end = start + len(text[start:end].rstrip())
     return Value(start, end, quoted=False) if end > start else None
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from .names import Strength, flag_strength, is_harmless
+from .names import Strength, flag_strength, is_harmless, is_random
 
 # Programs whose short flags take a secret: as the next word (``-a x``), glued (``-px``), and as USER:PASSWORD.
 _NEXT = {
@@ -14,12 +14,12 @@ _NEXT = {
     "sqlcmd": "-P", "bcp": "-P", "mongo": "-p", "mongosh": "-p", "mongodump": "-p", "mongorestore": "-p",
     "mosquitto_pub": "-P", "mosquitto_sub": "-P", "ldapsearch": "-w", "ldapmodify": "-w", "ldapadd": "-w", "ldapwhoami": "-w",
     "ldapdelete": "-w", "ldappasswd": "-w -s", "az": "-p", "openssl": "-k -K -pass -passin -passout", "plink": "-pw", "pscp": "-pw",
-    "keytool": "-storepass -keypass", "htpasswd": "",
+    "keytool": "-storepass -keypass", "schtasks": "/rp /p", "ssh-keygen": "-N -P",
 }  # fmt: skip
 _GLUED = {
     "mysql": "-p", "mysqldump": "-p", "mysqladmin": "-p", "mysqlimport": "-p", "mariadb": "-p", "mariadb-dump": "-p",
     "mariadb-admin": "-p", "7z": "-p", "7za": "-p", "7zr": "-p", "unrar": "-p", "rar": "-p", "sshpass": "-p", "redis-cli": "-a",
-    "sqlcmd": "-P",
+    "sqlcmd": "-P", "xfreerdp": "/p:", "wfreerdp": "/p:",
 }  # fmt: skip
 _PAIRED = {
     "curl": "-u --user -U --proxy-user", "http": "-a --auth", "https": "-a --auth", "xh": "-a --auth", "smbclient": "-U --user",
@@ -72,7 +72,7 @@ def _within(index: int, word: str, flags: _Flags, program: str) -> Iterator[Span
         yield index, len(glued), len(word)
     elif program == "curl" and word.startswith("-u") and len(word) > 2:
         yield from ((index, 2 + begin, 2 + end) for _, begin, end in _of_pair(index, word[2:]))
-    elif word.startswith(_PERHAPS) and _is_random(word[2:]):
+    elif word.startswith(_PERHAPS) and is_random(word[2:]):
         yield index, 2, len(word)
     elif (given := _FLAG.fullmatch(word)) is not None:
         yield from _of_flag(index, given, flags.paired)
@@ -95,13 +95,7 @@ def _expected_behind(word: str, following: Sequence[str], flags: _Flags) -> Stre
 
 def _names_password(following: Sequence[str]) -> bool:
     """Whether the word behind ``-u`` is USER:PASSWORD, not the numbers or names of a user and a group."""
-    return any(":" in word and _is_random(word.partition(":")[2]) for word in following)
-
-
-def _is_random(value: str) -> bool:
-    """Letters with digits, as no word and no port is."""
-    mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
-    return mixed and "=" not in value and not is_harmless(value, Strength.WEAK)
+    return any(":" in word and is_random(word.partition(":")[2]) for word in following)
 
 
 def _of_flag(index: int, given: re.Match[str], paired: Sequence[str]) -> Iterator[Span]:
@@ -112,7 +106,7 @@ def _of_flag(index: int, given: re.Match[str], paired: Sequence[str]) -> Iterato
         yield from ((index, start + begin, start + end) for _, begin, end in _of_pair(index, value))
         return
     level = flag_strength(flag)
-    if kind == "other" and flag.lower() in {"/p", "-p"} and _is_random(value):
+    if kind == "other" and flag.lower() in {"/p", "-p"} and is_random(value):
         level = Strength.STRONG
     if level is not Strength.NONE and not is_harmless(value, level):
         yield index, start, start + len(value)

@@ -8,7 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from .commands import secret_spans
-from .names import Strength, flag_strength, is_harmless, is_plain, is_prose, strength
+from .names import Strength, flag_strength, is_bare, is_harmless, is_plain, is_prose, strength
 
 Replace = Callable[[str, str], str]
 
@@ -85,8 +85,8 @@ _FORMS = (
     # setx NAME value, ENV NAME value, requirepass value, //registry/:_authToken value
     _Form(
         "value of {name}",
-        ("setx", "ENV ", "etenv", "onfig", "ONFIG"),
-        r"(?:\bsetx|^ENV|\bsetenv|\bconfig set|\bconfigure set|\bCONFIG SET)\s{1,4}(?P<name>[\w./:@-]{2,100})[\s,]{1,4}[\"']?(?P<secret>[^\s\"']{1,1000}+)",
+        ("setx", "ENV ", "etenv", "onfig", "ONFIG", "set -"),
+        r"(?:\bsetx|\bset -\w{1,4}|^ENV|\bsetenv|\bconfig set|\bconfigure set|\bCONFIG SET)\s{1,4}(?P<name>[\w./:@-]{2,100})[\s,]{1,4}[\"']?(?P<secret>[^\s\"']{1,1000}+)",
         1,
     ),
     _Form(
@@ -112,14 +112,14 @@ _FORMS = (
     ),
     _Form(
         "password of a command",
-        ("IDENTIFIED", "identified"),
-        r"(?i:\bidentified (?:with \w{1,40} )?(?:by|as)(?: password)?)\s{1,4}\\?[\"'](?P<secret>[^\"'\\]{1,500}+)",
+        ("IDENTIFIED", "identified", "SecureString"),
+        r"(?i:\bConvertTo-SecureString(?: -String)?|\bidentified (?:with \w{1,40} )?(?:by|as)(?: password)?)\s{1,4}\\?[\"'](?P<secret>[^\"'\\]{1,500}+)",
         1,
     ),
     _Form(
         "bearer token",
-        ("earer ", "EARER "),
-        r"(?i:\bbearer) {1,3}(?P<secret>[A-Za-z0-9._~+/=\-]{8}[A-Za-z0-9._~+/=\-]*+)",
+        ("earer ", "EARER ", "SSWS "),
+        r"(?i:\bbearer|\bSSWS) {1,3}(?P<secret>[A-Za-z0-9._~+/=\-]{8}[A-Za-z0-9._~+/=\-]*+)",
     ),
     _Form(
         "basic credentials",
@@ -140,9 +140,23 @@ _FORMS = (
     # password x1y2, password for anna: x1y2, new password set to x1y2, | password | x1y2 |
     _Form(
         "value of {name}",
-        ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "otp", "OTP", "pw"),
+        (
+            "assword",
+            "assphrase",
+            "asscode",
+            "passwd",
+            "pwd",
+            "PASSWORD",
+            "ecret",
+            "oken",
+            "pikey",
+            "otp",
+            "OTP",
+            "pw",
+            "PIN",
+        ),
         r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,3}|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to )?"
-        r"(?P<secret>(?=[^\s0-9]{0,80}[0-9])(?=[^\sA-Za-z]{0,80}[A-Za-z])[^\s\"'`,;|()\[\]{}<>:]{6,200}+)(?![:(/\\])",
+        r"(?P<secret>\d{4,8}(?=[\s.,;]|$)|(?=[^\s0-9]{0,80}[0-9])(?=[^\sA-Za-z]{0,80}[A-Za-z])[^\s\"'`,;|()\[\]{}<>:]{6,200}+)(?![:(/\\])",
     ),
     _Form(
         "credentials of a login",
@@ -156,7 +170,19 @@ _FORMS = (
         1,
     ),
     _Form(
-        "password for a program", ("/user:",), r"\bnet use [^\n]{0,200}?/user:\S{1,60} (?P<secret>[^\s/]{1,200}+)", 1
+        "password for a program",
+        ("net use", "htpasswd"),
+        r"\b(?:net use [^\n]{0,200}?/user:\S{1,60}|net use (?:\w:? )?\\\\\S{1,200}|net user \S{1,60}|htpasswd -\w{0,5}b\w{0,5} \S{1,200} \S{1,60})"
+        r" (?P<secret>[^\s/*-][^\s]{0,200}+)",
+        1,
+    ),
+    # jdbc:oracle:thin:scott/tiger@db, https%3A%2F%2Fanna%3Ax%40host
+    _Form("password of a login", ("oracle:",), r"\boracle:\w{2,5}:\w{1,60}/(?P<secret>[^\s@\"']{1,200}+)@", 1),
+    _Form(
+        "credentials in an address",
+        ("%2F%2F", "%2f%2f"),
+        r"(?i:%3A%2F%2F(?:[\w.+-]|%(?!3A|40|2F)[\dA-F]{2}){0,60}+%3A(?P<secret>(?:[^\s&\"'%]|%(?!40|2F)[\dA-F]{2}){1,200}+)%40)",
+        1,
     ),
     # --password x: a flag and the word behind it
     _Form(
@@ -192,6 +218,8 @@ def _decided(form: _Form, found: re.Match[str], replace: Replace) -> str:
         or secret.startswith("-")
         or secret.endswith("://")
         or is_harmless(secret, level)
+        or (name is not None and is_bare(name, secret))
+        or (secret.isdigit() and form.least > 1 and level is not Strength.PASSWORD)
         or (name is None and form.least > 1 and is_plain(secret))
         or (name is not None and form.least > 1 and level is not Strength.PASSWORD and is_plain(secret))
     ):
@@ -211,7 +239,7 @@ def text_around(found: re.Match[str], start: int, end: int, instead: str) -> str
 
 _PROGRAM = re.compile(
     r"(?<![\w-])(?P<program>curl|wget|mysql\w{0,8}|mysqldump|mariadb(?:-\w{1,8})?|sshpass|redis-cli|docker|podman|helm|7z[ar]?|zip|unzip|unrar|rar"
-    r"|openssl|ldap\w{3,8}|sqlcmd|bcp|smbclient|htpasswd|mosquitto_\w{3}|mongo\w{0,8}|psql|net|az|vault|keytool|gpg|plink|pscp|http|https|xh|rpcclient|winexe|impacket-\w{1,12})"
+    r"|openssl|ldap\w{3,8}|sqlcmd|bcp|smbclient|htpasswd|mosquitto_\w{3}|mongo\w{0,8}|psql|net|az|vault|keytool|gpg|plink|pscp|http|https|xh|rpcclient|winexe|impacket-\w{1,12}|schtasks|ssh-keygen|[xw]freerdp)"
     r"(?:\.exe)?[ \t]{1,4}(?P<rest>[^\n]{1,2000})"
 )
 _ARGUMENT = re.compile(r"(?:\"(?:\\.|[^\"\\\n])*+\"|'[^'\n]*+'|\\\"[^\"\\\n]*+\\\"|[^\s\"'])++")

@@ -26,7 +26,9 @@ class Strength(IntEnum):
 
 _PASSWORD = _words(
     """
-    PASSWORD PASSWORDS PASSWD PASSPHRASE PASSCODE PASSWORT PSWD PSW PWD PW PWORD CVV CVC PIN OTP TOTP PSK MNEMONIC
+    PASSWORD PASSWORDS PASSWD PASSPHRASE PASSCODE PSWD PSW PWD PW PWORD CVV CVC PIN OTP TOTP PSK MNEMONIC
+    PASSWORT KENNWORT MOTDEPASSE CONTRASENA SENHA WACHTWOORD LOSENORD ADGANGSKODE SALASANA HASLO HESLO JELSZO PAROLA
+    ПАРОЛЬ 密码 密碼 パスワード 비밀번호
     """
 )
 _STRONG = _words(
@@ -43,10 +45,13 @@ _WEAK = _words(
 # What makes a key a secret one; PASS alone may be the result of a test.
 _KEY_KINDS = _words(
     """
-    API ACCESS SECRET PRIVATE PRIV ACCOUNT ENCRYPTION ENC CRYPT SIGNING SIGN MASTER LICENSE LICENCE SHARED STORAGE
+    API SERIAL PRODUCT ACCESS SECRET PRIVATE PRIV ACCOUNT ENCRYPTION ENC CRYPT SIGNING SIGN MASTER LICENSE LICENCE SHARED STORAGE
     SERVICE DEPLOY SSH AUTH CLIENT APP ADMIN ROOT SESSION HOST SUBSCRIPTION FUNCTION CONSUMER INTEGRATION WRITE
     STRIPE OPENAI ANTHROPIC SENDGRID MAILGUN DATADOG ALGOLIA TWILIO AES RSA HMAC JWT COOKIE TLS SSL
     """
+)
+_PASSES = _words(
+    "LOW HIGH BAND ALL FIRST SECOND LAST NEXT ONE TWO MULTI SINGLE RENDER FORWARD BACKWARD DEPTH SHADOW TEST BOARDING"
 )
 _CODE_KINDS = _words(
     """
@@ -55,6 +60,7 @@ _CODE_KINDS = _words(
     """
 )
 _PHRASES = {
+    ("DE", "PASSE"): Strength.PASSWORD,
     ("CONNECTION", "STRING"): Strength.STRONG,
     ("CONNECTION", "STRINGS"): Strength.STRONG,
     ("CONN", "STR"): Strength.STRONG,
@@ -88,10 +94,10 @@ _ABOUT = _words(
     CLASS BUS ADDRESS MANAGER DESKTOP SAMESITE SECURE HTTPONLY HINT RESET ERROR ERRORS MESSAGE MISSING INVALID
     VALID PLACEHOLDER LABEL DESCRIPTION TITLE INDEX ORDER COLUMN FIELD USED USAGE REMAINING TOTAL BUDGET PER
     PUBLIC FINGERPRINT ACTIVE REFRESHED PY JS TS TSX JSX MJS CJS GO RS JAVA KT CS CPP C H RB PHP JSON TOML YAML
-    YML TXT MD HTML CSS VUE SO DLL EXE PYC
+    YML TXT MD HTML CSS VUE SO DLL EXE PYC HELPER HELPERS HASHER HASHERS ENV VAR
     """
 )
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]+")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_a-zA-Z]+")
 _LONGEST_NAME = 200
 
 
@@ -105,7 +111,7 @@ def strength(name: str) -> Strength:
     """How secret the value of a variable, setting, flag or field of that name is, by the whole words of the name."""
     if len(name) > _LONGEST_NAME:
         name = name[-_LONGEST_NAME:]
-    words = [word.upper() for word in _WORD.findall(name)]
+    words = [word.upper() for word in _WORD.findall(name if name.isascii() else _without_accents(name))]
     while len(words) > 1 and words[-1] in {"V", "OLD", "NEW"}:
         words.pop()
     if not words or _is_about(words):
@@ -113,9 +119,15 @@ def strength(name: str) -> Strength:
     if words == ["PWD"]:  # a shell's folder, or the password of a connection
         return Strength.STRONG
     found = max(map(_of_word, words))
-    if "PASS" in words and len(words) > 1:
+    if "PASS" in words and len(words) > 1 and not _PASSES & set(words):
         found = Strength.PASSWORD
     return max([found, *map(_of_pair, words, words[1:])])
+
+
+def _without_accents(name: str) -> str:
+    from unicodedata import normalize
+
+    return "".join(letter if letter > "ɏ" else normalize("NFKD", letter)[0] for letter in normalize("NFC", name))
 
 
 def flag_strength(flag: str) -> Strength:
@@ -137,7 +149,11 @@ def _is_about(words: list[str]) -> bool:
         return not (last in {"URL", "URI"} and words[-2:-1] == ["WEBHOOK"])
     if last in {"ID", "IDS"}:  # the id of a session is what a thief wants, that of a key is not
         return not {"SESSION", "SECRET", "TOKEN"} & set(words)
-    return "PUBLIC" in words or "PUBLISHABLE" in words or words[:2] in (["X", "AUTHORITY"], ["SSH", "AUTH"])
+    return (
+        "PUBLIC" in words
+        or "PUBLISHABLE" in words
+        or words[:2] in (["X", "AUTHORITY"], ["SSH", "AUTH"], ["SEC", "WEB"])
+    )
 
 
 def _of_word(word: str) -> Strength:
@@ -150,15 +166,17 @@ def _of_word(word: str) -> Strength:
 
 _MARKS = re.compile(  # what stands for a value: masks, placeholders, references
     r"\*+|[xX]{3,}|\.{3,}|•+|<[^<>]{0,60}>|\[[A-Za-z _-]{0,40}\]|\([A-Za-z _-]{0,40}\)|\$\(?\{?[\w.]{1,60}[})]?\)?|%\w{1,60}%"
-    r"|\{{1,2}[^{}]{0,60}\}{1,2}|#\{[^{}]{0,60}\}|\*{3}@?|%[sdvqr]"
+    r"|\{{1,2}[\w .:|-]{0,60}\}{1,2}|#\{[^{}]{0,60}\}|\*{3}@?|%[sdvqr]|[\^~]\d{1,4}(?:\.\d{1,4}){0,3}(?:-[a-z][\w.]{1,20})?"
 )
 _NO_SECRETS = _words(
     """
-    true false yes no on off null none nil undefined nan enabled disabled auto default unset empty n/a na
+    true false yes no on off null none nil undefined nan enabled disabled auto default unset empty n/a na correct
+    include omit same-origin await async new lambda function
     """
 )
 _NUMBER = re.compile(
-    r"[+-]?\d{1,5}(?:\.\d{1,6})?\s?(?:%|ns|us|µs|ms|s|sec|m|min|h|d|days?|px|b|kb|mb|gb|kib|mib|gib|bytes)?",
+    r"[+-]?\d{1,5}(?:\.\d{1,6})?\s?(?:%|ns|us|µs|ms|s|sec|m|min|h|d|days?|px|b|kb|mb|gb|kib|mib|gib|bytes|k?hz|[mg]hz|fps|db|k)?"
+    r"|v?\d{1,4}(?:\.\d{1,4}){1,3}(?:-[a-z][\w.]{1,20})?",
     re.IGNORECASE,
 )
 _PATH = re.compile(
@@ -167,15 +185,15 @@ _PATH = re.compile(
 _PART = r"(?:[A-Za-z]{1,14}|[A-Za-z]{0,6}\d{1,5}|v\d{1,3}|\d{1,5}[A-Za-z]{1,3})"
 # Words with what joins words: a file, a channel, an address, a list of fields. Two parts at least have to be words.
 _WORDS = re.compile(
-    rf"[a-z]{{1,14}}|[a-z]{{0,14}}(?:[A-Z][a-z]{{2,13}}){{1,4}}|[A-Z][a-z]{{1,13}}|[A-Z]{{1,14}}|{_PART}(?:[-_.:/, ]{{1,2}}{_PART}){{1,8}}"
+    rf"[a-z]{{1,14}}|[a-z]{{0,14}}(?:[A-Z][a-z]{{2,13}}){{1,4}}|[A-Z][a-z]{{1,13}}|[A-Z]{{1,14}}|{_PART}(?:[-_.:/,# ]{{1,2}}{_PART}){{1,8}}"
 )
 _ALGORITHMS = re.compile(
     r"(?:[RHEP]S|A)(?:256|384|512)|oauth[12]?(?:\.0)?|(?:hmac-?)?sha-?\d{1,3}(?:-\d{1,3})?|md5|ed25519|x25519|argon2\w{0,2}|aes-?\d{3}(?:-\w{3})?"
-    r"|rsa-?\d{0,4}|http/?\d?|utf-?8|base64|F\d{1,2}|ctrl\+\w|amd64|i\d86|x86(?:[_-]64)?|arm64|armhf|riscv64|[a-z]{1,5}\d",
+    r"|rsa-?\d{0,4}|http/?\d?|utf-?8|base64|F\d{1,2}|(?:(?:ctrl|cmd|alt|shift|meta|super|option|cmdorctrl|command)\+){1,4}\w{1,12}|amd64|i\d86|x86(?:[_-]64)?|arm64|armhf|riscv64|[a-z]{1,5}\d",
     re.IGNORECASE,
 )
 _CODE = re.compile(
-    r"[A-Za-z_][A-Za-z_.]{0,60}(?:\([^()\"']{0,60}\)?|\[[^\[\]\"']{0,30}\])"
+    r"[A-Za-z_][\w.]{0,60}(?:\((?:[^()\"']|\(\)){0,60}\)?|\([\"'][A-Za-z_.-]{0,40}[\"']?\)?|\[[^\[\]\"']{0,30}\])"
 )  # token = self[0]; token = read(x)
 _LONGEST_HARMLESS = 300
 _URL = re.compile(r"[a-z][a-z+.-]{1,14}://(?:\*{3}@)?[\w.\[\]:-]{1,120}(?:/[\w./-]{0,120})?", re.IGNORECASE)
@@ -191,7 +209,11 @@ def is_harmless(value: str, name_strength: Strength) -> bool:
         return False
     path = _PATH.fullmatch(value) is not None and not any(map(_is_random, re.split(r"[/\\]", value)))
     if name_strength is Strength.PASSWORD:
-        return (path and value.count("/") + value.count("\\") > 1) or (value.isdigit() and len(value) < 4)
+        return (
+            ("(" in value and _CODE.fullmatch(value) is not None)
+            or (path and value.count("/") + value.count("\\") > 1)
+            or (value.isdigit() and len(value) < 4)
+        )
     if path or _NUMBER.fullmatch(value) or _CODE.fullmatch(value):
         return True
     return name_strength is Strength.WEAK and _is_weakly_harmless(value)
@@ -200,7 +222,7 @@ def is_harmless(value: str, name_strength: Strength) -> bool:
 def _is_weakly_harmless(value: str) -> bool:
     if _URL.fullmatch(value):
         return "***" not in value and not any(map(_is_random, re.split(r"[/.:]", value)))
-    return len(value) < 4 or is_plain(value)
+    return len(value) < 4 or is_plain(value) or (value.isdigit() and len(value) <= 20)
 
 
 def is_plain(value: str) -> bool:
@@ -208,25 +230,38 @@ def is_plain(value: str) -> bool:
     return _WORDS.fullmatch(value) is not None or _ALGORITHMS.fullmatch(value) is not None
 
 
+def is_random(value: str) -> bool:
+    """Letters with digits, as no word and no port is."""
+    mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+    return mixed and "=" not in value and not value.endswith(":") and not is_harmless(value, Strength.WEAK)
+
+
 def _is_random(part: str) -> bool:
     return _RANDOM.fullmatch(part) is not None
 
 
+# Names that are words of a parser and of sentences as well: "token: identifier", <token>identifier</token>.
+_BARE = frozenset({"token", "tokens", "bearer", "webhook"})
 # Words that follow "password:" in a sentence.
 _PROSE = _words(
     """
     a about absent accepted after all already and any are argument array as at be been before bool boolean but by
-    bytes cannot can changed check contains correct could created denied deleted did differ do does eof error
+    bytes cannot can changed check contains could created denied deleted did differ do does eof error
     errors exceeded expired expires expiring failed failure field flag for found from function got given had has
     have header if ignored in incorrect int integer invalid is issued it its keyword last length list loaded long
     malformed match matches may method mismatch missing more must name needed new no not now number object of ok
     okay old on only option optional or out parameter parsing present prompt provided punctuation read received
-    refresh refreshed refused rejected removed renewed required reset revoked rotated s saved sent set short
+    refresh refreshed refused rejected removed renewed required reset revoked rotated s saved secretbytes secretstr sent set short
     should skip skipped so some str string stored succeeded success successful symbol than that the this to too
     type unauthorized unauthorised unchanged undefined unexpected unknown until update updated used user using
     valid validated value verification verified verify via was were when which will with without wrong you your
     """
 )
+
+
+def is_bare(name: str, value: str) -> bool:
+    """Whether a value is what a parser or a language model calls a token: a word."""
+    return name.lower() in _BARE and len(value) <= 12 and value.strip().isalpha()
 
 
 def is_prose(word: str) -> bool:

@@ -71,7 +71,7 @@ RULES = (
         "Postgres platform token", "pscale_tkn_ pscale_oauth_ pscale_pw_ sbp_ sb_secret_ napi_", 24, r"A-Za-z0-9_.=\-"
     ),
     _prefixed("Hosting token", "fo1_ rnd_ nfp_ nfc_ vcp_ HRKU- tk-us-", 30),
-    _prefixed("Fly.io token", "fm1a_ fm1r_ fm2_", 60, r"A-Za-z0-9+/=,_"),
+    _prefixed("Fly.io token", "fm1a_ fm1r_ fm2_", 60, r"A-Za-z0-9+/=,_\-"),
     _prefixed("Terraform token", "ATLAS-", 30),
     TokenRule(
         "Terraform token", (".atlasv1.",), _START + r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=\-]{40}[A-Za-z0-9_=\-]*+"
@@ -128,7 +128,7 @@ RULES = (
         "Slack token",
         "xoxb- xoxp- xoxa- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd- xoxe.xoxb- xoxe.xoxp- xapp-",
         10,
-        r"A-Za-z0-9.%\-",
+        r"A-Za-z0-9_.%\-",
     ),
     TokenRule(
         "Slack webhook",
@@ -143,7 +143,11 @@ RULES = (
     TokenRule(
         "Discord webhook", ("/api/webhooks/",), r"(?<=/api/webhooks/)\d{10,22}/[A-Za-z0-9_\-]{16}[A-Za-z0-9_\-]*+"
     ),
-    TokenRule("Teams webhook", ("/webhookb2/",), r"(?<=/webhookb2/)[A-Za-z0-9@\-]{20}[A-Za-z0-9@/\-]*+"),
+    TokenRule(
+        "Teams webhook",
+        ("/webhook",),
+        r"(?:(?<=/webhookb2/)|(?<=office\.com/webhook/))[A-Za-z0-9@\-]{20}[A-Za-z0-9@/\-]*+",
+    ),
     TokenRule(
         "Zapier or IFTTT webhook",
         ("/hooks/catch/", "/with/key/"),
@@ -187,11 +191,11 @@ RULES = (
     _prefixed("Contentful token", "CFPAT-", 30),
     _prefixed("Octopus key", "API-", 25, "A-Z0-9"),
     _prefixed("Dropbox token", "sl.", 80),
-    _prefixed("Facebook token", "EAAC EAAM EAAB EAAG", 60, _ALNUM),
+    _prefixed("Facebook or Square token", "EAAA EAAC EAAM EAAB EAAG", 56),
     _prefixed("Twitter bearer", "AAAAAAAAAAAAAAAAAAAA", 30, "A-Za-z0-9%"),
     _prefixed("Adafruit or Azure key", "aio_", 24, _ALNUM),
     # Watching
-    _prefixed("Grafana token", "glsa_ glc_", 24, r"A-Za-z0-9_+/="),
+    _prefixed("Grafana token", "glsa_ glc_", 24, r"A-Za-z0-9_+/=\-"),
     _prefixed("Grafana key", "eyJrIjoi", 40, _BASE64),
     _prefixed("Sentry token", "sntrys_ sntryu_ sntrya_", 24, _BASE64),
     _prefixed("New Relic key", "NRAK- NRII- NRJS- NRRA- NRAA- NRSP-", 16),
@@ -201,6 +205,7 @@ RULES = (
     # Keys and hashes
     _prefixed("age key", "AGE-SECRET-KEY-1 AGE-PLUGIN-", 20, "A-Z0-9-"),
     _prefixed("NATS seed", "SUA SAA SOA SCA SNA", 54, "A-Z2-7"),
+    _prefixed("PASETO token", "v1.local. v2.local. v3.local. v4.local. v2.public. v4.public.", 40, r"A-Za-z0-9_.\-"),
     _prefixed("wallet key", "xprv zprv yprv", 90, _ALNUM),
     TokenRule(
         "password hash",
@@ -210,6 +215,12 @@ RULES = (
     TokenRule("Azure signature", ("SharedAccessSignature",), r"(?<=SharedAccessSignature )[^\s\"']{20}[^\s\"']*+"),
 )
 _JWT = re.compile(_START + r"eyJ[A-Za-z0-9_\-]{8}[A-Za-z0-9_\-]*+(?:\.[A-Za-z0-9_\-]*+){0,4}")
+# A prefix nobody knows yet before a run that is drawn at random: capitals, small letters and digits change places too
+# often for a name. Hashes are hexadecimal, and what stands in a path or in Base64 has no prefix of its own.
+_UNKNOWN = re.compile(
+    r"(?<![\w/+.=%-])(?!_Z|sha\d|md5)[A-Za-z]{1,12}\d{0,2}(?:[_-][A-Za-z0-9]{1,8}){0,2}[_-](?P<random>[A-Za-z0-9]{32}[A-Za-z0-9]*+)"
+)
+_CHANGE = re.compile(r"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])")
 _JWT_BASE64 = re.compile(_START + r"ZXlK[A-Za-z0-9+/]{40}[A-Za-z0-9+/=]*+")
 _ENTROPY_KINDS = frozenset(
     {
@@ -243,7 +254,12 @@ def mask_tokens(text: str, replace: Replace) -> str:
     for kind, needles, pattern in RULES:
         if any(needle in text for needle in needles):
             text = _compiled(pattern).sub(lambda found, kind=kind: _replaced(kind, found[0], replace), text)  # type: ignore[misc]
-    return text
+    return _UNKNOWN.sub(lambda found: replace("token", found[0]) if _is_drawn(found["random"]) else found[0], text)
+
+
+def _is_drawn(run: str) -> bool:
+    changes = len(_CHANGE.findall(run[:64]))
+    return changes > 0.3 * len(run[:64]) and any(map(str.isupper, run)) and any(map(str.islower, run))
 
 
 def _replaced(kind: str, token: str, replace: Replace) -> str:

@@ -16,9 +16,11 @@ class Value(NamedTuple):
 
 
 # !!str …, b"…", Some("…"), String("…"), SecretStr('…'): what stands between the separator and the quote.
-_WRAPPER = re.compile(r"(?:!{1,2}\w{1,20}[ ]{1,4})?(?:[A-Za-z_][\w.]{0,30}\()?(?:[bBrRuUfF@$]{1,2}(?=[\"']))?")
+_WRAPPER = re.compile(
+    r"(?:!{1,2}\w{1,20}[ ]{1,4})?(?:(?:str|bytes|string|(?:[\w.]{1,30}\.)?[A-Z]\w{0,30})\()?(?:[bBrRuUfF@$]{1,2}(?=[\"']))?"
+)
 _QUOTE = re.compile(
-    r"(?P<slashes>\\{0,15})(?P<quote>[\"'`])|&quot;|&#0?3[49];|&apos;|%2[27]|\\{1,8}u002[27]", re.IGNORECASE
+    r"(?P<slashes>\\{0,15})(?P<quote>\"{3}|'{3}|[\"'`])|&quot;|&#0?3[49];|&apos;|%2[27]|\\{1,8}u002[27]", re.IGNORECASE
 )
 _CDATA = "<![CDATA["
 # Up to what usually ends a word; a comma, a semicolon, & and a bracket are part of it where the word goes on behind it.
@@ -56,7 +58,7 @@ def _quoted(text: str, opening: re.Match[str]) -> Value:
     quote end an outer text, and more belong to an inner one.
     """
     start = opening.end()
-    if opening["quote"] is None:
+    if opening["quote"] is None or len(opening["quote"]) > 1:
         end = text.find(opening[0], start, start + _LONGEST)
         return Value(start, end, quoted=True) if end >= 0 else rest_of_line(text, start)
     quote, level = opening["quote"], _level(opening["slashes"])
