@@ -21,7 +21,7 @@ MAX_IN_FLIGHT_RANGE = (1, 65_536)
 COMPLETION_VARIABLE = "_SIDECAR_COMPLETE"
 """What a shell sets when it asks which words may follow; the command line library derives the name from the program's."""
 
-_TEXT_OPTIONS = ("--config", "--profile", "--set", "--metrics")
+_TEXT_OPTIONS = ("--config", "--profile", "--cwd", "--set", "--metrics")
 _NUMBER_OPTIONS = {"--max-frame": MAX_FRAME_RANGE, "--max-in-flight": MAX_IN_FLIGHT_RANGE}
 _HINT = "'sidecar serve --help' lists the options."
 
@@ -108,6 +108,8 @@ def _set(boot: Boot, name: str, value: str) -> None:
                 f"--metrics takes a FILE.prom, not {value!r}: node_exporter reads no other name", hint=_HINT
             )
         boot.metrics = value
+    elif name == "--cwd":
+        boot.overrides.append(f"backend.cwd={value}")
     elif name == "--set":
         section, dot, _ = value.partition("=")[0].partition(".")
         if "=" not in value or not section or not dot:

@@ -39,8 +39,11 @@ def _settings_options(command: Any) -> Any:
     command = click.option(
         "--profile",
         metavar="NAME",
-        help="A preset: generic (the default) or aura.",
+        help="A preset: generic (the default), aspnet or aura.",
         shell_complete=starting(profile_names),
+    )(command)
+    command = click.option(
+        "--cwd", metavar="DIR", type=click.Path(), help="The backend's working folder (else where you are)."
     )(command)
     return click.option("--config", metavar="FILE", help="A TOML file with settings.", type=click.Path())(command)
 
@@ -77,6 +80,7 @@ def _with_serve_words(function: Callable[..., int]) -> Any:
         *,
         config: str | None,
         profile: str | None,
+        cwd: str | None,
         pairs: Sequence[str],
         data: str | None,
         command: Sequence[str] = (),
@@ -85,7 +89,8 @@ def _with_serve_words(function: Callable[..., int]) -> Any:
         if command:
             raise UsageError("The backend's command goes behind --")
         backend = click.get_current_context().obj
-        words = [*(["--config", config] if config else []), *(["--profile", profile] if profile else [])]
+        options = {"--config": config, "--profile": profile, "--cwd": cwd}
+        words = [word for name, value in options.items() if value for word in (name, value)]
         words += [word for pair in pairs for word in ("--set", pair)]
         if data:
             words += ["--set", f"paths.data={_data_folder(data)}"]

@@ -181,7 +181,7 @@ test("the settings know the app, and give way to what the caller says", () => {
   const packaged = sidecarSettings({ ...modules(true), backend: { executable: __filename, args: ["-v"] } }, { argv: [], resourcesPath: "/res" });
   assert.deepEqual(packaged.app, { mode: "production", version: "1.2.3", is_packaged: true, user_data: "/userData", temp: "/temp", resources: "/res" });
   assert.deepEqual(packaged.paths, { data: "/userData", logs: "/logs" });
-  assert.deepEqual(packaged.backend, { command: [__filename, "-v"] });
+  assert.deepEqual(packaged.backend, { command: [__filename, "-v"], cwd: __dirname });
   assert.deepEqual(packaged.log, {});
   const told = sidecarSettings({ ...modules(), settings: { app: { mode: "test" }, paths: { logs: "/mine" }, restart: { attempts: 1 } } }, { argv: [], resourcesPath: "/electron/resources" });
   assert.equal(told.app?.resources, path.join("/app", "resources")); // Electron's own are not the app's
@@ -197,7 +197,7 @@ test("while developing, and with no executable built, the project is run by dotn
   const command = ["dotnet", "run", "--no-launch-profile", "--project", backend.project, "--urls", "http://{host}:{port}"];
   assert.deepEqual(sidecarSettings({ ...modules(), backend }, { argv: [] }).backend, { command, cwd: path.join("src", "Aura.Api") });
   assert.deepEqual(sidecarSettings({ ...modules(true), backend }, { argv: ["--dev"] }).backend?.command, command);
-  assert.deepEqual(sidecarSettings({ ...modules(true), backend }, { argv: [] }).backend, { command: ["/nowhere/Aura.Api"] });
+  assert.deepEqual(sidecarSettings({ ...modules(true), backend }, { argv: [] }).backend, { command: ["/nowhere/Aura.Api"], cwd: "/nowhere" });
 });
 
 /** @param {{development?: boolean, allowedOrigins?: string[]}} options */

@@ -425,7 +425,7 @@ export interface AppSettings {
 export interface BackendSettings {
   /** Program and arguments; `{host}` and `{port}` are filled in. Usually given behind `--`. Empty: what the profile finds. */
   command?: Array<string>;
-  /** Working directory. Empty: the executable's folder (ASP.NET's content root is the working directory), or the sidecar's own where the program is looked up on PATH. */
+  /** Working directory, in flags `--cwd DIR`. Empty: the folder in which the sidecar was started; with profiles `aspnet` and `aura` that of the executable, unless it is looked up on PATH. */
   cwd?: string;
   /** More environment variables; `{host}` and `{port}` are filled in. */
   env?: { [key: string]: string };
@@ -439,7 +439,7 @@ export interface BackendSettings {
   managed?: boolean;
   /** Its address when it is not managed: `http://127.0.0.1:PORT`. */
   url?: string;
-  /** 2xx means ready to be used. Empty: ready when it listens. */
+  /** 2xx means ready to be used. Empty: ready when it listens. `"auto"`: `/health`, else `/healthz`, else any answer in HTTP. */
   live_path?: string;
   /** 2xx means healthy. Empty: `live_path`. */
   health_path?: string;
@@ -581,8 +581,8 @@ export interface SandboxSettings {
 
 /** All of it. */
 export interface Settings {
-  /** A preset: `generic` for any backend, `aura` for Aura Video Studio. */
-  profile?: "generic" | "aura";
+  /** A preset: `generic` for any backend, `aspnet` for ASP.NET Core, `aura` for Aura Video Studio. */
+  profile?: "generic" | "aspnet" | "aura";
   backend?: BackendSettings;
   timeouts?: TimeoutsSettings;
   restart?: RestartSettings;

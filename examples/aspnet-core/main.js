@@ -6,9 +6,7 @@ const { attachSidecar, preloadPath } = require("electron-backend-sidecar/main");
 const name = process.platform === "win32" ? "Backend.exe" : "Backend";
 const folder = app.isPackaged ? path.join(process.resourcesPath ?? "", "backend") : path.join(__dirname, "backend", "publish");
 const backend = { executable: path.join(folder, name), project: path.join(__dirname, "backend", "Backend.csproj") };
-const settings = {
-  backend: { env: { ASPNETCORE_URLS: "http://{host}:{port}" }, live_path: "/health", shutdown_path: "/shutdown" },
-};
+const settings = { profile: "aspnet", backend: { shutdown_path: "/shutdown" } };
 
 const attaching = attachSidecar({ app, ipcMain, BrowserWindow, dialog, powerMonitor, autoUpdater, backend, settings });
 app.on("window-all-closed", () => app.quit());

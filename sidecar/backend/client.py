@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from ..errors import HttpFailedError
 from ..process.platform.ports import REFUSAL_IS_SLOW, is_listening
+from ..settings.texts import AUTO_PATH, HEALTH_PATHS
 from ..threads import in_thread
 
 if TYPE_CHECKING:
@@ -74,20 +75,24 @@ class BackendClient:
         """Asks for a path.
 
         Args:
-            path: begins with ``/``, may have a query.
+            path: begins with ``/``, may have a query. AUTO_PATH: the first of HEALTH_PATHS that the backend has; of one that has
+                none every answer below 500 is good.
             timeout: seconds for all of it, body and redirects included.
             head_suffices: a 2xx whose body cannot be read or has no end (an event stream) is an answer, without a body.
 
         Raises:
             HttpFailedError: no answer, no valid answer, a body above 8 MiB, or a status other than 2xx.
         """
-        heads: list[int] = []
-        try:
-            return await self._request("GET", path, timeout, heads)
-        except HttpFailedError:
-            if not (head_suffices and heads):
-                raise
-            return Response(heads[0], None)
+        for candidate in HEALTH_PATHS if path == AUTO_PATH else (path,):
+            heads: list[int] = []
+            try:
+                return await self._request("GET", candidate, timeout, heads)
+            except HttpFailedError as error:
+                if head_suffices and heads:
+                    return Response(heads[0], None)
+                if path != AUTO_PATH or error.status is None or not 400 <= error.status < 500:
+                    raise
+        return Response(200, None)
 
     async def post(self, path: str, *, timeout: float) -> Response:  # noqa: ASYNC109 -- as in get
         """Posts nothing to a path; as ``get``, but never sent twice and never redirected."""

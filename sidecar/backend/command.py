@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..errors import BackendNotFoundError
+from ..errors import BackendNotFoundError, SidecarError
 from ..process.executability import check_folder, check_program, is_file, not_on_path, one_string, restore_run_bit
 from ..process.platform import SYSTEM
 from ..settings.checks import GIVE_A_COMMAND
@@ -55,9 +55,8 @@ def find_command(
 ) -> BackendCommand:
     """The command to run: the user's own as it was given, else the packaged backend of the profile.
 
-    A program without a folder in its name is looked up on the PATH of ``environ`` (the child's). Such a program is
-    nearly always an interpreter, whose folder means nothing to the backend, so it runs in the working directory; any other runs
-    in the folder of its executable unless ``backend.cwd`` is set.
+    A program without a folder in its name is looked up on the PATH of ``environ`` (the child's). The backend runs in
+    ``backend.cwd``, else where the sidecar was started, else (``Profile.own_folder``) beside its executable.
 
     Args:
         settings: ``backend.command``, ``backend.cwd`` and the profile are read.
@@ -70,20 +69,31 @@ def find_command(
         BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
     """
     here = working_directory or _starting_folder(settings.backend)
-    backend = settings.backend
+    backend, preset = settings.backend, PROFILES[settings.profile]
+    cwd = here / Path(backend.cwd).expanduser()
     notes: tuple[str, ...] = ()
-    if backend.command:
-        program, default_cwd = _given(backend, environ, here, platform)
-    else:
-        program = _packaged(settings, beside or sidecar_folder(), here, platform)
-        notes = (f"{program} is the backend of profile {settings.profile}",)
-        if restore_run_bit(program, platform):  # never of a program that the user named
-            notes += (f"{program} was not executable; it was given u+x",)
-        default_cwd = program.parent
-    check_program(program, platform)
-    cwd = here / Path(backend.cwd).expanduser() if backend.cwd else default_cwd
+    try:
+        if backend.command:
+            program, on_path = _given(backend, environ, here, platform)
+        else:
+            program, on_path = _packaged(settings, beside or sidecar_folder(), here, platform), False
+            notes = (f"{program} is the backend of profile {settings.profile}",)
+            if restore_run_bit(program, platform):  # never of a program that the user named
+                notes += (f"{program} was not executable; it was given u+x",)
+        check_program(program, platform)
+    except SidecarError as error:
+        if backend.command and not os.path.isabs(backend.command[0]):
+            error.message = in_folder(error.message, str(cwd))
+        raise
+    if preset.own_folder and not on_path and not backend.cwd:
+        cwd = program.parent
     check_folder(cwd)
     return BackendCommand((str(program), *backend.command[1:]), str(cwd), notes)
+
+
+def in_folder(message: str, cwd: str) -> str:
+    """What is said about a start, with the working folder."""
+    return f"{message} (working folder: {cwd})"
 
 
 def candidates(settings: Settings, beside: Path, working_directory: Path, platform: str) -> Iterator[Path]:
@@ -132,8 +142,8 @@ def _packaged(settings: Settings, beside: Path, here: Path, platform: str) -> Pa
     )
 
 
-def _given(backend: Backend, environ: Mapping[str, str], here: Path, platform: str) -> tuple[Path, Path]:
-    """The user's program, and the folder that it runs in unless one is set."""
+def _given(backend: Backend, environ: Mapping[str, str], here: Path, platform: str) -> tuple[Path, bool]:
+    """The user's program, and whether it was looked up on PATH."""
     name = backend.command[0]
     if "/" in name or (platform == "win32" and ("\\" in name or ":" in name)):
         path = Path(name).expanduser()
@@ -144,12 +154,11 @@ def _given(backend: Backend, environ: Mapping[str, str], here: Path, platform: s
             if _begins_with_a_program(name, folders, platform):
                 raise one_string(name)
             raise _not_found(tried[0], tried[1:])
-        absolute = Path(os.path.abspath(found))
-        return absolute, absolute.parent
+        return Path(os.path.abspath(found)), False
     found = _on_path(name, environ, here, platform)
     if found is None:
         raise not_on_path(name, _variable(environ, "PATH", platform))
-    return found, here
+    return found, True
 
 
 def _begins_with_a_program(name: str, folders: list[Path], platform: str) -> bool:

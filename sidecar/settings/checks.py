@@ -6,7 +6,7 @@ import os
 
 from ..errors import InvalidConfigError
 from .profiles import PROFILES
-from .texts import REPORTED_PATTERN
+from .texts import AUTO_PATH, REPORTED_PATTERN
 from .unsafe_ports import UNSAFE_PORTS, describe_unsafe
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
@@ -83,7 +83,11 @@ def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iter
         yield from _address(backend, named)
     for key in _PATH_KEYS:
         path: str = getattr(backend, key)
-        if path and (not path.startswith("/") or not path.isprintable() or " " in path):
+        if (
+            path
+            and (key, path) != ("live_path", AUTO_PATH)
+            and (not path.startswith("/") or not path.isprintable() or " " in path)
+        ):
             yield f'{named(key)} is "{path}"; allowed: a path that begins with / and holds no space, or an empty text'
     yield from _command(backend, named)
     yield from _passing(settings, named)

@@ -26,8 +26,8 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         command: Program and arguments; `{host}` and `{port}` are filled in. Usually given behind `--`. Empty: what the
             profile finds.
-        cwd: Working directory. Empty: the executable's folder (ASP.NET's content root is the working directory), or the
-            sidecar's own where the program is looked up on PATH.
+        cwd: Working directory, in flags `--cwd DIR`. Empty: the folder in which the sidecar was started; with profiles
+            `aspnet` and `aura` that of the executable, unless it is looked up on PATH.
         env: More environment variables; `{host}` and `{port}` are filled in.
         port: `"auto"`: the last one if it is free, else another. `"reported"`: the backend chooses it and prints it. A
             number: that one.
@@ -35,7 +35,8 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
         autostart: Start with the sidecar.
         managed: false: another program runs it; it is watched, never started or stopped.
         url: Its address when it is not managed: `http://127.0.0.1:PORT`.
-        live_path: 2xx means ready to be used. Empty: ready when it listens.
+        live_path: 2xx means ready to be used. Empty: ready when it listens. `"auto"`: `/health`, else `/healthz`, else any
+            answer in HTTP.
         health_path: 2xx means healthy. Empty: `live_path`.
         ready_path: Reported to renderers; a 503 there is not a failed start.
         shutdown_path: A POST there asks for a graceful stop. Empty: the stop signal or CTRL_C at once.
@@ -277,7 +278,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All of it.
 
     Attributes:
-        profile: A preset: `generic` for any backend, `aura` for Aura Video Studio.
+        profile: A preset: `generic` for any backend, `aspnet` for ASP.NET Core, `aura` for Aura Video Studio.
     """
 
     profile: str = DEFAULT_PROFILE

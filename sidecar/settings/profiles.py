@@ -26,6 +26,7 @@ class Profile:
             port of a managed backend.
         never_inherited: variables that only ``[backend] env`` can pass on.
         any_server: also what known servers read (``servers``).
+        own_folder: it runs in the folder of its executable, unless that is looked up on PATH; else where the sidecar was started.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Profile:
         variables: dict[str, Variable] | None = None,
         never_inherited: tuple[str, ...] = (),
         any_server: bool = False,
+        own_folder: bool = False,
     ) -> None:
         self.settings = settings or {}
         self.executable = executable
@@ -54,12 +56,20 @@ class Profile:
         self.variables = variables or {}
         self.never_inherited = never_inherited
         self.any_server = any_server
+        self.own_folder = own_folder
 
 
 _ADDRESS = "http://{host}:{port}"
 
 PROFILES: dict[str, Profile] = {
     "generic": Profile(any_server=True),
+    "aspnet": Profile(
+        settings={"backend": {"live_path": "auto"}},
+        # What appsettings.json gives an endpoint named Http outranks ASPNETCORE_URLS.
+        env={"ASPNETCORE_URLS": _ADDRESS, "Kestrel__Endpoints__Http__Url": _ADDRESS},
+        development_env={"ASPNETCORE_ENVIRONMENT": "Development", "DOTNET_ENVIRONMENT": "Development"},
+        own_folder=True,  # its content root, where appsettings.json and wwwroot are, is the working folder
+    ),
     "aura": Profile(
         settings={
             "backend": {
@@ -81,6 +91,7 @@ PROFILES: dict[str, Profile] = {
             },
         },
         executable="Aura.Api",
+        own_folder=True,
         folders={
             "win32": ("win-x64", "win"),
             "linux": ("linux-x64", "linux"),

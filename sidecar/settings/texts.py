@@ -10,6 +10,10 @@ _MAX_DIGITS = 20  # more would fit no setting
 _NAMED_VALUES = {"true": True, "false": False}
 
 
+AUTO_PATH = "auto"
+HEALTH_PATHS = ("/health", "/healthz")
+"""What ``backend.live_path = "auto"`` asks for, one after the other."""
+
 REPORTED_PATTERN = r"Now listening on: (http://\S+)"
 """How ASP.NET Core prints its address; the default."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .. import errors
+from ..backend.command import in_folder
 from ..core.events import Conflict, Outcome
 from ..core.exit_status import UNKNOWN
 from ..process.platform.ports import FIRST_FREE_PORT
@@ -53,7 +54,7 @@ def error_for(outcome: Outcome, run: Run | None, settings: Settings) -> errors.S
 def _not_in_time(run: Run, settings: Settings) -> errors.SidecarError:
     why = explain_unready(settings, run.port, run.listening, run.last_answer, output=run.output)
     return errors.StartupTimeoutError(
-        f"The backend was stopped. {why.cause}",
+        _in_folder(f"The backend was stopped. {why.cause}", run),
         hint=why.remedy,
         data={"timeout": settings.timeouts.startup, "output": run.output[-_LAST_OUTPUT:]},
     )
@@ -159,7 +160,8 @@ def _exited(run: Run, settings: Settings) -> errors.SidecarError:
     why = explain_early_end(run, settings)
     cause = why.cause if why else quote_last(run.output)
     return errors.BackendExitedError(
-        f"The backend ended before it was ready: {status.text}{f'. {cause[0].upper()}{cause[1:]}' if cause else ''}",
+        _in_folder(f"The backend ended before it was ready: {status.text}", run)
+        + (f". {cause[0].upper()}{cause[1:]}" if cause else ""),
         hint=why.remedy if why else "Fix what its last output reports; the crash report holds all of it.",
         data={
             "code": status.code,
@@ -168,6 +170,10 @@ def _exited(run: Run, settings: Settings) -> errors.SidecarError:
             "output": run.output[-_LAST_OUTPUT:],
         },
     )
+
+
+def _in_folder(message: str, run: Run) -> str:
+    return message if run.spec is None else in_folder(message, run.spec.cwd)
 
 
 def _stop_failed(run: Run) -> errors.SidecarError:

@@ -11,6 +11,7 @@ from ..process.base import ListeningSocket
 from ..process.platform.ports import HAS_NOTIFICATIONS
 from ..settings.model import Settings
 from ..settings.servers import how_to_pass_port
+from ..settings.texts import AUTO_PATH, HEALTH_PATHS
 from .run import places_of
 
 _PATTERN = "If the address is in its output, correct backend.reported_pattern."
@@ -123,7 +124,8 @@ def what_is_missing(
     if port is None:
         return _unreported(listening, silent=not output)
     if last_answer is not None:
-        return _answered(settings.backend.live_path, port, last_answer)
+        path = settings.backend.live_path
+        return _answered(" or ".join(HEALTH_PATHS) if path == AUTO_PATH else path, port, last_answer)
     mine = [socket for socket in listening or () if socket.port == port]
     if mine:
         where = places_of(mine)

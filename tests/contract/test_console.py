@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,6 +88,15 @@ def test_where_nothing_is_started_no_command_is_needed() -> None:
         assert "No backend command given. Write" not in tool(*words, env={"SIDECAR_PROFILE": None}).stderr
     watched = ["--set", "backend.managed=false", "--set", "backend.url=http://127.0.0.1:9"]
     assert tool("call", "backend:status", *watched, env={"SIDECAR_PROFILE": None}).returncode != 64
+
+
+def test_the_backend_runs_where_the_caller_is_unless_it_is_told_otherwise(tmp_path: Path) -> None:
+    show = "import os, sys; sys.exit(os.getcwd())"
+    start = ["call", "backend:start", "--set", "restart.attempts=0"]
+    for flags, folder in (([], Path.cwd()), (["--cwd", str(tmp_path)], tmp_path)):
+        error = failed(tool(*start, *flags, "--", sys.executable, "-c", show, env={"SIDECAR_PROFILE": None}))
+        assert str(folder) in error["data"]["output"]
+        assert f"(working folder: {folder})" in error["message"]
 
 
 def test_call_starts_the_backend_asks_and_prints_json() -> None:

@@ -70,10 +70,11 @@ async def program_is_a_text(stage: Stage) -> Told:
 
 @WAYS.add(
     "The whole command is given as one word",
-    'No program is named "npm start": the whole command is one word, with its spaces',
+    'No program is named "npm start": the whole command is one word, with its spaces (working folder: <folder>)',
     'Split it into words: backend.command = ["npm", "start"], or on the command line: -- npm start',
 )
 async def program_is_a_whole_command(stage: Stage) -> Told:
+    stage.facts["folder"] = stage.folder / "data"
     return await stage.crash(["npm start"])
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -17,6 +18,7 @@ from sidecar.backend.client import BODY_LIMIT, BackendClient, Response, refused
 from sidecar.backend.ports import choose_port
 from sidecar.backend.probe import ProbeResult, probe
 from sidecar.errors import HttpFailedError
+from sidecar.settings.texts import AUTO_PATH
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LIMIT = 10.0
@@ -421,6 +423,7 @@ sys.modules["ssl"] = None  # as boot does
 import asyncio
 from sidecar.backend.client import BackendClient
 from sidecar.errors import HttpFailedError
+from sidecar.settings.texts import AUTO_PATH
 
 async def main():
     client = BackendClient(int(sys.argv[1]))
@@ -598,3 +601,31 @@ async def test_a_time_limit_is_kept(client: BackendClient) -> None:
         begun = time.monotonic()
         await failure(client, timeout=0.2)
         assert 0.15 < time.monotonic() - begun < 2.0
+
+
+@pytest.mark.parametrize(
+    ("statuses", "outcome"),
+    [
+        ({"/health": 200}, 200),
+        ({"/healthz": 204}, 204),
+        ({"/health": 404, "/healthz": 401}, 200),
+        ({}, 200),
+        ({"/health": 503, "/healthz": 200}, HttpFailedError),
+        ({"/healthz": 500}, HttpFailedError),
+    ],
+)
+async def test_a_health_path_may_be_the_one_that_the_backend_has(
+    client: BackendClient, statuses: dict[str, int], outcome: Any
+) -> None:
+    def answer(status: int) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handler(_: web.Request) -> web.Response:
+            return web.Response(status=status)
+
+        return handler
+
+    async with application(client, *(web.get(path, answer(status)) for path, status in statuses.items())):
+        if outcome is HttpFailedError:
+            with pytest.raises(HttpFailedError):
+                await client.get(AUTO_PATH, timeout=LIMIT)
+        else:
+            assert (await client.get(AUTO_PATH, timeout=LIMIT)).status == outcome

@@ -9,10 +9,12 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import pytest
 
 from tests.programs.test_programs import APPS, BIN, FOLDER
-from tests.support.backends import aspnet_backend, aspnet_missing
+from tests.support.backends import ask, aspnet_backend, aspnet_missing
+from tests.support.client import SidecarClient
 from tests.support.launch import clean_environment, sidecar_command
 
 pytestmark = pytest.mark.heavy
@@ -110,3 +112,15 @@ def _watch(command: list[str], project: Path) -> subprocess.CompletedProcess[str
         timeout=90,
         check=False,
     )
+
+
+@pytest.mark.skipif(bool(aspnet_missing()), reason=aspnet_missing() or "it is there")
+async def test_kestrel_has_its_port_its_folder_and_its_health_from_profile_aspnet(tmp_path: Path) -> None:
+    program = Path(aspnet_backend()[0])
+    async with SidecarClient([str(program)], flags=["--profile", "aspnet"], cwd=tmp_path) as client:
+        started = await client.call("backend:waitForReady")
+        assert (await ask(int(started["url"].rpartition(":")[2]), "GET", "/health/live"))[0] == 200
+        # It maps neither /health nor /healthz: that it answers in HTTP is enough.
+        assert (await client.call("backend:health"))["status"] == "healthy"
+        assert Path(psutil.Process(started["pid"]).cwd()).samefile(program.parent)
+        await client.call("backend:stop")

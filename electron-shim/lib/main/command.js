@@ -71,7 +71,8 @@ function backendSettings({ backend }, development) {
     const command = ["dotnet", "run", "--no-launch-profile", "--project", project, "--urls", "http://{host}:{port}", ...args];
     return { command, cwd: path.extname(project) ? path.dirname(project) : project };
   }
-  return executable ? { command: [executable, ...args] } : null;
+  // Electron's own working directory is that of whatever started the app: a desktop, a shell, an updater.
+  return executable ? { command: [executable, ...args], cwd: path.dirname(executable) } : null;
 }
 
 module.exports = { isDevelopment, sidecarCommand, sidecarSettings };

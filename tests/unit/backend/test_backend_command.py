@@ -41,10 +41,27 @@ def settings_of(profile: str) -> Settings:
     return load(environ={}, profile=profile).settings
 
 
-def test_a_users_command_is_only_made_absolute_and_runs_in_its_executables_folder(tmp_path: Path) -> None:
+def test_a_users_command_is_only_made_absolute_and_runs_where_the_sidecar_was_started(tmp_path: Path) -> None:
     server = program(tmp_path / "bin" / f"server{SUFFIX}")
-    found = find([str(server), "--port", "{port}", "{other}"], tmp_path)
-    assert (found.argv, found.cwd) == ((str(server), "--port", "{port}", "{other}"), str(server.parent))
+    for name in (str(server), f"bin/server{SUFFIX}"):
+        found = find([name, "--port", "{port}", "{other}"], tmp_path)
+        assert (found.argv, found.cwd) == ((str(server), "--port", "{port}", "{other}"), str(tmp_path))
+
+
+def test_a_profile_may_have_it_run_beside_its_executable(tmp_path: Path) -> None:
+    server = program(tmp_path / "bin" / f"server{SUFFIX}")
+    assert find([str(server)], tmp_path, profile="aura").cwd == str(server.parent)
+    assert find([str(server)], tmp_path, f"backend.cwd={tmp_path}", profile="aura").cwd == str(tmp_path)
+    assert find([f"server{SUFFIX}"], tmp_path, profile="aura", path=server.parent).cwd == str(tmp_path)
+
+
+def test_what_cannot_be_started_names_the_working_folder(tmp_path: Path) -> None:
+    with pytest.raises(BackendNotFoundError) as caught:
+        find(["no-such-server"], tmp_path)
+    assert caught.value.message.endswith(f"(working folder: {tmp_path})")
+    with pytest.raises(BackendNotFoundError) as caught:
+        find(["./no-such-server"], tmp_path)
+    assert str(tmp_path) in caught.value.message
 
 
 def test_a_relative_command_begins_at_the_working_directory(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         f"{config}, line 7: there is no section [time]; did you mean timeouts?",
         f"{config}, line 9: restart.attempts is true; allowed: a whole number from 0 to 1000000",
         'SIDECAR_BACKEND__MANAGED: backend.managed is "perhaps"; allowed: true or false',
-        '--profile: profile is "aurra"; allowed: "generic" or "aura"; did you mean aura?',
+        '--profile: profile is "aurra"; allowed: "generic" or "aspnet" or "aura"; did you mean aura?',
         '--set backend.live_path: backend.live_path is "x"; allowed: a path that begins with / and holds no space, or an empty text',
     ]
     assert sorted(found) == sorted(expected)
@@ -180,7 +180,7 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         ("backend.events_path=/a b", "allowed: a path that begins with /"),
         ("backend.env.A=x\0y", "backend.env has the variable"),
         ('paths.data="C:\\Users\\x"', "is not a TOML string; leave the quotes out, or use 'single' ones"),
-        ("profile=5", 'profile is "5"; allowed: "generic" or "aura"'),
+        ("profile=5", 'profile is "5"; allowed: "generic" or "aspnet" or "aura"'),
         ("bakend.port=5", "there is no section [bakend]; did you mean backend?"),
         ("backend=5", "not understood; write --set section.key=value"),
         ("app.mode.x=5", "there is no setting app.mode.x; did you mean app.mode?"),
@@ -195,7 +195,7 @@ def test_a_wrong_value_is_told_with_its_origin_what_was_given_and_what_is_allowe
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("profile = ['aura']\n", 'line 1: profile is ["aura"]; allowed: "generic" or "aura"'),
+        ("profile = ['aura']\n", 'line 1: profile is ["aura"]; allowed: "generic" or "aspnet" or "aura"'),
         ("[backend\n", "is not valid TOML: Expected ']'"),
         ("a = 1\na = 2\n", "is not valid TOML: Cannot overwrite a value (at line 2"),
         ("port = 1\n", "line 1: port stands outside of any section"),
