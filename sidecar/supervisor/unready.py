@@ -24,7 +24,7 @@ _NO_READY = (
     " only sends it and ends at once cannot be proven to be the backend's."
 )
 SOCKET_REMEDY = (
-    "Let it listen on descriptor 3: uvicorn --fd 3, gunicorn without --bind, server.listen({fd: 3}) in Node, UseSystemd() in"
+    "Let it listen on descriptor 3 (on Windows the handle in LISTEN_HANDLE): uvicorn --fd 3, gunicorn as it is, server.listen({fd: 3}) in Node, UseSystemd() in"
     " ASP.NET Core, socket.socket(fileno=3) in Python; a script starts it with exec, so that LISTEN_PID is its own pid. If it"
     ' cannot, set backend.socket = "none".'
 )

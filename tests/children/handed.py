@@ -5,6 +5,7 @@ bind        listens on PORT itself, and answers there
 try         tries to, prints why it cannot, and lives on
 elsewhere   listens on another port, and answers there
 v6          listens on PORT of ::1
+notify      as serve, and says READY=1
 late        has another port for three seconds first, then as serve
 close       closes descriptor 3, and lives on
 shutdown    as serve; at /shutdown it shuts the socket down, which all share, and dies
@@ -100,6 +101,9 @@ def main() -> None:
             os.setsid()
             asyncio.run(serve(socket.socket(fileno=3)))
     else:
+        if mode == "notify":
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+                channel.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
         if mode == "smuggle":
             with socket.socket(socket.AF_UNIX) as out:
                 out.connect(more[0])

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.support.backends import CHILDREN, ask, free_port, has_ipv6
@@ -88,6 +89,38 @@ def _is_free(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows who holds a socket, and who is whose parent")
+async def test_only_the_sidecar_and_the_backend_hold_it_and_a_lost_guardian_changes_nothing() -> None:
+    async with passing("serve") as client:
+        ready = await client.call("backend:waitForReady")
+        guardian = psutil.Process(ready["pid"]).parent()
+        assert guardian is not None
+        assert guardian.pid != client.hello["pid"]
+        holders = [pid for pid in (client.hello["pid"], guardian.pid, ready["pid"]) if _holds(pid, ready["port"])]
+        assert holders == [client.hello["pid"], ready["pid"]]
+        mark = client.mark()
+        guardian.kill()
+        await client.state("RUNNING", since=mark)
+        _, body = await ask(ready["port"], "GET", "/")
+        assert body["pid"] != ready["pid"]
+        assert body["LISTEN_PID"] == str(body["pid"])
+
+
+def _holds(pid: int, port: int) -> bool:
+    places = [one.laddr for one in psutil.Process(pid).net_connections("tcp4") if one.status == psutil.CONN_LISTEN]
+    return ("127.0.0.1", port) in places
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Landlock and notifications are of Linux")
+@pytest.mark.parametrize("level", ["standard", "strict"])
+async def test_a_backend_in_a_sandbox_is_handed_the_same(level: str) -> None:
+    settings = {"sandbox__level": level, "sandbox__read": [str(CHILDREN), sys.prefix, sys.base_prefix]}
+    async with passing("notify", backend__notify=True, backend__autostart=False, **settings) as client:
+        ready = await client.call("backend:start")
+        pid = await crash(client, ready["pid"])
+        assert (await ask(ready["port"], "GET", "/"))[1]["pid"] == pid
 
 
 @pytest.mark.parametrize("how", ["pass", "none"])

@@ -76,6 +76,13 @@ LATE = {
     "sidecar.observe.causes",
     "sidecar.firewall",
     "sidecar.api.sidecar_info",
+    "sidecar.supervisor.handover",
+    "sidecar.backend.passed_socket",
+    "sidecar.process.passing",
+    "sidecar.process.notify",
+    "sidecar.monitor.notifications",
+    "sidecar.monitor.socket_use",
+    "sidecar.core.notification",
     "sidecar.settings.masking",
 }
 
