@@ -74,6 +74,7 @@ class Sidecar {
       helloTimeout: this.#limits.helloTimeout,
       startHint,
     };
+    for (const observe of options.observers ?? []) observe(/** @type {any} */ (this));
     this.#start();
   }
 

@@ -47,7 +47,7 @@ test("it has one dependency beside the sidecar of each platform, of its own vers
   for (const file of packed().filter((name) => name.startsWith("lib/"))) {
     const source = fs.readFileSync(path.join(ROOT, file), "utf8");
     for (const [, name = ""] of source.matchAll(/^(?:const .* = require\(|import .* from )"([^"]+)"/gm)) {
-      assert.ok(name.startsWith(".") || name.startsWith("node:") || isBuiltin(name) || name === "msgpackr", `${file} requires ${name}`);
+      assert.ok(name.startsWith(".") || name.startsWith("node:") || isBuiltin(name) || name === "msgpackr" || (file === "lib/opentelemetry.js" && name in manifest.peerDependencies), `${file} requires ${name}`);
     }
   }
 });
@@ -92,7 +92,7 @@ test("the modules for bundlers are those of the library, and load", async () => 
   const files = packed().filter((file) => file.startsWith("esm/"));
   assert.deepEqual(files.map((file) => file.slice(4)).sort(), [...modules().keys()].map((name) => name.replaceAll("\\", "/")).sort());
   for (const [name, text] of modules()) assert.equal(fs.readFileSync(path.join(ROOT, "esm", name), "utf8"), text, `${name} is old: npm run prepare`);
-  for (const entry of ["client", "main", "preload"]) {
+  for (const entry of ["client", "main", "opentelemetry", "preload", "sentry"]) {
     const bundled = await import(`../esm/${entry}.mjs`);
     assert.deepEqual(Object.keys(bundled).sort(), Object.keys(require(`electron-backend-sidecar/${entry}`)).sort());
   }
@@ -119,7 +119,7 @@ test("the standalone preload requires Electron alone", () => {
 });
 
 test("CommonJS and ESM give the same things", async () => {
-  for (const entry of ["client", "main", "preload"]) {
+  for (const entry of ["client", "main", "opentelemetry", "preload", "sentry"]) {
     const common = require(`electron-backend-sidecar/${entry}`);
     const esm = await import(`electron-backend-sidecar/${entry}`);
     assert.deepEqual(Object.keys(esm).sort(), Object.keys(common).sort(), entry);

@@ -54,9 +54,14 @@ export interface ConnectOptions {
   env?: Record<string, string | undefined>;
   cwd?: string;
   limits?: Limits;
+  /** Called with the sidecar before it is started, so that they miss nothing; see `electron-backend-sidecar/opentelemetry` and `/sentry`. */
+  observers?: readonly Observer[];
   /** The `hint` of the error when the program cannot be started; default: what is wrong with a packed sidecar's folder. */
   startHint?: string;
 }
+
+/** Listens to a sidecar; the function that it may give back ends that. */
+export type Observer = (sidecar: Sidecar) => (() => void) | void;
 
 export interface CallOptions {
   /** Cancels the call: it rejects with `CANCELLED` at once, and the sidecar is notified. */

@@ -1,4 +1,4 @@
-import { SidecarError, type Limits, type Sidecar } from "./client";
+import { SidecarError, type Limits, type Observer, type Sidecar } from "./client";
 import type { AppLike, AutoUpdaterLike, BrowserWindowLike, DialogLike, IpcMainLike, PowerMonitorLike } from "./electron";
 import type { Bootstrap, Channels, Crash, Hello, Settings, StateChanged } from "./protocol";
 
@@ -54,6 +54,8 @@ export interface AttachOptions {
   allowedOrigins?: readonly string[];
   /** Replaces the error box and the quit, as a listener of `backend-crash` on `app` does. */
   onFatal?: (report: FatalReport) => void;
+  /** Called with the sidecar before it is started; see `electron-backend-sidecar/opentelemetry` and `/sentry`. */
+  observers?: readonly Observer[];
   /** What the sidecar writes to its stderr. */
   onLog?: (text: string) => void;
 }

@@ -48,6 +48,7 @@ class Attachment {
       settings: this.#settings,
       env: options.env ?? {},
       limits: options.limits ?? {},
+      observers: options.observers ?? [],
     }));
     const senders = createSenderCheck({
       development: isDevelopment(app, argv),

@@ -1,0 +1,3 @@
+import sentryObserver from "./sentry.js";
+
+export const { sentry } = sentryObserver;
