@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.exit_status import UNKNOWN, from_wait_status
 from ..errors import InternalError
-from . import descendants, find_listeners_of, output
+from . import descendants, find_listeners_of, output, tree
 from . import link as links
 from .base import Confinement, LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
 
@@ -102,17 +102,22 @@ class PosixRun:
 
     def processes(self) -> list[ProcessId]:
         """The tree as it is now, root first."""
-        if self.ended.done() or not self._link.open:
-            return []
-        found = descendants.Descendants(self._link.pid, exact=self._link.exact)
-        found.add_root(*self.identity)
-        entries = sorted(found.alive(), key=lambda entry: entry.pid != self.identity.pid)
+        entries = sorted(self._entries(), key=lambda entry: entry.pid != self.identity.pid)
         return [ProcessId(*entry.key) for entry in entries]
 
     def listeners(self) -> list[ListeningSocket] | None:
         """TCP sockets on which the tree listens; None where the system does not report them."""
-        pids = [process.pid for process in self.processes()]
-        return find_listeners_of(pids) if pids or self.ended.done() else None  # it lives, and /proc does not show it
+        entries = self._entries()
+        if any(entry.state == tree.HIDDEN for entry in entries) or not (entries or self.ended.done()):
+            return None  # some of it lives, and /proc does not show it
+        return find_listeners_of([entry.pid for entry in entries])
+
+    def _entries(self) -> list[tree.Entry]:
+        if self.ended.done() or not self._link.open:
+            return []
+        found = descendants.Descendants(self._link.pid, exact=self._link.exact)
+        found.add_root(*self.identity)
+        return found.alive()
 
     def reported(self, kind: str, *facts: Any) -> None:
         """Takes a report of the guardian about this run."""

@@ -25,7 +25,7 @@ class Entry:
 
     Attributes:
         started: the start time as the system has it: clock ticks since boot on Linux, elsewhere seconds since 1970.
-        state: the letter of proc(5); that of the main thread. HIDDEN: a child of this process that /proc does not show.
+        state: the letter of proc(5); that of the main thread. HIDDEN: /proc does not show it.
         threads: how many live, the main thread included.
     """
 
@@ -148,12 +148,23 @@ def walk(roots: Collection[int], *, without: Collection[int] = ()) -> Iterator[E
     parents = list(roots)
     for parent in parents:
         for pid in _children(parent):
-            entry = None if pid in seen else read_entry(pid)
+            entry = None if pid in seen else read_entry(pid) or _hidden(pid, parent)
             # Another parent: this one ended meanwhile, and the child is met below its new parent at the next look.
             if entry is not None and entry.parent == parent:
                 seen.add(pid)
                 yield entry
                 parents.append(pid)
+
+
+def _hidden(pid: int, parent: int) -> Entry | None:
+    """A child that lives and that /proc does not show: with hidepid, one that may not be traced (setcap, PR_SET_DUMPABLE)."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:  # it has changed its user
+        pass
+    except OSError:
+        return None
+    return Entry(pid, parent, 0, started=0.0, state=HIDDEN, name=HIDDEN)
 
 
 def _can_list_children() -> bool:
@@ -198,7 +209,7 @@ def hidden_children(first: int) -> Iterator[Entry]:
         candidates = itertools.chain(range(first, _MAX_PID), range(2, newest))
     for pid in candidates:
         if _is_running_child(pid):
-            yield Entry(pid, os.getpid(), 0, started=0.0, state=HIDDEN, name="")
+            yield Entry(pid, os.getpid(), 0, started=0.0, state=HIDDEN, name=HIDDEN)
 
 
 def _newest_pid() -> int:

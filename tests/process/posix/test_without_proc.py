@@ -12,10 +12,11 @@ import psutil
 import pytest
 
 from sidecar.process import tree
+from sidecar.process.posix import PosixProcessLayer
 from tests.process.posix.test_guardian import FAMILIES, PROMISE, own  # noqa: F401 - a fixture
 from tests.process.posix.test_stop import launcher, shell
-from tests.support.processes import is_alive, wait_until
-from tests.support.runs import child
+from tests.support.processes import is_alive, until, wait_until
+from tests.support.runs import Recorder, child, spec
 
 if sys.platform != "linux":
     pytest.skip("elsewhere the process table is no file system", allow_module_level=True)
@@ -82,6 +83,23 @@ def test_a_child_is_found_that_proc_does_not_show(monkeypatch: pytest.MonkeyPatc
     finally:
         process.kill()
         process.communicate()
+
+
+async def test_with_a_hidden_process_nobody_says_that_another_program_listens(
+    layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with hidepid=2 a child that may not be traced: its sockets cannot be seen, so whose the port is stays unknown."""
+    recorder = Recorder()
+    run = await layer.launch(spec(child("launcher", "double", os.devnull, 0)), recorder)
+    await recorder.has_written(b"ready")
+    root, worker = (process.pid for process in run.processes())
+    assert run.listeners() == []
+    read_entry = tree.read_entry
+    monkeypatch.setattr(tree, "read_entry", lambda pid: None if pid == worker else read_entry(pid))
+    assert {process.pid for process in run.processes()} == {root, worker}
+    assert run.listeners() is None
+    os.kill(worker, signal.SIGKILL)
+    await until(lambda: [process.pid for process in run.processes()] in ([root], []))
 
 
 def test_what_is_not_promised_is_said_at_the_start(own) -> None:  # noqa: F811
