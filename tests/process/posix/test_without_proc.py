@@ -15,7 +15,7 @@ from sidecar.process import tree
 from sidecar.process.posix import PosixProcessLayer
 from tests.process.posix.test_guardian import FAMILIES, PROMISE, own  # noqa: F401 - a fixture
 from tests.process.posix.test_stop import launcher, shell
-from tests.support.processes import is_alive, until, wait_until
+from tests.support.processes import is_alive, wait_until
 from tests.support.runs import Recorder, child, spec
 
 if sys.platform != "linux":
@@ -98,8 +98,9 @@ async def test_with_a_hidden_process_nobody_says_that_another_program_listens(
     monkeypatch.setattr(tree, "read_entry", lambda pid: None if pid == worker else read_entry(pid))
     assert {process.pid for process in run.processes()} == {root, worker}
     assert run.listeners() is None
-    os.kill(worker, signal.SIGKILL)
-    await until(lambda: [process.pid for process in run.processes()] in ([root], []))
+    run.kill()
+    await recorder.is_gone()
+    assert not is_alive(worker)
 
 
 def test_what_is_not_promised_is_said_at_the_start(own) -> None:  # noqa: F811
