@@ -12,6 +12,7 @@ import click
 from . import __version__
 from .console.choices import channel_names, profile_names, setting_names, starting, state_names
 from .errors import UsageError
+from .settings.texts import SECONDS, quantity
 
 TAKE_A_BACKEND = ("serve", "watch", "call", "doctor", "dashboard", "record", "replay")
 
@@ -21,7 +22,8 @@ class Seconds(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number; BadParameter where it is not one, or lies outside the range."""
-        number = float(super().convert(value, param, ctx))
+        with_unit = quantity(value, SECONDS) if isinstance(value, str) else None
+        number = float(super().convert(value if with_unit is None else with_unit, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value} is not a time.", param, ctx)
         return number

@@ -486,15 +486,15 @@ export interface FirewallSettings {
 /** How often the backend is asked, and how many answers make a verdict. */
 export interface HealthSettings {
   /** (seconds) For one check. */
-  probe_timeout?: number;
+  probe_timeout?: number | string;
   /** (seconds) Between looks at the provider status. */
-  provider_interval?: number;
+  provider_interval?: number | string;
   /** (checks) Unanswered ones in a row that make it unhealthy. */
   failures?: number;
   /** (checks) Good ones in a row that make it healthy. */
   successes?: number;
   /** (seconds) Within which the backend must send WATCHDOG=1 again, else it counts as hung; needs `backend.notify`. 0: no watchdog. */
-  watchdog?: number;
+  watchdog?: number | string;
   /** Restart after that many unanswered checks, or a missed WATCHDOG=1; charged to the budget. */
   restart_when_hung?: boolean;
 }
@@ -502,7 +502,7 @@ export interface HealthSettings {
 /** What the backend may use of the machine and see of the environment. 0 and false: as the system has it. */
 export interface LimitsSettings {
   /** (bytes) That its whole tree may use before it is killed, shared pages counted once: on Linux the resident size, where that is too much the proportional one; on Windows the private working set, on macOS the footprint. Never address space, of which .NET reserves 274 GB. */
-  memory?: number;
+  memory?: number | string;
   /** (niceness) On Windows the nearest priority class. */
   cpu_nice?: number;
   /** (descriptors) POSIX only. */
@@ -536,17 +536,17 @@ export interface PathsSettings {
 /** How the processor time and memory of the backend's whole tree are watched. A limit of 0: none. */
 export interface ResourcesSettings {
   /** (seconds) Between samples. */
-  interval?: number;
+  interval?: number | string;
   /** (seconds) How long samples are kept. */
-  window?: number;
+  window?: number | string;
   /** (% of one core) Passed for `hold`: `backend:resourceAlert`. */
   cpu_limit?: number;
   /** (bytes) Resident in the whole tree; likewise. */
-  memory_limit?: number;
+  memory_limit?: number | string;
   /** (fraction) An alert ends below `limit * (1 - hysteresis)`. */
   hysteresis?: number;
   /** (seconds) How long a limit must be exceeded, or kept again, before an event says so. */
-  hold?: number;
+  hold?: number | string;
 }
 
 /** The automatic restart budget. */
@@ -554,9 +554,9 @@ export interface RestartSettings {
   /** (restarts) Automatic ones before it gives up. */
   attempts?: number;
   /** (seconds) Healthy running time after which a failure is forgiven. */
-  window?: number;
+  window?: number | string;
   /** (seconds) Before the first automatic restart. */
-  first_delay?: number;
+  first_delay?: number | string;
   /** (factor) By which the delay grows. */
   backoff?: number;
   /** (fraction) Of the delay, that is added at random. */
@@ -599,23 +599,23 @@ export interface Settings {
 /** How long the sidecar waits; owner_lost keeps the 2 s promise of the no-orphan guarantee. */
 export interface TimeoutsSettings {
   /** (seconds) From spawn to ready. */
-  startup?: number;
+  startup?: number | string;
   /** (seconds) Age from which `backend:restart` replaces a start that is still under way; a second request does at once. */
-  restart_hanging?: number;
+  restart_hanging?: number | string;
   /** (seconds) Between health checks. */
-  health_interval?: number;
+  health_interval?: number | string;
   /** (seconds) Between one automatic restart and the next. */
-  restart_delay?: number;
+  restart_delay?: number | string;
   /** (seconds) For the shutdown endpoint, or the end of stdin, to take effect. */
-  shutdown_request?: number;
+  shutdown_request?: number | string;
   /** (seconds) For the whole process tree to end after the stop signal or CTRL_C. */
-  graceful_shutdown?: number;
+  graceful_shutdown?: number | string;
   /** (seconds) For death to be awaited after the kill. */
-  force_kill?: number;
+  force_kill?: number | string;
   /** (seconds) For everything at `sidecar:shutdown`. */
-  total_shutdown?: number;
+  total_shutdown?: number | string;
   /** (seconds) Before the kill when the owner is gone; at most 1 s of it when the sidecar was killed. */
-  owner_lost?: number;
+  owner_lost?: number | string;
 }
 
 /** What each channel takes and gives. */

@@ -1,20 +1,30 @@
 """The settings, their units and their defaults, as frozen Structs.
 
-Every number here is a promise to users; its source stands beside it. Durations are seconds. The docstrings are the text
+Every number here is a promise to users; its source stands beside it. Durations are seconds, sizes bytes. The docstrings are the text
 of docs/settings.md: ``name (unit): meaning`` for each key, written there by ``python -m tools.generate``.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
 from .profiles import DEFAULT_PROFILE
-from .texts import REPORTED_PATTERN
+from .texts import BYTES, REPORTED_PATTERN, SECONDS
 
-Seconds = Annotated[float, Meta(ge=0, le=86_400)]
-PositiveSeconds = Annotated[float, Meta(gt=0, le=86_400)]
+# A text with a unit is read before the model sees it (values.convert); the schemas allow both.
+_IN_SECONDS: dict[str, Any] = {
+    "extra": {"units": SECONDS, "named": "seconds", "example": '"20s", "500ms" or "2m"'},
+    "extra_json_schema": {"pattern": r"^\d+(\.\d+)? ?(ms|s|m|h)$"},
+}
+_IN_BYTES: dict[str, Any] = {
+    "extra": {"units": BYTES, "named": "bytes", "example": '"512MB" or "1GiB"'},
+    "extra_json_schema": {"pattern": r"^\d+(\.\d+)? ?([kKmMgG][iI]?)?[bB]$"},
+}
+Seconds = Annotated[float, Meta(ge=0, le=86_400, **_IN_SECONDS)]
+PositiveSeconds = Annotated[float, Meta(gt=0, le=86_400, **_IN_SECONDS)]
+Bytes = Annotated[int, Meta(ge=0, le=2**53, **_IN_BYTES)]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 StopSignal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -202,7 +212,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
         env_deny: Variables that it never inherits, likewise.
     """
 
-    memory: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    memory: Bytes = 0
     cpu_nice: Annotated[int, Meta(ge=-20, le=19)] = 0
     open_files: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     no_new_privileges: bool = False
@@ -266,10 +276,10 @@ class Resources(Struct, frozen=True, forbid_unknown_fields=True):
         hold (seconds): How long a limit must be exceeded, or kept again, before an event says so.
     """
 
-    interval: Annotated[float, Meta(ge=0.1, le=3600)] = 2.0
+    interval: Annotated[float, Meta(ge=0.1, le=3600, **_IN_SECONDS)] = 2.0
     window: Seconds = 600.0
     cpu_limit: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0
-    memory_limit: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    memory_limit: Bytes = 0
     hysteresis: Annotated[float, Meta(ge=0, lt=1)] = 0.1
     hold: Seconds = 10.0
 

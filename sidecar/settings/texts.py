@@ -18,6 +18,21 @@ REPORTED_PATTERN = r"Now listening on: (http://\S+)"
 """How ASP.NET Core prints its address; the default."""
 
 
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+def quantity(text: str, units: dict[str, float]) -> float | None:
+    """What a number with one of the units means, such as ``20s`` or ``1.5 GiB``; None where it is none."""
+    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    factor = units.get(text.strip()[len(number) :].lower())
+    try:
+        value = float(number)
+    except ValueError:
+        return None
+    return None if factor is None else round(value * factor, 6)
+
+
 class QuotedTextError(ValueError):
     """The text is in quotes and is not a TOML string."""
 

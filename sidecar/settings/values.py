@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from .model import Settings
+from .texts import quantity
 
 
 @cache
@@ -26,9 +27,14 @@ def sections() -> list[str]:
 
 
 def convert(value: Any, kind: Any) -> Any:
-    """The value as its setting holds it.
+    """The value as its setting holds it; a text with a unit is read as the number that it means.
 
     Raises:
         msgspec.ValidationError: it is of another type or out of range.
     """
+    if isinstance(value, str):
+        for meta in getattr(kind, "__metadata__", ()):
+            number = quantity(value, meta.extra["units"]) if meta.extra else None
+            if number is not None:
+                value = int(number) if number.is_integer() else number
     return msgspec.convert(value, kind, strict=True)

@@ -11,9 +11,16 @@ from msgspec import inspect
 _MAX_SHOWN = 100
 
 
-def allowed(kind: Any) -> str:
-    """What a setting of this type takes, in words."""
-    return _words(inspect.type_info(kind))
+def allowed(kind: Any, *, brief: bool = False) -> str:
+    """What a setting of this type takes, in words; ``brief``: without the unit of a number, and texts that have one."""
+    info = inspect.type_info(kind)
+    if not isinstance(info, inspect.Metadata):
+        return _words(info)
+    number, extra = _words(info.type), info.extra or {}
+    if brief:
+        return number
+    named = number.replace("number", f"number of {extra['named']}")
+    return f"{named}, or a text with a unit, as in {extra['example']}"
 
 
 _SIMPLE: dict[type[inspect.Type], str] = {

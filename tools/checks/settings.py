@@ -43,7 +43,8 @@ def _row(section: str, key: str, row: list[str] | None) -> Iterator[str]:
         return
     takes, unit, default, meaning = row
     value = msgspec.to_builtins(getattr(getattr(Settings(), section), key))
-    is_number = isinstance(inspect.type_info(field_types(section)[key]), _NUMBERS)
+    kind = inspect.type_info(field_types(section)[key])
+    is_number = isinstance(kind.type if isinstance(kind, inspect.Metadata) else kind, _NUMBERS)
     yield from facts(
         f"docs/settings.md: {section}.{key}",
         (tomllib.loads(f"x = {default.strip('`')}")["x"] == _toml(value), f"{default} is not the default"),

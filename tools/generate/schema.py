@@ -100,8 +100,15 @@ def settings_schema() -> Schema:
 
 
 def settings_components(components: dict[str, Schema]) -> dict[str, Schema]:
-    """Those of the settings with their meanings; the profile takes the names that there are, so that a typo is an error."""
+    """Those of the settings with their meanings; the profile takes the names that there are, so that a typo is an error.
+
+    A number with a pattern may be a text with a unit, too.
+    """
     documented = docstrings.documented(components)
+    for schema in documented.values():
+        for setting in schema.get("properties", {}).values():
+            if "pattern" in setting and setting.get("type") in {"number", "integer"}:
+                setting["type"] = [setting["type"], "string"]
     documented["Settings"]["properties"]["profile"]["enum"] = list(PROFILES)
     return documented
 

@@ -29,7 +29,8 @@ Where a setting may be given, the strongest first:
 5. the profile
 6. the default
 
-Values in flags and variables are TOML, or plain text where they are not valid TOML. A mistake in any of them ends the sidecar with
+Values in flags and variables are TOML, or plain text where they are not valid TOML. A duration is a number of
+seconds or a text with a unit (`"500ms"`, `"20s"`, `"2m"`, `"1h"`), a size a number of bytes or such a text (`"512MB"`, `"1GiB"`). A mistake in any of them ends the sidecar with
 exit status 78; all mistakes are reported at once, with file and line or the variable's name. An unknown key is a mistake.
 `sidecar call sidecar:info` shows what is in force, with secrets masked.
 
@@ -42,7 +43,7 @@ live_path = "/health"
 env = { LOG_LEVEL = "debug" }
 
 [timeouts]
-startup = 20.0
+startup = "20s"
 
 [restart]
 attempts = 5
@@ -130,7 +131,7 @@ def _section(name: str) -> Iterator[str]:
     for key in types:
         cells = (
             f"`{name}.{key}`",
-            allowed(types[key]),
+            allowed(types[key], brief=True),
             texts[key].unit,
             _shown(getattr(defaults, key)),
             texts[key].meaning,

@@ -53,7 +53,7 @@ def expression(schema: Schema) -> str:
     if kind == "object":
         extra = schema.get("additionalProperties")
         return "{ [key: string]: " + (expression(extra) if isinstance(extra, dict) else "Json") + " }"
-    return _SCALARS.get(str(kind), "Json")
+    return " | ".join(_SCALARS.get(str(one), "Json") for one in (kind if isinstance(kind, list) else [kind]))
 
 
 def _array(schema: Schema) -> str:
