@@ -126,7 +126,7 @@ def test_fish_completes(environment: dict[str, str]) -> None:
     [
         (["wat"], ["plain\twatch\t"]),
         (["call", "sidecar:sh"], ["plain\tsidecar:shutdown\tsidecar:shutdown"]),
-        (["watch", "--profile", ""], ["plain\tgeneric\tgeneric", "plain\taura\taura"]),
+        (["watch", "--profile", ""], [f"plain\t{name}\t{name}" for name in ("generic", "aspnet", "aura")]),
         (["frames", ""], ["file\t"]),
     ],
 )
