@@ -272,7 +272,10 @@ class Launcher:
 
     async def request_shutdown(self, run: Run) -> errors.HttpFailedError | None:
         """Asks the shutdown endpoint; gives why the backend did not accept the request, None where it did."""
-        sockets = run.listeners() if self._settings.backend.listener == "own" else None
+        from ..process.platform.ports import HOLDERS_ARE_KNOWN
+
+        is_known = self._settings.backend.listener == "own" and (self.passed is None or HOLDERS_ARE_KNOWN)
+        sockets = run.listeners() if is_known else None
         if sockets is not None and all(socket.port != run.port for socket in sockets):
             return errors.HttpFailedError(f"it does not listen on port {run.port} any more", kind="refused")
         limit = self._settings.timeouts.shutdown_request
