@@ -573,7 +573,7 @@ export interface SandboxSettings {
   write?: Array<string>;
   /** More folders and files that it may read at level `strict`. */
   read?: Array<string>;
-  /** TCP ports, of any address, that it may connect to at level `strict`. */
+  /** TCP ports, of any address, that it may connect to at level `strict`. 53 opens UDP too, for DNS. */
   connect?: Array<number>;
   /** No start where the system cannot enforce all of the level. false: it starts with what can be enforced. */
   required?: boolean;

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 Level = Literal["off", "standard", "strict"]
 PRIVILEGES = "privileges"
+PROTOCOLS = "protocols"
 
 
 class Protection(NamedTuple):
@@ -14,7 +15,7 @@ class Protection(NamedTuple):
     Attributes:
         name: stable, for programs.
         text: what is kept from it, for people.
-        abi: the first version of Landlock that has it; 0: prctl(2) has it, without Landlock.
+        abi: the first version of Landlock that has it; 0: prctl(2) has it.
         strict_only: level standard does not ask for it.
     """
 
@@ -36,6 +37,12 @@ PROTECTIONS = (
     Protection(PRIVILEGES, "cannot gain privileges, and has none of root's", 0),
     Protection("read", "reads its own folders and the system's libraries only", 1, strict_only=True),
     Protection("connect", "connects to the TCP ports in sandbox.connect only", 4, strict_only=True),
+    Protection(
+        PROTOCOLS,
+        "speaks TCP only, and UDP if sandbox.connect has 53, the port of DNS; no io_uring",
+        0,
+        strict_only=True,
+    ),
 )
 
 
@@ -71,7 +78,9 @@ def describe_missing(found: Enforcement) -> str:
     return "; ".join(f'"{", ".join(group)}" ({reason})' for reason, group in reasons.items())
 
 
-def enforcement(level: Level, abi: int, *, port_known: bool, privileges: bool = True) -> Enforcement:
+def enforcement(
+    level: Level, abi: int, *, port_known: bool, privileges: bool = True, filters: bool = True
+) -> Enforcement:
     """What Landlock and prctl enforce.
 
     Args:
@@ -79,6 +88,7 @@ def enforcement(level: Level, abi: int, *, port_known: bool, privileges: bool = 
         abi: Landlock's version; 0 without it.
         port_known: before the start; false where the backend chooses its port and reports it.
         privileges: whether they can be given up.
+        filters: whether system calls can be filtered.
     """
     if level == "off":
         return Enforcement(level)
@@ -93,6 +103,8 @@ def enforcement(level: Level, abi: int, *, port_known: bool, privileges: bool = 
             reason = 'the backend chooses its port (backend.port = "reported")'
         elif each.name == PRIVILEGES and not privileges:
             reason = "the sidecar runs as root without the capability CAP_SETPCAP"
+        elif each.name == PROTOCOLS and not filters:
+            reason = "needs seccomp, on a 64-bit processor of Intel, AMD or ARM"
         if reason:
             missing.append(Missing(each.name, reason))
         else:

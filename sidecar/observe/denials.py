@@ -8,6 +8,7 @@ import re
 from ..core.bind_failure import any_bind_failure
 from ..process.base import SandboxRequest
 from ..process.sandbox import is_allowed
+from ..process.seccomp import DNS_PORT
 from .causes import LAST_WORDS, Cause
 
 _KIND = "sandbox_denied"
@@ -21,6 +22,8 @@ _PATHS = (
 # Node: "connect EACCES 1.2.3.4:443"; Go: "dial tcp 1.2.3.4:443: connect: permission denied"; .NET: "Permission denied (host:443)"
 _CONNECT = r"connect EACCES \S+:(\d{1,5})\b|dial tcp[46]? \S+:(\d{1,5}): connect: permission denied|permission denied \(\S+:(\d{1,5})\)"
 
+_NO_NAMES = r"EAI_AGAIN|name resolution|name or service not known|getaddrinfo ENOTFOUND|: no such host\b"
+
 
 def explain_denial(output: str, request: SandboxRequest) -> Cause | None:
     """What the sandbox denied, as the last words of the run have it; None where it was not the sandbox, or they name nothing."""
@@ -33,6 +36,12 @@ def explain_denial(output: str, request: SandboxRequest) -> Cause | None:
                 f"If it has to, add {port} to sandbox.connect.",
                 _KIND,
             )
+    if request.level == "strict" and DNS_PORT not in request.connect and re.search(_NO_NAMES, text, re.IGNORECASE):
+        return Cause(
+            "The backend could not look up the name of a host, because the sandbox denies it DNS.",
+            "If it has to reach other machines, add 53 and the ports that it connects to to sandbox.connect.",
+            _KIND,
+        )
     for path in _named_paths(text, request.cwd):
         if (cause := _explain_path(path, request)) is not None:
             return cause

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 # nice, open files, no new privileges; None: as it is
 LimitValues = tuple[int | None, int | None, bool]
 # command (a name without a slash is looked up in PATH of the environment), folder, environment, limits, landlock.Rules
-# of a sandbox (None without one), the variables whose value is the pid
-Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues, "tuple[Any, ...] | None", list[bytes]]
+# and the filter of a sandbox (None without one), the variables whose value is the pid
+Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues, "tuple[Any, bytes] | None", list[bytes]]
 
 
 def run(
@@ -35,7 +35,7 @@ def run(
         guardian: the pid that the parent must have, for the parent death signal; None: do without that signal.
         keep_hangup: SIGHUP stays ignored, as nohup(1) wants it for everything that it starts.
     """
-    argv, cwd, environment, limits, rules, pid_variables = program
+    argv, cwd, environment, limits, confinement, pid_variables = program
     step = "session"
     try:
         os.setsid()
@@ -55,9 +55,9 @@ def run(
             apply(limits)
         step = "cwd"
         os.chdir(cwd)
-        if rules is not None:
+        if confinement is not None:
             step = "sandbox"
-            _enter_sandbox(rules)
+            _enter_sandbox(confinement)
         step = "exec"
         _execute(argv, environment)
     except OSError as error:
@@ -109,14 +109,17 @@ _LIMITS = (
 )
 
 
-def _enter_sandbox(rules: tuple[Any, ...]) -> None:
+def _enter_sandbox(confinement: tuple[Any, bytes]) -> None:
     """For good, and for all that this process starts. Rules that handle no right are those of a kernel without Landlock."""
     from . import landlock
 
+    rules, system_calls = confinement
     prctl.forbid_new_privileges()
     prctl.drop_capabilities()
     if any(rules[:3]):
         landlock.restrict(rules)
+    if system_calls:
+        prctl.filter_system_calls(system_calls)
 
 
 def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:

@@ -229,7 +229,7 @@ class Sandbox(Struct, frozen=True, forbid_unknown_fields=True):
             system's libraries and `read`, and connects only to `connect`.
         write: More folders and files that it may change, and read: absolute, or from `~` on.
         read: More folders and files that it may read at level `strict`.
-        connect: TCP ports, of any address, that it may connect to at level `strict`.
+        connect: TCP ports, of any address, that it may connect to at level `strict`. 53 opens UDP too, for DNS.
         required: No start where the system cannot enforce all of the level. false: it starts with what can be enforced.
     """
 

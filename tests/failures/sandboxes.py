@@ -81,6 +81,17 @@ async def sandbox_denies_connecting(stage: Stage) -> Told:
 
 
 @WAYS.add(
+    "It looks up the name of a host, at level strict",
+    "The backend could not look up the name of a host, because the sandbox denies it DNS.",
+    "If it has to reach other machines, add 53 and the ports that it connects to to sandbox.connect.",
+    LANDLOCK,
+)
+async def sandbox_denies_dns(stage: Stage) -> Told:
+    code = "import socket; socket.create_connection(('host.invalid', 443))"
+    return await stage.crash(script_backend(code), sandbox__level="strict")
+
+
+@WAYS.add(
     "It listens on another port than its own",
     "The sandbox denied the backend to listen on TCP port <other>; it may listen on <port> only.",
     "Let it listen on the port that it is given ({port} in backend.command, or the variable PORT), or set backend.port to its"

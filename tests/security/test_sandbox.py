@@ -31,9 +31,27 @@ WAYS = ("direct", "setsid", "forked_twice", "executed")
 NOBODY = 65534
 # Fatal to the test itself, or only root or a certain machine can do them.
 NOT_IN_CONTROL = {
-    *("kill_sidecar", "kill_guardian", "queue_signal", "widen_landlock", "open_by_handle", "make_device", "write_disk"),
+    *(
+        "kill_sidecar",
+        "kill_guardian",
+        "queue_signal",
+        "widen_landlock",
+        "open_by_handle",
+        "make_device",
+        "write_device",
+    ),
     *("write_system_file", "write_sysctl", "write_cgroup", "inject_into_terminal", "use_inherited_descriptor"),
-    *("run_setuid_program", "use_capabilities", "read_disk", "connect_fast_open", "connect_mptcp", "mount_over_data"),
+    *(
+        "run_setuid_program",
+        "use_capabilities",
+        "read_device",
+        "connect_fast_open",
+        "connect_mptcp",
+        "bind_mptcp",
+        "use_io_uring",
+        "use_32_bit_calls",
+        "mount_over_data",
+    ),
     *("namespace_into_home", "chroot_into_home", "enter_namespace", "change_mode"),
     *("trace_sidecar", "trace_guardian", "read_sidecar_memory", "steal_descriptor"),  # Yama may deny them
 }

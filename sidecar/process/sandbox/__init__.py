@@ -13,10 +13,15 @@ def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
     if level == "off":
         return core.Enforcement(level)
     if sys.platform == "linux":
-        from .. import landlock, prctl
+        from .. import landlock, prctl, seccomp
 
-        privileges = prctl.can_drop_capabilities()
-        return core.enforcement(level, landlock.abi(), port_known=port_known, privileges=privileges)
+        return core.enforcement(
+            level,
+            landlock.abi(),
+            port_known=port_known,
+            privileges=prctl.can_drop_capabilities(),
+            filters=prctl.has_system_call_filters() and bool(seccomp.network_filter(udp=False)),
+        )
     if sys.platform == "darwin":
         from . import macos
 
@@ -28,11 +33,14 @@ def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
 def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
     """How a request is carried out here, and what the log should say about paths that get no access."""
     if sys.platform == "linux":
-        from .. import landlock
+        from .. import landlock, prctl, seccomp
         from . import linux
 
         rules, notes = linux.rules(request, landlock.abi())
-        return Confinement(request, rules=rules), notes
+        system_calls = b""
+        if request.level == "strict" and prctl.has_system_call_filters():
+            system_calls = seccomp.network_filter(udp=seccomp.DNS_PORT in request.connect)
+        return Confinement(request, rules=(rules, system_calls)), notes
     if sys.platform == "darwin":
         from . import macos
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.errors import BackendNotExecutableError
-from sidecar.process import landlock, prctl, sandbox
+from sidecar.process import landlock, prctl, sandbox, seccomp
 from sidecar.process.base import SandboxRequest
 from sidecar.process.posix import PosixProcessLayer
 from sidecar.process.sandbox import folders, linux
@@ -24,14 +25,17 @@ def request(data: Path, level: str = "standard", **more: object) -> SandboxReque
     return base._replace(level=level, **more)  # type: ignore[arg-type]
 
 
-def in_sandbox(rules: landlock.Rules, attempt: Callable[[], object]) -> int:
+def in_sandbox(rules: landlock.Rules, attempt: Callable[[], object], program: bytes = b"") -> int:
     """The errno of an attempt by a child under the rules; 0: it succeeded."""
     pid = os.fork()
     if pid == 0:
         status = 99
         try:
             prctl.forbid_new_privileges()
-            landlock.restrict(rules)
+            if any(rules):
+                landlock.restrict(rules)
+            if program:
+                prctl.filter_system_calls(program)
             attempt()
             status = 0
         except OSError as error:
@@ -53,6 +57,42 @@ def test_older_versions_enforce_what_they_have(version: int, tmp_path: Path) -> 
     assert in_sandbox(rules, lambda: os.truncate(outside, 4)) == (0 if version < 3 else 13)
     assert in_sandbox(rules, lambda: os.kill(os.getppid(), 0)) == (0 if version < 6 else 1)
     assert outside.read_text() == "kept"
+
+
+SOCKETS = {
+    "tcp": (socket.AF_INET, socket.SOCK_STREAM, 0, 0),
+    "tcp6": (socket.AF_INET6, socket.SOCK_STREAM | 0o4000 | 0o2000000, 6, 0),  # SOCK_NONBLOCK, SOCK_CLOEXEC
+    "unix": (socket.AF_UNIX, socket.SOCK_DGRAM, 0, 0),
+    "netlink": (16, socket.SOCK_RAW, 0, 0),
+    "udp": (socket.AF_INET, socket.SOCK_DGRAM | 0o2000000, 0, 13),
+    "udp6": (socket.AF_INET6, socket.SOCK_DGRAM, 17, 13),
+    "ping": (socket.AF_INET, socket.SOCK_DGRAM, 1, 13),
+    "mptcp": (socket.AF_INET, socket.SOCK_STREAM, 262, 93),
+    "sctp": (socket.AF_INET, socket.SOCK_STREAM, 132, 93),
+    "seqpacket": (socket.AF_INET, socket.SOCK_SEQPACKET, 132, 13),
+    "raw": (socket.AF_INET, socket.SOCK_RAW, 255, 13),
+    "packet": (17, socket.SOCK_RAW, 0, 97),
+    "vsock": (40, socket.SOCK_STREAM, 0, 97),
+    "smc": (43, socket.SOCK_STREAM, 0, 97),
+}
+
+
+@pytest.mark.parametrize("dns", [False, True])
+@pytest.mark.parametrize("name", SOCKETS)
+def test_the_filter_leaves_tcp_and_unix(name: str, dns: bool) -> None:
+    family, kind, protocol, denied = SOCKETS[name]
+    if dns:
+        denied = {"udp": 0, "udp6": 0, "ping": 93}.get(name, denied)
+    program = seccomp.network_filter(udp=dns)
+    nothing = (0, 0, 0, (), ())
+    assert in_sandbox(nothing, lambda: socket.socket(family, kind, protocol), program) == denied
+
+
+def test_a_machine_whose_calls_are_not_known_has_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "n", "6", "v", "riscv64")))
+    assert seccomp.network_filter(udp=False) == b""
+    found = sandbox.enforcement("strict", port_known=True)
+    assert [each.name for each in found.missing] == ["protocols"]
 
 
 def test_a_kernel_without_landlock_has_no_rules(tmp_path: Path) -> None:
