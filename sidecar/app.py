@@ -109,7 +109,7 @@ class App:
         secrets = Secrets(settings.backend)
         log.set_mask(secrets.mask)
         self._client = client = BackendClient()
-        self._layer = process.create_process_layer(boot.guardian, log.info)
+        self._layer = process.create_process_layer(boot.guardian, log.info, boot.early)
         self._output = output = BackendLog(Path(paths.logs) / reclaimed.logs, log.warning)
         self._notify = _notify_channel(settings, paths)
         handover = _handover(settings, self._notify)
@@ -122,6 +122,7 @@ class App:
             secrets=secrets,
             succession=succession,
             handover=handover,
+            early=boot.early,
         )
         self._supervisor = supervisor = Supervisor(
             _lifecycle(settings, reclaimed), launcher, settings, report=log.warning, defect=log.defect
@@ -256,6 +257,7 @@ def _launcher(
     secrets: Secrets,
     succession: Succession,
     handover: Handover | None,
+    early: Any,
 ) -> Launches:
     if not settings.backend.managed:
         client.port = port = int(settings.backend.url.rstrip("/").rpartition(":")[2])
@@ -272,6 +274,7 @@ def _launcher(
         mask=secrets.mask,
         report=log.info,
         handover=handover,
+        early=early,
     )
 
 

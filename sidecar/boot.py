@@ -50,6 +50,7 @@ def _serve(argv: list[str]) -> int:
         return 0  # the owner is gone already, and nothing was started
     boot.guardian = _guardian()
     boot.containment = _contain()
+    boot.early = _launch(boot)
     # Thousands of objects are made from here to the first answer, and all of them stay: looking for garbage among them
     # takes 3 ms of the start. The composition root switches it on again.
     import gc
@@ -91,6 +92,15 @@ def _guardian() -> Any:
         from .process.guardian import fork_guardian
 
         return fork_guardian()
+    return None
+
+
+def _launch(boot: Boot) -> Any:
+    """Launches the backend before all else, where nothing speaks against it."""
+    if sys.platform != "win32":
+        from .early import launch
+
+        return launch(boot)
     return None
 
 

@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .base import ListeningSocket, NotifyChannel, ProcessId, ProcessLayer
+    from .spec import EarlyRun, LaunchSpec
 
 
-def create_process_layer(guardian: Any, report: Callable[[str], None]) -> ProcessLayer:
+def create_process_layer(guardian: Any, report: Callable[[str], None], early: Any = None) -> ProcessLayer:
     """The layer for this platform.
 
     Args:
         guardian: what guardian.fork_guardian gave, None on Windows.
         report: gets what is worth a line in the log.
+        early: the run that was launched before the event loop was there, an early.EarlyRun.
     """
     if sys.platform == "win32":
         from .windows.layer import WindowsProcessLayer
@@ -27,7 +29,19 @@ def create_process_layer(guardian: Any, report: Callable[[str], None]) -> Proces
     else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
         from .posix import PosixProcessLayer
 
-        return PosixProcessLayer(guardian, report)
+        return PosixProcessLayer(guardian, report, early)
+
+
+def launch_early(
+    guardian: Any, spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]
+) -> EarlyRun | None:
+    """Launches the first run before the event loop is there; None where the layer has to. See early.launch_early."""
+    if sys.platform == "win32":
+        return None
+    else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
+        from .early import launch_early as launch
+
+        return launch(guardian, spec, folder, port=port, notes=notes)
 
 
 def create_notify_channel(folder: Path) -> NotifyChannel | None:

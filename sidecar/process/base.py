@@ -5,6 +5,18 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple, Protocol
 
 from ..core.exit_status import ExitStatus
+from .spec import LaunchLimits, LaunchSpec
+
+__all__ = [
+    "LaunchLimits",
+    "LaunchSpec",
+    "ListeningSocket",
+    "ProcessId",
+    "ProcessLayer",
+    "RunListener",
+    "RunningProcess",
+    "Survivor",
+]
 
 
 class Survivor(NamedTuple):
@@ -27,14 +39,6 @@ class ListeningSocket(NamedTuple):
     address: str
     port: int
     pid: int | None
-
-
-class LaunchLimits(NamedTuple):
-    """What the backend may use; None: as the system has it."""
-
-    nice: int | None = None
-    open_files: int | None = None
-    no_new_privileges: bool = False
 
 
 class SandboxRequest(NamedTuple):
@@ -65,42 +69,6 @@ class Confinement(NamedTuple):
     request: SandboxRequest | None = None
     wrapper: tuple[str, ...] = ()
     rules: Any = None
-
-
-class LaunchSpec(NamedTuple):
-    """One run to be: the command as it is executed, never through a shell.
-
-    Attributes:
-        graceful: seconds that an interrupt is given before the kill; Windows repeats it in another way shortly before.
-        force_kill: seconds after the kill when the caller gives up; survivors are reported before.
-        alone: seconds that the tree has to end when the sidecar is dead; nothing on Windows, where the job ends it at once.
-        stdin: empty; or open until the stop. The sidecar holds the writing end, so it ends with the sidecar too.
-        stop_signal: what asks it to end, by its name; not on Windows.
-        stop_signal_to: the root alone, and what it leaves next; or its whole process group at once.
-        confinement: its sandbox, as process.sandbox prepared it.
-        socket: a listening socket of this process that the root gets, as descriptor 3 or a handle; -1: none.
-        pid_variables: names of variables that get the root's own pid as their value; POSIX only.
-    """
-
-    run: int
-    command: tuple[str, ...]
-    cwd: str
-    env: dict[str, str]
-    limits: LaunchLimits = LaunchLimits()
-    graceful: float = 10.0
-    force_kill: float = 5.0
-    alone: float = 1.0
-    stdin: Literal["null", "open"] = "null"
-    stop_signal: str = "SIGTERM"
-    stop_signal_to: Literal["root", "group"] = "root"
-    confinement: Confinement | None = None
-    socket: int = -1
-    pid_variables: tuple[str, ...] = ()
-
-    @property
-    def kill_deadline(self) -> float:
-        """Seconds after a kill when survivors are reported: a little before the caller gives up."""
-        return 0.8 * self.force_kill
 
 
 class RunListener(Protocol):

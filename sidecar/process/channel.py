@@ -10,6 +10,7 @@ Report tuples:    ("spawned", serial, pid, started)   ("failed", serial, step, e
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the module around it takes 2 ms, and has no more of what is needed
 import _socket
 import marshal
 import os
@@ -21,6 +22,8 @@ TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
+
+    from .spec import LaunchSpec
 
 _INT_SIZE = 4
 MAX_FDS = 4  # that come with a launch
@@ -46,6 +49,23 @@ class StopPlan:
         self.to_group = to_group
         self.kill_deadline = kill_deadline
         self.alone = alone
+
+
+def launch_request(serial: int, spec: LaunchSpec, marker: str) -> tuple[Any, ...]:
+    """The request to launch, without its descriptors."""
+    name, _, value = marker.partition("=")
+    limits, sandbox = spec.limits, spec.confinement
+    program = (
+        [os.fsencode(word) for word in (*(sandbox.wrapper if sandbox is not None else ()), *spec.command)],
+        os.fsencode(spec.cwd),
+        {os.fsencode(key): os.fsencode(item) for key, item in {**spec.env, name: value}.items()},
+        (limits.nice, limits.open_files, limits.no_new_privileges),
+        sandbox.rules if sandbox is not None else None,
+        [os.fsencode(variable) for variable in spec.pid_variables],
+    )
+    number = int(getattr(_signal, spec.stop_signal))
+    plan = (number, spec.stop_signal_to == "group", spec.kill_deadline, spec.alone)
+    return ("launch", serial, program, marker.encode(), plan)
 
 
 def encode(message: tuple[Any, ...]) -> bytes:

@@ -6,7 +6,9 @@ import errno
 import os
 import sys
 
-from .base import ProcessId
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from .base import ProcessId
 
 
 def identify(pid: int) -> ProcessId | None:
@@ -15,6 +17,8 @@ def identify(pid: int) -> ProcessId | None:
     Raises:
         OSError: it is there and cannot be looked at, for no descriptor is left.
     """
+    from .base import ProcessId
+
     if sys.platform == "win32":
         from .windows import lookup
 
@@ -45,6 +49,8 @@ def own_identity() -> ProcessId:
         found = identify(os.getpid())
     except OSError:
         found = None
+    from .base import ProcessId
+
     return found or ProcessId(os.getpid(), 0.0)
 
 

@@ -34,10 +34,15 @@ class OutputPipe:
 
     def open(self) -> int:
         """Makes the pipe, begins to read, and gives the write end, which the caller must close."""
-        self._fd, write = os.pipe()
-        os.set_blocking(self._fd, False)
-        self._loop.add_reader(self._fd, self._read)
+        read, write = os.pipe()
+        self.adopt(read)
         return write
+
+    def adopt(self, fd: int) -> None:
+        """Begins to read from a read end that is there."""
+        self._fd = fd
+        os.set_blocking(fd, False)
+        self._loop.add_reader(fd, self._read)
 
     @property
     def closed(self) -> bool:

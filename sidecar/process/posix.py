@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..core.exit_status import ExitStatus
 from ..errors import InternalError
-from . import adopted, link, portable, posix_run, prctl, tree
+from . import adopted, channel, link, portable, posix_run, prctl, tree
 from . import guardian as guardians
 from .base import LaunchSpec, ProcessId, RunListener, Survivor
-from .record import MARKER
+from .first_record import new_marker
+from .spec import EarlyRun
 
 assert sys.platform != "win32"
 
@@ -35,6 +36,16 @@ class _GuardianLostError(Exception):
     """The guardian ended before it had executed the program."""
 
 
+class _Silent:
+    """A listener for a run that no other part knows."""
+
+    def output(self, stream: str, data: bytes) -> None: ...
+
+    def exited(self, status: ExitStatus) -> None: ...
+
+    def gone(self, survivors: list[Survivor]) -> None: ...
+
+
 class PosixProcessLayer:
     """See base.ProcessLayer. One run at a time: a launch waits until the run before it is gone.
 
@@ -43,16 +54,19 @@ class PosixProcessLayer:
             orphan is ours, whatever became of its ancestry.
     """
 
-    def __init__(self, guardian: guardians.Guardian, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, guardian: guardians.Guardian, report: Callable[[str], None], early: EarlyRun | None = None
+    ) -> None:
         self._report = report
-        self.marker = f"{MARKER}={os.urandom(12).hex()}"
+        self._early = early
+        self.marker = early.marker if early is not None else new_marker()
         self._guardian = guardian
         if guardian.exact and tree.read_entry(os.getpid()) is None:
             report(_WITHOUT_PROC)
         self._link: link.GuardianLink | None = None
         self._run: posix_run.PosixRun | None = None
         self._serial = 0
-        self._armed = False
+        self._armed = early is not None
         self._cleanup: asyncio.Task[None] | None = None
 
     @property
@@ -102,11 +116,18 @@ class PosixProcessLayer:
             await asyncio.shield(self._cleanup)
 
     async def _launch(self, spec: LaunchSpec, listener: RunListener) -> posix_run.PosixRun:
-        line = self._attach()
+        early, self._early = self._early, None
+        if early is not None and early.request != channel.launch_request(early.serial, spec, self.marker):
+            await self._discard(early, spec)
+            early = None
         self._serial += 1
+        line = self._attach()
         run = self._run = posix_run.PosixRun(line, self._serial, spec, listener)
-        run.request_launch(self.marker)
-        self._arm()  # while the guardian is at work
+        if early is not None:
+            run.adopt(early)
+        else:
+            run.request_launch(self.marker)
+            self._arm()  # while the guardian is at work
         timer = asyncio.get_running_loop().call_later(_LAUNCH_TIMEOUT, line.destroy)
         try:
             await run.spawned
@@ -116,6 +137,16 @@ class PosixProcessLayer:
         finally:
             timer.cancel()
         return run
+
+    async def _discard(self, early: EarlyRun, spec: LaunchSpec) -> None:
+        """Ends an early run that is not what is wanted after all: its program or its folder changed meanwhile."""
+        self._report("The backend was launched early, and is launched again: what it is to execute has changed since")
+        self._serial = early.serial
+        run = self._run = posix_run.PosixRun(self._attach(), early.serial, spec, _Silent())
+        run.spawned.add_done_callback(lambda done: done.exception())  # that it could not be spawned is no news
+        run.adopt(early)
+        run.kill()
+        await run.ended
 
     def _attach(self) -> link.GuardianLink:
         if self._link is None:
@@ -137,9 +168,7 @@ class PosixProcessLayer:
 
     def _arm(self) -> None:
         if not self._armed and self._guardian.exact:
-            prctl.become_subreaper()
-            # A stopped sidecar must see the end of its stdin when its parent dies.
-            prctl.set_parent_death_signal(int(signal.SIGCONT))
+            prctl.arm_owner()
         self._armed = True
 
     def _reported(self, message: tuple[Any, ...]) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from typing import Any
 
 from ..core.exit_status import UNKNOWN, from_wait_status
 from ..errors import InternalError
-from . import descendants, find_listeners_of, output, tree
+from . import channel, descendants, find_listeners_of, output, tree
 from . import link as links
-from .base import Confinement, LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+from .base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+from .spec import EarlyRun
 
 assert sys.platform != "win32"
 
@@ -45,24 +45,17 @@ class PosixRun:
 
     def request_launch(self, marker: str) -> None:
         """Sends the program to the guardian, with the pipes for its output."""
-        name, _, value = marker.partition("=")
-        environment = {os.fsencode(key): os.fsencode(item) for key, item in {**self.spec.env, name: value}.items()}
-        spec, limits, confinement = self.spec, self.spec.limits, self.spec.confinement or Confinement()
-        number = int(signal.Signals[spec.stop_signal])
-        plan = (number, spec.stop_signal_to == "group", spec.kill_deadline, spec.alone)
-        program = (
-            [os.fsencode(word) for word in (*confinement.wrapper, *spec.command)],
-            os.fsencode(spec.cwd),
-            environment,
-            (limits.nice, limits.open_files, limits.no_new_privileges),
-            confinement.rules,
-            [os.fsencode(variable) for variable in spec.pid_variables],
-        )
-        passed = [spec.socket] if spec.socket >= 0 else []
         ends = [self._open_stdin(), *(pipe.open() for pipe in self._outputs)]
-        self._link.request("launch", self.serial, program, marker.encode(), plan, fds=[*ends, *passed])
+        passed = [self.spec.socket] if self.spec.socket >= 0 else []
+        self._link.request(*channel.launch_request(self.serial, self.spec, marker), fds=[*ends, *passed])
         for fd in ends:
             os.close(fd)
+
+    def adopt(self, early: EarlyRun) -> None:
+        """Takes over what was launched before the loop was there."""
+        self._stdin = early.stdin
+        for pipe, fd in zip(self._outputs, early.outputs, strict=True):
+            pipe.adopt(fd)
 
     def _open_stdin(self) -> int:
         """Gives the reading end; the writing end closes on execve and is in this process alone."""

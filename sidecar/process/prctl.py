@@ -26,6 +26,11 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _MAX_CAPABILITIES = 64
 
 
+def load() -> None:
+    """Loads ctypes, before a fork whose both sides need it."""
+    import ctypes  # noqa: F401 - the import itself is the work
+
+
 def become_subreaper() -> None:
     """Orphaned descendants become children of this process instead of init's (Linux 3.4)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -34,6 +39,14 @@ def become_subreaper() -> None:
 def set_parent_death_signal(number: int) -> None:
     """The signal that this process gets when the *thread* that forked it ends; 0 for none."""
     _prctl(_PR_SET_PDEATHSIG, number)
+
+
+def arm_owner() -> None:
+    """What a sidecar is to its tree: it inherits what a killed guardian leaves, and sees the end of its own parent even when stopped."""
+    import _signal  # type: ignore[import-not-found]  # typeshed has no stub
+
+    become_subreaper()
+    set_parent_death_signal(_signal.SIGCONT)
 
 
 def set_name(name: str) -> None:

@@ -20,9 +20,10 @@ import msgspec
 from msgspec import Struct
 
 from .base import ProcessId
+from .first_record import LAST, MARKER, MAX_BYTES, PREFIX
 from .identity import identify, is_alive, own_identity, pid_namespace
 from .platform.files import distrust, read_file, replace_file
-from .record import LAST, MARKER, MAX_BYTES, PREFIX, LastRun, RunRecord
+from .record import LastRun, RunRecord
 
 _T = TypeVar("_T")
 _MARKER_DIGITS = 24

@@ -14,14 +14,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+from .first_record import LAST, record_name
 from .identity import own_identity, pid_namespace
 from .platform.files import replace_file
-
-LAST = "last-run.json"
-PREFIX = "run-"
-MARKER = "SIDECAR_MARKER"
-"""The variable by which everything that a sidecar launches is known."""
-MAX_BYTES = 64 * 1024  # a record has some 300
 
 # What a record may say. Whoever can write to the folder can write one; what is out of range is no record of ours.
 _Pid = Annotated[int, msgspec.Meta(gt=1, le=2**31 - 1)]
@@ -89,7 +84,7 @@ class Record:
         me = own_identity()
         self._report: Callable[[str], None] | None = report
         self._last = data_folder / LAST
-        self._path = data_folder / f"{PREFIX}{me.pid}-{me.started:.0f}.json"
+        self._path = data_folder / record_name(*me)
         self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs)
 
     def update(self, **changes: Any) -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .. import errors
 from ..backend.client import BackendClient
-from ..backend.command import BackendCommand, find_command
-from ..backend.environment import backend_environment, fill
+from ..backend.command import BackendCommand
+from ..backend.plan import make_folders, plan_launch
 from ..backend.ports import choose_port, loopback_error, port_state
 from ..backend.reported import ReportedAddress, printed_port
 from ..core.bind_failure import bind_failure
 from ..core.events import Conflict, Socket
 from ..process.base import (
     Confinement,
-    LaunchLimits,
     LaunchSpec,
     ListeningSocket,
     ProcessId,
@@ -26,8 +25,8 @@ from ..process.base import (
     RunningProcess,
     Survivor,
 )
-from ..process.platform.files import make_folder
-from ..settings.model import Backend, Paths, Settings
+from ..process.spec import EarlyRun
+from ..settings.model import Paths, Settings
 from .run import Run
 from .succession import Succession
 
@@ -46,9 +45,6 @@ class PortConflict(NamedTuple):
 
 
 _FIRST_UNPRIVILEGED_PORT = 1024
-# Seconds that the tree has to end when the sidecar was killed: so that nothing of it is alive after 2 s.
-_MAX_ALONE = 1.0
-
 PERMANENT_FAILURES = (
     errors.BackendNotFoundError,
     errors.BackendNotAFileError,
@@ -127,6 +123,7 @@ class Launcher:
         report: Callable[[str], None],
         port_state: Callable[..., PortState] = port_state,
         handover: Handover | None = None,
+        early: EarlyRun | None = None,
     ) -> None:
         self.last_port = succession.last_port
         self._succession = succession
@@ -142,6 +139,7 @@ class Launcher:
         self._port_state = port_state
         self._handover = handover
         self.passed = handover.socket if handover is not None else None
+        self._early = early  # until it is adopted
         self._binds_plainly = False  # the backend cannot listen beside connections that linger
         self._tried: set[int] = set()
         self._addresses: dict[str, ReportedAddress] = {}
@@ -161,6 +159,10 @@ class Launcher:
             self._tried.add(self.last_port)
         port, failure = None, None
         self._client.port = None
+        if (early := self._early) is not None:
+            self._client.port = early.port
+            self.last_port = early.port or self.last_port
+            return Run(number, early.port, early.at)
         try:
             port = None if self.turn_limit else self._choose_port()
         except errors.InternalError as error:
@@ -187,6 +189,8 @@ class Launcher:
 
     def find_conflict(self, run: Run) -> PortConflict | None:
         """Why a fixed port cannot be had, before anything is launched."""
+        if self._early is not None:
+            return None
         if self.passed is not None and run.port is not None:
             try:
                 self.passed.open(run.port)
@@ -205,33 +209,17 @@ class Launcher:
         Raises:
             SidecarError: the command cannot be executed.
         """
-        backend, limits, times = self._settings.backend, self._settings.limits, self._settings.timeouts
-        environment = backend_environment(self._settings, self._paths, run.port or 0, os.environ)
-        handed = self._handover.prepare() if self._handover is not None else None
-        command = find_command(self._settings, environment)
-        for note in command.notes:
+        spec, command = plan_launch(self._settings, self._paths, os.environ, run=run.number, port=run.port or 0)
+        early, self._early = self._early, None
+        for note in command.notes if early is None else early.notes:
             self._report(note)
         self._addresses.clear()
-        return LaunchSpec(
-            run=run.number,
-            command=tuple(fill(word, backend.host, run.port or 0) for word in command.argv),
-            cwd=command.cwd,
-            env=environment if handed is None else {**environment, **handed.variables},
-            limits=LaunchLimits(
-                nice=limits.cpu_nice or None,
-                open_files=limits.open_files or None,
-                no_new_privileges=limits.no_new_privileges,
-            ),
-            graceful=times.graceful_shutdown,
-            force_kill=times.force_kill,
-            alone=min(times.owner_lost, _MAX_ALONE),
-            stdin=backend.stdin,
-            stop_signal=backend.stop_signal,
-            stop_signal_to=_signalled(backend),
-            confinement=self._confine(run.port, command),
-            socket=-1 if handed is None else handed.socket,
-            pid_variables=() if handed is None else handed.pid_variables,
-        )
+        if self._handover is not None:
+            handed = self._handover.prepare()
+            spec.env |= handed.variables
+            spec.socket, spec.pid_variables = handed.socket, handed.pid_variables
+        spec.confinement = self._confine(run.port, command)
+        return spec
 
     async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> RunningProcess:
         """Makes the run a process.
@@ -240,7 +228,8 @@ class Launcher:
             SidecarError: why not.
         """
         assert spec is not None, "plan gave one"
-        self._make_folders()
+        for note in make_folders((self._paths.data, self._paths.logs, self._paths.temp)):
+            self._report(note)
         return await self._layer.launch(spec, listener)
 
     def reported_port(self, run: Run, stream: str, data: bytes) -> int | None:
@@ -363,17 +352,3 @@ class Launcher:
         self._client.port = port
         self.last_port = port or self.last_port
         return port
-
-    def _make_folders(self) -> None:
-        for folder in (self._paths.data, self._paths.logs, self._paths.temp):
-            try:
-                make_folder(folder)
-            except OSError as error:
-                self._report(f"the folder {folder} cannot be made: {error.strerror}")
-
-
-def _signalled(backend: Backend) -> Literal["root", "group"]:
-    """A launcher relies on the terminal for SIGINT and SIGQUIT: it passes them on to no child."""
-    if backend.stop_signal_to == "auto":
-        return "group" if backend.stop_signal in {"SIGINT", "SIGQUIT"} else "root"
-    return backend.stop_signal_to

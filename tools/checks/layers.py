@@ -28,6 +28,7 @@ LAYERS = {
     "rpc.stdio": 3,
     "rpc.outbox": 3,
     "rpc": 4,
+    "early": 4,
     "supervisor": 4,
     "monitor": 5,
     "api": 6,

@@ -13,6 +13,7 @@ from . import (
     golden,
     hello,
     protocol_page,
+    quick_table,
     sandbox_page,
     schema,
     settings_page,
@@ -40,6 +41,7 @@ def generated(root: Path) -> dict[str, str]:
 
     files = {f"schemas/{path}.json": pretty(one) for path, one in schema.schemas().items()}
     files["schemas/index.json"] = pretty(schema.index())
+    files["sidecar/settings/table.py"] = quick_table.module()
     files["docs/settings.md"] = settings_page.page()
     files["docs/causes.md"] = import_module("tests.failures.page").page()
     for path, filled in (

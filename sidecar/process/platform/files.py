@@ -93,12 +93,17 @@ def make_folder(path: str | Path) -> None:
     Raises:
         OSError: as Path.mkdir.
     """
-    folder = os.path.normpath(path)
+    folder = os.path.abspath(path)
     try:
-        os.mkdir(folder, _FOLDER_OF_OWNER)
+        _make_one(folder)
     except FileNotFoundError:
         make_folder(os.path.dirname(folder))
-        make_folder(folder)
+        _make_one(folder)
+
+
+def _make_one(folder: str) -> None:
+    try:
+        os.mkdir(folder, _FOLDER_OF_OWNER)
     except FileExistsError:
         if not os.path.isdir(folder):
             raise

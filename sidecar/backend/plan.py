@@ -1,0 +1,72 @@
+"""What a run is to execute: settings, folders and port in, one LaunchSpec out.
+
+The one place where that is decided, before the event loop is there (early.py) as for every later run (supervisor.launcher):
+it imports nothing that takes long.
+"""
+
+from __future__ import annotations
+
+from ..process.platform.files import make_folder
+from ..process.spec import LaunchLimits, LaunchSpec
+from .command import BackendCommand, find_command
+from .environment import backend_environment, fill
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Literal
+
+    from ..settings.model import Backend, Paths, Settings
+
+# Seconds that the tree has to end when the sidecar was killed: so that nothing of it is alive after 2 s.
+_MAX_ALONE = 1.0
+
+
+def plan_launch(
+    settings: Settings, paths: Paths, inherited: Mapping[str, str], *, run: int, port: int
+) -> tuple[LaunchSpec, BackendCommand]:
+    """What is to be executed, without a sandbox; and how its program was found.
+
+    Args:
+        settings: of the backend, its limits and its timeouts.
+        paths: the folders, absolute.
+        inherited: the sidecar's own environment.
+        run: the run's number.
+        port: where it is to listen; 0 where it chooses one itself.
+
+    Raises:
+        SidecarError: the command cannot be executed.
+    """
+    backend, limits, times = settings.backend, settings.limits, settings.timeouts
+    environment = backend_environment(settings, paths, port, inherited)
+    command = find_command(settings, environment)
+    spec = LaunchSpec(
+        run,
+        tuple(fill(word, backend.host, port) for word in command.argv),
+        command.cwd,
+        environment,
+        LaunchLimits(limits.cpu_nice or None, limits.open_files or None, no_new_privileges=limits.no_new_privileges),
+        times.graceful_shutdown,
+        force_kill=times.force_kill,
+        alone=min(times.owner_lost, _MAX_ALONE),
+        stdin=backend.stdin,
+        stop_signal=backend.stop_signal,
+        stop_signal_to=_signalled(backend),
+    )
+    return spec, command
+
+
+def make_folders(folders: Iterable[str]) -> Iterator[str]:
+    """Makes the folders of the backend; gives a sentence for each that cannot be made."""
+    for folder in folders:
+        try:
+            make_folder(folder)
+        except OSError as error:
+            yield f"the folder {folder} cannot be made: {error.strerror}"
+
+
+def _signalled(backend: Backend) -> Literal["root", "group"]:
+    """A launcher relies on the terminal for SIGINT and SIGQUIT: it passes them on to no child."""
+    if backend.stop_signal_to == "auto":
+        return "group" if backend.stop_signal in {"SIGINT", "SIGQUIT"} else "root"
+    return backend.stop_signal_to

@@ -1,0 +1,70 @@
+"""The backend's first launch, before anything worth importing is imported: where nothing speaks against it.
+
+What to launch is decided by the same functions as later. Where anything is unusual (something to reclaim, another sidecar,
+settings that are not plainly right, a command that cannot be run) nothing is launched here: the supervisor does it, and says why.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .backend.plan import make_folders, plan_launch
+from .backend.ports import choose_port, loopback_error, port_state
+from .process import launch_early
+from .process.first_record import last_port
+from .settings.paths import folders
+from .settings.quick import quick_settings
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .argv import Boot
+    from .process.spec import EarlyRun
+
+
+class _Folders:
+    """The folders, as settings.model.Paths has them."""
+
+    __slots__ = ("data", "logs", "temp")
+
+    def __init__(self, data: str, logs: str, temp: str) -> None:
+        self.data = data
+        self.logs = logs
+        self.temp = temp
+
+
+def launch(boot: Boot) -> EarlyRun | None:
+    """Launches the first run; None where the supervisor has to."""
+    if boot.interrupted or not boot.guardian.exact:
+        return None
+    try:
+        return _launch(boot)
+    except Exception:  # noqa: BLE001 - nothing was launched: the supervisor meets it again, and explains it
+        return None
+
+
+def _launch(boot: Boot) -> EarlyRun | None:
+    settings = quick_settings(boot.config, boot.profile, boot.overrides, boot.command, os.environ)
+    if settings is None:
+        return None
+    backend = settings.backend
+    if (
+        not backend.autostart
+        or not backend.managed
+        or backend.url
+        or backend.socket != "none"
+        or backend.notify
+        or settings.sandbox.level != "off"
+    ):
+        return None  # the layer prepares these
+    paths: Any = _Folders(*folders(settings))
+    last = last_port(paths.data)
+    port = backend.port
+    if loopback_error() is not None or (isinstance(port, int) and port_state(port) != "free"):
+        return None
+    given = choose_port(last) if port == "auto" else port if isinstance(port, int) else None
+    spec, command = plan_launch(settings, paths, os.environ, run=1, port=given or 0)
+    if any(make_folders((paths.data, paths.logs, paths.temp))):
+        return None
+    return launch_early(boot.guardian, spec, paths.data, port=given, notes=command.notes)

@@ -1,0 +1,87 @@
+"""What a start without predecessors reads and writes in the data folder, before msgspec is imported; record.py does the rest."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from .platform.files import distrust, read_file, replace_file
+
+LAST = "last-run.json"
+PREFIX = "run-"
+MARKER = "SIDECAR_MARKER"
+"""The variable by which everything that a sidecar launches is known."""
+MAX_BYTES = 64 * 1024  # a record has some 300
+
+_MARKER_BYTES = 12
+
+
+class UnusualError(Exception):
+    """The folder holds more than a clean end leaves behind; reclaim.py knows what it means."""
+
+
+def new_marker() -> str:
+    """``NAME=value`` for the environment of all that one sidecar launches."""
+    return f"{MARKER}={os.urandom(_MARKER_BYTES).hex()}"
+
+
+def record_name(pid: int, started: float) -> str:
+    """The name of a sidecar's own record."""
+    return f"{PREFIX}{pid}-{started:.0f}.json"
+
+
+def last_port(folder: str) -> int | None:
+    """The port of the last run on the folder; None where there was none.
+
+    Raises:
+        UnusualError: there is anything to reclaim, another sidecar, or what cannot be trusted.
+    """
+    path = os.path.join(folder, LAST)
+    if distrust(folder) is not None or distrust(path) is not None:
+        raise UnusualError
+    check_alone(folder, "")
+    try:
+        words = read_file(path, MAX_BYTES).split(b",")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UnusualError from error
+    if len(words) == 3 and words[0][:8] == b'{"port":' and words[1] == b'"failures":0':
+        digits = words[0][8:]
+        if digits.isdigit() and len(digits) <= 5 and 1 <= int(digits) <= 65_535:
+            return int(digits)
+    raise UnusualError
+
+
+def check_alone(folder: str, own: str) -> None:
+    """Raises UnusualError for any record but ``own``."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UnusualError from error
+    if any(name.startswith(PREFIX) and name != own for name in names):
+        raise UnusualError
+
+
+def write_first(
+    folder: str,
+    *,
+    world: str,
+    owner: tuple[int, float],
+    guardian: tuple[int, float],
+    marker: str,
+    port: int | None,
+) -> None:
+    """Writes the record of a sidecar that is about to launch its first run, as RunRecord has it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    text = (
+        f'{{"version":1,"world":"{world}","owner":[{owner[0]},{owner[1]}],"guardian":[{guardian[0]},{guardian[1]}],'
+        f'"backend":null,"marker":"{marker}","run":1,"port":{port or "null"},"failures":0,"logs":"backend",'
+        f'"written":{time.time()},"ending":0.0}}'
+    )
+    replace_file(os.path.join(folder, record_name(*owner)), text.encode("ascii"))

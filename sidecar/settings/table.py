@@ -1,0 +1,113 @@
+"""What model.py says of each setting, for the start that has not imported msgspec yet.
+
+``python -m tools.generate`` writes it: section → key → default, kind, least, most, choices.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from typing import Any
+
+# fmt: off
+TABLE: dict[str, dict[str, tuple[Any, str, Any, Any, tuple[str, ...]]]] = {
+    "backend": {
+        "command": ((), "texts", None, None, ()),
+        "cwd": ("", "text", None, None, ()),
+        "env": ({}, "table", None, None, ()),
+        "port": ("auto", "whole", 1, 65535, ("auto", "reported")),
+        "host": ("127.0.0.1", "text", None, None, ("127.0.0.1",)),
+        "autostart": (True, "flag", None, None, ()),
+        "managed": (True, "flag", None, None, ()),
+        "url": ("", "text", None, None, ()),
+        "live_path": ("", "text", None, None, ()),
+        "health_path": ("", "text", None, None, ()),
+        "ready_path": ("", "text", None, None, ()),
+        "shutdown_path": ("", "text", None, None, ()),
+        "listener": ("own", "text", None, None, ("any", "own")),
+        "socket": ("none", "text", None, None, ("none", "pass")),
+        "notify": (False, "flag", None, None, ()),
+        "stdin": ("null", "text", None, None, ("null", "open")),
+        "stop_signal": ("SIGTERM", "text", None, None, ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2")),
+        "stop_signal_to": ("auto", "text", None, None, ("auto", "group", "root")),
+        "info_path": ("", "text", None, None, ()),
+        "version_path": ("", "text", None, None, ()),
+        "providers_path": ("", "text", None, None, ()),
+        "ffmpeg_path": ("", "text", None, None, ()),
+        "events_path": ("", "text", None, None, ()),
+        "volatile_keys": ((), "texts", None, None, ()),
+        "reported_pattern": ("Now listening on: (http://\\S+)", "text", None, None, ()),
+    },
+    "timeouts": {
+        "startup": (60.0, "other", None, None, ()),
+        "restart_hanging": (10.0, "other", None, None, ()),
+        "health_interval": (1.0, "other", None, None, ()),
+        "restart_delay": (5.0, "other", None, None, ()),
+        "shutdown_request": (2.0, "other", None, None, ()),
+        "graceful_shutdown": (10.0, "other", None, None, ()),
+        "force_kill": (5.0, "other", None, None, ()),
+        "total_shutdown": (27.0, "other", None, None, ()),
+        "owner_lost": (1.5, "other", None, None, ()),
+    },
+    "restart": {
+        "attempts": (3, "whole", 0, 1000000, ()),
+        "window": (600.0, "other", None, None, ()),
+        "first_delay": (0.0, "other", None, None, ()),
+        "backoff": (1.0, "number", 1, 100, ()),
+        "jitter": (0.0, "number", 0, 1, ()),
+        "on_clean_exit": (True, "flag", None, None, ()),
+    },
+    "health": {
+        "probe_timeout": (2.0, "other", None, None, ()),
+        "provider_interval": (30.0, "other", None, None, ()),
+        "failures": (3, "whole", 1, 1000, ()),
+        "successes": (1, "whole", 1, 1000, ()),
+        "watchdog": (0.0, "other", None, None, ()),
+        "restart_when_hung": (False, "flag", None, None, ()),
+    },
+    "app": {
+        "mode": ("production", "text", None, None, ()),
+        "version": ("", "text", None, None, ()),
+        "is_packaged": (False, "flag", None, None, ()),
+        "user_data": ("", "text", None, None, ()),
+        "resources": ("", "text", None, None, ()),
+        "temp": ("", "text", None, None, ()),
+    },
+    "paths": {
+        "data": ("", "text", None, None, ()),
+        "logs": ("", "text", None, None, ()),
+        "temp": ("", "text", None, None, ()),
+    },
+    "limits": {
+        "memory": (0, "other", None, None, ()),
+        "cpu_nice": (0, "whole", -20, 19, ()),
+        "open_files": (0, "whole", 0, 2147483647, ()),
+        "no_new_privileges": (False, "flag", None, None, ()),
+        "env_allow": ((), "texts", None, None, ()),
+        "env_deny": ((), "texts", None, None, ()),
+    },
+    "sandbox": {
+        "level": ("off", "text", None, None, ("off", "standard", "strict")),
+        "write": ((), "texts", None, None, ()),
+        "read": ((), "texts", None, None, ()),
+        "connect": ((), "other", None, None, ()),
+        "required": (False, "flag", None, None, ()),
+    },
+    "log": {
+        "level": ("info", "text", None, None, ("debug", "error", "info", "trace", "warning")),
+        "json": (False, "flag", None, None, ()),
+    },
+    "firewall": {
+        "rule_name": ("", "text", None, None, ()),
+        "other_names": ((), "texts", None, None, ()),
+    },
+    "resources": {
+        "interval": (2.0, "other", None, None, ()),
+        "window": (600.0, "other", None, None, ()),
+        "cpu_limit": (0.0, "number", 0, 1000000, ()),
+        "memory_limit": (0, "other", None, None, ()),
+        "hysteresis": (0.1, "number", 0, 0.9999999999999999, ()),
+        "hold": (10.0, "other", None, None, ()),
+    },
+}
+# fmt: on

@@ -1,0 +1,105 @@
+"""A backend that is launched before the event loop is there: owned from the first instant, adopted as any other run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.support import processes
+from tests.support.backends import CHILDREN, http_backend
+from tests.support.client import SidecarClient
+from tests.support.launch import clean_environment, sidecar_command
+
+pytestmark = pytest.mark.posix(reason="on Windows the layer launches every run")
+
+FAMILY = ["/bin/sh", "-c", "setsid sleep 60 & (setsid sleep 60 &) ; trap '' TERM; while :; do sleep 1; done"]
+PROMISE = 5.0  # seconds; 2 of the guarantee, and what a busy machine adds
+
+
+def end(victim: str, milliseconds: float, data: Path) -> None:
+    """Starts parent, sidecar and backend, kills one of them so soon, and sees that nothing is left."""
+    name, value = "EARLY_END", str(uuid.uuid4())
+    relay = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(CHILDREN / "relay.py"), *sidecar_command(), "serve", "--set", f"paths.data={data}",
+         "--set", "restart.attempts=0", "--", *FAMILY],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment({name: value}),
+    )  # fmt: skip
+    with relay:
+        assert relay.stdin
+        sidecar = processes.wait_until(lambda: processes.descendants(relay.pid))[0]
+        time.sleep(milliseconds / 1000)
+        below = processes.descendants(sidecar)
+        pid = {"parent": relay.pid, "sidecar": sidecar, "guardian": below[0] if below else 0}[victim]
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+        if victim == "guardian":
+            time.sleep(0.3)  # another one takes its place, or takes over what is left
+        relay.stdin.close()
+        began = time.monotonic()
+        processes.wait_until(
+            lambda: not processes.marked(f"{name}={value}"), 20, what=lambda: processes.marked(f"{name}={value}")
+        )
+        assert time.monotonic() - began <= PROMISE
+        relay.wait()
+
+
+@pytest.mark.parametrize("milliseconds", [5, 15, 25, 40, 60, 100])
+@pytest.mark.parametrize("victim", ["parent", "sidecar", "guardian"])
+def test_whoever_is_killed_inside_the_start_nothing_is_left(tmp_path: Path, victim: str, milliseconds: int) -> None:
+    for attempt in range(2):
+        end(victim, milliseconds + attempt * 4, tmp_path)
+
+
+async def test_the_run_is_adopted_with_its_record_its_events_and_its_output(tmp_path: Path) -> None:
+    say = ["/bin/sh", "-c", 'echo early; exec "$@"', "sh", *http_backend()]
+    async with SidecarClient(say, data=tmp_path) as client:
+        started = await client.call("backend:waitForReady")
+        record = json.loads(next(tmp_path.glob("run-*.json")).read_text())
+        assert (record["run"], record["port"], record["backend"][0]) == (1, started["port"], started["pid"])
+        states = [event["state"] for event in client.payloads("backend:stateChanged")]
+        assert states == ["STARTING", "RUNNING"]
+        assert "early" in [line["text"] for line in await client.call("backend:logs")]
+        await client.call("backend:restart")
+        restarted = await client.call("backend:status")
+        assert restarted["port"] == started["port"]
+        assert restarted["pid"] != started["pid"]
+
+
+async def test_two_that_start_at_once_on_one_folder_use_two_ports(tmp_path: Path) -> None:
+    one, other = (SidecarClient(http_backend(), data=tmp_path) for _ in range(2))
+    await one.start(wait_for_hello=False)
+    async with other:
+        ports = [(await each.call("backend:waitForReady"))["port"] for each in (one, other)]
+        assert ports[0] != ports[1]
+        await one.close()
+
+
+async def test_a_program_that_cannot_be_executed_is_explained(tmp_path: Path) -> None:
+    program = tmp_path / "server"
+    program.write_bytes(b"\x7fELF" + bytes(60))
+    program.chmod(0o755)
+    async with SidecarClient([str(program)], settings={"restart.attempts": 0}) as client:
+        crash = await client.event("backend:crash")
+        assert (crash["kind"], crash["run"]) == ("backend_not_executable", 1)
+        assert str(program) in crash["cause"]
+
+
+async def test_invalid_settings_start_nothing(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    client = SidecarClient(
+        ["/bin/sh", "-c", f"echo > {trace}; exec sleep 60"],
+        settings={"timeouts.startup": -1},
+        expect_exit=78,
+    )
+    async with client:
+        await client.error("INVALID_CONFIG")
+        await client.wait_exit()
+    assert not trace.exists()

@@ -1,0 +1,92 @@
+"""The backend is launched before anything worth importing is imported: as facts, for a time would say more about the machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.launch import ROOT, clean_environment
+
+pytestmark = pytest.mark.posix(reason="on Windows the layer launches every run")
+
+# Runs the program until the guardian was asked to launch; then writes the names of all loaded modules to stderr, and stops.
+UP_TO_LAUNCH = """
+import os, sys
+sys.argv = ["sidecar", *sys.argv[1:]]
+before = set(sys.modules)
+import sidecar.boot as boot
+really = boot._launch
+def look(start):
+    early = really(start)
+    found = sorted(name for name in set(sys.modules) - before if sys.modules[name])
+    os.write(2, ("\\n".join(found) if early else "").encode())
+    os._exit(0 if early else 3)
+boot._launch = look
+from sidecar.__main__ import main
+main()
+"""
+
+# What the guardian and a look at the file system need; all else of the standard library waits.
+STANDARD = {
+    "__future__", "_ctypes", "_socket", "_struct", "ctypes", "ctypes._endian", "encodings.ascii", "math", "select", "signal",
+    "struct",
+}  # fmt: skip
+# pathlib, which the command's search still uses, and what it is made of.
+STANDARD |= {
+    "pathlib", "fnmatch", "ntpath", "re", "re._casefix", "re._compiler", "re._constants", "re._parser", "sre_compile", "enum",
+    "functools", "collections", "keyword", "operator", "_operator", "_functools", "_collections", "reprlib", "types", "copyreg",
+    "_sre", "urllib", "urllib.parse", "ipaddress", "warnings", "contextlib", "itertools", "errno", "_warnings", "unicodedata",
+    "pathlib._local", "pathlib._abc", "pathlib._os", "glob", "_opcode", "grp", "pwd", "time",
+}  # fmt: skip
+MOST_OF_OURS = 45
+"""Modules of our own; whoever adds one on this path raises the number, and so says that it must be."""
+
+
+def launched(data: Path, *settings: str, environ: dict[str, str | None] | None = None) -> tuple[int, set[str]]:
+    words = [word for setting in (f"paths.data={data}", *settings) for word in ("--set", setting)]
+    done = subprocess.run(
+        [sys.executable, "-c", UP_TO_LAUNCH, "serve", *words, "--", "/bin/sh", "-c", "exec sleep 30"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        cwd=ROOT,
+        env=clean_environment(environ),
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, set(done.stderr.decode().split())
+
+
+def test_the_backend_is_launched_before_the_loop_and_the_codec_are_imported(tmp_path: Path) -> None:
+    status, modules = launched(tmp_path)
+    assert status == 0, modules
+    ours = {name for name in modules if name.partition(".")[0] == "sidecar"}
+    assert modules - ours - STANDARD == set()
+    assert 20 < len(ours) <= MOST_OF_OURS, sorted(ours)
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ("backend.autostart=false", "it is not to be started"),
+        ("backend.port=0", "the settings are wrong"),
+        ("sandbox.level=standard", "a sandbox is prepared by the layer"),
+        ("backend.command=[]", "no mistake: the command follows"),
+    ],
+)
+def test_what_is_unusual_is_left_to_the_supervisor(tmp_path: Path, setting: str, why: str) -> None:
+    assert launched(tmp_path, setting)[0] == (0 if why.startswith("no mistake") else 3)
+    assert (list(tmp_path.glob("run-*.json")) == []) is not why.startswith("no mistake")
+
+
+@pytest.mark.parametrize("name", ["run-1-2.json", "last-run.json"])
+def test_a_folder_that_holds_more_than_a_clean_end_leaves_is_left_to_the_supervisor(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+    assert launched(tmp_path)[0] == 3
+
+
+def test_a_folder_that_others_can_write_to_is_left_to_the_supervisor(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    assert launched(tmp_path)[0] == 3

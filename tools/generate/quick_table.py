@@ -1,0 +1,64 @@
+"""sidecar/settings/table.py: what model.py says of each setting, in a form that needs no import."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from msgspec import inspect, structs
+
+from sidecar.settings.model import Settings
+from sidecar.settings.values import sections
+
+_HEAD = '''"""What model.py says of each setting, for the start that has not imported msgspec yet.
+
+``python -m tools.generate`` writes it: section → key → default, kind, least, most, choices.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from typing import Any
+
+# fmt: off
+TABLE: dict[str, dict[str, tuple[Any, str, Any, Any, tuple[str, ...]]]] = {
+'''
+
+
+def module() -> str:
+    """The module's text."""
+    lines = []
+    for name in sections():
+        section: Any = getattr(Settings(), name)
+        lines.append(f"    {name!r}: {{\n")
+        for field in structs.fields(section):
+            entry = (getattr(section, field.name), *_kind(inspect.type_info(field.type)))
+            lines.append(f"        {field.name!r}: {entry!r},\n")
+        lines.append("    },\n")
+    return _HEAD + "".join(lines).replace("'", '"') + "}\n# fmt: on\n"
+
+
+def _kind(info: inspect.Type) -> tuple[str, Any, Any, tuple[str, ...]]:  # noqa: PLR0911 - one for each kind
+    """Kind, least, most, choices; ``other`` takes no value, so that load has to read it."""
+    match info:
+        case inspect.BoolType():
+            return "flag", None, None, ()
+        case inspect.StrType():
+            return "text", None, None, ()
+        case inspect.DictType():
+            return "table", None, None, ()
+        case inspect.VarTupleType(item_type=inspect.StrType()):
+            return "texts", None, None, ()
+        case inspect.LiteralType(values=values):
+            return "text", None, None, tuple(str(value) for value in values)
+        case inspect.IntType():
+            return "whole", info.ge, info.le, ()
+        case inspect.FloatType(ge=ge, gt=gt, le=le, lt=lt):
+            least = ge if gt is None else math.nextafter(gt, math.inf)
+            return "number", least, le if lt is None else math.nextafter(lt, -math.inf), ()
+        case inspect.UnionType(types=types):
+            kinds = sorted(map(_kind, types), key=lambda kind: len(kind[3]))
+            return *kinds[0][:3], kinds[-1][3]
+        case _:
+            return "other", None, None, ()
