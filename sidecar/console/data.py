@@ -29,9 +29,9 @@ def run(*, name: str | None, everything: bool, as_json_: bool) -> int:
     if as_json_:
         print(as_json({"removed": removed, "inUse": kept}))  # noqa: T201 - the tool's output
     for state in () if as_json_ else removed:
-        print(f"Removed {state.name} ({_size(state.size)})")  # noqa: T201 - the tool's output
+        print(one_line(f"Removed {state.name} ({_size(state.size)})"))  # noqa: T201 - the tool's output
     for state in kept:
-        print(f"sidecar: {state.name} is in use and was left alone", file=sys.stderr)  # noqa: T201 - the tool's output
+        print(one_line(f"sidecar: {state.name} is in use and was left alone"), file=sys.stderr)  # noqa: T201 - the tool's output
     return int(bool(kept))
 
 
@@ -40,15 +40,15 @@ def _show(states: Sequence[State], *, as_json_: bool) -> None:
         print(as_json(states))  # noqa: T201 - the tool's output
         return
     if not states:
-        print(f"Nothing is kept in {states_folder()}")  # noqa: T201 - the tool's output
+        print(one_line(f"Nothing is kept in {states_folder()}"))  # noqa: T201 - the tool's output
     for state in states:
         when = state.last_used.replace("T", " ")[:16]
         use = ", in use" if state.in_use else ""
-        print(f"{state.name}  {_size(state.size)}, last used {when} UTC{use}")  # noqa: T201 - as above
+        print(one_line(f"{state.name}  {_size(state.size)}, last used {when} UTC{use}"))  # noqa: T201 - as above
         print(one_line(f"    {' '.join(state.command)}"))  # noqa: T201 - as above
         print(one_line(f"    in {state.folder}"))  # noqa: T201 - as above
     if states:
-        print(f"Folder: {states_folder()}")  # noqa: T201 - as above
+        print(one_line(f"Folder: {states_folder()}"))  # noqa: T201 - as above
 
 
 def _size(size: int) -> str:

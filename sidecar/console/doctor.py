@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import InvalidConfigError, SidecarError, UsageError
-from ..plain import printable
+from ..plain import one_line, printable
 from ..wire.observe import Check
 from .client import Client, RemoteError
 from .needed import require_command
@@ -73,7 +73,7 @@ def _bundle(bundle: str, checks: Sequence[Check], facts: dict[str, Any], serve_w
             f"The bundle {bundle} cannot be written: {error.strerror}",
             hint="Name a file in a folder that you may write to.",
         ) from error
-    print(f"{bundle}: {len(gathered.texts)} files, secrets masked", file=sys.stderr)  # noqa: T201 - the tool's output
+    print(one_line(f"{bundle}: {len(gathered.texts)} files, secrets masked"), file=sys.stderr)  # noqa: T201 - the tool's output
 
 
 class StartCheck(Check, frozen=True):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import webbrowser
 from collections.abc import Sequence
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
 
 from ..console.needed import require_command
 from ..console.state import backend_state
@@ -79,11 +82,17 @@ async def _listen(link: Link, port: int, limits: Limits) -> tuple[web.AppRunner,
         ) from None
     access = Access(listener.getsockname()[1])
     app = make_app(access, link, page_files(), lambda: _say(f"Opened. Another browser: {access.address}"), limits)
+    server_logger.addFilter(_is_fault_of_ours)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     assert runner.server is not None
     server = await asyncio.get_running_loop().create_server(limits.factory(runner.server), sock=listener)
     return runner, access, server
+
+
+def _is_fault_of_ours(record: logging.LogRecord) -> bool:
+    """Bytes that are no HTTP are answered with 400; any program of the machine could fill the terminal with them."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _stop_event() -> asyncio.Event:

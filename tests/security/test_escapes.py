@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -141,3 +142,21 @@ def test_a_doctor_of_an_evil_path_holds_none(as_table: bool) -> None:
     _, output, error = doctor(*words, "--profile", "generic", backend=[f"/nowhere/{EVIL_NAME}"])
     assert steering(output) == []
     assert steering(error) == []
+
+
+@pytest.mark.posix(reason="Windows has no such names")
+def test_a_bundle_and_a_list_of_data_hold_none_of_an_evil_folder(tmp_path: Path) -> None:
+    evil = tmp_path / "x\x1b]52;c;eA==\x07\u202ey"
+    evil.mkdir()
+    _, output, error = doctor("--bundle", str(evil / "b.zip"), "--profile", "generic", backend=["true"])
+    assert "b.zip: " in error
+    assert steering(output + error) == []
+    for words in (["data"], ["data", "--json"]):
+        done = subprocess.run(
+            [*sidecar_command(), *words],
+            env=clean_environment({"XDG_STATE_HOME": str(evil), "HOME": str(evil), "SIDECAR_STATE": str(evil)}),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert steering((done.stdout + done.stderr).decode("utf-8", "replace"), "\n") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 import time
@@ -91,6 +92,19 @@ def test_a_file_of_another_user_is_ignored(orphan: subprocess.Popen[bytes], tmp_
 def test_a_folder_of_another_user_ends_nobody(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
     write(tmp_path, backend=identify(orphan.pid))
     os.chown(tmp_path, 65_534, 65_534)
+    assert lives(orphan, tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="access lists of Linux")
+@pytest.mark.parametrize("of_folder", [True, False])
+def test_what_an_access_list_lets_another_user_write_ends_nobody(
+    orphan: subprocess.Popen[bytes], tmp_path: Path, of_folder: bool
+) -> None:
+    """The mode alone shows the rights of the list as those of the owner's own group."""
+    path = write(tmp_path, backend=identify(orphan.pid))
+    nobody = [(0x01, 7, -1), (0x02, 7, 65_534), (0x04, 0, -1), (0x10, 7, -1), (0x20, 0, -1)]
+    entries = b"".join(struct.pack("<HHi", tag, rights, who) for tag, rights, who in nobody)
+    os.setxattr(tmp_path if of_folder else path, "system.posix_acl_access", struct.pack("<I", 2) + entries)
     assert lives(orphan, tmp_path)
 
 

@@ -161,7 +161,9 @@ def distrust(path: str | Path) -> str | None:
         return "it is neither a regular file nor a folder"
     if seen.st_uid != os.geteuid():
         return f"it belongs to another user (uid {seen.st_uid})"
-    if seen.st_mode & stat.S_IWOTH or (seen.st_mode & stat.S_IWGRP and not _is_own_group(seen.st_gid)):
+    if seen.st_mode & stat.S_IWOTH or (
+        seen.st_mode & stat.S_IWGRP and (not _is_own_group(seen.st_gid) or _has_access_list(path))
+    ):
         return "other users can write to it"
     return None
 
@@ -178,6 +180,16 @@ def _is_own_group(group: int) -> bool:
     except KeyError:
         return False
     return group == user.pw_gid and entry.gr_name == user.pw_name and set(entry.gr_mem) <= {user.pw_name}
+
+
+def _has_access_list(path: str | Path) -> bool:
+    """Whether further users and groups have rights; the bits of the group are then the most that any of them has."""
+    if sys.platform != "linux":
+        return False
+    try:
+        return bool(os.getxattr(path, "system.posix_acl_access"))
+    except OSError:
+        return False
 
 
 def _keep_to_owner(descriptor: int, path: str | Path) -> None:
