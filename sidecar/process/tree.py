@@ -6,7 +6,6 @@ Used by the guardian, so it loads nothing but what the interpreter has loaded an
 from __future__ import annotations
 
 import _thread
-import itertools
 import os
 import signal
 import sys
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
 HIDDEN = "?"
-_MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h
+_DEFAULT_MAX_PID = 1 << 15  # PID_MAX_DEFAULT and
+_MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h; where pids go that far, they hardly start again at the lowest
 _SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "mksh", "ash", "busybox")
 
 
@@ -198,18 +198,34 @@ def _threads(pid: int) -> list[str]:
 def hidden_children(first: int) -> Iterator[Entry]:
     """The live children of this process, whether /proc shows them or not (none is mounted, hidepid), by asking about each pid.
 
+    Asking about all pids takes seconds, so it is done only where none of the likelier ones is a child. Those that one look
+    misses are met by a later one, when the others have ended.
+
     Args:
         first: the lowest pid that they can have: the kernel counts upwards, until it starts again at the lowest free one.
     """
     if _can_list_children():
-        candidates: Iterable[int] = _children(os.getpid())
-    elif (newest := _newest_pid()) > first:
-        candidates = range(first, newest)
+        likely: tuple[Iterable[int], ...] = (_children(os.getpid()),)
     else:
-        candidates = itertools.chain(range(first, _MAX_PID), range(2, newest))
-    for pid in candidates:
-        if _is_running_child(pid):
-            yield Entry(pid, os.getpid(), 0, started=0.0, state=HIDDEN, name=HIDDEN)
+        likely = (range(first, _newest_pid()), range(2, _DEFAULT_MAX_PID), range(_DEFAULT_MAX_PID, _MAX_PID))
+    for candidates in likely:
+        found = False
+        for pid in candidates:
+            if _is_running_child(pid):
+                found = True
+                yield Entry(pid, os.getpid(), 0, started=0.0, state=HIDDEN, name=HIDDEN)
+        if found or not _has_only_running_children():
+            return
+
+
+def _has_only_running_children() -> bool:
+    """Whether there are children, none of which has ended and waits to be reaped."""
+    if sys.platform != "linux":
+        return False
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
 
 
 def _newest_pid() -> int:
