@@ -2,7 +2,7 @@
 
 plain: a child · daemon: a child in a session of its own, with nothing of ours open · double_fork: the same, and its
 parent is gone · bare: as double_fork, executed with an empty environment · pipe_holder: a child in a session of its
-own that keeps our output · storm: SIZE processes, of which every tenth forks and leaves, again and again · crowd: SIZE
+own that keeps our output · launcher: a shell that waits for a shell that waits for a child · storm: SIZE processes, of which every tenth forks and leaves, again and again · crowd: SIZE
 sleeping children · none. With --exit the root then ends with that code.
 """
 
@@ -72,6 +72,8 @@ def main():
         child(lambda: None)
     elif kind == "daemon":
         child(let_go)
+    elif kind == "launcher":
+        child(lambda: os.execv("/bin/sh", ["sh", "-c", f"sh -c 'sleep {LIFE}; true'; true"]))
     elif kind == "double_fork":
         child(daemon_child)
         os.wait()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.posix(reason="guardian, SIGKILL and setsid; Windows has
 
 PROMISE = 2.0  # seconds, from the guarantee itself
 SLACK = 3.0  # seconds that a busy machine may add; the benchmark "kill" measures how long it takes on a quiet one
-FAMILIES = {"plain": 1, "daemon": 1, "double_fork": 1, "pipe_holder": 1, "storm": 200}
+FAMILIES = {"plain": 1, "daemon": 1, "double_fork": 1, "pipe_holder": 1, "launcher": 3, "storm": 200}
 # Every tenth of a storm is always on its way to another pid, so no look meets them all.
 SEEN = {**FAMILIES, "storm": 180}
 STUBBORN = {"ignore_sigterm": True, "ignore_shutdown": True}

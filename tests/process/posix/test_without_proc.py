@@ -75,7 +75,9 @@ def test_a_child_is_found_that_proc_does_not_show(monkeypatch: pytest.MonkeyPatc
     try:
         assert {entry.pid for entry in tree.hidden_children(process.pid)} >= {process.pid}
         monkeypatch.setattr(tree, "_can_list_children", lambda: False)
-        again = [entry.pid for entry in tree.hidden_children(tree._newest_pid())]  # as after the kernel started again at the lowest
+        again = [
+            entry.pid for entry in tree.hidden_children(tree._newest_pid())
+        ]  # as after the kernel started again at the lowest
         assert process.pid in again
         found = {entry.pid: entry for entry in tree.hidden_children(process.pid)}
         assert found[process.pid].alive
