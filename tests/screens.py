@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 import sys
 import tempfile
 import time
@@ -46,20 +47,26 @@ def main() -> None:
 
 def screen_of_watch() -> Text:
     """A backend that runs, is crashed, recovers and works a little."""
-    settings = ["--set", "resources.interval=0.2", "--set", "paths.data='{}'"]
-    with folder() as data:
-        command = [*sidecar_command(), "watch", *(word.format(data) for word in settings), "--"]
-        backend = http_backend(say_stdout="Now serving", children="plain")
-        with Terminal([*command, *backend], clean_environment(), columns=COLUMNS, lines=26) as terminal:
-            terminal.wait_for(r"RUNNING  process \d+")
+    with folder() as home:
+        shop = Path(home, "shop")
+        shop.mkdir()
+        program = shop / "my-backend"
+        backend = http_backend("--port", "$2", say_stdout="Now serving", children="plain")
+        command = shlex.join(backend).replace("'$2'", '"$2"')
+        program.write_text(f"#!/bin/sh\nexec {command}\n")
+        program.chmod(0o755)
+        words = [*sidecar_command(), "watch", "--data", home, "--set", "resources.interval=0.2"]
+        line = ["sh", "-c", f'cd {shop} && exec "$@"', "sh", *words, "--", "./my-backend", "--port", "{port}"]
+        with Terminal(line, clean_environment({"HOME": home}), columns=COLUMNS, lines=26) as terminal:
+            terminal.wait_for(r"process +\d+")
             _pass_time(terminal, 4)
             terminal.press("k")
             terminal.wait_for(r"crashes +1  ")
             _pass_time(terminal, 5)
-            shown = terminal.written.rsplit(_HOME, 1)[1]
+            *_, shown = screens(terminal.written)
             terminal.press("q")
             terminal.wait()
-    return _text(shown)
+    return shown
 
 
 def screen_of_demo() -> Text:

@@ -355,6 +355,7 @@ export interface StateChanged {
 
 /** Facts, never a remembered flag. `uptime` is null unless RUNNING; `sandbox` is absent where its level is off.
 
+    `command` and `folder`: what the newest run executes, secrets masked, and where; absent before the first.
     `waiting_connections`: those that no run has taken so far; null where the system does not say. Absent unless
     `backend.socket` is `pass`. */
 export interface Status {
@@ -374,6 +375,8 @@ export interface Status {
   sharedDataFolder: boolean;
   sandbox?: SandboxStatus;
   waitingConnections?: number | null;
+  command?: Array<string>;
+  folder?: string;
 }
 
 /** Nothing of the backend is left. `forced`: what had to be killed; absent where everything ended by itself. */

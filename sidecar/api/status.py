@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from .. import __version__
 from ..core.events import State
+from ..process.base import LaunchSpec
 from ..process.platform import SYSTEM
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
@@ -39,6 +40,8 @@ class StatusView:
         self._paths = paths
         self._supervisor = supervisor
         self._succession = succession
+        self._spec: LaunchSpec | None = None  # the newest run's, and its command as it may be shown
+        self._command: list[str] = []
 
     def url(self) -> str | None:
         """The address of the run; None without one."""
@@ -51,6 +54,7 @@ class StatusView:
         run = supervisor.current
         state = supervisor.lifecycle.state
         ready_at = run.ready_at if run and state is State.RUNNING else None
+        self._look_at_spec()
         return Status(
             running=bool(run and run.alive),
             port=run.port if run else None,
@@ -68,7 +72,17 @@ class StatusView:
             shared_data_folder=self._succession.found.shared,
             sandbox=self._sandbox(),
             waiting_connections=passed.waiting() if (passed := supervisor.launcher.passed) is not None else UNSET,
+            command=self._command if self._spec is not None else UNSET,
+            folder=self._spec.cwd if self._spec is not None else UNSET,
         )
+
+    def _look_at_spec(self) -> None:
+        newest = self._supervisor.run
+        if newest is None or newest.spec is None or newest.spec is self._spec:
+            return
+        from ..settings.masking import mask_command
+
+        self._spec, self._command = newest.spec, mask_command(newest.spec.command)
 
     def _sandbox(self) -> SandboxStatus | UnsetType:
         level = self._settings.sandbox.level

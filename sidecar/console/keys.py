@@ -16,6 +16,20 @@ from ..process.platform.terminal import in_foreground, read_keys
 KeyListener = Callable[[str], None]
 
 _ESCAPE = "\x1b"
+# What terminals send for the keys that move, in the normal and in the application mode.
+_MOVES = {
+    "A": "up",
+    "B": "down",
+    "H": "home",
+    "F": "end",
+    "1~": "home",
+    "7~": "home",
+    "4~": "end",
+    "8~": "end",
+    "5~": "page up",
+    "6~": "page down",
+}
+_NAMED = {_ESCAPE: _ESCAPE, "\r": "enter", "\n": "enter", "\x7f": "backspace", "\x08": "backspace"}
 _SEQUENCES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|[^\x1b])"  # ECMA-48 control sequences, SS3, and Alt
 
 
@@ -44,9 +58,17 @@ def pressed_keys(on_key: KeyListener) -> Iterator[bool]:
 
 
 def keys_in(data: bytes) -> list[str]:
-    """The keys in one read, without arrow and function keys and what was pressed with Alt: they mean nothing here."""
-    text = re.sub(_SEQUENCES, "", data.decode("utf-8", "ignore")).lower()
-    return [key for key in text if key.isprintable() or key == _ESCAPE]
+    """The keys in one read: characters in lower case, and names such as ``page up`` and ``enter``.
+
+    Other function keys, and what was pressed with Alt, mean nothing here.
+    """
+    keys: list[str] = []
+    for part in re.split(f"({_SEQUENCES})", data.decode("utf-8", "ignore")):
+        if part.startswith(("\x1b[", "\x1bO")):
+            keys += filter(None, [_MOVES.get(part[2:])])
+        elif not re.fullmatch(_SEQUENCES, part):
+            keys += [_NAMED.get(key, key) for key in part.lower() if key.isprintable() or key in _NAMED]
+    return keys
 
 
 def _is_pipe() -> bool:

@@ -1,12 +1,18 @@
-"""How ``watch`` and ``demo`` look in a terminal of any size."""
+"""How ``watch`` and ``demo`` look in a terminal of any size.
+
+With rich alone: Textual would take the place of this module and of keys.py, but not of the lines, pipes, dumb terminals and job
+control beside them, and brings eight more packages.
+"""
 
 from __future__ import annotations
 
 import math
+import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -14,12 +20,24 @@ from rich.text import Text
 
 from ..plain import one_line
 from .doctor import checks_table
-from .sentences import MIB, Line
+from .sentences import MIB, SGR, Line
 from .story import Recovery, Story
+from .view import View
 
 SPAN = 600.0  # seconds that the strips show at most
 FULL_CORE = 100.0  # % of one core: the CPU line reaches the top there, so that an idle backend looks idle
-KEYS = (("r", "restart"), ("s", "stop"), ("k", "crash it"), ("d", "doctor"), ("q", "quit"))
+SAMPLE_LASTS = 6.0  # seconds that a sample stands for at most: afterwards nothing ran, or nothing was measured
+KEYS = {"r": "restart", "s": "stop", "k": "crash", "d": "doctor", "/": "filter", "?": "help", "q": "quit"}
+_HELP = {
+    "r": "restart the backend; start it again after it failed",
+    "s": "stop it, or start it",
+    "k": "crash it: kill its process without telling the sidecar",
+    "d": "check for common problems; d or Escape closes the list",
+    "/": "show only lines of output that contain a text; Enter keeps it, Escape clears it",
+    "↑ ↓ PgUp PgDn Home End": "scroll the output; End or Escape follows it again",
+    "?": "this help",
+    "q": "stop everything and quit, as Ctrl+C does",
+}
 _STATE_STYLES = {
     "FAILED": "bold red",
     "BACKOFF": "bold magenta",
@@ -33,11 +51,13 @@ _HEALTH_STYLES = {"unhealthy": "bold red", "unknown": "dim", "healthy": "green"}
 _STATE_RANKS = tuple(_STATE_STYLES)
 _HEALTH_RANKS = tuple(_HEALTH_STYLES)
 _CHECK_RANKS = ("failed", "warning", "unknown", "ok")
-_LABELS = 12  # columns that label and padding of a strip take
+_LABELS = 9  # columns of the labels and the space behind them
+_FIGURES = 12  # columns of what a strip says in words
+_STRIPS = frozenset({"state", "health", "cpu", "memory"})
 _PANEL = 4  # columns of a panel's sides
-_FACTS = 9  # lines of watch's upper panel
+_BORDERS = 2  # lines
 _DEMO = 13  # lines that everything but the events takes in the demo
-_EVENTS = 8  # lines of the panel of events where there is room, a third of what there is where that is more
+_EVENTS = 5  # lines of the panel of events where there is room, a third of what there is where that is more
 _EVENT_STYLES = {
     "watch": "bold cyan",
     "demo": "bold cyan",
@@ -45,6 +65,7 @@ _EVENT_STYLES = {
     "backend:stateChanged": "bold",
 }
 _T = TypeVar("_T")
+_RULER = Console(width=1000)  # cuts texts into lines as a terminal would get them
 
 
 class Glyphs(NamedTuple):
@@ -72,19 +93,38 @@ def glyphs_for(encoding: str) -> Glyphs:
     return BLOCKS
 
 
-def render(story: Story, now: float, width: int, height: int, glyphs: Glyphs) -> RenderableType:
-    """The picture of ``watch``, as large as the terminal; ``now`` in seconds since watch began."""
-    rest = max(0, height - _FACTS - 1)
-    parts: list[RenderableType] = [_facts(story, now, max(8, width - _PANEL - _LABELS), glyphs)]
-    if story.checks is not None:
+def render(
+    story: Story, now: float, width: int, height: int, glyphs: Glyphs, *, view: View | None = None, clock: float = 0.0
+) -> RenderableType:
+    """The picture of ``watch``, as large as the terminal.
+
+    Args:
+        story: what was seen.
+        now: seconds since watch began.
+        width: of the terminal, in columns.
+        height: of it, in lines.
+        glyphs: what it can show.
+        view: what the user looks at.
+        clock: when watch began, in seconds since 1970.
+    """
+    view = view or View()
+    rows = [*_strips(story, now, max(8, width - _PANEL - _LABELS - _FIGURES), glyphs), *_texts(story, now, clock)]
+    grid, lines = _fitting(rows, max(8, width - _PANEL - _LABELS), height - _BORDERS - 1)
+    parts: list[RenderableType] = [_facts(grid, story, now, width, clock)]
+    rest = max(0, height - lines - _BORDERS - 1)
+    if view.helping:
+        parts += _panel(_help(), "help", rest, "? closes it")
+    elif story.checks is not None:
         worst_first = sorted(story.checks, key=lambda check: _CHECK_RANKS.index(check.status))  # not all may fit
         parts += _panel(checks_table(worst_first), "doctor", rest, "d closes it")
     else:
         events = min(max(_EVENTS, rest // 3), rest // 2)
-        parts += _panel(_events(story.events, events - 2, "providerUpdate"), "events", events)
-        missing = f"{story.missing} lines were not shown" if story.missing else ""
-        parts += _panel(_output(story, rest - events - 2), "output", rest - events, missing)
-    return Group(*parts, _keys(story))
+        events = events if events > _BORDERS else 0
+        parts += _panel(_events(story.events, events - 2, "stateChanged", clock), "events", events)
+        view.rows = max(1, rest - events - _BORDERS)
+        lines_shown, count, below = view.shown(story)
+        parts += _panel(_output(lines_shown, glyphs), "output", rest - events, _output_note(story, view, count, below))
+    return Group(*parts, _keys(story, view))
 
 
 def render_demo(
@@ -99,7 +139,7 @@ def render_demo(
     facts.add_row("process", "-" if recovery.pid is None else str(recovery.pid))
     facts.add_row("address", recovery.url or "-")
     facts.add_row("restarts", str(recovery.restarts))
-    events = _events(lines, max(3, height - _DEMO), "startupProgress")
+    events = _events(lines, max(3, height - _DEMO), "startupProgress", None)
     return Group(
         Panel(facts, title="backend", title_align="left", border_style=_STATE_STYLES.get(story.state, "")),
         Panel(events, title="events", title_align="left", border_style="dim"),
@@ -107,14 +147,25 @@ def render_demo(
     )
 
 
-def sparkline(values: Sequence[float], width: int, levels: str, *, top: float = 0.0) -> str:
-    """The last ``width`` values as a line that begins at 0 and ends at the largest of them, or at ``top`` if that is more."""
-    shown = values[-width:] if width > 0 else []
-    highest = max([top, *shown])
-    if highest <= 0:
-        return levels[0] * len(shown)
-    last = len(levels) - 1
-    return "".join(levels[min(last, max(0, round(value / highest * last)))] for value in shown)
+def sparkline(
+    samples: Sequence[tuple[float, float]], begin: float, end: float, width: int, levels: str, *, top: float = 0.0
+) -> str:
+    """Samples as a line on the scale of time of ``columns``: from 0 to the largest of them, or to ``top`` if that is more."""
+    found: list[float | None] = [None] * width
+    each = (end - begin) / width
+    for (start, value), (stop, _) in zip(samples, [*samples[1:], (end, 0.0)], strict=False):
+        if start < begin or each <= 0:
+            continue
+        first = min(width - 1, int((start - begin) / each))
+        last = max(first, min(width, math.ceil((min(stop, start + SAMPLE_LASTS) - begin) / each)) - 1)
+        for column in range(first, last + 1):
+            found[column] = max(value, found[column] or 0.0)
+    highest = max([top, *(value for value in found if value is not None)]) or 1.0
+    last_level = len(levels) - 1
+    return "".join(
+        " " if value is None else levels[min(last_level, max(0, round(value / highest * last_level)))]
+        for value in found
+    )
 
 
 def columns(moves: Iterable[tuple[float, _T]], begin: float, end: float, width: int, ranks: Sequence[_T]) -> list[_T]:
@@ -138,35 +189,99 @@ def columns(moves: Iterable[tuple[float, _T]], begin: float, end: float, width: 
     return [ranks[-1] if value is None else value for value in found]
 
 
-def _facts(story: Story, now: float, width: int, glyphs: Glyphs) -> RenderableType:
+def _strips(story: Story, now: float, width: int, glyphs: Glyphs) -> list[tuple[str, Text]]:
     begin = max(0.0, now - SPAN)
-    grid = Table.grid(padding=(0, 2), expand=True)
-    grid.add_column(style="dim", justify="right", no_wrap=True, min_width=8)
-    grid.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
-    state = Text(story.state, style=_STATE_STYLES.get(story.state, ""))
-    process = "" if story.pid is None else f"  process {story.pid}"
-    state.append(f"{process}  {story.url or ''}", style="not bold default")
-    grid.add_row("state", state)
-    grid.add_row("", _strip(columns(story.moves, begin, now, width, _STATE_RANKS), glyphs.states, _STATE_STYLES))
-    health = Text(story.health, style=_HEALTH_STYLES.get(story.health, ""))
-    health.append(one_line(f"  {story.health_error}") if story.health_error else "", style="not bold default")
-    grid.add_row("health", health)
-    grid.add_row("", _strip(columns(story.healths, begin, now, width, _HEALTH_RANKS), glyphs.healths, _HEALTH_STYLES))
-    cpu, memory = list(story.cpu), list(story.memory)
-    figure = f"{cpu[-1]:6.1f} %  " if cpu else ""
-    grid.add_row("cpu", Text(figure + sparkline(cpu, width - len(figure), glyphs.levels, top=FULL_CORE), style="cyan"))
-    figure = f"{memory[-1] / MIB:6.1f} MiB  " if memory else ""
-    grid.add_row("memory", Text(figure + sparkline(memory, width - len(figure), glyphs.levels), style="blue"))
-    grid.add_row("crashes", _crash(story))
+    cpu = [(at, value) for at, value, _ in story.samples]
+    memory = [(at, float(value)) for at, _, value in story.samples]
+    states = columns(story.moves, begin, now, width, _STATE_RANKS)
+    healths = columns(story.healths, begin, now, width, _HEALTH_RANKS)
+    figures = (f"{cpu[-1][1]:.1f} %", f"{memory[-1][1] / MIB:.1f} MiB") if cpu else ("", "")
+    lines = (
+        sparkline(cpu, begin, now, width, glyphs.levels, top=FULL_CORE),
+        sparkline(memory, begin, now, width, glyphs.levels),
+    )
+    return [
+        ("state", _figure(story.state, _STATE_STYLES) + _strip(states, glyphs.states, _STATE_STYLES)),
+        ("health", _figure(story.health, _HEALTH_STYLES) + _strip(healths, glyphs.healths, _HEALTH_STYLES)),
+        ("cpu", Text(f"{figures[0]:{_FIGURES}}") + Text(lines[0], style="cyan")),
+        ("memory", Text(f"{figures[1]:{_FIGURES}}") + Text(lines[1], style="blue")),
+    ]
+
+
+def _figure(word: str, styles: Mapping[str, str]) -> Text:
+    return Text(f"{word:{_FIGURES}}", style=styles.get(word, ""))
+
+
+def _texts(story: Story, now: float, clock: float) -> list[tuple[str, Text]]:
+    """What is said in words, and never cut: the process, what a start waits for, why it crashed and what comes next."""
+    rows = []
+    if story.pid is not None:
+        up = f"  up {_duration(now - story.since)}" if story.state == "RUNNING" else ""
+        rows.append(("process", Text(one_line(f"{story.pid}{up}  {story.url or ''}"))))
+    if story.state == "STARTING" and story.progress is not None:
+        limit = f" of {story.progress['limit']:g}" if story.progress.get("limit") else ""
+        waited = Text(f"{now - story.since:.0f}{limit} s  ", style="yellow")
+        rows.append(("start", waited + Text(one_line(story.progress["message"]))))
+    if story.health_error:
+        rows.append(("reason", Text(one_line(story.health_error))))
+    if story.last_crash is not None:
+        rows.append(("crashes", _crash(story, clock)))
+    if story.state == "FAILED":
+        rows.append(("next", Text("It is not started again by itself. Press r to start it again.", style="bold")))
+    elif story.state == "BACKOFF" and story.last_crash is not None:
+        left = max(0.0, story.crashed_at + (story.last_crash.get("nextStartIn") or 0.0) - now)
+        rows.append(("next", Text(f"It is started again in {left:.0f} s.", style="bold")))
+    return rows
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _fitting(rows: list[tuple[str, Text]], width: int, room: int) -> tuple[Table, int]:
+    """As a table, and its lines. Strips give way to words, which are wrapped, on a low terminal."""
+    cut = [(label, text.wrap(_RULER, width) if label not in _STRIPS else [text]) for label, text in rows]
+    while sum(len(lines) for _, lines in cut) > room and (
+        last := next((one for one in reversed(cut[1:]) if one[0] in _STRIPS), None)
+    ):
+        cut.remove(last)
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(style="dim", justify="right", no_wrap=True, width=_LABELS - 1)
+    grid.add_column(overflow="crop", no_wrap=True, ratio=1)
+    left = max(1, room)
+    for label, lines in cut:
+        for number, line in enumerate(lines[:left]):
+            grid.add_row("" if number else label, line)
+        left -= min(left, len(lines))
+    return grid, max(1, room) - left
+
+
+def _facts(grid: Table, story: Story, now: float, width: int, clock: float) -> RenderableType:
+    title = Text(_named(one_line(story.command), one_line(story.folder), max(8, width - 8)) or "backend")
+    span = f"the last {_duration(min(now, SPAN))}, {_time(clock + now)}"
     return Panel(
         grid,
-        title="backend",
+        title=title,
         title_align="left",
-        subtitle=f"the last {now - begin:.0f} s",
+        subtitle=span,
         subtitle_align="right",
         border_style=_STATE_STYLES.get(story.state, ""),
-        height=_FACTS,
     )
+
+
+def _named(command: str, folder: str, room: int) -> str:
+    """Command and folder; the command is cut first, at its end."""
+    place = f" in {folder}" if folder else ""
+    if len(place) > room // 2:
+        place = f" in …{place[-room // 2 :]}"
+    left = room - len(place)
+    return f"{command if len(command) <= left else command[: max(0, left - 1)] + '…'}{place}"
+
+
+def _time(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def _strip(values: Iterable[str], characters: Mapping[str, str], styles: Mapping[str, str]) -> Text:
@@ -176,35 +291,64 @@ def _strip(values: Iterable[str], characters: Mapping[str, str], styles: Mapping
     return text
 
 
-def _crash(story: Story) -> Text:
-    if story.last_crash is None:
-        return Text("none", style="dim")
-    text = Text(one_line(f"{story.crashes}  {story.last_crash['text']}"))
-    if cause := story.last_crash.get("cause"):
-        text.append(one_line(f"  {cause}"), style="bold")
-    if remedy := story.last_crash.get("remedy"):
+def _crash(story: Story, clock: float) -> Text:
+    assert story.last_crash is not None
+    crash = story.last_crash
+    text = Text(one_line(f"{story.crashes}  at {_time(clock + story.crashed_at)}: {crash['text']}".rstrip(".") + "."))
+    cause = crash.get("cause")
+    if cause and cause != crash["text"]:
+        text.append(one_line(f" {cause}"), style="bold")
+    if remedy := crash.get("remedy"):
         text.append(one_line(f" {remedy}"), style="italic")
     return text
 
 
-def _events(lines: Iterable[Line], count: int, widest: str) -> RenderableType:
+def _events(lines: Iterable[Line], count: int, widest: str, clock: float | None) -> RenderableType:
+    """``clock``: when the times began, in seconds since 1970; None: they are shown in seconds."""
     grid = Table.grid(padding=(0, 2), expand=True)
     grid.add_column(style="dim", justify="right", no_wrap=True, min_width=len("0000.00"))
     grid.add_column(no_wrap=True, min_width=len(widest))
     grid.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
     for line in list(lines)[-count:] if count > 0 else ():
         style = _EVENT_STYLES.get(line.channel, "")
-        grid.add_row(f"{line.at:.2f}", Text(line.name, style=style or "dim"), Text(line.text, style=style))
+        when = f"{line.at:.2f}" if clock is None else _time(clock + line.at)
+        grid.add_row(when, Text(line.name, style=style or "dim"), Text(line.text, style=style))
     return grid
 
 
-def _output(story: Story, count: int) -> RenderableType:
+def _output(lines: Iterable[tuple[str, str]], glyphs: Glyphs) -> RenderableType:
+    """Lines of stderr have a mark before them, which needs no colour."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    lines = list(story.output)[-count:] if count > 0 else []
+    mark = "▎" if glyphs is BLOCKS else "!"
     for number, (stream, line) in enumerate(lines):
         text.append("\n" if number else "")
-        text.append(line, style="red" if stream == "stderr" else "")
+        text.append(f"{mark} " if stream == "stderr" else "  ", style="red")
+        text.append_text(_styled(line))
     return text
+
+
+def _styled(line: str) -> Text:
+    """With the backend's own colours; nothing else of it may steer the terminal, or hide text."""
+    parts = re.split(f"({SGR.pattern})", line)
+    text = Text.from_ansi("".join(part if place % 2 else one_line(part) for place, part in enumerate(parts)))
+    text.spans = [span for span in text.spans if not getattr(span.style, "conceal", None)]
+    return text
+
+
+def _output_note(story: Story, view: View, count: int, below: int) -> str:
+    notes = [f"{count} of {len(story.output)} lines match"] if view.needle else []
+    notes += [f"{below} below, End follows"] if below else []
+    notes += [f"{story.missing} lines were not shown"] if story.missing else []
+    return ", ".join(notes)
+
+
+def _help() -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True, max_width=24)
+    grid.add_column()
+    for keys, meaning in _HELP.items():
+        grid.add_row(keys, meaning)
+    return grid
 
 
 def _panel(content: RenderableType, title: str, height: int, subtitle: str = "") -> list[RenderableType]:
@@ -214,9 +358,21 @@ def _panel(content: RenderableType, title: str, height: int, subtitle: str = "")
     return [Panel(content, title=title, subtitle=subtitle or None, height=height, **frame)]  # type: ignore[arg-type]
 
 
-def _keys(story: Story) -> Text:
+def _keys(story: Story, view: View) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
-    for key, meaning in KEYS:
+    if view.typing or view.needle:
+        text.append(" / ", style="reverse")
+        end = "_   Enter keeps it, Escape clears it" if view.typing else "   Escape clears it"
+        text.append(f" {one_line(view.needle)}{end}")
+        if view.typing:
+            return text
+        text.append("   ")
+    for key, meaning in KEYS.items():
+        if key == "k" and story.pid is None:
+            continue  # there is nothing to crash
+        other = (
+            {"r": "start again", "s": "start"} if story.state == "FAILED" else {"s": "start"} if story.stopped else {}
+        )
         text.append(f" {key} ", style="reverse")
-        text.append(f" {'start' if key == 's' and story.stopped else meaning}   ")
+        text.append(f" {other.get(key, meaning)}  ")
     return text

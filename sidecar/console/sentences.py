@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from msgspec import json
@@ -9,6 +10,8 @@ from msgspec import json
 from ..plain import escaped_json, one_line
 
 MIB = 1024 * 1024
+SGR = re.compile(r"\x1b\[[0-9;:]*m")
+"""What sets a colour or a style in a terminal, and can do nothing else there."""
 
 
 class Line(NamedTuple):
@@ -58,7 +61,7 @@ def _known(channel: str, payload: Any) -> str:  # noqa: PLR0911 - a table of eve
             names = [provider["name"] for provider in payload.get("providers", [])]
             return f"providers: {', '.join(names)}" if names else str(payload)
         case "backend:log":
-            return f"{payload['stream']}: {payload['text']}"
+            return f"{payload['stream']}: {SGR.sub('', payload['text'])}"
         case "backend:exposed":
             where = [f"{socket['address']}:{socket['port']}" for socket in payload["sockets"]]
             return f"other machines can reach {', '.join(where)}" if where else "only this machine can reach it"

@@ -11,10 +11,10 @@ from ..plain import one_line
 from ..wire.observe import Check
 from .sentences import Line, sentence
 
-KEPT_LINES = 500  # of the backend's output: more than any terminal is high
+KEPT_LINES = 2000  # of the backend's output, to scroll back through
 KEPT_EVENTS = 200
 KEPT_MOVES = 1000
-KEPT_SAMPLES = 400  # as wide as a terminal may be
+KEPT_SAMPLES = 3000  # ten minutes at five a second
 _SHOWN_ELSEWHERE = {"backend:log", "backend:resourceUpdate", "backend:startupProgress"}  # they would crowd out the rest
 
 
@@ -24,7 +24,12 @@ class Story:
 
     Attributes:
         own: the channel name of what the tool itself does.
-        cpu: in % of one core, of the current run and those before; ``memory`` in bytes.
+        since: when the state last changed.
+        command, folder: what runs, secrets masked, and where; empty while it is not known.
+        progress: the last step of a start.
+        crashed_at: when the last crash was reported.
+        samples: time, CPU in % of one core, and memory in bytes, of the current run and those before.
+        output: stream and text, which may hold anything; ``written`` counts also the lines that are not kept any more.
         moves: when which state began; ``healths`` likewise.
         events: what is neither output nor a figure nor a step of a start.
         checks: the diagnosis that was requested last, or None.
@@ -39,8 +44,13 @@ class Story:
     url: str | None = None
     crashes: int = 0
     last_crash: Mapping[str, Any] | None = None
-    cpu: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_SAMPLES))
-    memory: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT_SAMPLES))
+    since: float = 0.0
+    command: str = ""
+    folder: str = ""
+    progress: Mapping[str, Any] | None = None
+    crashed_at: float = 0.0
+    written: int = 0
+    samples: deque[tuple[float, float, int]] = field(default_factory=lambda: deque(maxlen=KEPT_SAMPLES))
     moves: deque[tuple[float, str]] = field(default_factory=lambda: deque([(0.0, "STOPPED")], maxlen=KEPT_MOVES))
     healths: deque[tuple[float, str]] = field(default_factory=lambda: deque([(0.0, "unknown")], maxlen=KEPT_MOVES))
     output: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
@@ -71,6 +81,7 @@ class Story:
         match channel:
             case "backend:stateChanged":
                 self.state, self.pid, self.url = payload["state"], payload["pid"], payload["url"]
+                self.since, self.progress = at, None
                 self.moves.append((at, self.state))
                 if self.state != "RUNNING":
                     self._health(at, "unknown", "")
@@ -78,12 +89,15 @@ class Story:
                 self._health(at, payload["status"], payload.get("error") or "")
             case "backend:crash":
                 self.crashes += 1
+                self.crashed_at = at
                 self.last_crash = payload
             case "backend:resourceUpdate":
-                self.cpu.append(payload["cpu"])
-                self.memory.append(payload["memory"])
+                self.samples.append((at, payload["cpu"], payload["memory"]))
             case "backend:log":
-                self.output.append((payload["stream"], one_line(payload["text"])))
+                self.output.append((payload["stream"], payload["text"]))
+                self.written += 1
+            case "backend:startupProgress":
+                self.progress = payload
 
     def _health(self, at: float, health: str, error: str) -> None:
         if health != self.health:

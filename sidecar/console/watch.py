@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from .screen import glyphs_for, render
 from .session import Session
 from .state import backend_state
 from .surroundings import run_cancellable
+from .view import View
 
 MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not cost a core
 MAX_REFRESH = 1.0  # the strips move on even when nothing happens
@@ -54,6 +56,7 @@ class _Watch(Session):
         self.glyphs = glyphs_for(console.encoding)
         self.attended = False
         self.logs = ""
+        self.view = View()
         self.tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, words: Sequence[str]) -> int:
@@ -97,6 +100,21 @@ class _Watch(Session):
         await self.client.call("sidecar:ping")  # raises what its end was
         return 1
 
+    def _learn_command(self) -> None:
+        async def ask() -> None:
+            try:
+                status = await self.client.call("backend:status")
+            except (RemoteError, SidecarError):
+                return
+            self.story.command = " ".join(map(_short, status.get("command", [])))
+            self.story.folder = _short(status.get("folder", ""))
+            self.changed.set()
+
+        if self.live and not self.story.folder:
+            task = asyncio.create_task(ask())
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
     def _time_is_over(self) -> None:
         self.finish(0 if self.story.state == "RUNNING" else 1)
 
@@ -105,7 +123,13 @@ class _Watch(Session):
             self.finish(1)
 
     def _take(self, channel: str, payload: Any) -> None:
-        self.show(self.story.take(self.elapsed, channel, payload))
+        before = self.story.progress
+        line = self.story.take(self.elapsed, channel, payload)
+        if channel == "backend:startupProgress":
+            self._learn_command()
+            if not self.live and before is not None and before["message"] == payload["message"]:
+                return  # as a line it would only say the same again
+        self.show(line)
         if channel == "backend:stateChanged" and self.story.state == "FAILED":
             asyncio.get_running_loop().call_later(LAST_WORDS, self._give_up)
 
@@ -119,6 +143,9 @@ class _Watch(Session):
 
     def _pressed(self, key: str) -> None:
         story, client = self.story, self.client
+        if self.live and self.view.press(key, story):
+            self.changed.set()
+            return
         match key:
             case "r":
                 self._act("restart", client.call("backend:restart"))
@@ -189,7 +216,9 @@ class _Watch(Session):
         while True:
             self.changed.clear()
             size = self.console.size
-            live.update(render(self.story, self.elapsed, size.width, size.height, self.glyphs), refresh=True)
+            now, clock = self.elapsed, time.time() - self.elapsed
+            picture = render(self.story, now, size.width, size.height, self.glyphs, view=self.view, clock=clock)
+            live.update(picture, refresh=True)
             await asyncio.sleep(MIN_REFRESH)
             try:
                 await asyncio.wait_for(self.changed.wait(), MAX_REFRESH - MIN_REFRESH)
@@ -202,6 +231,11 @@ class _Watch(Session):
             loop.add_signal_handler(number, self.finish, 128 + number)
         for number in RESIZE:
             loop.add_signal_handler(number, self.changed.set)
+
+
+def _short(path: str) -> str:
+    home = os.path.expanduser("~")  # noqa: PTH111 - a text, which need not be a path here
+    return f"~{path[len(home) :]}" if path == home or path.startswith(home + os.sep) else path
 
 
 def _where_logs_are(folder: str) -> str:

@@ -184,6 +184,7 @@ class SandboxStatus(Wire, frozen=True):
 class Status(Wire, frozen=True):
     """Facts, never a remembered flag. ``uptime`` is null unless RUNNING; ``sandbox`` is absent where its level is off.
 
+    ``command`` and ``folder``: what the newest run executes, secrets masked, and where; absent before the first.
     ``waiting_connections``: those that no run has taken so far; null where the system does not say. Absent unless
     ``backend.socket`` is ``pass``.
     """
@@ -204,6 +205,8 @@ class Status(Wire, frozen=True):
     shared_data_folder: bool
     sandbox: SandboxStatus | UnsetType = UNSET
     waiting_connections: int | UnsetType | None = UNSET
+    command: list[str] | UnsetType = UNSET
+    folder: str | UnsetType = UNSET
 
 
 class BootstrapBackend(Wire, frozen=True):

@@ -124,6 +124,8 @@ async def test_status_holds_facts(shared: SidecarClient) -> None:
     assert UTC.fullmatch(status.pop("since"))
     assert 0 <= status.pop("uptime") < 600
     assert status.pop("listener") in {"own", "unknown"}
+    assert str(status["port"]) in status.pop("command")
+    assert Path(status.pop("folder")).is_dir()
     assert status == {
         "running": True,
         "port": status["port"],

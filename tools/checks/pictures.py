@@ -10,7 +10,7 @@ from sidecar.console.screen import KEYS
 from tools import read
 from tools.pages import page
 
-_LABELS = ("state", "health", "cpu", "memory", "crashes", "backend", "events", "output")
+_LABELS = ("state", "health", "cpu", "memory", "crashes", "events", "output")
 _SHOWN = {"watch": ("RUNNING", *_LABELS), "demo": ("Recovered", "restarts", "backend", "events")}
 _ADDRESSES = {
     "http://www.w3.org/2000/svg",
@@ -32,7 +32,7 @@ def check() -> Iterator[str]:
         for address in sorted(set(re.findall(r"https?://[^\s\"')<]+", svg)) - _ADDRESSES):
             if not address.startswith("http://127"):
                 yield f"{path}: refers to {address}"
-    if [key.strip("`") for key, _ in page("docs/command-line.md").rows("watch")] != [key for key, _ in KEYS]:
+    if [key.strip("`") for key, _ in page("docs/command-line.md").rows("watch")] != list(KEYS):
         yield "docs/command-line.md: the keys of watch are not those of the program"
 
 
@@ -44,9 +44,9 @@ def _watch_of_the_readme() -> Iterator[str]:
     lines = blocks[0].text.splitlines()
     shown = [
         *(bool(re.search(rf"^[│╭]─? +{label} ", blocks[0].text, re.MULTILINE)) for label in _LABELS),
-        *(f" {key}  {meaning}" in lines[-1] for key, meaning in KEYS),
+        *(f" {key}  {meaning}" in lines[-1] for key, meaning in KEYS.items()),
         max(map(len, lines)) <= _WIDTH,
-        "RUNNING → BACKOFF (crashed)" in blocks[0].text,
+        "BACKOFF → STARTING (crashed)" in blocks[0].text,
     ]
     if not all(shown):
         yield f"{blocks[0]}: is not the screen of watch any more; run python -m tests.screens"

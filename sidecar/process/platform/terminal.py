@@ -14,6 +14,12 @@ if sys.platform == "win32":
 
     _POLL_INTERVAL = 0.05  # seconds: imperceptible, and Windows' consoles have nothing that a loop could wait for
 
+    # The codes of the keys that move, as terminals elsewhere send them.
+    _SEQUENCES = {
+        code: f"\x1b[{end}".encode()
+        for code, end in {"H": "A", "P": "B", "G": "H", "O": "F", "I": "5~", "Q": "6~"}.items()
+    }
+
     def in_foreground() -> bool:
         return True
 
@@ -25,7 +31,7 @@ if sys.platform == "win32":
                 while msvcrt.kbhit():
                     key = msvcrt.getwch()
                     if key in "\x00\xe0":  # a function or arrow key: its code follows
-                        msvcrt.getwch()
+                        on_data(_SEQUENCES.get(msvcrt.getwch(), b""))
                     elif key == "\x03":  # getwch takes Ctrl+C for a key like any other
                         signal.raise_signal(signal.SIGINT)
                     else:

@@ -9,20 +9,25 @@ RANKS = ("bad", "odd", "good")
 
 
 @pytest.mark.parametrize(
-    ("values", "width", "top", "line"),
+    ("samples", "top", "line"),
     [
-        ([], 10, 0, ""),
-        ([0, 0], 10, 0, "00"),
-        ([0, 50, 100], 10, 0, "047"),
-        ([0, 50, 100], 2, 0, "47"),
-        ([10], 10, 100, "1"),
-        ([200, 100], 10, 100, "74"),
-        ([-5, 7], 10, 0, "07"),
-        ([1], 0, 0, ""),
+        ([], 0, "    "),
+        ([(0, 0), (1, 0), (2, 0), (3, 0)], 0, "0000"),
+        ([(0, 0), (1, 50), (2, 100)], 0, "0477"),
+        ([(2, 10)], 100, "  11"),
+        ([(0, 200), (0.5, 100), (3, 100)], 100, "7444"),
+        ([(0, -5), (2, 7)], 0, "0077"),
+        ([(-3, 9), (1, 9)], 0, " 777"),
     ],
 )
-def test_a_line_goes_from_nothing_to_the_largest_value(values: list[float], width: int, top: float, line: str) -> None:
-    assert sparkline(values, width, LEVELS, top=top) == line
+def test_a_line_goes_from_nothing_to_the_largest_value_of_each_time(
+    samples: list[tuple[float, float]], top: float, line: str
+) -> None:
+    assert sparkline(samples, 0.0, 4.0, 4, LEVELS, top=top) == line
+
+
+def test_a_sample_does_not_last_for_ever() -> None:
+    assert sparkline([(0, 5), (30, 5)], 0.0, 40.0, 8, LEVELS) == "77    77"
 
 
 @pytest.mark.parametrize(

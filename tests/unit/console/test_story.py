@@ -104,13 +104,14 @@ def test_the_picture_shows_all_of_it() -> None:
     story.note(8.0, "restart …")
     text = "\n".join(picture(story))
     for part in (
-        "RUNNING  process 100  http://127.0.0.1:5005",
+        "RUNNING",
+        "100  up 8 s  http://127.0.0.1:5005",
         "healthy",
         "50.0 %",
         "5.0 MiB",
         "some output",
         "restart …",
-        "1  exit code 134  It broke. Mend it.",
+        ": exit code 134. It broke. Mend it.",
         " q  quit",
         " s  stop",
     ):
