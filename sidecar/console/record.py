@@ -25,6 +25,7 @@ from ..process.platform.files import create_file, open_regular
 from ..process.platform.signals import forward_to
 from ..settings.masking import mask_command
 from .client import serve_command
+from .needed import require_command
 from .recording import CHUNK, MAGIC, Header, Kind, encode_header, encode_record, shell_status
 
 _AHEAD = 256  # chunks, 16 MiB: a disk that stalls longer than they last makes both sides wait rather than lose anything
@@ -36,6 +37,7 @@ def run(file: str, serve_words: Sequence[str]) -> int:
 
     An earlier recording is kept as ``FILE.1``. UsageError: the file cannot be written, or is something else than a recording.
     """
+    require_command("record FILE", serve_words, starts=False)
     path = Path(file)
     descriptor = _create(path)
     stdin_fd, stdout_fd = guard_stdio()

@@ -16,6 +16,7 @@ from ..plain import one_line
 from .client import SHUTDOWN_LIMIT, serve_command
 from .conversation import Exchange, Step, Tape
 from .frames import heading
+from .needed import require_command
 from .recording import CHUNK, Record, Recording, RecordingError, shell_status
 from .session import until
 from .surroundings import run_cancellable, temporary_folder
@@ -36,6 +37,7 @@ def run(file: str, serve_words: Sequence[str], *, fast: bool) -> int:
     """
     recording = Recording(Path(file))
     _say(heading(recording.header))
+    require_command("replay FILE", serve_words, starts=False)
     before, damage = Tape(), None
     try:
         before.read(recording)

@@ -70,6 +70,7 @@ def test_a_demo_without_a_recovery_fails_and_says_what_was_missing(
         ["watch"],
         ["dashboard", "--no-open"],
         ["doctor", "--start"],
+        ["record", "FILE"],
         ["call", "backend:status"],
         ["call", "backend:start"],
         ["call", "backend:version", "--set", "timeouts.startup=5"],
@@ -80,7 +81,7 @@ def test_a_tool_without_a_command_to_start_is_a_usage_error_that_says_what_to_wr
     done = tool(*words, env={"SIDECAR_PROFILE": None})
     assert (done.returncode, done.stdout) == (64, "")
     assert "No backend command given" in done.stderr
-    assert f"sidecar {' '.join(words[:2]) if words[0] in {'doctor', 'call'} else words[0]} -- " in done.stderr
+    assert f"sidecar {' '.join(words[:2]) if words[0] in {'doctor', 'call', 'record'} else words[0]} -- " in done.stderr
 
 
 def test_where_nothing_is_started_no_command_is_needed() -> None:

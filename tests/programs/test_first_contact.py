@@ -120,7 +120,6 @@ async def test_kestrel_has_its_port_its_folder_and_its_health_from_profile_aspne
     async with SidecarClient([str(program)], flags=["--profile", "aspnet"], cwd=tmp_path) as client:
         started = await client.call("backend:waitForReady")
         assert (await ask(int(started["url"].rpartition(":")[2]), "GET", "/health/live"))[0] == 200
-        # It maps neither /health nor /healthz: that it answers in HTTP is enough.
         assert (await client.call("backend:health"))["status"] == "healthy"
         assert Path(psutil.Process(started["pid"]).cwd()).samefile(program.parent)
         await client.call("backend:stop")
