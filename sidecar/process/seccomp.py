@@ -1,8 +1,8 @@
-"""The ways to the network that Landlock does not see, closed by a filter of system calls (seccomp) for level strict.
+"""Ways that Landlock does not see, closed by a filter of system calls (seccomp) for level strict.
 
 Landlock asks at bind(2) and connect(2) of TCP. MPTCP, SCTP and UDP are not TCP to it, and TCP Fast Open connects by sending.
 So sockets are opened for Unix, netlink and TCP only, MSG_FASTOPEN is refused, and io_uring, whose requests no filter sees, is
-absent. Programs know each of these answers from kernels without the feature. Sources: seccomp(2), linux/filter.h, linux/audit.h
+absent. prlimit works on the caller alone, for a limit of processor time kills another process. Programs know each of these answers from kernels without the feature. Sources: seccomp(2), linux/filter.h, linux/audit.h
 and the tables of system calls in the kernel (arch/*/entry/syscalls, include/uapi/asm-generic/unistd.h).
 """
 
@@ -30,15 +30,15 @@ _TCP, _UDP = 6, 17
 _MSG_FASTOPEN = 0x20000000
 DNS_PORT = 53
 
-# machine: of it and of the 32-bit one that its kernel runs: audit architecture; socket, sendto, sendmsg, sendmmsg; socketcall
+# machine: of it and of the 32-bit one that its kernel runs: audit architecture; socket, sendto, sendmsg, sendmmsg, prlimit64; socketcall
 _CALLS = {
-    "x86_64": ((0xC000003E, (41, 44, 46, 307), None), (0x40000003, (359, 369, 370, 345), 102)),
-    "aarch64": ((0xC00000B7, (198, 206, 211, 269), None), (0x40000028, (281, 290, 296, 374), 102)),
+    "x86_64": ((0xC000003E, (41, 44, 46, 307, 302), None), (0x40000003, (359, 369, 370, 345, 340), 102)),
+    "aarch64": ((0xC00000B7, (198, 206, 211, 269, 261), None), (0x40000028, (281, 290, 296, 374, 369), 102)),
 }
 Line = tuple[str | None, int, int, str | None, str | None]  # label, code, value, where to if so, where to if not
 
 
-def network_filter(*, udp: bool) -> bytes:
+def strict_filter(*, udp: bool) -> bytes:
     """The filter for this machine; empty where there is none. ``udp``: leave UDP open, as DNS needs it."""
     tables = _CALLS.get(os.uname().machine, ()) if hasattr(os, "uname") else ()
     if not tables or struct.calcsize("P") != 8:
@@ -47,7 +47,7 @@ def network_filter(*, udp: bool) -> bytes:
     lines += [(None, _EQUAL, arch, f"table {arch}", None) for arch, _calls, _socketcall in tables]
     lines.append((None, _RETURN, _REFUSE | errno.ENOSYS, None, None))
     for arch, calls, socketcall in tables:
-        targets = ("socket", "fourth", "third", "fourth")
+        targets = ("socket", "fourth", "third", "fourth", "own")
         lines.append((f"table {arch}", _LOAD, _NR, None, None))
         lines += [(None, _EQUAL, number, target, None) for number, target in zip(calls, targets, strict=True)]
         lines += [(None, _EQUAL, number, "absent", None) for number in (_IO_URING_SETUP, socketcall) if number]
@@ -85,6 +85,8 @@ _ENDS: list[Line] = [
     (None, _SET, _MSG_FASTOPEN, "no fast open", "allow"),
     ("fourth", _LOAD, _argument(3), None, None),
     (None, _SET, _MSG_FASTOPEN, "no fast open", "allow"),
+    ("own", _LOAD, _argument(0), None, None),
+    (None, _EQUAL, 0, "allow", "denied"),
     ("allow", _RETURN, _ALLOW, None, None),
     ("absent", _RETURN, _REFUSE | errno.ENOSYS, None, None),
     ("denied", _RETURN, _REFUSE | errno.EACCES, None, None),

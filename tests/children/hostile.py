@@ -493,6 +493,15 @@ def lower_sidecar_limits() -> None:
     resource.prlimit(facts["sidecar"], resource.RLIMIT_CORE, resource.prlimit(facts["sidecar"], resource.RLIMIT_CORE))
 
 
+def read_command_line() -> None:
+    with open(f"/proc/{facts['neighbour']}/cmdline", "rb") as file:
+        file.read()
+
+
+def change_sidecar_files() -> None:
+    os.open(os.path.join(facts["data"], "logs", "sidecar.log"), os.O_WRONLY | os.O_CREAT)
+
+
 def renice_sidecar() -> None:
     os.setpriority(os.PRIO_PROCESS, facts["sidecar"], os.getpriority(os.PRIO_PROCESS, facts["sidecar"]))
 

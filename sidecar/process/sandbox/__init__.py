@@ -20,7 +20,7 @@ def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
             landlock.abi(),
             port_known=port_known,
             privileges=prctl.can_drop_capabilities(),
-            filters=prctl.has_system_call_filters() and bool(seccomp.network_filter(udp=False)),
+            filters=prctl.has_system_call_filters() and bool(seccomp.strict_filter(udp=False)),
         )
     if sys.platform == "darwin":
         from . import macos
@@ -39,7 +39,7 @@ def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
         rules, notes = linux.rules(request, landlock.abi())
         system_calls = b""
         if request.level == "strict" and prctl.has_system_call_filters():
-            system_calls = seccomp.network_filter(udp=seccomp.DNS_PORT in request.connect)
+            system_calls = seccomp.strict_filter(udp=seccomp.DNS_PORT in request.connect)
         return Confinement(request, rules=(rules, system_calls)), notes
     if sys.platform == "darwin":
         from . import macos

@@ -83,14 +83,23 @@ def test_the_filter_leaves_tcp_and_unix(name: str, dns: bool) -> None:
     family, kind, protocol, denied = SOCKETS[name]
     if dns:
         denied = {"udp": 0, "udp6": 0, "ping": 93}.get(name, denied)
-    program = seccomp.network_filter(udp=dns)
+    program = seccomp.strict_filter(udp=dns)
     nothing = (0, 0, 0, (), ())
     assert in_sandbox(nothing, lambda: socket.socket(family, kind, protocol), program) == denied
 
 
+def test_the_filter_lets_a_process_limit_itself_alone() -> None:
+    import resource
+
+    nothing, program = (0, 0, 0, (), ()), seccomp.strict_filter(udp=False)
+    limit = resource.getrlimit(resource.RLIMIT_CORE)
+    assert in_sandbox(nothing, lambda: resource.setrlimit(resource.RLIMIT_CORE, limit), program) == 0
+    assert in_sandbox(nothing, lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CORE), program) == 13
+
+
 def test_a_machine_whose_calls_are_not_known_has_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "n", "6", "v", "riscv64")))
-    assert seccomp.network_filter(udp=False) == b""
+    assert seccomp.strict_filter(udp=False) == b""
     found = sandbox.enforcement("strict", port_known=True)
     assert [each.name for each in found.missing] == ["protocols"]
 
