@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.backends import ask, script_backend
 from tests.support.client import SidecarClient
+from tests.support.processes import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "win32", reason="other systems have descriptors")
 CODE = """
@@ -31,7 +32,7 @@ server.serve_forever()
 
 
 async def test_a_crash_and_a_restart_keep_the_socket() -> None:
-    settings = {"backend.socket": "pass", "restart.first_delay": 2.0}
+    settings = {"backend.socket": "pass", "backend.notify": True, "restart.first_delay": 2.0}
     async with SidecarClient(script_backend(CODE), settings=settings, flags=["--profile", "generic"]) as client:
         ready = await client.call("backend:waitForReady")
         port = ready["port"]
@@ -45,3 +46,4 @@ async def test_a_crash_and_a_restart_keep_the_socket() -> None:
         with pytest.raises(OSError):  # noqa: PT011 - refused; its number differs
             await ask(port, "GET", "/")
         assert (await client.call("backend:start"))["port"] == port
+        await until(lambda: "backend.notify has no effect here" in client.stderr_text, 10.0)
