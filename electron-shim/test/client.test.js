@@ -153,6 +153,20 @@ test("a cyclic argument is refused, the same object twice is not", async (t) => 
   assert.deepEqual(await sidecar.invoke("sidecar:ping", [shared, shared]), [shared, shared]);
 });
 
+test("a page's keys make no long error, and its text counts as the bytes that it takes", async (t) => {
+  const sidecar = await fake(t, "echo");
+  /** @type {any} */
+  let deep = { "\u001b]52;c;eA==\u0007\u202e": 1n };
+  for (let level = 0; level < 150; level++) deep = { ["k".repeat(50_000)]: deep };
+  const { message } = await failure(sidecar.invoke("sidecar:ping", deep));
+  assert.ok(message.length < 3000, `${message.length} characters`);
+  const steering = await failure(sidecar.invoke("sidecar:ping", { "\u001b]0;x\u0007\u202e": 1n }));
+  assert.doesNotMatch(steering.message, /[\p{C}]/u);
+  const euros = await failure(sidecar.invoke("sidecar:ping", "€".repeat(6_000_000)));
+  assert.match(euros.message, /the arguments are too large/);
+  assert.equal(await sidecar.invoke("sidecar:ping", 1), 1);
+});
+
 test("arguments beyond the frame limit are refused and the next call is served", async (t) => {
   const sidecar = await fake(t, "echo");
   assert.equal((await failure(sidecar.invoke("sidecar:ping", new Uint8Array(2 << 20)))).code, "INVALID_ARGS");

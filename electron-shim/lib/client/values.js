@@ -44,7 +44,7 @@ class Check {
   value(value, key) {
     this.#path.push(key);
     this.#spend(1, 0);
-    if (typeof value === "string") this.#spend(0, value.length);
+    if (typeof value === "string") this.#spend(0, Buffer.byteLength(value));
     else if (typeof value === "function") this.#refuse("a function");
     else if (typeof value === "bigint" || typeof value === "symbol") this.#refuse(`a ${typeof value}`);
     else if (typeof value === "object" && value !== null) this.#object(value);
@@ -64,7 +64,7 @@ class Check {
     } else {
       if (!isPlain(value)) this.#refuse(value.constructor?.name ? `an instance of ${value.constructor.name}` : "a class instance");
       for (const key of Object.keys(value)) {
-        this.#spend(0, key.length);
+        this.#spend(0, Buffer.byteLength(key));
         this.value(/** @type {any} */ (value)[key], key);
       }
     }
@@ -94,7 +94,8 @@ class Check {
    * @returns {never}
    */
   #refuse(what) {
-    const place = this.#path.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("");
+    // A page chose the keys, and each may be megabytes long or steer a terminal.
+    const place = this.#path.map((key) => (typeof key === "number" ? `[${key}]` : `.${key.slice(0, 40).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd")}`)).join("").slice(0, 2000);
     throw new SidecarError("INVALID_ARGS", `${this.#channel}: argument ${place} is ${what}, which cannot be sent to the sidecar`, {
       hint: "pass null, booleans, numbers, strings, dates, Uint8Array, plain arrays and plain objects",
       channel: this.#channel,
