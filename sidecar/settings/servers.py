@@ -39,6 +39,12 @@ SERVERS: tuple[tuple[str, dict[str, str], str, tuple[str, ...]], ...] = (
         (),
     ),
     (
+        "`quart run`",
+        {"QUART_RUN_PORT": "{port}", "QUART_RUN_HOST": "{host}"},
+        "https://github.com/pallets/quart/blob/main/src/quart/cli.py",
+        (),
+    ),
+    (
         "Granian",
         {"GRANIAN_PORT": "{port}", "GRANIAN_HOST": "{host}"},
         "https://github.com/emmett-framework/granian#options",
@@ -64,7 +70,7 @@ SERVERS: tuple[tuple[str, dict[str, str], str, tuple[str, ...]], ...] = (
     ),
     (
         "Jupyter Server",
-        {"JUPYTER_PORT": "{port}", "JUPYTER_IP": "{host}"},
+        {"JUPYTER_PORT": "{port}"},
         "https://github.com/jupyter-server/jupyter_server/blob/main/jupyter_server/serverapp.py",
         (),
     ),
