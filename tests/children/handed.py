@@ -1,6 +1,7 @@
 """A backend that is handed its listening socket as systemd does it, and uses it well or badly: handed.py MODE PORT [FILE].
 
-serve       answers on descriptor 3 with what it was handed, slowly at /slow, and ends in good order on SIGTERM
+serve       answers on descriptor 3 with what it was handed, slowly at /slow, and ends in good order on SIGTERM;
+            at /close it closes that and lives on
 bind        listens on PORT itself, and answers there
 try         tries to, prints why it cannot, and lives on
 elsewhere   listens on another port, and answers there
@@ -20,9 +21,9 @@ import json
 import os
 import signal
 import socket
+import stat
 import sys
 import time
-from pathlib import Path
 
 VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 TAKES = 0.01  # seconds for each answer
@@ -30,8 +31,14 @@ TAKES = 0.01  # seconds for each answer
 
 def facts() -> dict[str, object]:
     found = {name: os.environ.get(name) for name in VARIABLES}
-    held = [int(path.name) for path in Path("/proc/self/fd").iterdir() if os.path.realpath(path).find("socket:") >= 0]
-    return {**found, "pid": os.getpid(), "sockets": sorted(held)}
+    return {**found, "pid": os.getpid(), "sockets": [number for number in range(64) if is_socket(number)]}
+
+
+def is_socket(number: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(number).st_mode)
+    except OSError:
+        return False
 
 
 HANDED = facts()
@@ -46,6 +53,8 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         if path == b"/shutdown":
             socket.socket(fileno=os.dup(3)).shutdown(socket.SHUT_RDWR)
             os._exit(3)
+        if path == b"/close":
+            os.close(3)
         await asyncio.sleep(0.5 if path == b"/slow" else TAKES)
         body = json.dumps(HANDED).encode()
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)

@@ -197,6 +197,16 @@ async def test_a_second_port_beside_the_socket_is_no_misuse() -> None:
         assert "so far not on the socket that it was handed" in client.stderr_text
 
 
+async def test_one_that_closes_it_later_is_unhealthy_and_a_restart_mends_that() -> None:
+    async with passing("serve") as client:
+        ready = await client.call("backend:waitForReady")
+        await ask(ready["port"], "GET", "/close")
+        told = await client.event("backend:healthUpdate", lambda it: it["status"] == "unhealthy")
+        assert f"does not listen on port {ready['port']} any more" in told["error"]
+        await client.call("backend:restart")
+        assert (await ask(ready["port"], "GET", "/"))[0] == 200
+
+
 async def test_what_a_run_did_to_the_socket_does_not_harm_the_next() -> None:
     async with passing("serve") as client:
         ready = await client.call("backend:waitForReady")
