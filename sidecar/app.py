@@ -76,7 +76,7 @@ async def _serve(boot: Boot) -> int:
         if loaded.settings.backend.autostart:
             require_command(loaded.settings)
         for note in loaded.notes:
-            log.info(note)
+            log.warning(note)
         return await App(boot, server, loaded.settings, resolve_paths(loaded.settings), started=started).run()
     except errors.InvalidConfigError as error:
         server.send_error(error)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LOOK_INTERVAL = 0.5  # seconds between two looks at a tree that no subreaper holds together
 STOP_INTERVAL = 0.1  # seconds; the same while the tree is ending
-_LAST_CALL = 1.0  # seconds before the kill, or a quarter of the time, when all that was never asked to end is
+_LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when all that was never asked to end is
 
 
 class Ending:

@@ -127,3 +127,9 @@ async def test_nothing_is_sent_to_a_stranger_that_took_the_port(tmp_path: Path) 
             assert (await client.call("backend:stop"))["success"] is True
             assert asked == []
     assert not (tmp_path / "posted").exists()
+
+
+async def test_a_fixed_port_that_chromium_refuses_is_a_warning_at_the_start(tmp_path: Path) -> None:
+    async with reported(tmp_path, '"up"', **{"backend.port": 6000, "backend.autostart": False}) as client:
+        words = "WARNING Chromium refuses every request to port 6000"
+        await processes.until(lambda: words in client.stderr_text, what=lambda: client.stderr_text)

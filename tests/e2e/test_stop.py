@@ -115,7 +115,7 @@ async def test_the_stop_signal_is_a_setting(tmp_path: Path, name: str) -> None:
 async def test_a_shell_does_not_keep_the_signal_from_what_it_waits_for(
     tmp_path: Path, shell: str, script: str, settings: dict[str, Any]
 ) -> None:
-    """It has time to save: the shell's turn comes at half time, and not in the last second."""
+    """It has time to save: the shell's child is asked at half time, and not only in the last quarter."""
     if shutil.which(shell) is None:
         pytest.skip(f"no {shell} here")
     file = tmp_path / "file"
