@@ -120,7 +120,7 @@ test("never Python in a packaged app, whatever its arguments say", () => {
 test("while developing, Python, isolated from the working directory; a name that leads nowhere is an error all the same", () => {
   const { command: words, startHint } = command({ packaged: false });
   assert.deepEqual(words, ["python3", "-P", "-m", "sidecar"]);
-  assert.match(startHint ?? "", /no package electron-backend-sidecar-linux-x64.*npm install electron-backend-sidecar .*--os=linux --cpu=x64.*pip install/s);
+  assert.match(startHint ?? "", /no package electron-backend-sidecar-linux-x64.*npm install --include=optional electron-backend-sidecar .*npmrc.*--os=linux --cpu=x64.*pip install/s);
   assert.deepEqual(command({ packaged: false }, { platform: "win32" }).command, ["python", "-P", "-m", "sidecar"]);
   put("resources/sidecar/sidecar");
   for (const slip of [command({ packaged: false, sidecarFolder: path.join(root, "nowhere") }), command({}, { env: { ELECTRON_SIDECAR_FOLDER: path.join(root, "nowhere") } })]) {
@@ -134,7 +134,7 @@ test("a sidecar that is in none of the places: the error lists them, with the re
   await assert.rejects(connect({ command: [...where.command], startHint: where.startHint ?? "" }), (/** @type {any} */ error) => {
     assert.equal(error.code, "SIDECAR_NOT_STARTED");
     for (const place of ["sidecar", path.join("linux-x64", "sidecar")]) assert.ok(error.hint.includes(path.join(root, "resources", "sidecar", place)));
-    assert.match(error.hint, /npm install electron-backend-sidecar .*sidecarFolder.*ELECTRON_SIDECAR_FOLDER/s);
+    assert.match(error.hint, /npm install --include=optional electron-backend-sidecar .*sidecarFolder.*ELECTRON_SIDECAR_FOLDER/s);
     return true;
   });
 });

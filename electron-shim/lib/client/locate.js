@@ -131,8 +131,8 @@ function asarHint(file) {
  */
 function noPackageHint(kind, platform, arch, tried) {
   return (
-    `There is no package ${PACKAGE}-${kind}${tried ? `; ${tried}` : ""}. Install it with: npm install ${PACKAGE} ` +
-    `(without --omit=optional; to build for this system on another one: npm install --os=${platform} --cpu=${arch})` +
+    `There is no package ${PACKAGE}-${kind}${tried ? `; ${tried}` : ""}. Install it with: npm install --include=optional ${PACKAGE} ` +
+    `(an .npmrc or NPM_CONFIG_OMIT may leave it out; to build for this system on another one: npm install --os=${platform} --cpu=${arch})` +
     (tried ? `, or Python's (3.11 or newer) with: python3 -m pip install ${PACKAGE}` : `. Or put the packed folder into the app's resources as "sidecar", or name it by the option sidecarFolder or the variable ${VARIABLE}`)
   );
 }

@@ -17,11 +17,14 @@ import { app, autoUpdater, BrowserWindow, dialog, ipcMain, powerMonitor } from "
 import { autoUpdater as other } from "electron-updater";
 import { attachSidecar, preloadPath, type AttachedSidecar } from "electron-backend-sidecar/main";
 import { connect } from "electron-backend-sidecar";
+import { openTelemetry } from "electron-backend-sidecar/opentelemetry";
+import { sentry } from "electron-backend-sidecar/sentry";
 
 export async function main(): Promise<string | null> {
   const settings = { profile: "generic" as const, backend: { command: ["a"] } };
   const attached: AttachedSidecar = await attachSidecar({ app, ipcMain, BrowserWindow, dialog, powerMonitor, autoUpdater, settings });
-  await attachSidecar({ app, ipcMain, BrowserWindow, autoUpdater: other });
+  const observers = [openTelemetry({ healthInterval: 0 }), sentry({ sdk: { captureEvent: (event) => event.message } })];
+  await attachSidecar({ app, ipcMain, BrowserWindow, autoUpdater: other, observers });
   app.on("backend-crash", (report) => console.log(report.cause?.length));
   app.once("sidecar-restarted", (hello) => console.log(hello.pid + 1));
   app.on("before-quit", (event) => event.preventDefault());
@@ -46,6 +49,7 @@ export const mode: string = window.desktopBridge.getAppEnvironment();
 const TYPOS = `
 import { app } from "electron";
 import type { AttachedSidecar, AttachOptions } from "electron-backend-sidecar/main";
+import { openTelemetry } from "electron-backend-sidecar/opentelemetry";
 export function typos(attached: AttachedSidecar, options: AttachOptions): void {
   // @ts-expect-error no such profile
   options.settings = { profile: "generik" };
@@ -55,6 +59,8 @@ export function typos(attached: AttachedSidecar, options: AttachOptions): void {
   void attached.sidecar.call("backend:statsu");
   // @ts-expect-error no such event
   attached.sidecar.on("backend:stateChange", () => {});
+  // @ts-expect-error no such option
+  openTelemetry({ interval: 5 });
   // @ts-expect-error no such event
   app.on("backend-crashed", () => {});
 }
