@@ -105,7 +105,7 @@ def _sandbox(settings: Settings, origins: dict[str, str]) -> Iterator[str]:
             whole = os.path.expanduser(path)  # noqa: PTH111 -- pathlib raises where there is no such user
             if not os.path.isabs(whole) or "\0" in path:  # noqa: PTH117 -- a string
                 yield (
-                    f'{origins[f"sandbox.{key}"]}: sandbox.{key} has "{path}"; allowed: an absolute path, or one that begins'
+                    f'{origins.get(f"sandbox.{key}", "profile")}: sandbox.{key} has "{path}"; allowed: an absolute path, or one that begins'
                     " with ~ for your home folder"
                 )
     if sandbox.level != "off" and not settings.backend.managed:
