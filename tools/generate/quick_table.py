@@ -42,6 +42,8 @@ def module() -> str:
 def _kind(info: inspect.Type) -> tuple[str, Any, Any, tuple[str, ...]]:  # noqa: PLR0911 - one for each kind
     """Kind, least, most, choices; ``other`` takes no value, so that load has to read it."""
     match info:
+        case inspect.Metadata(type=plain):  # with a unit, which load reads
+            return _kind(plain)
         case inspect.BoolType():
             return "flag", None, None, ()
         case inspect.StrType():
