@@ -91,7 +91,7 @@ class Recording:
         self.whole = False
         self._frames = FrameBuffer(_LONGEST)
         try:
-            self._file = open(open_regular(path), "rb")  # noqa: PTH123, SIM115 - a descriptor; closed by the iteration
+            self._file = open(open_regular(path, linked=True), "rb")  # noqa: PTH123, SIM115 - a descriptor; closed by the iteration
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
         beginning = self._file.read(len(MAGIC))

@@ -239,7 +239,7 @@ class LogFiles:
     def _is_closed(self, path: Path) -> bool:
         """Whether the next file has to be begun: this one is full, or no file that could be appended to."""
         seen = path.lstat()
-        return seen.st_size >= self._max_bytes or not stat.S_ISREG(seen.st_mode)
+        return seen.st_size >= self._max_bytes or not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1
 
     def _numbers(self) -> list[int]:
         return [int(match[1]) for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name))]

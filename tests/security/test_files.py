@@ -73,6 +73,12 @@ def link(path: Path) -> None:
     path.symlink_to(target)
 
 
+def hard_link(path: Path) -> None:
+    target = path.parent.parent / "foreign"
+    target.write_text("foreign words\n")
+    path.hardlink_to(target)
+
+
 def dangling(path: Path) -> None:
     path.symlink_to(path.parent.parent / "nowhere")
 
@@ -85,7 +91,7 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
-PLACED = (fifo, link, dangling, device, folder)
+PLACED = (fifo, link, hard_link, dangling, device, folder)
 
 
 @pytest.fixture

@@ -30,19 +30,22 @@ _HELD = (5, 32, 33)
 _PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody notices, for the event loop waits
 
 
-def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_ONLY) -> int:
+def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_ONLY, *, linked: bool = False) -> int:
     """A descriptor of a regular file.
 
     Raises:
-        OSError: it cannot be opened, or is a link, a folder, a FIFO or a device.
+        OSError: it cannot be opened, or is a link, a folder, a FIFO or a device, or has a second name elsewhere
+            and ``linked`` does not allow that.
     """
     if sys.platform == "win32" and os.path.islink(path):
         raise OSError(ELOOP, os.strerror(ELOOP), str(path))
     descriptor = os.open(path, flags | _SAFE, mode)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(EINVAL, "it is not a regular file", str(path))
-    return descriptor
+    seen = os.fstat(descriptor)
+    if stat.S_ISREG(seen.st_mode) and (linked or seen.st_nlink < 2):
+        return descriptor
+    os.close(descriptor)
+    fault = "it is a hard link to another file" if stat.S_ISREG(seen.st_mode) else "it is not a regular file"
+    raise OSError(EINVAL, fault, str(path))
 
 
 def read_file(path: str | Path, limit: int, *, last: bool = False) -> bytes:
