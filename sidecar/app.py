@@ -213,6 +213,9 @@ class App:
         return self._ending.exit_status
 
 
+_HEAD_START = 0.02  # seconds
+
+
 class _LateImports:
     """What takes long to import is imported while the backend boots, not before it is spawned."""
 
@@ -221,16 +224,22 @@ class _LateImports:
         self._settings = settings
         self._paths = paths
         self._task: asyncio.Task[None] | None = None
-        supervisor.stream.subscribe(RunStarted, lambda _: self.begin())
+        self._cancelled = False
+        # In a moment: a backend that listens at once is asked before an import is in the way.
+        supervisor.stream.subscribe(RunStarted, self._begin_soon)
         supervisor.stream.subscribe(StateChanged, lambda change: self.begin() if change.state != "STARTING" else None)
+
+    def _begin_soon(self, _notice: RunStarted) -> None:
+        asyncio.get_running_loop().call_later(_HEAD_START, self.begin)
 
     def begin(self) -> None:
         """Begins, unless it was begun before."""
-        if self._task is None:
+        if self._task is None and not self._cancelled:
             self._task = asyncio.get_running_loop().create_task(self._import())
 
     def cancel(self) -> None:
         """What is not imported by now is not needed any more."""
+        self._cancelled = True
         if self._task is not None:
             self._task.cancel()
 

@@ -17,6 +17,7 @@ from ..errors import HttpFailedError
 from ..process.platform.ports import REFUSAL_IS_SLOW, is_listening
 from ..settings.texts import AUTO_PATH, HEALTH_PATHS
 from ..threads import in_thread
+from .first_answer import first_answer
 
 if TYPE_CHECKING:
     import aiohttp
@@ -57,18 +58,19 @@ class BackendClient:
 
     Attributes:
         port: None while the backend has none; requests then fail as refused.
+        loaded: whether aiohttp is imported.
     """
 
     def __init__(self, port: int | None = None) -> None:
         self.port = port
         self._session: aiohttp.ClientSession | None = None
-        self._loaded = False
+        self.loaded = False
         self._closing: set[asyncio.Transport] = set()
 
     async def load(self) -> None:
         """Imports aiohttp in a worker thread (some 150 ms), so that the loop answers meanwhile. Harmless when repeated."""
         await in_thread("import aiohttp", _import_aiohttp)
-        self._loaded = True
+        self.loaded = True
         self._open()
 
     async def get(self, path: str, *, timeout: float, head_suffices: bool = False) -> Response:  # noqa: ASYNC109 -- its expiry has wording of its own
@@ -93,6 +95,12 @@ class BackendClient:
                 if path != AUTO_PATH or error.status is None or not 400 <= error.status < 500:
                     raise
         return Response(200, None)
+
+    async def first_status(self, path: str, timeout: float) -> int | None:  # noqa: ASYNC109 -- as in get
+        """The status of a plain 2xx, as long as aiohttp is not imported; None: ask properly."""
+        if self.loaded or self.port is None or path == AUTO_PATH:
+            return None
+        return await first_answer(self.port, path, timeout, self._closing)
 
     async def post(self, path: str, *, timeout: float) -> Response:  # noqa: ASYNC109 -- as in get
         """Posts nothing to a path; as ``get``, but never sent twice and never redirected."""
@@ -124,7 +132,7 @@ class BackendClient:
         port = self.port
         if port is None:
             raise refused(None)
-        if not self._loaded:
+        if not self.loaded:
             await self.load()  # an import statement here would hold up the loop until the worker thread is done
         if REFUSAL_IS_SLOW and not is_listening(port):
             raise refused(port)

@@ -164,7 +164,8 @@ class Readiness:
             return True
         if not self._path:
             return self._notifications is None
-        result = await self._unless_notified(probe(self._client, self._path, self._settings.health.probe_timeout))
+        limit = self._settings.health.probe_timeout
+        result = await self._unless_notified(probe(self._client, self._path, limit, first=True))
         if result is None or result.ok or (not self._live_path and result.kind in _TAKEN):
             return True
         self._supervisor.post(e.Unready(self._run, result))

@@ -88,7 +88,7 @@ LATE = {
 
 ASLEEP = "import time; time.sleep(20)"
 
-MOST_OF_OURS = 123
+MOST_OF_OURS = 124
 """Modules of our own; each costs some 0.15 ms. Whoever adds one on this path raises the number, and so says that it must be."""
 
 
