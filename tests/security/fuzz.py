@@ -16,6 +16,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["sidecar"]):
+    # Imported when they are needed, and then they would not be instrumented.
     from sidecar.backend.reported import ReportedAddress, parse_reported
     from sidecar.console.recording import MAGIC, Recording
     from sidecar.errors import FrameError, InvalidArgsError, SidecarError
