@@ -9,130 +9,88 @@ TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_NODE_PROGRAMS = ("node", "npm", "npx", "pnpm", "yarn", "vite", "astro")
 
-SERVERS: tuple[tuple[str, dict[str, str], str, tuple[str, ...]], ...] = (
-    # Server; variable → value; source; only for commands with one of these names, because others read the variable too.
+def _pair(port: str, host: str) -> dict[str, str]:
+    return {port: "{port}", host: "{host}"}
+
+
+SERVERS: tuple[tuple[str, dict[str, str], str], ...] = (
+    # Server; variable → value; source.
     (
         "Express, Koa and other Node servers, Next, Nuxt, Bun, Rails and Puma, Phoenix, gin, Dash, `fastapi run`",
-        {"PORT": "{port}", "HOST": "{host}"},
+        _pair("PORT", "HOST"),
         "https://12factor.net/port-binding",
-        (),
     ),
     (
         "ASP.NET Core",
         {"ASPNETCORE_URLS": "http://{host}:{port}"},
         "https://learn.microsoft.com/aspnet/core/fundamentals/servers/kestrel/endpoints",
-        (),
     ),
-    ("Uvicorn", {"UVICORN_PORT": "{port}", "UVICORN_HOST": "{host}"}, "https://www.uvicorn.org/settings/", ()),
-    (
-        "Gunicorn",
-        {"GUNICORN_CMD_ARGS": "--bind={host}:{port}"},
-        "https://docs.gunicorn.org/en/stable/settings.html",
-        (),
-    ),
+    ("Uvicorn", _pair("UVICORN_PORT", "UVICORN_HOST"), "https://www.uvicorn.org/settings/"),
+    ("Gunicorn", {"GUNICORN_CMD_ARGS": "--bind={host}:{port}"}, "https://docs.gunicorn.org/en/stable/settings.html"),
     (
         "`flask run`",
-        {"FLASK_RUN_PORT": "{port}", "FLASK_RUN_HOST": "{host}"},
+        _pair("FLASK_RUN_PORT", "FLASK_RUN_HOST"),
         "https://flask.palletsprojects.com/en/stable/cli/#setting-command-options",
-        (),
     ),
     (
         "`quart run`",
-        {"QUART_RUN_PORT": "{port}", "QUART_RUN_HOST": "{host}"},
+        _pair("QUART_RUN_PORT", "QUART_RUN_HOST"),
         "https://github.com/pallets/quart/blob/main/src/quart/cli.py",
-        (),
     ),
-    (
-        "Granian",
-        {"GRANIAN_PORT": "{port}", "GRANIAN_HOST": "{host}"},
-        "https://github.com/emmett-framework/granian#options",
-        (),
-    ),
-    (
-        "Litestar",
-        {"LITESTAR_PORT": "{port}", "LITESTAR_HOST": "{host}"},
-        "https://docs.litestar.dev/latest/usage/cli.html",
-        (),
-    ),
+    ("Granian", _pair("GRANIAN_PORT", "GRANIAN_HOST"), "https://github.com/emmett-framework/granian#options"),
+    ("Litestar", _pair("LITESTAR_PORT", "LITESTAR_HOST"), "https://docs.litestar.dev/latest/usage/cli.html"),
     (
         "Gradio",
-        {"GRADIO_SERVER_PORT": "{port}", "GRADIO_SERVER_NAME": "{host}"},
+        _pair("GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME"),
         "https://www.gradio.app/guides/environment-variables",
-        (),
     ),
     (
         "Streamlit",
         {"STREAMLIT_SERVER_PORT": "{port}", "STREAMLIT_SERVER_ADDRESS": "{host}", "STREAMLIT_SERVER_HEADLESS": "true"},
         "https://docs.streamlit.io/develop/api-reference/configuration/config.toml",
-        (),
     ),
     (
         "Jupyter Server",
         {"JUPYTER_PORT": "{port}"},
         "https://github.com/jupyter-server/jupyter_server/blob/main/jupyter_server/serverapp.py",
-        (),
     ),
     (
         "Spring Boot, `artisan serve` of Laravel",
-        {"SERVER_PORT": "{port}", "SERVER_ADDRESS": "{host}"},
+        _pair("SERVER_PORT", "SERVER_ADDRESS"),
         "https://docs.spring.io/spring-boot/appendix/application-properties/index.html",
-        (),
     ),
-    (
-        "Quarkus",
-        {"QUARKUS_HTTP_PORT": "{port}", "QUARKUS_HTTP_HOST": "{host}"},
-        "https://quarkus.io/guides/all-config",
-        (),
-    ),
+    ("Quarkus", _pair("QUARKUS_HTTP_PORT", "QUARKUS_HTTP_HOST"), "https://quarkus.io/guides/all-config"),
     (
         "Micronaut",
-        {"MICRONAUT_SERVER_PORT": "{port}", "MICRONAUT_SERVER_HOST": "{host}"},
+        _pair("MICRONAUT_SERVER_PORT", "MICRONAUT_SERVER_HOST"),
         "https://docs.micronaut.io/latest/guide/#runningSpecificPort",
-        (),
     ),
-    ("Rails", {"BINDING": "{host}"}, "https://github.com/rails/rails/pull/32540", ()),
-    (
-        "Rocket",
-        {"ROCKET_PORT": "{port}", "ROCKET_ADDRESS": "{host}"},
-        "https://rocket.rs/guide/v0.5/configuration/",
-        (),
-    ),
-    (
-        "Nitro, Nuxt",
-        {"NITRO_PORT": "{port}", "NITRO_HOST": "{host}"},
-        "https://nitro.build/deploy/runtimes/node",
-        (),
-    ),
-    (
-        "`fastify start`",
-        {"FASTIFY_PORT": "{port}", "FASTIFY_ADDRESS": "{host}"},
-        "https://github.com/fastify/fastify-cli#options",
-        (),
-    ),
-    (
-        "Deno",
-        {"DENO_SERVE_ADDRESS": "tcp:{host}:{port}"},
-        "https://docs.deno.com/runtime/reference/env_variables/",
-        (),
-    ),
+    ("Rails", {"BINDING": "{host}"}, "https://github.com/rails/rails/pull/32540"),
+    ("Rocket", _pair("ROCKET_PORT", "ROCKET_ADDRESS"), "https://rocket.rs/guide/v0.5/configuration/"),
+    ("Nitro, Nuxt", _pair("NITRO_PORT", "NITRO_HOST"), "https://nitro.build/deploy/runtimes/node"),
+    ("`fastify start`", _pair("FASTIFY_PORT", "FASTIFY_ADDRESS"), "https://github.com/fastify/fastify-cli#options"),
+    ("Deno", {"DENO_SERVE_ADDRESS": "tcp:{host}:{port}"}, "https://docs.deno.com/runtime/reference/env_variables/"),
     (
         "llama.cpp",
-        {"LLAMA_ARG_PORT": "{port}", "LLAMA_ARG_HOST": "{host}"},
+        _pair("LLAMA_ARG_PORT", "LLAMA_ARG_HOST"),
         "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
-        (),
     ),
     # Clients of a running Ollama read it as well, and would then ask themselves.
-    ("Ollama", {"OLLAMA_HOST": "{host}:{port}"}, "https://docs.ollama.com/faq", ("ollama",)),
+    ("Ollama", {"OLLAMA_HOST": "{host}:{port}"}, "https://docs.ollama.com/faq"),
     # Vite and others listen on localhost, which Node may take for [::1] alone.
     (
         "Node, for servers on `localhost`",
         {"NODE_OPTIONS": "--dns-result-order=ipv4first"},
         "https://nodejs.org/api/cli.html#--dns-result-orderorder",
-        _NODE_PROGRAMS,
     ),
 )
+ONLY_FOR = {
+    "OLLAMA_HOST": ("ollama",),
+    "NODE_OPTIONS": ("node", "npm", "npx", "pnpm", "yarn", "vite", "astro"),
+}
+"""Variables that others read as well → the commands for which they are set."""
+
 APPENDED = frozenset({"GUNICORN_CMD_ARGS", "NODE_OPTIONS"})
 """Options behind those that the variable has already; the last one counts."""
 
@@ -160,9 +118,10 @@ ARGUMENTS = {
 def server_variables(command: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Variables and their values, with ``{host}`` and ``{port}``, for a backend that is started so."""
     names = _names(command)
-    for _, variables, _, only in SERVERS:
-        if not only or not names.isdisjoint(only):
-            yield from variables.items()
+    for _, variables, _ in SERVERS:
+        for name, value in variables.items():
+            if name not in ONLY_FOR or not names.isdisjoint(ONLY_FOR[name]):
+                yield name, value
 
 
 def how_to_pass_port(command: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from sidecar.settings.model import Settings
 from sidecar.settings.profiles import PROFILES, Profile
-from sidecar.settings.servers import ARGUMENTS, SERVERS
+from sidecar.settings.servers import ARGUMENTS, ONLY_FOR, SERVERS
 from sidecar.settings.values import field_types, sections
 from sidecar.settings.words import allowed
 
@@ -90,7 +90,8 @@ def _servers() -> Iterator[str]:
     yield "Profile `generic` sets these variables, each for the servers that read it; `backend.env` outranks them, and what is\n"
     yield "inherited does not. Options are added to those that `GUNICORN_CMD_ARGS` and `NODE_OPTIONS` have.\n\n"
     yield "| server | variables | only where the command names | source |\n|---|---|---|---|\n"
-    for name, variables, source, only in SERVERS:
+    for name, variables, source in SERVERS:
+        only = next((ONLY_FOR[variable] for variable in variables if variable in ONLY_FOR), ())
         pairs = ", ".join(f"`{variable}={value}`" for variable, value in variables.items())
         yield f"| {name} | {pairs} | {_variables(only)} | <{source}> |\n"
     yield '\nOther servers take their address from their command alone. With `backend.port = "auto"` a port that the backend chose\n'
