@@ -63,23 +63,22 @@ def main():
             fork(work, f"{number} ")
         signal.pause()
     elif KIND == "double":
-        child = fork(work)
 
         def forward(number, _frame):
             os.kill(child, number)
             os.waitpid(child, 0)
             os._exit(0)
 
-        signal.signal(STOP, forward)
+        signal.signal(STOP, forward)  # before the worker says that it is ready
+        child = fork(work)
         while True:
             signal.pause()
     elif KIND == "trap":
-        fork(work)
         signal.signal(STOP, lambda *_: note("trapped"))
+        fork(work)
         while True:
             signal.pause()
     elif KIND == "server":
-        store = fork(work, "store ")
 
         def end(*_):
             note("server asked")
@@ -88,6 +87,7 @@ def main():
             os._exit(0)
 
         signal.signal(STOP, end)
+        store = fork(work, "store ")
         while True:
             signal.pause()
     elif KIND == "threads":

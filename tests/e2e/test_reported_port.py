@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import processes
 from tests.support.backends import free_port
-from tests.support.client import SidecarClient
+from tests.support.client import RemoteError, SidecarClient
 
 pytestmark = pytest.mark.posix(
     reason="exec keeps the process; tests/unit/monitor/test_stories.py has these for every system"
@@ -133,3 +133,37 @@ async def test_a_fixed_port_that_chromium_refuses_is_a_warning_at_the_start(tmp_
     async with reported(tmp_path, '"up"', **{"backend.port": 6000, "backend.autostart": False}) as client:
         words = "WARNING Chromium refuses every request to port 6000"
         await processes.until(lambda: words in client.stderr_text, what=lambda: client.stderr_text)
+
+
+@pytest.mark.parametrize("listener", ["own", "any"])
+async def test_a_program_outside_the_tree_may_forward_the_port_where_that_is_set(tmp_path: Path, listener: str) -> None:
+    """As docker-proxy does for a container: it listens once the container runs, and is no child of the backend."""
+    port = free_port()
+    values = {
+        "backend.port": port,
+        "backend.live_path": "/",
+        "backend.shutdown_path": "/bye",
+        "backend.listener": listener,
+    }
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    asked: list[str] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readline()).decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        writer.close()
+
+    settings = {**values, "restart.attempts": 0}
+    async with SidecarClient(command, flags=("--profile", "generic"), settings=settings, data=tmp_path) as client:
+        await client.event("backend:startupProgress", lambda it: it["phase"] == "waiting")
+        async with await asyncio.start_server(take, "127.0.0.1", port):
+            if listener == "own":
+                with pytest.raises(RemoteError) as caught:
+                    await client.call("backend:waitForReady")
+                assert caught.value.code in {"PORT_FOREIGN", "RESTARTS_EXHAUSTED"}
+                assert f"port {port} answers for" in caught.value.message
+                return
+            await client.call("backend:waitForReady")
+            assert (await client.call("backend:status"))["listener"] == "unknown"
+            assert (await client.call("backend:stop"))["success"] is True
+            assert "POST /bye HTTP/1.1\r\n" in asked

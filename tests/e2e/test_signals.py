@@ -37,7 +37,10 @@ def client_of(backend: list[str], data: Path, **more: Any) -> SidecarClient:
     return SidecarClient(backend, flags=("--profile", "generic"), data=data, **more)
 
 
-@pytest.mark.parametrize("names", ["SIGHUP", "SIGTERM SIGHUP", "SIGHUP SIGTERM SIGINT"])
+@pytest.mark.parametrize(
+    "names",
+    ["SIGHUP", "SIGTERM SIGHUP", "SIGHUP SIGTERM SIGINT", pytest.param("SIGTERM SIGHUP SIGINT " * 100, id="a storm")],
+)
 async def test_a_hangup_asks_the_backend_to_end(tmp_path: Path, names: str) -> None:
     file = tmp_path / "file"
     async with client_of(saving(file), tmp_path) as client:
