@@ -23,6 +23,7 @@ from ..wire.messages import Crash
 _READ_IT = (
     "Read its last output in the crash report; if that does not help, pass the report on to the maker of the backend."
 )
+_SIGABRT = 6  # how .NET ends by an exception
 
 
 class _Explanation(NamedTuple):
@@ -88,7 +89,7 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
 def _explain_end(run: Run, status: ExitStatus, settings: Settings, oom: bool | None) -> _Explanation:
     if run.over_memory is None and (run.listener == "foreign" or run.conflict is not None):
         return _of_error(status.text, port_foreign(run) if run.listener == "foreign" else port_taken(run))
-    if settings.sandbox.level != "off" and not status.clean and (denied := _denied(run)) is not None:
+    if not status.clean and status.signal in {None, _SIGABRT} and (denied := _denied(run)) is not None:
         return _Explanation(status.text, denied.cause, denied.remedy, denied.kind)
     if (early := explain_early_end(run, settings)) is None:
         return _by_its_words(run, status, oom)

@@ -9,9 +9,11 @@ from ..core.bind_failure import any_bind_failure
 from ..process.base import SandboxRequest
 from ..process.sandbox import is_allowed
 from ..process.seccomp import DNS_PORT
-from .causes import LAST_WORDS, Cause
+from .causes import Cause
+from .fatal import find
 
 _KIND = "sandbox_denied"
+_LAST_WORDS = 4096  # characters: a denial that the backend lived with, and logged, explains no later end
 # CPython; Node; .NET; then C, Go and shells, which put the path first
 _PATHS = (
     r"(?:permission denied|operation not permitted|invalid cross-device link): '([^'\n]+)'(?: -> '([^'\n]+)')?",
@@ -27,7 +29,8 @@ _NO_NAMES = r"EAI_AGAIN|name resolution|name or service not known|getaddrinfo EN
 
 def explain_denial(output: str, request: SandboxRequest) -> Cause | None:
     """What the sandbox denied, as the last words of the run have it; None where it was not the sandbox, or they name nothing."""
-    text = output[-LAST_WORDS:]
+    fatal = find(output)
+    text = fatal.text if fatal is not None else output[-_LAST_WORDS:]
     if request.level == "strict" and (found := re.findall(_CONNECT, text, re.IGNORECASE)):
         port = int("".join(found[-1]))
         if port not in request.connect:
