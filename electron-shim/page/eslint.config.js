@@ -2,7 +2,7 @@
 "use strict";
 
 const [, base] = require("../eslint.config.js");
-const NAMES = ["window", "document", "location", "history", "localStorage", "navigator", "fetch", "WebSocket", "URLSearchParams", "CustomEvent", "ResizeObserver", "HTMLElement", "Node", "matchMedia", "getComputedStyle", "requestAnimationFrame", "setTimeout", "clearTimeout", "setInterval", "performance", "uPlot"];
+const NAMES = ["window", "document", "location", "history", "localStorage", "navigator", "fetch", "WebSocket", "URL", "URLSearchParams", "CustomEvent", "ResizeObserver", "HTMLElement", "Node", "matchMedia", "getComputedStyle", "requestAnimationFrame", "setTimeout", "clearTimeout", "setInterval", "performance", "uPlot"];
 
 /** @type {import("eslint").Linter.Config[]} */
 module.exports = [

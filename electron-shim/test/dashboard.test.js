@@ -78,7 +78,7 @@ test("the page shows the backend, works its buttons, and says nothing to the con
   await page.keyboard.press("Enter");
   await shows("state", "Running");
   await page.click("#restart");
-  await shows("events", "asked for");
+  await shows("events", "requested");
   await shows("state", "Running");
   assert.deepEqual(complaints, []);
 
@@ -96,11 +96,11 @@ test("a crash that is the last one is said in a banner, with what to do", { skip
   const { shows, shot, complaints, page } = await openPage(await startBrowser(t), dashboard.address());
   await shows("state", "Failed");
   await shows("banners", "The backend failed");
-  await shows("banners", "It is not started again by itself.");
+  await shows("banners", "It is not started again automatically: press Start.");
   await until(async () => (await page.locator("#crashes li").count()) === 4, "four reports");
   await page.reload();
-  await shows("banners", "It is not started again by itself.");
-  await shows("events", "It is given up.");
+  await shows("banners", "It is not started again automatically: press Start.");
+  await shows("events", "Giving up.");
   await shot("crashed");
   assert.deepEqual(complaints, []);
 });
@@ -124,7 +124,7 @@ test("the token opens one browser: for reloads and other tabs of it, and for nob
   assert.equal(await stranger.page.locator("main").isVisible(), false);
   await stranger.shot("locked");
   const another = await openPage(browser, new URL(address).origin);
-  await another.shows("locked", "It bears no token");
+  await another.shows("locked", "The link has no token");
   await another.page.goto(dashboard.address()); // the same page with another fragment: nothing is loaded again
   await another.shows("state", "Stopped");
 });
@@ -143,13 +143,13 @@ test("a sidecar that dies is told and replaced, and a page that lost the dashboa
   await page.getByRole("button", { name: "Dismiss" }).click();
   assert.equal(await text("banners"), "");
 
-  // A dashboard that was ended and started anew on its port knows the old key no more, and says so.
+  // A dashboard that was ended and started again on its port knows the old key no more, and says so.
   const port = new URL(dashboard.address()).port;
   dashboard.child.kill("SIGTERM");
   await dashboard.exited;
   await shows("banners", "The dashboard cannot be reached.");
   const next = await startDashboard(t, { words: ["--port", port] });
-  await shows("locked", "It bears no token");
+  await shows("locked", "The link has no token");
   assert.equal(await text("banners"), "");
   await page.goto(next.address());
   await shows("state", "Running");
@@ -227,6 +227,54 @@ test("a hundred thousand lines leave the page quick and small", { skip }, async 
   await page.mouse.wheel(0, -2000);
   await until(async () => !(await text("log")).includes("line 119999 "), "further up, as the wheel wants it");
   assert.equal(await page.locator("#log-end").isVisible(), true);
+  assert.deepEqual(complaints, []);
+});
+
+test("a start says what it waits for, a backoff counts down, and nothing of it stays", { skip }, async (t) => {
+  const backend = [PYTHON, "-c", "import time; print('no licence found, wait', flush=True); time.sleep(2); raise SystemExit(3)"];
+  const dashboard = await startDashboard(t, { backend, words: ["--set", "restart.first_delay=6", "--set", "restart.attempts=1", "--set", "restart.jitter=0"] });
+  const { page, shows, text, complaints } = await openPage(await startBrowser(t), dashboard.address());
+  await shows("state-detail", /for \d+ s of 1 min\. Waiting for the port to open: no process of it listens on any port yet; its last output: no licence found/);
+  await shows("command", "raise SystemExit(3)");
+  assert.notEqual(await text("working-folder"), "–");
+  await shows("state", "Backoff");
+  await shows("state-detail", /^starts again in [1-6] s$/);
+  await shows("state", "Failed");
+  await shows("state-detail", /^for \d+ (ms|s)$/);
+  await page.reload();
+  await shows("state", "Failed");
+  await shows("log", "no licence found");
+  assert.match(await text("state-detail"), /^for \d+ (ms|s)$/);
+  assert.ok(!(await text("log")).includes("too fast"), "what was printed before the page came is not missing");
+  assert.deepEqual(complaints, []);
+});
+
+test("lines wrap, the theme goes round and is kept, and the bundle is a zip without secrets", { skip }, async (t) => {
+  const dashboard = await startDashboard(t, { backend: httpBackend("--say", "word ".repeat(200)) });
+  const { page, shows, text, complaints } = await openPage(await startBrowser(t), dashboard.address());
+  await shows("log", "word word");
+  const height = () => page.locator("#log .log-row").first().evaluate((row) => row.getBoundingClientRect().height);
+  assert.equal(await height(), 20);
+  await page.click("#log-wrap");
+  await until(async () => (await height()) > 40, "a line of several rows");
+  await page.click("#log-wrap");
+  await until(async () => (await height()) === 20, "a line of one row");
+
+  const background = () => page.evaluate(() => document.defaultView?.getComputedStyle(document.body).backgroundColor);
+  const bright = await background();
+  await page.click("#theme");
+  assert.notEqual(await background(), bright);
+  await page.reload();
+  await shows("theme", "Theme: dark");
+  assert.notEqual(await background(), bright);
+  await page.click("#theme");
+  await page.click("#theme");
+  assert.equal(await text("theme"), "Theme: system");
+
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#bundle")]);
+  assert.match(download.suggestedFilename(), /^sidecar-bundle-.+\.zip$/);
+  assert.equal(fs.readFileSync(String(await download.path())).subarray(0, 2).toString(), "PK");
+  await shows("checks-summary", "Secrets are masked");
   assert.deepEqual(complaints, []);
 });
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import re
 import time
@@ -14,7 +16,7 @@ from typing import Any
 from .. import argv
 from ..errors import SidecarError
 from ..observe.system import describe_system
-from ..process.platform.files import create_file, read_file
+from ..process.platform.files import read_file, replace_file
 from ..settings.masking import MASK, Found, looks_secret, mask_text, secrets_of, secrets_of_command, spellings
 from ..settings.model import Settings
 from ..settings.paths import resolve_paths
@@ -82,29 +84,26 @@ class Bundle:
             for name, kinds in self.masked.items()
         )
 
+    def pack(self) -> bytes:
+        """The zip."""
+        written = max(time.localtime()[:6], _FIRST_ZIP_TIME)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for name, text in self.texts.items():
+                entry = zipfile.ZipInfo(name, written)
+                entry.external_attr = _OWNER_ONLY << 16
+                archive.writestr(entry, text.encode("utf-8", "surrogateescape"), zipfile.ZIP_DEFLATED)
+        return packed.getvalue()
+
     def write(self, path: Path) -> None:
         """Writes the zip, readable by its owner alone. A file of that name is replaced, a link is not followed.
 
         Raises:
             OSError: it cannot be written.
         """
-        written = max(time.localtime()[:6], _FIRST_ZIP_TIME)
-        temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
-        with open(create_file(temporary), "wb") as file:  # noqa: PTH123 - a descriptor
-            try:
-                with zipfile.ZipFile(file, "w") as archive:
-                    for name, text in self.texts.items():
-                        entry = zipfile.ZipInfo(name, written)
-                        entry.external_attr = _OWNER_ONLY << 16
-                        archive.writestr(entry, text.encode("utf-8", "surrogateescape"), zipfile.ZIP_DEFLATED)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-        try:
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+        replace_file(path, self.pack())
 
 
 def mask_settings(text: str) -> str:

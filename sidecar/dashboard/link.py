@@ -8,11 +8,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from ..console.client import Client, RemoteError, SidecarLostError
 from ..core.restart import RestartBudget, RestartPolicy
 from ..errors import SidecarError
+from ..threads import in_thread
 from ..wire.channels import EVENTS
 from ..wire.messages import ErrorBody
+from ..wire.observe import Check
 from .tab import LOST, Tab
 
 HISTORY = 500  # moves, crashes and alerts that a later tab gets
@@ -80,6 +84,15 @@ class Link:
         if self._client is None:
             raise SidecarLostError(self.gone.message if self.gone else "There is no sidecar")
         return await self._client.call(channel, *args)
+
+    async def bundle(self) -> bytes:
+        """A zip for a support ticket, secrets masked. Raises as ``call``."""
+        from ..console.bundle import Bundle
+
+        checks = msgspec.convert(await self.call("backend:diagnose", ()), list[Check])
+        logs = (await self.call("runtime:getBootstrap", ()))["paths"]["logs"]
+        facts = {"logs": logs, "info": await self.call("sidecar:info", ())}
+        return await in_thread("bundle", lambda: Bundle(checks, facts, self._words).pack())
 
     def join(self, tab: Tab) -> None:
         """A tab is there."""

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from ..console.client import RemoteError
+from ..errors import SidecarError
 from .access import Access
 from .limits import Limits
 from .link import Link
@@ -86,10 +88,21 @@ def make_app(
     app.on_shutdown.append(close_sockets)
     app.router.add_post("/session", exchange)
     app.router.add_get("/session", check)
+    app.router.add_get("/bundle", lambda request: _bundle(request, access, link))
     app.router.add_get("/socket", socket)
     app.router.add_get("/", page)
     app.router.add_get("/{path:.+}", page)
     return app
+
+
+async def _bundle(request: web.Request, access: Access, link: Link) -> web.Response:
+    if not access.knows(_bearer(request)):
+        return web.Response(status=401, text="The key is not known here.\n")
+    try:
+        content = await link.bundle()
+    except (RemoteError, SidecarError) as error:
+        return web.Response(status=503, text=f"No bundle: {error}\n")
+    return web.Response(body=content, content_type="application/zip")
 
 
 async def converse(request: web.Request, socket: web.WebSocketResponse, link: Link) -> None:

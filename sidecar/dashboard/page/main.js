@@ -8,19 +8,22 @@ import { DoctorView } from "./views/doctor.js";
 import { LogsView } from "./views/logs.js";
 import { ProvidersView } from "./views/providers.js";
 import { StateView } from "./views/state.js";
+import { Theme } from "./views/theme.js";
 import { TimelineView } from "./views/timeline.js";
 
 const transport = openTransport();
 const banners = new Banners();
+const charts = new ChartsView(transport);
 const views = [
   new TimelineView(transport),
   new StateView(transport, banners),
-  new ChartsView(transport),
+  charts,
   new LogsView(transport),
   new ProvidersView(transport),
   new CrashesView(transport),
 ];
 new DoctorView(transport);
+new Theme(() => charts.recolour());
 
 transport.onLink((link) => {
   showLink(link, banners);

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import socket
 import sys
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -323,3 +325,24 @@ async def test_a_command_before_the_dashes_is_a_usage_error(tmp_path: Path) -> N
     async with dashboard(tmp_path, [], sys.executable, ready=False) as running:
         assert await running.ended() == 64
         assert "behind --" in running.err[0]
+
+
+async def test_the_bundle_is_for_the_page_alone_and_masked(tmp_path: Path, session: aiohttp.ClientSession) -> None:
+    code = "import time; print('password=hunter2secret', flush=True); time.sleep(600)"
+    async with dashboard(tmp_path, script_backend(code)) as running:
+        key = await running.key(session)
+        address = f"{running.origin}/bundle"
+        for headers in ({}, {"Authorization": f"Bearer {running.token}"}, {"Authorization": "Bearer x"}):
+            async with session.get(address, headers=headers) as answer:
+                assert answer.status == 401
+        async with session.get(
+            address, headers={"Authorization": f"Bearer {key}", "Origin": "http://evil.example"}
+        ) as answer:
+            assert answer.status == 403
+        async with session.get(address, headers={"Authorization": f"Bearer {key}"}) as answer:
+            assert (answer.status, answer.content_type) == (200, "application/zip")
+            content = await answer.read()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert {"diagnosis.json", "info.json", "system.txt", "masked.txt"} <= set(texts)
+    assert [name for name, text in texts.items() if "hunter2secret" in text] == []

@@ -14,6 +14,7 @@ export class SocketTransport {
     /** @type {WebSocket | null} */
     this.socket = null;
     this.lastId = 0;
+    this.key = "";
     this.delay = FIRST_DELAY_MS;
     this.locked = false;
     /** @type {Map<number, {resolve: (value: any) => void, reject: (error: CallError) => void}>} */
@@ -49,6 +50,17 @@ export class SocketTransport {
     });
   }
 
+  async bundle() {
+    let answer;
+    try {
+      answer = await fetch("/bundle", { headers: { Authorization: `Bearer ${this.key}` } });
+    } catch {
+      throw new CallError("CLOSED", "The dashboard cannot be reached");
+    }
+    if (!answer.ok) throw new CallError("INTERNAL", (await answer.text()).trim());
+    return answer.blob();
+  }
+
   /** @param {string} name @param {(payload: any, dropped: number) => void} listener */
   on(name, listener) {
     this.listeners.set(name, [...(this.listeners.get(name) ?? []), listener]);
@@ -72,6 +84,7 @@ export class SocketTransport {
         this.tell({ kind: "locked", used: session.used });
         return;
       }
+      this.key = session.key;
       this.listen(new WebSocket(`ws://${location.host}/socket`, [PROTOCOL, `key.${session.key}`]));
     } catch {
       this.again();

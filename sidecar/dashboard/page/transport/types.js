@@ -9,7 +9,7 @@
  *   | {kind: "sidecar-lost", message: string, hint: string, final: boolean}
  *   | {kind: "disconnected"}
  *   | {kind: "locked", used: boolean}} Link
- *   `connected` is told anew for every sidecar: what was known of the one before is worth nothing. `about` names it.
+ *   `connected` comes for every new sidecar: what was known of the one before is worth nothing. `about` names it.
  *
  * @typedef {object} Transport
  * @property {<Name extends keyof Channels>(channel: Name, ...args: Channels[Name]["args"]) => Promise<Channels[Name]["result"]>} call
@@ -17,6 +17,7 @@
  * @property {<Name extends keyof Events>(name: Name, listener: (payload: Events[Name], dropped: number) => void) => void} on
  *   `dropped` events of that name are missing just before this one
  * @property {(listener: (link: Link) => void) => void} onLink
+ * @property {(() => Promise<Blob>)} [bundle] a zip for a support ticket, secrets masked; rejects with a CallError
  * @property {() => void} open to be called when all listeners are there
  */
 

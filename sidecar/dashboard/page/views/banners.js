@@ -62,7 +62,7 @@ export function showLink(link, banners) {
     banners.show("link", {
       kind: "error",
       title: "The dashboard cannot be reached.",
-      text: "Its command was ended, or the connection was lost. What you see is the last that was known; it is tried again.",
+      text: "Its command was ended, or the connection was lost. What you see is the last that was known. Trying again.",
     });
   } else if (link.kind === "sidecar-lost") {
     const [title = "", ...rest] = link.message.split("\n");
@@ -85,7 +85,7 @@ function showReplaced({ message }, banners) {
   const at = time(new Date().toISOString());
   banners.show("replaced", {
     kind: "warning",
-    title: `The sidecar was lost and replaced at ${at}; the backend was started anew.`,
+    title: `The sidecar was lost and replaced at ${at}; the backend was started again.`,
     details: message,
     dismissible: true,
   });

@@ -31,8 +31,12 @@ export class ChartsView {
       this.draw();
     });
     setInterval(() => this.draw(), 1000);
-    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.charts.forEach((chart) => chart.plot.redraw(false, true)));
     document.addEventListener("visibilitychange", () => this.draw());
+  }
+
+  /** The colours are others. */
+  recolour() {
+    for (const { plot } of this.charts) plot.redraw(false, true);
   }
 
   async connected() {
@@ -43,7 +47,7 @@ export class ChartsView {
       this.samples = [];
       for (const sample of [...samples, ...live]) this.add(sample);
     } catch {
-      // the connection is told elsewhere
+      // the lost connection is shown elsewhere
     }
     this.draw();
   }

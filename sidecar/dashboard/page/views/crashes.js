@@ -32,7 +32,7 @@ export class CrashesView {
       this.crashes = [...meanwhile, ...known];
       this.show();
     } catch {
-      // the connection is told elsewhere
+      // the lost connection is shown elsewhere
     }
   }
 

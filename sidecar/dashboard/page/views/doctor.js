@@ -1,5 +1,6 @@
 import { byId, el, onPress } from "../dom.js";
 import { words } from "../format.js";
+import { CallError } from "../transport/types.js";
 
 const ORDER = ["failed", "warning", "unknown", "ok"];
 const MARKS = /** @type {Record<string, string>} */ ({ ok: "✓", warning: "!", failed: "✗", unknown: "?" });
@@ -12,6 +13,22 @@ export class DoctorView {
   constructor(transport) {
     this.transport = transport;
     onPress(byId("diagnose"), () => this.run());
+    const { bundle } = transport;
+    byId("bundle").hidden = !bundle;
+    if (bundle) onPress(byId("bundle"), () => this.download(() => bundle.call(transport)));
+  }
+
+  /** @param {() => Promise<Blob>} bundle */
+  async download(bundle) {
+    byId("checks-summary").textContent = "Gathering …";
+    try {
+      const address = URL.createObjectURL(await bundle());
+      el("a", { href: address, download: `sidecar-bundle-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.zip` }).click();
+      setTimeout(() => URL.revokeObjectURL(address), 60_000);
+      byId("checks-summary").textContent = "Secrets are masked; masked.txt in it lists where.";
+    } catch (error) {
+      byId("checks-summary").textContent = error instanceof CallError ? error.message : String(error);
+    }
   }
 
   async run() {
@@ -32,7 +49,7 @@ export class DoctorView {
 /** @param {Check[]} checks */
 function summary(checks) {
   const count = (/** @type {string} */ status) => checks.filter((check) => check.status === status).length;
-  return `${checks.length} checks: ${count("failed")} failed, ${count("warning")} with a warning, ${count("unknown")} could not be told`;
+  return `${checks.length} checks: ${count("failed")} failed, ${count("warning")} with a warning, ${count("unknown")} not known`;
 }
 
 /** @param {Check[]} checks */

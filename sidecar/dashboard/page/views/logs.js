@@ -5,6 +5,7 @@ import { LogStore } from "./log-store.js";
 const ASKED = 1000; // lines of what was written before the page came
 const ROW = 20; // pixels; the style sheet says the same
 const SPARE = 20; // rows above and below what is seen
+const WRAPPED = 500; // lines that are elements where lines are wrapped
 const LONGEST = 2000; // characters of a line that are shown; the copy has all of them
 
 /** @typedef {import("./log-store.js").Line} Line */
@@ -16,6 +17,8 @@ export class LogsView {
     this.transport = transport;
     this.store = new LogStore();
     this.follow = true;
+    this.first = true; // the next line is the first one since the subscription
+    this.wrapped = false;
     this.called = false; // back to the end by the button: until the next input nothing takes that back
     this.scheduled = false;
     this.until = ""; // the time of the last line of the answer: what comes as an event and is older is known already
@@ -39,13 +42,20 @@ export class LogsView {
       this.follow = true;
       this.schedule();
     });
+    byId("log-wrap").addEventListener("click", () => this.wrap(!this.wrapped));
     byId("log-copy").addEventListener("click", () => void copy(byId("log-copy"), this.store.shown.map(asText).join("\n")));
     new ResizeObserver(() => this.schedule()).observe(this.scroller);
     document.addEventListener("visibilitychange", () => this.schedule());
     transport.on("backend:log", ({ time, stream, text }, dropped) => {
-      if (time <= this.until) return;
+      if (time <= this.until) {
+        this.first = false;
+        return;
+      }
       this.until = ""; // whatever the clock does from here on, lines are new
-      if (dropped > 0) this.store.add(time, "gap", `${dropped.toLocaleString("en")} lines came too fast and were left out; the log file has them`);
+      // What came before the subscription was not sent either; the answer of backend:logs has it.
+      const missing = this.first ? 0 : dropped;
+      this.first = false;
+      if (missing > 0) this.store.add(time, "gap", `${missing.toLocaleString("en")} lines came too fast and were left out; the log file has them`);
       this.store.add(time, stream, text);
       this.schedule();
     });
@@ -53,6 +63,7 @@ export class LogsView {
 
   async connected() {
     this.until = "";
+    this.first = true;
     this.store.clear();
     try {
       const lines = await this.transport.call("backend:logs", { lines: ASKED });
@@ -63,8 +74,17 @@ export class LogsView {
       for (const { time, stream, text } of live) if (time > last) this.store.add(time, stream, text);
       this.until = last;
     } catch {
-      // the connection is told elsewhere
+      // the lost connection is shown elsewhere
     }
+    this.schedule();
+  }
+
+  /** @param {boolean} on wrapped lines have any height, so only the last ones are elements then */
+  wrap(on) {
+    this.wrapped = on;
+    this.scroller.classList.toggle("wrapped", on);
+    byId("log-wrap").setAttribute("aria-pressed", String(on));
+    this.drop();
     this.schedule();
   }
 
@@ -88,9 +108,10 @@ export class LogsView {
     this.sheet.style.height = `${shown.length * ROW}px`;
     this.sheet.style.setProperty("--longest", String(Math.min(longest, LONGEST)));
     const end = shown.length * ROW - this.scroller.clientHeight;
-    if (this.follow) this.scroller.scrollTop = end;
-    const top = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - SPARE);
-    const bottom = Math.min(shown.length, top + Math.ceil(this.scroller.clientHeight / ROW) + 2 * SPARE);
+    if (this.follow && !this.wrapped) this.scroller.scrollTop = end;
+    const seen = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - SPARE);
+    const top = this.wrapped ? Math.max(0, shown.length - WRAPPED) : seen;
+    const bottom = this.wrapped ? shown.length : Math.min(shown.length, top + Math.ceil(this.scroller.clientHeight / ROW) + 2 * SPARE);
     const wanted = shown.slice(top, bottom);
     const first = wanted[0]?.number ?? 0;
     const last = wanted.at(-1)?.number ?? -1;
@@ -100,6 +121,7 @@ export class LogsView {
       this.rows.delete(number);
     }
     wanted.forEach((line, index) => this.place(line, top + index));
+    if (this.follow && this.wrapped) this.scroller.scrollTop = this.scroller.scrollHeight;
     byId("log-end").hidden = this.follow;
     byId("log-empty").hidden = shown.length > 0;
     byId("log-empty").textContent = lines.length > 0 ? "No line matches." : "The backend has written nothing yet.";
@@ -116,7 +138,7 @@ export class LogsView {
       this.rows.set(line.number, row);
       this.sheet.append(row);
     }
-    row.style.transform = `translateY(${index * ROW}px)`;
+    row.style.transform = this.wrapped ? "" : `translateY(${index * ROW}px)`;
   }
 
   /** @param {string} text with what the filter looks for marked */

@@ -26,10 +26,11 @@ export class StateView {
     this.status = null;
     /** @type {Crash | null} */
     this.crash = null;
-    this.progress = "";
+    /** @type {import("../../../../electron-shim/types/protocol").StartupProgress | null} */
+    this.progress = null;
     for (const [name, { channel }] of Object.entries(ACTIONS)) onPress(byId(name), () => this.act(name, channel));
     transport.on("backend:stateChanged", ({ state }) => {
-      this.progress = "";
+      this.progress = null;
       if (state === "STARTING") this.banners.hide("action");
       void this.refresh();
     });
@@ -39,8 +40,8 @@ export class StateView {
       this.crash = crash;
       this.show();
     });
-    transport.on("backend:startupProgress", ({ phase, elapsed, message }) => {
-      this.progress = phase === "ready" ? "" : `${message}, ${duration(elapsed)}`;
+    transport.on("backend:startupProgress", (progress) => {
+      this.progress = progress;
       this.showDetail();
     });
     transport.on("backend:resourceAlert", (alert) => this.showAlert(alert));
@@ -60,7 +61,7 @@ export class StateView {
       this.show();
       if (this.status.running && this.status.pid !== before) void this.ping();
     } catch {
-      // the connection is told elsewhere
+      // the lost connection is shown elsewhere
     }
   }
 
@@ -108,6 +109,8 @@ export class StateView {
     for (const [name, { from }] of Object.entries(ACTIONS)) {
       enable(byId(name), managed && /** @type {readonly string[]} */ (from).includes(state));
     }
+    setText(byId("command"), status.command?.join(" ") ?? "–");
+    setText(byId("working-folder"), status.folder ?? "–");
     byId("unmanaged").hidden = managed;
     document.title = `${words(state)} · Sidecar`;
     this.showDetail();
@@ -117,15 +120,24 @@ export class StateView {
   showDetail() {
     const { status } = this;
     if (!status) return;
-    const since = duration(Date.now() / 1000 - epoch(status.since));
-    setText(byId("state-detail"), this.progress || `for ${since}`);
+    const now = Date.now() / 1000;
+    let text = `for ${duration(now - epoch(status.since))}`;
+    if (status.state === "STARTING" && this.progress) {
+      const { limit, message } = this.progress;
+      text += `${limit ? ` of ${duration(limit)}` : ""}. ${message}`;
+    } else if (status.state === "BACKOFF" && this.crash) {
+      // The time of the crash is that of the exit; what was left of the tree may have taken a moment more.
+      const left = epoch(this.crash.time) + (this.crash.nextStartIn ?? 0) - now;
+      text = left > 0.5 ? `starts again in ${duration(left)}` : "starts again now";
+    }
+    setText(byId("state-detail"), text);
   }
 
   /** @param {Status} status */
   showTrouble({ state, exposed, sharedDataFolder }) {
     const { crash } = this;
     if (state === "FAILED" || state === "BACKOFF") {
-      const next = state === "FAILED" ? "It is not started again by itself." : "It is started again by itself.";
+      const next = state === "FAILED" ? "It is not started again automatically: press Start." : "It is started again automatically.";
       const title = crash ? `The backend failed: ${crash.text}` : "The backend failed.";
       const text = [crash?.cause, crash?.remedy, next].filter(Boolean).join(" ");
       this.banners.show("failed", { kind: state === "FAILED" ? "error" : "warning", title, text });

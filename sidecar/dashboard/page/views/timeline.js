@@ -5,8 +5,8 @@ import { note, span } from "../span.js";
 const KEPT = 200;
 const REPLAY_MS = 500;
 const REASONS = /** @type {Record<string, string>} */ ({
-  requested: "asked for",
-  autostart: "starts by itself",
+  requested: "requested",
+  autostart: "automatic start",
   ready: "ready",
   exited: "ended",
   crashed: "crashed",
@@ -28,7 +28,7 @@ export class TimelineView {
     this.connectedAt = -Infinity;
     transport.on("backend:stateChanged", (change) => this.moved(change));
     transport.on("backend:crash", ({ time: at, text, cause, attempt, attempts, final }) =>
-      this.happened(at, "crash", sentence(text), [cause, final ? "It is given up." : `Restart ${attempt} of ${attempts}.`].filter(Boolean).join(" ")),
+      this.happened(at, "crash", sentence(text), [cause, final ? "Giving up." : `Restart ${attempt} of ${attempts}.`].filter(Boolean).join(" ")),
     );
     transport.on("backend:healthUpdate", ({ status, error }) => this.now(status, words(status), error ?? ""));
     transport.on("backend:exposed", ({ sockets }) =>
@@ -45,7 +45,7 @@ export class TimelineView {
       const { state, since } = await this.transport.call("backend:status");
       if (this.moves.length === 0) this.add(state, epoch(since), "");
     } catch {
-      // the connection is told elsewhere
+      // the lost connection is shown elsewhere
     }
   }
 
