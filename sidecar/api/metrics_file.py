@@ -24,7 +24,7 @@ class MetricsFile:
     """Written soon after each change and in every interval, removed at the end. A failure is reported once, and retried."""
 
     def __init__(self, file: str, supervisor: Supervisor) -> None:
-        self._path = Path(file).absolute()
+        self._path = Path(file)
         self._loop = asyncio.get_running_loop()
         self._metrics = Metrics()
         self._changed = asyncio.Event()
@@ -70,7 +70,8 @@ class MetricsFile:
         try:
             await in_thread("metrics", lambda: self._path.unlink(missing_ok=True))
         except OSError as error:
-            log.warning(f"The metrics file {self._path} cannot be removed: {error.strerror or error}")
+            if not self._failing:  # else it was reported
+                log.warning(f"The metrics file {self._path} cannot be removed: {error.strerror or error}")
 
     async def _write(self) -> None:
         page = self._metrics.render(self._path.stem, {"version": __version__}).encode("utf-8", "replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from tests.support.backends import http_backend, trouble
 from tests.support.client import SidecarClient
+from tests.support.launch import clean_environment, sidecar_command, toml_value
 from tests.support.processes import until
 from tests.unit.observe.test_metrics import samples
 
@@ -47,12 +49,38 @@ async def test_a_relative_file_is_in_the_folder_where_the_sidecar_was_started(tm
         await until((sidecar.cwd / "aura.prom").exists)
 
 
-@pytest.mark.parametrize("obstacle", ["no folder", "a folder in its place", "a read-only folder"])
+async def test_watch_takes_the_option_too(tmp_path: Path) -> None:
+    file = tmp_path / "aura.prom"
+    words = ["watch", "--seconds", "30", "--metrics", str(file), "--set", f"paths.data={toml_value(str(tmp_path))}"]
+    watch = await asyncio.create_subprocess_exec(
+        *sidecar_command(),
+        *words,
+        "--",
+        *http_backend(),
+        env=clean_environment(),
+        cwd=tmp_path,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    assert watch.stdin is not None
+    try:
+        await until(lambda: file.exists() and samples(file.read_text()).get('state{state="RUNNING"}') == 1)
+        watch.stdin.write(b"q")
+        assert await asyncio.wait_for(watch.wait(), 30) == 0
+    finally:
+        if watch.returncode is None:
+            watch.kill()
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("obstacle", ["no folder", "a file above it", "a folder in its place", "a read-only folder"])
 async def test_a_file_that_cannot_be_written_is_one_warning_and_is_tried_again(tmp_path: Path, obstacle: str) -> None:
     folder = tmp_path / "collected"
     file = folder / "aura.prom"
     if obstacle == "a folder in its place":
         (file / "x").mkdir(parents=True)
+    elif obstacle == "a file above it":
+        folder.write_text("")
     elif obstacle == "a read-only folder":
         if sys.platform == "win32" or os.geteuid() == 0:
             pytest.skip("a mode stops neither root nor Windows")
@@ -64,8 +92,9 @@ async def test_a_file_that_cannot_be_written_is_one_warning_and_is_tried_again(t
         for _ in range(2):
             await sidecar.call("backend:restart")
         assert (await sidecar.call("backend:status"))["running"] is True
-        assert list(folder.glob(".*")) == []
-        if obstacle == "no folder":
+        assert not folder.is_dir() or list(folder.glob(".*")) == []
+        if obstacle in {"no folder", "a file above it"}:
+            folder.unlink(missing_ok=True)
             folder.mkdir()
         elif obstacle == "a folder in its place":
             (file / "x").rmdir()
@@ -89,3 +118,11 @@ async def test_a_killed_sidecar_leaves_its_file_and_the_next_one_begins_again(tm
     assert file.exists()
     async with client(file, backend__autostart=False) as sidecar:
         await until(lambda: samples(file.read_text())["starts_total"] == 0)
+
+
+async def test_a_file_that_can_never_be_written_is_one_warning_to_the_end(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    async with client(tmp_path / "file" / "aura.prom") as sidecar:
+        await sidecar.call("backend:waitForReady")
+        await until(lambda: "The metrics" in sidecar.stderr_text)
+    assert sidecar.stderr_text.count("The metrics") == 1
