@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+MAX_LENGTH = 500  # characters of a name: hostile output must not cost time
 MAX_FRAMES = 5  # from the innermost; more of them differ between two ways to the same fault
 
 # The languages' own frames say how a fault travelled, not where it is; they count only where there are no others.
@@ -62,7 +63,7 @@ def fingerprint(cause: str, exception: str, frames: Iterable[Frame]) -> str:
 
 def stable_name(frame: Frame) -> str:
     """``file:function`` without what differs between machines, runs and builds."""
-    name = re.split(r"[\\/]", re.sub(r"(?::\d+)+$|[?#].*", "", frame.file))[-1]
+    name = re.split(r"[\\/]", re.sub(r"(?::\d+)+$|[?#].*", "", frame.file[-MAX_LENGTH:]))[-1]
     # Up to the first dot: a bundler puts a hash behind it, or behind a dash.
     stem = name if name.startswith("<") else re.sub(r"-(?=\w*[\dA-Z])\w{8}$", "", name.partition(".")[0])
     return ":".join(part for part in (_stable(stem), _stable(frame.function)) if part)
@@ -74,6 +75,7 @@ def _is_runtime(frame: Frame) -> bool:
 
 
 def _stable(text: str) -> str:
+    text = text[:MAX_LENGTH]
     for pattern, replacement in _JITTER:
         text = pattern.sub(replacement, text)
     return text

@@ -19,11 +19,12 @@ _MARKER = re.compile(
     | ^(?P<go>panic:|fatal\ error:)\ .*(?=\n(?:.*\n){0,8}goroutine\ )
     | ^thread\ '[^']*'(?:\ \(\d+\))?\ panicked\ at\ (?P<rust>.*)$
     | ^terminate\ called\ after\ throwing\ an\ instance\ of\ '(?P<cpp>[^']+)'
-    | ^(?P<ruby>\S.*?:\d+:in\ [`'].+?':\ .*\ \([A-Z]\w*(?:::\w+)*\))$
-    | ^(?:Uncaught\ )?(?P<node>[A-Z]\w*Error)(?:\ \[\w+\])?(?::\ .*)?(?=\n(?:(?!\ {4}at\ ).*\n){0,8}\ {4}at\ )
+    | ^(?P<ruby>(?>\S.*?:\d+:in\ [`'])(?>.+?':\ ).*\ \([A-Z]\w*(?:::\w+)*\))$
+    | ^(?:Uncaught\ )?(?P<node>[A-Z]\w*Error|Error(?=.*\n(?:.*\n){0,80}?Node\.js\ v\d))(?:\ \[\w+\])?(?::\ .*)?(?=\n(?:(?!\ {4}at\ ).*\n){0,8}\ {4}at\ )
     """,
     re.MULTILINE | re.VERBOSE,
 )
+_GUTTER = re.compile(r"^ +[|+] ", re.MULTILINE)  # CPython indents the parts of an exception group so
 _FRAME = re.compile(r"^\s+at (.+?)\s*$", re.MULTILINE)
 _PYTHON_FRAME = re.compile(r'^  File "([^"]+)", line (\d+), in (.+)$', re.MULTILINE)
 _PYTHON_END = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)
@@ -48,6 +49,8 @@ class Fatal(NamedTuple):
 
 def find(output: str) -> Fatal | None:
     """The last fatal error in ``output``, or None."""
+    if "Exception Group Traceback" in output:
+        output = _GUTTER.sub("", output)
     last = max(_MARKER.finditer(output), key=re.Match.start, default=None)
     if last is None or last.lastgroup is None:
         return None

@@ -10,21 +10,23 @@ from .fatal import Fatal
 
 _MAX_TEXT = 16 * 1024  # characters behind the fatal words; a stack overflow prints thousands of frames
 
-_DOTNET = re.compile(r"^\s+at (?P<function>.+?)(?: in .+:line \d+)?\s*$", re.MULTILINE)
-_JAVA = re.compile(r"^\s+at (?P<function>[^\s(]+)\(", re.MULTILINE)
+_DOTNET = re.compile(r"^[ \t]+at (?P<function>.+?)(?: in .+:line \d+)?[ \t]*$", re.MULTILINE)
+_JAVA = re.compile(r"^[ \t]+at (?P<function>[^\s(]+)\(", re.MULTILINE)
 _NODE = re.compile(
-    r"^ {4}at (?:async |new )*(?:(?P<function>\S.*?) \((?P<file>[^()]+)\)|(?P<place>\S.*?))\s*$", re.MULTILINE
+    r"^ {4}at (?:async |new )*(?:(?P<function>\S.*?) \((?P<file>[^()]+)\)|(?P<place>\S.*?))(?: \{)?\s*$", re.MULTILINE
 )
 _PYTHON = re.compile(r'^ +File "(?P<file>[^"]+)", line \d+, in (?P<function>.+)$', re.MULTILINE)
-_RUBY = re.compile(r"^\s*(?:from )?(?P<file>\S.*?):\d+:in [`'](?:[\w:]+[#.])?(?P<function>.+?)'", re.MULTILINE)
+_RUBY = re.compile(
+    r"^[ \t]*(?:from )?(?P<file>(?>\S.*?(?=:\d+:in [`']))):\d+:in [`'](?:[\w:]+[#.])?(?P<function>.+?)'", re.MULTILINE
+)
 _GO = re.compile(r"^(?!goroutine |created by )(?P<function>\S.*\))\n\t", re.MULTILINE)
 _RUST = re.compile(r"^ *\d+: (?:0x[0-9a-f]+ - )?(?P<function>\S.*)$", re.MULTILINE)
 # What sanitizers and gdb, backtrace_symbols (glibc), Node, the JVM and CPython's faulthandler print about native code.
 _NATIVE = re.compile(
     r"""
-      ^\s*\#\d+:?\s+0x[0-9a-f]+\s+(?:in\s+)?(?:(?P<function>[\w~:<>$.,\ *&]+?)(?:\s*\(|\s+/|\s+at\s|\+0x|$)|.*?\((?P<file>[^)+]+))
+      ^[ \t]*\#\d+:?\s+0x[0-9a-f]+\s+(?:in\s+)?(?:(?P<function>[\w~:<>$.,\ *&]+?)(?:\s*\(|\s+/|\s+at\s|\+0x|$)|.*?\((?P<file>[^)+]+))
     | ^(?P<file2>[^(\n]+)\((?P<function2>[\w.]*)(?:\+0x[0-9a-f]+)?\)\s?\[0x[0-9a-f]+\]
-    | ^\s*\d+:\ 0x[0-9a-f]+\ (?P<function3>.+?)?\ ?\[(?P<file3>[^\]]+)\]
+    | ^[ \t]*\d+:\ 0x[0-9a-f]+\ (?P<function3>.+?)?\ ?\[(?P<file3>[^\]]+)\]
     | ^\#\ [CVJj]\s+\[(?P<file4>[^\]+]+)\+0x[0-9a-f]+\](?:\s+(?P<function4>[\w:~]+))?
     | ^\ \ File\ "(?P<file5>[^"]+)",\ line\ \d+\ in\ (?P<function5>.+)$
     """,

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from sidecar.core.fingerprint import Frame, stable_name
-from sidecar.observe.fatal import find
+from sidecar.core.fingerprint import Frame, fingerprint, stable_name
+from sidecar.observe.fatal import Fatal, find
 from sidecar.observe.frames import read_frames
 
 # What each runtime prints, and the frames in it, innermost first.
@@ -12,6 +14,15 @@ PRINTED = {
         ('Traceback (most recent call last):\n  File "/a/main.py", line 9, in <module>\n    serve()\n    ~~~~~^^\n'
         '  File "/a/server.py", line 3, in serve\n    1 / 0\nZeroDivisionError: division by zero\n'),
         ["server:serve", "main:<module>"],
+    ),
+    "Python, a group of exceptions": (
+        (
+            '  + Exception Group Traceback (most recent call last):\n  |   File "/a/main.py", line 9, in <module>\n  |     run()\n'
+            "  | ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)\n  +-+---------------- 1 ----------------\n"
+            '    | Traceback (most recent call last):\n    |   File "/a/jobs.py", line 5, in job\n    |     1 / 0\n'
+            "    | ZeroDivisionError: division by zero\n    +------------------------------------\n"
+        ),
+        ["jobs:job"],
     ),
     "Python, of native code": (
         ("Fatal Python error: Segmentation fault\n\nThread 0x00007f01 (most recent call first):\n"
@@ -34,6 +45,13 @@ PRINTED = {
         ("/a/server.js:3\n    throw error;\n    ^\n\nTypeError: server.listen is not a function\n    at serve (/a/server.js:3:40)\n"
         "    at new Api (file:///a/api.mjs:7:1)\n    at async Promise.all (index 0)\n    at /a/main.js:1:1\n\nNode.js v20.1.0\n"),
         ["server:serve", "api:Api", "index 0:Promise.all", "main"],
+    ),
+    "Node, a plain Error": (
+        (
+            "/a/jobs.js:2\nthrow e\n^\n\nError: no job 4711\n    at inner (/a/jobs.js:2:33)\n    at async Jobs.go (/a/jobs.js:3:29)\n"
+            "    at node:internal/main/run_main_module:28:49 {\n  code: 'X'\n}\n\nNode.js v20.20.2\n"
+        ),
+        ["jobs:inner", "jobs:Jobs.go", "run_main_module"],
     ),
     "Java": (
         ('Exception in thread "main" java.lang.IllegalStateException: no\n\tat com.acme.Jobs.run(Jobs.java:12)\n'
@@ -84,7 +102,14 @@ def test_the_stack_of_each_runtime_is_read_innermost_first(printed: str, frames:
     assert [stable_name(frame) for frame in read_frames(find(output), output)] == frames
 
 
-@pytest.mark.parametrize("output", ["", "listening\n#12 connected\n 1: one\nat work (4)\n"])
+@pytest.mark.parametrize(
+    "output",
+    [
+        "",
+        "Error: retried\n    at inner (/a/jobs.js:2:33)\nserving\n",
+        "listening\n#12 connected\n 1: one\nat work (4)\n",
+    ],
+)
 def test_ordinary_output_has_no_frames(output: str) -> None:
     assert read_frames(find(output), output) == []
 
@@ -93,3 +118,18 @@ def test_of_a_thousand_frames_of_python_the_innermost_come_first() -> None:
     frames = "".join(f'  File "/a/deep.py", line {number}, in f{number}\n    f()\n' for number in range(1000))
     output = f"Traceback (most recent call last):\n{frames}RecursionError: maximum recursion depth exceeded\n"
     assert read_frames(find(output), output)[0] == Frame("f999", "/a/deep.py")
+
+
+HOSTILE = [
+    *("\n" * 65_000, "\t" * 65_000, "a:1:in 'b': " * 5_000, "a:1:in 'b" * 6_000, "    at " + "a " * 30_000, "    at " + "(" * 60_000),
+    *("   at a in b:line " * 3_500, "1: 0x1 " * 9_000, "#0 0x1 in " * 6_500, '  File "' * 8_000, "Error: x\n" * 7_000, "x: " * 20_000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("output", HOSTILE, ids=[repr(output[:12]) for output in HOSTILE])
+@pytest.mark.parametrize("kind", [None, "dotnet", "java", "node", "python", "go", "rust", "ruby"])
+def test_hostile_output_is_read_in_time_that_grows_with_its_length(output: str, kind: str | None) -> None:
+    begun = time.process_time()
+    fatal = find(output) if kind is None else Fatal(kind, "", "", output[:300], output)
+    fingerprint("exception", "X", read_frames(fatal, output))
+    assert time.process_time() - begun < 1.0
