@@ -157,7 +157,10 @@ def _given(backend: Backend, environ: Mapping[str, str], here: Path, platform: s
         return Path(os.path.abspath(found)), False
     found = _on_path(name, environ, here, platform)
     if found is None:
-        raise not_on_path(name, _variable(environ, "PATH", platform))
+        error = not_on_path(name, _variable(environ, "PATH", platform))
+        if is_file(here / name):
+            error.hint = f"It is in {here}: write ./{name}."
+        raise error
     return found, True
 
 

@@ -55,6 +55,13 @@ def test_a_profile_may_have_it_run_beside_its_executable(tmp_path: Path) -> None
     assert find([f"server{SUFFIX}"], tmp_path, profile="aura", path=server.parent).cwd == str(tmp_path)
 
 
+def test_a_program_that_lies_here_and_not_on_path_is_pointed_out(tmp_path: Path) -> None:
+    program(tmp_path / "server")
+    with pytest.raises(BackendNotFoundError) as caught:
+        find(["server"], tmp_path)
+    assert caught.value.hint == f"It is in {tmp_path}: write ./server."
+
+
 def test_what_cannot_be_started_names_the_working_folder(tmp_path: Path) -> None:
     with pytest.raises(BackendNotFoundError) as caught:
         find(["no-such-server"], tmp_path)
