@@ -144,7 +144,7 @@ class Ending:
             seconds: the time; counted from the last process that was new, if ``patient``.
             patient: no caller waits, and no other process will do it.
         """
-        kill = killing.TreeKill(self.tree.members, self.tree.send, seconds)
+        kill = killing.TreeKill(self.tree.members, self.tree.send, seconds, keeps_orphans=self._exact)
         empty = 0
         while self.reap() or not self._exact:
             pause = kill.step()

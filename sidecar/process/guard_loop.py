@@ -126,7 +126,9 @@ class _Guard:
             elif kind == "stop":
                 self._ending.stopping = True
             elif kind == "interrupt":
-                if self._status_fd < 0:
+                if rest[0] <= 0:  # the kill is on its way, and to ask each would only hold it up
+                    self._ending.stopping = True
+                elif self._status_fd < 0:
                     self._ending.interrupt(*rest)
             elif kind == "kill":
                 self._report("killing", serial)

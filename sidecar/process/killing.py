@@ -40,6 +40,7 @@ class TreeKill:
 
     __slots__ = (
         "_deadline",
+        "_keeps_orphans",
         "_kills",
         "_looks",
         "_members",
@@ -53,13 +54,22 @@ class TreeKill:
     )
 
     def __init__(
-        self, members: Callable[[], Iterable[Entry]], send: Callable[[Entry, int], bool], seconds: float
+        self,
+        members: Callable[[], Iterable[Entry]],
+        send: Callable[[Entry, int], bool],
+        seconds: float,
+        *,
+        keeps_orphans: bool = False,
     ) -> None:
         """``members`` looks at the tree, parents first; each is stopped before the next one is asked for.
 
         Half of the ``seconds`` are for the stop: on a machine that is too busy for more looks, what was stopped is
         killed then, for a stopped process that is left alone stays so for ever.
+
+        Where ``members`` has orphans too (a subreaper's), nothing is waited for once a look met no new process: a fork
+        that was under way then leaves an orphan, which the next look meets, and no fork begins while a signal is pending.
         """
+        self._keeps_orphans = keeps_orphans
         self._members = members
         self._send = send
         self._seconds = seconds
@@ -98,7 +108,9 @@ class TreeKill:
         self._looks += 1
         self._quiet_looks = 0 if self.growing else self._quiet_looks + 1
         # kill(2) returns before the target has stopped: a fork that was under way may still succeed.
-        restless = self.growing or any(e.state not in _QUIET and e.key not in self.killed for e in tree)
+        restless = self.growing or (
+            not self._keeps_orphans and any(e.state not in _QUIET and e.key not in self.killed for e in tree)
+        )
         in_time = time.monotonic() < self._deadline - self._seconds / 2
         if restless and in_time and self._quiet_looks < _MAX_QUIET_LOOKS and self._looks < _MAX_LOOKS:
             self._restless = True

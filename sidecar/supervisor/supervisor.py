@@ -32,6 +32,7 @@ from .timers import Timers
 T = TypeVar("T")
 
 _WITH_A_RUN = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
+_ABOUT_NO_RUN = frozenset({Outcome.CANCELLED, Outcome.SHUTTING_DOWN})
 _REQUESTED = frozenset({Reason.REQUESTED, Reason.SHUTDOWN})
 
 
@@ -342,7 +343,7 @@ class Supervisor:
         if outcome is Outcome.RESTARTS_EXHAUSTED:
             return why_failed(self.run, self.last_exit, self._settings)
         run = self.run
-        if run is not None and not run.output:
+        if run is not None and not run.output and outcome not in _ABOUT_NO_RUN:
             run = self._update(output=self.launcher.last_output())
         if outcome is Outcome.STOP_FAILED and run is not None and not run.survivors and run.process is not None:
             run = self._update(survivors=self.launcher.name_all(run.process.processes()))
