@@ -43,7 +43,10 @@ def main() -> None:
         options = ["--set", f"paths.data='{data}'", "--set", "backend.cwd='/'", "--set", "resources.interval=0.5"]
         backend = ["python3", "-m", "http.server", "{port}"]
         with Terminal(
-            [*sidecar_command(), "watch", *options, "--", *backend], clean_environment(), columns=COLUMNS, lines=LINES
+            [*sidecar_command(), "watch", *options, "--", *backend],
+            clean_environment({"SIDECAR_PROFILE": None, "PATH": "/usr/bin:/bin"}),
+            columns=COLUMNS,
+            lines=LINES,
         ) as terminal:
             (IMAGES / "crash.svg").write_text(moving(list(_recorded(terminal))), encoding="utf-8", newline="\n")
 
