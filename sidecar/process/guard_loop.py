@@ -11,11 +11,11 @@ the sidecar dies sleeps on: neither can be promised there.
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
 import _socket
 import math
 import os
 import select
-import signal
 import sys
 import time
 

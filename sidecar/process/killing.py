@@ -6,7 +6,7 @@ sidecar in its event loop.
 
 from __future__ import annotations
 
-import signal
+import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
 import sys
 import time
 

@@ -5,9 +5,9 @@ Used by the guardian, so it loads nothing but what the interpreter has loaded an
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
 import _thread
 import os
-import signal
 import sys
 
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian

@@ -31,7 +31,7 @@ main()
 
 # What the guardian and a look at the file system need; all else of the standard library waits.
 STANDARD = {
-    "__future__", "_ctypes", "_socket", "_struct", "ctypes", "ctypes._endian", "encodings.ascii", "math", "select", "signal",
+    "__future__", "_ctypes", "_socket", "_struct", "ctypes", "ctypes._endian", "encodings.ascii", "math", "select",
     "struct",
 }  # fmt: skip
 # pathlib, which the command's search still uses, and what it is made of.
