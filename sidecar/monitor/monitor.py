@@ -206,6 +206,7 @@ class Monitor:
             return False
         self._warn_of_port(printed)
         self._supervisor.post(e.PortReported(run, printed))
+        self._supervisor.post(e.Listener(run, "own"))
         return True
 
     async def _watch_port(self, run: int) -> None:

@@ -49,7 +49,8 @@ class Readiness:
         self._client = client
         self._settings = settings
         self._live_path = settings.backend.live_path
-        self._given = supervisor.run.port if supervisor.run is not None else None
+        current = supervisor.run  # its port may be one that it has printed already
+        self._given = current.port if current is not None and settings.backend.port != "reported" else None
         self._other: int | None = None
         self._look = look
         self._notifications = notifications
