@@ -319,10 +319,8 @@ def _notifications(settings: Settings, supervisor: Supervisor, notify: NotifyCha
 
 
 def _random() -> float:
-    """0 to 1. Only a restart needs it, and the module takes 1 ms."""
-    from random import random
-
-    return random()  # noqa: S311  it spreads restarts, and keeps no secret
+    """0 to 1. Not of the module of that name: importing it takes 1 ms, and a descriptor, of which none may be left."""
+    return int.from_bytes(os.urandom(7), "big") / 2**56
 
 
 def _log_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

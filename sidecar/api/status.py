@@ -80,9 +80,12 @@ class StatusView:
         newest = self._supervisor.run
         if newest is None or newest.spec is None or newest.spec is self._spec:
             return
-        from ..settings.masking import mask_command
+        try:
+            from ..settings.masking import mask_command
 
-        self._spec, self._command = newest.spec, mask_command(newest.spec.command)
+            self._spec, self._command = newest.spec, mask_command(newest.spec.command)
+        except (OSError, ImportError):  # no descriptor is left to import with: the next look has it
+            pass
 
     def _sandbox(self) -> SandboxStatus | UnsetType:
         level = self._settings.sandbox.level

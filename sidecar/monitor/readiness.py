@@ -73,7 +73,11 @@ class Readiness:
             now = self._loop.time()
             if now - reported >= _PROGRESS_INTERVAL:
                 reported = now
-                self._progress(self._what_is_missing("the first good answer" if authentic else "the port to open"))
+                awaited = "the first good answer" if authentic else "the port to open"
+                try:
+                    self._progress(self._what_is_missing(awaited))
+                except (OSError, ImportError):  # no descriptor is left to look or to import with
+                    self._progress(f"Waiting for {awaited}")
                 if self._adopt_other_port():
                     authentic = False
             delay = next_knock_delay(now - self._started)
