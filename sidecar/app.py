@@ -306,7 +306,7 @@ def _handover(settings: Settings, notify: NotifyChannel | None) -> Handover | No
 def _notify_channel(settings: Settings, paths: Paths) -> NotifyChannel | None:
     channel = process.create_notify_channel(Path(paths.data)) if settings.backend.notify else None
     if settings.backend.notify and channel is None:
-        log.warning("backend.notify has no effect here: only on Linux can the sender of a notification be proven")
+        log.warning("backend.notify has no effect here: only Linux can prove the sender of a notification")
     return channel
 
 

@@ -72,12 +72,12 @@ def parse(argv: list[str]) -> Boot:
         if word == "--":
             boot.command = list(words)
             if not boot.command:
-                raise UsageError("Nothing follows '--'; the backend's command is expected there", hint=_HINT)
+                raise UsageError("Nothing follows '--'; expected the backend's command", hint=_HINT)
             break
         name, equals, value = word.partition("=")
         if name not in _TEXT_OPTIONS and name not in _NUMBER_OPTIONS:
             what = f"No option {name!r}" if word.startswith("-") else f"Unexpected argument {word!r}"
-            raise UsageError(what, hint=f"The backend's command goes behind '--'{_correct(argv, word, words)}. {_HINT}")
+            raise UsageError(what, hint=f"The backend's command goes after '--'{_correct(argv, word, words)}. {_HINT}")
         if not equals:
             value = next(words, "")
         if not value or (value == "--" and not equals):

@@ -49,9 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with interruptible() as interruption:
         try:
             if backend and name not in TAKE_A_BACKEND and (not words or name in sidecar.commands):
-                raise UsageError(f"{name} does not take a command after '--'", hint=f"{', '.join(TAKE_A_BACKEND)} do.")
+                raise UsageError(f"{name} takes no command after '--'", hint=f"{', '.join(TAKE_A_BACKEND)} do.")
             if behind and not backend:
-                raise UsageError("Nothing follows '--'; the backend's command is expected there")
+                raise UsageError("Nothing follows '--'; expected the backend's command")
             status = sidecar.main(words, prog_name="sidecar", standalone_mode=False, obj=backend)
             sys.stdout.flush()  # now, while a failure can still be reported
         except (click.ClickException, SidecarError) as error:
@@ -70,7 +70,7 @@ def _report(error: click.ClickException | SidecarError, words: list[str], *, beh
     if usage and not behind and words and words[0] in TAKE_A_BACKEND:
         correct = with_separator(sidecar.commands[words[0]], words)
         if correct is not None:
-            return _complain("The backend's command goes behind --", f"Write: {correct}", UsageError.exit_status)
+            return _complain("The backend's command goes after --", f"Write: {correct}", UsageError.exit_status)
     if isinstance(error, SidecarError):
         return _complain(error.message, error.hint, error.exit_status)
     context = error.ctx if isinstance(error, click.UsageError) else None
@@ -82,7 +82,7 @@ def _output_lost(error: OSError) -> int:
     silence()
     if reader_gone(error):
         return READER_GONE
-    hint = "What was printed is not complete. Everything that was started has been stopped."
+    hint = "The printed output is incomplete. Everything that was started has been stopped."
     return _complain(f"stdout cannot be written: {error.strerror}", hint, OUTPUT_LOST)
 
 

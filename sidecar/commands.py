@@ -35,7 +35,7 @@ def _settings_options(command: Any) -> Any:
         "pairs",
         metavar="SECTION.NAME=VALUE",
         multiple=True,
-        help="One setting; may be repeated.",
+        help="Set one setting; repeatable.",
         shell_complete=starting(setting_names),
     )(command)
     command = click.option(
@@ -45,7 +45,7 @@ def _settings_options(command: Any) -> Any:
         shell_complete=starting(profile_names),
     )(command)
     command = click.option(
-        "--cwd", metavar="DIR", type=click.Path(), help="The backend's working folder (else where you are)."
+        "--cwd", metavar="DIR", type=click.Path(), help="The backend's working folder (default: the current one)."
     )(command)
     return click.option("--config", metavar="FILE", help="A TOML file with settings.", type=click.Path())(command)
 
@@ -89,7 +89,7 @@ def _with_serve_words(function: Callable[..., int]) -> Any:
         **rest: Any,
     ) -> int:
         if command:
-            raise UsageError("The backend's command goes behind --")
+            raise UsageError("The backend's command goes after --")
         backend = click.get_current_context().obj
         options = {"--config": config, "--profile": profile, "--cwd": cwd}
         words = [word for name, value in options.items() if value for word in (name, value)]
@@ -98,7 +98,7 @@ def _with_serve_words(function: Callable[..., int]) -> Any:
             words += ["--set", f"paths.data={_data_folder(data)}"]
         return function(serve_words=[*words, *(["--", *backend] if backend else [])], **rest)
 
-    help_text = "The data folder, or one that 'sidecar data' lists."
+    help_text = "A data folder, or a name from 'sidecar data'."
     return _settings_options(
         click.option("--data", metavar="FOLDER|NAME", help=help_text, shell_complete=starting(state_names))(command)
     )
@@ -121,7 +121,7 @@ def _data_folder(given: str) -> str:
 @click.version_option(__version__, prog_name="sidecar", message="%(prog)s %(version)s")
 @click.pass_context
 def sidecar(context: click.Context) -> None:
-    """Supervises the local backend of a desktop app, for a client that speaks frames on stdin and stdout.
+    """Supervise the local backend of a desktop app, for a client that speaks frames on stdin and stdout.
 
     Without a subcommand it serves, as Electron runs it; in a terminal it shows this help.
     """
@@ -137,8 +137,8 @@ def sidecar(context: click.Context) -> None:
   sidecar serve --set timeouts.startup=20 -- ./my-backend --port "{port}" """,
 )
 @_settings_options
-@click.option("--max-frame", metavar="BYTES", help="The largest frame, both ways (16777216).")
-@click.option("--max-in-flight", metavar="COUNT", help="How many requests may be unanswered (256).")
+@click.option("--max-frame", metavar="BYTES", help="Largest frame in either direction (default: 16777216).")
+@click.option("--max-in-flight", metavar="COUNT", help="Maximum number of unanswered requests (default: 256).")
 @_metrics_option
 @_backend_argument
 def serve(**_: Any) -> None:
@@ -159,12 +159,12 @@ def serve(**_: Any) -> None:
     default=15,
     metavar="SECONDS",
     show_default=True,
-    help="How long it runs.",
+    help="How long the demo runs.",
 )
 def demo(seconds: float) -> int:
     """Show the sidecar at work: start a small backend, crash it, watch it recover.
 
-    Exit status: 0 if the recovery was really seen, else 1.
+    Exit status: 0 if the recovery was seen, else 1.
     """
     from .console import demo as tool
 
@@ -185,9 +185,9 @@ def demo(seconds: float) -> int:
 def call(*, serve_words: Sequence[str], channel: str, arguments: Sequence[str]) -> int:
     """Send one request to a temporary sidecar and print the reply as JSON.
 
-    COMMAND is started first and awaited where CHANNEL is about a running backend, and stopped afterwards.
+    If CHANNEL needs a running backend, COMMAND is started first and stopped afterwards.
 
-    Exit status: 0, or 1 with the error as JSON on stderr, or 78 where the settings are wrong.
+    Exit status: 0; 1 with the error as JSON on stderr; 78 if the settings are wrong.
     """
     from .console import call as tool
 
@@ -196,14 +196,16 @@ def call(*, serve_words: Sequence[str], channel: str, arguments: Sequence[str]) 
 
 @sidecar.command(epilog='Example: sidecar doctor --start -- ./my-backend --port "{port}"')
 @_with_serve_words
-@click.option("--start", is_flag=True, help="Start the backend as well, and say what comes of it.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
-@click.option("--bundle", metavar="FILE.zip", help="Also gather logs, crash reports and the diagnosis, secrets masked.")
+@click.option("--start", is_flag=True, help="Also start the backend and report the result.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option(
+    "--bundle", metavar="FILE.zip", help="Also collect logs, crash reports and the diagnosis, with secrets masked."
+)
 @_backend_argument
 def doctor(*, serve_words: Sequence[str], start: bool, as_json: bool, bundle: str | None) -> int:
     """Check for common problems and suggest fixes.
 
-    Exit status: 0, or 1 if anything failed, or 78 where the settings are wrong.
+    Exit status: 0; 1 if anything failed; 78 if the settings are wrong.
     """
     from .console import doctor as tool
 
@@ -212,15 +214,17 @@ def doctor(*, serve_words: Sequence[str], start: bool, as_json: bool, bundle: st
 
 @sidecar.command(epilog='Example: sidecar dashboard -- ./my-backend --port "{port}"')
 @_with_serve_words
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where the page is served; 0: any free port.")
-@click.option("--open/--no-open", "open_browser", default=True, help="Open it in the browser (the default), or not.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the page; 0 picks a free one.")
+@click.option(
+    "--open/--no-open", "open_browser", default=True, help="Whether to open the page in the browser (default: yes)."
+)
 @_backend_argument
 def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> int:
-    """Show a sidecar of its own, and the backend, on a page of 127.0.0.1.
+    """Start a sidecar and show it and the backend on a page at 127.0.0.1.
 
     Ctrl+C ends the page, the sidecar and the backend.
 
-    Exit status: 0, or 1 where the sidecar was lost, or 78 where the settings are wrong.
+    Exit status: 0; 1 if the sidecar was lost; 78 if the settings are wrong.
     """
     from .dashboard import run as tool
 
@@ -243,15 +247,15 @@ def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> i
     help="Remove the state of that backend.",
     shell_complete=starting(state_names),
 )
-@click.option("--all", "everything", is_flag=True, help="With --clear: of all backends.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@click.option("--all", "everything", is_flag=True, help="With --clear: remove the state of every backend.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def data(*, clear: str | None, everything: bool, as_json: bool) -> int:
     """List what watch, dashboard, doctor and call keep of each backend: logs, crash reports, its last port.
 
-    Each backend has its own folder, by its command and working folder. What is in use is never removed. An app's own data
-    folder is not among them.
+    Each backend has its own folder, by command and working folder. A folder in use is never removed. An app's own data
+    folder is not listed.
 
-    Exit status: 0, or 1 where something is in use and was left alone.
+    Exit status: 0, or 1 if a folder is in use and was kept.
     """
     from .console import data as tool
 
@@ -271,16 +275,16 @@ def demo_backend(words: Sequence[str]) -> int:
 
 @sidecar.command(epilog='Example: sidecar watch -- ./my-backend --port "{port}"')
 @_with_serve_words
-@click.option("--seconds", type=Seconds(min=0), metavar="SECONDS", help="End by itself after that time.")
+@click.option("--seconds", type=Seconds(min=0), metavar="SECONDS", help="Stop after this time.")
 @_metrics_option
 @_backend_argument
 def watch(*, serve_words: Sequence[str], seconds: float | None, metrics: str | None) -> int:
-    """Start COMMAND under a sidecar of its own, and show live what becomes of it.
+    """Run COMMAND under a sidecar and show live what happens to it.
 
-    In a terminal: states, health, CPU and memory, output, and keys: r restart, s stop and start, k crash it, d doctor,
-    q quit. Elsewhere: one line for each event; keys are read from a pipe as well.
+    In a terminal it shows states, health, CPU, memory and output. Keys: r restart, s stop or start, k crash, d doctor,
+    q quit. Elsewhere it prints one line per event, and also reads keys from a pipe.
 
-    Exit status: 0, or 1 where the backend failed for good, 70 where the sidecar was lost, 78 where the settings are wrong.
+    Exit status: 0; 1 if the backend failed for good; 70 if the sidecar was lost; 78 if the settings are wrong.
     """
     from .console import watch as tool
 
@@ -289,8 +293,8 @@ def watch(*, serve_words: Sequence[str], seconds: float | None, metrics: str | N
 
 @sidecar.command(epilog='Example: sidecar record today.frames -- ./my-backend --port "{port}"')
 @_with_serve_words
-@click.option("--max-frame", metavar="BYTES", help="As serve takes it.")
-@click.option("--max-in-flight", metavar="COUNT", help="As serve takes it.")
+@click.option("--max-frame", metavar="BYTES", help="Same as for serve.")
+@click.option("--max-in-flight", metavar="COUNT", help="Same as for serve.")
 @_metrics_option
 @click.argument("file", type=click.Path())
 @_serve_argument
@@ -299,11 +303,11 @@ def record(
 ) -> int:
     """Run like serve and record the traffic to FILE, with times.
 
-    Point an app at it instead of serve; an app that appends the word serve to its command may keep that. FILE holds the
-    bytes of both sides as they are, secrets included: only you can read it (on Windows: whoever may read its folder). An
+    Point an app at it instead of serve; a trailing word serve is accepted. FILE holds the bytes of both sides unchanged,
+    secrets included: only you can read it (on Windows: anyone with access to its folder). An
     earlier recording is kept as FILE.1.
 
-    Exit status: that of the sidecar, or 64 where FILE cannot be written.
+    Exit status: the sidecar's, or 64 if FILE cannot be written.
     """
     from .console import record as tool
 
@@ -320,17 +324,17 @@ def record(
   sidecar replay today.frames --to-client"""
 )
 @_with_serve_words
-@click.option("--fast", is_flag=True, help="Without the pauses of the recording.")
+@click.option("--fast", is_flag=True, help="Skip the pauses of the recording.")
 @click.option("--to-client", is_flag=True, help="Play the recorded sidecar instead, for a client on stdin and stdout.")
 @click.argument("file", type=click.Path())
 @_serve_argument
 def replay(*, serve_words: Sequence[str], fast: bool, to_client: bool, file: str) -> int:
     """Replay FILE against a fresh sidecar and compare its answers.
 
-    The recorded COMMAND is shown and never run: give it again. Times, pids and ports may differ; another error, a missing
+    The recorded COMMAND is only shown, never run: pass it again. Times, pids and ports may differ; another error, a missing
     key or another kind of value is a difference.
 
-    Exit status: 0, or 1 where something is different, or 64 where FILE is missing, or 65 where it is not a recording or
+    Exit status: 0; 1 if anything differs; 64 if FILE is missing; 65 if it is damaged or not a recording.
     damaged.
     """
     if to_client:
@@ -343,12 +347,12 @@ def replay(*, serve_words: Sequence[str], fast: bool, to_client: bool, file: str
 
 
 @sidecar.command(epilog="Example: sidecar frames today.frames --json")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document a line, with whole messages.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document per line, with complete messages.")
 @click.argument("file", type=click.Path())
 def frames(file: str, *, as_json: bool) -> int:
-    """Print a recording: time in seconds, > to the sidecar or < from it, type, id, bytes, and content.
+    """Print a recording: time in seconds, > (to the sidecar) or < (from it), type, id, size and content.
 
-    Exit status: 0, or 64 where FILE is missing, or 65 where it is not a recording or damaged; everything before the damage
+    Exit status: 0; 64 if FILE is missing; 65 if it is damaged or not a recording. Everything before the damage
     is printed.
     """
     from .console import frames as tool

@@ -43,7 +43,7 @@ class SidecarError(Exception):
 
     code: ClassVar[str] = "INTERNAL"
     exit_status: ClassVar[int] = 70
-    remedy: ClassVar[str] = "Look into sidecar.log in the folder of the logs (paths.logs)."
+    remedy: ClassVar[str] = "Check sidecar.log in the logs folder (paths.logs)."
 
     def __init__(self, message: str, *, hint: str | None = None, data: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -53,10 +53,10 @@ class SidecarError(Exception):
 
 
 class UsageError(SidecarError):
-    """The command line cannot be understood; told on stderr before hello."""
+    """The command line is not valid; reported on stderr before hello."""
 
     code = "USAGE"
-    remedy = "sidecar --help and sidecar COMMAND --help show what is understood."
+    remedy = "Run sidecar --help or sidecar COMMAND --help for the options."
     exit_status = 64
 
 
@@ -64,12 +64,12 @@ class FrameError(SidecarError):
     """The byte stream is no longer a sequence of frames and cannot be resynchronised."""
 
     code = "FRAME_ERROR"
-    remedy = "Start the sidecar anew. If it happens again, look for something that prints to its stdin or stdout (a wrapper script, a shell profile)."
+    remedy = "Restart the sidecar. If it happens again, look for something that prints to its stdin or stdout (a wrapper script, a shell profile)."
     exit_status = 65
 
 
 class InvalidMessageError(SidecarError):
-    """A well-framed body is no valid message."""
+    """A well-framed body is not a valid message."""
 
     code = "INVALID_MESSAGE"
     remedy = f"Send a map of the shape that {PAGES}/protocol.md gives for its type."
@@ -79,56 +79,56 @@ class UnknownChannelError(SidecarError):
     """No channel has that name."""
 
     code = "UNKNOWN_CHANNEL"
-    remedy = "The hello frame lists the channels; app and sidecar may be of different versions."
+    remedy = "The hello frame lists the channels; the app and the sidecar may have different versions."
 
 
 class InvalidArgsError(SidecarError):
     """The channel exists and does not take these arguments."""
 
     code = "INVALID_ARGS"
-    remedy = "Send the arguments that the channel's schema gives (schemas/)."
+    remedy = "Send the arguments that the channel's schema defines (schemas/)."
 
 
 class DuplicateIdError(SidecarError):
     """A request uses the id of one that is still in flight."""
 
     code = "DUPLICATE_ID"
-    remedy = "Use every id once until its answer is there."
+    remedy = "Do not reuse an id before its answer has arrived."
 
 
 class TooManyRequestsError(SidecarError):
     """More requests are in flight than maxInFlight allows."""
 
     code = "TOO_MANY_REQUESTS"
-    remedy = "Wait for answers before asking more; the hello frame gives the limit (maxInFlight)."
+    remedy = "Wait for answers before you send more; the hello frame has the limit (maxInFlight)."
 
 
 class ResultTooLargeError(SidecarError):
     """The answer does not fit into one frame."""
 
     code = "RESULT_TOO_LARGE"
-    remedy = "Ask for less at once, or start the sidecar with a larger --max-frame."
+    remedy = "Request less at a time, or start the sidecar with a larger --max-frame."
 
 
 class CancelledRequestError(SidecarError):
     """The caller, or a stop, cancelled the request."""
 
     code = "CANCELLED"
-    remedy = "Ask again if the answer is wanted after all."
+    remedy = "Send the request again if you still need the answer."
 
 
 class ShuttingDownError(SidecarError):
     """The sidecar is going away and takes no more work."""
 
     code = "SHUTTING_DOWN"
-    remedy = "Start the app again if it is wanted after all."
+    remedy = "Start the app again if you still need it."
 
 
 class InternalError(SidecarError):
     """A defect in the sidecar."""
 
     code = "INTERNAL"
-    remedy = "This is a defect of the sidecar: please report it, with sidecar.log (from the folder paths.logs) or what 'sidecar doctor --bundle FILE.zip' gathers."
+    remedy = "This is a bug in the sidecar. Please report it, with sidecar.log (from the folder paths.logs) or the bundle from 'sidecar doctor --bundle FILE.zip'."
 
 
 class BackendNotFoundError(SidecarError):
@@ -139,10 +139,10 @@ class BackendNotFoundError(SidecarError):
 
 
 class BackendNotAFileError(SidecarError):
-    """The backend's path is no regular file. data: {path}."""
+    """The backend's path is not a regular file. data: {path}."""
 
     code = "BACKEND_NOT_A_FILE"
-    remedy = "Name the program file itself in backend.command."
+    remedy = "Set backend.command to the program file itself."
 
 
 class BackendNotExecutableError(SidecarError):
@@ -165,49 +165,49 @@ class BackendExitedError(SidecarError):
     """The run ended before it was ready. data: {code, signal, text, output}."""
 
     code = "BACKEND_EXITED"
-    remedy = "Its last output says why; the crash report holds it."
+    remedy = "Check its last output; the crash report has all of it."
 
 
 class StartupTimeoutError(SidecarError):
     """The run was not ready in time. data: {timeout, output}."""
 
     code = "STARTUP_TIMEOUT"
-    remedy = "Look at its last output for what it waits for; if it only needs longer, raise timeouts.startup."
+    remedy = "Check its last output for what it waits for. If it only needs more time, raise timeouts.startup."
 
 
 class PortInUseError(SidecarError):
-    """Somebody holds the port already. data: {port, owner: {pid, name} or null}."""
+    """Another program uses the port. data: {port, owner: {pid, name} or null}."""
 
     code = "PORT_IN_USE"
-    remedy = 'End the program that has the port, or set backend.port to another number or to "auto".'
+    remedy = 'Close the program that uses the port, or set backend.port to another number or "auto".'
 
 
 class PortForbiddenError(SidecarError):
     """The system does not let the backend bind the port. data: {port, owner}."""
 
     code = "PORT_FORBIDDEN"
-    remedy = 'Set backend.port to another number or to "auto".'
+    remedy = 'Set backend.port to another number or "auto".'
 
 
 class PortForeignError(SidecarError):
-    """The backend lives, and another program listens on its port. data: {port, owner}."""
+    """The backend runs, but another program listens on its port. data: {port, owner}."""
 
     code = "PORT_FOREIGN"
-    remedy = 'End the program that has the port, or set backend.port to another number or to "auto".'
+    remedy = 'Close the program that uses the port, or set backend.port to another number or "auto".'
 
 
 class SocketUnusedError(SidecarError):
     """The backend does not use the socket that it was handed (backend.socket = "pass"). data: {port, listening: [address:port]}."""
 
     code = "SOCKET_UNUSED"
-    remedy = 'Let the backend listen on descriptor 3, or set backend.socket = "none".'
+    remedy = 'Make the backend listen on descriptor 3, or set backend.socket = "none".'
 
 
 class StopFailedError(SidecarError):
     """Part of the backend's process tree survived the kill. data: {survivors: [{pid, name}]}."""
 
     code = "STOP_FAILED"
-    remedy = "End the processes that are named by hand."
+    remedy = "End the listed processes by hand."
     exit_status = 75
 
 
@@ -215,7 +215,7 @@ class RestartsExhaustedError(SidecarError):
     """The backend failed too often; it is not started again by itself."""
 
     code = "RESTARTS_EXHAUSTED"
-    remedy = "Look at the crash report, then start it with backend:start."
+    remedy = "Check the crash report, then start the backend with backend:start."
 
 
 class NotRunningError(SidecarError):
@@ -229,7 +229,7 @@ class NotManagedError(SidecarError):
     """The backend is not managed by this sidecar, only watched."""
 
     code = "NOT_MANAGED"
-    remedy = "Start and stop it where it was started, or set backend.managed = true."
+    remedy = "Start and stop it with the program that runs it, or set backend.managed = true."
 
 
 class HttpFailedError(SidecarError):
@@ -242,7 +242,7 @@ class HttpFailedError(SidecarError):
     """
 
     code = "HTTP_FAILED"
-    remedy = "Look at the backend's last output; backend:diagnose tells what is wrong."
+    remedy = "Check the backend's last output, or run backend:diagnose."
 
     def __init__(
         self,
@@ -263,19 +263,19 @@ class UnsupportedError(SidecarError):
     """This platform does not have it."""
 
     code = "UNSUPPORTED"
-    remedy = "Do without it on this system."
+    remedy = "This system does not support it."
 
 
 class ElevationRefusedError(SidecarError):
     """The user declined the elevation prompt."""
 
     code = "ELEVATION_REFUSED"
-    remedy = "Ask again, or let an administrator do it (backend:getFirewallCommand gives the command)."
+    remedy = "Try again, or have an administrator run the command from backend:getFirewallCommand."
 
 
 class InvalidConfigError(SidecarError):
     """The settings are wrong; the message lists every mistake."""
 
     code = "INVALID_CONFIG"
-    remedy = f"Correct what is named; {PAGES}/settings.md has all settings."
+    remedy = f"Correct the listed settings; see {PAGES}/settings.md."
     exit_status = 78

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _CONTENTS = "contents.json"  # written by packaging/build.py beside the libraries
-_REMEDY = "Install the app again, or copy the whole folder again while no sidecar runs from it"
+_REMEDY = "Reinstall the app, or copy the whole folder again while no sidecar runs from it"
 
 
 def shed_loader() -> None:

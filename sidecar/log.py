@@ -193,7 +193,7 @@ class _Sinks:
         if not self._warned:
             self._warned = True
             self._stderr.put(
-                f"{self._path} cannot be written ({error.strerror or error}); the sidecar goes on without\n"
+                f"{self._path} cannot be written ({error.strerror or error}); the sidecar continues without it\n"
             )
 
 
@@ -285,7 +285,7 @@ class Log:
                 pump.close(timeout)
             return
         if dropped := self._pump.dropped:
-            self.warning(f"{dropped} entries of this log were dropped: they came faster than they could be written")
+            self.warning(f"{dropped} log entries were dropped: they arrived faster than they could be written")
         deadline = time.monotonic() + timeout
         self._pump.close(timeout)
         self._sinks.close(max(0.0, deadline - time.monotonic()))

@@ -124,7 +124,7 @@ class Sidecar {
       ping: () => this.#calls.call("sidecar:ping", [], { urgent: true }),
       hung: () => {
         const silence = (pingInterval * pingMisses) / 1000;
-        connection.abort(new SidecarError("SIDECAR_HUNG", `The sidecar has answered nothing for ${silence} s and was killed`));
+        connection.abort(new SidecarError("SIDECAR_HUNG", `The sidecar did not answer for ${silence} s and was killed`));
       },
     });
     for (const waiter of this.#helloWaiters.splice(0)) waiter.resolve();
@@ -262,7 +262,7 @@ class Sidecar {
     const end = new Promise((resolve) => this.#endWaiters.push(resolve));
     if (this.#hello && !abandoned) this.#calls.call("sidecar:shutdown", [], { urgent: true }).catch((error) => (failure = error));
     else connection.abandon();
-    const tooLong = new SidecarError("TIMEOUT", `The sidecar did not end within ${timeout / 1000} s and was killed`);
+    const tooLong = new SidecarError("TIMEOUT", `The sidecar did not exit within ${timeout / 1000} s and was killed`);
     const timer = setTimeout(() => connection.abort((failure = tooLong)), timeout);
     this.#watchdog?.stop();
     const { code, error } = await end;

@@ -84,7 +84,7 @@ test("the page shows the backend, works its buttons, and says nothing to the con
 
   dashboard.child.kill("SIGINT");
   assert.equal(await dashboard.exited, 0);
-  await shows("banners", "The dashboard cannot be reached.");
+  await shows("banners", "The dashboard is unreachable.");
   assert.equal(alive(Number(await text("pid"))), false);
 });
 
@@ -147,7 +147,7 @@ test("a sidecar that dies is told and replaced, and a page that lost the dashboa
   const port = new URL(dashboard.address()).port;
   dashboard.child.kill("SIGTERM");
   await dashboard.exited;
-  await shows("banners", "The dashboard cannot be reached.");
+  await shows("banners", "The dashboard is unreachable.");
   const next = await startDashboard(t, { words: ["--port", port] });
   await shows("locked", "The link has no token");
   assert.equal(await text("banners"), "");
@@ -234,7 +234,7 @@ test("a start says what it waits for, a backoff counts down, and nothing of it s
   const backend = [PYTHON, "-c", "import time; print('no licence found, wait', flush=True); time.sleep(2); raise SystemExit(3)"];
   const dashboard = await startDashboard(t, { backend, words: ["--set", "restart.first_delay=6", "--set", "restart.attempts=1", "--set", "restart.jitter=0"] });
   const { page, shows, text, complaints } = await openPage(await startBrowser(t), dashboard.address());
-  await shows("state-detail", /for \d+ s of 1 min\. Waiting for the port to open: no process of it listens on any port yet; its last output: no licence found/);
+  await shows("state-detail", /for \d+ s of 1 min\. Waiting for the port to open: none of its processes listens on a port yet; its last output: no licence found/);
   await shows("command", "raise SystemExit(3)");
   assert.notEqual(await text("working-folder"), "–");
   await shows("state", "Backoff");

@@ -230,7 +230,7 @@ test("10 000 calls of a page at once all succeed", async (t) => {
 
 test("a channel that the running sidecar lacks answers UNKNOWN_CHANNEL", async (t) => {
   const app = await startApp(t, fake());
-  assert.match(await app.page("electron.backend.version().catch((error) => error.message)"), /Failed to get backend version: The sidecar that runs has no channel backend:version/);
+  assert.match(await app.page("electron.backend.version().catch((error) => error.message)"), /Failed to get backend version: The running sidecar has no channel backend:version/);
   assert.deepEqual(await app.page("electron.backend.lastError().then((one) => [one.channel, one.code])"), ["backend:version", "UNKNOWN_CHANNEL"]);
 });
 

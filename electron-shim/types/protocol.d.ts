@@ -408,125 +408,125 @@ export interface Request {
   args?: Array<Json>;
 }
 
-/** Facts about the Electron app, filled in by the shim; renderers read them from the bootstrap. */
+/** Facts about the Electron app, set by the npm package; renderers read them from the bootstrap. */
 export interface AppSettings {
   /** `production` or `development`. */
   mode?: string;
-  /** The app's. Empty: the sidecar's. */
+  /** The app's version. Empty: the sidecar's. */
   version?: string;
-  /** Whether it runs from an installation. */
+  /** Whether the app runs from an installation. */
   is_packaged?: boolean;
   /** Electron's user-data folder. Empty: the data folder. */
   user_data?: string;
-  /** The app's resources, where the profile's backend and FFmpeg are looked for first. */
+  /** The app's resources folder, searched first for the profile's backend and FFmpeg. */
   resources?: string;
-  /** Electron's temporary folder, where a profile may have its own folder. */
+  /** Electron's temporary folder; a profile may use a subfolder. */
   temp?: string;
 }
 
-/** What is run, where it listens, and which of its endpoints mean what (empty path: it has none). */
+/** The program to run, where it listens, and its endpoints (an empty path: no such endpoint). */
 export interface BackendSettings {
-  /** Program and arguments; `{host}` and `{port}` are filled in. Usually given behind `--`. Empty: what the profile finds. */
+  /** Program and arguments; `{host}` and `{port}` are filled in. Usually given after `--`. Empty: the program that the profile finds. */
   command?: Array<string>;
-  /** Working directory, in flags `--cwd DIR`. Empty: the folder in which the sidecar was started; with profiles `aspnet` and `aura` that of the executable, unless it is looked up on PATH. */
+  /** Working folder, on the command line `--cwd DIR`. Empty: the folder in which the sidecar was started; with profiles `aspnet` and `aura` the executable's folder, unless it is found on PATH. */
   cwd?: string;
-  /** More environment variables; `{host}` and `{port}` are filled in. */
+  /** Additional environment variables; `{host}` and `{port}` are filled in. */
   env?: { [key: string]: string };
-  /** `"auto"`: the last one if it is free, else another. `"reported"`: the backend chooses it and prints it. A number: that one. */
+  /** `"auto"`: the last port if it is free, otherwise another. `"reported"`: the backend chooses and prints it. A number: that port. */
   port?: "auto" | "reported" | number;
-  /** Loopback only: any other address prompts the firewall and exposes the user. */
+  /** Loopback only: any other address triggers a firewall prompt and exposes the backend to the network. */
   host?: "127.0.0.1";
-  /** Start with the sidecar. */
+  /** Start the backend when the sidecar starts. */
   autostart?: boolean;
-  /** false: another program runs it; it is watched, never started or stopped. */
+  /** false: another program runs the backend; the sidecar only watches it. */
   managed?: boolean;
-  /** Its address when it is not managed: `http://127.0.0.1:PORT`. */
+  /** The address of an unmanaged backend: `http://127.0.0.1:PORT`. */
   url?: string;
-  /** 2xx means ready to be used. Empty: ready when it listens. `"auto"`: `/health`, else `/healthz`, else any answer in HTTP. */
+  /** A 2xx response means ready. Empty: ready when the port is open. `"auto"`: `/health`, else `/healthz`, else any HTTP response. */
   live_path?: string;
-  /** 2xx means healthy. Empty: `live_path`. */
+  /** A 2xx response means healthy. Empty: `live_path`. */
   health_path?: string;
-  /** Reported to renderers; a 503 there is not a failed start. */
+  /** Reported to renderers; a 503 there does not fail the start. */
   ready_path?: string;
-  /** A POST there asks for a graceful stop. Empty: the stop signal or CTRL_C at once. */
+  /** A POST there requests a graceful stop. Empty: a stop starts with the stop signal or CTRL_C. */
   shutdown_path?: string;
-  /** Who may listen on its port: `own`: its own processes. `any`: also another program that forwards the port to it (`docker run -p`, `ssh -L`); then nothing protects from a program that took the port. */
+  /** Who may listen on the port. `own`: the backend's processes. `any`: also another program that forwards the port to it (`docker run -p`, `ssh -L`); then the sidecar cannot detect a program that took the port. */
   listener?: "any" | "own";
-  /** Who listens: `none`: the backend itself. `pass`: the sidecar, once, over all runs; each run is handed the listening socket as systemd does it (descriptor 3, `LISTEN_FDS`), so a crash or a restart refuses no connection. */
+  /** Who opens the listening socket. `none`: the backend. `pass`: the sidecar, once for all runs. It passes each run the socket like systemd (descriptor 3, `LISTEN_FDS`), so no connection is refused during a crash or restart. */
   socket?: "none" | "pass";
-  /** Linux only: it gets `NOTIFY_SOCKET` and may report READY=1, STATUS=, WATCHDOG=1 as to systemd. READY=1 then means ready; so does `live_path`, but not the open port alone. */
+  /** Linux only: the backend gets `NOTIFY_SOCKET` and can send READY=1, STATUS= and WATCHDOG=1 as to systemd. READY=1 then means ready; so does `live_path`, but an open port alone does not. */
   notify?: boolean;
-  /** `null`: empty, so it ends at once. `open`: it stays open until the stop, and its end is the first thing that asks the backend to end; the signal follows after `timeouts.shutdown_request`. */
+  /** `null`: empty, so reading it returns end of file. `open`: open until the stop. Closing it is then the first request to exit; the signal follows after `timeouts.shutdown_request`. */
   stdin?: "null" | "open";
-  /** What asks it to end, and then what it leaves behind. Windows has CTRL_C only. */
+  /** The signal that asks the backend, and then its leftover processes, to exit. Windows only has CTRL_C. */
   stop_signal?: "SIGHUP" | "SIGINT" | "SIGQUIT" | "SIGTERM" | "SIGUSR1" | "SIGUSR2";
-  /** `root`: the backend's first process; those that it leaves behind get the signal next. `group`: its process group at once, so that also what it still needs may end before it. `auto`: the group for SIGINT and SIGQUIT, which a terminal sends to the whole group, else the root. */
+  /** `root`: the backend's first process; processes that it leaves behind get the signal next. `group`: its whole process group, so processes that it still needs may exit before it. `auto`: the group for SIGINT and SIGQUIT, which a terminal sends to the whole group, otherwise the root. */
   stop_signal_to?: "auto" | "group" | "root";
-  /** Asked by `backend:info`. */
+  /** Endpoint for `backend:info`. */
   info_path?: string;
-  /** Asked by `backend:version`. */
+  /** Endpoint for `backend:version`. */
   version_path?: string;
-  /** Asked by `backend:providerStatus`, and watched for changes. */
+  /** Endpoint for `backend:providerStatus`, also polled for changes. */
   providers_path?: string;
-  /** Asked by `backend:ffmpegStatus`. */
+  /** Endpoint for `backend:ffmpegStatus`. */
   ffmpeg_path?: string;
-  /** Template of the job event stream, reported to renderers. */
+  /** URL template of the job event stream, reported to renderers. */
   events_path?: string;
-  /** Keys of the provider body that change at every call; a change of these is not a change of status. */
+  /** Keys of the provider response that change on every call; their changes are ignored. */
   volatile_keys?: Array<string>;
-  /** How it prints its address when `port = "reported"`: a regular expression with one group. */
+  /** How the backend prints its address when `port = "reported"`: a regular expression with one group. */
   reported_pattern?: string;
 }
 
 /** The Windows Firewall rule. */
 export interface FirewallSettings {
-  /** The name under which it is created and looked up. Empty: that of the executable. */
+  /** Name of the rule, for creation and lookup. Empty: the executable's name. */
   rule_name?: string;
-  /** Names that installers gave it; they count as ours. */
+  /** Names that installers gave the rule; they are treated as its own. */
   other_names?: Array<string>;
 }
 
-/** How often the backend is asked, and how many answers make a verdict. */
+/** How often the backend is checked, and how many results decide its health. */
 export interface HealthSettings {
-  /** (seconds) For one check. */
+  /** (seconds) Time limit for one check. */
   probe_timeout?: number | string;
-  /** (seconds) Between looks at the provider status. */
+  /** (seconds) Time between polls of the provider status. */
   provider_interval?: number | string;
-  /** (checks) Unanswered ones in a row that make it unhealthy. */
+  /** (checks) Consecutive failed checks before the backend counts as unhealthy. */
   failures?: number;
-  /** (checks) Good ones in a row that make it healthy. */
+  /** (checks) Consecutive successful checks before the backend counts as healthy. */
   successes?: number;
-  /** (seconds) Within which the backend must send WATCHDOG=1 again, else it counts as hung; needs `backend.notify`. 0: no watchdog. */
+  /** (seconds) Maximum time between two WATCHDOG=1 before the backend counts as hung; needs `backend.notify`. 0: no watchdog. */
   watchdog?: number | string;
-  /** Restart after that many unanswered checks, or a missed WATCHDOG=1; charged to the budget. */
+  /** Restart after `failures` unanswered checks or a missed WATCHDOG=1; counts as an automatic restart. */
   restart_when_hung?: boolean;
 }
 
-/** What the backend may use of the machine and see of the environment. 0 and false: as the system has it. */
+/** What the backend may use of the machine and the environment. 0 and false: the system's default. */
 export interface LimitsSettings {
-  /** (bytes) That its whole tree may use before it is killed, shared pages counted once: on Linux the resident size, where that is too much the proportional one; on Windows the private working set, on macOS the footprint. Never address space, of which .NET reserves 274 GB. */
+  /** (bytes) Memory that the whole tree may use before it is killed, shared pages counted once: on Linux the resident size, checked against the proportional size when exceeded; on Windows the private working set; on macOS the footprint. Address space does not count; .NET reserves 274 GB of it. */
   memory?: number | string;
-  /** (niceness) On Windows the nearest priority class. */
+  /** (niceness) Scheduling priority; on Windows the nearest priority class. */
   cpu_nice?: number;
-  /** (descriptors) POSIX only. */
+  /** (descriptors) Maximum number of open files; POSIX only. */
   open_files?: number;
   /** Linux only: the tree cannot gain privileges. */
   no_new_privileges?: boolean;
-  /** Variables that it inherits, a final `*` matches any rest. Empty: all. */
+  /** Environment variables to inherit; a trailing `*` matches any suffix. Empty: all. */
   env_allow?: Array<string>;
-  /** Variables that it never inherits, likewise. */
+  /** Environment variables never to inherit, with the same pattern. */
   env_deny?: Array<string>;
 }
 
 /** The sidecar's own log. */
 export interface LogSettings {
-  /** The least that is written. From much to little: trace, debug, info, warning, error. */
+  /** Minimum level to log: trace, debug, info, warning, error. */
   level?: "debug" | "error" | "info" | "trace" | "warning";
-  /** One JSON object a line instead of text. */
+  /** One JSON object per line instead of text. */
   json?: boolean;
 }
 
-/** Folders; an empty one is derived. */
+/** Folders; an empty value uses the default. */
 export interface PathsSettings {
   /** Empty: `app.user_data`, else the platform's user-data folder. */
   data?: string;
@@ -536,53 +536,53 @@ export interface PathsSettings {
   temp?: string;
 }
 
-/** How the processor time and memory of the backend's whole tree are watched. A limit of 0: none. */
+/** Monitoring of CPU and memory of the backend's whole process tree. A limit of 0: no limit. */
 export interface ResourcesSettings {
-  /** (seconds) Between samples. */
+  /** (seconds) Time between samples. */
   interval?: number | string;
-  /** (seconds) How long samples are kept. */
+  /** (seconds) How long to keep samples. */
   window?: number | string;
-  /** (% of one core) Passed for `hold`: `backend:resourceAlert`. */
+  /** (% of one core) If exceeded for `hold`, `backend:resourceAlert` is sent. */
   cpu_limit?: number;
-  /** (bytes) Resident in the whole tree; likewise. */
+  /** (bytes) The same for the resident memory of the whole tree. */
   memory_limit?: number | string;
   /** (fraction) An alert ends below `limit * (1 - hysteresis)`. */
   hysteresis?: number;
-  /** (seconds) How long a limit must be exceeded, or kept again, before an event says so. */
+  /** (seconds) How long usage must stay above or below a limit before an event is sent. */
   hold?: number | string;
 }
 
 /** The automatic restart budget. */
 export interface RestartSettings {
-  /** (restarts) Automatic ones before it gives up. */
+  /** (restarts) Automatic restarts before the sidecar gives up. */
   attempts?: number;
-  /** (seconds) Healthy running time after which a failure is forgiven. */
+  /** (seconds) Healthy running time after which a failure no longer counts. */
   window?: number | string;
-  /** (seconds) Before the first automatic restart. */
+  /** (seconds) Delay before the first automatic restart. */
   first_delay?: number | string;
-  /** (factor) By which the delay grows. */
+  /** (factor) Growth of the delay per restart. */
   backoff?: number;
-  /** (fraction) Of the delay, that is added at random. */
+  /** (fraction) Random extra delay, as a fraction of the delay. */
   jitter?: number;
-  /** An unasked exit with code 0 is a crash too. */
+  /** An unexpected exit with code 0 also counts as a crash. */
   on_clean_exit?: boolean;
 }
 
-/** What the backend and all that it starts can do at most; [sandbox.md](sandbox.md) says what each system enforces of it. */
+/** What the backend and its child processes may do; [sandbox.md](sandbox.md) lists what each system enforces. */
 export interface SandboxSettings {
-  /** `off`: what its user can. `standard`: it writes only to data, logs, temp and `write`, binds only its own TCP port, and sends no signal to processes outside its tree. `strict`: besides, it reads only its own folder, the system's libraries and `read`, and connects only to `connect`. */
+  /** `off`: no sandbox. `standard`: it writes only to data, logs, temp and `write`, binds only its own TCP port, and cannot signal processes outside its tree. `strict`: in addition, it reads only its own folder, the system's libraries and `read`, and connects only to `connect`. */
   level?: "off" | "standard" | "strict";
-  /** More folders and files that it may change, and read: absolute, or from `~` on. */
+  /** Additional folders and files that it may read and change: absolute paths, or starting with `~`. */
   write?: Array<string>;
-  /** More folders and files that it may read at level `strict`. */
+  /** Additional folders and files that it may read at level `strict`. */
   read?: Array<string>;
-  /** TCP ports, of any address, that it may connect to at level `strict`. 53 opens UDP too, for DNS. */
+  /** TCP ports, on any address, that it may connect to at level `strict`. 53 also allows UDP, for DNS. */
   connect?: Array<number>;
-  /** No start where the system cannot enforce all of the level. false: it starts with what can be enforced. */
+  /** true: refuse to start if the system cannot enforce the whole level. false: start with what it can enforce. */
   required?: boolean;
 }
 
-/** All of it. */
+/** All settings. */
 export interface Settings {
   /** A preset: `generic` for any backend, `aspnet` for ASP.NET Core, `aura` for Aura Video Studio. */
   profile?: "generic" | "aspnet" | "aura";
@@ -601,23 +601,23 @@ export interface Settings {
 
 /** How long the sidecar waits; owner_lost keeps the 2 s promise of the no-orphan guarantee. */
 export interface TimeoutsSettings {
-  /** (seconds) From spawn to ready. */
+  /** (seconds) Time limit from spawn to ready. */
   startup?: number | string;
-  /** (seconds) Age from which `backend:restart` replaces a start that is still under way; a second request does at once. */
+  /** (seconds) Age at which `backend:restart` replaces a start still in progress; a second request replaces it at once. */
   restart_hanging?: number | string;
-  /** (seconds) Between health checks. */
+  /** (seconds) Time between health checks. */
   health_interval?: number | string;
-  /** (seconds) Between one automatic restart and the next. */
+  /** (seconds) Time between automatic restarts. */
   restart_delay?: number | string;
-  /** (seconds) For the shutdown endpoint, or the end of stdin, to take effect. */
+  /** (seconds) Time limit for the shutdown endpoint, or the end of stdin, to take effect. */
   shutdown_request?: number | string;
-  /** (seconds) For the whole process tree to end after the stop signal or CTRL_C. */
+  /** (seconds) Time limit for the whole process tree to exit after the stop signal or CTRL_C. */
   graceful_shutdown?: number | string;
-  /** (seconds) For death to be awaited after the kill. */
+  /** (seconds) Time limit for processes to disappear after the kill. */
   force_kill?: number | string;
-  /** (seconds) For everything at `sidecar:shutdown`. */
+  /** (seconds) Time limit for all steps of `sidecar:shutdown`. */
   total_shutdown?: number | string;
-  /** (seconds) Before the kill when the owner is gone; at most 1 s of it when the sidecar was killed. */
+  /** (seconds) Time before the kill when the owner is gone; at most 1 s when the sidecar was killed. */
   owner_lost?: number | string;
 }
 

@@ -45,7 +45,7 @@ class Announcer:
     def _exposed(self, exposed: e.Exposed) -> None:
         if exposed.sockets:
             where = ", ".join(f"{address}:{port}" for address, port, _ in exposed.sockets)
-            log.warning(f"the backend can be reached from other machines: {where}")
+            log.warning(f"other machines can reach the backend on {where}")
         self._server.notify("backend:exposed", Exposed(sockets=[ExposedSocket(*each) for each in exposed.sockets]))
 
 

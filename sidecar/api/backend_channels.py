@@ -110,9 +110,9 @@ class BackendChannels:
             raise refused(self._supervisor.last_port)
         if run.listener == "foreign":
             raise errors.HttpFailedError(
-                f"port {run.port} answers for {run.owner_text}",
+                f"port {run.port} belongs to {run.owner_text}",
                 kind="refused",
-                hint="End that program, then restart the backend.",
+                hint="Close that program, then restart the backend.",
             )
         if not path:
             raise errors.HttpFailedError(
@@ -124,5 +124,5 @@ class BackendChannels:
         if not self._settings.backend.managed:
             raise errors.NotManagedError(
                 "The backend is not managed by this sidecar, only watched",
-                hint="Start and stop it where it was started, or set backend.managed = true.",
+                hint="Start and stop it with the program that runs it, or set backend.managed = true.",
             )

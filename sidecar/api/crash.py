@@ -21,7 +21,7 @@ from ..supervisor.unready import explain_hung, explain_unready
 from ..wire.messages import Crash
 
 _READ_IT = (
-    "Read its last output in the crash report; if that does not help, pass the report on to the maker of the backend."
+    "Check its last output in the crash report; if that does not help, send the report to the backend's developer."
 )
 _SIGABRT = 6  # how .NET ends by an exception
 
@@ -80,7 +80,7 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
         return _Explanation("not ready in time", late.cause, late.remedy, late.kind, seen)
     if failure.reason is Reason.HUNG:
         hung = explain_hung(settings, run.hung)
-        return _Explanation("it hung: it did not answer any more", hung.cause, hung.remedy, hung.kind)
+        return _Explanation("it hung: it stopped answering", hung.cause, hung.remedy, hung.kind)
     if failure.error is not None:
         return _of_error(failure.error.message, failure.error)
     return _explain_end(run, status, settings, oom)

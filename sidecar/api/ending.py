@@ -43,7 +43,7 @@ class Ending:
 
     def client_ended(self, end: End) -> None:
         """The client closed its side, or the stream broke."""
-        log.info(f"the client's end of the connection: {end}")
+        log.info(f"the client closed the connection: {end}")
         server = self._server
         if end == "framing":
             self.exit_status = errors.FrameError.exit_status

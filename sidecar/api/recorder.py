@@ -204,5 +204,5 @@ def _wall_time(at: float) -> str:
 def _notes(run: Run) -> list[str]:
     if run.conflict is None:
         return []
-    who = f"{run.owner_name or 'a program'} (pid {run.owner_pid})" if run.owner_pid else "a process that cannot be seen"
-    return [f"It could not have its port ({run.conflict}), which is held by {who}."]
+    who = f"{run.owner_name or 'a program'} (pid {run.owner_pid})" if run.owner_pid else "an unknown process"
+    return [f"Its port was not available ({run.conflict}); it is used by {who}."]

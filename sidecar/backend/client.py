@@ -49,7 +49,7 @@ def refused(port: int | None) -> HttpFailedError:
     return HttpFailedError(
         f"connect ECONNREFUSED {_LOOPBACK}:{port or 0}",
         kind="refused",
-        hint="The backend is not running, or listens elsewhere.",
+        hint="The backend is not running, or listens on another port.",
     )
 
 
@@ -168,12 +168,12 @@ class BackendClient:
         except (aiohttp.ClientError, ValueError) as error:
             detail = " ".join((getattr(error, "message", "") or str(error)).split())[:_LONGEST_DETAIL]
             raise HttpFailedError(
-                f"Parse Error: {detail}", kind="malformed", hint="What listens on the port does not speak HTTP."
+                f"Parse Error: {detail}", kind="malformed", hint="The program on that port does not speak HTTP."
             ) from error
         raise HttpFailedError(
             "Maximum number of redirects exceeded",
             kind="redirected",
-            hint="The backend sends the request round in a circle.",
+            hint="The backend redirects in a loop.",
         )
 
     async def _once(self, method: str, url: yarl.URL, heads: list[int] | None) -> Response | yarl.URL:
@@ -185,7 +185,7 @@ class BackendClient:
                     return _redirected(response)
                 if not 200 <= response.status < 300:
                     await _skip_rest(response)
-                    raise _bad_status(response.status, f"{url.path} answered with this status.")
+                    raise _bad_status(response.status, f"{url.path} returned this status.")
                 if heads is not None:
                     heads.append(response.status)
                 return Response(response.status, _decoded(await _read(response), response.charset))

@@ -77,9 +77,9 @@ def find_command(
             program, on_path = _given(backend, environ, here, platform)
         else:
             program, on_path = _packaged(settings, beside or sidecar_folder(), here, platform), False
-            notes = (f"{program} is the backend of profile {settings.profile}",)
+            notes = (f"{program} is the backend found by profile {settings.profile}",)
             if restore_run_bit(program, platform):  # never of a program that the user named
-                notes += (f"{program} was not executable; it was given u+x",)
+                notes += (f"{program} was not executable; the sidecar set u+x",)
         check_program(program, platform)
     except SidecarError as error:
         if backend.command and not os.path.isabs(backend.command[0]):
@@ -175,10 +175,10 @@ def _begins_with_a_program(name: str, folders: list[Path], platform: str) -> boo
 def _not_found(path: Path, others: list[Path]) -> BackendNotFoundError:
     also = "".join(f", nor at {other}" for other in others)
     parent = next(one for one in path.parents if os.path.exists(one) or one == one.parent)
-    missing = f" (there is no folder {path.parent})" if parent != path.parent else ""
+    missing = f" (the folder {path.parent} does not exist)" if parent != path.parent else ""
     return BackendNotFoundError(
         f"The backend's executable does not exist: {path}{also}{missing}",
-        hint="Check the path; a relative one begins at the folder in which the sidecar was started.",
+        hint="Check the path. A relative path starts at the folder in which the sidecar was started.",
         data={"path": str(path)},
     )
 
@@ -233,8 +233,8 @@ def _starting_folder(backend: Backend) -> Path:
         if program.is_absolute():
             return Path(program.anchor)
         raise BackendNotFoundError(
-            f"The folder in which the sidecar was started is gone, so a relative path leads nowhere: {error.strerror}",
-            hint="Start it in another folder, or give the backend's whole path.",
+            f"The folder in which the sidecar was started no longer exists, so relative paths cannot be resolved: {error.strerror}",
+            hint="Start it in another folder, or give the backend's full path.",
             data={"path": str(program)},
         ) from None
 

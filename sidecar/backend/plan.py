@@ -62,7 +62,7 @@ def make_folders(folders: Iterable[str]) -> Iterator[str]:
         try:
             make_folder(folder)
         except OSError as error:
-            yield f"the folder {folder} cannot be made: {error.strerror}"
+            yield f"the folder {folder} cannot be created: {error.strerror}"
 
 
 def _signalled(backend: Backend) -> Literal["root", "group"]:

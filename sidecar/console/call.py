@@ -49,7 +49,7 @@ def arguments(words: Sequence[str]) -> list[Any]:
         except DecodeError as error:
             raise UsageError(
                 f"Argument {position} of the channel is not JSON: {word} ({error})",
-                hint="A text needs its own quotes, e.g. '\"suspend\"'.",
+                hint="A string needs its own quotes, e.g. '\"suspend\"'.",
             ) from None
     return values
 
@@ -90,7 +90,7 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
         require_command(
             f"call {channel}",
             serve_words,
-            "It tells whose state to read; --data NAME does as well: see 'sidecar data'.",
+            "The command selects whose state to read; --data NAME works too: see 'sidecar data'.",
         )
     try:
         result = run_cancellable(_ask(channel, values, serve_words))

@@ -113,7 +113,7 @@ class Client:
             await asyncio.wait_for(client._greeted.wait(), HELLO_LIMIT)
         except TimeoutError:
             await client.kill()
-            raise client._lost("The sidecar said no hello") from None
+            raise client._lost("The sidecar sent no hello") from None
         except asyncio.CancelledError:
             await client.kill()  # it would go on for a moment, in a folder that may be about to be removed
             raise
@@ -212,7 +212,7 @@ class Client:
             self._last_words.append(f"Not a frame of the protocol: {error}")
             self._end_process()
         except Exception as error:  # noqa: BLE001 - a defect of a listener must not leave callers waiting
-            self._last_words.append(f"Its words could not be dealt with: {type(error).__name__}: {error}")
+            self._last_words.append(f"Its message could not be handled: {type(error).__name__}: {error}")
             self._end_process()
         await stderr
         self.exit_status = await self._process.wait()

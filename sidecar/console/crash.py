@@ -29,18 +29,18 @@ async def crash_backend(client: Client) -> int:
         before = await client.call("backend:status")
         pid = before["pid"]
         if not before["managed"]:
-            raise NotCrashedError("The backend belongs to another program and is only watched; it was left alone")
+            raise NotCrashedError("The backend belongs to another program and is only watched; it was not touched")
         if pid is None:
-            raise NotCrashedError(f"There is no process to crash: the backend is {before['state']}")
+            raise NotCrashedError(f"No process to crash: the backend is {before['state']}")
         process = identify(pid)
         after = await client.call("backend:status")
         if process is None or (after["pid"], after["since"]) != (pid, before["since"]):
             continue
         if not descends(pid, client.hello.pid):
-            raise NotCrashedError(f"Process {pid} is not proven to be the sidecar's backend: it was left alone")
+            raise NotCrashedError(f"Process {pid} is not proven to be the sidecar's backend; it was not killed")
         if end_process(process):
             return pid  # type: ignore[no-any-return]  # of a payload that is plain data
-    raise NotCrashedError("The backend was changing its state all the time: nothing was killed")
+    raise NotCrashedError("The backend kept changing its state; nothing was killed")
 
 
 def descends(pid: int, ancestor: int) -> bool:

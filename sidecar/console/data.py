@@ -14,7 +14,7 @@ from .state import State, clear, list_states, states_folder
 def run(*, name: str | None, everything: bool, as_json_: bool) -> int:
     """Lists, or clears the state of ``name`` or of all backends; as a table or JSON.
 
-    Returns 1 where something is in use and was left alone. UsageError: the name is unknown, or a folder cannot be removed.
+    Returns 1 where something is in use and was kept. UsageError: the name is unknown, or a folder cannot be removed.
     """
     if name is None and not everything:
         _show(list_states(), as_json_=as_json_)
@@ -24,14 +24,14 @@ def run(*, name: str | None, everything: bool, as_json_: bool) -> int:
     except OSError as error:
         raise UsageError(
             f"{error.filename or states_folder()} cannot be removed: {error.strerror}",
-            hint="End the program that has it open, or correct its permissions.",
+            hint="Close the program that has it open, or correct its permissions.",
         ) from error
     if as_json_:
         print(as_json({"removed": removed, "inUse": kept}))  # noqa: T201 - the tool's output
     for state in () if as_json_ else removed:
         print(one_line(f"Removed {state.name} ({_size(state.size)})"))  # noqa: T201 - the tool's output
     for state in kept:
-        print(one_line(f"sidecar: {state.name} is in use and was left alone"), file=sys.stderr)  # noqa: T201 - the tool's output
+        print(one_line(f"sidecar: {state.name} is in use and was kept"), file=sys.stderr)  # noqa: T201 - the tool's output
     return int(bool(kept))
 
 
@@ -40,7 +40,7 @@ def _show(states: Sequence[State], *, as_json_: bool) -> None:
         print(as_json(states))  # noqa: T201 - the tool's output
         return
     if not states:
-        print(one_line(f"Nothing is kept in {states_folder()}"))  # noqa: T201 - the tool's output
+        print(one_line(f"No state in {states_folder()}"))  # noqa: T201 - the tool's output
     for state in states:
         when = state.last_used.replace("T", " ")[:16]
         use = ", in use" if state.in_use else ""

@@ -65,7 +65,7 @@ def run(seconds: float) -> int:
         return 1
     console.print(
         f"[bold green]Recovered:[/] process {recovery.crashed_pid} crashed, process {recovery.recovered_pid} took its "
-        f"place on port {recovery.port}; everything was stopped in order.",
+        f"place on port {recovery.port}; everything was stopped.",
         soft_wrap=True,
     )
     return 0

@@ -71,7 +71,7 @@ def _bundle(bundle: str, checks: Sequence[Check], facts: dict[str, Any], serve_w
     except OSError as error:
         raise UsageError(
             f"The bundle {bundle} cannot be written: {error.strerror}",
-            hint="Name a file in a folder that you may write to.",
+            hint="Choose a file in a folder that you can write to.",
         ) from error
     print(one_line(f"{bundle}: {len(gathered.texts)} files, secrets masked"), file=sys.stderr)  # noqa: T201 - the tool's output
 

@@ -54,7 +54,7 @@ def _print_lines(recording: Recording) -> None:
         else:
             sys.stdout.write(shown + "\n")
     if not recording.whole:
-        console.print(Text("The recording ends here, without the end of the sidecar.", style="dim"))
+        console.print(Text("The recording ends here, before the sidecar exited.", style="dim"))
 
 
 def heading(header: Header) -> str:

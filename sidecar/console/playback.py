@@ -33,7 +33,7 @@ def run(file: str, *, fast: bool) -> int:
     tape = Tape()
     tape.read(Recording(Path(file)))
     if tape.hello is None:
-        raise RecordingError(f"{file} holds no hello: the recorded sidecar never started")
+        raise RecordingError(f"{file} has no hello: the recorded sidecar never started")
     stdin_fd, stdout_fd = guard_stdio()
 
     async def play() -> int:
@@ -120,7 +120,7 @@ class _Playback:
         number, channel = message.get("id"), str(message.get("channel"))
         exchange = self.answers.find(channel, message.get("args") or [])
         if exchange is None and channel != "sidecar:shutdown":
-            self._send_error(number, "UNKNOWN_CHANNEL", f"The recording holds no answer of {channel}")
+            self._send_error(number, "UNKNOWN_CHANNEL", f"The recording has no answer from {channel}")
             return
         delay = exchange.answered - exchange.asked if exchange else 0.0
         answer = {**exchange.answer, "id": number} if exchange and exchange.answer else None

@@ -75,7 +75,7 @@ def _create(path: Path) -> int:
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {error.strerror}",
-            hint="Its folder has to exist, and you need the right to write there.",
+            hint="The folder must exist and be writable.",
         ) from None
 
 
@@ -130,7 +130,7 @@ class _Tape:
         try:
             write_all(self._descriptor, data)
         except OSError as error:
-            _say(f"the recording ends here, the conversation goes on: {self._path}: {error.strerror}")
+            _say(f"the recording ends here, the connection goes on: {self._path}: {error.strerror}")
             return False
         return True
 

@@ -98,7 +98,7 @@ class Recording:
         if beginning != MAGIC:
             self._file.close()
             seen = f'it begins with "{printable(beginning)}"' if beginning else "it is empty"
-            raise RecordingError(f"{path} is not a recording: {seen}", hint="'sidecar record FILE' makes one.")
+            raise RecordingError(f"{path} is not a recording: {seen}", hint="'sidecar record FILE' creates one.")
         self._taken = len(MAGIC)
         self._bodies = self._read_bodies()
         try:
@@ -116,7 +116,7 @@ class Recording:
                 except (MsgspecError, UnicodeDecodeError):
                     raise self._damaged("a record is damaged") from None
                 if crc32(record.data) != record.check:
-                    raise self._damaged("the bytes of a record are not those that were written")
+                    raise self._damaged("the checksum of a record does not match")
                 if record.kind == "exit" and not record.data.isdigit():
                     raise self._damaged("the exit status is not a number")
                 self._taken += len(body) + 4
@@ -139,5 +139,5 @@ class Recording:
     def _damaged(self, what: str) -> RecordingError:
         return RecordingError(
             f"{self._path} is damaged at byte {self._taken} or soon after: {what}",
-            hint="What stands before the damage was read and can be trusted.",
+            hint="Everything before the damage was read and is valid.",
         )

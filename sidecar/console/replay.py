@@ -76,7 +76,7 @@ class _Replay:
                     await reading
                     status = await process.wait()
             except TimeoutError:
-                raise SidecarError("The sidecar did not end when its client was gone; it was killed") from None
+                raise SidecarError("The sidecar did not exit after its client left; it was killed") from None
             finally:
                 if process.returncode is None:
                     process.kill()

@@ -31,9 +31,9 @@ KEYS = {"r": "restart", "s": "stop", "k": "crash", "d": "doctor", "/": "filter",
 _HELP = {
     "r": "restart the backend; start it again after it failed",
     "s": "stop it, or start it",
-    "k": "crash it: kill its process without telling the sidecar",
+    "k": "crash it: kill its process without notifying the sidecar",
     "d": "check for common problems; d or Escape closes the list",
-    "/": "show only lines of output that contain a text; Enter keeps it, Escape clears it",
+    "/": "filter the output by a text; Enter keeps the filter, Escape clears it",
     "↑ ↓ PgUp PgDn Home End": "scroll the output; End or Escape follows it again",
     "?": "this help",
     "q": "stop everything and quit, as Ctrl+C does",
@@ -227,10 +227,10 @@ def _texts(story: Story, now: float, clock: float) -> list[tuple[str, Text]]:
     if story.last_crash is not None:
         rows.append(("crashes", _crash(story, clock)))
     if story.state == "FAILED":
-        rows.append(("next", Text("It is not started again by itself. Press r to start it again.", style="bold")))
+        rows.append(("next", Text("It will not restart automatically. Press r to start it again.", style="bold")))
     elif story.state == "BACKOFF" and story.last_crash is not None:
         left = max(0.0, story.crashed_at + (story.last_crash.get("nextStartIn") or 0.0) - now)
-        rows.append(("next", Text(f"It is started again in {left:.0f} s.", style="bold")))
+        rows.append(("next", Text(f"It restarts in {left:.0f} s.", style="bold")))
     return rows
 
 
@@ -338,7 +338,7 @@ def _styled(line: str) -> Text:
 def _output_note(story: Story, view: View, count: int, below: int) -> str:
     notes = [f"{count} of {len(story.output)} lines match"] if view.needle else []
     notes += [f"{below} below, End follows"] if below else []
-    notes += [f"{story.missing} lines were not shown"] if story.missing else []
+    notes += [f"{story.missing} lines not shown"] if story.missing else []
     return ", ".join(notes)
 
 

@@ -126,7 +126,7 @@ def data_folder(given: str) -> str:
 
 
 def clear(name: str | None) -> tuple[list[State], list[State]]:
-    """Removes the state of that name, or of all backends; gives what was removed, and what is in use and was left alone.
+    """Removes the state of that name, or of all backends; gives what was removed, and what is in use and was kept.
 
     Raises:
         UsageError: no backend has that name.
@@ -155,7 +155,7 @@ def _remove(path: Path) -> bool:
 def _find(name: str) -> State:
     known = {state.name: state for state in list_states()}
     if name not in known:
-        raise UsageError(f"No state has the name {name!r}", hint="'sidecar data' lists the names.")
+        raise UsageError(f"No state named {name!r}", hint="'sidecar data' lists the names.")
     return known[name]
 
 

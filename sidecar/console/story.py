@@ -147,7 +147,7 @@ class Recovery:
             return ["the backend never ran and crashed"]
         missing = [] if self.reported else ["the crash was not reported"]
         if self.recovered_pid is None:
-            missing.append("the backend did not run again after its crash, as another process")
+            missing.append("the backend did not run again as a new process after its crash")
         elif not self.healthy_again:
             missing.append("the backend was not healthy after its crash")
         return missing

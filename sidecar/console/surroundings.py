@@ -68,7 +68,7 @@ def temporary_folder(prefix: str) -> Iterator[str]:
     except OSError as error:
         raise UsageError(
             f"No temporary folder is available: {error.strerror}",
-            hint="Set TMPDIR (Windows: TEMP) to a folder that exists, may be written and is not full.",
+            hint="Set TMPDIR (Windows: TEMP) to a folder that exists, is writable and is not full.",
         ) from None
     with folder as name:
         yield name

@@ -137,7 +137,7 @@ class _Watch(Session):
         if channel == "backend:log":
             self.story.missing += count
             if not self.live:
-                self.note(f"{count} lines of output are not shown: they came faster than they could be read")
+                self.note(f"{count} lines of output are not shown: they arrived faster than you could read")
 
     # Keys
 
@@ -182,7 +182,7 @@ class _Watch(Session):
 
     async def _crash(self) -> None:
         pid = await crash_backend(self.client)
-        self.note(f"process {pid} was killed behind the sidecar's back")
+        self.note(f"process {pid} was killed without notifying the sidecar")
 
     async def _diagnose(self) -> None:
         checks = msgspec.convert(await self.client.call("backend:diagnose"), list[Check])
@@ -240,4 +240,4 @@ def _short(path: str) -> str:
 
 def _where_logs_are(folder: str) -> str:
     there = os.path.isdir(folder)  # noqa: PTH112 - pathlib raises where a folder on the way may not be entered
-    return f"Logs: {folder}" if there else f"No logs: there can be no folder {folder}"
+    return f"Logs: {folder}" if there else f"No logs: the folder {folder} cannot exist"

@@ -42,7 +42,7 @@ def parse_notification(data: bytes) -> Notification:
         if sign:
             fields[name] = value.strip()
         elif line.strip():
-            problems.append("A notification of the backend has a line that is not NAME=value")
+            problems.append("A notification from the backend has a line that is not NAME=value")
     watchdog = fields.get(b"WATCHDOG")
     status, extend = fields.get(b"STATUS"), fields.get(b"EXTEND_TIMEOUT_USEC")
     seconds = None
@@ -56,7 +56,7 @@ def parse_notification(data: bytes) -> Notification:
             status.decode()
         except UnicodeDecodeError:
             problems.append(
-                "STATUS of the backend is not UTF-8; \N{REPLACEMENT CHARACTER} stands for what cannot be read"
+                "STATUS of the backend is not UTF-8; \N{REPLACEMENT CHARACTER} replaces each unreadable byte"
             )
     return Notification(
         ready=fields.get(b"READY") == b"1",

@@ -63,11 +63,11 @@ class Access:
         Origin out of a plain GET, but not out of a POST or a WebSocket's handshake.
         """
         if host != self._host:
-            return f"This is {self.origin}, not the host that was asked for."
+            return f"This is {self.origin}, not the requested host."
         if origin is None and origin_needed:
-            return "A request without an Origin comes from no page of ours."
+            return "A request without an Origin does not come from this dashboard's page."
         if origin is not None and origin != self.origin:
-            return "The request comes from another site's page."
+            return "The request comes from another site."
         return None
 
 

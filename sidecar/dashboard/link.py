@@ -59,7 +59,7 @@ class Link:
             await client.call("backend:status")  # hello says nothing yet of the settings, an answer does
         except RemoteError as error:  # such as SHUTTING_DOWN, when it is ending already
             await client.kill()
-            raise SidecarLostError(f"The sidecar does not serve: {error}") from error
+            raise SidecarLostError(f"The sidecar is not serving: {error}") from error
         self._client, self.gone = client, None
         assert client.hello
         for tab in self._tabs:
@@ -75,14 +75,14 @@ class Link:
             if self._closing:
                 return
             self._client = None
-            why = "answered nothing and was ended" if client is self._hung else "has ended"
-            words = f"It wrote:\n{client.last_words}" if client.last_words else "It wrote nothing."
+            why = "did not answer and was killed" if client is self._hung else "has ended"
+            words = f"It wrote:\n{client.last_words}" if client.last_words else "It printed nothing."
             await self._replace(SidecarLostError(f"The sidecar {why}, exit status {status}. {words}"))
 
     async def call(self, channel: str, args: Iterable[Any]) -> Any:
         """One request of a tab. Raises as ``Client.call``."""
         if self._client is None:
-            raise SidecarLostError(self.gone.message if self.gone else "There is no sidecar")
+            raise SidecarLostError(self.gone.message if self.gone else "The sidecar is not running")
         return await self._client.call(channel, *args)
 
     async def bundle(self) -> bytes:
@@ -147,9 +147,9 @@ class Link:
 
     def _tell_loss(self, error: SidecarError, *, final: bool) -> None:
         hint = (
-            "It failed too often and is not started again. End the dashboard with Ctrl+C and start it again."
+            "It failed too often and will not restart. Stop the dashboard with Ctrl+C and start it again."
             if final
-            else "Another one is being started; it starts the backend."
+            else "A new sidecar is starting; it starts the backend."
         )
         self.gone = ErrorBody(LOST, error.message, hint, {"final": final})
         for tab in self._tabs:

@@ -30,7 +30,7 @@ def page_files() -> dict[str, PageFile]:
     found: dict[str, PageFile] = {}
     _gather(files(__package__).joinpath("page"), "", found)
     if INDEX not in found:
-        raise InternalError(f"The dashboard's {INDEX} is not in this installation", hint="Reinstall the sidecar.")
+        raise InternalError(f"The dashboard's {INDEX} is missing from this installation", hint="Reinstall the sidecar.")
     return found
 
 

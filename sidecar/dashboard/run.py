@@ -78,10 +78,10 @@ async def _listen(link: Link, port: int, limits: Limits) -> tuple[web.AppRunner,
         listener.close()
         raise UsageError(
             f"Port {port} of {ADDRESS} is not available: {error.strerror or error}",
-            hint="Leave --port out to use a free one.",
+            hint="Omit --port to use a free one.",
         ) from None
     access = Access(listener.getsockname()[1])
-    app = make_app(access, link, page_files(), lambda: _say(f"Opened. Another browser: {access.address}"), limits)
+    app = make_app(access, link, page_files(), lambda: _say(f"Opened. For another browser: {access.address}"), limits)
     server_logger.addFilter(_is_fault_of_ours)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
@@ -119,7 +119,7 @@ def _open(address: str) -> None:
         except (webbrowser.Error, OSError):
             opened = False
         if not opened:
-            _say("No browser could be opened: open the address yourself.")
+            _say("No browser could be opened. Open the address yourself.")
 
     threading.Thread(target=work, daemon=True).start()
 

@@ -34,7 +34,7 @@ def make_app(
         needed = request.method not in {"GET", "HEAD"} or request.path == "/socket"
         hosts, origins = request.headers.getall("Host", []), request.headers.getall("Origin", [])
         reason = (
-            "A header is there twice."
+            "A header is repeated."
             if len(hosts) > 1 or len(origins) > 1
             else access.refusal(hosts[0] if hosts else None, origins[0] if origins else None, origin_needed=needed)
         )
@@ -66,7 +66,7 @@ def make_app(
         offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
         keys = [word.strip().removeprefix(_KEY_PREFIX) for word in offered if word.strip().startswith(_KEY_PREFIX)]
         if len(keys) != 1 or not access.knows(keys[0]):
-            return web.Response(status=401, text="The key is not known here.\n")
+            return web.Response(status=401, text="Unknown key.\n")
         response = web.WebSocketResponse(
             protocols=(PROTOCOL,), heartbeat=_HEARTBEAT, max_msg_size=MAX_REQUEST, compress=False
         )

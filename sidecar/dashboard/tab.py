@@ -107,7 +107,7 @@ class Tab:
         try:
             message = _read(text)
         except (msgspec.MsgspecError, RecursionError) as error:
-            self._fail(None, InvalidMessageError(f"No request and no cancel: {error}"))
+            self._fail(None, InvalidMessageError(f"Neither a request nor a cancel: {error}"))
             return
         if isinstance(message, TabCancel):
             self._cancel(message.id)
@@ -136,14 +136,14 @@ class Tab:
 
     def _serve(self, request: TabRequest) -> None:
         if request.id in self._requests:
-            raise DuplicateIdError(f"A request with the id {request.id} is in flight already")
+            raise DuplicateIdError(f"A request with the id {request.id} is already in flight")
         if request.channel not in SERVED:
-            raise UnsupportedError(f"{request.channel[:80]} is not served to a dashboard")
+            raise UnsupportedError(f"{request.channel[:80]} is not available to a dashboard")
         if request.channel not in FORWARDED:
             self._subscribe(request)
             return
         if len(self._requests) >= MAX_IN_FLIGHT:
-            raise TooManyRequestsError(f"{MAX_IN_FLIGHT} requests of this tab are in flight already")
+            raise TooManyRequestsError(f"{MAX_IN_FLIGHT} requests of this tab are already in flight")
         self._requests[request.id] = asyncio.get_running_loop().create_task(self._forward(request))
 
     def _subscribe(self, request: TabRequest) -> None:

@@ -62,7 +62,7 @@ def describe(
     details = "\n".join(lines + [_line(rule) for rule in found])
     unread = snapshot.unread()
     if unread and not found:
-        return FirewallRule(None, details=details, error=f"Not everything is known: {unread}")
+        return FirewallRule(None, details=details, error=f"Some facts are unknown: {unread}")
     return FirewallRule(bool(found), details=details)
 
 

@@ -12,11 +12,11 @@ from ..errors import InvalidConfigError, UnsupportedError
 _EXPANDED = {
     "%": "cmd expands it",
     "$": "PowerShell expands it",
-    "`": "PowerShell takes it for an escape",
+    "`": "PowerShell treats it as an escape",
     '"': "it ends the quoted text",
-    "“": "PowerShell takes it for a quotation mark",
-    "”": "PowerShell takes it for a quotation mark",
-    "„": "PowerShell takes it for a quotation mark",
+    "“": "PowerShell treats it as a quotation mark",
+    "”": "PowerShell treats it as a quotation mark",
+    "„": "PowerShell treats it as a quotation mark",
 }
 _MAX_LENGTH = 8191  # characters of one line in cmd; Microsoft KB 830473
 
@@ -35,7 +35,7 @@ def add_rule(program: str, rule_name: str) -> str:
     )
     if len(line) > _MAX_LENGTH:
         raise UnsupportedError(
-            "The firewall command would be longer than a command line may be.",
+            "The firewall command would exceed the maximum length of a command line.",
             hint="Install the backend in a folder with a shorter path.",
         )
     return line
@@ -51,11 +51,11 @@ def check_name(rule_name: str) -> None:
     if not rule_name.strip():
         _bad_name("it is empty")
     if rule_name.lower() == "all":
-        _bad_name("netsh takes “all” for every rule")
+        _bad_name("netsh treats “all” as every rule")
     if "|" in rule_name:
         _bad_name("it contains “|”, which separates the fields of a stored rule")
     if rule_name.startswith("@"):
-        _bad_name("Windows takes a name that starts with “@” for a reference to a resource")
+        _bad_name("Windows treats a name that starts with “@” as a reference to a resource")
     reason = _trouble(rule_name)
     if reason:
         _bad_name(reason)
@@ -66,13 +66,13 @@ def quotable_path(program: str) -> str:
     path = program.removeprefix("\\\\?\\")  # the firewall does not match that spelling
     if not ntpath.splitdrive(path)[0] or not ntpath.isabs(path):
         raise UnsupportedError(
-            f"No firewall command can be given: “{program}” is not the full path of a program.",
+            f"No firewall command is possible: “{program}” is not the full path of a program.",
             hint="Set [backend] command to the full path of the backend.",
         )
     reason = _trouble(path) or ("it ends in “\\”, which would escape the quotation mark" if path[-1] == "\\" else "")
     if reason:
         raise UnsupportedError(
-            f"No firewall command can be given for “{program}”: {reason}.",
+            f"No firewall command is possible for “{program}”: {reason}.",
             hint="Install the backend in a folder without that character, or create the rule in “Windows Defender "
             "Firewall with Advanced Security”.",
         )
@@ -90,5 +90,5 @@ def _trouble(text: str) -> str:
 
 def _bad_name(reason: str) -> NoReturn:
     raise InvalidConfigError(
-        f"The firewall rule cannot have the name in the settings: {reason}.", hint="Change [firewall] rule_name."
+        f"The firewall rule cannot use the name from the settings: {reason}.", hint="Change [firewall] rule_name."
     )

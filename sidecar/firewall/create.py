@@ -78,7 +78,7 @@ def _obstacle(verdict: Verdict, stale: tuple[Rule, ...]) -> str:
     if verdict.name in {"blocked", "no_rule"} and any(
         evidence.store != "local" or evidence.value_name not in deletable for evidence in verdict.evidence
     ):
-        return f"A rule for the backend would change nothing on private networks: {verdict.reason}."
+        return f"A rule for the backend would have no effect on private networks: {verdict.reason}."
     return ""
 
 

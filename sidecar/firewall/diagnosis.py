@@ -66,7 +66,7 @@ def diagnose(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> Firew
 _WITHOUT_A_RUN = ("foreign", "reserved", "in_use")  # these keep it from running
 _FINDINGS: dict[Probe, tuple[str, str]] = {
     "refused": (
-        "The backend's process runs, and nothing listens on {where} (connection refused).",
+        "The backend's process runs, but nothing listens on {where} (connection refused).",
         "Check the backend's output: it is still starting, failed to listen, or listens on another port.",
     ),
     "timeout": (
@@ -78,7 +78,7 @@ _FINDINGS: dict[Probe, tuple[str, str]] = {
     ),
     "foreign": (
         "Another program listens on {where} instead of the backend: {owner}.",
-        "End {owner}, or leave the choice of the port to the app ([backend] port = “auto”).",
+        "End {owner}, or let the app choose the port ([backend] port = “auto”).",
     ),
     "reserved": (
         (
@@ -86,19 +86,18 @@ _FINDINGS: dict[Probe, tuple[str, str]] = {
             "exclusively."
         ),
         (
-            "Leave the choice of the port to the app ([backend] port = “auto”). Reserved ports are listed by: netsh "
+            "Let the app choose the port ([backend] port = “auto”). Reserved ports are listed by: netsh "
             "interface ipv4 show excludedportrange protocol=tcp"
         ),
     ),
     "in_use": (
         "Port {port} is in use by {owner} (error 10048), so the backend cannot listen there.",
-        "End {owner}, or leave the choice of the port to the app ([backend] port = “auto”).",
+        "End {owner}, or let the app choose the port ([backend] port = “auto”).",
     ),
     "proxy": (
         "Requests for {where} go to a proxy instead of to the backend: {owner}.",
         (
-            "Except 127.0.0.1 from the proxy in Windows' proxy settings (an entry <-loopback> there does the opposite: remove "
-            "it), and in the environment variable NO_PROXY; a filter that redirects connections has to leave it alone too."
+            "Exclude 127.0.0.1 from the proxy in Windows' proxy settings (an entry <-loopback> does the opposite: remove it) and in the environment variable NO_PROXY. A filter that redirects connections must exclude it too."
         ),
     ),
 }
@@ -117,7 +116,7 @@ def _rules(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> str:
     if beyond:
         about = f"The backend also listens on {', '.join(beyond)}, where the rules decide about other machines"
     else:
-        about = "The firewall's rules concern connections from other machines only"
+        about = "The firewall's rules only affect connections from other machines"
     return f"{about}: {'; '.join(_said(verdicts))}."
 
 

@@ -88,7 +88,7 @@ class Monitor:
         """A watch that ended by an exception watches no more; nothing awaits it, so the loop reports it."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._loop.call_exception_handler({"message": "a watch over the backend ended", "exception": error})
+            self._loop.call_exception_handler({"message": "a monitor of the backend stopped", "exception": error})
 
     def _new_tracker(self) -> HealthTracker:
         health, interval = self._settings.health, self._settings.timeouts.health_interval
@@ -196,8 +196,8 @@ class Monitor:
             self._supervisor.post(e.Listener(run, known, owner))
             current = self._supervisor.run
         if verdict == "foreign" and current is not None:
-            return f"port {port} answers for {current.owner_text}"
-        return f"it does not listen on port {port} any more" if verdict == "closed" else ""
+            return f"port {port} belongs to {current.owner_text}"
+        return f"it no longer listens on port {port}" if verdict == "closed" else ""
 
     def _adopt_printed_port(self, run: int, lost: int) -> bool:
         """Takes the address that a backend printed when it listened again, as its own watcher or an update makes it."""

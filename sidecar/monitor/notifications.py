@@ -83,9 +83,9 @@ class Notifications:
     def _take(self, datagram: Datagram) -> None:
         if not self._is_ours(datagram.pid):
             who = f"process {datagram.pid}" if datagram.pid else "a process of another pid namespace"
-            self._warn(f"A notification was ignored: it came from {who}, which is not one of the backend's")
+            self._warn(f"A notification was ignored: it came from {who}, which is not part of the backend")
         elif datagram.is_cut:
-            self._warn(f"A notification of the backend was ignored: it has more than {MAX_BYTES} bytes")
+            self._warn(f"A notification from the backend was ignored: it has more than {MAX_BYTES} bytes")
         else:
             self._act(parse_notification(datagram.data))
 

@@ -103,7 +103,7 @@ class Readiness:
         if run is not None and (run.last_answer or (listening and run.port not in self._look.ports())):
             seen, remedy = what_is_missing(self._settings, run.port, listening, run.last_answer, output=output)
         elif listening == []:
-            seen = "no process of it listens on any port yet"
+            seen = "none of its processes listens on a port yet"
         said = quote_last(output, only_errors=bool(seen and remedy))
         found = "; ".join(part for part in (seen, said) if part)
         return f"Waiting for {awaited}{f': {found}.' if found else ''} {remedy}".rstrip()
@@ -127,12 +127,12 @@ class Readiness:
             return False
         if self._given is None:
             log.warning(
-                f"The backend listens on port {other}, which it printed, and backend.reported_pattern did not find that;"
+                f"The backend listens on port {other}, which it printed but backend.reported_pattern did not match;"
                 f" {other} is used. Correct the pattern."
             )
         else:
             log.warning(
-                f"The backend listens on port {other} and not on {self._given}, which it was given; {other} is used."
+                f"The backend listens on port {other} instead of {self._given}, the port it was given; {other} is used."
                 f" Pass it the port: {how_to_pass_port(backend.command)}."
             )
         self._supervisor.post(e.PortReported(self._run, other))

@@ -67,7 +67,7 @@ class SocketUse:
             return True
         if not self._warned:
             self._warned = True
-            text = f"The backend listens on {places_of(elsewhere)}, and so far not on the socket that it was handed (port {port})"
+            text = f"The backend listens on {places_of(elsewhere)}, but not yet on the socket that was passed to it (port {port})"
             log.warning(text)
         return False
 

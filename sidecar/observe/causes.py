@@ -18,7 +18,7 @@ from .fatal import Fatal, find
 SILENT = frozenset({"killed", "oom_killed", "terminated", "clean_exit", "unknown"})
 LAST_WORDS = 16 * 1024  # characters: without a fatal error, an older line explains nothing any more
 
-_REPORT = "The crash report holds its last output; pass it on to the maker of the backend."
+_REPORT = "The crash report has its last output; send it to the backend's developer."
 _FATAL_WORDS = {
     "dotnet": "an unhandled .NET exception",
     "failfast": "a failure that .NET cannot survive (FailFast)",
@@ -42,15 +42,15 @@ class Cause(NamedTuple):
     fatal: Fatal | None = None
 
 
-_NATIVE = Cause("The backend crashed in native code (invalid memory access).", "Update drivers and the native libraries that the backend uses (graphics, video); " + _REPORT[0].lower() + _REPORT[1:], "native_crash")  # fmt: skip
-_KILLED = Cause("The backend was killed from outside: most often by the system because memory ran out, else by a user or another program.", "Close other programs or raise the memory limit of the container; look into the system's log for the out-of-memory killer.", "killed")  # fmt: skip
-_KILLED_BY_SOMEBODY = Cause("The backend was killed by a user or another program; the system's out-of-memory killer was not involved.", "Look for what ends programs here: antivirus, service manager, container runtime, task killer.", "killed")  # fmt: skip
-_OOM = Cause("The system killed the backend because memory ran out.", "Close other programs, work on less at once, or raise the memory limit of the container or service.", "oom_killed")  # fmt: skip
-_ASKED = Cause("Somebody outside the app asked the backend to end (a signal, or a closed console).", "Nothing needs to be done if that was meant; else look for a tool that ends programs (service manager, logout, task killer).", "terminated")  # fmt: skip
+_NATIVE = Cause("The backend crashed in native code (invalid memory access).", "Update drivers and the native libraries that the backend uses (graphics, video). " + _REPORT, "native_crash")  # fmt: skip
+_KILLED = Cause("The backend was killed from outside: usually by the system because memory ran out, otherwise by a user or another program.", "Close other programs or raise the memory limit of the container; check the system log for the out-of-memory killer.", "killed")  # fmt: skip
+_KILLED_BY_OTHERS = Cause("The backend was killed by a user or another program; the system's out-of-memory killer was not involved.", "Check what may kill programs here: antivirus, service manager, container runtime, task killer.", "killed")  # fmt: skip
+_OOM = Cause("The system killed the backend because memory ran out.", "Close other programs, process less at a time, or raise the memory limit of the container or service.", "oom_killed")  # fmt: skip
+_ASKED = Cause("Something outside the app asked the backend to exit (a signal, or a closed console).", "If that was intended, ignore it. Otherwise check for a tool that ends programs (service manager, logout, task killer).", "terminated")  # fmt: skip
 _ABORTED = Cause("The backend aborted itself and did not say why.", _REPORT, "aborted")
-_ILLEGAL = Cause("The backend used an instruction that this processor does not have.", "Use a build of the backend for older processors; in a virtual machine, pass the host's processor features on.", "illegal_instruction")  # fmt: skip
+_ILLEGAL = Cause("The backend used an instruction that this processor does not support.", "Use a build of the backend for older processors; in a virtual machine, pass through the host's processor features.", "illegal_instruction")  # fmt: skip
 _LIMIT = Cause("The backend reached a limit on processor time or file size that was set for it.", "Raise the limit (ulimit -t, ulimit -f) or remove it.", "limit")  # fmt: skip
-_DLL = Cause("A DLL that the backend needs is missing or does not fit.", "Install the Microsoft Visual C++ Redistributable; if that does not help, reinstall the app.", "library_missing")  # fmt: skip
+_DLL = Cause("A DLL that the backend needs is missing or incompatible.", "Install the Microsoft Visual C++ Redistributable; if that does not help, reinstall the app.", "library_missing")  # fmt: skip
 _RUNTIME = next(Cause(row.cause, row.remedy, row.kind) for row in ROWS if row.kind == "runtime_missing")
 _MEMORY = next(Cause(row.cause, row.remedy, row.kind) for row in ROWS if row.kind == "memory")
 _DOTNET = Cause("The backend died of an unhandled .NET exception and did not say which.", _REPORT, "exception")
@@ -58,12 +58,12 @@ _FAST = Cause("The backend ended itself at once because its state was corrupt (f
 _OVERFLOW = Cause("The backend died of a stack overflow.", _REPORT, "overflow")
 
 _COMMAND_MISSING = Cause(
-    "A program or a library that the backend starts with was not found.",
-    "Reinstall the app; look into its last output for the name.",
+    "A program or library that the backend needs to start was not found.",
+    "Reinstall the app; the last output has the name.",
     "command_missing",
 )
-_NOT_EXECUTABLE = Cause("The backend's program was found and cannot be executed.", "Give it the right to be executed (chmod +x); on another architecture, install the right version.", "not_executable")  # fmt: skip
-_UNKNOWN = Cause("The backend was killed together with the process that watches over it, so its exit status is unknown.", _KILLED.remedy, "unknown")  # fmt: skip
+_NOT_EXECUTABLE = Cause("The backend's program was found but cannot be executed.", "Make it executable (chmod +x); on another architecture, install the right build.", "not_executable")  # fmt: skip
+_UNKNOWN = Cause("The backend was killed together with its guardian process, so its exit status is unknown.", _KILLED.remedy, "unknown")  # fmt: skip
 _BY_STATUS = {
     cause.kind: cause
     for cause in (
@@ -82,13 +82,13 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
     if oom:
         return _OOM
     if status.clean:
-        return Cause("The backend ended by itself, without an error.", "If it is meant to end by itself, set [restart] on_clean_exit = false; else its log tells why.", "clean_exit")  # fmt: skip
+        return Cause("The backend exited by itself, without an error.", "If it is meant to exit by itself, set [restart] on_clean_exit = false; otherwise check its log.", "clean_exit")  # fmt: skip
     output = output.replace("\r\n", "\n")  # as every program on Windows writes
     fatal = find(output)
     by_status = _from_status(status)
     if oom is False and by_status is _KILLED:
-        by_status = _KILLED_BY_SOMEBODY
-    if fatal is None and status.signal is not None and by_status in {_KILLED, _KILLED_BY_SOMEBODY, _ASKED}:
+        by_status = _KILLED_BY_OTHERS
+    if fatal is None and status.signal is not None and by_status in {_KILLED, _KILLED_BY_OTHERS, _ASKED}:
         return by_status  # nothing that it said before has to do with a signal from outside
     found = _from_text(fatal.text if fatal else output[-LAST_WORDS:], port)
     found = found or (_describe(fatal) if fatal else None) or by_status
@@ -118,5 +118,5 @@ def _describe(fatal: Fatal) -> Cause:
 
 def _from_status(status: ExitStatus) -> Cause | None:
     if status.kind == "signal" and status.signal is not None:
-        return Cause(f"The backend was ended by {signal_name(status.signal)}.", _REPORT, "signal")
+        return Cause(f"The backend was killed by {signal_name(status.signal)}.", _REPORT, "signal")
     return _BY_STATUS.get(status.kind or "")

@@ -31,7 +31,7 @@ def check_health(endpoints: Mapping[str, str], answers: Mapping[str, HttpFailedE
     remedy = (
         f"Correct {' and '.join(f'backend.{setting}' for setting in missing)}, or leave it empty."
         if missing
-        else "Check the backend's last output for what is missing; if nothing helps, restart it."
+        else "Check the backend's last output; if that does not help, restart it."
     )
     # A live backend that is not ready yet may be waiting for something; it answers all the same.
     status: Literal["warning", "failed"] = "warning" if set(wrong) == {"ready_path"} else "failed"
@@ -62,7 +62,7 @@ def check_shutdown_endpoint(path: str, status: int | None) -> Check:
             "shutdown_endpoint",
             "warning",
             f"The backend has no {path}",
-            "Correct backend.shutdown_path, or leave it empty: a stop then begins with the signal at once.",
+            "Correct backend.shutdown_path, or leave it empty: a stop then starts with the signal.",
         )
     return Check("shutdown_endpoint", "ok", f"{path} exists", evidence=f"OPTIONS answers {status}")
 
@@ -84,7 +84,7 @@ def check_sandbox(enforced: Enforcement, notes: Sequence[str], *, required: bool
         missing = f"This system does not enforce all of {level}. Missing: {describe_missing(enforced)}"
         remedy = f"{PAGES}/sandbox.md lists what each system can enforce."
         if required:
-            remedy = f"The backend does not start because of sandbox.required. {remedy}"
+            remedy = f"sandbox.required prevents the backend from starting. {remedy}"
         return Check("sandbox", "failed" if required else "warning", missing, remedy, evidence)
     if notes:
         return Check("sandbox", "warning", "; ".join(notes), "Correct sandbox.write or sandbox.read.", evidence)
@@ -99,7 +99,7 @@ def check_orphans(notes: Sequence[str]) -> Check:
         "orphans",
         "warning",
         "; ".join(notes),
-        "End those that still run by hand; nothing else is needed.",
+        "End the processes that still run by hand; nothing else is needed.",
     )
 
 
@@ -110,12 +110,12 @@ def check_sharing(others: Sequence[int]) -> Check:
         return Check(
             "other_sidecar",
             "warning",
-            f"{who} works on the same data folder: two copies of the app run"
+            f"{who} uses the same data folder: two copies of the app are running"
             if len(others) == 1
-            else f"{who} work on the same data folder: several copies of the app run",
+            else f"{who} use the same data folder: several copies of the app are running",
             "Close one of them; two backends on one database can damage it.",
         )
-    return Check("other_sidecar", "ok", "No other sidecar works on the data folder")
+    return Check("other_sidecar", "ok", "No other sidecar uses the data folder")
 
 
 def check_crashes(crashes: Sequence[Crash], state: str) -> Check:

@@ -44,14 +44,14 @@ def check_executable(find: FindCommand) -> Check:
         held = obstacle(getattr(error, "winerror", None) or 0)
         if held is not None:
             return Check("executable", "failed", f"{program} cannot be opened: {held[0]}", held[1])
-        return Check("executable", "unknown", f"{program} may be executed but not read: {error.strerror}")
+        return Check("executable", "unknown", f"{program} is executable but not readable: {error.strerror}")
     found = unrunnable(program, head)
     if found is not None:
         return Check("executable", "failed", f"{program} cannot run here: {found.why}", found.remedy)
     mark = marks.mark(program)
     if mark is not None:
         return Check("executable", "warning", f"{program} {mark.seen}", mark.remedy)
-    return Check("executable", "ok", f"{program} can be executed")
+    return Check("executable", "ok", f"{program} is executable")
 
 
 def check_runtime(find: FindCommand, environ: Mapping[str, str]) -> Check:
@@ -59,7 +59,7 @@ def check_runtime(find: FindCommand, environ: Mapping[str, str]) -> Check:
     try:
         command = find()
     except SidecarError:
-        return Check("runtime", "unknown", "Without a program its runtime cannot be checked")
+        return Check("runtime", "unknown", "The runtime cannot be checked without a program")
     config = _runtime_settings(command)
     try:
         options = json.loads(config.read_bytes()).get("runtimeOptions", {})
@@ -115,7 +115,7 @@ def check_folder(name: str, path: str) -> Check:
             check,
             "warning",
             f"{folder} cannot be trusted: {why}",
-            "Let the folder belong to you alone (chmod 700). Until then nothing that an earlier sidecar left is ended.",
+            "Make the folder yours alone (chmod 700). Until then, processes left by an earlier sidecar are not ended.",
             left,
         )
     return Check(check, "ok", f"{folder} can be written", evidence=left)
@@ -132,8 +132,8 @@ def check_hosts(text: str) -> Check:
         return Check(
             "hosts_file",
             "warning",
-            f"The hosts file says that localhost is {', '.join(wrong)}",
-            "Correct that line to 127.0.0.1; the sidecar itself uses the address and is not affected.",
+            f"The hosts file maps localhost to {', '.join(wrong)}",
+            "Change that line to 127.0.0.1. The sidecar itself uses the address and is not affected.",
         )
     return Check("hosts_file", "ok", "localhost is not redirected")
 

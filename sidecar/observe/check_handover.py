@@ -14,7 +14,7 @@ def check_passed_socket(port: int | None, waiting: int | None) -> Check:
         waiting: connections that no run has taken so far; None: not known.
     """
     if port is None:
-        return Check("passed_socket", "ok", "The sidecar listens for the backend as soon as that is to run")
+        return Check("passed_socket", "ok", "The sidecar listens for the backend as soon as it starts")
     many = (
         ""
         if waiting is None
@@ -31,6 +31,6 @@ def check_notify(live_path: str) -> Check:
     return Check(
         "notify",
         "warning",
-        f"backend.notify has no effect on this system; the backend counts as ready when {how}",
-        "Nothing needs to be done on Linux; for other systems set backend.live_path.",
+        f"backend.notify has no effect on this system; the backend is ready when {how}",
+        "Ignore this on Linux; for other systems set backend.live_path.",
     )

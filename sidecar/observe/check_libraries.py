@@ -57,7 +57,7 @@ def check_libraries(find: FindCommand, env: Mapping[str, str]) -> Check:
         program = Path(find()[0])
         kind = look_at(program)
     except (SidecarError, OSError):  # no program, or none that may be read
-        return Check("libraries", "unknown", "Without a program its libraries cannot be checked")
+        return Check("libraries", "unknown", "The libraries cannot be checked without a program")
     if kind is None:
         return Check("libraries", "ok", "No library check needed: the backend is not a .NET program")
     invariant = kind == "invariant" or env.get(_SWITCH, "").lower() in {"1", "true"}

@@ -46,7 +46,7 @@ def check_port(
             "port",
             "failed",
             describe_unsafe(int(used)),
-            'Set backend.port to another number or to "auto", or let the backend choose another one.',
+            'Set backend.port to another number or "auto", or let the backend choose another one.',
         )
     if running is None and held is not None:
         return Check("port", "ok", f"The sidecar holds port {held} for the backend")
@@ -64,7 +64,7 @@ def _check_own_port(running: int, listener: str, owner: Callable[[int], str]) ->
             "port",
             "failed",
             f"Port {running} belongs to {who}, not to the backend",
-            "End that program, then restart the backend.",
+            "Close that program, then restart the backend.",
         )
     return Check("port", "ok", f"The backend listens on port {running}", evidence=f"the listener is {listener}")
 
@@ -87,7 +87,7 @@ def _check_free_port(
 
 def _in_use(port: int, who: str) -> Check:
     return Check(
-        "port", "failed", f"Port {port} is in use by {who}", 'End that program, or set backend.port to "auto".'
+        "port", "failed", f"Port {port} is in use by {who}", 'Close that program, or set backend.port to "auto".'
     )
 
 
@@ -95,8 +95,8 @@ def _lingering(port: int) -> Check:
     return Check(
         "port",
         "warning",
-        f"Connections of an earlier program linger on port {port}",
-        "No program holds it: the system closes them within a minute or two, and a start waits for that.",
+        f"Connections of an earlier program are still closing on port {port}",
+        "No program uses the port. The system closes them within a minute or two, and a start waits for that.",
     )
 
 
@@ -105,15 +105,15 @@ def _forbidden(port: int, kept: Range | None) -> Check:
         return Check(
             "port",
             "failed",
-            f"Windows reserves the ports {kept[0]} to {kept[1]}, and with them port {port}",
-            'Set backend.port to a number outside of that range or to "auto". Hyper-V, WSL and Docker reserve such ranges.',
+            f"Windows reserves ports {kept[0]} to {kept[1]}, including port {port}",
+            'Set backend.port to a number outside that range or "auto". Hyper-V, WSL and Docker reserve such ranges.',
         )
     return Check(
         "port",
         "failed",
         f"The system does not let the backend listen on port {port}",
-        "Ports below 1024 need special rights on most systems, and on Windows another program may hold the port for itself "
-        'alone: set backend.port to another number or to "auto".',
+        "Ports below 1024 need special rights on most systems, and on Windows another program may hold the port "
+        'exclusively: set backend.port to another number or "auto".',
     )
 
 
@@ -140,10 +140,9 @@ def check_loopback() -> Check:
         "loopback",
         "failed",
         f"127.0.0.1 cannot be reached: {why}",
-        "The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with a network"
-        " of its own."
+        "The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with its own network."
         if down
-        else "Windows Firewall has no rules for it: look for another filter (antivirus, VPN), and for 'lo' being down.",
+        else "Windows Firewall does not filter it. Check for another filter (antivirus, VPN) and whether 'lo' is down.",
     )
 
 
@@ -186,7 +185,7 @@ def check_exposure(sockets: Sequence[str], env: Mapping[str, str]) -> Check:
             "exposure",
             "failed",
             f"Other machines can reach the backend on {', '.join(sockets)}",
-            "Make it listen on 127.0.0.1 only: look for 0.0.0.0, * or [::] in its own settings.",
+            "Make it listen on 127.0.0.1 only. Check its settings for 0.0.0.0, * or [::].",
         )
     open_ended = [
         name for name, value in env.items() if any(sign in value for sign in ("://0.0.0.0", "://*", "://+", "://[::]"))
@@ -195,7 +194,7 @@ def check_exposure(sockets: Sequence[str], env: Mapping[str, str]) -> Check:
         return Check(
             "exposure",
             "warning",
-            f"The settings tell the backend to listen on every address: {', '.join(open_ended)}",
+            f"The settings make the backend listen on every address: {', '.join(open_ended)}",
             "Use http://127.0.0.1:{port} there.",
         )
-    return Check("exposure", "ok", "The backend is set to listen on 127.0.0.1 only")
+    return Check("exposure", "ok", "The backend is configured to listen on 127.0.0.1 only")

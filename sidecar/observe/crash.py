@@ -95,8 +95,8 @@ class CrashReports:
             if summary is not None:
                 return CrashReport(**asdict(summary[1]), report=text)
         raise InvalidArgsError(
-            f"No crash report has the name {name!r}",
-            hint="backend:crashReports lists all of them.",
+            f"No crash report named {name!r}",
+            hint="backend:crashReports lists all names.",
         )
 
     async def close(self, within: float = 1.0) -> None:

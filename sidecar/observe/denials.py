@@ -35,14 +35,14 @@ def explain_denial(output: str, request: SandboxRequest) -> Cause | None:
         port = int("".join(found[-1]))
         if port not in request.connect:
             return Cause(
-                f"The sandbox denied the backend to connect to TCP port {port}.",
-                f"If it has to, add {port} to sandbox.connect.",
+                f"The sandbox blocked a connection of the backend to TCP port {port}.",
+                f"If the backend needs it, add {port} to sandbox.connect.",
                 _KIND,
             )
     if request.level == "strict" and DNS_PORT not in request.connect and re.search(_NO_NAMES, text, re.IGNORECASE):
         return Cause(
-            "The backend could not look up the name of a host, because the sandbox denies it DNS.",
-            "If it has to reach other machines, add 53 and the ports that it connects to to sandbox.connect.",
+            "The backend could not resolve a host name, because the sandbox blocks DNS.",
+            "If it needs to reach other machines, add 53 and the ports that it connects to to sandbox.connect.",
             _KIND,
         )
     for path in _named_paths(text, request.cwd):
@@ -52,9 +52,8 @@ def explain_denial(output: str, request: SandboxRequest) -> Cause | None:
     if failure is not None and failure[0] == "forbidden" and request.port and failure[1] != request.port:
         other = f"TCP port {failure[1]}" if failure[1] else "another TCP port"
         return Cause(
-            f"The sandbox denied the backend to listen on {other}; it may listen on {request.port} only.",
-            "Let it listen on the port that it is given ({port} in backend.command, or the variable PORT), or set backend.port"
-            " to its own.",
+            f"The sandbox blocked the backend from listening on {other}; it may only listen on {request.port}.",
+            "Make it listen on the port that it is given ({port} in backend.command, or the variable PORT), or set backend.port to its own port.",
             _KIND,
         )
     return None
@@ -74,14 +73,14 @@ def _explain_path(path: str, request: SandboxRequest) -> Cause | None:
         there = os.path.dirname(there)  # noqa: PTH120 -- strings
     if not is_allowed(request, path, write=False) and os.access(there, os.R_OK):
         return Cause(
-            f"The backend was denied access to {path} by its sandbox.",
-            "If it needs that, add it, or a folder that it lies in, to sandbox.read, or to sandbox.write if it changes it.",
+            f"The sandbox denied the backend access to {path}.",
+            "If the backend needs it, add the path or a parent folder to sandbox.read, or to sandbox.write if it changes it.",
             _KIND,
         )
     if not is_allowed(request, path, write=True) and os.access(there, os.W_OK):
         return Cause(
-            f"The backend was denied writing to {path} by its sandbox.",
-            "If it has to, add it, or a folder that it lies in, to sandbox.write.",
+            f"The sandbox denied the backend write access to {path}.",
+            "If the backend needs it, add the path or a parent folder to sandbox.write.",
             _KIND,
         )
     return None

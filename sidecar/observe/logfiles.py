@@ -177,7 +177,7 @@ class LogFiles:
             self._fail(error)
         else:
             if lost:
-                self._warn(f"The backend's log folder {self.folder} was removed or renamed; it was made again.")
+                self._warn(f"The backend's log folder {self.folder} was removed or renamed; it was created again.")
 
     def _append(self, block: Block) -> None:
         if block.stream == "dropped":

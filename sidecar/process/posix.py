@@ -26,9 +26,8 @@ _MAX_GUARDIANS = 3  # that one launch may lose
 _LAUNCH_TIMEOUT = 10.0  # seconds for fork and execve; a program on a network file system may take its time
 _IDLE_TIMEOUT = 2.0  # seconds for a guardian that has nothing to kill
 _WITHOUT_PROC = (
-    "/proc is not readable here. The backend and all its processes still end with a stop, and with the sidecar. Not"
-    " available: their processor time and memory, limits.memory, which program listens on a port. Not promised: that the"
-    " next start ends what is left when the sidecar and its guardian are killed at once. Mount /proc to have all of it."
+    "/proc is not readable here. The backend and all its processes still end on a stop, and with the sidecar. Not available: their processor time and memory, limits.memory, which program listens on a port. Not promised: that the"
+    " next start ends what is left when the sidecar and its guardian are killed at once. Mount /proc to get all of it."
 )
 
 
@@ -89,9 +88,8 @@ class PosixProcessLayer:
             except _GuardianLostError:
                 continue
         raise InternalError(
-            f"The backend could not be started: its guardian process ended {_MAX_GUARDIANS} times before it had started it",
-            hint="Something on this machine ends new processes, or keeps the program from being read: check the system"
-            " log and security software.",
+            f"The backend could not be started: its guardian process ended {_MAX_GUARDIANS} times before it started the backend",
+            hint="Something on this machine kills new processes, or makes the program unreadable. Check the system log and security software.",
         )
 
     async def close(self) -> list[Survivor]:
@@ -140,7 +138,7 @@ class PosixProcessLayer:
 
     async def _discard(self, early: EarlyRun, spec: LaunchSpec) -> None:
         """Ends an early run that is not what is wanted after all: its program or its folder changed meanwhile."""
-        self._report("The backend was launched early, and is launched again: what it is to execute has changed since")
+        self._report("The backend was launched early and is launched again, because its command has changed since")
         self._serial = early.serial
         run = self._run = posix_run.PosixRun(self._attach(), early.serial, spec, _Silent())
         run.spawned.add_done_callback(lambda done: done.exception())  # that it could not be spawned is no news
@@ -162,8 +160,7 @@ class PosixProcessLayer:
         except OSError as error:
             raise InternalError(
                 f"The guardian process of the backend cannot be started: {sys.executable}: {error.strerror}",
-                hint="The sidecar's own program file is missing or damaged, or the system is short of memory or"
-                " processes: repair the installation, or close other programs.",
+                hint="The sidecar's own program file is missing or damaged, or the system is short of memory or processes. Repair the installation, or close other programs.",
             ) from error
 
     def _arm(self) -> None:

@@ -100,17 +100,14 @@ class Reclaim:
         why = distrust(self._folder)
         if why is not None:
             self._notes.append(
-                f"The data folder {self._folder} cannot be trusted: {why}. Processes that an earlier sidecar left are"
-                " not ended. Let the folder belong to you alone (chmod 700)"
+                f"The data folder {self._folder} cannot be trusted: {why}. Processes left by an earlier sidecar are not ended. Make the folder yours alone (chmod 700)"
             )
         dead: dict[Path, RunRecord] = {}
         taken: list[str] = []
         neighbours: list[str] = []
         for path, record in self._others():
             if self._is_elsewhere(record):
-                self._notes.append(
-                    f"The run record {path} comes from another container: whether it counts cannot be told"
-                )
+                self._notes.append(f"The run record {path} comes from another container, so it may not apply here")
             elif self._is_owner_alive(record):
                 owner = ProcessId(*record.owner)
                 owners.add(owner)
@@ -120,7 +117,7 @@ class Reclaim:
                     ending.append(Predecessor(owner, path, record.ending))
                     continue
                 taken.append(record.logs)
-                neighbours.append(f"Another sidecar (pid {record.owner[0]}) works on the data folder {self._folder}")
+                neighbours.append(f"Another sidecar (pid {record.owner[0]}) uses the data folder {self._folder}")
             elif wait and record.guardian is not None and self._is_alive(record, record.guardian):
                 ending.append(Predecessor(ProcessId(*record.guardian), path, _GUARDIAN_SECONDS))
             else:
@@ -222,7 +219,7 @@ class Reclaim:
             self._killed += killed
             if killed:
                 pids = ", ".join(str(process.pid) for process in killed)
-                self._notes.append(f"The sidecar before this one left processes behind, which were ended: {pids}")
+                self._notes.append(f"The previous sidecar left processes behind; they were ended: {pids}")
             if survivors:
                 names = ", ".join(f"{survivor.name} (pid {survivor.pid})" for survivor in survivors)
                 self._notes.append(f"Processes of an earlier backend could not be ended: {names}")
@@ -238,7 +235,7 @@ class Reclaim:
         if found is None or found == record.backend:
             return [found] if found is not None else []
         self._notes.append(
-            f"Process {found.pid} has the pid of an earlier backend but another start time: it was left alone"
+            f"Process {found.pid} has the pid of an earlier backend but another start time, so it was not killed"
         )
         return []
 
@@ -258,10 +255,10 @@ def _check(record: RunRecord) -> None:
     if record.marker and not (
         name == MARKER and len(value) == _MARKER_DIGITS and set(value) <= set("0123456789abcdef")
     ):
-        raise msgspec.ValidationError("the marker is none of ours")
+        raise msgspec.ValidationError("the marker is not from a sidecar")
     name, dash, number = record.logs.partition("-")
     if name != "backend" or (dash and not (number.isascii() and number.isdigit())):
-        raise msgspec.ValidationError("logs is the name of no folder of ours")
+        raise msgspec.ValidationError("logs does not name a sidecar folder")
 
 
 def _free_name(taken: Collection[str]) -> str:

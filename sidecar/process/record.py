@@ -118,5 +118,5 @@ class Record:
             report, self._report = self._report, None
             report(
                 f"The run record {path} cannot be written ({error.strerror}): after a crash of the sidecar and its"
-                " guardian in the same instant, a backend that is left over will not be found"
+                " guardian in the same instant, a leftover backend will not be found"
             )

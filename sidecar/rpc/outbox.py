@@ -109,7 +109,7 @@ class Outbox:
 
             close = "".join(f"Did you mean {one}? " for one in get_close_matches(unknown[0][:80], self._events, n=1))
             raise InvalidArgsError(
-                f"No event has the name {', '.join(map(repr, unknown))}",
+                f"No event named {', '.join(map(repr, unknown))}",
                 hint=f"{close}The hello message lists the names of all events.",
             )
         return known

@@ -148,24 +148,24 @@ class Router:
 
     def _refusal(self, message: Message, route: _Route | None) -> SidecarError | None:
         if message.id in self._in_flight:
-            return DuplicateIdError(f"A request with the id {message.id} is in flight already")
+            return DuplicateIdError(f"A request with the id {message.id} is already in flight")
         name = message.channel
         if route is None:
             if name in self._channels:
-                return UnsupportedError(f"The channel {name} is not served here")
+                return UnsupportedError(f"The channel {name} is not available here")
             from difflib import get_close_matches  # only a mistake needs it
 
             close = "".join(f"Did you mean {one}? " for one in get_close_matches(name[:80], self._channels, n=1))
             return UnknownChannelError(
-                f"No channel has the name {name[:80]!r}",
+                f"No channel named {name[:80]!r}",
                 hint=f"{close}The hello message lists the names of all channels.",
             )
         if self._refusing and name not in ANSWERED_TO_THE_END:
             return ShuttingDownError("The sidecar is shutting down")
         if len(self._in_flight) >= self._max_in_flight:
             return TooManyRequestsError(
-                f"{len(self._in_flight)} requests are in flight already",
-                hint="Wait for answers before asking more; hello tells the limit as maxInFlight.",
+                f"{len(self._in_flight)} requests are already in flight",
+                hint="Wait for answers before you send more; the hello frame has the limit (maxInFlight).",
             )
         return None
 
@@ -229,7 +229,7 @@ class Router:
             error.message
             if isinstance(error, InternalError)
             else f"The sidecar failed at {route.name} ({type(error).__name__})",
-            hint="This is a defect of the sidecar; its log has the details.",
+            hint="This is a bug in the sidecar; its log has the details.",
         )
         self.send_error(request_id, answer, route)
 

@@ -177,7 +177,7 @@ class Server:
 
     def _stdin_ended(self) -> None:
         if self._frames.pending:
-            self._report(f"stdin ended within a frame, {self._frames.pending} bytes of it had come")
+            self._report(f"stdin ended within a frame, {self._frames.pending} bytes of it had arrived")
         self._input_ended = True
         if self._reader is None or self._reader.kind != FILE:
             self._report_end("owner_lost")
@@ -189,7 +189,7 @@ class Server:
             self._report_end("input_done")
 
     def _broken(self, error: OSError) -> None:
-        self._report(f"stdout cannot be written to any more: {error.strerror}")
+        self._report(f"stdout can no longer be written to: {error.strerror}")
         self._report_end("owner_lost")
 
     def _report_end(self, end: End) -> None:

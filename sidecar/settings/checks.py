@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .model import Backend, Settings
 
 GIVE_A_COMMAND = (
-    "Give its command: sidecar serve -- COMMAND ARGUMENT…, or [backend] command = [...] in the settings file."
+    "Pass the command: sidecar serve -- COMMAND ARGUMENT…, or set [backend] command = [...] in the settings file."
 )
 _PATH_KEYS = (
     "live_path",
@@ -88,7 +88,7 @@ def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iter
             and (key, path) != ("live_path", AUTO_PATH)
             and (not path.startswith("/") or not path.isprintable() or " " in path)
         ):
-            yield f'{named(key)} is "{path}"; allowed: a path that begins with / and holds no space, or an empty text'
+            yield f'{named(key)} is "{path}"; allowed: a path that starts with / and has no spaces, or an empty string'
     yield from _command(backend, named)
     yield from _passing(settings, named)
     for name, value in backend.env.items():
@@ -105,13 +105,13 @@ def _sandbox(settings: Settings, origins: dict[str, str]) -> Iterator[str]:
             whole = os.path.expanduser(path)  # noqa: PTH111 -- pathlib raises where there is no such user
             if not os.path.isabs(whole) or "\0" in path:  # noqa: PTH117 -- a string
                 yield (
-                    f'{origins.get(f"sandbox.{key}", "profile")}: sandbox.{key} has "{path}"; allowed: an absolute path, or one that begins'
+                    f'{origins.get(f"sandbox.{key}", "profile")}: sandbox.{key} has "{path}"; allowed: an absolute path, or one that starts'
                     " with ~ for your home folder"
                 )
     if sandbox.level != "off" and not settings.backend.managed:
         yield (
             f'{origins.get("sandbox.level", "profile")}: sandbox.level is "{sandbox.level}" and backend.managed is false: a'
-            ' backend that another program starts cannot be put into a sandbox; allowed: "off"'
+            ' backend that another program starts cannot be sandboxed; allowed: "off"'
         )
 
 
@@ -131,9 +131,9 @@ def _command(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
     if not backend.command:
         return
     if not backend.command[0].strip():
-        yield f"{named('command')} begins with an empty text; allowed: first the program, then its arguments"
+        yield f"{named('command')} starts with an empty string; allowed: the program, then its arguments"
     if any("\0" in word for word in (*backend.command, backend.cwd)):
-        yield f"{named('command')} or backend.cwd holds a NUL character; no program accepts one"
+        yield f"{named('command')} or backend.cwd contains a NUL character; no program accepts one"
 
 
 def _passing(settings: Settings, named: Callable[[str], str]) -> Iterator[str]:
@@ -142,7 +142,7 @@ def _passing(settings: Settings, named: Callable[[str], str]) -> Iterator[str]:
         yield f'{named("socket")} is "pass", where the sidecar chooses the port; allowed with it: backend.port = "auto" or a number'
     if (backend.socket == "pass" or backend.notify) and not backend.managed:
         name = "socket" if backend.socket == "pass" else "notify"
-        yield f"{named(name)} is set and backend.managed is false; only a backend that the sidecar starts can be handed anything"
+        yield f"{named(name)} is set and backend.managed is false; this needs a backend that the sidecar starts"
     if settings.health.watchdog and not backend.notify:
         yield "health.watchdog is set and backend.notify is false; allowed: both, or neither"
 
@@ -162,17 +162,17 @@ def _pattern(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
     if groups != 1:
         yield (
             f"{named('reported_pattern')} has {groups} groups; "
-            r"allowed: exactly one, which holds the address, as in Listening on: (http://\S+)"
+            r"allowed: exactly one, which captures the address, as in Listening on: (http://\S+)"
         )
 
 
 def placeholder_notes(backend: Backend) -> Iterator[str]:
-    """Words in braces that look as if ``{host}`` or ``{port}`` was meant; they are passed on as they stand."""
+    """Words in braces that look as if ``{host}`` or ``{port}`` was meant; they are passed on unchanged."""
     for name, text in (*(("backend.command", word) for word in backend.command), *backend.env.items()):
         for piece in text.split("{")[1:]:
             word, brace, _ = piece.partition("}")
             if brace and word not in {"host", "port"} and word.strip().lower() in {"host", "port"}:
-                yield f"{{{word}}} in {name} is passed on as it stands; only {{host}} and {{port}} are filled in"
+                yield f"{{{word}}} in {name} is passed on unchanged; only {{host}} and {{port}} are filled in"
 
 
 def lacks_command(settings: Settings) -> bool:
@@ -199,4 +199,4 @@ def port_notes(backend: Backend) -> list[str]:
     port = configured_port(backend)
     if port not in UNSAFE_PORTS:
         return []
-    return [f'{describe_unsafe(port)}; set backend.port to another number or to "auto"']
+    return [f'{describe_unsafe(port)}; set backend.port to another number or "auto"']

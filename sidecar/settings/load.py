@@ -65,7 +65,7 @@ def load(
         if command:
             flags.given.append(Given("backend", "command", list(command), "command line"))
         else:
-            flags.mistakes.append("command line: -- is followed by nothing; write -- COMMAND ARGUMENT…")
+            flags.mistakes.append("command line: nothing follows --; write -- COMMAND ARGUMENT…")
     for source in sources:
         merge.add(source)
     settings = merge.settings()
@@ -83,7 +83,7 @@ def _error(mistakes: list[str]) -> InvalidConfigError:
     title = "The settings are wrong" if len(unique) == 1 else f"The settings have {len(unique)} mistakes"
     return InvalidConfigError(
         "\n".join([f"{title}:", *(f"- {mistake}" for mistake in unique)]),
-        hint=f"Correct what is listed; {PAGES}/settings.md has all settings.",
+        hint=f"Correct the listed settings; see {PAGES}/settings.md.",
     )
 
 
@@ -169,11 +169,11 @@ def _unknown(given: Given, types: Mapping[str, Any]) -> str:
     from .words import suggestion
 
     if not types:
-        return f"there is no section [{given.section}]{suggestion(given.section, sections())}"
+        return f"unknown section [{given.section}]{suggestion(given.section, sections())}"
     if given.entry is not None and given.key in types:
-        return f"{given.section}.{given.key} has no parts"
+        return f"{given.section}.{given.key} has no keys"
     name = f"{given.section}.{given.key}"
-    return f"there is no setting {name}{suggestion(name, [f'{given.section}.{key}' for key in types])}"
+    return f"unknown setting {name}{suggestion(name, [f'{given.section}.{key}' for key in types])}"
 
 
 def _shown(given: Given) -> str:

@@ -31,44 +31,44 @@ Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
 class Backend(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is run, where it listens, and which of its endpoints mean what (empty path: it has none).
+    """The program to run, where it listens, and its endpoints (an empty path: no such endpoint).
 
     Attributes:
-        command: Program and arguments; `{host}` and `{port}` are filled in. Usually given behind `--`. Empty: what the
-            profile finds.
-        cwd: Working directory, in flags `--cwd DIR`. Empty: the folder in which the sidecar was started; with profiles
-            `aspnet` and `aura` that of the executable, unless it is looked up on PATH.
-        env: More environment variables; `{host}` and `{port}` are filled in.
-        port: `"auto"`: the last one if it is free, else another. `"reported"`: the backend chooses it and prints it. A
-            number: that one.
-        host: Loopback only: any other address prompts the firewall and exposes the user.
-        autostart: Start with the sidecar.
-        managed: false: another program runs it; it is watched, never started or stopped.
-        url: Its address when it is not managed: `http://127.0.0.1:PORT`.
-        live_path: 2xx means ready to be used. Empty: ready when it listens. `"auto"`: `/health`, else `/healthz`, else any
-            answer in HTTP.
-        health_path: 2xx means healthy. Empty: `live_path`.
-        ready_path: Reported to renderers; a 503 there is not a failed start.
-        shutdown_path: A POST there asks for a graceful stop. Empty: the stop signal or CTRL_C at once.
-        listener: Who may listen on its port: `own`: its own processes. `any`: also another program that forwards the port to
-            it (`docker run -p`, `ssh -L`); then nothing protects from a program that took the port.
-        socket: Who listens: `none`: the backend itself. `pass`: the sidecar, once, over all runs; each run is handed the
-            listening socket as systemd does it (descriptor 3, `LISTEN_FDS`), so a crash or a restart refuses no connection.
-        notify: Linux only: it gets `NOTIFY_SOCKET` and may report READY=1, STATUS=, WATCHDOG=1 as to systemd. READY=1 then
-            means ready; so does `live_path`, but not the open port alone.
-        stdin: `null`: empty, so it ends at once. `open`: it stays open until the stop, and its end is the first thing that
-            asks the backend to end; the signal follows after `timeouts.shutdown_request`.
-        stop_signal: What asks it to end, and then what it leaves behind. Windows has CTRL_C only.
-        stop_signal_to: `root`: the backend's first process; those that it leaves behind get the signal next. `group`: its
-            process group at once, so that also what it still needs may end before it. `auto`: the group for SIGINT and
-            SIGQUIT, which a terminal sends to the whole group, else the root.
-        info_path: Asked by `backend:info`.
-        version_path: Asked by `backend:version`.
-        providers_path: Asked by `backend:providerStatus`, and watched for changes.
-        ffmpeg_path: Asked by `backend:ffmpegStatus`.
-        events_path: Template of the job event stream, reported to renderers.
-        volatile_keys: Keys of the provider body that change at every call; a change of these is not a change of status.
-        reported_pattern: How it prints its address when `port = "reported"`: a regular expression with one group.
+        command: Program and arguments; `{host}` and `{port}` are filled in. Usually given after `--`. Empty: the
+            program that the profile finds.
+        cwd: Working folder, on the command line `--cwd DIR`. Empty: the folder in which the sidecar was started; with profiles
+            `aspnet` and `aura` the executable's folder, unless it is found on PATH.
+        env: Additional environment variables; `{host}` and `{port}` are filled in.
+        port: `"auto"`: the last port if it is free, otherwise another. `"reported"`: the backend chooses and prints it. A
+            number: that port.
+        host: Loopback only: any other address triggers a firewall prompt and exposes the backend to the network.
+        autostart: Start the backend when the sidecar starts.
+        managed: false: another program runs the backend; the sidecar only watches it.
+        url: The address of an unmanaged backend: `http://127.0.0.1:PORT`.
+        live_path: A 2xx response means ready. Empty: ready when the port is open. `"auto"`: `/health`, else `/healthz`, else any
+            HTTP response.
+        health_path: A 2xx response means healthy. Empty: `live_path`.
+        ready_path: Reported to renderers; a 503 there does not fail the start.
+        shutdown_path: A POST there requests a graceful stop. Empty: a stop starts with the stop signal or CTRL_C.
+        listener: Who may listen on the port. `own`: the backend's processes. `any`: also another program that forwards the port to
+            it (`docker run -p`, `ssh -L`); then the sidecar cannot detect a program that took the port.
+        socket: Who opens the listening socket. `none`: the backend. `pass`: the sidecar, once for all runs. It passes each run the
+            socket like systemd (descriptor 3, `LISTEN_FDS`), so no connection is refused during a crash or restart.
+        notify: Linux only: the backend gets `NOTIFY_SOCKET` and can send READY=1, STATUS= and WATCHDOG=1 as to systemd. READY=1 then
+            means ready; so does `live_path`, but an open port alone does not.
+        stdin: `null`: empty, so reading it returns end of file. `open`: open until the stop. Closing it is then the first
+            request to exit; the signal follows after `timeouts.shutdown_request`.
+        stop_signal: The signal that asks the backend, and then its leftover processes, to exit. Windows only has CTRL_C.
+        stop_signal_to: `root`: the backend's first process; processes that it leaves behind get the signal next. `group`: its
+            whole process group, so processes that it still needs may exit before it. `auto`: the group for SIGINT and
+            SIGQUIT, which a terminal sends to the whole group, otherwise the root.
+        info_path: Endpoint for `backend:info`.
+        version_path: Endpoint for `backend:version`.
+        providers_path: Endpoint for `backend:providerStatus`, also polled for changes.
+        ffmpeg_path: Endpoint for `backend:ffmpegStatus`.
+        events_path: URL template of the job event stream, reported to renderers.
+        volatile_keys: Keys of the provider response that change on every call; their changes are ignored.
+        reported_pattern: How the backend prints its address when `port = "reported"`: a regular expression with one group.
     """
 
     command: tuple[str, ...] = ()
@@ -102,15 +102,15 @@ class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
     """How long the sidecar waits; owner_lost keeps the 2 s promise of the no-orphan guarantee.
 
     Attributes:
-        startup (seconds): From spawn to ready.
-        restart_hanging (seconds): Age from which `backend:restart` replaces a start that is still under way; a second request does at once.
-        health_interval (seconds): Between health checks.
-        restart_delay (seconds): Between one automatic restart and the next.
-        shutdown_request (seconds): For the shutdown endpoint, or the end of stdin, to take effect.
-        graceful_shutdown (seconds): For the whole process tree to end after the stop signal or CTRL_C.
-        force_kill (seconds): For death to be awaited after the kill.
-        total_shutdown (seconds): For everything at `sidecar:shutdown`.
-        owner_lost (seconds): Before the kill when the owner is gone; at most 1 s of it when the sidecar was killed.
+        startup (seconds): Time limit from spawn to ready.
+        restart_hanging (seconds): Age at which `backend:restart` replaces a start still in progress; a second request replaces it at once.
+        health_interval (seconds): Time between health checks.
+        restart_delay (seconds): Time between automatic restarts.
+        shutdown_request (seconds): Time limit for the shutdown endpoint, or the end of stdin, to take effect.
+        graceful_shutdown (seconds): Time limit for the whole process tree to exit after the stop signal or CTRL_C.
+        force_kill (seconds): Time limit for processes to disappear after the kill.
+        total_shutdown (seconds): Time limit for all steps of `sidecar:shutdown`.
+        owner_lost (seconds): Time before the kill when the owner is gone; at most 1 s when the sidecar was killed.
     """
 
     startup: PositiveSeconds = 60.0
@@ -128,12 +128,12 @@ class Restart(Struct, frozen=True, forbid_unknown_fields=True):
     """The automatic restart budget.
 
     Attributes:
-        attempts (restarts): Automatic ones before it gives up.
-        window (seconds): Healthy running time after which a failure is forgiven.
-        first_delay (seconds): Before the first automatic restart.
-        backoff (factor): By which the delay grows.
-        jitter (fraction): Of the delay, that is added at random.
-        on_clean_exit: An unasked exit with code 0 is a crash too.
+        attempts (restarts): Automatic restarts before the sidecar gives up.
+        window (seconds): Healthy running time after which a failure no longer counts.
+        first_delay (seconds): Delay before the first automatic restart.
+        backoff (factor): Growth of the delay per restart.
+        jitter (fraction): Random extra delay, as a fraction of the delay.
+        on_clean_exit: An unexpected exit with code 0 also counts as a crash.
     """
 
     attempts: Count = 3
@@ -145,15 +145,15 @@ class Restart(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Health(Struct, frozen=True, forbid_unknown_fields=True):
-    """How often the backend is asked, and how many answers make a verdict.
+    """How often the backend is checked, and how many results decide its health.
 
     Attributes:
-        probe_timeout (seconds): For one check.
-        provider_interval (seconds): Between looks at the provider status.
-        failures (checks): Unanswered ones in a row that make it unhealthy.
-        successes (checks): Good ones in a row that make it healthy.
-        watchdog (seconds): Within which the backend must send WATCHDOG=1 again, else it counts as hung; needs `backend.notify`. 0: no watchdog.
-        restart_when_hung: Restart after that many unanswered checks, or a missed WATCHDOG=1; charged to the budget.
+        probe_timeout (seconds): Time limit for one check.
+        provider_interval (seconds): Time between polls of the provider status.
+        failures (checks): Consecutive failed checks before the backend counts as unhealthy.
+        successes (checks): Consecutive successful checks before the backend counts as healthy.
+        watchdog (seconds): Maximum time between two WATCHDOG=1 before the backend counts as hung; needs `backend.notify`. 0: no watchdog.
+        restart_when_hung: Restart after `failures` unanswered checks or a missed WATCHDOG=1; counts as an automatic restart.
     """
 
     probe_timeout: PositiveSeconds = 2.0
@@ -165,15 +165,15 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class App(Struct, frozen=True, forbid_unknown_fields=True):
-    """Facts about the Electron app, filled in by the shim; renderers read them from the bootstrap.
+    """Facts about the Electron app, set by the npm package; renderers read them from the bootstrap.
 
     Attributes:
         mode: `production` or `development`.
-        version: The app's. Empty: the sidecar's.
-        is_packaged: Whether it runs from an installation.
+        version: The app's version. Empty: the sidecar's.
+        is_packaged: Whether the app runs from an installation.
         user_data: Electron's user-data folder. Empty: the data folder.
-        resources: The app's resources, where the profile's backend and FFmpeg are looked for first.
-        temp: Electron's temporary folder, where a profile may have its own folder.
+        resources: The app's resources folder, searched first for the profile's backend and FFmpeg.
+        temp: Electron's temporary folder; a profile may use a subfolder.
     """
 
     mode: str = "production"
@@ -185,7 +185,7 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Paths(Struct, frozen=True, forbid_unknown_fields=True):
-    """Folders; an empty one is derived.
+    """Folders; an empty value uses the default.
 
     Attributes:
         data: Empty: `app.user_data`, else the platform's user-data folder.
@@ -199,17 +199,17 @@ class Paths(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the backend may use of the machine and see of the environment. 0 and false: as the system has it.
+    """What the backend may use of the machine and the environment. 0 and false: the system's default.
 
     Attributes:
-        memory (bytes): That its whole tree may use before it is killed, shared pages counted once: on Linux the resident
-            size, where that is too much the proportional one; on Windows the private working set, on macOS the footprint.
-            Never address space, of which .NET reserves 274 GB.
-        cpu_nice (niceness): On Windows the nearest priority class.
-        open_files (descriptors): POSIX only.
+        memory (bytes): Memory that the whole tree may use before it is killed, shared pages counted once: on Linux the resident
+            size, checked against the proportional size when exceeded; on Windows the private working set; on macOS the footprint.
+            Address space does not count; .NET reserves 274 GB of it.
+        cpu_nice (niceness): Scheduling priority; on Windows the nearest priority class.
+        open_files (descriptors): Maximum number of open files; POSIX only.
         no_new_privileges: Linux only: the tree cannot gain privileges.
-        env_allow: Variables that it inherits, a final `*` matches any rest. Empty: all.
-        env_deny: Variables that it never inherits, likewise.
+        env_allow: Environment variables to inherit; a trailing `*` matches any suffix. Empty: all.
+        env_deny: Environment variables never to inherit, with the same pattern.
     """
 
     memory: Bytes = 0
@@ -221,16 +221,16 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sandbox(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the backend and all that it starts can do at most; [sandbox.md](sandbox.md) says what each system enforces of it.
+    """What the backend and its child processes may do; [sandbox.md](sandbox.md) lists what each system enforces.
 
     Attributes:
-        level: `off`: what its user can. `standard`: it writes only to data, logs, temp and `write`, binds only its own TCP
-            port, and sends no signal to processes outside its tree. `strict`: besides, it reads only its own folder, the
+        level: `off`: no sandbox. `standard`: it writes only to data, logs, temp and `write`, binds only its own TCP
+            port, and cannot signal processes outside its tree. `strict`: in addition, it reads only its own folder, the
             system's libraries and `read`, and connects only to `connect`.
-        write: More folders and files that it may change, and read: absolute, or from `~` on.
-        read: More folders and files that it may read at level `strict`.
-        connect: TCP ports, of any address, that it may connect to at level `strict`. 53 opens UDP too, for DNS.
-        required: No start where the system cannot enforce all of the level. false: it starts with what can be enforced.
+        write: Additional folders and files that it may read and change: absolute paths, or starting with `~`.
+        read: Additional folders and files that it may read at level `strict`.
+        connect: TCP ports, on any address, that it may connect to at level `strict`. 53 also allows UDP, for DNS.
+        required: true: refuse to start if the system cannot enforce the whole level. false: start with what it can enforce.
     """
 
     level: Literal["off", "standard", "strict"] = "off"
@@ -244,8 +244,8 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True):
     """The sidecar's own log.
 
     Attributes:
-        level: The least that is written. From much to little: trace, debug, info, warning, error.
-        json: One JSON object a line instead of text.
+        level: Minimum level to log: trace, debug, info, warning, error.
+        json: One JSON object per line instead of text.
     """
 
     level: Literal["trace", "debug", "info", "warning", "error"] = "info"
@@ -256,8 +256,8 @@ class Firewall(Struct, frozen=True, forbid_unknown_fields=True):
     """The Windows Firewall rule.
 
     Attributes:
-        rule_name: The name under which it is created and looked up. Empty: that of the executable.
-        other_names: Names that installers gave it; they count as ours.
+        rule_name: Name of the rule, for creation and lookup. Empty: the executable's name.
+        other_names: Names that installers gave the rule; they are treated as its own.
     """
 
     rule_name: str = ""
@@ -265,15 +265,15 @@ class Firewall(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Resources(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the processor time and memory of the backend's whole tree are watched. A limit of 0: none.
+    """Monitoring of CPU and memory of the backend's whole process tree. A limit of 0: no limit.
 
     Attributes:
-        interval (seconds): Between samples.
-        window (seconds): How long samples are kept.
-        cpu_limit (% of one core): Passed for `hold`: `backend:resourceAlert`.
-        memory_limit (bytes): Resident in the whole tree; likewise.
+        interval (seconds): Time between samples.
+        window (seconds): How long to keep samples.
+        cpu_limit (% of one core): If exceeded for `hold`, `backend:resourceAlert` is sent.
+        memory_limit (bytes): The same for the resident memory of the whole tree.
         hysteresis (fraction): An alert ends below `limit * (1 - hysteresis)`.
-        hold (seconds): How long a limit must be exceeded, or kept again, before an event says so.
+        hold (seconds): How long usage must stay above or below a limit before an event is sent.
     """
 
     interval: Annotated[float, Meta(ge=0.1, le=3600, **_IN_SECONDS)] = 2.0
@@ -285,7 +285,7 @@ class Resources(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """All of it.
+    """All settings.
 
     Attributes:
         profile: A preset: `generic` for any backend, `aspnet` for ASP.NET Core, `aura` for Aura Video Studio.

@@ -78,7 +78,7 @@ def from_file(path: str) -> Source:
             given.append(Given("", section, value, _place(path, content, "", section)))
         else:
             where = _place(path, content, "", section)
-            mistakes.append(f"{where}: {section} stands outside of any section; allowed there: only profile")
+            mistakes.append(f"{where}: {section} is outside any section; only profile is allowed there")
     return Source(given, mistakes, [])
 
 
@@ -162,7 +162,7 @@ def _add(source: Source, section: str, key: str, entry: str | None, *, text: str
         from .words import shown
 
         source.mistakes.append(
-            f"{origin}: {shown(text)} is not a TOML string; leave the quotes out, or use 'single' ones where it has a backslash"
+            f"{origin}: {shown(text)} is not a TOML string; omit the quotes, or use single quotes if it has a backslash"
         )
         return
     if entry:

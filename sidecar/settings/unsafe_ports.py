@@ -16,4 +16,6 @@ UNSAFE_PORTS = frozenset({
 
 def describe_unsafe(port: int) -> str:
     """What happens on such a port."""
-    return f"Chromium refuses every request to port {port} (ERR_UNSAFE_PORT): no page of the app reaches the backend"
+    return (
+        f"Chromium refuses every request to port {port} (ERR_UNSAFE_PORT), so no page of the app can reach the backend"
+    )

@@ -20,13 +20,13 @@ def allowed(kind: Any, *, brief: bool = False) -> str:
     if brief:
         return number
     named = number.replace("number", f"number of {extra['named']}")
-    return f"{named}, or a text with a unit, as in {extra['example']}"
+    return f"{named}, or a string with a unit, as in {extra['example']}"
 
 
 _SIMPLE: dict[type[inspect.Type], str] = {
     inspect.BoolType: "true or false",
     inspect.StrType: "a text",
-    inspect.DictType: 'a table of texts, as in {NAME = "value"}',
+    inspect.DictType: 'a table of strings, as in {NAME = "value"}',
 }
 
 

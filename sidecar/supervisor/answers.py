@@ -14,8 +14,8 @@ from ..wire.messages import LastExit
 from .run import Run, places_of
 from .unready import SOCKET_REMEDY, explain_unready
 
-_PRIVILEGED = 'Ports below 1024 need special rights here: set backend.port to a higher number or to "auto".'
-_RESERVED = 'The port lies in a range that the system reserves: set backend.port to another number or to "auto".'
+_PRIVILEGED = 'Ports below 1024 need special rights here: set backend.port to a higher number or "auto".'
+_RESERVED = 'The port lies in a range that the system reserves: set backend.port to another number or "auto".'
 # Names of processes, cut off as Linux cuts them, and of the commands that start them.
 _FORWARDERS = (
     "docker-pr",
@@ -37,7 +37,7 @@ def error_for(outcome: Outcome, run: Run | None, settings: Settings) -> errors.S
     """The error for an outcome, from what is known of the run."""
     if outcome is Outcome.CANCELLED:
         return errors.CancelledRequestError(
-            "The start was cancelled by a stop", hint="Start the backend again if it is wanted after all."
+            "The start was cancelled by a stop", hint="Start the backend again if you still need it."
         )
     if outcome is Outcome.SHUTTING_DOWN:
         return errors.ShuttingDownError("The sidecar is shutting down")
@@ -63,8 +63,8 @@ def _not_in_time(run: Run, settings: Settings) -> errors.SidecarError:
 def still_waiting(limit: float, output: str) -> errors.SidecarError:
     """A caller's own patience ended; the start goes on."""
     return errors.StartupTimeoutError(
-        f"The backend was not ready within {limit:g} s; its start goes on",
-        hint="Wait again with backend:waitForReady, with a longer timeout or none.",
+        f"The backend was not ready within {limit:g} s; it is still starting",
+        hint="Call backend:waitForReady again, with a longer timeout or none.",
         data={"timeout": limit, "output": output[-_LAST_OUTPUT:]},
     )
 
@@ -76,8 +76,8 @@ def why_failed(run: Run | None, last_exit: LastExit | None, settings: Settings) 
     text = f": {last_exit.text}" if last_exit else ""
     cause, remedy = _last_cause(run, settings) if run is not None else ("", "")
     return errors.RestartsExhaustedError(
-        f"The backend failed too often and is not started again by itself{text}{f'. {cause}' if cause else ''}",
-        hint=f"{remedy or 'Look at the crash report.'} Then start it with backend:start.",
+        f"The backend failed too often and will not restart automatically{text}{f'. {cause}' if cause else ''}",
+        hint=f"{remedy or 'Check the crash report.'} Then start it with backend:start.",
     )
 
 
@@ -100,8 +100,8 @@ def _last_cause(run: Run, settings: Settings) -> tuple[str, str]:
 def port_foreign(run: Run) -> errors.SidecarError:
     """The run lives, and another program answers in its place."""
     return errors.PortForeignError(
-        f"The backend runs, but port {run.port} answers for {run.owner_text}",
-        hint='End that program, or set backend.port to another number or to "auto".' + _forwarding(run),
+        f"The backend runs, but port {run.port} belongs to {run.owner_text}",
+        hint='Close that program, or set backend.port to another number or "auto".' + _forwarding(run),
         data={"port": run.port, "owner": run.owner_data},
     )
 
@@ -128,25 +128,25 @@ def port_taken(run: Run) -> errors.SidecarError:
         )
     if run.conflict is Conflict.LINGERING:
         return errors.PortInUseError(
-            f"Connections of an earlier program linger on port {run.port}, which the backend does not share with them",
-            hint="No program holds the port: the system closes them within a minute or two, then start the backend again. "
-            'A server that sets SO_REUSEADDR need not wait; backend.port = "auto" takes another port.',
+            f"Connections of an earlier program are still closing on port {run.port}, and the backend cannot share it",
+            hint="No program uses the port. The system closes them within a minute or two; then start the backend again. "
+            'A server that sets SO_REUSEADDR does not need to wait; backend.port = "auto" takes another port.',
             data=data,
         )
     return errors.PortInUseError(
         f"Port {run.port} is in use by {run.owner_text}",
-        hint='End that program, or set backend.port to another number or to "auto".',
+        hint='Close that program, or set backend.port to another number or "auto".',
         data=data,
     )
 
 
 def _socket_unused(run: Run) -> errors.SidecarError:
     if run.instead:
-        did = f"it listens by itself on {places_of(run.instead)}"
+        did = f"it listens itself on {places_of(run.instead)}"
     else:
-        did = "it closed it" if run.closed_socket else "it tried to listen there by itself"
+        did = "it closed it" if run.closed_socket else "it tried to listen there itself"
     return errors.SocketUnusedError(
-        f"The backend was handed a socket that listens on port {run.port}, and does not use it: {did}",
+        f"The sidecar passed the backend a socket that listens on port {run.port}, but the backend does not use it: {did}",
         hint=SOCKET_REMEDY,
         data={"port": run.port, "listening": [f"{address}:{port}" for address, port, _ in run.instead]},
     )
@@ -162,7 +162,7 @@ def _exited(run: Run, settings: Settings) -> errors.SidecarError:
     return errors.BackendExitedError(
         _in_folder(f"The backend ended before it was ready: {status.text}", run)
         + (f". {cause[0].upper()}{cause[1:]}" if cause else ""),
-        hint=why.remedy if why else "Fix what its last output reports; the crash report holds all of it.",
+        hint=why.remedy if why else "Fix what its last output reports; the crash report has all of it.",
         data={
             "code": status.code,
             "signal": status.signal,
@@ -179,7 +179,7 @@ def _in_folder(message: str, run: Run) -> str:
 def _stop_failed(run: Run) -> errors.SidecarError:
     names = ", ".join(f"{survivor.name} (pid {survivor.pid})" for survivor in run.survivors) or "its process"
     return errors.StopFailedError(
-        f"Part of the backend is still alive: {names}",
-        hint="The system could not end it: it hangs in the kernel, or belongs to another user. End it by hand.",
+        f"Part of the backend is still running: {names}",
+        hint="The system could not kill it: it hangs in the kernel, or belongs to another user. Kill it by hand.",
         data={"survivors": [{"pid": survivor.pid, "name": survivor.name} for survivor in run.survivors]},
     )

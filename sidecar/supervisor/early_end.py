@@ -12,8 +12,8 @@ from .unready import Unready
 STDIN_SECONDS = 2.0  # within which a backend that reads its stdin to the end has seen that
 _ASKED = "EOFError: EOF when reading a line"  # Python's input()
 _FOREGROUND = (
-    'Start it in the foreground: nginx -g "daemon off;", redis-server --daemonize no, gunicorn without --daemon, postgres'
-    " instead of pg_ctl; a script ends with exec, or waits for what it starts."
+    'Run it in the foreground: nginx -g "daemon off;", redis-server --daemonize no, gunicorn without --daemon, postgres'
+    " instead of pg_ctl; a script must end with exec, or wait for the program it starts."
 )
 _SCRIPTS = frozenset(
     ".py .pyz .js .mjs .cjs .ts .mts .jar .dll .rb .php .pl .lua .sh .ps1 .r .exs".split()  # noqa: SIM905 - as a line
@@ -40,8 +40,8 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
         return _stdin(run, settings)
     if _ASKED in run.output and settings.backend.stdin == "null":
         return Unready(
-            "It asked for input on its stdin, which is empty, and ended.",
-            "Give the answer in another way: an option such as --yes, a variable in [backend.env], or its settings.",
+            "It asked for input on stdin, which is empty, and exited.",
+            "Pass the answer another way: an option such as --yes, a variable in [backend.env], or its settings.",
             "stdin_ended",
         )
     return _script(run) if run.ready_at is None and run.status.signal is None else None
@@ -53,7 +53,7 @@ def _memory(used: int, allowed: int) -> Unready:
     sizes = [f"{size / 2**20:.0f} MiB" for size in (used, allowed)]
     return Unready(
         f"Its processes used {sizes[0]} of memory ({MEASURE}), more than limits.memory ({sizes[1]}) allows, and were killed.",
-        "Raise limits.memory, or find out what the backend needs so much for.",
+        "Raise limits.memory, or find out why the backend needs so much.",
         "memory_limit",
     )
 
@@ -61,8 +61,7 @@ def _memory(used: int, allowed: int) -> Unready:
 def _daemon(run: Run) -> Unready:
     names = ", ".join(f"{process.name} (pid {process.pid})" for process in run.forced[:5])
     return Unready(
-        f"Its first process ended with exit code 0 and left others running, which were ended with it: {names}. The sidecar"
-        " can only look after a backend whose first process stays.",
+        f"Its first process exited with code 0 and left others running, which were ended too: {names}. The sidecar needs a backend whose first process keeps running.",
         _FOREGROUND,
         "daemonized",
     )
@@ -74,8 +73,7 @@ def _stdin(run: Run, settings: Settings) -> Unready | None:
         return None
     when = "and had just begun to listen" if listened else "before it listened"
     return Unready(
-        f"The backend ended with exit code 0 within {STDIN_SECONDS:g} s, {when}. So do backends that end when their"
-        " stdin ends: here it is empty.",
+        f"The backend ended with exit code 0 within {STDIN_SECONDS:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.",
         'Set backend.stdin = "open" if it ends with its stdin; if it starts another program and ends, give that program\'s'
         " command; else its last output may say why.",
         "stdin_ended",
@@ -94,14 +92,14 @@ def _script(run: Run) -> Unready | None:
         here = Path(word).resolve()
         if here.exists():
             return Unready(
-                f"{word} was looked for in the backend's working folder, and there is no {looked_for}.",
-                f'It is in the folder in which the sidecar was started: set backend.cwd = "{Path.cwd()}", or give its whole'
+                f"{word} was not found in the backend's working folder: there is no {looked_for}.",
+                f'It is in the folder in which the sidecar was started: set backend.cwd = "{Path.cwd()}", or use its full'
                 f" path: {here}",
                 "script_missing",
             )
         return Unready(
-            f"{word} was looked for in the backend's working folder, and there is no {looked_for}.",
-            "Set backend.cwd to the folder that it is in, or give its whole path.",
+            f"{word} was not found in the backend's working folder: there is no {looked_for}.",
+            "Set backend.cwd to its folder, or use its full path.",
             "script_missing",
         )
     return None

@@ -69,7 +69,7 @@ class SocketKeeper:
         try:
             self._passed.renew()
         except OSError as error:  # only if the run shut it down and another program took the port
-            self._report(f"the passed socket does not listen any more: {error.strerror}")
+            self._report(f"the passed socket no longer listens: {error.strerror}")
 
     def _close(self, change: StateChanged) -> None:
         if change.state in (State.STOPPED, State.FAILED):

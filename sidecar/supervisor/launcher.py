@@ -266,7 +266,7 @@ class Launcher:
         is_known = self._settings.backend.listener == "own" and (self.passed is None or HOLDERS_ARE_KNOWN)
         sockets = run.listeners() if is_known else None
         if sockets is not None and all(socket.port != run.port for socket in sockets):
-            return errors.HttpFailedError(f"it does not listen on port {run.port} any more", kind="refused")
+            return errors.HttpFailedError(f"it no longer listens on port {run.port}", kind="refused")
         limit = self._settings.timeouts.shutdown_request
         try:
             await self._client.post(self._settings.backend.shutdown_path, timeout=limit)
@@ -334,8 +334,7 @@ class Launcher:
         if (unreachable := loopback_error()) is not None:
             raise errors.InternalError(
                 f"127.0.0.1 cannot be reached on this machine: {unreachable.strerror}",
-                hint="The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with"
-                " a network of its own.",
+                hint="The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with its own network.",
             )
         wanted, passed = self._settings.backend.port, self.passed
         try:
@@ -347,7 +346,7 @@ class Launcher:
         except OSError as error:
             raise errors.InternalError(
                 f"The system has no port for the backend: {error.strerror}",
-                hint="It has run out of ports or of open files: end programs that hold many.",
+                hint="It has run out of ports or open files: close programs that use many.",
             ) from error
         self._client.port = port
         self.last_port = port or self.last_port

@@ -31,7 +31,7 @@ async def find_conflict(
     loop = asyncio.get_running_loop()
     begun = loop.time()
     post(e.Waiting(run.number, MAX_WAIT))
-    text = f"Waiting for connections of an earlier program that linger on port {run.port}"
+    text = f"Waiting for connections of an earlier program to close on port {run.port}"
     post(e.Progress(run.number, "waiting", 0.0, text))
     while conflict is not None and conflict.kind is Conflict.LINGERING and loop.time() - begun < MAX_WAIT:
         await asyncio.sleep(_INTERVAL)

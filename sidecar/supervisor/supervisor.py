@@ -302,7 +302,7 @@ class Supervisor:
         if error is None:
             return
         if self._current_run.alive:
-            self._report(f"the backend did not accept the request to shut down: {error.message}")
+            self._report(f"the backend rejected the shutdown request: {error.message}")
         self.post(e.ShutdownRequestFailed(number))
 
     def _to_process(self, act: Callable[[RunningProcess], None]) -> None:
@@ -376,18 +376,18 @@ class Supervisor:
         forced = tuple(process.killed) if (process := self._current_run.process) is not None else ()
         run = self._update(survivors=tuple(survivors), forced=forced)
         if forced and self.lifecycle.state is State.STOPPING:
-            self._report(f"these did not end in time and were killed: {names_of(forced)}")
+            self._report(f"these processes did not end in time and were killed: {names_of(forced)}")
             self._forced = [ForcedProcess(pid=process.pid, name=process.name) for process in forced]
         conflict = None
         try:
             conflict = self.launcher.explain_end(run)
             self._update(output=self.launcher.last_output())
         except (OSError, ImportError) as error:  # no descriptor is left; the end must be reported all the same
-            self._report(f"why the backend ended cannot be looked into: {error}")
+            self._report(f"the reason for the backend's exit could not be determined: {error}")
         if conflict is not None:
             self._lost_port(conflict)
         if survivors:
-            self._report(f"part of the backend's tree is still alive: {names_of(survivors)}")
+            self._report(f"part of the backend's tree is still running: {names_of(survivors)}")
         self.post(e.Gone(number, len(survivors), conflict.kind if conflict is not None else None))
 
     def _lost_port(self, conflict: PortConflict) -> Run:

@@ -14,47 +14,44 @@ from ..settings.servers import how_to_pass_port
 from ..settings.texts import AUTO_PATH, HEALTH_PATHS
 from .run import places_of
 
-_PATTERN = "If the address is in its output, correct backend.reported_pattern."
+_PATTERN = "If its output contains the address, correct backend.reported_pattern."
 _BUFFERED = (
-    "A program whose output goes to a pipe often holds it back in a buffer: let it flush after the address, in Python with"
+    "Programs often buffer output that goes to a pipe: flush after printing the address, in Python with"
     " PYTHONUNBUFFERED=1 in [backend.env] or print(…, flush=True)."
 )
-_NO_READY = (
-    "Let it send READY=1 to NOTIFY_SOCKET; if it cannot, set backend.live_path, or backend.notify = false. A process that"
-    " only sends it and ends at once cannot be proven to be the backend's."
-)
+_NO_READY = "Make it send READY=1 to NOTIFY_SOCKET; if it cannot, set backend.live_path, or backend.notify = false. A process that sends it and exits at once cannot be matched to the backend."
 SOCKET_REMEDY = (
-    "Let it listen on descriptor 3 (on Windows the handle in LISTEN_HANDLE): uvicorn --fd 3, gunicorn as it is, server.listen({fd: 3}) in Node, UseSystemd() in"
-    " ASP.NET Core, socket.socket(fileno=3) in Python; a script starts it with exec, so that LISTEN_PID is its own pid. If it"
+    "Make it listen on descriptor 3 (on Windows the handle in LISTEN_HANDLE): uvicorn --fd 3, gunicorn without options, server.listen({fd: 3}) in Node, UseSystemd() in"
+    " ASP.NET Core, socket.socket(fileno=3) in Python; a script must start it with exec, so that LISTEN_PID is its own pid. If it"
     ' cannot, set backend.socket = "none".'
 )
-_ONLY_LONGER = "Look at its last output for what it waits for; if it only needs longer, raise timeouts.startup."
+_ONLY_LONGER = "Check its last output for what it waits for. If it only needs more time, raise timeouts.startup."
 
-_PLAIN_HTTP = "Check whether it speaks HTTPS or another protocol on that port: it has to speak plain HTTP on 127.0.0.1."
-_PORT_ALONE = "or leave it empty: the open port then is enough."
+_PLAIN_HTTP = "Check whether it speaks HTTPS or another protocol on that port; it must speak plain HTTP on 127.0.0.1."
+_PORT_ALONE = "or leave it empty: then the open port is enough."
 _NO_LOGIN = f"Set backend.live_path to a path that needs no login, {_PORT_ALONE}"
 _STATUSES = {
     400: (
-        "it takes the request for {path} for a bad one",
-        "Let it accept the host 127.0.0.1 (AllowedHosts of ASP.NET Core, ALLOWED_HOSTS of Django), and plain HTTP on that port.",
+        "it rejects the request for {path} as bad",
+        "Make it accept the host 127.0.0.1 (AllowedHosts of ASP.NET Core, ALLOWED_HOSTS of Django), and plain HTTP on that port.",
     ),
-    401: ("it asks for a login at {path}", _NO_LOGIN),
+    401: ("it requires a login for {path}", _NO_LOGIN),
     403: (
         "it denies access to {path}",
-        f"{_NO_LOGIN} Or let it accept requests from 127.0.0.1, if it denies by address or host.",
+        f"{_NO_LOGIN} Or make it accept requests from 127.0.0.1, if it filters by address or host.",
     ),
     405: (
-        "its {path} does not take GET",
-        f"Set backend.live_path to a path that takes GET, {_PORT_ALONE}",
+        "its {path} does not accept GET",
+        f"Set backend.live_path to a path that accepts GET, {_PORT_ALONE}",
     ),
     410: ("its {path} is gone", f"Correct backend.live_path, {_PORT_ALONE}"),
     421: (
         "it does not answer for the host 127.0.0.1 at {path}",
-        "Let it accept the host 127.0.0.1.",
+        "Make it accept the host 127.0.0.1.",
     ),
     426: (
-        "it asks for another protocol at {path}",
-        f"Let it answer plain HTTP, or set backend.live_path to a path that does, {_PORT_ALONE}",
+        "it requires another protocol for {path}",
+        f"Make it answer plain HTTP, or set backend.live_path to a path that does, {_PORT_ALONE}",
     ),
 }
 _PASSING = {408, 409, 425, 429}  # of the client's errors those that end by themselves
@@ -97,14 +94,14 @@ def explain_hung(settings: Settings, why: str = "") -> Unready:
     """A run that was ready does not answer any more, or its watchdog says ``why``."""
     if why:
         return Unready(
-            f"By its own watchdog it hangs: {why}.",
-            "Look at its last output for what it was doing; if it is only slow, raise health.watchdog.",
+            f"Its own watchdog reports a hang: {why}.",
+            "Check its last output for what it was doing. If it is only slow, raise health.watchdog.",
             "hung",
         )
     health, path = settings.health, settings.backend.health_path or settings.backend.live_path
     return Unready(
-        f"It left {health.failures} checks of {path} in a row without an answer, each for {health.probe_timeout:g} s.",
-        "Look at its last output for what it was doing; if it is only slow, raise health.probe_timeout or health.failures.",
+        f"It did not answer {health.failures} checks of {path} in a row, each within {health.probe_timeout:g} s.",
+        "Check its last output for what it was doing. If it is only slow, raise health.probe_timeout or health.failures.",
         "hung",
     )
 
@@ -117,7 +114,7 @@ def what_is_missing(
     *,
     output: str = "",
 ) -> tuple[str, str]:
-    """What was seen, and what to do about it; arguments as for explain_unready."""
+    """Finding and fix about it; arguments as for explain_unready."""
     handed = _unused(settings, port, last_answer)
     if handed is not None:
         return handed
@@ -130,15 +127,15 @@ def what_is_missing(
     if mine:
         where = places_of(mine)
         return (
-            f"it listens on {where}, where nothing that is sent to 127.0.0.1 arrives",
-            "Make it listen on 127.0.0.1: look for another address, or localhost, in its command, environment and settings.",
+            f"it listens on {where}, which 127.0.0.1 does not reach",
+            "Make it listen on 127.0.0.1. Check its command, environment and settings for another address or localhost.",
         )
     if listening:
         where = places_of(listening)
         how = how_to_pass_port(settings.backend.command)
         return (
-            f"it listens on {where} and not on its port {port}",
-            f'Pass it the port: {how}; or set backend.port to its own, or to "reported".',
+            f"it listens on {where} instead of its port {port}",
+            f'Pass it the port: {how}; or set backend.port to its own port, or to "reported".',
         )
     return f"nothing listens on port {port}", _ONLY_LONGER
 
@@ -149,21 +146,21 @@ def _unused(settings: Settings, port: int | None, last_answer: ProbeResult | Non
     if backend.notify and not backend.live_path and HAS_NOTIFICATIONS:
         return "it sent no READY=1", _NO_READY
     if backend.socket == "pass" and (last_answer is None or last_answer.kind == "timeout"):
-        return f"it has not answered on the socket that it was handed (port {port})", SOCKET_REMEDY
+        return f"it has not answered on the socket that was passed to it (port {port})", SOCKET_REMEDY
     return None
 
 
 def _unreported(listening: Sequence[ListeningSocket] | None, *, silent: bool) -> tuple[str, str]:
     if not listening:
         return (
-            "it printed no address that backend.reported_pattern matches",
-            "Correct backend.reported_pattern, or give it a port: backend.port with {port} in its command or [backend.env].",
+            "it printed no address that matches backend.reported_pattern",
+            "Correct backend.reported_pattern, or give the backend a port: set backend.port and use {port} in its command or [backend.env].",
         )
     where = places_of(listening)
     if silent:
         return f"it listens on {where} and printed nothing", f"{_BUFFERED} {_PATTERN}"
     return (
-        f"it listens on {where} and printed no address that backend.reported_pattern matches",
+        f"it listens on {where} and printed no address that matches backend.reported_pattern",
         f"{_PATTERN} {_BUFFERED}",
     )
 
@@ -172,28 +169,28 @@ def _answered(path: str, port: int, answer: ProbeResult) -> tuple[str, str]:
     if answer.status == 404:
         return (
             f"it listens on port {port} and has no {path} (status 404)",
-            "Correct backend.live_path, or leave it empty: the open port then is enough.",
+            "Correct backend.live_path, or leave it empty: then the open port is enough.",
         )
     if answer.status is not None:
         seen, remedy = _judge_status(answer.status, path, answer.location)
         return f"it listens on port {port}, and {seen}", remedy
     if answer.kind == "timeout":
         return (
-            f"it listens on port {port} and leaves {path} without an answer ({answer.error})",
-            "Look at its last output for what it is busy with; if its answers only take long, raise health.probe_timeout.",
+            f"it listens on port {port} but does not answer {path} ({answer.error})",
+            "Check its last output for what it is doing. If it only answers slowly, raise health.probe_timeout.",
         )
     if answer.kind == "unreachable":
         return (
-            f"it listens on port {port}, and 127.0.0.1 cannot be reached ({answer.error})",
-            "Look for a firewall or a VPN that filters 127.0.0.1, and for a loopback interface that is down: ip link set lo up",
+            f"it listens on port {port}, but 127.0.0.1 is unreachable ({answer.error})",
+            "Check for a firewall or VPN that filters 127.0.0.1, and for a loopback interface that is down: ip link set lo up",
         )
     if answer.kind == "hang_up":
         return (
-            f"it listens on port {port} and closes the connection before it has answered {path} ({answer.error})",
-            f"{_PLAIN_HTTP} Else look at its last output for what went wrong with the request.",
+            f"it listens on port {port} but closes the connection before answering {path} ({answer.error})",
+            f"{_PLAIN_HTTP} Otherwise check its last output for an error.",
         )
     return (
-        f"it listens on port {port}, and what it answers to {path} is not HTTP ({answer.error})",
+        f"it listens on port {port}, but its answer to {path} is not HTTP ({answer.error})",
         _PLAIN_HTTP,
     )
 
@@ -202,18 +199,18 @@ def _judge_status(status: int, path: str, location: str) -> tuple[str, str]:
     """What a status says that is not 2xx; those that waiting does not mend have a remedy of their own."""
     if location.lower().startswith("https:"):
         return (
-            f"it sends requests for {path} on to HTTPS (status {status}, {location})",
-            "Let it answer plain HTTP on 127.0.0.1: remove UseHttpsRedirection (ASP.NET Core), SECURE_SSL_REDIRECT (Django) or the like.",
+            f"it redirects {path} to HTTPS (status {status}, {location})",
+            "Make it answer plain HTTP on 127.0.0.1: remove UseHttpsRedirection (ASP.NET Core), SECURE_SSL_REDIRECT (Django) or similar.",
         )
     if location:
         return (
-            f"it sends requests for {path} to another server (status {status}, {location})",
+            f"it redirects {path} to another server (status {status}, {location})",
             f"Set backend.live_path to a path that it answers itself, {_PORT_ALONE}",
         )
     known = _STATUSES.get(status)
     if known is None and (status < 500 or status in _SETTLED) and status not in _PASSING:
         return (
-            f"it answers {path} with status {status}, which waiting does not change",
+            f"it answers {path} with status {status}, and waiting will not change that",
             f"Set backend.live_path to a path that answers GET with a status 2xx, {_PORT_ALONE}",
         )
     if known is None:

@@ -204,7 +204,7 @@ def encode_response(request_id: int, result: Any, max_frame: int) -> bytes:
     if len(body) > max_frame:
         raise ResultTooLargeError(
             f"The result takes {len(body)} bytes, a frame holds {max_frame}",
-            hint="Ask for less at once, or start the sidecar with a larger --max-frame.",
+            hint="Request less at a time, or start the sidecar with a larger --max-frame.",
         )
     return body
 

@@ -41,7 +41,7 @@ def test_the_demo_shows_a_crash_and_a_recovery_and_says_so_by_its_exit_status() 
     # What is set for the user's own app must not reach the demo.
     done = tool("demo", "--seconds", SECONDS, env={"SIDECAR_BACKEND__MANAGED": "false", "SIDECAR_BACKEND__PORT": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
-    found = re.search(r"Recovered: process (\d+) crashed, process (\d+) took its place on port \d+", done.stdout)
+    found = re.search(r"Recovered: process (\d+) crashed, process (\d+) replaced it on port \d+", done.stdout)
     assert found
     assert found[1] != found[2]
     moves = re.findall(r"(\w+) → (\w+)", done.stdout)
@@ -169,7 +169,7 @@ def test_call_names_the_right_one_for_a_typo(words: list[str], code: str, right:
 def test_a_forgotten_separator_is_answered_with_the_right_command_line(words: str, correct: str) -> None:
     done = tool(*words.split())
     assert (done.returncode, done.stdout) == (64, "")
-    assert done.stderr == f"sidecar: The backend's command goes behind --\n  Write: sidecar {correct}\n"
+    assert done.stderr == f"sidecar: The backend's command goes after --\n  Write: sidecar {correct}\n"
 
 
 def test_serve_says_so_too() -> None:

@@ -100,7 +100,7 @@ def test_clearing_removes_what_is_named_and_nothing_else(home: Path) -> None:
     for wrong in ("nothing", "not-ours", "link", "..", str(home), f"../backends/{name}"):
         done = sidecar(home, "data", "--clear", wrong)
         assert (done.returncode, done.stdout) == (64, ""), wrong
-        assert "No state has the name" in done.stderr
+        assert "No state named" in done.stderr
     assert sidecar(home, "data", "--all").returncode == 64
     done = sidecar(home, "data", "--clear", name)
     assert (done.returncode, done.stdout.split(" (")[0]) == (0, f"Removed {name}")
@@ -125,7 +125,7 @@ def test_what_is_in_use_is_never_cleared(home: Path) -> None:
         for words in (["--clear", state["name"]], ["--clear", "--all"]):
             done = sidecar(home, "data", *words)
             assert (done.returncode, done.stdout) == (1, "")
-            assert "is in use and was left alone" in done.stderr
+            assert "is in use and was kept" in done.stderr
         assert Path(state["path"]).is_dir()
     finally:
         watch.communicate("q", timeout=60)

@@ -404,7 +404,7 @@ async def test_a_client_can_be_played_to_without_sidecar_and_backend(tmp_path: P
             assert (await client.call("backend:version"))["semanticVersion"] == "1.2.3"
         with pytest.raises(RemoteError, match="UNKNOWN_CHANNEL"):
             await client.call("backend:nope")
-        with pytest.raises(RemoteError, match="The recording holds no answer of backend:logs"):
+        with pytest.raises(RemoteError, match="The recording has no answer from backend:logs"):
             await client.call("backend:logs")
         await client.until(lambda: [e for e in client.events if e["channel"] == "backend:crash"], "the recorded crash")
 

@@ -120,7 +120,7 @@ def test_each_event_is_a_line_and_keys_come_from_the_pipe(piped: Piped) -> None:
     piped.wait_for(r"STOPPING → STOPPED \(requested\)")
     mark = len(piped.lines)
     piped.press("k")
-    piped.wait_for(r"crash: There is no process to crash: the backend is STOPPED", since=mark)
+    piped.wait_for(r"crash: No process to crash: the backend is STOPPED", since=mark)
     piped.press("s")
     fourth = int(piped.wait_for(r"STARTING → RUNNING \(ready, process (\d+)\)", since=mark)[1])
     piped.press("q")

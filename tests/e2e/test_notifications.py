@@ -152,7 +152,7 @@ async def test_another_process_is_not_believed() -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as forger:
             for _ in range(30):
                 forger.sendto(b"READY=1\nSTATUS=forged", address)
-        sentence = f"it came from process {os.getpid()}, which is not one of the backend's"
+        sentence = f"it came from process {os.getpid()}, which is not part of the backend"
         await until(lambda: sentence in client.stderr_text, 10.0)
         assert client.stderr_text.count(sentence) == 1
         with pytest.raises(RemoteError, match="STARTUP_TIMEOUT"):

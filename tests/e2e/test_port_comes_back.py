@@ -46,7 +46,7 @@ async def test_connections_that_linger_are_named_and_waited_out() -> None:
             progress = await client.event(
                 "backend:startupProgress", where=lambda progress: "linger" in progress["message"]
             )
-            assert progress["message"] == f"Waiting for connections of an earlier program that linger on port {port}"
+            assert progress["message"] == f"Waiting for connections of an earlier program to close on port {port}"
             reset_on_close(page, reset=True)
         again = await client.call("backend:waitForReady", {"timeout": 10})
         assert (again["port"], again["pid"] != first["pid"]) == (port, True)

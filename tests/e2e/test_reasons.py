@@ -29,7 +29,7 @@ def wrong(kind: str) -> Wrong:
     given, other = free_port(), free_port()
     match kind:
         case "another port":
-            reason = rf"it listens on 127\.0\.0\.1:{other} and not on its port {given}\. Pass it the port: \{{port\}}"
+            reason = rf"it listens on 127\.0\.0\.1:{other} instead of its port {given}\. Pass it the port: \{{port\}}"
             return Wrong(http_backend(port=other), {"backend.port": given}, reason)
         case "no health endpoint":
             reason = r"has no /nothing/here \(status 404\)\. Correct backend\.live_path"
@@ -39,7 +39,7 @@ def wrong(kind: str) -> Wrong:
             return Wrong(http_backend(listen_address="127.0.0.9"), {"backend.port": given}, reason)
         case "never listens":
             code = "import time; print('Error: cannot open data.db', flush=True); time.sleep(600)"
-            reason = r"no process of it listens on any port yet; its last error: Error: cannot open data\.db"
+            reason = r"none of its processes listens on a port yet; its last error: Error: cannot open data\.db"
             return Wrong(script_backend(code), {}, reason)
     return Wrong(script_backend("raise RuntimeError('no licence')"), {}, r"exit code 1\. .*RuntimeError: no licence")
 

@@ -118,7 +118,7 @@ async def test_nothing_is_sent_to_a_stranger_that_took_the_port(tmp_path: Path) 
         await client.event("backend:healthUpdate", lambda it: it["status"] == "unhealthy", timeout=10)
         server = await asyncio.start_server(take, "127.0.0.1", port)
         async with server:
-            words = f"answers for {Path(sys.executable).name[:6]}"
+            words = f"belongs to {Path(sys.executable).name[:6]}"
             told = await client.event("backend:healthUpdate", lambda it: words in (it.get("error") or ""), timeout=10)
             assert f"(pid {os.getpid()})" in told["error"]
             status = await client.call("backend:status")

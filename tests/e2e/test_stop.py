@@ -68,7 +68,10 @@ async def test_the_answer_and_the_log_name_what_had_to_be_killed(tmp_path: Path)
         assert answer["success"] is True
         ((killed,), name) = [process["pid"] for process in answer["forced"]], answer["forced"][0]["name"]
         assert killed != pid
-        line, log = f"these did not end in time and were killed: {name} ({killed})", tmp_path / "logs" / "sidecar.log"
+        line, log = (
+            f"these processes did not end in time and were killed: {name} ({killed})",
+            tmp_path / "logs" / "sidecar.log",
+        )
         await processes.until(lambda: log.exists() and line in log.read_text())
         assert await client.call("backend:stop") == {"success": True}
         moves = [event["payload"] for event in client.events if event["channel"] == "backend:stateChanged"]

@@ -16,7 +16,7 @@ from tests.support.backends import aspnet_backend, aspnet_missing, http_backend,
 from tests.support.client import SidecarClient
 
 WAYS = Ways("The backend dies")
-_PASS_IT_ON = "The crash report holds its last output; pass it on to the maker of the backend."
+_PASS_IT_ON = "The crash report has its last output; send it to the backend's developer."
 _ASPNET = needs(not aspnet_missing(), aspnet_missing() or "it is there")
 
 
@@ -46,7 +46,7 @@ async def runtime_missing(stage: Stage) -> Told:
 
 @WAYS.add(
     "The library libicu is missing",
-    "The library libicu, which .NET needs for texts and cultures, is missing.",
+    "The library libicu, which .NET needs for text and cultures, is missing.",
     "Install libicu (Debian, Ubuntu: the package libicu7x; Fedora: libicu), or set DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 in [backend.env].",
     posix("libicu; Windows brings it"),
 )
@@ -115,7 +115,7 @@ async def node_exception(stage: Stage) -> Told:
 
 @WAYS.add(
     "A module of the backend is missing",
-    "A part of the backend is missing: waitress_gone.",
+    "Part of the backend is missing: waitress_gone.",
     "Reinstall the app: its files are incomplete or were damaged (antivirus programs quarantine single files).",
 )
 async def module_missing(stage: Stage) -> Told:
@@ -146,7 +146,7 @@ async def disk_full(stage: Stage) -> Told:
 @WAYS.add(
     "The database is locked",
     "The database is locked by another program.",
-    "Close the other copy of the app, or the tool that has the database open; then restart.",
+    "Close the other copy of the app, or the tool that has the database open, then restart.",
 )
 async def database_locked(stage: Stage) -> Told:
     path = stage.folder / "app.db"
@@ -159,7 +159,7 @@ async def database_locked(stage: Stage) -> Told:
 @WAYS.add(
     "Too many files are open",
     "The backend has too many files and connections open.",
-    "Raise the limit on open files (ulimit -n); if it happens again after a while, the backend leaks them: report it to its maker.",
+    "Raise the limit on open files (ulimit -n); if it happens again later, the backend leaks them: report it to its developer.",
     posix("resource limits"),
 )
 async def too_many_files(stage: Stage) -> Told:
@@ -170,7 +170,7 @@ async def too_many_files(stage: Stage) -> Told:
 @WAYS.add(
     "The backend's processes use more memory than the settings allow",
     "Its processes used <used> MiB of memory (proportional set size, which counts shared pages once), more than limits.memory (40 MiB) allows, and were killed.",
-    "Raise limits.memory, or find out what the backend needs so much for.",
+    "Raise limits.memory, or find out why the backend needs so much.",
     posix("the sentence names what this system measures"),
 )
 async def over_its_memory(stage: Stage) -> Told:
@@ -211,7 +211,7 @@ def _group_of_limited_memory(size: int) -> Iterator[Path]:
 @WAYS.add(
     "Memory ran out",
     "The system killed the backend because memory ran out.",
-    "Close other programs, work on less at once, or raise the memory limit of the container or service.",
+    "Close other programs, process less at a time, or raise the memory limit of the container or service.",
     linux("control groups"),
     needs(
         _own_group() if sys.platform == "linux" else None, "no control group with a limit of memory may be made here"
@@ -227,7 +227,7 @@ async def out_of_memory(stage: Stage) -> Told:
 @WAYS.add(
     "It was killed from outside",
     "The backend was killed by a user or another program; the system's out-of-memory killer was not involved.",
-    "Look for what ends programs here: antivirus, service manager, container runtime, task killer.",
+    "Check what may kill programs here: antivirus, service manager, container runtime, task killer.",
     linux("signals, and a kernel that counts its own kills"),
 )
 async def killed(stage: Stage) -> Told:
@@ -239,8 +239,8 @@ async def killed(stage: Stage) -> Told:
 
 @WAYS.add(
     "It was asked from outside to end",
-    "Somebody outside the app asked the backend to end (a signal, or a closed console).",
-    "Nothing needs to be done if that was meant; else look for a tool that ends programs (service manager, logout, task killer).",
+    "Something outside the app asked the backend to exit (a signal, or a closed console).",
+    "If that was intended, ignore it. Otherwise check for a tool that ends programs (service manager, logout, task killer).",
     posix("signals"),
 )
 async def terminated(stage: Stage) -> Told:
@@ -257,8 +257,8 @@ async def terminated(stage: Stage) -> Told:
 @WAYS.add(
     "Native code crashes",
     "The backend crashed in native code (invalid memory access).",
-    "Update drivers and the native libraries that the backend uses (graphics, video); the crash report holds its last output;"
-    " pass it on to the maker of the backend.",
+    "Update drivers and the native libraries that the backend uses (graphics, video). The crash report has its last output;"
+    " send it to the backend's developer.",
 )
 async def segmentation_fault(stage: Stage) -> Told:
     told = await stage.crash(script_backend("import faulthandler; faulthandler._read_null()"))
@@ -269,8 +269,8 @@ async def segmentation_fault(stage: Stage) -> Told:
 @WAYS.add(
     "Native code crashes, and the system keeps a core file",
     "The backend crashed in native code (invalid memory access).",
-    "Update drivers and the native libraries that the backend uses (graphics, video); the crash report holds its last output;"
-    " pass it on to the maker of the backend.",
+    "Update drivers and the native libraries that the backend uses (graphics, video). The crash report has its last output;"
+    " send it to the backend's developer.",
     linux("core files"),
     needs(
         sys.platform == "linux" and Path("/proc/sys/kernel/core_pattern").read_text().strip() == "core",
@@ -288,8 +288,7 @@ async def segmentation_fault_with_core(stage: Stage) -> Told:
 
 @WAYS.add(
     "It ends at once, without an error, for example because its stdin is at its end",
-    "The backend ended with exit code 0 within 2 s, before it listened. So do backends that end when their stdin ends: here it"
-    " is empty.",
+    "The backend ended with exit code 0 within 2 s, before it listened. This is typical of backends that exit when stdin closes; here stdin is empty.",
     'Set backend.stdin = "open" if it ends with its stdin; if it starts another program and ends, give that program\'s'
     " command; else its last output may say why.",
 )
@@ -299,8 +298,8 @@ async def ends_at_once(stage: Stage) -> Told:
 
 @WAYS.add(
     "It ends later, without an error",
-    "The backend ended by itself, without an error.",
-    "If it is meant to end by itself, set [restart] on_clean_exit = false; else its log tells why.",
+    "The backend exited by itself, without an error.",
+    "If it is meant to exit by itself, set [restart] on_clean_exit = false; otherwise check its log.",
 )
 async def ends_later(stage: Stage) -> Told:
     return await stage.crash(script_backend("import time; time.sleep(2.1)"))
@@ -308,10 +307,9 @@ async def ends_later(stage: Stage) -> Told:
 
 @WAYS.add(
     "It puts itself into the background",
-    "Its first process ended with exit code 0 and left others running, which were ended with it: <program>. The sidecar can only"
-    " look after a backend whose first process stays.",
-    'Start it in the foreground: nginx -g "daemon off;", redis-server --daemonize no, gunicorn without --daemon, postgres'
-    " instead of pg_ctl; a script ends with exec, or waits for what it starts.",
+    "Its first process exited with code 0 and left others running, which were ended too: <program>. The sidecar needs a backend whose first process keeps running.",
+    'Run it in the foreground: nginx -g "daemon off;", redis-server --daemonize no, gunicorn without --daemon, postgres'
+    " instead of pg_ctl; a script must end with exec, or wait for the program it starts.",
     posix("daemons that fork"),
 )
 async def puts_itself_into_the_background(stage: Stage) -> Told:
@@ -327,8 +325,8 @@ async def puts_itself_into_the_background(stage: Stage) -> Told:
 
 @WAYS.add(
     "Its script is not in its working folder",
-    "server.py was looked for in the backend's working folder, and there is no <path>.",
-    "Set backend.cwd to the folder that it is in, or give its whole path.",
+    "server.py was not found in the backend's working folder: there is no <path>.",
+    "Set backend.cwd to its folder, or use its full path.",
 )
 async def script_elsewhere(stage: Stage) -> Told:
     folder = Path(sys.executable).parent
@@ -339,7 +337,7 @@ async def script_elsewhere(stage: Stage) -> Told:
 @WAYS.add(
     "It ends with a status of its own, and says nothing that is known",
     "Its last output: the moon is in the wrong house",
-    "Read its last output in the crash report; if that does not help, pass the report on to the maker of the backend.",
+    "Check its last output in the crash report; if that does not help, send the report to the backend's developer.",
 )
 async def unknown_status(stage: Stage) -> Told:
     return await stage.crash(says("the moon is in the wrong house\n", "os._exit(3)"))

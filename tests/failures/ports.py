@@ -13,7 +13,7 @@ from tests.support.client import SidecarClient
 
 WAYS = Ways("The backend does not get its port")
 _FIRST_FREE = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
-_ANOTHER_PORT = 'End that program, or set backend.port to another number or to "auto".'
+_ANOTHER_PORT = 'Close that program, or set backend.port to another number or "auto".'
 
 
 def program(pid: int) -> str:
@@ -41,7 +41,7 @@ async def port_in_use(stage: Stage) -> Told:
 @WAYS.add(
     "The port is in use, and nothing was started yet",
     "Port <port> is in use by <program>",
-    'End that program, or set backend.port to "auto".',
+    'Close that program, or set backend.port to "auto".',
     where="doctor",
 )
 async def port_in_use_before_the_start(stage: Stage) -> Told:
@@ -51,7 +51,7 @@ async def port_in_use_before_the_start(stage: Stage) -> Told:
 @WAYS.add(
     "The port is in use by a second copy of the app",
     "Port <port> is in use by <program>, the backend of another sidecar (pid <pid>)",
-    'End that program, or set backend.port to "auto".',
+    'Close that program, or set backend.port to "auto".',
     WINE_PIDS,
     where="doctor",
 )
@@ -65,7 +65,7 @@ async def port_in_use_by_another_copy(stage: Stage) -> Told:
 
 @WAYS.add(
     "Another program answers on the backend's port",
-    "The backend runs, but port <port> answers for <program>",
+    "The backend runs, but port <port> belongs to <program>",
     _ANOTHER_PORT,
     WINE_PIDS,
 )
@@ -83,7 +83,7 @@ async def stranger_answers(stage: Stage) -> Told:
 @WAYS.add(
     "The port is reserved by Windows, or forbidden by a security program",
     "The system does not let the backend listen on port <port>",
-    'The port lies in a range that the system reserves: set backend.port to another number or to "auto".',
+    'The port lies in a range that the system reserves: set backend.port to another number or "auto".',
 )
 async def port_reserved(stage: Stage) -> Told:
     port = stage.facts["port"] = free_port()
@@ -99,7 +99,7 @@ async def port_reserved(stage: Stage) -> Told:
 @WAYS.add(
     "The port needs special rights",
     "The system does not let the backend listen on port <port>",
-    'Ports below 1024 need special rights here: set backend.port to a higher number or to "auto".',
+    'Ports below 1024 need special rights here: set backend.port to a higher number or "auto".',
     linux("capabilities"),
     ROOT,
     needs(_FIRST_FREE.exists() and int(_FIRST_FREE.read_text()) > 80, "this system lets everybody have every port"),
@@ -112,7 +112,7 @@ async def port_needs_rights(stage: Stage) -> Told:
 @WAYS.add(
     "The backend listens on every address",
     "Other machines can reach the backend on 0.0.0.0:<port>",
-    "Make it listen on 127.0.0.1 only: look for 0.0.0.0, * or [::] in its own settings.",
+    "Make it listen on 127.0.0.1 only. Check its settings for 0.0.0.0, * or [::].",
     WINE_PIDS,
     where="doctor",
 )
@@ -127,7 +127,7 @@ async def exposed(stage: Stage) -> Told:
 
 @WAYS.add(
     "The settings tell the backend to listen on every address",
-    "The settings tell the backend to listen on every address: ASPNETCORE_URLS",
+    "The settings make the backend listen on every address: ASPNETCORE_URLS",
     "Use http://127.0.0.1:{port} there.",
     where="doctor",
 )

@@ -30,7 +30,7 @@ def lock_file(path: str) -> Callable[[], object]:
 @WAYS.add(
     "The program does not exist",
     "The backend's executable does not exist: <path>",
-    "Check the path; a relative one begins at the folder in which the sidecar was started.",
+    "Check the path. A relative path starts at the folder in which the sidecar was started.",
 )
 async def program_missing(stage: Stage) -> Told:
     path = stage.facts["path"] = stage.folder / "no-such-program"
@@ -40,7 +40,7 @@ async def program_missing(stage: Stage) -> Told:
 @WAYS.add(
     "The program is a folder",
     "The backend's path is a folder: <path>",
-    "Give the path of the program itself.",
+    "Set the path of the program itself.",
 )
 async def program_is_a_folder(stage: Stage) -> Told:
     stage.facts["path"] = stage.folder
@@ -49,7 +49,7 @@ async def program_is_a_folder(stage: Stage) -> Told:
 
 @WAYS.add(
     "The program is not executable",
-    "The backend's file may not be executed: <path>",
+    "The backend's file is not executable: <path>",
     'Run: chmod u+x "<path>"',
     posix("the run bit"),
 )
@@ -61,7 +61,7 @@ async def program_without_run_bit(stage: Stage) -> Told:
     "The program is a text file without a #! line",
     "The backend's program cannot run on this system: <path>: it is neither a program for this system nor a script with a #! line",
     'If it is a script, give it a first line such as #!/bin/sh, or name its interpreter: backend.command = ["sh", …];'
-    " if it is a program, install it again.",
+    " if it is a program, reinstall it.",
     posix("programs that are text"),
 )
 async def program_is_a_text(stage: Stage) -> Told:
@@ -70,7 +70,7 @@ async def program_is_a_text(stage: Stage) -> Told:
 
 @WAYS.add(
     "The whole command is given as one word",
-    'No program is named "npm start": the whole command is one word, with its spaces (working folder: <folder>)',
+    'No program is named "npm start": the whole command is a single word with spaces (working folder: <folder>)',
     'Split it into words: backend.command = ["npm", "start"], or on the command line: -- npm start',
 )
 async def program_is_a_whole_command(stage: Stage) -> Told:
@@ -107,7 +107,7 @@ async def program_for_windows(stage: Stage) -> Told:
 @WAYS.add(
     "The program was built for another system, on Windows",
     "The backend's program could not be started: <path>: it is not a program for this Windows (Windows error 193: <text>)",
-    "Use the build for this processor (x64 or ARM64); a damaged download must be installed again.",
+    "Use the build for this processor (x64 or ARM64); reinstall it if the download is damaged.",
     windows("CreateProcess"),
 )
 async def program_for_linux(stage: Stage) -> Told:
@@ -120,7 +120,7 @@ async def program_for_linux(stage: Stage) -> Told:
 @WAYS.add(
     "The program is a batch file",
     "The backend's program is a batch file, which only cmd.exe can run: <path>",
-    "Name the program that the batch file starts in backend.command.",
+    "Set the program that the batch file starts in backend.command.",
     windows("batch files"),
 )
 async def program_is_a_batch_file(stage: Stage) -> Told:
@@ -139,8 +139,8 @@ async def script_without_interpreter(stage: Stage) -> Told:
 
 @WAYS.add(
     "The script has Windows line ends",
-    "The backend's file cannot be executed: <path>: its first line ends with a carriage return, so that /bin/sh is not found",
-    "Give the file Unix line ends: sed -i 's/\\r$//' \"<path>\"",
+    "The backend's file cannot be executed: <path>: its first line ends with a carriage return, so /bin/sh is not found",
+    "Convert the file to Unix line ends: sed -i 's/\\r$//' \"<path>\"",
     posix("#! lines"),
 )
 async def script_with_windows_line_ends(stage: Stage) -> Told:
@@ -149,7 +149,7 @@ async def script_with_windows_line_ends(stage: Stage) -> Told:
 
 @WAYS.add(
     "The script begins with a byte order mark",
-    "The backend's file cannot be executed: <path>: it begins with a byte order mark, so that the system does not see its #! line",
+    "The backend's file cannot be executed: <path>: it starts with a byte order mark, which hides its #! line from the system",
     "Save the file as UTF-8 without byte order mark (BOM), with Unix line ends.",
     posix("#! lines"),
 )
@@ -209,7 +209,7 @@ async def folder_missing(stage: Stage) -> Told:
 @WAYS.add(
     "A variable for the backend holds a NUL character",
     "The settings are wrong:\n- --set backend.env: backend.env has the variable 'NAME'; allowed: a name without = and NUL, a value without NUL",
-    "Correct what is listed; https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs/settings.md has all settings.",
+    "Correct the listed settings; see https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs/settings.md.",
     where="start",
 )
 async def variable_with_nul(stage: Stage) -> Told:
@@ -218,7 +218,7 @@ async def variable_with_nul(stage: Stage) -> Told:
 
 @WAYS.add(
     "The limit on open files is above the user's own",
-    "The backend could not be given its limit limits.open_files: it is above the hard limit of this user (Operation not permitted)",
+    "The limit limits.open_files could not be set for the backend: it is above the hard limit of this user (Operation not permitted)",
     "Lower limits.open_files to what 'ulimit -Hn' prints, or raise that (/etc/security/limits.conf, LimitNOFILE=).",
     posix("resource limits"),
 )
@@ -230,7 +230,7 @@ async def limit_above_the_hard_one(stage: Stage) -> Told:
 @WAYS.add(
     "A shell starts a program that does not exist",
     "The program no-such-server, which the backend starts, was not found.",
-    "Install it, or correct the script that starts it; if it is part of the app, reinstall the app.",
+    "Install it, or fix the script that starts it. If it is part of the app, reinstall the app.",
     posix("sh"),
 )
 async def command_not_found(stage: Stage) -> Told:
@@ -241,7 +241,7 @@ async def command_not_found(stage: Stage) -> Told:
 
 @WAYS.add(
     "A shell starts a program that is not executable",
-    "The program <path>, which the backend starts, may not be executed.",
+    "The program <path>, which the backend starts, cannot be executed: permission denied.",
     'Make it executable: chmod u+x "<path>".',
     posix("sh"),
 )
@@ -254,7 +254,7 @@ async def command_not_executable(stage: Stage) -> Told:
 
 @WAYS.add(
     "A DLL is missing",
-    "A DLL that the backend needs is missing or does not fit.",
+    "A DLL that the backend needs is missing or incompatible.",
     "Install the Microsoft Visual C++ Redistributable; if that does not help, reinstall the app.",
     windows("the loader's exit code"),
 )

@@ -13,8 +13,8 @@ from tests.support.backends import CHILDREN, http_backend, script_backend
 WAYS = Ways("The sandbox denies something")
 LANDLOCK = needs(sys.platform == "linux" and landlock.abi() >= 6, "this system has no Landlock of ABI 6")
 NODE = needs(shutil.which("node"), "Node is not here")
-_WRITE = "If it has to, add it, or a folder that it lies in, to sandbox.write."
-_CORRECT = "Correct what is listed; https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs/settings.md has all settings."
+_WRITE = "If the backend needs it, add the path or a parent folder to sandbox.write."
+_CORRECT = "Correct the listed settings; see https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs/settings.md."
 
 
 def node_backend(code: str) -> list[str]:
@@ -24,7 +24,7 @@ def node_backend(code: str) -> list[str]:
 
 @WAYS.add(
     "It writes to the home folder",
-    "The backend was denied writing to <path> by its sandbox.",
+    "The sandbox denied the backend write access to <path>.",
     _WRITE,
     LANDLOCK,
 )
@@ -35,7 +35,7 @@ async def sandbox_denies_writing(stage: Stage) -> Told:
 
 @WAYS.add(
     "It writes to the home folder, and is written for Node",
-    "The backend was denied writing to <path> by its sandbox.",
+    "The sandbox denied the backend write access to <path>.",
     _WRITE,
     LANDLOCK,
     NODE,
@@ -48,7 +48,7 @@ async def sandbox_denies_node_writing(stage: Stage) -> Told:
 
 @WAYS.add(
     "It is a shell script that writes to a relative path",
-    "The backend was denied writing to <path> by its sandbox.",
+    "The sandbox denied the backend write access to <path>.",
     _WRITE,
     LANDLOCK,
 )
@@ -59,8 +59,8 @@ async def sandbox_denies_shell_writing(stage: Stage) -> Told:
 
 @WAYS.add(
     "It reads a key, at level strict",
-    "The backend was denied access to <path> by its sandbox.",
-    "If it needs that, add it, or a folder that it lies in, to sandbox.read, or to sandbox.write if it changes it.",
+    "The sandbox denied the backend access to <path>.",
+    "If the backend needs it, add the path or a parent folder to sandbox.read, or to sandbox.write if it changes it.",
     LANDLOCK,
 )
 async def sandbox_denies_reading(stage: Stage) -> Told:
@@ -70,8 +70,8 @@ async def sandbox_denies_reading(stage: Stage) -> Told:
 
 @WAYS.add(
     "It connects to a port, at level strict",
-    "The sandbox denied the backend to connect to TCP port <port>.",
-    "If it has to, add <port> to sandbox.connect.",
+    "The sandbox blocked a connection of the backend to TCP port <port>.",
+    "If the backend needs it, add <port> to sandbox.connect.",
     LANDLOCK,
     NODE,
 )
@@ -82,8 +82,8 @@ async def sandbox_denies_connecting(stage: Stage) -> Told:
 
 @WAYS.add(
     "It looks up the name of a host, at level strict",
-    "The backend could not look up the name of a host, because the sandbox denies it DNS.",
-    "If it has to reach other machines, add 53 and the ports that it connects to to sandbox.connect.",
+    "The backend could not resolve a host name, because the sandbox blocks DNS.",
+    "If it needs to reach other machines, add 53 and the ports that it connects to to sandbox.connect.",
     LANDLOCK,
 )
 async def sandbox_denies_dns(stage: Stage) -> Told:
@@ -93,9 +93,8 @@ async def sandbox_denies_dns(stage: Stage) -> Told:
 
 @WAYS.add(
     "It listens on another port than its own",
-    "The sandbox denied the backend to listen on TCP port <other>; it may listen on <port> only.",
-    "Let it listen on the port that it is given ({port} in backend.command, or the variable PORT), or set backend.port to its"
-    " own.",
+    "The sandbox blocked the backend from listening on TCP port <other>; it may only listen on <port>.",
+    "Make it listen on the port that it is given ({port} in backend.command, or the variable PORT), or set backend.port to its own port.",
     LANDLOCK,
     NODE,
 )
@@ -167,7 +166,7 @@ async def sandbox_file(stage: Stage) -> Told:
 
 @WAYS.add(
     "The home folder itself stands in sandbox.write",
-    "sandbox.write names <path>, in which your home folder lies: all of that is open to the backend",
+    "sandbox.write names <path>, which contains your home folder: the backend can access all of it",
     "Correct sandbox.write or sandbox.read.",
     LANDLOCK,
     where="doctor",
@@ -180,7 +179,7 @@ async def sandbox_of_everything(stage: Stage) -> Told:
 @WAYS.add(
     "The temporary folder is a link, which the backend may have made",
     "The sandbox gives no access to <path>: it is a link in <data>, which the backend may write, so the backend could make it"
-    " lead anywhere. Name <target> in sandbox.write instead",
+    " lead anywhere. Name <target> to sandbox.write instead",
     "Correct sandbox.write or sandbox.read.",
     LANDLOCK,
     where="doctor",
@@ -196,7 +195,7 @@ async def sandbox_link(stage: Stage) -> Told:
 
 @WAYS.add(
     "A path in sandbox.write is relative",
-    'The settings are wrong: - --set sandbox.write: sandbox.write has "Videos"; allowed: an absolute path, or one that begins'
+    'The settings are wrong: - --set sandbox.write: sandbox.write has "Videos"; allowed: an absolute path, or one that starts'
     " with ~ for your home folder",
     _CORRECT,
     where="start",
@@ -221,7 +220,7 @@ async def sandbox_port_impossible(stage: Stage) -> Told:
 @WAYS.add(
     "Another program starts the backend, and sandbox.level is set",
     'The settings are wrong: - --set sandbox.level: sandbox.level is "standard" and backend.managed is false: a backend that'
-    ' another program starts cannot be put into a sandbox; allowed: "off"',
+    ' another program starts cannot be sandboxed; allowed: "off"',
     _CORRECT,
     where="start",
 )

@@ -11,7 +11,7 @@ from tests.support.client import SidecarClient
 WAYS = Ways("The backend lives and is not ready, or not well")
 _LATE = "It was not ready within timeouts.startup (<limit> s): "
 _LIMIT = 8 if sys.platform == "win32" else 2  # seconds: an interpreter starts slowly there, and slower under Wine
-_ONLY_LONGER = "Look at its last output for what it waits for; if it only needs longer, raise timeouts.startup."
+_ONLY_LONGER = "Check its last output for what it waits for. If it only needs more time, raise timeouts.startup."
 _SHORT = {"timeouts__startup": _LIMIT}
 
 
@@ -35,8 +35,8 @@ async def never_listens(stage: Stage) -> Told:
 
 @WAYS.add(
     "It listens on another port",
-    f"{_LATE}it listens on 127.0.0.1:<other> and not on its port <port>.",
-    'Pass it the port: {port} in backend.command or [backend.env]; or set backend.port to its own, or to "reported".',
+    f"{_LATE}it listens on 127.0.0.1:<other> instead of its port <port>.",
+    'Pass it the port: {port} in backend.command or [backend.env]; or set backend.port to its own port, or to "reported".',
     WINE_PIDS,
 )
 async def listens_on_another_port(stage: Stage) -> Told:
@@ -46,8 +46,8 @@ async def listens_on_another_port(stage: Stage) -> Told:
 
 @WAYS.add(
     "It listens on another address",
-    f"{_LATE}it listens on [::1]:<port>, where nothing that is sent to 127.0.0.1 arrives.",
-    "Make it listen on 127.0.0.1: look for another address, or localhost, in its command, environment and settings.",
+    f"{_LATE}it listens on [::1]:<port>, which 127.0.0.1 does not reach.",
+    "Make it listen on 127.0.0.1. Check its command, environment and settings for another address or localhost.",
     WINE_PIDS,
     needs(has_ipv6(), "this machine has no ::1"),
 )
@@ -58,8 +58,8 @@ async def listens_on_another_address(stage: Stage) -> Told:
 
 @WAYS.add(
     "It never says where it listens",
-    f"{_LATE}it printed no address that backend.reported_pattern matches.",
-    "Correct backend.reported_pattern, or give it a port: backend.port with {port} in its command or [backend.env].",
+    f"{_LATE}it printed no address that matches backend.reported_pattern.",
+    "Correct backend.reported_pattern, or give the backend a port: set backend.port and use {port} in its command or [backend.env].",
 )
 async def never_reports(stage: Stage) -> Told:
     stage.facts["limit"] = _LIMIT
@@ -69,9 +69,9 @@ async def never_reports(stage: Stage) -> Told:
 @WAYS.add(
     "It says where it listens, and its output stays in a buffer",
     f"{_LATE}it listens on 127.0.0.1:<port> and printed nothing.",
-    "A program whose output goes to a pipe often holds it back in a buffer: let it flush after the address, in Python with"
+    "Programs often buffer output that goes to a pipe: flush after printing the address, in Python with"
     " PYTHONUNBUFFERED=1 in [backend.env] or print(…, flush=True)."
-    " If the address is in its output, correct backend.reported_pattern.",
+    " If its output contains the address, correct backend.reported_pattern.",
 )
 async def holds_its_output_back(stage: Stage) -> Told:
     stage.facts["limit"] = _LIMIT
@@ -95,7 +95,7 @@ async def answers_errors(stage: Stage) -> Told:
 @WAYS.add(
     "The health endpoint's path is wrong",
     f"{_LATE}it listens on port <port> and has no /healthz (status 404).",
-    "Correct backend.live_path, or leave it empty: the open port then is enough.",
+    "Correct backend.live_path, or leave it empty: then the open port is enough.",
 )
 async def wrong_live_path(stage: Stage) -> Told:
     return await stage.crash(http_backend(), backend__port=port(stage), backend__live_path="/healthz", **_SHORT)
@@ -103,8 +103,8 @@ async def wrong_live_path(stage: Stage) -> Told:
 
 @WAYS.add(
     "It takes connections and never answers",
-    f"{_LATE}it listens on port <port> and leaves /health/live without an answer (timeout of 300ms exceeded).",
-    "Look at its last output for what it is busy with; if its answers only take long, raise health.probe_timeout.",
+    f"{_LATE}it listens on port <port> but does not answer /health/live (timeout of 300ms exceeded).",
+    "Check its last output for what it is doing. If it only answers slowly, raise health.probe_timeout.",
 )
 async def never_answers(stage: Stage) -> Told:
     return await stage.crash(http_backend(hang=True), backend__port=port(stage), health__probe_timeout=0.3, **_SHORT)
@@ -112,8 +112,8 @@ async def never_answers(stage: Stage) -> Told:
 
 @WAYS.add(
     "It speaks another protocol",
-    f"{_LATE}it listens on port <port>, and what it answers to /health/live is not HTTP (<detail>).",
-    "Check whether it speaks HTTPS or another protocol on that port: it has to speak plain HTTP on 127.0.0.1.",
+    f"{_LATE}it listens on port <port>, but its answer to /health/live is not HTTP (<detail>).",
+    "Check whether it speaks HTTPS or another protocol on that port; it must speak plain HTTP on 127.0.0.1.",
 )
 async def speaks_no_http(stage: Stage) -> Told:
     number = port(stage)
@@ -130,8 +130,8 @@ async def speaks_no_http(stage: Stage) -> Told:
 
 @WAYS.add(
     "It hangs",
-    "It left 3 checks of /health/live in a row without an answer, each for 0.2 s.",
-    "Look at its last output for what it was doing; if it is only slow, raise health.probe_timeout or health.failures.",
+    "It did not answer 3 checks of /health/live in a row, each within 0.2 s.",
+    "Check its last output for what it was doing. If it is only slow, raise health.probe_timeout or health.failures.",
 )
 async def hangs(stage: Stage) -> Told:
     async def hang(client: SidecarClient) -> None:
@@ -144,7 +144,7 @@ async def hangs(stage: Stage) -> Told:
 @WAYS.add(
     "It becomes unhealthy while it runs",
     "The backend is unhealthy: /health/live answers status 500",
-    "Check the backend's last output for what is missing; if nothing helps, restart it.",
+    "Check the backend's last output; if that does not help, restart it.",
     where="doctor",
 )
 async def becomes_unhealthy(stage: Stage) -> Told:
@@ -157,7 +157,7 @@ async def becomes_unhealthy(stage: Stage) -> Told:
 @WAYS.add(
     "It lacks something that it needs",
     "The backend is unhealthy: /health/ready answers status 503",
-    "Check the backend's last output for what is missing; if nothing helps, restart it.",
+    "Check the backend's last output; if that does not help, restart it.",
     where="doctor",
 )
 async def not_ready(stage: Stage) -> Told:
@@ -170,7 +170,7 @@ async def not_ready(stage: Stage) -> Told:
 @WAYS.add(
     "The shutdown endpoint is missing",
     "The backend has no /api/system/shutdown",
-    "Correct backend.shutdown_path, or leave it empty: a stop then begins with the signal at once.",
+    "Correct backend.shutdown_path, or leave it empty: a stop then starts with the signal.",
     where="doctor",
 )
 async def shutdown_endpoint_missing(stage: Stage) -> Told:

@@ -58,7 +58,7 @@ def _mounted(*words: str) -> Iterator[None]:
 
 @WAYS.add(
     "A second copy of the app runs",
-    "Another sidecar (pid <pid>) works on the same data folder: two copies of the app run",
+    "Another sidecar (pid <pid>) uses the same data folder: two copies of the app are running",
     "Close one of them; two backends on one database can damage it.",
     where="doctor",
 )
@@ -76,8 +76,8 @@ async def another_sidecar(stage: Stage) -> Told:
 
 @WAYS.add(
     "A backend of an earlier run was left behind",
-    "The sidecar before this one left processes behind, which were ended: <pid>",
-    "End those that still run by hand; nothing else is needed.",
+    "The previous sidecar left processes behind; they were ended: <pid>",
+    "End the processes that still run by hand; nothing else is needed.",
     linux("processes that outlive both sidecar and guardian; a job object leaves none"),
     where="doctor",
 )
@@ -102,8 +102,8 @@ async def left_behind(stage: Stage) -> Told:
 
 @WAYS.add(
     "The hosts file redirects localhost",
-    "The hosts file says that localhost is 10.1.2.3",
-    "Correct that line to 127.0.0.1; the sidecar itself uses the address and is not affected.",
+    "The hosts file maps localhost to 10.1.2.3",
+    "Change that line to 127.0.0.1. The sidecar itself uses the address and is not affected.",
     linux("mount namespaces"),
     ROOT,
     where="doctor",

@@ -201,7 +201,7 @@ async def test_an_interrupt_of_a_backend_that_ignores_it_is_reported_and_kill_st
     running.interrupt()
     running.interrupt()
     await run.until(lambda: stage.reports)
-    assert "still ran when its time was nearly over" in stage.reports[0]
+    assert "still ran near the end of its time" in stage.reports[0]
     assert run.status is None
     running.kill()
     await run.until_gone()

@@ -76,7 +76,7 @@ def test_a_known_server_runs_with_no_flag(name: str, project: Path) -> None:
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert re.search(r"STARTING → RUNNING \(ready", shown.stdout), shown.stdout
     if usual.port is not None:
-        seen = rf"listens on \S+:{usual.port} and not on its port \d+\. Pass it the port: .*{{port}}"
+        seen = rf"listens on \S+:{usual.port} instead of its port \d+\. Pass it the port: .*{{port}}"
         assert re.search(seen, shown.stdout), shown.stdout
 
 

@@ -104,5 +104,5 @@ async def test_a_server_that_was_given_the_port_instead_is_named(tmp_path: Path)
     if not Path(command[0]).exists():
         pytest.skip("not installed (tests/programs/install): uvicorn")
     async with sidecar(command, tmp_path, **{"backend.autostart": False, "restart.attempts": 0}) as client:
-        with pytest.raises(RemoteError, match=r"SOCKET_UNUSED.*tried to listen there by itself"):
+        with pytest.raises(RemoteError, match=r"SOCKET_UNUSED.*tried to listen there itself"):
             await client.call("backend:start")

@@ -103,7 +103,7 @@ class FakeFolder:
 
     def look(self, *, wait: bool) -> Reclaimed:
         there: Any = self.other if self.other is not None and self.other.is_there else None
-        neighbours = [] if there is None or wait else ["Another sidecar (pid 4711) works on the data folder"]
+        neighbours = [] if there is None or wait else ["Another sidecar (pid 4711) uses the data folder"]
         ending = (there,) if wait and there is not None else ()
         logs = "backend-2" if neighbours else "backend"
         return Reclaimed(self.last_port, 0, 0.0, logs, [], neighbours, [], ending)

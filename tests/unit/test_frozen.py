@@ -64,7 +64,7 @@ def test_what_is_missing_or_cut_off_is_named_with_the_remedy(folder: Path) -> No
     said = frozen.damage()
     assert "missing or incomplete: _internal/one.so, _internal/two.so." in said
     assert str(folder) in said
-    assert "Install the app again" in said
+    assert "Reinstall the app" in said
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"files": 3}'])

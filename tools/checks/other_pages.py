@@ -38,7 +38,7 @@ def check() -> Iterator[str]:
 def _security(one: Page) -> Iterator[str]:
     project = tomllib.loads(read("pyproject.toml"))["project"]
     needed = {re.split(r"[<>=\[ ]", line)[0] for line in project["dependencies"]}
-    listed = set(re.findall(r"`([\w-]+)`", one.section("Dependencies").partition("; the shim")[0]))
+    listed = set(re.findall(r"`([\w-]+)`", one.section("Dependencies").partition("; the npm package")[0]))
     forbidden = {"sidecar:shutdown", "sidecar:info", "backend:createFirewallRule"}
     yield from missing(
         one.name, one.text, f"the last {bundle.LAST_BYTES // 2**20} MiB of each log", "reach a `sidecar:` channel"

@@ -11,7 +11,7 @@ const STDERR_KEPT = 16 * 1024;
 // What the protocol allows a sidecar to announce at most; until hello says less, nothing longer is believed.
 const MAX_FRAME = 16 * 1024 * 1024;
 const INSTALL =
-  "Install the sidecar with: npm install electron-backend-sidecar, and leave out the option command; or install Python's (3.11 or newer) with: python3 -m pip install electron-backend-sidecar";
+  "Install the sidecar with: npm install electron-backend-sidecar, and omit the option command; or install the Python package (3.11 or newer) with: python3 -m pip install electron-backend-sidecar";
 // The pipes close with the process, unless something inherited them: how long to wait for its last words.
 const CLOSE_GRACE_MS = 250;
 
@@ -61,7 +61,7 @@ class Connection {
     }
     this.#listen(this.#child);
     this.#helloTimer = setTimeout(() => {
-      const text = `The sidecar said nothing for ${options.helloTimeout / 1000} s after its start`;
+      const text = `The sidecar sent nothing for ${options.helloTimeout / 1000} s after its start`;
       this.abort(new SidecarError("SIDECAR_HELLO_TIMEOUT", text, { hint: this.#startHint() }));
     }, options.helloTimeout);
   }
@@ -97,7 +97,7 @@ class Connection {
       this.#reader.feed(chunk);
     } catch (error) {
       // Well framed, and yet not what the protocol says, e.g. an error without its body.
-      const text = `The sidecar sent a message that cannot be understood (${error})`;
+      const text = `The sidecar sent an invalid message (${error})`;
       this.abort(error instanceof SidecarError ? error : new SidecarError("SIDECAR_PROTOCOL", text, { cause: error }));
     }
   }
@@ -113,7 +113,7 @@ class Connection {
       return;
     }
     if (message.type !== "hello") {
-      throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar's first frame is no hello but ${JSON.stringify(message.type)}`);
+      throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar's first frame is not hello but ${JSON.stringify(message.type)}`);
     }
     if (message.protocol !== PROTOCOL) {
       throw new SidecarError(
@@ -124,7 +124,7 @@ class Connection {
     }
     const { channels, events, maxFrame, maxInFlight } = message;
     if (!Array.isArray(channels) || !Array.isArray(events) || !(maxFrame > 0) || !(maxInFlight > 0)) {
-      throw new SidecarError("SIDECAR_PROTOCOL", "The sidecar's hello lacks what it must have: channels, events, maxFrame and maxInFlight");
+      throw new SidecarError("SIDECAR_PROTOCOL", "The sidecar's hello lacks a required field: channels, events, maxFrame or maxInFlight");
     }
     clearTimeout(this.#helloTimer);
     this.hello = message;
@@ -179,9 +179,9 @@ class Connection {
     const unfinished = this.#reader.unfinished;
     const words = this.#stderrTail.trim().split("\n").slice(-12).join("\n");
     const text =
-      `The sidecar ended unexpectedly${this.hello ? "" : " before it said hello"} (${how})` +
+      `The sidecar ended unexpectedly${this.hello ? "" : " before its hello"} (${how})` +
       (unfinished ? `, in the middle of a frame (${unfinished})` : "") +
-      (words ? `. Its last words:\n${words}` : "");
+      (words ? `. Its last output:\n${words}` : "");
     return new SidecarError(this.hello ? "SIDECAR_EXITED" : "SIDECAR_NOT_STARTED", text, {
       hint: this.hello ? (folderDamage(this.#command[0] ?? "") ?? undefined) : this.#startHint(),
       data: { code, signal, stderr: this.#stderrTail },

@@ -3,7 +3,7 @@
 const fs = require("node:fs");
 const path = require("node:path");
 
-const REMEDY = "Install the app again, or copy the whole folder again while no sidecar runs from it";
+const REMEDY = "Reinstall the app, or copy the whole folder again while no sidecar runs from it";
 
 /**
  * What is wrong with the folder of a packed sidecar that did not start: it names its files and their sizes.

@@ -100,7 +100,7 @@ class FrameReader {
     if (length >= 1 && length <= this.maxFrame) return;
     throw new SidecarError(
       "SIDECAR_PROTOCOL",
-      `The sidecar wrote something that is no frame: ${printable(bytes)}`,
+      `The sidecar wrote something that is not a frame: ${printable(bytes)}`,
       { hint: "nothing but the sidecar may write to its stdout; check `command`" },
     );
   }
@@ -115,9 +115,9 @@ function decode(body) {
     const message = packr.unpack(body);
     if (message !== null && typeof message === "object") return message;
   } catch (cause) {
-    throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote a frame that is no MessagePack: ${printable(body)}`, { cause });
+    throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote a frame that is not MessagePack: ${printable(body)}`, { cause });
   }
-  throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote a frame that is no message: ${printable(body)}`);
+  throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote a frame that is not a message: ${printable(body)}`);
 }
 
 /**

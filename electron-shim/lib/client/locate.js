@@ -53,7 +53,7 @@ function locateSidecar(folder, host) {
     return { command: [python, "-P", "-m", "sidecar"], startHint: noPackageHint(kind, platform, arch, `${python} -P -m sidecar was tried instead`) };
   }
   const searched = named ? places : [...places, `node_modules/${PACKAGE}-${kind}, from ${from.join(" and from ")} upwards`];
-  const list = `The sidecar was looked for at:\n${searched.map((place) => `  ${place}`).join("\n")}\n`;
+  const list = `Searched for the sidecar at:\n${searched.map((place) => `  ${place}`).join("\n")}\n`;
   return { command: [places[0] ?? `${PACKAGE}-${kind}`], startHint: list + (named ? namedHint(folder) : inAsar ? asarHint(inAsar) : noPackageHint(kind, platform, arch)) };
 }
 
@@ -112,13 +112,13 @@ function besideThisPackage(from, wanted) {
 
 /** @param {string | undefined} folder */
 function namedHint(folder) {
-  return `${folder ? "The option sidecarFolder" : `The variable ${VARIABLE}`} names this place, so no other was tried: correct it, or leave it out`;
+  return `${folder ? "The option sidecarFolder" : `The variable ${VARIABLE}`} points to this place, so no other was tried: correct it or remove it`;
 }
 
 /** @param {string} file */
 function asarHint(file) {
   return (
-    `It is packed inside an asar, where no program can be started: ${file}. Unpack it: electron-builder ` +
+    `It is packed inside an asar, from which no program can be started: ${file}. Unpack it: electron-builder ` +
     `"asarUnpack": ["**/node_modules/${PACKAGE}-*/**"], electron-forge packagerConfig.asar = { unpackDir: "**/node_modules/${PACKAGE}-*" }`
   );
 }
@@ -131,9 +131,9 @@ function asarHint(file) {
  */
 function noPackageHint(kind, platform, arch, tried) {
   return (
-    `There is no package ${PACKAGE}-${kind}${tried ? `; ${tried}` : ""}. Install it with: npm install --include=optional ${PACKAGE} ` +
-    `(an .npmrc or NPM_CONFIG_OMIT may leave it out; to build for this system on another one: npm install --os=${platform} --cpu=${arch})` +
-    (tried ? `, or Python's (3.11 or newer) with: python3 -m pip install ${PACKAGE}` : `. Or put the packed folder into the app's resources as "sidecar", or name it by the option sidecarFolder or the variable ${VARIABLE}`)
+    `The package ${PACKAGE}-${kind} is missing${tried ? `; ${tried}` : ""}. Install it with: npm install --include=optional ${PACKAGE} ` +
+    `(an .npmrc or NPM_CONFIG_OMIT may exclude it; to build for this system on another one: npm install --os=${platform} --cpu=${arch})` +
+    (tried ? `, or the Python package (3.11 or newer) with: python3 -m pip install ${PACKAGE}` : `. Or put the packed folder into the app's resources as "sidecar", or set the option sidecarFolder or the variable ${VARIABLE}`)
   );
 }
 

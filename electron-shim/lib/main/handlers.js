@@ -85,8 +85,8 @@ class Consent {
    * @returns {Promise<string | null>} why not
    */
   async refusal(sender) {
-    if (!this.#dialog) return "the app gave attachSidecar no dialog to ask the user with";
-    if (this.#isAsking) return "the user is being asked already";
+    if (!this.#dialog) return "the app passed no dialog to attachSidecar";
+    if (this.#isAsking) return "the user is already being asked";
     this.#isAsking = true;
     try {
       return (await agrees(this.#dialog, this.#BrowserWindow.fromWebContents(sender))) ? null : "the user declined";

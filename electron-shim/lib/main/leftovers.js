@@ -15,8 +15,8 @@ const SYNC_CHANNEL = "runtime:getBootstrap";
  */
 function leftover(method, channel) {
   return new Error(
-    `Attempted to register a second handler for '${channel}'. attachSidecar answers this channel: delete your own ` +
-      `ipcMain.${method}("${channel}", …), and whatever else starts, stops or asks the backend (see docs/migration.md)`,
+    `Attempted to register a second handler for '${channel}'. attachSidecar answers this channel: remove your own ` +
+      `ipcMain.${method}("${channel}", …), and all other code that starts, stops or queries the backend (see docs/migration.md)`,
   );
 }
 

@@ -15,7 +15,7 @@ function preloadPath(from = ownFolder()) {
   const found = findFile(from, NAME) ?? findFile(from, path.join("node_modules", "electron-backend-sidecar", NAME));
   if (found) return found;
   throw new Error(
-    `${NAME} was not found in ${from}, nor above it, nor in a node_modules there. A bundled app copies it beside the main process's ` +
+    `${NAME} was not found in ${from}, its parent folders or their node_modules. A bundled app copies it next to the main process's ` +
       `file when it is built, from require.resolve("electron-backend-sidecar/${NAME}"), or bundles a preload of its own ` +
       `(see docs/embedding.md)`,
   );

@@ -1,4 +1,4 @@
-"""Whether the backend's program can be executed in its folder, and if not, why and what to do.
+"""Whether the backend's program is executable in its folder, and if not, why and what to do.
 
 Asked before a launch, after one that failed (posix.py, windows.py) and by ``doctor`` (binary.py, marks.py).
 """
@@ -34,8 +34,8 @@ def check_program(path: Path, system: str = SYSTEM) -> None:
         mode = path.stat().st_mode
     except PermissionError as error:
         raise BackendNotExecutableError(
-            f"The backend's executable may not be reached: {path} ({error.strerror})",
-            hint="Give this user the right to enter each folder on the way to it.",
+            f"The backend's executable is not accessible: {path} ({error.strerror})",
+            hint="Give this user permission to enter each folder on its path.",
             data=data,
         ) from error
     except OSError as error:
@@ -49,7 +49,7 @@ def check_program(path: Path, system: str = SYSTEM) -> None:
         return
     if not os.access(path, os.X_OK):
         why, hint = _no_permission(path, mode)
-        raise BackendNotExecutableError(f"The backend's file may not be executed: {path}{why}", hint=hint, data=data)
+        raise BackendNotExecutableError(f"The backend's file is not executable: {path}{why}", hint=hint, data=data)
     _check_interpreter(path)
 
 
@@ -59,15 +59,14 @@ def _no_permission(path: Path, mode: int) -> tuple[str, str]:
     if mount is not None:
         return (
             f": it is on {mount}, which is mounted noexec",
-            f"Move the program to another file system, or mount this one so that programs may run: mount -o remount,exec {mount}",
+            f"Move the program to another file system, or remount this one: mount -o remount,exec {mount}",
         )
     if not mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH):
         return "", f'Run: chmod u+x "{path}"'
     return (
-        f": its mode is {stat.S_IMODE(mode):04o}, and this user may not run it",
+        f": its mode is {stat.S_IMODE(mode):04o}, and this user cannot run it",
         (
-            "Run the app as the file's owner, or let the owner allow it; else an access control list or a security module"
-            " (SELinux, AppArmor) denies it."
+            "Run the app as the file's owner, or ask the owner for permission. If that is not the reason, an access control list or a security module (SELinux, AppArmor) denies it."
         ),
     )
 
@@ -91,10 +90,10 @@ def is_file(path: str | Path) -> bool:
 def not_a_file(path: Path, *, is_folder: bool) -> SidecarError:
     """Something else than a file stands at the path."""
     kind = "a folder" if is_folder else "not a regular file"
-    inside = " On macOS the program of an .app lies in Contents/MacOS." if path.suffix == ".app" else ""
+    inside = " On macOS the program of an .app is in Contents/MacOS." if path.suffix == ".app" else ""
     return BackendNotAFileError(
         f"The backend's path is {kind}: {path}",
-        hint=f"Give the path of the program itself.{inside}",
+        hint=f"Set the path of the program itself.{inside}",
         data={"path": str(path)},
     )
 
@@ -105,19 +104,19 @@ def not_on_path(name: str, search_path: str) -> SidecarError:
         return one_string(name)
     if _is_assignment(name):
         return BackendNotFoundError(
-            f'The command begins with "{name}", which is a variable and no program',
-            hint="Put it into [backend.env], and begin backend.command with the program.",
+            f'The command begins with "{name}", which is a variable, not a program',
+            hint="Move it to [backend.env], and start backend.command with the program.",
             data={"path": name},
         )
     if name in _SHELL_ONLY:
         return BackendNotFoundError(
-            f'The command "{name}" is a part of shells and no program',
-            hint='Let a shell run the whole command, as in backend.command = ["sh", "-c", "cd app; npm start"].',
+            f'The command "{name}" is a shell builtin, not a program',
+            hint='Run the whole command in a shell, as in backend.command = ["sh", "-c", "cd app; npm start"].',
             data={"path": name},
         )
     return BackendNotFoundError(
         f'The command "{name}" was not found on PATH: {search_path or "(empty)"}',
-        hint=f"Install {name}, or give its whole path in backend.command.",
+        hint=f"Install {name}, or set its full path in backend.command.",
         data={"path": name},
     )
 
@@ -137,9 +136,9 @@ def one_string(name: str) -> SidecarError:
     if variables:
         hint += f"; and put {' '.join(variables)} into [backend.env]"
     if not _SHELL_ONLY.isdisjoint(words):
-        hint = f'Let a shell run it: backend.command = ["sh", "-c", \'{name}\']'
+        hint = f'Run it in a shell: backend.command = ["sh", "-c", \'{name}\']'
     return BackendNotFoundError(
-        f'No program is named "{name}": the whole command is one word, with its spaces',
+        f'No program is named "{name}": the whole command is a single word with spaces',
         hint=hint,
         data={"path": name},
     )
@@ -187,8 +186,8 @@ def unusable_folder(path: Path, *, exists: bool) -> SidecarError:
 def closed_folder(path: Path, why: str | None) -> SidecarError:
     """The working folder may not be entered; ``why``: the system's words."""
     return BackendNotExecutableError(
-        f"The backend's working folder may not be entered: {path} ({why})",
-        hint="Give this user the right to enter it and each folder on the way to it, or change [backend] cwd.",
+        f"The backend's working folder is not accessible: {path} ({why})",
+        hint="Give this user permission to enter it and each folder on its path, or change [backend] cwd.",
         data={"path": str(path)},
     )
 
@@ -215,18 +214,18 @@ def _check_interpreter(path: Path) -> None:
     if not interpreter:
         return
     if start.startswith(_BOM):
-        why = "it begins with a byte order mark, so that the system does not see its #! line"
+        why = "it starts with a byte order mark, which hides its #! line from the system"
         hint = "Save the file as UTF-8 without byte order mark (BOM), with Unix line ends."
     elif start.split(b"\n", 1)[0].endswith(b"\r"):
-        why = f"its first line ends with a carriage return, so that {interpreter} is not found"
-        hint = f"Give the file Unix line ends: sed -i 's/\\r$//' \"{path}\""
+        why = f"its first line ends with a carriage return, so {interpreter} is not found"
+        hint = f"Convert the file to Unix line ends: sed -i 's/\\r$//' \"{path}\""
     elif not Path(interpreter).exists():
         why = f"its interpreter {interpreter} does not exist"
         hint = f"Install {interpreter}, or name another interpreter in the first line of the file."
     elif not os.access(interpreter, os.X_OK):
         mount = noexec_mount(Path(interpreter))
-        why = f"its interpreter {interpreter} may not be executed{f': {mount} is mounted noexec' if mount else ''}"
-        hint = "Correct the first line of the file, or the interpreter's permissions."
+        why = f"its interpreter {interpreter} is not executable{f': {mount} is mounted noexec' if mount else ''}"
+        hint = "Fix the first line of the file, or the interpreter's permissions."
     else:
         return
     message = f"The backend's file cannot be executed: {path}: {why}"

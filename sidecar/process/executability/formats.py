@@ -14,7 +14,7 @@ _HANDLERS = Path("/proc/sys/fs/binfmt_misc")
 _OTHER_BUILD = "Use the build for this system and processor; a script needs a first line such as #!/bin/sh."
 _FIRST_LINE = (
     'If it is a script, give it a first line such as #!/bin/sh, or name its interpreter: backend.command = ["sh", …];'
-    " if it is a program, install it again."
+    " if it is a program, reinstall it."
 )
 
 
@@ -35,7 +35,7 @@ def unrunnable(path: Path, head: bytes, system: str = SYSTEM, handlers: Path = _
         handlers: where Linux lists the formats that other programs run (binfmt_misc).
     """
     if not head:
-        return Unrunnable("it is empty", "Install it again: its file was not written completely.")
+        return Unrunnable("it is empty", "Install it again: its file is incomplete.")
     if system == "linux" and _has_handler(path, head, handlers):
         return None
     interpreter = interpreter_of(head) if system != "win32" else ""

@@ -66,8 +66,8 @@ def quarantine(value: str | None, program: Path) -> Mark | None:
     if approved:
         return None
     return Mark(
-        "is in quarantine as a download that nobody has approved, and macOS may refuse to run it",
-        f"Open the app once from the Finder and confirm, or take the mark away: xattr -d {QUARANTINE} '{program}'.",
+        "is quarantined as an unapproved download, and macOS may refuse to run it",
+        f"Open the app once from the Finder and confirm, or remove the mark: xattr -d {QUARANTINE} '{program}'.",
     )
 
 

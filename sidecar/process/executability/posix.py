@@ -14,7 +14,7 @@ from .formats import unrunnable
 
 _LIMITS = {
     "limits.cpu_nice": (
-        "a niceness below 0 needs special rights",
+        "a niceness below 0 needs special privileges",
         "Set limits.cpu_nice to 0 or more.",
     ),
     "limits.open_files": (
@@ -42,14 +42,14 @@ def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
     if step in _LIMITS:
         why, hint = _LIMITS[step]
         return BackendNotExecutableError(
-            f"The backend could not be given its limit {step}: {why} ({os.strerror(number)})",
+            f"The limit {step} could not be set for the backend: {why} ({os.strerror(number)})",
             hint=hint,
             data={"path": command[0]},
         )
     if step == "sandbox":
         return SandboxUnavailableError(
             f"The kernel refused the backend's sandbox: {os.strerror(number)}",
-            hint='The sidecar may itself be in a sandbox or container that denies it. Without one: sandbox.level = "off".',
+            hint='The sidecar itself may run in a sandbox or container that denies it. To run without a sandbox, set sandbox.level = "off".',
             data={"level": "", "missing": []},
         )
     if step != "exec":
@@ -85,10 +85,7 @@ def _explain_exec(number: int, spec: LaunchSpec) -> SidecarError:
     message, hint = _explain_number(number, path)
     request = spec.confinement.request if spec.confinement is not None else None
     if number == errno.EACCES and request is not None and request.level == "strict":
-        hint = (
-            "The program, its interpreter or its dynamic loader lies outside of what the sandbox lets the backend read: name"
-            " its folder in sandbox.read."
-        )
+        hint = "The program, its interpreter or its dynamic loader is outside the folders that the sandbox lets the backend read: add its folder to sandbox.read."
     return BackendNotExecutableError(message, hint=hint, data={"path": str(path)})
 
 
@@ -97,7 +94,7 @@ def _explain_number(number: int, path: Path) -> tuple[str, str]:
     if number == errno.ENOENT:
         return (
             f"The dynamic loader that the backend's program needs is missing: {path}",
-            "The program was built for another kind of Linux (musl or glibc, 32 or 64 bit): use the build for this one.",
+            "The program was built for another Linux variant (musl or glibc, 32 or 64 bit): use the build for this one.",
         )
     if number == errno.ENOEXEC:
         found = unrunnable(path, read_start(path))
@@ -105,8 +102,8 @@ def _explain_number(number: int, path: Path) -> tuple[str, str]:
         return f"The backend's program cannot run on this system: {path}: {why}", hint
     if number == errno.EACCES:
         return (
-            f"The backend's program may not be executed: {path}: {os.strerror(number)}, although its mode allows it",
-            "Look for a security module (SELinux, AppArmor) that denies it, or a dynamic loader that may not be executed.",
+            f"The backend's program is not executable: {path}: {os.strerror(number)}, although its mode allows it",
+            "Look for a security module (SELinux, AppArmor) that denies it, or a dynamic loader that cannot be executed: permission denied.",
         )
     if number == errno.ETXTBSY:
         return (

@@ -8,7 +8,7 @@ from ...errors import BackendNotExecutableError, BackendNotFoundError, SidecarEr
 _CAUSES = {
     5: (
         "access is denied",
-        "Give the user read and execute permission on it and its folder; Controlled Folder Access or an antivirus may deny it too.",
+        "Give the user read and execute permission on it and its folder; Controlled Folder Access or an antivirus may also deny it.",
     ),
     8: ("the system is out of memory", "Close other programs and try again."),
     32: (
@@ -17,7 +17,7 @@ _CAUSES = {
     ),
     193: (
         "it is not a program for this Windows",
-        "Use the build for this processor (x64 or ARM64); a damaged download must be installed again.",
+        "Use the build for this processor (x64 or ARM64); reinstall it if the download is damaged.",
     ),
     206: (
         "its path or its arguments are too long",
@@ -26,11 +26,11 @@ _CAUSES = {
     216: ("it was built for another processor", "Use the build for this processor (x64 or ARM64)."),
     225: (
         "an antivirus found a virus or unwanted software in it",
-        "Restore it from quarantine and allow it there, or install the app again.",
+        "Restore it from quarantine and allow it there, or reinstall the app.",
     ),
     226: (
         "an antivirus found a virus or unwanted software and removed it",
-        "Allow it in the antivirus, then install the app again.",
+        "Allow it in the antivirus, then reinstall the app.",
     ),
     267: ("its working directory cannot be used", "Set backend.cwd to a directory that exists."),
     740: (
@@ -38,7 +38,7 @@ _CAUSES = {
         "Turn off 'Run as administrator' in the file's properties, or ship it with requestedExecutionLevel asInvoker.",
     ),
     1260: ("a group policy forbids it", "Ask the administrator of this computer to allow it."),
-    1392: ("the file is damaged", "Install the app again."),
+    1392: ("the file is damaged", "Reinstall the app."),
     1455: ("the system is out of memory (paging file)", "Close other programs, or enlarge the paging file."),
     4551: ("Smart App Control or App Control blocked it", "Sign the program, or have the administrator allow it."),
     14001: ("its side-by-side configuration is wrong", "Install the Visual C++ runtime that it needs."),
@@ -52,7 +52,7 @@ def missing(path: str) -> SidecarError:
     """The program does not exist."""
     return BackendNotFoundError(
         f"The backend's program does not exist: {path}",
-        hint=f"Build or install it, or correct {_COMMAND}; an antivirus may have put it into quarantine.",
+        hint=f"Build or install it, or correct {_COMMAND}; an antivirus may have quarantined it.",
         data={"path": path},
     )
 
@@ -71,7 +71,7 @@ def batch(path: str) -> SidecarError:
     """The program is a batch file."""
     return BackendNotExecutableError(
         f"The backend's program is a batch file, which only cmd.exe can run: {path}",
-        hint=f"Name the program that the batch file starts in {_COMMAND}.",
+        hint=f"Set the program that the batch file starts in {_COMMAND}.",
         data={"path": path},
     )
 

@@ -46,7 +46,7 @@ def path_notes(request: SandboxRequest) -> list[str]:
                 )
             elif is_inside(home, os.path.realpath(path)):
                 notes.append(
-                    f"{setting} names {path}, in which your home folder lies: all of that is open to the backend"
+                    f"{setting} names {path}, which contains your home folder: the backend can access all of it"
                 )
     return notes
 
@@ -99,5 +99,5 @@ def _reached_through(path: str, folders: Sequence[str]) -> str | None:
 def _leads_out(path: str, above: str) -> str:
     return (
         f"The sandbox gives no access to {path}: it is a link in {above}, which the backend may write, so the backend"
-        f" could make it lead anywhere. Name {os.path.realpath(path)} in sandbox.write instead"
+        f" could make it lead anywhere. Name {os.path.realpath(path)} to sandbox.write instead"
     )

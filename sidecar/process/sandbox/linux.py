@@ -125,8 +125,7 @@ def own_folders(request: SandboxRequest) -> tuple[list[str], list[str]]:
     for path in dict.fromkeys([*found, request.cwd]):
         if folders.is_inside(os.path.realpath(home), os.path.realpath(path)):
             notes.append(
-                f"The sandbox does not let the backend read {path}, its own folder, because your home folder lies in it: set"
-                " backend.cwd to another folder, or name what it needs in sandbox.read"
+                f"The sandbox does not let the backend read {path}, its own folder, because it contains your home folder. Set backend.cwd to another folder, or add what it needs to sandbox.read"
             )
         else:
             kept.append(path)

@@ -231,7 +231,9 @@ class WindowsProcessLayer:
         """See base."""
         await self._idle()
         if spec.limits.open_files is not None or spec.limits.no_new_privileges:
-            self._report("Windows has no limit of open files and no no_new_privileges: those settings have no effect")
+            self._report(
+                "Windows supports neither limits.open_files nor limits.no_new_privileges; these settings have no effect"
+            )
         self._spawning = in_thread("backend spawn", lambda: spawn.start(spec))
         try:
             started = await asyncio.shield(self._spawning)

@@ -119,7 +119,7 @@ class OutputPipe:
         if lost:
             self._reported_dropped += lost
             self._report(
-                f"{lost} bytes of the backend's {self._stream} were dropped: they came faster than they were handled"
+                f"{lost} bytes of the backend's {self._stream} were dropped: they arrived faster than they could be handled"
             )
 
     def close(self) -> None:

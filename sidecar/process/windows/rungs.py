@@ -20,10 +20,10 @@ _BREAK_BEFORE_END = 1.0  # seconds that CTRL_BREAK has for its effect before the
 _TASKKILL_SECONDS = 3.0
 _OUTCOMES = {
     console_helper.ENDED: "CTRL_C was sent, and the backend ended",
-    console_helper.BREAK_SENT: "CTRL_C was sent; the backend still ran when its time was nearly over, so CTRL_BREAK was sent too",
-    console_helper.BREAK_FAILED: "CTRL_C was sent; the backend still ran when its time was nearly over, and CTRL_BREAK could not be sent",
+    console_helper.BREAK_SENT: "CTRL_C was sent; the backend still ran near the end of its time, so CTRL_BREAK was sent too",
+    console_helper.BREAK_FAILED: "CTRL_C was sent; the backend still ran near the end of its time, and CTRL_BREAK could not be sent",
     console_helper.ATTACH
-    + 6: "CTRL_C could not be sent: the backend has no console (it is a program with windows, or gone)",
+    + 6: "CTRL_C could not be sent: the backend has no console (it is a GUI program, or has exited)",
 }
 
 
@@ -42,7 +42,7 @@ def send_console_interrupt(pid: int, graceful: float) -> str:
     try:
         status = _run(helper_command(pid, patience), patience + _HELPER_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"the console helper could not do its work: {error}"
+        return f"the console helper failed: {error}"
     return describe_interrupt(status)
 
 

@@ -176,7 +176,7 @@ async def test_a_sidecar_that_hangs_is_ended_and_replaced(tmp_path: Path, sessio
         await page.until(is_state("RUNNING"))
         os.kill(pid, signal.SIGSTOP)
         lost = await page.forget().until(lambda message: message["type"] == "error")
-        assert "answered nothing and was ended" in lost["error"]["message"]
+        assert "did not answer and was killed" in lost["error"]["message"]
         assert (await page.hello())["pid"] != pid
         await page.until(is_state("RUNNING"))
         await processes.until(lambda: not processes.is_alive(pid), GONE_WITHIN)
@@ -324,7 +324,7 @@ async def test_wrong_settings_end_it_in_words(tmp_path: Path) -> None:
 async def test_a_command_before_the_dashes_is_a_usage_error(tmp_path: Path) -> None:
     async with dashboard(tmp_path, [], sys.executable, ready=False) as running:
         assert await running.ended() == 64
-        assert "behind --" in running.err[0]
+        assert "after --" in running.err[0]
 
 
 async def test_the_bundle_is_for_the_page_alone_and_masked(tmp_path: Path, session: aiohttp.ClientSession) -> None:

@@ -115,5 +115,5 @@ def test_what_is_not_promised_is_said_at_the_start(own) -> None:  # noqa: F811
     said = subprocess.run(
         [*WITHOUT_PROC, sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout
-    assert said.startswith("/proc is not readable here. The backend and all its processes still end with a stop")
+    assert said.startswith("/proc is not readable here. The backend and all its processes still end on a stop")
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == ""

@@ -68,7 +68,7 @@ def test_a_usage_error_comes_before_hello_and_is_one_line() -> None:
     assert done.returncode == 64
     assert done.stdout == b""
     assert done.stderr.decode().splitlines() == [
-        "sidecar: No option '--confg'. The backend's command goes behind '--'. 'sidecar serve --help' lists the options."
+        "sidecar: No option '--confg'. The backend's command goes after '--'. 'sidecar serve --help' lists the options."
     ]
 
 

@@ -272,7 +272,7 @@ async def test_a_stdout_that_nobody_reads_any_more_is_the_loss_of_the_owner() ->
         process.stdin.write(request(1, "sidecar:ping"))
         process.stdin.flush()
         assert await asyncio.to_thread(process.wait, DEADLINE) == STATUS["owner_lost"]
-        assert b"stdout cannot be written to any more" in process.stderr.read()
+        assert b"stdout can no longer be written to" in process.stderr.read()
     finally:
         process.kill()
         process.wait()

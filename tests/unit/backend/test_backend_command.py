@@ -134,7 +134,7 @@ def test_a_missing_executable_is_named_with_the_folder_that_is_missing_too(tmp_p
         find([str(path)], tmp_path)
     assert caught.value.data == {"path": str(path)}
     assert str(path) in caught.value.message
-    assert f"there is no folder {path.parent}" in caught.value.message
+    assert f"the folder {path.parent} does not exist" in caught.value.message
     assert caught.value.hint
 
 
@@ -218,7 +218,7 @@ def test_a_command_in_one_string_is_to_be_split(tmp_path: Path, word: str, words
     ("words", "message", "hint"),
     [
         (["PORT=1", "node"], 'begins with "PORT=1", which is a variable', "[backend.env]"),
-        (["cd", "app"], '"cd" is a part of shells', '["sh", "-c"'),
+        (["cd", "app"], '"cd" is a shell builtin', '["sh", "-c"'),
     ],
 )
 def test_what_only_a_shell_understands_is_named(tmp_path: Path, words: list[str], message: str, hint: str) -> None:
@@ -278,13 +278,13 @@ def test_the_nearest_packaged_backend_is_taken_and_noted(tmp_path: Path) -> None
     near = program(packaged(tmp_path / "sidecar"))
     found = find(None, tmp_path)
     assert (found.argv, found.cwd) == ((str(near),), str(near.parent))
-    assert found.notes == (f"{near} is the backend of profile aura",)
+    assert found.notes == (f"{near} is the backend found by profile aura",)
 
 
 @pytest.mark.posix(reason="the run bit")
 def test_a_packaged_backend_that_lost_its_run_bit_gets_it_back_with_a_note(tmp_path: Path) -> None:
     server = program(packaged(tmp_path), mode=0o640)
-    assert find(None, tmp_path).notes[1] == f"{server} was not executable; it was given u+x"
+    assert find(None, tmp_path).notes[1] == f"{server} was not executable; the sidecar set u+x"
     assert stat.S_IMODE(server.stat().st_mode) == 0o740
     assert len(find(None, tmp_path).notes) == 1
 
@@ -335,6 +335,6 @@ def test_a_sidecar_whose_folder_is_gone_starts_what_is_named_in_full_and_says_wh
     assert find_command(settings, {}).argv == (str(server),)
     for command in (["./server"], ["server"], None):
         settings = load(environ={}, command=command).settings
-        with pytest.raises(BackendNotFoundError, match="in which the sidecar was started is gone") as raised:
+        with pytest.raises(BackendNotFoundError, match="in which the sidecar was started no longer exists") as raised:
             find_command(settings, {"PATH": str(tmp_path / "bin")})
-        assert raised.value.hint == "Start it in another folder, or give the backend's whole path."
+        assert raised.value.hint == "Start it in another folder, or give the backend's full path."

@@ -47,9 +47,9 @@ def find(command: list[str] | None, *overrides: str, path: str = "") -> tuple[st
 
 
 def test_a_program_in_a_folder_that_may_not_be_entered_is_not_said_to_be_missing(closed: Path) -> None:
-    with nobody(), pytest.raises(BackendNotExecutableError, match="may not be reached") as raised:
+    with nobody(), pytest.raises(BackendNotExecutableError, match="is not accessible") as raised:
         find([str(closed / "server")])
-    assert raised.value.hint == "Give this user the right to enter each folder on the way to it."
+    assert raised.value.hint == "Give this user permission to enter each folder on its path."
 
 
 def test_such_a_folder_on_the_path_hides_no_program_behind_it(closed: Path) -> None:
@@ -60,7 +60,7 @@ def test_such_a_folder_on_the_path_hides_no_program_behind_it(closed: Path) -> N
 
 
 def test_such_a_working_folder_is_named(closed: Path) -> None:
-    with nobody(), pytest.raises(BackendNotExecutableError, match="working folder may not be entered") as raised:
+    with nobody(), pytest.raises(BackendNotExecutableError, match="working folder is not accessible") as raised:
         find(["/bin/sh"], f"backend.cwd='{closed / 'folder'}'")
     assert "[backend] cwd" in raised.value.hint
 

@@ -200,7 +200,7 @@ def test_facts_outlive_the_stop() -> None:
         (RAN, "never ran and crashed"),
         ([*RAN, moved_to("RUNNING", "STOPPING", "requested", 100)], "never ran and crashed"),
         ([*RAN, *DOWN], "did not run again"),
-        ([*RAN, *DOWN, moved_to("STARTING", "RUNNING", "ready", 100), health("healthy")], "as another process"),
+        ([*RAN, *DOWN, moved_to("STARTING", "RUNNING", "ready", 100), health("healthy")], "as a new process"),
         ([*RAN, *DOWN, *AGAIN[:2]], "not healthy"),
         ([*RAN, *DOWN, *AGAIN[:2], health("unhealthy", error="503")], "not healthy"),
         ([*RAN, *DOWN[:2], *AGAIN], "not reported"),

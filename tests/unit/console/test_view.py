@@ -144,7 +144,7 @@ def test_a_start_says_what_it_waits_for_and_a_backoff_counts_down() -> None:
     story.take(5.0, "backend:crash", {"text": "exit code 1", "nextStartIn": 25.0, "attempt": 1, "attempts": 3,
                                       "final": False})  # fmt: skip
     text = drawn(story, colour=False)
-    assert "It is started again in 20 s." in text
+    assert "It restarts in 20 s." in text
     assert message not in text
 
 
@@ -152,6 +152,6 @@ def test_the_help_names_every_key() -> None:
     view, story = View(), Story()
     view.press("?", story)
     text = drawn(story, view, colour=False)
-    assert "kill its process without telling the sidecar" in words(text)
+    assert "kill its process without notifying the sidecar" in words(text)
     view.press("?", story)
     assert "kill its process" not in drawn(story, view, colour=False)

@@ -56,7 +56,7 @@ def test_no_rule_is_false_only_where_everything_was_read() -> None:
     assert describe(snapshot(None), NAMES, PROGRAM, ENVIRONMENT).exists is None
     denied = describe(snapshot(states={"policy": "unreadable"}), NAMES, PROGRAM, ENVIRONMENT)
     assert denied.exists is None
-    assert denied.error == "Not everything is known: the policy firewall rules cannot be read: Access is denied"
+    assert denied.error == "Some facts are unknown: the policy firewall rules cannot be read: Access is denied"
 
 
 def test_a_rule_that_was_seen_exists_whatever_else_could_not_be_read() -> None:

@@ -57,9 +57,9 @@ def test_what_is_not_refused_reaches_netsh_as_it_was_given(folder: str, name: st
     [
         ("%", "cmd expands it"),
         ("$", "PowerShell expands it"),
-        ("`", "PowerShell takes it for an escape"),
+        ("`", "PowerShell treats it as an escape"),
         ('"', "it ends the quoted text"),
-        ("“", "PowerShell takes it for a quotation mark"),
+        ("“", "PowerShell treats it as a quotation mark"),
         ("\n", "U+000A"),
     ],
 )

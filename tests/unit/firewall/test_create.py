@@ -106,13 +106,13 @@ def test_a_preview_asks_nobody_and_lists_what_would_be_deleted() -> None:
         (snapshot(None), None, "missing from the registry"),
         (snapshot(states={"local": "unreadable"}), None, "cannot be read"),
         (snapshot(states={"policy": "unreadable"}), None, "is unknown"),
-        (snapshot(policy=[("gp", rule("Block"))]), True, "change nothing"),
-        (snapshot([("a", rule("Block", app=None))]), False, "change nothing"),
-        (snapshot(settings={("policy", "PrivateProfile"): {"AllowLocalPolicyMerge": 0}}), False, "change nothing"),
+        (snapshot(policy=[("gp", rule("Block"))]), True, "have no effect"),
+        (snapshot([("a", rule("Block", app=None))]), False, "have no effect"),
+        (snapshot(settings={("policy", "PrivateProfile"): {"AllowLocalPolicyMerge": 0}}), False, "have no effect"),
         (
             snapshot(settings={("local", "StandardProfile"): {"EnableFirewall": 1, "DoNotAllowExceptions": 1}}),
             False,
-            "change nothing",
+            "have no effect",
         ),
     ],
 )

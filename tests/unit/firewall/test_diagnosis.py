@@ -60,7 +60,7 @@ def test_an_owner_that_is_not_known_is_another_program() -> None:
 
 def test_block_rules_are_mentioned_as_what_they_are() -> None:
     message = diagnose(facts(), blocked()).message
-    assert "connections from other machines only" in message
+    assert "only affect connections from other machines" in message
     assert "private, public: blocked by “Aura.Api” (local)" in message
     assert "domain: no rule" in message
 

@@ -192,7 +192,7 @@ def test_a_run_that_lost_its_port_is_unhealthy_within_two_intervals(play: Any, s
         stage.process.sockets.clear()
         stage.client.answer = refused
         await stage.pass_time(2)
-        assert healths(stage)[-1] == (False, f"it does not listen on port {started.port} any more")
+        assert healths(stage)[-1] == (False, f"it no longer listens on port {started.port}")
         stage.process.listen()
         stage.client.answer = lambda _path: {}
         await stage.pass_time(2)
@@ -211,7 +211,7 @@ def test_nothing_is_sent_to_another_program_that_took_the_port(play: Any, settin
         stage.layer.strangers = [ListeningSocket("127.0.0.1", started.port, STRANGER)]
         await stage.pass_time(2)
         asked = len(stage.client.asked)
-        assert healths(stage)[-1] == (False, f"port {started.port} answers for program-77 (pid 77)")
+        assert healths(stage)[-1] == (False, f"port {started.port} belongs to program-77 (pid 77)")
         assert stage.supervisor.run is not None
         assert (stage.supervisor.run.listener, stage.supervisor.run.owner_pid) == ("foreign", STRANGER)
         await stage.pass_time(10)
@@ -268,7 +268,7 @@ def test_of_two_other_ports_none_is_taken_for_the_servers_and_the_progress_names
         starting = asyncio.create_task(stage.supervisor.start())
         await stage.pass_time(3)
         message = stage.of(e.Progress)[-1].message
-        assert "it listens on 127.0.0.1:50556, 127.0.0.1:9229 and not on its port" in message
+        assert "it listens on 127.0.0.1:50556, 127.0.0.1:9229 instead of its port" in message
         assert "{port}" in message
         stage.process.listen()
         assert (await starting).port == int(stage.process.spec.command[-1])

@@ -132,7 +132,7 @@ def test_a_kill_from_outside_has_nothing_to_do_with_what_was_said_before() -> No
 
 @pytest.mark.parametrize(
     ("oom", "kind", "words"),
-    [(True, "oom_killed", "memory ran out"), (False, "killed", "was not involved"), (None, "killed", "most often")],
+    [(True, "oom_killed", "memory ran out"), (False, "killed", "was not involved"), (None, "killed", "usually")],
 )
 def test_the_kernel_knows_better_than_the_signal_whether_memory_ran_out(
     oom: bool | None, kind: str, words: str

@@ -200,7 +200,7 @@ async def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_report(tmp
 )
 async def test_a_name_that_is_no_report_is_refused(reports: CrashReports, tmp_path: Path, name: str) -> None:
     (tmp_path / "crash-notes.log").write_text("not a report")
-    with pytest.raises(InvalidArgsError, match="No crash report has the name"):
+    with pytest.raises(InvalidArgsError, match="No crash report named"):
         await reports.read(name)
 
 

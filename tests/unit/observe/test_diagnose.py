@@ -177,7 +177,7 @@ def test_a_redirected_localhost_is_told(text: str, status: str) -> None:
         (5005, None, "unknown", "in_use", "failed", "in use by nginx (pid 7)"),
         (6000, None, "unknown", "free", "failed", "Chromium refuses every request to port 6000"),
         ("reported", 6667, "own", "in_use", "failed", "Chromium refuses every request to port 6667"),
-        (5005, None, "unknown", "lingering", "warning", "earlier program linger on port 5005"),
+        (5005, None, "unknown", "lingering", "warning", "earlier program are still closing on port 5005"),
         (80, None, "unknown", "forbidden", "failed", "does not let the backend listen on port 80"),
         (5005, 5005, "own", "in_use", "ok", "The backend listens on port 5005"),
         ("auto", 5005, "foreign", "in_use", "failed", "belongs to nginx (pid 7)"),
@@ -195,7 +195,7 @@ def test_a_port_in_a_range_that_windows_reserves_is_told_with_the_range() -> Non
     check = check_network.check_port(
         5005, None, "unknown", lambda _: "forbidden", nobody, reserved=lambda: [(80, 80), (5000, 5099)]
     )
-    assert check.message.startswith("Windows reserves the ports 5000 to 5099, and with them port 5005")
+    assert check.message.startswith("Windows reserves ports 5000 to 5099, including port 5005")
 
 
 def test_loopback_can_be_reached_here() -> None:
@@ -297,8 +297,8 @@ def test_orphans_and_a_second_sidecar_are_warnings() -> None:
     assert check_orphans([]).status == "ok"
     assert check_orphans(["They were ended: 5"]).message == "They were ended: 5"
     assert check_sharing([]).status == "ok"
-    assert check_sharing([7]).message.startswith("Another sidecar (pid 7) works on the same data folder")
-    assert check_sharing([7, 8]).message.startswith("Other sidecars (pids 7, 8) work on the same data folder")
+    assert check_sharing([7]).message.startswith("Another sidecar (pid 7) uses the same data folder")
+    assert check_sharing([7, 8]).message.startswith("Other sidecars (pids 7, 8) use the same data folder")
 
 
 CRASH = Crash(
@@ -389,7 +389,7 @@ def test_a_port_that_the_sidecar_holds_for_the_backend_is_not_taken() -> None:
 @pytest.mark.parametrize(
     ("port", "waiting", "says"),
     [
-        (None, None, "as soon as that is to run"),
+        (None, None, "as soon as it starts"),
         (5005, None, "listens on port 5005 for the backend"),
         (5005, 1, "for the backend; 1 connection waits to be taken"),
         (5005, 2, "for the backend; 2 connections wait to be taken"),

@@ -137,7 +137,7 @@ async def test_a_folder_that_was_removed_or_renamed_is_made_again_with_one_warni
     await written(files, lambda: list(folder.glob("*.log")))
     assert await files.close(30)
     assert content(folder) == (b"0\n1\n2\n" if busy else b"")
-    assert warnings == [f"The backend's log folder {folder} was removed or renamed; it was made again."]
+    assert warnings == [f"The backend's log folder {folder} was removed or renamed; it was created again."]
     if renamed:
         assert content(tmp_path / "away" / "backend") == b"before\n"
 

@@ -153,14 +153,14 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
     expected = [
         "AURA_BACKEND_STARTUP_TIMEOUT_MS: is 'soon'; allowed: a number of milliseconds",
         "--set nonsense: not understood; write --set section.key=value",
-        f"{config}, line 2: there is no setting backend.prot; did you mean backend.port?",
+        f"{config}, line 2: unknown setting backend.prot; did you mean backend.port?",
         f'{config}, line 3: backend.port is 70000; allowed: "auto" or "reported" or a whole number from 1 to 65535',
         f"{config}, line 5: backend.env.A is 1; allowed: a text",
-        f"{config}, line 7: there is no section [time]; did you mean timeouts?",
+        f"{config}, line 7: unknown section [time]; did you mean timeouts?",
         f"{config}, line 9: restart.attempts is true; allowed: a whole number from 0 to 1000000",
         'SIDECAR_BACKEND__MANAGED: backend.managed is "perhaps"; allowed: true or false',
         '--profile: profile is "aurra"; allowed: "generic" or "aspnet" or "aura"; did you mean aura?',
-        '--set backend.live_path: backend.live_path is "x"; allowed: a path that begins with / and holds no space, or an empty text',
+        '--set backend.live_path: backend.live_path is "x"; allowed: a path that starts with / and has no spaces, or an empty string',
     ]
     assert sorted(found) == sorted(expected)
 
@@ -175,12 +175,12 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         ("timeouts.startup=soon", 'timeouts.startup is "soon"; allowed: a number of seconds above 0, at most 86400'),
         (
             "timeouts.startup=20x",
-            'is "20x"; allowed: a number of seconds above 0, at most 86400, or a text with a unit, as in "20s"',
+            'is "20x"; allowed: a number of seconds above 0, at most 86400, or a string with a unit, as in "20s"',
         ),
         ("timeouts.startup=2MB", 'is "2MB"; allowed: a number of seconds'),
         ("timeouts.startup=0s", 'timeouts.startup is "0s"; allowed: a number of seconds above 0'),
         ("limits.memory=20s", 'is "20s"; allowed: a whole number of bytes from 0'),
-        ("limits.memory=0.5B", 'or a text with a unit, as in "512MB" or "1GiB"'),
+        ("limits.memory=0.5B", 'or a string with a unit, as in "512MB" or "1GiB"'),
         ("restart.attempts=3s", 'restart.attempts is "3s"; allowed: a whole number from 0 to 1000000'),
         ("restart.attempts=1.5", "restart.attempts is 1.5; allowed: a whole number from 0 to 1000000"),
         ("restart.attempts=" + "9" * 5000, "allowed: a whole number from 0 to 1000000"),
@@ -188,19 +188,19 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         ('backend.port="5005"', 'backend.port is "5005"; allowed: "auto" or "reported" or a whole number'),
         ("backend.host=0.0.0.0", 'backend.host is "0.0.0.0"; allowed: "127.0.0.1"'),
         ("backend.command=server", 'backend.command is "server"; allowed: a list, each entry a text, as in ["a", "b"]'),
-        ("backend.command=['']", "backend.command begins with an empty text"),
-        ("backend.env=5", "backend.env is 5; allowed: a table of texts"),
+        ("backend.command=['']", "backend.command starts with an empty string"),
+        ("backend.env=5", "backend.env is 5; allowed: a table of strings"),
         ("log.level=loud", 'log.level is "loud"; allowed: "debug" or "error" or "info"'),
         ("limits.cpu_nice=40", "limits.cpu_nice is 40; allowed: a whole number from -20 to 19"),
         ("backend.reported_pattern='('", "backend.reported_pattern is not a regular expression"),
         ("backend.reported_pattern='listening'", "backend.reported_pattern has 0 groups; allowed: exactly one"),
-        ("backend.events_path=/a b", "allowed: a path that begins with /"),
+        ("backend.events_path=/a b", "allowed: a path that starts with /"),
         ("backend.env.A=x\0y", "backend.env has the variable"),
-        ('paths.data="C:\\Users\\x"', "is not a TOML string; leave the quotes out, or use 'single' ones"),
+        ('paths.data="C:\\Users\\x"', "is not a TOML string; omit the quotes, or use single quotes"),
         ("profile=5", 'profile is "5"; allowed: "generic" or "aspnet" or "aura"'),
-        ("bakend.port=5", "there is no section [bakend]; did you mean backend?"),
+        ("bakend.port=5", "unknown section [bakend]; did you mean backend?"),
         ("backend=5", "not understood; write --set section.key=value"),
-        ("app.mode.x=5", "there is no setting app.mode.x; did you mean app.mode?"),
+        ("app.mode.x=5", "unknown setting app.mode.x; did you mean app.mode?"),
     ],
 )
 def test_a_wrong_value_is_told_with_its_origin_what_was_given_and_what_is_allowed(override: str, told: str) -> None:
@@ -215,8 +215,8 @@ def test_a_wrong_value_is_told_with_its_origin_what_was_given_and_what_is_allowe
         ("profile = ['aura']\n", 'line 1: profile is ["aura"]; allowed: "generic" or "aspnet" or "aura"'),
         ("[backend\n", "is not valid TOML: Expected ']'"),
         ("a = 1\na = 2\n", "is not valid TOML: Cannot overwrite a value (at line 2"),
-        ("port = 1\n", "line 1: port stands outside of any section"),
-        ("[nothing]\n", "line 1: there is no section [nothing]"),
+        ("port = 1\n", "line 1: port is outside any section"),
+        ("[nothing]\n", "line 1: unknown section [nothing]"),
         ("[backend]\nenv.A = 5\n", "line 2: backend.env.A is 5"),
         ("[backend]\nenv = { A = 5 }\n", "line 2: backend.env.A is 5"),
         ('[backend]\n"port" = 0 # none\n', "line 2: backend.port is 0"),
@@ -248,7 +248,7 @@ def test_a_file_as_notepad_writes_it_is_read(tmp_path: Path) -> None:
 
 
 def test_nothing_after_the_dashes_is_a_mistake() -> None:
-    assert mistakes(command=[]) == ["command line: -- is followed by nothing; write -- COMMAND ARGUMENT…"]
+    assert mistakes(command=[]) == ["command line: nothing follows --; write -- COMMAND ARGUMENT…"]
 
 
 def test_a_secret_of_the_wrong_type_is_not_shown(tmp_path: Path) -> None:
@@ -321,7 +321,7 @@ class TestWhatABackendIsHanded:
         ("overrides", "says"),
         [
             (["backend.socket=pass", "backend.port=reported"], 'allowed with it: backend.port = "auto" or a number'),
-            (["backend.socket=pass", *WATCHED], "only a backend that the sidecar starts can be handed anything"),
+            (["backend.socket=pass", *WATCHED], "this needs a backend that the sidecar starts"),
             (["backend.notify=true", *WATCHED], "backend.notify is set and backend.managed is false"),
             (["health.watchdog=5"], "health.watchdog is set and backend.notify is false"),
         ],

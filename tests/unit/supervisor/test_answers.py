@@ -78,8 +78,8 @@ def test_a_failed_state_is_explained_by_its_own_error_and_else_by_the_budget() -
             "crash report",
         ),
         ({"listening": (), "output": ""}, "It was not ready within timeouts.startup", "timeouts.startup"),
-        ({"conflict": Conflict.IN_USE}, "Port 5005 is in use", "End that program"),
-        ({"listener": "foreign"}, "port 5005 answers for another program", "End that program"),
+        ({"conflict": Conflict.IN_USE}, "Port 5005 is in use", "Close that program"),
+        ({"listener": "foreign"}, "port 5005 belongs to another program", "Close that program"),
         ({"over_memory": 1 << 30}, "more than limits.memory", "Raise limits.memory"),
     ],
 )

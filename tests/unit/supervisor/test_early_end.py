@@ -45,7 +45,7 @@ def test_a_question_on_an_empty_stdin_is_named(tmp_path: Path) -> None:
     output = 'Traceback (most recent call last):\n  input("Do you agree? ")\nEOFError: EOF when reading a line\n'
     why = explain_early_end(ended("setup.py", cwd=tmp_path, code=1, output=output), Settings())
     assert why is not None
-    assert "asked for input on its stdin, which is empty" in why.cause
+    assert "asked for input on stdin, which is empty" in why.cause
 
 
 def test_a_script_in_the_folder_of_the_start_names_both_folders(

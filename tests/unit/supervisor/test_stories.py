@@ -157,7 +157,10 @@ def test_a_stop_climbs_the_ladder(play: Any) -> None:
         assert [process.pid for process in await stage.supervisor.stop()] == [stage.process.identity.pid]
         assert stage.client.asked[-1] == "/shutdown"
         assert stage.process.signals == ["begin_stop", "interrupt", "kill"]
-        assert stage.reports[-1] == f"these did not end in time and were killed: fake ({stage.process.identity.pid})"
+        assert (
+            stage.reports[-1]
+            == f"these processes did not end in time and were killed: fake ({stage.process.identity.pid})"
+        )
         assert round(stage.now - began, 3) == 2.0 + 10.0
         assert stage.moves[-2:] == ["STOPPING requested", "STOPPED requested"]
         assert [type(one) for one in stage.seen if isinstance(one, RunEnding | RunEnded)] == [RunEnding, RunEnded]
@@ -193,7 +196,7 @@ def test_a_refused_shutdown_request_is_not_waited_for(play: Any) -> None:
         await stage.supervisor.stop()
         assert stage.process.signals == ["begin_stop", "interrupt"]
         assert stage.now - began < 0.1
-        assert any("did not accept the request to shut down" in report for report in stage.reports)
+        assert any("rejected the shutdown request" in report for report in stage.reports)
 
     play(story, backend__shutdown_path="/shutdown")
 
@@ -283,7 +286,7 @@ def test_a_start_that_takes_too_long_is_stopped_and_explained(play: Any) -> None
             process.listen(80)
 
         stage.layer.script = listens_elsewhere
-        with pytest.raises(StartupTimeoutError, match=r"listens on 127\.0\.0\.1:80 and not on its port") as raised:
+        with pytest.raises(StartupTimeoutError, match=r"listens on 127\.0\.0\.1:80 instead of its port") as raised:
             await stage.supervisor.start()
         assert raised.value.data == {"timeout": 20.0, "output": "waiting for the database, key ***\n"}
         assert stage.now == 20.0
@@ -385,7 +388,7 @@ def test_connections_that_linger_on_a_fixed_port_are_waited_out(play: Any) -> No
         assert 53.0 <= stage.now < 53.5
         assert len(stage.layer.runs) == 1
         assert stage.of(RunFailed) == []
-        assert any("linger on port 45671" in one.message for one in stage.of(e.Progress))
+        assert any("to close on port 45671" in one.message for one in stage.of(e.Progress))
 
     play(story, backend__port=45_671, timeouts__startup=5.0)
 
@@ -393,7 +396,7 @@ def test_connections_that_linger_on_a_fixed_port_are_waited_out(play: Any) -> No
 def test_a_wait_for_connections_that_linger_ends(play: Any) -> None:
     async def story(stage: Stage) -> None:
         stage.port_state = lambda _port, _plain: "lingering"
-        with pytest.raises(PortInUseError, match="Connections of an earlier program linger on port 45671"):
+        with pytest.raises(PortInUseError, match="Connections of an earlier program are still closing on port 45671"):
             await stage.supervisor.start()
         assert 75.0 <= stage.now < 76.0
         assert stage.layer.runs == []
@@ -679,7 +682,7 @@ def test_a_backend_whose_first_process_leaves_another_behind_is_no_clean_exit(pl
         stage.layer.script = fork
         with pytest.raises(BackendExitedError) as caught:
             await stage.supervisor.start()
-        assert "left others running, which were ended with it: nginx (pid 4711)" in caught.value.message
+        assert "left others running, which were ended too: nginx (pid 4711)" in caught.value.message
         assert 'nginx -g "daemon off;"' in (caught.value.hint or "")
 
     play(story)

@@ -27,30 +27,30 @@ SETTINGS = msgspec.structs.replace(Settings(), backend=Backend(live_path="/live"
             None,
             [("127.0.0.1", 80)],
             None,
-            "it listens on 127.0.0.1:80 and printed no address that backend.reported_pattern matches",
+            "it listens on 127.0.0.1:80 and printed no address that matches backend.reported_pattern",
             "correct backend.reported_pattern",
         ),
         (
             5005,
             None,
             ("unreachable", None, "connect ENETUNREACH 127.0.0.1:5005"),
-            "and 127.0.0.1 cannot be reached (connect ENETUNREACH",
+            "but 127.0.0.1 is unreachable (connect ENETUNREACH",
             "ip link set lo up",
         ),
         (5005, None, None, "nothing listens on port 5005", "timeouts.startup"),
         (5005, [], None, "nothing listens on port 5005", "timeouts.startup"),
-        (5005, [("::1", 5005)], None, "it listens on [::1]:5005, where nothing", "127.0.0.1"),
-        (5005, [("127.0.0.1", 80)], None, "it listens on 127.0.0.1:80 and not on its port 5005", "{port}"),
+        (5005, [("::1", 5005)], None, "it listens on [::1]:5005, which 127.0.0.1 does not reach", "127.0.0.1"),
+        (5005, [("127.0.0.1", 80)], None, "it listens on 127.0.0.1:80 instead of its port 5005", "{port}"),
         (5005, None, ("status", 404, "no"), "has no /live (status 404)", "backend.live_path"),
         (5005, None, ("status", 503, "no"), "last answer to /live was status 503", "timeouts.startup"),
         (
             5005,
             None,
             ("redirected", 307, "no", "https://127.0.0.1:5006/live"),
-            "on to HTTPS (status 307, https://",
+            "to HTTPS (status 307, https://",
             "UseHttpsRedirection",
         ),
-        (5005, None, ("redirected", 308, "no", "HTTPS://localhost/"), "on to HTTPS (status 308", "UseHttpsRedirection"),
+        (5005, None, ("redirected", 308, "no", "HTTPS://localhost/"), "to HTTPS (status 308", "UseHttpsRedirection"),
         (
             5005,
             None,
@@ -58,17 +58,23 @@ SETTINGS = msgspec.structs.replace(Settings(), backend=Backend(live_path="/live"
             "to another server (status 302",
             "backend.live_path",
         ),
-        (5005, None, ("redirected", 301, "no", ""), "status 301, which waiting does not change", "backend.live_path"),
-        (5005, None, ("status", 407, "no"), "status 407, which waiting does not change", "backend.live_path"),
-        (5005, None, ("status", 501, "no"), "status 501, which waiting does not change", "backend.live_path"),
+        (
+            5005,
+            None,
+            ("redirected", 301, "no", ""),
+            "status 301, and waiting will not change that",
+            "backend.live_path",
+        ),
+        (5005, None, ("status", 407, "no"), "status 407, and waiting will not change that", "backend.live_path"),
+        (5005, None, ("status", 501, "no"), "status 501, and waiting will not change that", "backend.live_path"),
         (5005, None, ("status", 429, "no"), "last answer to /live was status 429", "timeouts.startup"),
         (5005, None, ("status", 500, "no"), "last answer to /live was status 500", "timeouts.startup"),
-        (5005, None, ("status", 400, "no"), "for a bad one (status 400)", "AllowedHosts"),
-        (5005, None, ("status", 401, "no"), "asks for a login at /live (status 401)", "needs no login"),
+        (5005, None, ("status", 400, "no"), "as bad (status 400)", "AllowedHosts"),
+        (5005, None, ("status", 401, "no"), "requires a login for /live (status 401)", "needs no login"),
         (5005, None, ("status", 403, "no"), "denies access to /live (status 403)", "accept requests from 127.0.0.1"),
-        (5005, None, ("status", 405, "no"), "its /live does not take GET (status 405)", "takes GET"),
-        (5005, None, ("timeout", None, "too late"), "leaves /live without an answer", "health.probe_timeout"),
-        (5005, None, ("hang_up", None, "socket hang up"), "closes the connection before it has answered", "HTTPS"),
+        (5005, None, ("status", 405, "no"), "its /live does not accept GET (status 405)", "accepts GET"),
+        (5005, None, ("timeout", None, "too late"), "does not answer /live", "health.probe_timeout"),
+        (5005, None, ("hang_up", None, "socket hang up"), "closes the connection before answering", "HTTPS"),
         (5005, None, ("malformed", None, "Parse Error: x"), "is not HTTP (Parse Error: x)", "HTTPS"),
     ],
 )
@@ -103,7 +109,7 @@ def test_a_socket_that_was_handed_over_and_never_used(failure: HttpFailure | Non
     settings = msgspec.structs.replace(SETTINGS, backend=Backend(live_path="/live", socket="pass"))
     answer = failure and ProbeResult(False, None, None, "timeout of 2000ms exceeded", 2.0, failure)
     why = explain_unready(settings, 5005, [ListeningSocket("127.0.0.1", 5005, 1)], answer)
-    assert "it has not answered on the socket that it was handed (port 5005)" in why.cause
+    assert "it has not answered on the socket that was passed to it (port 5005)" in why.cause
     assert "uvicorn --fd 3" in why.remedy
 
 
@@ -116,4 +122,4 @@ def test_a_backend_that_was_to_send_ready_and_did_not() -> None:
 
 def test_a_run_that_its_own_watchdog_calls_hung() -> None:
     why = explain_hung(SETTINGS, "it sent WATCHDOG=trigger")
-    assert (why.cause, why.kind) == ("By its own watchdog it hangs: it sent WATCHDOG=trigger.", "hung")
+    assert (why.cause, why.kind) == ("Its own watchdog reports a hang: it sent WATCHDOG=trigger.", "hung")

@@ -58,5 +58,5 @@ def test_a_docstring_line_that_is_no_entry_is_refused() -> None:
 
 def test_an_entry_may_run_over_several_lines() -> None:
     assert docstrings.entries(docstrings.section_kind("backend"))["command"].meaning.endswith(
-        "Empty: what the profile finds."
+        "Empty: the program that the profile finds."
     )

@@ -42,7 +42,7 @@ export class SocketTransport {
    */
   call(channel, ...args) {
     const { socket } = this;
-    if (socket?.readyState !== WebSocket.OPEN) return Promise.reject(new CallError("CLOSED", "The dashboard cannot be reached"));
+    if (socket?.readyState !== WebSocket.OPEN) return Promise.reject(new CallError("CLOSED", "The dashboard is unreachable"));
     return new Promise((resolve, reject) => {
       const id = ++this.lastId;
       this.pending.set(id, { resolve, reject });
@@ -55,7 +55,7 @@ export class SocketTransport {
     try {
       answer = await fetch("/bundle", { headers: { Authorization: `Bearer ${this.key}` } });
     } catch {
-      throw new CallError("CLOSED", "The dashboard cannot be reached");
+      throw new CallError("CLOSED", "The dashboard is unreachable");
     }
     if (!answer.ok) throw new CallError("INTERNAL", (await answer.text()).trim());
     return answer.blob();

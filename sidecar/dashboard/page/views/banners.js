@@ -61,7 +61,7 @@ export function showLink(link, banners) {
   } else if (link.kind === "disconnected") {
     banners.show("link", {
       kind: "error",
-      title: "The dashboard cannot be reached.",
+      title: "The dashboard is unreachable.",
       text: "Its command was ended, or the connection was lost. What you see is the last that was known. Trying again.",
     });
   } else if (link.kind === "sidecar-lost") {

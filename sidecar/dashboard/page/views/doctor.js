@@ -54,7 +54,7 @@ function summary(checks) {
 
 /** @param {Check[]} checks */
 function table(checks) {
-  const head = el("thead", {}, el("tr", {}, ...["Status", "Check", "What was seen, and what to do"].map((text) => el("th", { scope: "col" }, text))));
+  const head = el("thead", {}, el("tr", {}, ...["Status", "Check", "Finding and fix"].map((text) => el("th", { scope: "col" }, text))));
   return el("table", { class: "checks" }, head, el("tbody", {}, ...checks.map(row)));
 }
 

@@ -55,7 +55,7 @@ export class LogsView {
       // What came before the subscription was not sent either; the answer of backend:logs has it.
       const missing = this.first ? 0 : dropped;
       this.first = false;
-      if (missing > 0) this.store.add(time, "gap", `${missing.toLocaleString("en")} lines came too fast and were left out; the log file has them`);
+      if (missing > 0) this.store.add(time, "gap", `${missing.toLocaleString("en")} lines were skipped because they arrived too fast; the log file has them`);
       this.store.add(time, stream, text);
       this.schedule();
     });

@@ -10,13 +10,13 @@ export class ProvidersView {
     transport.on("backend:providerUpdate", (body) => this.show(body));
     transport.on("backend:stateChanged", ({ state }) => {
       if (state === "RUNNING") void this.connected();
-      else if (state !== "STOPPING") this.none("The backend does not run.");
+      else if (state !== "STOPPING") this.none("The backend isn't running.");
     });
   }
 
   async connected() {
     try {
-      if (!(await this.transport.call("backend:status")).running) this.none("The backend does not run.");
+      if (!(await this.transport.call("backend:status")).running) this.none("The backend isn't running.");
       else this.show(await this.transport.call("backend:providerStatus"));
     } catch (error) {
       this.none(error instanceof CallError ? error.message : String(error));

@@ -144,7 +144,7 @@ export class StateView {
     } else this.banners.hide("failed");
     if (exposed.length > 0) {
       const where = exposed.map(({ address, port }) => `${address}:${port}`).join(", ");
-      this.banners.show("exposed", { kind: "warning", title: "The backend can be reached from other machines.", text: `It listens on ${where}. Bind it to 127.0.0.1.` });
+      this.banners.show("exposed", { kind: "warning", title: "Other machines can reach the backend.", text: `It listens on ${where}. Bind it to 127.0.0.1.` });
     } else this.banners.hide("exposed");
     if (sharedDataFolder) {
       this.banners.show("shared", { kind: "info", title: "Another sidecar uses the same data folder.", text: "Both work. Give this one its own with --set paths.data=FOLDER.", dismissible: true });
@@ -159,6 +159,6 @@ export class StateView {
     }
     const unit = (/** @type {number} */ one) => (metric === "cpu" ? `${Math.round(one)} %` : `${Math.round(one / 2 ** 20)} MiB`);
     const what = metric === "cpu" ? "processor time" : "memory";
-    this.banners.show(metric, { kind: "warning", title: `The backend uses ${unit(value)} of ${what}.`, text: `The limit that was set is ${unit(limit)}.` });
+    this.banners.show(metric, { kind: "warning", title: `The backend uses ${unit(value)} of ${what}.`, text: `The limit is ${unit(limit)}.` });
   }
 }
