@@ -44,7 +44,7 @@ class Bundle:
 
     Args:
         checks: the diagnosis.
-        facts: ``logs``, the folder, and ``info``, what ``sidecar:info`` told; both may be missing where no sidecar ran.
+        facts: ``logs``, the folder, and ``info``, what ``sidecar:info`` answered; both may be missing where no sidecar ran.
         serve_words: the sidecar's command line after ``serve``: its settings file goes into the bundle, and secrets that it
             gives are masked everywhere.
 

@@ -275,7 +275,7 @@ def _named(command: str, folder: str, room: int) -> str:
     """Command and folder; the command is cut first, at its end."""
     place = f" in {folder}" if folder else ""
     if len(place) > room // 2:
-        place = f" in …{place[-room // 2 :]}"
+        place = f" in …{folder[-max(1, room // 2 - 5) :]}"
     left = room - len(place)
     return f"{command if len(command) <= left else command[: max(0, left - 1)] + '…'}{place}"
 

@@ -29,7 +29,7 @@ export function byId(id) {
 }
 
 /**
- * Sets a text only when it differs, so that a screen reader is not told the same again.
+ * Sets a text only when it differs, so that a screen reader does not read the same again.
  *
  * @param {Node} node
  * @param {string} text

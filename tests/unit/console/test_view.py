@@ -155,3 +155,12 @@ def test_the_help_names_every_key() -> None:
     assert "kill its process without notifying the sidecar" in words(text)
     view.press("?", story)
     assert "kill its process" not in drawn(story, view, colour=False)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_frame_names_the_end_of_the_folder_and_the_begin_of_the_command(width: int) -> None:
+    story = Story(command="uvicorn app:app " + "--option " * 40, folder="/home/somewhere/very/deep/in/the/tree/shop")
+    first = drawn(story, colour=False, width=width).splitlines()[0]
+    assert len(first) == width
+    assert first.startswith("╭─ uv"[: max(3, width // 8)])
+    assert "op ─" in first

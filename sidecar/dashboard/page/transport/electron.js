@@ -1,4 +1,4 @@
-// The same over what electron-shim's preload exposes. The shim replaces a dead sidecar; pages are told so by failing calls.
+// The same over what electron-shim's preload exposes. The shim replaces a dead sidecar; pages notice it by failing calls.
 import { CallError } from "./types.js";
 
 const LOOK_MS = 2000;

@@ -23,7 +23,7 @@ function store(key) {
   }
 }
 
-/** The token of the address, which is taken out of it: nobody is to copy what is used up. */
+/** The token of the address, which is taken out of it: what is used up need not be copied. */
 function takeToken() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token !== null) history.replaceState(null, "", location.pathname);
@@ -40,7 +40,7 @@ const ask = (secret, method) => fetch("/session", { method, headers: { Authoriza
  * A key that the dashboard knows, else why there is none.
  *
  * @returns {Promise<{key: string} | {used: boolean}>}
- * @throws {TypeError} when nobody answers
+ * @throws {TypeError} when nothing answers
  */
 export async function enter() {
   const token = takeToken();
