@@ -77,9 +77,9 @@ def _limits(one: Page) -> Iterator[str]:
         "requests in flight": [names.DEFAULT_MAX_IN_FLIGHT, *argv.MAX_IN_FLIGHT_RANGE],
         "`id`": [0, codec.MAX_ID],
         "unsent answers and events": [server.MAX_UNSENT],
-        "log lines held for a client that is behind": [outbox.KEPT_OLDEST],
+        "log lines kept for a slow client": [outbox.KEPT_OLDEST],
         "length of a log line": [lines.MAX_LINE],
-        "what is still unsent at the exit": [one.default for one in finish.values() if one.default is not one.empty],
+        "unsent data at exit": [one.default for one in finish.values() if one.default is not one.empty],
         "an answer of the backend's endpoint, in seconds: ping, provider status, the others": [
             backend_channels._PING,  # noqa: SLF001 - the page states it
             backend_channels._PROVIDERS,  # noqa: SLF001 - as above
