@@ -120,7 +120,7 @@ test("the token opens one browser: for reloads and other tabs of it, and for nob
   await first.shows("state", "Stopped");
 
   const stranger = await openPage(browser, address);
-  await stranger.shows("locked", "Its token has been used");
+  await stranger.shows("locked", "This link was already used");
   assert.equal(await stranger.page.locator("main").isVisible(), false);
   await stranger.shot("locked");
   const another = await openPage(browser, new URL(address).origin);

@@ -35,7 +35,7 @@ def wrong(kind: str) -> Wrong:
             reason = r"has no /nothing/here \(status 404\)\. Correct backend\.live_path"
             return Wrong(http_backend(), {"backend.live_path": "/nothing/here"}, reason)
         case "another address":
-            reason = rf"it listens on 127\.0\.0\.9:{given}, where nothing that is sent to 127\.0\.0\.1 arrives"
+            reason = rf"it listens on 127\.0\.0\.9:{given}, which 127\.0\.0\.1 does not reach"
             return Wrong(http_backend(listen_address="127.0.0.9"), {"backend.port": given}, reason)
         case "never listens":
             code = "import time; print('Error: cannot open data.db', flush=True); time.sleep(600)"
