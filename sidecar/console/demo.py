@@ -64,8 +64,8 @@ def run(seconds: float) -> int:
         console.print(f"[bold red]No recovery:[/] {'; '.join(missing)}.")
         return 1
     console.print(
-        f"[bold green]Recovered:[/] process {recovery.crashed_pid} crashed, process {recovery.recovered_pid} took its "
-        f"place on port {recovery.port}; everything was stopped.",
+        f"[bold green]Recovered:[/] process {recovery.crashed_pid} crashed, process {recovery.recovered_pid} replaced "
+        f"it on port {recovery.port}; everything was stopped.",
         soft_wrap=True,
     )
     return 0
