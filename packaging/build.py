@@ -188,7 +188,7 @@ def say(text: str) -> None:
 def replace(made: Path, out: Path) -> None:
     """Puts the new folder in the place of the old one, and never beneath something that is not ours."""
     if out.exists() and not (out / "_internal" / CONTENTS).exists() and any(out.iterdir()):
-        sys.exit(f"packaging: {out} is there already and is no packed sidecar: remove it, or give another --out")
+        sys.exit(f"packaging: {out} already exists and is not a packed sidecar: remove it, or choose another --out")
     out.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(out, ignore_errors=True)
     shutil.move(made, out)

@@ -20,7 +20,7 @@ def collect(inside: list[str], site: Path, cpython: Path, made: Path, cache: Pat
     """The whole text.
 
     Args:
-        inside: where each file of the folder came from, as PyInstaller tells.
+        inside: where each file of the folder came from, as PyInstaller reports it.
         site: the folder of the packages.
         cpython: the text of CPython's licence.
         made: the folder.
@@ -100,7 +100,7 @@ def system_libraries(inside: list[str]) -> set[tuple[str, str]]:
 
 
 def owner(path: Path) -> str:
-    """The Debian package of a file; "" where there is none or no dpkg."""
+    """The Debian package of a file; "" if not found or without dpkg."""
     dpkg = shutil.which("dpkg")
     if dpkg is None:
         return ""

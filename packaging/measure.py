@@ -108,7 +108,7 @@ def main() -> int:
 
 
 def timed(command: list[str], environment: dict[str, str]) -> float:
-    """Milliseconds from spawn to end. A guardian whose socket is no socket ends at once: what is left is its start."""
+    """Milliseconds from spawn to end. A guardian whose socket is not a socket exits at once: what is left is its start."""
     nowhere = subprocess.DEVNULL
     began = time.perf_counter()
     subprocess.run(command, env=environment, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False)

@@ -219,7 +219,7 @@ class RestartsExhaustedError(SidecarError):
 
 
 class NotRunningError(SidecarError):
-    """There is no run of the backend."""
+    """The backend is not running."""
 
     code = "NOT_RUNNING"
     remedy = "Start it with backend:start."

@@ -22,7 +22,7 @@ class Block(NamedTuple):
         line: where its fence opens, from 1.
         language: the word behind the fence.
         text: its lines.
-        mark: kind and value of a comment right above it, as in ``<!-- run: client.py -->``; empty where there is none.
+        mark: kind and value of a comment right above it, as in ``<!-- run: client.py -->``; empty if missing.
     """
 
     page: str

@@ -1,4 +1,4 @@
-"""A backend to look at: python3 backend.py PORT. It lives until it is told to stop, or is killed."""
+"""A backend to look at: python3 backend.py PORT. It runs until it is stopped or killed."""
 
 import json
 import sys

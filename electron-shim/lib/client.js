@@ -78,7 +78,7 @@ class Sidecar {
     this.#start();
   }
 
-  /** What the process that is there now said first; null while there is none. */
+  /** The hello of the current process; null while none runs. */
   get hello() {
     return this.#hello;
   }
@@ -270,7 +270,7 @@ class Sidecar {
     return { code, error: code === 0 ? null : (failure ?? error) };
   }
 
-  /** The short path, for when there is no time to wait: the sidecar sees its owner leave and ends everything within 2 s. */
+  /** The short path when you have no time to wait: the sidecar sees its owner leave and ends everything within 2 s. */
   abandon() {
     if (this.#closing) this.#connection?.abandon(); // the end of stdin cuts a shutdown short
     else this.#closing = this.#shutDown(ABANDON_MS, true);

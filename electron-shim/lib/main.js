@@ -27,7 +27,7 @@ function attachSidecar(options) {
   const entry = { attachment: null, attached: Promise.resolve(/** @type {any} */ (null)) };
   entry.attached = attach();
   attachments.set(options.app, entry);
-  // Also where nobody awaits it yet, as before the app is ready: the failure was reported, it must not end the app.
+  // Also if no caller awaits it yet, as before the app is ready: the failure was reported and must not end the app.
   entry.attached.catch(() => {
     if (!entry.attachment && attachments.get(options.app) === entry) attachments.delete(options.app);
   });

@@ -27,7 +27,7 @@ async function capture(sdk, sidecar, crash, attachReport) {
   /** @type {string | null} */
   let report = null;
   if (attachReport) {
-    // One that cannot be read, because the sidecar ends, is no reason to lose the event.
+    // If it cannot be read because the sidecar ends, still send the event.
     report = await sidecar.call("backend:crashReport", [{ name }], { timeout: REPORT_TIMEOUT_MS }).then(
       (found) => found.report,
       () => null,

@@ -97,7 +97,7 @@ type Payload<Name extends EventName> = Name extends keyof Events ? Events[Name] 
 export class Sidecar {
   /** Starts it without waiting; `connect` also waits. */
   constructor(options: ConnectOptions);
-  /** What the process that is there now said first; null while there is none. */
+  /** The hello of the current process; null while none runs. */
   readonly hello: Hello | null;
   /** Resolves when a sidecar has said hello; rejects when none will. */
   whenReady(): Promise<void>;
@@ -113,7 +113,7 @@ export class Sidecar {
   power(what: "suspend" | "resume"): void;
   /** Stops the backend, then the sidecar. Never rejects; repeated calls share the outcome. */
   close(options?: { timeout?: number }): Promise<CloseResult>;
-  /** The short path when there is no time to wait: the sidecar sees its owner leave and ends everything within 2 s. */
+  /** The short path when you have no time to wait: the sidecar sees its owner leave and ends everything within 2 s. */
   abandon(): void;
   /** Takes a `close` or an `abandon` back: when that is done, a sidecar is started again. */
   reopen(): Promise<void>;

@@ -3,7 +3,7 @@
 import type { Bootstrap, Crash, Hello } from "./protocol";
 import type { FatalReport } from "./main";
 
-/** An event whose default can be prevented; `defaultPrevented` tells whether another listener did. */
+/** An event whose default can be prevented; `defaultPrevented` shows whether another listener did. */
 export interface PreventableEvent {
   preventDefault(): void;
   readonly defaultPrevented: boolean;

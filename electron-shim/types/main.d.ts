@@ -19,7 +19,7 @@ export interface BackendLaunch {
   /** The executable; without one the sidecar's profile looks for it. */
   executable?: string;
   args?: readonly string[];
-  /** A project of ASP.NET Core, run with `dotnet run` where the app is not packaged (or has `--dev`) and there is no executable. */
+  /** A project of ASP.NET Core, run with `dotnet run` where the app is not packaged (or has `--dev`) and no executable exists. */
   project?: string;
 }
 
@@ -40,7 +40,7 @@ export interface AttachOptions {
    * The folder of the packed sidecar, or its program. Default: what the variable `ELECTRON_SIDECAR_FOLDER` names, else `sidecar`
    * in the app's resources, each with `sidecar[.exe]` directly inside or in a folder `PLATFORM-ARCH` (`win32-x64`, `darwin-arm64`,
    * …, as `process.platform` and `process.arch`), else the package `electron-backend-sidecar-PLATFORM-ARCH`, which npm
-   * installs with this one. Where there is none of these and the app is not packaged: `python -P -m sidecar`.
+   * installs with this one. If none of these exists and the app is not packaged: `python -P -m sidecar`.
    */
   sidecarFolder?: string;
   backend?: BackendLaunch;
@@ -63,7 +63,7 @@ export interface AttachOptions {
 /** The backend as code knows it that had a service object: answered at once, from what the sidecar reported last. */
 export interface BackendView {
   readonly state: StateChanged["state"];
-  /** Null while there is none. */
+  /** Null if not available. */
   readonly pid: number | null;
   /** The address, also while the backend starts or is away; null until it is chosen. */
   getUrl(): string | null;

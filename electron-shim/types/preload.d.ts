@@ -43,7 +43,7 @@ export interface DesktopBridge {
   onBackendProviderUpdate(callback: (payload: Body<"providerStatus">) => void): Unsubscribe;
 }
 
-/** `window.electron` of an app without a preload of its own; one with a preload merges this into its own object. */
+/** `window.electron` of an app without its own preload; one with a preload merges this into its own object. */
 export interface ElectronApi {
   backend: BackendApi;
   runtime: RuntimeApi;

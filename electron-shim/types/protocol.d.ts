@@ -623,7 +623,7 @@ export interface TimeoutsSettings {
 
 /** What each channel takes and gives. */
 export interface Channels {
-  /** The backend's address, null while there is none */
+  /** The backend's address, null if it has none */
   "backend:getUrl": { args: []; result: string | null };
   /** Asks the health endpoint */
   "backend:health": { args: []; result: HealthResult };

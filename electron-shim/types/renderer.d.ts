@@ -7,7 +7,7 @@ export type Unsubscribe = () => void;
 
 /** The methods of `window.electron.backend` that stand for channels and events. */
 export interface BackendMethods {
-  /** The backend's address, null while there is none. */
+  /** The backend's address, null if it has none. */
   getUrl(): Promise<Channels["backend:getUrl"]["result"]>;
   /** Asks the health endpoint. */
   health(): Promise<Channels["backend:health"]["result"]>;

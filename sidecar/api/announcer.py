@@ -14,7 +14,7 @@ class Announcer:
     """Subscribes to what a client is notified of, but for crashes and resources, which the recorder knows."""
 
     def __init__(self, server: Server, supervisor: Supervisor, *, startup_limit: float | None) -> None:
-        """``startup_limit``: seconds that a start may take; None where there is no limit."""
+        """``startup_limit``: time limit of a start in seconds; None: no limit."""
         self._server = server
         self._startup_limit = startup_limit
         stream = supervisor.stream

@@ -27,7 +27,7 @@ _SIGABRT = 6  # how .NET ends by an exception
 
 
 class _Explanation(NamedTuple):
-    """``exception`` and ``frames`` tell crashes of the same kind apart."""
+    """``exception`` and ``frames`` distinguish crashes of the same kind."""
 
     text: str
     cause: str | None

@@ -98,7 +98,7 @@ class Diagnosis:
         return await diagnose(facts)
 
     def _owner(self, port: int) -> str:
-        """Who listens on a port; the backend of another copy of the app is told as that."""
+        """Who listens on a port; says so if it is the backend of another copy of the app."""
         try:
             found = process.find_listener(port)
         except OSError:  # no descriptor is left to look with
@@ -154,4 +154,4 @@ class Diagnosis:
 
 
 async def _no_answer(_path: str) -> None:
-    """There is no run to ask."""
+    """No run to query."""

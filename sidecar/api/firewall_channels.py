@@ -79,7 +79,7 @@ class FirewallChannels:
         return self._settings.firewall.rule_name or Path(program).stem or "backend"
 
     def _program(self) -> str:
-        """The backend's executable; empty where there is none."""
+        """The backend's executable; empty if it has none."""
         try:
             return find_command(self._settings, os.environ).argv[0]
         except errors.SidecarError:

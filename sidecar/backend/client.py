@@ -41,7 +41,7 @@ class Response(Struct, frozen=True):
 
 
 def refused(port: int | None) -> HttpFailedError:
-    """What a request meets while there is no backend.
+    """How a request fails while the backend is not running.
 
     Args:
         port: the last port, None where there was none yet.

@@ -19,7 +19,7 @@ _CLOSE_PATIENCE = 0.5  # seconds for a server to close the connection as it anno
 
 
 async def first_answer(port: int, path: str, seconds: float, closing: set[asyncio.Transport]) -> int | None:
-    """The status of a 2xx; None where there is no plain one.
+    """The status if it is a plain 2xx; otherwise None.
 
     Args:
         port: of 127.0.0.1.

@@ -17,7 +17,7 @@ _QUOTES = "\"'`<("  # before an address; a pattern such as (\\S+) takes them for
 
 
 def parse_reported(pattern: str, text: str, among: Collection[int] = range(1, 65_536)) -> tuple[str, int] | None:
-    """Host and port of the first address in the text that has one of the ports, None while there is none.
+    """Host and port of the first address in the text that has one of the ports; None if not found.
 
     A number alone stands for a port of 127.0.0.1. The line must be whole: of one that is cut, the port may be too
     (``ReportedAddress`` sees to that).

@@ -1,4 +1,4 @@
-"""``sidecar call``: one request to a sidecar of its own, the answer as JSON."""
+"""``sidecar call``: sends one request to a temporary sidecar and prints the reply as JSON."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def serve_command() -> list[str]:
 
 
 def isolated_python(module: str, arguments: str = "") -> list[str]:
-    """What runs ``main`` of a module of this very package, installed or not, in an interpreter of its own.
+    """The command that runs ``main`` of a module of this package, installed or not, in a new interpreter.
 
     No code comes from the working directory, PYTHONPATH or PYTHONSTARTUP (``-I``), and the environment is left as it is:
     the backend inherits it, and has to meet what it would meet under ``serve``.

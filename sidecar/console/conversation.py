@@ -31,7 +31,7 @@ class RecordedFrame(NamedTuple):
     trouble: str = ""
 
     def field(self, name: str) -> Any:
-        """A value of the message; None where there is none, for anything may have been sent."""
+        """A value of the message; None if missing, because any message may have been sent."""
         return self.message.get(name) if isinstance(self.message, dict) else None
 
 

@@ -22,7 +22,7 @@ async def crash_backend(client: Client) -> int:
     A pid proves nothing: the process is identified by pid and start time between two answers of the sidecar that name the
     same run, it must descend from that very sidecar, and the kill checks the start time again.
 
-    Raises NotCrashedError where there is no process of ours to kill; RemoteError or SidecarLostError as ``Client.call``.
+    Raises NotCrashedError if no process of ours can be killed; RemoteError or SidecarLostError as ``Client.call``.
     """
     assert client.hello is not None
     for _ in range(_TRIES):

@@ -1,4 +1,4 @@
-"""``sidecar doctor``: asks a sidecar of its own for its diagnosis, and shows it."""
+"""``sidecar doctor``: gets the diagnosis of a temporary sidecar and prints it."""
 
 from __future__ import annotations
 

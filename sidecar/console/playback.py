@@ -54,7 +54,7 @@ class Answers:
                 self._loose[exchange.channel].append(exchange)
 
     def find(self, channel: str, args: Any) -> Exchange | None:
-        """The next answer to that very request, else to any of that channel; None where there is none."""
+        """The next answer to the same request, else to any request of that channel; None if not found."""
         found = self._exact.get(_key(channel, args)) or self._loose.get(channel)
         if not found:
             return None

@@ -1,4 +1,4 @@
-"""What the tools keep of each backend: a data folder of its own by command and working folder, listed and cleared by name.
+"""The state that the tools keep for each backend: a data folder by command and working folder, listed and cleared by name.
 
 Another backend's port, crash reports and failures would only mislead. An explicit data folder wins, and ``serve`` keeps its own rules.
 """

@@ -94,7 +94,7 @@ _interruption: ContextVar[Interruption | None] = ContextVar("interruption", defa
 def interruptible() -> Iterator[Interruption]:
     """While it lasts SIGTERM and SIGHUP end a command as Ctrl+C does, so that it clears its things away.
 
-    A command that has handlers of its own sets them over these; what was ignored (``nohup``) stays so.
+    A command with its own handlers replaces these; ignored signals (``nohup``) stay ignored.
     """
     seen = Interruption()
     before: dict[signal.Signals, Any] = {}

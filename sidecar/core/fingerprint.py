@@ -49,7 +49,7 @@ def fingerprint(cause: str, exception: str, frames: Iterable[Frame]) -> str:
 
     Args:
         cause: the stable name of the cause.
-        exception: its type, or what else tells two ends of the same cause apart; may be empty.
+        exception: its type, or another detail that distinguishes two crashes of the same cause; may be empty.
         frames: of the stack, innermost first; may be empty.
     """
     known = list(frames)

@@ -36,7 +36,7 @@ class HealthTracker:
         return self._misses >= self._failures
 
     def suspended(self) -> None:
-        """A suspend or resume was told: the misses so far count for nothing."""
+        """After a suspend or resume, the failed checks so far do not count."""
         self._misses = 0
 
     def begin(self, now: float, planned: float) -> bool:

@@ -29,6 +29,6 @@ def last_line(output: str) -> tuple[str, bool]:
 
 
 def quote_last(output: str, *, only_errors: bool = False) -> str:
-    """``last_line`` as a part of a sentence, such as ``its last error: …``; empty where there is none."""
+    """``last_line`` as a part of a sentence, such as ``its last error: …``; empty if missing."""
     line, is_error = last_line(output)
     return f"its last {'error' if is_error else 'output'}: {line}" if line and (is_error or not only_errors) else ""

@@ -87,7 +87,7 @@ def enforcement(
         level: as configured.
         abi: Landlock's version; 0 without it.
         port_known: before the start; false where the backend chooses its port and reports it.
-        privileges: whether they can be given up.
+        privileges: whether they can be dropped.
         filters: whether system calls can be filtered.
     """
     if level == "off":

@@ -35,7 +35,7 @@ _OPT_IN = [name for name, event in EVENTS.items() if event.opt_in]
 class Link:
     """One sidecar at a time, started with ``sidecar serve WORDS``, and the tabs that hear of it.
 
-    ``gone`` is why there is no sidecar at the moment, for the tabs; None while there is one.
+    ``gone`` is the reason why no sidecar runs at the moment, for the tabs; None while one runs.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -111,7 +111,7 @@ class Link:
             self._ask_for_events()
 
     async def close(self) -> int:
-        """Shuts the sidecar down in order; gives its exit status, or 1 where there is none any more."""
+        """Shuts the sidecar down; returns its exit status, or 1 if it is gone already."""
         self._closing = True
         return await self._client.close() if self._client is not None else 1
 

@@ -111,7 +111,7 @@ def _stop_event() -> asyncio.Event:
 
 
 def _open(address: str) -> None:
-    """In a thread of its own: a text browser would not come back."""
+    """In a separate thread: a text browser does not return."""
 
     def work() -> None:
         try:

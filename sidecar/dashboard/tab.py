@@ -196,6 +196,6 @@ class Tab:
 
 
 def as_body(error: SidecarError) -> ErrorBody:
-    """The error as the protocol has it; a sidecar that is gone has a code of its own, the shim's."""
+    """The error in the protocol's form; a lost sidecar has the npm package's code."""
     code = LOST if isinstance(error, SidecarLostError) else error.code
     return ErrorBody(code, error.message, error.hint or UNSET, error.data or UNSET)

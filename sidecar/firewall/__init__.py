@@ -1,4 +1,4 @@
-"""Reads the Windows Firewall's rules and reports what they mean for the backend; elsewhere it only says that there is none."""
+"""Reads the Windows Firewall's rules and reports what they mean for the backend; elsewhere it only reports that none exists."""
 
 import sys
 

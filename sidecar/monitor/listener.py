@@ -41,7 +41,7 @@ class ListenerLook:
             find_listener: who listens on a port.
             is_listening: whether anything does.
             any_listener: another program may listen in the place of the run, as one that forwards the port to it.
-            passed: the sidecar listens there, and hands the run its socket; nobody else can.
+            passed: the sidecar listens there and passes its socket to the run; no other program can listen there.
         """
         self._supervisor = supervisor
         self._find_listener = find_listener

@@ -176,7 +176,7 @@ class Monitor:
         return self._notifications.hung() if self._notifications is not None and not self._is_stopping() else ""
 
     def _is_stopping(self) -> bool:
-        """Whether it is ending by itself: then its silence is no hang, for as long as a stop may take."""
+        """Whether it is shutting down by itself: then its silence is not a hang, for as long as a stop may take."""
         limit = self._settings.timeouts.graceful_shutdown
         return self._notifications is not None and self._notifications.is_stopping(limit)
 

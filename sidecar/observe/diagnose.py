@@ -33,7 +33,7 @@ class DiagnosisFacts:
     """What the caller knows, and how it finds out the rest; functions may block, they are called in a thread.
 
     Attributes:
-        find_command: the command to run, its program absolute; raises the SidecarError that says why there is none.
+        find_command: the command to run, its program absolute; raises the SidecarError with the reason if it is not found.
         folders: name (data, logs, temp) → path.
         port: as configured.
         running_port: of the run, while there is one.

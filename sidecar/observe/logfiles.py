@@ -268,7 +268,7 @@ class LogFiles:
 
 
 def _inode(path: Path) -> int | None:
-    """What tells the file from another one of the same name; None where it is not there."""
+    """Identifies the file among others of the same name; None if it does not exist."""
     try:
         return path.stat().st_ino
     except OSError:

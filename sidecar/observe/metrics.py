@@ -72,7 +72,7 @@ class Metrics:
         self._crashes[crash.kind or "unknown"] += 1
 
     def render(self, name: str, versions: Mapping[str, str]) -> str:
-        """The whole file; ``name`` tells this sidecar from others of the machine."""
+        """The whole file; ``name`` distinguishes this sidecar from others on the machine."""
         page = _Page(name)
         page.add("info", "gauge", "The sidecar, by its version.", [("", dict(versions), 1)])
         states = [("", {"state": state.value}, float(state == self.state)) for state in State]

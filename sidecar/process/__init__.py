@@ -65,7 +65,7 @@ def find_listener(port: int) -> list[ListeningSocket]:
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
-    """The TCP sockets on which these processes listen; None where the system does not tell."""
+    """The TCP sockets on which these processes listen; None if the system does not report them."""
     if sys.platform == "linux":
         from .sockets import find_listeners_of as find
     elif sys.platform == "win32":
@@ -89,7 +89,7 @@ def lingering(port: int) -> frozenset[str]:
 
 
 def process_name(pid: int) -> str | None:
-    """The short name of a process; None when there is none or it may not be seen."""
+    """The short name of a process; None if it does not exist or is not visible."""
     if sys.platform == "win32":
         from .windows.lookup import name_of
 
@@ -103,7 +103,7 @@ def process_name(pid: int) -> str | None:
 
 
 def end_process(process: ProcessId) -> bool:
-    """Kills that very process, at once and alone. False: it is no more, or it is not ours to kill."""
+    """Kills exactly this process, at once. False: it is gone, or we may not kill it."""
     if sys.platform == "win32":
         from .windows.lookup import terminate
 

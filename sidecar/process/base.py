@@ -34,7 +34,7 @@ class ProcessId(NamedTuple):
 
 
 class ListeningSocket(NamedTuple):
-    """A listening TCP socket; ``pid`` is None where the system does not tell its owner."""
+    """A listening TCP socket; ``pid`` is None if the system does not report the owner."""
 
     address: str
     port: int
@@ -120,7 +120,7 @@ class RunningProcess(Protocol):
         """The tree as it is now, root first."""
 
     def listeners(self) -> list[ListeningSocket] | None:
-        """TCP sockets on which the tree listens; None where the system does not tell."""
+        """TCP sockets on which the tree listens; None if the system does not report them."""
 
 
 class Datagram(NamedTuple):
@@ -144,7 +144,7 @@ class NotifyChannel(Protocol):
         """For the event loop."""
 
     def receive(self, size: int) -> Datagram | None:
-        """The next datagram, at most ``size`` bytes of it; None: there is none."""
+        """The next datagram, at most ``size`` bytes of it; None if none is waiting."""
 
     def close(self) -> None:
         """Nothing of it is left."""
@@ -165,9 +165,9 @@ class ProcessLayer(Protocol):
         """See the class."""
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> RunningProcess:
-        """Starts a run, and returns when its program was executed. Until then the listener is told of output only.
+        """Starts a run, and returns when its program was executed. Until then the listener only gets output.
 
-        A cancelled launch kills what it had started, and tells the listener nothing more.
+        A cancelled launch kills what it started and sends the listener nothing more.
 
         Raises:
             BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.

@@ -1,4 +1,4 @@
-"""What tells one process from every other: its pid, its start time, and where these two count."""
+"""Identifies one process among all others: pid, start time, and the namespace in which these are valid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def identify(pid: int) -> ProcessId | None:
-    """The live process with that pid; None when there is none, or only a zombie.
+    """The live process with that pid; None if it does not exist or is a zombie.
 
     Raises:
         OSError: it is there and cannot be looked at, for no descriptor is left.

@@ -70,7 +70,7 @@ class NotifySocket:
 
 
 def _remove_dead(folder: Path) -> None:
-    """Of sidecars that were killed: nobody is bound to those any more."""
+    """Sockets of killed sidecars: no process is bound to them."""
     for path in folder.glob(f"{_PREFIX}*"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
             try:

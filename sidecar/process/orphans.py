@@ -17,7 +17,7 @@ def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tu
     """Kills the roots, what is below them, and what was started with the marker. Gives the killed and the survivors.
 
     A root whose environment can be read and holds no such marker is another program's, whatever the record says.
-    A guardian that is at work on the same tree is no hindrance: both only ever signal what they have proven.
+    A guardian working on the same tree does not interfere: both only signal processes that they have proven.
     """
     source = tree if sys.platform == "linux" else portable
     roots = [root for root in roots if not source.denies_environment(root.pid, marker.encode())]

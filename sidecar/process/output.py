@@ -17,17 +17,17 @@ _LAST_READS = 16  # at most 2 MiB are still read from a pipe that is closed whil
 class OutputPipe:
     """The read end of one of the two pipes, in the loop until its end or until it is closed."""
 
-    __slots__ = ("_ended", "_fd", "_loop", "_stream", "_tell")
+    __slots__ = ("_deliver", "_ended", "_fd", "_loop", "_stream")
 
     def __init__(
         self,
         stream: str,
-        tell: Callable[[str, bytes], None],
+        deliver: Callable[[str, bytes], None],
         ended: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._stream = stream
-        self._tell = tell
+        self._deliver = deliver
         self._ended = ended
         self._loop = loop
         self._fd = -1
@@ -46,7 +46,7 @@ class OutputPipe:
 
     @property
     def closed(self) -> bool:
-        """Nothing more will be told."""
+        """No more output will be sent."""
         return self._fd < 0
 
     def _read(self) -> bool:
@@ -58,7 +58,7 @@ class OutputPipe:
         except OSError:
             count = 0
         if count:
-            self._tell(self._stream, bytes(_VIEW[:count]))
+            self._deliver(self._stream, bytes(_VIEW[:count]))
             return True
         self._close()
         self._ended()

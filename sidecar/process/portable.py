@@ -32,7 +32,7 @@ def table() -> dict[int, Entry]:
 
 
 def read_entry(pid: int) -> Entry | None:
-    """The entry of one process; None when there is none or it may not be seen."""
+    """The entry of one process; None if it does not exist or is not visible."""
     import psutil
 
     try:

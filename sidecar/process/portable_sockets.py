@@ -8,12 +8,12 @@ from .base import ListeningSocket
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
-    """Who listens on the port; macOS tells it only of processes of the same user, so what it does not tell is left out."""
+    """Who listens on the port; macOS reports only processes of the same user, so others are missing."""
     return [found for found in _all_listeners() or () if found.port == port]
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
-    """The sockets on which these processes listen; None where the system does not tell."""
+    """The sockets on which these processes listen; None if the system does not report them."""
     import psutil
 
     found: list[ListeningSocket] = []

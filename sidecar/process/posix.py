@@ -107,7 +107,7 @@ class PosixProcessLayer:
         return survivors
 
     async def _idle(self) -> None:
-        """Waits until there is no run, and no cleaning up after a lost guardian."""
+        """Waits until no run is left, and no clean-up after a lost guardian."""
         if self._run is not None:
             await asyncio.shield(self._run.ended)
         while self._cleanup is not None:

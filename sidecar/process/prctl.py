@@ -42,7 +42,7 @@ def set_parent_death_signal(number: int) -> None:
 
 
 def arm_owner() -> None:
-    """What a sidecar is to its tree: it inherits what a killed guardian leaves, and sees the end of its own parent even when stopped."""
+    """The sidecar's role for its tree: it inherits what a killed guardian leaves, and sees the end of its own parent even when stopped."""
     import _signal  # type: ignore[import-not-found]  # typeshed has no stub
 
     become_subreaper()

@@ -1,7 +1,7 @@
 """What a start does about the sidecars before it: ends the orphans that are proven to be theirs, and takes over the rest.
 
 Proven is what was started with the owner's marker in its environment, and everything below it. The record of an owner
-that is gone says which marker that is. It is no order to kill: only a file of this user alone counts, in a folder that
+that is gone says which marker that is. It is not an order to kill: only a file owned by this user counts, in a folder that
 no other user can write to, and a process that it names is left alone where its environment has no such marker.
 """
 

@@ -2,7 +2,7 @@
 
 One file a sidecar, ``run-PID-START.json`` in the data folder, so that two sidecars never write to the same one; and
 ``last-run.json``, which a clean end and a reclaim leave behind. Every write replaces the file in one step; it is not
-synced to disk, since after a power cut no process is left that it could tell about.
+synced to disk, since after a power cut no process is left that it could describe.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
         marker: ``NAME=value`` in the environment of all that the sidecar launched; empty: none.
         failures: how many stand against the restart budget.
         logs: name of the folder for the backend's output, which no two sidecars share.
-        written: seconds since 1970, to tell the newest record.
+        written: seconds since 1970, to find the newest record.
         ending: seconds that the end of the sidecar may take, written when it began; 0: it is not ending.
     """
 
@@ -76,7 +76,7 @@ class Record:
 
         Args:
             data_folder: where; made when it is missing.
-            report: told once when the folder cannot be written; supervision goes on without a record.
+            report: called once if the folder cannot be written; supervision continues without a record.
             logs: name of the folder for the backend's output.
             shared: another sidecar lives on this folder, so its port stays the folder's.
         """

@@ -39,7 +39,7 @@ Line = tuple[str | None, int, int, str | None, str | None]  # label, code, value
 
 
 def strict_filter(*, udp: bool) -> bytes:
-    """The filter for this machine; empty where there is none. ``udp``: leave UDP open, as DNS needs it."""
+    """The filter for this machine; empty if none exists. ``udp``: leave UDP open, as DNS needs it."""
     tables = _CALLS.get(os.uname().machine, ()) if hasattr(os, "uname") else ()
     if not tables or struct.calcsize("P") != 8:
         return b""

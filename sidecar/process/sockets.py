@@ -58,7 +58,7 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
 
 
 def is_listening(port: int) -> bool | None:
-    """Whether a connection to the port of 127.0.0.1 would find a listener; None where only a connection tells."""
+    """Whether a connection to the port of 127.0.0.1 would find a listener; None if only a connection can show it."""
     if not _answered:  # to the one question below, "no such socket" and "no such module" are one answer
         if _by_netlink(lambda diag: diag.listening()) is None:
             return None
@@ -67,7 +67,7 @@ def is_listening(port: int) -> bool | None:
 
 
 def lingering(port: int) -> frozenset[str]:
-    """The states of the connections on the port that no process holds; empty where a process holds any, or there is none."""
+    """The states of the connections on the port that no process holds; empty if a process holds any, or none exists."""
     found: list[tuple[int, int]] | None = _by_netlink(lambda diag: diag.states_on(port))
     if found is None:
         found = [(state, inode) for state, _, at, inode in _read_tables() if at == port]

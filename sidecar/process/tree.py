@@ -67,7 +67,7 @@ class Entry:
 
 
 def read_entry(pid: int) -> Entry | None:
-    """The entry of one process; None when there is none."""
+    """The entry of one process; None if it does not exist."""
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
     except OSError:

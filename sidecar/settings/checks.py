@@ -102,7 +102,7 @@ def _sandbox(settings: Settings, origins: dict[str, str]) -> Iterator[str]:
     sandbox = settings.sandbox
     for key, paths in (("write", sandbox.write), ("read", sandbox.read)):
         for path in paths:
-            whole = os.path.expanduser(path)  # noqa: PTH111 -- pathlib raises where there is no such user
+            whole = os.path.expanduser(path)  # noqa: PTH111 -- pathlib raises if the user does not exist
             if not os.path.isabs(whole) or "\0" in path:  # noqa: PTH117 -- a string
                 yield (
                     f'{origins.get(f"sandbox.{key}", "profile")}: sandbox.{key} has "{path}"; allowed: an absolute path, or one that starts'

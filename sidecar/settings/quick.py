@@ -37,7 +37,7 @@ def quick_settings(
     command: Sequence[str] | None,
     environ: Mapping[str, str],
 ) -> Settings | None:
-    """What load would give for the same arguments; None where that cannot be told cheaply."""
+    """What load would give for the same arguments; None if that cannot be decided cheaply."""
     sources = [from_environment(environ), from_flags(overrides)]
     if config is not None:
         sources.insert(0, from_file(config))

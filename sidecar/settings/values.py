@@ -14,7 +14,7 @@ from .texts import quantity
 
 @cache
 def field_types(section: str) -> dict[str, Any]:
-    """Key → type of one section of the settings; empty where there is no such section."""
+    """Key → type of one section of the settings; empty if the section does not exist."""
     kind = {field.name: field.type for field in structs.fields(Settings)}.get(section)
     if not (isinstance(kind, type) and issubclass(kind, Struct)):
         return {}

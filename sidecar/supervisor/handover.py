@@ -30,7 +30,7 @@ class Handover:
     """
 
     def __init__(self, settings: Settings, notify_address: str | None = None) -> None:
-        """``notify_address``: the value of NOTIFY_SOCKET; None: there is no such socket."""
+        """``notify_address``: the value of NOTIFY_SOCKET; None if it does not exist."""
         self.socket: PassedSocket | None = None
         self._watchdog = settings.health.watchdog
         self._notify_address = notify_address
@@ -56,7 +56,7 @@ class Handover:
 
 
 class SocketKeeper:
-    """Subscribes to the runs: what one did to the passed socket is undone, and nobody waits for a run that is not to come."""
+    """Subscribes to the runs: changes to the passed socket are undone, and no client waits for a run that will not start."""
 
     def __init__(self, passed: PassedSocket, stream: Stream, report: Callable[[str], None]) -> None:
         """``report`` logs a sentence."""

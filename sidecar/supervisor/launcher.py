@@ -188,7 +188,7 @@ class Launcher:
         return self._choose_port()
 
     def find_conflict(self, run: Run) -> PortConflict | None:
-        """Why a fixed port cannot be had, before anything is launched."""
+        """Why a fixed port is not available, before anything is launched."""
         if self._early is not None:
             return None
         if self.passed is not None and run.port is not None:

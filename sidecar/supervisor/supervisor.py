@@ -339,7 +339,7 @@ class Supervisor:
         return Started(success=True, url=run.url or "", port=run.port or 0, pid=run.pid)
 
     def _error(self, outcome: Outcome) -> errors.SidecarError:
-        """An error of its own for each caller, with what is known of the run by now."""
+        """A separate error for each caller, with what is known of the run by now."""
         if outcome is Outcome.RESTARTS_EXHAUSTED:
             return why_failed(self.run, self.last_exit, self._settings)
         run = self.run

@@ -196,7 +196,7 @@ def _answered(path: str, port: int, answer: ProbeResult) -> tuple[str, str]:
 
 
 def _judge_status(status: int, path: str, location: str) -> tuple[str, str]:
-    """What a status says that is not 2xx; those that waiting does not mend have a remedy of their own."""
+    """What a status says that is not 2xx; those that waiting cannot fix have their own remedy."""
     if location.lower().startswith("https:"):
         return (
             f"it redirects {path} to HTTPS (status {status}, {location})",

@@ -84,7 +84,7 @@ def _takes(result: Any, title: str, *args: Any, required: int = 0) -> Channel:
 
 
 CHANNELS: dict[str, Channel] = {
-    "backend:getUrl": _legacy(str | None, "", "The backend's address, null while there is none"),
+    "backend:getUrl": _legacy(str | None, "", "The backend's address, null if it has none"),
     "backend:health": _legacy(m.HealthResult, "", "Asks the health endpoint"),
     "backend:ping": _legacy(m.PingResult, "", "Asks the liveness endpoint and measures the answer time"),
     "backend:info": _legacy(Any, "Failed to get backend info", "Body of the info endpoint"),

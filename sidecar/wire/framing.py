@@ -111,7 +111,7 @@ class FrameBuffer:
         limit = f"above the limit of {self.max_frame}" if length else "not allowed"
         return FrameError(
             f'The input is not a sequence of frames: a length of {length} bytes is {limit}. It begins with "{text}"',
-            hint="This is nearly always somebody's log line: write nothing to the pipe but frames, "
+            hint="This is almost always a stray log line: write only frames to the pipe, "
             "each a 4-byte big-endian length and one MessagePack map.",
         )
 

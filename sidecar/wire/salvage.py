@@ -1,4 +1,4 @@
-"""Reads the top level of a body that the decoder refuses, so that an error can bear its request's id.
+"""Reads the top level of a body that the decoder refuses, so that an error can have its request's id.
 
 The decoder is all or nothing: one bad byte after the id, a key that is not a string, or nesting beyond the interpreter's
 stack, and everything is lost. This walk needs no stack and stops at the first bad byte with what it has.

@@ -110,7 +110,7 @@ def test_clearing_removes_what_is_named_and_nothing_else(home: Path) -> None:
     assert states(home) == []
     assert sorted(path.name for path in base.iterdir()) == ["link", "not-ours"]
     assert (base / "not-ours" / "file").exists()
-    assert "Nothing is kept in" in sidecar(home, "data").stdout
+    assert "No state in" in sidecar(home, "data").stdout
 
 
 def test_what_is_in_use_is_never_cleared(home: Path) -> None:

@@ -62,7 +62,7 @@ async def test_a_live_path_still_counts_and_status_is_shown_as_progress() -> Non
 
 async def test_a_start_takes_as_long_as_the_backend_asks_for() -> None:
     async with notifying("EXTEND_TIMEOUT_USEC=60000000", timeouts__startup=3.0) as client:
-        with pytest.raises(RemoteError, match="its start goes on"):
+        with pytest.raises(RemoteError, match="it is still starting"):
             await client.call("backend:waitForReady", {"timeout": 4.0})
         await say(client, "/say/READY=1")
         await client.call("backend:waitForReady")

@@ -194,7 +194,7 @@ async def test_a_second_port_beside_the_socket_is_no_misuse() -> None:
     async with passing("late") as client:
         await client.call("backend:waitForReady")
         assert not client.payloads("backend:crash")
-        assert "so far not on the socket that it was handed" in client.stderr_text
+        assert "not yet on the socket that was passed to it" in client.stderr_text
 
 
 async def test_one_that_closes_it_later_is_unhealthy_and_a_restart_mends_that() -> None:

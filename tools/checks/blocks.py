@@ -1,7 +1,7 @@
 """Every block of code on every page is run by a test, or checked here as far as it can be without running it.
 
 A comment above a block says how: ``<!-- in: PLACE -->`` is run by tests/contract/test_pages.py; ``file`` and ``run`` name it
-for a test of its own; ``part of`` is a fragment, which is only parsed; ``not run`` gives the reason.
+for a separate test; ``part of`` is a fragment, which is only parsed; ``not run`` gives the reason.
 """
 
 from __future__ import annotations

@@ -35,17 +35,17 @@ def mistake(code: str) -> str:
     if words[0] != "sidecar":
         module = ROOT.joinpath(*words[0].split("."))
         exists = module.with_suffix(".py").is_file() or (module / "__main__.py").is_file()
-        return "" if exists else f"there is no module {words[0]}"
+        return "" if exists else f"unknown module {words[0]}"
     command: click.Command = group
     if len(words) > 1 and not words[1].startswith("-"):
         if words[1] not in group.commands:
-            return f"there is no command {words[1]}"
+            return f"unknown command {words[1]}"
         command = group.commands[words[1]]
     wrong = set(re.findall(r"(?<!\S)\[?(--[\w-]+)", " ".join(words))) - _options(command) - {"--help", "--version"}
     if wrong:
-        return f"there is no option {', '.join(sorted(wrong))}"
+        return f"unknown option {', '.join(sorted(wrong))}"
     if words[1:2] == ["call"] and words[2] != "CHANNEL" and words[2] not in CHANNELS:
-        return f"there is no channel {words[2]}"
+        return f"unknown channel {words[2]}"
     return ""
 
 

@@ -33,4 +33,4 @@ def dead(one: Page) -> Iterator[str]:
         if not there.is_relative_to(ROOT) or not there.exists():
             yield f"{one.name}: {target} does not exist in this repository"
         elif anchor and anchor not in (Page(there) if file else one).anchors():
-            yield f"{one.name}: {target}: there is no such heading"
+            yield f"{one.name}: {target}: heading not found"

@@ -22,7 +22,7 @@ def check() -> Iterator[str]:
     yield from unpinned(texts)
     for name, text in texts.items():
         if "\npermissions: {}\n" not in text:
-            yield f"{_FOLDER}/{name}: has rights of its own; begin with 'permissions: {{}}'"
+            yield f"{_FOLDER}/{name}: has its own permissions; begin with 'permissions: {{}}'"
         if f"\n  group: {name.removesuffix('.yml')}-" not in text:
             yield f"{_FOLDER}/{name}: its concurrency group does not begin with its name"
         for job, body in jobs(text).items():

@@ -119,7 +119,7 @@ class Calls {
     if (message.type === "response") {
       this.#settle(call, null, message.result);
     } else {
-      const { code, message: text, hint, data } = message.error; // throws where there is none: the call fails with the connection
+      const { code, message: text, hint, data } = message.error; // throws if missing: the call fails with the connection
       this.#settle(call, new SidecarError(code, text, { hint, data }), undefined);
     }
     this.#inFlight.delete(message.id);
@@ -216,7 +216,7 @@ class Calls {
 }
 
 /**
- * Each caller gets an error of its own: they add their channel to it.
+ * Each caller gets its own error, because each adds its channel to it.
  *
  * @param {SidecarError} error
  */

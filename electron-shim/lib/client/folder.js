@@ -9,7 +9,7 @@ const REMEDY = "Reinstall the app, or copy the whole folder again while no sidec
  * What is wrong with the folder of a packed sidecar that did not start: it names its files and their sizes.
  *
  * @param {string} program
- * @returns {string | null} null: nothing, or it is no packed sidecar
+ * @returns {string | null} null: nothing missing, or not a packed sidecar
  */
 function folderDamage(program) {
   if (!path.isAbsolute(program) || !/^sidecar(\.exe)?$/i.test(path.basename(program))) return null;
@@ -32,7 +32,7 @@ function wrongFiles(folder) {
     // A signature makes a program or library longer, so only what is shorter has lost something.
     return files.filter(([name, size]) => sizeOf(path.join(folder, name)) < size).map(([name]) => name);
   } catch {
-    // A program of that name without both of these is no packed one: pip installs one, too.
+    // A program of that name without both of these is not a packed one: pip installs one, too.
     const packed = [path.dirname(contents), path.join(folder, "LICENSES.txt")].some((one) => fs.existsSync(one));
     return packed && !fs.existsSync(contents) ? ["_internal/contents.json"] : null;
   }

@@ -23,7 +23,7 @@ function encodeFrame(message) {
   return frame;
 }
 
-/** Cuts a byte stream into messages. A frame that spans chunks is gathered in one buffer of its own size. */
+/** Cuts a byte stream into messages. A frame that spans chunks is collected in one buffer of its size. */
 class FrameReader {
   #onMessage;
   #header = Buffer.alloc(HEADER);
@@ -50,7 +50,7 @@ class FrameReader {
 
   /**
    * @param {Buffer} chunk
-   * @throws {SidecarError} SIDECAR_PROTOCOL, when this is no stream of frames; nothing more may be fed then.
+   * @throws {SidecarError} SIDECAR_PROTOCOL, if this is not a stream of frames; feed nothing more then.
    */
   feed(chunk) {
     let at = 0;

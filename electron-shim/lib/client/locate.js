@@ -137,7 +137,7 @@ function noPackageHint(kind, platform, arch, tried) {
   );
 }
 
-/** What tells a packaged Electron app from one that is being developed, and from a plain Node. */
+/** Distinguishes a packaged Electron app from one in development, and from plain Node. */
 function thisHost() {
   const { resourcesPath, defaultApp, versions } = /** @type {{resourcesPath?: string, defaultApp?: boolean, versions: NodeJS.ProcessVersions}} */ (process);
   return { packaged: versions.electron !== undefined && !defaultApp, resourcesPath };

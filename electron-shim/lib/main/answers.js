@@ -64,7 +64,7 @@ class Answers {
   }
 
   /**
-   * The channels that never reject resolve with what is true while there is no sidecar: then there is no backend either.
+   * The channels that never reject resolve with the state while no sidecar runs: then no backend runs either.
    *
    * @param {string} channel
    * @param {string} text

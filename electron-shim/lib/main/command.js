@@ -67,7 +67,7 @@ function backendSettings({ backend }, development) {
   if (!backend) return null;
   const { executable, project, args = [] } = backend;
   if (development && project && !(executable && fs.existsSync(executable))) {
-    // The launch profile would bring ports and an environment of its own.
+    // The launch profile would set its own ports and environment.
     const command = ["dotnet", "run", "--no-launch-profile", "--project", project, "--urls", "http://{host}:{port}", ...args];
     return { command, cwd: path.extname(project) ? path.dirname(project) : project };
   }

@@ -16,7 +16,7 @@ function preloadPath(from = ownFolder()) {
   if (found) return found;
   throw new Error(
     `${NAME} was not found in ${from}, its parent folders or their node_modules. A bundled app copies it next to the main process's ` +
-      `file when it is built, from require.resolve("electron-backend-sidecar/${NAME}"), or bundles a preload of its own ` +
+      `file when it is built, from require.resolve("electron-backend-sidecar/${NAME}"), or bundles its own preload ` +
       `(see docs/embedding.md)`,
   );
 }

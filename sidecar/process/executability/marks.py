@@ -35,7 +35,7 @@ def read_head(program: Path) -> bytes:
 
 
 def mark(program: Path, read_attribute: Callable[[Path], str | None] | None = None) -> Mark | None:
-    """The mark of a download, for which the system may refuse or delay a start; None where there is none."""
+    """The mark of a download, for which the system may refuse or delay a start; None if unmarked."""
     if sys.platform == "win32":
         return mark_of_the_web(_zone_stream(program), program)
     if sys.platform == "darwin" or read_attribute is not None:

@@ -145,7 +145,7 @@ else:
         return bool(poll.poll(0))
 
     def is_broken(descriptor: int) -> bool:
-        """Whether the other side of a pipe or socket is no longer read; on Windows only a write can tell."""
+        """Whether the other side of a pipe or socket is no longer read; on Windows only a write shows it."""
         import select
 
         poll = select.poll()

@@ -113,7 +113,7 @@ def _make_one(folder: str) -> None:
 
 
 def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None:
-    """Whoever reads ``path`` sees the old content or the new one, never a part.
+    """A reader of ``path`` sees the old content or the new one, never a part.
 
     Args:
         path: where; its folder is made where it is missing, unless it is ``public``.

@@ -54,7 +54,7 @@ else:
         """Whether a socket accepts connections on the port of 127.0.0.1; takes some 20 µs and never blocks longer than 1 ms.
 
         Looked up where the kernel answers that (Linux): a server sees nothing of it. Else by a connection that is reset at once.
-        True also where that cannot be known: the request itself will tell.
+        Also True if unknown: the request itself will show it.
         """
         if sys.platform == "linux":
             from ..sockets import is_listening as look_up

@@ -35,7 +35,7 @@ def reserved_ranges() -> list[Range] | None:
 
 
 def parse(text: str) -> list[Range] | None:
-    """The ranges out of netsh's table; None where there is no table. Its words are in the user's language, its numbers are not."""
+    """The ranges out of netsh's table; None if there is no table. Its text is in the user's language, its numbers are not."""
     if not re.search(r"^\s*-{3,}\s+-{3,}", text, re.MULTILINE):
         return None
     rows = re.findall(r"^\s*(\d{1,5})\s+(\d{1,5})\s*\*?\s*$", text, re.MULTILINE)

@@ -1,7 +1,7 @@
 """Folders that a sandbox may give: those that no link of the backend's own can lead elsewhere.
 
 What the backend may write, it may also replace by a link before the next start. So a folder below one that it may
-write gets no rule of its own: the rule of the folder above covers it, and a link in its place leads to nothing.
+write gets no separate rule: the rule of the folder above covers it, and a link in its place leads to nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sends CTRL_C to the backend's hidden console. A process of its own, because a process has only one console.
+"""Sends CTRL_C to the backend's hidden console. It is a separate process, because a process has only one console.
 
     python console_helper.py PID MILLISECONDS
 

@@ -94,7 +94,7 @@ def contain_self() -> str | None:
     Reporting from writing its dumps. Source: SetErrorMode; what the app set (libuv sets all three) is replaced.
 
     Returns:
-        What went wrong, for the log, or None. The sidecar works without: each run has a job of its own.
+        What went wrong, for the log, or None. The sidecar works without it: each run has its own job.
     """
     global _own_job  # noqa: PLW0603 - one per process, and its handle must live as long as the process
     if _own_job is not None:

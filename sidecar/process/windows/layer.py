@@ -1,4 +1,4 @@
-"""Runs on Windows: each in a job object of its own. Everything here runs on the event loop's thread, but what a name says.
+"""Runs on Windows: each in its own job object. Everything here runs on the event loop's thread, but what a name says.
 
 The ladder's last rungs: TerminateJobObject, which takes milliseconds, and where something outlives it, taskkill.
 """
@@ -41,7 +41,7 @@ class WindowsRun:
         self.ended: asyncio.Future[list[Survivor]] = self._loop.create_future()
         self._outputs = [
             output.OutputPipe(
-                descriptor, stream, tell=listener.output, ended=self._finish, report=report, loop=self._loop
+                descriptor, stream, deliver=listener.output, ended=self._finish, report=report, loop=self._loop
             )
             for descriptor, stream in ((started.stdout, "stdout"), (started.stderr, "stderr"))
         ]
@@ -186,9 +186,9 @@ class WindowsRun:
             if pid not in members:  # it ended before it was held, so the pid may be another's
                 lookup.release(handle)
                 continue
-            told = in_thread("taskkill", lambda pid=pid: kill_with_taskkill(pid))  # type: ignore[misc]
-            told.add_done_callback(lambda outcome: self._report(str(outcome.exception() or outcome.result())))
-            told.add_done_callback(lambda _outcome, handle=handle: lookup.release(handle))  # type: ignore[misc]
+            killed = in_thread("taskkill", lambda pid=pid: kill_with_taskkill(pid))  # type: ignore[misc]
+            killed.add_done_callback(lambda outcome: self._report(str(outcome.exception() or outcome.result())))
+            killed.add_done_callback(lambda _outcome, handle=handle: lookup.release(handle))  # type: ignore[misc]
 
     def _tree_gone(self, survivors: list[Survivor]) -> None:
         self._survivors = survivors
@@ -202,7 +202,7 @@ class WindowsRun:
         self._finish()
 
     def _finish(self) -> None:
-        """The end is told when the tree is gone and its output has been told."""
+        """Reports the end after the tree is gone and its output has been sent."""
         if self._survivors is None or self.ended.done() or not all(pipe.closed for pipe in self._outputs):
             return
         for timer in self._timers:

@@ -14,7 +14,7 @@ assert sys.platform == "win32"
 
 
 def identify(pid: int) -> ProcessId | None:
-    """The process that has this pid now; None when there is none or it may not be asked."""
+    """The process that has this pid now; None if it does not exist or may not be queried."""
     handle = hold(pid)
     if handle is None:
         return None
@@ -40,7 +40,7 @@ def release(handle: int | None) -> None:
 
 
 def terminate(process: ProcessId) -> bool:
-    """Ends that very process, and nothing that has come to bear its pid: a handle holds on to one process."""
+    """Ends that very process, and never a process that reuses its pid: a handle refers to one process."""
     rights = win32.PROCESS_TERMINATE | win32.PROCESS_QUERY_LIMITED_INFORMATION
     handle = win32.OpenProcess(rights, 0, process.pid)
     if not handle:
@@ -69,7 +69,7 @@ def lifetime(handle: int) -> tuple[float, bool]:
 
 
 def name_of(pid: int) -> str:
-    """The file name of the program that runs under this pid; empty where the system does not tell."""
+    """The file name of the program that runs under this pid; empty if the system does not report it."""
     if pid == 4:
         return "System"  # the kernel's own process, which owns what HTTP.sys listens on; it has no image
     handle = win32.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, 0, pid)

@@ -1,7 +1,7 @@
 """What the backend writes. A thread reads each pipe, because Windows cannot wait for an anonymous pipe in an event loop.
 
 The thread always reads, so the backend never waits for a busy sidecar. What the event loop has not taken yet is bounded:
-beyond that the oldest bytes are dropped, and the loss is told. The counters have one writer each, and a deque's ends
+beyond that the oldest bytes are dropped, and the loss is reported. The counters have one writer each, and a deque's ends
 are safe to use from two threads, so there is no lock.
 """
 
@@ -21,18 +21,18 @@ assert sys.platform == "win32"
 
 _READ_SIZE = 65536
 _MAX_PENDING = 8 * 1024 * 1024
-_MAX_IN_A_TURN = 1024 * 1024  # told at once; more would keep the loop from its other work
+_MAX_IN_A_TURN = 1024 * 1024  # delivered at once; more would keep the loop from its other work
 
 
 class OutputPipe:
-    """The read end of stdout or stderr, until its end or until it is closed. ``tell`` gets the bytes, ``report`` losses."""
+    """The read end of stdout or stderr, until its end or until it is closed. ``deliver`` gets the bytes, ``report`` losses."""
 
     def __init__(
         self,
         descriptor: int,
         stream: str,
         *,
-        tell: Callable[[str, bytes], None],
+        deliver: Callable[[str, bytes], None],
         ended: Callable[[], None],
         report: Callable[[str], None],
         loop: asyncio.AbstractEventLoop,
@@ -40,7 +40,7 @@ class OutputPipe:
         """Begins to read. The descriptor is this object's from now on."""
         self._descriptor = descriptor
         self._stream = stream
-        self._tell = tell
+        self._emit = deliver
         self._ended = ended
         self._report = report
         self._loop = loop
@@ -88,14 +88,14 @@ class OutputPipe:
                 pass
 
     def _deliver(self) -> None:
-        """In the loop: tells what has come."""
+        """In the loop: delivers what has arrived."""
         if self.closed:
             return
         self._awake = False
         finished = self._finished  # read before the chunks: what comes later wakes us again
-        told = 0
-        while self._chunks and told < _MAX_IN_A_TURN:
-            told += self._hand_on_next()
+        delivered = 0
+        while self._chunks and delivered < _MAX_IN_A_TURN:
+            delivered += self._hand_on_next()
         if self._chunks:
             self._awake = True
             self._loop.call_soon(self._deliver)
@@ -111,7 +111,7 @@ class OutputPipe:
             return 0
         self._taken_bytes += len(data)
         self._report_losses()
-        self._tell(self._stream, data)
+        self._emit(self._stream, data)
         return len(data)
 
     def _report_losses(self) -> None:

@@ -80,7 +80,7 @@ def find_listener(port: int) -> list[ListeningSocket]:
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
-    """The sockets on which these processes listen; None where the system tells no owners (Wine)."""
+    """The sockets on which these processes listen; None if the system reports no owners (Wine)."""
     found = listening_sockets()
     if found and all(item.pid is None for item in found):
         return None

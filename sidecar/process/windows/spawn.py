@@ -23,7 +23,7 @@ assert sys.platform == "win32"
 
 CREATE_SUSPENDED = 0x0000_0004
 CREATE_UNICODE_ENVIRONMENT = 0x0000_0400
-# No console window flashes up, and the backend gets a hidden console of its own, to which the graceful stop attaches.
+# No console window flashes up, and the backend gets its own hidden console, to which the graceful stop attaches.
 # No CREATE_NEW_PROCESS_GROUP: such a group starts with CTRL_C ignored.
 # No CREATE_DEFAULT_ERROR_MODE: the backend is to inherit what contain_self set.
 _FLAGS = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | _winapi.CREATE_NO_WINDOW

@@ -1,6 +1,6 @@
 """How many threads each process of a Windows has, from one snapshot of the system for all of them.
 
-There is no call for one process alone: psutil's ``num_threads()`` asks NtQuerySystemInformation for all processes of the machine with all
+No call exists for a single process: psutil's ``num_threads()`` asks NtQuerySystemInformation for all processes of the machine with all
 their threads, for each process again (psutil/arch/windows/proc_info.c), which takes milliseconds on the event loop.
 """
 
@@ -53,7 +53,7 @@ class ThreadCounts:
         self._taken = -_MAX_AGE
 
     def of(self, pid: int) -> int:
-        """Threads of the process; 0 where the system does not tell."""
+        """Threads of the process; 0 if the system does not report it."""
         if pid not in self._counts or time.monotonic() - self._taken > _MAX_AGE:
             self._counts = _snapshot()
             self._taken = time.monotonic()

@@ -148,7 +148,7 @@ def _indented(text: str, pair: re.Match[str], block: re.Match[str]) -> tuple[int
 
 
 def _listed(text: str, start: int, level: Strength, name: str = "") -> Value | None:
-    """A list of quoted texts, all of them secret; what is in braces has names of its own."""
+    """A list of quoted texts, all of them secret; what is in braces has its own names."""
     found = _LIST.match(text, start)
     if found is None:
         return None

@@ -63,7 +63,7 @@ _FORMS = (
         rf"name=\\?\"{_NAME}\\?\"(?:\r?\n|\\r\\n|\\n){{2}}(?P<secret>[^\r\n\\]{{1,2000}}+)",
         1,
     ),
-    # password in a netrc, behind the login or in a line of its own
+    # password in a netrc, after the login or on its own line
     _Form(
         "password of a login",
         ("password", "passwd"),

@@ -131,7 +131,7 @@ def _without_accents(name: str) -> str:
 
 
 def flag_strength(flag: str) -> Strength:
-    """As ``strength``, of a flag: --pass is no result of a test."""
+    """As ``strength``, of a flag: --pass is not a test result."""
     return Strength.PASSWORD if flag.lstrip("-/").lower() in {"pass", "pw"} else strength(flag)
 
 

@@ -57,7 +57,7 @@ def test_a_dead_link_is_found_and_one_in_code_or_elsewhere_is_not(page: Callable
     )
     assert list(links.dead(page(text))) == [
         "docs/README.md: gone.md does not exist in this repository",
-        "docs/README.md: #no-heading: there is no such heading",
+        "docs/README.md: #no-heading: heading not found",
     ]
 
 
@@ -108,10 +108,10 @@ def test_a_block_that_is_right_is_not(one: Block) -> None:
         ("sidecar demo --seconds 5", ""),
         ("python -m tools.generate --check", ""),
         ("python -m tests.benchmarks", ""),
-        ("sidecar dream", "no command dream"),
-        ("sidecar demo --colour", "no option --colour"),
-        ("sidecar call backend:dream", "no channel backend:dream"),
-        ("python -m tools.dream", "no module tools.dream"),
+        ("sidecar dream", "unknown command dream"),
+        ("sidecar demo --colour", "unknown option --colour"),
+        ("sidecar call backend:dream", "unknown channel backend:dream"),
+        ("python -m tools.dream", "unknown module tools.dream"),
     ],
 )
 def test_a_command_that_does_not_exist_is_found(code: str, words: str) -> None:

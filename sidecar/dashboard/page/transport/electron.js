@@ -17,7 +17,7 @@ export class ElectronTransport {
   }
 
   open() {
-    this.tell({ kind: "connecting" });
+    this.announce({ kind: "connecting" });
     void this.look();
     setInterval(() => void this.look(), LOOK_MS);
   }
@@ -48,7 +48,7 @@ export class ElectronTransport {
   }
 
   /** @param {Link} link */
-  tell(link) {
+  announce(link) {
     for (const listener of this.linkListeners) listener(link);
   }
 
@@ -57,14 +57,14 @@ export class ElectronTransport {
       await this.call("backend:resources", { window: 1 });
     } catch (error) {
       if (error instanceof CallError && GONE.includes(error.code)) {
-        if (this.alive !== false) this.tell({ kind: "sidecar-lost", message: error.message, hint: error.hint, final: false });
+        if (this.alive !== false) this.announce({ kind: "sidecar-lost", message: error.message, hint: error.hint, final: false });
         this.alive = false;
         return;
       }
     }
     if (!this.alive) {
       this.alive = true;
-      this.tell({ kind: "connected", about: "Sidecar of this app" });
+      this.announce({ kind: "connected", about: "Sidecar of this app" });
     }
   }
 }

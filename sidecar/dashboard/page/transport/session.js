@@ -37,7 +37,7 @@ function takeToken() {
 const ask = (secret, method) => fetch("/session", { method, headers: { Authorization: `Bearer ${secret}` } });
 
 /**
- * A key that the dashboard knows, else why there is none.
+ * A key that the dashboard knows, or the reason why none is available.
  *
  * @returns {Promise<{key: string} | {used: boolean}>}
  * @throws {TypeError} when nothing answers

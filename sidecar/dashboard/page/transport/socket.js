@@ -31,7 +31,7 @@ export class SocketTransport {
       this.locked = false;
       void this.connect(); // a fresh address was pasted into this tab
     });
-    this.tell({ kind: "connecting" });
+    this.announce({ kind: "connecting" });
     void this.connect();
   }
 
@@ -72,7 +72,7 @@ export class SocketTransport {
   }
 
   /** @param {Link} link */
-  tell(link) {
+  announce(link) {
     for (const listener of this.linkListeners) listener(link);
   }
 
@@ -81,7 +81,7 @@ export class SocketTransport {
       const session = await enter();
       if (!("key" in session)) {
         this.locked = true;
-        this.tell({ kind: "locked", used: session.used });
+        this.announce({ kind: "locked", used: session.used });
         return;
       }
       this.key = session.key;
@@ -106,7 +106,7 @@ export class SocketTransport {
   }
 
   again() {
-    this.tell({ kind: "disconnected" });
+    this.announce({ kind: "disconnected" });
     setTimeout(() => void this.connect(), this.delay);
     this.delay = Math.min(2 * this.delay, LONGEST_DELAY_MS);
   }
@@ -118,13 +118,13 @@ export class SocketTransport {
     } else if (message.type === "hello") {
       this.delay = FIRST_DELAY_MS;
       void this.call("sidecar:subscribe", OPT_IN).catch(() => {});
-      this.tell({ kind: "connected", about: `Sidecar ${message.sidecar} · process ${message.pid}` });
+      this.announce({ kind: "connected", about: `Sidecar ${message.sidecar} · process ${message.pid}` });
     } else if (message.type === "response") {
       this.settle(message.id)?.resolve(message.result);
     } else {
       const { code, message: text, hint = "", data } = message.error;
       if (message.id !== null) this.settle(message.id)?.reject(new CallError(code, text, hint));
-      else if (code === "SIDECAR_EXITED") this.tell({ kind: "sidecar-lost", message: text, hint, final: data?.final === true });
+      else if (code === "SIDECAR_EXITED") this.announce({ kind: "sidecar-lost", message: text, hint, final: data?.final === true });
     }
   }
 

@@ -102,7 +102,7 @@ class Chart {
         { ...axis, size: 66, space: 26, incrs: steps, values: (_plot, splits) => splits.map(shown) },
       ],
       series: [{}, { stroke: line, fill: () => `color-mix(in srgb, ${line()} 14%, transparent)`, width: 1.75, points: { show: false } }],
-      hooks: { setCursor: [() => this.tell()] },
+      hooks: { setCursor: [() => this.showValues()] },
     };
     this.plot = new uPlot(options, [[], []], this.place);
     new ResizeObserver(([entry]) => this.plot.setSize({ width: Math.floor(entry?.contentRect.width ?? 100), height: 160 })).observe(this.place);
@@ -127,10 +127,10 @@ class Chart {
     this.last = last;
     this.plot.setData([times, values]);
     this.place.setAttribute("aria-label", `${this.name} over time, ${last ? `now ${this.shown(this.value(last))}` : "nothing runs"}`);
-    this.tell();
+    this.showValues();
   }
 
-  tell() {
+  showValues() {
     const index = this.plot.cursor.idx;
     const value = typeof index === "number" ? this.plot.data[1]?.[index] : null;
     const at = typeof index === "number" ? this.plot.data[0][index] : undefined;

@@ -66,7 +66,7 @@ export class TimelineView {
   }
 
   /**
-   * What bears no time of its own. Just after the connection such events tell what was, and not what happened.
+   * For events without a timestamp. Just after the connection they report state, not something that happened.
    *
    * @param {string} kind
    * @param {string} title
