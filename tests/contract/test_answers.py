@@ -76,7 +76,7 @@ async def test_every_channel_answers_in_the_type_of_the_table(client: SidecarCli
             msgspec.convert(result, CHANNELS[name].result, strict=True)
 
 
-async def test_the_ways_to_start_and_wait_tell_the_same_run(shared: SidecarClient) -> None:
+async def test_the_ways_to_start_and_wait_report_the_same_run(shared: SidecarClient) -> None:
     url, port, pid = await run_of(shared)
     assert processes.is_alive(pid)
     answer = {"success": True, "url": url, "port": port, "pid": pid}
@@ -160,7 +160,7 @@ async def test_restart_answers_with_the_address_of_another_process(client: Sidec
     assert not processes.is_alive(pid)
 
 
-async def test_a_restart_by_hand_is_told_as_requested(client: SidecarClient) -> None:
+async def test_a_restart_by_hand_is_reported_as_requested(client: SidecarClient) -> None:
     mark = client.mark()
     await client.call("backend:restart")
     moves = [(it["state"], it["reason"]) for it in client.payloads("backend:stateChanged", mark)]

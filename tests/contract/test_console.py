@@ -91,7 +91,7 @@ def test_where_nothing_is_started_no_command_is_needed() -> None:
     assert tool("call", "backend:status", *watched, env={"SIDECAR_PROFILE": None}).returncode != 64
 
 
-def test_the_backend_runs_where_the_caller_is_unless_it_is_told_otherwise(tmp_path: Path) -> None:
+def test_the_backend_runs_where_the_caller_is_unless_set_otherwise(tmp_path: Path) -> None:
     show = "import os, sys; sys.exit(os.getcwd())"
     start = ["call", "backend:start", "--set", "restart.attempts=0"]
     for flags, folder in (([], Path.cwd()), (["--cwd", str(tmp_path)], tmp_path)):

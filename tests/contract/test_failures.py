@@ -49,7 +49,7 @@ async def test_while_nothing_runs_every_http_channel_is_refused_at_the_last_port
             assert error.hint
 
 
-async def test_an_error_status_is_told_in_the_words_of_the_contract() -> None:
+async def test_an_error_status_is_reported_with_the_contracts_message() -> None:
     async with SidecarClient(http_backend(info_status=503)) as client:
         port = await port_of(client)
         error = await failure(client.call("backend:info"))
@@ -128,7 +128,7 @@ async def test_a_restart_whose_run_dies_before_it_is_ready_is_answered_with_that
         assert error.data["code"] == 9
 
 
-async def test_start_and_wait_after_a_failure_tell_the_same_cause_without_a_prefix() -> None:
+async def test_start_and_wait_after_a_failure_report_the_same_cause_without_a_prefix() -> None:
     backend = http_backend(exit_before_listening=3, say="the reason")
     async with SidecarClient(backend, settings={"restart.attempts": 0}) as client:
         await client.state("FAILED")
@@ -167,7 +167,7 @@ async def test_waiting_for_a_slow_backend_gives_up_at_the_callers_limit() -> Non
         assert (await client.call("backend:waitForReady"))["success"] is True
 
 
-async def test_a_stop_that_is_waited_for_tells_the_other_waiters_that_they_are_cancelled() -> None:
+async def test_a_stop_that_is_waited_for_reports_the_other_waiters_that_they_are_cancelled() -> None:
     async with SidecarClient(http_backend(listen_delay=30)) as client:
         await client.state("STARTING")
         waiting = {channel: client.request(channel) for channel in ("backend:start", "backend:waitForReady")}

@@ -12,7 +12,7 @@ from sidecar.wire.messages import Hello
 from sidecar.wire.names import CHANNEL_NAMES, EVENT_NAMES
 
 
-def test_hello_tells_what_the_tables_hold() -> None:
+def test_hello_reports_what_the_tables_hold() -> None:
     frame = hello_frame(pid=4711, max_frame=2**24, max_in_flight=256)
     assert int.from_bytes(frame[:4], "big") == len(frame) - 4
     told = msgspec.msgpack.decode(frame[4:])

@@ -193,7 +193,7 @@ async def test_a_cancelled_request_is_answered_so_and_what_others_wait_for_goes_
     ],
     ids=["log line", "zero", "too long"],
 )
-async def test_a_framing_error_tells_what_came_and_ends_with_65_and_nothing_left(data: bytes, shown: str) -> None:
+async def test_a_framing_error_reports_what_came_and_ends_with_65_and_nothing_left(data: bytes, shown: str) -> None:
     async with SidecarClient(http_backend(), expect_exit=65) as client:
         await client.call("backend:start")
         client.process.remember_descendants()

@@ -324,7 +324,7 @@ async def test_a_damaged_recording_is_shown_up_to_the_damage(tmp_path: Path) -> 
     ],
     ids=["missing", "empty", "foreign", "no header"],
 )
-def test_what_is_no_recording_is_told_so(
+def test_what_is_no_recording_is_reported(
     command: str, content: bytes | None, said: str, status: int, tmp_path: Path
 ) -> None:
     file = tmp_path / "a"
@@ -358,7 +358,7 @@ async def test_a_fresh_sidecar_gives_the_same_answers(tmp_path: Path) -> None:
         assert "5 requests replayed, nothing different" in text
 
 
-async def test_another_backend_is_told_apart(tmp_path: Path) -> None:
+async def test_another_backend_is_distinguished(tmp_path: Path) -> None:
     file = tmp_path / "a"
     async with RecordedClient(file, http_backend()) as client:
         await client.call("backend:start")

@@ -140,7 +140,7 @@ def test_the_demo_does_not_wait_for_a_sidecar_that_was_killed(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("words", [["call", "sidecar:ping"], ["demo"]], ids=["call", "demo"])
-def test_a_system_without_a_temporary_folder_is_told_what_to_do(words: list[str]) -> None:
+def test_a_system_without_a_temporary_folder_gets_a_hint(words: list[str]) -> None:
     code = "import sys, tempfile\n"
     code += "def none(*_): raise FileNotFoundError(2, 'No usable temporary directory found in [/tmp]')\n"
     code += f"tempfile._get_default_tempdir = none; sys.argv[1:] = {words}\n"

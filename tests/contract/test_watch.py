@@ -152,7 +152,7 @@ def test_the_end_of_the_pipe_only_means_that_no_more_keys_come(tmp_path: Path) -
     ],
     ids=["unknown command", "dies again and again"],
 )
-def test_a_backend_that_is_given_up_ends_watch_where_nobody_is_at_the_keys(
+def test_a_backend_that_failed_for_good_ends_watch_without_a_keyboard(
     backend: list[str], said: str, tmp_path: Path
 ) -> None:
     watch = Piped(words(tmp_path, *backend, settings={"timeouts.restart_delay": 0.1}))
@@ -176,7 +176,7 @@ def test_a_progress_bar_is_seen_while_it_moves(tmp_path: Path) -> None:
         watch.close()
 
 
-def test_wrong_settings_are_told_and_nothing_is_watched(tmp_path: Path) -> None:
+def test_wrong_settings_are_reported_and_nothing_is_watched(tmp_path: Path) -> None:
     watch = Piped(words(tmp_path, settings={"timeouts.startup": "soon"}))
     try:
         status, stderr = watch.wait()
@@ -187,7 +187,7 @@ def test_wrong_settings_are_told_and_nothing_is_watched(tmp_path: Path) -> None:
         watch.close()
 
 
-def test_a_sidecar_that_dies_in_the_middle_is_told_as_that(piped: Piped) -> None:
+def test_a_sidecar_that_dies_in_the_middle_is_reported_as_that(piped: Piped) -> None:
     backend = int(piped.wait_for(r"STARTING → RUNNING \(ready, process (\d+)\)")[1])
     _kill_sidecar_of(backend)
     status, stderr = piped.wait()

@@ -117,7 +117,7 @@ async def test_a_fixed_port_in_use_names_its_owner() -> None:
                 assert str(os.getpid()) in error.message
 
 
-async def test_a_fixed_port_that_is_lost_between_look_and_bind_is_told_from_a_crash() -> None:
+async def test_a_fixed_port_that_is_lost_between_look_and_bind_is_distinguished_from_a_crash() -> None:
     port = free_port()
     settings = {"backend__port": port, "backend__autostart": False}
     async with sidecar(environment={"TROUBLE_START_DELAY_MS": "1500"}, **settings) as client:

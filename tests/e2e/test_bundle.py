@@ -104,7 +104,7 @@ def test_settings_that_are_wrong_are_bundled_as_well(tmp_path: Path) -> None:
         ]
 
 
-def test_a_bundle_that_cannot_be_written_is_told_in_words(tmp_path: Path) -> None:
+def test_a_bundle_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     data = f"paths.data={json.dumps(str(tmp_path / 'data'))}"
     status, _, error = doctor("--bundle", str(tmp_path / "no" / "folder.zip"), "--set", data, "--profile", "generic")
     assert status == 64

@@ -136,7 +136,7 @@ async def test_a_corrupt_record_is_set_aside_and_never_fatal(tmp_path: Path, con
 
 
 @pytest.mark.parametrize("kind", ["a file", "read-only"])
-async def test_a_data_folder_that_cannot_be_written_is_told_and_works(tmp_path: Path, kind: str) -> None:
+async def test_a_data_folder_that_cannot_be_written_is_reported_and_works(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "file"
     file.write_text("")
     # Not even root may make a folder below /proc.

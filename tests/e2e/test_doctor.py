@@ -105,7 +105,7 @@ def test_started_a_backend_that_works_is_stopped_again(data: tuple[str, str]) ->
     assert checks(output)["start"]["status"] == "ok"
 
 
-def test_wrong_settings_are_told_with_their_own_status() -> None:
+def test_wrong_settings_are_reported_with_their_own_status() -> None:
     status, output, _ = doctor("--json", *setting("backend.port", "many"), backend=http_backend())
     assert status == 78
     assert "port" in checks(output)["sidecar"]["message"]

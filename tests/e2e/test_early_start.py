@@ -53,7 +53,7 @@ def end(victim: str, milliseconds: float, data: Path) -> None:
 
 @pytest.mark.parametrize("milliseconds", [5, 15, 25, 40, 60, 100])
 @pytest.mark.parametrize("victim", ["parent", "sidecar", "guardian"])
-def test_whoever_is_killed_inside_the_start_nothing_is_left(tmp_path: Path, victim: str, milliseconds: int) -> None:
+def test_after_any_kill_during_the_start_nothing_is_left(tmp_path: Path, victim: str, milliseconds: int) -> None:
     for attempt in range(2):
         end(victim, milliseconds + attempt * 4, tmp_path)
 

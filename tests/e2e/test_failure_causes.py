@@ -11,7 +11,7 @@ from tests.failures.stage import Stage, Told, Way, fill
 
 
 @pytest.mark.parametrize("way", [pytest.param(way, id=way.name, marks=way.marks) for way in ways()])
-async def test_it_is_told_in_these_words(way: Way, tmp_path: Path) -> None:
+async def test_it_is_reported_with_these_messages(way: Way, tmp_path: Path) -> None:
     async with Stage(tmp_path) as stage:
         told = await way.play(stage)
         assert told == Told(*(fill(text, stage.facts) for text in way.told))

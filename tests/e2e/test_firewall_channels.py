@@ -45,7 +45,7 @@ async def ask(channel: str, *args: Any) -> Any:
         return await client.call(channel, *args)
 
 
-async def test_a_block_rule_is_told_as_what_it_is_and_never_as_the_cause(store: Store) -> None:
+async def test_a_block_rule_is_reported_as_what_it_is_and_never_as_the_cause(store: Store) -> None:
     store.rules("local", {"{id}": rule("Block", app=sys.executable, profiles=())})
     answer = await ask("backend:checkFirewall")
     assert answer["compatible"] is True
@@ -84,7 +84,7 @@ async def test_what_was_run_is_believed_only_when_the_registry_says_so(store: St
     assert "not in the registry" in answer["details"]
 
 
-async def test_nobody_is_asked_to_elevate_for_a_rule_that_exists(store: Store) -> None:
+async def test_no_elevation_prompt_for_a_rule_that_exists(store: Store) -> None:
     store.rules("local", {"{mine}": rule(app=sys.executable, name=NAME, profiles=["Private"])})
     answer = await ask("backend:createFirewallRule")
     assert answer["created"] is False
@@ -111,7 +111,7 @@ async def test_a_proxy_that_takes_loopback_is_named_though_the_backend_answers()
     assert "<-loopback>" in answer["recommendation"]
 
 
-async def test_an_answer_that_only_a_proxy_gives_is_told_as_one() -> None:
+async def test_an_answer_that_only_a_proxy_gives_is_reported_as_one() -> None:
     async with SidecarClient(http_backend()) as client:
         port = (await client.call("backend:waitForReady"))["port"]
         await trouble(port, "health?status=407")

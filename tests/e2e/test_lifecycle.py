@@ -70,7 +70,7 @@ async def test_concurrent_starts_share_one_run() -> None:
         assert len({answer["pid"] for answer in answers}) == 1
 
 
-async def test_twenty_concurrent_restarts_make_one_new_run_and_none_is_told_early() -> None:
+async def test_twenty_concurrent_restarts_make_one_new_run_and_none_is_answered_early() -> None:
     async with sidecar(*http_backend()) as client:
         before = await ready(client)
         mark = client.mark()
@@ -305,7 +305,7 @@ async def test_a_grandchild_that_holds_the_pipe_does_not_delay_the_notice_of_the
         await client.state("RUNNING", since=mark)
 
 
-async def test_health_is_told_on_change_only() -> None:
+async def test_health_is_reported_on_change_only() -> None:
     async with sidecar(*http_backend()) as client:
         port = (await ready(client))["port"]
         assert (await client.event("backend:healthUpdate"))["status"] == "healthy"
@@ -332,7 +332,7 @@ async def test_the_death_of_a_run_is_a_socket_hang_up_for_health() -> None:
         }
 
 
-async def test_provider_changes_are_told_and_time_stamps_are_none() -> None:
+async def test_provider_changes_are_reported_and_time_stamps_are_none() -> None:
     async with sidecar(*http_backend()) as client:
         port = (await ready(client))["port"]
         first = await client.event("backend:providerUpdate")

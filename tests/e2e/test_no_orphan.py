@@ -85,7 +85,7 @@ async def test_the_matrix_again(tmp_path: Path, attempt: int) -> None:
 
 
 @pytest.mark.parametrize("family", ["plain", "daemon", "double_fork"])
-async def test_the_check_sees_what_nobody_guards(family: str) -> None:
+async def test_the_check_sees_an_unguarded_process(family: str) -> None:
     marker = f"NO_ORPHAN={uuid.uuid4()}"
     name, value = marker.split("=")
     command = [sys.executable, "-I", "-S", str(CHILDREN / "family.py"), family, "1"]

@@ -19,7 +19,7 @@ def sidecar(*backend: str, **settings: Any) -> SidecarClient:
     return SidecarClient(backend, settings={"resources.interval": 0.1, "timeouts.restart_delay": 0.1, **overrides})
 
 
-async def test_a_crash_report_tells_the_whole_story() -> None:
+async def test_a_crash_report_contains_the_whole_story() -> None:
     secret = "hunter2-and-more"
     async with sidecar(*http_backend(say="the last words"), backend__env={"API_TOKEN": secret}) as client:
         port = (await client.call("backend:waitForReady"))["port"]
@@ -107,7 +107,7 @@ async def test_limits_reach_the_backend(tmp_path: Path) -> None:
 
 
 @pytest.mark.not_wine(reason="Wine tells nobody's pid, so the sockets of the backend's tree are unknown")
-async def test_an_exposed_backend_is_told_and_shown() -> None:
+async def test_an_exposed_backend_is_reported_and_shown() -> None:
     async with sidecar(*http_backend(listen_address="0.0.0.0")) as client:
         await client.call("backend:waitForReady")
         sockets = (await client.event("backend:exposed"))["sockets"]
@@ -123,7 +123,7 @@ async def test_the_diagnosis_names_what_is_wrong(tmp_path: Path) -> None:
         assert checks["loopback"]["status"] == "ok"
 
 
-async def test_a_told_suspend_forgives_the_silence_before_it() -> None:
+async def test_a_reported_suspend_forgives_the_silence_before_it() -> None:
     async with sidecar(*http_backend(), timeouts__health_interval=0.2, health__probe_timeout=0.2) as client:
         pid = (await client.call("backend:waitForReady"))["pid"]
         await client.event("backend:healthUpdate")

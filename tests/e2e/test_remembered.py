@@ -25,7 +25,7 @@ async def crashed(client: SidecarClient) -> tuple[dict[str, Any], dict[str, Any]
     return event, await client.call("backend:crashReport", {"name": event["name"]})
 
 
-async def test_a_crash_leaves_a_report_that_tells_all_there_is_to_know(tmp_path: Path) -> None:
+async def test_a_crash_leaves_a_report_that_contains_everything_known(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     env = {"MY_API_KEY": "hunter2secret"}
     async with sidecar(
@@ -103,7 +103,7 @@ async def test_samples_come_only_to_a_client_that_asked() -> None:
         assert client.payloads("backend:resourceUpdate") == []
 
 
-async def test_a_limit_that_is_passed_is_told_and_taken_back_when_the_run_ends() -> None:
+async def test_a_limit_that_is_passed_is_reported_and_taken_back_when_the_run_ends() -> None:
     async with sidecar(
         *http_backend(), resources__interval=0.1, resources__memory_limit=1 << 20, resources__hold=0.0
     ) as client:

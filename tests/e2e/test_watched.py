@@ -29,7 +29,7 @@ def sidecar(port: int, **flags: Any) -> SidecarClient:
 
 
 @asynccontextmanager
-async def somebody_elses(port: int) -> AsyncIterator[subprocess.Popen[bytes]]:
+async def another_programs(port: int) -> AsyncIterator[subprocess.Popen[bytes]]:
     command = [word.replace("{port}", str(port)) for word in http_backend()]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
@@ -41,7 +41,7 @@ async def somebody_elses(port: int) -> AsyncIterator[subprocess.Popen[bytes]]:
 
 async def test_it_is_watched_and_answers() -> None:
     port = free_port()
-    async with somebody_elses(port), sidecar(port) as client:
+    async with another_programs(port), sidecar(port) as client:
         started = await client.call("backend:waitForReady")
         assert (started["port"], started["url"]) == (port, f"http://127.0.0.1:{port}")
         assert (await client.event("backend:healthUpdate"))["status"] == "healthy"
@@ -56,7 +56,7 @@ async def test_it_is_watched_and_answers() -> None:
 
 async def test_nothing_that_would_touch_it_is_done() -> None:
     port = free_port()
-    async with somebody_elses(port) as process:
+    async with another_programs(port) as process:
         async with sidecar(port) as client:
             await client.call("backend:waitForReady")
             for channel in ("backend:start", "backend:restart", "backend:stop"):
@@ -74,17 +74,17 @@ async def test_its_end_and_its_return_are_seen_however_often() -> None:
         assert (await client.call("backend:status"))["state"] == "STARTING"
         for _ in range(5):
             mark = client.mark()
-            async with somebody_elses(port):
+            async with another_programs(port):
                 await client.state("RUNNING", since=mark)
                 mark = client.mark()
             await client.state("STARTING", since=mark)
         assert client.payloads("backend:crash") == []
 
 
-async def test_without_any_endpoint_the_open_port_tells_whether_it_lives() -> None:
+async def test_without_any_endpoint_the_open_port_shows_whether_it_is_alive() -> None:
     port = free_port()
     async with sidecar(port, flags=["--profile", "generic"]) as client:
-        async with somebody_elses(port):
+        async with another_programs(port):
             await client.state("RUNNING")
             assert (await client.call("backend:status"))["health"] == "unknown"
             mark = client.mark()

@@ -167,7 +167,7 @@ async def test_a_path_with_spaces_and_umlauts(tmp_path: Path) -> None:
 
 
 @pytest.mark.posix(reason="Windows' read-only flag means nothing for a folder")
-async def test_a_folder_that_nobody_may_write(program: Path, tmp_path: Path) -> None:
+async def test_a_folder_that_is_read_only(program: Path, tmp_path: Path) -> None:
     folder = program.parent
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     for path in [folder, *folder.rglob("*")]:

@@ -177,14 +177,14 @@ async def test_every_request_has_a_connection_of_its_own(client: BackendClient) 
     assert len(set(peers)) == 5
 
 
-async def test_nobody_there(client: BackendClient) -> None:
+async def test_no_listener(client: BackendClient) -> None:
     client.port = choose_port()
     error = await failure(client)
     assert error.message == f"connect ECONNREFUSED 127.0.0.1:{client.port}"
     assert error.data == {"status": None}
 
 
-async def test_without_a_port_there_is_nobody_either(client: BackendClient) -> None:
+async def test_without_a_port_there_is_no_listener_either(client: BackendClient) -> None:
     assert (await failure(client)).message == "connect ECONNREFUSED 127.0.0.1:0"
     assert refused(5005).message == "connect ECONNREFUSED 127.0.0.1:5005"
 
@@ -209,7 +209,7 @@ async def test_a_body_that_never_ends_counts_against_the_time_limit(client: Back
         assert (await failure(client, timeout=0.1)).message == "timeout of 100ms exceeded"
 
 
-async def test_a_backlog_that_nobody_accepts_from(client: BackendClient) -> None:
+async def test_a_backlog_without_accepts(client: BackendClient) -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)

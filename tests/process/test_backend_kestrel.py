@@ -99,7 +99,7 @@ async def test_it_gets_ready_on_the_port_of_its_environment_and_answers_as_the_c
     assert significant(first, ("lastUpdated",)) != significant(changed, ("lastUpdated",))
 
 
-async def test_a_readiness_of_503_a_hang_and_a_stop_are_told_in_the_contracts_words(
+async def test_a_readiness_of_503_a_hang_and_a_stop_are_reported_with_the_contracts_messages(
     client: BackendClient, start: Start
 ) -> None:
     child = start(client.port)

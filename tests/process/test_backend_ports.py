@@ -99,7 +99,7 @@ needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux say
 
 
 @needs_linux
-def test_a_connection_that_only_lingers_is_told_from_a_program_that_holds_the_port() -> None:
+def test_a_connection_that_only_lingers_is_distinguished_from_a_program_that_holds_the_port() -> None:
     with socket.socket() as server:  # without SO_REUSEADDR
         server.bind(("127.0.0.1", 0))
         server.listen(1)
@@ -183,7 +183,7 @@ def test_a_privileged_port_is_forbidden() -> None:
     assert done.stdout.strip() == "forbidden"
 
 
-def test_knocking_tells_a_listener_from_an_empty_port(listener: socket.socket) -> None:
+def test_knocking_distinguishes_a_listener_from_an_empty_port(listener: socket.socket) -> None:
     assert is_listening(port_of(listener))
     assert not is_listening(choose_port())
 

@@ -73,14 +73,14 @@ def test_a_process_that_does_not_descend_from_the_sidecar_is_left_alone(backend:
     beside.communicate(timeout=20)
 
 
-def test_a_state_that_never_rests_kills_nobody(backend: subprocess.Popen[bytes]) -> None:
+def test_a_state_that_never_rests_kills_nothing(backend: subprocess.Popen[bytes]) -> None:
     restless = [status(backend.pid, since=str(number)) for number in range(10)]
     with pytest.raises(NotCrashedError, match="all the time"):
         crash(*restless)
     assert backend.poll() is None
 
 
-def test_a_process_that_has_ended_is_nobody() -> None:
+def test_a_process_that_has_ended_is_not_found() -> None:
     process = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
     process.wait(20)
     with pytest.raises(NotCrashedError):

@@ -108,7 +108,7 @@ def alive(pid: int) -> bool:
     return lookup.identify(pid) is not None
 
 
-async def test_a_run_tells_its_output_then_its_exit_then_that_it_is_gone(stage: Stage) -> None:
+async def test_a_run_reports_its_output_then_its_exit_then_that_it_is_gone(stage: Stage) -> None:
     _, run = await stage.python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
     await run.until_gone()
     assert run.out == b"out\r\n"
@@ -473,7 +473,7 @@ async def test_a_bare_name_is_looked_up_in_the_path_of_the_backend(stage: Stage,
 
 
 @pytest.mark.parametrize("name", ["missing.exe", "C:\\no\\such\\missing.exe", "sub\\missing.exe"])
-async def test_a_missing_program_is_told_with_its_path(stage: Stage, name: str) -> None:
+async def test_a_missing_program_is_reported_with_its_path(stage: Stage, name: str) -> None:
     with pytest.raises(BackendNotFoundError) as caught:
         await stage.command(name)
     assert "missing.exe" in caught.value.message
@@ -486,18 +486,18 @@ async def test_a_folder_is_no_program(stage: Stage, tmp_path: Path) -> None:
         await stage.command(str(tmp_path))
 
 
-async def test_a_missing_working_directory_is_told(stage: Stage, tmp_path: Path) -> None:
+async def test_a_missing_working_directory_is_reported(stage: Stage, tmp_path: Path) -> None:
     with pytest.raises(BackendNotFoundError, match="working folder does not exist"):
         await stage.command(sys.executable, cwd=str(tmp_path / "none"))
 
 
-async def test_a_working_directory_that_is_a_file_is_told(stage: Stage, tmp_path: Path) -> None:
+async def test_a_working_directory_that_is_a_file_is_reported(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BackendNotAFileError, match="working folder is not a folder"):
         await stage.command(sys.executable, cwd=str(tmp_path / "file"))
 
 
-async def test_a_file_that_is_no_program_is_told_with_the_system_error(stage: Stage, tmp_path: Path) -> None:
+async def test_a_file_that_is_no_program_is_reported_with_the_system_error(stage: Stage, tmp_path: Path) -> None:
     file = tmp_path / "text.exe"
     file.write_text("no program")
     with pytest.raises(BackendNotExecutableError, match=r"not a program for this Windows \(Windows error 193"):

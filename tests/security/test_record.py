@@ -65,7 +65,7 @@ def test_another_variable_is_no_marker(orphan: subprocess.Popen[bytes], tmp_path
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o757, 0o1777])
-def test_a_folder_that_others_can_write_is_reported_and_ends_nobody(
+def test_a_folder_that_others_can_write_is_reported_and_kills_nothing(
     orphan: subprocess.Popen[bytes], tmp_path: Path, mode: int
 ) -> None:
     path = write(tmp_path, backend=identify(orphan.pid))
@@ -89,7 +89,7 @@ def test_a_file_of_another_user_is_ignored(orphan: subprocess.Popen[bytes], tmp_
 
 
 @pytest.mark.skipif(os.geteuid() != 0 if hasattr(os, "geteuid") else True, reason="only root can give a folder away")
-def test_a_folder_of_another_user_ends_nobody(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
+def test_a_folder_of_another_user_kills_nothing(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
     write(tmp_path, backend=identify(orphan.pid))
     os.chown(tmp_path, 65_534, 65_534)
     assert lives(orphan, tmp_path)
@@ -97,7 +97,7 @@ def test_a_folder_of_another_user_ends_nobody(orphan: subprocess.Popen[bytes], t
 
 @pytest.mark.skipif(not hasattr(os, "setxattr"), reason="access lists of Linux")
 @pytest.mark.parametrize("of_folder", [True, False])
-def test_what_an_access_list_lets_another_user_write_ends_nobody(
+def test_what_an_access_list_lets_another_user_write_kills_nothing(
     orphan: subprocess.Popen[bytes], tmp_path: Path, of_folder: bool
 ) -> None:
     """The mode alone shows the rights of the list as those of the owner's own group."""

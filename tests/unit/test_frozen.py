@@ -68,6 +68,6 @@ def test_what_is_missing_or_cut_off_is_named_with_the_remedy(folder: Path) -> No
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"files": 3}'])
-def test_a_list_that_cannot_be_read_accuses_nobody(folder: Path, text: str) -> None:
+def test_a_list_that_cannot_be_read_accuses_nothing(folder: Path, text: str) -> None:
     (folder / "_internal" / "contents.json").write_text(text)
     assert frozen.damage() == ""

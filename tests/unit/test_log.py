@@ -30,7 +30,7 @@ def hide(text: str) -> str:
     return text.replace("hunter2", "***")
 
 
-async def test_what_was_told_before_the_log_was_attached_is_written_with_its_own_time(log: Log, tmp_path: Path) -> None:
+async def test_what_was_reported_before_the_log_was_attached_is_written_with_its_own_time(log: Log, tmp_path: Path) -> None:
     before = time.time()
     log.info("early bird")
     after = time.time()
@@ -88,7 +88,7 @@ async def test_secrets_are_masked_in_messages_and_fields_on_every_sink(
     assert json.loads((tmp_path / "sidecar.log").read_text("utf-8"))["port"] == 1
 
 
-async def test_a_text_with_markup_braces_and_lines_is_told_as_it_is(
+async def test_a_text_with_markup_braces_and_lines_is_reported_as_it_is(
     log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await log.attach(Settings(), tmp_path)
@@ -97,7 +97,7 @@ async def test_a_text_with_markup_braces_and_lines_is_told_as_it_is(
     assert capsys.readouterr().err.endswith("INFO    <red>{0}</red> {nothing}\n    second line  value=<b>{}\n")
 
 
-async def test_a_folder_that_cannot_be_written_is_told_once_and_the_rest_goes_to_stderr(
+async def test_a_folder_that_cannot_be_written_is_reported_once_and_the_rest_goes_to_stderr(
     log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "logs").write_text("a file where the folder should be")
@@ -117,7 +117,7 @@ async def test_a_folder_that_cannot_be_written_is_told_once_and_the_rest_goes_to
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # loguru drops a file whose flush failed unclosed
-async def test_a_full_disk_is_told_once_and_the_rest_goes_to_stderr(
+async def test_a_full_disk_is_reported_once_and_the_rest_goes_to_stderr(
     log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "open_append", lambda _: os.open("/dev/full", os.O_WRONLY))
@@ -257,7 +257,7 @@ def test_a_defect_that_was_never_raised_and_one_without_end_are_logged_too(
     assert len(err.splitlines()) < 150
 
 
-def test_a_log_that_was_never_attached_tells_on_stderr_at_its_close(
+def test_a_log_that_was_never_attached_reports_on_stderr_at_its_close(
     log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log.debug("not for users")

@@ -42,7 +42,7 @@ async def test_it_listens_on_loopback_alone(tmp_path: Path) -> None:
         assert {one.laddr for one in sockets if one.status == "LISTEN"} == {("127.0.0.1", port)}
 
 
-async def test_nobody_gets_in_but_the_page_with_its_token(tmp_path: Path, session: aiohttp.ClientSession) -> None:
+async def test_only_the_page_with_its_token_gets_in(tmp_path: Path, session: aiohttp.ClientSession) -> None:
     async with dashboard(tmp_path, [], settings={"backend.autostart": False}) as running:
         origin, port = running.origin, int(running.origin.rpartition(":")[2])
         headers = {"Authorization": f"Bearer {running.token}"}
@@ -143,7 +143,7 @@ async def test_two_tabs_talk_with_one_sidecar_each_under_its_own_ids(
             assert moves[:2] == ["STARTING", "RUNNING"]
 
 
-async def test_a_sidecar_that_dies_is_told_and_replaced_until_that_is_hopeless(
+async def test_a_sidecar_that_dies_is_reported_and_replaced_until_that_is_hopeless(
     tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
     async with dashboard(tmp_path, http_backend()) as running:
@@ -193,7 +193,7 @@ async def test_a_backend_that_is_not_there_still_has_a_page(tmp_path: Path, sess
         assert {"executable": "failed"}.items() <= {one["check"]: one["status"] for one in checks}.items()
 
 
-async def test_a_slow_tab_holds_up_nobody_and_hears_what_it_missed(
+async def test_a_slow_tab_delays_no_other_and_learns_what_it_missed(
     tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
     flood = 200 * 1024 * 1024

@@ -219,7 +219,7 @@ async def test_guardians_that_end_at_once_are_not_tried_for_ever(
         await layer.launch(spec(("/bin/true",)), Recorder())
 
 
-async def test_a_guardian_that_cannot_be_executed_is_told(
+async def test_a_guardian_that_cannot_be_executed_is_reported(
     layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guardians, "_command", lambda *, exact: ["/nowhere/python", str(exact)])

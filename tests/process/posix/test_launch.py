@@ -41,16 +41,16 @@ def script(path: Path, text: bytes, mode: int = 0o755) -> str:
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 143, 255])
-async def test_an_exit_code_is_told_as_it_is(layer: PosixProcessLayer, code: int) -> None:
+async def test_an_exit_code_is_reported_as_it_is(layer: PosixProcessLayer, code: int) -> None:
     assert (await run(layer, *child("leave", "code", code))).status == ExitStatus(code=code)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT, signal.SIGPIPE])
-async def test_a_signal_is_told_as_it_is(layer: PosixProcessLayer, number: int) -> None:
+async def test_a_signal_is_reported_as_it_is(layer: PosixProcessLayer, number: int) -> None:
     assert (await run(layer, *child("leave", "signal", number))).status == ExitStatus(signal=number)
 
 
-async def test_a_core_dump_is_told(layer: PosixProcessLayer, tmp_path: Path) -> None:
+async def test_a_core_dump_is_reported(layer: PosixProcessLayer, tmp_path: Path) -> None:
     status = (await run(layer, *child("leave", "core"), cwd=str(tmp_path))).status
     assert status is not None
     assert status.signal == signal.SIGABRT
@@ -147,7 +147,7 @@ NOT_EXECUTABLE = {
 
 
 @pytest.mark.parametrize("case", NOT_EXECUTABLE)
-async def test_a_file_that_cannot_be_executed_is_told_with_its_cause(
+async def test_a_file_that_cannot_be_executed_is_reported_with_its_cause(
     layer: PosixProcessLayer, tmp_path: Path, case: str
 ) -> None:
     text, mode, says = NOT_EXECUTABLE[case]
@@ -176,14 +176,14 @@ async def test_a_missing_loader_is_not_taken_for_a_missing_program(layer: PosixP
     assert "loader" in error.message
 
 
-async def test_a_program_that_is_being_written_is_told(layer: PosixProcessLayer, tmp_path: Path) -> None:
+async def test_a_program_that_is_being_written_is_reported(layer: PosixProcessLayer, tmp_path: Path) -> None:
     path = script(tmp_path / "program", Path("/bin/true").read_bytes())
     with Path(path).open("r+b"):
         error = await failure(layer, path)
     assert "being written" in error.message
 
 
-async def test_a_missing_working_directory_is_told_as_such(layer: PosixProcessLayer, tmp_path: Path) -> None:
+async def test_a_missing_working_directory_is_reported_as_such(layer: PosixProcessLayer, tmp_path: Path) -> None:
     error = await failure(layer, "/bin/true", cwd=str(tmp_path / "missing"))
     assert isinstance(error, BackendNotFoundError)
     assert error.data == {"path": str(tmp_path / "missing")}
@@ -191,12 +191,12 @@ async def test_a_missing_working_directory_is_told_as_such(layer: PosixProcessLa
     assert isinstance(await failure(layer, "/bin/true", cwd=str(tmp_path / "file")), BackendNotAFileError)
 
 
-async def test_too_long_an_environment_is_told(layer: PosixProcessLayer) -> None:
+async def test_too_long_an_environment_is_reported(layer: PosixProcessLayer) -> None:
     error = await failure(layer, "/bin/true", env={f"V{n}": "x" * 100_000 for n in range(40)})
     assert "too long" in error.message
 
 
-async def test_what_execve_cannot_take_is_told(layer: PosixProcessLayer) -> None:
+async def test_what_execve_cannot_take_is_reported(layer: PosixProcessLayer) -> None:
     assert "NUL" in str((await failure(layer, "/bin/true", "a\0b")).hint)
 
 

@@ -14,7 +14,7 @@ from tests.support.processes import until
 from tests.support.runs import Recorder, child, python, spec
 
 
-async def test_both_streams_are_told_apart_byte_by_byte(layer: PosixProcessLayer) -> None:
+async def test_both_streams_are_distinguished_byte_by_byte(layer: PosixProcessLayer) -> None:
     recorder = Recorder()
     code = "import os; os.write(1, b'out\\r\\n\\xff\\0'); os.write(2, b'err\\xfe')"
     await layer.launch(spec(python(code)), recorder)
@@ -23,7 +23,7 @@ async def test_both_streams_are_told_apart_byte_by_byte(layer: PosixProcessLayer
     assert bytes(recorder.err) == b"err\xfe"
 
 
-async def test_the_last_words_of_a_dying_process_are_told_before_gone(layer: PosixProcessLayer) -> None:
+async def test_the_last_words_of_a_dying_process_are_reported_before_gone(layer: PosixProcessLayer) -> None:
     code = "import os; os.write(2, b'x' * 65536); os.abort()"
     for _attempt in range(10):
         recorder = Recorder()

@@ -219,7 +219,7 @@ def test_a_folder_that_cannot_be_written_is_reported_once_and_is_not_fatal(tmp_p
     assert Reclaim(tmp_path / "data").read().last_port is None
 
 
-def test_whoever_reads_while_a_record_is_written_sees_a_whole_one(tmp_path: Path) -> None:
+def test_a_reader_while_a_record_is_written_sees_a_whole_one(tmp_path: Path) -> None:
     import threading
 
     record = Record(tmp_path, pytest.fail)

@@ -24,7 +24,7 @@ LISTEN = (
 )
 
 
-async def test_the_sockets_of_the_whole_tree_are_told_with_their_owners(layer: PosixProcessLayer) -> None:
+async def test_the_sockets_of_the_whole_tree_are_reported_with_their_owners(layer: PosixProcessLayer) -> None:
     recorder = Recorder()
     run = await layer.launch(spec((sys.executable, *python(LISTEN)[1:])), recorder)
     await recorder.has_written(b"ready")
@@ -75,7 +75,7 @@ def test_a_process_has_a_name_and_an_ended_one_has_none() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
-def test_netlink_and_proc_tell_the_same() -> None:
+def test_netlink_and_proc_report_the_same() -> None:
     from sidecar.process import sock_diag, sockets
 
     for _attempt in range(20):  # others open and close sockets meanwhile

@@ -113,7 +113,7 @@ async def test_interrupt_and_kill_are_harmless_when_repeated_and_afterwards(laye
     assert recorder.order.count("gone") == recorder.order.count("exited") == 1
 
 
-async def test_the_exit_is_told_at_once_though_a_grandchild_holds_the_pipe(layer: PosixProcessLayer) -> None:
+async def test_the_exit_is_reported_at_once_though_a_grandchild_holds_the_pipe(layer: PosixProcessLayer) -> None:
     # CPython test_asyncio test_wait_even_if_pipe_is_open; python/cpython#119710.
     recorder = Recorder()
     code = "import os,time; os.fork() or (os.setsid(), time.sleep(600)); os.write(1, b'%f' % time.monotonic()); os._exit(7)"
@@ -156,7 +156,7 @@ async def test_a_launch_that_is_cancelled_leaves_nothing(layer: PosixProcessLaye
     assert marked(layer.marker) == []
 
 
-async def test_what_would_not_die_is_told_by_pid_and_name_and_the_next_run_starts_all_the_same(
+async def test_what_would_not_die_is_reported_by_pid_and_name_and_the_next_run_starts_all_the_same(
     layer: PosixProcessLayer,
 ) -> None:
     # Nothing in user space survives SIGKILL, so the report is made as the guardian would make it of a process that

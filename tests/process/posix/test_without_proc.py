@@ -89,7 +89,7 @@ def test_a_child_is_found_that_proc_does_not_show(monkeypatch: pytest.MonkeyPatc
         process.communicate()
 
 
-async def test_with_a_hidden_process_nobody_says_that_another_program_listens(
+async def test_with_a_hidden_process_no_message_says_that_another_program_listens(
     layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with hidepid=2 a child that may not be traced: its sockets cannot be seen, so whose the port is stays unknown."""

@@ -132,7 +132,7 @@ def test_nothing_heavy_of_the_standard_library_is_imported(modules: set[str]) ->
     assert within(modules, HEAVY) == []
 
 
-def test_a_room_that_nobody_has_asked_for_is_not_entered(modules: set[str]) -> None:
+def test_a_room_not_requested_is_not_entered(modules: set[str]) -> None:
     assert within(modules, LATE) == []
 
 

@@ -261,7 +261,7 @@ async def test_a_shutdown_is_answered_before_the_end(children: Start) -> None:
     assert answered == [["SHUTTING_DOWN"], ["response"], ["SHUTTING_DOWN"], ["response"]]
 
 
-async def test_a_stdout_that_nobody_reads_any_more_is_the_loss_of_the_owner() -> None:
+async def test_a_stdout_without_a_reader_is_the_loss_of_the_owner() -> None:
     read_end, write_end = os.pipe()
     process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=write_end, stderr=subprocess.PIPE, cwd=ROOT)
     os.close(write_end)

@@ -128,7 +128,7 @@ async def test_a_blocked_stdout_never_blocks_the_loop(pipe: list[int]) -> None:
     writing.sink.close()
 
 
-async def test_a_stdout_whose_reader_is_gone_is_told_as_broken(pipe: list[int]) -> None:
+async def test_a_stdout_whose_reader_is_gone_is_reported_as_broken(pipe: list[int]) -> None:
     writing = Writing(pipe[1])
     os.close(pipe[0])
     writing.sink.push([b"x"], 1)

@@ -118,7 +118,7 @@ def test_a_thousand_crashes_of_five_causes_have_five_fingerprints() -> None:
     assert sorted(map(dict, groups.values()), key=str) == [{name: 200} for name in sorted(names)]  # type: ignore[comparison-overlap] - dicts
 
 
-def test_ends_that_differ_in_their_cause_are_told_apart() -> None:
+def test_ends_that_differ_in_their_cause_are_distinguished() -> None:
     ends = [
         crash(Reason.HUNG),
         crash(Reason.STARTUP_TIMEOUT),

@@ -138,7 +138,7 @@ def test_a_missing_executable_is_named_with_the_folder_that_is_missing_too(tmp_p
     assert caught.value.hint
 
 
-def test_a_name_that_is_not_on_the_path_is_told_with_the_path(tmp_path: Path) -> None:
+def test_a_name_that_is_not_on_the_path_is_reported_with_the_path(tmp_path: Path) -> None:
     with pytest.raises(BackendNotFoundError) as caught:
         find(["no-such-program"], tmp_path, path=tmp_path)
     assert caught.value.data == {"path": "no-such-program"}
@@ -146,7 +146,7 @@ def test_a_name_that_is_not_on_the_path_is_told_with_the_path(tmp_path: Path) ->
 
 
 @pytest.mark.posix(reason="links without privilege")
-def test_a_link_to_nothing_is_told_with_its_target(tmp_path: Path) -> None:
+def test_a_link_to_nothing_is_reported_with_its_target(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "gone")
     with pytest.raises(BackendNotFoundError, match="gone"):
@@ -171,7 +171,7 @@ def test_a_pipe_is_no_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.posix(reason="the run bit")
-def test_a_users_file_without_run_bit_is_told_how_to_get_it_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_users_file_without_run_bit_gets_a_hint_and_is_left_unchanged(tmp_path: Path) -> None:
     server = program(tmp_path / "server", mode=0o644)
     with pytest.raises(BackendNotExecutableError) as caught:
         find([str(server)], tmp_path)
@@ -183,7 +183,7 @@ def test_a_users_file_without_run_bit_is_told_how_to_get_it_and_left_as_it_is(tm
 
 
 @pytest.mark.posix(reason="the run bit")
-def test_a_file_whose_run_bit_is_another_users_is_not_told_to_get_one(tmp_path: Path) -> None:
+def test_a_file_whose_run_bit_is_another_users_gets_no_advice_to_set_one(tmp_path: Path) -> None:
     server = program(tmp_path / "server", mode=0o654)
     if sys.platform != "win32" and os.getuid() == 0:
         pytest.skip("root may run a file that anyone may run")
@@ -236,13 +236,13 @@ def test_what_only_a_shell_understands_is_named(tmp_path: Path, words: list[str]
         (b"#!/bin/sh\r\nexit 0\r\n", "ends with a carriage return"),
     ],
 )
-def test_a_script_that_the_system_would_call_missing_is_told_why(tmp_path: Path, content: bytes, why: str) -> None:
+def test_a_script_that_the_system_would_call_missing_is_reported_with_the_reason(tmp_path: Path, content: bytes, why: str) -> None:
     server = program(tmp_path / "server", content=content)
     with pytest.raises(BackendNotExecutableError, match=why):
         find([str(server)], tmp_path)
 
 
-def test_a_working_folder_that_is_not_there_is_told_before_the_system_blames_the_program(tmp_path: Path) -> None:
+def test_a_working_folder_that_is_not_there_is_reported_before_the_system_blames_the_program(tmp_path: Path) -> None:
     server = program(tmp_path / f"server{SUFFIX}")
     with pytest.raises(BackendNotFoundError, match="working folder does not exist"):
         find([str(server)], tmp_path, "backend.cwd=nowhere")

@@ -41,7 +41,7 @@ def test_aura_in_development_says_more() -> None:
     assert [env[name] for name in names] == ["Development", "true", "Debug"]
 
 
-def test_a_backend_that_reports_its_port_is_told_port_0() -> None:
+def test_a_backend_that_reports_its_port_gets_port_0() -> None:
     assert environment({}, "backend.port=reported", port=0)["ASPNETCORE_URLS"] == "http://127.0.0.1:0"
 
 

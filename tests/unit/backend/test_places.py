@@ -71,7 +71,7 @@ def test_a_packaged_backend_that_cannot_be_seen_is_not_found(closed: Path) -> No
         find_command(settings, {}, beside=closed / "sidecar", working_directory=closed)
 
 
-async def test_there_are_no_reports_where_nobody_may_look(closed: Path) -> None:
+async def test_there_are_no_reports_in_an_unreadable_folder(closed: Path) -> None:
     with nobody():
         assert await CrashReports(closed / "logs", lambda _: None).summaries() == []
 

@@ -42,7 +42,7 @@ def test_what_was_not_measured_is_no_failure_and_no_success() -> None:
     assert [verdict[1:] for verdict in check([figure("start", sidecar=1.0)], rules)] == [(None, None)] * 2
 
 
-def test_a_peer_that_took_no_time_is_beaten_by_nobody() -> None:
+def test_a_peer_that_took_no_time_is_never_beaten() -> None:
     assert check([figure("x", sidecar=1.0, floor=0.0)], [Rule("x", to="floor", at_most=9.0)])[0].kept is False
 
 

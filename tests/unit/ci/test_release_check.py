@@ -66,7 +66,7 @@ def test_a_release_whose_parts_agree_passes_and_has_its_notes(
         ("v1.2.3", ("schemas/released/1.2.3.json", '"messages/hello": {"type": "object"}', ""), "is missing"),
     ],
 )
-def test_each_disagreement_is_told(
+def test_each_disagreement_is_reported(
     check: ModuleType, checkout: Path, tag: str, edit: tuple[str, str, str] | None, words: str
 ) -> None:
     if edit:
@@ -78,7 +78,7 @@ def test_each_disagreement_is_told(
     assert [one for one in check.disagreements(checkout, tag) if words in one]
 
 
-def test_every_disagreement_is_told_at_once_and_the_status_is_1(
+def test_every_disagreement_is_reported_at_once_and_the_status_is_1(
     check: ModuleType, checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (checkout / "CHANGELOG.md").write_text("# Changelog\n", encoding="utf-8")

@@ -72,7 +72,7 @@ def read_all(path: Path) -> tuple[list[Record], RecordingError | None]:
 
 
 @pytest.mark.parametrize("place", range(0, 300, 7))
-def test_every_cut_and_every_flipped_bit_is_told_and_costs_nothing_before_it(place: int, tmp_path: Path) -> None:
+def test_every_cut_and_every_flipped_bit_is_reported_and_costs_nothing_before_it(place: int, tmp_path: Path) -> None:
     path = tmp_path / "a"
     records: list[tuple[Kind, int, bytes]] = [("client", n, bytes([n]) * 20) for n in range(6)]
     data = written(path, *records, ("exit", 9, b"0"))
@@ -129,7 +129,7 @@ def test_what_is_no_frame_is_shown_with_its_bytes_and_so_is_all_that_follows() -
     assert hello.field("pid") == 5
 
 
-def test_a_frame_that_was_never_completed_is_told() -> None:
+def test_a_frame_that_was_never_completed_is_reported() -> None:
     passed = list(conversation([record("client", 1, ASK[:-3]), record("client end", 2, b""), record("exit", 3, b"0")]))
     assert [each.trouble for each in passed] == [
         f"{len(ASK) - 3} bytes of a frame that was never completed", "end of input", "exit status 0",
@@ -241,7 +241,7 @@ def test_the_same_question_gets_its_own_answers_in_turn_and_the_last_one_again()
         ("x", None, [("", False)]),
     ],
 )
-def test_shape_is_told_from_value(before: object, now: object, found: list[tuple[str, bool]]) -> None:
+def test_shape_is_distinguished_from_value(before: object, now: object, found: list[tuple[str, bool]]) -> None:
     assert [(each.path, each.shape) for each in differences(before, now)] == found
 
 

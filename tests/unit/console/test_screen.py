@@ -60,6 +60,6 @@ def test_only_what_the_terminal_has_is_drawn(encoding: str, glyphs: object) -> N
 
 
 @pytest.mark.parametrize("glyphs", [BLOCKS, ASCII])
-def test_every_state_and_health_can_be_told_apart_without_colour(glyphs: type) -> None:
+def test_every_state_and_health_can_be_distinguished_without_colour(glyphs: type) -> None:
     assert len(set(glyphs.states.values())) == 6
     assert len(set(glyphs.healths.values())) == 3

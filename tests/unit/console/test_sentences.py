@@ -52,7 +52,7 @@ def test_each_event_reads_as_a_sentence(channel: str, payload: Any, text: str) -
         "no",
     ],
 )
-def test_a_shape_that_nobody_knows_is_shown_as_it_is(channel: str, payload: Any) -> None:
+def test_a_shape_that_is_unknown_is_shown_as_it_is(channel: str, payload: Any) -> None:
     assert sentence(channel, payload)
 
 

@@ -457,7 +457,7 @@ def test_a_missing_command_fails_at_once_without_a_retry() -> None:
     assert (story.state, story.timers) == (State.FAILED, {})
 
 
-def test_a_process_that_comes_to_be_during_a_stop_is_told_to_go() -> None:
+def test_a_process_that_comes_to_be_during_a_stop_gets_the_signal() -> None:
     story = Story()
     story.tell(e.Start())
     story.tell(e.Stop())
@@ -492,7 +492,7 @@ def test_a_launch_that_fails_after_its_stop_was_given_up_frees_the_place() -> No
     assert e.Launch(2) in story.tell(e.Start())
 
 
-def test_who_comes_during_the_stop_of_the_last_failure_is_told_of_it() -> None:
+def test_who_comes_during_the_stop_of_the_last_failure_gets_the_answer() -> None:
     """Until then the next run was what it waited for."""
     story = Story(restart=structs.replace(POLICY.restart, attempts=0))
     story.tell(e.Start())
@@ -504,7 +504,7 @@ def test_who_comes_during_the_stop_of_the_last_failure_is_told_of_it() -> None:
     assert e.AnswerUp(Outcome.RESTARTS_EXHAUSTED) in actions
 
 
-def test_survivors_fail_the_stop_and_everybody_is_told() -> None:
+def test_survivors_fail_the_stop_and_every_caller_is_notified() -> None:
     story = Story()
     story.up()
     story.tell(e.Restart())
@@ -514,7 +514,7 @@ def test_survivors_fail_the_stop_and_everybody_is_told() -> None:
     assert story.state is State.FAILED
 
 
-def test_a_kill_that_nobody_confirms_ends_in_stop_failed() -> None:
+def test_a_kill_without_confirmation_ends_in_stop_failed() -> None:
     story = Story()
     story.up()
     story.tell(e.Stop())

@@ -67,7 +67,7 @@ def test_an_extended_stop_puts_off_the_kill_and_what_follows_and_never_brings_th
     assert after_kill.extended(13, 30) == after_kill
 
 
-def test_health_is_unknown_until_the_first_verdict_and_then_tells_changes_only() -> None:
+def test_health_is_unknown_until_the_first_verdict_and_then_reports_changes_only() -> None:
     health = tracker()
     assert health.healthy is None
     assert [health.record(a) for a in (Answer.OK, Answer.OK, Answer.ERROR_STATUS, Answer.ERROR_STATUS, Answer.OK)] == [

@@ -106,7 +106,7 @@ def test_another_host_is_refused(access: Access, host: str | None) -> None:
     ],
 )
 @pytest.mark.parametrize("needed", [True, False])
-def test_another_origin_is_refused_wherever_one_is_told(access: Access, origin: str, needed: bool) -> None:
+def test_another_origin_is_refused_wherever_one_is_sent(access: Access, origin: str, needed: bool) -> None:
     assert access.refusal(f"127.0.0.1:{PORT}", origin, origin_needed=needed)
 
 

@@ -190,7 +190,7 @@ async def test_what_the_sidecar_left_out_is_passed_on(bench: Bench) -> None:
     assert (second["seq"], second["dropped"]) == (14, 12)
 
 
-async def test_another_sidecar_begins_anew(bench: Bench) -> None:
+async def test_another_sidecar_starts_fresh(bench: Bench) -> None:
     await bench.answer("sidecar:subscribe", ["backend:log"])
     bench.tab.lost(ErrorBody("SIDECAR_EXITED", "gone"))
     bench.tab.greet(HELLO, [])

@@ -84,14 +84,14 @@ def test_the_same_rule_as_before_is_not_a_new_one() -> None:
     assert (answer.created, answer.exists) == (False, True)
 
 
-def test_what_still_blocks_is_told() -> None:
+def test_what_still_blocks_is_reported() -> None:
     machine = Machine(snapshot(query_user()), snapshot([("new", rule()), *query_user()]))
     answer = machine.create()
     assert answer.created
     assert "blocked by “Aura.Api”" in answer.details
 
 
-def test_a_preview_asks_nobody_and_lists_what_would_be_deleted() -> None:
+def test_a_preview_prompts_no_one_and_lists_what_would_be_deleted() -> None:
     machine = Machine(snapshot(query_user()))
     answer = machine.create(preview=True)
     assert (answer.created, answer.exists) == (False, True)
@@ -116,7 +116,7 @@ def test_a_preview_asks_nobody_and_lists_what_would_be_deleted() -> None:
         ),
     ],
 )
-def test_nobody_is_asked_for_nothing_in_vain_or_because_of_something_unknown(
+def test_no_prompt_without_effect_or_because_of_an_unknown_state(
     found: Snapshot, exists: bool | None, words: str
 ) -> None:
     machine = Machine(found)

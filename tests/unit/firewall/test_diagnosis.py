@@ -71,7 +71,7 @@ def test_rules_that_could_not_be_read_are_called_unknown() -> None:
     assert "domain, private, public: unknown (the local firewall rules cannot be read: Access is denied)" in message
 
 
-def test_without_a_run_the_rules_alone_are_told() -> None:
+def test_without_a_run_the_rules_alone_are_reported() -> None:
     check = diagnose(facts(None, running=False), blocked())
     assert check.compatible
     assert check.message.startswith("The backend is not running, so only the firewall's rules were checked.")
@@ -80,7 +80,7 @@ def test_without_a_run_the_rules_alone_are_told() -> None:
 
 
 @pytest.mark.parametrize("probe", ["foreign", "reserved", "in_use"])
-def test_what_kept_the_backend_from_running_is_told(probe: Probe) -> None:
+def test_what_kept_the_backend_from_running_is_reported(probe: Probe) -> None:
     check = diagnose(facts(probe, running=False), blocked())
     assert not check.compatible
     assert check.message.startswith("The backend is not running. ")

@@ -51,7 +51,7 @@ def test_a_helper_that_takes_too_long_has_no_exit_code(tmp_path: Path) -> None:
         told.touch()
 
 
-def test_what_windows_does_not_start_is_told_with_its_reason(tmp_path: Path) -> None:
+def test_what_windows_does_not_start_is_reported_with_its_reason(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError) as error:
         elevate.run(str(tmp_path / "missing.exe"), "", verb="open")
     assert error.value.data == {"error": 2}

@@ -31,7 +31,7 @@ def test_policy_comes_before_device_management_and_that_before_the_machine() -> 
     assert (enabled.value, enabled.store) == (True, "policy")
 
 
-def test_what_nobody_set_is_windows_default() -> None:
+def test_an_unset_value_is_windows_default() -> None:
     found = private(snapshot(settings={("local", "StandardProfile"): {}}))
     assert (found.enabled.value, found.shielded.value) == (True, False)
     assert (found.local_rules.value, found.blocks_by_default.value) == (True, True)

@@ -139,7 +139,7 @@ def test_a_missing_local_store_is_unknown(store: Store, read: Read, prefix: str)
     assert names(read()) == ("unknown", "unknown", "unknown")
 
 
-def test_denied_is_told_apart_from_missing(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_denied_is_distinguished_from_missing(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(_hive: int, path: str, *_: object) -> object:
         raise PermissionError(13, "Access is denied", path, 5)
 

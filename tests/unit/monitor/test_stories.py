@@ -135,7 +135,7 @@ def test_silence_is_bad_health_after_three_misses_and_a_restart_where_that_is_se
     play(story, health__restart_when_hung=True, health__probe_timeout=2.0, timeouts__health_interval=1.0, **LIVE)
 
 
-def test_a_told_suspend_forgives_the_silence_before_it(play: Any) -> None:
+def test_a_reported_suspend_forgives_the_silence_before_it(play: Any) -> None:
     async def story(stage: Stage) -> None:
         stage.boots_in(0.1)
         await stage.supervisor.start()

@@ -113,7 +113,7 @@ ENDED = [
 
 
 @pytest.mark.parametrize(("kind", "status"), ENDED, ids=[f"{kind}: {status.text}" for kind, status in ENDED])
-def test_without_a_word_the_status_tells(kind: str, status: ExitStatus) -> None:
+def test_without_output_the_status_decides(kind: str, status: ExitStatus) -> None:
     cause = guess(NOISE, status, port=5005)
     assert cause is not None
     assert cause.kind == kind

@@ -52,7 +52,7 @@ def test_a_program_that_is_there_is_fine() -> None:
     assert check_files.check_executable(command(sys.executable)).status == "ok"
 
 
-def test_a_program_that_is_not_there_is_told_in_the_words_of_the_start() -> None:
+def test_a_program_that_is_not_there_is_reported_with_the_message_of_the_start() -> None:
     check = check_files.check_executable(missing)
     assert (check.status, check.message, check.remedy) == (
         "failed",
@@ -62,7 +62,7 @@ def test_a_program_that_is_not_there_is_told_in_the_words_of_the_start() -> None
     assert check_files.check_runtime(missing, {}).status == "unknown"
 
 
-def test_a_program_for_another_system_is_told(tmp_path: Path) -> None:
+def test_a_program_for_another_system_is_reported(tmp_path: Path) -> None:
     program = tmp_path / "Aura.Api"
     program.write_bytes(b"\x7fELF\x02\x01" + bytes(12) + b"\x34\x12" + bytes(40))
     program.chmod(0o755)
@@ -90,7 +90,7 @@ def test_a_mark_of_a_download_hides_no_worse_mistake(tmp_path: Path, monkeypatch
     assert check_files.check_executable(command(str(tmp_path / "run"))).status == "failed"
 
 
-def test_a_script_without_its_interpreter_is_told(tmp_path: Path) -> None:
+def test_a_script_without_its_interpreter_is_reported(tmp_path: Path) -> None:
     program = tmp_path / "run"
     program.write_bytes(b"#!/no/such/interpreter -x\nhello\n")
     program.chmod(0o755)
@@ -137,7 +137,7 @@ def test_a_folder_is_made_and_left_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("below", ["", "/deeper"])
-def test_a_file_in_the_way_of_a_folder_is_told(tmp_path: Path, below: str) -> None:
+def test_a_file_in_the_way_of_a_folder_is_reported(tmp_path: Path, below: str) -> None:
     (tmp_path / "data").write_text("a file")
     check = check_files.check_folder("data", str(tmp_path / "data") + below)
     assert check.status == "failed"
@@ -145,7 +145,7 @@ def test_a_file_in_the_way_of_a_folder_is_told(tmp_path: Path, below: str) -> No
 
 
 @pytest.mark.parametrize(("free_bytes", "status"), [(10**10, "ok"), (100 * 2**20, "warning"), (2**20, "failed")])
-def test_little_space_is_told_before_there_is_none(
+def test_little_space_is_reported_before_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_bytes: int, status: str
 ) -> None:
     monkeypatch.setattr(check_files.shutil, "disk_usage", lambda _: type("Usage", (), {"free": free_bytes}))
@@ -162,7 +162,7 @@ def test_little_space_is_told_before_there_is_none(
         ("10.0.0.1 localhost.example\n", "ok"),
     ],
 )
-def test_a_redirected_localhost_is_told(text: str, status: str) -> None:
+def test_a_redirected_localhost_is_reported(text: str, status: str) -> None:
     assert check_files.check_hosts(text).status == status
 
 
@@ -191,7 +191,7 @@ def test_the_port_is_judged_by_who_has_it(
     assert words in check.message
 
 
-def test_a_port_in_a_range_that_windows_reserves_is_told_with_the_range() -> None:
+def test_a_port_in_a_range_that_windows_reserves_is_reported_with_the_range() -> None:
     check = check_network.check_port(
         5005, None, "unknown", lambda _: "forbidden", nobody, reserved=lambda: [(80, 80), (5000, 5099)]
     )
@@ -202,7 +202,7 @@ def test_loopback_can_be_reached_here() -> None:
     assert check_network.check_loopback().status == "ok"
 
 
-def test_a_loopback_that_does_not_work_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loopback_that_does_not_work_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> socket.socket:
         raise TimeoutError("timed out")
 
@@ -228,7 +228,7 @@ def test_ipv6_is_never_a_failure() -> None:
         ({"HTTP_PROXY": "http://proxy", "no_proxy": "*"}, "ok"),
     ],
 )
-def test_a_proxy_that_swallows_loopback_is_told(environ: dict[str, str], status: str) -> None:
+def test_a_proxy_that_swallows_loopback_is_reported(environ: dict[str, str], status: str) -> None:
     assert check_network.check_proxy(environ).status == status
 
 
@@ -242,14 +242,14 @@ def test_a_proxy_that_swallows_loopback_is_told(environ: dict[str, str], status:
         (("0.0.0.0:5005",), {}, "failed"),
     ],
 )
-def test_a_backend_that_others_can_reach_is_told(sockets: tuple[str, ...], env: dict[str, str], status: str) -> None:
+def test_a_backend_that_others_can_reach_is_reported(sockets: tuple[str, ...], env: dict[str, str], status: str) -> None:
     assert check_network.check_exposure(sockets, env).status == status
 
 
 @pytest.mark.parametrize(
     ("path", "answer", "status"), [("", None, "ok"), ("/x", None, "unknown"), ("/x", 404, "warning"), ("/x", 405, "ok")]
 )
-def test_a_missing_shutdown_endpoint_is_told(path: str, answer: int | None, status: str) -> None:
+def test_a_missing_shutdown_endpoint_is_reported(path: str, answer: int | None, status: str) -> None:
     assert check_shutdown_endpoint(path, answer).status == status
 
 
@@ -270,7 +270,7 @@ HEALTH = {"live_path": "/live", "health_path": "/live", "ready_path": "/ready"}
         (HEALTH, {"/live": SILENT, "/ready": None}, "failed", "/live does not answer (no)"),
     ],
 )
-def test_a_backend_that_is_not_well_is_told(
+def test_a_backend_that_is_not_well_is_reported(
     endpoints: dict[str, str], answers: dict[str, HttpFailedError | None] | None, status: str, words: str
 ) -> None:
     check = check_health(endpoints, answers)
@@ -281,7 +281,7 @@ def test_a_backend_that_is_not_well_is_told(
 # The rest
 
 
-def test_a_clock_before_the_installation_is_told() -> None:
+def test_a_clock_before_the_installation_is_reported() -> None:
     assert check_clock(1e9, 1.1e9).status == "warning"
     assert check_clock(1.1e9, 1e9).status == "ok"
 

@@ -79,7 +79,7 @@ async def test_output_beyond_the_queue_is_dropped_and_the_file_says_how_much(tmp
     assert content(tmp_path) == b"\n[sidecar] 200 bytes of output were not written here\nsmall\n"
 
 
-async def test_a_folder_that_cannot_be_written_is_told_once_and_tried_again(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_written_is_reported_once_and_tried_again(tmp_path: Path) -> None:
     told: list[str] = []
     folder = tmp_path / "backend"
     folder.write_bytes(b"a file where the folder should be")
@@ -97,7 +97,7 @@ async def test_a_folder_that_cannot_be_written_is_told_once_and_tried_again(tmp_
 
 @pytest.mark.posix(reason="/dev/full is Linux's own full disk")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-async def test_a_full_disk_is_told_once_and_supervision_goes_on(
+async def test_a_full_disk_is_reported_once_and_supervision_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []

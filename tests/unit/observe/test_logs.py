@@ -102,7 +102,7 @@ async def test_one_chunk_larger_than_the_memory_is_kept_whole(tmp_path: Path) ->
     await log.close(30)
 
 
-async def test_lines_that_nobody_asked_for_are_only_counted(log: BackendLog) -> None:
+async def test_lines_not_requested_are_only_counted(log: BackendLog) -> None:
     skipped: list[int] = []
     log.on_skipped = skipped.append
     log.write("stdout", b"one\ntwo\nhal")
@@ -127,7 +127,7 @@ async def test_a_subscriber_gets_each_line_until_it_leaves(log: BackendLog) -> N
     assert skipped == [1]
 
 
-async def test_the_unfinished_line_of_a_run_is_told_when_the_next_begins(log: BackendLog) -> None:
+async def test_the_unfinished_line_of_a_run_is_reported_when_the_next_begins(log: BackendLog) -> None:
     got: list[LogLine] = []
     log.subscribe(got.append)
     log.write("stdout", b"last words")

@@ -94,7 +94,7 @@ def test_the_history_is_bounded_by_the_window_and_can_be_asked_for_in_part() -> 
     assert machine.resources.history() == []
 
 
-async def test_the_samples_of_the_last_run_are_told_apart_from_those_before() -> None:
+async def test_the_samples_of_the_last_run_are_distinguished_from_those_before() -> None:
     machine = Machine(interval=3600.0)
     machine.usage = {A: Usage(1.0, 1000, 3)}
     for memory in (1000, 2000):

@@ -36,7 +36,7 @@ def test_the_processor_is_asked_of_the_system_and_not_of_variables(monkeypatch: 
 @pytest.mark.parametrize(
     ("native", "told"), [(0xAA64, "ARM64"), (0x8664, "AMD64"), (0x14C, "x86"), (0x1234, "from a variable")]
 )
-def test_an_emulated_program_tells_the_native_processor(
+def test_an_emulated_program_reports_the_native_processor(
     monkeypatch: pytest.MonkeyPatch, native: int, told: str
 ) -> None:
     import ctypes
@@ -62,7 +62,7 @@ def test_an_emulated_program_tells_the_native_processor(
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="IsWow64Process2 is Windows' own")
-def test_a_windows_without_the_function_tells_by_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_windows_without_the_function_is_detected_by_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     import ctypes
 
     monkeypatch.setattr(ctypes, "WinDLL", lambda _name: object())

@@ -60,7 +60,7 @@ JAVA = b"\xca\xfe\xba\xbe\x00\x00\x00\x41" + bytes(40)
         (b"\x7fELF", "linux", "x86_64", None),
     ],
 )
-def test_a_program_that_cannot_run_here_is_told_from_its_first_bytes(
+def test_a_program_that_cannot_run_here_is_detected_from_its_first_bytes(
     head: bytes, platform_name: str, machine: str, why: str | None
 ) -> None:
     assert mismatch(head, platform_name, machine) == why

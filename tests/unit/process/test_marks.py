@@ -67,7 +67,7 @@ def test_a_program_is_read_from_its_beginning(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="elsewhere no program can lock another's file")
-def test_a_program_that_is_locked_is_told(tmp_path: Path) -> None:
+def test_a_program_that_is_locked_is_reported(tmp_path: Path) -> None:
     import ctypes
 
     program = tmp_path / "server.exe"

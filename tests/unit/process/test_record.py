@@ -58,7 +58,7 @@ def test_a_file_that_stays_held_is_an_error_after_less_than_100_ms_of_waiting(
 
 
 @pytest.mark.parametrize(("platform", "winerror"), [("win32", 112), ("linux", 32)])
-def test_any_other_error_is_told_at_once(
+def test_any_other_error_is_reported_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, winerror: int
 ) -> None:
     held = Held(monkeypatch, 1000, winerror)

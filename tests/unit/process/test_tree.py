@@ -144,7 +144,7 @@ def test_nothing_that_was_stopped_is_left_so_when_the_time_is_over(seconds: floa
     assert stopped == {pid for pid, number in world.sent if number == signal.SIGKILL}
 
 
-def test_a_signal_reaches_nobody_when_the_pid_has_a_new_owner() -> None:
+def test_a_signal_reaches_no_process_when_the_pid_has_a_new_owner() -> None:
     import os
 
     if sys.platform != "linux":
@@ -172,7 +172,7 @@ class TestMemory:
             entries(entry(11, 1, session=11), entry(12, 11, session=11)),
         ) == {11, 12}
 
-    def test_the_roots_session_is_evidence_even_if_nobody_saw_the_fork(self) -> None:
+    def test_the_roots_session_is_evidence_even_if_the_fork_was_not_seen(self) -> None:
         assert self.remembered(entries(entry(10, 2, session=10)), entries(entry(12, 1, session=10))) == {12}
 
     def test_so_is_a_session_that_a_member_opened(self) -> None:

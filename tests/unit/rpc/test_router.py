@@ -119,7 +119,7 @@ async def test_answers_come_in_the_order_in_which_they_are_ready() -> None:
     assert caller.idle == 1
 
 
-async def test_a_failure_bears_code_hint_data_and_the_words_that_renderers_know() -> None:
+async def test_a_failure_has_code_hint_data_and_the_words_that_renderers_know() -> None:
     caller = Caller()
     caller.call(1, "backend:info")
     caller.call(2, "backend:version")
@@ -173,7 +173,7 @@ async def test_a_result_that_fits_no_frame_is_answered_so() -> None:
     assert caller.code(1) == "RESULT_TOO_LARGE"
 
 
-async def test_what_is_no_channel_and_what_is_not_served_here_are_told_apart() -> None:
+async def test_what_is_no_channel_and_what_is_not_served_here_are_distinguished() -> None:
     caller = Caller()
     caller.call(1, "nope" * 100)
     caller.call(2, "runtime:getBootstrap")
@@ -272,7 +272,7 @@ async def test_a_late_result_under_a_reused_id_never_reaches_the_wrong_request()
     assert [answer["error"]["code"] for answer in caller.answers] == ["CANCELLED", "CANCELLED"]
 
 
-async def test_a_defect_of_what_nobody_waits_for_any_more_is_still_reported() -> None:
+async def test_a_defect_of_an_abandoned_request_is_still_reported() -> None:
     caller = Caller()
     caller.call(1, "backend:restart")
     caller.cancel(1)

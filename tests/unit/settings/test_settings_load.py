@@ -203,7 +203,7 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         ("app.mode.x=5", "unknown setting app.mode.x; did you mean app.mode?"),
     ],
 )
-def test_a_wrong_value_is_told_with_its_origin_what_was_given_and_what_is_allowed(override: str, told: str) -> None:
+def test_a_wrong_value_is_reported_with_its_origin_what_was_given_and_what_is_allowed(override: str, told: str) -> None:
     (mistake,) = mistakes(overrides=[override])
     assert mistake.startswith(f"--set {override.partition('=')[0]}:")
     assert told in mistake
@@ -225,7 +225,7 @@ def test_a_wrong_value_is_told_with_its_origin_what_was_given_and_what_is_allowe
         ("[backend]\nport = [1,\n2]\n", "line 2: backend.port is [1,2]"),
     ],
 )
-def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
+def test_a_mistake_in_the_file_is_reported_with_its_line(tmp_path: Path, text: str, told: str) -> None:
     config = file(tmp_path, text)
     (mistake,) = mistakes(config=config)
     assert mistake.startswith(config)
@@ -381,7 +381,7 @@ class TestWhatTheAuraShellReads:
             ("AURA_BACKEND_URL", "http://example.com:80"),
         ],
     )
-    def test_their_mistakes_are_told_by_their_names(self, name: str, value: str) -> None:
+    def test_their_mistakes_are_reported_by_their_names(self, name: str, value: str) -> None:
         (mistake,) = mistakes(profile="aura", environ={name: value})
         assert mistake.startswith(f"{name}: ")
         assert "allowed: " in mistake

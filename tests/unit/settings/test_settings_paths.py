@@ -22,7 +22,7 @@ def test_each_folder_can_be_set(tmp_path: Path) -> None:
     assert resolved(*overrides) == Paths(*(str(tmp_path / name) for name in ("data", "logs", "temp")))
 
 
-def test_the_folder_that_electron_tells_is_the_data_folder_unless_one_is_set(tmp_path: Path) -> None:
+def test_the_folder_that_electron_reports_is_the_data_folder_unless_one_is_set(tmp_path: Path) -> None:
     assert resolved(f"app.user_data={tmp_path}").data == str(tmp_path)
     assert resolved(f"app.user_data={tmp_path}", f"paths.data={tmp_path / 'x'}").data == str(tmp_path / "x")
 

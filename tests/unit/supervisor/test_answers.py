@@ -54,7 +54,7 @@ def test_a_program_that_forwards_the_port_may_be_allowed(owner: str, command: st
     assert ('backend.listener = "any"' in (error.hint or "")) is allowed
 
 
-def test_an_exit_is_told_with_its_last_output() -> None:
+def test_an_exit_is_reported_with_its_last_output() -> None:
     ended = run(status=ExitStatus(code=3), output="x" * 100_000 + "the end")
     error = error_for(Outcome.EXITED, ended, Settings())
     assert isinstance(error, BackendExitedError)

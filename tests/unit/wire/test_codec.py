@@ -141,7 +141,7 @@ def test_a_cut_body_is_refused_under_its_id_if_that_came() -> None:
     assert refused(body[:3]).request_id is None
 
 
-def test_nesting_that_no_stack_holds_still_bears_its_id() -> None:
+def test_nesting_that_no_stack_holds_still_has_its_id() -> None:
     deep = b"\x91" * 50_000 + b"\x01"
     message = read_message(b"\x84\xa4args" + deep + b"\xa7channel\xacsidecar:ping\xa2id\x05\xa4type\xa7request")
     assert message.id == 5
