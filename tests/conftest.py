@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import processes
 
-# Everything that a test starts inherits it, so whatever bears it after the last test was left behind: the workers of
+# Everything that a test starts inherits it, so a process that has it after the last test was left behind: the workers of
 # pytest-xdist inherit it from the process that distributes the tests and looks at the end. The name does not begin with
 # SIDECAR_, which tests strip from environments.
 _NAME = "TEST_SESSION_OF"

@@ -53,8 +53,8 @@ def _start(scale: Scale) -> Figure:
 
 def _hello(*, answer: bool) -> float:
     with Sidecar() as it:
-        told = it.call("sidecar:ping") if answer else it.until(lambda message: message["type"] == "hello", "hello")
-        return (told.at - it.spawned) * 1000
+        reported = it.call("sidecar:ping") if answer else it.until(lambda message: message["type"] == "hello", "hello")
+        return (reported.at - it.spawned) * 1000
 
 
 def _bare() -> float:
@@ -108,7 +108,7 @@ def _frame(descriptor: int) -> None:
 
 
 async def _changes(repetitions: int) -> list[Figure]:
-    told: list[float] = []
+    reported: list[float] = []
     ready: list[float] = []
     stopped: list[float] = []
     settings = {"timeouts.restart_delay": 0.0, "restart.attempts": 1000}
@@ -120,7 +120,7 @@ async def _changes(repetitions: int) -> list[Figure]:
             began = time.monotonic()
             os.kill(pid, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)  # the latter: TerminateProcess
             await client.state("BACKOFF", since=mark)
-            told.append((time.monotonic() - began) * 1000)
+            reported.append((time.monotonic() - began) * 1000)
             await client.state("RUNNING", since=mark)
             ready.append((time.monotonic() - began) * 1000)
         for _ in range(repetitions):
@@ -128,7 +128,7 @@ async def _changes(repetitions: int) -> list[Figure]:
             await client.call("backend:stop")
             stopped.append((time.monotonic() - began) * 1000)
             await client.call("backend:start")
-    crash = [row("told to the client", told), row("ready again", ready)]
+    crash = [row("reported to the client", reported), row("ready again", ready)]
     note = "The backend is a small Python server; its own start is in the second row, its graceful end in the stop."
     return [
         Figure("anywhere: crash", "ms", crash, note=note, compare=False),

@@ -46,9 +46,9 @@ def _figures(name: str, command: Sequence[str], repetitions: int) -> Iterator[Fi
         )
     last = slice(-repetitions, None)
     yield Figure(
-        f"backend died → told: {name}",
+        f"backend died → reported: {name}",
         "ms",
-        rows({"sidecar": ours.told[last], "pidfd of the measuring process": ours.died[last]}),
+        rows({"sidecar": ours.reported[last], "pidfd of the measuring process": ours.died[last]}),
         goal="≤ 5 ms",
         note="From SIGKILL to the event. The floor is the kernel's own word, to the process that measures.",
     )
@@ -69,7 +69,7 @@ def _figures(name: str, command: Sequence[str], repetitions: int) -> Iterator[Fi
         "ms",
         rows({"sidecar": measured["stop"]}),
         goal="≤ 10 ms",
-        note="From the exit of the backend, as the kernel tells it, to the answer: by then the whole tree is gone.",
+        note="From the exit of the backend, as the kernel reports it, to the answer: by then the whole tree is gone.",
     )
 
 
@@ -79,19 +79,19 @@ class _Ours:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
         self._pid: int = sidecar.state("RUNNING").message["payload"]["pid"]
-        self.told: list[float] = []
+        self.reported: list[float] = []
         self.died: list[float] = []
 
     def crash(self) -> float:
-        """Milliseconds from SIGKILL to ready again; the death itself goes into ``told`` and ``died``."""
+        """Milliseconds from SIGKILL to ready again; the death itself goes into ``reported`` and ``died``."""
         since = self._sidecar.mark()
         began = time.monotonic()
-        exited, told = self._watch(
+        exited, reported = self._watch(
             lambda: os.kill(self._pid, signal.SIGKILL),
             lambda message: message.get("channel") == "backend:stateChanged",
         )
         self.died.append((exited - began) * 1000)
-        self.told.append((told.at - began) * 1000)
+        self.reported.append((reported.at - began) * 1000)
         running = self._running(since)
         return (running.at - began) * 1000
 

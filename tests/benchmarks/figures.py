@@ -30,7 +30,7 @@ class Figure(msgspec.Struct, forbid_unknown_fields=True):
         name: unique; the budget names figures by it.
         goal: what it shall be, in words, empty where no goal is set.
         note: what a reader must know to understand the rows.
-        compare: whether the rows answer the same question, so that the first can be told as a multiple of each other.
+        compare: whether the rows answer the same question, so that the first can be given as a multiple of each other.
     """
 
     name: str

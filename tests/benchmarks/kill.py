@@ -93,7 +93,7 @@ def _alive(process: psutil.Process) -> bool:
 
 
 def _nothing_left(mark: str) -> None:
-    """A fast kill that forgets somebody is no kill."""
+    """A fast kill that misses a process is not a kill."""
     left = marked(mark)
     for found in left:
         os.kill(found.pid, signal.SIGKILL)

@@ -56,7 +56,7 @@ def requests(count: int, rounds: int) -> Iterator[Figure]:
 
 
 def events(count: int, rounds: int) -> Iterator[Figure]:
-    """Lines of the backend's output, each told as an event."""
+    """Lines of the backend's output, each sent as an event."""
     with flooded() as (sidecar, order):
         sidecar.call("sidecar:subscribe", ["backend:log"])
         memory = _Memory(sidecar)
@@ -95,7 +95,7 @@ def delivery(sidecar: Sidecar, order: Order, lines: int, rate: int) -> tuple[int
 
 
 def log(megabytes: int, repetitions: int) -> Iterator[Figure]:
-    """The backend writes as fast as it is read; nobody has subscribed."""
+    """The backend writes as fast as it is read, without a subscriber."""
     size = 1000
     lines = megabytes * MB // repetitions // size
     with flooded() as (sidecar, order), _bare_reader() as bare_order:

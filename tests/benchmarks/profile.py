@@ -49,7 +49,7 @@ def _start(repetitions: int) -> Figure:
     return Figure(
         "profile: a start",
         "ms",
-        rows(dict([whole, ("sidecar: STARTING told", starting[-repetitions:]), *below])),
+        rows(dict([whole, ("sidecar: STARTING reported", starting[-repetitions:]), *below])),
         note="From spawn; each row does what the row below it does, and one thing more.",
     )
 

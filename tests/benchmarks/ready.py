@@ -13,7 +13,7 @@ from .figures import Figure, Scale, alternate, rows
 from .rig import Sidecar, helper
 
 LIVE = "/health/live"
-# What an app does that has nothing better: wait-on asks every 250 ms unless told otherwise; many ask every second.
+# What an app does that has nothing better: wait-on asks every 250 ms by default; many ask every second.
 POLLERS = {"polling every 250 ms": 0.25, "polling every second": 1.0}
 
 
@@ -45,7 +45,7 @@ def _figure(name: str, command: Sequence[str], repetitions: int) -> Figure:
 
     alternate({"all": once}, repetitions)
     return Figure(
-        f"first possible answer → told: {name}",
+        f"first possible answer → reported: {name}",
         "ms",
         rows({label: values[-repetitions:] for label, values in late.items()}),
         goal="≤ 10 ms",

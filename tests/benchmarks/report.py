@@ -30,7 +30,7 @@ def group(name: str, what: str) -> None:
 
 
 def figure(one: Figure) -> None:
-    """One figure as a table; the factor tells how each row compares with the first."""
+    """One figure as a table; the factor compares each row with the first."""
     goal = f"  [dim]goal: {one.goal}[/]" if one.goal else ""
     table = Table(title=f"{one.name}{goal}", title_justify="left", box=None, pad_edge=False, title_style="bold")
     for name in ("", one.unit or "value", "p10 to p90", "n", "first row by this" if one.compare else ""):

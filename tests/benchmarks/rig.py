@@ -190,7 +190,7 @@ class Sidecar:
         self.received += [Moment(at, message) for message in take_messages(self._unread)]
 
     def state(self, name: str, *, since: int = 0) -> Moment:
-        """The event that tells of a state."""
+        """The event for a state."""
         return self.until(
             lambda message: message.get("channel") == "backend:stateChanged" and message["payload"]["state"] == name,
             f"state {name}",
@@ -198,7 +198,7 @@ class Sidecar:
         )
 
     def progress(self, phase: str, *, since: int = 0) -> Moment:
-        """The event that tells of a phase of the start."""
+        """The event for a phase of the start."""
         return self.until(
             lambda message: (
                 message.get("channel") == "backend:startupProgress" and message["payload"]["phase"] == phase
@@ -208,7 +208,7 @@ class Sidecar:
         )
 
     def log_line(self, text: str, *, since: int = 0) -> Moment:
-        """The event that tells of a line of the backend's; needs a subscription."""
+        """The event for a line of output; needs a subscription."""
         return self.until(
             lambda message: message.get("channel") == "backend:log" and message["payload"]["text"] == text,
             f"line {text}",

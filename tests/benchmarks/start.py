@@ -103,7 +103,7 @@ def run(scale: Scale) -> Iterator[Figure]:
         note="From spawn to the first byte on stdout.",
     )
     yield Figure(
-        "start: STARTING told",
+        "start: STARTING reported",
         "ms",
         rows({"sidecar": [one.starting for one in kept], **bare_floors}),
         goal="≤ 60 ms",

@@ -35,7 +35,7 @@ class Line(NamedTuple):
 
 SHORT = [
     Line("hello after the spawn", "start: hello", peer="python -m emptypackage"),
-    Line("backend being spawned, after the spawn of the sidecar", "start: STARTING told", peer="node child"),
+    Line("backend being spawned, after the spawn of the sidecar", "start: STARTING reported", peer="node child"),
     Line("first answer after the spawn", "start: first answer", peer="node child"),
     Line("ping from Node, 100 B", "ping p50: 100 B, one core", "client.js → sidecar", "Node IPC json"),
     Line(
@@ -45,16 +45,18 @@ SHORT = [
         "Node IPC json",
     ),
     Line(
-        "ready told after the first possible answer",
-        "first possible answer → told: ASP.NET Core",
+        "ready reported after the first possible answer",
+        "first possible answer → reported: ASP.NET Core",
         peer="polling every 250 ms",
     ),
     Line(
         "the same, small backend after 1 s",
-        "first possible answer → told: listens after 1 s",
+        "first possible answer → reported: listens after 1 s",
         peer="polling every 250 ms",
     ),
-    Line("death told after SIGKILL", "backend died → told: small backend", peer="pidfd of the measuring process"),
+    Line(
+        "death reported after SIGKILL", "backend died → reported: small backend", peer="pidfd of the measuring process"
+    ),
     Line("stop answered after the backend's exit", "backend stopped → answered: small backend"),
     Line("tree of 200 processes killed", "tree of 200 killed", peer="psutil children and kill"),
     Line("resident memory, idle", "memory: idle", peer="node, asleep"),

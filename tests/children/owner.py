@@ -1,6 +1,6 @@
 """Owns a backend through the process layer, to be killed: owner.py MOMENT FOLDER EXACT COMMAND...
 
-MOMENT: booting (told before the launch has returned) · running · stopping (a stop has begun). Prints one line:
+MOMENT: booting (reported before the launch has returned) · running · stopping (a stop has begun). Prints one line:
 `guardian=PID backend=PID`; in FOLDER, unless it is `-`, it keeps a run record.
 """
 

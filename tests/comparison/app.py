@@ -72,7 +72,7 @@ class App:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def request(self, what: str) -> str:
-        """Start or stop; what the app was told."""
+        """Start or stop; what the app received."""
         cast("IO[bytes]", self.process.stdin).write(f"{what}\n".encode())
         cast("IO[bytes]", self.process.stdin).flush()
         return cast("IO[bytes]", self.process.stdout).readline().decode().strip()

@@ -78,11 +78,11 @@ def test_wrong_settings_come_after_hello_all_at_once_with_status_78(tmp_path: Pa
     assert done.returncode == 78
     assert hello["type"] == "hello"
     assert (error["type"], error["id"], error["error"]["code"]) == ("error", None, "INVALID_CONFIG")
-    told = done.stderr.decode()
+    reported = done.stderr.decode()
     for mistake in ("timeouts.startup", "line 2", "backend.prot", "line 5", "backend.port", "health.failures"):
         assert mistake in error["error"]["message"], mistake
-        assert mistake in told, mistake
-    assert "Traceback" not in told
+        assert mistake in reported, mistake
+    assert "Traceback" not in reported
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"[backend\n"], ids=["missing", "no text", "no TOML"])

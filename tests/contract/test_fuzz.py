@@ -91,8 +91,8 @@ class Generator:
         return bytes(body)
 
 
-def told_id(body: bytes) -> Any:
-    """The id that a body bears, by a decoder that is not the sidecar's; NEVER where it cannot read the body."""
+def reported_id(body: bytes) -> Any:
+    """The id of a body, read by a decoder that is not the sidecar's; NEVER where it cannot read the body."""
     try:
         message = decode(body)
     except (ValueError, TypeError, RecursionError):
@@ -146,7 +146,7 @@ class Run:
         pick = self.random.random()
         if pick < self.generator.badness:
             body = self.generator.broken()
-            return "broken", told_id(body), body
+            return "broken", reported_id(body), body
         if pick < self.generator.badness + 0.05 and self.asked:
             number = self.generator.last_id - self.random.randrange(10)
             return "cancel", number, encode({"type": "cancel", "id": number})

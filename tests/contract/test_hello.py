@@ -15,8 +15,8 @@ from sidecar.wire.names import CHANNEL_NAMES, EVENT_NAMES
 def test_hello_reports_what_the_tables_hold() -> None:
     frame = hello_frame(pid=4711, max_frame=2**24, max_in_flight=256)
     assert int.from_bytes(frame[:4], "big") == len(frame) - 4
-    told = msgspec.msgpack.decode(frame[4:])
-    assert told == {
+    reported = msgspec.msgpack.decode(frame[4:])
+    assert reported == {
         "type": "hello",
         "protocol": 1,
         "sidecar": __version__,
@@ -36,8 +36,8 @@ def test_the_names_are_those_of_the_tables_in_the_same_order() -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 2**16, 2**32 - 1])
 def test_numbers_of_any_size_keep_the_frame_whole(number: int) -> None:
-    told = msgspec.msgpack.decode(hello_frame(number, number, number)[4:])
-    assert (told["pid"], told["maxFrame"], told["maxInFlight"]) == (number, number, number)
+    reported = msgspec.msgpack.decode(hello_frame(number, number, number)[4:])
+    assert (reported["pid"], reported["maxFrame"], reported["maxInFlight"]) == (number, number, number)
 
 
 def test_hello_fits_into_the_smallest_frame_that_may_be_asked_for() -> None:

@@ -199,7 +199,9 @@ async def test_sigterm_reaches_the_sidecar_which_stops_in_order(tmp_path: Path) 
     assert documents(tmp_path / "a")[-1]["trouble"] == "exit status 0"
 
 
-@pytest.mark.posix(reason="a pipe whose reader is gone can be noticed without writing; on Windows only a write tells")
+@pytest.mark.posix(
+    reason="a pipe whose reader is gone can be noticed without writing; on Windows only a write shows it"
+)
 async def test_a_client_that_only_stops_listening_is_noticed(tmp_path: Path) -> None:
     words = ["--set", f"paths.data={json.dumps(str(tmp_path))}", "--", *http_backend()]
     process = subprocess.Popen(

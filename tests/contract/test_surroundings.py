@@ -1,4 +1,4 @@
-"""Commands of which somebody cuts the output off, or that are told to end: in order, without a traceback, nothing left."""
+"""Commands whose output is cut off, or that get a termination signal: they exit cleanly, without a traceback, nothing left."""
 
 from __future__ import annotations
 

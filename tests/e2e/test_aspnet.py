@@ -131,7 +131,7 @@ async def test_a_fixed_port_that_is_lost_between_look_and_bind_is_distinguished_
             await client.call("backend:stop")
 
 
-@pytest.mark.not_wine(reason="Wine tells nobody's pid, so a stranger shows only when the backend cannot bind")
+@pytest.mark.not_wine(reason="Wine reports no pids, so a stranger shows only when the backend cannot bind")
 async def test_a_stranger_on_a_chosen_port_is_seen_long_before_the_backend_notices() -> None:
     async with sidecar(environment={"TROUBLE_START_DELAY_MS": "3000"}) as client:
         first = await client.event("backend:stateChanged")

@@ -1,4 +1,4 @@
-"""What reviewers broke once; each stays mended."""
+"""What reviewers once broke; each stays fixed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_a_sidecar_without_descriptors_takes_its_backend_for_neither_gone_
         ] == []
 
 
-@pytest.mark.not_wine(reason="Wine tells nobody whose a socket is")
+@pytest.mark.not_wine(reason="Wine does not report the owner of a socket")
 async def test_a_listener_on_another_address_does_not_make_a_stranger_ours() -> None:
     port = free_port()
     code = (
@@ -149,8 +149,8 @@ async def test_a_secret_of_the_command_stays_out_of_causes_answers_and_logs() ->
     async with SidecarClient(command, settings=settings) as client:
         error = await failure(client.call("backend:start"))
         crash = await client.event("backend:crash")
-        for told in (error.data, error.message, crash, await client.call("sidecar:info")):
-            assert secret not in str(told)
+        for reported in (error.data, error.message, crash, await client.call("sidecar:info")):
+            assert secret not in str(reported)
     assert secret not in client.stderr_text
 
 

@@ -416,7 +416,7 @@ async def test_a_client_that_asks_for_the_end_and_closes_its_stdin_gets_the_whol
         assert (await client.state("STOPPED"))["reason"] == "shutdown"
 
 
-@pytest.mark.posix(reason="only a POSIX pipe tells without a write that nobody reads it any more")
+@pytest.mark.posix(reason="only a POSIX pipe shows without a write that its reader is gone")
 async def test_a_client_that_dies_after_it_asked_for_the_end_is_not_waited_for() -> None:
     stubborn = http_backend(ignore_shutdown=True, ignore_sigterm=True)
     async with SidecarClient(stubborn, command=RELAYED, expect_exit=None) as client:

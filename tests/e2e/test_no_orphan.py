@@ -1,4 +1,4 @@
-"""The no-orphan guarantee: whoever of the three is killed, whenever, whatever runs below: after 2 s nothing of it is alive."""
+"""The no-orphan guarantee: whichever of the three is killed, at any time, whatever runs below: after 2 s no process is left."""
 
 from __future__ import annotations
 

@@ -86,8 +86,8 @@ async def test_a_watchdog_that_is_not_fed_means_hung_and_a_restart(how: str) -> 
         assert answer["WATCHDOG_PID"] == str(first["pid"])
         if how == "trigger":
             await say(client, "/say/WATCHDOG=trigger")
-        told = await client.event("backend:crash")
-        assert ("WATCHDOG=trigger" if how == "trigger" else "no WATCHDOG=1 for 1 s") in told["cause"]
+        reported = await client.event("backend:crash")
+        assert ("WATCHDOG=trigger" if how == "trigger" else "no WATCHDOG=1 for 1 s") in reported["cause"]
         health = client.payloads("backend:healthUpdate")[-1]
         assert health["status"] == "unhealthy"
 
@@ -107,9 +107,9 @@ async def test_a_backend_that_is_stopping_is_not_hung() -> None:
         await client.call("backend:waitForReady")
         await say(client, "/say/STOPPING=1")
         began = time.monotonic()
-        told = await client.event("backend:crash")  # it did not end, after all
+        reported = await client.event("backend:crash")  # it did not end, after all
         assert time.monotonic() - began > 2.5
-        assert "no WATCHDOG=1" in told["cause"]
+        assert "no WATCHDOG=1" in reported["cause"]
 
 
 async def test_a_stop_takes_as_long_as_the_backend_asks_for(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is remembered of a run and told about it: resources, crash reports, the diagnosis, the limit of memory."""
+"""What is kept of a run and reported: resources, crash reports, the diagnosis, the limit of memory."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def test_limits_reach_the_backend(tmp_path: Path) -> None:
         assert lines[0] == f"5 256 {sys.platform == 'linux'}"
 
 
-@pytest.mark.not_wine(reason="Wine tells nobody's pid, so the sockets of the backend's tree are unknown")
+@pytest.mark.not_wine(reason="Wine reports no pids, so the sockets of the backend's tree are unknown")
 async def test_an_exposed_backend_is_reported_and_shown() -> None:
     async with sidecar(*http_backend(listen_address="0.0.0.0")) as client:
         await client.call("backend:waitForReady")
@@ -140,7 +140,7 @@ async def test_a_reported_suspend_forgives_the_silence_before_it() -> None:
 
 
 async def test_two_sidecars_on_a_folder_keep_their_backends_output_apart(tmp_path: Path) -> None:
-    def told(folder: str) -> str:
+    def reported(folder: str) -> str:
         return "".join(path.read_text() for path in (tmp_path / "logs" / folder).glob("backend-*.log"))
 
     async with SidecarClient(http_backend(say="I am the first"), data=tmp_path) as first:
@@ -151,4 +151,4 @@ async def test_two_sidecars_on_a_folder_keep_their_backends_output_apart(tmp_pat
             assert f"pid {second.hello['pid']}" in checks["other_sidecar"]["message"]
         checks = {check["check"]: check for check in await first.call("backend:diagnose")}
         assert checks["other_sidecar"]["status"] == "ok"
-    assert (told("backend").strip(), told("backend-2").strip()) == ("I am the first", "I am the second")
+    assert (reported("backend").strip(), reported("backend-2").strip()) == ("I am the first", "I am the second")

@@ -183,8 +183,8 @@ async def test_a_backend_that_does_not_use_it_is_named_within_three_seconds(mode
         assert raised.value.code == "SOCKET_UNUSED"
         assert says in raised.value.message
         assert "descriptor 3" in (raised.value.hint or "")
-        told = await client.event("backend:crash")
-        assert says in (told["cause"] or told["text"])
+        reported = await client.event("backend:crash")
+        assert says in (reported["cause"] or reported["text"])
         await client.state("FAILED")
         with pytest.raises(ConnectionRefusedError):
             await ask(raised.value.data["port"], "GET", "/")
@@ -201,8 +201,8 @@ async def test_one_that_closes_it_later_is_unhealthy_and_a_restart_mends_that() 
     async with passing("serve") as client:
         ready = await client.call("backend:waitForReady")
         await ask(ready["port"], "GET", "/close")
-        told = await client.event("backend:healthUpdate", lambda it: it["status"] == "unhealthy")
-        assert f"no longer listens on port {ready['port']}" in told["error"]
+        reported = await client.event("backend:healthUpdate", lambda it: it["status"] == "unhealthy")
+        assert f"no longer listens on port {ready['port']}" in reported["error"]
         await client.call("backend:restart")
         assert (await ask(ready["port"], "GET", "/"))[0] == 200
 
@@ -221,8 +221,8 @@ async def test_what_a_run_did_to_the_socket_does_not_harm_the_next() -> None:
 
 async def test_a_daemon_that_keeps_it_is_ended_before_the_next_run() -> None:
     async with passing("daemon", restart__attempts=0) as client:
-        told = await client.event("backend:crash")
-        assert "left others running" in told["cause"]
+        reported = await client.event("backend:crash")
+        assert "left others running" in reported["cause"]
         await client.state("FAILED")
 
 

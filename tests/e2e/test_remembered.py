@@ -1,4 +1,4 @@
-"""What a user is told after something went wrong: crash reports and resources, through the real process."""
+"""What a user sees after a failure: crash reports and resources, through the real process."""
 
 from __future__ import annotations
 

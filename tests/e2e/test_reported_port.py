@@ -119,8 +119,8 @@ async def test_nothing_is_sent_to_a_stranger_that_took_the_port(tmp_path: Path) 
         server = await asyncio.start_server(take, "127.0.0.1", port)
         async with server:
             words = f"belongs to {Path(sys.executable).name[:6]}"
-            told = await client.event("backend:healthUpdate", lambda it: words in (it.get("error") or ""), timeout=10)
-            assert f"(pid {os.getpid()})" in told["error"]
+            update = await client.event("backend:healthUpdate", lambda it: words in (it.get("error") or ""), timeout=10)
+            assert f"(pid {os.getpid()})" in update["error"]
             status = await client.call("backend:status")
             assert (status["health"], status["listener"]) == ("unhealthy", "foreign")
             assert (await client.call("backend:ping"))["success"] is False

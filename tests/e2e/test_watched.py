@@ -1,4 +1,4 @@
-"""A backend that somebody else runs: watched, told about, and never touched."""
+"""A backend that another program runs: watched, reported, and never touched."""
 
 from __future__ import annotations
 

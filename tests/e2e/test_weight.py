@@ -1,6 +1,6 @@
 """What watching costs, through the real process: a gigabyte of output, a tree of fifty processes, and doing nothing.
 
-Speeds and shares are printed (``pytest -s``); asserted is what must hold on any machine: memory stays flat, and whoever asks
+Speeds and shares are printed (``pytest -s``); asserted is what must hold on any machine: memory stays flat, and a client that asks
 meanwhile is answered.
 """
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.failures.stage import Stage, Told, Ways, linux, needs, posix
+from tests.failures.stage import Explanation, Stage, Ways, linux, needs, posix
 from tests.support.backends import aspnet_backend, aspnet_missing, http_backend, script_backend, trouble
 from tests.support.client import SidecarClient
 
@@ -35,7 +35,7 @@ async def ready(client: SidecarClient) -> int:
     "The .NET runtime that the backend needs is not installed.",
     "Install the .NET runtime that its output names (https://dotnet.microsoft.com/download), or ship the backend self-contained.",
 )
-async def runtime_missing(stage: Stage) -> Told:
+async def runtime_missing(stage: Stage) -> Explanation:
     text = (
         "You must install or update .NET to run this application.\n\nApp: /opt/app/Aura.Api\nArchitecture: x64\n"
         "Framework: 'Microsoft.AspNetCore.App', version '8.0.0' (x64)\n.NET location: Not found\n"
@@ -50,7 +50,7 @@ async def runtime_missing(stage: Stage) -> Told:
     "Install libicu (Debian, Ubuntu: the package libicu7x; Fedora: libicu), or set DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 in [backend.env].",
     posix("libicu; Windows brings it"),
 )
-async def icu_missing(stage: Stage) -> Told:
+async def icu_missing(stage: Stage) -> Explanation:
     text = (
         "Process terminated. Couldn't find a valid ICU package installed on the system. Please install libicu (or icu-libs)"
         " using your package manager and try again.\n   at System.Environment.FailFast(System.String)\n"
@@ -65,14 +65,14 @@ async def icu_missing(stage: Stage) -> Told:
     _PASS_IT_ON,
     _ASPNET,
 )
-async def dotnet_exception(stage: Stage) -> Told:
+async def dotnet_exception(stage: Stage) -> Explanation:
     async def order(client: SidecarClient) -> None:
         await trouble((await client.call("backend:waitForReady"))["port"], "crash?kind=exception")
 
-    told = await stage.crash(aspnet_backend(), order, backend__cwd=str(stage.folder))
-    stage.facts["frame"] = told.cause.partition("Trouble.")[2].removesuffix(".")
+    reported = await stage.crash(aspnet_backend(), order, backend__cwd=str(stage.folder))
+    stage.facts["frame"] = reported.cause.partition("Trouble.")[2].removesuffix(".")
     assert stage.facts["frame"]
-    return told
+    return reported
 
 
 @WAYS.add(
@@ -80,16 +80,16 @@ async def dotnet_exception(stage: Stage) -> Told:
     "The backend died of a failure that .NET cannot survive (FailFast): <message>.",
     _PASS_IT_ON,
     _ASPNET,
-    posix("SIGABRT; on Windows the exit code 0xC0000602 tells the same without its text"),
+    posix("SIGABRT; on Windows the exit code 0xC0000602 reports the same without its text"),
 )
-async def dotnet_failfast(stage: Stage) -> Told:
+async def dotnet_failfast(stage: Stage) -> Explanation:
     async def order(client: SidecarClient) -> None:
         await trouble((await client.call("backend:waitForReady"))["port"], "crash?kind=failfast")
 
-    told = await stage.crash(aspnet_backend(), order, backend__cwd=str(stage.folder))
-    stage.facts["message"] = told.cause.partition("(FailFast): ")[2].removesuffix(".")
+    reported = await stage.crash(aspnet_backend(), order, backend__cwd=str(stage.folder))
+    stage.facts["message"] = reported.cause.partition("(FailFast): ")[2].removesuffix(".")
     assert "TROUBLE" in str(stage.facts["message"])
-    return told
+    return reported
 
 
 @WAYS.add(
@@ -97,7 +97,7 @@ async def dotnet_failfast(stage: Stage) -> Told:
     "The backend died of a Python exception: ZeroDivisionError: division by zero, at <path>:2 in serve.",
     _PASS_IT_ON,
 )
-async def python_exception(stage: Stage) -> Told:
+async def python_exception(stage: Stage) -> Explanation:
     path = stage.file("server.py", b"def serve():\n    1 / 0\n\nserve()\n")
     return await stage.crash([sys.executable, "-I", "-S", path])
 
@@ -108,7 +108,7 @@ async def python_exception(stage: Stage) -> Told:
     _PASS_IT_ON,
     needs(shutil.which("node"), "node is not installed"),
 )
-async def node_exception(stage: Stage) -> Told:
+async def node_exception(stage: Stage) -> Explanation:
     path = stage.file("server.js", b"function serve(server) { return server.listen(1); }\nserve({});\n")
     return await stage.crash(["node", path])
 
@@ -118,7 +118,7 @@ async def node_exception(stage: Stage) -> Told:
     "Part of the backend is missing: waitress_gone.",
     "Reinstall the app: its files are incomplete or were damaged (antivirus programs quarantine single files).",
 )
-async def module_missing(stage: Stage) -> Told:
+async def module_missing(stage: Stage) -> Explanation:
     return await stage.crash(script_backend("import waitress_gone"))
 
 
@@ -128,7 +128,7 @@ async def module_missing(stage: Stage) -> Told:
     "Install FFmpeg, or set FFMPEG_PATH in [backend.env] to the program.",
     posix("the text of a missing program; on Windows it is localized and names none"),
 )
-async def ffmpeg_missing(stage: Stage) -> Told:
+async def ffmpeg_missing(stage: Stage) -> Explanation:
     code = "import subprocess; subprocess.run(['/no/such/folder/ffmpeg', '-version'])"
     return await stage.crash(script_backend(code))
 
@@ -139,7 +139,7 @@ async def ffmpeg_missing(stage: Stage) -> Told:
     "Free some space on the disk that holds the app's data and temporary files.",
     linux("/dev/full"),
 )
-async def disk_full(stage: Stage) -> Told:
+async def disk_full(stage: Stage) -> Explanation:
     return await stage.crash(script_backend("with open('/dev/full', 'w') as file: file.write('x')"))
 
 
@@ -148,7 +148,7 @@ async def disk_full(stage: Stage) -> Told:
     "The database is locked by another program.",
     "Close the other copy of the app, or the tool that has the database open, then restart.",
 )
-async def database_locked(stage: Stage) -> Told:
+async def database_locked(stage: Stage) -> Explanation:
     path = stage.folder / "app.db"
     database = stage.enter_context(contextlib.closing(sqlite3.connect(path, isolation_level=None)))
     database.execute("BEGIN EXCLUSIVE")
@@ -162,7 +162,7 @@ async def database_locked(stage: Stage) -> Told:
     "Raise the limit on open files (ulimit -n); if it happens again later, the backend leaks them: report it to its developer.",
     posix("resource limits"),
 )
-async def too_many_files(stage: Stage) -> Told:
+async def too_many_files(stage: Stage) -> Explanation:
     code = "files = [open('/dev/null') for _ in range(100)]"
     return await stage.crash(script_backend(code), limits__open_files=32)
 
@@ -173,12 +173,12 @@ async def too_many_files(stage: Stage) -> Told:
     "Raise limits.memory, or find out why the backend needs so much.",
     posix("the sentence names what this system measures"),
 )
-async def over_its_memory(stage: Stage) -> Told:
+async def over_its_memory(stage: Stage) -> Explanation:
     code = "import time; hog = bytearray(b'x' * (100 << 20)); time.sleep(600)"
     settings = {"limits__memory": 40 << 20, "resources__interval": 0.1}
-    told = await stage.crash(script_backend(code), **settings)
-    stage.facts["used"] = told.cause.split()[3]
-    return told
+    reported = await stage.crash(script_backend(code), **settings)
+    stage.facts["used"] = reported.cause.split()[3]
+    return reported
 
 
 _GROUPS = Path("/sys/fs/cgroup/memory")  # of version 1: version 2 has no room for processes in a group with children
@@ -217,7 +217,7 @@ def _group_of_limited_memory(size: int) -> Iterator[Path]:
         _own_group() if sys.platform == "linux" else None, "no control group with a limit of memory may be made here"
     ),
 )
-async def out_of_memory(stage: Stage) -> Told:
+async def out_of_memory(stage: Stage) -> Explanation:
     group = stage.enter_context(_group_of_limited_memory(150 << 20))
     join = ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
     code = "hog = [bytearray(b'x' * (1 << 20)) for _ in range(1000)]; import time; time.sleep(600)"
@@ -230,7 +230,7 @@ async def out_of_memory(stage: Stage) -> Told:
     "Check what may kill programs here: antivirus, service manager, container runtime, task killer.",
     linux("signals, and a kernel that counts its own kills"),
 )
-async def killed(stage: Stage) -> Told:
+async def killed(stage: Stage) -> Explanation:
     async def kill(client: SidecarClient) -> None:
         os.kill(await ready(client), signal.SIGKILL)
 
@@ -243,7 +243,7 @@ async def killed(stage: Stage) -> Told:
     "If that was intended, ignore it. Otherwise check for a tool that ends programs (service manager, logout, task killer).",
     posix("signals"),
 )
-async def terminated(stage: Stage) -> Told:
+async def terminated(stage: Stage) -> Explanation:
     async def kill(client: SidecarClient) -> None:
         os.kill(await ready(client), signal.SIGTERM)
 
@@ -260,10 +260,10 @@ async def terminated(stage: Stage) -> Told:
     "Update drivers and the native libraries that the backend uses (graphics, video). The crash report has its last output;"
     " send it to the backend's developer.",
 )
-async def segmentation_fault(stage: Stage) -> Told:
-    told = await stage.crash(script_backend("import faulthandler; faulthandler._read_null()"))
+async def segmentation_fault(stage: Stage) -> Explanation:
+    reported = await stage.crash(script_backend("import faulthandler; faulthandler._read_null()"))
     assert stage.crash_text in {"killed by SIGSEGV (11)", "exit code 0xC0000005: access violation"}
-    return told
+    return reported
 
 
 @WAYS.add(
@@ -277,13 +277,13 @@ async def segmentation_fault(stage: Stage) -> Told:
         "core files go to a program here, not into the working folder",
     ),
 )
-async def segmentation_fault_with_core(stage: Stage) -> Told:
+async def segmentation_fault_with_core(stage: Stage) -> Explanation:
     code = (
         "import resource as r; r.setrlimit(r.RLIMIT_CORE, (r.RLIM_INFINITY,) * 2)\nimport os; os.kill(os.getpid(), 11)"
     )
-    told = await stage.crash([sys.executable, "-I", "-c", code], backend__cwd=str(stage.folder))
+    reported = await stage.crash([sys.executable, "-I", "-c", code], backend__cwd=str(stage.folder))
     assert stage.crash_text == "killed by SIGSEGV (11) (core dumped)"
-    return told
+    return reported
 
 
 @WAYS.add(
@@ -292,7 +292,7 @@ async def segmentation_fault_with_core(stage: Stage) -> Told:
     'Set backend.stdin = "open" if it ends with its stdin; if it starts another program and ends, give that program\'s'
     " command; else its last output may say why.",
 )
-async def ends_at_once(stage: Stage) -> Told:
+async def ends_at_once(stage: Stage) -> Explanation:
     return await stage.crash(script_backend("import sys; sys.stdin.read()"))
 
 
@@ -301,7 +301,7 @@ async def ends_at_once(stage: Stage) -> Told:
     "The backend exited by itself, without an error.",
     "If it is meant to exit by itself, set [restart] on_clean_exit = false; otherwise check its log.",
 )
-async def ends_later(stage: Stage) -> Told:
+async def ends_later(stage: Stage) -> Explanation:
     return await stage.crash(script_backend("import time; time.sleep(2.1)"))
 
 
@@ -312,15 +312,15 @@ async def ends_later(stage: Stage) -> Told:
     " instead of pg_ctl; a script must end with exec, or wait for the program it starts.",
     posix("daemons that fork"),
 )
-async def puts_itself_into_the_background(stage: Stage) -> Told:
+async def puts_itself_into_the_background(stage: Stage) -> Explanation:
     note = stage.folder / "pid"
     code = (
         "import os, time, pathlib\nchild = os.fork()\n"
         f"if child: pathlib.Path({str(note)!r}).write_text(str(child)); os._exit(0)\nos.setsid(); time.sleep(600)"
     )
-    told = await stage.crash([sys.executable, "-I", "-c", code], restart__attempts=0)
+    reported = await stage.crash([sys.executable, "-I", "-c", code], restart__attempts=0)
     stage.facts["program"] = f"{Path(sys.executable).name[:15]} (pid {note.read_text()})"
-    return told
+    return reported
 
 
 @WAYS.add(
@@ -328,7 +328,7 @@ async def puts_itself_into_the_background(stage: Stage) -> Told:
     "server.py was not found in the backend's working folder: there is no <path>.",
     "Set backend.cwd to its folder, or use its full path.",
 )
-async def script_elsewhere(stage: Stage) -> Told:
+async def script_elsewhere(stage: Stage) -> Explanation:
     folder = Path(sys.executable).parent
     stage.facts["path"] = folder / "server.py"
     return await stage.crash([sys.executable, "-I", "server.py"])
@@ -339,5 +339,5 @@ async def script_elsewhere(stage: Stage) -> Told:
     "Its last output: the moon is in the wrong house",
     "Check its last output in the crash report; if that does not help, send the report to the backend's developer.",
 )
-async def unknown_status(stage: Stage) -> Told:
+async def unknown_status(stage: Stage) -> Explanation:
     return await stage.crash(says("the moon is in the wrong house\n", "os._exit(3)"))

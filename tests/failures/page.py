@@ -33,9 +33,9 @@ def _lines() -> Iterator[str]:
     yield _HEAD
     for chapter in CHAPTERS:
         yield f"## {chapter.title}\n"
-        yield "| what is wrong | told by | what you read | what to do |\n|---|---|---|---|"
+        yield "| what is wrong | reported by | what you read | what to do |\n|---|---|---|---|"
         for way in chapter:
-            yield f"| {way.title} | {way.where} | {_cell(way.told.cause)} | {_cell(way.told.remedy)} |"
+            yield f"| {way.title} | {way.where} | {_cell(way.reported.cause)} | {_cell(way.reported.remedy)} |"
         yield ""
 
 

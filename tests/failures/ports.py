@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 from tests.conftest import is_wine
-from tests.failures.stage import ROOT, WINE_PIDS, Stage, Told, Ways, linux, needs
+from tests.failures.stage import ROOT, WINE_PIDS, Explanation, Stage, Ways, linux, needs
 from tests.support.backends import free_port, http_backend, script_backend
 from tests.support.client import SidecarClient
 
@@ -34,7 +34,7 @@ def hold_port(stage: Stage) -> int:
 
 
 @WAYS.add("The port is in use", "Port <port> is in use by <program>", _ANOTHER_PORT)
-async def port_in_use(stage: Stage) -> Told:
+async def port_in_use(stage: Stage) -> Explanation:
     return await stage.crash(http_backend(), backend__port=hold_port(stage))
 
 
@@ -44,7 +44,7 @@ async def port_in_use(stage: Stage) -> Told:
     'Close that program, or set backend.port to "auto".',
     where="doctor",
 )
-async def port_in_use_before_the_start(stage: Stage) -> Told:
+async def port_in_use_before_the_start(stage: Stage) -> Explanation:
     return await stage.doctor("port", http_backend(), backend__port=hold_port(stage))
 
 
@@ -55,7 +55,7 @@ async def port_in_use_before_the_start(stage: Stage) -> Told:
     WINE_PIDS,
     where="doctor",
 )
-async def port_in_use_by_another_copy(stage: Stage) -> Told:
+async def port_in_use_by_another_copy(stage: Stage) -> Explanation:
     port = stage.facts["port"] = free_port()
     async with stage.sidecar(http_backend(), backend__port=port) as client:
         pid = (await client.call("backend:waitForReady"))["pid"]
@@ -69,7 +69,7 @@ async def port_in_use_by_another_copy(stage: Stage) -> Told:
     _ANOTHER_PORT,
     WINE_PIDS,
 )
-async def stranger_answers(stage: Stage) -> Told:
+async def stranger_answers(stage: Stage) -> Explanation:
     port = free_port()
     stage.facts |= {"port": port, "program": program(os.getpid())}
 
@@ -85,7 +85,7 @@ async def stranger_answers(stage: Stage) -> Told:
     "The system does not let the backend listen on port <port>",
     'The port lies in a range that the system reserves: set backend.port to another number or "auto".',
 )
-async def port_reserved(stage: Stage) -> Told:
+async def port_reserved(stage: Stage) -> Explanation:
     port = stage.facts["port"] = free_port()
     said = (
         f"Unhandled exception. System.IO.IOException: Failed to bind to address http://127.0.0.1:{port}.\\n"
@@ -104,7 +104,7 @@ async def port_reserved(stage: Stage) -> Told:
     ROOT,
     needs(_FIRST_FREE.exists() and int(_FIRST_FREE.read_text()) > 80, "this system lets everybody have every port"),
 )
-async def port_needs_rights(stage: Stage) -> Told:
+async def port_needs_rights(stage: Stage) -> Explanation:
     stage.facts["port"] = 81
     return await stage.crash(http_backend(), command=("setpriv", "--bounding-set=-net_bind_service"), backend__port=81)
 
@@ -116,7 +116,7 @@ async def port_needs_rights(stage: Stage) -> Told:
     WINE_PIDS,
     where="doctor",
 )
-async def exposed(stage: Stage) -> Told:
+async def exposed(stage: Stage) -> Explanation:
     port = stage.facts["port"] = free_port()
 
     async def seen(client: SidecarClient) -> None:
@@ -126,10 +126,10 @@ async def exposed(stage: Stage) -> Told:
 
 
 @WAYS.add(
-    "The settings tell the backend to listen on every address",
+    "The settings make the backend listen on every address",
     "The settings make the backend listen on every address: ASPNETCORE_URLS",
     "Use http://127.0.0.1:{port} there.",
     where="doctor",
 )
-async def told_to_be_exposed(stage: Stage) -> Told:
+async def told_to_be_exposed(stage: Stage) -> Explanation:
     return await stage.doctor("exposure", http_backend(), backend__env={"ASPNETCORE_URLS": "http://0.0.0.0:{port}"})

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.failures.stage import Stage, Told, Ways, linux, needs, posix, windows
+from tests.failures.stage import Explanation, Stage, Ways, linux, needs, posix, windows
 from tests.support.backends import http_backend, script_backend
 
 WAYS = Ways("The program cannot be started")
@@ -18,7 +18,7 @@ _AARCH64, _X86_64 = 0xB7, 0x3E
 
 
 def lock_file(path: str) -> Callable[[], object]:
-    """Opens a file on Windows so that nobody else can; gives what lets it go."""
+    """Opens a file on Windows exclusively; returns the function that releases it."""
     import ctypes
 
     kernel = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined,unused-ignore]  # Windows only
@@ -32,7 +32,7 @@ def lock_file(path: str) -> Callable[[], object]:
     "The backend's executable does not exist: <path>",
     "Check the path. A relative path starts at the folder in which the sidecar was started.",
 )
-async def program_missing(stage: Stage) -> Told:
+async def program_missing(stage: Stage) -> Explanation:
     path = stage.facts["path"] = stage.folder / "no-such-program"
     return await stage.crash([str(path)])
 
@@ -42,7 +42,7 @@ async def program_missing(stage: Stage) -> Told:
     "The backend's path is a folder: <path>",
     "Set the path of the program itself.",
 )
-async def program_is_a_folder(stage: Stage) -> Told:
+async def program_is_a_folder(stage: Stage) -> Explanation:
     stage.facts["path"] = stage.folder
     return await stage.crash([str(stage.folder)])
 
@@ -53,7 +53,7 @@ async def program_is_a_folder(stage: Stage) -> Told:
     'Run: chmod u+x "<path>"',
     posix("the run bit"),
 )
-async def program_without_run_bit(stage: Stage) -> Told:
+async def program_without_run_bit(stage: Stage) -> Explanation:
     return await stage.crash([stage.file("server", b"#!/bin/sh\n", mode=0o644)])
 
 
@@ -64,7 +64,7 @@ async def program_without_run_bit(stage: Stage) -> Told:
     " if it is a program, reinstall it.",
     posix("programs that are text"),
 )
-async def program_is_a_text(stage: Stage) -> Told:
+async def program_is_a_text(stage: Stage) -> Explanation:
     return await stage.crash([stage.file("server", b"hi\n")])
 
 
@@ -73,7 +73,7 @@ async def program_is_a_text(stage: Stage) -> Told:
     'No program is named "npm start": the whole command is a single word with spaces (working folder: <folder>)',
     'Split it into words: backend.command = ["npm", "start"], or on the command line: -- npm start',
 )
-async def program_is_a_whole_command(stage: Stage) -> Told:
+async def program_is_a_whole_command(stage: Stage) -> Explanation:
     stage.facts["folder"] = stage.folder / "data"
     return await stage.crash(["npm start"])
 
@@ -84,7 +84,7 @@ async def program_is_a_whole_command(stage: Stage) -> Told:
     "Use the build for this system and processor; a script needs a first line such as #!/bin/sh.",
     linux("ELF programs"),
 )
-async def program_for_another_processor(stage: Stage) -> Told:
+async def program_for_another_processor(stage: Stage) -> Explanation:
     program = bytearray(Path(shutil.which("true") or "/bin/true").resolve().read_bytes())
     other = _X86_64 if platform.machine() == "aarch64" else _AARCH64
     struct.pack_into("<H", program, _ELF_MACHINE, other)
@@ -100,7 +100,7 @@ async def program_for_another_processor(stage: Stage) -> Told:
     posix("programs that are no PE files"),
     needs(not Path("/proc/sys/fs/binfmt_misc/wine").exists(), "this system runs Windows programs"),
 )
-async def program_for_windows(stage: Stage) -> Told:
+async def program_for_windows(stage: Stage) -> Explanation:
     return await stage.crash([stage.file("server.exe", b"MZ" + bytes(200))])
 
 
@@ -110,11 +110,11 @@ async def program_for_windows(stage: Stage) -> Told:
     "Use the build for this processor (x64 or ARM64); reinstall it if the download is damaged.",
     windows("CreateProcess"),
 )
-async def program_for_linux(stage: Stage) -> Told:
+async def program_for_linux(stage: Stage) -> Explanation:
     path = stage.file("server.exe", b"\x7fELF\x02\x01" + bytes(200))
-    told = await stage.crash([path])
-    stage.facts["text"] = told.cause.partition("193: ")[2].removesuffix(")")
-    return told
+    reported = await stage.crash([path])
+    stage.facts["text"] = reported.cause.partition("193: ")[2].removesuffix(")")
+    return reported
 
 
 @WAYS.add(
@@ -123,7 +123,7 @@ async def program_for_linux(stage: Stage) -> Told:
     "Set the program that the batch file starts in backend.command.",
     windows("batch files"),
 )
-async def program_is_a_batch_file(stage: Stage) -> Told:
+async def program_is_a_batch_file(stage: Stage) -> Explanation:
     return await stage.crash([stage.file("server.bat", b"@echo off\r\n")])
 
 
@@ -133,7 +133,7 @@ async def program_is_a_batch_file(stage: Stage) -> Told:
     "Install /no/such/python, or name another interpreter in the first line of the file.",
     posix("#! lines"),
 )
-async def script_without_interpreter(stage: Stage) -> Told:
+async def script_without_interpreter(stage: Stage) -> Explanation:
     return await stage.crash([stage.file("server", b"#!/no/such/python\n")])
 
 
@@ -143,7 +143,7 @@ async def script_without_interpreter(stage: Stage) -> Told:
     "Convert the file to Unix line ends: sed -i 's/\\r$//' \"<path>\"",
     posix("#! lines"),
 )
-async def script_with_windows_line_ends(stage: Stage) -> Told:
+async def script_with_windows_line_ends(stage: Stage) -> Explanation:
     return await stage.crash([stage.file("server", b"#!/bin/sh\r\nexit 0\r\n")])
 
 
@@ -153,7 +153,7 @@ async def script_with_windows_line_ends(stage: Stage) -> Told:
     "Save the file as UTF-8 without byte order mark (BOM), with Unix line ends.",
     posix("#! lines"),
 )
-async def script_with_byte_order_mark(stage: Stage) -> Told:
+async def script_with_byte_order_mark(stage: Stage) -> Explanation:
     return await stage.crash([stage.file("server", b"\xef\xbb\xbf#!/bin/sh\nexit 0\n")])
 
 
@@ -163,7 +163,7 @@ async def script_with_byte_order_mark(stage: Stage) -> Told:
     "Wait for the update or the build to finish, then start again.",
     linux("ETXTBSY"),
 )
-async def program_being_written(stage: Stage) -> Told:
+async def program_being_written(stage: Stage) -> Explanation:
     path = stage.file("server", Path(shutil.which("true") or "/bin/true").resolve().read_bytes())
     stage.enter_context(Path(path).open("r+b"))  # noqa: SIM115 - the stage closes it
     return await stage.crash([path])
@@ -175,12 +175,12 @@ async def program_being_written(stage: Stage) -> Told:
     "Wait until the update, the build or the antivirus scan is finished, then start again.",
     windows("files that are not shared"),
 )
-async def program_locked(stage: Stage) -> Told:
+async def program_locked(stage: Stage) -> Explanation:
     path = stage.file("server.exe", Path(sys.executable).read_bytes())
     stage.callback(lock_file(path))
-    told = await stage.crash([path])
-    stage.facts["text"] = told.cause.partition("error 32: ")[2].removesuffix(")")
-    return told
+    reported = await stage.crash([path])
+    stage.facts["text"] = reported.cause.partition("error 32: ")[2].removesuffix(")")
+    return reported
 
 
 @WAYS.add(
@@ -190,7 +190,7 @@ async def program_locked(stage: Stage) -> Told:
     windows("files that are not shared"),
     where="doctor",
 )
-async def program_locked_before_the_start(stage: Stage) -> Told:
+async def program_locked_before_the_start(stage: Stage) -> Explanation:
     path = stage.file("server.exe", Path(sys.executable).read_bytes())
     stage.callback(lock_file(path))
     return await stage.doctor("executable", [path])
@@ -201,7 +201,7 @@ async def program_locked_before_the_start(stage: Stage) -> Told:
     "The backend's working folder does not exist: <path>",
     "Create it, or change [backend] cwd.",
 )
-async def folder_missing(stage: Stage) -> Told:
+async def folder_missing(stage: Stage) -> Explanation:
     path = stage.facts["path"] = stage.folder / "no-such-folder"
     return await stage.crash(http_backend(), backend__cwd=str(path))
 
@@ -212,7 +212,7 @@ async def folder_missing(stage: Stage) -> Told:
     "Correct the listed settings; see https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs/settings.md.",
     where="start",
 )
-async def variable_with_nul(stage: Stage) -> Told:
+async def variable_with_nul(stage: Stage) -> Explanation:
     return await stage.refused(http_backend(), backend__env={"NAME": "a\0b"})
 
 
@@ -222,7 +222,7 @@ async def variable_with_nul(stage: Stage) -> Told:
     "Lower limits.open_files to what 'ulimit -Hn' prints, or raise that (/etc/security/limits.conf, LimitNOFILE=).",
     posix("resource limits"),
 )
-async def limit_above_the_hard_one(stage: Stage) -> Told:
+async def limit_above_the_hard_one(stage: Stage) -> Explanation:
     lower = ("sh", "-c", 'ulimit -n 4096 && exec "$@"', "sh")
     return await stage.crash(http_backend(), command=lower, limits__open_files=4097)
 
@@ -233,10 +233,10 @@ async def limit_above_the_hard_one(stage: Stage) -> Told:
     "Install it, or fix the script that starts it. If it is part of the app, reinstall the app.",
     posix("sh"),
 )
-async def command_not_found(stage: Stage) -> Told:
-    told = await stage.crash(["sh", "-c", "no-such-server --port 1"])
+async def command_not_found(stage: Stage) -> Explanation:
+    reported = await stage.crash(["sh", "-c", "no-such-server --port 1"])
     assert stage.crash_text == "exit code 127: command not found"
-    return told
+    return reported
 
 
 @WAYS.add(
@@ -245,11 +245,11 @@ async def command_not_found(stage: Stage) -> Told:
     'Make it executable: chmod u+x "<path>".',
     posix("sh"),
 )
-async def command_not_executable(stage: Stage) -> Told:
+async def command_not_executable(stage: Stage) -> Explanation:
     path = stage.file("server", b"#!/bin/sh\n", mode=0o644)
-    told = await stage.crash(["sh", "-c", f"exec {path}"])
+    reported = await stage.crash(["sh", "-c", f"exec {path}"])
     assert stage.crash_text == "exit code 126: found, but not executable"
-    return told
+    return reported
 
 
 @WAYS.add(
@@ -258,7 +258,7 @@ async def command_not_executable(stage: Stage) -> Told:
     "Install the Microsoft Visual C++ Redistributable; if that does not help, reinstall the app.",
     windows("the loader's exit code"),
 )
-async def dll_missing(stage: Stage) -> Told:
+async def dll_missing(stage: Stage) -> Explanation:
     return await stage.crash(script_backend(f"import os; os._exit({0xC0000135 - 2**32})"))
 
 
@@ -269,7 +269,7 @@ async def dll_missing(stage: Stage) -> Told:
     linux("the ELF loader"),
     needs(shutil.which("gcc"), "gcc, which makes the program, is not installed"),
 )
-async def library_missing(stage: Stage) -> Told:
+async def library_missing(stage: Stage) -> Explanation:
     import subprocess
 
     for command in (
@@ -279,6 +279,6 @@ async def library_missing(stage: Stage) -> Told:
         code = b"int main(void) { return 0; }" if "server" in command else b"int gone(void) { return 0; }"
         subprocess.run(command, input=code, cwd=stage.folder, check=True)
     (stage.folder / "libgone.so.1").unlink()
-    told = await stage.crash([str(stage.folder / "server")])
+    reported = await stage.crash([str(stage.folder / "server")])
     assert stage.crash_text == "exit code 127: command not found"
-    return told
+    return reported

@@ -7,7 +7,7 @@ import shutil
 import sys
 
 from sidecar.process import landlock
-from tests.failures.stage import Stage, Told, Ways, linux, needs
+from tests.failures.stage import Explanation, Stage, Ways, linux, needs
 from tests.support.backends import CHILDREN, http_backend, script_backend
 
 WAYS = Ways("The sandbox denies something")
@@ -28,7 +28,7 @@ def node_backend(code: str) -> list[str]:
     _WRITE,
     LANDLOCK,
 )
-async def sandbox_denies_writing(stage: Stage) -> Told:
+async def sandbox_denies_writing(stage: Stage) -> Explanation:
     path = stage.facts["path"] = stage.folder / "notes.txt"
     return await stage.crash(script_backend(f"open({str(path)!r}, 'w')"), sandbox__level="standard")
 
@@ -40,7 +40,7 @@ async def sandbox_denies_writing(stage: Stage) -> Told:
     LANDLOCK,
     NODE,
 )
-async def sandbox_denies_node_writing(stage: Stage) -> Told:
+async def sandbox_denies_node_writing(stage: Stage) -> Explanation:
     path = stage.facts["path"] = stage.folder / "cache"
     backend = node_backend(f"require('fs').mkdirSync({json.dumps(str(path))})")
     return await stage.crash(backend, sandbox__level="standard")
@@ -52,7 +52,7 @@ async def sandbox_denies_node_writing(stage: Stage) -> Told:
     _WRITE,
     LANDLOCK,
 )
-async def sandbox_denies_shell_writing(stage: Stage) -> Told:
+async def sandbox_denies_shell_writing(stage: Stage) -> Explanation:
     path = stage.facts["path"] = stage.folder / "log"
     return await stage.crash(["/bin/sh", "-c", f"cat /dev/null > {path}"], sandbox__level="standard")
 
@@ -63,7 +63,7 @@ async def sandbox_denies_shell_writing(stage: Stage) -> Told:
     "If the backend needs it, add the path or a parent folder to sandbox.read, or to sandbox.write if it changes it.",
     LANDLOCK,
 )
-async def sandbox_denies_reading(stage: Stage) -> Told:
+async def sandbox_denies_reading(stage: Stage) -> Explanation:
     path = stage.file("id_rsa", b"secret", mode=0o600)
     return await stage.crash(script_backend(f"open({path!r})"), sandbox__level="strict")
 
@@ -75,7 +75,7 @@ async def sandbox_denies_reading(stage: Stage) -> Told:
     LANDLOCK,
     NODE,
 )
-async def sandbox_denies_connecting(stage: Stage) -> Told:
+async def sandbox_denies_connecting(stage: Stage) -> Explanation:
     stage.facts["port"] = 443
     return await stage.crash(node_backend("require('net').connect(443, '127.0.0.1')"), sandbox__level="strict")
 
@@ -86,7 +86,7 @@ async def sandbox_denies_connecting(stage: Stage) -> Told:
     "If it needs to reach other machines, add 53 and the ports that it connects to to sandbox.connect.",
     LANDLOCK,
 )
-async def sandbox_denies_dns(stage: Stage) -> Told:
+async def sandbox_denies_dns(stage: Stage) -> Explanation:
     code = "import socket; socket.create_connection(('host.invalid', 443))"
     return await stage.crash(script_backend(code), sandbox__level="strict")
 
@@ -98,7 +98,7 @@ async def sandbox_denies_dns(stage: Stage) -> Told:
     LANDLOCK,
     NODE,
 )
-async def sandbox_denies_listening(stage: Stage) -> Told:
+async def sandbox_denies_listening(stage: Stage) -> Explanation:
     stage.facts |= {"port": 23457, "other": 23456}
     backend = node_backend("require('net').createServer().listen(23456, '127.0.0.1')")
     return await stage.crash(backend, sandbox__level="standard", backend__port=23457)
@@ -111,13 +111,13 @@ async def sandbox_denies_listening(stage: Stage) -> Told:
     "Use a system that can enforce it (https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs/sandbox.md), a lower sandbox.level, or sandbox.required = false.",
     linux("seccomp"),
 )
-async def sandbox_required(stage: Stage) -> Told:
+async def sandbox_required(stage: Stage) -> Explanation:
     without = [sys.executable, str(CHILDREN / "without_landlock.py")]
-    told = await stage.crash(http_backend(), command=without, sandbox__level="standard", sandbox__required=True)
-    _, _, rest = told.cause.partition("Missing: ")
+    reported = await stage.crash(http_backend(), command=without, sandbox__level="standard", sandbox__required=True)
+    _, _, rest = reported.cause.partition("Missing: ")
     assert rest.count("this kernel has no Landlock") == 5  # for ABI 1, 3, 4, 5 and 6
     stage.facts |= {"what": rest.partition(" (")[0], "…": "1"}
-    return Told(told.cause.partition('; "')[0], told.remedy)
+    return Explanation(reported.cause.partition('; "')[0], reported.remedy)
 
 
 @WAYS.add(
@@ -128,15 +128,15 @@ async def sandbox_required(stage: Stage) -> Told:
     linux("seccomp"),
     where="doctor",
 )
-async def sandbox_incomplete(stage: Stage) -> Told:
+async def sandbox_incomplete(stage: Stage) -> Explanation:
     without = [sys.executable, str(CHILDREN / "without_landlock.py")]
 
     async def runs(_: object) -> None:
         """It starts all the same."""
 
-    told = await stage.doctor("sandbox", http_backend(), runs, command=without, sandbox__level="standard")
-    stage.facts |= {"what": told.cause.partition("Missing: ")[2].partition(" (")[0], "…": "1"}
-    return Told(told.cause.partition('; "')[0], told.remedy)
+    reported = await stage.doctor("sandbox", http_backend(), runs, command=without, sandbox__level="standard")
+    stage.facts |= {"what": reported.cause.partition("Missing: ")[2].partition(" (")[0], "…": "1"}
+    return Explanation(reported.cause.partition('; "')[0], reported.remedy)
 
 
 @WAYS.add(
@@ -146,7 +146,7 @@ async def sandbox_incomplete(stage: Stage) -> Told:
     LANDLOCK,
     where="doctor",
 )
-async def sandbox_folder_missing(stage: Stage) -> Told:
+async def sandbox_folder_missing(stage: Stage) -> Explanation:
     path = stage.facts["path"] = stage.folder / "Videos"
     return await stage.doctor("sandbox", http_backend(), sandbox__level="standard", sandbox__write=[str(path)])
 
@@ -159,7 +159,7 @@ async def sandbox_folder_missing(stage: Stage) -> Told:
     LANDLOCK,
     where="doctor",
 )
-async def sandbox_file(stage: Stage) -> Told:
+async def sandbox_file(stage: Stage) -> Explanation:
     path = stage.file("settings.ini", b"")
     return await stage.doctor("sandbox", http_backend(), sandbox__level="standard", sandbox__write=[path])
 
@@ -171,7 +171,7 @@ async def sandbox_file(stage: Stage) -> Told:
     LANDLOCK,
     where="doctor",
 )
-async def sandbox_of_everything(stage: Stage) -> Told:
+async def sandbox_of_everything(stage: Stage) -> Explanation:
     stage.facts["path"] = "/"
     return await stage.doctor("sandbox", http_backend(), sandbox__level="standard", sandbox__write=["/"])
 
@@ -184,7 +184,7 @@ async def sandbox_of_everything(stage: Stage) -> Told:
     LANDLOCK,
     where="doctor",
 )
-async def sandbox_link(stage: Stage) -> Told:
+async def sandbox_link(stage: Stage) -> Explanation:
     data, target = stage.folder / "data", stage.folder / "target"
     data.mkdir()
     target.mkdir()
@@ -200,9 +200,9 @@ async def sandbox_link(stage: Stage) -> Told:
     _CORRECT,
     where="start",
 )
-async def sandbox_path_relative(stage: Stage) -> Told:
-    told = await stage.refused(http_backend(), sandbox__write=["Videos"])
-    return Told(" ".join(told.cause.split()), told.remedy)
+async def sandbox_path_relative(stage: Stage) -> Explanation:
+    reported = await stage.refused(http_backend(), sandbox__write=["Videos"])
+    return Explanation(" ".join(reported.cause.split()), reported.remedy)
 
 
 @WAYS.add(
@@ -212,9 +212,9 @@ async def sandbox_path_relative(stage: Stage) -> Told:
     _CORRECT,
     where="start",
 )
-async def sandbox_port_impossible(stage: Stage) -> Told:
-    told = await stage.refused(http_backend(), sandbox__connect=[443, 70000])
-    return Told(" ".join(told.cause.split()), told.remedy)
+async def sandbox_port_impossible(stage: Stage) -> Explanation:
+    reported = await stage.refused(http_backend(), sandbox__connect=[443, 70000])
+    return Explanation(" ".join(reported.cause.split()), reported.remedy)
 
 
 @WAYS.add(
@@ -224,7 +224,7 @@ async def sandbox_port_impossible(stage: Stage) -> Told:
     _CORRECT,
     where="start",
 )
-async def sandbox_unmanaged(stage: Stage) -> Told:
+async def sandbox_unmanaged(stage: Stage) -> Explanation:
     settings = {"backend__managed": False, "backend__url": "http://127.0.0.1:5005", "sandbox__level": "standard"}
-    told = await stage.refused([], **settings)
-    return Told(" ".join(told.cause.split()), told.remedy)
+    reported = await stage.refused([], **settings)
+    return Explanation(" ".join(reported.cause.split()), reported.remedy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.failures.stage import WINE_PIDS, Stage, Told, Ways, needs, nothing
+from tests.failures.stage import WINE_PIDS, Explanation, Stage, Ways, needs, nothing
 from tests.support.backends import free_port, has_ipv6, http_backend, script_backend, trouble
 from tests.support.client import SidecarClient
 
@@ -29,7 +29,7 @@ def listener(address: str, number: int) -> list[str]:
 
 
 @WAYS.add("It never opens its port", f"{_LATE}nothing listens on port <port>.", _ONLY_LONGER)
-async def never_listens(stage: Stage) -> Told:
+async def never_listens(stage: Stage) -> Explanation:
     return await stage.crash(script_backend("import time; time.sleep(600)"), backend__port=port(stage), **_SHORT)
 
 
@@ -39,7 +39,7 @@ async def never_listens(stage: Stage) -> Told:
     'Pass it the port: {port} in backend.command or [backend.env]; or set backend.port to its own port, or to "reported".',
     WINE_PIDS,
 )
-async def listens_on_another_port(stage: Stage) -> Told:
+async def listens_on_another_port(stage: Stage) -> Explanation:
     other = stage.facts["other"] = free_port()
     return await stage.crash(http_backend(port=other), backend__port=port(stage), **_SHORT)
 
@@ -51,7 +51,7 @@ async def listens_on_another_port(stage: Stage) -> Told:
     WINE_PIDS,
     needs(has_ipv6(), "this machine has no ::1"),
 )
-async def listens_on_another_address(stage: Stage) -> Told:
+async def listens_on_another_address(stage: Stage) -> Explanation:
     number = port(stage)
     return await stage.crash(listener("::1", number), backend__port=number, **_SHORT)
 
@@ -61,7 +61,7 @@ async def listens_on_another_address(stage: Stage) -> Told:
     f"{_LATE}it printed no address that matches backend.reported_pattern.",
     "Correct backend.reported_pattern, or give the backend a port: set backend.port and use {port} in its command or [backend.env].",
 )
-async def never_reports(stage: Stage) -> Told:
+async def never_reports(stage: Stage) -> Explanation:
     stage.facts["limit"] = _LIMIT
     return await stage.crash(script_backend("import time; time.sleep(600)"), backend__port="reported", **_SHORT)
 
@@ -73,7 +73,7 @@ async def never_reports(stage: Stage) -> Told:
     " PYTHONUNBUFFERED=1 in [backend.env] or print(…, flush=True)."
     " If its output contains the address, correct backend.reported_pattern.",
 )
-async def holds_its_output_back(stage: Stage) -> Told:
+async def holds_its_output_back(stage: Stage) -> Explanation:
     stage.facts["limit"] = _LIMIT
     port = stage.facts["port"] = free_port()
     code = (
@@ -88,7 +88,7 @@ async def holds_its_output_back(stage: Stage) -> Told:
     f"{_LATE}it listens on port <port>, and its last answer to /health/live was status 503.",
     _ONLY_LONGER,
 )
-async def answers_errors(stage: Stage) -> Told:
+async def answers_errors(stage: Stage) -> Explanation:
     return await stage.crash(http_backend(live_status=503), backend__port=port(stage), **_SHORT)
 
 
@@ -97,7 +97,7 @@ async def answers_errors(stage: Stage) -> Told:
     f"{_LATE}it listens on port <port> and has no /healthz (status 404).",
     "Correct backend.live_path, or leave it empty: then the open port is enough.",
 )
-async def wrong_live_path(stage: Stage) -> Told:
+async def wrong_live_path(stage: Stage) -> Explanation:
     return await stage.crash(http_backend(), backend__port=port(stage), backend__live_path="/healthz", **_SHORT)
 
 
@@ -106,7 +106,7 @@ async def wrong_live_path(stage: Stage) -> Told:
     f"{_LATE}it listens on port <port> but does not answer /health/live (timeout of 300ms exceeded).",
     "Check its last output for what it is doing. If it only answers slowly, raise health.probe_timeout.",
 )
-async def never_answers(stage: Stage) -> Told:
+async def never_answers(stage: Stage) -> Explanation:
     return await stage.crash(http_backend(hang=True), backend__port=port(stage), health__probe_timeout=0.3, **_SHORT)
 
 
@@ -115,17 +115,17 @@ async def never_answers(stage: Stage) -> Told:
     f"{_LATE}it listens on port <port>, but its answer to /health/live is not HTTP (<detail>).",
     "Check whether it speaks HTTPS or another protocol on that port; it must speak plain HTTP on 127.0.0.1.",
 )
-async def speaks_no_http(stage: Stage) -> Told:
+async def speaks_no_http(stage: Stage) -> Explanation:
     number = port(stage)
     code = (
         "import _socket as s, socket\n"
         f"l = socket.create_server(('127.0.0.1', {number}))\n"
         "while True:\n c, _ = l.accept(); c.recv(65536); c.sendall(b'220 mail server\\r\\n\\r\\n'); c.close()"
     )
-    told = await stage.crash(script_backend(code), backend__port=number, **_SHORT)
-    stage.facts["detail"] = told.cause.partition("is not HTTP (")[2].removesuffix(").")
+    reported = await stage.crash(script_backend(code), backend__port=number, **_SHORT)
+    stage.facts["detail"] = reported.cause.partition("is not HTTP (")[2].removesuffix(").")
     assert "Parse Error" in str(stage.facts["detail"])
-    return told
+    return reported
 
 
 @WAYS.add(
@@ -133,7 +133,7 @@ async def speaks_no_http(stage: Stage) -> Told:
     "It did not answer 3 checks of /health/live in a row, each within 0.2 s.",
     "Check its last output for what it was doing. If it is only slow, raise health.probe_timeout or health.failures.",
 )
-async def hangs(stage: Stage) -> Told:
+async def hangs(stage: Stage) -> Explanation:
     async def hang(client: SidecarClient) -> None:
         await trouble((await client.call("backend:waitForReady"))["port"], "hang?ms=600000")
 
@@ -147,7 +147,7 @@ async def hangs(stage: Stage) -> Told:
     "Check the backend's last output; if that does not help, restart it.",
     where="doctor",
 )
-async def becomes_unhealthy(stage: Stage) -> Told:
+async def becomes_unhealthy(stage: Stage) -> Explanation:
     async def sicken(client: SidecarClient) -> None:
         await trouble((await client.call("backend:status"))["port"], "health?status=500")
 
@@ -160,7 +160,7 @@ async def becomes_unhealthy(stage: Stage) -> Told:
     "Check the backend's last output; if that does not help, restart it.",
     where="doctor",
 )
-async def not_ready(stage: Stage) -> Told:
+async def not_ready(stage: Stage) -> Explanation:
     async def unready(client: SidecarClient) -> None:
         await trouble((await client.call("backend:status"))["port"], "ready?value=false")
 
@@ -173,5 +173,5 @@ async def not_ready(stage: Stage) -> Told:
     "Correct backend.shutdown_path, or leave it empty: a stop then starts with the signal.",
     where="doctor",
 )
-async def shutdown_endpoint_missing(stage: Stage) -> Told:
+async def shutdown_endpoint_missing(stage: Stage) -> Explanation:
     return await stage.doctor("shutdown_endpoint", http_backend(no_shutdown_endpoint=True), nothing)

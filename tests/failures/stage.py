@@ -18,7 +18,7 @@ from tests.support.launch import sidecar_command
 Words = Sequence[str]
 
 
-class Told(NamedTuple):
+class Explanation(NamedTuple):
     """Cause and remedy, as a user reads them."""
 
     cause: str
@@ -61,18 +61,18 @@ class Stage(contextlib.AsyncExitStack):
         *,
         command: Words = (),
         **settings: Any,
-    ) -> Told:
+    ) -> Explanation:
         """Starts the backend, lets ``during`` do its worst, and reads event and report of the crash that follows."""
         async with self.sidecar(backend, command=command, **settings) as client:
             if during is not None:
                 await during(client)
             crash = await client.event("backend:crash")
             report = (await client.call("backend:crashReport", {"name": crash["name"]}))["report"]
-            told = Told(crash["cause"] or crash["text"], crash["remedy"])
+            reported = Explanation(crash["cause"] or crash["text"], crash["remedy"])
             heading = "\nLikely cause:  " if crash["cause"] else "the backend failed: "
-            assert f"{heading}{told.cause}\nWhat to do:    {told.remedy}\n" in report
+            assert f"{heading}{reported.cause}\nWhat to do:    {reported.remedy}\n" in report
             self.crash_text = crash["text"]
-            return told
+            return reported
 
     async def doctor(
         self,
@@ -83,7 +83,7 @@ class Stage(contextlib.AsyncExitStack):
         command: Words = (),
         environment: Mapping[str, str] | None = None,
         **settings: Any,
-    ) -> Told:
+    ) -> Explanation:
         """Asks for the diagnosis; with ``during`` the backend runs and is ready, and then that happens first."""
         sidecar = self.sidecar(backend, command=command, **{"backend__autostart": during is not None, **settings})
         sidecar.env.update(environment or {})
@@ -93,15 +93,15 @@ class Stage(contextlib.AsyncExitStack):
                 await during(client)
             found = {each["check"]: each for each in await client.call("backend:diagnose")}[check]
             assert found["status"] in {"failed", "warning"}, found
-            return Told(found["message"], found["remedy"])
+            return Explanation(found["message"], found["remedy"])
 
-    async def refused(self, backend: Words, **settings: Any) -> Told:
-        """What a start is told by a sidecar that does not take its settings."""
+    async def refused(self, backend: Words, **settings: Any) -> Explanation:
+        """What a start reports if the sidecar rejects its settings."""
         sidecar = self.sidecar(backend, **settings)
         sidecar.expect_exit = 78
         async with sidecar as client:
             error = await client.error("INVALID_CONFIG")
-            return Told(error.message, error.hint or "")
+            return Explanation(error.message, error.hint or "")
 
 
 class Way(NamedTuple):
@@ -110,16 +110,16 @@ class Way(NamedTuple):
     Attributes:
         name: of its test.
         title: what is wrong, for the page.
-        play: brings it about and gives what is told.
-        told: what has to be told, with ``<name>`` for each fact of the stage.
+        play: reproduces it and returns the report.
+        reported: the expected report, with ``<name>`` for each fact of the stage.
         where: where a user reads it: ``crash report``, ``doctor`` or ``start``.
         marks: on which systems it can be played.
     """
 
     name: str
     title: str
-    play: Callable[[Stage], Awaitable[Told]]
-    told: Told
+    play: Callable[[Stage], Awaitable[Explanation]]
+    reported: Explanation
     where: str
     marks: tuple[pytest.MarkDecorator, ...]
 
@@ -137,11 +137,11 @@ class Ways(list[Way]):
 
     def add(
         self, title: str, cause: str, remedy: str, *marks: pytest.MarkDecorator, where: str = "crash report"
-    ) -> Callable[[Callable[[Stage], Awaitable[Told]]], None]:
+    ) -> Callable[[Callable[[Stage], Awaitable[Explanation]]], None]:
         """The decorated function plays it; its name is the way's."""
 
-        def remember(play: Callable[[Stage], Awaitable[Told]]) -> None:
-            self.append(Way(play.__name__, title, play, Told(cause, remedy), where, marks))
+        def remember(play: Callable[[Stage], Awaitable[Explanation]]) -> None:
+            self.append(Way(play.__name__, title, play, Explanation(cause, remedy), where, marks))
 
         return remember
 
@@ -173,7 +173,7 @@ def needs(condition: object, reason: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not condition, reason=reason)
 
 
-WINE_PIDS = pytest.mark.not_wine(reason="Wine tells nobody whose a socket is")
+WINE_PIDS = pytest.mark.not_wine(reason="Wine does not report the owner of a socket")
 ROOT = needs(sys.platform != "win32" and os.geteuid() == 0, "only root may do that")
 
 

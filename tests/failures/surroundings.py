@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from tests.failures.stage import ROOT, Stage, Told, Ways, linux, needs
+from tests.failures.stage import ROOT, Explanation, Stage, Ways, linux, needs
 from tests.support.backends import http_backend
 from tests.support.client import SidecarClient
 from tests.support.launch import ROOT as CHECKOUT
@@ -25,7 +25,7 @@ _ANOTHER_FOLDER = "to a folder on an available, writable disk that is not full."
     f"Remove that file. Set [paths] logs {_ANOTHER_FOLDER}",
     where="doctor",
 )
-async def log_folder_unusable(stage: Stage) -> Told:
+async def log_folder_unusable(stage: Stage) -> Explanation:
     path = stage.file("logs", b"not a folder")
     return await stage.doctor("folder_logs", http_backend(), paths__logs=path)
 
@@ -38,13 +38,13 @@ async def log_folder_unusable(stage: Stage) -> Told:
     ROOT,
     where="doctor",
 )
-async def data_disk_full(stage: Stage) -> Told:
+async def data_disk_full(stage: Stage) -> Explanation:
     path = stage.facts["path"] = stage.folder / "disk"
     path.mkdir()
     stage.enter_context(_mounted("-t", "tmpfs", "-o", "size=4m", "none", str(path)))
-    told = await stage.doctor("folder_data", http_backend(), paths__data=str(path))
-    stage.facts["free"] = told.cause.rpartition("(")[2].split()[0]
-    return told
+    reported = await stage.doctor("folder_data", http_backend(), paths__data=str(path))
+    stage.facts["free"] = reported.cause.rpartition("(")[2].split()[0]
+    return reported
 
 
 @contextlib.contextmanager
@@ -62,8 +62,8 @@ def _mounted(*words: str) -> Iterator[None]:
     "Close one of them; two backends on one database can damage it.",
     where="doctor",
 )
-async def another_sidecar(stage: Stage) -> Told:
-    """The first one is told: it was there before the second."""
+async def another_sidecar(stage: Stage) -> Explanation:
+    """The first one is reported: it was there before the second."""
     second = await stage.enter_async_context(contextlib.AsyncExitStack())
 
     async def start_second(_: SidecarClient) -> None:
@@ -81,7 +81,7 @@ async def another_sidecar(stage: Stage) -> Told:
     linux("processes that outlive both sidecar and guardian; a job object leaves none"),
     where="doctor",
 )
-async def left_behind(stage: Stage) -> Told:
+async def left_behind(stage: Stage) -> Explanation:
     async with stage.sidecar(http_backend()) as client:
         client.expect_exit = None
         await client.call("backend:waitForReady")
@@ -95,9 +95,9 @@ async def left_behind(stage: Stage) -> Told:
         os.kill(client.hello["pid"], signal.SIGKILL)
         await client.wait_exit()
     stage.facts["pid"] = orphan.pid
-    told = await stage.doctor("orphans", http_backend())
+    reported = await stage.doctor("orphans", http_backend())
     assert orphan.wait(10) == -signal.SIGKILL
-    return told
+    return reported
 
 
 @WAYS.add(
@@ -108,7 +108,7 @@ async def left_behind(stage: Stage) -> Told:
     ROOT,
     where="doctor",
 )
-async def localhost_redirected(stage: Stage) -> Told:
+async def localhost_redirected(stage: Stage) -> Explanation:
     path = stage.file("hosts", b"10.1.2.3 localhost\n", mode=0o644)
     mounted = ("unshare", "--mount", "sh", "-c", f'mount --bind {path} /etc/hosts && exec "$@"', "sh")
     return await stage.doctor("hosts_file", http_backend(), command=mounted)
@@ -120,7 +120,7 @@ async def localhost_redirected(stage: Stage) -> Told:
     "Add 127.0.0.1,localhost to NO_PROXY. The sidecar's own requests are not affected.",
     where="doctor",
 )
-async def proxy_set(stage: Stage) -> Told:
+async def proxy_set(stage: Stage) -> Explanation:
     proxy = {"HTTP_PROXY": "http://proxy.example:3128", "NO_PROXY": "example.com"}
     return await stage.doctor("proxy", http_backend(), environment=proxy)
 
@@ -132,7 +132,7 @@ async def proxy_set(stage: Stage) -> Told:
     needs("SIDECAR_COMMAND" not in os.environ, "the sidecar under test is no copy that may be made again"),
     where="doctor",
 )
-async def clock_wrong(stage: Stage) -> Told:
+async def clock_wrong(stage: Stage) -> Explanation:
     """A copy of the program that was installed in a year's time: the same to it as a clock that is a year behind."""
     copy = stage.folder / "installed"
     shutil.copytree(CHECKOUT / "sidecar", copy / "sidecar", ignore=shutil.ignore_patterns("__pycache__"))
@@ -148,7 +148,7 @@ async def clock_wrong(stage: Stage) -> Told:
     "Install the .NET runtime 8 (https://dotnet.microsoft.com/download), or ship the backend self-contained.",
     where="doctor",
 )
-async def runtime_not_installed(stage: Stage) -> Told:
+async def runtime_not_installed(stage: Stage) -> Explanation:
     wanted = '{"runtimeOptions": {"framework": {"name": "Microsoft.AspNetCore.App", "version": "8.0.0"}}}'
     (stage.folder / "Server.runtimeconfig.json").write_text(wanted)
     name = "Server.exe" if sys.platform == "win32" else "Server"

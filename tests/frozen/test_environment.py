@@ -23,7 +23,7 @@ from tests.support.packed import MISSING, PROGRAM, packed_folder
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING or "it is there")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
-TELL = """
+REPORT = """
 import json, os, sys, time
 told = {"environment": dict(os.environ), "folder": ""}
 if sys.platform == "win32":
@@ -31,9 +31,9 @@ if sys.platform == "win32":
     text = ctypes.create_unicode_buffer(1000)
     ctypes.windll.kernel32.GetDllDirectoryW(1000, text)
     told["folder"] = text.value
-with open(os.environ["TELL"] + ".part", "w", encoding="utf-8") as file:
+with open(os.environ["REPORT_FILE"] + ".part", "w", encoding="utf-8") as file:
     json.dump(told, file)
-os.replace(os.environ["TELL"] + ".part", os.environ["TELL"])
+os.replace(os.environ["REPORT_FILE"] + ".part", os.environ["REPORT_FILE"])
 time.sleep(600)
 """
 
@@ -54,11 +54,11 @@ def assert_clean(environment: dict[str, str], given: str | None) -> None:
 
 @pytest.mark.parametrize("given", [None, "/usr/local/lib:/opt/lib"])
 async def test_a_backend_gets_the_environment_that_the_owner_gave(tmp_path: Path, given: str | None) -> None:
-    told = tmp_path / "told.json"
-    environment = {"LD_LIBRARY_PATH": given, "TELL": str(told)}
-    async with sidecar(script_backend(TELL), env=environment, data=tmp_path / "data", cwd=tmp_path):
-        await processes.until(told.exists, 20)
-        said = json.loads(told.read_text(encoding="utf-8"))
+    reported = tmp_path / "report.json"
+    environment = {"LD_LIBRARY_PATH": given, "REPORT_FILE": str(reported)}
+    async with sidecar(script_backend(REPORT), env=environment, data=tmp_path / "data", cwd=tmp_path):
+        await processes.until(reported.exists, 20)
+        said = json.loads(reported.read_text(encoding="utf-8"))
     assert_clean(said["environment"], given)
     assert said["folder"] == ""
 

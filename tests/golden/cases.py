@@ -1,7 +1,7 @@
 """The messages whose bytes are fixed; ``write.py`` makes a file of each under frames/.
 
 Values that JSON lacks are written as one-key maps: ``{"$bytes": hex}``, ``{"$time": ISO 8601}``, ``{"$float": number}``
-(a float with an integral value, which JavaScript cannot tell from an integer).
+(a float with an integral value, which JavaScript cannot distinguish from an integer).
 """
 
 from __future__ import annotations

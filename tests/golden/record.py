@@ -1,4 +1,4 @@
-"""Records a conversation with a real sidecar anew: ``python -m tests.golden.record``, into recordings/lifecycle.json.
+"""Records a new conversation with a real sidecar: ``python -m tests.golden.record``, into recordings/lifecycle.json.
 
 A start, every channel, mistakes, a crash and its recovery, a stop, the end. Kept, so that the schemas of later versions
 are held to what an earlier sidecar really said.

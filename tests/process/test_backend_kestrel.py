@@ -67,7 +67,7 @@ async def client() -> AsyncIterator[BackendClient]:
 
 
 async def ready(client: BackendClient, path: str = "/health/live") -> ProbeResult:
-    """As a start does it: knocks until somebody is there, then asks."""
+    """Like a start: connects until a listener is there, then sends the request."""
     assert client.port is not None
     begun = time.monotonic()
     while not is_listening(client.port):

@@ -15,7 +15,7 @@ import pytest
 from sidecar.console.crash import NotCrashedError, crash_backend
 
 
-class Told:
+class Explanation:
     """Answers backend:status with one after the other, the last one again and again."""
 
     def __init__(self, *statuses: dict[str, Any], pid: int) -> None:
@@ -32,7 +32,7 @@ def status(pid: int | None, **more: Any) -> dict[str, Any]:
 
 
 def crash(*statuses: dict[str, Any], sidecar: int | None = None) -> int:
-    return asyncio.run(crash_backend(Told(*statuses, pid=sidecar or os.getpid())))  # type: ignore[arg-type]  # no client
+    return asyncio.run(crash_backend(Explanation(*statuses, pid=sidecar or os.getpid())))  # type: ignore[arg-type]  # no client
 
 
 @pytest.fixture

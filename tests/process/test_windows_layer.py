@@ -36,7 +36,7 @@ class Recorder:
     """A RunListener that remembers, and lets a test wait."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self.out = bytearray()
         self.err = bytearray()
         self.status: ExitStatus | None = None
@@ -45,23 +45,23 @@ class Recorder:
         self.gone_time = 0.0
 
     def output(self, stream: str, data: bytes) -> None:
-        self.told.append(stream)
+        self.reported.append(stream)
         (self.out if stream == "stdout" else self.err).extend(data)
 
     def exited(self, status: ExitStatus) -> None:
-        self.told.append("exited")
+        self.reported.append("exited")
         self.status = status
         self.exit_time = time.monotonic()
 
     def gone(self, survivors: list[Survivor]) -> None:
-        self.told.append("gone")
+        self.reported.append("gone")
         self.survivors = survivors
         self.gone_time = time.monotonic()
 
     async def until(self, condition: Callable[[], object]) -> None:
         end = time.monotonic() + DEADLINE
         while not condition():
-            assert time.monotonic() < end, (self.told, bytes(self.out), bytes(self.err))
+            assert time.monotonic() < end, (self.reported, bytes(self.out), bytes(self.err))
             await asyncio.sleep(0.005)
 
     async def until_printed(self, text: bytes) -> None:
@@ -115,7 +115,7 @@ async def test_a_run_reports_its_output_then_its_exit_then_that_it_is_gone(stage
     assert run.err == b"err\r\n"
     assert run.status == ExitStatus(code=3)
     assert run.survivors == []
-    assert run.told[-1] == "gone"
+    assert run.reported[-1] == "gone"
 
 
 async def test_the_identity_names_the_process_that_was_started(stage: Stage) -> None:
@@ -142,7 +142,7 @@ async def test_a_kill_is_the_end_of_the_whole_tree(stage: Stage) -> None:
     await run.until_gone()
     assert time.monotonic() - began < 1.0
     assert not alive(child)
-    assert run.told.count("exited") == run.told.count("gone") == 1
+    assert run.reported.count("exited") == run.reported.count("gone") == 1
     assert run.status == ExitStatus(code=1)
 
 
@@ -364,7 +364,7 @@ async def test_interrupt_and_kill_are_harmless_after_the_end(stage: Stage) -> No
     running.interrupt()
     running.kill()
     assert running.processes() == []
-    assert run.told.count("gone") == 1
+    assert run.reported.count("gone") == 1
 
 
 async def test_a_flood_of_output_arrives_whole_and_in_order(stage: Stage) -> None:

@@ -30,7 +30,7 @@ class Usual(NamedTuple):
     Attributes:
         command: word for word.
         needs: the file that the installation brought.
-        port: where it listens whatever it is told; None: where the environment says.
+        port: where it listens regardless of its environment; None: from the environment.
     """
 
     command: str

@@ -23,7 +23,7 @@ from tests.support.client import SidecarClient
 from tests.support.launch import ROOT
 from tests.support.processes import until
 
-pytestmark = pytest.mark.posix(reason="the programs are told to end by signals")
+pytestmark = pytest.mark.posix(reason="the programs are stopped by signals")
 
 FOLDER = Path(os.environ.get("SIDECAR_PROGRAMS", ROOT / ".cache" / "programs"))
 BIN = FOLDER / "venv" / "bin"

@@ -68,7 +68,7 @@ def codec(data: bytes) -> None:
 
 
 def record(data: bytes) -> None:
-    """Any record ends no start, and kills nobody."""
+    """No record aborts a start or kills a process."""
     (_folder / "run-2-1.json").write_bytes(data)
     (_folder / "last-run.json").write_bytes(data[::-1] if data[:1] == b"x" else data)
     found = Reclaim(_folder).read()

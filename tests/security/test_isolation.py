@@ -148,7 +148,7 @@ def test_programs_of_windows_are_found_by_its_own_answer(monkeypatch: pytest.Mon
 
 
 def test_no_module_finds_a_program_of_windows_by_a_variable() -> None:
-    """GetSystemDirectoryW alone is asked: whoever starts the app chooses its environment."""
+    """Only GetSystemDirectoryW is used, because the app's starter chooses its environment."""
     wrong = [
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "sidecar").rglob("*.py")

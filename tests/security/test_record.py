@@ -1,4 +1,4 @@
-"""The run record is no order to kill: what else can write one ends nobody, and ends no start."""
+"""The run record is not an order to kill: one from another writer kills nothing and aborts no start."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def test_what_an_access_list_lets_another_user_write_kills_nothing(
 ) -> None:
     """The mode alone shows the rights of the list as those of the owner's own group."""
     path = write(tmp_path, backend=identify(orphan.pid))
-    nobody = [(0x01, 7, -1), (0x02, 7, 65_534), (0x04, 0, -1), (0x10, 7, -1), (0x20, 0, -1)]
-    entries = b"".join(struct.pack("<HHi", tag, rights, who) for tag, rights, who in nobody)
+    no_one = [(0x01, 7, -1), (0x02, 7, 65_534), (0x04, 0, -1), (0x10, 7, -1), (0x20, 0, -1)]
+    entries = b"".join(struct.pack("<HHi", tag, rights, who) for tag, rights, who in no_one)
     os.setxattr(tmp_path if of_folder else path, "system.posix_acl_access", struct.pack("<I", 2) + entries)
     assert lives(orphan, tmp_path)
 

@@ -28,7 +28,7 @@ ABI = landlock.abi() if sys.platform == "linux" else 0
 pytestmark = pytest.mark.skipif(not ABI, reason="this system has no Landlock")
 
 WAYS = ("direct", "setsid", "forked_twice", "executed")
-NOBODY = 65534
+OTHER_USER = 65534
 # Fatal to the test itself, or only root or a certain machine can do them.
 NOT_IN_CONTROL = {
     *(
@@ -153,12 +153,20 @@ def other_user_can_run() -> bool:
         return False
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     code = f"import sys; sys.path.insert(0, {str(Path(pytest.__file__).parent.parent)!r}); import msgspec; print('%d.%d' % sys.version_info[:2])"
-    command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "/usr/bin/python3", "-c", code]
+    command = [
+        "setpriv",
+        f"--reuid={OTHER_USER}",
+        f"--regid={OTHER_USER}",
+        "--clear-groups",
+        "/usr/bin/python3",
+        "-c",
+        code,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
     return done.stdout.strip() == version
 
 
-USERS = [os.getuid(), *([NOBODY] if other_user_can_run() else [])] if ABI else []
+USERS = [os.getuid(), *([OTHER_USER] if other_user_can_run() else [])] if ABI else []
 
 
 @pytest.mark.parametrize("uid", USERS)

@@ -58,7 +58,7 @@ def has_ipv6() -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
+    """A port without a listener a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

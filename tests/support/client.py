@@ -218,7 +218,7 @@ class SidecarClient:
         return found["payload"]
 
     async def state(self, name: str, *, timeout: float = DEFAULT_TIMEOUT, since: int = 0) -> Any:
-        """The ``backend:stateChanged`` payload that tells of a state."""
+        """The ``backend:stateChanged`` payload for a state."""
         return await self.event("backend:stateChanged", lambda it: it["state"] == name, timeout=timeout, since=since)
 
     def payloads(self, channel: str, since: int = 0) -> list[Any]:

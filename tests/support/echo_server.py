@@ -1,6 +1,6 @@
 """A child that serves a few handlers over its stdin and stdout with the real Server, and nothing of a backend.
 
-``python -m tests.support.echo_server [--max-frame N] [--max-in-flight N]``; its exit status tells the kind of end.
+``python -m tests.support.echo_server [--max-frame N] [--max-in-flight N]``; its exit status gives the kind of end.
 What ended it is the last line of stderr; reports are the lines before.
 """
 

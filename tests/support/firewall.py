@@ -91,5 +91,5 @@ def snapshot(
 
 
 def in_wine() -> bool:
-    """Whether this is Wine, where a firewall is only keys in a registry that nobody misses, and nobody is prompted."""
+    """Whether this is Wine, where a firewall is only keys in an unused registry, without any prompt."""
     return sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")

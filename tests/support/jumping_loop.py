@@ -1,6 +1,6 @@
 """An event loop whose clock jumps: when nothing is ready, its time is the next deadline's, without any waiting.
 
-For stories told in memory. A real descriptor or thread under such a loop would be starved, so none may be used.
+For tests in memory. A real descriptor or thread under such a loop would be starved, so none may be used.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         self._now += seconds
 
 
-def tell(story: Coroutine[Any, Any, T]) -> T:
+def run_story(story: Coroutine[Any, Any, T]) -> T:
     """Runs a story to its end."""
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         return runner.run(story)

@@ -38,7 +38,7 @@ def spec(
 
 
 class Recorder:
-    """A RunListener that remembers what it was told, in order and with the time."""
+    """A RunListener that records what it received, in order and with the time."""
 
     def __init__(self) -> None:
         self.out = bytearray()

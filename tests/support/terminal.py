@@ -21,7 +21,7 @@ import psutil
 
 from tests.support.processes import DEADLINE
 
-# It must lead a session and own the terminal as a shell's job does, else Ctrl+C reaches nobody.
+# It must lead a session and own the terminal as a shell's job does, otherwise Ctrl+C reaches no process.
 _OWNER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_])|\x07")
 
@@ -78,7 +78,7 @@ class Terminal:
         return termios.tcgetattr(self._slave)
 
     def resize(self, columns: int, lines: int) -> None:
-        """The kernel tells the program by SIGWINCH."""
+        """The kernel notifies the program with SIGWINCH."""
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def press(self, keys: str) -> None:

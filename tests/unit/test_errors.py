@@ -1,4 +1,4 @@
-"""The tree of errors: every class says what a user can do, whoever raises it and however little is known."""
+"""The tree of errors: every class says what a user can do, wherever it is raised and however little is known."""
 
 from __future__ import annotations
 

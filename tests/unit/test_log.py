@@ -30,15 +30,17 @@ def hide(text: str) -> str:
     return text.replace("hunter2", "***")
 
 
-async def test_what_was_reported_before_the_log_was_attached_is_written_with_its_own_time(log: Log, tmp_path: Path) -> None:
+async def test_what_was_reported_before_the_log_was_attached_is_written_with_its_own_time(
+    log: Log, tmp_path: Path
+) -> None:
     before = time.time()
     log.info("early bird")
     after = time.time()
     await log.attach(Settings(log=LogSettings(json=True)), tmp_path)
     log.close()
     (line,) = (tmp_path / "sidecar.log").read_text("utf-8").splitlines()
-    told = Entry(before, "info", "early bird", {}), Entry(after, "info", "early bird", {})
-    assert render_json(told[0], str) <= line <= render_json(told[1], str)
+    reported = Entry(before, "info", "early bird", {}), Entry(after, "info", "early bird", {})
+    assert render_json(reported[0], str) <= line <= render_json(reported[1], str)
 
 
 async def test_entries_reach_stderr_and_the_file_and_never_stdout(
@@ -54,7 +56,7 @@ async def test_entries_reach_stderr_and_the_file_and_never_stdout(
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "reported"),
     [
         (Settings(), ["info", "warning", "error"]),
         (Settings(app=App(mode="development")), ["debug", "info", "warning", "error"]),
@@ -63,16 +65,16 @@ async def test_entries_reach_stderr_and_the_file_and_never_stdout(
     ids=["production", "development", "error only"],
 )
 async def test_the_level_comes_from_settings_and_mode(
-    log: Log, tmp_path: Path, settings: Settings, told: list[str], capsys: pytest.CaptureFixture[str]
+    log: Log, tmp_path: Path, settings: Settings, reported: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     log.debug("early debug")
     await log.attach(settings, tmp_path)
     for level in ("debug", "info", "warning", "error"):
-        getattr(log, level)(f"told as {level}")
+        getattr(log, level)(f"logged as {level}")
     log.close()
     lines = (tmp_path / "sidecar.log").read_text("utf-8").splitlines()
-    assert [line.split()[-1] for line in lines if "told as" in line] == told
-    assert any("early debug" in line for line in lines) == ("debug" in told)
+    assert [line.split()[-1] for line in lines if "logged as" in line] == reported
+    assert any("early debug" in line for line in lines) == ("debug" in reported)
     capsys.readouterr()
 
 
@@ -146,16 +148,16 @@ async def test_a_rotation_that_fails_loses_no_entry_and_is_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", held)
         await log.attach(Settings(), tmp_path)
-        told, end = 0, time.monotonic() + 20
+        reported, end = 0, time.monotonic() + 20
         while len(tried) < 2 and time.monotonic() < end:
-            log.info(f"number {told}; " + "x" * 60)
-            told += 1
+            log.info(f"number {reported}; " + "x" * 60)
+            reported += 1
             time.sleep(0.02)
         log.close()
     err = capsys.readouterr().err
     assert len(tried) >= 2
     assert (tmp_path / "sidecar.log").read_text("utf-8") == err
-    assert [err.count(f"number {number};") for number in range(told)] == [1] * told
+    assert [err.count(f"number {number};") for number in range(reported)] == [1] * reported
 
 
 async def test_a_rotation_that_fails_is_not_tried_with_each_entry(

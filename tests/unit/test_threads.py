@@ -32,7 +32,7 @@ async def test_a_caller_that_is_cancelled_leaves_the_thread_to_itself() -> None:
 
 
 def test_work_that_never_comes_back_does_not_keep_the_process() -> None:
-    """Such as the elevation prompt of backend:createFirewallRule, which nobody may answer."""
+    """Such as the elevation prompt of backend:createFirewallRule, which may stay unanswered."""
     code = """
 import asyncio, threading
 from sidecar.threads import in_thread

@@ -186,7 +186,7 @@ def run_suite(arguments: list[str]) -> int:
 
 
 def run_python(arguments: list[str]) -> int:
-    """Becomes the Windows process, so that whoever started it holds the sidecar itself: killing this kills that one."""
+    """Becomes the Windows process, so that its starter holds the sidecar itself: killing this kills that one."""
     environment = environment_of(TEMPLATE)
     for descriptor in range(3):
         try:
@@ -220,7 +220,7 @@ def windows_path(path: Path) -> str:
 
 @contextlib.contextmanager
 def own_prefix() -> Iterator[Path]:
-    """A copy of the template; Windows' own files are hard links, for they are 700 MB and nobody writes them."""
+    """A copy of the template; Windows' own files are hard links, because they are 700 MB and never written."""
     runs = CACHE / "runs"
     runs.mkdir(exist_ok=True)
     for stale in runs.iterdir():

@@ -34,7 +34,7 @@ def is_state(state: str) -> Any:
     return lambda message: message.get("channel") == "backend:stateChanged" and message["payload"]["state"] == state
 
 
-@pytest.mark.not_wine(reason="Wine tells nobody's pid, so whose sockets these are is unknown")
+@pytest.mark.not_wine(reason="Wine reports no pids, so whose sockets these are is unknown")
 async def test_it_listens_on_loopback_alone(tmp_path: Path) -> None:
     async with dashboard(tmp_path, [], settings={"backend.autostart": False}) as running:
         sockets = psutil.Process(running.process.pid).net_connections()
@@ -54,12 +54,12 @@ async def test_only_the_page_with_its_token_gets_in(tmp_path: Path, session: aio
                     assert answer.status == 403, (host, path)
                     assert "script" not in await answer.text()
 
-        # Another page's requests, and those without an origin where a browser tells one.
+        # Another page's requests, and those without an origin where a browser sends one.
         for wrong in ("http://evil.example", f"http://localhost:{port}", "null", None):
-            told = {} if wrong is None else {"Origin": wrong}
-            async with session.post(f"{origin}/session", headers={**headers, **told}) as answer:
+            reported = {} if wrong is None else {"Origin": wrong}
+            async with session.post(f"{origin}/session", headers={**headers, **reported}) as answer:
                 assert answer.status == 403
-            async with session.get(f"{origin}/socket", headers=told) as answer:
+            async with session.get(f"{origin}/socket", headers=reported) as answer:
                 assert answer.status == 403
         async with session.get(origin, headers={"Origin": "http://evil.example"}) as answer:
             assert answer.status == 403
@@ -134,7 +134,7 @@ async def test_two_tabs_talk_with_one_sidecar_each_under_its_own_ids(
             await one.until(lambda message: message.get("channel") == "backend:resourceUpdate")
             assert not [message for message in other.seen if message.get("channel") == "backend:resourceUpdate"]
 
-        # A reload: the key is still good, and the time line is told again.
+        # A reload: the key is still good, and the timeline is sent again.
         async with running.page(session, key) as again:
             hello = await again.hello()
             assert "sidecar:shutdown" not in hello["channels"]

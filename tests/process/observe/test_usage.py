@@ -31,7 +31,7 @@ def busy() -> Iterator[psutil.Process]:
 
 
 def started(pid: int) -> float:
-    """As the process layer tells it."""
+    """As the process layer reports it."""
     if sys.platform == "linux":
         from sidecar.process.tree import read_entry
 
@@ -81,7 +81,7 @@ for pid in children:
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much of shared pages falls to each process")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports how much of shared pages falls to each process")
 def test_what_processes_share_is_counted_once() -> None:
     with subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", FAMILY], stdin=subprocess.PIPE, stdout=subprocess.PIPE

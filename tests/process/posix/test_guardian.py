@@ -1,4 +1,4 @@
-"""Whoever of owner and guardian is killed, or stopped, nothing of the tree is left alive."""
+"""Whether the owner or the guardian is killed or stopped, no process of the tree is left."""
 
 from __future__ import annotations
 

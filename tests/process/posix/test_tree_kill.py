@@ -160,7 +160,7 @@ async def test_what_would_not_die_is_reported_by_pid_and_name_and_the_next_run_s
     layer: PosixProcessLayer,
 ) -> None:
     # Nothing in user space survives SIGKILL, so the report is made as the guardian would make it of a process that
-    # hangs in the kernel: the run below is told gone with a survivor, and then really killed.
+    # hangs in the kernel: the run below is reported gone with a survivor, and then really killed.
     run, recorder = await start(layer, "none")
     layer._reported(("gone", run.serial, ((4711, "stuck"),), ()))
     os.kill(run.identity.pid, signal.SIGKILL)

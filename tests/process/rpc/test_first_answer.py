@@ -89,7 +89,7 @@ LATE = {
 ASLEEP = "import time; time.sleep(20)"
 
 MOST_OF_OURS = 124
-"""Modules of our own; each costs some 0.15 ms. Whoever adds one on this path raises the number, and so says that it must be."""
+"""Our own modules; each costs some 0.15 ms. If you add one on this path, raise the number to confirm that it is needed."""
 
 
 @pytest.fixture(scope="module")

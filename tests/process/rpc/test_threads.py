@@ -101,7 +101,7 @@ async def test_the_end_is_noticed_while_the_thread_is_paused(pipe: list[int], mo
 
 
 class Writing:
-    """A thread sink, and what it told."""
+    """A thread sink, and what it reported."""
 
     def __init__(self, descriptor: int) -> None:
         self.progress = 0

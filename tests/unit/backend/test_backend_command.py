@@ -236,7 +236,9 @@ def test_what_only_a_shell_understands_is_named(tmp_path: Path, words: list[str]
         (b"#!/bin/sh\r\nexit 0\r\n", "ends with a carriage return"),
     ],
 )
-def test_a_script_that_the_system_would_call_missing_is_reported_with_the_reason(tmp_path: Path, content: bytes, why: str) -> None:
+def test_a_script_that_the_system_would_call_missing_is_reported_with_the_reason(
+    tmp_path: Path, content: bytes, why: str
+) -> None:
     server = program(tmp_path / "server", content=content)
     with pytest.raises(BackendNotExecutableError, match=why):
         find([str(server)], tmp_path)

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.posix(reason="the mode of a folder keeps its owner out"
 
 
 @contextmanager
-def nobody() -> Iterator[None]:
-    """Somebody whom the mode of a folder keeps out; it does not keep root out."""
+def no_one() -> Iterator[None]:
+    """A user whom the mode of a folder keeps out; it does not keep root out."""
     assert sys.platform != "win32"
     root = os.geteuid() == 0
     if root:
@@ -47,35 +47,35 @@ def find(command: list[str] | None, *overrides: str, path: str = "") -> tuple[st
 
 
 def test_a_program_in_a_folder_that_may_not_be_entered_is_not_said_to_be_missing(closed: Path) -> None:
-    with nobody(), pytest.raises(BackendNotExecutableError, match="is not accessible") as raised:
+    with no_one(), pytest.raises(BackendNotExecutableError, match="is not accessible") as raised:
         find([str(closed / "server")])
     assert raised.value.hint == "Give this user permission to enter each folder on its path."
 
 
 def test_such_a_folder_on_the_path_hides_no_program_behind_it(closed: Path) -> None:
-    with nobody():
+    with no_one():
         assert Path(find(["sh"], path=f"{closed}:/bin")[0]).name == "sh"
         with pytest.raises(BackendNotFoundError, match="was not found on PATH"):
             find(["no-such-program"], path=f"{closed}:/bin")
 
 
 def test_such_a_working_folder_is_named(closed: Path) -> None:
-    with nobody(), pytest.raises(BackendNotExecutableError, match="working folder is not accessible") as raised:
+    with no_one(), pytest.raises(BackendNotExecutableError, match="working folder is not accessible") as raised:
         find(["/bin/sh"], f"backend.cwd='{closed / 'folder'}'")
     assert "[backend] cwd" in raised.value.hint
 
 
 def test_a_packaged_backend_that_cannot_be_seen_is_not_found(closed: Path) -> None:
     settings = load(profile="aura", environ={}).settings
-    with nobody(), pytest.raises(BackendNotFoundError, match="Searched"):
+    with no_one(), pytest.raises(BackendNotFoundError, match="Searched"):
         find_command(settings, {}, beside=closed / "sidecar", working_directory=closed)
 
 
 async def test_there_are_no_reports_in_an_unreadable_folder(closed: Path) -> None:
-    with nobody():
+    with no_one():
         assert await CrashReports(closed / "logs", lambda _: None).summaries() == []
 
 
 def test_a_bundle_goes_without_logs_that_may_not_be_read(closed: Path) -> None:
-    with nobody():
+    with no_one():
         assert list(bundle._logs(closed / "logs")) == []

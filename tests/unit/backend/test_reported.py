@@ -33,9 +33,9 @@ def test_a_stream_is_read_in_pieces_of_any_size_and_a_cut_port_is_not_believed()
     text = "größe\nNow listening on: http://127.0.0.1:53211\nmore\n".encode()
     end = text.index(b"53211\n") + len(b"53211\n")
     reported = ReportedAddress(KESTREL)
-    told = [reported.feed(text[index : index + 1]) for index in range(len(text))]
-    assert told[: end - 1] == [None] * (end - 1)
-    assert set(told[end - 1 :]) == {("127.0.0.1", 53211)}
+    update = [reported.feed(text[index : index + 1]) for index in range(len(text))]
+    assert update[: end - 1] == [None] * (end - 1)
+    assert set(update[end - 1 :]) == {("127.0.0.1", 53211)}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every pair of state and event, and the stories that the protocol page tells."""
+"""Every pair of state and event, and the stories of the protocol page."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Story:
     def run(self) -> int:
         return self.life.run
 
-    def tell(self, event: e.Event) -> list[e.Action]:
+    def send(self, event: e.Event) -> list[e.Action]:
         actions = list(self.life.handle(event, self.now))
         for action in actions:
             if isinstance(action, e.Arm):
@@ -60,30 +60,30 @@ class Story:
 
     def expire(self, timer: Timer) -> list[e.Action]:
         self.now = self.timers.pop(timer)
-        return self.tell(e.Expired(self.run, timer))
+        return self.send(e.Expired(self.run, timer))
 
     def up(self) -> None:
-        self.tell(e.Start())
-        self.tell(e.Launched(self.run))
-        self.tell(e.Ready(self.run))
+        self.send(e.Start())
+        self.send(e.Launched(self.run))
+        self.send(e.Ready(self.run))
 
     def crash(self, status: ExitStatus = CRASH) -> list[e.Action]:
-        return [*self.tell(e.Exited(self.run, status)), *self.tell(e.Gone(self.run))]
+        return [*self.send(e.Exited(self.run, status)), *self.send(e.Gone(self.run))]
 
     def reach(self, state: State) -> None:
         if state is State.STARTING:
-            self.tell(e.Start())
+            self.send(e.Start())
         elif state is State.RUNNING:
             self.up()
         elif state is State.STOPPING:
             self.up()
-            self.tell(e.Stop())
+            self.send(e.Stop())
         elif state is State.BACKOFF:
             self.up()
-            self.tell(e.Exited(self.run, CRASH))
+            self.send(e.Exited(self.run, CRASH))
         elif state is State.FAILED:
-            self.tell(e.Start())
-            self.tell(e.LaunchFailed(self.run, BackendNotFoundError("x"), permanent=True))
+            self.send(e.Start())
+            self.send(e.LaunchFailed(self.run, BackendNotFoundError("x"), permanent=True))
         assert self.state is state
 
 
@@ -160,10 +160,10 @@ def test_every_pair_of_state_and_event(state: State, event: type) -> None:
     if expected is None:
         before = (story.life.wants_up, story.life.run, story.life.occupied)
         with pytest.raises(LookupError):
-            story.tell(sample(event, story.run))
+            story.send(sample(event, story.run))
         assert (story.state, (story.life.wants_up, story.life.run, story.life.occupied)) == (state, before)
     else:
-        story.tell(sample(event, story.run))
+        story.send(sample(event, story.run))
         assert story.state is expected
 
 
@@ -179,50 +179,50 @@ def test_facts_about_an_old_run_are_dropped_in_every_state(state: State, event: 
     story = Story()
     story.reach(state)
     stale = sample(event, story.run - 1)
-    assert story.tell(stale) == []
+    assert story.send(stale) == []
     assert story.state is state
 
 
 def test_a_start_is_answered_when_ready_and_not_before() -> None:
     story = Story()
-    assert not any(isinstance(a, e.AnswerUp) for a in story.tell(e.Start()) + story.tell(e.Launched(1)))
-    assert e.AnswerUp(Outcome.DONE) in story.tell(e.Ready(1))
+    assert not any(isinstance(a, e.AnswerUp) for a in story.send(e.Start()) + story.send(e.Launched(1)))
+    assert e.AnswerUp(Outcome.DONE) in story.send(e.Ready(1))
 
 
 def test_a_restart_goes_down_the_ladder_and_up_again() -> None:
     story = Story()
-    story.tell(e.Start(Reason.AUTOSTART))
-    story.tell(e.Ready(1))
-    assert e.RequestShutdown(1) in story.tell(e.Restart())
+    story.send(e.Start(Reason.AUTOSTART))
+    story.send(e.Ready(1))
+    assert e.RequestShutdown(1) in story.send(e.Restart())
     assert [a for a in story.expire(Timer.LADDER) if not isinstance(a, e.Arm)] == [e.Interrupt(1, 10)]
-    story.tell(e.Exited(1, CLEAN))
-    assert e.Announce(State.STARTING, State.STOPPING, Reason.REQUESTED) in story.tell(e.Gone(1))
+    story.send(e.Exited(1, CLEAN))
+    assert e.Announce(State.STARTING, State.STOPPING, Reason.REQUESTED) in story.send(e.Gone(1))
     assert story.run == 2
-    assert e.AnswerUp(Outcome.DONE) in story.tell(e.Ready(2))
+    assert e.AnswerUp(Outcome.DONE) in story.send(e.Ready(2))
 
 
 def test_a_start_that_asks_for_time_gets_at_least_that_and_never_less() -> None:
     story = Story()
-    story.tell(e.Start())
+    story.send(e.Start())
     begun = story.timers[Timer.STARTUP]
-    assert story.tell(e.ExtendTimeout(1, 1.0)) == []
+    assert story.send(e.ExtendTimeout(1, 1.0)) == []
     story.now += 59
-    story.tell(e.ExtendTimeout(1, 30.0))
+    story.send(e.ExtendTimeout(1, 30.0))
     assert story.timers[Timer.STARTUP] == begun - 1 + 30
-    story.tell(e.ExtendTimeout(1, 1e12))
+    story.send(e.ExtendTimeout(1, 1e12))
     assert story.timers[Timer.STARTUP] == story.now + MAX_EXTENSION
 
 
 def test_a_stop_that_asks_for_time_gets_it_but_not_from_an_ending_sidecar() -> None:
     story = Story()
     story.up()
-    story.tell(e.Stop())
+    story.send(e.Stop())
     story.expire(Timer.LADDER)  # the interrupt
-    story.tell(e.ExtendTimeout(1, 100.0))
+    story.send(e.ExtendTimeout(1, 100.0))
     assert story.timers[Timer.LADDER] == story.now + 100
-    story.tell(e.Shutdown())
+    story.send(e.Shutdown())
     capped = story.timers[Timer.LADDER]
-    story.tell(e.ExtendTimeout(1, 100.0))
+    story.send(e.ExtendTimeout(1, 100.0))
     assert story.timers[Timer.LADDER] == capped < story.now + 27
 
 
@@ -230,18 +230,18 @@ def test_twenty_restarts_make_one_new_run() -> None:
     story = Story()
     story.up()
     for _ in range(20):
-        story.tell(e.Restart())
-    story.tell(e.Gone(1))
-    story.tell(e.Ready(2))
+        story.send(e.Restart())
+    story.send(e.Gone(1))
+    story.send(e.Ready(2))
     assert sum(isinstance(a, e.Launch) for a in story.log) == 2
 
 
 def test_a_stop_during_a_restart_cancels_it() -> None:
     story = Story()
     story.up()
-    story.tell(e.Restart())
-    assert e.AnswerUp(Outcome.CANCELLED) in story.tell(e.Stop())
-    assert e.AnswerDown(Outcome.DONE) in story.tell(e.Gone(1))
+    story.send(e.Restart())
+    assert e.AnswerUp(Outcome.CANCELLED) in story.send(e.Stop())
+    assert e.AnswerDown(Outcome.DONE) in story.send(e.Gone(1))
     assert story.state is State.STOPPED
 
 
@@ -249,19 +249,19 @@ def test_a_stop_in_backoff_cancels_the_pending_restart() -> None:
     story = Story()
     story.up()
     story.crash()
-    story.tell(e.Ready(2))
+    story.send(e.Ready(2))
     story.crash()
     assert story.state is State.BACKOFF
-    assert e.AnswerDown(Outcome.DONE) in story.tell(e.Stop())
+    assert e.AnswerDown(Outcome.DONE) in story.send(e.Stop())
     assert (story.state, story.timers) == (State.STOPPED, {})
 
 
 def test_a_start_during_a_stop_waits_for_its_end() -> None:
     story = Story()
     story.up()
-    story.tell(e.Stop())
-    assert story.tell(e.Start()) == [e.Disarm(Timer.BACKOFF)]
-    actions = story.tell(e.Gone(1))
+    story.send(e.Stop())
+    assert story.send(e.Start()) == [e.Disarm(Timer.BACKOFF)]
+    actions = story.send(e.Gone(1))
     assert e.AnswerDown(Outcome.DONE) in actions
     assert e.Launch(2) in actions
 
@@ -269,8 +269,8 @@ def test_a_start_during_a_stop_waits_for_its_end() -> None:
 def test_no_new_run_before_the_old_tree_is_gone() -> None:
     story = Story()
     story.up()
-    assert not any(isinstance(a, e.Launch) for a in story.tell(e.Exited(1, CRASH)))
-    assert e.Launch(2) in story.tell(e.Gone(1))
+    assert not any(isinstance(a, e.Launch) for a in story.send(e.Exited(1, CRASH)))
+    assert e.Launch(2) in story.send(e.Gone(1))
 
 
 def test_the_budget_is_three_attempts_at_0_5_and_5_seconds() -> None:
@@ -283,7 +283,7 @@ def test_the_budget_is_three_attempts_at_0_5_and_5_seconds() -> None:
         if Timer.BACKOFF in story.timers:
             story.expire(Timer.BACKOFF)
         if story.state is State.STARTING:
-            story.tell(e.Ready(story.run))
+            story.send(e.Ready(story.run))
     assert delays == [0, 5, 5, None]
     assert story.state is State.FAILED
     assert story.log[-1] == e.ReportFailure(4, Reason.CRASHED, 3, None, final=True)
@@ -301,17 +301,17 @@ def test_a_crash_every_15_seconds_ends() -> None:
         if Timer.BACKOFF in story.timers:
             story.expire(Timer.BACKOFF)
         if story.state is State.STARTING:
-            story.tell(e.Ready(story.run))
+            story.send(e.Ready(story.run))
     assert crashes == 4
 
 
 def test_starts_that_never_become_ready_end() -> None:
     story = Story()
-    story.tell(e.Start())
+    story.send(e.Start())
     timeouts = 0
     while story.state is not State.FAILED:
         assert e.AnswerUp(Outcome.STARTUP_TIMEOUT) in story.expire(Timer.STARTUP)
-        story.tell(e.Gone(story.run))
+        story.send(e.Gone(story.run))
         timeouts += 1
         assert timeouts < 10
         if Timer.BACKOFF in story.timers:
@@ -323,12 +323,12 @@ def test_ten_healthy_minutes_forgive_a_failure_and_unhealthy_ones_do_not() -> No
     story = Story()
     story.up()
     story.crash()
-    story.tell(e.Ready(2))
-    story.tell(e.Health(2, healthy=False))
+    story.send(e.Ready(2))
+    story.send(e.Health(2, healthy=False))
     story.now += 10_000
     assert next(a for a in story.crash() if isinstance(a, e.ReportFailure)).attempt == 2
     story.expire(Timer.BACKOFF)
-    story.tell(e.Ready(3))
+    story.send(e.Ready(3))
     story.now += 600
     assert next(a for a in story.crash() if isinstance(a, e.ReportFailure)).attempt == 1
 
@@ -338,11 +338,11 @@ def test_a_manual_start_clears_the_budget_and_an_automatic_one_does_not() -> Non
         story = Story()
         story.up()
         story.crash()
-        story.tell(e.Ready(2))
-        story.tell(e.Stop())
-        story.tell(e.Gone(2))
-        story.tell(e.Start(reason))
-        story.tell(e.Ready(3))
+        story.send(e.Ready(2))
+        story.send(e.Stop())
+        story.send(e.Gone(2))
+        story.send(e.Start(reason))
+        story.send(e.Ready(3))
         assert next(a for a in story.crash() if isinstance(a, e.ReportFailure)).attempt == attempt
 
 
@@ -359,117 +359,117 @@ def test_a_clean_exit_is_a_crash_unless_the_settings_say_otherwise() -> None:
 
 def test_a_lost_port_is_retried_and_not_charged() -> None:
     story = Story()
-    story.tell(e.Start())
-    actions = story.tell(e.Gone(1, conflict=Conflict.IN_USE))
+    story.send(e.Start())
+    actions = story.send(e.Gone(1, conflict=Conflict.IN_USE))
     assert e.Announce(State.STARTING, State.STARTING, Reason.PORT_RETRY) in actions
     assert (story.run, story.life.budget.spent(0)) == (2, 0)
 
 
 def test_a_stranger_on_a_chosen_port_means_another_port_and_on_a_fixed_one_a_failure() -> None:
     story = Story()
-    story.tell(e.Start())
-    story.tell(e.Foreign(1))
+    story.send(e.Start())
+    story.send(e.Foreign(1))
     assert e.RequestShutdown(1) not in story.log
-    story.tell(e.Gone(1))
+    story.send(e.Gone(1))
     assert (story.state, story.run) == (State.STARTING, 2)
     fixed = Story(port_attempts=1)
-    fixed.tell(e.Start())
-    assert e.AnswerUp(Outcome.FOREIGN) in fixed.tell(e.Foreign(1))
-    fixed.tell(e.Gone(1))
+    fixed.send(e.Start())
+    assert e.AnswerUp(Outcome.FOREIGN) in fixed.send(e.Foreign(1))
+    fixed.send(e.Gone(1))
     assert fixed.life.budget.spent(0) == 1
 
 
 def test_a_start_tries_five_ports_and_the_next_start_five_more() -> None:
     story = Story()
     for start in range(2):
-        story.tell(e.Start())
+        story.send(e.Start())
         for _ in range(4):
-            assert e.Prepare(story.run + 1, retry=True) in story.tell(e.Gone(story.run, conflict=Conflict.IN_USE))
+            assert e.Prepare(story.run + 1, retry=True) in story.send(e.Gone(story.run, conflict=Conflict.IN_USE))
         assert story.life.budget.spent(0) == 0
-        story.tell(e.Gone(story.run, conflict=Conflict.IN_USE))
+        story.send(e.Gone(story.run, conflict=Conflict.IN_USE))
         assert (story.life.budget.spent(0), story.run) == (1, 6 * start + 6)  # charged; the first restart has no delay
-        story.tell(e.Stop())
-        story.tell(e.Gone(story.run))
+        story.send(e.Stop())
+        story.send(e.Gone(story.run))
 
 
 def test_a_backend_over_its_memory_is_killed_wherever_it_runs() -> None:
     for state in State:
         story = Story()
         story.reach(state)
-        kills = e.Kill(story.run) in story.tell(e.MemoryExceeded(story.run, 1))
+        kills = e.Kill(story.run) in story.send(e.MemoryExceeded(story.run, 1))
         assert kills is (state in {State.STARTING, State.RUNNING, State.STOPPING})
 
 
 def test_silence_ends_the_watch_over_an_unmanaged_backend() -> None:
     story = Story(over_when_hung=True)
     story.up()
-    assert story.tell(e.Hung(1)) == [e.Kill(1)]
+    assert story.send(e.Hung(1)) == [e.Kill(1)]
 
 
 def test_a_restart_joins_a_young_start_and_replaces_one_that_hangs() -> None:
     story = Story(restart_hanging=10)
-    story.tell(e.Start())
+    story.send(e.Start())
     story.now += 9
-    assert story.tell(e.Restart()) == []
+    assert story.send(e.Restart()) == []
     story.now += 1
-    assert e.Interrupt(1, 10) in story.tell(e.Restart())
-    story.tell(e.Gone(1))
+    assert e.Interrupt(1, 10) in story.send(e.Restart())
+    story.send(e.Gone(1))
     assert (story.state, story.run) == (State.STARTING, 2)
 
 
 def test_a_second_request_replaces_a_start_and_several_at_once_are_one() -> None:
     story = Story(restart_hanging=1000)
-    story.tell(e.Start())
+    story.send(e.Start())
     for _ in range(20):
-        assert story.tell(e.Restart()) == []
+        assert story.send(e.Restart()) == []
     story.now += 0.5
-    assert e.Interrupt(1, 10) in story.tell(e.Restart())
-    story.tell(e.Gone(1))
-    assert story.tell(e.Restart()) == []  # the new start is young again
+    assert e.Interrupt(1, 10) in story.send(e.Restart())
+    story.send(e.Gone(1))
+    assert story.send(e.Restart()) == []  # the new start is young again
     assert story.run == 2
 
 
 def test_another_port_of_a_running_backend_is_announced() -> None:
     story = Story()
     story.up()
-    assert story.tell(e.PortReported(1, 6)) == [e.Announce(State.RUNNING, State.RUNNING, Reason.PORT_CHANGED)]
+    assert story.send(e.PortReported(1, 6)) == [e.Announce(State.RUNNING, State.RUNNING, Reason.PORT_CHANGED)]
 
 
 def test_facts_for_subscribers_are_passed_on_while_they_are_true() -> None:
     progress, providers = e.Progress(1, "waiting", 1.0, "x"), e.Providers(1, {"a": 1})
     story = Story()
-    story.tell(e.Start())
-    assert story.tell(progress) == [e.Relay(progress)]
-    assert story.tell(providers) == []
-    story.tell(e.Ready(1))
-    assert story.tell(progress) == []
-    assert story.tell(providers) == [e.Relay(providers)]
-    assert story.tell(e.Health(1, healthy=False, error="x")) == [e.Relay(e.Health(1, healthy=False, error="x"))]
-    assert story.tell(e.Providers(0, {})) == []
+    story.send(e.Start())
+    assert story.send(progress) == [e.Relay(progress)]
+    assert story.send(providers) == []
+    story.send(e.Ready(1))
+    assert story.send(progress) == []
+    assert story.send(providers) == [e.Relay(providers)]
+    assert story.send(e.Health(1, healthy=False, error="x")) == [e.Relay(e.Health(1, healthy=False, error="x"))]
+    assert story.send(e.Providers(0, {})) == []
 
 
 def test_a_missing_command_fails_at_once_without_a_retry() -> None:
     story = Story()
     error = BackendNotFoundError("no such file")
-    story.tell(e.Start())
-    actions = story.tell(e.LaunchFailed(1, error, permanent=True))
+    story.send(e.Start())
+    actions = story.send(e.LaunchFailed(1, error, permanent=True))
     assert e.AnswerUp(Outcome.LAUNCH_FAILED, error) in actions
     assert (story.state, story.timers) == (State.FAILED, {})
 
 
 def test_a_process_that_comes_to_be_during_a_stop_gets_the_signal() -> None:
     story = Story()
-    story.tell(e.Start())
-    story.tell(e.Stop())
-    assert story.tell(e.Launched(1)) == [e.Interrupt(1, 10)]
+    story.send(e.Start())
+    story.send(e.Stop())
+    assert story.send(e.Launched(1)) == [e.Interrupt(1, 10)]
     story.expire(Timer.LADDER)
-    assert story.tell(e.Launched(1)) == [e.Kill(1)]
+    assert story.send(e.Launched(1)) == [e.Kill(1)]
 
 
 def launch_outlives_its_stop() -> Story:
     story = Story()
-    story.tell(e.Start())
-    story.tell(e.Stop())
+    story.send(e.Start())
+    story.send(e.Stop())
     while Timer.LADDER in story.timers:
         story.expire(Timer.LADDER)
     assert (story.state, story.life.occupied) == (State.FAILED, True)
@@ -478,28 +478,28 @@ def launch_outlives_its_stop() -> Story:
 
 def test_a_process_that_comes_to_be_after_its_stop_was_given_up_is_killed() -> None:
     story = launch_outlives_its_stop()
-    story.tell(e.Start())
-    assert story.tell(e.Launched(1)) == [e.Kill(1)]
-    actions = story.tell(e.Gone(1))
+    story.send(e.Start())
+    assert story.send(e.Launched(1)) == [e.Kill(1)]
+    actions = story.send(e.Gone(1))
     assert e.Launch(2) in actions
     assert story.state is State.STARTING
 
 
 def test_a_launch_that_fails_after_its_stop_was_given_up_frees_the_place() -> None:
     story = launch_outlives_its_stop()
-    assert story.tell(e.LaunchFailed(1, PortInUseError("x"), permanent=False)) == []
+    assert story.send(e.LaunchFailed(1, PortInUseError("x"), permanent=False)) == []
     assert not story.life.occupied
-    assert e.Launch(2) in story.tell(e.Start())
+    assert e.Launch(2) in story.send(e.Start())
 
 
 def test_who_comes_during_the_stop_of_the_last_failure_gets_the_answer() -> None:
     """Until then the next run was what it waited for."""
     story = Story(restart=structs.replace(POLICY.restart, attempts=0))
-    story.tell(e.Start())
-    story.tell(e.Launched(1))
+    story.send(e.Start())
+    story.send(e.Launched(1))
     assert e.AnswerUp(Outcome.STARTUP_TIMEOUT) in story.expire(Timer.STARTUP)
     assert story.life.wants_up
-    actions = story.tell(e.Gone(1))
+    actions = story.send(e.Gone(1))
     assert story.state is State.FAILED
     assert e.AnswerUp(Outcome.RESTARTS_EXHAUSTED) in actions
 
@@ -507,8 +507,8 @@ def test_who_comes_during_the_stop_of_the_last_failure_gets_the_answer() -> None
 def test_survivors_fail_the_stop_and_every_caller_is_notified() -> None:
     story = Story()
     story.up()
-    story.tell(e.Restart())
-    actions = story.tell(e.Gone(1, survivors=2))
+    story.send(e.Restart())
+    actions = story.send(e.Gone(1, survivors=2))
     assert e.AnswerUp(Outcome.STOP_FAILED) in actions
     assert e.AnswerDown(Outcome.STOP_FAILED) in actions
     assert story.state is State.FAILED
@@ -517,7 +517,7 @@ def test_survivors_fail_the_stop_and_every_caller_is_notified() -> None:
 def test_a_kill_without_confirmation_ends_in_stop_failed() -> None:
     story = Story()
     story.up()
-    story.tell(e.Stop())
+    story.send(e.Stop())
     for _ in range(3):
         story.expire(Timer.LADDER)
     assert story.state is State.FAILED
@@ -527,22 +527,22 @@ def test_a_kill_without_confirmation_ends_in_stop_failed() -> None:
 def test_a_lost_owner_asks_and_interrupts_at_once_and_kills_after_1_5_seconds() -> None:
     story = Story()
     story.up()
-    actions = story.tell(e.Shutdown(owner_lost=True))
+    actions = story.send(e.Shutdown(owner_lost=True))
     assert [a for a in actions if isinstance(a, e.RequestShutdown | e.Interrupt)] == [
         e.RequestShutdown(1),
         e.Interrupt(1, 1.5),
     ]
     assert e.Kill(1) in story.expire(Timer.LADDER)
     assert story.now == 1001.5
-    assert e.Finish(clean=True) in story.tell(e.Gone(1))
+    assert e.Finish(clean=True) in story.send(e.Gone(1))
 
 
 def test_a_lost_owner_cuts_a_stop_that_is_under_way() -> None:
     story = Story()
     story.up()
-    story.tell(e.Stop())
+    story.send(e.Stop())
     story.now += 1
-    assert e.Interrupt(1, 1.5) in story.tell(e.Shutdown(owner_lost=True))
+    assert e.Interrupt(1, 1.5) in story.send(e.Shutdown(owner_lost=True))
     assert e.Kill(1) in story.expire(Timer.LADDER)
     assert story.now == 1002.5
 
@@ -550,7 +550,7 @@ def test_a_lost_owner_cuts_a_stop_that_is_under_way() -> None:
 def test_an_asked_shutdown_keeps_its_total() -> None:
     story = Story(stop=structs.replace(POLICY.stop, graceful=100))
     story.up()
-    story.tell(e.Shutdown())
+    story.send(e.Shutdown())
     while Timer.LADDER in story.timers:
         story.expire(Timer.LADDER)
     assert story.now <= 1000 + 27
@@ -560,9 +560,9 @@ def test_an_asked_shutdown_keeps_its_total() -> None:
 def test_a_shutdown_in_backoff_waits_for_the_tree_and_starts_nothing() -> None:
     story = Story()
     story.up()
-    story.tell(e.Exited(1, CRASH))
-    story.tell(e.Shutdown())
-    actions = story.tell(e.Gone(1))
+    story.send(e.Exited(1, CRASH))
+    story.send(e.Shutdown())
+    actions = story.send(e.Gone(1))
     assert e.Finish(clean=True) in actions
     assert not any(isinstance(a, e.Launch) for a in actions)
 
@@ -570,8 +570,8 @@ def test_a_shutdown_in_backoff_waits_for_the_tree_and_starts_nothing() -> None:
 def test_a_hung_run_is_restarted_only_where_asked_for_and_is_charged() -> None:
     story = Story(restart_when_hung=True)
     story.up()
-    story.tell(e.Hung(1))
+    story.send(e.Hung(1))
     assert story.state is State.STOPPING
-    actions = story.tell(e.Gone(1))
+    actions = story.send(e.Gone(1))
     assert e.ReportFailure(1, Reason.HUNG, 1, 0, final=False) in actions
     assert story.state is State.STARTING

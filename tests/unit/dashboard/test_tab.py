@@ -1,4 +1,4 @@
-"""One tab without a socket: what goes in, what comes out, and what gives way when nobody reads."""
+"""One tab without a socket: what goes in, what comes out, and what is dropped without a reader."""
 
 from __future__ import annotations
 

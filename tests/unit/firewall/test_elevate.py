@@ -36,7 +36,7 @@ def test_it_runs_in_a_thread() -> None:
 
 
 def test_a_helper_that_takes_too_long_has_no_exit_code(tmp_path: Path) -> None:
-    told = tmp_path / "go"
+    reported = tmp_path / "go"
     script = tmp_path / "wait.py"
     script.write_text(
         "import pathlib, sys, time\n"
@@ -46,9 +46,9 @@ def test_a_helper_that_takes_too_long_has_no_exit_code(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     try:
-        assert elevate.run(sys.executable, f'"{script}" "{told}"', timeout=0.05, verb="open") is None
+        assert elevate.run(sys.executable, f'"{script}" "{reported}"', timeout=0.05, verb="open") is None
     finally:
-        told.touch()
+        reported.touch()
 
 
 def test_what_windows_does_not_start_is_reported_with_its_reason(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the monitor makes of sockets and answers, told over a fake process layer by a clock that jumps."""
+"""What the monitor makes of sockets and answers, over a fake process layer with a clock that jumps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sidecar.errors import PortForeignError
 from sidecar.process.base import ListeningSocket
 from sidecar.wire.messages import StateChanged
 from tests.support.fake_process import FakeProcess
-from tests.support.jumping_loop import tell
+from tests.support.jumping_loop import run_story
 from tests.support.stage import Stage, failure
 
 LIVE = {"backend__live_path": "/live"}
@@ -29,7 +29,7 @@ def play(tmp_path: Path) -> Callable[..., None]:
         async def whole() -> None:
             await story(Stage(tmp_path, **settings))
 
-        tell(whole())
+        run_story(whole())
 
     return run
 

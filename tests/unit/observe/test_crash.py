@@ -175,13 +175,13 @@ async def test_a_report_can_be_read_before_the_disk_has_it(reports: CrashReports
 
 
 async def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_report(tmp_path: Path) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     (tmp_path / "logs").write_text("a file where the folder should be")
-    reports = CrashReports(tmp_path / "logs", told.append)
+    reports = CrashReports(tmp_path / "logs", reported.append)
     for second in range(15):
         await reports.write(facts(crash(second)))
-    assert len(told) == 15
-    assert "cannot be written" in told[0]
+    assert len(reported) == 15
+    assert "cannot be written" in reported[0]
     assert len(await reports.summaries()) == 10
     assert (await reports.read(crash(14).name)).text == "killed by SIGABRT (6)"
 

@@ -1,4 +1,4 @@
-"""What a sandbox denied, told from the last words in the forms of the usual runtimes."""
+"""What a sandbox denied, detected in the last output of the usual runtimes."""
 
 from __future__ import annotations
 

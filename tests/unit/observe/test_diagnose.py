@@ -41,7 +41,7 @@ def free(_: int) -> Any:
     return "free"
 
 
-def nobody(_: int) -> str:
+def no_one(_: int) -> str:
     return ""
 
 
@@ -193,7 +193,7 @@ def test_the_port_is_judged_by_who_has_it(
 
 def test_a_port_in_a_range_that_windows_reserves_is_reported_with_the_range() -> None:
     check = check_network.check_port(
-        5005, None, "unknown", lambda _: "forbidden", nobody, reserved=lambda: [(80, 80), (5000, 5099)]
+        5005, None, "unknown", lambda _: "forbidden", no_one, reserved=lambda: [(80, 80), (5000, 5099)]
     )
     assert check.message.startswith("Windows reserves ports 5000 to 5099, including port 5005")
 
@@ -242,7 +242,9 @@ def test_a_proxy_that_swallows_loopback_is_reported(environ: dict[str, str], sta
         (("0.0.0.0:5005",), {}, "failed"),
     ],
 )
-def test_a_backend_that_others_can_reach_is_reported(sockets: tuple[str, ...], env: dict[str, str], status: str) -> None:
+def test_a_backend_that_others_can_reach_is_reported(
+    sockets: tuple[str, ...], env: dict[str, str], status: str
+) -> None:
     assert check_network.check_exposure(sockets, env).status == status
 
 
@@ -322,7 +324,7 @@ def facts(tmp_path: Path, **more: Any) -> DiagnosisFacts:
             "folders": {"data": str(tmp_path / "data")},
             "port": "auto",
             "port_state": free,
-            "port_owner": nobody,
+            "port_owner": no_one,
             "environ": {},
             **more,
         }
@@ -382,7 +384,7 @@ async def test_checks_that_may_wait_for_a_disk_run_off_the_loop(tmp_path: Path) 
 
 
 def test_a_port_that_the_sidecar_holds_for_the_backend_is_not_taken() -> None:
-    held = check_network.check_port(5005, None, "unknown", lambda _: "in_use", nobody, held=5005)
+    held = check_network.check_port(5005, None, "unknown", lambda _: "in_use", no_one, held=5005)
     assert (held.status, held.message) == ("ok", "The sidecar holds port 5005 for the backend")
 
 

@@ -5,8 +5,8 @@ from sidecar.wire.observe import ResourceAlert
 
 
 def alerts(limit: Limit, values: list[float], *, interval: float = 2.0) -> list[tuple[int, bool, float]]:
-    told = [(number, limit.check(value, number * interval)) for number, value in enumerate(values)]
-    return [(number, alert.active, alert.value) for number, alert in told if alert is not None]
+    reported = [(number, limit.check(value, number * interval)) for number, value in enumerate(values)]
+    return [(number, alert.active, alert.value) for number, alert in reported if alert is not None]
 
 
 def test_an_alert_is_raised_once_after_the_value_was_too_high_for_long_enough() -> None:

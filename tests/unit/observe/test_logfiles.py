@@ -80,15 +80,15 @@ async def test_output_beyond_the_queue_is_dropped_and_the_file_says_how_much(tmp
 
 
 async def test_a_folder_that_cannot_be_written_is_reported_once_and_tried_again(tmp_path: Path) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     folder = tmp_path / "backend"
     folder.write_bytes(b"a file where the folder should be")
-    files = LogFiles(folder, told.append, retry=0.0)
+    files = LogFiles(folder, reported.append, retry=0.0)
     files.put(block(b"lost\n"))
     files.put(block(b"lost too\n", "stderr"))
     await written(files, lambda: files._taken == files._put)
-    assert len(told) == 1
-    assert str(folder) in told[0]
+    assert len(reported) == 1
+    assert str(folder) in reported[0]
     folder.unlink()
     files.put(block(b"kept\n"))
     assert await files.close(30)
@@ -100,15 +100,15 @@ async def test_a_folder_that_cannot_be_written_is_reported_once_and_tried_again(
 async def test_a_full_disk_is_reported_once_and_supervision_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     monkeypatch.setattr(logfiles, "open_append", lambda _: os.open("/dev/full", os.O_WRONLY))
-    files = LogFiles(tmp_path, told.append, retry=0.0)
+    files = LogFiles(tmp_path, reported.append, retry=0.0)
     for _ in range(5):
         files.put(block(os.urandom(1000)))
         await written(files, lambda: files._taken == files._put)
     assert await files.close(30)
-    assert len(told) == 1
-    assert "No space left on device" in told[0]
+    assert len(reported) == 1
+    assert "No space left on device" in reported[0]
 
 
 async def test_nothing_is_made_before_there_is_something_to_write(tmp_path: Path) -> None:

@@ -34,10 +34,10 @@ def test_the_processor_is_asked_of_the_system_and_not_of_variables(monkeypatch: 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="IsWow64Process2 is Windows' own")
 @pytest.mark.parametrize(
-    ("native", "told"), [(0xAA64, "ARM64"), (0x8664, "AMD64"), (0x14C, "x86"), (0x1234, "from a variable")]
+    ("native", "reported"), [(0xAA64, "ARM64"), (0x8664, "AMD64"), (0x14C, "x86"), (0x1234, "from a variable")]
 )
 def test_an_emulated_program_reports_the_native_processor(
-    monkeypatch: pytest.MonkeyPatch, native: int, told: str
+    monkeypatch: pytest.MonkeyPatch, native: int, reported: str
 ) -> None:
     import ctypes
 
@@ -58,7 +58,7 @@ def test_an_emulated_program_reports_the_native_processor(
     monkeypatch.setattr(ctypes, "WinDLL", Kernel)
     monkeypatch.setenv("PROCESSOR_ARCHITECTURE", "from a variable")
     monkeypatch.delenv("PROCESSOR_ARCHITEW6432", raising=False)
-    assert machine() == told
+    assert machine() == reported
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="IsWow64Process2 is Windows' own")

@@ -65,7 +65,7 @@ def test_a_table_that_was_read_while_it_changed_and_has_a_circle_ends() -> None:
 
 
 class World:
-    """Processes that stop and die as told, and fork before they stop."""
+    """Processes that stop and die on request, and fork before they stop."""
 
     def __init__(self, *items: Entry, forks: int = 0, immortal: int = 0) -> None:
         self.table = entries(*items)

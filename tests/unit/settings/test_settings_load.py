@@ -166,7 +166,7 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "reported"),
     [
         ("timeouts.startup=0", "timeouts.startup is 0; allowed: a number of seconds above 0, at most 86400"),
         ("timeouts.startup=nan", "timeouts.startup is nan; allowed: a number of seconds above 0, at most 86400"),
@@ -203,14 +203,16 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         ("app.mode.x=5", "unknown setting app.mode.x; did you mean app.mode?"),
     ],
 )
-def test_a_wrong_value_is_reported_with_its_origin_what_was_given_and_what_is_allowed(override: str, told: str) -> None:
+def test_a_wrong_value_is_reported_with_its_origin_what_was_given_and_what_is_allowed(
+    override: str, reported: str
+) -> None:
     (mistake,) = mistakes(overrides=[override])
     assert mistake.startswith(f"--set {override.partition('=')[0]}:")
-    assert told in mistake
+    assert reported in mistake
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("profile = ['aura']\n", 'line 1: profile is ["aura"]; allowed: "generic" or "aspnet" or "aura"'),
         ("[backend\n", "is not valid TOML: Expected ']'"),
@@ -225,11 +227,11 @@ def test_a_wrong_value_is_reported_with_its_origin_what_was_given_and_what_is_al
         ("[backend]\nport = [1,\n2]\n", "line 2: backend.port is [1,2]"),
     ],
 )
-def test_a_mistake_in_the_file_is_reported_with_its_line(tmp_path: Path, text: str, told: str) -> None:
+def test_a_mistake_in_the_file_is_reported_with_its_line(tmp_path: Path, text: str, reported: str) -> None:
     config = file(tmp_path, text)
     (mistake,) = mistakes(config=config)
     assert mistake.startswith(config)
-    assert told in mistake
+    assert reported in mistake
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

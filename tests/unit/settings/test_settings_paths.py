@@ -28,10 +28,10 @@ def test_the_folder_that_electron_reports_is_the_data_folder_unless_one_is_set(t
 
 
 def test_aura_has_its_folder_in_electrons_temporary_one_and_others_share_none(tmp_path: Path) -> None:
-    told = (f"app.temp={tmp_path / 'tmp'}", f"paths.data={tmp_path}")
-    assert resolved(*told, profile="aura").temp == str(tmp_path / "tmp" / "aura-video-studio")
-    assert resolved(*told, profile="generic").temp == str(tmp_path / "temp")
-    assert resolved(*told, f"paths.temp={tmp_path / 'own'}", profile="aura").temp == str(tmp_path / "own")
+    reported = (f"app.temp={tmp_path / 'tmp'}", f"paths.data={tmp_path}")
+    assert resolved(*reported, profile="aura").temp == str(tmp_path / "tmp" / "aura-video-studio")
+    assert resolved(*reported, profile="generic").temp == str(tmp_path / "temp")
+    assert resolved(*reported, f"paths.temp={tmp_path / 'own'}", profile="aura").temp == str(tmp_path / "own")
 
 
 def test_else_the_platform_says_where_and_each_profile_has_a_folder_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""What callers are told, from facts that a real system gives too rarely to wait for."""
+"""What callers receive, from facts that a real system gives too rarely to wait for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the supervisor makes of commands and facts, told over a fake process layer by a clock that jumps."""
+"""What the supervisor makes of commands and facts, over a fake process layer with a clock that jumps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sidecar.log import log
 from sidecar.process.base import ListeningSocket, Survivor
 from sidecar.supervisor.stream import RunEnded, RunEnding, RunFailed, RunStarted
 from tests.support.fake_process import TERMINATED, FakeProcess
-from tests.support.jumping_loop import tell
+from tests.support.jumping_loop import run_story
 from tests.support.stage import FakeFolder, FakeSidecar, Stage, failure
 
 CRASH = ExitStatus(signal=6)
@@ -52,7 +52,7 @@ def play(tmp_path: Path) -> Callable[..., None]:
         async def whole() -> None:
             await story(Stage(tmp_path, **settings))
 
-        tell(whole())
+        run_story(whole())
 
     return run
 
@@ -599,7 +599,7 @@ def test_a_start_waits_for_a_sidecar_that_is_ending_and_takes_over_its_port(tmp_
         await stage.supervisor.restart()
         assert len(stage.folder.settled) == 1
 
-    tell(story())
+    run_story(story())
 
 
 def test_a_sidecar_that_does_not_end_in_its_time_is_a_neighbour(tmp_path: Path) -> None:
@@ -612,7 +612,7 @@ def test_a_sidecar_that_does_not_end_in_its_time_is_a_neighbour(tmp_path: Path) 
         assert started.port != port
         assert [(one.shared, one.logs) for one in stage.folder.settled] == [(True, "backend-2")]
 
-    tell(story())
+    run_story(story())
 
 
 @pytest.mark.parametrize("command", ["stop", "shutdown"])
@@ -636,7 +636,7 @@ def test_a_stop_ends_the_wait_for_another_sidecar(tmp_path: Path, command: str) 
             assert 8.0 <= stage.now < 8.5
             assert len(stage.layer.runs) == 1
 
-    tell(story())
+    run_story(story())
 
 
 def test_a_reported_port_that_chromium_refuses_is_warned_of(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
