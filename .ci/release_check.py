@@ -6,7 +6,7 @@
     python .ci/release_check.py --repository ADDRESS     and the packages name this repository
 
 Standard library only, and nothing of the product is imported: it runs before anything is installed. Prints the version;
-every disagreement is told, on stderr, and the exit status is 1.
+every mismatch is reported on stderr, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _HEADING = re.compile(r"^## (\S+)(?: - (\S+))?$", re.MULTILINE)
 
 
 def version_of(root: Path) -> str:
-    """``sidecar.__version__``; empty where there is none."""
+    """``sidecar.__version__``; empty if missing."""
     found = re.search(r'^__version__ = "([^"]+)"$', read(root / "sidecar" / "__init__.py"), re.MULTILINE)
     return found[1] if found else ""
 
 
 def read(path: Path) -> str:
-    """A file's text; empty where there is no file."""
+    """A file's text; empty if it does not exist."""
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
@@ -94,7 +94,7 @@ def _unwritten(version: str, log: dict[str, tuple[str, str]]) -> Iterator[str]:
     if log.get("Unreleased", ("", ""))[1]:
         yield f"CHANGELOG.md: Unreleased is not empty; what it says belongs to {version} or to a later release"
     if version not in log:
-        yield f"CHANGELOG.md: there is no section ## {version} - YYYY-MM-DD"
+        yield f"CHANGELOG.md: missing section ## {version} - YYYY-MM-DD"
         return
     if next(name for name in log if name != "Unreleased") != version:
         yield f"CHANGELOG.md: {version} is not the newest section"

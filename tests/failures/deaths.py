@@ -335,7 +335,7 @@ async def script_elsewhere(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It ends with a status of its own, and says nothing that is known",
+    "It exits with a custom status and an unknown message",
     "Its last output: the moon is in the wrong house",
     "Check its last output in the crash report; if that does not help, send the report to the backend's developer.",
 )

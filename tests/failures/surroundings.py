@@ -129,7 +129,7 @@ async def proxy_set(stage: Stage) -> Explanation:
     "The clock is wrong",
     "The clock shows a time before this program was installed",
     "Set date and time of this machine.",
-    needs("SIDECAR_COMMAND" not in os.environ, "the sidecar under test is no copy that may be made again"),
+    needs("SIDECAR_COMMAND" not in os.environ, "the sidecar under test is not a copy that can be recreated"),
     where="doctor",
 )
 async def clock_wrong(stage: Stage) -> Explanation:

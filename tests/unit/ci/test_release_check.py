@@ -56,7 +56,7 @@ def test_a_release_whose_parts_agree_passes_and_has_its_notes(
         ("v1.2.3", ("sidecar/__init__.py", "1.2.3", "1.2.4"), "package.json: version is '1.2.3'"),
         ("v1.2.3", ("electron-shim/package.json", "1.2.3", "1.2.4"), "package.json: version is '1.2.4'"),
         ("v1.2.3", ("pyproject.toml", 'version = { attr = "sidecar.__version__" }', ""), "is not taken from"),
-        ("v1.2.3", ("CHANGELOG.md", "## 1.2.3 - 2026-11-23", "## 1.2.4 - 2026-11-23"), "no section ## 1.2.3"),
+        ("v1.2.3", ("CHANGELOG.md", "## 1.2.3 - 2026-11-23", "## 1.2.4 - 2026-11-23"), "missing section ## 1.2.3"),
         ("v1.2.3", ("CHANGELOG.md", "## 1.2.3 - 2026-11-23", "## 1.2.3"), "has no date"),
         ("v1.2.3", ("CHANGELOG.md", "2026-11-23", "2026-13-23"), "has no date"),
         ("v1.2.3", ("CHANGELOG.md", "- Better.", ""), "1.2.3 is empty"),
