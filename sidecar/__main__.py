@@ -32,7 +32,7 @@ def main() -> int:
         from .cli import main as run_command
 
         return run_command(argv)
-    except KeyboardInterrupt:  # while all that was being imported, or once more while the first was being told
+    except KeyboardInterrupt:  # during the imports, or a second one while the first is reported
         return 130
 
 

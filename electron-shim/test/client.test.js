@@ -62,7 +62,7 @@ test("settings become environment variables, the profile a flag, and neither sho
   assert.deepEqual(status.argv, ["serve", "--profile", "generic"]);
 });
 
-test("an error bears code, message, hint, data and channel", async (t) => {
+test("an error has code, message, hint, data and channel", async (t) => {
   const sidecar = await fake(t, "echo");
   const error = await failure(sidecar.invoke("sidecar:ping", { fail: true }));
   assert.ok(error instanceof SidecarError);
@@ -173,7 +173,7 @@ test("arguments beyond the frame limit are refused and the next call is served",
   assert.equal(await sidecar.invoke("sidecar:ping", 1), 1);
 });
 
-test("an AbortSignal cancels at once and the sidecar is told", async (t) => {
+test("an AbortSignal cancels at once and notifies the sidecar", async (t) => {
   const sidecar = await fake(t, "echo");
   const controller = new AbortController();
   const held = failure(sidecar.call("sidecar:ping", [{ hold: true }], { signal: controller.signal }));
@@ -260,7 +260,7 @@ test("rubbish in mid-stream ends the sidecar, and calls made meanwhile are answe
   assert.equal(await sidecar.invoke("sidecar:ping", 3), 3);
 });
 
-test("what the sidecar writes to its stderr is told as it comes", async (t) => {
+test("what the sidecar writes to its stderr is passed on as it arrives", async (t) => {
   const sidecar = await fake(t, "echo");
   const text = once(sidecar, "sidecar:stderr");
   await failure(sidecar.invoke("sidecar:ping", { die: true }));
@@ -286,7 +286,7 @@ test("subscriptions are asked for again after a restart", async (t) => {
   assert.equal(lines, 2);
 });
 
-test("restarts are bounded: then it has failed for good, says so once, and every call is told why", async (t) => {
+test("restarts are bounded: then it has failed for good, reports it once, and every call fails with the reason", async (t) => {
   const sidecar = await fake(t, "echo", { limits: { restartAttempts: 2, restartDelay: 1 } });
   const failed = once(sidecar, "sidecar:failed");
   for (let i = 0; i < 3; i++) await failure(sidecar.invoke("sidecar:ping", { die: true }));
@@ -294,7 +294,7 @@ test("restarts are bounded: then it has failed for good, says so once, and every
   assert.equal((await failure(sidecar.invoke("sidecar:ping"))).code, "SIDECAR_EXITED");
 });
 
-test("wrong settings are told with the sidecar's own words and not tried again", async () => {
+test("wrong settings are reported with the sidecar's message and not retried", async () => {
   const error = await failure(connect(options("config")));
   assert.equal(error.code, "INVALID_CONFIG");
   assert.equal(error.hint, "1 to 65535");
@@ -329,7 +329,7 @@ test("close shuts down, gives the exit status, and later calls say that it is cl
   assert.equal(sidecar.close(), sidecar.close());
 });
 
-test("close tells of a stop that failed", async () => {
+test("close reports a failed stop", async () => {
   const sidecar = await connect(options("shutdown75"));
   const result = await sidecar.close();
   assert.equal(result.code, 75);

@@ -105,7 +105,7 @@ test("a crash that is the last one is said in a banner, with what to do", { skip
   assert.deepEqual(complaints, []);
 });
 
-test("the token opens one browser: for reloads and other tabs of it, and for nobody else", { skip }, async (t) => {
+test("the token opens one browser: for reloads and other tabs of it, and for no other", { skip }, async (t) => {
   const dashboard = await startDashboard(t);
   const browser = await startBrowser(t);
   const address = dashboard.address();
@@ -129,7 +129,7 @@ test("the token opens one browser: for reloads and other tabs of it, and for nob
   await another.shows("state", "Stopped");
 });
 
-test("a sidecar that dies is told and replaced, and a page that lost the dashboard finds it again", { skip }, async (t) => {
+test("a sidecar that dies is reported and replaced, and a page that lost the dashboard finds it again", { skip }, async (t) => {
   const dashboard = await startDashboard(t);
   const { page, shows, text, shot } = await openPage(await startBrowser(t), dashboard.address());
   await shows("state", "Running");

@@ -95,7 +95,7 @@ test("small arguments that are huge on the wire do not hold the app up", async (
   assert.equal(await app.page("electron.backend.status().then((one) => one.running)").catch(() => false), false);
 });
 
-test("every window hears an event, and one that was closed disturbs nobody", async (t) => {
+test("every window hears an event, and a closed one disturbs no other", async (t) => {
   const app = await startApp(t, fake());
   await app.command("makeWindow");
   await app.command("makeWindow");
@@ -123,7 +123,7 @@ test("a state that comes in one piece with the first bootstrap is not overwritte
   assert.deepEqual([backend.ready, backend.pid], [true, 9]);
 });
 
-test("a sidecar that dies right after its hello is started again before anybody is told of a failure", async (t) => {
+test("a sidecar that dies right after its hello is restarted before a failure is reported", async (t) => {
   const file = path.join(__dirname, `died-${process.pid}`);
   t.after(() => fs.rmSync(file, { force: true }));
   const app = await startApp(t, fake("echo", { env: { FAKE_DIE_ONCE: file } }));
@@ -147,7 +147,7 @@ test("a late listener gets the last event, each gets the payload alone, and none
   assert.deepEqual(await app.page("seen"), [[1, 1], ["second", 1], ["once", 1], [1, 2], ["second", 2], ["second", 3]]);
 });
 
-test("a listener that throws shows in the page's console and stops nobody", async (t) => {
+test("a listener that throws shows in the page's console and stops no other", async (t) => {
   const app = await startApp(t, fake());
   await app.page("window.seen = 0; electron.backend.onStateChanged(() => { throw new Error('page bug'); }); electron.backend.onStateChanged(() => seen++); 0");
   await app.command("call", "sidecar:ping", { event: { state: "RUNNING", pid: 1, url: null } });
@@ -276,14 +276,14 @@ test("without a dialog no page can ask for elevation", async (t) => {
   assert.match(await app.page("electron.backend.createFirewallRule().catch((error) => error.message)"), /no dialog to ask the user with/);
 });
 
-test("suspend and resume are told to the sidecar", async (t) => {
+test("suspend and resume are reported to the sidecar", async (t) => {
   const app = await startApp(t, fake());
   await app.command("emit", "powerMonitor", "suspend");
   await app.command("emit", "powerMonitor", "resume");
   await until(async () => (await app.command("call", "backend:logs")).join() === "suspend,resume", "both");
 });
 
-test("errors in the main process itself bear code and hint", async (t) => {
+test("errors in the main process itself have code and hint", async (t) => {
   const app = await startApp(t, fake());
   assert.deepEqual(await app.command("callError", "sidecar:ping", { fail: true }), { code: "PORT_IN_USE", message: "taken", hint: "free it" });
 });
@@ -309,7 +309,7 @@ for (const [mode, words] of /** @type {Array<[string, RegExp]>} */ ([
   ["hang", /said nothing for 0\.5 s/],
   ["exit", /exit code 64.*no settings here/],
 ])) {
-  test(`a sidecar in mode ${mode} is told in one dialog, and the app ends by itself`, async (t) => {
+  test(`a sidecar in mode ${mode} is reported in one dialog, and the app quits`, async (t) => {
     const app = await startApp(t, fake(mode, { limits: { helloTimeout: 500 } }));
     assert.equal(await app.exited, 0);
     assert.match(app.output(), /DIALOG "Backend Service Error"/);
@@ -376,7 +376,7 @@ test("a logoff that another app refuses leaves an app that works", { skip: EMULA
   assert.equal(await app.exited, 0);
 });
 
-test("at the end of a Windows session the short path is taken: the end of stdin, and nobody waits", async (t) => {
+test("at the end of a Windows session the short path is taken: the end of stdin, without waiting", async (t) => {
   const file = path.join(__dirname, `end-${process.pid}`);
   t.after(() => fs.rmSync(file, { force: true }));
   const app = await startApp(t, fake("echo", { env: { FAKE_END_FILE: file } }));

@@ -53,8 +53,8 @@ test("a mistake in the backend reaches the page with a remedy, as the guide says
   const broken = writtenDown(t, (name, text) => (name === "backend.py" ? `syntax error\n${text}` : text));
   const app = await startApp(t, { main: path.join(broken, "main.js"), ownFatal: true }, env);
   await until(() => app.page("document.getElementById('answer')?.value").catch(() => ""), "the failure on the page");
-  const told = await app.page("document.getElementById('answer').value");
-  assert.match(told, /exit code 1|SyntaxError/);
+  const shown = await app.page("document.getElementById('answer').value");
+  assert.match(shown, /exit code 1|SyntaxError/);
 });
 
 test("the guide's own preload gives the page both objects", { skip }, async (t) => {

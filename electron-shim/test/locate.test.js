@@ -176,7 +176,7 @@ test("a damaged folder is named by the error of the start", { skip: process.plat
   });
 });
 
-test("an older sidecar under a newer package is refused, and told which one it is", async () => {
+test("an older sidecar under a newer package is refused, and the error names it", async () => {
   await assert.rejects(connect({ command: fakeCommand("old-protocol") }), (/** @type {any} */ error) => {
     assert.equal(error.code, "SIDECAR_PROTOCOL");
     assert.match(error.message, /speaks protocol 0, this package speaks 1/);

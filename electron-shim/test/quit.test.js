@@ -118,7 +118,7 @@ for (const [what, refuse] of /** @type {Array<[string, (window: any) => void]>} 
   });
 }
 
-test("a window that refuses to close while nobody quits, or whose beforeunload is overruled, changes nothing", async () => {
+test("a window that refuses to close without a quit, or whose beforeunload is overruled, changes nothing", async () => {
   const { app, window, said, closed } = setUp();
   window.on("close", (/** @type {any} */ event) => event.preventDefault());
   emit(window, "close");
@@ -153,7 +153,7 @@ test("a session that ends takes the short path at the query, and a session that 
   assert.deepEqual(said, ["abandon"]);
   window.hooks.get(WM_ENDSESSION)(Buffer.from([1, 0, 0, 0, 0, 0, 0, 0])); // it ends
   assert.deepEqual(said, ["abandon"]);
-  window.hooks.get(WM_ENDSESSION)(Buffer.alloc(8)); // somebody refused
+  window.hooks.get(WM_ENDSESSION)(Buffer.alloc(8)); // an app refused
   assert.deepEqual(said, ["abandon", "reopen"]);
 });
 

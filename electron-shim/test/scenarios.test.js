@@ -99,7 +99,7 @@ test("scenario 3: killed four times quickly, the backend is given up after three
   for (const pid of pids) assert.equal(alive(pid), false);
 });
 
-test("scenario 3 with onFatal: the app stays, calls are told why, and a manual restart helps", { skip: noSidecar }, async (t) => {
+test("scenario 3 with onFatal: the app stays, calls fail with the reason, and a manual restart helps", { skip: noSidecar }, async (t) => {
   const order = { options: options(httpBackend(), { restart: { attempts: 0 } }), ownFatal: true };
   const app = await startApp(t, order);
   const status = await app.page(RUNNING);
@@ -117,7 +117,7 @@ test("scenario 3 with onFatal: the app stays, calls are told why, and a manual r
   assert.equal(again.success, true);
   assert.equal(again.url, status.url);
   process.kill((await app.page("electron.backend.status()")).pid, "SIGKILL");
-  await until(async () => (await app.facts()).fatal.length === 2, "the second end is told too");
+  await until(async () => (await app.facts()).fatal.length === 2, "the second end is reported too");
 });
 
 test("scenario 4: the firewall check answers the page in its own shape", { skip: noSidecar }, async (t) => {
@@ -165,7 +165,7 @@ for (const [moment, words] of /** @type {Array<[string, string[]]>} */ ([
   });
 }
 
-test("app.exit, which asks nobody, leaves nothing either", { skip: noSidecar }, async (t) => {
+test("app.exit, which asks no listener, leaves nothing either", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend("--children", "daemon")) });
   const { pid } = await app.page(RUNNING);
   const { sidecarPid } = await app.facts();

@@ -29,7 +29,7 @@ test("frames are found whatever the chunks", () => {
   }
 });
 
-test("a frame that is not complete is told in numbers", () => {
+test("an incomplete frame is reported in numbers", () => {
   const reader = new FrameReader(1000, () => {});
   reader.feed(Buffer.from([0, 0]));
   assert.equal(reader.unfinished, "2 of the 4 bytes of a frame's length");
@@ -94,7 +94,7 @@ function watchdog() {
   };
 }
 
-test("three ticks without an answer are a hang, told once", () => {
+test("three ticks without an answer are a hang, reported once", () => {
   const { tick, hung } = watchdog();
   for (let i = 0; i < 3; i++) tick();
   assert.equal(hung(), 0);
@@ -102,7 +102,7 @@ test("three ticks without an answer are a hang, told once", () => {
   assert.equal(hung(), 1);
 });
 
-test("any answer starts the count anew", async () => {
+test("any answer restarts the count", async () => {
   const { tick, hung, answers } = watchdog();
   tick();
   tick();
@@ -142,7 +142,7 @@ test("between suspend and resume nothing is counted", () => {
   assert.equal(hung(), 0);
 });
 
-test("a resume that nobody tells of is noticed by ticks that come on time", () => {
+test("an unreported resume is noticed by ticks on time", () => {
   const { dog, tick, hung } = watchdog();
   dog.pause();
   for (let i = 0; i < 11; i++) tick();
@@ -153,9 +153,9 @@ test("a resume that nobody tells of is noticed by ticks that come on time", () =
   assert.equal(hung(), 1);
 });
 
-test("a page's call waits for a sidecar that says no hello for its limit only, and is told so", async () => {
+test("a page's call waits for a sidecar that says no hello only for its limit, and fails with the reason", async () => {
   /** @type {any} */
-  const sidecar = { hello: null, whenReady: () => new Promise(() => {}), call: () => assert.fail("there is nobody to ask") };
+  const sidecar = { hello: null, whenReady: () => new Promise(() => {}), call: () => assert.fail("no sidecar runs") };
   const answers = new Answers({ sidecar, bootstrap: emptyBootstrap, helloWait: 20 });
   await assert.rejects(answers.answer({}, "backend:restart", []), { message: "Failed to restart backend: The sidecar is not ready after 0.02 s" });
   assert.equal((await answers.answer({}, "backend:status", [])).running, false);
@@ -183,13 +183,13 @@ test("the settings know the app, and give way to what the caller says", () => {
   assert.deepEqual(packaged.paths, { data: "/userData", logs: "/logs" });
   assert.deepEqual(packaged.backend, { command: [__filename, "-v"], cwd: __dirname });
   assert.deepEqual(packaged.log, {});
-  const told = sidecarSettings({ ...modules(), settings: { app: { mode: "test" }, paths: { logs: "/mine" }, restart: { attempts: 1 } } }, { argv: [], resourcesPath: "/electron/resources" });
-  assert.equal(told.app?.resources, path.join("/app", "resources")); // Electron's own are not the app's
-  assert.equal(told.app?.mode, "test");
-  assert.equal(told.paths?.logs, "/mine");
-  assert.equal(told.restart?.attempts, 1);
-  assert.equal(told.log?.level, "debug");
-  assert.equal(told.backend, undefined); // the profile looks for it
+  const given = sidecarSettings({ ...modules(), settings: { app: { mode: "test" }, paths: { logs: "/mine" }, restart: { attempts: 1 } } }, { argv: [], resourcesPath: "/electron/resources" });
+  assert.equal(given.app?.resources, path.join("/app", "resources")); // Electron's own are not the app's
+  assert.equal(given.app?.mode, "test");
+  assert.equal(given.paths?.logs, "/mine");
+  assert.equal(given.restart?.attempts, 1);
+  assert.equal(given.log?.level, "debug");
+  assert.equal(given.backend, undefined); // the profile looks for it
 });
 
 test("while developing, and with no executable built, the project is run by dotnet", () => {
@@ -244,7 +244,7 @@ test("a refused origin is warned of once, with the option that allows it; one th
   assert.ok(page.warnings.length <= 10);
 });
 
-test("the origin of a frame, also of Electrons that tell only its address", () => {
+test("the origin of a frame, also in Electrons that report only its address", () => {
   assert.equal(originOf({ origin: "file://", url: "" }), "file://");
   assert.equal(originOf({ url: "file:///a/b.html" }), "file://");
   assert.equal(originOf({ url: "http://127.0.0.1:5/x?y" }), "http://127.0.0.1:5");

@@ -73,7 +73,7 @@ class BackendClient:
         self.loaded = True
         self._open()
 
-    async def get(self, path: str, *, timeout: float, head_suffices: bool = False) -> Response:  # noqa: ASYNC109 -- its expiry has wording of its own
+    async def get(self, path: str, *, timeout: float, head_suffices: bool = False) -> Response:  # noqa: ASYNC109 -- its expiry has its own message
         """Asks for a path.
 
         Args:

@@ -24,7 +24,7 @@ from .session import Session, until
 from .story import KEPT_EVENTS, Recovery
 from .surroundings import run_cancellable, temporary_folder
 
-READY_SHARE = 0.6  # of the time: by then the backend must be ready, else there is no time left to see it recover
+READY_SHARE = 0.6  # of the time: the backend must be ready by then, or no time is left to see it recover
 CRASH_AFTER = 2.0  # seconds for which it is shown running, at most
 REFRESH = 0.1
 

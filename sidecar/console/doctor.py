@@ -64,7 +64,7 @@ def _bundle(bundle: str, checks: Sequence[Check], facts: dict[str, Any], serve_w
     from .bundle import Bundle
 
     gathered = Bundle(checks, facts, serve_words)
-    # Shown before it is written: what is no secret there, or is one and not listed, can be kept from leaving the machine.
+    # Shown before it is written, so that you can notice a secret that is not listed before the bundle leaves the machine.
     print(f"Masked in this bundle (also listed in its masked.txt):\n{gathered.summary()}", file=sys.stderr)  # noqa: T201
     try:
         gathered.write(Path(bundle))

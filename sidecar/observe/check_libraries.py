@@ -16,7 +16,7 @@ from ..process.platform.libraries import MAY_LACK_LIBRARIES, installed_libraries
 from ..wire.observe import Check
 from .check_files import FindCommand
 
-# Every .NET program begins in a host that bears this number, a SHA-256 (dotnet/runtime, apphost's bundle_marker.cpp).
+# Every .NET program starts with a host that contains this number, a SHA-256 (dotnet/runtime, apphost's bundle_marker.cpp).
 _HOST_MARK = bytes.fromhex("8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b2dce24b36aae")
 _INVARIANT = re.compile(rb'"System\.Globalization\.(?:Invariant"\s*:\s*"?true|AppLocalIcu")', re.IGNORECASE)
 _SWITCH = "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"

@@ -23,7 +23,7 @@ def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tu
     roots = [root for root in roots if not source.denies_environment(root.pid, marker.encode())]
     found: dict[tuple[int, float], tree.Entry] = {}
     name, _, value = marker.partition("=")
-    # Where we were ourselves started below that backend, what bears its marker may be the app that started us.
+    # If we ourselves run below that backend, a process with its marker may be the app that started us.
     assignment = b"" if os.environ.get(name) == value else marker.encode()
     spared = _ancestry(source.table())
 

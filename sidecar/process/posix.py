@@ -141,7 +141,7 @@ class PosixProcessLayer:
         self._report("The backend was launched early and is launched again, because its command has changed since")
         self._serial = early.serial
         run = self._run = posix_run.PosixRun(self._attach(), early.serial, spec, _Silent())
-        run.spawned.add_done_callback(lambda done: done.exception())  # that it could not be spawned is no news
+        run.spawned.add_done_callback(lambda done: done.exception())  # its failure to spawn is already reported
         run.adopt(early)
         run.kill()
         await run.ended

@@ -18,7 +18,7 @@ from .first_record import LAST, record_name
 from .identity import own_identity, pid_namespace
 from .platform.files import replace_file
 
-# What a record may say. Whoever can write to the folder can write one; what is out of range is no record of ours.
+# Valid values of a record. Anyone who can write to the folder can write one; a value out of range is not from a sidecar.
 _Pid = Annotated[int, msgspec.Meta(gt=1, le=2**31 - 1)]
 _Time = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 _Process = tuple[_Pid, _Time]

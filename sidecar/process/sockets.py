@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 _LISTEN = 10  # include/net/tcp_states.h
 _LINGERING = {4: "FIN_WAIT_1", 5: "FIN_WAIT_2", 6: "TIME_WAIT", 8: "CLOSE_WAIT", 9: "LAST_ACK", 11: "CLOSING"}
-# Who was told so once asks no more: each time the kernel would start modprobe(8) for the module that it lacks.
+# After the first failure it is not tried again: each time the kernel would start modprobe(8) for the missing module.
 _FOR_GOOD = {errno.ENOENT, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.EACCES, errno.EPERM}
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE}  # this process has no descriptor left, or the system
 _refusals: set[int] = set()

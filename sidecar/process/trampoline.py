@@ -51,7 +51,7 @@ def run(
             os.set_inheritable(number, True)  # dup2 onto itself changes nothing
         environment.update(dict.fromkeys(pid_variables, b"%d" % os.getpid()))
         _default_signals(keep_hangup)
-        for step, apply in _LIMITS:  # noqa: B007 - the handlers below tell which one it was
+        for step, apply in _LIMITS:  # noqa: B007 - the handlers below report which one it was
             apply(limits)
         step = "cwd"
         os.chdir(cwd)

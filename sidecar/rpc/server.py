@@ -133,7 +133,7 @@ class Server:
         """Sends an error that belongs to no request."""
         self._send(encode_error(None, error, self._max_frame))
 
-    async def finish(self, timeout: float = 1.0) -> None:  # noqa: ASYNC109 - unsent data gets at most this, then it is given up
+    async def finish(self, timeout: float = 1.0) -> None:  # noqa: ASYNC109 - unsent data gets at most this, then it is discarded
         """Answers what is in flight, flushes, and leaves the descriptors as they were found."""
         if self._router is not None:
             await self._router.finish(0 if self.client_gone else GRACE, timeout)

@@ -75,7 +75,7 @@ def delivery(sidecar: Sidecar, order: Order, lines: int, rate: int) -> tuple[int
     def write() -> None:
         order(lines, 50, rate)
         time.sleep(0.1)
-        order(1, 50, rate)  # what was dropped before it is told with it
+        order(1, 50, rate)  # the count of dropped lines comes with it
 
     writer = threading.Thread(target=write)
     began = last = time.monotonic()

@@ -342,10 +342,10 @@ def test_the_terminal_is_as_before_after_a_defect_of_ours(tmp_path: Path) -> Non
 def test_the_terminal_of_another_session_gives_no_keys_and_is_left_alone(tmp_path: Path) -> None:
     import pty
 
-    master, slave = pty.openpty()  # nobody's controlling terminal, as after setsid(1)
+    master, slave = pty.openpty()  # not a controlling terminal, as after setsid(1)
     try:
         done = subprocess.run(
-            words(tmp_path, "/nonexistent/backend"),  # given up at once, which ends watch where nobody is at the keys
+            words(tmp_path, "/nonexistent/backend"),  # fails for good at once, which ends watch without a keyboard
             env=clean_environment(),
             stdin=slave,
             capture_output=True,

@@ -112,7 +112,7 @@ async def test_a_fixed_port_in_use_names_its_owner() -> None:
             assert error.code == "PORT_IN_USE"
             assert error.data is not None
             assert error.data["port"] == port
-            if error.data["owner"] is not None or sys.platform == "linux":  # Wine tells nobody's pid
+            if error.data["owner"] is not None or sys.platform == "linux":  # Wine reports no pids
                 assert error.data["owner"]["pid"] == os.getpid()
                 assert str(os.getpid()) in error.message
 

@@ -381,7 +381,7 @@ async def test_a_generic_backend_is_ready_when_its_own_tree_listens() -> None:
     async with sidecar(*script_backend(code), profile="generic") as client:
         started = await ready(client)
         status = await client.call("backend:status")
-        assert status["listener"] in {"own", "unknown"}  # Wine tells no owners of sockets
+        assert status["listener"] in {"own", "unknown"}  # Wine reports no owners of sockets
         assert (status["health"], status["port"]) == ("unknown", started["port"])
 
 

@@ -25,14 +25,14 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 REPORT = """
 import json, os, sys, time
-told = {"environment": dict(os.environ), "folder": ""}
+report = {"environment": dict(os.environ), "folder": ""}
 if sys.platform == "win32":
     import ctypes
     text = ctypes.create_unicode_buffer(1000)
     ctypes.windll.kernel32.GetDllDirectoryW(1000, text)
-    told["folder"] = text.value
+    report["folder"] = text.value
 with open(os.environ["REPORT_FILE"] + ".part", "w", encoding="utf-8") as file:
-    json.dump(told, file)
+    json.dump(report, file)
 os.replace(os.environ["REPORT_FILE"] + ".part", os.environ["REPORT_FILE"])
 time.sleep(600)
 """

@@ -129,7 +129,7 @@ class Stage:
             "timeouts.health_interval": 0.2,
             "restart.first_delay": 0,
             **dict(program.settings),
-            # In the folder is what these servers are told to write and read, as a real one's data folder.
+            # The folder holds what these servers are configured to write and read, as a real one's data folder.
             "sandbox.level": level,
             "sandbox.write": [str(folder)],
             "sandbox.required": level != "off",

@@ -101,7 +101,7 @@ class Terminal:
             return b""
         try:
             data = os.read(self._master, 1 << 16)
-        except OSError:  # EIO: nobody has the other side open
+        except OSError:  # EIO: no process has the other side open
             data = b""
         self.written += data
         return data

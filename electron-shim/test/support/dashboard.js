@@ -31,7 +31,7 @@ async function startDashboard(t, { backend = httpBackend(), words = [] } = {}) {
   /** @type {Promise<number | null>} */
   const exited = new Promise((resolve) => child.on("exit", resolve));
   t.after(async () => {
-    child.kill("SIGTERM"); // in order, so that nobody writes into the folder any more when it is removed
+    child.kill("SIGTERM"); // a clean stop, so that no process writes into the folder while it is removed
     const limit = setTimeout(() => child.kill("SIGKILL"), 20_000);
     await exited;
     clearTimeout(limit);

@@ -16,7 +16,7 @@ const bootstrap = {
   paths: { userData: "/u", temp: "/t", logs: "/l" },
 };
 /** @type {string[]} what came as sidecar:power, and by which end of stdin */
-const told = [];
+const received = [];
 
 /** @param {object} message */
 function frame(message) {
@@ -53,7 +53,7 @@ function serve(message) {
     answer({ subscribed: args[0] });
     if (channel === "sidecar:subscribe") send({ type: "event", channel: "backend:log", seq: 1, payload: { text: "line" } });
   } else if (channel === "sidecar:power") {
-    told.push(args[0]);
+    received.push(args[0]);
     answer(null);
   } else if (channel.startsWith("runtime:")) {
     const once = process.env.FAKE_DIE_ONCE;
@@ -70,7 +70,7 @@ function serve(message) {
     if (mode === "slowRestart") held.add(id);
     else answer({ success: true, url: `args ${JSON.stringify(args)}` });
   } else if (channel === "backend:logs") {
-    answer(args[0] === undefined ? told : args[0]);
+    answer(args[0] === undefined ? received : args[0]);
   } else if (channel === "backend:createFirewallRule") {
     answer({ created: true, exists: true, details: null });
   } else if (channel === "sidecar:ping") {

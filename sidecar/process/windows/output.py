@@ -21,7 +21,7 @@ assert sys.platform == "win32"
 
 _READ_SIZE = 65536
 _MAX_PENDING = 8 * 1024 * 1024
-_MAX_IN_A_TURN = 1024 * 1024  # delivered at once; more would keep the loop from its other work
+_MAX_IN_A_TURN = 1024 * 1024  # per turn; more would block the loop
 
 
 class OutputPipe:

@@ -88,7 +88,7 @@ def _expected_behind(word: str, following: Sequence[str], flags: _Flags) -> Stre
         return Strength.WEAK
     if word.startswith(("-", "/")) and not {"/", "=", ":"} & set(
         word[1:]
-    ):  # a path is no flag: /opt/key/server is a program
+    ):  # a path is not a flag: /opt/key/server is a program
         return flag_strength(word) or None
     return None
 

@@ -215,7 +215,7 @@ RULES = (
     TokenRule("Azure signature", ("SharedAccessSignature",), r"(?<=SharedAccessSignature )[^\s\"']{20}[^\s\"']*+"),
 )
 _JWT = re.compile(_START + r"eyJ[A-Za-z0-9_\-]{8}[A-Za-z0-9_\-]*+(?:\.[A-Za-z0-9_\-]*+){0,4}")
-# A prefix nobody knows yet before a run that is drawn at random: capitals, small letters and digits change places too
+# An unknown prefix before a random sequence: capitals, small letters and digits change places too
 # often for a name. Hashes are hexadecimal, and text in a path or in Base64 has no such prefix.
 _UNKNOWN = re.compile(
     r"(?<![\w/+.=%-])(?!_Z|sha\d|md5)[A-Za-z]{1,12}\d{0,2}(?:[_-][A-Za-z0-9]{1,8}){0,2}[_-](?P<random>[A-Za-z0-9]{32}[A-Za-z0-9]*+)"

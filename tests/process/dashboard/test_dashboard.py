@@ -251,7 +251,7 @@ async def test_ctrl_c_ends_everything(tmp_path: Path, session: aiohttp.ClientSes
         async with running.page(session, await running.key(session)) as open_tab:
             await open_tab.hello()
             os.kill(running.process.pid, getattr(signal, number))
-            # An open page is told that the backend stops, and then closed.
+            # An open page gets the backend's stop, and is then closed.
             await open_tab.until(is_state("STOPPED"))
             assert await running.ended() == 0
             assert running.err == []

@@ -21,7 +21,7 @@ from tests.support.processes import is_alive, marked, wait_until
 from tests.support.runs import child
 
 MARKER = "SIDECAR_MARKER=0123456789abcdef01234567"
-DEAD = (2, 1.0)  # pid 2 is the kernel's own or nobody's, and did not start at tick 1
+DEAD = (2, 1.0)  # pid 2 is the kernel's or unused, and did not start at tick 1
 
 
 def write(folder: Path, **facts: object) -> Path:

@@ -65,7 +65,7 @@ HEAVY = {
 if sys.platform == "win32":
     HEAVY -= {"shutil", "tempfile"}  # asyncio's own pipes for Windows need them
 
-# Rooms of our own that are entered only when somebody asks for what is in them.
+# Our own modules that are imported only when a request needs them.
 LATE = {
     "sidecar.cli",
     "sidecar.commands",

@@ -113,7 +113,7 @@ def test_stderr_is_utf8_whatever_the_code_page_of_the_system(tmp_path: Path) -> 
     refused = sidecar("serve", "--größe漢字")
     assert "größe漢字" in refused.stderr.decode("utf-8")
     ran = sidecar("serve", "--set", f"app.user_data={tmp_path.as_posix()}", "--", "missing")
-    assert "→" in ran.stderr.decode("utf-8")  # the log tells changes of state so
+    assert "→" in ran.stderr.decode("utf-8")  # the log reports changes of state this way
 
 
 @pytest.mark.parametrize(

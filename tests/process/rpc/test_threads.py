@@ -28,7 +28,7 @@ async def until(condition: Callable[[], bool]) -> None:
 def pipe() -> Iterator[list[int]]:
     ends = list(os.pipe())
     yield ends
-    for descriptor in reversed(ends):  # Windows lets nobody close an end on which a thread waits
+    for descriptor in reversed(ends):  # Windows lets no one close an end on which a thread waits
         try:
             os.close(descriptor)
         except OSError:

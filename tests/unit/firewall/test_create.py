@@ -149,7 +149,7 @@ def test_what_cannot_be_quoted_is_refused_before_anybody_is_asked() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        rule(name="of somebody else"),
+        rule(name="of another program"),
         rule("Block"),
         rule(active=False),
         rule(direction="Out"),
