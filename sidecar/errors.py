@@ -212,7 +212,7 @@ class StopFailedError(SidecarError):
 
 
 class RestartsExhaustedError(SidecarError):
-    """The backend failed too often; it is not started again by itself."""
+    """The backend failed too often and will not restart automatically."""
 
     code = "RESTARTS_EXHAUSTED"
     remedy = "Check the crash report, then start the backend with backend:start."

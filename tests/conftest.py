@@ -18,7 +18,7 @@ from tests.support import processes
 # pytest-xdist inherit it from the process that distributes the tests and looks at the end. The name does not begin with
 # SIDECAR_, which tests strip from environments.
 _NAME = "TEST_SESSION_OF"
-_PATIENCE = 5.0  # seconds for what is just ending
+_TIMEOUT = 5.0  # seconds for what is just ending
 _left_behind = pytest.StashKey[list[processes.Found]]()
 # Decisions and texts that are the same on every platform, in folders and files of tests/: --platform-only leaves them out.
 # What touches processes, files, paths, streams, consoles or the firewall is not among them.
@@ -135,7 +135,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     _heavy_lock().unlink(missing_ok=True)
     marker = f"{_NAME}={os.environ[_NAME]}"
     try:
-        processes.wait_until(lambda: not processes.marked(marker), _PATIENCE)
+        processes.wait_until(lambda: not processes.marked(marker), _TIMEOUT)
     except AssertionError:
         left = processes.marked(marker)
         session.config.stash[_left_behind] = left

@@ -96,10 +96,10 @@ test("a crash that is the last one is said in a banner, with what to do", { skip
   const { shows, shot, complaints, page } = await openPage(await startBrowser(t), dashboard.address());
   await shows("state", "Failed");
   await shows("banners", "The backend failed");
-  await shows("banners", "It is not started again automatically: press Start.");
+  await shows("banners", "It will not restart automatically: press Start.");
   await until(async () => (await page.locator("#crashes li").count()) === 4, "four reports");
   await page.reload();
-  await shows("banners", "It is not started again automatically: press Start.");
+  await shows("banners", "It will not restart automatically: press Start.");
   await shows("events", "Giving up.");
   await shot("crashed");
   assert.deepEqual(complaints, []);

@@ -100,7 +100,7 @@ export interface Check {
   evidence?: string;
 }
 
-/** Summary of an unasked end of a run. `kind`: a stable name of the cause; `fingerprint` is equal for equal crashes of any machine. */
+/** Summary of an unexpected exit of a run. `kind`: a stable name of the cause; `fingerprint` is equal for equal crashes on any machine. */
 export interface Crash {
   name: string;
   time: string;
@@ -643,7 +643,7 @@ export interface Channels {
   "backend:stop": { args: []; result: Stopped };
   /** Facts about the backend */
   "backend:status": { args: []; result: Status };
-  /** What stands between app and backend */
+  /** What blocks the connection between app and backend */
   "backend:checkFirewall": { args: []; result: FirewallCheck };
   /** Whether a firewall rule exists */
   "backend:getFirewallRule": { args: []; result: FirewallRule };
@@ -655,7 +655,7 @@ export interface Channels {
   "backend:waitForReady": { args: [WaitForReadyArgs?]; result: Started };
   /** The last lines of the backend's output */
   "backend:logs": { args: [LogsArgs?]; result: Array<LogLine> };
-  /** Creates the firewall rule; asks for elevation, Windows only */
+  /** Creates the firewall rule; requests elevation; Windows only */
   "backend:createFirewallRule": { args: [CreateFirewallRuleArgs?]; result: CreatedFirewallRule };
   /** What the backend's process tree used */
   "backend:resources": { args: [ResourcesArgs?]; result: Array<ResourceSample> };

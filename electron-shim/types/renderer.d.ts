@@ -27,7 +27,7 @@ export interface BackendMethods {
   stop(): Promise<Channels["backend:stop"]["result"]>;
   /** Facts about the backend. */
   status(): Promise<Channels["backend:status"]["result"]>;
-  /** What stands between app and backend. */
+  /** What blocks the connection between app and backend. */
   checkFirewall(): Promise<Channels["backend:checkFirewall"]["result"]>;
   /** Whether a firewall rule exists. */
   getFirewallRule(): Promise<Channels["backend:getFirewallRule"]["result"]>;
@@ -39,7 +39,7 @@ export interface BackendMethods {
   waitForReady(...args: Channels["backend:waitForReady"]["args"]): Promise<Channels["backend:waitForReady"]["result"]>;
   /** The last lines of the backend's output. */
   logs(...args: Channels["backend:logs"]["args"]): Promise<Channels["backend:logs"]["result"]>;
-  /** Creates the firewall rule; asks for elevation, Windows only. */
+  /** Creates the firewall rule; requests elevation; Windows only. */
   createFirewallRule(...args: Channels["backend:createFirewallRule"]["args"]): Promise<Channels["backend:createFirewallRule"]["result"]>;
   /** What the backend's process tree used. */
   resources(...args: Channels["backend:resources"]["args"]): Promise<Channels["backend:resources"]["result"]>;

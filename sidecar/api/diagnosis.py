@@ -18,7 +18,7 @@ from ..supervisor.succession import Succession
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
 
-_PATIENCE = 2.0  # seconds for the backend to answer
+_TIMEOUT = 2.0  # seconds for the backend to answer
 
 _HEALTH_PATHS = ("live_path", "health_path", "ready_path")
 
@@ -113,14 +113,14 @@ class Diagnosis:
 
     async def _ask(self, path: str) -> HttpFailedError | None:
         try:
-            await self._client.get(path, timeout=_PATIENCE, head_suffices=True)
+            await self._client.get(path, timeout=_TIMEOUT, head_suffices=True)
         except HttpFailedError as error:
             return error
         return None
 
     async def _options(self, path: str) -> int | None:
         try:
-            return await self._client.options(path, timeout=_PATIENCE)
+            return await self._client.options(path, timeout=_TIMEOUT)
         except HttpFailedError:
             return None
 

@@ -29,8 +29,8 @@ _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _WINDOWS_REFUSED = {10061, 1225}  # WSAECONNREFUSED; ERROR_CONNECTION_REFUSED, which ConnectEx gives
 _MAX_REST = 64 * 1024  # bytes of an unwanted body that are still read, and the seconds for it:
-_REST_PATIENCE = 0.25  # a server that is cut off while it writes logs an error
-_LONGEST_DETAIL = 200  # characters of a foreign message that go into ours
+_DRAIN_TIMEOUT = 0.25  # a server that is cut off while it writes logs an error
+_MAX_DETAIL = 200  # characters of a foreign message that go into ours
 
 
 class Response(Struct, frozen=True):
@@ -166,7 +166,7 @@ class BackendClient:
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError) as error:
             raise _hang_up() from error
         except (aiohttp.ClientError, ValueError) as error:
-            detail = " ".join((getattr(error, "message", "") or str(error)).split())[:_LONGEST_DETAIL]
+            detail = " ".join((getattr(error, "message", "") or str(error)).split())[:_MAX_DETAIL]
             raise HttpFailedError(
                 f"Parse Error: {detail}", kind="malformed", hint="The program on that port does not speak HTTP."
             ) from error
@@ -277,7 +277,7 @@ async def _skip_rest(response: aiohttp.ClientResponse) -> None:
     import aiohttp
 
     try:
-        async with asyncio.timeout(_REST_PATIENCE):
+        async with asyncio.timeout(_DRAIN_TIMEOUT):
             left = _MAX_REST
             while left > 0 and (chunk := await response.content.readany()):
                 left -= len(chunk)

@@ -18,7 +18,7 @@ from aiohttp.client_proto import ResponseHandler
 from ..process.platform.ports import has_peer_closed, reset_on_close
 
 MAX_HEAD = 256 * 1024  # bytes, as in Chromium (kMaxHeaderBufSize of net/http/http_stream_parser.cc)
-_CLOSE_PATIENCE = 0.5  # seconds for a server to close the connection as it announced
+_CLOSE_TIMEOUT = 0.5  # seconds for a server to close the connection as it announced
 _STATUS_LINE = rb"HTTP/(\d)(?:\.(\d))?[ \t]+(\d{3})(?!\d)[ \t]*(.*)"
 _NO_BODY = frozenset({b"204", b"205", b"304"})
 _DECODABLE = frozenset({b"gzip", b"x-gzip", b"deflate"})
@@ -79,7 +79,7 @@ class OneAnswer(ResponseHandler):
             super().close()
         elif self._should_close and self._exception is None and not self._has_peer_closed():
             self._closing.add(transport)
-            self._loop.call_later(_CLOSE_PATIENCE, transport.close)  # an EOF closes it earlier
+            self._loop.call_later(_CLOSE_TIMEOUT, transport.close)  # an EOF closes it earlier
             self.transport = None
         else:
             self._reset_on_close(reset=self._should_close or self._has_peer_closed())

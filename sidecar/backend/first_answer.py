@@ -14,8 +14,8 @@ _PLAIN = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/?=&"
 )  # what no URL library rewrites
 _MAX_ANSWER = 64 * 1024  # bytes
-_BODY_PATIENCE = 0.25  # seconds: the status decides, but a server that is cut off while it writes logs an error
-_CLOSE_PATIENCE = 0.5  # seconds for a server to close the connection as it announced
+_BODY_TIMEOUT = 0.25  # seconds: the status decides, but a server that is cut off while it writes logs an error
+_CLOSE_TIMEOUT = 0.5  # seconds for a server to close the connection as it announced
 
 
 async def first_answer(port: int, path: str, seconds: float, closing: set[asyncio.Transport]) -> int | None:
@@ -98,7 +98,7 @@ class _Answer(asyncio.Protocol):
             self._settle(status)
         elif self._status is None:
             self._status = status
-            self._loop.call_later(_BODY_PATIENCE, self._settle, status)
+            self._loop.call_later(_BODY_TIMEOUT, self._settle, status)
 
     def eof_received(self) -> None:
         """The end of a body that has no length; asyncio closes the connection."""
@@ -113,7 +113,7 @@ class _Answer(asyncio.Protocol):
         """Ends the connection; a server that is to end it is given the time."""
         if self._complete and not self._keeps_alive and not self._transport.is_closing():
             self._closing.add(self._transport)
-            self._loop.call_later(_CLOSE_PATIENCE, self._transport.close)  # an EOF closes it earlier
+            self._loop.call_later(_CLOSE_TIMEOUT, self._transport.close)  # an EOF closes it earlier
             return
         self._reset(reset=has_peer_closed(self._transport.get_extra_info("socket")))
         self._transport.close()

@@ -19,7 +19,9 @@ __all__ = ["ProbeResult", "next_knock_delay", "next_probe_delay", "probe", "sign
 
 _FIRST_DELAY = 0.005  # seconds
 _SHARE_OF_ELAPSED = 0.02  # readiness is noticed at most this fraction of the start later than it was there
-_LONGEST_KNOCK_DELAY = 0.010  # a knock costs some 20 µs and a turn of the loop as much: less than a hundredth of a core
+_MAX_PORT_CHECK_DELAY = (
+    0.010  # a check costs some 20 µs and a turn of the loop as much: less than a hundredth of a core
+)
 
 
 class ProbeResult(Struct, frozen=True):
@@ -78,8 +80,8 @@ def next_probe_delay(elapsed: float, interval: float) -> float:
 
 
 def next_knock_delay(elapsed: float) -> float:
-    """Seconds until the next knock of a start: as for requests, but never more than 10 ms."""
-    return next_probe_delay(elapsed, _LONGEST_KNOCK_DELAY)
+    """Seconds until the next port check of a start: as for requests, but never more than 10 ms."""
+    return next_probe_delay(elapsed, _MAX_PORT_CHECK_DELAY)
 
 
 def significant(body: Any, volatile_keys: Collection[str]) -> bytes:

@@ -20,7 +20,7 @@ def parse_reported(pattern: str, text: str, among: Collection[int] = range(1, 65
     """Host and port of the first address in the text that has one of the ports; None if not found.
 
     A number alone stands for a port of 127.0.0.1. The line must be whole: of one that is cut, the port may be too
-    (``ReportedAddress`` sees to that).
+    (``ReportedAddress`` ensures that).
 
     Args:
         pattern: a regular expression whose group 1 is the address.

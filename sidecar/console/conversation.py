@@ -126,7 +126,7 @@ class Tape:
     """What one side of a conversation consists of.
 
     Attributes:
-        unasked: events, and errors about the stream or the settings.
+        unsolicited: events, and errors about the stream or the settings.
         states: the lifecycle's.
         exit: the sidecar's status; None where its end was not seen.
         ended_by_client: the client had asked for the end before it came.
@@ -135,7 +135,7 @@ class Tape:
     hello: RecordedFrame | None = None
     steps: list[Step] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
-    unasked: list[RecordedFrame] = field(default_factory=list)
+    unsolicited: list[RecordedFrame] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
     exit: int | None = None
     exit_at: float = 0.0
@@ -177,12 +177,12 @@ class Tape:
             case "sidecar", "response" | "error":
                 self.answers += 1
                 if number is None:
-                    self.unasked.append(passed)
+                    self.unsolicited.append(passed)
                 elif waiting := self._open.get(number):
                     exchange = waiting.pop(0)
                     exchange.answer, exchange.answered = passed.message, passed.at
             case "sidecar", "event":
-                self.unasked.append(passed)
+                self.unsolicited.append(passed)
                 payload = passed.field("payload")
                 if passed.field("channel") == STATE_CHANNEL and isinstance(payload, dict):
                     self.states.append(str(payload.get("state")))

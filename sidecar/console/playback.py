@@ -81,17 +81,17 @@ class _Playback:
         # A client may look at the process that it talks to, or end it: that is us, not a process that got the recorded pid since.
         self.writer.send(msgpack.encode({**self.tape.hello.message, "pid": os.getpid()}))
         self.reader.resume()
-        unasked = asyncio.create_task(self._say_unasked(self.tape.hello.at))
+        unsolicited = asyncio.create_task(self._send_unsolicited(self.tape.hello.at))
         status = await self.over
-        unasked.cancel()
+        unsolicited.cancel()
         self.reader.stop()
         await self.writer.drained(DRAIN)
         self.writer.close()
         return status
 
-    async def _say_unasked(self, hello_at: float) -> None:
+    async def _send_unsolicited(self, hello_at: float) -> None:
         began = self.loop.time()
-        for passed in self.tape.unasked:
+        for passed in self.tape.unsolicited:
             await asyncio.sleep(max(0.0, (passed.at - hello_at) * self.pace - (self.loop.time() - began)))
             self.writer.send(passed.body)
         if self.tape.exit is not None and not self.tape.ended_by_client:

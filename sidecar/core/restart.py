@@ -1,4 +1,4 @@
-"""Whether and when a failed backend is started again."""
+"""Whether and when a failed backend restarts."""
 
 from __future__ import annotations
 

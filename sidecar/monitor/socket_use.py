@@ -16,7 +16,7 @@ from ..supervisor.run import Run, places_of
 from .listener import ListenerLook
 
 _INTERVAL = 0.5
-_PATIENCE = 2.0  # seconds: a server may open a port for metrics or a debugger first
+_TIMEOUT = 2.0  # seconds: a server may open a port for metrics or a debugger first
 _PROBE_TIMEOUT = 0.4
 _DEBUGGER = 400  # what Node's inspector answers to a plain GET
 
@@ -59,7 +59,7 @@ class SocketUse:
             return False
         now = self._loop.time()
         self._since = now if self._since is None else self._since
-        if now - self._since < _PATIENCE:
+        if now - self._since < _TIMEOUT:
             return False
         if any(socket.port == port for socket in elsewhere):
             return True

@@ -133,11 +133,11 @@ def _follows(summary: Crash) -> str:
         why = (
             f"all {summary.attempts} restarts are used up" if exhausted else "another start would fail in the same way"
         )
-        return f"it is not started again by itself ({why}); backend:start starts it"
+        return f"it will not restart automatically ({why}); start it with backend:start"
     restart = f"restart {summary.attempt} of {summary.attempts}"
     if summary.next_start_in <= 0:
-        return f"it is started again at once ({restart})"
-    return f"it is started again in {summary.next_start_in:.1f} s ({restart})"
+        return f"it restarts at once ({restart})"
+    return f"it restarts in {summary.next_start_in:.1f} s ({restart})"
 
 
 def _run(facts: CrashFacts) -> list[str]:

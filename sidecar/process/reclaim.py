@@ -240,7 +240,7 @@ class Reclaim:
         return []
 
     def _bury(self, dead: Iterable[Path], last: LastRun) -> None:
-        """The heritage is written before the records go: a start that is killed in between loses nothing."""
+        """The carried-over state is written before the records are removed: a start killed in between loses nothing."""
         try:
             replace_file(self._folder / LAST, msgspec.json.encode(last))
             for path in dead:

@@ -160,7 +160,7 @@ def _exited(run: Run, settings: Settings) -> errors.SidecarError:
     why = explain_early_end(run, settings)
     cause = why.cause if why else quote_last(run.output)
     return errors.BackendExitedError(
-        _in_folder(f"The backend ended before it was ready: {status.text}", run)
+        _in_folder(f"The backend exited before it was ready: {status.text}", run)
         + (f". {cause[0].upper()}{cause[1:]}" if cause else ""),
         hint=why.remedy if why else "Fix what its last output reports; the crash report has all of it.",
         data={

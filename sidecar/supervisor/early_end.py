@@ -73,9 +73,9 @@ def _stdin(run: Run, settings: Settings) -> Unready | None:
         return None
     when = "and had just begun to listen" if listened else "before it listened"
     return Unready(
-        f"The backend ended with exit code 0 within {STDIN_SECONDS:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.",
-        'Set backend.stdin = "open" if it ends with its stdin; if it starts another program and ends, give that program\'s'
-        " command; else its last output may say why.",
+        f"The backend exited with code 0 within {STDIN_SECONDS:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.",
+        'Set backend.stdin = "open" if it exits with its stdin. If it starts another program and exits, use '
+        "that program's command. Otherwise check its last output.",
         "stdin_ended",
     )
 

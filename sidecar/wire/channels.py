@@ -95,7 +95,7 @@ CHANNELS: dict[str, Channel] = {
     "backend:stop": _legacy(m.Stopped, "Failed to stop backend", "Stops; answers when the whole process tree is gone"),
     "backend:status": _legacy(m.Status, "", "Facts about the backend"),
     "backend:checkFirewall": _legacy(
-        m.FirewallCheck, "Failed to check firewall", "What stands between app and backend"
+        m.FirewallCheck, "Failed to check firewall", "What blocks the connection between app and backend"
     ),
     "backend:getFirewallRule": _legacy(m.FirewallRule, "Failed to get firewall rule", "Whether a firewall rule exists"),
     "backend:getFirewallCommand": _legacy(str | None, "", "A command that creates the firewall rule, null off Windows"),
@@ -103,7 +103,7 @@ CHANNELS: dict[str, Channel] = {
     "backend:waitForReady": _takes(m.Started, "Waits until the run is ready", WaitForReadyArgs),
     "backend:logs": _takes(list[m.LogLine], "The last lines of the backend's output", LogsArgs),
     "backend:createFirewallRule": _takes(
-        m.CreatedFirewallRule, "Creates the firewall rule; asks for elevation, Windows only", CreateFirewallRuleArgs
+        m.CreatedFirewallRule, "Creates the firewall rule; requests elevation; Windows only", CreateFirewallRuleArgs
     ),
     "backend:resources": _takes(list[o.ResourceSample], "What the backend's process tree used", ResourcesArgs),
     "backend:crashReports": _takes(list[m.Crash], "The crash reports, newest first"),

@@ -18,7 +18,7 @@ from .salvage import fits, salvage
 MAX_ID = 2**53 - 1
 """The largest integer that every client can hold exactly (ECMA-262, Number.MAX_SAFE_INTEGER)."""
 
-_LEAST_INT, _MOST_INT = -(2**63), 2**64 - 1  # what MessagePack holds
+_MIN_INT, _MAX_INT = -(2**63), 2**64 - 1  # what MessagePack holds
 _KEPT_TYPES = (bytes, bytearray, memoryview, datetime)  # MessagePack has them
 _NO_ARGS = Raw(b"\x90")
 _SMALL_ARGS = 64 * 1024  # bytes; whatever they hold, it takes a few megabytes at most
@@ -31,7 +31,7 @@ _DECODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, Typ
 _ENCODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError, NotImplementedError)
 
 
-# The decoder refuses other types before it builds them; read_message then sees to the rest.
+# The decoder refuses other types before it builds them; read_message checks the rest.
 if TYPE_CHECKING:
     _Text = Any
     _Number = Any
@@ -230,7 +230,7 @@ def _fitting(value: Any) -> Any:
         return [_fitting(item) for item in value]
     if isinstance(value, str):
         return encodable(value)
-    if isinstance(value, int) and not _LEAST_INT <= value <= _MOST_INT:
+    if isinstance(value, int) and not _MIN_INT <= value <= _MAX_INT:
         try:
             return float(value)
         except OverflowError:  # above 1.8e308

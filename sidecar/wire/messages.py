@@ -313,7 +313,7 @@ class StartupProgress(Wire, frozen=True):
 
 
 class Crash(Wire, frozen=True):
-    """Summary of an unasked end of a run. ``kind``: a stable name of the cause; ``fingerprint`` is equal for equal crashes of any machine."""
+    """Summary of an unexpected exit of a run. ``kind``: a stable name of the cause; ``fingerprint`` is equal for equal crashes on any machine."""
 
     name: str
     time: str

@@ -121,7 +121,7 @@ async def test_killed_four_times_it_fails_and_a_manual_start_brings_it_back() ->
         assert (await client.event("backend:crash", since=mark))["attempt"] == 1
 
 
-async def test_an_unasked_exit_with_code_0_is_a_crash() -> None:
+async def test_an_unexpected_exit_with_code_0_is_a_crash() -> None:
     async with sidecar(*http_backend()) as client:
         port, mark = (await ready(client))["port"], client.mark()
         await trouble(port, "crash?kind=0&afterMs=50")
@@ -130,7 +130,7 @@ async def test_an_unasked_exit_with_code_0_is_a_crash() -> None:
         await client.state("STARTING", since=mark)
 
 
-async def test_an_unasked_exit_with_code_0_may_be_meant() -> None:
+async def test_an_unexpected_exit_with_code_0_may_be_meant() -> None:
     async with sidecar(*http_backend(), restart__on_clean_exit=False) as client:
         await trouble((await ready(client))["port"], "crash?kind=0&afterMs=50")
         change = await client.state("STOPPED")

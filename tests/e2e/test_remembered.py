@@ -48,7 +48,7 @@ async def test_a_crash_leaves_a_report_that_contains_everything_known(tmp_path: 
             f"Process:     {started['pid']}",
             "Unhandled exception. System.InvalidOperationException",
             "\nMY_API_KEY\n",  # the name, never the value
-            "not started again by itself",
+            "will not restart automatically",
             "processes  ",
             "Python 3.",
         ):

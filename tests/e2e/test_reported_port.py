@@ -161,7 +161,7 @@ async def test_a_program_outside_the_tree_may_forward_the_port_where_that_is_set
                 with pytest.raises(RemoteError) as caught:
                     await client.call("backend:waitForReady")
                 assert caught.value.code in {"PORT_FOREIGN", "RESTARTS_EXHAUSTED"}
-                assert f"port {port} answers for" in caught.value.message
+                assert f"port {port} belongs to" in caught.value.message
                 return
             await client.call("backend:waitForReady")
             assert (await client.call("backend:status"))["listener"] == "unknown"

@@ -288,9 +288,9 @@ async def segmentation_fault_with_core(stage: Stage) -> Explanation:
 
 @WAYS.add(
     "It ends at once, without an error, for example because its stdin is at its end",
-    "The backend ended with exit code 0 within 2 s, before it listened. This is typical of backends that exit when stdin closes; here stdin is empty.",
-    'Set backend.stdin = "open" if it ends with its stdin; if it starts another program and ends, give that program\'s'
-    " command; else its last output may say why.",
+    "The backend exited with code 0 within 2 s, before it listened. This is typical of backends that exit when stdin closes; here stdin is empty.",
+    'Set backend.stdin = "open" if it exits with its stdin. If it starts another program and exits, use '
+    "that program's command. Otherwise check its last output.",
 )
 async def ends_at_once(stage: Stage) -> Explanation:
     return await stage.crash(script_backend("import sys; sys.stdin.read()"))

@@ -1,7 +1,7 @@
 """A protocol client that follows the protocol page alone and shares no code with the sidecar.
 
 It starts a real ``sidecar serve`` (``SIDECAR_COMMAND``, split as a shell would, else this interpreter with ``-m sidecar``),
-speaks frames with it, records every message, and at its end sees to it that nothing is left alive. Reading and
+speaks frames with it, records every message, and at its end checks that no process is left. Reading and
 writing happen on threads, so that it works on any event loop and a test can stop reading without stopping the loop.
 """
 

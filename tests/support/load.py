@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Self
 
-_PATIENCE = 20.0  # seconds for one answer
+_TIMEOUT = 20.0  # seconds for one answer
 
 
 class Load:
@@ -51,7 +51,7 @@ class Load:
 
     async def _request(self) -> None:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_TIMEOUT):
                 await self._exchange()
         except TimeoutError:
             self.late += 1

@@ -147,7 +147,7 @@ class Connection {
   }
 
   /**
-   * Ends a sidecar that cannot be talked to. Its backend dies with it: the guardian or the job object sees to that.
+   * Ends a sidecar that does not respond. Its backend dies with it: the guardian or the job object ensures that.
    *
    * @param {SidecarError} reason
    */

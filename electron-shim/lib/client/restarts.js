@@ -1,6 +1,6 @@
 "use strict";
 
-/** How often a dead sidecar is started again: so many times within a window. */
+/** How often a dead sidecar is restarted within a window. */
 class Restarts {
   #attempts;
   #window;

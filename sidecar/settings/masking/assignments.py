@@ -28,7 +28,7 @@ _BRACED = re.compile(r"\{(?P<value>(?=[^}]{0,200}[^\w.}])(?:[^{}\"'\n]|\}\}){1,2
 _ITEM = re.compile(r"\"(?:\\.|[^\"\\\n]){1,2000}\"|'(?:\\.|[^'\\\n]){1,2000}'")
 _LINE_START = re.compile(r"[ \t]{0,40}(?:export|set|setx|ENV|ARG|declare -x|local|-)?[ \t]{0,4}\\?")
 _MORE = re.compile(r"\s[\w.-]{1,40}[=:]|\s[#-]")  # another pair, a comment or a flag behind a value
-_LONGEST_PASSPHRASE = 300
+_MAX_PASSPHRASE = 300
 _MASKED = re.compile(r"[\w.:-]{1,80}=\*{3}")  # as commands and settings show a secret of theirs
 _COLOUR = re.compile(r"^\d{1,3}m")  # what a colour leaves before a name
 
@@ -128,7 +128,7 @@ def _whole_line(text: str, pair: re.Match[str], level: Strength) -> Value | None
     value = text[rest.start : rest.end]
     if " " not in value:
         return rest
-    if len(value) > _LONGEST_PASSPHRASE or _MORE.search(value) or level is not Strength.PASSWORD:
+    if len(value) > _MAX_PASSPHRASE or _MORE.search(value) or level is not Strength.PASSWORD:
         return None
     return None if any(map(is_prose, value.split())) else rest
 

@@ -12,7 +12,7 @@ _BEGIN = re.compile(
 )
 _END = "-END "
 _BASE64_LINES = re.compile(r"(?:[A-Za-z0-9+/=:,\-\s]|\\[nr]){0,20000}+")
-_LONGEST_BLOCK = 20_000
+_MAX_BLOCK = 20_000
 _CUT_BLOCK = re.compile(
     r"(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/=]{4,400}(?:\r?\n|\\n))++(?P<end>-----END [A-Z ]{0,40}PRIVATE KEY)?"
 )
@@ -49,7 +49,7 @@ def _mask_between(text: str, replace: Replace) -> str:
         if begin.start() < done:
             continue
         start = begin.end()
-        end = text.find(_END, start, start + _LONGEST_BLOCK)
+        end = text.find(_END, start, start + _MAX_BLOCK)
         end = start + len(text[start:end].rstrip("- ")) if end >= 0 else _BASE64_LINES.match(text, start).end()  # type: ignore[union-attr]
         content = text[start:end]
         secret = content.strip().strip("\\nr \r\n")

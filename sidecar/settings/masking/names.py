@@ -98,7 +98,7 @@ _ABOUT = _words(
     """
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_a-zA-Z]+")
-_LONGEST_NAME = 200
+_MAX_NAME = 200
 
 
 def looks_secret(name: str) -> bool:
@@ -109,8 +109,8 @@ def looks_secret(name: str) -> bool:
 @lru_cache(maxsize=4096)
 def strength(name: str) -> Strength:
     """How secret the value of a variable, setting, flag or field of that name is, by the whole words of the name."""
-    if len(name) > _LONGEST_NAME:
-        name = name[-_LONGEST_NAME:]
+    if len(name) > _MAX_NAME:
+        name = name[-_MAX_NAME:]
     words = [word.upper() for word in _WORD.findall(name if name.isascii() else _without_accents(name))]
     while len(words) > 1 and words[-1] in {"V", "OLD", "NEW"}:
         words.pop()
@@ -195,7 +195,7 @@ _ALGORITHMS = re.compile(
 _CODE = re.compile(
     r"[A-Za-z_][\w.]{0,60}(?:\((?:[^()\"']|\(\)){0,60}\)?|\([\"'][A-Za-z_.-]{0,40}[\"']?\)?|\[[^\[\]\"']{0,30}\])"
 )  # token = self[0]; token = read(x)
-_LONGEST_HARMLESS = 300
+_MAX_HARMLESS = 300
 _URL = re.compile(r"[a-z][a-z+.-]{1,14}://(?:\*{3}@)?[\w.\[\]:-]{1,120}(?:/[\w./-]{0,120})?", re.IGNORECASE)
 _RANDOM = re.compile(r"(?=[^0-9]*[0-9])(?=.*[A-Za-z])[A-Za-z0-9]{12,}")
 
@@ -205,7 +205,7 @@ def is_harmless(value: str, name_strength: Strength) -> bool:
     value = value.strip()
     if not value or value.lower() in _NO_SECRETS or _MARKS.fullmatch(value):
         return True
-    if len(value) > _LONGEST_HARMLESS:
+    if len(value) > _MAX_HARMLESS:
         return False
     path = _PATH.fullmatch(value) is not None and not any(map(_is_random, re.split(r"[/\\]", value)))
     if name_strength is Strength.PASSWORD:

@@ -129,7 +129,7 @@ async def test_what_takes_too_long_is_killed_and_named(layer: PosixProcessLayer,
     assert "saved" not in file.read_text()
 
 
-async def test_what_a_root_leaves_that_ends_unasked_is_killed_at_once_and_named(
+async def test_what_a_root_leaves_that_exits_unexpectedly_is_killed_at_once_and_named(
     layer: PosixProcessLayer, tmp_path: Path
 ) -> None:
     file = tmp_path / "file"

@@ -81,7 +81,7 @@ def test_a_report_holds_all_that_is_known() -> None:
         "the backend failed: killed by SIGABRT (6)",
         "The disk is full.",
         "Free some space.",
-        "started again in 5.0 s (restart 1 of 3)",
+        "restarts in 5.0 s (restart 1 of 3)",
         "4711",
         '"/opt/my app/Aura.Api" --x',
         "T1  STARTING → RUNNING (ready) port 5005 pid 4711",
@@ -101,9 +101,9 @@ def test_a_report_holds_all_that_is_known() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"final": True, "next_start_in": None}, "not started again by itself"),
-        ({"next_start_in": None}, "not started again by itself"),
-        ({"next_start_in": 0.0}, "started again at once"),
+        ({"final": True, "next_start_in": None}, "will not restart automatically"),
+        ({"next_start_in": None}, "will not restart automatically"),
+        ({"next_start_in": 0.0}, "restarts at once"),
     ],
 )
 def test_a_report_says_what_follows(changes: dict[str, Any], words: str) -> None:

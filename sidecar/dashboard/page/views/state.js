@@ -137,7 +137,7 @@ export class StateView {
   showTrouble({ state, exposed, sharedDataFolder }) {
     const { crash } = this;
     if (state === "FAILED" || state === "BACKOFF") {
-      const next = state === "FAILED" ? "It is not started again automatically: press Start." : "It is started again automatically.";
+      const next = state === "FAILED" ? "It will not restart automatically: press Start." : "It restarts automatically.";
       const title = crash ? `The backend failed: ${crash.text}` : "The backend failed.";
       const text = [crash?.cause, crash?.remedy, next].filter(Boolean).join(" ");
       this.banners.show("failed", { kind: state === "FAILED" ? "error" : "warning", title, text });
