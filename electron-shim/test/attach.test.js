@@ -1,4 +1,4 @@
-// attachSidecar as the app's own code meets it: early, twice, again, beside what an app kept of its own service.
+// attachSidecar as the app's own code meets it: early, twice, again, next to the app's old service.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -12,7 +12,7 @@ const QUIET = { ownFatal: true };
 
 test("handlers are there as soon as attachSidecar was called, and a second call gives what the first gave", async (t) => {
   const app = await startApp(t, fake());
-  assert.match((await app.facts()).atOnce, /Attempted to register a second handler for 'backend:status'.*delete your own ipcMain\.handle\("backend:status"/);
+  assert.match((await app.facts()).atOnce, /Attempted to register a second handler for 'backend:status'.*remove your own ipcMain\.handle\("backend:status"/);
   const { sidecarPid } = await app.facts();
   assert.equal(await app.command("attachAgain"), true);
   assert.equal((await app.facts()).sidecarPid, sidecarPid);
@@ -38,7 +38,7 @@ test("after detach nothing is left behind, and attachSidecar may be called again
   assert.deepEqual(await app.command("evaluate", counts), [0, 0, 0]);
   assert.match(await app.page("electron.backend.status().catch((error) => error.message)"), /No handler registered for 'backend:status'/);
   await app.command("evaluate", "ipcMain.handle('backend:status', () => 'own')");
-  assert.match(await app.command("attachAgain"), /delete your own ipcMain\.handle\("backend:status"/);
+  assert.match(await app.command("attachAgain"), /remove your own ipcMain\.handle\("backend:status"/);
   await app.command("evaluate", "ipcMain.removeHandler('backend:status')");
   assert.equal(await app.command("attachAgain"), false);
   assert.notEqual((await app.facts()).sidecarPid, sidecarPid);
@@ -57,7 +57,7 @@ for (const channel of ["on", "runtime:getDiagnostics", "backend:health"]) {
   test(`a left-over listener or handler (${channel}) is refused by its name, whichever came first`, async (t) => {
     const method = channel === "on" ? "on" : "handle";
     const name = channel === "on" ? "runtime:getBootstrap" : channel;
-    const words = new RegExp(`delete your own ipcMain\\.${method}\\("${name}"`);
+    const words = new RegExp(`remove your own ipcMain\\.${method}\\("${name}"`);
     const first = await startApp(t, { ...fake(), leftOver: channel });
     assert.match((await first.facts()).attachError, words);
     const second = await startApp(t, fake());

@@ -203,7 +203,7 @@ test("events reach their listeners until they unsubscribe", async (t) => {
   assert.deepEqual(seen, ["one"]);
 });
 
-test("an event that comes only when asked for is asked for once, and given up with its last listener", async (t) => {
+test("an event that comes only when asked for is asked for once, and cancelled with its last listener", async (t) => {
   const sidecar = await fake(t, "echo");
   const first = once(sidecar, "backend:log");
   const off = sidecar.on("backend:log", () => {});
@@ -216,8 +216,8 @@ for (const [mode, code, words] of /** @type {Array<[string, string, RegExp]>} */
   ["rubbish", "SIDECAR_PROTOCOL", /no frame: "Hello, I am a log line and no fr/],
   ["zeros", "SIDECAR_PROTOCOL", /no frame/],
   ["version2", "SIDECAR_PROTOCOL", /2\.0\.0\) speaks protocol 2, this package speaks 1/],
-  ["nohello", "SIDECAR_PROTOCOL", /first frame is no hello but "response"/],
-  ["thinHello", "SIDECAR_PROTOCOL", /hello lacks what it must have/],
+  ["nohello", "SIDECAR_PROTOCOL", /first frame is not hello but "response"/],
+  ["thinHello", "SIDECAR_PROTOCOL", /hello lacks a required field/],
   ["exit", "SIDECAR_NOT_STARTED", /exit code 64[^]*no settings here/],
 ])) {
   test(`a sidecar in mode ${mode} makes connect fail with ${code}`, async () => {
@@ -234,7 +234,7 @@ test("a sidecar that hangs before hello makes connect fail within the limit", as
   assert.ok(performance.now() - before < 5000);
 });
 
-for (const [what, file] of [["is missing", "/nowhere/sidecar"], ["is no program", __dirname], ["has a NUL in its name", "a\0b"]]) {
+for (const [what, file] of [["is missing", "/nowhere/sidecar"], ["is not a program", __dirname], ["has a NUL in its name", "a\0b"]]) {
   test(`a command that ${what} makes connect fail and says how to check`, async () => {
     const error = await failure(connect({ command: [String(file)] }));
     assert.equal(error.code, "SIDECAR_NOT_STARTED");
@@ -248,7 +248,7 @@ test("a sidecar that dies in mid-frame fails what is pending with its last words
   const pid = sidecar.hello?.pid;
   const error = await failure(sidecar.invoke("sidecar:ping", { die: true }));
   assert.equal(error.code, "SIDECAR_EXITED");
-  assert.match(error.message, /exit code 3\), in the middle of a frame \(\d+ of the \d+ bytes of a frame\)[^]*last words: disk full/);
+  assert.match(error.message, /exit code 3\), in the middle of a frame \(\d+ of the \d+ bytes of a frame\)[^]*last output:\n.*last words: disk full/);
   await restarted;
   assert.notEqual(sidecar.hello?.pid, pid);
   assert.equal(await sidecar.invoke("sidecar:ping", 2), 2);
@@ -267,11 +267,11 @@ test("what the sidecar writes to its stderr is passed on as it arrives", async (
   assert.equal(await text, "last words: disk full\n");
 });
 
-test("a message that is no message of the protocol ends the sidecar, and not the app", async (t) => {
+test("an invalid message ends the sidecar, and not the app", async (t) => {
   const sidecar = await fake(t, "echo");
   const error = await failure(sidecar.invoke("sidecar:ping", { bodiless: true }));
   assert.equal(error.code, "SIDECAR_PROTOCOL");
-  assert.match(error.message, /cannot be understood/);
+  assert.match(error.message, /invalid message/);
   assert.equal(await sidecar.invoke("sidecar:ping", 4), 4);
 });
 

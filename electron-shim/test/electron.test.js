@@ -166,7 +166,7 @@ test("log lines come only to the page that asked, until it unsubscribes or is go
   await app.page("electron.backend.onLog(() => {}); 0", 1);
   await until(async () => (await asked()).length === 6, "asked again");
   await app.command("closeWindow", 1);
-  await until(async () => (await asked()).slice(-2).join() === "unsubscribe,backend:log", "given up with the window");
+  await until(async () => (await asked()).slice(-2).join() === "unsubscribe,backend:log", "cancelled with the window");
 });
 
 test("what a page may not: other channels, events, and the sidecar's own", async (t) => {
@@ -265,7 +265,7 @@ test("a page that asks for the rule in a loop gets one dialog at a time", async 
   await app.command("holdDialog");
   await app.page("window.first = electron.backend.createFirewallRule(); 0");
   await until(async () => (await app.facts()).dialogs.length === 1, "the dialog");
-  for (let i = 0; i < 3; i++) assert.match(await app.page("electron.backend.createFirewallRule().catch((error) => error.message)"), /is being asked already/);
+  for (let i = 0; i < 3; i++) assert.match(await app.page("electron.backend.createFirewallRule().catch((error) => error.message)"), /is already being asked/);
   await app.command("answerHeldDialog", 0);
   assert.equal((await app.page("first")).created, true);
   assert.equal((await app.facts()).dialogs.length, 1);
@@ -306,7 +306,7 @@ test("while the sidecar is away pages get answers that are true, and later those
 for (const [mode, words] of /** @type {Array<[string, RegExp]>} */ ([
   ["rubbish", /no frame: .*Hello, I am a log line/],
   ["version2", /speaks protocol 2/],
-  ["hang", /said nothing for 0\.5 s/],
+  ["hang", /sent nothing for 0\.5 s/],
   ["exit", /exit code 64.*no settings here/],
 ])) {
   test(`a sidecar in mode ${mode} is reported in one dialog, and the app quits`, async (t) => {

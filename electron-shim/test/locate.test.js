@@ -129,7 +129,7 @@ test("while developing, Python, isolated from the working directory; a name that
 });
 
 test("a sidecar that is in none of the places: the error lists them, with the remedy", async () => {
-  fs.mkdirSync(path.join(root, "resources", "sidecar", "sidecar"), { recursive: true }); // a folder is no program
+  fs.mkdirSync(path.join(root, "resources", "sidecar", "sidecar"), { recursive: true }); // a folder is not a program
   const where = command({});
   await assert.rejects(connect({ command: [...where.command], startHint: where.startHint ?? "" }), (/** @type {any} */ error) => {
     assert.equal(error.code, "SIDECAR_NOT_STARTED");
@@ -159,7 +159,7 @@ test("a folder that lost files, or got them half, says which", () => {
   assert.match(folderDamage(program) ?? "", /_internal\/contents\.json/);
 });
 
-test("a program that is no packed sidecar is accused of nothing", () => {
+test("a program that is not a packed sidecar causes no warning", () => {
   assert.equal(folderDamage(put("bin/sidecar")), null);
   assert.equal(folderDamage("sidecar"), null);
   assert.equal(folderDamage(process.execPath), null);

@@ -34,7 +34,7 @@ test("the package holds the library, its types, the preload, and nothing of test
   for (const target of targets(manifest.exports)) assert.ok(files.includes(target.slice(2)), `${target} is exported and not in the package`);
 });
 
-test("it has one dependency beside the sidecar of each platform, of its own version, and requires nothing else", () => {
+test("it has one dependency besides the sidecar of each platform in the same version, and requires nothing else", () => {
   assert.deepEqual(Object.keys(manifest.dependencies), ["msgpackr"]);
   const platforms = ["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64", "win32-arm64", "win32-x64"];
   assert.deepEqual(manifest.optionalDependencies, Object.fromEntries(platforms.map((one) => [`electron-backend-sidecar-${one}`, manifest.version])));

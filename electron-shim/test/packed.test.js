@@ -13,7 +13,7 @@ const { ROOT } = require("./support/sidecar.js");
 const BUILT = process.env.SIDECAR_FROZEN || path.join(ROOT, "dist", "sidecar");
 const NAME = process.platform === "win32" ? "sidecar.exe" : "sidecar";
 const there = fs.existsSync(path.join(BUILT, "_internal", "contents.json"));
-const skip = there ? false : "there is no packed sidecar: run packaging/build, or name its folder by SIDECAR_FROZEN";
+const skip = there ? false : "no packed sidecar found: run packaging/build, or name its folder by SIDECAR_FROZEN";
 const settings = { backend: { autostart: false } };
 
 /** @type {string[]} */

@@ -76,7 +76,7 @@ test("scenario 2: the backend is killed, comes back on the same address, and the
   assert.equal(alive(second.pid), false);
 });
 
-test("scenario 3: killed four times quickly, the backend is given up after three attempts, a dialog says so, and the app ends", { skip: noSidecar }, async (t) => {
+test("scenario 3: killed four times quickly, the backend fails for good after three attempts, a dialog says so, and the app ends", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend(), { timeouts: { restart_delay: 0.2 } }) });
   let status = await app.page(RUNNING);
   /** @type {number[]} */

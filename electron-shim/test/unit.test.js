@@ -41,10 +41,10 @@ for (const [what, bytes] of /** @type {Array<[string, Buffer]>} */ ([
   ["a length of zero", Buffer.alloc(8)],
   ["a length beyond the limit", Buffer.from([0, 0, 4, 0, 1])],
   ["text", Buffer.from("Traceback")],
-  ["a body that is no MessagePack", Buffer.from([0, 0, 0, 2, 0xa5, 0x61])],
-  ["a body that is no map", Buffer.from([0, 0, 0, 1, 7])],
+  ["a body that is not MessagePack", Buffer.from([0, 0, 0, 2, 0xa5, 0x61])],
+  ["a body that is not a map", Buffer.from([0, 0, 0, 1, 7])],
 ])) {
-  test(`${what} is no stream of frames, whole or in pieces`, () => {
+  test(`${what} is not a stream of frames, whole or in pieces`, () => {
     for (const size of [1, 3, 64]) {
       const reader = new FrameReader(1000, () => {});
       assert.throws(

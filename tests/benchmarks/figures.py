@@ -42,7 +42,7 @@ class Figure(msgspec.Struct, forbid_unknown_fields=True):
     compare: bool = True
 
     def row(self, label: str) -> Row:
-        """KeyError: there is none of that label."""
+        """KeyError: unknown label."""
         for row in self.rows:
             if row.label == label:
                 return row

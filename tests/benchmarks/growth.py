@@ -1,4 +1,4 @@
-"""How cost grows with size; each figure ends with the fitted exponent: 0 is no growth, 1 linear, 2 quadratic."""
+"""How cost grows with size; each figure ends with the fitted exponent: 0 means no growth, 1 linear, 2 quadratic."""
 
 from __future__ import annotations
 

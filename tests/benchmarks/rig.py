@@ -1,6 +1,6 @@
 """A sidecar under measurement: one thread, one blocking conversation, a time on every frame as it is read.
 
-The client of the other tests reads on a thread of its own, whose wake-up would be part of every figure.
+The client of the other tests reads on its own thread, whose wake-up would be part of every figure.
 """
 
 from __future__ import annotations

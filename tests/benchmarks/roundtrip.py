@@ -54,7 +54,7 @@ def run(scale: Scale) -> Iterator[Figure]:
 def _from_node(scale: Scale) -> Iterator[Figure]:
     node = shutil.which("node")
     if node is None:
-        raise Skipped("round trips from Node: there is no node on the PATH")
+        raise Skipped("round trips from Node: node is not on the PATH")
     if not (SHIM / "node_modules" / "msgpackr").is_dir():
         raise Skipped("round trips from Node: run npm install in electron-shim first")
     for load in _loads(scale):

@@ -1,6 +1,6 @@
 """A root with a family of one kind: family.py KIND [SIZE] [--exit CODE]. Says `ready` when the family is complete.
 
-plain: a child · daemon: a child in a session of its own, with nothing of ours open · double_fork: the same, and its
+plain: a child · daemon: a child in its own session, with nothing of ours open · double_fork: the same, and its
 parent is gone · bare: as double_fork, executed with an empty environment · pipe_holder: a child in a session of its
 own that keeps our output · launcher: a shell that waits for a shell that waits for a child · storm: SIZE processes, of which every tenth forks and leaves, again and again · crowd: SIZE
 sleeping children · none. With --exit the root then ends with that code.

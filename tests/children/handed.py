@@ -10,7 +10,7 @@ notify      as serve, and says READY=1
 late        has another port for three seconds first, then as serve
 close       closes descriptor 3, and lives on
 shutdown    as serve; at /shutdown it shuts the socket down, which all share, and dies
-daemon      leaves the socket to a child in a session of its own, and ends
+daemon      leaves the socket to a child in its own session, and ends
 smuggle     sends the socket to the listener on the Unix socket FILE, then as serve
 """
 

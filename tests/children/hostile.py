@@ -343,7 +343,7 @@ def enter_namespace() -> None:
 def use_inherited_descriptor() -> None:
     extra = [fd for fd in inherited if fd > 2]
     if not extra:
-        raise PermissionError("there is none")
+        raise PermissionError("not available")
 
 
 def run_setuid_program() -> None:
@@ -515,7 +515,7 @@ def attach_shared_memory() -> None:
 
 
 def attempt(name: str) -> str:
-    """In a process of its own, which may ruin itself. What an attempt before it destroyed is made again where that can be done."""
+    """In its own process, which may ruin itself. It recreates what an earlier attempt destroyed, if possible."""
     for restore in (lambda: write(home("victim")), lambda: os.mkdir(home("folder"))):
         try:
             restore()

@@ -1,6 +1,6 @@
 """windows_family.py KIND FILE SCRIPT ARG…: starts a family, writes its pids to FILE, then goes on as SCRIPT.
 
-plain: a child · detached: a child without a console, in a process group of its own · pipe_holder: a grandchild that
+plain: a child · detached: a child without a console, in its own process group · pipe_holder: a grandchild that
 keeps our output, while its parent is gone.
 """
 

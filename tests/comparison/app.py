@@ -27,7 +27,7 @@ PATIENCE = 30.0  # seconds that an app waits for a start or a stop
 
 
 class App:
-    """``node app.mjs WAY`` in an environment of its own; the ``with`` block leaves no process and no file behind."""
+    """``node app.mjs WAY`` in its own environment; the ``with`` block leaves no process and no file behind."""
 
     def __init__(self, way: str, folder: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="comparison-"))

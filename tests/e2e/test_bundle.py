@@ -18,7 +18,7 @@ SECRETS = {
     "variable of a flag": "planted-by-set",
     "argument of the command": "planted-in-command",
     "password of an address": "planted-in-address",
-    "what the backend says of its own": "planted-by-backend",
+    "the backend's own text": "planted-by-backend",
     "what stands in an old log": "planted-long-ago",
     "a token that gives itself away": "ghp_planted0123456789abcdefghij",
 }

@@ -1,6 +1,6 @@
 """The firewall channels through the real process, which reads the real registry of a Windows that is ours to change.
 
-On a machine with a firewall of its own these would write into it, so they run where Wine stands in; the registry's own
+On a machine with its own firewall these would write into it, so they run where Wine stands in; the registry's own
 tests (tests/unit/firewall/test_registry.py) write below a key of their own and run on any Windows.
 """
 

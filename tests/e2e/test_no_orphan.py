@@ -19,7 +19,7 @@ from tests.support.backends import CHILDREN, http_backend
 from tests.support.client import SidecarClient
 from tests.support.launch import sidecar_command
 
-pytestmark = pytest.mark.posix(reason="guardian, SIGKILL and setsid; Windows has a matrix of its own")
+pytestmark = pytest.mark.posix(reason="guardian, SIGKILL and setsid; Windows has its own matrix")
 
 PROMISE = 2.0  # seconds, from the guarantee itself
 SLACK = 3.0  # seconds that a busy machine may add; the benchmark "kill" measures how long it takes on a quiet one

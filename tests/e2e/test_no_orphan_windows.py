@@ -1,6 +1,6 @@
 """The no-orphan guarantee on Windows: TerminateProcess of anybody, whenever, whatever runs below: after 2 s it is all gone.
 
-There is no guardian to kill: job objects are the kernel's.
+Windows has no guardian to kill: job objects belong to the kernel.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ async def test_a_fixed_port_that_chromium_refuses_is_a_warning_at_the_start(tmp_
 
 @pytest.mark.parametrize("listener", ["own", "any"])
 async def test_a_program_outside_the_tree_may_forward_the_port_where_that_is_set(tmp_path: Path, listener: str) -> None:
-    """As docker-proxy does for a container: it listens once the container runs, and is no child of the backend."""
+    """As docker-proxy does for a container: it listens once the container runs, and is not a child of the backend."""
     port = free_port()
     values = {
         "backend.port": port,

@@ -85,7 +85,7 @@ def assert_nothing_arrived(pid: int, given: str | None) -> None:
 
 
 def guardian_of(client: SidecarClient) -> int:
-    """The sidecar's only child; the backend is the guardian's. 0: there is none just now."""
+    """The sidecar's only child; the backend is the guardian's. 0: none at the moment."""
     import psutil
 
     children = psutil.Process(client.hello["pid"]).children()
@@ -120,7 +120,7 @@ def test_it_runs_where_the_locale_is_none_of_unicode(tmp_path: Path) -> None:
         [compiler, "-c", "-f", "GBK", "-i", "zh_CN", tmp_path / "zh_CN.GBK"], check=False
     )
     if not (tmp_path / "zh_CN.GBK").is_dir():
-        pytest.skip(f"no locale can be made here: {made or 'there is no localedef'}")
+        pytest.skip(f"no locale can be made here: {made or 'localedef is missing'}")
     folder = packed_folder()
     assert folder is not None
     environment = clean_environment({"LOCPATH": str(tmp_path), "LC_ALL": "zh_CN.GBK"})

@@ -279,7 +279,7 @@ AS_BROWSERS_READ_IT = {
     "JSON in latin-1, declared": (f"{HEAD}Content-Type: application/json; charset=latin1\r\n\r\n", b'{"a":"caf\xe9"}', {"a": "café"}),
     "JSON in UTF-16, declared": (f"{HEAD}Content-Type: a/b; charset=utf-16\r\n\r\n", '{"a":1}'.encode("utf-16"), {"a": 1}),
     "an unknown charset": (f"{HEAD}Content-Type: text/plain; charset=klingon\r\n\r\n", b"ok", "ok"),
-    "a charset that is no text": (f"{HEAD}Content-Type: text/plain; charset=hex\r\n\r\n", b"ok", "ok"),
+    "a charset that is not text": (f"{HEAD}Content-Type: text/plain; charset=hex\r\n\r\n", b"ok", "ok"),
     "a charset that decodes nothing": (f"{HEAD}Content-Type: text/plain; charset=undefined\r\n\r\n", b"ok", "ok"),
     "no Content-Type": (f"{HEAD}Content-Length: 2\r\n\r\n", b"ok", "ok"),
     "no Content-Type of sense": (f"{HEAD}Content-Type: ;;=charset\r\n\r\n", b"ok", "ok"),

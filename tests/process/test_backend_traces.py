@@ -72,7 +72,7 @@ async def probe_often(client: BackendClient) -> None:
 
 
 MODES = ["single", "joining", "noreuse", "old", "closing", "failing", "hidden"]
-needs_node = pytest.mark.skipif(NODE is None, reason="there is no node on this machine")
+needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
 
 
 @pytest.mark.parametrize("mode", [*MODES, pytest.param("node", marks=needs_node)])

@@ -140,7 +140,7 @@ TOKENS: dict[str, Callable[[str], str]] = {
     "pinecone": lambda s: "pcsk_" + alnum(s, 60),
 }  # fmt: skip
 
-# Shapes: ``{s}`` is a secret without any form of its own.
+# Shapes: ``{s}`` is a secret without a recognisable format.
 SHAPES = r"""
 DB_PASSWORD={s}
 export SMTP_PASS={s}

@@ -61,7 +61,7 @@ def run_tool(name: str, tmp_path: Path, *, cwd: Path, env: dict[str, str], pytho
 
 
 def run_until_shown(command: list[str], tmp_path: Path, cwd: Path, env: dict[str, str], *, wait: bool) -> None:
-    """Keeps the client's end open until the backend has run: closed at once, it may be given up before."""
+    """Keeps the client's end open until the backend has run: closed at once, it may be cancelled before."""
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd, env=env
     )

@@ -1,4 +1,4 @@
-"""A real ``sidecar dashboard`` and a client of its page that is no browser."""
+"""A real ``sidecar dashboard`` and a client of its page that is not a browser."""
 
 from __future__ import annotations
 

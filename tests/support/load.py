@@ -1,4 +1,4 @@
-"""A client that sends requests at a steady rate, each on a connection of its own, and counts how they end."""
+"""A client that sends requests at a steady rate, each on its own connection, and counts how they end."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ CONTENTS = Path("_internal", "contents.json")
 
 
 def packed_folder() -> Path | None:
-    """The folder of SIDECAR_COMMAND, else SIDECAR_FROZEN, else where ``packaging/build`` puts it; None: there is none."""
+    """The folder of SIDECAR_COMMAND, else SIDECAR_FROZEN, else where ``packaging/build`` puts it; None if not found."""
     built = ROOT / "dist" / ("sidecar-win32-x64" if sys.platform == "win32" else "sidecar")
     given = os.environ.get("SIDECAR_FROZEN")
     for folder in (Path(sidecar_command()[0]).parent, Path(given) if given else built, built):
@@ -24,7 +24,7 @@ def packed_folder() -> Path | None:
 
 
 MISSING = (
-    "" if packed_folder() else "there is no packed sidecar: run packaging/build, or name its folder by SIDECAR_FROZEN"
+    "" if packed_folder() else "no packed sidecar found: run packaging/build, or name its folder by SIDECAR_FROZEN"
 )
 
 

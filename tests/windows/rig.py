@@ -179,7 +179,7 @@ def pip(*arguments: str) -> None:
 
 
 def run_suite(arguments: list[str]) -> int:
-    """Pytest in a prefix of its own, which ends with it: no test sees another run's registry or leftovers."""
+    """Pytest in its own prefix, which ends with it: no test sees another run's registry or leftovers."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that the prefix is cleaned up
     with own_prefix() as prefix:
         return supervise(["-m", "pytest", *arguments], environment_of(prefix), CHECKOUT)

@@ -12,7 +12,7 @@ const { PYTHON, httpBackend, noSidecar, sidecarEnv } = require("./sidecar.js");
 const CHROMIUM = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((file) => file && fs.existsSync(file));
 const SHOTS = process.env.DASHBOARD_SCREENSHOTS; // a folder for people to look into
 
-/** Why there is no browser to test with, or false. */
+/** Why no browser is available for tests, or false. */
 const noBrowser = CHROMIUM ? false : "no Chromium is installed: apt-get install chromium, or set CHROMIUM";
 
 /**

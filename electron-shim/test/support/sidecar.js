@@ -16,7 +16,7 @@ const found = spawnSync(PYTHON, ["-c", "import sidecar, msgspec, aiohttp"], { cw
 
 module.exports = {
   ROOT,
-  /** Why there is no sidecar to test with, or false; for `test(name, {skip})`. */
+  /** Why no sidecar is available for tests, or false; for `test(name, {skip})`. */
   noSidecar: found.status === 0 ? false : `${PYTHON} cannot import the sidecar: set PYTHON to one that has its dependencies`,
   noAspnet: fs.existsSync(ASPNET) ? false : `the ASP.NET Core test server is not at ${ASPNET}`,
   sidecarCommand: [PYTHON, "-m", "sidecar"],

@@ -243,7 +243,7 @@ async def family(running: Dashboard, session: aiohttp.ClientSession) -> list[int
     return [hello["pid"], status["pid"], *processes.descendants(running.process.pid)]
 
 
-@pytest.mark.posix(reason="Windows sends no signal to a process without a console of its own")
+@pytest.mark.posix(reason="Windows sends no signal to a process without its own console")
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 async def test_ctrl_c_ends_everything(tmp_path: Path, session: aiohttp.ClientSession, number: str) -> None:
     async with dashboard(tmp_path, http_backend(children="plain")) as running:
@@ -258,7 +258,7 @@ async def test_ctrl_c_ends_everything(tmp_path: Path, session: aiohttp.ClientSes
         await processes.until(lambda: not [pid for pid in pids if processes.is_alive(pid)], GONE_WITHIN)
 
 
-@pytest.mark.posix(reason="Windows sends no signal to a process without a console of its own")
+@pytest.mark.posix(reason="Windows sends no signal to a process without its own console")
 async def test_ctrl_c_twice_does_not_wait_for_the_backend(tmp_path: Path, session: aiohttp.ClientSession) -> None:
     slow = http_backend(ignore_sigterm=True, ignore_shutdown=True)
     async with dashboard(

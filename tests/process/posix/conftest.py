@@ -1,4 +1,4 @@
-"""One process layer a test, with a guardian of its own."""
+"""One process layer a test, with its own guardian."""
 
 from __future__ import annotations
 

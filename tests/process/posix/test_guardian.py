@@ -26,7 +26,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="macOS has no subreap
 
 
 class Owner:
-    """tests/children/owner.py, and everything that it started, found by a marker of its own."""
+    """tests/children/owner.py, and everything that it started, found by its own marker."""
 
     def __init__(
         self, moment: str, *command: str, folder: str = "-", exact: bool = True, wrapper: tuple[str, ...] = ()

@@ -51,7 +51,7 @@ async def test_a_flood_is_read_in_flat_memory_and_leaves_the_loop_its_turns(laye
 async def test_output_is_cut_half_a_second_after_the_exit_when_a_stranger_holds_the_pipe(
     layer: PosixProcessLayer, tmp_path: Path
 ) -> None:
-    # The pipe's write end is opened by this test process, which is no part of the tree and survives the kill.
+    # The pipe's write end is opened by this test process, which is not part of the tree and survives the kill.
     recorder = Recorder()
     run = await layer.launch(spec(child("family", "none")), recorder)
     await recorder.has_written(b"ready")

@@ -19,7 +19,7 @@ from tests.support.processes import is_alive, wait_until
 from tests.support.runs import Recorder, child, spec
 
 if sys.platform != "linux":
-    pytest.skip("elsewhere the process table is no file system", allow_module_level=True)
+    pytest.skip("elsewhere the process table is not a file system", allow_module_level=True)
 
 # A file system without anything in it, over /proc, for this process and what it starts.
 WITHOUT_PROC = (

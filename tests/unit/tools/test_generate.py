@@ -49,10 +49,10 @@ def test_a_docstring_line_that_is_no_entry_is_refused() -> None:
         """Odd.
 
         Attributes:
-            this is no entry
+            this is not an entry
         """
 
-    with pytest.raises(ValueError, match="not understood: this is no entry"):
+    with pytest.raises(ValueError, match="not understood: this is not an entry"):
         docstrings.entries(Odd)
 
 

@@ -281,7 +281,7 @@ def test_what_messagepack_cannot_hold_is_an_internal_error(result: Any) -> None:
 
 
 def test_integers_beyond_64_bits_become_what_javascript_reads() -> None:
-    """A backend's JSON may hold them; its answer is no defect of ours."""
+    """A backend's JSON may hold them; its answer is not our bug."""
     body = {"a": [2**70, -(2**63) - 1, 2**64 - 1, True, b"x"], "b": 10**400}
     expected = {"a": [2.0**70, -(2.0**63), 2**64 - 1, True, b"x"], "b": math.inf}
     assert decode(encode_response(1, body, LIMIT))["result"] == expected
