@@ -213,8 +213,8 @@ test("an event that comes only when asked for is asked for once, and cancelled w
 });
 
 for (const [mode, code, words] of /** @type {Array<[string, string, RegExp]>} */ ([
-  ["rubbish", "SIDECAR_PROTOCOL", /no frame: "Hello, I am a log line and no fr/],
-  ["zeros", "SIDECAR_PROTOCOL", /no frame/],
+  ["rubbish", "SIDECAR_PROTOCOL", /not a frame: "Hello, I am a log line and no fr/],
+  ["zeros", "SIDECAR_PROTOCOL", /not a frame/],
   ["version2", "SIDECAR_PROTOCOL", /2\.0\.0\) speaks protocol 2, this package speaks 1/],
   ["nohello", "SIDECAR_PROTOCOL", /first frame is not hello but "response"/],
   ["thinHello", "SIDECAR_PROTOCOL", /hello lacks a required field/],

@@ -120,7 +120,7 @@ test("never Python in a packaged app, whatever its arguments say", () => {
 test("while developing, Python, isolated from the working directory; a name that leads nowhere is an error all the same", () => {
   const { command: words, startHint } = command({ packaged: false });
   assert.deepEqual(words, ["python3", "-P", "-m", "sidecar"]);
-  assert.match(startHint ?? "", /no package electron-backend-sidecar-linux-x64.*npm install --include=optional electron-backend-sidecar .*npmrc.*--os=linux --cpu=x64.*pip install/s);
+  assert.match(startHint ?? "", /package electron-backend-sidecar-linux-x64.*npm install --include=optional electron-backend-sidecar .*npmrc.*--os=linux --cpu=x64.*pip install/s);
   assert.deepEqual(command({ packaged: false }, { platform: "win32" }).command, ["python", "-P", "-m", "sidecar"]);
   put("resources/sidecar/sidecar");
   for (const slip of [command({ packaged: false, sidecarFolder: path.join(root, "nowhere") }), command({}, { env: { ELECTRON_SIDECAR_FOLDER: path.join(root, "nowhere") } })]) {
@@ -154,7 +154,7 @@ test("a folder that lost files, or got them half, says which", () => {
   assert.equal(folderDamage(program), null);
   fs.rmSync(path.join(root, "_internal", "one.so"));
   put("_internal/two.so", "123");
-  assert.match(folderDamage(program) ?? "", /missing or incomplete: _internal\/one\.so, _internal\/two\.so\. Install the app again/);
+  assert.match(folderDamage(program) ?? "", /missing or incomplete: _internal\/one\.so, _internal\/two\.so\. Reinstall the app/);
   fs.rmSync(path.join(root, "_internal"), { recursive: true });
   assert.match(folderDamage(program) ?? "", /_internal\/contents\.json/);
 });
