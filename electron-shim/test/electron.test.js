@@ -273,7 +273,7 @@ test("a page that asks for the rule in a loop gets one dialog at a time", async 
 
 test("without a dialog no page can ask for elevation", async (t) => {
   const app = await startApp(t, { ...fake(), noDialog: true });
-  assert.match(await app.page("electron.backend.createFirewallRule().catch((error) => error.message)"), /no dialog to ask the user with/);
+  assert.match(await app.page("electron.backend.createFirewallRule().catch((error) => error.message)"), /passed no dialog to attachSidecar/);
 });
 
 test("suspend and resume are reported to the sidecar", async (t) => {
@@ -304,7 +304,7 @@ test("while the sidecar is away pages get answers that are true, and later those
 });
 
 for (const [mode, words] of /** @type {Array<[string, RegExp]>} */ ([
-  ["rubbish", /no frame: .*Hello, I am a log line/],
+  ["rubbish", /not a frame: .*Hello, I am a log line/],
   ["version2", /speaks protocol 2/],
   ["hang", /sent nothing for 0\.5 s/],
   ["exit", /exit code 64.*no settings here/],

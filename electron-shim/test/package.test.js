@@ -109,8 +109,8 @@ test("the migration page counts the lines that it asks for", () => {
   const page = fs.readFileSync(path.join(ROOT, "..", "docs", "migration.md"), "utf8");
   const [main = "", preload = ""] = page.split("## 3. The preload");
   const lines = (/** @type {string} */ text) => [...text.matchAll(/```js\n([^]*?)```/g)].flatMap(([, code = ""]) => code.trim().split("\n")).length;
-  assert.ok(page.includes(`In its \`main.js\` ${lines(main) + 1} lines\nare added`), `${lines(main) + 1} lines, with the listener of backend-crash`);
-  assert.ok(page.includes(`in its preload ${lines(preload)} lines are added`), `${lines(preload)} lines`);
+  assert.ok(page.includes(`You add ${lines(main) + 1} lines to \`main.js\``), `${lines(main) + 1} lines, with the listener of backend-crash`);
+  assert.ok(page.includes(`add ${lines(preload)} lines to the preload`), `${lines(preload)} lines`);
 });
 
 test("the standalone preload requires Electron alone", () => {
