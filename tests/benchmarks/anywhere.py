@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from tests.support import processes
 from tests.support.backends import http_backend, script_backend
 from tests.support.client import SidecarClient
@@ -148,7 +150,8 @@ async def _kill_once() -> float:
         backend = script_backend(_FAMILY.format(size=_TREE, file=str(file)))
         async with SidecarClient(backend, data=Path(folder), expect_exit=None) as client:
             await processes.until(lambda: file.exists() and file.read_text().endswith("]"), 30)
-            pids = [*json.loads(file.read_text()), (await client.call("backend:status"))["pid"]]
+            children = json.loads(file.read_text())
+            pids = [*children, psutil.Process(children[0]).ppid()]
             began = time.monotonic()
             client.kill()
             await processes.until(lambda: not any(map(processes.is_alive, pids)), 20)

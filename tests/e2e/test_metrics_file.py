@@ -38,7 +38,7 @@ async def test_the_file_follows_what_happens_and_is_gone_at_the_end(tmp_path: Pa
         assert (found["starts_total"], found["restarts_total"], found["crashes_total"]) == (2, 1, 1)
         await sidecar.call("backend:restart")
         await until(lambda: samples(file.read_text()).get("memory_bytes", 0) > 1_000_000)
-        assert samples(file.read_text())["stop_seconds_count"] == 1
+        await until(lambda: samples(file.read_text())["stop_seconds_count"] == 1)
         assert 'sidecar="aura"' in file.read_text()
         assert [path.name for path in tmp_path.iterdir() if path.suffix != ".tmp"] == ["aura.prom"]
     assert list(tmp_path.iterdir()) == []

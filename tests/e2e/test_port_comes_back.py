@@ -44,7 +44,7 @@ async def test_connections_that_linger_are_named_and_waited_out() -> None:
             assert page.recv(4)  # so it was accepted
             os.kill(first["pid"], signal.SIGKILL)
             progress = await client.event(
-                "backend:startupProgress", where=lambda progress: "linger" in progress["message"]
+                "backend:startupProgress", where=lambda progress: "earlier program" in progress["message"]
             )
             assert progress["message"] == f"Waiting for connections of an earlier program to close on port {port}"
             reset_on_close(page, reset=True)

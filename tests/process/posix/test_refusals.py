@@ -28,7 +28,7 @@ def test_a_program_on_a_noexec_file_system_is_not_given_a_run_bit(tmp_path: Path
     if done.returncode == 99 or "unshare" in done.stderr:
         pytest.skip("this user may not mount in a namespace")
     said = "".join(done.stdout.split())  # the table breaks its lines
-    sentence = f"may not be executed: {mount / 'server'}: it is on {mount}, which is mounted noexec"
+    sentence = f"is not executable: {mount / 'server'}: it is on {mount}, which is mounted noexec"
     assert "".join(sentence.split()) in said, done.stdout + done.stderr
     assert "chmod" not in said
 
