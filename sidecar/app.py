@@ -135,7 +135,14 @@ class App:
         logs = LogChannel(server, supervisor, output)
         self._metrics = _metrics(boot.metrics, supervisor)
         self._recorder = Recorder(
-            settings, paths, server, supervisor, output=output, secrets=secrets, metrics=self._metrics
+            settings,
+            paths,
+            server,
+            supervisor,
+            output=output,
+            secrets=secrets,
+            metrics=self._metrics,
+            early=boot.early,
         )
         limit = settings.timeouts.startup if settings.backend.managed else None
         Announcer(server, supervisor, startup_limit=limit)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..observe.crash import CrashReports
     from ..observe.oom import OomCounters
     from ..observe.resources import Resources
+    from ..process.spec import EarlyRun
     from ..wire.observe import CrashReport, ResourceSample
     from .metrics_file import MetricsFile
 
@@ -50,6 +51,7 @@ class Recorder:
         output: BackendLog,
         secrets: Secrets,
         metrics: MetricsFile | None,
+        early: EarlyRun | None = None,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
@@ -61,6 +63,7 @@ class Recorder:
         self._timeline = Timeline()
         self._reports: CrashReports | None = None
         self._resources: Resources | None = None
+        self._oom_early = early.oom_kills if early is not None else None
         self._oom_before: OomCounters | None = None
         self._oom: bool | None = None
         stream = supervisor.stream
@@ -106,9 +109,11 @@ class Recorder:
             self._secrets.learn(notice.run.spec.env, notice.run.spec.command)
 
     def _started(self, _notice: RunStarted) -> None:
-        from ..observe.oom import read_counters
+        from ..observe.oom import OomCounters, read_counters
 
-        self._oom_before, self._oom = read_counters(), None
+        # A run that was launched before this module was there may be dead by now.
+        self._oom_before = read_counters() if self._oom_early is None else OomCounters(*self._oom_early)
+        self._oom_early = self._oom = None
         self._sampler().begin()
 
     def _ended(self, notice: RunEnded) -> None:

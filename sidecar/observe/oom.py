@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.exit_status import ExitStatus
+from ..process import oom_kills
 
 
 class OomCounters(NamedTuple):
@@ -25,7 +26,7 @@ UNKNOWN = OomCounters(None, None)
 
 def read_counters(root: Path = Path("/")) -> OomCounters:
     """The counters as they are now; a few small files of the kernel's, no disk."""
-    return OomCounters(_cgroup(root), _counter(root / "proc/vmstat", "oom_kill"))
+    return OomCounters(*oom_kills.read(str(root)))
 
 
 def oom_killed(before: OomCounters, after: OomCounters, status: ExitStatus) -> bool | None:
@@ -40,36 +41,4 @@ def oom_killed(before: OomCounters, after: OomCounters, status: ExitStatus) -> b
         return True
     if before.system is not None and after.system is not None and after.system == before.system:
         return False
-    return None
-
-
-def _cgroup(root: Path) -> int | None:
-    try:
-        lines = (root / "proc/self/cgroup").read_text("utf-8").splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers == "":
-            file = root / "sys/fs/cgroup" / path.lstrip("/") / "memory.events"
-        elif "memory" in controllers.split(","):
-            file = root / "sys/fs/cgroup/memory" / path.lstrip("/") / "memory.oom_control"
-        else:
-            continue
-        count = _counter(file, "oom_kill")
-        if count is not None:
-            return count
-    return None
-
-
-def _counter(file: Path, name: str) -> int | None:
-    try:
-        lines = file.read_text("ascii").splitlines()
-    except (OSError, ValueError):
-        return None
-    for line in lines:
-        key, _, value = line.partition(" ")
-        if key == name and value.strip().isdigit():
-            return int(value)
     return None

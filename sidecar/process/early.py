@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import channel, prctl
+from . import channel, oom_kills, prctl
 from .first_record import check_alone, new_marker, record_name, write_first
 from .identity import pid_namespace
 from .spec import EarlyRun
@@ -35,6 +35,7 @@ def launch_early(
     check_alone(folder, record_name(*owner.key))  # of two that start at once, at least one sees the other
     run.request = channel.launch_request(run.serial, spec, run.marker)
     prctl.arm_owner()
+    run.oom_kills = oom_kills.read()
     _send(guardian, spec, run)
     return run
 

@@ -90,10 +90,11 @@ class EarlyRun:
         outputs: the reading ends of stdout and stderr.
         at: when it was launched (time.monotonic).
         notes: what the log should say about how its program was found.
+        oom_kills: what oom_kills.read gave before the launch.
     """
 
     serial = 1
-    __slots__ = ("at", "marker", "notes", "outputs", "port", "request", "stdin")
+    __slots__ = ("at", "marker", "notes", "oom_kills", "outputs", "port", "request", "stdin")
 
     def __init__(self, port: int | None, marker: str, request: tuple[Any, ...], notes: tuple[str, ...]) -> None:
         self.port = port
@@ -102,4 +103,5 @@ class EarlyRun:
         self.notes = notes
         self.stdin = -1
         self.outputs = (-1, -1)
+        self.oom_kills: tuple[int | None, int | None] = (None, None)
         self.at = time.monotonic()

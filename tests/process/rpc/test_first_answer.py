@@ -88,7 +88,7 @@ LATE = {
 
 ASLEEP = "import time; time.sleep(20)"
 
-MOST_OF_OURS = 124
+MAX_OF_OURS = 125
 """Our own modules; each costs some 0.15 ms. If you add one on this path, raise the number to confirm that it is needed."""
 
 
@@ -138,4 +138,4 @@ def test_a_room_not_requested_is_not_entered(modules: set[str]) -> None:
 
 def test_another_module_of_our_own_is_noticed(modules: set[str]) -> None:
     ours = [name for name in within(modules, {"sidecar"}) if not name.startswith("sidecar.process.windows")]
-    assert 50 < len(ours) <= MOST_OF_OURS, ours
+    assert 50 < len(ours) <= MAX_OF_OURS, ours
