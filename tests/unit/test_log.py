@@ -294,8 +294,8 @@ async def test_telling_never_waits_for_a_reader_of_stderr(
         log.info(f"number {number}")
     assert stuck.wait(30)
     started = time.monotonic()
-    log.close(timeout=0.2)
-    assert time.monotonic() - started < 5
+    log.close(timeout=2)
+    assert time.monotonic() - started < 10
     assert "number 99" in (tmp_path / "sidecar.log").read_text("utf-8")
     release.set()
     assert finished.wait(30)
