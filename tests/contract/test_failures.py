@@ -70,6 +70,7 @@ async def test_a_backend_that_dies_in_the_middle_of_an_answer_hangs_up() -> None
             assert (await failure(answer)).message == f"{prefix}: socket hang up"
 
 
+@pytest.mark.slow
 async def test_each_http_channel_gives_up_at_its_own_limit() -> None:
     async with SidecarClient(http_backend(), settings={"timeouts.shutdown_request": 0.1}) as client:
         port = await port_of(client)

@@ -51,7 +51,9 @@ def end(victim: str, milliseconds: float, data: Path) -> None:
         relay.wait()
 
 
-@pytest.mark.parametrize("milliseconds", [5, 15, 25, 40, 60, 100])
+@pytest.mark.parametrize(
+    "milliseconds", [5, 40, *(pytest.param(each, marks=pytest.mark.slow) for each in (15, 25, 60, 100))]
+)
 @pytest.mark.parametrize("victim", ["parent", "sidecar", "guardian"])
 def test_after_any_kill_during_the_start_nothing_is_left(tmp_path: Path, victim: str, milliseconds: int) -> None:
     for attempt in range(2):

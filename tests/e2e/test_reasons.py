@@ -73,6 +73,7 @@ async def test_startup_progress_says_why(kind: str) -> None:
         assert found["phase"] == ("failed" if kind == "ends at once" else "waiting")
 
 
+@pytest.mark.slow
 @every_kind
 def test_watch_says_why(kind: str, tmp_path: Path) -> None:
     case = wrong(kind)

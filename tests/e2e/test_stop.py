@@ -114,7 +114,7 @@ async def test_the_stop_signal_is_a_setting(tmp_path: Path, name: str) -> None:
     ],
     ids=["ignored", "trapped", "SIGINT", "ended by its trap"],
 )
-@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("shell", ["sh", pytest.param("bash", marks=pytest.mark.slow)])
 async def test_a_shell_does_not_keep_the_signal_from_what_it_waits_for(
     tmp_path: Path, shell: str, script: str, settings: dict[str, Any]
 ) -> None:

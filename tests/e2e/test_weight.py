@@ -106,6 +106,7 @@ async def cost_of_samples(client: SidecarClient, count: int) -> float:
     return float((await client.call("sidecar:info"))["cpuSeconds"]) - before
 
 
+@pytest.mark.slow
 @pytest.mark.not_wine(reason="fifty Windows interpreters take Wine minutes to start")
 async def test_a_tree_of_fifty_processes_is_sampled_whole() -> None:
     settings: dict[str, Any] = {"resources.interval": 0.1, "timeouts.health_interval": 60}
@@ -126,6 +127,7 @@ async def test_a_tree_of_fifty_processes_is_sampled_whole() -> None:
         assert together / 30 < 0.1
 
 
+@pytest.mark.slow
 async def test_a_sidecar_that_has_nothing_to_do_does_next_to_nothing() -> None:
     async with SidecarClient(http_backend()) as client:
         await client.call("backend:waitForReady")

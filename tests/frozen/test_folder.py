@@ -128,7 +128,7 @@ def test_a_missing_module_is_named_with_the_remedy_after_hello(program: Path) ->
     gone.unlink()
     done = run(program, "serve", "--set", "backend.autostart=false")
     assert done.returncode == 70
-    assert f"missing or incomplete: {gone.relative_to(program.parent).as_posix()}. Install the app again" in done.stderr
+    assert f"missing or incomplete: {gone.relative_to(program.parent).as_posix()}. Reinstall the app" in done.stderr
     assert "Traceback" not in done.stderr
 
 

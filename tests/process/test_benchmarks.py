@@ -13,6 +13,7 @@ from tests.benchmarks.figures import Figure, Scale, Skipped
 pytestmark = [
     pytest.mark.posix(reason="the measuring side waits with select and poll, on pipes"),
     pytest.mark.heavy,
+    pytest.mark.slow,
 ]
 
 

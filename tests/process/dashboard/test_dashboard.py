@@ -166,6 +166,7 @@ async def test_a_sidecar_that_dies_is_reported_and_replaced_until_that_is_hopele
             assert lost["error"]["data"] == {"final": True}
 
 
+@pytest.mark.slow
 @pytest.mark.posix(reason="Windows has no SIGSTOP")
 async def test_a_sidecar_that_hangs_is_ended_and_replaced(tmp_path: Path, session: aiohttp.ClientSession) -> None:
     async with (

@@ -70,6 +70,7 @@ def test_orphans_of_a_dead_sidecar_and_guardian_are_ended(own, tmp_path: Path, k
     os.kill(owner.process.pid, signal.SIGSTOP)
     os.kill(owner.guardian, signal.SIGKILL)
     owner.kill()
+    wait_until(lambda: not is_alive(owner.guardian))  # a start waits for a guardian that is at work
     found = Reclaim(tmp_path).read()
     if kind == "bare":
         # It has no parent, no session and no environment of ours: nothing proves it, so it is not touched.
