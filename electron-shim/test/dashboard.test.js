@@ -231,9 +231,10 @@ test("a hundred thousand lines leave the page quick and small", { skip }, async 
 });
 
 test("a start says what it waits for, a backoff counts down, and nothing of it stays", { skip }, async (t) => {
-  const backend = [PYTHON, "-c", "import time; print('no licence found, wait', flush=True); time.sleep(2); raise SystemExit(3)"];
+  const backend = [PYTHON, "-c", "import time; print('no licence found, wait', flush=True); time.sleep(4); raise SystemExit(3)"];
+  const browser = await startBrowser(t); // first: the start is shown for some seconds only
   const dashboard = await startDashboard(t, { backend, words: ["--set", "restart.first_delay=6", "--set", "restart.attempts=1", "--set", "restart.jitter=0"] });
-  const { page, shows, text, complaints } = await openPage(await startBrowser(t), dashboard.address());
+  const { page, shows, text, complaints } = await openPage(browser, dashboard.address());
   await shows("state-detail", /for \d+ s of 1 min\. Waiting for the port to open: none of its processes listens on a port yet; its last output: no licence found/);
   await shows("command", "raise SystemExit(3)");
   assert.notEqual(await text("working-folder"), "–");
