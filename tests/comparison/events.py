@@ -58,7 +58,7 @@ def back_after_hang(make: Ways) -> float | None:
     with make() as app:
         _start(app)
         app.answers("/hang", timeout=0.1)
-        return until(app.answers, 60)
+        return until(app.answers, 30)
 
 
 def ready_too_early(make: Ways) -> str:

@@ -106,7 +106,7 @@ test("a preload that is nowhere: the error says what to copy", { skip }, async (
   await esbuild(made.project, "cjs", "main.js");
   const shipped = ship(made, path.join(made.project, "dist"));
   fs.rmSync(path.join(shipped, "dist", "preload.standalone.js"));
-  assert.throws(() => start(path.join(shipped, "dist", "main.js"), shipped, true), /preload\.standalone\.js was not found.*copies it beside the main process/s);
+  assert.throws(() => start(path.join(shipped, "dist", "main.js"), shipped, true), /preload\.standalone\.js was not found.*copies it next to the main process/s);
 });
 
 for (const [tool, patterns] of /** @type {Array<[string, {unpack?: string, unpackDir?: string}]>} */ ([
