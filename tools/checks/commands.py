@@ -14,7 +14,7 @@ from tools.pages import Page, page, pages
 
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _STARTS = re.compile(r"python -m (sidecar|tools|tests)\b|sidecar( |$)")
-MAX_README_LINES = 220  # it leads to docs/, whose pages may be as long as they need
+MAX_README_LINES = 240  # it leads to docs/, whose pages may be as long as they need
 
 
 def check() -> Iterator[str]:
