@@ -10,6 +10,7 @@ from tests.failures.page import ways
 from tests.failures.stage import Explanation, Stage, Way, fill
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [pytest.param(way, id=way.name, marks=way.marks) for way in ways()])
 async def test_it_is_reported_with_these_messages(way: Way, tmp_path: Path) -> None:
     async with Stage(tmp_path) as stage:

@@ -85,6 +85,7 @@ def test_watch_says_why(kind: str, tmp_path: Path) -> None:
     assert float(explained[1]) - float(began[1]) <= WITHIN
 
 
+@pytest.mark.slow
 @every_kind
 def test_doctor_says_why_while_it_starts_and_at_the_end(kind: str, tmp_path: Path) -> None:
     case = wrong(kind)
