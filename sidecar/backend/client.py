@@ -41,11 +41,7 @@ class Response(Struct, frozen=True):
 
 
 def refused(port: int | None) -> HttpFailedError:
-    """How a request fails while the backend is not running.
-
-    Args:
-        port: the last port, None where there was none yet.
-    """
+    """How a request fails while the backend is not running; ``port``: the last one, None where there was none."""
     return HttpFailedError(
         f"connect ECONNREFUSED {_LOOPBACK}:{port or 0}",
         kind="refused",
@@ -54,11 +50,9 @@ def refused(port: int | None) -> HttpFailedError:
 
 
 class BackendClient:
-    """Speaks to whatever listens on ``port`` of 127.0.0.1; another port takes effect with the next request.
+    """Speaks to ``port`` of 127.0.0.1; a new value takes effect with the next request, None fails as refused.
 
-    Attributes:
-        port: None while the backend has none; requests then fail as refused.
-        loaded: whether aiohttp is imported.
+    ``loaded``: whether aiohttp is imported.
     """
 
     def __init__(self, port: int | None = None) -> None:
@@ -74,12 +68,12 @@ class BackendClient:
         self._open()
 
     async def get(self, path: str, *, timeout: float, head_suffices: bool = False) -> Response:  # noqa: ASYNC109 -- its expiry has its own message
-        """Asks for a path.
+        """Asks for a path, within ``timeout`` seconds for all of it, body and redirects included.
 
         Args:
             path: begins with ``/``, may have a query. AUTO_PATH: the first of HEALTH_PATHS that the backend has; of one that has
                 none every answer below 500 is good.
-            timeout: seconds for all of it, body and redirects included.
+            timeout: seconds.
             head_suffices: a 2xx whose body cannot be read or has no end (an event stream) is an answer, without a body.
 
         Raises:
@@ -107,11 +101,7 @@ class BackendClient:
         return await self._request("POST", path, timeout)
 
     async def options(self, path: str, *, timeout: float) -> int:  # noqa: ASYNC109 -- as in get
-        """The status of an OPTIONS request, which changes nothing on any server (RFC 9110, 9.2.1).
-
-        Raises:
-            HttpFailedError: no valid answer.
-        """
+        """The status of an OPTIONS request, which changes nothing (RFC 9110, 9.2.1); HttpFailedError without a valid answer."""
         try:
             return (await self._request("OPTIONS", path, timeout)).status
         except HttpFailedError as error:

@@ -25,7 +25,7 @@ class BackendCommand:
     """A program that exists and may be run.
 
     Attributes:
-        argv: the command, its program as an absolute path; ``{host}`` and ``{port}`` are still to be filled in.
+        argv: its program as an absolute path; ``{host}`` and ``{port}`` are still to be filled in.
         cwd: the folder to run it in, absolute.
         notes: what the log should say about how it was found.
     """
@@ -221,11 +221,7 @@ def _variable(environ: Mapping[str, str], name: str, platform: str) -> str:
 
 
 def _starting_folder(backend: Backend) -> Path:
-    """Where relative paths begin: our working directory; if it was removed, a backend named by its whole path needs none.
-
-    Raises:
-        BackendNotFoundError: it was removed, and the backend needs it.
-    """
+    """Where relative paths begin: our working directory. If that was removed, only a backend named by its whole path can start."""
     try:
         return Path.cwd()
     except OSError as error:

@@ -1,9 +1,8 @@
 """One connection for one answer: what it leaves at the server's port, and what browsers forgive. Imports aiohttp.
 
-How it ends decides who keeps the port in TIME_WAIT, which is the side that sends its FIN first, and whether the server reads an
-end or an error:
+The side that sends its FIN first keeps the port in TIME_WAIT, so:
 
-- The server waits for our next request (keep-alive): we send FIN first. It reads an end, and TIME_WAIT is on our ephemeral port.
+- The server waits for our next request (keep-alive): we send FIN first; TIME_WAIT is on our ephemeral port.
 - The server ends the connection (it said so, speaks HTTP/1.0, or died): its FIN is answered with RST, which takes its socket
   out of FIN_WAIT_2 without a TIME_WAIT. All that it sent was read by then.
 """
@@ -95,9 +94,7 @@ class OneAnswer(ResponseHandler):
 
 
 def tidy_head(head: bytes) -> tuple[bytes, bool, int | None]:
-    """The head of an answer as the strict parser takes it, as Chromium reads it.
-
-    Of the fields only those are left that matter here, so that nothing else in a head makes an answer invalid.
+    """The head of an answer as the strict parser takes it, as Chromium reads it: only the fields that matter are left.
 
     Returns:
         The head; whether another one follows it (status 1xx); bytes of body that belong to it, None where that is not announced.

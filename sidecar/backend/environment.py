@@ -36,14 +36,10 @@ def backend_environment(
     *,
     platform: str = SYSTEM,
 ) -> dict[str, str]:
-    """What the backend sees: inherited variables that the limits let through, the profile's, the user's; later ones win.
+    """What the backend sees: the inherited variables that the limits let through, the profile's, the user's; later ones win.
 
-    Args:
-        settings: profile, ``[app] mode``, ``[backend] env`` and ``[limits] env_allow env_deny``.
-        paths: folders, all filled (``resolve_paths``).
-        port: where it is to listen; 0 where it chooses one itself and reports it.
-        inherited: the sidecar's own environment.
-        platform: the system's name; on Windows ``Path`` and ``PATH`` are one variable.
+    ``paths``: all filled (``resolve_paths``). ``port``: where it is to listen; 0 where it chooses one itself and reports it.
+    ``platform``: on Windows ``Path`` and ``PATH`` are one variable.
     """
     environment = _Environment(ignore_case=platform == "win32")
     environment.update(_let_through(settings, inherited, platform))

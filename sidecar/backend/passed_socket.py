@@ -14,11 +14,7 @@ _MAX_ATTEMPTS = 8
 
 
 class PassedSocket:
-    """Closed at first, and while nothing would ever take what waits.
-
-    Attributes:
-        port: where it listens; None while it is closed.
-    """
+    """Closed at first, and while nothing would ever take what waits. ``port``: where it listens; None while it is closed."""
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
@@ -30,11 +26,7 @@ class PassedSocket:
         return self._socket.fileno() if self._socket is not None else -1
 
     def open_any(self, last: int | None) -> int:
-        """Listens on the last port where that is free, else on another one. Gives the port, also if it was open before.
-
-        Raises:
-            OSError: the system has no port.
-        """
+        """Listens on the last port where that is free, else on another; gives the port, also if it was open. Raises OSError."""
         tried: set[int] = set()
         while self.port is None:
             port = choose_port(last, tried)
@@ -47,11 +39,7 @@ class PassedSocket:
         return self.port
 
     def open(self, port: int) -> None:
-        """Listens on that port; nothing where it does so already.
-
-        Raises:
-            OSError: it cannot be bound.
-        """
+        """Listens on that port, if it does not yet; raises OSError where it cannot be bound."""
         if self.port == port:
             return
         self.close()

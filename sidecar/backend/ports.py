@@ -24,14 +24,11 @@ _MAX_ATTEMPTS = 64
 
 
 def port_state(port: int, *, plain: bool = False) -> PortState:
-    """Whether a server could listen on the port of 127.0.0.1 now. Tried by binding, so never ask while the backend is about to bind it.
+    """Whether a server could listen on the port of 127.0.0.1 now, tried by binding: not while the backend is about to bind it.
 
-    ``lingering``: no process holds it, only connections of an earlier program that the system has not closed yet ·
-    ``forbidden``: privileged, reserved by Windows (WSAEACCES), or held there exclusively by another program.
-
-    Args:
-        port: the port.
-        plain: for a server that does not set the options that most set, SO_REUSEADDR above all.
+    ``lingering``: only connections of an earlier program are left, which the system has not closed yet ·
+    ``forbidden``: privileged, reserved by Windows (WSAEACCES), or held exclusively by another program.
+    ``plain``: for a server that does not set the options that most set, SO_REUSEADDR above all.
     """
     probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -62,14 +59,9 @@ def loopback_error() -> OSError | None:
 
 
 def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
-    """The last port of this data folder if it is free (a stable origin keeps the page's localStorage), else any free one. Never one that Chromium refuses.
+    """The last port if it is free (a stable origin keeps the page's localStorage), else any free one, never one that Chromium refuses.
 
-    Args:
-        last: the port of the last run.
-        tried: ports that failed in this start; none is returned again.
-
-    Raises:
-        OSError: the system has no port left.
+    ``tried``: ports that failed in this start. Raises OSError: the system has no port left.
     """
     if last and last not in tried and last not in UNSAFE_PORTS and port_state(last) == "free":
         return last

@@ -29,8 +29,8 @@ class ProbeResult(Struct, frozen=True):
 
     Attributes:
         ok: it answered 2xx.
-        status: the status that it answered, None where there was no answer.
-        body: the decoded body where ok, else None.
+        status: None where there was no answer.
+        body: decoded, where ok.
         error: why not, in the words of the renderer contract; empty where ok.
         elapsed: seconds until the outcome.
         kind: how it failed; None where ok.
@@ -70,12 +70,7 @@ async def probe(
 
 
 def next_probe_delay(elapsed: float, interval: float) -> float:
-    """Seconds until the next request of a start: 2 % of the time that it has taken, from 5 ms up to the health interval.
-
-    Args:
-        elapsed: seconds since the spawn.
-        interval: the health interval in seconds.
-    """
+    """Seconds until the next request of a start, ``elapsed`` seconds after the spawn: 2 % of that, from 5 ms up to ``interval``."""
     return min(max(_FIRST_DELAY, elapsed * _SHARE_OF_ELAPSED), max(interval, _FIRST_DELAY))
 
 
@@ -85,10 +80,7 @@ def next_knock_delay(elapsed: float) -> float:
 
 
 def significant(body: Any, volatile_keys: Collection[str]) -> bytes:
-    """What of a body counts for "did it change", for comparison: two equal ones are no change.
-
-    Keys in ``volatile_keys`` count for nothing at any depth, nor does the order of keys.
-    """
+    """What of a body counts for "did it change": all but the ``volatile_keys`` at any depth and the order of keys."""
     try:
         return msgspec.json.encode(_without(body, frozenset(volatile_keys)), order="deterministic")
     except RecursionError:

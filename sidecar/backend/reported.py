@@ -17,15 +17,10 @@ _QUOTES = "\"'`<("  # before an address; a pattern such as (\\S+) takes them for
 
 
 def parse_reported(pattern: str, text: str, among: Collection[int] = range(1, 65_536)) -> tuple[str, int] | None:
-    """Host and port of the first address in the text that has one of the ports; None if not found.
+    """Host and port of the first address in the text with one of the ports (``among``); None if not found.
 
-    A number alone stands for a port of 127.0.0.1. The line must be whole: of one that is cut, the port may be too
-    (``ReportedAddress`` ensures that).
-
-    Args:
-        pattern: a regular expression whose group 1 is the address.
-        text: what the backend printed.
-        among: the ports.
+    ``pattern``: a regular expression whose group 1 is the address; a number alone stands for a port of 127.0.0.1. The lines must
+    be whole (``ReportedAddress`` ensures that), for a line that is cut may cut the port.
     """
     for match in re.finditer(pattern, text):
         address = re.match(_ADDRESS, (match.group(1) or "").lstrip(_QUOTES))
@@ -35,15 +30,10 @@ def parse_reported(pattern: str, text: str, among: Collection[int] = range(1, 65
 
 
 def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> int | None:
-    """Which of the ports, on all of which the backend listens, its output names as the server's; None where that is not clear.
+    """Which of the ports (``among``), on all of which the backend listens, its output names as the server's; None where not clear.
 
-    That is the last one in an address that the pattern finds, else in any address of HTTP, else the only one whose number is
+    That is the last in an address that the pattern finds (None: it has none), else in any address of HTTP, else the only number
     printed at all, but for addresses of other protocols: a debugger's (ws), a database's.
-
-    Args:
-        pattern: as above; None: only the second counts, for a backend that was given a port.
-        output: what the backend printed.
-        among: the ports.
     """
     text = _plain(output)
     lines = re.split(r"[\r\n]+", text)

@@ -16,12 +16,7 @@ _AT_ONCE = 16  # datagrams in one turn of the loop; the kernel holds back the se
 
 
 class Notifications:
-    """Reads while a run is alive, and posts what follows.
-
-    Attributes:
-        ready: set once the run has sent READY=1.
-        status: the last STATUS=; empty before.
-    """
+    """Reads while a run is alive, and posts what follows. ``ready`` is set by READY=1; ``status``: the last STATUS=."""
 
     def __init__(
         self, channel: NotifyChannel, supervisor: Supervisor, *, watchdog: float, report: Callable[[str], None]

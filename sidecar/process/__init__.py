@@ -15,12 +15,9 @@ if TYPE_CHECKING:
 
 
 def create_process_layer(guardian: Any, report: Callable[[str], None], early: Any = None) -> ProcessLayer:
-    """The layer for this platform.
+    """The layer for this platform. ``guardian``: from fork_guardian, None on Windows; ``early``: the run that was launched before.
 
-    Args:
-        guardian: what guardian.fork_guardian gave, None on Windows.
-        report: gets what is worth a line in the log.
-        early: the run that was launched before the event loop was there, an early.EarlyRun.
+    ``report`` gets sentences for the log.
     """
     if sys.platform == "win32":
         from .windows.layer import WindowsProcessLayer
@@ -78,8 +75,7 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
 def lingering(port: int) -> frozenset[str]:
     """The states of the connections on a port that no process holds any more, such as TIME_WAIT.
 
-    Empty where a process holds one or listens, and where the system does not say: it is needed for servers without
-    SO_REUSEADDR alone, which on Windows may listen beside such connections.
+    Empty where a process holds one or listens, and off Linux: only servers without SO_REUSEADDR need it.
     """
     if sys.platform == "linux":
         from .sockets import lingering as find

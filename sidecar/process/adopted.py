@@ -17,13 +17,9 @@ assert sys.platform != "win32"
 async def kill_adopted(
     root: ProcessId, marker: bytes, *, seconds: float, exact: bool
 ) -> tuple[list[Survivor], list[Survivor]]:
-    """Kills the tree without a guardian; gives what is alive after ``seconds``, and what SIGKILL ended. The sidecar has no other children.
+    """Kills the tree without a guardian; gives what is alive after ``seconds``, and what SIGKILL ended.
 
-    Args:
-        root: the backend, for where no subreaper keeps the tree together.
-        marker: what its environment holds.
-        seconds: the time for it.
-        exact: whether the sidecar is a subreaper.
+    ``root`` and ``marker`` are evidence for where the sidecar is no subreaper (not ``exact``). It has no other children.
     """
     processes = Descendants(os.getpid(), exact=exact, marker=marker)
     processes.add_root(root.pid, root.started)

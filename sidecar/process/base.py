@@ -78,9 +78,9 @@ class RunListener(Protocol):
         """Bytes that the tree wrote; ``stream`` is ``stdout`` or ``stderr``. ``data`` belongs to the callee."""
 
     def exited(self, status: ExitStatus) -> None:
-        """The root process ended; output may still come. The rest of its tree is killed, but while stopping it may still end.
+        """The root process ended; output may still come. The rest of its tree is killed, or while stopping may still end.
 
-        Always reported before ``gone``; with UNKNOWN where its status was lost, or it is itself a survivor.
+        Always before ``gone``; UNKNOWN where the status was lost or the root is a survivor.
         """
 
     def gone(self, survivors: list[Survivor]) -> None:
@@ -88,11 +88,7 @@ class RunListener(Protocol):
 
 
 class RunningProcess(Protocol):
-    """One run, as the process layer holds it.
-
-    Attributes:
-        killed: what of the tree was alive and ended by SIGKILL or TerminateJobObject; complete when ``gone`` is reported.
-    """
+    """One run. ``killed``: what was alive and was ended by SIGKILL or TerminateJobObject; complete when ``gone`` is reported."""
 
     killed: list[Survivor]
 
@@ -107,10 +103,9 @@ class RunningProcess(Protocol):
         """Ends its stdin where that is open; begins a stop. Every other rung ends it too. Harmless when repeated."""
 
     def interrupt(self, seconds: float | None = None) -> None:
-        """The graceful rung: the stop signal, on Windows CTRL_C to the console. Harmless when the process is gone.
+        """The graceful rung: the stop signal, on Windows CTRL_C to the console; ``seconds`` until the kill, None: the spec's.
 
-        Args:
-            seconds: until the kill; None: the spec's graceful.
+        Harmless when the process is gone.
         """
 
     def kill(self) -> None:
@@ -132,11 +127,7 @@ class Datagram(NamedTuple):
 
 
 class NotifyChannel(Protocol):
-    """Where a backend reports as to systemd, with the proof of who sent what.
-
-    Attributes:
-        address: the value of NOTIFY_SOCKET.
-    """
+    """Where a backend reports as to systemd, with proof of who sent what. ``address``: the value of NOTIFY_SOCKET."""
 
     address: str
 
@@ -151,18 +142,13 @@ class NotifyChannel(Protocol):
 
 
 class ProcessLayer(Protocol):
-    """One per sidecar.
-
-    Attributes:
-        guardian: the process between sidecar and backend, where the platform needs one.
-        marker: ``NAME=value`` in the environment of all that is launched, where orphans have to be proven; else empty.
-    """
+    """One per sidecar. ``marker``: ``NAME=value`` in the environment of all it launches, where orphans must be proven; else empty."""
 
     marker: str
 
     @property
     def guardian(self) -> ProcessId | None:
-        """See the class."""
+        """The process between sidecar and backend, where the platform needs one."""
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> RunningProcess:
         """Starts a run, and returns when its program was executed. Until then the listener only gets output.

@@ -31,13 +31,9 @@ CHUNK = 65536
 
 
 class StopPlan:
-    """How a run is stopped.
+    """How a run is stopped: signal number, to the root's group or the root alone, and two times in seconds.
 
-    Attributes:
-        signal: the number of the signal that asks it to end.
-        to_group: that goes to the root's group; else to the root alone.
-        kill_deadline: seconds after a kill when survivors are reported.
-        alone: seconds that it has to end when the sidecar is dead.
+    ``kill_deadline``: after a kill, when survivors are reported; ``alone``: to end in when the sidecar is dead.
     """
 
     __slots__ = ("alone", "kill_deadline", "signal", "to_group")

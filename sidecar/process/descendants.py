@@ -12,12 +12,10 @@ if TYPE_CHECKING:
 
 
 class Descendants:
-    """Everything below a subreaper, or without one what portable.Memory knows.
+    """Everything below a subreaper, or (not ``exact``) what portable.Memory knows.
 
-    Args:
-        subreaper: its pid. Only the subreaper itself finds children that /proc does not show.
-        exact: whether it is one.
-        marker: what the environment of the backend's processes holds; evidence only where the tree is not exact.
+    ``subreaper``: its pid; only it finds children that /proc does not show. ``marker``: in the environment of the backend's
+    processes; evidence only where the tree is not exact.
     """
 
     __slots__ = ("_exact", "_marker", "_memory", "_root", "_subreaper")

@@ -28,14 +28,9 @@ _LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when all 
 class Ending:
     """The tree of one run, until it has ended; an object without a run reaps what is late.
 
-    Args:
-        wake: the read end of the pipe.
-        exact: whether this process is a subreaper.
-        exited: gets the root's wait status.
-
     Attributes:
         root: the backend's pid, until its status was read.
-        stopping: it was asked to end: what the root leaves behind may end by itself.
+        stopping: it was asked to end, so what the root leaves behind may end by itself.
     """
 
     def __init__(self, wake: int, *, exact: bool, exited: Callable[[int], None]) -> None:
@@ -90,10 +85,9 @@ class Ending:
         self.ask()
 
     def ask(self) -> None:
-        """Sends the stop signal: to the root, after its end to those that have no parent left; to each once.
+        """Sends the stop signal once to each: to the root; after its end to those without a parent; near the end to all.
 
-        So a server can still use its database while it ends, and what a launcher leaves behind is asked as itself. Those
-        that pass nothing on do not stand between the signal and their children.
+        So a server can still use its database while it ends, and what a launcher leaves behind is asked as itself.
         """
         now = time.monotonic()
         if now >= self._last_call:
@@ -117,7 +111,7 @@ class Ending:
     def _ask_behind(self, *, is_half_time: bool) -> None:
         """Asks the children of those that ignore the signal; at half time also those of shells with a trap for it.
 
-        Such a shell acts only after the command that it waits for (POSIX, 2.12), or has passed the signal on itself long ago.
+        Such a shell acts only after the command that it waits for (POSIX, 2.12), or has passed the signal on long ago.
         """
         if is_half_time:
             self._half_time = math.inf
@@ -138,11 +132,9 @@ class Ending:
                 self.tree.send(entry, int(signal.SIGCONT))
 
     def kill_tree(self, seconds: float, *, patient: bool = False) -> tuple[list[Entry], list[Entry]]:
-        """Kills every descendant; gives those that are alive when the time is over, and those that SIGKILL ended.
+        """Kills every descendant; gives those that are alive after ``seconds``, and those that SIGKILL ended.
 
-        Args:
-            seconds: the time; counted from the last process that was new, if ``patient``.
-            patient: no caller waits, and no other process will do it.
+        ``patient``: the time begins again with each new process, for no caller waits and nothing else will do it.
         """
         kill = killing.TreeKill(self.tree.members, self.tree.send, seconds, keeps_orphans=self._exact)
         empty = 0

@@ -1,12 +1,10 @@
 """The guardian: it starts the backend, reports how it ends, and leaves nothing of its tree alive.
 
-The stream socket to the sidecar is its lifeline: at its end, whatever ended the sidecar, every descendant is asked to
-end and soon killed. On Linux the guardian is a subreaper: an orphaned descendant becomes its child, whatever session it
-is in. So "no child left" (ECHILD) proves that nothing of the tree is left. PR_SET_PDEATHSIG wakes it with SIGCONT when
-the sidecar dies, so that even a stopped guardian sees the end of its lifeline.
+The socket to the sidecar is its lifeline: at its end every descendant is asked to end and soon killed. On Linux the guardian is
+a subreaper: an orphan becomes its child, whatever its session, so "no child left" (ECHILD) proves that nothing is left; and
+PR_SET_PDEATHSIG wakes even a stopped guardian with SIGCONT when the sidecar dies.
 
-Elsewhere (macOS) the tree is only as well known as portable.py can know it, and a guardian that is *stopped* when
-the sidecar dies sleeps on: neither can be promised there.
+Elsewhere (macOS) the tree is known only as portable.py can know it, and a guardian stopped at that moment sleeps on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """How the sidecar gets its guardian, the small process between it and the backend (guard_loop.py says what it does).
 
-The first one is forked right after hello, when the interpreter is small and has one thread: it costs less than a
-fresh interpreter, and every later run uses the same one. When it is killed, a fresh interpreter takes its place:
-by then the sidecar may have threads, and forking it would copy their locks.
+The first is forked right after hello, when the interpreter is small and has one thread, which is cheaper than a fresh one. A
+killed one is replaced by a fresh interpreter: by then a fork would copy the locks of the sidecar's threads.
 """
 
 from __future__ import annotations
@@ -17,11 +16,7 @@ HIDDEN_ARGUMENT = "--guardian"
 
 
 class Guardian:
-    """A guardian as the sidecar has it: its pid, and the socket whose end is the lifeline.
-
-    Attributes:
-        exact: whether it has the mechanisms of Linux; only a test does without them there.
-    """
+    """A guardian's pid, its socket whose end is the lifeline, and whether it has Linux' mechanisms (``exact``)."""
 
     __slots__ = ("exact", "pid", "socket")
 
@@ -50,7 +45,7 @@ def fork_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
 
 
 def spawn_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
-    """Executes a guardian in a fresh interpreter; gives it back before it is up, for messages wait in the socket.
+    """Executes a guardian in a fresh interpreter, and does not wait until it is up: messages wait in the socket.
 
     Raises:
         OSError: the interpreter cannot be executed.

@@ -15,7 +15,7 @@ def identify(pid: int) -> ProcessId | None:
     """The live process with that pid; None if it does not exist or is a zombie.
 
     Raises:
-        OSError: it is there and cannot be looked at, for no descriptor is left.
+        OSError: no descriptor is left to look with.
     """
     from .base import ProcessId
 
@@ -55,10 +55,9 @@ def own_identity() -> ProcessId:
 
 
 def pid_namespace() -> str:
-    """Where a pid and a start time are comparable.
+    """Where a pid and a start time are comparable: boot id and pid namespace on Linux, whose start times count from boot.
 
-    On Linux start times count from boot, and every container counts its own pids: the boot id and the pid namespace.
-    Elsewhere start times are absolute: nothing.
+    Empty elsewhere, for start times are absolute there, and where it cannot be read.
     """
     if sys.platform != "linux":
         return ""

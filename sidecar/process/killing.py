@@ -1,7 +1,6 @@
 """How a tree is killed: stopped first, so that a forking tree cannot outrun the kill, then killed, leaves first.
 
-The caller owns the clock and the waiting; a step only looks and signals, so the guardian can wait in poll(2) and the
-sidecar in its event loop.
+A step only looks and signals; the caller waits: the guardian in select(2), the sidecar in its event loop.
 """
 
 from __future__ import annotations
@@ -31,12 +30,7 @@ _MAX_PAUSE = 0.1  # for what takes its time to die
 
 
 class TreeKill:
-    """One kill in progress.
-
-    Attributes:
-        growing: whether the last step met a process for the first time.
-        killed: what was alive when it got SIGKILL.
-    """
+    """One kill in progress. ``growing``: the last step met a new process. ``killed``: what was alive when it got SIGKILL."""
 
     __slots__ = (
         "_deadline",
@@ -61,13 +55,12 @@ class TreeKill:
         *,
         keeps_orphans: bool = False,
     ) -> None:
-        """``members`` looks at the tree, parents first; each is stopped before the next one is asked for.
+        """``members`` gives the tree, parents first; each is stopped before the next one is asked for.
 
-        Half of the ``seconds`` are for the stop: on a machine that is too busy for more looks, what was stopped is
-        killed then, for a stopped process that is left alone stays so for ever.
+        Half of the ``seconds`` are for the stop: what is stopped by then is killed, for it would stay stopped for ever.
 
-        Where ``members`` has orphans too (a subreaper's), nothing is waited for once a look met no new process: a fork
-        that was under way then leaves an orphan, which the next look meets, and no fork begins while a signal is pending.
+        ``keeps_orphans``: ``members`` has them too (a subreaper). Then one look without a new process suffices: a fork that was under
+        way leaves an orphan for the next look, and no fork begins while a signal is pending.
         """
         self._keeps_orphans = keeps_orphans
         self._members = members

@@ -1,9 +1,8 @@
 """Landlock, Linux' sandbox for processes without privileges, by its three system calls.
 
-Sources: Documentation/userspace-api/landlock.rst and include/uapi/linux/landlock.h of the kernel. A ruleset names the
-rights that it handles (all others stay as they are) and where each is still given; ``restrict`` puts the calling
-thread and all its descendants under it for good, through fork, setsid and execve. The versions ("ABI") add rights.
-The numbers of the calls are the same on all architectures that Python runs on, but for alpha.
+Sources: Documentation/userspace-api/landlock.rst and include/uapi/linux/landlock.h. A ruleset names the rights that it handles
+(all others stay) and where each is given; ``restrict`` applies it for good, through fork, setsid and execve. The versions
+("ABI") add rights. The numbers of the calls are the same wherever Python runs, but for alpha.
 """
 
 from __future__ import annotations

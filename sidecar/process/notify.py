@@ -22,10 +22,7 @@ _PREFIX = "notify-"
 
 
 class NotifySocket:
-    """See base.NotifyChannel. Bound in a folder, or where its path would be too long, or the file system has no sockets, to an abstract name.
-
-    A path comes first because a sandbox may keep its processes from abstract names outside of it.
-    """
+    """See base.NotifyChannel. Bound to a path, which a sandbox can give; to an abstract name where that is impossible."""
 
     def __init__(self, folder: Path) -> None:
         """Raises OSError: no descriptor is left."""
@@ -49,7 +46,7 @@ class NotifySocket:
         return self._socket.fileno()
 
     def receive(self, size: int) -> Datagram | None:
-        """See base. There is room for the credentials and nothing else, so the kernel closes any descriptors that come with it (unix(7))."""
+        """See base. There is room for the credentials alone, so the kernel closes descriptors that come along (unix(7))."""
         try:
             data, ancillary, flags, _ = self._socket.recvmsg(
                 size, socket.CMSG_SPACE(_CREDENTIALS.size), socket.MSG_DONTWAIT

@@ -16,8 +16,7 @@ assert sys.platform != "win32"
 def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tuple[list[ProcessId], list[Survivor]]:
     """Kills the roots, what is below them, and what was started with the marker. Gives the killed and the survivors.
 
-    A root whose environment can be read and holds no such marker is another program's, whatever the record says.
-    A guardian working on the same tree does not interfere: both only signal processes that they have proven.
+    A root whose readable environment has no such marker is another program's. A guardian at work on the same tree does not interfere.
     """
     source = tree if sys.platform == "linux" else portable
     roots = [root for root in roots if not source.denies_environment(root.pid, marker.encode())]

@@ -1,10 +1,8 @@
 """The process table where there is no /proc: the same functions as tree.py, through psutil; and a memory of the tree.
 
-Without a subreaper a process whose parent ended belongs to init, and its ancestry is lost. So the tree is looked at
-again and again while it lives, and whatever was once seen below the backend stays known. Three kinds of evidence
-make a process ours: its parent is ours, its session is one that ours opened, or it was started with our marker in
-its environment. What escapes all three is a process that left its session, lost its parent between two looks *and*
-cleared its environment: on such systems that one cannot be promised.
+Without a subreaper ancestry is lost with a parent. So the tree is looked at again and again, and what was seen stays known. A
+process is ours if its parent is, its session was opened by one of ours, or our marker is in its environment. What left its
+session, lost its parent between two looks *and* cleared its environment escapes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Runs on Linux and macOS: launched, followed and killed through the guardian.
 
-When the guardian is killed, the sidecar, itself a subreaper, inherits its tree and kills it. The next launch gets a
-new guardian. Everything here runs on the event loop's thread.
+If the guardian is killed, the sidecar, itself a subreaper, inherits its tree and kills it; the next launch gets a new one.
 """
 
 from __future__ import annotations
@@ -46,12 +45,7 @@ class _Silent:
 
 
 class PosixProcessLayer:
-    """See base.ProcessLayer. One run at a time: a launch waits until the run before it is gone.
-
-    Attributes:
-        marker: ``NAME=value`` in the environment of everything that this sidecar launches; proves to reclaim that an
-            orphan is ours, whatever became of its ancestry.
-    """
+    """See base.ProcessLayer. One run at a time: a launch waits until the run before it is gone."""
 
     def __init__(
         self, guardian: guardians.Guardian, report: Callable[[str], None], early: EarlyRun | None = None
@@ -75,12 +69,7 @@ class PosixProcessLayer:
         return ProcessId(*entry.key) if entry else None
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> posix_run.PosixRun:
-        """Starts a run, once the run before it is gone. Until this returns, the listener gets output only.
-
-        Raises:
-            BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
-            InternalError: it was killed meanwhile, or no guardian stays alive.
-        """
+        """See base. Raises InternalError too: it was killed meanwhile, or no guardian stays alive."""
         for _attempt in range(_MAX_GUARDIANS):
             await self._idle()
             try:

@@ -120,7 +120,7 @@ class PosixRun:
             if not self.spawned.done():
                 self.spawned.set_result(None)
         elif kind == "failed":
-            from .executability import posix as refusal  # its shutil takes 4 ms, which every launch would wait for
+            from .executability import posix as refusal  # needed after a failure only
 
             self.abandon(refusal.explain(facts[0], facts[1], self.spec))
         elif kind == "exited":

@@ -1,8 +1,7 @@
 """What a start does about the sidecars before it: ends the orphans that are proven to be theirs, and takes over the rest.
 
-Proven is what was started with the owner's marker in its environment, and everything below it. The record of an owner
-that is gone says which marker that is. It is not an order to kill: only a file owned by this user counts, in a folder that
-no other user can write to, and a process that it names is left alone where its environment has no such marker.
+Proven is what was started with the marker in the record of an owner that is gone, and everything below. The record counts only
+as this user's file in a folder that no other can write to, and a process in it is left alone if its environment has no marker.
 """
 
 from __future__ import annotations
@@ -55,7 +54,6 @@ class Reclaimed(Struct, frozen=True):
         logs: name of the folder for the backend's output, which none of those that live uses.
         notes: sentences for the log, on leftovers and on what kept them from being cleared away.
         neighbours: such sentences, one for each other sidecar that lives on this folder.
-        killed: the orphans that were ended.
         ending: sidecars that are about to leave this folder; they are not neighbours.
     """
 
@@ -88,11 +86,8 @@ class Reclaim:
     def read(self, *, wait: bool = True) -> Reclaimed:
         """Ends proven orphans, and gives what the next run should know. Never raises for what it finds.
 
-        A second look on the same object leaves out the sidecars that came after the first: it is they who share the folder with
-        this one.
-
-        Args:
-            wait: whether a sidecar that is ending is to be waited for; else it counts as a neighbour.
+        ``wait``: for sidecars that are ending; else they are neighbours. A second look on the same object leaves out the sidecars that
+        came after the first: it is they who share the folder with this one.
         """
         self._notes, self._killed = [], []
         owners: set[ProcessId] = set()
@@ -148,10 +143,7 @@ class Reclaim:
         return {record.owner[0]: record.backend[0] if record.backend else None for record in records}
 
     def in_use(self) -> bool:
-        """Whether a sidecar, or the guardian of one that was killed, works on the folder, or may do so in another container.
-
-        Ends nothing.
-        """
+        """Whether a sidecar or its guardian works on the folder, or may do so in another container. Ends nothing."""
         return any(
             self._is_elsewhere(record)
             or self._is_owner_alive(record)

@@ -1,8 +1,7 @@
 """What a sidecar writes down, for the one after it: whose backend runs, on which port, and how often it failed.
 
-One file a sidecar, ``run-PID-START.json`` in the data folder, so that two sidecars never write to the same one; and
-``last-run.json``, which a clean end and a reclaim leave behind. Every write replaces the file in one step; it is not
-synced to disk, since after a power cut no process is left that it could describe.
+``run-PID-START.json`` in the data folder is each one's own; ``last-run.json`` is left by a clean end and a reclaim. A write
+replaces the file in one step; it is not synced, since after a power cut no process is left that it could describe.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ class RunRecord(msgspec.Struct, kw_only=True):
     """The record of one sidecar; processes are (pid, start time).
 
     Attributes:
-        world: where pids and start times are comparable; see identity.world.
+        world: see identity.pid_namespace.
         marker: ``NAME=value`` in the environment of all that the sidecar launched; empty: none.
         failures: how many stand against the restart budget.
         logs: name of the folder for the backend's output, which no two sidecars share.
-        written: seconds since 1970, to find the newest record.
-        ending: seconds that the end of the sidecar may take, written when it began; 0: it is not ending.
+        written: seconds since 1970.
+        ending: seconds that the end of the sidecar may take; 0: it is not ending.
     """
 
     version: int = 1
@@ -63,23 +62,12 @@ class LastRun(msgspec.Struct):
 
 
 class Record:
-    """This sidecar's own record.
-
-    Attributes:
-        shared: see the constructor; may change until the first run.
-    """
+    """This sidecar's own record. ``shared``: another one lives on this folder, so its port stays the folder's; may change until run 1."""
 
     def __init__(
         self, data_folder: Path, report: Callable[[str], None], *, shared: bool = False, logs: str = "backend"
     ) -> None:
-        """Nothing is written yet.
-
-        Args:
-            data_folder: where; made when it is missing.
-            report: called once if the folder cannot be written; supervision continues without a record.
-            logs: name of the folder for the backend's output.
-            shared: another sidecar lives on this folder, so its port stays the folder's.
-        """
+        """Writes nothing yet. ``report`` is called once if the folder cannot be written; supervision continues without a record."""
         self.shared = shared
         me = own_identity()
         self._report: Callable[[str], None] | None = report

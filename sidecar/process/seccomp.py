@@ -1,9 +1,9 @@
 """Ways that Landlock does not see, closed by a filter of system calls (seccomp) for level strict.
 
-Landlock asks at bind(2) and connect(2) of TCP. MPTCP, SCTP and UDP are not TCP to it, and TCP Fast Open connects by sending.
-So sockets are opened for Unix, netlink and TCP only, MSG_FASTOPEN is refused, and io_uring, whose requests no filter sees, is
-absent. prlimit works on the caller alone, for a limit of processor time kills another process. Programs know each of these answers from kernels without the feature. Sources: seccomp(2), linux/filter.h, linux/audit.h
-and the tables of system calls in the kernel (arch/*/entry/syscalls, include/uapi/asm-generic/unistd.h).
+Landlock asks at bind(2) and connect(2) of TCP alone. So sockets are for Unix, netlink and TCP (not MPTCP, SCTP, UDP),
+MSG_FASTOPEN, which connects by sending, is refused, io_uring, which no filter sees, is absent, and prlimit, by which a time
+limit could kill another process, works on the caller alone. Programs know each answer from kernels without the feature.
+Sources: seccomp(2), linux/filter.h, linux/audit.h, arch/*/entry/syscalls, include/uapi/asm-generic/unistd.h.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """TCP sockets of this network namespace, asked of the kernel by netlink: sock_diag(7).
 
-/proc/net/tcp holds the same, but to write it the kernel goes through its table of *connections*, a quarter of a million
-places on a machine with 24 GB: 5 to 10 ms, during which the loop does nothing else. This asks for listeners alone.
+/proc/net/tcp has the same, but the kernel goes through its table of all connections for it (5 to 10 ms on a machine with 24 GB).
 """
 
 from __future__ import annotations

@@ -84,10 +84,8 @@ class EarlyRun:
 
     Attributes:
         port: where the backend is to listen; None where it chooses.
-        marker: of all that this sidecar launches.
         request: what the guardian was asked to launch.
-        stdin: the writing end, -1 where it is empty.
-        outputs: the reading ends of stdout and stderr.
+        stdin, outputs: the writing end (-1: empty), and the reading ends of stdout and stderr.
         at: when it was launched (time.monotonic).
         notes: what the log should say about how its program was found.
         oom_kills: what oom_kills.read gave before the launch.

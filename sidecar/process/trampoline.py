@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # nice, open files, no new privileges; None: as it is
 LimitValues = tuple[int | None, int | None, bool]
-# command (a name without a slash is looked up in PATH of the environment), folder, environment, limits, landlock.Rules
-# and the filter of a sandbox (None without one), the variables whose value is the pid
+# command (its program with its path), folder, environment, limits, landlock.Rules and the filter of a sandbox (None without
+# one), the variables whose value is the pid
 Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues, "tuple[Any, bytes] | None", list[bytes]]
 
 
@@ -32,8 +32,8 @@ def run(
         program: what to become.
         streams: what becomes stdin, stdout, stderr and, if it is there, descriptor 3.
         status_fd: a descriptor that closes on execve.
-        guardian: the pid that the parent must have, for the parent death signal; None: do without that signal.
-        keep_hangup: SIGHUP stays ignored, as nohup(1) wants it for everything that it starts.
+        guardian: the pid that the parent must have; None: no parent death signal.
+        keep_hangup: SIGHUP stays ignored, as nohup(1) wants it.
     """
     argv, cwd, environment, limits, confinement, pid_variables = program
     step = "session"
@@ -59,7 +59,7 @@ def run(
             step = "sandbox"
             _enter_sandbox(confinement)
         step = "exec"
-        _execute(argv, environment)
+        os.execve(argv[0], argv, environment)  # noqa: S606 - never through a shell
     except OSError as error:
         os.write(status_fd, f"{step} {error.errno or 0}".encode())
     except BaseException as error:  # noqa: BLE001 - this process must end here whatever happened
@@ -120,16 +120,3 @@ def _enter_sandbox(confinement: tuple[Any, bytes]) -> None:
         landlock.restrict(rules)
     if system_calls:
         prctl.filter_system_calls(system_calls)
-
-
-def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:
-    if b"/" in argv[0]:
-        os.execve(argv[0], argv, environment)  # noqa: S606 - never through a shell
-    denied: OSError | None = None
-    for folder in environment.get(b"PATH", os.defpath.encode()).split(b":"):
-        try:
-            os.execve(os.path.join(folder or b".", argv[0]), argv, environment)  # noqa: PTH118, S606 - as above; pathlib is not loaded
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                denied = denied or error
-    raise denied or OSError(errno.ENOENT, "not in PATH")

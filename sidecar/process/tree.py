@@ -24,8 +24,8 @@ class Entry:
     """One process at one moment. ``pid`` and ``started`` together are its identity.
 
     Attributes:
-        started: the start time as the system has it: clock ticks since boot on Linux, elsewhere seconds since 1970.
-        state: the letter of proc(5); that of the main thread. HIDDEN: /proc does not show it.
+        started: clock ticks since boot on Linux, elsewhere seconds since 1970.
+        state: the letter of proc(5) for the main thread; HIDDEN: /proc does not show it.
         threads: how many live, the main thread included.
     """
 
@@ -135,11 +135,10 @@ def table() -> dict[int, Entry]:
 
 
 def walk(roots: Collection[int], *, without: Collection[int] = ()) -> Iterator[Entry]:
-    """Everything below ``roots``, parents first; whatever is in ``without`` is left out with all below it.
+    """Everything below ``roots``, parents first; ``without``: left out with all below.
 
-    An entry is given before its own children are looked for. So a caller that stops each process as it comes finds all
-    children of it, and one that forks and leaves, again and again, is met within microseconds of its birth, however
-    many other processes the machine has.
+    An entry is given before its children are looked for: a caller that stops each as it comes finds all children, and meets one
+    that forks and leaves, again and again, within microseconds of its birth.
     """
     if not _can_list_children():
         yield from reversed(descendants(table(), roots, without=without))
@@ -198,11 +197,8 @@ def _threads(pid: int) -> list[str]:
 def hidden_children(first: int) -> Iterator[Entry]:
     """The live children of this process, whether /proc shows them or not (none is mounted, hidepid), by asking about each pid.
 
-    Asking about all pids takes seconds, so it is done only where none of the likelier ones is a child. Those that one look
-    misses are met by a later one, when the others have ended.
-
-    Args:
-        first: the lowest pid that they can have: the kernel counts upwards, until it starts again at the lowest free one.
+    Asking about all takes seconds, so it is done only if none of the likelier is one; a later look meets those that one misses.
+    ``first``: the lowest pid that they can have; the kernel counts up, then starts again at the lowest free one.
     """
     if _can_list_children():
         likely: tuple[Iterable[int], ...] = (_children(os.getpid()),)
@@ -272,9 +268,8 @@ def descendants(entries: Mapping[int, Entry], roots: Collection[int], *, without
 def send(entry: Entry, number: int) -> bool:
     """Sends a signal to that very process or to none. False when it has ended, or is not ours to signal.
 
-    A pidfd holds on to one process; the start time that is read while it is held proves that it is the right one.
-    Without pidfds (before Linux 5.3, or when descriptors have run out) the proof is read just before the kill. A hidden
-    entry is our own child, and not waited for: its pid cannot have been given to another process.
+    A pidfd holds one process, and the start time read meanwhile proves that it is the right one. Without pidfds (before Linux 5.3,
+    no descriptor left) the proof comes just before the kill. A hidden entry is our own unreaped child, whose pid cannot be reused.
     """
     fd = _pidfd(entry.pid)
     try:

@@ -26,13 +26,9 @@ class Unrunnable(NamedTuple):
 
 
 def unrunnable(path: Path, head: bytes, system: str = SYSTEM, handlers: Path = _HANDLERS) -> Unrunnable | None:
-    """Why the system cannot run the file; None where nothing is wrong with its content.
+    """Why the system cannot run the file whose first bytes are ``head``; None where nothing is wrong with its content.
 
-    Args:
-        path: the file.
-        head: its first bytes.
-        system: as ``sys.platform``.
-        handlers: where Linux lists the formats that other programs run (binfmt_misc).
+    ``handlers``: where Linux lists the formats that other programs run (binfmt_misc).
     """
     if not head:
         return Unrunnable("it is empty", "Install it again: its file is incomplete.")

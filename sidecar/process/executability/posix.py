@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from pathlib import Path
 
 from ...errors import BackendNotExecutableError, SandboxUnavailableError, SidecarError
 from ..base import LaunchSpec
-from . import check_folder, check_program, closed_folder, not_on_path, read_start
+from . import check_folder, check_program, closed_folder, read_start
 from .formats import unrunnable
 
 _LIMITS = {
@@ -29,12 +28,9 @@ _LIMITS = {
 
 
 def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
-    """The error for a launch that failed.
+    """The error for a launch that failed with errno ``number``.
 
-    Args:
-        step: where it failed: ``fork``, ``session``, ``output``, the name of a limit, ``cwd``, ``sandbox`` or ``exec``.
-        number: the errno.
-        spec: what was to be launched.
+    ``step``: ``fork``, ``session``, ``output``, the name of a limit, ``cwd``, ``sandbox`` or ``exec``.
     """
     command = spec.command
     if step == "cwd":
@@ -72,12 +68,7 @@ def _explain_folder(number: int, cwd: str) -> SidecarError:
 
 
 def _explain_exec(number: int, spec: LaunchSpec) -> SidecarError:
-    name = spec.command[0]
-    search_path = spec.env.get("PATH", os.defpath)
-    found = name if os.sep in name else shutil.which(name, os.F_OK, path=search_path)
-    if found is None:
-        return not_on_path(name, search_path)
-    path = Path(spec.cwd, found)
+    path = Path(spec.cwd, spec.command[0])
     try:
         check_program(path)
     except SidecarError as error:

@@ -21,8 +21,7 @@ OTHER = "other"  # a terminal, the null device: neither
 def guard_stdio() -> tuple[int, int]:
     """Moves fd 0 and 1 to private, non-inheritable descriptors; returns those of stdin and stdout.
 
-    Whatever prints from now on, C libraries included, prints to stderr, and whatever reads from fd 0 reads nothing.
-    A descriptor that the parent closed counts as the null device.
+    What prints from now on (C libraries too) prints to stderr, what reads fd 0 reads nothing. A closed one counts as the null device.
     """
     _open_missing()
     private_in, private_out = os.dup(0), os.dup(1)

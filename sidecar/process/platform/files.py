@@ -34,8 +34,7 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_
     """A descriptor of a regular file.
 
     Raises:
-        OSError: it cannot be opened, or is a link, a folder, a FIFO or a device, or has a second name elsewhere
-            and ``linked`` does not allow that.
+        OSError: it cannot be opened, is no regular file, or (unless ``linked``) has a second name elsewhere.
     """
     if sys.platform == "win32" and os.path.islink(path):
         raise OSError(ELOOP, os.strerror(ELOOP), str(path))
@@ -49,7 +48,7 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_
 
 
 def read_file(path: str | Path, limit: int, *, last: bool = False) -> bytes:
-    """The content of a regular file, or of one that is longer than ``limit`` its last bytes where ``last`` says so.
+    """The content of a regular file; of one longer than ``limit`` its last bytes, if ``last``.
 
     Raises:
         OSError: see open_regular; or the file is longer than ``limit``.
@@ -80,22 +79,14 @@ def open_append(path: str | Path) -> int:
 
 
 def create_file(path: str | Path) -> int:
-    """A descriptor of a new file of the owner alone.
-
-    Raises:
-        FileExistsError: something has that name already, if only a link to nowhere.
-    """
+    """A descriptor of a new file of the owner alone. Raises FileExistsError for any entry of that name, even a dead link."""
     descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     _keep_to_owner(descriptor, path)
     return descriptor
 
 
 def make_folder(path: str | Path) -> None:
-    """Makes a folder that only its owner may enter, and those above it; what is there already stays as it is.
-
-    Raises:
-        OSError: as Path.mkdir.
-    """
+    """Makes a folder that only its owner may enter, and those above it; raises OSError as Path.mkdir."""
     folder = os.path.abspath(path)
     try:
         _make_one(folder)
@@ -113,15 +104,9 @@ def _make_one(folder: str) -> None:
 
 
 def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None:
-    """A reader of ``path`` sees the old content or the new one, never a part.
+    """Writes a file such that a reader sees the old content or the new one, never a part.
 
-    Args:
-        path: where; its folder is made where it is missing, unless it is ``public``.
-        data: the content.
-        public: every user may read it.
-
-    Raises:
-        OSError: it could not be written; the old content is untouched.
+    A missing folder is made, unless the file is ``public``: readable by every user. Raises OSError; the old content is untouched then.
     """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.tmp")
@@ -149,8 +134,7 @@ def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None
 def distrust(path: str | Path) -> str | None:
     """Why what a file or folder holds cannot be trusted, as in "others can write to it"; None where it can.
 
-    A folder may be reached through a link, a file may not. On Windows it is the access list that counts, which the
-    folders of a user's profile have right: nothing is looked at.
+    A folder may be reached through a link, a file may not. On Windows nothing is looked at: a user's profile has good access lists.
     """
     if sys.platform == "win32":
         return None

@@ -1,7 +1,6 @@
 """What one process uses. On Linux straight from /proc, elsewhere through psutil.
 
-psutil builds an object and opens several files for each process; one read of ``/proc/PID/stat`` holds all four numbers
-and is some five times cheaper, which is what makes a sample of fifty processes cheap.
+One read of ``/proc/PID/stat`` holds all four numbers, some five times cheaper than psutil: a sample may have fifty processes.
 """
 
 from __future__ import annotations

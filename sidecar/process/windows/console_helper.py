@@ -1,17 +1,13 @@
-"""Sends CTRL_C to the backend's hidden console. It is a separate process, because a process has only one console.
+"""Sends CTRL_C to the backend's hidden console, as a separate process, because a process has only one console.
 
     python console_helper.py PID MILLISECONDS
 
-Group 0 is everybody on that console: the backend, and its children that have no console of their own. The event goes
-to us too, hence the handler. An attached console resets the handlers, so ours is set after it (and SetConsoleCtrlHandler
-with NULL would cover CTRL_C only). CTRL_BREAK follows where the backend still lives after that many milliseconds: it may
-have started with CTRL_C ignored. .NET stops gracefully on either; what has no handler ends at once, also in the middle of what
-it does about CTRL_C (Node, Python and Rust programs rarely handle CTRL_BREAK), so it has to come late.
+Group 0 is everything on that console, this process too, hence the handler; attaching resets handlers, so it is set after that.
+CTRL_BREAK follows if the backend still lives after that many milliseconds: it may have started with CTRL_C ignored. It comes
+late, for what has no handler for it (as most Node, Python and Rust programs) ends at once, even amid its answer to CTRL_C.
 
-Exit status: 0 the backend ended, 1 CTRL_BREAK was sent as well, 2 it could not be (Wine), else a stage (ATTACH, SEND)
-plus the system's error code.
-
-It loads nothing but ctypes and runs without site, so that a stop is not kept waiting.
+Exit status: 0 the backend ended, 1 CTRL_BREAK was sent as well, 2 it could not be (Wine), else a stage (ATTACH, SEND) plus the
+system's error code. Loads nothing but ctypes and runs without site, so that a stop is not kept waiting.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What the backend writes. A thread reads each pipe, because Windows cannot wait for an anonymous pipe in an event loop.
 
-The thread always reads, so the backend never waits for a busy sidecar. What the event loop has not taken yet is bounded:
-beyond that the oldest bytes are dropped, and the loss is reported. The counters have one writer each, and a deque's ends
-are safe to use from two threads, so there is no lock.
+It always reads, so the backend never waits for a busy sidecar; beyond a bound the oldest bytes are dropped and the loss is
+reported. Each counter has one writer, and a deque's ends are safe from two threads, so there is no lock.
 """
 
 from __future__ import annotations

@@ -9,13 +9,10 @@ import _winapi
 import msvcrt
 import ntpath
 import os
-import stat
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
 from ..base import LaunchSpec, ProcessId
-from ..executability import not_a_file, not_on_path, unusable_folder
 from ..executability import windows as refusal
 from . import jobs, lookup, win32
 
@@ -51,8 +48,10 @@ def start(spec: LaunchSpec) -> Started:
         BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
         OSError: the system is out of handles or memory.
     """
-    program = _find_program(spec)
-    folder = _check_folder(spec.cwd)
+    program = spec.command[0]
+    if refusal.is_batch(program):
+        raise refusal.batch(program)
+    folder = spec.cwd if len(spec.cwd) <= _MAX_FOLDER else _short_form(spec.cwd).removeprefix(_EXTENDED)
     job = jobs.Job()
     handles: list[int] = []
     try:
@@ -82,45 +81,6 @@ def start(spec: LaunchSpec) -> Started:
         _winapi.CloseHandle(handle)
     out, err = (msvcrt.open_osfhandle(handle, os.O_RDONLY) for handle in (stdout, stderr))
     return Started(identity, process, job, out, err, handles[5] if spec.stdin == "open" else 0)
-
-
-def _find_program(spec: LaunchSpec) -> str:
-    """The program's whole path, by the rules of POSIX: a bare name is looked up in PATH, another path starts at cwd."""
-    name = spec.command[0]
-    if refusal.is_batch(name):
-        raise refusal.batch(name)
-    bare = not ntpath.dirname(name)
-    folders = _search_path(spec.env).split(";") if bare else [spec.cwd]
-    for folder in folders:
-        path = ntpath.join(spec.cwd, folder, name)
-        # cmd.exe runs no file whose name has no extension: npm installs a script for POSIX beside each command's .cmd.
-        spellings = (f"{path}.exe", path) if bare and not ntpath.splitext(name)[1] else (path, f"{path}.exe")
-        for candidate in spellings:
-            if stat.S_ISREG(_mode(candidate)):
-                return candidate
-        if not bare and _mode(path):
-            raise not_a_file(Path(path), is_folder=True)
-    raise not_on_path(name, _search_path(spec.env)) if bare else refusal.missing(ntpath.join(spec.cwd, name))
-
-
-def _mode(path: str) -> int:
-    """What is at the path; 0 for nothing."""
-    try:
-        return os.stat(_extended(path)).st_mode  # noqa: PTH116 - pathlib would normalise the extended form
-    except (OSError, ValueError):
-        return 0
-
-
-def _search_path(env: dict[str, str]) -> str:
-    return next((value for name, value in env.items() if name.upper() == "PATH"), "")
-
-
-def _check_folder(folder: str) -> str:
-    """The working directory in a form that CreateProcess takes."""
-    mode = _mode(folder)
-    if not stat.S_ISDIR(mode):
-        raise unusable_folder(Path(folder), exists=bool(mode))
-    return folder if len(folder) <= _MAX_FOLDER else _short_form(folder).removeprefix(_EXTENDED)
 
 
 def _short_form(path: str) -> str:

@@ -1,8 +1,4 @@
-"""How many threads each process of a Windows has, from one snapshot of the system for all of them.
-
-No call exists for a single process: psutil's ``num_threads()`` asks NtQuerySystemInformation for all processes of the machine with all
-their threads, for each process again (psutil/arch/windows/proc_info.c), which takes milliseconds on the event loop.
-"""
+"""How many threads each process of a Windows has, from one snapshot for all: psutil's ``num_threads()`` makes one for each process."""
 
 from __future__ import annotations
 

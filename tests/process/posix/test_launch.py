@@ -107,17 +107,6 @@ async def test_a_limit_above_the_hard_one_is_explained(layer: PosixProcessLayer)
     assert "limits.open_files" in str(error.hint)
 
 
-async def test_a_bare_name_is_looked_up_in_the_path_of_the_environment_it_is_given(
-    layer: PosixProcessLayer, tmp_path: Path
-) -> None:
-    script(tmp_path / "named", b"#!/bin/sh\necho found\n")
-    recorder = await run(layer, "named", env={"PATH": f"/nowhere:{tmp_path}"})
-    assert recorder.out == b"found\n"
-    error = await failure(layer, "named", env={"PATH": "/nowhere:/bin"})
-    assert isinstance(error, BackendNotFoundError)
-    assert "PATH" in error.message
-
-
 async def test_a_missing_program_is_not_found(layer: PosixProcessLayer, tmp_path: Path) -> None:
     error = await failure(layer, str(tmp_path / "missing"))
     assert isinstance(error, BackendNotFoundError)
