@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sidecar.process import landlock
-from tests.support.backends import http_backend
+from tests.support.backends import http_backend, script_backend
 from tests.support.client import RemoteError, SidecarClient
 from tests.support.processes import is_alive, until
 
@@ -111,6 +111,78 @@ async def test_the_death_of_the_sidecar_ends_a_sandboxed_tree() -> None:
         pid = (await client.call("backend:waitForReady"))["pid"]
         client.kill()
         await until(lambda: not is_alive(pid), 5.0)
+
+
+# What a process of integrity level Low on Windows can say about itself: where it may write, and its privileges.
+LOW = """
+import ctypes, os, socket, subprocess, sys, tempfile, time
+from ctypes import byref, c_ulong, c_void_p
+def can_write(folder):
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except PermissionError:
+        return False
+api, own, size, found = ctypes.WinDLL("advapi32"), c_void_p(), c_ulong(), (c_ulong * 1000)()
+api.OpenProcessToken(c_void_p(-1), 8, byref(own))
+assert api.GetTokenInformation(own, 3, byref(found), ctypes.sizeof(found), byref(size))  # TokenPrivileges
+child = subprocess.run([sys.executable, "-c", "pass"])
+print("inside", *map(can_write, (os.environ["TEMP"], sys.argv[2])), "child", child.returncode, flush=True)
+print("outside", can_write(sys.argv[3]), "privileges", found[0], flush=True)
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+time.sleep(600)
+"""
+LOW_LEVEL = pytest.mark.skipif(sys.platform != "win32", reason="an integrity level is Windows' own")
+
+
+def low_backend(tmp_path: Path) -> tuple[list[str], dict[str, Any]]:
+    """A backend that prints the above, and the settings that give it one of its two folders."""
+    inside, outside = tmp_path / "more \u00e4", tmp_path / "other"
+    inside.mkdir()
+    outside.mkdir()
+    settings = {"sandbox.level": "standard", "sandbox.write": [str(inside), str(Path.home().parent)]}
+    return [*script_backend(LOW), "{port}", str(inside), str(outside)], settings
+
+
+@LOW_LEVEL
+async def test_windows_runs_a_backend_at_a_low_level(tmp_path: Path) -> None:
+    backend, settings = low_backend(tmp_path)
+    settings["restart.first_delay"] = 0
+    async with SidecarClient(backend, settings=settings, flags=["--profile", "generic"]) as client:
+        pid = (await client.call("backend:waitForReady"))["pid"]
+        status = (await client.call("backend:status"))["sandbox"]
+        assert status["enforced"] == ["write", "trace", "truncate", "privileges"]
+        assert "not verified on a real Windows" in status["mechanism"]
+        os.kill(pid, signal.SIGTERM)  # TerminateProcess
+        await client.event("backend:crash")
+        assert (await client.call("backend:waitForReady"))["pid"] != pid
+        await client.call("backend:restart")
+        lines = [line["text"] for line in await client.call("backend:logs")]
+        assert [line for line in lines if line.startswith("inside")] == ["inside True True child 0"] * 3
+        assert (await client.call("backend:stop"))["success"] is True
+        assert f"names {Path.home().parent}, which contains your home folder: Windows would let" in client.stderr_text
+        assert "could not give" not in client.stderr_text
+
+
+@LOW_LEVEL
+@pytest.mark.not_wine(reason="Wine 8 takes the level and the restricted token, and enforces neither")
+async def test_windows_denies_what_has_no_low_label(tmp_path: Path) -> None:
+    backend, settings = low_backend(tmp_path)
+    async with SidecarClient(backend, settings=settings, flags=["--profile", "generic"]) as client:
+        await client.call("backend:waitForReady")
+        lines = [line["text"] for line in await client.call("backend:logs")]
+        assert "outside False privileges 1" in lines  # what is left: to pass through folders
+
+
+@LOW_LEVEL
+async def test_windows_refuses_where_all_is_required(tmp_path: Path) -> None:
+    backend, settings = low_backend(tmp_path)
+    settings["sandbox.required"] = True
+    async with SidecarClient(backend, settings=settings, flags=["--profile", "generic"]) as client:
+        with pytest.raises(RemoteError) as refused:
+            await client.call("backend:start")
+        assert refused.value.code == "SANDBOX_UNAVAILABLE"
+        assert {"bind", "signals"} <= set((refused.value.data or {})["missing"])
 
 
 async def test_a_wrong_path_ends_the_start_and_loses_nothing(tmp_path: Path) -> None:

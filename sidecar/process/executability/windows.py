@@ -38,6 +38,7 @@ _CAUSES = {
         "Turn off 'Run as administrator' in the file's properties, or ship it with requestedExecutionLevel asInvoker.",
     ),
     1260: ("a group policy forbids it", "Ask the administrator of this computer to allow it."),
+    1314: ("the user may not start it with fewer rights", 'Set sandbox.level to "off", or ask the administrator.'),
     1392: ("the file is damaged", "Reinstall the app."),
     1455: ("the system is out of memory (paging file)", "Close other programs, or enlarge the paging file."),
     4551: ("Smart App Control or App Control blocked it", "Sign the program, or have the administrator allow it."),

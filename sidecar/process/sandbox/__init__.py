@@ -27,7 +27,11 @@ def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
 
         provided = macos.PROTECTIONS - (set() if port_known else {"bind"})
         return core.partly(level, "macOS", mechanism="sandbox-exec", provided=provided)
-    return core.partly(level, "Windows" if sys.platform == "win32" else "this system")
+    if sys.platform == "win32":
+        from . import windows
+
+        return core.partly(level, "Windows", mechanism=windows.MECHANISM, provided=windows.PROTECTIONS)
+    return core.partly(level, "this system")
 
 
 def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
@@ -46,6 +50,11 @@ def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
 
         wrapper, notes = macos.wrapper(request)
         return Confinement(request, wrapper=wrapper), notes
+    if sys.platform == "win32":
+        from . import windows
+
+        writable = windows.select_writable(request)
+        return Confinement(request, rules=writable.paths), writable.notes
     return Confinement(request), []
 
 
@@ -55,4 +64,8 @@ def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
         from . import linux
 
         return linux.is_allowed(request, path, write=write)
+    if sys.platform == "win32":
+        from . import windows
+
+        return windows.is_allowed(request, path, write=write)
     return True

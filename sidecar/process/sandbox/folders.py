@@ -7,6 +7,7 @@ write gets no separate rule: the rule of the folder above covers it, and a link 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -30,9 +31,15 @@ def is_inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
+def holds_home(path: str) -> bool:
+    """Whether the user's home folder is a folder or lies in it."""
+    home = os.path.expanduser("~")  # noqa: PTH111 -- strings
+    return is_inside(os.path.normcase(os.path.realpath(home)), os.path.normcase(os.path.realpath(path)))
+
+
 def path_notes(request: SandboxRequest) -> list[str]:
     """What the log should say about the paths in ``sandbox.write`` and ``sandbox.read``."""
-    notes, home = [], os.path.realpath(os.path.expanduser("~"))  # noqa: PTH111 -- strings
+    notes = []
     for setting, paths in (("sandbox.write", request.write), ("sandbox.read", request.read)):
         for path in paths:
             if not os.path.exists(path):  # noqa: PTH110 -- strings
@@ -44,10 +51,11 @@ def path_notes(request: SandboxRequest) -> list[str]:
                     f"{setting} names the file {path}: the backend may change its content, not replace, rename or remove it;"
                     " name its folder if it has to"
                 )
-            elif is_inside(home, os.path.realpath(path)):
-                notes.append(
-                    f"{setting} names {path}, which contains your home folder: the backend can access all of it"
-                )
+            elif holds_home(path):
+                effect = "the backend can access all of it"
+                if sys.platform == "win32":
+                    effect = "Windows would let every program of a low integrity level change it, so the backend gets no access to it"
+                notes.append(f"{setting} names {path}, which contains your home folder: {effect}")
     return notes
 
 

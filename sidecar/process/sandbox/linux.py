@@ -121,9 +121,9 @@ def own_folders(request: SandboxRequest) -> tuple[list[str], list[str]]:
             # A virtual environment of Python is its program's; else the prefix may be ~/.local.
             own = "" if os.path.exists(f"{prefix}/pyvenv.cfg") else "lib"  # noqa: PTH110 -- strings
             found.append(os.path.join(prefix, own).rstrip("/"))  # noqa: PTH118 -- strings
-    kept, notes, home = [], [], os.path.expanduser("~")  # noqa: PTH111 -- strings
+    kept, notes = [], []
     for path in dict.fromkeys([*found, request.cwd]):
-        if folders.is_inside(os.path.realpath(home), os.path.realpath(path)):
+        if folders.holds_home(path):
             notes.append(
                 f"The sandbox does not let the backend read {path}, its own folder, because it contains your home folder. Set backend.cwd to another folder, or add what it needs to sandbox.read"
             )

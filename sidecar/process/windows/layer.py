@@ -234,12 +234,16 @@ class WindowsProcessLayer:
             self._report(
                 "Windows supports neither limits.open_files nor limits.no_new_privileges; these settings have no effect"
             )
-        self._spawning = in_thread("backend spawn", lambda: spawn.start(spec))
+        notes: list[str] = []
+        self._spawning = in_thread("backend spawn", lambda: spawn.start(spec, notes.append))
         try:
             started = await asyncio.shield(self._spawning)
         except asyncio.CancelledError:
             self._spawning.add_done_callback(_discard_late)
             raise
+        finally:
+            for note in notes:
+                self._report(note)
         self._spawning = None
         self._run = WindowsRun(started, spec, listener, self._report)
         return self._run

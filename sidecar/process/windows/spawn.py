@@ -10,6 +10,7 @@ import msvcrt
 import ntpath
 import os
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ..base import LaunchSpec, ProcessId
@@ -41,8 +42,8 @@ class Started(NamedTuple):
     stdin: int
 
 
-def start(spec: LaunchSpec) -> Started:
-    """Starts it.
+def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) -> Started:
+    """Starts it; ``report`` gets a sentence about each folder that its sandbox cannot give.
 
     Raises:
         BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
@@ -52,6 +53,14 @@ def start(spec: LaunchSpec) -> Started:
     if refusal.is_batch(program):
         raise refusal.batch(program)
     folder = spec.cwd if len(spec.cwd) <= _MAX_FOLDER else _short_form(spec.cwd).removeprefix(_EXTENDED)
+    if spec.confinement is not None:
+        from . import confined
+
+        for path in spec.confinement.rules:
+            try:
+                confined.label(path)
+            except OSError as error:
+                report(f"The sandbox could not give the backend write access to {path}: {error}")
     job = jobs.Job()
     handles: list[int] = []
     try:
@@ -122,15 +131,19 @@ def _create(program: str, spec: LaunchSpec, folder: str, handles: list[int]) -> 
             os.set_handle_inheritable(handle, True)
         stdin = handles[4] if spec.stdin == "open" else msvcrt.get_osfhandle(null)
         os.set_handle_inheritable(stdin, True)
+        streams, image = [stdin, handles[1], handles[3]], program if len(program) <= _MAX_PATH else _short_form(program)
+        line = subprocess.list2cmdline([program, *spec.command[1:]])
+        if spec.confinement is not None:
+            from . import confined
+
+            return confined.create(image, line, spec, folder, _FLAGS, inherited=[*streams, *passed])
         startup = subprocess.STARTUPINFO(
             dwFlags=_winapi.STARTF_USESTDHANDLES,
             hStdInput=stdin,
             hStdOutput=handles[1],
             hStdError=handles[3],
-            lpAttributeList={"handle_list": [stdin, handles[1], handles[3], *passed]},
+            lpAttributeList={"handle_list": [*streams, *passed]},
         )
-        image = program if len(program) <= _MAX_PATH else _short_form(program)
-        line = subprocess.list2cmdline([program, *spec.command[1:]])
         process, thread, pid, _ = _winapi.CreateProcess(
             image, line, None, None, True, _FLAGS, spec.env, folder, startup
         )

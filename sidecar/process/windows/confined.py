@@ -1,0 +1,243 @@
+"""What a sandbox means on Windows: a token without privileges at the integrity level Low, and two mitigations.
+
+Windows denies a process of this level every change of what has no Low label, and the memory of processes above it.
+So the folders that the backend may write get that label; it stays there after the run. Left out:
+
+- limits of the user interface: a job that has them cannot be nested (Nested Jobs), and the sidecar nests two;
+- strict handle checks, which end programs that close a handle twice; no dynamic code, which JIT compilers need; no images
+  with a Low label, which programs have that unpack themselves into the temporary folder.
+
+Sources: Mandatory Integrity Control; CreateRestrictedToken; CreateProcessAsUserW; UpdateProcThreadAttribute.
+"""
+
+from __future__ import annotations
+
+import _winapi
+import ctypes
+import ntpath
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from ctypes import POINTER, Structure, byref, c_int, c_size_t, c_uint64, c_ushort, c_void_p, c_wchar_p, sizeof
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ctypes import _CDataType
+
+    from ..base import LaunchSpec
+
+assert sys.platform == "win32"
+
+from .win32 import DWORD, HANDLE  # noqa: E402 - after the assertion, for mypy on other systems
+
+_TOKEN_ACCESS = 0x0001 | 0x0002 | 0x0008 | 0x0080  # assign as primary, duplicate, query, adjust defaults
+_DISABLE_MAX_PRIVILEGE = 0x1
+_TOKEN_INTEGRITY_LEVEL = 25
+_SE_GROUP_INTEGRITY = 0x20
+_LOW = b"\x01\x01" + (16).to_bytes(6, "big") + (4096).to_bytes(4, "little")  # the SID S-1-16-4096
+_SE_FILE_OBJECT = 1
+_READ_CONTROL = 0x2_0000
+_WRITE_OWNER = 0x8_0000  # what setting a label takes
+_BACKUP_SEMANTICS = 0x0200_0000  # opens folders, too
+_SHARE_ALL = 7
+_SACL = 0x8  # for the text only: reading one takes a privilege
+_LABEL = 0x10  # LABEL_SECURITY_INFORMATION
+_SDDL_REVISION = 1
+_USE_STANDARD_STREAMS = 0x100
+_EXTENDED_STARTUP_INFO = 0x0008_0000
+_HANDLE_LIST = 0x0002_0002
+_MITIGATION_POLICY = 0x0002_0007
+_NO_EXTENSION_POINTS = 1 << 32  # DLLs that hooks, AppInit_DLLs and layered sockets put into each process
+_NO_REMOTE_IMAGES = 1 << 52  # programs and DLLs on another machine
+_REMOTE_DRIVE = 4
+
+
+class _Sid(Structure):
+    """TOKEN_MANDATORY_LABEL."""
+
+    _fields_ = (("sid", c_void_p), ("attributes", DWORD))
+
+
+class _Startup(Structure):
+    """STARTUPINFOEXW."""
+
+    _fields_ = (
+        ("size", DWORD),
+        ("reserved", c_wchar_p),
+        ("desktop", c_wchar_p),
+        ("title", c_wchar_p),
+        ("place", DWORD * 7),
+        ("flags", DWORD),
+        ("show", c_ushort),
+        ("reserved_size", c_ushort),
+        ("reserved_data", c_void_p),
+        ("streams", HANDLE * 3),
+        ("attributes", c_void_p),
+    )
+
+
+class _Created(Structure):
+    """PROCESS_INFORMATION."""
+
+    _fields_ = (("process", HANDLE), ("thread", HANDLE), ("pid", DWORD), ("tid", DWORD))
+
+
+_kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+_advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
+
+
+def _declare(name: str, *arguments: type[_CDataType], result: type[_CDataType] = c_int) -> ctypes._NamedFuncPointer:
+    function = getattr(_advapi32 if hasattr(_advapi32, name) else _kernel32, name)
+    function.restype, function.argtypes = result, arguments
+    return function  # type: ignore[no-any-return]
+
+
+_OpenProcessToken = _declare("OpenProcessToken", HANDLE, DWORD, POINTER(HANDLE))
+_CreateRestrictedToken = _declare(
+    "CreateRestrictedToken", HANDLE, DWORD, DWORD, c_void_p, DWORD, c_void_p, DWORD, c_void_p, POINTER(HANDLE)
+)
+_SetTokenInformation = _declare("SetTokenInformation", HANDLE, c_int, c_void_p, DWORD)
+_CreateProcessAsUser = _declare(
+    "CreateProcessAsUserW",
+    HANDLE,
+    c_wchar_p,
+    c_wchar_p,
+    *[c_void_p] * 2,
+    c_int,
+    DWORD,
+    c_wchar_p,
+    c_wchar_p,
+    *[c_void_p] * 2,
+)
+_InitializeAttributes = _declare("InitializeProcThreadAttributeList", c_void_p, DWORD, DWORD, POINTER(c_size_t))
+_UpdateAttribute = _declare("UpdateProcThreadAttribute", c_void_p, DWORD, c_size_t, c_void_p, c_size_t, *[c_void_p] * 2)
+_DeleteAttributes = _declare("DeleteProcThreadAttributeList", c_void_p)
+_GetCurrentProcess = _declare("GetCurrentProcess", result=HANDLE)
+_CloseHandle = _declare("CloseHandle", HANDLE)
+_LocalFree = _declare("LocalFree", c_void_p, result=c_void_p)
+_GetDriveType = _declare("GetDriveTypeW", c_wchar_p, result=DWORD)
+_ReadDescriptor = _declare(
+    "ConvertStringSecurityDescriptorToSecurityDescriptorW", c_wchar_p, DWORD, POINTER(c_void_p), c_void_p
+)
+_WriteDescriptor = _declare(
+    "ConvertSecurityDescriptorToStringSecurityDescriptorW", c_void_p, DWORD, DWORD, POINTER(c_void_p), c_void_p
+)
+_GetSacl = _declare("GetSecurityDescriptorSacl", c_void_p, POINTER(c_int), POINTER(c_void_p), POINTER(c_int))
+_GetSecurity = _declare("GetSecurityInfo", HANDLE, c_int, DWORD, *[c_void_p] * 4, POINTER(c_void_p), result=DWORD)
+_SetSecurity = _declare("SetSecurityInfo", HANDLE, c_int, DWORD, *[c_void_p] * 4, result=DWORD)
+
+
+def label(path: str) -> None:
+    """Lets programs of the integrity level Low write a file, or a folder and all below it, if they may not yet.
+
+    Raises:
+        OSError: its volume has no labels, or the user may not set them.
+    """
+    ace = f"(ML;{'OICI' if ntpath.isdir(path) else ''};NW;;;LW)"
+    handle = _winapi.CreateFile(
+        path, _READ_CONTROL | _WRITE_OWNER, _SHARE_ALL, 0, _winapi.OPEN_EXISTING, _BACKUP_SEMANTICS, 0
+    )
+    try:
+        if ace not in label_of(handle).replace("ID;", ";"):  # setting it visits all that is in the folder
+            _set_label(handle, f"S:{ace}")
+    finally:
+        _winapi.CloseHandle(handle)
+
+
+def label_of(handle: int) -> str:
+    """The integrity label, as in ``S:AI(ML;OICIID;NW;;;LW)``; empty without one."""
+    descriptor, text = c_void_p(), c_void_p()
+    if _GetSecurity(handle, _SE_FILE_OBJECT, _LABEL, None, None, None, None, byref(descriptor)):
+        return ""
+    try:
+        _check(_WriteDescriptor(descriptor, _SDDL_REVISION, _LABEL | _SACL, byref(text), None))
+        return ctypes.wstring_at(text.value) if text.value else ""
+    finally:
+        _LocalFree(text)
+        _LocalFree(descriptor)
+
+
+def _set_label(handle: int, wanted: str) -> None:
+    descriptor, sacl, unused = c_void_p(), c_void_p(), c_int()
+    _check(_ReadDescriptor(wanted, _SDDL_REVISION, byref(descriptor), None))
+    try:
+        _check(_GetSacl(descriptor, byref(unused), byref(sacl), byref(unused)))
+        if error := _SetSecurity(handle, _SE_FILE_OBJECT, _LABEL, None, None, None, sacl):
+            raise ctypes.WinError(error)
+    finally:
+        _LocalFree(descriptor)
+
+
+def create(
+    program: str, line: str, spec: LaunchSpec, folder: str, flags: int, *, inherited: Sequence[int]
+) -> tuple[int, int, int]:
+    """Creates the process as ``_winapi.CreateProcess`` does; gives handle, thread handle and pid.
+
+    Args:
+        program: as CreateProcess finds it.
+        line: the command line.
+        spec: its environment is used.
+        folder: to work in.
+        flags: of CreateProcess.
+        inherited: stdin, stdout, stderr, and further handles.
+
+    Raises:
+        OSError: the system refused.
+    """
+    remote = program.startswith("\\\\") or _GetDriveType(ntpath.splitdrive(program)[0] + "\\") == _REMOTE_DRIVE
+    policy = c_uint64(_NO_EXTENSION_POINTS | (0 if remote else _NO_REMOTE_IMAGES))
+    handles = (HANDLE * len(inherited))(*inherited)
+    created = _Created()
+    block = ctypes.create_unicode_buffer("".join(f"{name}={value}\0" for name, value in spec.env.items()) + "\0")
+    command = ctypes.create_unicode_buffer(line)
+    with _low_token() as token, _attributes({_HANDLE_LIST: handles, _MITIGATION_POLICY: policy}) as attributes:
+        startup = _Startup(
+            size=sizeof(_Startup), flags=_USE_STANDARD_STREAMS, streams=tuple(inherited[:3]), attributes=attributes
+        )
+        flags |= _EXTENDED_STARTUP_INFO
+        block_address = ctypes.cast(block, c_wchar_p)
+        _check(
+            _CreateProcessAsUser(
+                token, program, ctypes.cast(command, c_wchar_p), None, None, True, flags, block_address, folder,
+                byref(startup), byref(created),
+            )
+        )  # fmt: skip
+    return created.process, created.thread, created.pid
+
+
+@contextmanager
+def _low_token() -> Iterator[HANDLE]:
+    """The sidecar's own token, restricted: only such a one may be given to a process without a privilege."""
+    own, token = HANDLE(), HANDLE()
+    _check(_OpenProcessToken(_GetCurrentProcess(), _TOKEN_ACCESS, byref(own)))
+    try:
+        _check(_CreateRestrictedToken(own, _DISABLE_MAX_PRIVILEGE, 0, None, 0, None, 0, None, byref(token)))
+    finally:
+        _CloseHandle(own)
+    try:
+        sid = ctypes.create_string_buffer(_LOW, len(_LOW))
+        low = _Sid(ctypes.addressof(sid), _SE_GROUP_INTEGRITY)
+        _check(_SetTokenInformation(token, _TOKEN_INTEGRITY_LEVEL, byref(low), sizeof(low) + len(_LOW)))
+        yield token
+    finally:
+        _CloseHandle(token)
+
+
+@contextmanager
+def _attributes(values: dict[int, _CDataType]) -> Iterator[int]:
+    """A PROC_THREAD_ATTRIBUTE_LIST; the values have to live as long."""
+    size = c_size_t()
+    _InitializeAttributes(None, len(values), 0, byref(size))
+    room = ctypes.create_string_buffer(size.value)
+    _check(_InitializeAttributes(room, len(values), 0, byref(size)))
+    try:
+        for key, value in values.items():
+            _check(_UpdateAttribute(room, 0, key, byref(value), sizeof(value), None, None))
+        yield ctypes.addressof(room)
+    finally:
+        _DeleteAttributes(room)
+
+
+def _check(done: int) -> None:
+    if not done:
+        raise ctypes.WinError(ctypes.get_last_error())
