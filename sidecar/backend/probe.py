@@ -19,9 +19,8 @@ __all__ = ["ProbeResult", "next_knock_delay", "next_probe_delay", "probe", "sign
 
 _FIRST_DELAY = 0.005  # seconds
 _SHARE_OF_ELAPSED = 0.02  # readiness is noticed at most this fraction of the start later than it was there
-_MAX_PORT_CHECK_DELAY = (
-    0.010  # a check costs some 20 µs and a turn of the loop as much: less than a hundredth of a core
-)
+# A check costs some 20 µs and a turn of the loop as much: less than a hundredth of a core.
+_MAX_PORT_CHECK_DELAY = 0.010
 
 
 class ProbeResult(Struct, frozen=True):

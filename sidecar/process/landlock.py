@@ -11,6 +11,8 @@ import os
 import struct
 import sys
 
+from .prctl import call_libc
+
 # Rights on files, of which the last three came with ABI 2, 3 and 5
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 REMOVE_DIR, REMOVE_FILE = 1 << 4, 1 << 5
@@ -84,12 +86,4 @@ def _allow_path(ruleset: int, path: bytes, rights: int) -> None:
 
 
 def _call(number: int, *arguments: bytes | int | None) -> int:
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    words = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
-    result: int = libc.syscall(ctypes.c_long(number), *words)
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return result
+    return call_libc("syscall", number, *arguments)

@@ -9,6 +9,10 @@ import errno
 import os
 import sys
 
+TYPE_CHECKING = False  # the typing module is not loaded in the guardian
+if TYPE_CHECKING:
+    from typing import Any
+
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
 _PR_GET_SECCOMP = 21
@@ -112,23 +116,26 @@ def _capabilities(new: tuple[int, int, int] | None = None) -> tuple[int, int, in
     import ctypes
     import struct
 
-    libc = ctypes.CDLL(None, use_errno=True)
     header, data = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), ctypes.create_string_buffer(24)
     if new is not None:
         struct.pack_into("=6I", data, 0, *(half >> shift & 0xFFFFFFFF for shift in (0, 32) for half in new))
-    if (libc.capget if new is None else libc.capset)(header, data) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    call_libc("capget" if new is None else "capset", header, data)
     words = struct.unpack("=6I", data.raw)
     return words[0] | words[3] << 32, words[1] | words[4] << 32, words[2] | words[5] << 32
 
 
 def _prctl(option: int, value: int, third: int = 0) -> None:
-    if sys.platform != "linux":
-        return
+    if sys.platform == "linux":
+        call_libc("prctl", option, value, third, 0, 0)
+
+
+def call_libc(name: str, *arguments: Any) -> int:
+    """Calls a function of the C library; its integers are longs. Raises OSError where the result is negative."""
     import ctypes
 
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(third), ctypes.c_ulong(0), ctypes.c_ulong(0)) < 0:
+    words = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
+    result: int = getattr(ctypes.CDLL(None, use_errno=True), name)(*words)
+    if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+    return result

@@ -12,14 +12,8 @@ import errno
 import os
 import struct
 
-_LOAD, _EQUAL, _SET, _FROM, _AND, _RETURN = (
-    0x20,
-    0x15,
-    0x45,
-    0x35,
-    0x54,
-    0x06,
-)  # BPF_LD|W|ABS, JMP|JEQ|K, JSET, JGE, ALU|AND|K, RET|K
+# BPF_LD|W|ABS, JMP|JEQ|K, JSET, JGE, ALU|AND|K, RET|K
+_LOAD, _EQUAL, _SET, _FROM, _AND, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x54, 0x06
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO
 _NR, _ARCH = 0, 4  # offsets in struct seccomp_data
 _IO_URING_SETUP = 425

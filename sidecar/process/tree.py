@@ -68,17 +68,21 @@ class Entry:
 
 def read_entry(pid: int) -> Entry | None:
     """The entry of one process; None if it does not exist."""
+    return parse_stat(read_stat(pid))
+
+
+def read_stat(pid: int) -> bytes:
+    """The line of proc_pid_stat(5) as it is; empty if the process does not exist."""
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
     except OSError:
-        return None
+        return b""
     try:
-        data = os.read(fd, 1024)
+        return os.read(fd, 1024)
     except OSError:  # ESRCH: it ended between open and read
-        return None
+        return b""
     finally:
         os.close(fd)
-    return parse_stat(data)
 
 
 def parse_stat(data: bytes) -> Entry | None:
@@ -179,7 +183,7 @@ def _children(pid: int) -> list[int]:
     """A child belongs to the thread that forked it."""
     found: list[int] = []
     try:
-        for thread in _threads(pid):
+        for thread in threads(pid):
             with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file:  # noqa: PTH123 - as above
                 found += map(int, (file.readall() or b"").split())
     except OSError:  # it has ended, and its children have another parent
@@ -187,7 +191,8 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _threads(pid: int) -> list[str]:
+def threads(pid: int) -> list[str]:
+    """The ids of its threads; none where that cannot be read."""
     try:
         return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - pathlib is not loaded in the guardian
     except OSError:
@@ -315,7 +320,7 @@ def _environment(pid: int) -> list[bytes]:
     content = _read_file(f"/proc/{pid}/environ")
     if not content and (entry := read_entry(pid)) is not None and entry.state == "Z" and entry.alive:
         # The main thread has ended, and has no memory any more; the others still show it.
-        content = b"\0".join(_read_file(f"/proc/{pid}/task/{thread}/environ") for thread in _threads(pid))
+        content = b"\0".join(_read_file(f"/proc/{pid}/task/{thread}/environ") for thread in threads(pid))
     return content.split(b"\0")
 
 

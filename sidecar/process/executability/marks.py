@@ -95,36 +95,15 @@ def _open(program: Path) -> BinaryIO:
         import _winapi
         import msvcrt
 
-        handle = _create_file(str(program))
+        # Shares reading and deleting with others, as CreateProcess does: winnt.h, fileapi.h
+        share_read_and_delete = 0x1 | 0x4
+        handle = _winapi.CreateFile(
+            str(program), _winapi.GENERIC_READ, share_read_and_delete, 0, _winapi.OPEN_EXISTING, 0, 0
+        )
         try:
             descriptor = msvcrt.open_osfhandle(handle, os.O_RDONLY)
         except OSError:
             _winapi.CloseHandle(handle)
             raise
         return open(descriptor, "rb")  # noqa: PTH123 - a descriptor, which the caller closes
-    else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
-        return program.open("rb")
-
-
-if sys.platform == "win32":
-
-    def _create_file(path: str) -> int:
-        """Opens for reading by CreateFileW; shares reading and deleting with others, as CreateProcess does.
-
-        Raises:
-            OSError: with ``winerror``.
-        """
-        create = ctypes.WinDLL("kernel32", use_last_error=True).CreateFileW
-        create.restype = ctypes.c_void_p
-        create.argtypes = [
-            ctypes.c_wchar_p,
-            *[ctypes.c_uint32] * 2,
-            ctypes.c_void_p,
-            *[ctypes.c_uint32] * 2,
-            ctypes.c_void_p,
-        ]
-        generic_read, share_read_and_delete, open_existing = 0x8000_0000, 0x1 | 0x4, 3  # winnt.h, fileapi.h
-        handle = create(path, generic_read, share_read_and_delete, None, open_existing, 0, None)
-        if handle is None or handle == ctypes.c_void_p(-1).value:
-            raise ctypes.WinError(ctypes.get_last_error())
-        return int(handle)
+    return program.open("rb")

@@ -148,9 +148,7 @@ else:
         import select
 
         poll = select.poll()
-        poll.register(
-            descriptor, 0
-        )  # POLLERR (a pipe without readers) and POLLHUP (a socket without peer) are always on
+        poll.register(descriptor, 0)  # POLLERR (a pipe without readers), POLLHUP (a socket without peer) are always on
         return bool(poll.poll(0))
 
     def broken_before_input(source: int, sink: int) -> Callable[[], bool]:

@@ -97,9 +97,8 @@ else:
 # What of a socket is used here; asyncio's TransportSocket has it too.
 _TCP_INFO = getattr(socket, "TCP_INFO", None)  # Linux alone
 _ESTABLISHED, _LISTEN = 1, 10  # include/net/tcp_states.h
-_UNACKED = (
-    24  # where tcpi_unacked is in tcp_info of linux/tcp.h; of a listener it is the length of its queue (tcp_get_info)
-)
+# Where tcpi_unacked is in tcp_info of linux/tcp.h; of a listener it is the length of its queue (tcp_get_info).
+_UNACKED = 24
 
 
 def reset_on_close(connection: socket.socket, *, reset: bool) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..tree import read_stat, threads
 
 if TYPE_CHECKING:
     import psutil
@@ -30,16 +32,6 @@ class Usage(NamedTuple):
     threads: int
 
 
-class UsageReader(Protocol):
-    """Reads processes, given by pid and start time."""
-
-    def read(self, pid: int, started: float) -> Usage | None:
-        """What the process uses; None where it is gone or may not be read."""
-
-    def count_once(self, pid: int) -> int | None:
-        """Its bytes of memory such that those of several processes add up (see MEASURE); slower. None: not available."""
-
-
 class ProcReader:
     """Linux: proc_pid_stat(5)."""
 
@@ -48,7 +40,7 @@ class ProcReader:
         self._page = os.sysconf("SC_PAGE_SIZE")  # type: ignore[attr-defined,unused-ignore]  # Linux only
 
     def read(self, pid: int, started: float) -> Usage | None:
-        """See UsageReader; ``started`` is field 22, in clock ticks since boot."""
+        """What the process uses; None where it is gone or may not be read. ``started``: field 22, in clock ticks since boot."""
         fields = _read_stat(pid)
         if fields is None or float(fields[19]) != started:
             return None
@@ -64,7 +56,10 @@ class ProcReader:
         return Usage(ticks * self._tick, resident * self._page, int(fields[17]))
 
     def count_once(self, pid: int) -> int | None:
-        """See UsageReader: the Pss of smaps_rollup (Linux 4.14)."""
+        """Bytes of memory such that those of several processes add up (see MEASURE); slower. None: not available.
+
+        It is the Pss of smaps_rollup (Linux 4.14).
+        """
         for task in (pid, _another_thread(pid)):
             try:
                 with open(f"/proc/{task}/smaps_rollup", "rb") as file:  # noqa: PTH123 - not a path of the user's
@@ -77,25 +72,13 @@ class ProcReader:
 
 
 def _read_stat(pid: int) -> list[bytes] | None:
-    """The fields of proc_pid_stat(5) from the state (field 3) on."""
-    try:
-        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        raw = os.read(descriptor, 4096)
-    except ProcessLookupError:
-        return None
-    finally:
-        os.close(descriptor)
-    return raw[raw.rindex(b")") + 2 :].split()  # the name, in parentheses, may hold anything
+    """The fields from the state (field 3) on; the name before it, in parentheses, may hold anything."""
+    raw = read_stat(pid)
+    return raw[raw.rindex(b")") + 2 :].split() if raw else None
 
 
 def _another_thread(pid: int) -> int | None:
-    try:
-        return next((int(name) for name in os.listdir(f"/proc/{pid}/task") if int(name) != pid), None)  # noqa: PTH208
-    except OSError:
-        return None
+    return next((int(name) for name in threads(pid) if int(name) != pid), None)
 
 
 class PsutilReader:
@@ -109,7 +92,7 @@ class PsutilReader:
         self._processes: dict[tuple[int, float], psutil.Process] = {}
 
     def read(self, pid: int, started: float) -> Usage | None:
-        """See UsageReader; a pid that was given to another process meanwhile is noticed by psutil itself."""
+        """See ProcReader; a pid that was given to another process meanwhile is noticed by psutil itself."""
         try:
             process = self._processes.get((pid, started))
             if process is None:
@@ -123,7 +106,7 @@ class PsutilReader:
             return None
 
     def count_once(self, pid: int) -> int | None:
-        """See UsageReader."""
+        """See ProcReader."""
         if sys.platform == "darwin":
             return _footprint(pid)
         try:
@@ -150,6 +133,9 @@ def _thread_counter() -> Callable[[psutil.Process], int]:
         counts = ThreadCounts()
         return lambda process: counts.of(process.pid)
     return lambda process: process.num_threads()
+
+
+UsageReader = ProcReader | PsutilReader
 
 
 def create_reader() -> UsageReader:

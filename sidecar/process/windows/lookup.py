@@ -29,8 +29,14 @@ def identify(pid: int) -> ProcessId | None:
 
 def hold(pid: int) -> int | None:
     """A handle, which keeps the pid from being given to another process until ``release``; None where none is available."""
-    handle: int | None = win32.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, 0, pid)
-    return handle or None
+    return _open(pid, win32.PROCESS_QUERY_LIMITED_INFORMATION)
+
+
+def _open(pid: int, rights: int) -> int | None:
+    try:
+        return _winapi.OpenProcess(rights, False, pid)
+    except OSError:
+        return None
 
 
 def release(handle: int | None) -> None:
@@ -41,9 +47,8 @@ def release(handle: int | None) -> None:
 
 def terminate(process: ProcessId) -> bool:
     """Ends that very process, and never a process that reuses its pid: a handle refers to one process."""
-    rights = win32.PROCESS_TERMINATE | win32.PROCESS_QUERY_LIMITED_INFORMATION
-    handle = win32.OpenProcess(rights, 0, process.pid)
-    if not handle:
+    handle = _open(process.pid, win32.PROCESS_TERMINATE | win32.PROCESS_QUERY_LIMITED_INFORMATION)
+    if handle is None:
         return False
     try:
         if lifetime(handle) != (process.started, False):
@@ -72,8 +77,8 @@ def name_of(pid: int) -> str:
     """The file name of the program that runs under this pid; empty if the system does not report it."""
     if pid == 4:
         return "System"  # the kernel's own process, which owns what HTTP.sys listens on; it has no image
-    handle = win32.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, 0, pid)
-    if not handle:
+    handle = hold(pid)
+    if handle is None:
         return ""
     try:
         size = win32.DWORD(32768)
@@ -82,7 +87,7 @@ def name_of(pid: int) -> str:
             return ""
         return buffer.value.rpartition("\\")[2]
     finally:
-        _winapi.CloseHandle(handle)
+        release(handle)
 
 
 def survivor(pid: int) -> Survivor:

@@ -6,8 +6,8 @@ import ctypes
 import sys
 from collections.abc import Collection, Iterator
 from ctypes import byref
-from socket import AF_INET, AF_INET6, inet_ntop
-from typing import NamedTuple
+from socket import AF_INET, AF_INET6, AddressFamily, inet_ntop
+from struct import Struct
 
 from ..base import ListeningSocket
 from . import win32
@@ -15,33 +15,17 @@ from . import win32
 assert sys.platform == "win32"
 
 
-class _Layout(NamedTuple):
-    """The table's and the socket module's names of a family, bytes a row, and where in a row its fields are (the port in network order)."""
-
-    table: int
-    family: int
-    row: int
-    address: slice
-    port: slice
-    pid: slice
-
-
-# MIB_TCPROW_OWNER_PID and MIB_TCP6ROW_OWNER_PID of tcpmib.h
-_IPV4 = _Layout(win32.AF_INET, AF_INET, 24, slice(4, 8), slice(8, 10), slice(20, 24))
-_IPV6 = _Layout(win32.AF_INET6, AF_INET6, 56, slice(0, 16), slice(20, 22), slice(52, 56))
+# Address, port and pid in MIB_TCPROW_OWNER_PID and MIB_TCP6ROW_OWNER_PID of tcpmib.h
+_ROWS = {AF_INET: Struct("=4x4s2s10xI"), AF_INET6: Struct("=16s4x2s30xI")}
 _LOOPBACK_OR_ANY = {b"\x7f\0\0\1", bytes(4)}
 
 
 def listening_sockets() -> list[ListeningSocket]:
     """Every listening TCP socket of the machine. Wine reports no owner: there ``pid`` is None."""
     return [
-        ListeningSocket(
-            inet_ntop(layout.family, row[layout.address]),
-            int.from_bytes(row[layout.port], "big"),
-            int.from_bytes(row[layout.pid], "little") or None,
-        )
-        for layout in (_IPV4, _IPV6)
-        for row in _rows(layout)
+        ListeningSocket(inet_ntop(family, address), int.from_bytes(port, "big"), pid or None)
+        for family in _ROWS
+        for address, port, pid in _rows(family)
     ]
 
 
@@ -49,15 +33,16 @@ def is_listening(port: int) -> bool:
     """Whether a socket listens on the port of 127.0.0.1, never blocking; True where the table cannot be read."""
     wanted = port.to_bytes(2, "big")
     try:
-        return any(row[_IPV4.port] == wanted and row[_IPV4.address] in _LOOPBACK_OR_ANY for row in _rows(_IPV4))
+        return any(found == wanted and address in _LOOPBACK_OR_ANY for address, found, _pid in _rows(AF_INET))
     except OSError:
         return True
 
 
-def _rows(layout: _Layout) -> Iterator[bytes]:
-    table = _table(layout.table)
+def _rows(family: AddressFamily) -> Iterator[tuple[bytes, bytes, int]]:
+    """Address, port in network order and pid of each row."""
+    table, row = _table(family), _ROWS[family]
     count = int.from_bytes(table[:4], "little")
-    return (table[start : start + layout.row] for start in range(4, 4 + count * layout.row, layout.row))
+    return row.iter_unpack(table[4 : 4 + count * row.size])
 
 
 def _table(family: int) -> bytes:

@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-import ctypes
+import _winapi
 import sys
 import time
-from ctypes import wintypes
+from ctypes import POINTER, Structure, byref, c_int, c_long, c_size_t, c_void_p, c_wchar, sizeof
+
+from . import win32
 
 assert sys.platform == "win32"
 
 _SNAP_PROCESS = 0x2  # TH32CS_SNAPPROCESS
-_INVALID_HANDLE = ctypes.c_void_p(-1).value
+_INVALID_HANDLE = c_void_p(-1).value
 _MAX_AGE = 0.05  # seconds; a sample of a tree takes less, and the next one comes later
 
 
-class _Entry(ctypes.Structure):
+class _Entry(Structure):
     """PROCESSENTRY32W."""
 
     _fields_ = (
-        ("size", wintypes.DWORD),
-        ("usage", wintypes.DWORD),
-        ("pid", wintypes.DWORD),
-        ("heap", ctypes.c_size_t),
-        ("module", wintypes.DWORD),
-        ("threads", wintypes.DWORD),
-        ("parent", wintypes.DWORD),
-        ("priority", wintypes.LONG),
-        ("flags", wintypes.DWORD),
-        ("name", wintypes.WCHAR * 260),
+        ("size", win32.DWORD),
+        ("usage", win32.DWORD),
+        ("pid", win32.DWORD),
+        ("heap", c_size_t),
+        ("module", win32.DWORD),
+        ("threads", win32.DWORD),
+        ("parent", win32.DWORD),
+        ("priority", c_long),
+        ("flags", win32.DWORD),
+        ("name", c_wchar * 260),
     )
 
 
-_kernel32 = ctypes.WinDLL("kernel32")
-_create_snapshot = _kernel32.CreateToolhelp32Snapshot
-_create_snapshot.argtypes = (wintypes.DWORD, wintypes.DWORD)
-_create_snapshot.restype = wintypes.HANDLE
-_first, _next = _kernel32.Process32FirstW, _kernel32.Process32NextW
-_first.argtypes = _next.argtypes = (wintypes.HANDLE, ctypes.POINTER(_Entry))
-_close = _kernel32.CloseHandle
-_close.argtypes = (wintypes.HANDLE,)
+_create_snapshot = win32.declare("CreateToolhelp32Snapshot", win32.HANDLE, win32.DWORD, win32.DWORD)
+_first = win32.declare("Process32FirstW", c_int, win32.HANDLE, POINTER(_Entry))
+_next = win32.declare("Process32NextW", c_int, win32.HANDLE, POINTER(_Entry))
 
 
 class ThreadCounts:
@@ -60,13 +57,13 @@ def _snapshot() -> dict[int, int]:
     handle = _create_snapshot(_SNAP_PROCESS, 0)
     if handle in (None, _INVALID_HANDLE):
         return {}
-    entry = _Entry(size=ctypes.sizeof(_Entry))
+    entry = _Entry(size=sizeof(_Entry))
     counts = {}
     try:
-        more = _first(handle, ctypes.byref(entry))
+        more = _first(handle, byref(entry))
         while more:
             counts[entry.pid] = entry.threads
-            more = _next(handle, ctypes.byref(entry))
+            more = _next(handle, byref(entry))
     finally:
-        _close(handle)
+        _winapi.CloseHandle(handle)
     return counts

@@ -29,8 +29,6 @@ PROCESS_POWER_THROTTLING = 4  # PROCESS_INFORMATION_CLASS
 POWER_THROTTLING_EXECUTION_SPEED = 0x1
 POWER_THROTTLING_IGNORE_TIMER_RESOLUTION = 0x4
 
-AF_INET = 2
-AF_INET6 = 23
 TCP_TABLE_OWNER_PID_LISTENER = 3
 
 
@@ -84,27 +82,27 @@ class PowerThrottling(Structure):
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
 
 
-def _declare(name: str, result: type | None, *arguments: object) -> ctypes._NamedFuncPointer:
+def declare(name: str, result: type | None, *arguments: object) -> ctypes._NamedFuncPointer:
+    """A function of kernel32 with its types."""
     function = getattr(_kernel32, name)
     function.restype = result
     function.argtypes = arguments
     return function  # type: ignore[no-any-return]
 
 
-AssignProcessToJobObject = _declare("AssignProcessToJobObject", c_int, HANDLE, HANDLE)
-CancelSynchronousIo = _declare("CancelSynchronousIo", c_int, HANDLE)
-CreateJobObject = _declare("CreateJobObjectW", HANDLE, c_void_p, c_wchar_p)
-GetProcessTimes = _declare("GetProcessTimes", c_int, HANDLE, *[POINTER(FILETIME)] * 4)
-GetShortPathName = _declare("GetShortPathNameW", DWORD, c_wchar_p, c_wchar_p, DWORD)
-OpenProcess = _declare("OpenProcess", HANDLE, DWORD, c_int, DWORD)
-OpenThread = _declare("OpenThread", HANDLE, DWORD, c_int, DWORD)
-QueryFullProcessImageName = _declare("QueryFullProcessImageNameW", c_int, HANDLE, DWORD, c_wchar_p, POINTER(DWORD))
-QueryInformationJobObject = _declare("QueryInformationJobObject", c_int, HANDLE, c_int, c_void_p, DWORD, POINTER(DWORD))
-ResumeThread = _declare("ResumeThread", DWORD, HANDLE)
-SetConsoleCtrlHandler = _declare("SetConsoleCtrlHandler", c_int, c_void_p, c_int)
-SetInformationJobObject = _declare("SetInformationJobObject", c_int, HANDLE, c_int, c_void_p, DWORD)
-SetPriorityClass = _declare("SetPriorityClass", c_int, HANDLE, DWORD)
-TerminateJobObject = _declare("TerminateJobObject", c_int, HANDLE, c_int)
+AssignProcessToJobObject = declare("AssignProcessToJobObject", c_int, HANDLE, HANDLE)
+CancelSynchronousIo = declare("CancelSynchronousIo", c_int, HANDLE)
+CreateJobObject = declare("CreateJobObjectW", HANDLE, c_void_p, c_wchar_p)
+GetProcessTimes = declare("GetProcessTimes", c_int, HANDLE, *[POINTER(FILETIME)] * 4)
+GetShortPathName = declare("GetShortPathNameW", DWORD, c_wchar_p, c_wchar_p, DWORD)
+OpenThread = declare("OpenThread", HANDLE, DWORD, c_int, DWORD)
+QueryFullProcessImageName = declare("QueryFullProcessImageNameW", c_int, HANDLE, DWORD, c_wchar_p, POINTER(DWORD))
+QueryInformationJobObject = declare("QueryInformationJobObject", c_int, HANDLE, c_int, c_void_p, DWORD, POINTER(DWORD))
+ResumeThread = declare("ResumeThread", DWORD, HANDLE)
+SetConsoleCtrlHandler = declare("SetConsoleCtrlHandler", c_int, c_void_p, c_int)
+SetInformationJobObject = declare("SetInformationJobObject", c_int, HANDLE, c_int, c_void_p, DWORD)
+SetPriorityClass = declare("SetPriorityClass", c_int, HANDLE, DWORD)
+TerminateJobObject = declare("TerminateJobObject", c_int, HANDLE, c_int)
 
 
 def failure() -> OSError:
@@ -118,7 +116,7 @@ def disable_power_throttling(handle: int) -> bool:
     Source: SetProcessInformation, ProcessPowerThrottling; the timer flag exists since Windows 11.
     """
     try:
-        function = _declare("SetProcessInformation", c_int, HANDLE, c_int, c_void_p, DWORD)
+        function = declare("SetProcessInformation", c_int, HANDLE, c_int, c_void_p, DWORD)
     except AttributeError:
         return False
     speed, timer = POWER_THROTTLING_EXECUTION_SPEED, POWER_THROTTLING_IGNORE_TIMER_RESOLUTION
