@@ -27,7 +27,7 @@ def launcher(kind: str, file: Path, seconds: float = 0.3) -> tuple[str, ...]:
 def shell(command: tuple[str, ...], depth: int = 1) -> tuple[str, ...]:
     """Behind so many shells, of which each has more to do afterwards, so that none becomes the command itself."""
     for _level in range(depth):
-        command = ("sh", "-c", f"{shlex.join(command)}; true")
+        command = ("/bin/sh", "-c", f"{shlex.join(command)}; true")
     return command
 
 
