@@ -11,6 +11,7 @@ from ..log import log
 from ..observe.metrics import Metrics
 from ..process.platform.files import replace_file
 from ..supervisor import Supervisor
+from ..supervisor.stream import HealthAnswered
 from ..threads import in_thread
 from ..wire.messages import Crash, StateChanged
 from ..wire.observe import ResourceSample
@@ -32,6 +33,7 @@ class MetricsFile:
         self._task = self._loop.create_task(self._keep())
         supervisor.stream.subscribe(StateChanged, self._moved)
         supervisor.stream.subscribe(e.Health, self._checked)
+        supervisor.stream.subscribe(HealthAnswered, lambda answer: self._metrics.latency.observe(answer.seconds))
 
     def crashed(self, crash: Crash) -> None:
         """A run failed."""

@@ -18,7 +18,7 @@ from ..settings.checks import configured_port
 from ..settings.model import Settings
 from ..settings.unsafe_ports import UNSAFE_PORTS, describe_unsafe
 from ..supervisor import Supervisor
-from ..supervisor.stream import RunEnded, RunEnding, RunStarted
+from ..supervisor.stream import HealthAnswered, RunEnded, RunEnding, RunStarted
 from .listener import ListenerLook
 from .readiness import Readiness
 
@@ -146,7 +146,10 @@ class Monitor:
             elif self._is_stopping():
                 answer, body, error = Answer.UNKNOWN, None, ""
             else:
+                began = self._loop.time()
                 result = await probe(self._client, path, self._settings.health.probe_timeout)
+                if result.ok:
+                    self._supervisor.stream.publish(HealthAnswered(self._loop.time() - began))
                 answer, body, error = _answer(result), result.body, result.error
             if self._tracker.record(answer) or (lost and before and lost != before):  # first closed, then a stranger's
                 healthy = self._tracker.healthy is True

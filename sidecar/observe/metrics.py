@@ -13,7 +13,7 @@ from ..wire.messages import Crash, StateChanged
 from ..wire.observe import ResourceSample
 
 _PREFIX = "backend_sidecar_"
-_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
 _REPLACED = frozenset({State.STOPPING, State.BACKOFF, State.RUNNING})  # what a restart comes from
 
 
@@ -49,7 +49,7 @@ class Metrics:
         self.sample: ResourceSample | None = None
         self._starts = self._restarts = self._forced = 0
         self._crashes: Counter[str] = Counter()
-        self._ready, self._stop = Histogram(), Histogram()
+        self._ready, self._stop, self.latency = Histogram(), Histogram(), Histogram()
         self._since = 0.0
 
     def changed(self, change: StateChanged, now: float) -> None:
@@ -87,6 +87,9 @@ class Metrics:
         page.one("forced_stops_total", "counter", "Stops that had to kill a process.", self._forced)
         page.add("ready_seconds", "histogram", "From the start to readiness.", self._ready.samples())
         page.add("stop_seconds", "histogram", "From the request to stop to the end.", self._stop.samples())
+        page.add(
+            "health_seconds", "histogram", "How long a good answer of the health endpoint took.", self.latency.samples()
+        )
         if self.sample is not None:
             page.one("cpu_ratio", "gauge", "Processor use of the process tree; 1 is one core.", self.sample.cpu / 100)
             page.one("memory_bytes", "gauge", "Memory of the process tree.", self.sample.memory)

@@ -12,7 +12,7 @@ from ..process.platform.ports import FIRST_FREE_PORT
 from ..settings.model import Settings
 from ..wire.messages import LastExit
 from .run import Run, places_of
-from .unready import SOCKET_REMEDY, explain_unready
+from .unready import OTHER_PORT_REMEDY, SOCKET_REMEDY, explain_unready
 
 _PRIVILEGED = 'Ports below 1024 need special rights here: set backend.port to a higher number or "auto".'
 _RESERVED = 'The port lies in a range that the system reserves: set backend.port to another number or "auto".'
@@ -145,9 +145,10 @@ def _socket_unused(run: Run) -> errors.SidecarError:
         did = f"it listens itself on {places_of(run.instead)}"
     else:
         did = "it closed it" if run.closed_socket else "it tried to listen there itself"
+    other = any(port != run.port for _address, port, _pid in run.instead)
     return errors.SocketUnusedError(
         f"The sidecar passed the backend a socket that listens on port {run.port}, but the backend does not use it: {did}",
-        hint=SOCKET_REMEDY,
+        hint=SOCKET_REMEDY + (OTHER_PORT_REMEDY if other else ""),
         data={"port": run.port, "listening": [f"{address}:{port}" for address, port, _ in run.instead]},
     )
 

@@ -48,6 +48,12 @@ class RunFailed(Struct, frozen=True):
     failure: ReportFailure
 
 
+class HealthAnswered(Struct, frozen=True):
+    """The health endpoint answered with 2xx, after so many seconds."""
+
+    seconds: float
+
+
 class Output(Struct, frozen=True):
     """Bytes that the run's tree wrote."""
 

@@ -25,6 +25,7 @@ SOCKET_REMEDY = (
     " ASP.NET Core, socket.socket(fileno=3) in Python; a script must start it with exec, so that LISTEN_PID is its own pid. If it"
     ' cannot, set backend.socket = "none".'
 )
+OTHER_PORT_REMEDY = " If that is a port for metrics or administration, set backend.live_path to a path that answers 2xx only on the passed socket."
 _ONLY_LONGER = "Check its last output for what it waits for. If it only needs more time, raise timeouts.startup."
 
 _PLAIN_HTTP = "Check whether it speaks HTTPS or another protocol on that port; it must speak plain HTTP on 127.0.0.1."

@@ -29,6 +29,7 @@ async def test_the_file_follows_what_happens_and_is_gone_at_the_end(tmp_path: Pa
     async with client(file, resources__interval=0.1) as sidecar:
         port = (await sidecar.call("backend:waitForReady"))["port"]
         await until(lambda: file.exists() and samples(file.read_text()).get("healthy") == 1)
+        assert samples(file.read_text())["health_seconds_count"] >= 1
         if sys.platform != "win32":
             assert stat.S_IMODE(file.stat().st_mode) == 0o644  # the collector is another user
         await trouble(port, "crash?kind=3")

@@ -183,6 +183,7 @@ async def test_a_backend_that_does_not_use_it_is_named_within_three_seconds(mode
         assert raised.value.code == "SOCKET_UNUSED"
         assert says in raised.value.message
         assert "descriptor 3" in (raised.value.hint or "")
+        assert ("for metrics" in (raised.value.hint or "")) == (mode == "elsewhere")
         reported = await client.event("backend:crash")
         assert says in (reported["cause"] or reported["text"])
         await client.state("FAILED")
