@@ -192,7 +192,7 @@ test("a hundred thousand lines leave the page quick and small", { skip }, async 
   await until(async () => {
     most = Math.max(most, await rows());
     return (await text("log")).includes("line 119999 ");
-  }, "the last line", 60_000);
+  }, "the last line", 120_000);
   assert.ok(most < 150, `${most} rows`);
   const count = Number((await text("log-count")).replace(/\D/g, ""));
   assert.ok(count > 20_000 && count <= 100_000, `${count} lines`);
@@ -223,6 +223,19 @@ test("a hundred thousand lines leave the page quick and small", { skip }, async 
     return log.scrollHeight - log.scrollTop - log.clientHeight;
   });
   assert.ok(left < 20, `${left} pixels from the end`);
+  // A key that comes before the frame in which the list grows: there is nothing to scroll yet, and no scroll event says what it wanted.
+  await page.fill("#log-filter", "line 119998 ");
+  await shows("log-count", /^1 of /);
+  await page.evaluate(async () => {
+    const filter = /** @type {HTMLInputElement} */ (document.getElementById("log-filter"));
+    filter.value = "";
+    filter.dispatchEvent(new window.Event("input"));
+    document.getElementById("log")?.dispatchEvent(new window.KeyboardEvent("keydown", { key: "Home" }));
+  });
+  await shows("log-count", /^[\d,]+ lines$/);
+  assert.equal(await page.locator("#log").evaluate((log) => log.scrollTop), 0);
+  await page.click("#log-end");
+  await shows("log", "line 119999 ");
   await page.hover("#log");
   await page.mouse.wheel(0, -2000);
   await until(async () => !(await text("log")).includes("line 119999 "), "further up, as the wheel wants it");

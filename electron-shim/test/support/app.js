@@ -18,7 +18,7 @@ const PROGRAM = process.env.REAL_ELECTRON ? [process.env.REAL_ELECTRON, "--no-sa
  * @param {number} [limit] milliseconds
  * @returns {Promise<any>} what the condition gave, when that was true at last
  */
-async function until(condition, what, limit = 20_000) {
+async function until(condition, what, limit = 60_000) {
   const end = Date.now() + limit;
   for (;;) {
     const value = await condition();

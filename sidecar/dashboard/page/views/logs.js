@@ -6,6 +6,7 @@ const ASKED = 1000; // lines of what was written before the page came
 const ROW = 20; // pixels; the style sheet says the same
 const SPARE = 20; // rows above and below what is seen
 const WRAPPED = 500; // lines that are elements where lines are wrapped
+const UPWARDS = ["Home", "PageUp", "ArrowUp"]; // keys
 const LONGEST = 2000; // characters of a line that are shown; the copy has all of them
 
 /** @typedef {import("./log-store.js").Line} Line */
@@ -19,7 +20,8 @@ export class LogsView {
     this.follow = true;
     this.first = true; // the next line is the first one since the subscription
     this.wrapped = false;
-    this.called = false; // back to the end by the button: until the next input nothing takes that back
+    /** @type {"" | "end" | "away"} what the last input asked for: until the next one no scroll event overrules it */
+    this.wanted = "";
     this.scheduled = false;
     this.until = ""; // the time of the last line of the answer: what comes as an event and is older is known already
     /** @type {Map<number, HTMLElement>} the rows in sight by the number of their line */
@@ -29,16 +31,17 @@ export class LogsView {
     this.filter = byId("log-filter");
     this.stream = byId("log-stream");
     this.scroller.addEventListener("scroll", () => {
-      this.follow = this.called || this.scroller.scrollTop + this.scroller.clientHeight >= this.scroller.scrollHeight - ROW;
+      const atEnd = this.scroller.scrollTop + this.scroller.clientHeight >= this.scroller.scrollHeight - ROW;
+      this.follow = this.wanted === "" ? atEnd : this.wanted === "end";
       this.schedule();
     });
     for (const input of ["keydown", "pointerdown", "touchstart", "wheel"]) {
-      document.addEventListener(input, () => { this.called = false; }, { capture: true, passive: true });
+      document.addEventListener(input, (event) => this.asked(event), { capture: true, passive: true });
     }
     for (const control of [this.filter, this.stream]) control.addEventListener("input", () => this.refilter());
     byId("log-end").addEventListener("click", () => {
       // A browser scrolls smoothly for the keys: such a scroll may be under way, and its events would find us elsewhere.
-      this.called = true;
+      this.wanted = "end";
       this.follow = true;
       this.schedule();
     });
@@ -59,6 +62,15 @@ export class LogsView {
       this.store.add(time, stream, text);
       this.schedule();
     });
+  }
+
+  /** @param {any} event an input; one that scrolls up stops the following now: the next line would undo the scroll's first pixels */
+  asked({ type, key, deltaY, target }) {
+    const up = type === "wheel" ? deltaY < 0 : UPWARDS.includes(key);
+    this.wanted = up && this.scroller.contains(target) ? "away" : "";
+    if (this.wanted === "") return;
+    this.follow = false;
+    this.schedule();
   }
 
   async connected() {
@@ -122,6 +134,10 @@ export class LogsView {
     }
     wanted.forEach((line, index) => this.place(line, top + index));
     if (this.follow && this.wrapped) this.scroller.scrollTop = this.scroller.scrollHeight;
+    if (this.scroller.scrollHeight <= this.scroller.clientHeight) {
+      this.follow = true; // all of it is in sight
+      this.wanted = "";
+    }
     byId("log-end").hidden = this.follow;
     byId("log-empty").hidden = shown.length > 0;
     byId("log-empty").textContent = lines.length > 0 ? "No line matches." : "The backend has written nothing yet.";
