@@ -27,7 +27,7 @@ with atheris.instrument_imports(include=["sidecar"]):
     from sidecar.wire.codec import BadMessageError, args_reader, read_message
     from sidecar.wire.framing import FrameBuffer
 
-    for late in ("addresses", "assignments", "blocks", "commands", "forms", "known", "tokens"):
+    for late in ("addresses", "assignments", "blocks", "commands", "forms", "tokens"):
         import_module(f"sidecar.settings.masking.{late}")  # else imported when needed, without instruments
 
 SLOW = 1.0  # seconds of processor time, under instrumentation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ..model import Settings
-from .names import Strength, is_harmless, looks_secret, strength
+from .names import Strength, is_harmless, looks_secret, strength, words_of
 
 __all__ = [
     "MASK",
@@ -29,47 +30,12 @@ MASK = "***"
 _OTHER_ENCODINGS = ("cp1252", "cp850")  # what Western Windows programs write to a file and to a console
 _MIN_SECRET = 4  # characters; shorter ones occur by chance in any text
 # Passwords of test databases, which are words of every log.
-_COMMON = frozenset(
-    [
-        "admin",
-        "changeit",
-        "changeme",
-        "default",
-        "demo",
-        "dev",
-        "development",
-        "docker",
-        "example",
-        "guest",
-        "hello",
-        "local",
-        "localhost",
-        "master",
-        "mongo",
-        "mysql",
-        "none",
-        "null",
-        "password",
-        "pass",
-        "postgres",
-        "postgresql",
-        "production",
-        "public",
-        "redis",
-        "root",
-        "sample",
-        "secret",
-        "server",
-        "service",
-        "staging",
-        "system",
-        "test",
-        "testing",
-        "token",
-        "true",
-        "user",
-        "username",
-    ]
+_COMMON = words_of(
+    """
+    admin changeit changeme default demo dev development docker example guest hello local localhost master
+    mongo mysql none null password pass postgres postgresql production public redis root sample secret server
+    service staging system test testing token true user username
+    """
 )
 
 
@@ -97,13 +63,23 @@ def mask_text(text: str, secrets: Iterable[str] = (), found: Found | None = None
     from .assignments import mask_assignments
     from .blocks import mask_blocks
     from .forms import mask_forms
-    from .known import mask_known
     from .tokens import mask_tokens
 
     note = found or Found()
-    text = mask_known(text, secrets, note)
+    text = _mask_known(text, secrets, note)
     for rule in (mask_blocks, mask_tokens, mask_addresses, mask_assignments, mask_forms):
         text = rule(text, note)
+    return text
+
+
+def _mask_known(text: str, secrets: Iterable[str], note: Found) -> str:
+    """The text without the given secrets, the longest first; one that is a word is found as a word."""
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if len(secret) < _MIN_SECRET or secret not in text:
+            continue
+        before = r"(?<![A-Za-z0-9])" if secret[0].isalnum() and len(secret) < 8 else ""
+        after = r"(?![A-Za-z0-9])" if secret[-1].isalnum() and len(secret) < 8 else ""
+        text = re.sub(before + re.escape(secret) + after, lambda found: note("a known secret", found[0]), text)
     return text
 
 

@@ -3,207 +3,103 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import cache
 from typing import NamedTuple
 
 from .commands import secret_spans
 from .names import Strength, flag_strength, is_bare, is_harmless, is_plain, is_prose, strength
-
-Replace = Callable[[str, str], str]
+from .tokens import Replace, compiled
 
 
 class _Form(NamedTuple):
-    """A notation: literals of which a match holds one, a pattern, and who decides on a match.
+    """A notation: literals of which a match holds one, the secret's least length, and a pattern.
 
     ``name`` and ``secret`` are groups of the pattern; without a name the place alone makes it a secret.
     """
 
     kind: str
     needles: tuple[str, ...]
+    least: int
     pattern: str
-    least: int = 4
 
 
 _NAME = r"(?P<name>[\w.$:-]{2,100})"
+# fmt: off
 _FORMS = (
     # <password>x</password>, <password><![CDATA[x]]></password>
-    _Form(
-        "value of {name}",
-        ("</",),
-        rf"<{_NAME}(?:\s[^<>]{{0,300}})?>\s{{0,20}}(?:<!\[CDATA\[)?(?P<secret>[^<>]{{1,4000}}?)\s{{0,20}}(?:\]\]>)?\s{{0,20}}</",
-        1,
-    ),
-    _Form("value of {name}", ("&lt;/",), rf"&lt;{_NAME}&gt;(?P<secret>[^<>&]{{1,2000}})&lt;/", 1),
+    _Form("value of {name}", ("</",), 1,
+          rf"<{_NAME}(?:\s[^<>]{{0,300}})?>\s{{0,20}}(?:<!\[CDATA\[)?(?P<secret>[^<>]{{1,4000}}?)\s{{0,20}}(?:\]\]>)?\s{{0,20}}</"),
+    _Form("value of {name}", ("&lt;/",), 1,
+          rf"&lt;{_NAME}&gt;(?P<secret>[^<>&]{{1,2000}})&lt;/"),
     # key="Password" value="x", {"name": "DB_PASSWORD", "value": "x"}, - name: DB_PASSWORD\n  value: x
-    _Form(
-        "value of {name}",
-        ("alue", "ontent"),
-        rf"(?i:\b(?:name|key|id|field|label|variable|property|header)\\{{0,7}}[\"']?\s{{0,4}}[=:]\s{{0,4}}\\{{0,7}}[\"']?){_NAME}\\{{0,7}}[\"']?"
-        r"[\s,;]{0,40}(?:type\s?=\s?[\"']\w{1,20}[\"']\s{1,4})?\\{0,7}[\"']?(?i:value|content|stringvalue)\\{0,7}[\"']?\s{0,4}[=:]\s{0,4}\\{0,7}[\"']?(?P<secret>[^\s\"'<>\\,}]{1,2000}+)",
-        1,
-    ),
+    _Form("value of {name}", ("alue", "ontent"), 1,
+          rf"(?i:\b(?:name|key|id|field|label|variable|property|header)\\{{0,7}}[\"']?\s{{0,4}}[=:]\s{{0,4}}\\{{0,7}}[\"']?){_NAME}\\{{0,7}}[\"']?"
+          r"[\s,;]{0,40}(?:type\s?=\s?[\"']\w{1,20}[\"']\s{1,4})?\\{0,7}[\"']?(?i:value|content|stringvalue)\\{0,7}[\"']?\s{0,4}[=:]\s{0,4}\\{0,7}[\"']?(?P<secret>[^\s\"'<>\\,}]{1,2000}+)"),
     # <property name="password">x</property>, <setting name="Secret"><value>x</value>
-    _Form(
-        "value of {name}",
-        ("</",),
-        rf"<\w{{1,40}}\s[^<>]{{0,100}}?\b(?:name|key|id)=[\"']{_NAME}[\"'][^<>]{{0,100}}>\s{{0,20}}(?:<\w{{1,20}}>)?(?P<secret>[^<>]{{1,2000}}?)\s{{0,20}}</",
-        1,
-    ),
-    _Form(
-        "password of a form",
-        ("type=",),
-        r"<input\s[^<>]{0,200}?type=[\"']?password[\"']?[^<>]{0,200}?\svalue=[\"'](?P<secret>[^\"'<>]{1,500})",
-        1,
-    ),
+    _Form("value of {name}", ("</",), 1,
+          rf"<\w{{1,40}}\s[^<>]{{0,100}}?\b(?:name|key|id)=[\"']{_NAME}[\"'][^<>]{{0,100}}>\s{{0,20}}(?:<\w{{1,20}}>)?(?P<secret>[^<>]{{1,2000}}?)\s{{0,20}}</"),
+    _Form("password of a form", ("type=",), 1,
+          r"<input\s[^<>]{0,200}?type=[\"']?password[\"']?[^<>]{0,200}?\svalue=[\"'](?P<secret>[^\"'<>]{1,500})"),
     # a field of a form: name="password", an empty line, the value
-    _Form(
-        "value of {name}",
-        ("name=",),
-        rf"name=\\?\"{_NAME}\\?\"(?:\r?\n|\\r\\n|\\n){{2}}(?P<secret>[^\r\n\\]{{1,2000}}+)",
-        1,
-    ),
+    _Form("value of {name}", ("name=",), 1,
+          rf"name=\\?\"{_NAME}\\?\"(?:\r?\n|\\r\\n|\\n){{2}}(?P<secret>[^\r\n\\]{{1,2000}}+)"),
     # password in a netrc, after the login or on its own line
-    _Form(
-        "password of a login",
-        ("password", "passwd"),
-        r"(?m)(?:\blogin\s{1,20}\S{1,200}\s{1,20}|^[ \t]{0,20})(?:password|passwd)[ \t]{1,20}(?P<secret>\S{1,500}+)(?=[ \t]*+(?:$|account\b|macdef\b|machine\b))",
-    ),
-    _Form(
-        "password of a login",
-        ("machine",),
-        r"\bmachine\s{1,20}\S{1,200}\s{1,20}(?:login\s{1,20}\S{1,200}\s{1,20})?(?:account\s{1,9}\S{1,200}\s{1,9})?password\s{1,20}(?P<secret>\S{1,500}+)",
-        1,
-    ),
+    _Form("password of a login", ("password", "passwd"), 4,
+          r"(?m)(?:\blogin\s{1,20}\S{1,200}\s{1,20}|^[ \t]{0,20})(?:password|passwd)[ \t]{1,20}(?P<secret>\S{1,500}+)(?=[ \t]*+(?:$|account\b|macdef\b|machine\b))"),
+    _Form("password of a login", ("machine",), 1,
+          r"\bmachine\s{1,20}\S{1,200}\s{1,20}(?:login\s{1,20}\S{1,200}\s{1,20})?(?:account\s{1,9}\S{1,200}\s{1,9})?password\s{1,20}(?P<secret>\S{1,500}+)"),
     # host:port:database:user:password
-    _Form(
-        "password in a pgpass line",
-        (":",),
-        r"(?m)^[ \t]{0,8}(?:[A-Za-z][\w.-]{0,100}|\d{1,3}(?:\.\d{1,3}){3}|\*):(?:\d{4,5}|\*):(?:[A-Za-z*][\w-]{0,60}|\*):(?:[A-Za-z*][\w.-]{0,60}|\*):(?P<secret>(?:[^\s:\\]|\\.){1,200}+)$",
-        1,
-    ),
+    _Form("password in a pgpass line", (":",), 1,
+          r"(?m)^[ \t]{0,8}(?:[A-Za-z][\w.-]{0,100}|\d{1,3}(?:\.\d{1,3}){3}|\*):(?:\d{4,5}|\*):(?:[A-Za-z*][\w-]{0,60}|\*):(?:[A-Za-z*][\w.-]{0,60}|\*):(?P<secret>(?:[^\s:\\]|\\.){1,200}+)$"),
     # setx NAME value, ENV NAME value, requirepass value, //registry/:_authToken value
-    _Form(
-        "value of {name}",
-        ("setx", "ENV ", "etenv", "onfig", "ONFIG", "set -"),
-        r"(?:\bsetx|\bset -\w{1,4}|^ENV|\bsetenv|\bconfig set|\bconfigure set|\bCONFIG SET)\s{1,4}(?P<name>[\w./:@-]{2,100})[\s,]{1,4}[\"']?(?P<secret>[^\s\"']{1,1000}+)",
-        1,
-    ),
-    _Form(
-        "argument of login",
-        (" login ",),
-        r"\b(?:vault|gh auth|hf|huggingface-cli|wandb) login[ ](?:--token[ ])?(?P<secret>[^\s-]\S{3,500}+)",
-    ),
-    _Form(
-        "password of a server",
-        ("requirepass", "masterauth"),
-        r"\b(?:requirepass|masterauth)\s{1,4}[\"']?(?P<secret>[^\s\"'=:]{1,500}+)",
-        1,
-    ),
-    _Form(
-        "password of a command",
-        ("AUTH", "PASS", "auth"),
-        r"(?:(?:^|[>:\]] ?|C: |\"|\b\d\d |\d \[[^\]]{1,40}\] )\"?(?:AUTH|auth|PASS)\"?)(?: (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5))?(?: \"?\w{1,30}\"?(?= \"))? \"?(?P<secret>[^\s\":]{4,500}+)",
-    ),
-    _Form(
-        "password of a command",
-        ("PLAIN ", "LOGIN ", "XOAUTH2 "),
-        r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN|XOAUTH2) (?P<secret>[A-Za-z0-9+/=]{6,2000}+)",
-    ),
-    _Form(
-        "password of a command",
-        ("IDENTIFIED", "identified", "SecureString"),
-        r"(?i:\bConvertTo-SecureString(?: -String)?|\bidentified (?:with \w{1,40} )?(?:by|as)(?: password)?)\s{1,4}\\?[\"'](?P<secret>[^\"'\\]{1,500}+)",
-        1,
-    ),
-    _Form(
-        "bearer token",
-        ("earer ", "EARER ", "SSWS "),
-        r"(?i:\bbearer|\bSSWS) {1,3}(?P<secret>[A-Za-z0-9._~+/=\-]{8}[A-Za-z0-9._~+/=\-]*+)",
-    ),
-    _Form(
-        "basic credentials",
-        ("asic ", "ASIC "),
-        r"(?i:\bbasic) {1,3}(?P<secret>[A-Za-z0-9+/_\-]{8}[A-Za-z0-9+/_\-]*+={0,2})",
-    ),
+    _Form("value of {name}", ("setx", "ENV ", "etenv", "onfig", "ONFIG", "set -"), 1,
+          r"(?:\bsetx|\bset -\w{1,4}|^ENV|\bsetenv|\bconfig set|\bconfigure set|\bCONFIG SET)\s{1,4}(?P<name>[\w./:@-]{2,100})[\s,]{1,4}[\"']?(?P<secret>[^\s\"']{1,1000}+)"),
+    _Form("argument of login", (" login ",), 4,
+          r"\b(?:vault|gh auth|hf|huggingface-cli|wandb) login[ ](?:--token[ ])?(?P<secret>[^\s-]\S{3,500}+)"),
+    _Form("password of a server", ("requirepass", "masterauth"), 1,
+          r"\b(?:requirepass|masterauth)\s{1,4}[\"']?(?P<secret>[^\s\"'=:]{1,500}+)"),
+    _Form("password of a command", ("AUTH", "PASS", "auth"), 4,
+          r"(?:(?:^|[>:\]] ?|C: |\"|\b\d\d |\d \[[^\]]{1,40}\] )\"?(?:AUTH|auth|PASS)\"?)(?: (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5))?(?: \"?\w{1,30}\"?(?= \"))? \"?(?P<secret>[^\s\":]{4,500}+)"),
+    _Form("password of a command", ("PLAIN ", "LOGIN ", "XOAUTH2 "), 4,
+          r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN|XOAUTH2) (?P<secret>[A-Za-z0-9+/=]{6,2000}+)"),
+    _Form("password of a command", ("IDENTIFIED", "identified", "SecureString"), 1,
+          r"(?i:\bConvertTo-SecureString(?: -String)?|\bidentified (?:with \w{1,40} )?(?:by|as)(?: password)?)\s{1,4}\\?[\"'](?P<secret>[^\"'\\]{1,500}+)"),
+    _Form("bearer token", ("earer ", "EARER ", "SSWS "), 4,
+          r"(?i:\bbearer|\bSSWS) {1,3}(?P<secret>[A-Za-z0-9._~+/=\-]{8}[A-Za-z0-9._~+/=\-]*+)"),
+    _Form("basic credentials", ("asic ", "ASIC "), 4,
+          r"(?i:\bbasic) {1,3}(?P<secret>[A-Za-z0-9+/_\-]{8}[A-Za-z0-9+/_\-]*+={0,2})"),
     # password 'x', with token "x", password is x, storePassword 'x'
-    _Form(
-        "value of {name}",
-        ("'", '"', "`"),
-        r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+)(?: (?:is|was|of|set to|to|as))?[ ]{1,3}\\{0,7}(?P<quote>[\"'`])(?P<secret>[^\"'`\s\\]{1,500}+)\\{0,7}(?P=quote)",
-    ),
-    _Form(
-        "value of {name}",
-        (" is ", " was "),
-        r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+) (?:is|was)[ ](?:now |set to )?(?P<secret>(?=[^\s\"'`,;]{0,80}[0-9!@#$%^&*+=])[^\s\"'`,;]{6,500}+)",
-    ),
+    _Form("value of {name}", ("'", '"', "`"), 4,
+          r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+)(?: (?:is|was|of|set to|to|as))?[ ]{1,3}\\{0,7}(?P<quote>[\"'`])(?P<secret>[^\"'`\s\\]{1,500}+)\\{0,7}(?P=quote)"),
+    _Form("value of {name}", (" is ", " was "), 4,
+          r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+) (?:is|was)[ ](?:now |set to )?(?P<secret>(?=[^\s\"'`,;]{0,80}[0-9!@#$%^&*+=])[^\s\"'`,;]{6,500}+)"),
     # password x1y2, password for anna: x1y2, new password set to x1y2, | password | x1y2 |
-    _Form(
-        "value of {name}",
-        (
-            "assword",
-            "assphrase",
-            "asscode",
-            "passwd",
-            "pwd",
-            "PASSWORD",
-            "ecret",
-            "oken",
-            "pikey",
-            "otp",
-            "OTP",
-            "pw",
-            "PIN",
-        ),
-        r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,3}|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to )?"
-        r"(?P<secret>\d{4,8}(?=[\s.,;]|$)|(?=[^\s0-9]{0,80}[0-9])(?=[^\sA-Za-z]{0,80}[A-Za-z])[^\s\"'`,;|()\[\]{}<>:]{6,200}+)(?![:(/\\])",
-    ),
-    _Form(
-        "credentials of a login",
-        ("@",),
-        r"(?<![\w.:/@+-])(?!mailto:|sips?:|xmpp:|acct:|npm:|git:)[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@:/\"'<>]{4,200}+)@(?=[A-Za-z])(?!sha\d)",
-    ),
-    _Form(
-        "password for a program",
-        ("stdin", "chpasswd", "sudo -S"),
-        r"\becho (?:-n )?[\"']?(?P<secret>[^\s\"'|]{1,200}+)[\"']? ?\|[^|\n]{0,200}?(?:--password-stdin|--stdin|chpasswd|sudo -S)",
-        1,
-    ),
-    _Form(
-        "password for a program",
-        ("net use", "htpasswd"),
-        r"\b(?:net use [^\n]{0,200}?/user:\S{1,60}|net use (?:\w:? )?\\\\\S{1,200}|net user \S{1,60}|htpasswd -\w{0,5}b\w{0,5} \S{1,200} \S{1,60})"
-        r" (?P<secret>[^\s/*-][^\s]{0,200}+)",
-        1,
-    ),
+    _Form("value of {name}", ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "otp", "OTP", "pw", "PIN"), 4,
+          r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,3}|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to )?"
+          r"(?P<secret>\d{4,8}(?=[\s.,;]|$)|(?=[^\s0-9]{0,80}[0-9])(?=[^\sA-Za-z]{0,80}[A-Za-z])[^\s\"'`,;|()\[\]{}<>:]{6,200}+)(?![:(/\\])"),
+    _Form("credentials of a login", ("@",), 4,
+          r"(?<![\w.:/@+-])(?!mailto:|sips?:|xmpp:|acct:|npm:|git:)[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@:/\"'<>]{4,200}+)@(?=[A-Za-z])(?!sha\d)"),
+    _Form("password for a program", ("stdin", "chpasswd", "sudo -S"), 1,
+          r"\becho (?:-n )?[\"']?(?P<secret>[^\s\"'|]{1,200}+)[\"']? ?\|[^|\n]{0,200}?(?:--password-stdin|--stdin|chpasswd|sudo -S)"),
+    _Form("password for a program", ("net use", "htpasswd"), 1,
+          r"\b(?:net use [^\n]{0,200}?/user:\S{1,60}|net use (?:\w:? )?\\\\\S{1,200}|net user \S{1,60}|htpasswd -\w{0,5}b\w{0,5} \S{1,200} \S{1,60})"
+          r" (?P<secret>[^\s/*-][^\s]{0,200}+)"),
     # jdbc:oracle:thin:scott/tiger@db, https%3A%2F%2Fanna%3Ax%40host
-    _Form("password of a login", ("oracle:",), r"\boracle:\w{2,5}:\w{1,60}/(?P<secret>[^\s@\"']{1,200}+)@", 1),
-    _Form(
-        "credentials in an address",
-        ("%2F%2F", "%2f%2f"),
-        r"(?i:%3A%2F%2F(?:[\w.+-]|%(?!3A|40|2F)[\dA-F]{2}){0,60}+%3A(?P<secret>(?:[^\s&\"'%]|%(?!40|2F)[\dA-F]{2}){1,200}+)%40)",
-        1,
-    ),
+    _Form("password of a login", ("oracle:",), 1,
+          r"\boracle:\w{2,5}:\w{1,60}/(?P<secret>[^\s@\"']{1,200}+)@"),
+    _Form("credentials in an address", ("%2F%2F", "%2f%2f"), 1,
+          r"(?i:%3A%2F%2F(?:[\w.+-]|%(?!3A|40|2F)[\dA-F]{2}){0,60}+%3A(?P<secret>(?:[^\s&\"'%]|%(?!40|2F)[\dA-F]{2}){1,200}+)%40)"),
     # --password x: a flag and the word behind it
-    _Form(
-        "value of {name}",
-        ("-",),
-        r"(?<![\w/-])(?P<name>--?[A-Za-z][\w.-]{1,60}+)[ \t]{1,4}(?:\\{0,7}[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*+)",
-        1,
-    ),
+    _Form("value of {name}", ("-",), 1,
+          r"(?<![\w/-])(?P<name>--?[A-Za-z][\w.-]{1,60}+)[ \t]{1,4}(?:\\{0,7}[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*+)"),
 )
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+# fmt: on
 
 
 def mask_forms(text: str, replace: Replace) -> str:
     """The text without secrets in notations that have no sign between name and value."""
     for form in _FORMS:
         if any(needle in text for needle in form.needles):
-            text = _compiled(form.pattern).sub(lambda found, form=form: _decided(form, found, replace), text)  # type: ignore[misc]
+            text = compiled(form.pattern).sub(lambda found, form=form: _decided(form, found, replace), text)  # type: ignore[misc]
     return _mask_command_lines(text, replace)
 
 

@@ -7,7 +7,8 @@ from enum import IntEnum
 from functools import lru_cache
 
 
-def _words(text: str) -> frozenset[str]:
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
     return frozenset(text.split())
 
 
@@ -24,36 +25,36 @@ class Strength(IntEnum):
     PASSWORD = 3
 
 
-_PASSWORD = _words(
+_PASSWORD = words_of(
     """
     PASSWORD PASSWORDS PASSWD PASSPHRASE PASSCODE PSWD PSW PWD PW PWORD CVV CVC PIN OTP TOTP PSK MNEMONIC
     PASSWORT KENNWORT MOTDEPASSE CONTRASENA SENHA WACHTWOORD LOSENORD ADGANGSKODE SALASANA HASLO HESLO JELSZO PAROLA
     ПАРОЛЬ 密码 密碼 パスワード 비밀번호
     """
 )
-_STRONG = _words(
+_STRONG = words_of(
     """
     SECRET SECRETS TOKEN TOKENS CREDENTIAL CREDENTIALS CREDS APIKEY APIKEYS WEBHOOK WEBHOOKS BEARER HMAC CONNSTR
     """
 )
-_WEAK = _words(
+_WEAK = words_of(
     """
     KEY KEYS PASS AUTH OAUTH AUTHORIZATION AUTHN COOKIE COOKIES SIGNATURE SIG SAS DSN PAT SALT PEPPER SESSION
     SESSID CSRF XSRF CSRFTOKEN SID JWT NONCE SEED LICENSE LICENCE
     """
 )
 # What makes a key a secret one; PASS alone may be the result of a test.
-_KEY_KINDS = _words(
+_KEY_KINDS = words_of(
     """
     API SERIAL PRODUCT ACCESS SECRET PRIVATE PRIV ACCOUNT ENCRYPTION ENC CRYPT SIGNING SIGN MASTER LICENSE LICENCE SHARED STORAGE
     SERVICE DEPLOY SSH AUTH CLIENT APP ADMIN ROOT SESSION HOST SUBSCRIPTION FUNCTION CONSUMER INTEGRATION WRITE
     STRIPE OPENAI ANTHROPIC SENDGRID MAILGUN DATADOG ALGOLIA TWILIO AES RSA HMAC JWT COOKIE TLS SSL
     """
 )
-_PASSES = _words(
+_PASSES = words_of(
     "LOW HIGH BAND ALL FIRST SECOND LAST NEXT ONE TWO MULTI SINGLE RENDER FORWARD BACKWARD DEPTH SHADOW TEST BOARDING"
 )
-_CODE_KINDS = _words(
+_CODE_KINDS = words_of(
     """
     RECOVERY BACKUP ACCESS VERIFICATION AUTH LOGIN SECURITY MFA OTP TIME INVITE ACTIVATION PAIRING DEVICE RESET
     PIN
@@ -72,7 +73,7 @@ _PHRASES = {
 }
 # Long words that people also write without a separator, as in PGPASSWORD, authtoken.
 _ENDINGS = tuple(
-    _words(
+    words_of(
         """
     PASSWORD PASSWD PASSPHRASE SECRET TOKEN APIKEY ACCESSKEY SECRETKEY PRIVATEKEY SIGNINGKEY ENCRYPTIONKEY
     ACCOUNTKEY MASTERKEY LICENSEKEY AUTHKEY SHAREDKEY CREDENTIAL CREDENTIALS CONNECTIONSTRING CONNECTIONSTRINGS
@@ -84,7 +85,7 @@ _FUSED_PASS = re.compile(
     r"(?:PASS|PWD|PW)|PHPSESSID|JSESSIONID|SESSIONID|SESSIONKEY|MASTERAUTH"
 )
 # A last word behind which stands something about the secret, not the secret.
-_ABOUT = _words(
+_ABOUT = words_of(
     """
     TTL LIMIT LIMITS MAX MIN COUNT COUNTS SIZE LENGTH LEN EXPIRY EXPIRES EXPIRE EXPIRATION EXPIRED EXP LIFETIME
     TIMEOUT INTERVAL TYPE TYPES KIND MODE NAME NAMES FILE FILES FILENAME PATH PATHS DIR DIRS DIRECTORY FOLDER
@@ -168,7 +169,7 @@ _MARKS = re.compile(  # what stands for a value: masks, placeholders, references
     r"\*+|[xX]{3,}|\.{3,}|•+|<[^<>]{0,60}>|\[[A-Za-z _-]{0,40}\]|\([A-Za-z _-]{0,40}\)|\$\(?\{?[\w.]{1,60}[})]?\)?|%\w{1,60}%"
     r"|\{{1,2}[\w .:|-]{0,60}\}{1,2}|#\{[^{}]{0,60}\}|\*{3}@?|%[sdvqr]|[\^~]\d{1,4}(?:\.\d{1,4}){0,3}(?:-[a-z][\w.]{1,20})?"
 )
-_NO_SECRETS = _words(
+_NO_SECRETS = words_of(
     """
     true false yes no on off null none nil undefined nan enabled disabled auto default unset empty n/a na correct
     include omit same-origin await async new lambda function
@@ -243,7 +244,7 @@ def _is_random(part: str) -> bool:
 # Names that are words of a parser and of sentences as well: "token: identifier", <token>identifier</token>.
 _BARE = frozenset({"token", "tokens", "bearer", "webhook"})
 # Words that follow "password:" in a sentence.
-_PROSE = _words(
+_PROSE = words_of(
     """
     a about absent accepted after all already and any are argument array as at be been before bool boolean but by
     bytes cannot can changed check contains could created denied deleted did differ do does eof error

@@ -16,43 +16,45 @@ _START = r"(?<![A-Za-z0-9])"
 
 
 class TokenRule(NamedTuple):
-    """One kind of token: its name for people, the literals of which a match holds one, and its pattern."""
+    """One kind of token: its name for people, the literals of which a match holds one, and its pattern.
+
+    ``mixed``: the prefix also begins ordinary names (sk-learn-something), so digits and letters have to mix.
+    """
 
     kind: str
     needles: tuple[str, ...]
     pattern: str
+    mixed: bool = False
 
 
-def _prefixed(kind: str, prefixes: str, least: int, characters: str = r"A-Za-z0-9_\-") -> TokenRule:
+def _prefixed(
+    kind: str, prefixes: str, least: int, characters: str = r"A-Za-z0-9_\-", *, mixed: bool = False
+) -> TokenRule:
     """Tokens that begin with one of the prefixes, then at least ``least`` of the characters."""
     needles = tuple(prefixes.split())
     beginning = "|".join(map(re.escape, needles))
-    return TokenRule(kind, needles, rf"{_START}(?:{beginning})[{characters}]{{{least}}}[{characters}]*+")
+    return TokenRule(kind, needles, rf"{_START}(?:{beginning})[{characters}]{{{least}}}[{characters}]*+", mixed)
 
 
 _ALNUM = "A-Za-z0-9"
 _BASE64 = r"A-Za-z0-9+/=_\-"
 _HEX = "A-Fa-f0-9"
 
+# fmt: off
 RULES = (
     # Code and packages
     _prefixed("GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", 20, _ALNUM),
     _prefixed("GitHub fine-grained token", "github_pat_", 20),
-    _prefixed(
-        "GitLab token",
-        "glpat- gldt- glrt- glcbt- glptt- glft- glimt- glagent- gloas- glsoat- glffct- glwt-",
-        16,
-        r"A-Za-z0-9_.\-",
-    ),
+    _prefixed("GitLab token", "glpat- gldt- glrt- glcbt- glptt- glft- glimt- glagent- gloas- glsoat- glffct- glwt-", 16, r"A-Za-z0-9_.\-"),
     _prefixed("GitLab runner registration token", "GR1348941", 16),
     _prefixed("Bitbucket token", "ATBB ATCTT3 BBDC-", 20, _BASE64),
     _prefixed("Atlassian token", "ATATT3", 40, _BASE64),
     _prefixed("npm token", "npm_", 30, _ALNUM),
     _prefixed("PyPI token", "pypi-AgE", 30),
     _prefixed("RubyGems key", "rubygems_", 32, _HEX),
-    _prefixed("crates.io token", "cio", 32, _ALNUM),
+    _prefixed("crates.io token", "cio", 32, _ALNUM, mixed=True),
     _prefixed("Clojars token", "CLOJARS_ clojars_", 30, _ALNUM),
-    _prefixed("NuGet key", "oy2", 43, "a-z0-9"),
+    _prefixed("NuGet key", "oy2", 43, "a-z0-9", mixed=True),
     _prefixed("Docker token", "dckr_pat_ dckr_oat_", 20),
     _prefixed("Artifactory token", "AKCp cmVmd", 50, _ALNUM),
     _prefixed("Sonar token", "squ_ sqp_ sqa_", 32, _HEX),
@@ -64,18 +66,14 @@ RULES = (
     _prefixed("Buildkite token", "bkua_ bkaj_ bkct_", 30),
     _prefixed("Prefect key", "pnu_ pnb_", 30, _ALNUM),
     _prefixed("Doppler token", "dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.", 24, r"A-Za-z0-9_.\-"),
-    _prefixed("Infisical token", "st.", 60, r"A-Za-z0-9_.\-"),
+    _prefixed("Infisical token", "st.", 60, r"A-Za-z0-9_.\-", mixed=True),
     _prefixed("1Password service token", "ops_eyJ", 60, _BASE64),
     TokenRule("1Password secret key", ("A3-",), _START + r"A3-[A-Z0-9]{6}(?:-[A-Z0-9]{5,6}){4,5}"),
-    _prefixed(
-        "Postgres platform token", "pscale_tkn_ pscale_oauth_ pscale_pw_ sbp_ sb_secret_ napi_", 24, r"A-Za-z0-9_.=\-"
-    ),
-    _prefixed("Hosting token", "fo1_ rnd_ nfp_ nfc_ vcp_ HRKU- tk-us-", 30),
+    _prefixed("Postgres platform token", "pscale_tkn_ pscale_oauth_ pscale_pw_ sbp_ sb_secret_ napi_", 24, r"A-Za-z0-9_.=\-"),
+    _prefixed("Hosting token", "fo1_ rnd_ nfp_ nfc_ vcp_ HRKU- tk-us-", 30, mixed=True),
     _prefixed("Fly.io token", "fm1a_ fm1r_ fm2_", 60, r"A-Za-z0-9+/=,_\-"),
     _prefixed("Terraform token", "ATLAS-", 30),
-    TokenRule(
-        "Terraform token", (".atlasv1.",), _START + r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=\-]{40}[A-Za-z0-9_=\-]*+"
-    ),
+    TokenRule("Terraform token", (".atlasv1.",), _START + r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=\-]{40}[A-Za-z0-9_=\-]*+"),
     # Clouds
     _prefixed("AWS access key", "AKIA ASIA ABIA ACCA AROA AIDA AGPA ANPA", 16, "A-Z0-9"),
     _prefixed("AWS session token", "IQoJb3JpZ2lu FwoGZXIvYXdz FQoGZXIvYXdz", 60, r"A-Za-z0-9+/=%"),
@@ -87,77 +85,35 @@ RULES = (
     TokenRule("Google refresh token", ("1//0",), r"(?<![A-Za-z0-9/:])1//0[A-Za-z0-9_\-]{30}[A-Za-z0-9_\-]*+"),
     TokenRule("Google authorisation code", ("4/0A",), r"(?<![A-Za-z0-9/])4/0A[A-Za-z0-9_\-]{30}[A-Za-z0-9_\-]*+"),
     TokenRule("Firebase key", (":APA91",), _START + r"[A-Za-z0-9_\-]{11,22}:APA91[A-Za-z0-9_\-]{40}[A-Za-z0-9_\-]*+"),
-    TokenRule(
-        "Azure client secret", ("Q~",), _START + r"[A-Za-z0-9_~.\-]{3,4}Q~[A-Za-z0-9_~.\-]{30}[A-Za-z0-9_~.\-]*+"
-    ),
+    TokenRule("Azure client secret", ("Q~",), _START + r"[A-Za-z0-9_~.\-]{3,4}Q~[A-Za-z0-9_~.\-]{30}[A-Za-z0-9_~.\-]*+"),
     TokenRule("Azure DevOps token", ("AZDO",), _START + r"[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}"),
     TokenRule("Azure key", ("JQQJ",), _START + r"[A-Za-z0-9]{50,54}JQQJ9[A-Za-z0-9]{20}[A-Za-z0-9]*+"),
-    TokenRule(
-        "Azure storage key",
-        ("APIM", "ACDb", "+ABa", "+AMC", "+ASt", "AzFu", "AIoT"),
-        r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{33,80}(?:APIM|ACDb|\+ABa|\+AMC|\+ASt|AzFu|AIoT)[A-Za-z0-9+/]{5,6}={1,2}",
-    ),
+    TokenRule("Azure storage key", ("APIM", "ACDb", "+ABa", "+AMC", "+ASt", "AzFu", "AIoT"), r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{33,80}(?:APIM|ACDb|\+ABa|\+AMC|\+ASt|AzFu|AIoT)[A-Za-z0-9+/]{5,6}={1,2}"),
     _prefixed("DigitalOcean token", "dop_v1_ doo_v1_ dor_v1_", 32, _HEX),
     _prefixed("Cloudflare key", "v1.0-", 100, r"a-f0-9\-"),
     _prefixed("Alibaba key", "LTAI", 16, _ALNUM),
     _prefixed("Tencent key", "AKID", 28, _ALNUM),
-    _prefixed("Yandex token", "AQVN t1. y0_ YCAJE", 34, r"A-Za-z0-9_.=\-"),
+    _prefixed("Yandex token", "AQVN t1. y0_ YCAJE", 34, r"A-Za-z0-9_.=\-", mixed=True),
     _prefixed("OpenShift token", "sha256~", 40),
     _prefixed("Databricks token", "dapi dkea dose", 32, r"a-f0-9\-"),
     _prefixed("Vault token", "hvs. hvb. hvr.", 20),
-    TokenRule(
-        "Vault token",
-        ("s.", "b."),
-        r"(?<![A-Za-z0-9._/\-])[sb]\.(?=[A-Za-z]{0,23}[0-9])(?=[a-z0-9]{0,23}[A-Z])[A-Za-z0-9]{24}(?![A-Za-z0-9])",
-    ),
+    TokenRule("Vault token", ("s.", "b."), r"(?<![A-Za-z0-9._/\-])[sb]\.(?=[A-Za-z]{0,23}[0-9])(?=[a-z0-9]{0,23}[A-Z])[A-Za-z0-9]{24}(?![A-Za-z0-9])"),
     _prefixed("Tailscale key", "tskey-", 20),
-    _prefixed("Scalingo, Infracost or Adobe key", "tk-us- ico- p8e-", 32),
+    _prefixed("Scalingo, Infracost or Adobe key", "tk-us- ico- p8e-", 32, mixed=True),
     _prefixed("Heroku key", "HRKU-AA", 30),
     TokenRule("Twitch password", ("oauth:",), _START + r"oauth:[a-z0-9]{30}[a-z0-9]*+"),
     # Models
-    _prefixed("API key (sk-)", "sk- sk_ rk- rk_ csk-", 16),
+    _prefixed("API key (sk-)", "sk- sk_ rk- rk_ csk-", 16, mixed=True),
     _prefixed("Hugging Face token", "hf_ api_org_", 30, _ALNUM),
-    _prefixed(
-        "Model provider key",
-        "gsk_ xai- pplx- r8_ nvapi- tgp_v1_ fw_ lsv2_pt_ lsv2_sk_ tvly- jina_ pcsk_ pa- rpa_ esecret_",
-        24,
-    ),
-    _prefixed("Brave Search key", "BSA", 26),
+    _prefixed("Model provider key", "gsk_ xai- pplx- r8_ nvapi- tgp_v1_ fw_ lsv2_pt_ lsv2_sk_ tvly- jina_ pcsk_ pa- rpa_ esecret_", 24, mixed=True),
+    _prefixed("Brave Search key", "BSA", 26, mixed=True),
     # Messages
-    _prefixed(
-        "Slack token",
-        "xoxb- xoxp- xoxa- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd- xoxe.xoxb- xoxe.xoxp- xapp-",
-        10,
-        r"A-Za-z0-9_.%\-",
-    ),
-    TokenRule(
-        "Slack webhook",
-        ("hooks.slack",),
-        r"(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[A-Za-z0-9+/]{20}[A-Za-z0-9+/]*+",
-    ),
-    TokenRule(
-        "Slack webhook",
-        ("hooks.slack",),
-        r"(?<=hooks\.slack-gov\.com/)(?:services|workflows|triggers)/[A-Za-z0-9+/]{20}[A-Za-z0-9+/]*+",
-    ),
-    TokenRule(
-        "Discord webhook", ("/api/webhooks/",), r"(?<=/api/webhooks/)\d{10,22}/[A-Za-z0-9_\-]{16}[A-Za-z0-9_\-]*+"
-    ),
-    TokenRule(
-        "Teams webhook",
-        ("/webhook",),
-        r"(?:(?<=/webhookb2/)|(?<=office\.com/webhook/))[A-Za-z0-9@\-]{20}[A-Za-z0-9@/\-]*+",
-    ),
-    TokenRule(
-        "Zapier or IFTTT webhook",
-        ("/hooks/catch/", "/with/key/"),
-        r"(?:(?<=/hooks/catch/)|(?<=/with/key/))[A-Za-z0-9_\-]{6}[A-Za-z0-9_/\-]*+",
-    ),
-    TokenRule(
-        "Discord token",
-        (".",),
-        _START + r"[MNO][A-Za-z0-9_\-]{22,28}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27}[A-Za-z0-9_\-]*+",
-    ),
+    _prefixed("Slack token", "xoxb- xoxp- xoxa- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd- xoxe.xoxb- xoxe.xoxp- xapp-", 10, r"A-Za-z0-9_.%\-"),
+    TokenRule("Slack webhook", ("hooks.slack",), r"(?:(?<=hooks\.slack\.com/)|(?<=hooks\.slack-gov\.com/))(?:services|workflows|triggers)/[A-Za-z0-9+/]{20}[A-Za-z0-9+/]*+"),
+    TokenRule("Discord webhook", ("/api/webhooks/",), r"(?<=/api/webhooks/)\d{10,22}/[A-Za-z0-9_\-]{16}[A-Za-z0-9_\-]*+"),
+    TokenRule("Teams webhook", ("/webhook",), r"(?:(?<=/webhookb2/)|(?<=office\.com/webhook/))[A-Za-z0-9@\-]{20}[A-Za-z0-9@/\-]*+"),
+    TokenRule("Zapier or IFTTT webhook", ("/hooks/catch/", "/with/key/"), r"(?:(?<=/hooks/catch/)|(?<=/with/key/))[A-Za-z0-9_\-]{6}[A-Za-z0-9_/\-]*+"),
+    TokenRule("Discord token", (".",), _START + r"[MNO][A-Za-z0-9_\-]{22,28}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27}[A-Za-z0-9_\-]*+"),
     _prefixed("Discord token", "mfa.", 60),
     TokenRule("Telegram bot token", (":A",), r"(?<![0-9])\d{8,12}:A[A-Za-z0-9_\-]{33}[A-Za-z0-9_\-]*+"),
     TokenRule("Twilio key", ("SK", "AC"), _START + r"(?:SK|AC)[a-f0-9]{32}(?![A-Za-z0-9])"),
@@ -172,21 +128,14 @@ RULES = (
     _prefixed("Square token", "sq0atp- sq0csp- sq0idp- EAAAE EAAAl", 22),
     _prefixed("PayPal or Braintree token", "access_token$production$ access_token$sandbox$", 20, r"a-z0-9$"),
     _prefixed("Plaid token", "access-sandbox- access-development- access-production-", 30, r"a-f0-9\-"),
-    _prefixed(
-        "Payment key",
-        "FLWSECK_TEST- FLWSECK- EZAK EZTK shippo_live_ shippo_test_ duffel_live_ duffel_test_ live_ test_",
-        32,
-        r"A-Za-z0-9_=\-",
-    ),
+    _prefixed("Payment key", "FLWSECK_TEST- FLWSECK- EZAK EZTK shippo_live_ shippo_test_ duffel_live_ duffel_test_ live_ test_", 32, r"A-Za-z0-9_=\-", mixed=True),
     # Work
     _prefixed("Linear key", "lin_api_ lin_oauth_ lin_wh_", 30, _ALNUM),
     _prefixed("Notion token", "ntn_ secret_", 40, _ALNUM),
     _prefixed("Figma token", "figd_ figo_ figu_", 30),
     TokenRule("Airtable token", ("pat",), _START + r"pat[A-Za-z0-9]{14}\.[a-f0-9]{64}"),
     TokenRule("HubSpot token", ("pat-",), _START + r"pat-[a-z]{2}\d-[a-f0-9\-]{36}"),
-    TokenRule(
-        "Harness token", ("pat.", "sat."), _START + r"[ps]at\.[A-Za-z0-9_\-]{22}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}"
-    ),
+    TokenRule("Harness token", ("pat.", "sat."), _START + r"[ps]at\.[A-Za-z0-9_\-]{22}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}"),
     _prefixed("Asana, Typeform or ReadMe token", "tfp_ rdme_ asana_ ", 30, r"A-Za-z0-9_.=\-"),
     _prefixed("Contentful token", "CFPAT-", 30),
     _prefixed("Octopus key", "API-", 25, "A-Z0-9"),
@@ -207,13 +156,10 @@ RULES = (
     _prefixed("NATS seed", "SUA SAA SOA SCA SNA", 54, "A-Z2-7"),
     _prefixed("PASETO token", "v1.local. v2.local. v3.local. v4.local. v2.public. v4.public.", 40, r"A-Za-z0-9_.\-"),
     _prefixed("wallet key", "xprv zprv yprv", 90, _ALNUM),
-    TokenRule(
-        "password hash",
-        ("$",),
-        r"\$(?:1|2[abxy]|5|6|7|y|apr1|argon2(?:id?|d)|scrypt|pbkdf2(?:-sha\d{1,3})?)\$[A-Za-z0-9./$,=+\-]{20}[A-Za-z0-9./$,=+\-]*+",
-    ),
+    TokenRule("password hash", ("$",), r"\$(?:1|2[abxy]|5|6|7|y|apr1|argon2(?:id?|d)|scrypt|pbkdf2(?:-sha\d{1,3})?)\$[A-Za-z0-9./$,=+\-]{20}[A-Za-z0-9./$,=+\-]*+"),
     TokenRule("Azure signature", ("SharedAccessSignature",), r"(?<=SharedAccessSignature )[^\s\"']{20}[^\s\"']*+"),
 )
+# fmt: on
 _JWT = re.compile(_START + r"eyJ[A-Za-z0-9_\-]{8}[A-Za-z0-9_\-]*+(?:\.[A-Za-z0-9_\-]*+){0,4}")
 # An unknown prefix before a random sequence: capitals, small letters and digits change places too
 # often for a name. Hashes are hexadecimal, and text in a path or in Base64 has no such prefix.
@@ -222,26 +168,13 @@ _UNKNOWN = re.compile(
 )
 _CHANGE = re.compile(r"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])")
 _JWT_BASE64 = re.compile(_START + r"ZXlK[A-Za-z0-9+/]{40}[A-Za-z0-9+/=]*+")
-_ENTROPY_KINDS = frozenset(
-    {
-        "API key (sk-)",
-        "Model provider key",
-        "NuGet key",
-        "crates.io token",
-        "Payment key",
-        "Hosting token",
-        "Brave Search key",
-        "Infisical token",
-        "Yandex token",
-        "Scalingo, Infracost or Adobe key",
-    }
-)
 
 Replace = Callable[[str, str], str]
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Compiled at its first use, and kept; the cache of re itself is smaller than all patterns."""
     return re.compile(pattern)
 
 
@@ -251,9 +184,9 @@ def mask_tokens(text: str, replace: Replace) -> str:
         text = _JWT.sub(lambda found: replace("JSON web token", found[0]) if _is_jwt(found[0]) else found[0], text)
     if "ZXlK" in text:
         text = _JWT_BASE64.sub(lambda found: replace("JSON web token", found[0]), text)
-    for kind, needles, pattern in RULES:
-        if any(needle in text for needle in needles):
-            text = _compiled(pattern).sub(lambda found, kind=kind: _replaced(kind, found[0], replace), text)  # type: ignore[misc]
+    for rule in RULES:
+        if any(needle in text for needle in rule.needles):
+            text = compiled(rule.pattern).sub(lambda found, rule=rule: _replaced(rule, found[0], replace), text)  # type: ignore[misc]
     return _UNKNOWN.sub(lambda found: replace("token", found[0]) if _is_drawn(found["random"]) else found[0], text)
 
 
@@ -262,11 +195,10 @@ def _is_drawn(run: str) -> bool:
     return changes > 0.3 * len(run[:64]) and any(map(str.isupper, run)) and any(map(str.islower, run))
 
 
-def _replaced(kind: str, token: str, replace: Replace) -> str:
-    # A short prefix also begins ordinary names (sk-learn-something): digits and letters have to mix.
-    if kind in _ENTROPY_KINDS and not (any(map(str.isdigit, token)) and _has_random_part(token)):
+def _replaced(rule: TokenRule, token: str, replace: Replace) -> str:
+    if rule.mixed and not (any(map(str.isdigit, token)) and _has_random_part(token)):
         return token
-    return replace(kind, token)
+    return replace(rule.kind, token)
 
 
 def _has_random_part(token: str) -> bool:
