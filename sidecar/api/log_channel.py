@@ -21,7 +21,7 @@ class LogChannel:
     def __init__(self, server: Server, supervisor: Supervisor, output: BackendLog) -> None:
         self._server = server
         self._output = output
-        output.on_skipped = lambda count: server.skip(_EVENT, count)
+        output.on_skipped = lambda count: server.outbox.skip(_EVENT, count)
         supervisor.stream.subscribe(RunLaunching, lambda notice: output.begin_run(notice.run.number))
         supervisor.stream.subscribe(Output, lambda notice: output.write(notice.stream, notice.data))
 
@@ -36,7 +36,7 @@ class LogChannel:
 
     def subscriptions_changed(self) -> None:
         """Lines are cut only while a client wants them."""
-        self._output.subscribe(self._send if self._server.wanted(_EVENT) else None)
+        self._output.subscribe(self._send if self._server.outbox.wanted(_EVENT) else None)
 
     def _send(self, line: LogLine) -> None:
         self._server.notify(_EVENT, line)

@@ -60,13 +60,13 @@ class SidecarChannels:
 
     def subscribe(self, names: list[str]) -> Subscribed:
         """sidecar:subscribe."""
-        in_force = self._server.subscribe(names)
+        in_force = self._server.outbox.subscribe(names)
         self._logs.subscriptions_changed()
         return Subscribed(subscribed=in_force)
 
     def unsubscribe(self, names: list[str]) -> Subscribed:
         """sidecar:unsubscribe."""
-        in_force = self._server.unsubscribe(names)
+        in_force = self._server.outbox.unsubscribe(names)
         self._logs.subscriptions_changed()
         return Subscribed(subscribed=in_force)
 

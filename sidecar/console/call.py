@@ -12,7 +12,6 @@ from ..errors import InvalidArgsError, InvalidConfigError, SidecarError, UsageEr
 from ..settings.words import allowed, close_to
 from ..wire.channels import CHANNELS
 from ..wire.messages import ErrorBody
-from ..wire.names import CHANNEL_NAMES
 from .client import Client, RemoteError
 from .needed import require_command, settings_of
 from .sentences import as_json
@@ -84,7 +83,7 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
         return _complain(error)
     settings = settings_of(serve_words)
     names_state = settings is not None and bool(settings.paths.data or settings.app.user_data)
-    if channel in CHANNEL_NAMES and (needs_backend(channel) or channel == "backend:start"):
+    if channel in CHANNELS and (needs_backend(channel) or channel == "backend:start"):
         require_command(f"call {channel}", serve_words)
     elif channel in READS_STATE and not names_state:
         require_command(
@@ -113,7 +112,7 @@ def _complain(error: SidecarError) -> int:
 
 async def _ask(channel: str, values: Sequence[Any], serve_words: Sequence[str]) -> Any:
     with backend_state(serve_words, otherwise="sidecar-call-") as words:
-        starts = (channel in CHANNEL_NAMES and needs_backend(channel)) or channel == "backend:waitForReady"
+        starts = (channel in CHANNELS and needs_backend(channel)) or channel == "backend:waitForReady"
         client = await Client.start([*([] if starts else ["--set", "backend.autostart=false"]), *words])
         try:
             assert client.hello

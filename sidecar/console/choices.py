@@ -40,6 +40,6 @@ def state_names() -> Iterable[str]:
 
 def channel_names() -> Iterable[str]:
     """All channels."""
-    from ..wire.names import CHANNEL_NAMES
+    from ..wire.channels import CHANNELS
 
-    return CHANNEL_NAMES
+    return CHANNELS

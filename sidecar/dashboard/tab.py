@@ -22,11 +22,10 @@ from ..errors import (
     TooManyRequestsError,
     UnsupportedError,
 )
-from ..rpc.outbox import Outbox, Outgoing
-from ..wire.base import Wire
+from ..rpc.outbox import Outbox
 from ..wire.channels import EVENTS
 from ..wire.codec import MAX_ID
-from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response
+from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response, Wire
 from .channels import FORWARDED, SERVED, SUBSCRIBE
 
 MAX_REQUEST = 64 * 1024  # bytes; the page's own take a hundred
@@ -178,8 +177,8 @@ class Tab:
     def _new_outbox(self) -> Outbox:
         return Outbox(EVENTS, self._send_event, lambda: len(self._unsent) >= CONGESTED)
 
-    def _send_event(self, event: Outgoing) -> bool:
-        self._put(EventMessage(event.channel, event.payload, event.seq, event.dropped or UNSET))
+    def _send_event(self, event: EventMessage) -> bool:
+        self._put(event)
         return True
 
     def _put(self, message: Hello | Response | ErrorMessage | EventMessage) -> None:

@@ -6,22 +6,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET
 
 from ..errors import InvalidArgsError
 from ..wire.channels import Notification
+from ..wire.messages import EventMessage
 
 KEPT_OLDEST = 1000
 """Events of one ``oldest`` channel that are held: at most this many log lines, which are bounded where they are cut."""
-
-
-class Outgoing(Struct, frozen=True):
-    """One event as it goes out."""
-
-    channel: str
-    payload: Any
-    seq: int
-    dropped: int
 
 
 class Outbox:
@@ -34,7 +26,7 @@ class Outbox:
     """
 
     def __init__(
-        self, events: Mapping[str, Notification], send: Callable[[Outgoing], bool], congested: Callable[[], bool]
+        self, events: Mapping[str, Notification], send: Callable[[EventMessage], bool], congested: Callable[[], bool]
     ) -> None:
         self._events = events
         self._send = send
@@ -118,5 +110,6 @@ class Outbox:
         return [name for name in self._events if name in self._subscribed]
 
     def _go(self, channel: str, seq: int, payload: Any) -> None:
-        if self._send(Outgoing(channel, payload, seq, seq - self._last_sent[channel] - 1)):
+        dropped = seq - self._last_sent[channel] - 1
+        if self._send(EventMessage(channel, payload, seq, dropped or UNSET)):
             self._last_sent[channel] = seq

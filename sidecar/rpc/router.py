@@ -73,15 +73,13 @@ class Router:
         max_in_flight: int,
         defect: Callable[[str, BaseException], None],
         on_idle: Callable[[], None],
-        channels: Mapping[str, Channel] = CHANNELS,
     ) -> None:
         self._send = send
         self._max_frame = max_frame
         self._max_in_flight = max_in_flight
         self._log_defect = defect
         self._on_idle = on_idle
-        self._channels = channels
-        self._routes = {name: _Route(name, channels[name], handler) for name, handler in handlers.items()}
+        self._routes = {name: _Route(name, CHANNELS[name], handler) for name, handler in handlers.items()}
         self._in_flight: dict[int, tuple[asyncio.Future[Any], _Route]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._refusing = False
@@ -151,11 +149,11 @@ class Router:
             return DuplicateIdError(f"A request with the id {message.id} is already in flight")
         name = message.channel
         if route is None:
-            if name in self._channels:
+            if name in CHANNELS:
                 return UnsupportedError(f"The channel {name} is not available here")
             from difflib import get_close_matches  # only a mistake needs it
 
-            close = "".join(f"Did you mean {one}? " for one in get_close_matches(name[:80], self._channels, n=1))
+            close = "".join(f"Did you mean {one}? " for one in get_close_matches(name[:80], CHANNELS, n=1))
             return UnknownChannelError(
                 f"No channel named {name[:80]!r}",
                 hint=f"{close}The hello message lists the names of all channels.",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal
 
 from ..errors import FrameError, SidecarError
 from ..log import log
 from ..process.platform.descriptors import FILE, is_broken
-from ..wire.channels import EVENTS, Notification
+from ..wire.channels import EVENTS
 from ..wire.codec import encode_error, encode_event
 from ..wire.framing import FrameBuffer
-from .outbox import Outbox, Outgoing
+from ..wire.messages import EventMessage
+from .outbox import Outbox
 from .router import Handlers, Router
 from .stdio.reader import Reader
 from .stdio.writer import Writer
@@ -40,6 +41,9 @@ class Server:
         max_frame: the largest body in bytes, both ways.
         max_in_flight: how many requests may wait for their answer.
         report: takes a sentence about the streams, for the log.
+
+    Attributes:
+        outbox: the notifications, and who subscribed to them.
     """
 
     def __init__(
@@ -50,7 +54,6 @@ class Server:
         max_frame: int,
         max_in_flight: int,
         report: Callable[[str], None],
-        events: Mapping[str, Notification] = EVENTS,
     ) -> None:
         self._stdin_fd = stdin_fd
         self._stdout_fd = stdout_fd
@@ -62,8 +65,8 @@ class Server:
         self._input_ended = False
         self._frames = FrameBuffer(max_frame)
         # Few, and each is news: they leave before what the same turn of the loop has still to do, such as a crash report.
-        self._urgent = frozenset(name for name, event in events.items() if event.overflow == "keep")
-        self._outbox = Outbox(events, self._send_event, self._congested)
+        self._urgent = frozenset(name for name, event in EVENTS.items() if event.overflow == "keep")
+        self.outbox = Outbox(EVENTS, self._send_event, self._congested)
         self._writer = Writer(stdout_fd, self._progress, self._broken)
         self._router: Router | None = None
         self._reader: Reader | None = None
@@ -96,23 +99,7 @@ class Server:
 
     def notify(self, channel: str, payload: Any) -> None:
         """Sends an event, if the client wants it. KeyError: no event has that name."""
-        self._outbox.push(channel, payload)
-
-    def wanted(self, channel: str) -> bool:
-        """Whether an event of that channel would reach the client."""
-        return self._outbox.wanted(channel)
-
-    def skip(self, channel: str, count: int) -> None:
-        """Uses up ``count`` numbers of a channel without an event."""
-        self._outbox.skip(channel, count)
-
-    def subscribe(self, names: Iterable[str]) -> list[str]:
-        """Adds subscriptions; gives all in force. InvalidArgsError: hello does not list a name."""
-        return self._outbox.subscribe(names)
-
-    def unsubscribe(self, names: Iterable[str]) -> list[str]:
-        """Gives subscriptions up; as subscribe."""
-        return self._outbox.unsubscribe(names)
+        self.outbox.push(channel, payload)
 
     def refuse_new(self) -> None:
         """From now on requests but for status and ping are answered with SHUTTING_DOWN."""
@@ -131,13 +118,13 @@ class Server:
 
     def send_error(self, error: SidecarError) -> None:
         """Sends an error that belongs to no request."""
-        self._send(encode_error(None, error, self._max_frame))
+        self._writer.send(encode_error(None, error, self._max_frame))
 
     async def finish(self, timeout: float = 1.0) -> None:  # noqa: ASYNC109 - unsent data gets at most this, then it is discarded
         """Answers what is in flight, flushes, and leaves the descriptors as they were found."""
         if self._router is not None:
             await self._router.finish(0 if self.client_gone else GRACE, timeout)
-        self._outbox.drain()
+        self.outbox.drain()
         await self._writer.drained(timeout)
         if self._reader is not None:
             self._reader.stop()
@@ -168,8 +155,8 @@ class Server:
     def _progress(self) -> None:
         """The client has read something."""
         writer, reader = self._writer, self._reader
-        if self._outbox.holding:
-            self._outbox.drain()
+        if self.outbox.holding:
+            self.outbox.drain()
         if reader is not None and reader.paused and not reader.ended and writer.unsent <= RESUME_UNSENT:
             self._serve()
             if writer.unsent <= MAX_UNSENT:
@@ -198,16 +185,13 @@ class Server:
             if self._on_end is not None:
                 self._on_end(end)
 
-    def _send(self, body: bytes) -> None:
-        self._writer.send(body)
-
-    def _send_event(self, event: Outgoing) -> bool:
+    def _send_event(self, event: EventMessage) -> bool:
         try:
-            body = encode_event(event.channel, event.payload, event.seq, event.dropped, self._max_frame)
+            body = encode_event(event, self._max_frame)
         except SidecarError as error:
             self._report(error.message)
             return False
-        self._send(body)
+        self._writer.send(body)
         if event.channel in self._urgent:
             self._writer.flush()
         return True

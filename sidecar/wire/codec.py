@@ -124,8 +124,7 @@ def _salvaged(body: bytes | bytearray | memoryview, error: Exception) -> Message
     if not salvaged.whole:
         number = message.id
         number = number if type(number) is int and 0 <= number <= MAX_ID else _as_id(number)
-        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise BadMessageError(f"The body is not a MessagePack map: {why}", number) from None
+        raise BadMessageError(f"The body is not a MessagePack map: {_reason(error)}", number) from None
     return message
 
 
@@ -253,12 +252,12 @@ def encode_error(request_id: int | None, error: SidecarError, max_frame: int, pr
     return _encode(ErrorMessage(request_id, ErrorBody(error.code, _fitting(text[:_TEXT_KEPT]))))
 
 
-def encode_event(channel: str, payload: Any, seq: int, dropped: int, max_frame: int) -> bytes:
+def encode_event(event: EventMessage, max_frame: int) -> bytes:
     """The body of an event. Raises as encode_response."""
     try:
-        body = _encoded(EventMessage(channel, payload, seq, dropped or UNSET))
+        body = _encoded(event)
     except _ENCODE_FAILURES as error:
-        raise InternalError(f"An event of {channel} cannot be encoded: {_reason(error)}") from error
+        raise InternalError(f"An event of {event.channel} cannot be encoded: {_reason(error)}") from error
     if len(body) > max_frame:
-        raise ResultTooLargeError(f"An event of {channel} takes {len(body)} bytes, a frame holds {max_frame}")
+        raise ResultTooLargeError(f"An event of {event.channel} takes {len(body)} bytes, a frame holds {max_frame}")
     return body

@@ -1,6 +1,6 @@
 """The hello frame, encoded in advance: the sidecar sends it before it imports a codec.
 
-``python -m tools.generate`` writes the literal from names.py and the version.
+``python -m tools.generate`` writes the literal from the tables in channels.py and the version.
 """
 
 # What is the same in every process: a map of 8 keys, without pid, maxFrame and maxInFlight.

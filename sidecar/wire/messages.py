@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import UNSET, Raw, UnsetType
-
-from . import firewall
-from .base import Wire
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 StateName = Literal["STOPPED", "STARTING", "RUNNING", "STOPPING", "BACKOFF", "FAILED"]
 HealthName = Literal["unknown", "healthy", "unhealthy"]
@@ -29,6 +26,10 @@ Reason = Literal[
     "shutdown",
 ]
 Phase = Literal["spawning", "waiting", "ready", "failed"]
+
+
+class Wire(Struct, frozen=True, rename="camel"):
+    """Base of everything that crosses the wire."""
 
 
 # Messages ---------------------------------------------------------------------------------------------------------
@@ -279,9 +280,29 @@ class Subscribed(Wire, frozen=True):
     subscribed: list[str]
 
 
-FirewallCheck = firewall.FirewallCheck
-FirewallRule = firewall.FirewallRule
-CreatedFirewallRule = firewall.CreatedFirewallRule
+class FirewallCheck(Wire, frozen=True):
+    """Whether anything, the firewall included, stands between the app and its backend."""
+
+    compatible: bool
+    message: str
+    recommendation: str | UnsetType = UNSET
+
+
+class FirewallRule(Wire, frozen=True):
+    """Whether a rule for the backend exists; ``exists`` is null where that cannot be known."""
+
+    exists: bool | None
+    details: Any | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class CreatedFirewallRule(Wire, frozen=True):
+    """What came of creating the rule; ``replaced`` lists the rules that were, or would be, deleted for it."""
+
+    created: bool
+    exists: bool | None
+    details: str
+    replaced: list[str]
 
 
 # Payloads of notifications ----------------------------------------------------------------------------------------

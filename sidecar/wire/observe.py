@@ -6,8 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from .base import Wire
-from .messages import Crash
+from .messages import Crash, Wire
 
 
 class ResourceSample(Wire, frozen=True):

@@ -9,7 +9,6 @@ from sidecar import __version__
 from sidecar.wire.channels import CHANNELS, EVENTS
 from sidecar.wire.hello import hello_frame
 from sidecar.wire.messages import Hello
-from sidecar.wire.names import CHANNEL_NAMES, EVENT_NAMES
 
 
 def test_hello_reports_what_the_tables_hold() -> None:
@@ -27,11 +26,6 @@ def test_hello_reports_what_the_tables_hold() -> None:
         "maxInFlight": 256,
     }, "run python -m tools.generate"
     assert msgspec.msgpack.decode(frame[4:], type=Hello).pid == 4711
-
-
-def test_the_names_are_those_of_the_tables_in_the_same_order() -> None:
-    assert list(CHANNELS) == list(CHANNEL_NAMES)
-    assert list(EVENTS) == list(EVENT_NAMES)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2**16, 2**32 - 1])

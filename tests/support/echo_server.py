@@ -43,8 +43,8 @@ class Handlers:
             "backend:ping": self._print,
             "backend:restart": lambda: self.release,
             "backend:ffmpegStatus": self._flood,
-            "sidecar:subscribe": lambda names: {"subscribed": self.server.subscribe(names)},
-            "sidecar:unsubscribe": lambda names: {"subscribed": self.server.unsubscribe(names)},
+            "sidecar:subscribe": lambda names: {"subscribed": self.server.outbox.subscribe(names)},
+            "sidecar:unsubscribe": lambda names: {"subscribed": self.server.outbox.unsubscribe(names)},
             "sidecar:shutdown": self._shutdown,
         }
 

@@ -7,7 +7,8 @@ import re
 import msgspec
 
 from sidecar import __version__
-from sidecar.wire.names import CHANNEL_NAMES, EVENT_NAMES, PROTOCOL
+from sidecar.wire.channels import CHANNELS, EVENTS
+from sidecar.wire.names import PROTOCOL
 
 _LITERAL = re.compile(r"(?<=# fmt: off\n).*?(?=# fmt: on\n)", re.DOTALL)
 
@@ -21,7 +22,7 @@ def literal() -> str:
     """The assignment, one piece a line."""
     encode = msgspec.msgpack.encode
     pieces = [b"\x88", b"".join(map(encode, ("type", "hello", "protocol", PROTOCOL, "sidecar", __version__)))]
-    for key, names in (("channels", CHANNEL_NAMES), ("events", EVENT_NAMES)):
+    for key, names in (("channels", CHANNELS), ("events", EVENTS)):
         header = encode([None] * len(names))[: -len(names)]  # a nil takes one byte
         pieces += [encode(key) + header, *map(encode, names)]
     return "_CONSTANT = (\n" + "".join(f"    {_bytes(piece)}\n" for piece in pieces) + ")\n"

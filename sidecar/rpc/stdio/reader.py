@@ -26,6 +26,8 @@ class Reader:
 
     Attributes:
         kind: of the descriptor, as descriptors.py names it.
+        paused: nothing is being read.
+        ended: reading has ended for good.
     """
 
     def __init__(
@@ -42,19 +44,9 @@ class Reader:
         self._was_blocking = True
         if self._polled:
             self._was_blocking = set_blocking(descriptor, blocking=False)
-        self._paused = True
-        self._ended = False
+        self.paused = True
+        self.ended = False
         self._watch: asyncio.TimerHandle | None = None
-
-    @property
-    def paused(self) -> bool:
-        """Whether nothing is being read."""
-        return self._paused
-
-    @property
-    def ended(self) -> bool:
-        """Whether reading has ended for good."""
-        return self._ended
 
     @property
     def other_side_gone(self) -> bool:
@@ -65,17 +57,17 @@ class Reader:
 
     def pause(self) -> None:
         """Stops reading."""
-        if not self._paused:
-            self._paused = True
+        if not self.paused:
+            self.paused = True
             if self._polled:
                 self._loop.remove_reader(self._descriptor)
             self._poll_for_end()
 
     def resume(self) -> None:
         """Reads again."""
-        if not self._paused or self._ended:
+        if not self.paused or self.ended:
             return
-        self._paused = False
+        self.paused = False
         if self._watch is not None:
             self._watch.cancel()
         if self._polled:
@@ -87,7 +79,7 @@ class Reader:
 
     def stop(self) -> None:
         """Ends the reading and leaves the descriptor as it was found."""
-        self._ended = True
+        self.ended = True
         if self._watch is not None:
             self._watch.cancel()
         if self._polled:
@@ -110,7 +102,7 @@ class Reader:
             self._end()
 
     def _arrived(self) -> None:
-        if not self._paused:
+        if not self.paused:
             self._take()
         elif self.kind != FILE and self._thread is not None:
             chunks = self._thread.chunks  # none, where the turn before took this one, too, and was paused by it
@@ -119,7 +111,7 @@ class Reader:
 
     def _take(self) -> None:
         thread = self._thread
-        while thread is not None and thread.chunks and not self._paused and not self._ended:
+        while thread is not None and thread.chunks and not self.paused and not self.ended:
             chunk = thread.chunks.popleft()
             thread.ahead.release()
             if chunk:
@@ -129,7 +121,7 @@ class Reader:
                 self._end()
 
     def _poll_for_end(self) -> None:
-        if self._ended or not self._paused or self.kind != PIPE:
+        if self.ended or not self.paused or self.kind != PIPE:
             return
         # A thread that is inside its read notices the end itself, and PeekNamedPipe would wait for that read:
         # the system serialises calls on a synchronous handle.
@@ -139,8 +131,8 @@ class Reader:
             self._watch = self._loop.call_later(_POLL_INTERVAL, self._poll_for_end)
 
     def _end(self) -> None:
-        if not self._ended:
-            self._ended = True
+        if not self.ended:
+            self.ended = True
             if self._polled:
                 self._loop.remove_reader(self._descriptor)
             self._on_end()

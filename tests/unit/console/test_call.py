@@ -8,7 +8,7 @@ import pytest
 from sidecar.console.call import arguments, needs_backend
 from sidecar.console.sentences import as_json
 from sidecar.errors import UsageError
-from sidecar.wire.names import CHANNEL_NAMES
+from sidecar.wire.channels import CHANNELS
 
 
 def test_arguments_are_json_values() -> None:
@@ -27,6 +27,6 @@ def test_bytes_and_times_become_text() -> None:
 
 
 def test_only_what_is_about_a_running_backend_starts_one() -> None:
-    needing = {name for name in CHANNEL_NAMES if needs_backend(name)}
+    needing = {name for name in CHANNELS if needs_backend(name)}
     assert {"backend:version", "backend:health", "backend:status", "backend:logs"} <= needing
     assert not needing & {"backend:start", "backend:getFirewallCommand", "sidecar:ping", "runtime:getBootstrap"}

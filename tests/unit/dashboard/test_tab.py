@@ -13,11 +13,11 @@ import pytest
 from sidecar.console.client import RemoteError, SidecarLostError
 from sidecar.dashboard import tab as module
 from sidecar.dashboard.tab import MAX_IN_FLIGHT, Tab
+from sidecar.wire.channels import CHANNELS
 from sidecar.wire.messages import ErrorBody, Hello
-from sidecar.wire.names import CHANNEL_NAMES
 from tests.support.processes import until
 
-HELLO = Hello(1, "9.9.9", list(CHANNEL_NAMES), ["backend:log"], 42, 1 << 24, 256)
+HELLO = Hello(1, "9.9.9", list(CHANNELS), ["backend:log"], 42, 1 << 24, 256)
 
 
 class FakeSidecar:

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from sidecar.errors import InvalidArgsError
-from sidecar.rpc.outbox import KEPT_OLDEST, Outbox, Outgoing
+from sidecar.rpc.outbox import KEPT_OLDEST, Outbox
 from sidecar.wire.channels import Notification
+from sidecar.wire.messages import EventMessage
 
 EVENTS = {
     "keep": Notification(Any, opt_in=False, overflow="keep", title=""),
@@ -19,13 +20,13 @@ class Client:
     """Takes what is sent; ``slow`` makes it congested, ``capacity`` after so many events."""
 
     def __init__(self) -> None:
-        self.sent: list[Outgoing] = []
+        self.sent: list[EventMessage] = []
         self.slow = False
         self.capacity: int | None = None
         self.refuses = False
         self.outbox = Outbox(EVENTS, self._take, self._congested)
 
-    def _take(self, event: Outgoing) -> bool:
+    def _take(self, event: EventMessage) -> bool:
         if self.refuses:
             return False
         self.sent.append(event)
@@ -35,7 +36,7 @@ class Client:
         return self.slow or (self.capacity is not None and len(self.sent) >= self.capacity)
 
     def seqs(self, channel: str) -> list[tuple[int, int]]:
-        return [(event.seq, event.dropped) for event in self.sent if event.channel == channel]
+        return [(event.seq, event.dropped or 0) for event in self.sent if event.channel == channel]
 
 
 def test_each_channel_counts_for_itself_from_one() -> None:

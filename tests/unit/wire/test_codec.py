@@ -26,7 +26,7 @@ from sidecar.wire.codec import (
     encode_response,
     read_message,
 )
-from sidecar.wire.messages import HealthResult
+from sidecar.wire.messages import EventMessage, HealthResult
 
 encode = msgspec.msgpack.encode
 decode = msgspec.msgpack.decode
@@ -241,8 +241,8 @@ def test_legacy_channels_ignore_what_they_are_given(count: int) -> None:
 def test_answers_have_the_shape_of_the_protocol_page() -> None:
     assert decode(encode_response(5, None, LIMIT)) == {"type": "response", "id": 5, "result": None}
     event = {"type": "event", "channel": "c", "payload": 1, "seq": 7}
-    assert decode(encode_event("c", 1, 7, 0, LIMIT)) == event
-    assert decode(encode_event("c", 1, 7, 3, LIMIT)) == event | {"dropped": 3}
+    assert decode(encode_event(EventMessage("c", 1, 7), LIMIT)) == event
+    assert decode(encode_event(EventMessage("c", 1, 7, 3), LIMIT)) == event | {"dropped": 3}
     error = HttpFailedError("no", hint="do")
     assert decode(encode_error(None, error, LIMIT, "Failed: ")) == {
         "type": "error",
@@ -259,7 +259,7 @@ def test_an_answer_may_fill_a_frame_and_no_more() -> None:
     with pytest.raises(ResultTooLargeError, match=f"takes {len(fitting)} bytes, a frame holds {len(fitting) - 1}"):
         encode_response(1, b"x" * 1000, len(fitting) - 1)
     with pytest.raises(ResultTooLargeError):
-        encode_event("c", b"x" * 1000, 1, 0, 100)
+        encode_event(EventMessage("c", b"x" * 1000, 1), 100)
 
 
 def _endless() -> list[Any]:
@@ -277,7 +277,7 @@ def test_what_messagepack_cannot_hold_is_an_internal_error(result: Any) -> None:
     with pytest.raises(InternalError, match="cannot be encoded"):
         encode_response(1, result, LIMIT)
     with pytest.raises(InternalError, match="cannot be encoded"):
-        encode_event("c", result, 1, 0, LIMIT)
+        encode_event(EventMessage("c", result, 1), LIMIT)
 
 
 def test_integers_beyond_64_bits_become_what_javascript_reads() -> None:
@@ -285,7 +285,7 @@ def test_integers_beyond_64_bits_become_what_javascript_reads() -> None:
     body = {"a": [2**70, -(2**63) - 1, 2**64 - 1, True, b"x"], "b": 10**400}
     expected = {"a": [2.0**70, -(2.0**63), 2**64 - 1, True, b"x"], "b": math.inf}
     assert decode(encode_response(1, body, LIMIT))["result"] == expected
-    event = decode(encode_event("c", HealthResult(status="healthy", data=body), 1, 0, LIMIT))
+    event = decode(encode_event(EventMessage("c", HealthResult(status="healthy", data=body), 1), LIMIT))
     assert event["payload"] == {"status": "healthy", "data": expected}
 
 
@@ -300,6 +300,6 @@ def test_an_error_always_fits_and_always_encodes() -> None:
 def test_a_path_that_is_not_utf8_is_answered_with_what_can_be_read_of_it() -> None:
     path = "/data/caf\udce9"
     assert decode(encode_response(1, {path: [path], "n": 1}, LIMIT))["result"] == {"/data/caf�": ["/data/caf�"], "n": 1}
-    assert decode(encode_event("backend:crash", [path], 1, 0, LIMIT))["payload"] == ["/data/caf�"]
+    assert decode(encode_event(EventMessage("backend:crash", [path], 1), LIMIT))["payload"] == ["/data/caf�"]
     error = decode(encode_error(1, InternalError(f"no {path}", data={"path": path}), LIMIT))["error"]
     assert (error["message"], error["data"]) == ("no /data/caf�", {"path": "/data/caf�"})
