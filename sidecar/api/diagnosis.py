@@ -1,7 +1,8 @@
-"""backend:diagnose: gathers what the checks need to know."""
+"""backend:diagnose: gathers what the checks need to know, and runs them."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -14,25 +15,19 @@ from ..errors import HttpFailedError, SidecarError
 from ..process.reclaim import Reclaim
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
+from ..supervisor.run import Run
 from ..supervisor.succession import Succession
 from ..wire.messages import Crash, FirewallCheck
 from ..wire.observe import Check
 
 _TIMEOUT = 2.0  # seconds for the backend to answer
-
 _HEALTH_PATHS = ("live_path", "health_path", "ready_path")
 
 
 class Diagnosis:
     """Answers backend:diagnose.
 
-    Args:
-        settings, paths: those in force.
-        supervisor: knows the run.
-        crashes: the crash reports, newest first.
-        firewall: the verdict of the firewall room; asked on Windows only.
-        client: speaks to the run.
-        succession: knows what was found of earlier sidecars.
+    ``crashes`` gives the crash reports, newest first; ``firewall`` its verdict, on Windows only; ``client`` speaks to the run.
     """
 
     def __init__(
@@ -56,46 +51,76 @@ class Diagnosis:
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
         """Channel name to function."""
-        return {"backend:diagnose": self.diagnose}
+        return {"backend:diagnose": self._diagnose}
 
-    async def diagnose(self) -> list[Check]:
-        """backend:diagnose."""
-        from ..backend.ports import port_state
+    async def _diagnose(self) -> list[Check]:
         from ..firewall import HAS_FIREWALL
-        from ..observe.check_handover import check_notify, check_passed_socket
-        from ..observe.diagnose import DiagnosisFacts, diagnose
+        from ..observe import check_backend
+        from ..observe.diagnose import check_firewall, run_checks
+
+        supervisor = self._supervisor
+        run = supervisor.current if supervisor.current is not None and supervisor.current.alive else None
+        found = await run_checks(self._machine_checks(run))
+        found += await self._run_checks(run)
+        found += await run_checks({"sandbox": self._check_sandbox})
+        if HAS_FIREWALL:
+            found.append(check_firewall(await self._firewall()))
+        if (passed := supervisor.launcher.passed) is not None:
+            found.append(check_backend.check_passed_socket(passed.port, passed.waiting()))
+        if self._settings.backend.notify:
+            found.append(check_backend.check_notify(self._settings.backend.live_path))
+        found.append(check_backend.check_orphans(self._succession.found.notes))
+        others = Reclaim(Path(self._paths.data)).living
+        found += await run_checks({"other_sidecar": lambda: check_backend.check_sharing(list(others()))})
+        crashes = await self._crashes()
+        return [*found, check_backend.check_crashes(crashes, supervisor.lifecycle.state.value)]
+
+    def _machine_checks(self, run: Run | None) -> dict[str, Callable[[], Check]]:
+        from ..backend.ports import port_state
+        from ..observe import check_files, check_network
+        from ..observe.check_libraries import check_libraries
+        from ..observe.diagnose import check_hosts_file, check_installation_time
+        from ..process.platform.reserved_ports import reserved_ranges
 
         backend, paths = self._settings.backend, self._paths
-        run = self._supervisor.current
-        alive = run if run is not None and run.alive else None
         passed = self._supervisor.launcher.passed
-        handover = [check_passed_socket(passed.port, passed.waiting())] if passed is not None else []
-        if backend.notify:
-            handover.append(check_notify(backend.live_path))
-        facts = DiagnosisFacts(
-            find_command=self._find_command,
-            folders={"data": paths.data, "logs": paths.logs, "temp": paths.temp},
-            port=backend.port,
-            port_state=port_state,
-            port_owner=self._owner,
-            running_port=alive.port if alive else None,
-            listener=alive.listener if alive else "unknown",
-            exposed=[f"{address}:{port}" for address, port, _ in alive.exposed] if alive else (),
-            env=backend.env,
-            endpoints={name: path for name in _HEALTH_PATHS if (path := getattr(backend, name))},
-            ask=self._ask,
-            shutdown_path=backend.shutdown_path,
-            ask_options=self._options if alive else _no_answer,
-            firewall=self._firewall if HAS_FIREWALL else None,
-            held_port=passed.port if passed is not None else None,
-            handover=handover,
-            others=lambda: list(Reclaim(Path(paths.data)).living()),
-            orphans=self._succession.found.notes,
-            crashes=await self._crashes(),
-            state=self._supervisor.lifecycle.state.value,
-            sandbox=self._check_sandbox,
-        )
-        return await diagnose(facts)
+        exposed = [f"{address}:{port}" for address, port, _ in run.exposed] if run else ()
+        return {
+            "executable": lambda: check_files.check_executable(self._find_command),
+            "runtime": lambda: check_files.check_runtime(self._find_command, os.environ),
+            "libraries": lambda: check_libraries(self._find_command, {**os.environ, **backend.env}),
+            "folder_data": lambda: check_files.check_folder("data", paths.data),
+            "folder_logs": lambda: check_files.check_folder("logs", paths.logs),
+            "folder_temp": lambda: check_files.check_folder("temp", paths.temp),
+            "port": lambda: check_network.check_port(
+                backend.port,
+                run.port if run else None,
+                run.listener if run else "unknown",
+                port_state,
+                self._owner,
+                reserved=reserved_ranges,
+                held=passed.port if passed is not None else None,
+            ),
+            "loopback": check_network.check_loopback,
+            "ipv6": check_network.check_ipv6,
+            "proxy": lambda: check_network.check_proxy(os.environ),
+            "hosts_file": check_hosts_file,
+            "exposure": lambda: check_network.check_exposure(exposed, backend.env),
+            "clock": check_installation_time,
+        }
+
+    async def _run_checks(self, run: Run | None) -> list[Check]:
+        """Of the running backend's own endpoints."""
+        from ..observe.check_backend import check_health, check_shutdown_endpoint
+
+        backend = self._settings.backend
+        endpoints = {name: path for name in _HEALTH_PATHS if (path := getattr(backend, name))}
+        answers, status = None, None
+        if run is not None and run.port is not None:
+            paths = list(dict.fromkeys(endpoints.values()))
+            answers = dict(zip(paths, await asyncio.gather(*map(self._ask, paths)), strict=True))
+            status = await self._options(backend.shutdown_path) if backend.shutdown_path else None
+        return [check_health(endpoints, answers), check_shutdown_endpoint(backend.shutdown_path, status)]
 
     def _owner(self, port: int) -> str:
         """Who listens on a port; says so if it is the backend of another copy of the app."""
@@ -151,7 +176,3 @@ class Diagnosis:
         except SidecarError:  # the check of the executable says why
             notes = []
         return check_sandbox(enforced, notes, required=sandbox.required)
-
-
-async def _no_answer(_path: str) -> None:
-    """No run to query."""

@@ -1,4 +1,4 @@
-"""Checks of the running backend's own answers, and of other sidecars and earlier runs."""
+"""Checks of the running backend's own answers, of what it is handed, and of other sidecars and earlier runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 from ..core.sandbox import Enforcement, describe_missing
 from ..errors import PAGES, HttpFailedError
+from ..process.platform.ports import HAS_NOTIFICATIONS
 from ..wire.messages import Crash
 from ..wire.observe import Check
 
@@ -14,10 +15,8 @@ from ..wire.observe import Check
 def check_health(endpoints: Mapping[str, str], answers: Mapping[str, HttpFailedError | None] | None) -> Check:
     """Whether the running backend reports itself healthy.
 
-    Args:
-        endpoints: name of the setting (``live_path`` …) → path, of those that are configured.
-        answers: path → how the request to it failed, or None where the answer was good; None while
-            nothing runs.
+    ``endpoints``: name of the setting (``live_path`` …) → path, of those that are configured. ``answers``: path → how the
+    request to it failed, or None where the answer was good; None while nothing runs.
     """
     if not endpoints:
         return Check("health", "ok", "No health endpoint is configured; only the open port is checked")
@@ -47,34 +46,21 @@ def _describe(path: str, error: HttpFailedError) -> str:
 def check_shutdown_endpoint(path: str, status: int | None) -> Check:
     """Whether the endpoint for a graceful stop exists.
 
-    Args:
-        path: as configured.
-        status: of an OPTIONS request for it, which stops nothing (405: it exists for other methods); None: not requested, or no answer.
+    ``status`` of an OPTIONS request for it, which stops nothing (405: it exists for other methods); None: not requested, or no answer.
     """
     if not path:
         return Check("shutdown_endpoint", "ok", "Not configured; the backend is stopped by a signal")
     if status is None:
-        return Check(
-            "shutdown_endpoint", "unknown", f"{path} was not requested: the backend isn't running, or did not answer"
-        )
+        seen = f"{path} was not requested: the backend isn't running, or did not answer"
+        return Check("shutdown_endpoint", "unknown", seen)
     if status == 404:
-        return Check(
-            "shutdown_endpoint",
-            "warning",
-            f"The backend has no {path}",
-            "Correct backend.shutdown_path, or leave it empty: a stop then starts with the signal.",
-        )
+        remedy = "Correct backend.shutdown_path, or leave it empty: a stop then starts with the signal."
+        return Check("shutdown_endpoint", "warning", f"The backend has no {path}", remedy)
     return Check("shutdown_endpoint", "ok", f"{path} exists", evidence=f"OPTIONS answers {status}")
 
 
 def check_sandbox(enforced: Enforcement, notes: Sequence[str], *, required: bool) -> Check:
-    """What is enforced of the sandbox.
-
-    Args:
-        enforced: the level and what this system does about it.
-        notes: sentences about paths in its settings.
-        required: whether the backend starts only where all of it is enforced.
-    """
+    """What is enforced of the sandbox; ``notes`` are sentences about paths in its settings."""
     if enforced.level == "off":
         return Check("sandbox", "ok", "The backend runs without a sandbox (sandbox.level)")
     by = enforced.mechanism or "nothing"
@@ -91,31 +77,42 @@ def check_sandbox(enforced: Enforcement, notes: Sequence[str], *, required: bool
     return Check("sandbox", "ok", f"All of {level} is enforced by {by}", evidence=evidence)
 
 
+def check_passed_socket(port: int | None, waiting: int | None) -> Check:
+    """Where the sidecar listens for the backend, None: not yet; ``waiting``: connections that no run has taken, None: unknown."""
+    if port is None:
+        return Check("passed_socket", "ok", "The sidecar listens for the backend as soon as it starts")
+    many = "1 connection waits" if waiting == 1 else f"{waiting} connections wait"
+    queue = "" if waiting is None else f"; {many} to be taken"
+    return Check("passed_socket", "ok", f"The sidecar listens on port {port} for the backend{queue}")
+
+
+def check_notify(live_path: str) -> Check:
+    """Whether the backend's notifications can be received."""
+    if HAS_NOTIFICATIONS:
+        return Check("notify", "ok", "The backend can report to NOTIFY_SOCKET")
+    how = f"{live_path} answers" if live_path else "its port is open"
+    seen = f"backend.notify has no effect on this system; the backend is ready when {how}"
+    return Check("notify", "warning", seen, "Ignore this on Linux; for other systems set backend.live_path.")
+
+
 def check_orphans(notes: Sequence[str]) -> Check:
     """Processes that an earlier sidecar left behind."""
     if not notes:
         return Check("orphans", "ok", "No processes of an earlier run are left")
-    return Check(
-        "orphans",
-        "warning",
-        "; ".join(notes),
-        "End the processes that still run by hand; nothing else is needed.",
-    )
+    remedy = "End the processes that still run by hand; nothing else is needed."
+    return Check("orphans", "warning", "; ".join(notes), remedy)
 
 
 def check_sharing(others: Sequence[int]) -> Check:
     """Whether other sidecars work on the data folder; ``others`` are their pids."""
-    if others:
-        who = f"Another sidecar (pid {others[0]})" if len(others) == 1 else f"Other sidecars (pids {str(others)[1:-1]})"
-        return Check(
-            "other_sidecar",
-            "warning",
-            f"{who} uses the same data folder: two copies of the app are running"
-            if len(others) == 1
-            else f"{who} use the same data folder: several copies of the app are running",
-            "Close one of them; two backends on one database can damage it.",
-        )
-    return Check("other_sidecar", "ok", "No other sidecar uses the data folder")
+    if not others:
+        return Check("other_sidecar", "ok", "No other sidecar uses the data folder")
+    if len(others) == 1:
+        seen = f"Another sidecar (pid {others[0]}) uses the same data folder: two copies of the app are running"
+    else:
+        pids = ", ".join(map(str, others))
+        seen = f"Other sidecars (pids {pids}) use the same data folder: several copies of the app are running"
+    return Check("other_sidecar", "warning", seen, "Close one of them; two backends on one database can damage it.")
 
 
 def check_crashes(crashes: Sequence[Crash], state: str) -> Check:

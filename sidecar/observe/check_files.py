@@ -22,15 +22,12 @@ SPACE_FAILED = 50 * 1024 * 1024  # a database cannot even grow its journal
 SPACE_WARNING = 500 * 1024 * 1024
 
 FindCommand = Callable[[], tuple[str, ...]]
+"""Gives the backend's command, its program as an absolute path; raises the SidecarError that says why there is none."""
 _MEBIBYTE = 1024 * 1024
 
 
 def check_executable(find: FindCommand) -> Check:
-    """Whether the backend's program exists, may be executed, and fits this machine.
-
-    Args:
-        find: returns the command with its program as an absolute path, or raises the SidecarError that says why not.
-    """
+    """Whether the backend's program exists, may be executed, and fits this machine."""
     try:
         program = Path(find()[0])
         check_program(program)
@@ -74,18 +71,12 @@ def check_runtime(find: FindCommand, environ: Mapping[str, str]) -> Check:
         major = version.partition(".")[0]
         found = [path.name for root in roots for path in (root / "shared" / name).glob(f"{major}.*")]
         if not found:
-            return Check(
-                "runtime",
-                "failed",
-                f"The backend needs {name} {version}, which is not installed",
-                f"Install the .NET runtime {major} (https://dotnet.microsoft.com/download), or ship the backend self-contained.",
-                f"searched {', '.join(map(str, roots)) or 'no folder: dotnet was not found'}",
-            )
-    return Check(
-        "runtime",
-        "ok",
-        "The .NET runtime that the backend needs is installed" if wanted else "The backend includes its runtime",
-    )
+            seen = f"The backend needs {name} {version}, which is not installed"
+            remedy = f"Install the .NET runtime {major} (https://dotnet.microsoft.com/download), or ship the backend self-contained."
+            searched = f"searched {', '.join(map(str, roots)) or 'no folder: dotnet was not found'}"
+            return Check("runtime", "failed", seen, remedy, searched)
+    seen = "The .NET runtime that the backend needs is installed" if wanted else "The backend includes its runtime"
+    return Check("runtime", "ok", seen)
 
 
 def check_folder(name: str, path: str) -> Check:
@@ -106,18 +97,14 @@ def check_folder(name: str, path: str) -> Check:
     if free < SPACE_FAILED:
         return Check(check, "failed", f"The disk of {folder} is full ({left})", f"Free some space. {remedy}", left)
     if free < SPACE_WARNING:
-        return Check(
-            check, "warning", f"The disk of {folder} is nearly full ({left})", f"Free some space. {remedy}", left
-        )
+        seen = f"The disk of {folder} is nearly full ({left})"
+        return Check(check, "warning", seen, f"Free some space. {remedy}", left)
     why = distrust(folder) if name != "temp" else None
     if why is not None:
-        return Check(
-            check,
-            "warning",
-            f"{folder} cannot be trusted: {why}",
-            "Make the folder yours alone (chmod 700). Until then, processes left by an earlier sidecar are not ended.",
-            left,
+        remedy = (
+            "Make the folder yours alone (chmod 700). Until then, processes left by an earlier sidecar are not ended."
         )
+        return Check(check, "warning", f"{folder} cannot be trusted: {why}", remedy, left)
     return Check(check, "ok", f"{folder} can be written", evidence=left)
 
 
@@ -129,12 +116,8 @@ def check_hosts(text: str) -> Check:
         if "localhost" in (name.lower() for name in names) and not (address.startswith("127.") or address == "::1"):
             wrong.append(address)
     if wrong:
-        return Check(
-            "hosts_file",
-            "warning",
-            f"The hosts file maps localhost to {', '.join(wrong)}",
-            "Change that line to 127.0.0.1. The sidecar itself uses the address and is not affected.",
-        )
+        remedy = "Change that line to 127.0.0.1. The sidecar itself uses the address and is not affected."
+        return Check("hosts_file", "warning", f"The hosts file maps localhost to {', '.join(wrong)}", remedy)
     return Check("hosts_file", "ok", "localhost is not redirected")
 
 

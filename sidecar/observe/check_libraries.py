@@ -45,12 +45,7 @@ _ICU = Library(
 
 
 def check_libraries(find: FindCommand, env: Mapping[str, str]) -> Check:
-    """Whether a .NET backend finds its libraries; what other programs need is unknown.
-
-    Args:
-        find: returns the command with its program as an absolute path.
-        env: what the backend's environment will be.
-    """
+    """Whether a .NET backend, with that environment, finds its libraries; what other programs need is unknown."""
     if not MAY_LACK_LIBRARIES:
         return Check("libraries", "ok", "No library check needed: this system includes what a .NET backend needs")
     try:
@@ -62,11 +57,8 @@ def check_libraries(find: FindCommand, env: Mapping[str, str]) -> Check:
         return Check("libraries", "ok", "No library check needed: the backend is not a .NET program")
     invariant = kind == "invariant" or env.get(_SWITCH, "").lower() in {"1", "true"}
     wanted = [_CPP, _GCC] if invariant else [_CPP, _GCC, _ICU]
-    return judge(
-        wanted,
-        set(installed_libraries(env.get("LD_LIBRARY_PATH", ""))),
-        beside={path.name for path in program.parent.iterdir()},
-    )
+    installed = set(installed_libraries(env.get("LD_LIBRARY_PATH", "")))
+    return judge(wanted, installed, beside={path.name for path in program.parent.iterdir()})
 
 
 def judge(wanted: Sequence[Library], found: set[str], *, beside: set[str]) -> Check:
@@ -74,22 +66,15 @@ def judge(wanted: Sequence[Library], found: set[str], *, beside: set[str]) -> Ch
     missing = [library for library in wanted if not any(name.startswith(library.file) for name in found | beside)]
     if not missing:
         return Check("libraries", "ok", f"The .NET backend finds {', '.join(library.name for library in wanted)}")
-    return Check(
-        "libraries",
-        "failed",
-        f"The .NET backend needs {' and '.join(library.name for library in missing)}, which is missing",
-        " ".join(library.remedy for library in missing),
-    )
+    seen = f"The .NET backend needs {' and '.join(library.name for library in missing)}, which is missing"
+    return Check("libraries", "failed", seen, " ".join(library.remedy for library in missing))
 
 
 def look_at(program: Path) -> str | None:
     """``invariant`` for a .NET program that works without libicu, ``dotnet`` for any other, None for other programs.
 
     Read in pieces: a search of a hundred megabytes that are mapped into memory would hold up every other thread, and one
-    of a file that is rewritten at the same time would end this process (SIGBUS).
-
-    Raises:
-        OSError: it cannot be read.
+    of a file that is rewritten at the same time would end this process (SIGBUS). OSError: it cannot be read.
     """
     settings = program.with_name(program.name + ".runtimeconfig.json")
     hosted = invariant = False
@@ -98,9 +83,8 @@ def look_at(program: Path) -> str | None:
         while piece := file.read(_PIECE):
             piece = end + piece
             hosted = hosted or _HOST_MARK in piece
-            invariant = (
-                invariant or _INVARIANT.search(piece) is not None
-            )  # a single file holds its settings uncompressed
+            # A single file holds its settings uncompressed.
+            invariant = invariant or _INVARIANT.search(piece) is not None
             end = piece[-_OVERLAP:]
     if not hosted:
         return None

@@ -17,6 +17,7 @@ TIMEOUT = 2.0  # seconds; loopback answers within microseconds
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _LOOPBACK_NAMES = {"localhost", "*"}
+_INTERFACE_DOWN = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN}
 
 
 def check_port(
@@ -31,41 +32,25 @@ def check_port(
 ) -> Check:
     """Whether the backend has its port, or could bind it.
 
-    Args:
-        port: as configured.
-        running: the port of the run, while there is one.
-        listener: who listens on it.
-        state: tries a port by binding it; called only without a run.
-        owner: who listens on a port, for people; empty if unknown.
-        reserved: the ranges that Windows reserves; called only for a forbidden port.
-        held: where the sidecar itself listens for the backend.
+    ``port`` as configured, ``running`` that of the run and ``listener`` who listens there. ``state`` tries a port by binding
+    it, ``owner`` names who listens on one, ``reserved`` gives the ranges that Windows reserves; ``held`` is where the sidecar
+    itself listens for the backend.
     """
     used = running if running is not None else port
     if used in UNSAFE_PORTS:
-        return Check(
-            "port",
-            "failed",
-            describe_unsafe(int(used)),
-            'Set backend.port to another number or "auto", or let the backend choose another one.',
-        )
-    if running is None and held is not None:
+        remedy = 'Set backend.port to another number or "auto", or let the backend choose another one.'
+        return Check("port", "failed", describe_unsafe(int(used)), remedy)
+    if running is not None:
+        return _check_own_port(running, listener, owner)
+    if held is not None:
         return Check("port", "ok", f"The sidecar holds port {held} for the backend")
-    return (
-        _check_own_port(running, listener, owner)
-        if running is not None
-        else _check_free_port(port, state, owner, reserved)
-    )
+    return _check_free_port(port, state, owner, reserved)
 
 
 def _check_own_port(running: int, listener: str, owner: Callable[[int], str]) -> Check:
     if listener == "foreign":
-        who = owner(running) or "another program"
-        return Check(
-            "port",
-            "failed",
-            f"Port {running} belongs to {who}, not to the backend",
-            "Close that program, then restart the backend.",
-        )
+        seen = f"Port {running} belongs to {owner(running) or 'another program'}, not to the backend"
+        return Check("port", "failed", seen, "Close that program, then restart the backend.")
     return Check("port", "ok", f"The backend listens on port {running}", evidence=f"the listener is {listener}")
 
 
@@ -80,41 +65,24 @@ def _check_free_port(
     verdict = state(port)
     if verdict == "free":
         return Check("port", "ok", f"Port {port} is free")
-    if verdict == "forbidden":
-        return _forbidden(port, range_of(port, reserved()))
-    return _lingering(port) if verdict == "lingering" else _in_use(port, owner(port) or "another program")
-
-
-def _in_use(port: int, who: str) -> Check:
-    return Check(
-        "port", "failed", f"Port {port} is in use by {who}", 'Close that program, or set backend.port to "auto".'
-    )
-
-
-def _lingering(port: int) -> Check:
-    return Check(
-        "port",
-        "warning",
-        f"Connections of an earlier program are still closing on port {port}",
-        "No program uses the port. The system closes them within a minute or two, and a start waits for that.",
-    )
-
-
-def _forbidden(port: int, kept: Range | None) -> Check:
-    if kept is not None:
-        return Check(
-            "port",
-            "failed",
-            f"Windows reserves ports {kept[0]} to {kept[1]}, including port {port}",
-            'Set backend.port to a number outside that range or "auto". Hyper-V, WSL and Docker reserve such ranges.',
+    if verdict == "lingering":
+        seen = f"Connections of an earlier program are still closing on port {port}"
+        wait = "No program uses the port. The system closes them within a minute or two, and a start waits for that."
+        return Check("port", "warning", seen, wait)
+    if verdict == "in_use":
+        seen = f"Port {port} is in use by {owner(port) or 'another program'}"
+        return Check("port", "failed", seen, 'Close that program, or set backend.port to "auto".')
+    if (kept := range_of(port, reserved())) is not None:
+        seen = f"Windows reserves ports {kept[0]} to {kept[1]}, including port {port}"
+        remedy = (
+            'Set backend.port to a number outside that range or "auto". Hyper-V, WSL and Docker reserve such ranges.'
         )
-    return Check(
-        "port",
-        "failed",
-        f"The system does not let the backend listen on port {port}",
+        return Check("port", "failed", seen, remedy)
+    remedy = (
         "Ports below 1024 need special rights on most systems, and on Windows another program may hold the port "
-        'exclusively: set backend.port to another number or "auto".',
+        'exclusively: set backend.port to another number or "auto".'
     )
+    return Check("port", "failed", f"The system does not let the backend listen on port {port}", remedy)
 
 
 def check_loopback() -> Check:
@@ -130,20 +98,15 @@ def check_loopback() -> Check:
                     if peer.recv(1) == b"x":
                         return Check("loopback", "ok", "127.0.0.1 can be reached")
     except OSError as error:
-        why, down = (
-            error.strerror or str(error),
-            error.errno in {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN},
-        )
+        why, down = error.strerror or str(error), error.errno in _INTERFACE_DOWN
     else:
         why, down = "nothing arrived", False
-    return Check(
-        "loopback",
-        "failed",
-        f"127.0.0.1 cannot be reached: {why}",
+    remedy = (
         "The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with its own network."
         if down
-        else "Windows Firewall does not filter it. Check for another filter (antivirus, VPN) and whether 'lo' is down.",
+        else "Windows Firewall does not filter it. Check for another filter (antivirus, VPN) and whether 'lo' is down."
     )
+    return Check("loopback", "failed", f"127.0.0.1 cannot be reached: {why}", remedy)
 
 
 def check_ipv6() -> Check:
@@ -165,36 +128,19 @@ def check_proxy(environ: Mapping[str, str]) -> Check:
     exceptions = [part.strip().lower() for part in values.get("NO_PROXY", "").split(",")]
     if any(part in _LOOPBACK_NAMES or part.startswith("127.") for part in exceptions):
         return Check("proxy", "ok", f"{', '.join(proxies)} excludes 127.0.0.1", evidence="NO_PROXY")
-    return Check(
-        "proxy",
-        "warning",
-        f"{', '.join(proxies)} is set and would take requests to 127.0.0.1 as well",
-        "Add 127.0.0.1,localhost to NO_PROXY. The sidecar's own requests are not affected.",
-    )
+    seen = f"{', '.join(proxies)} is set and would take requests to 127.0.0.1 as well"
+    remedy = "Add 127.0.0.1,localhost to NO_PROXY. The sidecar's own requests are not affected."
+    return Check("proxy", "warning", seen, remedy)
 
 
 def check_exposure(sockets: Sequence[str], env: Mapping[str, str]) -> Check:
-    """Whether other machines can reach the backend.
-
-    Args:
-        sockets: its listening sockets beyond loopback, as ``address:port``.
-        env: the variables that the settings give it.
-    """
+    """Whether other machines can reach the backend: by its ``sockets`` beyond loopback (``address:port``), or by its settings."""
     if sockets:
-        return Check(
-            "exposure",
-            "failed",
-            f"Other machines can reach the backend on {', '.join(sockets)}",
-            "Make it listen on 127.0.0.1 only. Check its settings for 0.0.0.0, * or [::].",
-        )
-    open_ended = [
-        name for name, value in env.items() if any(sign in value for sign in ("://0.0.0.0", "://*", "://+", "://[::]"))
-    ]
+        remedy = "Make it listen on 127.0.0.1 only. Check its settings for 0.0.0.0, * or [::]."
+        return Check("exposure", "failed", f"Other machines can reach the backend on {', '.join(sockets)}", remedy)
+    every = ("://0.0.0.0", "://*", "://+", "://[::]")
+    open_ended = [name for name, value in env.items() if any(address in value for address in every)]
     if open_ended:
-        return Check(
-            "exposure",
-            "warning",
-            f"The settings make the backend listen on every address: {', '.join(open_ended)}",
-            "Use http://127.0.0.1:{port} there.",
-        )
+        seen = f"The settings make the backend listen on every address: {', '.join(open_ended)}"
+        return Check("exposure", "warning", seen, "Use http://127.0.0.1:{port} there.")
     return Check("exposure", "ok", "The backend is configured to listen on 127.0.0.1 only")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sidecar.errors import BackendNotFoundError, HttpFailedError
-from sidecar.observe import check_files, check_handover, check_network
+from sidecar.observe import check_backend, check_files, check_network
 from sidecar.observe.check_backend import (
     check_crashes,
     check_health,
@@ -18,12 +18,7 @@ from sidecar.observe.check_backend import (
     check_sharing,
     check_shutdown_endpoint,
 )
-from sidecar.observe.diagnose import (
-    DiagnosisFacts,
-    check_clock,
-    check_firewall,
-    diagnose,
-)
+from sidecar.observe.diagnose import check_clock, check_firewall, run_checks
 from sidecar.process.executability import marks
 from sidecar.wire.messages import Crash, FirewallCheck
 from sidecar.wire.observe import Check
@@ -317,65 +312,23 @@ def test_the_last_crash_weighs_as_much_as_it_still_matters(state: str, status: s
     assert check_crashes([], state).status == "ok"
 
 
-def facts(tmp_path: Path, **more: Any) -> DiagnosisFacts:
-    return DiagnosisFacts(
-        **{
-            "find_command": command(sys.executable),
-            "folders": {"data": str(tmp_path / "data")},
-            "port": "auto",
-            "port_state": free,
-            "port_owner": no_one,
-            "environ": {},
-            **more,
-        }
-    )
-
-
-async def test_a_diagnosis_names_each_thing_once_and_gives_a_remedy_for_each_that_is_not_well(tmp_path: Path) -> None:
-    async def verdict() -> FirewallCheck:
-        return FirewallCheck(True, "fine")
-
-    async def options(_: str) -> int:
-        return 404
-
-    checks = await diagnose(
-        facts(
-            tmp_path,
-            find_command=missing,
-            firewall=verdict,
-            ask_options=options,
-            running_port=5005,
-            shutdown_path="/x",
-            others=lambda: [7],
-            orphans=["one"],
-            crashes=[CRASH],
-        )
-    )
-    names = [check.check for check in checks]
-    assert len(set(names)) == len(names) == 17
-    assert [check.check for check in checks if check.status in {"failed", "warning"} and not check.remedy] == []
-    by_name = {check.check: check.status for check in checks}
-    assert (by_name["executable"], by_name["shutdown_endpoint"], by_name["firewall"]) == ("failed", "warning", "ok")
-
-
-async def test_a_check_that_breaks_hides_no_other(tmp_path: Path) -> None:
-    def broken() -> tuple[str, ...]:
+async def test_a_check_that_breaks_hides_no_other() -> None:
+    def broken() -> Check:
         raise RuntimeError("defect")
 
-    checks = {check.check: check for check in await diagnose(facts(tmp_path, find_command=broken))}
-    assert checks["executable"].status == "unknown"
-    assert "defect" in checks["executable"].message
-    assert checks["loopback"].status == "ok"
+    first, second = await run_checks({"executable": broken, "loopback": check_network.check_loopback})
+    assert (first.check, first.status, second.status) == ("executable", "unknown", "ok")
+    assert "defect" in first.message
 
 
-async def test_checks_that_may_wait_for_a_disk_run_off_the_loop(tmp_path: Path) -> None:
+async def test_checks_that_may_wait_for_a_disk_run_off_the_loop() -> None:
     threads: list[threading.Thread] = []
 
-    def find() -> tuple[str, ...]:
+    def check() -> Check:
         threads.append(threading.current_thread())
-        return (sys.executable,)
+        return Check("x", "ok", "fine")
 
-    await diagnose(facts(tmp_path, find_command=find))
+    await run_checks({"x": check})
     assert threads
     assert threading.main_thread() not in threads
 
@@ -398,14 +351,14 @@ def test_a_port_that_the_sidecar_holds_for_the_backend_is_not_taken() -> None:
     ],
 )
 def test_the_passed_socket(port: int | None, waiting: int | None, says: str) -> None:
-    check = check_handover.check_passed_socket(port, waiting)
+    check = check_backend.check_passed_socket(port, waiting)
     assert check.status == "ok"
     assert check.message.endswith(says)
 
 
 @pytest.mark.parametrize(("path", "says"), [("/live", "when /live answers"), ("", "when its port is open")])
 def test_notifications_where_there_are_none(monkeypatch: pytest.MonkeyPatch, path: str, says: str) -> None:
-    monkeypatch.setattr(check_handover, "HAS_NOTIFICATIONS", False)
-    check = check_handover.check_notify(path)
+    monkeypatch.setattr(check_backend, "HAS_NOTIFICATIONS", False)
+    check = check_backend.check_notify(path)
     assert check.status == "warning"
     assert says in check.message
