@@ -155,7 +155,7 @@ class App:
         )
         self._record = Record(Path(paths.data), log.warning, shared=reclaimed.shared, logs=reclaimed.logs)
         self._keeper = RecordKeeper(self._record, self._layer, supervisor) if settings.backend.managed else None
-        self._late = _LateImports(client, supervisor, settings, paths)
+        self._late = _LateImports(supervisor, settings, paths)
         self._ending = Ending(server, supervisor, interrupted=boot.interrupted)
 
         firewall = FirewallChannels(settings, supervisor, client)
@@ -226,8 +226,7 @@ _HEAD_START = 0.02  # seconds
 class _LateImports:
     """What takes long to import is imported while the backend boots, not before it is spawned."""
 
-    def __init__(self, client: BackendClient, supervisor: Supervisor, settings: Settings, paths: Paths) -> None:
-        self._client = client
+    def __init__(self, supervisor: Supervisor, settings: Settings, paths: Paths) -> None:
         self._settings = settings
         self._paths = paths
         self._task: asyncio.Task[None] | None = None
@@ -251,7 +250,6 @@ class _LateImports:
             self._task.cancel()
 
     async def _import(self) -> None:
-        await self._client.load()
         from .settings import masking  # noqa: F401 - a failure needs it, perhaps when no file can be opened any more
 
         await log.attach(self._settings, self._paths.logs)

@@ -56,8 +56,7 @@ def _serve(argv: list[str]) -> int:
     import gc
 
     gc.disable()
-    # Nothing here speaks TLS, but asyncio and aiohttp import the module where it is there, and aiohttp then reads all
-    # certificates of the system: 4 MB and a third of its import. Both support a Python that was built without it.
+    # Nothing here speaks TLS, but asyncio imports the module where it is there. It supports a Python without it.
     sys.modules["ssl"] = None  # type: ignore[assignment]  # how the import system marks a missing module
     from .app import run
 

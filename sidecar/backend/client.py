@@ -1,36 +1,32 @@
 """Requests to the backend: loopback only, a connection for each, failures in the words that today's renderers match on.
 
 A connection that is kept locks out every other client of a server with one thread, and makes one wait that waits for open
-connections when it stops; a new one costs some 0.4 ms more. What it leaves behind: connection.py.
+connections when it stops. What a new one leaves behind: connection.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import functools
-from typing import TYPE_CHECKING, Any
+import re
+from typing import Any
+from urllib.parse import quote, urljoin, urlsplit
 
+import msgspec
 from msgspec import Struct
 
 from ..errors import HttpFailedError
 from ..process.platform.ports import REFUSAL_IS_SLOW, is_listening
 from ..settings.texts import AUTO_PATH, HEALTH_PATHS
-from ..threads import in_thread
-from .first_answer import first_answer
+from .connection import LOOPBACK, Connection, Head, connect, hang_up
 
-if TYPE_CHECKING:
-    import aiohttp
-    import yarl
-
-_LOOPBACK = "127.0.0.1"
 BODY_LIMIT = 8 * 1024 * 1024  # bytes, after decompression
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _WINDOWS_REFUSED = {10061, 1225}  # WSAECONNREFUSED; ERROR_CONNECTION_REFUSED, which ConnectEx gives
 _MAX_REST = 64 * 1024  # bytes of an unwanted body that are still read, and the seconds for it:
 _DRAIN_TIMEOUT = 0.25  # a server that is cut off while it writes logs an error
-_MAX_DETAIL = 200  # characters of a foreign message that go into ours
+_FIELDS = "Accept: application/json, text/plain, */*\r\nAccept-Encoding: identity\r\nUser-Agent: sidecar\r\n"
 
 
 class Response(Struct, frozen=True):
@@ -43,29 +39,18 @@ class Response(Struct, frozen=True):
 def refused(port: int | None) -> HttpFailedError:
     """How a request fails while the backend is not running; ``port``: the last one, None where there was none."""
     return HttpFailedError(
-        f"connect ECONNREFUSED {_LOOPBACK}:{port or 0}",
+        f"connect ECONNREFUSED {LOOPBACK}:{port or 0}",
         kind="refused",
         hint="The backend is not running, or listens on another port.",
     )
 
 
 class BackendClient:
-    """Speaks to ``port`` of 127.0.0.1; a new value takes effect with the next request, None fails as refused.
-
-    ``loaded``: whether aiohttp is imported.
-    """
+    """Speaks to ``port`` of 127.0.0.1; a new value takes effect with the next request, None fails as refused."""
 
     def __init__(self, port: int | None = None) -> None:
         self.port = port
-        self._session: aiohttp.ClientSession | None = None
-        self.loaded = False
-        self._closing: set[asyncio.Transport] = set()
-
-    async def load(self) -> None:
-        """Imports aiohttp in a worker thread (some 150 ms), so that the loop answers meanwhile. Harmless when repeated."""
-        await in_thread("import aiohttp", _import_aiohttp)
-        self.loaded = True
-        self._open()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def get(self, path: str, *, timeout: float, head_suffices: bool = False) -> Response:  # noqa: ASYNC109 -- its expiry has its own message
         """Asks for a path, within ``timeout`` seconds for all of it, body and redirects included.
@@ -90,12 +75,6 @@ class BackendClient:
                     raise
         return Response(200, None)
 
-    async def first_status(self, path: str, timeout: float) -> int | None:  # noqa: ASYNC109 -- as in get
-        """The status of a plain 2xx, as long as aiohttp is not imported; None: ask properly."""
-        if self.loaded or self.port is None or path == AUTO_PATH:
-            return None
-        return await first_answer(self.port, path, timeout, self._closing)
-
     async def post(self, path: str, *, timeout: float) -> Response:  # noqa: ASYNC109 -- as in get
         """Posts nothing to a path; as ``get``, but never sent twice and never redirected."""
         return await self._request("POST", path, timeout)
@@ -111,24 +90,21 @@ class BackendClient:
 
     async def close(self) -> None:
         """Closes what is open. The next request would open it again."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-        for transport in list(self._closing):
-            transport.abort()
+        closing = list(self._closing)
+        for task in closing:
+            task.cancel()
+        await asyncio.gather(*closing, return_exceptions=True)
 
     async def _request(self, method: str, path: str, seconds: float, heads: list[int] | None = None) -> Response:
         """``heads`` gets the status of a 2xx before its body is read."""
         port = self.port
         if port is None:
             raise refused(None)
-        if not self.loaded:
-            await self.load()  # an import statement here would hold up the loop until the worker thread is done
         if REFUSAL_IS_SLOW and not is_listening(port):
             raise refused(port)
         try:
             async with asyncio.timeout(seconds):
-                return await self._exchange(method, path, port, heads)
+                return await self._exchange(method, path, port, [] if heads is None else heads)
         except TimeoutError:
             raise HttpFailedError(
                 f"timeout of {round(seconds * 1000)}ms exceeded",
@@ -136,101 +112,59 @@ class BackendClient:
                 hint="The backend accepts connections but does not answer in time.",
             ) from None
 
-    async def _exchange(self, method: str, path: str, port: int, heads: list[int] | None) -> Response:
-        import aiohttp
-
-        try:
-            url = _address(port, path)
-        except ValueError as error:
-            raise HttpFailedError(
-                f"Invalid URL: {path}", kind="invalid_url", hint="Check the paths in [backend]."
-            ) from error
-        try:
-            for _ in range(_MAX_REDIRECTS + 1):
-                answer = await self._once(method, url, heads)
-                if isinstance(answer, Response):
-                    return answer
-                url = answer
-        except aiohttp.ClientConnectorError as error:
-            raise _not_connected(error.os_error, port) from error
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError) as error:
-            raise _hang_up() from error
-        except (aiohttp.ClientError, ValueError) as error:
-            detail = " ".join((getattr(error, "message", "") or str(error)).split())[:_MAX_DETAIL]
-            raise HttpFailedError(
-                f"Parse Error: {detail}", kind="malformed", hint="The program on that port does not speak HTTP."
-            ) from error
+    async def _exchange(self, method: str, path: str, port: int, heads: list[int]) -> Response:
+        target = _request_target(path)
+        for _ in range(_MAX_REDIRECTS + 1):
+            answer = await self._once(method, port, target, heads)
+            if isinstance(answer, Response):
+                return answer
+            target = answer
         raise HttpFailedError(
-            "Maximum number of redirects exceeded",
-            kind="redirected",
-            hint="The backend redirects in a loop.",
+            "Maximum number of redirects exceeded", kind="redirected", hint="The backend redirects in a loop."
         )
 
-    async def _once(self, method: str, url: yarl.URL, heads: list[int] | None) -> Response | yarl.URL:
+    async def _once(self, method: str, port: int, target: str, heads: list[int]) -> Response | str:
         """One request: the answer, or where it is to be repeated."""
         try:
-            async with self._open().request(method, url, allow_redirects=False) as response:
-                if method == "GET" and response.status in _REDIRECTS:
-                    await _skip_rest(response)
-                    return _redirected(response)
-                if not 200 <= response.status < 300:
-                    await _skip_rest(response)
-                    raise _bad_status(response.status, f"{url.path} returned this status.")
-                if heads is not None:
-                    heads.append(response.status)
-                return Response(response.status, _decoded(await _read(response), response.charset))
+            connection = await connect(port, self._closing)
+        except OSError as error:
+            raise _not_connected(error, port) from error
+        length = "Content-Length: 0\r\n" if method == "POST" else ""
+        request = f"{method} {target} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\n{_FIELDS}{length}\r\n"
+        try:
+            head = await connection.ask(request.encode("ascii"))
+            if not 200 <= head.status < 300:
+                await _skip_rest(connection)
+                if method == "GET" and head.status in _REDIRECTS:
+                    return _redirected(head, port, target)
+                hint = f"{target.partition('?')[0]} returned this status."
+                raise HttpFailedError(_status_message(head.status), kind="status", status=head.status, hint=hint)
+            heads.append(head.status)
+            body = await connection.read(BODY_LIMIT) if (head.length or 0) <= BODY_LIMIT else None
+            if body is None or len(body) > BODY_LIMIT:
+                raise HttpFailedError(
+                    f"maxContentLength size of {BODY_LIMIT} exceeded",
+                    kind="too_large",
+                    hint="The backend's answer is too large.",
+                )
+            return Response(head.status, _decoded(body, head.charset))
+        except OSError as error:
+            raise hang_up() from error
         finally:
+            connection.close()
             await asyncio.sleep(0)  # asyncio closes a socket with the next turn of the loop
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:
-            import aiohttp
 
-            from .connection import MAX_HEAD, OneAnswer
-
-            connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False, force_close=True)
-            # No public way leads to the end of a connection and to the head of an answer; tests/process/test_backend_traces.py
-            # and test_backend_client.py fail where this one ends.
-            factory: Any = functools.partial(OneAnswer, self._closing, asyncio.get_running_loop())
-            connector._factory = factory  # noqa: SLF001
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"Accept": "application/json, text/plain, */*", "Accept-Encoding": "identity"},
-                timeout=aiohttp.ClientTimeout(total=None),
-                max_line_size=MAX_HEAD,
-                max_field_size=MAX_HEAD,
-                trust_env=False,
-            )
-            self._session._retry_connection = False  # noqa: SLF001 - no connection is so old that its end were no news
-        return self._session
-
-
-def _import_aiohttp() -> None:
-    from . import connection  # noqa: F401 -- the import itself is the work
-
-
-def _address(port: int, path: str) -> yarl.URL:
-    from yarl import URL
-
-    url = URL(f"http://{_LOOPBACK}:{port}{path}")
-    if url.host != _LOOPBACK or url.port != port:
-        raise ValueError(path)  # such as "@elsewhere/"
-    return url
-
-
-def _bad_status(status: int, hint: str) -> HttpFailedError:
-    return HttpFailedError(_status_message(status), kind="status", status=status, hint=hint)
+def _request_target(path: str) -> str:
+    """Path and query as they are sent: without a fragment, and with all that needs it in percent-encoding."""
+    if path and not path.startswith(("/", "?")):
+        raise HttpFailedError(f"Invalid URL: {path}", kind="invalid_url", hint="Check the paths in [backend].")
+    sent = quote(re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path.partition("#")[0]), safe="/?&=%:@!$'()*+,;~")
+    return sent if sent.startswith("/") else f"/{sent}"
 
 
 def _status_message(status: int) -> str:
     return f"Request failed with status code {status}"
-
-
-def _hang_up() -> HttpFailedError:
-    return HttpFailedError(
-        "socket hang up", kind="hang_up", hint="The backend closed the connection before its answer was complete."
-    )
 
 
 def _not_connected(error: OSError, port: int) -> HttpFailedError:
@@ -238,62 +172,41 @@ def _not_connected(error: OSError, port: int) -> HttpFailedError:
         return refused(port)
     name = errno.errorcode.get(error.errno or 0, "EUNKNOWN")
     return HttpFailedError(
-        f"connect {name} {_LOOPBACK}:{port}",
+        f"connect {name} {LOOPBACK}:{port}",
         kind="not_sent" if error.errno in {errno.EMFILE, errno.ENFILE} else "unreachable",
         hint=error.strerror or "The system refused the connection.",
     )
 
 
-def _redirected(response: aiohttp.ClientResponse) -> yarl.URL:
+def _redirected(head: Head, port: int, target: str) -> str:
     """Where a redirect leads, as long as that is the same server, in plain HTTP."""
-    from yarl import URL
-
-    location = response.headers.get("Location", "")
+    location = head.location
     try:
-        target = response.url.join(URL(location)) if location else None
-        place = (target.scheme, target.port) if target is not None else None
-        if target is not None and place == ("http", response.url.port) and target.host in {_LOOPBACK, "localhost"}:
-            return target.with_host(_LOOPBACK).with_user(None)
+        found = urlsplit(urljoin(f"http://{LOOPBACK}:{port}{target}", location))
+        same = (found.scheme, found.port) == ("http", port) and found.hostname in {LOOPBACK, "localhost"}
+        if location and same:
+            return _request_target(found.path + (f"?{found.query}" if found.query else ""))
     except ValueError:  # no address at all
         pass
     hint = f"It redirects to {location or 'nowhere'}, which is not followed."
     raise HttpFailedError(
-        _status_message(response.status), kind="redirected", status=response.status, hint=hint, location=location
+        _status_message(head.status), kind="redirected", status=head.status, hint=hint, location=location
     )
 
 
-async def _skip_rest(response: aiohttp.ClientResponse) -> None:
+async def _skip_rest(connection: Connection) -> None:
     """Lets the server end its answer, within limits."""
-    import aiohttp
-
+    left = _MAX_REST
     try:
         async with asyncio.timeout(_DRAIN_TIMEOUT):
-            left = _MAX_REST
-            while left > 0 and (chunk := await response.content.readany()):
-                left -= len(chunk)
-    except (TimeoutError, aiohttp.ClientError):
+            while left > 0 and (piece := await connection.read_piece()):
+                left -= len(piece)
+    except (OSError, HttpFailedError):
         pass
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    if (response.content_length or 0) <= BODY_LIMIT:
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > BODY_LIMIT:
-                break
-        else:
-            return bytes(body)
-    response.close()
-    raise HttpFailedError(
-        f"maxContentLength size of {BODY_LIMIT} exceeded", kind="too_large", hint="The backend's answer is too large."
-    )
 
 
 def _decoded(body: bytes, charset: str | None) -> Any:
     """JSON where it is that, also in another charset than UTF-8; else the text, with a sign for what cannot be decoded."""
-    import msgspec
-
     if b"\0" in body[:2] or body.startswith((b"\xff\xfe", b"\xfe\xff")):
         from json import detect_encoding
 

@@ -1,4 +1,4 @@
-"""One connection for one answer: what it leaves at the server's port, and what browsers forgive. Imports aiohttp.
+"""One request over a connection of its own: its answer as browsers read it, and what is left at the server's port.
 
 The side that sends its FIN first keeps the port in TIME_WAIT, so:
 
@@ -11,117 +11,228 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
-from aiohttp.client_proto import ResponseHandler
-
+from ..errors import HttpFailedError
 from ..process.platform.ports import has_peer_closed, reset_on_close
 
-MAX_HEAD = 256 * 1024  # bytes, as in Chromium (kMaxHeaderBufSize of net/http/http_stream_parser.cc)
+LOOPBACK = "127.0.0.1"
+_MAX_HEAD = 256 * 1024  # bytes, as in Chromium (kMaxHeaderBufSize of net/http/http_stream_parser.cc)
 _CLOSE_TIMEOUT = 0.5  # seconds for a server to close the connection as it announced
-_STATUS_LINE = rb"HTTP/(\d)(?:\.(\d))?[ \t]+(\d{3})(?!\d)[ \t]*(.*)"
-_NO_BODY = frozenset({b"204", b"205", b"304"})
-_DECODABLE = frozenset({b"gzip", b"x-gzip", b"deflate"})
+_READ_SIZE = 64 * 1024
+_STATUS_LINE = re.compile(rb"HTTP/(\d)(?:\.(\d))?[ \t]+(\d{3})(?!\d)")
+_NO_BODY = frozenset({204, 205, 304})
+_PACKED = frozenset({b"gzip", b"x-gzip", b"deflate"})
 
 
-class OneAnswer(ResponseHandler):
-    """Reads one answer from its connection, whose head it tidies first."""
+class Head(NamedTuple):
+    """What matters in the head of an answer.
 
-    def __init__(self, closing: set[asyncio.Transport], loop: asyncio.AbstractEventLoop) -> None:
-        """``closing`` holds the connections that the server is to close."""
-        super().__init__(loop)
+    Attributes:
+        closes: the server ends the connection.
+        chunked, length: how the end of the body is known; without either it is the connection's. 0 where a status has no body.
+        encoding: by which the body is packed, empty: it is not.
+        charset: as the type names it; None where it does not.
+        location: of a redirect.
+    """
+
+    status: int
+    closes: bool
+    chunked: bool
+    length: int | None
+    encoding: bytes
+    charset: str | None
+    location: str
+
+
+def hang_up() -> HttpFailedError:
+    """The connection ended too early, or the body is damaged."""
+    return HttpFailedError(
+        "socket hang up", kind="hang_up", hint="The backend closed the connection before its answer was complete."
+    )
+
+
+def _malformed(detail: str) -> HttpFailedError:
+    return HttpFailedError(
+        f"Parse Error: {detail}", kind="malformed", hint="The program on that port does not speak HTTP."
+    )
+
+
+class Connection:
+    """Open for one request. Every step raises OSError or HttpFailedError where the answer cannot be read."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, closing: set[asyncio.Task[None]]
+    ) -> None:
+        """``closing`` gets what waits for a server that is to end its connection."""
+        self._reader = reader
+        self._writer = writer
         self._closing = closing
-        self._head: bytes | None = b""  # as far as it came; None once it was passed on
-        self._rest: int | None = None  # bytes of the body that are still to come; None: not announced
+        self._socket = writer.get_extra_info("socket")
+        self._data = bytearray()
+        self._head = Head(0, False, False, None, b"", None, "")
+        self._left: int | None = 0  # bytes of the body, or of its chunk, that are still to come; None: as many as come
+        reset_on_close(self._socket, reset=True)  # until we know better, the server ends the connection
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Until we know better, the server ends the connection."""
-        super().connection_made(transport)
-        self._reset_on_close(reset=True)
+    async def ask(self, request: bytes) -> Head:
+        """Sends the request; gives the head of its answer."""
+        self._writer.write(request)
+        while self._head.status < 200:  # interim answers come first
+            self._head = await self._read_head()
+        self._left = 0 if self._head.chunked else self._head.length
+        return self._head
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection is closed."""
-        self._closing.difference_update([one for one in self._closing if one.is_closing()])
-        super().connection_lost(exc)
+    async def read(self, limit: int) -> bytes:
+        """The body, unpacked; as much of it as is needed to see that it is longer than ``limit``."""
+        body = bytearray()
+        unpack: Callable[[bytes, int], bytes] | None = None
+        while len(body) <= limit and (piece := await self.read_piece()):
+            if self._head.encoding:
+                unpack = unpack or _unpacker(self._head.encoding, piece)
+                piece = unpack(piece, limit + 1 - len(body))
+            body += piece
+        return bytes(body)
 
-    def data_received(self, data: bytes) -> None:
-        """Passes on a tidied head, and of the body what the head announced: browsers ignore what comes behind it."""
-        if self._parser is None:  # sent before it was asked; it comes again
-            super().data_received(data)
-            return
-        while self._head is not None and data:
-            data = self._take_head(data)
-        if self._rest is not None:
-            data = data[: self._rest]
-            self._rest -= len(data)
-        super().data_received(data)
-
-    def _take_head(self, data: bytes) -> bytes:
-        """Passes the head on once it is complete; gives what comes behind it."""
-        head, self._head = (self._head or b"") + data, None
-        start = head.lstrip(b"\r\n")
-        if not start.startswith(b"HTTP/"[: len(start)]) or len(head) > MAX_HEAD:
-            return head  # the parser says what is wrong with it
-        end = re.search(rb"\r?\n\r?\n", start)
-        if end is None:
-            self._head = head
+    async def read_piece(self) -> bytes:
+        """What came of the body, as it came; empty at its end."""
+        if self._head.chunked and self._left == 0:
+            self._left = await self._read_chunk_size()
+        if self._left == 0:
             return b""
-        tidy, interim, self._rest = tidy_head(start[: end.start()])
-        super().data_received(tidy)
-        if interim:
-            self._head = b""
-        return start[end.end() :]
+        if not self._data:
+            self._data += await self._reader.read(_READ_SIZE)
+            if not self._data:
+                if self._left is None:
+                    return b""
+                raise hang_up()
+        piece = bytes(self._data[: self._left])
+        del self._data[: len(piece)]
+        if self._left is not None:
+            self._left -= len(piece)
+            if self._head.chunked and self._left == 0:
+                await self._read_line()
+        return piece
 
     def close(self) -> None:
         """Ends the connection as the module says."""
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            super().close()
-        elif self._should_close and self._exception is None and not self._has_peer_closed():
-            self._closing.add(transport)
-            self._loop.call_later(_CLOSE_TIMEOUT, transport.close)  # an EOF closes it earlier
-            self.transport = None
+        peer_closed = self._reader.at_eof() or has_peer_closed(self._socket)
+        if self._head.closes and not peer_closed:
+            task = asyncio.get_running_loop().create_task(self._await_end())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
         else:
-            self._reset_on_close(reset=self._should_close or self._has_peer_closed())
-            super().close()
+            reset_on_close(self._socket, reset=peer_closed)
+            self._writer.close()
 
-    def _has_peer_closed(self) -> bool:
-        assert self.transport is not None
-        return has_peer_closed(self.transport.get_extra_info("socket"))
+    async def _await_end(self) -> None:
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                while await self._reader.read(_READ_SIZE):
+                    pass
+        except OSError:  # TimeoutError is one
+            pass
+        finally:
+            self._writer.close()
 
-    def _reset_on_close(self, *, reset: bool) -> None:
-        assert self.transport is not None
-        reset_on_close(self.transport.get_extra_info("socket"), reset=reset)
+    async def _read_head(self) -> Head:
+        while not self._data.startswith(b"HTTP/"):
+            if not b"HTTP/".startswith(self._data):
+                raise _malformed("the answer does not begin with HTTP/")
+            await self._receive()
+            self._data = self._data.lstrip(b"\r\n")
+        lines: list[bytes] = []
+        size = 0
+        while line := await self._read_line():
+            size += len(line)
+            if size > _MAX_HEAD:
+                raise _malformed(f"the head is larger than {_MAX_HEAD} bytes")
+            if lines and line[:1] in b" \t":
+                lines[-1] += b" " + line.strip()
+            else:
+                lines.append(line)
+        return parse_head(lines)
+
+    async def _read_chunk_size(self) -> int:
+        """0 for the last chunk, whose trailers are read then."""
+        digits = (await self._read_line()).partition(b";")[0].strip()
+        if re.fullmatch(rb"[0-9A-Fa-f]{1,8}", digits) is None:
+            raise hang_up()
+        size = int(digits, 16)
+        if size == 0:
+            while await self._read_line():
+                pass
+            self._head = self._head._replace(chunked=False)
+        return size
+
+    async def _read_line(self) -> bytes:
+        while (end := self._data.find(b"\n")) < 0:
+            if len(self._data) > _MAX_HEAD:
+                raise _malformed(f"a line is longer than {_MAX_HEAD} bytes")
+            await self._receive()
+        line = bytes(self._data[:end])
+        del self._data[: end + 1]
+        return line.removesuffix(b"\r")
+
+    async def _receive(self) -> None:
+        data = await self._reader.read(_READ_SIZE)
+        if not data:
+            raise hang_up()
+        self._data += data
 
 
-def tidy_head(head: bytes) -> tuple[bytes, bool, int | None]:
-    """The head of an answer as the strict parser takes it, as Chromium reads it: only the fields that matter are left.
+async def connect(port: int, closing: set[asyncio.Task[None]]) -> Connection:
+    """A connection to 127.0.0.1. Raises OSError."""
+    return Connection(*await asyncio.open_connection(LOOPBACK, port), closing)
 
-    Returns:
-        The head; whether another one follows it (status 1xx); bytes of body that belong to it, None where that is not announced.
+
+def parse_head(lines: list[bytes]) -> Head:
+    """Reads the status line and the fields as Chromium does: what it does not know or need makes nothing invalid.
+
+    Raises:
+        HttpFailedError: it is no answer of HTTP.
     """
-    lines = re.sub(rb"\r?\n[ \t]+", b" ", head).replace(b"\r\n", b"\n").split(b"\n")
-    status = re.fullmatch(_STATUS_LINE, lines[0].rstrip())
-    if status is None:
-        return head + b"\r\n\r\n", False, None
+    first = _STATUS_LINE.match(lines[0])
+    if first is None:
+        raise _malformed("the status line is not one of HTTP")
     fields: dict[bytes, list[bytes]] = {}
     for line in lines[1:]:
         name, _, value = line.partition(b":")
         fields.setdefault(name.strip().lower(), []).append(value.strip())
-    kept = [(name, value) for name in (b"content-type", b"location", b"connection") for value in fields.get(name, ())]
-    kept += [(b"content-encoding", each) for each in fields.get(b"content-encoding", ()) if each.lower() in _DECODABLE]
-    old = status[1] == b"0" or (status[1], status[2]) == (b"1", b"0")
-    code, length = status[3], None
-    interim = code.startswith(b"1")
-    if code in _NO_BODY:
-        length = 0
-        kept.append((b"content-length", b"0"))
-    elif not interim and not old and b"chunked" in map(bytes.lower, fields.get(b"transfer-encoding", ())):
-        kept.append((b"transfer-encoding", b"chunked"))
-    elif not interim:
-        lengths = {each.strip() for value in fields.get(b"content-length", ()) for each in value.split(b",")}
-        valid = sorted(each for each in lengths if each.isdigit())
-        kept += [(b"content-length", each) for each in valid]  # two that differ are an error for browsers, too
-        length = int(valid[0]) if valid else None
-    version = b"HTTP/1.0 " if old else b"HTTP/1.1 "
-    text = b"".join(name + b": " + value + b"\r\n" for name, value in kept)
-    return version + code + b" " + status[4] + b"\r\n" + text + b"\r\n", interim, length
+    status = int(first[3])
+    old = first[1] == b"0" or (first[1], first[2]) == (b"1", b"0")
+    chunked = not old and status not in _NO_BODY and b"chunked" in _words(fields, b"transfer-encoding")
+    lengths = {int(each) for each in _words(fields, b"content-length") if each.isdigit()}
+    if len(lengths) > 1 and not chunked:
+        raise _malformed("it announces two lengths")
+    connection = _words(fields, b"connection")
+    kind = re.search(rb"charset\s*=\s*[\"']?([^\s;\"']+)", b";".join(fields.get(b"content-type", ())), re.IGNORECASE)
+    return Head(
+        status,
+        b"close" in connection or (old and b"keep-alive" not in connection),
+        chunked,
+        0 if status in _NO_BODY else next(iter(lengths), None),
+        next((each for each in _words(fields, b"content-encoding") if each in _PACKED), b""),
+        kind[1].decode("latin-1") if kind else None,
+        fields.get(b"location", [b""])[0].decode("utf-8", "replace"),
+    )
+
+
+def _unpacker(encoding: bytes, start: bytes) -> Callable[[bytes, int], bytes]:
+    """Unpacks piece by piece, at most so many bytes; "deflate" may lack the header of zlib (RFC 9110, 8.4.1.2)."""
+    import zlib  # few backends need it
+
+    raw = encoding == b"deflate" and start[0] & 0xF != zlib.DEFLATED
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS if raw else zlib.MAX_WBITS | 32)
+
+    def unpack(data: bytes, limit: int) -> bytes:
+        try:
+            return unpacker.decompress(data, limit)
+        except zlib.error as error:
+            raise hang_up() from error
+
+    return unpack
+
+
+def _words(fields: dict[bytes, list[bytes]], name: bytes) -> list[bytes]:
+    return [word.strip().lower() for value in fields.get(name, ()) for word in value.split(b",")]

@@ -51,15 +51,9 @@ async def probe(
     timeout: float,  # noqa: ASYNC109 -- the client's own limit
     *,
     needs_body: bool = False,
-    first: bool = False,
 ) -> ProbeResult:
-    """Asks once; every outcome is a result, none an exception. Unless the body is needed, the status decides alone.
-
-    The ``first`` question of a run does not wait until the client is loaded where the answer is a plain one.
-    """
+    """Asks once; every outcome is a result, none an exception. Unless the body is needed, the status decides alone."""
     begun = time.monotonic()
-    if first and (status := await client.first_status(path, timeout)) is not None:
-        return ProbeResult(True, status, None, "", time.monotonic() - begun)
     try:
         response = await client.get(path, timeout=timeout, head_suffices=not needs_body)
     except HttpFailedError as error:

@@ -170,7 +170,7 @@ class Readiness:
         if not self._path:
             return self._notifications is None
         limit = self._settings.health.probe_timeout
-        result = await self._unless_notified(probe(self._client, self._path, limit, first=True))
+        result = await self._unless_notified(probe(self._client, self._path, limit))
         if result is None or result.ok or (not self._live_path and result.kind in _TAKEN):
             return True
         self._supervisor.post(e.Unready(self._run, result))

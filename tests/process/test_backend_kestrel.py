@@ -61,7 +61,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture
 async def client() -> AsyncIterator[BackendClient]:
     one = BackendClient(choose_port())
-    await one.load()
     yield one
     await one.close()
 

@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from sidecar.backend.client import BackendClient
-from sidecar.backend.first_answer import first_answer
 from sidecar.errors import HttpFailedError
 from tests.support.backends import CHILDREN, free_port
 from tests.support.processes import until
@@ -31,7 +30,6 @@ PROBES = 5
 @pytest.fixture
 async def client() -> AsyncIterator[BackendClient]:
     one = BackendClient(free_port())
-    await one.load()
     yield one
     await one.close()
 
@@ -84,20 +82,6 @@ async def test_nothing_of_a_request_is_left_at_the_server(client: BackendClient,
         child.send_signal(signal.SIGTERM)
         said, _ = await asyncio.to_thread(child.communicate, timeout=5)  # it saves at once: it waits for no connection
         assert said == "saved\n"
-
-
-@pytest.mark.parametrize("mode", [*MODES, pytest.param("node", marks=needs_node)])
-async def test_nothing_of_a_first_question_is_left_at_the_server(mode: str) -> None:
-    port = free_port()
-    closing: set[asyncio.Transport] = set()
-    with serving(mode, port) as child:
-        for _ in range(PROBES):
-            await first_answer(port, "/", 10, closing)
-        await until(lambda: not on_port(port), 5.0, what=lambda: on_port(port))
-        child.send_signal(signal.SIGTERM)
-        said, _ = await asyncio.to_thread(child.communicate, timeout=5)
-        assert said == "saved\n"
-        await until(lambda: not closing, what=closing)
 
 
 async def test_a_server_with_one_thread_is_free_for_others_between_requests(client: BackendClient) -> None:

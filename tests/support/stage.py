@@ -50,9 +50,6 @@ class FakeClient:
     async def get(self, path: str, *, timeout: float, head_suffices: bool = False) -> Response:
         return await self._exchange(self.answer, path, timeout)
 
-    async def first_status(self, _path: str, _timeout: float) -> int | None:
-        return None
-
     async def post(self, path: str, *, timeout: float) -> Response:
         return await self._exchange(self.on_post, path, timeout)
 
