@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.events import State
+from ..process.platform.ports import socket_variables
 from ..settings.model import Settings
 from ..wire.messages import StateChanged
 from .stream import RunEnded, Stream
@@ -44,8 +45,6 @@ class Handover:
         variables: dict[str, str] = {}
         names: tuple[str, ...] = ()
         if self.socket is not None:
-            from ..process.passing import socket_variables
-
             variables, names = socket_variables(self.socket.descriptor)
         if self._notify_address is not None:
             variables["NOTIFY_SOCKET"] = self._notify_address

@@ -1,6 +1,6 @@
 """Whether the backend's program is executable in its folder, and if not, why and what to do.
 
-Asked before a launch, after one that failed (posix.py, windows.py) and by ``doctor`` (binary.py, marks.py).
+Asked before a launch, after one that failed (posix.py, windows.py) and by ``doctor`` (formats.py, marks.py).
 """
 
 from __future__ import annotations

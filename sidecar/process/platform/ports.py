@@ -25,6 +25,9 @@ if sys.platform == "win32":
 
         return is_listening(port)
 
+    def socket_variables(descriptor: int) -> tuple[dict[str, str], tuple[str, ...]]:
+        return {"LISTEN_HANDLE": str(descriptor)}, ()
+
     _LINGER = struct.Struct("HH")  # struct linger of winsock2.h
 
 else:
@@ -63,6 +66,13 @@ else:
             if found is not None:
                 return found
         return _knock(port)
+
+    def socket_variables(descriptor: int) -> tuple[dict[str, str], tuple[str, ...]]:  # noqa: ARG001 - it will be 3
+        """How a run learns of a listening socket that it is handed: variables, and names of those that get its own pid.
+
+        As sd_listen_fds(3) has it; Windows has no descriptors, so there it is the number of an inherited handle.
+        """
+        return {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "http"}, ("LISTEN_PID",)
 
     def _knock(port: int) -> bool:
         try:

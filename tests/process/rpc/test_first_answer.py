@@ -78,7 +78,6 @@ LATE = {
     "sidecar.api.sidecar_info",
     "sidecar.supervisor.handover",
     "sidecar.backend.passed_socket",
-    "sidecar.process.passing",
     "sidecar.process.notify",
     "sidecar.monitor.notifications",
     "sidecar.monitor.socket_use",

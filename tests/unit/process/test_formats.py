@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.process.executability import HEAD_BYTES
-from sidecar.process.executability.binary import built_for, machine_name, mismatch
-from sidecar.process.executability.formats import unrunnable
+from sidecar.process.executability.formats import built_for, machine_name, mismatch, unrunnable
 
 
 def elf(machine: int, order: str = "<") -> bytes:
