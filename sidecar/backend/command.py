@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 from ..errors import BackendNotFoundError, SidecarError
 from ..process.executability import check_folder, check_program, is_file, not_on_path, one_string, restore_run_bit
@@ -38,19 +37,19 @@ class BackendCommand:
         self.notes = notes
 
 
-def sidecar_folder() -> Path:
+def sidecar_folder() -> str:
     """The folder of the packaged sidecar, or of the package ``sidecar``."""
     if getattr(sys, "frozen", False):
-        return Path(sys.executable).resolve().parent
-    return Path(__file__).resolve().parents[1]
+        return os.path.dirname(os.path.realpath(sys.executable))
+    return os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
 def find_command(
     settings: Settings,
     environ: Mapping[str, str],
     *,
-    beside: Path | None = None,
-    working_directory: Path | None = None,
+    beside: str | None = None,
+    working_directory: str | None = None,
     platform: str = SYSTEM,
 ) -> BackendCommand:
     """The command to run: the user's own as it was given, else the packaged backend of the profile.
@@ -70,7 +69,7 @@ def find_command(
     """
     here = working_directory or _starting_folder(settings.backend)
     backend, preset = settings.backend, PROFILES[settings.profile]
-    cwd = here / Path(backend.cwd).expanduser()
+    cwd = _join(here, os.path.expanduser(backend.cwd))
     notes: tuple[str, ...] = ()
     try:
         if backend.command:
@@ -83,12 +82,12 @@ def find_command(
         check_program(program, platform)
     except SidecarError as error:
         if backend.command and not os.path.isabs(backend.command[0]):
-            error.message = in_folder(error.message, str(cwd))
+            error.message = in_folder(error.message, cwd)
         raise
     if preset.own_folder and not on_path and not backend.cwd:
-        cwd = program.parent
+        cwd = os.path.dirname(program)
     check_folder(cwd)
-    return BackendCommand((str(program), *backend.command[1:]), str(cwd), notes)
+    return BackendCommand((program, *backend.command[1:]), cwd, notes)
 
 
 def in_folder(message: str, cwd: str) -> str:
@@ -96,17 +95,18 @@ def in_folder(message: str, cwd: str) -> str:
     return f"{message} (working folder: {cwd})"
 
 
-def candidates(settings: Settings, beside: Path, working_directory: Path, platform: str) -> Iterator[Path]:
+def candidates(settings: Settings, beside: str, working_directory: str, platform: str) -> Iterator[str]:
     """Where the packaged backend of a profile may lie, the likeliest first."""
     preset = PROFILES[settings.profile]
     if not preset.executable:
         return
     name = f"{preset.executable}.exe" if platform == "win32" else preset.executable
-    resources = [Path(settings.app.resources)] if settings.app.resources else []
-    roots = dict.fromkeys([*resources, beside, *beside.parents[:2], working_directory])
+    resources = [settings.app.resources] if settings.app.resources else []
+    above = os.path.dirname(beside)
+    roots = dict.fromkeys([*resources, beside, above, os.path.dirname(above), working_directory])
     for root in roots:
         for folder in _folders(preset.folders.get(platform, ()), platform):
-            yield root / "backend" / folder / name
+            yield _join(root, os.path.join("backend", folder, name))
 
 
 def _folders(folders: tuple[str, ...], platform: str) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ def _folders(folders: tuple[str, ...], platform: str) -> tuple[str, ...]:
     )
 
 
-def _packaged(settings: Settings, beside: Path, here: Path, platform: str) -> Path:
+def _packaged(settings: Settings, beside: str, here: str, platform: str) -> str:
     searched = list(candidates(settings, beside, here, platform))
     for path in searched:
         if is_file(path):
@@ -136,68 +136,68 @@ def _packaged(settings: Settings, beside: Path, here: Path, platform: str) -> Pa
         )
     places = "".join(f"\n  {path}" for path in searched)
     raise BackendNotFoundError(
-        f"The backend {searched[0].name} was not found. Searched:{places}",
+        f"The backend {os.path.basename(searched[0])} was not found. Searched:{places}",
         hint=f"Put the backend into one of these folders, or reinstall the app. {GIVE_A_COMMAND}",
-        data={"path": str(searched[0])},
+        data={"path": searched[0]},
     )
 
 
-def _given(backend: Backend, environ: Mapping[str, str], here: Path, platform: str) -> tuple[Path, bool]:
+def _given(backend: Backend, environ: Mapping[str, str], here: str, platform: str) -> tuple[str, bool]:
     """The user's program, and whether it was looked up on PATH."""
     name = backend.command[0]
     if "/" in name or (platform == "win32" and ("\\" in name or ":" in name)):
-        path = Path(name).expanduser()
-        folders = [here, *([here / Path(backend.cwd).expanduser()] if backend.cwd else [])]
-        tried = [folder / path for folder in folders]
+        folders = [here, *([_join(here, os.path.expanduser(backend.cwd))] if backend.cwd else [])]
+        tried = [_join(folder, os.path.expanduser(name)) for folder in folders]
         found = next((one for base in tried for one in _spellings(base, environ, platform) if _may_be_there(one)), None)
         if found is None:
             if _begins_with_a_program(name, folders, platform):
                 raise one_string(name)
             raise _not_found(tried[0], tried[1:])
-        return Path(os.path.abspath(found)), False
+        return os.path.abspath(found), False
     found = _on_path(name, environ, here, platform)
     if found is None:
         error = not_on_path(name, _variable(environ, "PATH", platform))
-        if is_file(here / name):
+        if is_file(os.path.join(here, name)):
             error.hint = f"It is in {here}: write ./{name}."
         raise error
     return found, True
 
 
-def _begins_with_a_program(name: str, folders: list[Path], platform: str) -> bool:
+def _begins_with_a_program(name: str, folders: list[str], platform: str) -> bool:
     """Whether the text up to one of its spaces is a file: then the arguments are part of the word."""
     parts = name.split(" ")
     heads = [" ".join(parts[:count]) for count in range(1, len(parts)) if parts[0]]
     ends = (".exe", "") if platform == "win32" else ("",)
-    return any(is_file(folder / Path(head + end).expanduser()) for folder in folders for head in heads for end in ends)
+    words = [os.path.expanduser(head + end) for head in heads for end in ends]
+    return any(is_file(os.path.join(folder, word)) for folder in folders for word in words)
 
 
-def _not_found(path: Path, others: list[Path]) -> BackendNotFoundError:
+def _not_found(path: str, others: list[str]) -> BackendNotFoundError:
     also = "".join(f", nor at {other}" for other in others)
-    parent = next(one for one in path.parents if os.path.exists(one) or one == one.parent)
-    missing = f" (the folder {path.parent} does not exist)" if parent != path.parent else ""
+    folder = os.path.dirname(path)
+    missing = "" if os.path.exists(folder) else f" (the folder {folder} does not exist)"
     return BackendNotFoundError(
         f"The backend's executable does not exist: {path}{also}{missing}",
         hint="Check the path. A relative path starts at the folder in which the sidecar was started.",
-        data={"path": str(path)},
+        data={"path": path},
     )
 
 
-def _on_path(name: str, environ: Mapping[str, str], here: Path, platform: str) -> Path | None:
+def _on_path(name: str, environ: Mapping[str, str], here: str, platform: str) -> str | None:
     separator = ";" if platform == "win32" else ":"
-    fallback: Path | None = None
+    fallback: str | None = None
     for folder in (_variable(environ, "PATH", platform) or os.defpath).split(separator):
         if not folder:
             continue  # POSIX lets an empty entry mean the current folder; programs from there are a risk
-        for path in _spellings(here / folder.strip('"') / name, environ, platform):
+        for path in _spellings(_join(here, os.path.join(folder.strip('"'), name)), environ, platform):
             if is_file(path):
-                if path.suffix if platform == "win32" else os.access(path, os.X_OK):
+                if _has_extension(path) if platform == "win32" else os.access(path, os.X_OK):
                     return path
                 fallback = fallback or path
     return fallback
 
 
-def _spellings(path: Path, environ: Mapping[str, str], platform: str) -> Iterator[Path]:
+def _spellings(path: str, environ: Mapping[str, str], platform: str) -> Iterator[str]:
     """The path itself, and on Windows the path with each extension that makes a program.
 
     As cmd.exe has it, a name without an extension comes last there: npm installs a script for POSIX beside each .cmd.
@@ -205,13 +205,23 @@ def _spellings(path: Path, environ: Mapping[str, str], platform: str) -> Iterato
     if platform != "win32":
         yield path
         return
-    if path.suffix:
+    if _has_extension(path):
         yield path
     for extension in (_variable(environ, "PATHEXT", platform) or _WINDOWS_EXTENSIONS).split(";"):
         if extension:
-            yield path.with_name(path.name + extension.lower())
-    if not path.suffix:
+            yield path + extension.lower()
+    if not _has_extension(path):
         yield path
+
+
+def _has_extension(path: str) -> bool:
+    return os.path.splitext(path)[1] not in {"", "."}
+
+
+def _join(folder: str, path: str) -> str:
+    """Without doubled separators and dots; what ``..`` means after a link only the system knows."""
+    whole = os.path.join(folder, path)
+    return whole if ".." in whole else os.path.normpath(whole)
 
 
 def _variable(environ: Mapping[str, str], name: str, platform: str) -> str:
@@ -220,22 +230,22 @@ def _variable(environ: Mapping[str, str], name: str, platform: str) -> str:
     return next((value for key, value in environ.items() if key.upper() == name), "")
 
 
-def _starting_folder(backend: Backend) -> Path:
+def _starting_folder(backend: Backend) -> str:
     """Where relative paths begin: our working directory. If that was removed, only a backend named by its whole path can start."""
     try:
-        return Path.cwd()
+        return os.getcwd()
     except OSError as error:
-        program = Path(backend.command[0]) if backend.command else Path()
-        if program.is_absolute():
-            return Path(program.anchor)
+        program = backend.command[0] if backend.command else "."
+        if os.path.isabs(program):
+            return os.path.splitdrive(program)[0] + os.sep
         raise BackendNotFoundError(
             f"The folder in which the sidecar was started no longer exists, so relative paths cannot be resolved: {error.strerror}",
             hint="Start it in another folder, or give the backend's full path.",
-            data={"path": str(program)},
+            data={"path": program},
         ) from None
 
 
-def _may_be_there(path: Path) -> bool:
+def _may_be_there(path: str) -> bool:
     """Whether something is there, or that cannot be seen; check_program explains it."""
     try:
         os.lstat(path)

@@ -8,10 +8,13 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from pathlib import Path
 
 from ...errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError, SidecarError
 from ..platform import SYSTEM
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from pathlib import Path  # to import it takes 6 ms of a start
 
 _BOM = b"\xef\xbb\xbf"  # of UTF-8, which Windows editors write
 _SHELL_ONLY = frozenset(
@@ -23,7 +26,7 @@ HEAD_BYTES = 4096
 """What of a file says its format."""
 
 
-def check_program(path: Path, system: str = SYSTEM) -> None:
+def check_program(path: str | Path, system: str = SYSTEM) -> None:
     """Explains why a file could not be run, before the system answers with a mere number.
 
     Raises:
@@ -31,7 +34,7 @@ def check_program(path: Path, system: str = SYSTEM) -> None:
     """
     data = {"path": str(path)}
     try:
-        mode = path.stat().st_mode
+        mode = os.stat(path).st_mode
     except PermissionError as error:
         raise BackendNotExecutableError(
             f"The backend's executable is not accessible: {path} ({error.strerror})",
@@ -39,7 +42,7 @@ def check_program(path: Path, system: str = SYSTEM) -> None:
             data=data,
         ) from error
     except OSError as error:
-        link = f": {path} is a link to {os.readlink(path)}" if path.is_symlink() else f": {path}"
+        link = f": {path} is a link to {os.readlink(path)}" if os.path.islink(path) else f": {path}"
         raise BackendNotFoundError(
             f"The backend's executable does not exist{link} ({error.strerror})", hint="Check the path.", data=data
         ) from error
@@ -53,7 +56,7 @@ def check_program(path: Path, system: str = SYSTEM) -> None:
     _check_interpreter(path)
 
 
-def _no_permission(path: Path, mode: int) -> tuple[str, str]:
+def _no_permission(path: str | Path, mode: int) -> tuple[str, str]:
     """What to add to the message, and the remedy, where the system denies execution. The run bit is only one of the reasons."""
     mount = noexec_mount(path)
     if mount is not None:
@@ -71,7 +74,7 @@ def _no_permission(path: Path, mode: int) -> tuple[str, str]:
     )
 
 
-def noexec_mount(path: Path) -> Path | None:
+def noexec_mount(path: str | Path) -> str | None:
     """The file system of the path, where it is mounted so that no program on it can run; only Linux reports that."""
     flag = getattr(os, "ST_NOEXEC", 0)
     try:
@@ -79,7 +82,10 @@ def noexec_mount(path: Path) -> Path | None:
             return None
     except OSError:
         return None
-    return next((parent for parent in path.resolve().parents if os.path.ismount(parent)), Path("/"))
+    folder = os.path.dirname(os.path.realpath(path))
+    while not os.path.ismount(folder):
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def is_file(path: str | Path) -> bool:
@@ -87,10 +93,10 @@ def is_file(path: str | Path) -> bool:
     return os.path.isfile(path)
 
 
-def not_a_file(path: Path, *, is_folder: bool) -> SidecarError:
+def not_a_file(path: str | Path, *, is_folder: bool) -> SidecarError:
     """Something else than a file stands at the path."""
     kind = "a folder" if is_folder else "not a regular file"
-    inside = " On macOS the program of an .app is in Contents/MacOS." if path.suffix == ".app" else ""
+    inside = " On macOS the program of an .app is in Contents/MacOS." if str(path).endswith(".app") else ""
     return BackendNotAFileError(
         f"The backend's path is {kind}: {path}",
         hint=f"Set the path of the program itself.{inside}",
@@ -149,31 +155,33 @@ def _is_assignment(word: str) -> bool:
     return bool(sign) and name.isidentifier()
 
 
-def restore_run_bit(path: Path, system: str = SYSTEM) -> bool:
+def restore_run_bit(path: str, system: str = SYSTEM) -> bool:
     """Whether a file that lacked its run bit (zip files lose it) now has it."""
     if system == "win32" or os.access(path, os.X_OK):
         return False
     try:
-        path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IXUSR)
+        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | stat.S_IXUSR)
     except OSError:
         return False  # check_program explains it
     return os.access(path, os.X_OK)  # not so on a file system that is mounted noexec
 
 
-def check_folder(path: Path) -> None:
+def check_folder(path: str) -> None:
     """Explains why the backend cannot run in a folder.
 
     Raises:
         BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
     """
     try:
-        if not path.is_dir():
-            raise unusable_folder(path, exists=path.exists())
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            raise unusable_folder(path, exists=True)
     except PermissionError as denied:
         raise closed_folder(path, denied.strerror) from denied
+    except OSError as error:
+        raise unusable_folder(path, exists=False) from error
 
 
-def unusable_folder(path: Path, *, exists: bool) -> SidecarError:
+def unusable_folder(path: str | Path, *, exists: bool) -> SidecarError:
     """The working folder is something else, or does not exist."""
     error = BackendNotAFileError if exists else BackendNotFoundError
     return error(
@@ -183,7 +191,7 @@ def unusable_folder(path: Path, *, exists: bool) -> SidecarError:
     )
 
 
-def closed_folder(path: Path, why: str | None) -> SidecarError:
+def closed_folder(path: str, why: str | None) -> SidecarError:
     """The working folder may not be entered; ``why``: the system's words."""
     return BackendNotExecutableError(
         f"The backend's working folder is not accessible: {path} ({why})",
@@ -192,10 +200,10 @@ def closed_folder(path: Path, why: str | None) -> SidecarError:
     )
 
 
-def read_start(path: Path) -> bytes:
+def read_start(path: str | Path) -> bytes:
     """The first bytes of a file; none where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             return file.read(HEAD_BYTES)
     except OSError:
         return b""
@@ -207,7 +215,7 @@ def interpreter_of(start: bytes) -> str:
     return os.fsdecode(words[0]) if words else ""
 
 
-def _check_interpreter(path: Path) -> None:
+def _check_interpreter(path: str | Path) -> None:
     """A script whose interpreter is missing fails with "No such file" about a file that is plainly there."""
     start = read_start(path)[:_MAX_FIRST_LINE]  # empty where it may be executed and not read
     interpreter = interpreter_of(start.removeprefix(_BOM))
@@ -219,11 +227,11 @@ def _check_interpreter(path: Path) -> None:
     elif start.split(b"\n", 1)[0].endswith(b"\r"):
         why = f"its first line ends with a carriage return, so {interpreter} is not found"
         hint = f"Convert the file to Unix line ends: sed -i 's/\\r$//' \"{path}\""
-    elif not Path(interpreter).exists():
+    elif not os.path.exists(interpreter):
         why = f"its interpreter {interpreter} does not exist"
         hint = f"Install {interpreter}, or name another interpreter in the first line of the file."
     elif not os.access(interpreter, os.X_OK):
-        mount = noexec_mount(Path(interpreter))
+        mount = noexec_mount(interpreter)
         why = f"its interpreter {interpreter} is not executable{f': {mount} is mounted noexec' if mount else ''}"
         hint = "Fix the first line of the file, or the interpreter's permissions."
     else:

@@ -59,12 +59,11 @@ def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
 
 
 def _explain_folder(number: int, cwd: str) -> SidecarError:
-    path = Path(cwd)
     try:
-        check_folder(path)
+        check_folder(cwd)
     except SidecarError as error:
         return error
-    return closed_folder(path, os.strerror(number))
+    return closed_folder(cwd, os.strerror(number))
 
 
 def _explain_exec(number: int, spec: LaunchSpec) -> SidecarError:

@@ -34,7 +34,7 @@ def find(
     profile = profile or ("generic" if command else "aura")
     settings = load(environ={}, command=command, overrides=overrides, profile=profile).settings
     environ = {"PATH": str(path or folder / "no-such-folder")}
-    return find_command(settings, environ, beside=beside or folder / "sidecar", working_directory=folder)
+    return find_command(settings, environ, beside=str(beside or folder / "sidecar"), working_directory=str(folder))
 
 
 def settings_of(profile: str) -> Settings:
@@ -101,7 +101,7 @@ def find_on_windows(name: str, folder: Path, *path: Path) -> str:
     """As Windows would, on any system."""
     settings = load(environ={}, command=[name]).settings
     environ = {"Path": ";".join(map(str, path)), "PATHEXT": ".EXE;.CMD"}
-    return find_command(settings, environ, working_directory=folder, platform="win32").argv[0]
+    return find_command(settings, environ, working_directory=str(folder), platform="win32").argv[0]
 
 
 def test_on_windows_a_script_for_posix_does_not_hide_the_command_beside_it(tmp_path: Path) -> None:
@@ -254,14 +254,19 @@ def test_a_working_folder_that_is_not_there_is_reported_before_the_system_blames
 
 def test_the_packaged_backend_is_searched_beside_and_above_the_sidecar_then_in_the_working_directory() -> None:
     beside, here = Path("/app/resources/sidecar"), Path("/work")
-    found = list(candidates(settings_of("aura"), beside, here, "win32"))
+
+    def searched(profile: str, platform: str) -> list[Path]:
+        return [Path(path) for path in candidates(settings_of(profile), str(beside), str(here), platform)]
+
     roots = [beside, beside.parent, beside.parent.parent, here]
-    assert found == [root / "backend" / folder / "Aura.Api.exe" for root in roots for folder in ("win-x64", "win")]
-    linux = list(candidates(settings_of("aura"), beside, here, "linux"))
+    assert searched("aura", "win32") == [
+        root / "backend" / folder / "Aura.Api.exe" for root in roots for folder in ("win-x64", "win")
+    ]
+    linux = searched("aura", "linux")
     assert linux[:2] == [beside / "backend" / folder / "Aura.Api" for folder in ("linux-x64", "linux")]
-    mac = [path.parts[-2] for path in candidates(settings_of("aura"), beside, here, "darwin")]
+    mac = [path.parts[-2] for path in searched("aura", "darwin")]
     assert {"osx-x64", "mac"} <= set(mac)
-    assert list(candidates(settings_of("generic"), beside, here, "linux")) == []
+    assert searched("generic", "linux") == []
 
 
 def test_the_apps_resources_come_first_for_a_sidecar_that_lies_elsewhere(tmp_path: Path) -> None:
@@ -271,7 +276,7 @@ def test_the_apps_resources_come_first_for_a_sidecar_that_lies_elsewhere(tmp_pat
 
 
 def packaged(root: Path) -> Path:
-    return next(path for path in candidates(settings_of("aura"), root, root, sys.platform))
+    return Path(next(candidates(settings_of("aura"), str(root), str(root), sys.platform)))
 
 
 def test_the_nearest_packaged_backend_is_taken_and_noted(tmp_path: Path) -> None:
@@ -305,7 +310,7 @@ def test_a_profile_without_a_backend_of_its_own_demands_a_command(tmp_path: Path
 
 
 def test_the_sidecars_folder_is_the_one_of_its_package() -> None:
-    assert (sidecar_folder() / "errors.py").is_file()
+    assert Path(sidecar_folder(), "errors.py").is_file()
 
 
 def test_windows_programs_are_found_by_their_extensions(tmp_path: Path) -> None:
@@ -313,9 +318,9 @@ def test_windows_programs_are_found_by_their_extensions(tmp_path: Path) -> None:
     server = program(tmp_path / "tool.exe")
     settings = load(environ={}, command=["tool"]).settings
     environ = {"Path": f'"{tmp_path}"', "PathExt": ".COM;.EXE;.CMD"}
-    assert find_command(settings, environ, working_directory=tmp_path, platform="win32").argv == (str(server),)
+    assert find_command(settings, environ, working_directory=str(tmp_path), platform="win32").argv == (str(server),)
     settings = load(environ={}, command=[str(tmp_path / "tool")]).settings
-    assert find_command(settings, {}, working_directory=tmp_path, platform="win32").argv == (str(server),)
+    assert find_command(settings, {}, working_directory=str(tmp_path), platform="win32").argv == (str(server),)
 
 
 def test_only_host_and_port_are_filled_in() -> None:

@@ -43,7 +43,7 @@ def closed(tmp_path: Path) -> Iterator[Path]:
 
 def find(command: list[str] | None, *overrides: str, path: str = "") -> tuple[str, ...]:
     settings = load(environ={}, command=command, overrides=overrides).settings
-    return find_command(settings, {"PATH": path}, beside=Path("/"), working_directory=Path("/")).argv
+    return find_command(settings, {"PATH": path}, beside="/", working_directory="/").argv
 
 
 def test_a_program_in_a_folder_that_may_not_be_entered_is_not_said_to_be_missing(closed: Path) -> None:
@@ -68,7 +68,7 @@ def test_such_a_working_folder_is_named(closed: Path) -> None:
 def test_a_packaged_backend_that_cannot_be_seen_is_not_found(closed: Path) -> None:
     settings = load(profile="aura", environ={}).settings
     with no_one(), pytest.raises(BackendNotFoundError, match="Searched"):
-        find_command(settings, {}, beside=closed / "sidecar", working_directory=closed)
+        find_command(settings, {}, beside=str(closed / "sidecar"), working_directory=str(closed))
 
 
 async def test_there_are_no_reports_in_an_unreadable_folder(closed: Path) -> None:
