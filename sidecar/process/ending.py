@@ -109,9 +109,10 @@ class Ending:
             self._ask_behind(is_half_time=now >= self._half_time)
 
     def _ask_behind(self, *, is_half_time: bool) -> None:
-        """Asks the children of those that ignore the signal; at half time also those of shells with a trap for it.
+        """Asks the children of those that ignore the signal; at half time also of shells with a trap, and of those that block it.
 
         Such a shell acts only after the command that it waits for (POSIX, 2.12), or has passed the signal on long ago.
+        One that blocks a signal in order to read it, as tini does, has read it by then.
         """
         if is_half_time:
             self._half_time = math.inf
@@ -121,7 +122,8 @@ class Ending:
                 self._ask_each((entry,))
             if entry.key in self._asked:
                 action = tree.disposition(entry.pid, self.plan.signal)
-                if action == "ignore" or (is_half_time and action == "catch" and tree.is_shell(entry.pid)):
+                waits = action == "pending" or (action == "catch" and tree.is_shell(entry.pid))
+                if action == "ignore" or (is_half_time and waits):
                     passive.add(entry.pid)
 
     def _ask_each(self, entries: Iterable[Entry]) -> None:

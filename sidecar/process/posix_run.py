@@ -16,7 +16,9 @@ from .spec import EarlyRun
 
 assert sys.platform != "win32"
 
-_DRAIN = 0.5  # seconds that a pipe is still read after the exit, when another process holds it open
+# Seconds that a pipe is still read after the end of the tree, when a process outside holds it open. What the root leaves
+# behind may still report how it shuts down, and a closed pipe would end it by SIGPIPE.
+_DRAIN = 0.5
 _ANSWER_TIMEOUT = 1.0  # seconds within which a guardian that was asked to kill must have begun
 
 
@@ -138,13 +140,13 @@ class PosixRun:
             self._drop_stdin()
             if self._launched:
                 self._listener.exited(UNKNOWN if wait_status is None else from_wait_status(wait_status))
-            self._timers.append(self._loop.call_later(_DRAIN, self._close_outputs))
 
     def tree_gone(self, survivors: list[Survivor], killed: list[Survivor]) -> None:
         """Nothing else is alive; ``gone`` is reported when the output has ended too."""
         self.killed = killed
         self.exit(None)
         self._survivors = survivors
+        self._timers.append(self._loop.call_later(_DRAIN, self._close_outputs))
         if not self._launched:
             self.abandon(InternalError("The backend was killed before its program was executed"))
         self._finish()

@@ -106,15 +106,17 @@ def parse_stat(data: bytes) -> Entry | None:
 
 
 def disposition(pid: int, number: int) -> str:
-    """What a process does with a signal: ``ignore``, ``catch`` or ``default``; empty where that cannot be read."""
+    """What a process does with a signal: ``ignore``, ``pending`` (not taken yet), ``catch``, ``default``; empty: unknown."""
     status = _read_file(f"/proc/{pid}/status")
-    for name, action in ((b"SigIgn:", "ignore"), (b"SigCgt:", "catch")):
+    for name, action in ((b"ShdPnd:", "pending"), (b"SigIgn:", "ignore"), (b"SigCgt:", "catch")):
         _, found, rest = status.partition(b"\n" + name)
         if not found:
             return ""
         if int(rest.split(None, 1)[0], 16) >> (number - 1) & 1:
             return action
-    return "default"
+    # The first process of a pid namespace gets no signal from outside that it does not catch (pid_namespaces(7)).
+    inside = status.partition(b"\nNSpid:")[2].partition(b"\n")[0].split()
+    return "ignore" if inside[1:] and inside[-1] == b"1" else "default"
 
 
 def is_shell(pid: int) -> bool:

@@ -17,7 +17,7 @@ from . import lookup, output, spawn
 
 assert sys.platform == "win32"
 
-DRAIN = 0.5  # seconds that a pipe is still read after the exit, when a process holds it open
+DRAIN = 0.5  # seconds that a pipe is still read after the end of the tree, when a process outside holds it open
 _TASKKILL_AFTER = 0.25  # of the kill's time, which a terminated job may take to be empty
 _STOP_INTERVAL = 0.05  # seconds between two looks at a tree that is ending
 _MAX_NAMED = 100
@@ -155,7 +155,6 @@ class WindowsRun:
         if not self._exited:
             self._exited = True
             self._listener.exited(status)
-            self._timers.append(self._loop.call_later(DRAIN, self._close_outputs))
 
     def _interrupted(self, outcome: asyncio.Future[str]) -> None:
         self._interrupt = None
@@ -194,6 +193,7 @@ class WindowsRun:
         self._survivors = survivors
         self.killed = [item for item in self.killed if item not in survivors]
         self._exit(UNKNOWN)
+        self._timers.append(self._loop.call_later(DRAIN, self._close_outputs))
         self._finish()
 
     def _close_outputs(self) -> None:

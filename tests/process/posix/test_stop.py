@@ -183,3 +183,25 @@ class TestAProcessWhoseMainThreadHasEnded:
         owner.kill()
         wait_until(lambda: not owner.left(), PROMISE, what=owner.left)
         wait_until(lambda: not is_alive(owner.guardian), PROMISE)
+
+
+# Says so only after a while, so that the pipes have to be open for longer than the root lives.
+SLOW = "trap 'sleep 0.8; echo saved; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
+
+
+async def test_what_a_launcher_leaves_behind_can_print_until_its_end(layer: PosixProcessLayer) -> None:
+    run, recorder = await start(layer, shell(("/bin/sh", "-c", SLOW)))
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert recorder.out.endswith(b"saved\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root makes pid namespaces everywhere")
+async def test_what_is_behind_the_first_of_a_pid_namespace_is_asked_in_time(layer: PosixProcessLayer) -> None:
+    command = ("/usr/bin/unshare", "--pid", "--fork", *shell(("/bin/sh", "-c", SLOW.replace("0.8", "0"))))
+    run, recorder = await start(layer, command)
+    began = time.monotonic()
+    run.interrupt(4.0)  # unshare blocks the signal, and its child gets none: at half time the shell behind is asked
+    assert await recorder.is_gone() == []
+    assert recorder.out.endswith(b"saved\n")
+    assert time.monotonic() - began < 2.9
