@@ -53,6 +53,8 @@ async def test_it_starts_by_itself_and_a_start_while_running_answers_at_once() -
         assert await client.call("backend:start") == first
         assert time.monotonic() - asked < 1
         assert (await client.call("backend:status"))["running"] is True
+        phases = [p["phase"] for p in client.payloads("backend:startupProgress")]
+        assert (phases[0], phases[-1]) == ("spawning", "ready")
 
 
 async def test_without_autostart_nothing_runs_until_asked() -> None:
@@ -64,12 +66,6 @@ async def test_without_autostart_nothing_runs_until_asked() -> None:
         assert (await client.call("backend:start"))["success"] is True
 
 
-async def test_concurrent_starts_share_one_run() -> None:
-    async with sidecar(*http_backend(live_delay=0.3), backend__autostart=False) as client:
-        answers = await asyncio.gather(*(client.call("backend:start") for _ in range(10)))
-        assert len({answer["pid"] for answer in answers}) == 1
-
-
 async def test_twenty_concurrent_restarts_make_one_new_run_and_none_is_answered_early() -> None:
     async with sidecar(*http_backend()) as client:
         before = await ready(client)
@@ -79,12 +75,6 @@ async def test_twenty_concurrent_restarts_make_one_new_run_and_none_is_answered_
         assert {answer["url"] for answer in answers} == {status["url"]} == {before["url"]}
         assert status["pid"] != before["pid"]
         assert len([p for p in client.payloads("backend:stateChanged", mark) if p["state"] == "STARTING"]) == 1
-
-
-async def test_a_restart_keeps_the_port() -> None:
-    async with sidecar(*http_backend()) as client:
-        before = await ready(client)
-        assert (await client.call("backend:restart")) == {"success": True, "url": before["url"]}
 
 
 async def test_a_crash_is_noticed_at_once_and_the_backend_comes_back() -> None:
@@ -103,147 +93,6 @@ async def test_a_crash_is_noticed_at_once_and_the_backend_comes_back() -> None:
         assert (status["restarts"], status["lastExit"]["expected"]) == (1, False)
 
 
-async def test_killed_four_times_it_fails_and_a_manual_start_brings_it_back() -> None:
-    async with sidecar(*http_backend()) as client:
-        for attempt in range(4):
-            pid = (await ready(client))["pid"]
-            mark = client.mark()
-            kill(pid)
-            crash = await client.event("backend:crash", since=mark)
-            assert crash["final"] is (attempt == 3)
-        await client.state("FAILED", since=mark)
-        error = await failure(client.call("backend:waitForReady"))
-        assert error.code == "RESTARTS_EXHAUSTED"
-        assert (await client.call("backend:status"))["url"] is None
-        assert (await client.call("backend:start"))["success"] is True
-        mark = client.mark()
-        kill((await client.call("backend:status"))["pid"])
-        assert (await client.event("backend:crash", since=mark))["attempt"] == 1
-
-
-async def test_an_unexpected_exit_with_code_0_is_a_crash() -> None:
-    async with sidecar(*http_backend()) as client:
-        port, mark = (await ready(client))["port"], client.mark()
-        await trouble(port, "crash?kind=0&afterMs=50")
-        crash = await client.event("backend:crash")
-        assert (crash["code"], crash["final"]) == (0, False)
-        await client.state("STARTING", since=mark)
-
-
-async def test_an_unexpected_exit_with_code_0_may_be_meant() -> None:
-    async with sidecar(*http_backend(), restart__on_clean_exit=False) as client:
-        await trouble((await ready(client))["port"], "crash?kind=0&afterMs=50")
-        change = await client.state("STOPPED")
-        assert change["reason"] == "exited"
-
-
-async def test_a_stop_in_backoff_cancels_the_pending_restart() -> None:
-    async with sidecar(*http_backend(), restart__first_delay=30) as client:
-        kill((await ready(client))["pid"])
-        await client.state("BACKOFF")
-        assert await client.call("backend:stop") == {"success": True}
-        status = await client.call("backend:status")
-        assert (status["state"], status["running"]) == ("STOPPED", False)
-
-
-async def test_a_restart_in_backoff_does_not_wait_for_it() -> None:
-    async with sidecar(*http_backend(), restart__first_delay=30) as client:
-        kill((await ready(client))["pid"])
-        await client.state("BACKOFF")
-        assert (await client.call("backend:restart", timeout=10))["success"] is True
-
-
-async def test_a_start_during_a_stop_waits_and_then_starts() -> None:
-    async with sidecar(*http_backend(stop_delay=0.5)) as client:
-        pid = (await ready(client))["pid"]
-        stop = client.request("backend:stop")
-        await client.state("STOPPING")
-        start = client.request("backend:start")
-        assert await stop == {"success": True}
-        assert (await start)["pid"] != pid
-
-
-async def test_a_stop_cancels_a_pending_start_and_wait() -> None:
-    async with sidecar(*http_backend(live_delay=30)) as client:
-        await client.state("STARTING")
-        waiting = [
-            client.request("backend:start"),
-            client.request("backend:waitForReady"),
-            client.request("backend:restart"),
-        ]
-        assert await client.call("backend:stop") == {"success": True}
-        assert {(await failure(each)).code for each in waiting} == {"CANCELLED"}
-
-
-async def test_a_stop_while_stopped_succeeds() -> None:
-    async with sidecar(*http_backend(), backend__autostart=False) as client:
-        assert await client.call("backend:stop") == {"success": True}
-
-
-async def test_a_caller_that_gives_up_does_not_cancel_the_start_of_the_others() -> None:
-    async with sidecar(*http_backend(live_delay=0.5), backend__autostart=False) as client:
-        first, second = client.request("backend:start"), client.request("backend:start")
-        client.cancel(first)
-        assert (await failure(first)).code == "CANCELLED"
-        assert (await second)["success"] is True
-
-
-async def test_waiting_with_a_limit_leaves_the_backend_alone() -> None:
-    async with sidecar(*http_backend(live_delay=1)) as client:
-        error = await failure(client.call("backend:waitForReady", {"timeout": 0.2}))
-        assert (error.code, error.data["timeout"] if error.data else None) == ("STARTUP_TIMEOUT", 0.2)
-        assert (await ready(client))["success"] is True
-
-
-async def test_a_start_that_takes_too_long_is_stopped_and_counts() -> None:
-    async with sidecar(*http_backend(live_delay=60), timeouts__startup=0.5, backend__autostart=False) as client:
-        error = await failure(client.call("backend:start"))
-        assert (error.code, error.data["timeout"] if error.data else None) == ("STARTUP_TIMEOUT", 0.5)
-        await client.event("backend:crash", lambda crash: crash["final"])
-        await client.state("FAILED")
-        crashes = client.payloads("backend:crash")
-        assert [crash["attempt"] for crash in crashes] == [1, 2, 3, 3]
-        assert all("not ready in time" in crash["text"] for crash in crashes)
-
-
-async def test_who_waits_during_the_stop_of_the_last_attempt_is_answered() -> None:
-    stubborn = http_backend(live_delay=60, ignore_sigterm=True)
-    limits = {"timeouts__startup": 0.5, "timeouts__graceful_shutdown": 1}
-    async with sidecar(*stubborn, restart__attempts=0, **limits) as client:
-        await client.state("STOPPING")
-        error = await failure(ready(client))
-        assert error.code == "RESTARTS_EXHAUSTED"
-        await client.state("FAILED")
-
-
-async def test_a_backend_that_dies_before_it_is_ready_is_answered_with_its_last_words() -> None:
-    command = http_backend(say="Fatal: the flux capacitor is empty", exit_before_listening=7)
-    async with sidecar(*command, backend__autostart=False) as client:
-        error = await failure(client.call("backend:start"))
-        assert error.code == "BACKEND_EXITED"
-        assert error.data is not None
-        assert error.data["code"] == 7
-        assert "flux capacitor" in error.data["output"]
-        change = await client.state("FAILED")
-        assert change["reason"] == "restarts_exhausted"
-        await client.event("backend:crash", lambda crash: crash["final"])
-        assert len(client.payloads("backend:crash")) == 4
-
-
-async def test_slow_is_not_dead() -> None:
-    async with sidecar(*http_backend(listen_delay=3)) as client:
-        assert (await ready(client))["success"] is True
-        phases = [p["phase"] for p in client.payloads("backend:startupProgress")]
-        assert (phases[0], phases[-1]) == ("spawning", "ready")
-        assert phases.count("waiting") >= 3
-
-
-@pytest.mark.long
-async def test_fifty_seconds_are_not_too_slow() -> None:
-    async with sidecar(*http_backend(live_delay=50)) as client:
-        assert (await client.call("backend:waitForReady", timeout=60))["success"] is True
-
-
 @pytest.mark.posix(reason="SIGTERM can be ignored; on Windows the console event is another test")
 async def test_a_stubborn_backend_is_killed_in_the_time_promised() -> None:
     command = http_backend(ignore_shutdown=True, ignore_sigterm=True)
@@ -256,15 +105,6 @@ async def test_a_stubborn_backend_is_killed_in_the_time_promised() -> None:
         assert 0.9 < time.monotonic() - asked < 3
         assert not processes.is_alive(pid)
         assert (await client.call("backend:status"))["lastExit"]["signal"] == signal.SIGKILL
-
-
-@pytest.mark.posix(reason="SIGTERM")
-async def test_a_missing_shutdown_endpoint_means_sigterm_at_once() -> None:
-    async with sidecar(*http_backend(no_shutdown_endpoint=True)) as client:
-        await ready(client)
-        asked = time.monotonic()
-        await client.call("backend:stop")
-        assert time.monotonic() - asked < 1.5
 
 
 async def test_an_open_event_stream_does_not_hold_up_the_stop_beyond_its_time() -> None:
@@ -318,18 +158,6 @@ async def test_health_is_reported_on_change_only() -> None:
         assert (await client.event("backend:healthUpdate", since=mark))["status"] == "healthy"
         assert len(client.payloads("backend:healthUpdate")) == 3
         assert (await client.call("backend:status"))["state"] == "RUNNING"
-
-
-async def test_the_death_of_a_run_is_a_socket_hang_up_for_health() -> None:
-    async with sidecar(*http_backend()) as client:
-        pid = (await ready(client))["pid"]
-        await client.event("backend:healthUpdate")
-        mark = client.mark()
-        kill(pid)
-        assert await client.event("backend:healthUpdate", since=mark) == {
-            "status": "unhealthy",
-            "error": "socket hang up",
-        }
 
 
 async def test_provider_changes_are_reported_and_time_stamps_are_none() -> None:

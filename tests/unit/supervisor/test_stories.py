@@ -21,6 +21,7 @@ from sidecar.errors import (
     NotRunningError,
     PortForeignError,
     PortInUseError,
+    RestartsExhaustedError,
     SidecarError,
     StartupTimeoutError,
     StopFailedError,
@@ -77,6 +78,32 @@ def test_a_start_is_answered_when_the_run_answers(play: Any) -> None:
     play(story)
 
 
+@pytest.mark.parametrize("seconds", [3.0, 50.0])
+def test_slow_is_not_dead(play: Any, seconds: float) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(seconds)
+        await stage.supervisor.start()
+        phases = [one.phase for one in stage.of(e.Progress)]
+        assert phases[-1] == "ready"
+        assert phases.count("waiting") >= seconds
+        assert stage.of(RunFailed) == []
+
+    play(story)
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_an_exit_with_code_0_is_a_crash_unless_the_settings_say_otherwise(play: Any, restarts: bool) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        await stage.supervisor.start()
+        stage.process.exit(ExitStatus(code=0))
+        await stage.pass_time(1)
+        assert stage.moves[-1] == ("RUNNING ready" if restarts else "STOPPED exited")
+        assert len(stage.of(RunFailed)) == restarts
+
+    play(story, restart__on_clean_exit=restarts, restart__first_delay=0.0)
+
+
 def test_callers_share_one_start_and_a_caller_that_gives_up_leaves_the_others(play: Any) -> None:
     async def story(stage: Stage) -> None:
         stage.boots_in(1.0)
@@ -106,6 +133,12 @@ def test_a_crash_is_restarted_after_the_delays_of_the_policy_and_then_given_up(p
         assert (last.attempt, last.final, last.next_start_in) == (3, True, None)
         assert stage.supervisor.last_exit is not None
         assert stage.supervisor.last_exit.signal == 6
+        with pytest.raises(RestartsExhaustedError):
+            await stage.supervisor.wait_for_ready(None)
+        await stage.supervisor.start()  # a request of the user's clears the budget
+        stage.process.exit(CRASH)
+        await stage.pass_time(0.1)
+        assert stage.of(RunFailed)[-1].failure.attempt == 1
 
     play(story, restart__attempts=3, restart__first_delay=0.0, timeouts__restart_delay=5.0, restart__backoff=1.0)
 
@@ -243,13 +276,45 @@ def test_a_restart_waits_for_the_old_run_and_answers_with_the_new_one(play: Any)
     play(story)
 
 
+def test_a_restart_does_not_wait_for_the_backoff(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.5)
+        await stage.supervisor.start()
+        stage.process.exit(CRASH)
+        assert await stage.reach("BACKOFF") < 1.0
+        await stage.supervisor.restart()
+        assert stage.now < 2.0
+
+    play(story, restart__first_delay=30.0)
+
+
+def test_a_start_during_a_stop_waits_for_its_end(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.5)
+        first = await stage.supervisor.start()
+        stage.process.on_interrupt = 3.0
+        stop = asyncio.create_task(stage.supervisor.stop())
+        await stage.reach("STOPPING")
+        second = await stage.supervisor.start()
+        assert stop.done()
+        assert second.pid != first.pid
+        assert 4.0 <= stage.now < 4.2
+
+    play(story)
+
+
 def test_a_stop_cancels_a_start_under_way_and_a_pending_restart(play: Any) -> None:
     async def story(stage: Stage) -> None:
-        starting = asyncio.create_task(stage.supervisor.start())
+        await stage.supervisor.stop()  # nothing runs: that is what was asked for
+        supervisor = stage.supervisor
+        calls = [asyncio.create_task(one) for one in (supervisor.start(), supervisor.restart())]
         await stage.pass_time(1)
+        calls.append(asyncio.create_task(supervisor.wait_for_ready(None)))
+        await stage.pass_time(0.1)
         await stage.supervisor.stop()
-        with pytest.raises(CancelledRequestError):
-            await starting
+        for call in calls:
+            with pytest.raises(CancelledRequestError):
+                await call
         stage.boots_in(0.1)
         await stage.supervisor.start()
         stage.process.exit(CRASH)
@@ -292,8 +357,25 @@ def test_a_start_that_takes_too_long_is_stopped_and_explained(play: Any) -> None
         assert stage.now == 20.0
         await stage.pass_time(0.1)
         assert stage.of(RunFailed)[0].failure.reason == "startup_timeout"
+        await stage.pass_time(200)
+        assert stage.state == "FAILED"
+        assert [one.failure.attempt for one in stage.of(RunFailed)] == [1, 2, 3, 3]
 
     play(story, timeouts__startup=20.0)
+
+
+def test_who_waits_during_the_stop_of_the_last_attempt_is_answered(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.layer.script = lambda process: setattr(process, "on_interrupt", None)
+        starting = asyncio.create_task(stage.supervisor.start())
+        await stage.reach("STOPPING")
+        with pytest.raises(RestartsExhaustedError):
+            await stage.supervisor.wait_for_ready(None)
+        assert stage.state == "FAILED"
+        with pytest.raises(StartupTimeoutError):
+            await starting
+
+    play(story, restart__attempts=0, timeouts__startup=5.0, timeouts__graceful_shutdown=10.0)
 
 
 def test_an_exit_before_ready_is_an_error_with_the_last_output(play: Any) -> None:
@@ -487,6 +569,7 @@ def test_waiting_for_a_backend_that_is_not_coming_is_refused_at_once(play: Any) 
         assert stage.now == 3.0
         stage.process.listen()
         await starting
+        assert len(stage.layer.runs) == 1
 
     play(story)
 
