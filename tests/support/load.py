@@ -39,6 +39,10 @@ class Load:
         if self._requests:
             await asyncio.wait(self._requests)
 
+    async def settle(self) -> None:
+        """Waits until each request that was sent before has been counted."""
+        await asyncio.wait(set(self._requests))
+
     async def _send(self) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time()
