@@ -65,15 +65,20 @@ def test_an_exit_status_survives_where_neither_stream_can_be_written() -> None:
 def test_watch_names_no_folder_of_logs_where_there_can_be_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = ["--set", f"paths.data='{tmp_path / 'file'}'"]
-    stdout, _ = start(["watch", "--seconds", "2", *settings, *BACKEND], stdout=subprocess.PIPE).communicate(timeout=60)
+    stdout, _ = start(["watch", "--seconds", "1", *settings, *BACKEND], stdout=subprocess.PIPE).communicate(timeout=60)
     assert f"No logs: the folder {tmp_path / 'file' / 'logs'} cannot exist" in stdout
 
 
 @pytest.mark.posix(reason="a shell closes descriptors with >&-")
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("name", ["call", "doctor", "watch"])
+@pytest.mark.parametrize(
+    ("name", "closed"),
+    [
+        *(("call", one) for one in ("<&-", ">&-", "2>&-")),
+        *((name, "<&- >&- 2>&-") for name in ("call", "doctor", "watch")),
+    ],
+)
 def test_closed_streams_are_taken_for_the_null_device(name: str, closed: str) -> None:
-    words = COMMANDS[name] if name != "watch" else ["watch", "--seconds", "3", *BACKEND]
+    words = COMMANDS[name] if name != "watch" else ["watch", "--seconds", "1", *BACKEND]
     done = subprocess.run(
         ["sh", "-c", f'exec "$@" {closed}', "sh", *sidecar_command(), *words],
         env=clean_environment({}),
@@ -87,11 +92,10 @@ def test_closed_streams_are_taken_for_the_null_device(name: str, closed: str) ->
 
 @pytest.mark.posix(reason="Windows has no signals that one process sends another")
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGTERM, *([] if sys.platform == "win32" else [signal.SIGHUP])]
+    ("name", "number"), [("call", "SIGINT"), ("doctor", "SIGTERM"), ("demo", "SIGHUP"), ("demo", "SIGINT")]
 )
-@pytest.mark.parametrize("name", ["call", "doctor", "demo"])
-def test_a_request_to_end_leaves_no_folder_behind(name: str, number: int, tmp_path: Path) -> None:
-    ends_and_leaves_nothing(name, number, tmp_path)
+def test_a_request_to_end_leaves_no_folder_behind(name: str, number: str, tmp_path: Path) -> None:
+    ends_and_leaves_nothing(name, getattr(signal, number), tmp_path)
 
 
 def ends_and_leaves_nothing(name: str, number: int, tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,20 +67,21 @@ async def scenario(tmp_path: Path, victim: str, moment: str, family: str) -> Non
             assert (await client.call("backend:status"))["running"] is False
 
 
-# Of the kinds of child three are tried at once, which differ most; the others with the slow tests.
-@pytest.mark.parametrize(
-    "family",
-    [
-        "plain",
-        "double_fork",
-        "launcher",
-        pytest.param("daemon", marks=pytest.mark.slow),
-        pytest.param("pipe_holder", marks=pytest.mark.slow),
-        pytest.param("storm", marks=[pytest.mark.heavy, pytest.mark.slow]),
-    ],
-)
-@pytest.mark.parametrize("moment", ["booting", "ready", "stopping"])
-@pytest.mark.parametrize("victim", ["parent", "sidecar", "guardian"])
+VICTIMS, MOMENTS = ["parent", "sidecar", "guardian"], ["booting", "ready", "stopping"]
+AT_ONCE = ["plain", "double_fork", "launcher"]  # which differ most
+
+
+def matrix() -> Iterator[Any]:
+    """At once each pair of victim, moment and one of those kinds of child; the others with the slow tests."""
+    for row, victim in enumerate(VICTIMS):
+        for column, moment in enumerate(MOMENTS):
+            for family in FAMILIES:
+                marks = [] if family == AT_ONCE[(row + column) % 3] else [pytest.mark.slow]
+                marks += [pytest.mark.heavy] if family == "storm" else []
+                yield pytest.param(victim, moment, family, marks=marks)
+
+
+@pytest.mark.parametrize(("victim", "moment", "family"), list(matrix()))
 async def test_the_matrix(tmp_path: Path, victim: str, moment: str, family: str) -> None:
     await scenario(tmp_path, victim, moment, family)
 
@@ -86,8 +89,8 @@ async def test_the_matrix(tmp_path: Path, victim: str, moment: str, family: str)
 @pytest.mark.long
 @pytest.mark.parametrize("attempt", range(4))
 async def test_the_matrix_again(tmp_path: Path, attempt: int) -> None:
-    for victim in ("parent", "sidecar", "guardian"):
-        for moment in ("booting", "ready", "stopping"):
+    for victim in VICTIMS:
+        for moment in MOMENTS:
             for family in FAMILIES:
                 folder = tmp_path / f"{victim}-{moment}-{family}"
                 folder.mkdir()

@@ -37,9 +37,19 @@ def client_of(backend: list[str], data: Path, **settings: Any) -> SidecarClient:
     return SidecarClient(backend, flags=("--profile", "generic"), data=data, settings=values, expect_exit=None)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("end", ["backend:stop", "backend:restart", "sidecar:shutdown", "stdin", "SIGTERM", "SIGKILL"])
-async def test_what_is_saving_behind_a_launcher_is_not_lost(tmp_path: Path, kind: str, end: str) -> None:
+# Each kind by the sidecar's own ladder and by the guardian's; the other ends are the first ladder begun another way.
+@pytest.mark.parametrize(
+    ("end", "kind"),
+    [
+        *(("backend:stop", kind) for kind in KINDS),
+        *(("SIGKILL", kind) for kind in KINDS),
+        ("backend:restart", "npm-like"),
+        ("sidecar:shutdown", "sh"),
+        ("stdin", "sh in sh"),
+        ("SIGTERM", "npm-like"),
+    ],
+)
+async def test_what_is_saving_behind_a_launcher_is_not_lost(tmp_path: Path, end: str, kind: str) -> None:
     file = tmp_path / "file"
     marker = f"TEST_STOP={uuid.uuid4()}"
     name, value = marker.split("=")
@@ -110,7 +120,7 @@ async def test_the_stop_signal_is_a_setting(tmp_path: Path, name: str) -> None:
         ("trap '' TERM", {}),
         ("trap 'echo cleaning' TERM", {}),
         ("", {"backend__stop_signal": "SIGINT"}),
-        ("trap 'kill $!; exit' TERM; sleep 600 &", {}),
+        pytest.param("trap 'kill $!; exit' TERM; sleep 600 &", {}, marks=pytest.mark.slow),
     ],
     ids=["ignored", "trapped", "SIGINT", "ended by its trap"],
 )

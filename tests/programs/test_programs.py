@@ -198,7 +198,7 @@ async def test_it_comes_back_on_its_port_after_a_crash_and_after_a_restart(stage
 
 
 @pytest.mark.skipif(sys.platform != "linux" or landlock.abi() < 6, reason="this system has no Landlock of ABI 6")
-@pytest.mark.parametrize("level", ["standard", "strict"])
+@pytest.mark.parametrize("level", [pytest.param("standard", marks=pytest.mark.slow), "strict"])
 async def test_it_runs_unchanged_in_a_sandbox(program: Program, tmp_path: Path, level: str) -> None:
     stage = Stage(program, tmp_path, level)
     async with stage.client as client:

@@ -45,7 +45,7 @@ TOOLS = {
     "record": ["record", "{folder}/x.rec"],
     "call": ["call", "backend:waitForReady"],
     "watch": ["watch"],
-    "demo": ["demo", "--seconds", "6"],
+    "demo": ["demo", "--seconds", "2"],
 }
 
 
@@ -107,9 +107,10 @@ def shown(path: Path) -> dict[str, Any]:
     return found
 
 
-def other_pythons() -> list[str]:
+def other_pythons() -> list[Any]:
     """Another version where there is one; a virtual environment is made from it or from ours."""
-    return [sys.executable, *(path for path in ("/usr/bin/python3",) if Path(path).exists())]
+    others = [path for path in ("/usr/bin/python3",) if Path(path).exists()]
+    return [sys.executable, *(pytest.param(path, marks=pytest.mark.slow) for path in others)]
 
 
 @pytest.mark.skipif("SIDECAR_COMMAND" in os.environ, reason="the tools are compared with this interpreter's serve")

@@ -19,7 +19,7 @@ def reader(request: pytest.FixtureRequest) -> UsageReader:
     return create_reader() if request.param == "of this system" else PsutilReader()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def busy() -> Iterator[psutil.Process]:
     with subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -56,12 +56,13 @@ def test_the_processor_time_is_that_of_the_process(reader: UsageReader, busy: ps
     assert 0.25 <= usage.cpu_seconds <= 30
 
 
-def test_a_process_that_ended_has_no_usage(reader: UsageReader, busy: psutil.Process) -> None:
-    identity = (busy.pid, started(busy.pid))
-    assert reader.read(*identity) is not None
-    busy.kill()
-    busy.wait(30)
-    assert reader.read(*identity) is None
+def test_a_process_that_ended_has_no_usage(reader: UsageReader) -> None:
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE) as child:
+        identity = (child.pid, started(child.pid))
+        assert reader.read(*identity) is not None
+        child.kill()
+        child.wait(30)
+        assert reader.read(*identity) is None
 
 
 FAMILY = """

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,8 +23,18 @@ from tests.support.processes import Found, is_alive, marked, open_descriptors, w
 from tests.support.runs import CHILDREN, Recorder, child, spec
 
 FAMILIES = ["plain", "daemon", "double_fork", "bare", "pipe_holder", pytest.param("storm", marks=pytest.mark.heavy)]
+MOMENTS = ["booting", "running", "stopping"]
 PROMISE = 2.0 + 3.0  # seconds: the no-orphan guarantee, and what a busy machine may add
 linux = pytest.mark.skipif(sys.platform != "linux", reason="macOS has no subreaper and no parent death signal")
+
+
+def cases() -> Iterator[Any]:
+    """Each kind while it runs, and at each other moment two of them; the others with the slow tests."""
+    at_once = {"booting": {"plain", "bare"}, "stopping": {"double_fork", "pipe_holder"}}
+    for kind in ("plain", "daemon", "double_fork", "bare", "pipe_holder", "storm"):
+        for moment in MOMENTS:
+            marks = [] if kind in at_once.get(moment, {kind}) else [pytest.mark.slow]
+            yield pytest.param(kind, moment, marks=[*marks, *([pytest.mark.heavy] if kind == "storm" else [])])
 
 
 class Owner:
@@ -88,8 +100,7 @@ def own(request: pytest.FixtureRequest):
         owner.close()
 
 
-@pytest.mark.parametrize("moment", ["booting", "running", "stopping"])
-@pytest.mark.parametrize("kind", FAMILIES)
+@pytest.mark.parametrize(("kind", "moment"), list(cases()))
 def test_nothing_is_left_when_the_owner_is_killed(own, kind: str, moment: str) -> None:
     owner = own(moment, *child("family", kind, *(["--stubborn"] if moment == "stopping" else [])))
     if moment != "booting":
@@ -100,8 +111,7 @@ def test_nothing_is_left_when_the_owner_is_killed(own, kind: str, moment: str) -
 
 
 @linux
-@pytest.mark.parametrize("moment", ["booting", "running", "stopping"])
-@pytest.mark.parametrize("kind", FAMILIES)
+@pytest.mark.parametrize(("kind", "moment"), list(cases()))
 def test_nothing_is_left_when_the_guardian_is_killed(own, kind: str, moment: str) -> None:
     owner = own(moment, *child("family", kind, *(["--stubborn"] if moment == "stopping" else [])))
     os.kill(owner.guardian, signal.SIGKILL)
