@@ -11,23 +11,9 @@ BindFailure = Literal["in_use", "forbidden"]
 _LAST_BYTES = 256 * 1024  # a process that dies of it reports it last
 # A line without any of these is about something else; searching for them is ten times as fast as the patterns.
 _HINTS = (
-    "in use",
-    "only one usage",
-    "existing registration",
-    "eaddrinuse",
-    "eacces",
-    "errno",
-    "error",
-    "exception",
-    "wsa",
-    "(98:",
-    "(48:",
-    "(10048:",
-    "way forbidden",
-    "denied",
-    "on port",
-    "bind: ",
-)
+    "in use", "only one usage", "existing registration", "eaddrinuse", "eacces", "errno", "error", "exception", "wsa",
+    "(98:", "(48:", "(10048:", "way forbidden", "denied", "on port", "bind: ",
+)  # fmt: skip
 _LINES_BEFORE = 4  # a Python traceback shows the call of bind up to so many lines above its error
 
 # Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.

@@ -76,6 +76,12 @@ Socket = tuple[str, int, int | None]
 """Address, port and owner's pid of a listening socket; process.base.ListeningSocket is one."""
 
 
+class OfRun(Struct, frozen=True):
+    """Base of what is about one run, by its number."""
+
+    run: int
+
+
 # Events: commands ---------------------------------------------------------------------------------------------------
 
 
@@ -102,148 +108,125 @@ class Shutdown(Struct, frozen=True):
 # Events: facts ------------------------------------------------------------------------------------------------------
 
 
-class Launched(Struct, frozen=True):
+class Launched(OfRun, frozen=True):
     """The run's program was executed."""
 
-    run: int
 
-
-class LaunchFailed(Struct, frozen=True):
+class LaunchFailed(OfRun, frozen=True):
     """The run never came to be. ``permanent``: trying again would fail again (no such file)."""
 
-    run: int
     error: SidecarError
     permanent: bool
 
 
-class Waiting(Struct, frozen=True):
+class Waiting(OfRun, frozen=True):
     """The launch waits for another sidecar to end, or for its port, for at most ``seconds``; 0: the wait is over, and the start begins."""
 
-    run: int
     seconds: float
 
 
-class PortReported(Struct, frozen=True):
+class PortReported(OfRun, frozen=True):
     """The run printed the port that it listens on."""
 
-    run: int
     port: int
 
 
-class Progress(Struct, frozen=True):
+class Progress(OfRun, frozen=True):
     """How far a start has come; ``elapsed`` in seconds."""
 
-    run: int
     phase: Literal["spawning", "waiting", "ready"]
     elapsed: float
     message: str
 
 
-class Listener(Struct, frozen=True):
+class Listener(OfRun, frozen=True):
     """Whose socket is on the run's port; ``owner`` of a foreign one, where known."""
 
-    run: int
     verdict: Literal["own", "foreign", "unknown"]
     owner: Socket | None = None
 
 
-class Unready(Struct, frozen=True):
+class Unready(OfRun, frozen=True):
     """The run listens, and its live endpoint gave no good answer; ``answer`` is for the explanation alone."""
 
-    run: int
     answer: Any
 
 
-class Ready(Struct, frozen=True):
+class Ready(OfRun, frozen=True):
     """The run answers on its port."""
 
-    run: int
 
-
-class Foreign(Struct, frozen=True):
+class Foreign(OfRun, frozen=True):
     """Another program, ``owner`` where known, listens on the port of a run that is not ready."""
 
-    run: int
     owner: Socket | None = None
 
 
-class SocketUnused(Struct, frozen=True):
+class SocketUnused(OfRun, frozen=True):
     """The run will never take a connection from the socket that it was handed; ``listening``: where it listens instead."""
 
-    run: int
     closed: bool = False
     listening: tuple[Socket, ...] = ()
 
 
-class ExtendTimeout(Struct, frozen=True):
+class ExtendTimeout(OfRun, frozen=True):
     """The run asks for so many seconds from now, for its start or for its stop."""
 
-    run: int
     seconds: float
 
 
-class Health(Struct, frozen=True):
+class Health(OfRun, frozen=True):
     """The run's health is known, or changed; ``body`` of the good answer, ``error`` of the bad one."""
 
-    run: int
     healthy: bool
     body: Any = None
     error: str = ""
 
 
-class Hung(Struct, frozen=True):
+class Hung(OfRun, frozen=True):
     """The run is alive and has answered nothing for too long; ``why`` where its watchdog says so."""
 
-    run: int
     why: str = ""
 
 
-class Providers(Struct, frozen=True):
+class Providers(OfRun, frozen=True):
     """The body of the provider endpoint, when it changed in more than its volatile keys."""
 
-    run: int
     body: Any
 
 
-class Exposed(Struct, frozen=True):
+class Exposed(OfRun, frozen=True):
     """The sockets of the run's tree that other machines can reach, when they changed."""
 
-    run: int
     sockets: tuple[Socket, ...]
 
 
-class MemoryExceeded(Struct, frozen=True):
+class MemoryExceeded(OfRun, frozen=True):
     """The run's tree uses more memory than it may; ``used`` in bytes."""
 
-    run: int
     used: int
 
 
-class ShutdownRequestFailed(Struct, frozen=True):
+class ShutdownRequestFailed(OfRun, frozen=True):
     """The backend did not accept the request to shut down; waiting for it is useless."""
 
-    run: int
 
-
-class Exited(Struct, frozen=True):
+class Exited(OfRun, frozen=True):
     """The root process ended."""
 
-    run: int
     status: ExitStatus
 
 
-class Gone(Struct, frozen=True):
+class Gone(OfRun, frozen=True):
     """The tree ended and its output is drained. ``conflict``: why the run could not have its port, if it died of that."""
 
-    run: int
     survivors: int = 0
     conflict: Conflict | None = None
 
 
-class Expired(Struct, frozen=True):
+class Expired(OfRun, frozen=True):
     """A deadline passed."""
 
-    run: int
     timer: Timer
 
 
@@ -256,42 +239,32 @@ Event = (
 # Actions ------------------------------------------------------------------------------------------------------------
 
 
-class Prepare(Struct, frozen=True):
+class Prepare(OfRun, frozen=True):
     """Begin run number ``run`` with a port; with another port than before where it is a ``retry``."""
 
-    run: int
     retry: bool
 
 
-class Launch(Struct, frozen=True):
+class Launch(OfRun, frozen=True):
     """Make the prepared run a process."""
 
-    run: int
 
-
-class RequestShutdown(Struct, frozen=True):
+class RequestShutdown(OfRun, frozen=True):
     """Ask the backend's shutdown endpoint."""
 
-    run: int
 
-
-class CloseStdin(Struct, frozen=True):
+class CloseStdin(OfRun, frozen=True):
     """End the stdin of the run, where that is open."""
 
-    run: int
 
-
-class Interrupt(Struct, frozen=True):
+class Interrupt(OfRun, frozen=True):
     """The stop signal, on Windows CTRL_C; the kill follows in so many seconds."""
 
-    run: int
     seconds: float
 
 
-class Kill(Struct, frozen=True):
+class Kill(OfRun, frozen=True):
     """Kill the whole tree."""
-
-    run: int
 
 
 class Arm(Struct, frozen=True):
@@ -334,10 +307,9 @@ class AnswerDown(Struct, frozen=True):
     outcome: Outcome
 
 
-class ReportFailure(Struct, frozen=True):
+class ReportFailure(OfRun, frozen=True):
     """A run failed. Restart ``attempt`` follows in ``next_start_in`` seconds; ``final``: none follows ``attempt`` restarts."""
 
-    run: int
     reason: Reason
     attempt: int
     next_start_in: float | None

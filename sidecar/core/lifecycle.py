@@ -11,15 +11,13 @@ from typing import Any
 
 from . import events as e
 from .events import Conflict, Outcome, Reason, State, Timer
-from .machine import LifecyclePolicy, Machine
+from .machine import Machine
+
+Transition = Callable[[Machine, Any], None]
 
 
 class Lifecycle(Machine):
     """Takes events, gives actions."""
-
-    def __init__(self, policy: LifecyclePolicy, *, random: Callable[[], float], spent: int = 0) -> None:
-        """``random`` gives numbers in [0, 1) for the jitter; ``spent`` failures come from an earlier sidecar."""
-        super().__init__(policy, random, spent)
 
     def handle(self, event: e.Event, now: float) -> Sequence[e.Action]:
         """Takes one event at the time ``now``; gives the actions, in their order.
@@ -53,10 +51,6 @@ def _start(m: Machine, event: e.Start) -> None:
     m.launch_when_free(event.reason)
 
 
-def _restart_at_rest(m: Machine, _event: e.Restart) -> None:
-    _start(m, e.Start())
-
-
 def _join_start(m: Machine, event: e.Start) -> None:
     """A new run is being made already; the caller's command clears the budget all the same."""
     if event.reason is Reason.REQUESTED:
@@ -69,10 +63,6 @@ def _restart_starting(m: Machine, event: e.Restart) -> None:
         _restart(m, event)
     else:
         m.clear_budget()
-
-
-def _already_up(m: Machine, _event: e.Start) -> None:
-    m.do(e.AnswerUp(Outcome.DONE))
 
 
 def _restart(m: Machine, _event: e.Restart) -> None:
@@ -132,12 +122,12 @@ def _shutdown(m: Machine, event: e.Shutdown) -> None:
 # Facts ----------------------------------------------------------------------------------------------------------------
 
 
-def _waiting(m: Machine, event: e.Waiting) -> None:
-    m.begin_start_time(event.seconds)
+def _relay(m: Machine, event: e.Progress | e.Providers | e.Exposed) -> None:
+    m.do(e.Relay(event))
 
 
-def _launched_unwanted(m: Machine, _event: e.Launched) -> None:
-    m.repeat_rung()
+def _kill(m: Machine, _event: e.Event) -> None:
+    m.do(e.Kill(m.run))
 
 
 def _launch_failed(m: Machine, event: e.LaunchFailed) -> None:
@@ -152,25 +142,9 @@ def _launch_failed(m: Machine, event: e.LaunchFailed) -> None:
     m.launch_if_due()
 
 
-def _launched_too_late(m: Machine, _event: e.Launched) -> None:
-    m.do(e.Kill(m.run))  # the ladder of the stop had ended before there was anything to stop
-
-
-def _launch_failed_unwanted(m: Machine, event: e.LaunchFailed) -> None:
-    _stopped(m, e.Gone(event.run))
-
-
 def _ready(m: Machine, _event: e.Ready) -> None:
     m.became_ready()
     m.do(e.AnswerUp(Outcome.DONE))
-
-
-def _relay(m: Machine, event: e.Progress | e.Providers | e.Exposed) -> None:
-    m.do(e.Relay(event))
-
-
-def _port_changed(m: Machine, _event: e.PortReported) -> None:
-    m.move(State.RUNNING, Reason.PORT_CHANGED)
 
 
 def _health(m: Machine, event: e.Health) -> None:
@@ -182,15 +156,11 @@ def _health(m: Machine, event: e.Health) -> None:
         m.healthy_time.pause(m.now)
 
 
-def _hung(m: Machine, _event: e.Hung) -> None:
+def _hung(m: Machine, event: e.Hung) -> None:
     if m.policy.over_when_hung:
-        m.do(e.Kill(m.run))
+        _kill(m, event)
     elif m.policy.restart_when_hung:
         m.stop(Reason.HUNG)
-
-
-def _memory_exceeded(m: Machine, _event: e.MemoryExceeded) -> None:
-    m.do(e.Kill(m.run))
 
 
 def _foreign(m: Machine, _event: e.Foreign | e.SocketUnused) -> None:
@@ -199,22 +169,10 @@ def _foreign(m: Machine, _event: e.Foreign | e.SocketUnused) -> None:
     m.stop(Reason.PORT_RETRY if m.may_retry else Reason.CRASHED)
 
 
-def _extend_start(m: Machine, event: e.ExtendTimeout) -> None:
-    m.extend_start(event.seconds)
-
-
-def _extend_stop(m: Machine, event: e.ExtendTimeout) -> None:
-    m.extend_stop(event.seconds)
-
-
 def _startup_over(m: Machine, event: e.Expired) -> None:
     if event.timer is Timer.STARTUP:
         m.do(e.AnswerUp(Outcome.STARTUP_TIMEOUT))
         m.stop(Reason.STARTUP_TIMEOUT)
-
-
-def _request_failed(m: Machine, _event: e.ShutdownRequestFailed) -> None:
-    m.skip_request()
 
 
 def _rung_over(m: Machine, event: e.Expired) -> None:
@@ -281,71 +239,53 @@ def _stopped(m: Machine, event: e.Gone) -> None:
         m.launch_if_due()
 
 
-_EVERYWHERE: dict[type, Any] = {
-    **dict.fromkeys(
-        (
-            e.Waiting,
-            e.PortReported,
-            e.Progress,
-            e.Listener,
-            e.Unready,
-            e.Ready,
-            e.Foreign,
-            e.SocketUnused,
-            e.ExtendTimeout,
-            e.Health,
-            e.Hung,
-            e.Providers,
-            e.Exposed,
-            e.MemoryExceeded,
-            e.Exited,
-            e.Expired,
-        ),
-        _nothing,
-    ),
-    e.Shutdown: _shutdown,
-}
-_AT_REST: dict[type, Any] = {
+_FACTS = (
+    e.Waiting, e.PortReported, e.Progress, e.Listener, e.Unready, e.Ready, e.Foreign, e.SocketUnused, e.ExtendTimeout,
+    e.Health, e.Hung, e.Providers, e.Exposed, e.MemoryExceeded, e.Exited, e.Expired,
+)  # fmt: skip
+_EVERYWHERE: dict[type, Transition] = {**dict.fromkeys(_FACTS, _nothing), e.Shutdown: _shutdown}
+_AT_REST: dict[type, Transition] = {
     **_EVERYWHERE,
     e.Start: _start,
-    e.Restart: _restart_at_rest,
+    e.Restart: lambda m, _event: _start(m, e.Start()),
     e.Stop: _stop_at_rest,
     e.ShutdownRequestFailed: _nothing,
     e.Gone: _cleaned_up,
 }
-_ROWS: dict[State, dict[type, Any]] = {
+_ROWS: dict[State, dict[type, Transition]] = {
     State.STOPPED: _AT_REST,
-    State.FAILED: {**_AT_REST, e.Launched: _launched_too_late, e.LaunchFailed: _cleaned_up},
+    # Launched after the ladder of the stop had ended: there had been nothing to stop.
+    State.FAILED: {**_AT_REST, e.Launched: _kill, e.LaunchFailed: _cleaned_up},
     State.BACKOFF: {**_AT_REST, e.Expired: _backoff_over},
     State.STARTING: {
         **_EVERYWHERE,
         e.Start: _join_start,
         e.Restart: _restart_starting,
         e.Stop: _stop,
-        e.Waiting: _waiting,
+        e.Waiting: lambda m, event: m.begin_start_time(event.seconds),
         e.Launched: _nothing,
         e.LaunchFailed: _launch_failed,
         e.Progress: _relay,
         e.Ready: _ready,
         e.Foreign: _foreign,
         e.SocketUnused: _foreign,
-        e.ExtendTimeout: _extend_start,
-        e.MemoryExceeded: _memory_exceeded,
+        e.ExtendTimeout: lambda m, event: m.extend_start(event.seconds),
+        e.MemoryExceeded: _kill,
         e.Expired: _startup_over,
         e.Exited: _ended_starting,
         e.Gone: _died_starting,
     },
     State.RUNNING: {
         **_EVERYWHERE,
-        e.Start: _already_up,
+        e.Start: lambda m, _event: m.do(e.AnswerUp(Outcome.DONE)),
         e.Restart: _restart,
         e.Stop: _stop,
-        e.PortReported: _port_changed,
+        e.PortReported: lambda m, _event: m.move(State.RUNNING, Reason.PORT_CHANGED),
         e.Health: _health,
         e.Hung: _hung,
         e.Providers: _relay,
         e.Exposed: _relay,
-        e.MemoryExceeded: _memory_exceeded,
+        e.MemoryExceeded: _kill,
         e.Exited: _ended,
     },
     State.STOPPING: {
@@ -353,15 +293,15 @@ _ROWS: dict[State, dict[type, Any]] = {
         e.Start: _start_after_stop,
         e.Restart: _start_after_stop,
         e.Stop: _stop_again,
-        e.Launched: _launched_unwanted,
-        e.LaunchFailed: _launch_failed_unwanted,
-        e.ShutdownRequestFailed: _request_failed,
-        e.ExtendTimeout: _extend_stop,
-        e.MemoryExceeded: _memory_exceeded,
+        e.Launched: lambda m, _event: m.repeat_rung(),
+        e.LaunchFailed: lambda m, event: _stopped(m, e.Gone(event.run)),
+        e.ShutdownRequestFailed: lambda m, _event: m.skip_request(),
+        e.ExtendTimeout: lambda m, event: m.extend_stop(event.seconds),
+        e.MemoryExceeded: _kill,
         e.Expired: _rung_over,
         e.Gone: _stopped,
     },
 }
-TABLE: dict[tuple[State, type], Callable[[Machine, Any], None]] = {
+TABLE: dict[tuple[State, type], Transition] = {
     (state, event): transition for state, row in _ROWS.items() for event, transition in row.items()
 }

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from msgspec import Struct
 
 from ..errors import SidecarError
+from ..settings.model import Timeouts
 from . import events as e
 from .events import Outcome, Reason, State, Timer
 from .restart import HealthyTime, RestartBudget, RestartPolicy
-from .stop import Rung, StopLadder, StopTimes, shutdown_limit, stop_ladder
+from .stop import Rung, StopLadder, shutdown_limit, stop_ladder
 
 SAME_REQUEST = 0.5  # seconds within which several restarts are one: a double click, or callers that share a reason
 
@@ -24,23 +24,20 @@ class LifecyclePolicy(Struct, frozen=True):
     """What the lifecycle needs of the settings.
 
     Attributes:
-        startup: seconds until a start counts as failed.
-        restart_hanging: seconds after which a restart replaces a start that is under way, instead of joining it.
+        timeouts: of the settings; ``startup`` is infinite where the backend is not managed.
         port_attempts: ports that one start may try before the lack of a port counts as a failure.
         over_when_hung: silence is all that the end of the run is known by (the backend is not managed).
         has_stdin: the stdin of a run is open until its stop.
     """
 
-    startup: float
+    timeouts: Timeouts
     restart: RestartPolicy
-    stop: StopTimes
     restart_on_clean_exit: bool
     restart_when_hung: bool
     has_shutdown_endpoint: bool
     port_attempts: int = 1
     over_when_hung: bool = False
     has_stdin: bool = False
-    restart_hanging: float = math.inf
 
 
 class Machine:
@@ -61,7 +58,8 @@ class Machine:
         actions: what to do about it, in order.
     """
 
-    def __init__(self, policy: LifecyclePolicy, random: Callable[[], float], spent: int) -> None:
+    def __init__(self, policy: LifecyclePolicy, *, random: Callable[[], float], spent: int = 0) -> None:
+        """``random`` gives numbers in [0, 1) for the jitter; ``spent`` failures come from an earlier sidecar."""
         self.policy = policy
         self.budget = RestartBudget(policy.restart, spent=spent)
         self.healthy_time = HealthyTime()
@@ -117,7 +115,7 @@ class Machine:
         retry = self._start_reason is Reason.PORT_RETRY
         self.attempt = self.attempt + 1 if retry else 1
         if not retry:  # another port is not another start: the callers' time runs on
-            self._startup_at = self.now + self.policy.startup
+            self._startup_at = self.now + self.policy.timeouts.startup
             self._begun, self._restart_requested = self.now, None
         self.do(e.Prepare(self.run, retry))
         self.move(State.STARTING, self._start_reason)
@@ -125,7 +123,7 @@ class Machine:
 
     def begin_start_time(self, delay: float) -> None:
         """The time of the start runs from then on."""
-        self._startup_at = self.now + delay + self.policy.startup
+        self._startup_at = self.now + delay + self.policy.timeouts.startup
         self.do(e.Arm(Timer.STARTUP, self._startup_at))
 
     def extend_start(self, seconds: float) -> None:
@@ -155,7 +153,7 @@ class Machine:
         """Whether a restart requested now ends the start under way: that takes long, or was asked to restart before."""
         before, self._restart_requested = self._restart_requested, self._restart_requested or self.now
         again = before is not None and self.now - before >= SAME_REQUEST
-        return again or self.now - self._begun >= self.policy.restart_hanging
+        return again or self.now - self._begun >= self.policy.timeouts.restart_hanging
 
     def became_ready(self) -> None:
         """The run answers."""
@@ -171,7 +169,9 @@ class Machine:
         self._start_reason = Reason.REQUESTED
         self.healthy_time.pause(self.now)
         self.do(e.Disarm(Timer.STARTUP), e.Disarm(Timer.BACKOFF))
-        self._ladder = stop_ladder(self.now, self.policy.stop, can_request=can_request, has_stdin=self.policy.has_stdin)
+        self._ladder = stop_ladder(
+            self.now, self.policy.timeouts, can_request=can_request, has_stdin=self.policy.has_stdin
+        )
         self.move(State.STOPPING, reason)
         if self.closing is None:
             self.climb()
@@ -180,7 +180,7 @@ class Machine:
 
     def shorten(self, shutdown: e.Shutdown) -> None:
         """Cuts the ladder to what an ending sidecar has."""
-        times = self.policy.stop
+        times = self.policy.timeouts
         if shutdown.owner_lost:
             self._ladder = self._ladder.at_once(self.now).capped(self.now, times, times.owner_lost)
         else:

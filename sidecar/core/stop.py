@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from ..settings.model import Timeouts
+
 
 class Rung(StrEnum):
     """Ways to end a run, the kindest first. GIVE_UP: the kernel would not kill it."""
@@ -16,16 +18,6 @@ class Rung(StrEnum):
     INTERRUPT = "interrupt"
     KILL = "kill"
     GIVE_UP = "give_up"
-
-
-class StopTimes(Struct, frozen=True):
-    """How long each rung is given, in seconds; defaults and their source in settings/model.py."""
-
-    request: float
-    graceful: float
-    force_kill: float
-    total: float
-    owner_lost: float
 
 
 class StopLadder(Struct, frozen=True):
@@ -54,7 +46,7 @@ class StopLadder(Struct, frozen=True):
         early = max(0.0, self.steps[0][0] - now)
         return StopLadder(tuple((at - early, rung) for at, rung in self.steps))
 
-    def capped(self, now: float, times: StopTimes, limit: float) -> StopLadder:
+    def capped(self, now: float, times: Timeouts, limit: float) -> StopLadder:
         """The same rungs, with the kill at most ``limit`` seconds from now and any kinder rung by then."""
         kill_at = now + limit
         capped: list[tuple[float, Rung]] = []
@@ -81,7 +73,7 @@ class StopLadder(Struct, frozen=True):
 _KIND = (Rung.CLOSE_STDIN, Rung.REQUEST, Rung.INTERRUPT)
 
 
-def stop_ladder(now: float, times: StopTimes, *, can_request: bool, has_stdin: bool = False) -> StopLadder:
+def stop_ladder(now: float, times: Timeouts, *, can_request: bool, has_stdin: bool = False) -> StopLadder:
     """The whole ladder.
 
     Args:
@@ -90,8 +82,8 @@ def stop_ladder(now: float, times: StopTimes, *, can_request: bool, has_stdin: b
         can_request: the run is ready and has a shutdown endpoint (never asked of a stranger).
         has_stdin: its stdin is open, and ends first.
     """
-    interrupt_at = now + (times.request if can_request or has_stdin else 0.0)
-    kill_at = interrupt_at + times.graceful
+    interrupt_at = now + (times.shutdown_request if can_request or has_stdin else 0.0)
+    kill_at = interrupt_at + times.graceful_shutdown
     kinder = [rung for rung, possible in ((Rung.CLOSE_STDIN, has_stdin), (Rung.REQUEST, can_request)) if possible]
     return StopLadder(
         (
@@ -103,6 +95,6 @@ def stop_ladder(now: float, times: StopTimes, *, can_request: bool, has_stdin: b
     )
 
 
-def shutdown_limit(times: StopTimes) -> float:
+def shutdown_limit(times: Timeouts) -> float:
     """Latest kill of an orderly shutdown, so that the whole stays within its total."""
-    return max(0.0, times.total - times.force_kill)
+    return max(0.0, times.total_shutdown - times.force_kill)

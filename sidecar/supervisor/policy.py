@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+from msgspec import structs
+
 from ..core.machine import LifecyclePolicy
 from ..core.restart import RestartPolicy
-from ..core.stop import StopTimes
 from ..settings.model import Settings
 
 PORT_ATTEMPTS = 5  # ports that one start may try before the lack of a port counts as a failure
@@ -15,26 +16,17 @@ PORT_ATTEMPTS = 5  # ports that one start may try before the lack of a port coun
 def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
     """For a managed backend as the settings say; for one that is only watched: waits and tries for ever."""
     times, restart = settings.timeouts, settings.restart
-    stop = StopTimes(
-        request=times.shutdown_request,
-        graceful=times.graceful_shutdown,
-        force_kill=times.force_kill,
-        total=times.total_shutdown,
-        owner_lost=times.owner_lost,
-    )
     if not settings.backend.managed:
         return LifecyclePolicy(
-            startup=math.inf,
+            timeouts=structs.replace(times, startup=math.inf),
             restart=RestartPolicy(attempts=1, window=0, first_delay=0, delay=0, backoff=1, jitter=0),
-            stop=stop,
             restart_on_clean_exit=True,
             restart_when_hung=False,
             has_shutdown_endpoint=False,
             over_when_hung=True,
         )
     return LifecyclePolicy(
-        startup=times.startup,
-        restart_hanging=times.restart_hanging,
+        timeouts=times,
         restart=RestartPolicy(
             attempts=restart.attempts,
             window=restart.window,
@@ -43,7 +35,6 @@ def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
             backoff=restart.backoff,
             jitter=restart.jitter,
         ),
-        stop=stop,
         restart_on_clean_exit=restart.on_clean_exit,
         restart_when_hung=settings.health.restart_when_hung,
         has_stdin=settings.backend.stdin == "open",

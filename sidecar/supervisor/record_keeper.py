@@ -39,8 +39,8 @@ class RecordKeeper:
 
     def _end(self, shutdown: Shutdown) -> None:
         """A sidecar that starts meanwhile is to wait for the end of this one."""
-        times = self._supervisor.lifecycle.policy.stop
-        seconds = times.owner_lost + times.force_kill if shutdown.owner_lost else times.total
+        times = self._supervisor.lifecycle.policy.timeouts
+        seconds = times.owner_lost + times.force_kill if shutdown.owner_lost else times.total_shutdown
         self._record.update(ending=seconds)
 
     def _write(self, _notice: object) -> None:

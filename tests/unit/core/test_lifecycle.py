@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import pytest
@@ -14,13 +15,20 @@ from sidecar.core.exit_status import ExitStatus
 from sidecar.core.lifecycle import TABLE, Lifecycle
 from sidecar.core.machine import MAX_EXTENSION, LifecyclePolicy
 from sidecar.core.restart import RestartPolicy
-from sidecar.core.stop import StopTimes
 from sidecar.errors import BackendNotFoundError, PortInUseError
+from sidecar.settings.model import Timeouts
 
 POLICY = LifecyclePolicy(
-    startup=60,
+    timeouts=Timeouts(
+        startup=60,
+        restart_hanging=math.inf,
+        shutdown_request=2,
+        graceful_shutdown=10,
+        force_kill=5,
+        total_shutdown=27,
+        owner_lost=1.5,
+    ),
     restart=RestartPolicy(attempts=3, window=600, first_delay=0, delay=5, backoff=1, jitter=0),
-    stop=StopTimes(request=2, graceful=10, force_kill=5, total=27, owner_lost=1.5),
     restart_on_clean_exit=True,
     restart_when_hung=False,
     has_shutdown_endpoint=True,
@@ -407,7 +415,7 @@ def test_silence_ends_the_watch_over_an_unmanaged_backend() -> None:
 
 
 def test_a_restart_joins_a_young_start_and_replaces_one_that_hangs() -> None:
-    story = Story(restart_hanging=10)
+    story = Story(timeouts=structs.replace(POLICY.timeouts, restart_hanging=10))
     story.send(e.Start())
     story.now += 9
     assert story.send(e.Restart()) == []
@@ -418,7 +426,7 @@ def test_a_restart_joins_a_young_start_and_replaces_one_that_hangs() -> None:
 
 
 def test_a_second_request_replaces_a_start_and_several_at_once_are_one() -> None:
-    story = Story(restart_hanging=1000)
+    story = Story(timeouts=structs.replace(POLICY.timeouts, restart_hanging=1000))
     story.send(e.Start())
     for _ in range(20):
         assert story.send(e.Restart()) == []
@@ -548,7 +556,7 @@ def test_a_lost_owner_cuts_a_stop_that_is_under_way() -> None:
 
 
 def test_an_asked_shutdown_keeps_its_total() -> None:
-    story = Story(stop=structs.replace(POLICY.stop, graceful=100))
+    story = Story(timeouts=structs.replace(POLICY.timeouts, graceful_shutdown=100))
     story.up()
     story.send(e.Shutdown())
     while Timer.LADDER in story.timers:

@@ -5,9 +5,10 @@ import pytest
 from sidecar.core.exit_status import UNKNOWN, ExitStatus, from_wait_status, from_windows
 from sidecar.core.health import Answer, HealthTracker
 from sidecar.core.restart import HealthyTime, RestartBudget, RestartPolicy
-from sidecar.core.stop import Rung, StopTimes, stop_ladder
+from sidecar.core.stop import Rung, stop_ladder
+from sidecar.settings.model import Timeouts
 
-TIMES = StopTimes(request=2, graceful=10, force_kill=5, total=27, owner_lost=1.5)
+TIMES = Timeouts(shutdown_request=2, graceful_shutdown=10, force_kill=5, total_shutdown=27, owner_lost=1.5)
 
 
 def tracker(successes: int = 1) -> HealthTracker:
