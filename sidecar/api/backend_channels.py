@@ -14,7 +14,7 @@ from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..supervisor.succession import Succession
 from ..wire.channels import WaitForReadyArgs
-from ..wire.messages import Bootstrap, ForcedProcess, HealthResult, PingResult, Restarted, Started, Status, Stopped
+from ..wire.messages import ForcedProcess, HealthResult, PingResult, Restarted, Started, Stopped
 from .status import StatusView
 
 # Seconds that today's callers wait for each answer (renderer contract).
@@ -35,65 +35,53 @@ class BackendChannels:
     def table(self) -> Mapping[str, Callable[..., Any]]:
         """Channel name to function."""
         backend = self._settings.backend
+        view = self._view
         return {
-            "backend:getUrl": self._view.url,
-            "backend:status": self.status,
-            "backend:health": self.health,
-            "backend:ping": self.ping,
+            "backend:getUrl": view.url,
+            "backend:status": view.status,
+            "backend:health": self._health,
+            "backend:ping": self._ping,
             "backend:info": lambda: self._body("info_path", backend.info_path, _INFO),
             "backend:version": lambda: self._body("version_path", backend.version_path, _VERSION),
             "backend:providerStatus": lambda: self._body("providers_path", backend.providers_path, _PROVIDERS),
             "backend:ffmpegStatus": lambda: self._body("ffmpeg_path", backend.ffmpeg_path, _FFMPEG),
-            "backend:start": self.start,
-            "backend:restart": self.restart,
-            "backend:stop": self.stop,
-            "backend:waitForReady": self.wait_for_ready,
-            "runtime:getBootstrap": self.bootstrap,
-            "runtime:getDiagnostics": self.bootstrap,
+            "backend:start": self._start,
+            "backend:restart": self._restart,
+            "backend:stop": self._stop,
+            "backend:waitForReady": self._wait_for_ready,
+            "runtime:getBootstrap": view.bootstrap,
+            "runtime:getDiagnostics": view.bootstrap,
         }
 
-    def status(self) -> Status:
-        """backend:status."""
-        return self._view.status()
-
-    def bootstrap(self) -> Bootstrap:
-        """runtime:getBootstrap and runtime:getDiagnostics."""
-        return self._view.bootstrap()
-
-    async def start(self) -> Started:
-        """backend:start."""
+    async def _start(self) -> Started:
         self._must_be_managed()
         return await self._supervisor.start()
 
-    async def restart(self) -> Restarted:
-        """backend:restart."""
+    async def _restart(self) -> Restarted:
         self._must_be_managed()
         started = await self._supervisor.restart()
         return Restarted(success=True, url=started.url)
 
-    async def stop(self) -> Stopped:
-        """backend:stop."""
+    async def _stop(self) -> Stopped:
         self._must_be_managed()
         forced = [ForcedProcess(pid=process.pid, name=process.name) for process in await self._supervisor.stop()]
         return Stopped(success=True, forced=forced or UNSET)
 
-    async def wait_for_ready(self, args: WaitForReadyArgs | None = None) -> Started:
-        """backend:waitForReady."""
+    async def _wait_for_ready(self, args: WaitForReadyArgs | None = None) -> Started:
         return await self._supervisor.wait_for_ready(args.timeout if args else None)
 
-    async def health(self) -> HealthResult:
-        """backend:health: an unhealthy backend is an answer, not a failure."""
+    async def _health(self) -> HealthResult:
+        """An unhealthy backend is an answer, not a failure."""
         backend = self._settings.backend
+        path = backend.health_path or backend.live_path
         try:
-            response = await self._get(
-                "health_path", backend.health_path or backend.live_path, _HEALTH, head_suffices=True
-            )
+            response = await self._get("health_path", path, _HEALTH, head_suffices=True)
         except errors.HttpFailedError as error:
             return HealthResult(status="unhealthy", error=error.message)
         return HealthResult(status="healthy", data=response.body)
 
-    async def ping(self) -> PingResult:
-        """backend:ping: an unreachable backend is an answer, not a failure."""
+    async def _ping(self) -> PingResult:
+        """An unreachable backend is an answer, not a failure."""
         asked = time.perf_counter()
         try:
             await self._get("live_path", self._settings.backend.live_path, _PING, head_suffices=True)

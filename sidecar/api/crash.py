@@ -40,15 +40,7 @@ class _Explanation(NamedTuple):
 def describe_crash(
     run: Run, failure: ReportFailure, settings: Settings, *, oom: bool | None, mask: Callable[[str], str]
 ) -> Crash:
-    """The summary of a failure.
-
-    Args:
-        run: the run that failed.
-        failure: what core decided about it.
-        settings: those in force.
-        oom: whether the kernel killed it because memory ran out; None: not known.
-        mask: removes secrets from a text.
-    """
+    """The summary of a failure; ``oom``: whether the kernel killed it because memory ran out, None: not known."""
     status = run.status or UNKNOWN
     why = _explain(run, failure, settings, oom)
     time = run.ended_at or utc_now()

@@ -17,11 +17,7 @@ _CLIENT_INTERVAL = 0.1  # seconds between two looks whether the client is still 
 
 
 class Ending:
-    """One per sidecar.
-
-    Attributes:
-        exit_status: of the process.
-    """
+    """One per sidecar; ``exit_status`` is the process's."""
 
     def __init__(self, server: Server, supervisor: Supervisor, *, interrupted: bool) -> None:
         """From now on the system's signals to end are obeyed; ``interrupted``: one came already."""

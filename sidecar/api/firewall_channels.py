@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Proxy Authentication Required: no server but a proxy answers so (RFC 9110, 15.5.8), and ours was asked directly; a filter
 # between the two has redirected the connection.
 _PROXY_WANTS_A_PASSWORD = 407
+_CONFLICTS = {Conflict.FORBIDDEN: "reserved", Conflict.IN_USE: "in_use"}
 _PROBE = 1.0  # seconds, of the three that a check may take
 
 
@@ -39,9 +40,9 @@ class FirewallChannels:
         """Channel name to function."""
         return {
             "backend:checkFirewall": self.check,
-            "backend:getFirewallRule": self.find_rule,
-            "backend:getFirewallCommand": self.command,
-            "backend:createFirewallRule": self.create_rule,
+            "backend:getFirewallRule": self._find_rule,
+            "backend:getFirewallCommand": self._command,
+            "backend:createFirewallRule": self._create_rule,
         }
 
     async def check(self) -> FirewallCheck:
@@ -51,23 +52,20 @@ class FirewallChannels:
         facts = await self._facts()
         return await in_thread("firewall", lambda: check_firewall(facts))
 
-    async def find_rule(self) -> FirewallRule:
-        """backend:getFirewallRule."""
+    async def _find_rule(self) -> FirewallRule:
         from ..firewall.check import find_rule
 
         firewall, program = self._settings.firewall, self._program()
         names = [name for name in (firewall.rule_name, *firewall.other_names) if name]
         return await in_thread("firewall", lambda: find_rule(names, program))
 
-    def command(self) -> str | None:
-        """backend:getFirewallCommand."""
+    def _command(self) -> str | None:
         from ..firewall.check import command_for
 
         program = self._program()
         return command_for(program, self._rule_name(program))
 
-    async def create_rule(self, args: CreateFirewallRuleArgs | None = None) -> CreatedFirewallRule:
-        """backend:createFirewallRule."""
+    async def _create_rule(self, args: CreateFirewallRuleArgs | None = None) -> CreatedFirewallRule:
         from ..firewall.check import create_rule
 
         program = self._program()
@@ -97,9 +95,7 @@ class FirewallChannels:
         if current is not None and running:
             probe = "foreign" if current.listener == "foreign" else await self._probe()
         elif run is not None:
-            probe = (
-                {Conflict.FORBIDDEN: "reserved", Conflict.IN_USE: "in_use"}.get(run.conflict) if run.conflict else None
-            )
+            probe = _CONFLICTS.get(run.conflict) if run.conflict else None
         if run is not None and run.owner_pid is not None:
             owner = run.owner_text
         if probe in {"ok", "proxy"}:

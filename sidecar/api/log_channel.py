@@ -27,10 +27,9 @@ class LogChannel:
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
         """Channel name to function."""
-        return {"backend:logs": self.logs}
+        return {"backend:logs": self._logs}
 
-    async def logs(self, args: LogsArgs | None = None) -> list[LogLine]:
-        """backend:logs."""
+    async def _logs(self, args: LogsArgs | None = None) -> list[LogLine]:
         args = args or LogsArgs()
         return await self._output.read_lines(args.lines, args.stream)
 

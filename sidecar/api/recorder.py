@@ -22,7 +22,7 @@ from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..supervisor.run import Run, utc_now
 from ..supervisor.stream import RunEnded, RunFailed, RunLaunching, RunStarted
-from ..wire.channels import CrashReportArgs, ResourcesArgs
+from ..wire.channels import CrashReportArgs
 from ..wire.messages import Crash, StartupProgress, StateChanged
 from .announcer import health_result
 
@@ -78,21 +78,16 @@ class Recorder:
     def table(self) -> Mapping[str, Callable[..., Any]]:
         """Channel name to function."""
         return {
-            "backend:resources": self.resources,
+            "backend:resources": lambda args=None: self._sampler().history(args.window if args else None),
             "backend:crashReports": self.crash_reports,
-            "backend:crashReport": self.crash_report,
+            "backend:crashReport": self._crash_report,
         }
 
-    def resources(self, args: ResourcesArgs | None = None) -> list[ResourceSample]:
-        """backend:resources."""
-        return self._sampler().history(args.window if args else None)
-
     async def crash_reports(self) -> list[Crash]:
-        """backend:crashReports."""
+        """Summaries, newest first."""
         return await self._crashes().summaries()
 
-    async def crash_report(self, args: CrashReportArgs) -> CrashReport:
-        """backend:crashReport."""
+    async def _crash_report(self, args: CrashReportArgs) -> CrashReport:
         return await self._crashes().read(args.name)
 
     async def close(self) -> None:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
 from typing import Any, Literal
 
+from .. import __version__
 from ..monitor import Monitor
+from ..process.platform import SYSTEM
 from ..rpc.server import Server
 from ..settings.model import Settings
-from ..wire.messages import SidecarInfo, Subscribed, Success
+from ..wire.messages import SidecarInfo, Subscribed
+from ..wire.names import PROTOCOL
 from .ending import Ending
 from .log_channel import LogChannel
 
+_PACKAGES = ("msgspec", "aiohttp", "psutil", "loguru")
+
 
 class SidecarChannels:
-    """Ping, info, subscriptions, power events and the end."""
+    """Ping, info, subscriptions, power events and the end.
+
+    ``started`` on time.monotonic(); ``warnings`` of the start.
+    """
 
     def __init__(
         self,
@@ -28,7 +40,6 @@ class SidecarChannels:
         started: float,
         warnings: list[str],
     ) -> None:
-        """``started`` on time.monotonic(); ``warnings`` of the start."""
         self._settings = settings
         self._server = server
         self._monitor = monitor
@@ -40,40 +51,38 @@ class SidecarChannels:
     def table(self) -> Mapping[str, Callable[..., Any]]:
         """Channel name to function."""
         return {
-            "sidecar:ping": self.ping,
-            "sidecar:info": self.info,
-            "sidecar:subscribe": self.subscribe,
-            "sidecar:unsubscribe": self.unsubscribe,
-            "sidecar:power": self.power,
-            "sidecar:shutdown": self.shutdown,
+            "sidecar:ping": lambda argument=None: argument,
+            "sidecar:info": self._info,
+            "sidecar:subscribe": partial(self._change_subscriptions, self._server.outbox.subscribe),
+            "sidecar:unsubscribe": partial(self._change_subscriptions, self._server.outbox.unsubscribe),
+            "sidecar:power": self._power,
+            "sidecar:shutdown": self._ending.request,
         }
 
-    def ping(self, argument: Any = None) -> Any:
-        """sidecar:ping: the argument back."""
-        return argument
+    def _info(self) -> SidecarInfo:
+        """Versions, settings in force, and costs; a package that was not needed so far is imported to ask it its version."""
+        import psutil
 
-    def info(self) -> SidecarInfo:
-        """sidecar:info."""
-        from .sidecar_info import describe
+        from ..settings.masking import masked
 
-        return describe(self._settings, started=self._started, warnings=self._warnings)
+        return SidecarInfo(
+            version=__version__,
+            protocol=PROTOCOL,
+            python=sys.version.split()[0],
+            platform=SYSTEM,
+            pid=os.getpid(),
+            uptime=round(time.monotonic() - self._started, 3),
+            cpu_seconds=round(time.process_time(), 3),
+            memory=psutil.Process().memory_info().rss,
+            packages={name: str(import_module(name).__version__) for name in _PACKAGES},
+            settings=masked(self._settings),
+            warnings=self._warnings,
+        )
 
-    def subscribe(self, names: list[str]) -> Subscribed:
-        """sidecar:subscribe."""
-        in_force = self._server.outbox.subscribe(names)
+    def _change_subscriptions(self, change: Callable[[Sequence[str]], list[str]], names: list[str]) -> Subscribed:
+        in_force = change(names)
         self._logs.subscriptions_changed()
         return Subscribed(subscribed=in_force)
 
-    def unsubscribe(self, names: list[str]) -> Subscribed:
-        """sidecar:unsubscribe."""
-        in_force = self._server.outbox.unsubscribe(names)
-        self._logs.subscriptions_changed()
-        return Subscribed(subscribed=in_force)
-
-    def power(self, change: Literal["suspend", "resume"]) -> None:  # noqa: ARG002 - both mean that silence proves nothing
-        """sidecar:power."""
+    def _power(self, change: Literal["suspend", "resume"]) -> None:  # noqa: ARG002 - both mean that silence proves nothing
         self._monitor.suspended()
-
-    def shutdown(self) -> asyncio.Future[Success]:
-        """sidecar:shutdown: later requests are refused at once; answered when the backend is gone."""
-        return self._ending.request()

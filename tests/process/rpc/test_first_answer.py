@@ -75,7 +75,6 @@ LATE = {
     "sidecar.observe.diagnose",
     "sidecar.observe.causes",
     "sidecar.firewall",
-    "sidecar.api.sidecar_info",
     "sidecar.supervisor.handover",
     "sidecar.backend.passed_socket",
     "sidecar.process.notify",
