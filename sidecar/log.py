@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .settings.model import Settings
 
 LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40}
-_COLOURS = {"debug": "\x1b[34;1m", "info": "\x1b[1m", "warning": "\x1b[33;1m", "error": "\x1b[31;1m"}
+_COLOURS = {"info": "\x1b[1m", "warning": "\x1b[33;1m", "error": "\x1b[31;1m"}
 EARLY_ENTRIES = 1000
 QUEUED_ENTRIES = 10_000
 ROTATE_BYTES = 10 * 1024 * 1024
@@ -123,12 +123,11 @@ class _Sinks:
     it blocks the caller when its pipe is full, and it cannot drop.
     """
 
-    def __init__(self, folder: Path, level: str, *, json: bool, mask: Callable[[str], str]) -> None:
+    def __init__(self, folder: Path, *, json: bool, mask: Callable[[str], str]) -> None:
         from loguru import logger
 
         self._logger = logger
         self._path = folder / "sidecar.log"
-        self._level = LEVELS[level]
         self._json = json
         self._mask = mask
         self._file: int | None = None
@@ -141,8 +140,6 @@ class _Sinks:
 
     def write(self, entry: Entry) -> None:
         """Writes an entry to both; a file that fails costs one sentence on stderr and a pause."""
-        if LEVELS[entry.level] < self._level:
-            return
         if self._file is None and time.monotonic() >= self._retry_at:
             self._open()
         head, text = render(entry, self._mask)
@@ -218,21 +215,17 @@ class Log:
         self._mask: Callable[[str], str] = str
         self._defects: dict[tuple[str, int], tuple[float, int]] = {}
 
-    def debug(self, message: str, **fields: Any) -> None:
-        """For those who develop the sidecar."""
-        self._tell("debug", message, fields)
-
     def info(self, message: str, **fields: Any) -> None:
         """The course of things."""
-        self._tell("info", message, fields)
+        self._add("info", message, fields)
 
     def warning(self, message: str, **fields: Any) -> None:
         """Something that a user may want to change."""
-        self._tell("warning", message, fields)
+        self._add("warning", message, fields)
 
     def error(self, message: str, **fields: Any) -> None:
         """Something that does not work."""
-        self._tell("error", message, fields)
+        self._add("error", message, fields)
 
     def defect(self, where: str, error: BaseException) -> None:
         """An unexpected error with its traceback, at most once a minute for each line that raises.
@@ -255,29 +248,21 @@ class Log:
         self._mask = mask
 
     async def attach(self, settings: Settings, logs_folder: str | Path) -> None:
-        """Imports loguru in a thread, opens the sinks and writes what was logged so far.
-
-        The level is the one of the settings, but for the mode ``development``, where "info" becomes "debug".
-        """
+        """Imports loguru in a thread, opens the sinks and writes what was logged so far."""
         if self._pump is not None:
             return
-        level = settings.log.level
-        if settings.app.mode == "development" and level == "info":
-            level = "debug"
-
         self._sinks = await in_thread(
-            "log", lambda: _Sinks(Path(logs_folder), level, json=settings.log.json, mask=self._masked)
+            "log", lambda: _Sinks(Path(logs_folder), json=settings.log.json, mask=self._masked)
         )
-        self._lowest = LEVELS[level]
+        self._lowest = LEVELS[settings.log.level]
         self._pump = _Pump("log", self._sinks.write, QUEUED_ENTRIES)
         while self._early:
-            self._pump.put(self._early.popleft())
+            self._put(self._early.popleft())
 
     def close(self, timeout: float = 1.0) -> None:
         """Writes what is left, for at most ``timeout`` seconds; all of it to stderr if the log was never attached."""
         if self._pump is None or self._sinks is None:
-            entries = (entry for entry in self._early if entry.level != "debug")
-            text = "".join("{} {}\n".format(*render(entry, self._mask)) for entry in entries)
+            text = "".join("{} {}\n".format(*render(entry, self._mask)) for entry in self._early)
             self._early.clear()
             if text:
                 pump = _Pump("log-stderr", _write_stderr, 1)  # a thread, because stderr may block
@@ -292,13 +277,16 @@ class Log:
         self._pump = self._sinks = None
 
     def _masked(self, text: str) -> str:
+        """By the mask that is set by then."""
         return self._mask(text)
 
-    def _tell(self, level: str, message: str, fields: dict[str, Any]) -> None:
-        entry = Entry(time.time(), level, message, fields)
+    def _add(self, level: str, message: str, fields: dict[str, Any]) -> None:
+        self._put(Entry(time.time(), level, message, fields))
+
+    def _put(self, entry: Entry) -> None:
         if self._pump is None:
             self._early.append(entry)
-        elif LEVELS[level] >= self._lowest:
+        elif LEVELS[entry.level] >= self._lowest:
             self._pump.put(entry)
 
 

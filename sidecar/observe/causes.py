@@ -57,11 +57,7 @@ _DOTNET = Cause("The backend died of an unhandled .NET exception and did not say
 _FAST = Cause("The backend ended itself at once because its state was corrupt (fail fast).", _REPORT, "failfast")
 _OVERFLOW = Cause("The backend died of a stack overflow.", _REPORT, "overflow")
 
-_COMMAND_MISSING = Cause(
-    "A program or library that the backend needs to start was not found.",
-    "Reinstall the app; the last output has the name.",
-    "command_missing",
-)
+_COMMAND_MISSING = Cause("A program or library that the backend needs to start was not found.", "Reinstall the app; the last output has the name.", "command_missing")  # fmt: skip
 _NOT_EXECUTABLE = Cause("The backend's program was found but cannot be executed.", "Make it executable (chmod +x); on another architecture, install the right build.", "not_executable")  # fmt: skip
 _UNKNOWN = Cause("The backend was killed together with its guardian process, so its exit status is unknown.", _KILLED.remedy, "unknown")  # fmt: skip
 _BY_STATUS = {

@@ -43,22 +43,21 @@ class CrashReports:
         self._warn = warn
         self._mask = mask
         self._unwritten: dict[str, tuple[int, CrashFacts]] = {}
-        self._tasks: set[asyncio.Task[str]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0  # of the reports of this sidecar
         self._before: int | None = None  # the highest number of an earlier one, once it was looked for
 
     def submit(self, facts: CrashFacts) -> None:
         """Writes in the background; ``close`` waits for it."""
-        number = self._remember(facts)
-        task = asyncio.get_running_loop().create_task(self._write_out(facts, number))
+        self._count += 1
+        self._unwritten[facts.summary.name] = self._count, facts
+        while len(self._unwritten) > KEEP_IN_MEMORY:
+            del self._unwritten[next(iter(self._unwritten))]
+        task = asyncio.get_running_loop().create_task(self._write_out(facts, self._count))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def write(self, facts: CrashFacts) -> str:
-        """Writes the report and returns its name; where the disk refuses it, ``warn`` is called."""
-        return await self._write_out(facts, self._remember(facts))
-
-    async def _write_out(self, facts: CrashFacts, number: int) -> str:
+    async def _write_out(self, facts: CrashFacts, number: int) -> None:
         name = facts.summary.name
         try:
             await in_thread("crash report", lambda: self._write(name, facts, number))
@@ -68,7 +67,6 @@ class CrashReports:
             log.defect(f"crash report {name}", error)
         else:
             self._unwritten.pop(name, None)
-        return name
 
     async def summaries(self) -> list[Crash]:
         """Of all reports, newest first; reports that cannot be read are left out."""
@@ -94,22 +92,12 @@ class CrashReports:
             summary = read_summary(text)
             if summary is not None:
                 return CrashReport(**asdict(summary[1]), report=text)
-        raise InvalidArgsError(
-            f"No crash report named {name!r}",
-            hint="backend:crashReports lists all names.",
-        )
+        raise InvalidArgsError(f"No crash report named {name!r}", hint="backend:crashReports lists all names.")
 
     async def close(self, within: float = 1.0) -> None:
         """Waits for reports that are being written, for at most ``within`` seconds."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within)
-
-    def _remember(self, facts: CrashFacts) -> int:
-        self._count += 1
-        self._unwritten[facts.summary.name] = self._count, facts
-        while len(self._unwritten) > KEEP_IN_MEMORY:
-            del self._unwritten[next(iter(self._unwritten))]
-        return self._count
 
     # In a thread --------------------------------------------------------------------------------------------------
 

@@ -37,9 +37,7 @@ _NATIVE = re.compile(
 def read_frames(fatal: Fatal | None, output: str) -> list[Frame]:
     """The frames that the program printed about its end, innermost first.
 
-    Args:
-        fatal: what ``fatal.find`` found in the output.
-        output: the end of its output, where native code may have left a stack.
+    ``fatal`` is what ``fatal.find`` found in ``output``, at the end of which native code may have left a stack.
     """
     if fatal is not None and fatal.kind in _READERS:
         return _READERS[fatal.kind](fatal)

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from io import FileIO
+from itertools import groupby
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -44,22 +45,17 @@ class Block(Struct, frozen=True):
 
 def join_blocks(blocks: list[Block]) -> Iterator[Block]:
     """Neighbours of one stream as one, with the time of the first: fewer writes, shorter index."""
-    start = 0
-    for end in range(1, len(blocks) + 1):
-        if end == len(blocks) or blocks[end].stream != blocks[start].stream:
-            together = blocks[start:end]
-            first = together[0]
-            yield (
-                first if len(together) == 1 else structs.replace(first, data=b"".join(block.data for block in together))
-            )
-            start = end
+    for _, together in groupby(blocks, key=lambda block: block.stream):
+        first, *more = together
+        data = b"".join([first.data, *(block.data for block in more)])
+        yield structs.replace(first, data=data) if more else first
 
 
 class LogFiles:
     """Writes blocks to rotated files of ``max_bytes`` in ``folder``, the ``keep`` newest of which stay.
 
-    ``folder`` may be replaced until the first ``put``. At most ``queue_bytes`` wait for the disk; one that failed is tried again after ``retry`` seconds. ``warn`` is called once when
-    writing fails, from the writing thread.
+    ``folder`` may be replaced until the first ``put``. At most ``queue_bytes`` wait for the disk; one that failed is tried again
+    after ``retry`` seconds. ``warn`` is called once when writing fails, from the writing thread.
     """
 
     def __init__(
@@ -165,9 +161,7 @@ class LogFiles:
 
     def _follow_move(self) -> None:
         """Makes file and folder again where they were removed or renamed: what is written to the old file is not found."""
-        if self._file is None:
-            return
-        if _inode(self._path(self._number)) == self._inode:
+        if self._file is None or _inode(self._path(self._number)) == self._inode:
             return
         lost = not self.folder.is_dir()
         self._close_files()

@@ -54,7 +54,7 @@ class BackendLog:
         ring_bytes: int = RING_BYTES,
         files: LogFiles | None = None,
     ) -> None:
-        self.on_skipped: Callable[[int], None] = _ignore
+        self.on_skipped: Callable[[int], object] = int
         self._files = files or LogFiles(folder, warn)
         self._clock = clock
         self._ring: deque[Chunk] = deque()
@@ -193,10 +193,6 @@ class _Live:
             for line in self._cutter.progress(waiting[-1].time):
                 self._callback(line)
         self._quiet_from = asyncio.get_running_loop().time() + LIVE_INTERVAL
-
-
-def _ignore(_: int) -> None:
-    """No counter is set."""
 
 
 class _Cutter:

@@ -12,16 +12,11 @@ from ..process import oom_kills
 class OomCounters(NamedTuple):
     """How many processes the out-of-memory killer has killed so far; None where the kernel does not say.
 
-    Attributes:
-        cgroup: in our control group, which the backend is in too (memory.events of cgroup v2, memory.oom_control of v1).
-        system: in the whole system, or container host (/proc/vmstat, since Linux 4.13).
+    ``cgroup``: in our control group, which the backend is in too; ``system``: in the whole system, or container host.
     """
 
     cgroup: int | None
     system: int | None
-
-
-UNKNOWN = OomCounters(None, None)
 
 
 def read_counters(root: Path = Path("/")) -> OomCounters:

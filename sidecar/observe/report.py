@@ -11,7 +11,6 @@ from ..plain import encodable, escaped_json, one_line
 from ..wire.messages import Crash
 from ..wire.observe import ResourceSample
 from .lines import LineSplitter
-from .timeline import TimelineEntry
 
 OUTPUT_BYTES = 64 * 1024
 SUMMARY_MARK = "Summary for programs: "  # the last line of a report, after whatever the backend wrote
@@ -44,8 +43,8 @@ class CrashFacts:
     command: Sequence[str] = ()
     cwd: str = ""
     env: Sequence[str] = ()
-    states: Sequence[TimelineEntry] = ()
-    health: Sequence[TimelineEntry] = ()
+    states: Sequence[str] = ()
+    health: Sequence[str] = ()
     resources: Sequence[ResourceSample] = ()
     oom: bool | None = None
     survivors: Sequence[str] = ()
@@ -56,20 +55,13 @@ class CrashFacts:
 def render(
     facts: CrashFacts, *, system: Sequence[str] = (), mask: Callable[[str], str] = str, sequence: int = 0
 ) -> str:
-    """The whole report.
-
-    Args:
-        facts: what it is about.
-        system: lines about the sidecar and the machine.
-        mask: takes secrets out of a text.
-        sequence: its place among the reports of the folder.
-    """
+    """The whole report. ``system``: lines about the sidecar and the machine; ``sequence``: its place among the folder's reports."""
     summary = facts.summary
     sections: tuple[tuple[str, Sequence[str]], ...] = (
         ("What happened", _what_happened(facts)),
         ("The run", _run(facts)),
-        ("States", [f"{one.time}  {one.text}" for one in facts.states]),
-        ("Health", [f"{one.time}  {one.text}" for one in facts.health]),
+        ("States", facts.states),
+        ("Health", facts.health),
         ("Resources of the last minute", _resources(facts.resources)),
         ("Sidecar and system", system),
         ("Environment (names only)", facts.env),

@@ -6,12 +6,11 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..clock import iso
 from ..settings.model import Resources as ResourceSettings
 from ..wire.observe import ResourceAlert, ResourceSample
-from .limit import Limit
 
 if TYPE_CHECKING:
     from ..process.platform.usage import Usage, UsageReader
@@ -37,17 +36,55 @@ class CpuMeter:
         return 0.0 if first or elapsed <= 0 else round(100.0 * used / elapsed, 1)
 
 
+class Limit:
+    """Watches one value; an alert reports something that lasts, and does not flutter. Pure.
+
+    It is raised when the value has been above ``limit`` for ``hold`` seconds (0: never), and taken back when it has been below
+    ``limit * (1 - hysteresis)`` for as long.
+    """
+
+    def __init__(self, metric: Literal["cpu", "memory"], limit: float, hysteresis: float, hold: float) -> None:
+        self._metric = metric
+        self._limit = limit
+        self._release_below = limit * (1 - hysteresis)
+        self._hold = hold
+        self._active = False
+        self._since: float | None = None  # since when the value speaks against the present verdict
+        self._value = 0.0
+
+    def check(self, value: float, now: float) -> ResourceAlert | None:
+        """The alert, or its end, when the value at the time ``now`` brings either about."""
+        self._value = value
+        if not self._limit:
+            return None
+        against = value < self._release_below if self._active else value > self._limit
+        if not against:
+            self._since = None
+            return None
+        if self._since is None:
+            self._since = now
+        if now - self._since < self._hold:
+            return None
+        return self._turn()
+
+    def release(self) -> ResourceAlert | None:
+        """There is nothing to watch any more: the end of the alert, where it was active."""
+        self._since = None
+        self._value = 0.0
+        return self._turn() if self._active else None
+
+    def _turn(self) -> ResourceAlert:
+        self._active = not self._active
+        self._since = None
+        return ResourceAlert(metric=self._metric, value=self._value, limit=self._limit, active=self._active)
+
+
 class Resources:
     """Samples while a run lives. On the loop's thread: a sample takes less time than handing it to another one.
 
-    Args:
-        settings: interval, window and limits.
-        memory_limit: another limit in bytes, which the caller watches; 0: none. A tree whose resident sizes add up to
-            more than a limit is measured again, with the pages that its processes share counted once.
-        tree: the processes of the run as they are now, as pid and the system's own start time.
-        on_sample: gets each sample.
-        on_alert: called when a limit is exceeded, and when it no longer is.
-        now, clock: monotonic seconds, and seconds since the epoch.
+    ``tree`` gives the processes of the run as they are now, as pid and the system's own start time. ``memory_limit`` is another
+    limit in bytes, which the caller watches; 0: none. A tree whose resident sizes add up to more than a limit is measured
+    again, with the pages that its processes share counted once. ``now`` is monotonic, ``clock`` since the epoch.
     """
 
     def __init__(
@@ -92,8 +129,7 @@ class Resources:
             self._timer.cancel()
             self._timer = None
         for limit in self._limits:
-            alert = limit.release()
-            if alert is not None:
+            if (alert := limit.release()) is not None:
                 self._on_alert(alert)
 
     def history(self, window: float | None = None) -> list[ResourceSample]:
@@ -151,6 +187,5 @@ class Resources:
         self._on_sample(sample)
         now = self._now()
         for limit, value in zip(self._limits, (sample.cpu, float(sample.memory)), strict=True):
-            alert = limit.check(value, now)
-            if alert is not None:
+            if (alert := limit.check(value, now)) is not None:
                 self._on_alert(alert)

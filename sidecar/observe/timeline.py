@@ -4,36 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 
-from msgspec import Struct
-
 from ..wire.messages import HealthResult, StateChanged
 
 KEPT = 100
 
 
-class TimelineEntry(Struct, frozen=True):
-    """``time`` is ISO 8601 UTC, ``text`` one line."""
-
-    time: str
-    text: str
-
-
 class Timeline:
-    """Remembers the last 100 moves of the lifecycle and the last 100 changes of health, oldest first."""
+    """The last 100 moves of the lifecycle and the last 100 changes of health as lines that begin with their time, oldest first."""
 
     def __init__(self) -> None:
-        self.states: deque[TimelineEntry] = deque(maxlen=KEPT)
-        self.health: deque[TimelineEntry] = deque(maxlen=KEPT)
+        self.states: deque[str] = deque(maxlen=KEPT)
+        self.health: deque[str] = deque(maxlen=KEPT)
 
     def changed(self, change: StateChanged) -> None:
         """The lifecycle moved."""
-        facts = [f"{change.previous} → {change.state}", f"({change.reason})"]
-        if change.port is not None:
-            facts.append(f"port {change.port}")
-        if change.pid is not None:
-            facts.append(f"pid {change.pid}")
-        self.states.append(TimelineEntry(change.time, " ".join(facts)))
+        port = "" if change.port is None else f" port {change.port}"
+        pid = "" if change.pid is None else f" pid {change.pid}"
+        self.states.append(f"{change.time}  {change.previous} → {change.state} ({change.reason}){port}{pid}")
 
     def checked(self, time: str, result: HealthResult) -> None:
-        """The health changed."""
-        self.health.append(TimelineEntry(time, f"{result.status}{f': {result.error}' if result.error else ''}"))
+        """The health changed at that time, ISO 8601 UTC."""
+        self.health.append(f"{time}  {result.status}{f': {result.error}' if result.error else ''}")

@@ -15,8 +15,8 @@ import pytest
 
 from sidecar.log import Entry, Log, render, render_json
 from sidecar.process.platform import files
-from sidecar.settings.model import App, Settings
 from sidecar.settings.model import Log as LogSettings
+from sidecar.settings.model import Settings
 
 
 @pytest.fixture
@@ -59,22 +59,21 @@ async def test_entries_reach_stderr_and_the_file_and_never_stdout(
     ("settings", "reported"),
     [
         (Settings(), ["info", "warning", "error"]),
-        (Settings(app=App(mode="development")), ["debug", "info", "warning", "error"]),
         (Settings(log=LogSettings(level="error")), ["error"]),
     ],
-    ids=["production", "development", "error only"],
+    ids=["all", "error only"],
 )
-async def test_the_level_comes_from_settings_and_mode(
+async def test_the_level_comes_from_the_settings(
     log: Log, tmp_path: Path, settings: Settings, reported: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log.debug("early debug")
+    log.info("early info")
     await log.attach(settings, tmp_path)
-    for level in ("debug", "info", "warning", "error"):
+    for level in ("info", "warning", "error"):
         getattr(log, level)(f"logged as {level}")
     log.close()
     lines = (tmp_path / "sidecar.log").read_text("utf-8").splitlines()
     assert [line.split()[-1] for line in lines if "logged as" in line] == reported
-    assert any("early debug" in line for line in lines) == ("debug" in reported)
+    assert any("early info" in line for line in lines) == ("info" in reported)
     capsys.readouterr()
 
 
@@ -262,7 +261,6 @@ def test_a_defect_that_was_never_raised_and_one_without_end_are_logged_too(
 def test_a_log_that_was_never_attached_reports_on_stderr_at_its_close(
     log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log.debug("not for users")
     log.error("invalid configuration", file="x.toml")
     log.close()
     assert capsys.readouterr().err.endswith("ERROR   invalid configuration  file=x.toml\n")

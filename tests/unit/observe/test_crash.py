@@ -45,6 +45,12 @@ async def reports(tmp_path: Path) -> AsyncIterator[CrashReports]:
     await reports.close(30)
 
 
+async def write(reports: CrashReports, facts: CrashFacts) -> str:
+    reports.submit(facts)
+    await reports.close(30)
+    return facts.summary.name
+
+
 def test_a_report_holds_all_that_is_known() -> None:
     timeline = Timeline()
     timeline.changed(
@@ -145,7 +151,7 @@ def test_what_is_no_report_has_no_summary(text: str) -> None:
 
 async def test_a_report_is_written_listed_and_read(reports: CrashReports, tmp_path: Path) -> None:
     assert await reports.summaries() == []
-    name = await reports.write(facts(output=b"last words\n"))
+    name = await write(reports, facts(output=b"last words\n"))
     assert name == "crash-2026-11-23T10-55-00.123Z"
     assert [path.name for path in tmp_path.iterdir()] == [f"{name}.log"]
     assert await reports.summaries() == [crash()]
@@ -159,7 +165,7 @@ async def test_a_report_is_written_listed_and_read(reports: CrashReports, tmp_pa
 async def test_the_list_is_newest_first_and_the_newest_fifty_are_kept(reports: CrashReports, tmp_path: Path) -> None:
     (tmp_path / "crash-notes.log").write_text("a user's own file")
     for second in range(55):
-        await reports.write(facts(crash(second)))
+        await write(reports, facts(crash(second)))
     assert [summary.time[17:19] for summary in await reports.summaries()] == [f"{n:02}" for n in range(54, 4, -1)]
     assert (tmp_path / "crash-notes.log").exists()
     assert len(list(tmp_path.iterdir())) == 51
@@ -167,7 +173,7 @@ async def test_the_list_is_newest_first_and_the_newest_fifty_are_kept(reports: C
 
 async def test_a_report_can_be_read_before_the_disk_has_it(reports: CrashReports) -> None:
     reports.submit(facts(output=b"last words"))
-    await reports.write(facts(crash(1)))
+    await write(reports, facts(crash(1)))
     reports.submit(facts(crash(2), output=b"newest"))
     names = [summary.time[17:19] for summary in await reports.summaries()]
     assert names == ["02", "01", "00"]
@@ -179,7 +185,7 @@ async def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_report(tmp
     (tmp_path / "logs").write_text("a file where the folder should be")
     reports = CrashReports(tmp_path / "logs", reported.append)
     for second in range(15):
-        await reports.write(facts(crash(second)))
+        await write(reports, facts(crash(second)))
     assert len(reported) == 15
     assert "cannot be written" in reported[0]
     assert len(await reports.summaries()) == 10
@@ -205,7 +211,7 @@ async def test_a_name_that_is_no_report_is_refused(reports: CrashReports, tmp_pa
 
 
 async def test_a_damaged_report_is_left_out(reports: CrashReports, tmp_path: Path) -> None:
-    await reports.write(facts())
+    await write(reports, facts())
     (tmp_path / "crash-2026-11-23T10-56-00.123Z.log").write_bytes(b"\xff half a rep")
     assert await reports.summaries() == [crash()]
     with pytest.raises(InvalidArgsError):
@@ -222,7 +228,7 @@ async def test_reports_are_in_their_order_when_the_clock_is_set_back(tmp_path: P
     )
     for name in (first, second):
         reports = CrashReports(tmp_path, pytest.fail)  # each time another sidecar
-        await reports.write(facts(crash(name=name)))
+        await write(reports, facts(crash(name=name)))
     reports.submit(facts(crash(name=third)))
     assert [summary.name for summary in await reports.summaries()][:3] == [third, second, first]
     await reports.close(30)

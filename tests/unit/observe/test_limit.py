@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sidecar.observe.limit import Limit
+from sidecar.observe.resources import Limit
 from sidecar.wire.observe import ResourceAlert
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.core.exit_status import UNKNOWN as UNKNOWN_END
 from sidecar.core.exit_status import ExitStatus
-from sidecar.observe.oom import UNKNOWN, OomCounters, oom_killed, read_counters
+from sidecar.observe.oom import OomCounters, oom_killed, read_counters
 
 KILL = ExitStatus(signal=9)
 
@@ -32,10 +32,10 @@ def test_the_counter_of_a_cgroup_v1_is_read(tmp_path: Path) -> None:
 
 
 def test_a_system_without_such_files_knows_nothing(tmp_path: Path) -> None:
-    assert read_counters(tmp_path) == UNKNOWN
+    assert read_counters(tmp_path) == OomCounters(None, None)
     put(tmp_path, "proc/self/cgroup", "nonsense\n")
     put(tmp_path, "proc/vmstat", "oom_kill many\n")
-    assert read_counters(tmp_path) == UNKNOWN
+    assert read_counters(tmp_path) == OomCounters(None, None)
 
 
 @pytest.mark.posix(reason="/proc/vmstat is Linux's")
