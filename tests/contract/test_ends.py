@@ -20,7 +20,6 @@ from tests.support.launch import clean_environment, sidecar_command
 from tests.support.pipes import pack, unpack_all
 
 LIMIT = 40.0  # seconds after which a process that should have ended counts as hanging
-SLACK = 1.5  # seconds that a busy machine may add
 
 
 def run(words: Sequence[str], folder: Path, **streams: Any) -> subprocess.CompletedProcess[bytes]:
@@ -137,7 +136,7 @@ def test_the_null_device_as_stdin_is_an_owner_that_is_gone(tmp_path: Path) -> No
     done = serve(tmp_path, *http_backend(), stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr.decode()
     assert unpack_all(done.stdout)[0]["type"] == "hello"
-    assert time.monotonic() - began < 2 * start + 2 + SLACK  # the sidecar's start, and its backend's
+    assert time.monotonic() - began < 2 * start + 2 + processes.SLACK  # the sidecar's start, and its backend's
 
 
 @pytest.mark.parametrize(
@@ -155,7 +154,7 @@ async def test_the_end_of_stdin_ends_everything_within_two_seconds(options: dict
     began = time.monotonic()
     client.close_stdin()
     assert await client.wait_exit() == 0
-    assert time.monotonic() - began < 2 + SLACK
+    assert time.monotonic() - began < 2 + processes.SLACK
     await client.close()
 
 

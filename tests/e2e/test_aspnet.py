@@ -46,7 +46,7 @@ async def test_start_answers_and_stop_by_the_endpoint() -> None:
         assert error.message == "Failed to get backend info: Request failed with status code 404"
         asked = time.monotonic()
         assert await client.call("backend:stop") == {"success": True}
-        assert time.monotonic() - asked < 3
+        assert time.monotonic() - asked < 3 + processes.SLACK
         assert not processes.is_alive(started["pid"])
         last = (await client.call("backend:status"))["lastExit"]
         assert (last["code"], last["expected"]) == (0, True)
@@ -154,7 +154,7 @@ async def test_stop_while_it_boots() -> None:
         await client.event("backend:startupProgress", where=lambda p: p["phase"] == "waiting")
         asked = time.monotonic()
         assert await client.call("backend:stop") == {"success": True}
-        assert time.monotonic() - asked < 5
+        assert time.monotonic() - asked < 1 + processes.SLACK
 
 
 @pytest.mark.slow
@@ -168,7 +168,7 @@ async def test_an_open_event_stream_is_cut_when_the_ladder_says_so() -> None:
         answer = await client.call("backend:stop")
         assert answer["success"] is True
         assert len(answer["forced"]) == 1  # the backend itself
-        assert 1 < time.monotonic() - asked < 6
+        assert 1 < time.monotonic() - asked < 1.5 + processes.SLACK
         writer.close()
 
 
@@ -185,7 +185,7 @@ async def test_a_missing_endpoint_costs_no_time() -> None:
         await ready(client)
         asked = time.monotonic()
         await client.call("backend:stop")
-        assert time.monotonic() - asked < 2.5
+        assert time.monotonic() - asked < 2 + processes.SLACK
 
 
 async def test_its_children_go_with_it() -> None:

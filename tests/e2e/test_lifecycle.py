@@ -51,7 +51,7 @@ async def test_it_starts_by_itself_and_a_start_while_running_answers_at_once() -
         first = await ready(client)
         asked = time.monotonic()
         assert await client.call("backend:start") == first
-        assert time.monotonic() - asked < 1
+        assert time.monotonic() - asked < 1 + processes.SLACK
         assert (await client.call("backend:status"))["running"] is True
         phases = [p["phase"] for p in client.payloads("backend:startupProgress")]
         assert (phases[0], phases[-1]) == ("spawning", "ready")
@@ -84,7 +84,7 @@ async def test_a_crash_is_noticed_at_once_and_the_backend_comes_back() -> None:
         kill(pid)
         killed = time.monotonic()
         await client.state("BACKOFF", since=mark)
-        assert time.monotonic() - killed < 0.5
+        assert time.monotonic() - killed < 0.5 + processes.SLACK
         crash = await client.event("backend:crash", since=mark)
         assert (crash["attempt"], crash["attempts"], crash["nextStartIn"], crash["final"]) == (1, 3, 0, False)
         again = await ready(client)
@@ -102,7 +102,7 @@ async def test_a_stubborn_backend_is_killed_in_the_time_promised() -> None:
         answer = await client.call("backend:stop")
         assert answer["success"] is True
         assert len(answer["forced"]) == 1  # the backend itself
-        assert 0.9 < time.monotonic() - asked < 3
+        assert 0.9 < time.monotonic() - asked < 1 + processes.SLACK
         assert not processes.is_alive(pid)
         assert (await client.call("backend:status"))["lastExit"]["signal"] == signal.SIGKILL
 
@@ -117,7 +117,7 @@ async def test_an_open_event_stream_does_not_hold_up_the_stop_beyond_its_time() 
         answer = await client.call("backend:stop")
         assert answer["success"] is True
         assert len(answer["forced"]) == 1  # the backend itself
-        assert time.monotonic() - asked < 3
+        assert time.monotonic() - asked < 1 + processes.SLACK
         writer.close()
 
 
@@ -128,7 +128,7 @@ async def test_a_flood_of_output_never_blocks_the_backend_or_the_sidecar() -> No
         for _ in range(20):
             asked = time.monotonic()
             await client.call("sidecar:ping")
-            assert time.monotonic() - asked < 2
+            assert time.monotonic() - asked < 1 + processes.SLACK
         await client.call("backend:restart")
         after = (await client.call("sidecar:info"))["memory"]
         assert after - before < 60_000_000
@@ -141,7 +141,7 @@ async def test_a_grandchild_that_holds_the_pipe_does_not_delay_the_notice_of_the
         kill(pid)
         killed = time.monotonic()
         await client.state("BACKOFF", since=mark)
-        assert time.monotonic() - killed < 1
+        assert time.monotonic() - killed < 0.5 + processes.SLACK
         await client.state("RUNNING", since=mark)
 
 
@@ -252,4 +252,4 @@ async def test_a_client_that_dies_after_it_asked_for_the_end_is_not_waited_for()
         client.request("sidecar:shutdown").add_done_callback(lambda answer: answer.exception())
         await client.state("STOPPING")
         kill(client.process.pid)
-        await processes.until(lambda: not processes.is_alive(pid), 2.5)
+        await processes.until(lambda: not processes.is_alive(pid), 2.5 + processes.SLACK)

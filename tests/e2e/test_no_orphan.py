@@ -23,7 +23,6 @@ from tests.support.launch import sidecar_command
 pytestmark = pytest.mark.posix(reason="guardian, SIGKILL and setsid; Windows has its own matrix")
 
 PROMISE = 2.0  # seconds, from the guarantee itself
-SLACK = 3.0  # seconds that a busy machine may add; the benchmark "kill" measures how long it takes on a quiet one
 FAMILIES = {"plain": 1, "daemon": 1, "double_fork": 1, "pipe_holder": 1, "launcher": 3, "storm": 200}
 # Every tenth of a storm is always on its way to another pid, so no look meets them all.
 SEEN = {**FAMILIES, "storm": 180}
@@ -60,9 +59,9 @@ async def scenario(tmp_path: Path, victim: str, moment: str, family: str) -> Non
         pids = {"sidecar": client.hello["pid"], "guardian": record["guardian"][0], "parent": client.process.pid}
         os.kill(pids[victim], signal.SIGKILL)
         killed = time.monotonic()
-        await processes.until(lambda: not processes.marked(marker), 10, what=lambda: processes.marked(marker))
+        await processes.until(lambda: not processes.marked(marker), what=lambda: processes.marked(marker))
         took = time.monotonic() - killed
-        assert took <= PROMISE + SLACK, f"gone only after {took:.2f} s"
+        assert took <= PROMISE + processes.SLACK, f"gone only after {took:.2f} s"
         if victim == "guardian":
             assert (await client.call("backend:status"))["running"] is False
 
@@ -104,15 +103,15 @@ async def test_the_check_sees_an_unguarded_process(family: str) -> None:
     command = [sys.executable, "-I", "-S", str(CHILDREN / "family.py"), family, "1"]
     process = subprocess.Popen(command, env={**os.environ, name: value}, stdout=subprocess.DEVNULL)
     try:
-        await processes.until(lambda: len(processes.marked(marker)) >= 2, 10)
+        await processes.until(lambda: len(processes.marked(marker)) >= 2)
         process.kill()
         process.wait()
         # A look that meets a fork may miss both sides of it.
-        await processes.until(lambda: processes.marked(marker), 10, what="an unguarded child outlives its parent")
+        await processes.until(lambda: processes.marked(marker), what="an unguarded child outlives its parent")
     finally:
         for found in processes.marked(marker):
             os.kill(found.pid, signal.SIGKILL)
-        await processes.until(lambda: not processes.marked(marker), 10)
+        await processes.until(lambda: not processes.marked(marker))
 
 
 async def test_a_stopped_sidecar_wakes_when_its_parent_dies(tmp_path: Path) -> None:
@@ -139,8 +138,8 @@ async def _stopped(tmp_path: Path, sleeper: str, victim: str) -> None:
         os.kill(pids[sleeper], signal.SIGSTOP)
         os.kill(pids[victim], signal.SIGKILL)
         killed = time.monotonic()
-        await processes.until(lambda: not processes.marked(f"{name}={value}"), 10)
-        assert time.monotonic() - killed <= PROMISE + SLACK
+        await processes.until(lambda: not processes.marked(f"{name}={value}"))
+        assert time.monotonic() - killed <= PROMISE + processes.SLACK
 
 
 async def test_a_stopped_backend_is_stopped_for_good(tmp_path: Path) -> None:
@@ -159,7 +158,7 @@ async def test_a_stopped_guardian_does_not_hold_up_a_stop(tmp_path: Path) -> Non
         os.kill(record["guardian"][0], signal.SIGSTOP)
         asked = time.monotonic()
         assert (await client.call("backend:stop"))["success"] is True
-        assert time.monotonic() - asked < 5
+        assert time.monotonic() - asked < 1.5 + processes.SLACK
         assert not processes.is_alive(pid)
         assert (await client.call("backend:start"))["success"] is True
 

@@ -39,7 +39,7 @@ async def test_ready_is_what_the_backend_says_and_not_its_open_port() -> None:
     async with notifying(timeouts__startup=60) as client:
         await client.event("backend:startupProgress")
         status = await client.call("backend:status")
-        await until(lambda: not _refuses(status["port"]), 20.0)
+        await until(lambda: not _refuses(status["port"]))
         with pytest.raises(RemoteError, match="STARTUP_TIMEOUT"):
             await client.call("backend:waitForReady", {"timeout": 0.5})
         answer = await say(client, "/say/READY=1")
@@ -137,7 +137,7 @@ async def test_a_stop_takes_as_long_as_the_backend_asks_for(tmp_path: Path) -> N
 async def test_a_child_of_the_backend_may_speak_for_it() -> None:
     async with notifying() as client:
         await client.event("backend:startupProgress")
-        await until(lambda: not _refuses(_port(client)), 20.0)
+        await until(lambda: not _refuses(_port(client)))
         await say(client, "/fork/READY=1")
         await client.call("backend:waitForReady")
 
@@ -149,13 +149,13 @@ def _port(client: SidecarClient) -> int:
 async def test_another_process_is_not_believed() -> None:
     async with notifying() as client:
         await client.event("backend:startupProgress")
-        await until(lambda: not _refuses(_port(client)), 20.0)
+        await until(lambda: not _refuses(_port(client)))
         address = address_in(await say(client, "/"))
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as forger:
             for _ in range(30):
                 forger.sendto(b"READY=1\nSTATUS=forged", address)
         sentence = f"it came from process {os.getpid()}, which is not part of the backend"
-        await until(lambda: sentence in client.stderr_text, 10.0)
+        await until(lambda: sentence in client.stderr_text)
         assert client.stderr_text.count(sentence) == 1
         with pytest.raises(RemoteError, match="STARTUP_TIMEOUT"):
             await client.call("backend:waitForReady", {"timeout": 0.3})
@@ -167,11 +167,11 @@ async def test_another_process_is_not_believed() -> None:
 async def test_what_cannot_be_read_is_said_and_spoils_nothing_else() -> None:
     async with notifying() as client:
         await client.event("backend:startupProgress")
-        await until(lambda: not _refuses(_port(client)), 20.0)
+        await until(lambda: not _refuses(_port(client)))
         await say(client, "/say/STATUS=" + "x" * 5000)
-        await until(lambda: "it has more than 4096 bytes" in client.stderr_text, 10.0)
+        await until(lambda: "it has more than 4096 bytes" in client.stderr_text)
         await say(client, "/say/STATUS=half%20%FF%1B[31m,EXTEND_TIMEOUT_USEC=soon")
-        await until(lambda: "is not UTF-8" in client.stderr_text, 10.0)
+        await until(lambda: "is not UTF-8" in client.stderr_text)
         assert "EXTEND_TIMEOUT_USEC of the backend is not a number" in client.stderr_text
         shown = await client.event("backend:startupProgress", lambda it: it["message"].startswith("half"))
         assert shown["message"].isprintable()
@@ -182,7 +182,7 @@ async def test_what_cannot_be_read_is_said_and_spoils_nothing_else() -> None:
 async def test_descriptors_that_come_with_it_are_closed() -> None:
     async with notifying() as client:
         await client.event("backend:startupProgress")
-        await until(lambda: not _refuses(_port(client)), 20.0)
+        await until(lambda: not _refuses(_port(client)))
         await say(client, "/many/1")  # what is opened once
         before = _descriptors(client)
         for _ in range(5):

@@ -46,4 +46,4 @@ async def test_a_crash_and_a_restart_keep_the_socket() -> None:
         with pytest.raises(OSError):  # noqa: PT011 - refused; its number differs
             await ask(port, "GET", "/")
         assert (await client.call("backend:start"))["port"] == port
-        await until(lambda: "backend.notify has no effect here" in client.stderr_text, 10.0)
+        await until(lambda: "backend.notify has no effect here" in client.stderr_text)

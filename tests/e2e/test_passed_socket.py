@@ -17,7 +17,7 @@ import pytest
 from tests.support.backends import CHILDREN, ask, free_port, has_ipv6
 from tests.support.client import RemoteError, SidecarClient
 from tests.support.load import Load
-from tests.support.processes import until
+from tests.support.processes import SLACK, until
 
 pytestmark = pytest.mark.posix(reason="descriptors are inherited by their number")
 SETTINGS = {
@@ -187,7 +187,7 @@ async def test_a_backend_that_does_not_use_it_is_named_within_three_seconds(mode
         began = time.monotonic()
         with pytest.raises(RemoteError) as raised:
             await client.call("backend:start")
-        assert time.monotonic() - began < 4.0  # 3 s, and the start of the program on a busy machine
+        assert time.monotonic() - began < 3.0 + SLACK
         assert raised.value.code == "SOCKET_UNUSED"
         assert says in raised.value.message
         assert "descriptor 3" in (raised.value.hint or "")

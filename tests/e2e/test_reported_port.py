@@ -91,7 +91,7 @@ async def test_a_backend_that_executes_itself_again_is_followed_to_its_new_addre
         first = await client.call("backend:waitForReady")
         await client.event("backend:healthUpdate", lambda it: it["status"] == "healthy")
         os.kill(first["pid"], signal.SIGUSR1)
-        changed = await client.event("backend:stateChanged", lambda it: it["reason"] == "port_changed", timeout=10)
+        changed = await client.event("backend:stateChanged", lambda it: it["reason"] == "port_changed")
         status = await client.call("backend:status")
         assert changed["port"] == status["port"] != first["port"]
         assert (status["pid"], status["state"], status["listener"]) == (first["pid"], "RUNNING", "own")
@@ -115,11 +115,11 @@ async def test_nothing_is_sent_to_a_stranger_that_took_the_port(tmp_path: Path) 
     async with reported(tmp_path, '"up"', more=more, **values) as client:
         ready = await client.call("backend:waitForReady")
         os.kill(ready["pid"], signal.SIGUSR1)
-        await client.event("backend:healthUpdate", lambda it: it["status"] == "unhealthy", timeout=10)
+        await client.event("backend:healthUpdate", lambda it: it["status"] == "unhealthy")
         server = await asyncio.start_server(take, "127.0.0.1", port)
         async with server:
             words = f"belongs to {Path(sys.executable).name[:6]}"
-            update = await client.event("backend:healthUpdate", lambda it: words in (it.get("error") or ""), timeout=10)
+            update = await client.event("backend:healthUpdate", lambda it: words in (it.get("error") or ""))
             assert f"(pid {os.getpid()})" in update["error"]
             status = await client.call("backend:status")
             assert (status["health"], status["listener"]) == ("unhealthy", "foreign")

@@ -14,7 +14,7 @@ import pytest
 from sidecar.process import landlock
 from tests.support.backends import http_backend, script_backend
 from tests.support.client import RemoteError, SidecarClient
-from tests.support.processes import is_alive, until
+from tests.support.processes import SLACK, is_alive, until
 
 LANDLOCK = pytest.mark.skipif(sys.platform != "linux" or landlock.abi() < 6, reason="no Landlock of ABI 6 here")
 
@@ -110,7 +110,7 @@ async def test_the_death_of_the_sidecar_ends_a_sandboxed_tree() -> None:
     async with SidecarClient(http_backend(), settings=settings, flags=["--profile", "generic"]) as client:
         pid = (await client.call("backend:waitForReady"))["pid"]
         client.kill()
-        await until(lambda: not is_alive(pid), 5.0)
+        await until(lambda: not is_alive(pid), 2.0 + SLACK)
 
 
 # What a process of integrity level Low on Windows can say about itself: where it may write, and its privileges.

@@ -57,7 +57,7 @@ async def test_a_backend_gets_the_environment_that_the_owner_gave(tmp_path: Path
     reported = tmp_path / "report.json"
     environment = {"LD_LIBRARY_PATH": given, "REPORT_FILE": str(reported)}
     async with sidecar(script_backend(REPORT), env=environment, data=tmp_path / "data", cwd=tmp_path):
-        await processes.until(reported.exists, 20)
+        await processes.until(reported.exists)
         said = json.loads(reported.read_text(encoding="utf-8"))
     assert_clean(said["environment"], given)
     assert said["folder"] == ""
@@ -72,7 +72,7 @@ async def test_nothing_arrives_at_the_real_server(tmp_path: Path, given: str | N
         # The same by a guardian that a running sidecar had to start: there the packed program starts itself.
         old = guardian_of(client)
         os.kill(old, signal.SIGKILL)
-        await processes.until(lambda: guardian_of(client) not in {0, old}, 20)
+        await processes.until(lambda: guardian_of(client) not in {0, old})
         await client.until(lambda: client.payloads("backend:crash"), "the crash")
         assert_nothing_arrived((await client.call("backend:start"))["pid"], given)
         await client.call("backend:stop")
@@ -104,7 +104,7 @@ async def test_the_guardian_is_small_also_when_it_was_replaced(tmp_path: Path) -
         await client.call("backend:stop")
         os.kill(first, signal.SIGKILL)
         client.request("backend:start").add_done_callback(lambda answer: answer.cancelled() or answer.exception())
-        await processes.until(lambda: guardian_of(client) not in {0, first}, 20)
+        await processes.until(lambda: guardian_of(client) not in {0, first})
         second = psutil.Process(guardian_of(client))
         assert second.cmdline()[1:] == ["--guardian", "1"]
         assert second.memory_info().rss <= 12 << 20

@@ -70,7 +70,7 @@ def test_a_process_that_does_not_descend_from_the_sidecar_is_left_alone(backend:
     with pytest.raises(NotCrashedError, match="it was not killed"):
         crash(status(backend.pid), sidecar=beside.pid)
     assert backend.poll() is None
-    beside.communicate(timeout=20)
+    beside.communicate(timeout=60)
 
 
 def test_a_state_that_never_rests_kills_nothing(backend: subprocess.Popen[bytes]) -> None:

@@ -109,7 +109,7 @@ async def test_promtool_finds_nothing_in_the_rules_and_in_the_file(tmp_path: Pat
     subprocess.run([PROGRAMS / "promtool", "check", "rules", ALERTS], check=True, capture_output=True)
     async with SidecarClient(http_backend(), flags=["--metrics", str(file)]) as client:
         await client.call("backend:waitForReady")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while "backend_sidecar_memory_bytes{" not in (file.read_text() if file.exists() else ""):
                 await asyncio.sleep(0.05)
         text = file.read_bytes()

@@ -177,7 +177,7 @@ async def test_a_stop_lets_work_come_to_its_end(stage: Stage) -> None:
         if "nginx" in stage.program.command[0]:
             await asyncio.sleep(0.2)
         else:
-            await until(lambda: "begun" in stage.lines(), 10.0)
+            await until(lambda: "begun" in stage.lines())
         await stage.stop()
         status, _ = await slow
         assert status == 200

@@ -38,7 +38,7 @@ async def serve(limits: Limits) -> tuple[web.AppRunner, asyncio.Server, int, asy
 
 async def is_closed(reader: asyncio.StreamReader) -> bool:
     try:
-        return await asyncio.wait_for(reader.read(1), 10) == b""
+        return await asyncio.wait_for(reader.read(1), 60) == b""
     except ConnectionError:
         return True
 
@@ -102,7 +102,7 @@ async def status_of(port: int, request: str) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request.encode("latin-1"))
-        return int((await asyncio.wait_for(reader.readline(), 10)).split()[1])
+        return int((await asyncio.wait_for(reader.readline(), 60)).split()[1])
     finally:
         writer.close()
 

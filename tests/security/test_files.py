@@ -107,7 +107,7 @@ def test_only_regular_files_are_opened(place: Path, placed: Callable[[Path], Non
         begin = time.monotonic()
         with pytest.raises(OSError, match=r"."):
             opened(place / "x")
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 5
     assert not (place.parent / "nowhere").exists()
 
 
@@ -144,7 +144,7 @@ async def test_crash_reports_are_listed_without_it(place: Path, placed: Callable
     reports = CrashReports(place, pytest.fail)
     begin = time.monotonic()
     assert await reports.summaries() == []
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 5
 
 
 @pytest.mark.parametrize("placed", PLACED)

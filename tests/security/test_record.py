@@ -121,7 +121,7 @@ def test_a_fifo_holds_up_no_start(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     begin = time.monotonic()
     found = Reclaim(tmp_path).read()
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 5
     assert len(found.notes) == 1
 
 

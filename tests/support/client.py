@@ -19,7 +19,7 @@ from tests.support.launch import clean_environment, sidecar_command, toml_value
 from tests.support.pipes import Message, PipedProcess, pack
 from tests.support.schemas import conversation_mistakes
 
-DEFAULT_TIMEOUT = 30.0
+DEFAULT_TIMEOUT = 60.0
 _MESSAGES_CHECKED = 300  # of each conversation, against the schemas: a fuzz test has too many of them
 
 
@@ -111,7 +111,7 @@ class SidecarClient:
                 raise
         return self
 
-    async def close(self, *, timeout: float = 40.0) -> int:
+    async def close(self, *, timeout: float = DEFAULT_TIMEOUT) -> int:
         """Shuts the sidecar down if it still runs, and checks that it ended as expected and left nothing behind."""
         try:
             if self.process.alive and not self.ended:

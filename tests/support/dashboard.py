@@ -15,7 +15,7 @@ import aiohttp
 
 from tests.support.launch import clean_environment, sidecar_command, toml_value
 
-LIMIT = 40.0
+LIMIT = 60.0
 PROTOCOL = "sidecar.dashboard.1"
 
 

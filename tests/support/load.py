@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Self
 
-_TIMEOUT = 20.0  # seconds for one answer
+_TIMEOUT = 60.0  # seconds for one answer
 
 
 class Load:

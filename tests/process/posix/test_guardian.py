@@ -19,12 +19,12 @@ from sidecar.errors import InternalError
 from sidecar.process import guardian as guardians
 from sidecar.process.link import GuardianLink
 from sidecar.process.posix import PosixProcessLayer
-from tests.support.processes import Found, is_alive, marked, open_descriptors, wait_until
+from tests.support.processes import SLACK, Found, is_alive, marked, open_descriptors, wait_until
 from tests.support.runs import CHILDREN, Recorder, child, spec
 
 FAMILIES = ["plain", "daemon", "double_fork", "bare", "pipe_holder", pytest.param("storm", marks=pytest.mark.heavy)]
 MOMENTS = ["booting", "running", "stopping"]
-PROMISE = 2.0 + 3.0  # seconds: the no-orphan guarantee, and what a busy machine may add
+PROMISE = 2.0 + SLACK  # seconds, of the no-orphan guarantee
 linux = pytest.mark.skipif(sys.platform != "linux", reason="macOS has no subreaper and no parent death signal")
 
 

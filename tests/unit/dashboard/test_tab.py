@@ -52,7 +52,7 @@ class Bench:
         self.tab.take(json.dumps(message))
 
     async def read(self) -> list[Any]:
-        frame = await asyncio.wait_for(self.tab.next_frame(), 10)
+        frame = await asyncio.wait_for(self.tab.next_frame(), 60)
         return [json.loads(line) for line in frame.split("\n")]
 
     async def answer(self, channel: str, *args: Any, number: int = 1) -> Any:

@@ -190,7 +190,7 @@ async def test_writing_never_waits_for_a_disk_that_stands_still(tmp_path: Path) 
 
 async def until(condition: object) -> None:
     assert callable(condition)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -221,12 +221,12 @@ async def test_a_progress_bar_is_seen_while_it_moves_at_most_once_in_a_delivery(
     assert seen == [" 0%"]
     for number in range(1, 100):
         log.write("stdout", b"\r%2d%%" % number)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while "99%" not in seen:
             await asyncio.sleep(0.005)
     assert seen == [" 0%", "99%"]
     log.write("stdout", b"\r100%\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(seen) < 3:
             await asyncio.sleep(0.005)
     assert seen == [" 0%", "99%", "100%"]

@@ -38,9 +38,9 @@ async def test_two_chunks_that_come_in_one_turn_of_the_loop_may_pause_it(monkeyp
         deadline = time.monotonic() + 10
         while _ahead(reader) == before and time.monotonic() < deadline:
             time.sleep(0.001)  # the loop is held up on purpose, so that it finds both at once
-    await until(lambda: reads == 2, 10)
+    await until(lambda: reads == 2)
     os.close(sink)
-    await until(lambda: ends, 10)
+    await until(lambda: ends)
     assert troubles == []
     reader.stop()
     os.close(source)
