@@ -1,4 +1,4 @@
-"""Adds up the results of the suites in a folder: ``*.xml`` from pytest, ``*.log`` from Node's test runner.
+"""Adds up the results of the suites in a folder: ``*.xml`` from pytest, ``*.log`` from node_tests.cjs.
 
 Prints one line for each suite and the sum as the last line; fails where a test failed or no test ran at all.
 """
@@ -27,7 +27,7 @@ def of_pytest(path: Path) -> Counter[str]:
 
 
 def of_node(path: Path) -> Counter[str]:
-    """The counts at the end of what ``node --test`` prints, ``# pass 3`` or with another mark; a log may hold several runs."""
+    """The counts at the end of what ``node --test`` prints, and node_tests.cjs writes: ``# pass 3``, or with another mark."""
     count: Counter[str] = Counter()
     for name, number in re.findall(r"^\S (\w+) (\d+)$", path.read_text(encoding="utf-8"), re.MULTILINE):
         if name in NODE:
@@ -48,6 +48,9 @@ def main(folder: Path) -> int:
             count = of_pytest(path) if path.suffix == ".xml" else of_node(path)
             print(f"{path.stem}: {line(count)}")  # noqa: T201 - what it is for
             total += count
+        if path.suffix == ".log":
+            for repeated in re.findall(r"^repeated: .+$", path.read_text(encoding="utf-8"), re.MULTILINE):
+                print(f"  {repeated}")  # noqa: T201 - a failure that did not come again is a bug all the same
     print(line(total))  # noqa: T201 - as above
     return 0 if total["passed"] and not total["failed"] else 1
 

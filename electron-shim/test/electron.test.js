@@ -60,10 +60,14 @@ test("a window made before the sidecar is there has the shape, and learns the ad
 });
 
 test("a call that a page makes before the sidecar is there waits for it", async (t) => {
-  const app = await startApp(t, { ...fake("late"), windowFirst: true });
+  const file = path.join(__dirname, `hello-${process.pid}`);
+  t.after(() => fs.rmSync(file, { force: true }));
+  const app = await startApp(t, { ...fake("late", { env: { FAKE_HELLO_FILE: file }, limits: { helloTimeout: 120_000 } }), windowFirst: true });
   assert.equal((await app.facts()).sidecarPid, null);
   assert.equal(await app.page("desktopBridge.getBackendBaseUrl()"), null);
-  assert.equal(await app.page("electron.backend.status().then((one) => one.running)"), false);
+  await app.page("window.asked = electron.backend.status(); 0");
+  fs.writeFileSync(file, "");
+  assert.equal(await app.page("asked.then((one) => one.running)"), false);
   assert.notEqual((await app.facts()).sidecarPid, null);
 });
 
@@ -310,7 +314,7 @@ for (const [mode, words] of /** @type {Array<[string, RegExp]>} */ ([
   ["exit", /exit code 64.*no settings here/],
 ])) {
   test(`a sidecar in mode ${mode} is reported in one dialog, and the app quits`, async (t) => {
-    const app = await startApp(t, fake(mode, { limits: { helloTimeout: 500 } }));
+    const app = await startApp(t, fake(mode, { limits: { helloTimeout: mode === "hang" ? 500 : 60_000 } }));
     assert.equal(await app.exited, 0);
     assert.match(app.output(), /DIALOG "Backend Service Error"/);
     assert.match(app.output(), words);

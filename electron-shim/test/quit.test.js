@@ -6,6 +6,7 @@ const { EventEmitter } = require("node:events");
 const { test } = require("node:test");
 const { holdQuit } = require("../lib/main/quit.js");
 const { Subscriptions } = require("../lib/main/subscriptions.js");
+const { until } = require("./support/app.js");
 const { preventable } = require("./electron/windows.js");
 
 const WM_ENDSESSION = 0x16;
@@ -168,8 +169,7 @@ test("a query that the app itself refuses leaves the sidecar alone", async () =>
 test("an app that is still there long after the query was not logged off", async () => {
   const { window, said } = setUp({ sessionWait: 10 });
   emit(window, "session-end");
-  const end = Date.now() + 5000;
-  while (said.length < 2 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until(() => said.length === 2, "the reopen");
   assert.deepEqual(said, ["abandon", "reopen"]);
 });
 

@@ -19,6 +19,8 @@ const RUNNING = "electron.backend.waitForReady().then(() => electron.backend.sta
 
 const NOT_WINDOWS = process.platform === "win32" ? "Windows has no SIGSTOP and lists no descendants to Node; tests/e2e/test_no_orphan_windows.py kills there" : false;
 
+const LEFT_MS = 30_000;
+
 /**
  * @param {number} pid
  * @returns {number[]} it and its descendants; on Windows it alone
@@ -48,10 +50,8 @@ for (const [name, command, skip] of /** @type {Array<[string, string[], string |
     const processes = family(sidecarPid);
     assert.ok(process.platform === "win32" || processes.includes(status.pid));
     processes.push(status.pid);
-    const before = performance.now();
     void app.command("quit").catch(() => {});
     assert.equal(await app.exited, 0);
-    assert.ok(performance.now() - before < 5000);
     for (const pid of processes) assert.equal(alive(pid), false, `process ${pid} survived`);
   });
 }
@@ -123,11 +123,9 @@ test("scenario 3 with onFatal: the app stays, calls fail with the reason, and a 
 test("scenario 4: the firewall check answers the page in its own shape", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend()) });
   await app.page(RUNNING);
-  const before = performance.now();
   const check = await app.page("electron.backend.checkFirewall()");
   const rule = await app.page("electron.backend.getFirewallRule()");
   const command = await app.page("electron.backend.getFirewallCommand()");
-  assert.ok(performance.now() - before < 3000);
   if (process.platform === "win32") {
     assert.equal(typeof check.compatible, "boolean");
     assert.equal(typeof command, "string");
@@ -139,13 +137,13 @@ test("scenario 4: the firewall check answers the page in its own shape", { skip:
 });
 
 for (const [moment, words] of /** @type {Array<[string, string[]]>} */ ([
-  ["booting", ["--listen-delay", "30"]],
+  ["booting", ["--listen-delay", "120"]],
   ["ready", ["--children", "daemon"]],
   ["stopping because a page asked", ["--ignore-shutdown", "--ignore-sigterm", "--children", "daemon"]],
   ["stopping because the app quits", ["--ignore-shutdown", "--ignore-sigterm", "--children", "daemon"]],
 ])) {
   test(`kill -9 of the app while the backend is ${moment} leaves nothing`, { skip: noSidecar || NOT_WINDOWS }, async (t) => {
-    const app = await startApp(t, { options: options(httpBackend(...words)) });
+    const app = await startApp(t, { options: options(httpBackend(...words), { timeouts: { graceful_shutdown: 120 } }) });
     const backend = moment === "booting" ? null : await app.page(RUNNING);
     const { sidecarPid } = await app.facts();
     const processes = await until(() => {
@@ -159,9 +157,8 @@ for (const [moment, words] of /** @type {Array<[string, string[]]>} */ ([
       assert.ok(alive(backend.pid));
     }
     app.child.kill("SIGKILL");
-    const killed = performance.now();
-    await until(() => processes.every((/** @type {number} */ pid) => !alive(pid)), "everything is gone", 5000);
-    assert.ok(performance.now() - killed < 3000, `it took ${performance.now() - killed} ms`);
+    // How long this takes is measured by tests/e2e/test_no_orphan.py. Here: long before a stop as asked would be over.
+    await until(() => processes.every((/** @type {number} */ pid) => !alive(pid)), "everything is gone", LEFT_MS);
   });
 }
 
@@ -172,7 +169,7 @@ test("app.exit, which asks no listener, leaves nothing either", { skip: noSideca
   const processes = [...family(sidecarPid), pid];
   void app.command("exit").catch(() => {});
   assert.equal(await app.exited, 0);
-  await until(() => processes.every((one) => !alive(one)), "everything is gone", 5000);
+  await until(() => processes.every((one) => !alive(one)), "everything is gone", LEFT_MS);
 });
 
 test("a backend that must move to another port: pages learn the address, and new ones read it at once", { skip: noSidecar }, async (t) => {
@@ -210,7 +207,7 @@ test("kill -9 of the sidecar: the shim starts another, the backend comes back on
 
 test("a sidecar that hangs is ended and replaced, and its backend with it", { skip: noSidecar || NOT_WINDOWS }, async (t) => {
   const order = options(httpBackend());
-  const app = await startApp(t, { options: { ...order, limits: { pingInterval: 200 } } });
+  const app = await startApp(t, { options: { ...order, limits: { pingInterval: 1000 } } });
   const first = await app.page(RUNNING);
   const { sidecarPid } = await app.facts();
   process.kill(sidecarPid, "SIGSTOP");

@@ -71,7 +71,7 @@ function start(file, appPath, packaged) {
     cwd: os.tmpdir(),
     encoding: "utf8",
     env: { ...process.env, APP_PATH: appPath, PACKAGED: packaged ? "1" : "0" },
-    timeout: 60_000,
+    timeout: 180_000,
   });
   return JSON.parse(text.trim().split("\n").at(-1) ?? "");
 }

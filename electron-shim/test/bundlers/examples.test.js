@@ -70,7 +70,7 @@ for (const [name, { skip, prepare, hello }] of Object.entries(KINDS)) {
     prepare(folder);
     const app = await startApp(t, { main: path.join(folder, "main.js"), ownFatal: true }, env);
     const answer = () => app.page("document.getElementById('answer')?.value ?? ''").catch(() => "");
-    await until(async () => String(await answer()).includes(`"${hello}"`), "the backend's answer on the page", 60_000);
+    await until(async () => String(await answer()).includes(`"${hello}"`), "the backend's answer on the page", 180_000);
     const before = await app.page("electron.backend.status()");
     process.kill(before.pid, "SIGKILL");
     const after = await until(async () => {

@@ -32,7 +32,7 @@ async function startDashboard(t, { backend = httpBackend(), words = [] } = {}) {
   const exited = new Promise((resolve) => child.on("exit", resolve));
   t.after(async () => {
     child.kill("SIGTERM"); // a clean stop, so that no process writes into the folder while it is removed
-    const limit = setTimeout(() => child.kill("SIGKILL"), 20_000);
+    const limit = setTimeout(() => child.kill("SIGKILL"), 60_000);
     await exited;
     clearTimeout(limit);
     fs.rmSync(data, { recursive: true, force: true });
@@ -60,6 +60,7 @@ async function startBrowser(t) {
 async function openPage(browser, address, options = { viewport: { width: 1280, height: 900 } }) {
   const context = "newContext" in browser ? await browser.newContext(options) : browser;
   const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
   /** @type {string[]} */
   const complaints = [];
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));

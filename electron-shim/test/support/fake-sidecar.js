@@ -143,5 +143,10 @@ else if (mode === "exit") {
   process.stdin.removeAllListeners("end");
   send(hello);
   setInterval(() => {}, 1000);
-} else if (mode === "late") setTimeout(() => send(hello), 2500);
-else if (mode !== "hang") send(hello);
+} else if (mode === "late") {
+  const look = setInterval(() => {
+    if (!fs.existsSync(String(process.env.FAKE_HELLO_FILE))) return;
+    clearInterval(look);
+    send(hello);
+  }, 20);
+} else if (mode !== "hang") send(hello);

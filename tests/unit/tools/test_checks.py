@@ -101,6 +101,15 @@ def test_a_block_that_is_right_is_not(one: Block) -> None:
     assert list(blocks.mistakes(one)) == []
 
 
+def test_a_name_that_the_package_does_not_export_is_found_without_what_npm_installs() -> None:
+    text = 'const { connect, open } = require("electron-backend-sidecar/client");\n'
+    text += 'const { x } = require("electron-backend-sidecar/gone");\n'
+    assert list(blocks.unknown_exports(block("js", text))) == [
+        "electron-backend-sidecar/client does not export open",
+        "electron-backend-sidecar/gone does not export x",
+    ]
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
