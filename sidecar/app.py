@@ -34,12 +34,12 @@ from .settings.load import load
 from .settings.model import Paths, Settings
 from .settings.paths import resolve_paths
 from .supervisor import Supervisor
-from .supervisor.launcher import Launcher, Launches
+from .supervisor.launcher import Launcher
 from .supervisor.policy import lifecycle_policy
 from .supervisor.record_keeper import RecordKeeper
 from .supervisor.stream import RunStarted
 from .supervisor.succession import Succession
-from .supervisor.watched import Watcher
+from .supervisor.watched import Launches, Watcher
 from .threads import in_thread
 from .wire.messages import StateChanged
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ..clock import iso
 from ..core.events import Reason, ReportFailure
 from ..core.exit_status import UNKNOWN, ExitStatus
 from ..core.fingerprint import Frame, fingerprint
@@ -16,7 +17,7 @@ from ..observe.frames import read_frames
 from ..settings.model import Settings
 from ..supervisor.answers import port_foreign, port_taken
 from ..supervisor.early_end import explain_early_end
-from ..supervisor.run import Run, utc_now
+from ..supervisor.run import Run
 from ..supervisor.unready import explain_hung, explain_unready
 from ..wire.messages import Crash
 
@@ -43,7 +44,7 @@ def describe_crash(
     """The summary of a failure; ``oom``: whether the kernel killed it because memory ran out, None: not known."""
     status = run.status or UNKNOWN
     why = _explain(run, failure, settings, oom)
-    time = run.ended_at or utc_now()
+    time = run.ended_at or iso()
     return Crash(
         name=report_name(time),
         time=time,

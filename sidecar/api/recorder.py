@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..clock import iso
 from ..core import events as e
 from ..core.exit_status import UNKNOWN
 from ..log import log
@@ -20,7 +21,7 @@ from ..observe.timeline import Timeline
 from ..rpc.server import Server
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
-from ..supervisor.run import Run, utc_now
+from ..supervisor.run import Run
 from ..supervisor.stream import RunEnded, RunFailed, RunLaunching, RunStarted
 from ..wire.channels import CrashReportArgs
 from ..wire.messages import Crash, StartupProgress, StateChanged
@@ -68,7 +69,7 @@ class Recorder:
         self._oom: bool | None = None
         stream = supervisor.stream
         stream.subscribe(StateChanged, self._timeline.changed)
-        stream.subscribe(e.Health, lambda health: self._timeline.checked(utc_now(), health_result(health)))
+        stream.subscribe(e.Health, lambda health: self._timeline.checked(iso(), health_result(health)))
         stream.subscribe(RunLaunching, self._launching)
         stream.subscribe(RunStarted, self._started)
         stream.subscribe(RunEnded, self._ended)
@@ -196,8 +197,6 @@ class Recorder:
 
 def _wall_time(at: float) -> str:
     """A time of the loop's clock as the wire has it."""
-    from ..clock import iso
-
     return iso(time.time() - (asyncio.get_running_loop().time() - at))
 
 

@@ -18,17 +18,8 @@ _PRIVILEGED = 'Ports below 1024 need special rights here: set backend.port to a 
 _RESERVED = 'The port lies in a range that the system reserves: set backend.port to another number or "auto".'
 # Names of processes, cut off as Linux cuts them, and of the commands that start them.
 _FORWARDERS = (
-    "docker-pr",
-    "com.docker",
-    "vpnkit",
-    "rootless",
-    "slirp4",
-    "pasta",
-    "gvproxy",
-    "conmon",
-    "wslrelay",
-    "ssh",
-)
+    "docker-pr", "com.docker", "vpnkit", "rootless", "slirp4", "pasta", "gvproxy", "conmon", "wslrelay", "ssh",
+)  # fmt: skip
 _FORWARDING_COMMANDS = frozenset({"docker", "podman", "nerdctl", "ssh", "kubectl", "wsl", "docker-compose"})
 _LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel with an error; the crash report has all
 

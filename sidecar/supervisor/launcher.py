@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import errors
 from ..backend.client import BackendClient
@@ -31,7 +31,6 @@ from .run import Run
 from .succession import Succession
 
 if TYPE_CHECKING:
-    from ..backend.passed_socket import PassedSocket
     from ..backend.ports import PortState
     from .handover import Handover
 
@@ -51,53 +50,6 @@ PERMANENT_FAILURES = (
     errors.BackendNotExecutableError,
     errors.SandboxUnavailableError,
 )  # that another attempt would meet again
-
-
-class Launches(Protocol):
-    """What the supervisor needs of a launcher; see Launcher."""
-
-    last_port: int | None
-
-    @property
-    def passed(self) -> PassedSocket | None: ...  # noqa: D102
-
-    def prepare(self, number: int, *, retry: bool) -> Run: ...  # noqa: D102
-
-    @property
-    def turn_limit(self) -> float: ...  # noqa: D102
-
-    async def wait_for_turn(  # noqa: D102
-        self, report: Callable[[float, str], None], wanted: Callable[[], bool]
-    ) -> int | None: ...
-
-    def find_conflict(self, run: Run) -> PortConflict | None: ...  # noqa: D102
-
-    def plan(self, run: Run) -> LaunchSpec | None: ...  # noqa: D102
-
-    async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> RunningProcess: ...  # noqa: D102
-
-    def reported_port(self, run: Run, stream: str, data: bytes) -> int | None: ...  # noqa: D102
-
-    @property
-    def unfinished_port(self) -> int | None: ...  # noqa: D102
-
-    def printed_port(self, among: Collection[int]) -> int | None: ...  # noqa: D102
-
-    def printed_bind_failure(self, run: Run) -> bool: ...  # noqa: D102
-
-    def use_port(self, port: int) -> None: ...  # noqa: D102
-
-    async def request_shutdown(self, run: Run) -> errors.HttpFailedError | None: ...  # noqa: D102
-
-    def explain_end(self, run: Run) -> PortConflict | None: ...  # noqa: D102
-
-    def last_output(self, limit: int = ...) -> str: ...  # noqa: D102
-
-    def name_all(self, processes: list[ProcessId]) -> tuple[Survivor, ...]: ...  # noqa: D102
-
-    def find_owner(self, port: int | None) -> tuple[Socket | None, str]: ...  # noqa: D102
-
-    def name_of(self, owner: Socket | None) -> str: ...  # noqa: D102
 
 
 class Launcher:

@@ -1,4 +1,4 @@
-"""Waits for connections that linger on a run's port and that no process holds."""
+"""What a launch waits for: another sidecar that is ending on the data folder, and connections that linger on the run's port."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ from collections.abc import Callable
 
 from ..core import events as e
 from ..core.events import Conflict
-from .launcher import Launches, PortConflict
+from .launcher import PortConflict
 from .run import Run
+from .watched import Launches
 
 MAX_WAIT = 75.0  # seconds; TIME_WAIT and FIN_WAIT_2 last 60 s on Linux (TCP_TIMEWAIT_LEN, tcp_fin_timeout)
 _INTERVAL = 0.25
+
+
+async def wait_for_turn(
+    launcher: Launches, number: int, post: Callable[[e.Event], None], wanted: Callable[[], bool]
+) -> int | None:
+    """Returns when no other sidecar is ending on the data folder, with the run's port. Raises as the launcher does."""
+    post(e.Waiting(number, launcher.turn_limit))
+    return await launcher.wait_for_turn(
+        lambda elapsed, message: post(e.Progress(number, "waiting", elapsed, message)), wanted
+    )
 
 
 async def find_conflict(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -114,8 +113,3 @@ def names_of(processes: Iterable[Survivor]) -> str:
 def places_of(sockets: Iterable[Socket]) -> str:
     """Where they listen, for a sentence."""
     return ", ".join(f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port, _ in sockets)
-
-
-def utc_now() -> str:
-    """The time as the wire has it: ISO 8601, UTC, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from msgspec import UNSET, structs
 
 from .. import errors
+from ..clock import iso
 from ..core import events as e
 from ..core.events import Conflict, Outcome, Reason, State
 from ..core.exit_status import ExitStatus
@@ -22,12 +23,13 @@ from ..settings.model import Settings
 from ..wire.messages import ForcedProcess, LastExit, Started, StateChanged
 from .answers import error_for, port_taken, still_waiting, why_failed
 from .callers import Callers
-from .launcher import PERMANENT_FAILURES, Launches, PortConflict
+from .launcher import PERMANENT_FAILURES, PortConflict
 from .listener import SupervisedRun
-from .port_wait import find_conflict
-from .run import Run, names_of, utc_now
+from .port_wait import find_conflict, wait_for_turn
+from .run import Run, names_of
 from .stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted, Stream
 from .timers import Timers
+from .watched import Launches
 
 T = TypeVar("T")
 
@@ -61,7 +63,7 @@ class Supervisor:
         """``report`` logs a sentence; ``defect`` an error that nothing expected, and what was being done."""
         self.lifecycle = lifecycle
         self.run: Run | None = None
-        self.since = utc_now()
+        self.since = iso()
         self.last_exit: LastExit | None = None
         self.stream = Stream(defect)
         self.launcher = launcher
@@ -228,7 +230,7 @@ class Supervisor:
             self._update(ready_at=self._loop.time())
         elif action.state is State.STOPPING and self.run is not None:
             self.stream.publish(RunEnding(self.run))
-        self.since = utc_now()
+        self.since = iso()
         run = self.run if action.state in _WITH_A_RUN else None
         self.stream.publish(
             StateChanged(
@@ -255,11 +257,14 @@ class Supervisor:
         self.post(e.LaunchFailed(run.number, error, permanent=isinstance(error, PERMANENT_FAILURES)))
 
     async def _launch_run(self, number: int) -> None:
+        def is_wanted() -> bool:
+            return self.lifecycle.state is State.STARTING and self.lifecycle.run == number
+
         try:
-            await self._wait_for_turn(number)
-            conflict = await find_conflict(
-                self.launcher, self._current_run, self.post, lambda: self._is_starting(number)
-            )
+            if self.launcher.turn_limit:
+                self._update(port=await wait_for_turn(self.launcher, number, self.post, is_wanted))
+                self.post(e.Waiting(number, 0.0))
+            conflict = await find_conflict(self.launcher, self._current_run, self.post, is_wanted)
             if conflict is not None:
                 raise port_taken(self._lost_port(conflict))  # noqa: TRY301 - answered like any other failure of a launch
             run = self._update(spec=self.launcher.plan(self._current_run))
@@ -276,21 +281,6 @@ class Supervisor:
         self.post(e.Launched(number))
         if run.status is None and self.lifecycle.state is State.STARTING:
             self.stream.publish(RunStarted(self._current_run))
-
-    def _is_starting(self, number: int) -> bool:
-        return self.lifecycle.state is State.STARTING and self.lifecycle.run == number
-
-    async def _wait_for_turn(self, number: int) -> None:
-        """Returns when no other sidecar is ending on the data folder, with the run's port decided."""
-        if not self.launcher.turn_limit:
-            return
-        self.post(e.Waiting(number, self.launcher.turn_limit))
-        port = await self.launcher.wait_for_turn(
-            lambda elapsed, message: self.post(e.Progress(number, "waiting", elapsed, message)),
-            lambda: self._is_starting(number),
-        )
-        self._update(port=port)
-        self.post(e.Waiting(number, 0.0))
 
     def _request_shutdown(self, action: e.RequestShutdown) -> None:
         if (process := self._current_run.process) is not None:
@@ -361,7 +351,7 @@ class Supervisor:
         """The run's root process exited."""
         healthy = self._current_run.healthy
         lasted = self._loop.time() - self._current_run.requested_at
-        run = self._update(status=status, ended_at=utc_now(), lasted=lasted, healthy=False)
+        run = self._update(status=status, ended_at=iso(), lasted=lasted, healthy=False)
         expected = self.lifecycle.state is State.STOPPING and self.lifecycle.stop_reason in _REQUESTED
         self.last_exit = LastExit(
             code=status.code, signal=status.signal, text=status.text, time=run.ended_at or "", expected=expected

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from ..core.events import Socket
 from ..core.exit_status import UNKNOWN
 from ..process.base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+from .launcher import Launcher
 from .run import Run
 
 FindListener = Callable[[int], list[ListeningSocket]]
@@ -130,3 +131,6 @@ class Watcher:
     def name_of(self, owner: Socket | None) -> str:  # noqa: ARG002 - as above
         """As above."""
         return ""
+
+
+Launches = Launcher | Watcher
