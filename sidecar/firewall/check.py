@@ -15,7 +15,7 @@ from ..errors import UnsupportedError
 from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
 from .command import add_rule
 from .diagnosis import FirewallFacts, diagnose
-from .rules import PROFILES, Rule, program_key
+from .rules import PROFILES, Rule
 from .snapshot import Snapshot
 from .verdict import judge, rules_in, same_program
 
@@ -27,7 +27,7 @@ def check_firewall(facts: FirewallFacts) -> FirewallCheck:
     if facts.platform != "win32":
         return FirewallCheck(True, "Not Windows")
     snapshot = _read()
-    return diagnose(facts, judge(snapshot, rules_in(snapshot), facts.program, facts.port, _environment()))
+    return diagnose(facts, judge(snapshot, facts.program, facts.port, _environment()))
 
 
 def find_rule(rule_names: Sequence[str], program: str, *, platform: str = sys.platform) -> FirewallRule:
@@ -53,11 +53,12 @@ def describe(
     """The answer of ``find_rule`` from what was read; pure."""
     rules = rules_in(snapshot)
     names = {name.lower() for name in rule_names}
-    key = program_key(program)
     found = [
-        rule for rule in rules if rule.inbound and (rule.name.lower() in names or same_program(rule, key, environment))
+        rule
+        for rule in rules
+        if rule.inbound and (rule.name.lower() in names or same_program(rule, program, environment))
     ]
-    verdicts = judge(snapshot, rules, program, None, environment)
+    verdicts = judge(snapshot, program, None, environment)
     lines = [f"{profile}: {verdicts[profile].name} ({verdicts[profile].reason})" for profile in PROFILES]
     details = "\n".join(lines + [_line(rule) for rule in found])
     unread = snapshot.unread()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..process.platform.machine import system_folder
 from ..wire.messages import CreatedFirewallRule
 from .command import add_rule, delete_rules
-from .rules import Profile, Rule, program_key
+from .rules import Profile, Rule
 from .snapshot import Snapshot
 from .verdict import Verdict, judge, rules_in, same_program
 
@@ -49,15 +49,14 @@ def plan(snapshot: Snapshot, program: str, rule_name: str, environment: Mapping[
         InvalidConfigError, UnsupportedError: as ``command.add_rule``.
     """
     rules = rules_in(snapshot)
-    key = program_key(program)
     stale = tuple(
-        rule for rule in rules if rule.store == "local" and rule.inbound and same_program(rule, key, environment)
+        rule for rule in rules if rule.store == "local" and rule.inbound and same_program(rule, program, environment)
     )
     add = add_rule(program, rule_name)
     system = system_folder() + "\\"  # never by a variable, which the program that starts the app could set
     commands = [delete_rules(program), add] if stale else [add]
     line = " & ".join(f'"{system}netsh.exe"{text.removeprefix("netsh")}' for text in commands)
-    verdict = judge(snapshot, rules, program, None, environment)[PROFILE]
+    verdict = judge(snapshot, program, None, environment)[PROFILE]
     return Plan(
         file=f"{system}cmd.exe",
         parameters=f'/d /v:off /s /c "{line}"',
@@ -127,24 +126,22 @@ def create(
             break
     else:
         return CreatedFirewallRule(False, _exists(snapshot, program, environment), _failed(code), replaced)
-    verdict = judge(snapshot, rules_in(snapshot), program, None, environment)[PROFILE]
+    verdict = judge(snapshot, program, None, environment)[PROFILE]
     text = f"Created {_line(new)}. On private networks: {verdict.reason}."
     return CreatedFirewallRule(True, True, text, replaced)
 
 
 def _new(snapshot: Snapshot, program: str, rule_name: str, environment: Mapping[str, str], todo: Plan) -> Rule | None:
-    key = program_key(program)
     for rule in rules_in(snapshot):
         if rule.store != "local" or rule.value_name in todo.before or rule.name != rule_name:
             continue
-        if rule.action == "allow" and rule.inbound and rule.active and same_program(rule, key, environment):
+        if rule.action == "allow" and rule.inbound and rule.active and same_program(rule, program, environment):
             return rule
     return None
 
 
 def _exists(snapshot: Snapshot, program: str, environment: Mapping[str, str]) -> bool | None:
-    key = program_key(program)
-    if any(rule.inbound and same_program(rule, key, environment) for rule in rules_in(snapshot)):
+    if any(rule.inbound and same_program(rule, program, environment) for rule in rules_in(snapshot)):
         return True
     return None if snapshot.unread() else False
 

@@ -26,17 +26,11 @@ _POLICY_KEYS: dict[Profile, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One number that is in force, and where it stands; ``store`` is None where Windows' default applies."""
+    r"""One number that is in force; ``where`` it stands: ``StandardProfile\EnableFirewall``; ``store`` is None for Windows' default."""
 
-    name: str
     value: bool
     store: StoreName | None
-    key: str
-
-    @property
-    def where(self) -> str:
-        r"""The value's name as evidence, e.g. ``StandardProfile\EnableFirewall``."""
-        return f"{self.key}\\{self.name}"
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +85,8 @@ def _mdm(snapshot: Snapshot, profile: Profile) -> tuple[str, ProfileValues]:
 def _first(name: str, places: list[tuple[StoreName, str, ProfileValues]], *, default: bool) -> Setting:
     for store, key, values in places:
         if name in values.values:
-            return Setting(name, values.values[name] != 0, store, key)
-    return Setting(name, default, None, places[-1][1])
+            return Setting(values.values[name] != 0, store, rf"{key}\{name}")
+    return Setting(default, None, rf"{places[-1][1]}\{name}")
 
 
 def _unknown(places: list[tuple[StoreName, str, ProfileValues]], enabled: Setting) -> str:

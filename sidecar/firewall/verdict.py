@@ -30,7 +30,6 @@ class Verdict:
     """What one profile does.
 
     Attributes:
-        profile: the network profile.
         name: ``disabled``: the firewall is off · ``blocked``: a rule or setting blocks · ``allowed``: a rule or setting
             allows · ``no_rule``: nothing speaks of the program, so the default, to block, applies · ``conditional``: it
             depends on more than program, profile and port · ``unknown``: something could not be read.
@@ -38,7 +37,6 @@ class Verdict:
         evidence: what decided, the deciding one first; empty where nothing was found.
     """
 
-    profile: Profile
     name: VerdictName
     reason: str
     evidence: tuple[Evidence, ...] = ()
@@ -58,24 +56,22 @@ def rules_in(snapshot: Snapshot) -> list[Rule]:
     return [rule for rule in parsed if rule is not None]
 
 
-def same_program(rule: Rule, key: str, environment: Mapping[str, str]) -> bool:
-    """Whether the rule names the program of that key, whatever the spelling."""
+def same_program(rule: Rule, program: str, environment: Mapping[str, str]) -> bool:
+    """Whether the rule names that program, whatever the spelling; no rule does where it is empty."""
+    key = program_key(program)
     return bool(key) and rule.program is not None and program_key(expand(rule.program, environment)[0]) == key
 
 
-def judge(
-    snapshot: Snapshot, rules: list[Rule], program: str, port: int | None, environment: Mapping[str, str]
-) -> dict[Profile, Verdict]:
+def judge(snapshot: Snapshot, program: str, port: int | None, environment: Mapping[str, str]) -> dict[Profile, Verdict]:
     """Returns a verdict for each profile.
 
     Args:
         snapshot: what was read.
-        rules: ``rules_in(snapshot)``.
         program: absolute path of the backend's executable; empty where it is not known.
         port: the port that it listens on, or None.
         environment: names in capitals, for variables in the rules' paths.
     """
-    matches = [match for rule in rules if (match := _match(rule, program_key(program), port, environment))]
+    matches = [match for rule in rules_in(snapshot) if (match := _match(rule, program_key(program), port, environment))]
     return {profile: _verdict(snapshot, profile, matches, program) for profile in PROFILES}
 
 
@@ -105,7 +101,7 @@ def _match(rule: Rule, key: str, port: int | None, environment: Mapping[str, str
 
 def _verdict(snapshot: Snapshot, profile: Profile, matches: list[Match], program: str) -> Verdict:
     settings = settings_of(snapshot, profile)
-    early = _by_settings(profile, settings)
+    early = _by_settings(settings)
     if early is not None:
         return early
     mine = [
@@ -116,42 +112,42 @@ def _verdict(snapshot: Snapshot, profile: Profile, matches: list[Match], program
     blocks = [match for match in mine if match.rule.action == "block"]
     sure = [match for match in blocks if not match.conditions]
     if sure:
-        return Verdict(profile, "blocked", f"blocked by {_names(sure)}", _evidence(sure))
+        return Verdict("blocked", f"blocked by {_names(sure)}", _evidence(sure))
     unread = settings.unknown or snapshot.unread(local=settings.local_rules.value)
     if unread:
-        return Verdict(profile, "unknown", unread, _evidence(mine))
+        return Verdict("unknown", unread, _evidence(mine))
     if not program:
-        return Verdict(profile, "unknown", "the backend's program is not known", _evidence(mine))
+        return Verdict("unknown", "the backend's program is not known", _evidence(mine))
     if blocks:
-        return Verdict(profile, "conditional", f"blocked under conditions: {_conditions(blocks)}", _evidence(blocks))
-    return _allowed(profile, settings, mine)
+        return Verdict("conditional", f"blocked under conditions: {_conditions(blocks)}", _evidence(blocks))
+    return _allowed(settings, mine)
 
 
-def _allowed(profile: Profile, settings: ProfileSettings, mine: list[Match]) -> Verdict:
+def _allowed(settings: ProfileSettings, mine: list[Match]) -> Verdict:
     """No rule blocks: whether one allows."""
     sure = [match for match in mine if not match.conditions]
     if sure:
-        return Verdict(profile, "allowed", f"allowed by {_names(sure)}", _evidence(sure))
+        return Verdict("allowed", f"allowed by {_names(sure)}", _evidence(sure))
     if not settings.blocks_by_default.value:
         where = _setting(settings.blocks_by_default)
-        return Verdict(profile, "allowed", "allowed by default: no rule blocks, and the default action is allow", where)
+        return Verdict("allowed", "allowed by default: no rule blocks, and the default action is allow", where)
     if mine:
-        return Verdict(profile, "conditional", f"allowed under conditions: {_conditions(mine)}", _evidence(mine))
+        return Verdict("conditional", f"allowed under conditions: {_conditions(mine)}", _evidence(mine))
     if not settings.local_rules.value:
         why = "no rule, and group policy ignores the rules of this machine"
-        return Verdict(profile, "no_rule", why, _setting(settings.local_rules))
-    return Verdict(profile, "no_rule", "no rule")
+        return Verdict("no_rule", why, _setting(settings.local_rules))
+    return Verdict("no_rule", "no rule")
 
 
-def _by_settings(profile: Profile, settings: ProfileSettings) -> Verdict | None:
+def _by_settings(settings: ProfileSettings) -> Verdict | None:
     """The verdict where settings alone decide."""
     if settings.shielded.value and (settings.enabled.value or settings.unknown):
         if settings.unknown:
-            return Verdict(profile, "unknown", settings.unknown, _setting(settings.shielded))
+            return Verdict("unknown", settings.unknown, _setting(settings.shielded))
         why = "all incoming connections are blocked, whatever rules allow"
-        return Verdict(profile, "blocked", why, _setting(settings.shielded))
+        return Verdict("blocked", why, _setting(settings.shielded))
     if not settings.enabled.value and not settings.unknown:
-        return Verdict(profile, "disabled", "the firewall is off", _setting(settings.enabled))
+        return Verdict("disabled", "the firewall is off", _setting(settings.enabled))
     return None
 
 

@@ -5,7 +5,7 @@ from msgspec import UNSET
 
 from sidecar.firewall.diagnosis import FirewallFacts, Probe, diagnose
 from sidecar.firewall.rules import Profile
-from sidecar.firewall.verdict import Verdict, judge, rules_in
+from sidecar.firewall.verdict import Verdict, judge
 from tests.support.firewall import ENVIRONMENT, PROGRAM, query_user, rule, snapshot
 
 FAILURES: list[Probe] = ["refused", "timeout", "foreign", "reserved", "in_use", "proxy"]
@@ -13,7 +13,7 @@ FAILURES: list[Probe] = ["refused", "timeout", "foreign", "reserved", "in_use", 
 
 def blocked() -> dict[Profile, Verdict]:
     found = snapshot([("a", rule()), *query_user()])
-    return judge(found, rules_in(found), PROGRAM, 5005, ENVIRONMENT)
+    return judge(found, PROGRAM, 5005, ENVIRONMENT)
 
 
 def facts(
@@ -67,7 +67,7 @@ def test_block_rules_are_mentioned_as_what_they_are() -> None:
 
 def test_rules_that_could_not_be_read_are_called_unknown() -> None:
     found = snapshot(states={"local": "unreadable"})
-    message = diagnose(facts(), judge(found, rules_in(found), PROGRAM, 5005, ENVIRONMENT)).message
+    message = diagnose(facts(), judge(found, PROGRAM, 5005, ENVIRONMENT)).message
     assert "domain, private, public: unknown (the local firewall rules cannot be read: Access is denied)" in message
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from sidecar.firewall.profiles import ProfileSettings, settings_of
 from sidecar.firewall.rules import Profile, StoreName
 from sidecar.firewall.snapshot import KeyState, ProfileValues, Snapshot
-from sidecar.firewall.verdict import judge, rules_in
+from sidecar.firewall.verdict import judge
 from tests.support.firewall import ENVIRONMENT, PROGRAM, snapshot
 
 ON = {"EnableFirewall": 1}
@@ -19,7 +19,7 @@ def private(found: Snapshot) -> ProfileSettings:
 
 
 def verdict(found: Snapshot, profile: Profile = "private") -> str:
-    return judge(found, rules_in(found), PROGRAM, None, ENVIRONMENT)[profile].name
+    return judge(found, PROGRAM, None, ENVIRONMENT)[profile].name
 
 
 def test_policy_comes_before_device_management_and_that_before_the_machine() -> None:

@@ -13,7 +13,7 @@ from sidecar.firewall import check
 from sidecar.firewall.check import FirewallFacts, check_firewall, find_rule
 from sidecar.firewall.rules import PROFILES
 from sidecar.firewall.snapshot import Snapshot
-from sidecar.firewall.verdict import judge, rules_in
+from sidecar.firewall.verdict import judge
 from sidecar.settings.load import load
 from tests.support.firewall import ENVIRONMENT, PROGRAM, QUERY_USER, in_wine, query_user, rule
 
@@ -50,7 +50,7 @@ def read(store: Store, prefix: str) -> Read:
 
 
 def names(found: Snapshot) -> tuple[str, ...]:
-    verdicts = judge(found, rules_in(found), PROGRAM, 5005, ENVIRONMENT)
+    verdicts = judge(found, PROGRAM, 5005, ENVIRONMENT)
     return tuple(verdicts[profile].name for profile in PROFILES)
 
 
@@ -110,7 +110,7 @@ def test_the_pair_that_a_cancelled_prompt_leaves(store: Store, read: Read) -> No
     store.rules("local", dict(query_user()))
     found = read()
     assert names(found) == ("no_rule", "blocked", "blocked")
-    evidence = judge(found, rules_in(found), PROGRAM, None, ENVIRONMENT)["private"].evidence
+    evidence = judge(found, PROGRAM, None, ENVIRONMENT)["private"].evidence
     assert [(e.store, e.value_name, e.raw) for e in evidence] == [("local", *query_user()[0])]
 
 
@@ -190,7 +190,7 @@ def test_a_thousand_rules_are_read_and_judged_well_within_the_promise(store: Sto
 def test_the_machines_own_keys_can_be_read() -> None:
     found = registry.read()
     assert set(found.rules) == {"policy", "mdm", "local"}
-    assert len(judge(found, rules_in(found), PROGRAM, None, ENVIRONMENT)) == 3
+    assert len(judge(found, PROGRAM, None, ENVIRONMENT)) == 3
 
 
 @pytest.mark.skipif(not in_wine(), reason="it writes the machine's firewall keys, which only a throw-away one may lose")

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sidecar.firewall.snapshot import Snapshot
-from sidecar.firewall.verdict import Verdict, judge, rules_in
+from sidecar.firewall.verdict import Verdict, judge
 from tests.support.firewall import ENVIRONMENT, PROGRAM, QUERY_USER, query_user, rule, snapshot
 
 ALL = ("Domain", "Private", "Public")
@@ -45,7 +45,7 @@ stores = st.lists(st.tuples(st.text(), rule_texts | st.text()), max_size=8)
 
 
 def verdicts(found: Snapshot, *, program: str = PROGRAM, port: int | None = None) -> dict[str, Verdict]:
-    return {**judge(found, rules_in(found), program, port, ENVIRONMENT)}
+    return {**judge(found, program, port, ENVIRONMENT)}
 
 
 def names(found: Snapshot, *, program: str = PROGRAM, port: int | None = None) -> tuple[str, str, str]:
