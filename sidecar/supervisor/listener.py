@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ..core.exit_status import ExitStatus
 from ..process.base import Survivor
 
-if TYPE_CHECKING:
-    from .supervisor import Supervisor
+
+class Hears(Protocol):
+    """The supervisor, as far as it is needed here."""
+
+    def hear_output(self, number: int, stream: str, data: bytes) -> None: ...  # noqa: D102 - see RunListener
+
+    def hear_exit(self, number: int, status: ExitStatus) -> None: ...  # noqa: D102 - as above
+
+    def hear_gone(self, number: int, survivors: list[Survivor]) -> None: ...  # noqa: D102 - as above
 
 
 class SupervisedRun:
     """Adds the number of the run; see process.base.RunListener."""
 
-    def __init__(self, supervisor: Supervisor, number: int) -> None:
+    def __init__(self, supervisor: Hears, number: int) -> None:
         self._supervisor = supervisor
         self._number = number
 
