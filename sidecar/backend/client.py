@@ -159,7 +159,9 @@ def _request_target(path: str) -> str:
     """Path and query as they are sent: without a fragment, and with all that needs it in percent-encoding."""
     if path and not path.startswith(("/", "?")):
         raise HttpFailedError(f"Invalid URL: {path}", kind="invalid_url", hint="Check the paths in [backend].")
-    sent = quote(re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path.partition("#")[0]), safe="/?&=%:@!$'()*+,;~")
+    sent = quote(
+        re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path.partition("#")[0]), safe="/?&=%:@!$'()*+,;~", errors="replace"
+    )
     return sent if sent.startswith("/") else f"/{sent}"
 
 

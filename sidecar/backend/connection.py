@@ -22,6 +22,7 @@ _MAX_HEAD = 256 * 1024  # bytes, as in Chromium (kMaxHeaderBufSize of net/http/h
 _CLOSE_TIMEOUT = 0.5  # seconds for a server to close the connection as it announced
 _READ_SIZE = 64 * 1024
 _STATUS_LINE = re.compile(rb"HTTP/(\d)(?:\.(\d))?[ \t]+(\d{3})(?!\d)")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
 _NO_BODY = frozenset({204, 205, 304})
 _PACKED = frozenset({b"gzip", b"x-gzip", b"deflate"})
 
@@ -202,7 +203,7 @@ def parse_head(lines: list[bytes]) -> Head:
     status = int(first[3])
     old = first[1] == b"0" or (first[1], first[2]) == (b"1", b"0")
     chunked = not old and status not in _NO_BODY and b"chunked" in _words(fields, b"transfer-encoding")
-    lengths = {int(each) for each in _words(fields, b"content-length") if each.isdigit()}
+    lengths = {int(each) for each in _words(fields, b"content-length") if _LENGTH.fullmatch(each)}
     if len(lengths) > 1 and not chunked:
         raise _malformed("it announces two lengths")
     connection = _words(fields, b"connection")

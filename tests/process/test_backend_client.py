@@ -297,6 +297,7 @@ AS_BROWSERS_READ_IT = {
     "300 fields": (HEAD + "X-A: b\r\n" * 300 + "Content-Length: 2\r\n\r\n", b"ok", "ok"),
     "the same length twice": (f"{HEAD}Content-Length: 2\r\nContent-Length: 2\r\n\r\n", b"ok", "ok"),
     "no length of sense": (f"{HEAD}Content-Length: -1\r\n\r\n", b"ok", "ok"),
+    "a length of 5000 digits": (f"{HEAD}Content-Length: {'9' * 5000}\r\n\r\n", b"ok", "ok"),
     "a length and chunks": (f"{HEAD}Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n", b"2\r\nok\r\n0\r\n\r\n", "ok"),
     "newlines alone": ("HTTP/1.1 200 OK\nContent-Length: 2\n\n", b"ok", "ok"),
     "an unknown encoding": (f"{HEAD}Content-Encoding: none\r\n\r\n", b"ok", "ok"),
