@@ -236,7 +236,12 @@ def _cut(chunks: Iterator[Chunk]) -> Iterator[LogLine]:
 
 
 def _drop_partial(chunks: list[Chunk], stream: str) -> None:
-    """Cuts the rest of a line off the oldest chunk of ``stream``; ``chunks`` are newest first."""
+    """Cuts the rest of a line off the oldest chunk of ``stream``; ``chunks`` are newest first.
+
+    Not where all of it is one line: pieces of that are better than nothing.
+    """
+    if not any(b"\n" in chunk.data for chunk in chunks if chunk.stream == stream):
+        return
     for position in range(len(chunks) - 1, -1, -1):
         chunk = chunks[position]
         if chunk.stream == stream:

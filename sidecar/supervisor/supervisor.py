@@ -21,7 +21,7 @@ from ..core.lifecycle import Lifecycle
 from ..process.base import RunningProcess, Survivor
 from ..settings.model import Settings
 from ..wire.messages import ForcedProcess, LastExit, Started, StateChanged
-from .answers import error_for, port_taken, still_waiting, why_failed
+from .answers import error_for, launch_defect, port_taken, still_waiting, why_failed
 from .callers import Callers
 from .launcher import PERMANENT_FAILURES, PortConflict
 from .listener import SupervisedRun
@@ -275,7 +275,7 @@ class Supervisor:
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, a launch that fails must end in an answer
             self._defect("the launch", error)
-            self._launch_failed(errors.InternalError(f"The backend could not be started: {error}"))
+            self._launch_failed(launch_defect(error))
             return
         run = self._update(process=process)
         self.post(e.Launched(number))

@@ -82,6 +82,16 @@ async def test_the_lines_of_an_earlier_run_are_not_glued_to_those_of_the_next(lo
     assert texts(await log.read_lines(200, "both")) == ["last words", "first words"]
 
 
+async def test_a_flood_without_a_newline_is_shown_in_pieces(tmp_path: Path) -> None:
+    log = small_log(tmp_path, 4000)
+    for _number in range(100):
+        log.write("stdout", b"x" * 500)
+    (line,) = texts(await log.read_lines(10, "both"))
+    assert len(line) > 2000
+    assert set(line) == {"x"}
+    await log.close(30)
+
+
 async def test_memory_is_bounded_and_the_first_line_is_never_half_a_line(tmp_path: Path) -> None:
     log = small_log(tmp_path, 4000)
     for number in range(10_000):
