@@ -28,6 +28,14 @@ HOME = "/tmp/of-a-user/x"
         f"2026/11/27 open {HOME}: permission denied",
         f"sh: 1: cannot create {HOME}: Permission denied",
         f"mkdir: cannot create directory '{HOME}': Permission denied",
+        f"/usr/bin/python3: can't open file '{HOME}': [Errno 13] Permission denied",
+        f'Can\'t open perl script "{HOME}": Permission denied',
+        f"app: error while loading shared libraries: {HOME}: cannot open shared object file: Permission denied",
+        f'Exception in thread "main" java.io.FileNotFoundException: {HOME} (Permission denied)',
+        f"Caused by: java.nio.file.AccessDeniedException: {HOME}\n\tat java.base/sun.nio.fs.UnixException",
+        f"app.rb:1:in `initialize': Permission denied @ rb_sysopen - {HOME} (Errno::EACCES)",
+        f"PHP Warning:  fopen({HOME}): Failed to open stream: Permission denied in /app/a.php on line 2",
+        f"error: Uncaught PermissionDenied: Permission denied (os error 13), open '{HOME}'",
     ],
 )
 def test_the_path_and_the_setting_are_named(words: str) -> None:
@@ -44,6 +52,7 @@ def test_the_path_and_the_setting_are_named(words: str) -> None:
         "PermissionError: [Errno 13] Permission denied: '/data/locked'",  # it may write there: the file's own mode denies it
         "EACCES: permission denied, open '/videos/a.mp4'",
         "no permission to be late",
+        "cannot create /tmp/of-a-user/My Apps/x: Permission denied",  # where the path begins is not known
         "permission denied",
         "dial tcp 10.0.0.1:5432: connect: connection refused",
     ],
