@@ -8,7 +8,7 @@ from .profiles import Profile
 from .sources import Given, Source
 
 
-def from_profile(profile: Profile, environ: Mapping[str, str]) -> Source:
+def from_profile(profile: type[Profile], environ: Mapping[str, str]) -> Source:
     """What these variables say in settings. An empty one counts as not set."""
     source = Source([], [], [])
     for name, (form, section, keys) in profile.variables.items():

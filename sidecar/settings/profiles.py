@@ -1,17 +1,19 @@
 """Presets for known backends: file name, folders, endpoints and variables."""
 
+# ruff: noqa: RUF012 - the base class declares them ClassVar
+
 from __future__ import annotations
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    from typing import Any, ClassVar, Literal
 
     Variable = tuple[Literal["flag", "url", "path", "milliseconds"], str, tuple[str, ...]]
     """How an inherited variable writes its value, and the section and keys of what it sets."""
 
 
 class Profile:
-    """A preset; nothing changes it.
+    """A preset: each is a subclass, which nothing changes or instantiates.
 
     Attributes:
         settings: section → key → value, above the defaults and below everything that the user gave.
@@ -29,105 +31,100 @@ class Profile:
         own_folder: it runs in the folder of its executable, unless that is looked up on PATH; else where the sidecar was started.
     """
 
-    def __init__(
-        self,
-        *,
-        settings: dict[str, dict[str, Any]] | None = None,
-        executable: str = "",
-        folders: dict[str, tuple[str, ...]] | None = None,
-        env: dict[str, str] | None = None,
-        development_env: dict[str, str] | None = None,
-        app: str = "electron-backend-sidecar",
-        temp: str = "",
-        ffmpeg_env: tuple[str, ...] = (),
-        variables: dict[str, Variable] | None = None,
-        never_inherited: tuple[str, ...] = (),
-        any_server: bool = False,
-        own_folder: bool = False,
-    ) -> None:
-        self.settings = settings or {}
-        self.executable = executable
-        self.folders = folders or {}
-        self.env = env or {}
-        self.development_env = development_env or {}
-        self.app = app
-        self.temp = temp
-        self.ffmpeg_env = ffmpeg_env
-        self.variables = variables or {}
-        self.never_inherited = never_inherited
-        self.any_server = any_server
-        self.own_folder = own_folder
+    settings: ClassVar[dict[str, dict[str, Any]]] = {}
+    executable: ClassVar[str] = ""
+    folders: ClassVar[dict[str, tuple[str, ...]]] = {}
+    env: ClassVar[dict[str, str]] = {}
+    development_env: ClassVar[dict[str, str]] = {}
+    app: ClassVar[str] = "electron-backend-sidecar"
+    temp: ClassVar[str] = ""
+    ffmpeg_env: ClassVar[tuple[str, ...]] = ()
+    variables: ClassVar[dict[str, Variable]] = {}
+    never_inherited: ClassVar[tuple[str, ...]] = ()
+    any_server: ClassVar[bool] = False
+    own_folder: ClassVar[bool] = False
 
 
 _ADDRESS = "http://{host}:{port}"
 
-PROFILES: dict[str, Profile] = {
-    "generic": Profile(any_server=True),
-    "aspnet": Profile(
-        settings={"backend": {"live_path": "auto"}},
-        # What appsettings.json gives an endpoint named Http outranks ASPNETCORE_URLS.
-        env={"ASPNETCORE_URLS": _ADDRESS, "Kestrel__Endpoints__Http__Url": _ADDRESS},
-        development_env={"ASPNETCORE_ENVIRONMENT": "Development", "DOTNET_ENVIRONMENT": "Development"},
-        own_folder=True,  # its content root, where appsettings.json and wwwroot are, is the working folder
-    ),
-    "aura": Profile(
-        settings={
-            "backend": {
-                "live_path": "/health/live",
-                "health_path": "/health/live",
-                "ready_path": "/health/ready",
-                "shutdown_path": "/api/system/shutdown",
-                "info_path": "/api/info",
-                "version_path": "/api/version",
-                "providers_path": "/api/provider-status",
-                "ffmpeg_path": "/api/ffmpeg/status",
-                "events_path": "/api/jobs/{id}/events",
-                "volatile_keys": ("lastUpdated",),
-            },
-            "firewall": {
-                "rule_name": "Aura Video Studio Backend",
-                # Names that its installers gave.
-                "other_names": ("Aura Video Studio", "Aura Video Studio Backend (Public)"),
-            },
+
+class _Generic(Profile):
+    """Any backend."""
+
+    any_server = True
+
+
+class _AspNet(Profile):
+    """ASP.NET Core."""
+
+    settings = {"backend": {"live_path": "auto"}}
+    # What appsettings.json gives an endpoint named Http outranks ASPNETCORE_URLS.
+    env = {"ASPNETCORE_URLS": _ADDRESS, "Kestrel__Endpoints__Http__Url": _ADDRESS}
+    development_env = {"ASPNETCORE_ENVIRONMENT": "Development", "DOTNET_ENVIRONMENT": "Development"}
+    own_folder = True  # its content root, where appsettings.json and wwwroot are, is the working folder
+
+
+class _Aura(Profile):
+    """Aura Video Studio."""
+
+    settings = {
+        "backend": {
+            "live_path": "/health/live",
+            "health_path": "/health/live",
+            "ready_path": "/health/ready",
+            "shutdown_path": "/api/system/shutdown",
+            "info_path": "/api/info",
+            "version_path": "/api/version",
+            "providers_path": "/api/provider-status",
+            "ffmpeg_path": "/api/ffmpeg/status",
+            "events_path": "/api/jobs/{id}/events",
+            "volatile_keys": ("lastUpdated",),
         },
-        executable="Aura.Api",
-        own_folder=True,
-        folders={
-            "win32": ("win-x64", "win"),
-            "linux": ("linux-x64", "linux"),
-            "darwin": ("osx-x64", "osx-arm64", "mac"),
+        "firewall": {
+            "rule_name": "Aura Video Studio Backend",
+            # Names that its installers gave.
+            "other_names": ("Aura Video Studio", "Aura Video Studio Backend (Public)"),
         },
-        env={
-            # The backend reads AURA_API_URL before ASPNETCORE_URLS, and Kestrel's own configuration outranks both.
-            "ASPNETCORE_URLS": _ADDRESS,
-            "AURA_API_URL": _ADDRESS,
-            "Kestrel__Endpoints__Http__Url": _ADDRESS,
-            "DOTNET_ENVIRONMENT": "Production",
-            "ASPNETCORE_DETAILEDERRORS": "false",
-            "LOGGING__LOGLEVEL__DEFAULT": "Information",
-            "AURA_DATA_PATH": "{data}",
-            "AURA_LOGS_PATH": "{logs}",
-            "AURA_TEMP_PATH": "{temp}",
-        },
-        development_env={
-            "DOTNET_ENVIRONMENT": "Development",
-            "ASPNETCORE_DETAILEDERRORS": "true",
-            "LOGGING__LOGLEVEL__DEFAULT": "Debug",
-        },
-        app="aura-video-studio",
-        temp="aura-video-studio",
-        ffmpeg_env=("FFMPEG_PATH", "AURA_FFMPEG_PATH", "FFMPEG_BINARIES_PATH"),
-        variables={
-            "AURA_LAUNCH_BACKEND": ("flag", "backend", ("managed",)),
-            "AURA_BACKEND_URL": ("url", "backend", ("url",)),
-            # Its shell asks one endpoint for both: whether the start is over, and whether the backend is well.
-            "AURA_BACKEND_HEALTH_ENDPOINT": ("path", "backend", ("live_path", "health_path")),
-            "AURA_BACKEND_READY_ENDPOINT": ("path", "backend", ("ready_path",)),
-            "AURA_BACKEND_SSE_JOB_EVENTS_TEMPLATE": ("path", "backend", ("events_path",)),
-            "AURA_BACKEND_STARTUP_TIMEOUT_MS": ("milliseconds", "timeouts", ("startup",)),
-            "AURA_BACKEND_HEALTH_POLL_INTERVAL_MS": ("milliseconds", "timeouts", ("health_interval",)),
-        },
-        never_inherited=("AURA_RESET",),  # AURA_RESET=true deletes the user's data
-    ),
-}
+    }
+    executable = "Aura.Api"
+    own_folder = True
+    folders = {
+        "win32": ("win-x64", "win"),
+        "linux": ("linux-x64", "linux"),
+        "darwin": ("osx-x64", "osx-arm64", "mac"),
+    }
+    env = {
+        # The backend reads AURA_API_URL before ASPNETCORE_URLS, and Kestrel's own configuration outranks both.
+        "ASPNETCORE_URLS": _ADDRESS,
+        "AURA_API_URL": _ADDRESS,
+        "Kestrel__Endpoints__Http__Url": _ADDRESS,
+        "DOTNET_ENVIRONMENT": "Production",
+        "ASPNETCORE_DETAILEDERRORS": "false",
+        "LOGGING__LOGLEVEL__DEFAULT": "Information",
+        "AURA_DATA_PATH": "{data}",
+        "AURA_LOGS_PATH": "{logs}",
+        "AURA_TEMP_PATH": "{temp}",
+    }
+    development_env = {
+        "DOTNET_ENVIRONMENT": "Development",
+        "ASPNETCORE_DETAILEDERRORS": "true",
+        "LOGGING__LOGLEVEL__DEFAULT": "Debug",
+    }
+    app = "aura-video-studio"
+    temp = "aura-video-studio"
+    ffmpeg_env = ("FFMPEG_PATH", "AURA_FFMPEG_PATH", "FFMPEG_BINARIES_PATH")
+    variables = {
+        "AURA_LAUNCH_BACKEND": ("flag", "backend", ("managed",)),
+        "AURA_BACKEND_URL": ("url", "backend", ("url",)),
+        # Its shell asks one endpoint for both: whether the start is over, and whether the backend is well.
+        "AURA_BACKEND_HEALTH_ENDPOINT": ("path", "backend", ("live_path", "health_path")),
+        "AURA_BACKEND_READY_ENDPOINT": ("path", "backend", ("ready_path",)),
+        "AURA_BACKEND_SSE_JOB_EVENTS_TEMPLATE": ("path", "backend", ("events_path",)),
+        "AURA_BACKEND_STARTUP_TIMEOUT_MS": ("milliseconds", "timeouts", ("startup",)),
+        "AURA_BACKEND_HEALTH_POLL_INTERVAL_MS": ("milliseconds", "timeouts", ("health_interval",)),
+    }
+    never_inherited = ("AURA_RESET",)  # AURA_RESET=true deletes the user's data
+
+
+PROFILES: dict[str, type[Profile]] = {"generic": _Generic, "aspnet": _AspNet, "aura": _Aura}
 DEFAULT_PROFILE = "generic"

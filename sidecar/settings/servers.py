@@ -14,77 +14,35 @@ def _pair(port: str, host: str) -> dict[str, str]:
     return {port: "{port}", host: "{host}"}
 
 
+# fmt: off
 SERVERS: tuple[tuple[str, dict[str, str], str], ...] = (
     # Server; variable → value; source.
-    (
-        "Express, Koa and other Node servers, Next, Nuxt, Bun, Rails and Puma, Phoenix, gin, Dash, `fastapi run`",
-        _pair("PORT", "HOST"),
-        "https://12factor.net/port-binding",
-    ),
-    (
-        "ASP.NET Core",
-        {"ASPNETCORE_URLS": "http://{host}:{port}"},
-        "https://learn.microsoft.com/aspnet/core/fundamentals/servers/kestrel/endpoints",
-    ),
+    ("Express, Koa and other Node servers, Next, Nuxt, Bun, Rails and Puma, Phoenix, gin, Dash, `fastapi run`", _pair("PORT", "HOST"), "https://12factor.net/port-binding"),
+    ("ASP.NET Core", {"ASPNETCORE_URLS": "http://{host}:{port}"}, "https://learn.microsoft.com/aspnet/core/fundamentals/servers/kestrel/endpoints"),
     ("Uvicorn", _pair("UVICORN_PORT", "UVICORN_HOST"), "https://www.uvicorn.org/settings/"),
     ("Gunicorn", {"GUNICORN_CMD_ARGS": "--bind={host}:{port}"}, "https://docs.gunicorn.org/en/stable/settings.html"),
-    (
-        "`flask run`",
-        _pair("FLASK_RUN_PORT", "FLASK_RUN_HOST"),
-        "https://flask.palletsprojects.com/en/stable/cli/#setting-command-options",
-    ),
-    (
-        "`quart run`",
-        _pair("QUART_RUN_PORT", "QUART_RUN_HOST"),
-        "https://github.com/pallets/quart/blob/main/src/quart/cli.py",
-    ),
+    ("`flask run`", _pair("FLASK_RUN_PORT", "FLASK_RUN_HOST"), "https://flask.palletsprojects.com/en/stable/cli/#setting-command-options"),
+    ("`quart run`", _pair("QUART_RUN_PORT", "QUART_RUN_HOST"), "https://github.com/pallets/quart/blob/main/src/quart/cli.py"),
     ("Granian", _pair("GRANIAN_PORT", "GRANIAN_HOST"), "https://github.com/emmett-framework/granian#options"),
     ("Litestar", _pair("LITESTAR_PORT", "LITESTAR_HOST"), "https://docs.litestar.dev/latest/usage/cli.html"),
-    (
-        "Gradio",
-        _pair("GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME"),
-        "https://www.gradio.app/guides/environment-variables",
-    ),
-    (
-        "Streamlit",
-        {"STREAMLIT_SERVER_PORT": "{port}", "STREAMLIT_SERVER_ADDRESS": "{host}", "STREAMLIT_SERVER_HEADLESS": "true"},
-        "https://docs.streamlit.io/develop/api-reference/configuration/config.toml",
-    ),
-    (
-        "Jupyter Server",
-        {"JUPYTER_PORT": "{port}"},
-        "https://github.com/jupyter-server/jupyter_server/blob/main/jupyter_server/serverapp.py",
-    ),
-    (
-        "Spring Boot, `artisan serve` of Laravel",
-        _pair("SERVER_PORT", "SERVER_ADDRESS"),
-        "https://docs.spring.io/spring-boot/appendix/application-properties/index.html",
-    ),
+    ("Gradio", _pair("GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME"), "https://www.gradio.app/guides/environment-variables"),
+    ("Streamlit", {"STREAMLIT_SERVER_PORT": "{port}", "STREAMLIT_SERVER_ADDRESS": "{host}", "STREAMLIT_SERVER_HEADLESS": "true"}, "https://docs.streamlit.io/develop/api-reference/configuration/config.toml"),
+    ("Jupyter Server", {"JUPYTER_PORT": "{port}"}, "https://github.com/jupyter-server/jupyter_server/blob/main/jupyter_server/serverapp.py"),
+    ("Spring Boot, `artisan serve` of Laravel", _pair("SERVER_PORT", "SERVER_ADDRESS"), "https://docs.spring.io/spring-boot/appendix/application-properties/index.html"),
     ("Quarkus", _pair("QUARKUS_HTTP_PORT", "QUARKUS_HTTP_HOST"), "https://quarkus.io/guides/all-config"),
-    (
-        "Micronaut",
-        _pair("MICRONAUT_SERVER_PORT", "MICRONAUT_SERVER_HOST"),
-        "https://docs.micronaut.io/latest/guide/#runningSpecificPort",
-    ),
+    ("Micronaut", _pair("MICRONAUT_SERVER_PORT", "MICRONAUT_SERVER_HOST"), "https://docs.micronaut.io/latest/guide/#runningSpecificPort"),
     ("Rails", {"BINDING": "{host}"}, "https://github.com/rails/rails/pull/32540"),
     ("Rocket", _pair("ROCKET_PORT", "ROCKET_ADDRESS"), "https://rocket.rs/guide/v0.5/configuration/"),
     ("Nitro, Nuxt", _pair("NITRO_PORT", "NITRO_HOST"), "https://nitro.build/deploy/runtimes/node"),
     ("`fastify start`", _pair("FASTIFY_PORT", "FASTIFY_ADDRESS"), "https://github.com/fastify/fastify-cli#options"),
     ("Deno", {"DENO_SERVE_ADDRESS": "tcp:{host}:{port}"}, "https://docs.deno.com/runtime/reference/env_variables/"),
-    (
-        "llama.cpp",
-        _pair("LLAMA_ARG_PORT", "LLAMA_ARG_HOST"),
-        "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
-    ),
+    ("llama.cpp", _pair("LLAMA_ARG_PORT", "LLAMA_ARG_HOST"), "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"),
     # Clients of a running Ollama read it as well, and would then ask themselves.
     ("Ollama", {"OLLAMA_HOST": "{host}:{port}"}, "https://docs.ollama.com/faq"),
     # Vite and others listen on localhost, which Node may take for [::1] alone.
-    (
-        "Node, for servers on `localhost`",
-        {"NODE_OPTIONS": "--dns-result-order=ipv4first"},
-        "https://nodejs.org/api/cli.html#--dns-result-orderorder",
-    ),
+    ("Node, for servers on `localhost`", {"NODE_OPTIONS": "--dns-result-order=ipv4first"}, "https://nodejs.org/api/cli.html#--dns-result-orderorder"),
 )
+# fmt: on
 ONLY_FOR = {
     "OLLAMA_HOST": ("ollama",),
     "NODE_OPTIONS": ("node", "npm", "npx", "pnpm", "yarn", "vite", "astro"),

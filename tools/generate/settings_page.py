@@ -81,7 +81,7 @@ def _profiles() -> Iterator[str]:
                 yield f"| `{variable}` | {_FORMS[form].format(named)} |\n"
 
 
-def _environment(profile: Profile) -> str:
+def _environment(profile: type[Profile]) -> str:
     return "what servers read: [below](#what-servers-read)" if profile.any_server else _variables(profile.env)
 
 
@@ -100,7 +100,7 @@ def _servers() -> Iterator[str]:
     yield from (f"| `{name}` | `{text}` |\n" for name, text in ARGUMENTS.items())
 
 
-def _settings(profile: Profile) -> dict[str, Any]:
+def _settings(profile: type[Profile]) -> dict[str, Any]:
     return {f"{section}.{key}": value for section, pairs in profile.settings.items() for key, value in pairs.items()}
 
 
