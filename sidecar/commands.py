@@ -29,25 +29,47 @@ class Seconds(click.FloatRange):
         return number
 
 
+# Options that go on to ``serve`` as they are.
+_SERVE_OPTIONS = ("config", "profile", "cwd", "metrics", "max_frame", "max_in_flight")
+
+
 def _settings_options(command: Any) -> Any:
-    command = click.option(
-        "--set",
-        "pairs",
-        metavar="SECTION.NAME=VALUE",
-        multiple=True,
-        help="Set one setting; repeatable.",
-        shell_complete=starting(setting_names),
-    )(command)
-    command = click.option(
-        "--profile",
-        metavar="NAME",
-        help="A preset: generic (the default), aspnet or aura.",
-        shell_complete=starting(profile_names),
-    )(command)
-    command = click.option(
-        "--cwd", metavar="DIR", type=click.Path(), help="The backend's working folder (default: the current one)."
-    )(command)
-    return click.option("--config", metavar="FILE", help="A TOML file with settings.", type=click.Path())(command)
+    for option in (
+        click.option(
+            "--set",
+            "pairs",
+            metavar="SECTION.NAME=VALUE",
+            multiple=True,
+            help="Set one setting; repeatable.",
+            shell_complete=starting(setting_names),
+        ),
+        click.option(
+            "--profile",
+            metavar="NAME",
+            help="A preset: generic (the default), aspnet or aura.",
+            shell_complete=starting(profile_names),
+        ),
+        click.option(
+            "--cwd", metavar="DIR", type=click.Path(), help="The backend's working folder (default: the current one)."
+        ),
+        click.option("--config", metavar="FILE", help="A TOML file with settings.", type=click.Path()),
+    ):
+        command = option(command)
+    return command
+
+
+def _limit_options(command: Any) -> Any:
+    for option in (
+        click.option("--max-in-flight", metavar="COUNT", help="Maximum number of unanswered requests (default: 256)."),
+        click.option("--max-frame", metavar="BYTES", help="Largest frame in either direction (default: 16777216)."),
+    ):
+        command = option(command)
+    return command
+
+
+_metrics_option = click.option(
+    "--metrics", metavar="FILE.prom", help="Write metrics for Prometheus (node_exporter's textfile collector)."
+)
 
 
 def _without_serve(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
@@ -62,55 +84,32 @@ _serve_argument = click.argument(
 )
 
 
-_metrics_option = click.option(
-    "--metrics", metavar="FILE.prom", help="Write metrics for Prometheus (node_exporter's textfile collector)."
-)
-
-
-def _metrics_words(file: str | None) -> list[str]:
-    return ["--metrics", file] if file else []
-
-
 def _with_serve_words(function: Callable[..., int]) -> Any:
-    """Adds the options that name settings; the function gets them as ``serve_words``, what follows ``serve``.
+    """Adds the options that name settings; the function gets all of ``_SERVE_OPTIONS`` as ``serve_words``, what follows ``serve``.
 
     The command behind ``--`` comes as the context's object.
     """
 
     @functools.wraps(function)
-    def command(
-        *,
-        config: str | None,
-        profile: str | None,
-        cwd: str | None,
-        pairs: Sequence[str],
-        data: str | None,
-        command: Sequence[str] = (),
-        **rest: Any,
-    ) -> int:
+    def command(*, pairs: Sequence[str], data: str | None, command: Sequence[str] = (), **rest: Any) -> int:
         if command:
             raise UsageError("The backend's command goes after --")
         backend = click.get_current_context().obj
-        options = {"--config": config, "--profile": profile, "--cwd": cwd}
-        words = [word for name, value in options.items() if value for word in (name, value)]
+        words: list[str] = []
+        for name in _SERVE_OPTIONS:
+            if value := rest.pop(name, None):
+                words += [f"--{name.replace('_', '-')}", value]
         words += [word for pair in pairs for word in ("--set", pair)]
         if data:
-            words += ["--set", f"paths.data={_data_folder(data)}"]
+            from .console.state import data_folder, data_words
+
+            words += data_words(data_folder(data))
         return function(serve_words=[*words, *(["--", *backend] if backend else [])], **rest)
 
     help_text = "A data folder, or a name from 'sidecar data'."
     return _settings_options(
         click.option("--data", metavar="FOLDER|NAME", help=help_text, shell_complete=starting(state_names))(command)
     )
-
-
-def _data_folder(given: str) -> str:
-    """As TOML."""
-    import json
-
-    from .console.state import data_folder
-
-    return json.dumps(data_folder(given))
 
 
 @click.group(
@@ -137,8 +136,7 @@ def sidecar(context: click.Context) -> None:
   sidecar serve --set timeouts.startup=20 -- ./my-backend --port "{port}" """,
 )
 @_settings_options
-@click.option("--max-frame", metavar="BYTES", help="Largest frame in either direction (default: 16777216).")
-@click.option("--max-in-flight", metavar="COUNT", help="Maximum number of unanswered requests (default: 256).")
+@_limit_options
 @_metrics_option
 @_backend_argument
 def serve(**_: Any) -> None:
@@ -278,7 +276,7 @@ def demo_backend(words: Sequence[str]) -> int:
 @click.option("--seconds", type=Seconds(min=0), metavar="SECONDS", help="Stop after this time.")
 @_metrics_option
 @_backend_argument
-def watch(*, serve_words: Sequence[str], seconds: float | None, metrics: str | None) -> int:
+def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
     """Run COMMAND under a sidecar and show live what happens to it.
 
     In a terminal it shows states, health, CPU, memory and output. Keys: r restart, s stop or start, k crash, d doctor,
@@ -288,32 +286,26 @@ def watch(*, serve_words: Sequence[str], seconds: float | None, metrics: str | N
     """
     from .console import watch as tool
 
-    return tool.run([*_metrics_words(metrics), *serve_words], seconds=seconds)
+    return tool.run(serve_words, seconds=seconds)
 
 
 @sidecar.command(epilog='Example: sidecar record today.frames -- ./my-backend --port "{port}"')
 @_with_serve_words
-@click.option("--max-frame", metavar="BYTES", help="Same as for serve.")
-@click.option("--max-in-flight", metavar="COUNT", help="Same as for serve.")
+@_limit_options
 @_metrics_option
 @click.argument("file", type=click.Path())
 @_serve_argument
-def record(
-    *, serve_words: Sequence[str], max_frame: str | None, max_in_flight: str | None, metrics: str | None, file: str
-) -> int:
+def record(*, serve_words: Sequence[str], file: str) -> int:
     """Run like serve and record the traffic to FILE, with times.
 
     Point an app at it instead of serve; a trailing word serve is accepted. FILE holds the bytes of both sides unchanged,
-    secrets included: only you can read it (on Windows: anyone with access to its folder). An
-    earlier recording is kept as FILE.1.
+    secrets included: only you can read it (on Windows: anyone with access to its folder). An earlier recording is kept as FILE.1.
 
     Exit status: the sidecar's, or 64 if FILE cannot be written.
     """
     from .console import record as tool
 
-    numbers = ["--max-frame", max_frame] if max_frame else []
-    numbers += ["--max-in-flight", max_in_flight] if max_in_flight else []
-    return tool.run(file, [*numbers, *_metrics_words(metrics), *serve_words])
+    return tool.run(file, serve_words)
 
 
 @sidecar.command(
@@ -335,7 +327,6 @@ def replay(*, serve_words: Sequence[str], fast: bool, to_client: bool, file: str
     key or another kind of value is a difference.
 
     Exit status: 0; 1 if anything differs; 64 if FILE is missing; 65 if it is damaged or not a recording.
-    damaged.
     """
     if to_client:
         from .console import playback

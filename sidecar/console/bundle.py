@@ -42,15 +42,9 @@ _FLAG = re.compile(
 class Bundle:
     """What goes into a bundle, masked.
 
-    Args:
-        checks: the diagnosis.
-        facts: ``logs``, the folder, and ``info``, what ``sidecar:info`` answered; both may be missing where no sidecar ran.
-        serve_words: the sidecar's command line after ``serve``: its settings file goes into the bundle, and secrets that it
-            gives are masked everywhere.
-
-    Attributes:
-        texts: by their name in the bundle; ``masked.txt`` lists what was masked.
-        masked: name of a text → kind of secret → how often it was masked there.
+    ``facts``: ``logs``, the folder, and ``info``, what ``sidecar:info`` answered; both are missing where no sidecar ran. The
+    settings file that ``serve_words`` name goes into the bundle. ``texts``: by their name in it; ``masked``: name of a text →
+    kind of secret → how often it was masked there.
     """
 
     def __init__(self, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str] = ()) -> None:
@@ -96,11 +90,7 @@ class Bundle:
         return packed.getvalue()
 
     def write(self, path: Path) -> None:
-        """Writes the zip, readable by its owner alone. A file of that name is replaced, a link is not followed.
-
-        Raises:
-            OSError: it cannot be written.
-        """
+        """Writes the zip, readable by its owner alone. A file of that name is replaced, a link is not followed. Raises OSError."""
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
         replace_file(path, self.pack())

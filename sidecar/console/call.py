@@ -86,11 +86,8 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
     if channel in CHANNELS and (needs_backend(channel) or channel == "backend:start"):
         require_command(f"call {channel}", serve_words)
     elif channel in READS_STATE and not names_state:
-        require_command(
-            f"call {channel}",
-            serve_words,
-            "The command selects whose state to read; --data NAME works too: see 'sidecar data'.",
-        )
+        why = "The command selects whose state to read; --data NAME works too: see 'sidecar data'."
+        require_command(f"call {channel}", serve_words, why)
     try:
         result = run_cancellable(_ask(channel, values, serve_words))
     except RemoteError as error:

@@ -7,6 +7,7 @@ import sys
 from asyncio import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,9 +49,8 @@ class SidecarLostError(SidecarError):
 
 def serve_command() -> list[str]:
     """What starts a sidecar like this one; frozen, the executable is the sidecar itself."""
-    return (
-        [sys.executable, "serve"] if getattr(sys, "frozen", False) else [*isolated_python("sidecar.__main__"), "serve"]
-    )
+    frozen = getattr(sys, "frozen", False)
+    return [*([sys.executable] if frozen else isolated_python("sidecar.__main__")), "serve"]
 
 
 def isolated_python(module: str, arguments: str = "") -> list[str]:
@@ -59,23 +59,12 @@ def isolated_python(module: str, arguments: str = "") -> list[str]:
     No code comes from the working directory, PYTHONPATH or PYTHONSTARTUP (``-I``), and the environment is left as it is:
     the backend inherits it, and has to meet what it would meet under ``serve``.
     """
-    return [
-        sys.executable,
-        "-I",
-        "-c",
-        _RUN.format(module=module, arguments=arguments),
-        str(Path(__file__).resolve().parents[2]),
-    ]
+    code = _RUN.format(module=module, arguments=arguments)
+    return [sys.executable, "-I", "-c", code, str(Path(__file__).resolve().parents[2])]
 
 
 class Client:
-    """One sidecar process and the conversation with it.
-
-    Attributes:
-        hello: the sidecar's first message.
-        exit_status: the sidecar's, once it has ended.
-        failure: the error without an id (wrong settings, a broken stream), where there was one.
-    """
+    """One sidecar process and the conversation with it; ``failure`` is an error without an id (wrong settings, a broken stream)."""
 
     def __init__(self, on_event: EventListener | None = None, on_dropped: DroppedListener | None = None) -> None:
         self.hello: Hello | None = None
@@ -101,11 +90,8 @@ class Client:
         """Spawns ``sidecar serve WORDS`` and awaits its hello.
 
         ``on_event`` gets channel and payload of each event, on the event loop; ``on_dropped`` before it the channel and how
-        many events of it are missing. ``env`` is the whole environment, by default ours.
-
-        Raises:
-            UsageError: it did not understand ``words``.
-            SidecarLostError: it could not be started, ended, or said something else.
+        many events of it are missing. ``env`` is the whole environment, by default ours. UsageError: it did not understand
+        ``words``. SidecarLostError: it could not be started, ended, or said something else.
         """
         client = cls(on_event, on_dropped)
         await client._spawn(words, env)
@@ -126,11 +112,8 @@ class Client:
     async def call(self, channel: str, *args: Any) -> Any:
         """One request; a caller that is cancelled cancels it.
 
-        Raises:
-            RemoteError: the answer is an error.
-            InvalidArgsError: MessagePack does not hold the arguments, such as integers beyond 64 bits.
-            InvalidConfigError: the sidecar found its settings wrong, and ended.
-            SidecarLostError: it ended meanwhile.
+        RemoteError: the answer is an error. InvalidArgsError: MessagePack does not hold the arguments, such as integers beyond
+        64 bits. InvalidConfigError: the sidecar found its settings wrong, and ended. SidecarLostError: it ended meanwhile.
         """
         if self._ended.done():
             raise self._lost("The sidecar has ended")
@@ -142,7 +125,10 @@ class Client:
             raise InvalidArgsError(f"The arguments cannot be sent: {error}") from error
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         try:
-            await self._send(request)
+            self._write(request)
+            assert self._process.stdin
+            with suppress(OSError):  # its end answers the request
+                await self._process.stdin.drain()
             return await answer
         except asyncio.CancelledError:
             if self._answers.pop(number, None) is not None:
@@ -164,11 +150,10 @@ class Client:
                     await self.call("sidecar:shutdown")
                 await asyncio.shield(self._ended)
         except (RemoteError, SidecarError):
-            await self._ended
+            pass  # it ends, or has ended
         except TimeoutError:
             await self.kill()
-        assert self.exit_status is not None
-        return self.exit_status
+        return await self.wait()
 
     async def kill(self) -> None:
         """Ends the sidecar at once; its own children see the end of their lifeline."""
@@ -223,18 +208,8 @@ class Client:
         self._greeted.set()
 
     def _end_process(self) -> None:
-        try:
+        with suppress(ProcessLookupError):  # it has ended, and asyncio has let go of it
             self._process.kill()
-        except ProcessLookupError:  # it has ended, and asyncio has let go of it
-            pass
-
-    async def _send(self, body: bytes) -> None:
-        self._write(body)
-        assert self._process.stdin
-        try:
-            await self._process.stdin.drain()
-        except OSError:
-            pass  # its end answers the request
 
     def _write(self, body: bytes) -> None:
         assert self._process.stdin

@@ -46,13 +46,9 @@ class Conversation:
     def take(self, record: Record) -> Iterator[RecordedFrame]:
         """What one record completes."""
         if record.kind == "exit":
-            yield from self._rest(record, "sidecar")
-            yield RecordedFrame(
-                record.seconds, "sidecar", b"", None, f"exit status {record.data.decode('ascii', 'replace')}"
-            )
+            yield from self._end(record, "sidecar", f"exit status {record.data.decode('ascii', 'replace')}")
         elif record.kind == "client end":
-            yield from self._rest(record, "client")
-            yield RecordedFrame(record.seconds, "client", b"", None, "end of input")
+            yield from self._end(record, "client", "end of input")
         elif record.kind in self._broken:
             yield RecordedFrame(record.seconds, record.kind, record.data, None, "not a frame")
         else:
@@ -67,12 +63,12 @@ class Conversation:
                 self._broken.add(record.kind)
                 yield RecordedFrame(record.seconds, record.kind, record.data, None, f"not a frame: {error.message}")
 
-    def _rest(self, record: Record, sender: str) -> Iterator[RecordedFrame]:
+    def _end(self, record: Record, sender: str, how: str) -> Iterator[RecordedFrame]:
         pending = self._frames[sender].pending
         if pending and sender not in self._broken:
-            yield RecordedFrame(
-                record.seconds, sender, b"", None, f"{pending} bytes of a frame that was never completed"
-            )
+            rest = f"{pending} bytes of a frame that was never completed"
+            yield RecordedFrame(record.seconds, sender, b"", None, rest)
+        yield RecordedFrame(record.seconds, sender, b"", None, how)
 
 
 def conversation(records: Iterable[Record]) -> Iterator[RecordedFrame]:
@@ -125,11 +121,8 @@ class Exchange:
 class Tape:
     """What one side of a conversation consists of.
 
-    Attributes:
-        unsolicited: events, and errors about the stream or the settings.
-        states: the lifecycle's.
-        exit: the sidecar's status; None where its end was not seen.
-        ended_by_client: the client had asked for the end before it came.
+    ``unsolicited``: events, and errors about the stream or the settings. ``exit``: the sidecar's status, None where its end was
+    not seen. ``ended_by_client``: the client had asked for the end before it came.
     """
 
     hello: RecordedFrame | None = None
@@ -143,11 +136,6 @@ class Tape:
     answers: int = 0
     _open: dict[Any, list[Exchange]] = field(default_factory=dict)
     _conversation: Conversation = field(default_factory=Conversation)
-
-    def read(self, records: Iterable[Record]) -> None:
-        """Takes records in. Raises what their iteration raises; what came before that is kept."""
-        for record in records:
-            self.take(record)
 
     def take(self, record: Record) -> None:
         """Takes one record in."""

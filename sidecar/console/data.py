@@ -22,10 +22,8 @@ def run(*, name: str | None, everything: bool, as_json_: bool) -> int:
     try:
         removed, kept = clear(name)
     except OSError as error:
-        raise UsageError(
-            f"{error.filename or states_folder()} cannot be removed: {error.strerror}",
-            hint="Close the program that has it open, or correct its permissions.",
-        ) from error
+        reason = f"{error.filename or states_folder()} cannot be removed: {error.strerror}"
+        raise UsageError(reason, hint="Close the program that has it open, or correct its permissions.") from error
     if as_json_:
         print(as_json({"removed": removed, "inUse": kept}))  # noqa: T201 - the tool's output
     for state in () if as_json_ else removed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections import deque
@@ -21,6 +20,7 @@ from .demo_backend import CRASH_PATH, LIVE_PATH, STOP_PATH
 from .screen import render_demo
 from .sentences import Line
 from .session import Session, until
+from .state import data_words
 from .story import KEPT_EVENTS, Recovery
 from .surroundings import run_cancellable, temporary_folder
 
@@ -31,21 +31,16 @@ REFRESH = 0.1
 
 def backend_command() -> list[str]:
     """What starts the embedded backend; frozen, the executable is the sidecar itself."""
-    frozen = getattr(sys, "frozen", False)
-    program = (
-        [sys.executable, "demo-backend"] if frozen else isolated_python("sidecar.console.demo_backend", "sys.argv[1:]")
-    )
-    return [*program, "--port", "{port}"]
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "demo-backend", "--port", "{port}"]
+    return [*isolated_python("sidecar.console.demo_backend", "sys.argv[1:]"), "--port", "{port}"]
 
 
 def run(seconds: float) -> int:
     """Shows the demo for that long.
 
-    Returns:
-        0 if the backend crashed, came back as another process and was healthy, and everything stopped in order; else 1.
-
-    Raises:
-        OSError: stdout cannot be written; everything was stopped.
+    Returns 0 if the backend crashed, came back as another process and was healthy, and everything stopped in order; else 1.
+    OSError: stdout cannot be written; everything was stopped.
     """
     console = Console(highlight=False)
 
@@ -80,13 +75,8 @@ class _Demo(Session):
 
     async def run(self) -> tuple[Recovery, int]:
         with temporary_folder("sidecar-demo-") as folder:
-            values = {
-                "paths.data": json.dumps(folder),
-                "backend.live_path": LIVE_PATH,
-                "backend.shutdown_path": STOP_PATH,
-            }
-            words = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
-            words += ["--", *backend_command()]
+            paths = ["--set", f"backend.live_path={LIVE_PATH}", "--set", f"backend.shutdown_path={STOP_PATH}"]
+            words = [*data_words(folder), *paths, "--", *backend_command()]
             async with self._shown():
                 client = await Client.start(words, on_event=self._take, env=_environment())
                 try:

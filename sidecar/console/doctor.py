@@ -37,26 +37,21 @@ def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str |
     """
     if start:
         require_command("doctor --start", serve_words)
-    with backend_state(serve_words) as words:
-        return _run(words, start=start, as_json=as_json, bundle=bundle)
-
-
-def _run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str | None) -> int:
     status = 0
-    try:
-        checks, facts = run_cancellable(_ask(serve_words, start=start))
-    except UsageError:
-        raise
-    except RemoteError as error:
-        checks = [Check("sidecar", "failed", str(error), "See the sidecar's own log.", error.error.code)]
-        facts = {}
-    except SidecarError as error:
-        checks = [Check("sidecar", "failed", error.message, error.hint or "See the sidecar's own log.")]
-        facts = {}
-        status = error.exit_status if isinstance(error, InvalidConfigError) else 1
-    _show(checks, as_json=as_json)
-    if bundle is not None:
-        _bundle(bundle, checks, facts, serve_words)
+    facts: dict[str, Any] = {}
+    with backend_state(serve_words) as words:
+        try:
+            checks, facts = run_cancellable(_ask(words, start=start))
+        except UsageError:
+            raise
+        except RemoteError as error:
+            checks = [Check("sidecar", "failed", str(error), "See the sidecar's own log.", error.error.code)]
+        except SidecarError as error:
+            checks = [Check("sidecar", "failed", error.message, error.hint or "See the sidecar's own log.")]
+            status = error.exit_status if isinstance(error, InvalidConfigError) else 1
+        _show(checks, as_json=as_json)
+        if bundle is not None:
+            _bundle(bundle, checks, facts, words)
     return status or int(any(check.status == "failed" for check in checks))
 
 
@@ -69,10 +64,8 @@ def _bundle(bundle: str, checks: Sequence[Check], facts: dict[str, Any], serve_w
     try:
         gathered.write(Path(bundle))
     except OSError as error:
-        raise UsageError(
-            f"The bundle {bundle} cannot be written: {error.strerror}",
-            hint="Choose a file in a folder that you can write to.",
-        ) from error
+        reason = f"The bundle {bundle} cannot be written: {error.strerror}"
+        raise UsageError(reason, hint="Choose a file in a folder that you can write to.") from error
     print(one_line(f"{bundle}: {len(gathered.texts)} files, secrets masked"), file=sys.stderr)  # noqa: T201 - the tool's output
 
 

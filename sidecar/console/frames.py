@@ -59,9 +59,8 @@ def _print_lines(recording: Recording) -> None:
 
 def heading(header: Header) -> str:
     """Where a recording comes from, in one line."""
-    return one_line(
-        f"Recorded {header.started} on {header.platform} by sidecar {header.sidecar}: {' '.join(header.command)}"
-    )
+    where = f"on {header.platform} by sidecar {header.sidecar}"
+    return one_line(f"Recorded {header.started} {where}: {' '.join(header.command)}")
 
 
 def as_document(passed: RecordedFrame) -> dict[str, Any]:

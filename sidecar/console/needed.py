@@ -30,7 +30,5 @@ def require_command(tool: str, serve_words: Sequence[str], more: str = "", *, st
     """
     settings = settings_of(serve_words)
     if settings is not None and lacks_command(settings) and (starts or settings.backend.autostart):
-        raise UsageError(
-            "No backend command given",
-            hint=f"Write it after --, e.g. 'sidecar {tool} -- uvicorn app:app'. {more}".rstrip(),
-        )
+        hint = f"Write it after --, e.g. 'sidecar {tool} -- uvicorn app:app'. {more}".rstrip()
+        raise UsageError("No backend command given", hint=hint)

@@ -31,7 +31,8 @@ def run(file: str, *, fast: bool) -> int:
     frames. Raises RecordingError, before anything is played, where the file is not a recording, has no hello or is damaged.
     """
     tape = Tape()
-    tape.read(Recording(Path(file)))
+    for record in Recording(Path(file)):
+        tape.take(record)
     if tape.hello is None:
         raise RecordingError(f"{file} has no hello: the recorded sidecar never started")
     stdin_fd, stdout_fd = guard_stdio()

@@ -42,19 +42,13 @@ def run(file: str, serve_words: Sequence[str]) -> int:
     descriptor = _create(path)
     stdin_fd, stdout_fd = guard_stdio()
     tape = _Tape(descriptor, path, serve_words)
-    child = subprocess.Popen(
-        [*serve_command(), *serve_words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        bufsize=0,
-    )
+    command = [*serve_command(), *serve_words]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     forward_to(child)
     assert child.stdin
     assert child.stdout
-    requests = threading.Thread(
-        target=_pass_requests, args=(stdin_fd, child.stdin, tape), name="requests", daemon=True
-    )  # nothing can interrupt it while the client keeps silent: it ends with the process
-    requests.start()
+    # Nothing can interrupt it while the client keeps silent: it ends with the process.
+    threading.Thread(target=_pass_requests, args=(stdin_fd, child.stdin, tape), name="requests", daemon=True).start()
     _pass_answers(child.stdout, stdout_fd, tape)
     status = shell_status(child.wait())
     tape.add("exit", str(status).encode())
@@ -73,10 +67,8 @@ def _create(path: Path) -> int:
             path.replace(f"{path}.1")
         return create_file(path)
     except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}",
-            hint="The folder must exist and be writable.",
-        ) from None
+        reason = f"{path} cannot be written: {error.strerror}"
+        raise UsageError(reason, hint="The folder must exist and be writable.") from None
 
 
 class _Tape:
@@ -112,8 +104,7 @@ class _Tape:
         self._thread.join()
 
     def _run(self) -> None:
-        works = True
-        ended = False
+        works, ended = True, False
         while not ended:
             self._filled.wait()
             if not self._ended:

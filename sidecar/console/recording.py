@@ -137,7 +137,5 @@ class Recording:
             raise self._damaged("it ends in the middle of a record")
 
     def _damaged(self, what: str) -> RecordingError:
-        return RecordingError(
-            f"{self._path} is damaged at byte {self._taken} or soon after: {what}",
-            hint="Everything before the damage was read and is valid.",
-        )
+        text = f"{self._path} is damaged at byte {self._taken} or soon after: {what}"
+        return RecordingError(text, hint="Everything before the damage was read and is valid.")

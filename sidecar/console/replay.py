@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from asyncio import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from .frames import heading
 from .needed import require_command
 from .recording import CHUNK, Record, Recording, RecordingError, shell_status
 from .session import until
+from .state import data_words
 from .surroundings import run_cancellable, temporary_folder
 
 TIMEOUT = 30.0  # seconds for what the recorded client had seen before it went on; then the replay goes on without it
@@ -40,7 +40,8 @@ def run(file: str, serve_words: Sequence[str], *, fast: bool) -> int:
     require_command("replay FILE", serve_words, starts=False)
     before, damage = Tape(), None
     try:
-        before.read(recording)
+        for record in recording:
+            before.take(record)
     except RecordingError as error:
         damage = error
     now = run_cancellable(_Replay(before, fast=fast).run(serve_words))
@@ -61,12 +62,7 @@ class _Replay:
     async def run(self, words: Sequence[str]) -> Tape:
         with temporary_folder("sidecar-replay-") as folder:
             process = await subprocess.create_subprocess_exec(
-                *serve_command(),
-                "--set",
-                f"paths.data={json.dumps(folder)}",
-                *words,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                *serve_command(), *data_words(folder), *words, stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
             self.began = time.monotonic()
             reading = asyncio.create_task(self._read(process))
@@ -133,15 +129,10 @@ def report(before: Tape, now: Tape, say: Callable[[str], None]) -> int:
             say(f"             {difference}")
         if len(found) > _SHOWN:
             say(f"             and {len(found) - _SHOWN} more")
-    for name, was, became in (
-        ("states", _states(before), _states(now)),
-        ("exit status", before.exit, now.exit),
-    ):
-        if was == became or (name == "exit status" and was is None):
-            say(f"same       {name}: {became}")
-        else:
-            different += 1
-            say(f"DIFFERENT  {name}: {was} → {became}")
+    old_exit = now.exit if before.exit is None else before.exit  # None: not recorded
+    for name, was, became in (("states", _states(before), _states(now)), ("exit status", old_exit, now.exit)):
+        different += was != became
+        say(f"same       {name}: {became}" if was == became else f"DIFFERENT  {name}: {was} → {became}")
     say(f"{len(before.exchanges)} requests replayed, {different or 'nothing'} different")
     return different
 
@@ -150,10 +141,8 @@ def judge(old: Exchange, new: Exchange | None) -> tuple[str, list[Difference]]:
     """``same``, ``values`` (only such as differ in every run) or ``DIFFERENT``, and where."""
     if old.answer is None:  # it was cut off, or the sidecar was
         return "same", []
-    if new is None or new.answer is None:
-        return "DIFFERENT", [Difference("", old.outcome, None, shape=True)]
-    if old.answer.get("type") != new.answer.get("type"):
-        return "DIFFERENT", [Difference("", old.outcome, new.outcome, shape=True)]
+    if new is None or new.answer is None or old.answer.get("type") != new.answer.get("type"):
+        return "DIFFERENT", [Difference("", old.outcome, new.outcome if new else None, shape=True)]
     found = list(differences(old.outcome, new.outcome))
     if old.answer.get("type") == "error":
         found = [each._replace(shape=each.path == "code") for each in found]

@@ -96,16 +96,9 @@ def glyphs_for(encoding: str) -> Glyphs:
 def render(
     story: Story, now: float, width: int, height: int, glyphs: Glyphs, *, view: View | None = None, clock: float = 0.0
 ) -> RenderableType:
-    """The picture of ``watch``, as large as the terminal.
+    """The picture of ``watch``, as large as the terminal: ``width`` columns, ``height`` lines.
 
-    Args:
-        story: what was seen.
-        now: seconds since watch began.
-        width: of the terminal, in columns.
-        height: of it, in lines.
-        glyphs: what it can show.
-        view: what the user looks at.
-        clock: when watch began, in seconds since 1970.
+    ``now`` is in seconds since watch began, ``clock`` when that was, in seconds since 1970.
     """
     view = view or View()
     rows = [*_strips(story, now, max(8, width - _PANEL - _LABELS - _FIGURES), glyphs), *_texts(story, now, clock)]
@@ -131,17 +124,18 @@ def render_demo(
     story: Story, recovery: Recovery, lines: Sequence[Line], height: int, *, elapsed: float, seconds: float
 ) -> RenderableType:
     """The picture of ``demo``: facts, the latest events, the time that is left."""
+    style = _STATE_STYLES.get(story.state, "")
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", justify="right")
     facts.add_column()
-    facts.add_row("state", Text(story.state, style=_STATE_STYLES.get(story.state, "")))
+    facts.add_row("state", Text(story.state, style=style))
     facts.add_row("health", Text(story.health, style=_HEALTH_STYLES.get(story.health, "")))
     facts.add_row("process", "-" if recovery.pid is None else str(recovery.pid))
     facts.add_row("address", recovery.url or "-")
     facts.add_row("restarts", str(recovery.restarts))
     events = _events(lines, max(3, height - _DEMO), "startupProgress", None)
     return Group(
-        Panel(facts, title="backend", title_align="left", border_style=_STATE_STYLES.get(story.state, "")),
+        Panel(facts, title="backend", title_align="left", border_style=style),
         Panel(events, title="events", title_align="left", border_style="dim"),
         ProgressBar(total=seconds, completed=min(elapsed, seconds)),
     )
@@ -152,14 +146,10 @@ def sparkline(
 ) -> str:
     """Samples as a line on the scale of time of ``columns``: from 0 to the largest of them, or to ``top`` if that is more."""
     found: list[float | None] = [None] * width
-    each = (end - begin) / width
     for (start, value), (stop, _) in zip(samples, [*samples[1:], (end, 0.0)], strict=False):
-        if start < begin or each <= 0:
-            continue
-        first = min(width - 1, int((start - begin) / each))
-        last = max(first, min(width, math.ceil((min(stop, start + SAMPLE_LASTS) - begin) / each)) - 1)
-        for column in range(first, last + 1):
-            found[column] = max(value, found[column] or 0.0)
+        if start >= begin:
+            for column in _columns_of(start, min(stop, start + SAMPLE_LASTS), begin, end, width):
+                found[column] = max(value, found[column] or 0.0)
     highest = max([top, *(value for value in found if value is not None)]) or 1.0
     last_level = len(levels) - 1
     return "".join(
@@ -173,20 +163,22 @@ def columns(moves: Iterable[tuple[float, _T]], begin: float, end: float, width: 
 
     ``moves`` say when which state began, in order; the last one lasts until ``end``, the first began at ``begin`` or before.
     """
-    rank = {value: position for position, value in enumerate(ranks)}
-    each = (end - begin) / width
-    found: list[_T | None] = [None] * width
-    spans = list(moves)
-    for (start, value), (stop, _) in zip(spans, [*spans[1:], (end, None)], strict=True):
-        if stop < begin or start > end or each <= 0:
-            continue
-        first = max(0, min(width - 1, int((start - begin) / each)))
-        last = max(first, min(width, math.ceil((stop - begin) / each)) - 1)
-        for column in range(first, last + 1):
+    found: list[int | None] = [None] * width  # places in ``ranks``
+    spans = [(at, ranks.index(value)) for at, value in moves]
+    for (start, rank), (stop, _) in zip(spans, [*spans[1:], (end, 0)], strict=True):
+        for column in _columns_of(start, stop, begin, end, width):
             held = found[column]
-            if held is None or rank[value] < rank[held]:
-                found[column] = value
-    return [ranks[-1] if value is None else value for value in found]
+            found[column] = rank if held is None else min(rank, held)
+    return [ranks[-1] if rank is None else ranks[rank] for rank in found]
+
+
+def _columns_of(start: float, stop: float, begin: float, end: float, width: int) -> range:
+    """Where something that lasted from ``start`` to ``stop`` shows: in one column at least."""
+    each = (end - begin) / width
+    if stop < begin or start > end or each <= 0:
+        return range(0)
+    first = max(0, min(width - 1, int((start - begin) / each)))
+    return range(first, max(first + 1, min(width, math.ceil((stop - begin) / each))))
 
 
 def _strips(story: Story, now: float, width: int, glyphs: Glyphs) -> list[tuple[str, Text]]:
@@ -261,14 +253,8 @@ def _fitting(rows: list[tuple[str, Text]], width: int, room: int) -> tuple[Table
 def _facts(grid: Table, story: Story, now: float, width: int, clock: float) -> RenderableType:
     title = Text(_named(one_line(story.command), one_line(story.folder), max(8, width - 8)) or "backend")
     span = f"the last {_duration(min(now, SPAN))}, {_time(clock + now)}"
-    return Panel(
-        grid,
-        title=title,
-        title_align="left",
-        subtitle=span,
-        subtitle_align="right",
-        border_style=_STATE_STYLES.get(story.state, ""),
-    )
+    style = _STATE_STYLES.get(story.state, "")
+    return Panel(grid, title=title, title_align="left", subtitle=span, subtitle_align="right", border_style=style)
 
 
 def _named(command: str, folder: str, room: int) -> str:
@@ -367,12 +353,12 @@ def _keys(story: Story, view: View) -> Text:
         if view.typing:
             return text
         text.append("   ")
+    other = {"s": "start"} if story.stopped else {}
+    if story.state == "FAILED":
+        other["r"] = "start again"
     for key, meaning in KEYS.items():
         if key == "k" and story.pid is None:
             continue  # there is nothing to crash
-        other = (
-            {"r": "start again", "s": "start"} if story.state == "FAILED" else {"s": "start"} if story.stopped else {}
-        )
         text.append(f" {key} ", style="reverse")
         text.append(f" {other.get(key, meaning)}  ")
     return text

@@ -16,10 +16,8 @@ from .surroundings import silence
 class Session:
     """One run of such a tool.
 
-    Attributes:
-        live: pictures in a terminal; otherwise a line for each event.
-        end: the exit status, once something ends the tool.
-        unsaid: why stdout cannot be written any more.
+    ``live``: pictures in a terminal, otherwise a line for each event. ``end``: the exit status, once something ends the tool.
+    ``unsaid``: why stdout cannot be written any more.
     """
 
     def __init__(self, console: Console, own: str, *, live: bool, digits: int) -> None:

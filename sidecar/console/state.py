@@ -81,15 +81,16 @@ def backend_state(serve_words: Sequence[str], *, otherwise: str | None = None) -
             yield list(serve_words)
             return
         with temporary_folder(otherwise) as folder:
-            yield [*_data(folder), *serve_words]
+            yield [*data_words(folder), *serve_words]
     else:
         name, about = _identity(settings)
         path = states_folder() / name
         with _used(path, about):
-            yield [*_data(str(path)), *serve_words]
+            yield [*data_words(str(path)), *serve_words]
 
 
-def _data(folder: str) -> list[str]:
+def data_words(folder: str) -> list[str]:
+    """The option of ``serve`` that names its data folder."""
     return ["--set", f"paths.data={msgspec.json.encode(folder).decode()}"]
 
 
@@ -128,15 +129,13 @@ def data_folder(given: str) -> str:
 def clear(name: str | None) -> tuple[list[State], list[State]]:
     """Removes the state of that name, or of all backends; gives what was removed, and what is in use and was kept.
 
-    Raises:
-        UsageError: no backend has that name.
-        OSError: part of it cannot be removed.
+    UsageError: no backend has that name. OSError: part of it cannot be removed.
     """
-    removed: list[State] = []
-    kept: list[State] = []
-    for state in list_states() if name is None else [_find(name)]:
-        (removed if _remove(Path(state.path)) else kept).append(state)
-    return removed, kept
+    states = [state for state in list_states() if name in {None, state.name}]
+    if not states and name is not None:
+        raise UsageError(f"No state named {name!r}", hint="'sidecar data' lists the names.")
+    removed = [state for state in states if _remove(Path(state.path))]
+    return removed, [state for state in states if state not in removed]
 
 
 def _remove(path: Path) -> bool:
@@ -150,13 +149,6 @@ def _remove(path: Path) -> bool:
         return False
     shutil.rmtree(aside)
     return True
-
-
-def _find(name: str) -> State:
-    known = {state.name: state for state in list_states()}
-    if name not in known:
-        raise UsageError(f"No state named {name!r}", hint="'sidecar data' lists the names.")
-    return known[name]
 
 
 def _identity(settings: Settings) -> tuple[str, About]:

@@ -107,15 +107,7 @@ class Story:
 
 @dataclass(slots=True)
 class Recovery:
-    """Whether the demo's backend crashed and came back.
-
-    Attributes:
-        pid, port, url: of the process that runs, or ran last.
-        crashed_pid: the process that crashed, once one did.
-        recovered_pid: the process that runs in its place.
-        restarts: how often it came back by itself.
-        healthy_again: whether the new process was found healthy.
-    """
+    """Whether the demo's backend crashed and came back; ``pid``, ``port`` and ``url`` are of the process that runs, or ran last."""
 
     pid: int | None = None
     port: int | None = None

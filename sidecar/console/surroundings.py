@@ -66,21 +66,14 @@ def temporary_folder(prefix: str) -> Iterator[str]:
     try:
         folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
     except OSError as error:
-        raise UsageError(
-            f"No temporary folder is available: {error.strerror}",
-            hint="Set TMPDIR (Windows: TEMP) to a folder that exists, is writable and is not full.",
-        ) from None
+        hint = "Set TMPDIR (Windows: TEMP) to a folder that exists, is writable and is not full."
+        raise UsageError(f"No temporary folder is available: {error.strerror}", hint=hint) from None
     with folder as name:
         yield name
 
 
 class Interruption:
-    """What asked the command to end.
-
-    Attributes:
-        signal: SIGINT, or what the system sent instead of it.
-        cancel: cancels what ``run_cancellable`` runs; None while it runs nothing.
-    """
+    """What asked the command to end: SIGINT, or what the system sent instead; ``cancel`` cancels what ``run_cancellable`` runs."""
 
     def __init__(self) -> None:
         self.signal = signal.SIGINT
@@ -123,11 +116,7 @@ def interruptible() -> Iterator[Interruption]:
 
 
 def run_cancellable(work: Coroutine[Any, Any, _T]) -> _T:
-    """``asyncio.run`` for a command: each request to end it cancels ``work``, also where SIGINT is ignored.
-
-    Raises:
-        KeyboardInterrupt: it was cancelled so.
-    """
+    """``asyncio.run`` for a command: each request to end it cancels ``work``, also where SIGINT is ignored (KeyboardInterrupt)."""
     import asyncio
 
     seen = _interruption.get() or Interruption()

@@ -10,32 +10,22 @@ from .story import Story
 
 @dataclass(slots=True)
 class View:
-    """Changed by keys.
+    """Changed by keys."""
 
-    Attributes:
-        needle: only lines that hold it are shown, in any case.
-        typing: keys are the filter's text.
-        last: the number of the lowest line that is shown; None: the newest one.
-        helping: the keys are explained in place of events and output.
-        rows: of output on the screen.
-    """
-
-    needle: str = ""
-    typing: bool = False
-    last: int | None = None
-    helping: bool = False
-    rows: int = 10
+    needle: str = ""  # only lines that hold it are shown, in any case
+    typing: bool = False  # keys are the filter's text
+    last: int | None = None  # the number of the lowest line that is shown; None: the newest one
+    helping: bool = False  # the keys are explained in place of events and output
+    rows: int = 10  # of output on the screen
 
     def press(self, key: str, story: Story) -> bool:
         """Takes a key; False where it means nothing here."""
         if self.typing:
             self._type(key)
         elif key in {"up", "down", "page up", "page down", "home", "end"}:
-            page = max(1, self.rows - 1)
-            size = len(story.output)
-            self._move(
-                story, {"up": -1, "down": 1, "page up": -page, "page down": page, "home": -size, "end": size}[key]
-            )
+            page, size = max(1, self.rows - 1), len(story.output)
+            steps = {"up": -1, "down": 1, "page up": -page, "page down": page, "home": -size, "end": size}
+            self._move(story, steps[key])
         elif key == "/":
             self.typing = True
         elif key == "?" or (key == "\x1b" and self.helping):
@@ -50,11 +40,8 @@ class View:
         """The lines on the screen, how many there are of those that match, and how many of these are below."""
         found = self._matching(story)
         end = min(len(found), max(self._place(found) + 1, self.rows))
-        return (
-            [(stream, text) for _, stream, text in found[max(0, end - self.rows) : end]],
-            len(found),
-            len(found) - end,
-        )
+        lines = [(stream, text) for _, stream, text in found[max(0, end - self.rows) : end]]
+        return lines, len(found), len(found) - end
 
     def _type(self, key: str) -> None:
         if key in {"enter", "\x1b"}:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -111,9 +111,7 @@ class _Watch(Session):
             self.changed.set()
 
         if self.live and not self.story.folder:
-            task = asyncio.create_task(ask())
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            self._in_background(ask())
 
     def _time_is_over(self) -> None:
         self.finish(0 if self.story.state == "RUNNING" else 1)
@@ -176,7 +174,10 @@ class _Watch(Session):
             except SidecarError:
                 pass  # _watch reports the sidecar's end
 
-        task = asyncio.create_task(act())
+        self._in_background(act())
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 

@@ -14,11 +14,7 @@ _LOOK_SECONDS = 2.0
 
 
 class Limits:
-    """Counts connections, refuses those beyond the limit, and closes those on which nothing is asked.
-
-    Args:
-        say: gets one line at the first refusal, and none for the others.
-    """
+    """Counts connections, refuses those beyond the limit (``say`` reports the first), and closes those on which nothing is asked."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say

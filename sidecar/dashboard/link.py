@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -155,9 +155,8 @@ class Link:
         for tab in self._tabs:
             tab.lost(self.gone)
 
-    def _history(self) -> Iterator[tuple[str, Any]]:
-        yield from list(self._kept)
-        yield from list(self._latest.items())
+    def _history(self) -> list[tuple[str, Any]]:
+        return [*self._kept, *self._latest.items()]
 
     def _event(self, channel: str, payload: Any) -> None:
         kind = EVENTS.get(channel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 import webbrowser
 from collections.abc import Sequence
@@ -68,18 +69,14 @@ async def _serve(serve_words: Sequence[str], port: int, *, open_browser: bool) -
 
 async def _listen(link: Link, port: int, limits: Limits) -> tuple[web.AppRunner, Access, asyncio.Server]:
     """The server on its port, which is known only when it is bound."""
-    import socket
-
     listener = socket.socket()
     try:
         set_server_options(listener)
         listener.bind((ADDRESS, port))
     except OSError as error:
         listener.close()
-        raise UsageError(
-            f"Port {port} of {ADDRESS} is not available: {error.strerror or error}",
-            hint="Omit --port to use a free one.",
-        ) from None
+        reason = f"Port {port} of {ADDRESS} is not available: {error.strerror or error}"
+        raise UsageError(reason, hint="Omit --port to use a free one.") from None
     access = Access(listener.getsockname()[1])
     app = make_app(access, link, page_files(), lambda: _say(f"Opened. For another browser: {access.address}"), limits)
     server_logger.addFilter(_is_fault_of_ours)

@@ -112,7 +112,7 @@ async def converse(request: web.Request, socket: web.WebSocketResponse, link: Li
         if request.transport is not None:
             request.transport.abort()
 
-    tab = Tab(link, drop)
+    tab = Tab(link.call, drop)
     link.join(tab)
     writer = asyncio.get_running_loop().create_task(_write(socket, tab))
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta
@@ -52,13 +52,6 @@ class TabCancel(Wire, frozen=True, tag_field="type", tag="cancel"):
     id: Id
 
 
-class Sidecar(Protocol):
-    """What a tab needs of the link."""
-
-    async def call(self, channel: str, args: Iterable[Any]) -> Any:
-        """One request to the sidecar."""
-
-
 _read = msgspec.json.Decoder(TabRequest | TabCancel).decode
 _encode = msgspec.json.Encoder().encode
 # DEL, C1 and bidirectional controls, which would turn the order of a row of the page; C0 is escaped in JSON.
@@ -69,11 +62,11 @@ class Tab:
     """The conversation with one page: its requests, its subscriptions, and what it has not read yet.
 
     JSON, which a browser reads by itself and its developer tools show; bytes become base64. One frame holds one or more
-    messages, a line each. ``drop`` ends the connection at once; called when too much is unread.
+    messages, a line each. ``call`` forwards a request to the sidecar; ``drop`` ends the connection when too much is unread.
     """
 
-    def __init__(self, sidecar: Sidecar, drop: Callable[[], None]) -> None:
-        self._sidecar = sidecar
+    def __init__(self, call: Callable[[str, Sequence[Any]], Awaitable[Any]], drop: Callable[[], None]) -> None:
+        self._call = call
         self._drop = drop
         self._unsent: deque[bytes] = deque()
         self._bytes = 0
@@ -155,9 +148,8 @@ class Tab:
 
     async def _forward(self, request: TabRequest) -> None:
         try:
-            answer: Response | ErrorMessage = Response(
-                request.id, await self._sidecar.call(request.channel, request.args)
-            )
+            result = await self._call(request.channel, request.args)
+            answer: Response | ErrorMessage = Response(request.id, result)
         except RemoteError as error:
             answer = ErrorMessage(request.id, error.error)
         except SidecarError as error:

@@ -20,35 +20,23 @@ _MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CrashFacts:
-    """Everything known about the unexpected end of a run; the caller's ``mask`` takes secrets out.
-
-    Attributes:
-        output: the last of it, after the drain; the last 64 KiB count.
-        pid: of the root process, None where it never was.
-        asked, ready: ISO 8601 UTC times of the start's beginning and of readiness.
-        env: the names of its variables. A page reads reports, and no list of secret names is ever complete.
-        states, health, resources: oldest first.
-        oom: whether the kernel killed it because memory ran out; None: unknown.
-        survivors: what of the tree would not die, e.g. "ffmpeg (4711)".
-        forced: what of it did not end by itself, likewise.
-        notes: anything else, one line each.
-    """
+    """Everything known about the unexpected end of a run; the caller's ``mask`` takes secrets out. Sequences: oldest first."""
 
     summary: Crash
-    output: bytes = b""
-    pid: int | None = None
+    output: bytes = b""  # after the drain; the last 64 KiB count
+    pid: int | None = None  # of the root process, None where it never was
     port: int | None = None
-    asked: str | None = None
+    asked: str | None = None  # ISO 8601 UTC, as ``ready``
     ready: str | None = None
     command: Sequence[str] = ()
     cwd: str = ""
-    env: Sequence[str] = ()
+    env: Sequence[str] = ()  # names only: a page reads reports, and no list of secret names is ever complete
     states: Sequence[str] = ()
     health: Sequence[str] = ()
     resources: Sequence[ResourceSample] = ()
-    oom: bool | None = None
-    survivors: Sequence[str] = ()
-    forced: Sequence[str] = ()
+    oom: bool | None = None  # whether the kernel killed it because memory ran out; None: unknown
+    survivors: Sequence[str] = ()  # what of the tree would not die, e.g. "ffmpeg (4711)"
+    forced: Sequence[str] = ()  # what of it did not end by itself
     notes: Sequence[str] = ()
 
 
@@ -121,10 +109,9 @@ def _what_happened(facts: CrashFacts) -> list[str]:
 
 def _follows(summary: Crash) -> str:
     if summary.final or summary.next_start_in is None:
-        exhausted = summary.attempt >= summary.attempts
-        why = (
-            f"all {summary.attempts} restarts are used up" if exhausted else "another start would fail in the same way"
-        )
+        why = "another start would fail in the same way"
+        if summary.attempt >= summary.attempts:
+            why = f"all {summary.attempts} restarts are used up"
         return f"it will not restart automatically ({why}); start it with backend:start"
     restart = f"restart {summary.attempt} of {summary.attempts}"
     if summary.next_start_in <= 0:
@@ -133,10 +120,8 @@ def _follows(summary: Crash) -> str:
 
 
 def _run(facts: CrashFacts) -> list[str]:
-    oom = {
-        True: "the kernel killed it because memory ran out",
-        False: "the kernel's out-of-memory killer was not involved",
-    }
+    killer = "the kernel killed it because memory ran out"
+    no_killer = "the kernel's out-of-memory killer was not involved"
     rows = {
         "Run": str(facts.summary.run),
         "Process": str(facts.pid) if facts.pid is not None else "none",
@@ -145,7 +130,7 @@ def _run(facts: CrashFacts) -> list[str]:
         "Ready": facts.ready or "never",
         "Command": " ".join(_quoted(word) for word in facts.command),
         "Folder": facts.cwd,
-        "Memory": oom[facts.oom] if facts.oom is not None else "",
+        "Memory": "" if facts.oom is None else killer if facts.oom else no_killer,
         "Killed": ", ".join(facts.forced),
         "Still alive": ", ".join(facts.survivors),
     }

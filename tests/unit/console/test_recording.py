@@ -139,8 +139,7 @@ def test_a_frame_that_was_never_completed_is_reported() -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_are_too_odd(data: bytes) -> None:
     list(conversation([record("client", 1, data), record("client end", 2, b"")]))
-    tape = Tape()
-    tape.read([record("sidecar", 0, HELLO), record("client", 1, data), record("sidecar", 2, data)])
+    tape(record("sidecar", 0, HELLO), record("client", 1, data), record("sidecar", 2, data))
 
 
 @given(
@@ -151,9 +150,8 @@ def test_no_bytes_are_too_odd(data: bytes) -> None:
     )
 )
 def test_no_message_is_too_odd(value: object) -> None:
-    tape = Tape()
-    tape.read(
-        [
+    found = tape(
+        *(
             record(side, n, frame(message))
             for n, (side, message) in enumerate(
                 (side, message)
@@ -167,9 +165,9 @@ def test_no_message_is_too_odd(value: object) -> None:
                     ),
                 )
             )
-        ]
+        )
     )
-    Answers(tape).find("a", value)
+    Answers(found).find("a", value)
 
 
 # The script ----------------------------------------------------------------------------------------------------------
@@ -177,7 +175,8 @@ def test_no_message_is_too_odd(value: object) -> None:
 
 def tape(*records: Record) -> Tape:
     found = Tape()
-    found.read(records)
+    for each in records:
+        found.take(each)
     return found
 
 

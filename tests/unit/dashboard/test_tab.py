@@ -43,7 +43,7 @@ class Bench:
     def __init__(self) -> None:
         self.sidecar = FakeSidecar()
         self.dropped = 0
-        self.tab = Tab(self.sidecar, self._drop)
+        self.tab = Tab(self.sidecar.call, self._drop)
 
     def _drop(self) -> None:
         self.dropped += 1
