@@ -23,7 +23,6 @@ from .connection import LOOPBACK, Connection, Head, connect, hang_up
 BODY_LIMIT = 8 * 1024 * 1024  # bytes, after decompression
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
-_WINDOWS_REFUSED = {10061, 1225}  # WSAECONNREFUSED; ERROR_CONNECTION_REFUSED, which ConnectEx gives
 _MAX_REST = 64 * 1024  # bytes of an unwanted body that are still read, and the seconds for it:
 _DRAIN_TIMEOUT = 0.25  # a server that is cut off while it writes logs an error
 _FIELDS = "Accept: application/json, text/plain, */*\r\nAccept-Encoding: identity\r\nUser-Agent: sidecar\r\n"
@@ -170,7 +169,7 @@ def _status_message(status: int) -> str:
 
 
 def _not_connected(error: OSError, port: int) -> HttpFailedError:
-    if isinstance(error, ConnectionRefusedError) or getattr(error, "winerror", None) in _WINDOWS_REFUSED:
+    if isinstance(error, ConnectionRefusedError):
         return refused(port)
     name = errno.errorcode.get(error.errno or 0, "EUNKNOWN")
     return HttpFailedError(

@@ -115,12 +115,9 @@ def _folders(folders: tuple[str, ...], platform: str) -> tuple[str, ...]:
         return folders
     from ..process.platform.machine import machine  # needed here only
 
-    arm = machine() == "arm64"
-    return (
-        tuple(sorted(folders, key=lambda name: "arm64" not in name))
-        if arm
-        else tuple(f for f in folders if "arm64" not in f)
-    )
+    if machine() == "arm64":
+        return tuple(sorted(folders, key=lambda name: "arm64" not in name))
+    return tuple(name for name in folders if "arm64" not in name)
 
 
 def _packaged(settings: Settings, beside: str, here: str, platform: str) -> str:

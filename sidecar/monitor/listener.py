@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from ..process.base import ListeningSocket
 from ..process.platform.ports import HOLDERS_ARE_KNOWN
+from ..settings.model import Backend
 from ..supervisor import Supervisor
 
 _SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read one after the other, so look twice
@@ -30,23 +31,12 @@ class ListenerLook:
         supervisor: Supervisor,
         find_listener: Callable[[int], list[ListeningSocket]],
         is_listening: Callable[[int], bool],
-        *,
-        any_listener: bool = False,
-        passed: bool = False,
+        backend: Backend,
     ) -> None:
-        """What is expected of the port.
-
-        Args:
-            supervisor: has the newest run.
-            find_listener: who listens on a port.
-            is_listening: whether anything does.
-            any_listener: another program may listen in the place of the run, as one that forwards the port to it.
-            passed: the sidecar listens there and passes its socket to the run; no other program can listen there.
-        """
         self._supervisor = supervisor
         self._find_listener = find_listener
-        self._any_listener = any_listener
-        self._passed = passed
+        self._any_listener = backend.listener == "any"  # such as a program that forwards the port to the run
+        self._passed = backend.socket == "pass"  # the sidecar listens there, so no other program can
         self.is_listening = is_listening
 
     async def at(self, port: int) -> Listener:

@@ -46,13 +46,7 @@ class Monitor:
         self._client = client
         self._supervisor = supervisor
         self._notifications = notifications
-        self._look = ListenerLook(
-            supervisor,
-            find_listener,
-            is_listening,
-            any_listener=settings.backend.listener == "any",
-            passed=settings.backend.socket == "pass",
-        )
+        self._look = ListenerLook(supervisor, find_listener, is_listening, settings.backend)
         self._loop = asyncio.get_running_loop()
         self._tasks: list[asyncio.Task[None]] = []
         self._tracker = self._new_tracker()

@@ -30,21 +30,9 @@ MAX_FDS = 4  # that come with a launch
 CHUNK = 65536
 
 
-class StopPlan:
-    """How a run is stopped: signal number, to the root's group or the root alone, and two times in seconds.
-
-    ``kill_deadline``: after a kill, when survivors are reported; ``alone``: to end in when the sidecar is dead.
-    """
-
-    __slots__ = ("alone", "kill_deadline", "signal", "to_group")
-
-    def __init__(
-        self, signal: int = 15, to_group: bool = False, kill_deadline: float = 4.0, alone: float = 0.0
-    ) -> None:
-        self.signal = signal
-        self.to_group = to_group
-        self.kill_deadline = kill_deadline
-        self.alone = alone
+# The signal's number, whether it goes to the root's group, seconds after a kill when survivors are reported, and seconds to
+# end in when the sidecar is dead
+StopPlan = tuple[int, bool, float, float]
 
 
 def launch_request(serial: int, spec: LaunchSpec, marker: str) -> tuple[Any, ...]:
@@ -60,7 +48,7 @@ def launch_request(serial: int, spec: LaunchSpec, marker: str) -> tuple[Any, ...
         [os.fsencode(variable) for variable in spec.pid_variables],
     )
     number = int(getattr(_signal, spec.stop_signal))
-    plan = (number, spec.stop_signal_to == "group", spec.kill_deadline, spec.alone)
+    plan: StopPlan = (number, spec.stop_signal_to == "group", spec.kill_deadline, spec.alone)
     return ("launch", serial, program, marker.encode(), plan)
 
 

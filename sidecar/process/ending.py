@@ -31,12 +31,13 @@ class Ending:
     Attributes:
         root: the backend's pid, until its status was read.
         stopping: it was asked to end, so what the root leaves behind may end by itself.
+        kill_deadline, alone: see channel.StopPlan.
     """
 
     def __init__(self, wake: int, *, exact: bool, exited: Callable[[int], None]) -> None:
         self.root = 0
         self.stopping = False
-        self.plan = channel.StopPlan()
+        self._signal, self._to_group, self.kill_deadline, self.alone = 15, False, 4.0, 0.0
         self.tree = Descendants(os.getpid(), exact=exact)
         self._exact = exact
         self._exited = exited
@@ -48,7 +49,7 @@ class Ending:
     def begin(self, root: int, marker: bytes, plan: channel.StopPlan) -> None:
         """A run was forked."""
         self.root = root
-        self.plan = plan
+        self._signal, self._to_group, self.kill_deadline, self.alone = plan
         self.tree = Descendants(os.getpid(), exact=self._exact, marker=marker)
         self.tree.add_root(root)
 
@@ -97,12 +98,13 @@ class Ending:
             self._ask_each(self.tree.tops())
         elif not self._root_asked and self._last_call < math.inf:  # a stop that began otherwise may need no signal
             self._root_asked = True
-            group = self.plan.to_group
             # The root was not waited for yet, so neither its pid nor its group can have been given to another process.
-            self._asked |= {e.key for e in self.tree.alive() if e.pid == self.root or (group and e.group == self.root)}
-            for number in (self.plan.signal, signal.SIGCONT):  # a stopped process sees no signal before it goes on
+            self._asked |= {
+                e.key for e in self.tree.alive() if e.pid == self.root or (self._to_group and e.group == self.root)
+            }
+            for number in (self._signal, signal.SIGCONT):  # a stopped process sees no signal before it goes on
                 try:
-                    (os.killpg if group else os.kill)(self.root, number)
+                    (os.killpg if self._to_group else os.kill)(self.root, number)
                 except OSError:  # ended, or it has changed its user
                     pass
         if self._exact:
@@ -121,7 +123,7 @@ class Ending:
             if entry.parent in passive:
                 self._ask_each((entry,))
             if entry.key in self._asked:
-                action = tree.disposition(entry.pid, self.plan.signal)
+                action = tree.disposition(entry.pid, self._signal)
                 waits = action == "pending" or (action == "catch" and tree.is_shell(entry.pid))
                 if action == "ignore" or (is_half_time and waits):
                     passive.add(entry.pid)
@@ -130,7 +132,7 @@ class Ending:
         for entry in entries:
             if entry.key not in self._asked:
                 self._asked.add(entry.key)
-                self.tree.send(entry, self.plan.signal)
+                self.tree.send(entry, self._signal)
                 self.tree.send(entry, int(signal.SIGCONT))
 
     def kill_tree(self, seconds: float, *, patient: bool = False) -> tuple[list[Entry], list[Entry]]:

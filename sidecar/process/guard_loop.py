@@ -144,7 +144,7 @@ class _Guard:
 
     # Launch ---------------------------------------------------------------------------------------------------------
 
-    def _launch(self, serial: int, program: trampoline.Program, marker: bytes, plan: tuple[Any, ...]) -> None:
+    def _launch(self, serial: int, program: trampoline.Program, marker: bytes, plan: channel.StopPlan) -> None:
         streams, self._inbox.fds = self._inbox.fds, []  # requests for a launch come one at a time
         status_read, status_write = os.pipe()
         guardian = os.getpid()
@@ -165,7 +165,7 @@ class _Guard:
                 os.close(fd)
         self._serial, self._status_fd = serial, status_read
         self._poll.register(status_read, select.POLLIN)
-        self._ending.begin(pid, marker, channel.StopPlan(*plan))
+        self._ending.begin(pid, marker, plan)
 
     def _executed(self) -> None:
         """The trampoline has ended, in execve or in a failure."""
@@ -205,9 +205,9 @@ class _Guard:
 
     def _end_alone(self) -> None:
         """The sidecar is gone: asks the tree to end, kills it soon, and stays until that is done."""
-        if self._serial is not None and self._status_fd < 0 and self._ending.plan.alone:
-            end = time.monotonic() + self._ending.plan.alone
-            self._ending.interrupt(self._ending.plan.alone)
+        if self._serial is not None and self._status_fd < 0 and self._ending.alone:
+            end = time.monotonic() + self._ending.alone
+            self._ending.interrupt(self._ending.alone)
             self._follow()
             while self._serial is not None and (left := end - time.monotonic()) > 0:
                 select.select([self._wake], [], [], min(left, ending.STOP_INTERVAL))
@@ -215,7 +215,7 @@ class _Guard:
         self._ending.kill_tree(_LINGER, patient=True)
 
     def _kill_run(self) -> None:
-        survivors, killed = self._ending.kill_tree(self._ending.plan.kill_deadline)
+        survivors, killed = self._ending.kill_tree(self._ending.kill_deadline)
         self._forget_trampoline()
         self._end_run(survivors, killed)
 

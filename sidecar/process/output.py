@@ -66,7 +66,7 @@ class OutputPipe:
 
     def close(self) -> None:
         """Reads what is there, and closes, even if a process holds the other end. ``ended`` is not called."""
-        self._ended = _nothing
+        self._ended = lambda: None
         for _read in range(_LAST_READS):
             if self._fd < 0 or not self._read():
                 break
@@ -77,7 +77,3 @@ class OutputPipe:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
             self._fd = -1
-
-
-def _nothing() -> None:
-    pass

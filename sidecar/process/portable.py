@@ -40,30 +40,23 @@ def read_entry(pid: int) -> Entry | None:
             return Entry(
                 pid,
                 process.ppid(),
-                _session(pid),
+                _ask("getsid", pid),
                 started=process.create_time(),
                 state=state,
                 name=process.name(),
-                group=_group(pid),
+                group=_ask("getpgid", pid),
                 threads=process.num_threads() if state == "Z" and sys.platform == "linux" else 1,
             )
-    except (psutil.Error, OSError):  # Wine: name() fails with error 87
+    except (psutil.Error, OSError):
         return None
 
 
 _STATES = {"stopped": "T", "tracing-stop": "t", "dead": "X", "disk-sleep": "D", "running": "R"}
 
 
-def _session(pid: int) -> int:
+def _ask(name: str, pid: int) -> int:
     try:
-        return os.getsid(pid) if hasattr(os, "getsid") else 0
-    except OSError:
-        return 0
-
-
-def _group(pid: int) -> int:
-    try:
-        return os.getpgid(pid) if hasattr(os, "getpgid") else 0
+        return int(getattr(os, name)(pid))
     except OSError:
         return 0
 

@@ -47,7 +47,12 @@ def check_program(path: str | Path, system: str = SYSTEM) -> None:
             f"The backend's executable does not exist{link} ({error.strerror})", hint="Check the path.", data=data
         ) from error
     if not stat.S_ISREG(mode):
-        raise not_a_file(path, is_folder=stat.S_ISDIR(mode))
+        inside = " On macOS the program of an .app is in Contents/MacOS." if str(path).endswith(".app") else ""
+        raise BackendNotAFileError(
+            f"The backend's path is {'a folder' if stat.S_ISDIR(mode) else 'not a regular file'}: {path}",
+            hint=f"Set the path of the program itself.{inside}",
+            data=data,
+        )
     if system == "win32":
         return
     if not os.access(path, os.X_OK):
@@ -91,17 +96,6 @@ def noexec_mount(path: str | Path) -> str | None:
 def is_file(path: str | Path) -> bool:
     """False also where a folder on the way may not be entered: pathlib raises that (until Python 3.14)."""
     return os.path.isfile(path)
-
-
-def not_a_file(path: str | Path, *, is_folder: bool) -> SidecarError:
-    """Something else than a file stands at the path."""
-    kind = "a folder" if is_folder else "not a regular file"
-    inside = " On macOS the program of an .app is in Contents/MacOS." if str(path).endswith(".app") else ""
-    return BackendNotAFileError(
-        f"The backend's path is {kind}: {path}",
-        hint=f"Set the path of the program itself.{inside}",
-        data={"path": str(path)},
-    )
 
 
 def not_on_path(name: str, search_path: str) -> SidecarError:

@@ -34,7 +34,11 @@ def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
     """
     command = spec.command
     if step == "cwd":
-        return _explain_folder(number, spec.cwd)
+        try:
+            check_folder(spec.cwd)
+        except SidecarError as error:
+            return error
+        return closed_folder(spec.cwd, os.strerror(number))
     if step in _LIMITS:
         why, hint = _LIMITS[step]
         return BackendNotExecutableError(
@@ -56,14 +60,6 @@ def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
             data={"path": command[0]},
         )
     return _explain_exec(number, spec)
-
-
-def _explain_folder(number: int, cwd: str) -> SidecarError:
-    try:
-        check_folder(cwd)
-    except SidecarError as error:
-        return error
-    return closed_folder(cwd, os.strerror(number))
 
 
 def _explain_exec(number: int, spec: LaunchSpec) -> SidecarError:

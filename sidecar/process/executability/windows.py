@@ -49,15 +49,6 @@ _COMMAND = "backend.command"
 _BATCH = (".bat", ".cmd")
 
 
-def missing(path: str) -> SidecarError:
-    """The program does not exist."""
-    return BackendNotFoundError(
-        f"The backend's program does not exist: {path}",
-        hint=f"Build or install it, or correct {_COMMAND}; an antivirus may have quarantined it.",
-        data={"path": path},
-    )
-
-
 def obstacle(number: int) -> tuple[str, str] | None:
     """Cause and remedy where another program keeps a file from being opened; ``number``: the system error."""
     return _CAUSES[number] if number in _HELD else None
@@ -80,7 +71,11 @@ def batch(path: str) -> SidecarError:
 def refused(path: str, number: int, text: str) -> SidecarError:
     """CreateProcess failed with the system error ``number``, with the text ``text``."""
     if number in (2, 3):
-        return missing(path)
+        return BackendNotFoundError(
+            f"The backend's program does not exist: {path}",
+            hint=f"Build or install it, or correct {_COMMAND}; an antivirus may have quarantined it.",
+            data={"path": path},
+        )
     cause, hint = _CAUSES.get(number, ("the system refused", f"Check the file, and {_COMMAND}."))
     return BackendNotExecutableError(
         f"The backend's program could not be started: {path}: {cause} (Windows error {number}: {text})",

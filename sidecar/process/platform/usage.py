@@ -88,7 +88,12 @@ class PsutilReader:
         import psutil
 
         self._psutil = psutil
-        self._count_threads = _thread_counter()
+        # On macOS psutil has the number from the same call as time and memory (proc_pidinfo); on Windows it is dear.
+        self._count_threads: Callable[[int], int] | None = None
+        if sys.platform == "win32":
+            from ..windows.thread_counts import ThreadCounts
+
+            self._count_threads = ThreadCounts().of
         self._processes: dict[tuple[int, float], psutil.Process] = {}
 
     def read(self, pid: int, started: float) -> Usage | None:
@@ -100,7 +105,8 @@ class PsutilReader:
                 self._processes[(pid, started)] = process
             with process.oneshot():
                 times = process.cpu_times()
-                return Usage(times.user + times.system, process.memory_info().rss, self._count_threads(process))
+                threads = self._count_threads(pid) if self._count_threads is not None else process.num_threads()
+                return Usage(times.user + times.system, process.memory_info().rss, threads)
         except (self._psutil.Error, OSError):
             self._processes.pop((pid, started), None)
             return None
@@ -123,16 +129,6 @@ def _footprint(pid: int) -> int | None:
     if ctypes.CDLL(None).proc_pid_rusage(pid, 0, info) != 0:
         return None
     return int.from_bytes(info.raw[16 + 7 * 8 : 16 + 8 * 8], sys.byteorder)
-
-
-def _thread_counter() -> Callable[[psutil.Process], int]:
-    """On macOS psutil has the number from the same call as time and memory (proc_pidinfo); on Windows it is dear."""
-    if sys.platform == "win32":
-        from ..windows.thread_counts import ThreadCounts
-
-        counts = ThreadCounts()
-        return lambda process: counts.of(process.pid)
-    return lambda process: process.num_threads()
 
 
 UsageReader = ProcReader | PsutilReader

@@ -36,7 +36,7 @@ class WindowsRun:
         self._report = report
         self._job = started.job
         self._process = started.process
-        self._identity = started.identity
+        self.identity = started.identity
         self._stdin = started.stdin
         self.ended: asyncio.Future[list[Survivor]] = self._loop.create_future()
         self._outputs = [
@@ -56,11 +56,6 @@ class WindowsRun:
         self._taskkill_used = False
         self._survivors: list[Survivor] | None = None
         in_thread("backend exit", self._wait_in_thread).add_done_callback(self._root_ended)
-
-    @property
-    def identity(self) -> ProcessId:
-        """See base."""
-        return self._identity
 
     def begin_stop(self) -> None:
         """See base."""
@@ -110,7 +105,7 @@ class WindowsRun:
 
     def processes(self) -> list[ProcessId]:
         """See base."""
-        root = self._identity.pid
+        root = self.identity.pid
         # The system's host of the hidden console is in the job, and is nothing that the backend started.
         pids = [pid for pid in self._job.pids() if pid == root or lookup.name_of(pid).lower() != "conhost.exe"]
         pids.sort(key=lambda pid: pid != root)
@@ -169,7 +164,7 @@ class WindowsRun:
         if not left and self._exited:
             self._tree_gone([])
         elif elapsed >= self._spec.kill_deadline:
-            self._tree_gone([lookup.survivor(pid) for pid in left or [self._identity.pid]])
+            self._tree_gone([lookup.survivor(pid) for pid in left or [self.identity.pid]])
         else:
             if elapsed >= _TASKKILL_AFTER * self._spec.kill_deadline and not self._taskkill_used:
                 self._taskkill_used = True
@@ -222,8 +217,8 @@ class WindowsProcessLayer:
     marker = ""  # nothing outlives the job, so no orphan ever has to be proven
     guardian: ProcessId | None = None
 
-    def __init__(self, report: Report | None = None) -> None:
-        self._report: Report = report or (lambda _text: None)
+    def __init__(self, report: Report) -> None:
+        self._report = report
         self._run: WindowsRun | None = None
         self._spawning: asyncio.Future[spawn.Started] | None = None
 
