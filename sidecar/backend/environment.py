@@ -72,9 +72,6 @@ class _Environment:
     def get(self, name: str) -> str | None:
         return self.variables.get(self._key(name))
 
-    def pop(self, name: str) -> str | None:
-        return self.variables.pop(self._key(name), None)
-
     def update(self, items: Iterable[tuple[str, str]]) -> None:
         for name, value in items:
             self.set(name, value)

@@ -28,10 +28,10 @@ class Guardian:
 
 def fork_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
     """Forks the guardian. Only for a process that has one thread, and before anything heavy is imported."""
-    from . import guard_loop, prctl
+    from . import guard_loop
 
     if exact:
-        prctl.load()  # what both processes need is loaded once
+        import ctypes  # noqa: F401 - what both processes need is loaded once
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     pid = os.fork()
     if pid == 0:

@@ -19,7 +19,7 @@ assert sys.platform != "win32"
 class GuardianLink:
     """Sends requests without ever blocking, and hands on reports one by one; reports once that the guardian is gone."""
 
-    __slots__ = ("_guardian", "_inbox", "_loop", "_lost", "_paused", "_report", "_unsent", "open")
+    __slots__ = ("_inbox", "_loop", "_lost", "_paused", "_report", "_unsent", "guardian", "open")
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class GuardianLink:
         lost: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._guardian = guardian
+        self.guardian = guardian
         self._report = report
         self._lost = lost
         self._loop = loop
@@ -37,16 +37,6 @@ class GuardianLink:
         self._paused = False
         self.open = True
         loop.add_reader(guardian.socket.fileno(), self._readable)
-
-    @property
-    def pid(self) -> int:
-        """The guardian's."""
-        return self._guardian.pid
-
-    @property
-    def exact(self) -> bool:
-        """Whether the guardian works with the mechanisms of Linux."""
-        return self._guardian.exact
 
     def request(self, *message: Any, fds: Sequence[int] = ()) -> None:
         """Queues a request. The descriptors are copied; the caller may close its own at once."""
@@ -71,21 +61,21 @@ class GuardianLink:
         if self.open:
             self.wake()
             self.open = False
-            fd = self._guardian.socket.fileno()
+            fd = self.guardian.socket.fileno()
             self._loop.remove_reader(fd)
             self._loop.remove_writer(fd)
-            self._guardian.socket.close()
+            self.guardian.socket.close()
             self._drop_unsent()
 
     def _signal(self, number: int) -> None:
         if self.open:
             try:
-                os.kill(self._guardian.pid, number)
+                os.kill(self.guardian.pid, number)
             except ProcessLookupError:
                 pass
 
     def _flush(self) -> None:
-        sock = self._guardian.socket
+        sock = self.guardian.socket
         try:
             while self._unsent:
                 data, fds = self._unsent[0]
@@ -107,13 +97,13 @@ class GuardianLink:
 
     def _readable(self) -> None:
         try:
-            alive = self._inbox.receive(self._guardian.socket)
+            alive = self._inbox.receive(self.guardian.socket)
         except BlockingIOError:
             return
         self._hand_on()
         if not alive:
             # Once the stream has ended nothing else can come; what is still held back is handed on first.
-            self._loop.remove_reader(self._guardian.socket.fileno())
+            self._loop.remove_reader(self.guardian.socket.fileno())
             self._loop.call_soon(self._ended)
 
     def _hand_on(self) -> None:

@@ -110,7 +110,7 @@ class PosixRun:
     def _entries(self) -> list[tree.Entry]:
         if self.ended.done() or not self._link.open:
             return []
-        found = descendants.Descendants(self._link.pid, exact=self._link.exact)
+        found = descendants.Descendants(self._link.guardian.pid, exact=self._link.guardian.exact)
         found.add_root(*self.identity)
         return found.alive()
 

@@ -30,11 +30,6 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _MAX_CAPABILITIES = 64
 
 
-def load() -> None:
-    """Loads ctypes, before a fork whose both sides need it."""
-    import ctypes  # noqa: F401 - the import itself is the work
-
-
 def become_subreaper() -> None:
     """Orphaned descendants become children of this process instead of init's (Linux 3.4)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)

@@ -103,7 +103,7 @@ class Reclaim:
         for path, record in self._others():
             if self._is_elsewhere(record):
                 self._notes.append(f"The run record {path} comes from another container, so it may not apply here")
-            elif self._is_owner_alive(record):
+            elif self._is_alive(record, record.owner):
                 owner = ProcessId(*record.owner)
                 owners.add(owner)
                 if self._owners is not None and owner not in self._owners:
@@ -139,30 +139,28 @@ class Reclaim:
 
     def living(self) -> dict[int, int | None]:
         """The other sidecars that work on the folder now: pid of each → pid of its backend, where it has one. Ends nothing."""
-        records = [record for _, record in self._others() if self._is_owner_alive(record)]
+        records = [record for _, record in self._others() if self._is_alive(record, record.owner)]
         return {record.owner[0]: record.backend[0] if record.backend else None for record in records}
 
     def in_use(self) -> bool:
         """Whether a sidecar or its guardian works on the folder, or may do so in another container. Ends nothing."""
         return any(
             self._is_elsewhere(record)
-            or self._is_owner_alive(record)
-            or (record.guardian is not None and self._is_alive(record, record.guardian))
+            or self._is_alive(record, record.owner)
+            or self._is_alive(record, record.guardian)
             for _, record in self._others()
         )
 
     def _others(self) -> Iterator[tuple[Path, RunRecord]]:
-        for path in self._paths():
+        try:
+            paths = sorted(self._folder.glob(f"{PREFIX}*.json"))
+        except OSError as error:
+            paths = []
+            self._notes.append(f"The data folder {self._folder} cannot be read: {error.strerror}")
+        for path in paths:
             record = self._load(path, RunRecord)
             if record is not None and record.owner != self._me:
                 yield path, record
-
-    def _paths(self) -> list[Path]:
-        try:
-            return sorted(self._folder.glob(f"{PREFIX}*.json"))
-        except OSError as error:
-            self._notes.append(f"The data folder {self._folder} cannot be read: {error.strerror}")
-            return []
 
     def _load(self, path: Path, kind: type[_T]) -> _T | None:
         """None for a record that another sidecar has just taken away, and for a damaged one, which is set aside."""
@@ -195,11 +193,8 @@ class Reclaim:
         its_boot, _, its_namespace = record.world.partition("/")
         return boot == its_boot and namespace != its_namespace
 
-    def _is_owner_alive(self, record: RunRecord) -> bool:
-        return self._is_alive(record, record.owner)
-
-    def _is_alive(self, record: RunRecord, process: tuple[int, float]) -> bool:
-        return record.world == self._world and is_alive(ProcessId(*process))
+    def _is_alive(self, record: RunRecord, process: tuple[int, float] | None) -> bool:
+        return process is not None and record.world == self._world and is_alive(ProcessId(*process))
 
     def _end_orphans(self, record: RunRecord) -> None:
         if record.world != self._world:

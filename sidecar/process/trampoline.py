@@ -51,8 +51,16 @@ def run(
             os.set_inheritable(number, True)  # dup2 onto itself changes nothing
         environment.update(dict.fromkeys(pid_variables, b"%d" % os.getpid()))
         _default_signals(keep_hangup)
-        for step, apply in _LIMITS:  # noqa: B007 - the handlers below report which one it was
-            apply(limits)
+        nice, open_files, no_new_privileges = limits
+        step = "limits.cpu_nice"  # a step of a limit has the name of its setting
+        if nice is not None:
+            os.setpriority(os.PRIO_PROCESS, 0, nice)
+        step = "limits.open_files"
+        if open_files is not None:
+            _limit_open_files(open_files)
+        step = "limits.no_new_privileges"
+        if no_new_privileges:
+            prctl.forbid_new_privileges()
         step = "cwd"
         os.chdir(cwd)
         if confinement is not None:
@@ -80,33 +88,13 @@ def _default_signals(keep_hangup: bool) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _apply_nice(limits: LimitValues) -> None:
-    if limits[0] is not None:
-        os.setpriority(os.PRIO_PROCESS, 0, limits[0])
+def _limit_open_files(wanted: int) -> None:
+    import resource
 
-
-def _apply_open_files(limits: LimitValues) -> None:
-    wanted = limits[1]
-    if wanted is not None:
-        import resource
-
-        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if hard != resource.RLIM_INFINITY and wanted > hard:
-            raise OSError(errno.EPERM, "above the hard limit")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _apply_no_new_privileges(limits: LimitValues) -> None:
-    if limits[2]:
-        prctl.forbid_new_privileges()
-
-
-# By the names of their settings, which are also the names of the steps.
-_LIMITS = (
-    ("limits.cpu_nice", _apply_nice),
-    ("limits.open_files", _apply_open_files),
-    ("limits.no_new_privileges", _apply_no_new_privileges),
-)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        raise OSError(errno.EPERM, "above the hard limit")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _enter_sandbox(confinement: tuple[Any, bytes]) -> None:

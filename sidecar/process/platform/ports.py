@@ -81,7 +81,12 @@ else:
             return True
         try:
             probe.setblocking(False)
-            _set_source(probe)
+            if _SOURCE:
+                try:
+                    probe.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+                    probe.bind((_SOURCE, 0))
+                except OSError:
+                    pass  # a network namespace with less than 127/8; comparing both ends still detects a socket that met itself
             reset_on_close(probe, reset=True)
             result = probe.connect_ex((_LOOPBACK, port))
             if result == errno.EINPROGRESS:
@@ -93,15 +98,6 @@ else:
             return False
         finally:
             probe.close()
-
-    def _set_source(probe: socket.socket) -> None:
-        if not _SOURCE:
-            return
-        try:
-            probe.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-            probe.bind((_SOURCE, 0))
-        except OSError:
-            pass  # a network namespace with less than 127/8; comparing both ends still detects a socket that met itself
 
 
 # What of a socket is used here; asyncio's TransportSocket has it too.
