@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..errors import HttpFailedError
@@ -124,6 +125,9 @@ class Connection:
             task.add_done_callback(self._closing.discard)
         else:
             reset_on_close(self._socket, reset=peer_closed)
+            if not peer_closed:
+                with suppress(OSError):  # it closed just now
+                    self._writer.write_eof()  # at once: asyncio closes with the next turn of the loop, and the server may end first
             self._writer.close()
 
     async def _await_end(self) -> None:

@@ -10,10 +10,12 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import psutil
 import pytest
 
+from sidecar.backend import connection
 from sidecar.backend.client import BackendClient
 from sidecar.errors import HttpFailedError
 from tests.support.backends import CHILDREN, free_port
@@ -116,6 +118,33 @@ async def test_a_server_that_is_killed_in_mid_answer_leaves_its_port_free(client
     accepted[0].close()  # as the system does when it ends a process: the server's side sends FIN first
     with pytest.raises(HttpFailedError, match="socket hang up"):
         await request
+    with socket.socket() as again:
+        again.bind(("127.0.0.1", port))
+
+
+async def test_a_server_that_ends_with_our_next_turn_leaves_its_port_free(
+    client: BackendClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[socket.socket] = []
+
+    def look_and_see_it_end(one: Any) -> bool:
+        asyncio.get_running_loop().call_soon(held.pop().close)
+        return False
+
+    def serve(server: socket.socket) -> None:
+        held.append(server.accept()[0])
+        held[0].recv(65536)
+        held[0].send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    monkeypatch.setattr(connection, "has_peer_closed", look_and_see_it_end)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        client.port = port = server.getsockname()[1]
+        answer, _ = await asyncio.gather(client.get("/", timeout=10), asyncio.to_thread(serve, server))
+        assert answer.body == "ok"
+    assert not held
+    await until(lambda: not on_port(port), what=lambda: on_port(port))
     with socket.socket() as again:
         again.bind(("127.0.0.1", port))
 
