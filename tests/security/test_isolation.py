@@ -146,18 +146,3 @@ def test_programs_of_windows_are_found_by_its_own_answer(monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", str(tmp_path))
     assert str(tmp_path) not in machine.system_folder()
     assert machine.system_folder().lower().endswith(r"\system32")
-
-
-def test_no_module_finds_a_program_of_windows_by_a_variable() -> None:
-    """Only GetSystemDirectoryW is used, because the app's starter chooses its environment."""
-    wrong = [
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "sidecar").rglob("*.py")
-        for text in [path.read_text("utf-8")]
-        if any(
-            f'{get}("{name}"' in text
-            for get in ("get", "getenv")
-            for name in ("SYSTEMROOT", "SystemRoot", "WINDIR", "COMSPEC")
-        )
-    ]
-    assert wrong == []

@@ -66,12 +66,6 @@ def test_the_bill_names_what_is_packed_installed_and_vendored(bill: dict[str, An
     assert not set(development) & set(names) - {"uplot"}
 
 
-def test_a_release_takes_the_bill_and_a_run_compares_what_is_vendored() -> None:
-    packages = (ROOT / ".github" / "workflows" / "packages.yml").read_text("utf-8")
-    assert "python packaging/sbom.py --out dist" in packages
-    assert "vendor -- --check" in (ROOT / ".ci" / "run").read_text("utf-8")
-
-
 @pytest.mark.skipif(
     not (ROOT / "electron-shim" / "node_modules" / "uplot").exists(), reason="the shim's packages are not installed"
 )

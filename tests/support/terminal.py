@@ -63,7 +63,7 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
         self.close()
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class Terminal:
             self.read(0.05)
         return found
 
-    def wait(self, deadline: float = 40.0) -> int:
+    def wait(self, deadline: float = DEADLINE) -> int:
         """The exit status; all that was written has been read then."""
         end = time.monotonic() + deadline
         while self.process.poll() is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -149,6 +150,15 @@ def platform_complaints(sources: Mapping[str, str]) -> Iterator[str]:
         yield f"{len(PLATFORM_EXCEPTIONS)} modules are excepted from the rule about the platform"
 
 
+def windows_by_variable(source: str) -> Iterator[tuple[int, str]]:
+    """Where Windows' folder or shell is found by a variable: who starts the app chooses it; GetSystemDirectoryW is used."""
+    for line, text in enumerate(source.splitlines(), 1):
+        if found := re.search(
+            r"get(?:env)?\(\"(SYSTEMROOT|SystemRoot|WINDIR|COMSPEC)\"|environ\[\"(\w+ROOT|WINDIR)", text
+        ):
+            yield line, f"finds Windows by a variable: {found[0]}"
+
+
 def modules() -> dict[str, Path]:
     """Every module of the package by its dotted name below ``sidecar``."""
     found = {}
@@ -181,6 +191,7 @@ def check() -> Iterator[str]:
         if package_of(module) not in {*LAYERS, BASE}:
             yield f"{place}: {package_of(module)} has no layer; give it one in tools/checks/layers.py"
         yield from too_long(path, source)
+        yield from (f"{place}:{line}: {text}" for line, text in windows_by_variable(source))
         imports = list(imports_of(module, source, is_package=path.name == "__init__.py", modules=set(ours)))
         # A package's face imports its modules, and a module of it may import its siblings: only modules count.
         graph[module] = {one.target for one in imports if ours.get(one.target, path).name != "__init__.py"} - {module}

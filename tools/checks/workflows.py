@@ -94,6 +94,8 @@ def _release(texts: Mapping[str, str]) -> Iterator[str]:
         (all("needs: check\n" in release[job] for job in called), "a called workflow does not wait for the check"),
         (needed is not None and set(needed[1].split(", ")) == {"check", *called}, "does not wait for every job"),
         ("sha256sum" in publish, "publishes no checksums"),
+        ("python packaging/sbom.py --out dist" in texts["packages.yml"], "takes no bill of materials"),
+        ("vendor -- --check" in read(".ci/run"), "nothing compares what is vendored with its package"),
         (uploaded == {"packages", "frozen-${{", "npm-${{"}, f"packages.yml uploads {sorted(uploaded)}"),
         ("artifacts/packages/" in publish and "artifacts/frozen-*/" in publish, "does not publish what was built"),
         (

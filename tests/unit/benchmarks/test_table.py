@@ -6,8 +6,7 @@ import pytest
 
 from tests.benchmarks.figures import Figure, Results, Row
 from tests.benchmarks.machine import Machine
-from tests.benchmarks.table import BEGIN, END, PAGE, SHORT, merged, replaced, short, whole
-from tests.support.launch import ROOT
+from tests.benchmarks.table import BEGIN, END, merged, replaced, short, whole
 
 MACHINE = Machine("2026-01-01 00:00 UTC", "Linux", "a processor", 2, 8.0, "3.11.0", "20.0.0", 0.1)
 
@@ -32,10 +31,6 @@ def test_a_page_without_marks_is_refused() -> None:
         replaced("nothing", "new")
 
 
-def test_the_page_has_its_marks() -> None:
-    replaced((ROOT / PAGE).read_text(encoding="utf-8"), "")
-
-
 def test_the_short_table_holds_what_was_measured() -> None:
     text = "\n".join(short(results(hello(10.0))))
     assert "| hello after the spawn | 10.0 ms | 9.00 to 11.0 | soon | python -m emptypackage: 10.0 ms |" in text
@@ -53,7 +48,3 @@ def test_a_later_run_replaces_what_it_measured_again() -> None:
     assert [figure.name for figure in both.figures] == ["start: hello", "other"]
     assert both.figures[0].row("sidecar").median == 2.0
     assert both.command == "c`, `d"
-
-
-def test_a_line_of_the_short_table_names_one_figure_once() -> None:
-    assert len({line.title for line in SHORT}) == len(SHORT)

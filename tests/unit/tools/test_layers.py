@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from tools.checks.layers import PLATFORM_EXCEPTIONS, circles, complaint, imports_of, platform_complaints
+from tools.checks.layers import (
+    PLATFORM_EXCEPTIONS,
+    circles,
+    complaint,
+    imports_of,
+    platform_complaints,
+    windows_by_variable,
+)
 
 MODULES = {
     "core.stop",
@@ -79,3 +86,9 @@ def test_a_module_that_knows_the_platform_is_found(code: str) -> None:
 
 def test_an_exception_that_is_none_any_more_is_found() -> None:
     assert list(platform_complaints(dict.fromkeys(PLATFORM_EXCEPTIONS, "import os")))
+
+
+@pytest.mark.parametrize("code", ['x = os.environ.get("SYSTEMROOT")', 'os.getenv("COMSPEC")', 'os.environ["WINDIR"]'])
+def test_windows_that_is_found_by_a_variable_is_found(code: str) -> None:
+    assert [line for line, _ in windows_by_variable(f"import os\n{code}")] == [2]
+    assert not list(windows_by_variable('os.environ.get("SIDECAR_HOME")'))
