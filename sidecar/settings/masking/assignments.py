@@ -19,6 +19,7 @@ _PAIR = re.compile(
     rf"(?P<gap>[ \t]{{0,8}}(?:(?:is|was)(?=:))?)(?P<sign>:[ ]{{1,2}}[A-Za-z][\w.]{{0,20}}(?:\[[\w, ]{{0,20}}\])?[ ]{{1,2}}=(?!=)|=>|:=|->|===?|=|::?|[\uff1a\uff1d\u2192]|%3[AaDd]|\\{{1,8}}u003[adAD]|,(?=\s{{0,4}}\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
     rf"(?P<space>\s{{0,24}}){_ANSI}"
 )
+_TYPED = re.compile(r":[ ]{1,2}([\w.]+)")
 _SECOND_WORDS = frozenset({"id", "code", "codes", "phrase", "words", "string", "key", "keys"})  # session id, API key
 _FIRST_WORD = re.compile(r"[A-Za-z]{2,16} \Z")
 _KEY_END = re.compile(r"(?:\\{0,15}[\"'])\s{0,4}(?:[:=]|=>)")
@@ -51,6 +52,10 @@ def mask_assignments(text: str, replace: Replace) -> str:
             name = f"{first[0]}{name}" if first is not None else name
         found = _HEADERS.get(name.lower())
         level = strength(name)
+        if level is Strength.NONE and (
+            inner := _TYPED.match(pair["sign"])
+        ):  # log: password = "x", not password: str = "x"
+            name, level = inner[1], strength(inner[1])
         if found is None and level is Strength.NONE:
             continue
         value = found(text, pair) if found is not None else _value(text, pair, level)
