@@ -51,7 +51,7 @@ test("the app of the guide shows its backend's answer, survives its death, and l
 
 test("a mistake in the backend reaches the page with a remedy, as the guide says", { skip }, async (t) => {
   const broken = writtenDown(t, (name, text) => (name === "backend.py" ? `syntax error\n${text}` : text));
-  const app = await startApp(t, { main: path.join(broken, "main.js"), ownFatal: true }, env);
+  const app = await startApp(t, { main: path.join(broken, "main.js"), holdDialog: true }, env);
   await until(() => app.page("document.getElementById('answer')?.value").catch(() => ""), "the failure on the page");
   const shown = await app.page("document.getElementById('answer').value");
   assert.match(shown, /exit code 1|SyntaxError/);

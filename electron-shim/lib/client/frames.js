@@ -62,13 +62,13 @@ class FrameReader {
         if (this.#filled < this.#body.length) return;
         const body = this.#body;
         this.#body = null;
-        this.#onMessage(decode(body));
+        this.#onMessage(decode(body, 0, body.length));
       } else if (this.#headerFilled === 0 && chunk.length - at >= HEADER) {
         const length = chunk.readUInt32BE(at);
-        this.#checkLength(length, chunk.subarray(at));
+        if (!this.#allows(length)) throw notAFrame(chunk.subarray(at));
         at += HEADER;
         if (chunk.length - at >= length) {
-          this.#onMessage(decode(chunk.subarray(at, at + length)));
+          this.#onMessage(decode(chunk, at, at + length));
           at += length;
         } else {
           this.#begin(length);
@@ -79,7 +79,7 @@ class FrameReader {
         this.#headerFilled += taken;
         if (this.#headerFilled < HEADER) return;
         const length = this.#header.readUInt32BE(0);
-        this.#checkLength(length, Buffer.concat([this.#header, chunk.subarray(at)]));
+        if (!this.#allows(length)) throw notAFrame(Buffer.concat([this.#header, chunk.subarray(at)]));
         this.#headerFilled = 0;
         this.#begin(length);
       }
@@ -92,32 +92,35 @@ class FrameReader {
     this.#filled = 0;
   }
 
-  /**
-   * @param {number} length
-   * @param {Buffer} bytes the stream from the length on, for the error text
-   */
-  #checkLength(length, bytes) {
-    if (length >= 1 && length <= this.maxFrame) return;
-    throw new SidecarError(
-      "SIDECAR_PROTOCOL",
-      `The sidecar wrote something that is not a frame: ${printable(bytes)}`,
-      { hint: "nothing but the sidecar may write to its stdout; check `command`" },
-    );
+  /** @param {number} length */
+  #allows(length) {
+    return length >= 1 && length <= this.maxFrame;
   }
 }
 
+/** @param {Buffer} bytes the stream from the length on */
+function notAFrame(bytes) {
+  return new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote something that is not a frame: ${printable(bytes)}`, {
+    hint: "nothing but the sidecar may write to its stdout; check `command`",
+  });
+}
+
 /**
- * @param {Buffer} body
+ * By its place in the chunk: a view for each frame, and the codec's own view of that, cost more than the decoding.
+ *
+ * @param {Buffer} bytes
+ * @param {number} start
+ * @param {number} end
  * @returns {any}
  */
-function decode(body) {
+function decode(bytes, start, end) {
   try {
-    const message = packr.unpack(body);
+    const message = packr.unpack(bytes, { start, end });
     if (message !== null && typeof message === "object") return message;
   } catch (cause) {
-    throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote a frame that is not MessagePack: ${printable(body)}`, { cause });
+    throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote a frame that is not MessagePack: ${printable(bytes.subarray(start, end))}`, { cause });
   }
-  throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote a frame that is not a message: ${printable(body)}`);
+  throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote a frame that is not a message: ${printable(bytes.subarray(start, end))}`);
 }
 
 /**

@@ -146,6 +146,7 @@ if (order.leftOver) ipcMain.handle(order.leftOver === "on" ? "own:channel" : ord
 const early = order.early ? attach() : null;
 
 app.whenReady().then(async () => {
+  if (order.holdDialog) dialog.answers.push(new Promise(() => {})); // it stays open, so the app stays
   if (order.example || order.main) {
     require(order.main ?? "../../example/main.js");
     app.once("browser-window-created", () => process.send?.({ ready: true }));

@@ -68,7 +68,7 @@ for (const [name, { skip, prepare, hello }] of Object.entries(KINDS)) {
     t.after(() => fs.rmSync(path.dirname(folder), { recursive: true, force: true }));
     fs.cpSync(path.join(EXAMPLES, name), folder, { recursive: true });
     prepare(folder);
-    const app = await startApp(t, { main: path.join(folder, "main.js"), ownFatal: true }, env);
+    const app = await startApp(t, { main: path.join(folder, "main.js") }, env);
     const answer = () => app.page("document.getElementById('answer')?.value ?? ''").catch(() => "");
     await until(async () => String(await answer()).includes(`"${hello}"`), "the backend's answer on the page", 180_000);
     const before = await app.page("electron.backend.status()");
