@@ -67,7 +67,7 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
     """What the sidecar ended itself comes first: the exit status would only describe our own stop."""
     status = run.status or UNKNOWN
     if failure.reason is Reason.STARTUP_TIMEOUT:
-        late = explain_unready(settings, run.port, run.listening, run.last_answer, output=run.output)
+        late = explain_unready(run, settings)
         answer = run.last_answer
         seen = str(answer.status or answer.kind) if answer is not None else ""
         return _Explanation("not ready in time", late.cause, late.remedy, late.kind, seen)

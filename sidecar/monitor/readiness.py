@@ -10,6 +10,8 @@ import math
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec import structs
+
 from ..backend.client import BackendClient
 from ..backend.probe import next_knock_delay, next_probe_delay, probe
 from ..core import events as e
@@ -101,7 +103,8 @@ class Readiness:
         listening = run.listeners() if run is not None else None
         seen, remedy = "", ""
         if run is not None and (run.last_answer or (listening and run.port not in self._look.ports())):
-            seen, remedy = what_is_missing(self._settings, run.port, listening, run.last_answer, output=output)
+            look = None if listening is None else tuple(listening)
+            seen, remedy = what_is_missing(structs.replace(run, listening=look, output=output), self._settings)
         elif listening == []:
             seen = "none of its processes listens on a port yet"
         said = quote_last(output, only_errors=bool(seen and remedy))

@@ -46,7 +46,7 @@ def error_for(outcome: Outcome, run: Run | None, settings: Settings) -> errors.S
 
 
 def _not_in_time(run: Run, settings: Settings) -> errors.SidecarError:
-    why = explain_unready(settings, run.port, run.listening, run.last_answer, output=run.output)
+    why = explain_unready(run, settings)
     return errors.StartupTimeoutError(
         _in_folder(f"The backend was stopped. {why.cause}", run),
         hint=why.remedy,
@@ -78,7 +78,7 @@ def why_failed(run: Run | None, last_exit: LastExit | None, settings: Settings) 
 def _last_cause(run: Run, settings: Settings) -> tuple[str, str]:
     """Why the last run failed, and what to do about it; empty where that is not known."""
     if run.listening is not None:
-        why = explain_unready(settings, run.port, run.listening, run.last_answer, output=run.output)
+        why = explain_unready(run, settings)
         return why.cause, why.remedy
     if run.conflict is not None or run.listener == "foreign":
         error = port_taken(run) if run.conflict is not None else port_foreign(run)

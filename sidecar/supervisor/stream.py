@@ -17,34 +17,31 @@ from .run import Run
 N = TypeVar("N")
 
 
-class RunLaunching(Struct, frozen=True):
+class OfRun(Struct, frozen=True):
+    """Base of what happens to a run; ``run`` as it is then."""
+
+    run: Run
+
+
+class RunLaunching(OfRun, frozen=True):
     """The run's command and environment are decided; it is about to be executed."""
 
-    run: Run
 
-
-class RunStarted(Struct, frozen=True):
+class RunStarted(OfRun, frozen=True):
     """The run's program was executed."""
 
-    run: Run
 
-
-class RunEnding(Struct, frozen=True):
+class RunEnding(OfRun, frozen=True):
     """The run is about to be stopped."""
 
-    run: Run
 
-
-class RunEnded(Struct, frozen=True):
+class RunEnded(OfRun, frozen=True):
     """The root process of the run exited."""
 
-    run: Run
 
-
-class RunFailed(Struct, frozen=True):
+class RunFailed(OfRun, frozen=True):
     """The run failed; its last output is known, and what follows is decided."""
 
-    run: Run
     failure: ReportFailure
 
 

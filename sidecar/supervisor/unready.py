@@ -12,7 +12,7 @@ from ..process.platform.ports import HAS_NOTIFICATIONS
 from ..settings.model import Settings
 from ..settings.servers import how_to_pass_port
 from ..settings.texts import AUTO_PATH, HEALTH_PATHS
-from .run import places_of
+from .run import Run, places_of
 
 _PATTERN = "If its output contains the address, correct backend.reported_pattern."
 _BUFFERED = (
@@ -67,27 +67,13 @@ class Unready(Struct, frozen=True):
     kind: str = "startup_timeout"
 
 
-def explain_unready(
-    settings: Settings,
-    port: int | None,
-    listening: Sequence[ListeningSocket] | None,
-    last_answer: ProbeResult | None,
-    *,
-    output: str = "",
-) -> Unready:
-    """What kept the run from being ready.
-
-    Args:
-        settings: those in force.
-        port: the one it was given; None where it was to report one and did not.
-        listening: where its tree listened; None where the system does not say.
-        last_answer: the last failed request to its live endpoint; None: none was sent.
-        output: its last, secrets masked.
-    """
+def explain_unready(run: Run, settings: Settings) -> Unready:
+    """What kept the run from being ready: from its port, where its tree listened, its last answer and its output."""
     from ..core.last_line import quote_last  # not needed by a start that succeeds
 
-    seen, remedy = what_is_missing(settings, port, listening, last_answer, output=output)
-    said = f" {words[0].upper()}{words[1:]}" if (words := quote_last(output, only_errors=bool(listening))) else ""
+    seen, remedy = what_is_missing(run, settings)
+    words = quote_last(run.output, only_errors=bool(run.listening))
+    said = f" {words[0].upper()}{words[1:]}" if words else ""
     return Unready(f"It was not ready within timeouts.startup ({settings.timeouts.startup:g} s): {seen}.{said}", remedy)
 
 
@@ -107,20 +93,14 @@ def explain_hung(settings: Settings, why: str = "") -> Unready:
     )
 
 
-def what_is_missing(
-    settings: Settings,
-    port: int | None,
-    listening: Sequence[ListeningSocket] | None,
-    last_answer: ProbeResult | None,
-    *,
-    output: str = "",
-) -> tuple[str, str]:
-    """Finding and fix about it; arguments as for explain_unready."""
+def what_is_missing(run: Run, settings: Settings) -> tuple[str, str]:
+    """Finding and fix about it, as for explain_unready."""
+    port, listening, last_answer = run.port, run.listening, run.last_answer
     handed = _unused(settings, port, last_answer)
     if handed is not None:
         return handed
     if port is None:
-        return _unreported(listening, silent=not output)
+        return _unreported(listening, silent=not run.output)
     if last_answer is not None:
         path = settings.backend.live_path
         return _answered(" or ".join(HEALTH_PATHS) if path == AUTO_PATH else path, port, last_answer)

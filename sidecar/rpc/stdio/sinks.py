@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from ...process.platform.descriptors import POLLED_KINDS, kind_of, set_blocking, write_all, write_pieces
 
@@ -16,24 +17,12 @@ _JOINED = 256 * 1024
 _PIECES = 64  # of a list for the system, which takes 1024 (IOV_MAX); more of them than a full pipe takes gain nothing
 
 
-class Sink(Protocol):
-    """Where frames go.
+class Sink(ABC):
+    """Where frames go; to be made on the running loop.
 
     Attributes:
         unsent: bytes that were pushed and that the system has not taken yet.
     """
-
-    unsent: int
-
-    def push(self, pieces: list[bytes], size: int) -> None:
-        """Takes over ``pieces``, ``size`` bytes together."""
-
-    def close(self) -> None:
-        """Drops what is unsent and leaves the descriptor as it was found."""
-
-
-class PollSink:
-    """A pipe or socket on POSIX: written at once while it takes, else when it is ready again."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
         self.unsent = 0
@@ -41,6 +30,21 @@ class PollSink:
         self._on_progress = on_progress
         self._on_broken = on_broken
         self._loop = asyncio.get_running_loop()
+
+    @abstractmethod
+    def push(self, pieces: list[bytes], size: int) -> None:
+        """Takes over ``pieces``, ``size`` bytes together."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Drops what is unsent and leaves the descriptor as it was found."""
+
+
+class PollSink(Sink):
+    """A pipe or socket on POSIX: written at once while it takes, else when it is ready again."""
+
+    def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
+        super().__init__(descriptor, on_progress, on_broken)
         self._backlog: deque[bytes | memoryview] = deque()
         self._was_blocking = set_blocking(descriptor, blocking=False)
 
@@ -90,13 +94,8 @@ class PollSink:
                 backlog.popleft()
 
 
-class DirectSink:
+class DirectSink(Sink):
     """A regular file, a terminal or the null device on POSIX: readiness means nothing there, a write just happens."""
-
-    def __init__(self, descriptor: int, _on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
-        self.unsent = 0
-        self._descriptor = descriptor
-        self._on_broken = on_broken
 
     def push(self, pieces: list[bytes], size: int) -> None:  # noqa: ARG002 - the interface of a sink
         """Writes ``pieces``."""
@@ -109,18 +108,14 @@ class DirectSink:
         """Nothing is ever unsent."""
 
 
-class ThreadSink:
+class ThreadSink(Sink):
     """Windows, where a pipe's readiness is unknown: a daemon thread does the blocking writes."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
         import threading
         from queue import SimpleQueue
 
-        self.unsent = 0
-        self._descriptor = descriptor
-        self._on_progress = on_progress
-        self._on_broken = on_broken
-        self._loop = asyncio.get_running_loop()
+        super().__init__(descriptor, on_progress, on_broken)
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         threading.Thread(target=self._run, name="stdout", daemon=True).start()
 

@@ -11,10 +11,24 @@ import pytest
 from sidecar.backend.probe import ProbeResult
 from sidecar.process.base import ListeningSocket
 from sidecar.settings.model import Backend, Settings
-from sidecar.supervisor.unready import explain_hung, explain_unready
+from sidecar.supervisor.run import Run
+from sidecar.supervisor.unready import Unready, explain_hung, explain_unready
 
 if TYPE_CHECKING:
     from sidecar.errors import HttpFailure
+
+
+def explain(
+    settings: Settings,
+    port: int | None,
+    listening: list[ListeningSocket] | None,
+    last_answer: ProbeResult | None,
+    *,
+    output: str = "",
+) -> Unready:
+    seen = None if listening is None else tuple(listening)
+    return explain_unready(Run(1, port, 0.0, listening=seen, last_answer=last_answer, output=output), settings)
+
 
 SETTINGS = msgspec.structs.replace(Settings(), backend=Backend(live_path="/live"))
 
@@ -87,20 +101,20 @@ def test_the_sentence_says_what_was_seen(
 ) -> None:
     last_answer = ProbeResult(False, failure[1], None, failure[2], 0.1, failure[0], *failure[3:]) if failure else None
     sockets = None if listening is None else [ListeningSocket(*place, 1) for place in listening]
-    why = explain_unready(SETTINGS, port, sockets, last_answer, output="Now starting\n")
+    why = explain(SETTINGS, port, sockets, last_answer, output="Now starting\n")
     assert why.cause.startswith("It was not ready within timeouts.startup (60 s): ")
     assert cause in why.cause
     assert remedy in why.remedy
 
 
 def test_a_backend_that_listens_and_printed_nothing_holds_its_output_back() -> None:
-    why = explain_unready(SETTINGS, None, [ListeningSocket("127.0.0.1", 80, 1)], None, output="")
+    why = explain(SETTINGS, None, [ListeningSocket("127.0.0.1", 80, 1)], None, output="")
     assert "it listens on 127.0.0.1:80 and printed nothing" in why.cause
     assert why.remedy.index("PYTHONUNBUFFERED=1") < why.remedy.index("backend.reported_pattern")
 
 
 def test_a_backend_that_listens_nowhere_is_explained_by_its_last_error() -> None:
-    why = explain_unready(SETTINGS, 5005, [], None, output="Reading\nError: cannot open data.db\nTrying again\n")
+    why = explain(SETTINGS, 5005, [], None, output="Reading\nError: cannot open data.db\nTrying again\n")
     assert why.cause.endswith("nothing listens on port 5005. Its last error: Error: cannot open data.db")
 
 
@@ -108,7 +122,7 @@ def test_a_backend_that_listens_nowhere_is_explained_by_its_last_error() -> None
 def test_a_socket_that_was_handed_over_and_never_used(failure: HttpFailure | None) -> None:
     settings = msgspec.structs.replace(SETTINGS, backend=Backend(live_path="/live", socket="pass"))
     answer = failure and ProbeResult(False, None, None, "timeout of 2000ms exceeded", 2.0, failure)
-    why = explain_unready(settings, 5005, [ListeningSocket("127.0.0.1", 5005, 1)], answer)
+    why = explain(settings, 5005, [ListeningSocket("127.0.0.1", 5005, 1)], answer)
     assert "it has not answered on the socket that was passed to it (port 5005)" in why.cause
     assert "uvicorn --fd 3" in why.remedy
 
@@ -116,7 +130,7 @@ def test_a_socket_that_was_handed_over_and_never_used(failure: HttpFailure | Non
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a backend is listened to")
 def test_a_backend_that_was_to_send_ready_and_did_not() -> None:
     settings = msgspec.structs.replace(SETTINGS, backend=Backend(notify=True))
-    why = explain_unready(settings, 5005, [ListeningSocket("127.0.0.1", 5005, 1)], None)
+    why = explain(settings, 5005, [ListeningSocket("127.0.0.1", 5005, 1)], None)
     assert "it sent no READY=1" in why.cause
 
 
