@@ -57,10 +57,6 @@ def bind_failure(output: bytes, port: int) -> BindFailure | None:
     """What kept the backend from its port, None where the output says nothing of the sort.
 
     A line that names other ports only, such as that of a debugger, is not about ours.
-
-    Args:
-        output: the end of the backend's output, both streams.
-        port: the port that it was given.
     """
     nameless: BindFailure | None = None
     foreign = False

@@ -47,10 +47,7 @@ class Frame(NamedTuple):
 def fingerprint(cause: str, exception: str, frames: Iterable[Frame]) -> str:
     """16 hexadecimal digits.
 
-    Args:
-        cause: the stable name of the cause.
-        exception: its type, or another detail that distinguishes two crashes of the same cause; may be empty.
-        frames: of the stack, innermost first; may be empty.
+    ``exception``: its type, or another detail that distinguishes two crashes of the same cause, or empty; ``frames``: innermost first.
     """
     known = list(frames)
     own = [frame for frame in known if not _is_runtime(frame)] or known

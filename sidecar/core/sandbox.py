@@ -81,14 +81,9 @@ def describe_missing(found: Enforcement) -> str:
 def enforcement(
     level: Level, abi: int, *, port_known: bool, privileges: bool = True, filters: bool = True
 ) -> Enforcement:
-    """What Landlock and prctl enforce.
+    """What Landlock, of that version (0 without it), and prctl enforce.
 
-    Args:
-        level: as configured.
-        abi: Landlock's version; 0 without it.
-        port_known: before the start; false where the backend chooses its port and reports it.
-        privileges: whether they can be dropped.
-        filters: whether system calls can be filtered.
+    ``port_known``: before the start; ``privileges``: whether they can be dropped; ``filters``: whether system calls can be filtered.
     """
     if level == "off":
         return Enforcement(level)

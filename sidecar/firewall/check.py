@@ -33,14 +33,8 @@ def check_firewall(facts: FirewallFacts) -> FirewallCheck:
 def find_rule(rule_names: Sequence[str], program: str, *, platform: str = sys.platform) -> FirewallRule:
     """Looks for rules by name or by program, whatever they do and whether or not they are switched on.
 
-    Args:
-        rule_names: any of them counts, in any case.
-        program: absolute path of the backend's executable; empty: names only.
-        platform: as ``sys.platform`` names it.
-
-    Returns:
-        ``exists`` is null where nothing was found and not everything could be read. ``details`` is text, as existing
-        renderers expect it: one line for each profile's verdict, then one for each rule.
+    Any of the names counts, in any case; without a program only they do. ``exists`` is null where nothing was found and not
+    everything could be read. ``details`` is text, as existing renderers expect it: a line for each profile, then for each rule.
     """
     if platform != "win32":
         return FirewallRule(None, error="Not Windows")

@@ -93,14 +93,8 @@ def create(
 ) -> CreatedFirewallRule:
     """Carries the plan out. Blocking, while the user is asked and for up to 32 s after.
 
-    Args:
-        program: absolute path of the backend's executable.
-        rule_name: what people see.
-        environment: names in capitals.
-        preview: only say what would be done.
-        read: reads the registry.
-        run: runs a program with a command line as administrator; returns its exit code or None.
-        pause: waits for so many seconds.
+    ``preview``: only say what would be done. ``run`` runs a program with a command line as administrator and gives its exit
+    code or None; ``environment`` has its names in capitals.
 
     Raises:
         ElevationRefusedError: the user declined.

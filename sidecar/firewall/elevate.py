@@ -48,14 +48,8 @@ class _ShellExecuteInfo(ctypes.Structure):
 def run(file: str, parameters: str, *, timeout: float = 30.0, verb: str = "runas") -> int | None:
     """Starts a program hidden and waits for its end. Blocks while the user is asked: to be called in a thread.
 
-    Args:
-        file: absolute path of the program.
-        parameters: its command line, without the program.
-        timeout: how long its end is awaited, in seconds, once it runs.
-        verb: ``open`` starts it without asking, as the user that we are; for tests.
-
-    Returns:
-        The exit code, or None where it still runs. Neither says what was achieved.
+    ``timeout``: how long its end is awaited, in seconds, once it runs. ``verb``: ``open`` starts it without asking, for tests.
+    Gives the exit code, or None where it still runs; neither says what was achieved.
 
     Raises:
         ElevationRefusedError: the user said no, or did not answer.

@@ -25,12 +25,7 @@ _SETTINGS = ("EnableFirewall", "DoNotAllowExceptions", "AllowLocalPolicyMerge", 
 
 
 def read(prefix: str = "", *, current_user: bool = False) -> Snapshot:
-    """Reads the three stores.
-
-    Args:
-        prefix: a key under which the whole layout is looked for instead of at the root; for tests.
-        current_user: look in the user's hive instead of the machine's; for tests.
-    """
+    """Reads the three stores; for tests below the key ``prefix``, and in the user's hive instead of the machine's."""
     hive = winreg.HKEY_CURRENT_USER if current_user else winreg.HKEY_LOCAL_MACHINE
     start = prefix + "\\" if prefix else ""
     return Snapshot(

@@ -150,15 +150,10 @@ def program_key(path: str) -> str:
 
 
 def expand(path: str, environment: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """Resolves ``%NAME%`` in a rule's path.
+    """Resolves ``%NAME%`` in a rule's path; unknown variables stay as they are.
 
-    Args:
-        path: as it stands in ``App=``.
-        environment: names in capitals.
-
-    Returns:
-        The path, and the variables in it that may mean something else to the firewall service, whose account is
-        another. Unknown variables stay as they are.
+    Gives also the variables that may mean something else to the firewall service, whose account is another. The names in
+    ``environment`` are in capitals.
     """
     doubtful: list[str] = []
 

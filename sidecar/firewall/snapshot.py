@@ -43,9 +43,7 @@ class Snapshot:
         """Why there may be rules that were not seen; empty: all were.
 
         A policy or MDM key that is missing is an empty store; the firewall's own is never missing on a sound machine.
-
-        Args:
-            local: whether the rules of this machine matter.
+        ``local``: whether the rules of this machine matter.
         """
         for store in STORES:
             rules = self.rules[store]

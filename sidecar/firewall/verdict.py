@@ -65,11 +65,8 @@ def same_program(rule: Rule, program: str, environment: Mapping[str, str]) -> bo
 def judge(snapshot: Snapshot, program: str, port: int | None, environment: Mapping[str, str]) -> dict[Profile, Verdict]:
     """Returns a verdict for each profile.
 
-    Args:
-        snapshot: what was read.
-        program: absolute path of the backend's executable; empty where it is not known.
-        port: the port that it listens on, or None.
-        environment: names in capitals, for variables in the rules' paths.
+    ``program`` is an absolute path, empty where it is not known; ``environment``, with names in capitals, is for variables in
+    the rules' paths.
     """
     matches = [match for rule in rules_in(snapshot) if (match := _match(rule, program_key(program), port, environment))]
     return {profile: _verdict(snapshot, profile, matches, program) for profile in PROFILES}

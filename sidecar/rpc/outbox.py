@@ -19,10 +19,8 @@ KEPT_OLDEST = 1000
 class Outbox:
     """Decides which events go out, and when; pure but for its two callables.
 
-    Args:
-        events: the table.
-        send: sends one event; False where that was impossible, then its number counts as missing.
-        congested: whether the client has so much unread that only what must not be lost may be added.
+    ``send`` says False where sending was impossible, then the number counts as missing; ``congested``: whether the client
+    has so much unread that only what must not be lost may be added.
     """
 
     def __init__(

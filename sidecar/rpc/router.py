@@ -52,13 +52,8 @@ class Router:
     coroutine becomes a task, which a cancel, or the end, cancels. A future (or task) belongs to another owner: it is only
     waited for, and a cancel gives up the waiting.
 
-    Args:
-        handlers: by channel.
-        send: takes the body of an answer.
-        max_frame: the largest body in bytes.
-        max_in_flight: how many requests may wait for their answer.
-        defect: logs an error that nothing expected; takes what was being done, and the error.
-        on_idle: called whenever the last request in flight was answered.
+    ``send`` takes the body of an answer, of at most ``max_frame`` bytes; ``defect`` logs what was being done, and an error
+    that nothing expected; ``on_idle`` is called whenever the last request in flight was answered.
 
     Raises:
         KeyError: a handler has a name that is not a channel.
@@ -123,11 +118,9 @@ class Router:
         self._refusing = True
 
     async def finish(self, grace: float, timeout: float) -> None:  # noqa: ASYNC109 - the caller wants no exception, only an end
-        """Answers everything in flight.
+        """Answers everything in flight: with SHUTTING_DOWN what is not done in ``grace`` seconds.
 
-        Args:
-            grace: seconds for what is nearly done; the rest is answered with SHUTTING_DOWN and cancelled.
-            timeout: seconds for the cancelled tasks to end.
+        Such a task is cancelled, and has ``timeout`` seconds to end.
         """
         self.refuse_new()
         futures = [future for future, _ in self._in_flight.values()]

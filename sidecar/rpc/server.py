@@ -38,9 +38,7 @@ class Server:
     Args:
         stdin_fd: private descriptor of the requests: pipe, socket, regular file, terminal or null device.
         stdout_fd: private descriptor of the answers, of any of these kinds.
-        max_frame: the largest body in bytes, both ways.
-        max_in_flight: how many requests may wait for their answer.
-        report: takes a sentence about the streams, for the log.
+        report: takes a sentence about the streams, for the log. ``max_frame`` and ``max_in_flight``: as hello has them.
 
     Attributes:
         outbox: the notifications, and who subscribed to them.

@@ -39,12 +39,8 @@ def load(
 ) -> Loaded:
     """Merges flags over environment over file over profile over defaults.
 
-    Args:
-        config: path of a TOML file.
-        profile: name of a preset; outranks every other way to choose one.
-        overrides: ``section.key=value``, the later one wins.
-        command: what stood after ``--``.
-        environ: the environment.
+    ``config`` is the path of a TOML file; ``profile`` outranks every other way to choose one; of ``overrides``
+    (``section.key=value``) the later one wins; ``command`` is what stood after ``--``.
 
     Raises:
         InvalidConfigError: with every mistake of every source in its message, one on each line.

@@ -99,11 +99,7 @@ class Launcher:
     def prepare(self, number: int, *, retry: bool) -> Run:
         """A run with its port, or with the error why it has none, before anything of it exists.
 
-        A run that has to wait for its turn gets its port then.
-
-        Args:
-            number: the run's.
-            retry: the run before could not have its port.
+        A run that has to wait for its turn gets its port then. ``retry``: the run before could not have its port.
         """
         if not retry:
             self._tried.clear()

@@ -28,14 +28,7 @@ async def wait_for_turn(
 async def find_conflict(
     launcher: Launches, run: Run, post: Callable[[e.Event], None], wanted: Callable[[], bool]
 ) -> PortConflict | None:
-    """Why the run cannot have its port, once nothing merely lingers there, or the wait is over.
-
-    Args:
-        launcher: looks at the port.
-        run: not launched yet.
-        post: takes the facts.
-        wanted: whether the run still is; else the wait ends, with a conflict.
-    """
+    """Why the run cannot have its port, once nothing merely lingers there, or it is not wanted, or the wait is over."""
     conflict = launcher.find_conflict(run)
     if conflict is None or conflict.kind is not Conflict.LINGERING:
         return conflict

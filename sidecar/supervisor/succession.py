@@ -40,9 +40,7 @@ class Succession:
     async def wait(self, report: Callable[[float, str], None], wanted: Callable[[], bool]) -> None:
         """Returns when the others have gone or the limit is over, or as soon as the run is not wanted any more.
 
-        Args:
-            report: called each second with the seconds so far, and what is waited for.
-            wanted: whether the run is.
+        ``report`` is called each second with the seconds so far, and what is waited for.
         """
         loop = asyncio.get_running_loop()
         began = reported = loop.time()
