@@ -29,8 +29,6 @@ class BackendCommand:
         notes: what the log should say about how it was found.
     """
 
-    __slots__ = ("argv", "cwd", "notes")
-
     def __init__(self, argv: tuple[str, ...], cwd: str, notes: tuple[str, ...] = ()) -> None:
         self.argv = argv
         self.cwd = cwd

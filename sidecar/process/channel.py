@@ -61,8 +61,6 @@ def encode(message: tuple[Any, ...]) -> bytes:
 class Inbox:
     """Collects bytes and descriptors from the socket, and gives whole messages."""
 
-    __slots__ = ("_data", "fds")
-
     def __init__(self) -> None:
         self._data = bytearray()
         self.fds: list[int] = []

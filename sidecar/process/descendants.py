@@ -18,8 +18,6 @@ class Descendants:
     processes; evidence only where the tree is not exact.
     """
 
-    __slots__ = ("_exact", "_marker", "_memory", "_root", "_subreaper")
-
     def __init__(self, subreaper: int, *, exact: bool, marker: bytes | None = None) -> None:
         self._subreaper = subreaper
         self._exact = exact

@@ -18,8 +18,6 @@ HIDDEN_ARGUMENT = "--guardian"
 class Guardian:
     """A guardian's pid, its socket whose end is the lifeline, and whether it has Linux' mechanisms (``exact``)."""
 
-    __slots__ = ("exact", "pid", "socket")
-
     def __init__(self, pid: int, socket: _socket.socket, *, exact: bool) -> None:
         self.pid = pid
         self.socket = socket

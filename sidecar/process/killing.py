@@ -32,21 +32,6 @@ _MAX_PAUSE = 0.1  # for what takes its time to die
 class TreeKill:
     """One kill in progress. ``growing``: the last step met a new process. ``killed``: what was alive when it got SIGKILL."""
 
-    __slots__ = (
-        "_deadline",
-        "_keeps_orphans",
-        "_kills",
-        "_looks",
-        "_members",
-        "_quiet_looks",
-        "_restless",
-        "_seconds",
-        "_send",
-        "_stopped",
-        "growing",
-        "killed",
-    )
-
     def __init__(
         self,
         members: Callable[[], Iterable[Entry]],

@@ -19,8 +19,6 @@ assert sys.platform != "win32"
 class GuardianLink:
     """Sends requests without ever blocking, and hands on reports one by one; reports once that the guardian is gone."""
 
-    __slots__ = ("_inbox", "_loop", "_lost", "_paused", "_report", "_unsent", "guardian", "open")
-
     def __init__(
         self,
         guardian: guardians.Guardian,

@@ -17,8 +17,6 @@ _LAST_READS = 16  # at most 2 MiB are still read from a pipe that is closed whil
 class OutputPipe:
     """The read end of one of the two pipes, in the loop until its end or until it is closed."""
 
-    __slots__ = ("_deliver", "_ended", "_fd", "_loop", "_stream")
-
     def __init__(
         self,
         stream: str,

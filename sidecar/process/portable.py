@@ -96,8 +96,6 @@ def _environment(pid: int) -> dict[str, str]:
 class Memory:
     """What was ever seen of one tree and still lives."""
 
-    __slots__ = ("_known", "_sessions")
-
     def __init__(self) -> None:
         self._known: dict[tuple[int, float], Entry] = {}
         self._sessions: set[int] = set()

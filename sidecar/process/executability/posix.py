@@ -11,20 +11,20 @@ from ..base import LaunchSpec
 from . import check_folder, check_program, closed_folder, read_start
 from .formats import unrunnable
 
+# What could not be set: cause, remedy
 _LIMITS = {
-    "limits.cpu_nice": (
-        "a niceness below 0 needs special privileges",
-        "Set limits.cpu_nice to 0 or more.",
-    ),
-    "limits.open_files": (
-        "it is above the hard limit of this user",
-        "Lower limits.open_files to what 'ulimit -Hn' prints, or raise that (/etc/security/limits.conf, LimitNOFILE=).",
-    ),
-    "limits.no_new_privileges": (
-        "this system does not have it",
-        "Set limits.no_new_privileges = false; only Linux has it.",
-    ),
-}
+    "limits.cpu_nice": ("a niceness below 0 needs special privileges", "Set limits.cpu_nice to 0 or more."),
+    "limits.open_files": ("it is above the hard limit of this user", "Lower limits.open_files to what 'ulimit -Hn' prints, or raise that (/etc/security/limits.conf, LimitNOFILE=)."),
+    "limits.no_new_privileges": ("this system does not have it", "Set limits.no_new_privileges = false; only Linux has it."),
+}  # fmt: skip
+# What execve says of a file with which nothing is wrong at first sight: cause, remedy
+_REFUSALS = {
+    errno.ENOENT: ("The dynamic loader that the backend's program needs is missing: {path}", "The program was built for another Linux variant (musl or glibc, 32 or 64 bit): use the build for this one."),
+    errno.EACCES: ("The backend's program is not executable: {path}: {why}, although its mode allows it", "Look for a security module (SELinux, AppArmor) that denies it, or a dynamic loader that cannot be executed: permission denied."),
+    errno.ETXTBSY: ("The backend's program is being written: {path}", "Wait for the update or the build to finish, then start again."),
+    errno.E2BIG: ("The backend's arguments and environment are too long for the system: {path}", "Shorten backend.command and backend.env."),
+}  # fmt: skip
+_REFUSED = ("The backend's program could not be executed: {path}: {why}", "Check the file, and backend.command.")
 
 
 def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
@@ -76,32 +76,10 @@ def _explain_exec(number: int, spec: LaunchSpec) -> SidecarError:
 
 
 def _explain_number(number: int, path: Path) -> tuple[str, str]:
-    """Cause and remedy for a file with which nothing is wrong at first sight, and that execve refused."""
-    if number == errno.ENOENT:
-        return (
-            f"The dynamic loader that the backend's program needs is missing: {path}",
-            "The program was built for another Linux variant (musl or glibc, 32 or 64 bit): use the build for this one.",
-        )
+    """Cause and remedy."""
     if number == errno.ENOEXEC:
         found = unrunnable(path, read_start(path))
         why, hint = found or ("the system does not know its format", "Use the build for this system and processor.")
         return f"The backend's program cannot run on this system: {path}: {why}", hint
-    if number == errno.EACCES:
-        return (
-            f"The backend's program is not executable: {path}: {os.strerror(number)}, although its mode allows it",
-            "Look for a security module (SELinux, AppArmor) that denies it, or a dynamic loader that cannot be executed: permission denied.",
-        )
-    if number == errno.ETXTBSY:
-        return (
-            f"The backend's program is being written: {path}",
-            "Wait for the update or the build to finish, then start again.",
-        )
-    if number == errno.E2BIG:
-        return (
-            f"The backend's arguments and environment are too long for the system: {path}",
-            "Shorten backend.command and backend.env.",
-        )
-    return (
-        f"The backend's program could not be executed: {path}: {os.strerror(number)}",
-        "Check the file, and backend.command.",
-    )
+    message, hint = _REFUSALS.get(number, _REFUSED)
+    return message.format(path=path, why=os.strerror(number)), hint

@@ -6,44 +6,23 @@ from ...errors import BackendNotExecutableError, BackendNotFoundError, SidecarEr
 
 # winerror.h: cause, remedy. The system's own text follows the cause, in the user's language.
 _CAUSES = {
-    5: (
-        "access is denied",
-        "Give the user read and execute permission on it and its folder; Controlled Folder Access or an antivirus may also deny it.",
-    ),
+    5: ("access is denied", "Give the user read and execute permission on it and its folder; Controlled Folder Access or an antivirus may also deny it."),
     8: ("the system is out of memory", "Close other programs and try again."),
-    32: (
-        "another program has the file open",
-        "Wait until the update, the build or the antivirus scan is finished, then start again.",
-    ),
-    193: (
-        "it is not a program for this Windows",
-        "Use the build for this processor (x64 or ARM64); reinstall it if the download is damaged.",
-    ),
-    206: (
-        "its path or its arguments are too long",
-        "Install the app in a folder with a shorter path, or shorten backend.command.",
-    ),
+    32: ("another program has the file open", "Wait until the update, the build or the antivirus scan is finished, then start again."),
+    193: ("it is not a program for this Windows", "Use the build for this processor (x64 or ARM64); reinstall it if the download is damaged."),
+    206: ("its path or its arguments are too long", "Install the app in a folder with a shorter path, or shorten backend.command."),
     216: ("it was built for another processor", "Use the build for this processor (x64 or ARM64)."),
-    225: (
-        "an antivirus found a virus or unwanted software in it",
-        "Restore it from quarantine and allow it there, or reinstall the app.",
-    ),
-    226: (
-        "an antivirus found a virus or unwanted software and removed it",
-        "Allow it in the antivirus, then reinstall the app.",
-    ),
+    225: ("an antivirus found a virus or unwanted software in it", "Restore it from quarantine and allow it there, or reinstall the app."),
+    226: ("an antivirus found a virus or unwanted software and removed it", "Allow it in the antivirus, then reinstall the app."),
     267: ("its working directory cannot be used", "Set backend.cwd to a directory that exists."),
-    740: (
-        "it asks for administrator rights",
-        "Turn off 'Run as administrator' in the file's properties, or ship it with requestedExecutionLevel asInvoker.",
-    ),
+    740: ("it asks for administrator rights", "Turn off 'Run as administrator' in the file's properties, or ship it with requestedExecutionLevel asInvoker."),
     1260: ("a group policy forbids it", "Ask the administrator of this computer to allow it."),
     1314: ("the user may not start it with fewer rights", 'Set sandbox.level to "off", or ask the administrator.'),
     1392: ("the file is damaged", "Reinstall the app."),
     1455: ("the system is out of memory (paging file)", "Close other programs, or enlarge the paging file."),
     4551: ("Smart App Control or App Control blocked it", "Sign the program, or have the administrator allow it."),
     14001: ("its side-by-side configuration is wrong", "Install the Visual C++ runtime that it needs."),
-}
+}  # fmt: skip
 _HELD = {32, 225, 226}
 _COMMAND = "backend.command"
 _BATCH = (".bat", ".cmd")

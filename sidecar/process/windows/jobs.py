@@ -25,8 +25,6 @@ _own_job: Job | None = None
 class Job:
     """One job object. Closed, or lost with the sidecar, it ends every process in it."""
 
-    __slots__ = ("_handle",)
-
     def __init__(self) -> None:
         """Creates it. Without a limit of memory: limits.memory means what the whole tree uses, and the job knows only commit.
 
