@@ -54,14 +54,10 @@ class BackendClient:
     async def get(self, path: str, *, timeout: float, head_suffices: bool = False) -> Response:  # noqa: ASYNC109 -- its expiry has its own message
         """Asks for a path, within ``timeout`` seconds for all of it, body and redirects included.
 
-        Args:
-            path: begins with ``/``, may have a query. AUTO_PATH: the first of HEALTH_PATHS that the backend has; of one that has
-                none every answer below 500 is good.
-            timeout: seconds.
-            head_suffices: a 2xx whose body cannot be read or has no end (an event stream) is an answer, without a body.
+        AUTO_PATH stands for the first of HEALTH_PATHS that the backend has; of one that has none every answer below 500 is good.
+        ``head_suffices``: a 2xx whose body cannot be read or has no end (an event stream) is an answer, without a body.
 
-        Raises:
-            HttpFailedError: no answer, no valid answer, a body above 8 MiB, or a status other than 2xx.
+        Raises HttpFailedError: no answer, no valid answer, a body above 8 MiB, or a status other than 2xx.
         """
         for candidate in HEALTH_PATHS if path == AUTO_PATH else (path,):
             heads: list[int] = []

@@ -62,8 +62,7 @@ def find_command(
         working_directory: where relative paths begin, and the last place of the search.
         platform: the system's name.
 
-    Raises:
-        BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
+    Raises BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
     """
     here = working_directory or _starting_folder(settings.backend)
     backend, preset = settings.backend, PROFILES[settings.profile]

@@ -84,13 +84,9 @@ class ListenerLook:
 
 
 def other_port(ports: set[int], given: int, printed: int | None, *, in_command: bool) -> int | None:
-    """The port that the run took instead of the one it was given; None where that is not clear.
+    """Which of its ports the run took instead of the ``given`` one; None where that is not clear.
 
-    Args:
-        ports: where its tree can be reached.
-        given: the port that it was given.
-        printed: the one in its output.
-        in_command: it was given the port in its command, so a single other socket may be for something else.
+    ``in_command``: it was given the port in its command, so a single other socket may be for something else.
     """
     if given in ports or not ports:
         return None

@@ -68,8 +68,7 @@ class Inbox:
     def receive(self, sock: _socket.socket) -> bool:
         """Reads once; False at the end of the stream (also a reset: the other side was killed with data unread).
 
-        Raises:
-            BlockingIOError: nothing is there.
+        Raises BlockingIOError: nothing is there.
         """
         try:
             data, ancillary, _flags, _address = sock.recvmsg(CHUNK, _socket.CMSG_SPACE(MAX_FDS * _INT_SIZE))

@@ -45,8 +45,7 @@ def fork_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
 def spawn_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
     """Executes a guardian in a fresh interpreter, and does not wait until it is up: messages wait in the socket.
 
-    Raises:
-        OSError: the interpreter cannot be executed.
+    Raises OSError: the interpreter cannot be executed.
     """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     actions = [

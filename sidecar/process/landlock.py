@@ -52,8 +52,7 @@ def known_to(version: int, rules: Rules) -> Rules:
 def restrict(rules: Rules) -> None:
     """Puts this thread under the rules; no_new_privs must be set. A path that is gone meanwhile gives no right.
 
-    Raises:
-        OSError: the kernel refused.
+    Raises OSError: the kernel refused.
     """
     files, network, scopes, paths, ports = rules
     # struct landlock_ruleset_attr; an older kernel takes the longer one as long as what it does not know is zero.

@@ -33,8 +33,7 @@ _TIMEOUT = 1.0  # seconds; it answers within the call
 def listening() -> dict[int, tuple[str, int]]:
     """Inode → address and port of the listening sockets.
 
-    Raises:
-        OSError: the kernel, or what confines this process, does not have it.
+    Raises OSError: the kernel, or what confines this process, does not have it.
     """
     found = {}
     with _asker() as asker:

@@ -28,12 +28,8 @@ def run(
 ) -> NoReturn:
     """Becomes the backend. A failure goes to ``status_fd`` as ``step errno``; a successful execve closes it without a word.
 
-    Args:
-        program: what to become.
-        streams: what becomes stdin, stdout, stderr and, if it is there, descriptor 3.
-        status_fd: a descriptor that closes on execve.
-        guardian: the pid that the parent must have; None: no parent death signal.
-        keep_hangup: SIGHUP stays ignored, as nohup(1) wants it.
+    ``streams`` become stdin, stdout, stderr and, if it is there, descriptor 3. ``guardian``: the pid that the parent must have, None:
+    no parent death signal. ``keep_hangup``: SIGHUP stays ignored, as nohup(1) wants it.
     """
     argv, cwd, environment, limits, confinement, pid_variables = program
     step = "session"

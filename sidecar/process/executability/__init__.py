@@ -29,8 +29,7 @@ HEAD_BYTES = 4096
 def check_program(path: str | Path, system: str = SYSTEM) -> None:
     """Explains why a file could not be run, before the system answers with a mere number.
 
-    Raises:
-        BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
+    Raises BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
     """
     data = {"path": str(path)}
     try:
@@ -163,8 +162,7 @@ def restore_run_bit(path: str, system: str = SYSTEM) -> bool:
 def check_folder(path: str) -> None:
     """Explains why the backend cannot run in a folder.
 
-    Raises:
-        BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
+    Raises BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
     """
     try:
         if not stat.S_ISDIR(os.stat(path).st_mode):

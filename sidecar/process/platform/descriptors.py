@@ -54,11 +54,7 @@ def kind_of(descriptor: int) -> str:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Writes all of it, waiting where it must.
-
-    Raises:
-        OSError: the other side is gone, or the disk is full.
-    """
+    """Writes all of it, waiting where it must. Raises OSError: the other side is gone, or the disk is full."""
     view = memoryview(data)
     while view:
         try:

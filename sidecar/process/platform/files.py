@@ -33,8 +33,7 @@ _PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody
 def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_ONLY, *, linked: bool = False) -> int:
     """A descriptor of a regular file.
 
-    Raises:
-        OSError: it cannot be opened, is no regular file, or (unless ``linked``) has a second name elsewhere.
+    Raises OSError: it cannot be opened, is no regular file, or (unless ``linked``) has a second name elsewhere.
     """
     if sys.platform == "win32" and os.path.islink(path):
         raise OSError(ELOOP, os.strerror(ELOOP), str(path))
@@ -50,8 +49,7 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_
 def read_file(path: str | Path, limit: int, *, last: bool = False) -> bytes:
     """The content of a regular file; of one longer than ``limit`` its last bytes, if ``last``.
 
-    Raises:
-        OSError: see open_regular; or the file is longer than ``limit``.
+    Raises OSError: see open_regular; or the file is longer than ``limit``.
     """
     descriptor = open_regular(path)
     with open(descriptor, "rb", closefd=True) as file:
@@ -66,8 +64,7 @@ def read_file(path: str | Path, limit: int, *, last: bool = False) -> bytes:
 def open_append(path: str | Path) -> int:
     """A descriptor that appends to a file of the owner alone, which is made where it is missing.
 
-    Raises:
-        OSError: see open_regular; or the file is another user's.
+    Raises OSError: see open_regular; or the file is another user's.
     """
     descriptor = open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:

@@ -28,8 +28,7 @@ class Job:
     def __init__(self) -> None:
         """Creates it. Without a limit of memory: limits.memory means what the whole tree uses, and the job knows only commit.
 
-        Raises:
-            OSError: the system could not.
+        Raises OSError: the system could not.
         """
         handle = win32.CreateJobObject(None, None)
         if not handle:
@@ -46,8 +45,7 @@ class Job:
     def assign(self, process: int) -> None:
         """Puts a process, and all that it will start, into the job.
 
-        Raises:
-            OSError: it is in a job that forbids nesting, or has ended.
+        Raises OSError: it is in a job that forbids nesting, or has ended.
         """
         if not win32.AssignProcessToJobObject(self._handle, process):
             raise win32.failure()
@@ -84,15 +82,14 @@ class Job:
 def contain_self() -> str | None:
     """Puts the sidecar itself into a job that dies with it. Call it before anything is spawned; more often is harmless.
 
-    Also clears "ignore CTRL_C", which children would inherit and which would make the graceful stop of the backend
-    unheard, and opts out of power throttling, which slows the timers of a process without a window.
+    Also clears "ignore CTRL_C", which children would inherit, so that a graceful stop would do nothing, and opts out of power
+    throttling, which slows the timers of a process without a window.
 
-    And has children inherit that no system error is shown in a box: a backend that lacks a DLL would hang in one that
-    nobody may see, instead of ending with 0xC0000135. Without SEM_NOGPFAULTERRORBOX, which would also keep Windows Error
-    Reporting from writing its dumps. Source: SetErrorMode; what the app set (libuv sets all three) is replaced.
+    And has children inherit that no system error is shown in a box: a backend that lacks a DLL would hang in one that nothing shows,
+    instead of ending with 0xC0000135. Without SEM_NOGPFAULTERRORBOX, which would keep Windows Error Reporting from writing dumps.
+    Source: SetErrorMode; what the app set (libuv sets all three) is replaced.
 
-    Returns:
-        What went wrong, for the log, or None. The sidecar works without it: each run has its own job.
+    Returns what went wrong, for the log, or None. The sidecar works without it: each run has its own job.
     """
     global _own_job  # noqa: PLW0603 - one per process, and its handle must live as long as the process
     if _own_job is not None:

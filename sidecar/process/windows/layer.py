@@ -208,11 +208,7 @@ class WindowsRun:
 
 
 class WindowsProcessLayer:
-    """See base.ProcessLayer. One run at a time: a launch waits until the run before it is gone.
-
-    Args:
-        report: gets a sentence about each rung that was used and about what this platform cannot do, for the log.
-    """
+    """See base.ProcessLayer. One run at a time. ``report`` gets a sentence about each rung and each setting without effect."""
 
     marker = ""  # nothing outlives the job, so no orphan ever has to be proven
     guardian: ProcessId | None = None
