@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
+import msgspec
 
 from .argv import COMPLETION_VARIABLE
 from .commands import TAKE_A_BACKEND, sidecar
-from .console.separator import with_separator
 from .console.surroundings import (
     OUTPUT_LOST,
     READER_GONE,
@@ -68,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _report(error: click.ClickException | SidecarError, words: list[str], *, behind: bool) -> int:
     usage = isinstance(error, click.UsageError | UsageError)
     if usage and not behind and words and words[0] in TAKE_A_BACKEND:
-        correct = with_separator(sidecar.commands[words[0]], words)
+        correct = _with_separator(sidecar.commands[words[0]], words)
         if correct is not None:
             return _complain("The backend's command goes after --", f"Write: {correct}", UsageError.exit_status)
     if isinstance(error, SidecarError):
@@ -76,6 +79,43 @@ def _report(error: click.ClickException | SidecarError, words: list[str], *, beh
     context = error.ctx if isinstance(error, click.UsageError) else None
     where = context.command_path if context else "sidecar"
     return _complain(error.format_message(), f"See: {where} --help", UsageError.exit_status)
+
+
+def _with_separator(command: click.Command, words: Sequence[str]) -> str | None:
+    """The command line with the ``--`` that was forgotten before the backend's command; None where there seems to be none.
+
+    ``words``: the name of the tool and what follows it.
+    """
+    values = {
+        name: not option.is_flag
+        for option in command.params
+        if isinstance(option, click.Option)
+        for name in option.opts
+    }
+    own = sum(isinstance(one, click.Argument) and one.nargs == 1 for one in command.params)
+    place = 1
+    while place < len(words):
+        word = words[place]
+        name, equals, _ = word.partition("=")
+        if word.startswith("-"):
+            if name not in values:
+                return None
+            place += 2 if values[name] and not equals else 1
+        elif own > 0 or (command.name == "call" and not _is_program(word)) or (own == 0 and word == "serve"):
+            own -= 1
+            place += 1
+        else:
+            return f"sidecar {shlex.join([*words[:place], '--', *words[place:]])}"
+    return None
+
+
+def _is_program(word: str) -> bool:
+    """Of ``call`` any word may be an argument: one that is not JSON, and can be run, is none."""
+    try:
+        msgspec.json.decode(word)
+    except msgspec.DecodeError:
+        return Path(word).is_file() or shutil.which(word) is not None
+    return False
 
 
 def _output_lost(error: OSError) -> int:

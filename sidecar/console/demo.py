@@ -6,12 +6,9 @@ import asyncio
 import os
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-from rich.console import Console
-from rich.live import Live
+from rich.console import Console, RenderableType
 
 from ..backend.client import BackendClient
 from ..errors import HttpFailedError, SidecarError, UsageError
@@ -19,14 +16,13 @@ from .client import Client, RemoteError, isolated_python
 from .demo_backend import CRASH_PATH, LIVE_PATH, STOP_PATH
 from .screen import render_demo
 from .sentences import Line
-from .session import Session, until
+from .session import MIN_REFRESH, Session, until
 from .state import data_words
 from .story import KEPT_EVENTS, Recovery
 from .surroundings import run_cancellable, temporary_folder
 
 READY_SHARE = 0.6  # of the time: the backend must be ready by then, or no time is left to see it recover
 CRASH_AFTER = 2.0  # seconds for which it is shown running, at most
-REFRESH = 0.1
 
 
 def backend_command() -> list[str]:
@@ -77,7 +73,7 @@ class _Demo(Session):
         with temporary_folder("sidecar-demo-") as folder:
             paths = ["--set", f"backend.live_path={LIVE_PATH}", "--set", f"backend.shutdown_path={STOP_PATH}"]
             words = [*data_words(folder), *paths, "--", *backend_command()]
-            async with self._shown():
+            async with self.pictures(self._picture, screen=False, max_refresh=MIN_REFRESH):
                 client = await Client.start(words, on_event=self._take, env=_environment())
                 try:
                     await self._play_while(client)
@@ -118,30 +114,9 @@ class _Demo(Session):
         self.lines.append(line)
         super().show(line)
 
-    @asynccontextmanager
-    async def _shown(self) -> AsyncIterator[None]:
-        """The live view in a terminal."""
-        if not self.live:
-            yield
-            return
-        with Live(console=self.console, auto_refresh=False, transient=False) as live:
-
-            def draw() -> None:
-                times = {"elapsed": self.elapsed, "seconds": self.seconds}
-                picture = render_demo(self.story, self.recovery, self.lines, self.console.height, **times)
-                live.update(picture, refresh=True)
-
-            async def refresh() -> None:
-                while True:
-                    draw()
-                    await asyncio.sleep(REFRESH)
-
-            task = asyncio.create_task(refresh())
-            try:
-                yield
-            finally:
-                task.cancel()
-                draw()
+    def _picture(self) -> RenderableType:
+        times = {"elapsed": self.elapsed, "seconds": self.seconds}
+        return render_demo(self.story, self.recovery, self.lines, self.console.height, **times)
 
 
 def _environment() -> dict[str, str]:

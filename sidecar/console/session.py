@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 
 from .sentences import Line
 from .story import Story
 from .surroundings import silence
+
+MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not cost a core
 
 
 class Session:
@@ -58,6 +62,35 @@ class Session:
             silence()
             self.unsaid = error
             self.finish(1)
+
+    @asynccontextmanager
+    async def pictures(
+        self, picture: Callable[[], RenderableType], *, screen: bool, max_refresh: float
+    ) -> AsyncIterator[None]:
+        """Draws at each change, and after ``max_refresh`` seconds without one; what is drawn stays unless it had the whole ``screen``.
+
+        Nothing is drawn where this is not ``live``.
+        """
+        if not self.live:
+            yield
+            return
+        with Live(console=self.console, screen=screen, auto_refresh=False) as live:
+
+            async def draw() -> None:
+                while True:
+                    self.changed.clear()
+                    live.update(picture(), refresh=True)
+                    await asyncio.sleep(MIN_REFRESH)
+                    await until(self.changed.is_set, self.changed, max_refresh - MIN_REFRESH)
+
+            task = asyncio.create_task(draw())
+            task.add_done_callback(lambda _: self.finish(1))  # the terminal is gone
+            try:
+                yield
+            finally:
+                task.cancel()
+                if not screen:
+                    live.update(picture(), refresh=True)
 
 
 async def until(condition: Callable[[], bool], changed: asyncio.Event, limit: float) -> bool:

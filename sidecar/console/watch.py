@@ -11,8 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.live import Live
+from rich.console import Console, RenderableType
 
 from ..errors import SidecarError
 from ..process.platform.signals import RESIZE, TERMINATION
@@ -27,7 +26,6 @@ from .state import backend_state
 from .surroundings import run_cancellable
 from .view import View
 
-MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not cost a core
 MAX_REFRESH = 1.0  # the strips move on even when nothing happens
 LAST_WORDS = 1.0  # seconds between FAILED and the end: the crash report comes after the state
 _NEEDS = ["backend:log", "backend:resourceUpdate"]
@@ -202,29 +200,13 @@ class _Watch(Session):
         """Keys are read and pictures drawn; afterwards the terminal is as it was, whatever the reason."""
         with pressed_keys(self._pressed) as self.attended:
             self._handle_signals()
-            if not self.live:
+            async with self.pictures(self._picture, screen=True, max_refresh=MAX_REFRESH):
                 yield
-                return
-            with Live(console=self.console, screen=True, auto_refresh=False) as live:
-                task = asyncio.create_task(self._draw(live))
-                task.add_done_callback(lambda _: self.finish(1))  # the terminal is gone
-                try:
-                    yield
-                finally:
-                    task.cancel()
 
-    async def _draw(self, live: Live) -> None:
-        while True:
-            self.changed.clear()
-            size = self.console.size
-            now, clock = self.elapsed, time.time() - self.elapsed
-            picture = render(self.story, now, size.width, size.height, self.glyphs, view=self.view, clock=clock)
-            live.update(picture, refresh=True)
-            await asyncio.sleep(MIN_REFRESH)
-            try:
-                await asyncio.wait_for(self.changed.wait(), MAX_REFRESH - MIN_REFRESH)
-            except TimeoutError:
-                pass
+    def _picture(self) -> RenderableType:
+        size, now = self.console.size, self.elapsed
+        clock = time.time() - now
+        return render(self.story, now, size.width, size.height, self.glyphs, view=self.view, clock=clock)
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
