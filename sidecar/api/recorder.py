@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +18,13 @@ from ..core.exit_status import UNKNOWN
 from ..log import log
 from ..observe.logs import BackendLog
 from ..observe.secrets import Secrets
-from ..observe.timeline import Timeline
 from ..rpc.server import Server
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..supervisor.run import Run
 from ..supervisor.stream import RunEnded, RunFailed, RunLaunching, RunStarted
 from ..wire.channels import CrashReportArgs
-from ..wire.messages import Crash, StartupProgress, StateChanged
+from ..wire.messages import Crash, HealthResult, StartupProgress, StateChanged
 from .announcer import health_result
 
 if TYPE_CHECKING:
@@ -36,7 +36,26 @@ if TYPE_CHECKING:
     from .metrics_file import MetricsFile
 
 _LAST_MINUTE = 60.0
+_MOVES_KEPT = 100
 _OUTPUT_BYTES = 64 * 1024
+
+
+class Timeline:
+    """The last 100 moves of the lifecycle and the last 100 changes of health as lines that begin with their time, oldest first."""
+
+    def __init__(self) -> None:
+        self.states: deque[str] = deque(maxlen=_MOVES_KEPT)
+        self.health: deque[str] = deque(maxlen=_MOVES_KEPT)
+
+    def changed(self, change: StateChanged) -> None:
+        """The lifecycle moved."""
+        port = "" if change.port is None else f" port {change.port}"
+        pid = "" if change.pid is None else f" pid {change.pid}"
+        self.states.append(f"{change.time}  {change.previous} → {change.state} ({change.reason}){port}{pid}")
+
+    def checked(self, time: str, result: HealthResult) -> None:
+        """The health changed at that time, ISO 8601 UTC."""
+        self.health.append(f"{time}  {result.status}{f': {result.error}' if result.error else ''}")
 
 
 class Recorder:

@@ -90,9 +90,6 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
         require_command(f"call {channel}", serve_words, why)
     try:
         result = run_cancellable(_ask(channel, values, serve_words))
-    except RemoteError as error:
-        print(as_json({"error": to_builtins(error.error)}), file=sys.stderr)  # noqa: T201 - the tool's output
-        return 1
     except UsageError:
         raise
     except SidecarError as error:
@@ -103,6 +100,8 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
 
 def _complain(error: SidecarError) -> int:
     body = ErrorBody(error.code, error.message, UNSET if error.hint is None else error.hint)
+    if isinstance(error, RemoteError):
+        body = error.error
     print(as_json({"error": to_builtins(body)}), file=sys.stderr)  # noqa: T201 - the tool's output
     return error.exit_status if isinstance(error, InvalidConfigError) else 1
 

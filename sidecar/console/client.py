@@ -35,7 +35,7 @@ HELLO_LIMIT = 30.0  # a cold disk and a virus scanner; it takes 12 ms where neit
 _STDERR_LINES = 200
 
 
-class RemoteError(Exception):
+class RemoteError(SidecarError):
     """The sidecar's error answer; ``error`` has code, message, hint and data as they came."""
 
     def __init__(self, error: ErrorBody) -> None:
@@ -149,7 +149,7 @@ class Client:
                 if not self._ended.done():
                     await self.call("sidecar:shutdown")
                 await asyncio.shield(self._ended)
-        except (RemoteError, SidecarError):
+        except SidecarError:
             pass  # it ends, or has ended
         except TimeoutError:
             await self.kill()

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 
 from ..backend.client import BackendClient
 from ..errors import HttpFailedError, SidecarError, UsageError
-from .client import Client, RemoteError, isolated_python
+from .client import Client, isolated_python
 from .demo_backend import CRASH_PATH, LIVE_PATH, STOP_PATH
 from .screen import render_demo
 from .sentences import Line
@@ -47,7 +47,7 @@ def run(seconds: float) -> int:
         recovery, status = run_cancellable(play())
     except UsageError:
         raise
-    except (SidecarError, RemoteError) as error:
+    except SidecarError as error:
         console.print(f"[bold red]The demo failed:[/] {error}")
         return 1
     missing = recovery.missing() + ([] if status == 0 else [f"the sidecar ended with status {status}"])

@@ -102,7 +102,7 @@ class _Watch(Session):
         async def ask() -> None:
             try:
                 status = await self.client.call("backend:status")
-            except (RemoteError, SidecarError):
+            except SidecarError:
                 return
             self.story.command = " ".join(map(_short, status.get("command", [])))
             self.story.folder = _short(status.get("folder", ""))

@@ -186,5 +186,5 @@ class Link:
     async def _ask(self, client: Client, channel: str) -> None:
         try:
             await client.call(channel, _OPT_IN)
-        except (RemoteError, SidecarError):
+        except SidecarError:
             pass  # it ended, which keep() reports

@@ -21,8 +21,7 @@ from ..process.platform.signals import LOOP_TERMINATION
 from .access import ADDRESS, Access
 from .limits import Limits
 from .link import Link
-from .page_files import page_files
-from .server import make_app
+from .server import make_app, page_files
 
 
 def run(serve_words: Sequence[str], *, port: int, open_browser: bool) -> int:

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from importlib.resources import files as resources
+from importlib.resources.abc import Traversable
+from typing import NamedTuple
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from ..console.client import RemoteError
-from ..errors import SidecarError
+from ..errors import InternalError, SidecarError
 from .access import Access
 from .limits import Limits
 from .link import Link
-from .page_files import INDEX, PageFile
 from .tab import COALESCE, MAX_REQUEST, Tab
 
 PROTOCOL = "sidecar.dashboard.1"
 _KEY_PREFIX = "key."  # a browser lets a page set no header of a WebSocket but its protocols, and addresses get logged
 _HEARTBEAT = 20.0  # seconds; a browser that is gone without a word is noticed within one and a half of them
+INDEX = "index.html"
+_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class PageFile(NamedTuple):
+    """One file and the media type of its text, which is UTF-8."""
+
+    content: bytes
+    media_type: str
 
 
 def make_app(
@@ -100,7 +116,7 @@ async def _bundle(request: web.Request, access: Access, link: Link) -> web.Respo
         return web.Response(status=401, text="The key is not known here.\n")
     try:
         content = await link.bundle()
-    except (RemoteError, SidecarError) as error:
+    except SidecarError as error:
         return web.Response(status=503, text=f"No bundle: {error}\n")
     return web.Response(body=content, content_type="application/zip")
 
@@ -164,3 +180,21 @@ def security_headers(origin: str) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     }
+
+
+def page_files() -> dict[str, PageFile]:
+    """Every file by its path below ``page``, with ``/`` between its parts: nothing else can be requested."""
+    found: dict[str, PageFile] = {}
+    _gather(resources(__package__).joinpath("page"), "", found)
+    if INDEX not in found:
+        raise InternalError(f"The dashboard's {INDEX} is missing from this installation", hint="Reinstall the sidecar.")
+    return found
+
+
+def _gather(folder: Traversable, prefix: str, found: dict[str, PageFile]) -> None:
+    for entry in folder.iterdir():
+        media_type = _TYPES.get(f".{entry.name.rpartition('.')[2]}")
+        if entry.is_dir():
+            _gather(entry, f"{prefix}{entry.name}/", found)
+        elif media_type is not None:
+            found[prefix + entry.name] = PageFile(entry.read_bytes(), media_type)

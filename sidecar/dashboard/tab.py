@@ -150,8 +150,6 @@ class Tab:
         try:
             result = await self._call(request.channel, request.args)
             answer: Response | ErrorMessage = Response(request.id, result)
-        except RemoteError as error:
-            answer = ErrorMessage(request.id, error.error)
         except SidecarError as error:
             answer = ErrorMessage(request.id, as_body(error))
         self._requests.pop(request.id, None)
@@ -188,5 +186,7 @@ class Tab:
 
 def as_body(error: SidecarError) -> ErrorBody:
     """The error in the protocol's form; a lost sidecar has the npm package's code."""
+    if isinstance(error, RemoteError):
+        return error.error
     code = LOST if isinstance(error, SidecarLostError) else error.code
     return ErrorBody(code, error.message, error.hint or UNSET, error.data or UNSET)

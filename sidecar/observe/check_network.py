@@ -44,7 +44,13 @@ def check_port(
         return _check_own_port(running, listener, owner)
     if held is not None:
         return Check("port", "ok", f"The sidecar holds port {held} for the backend")
-    return _check_free_port(port, state, owner, reserved)
+    if not isinstance(port, int):
+        return Check("port", "ok", "A free port is picked at startup")
+    verdict = state(port)
+    if verdict == "in_use":
+        seen = f"Port {port} is in use by {owner(port) or 'another program'}"
+        return Check("port", "failed", seen, 'Close that program, or set backend.port to "auto".')
+    return _check_unused_port(port, verdict, reserved)
 
 
 def _check_own_port(running: int, listener: str, owner: Callable[[int], str]) -> Check:
@@ -54,24 +60,13 @@ def _check_own_port(running: int, listener: str, owner: Callable[[int], str]) ->
     return Check("port", "ok", f"The backend listens on port {running}", evidence=f"the listener is {listener}")
 
 
-def _check_free_port(
-    port: int | str,
-    state: Callable[[int], PortState],
-    owner: Callable[[int], str],
-    reserved: Callable[[], Sequence[Range] | None],
-) -> Check:
-    if not isinstance(port, int):
-        return Check("port", "ok", "A free port is picked at startup")
-    verdict = state(port)
+def _check_unused_port(port: int, verdict: PortState, reserved: Callable[[], Sequence[Range] | None]) -> Check:
     if verdict == "free":
         return Check("port", "ok", f"Port {port} is free")
     if verdict == "lingering":
         seen = f"Connections of an earlier program are still closing on port {port}"
         wait = "No program uses the port. The system closes them within a minute or two, and a start waits for that."
         return Check("port", "warning", seen, wait)
-    if verdict == "in_use":
-        seen = f"Port {port} is in use by {owner(port) or 'another program'}"
-        return Check("port", "failed", seen, 'Close that program, or set backend.port to "auto".')
     if (kept := range_of(port, reserved())) is not None:
         seen = f"Windows reserves ports {kept[0]} to {kept[1]}, including port {port}"
         remedy = (

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from sidecar.dashboard.channels import FORWARDED, SERVED, SUBSCRIBE, UNSUBSCRIBE
-from sidecar.dashboard.page_files import page_files
+from sidecar.dashboard.server import page_files
 from sidecar.wire.channels import CHANNELS
 
 # Each with the reason why no page may have it.

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from sidecar.dashboard.page_files import INDEX, PageFile, page_files
+from sidecar.dashboard.server import INDEX, PageFile, page_files
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "sidecar" / "dashboard" / "page"

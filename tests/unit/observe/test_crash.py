@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from sidecar.api.recorder import Timeline
 from sidecar.errors import InvalidArgsError
 from sidecar.observe.crash import KEEP, CrashReports, report_name
 from sidecar.observe.report import CrashFacts, read_summary, render
-from sidecar.observe.timeline import Timeline
 from sidecar.wire.messages import Crash, HealthResult, StateChanged
 from sidecar.wire.observe import ResourceSample
 
