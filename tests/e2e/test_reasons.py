@@ -14,6 +14,7 @@ import pytest
 from tests.support.backends import free_port, http_backend, script_backend
 from tests.support.client import SidecarClient
 from tests.support.launch import clean_environment, sidecar_command, toml_value
+from tests.support.processes import SLACK
 
 WITHIN = 3.0  # seconds from the start of the backend
 GENERIC = ["--profile", "generic"]
@@ -44,8 +45,17 @@ def wrong(kind: str) -> Wrong:
     return Wrong(script_backend("raise RuntimeError('no licence')"), {}, r"exit code 1\. .*RuntimeError: no licence")
 
 
-KINDS = ["another port", "no health endpoint", "another address", "never listens", "ends at once"]
-every_kind = pytest.mark.parametrize("kind", KINDS)
+seen_by_sockets = pytest.mark.not_wine(reason="Wine does not say which process a socket belongs to")
+every_kind = pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("another port", marks=seen_by_sockets),
+        "no health endpoint",
+        pytest.param("another address", marks=seen_by_sockets),
+        pytest.param("never listens", marks=seen_by_sockets),
+        "ends at once",
+    ],
+)
 
 
 def run(tool: Sequence[str], data: Path, case: Wrong) -> subprocess.CompletedProcess[str]:
@@ -68,7 +78,7 @@ async def test_startup_progress_says_why(kind: str) -> None:
     async with SidecarClient(case.backend, settings=case.settings, flags=GENERIC) as client:
         client.request("backend:start")
         found = await client.event("backend:startupProgress", where=lambda one: re.search(case.reason, one["message"]))
-        assert found["elapsed"] <= WITHIN
+        assert found["elapsed"] <= WITHIN + SLACK
         assert found["limit"] == 60
         assert found["phase"] == ("failed" if kind == "ends at once" else "waiting")
 
@@ -82,7 +92,7 @@ def test_watch_says_why(kind: str, tmp_path: Path) -> None:
     explained = re.search(rf"^ *([\d.]+)  .*{case.reason}", done.stdout, re.MULTILINE)
     assert began, done
     assert explained, done
-    assert float(explained[1]) - float(began[1]) <= WITHIN
+    assert float(explained[1]) - float(began[1]) <= WITHIN + SLACK
 
 
 @pytest.mark.slow
