@@ -52,6 +52,19 @@ test("it has one dependency besides the sidecar of each platform in the same ver
   }
 });
 
+test("a page that a message names has an address that a user of the package can open", () => {
+  const { pageUrl } = require("../lib/docs.js");
+  const repository = manifest.repository.url.replace(/^git\+|\.git$/g, "");
+  const sources = packed().filter((name) => /^lib\/.*\.js$/.test(name)).map((name) => fs.readFileSync(path.join(ROOT, name), "utf8").replace(/^\s*(\/\/|\*).*$/gm, ""));
+  const named = sources.flatMap((source) => [...source.matchAll(/pageUrl\("(\w+)"\)/g)].map(([, name = ""]) => name));
+  assert.deepEqual(named.sort(), ["embedding", "migration"]);
+  for (const name of named) {
+    const file = pageUrl(/** @type {any} */ (name)).replace(`${repository}/blob/main/`, "");
+    assert.ok(fs.existsSync(path.join(ROOT, "..", file)), file);
+  }
+  for (const source of sources) assert.doesNotMatch(source, /\bdocs\/\w+\.md/);
+});
+
 test("the types say any nowhere, and unknown only of what is not looked at", () => {
   for (const file of fs.readdirSync(path.join(ROOT, "types"))) {
     const code = fs.readFileSync(path.join(ROOT, "types", file), "utf8").replace(/\/\*[^]*?\*\/|\/\/.*|"[^"\n]*"/g, "");

@@ -1,5 +1,6 @@
 "use strict";
 
+const { pageUrl } = require("../docs.js");
 const { PAGE_CHANNELS } = require("../names.js");
 
 const SYNC_CHANNEL = "runtime:getBootstrap";
@@ -16,7 +17,7 @@ const SYNC_CHANNEL = "runtime:getBootstrap";
 function leftover(method, channel) {
   return new Error(
     `Attempted to register a second handler for '${channel}'. attachSidecar answers this channel: remove your own ` +
-      `ipcMain.${method}("${channel}", …), and all other code that starts, stops or queries the backend (see docs/migration.md)`,
+      `ipcMain.${method}("${channel}", …), and all other code that starts, stops or queries the backend (see ${pageUrl("migration")})`,
   );
 }
 

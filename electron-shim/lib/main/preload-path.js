@@ -2,6 +2,7 @@
 
 const path = require("node:path");
 const { findFile, ownFolder } = require("../client/folders.js");
+const { pageUrl } = require("../docs.js");
 
 const NAME = "preload.standalone.js";
 
@@ -17,7 +18,7 @@ function preloadPath(from = ownFolder()) {
   throw new Error(
     `${NAME} was not found in ${from}, its parent folders or their node_modules. A bundled app copies it next to the main process's ` +
       `file when it is built, from require.resolve("electron-backend-sidecar/${NAME}"), or bundles its own preload ` +
-      `(see docs/embedding.md)`,
+      `(see ${pageUrl("embedding")})`,
   );
 }
 
