@@ -7,10 +7,10 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from ..errors import SidecarError
-from ..settings.model import Timeouts
+from ..settings.model import Restart, Timeouts
 from . import events as e
 from .events import Outcome, Reason, State, Timer
-from .restart import HealthyTime, RestartBudget, RestartPolicy
+from .restart import HealthyTime, RestartBudget
 from .stop import Rung, StopLadder, shutdown_limit, stop_ladder
 
 SAME_REQUEST = 0.5  # seconds within which several restarts are one: a double click, or callers that share a reason
@@ -24,15 +24,14 @@ class LifecyclePolicy(Struct, frozen=True):
     """What the lifecycle needs of the settings.
 
     Attributes:
-        timeouts: of the settings; ``startup`` is infinite where the backend is not managed.
+        timeouts, restart: of the settings; ``startup`` is infinite where the backend is not managed.
         port_attempts: ports that one start may try before the lack of a port counts as a failure.
         over_when_hung: silence is all that the end of the run is known by (the backend is not managed).
         has_stdin: the stdin of a run is open until its stop.
     """
 
     timeouts: Timeouts
-    restart: RestartPolicy
-    restart_on_clean_exit: bool
+    restart: Restart
     restart_when_hung: bool
     has_shutdown_endpoint: bool
     port_attempts: int = 1
@@ -61,7 +60,7 @@ class Machine:
     def __init__(self, policy: LifecyclePolicy, *, random: Callable[[], float], spent: int = 0) -> None:
         """``random`` gives numbers in [0, 1) for the jitter; ``spent`` failures come from an earlier sidecar."""
         self.policy = policy
-        self.budget = RestartBudget(policy.restart, spent=spent)
+        self.budget = RestartBudget(policy.restart, policy.timeouts.restart_delay, spent=spent)
         self.healthy_time = HealthyTime()
         self.state = State.STOPPED
         self.wants_up = False
@@ -244,7 +243,7 @@ class Machine:
     def end(self, *, clean: bool) -> None:
         """The run ended by itself: a failure, unless it ended cleanly and may."""
         reason = Reason.EXITED if clean else Reason.CRASHED
-        if clean and not self.policy.restart_on_clean_exit:
+        if clean and not self.policy.restart.on_clean_exit:
             self.wants_up = False
             self.move(State.STOPPED, reason)
         else:

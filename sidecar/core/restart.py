@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-
-class RestartPolicy(Struct, frozen=True):
-    """The settings of the budget; durations in seconds, defaults and their source in settings/model.py."""
-
-    attempts: int
-    window: float
-    first_delay: float
-    delay: float
-    backoff: float
-    jitter: float
+from ..settings.model import Restart
 
 
 class HealthyTime:
@@ -52,9 +43,10 @@ class RestartBudget:
     becomes ready goes on for ever.
     """
 
-    def __init__(self, policy: RestartPolicy, *, spent: int = 0) -> None:
-        """``spent`` failures are taken over from an earlier sidecar on the same data folder."""
-        self._policy = policy
+    def __init__(self, settings: Restart, delay: float, *, spent: int = 0) -> None:
+        """``delay``: seconds between restarts; ``spent`` failures are taken over from an earlier sidecar on the same data folder."""
+        self._settings = settings
+        self._delay = delay
         self._failures = [0.0] * spent
 
     def failed(self, healthy_time: float, chance: float) -> Verdict:
@@ -62,10 +54,10 @@ class RestartBudget:
         self._forgive(healthy_time)
         self._failures.append(healthy_time)
         attempt = len(self._failures)
-        if attempt > self._policy.attempts:
-            return Verdict(self._policy.attempts, None)
-        delay = self._policy.first_delay if attempt == 1 else self._policy.delay * self._policy.backoff ** (attempt - 2)
-        return Verdict(attempt, delay * (1 + self._policy.jitter * chance))
+        if attempt > self._settings.attempts:
+            return Verdict(self._settings.attempts, None)
+        delay = self._settings.first_delay if attempt == 1 else self._delay * self._settings.backoff ** (attempt - 2)
+        return Verdict(attempt, delay * (1 + self._settings.jitter * chance))
 
     def spent(self, healthy_time: float) -> int:
         """How many failures stand against the budget."""
@@ -77,4 +69,4 @@ class RestartBudget:
         self._failures.clear()
 
     def _forgive(self, healthy_time: float) -> None:
-        self._failures = [stamp for stamp in self._failures if healthy_time - stamp < self._policy.window]
+        self._failures = [stamp for stamp in self._failures if healthy_time - stamp < self._settings.window]

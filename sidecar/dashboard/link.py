@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from ..console.client import Client, RemoteError, SidecarLostError
-from ..core.restart import RestartBudget, RestartPolicy
+from ..core.restart import RestartBudget
 from ..errors import SidecarError
+from ..settings.model import Restart
 from ..threads import in_thread
 from ..wire.channels import EVENTS
 from ..wire.messages import ErrorBody
@@ -22,7 +23,7 @@ from .tab import LOST, Tab
 HISTORY = 500  # moves, crashes and alerts that a later tab gets
 
 # As electron-shim replaces a sidecar: three times in ten minutes, at once and then after a second each.
-REPLACE = RestartPolicy(attempts=3, window=600.0, first_delay=0.0, delay=1.0, backoff=1.0, jitter=0.0)
+REPLACE = Restart(attempts=3, window=600.0, first_delay=0.0, backoff=1.0, jitter=0.0)
 
 # A sidecar that answers nothing for so many looks in a row is taken for hung, as electron-shim does. Looks are counted, not
 # seconds: a machine that slept has missed one.
@@ -45,7 +46,7 @@ class Link:
         self._tabs: set[Tab] = set()
         self._kept: deque[tuple[str, Any]] = deque(maxlen=HISTORY)
         self._latest: dict[str, Any] = {}
-        self._budget = RestartBudget(REPLACE)
+        self._budget = RestartBudget(REPLACE, delay=1.0)
         self._hung: Client | None = None
         self._closing = False
         self._tasks: set[asyncio.Task[None]] = set()

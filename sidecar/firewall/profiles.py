@@ -11,17 +11,6 @@ from .rules import Profile, StoreName
 from .snapshot import ProfileValues, Snapshot
 
 _MISSING = ProfileValues("missing", {})
-# The firewall's own store calls the private profile by its old name.
-_LOCAL_KEYS: dict[Profile, str] = {
-    "domain": "DomainProfile",
-    "private": "StandardProfile",
-    "public": "PublicProfile",
-}
-_POLICY_KEYS: dict[Profile, str] = {
-    "domain": "DomainProfile",
-    "private": "PrivateProfile",
-    "public": "PublicProfile",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +37,8 @@ def settings_of(snapshot: Snapshot, profile: Profile) -> ProfileSettings:
     """Merges the stores for one profile."""
     policy_key, policy = _policy(snapshot, profile)
     mdm_key, mdm = _mdm(snapshot, profile)
-    local_key = _LOCAL_KEYS[profile]
+    # The firewall's own store calls the private profile by its old name.
+    local_key = "StandardProfile" if profile == "private" else _key(profile)
     local = snapshot.profiles.get(("local", local_key), _MISSING)
     managed: list[tuple[StoreName, str, ProfileValues]] = [("policy", policy_key, policy), ("mdm", mdm_key, mdm)]
     every: list[tuple[StoreName, str, ProfileValues]] = [*managed, ("local", local_key, local)]
@@ -63,10 +53,14 @@ def settings_of(snapshot: Snapshot, profile: Profile) -> ProfileSettings:
     )
 
 
+def _key(profile: Profile) -> str:
+    return f"{profile.capitalize()}Profile"
+
+
 def _policy(snapshot: Snapshot, profile: Profile) -> tuple[str, ProfileValues]:
     """StandardProfile is for private and public, and only if neither has its own key."""
     keys = {name: snapshot.profiles.get(("policy", name), _MISSING) for name in ("PrivateProfile", "PublicProfile")}
-    name = _POLICY_KEYS[profile]
+    name = _key(profile)
     if profile != "domain" and all(values.state == "missing" for values in keys.values()):
         name = "StandardProfile"
     return name, snapshot.profiles.get(("policy", name), _MISSING)
@@ -74,7 +68,7 @@ def _policy(snapshot: Snapshot, profile: Profile) -> tuple[str, ProfileValues]:
 
 def _mdm(snapshot: Snapshot, profile: Profile) -> tuple[str, ProfileValues]:
     """No specification names the private profile's key of this store: both names are looked for."""
-    name = _POLICY_KEYS[profile]
+    name = _key(profile)
     values = snapshot.profiles.get(("mdm", name), _MISSING)
     if profile == "private" and values.state == "missing":
         name = "StandardProfile"

@@ -14,13 +14,13 @@ from sidecar.core.events import Conflict, Outcome, Reason, State, Timer
 from sidecar.core.exit_status import ExitStatus
 from sidecar.core.lifecycle import TABLE, Lifecycle
 from sidecar.core.machine import MAX_EXTENSION, LifecyclePolicy
-from sidecar.core.restart import RestartPolicy
 from sidecar.errors import BackendNotFoundError, PortInUseError
-from sidecar.settings.model import Timeouts
+from sidecar.settings.model import Restart, Timeouts
 
 POLICY = LifecyclePolicy(
     timeouts=Timeouts(
         startup=60,
+        restart_delay=5,
         restart_hanging=math.inf,
         shutdown_request=2,
         graceful_shutdown=10,
@@ -28,8 +28,7 @@ POLICY = LifecyclePolicy(
         total_shutdown=27,
         owner_lost=1.5,
     ),
-    restart=RestartPolicy(attempts=3, window=600, first_delay=0, delay=5, backoff=1, jitter=0),
-    restart_on_clean_exit=True,
+    restart=Restart(attempts=3, window=600, first_delay=0, backoff=1, jitter=0, on_clean_exit=True),
     restart_when_hung=False,
     has_shutdown_endpoint=True,
     port_attempts=5,
@@ -359,7 +358,7 @@ def test_a_clean_exit_is_a_crash_unless_the_settings_say_otherwise() -> None:
     story.up()
     story.crash(CLEAN)
     assert story.state is State.STARTING
-    story = Story(restart_on_clean_exit=False)
+    story = Story(restart=structs.replace(POLICY.restart, on_clean_exit=False))
     story.up()
     story.crash(CLEAN)
     assert story.state is State.STOPPED

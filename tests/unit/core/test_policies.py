@@ -4,9 +4,9 @@ import pytest
 
 from sidecar.core.exit_status import UNKNOWN, ExitStatus, from_wait_status, from_windows
 from sidecar.core.health import Answer, HealthTracker
-from sidecar.core.restart import HealthyTime, RestartBudget, RestartPolicy
+from sidecar.core.restart import HealthyTime, RestartBudget
 from sidecar.core.stop import Rung, stop_ladder
-from sidecar.settings.model import Timeouts
+from sidecar.settings.model import Restart, Timeouts
 
 TIMES = Timeouts(shutdown_request=2, graceful_shutdown=10, force_kill=5, total_shutdown=27, owner_lost=1.5)
 
@@ -25,15 +25,13 @@ def test_an_open_stdin_ends_first_and_has_the_time_of_the_shutdown_request() -> 
 
 
 def test_backoff_grows_by_its_factor_and_jitter_adds_its_fraction() -> None:
-    policy = RestartPolicy(attempts=4, window=600, first_delay=1, delay=5, backoff=2, jitter=0.5)
-    budget = RestartBudget(policy)
+    budget = RestartBudget(Restart(attempts=4, window=600, first_delay=1, backoff=2, jitter=0.5), delay=5)
     assert [budget.failed(0, chance).delay for chance in (0, 0, 1, 0)] == [1, 5, 15, 20]
     assert budget.failed(0, 0).delay is None
 
 
 def test_failures_of_an_earlier_sidecar_count() -> None:
-    policy = RestartPolicy(attempts=3, window=600, first_delay=0, delay=5, backoff=1, jitter=0)
-    budget = RestartBudget(policy, spent=3)
+    budget = RestartBudget(Restart(attempts=3, window=600, first_delay=0, backoff=1, jitter=0), delay=5, spent=3)
     assert budget.failed(0, 0).delay is None
 
 
