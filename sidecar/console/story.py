@@ -20,23 +20,9 @@ _SHOWN_ELSEWHERE = {"backend:log", "backend:resourceUpdate", "backend:startupPro
 
 @dataclass(slots=True)
 class Story:
-    """Takes events in.
+    """Takes events in; times are seconds since the tool began."""
 
-    Attributes:
-        own: the channel name of what the tool itself does.
-        since: when the state last changed.
-        command, folder: what runs, secrets masked, and where; empty while it is not known.
-        progress: the last step of a start.
-        crashed_at: when the last crash was reported.
-        samples: time, CPU in % of one core, and memory in bytes, of the current run and those before.
-        output: stream and text, which may hold anything; ``written`` counts also the lines that are not kept any more.
-        moves: when which state began; ``healths`` likewise.
-        events: what is neither output nor a figure nor a step of a start.
-        checks: the diagnosis that was requested last, or None.
-        missing: lines of output that the sidecar had to drop.
-    """
-
-    own: str = "watch"
+    own: str = "watch"  # the channel name of what the tool itself does
     state: str = "STOPPED"
     health: str = "unknown"
     health_error: str = ""
@@ -44,19 +30,23 @@ class Story:
     url: str | None = None
     crashes: int = 0
     last_crash: Mapping[str, Any] | None = None
-    since: float = 0.0
-    command: str = ""
+    since: float = 0.0  # when the state last changed
+    command: str = ""  # what runs, secrets masked, and where; empty while it is not known
     folder: str = ""
-    progress: Mapping[str, Any] | None = None
-    crashed_at: float = 0.0
-    written: int = 0
+    progress: Mapping[str, Any] | None = None  # the last step of a start
+    crashed_at: float = 0.0  # when the last crash was reported
+    written: int = 0  # lines of output, also those that are not kept any more
+    # Time, CPU in % of one core, and memory in bytes, of the current run and those before
     samples: deque[tuple[float, float, int]] = field(default_factory=lambda: deque(maxlen=KEPT_SAMPLES))
+    # When which state, or health, began
     moves: deque[tuple[float, str]] = field(default_factory=lambda: deque([(0.0, "STOPPED")], maxlen=KEPT_MOVES))
     healths: deque[tuple[float, str]] = field(default_factory=lambda: deque([(0.0, "unknown")], maxlen=KEPT_MOVES))
+    # Stream and text, which may hold anything
     output: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
+    # What is neither output nor a figure nor a step of a start
     events: deque[Line] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
-    checks: Sequence[Check] | None = None
-    missing: int = 0
+    checks: Sequence[Check] | None = None  # the diagnosis that was requested last
+    missing: int = 0  # lines of output that the sidecar had to drop
 
     def take(self, at: float, channel: str, payload: Any) -> Line:
         """One event of the sidecar; returns how it reads."""
