@@ -10,7 +10,6 @@ import asyncio
 import errno
 import re
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -21,6 +20,7 @@ from ..settings.texts import AUTO_PATH, HEALTH_PATHS
 from .connection import LOOPBACK, Connection, Head, connect, hang_up
 
 BODY_LIMIT = 8 * 1024 * 1024  # bytes, after decompression
+_PLAIN = re.compile(r"/(?:[A-Za-z0-9._~/?&=:@!$'()*+,;-]|%[0-9A-Fa-f]{2})*")
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_REST = 64 * 1024  # bytes of an unwanted body that are still read, and the seconds for it:
@@ -152,6 +152,10 @@ class BackendClient:
 
 def _request_target(path: str) -> str:
     """Path and query as they are sent: without a fragment, and with all that needs it in percent-encoding."""
+    if _PLAIN.fullmatch(path):
+        return path
+    from urllib.parse import quote  # few paths need it
+
     if path and not path.startswith(("/", "?")):
         raise HttpFailedError(f"Invalid URL: {path}", kind="invalid_url", hint="Check the paths in [backend].")
     sent = quote(
@@ -177,6 +181,8 @@ def _not_connected(error: OSError, port: int) -> HttpFailedError:
 
 def _redirected(head: Head, port: int, target: str) -> str:
     """Where a redirect leads, as long as that is the same server, in plain HTTP."""
+    from urllib.parse import urljoin, urlsplit  # few backends need it
+
     location = head.location
     try:
         found = urlsplit(urljoin(f"http://{LOOPBACK}:{port}{target}", location))
