@@ -23,8 +23,8 @@ _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EAD
 _MAX_ATTEMPTS = 64
 
 
-def port_state(port: int, *, plain: bool = False) -> PortState:
-    """Whether a server could listen on the port of 127.0.0.1 now, tried by binding: not while the backend is about to bind it.
+def port_state(port: int, *, plain: bool = False, address: str = _LOOPBACK) -> PortState:
+    """Whether a server could listen on the port now, tried by binding: not while the backend is about to bind it.
 
     ``lingering``: only connections of an earlier program are left, which the system has not closed yet ·
     ``forbidden``: privileged, reserved by Windows (WSAEACCES), or held exclusively by another program.
@@ -34,7 +34,7 @@ def port_state(port: int, *, plain: bool = False) -> PortState:
     try:
         if not plain:
             set_server_options(probe)
-        probe.bind((_LOOPBACK, port))
+        probe.bind((address, port))
     except OSError as error:
         if error.errno in _FORBIDDEN:
             return "forbidden"

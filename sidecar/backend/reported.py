@@ -37,7 +37,7 @@ def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> 
     """
     text = _plain(output)
     lines = re.split(r"[\r\n]+", text)
-    for each in (pattern, ANY_ADDRESS) if pattern is not None else (ANY_ADDRESS,):
+    for each in (*((pattern,) if pattern is not None else ()), ANY_ADDRESS.replace("s?", ""), ANY_ADDRESS):
         found = (parse_reported(each, line, among) for line in reversed(lines))
         if (address := next(filter(None, found), None)) is not None:
             return address[1]
@@ -46,6 +46,17 @@ def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> 
     text = re.sub(r"\b(?!https?:)\w+://\S+", "", text)
     named = {int(number) for number in re.findall(r"(?<![\d.])\d{1,5}(?!\d|\.\d)", text)} & set(among)
     return named.pop() if len(named) == 1 else None
+
+
+def other_protocols(output: str) -> set[int]:
+    """Ports that the output names in addresses of other protocols than HTTP: a debugger's (ws), a database's."""
+    return {int(port) for port in re.findall(r"\b(?!https?:)\w+://[^\s/]*:(\d{1,5})\b", _plain(output.encode()))}
+
+
+def prints_only_https(output: str, port: int) -> bool:
+    """Whether the output has addresses of this machine with that port, and all of them are of HTTPS."""
+    addresses = re.findall(ANY_ADDRESS.replace(r"\d+", rf"{port}\b"), _plain(output.encode()))
+    return {address.partition(":")[0] for address in addresses} == {"https"}
 
 
 def _plain(output: bytes) -> str:

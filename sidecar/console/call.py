@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from typing import Any, get_args
@@ -30,6 +31,8 @@ WITHOUT_BACKEND = frozenset(
         "backend:diagnose",
     }
 )
+
+_LOOK_TIMEOUT = 2.0  # seconds
 
 READS_STATE = frozenset({"backend:crashReports", "backend:crashReport"})
 
@@ -106,14 +109,24 @@ def _complain(error: SidecarError) -> int:
     return error.exit_status if isinstance(error, InvalidConfigError) else 1
 
 
+async def _start(client: Client, *, managed: bool) -> None:
+    """Starts the backend, or waits a little for one that others run: what is asked for then answers for it as it is."""
+    if managed:
+        await client.call("backend:start")
+        return
+    with contextlib.suppress(RemoteError):
+        await client.call("backend:waitForReady", {"timeout": _LOOK_TIMEOUT})
+
+
 async def _ask(channel: str, values: Sequence[Any], serve_words: Sequence[str]) -> Any:
+    settings = settings_of(serve_words)
     with backend_state(serve_words, otherwise="sidecar-call-") as words:
         starts = (channel in CHANNELS and needs_backend(channel)) or channel == "backend:waitForReady"
         client = await Client.start([*([] if starts else ["--set", "backend.autostart=false"]), *words])
         try:
             assert client.hello
             if needs_backend(channel) and channel in client.hello.channels:
-                await client.call("backend:start")
+                await _start(client, managed=settings is None or settings.backend.managed)
             return await client.call(channel, *values)
         finally:
             await client.close()

@@ -26,6 +26,10 @@ from .state import backend_state
 from .surroundings import run_cancellable
 
 _LAST_LINES = 10
+_REPEAT_AFTER = 10.0  # seconds after which it says again what it waits for
+_STAYS_UP = (
+    1.5  # seconds for which a backend that was ready must live: servers open their port before they load the app
+)
 _REPORT_LIMIT = 20.0  # seconds
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": "dim"}
 
@@ -99,15 +103,21 @@ class _StartEvents:
     def __init__(self) -> None:
         self.crash: dict[str, Any] = {}
         self.crashed = asyncio.Event()
+        self.ill = ""
         self._shown = ""
+        self._shown_at = 0.0
 
     def take(self, channel: str, payload: Any) -> None:
         """One event."""
         if channel == "backend:crash":
             self.crash = payload
             self.crashed.set()
-        elif channel == "backend:startupProgress" and payload["message"] != self._shown:
-            self._shown = payload["message"]
+        elif channel == "backend:healthUpdate":
+            self.ill = payload.get("error") or ""
+        elif channel == "backend:startupProgress" and (
+            payload["message"] != self._shown or payload["elapsed"] >= self._shown_at + _REPEAT_AFTER
+        ):
+            self._shown, self._shown_at = payload["message"], payload["elapsed"]
             print(printable(sentence(channel, payload)), file=sys.stderr, flush=True)  # noqa: T201 - the tool's output
 
 
@@ -119,18 +129,31 @@ async def _start(client: Client, events: _StartEvents, logs: str) -> Check:
         with contextlib.suppress(TimeoutError):  # the report follows when all of the backend has ended
             await asyncio.wait_for(events.crashed.wait(), _REPORT_LIMIT)
         data = error.data if isinstance(error.data, dict) else {}
+        hint = error.hint if isinstance(error.hint, str) else "Check its last output."
+        return _failed(error.message, hint, error.code, str(data.get("output", "")), crash=events.crash, logs=logs)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(events.crashed.wait(), _STAYS_UP)
         crash = events.crash
-        return StartCheck(
-            "start",
-            "failed",
-            error.message,
-            crash.get("remedy") or (error.hint if isinstance(error.hint, str) else "Check its last output."),
-            error.code,
-            crash.get("cause") or UNSET,
-            str(data.get("output", "")).splitlines()[-_LAST_LINES:] or UNSET,
-            str(Path(logs, f"{crash['name']}.log")) if crash else UNSET,
+        output = "\n".join(line["text"] for line in await client.call("backend:logs", {"lines": _LAST_LINES}))
+        return _failed(
+            f"The backend was ready, then: {crash['text']}", "", crash["kind"], output, crash=crash, logs=logs
         )
+    if events.ill:
+        return StartCheck("start", "failed", f"The backend starts, but is unhealthy: {events.ill}")
     return StartCheck("start", "ok", f"The backend starts and is ready on {started['url']}")
+
+
+def _failed(message: str, hint: str, code: str, output: str, *, crash: dict[str, Any], logs: str) -> StartCheck:
+    return StartCheck(
+        "start",
+        "failed",
+        message,
+        crash.get("remedy") or hint,
+        code,
+        crash.get("cause") or UNSET,
+        output.splitlines()[-_LAST_LINES:] or UNSET,
+        str(Path(logs, f"{crash['name']}.log")) if crash else UNSET,
+    )
 
 
 def _show(checks: Sequence[Check], *, as_json: bool) -> None:

@@ -51,9 +51,10 @@ def _known(channel: str, payload: Any) -> str:  # noqa: PLR0911 - a table of eve
         case "backend:crash":
             soon = payload["nextStartIn"]
             made, most = payload["attempt"], payload["attempts"]
+            why = f": {payload['cause']}" if payload.get("cause") and payload["cause"] != payload["text"] else ""
             if payload["final"]:
-                return f"{payload['text']} ({'no restarts left' if made >= most else 'a restart would not help'})"
-            return f"{payload['text']} (restart {made} of {most} in {soon or 0:.1f} s)"
+                return f"{payload['text']} ({'no restarts left' if made >= most else 'a restart would not help'}){why}"
+            return f"{payload['text']} (restart {made} of {most} in {soon or 0:.1f} s){why}"
         case "backend:startupProgress":
             limit = f" of {payload['limit']:g}" if payload.get("limit") else ""
             return f"{payload['phase']} {payload['elapsed']:.1f}{limit} s: {payload['message']}"

@@ -11,7 +11,7 @@ BindFailure = Literal["in_use", "forbidden"]
 _LAST_BYTES = 256 * 1024  # a process that dies of it reports it last
 # A line without any of these is about something else; searching for them is ten times as fast as the patterns.
 _HINTS = (
-    "in use", "only one usage", "existing registration", "eaddrinuse", "eacces", "errno", "error", "exception", "wsa",
+    "in use", "not available", "only one usage", "existing registration", "eaddrinuse", "eacces", "errno", "error", "exception", "wsa",
     "(98:", "(48:", "(10048:", "way forbidden", "denied", "on port", "bind: ",
 )  # fmt: skip
 _LINES_BEFORE = 4  # a Python traceback shows the call of bind up to so many lines above its error
@@ -21,6 +21,7 @@ _LINES_BEFORE = 4  # a Python traceback shows the call of bind up to so many lin
 # Windows; EACCES is 13 and 10013 (errno.h; winsock.h).
 _IN_USE = r"""(?ix)
       EADDRINUSE | WSAEADDRINUSE
+    | that \s port \s is \s already \s in \s use                       # Django
     | address \s already \s in \s use | address \s in \s use
     | only \s one \s usage \s of \s each \s socket \s address
     | conflicts \s with \s an \s existing \s registration         # HttpListener
@@ -45,7 +46,7 @@ _CALL = r"\b(?:bind|listen)\s*\("
 _ABOUT_A_FILE = r"""(?i)(?:open|mkdir|unlink|scandir|access|stat)\b\s*'|:\s*['"](?:/|[A-Za-z]:)|\.(?:sock|pipe)\b"""
 # Go prints the text of Windows in the user's language, without a number: what it was doing stays English.
 _GO_BIND = r"\blisten tcp[46]? \S*:\d+: bind: "
-_PORT_IN_USE = r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,40}}\b(?:in\suse|allocated)\b|(?:running|listening)\son\sport\s{port}\b"
+_PORT_IN_USE = r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,40}}\b(?:in\suse|allocated|not\savailable)\b|(?:running|listening)\son\sport\s{port}\b"
 _PORTS = r"""(?ix)
       (?: \d+\.\d+\.\d+\.\d+ | \[[0-9a-f:.]*\] | :: | \blocalhost | \* | \blisten\stcp[46]?\s ) : (\d{1,5}) \b
     | '[^']*' , \s* (\d{1,5}) \)                                    # ('127.0.0.1', 5005)

@@ -8,11 +8,14 @@ _LONGEST = 300  # characters; the whole line is in the output
 # "0 errors" and an access log's "GET /errors" are no errors; an exception's name ends in one of these words.
 # Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.
 _ERROR = (
-    r"(?i)(?<![/\w])(?:[\w.]*(?:error|exception)|err|fatal|panic(?:ked)?|critical|failed|failure|cannot|can't|could not|unable to"
-    r"|denied|refused|no such)\b(?!\s*[:=]\s*(?:0|none|null|false)\b)"
+    r"(?i)(?<![/\w])(?:[\w.]*(?:error|exception)|err|fatal|panic(?:ked)?|critical|failed|failure|cannot|can't|couldn't|could not|unable to"
+    r"|denied|refused|no such|missing script)\b(?!\s*[:=]\s*(?:0|none|null|false)\b)"
     r"|: (?:command )?not found\s*$"
 )
 _NONE = r"(?i)\b(?:0|no|without(?: any)?) (?:errors?|exceptions?|failures?)\b"
+# What Node, npm, pnpm, nodemon and gunicorn add below the error itself, and what npm puts before each line.
+_EPILOGUE = r"Emitted 'error' event|complete log of this run|^Failed running |ELIFECYCLE|^Node\.js v\d|app crashed - waiting|Shutting down: Master|Reason: \w+ failed to|Worker \(pid"
+_NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"
 _STYLE = r"\x1b\[[0-?]*[ -/]*[@-~]"
 
 
@@ -22,7 +25,8 @@ def last_line(output: str) -> tuple[str, bool]:
     Lines that are indented, as those of stack traces and of lists are, count only where no other one fits.
     """
     lines = [line for line in re.sub(_STYLE, "", output).splitlines() if line.strip()]
-    errors = [line for line in lines if re.search(_ERROR, line) and not re.search(_NONE, line)]
+    lines = [line for line in lines if not re.search(_EPILOGUE, line)] or lines
+    errors = [line for line in lines if re.search(_ERROR, re.sub(_NPM, "", line)) and not re.search(_NONE, line)]
     found = next((line for line in reversed(errors) if not line[0].isspace()), None) or (errors or lines or [""])[-1]
     text = found.strip()
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …", bool(errors)

@@ -10,10 +10,9 @@ from ..process.base import ListeningSocket
 from ..process.platform.ports import HOLDERS_ARE_KNOWN
 from ..settings.model import Backend
 from ..supervisor import Supervisor
+from ..supervisor.run import REACHED
 
 _SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read one after the other, so look twice
-# Where a socket listens that a connection to 127.0.0.1 reaches; one on [::1] alone leaves 127.0.0.1 to any program.
-_ANSWERS_ON_LOOPBACK = frozenset({"127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "*"})  # noqa: S104
 
 
 class Listener(NamedTuple):
@@ -53,7 +52,7 @@ class ListenerLook:
             found = self._find_listener(port)
         except OSError:  # no descriptor is left: whose it is, the next look says
             return Listener("closed")
-        others = [socket for socket in found if socket.address in _ANSWERS_ON_LOOPBACK]
+        others = [socket for socket in found if socket.address in REACHED]
         if not others and not self.is_listening(port):
             return Listener("closed")
         if self._any_listener:
@@ -80,7 +79,7 @@ class ListenerLook:
         sockets = run.listeners() if run is not None else None
         if sockets is None or (self._passed and not HOLDERS_ARE_KNOWN):
             return None
-        return {socket.port for socket in sockets if socket.address in _ANSWERS_ON_LOOPBACK}
+        return {socket.port for socket in sockets if socket.address in REACHED}
 
 
 def other_port(ports: set[int], given: int, printed: int | None, *, in_command: bool) -> int | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend.client import BackendClient
 from ..backend.probe import ProbeResult, probe, significant
+from ..backend.reported import prints_only_https
 from ..core import events as e
 from ..core.health import Answer, HealthTracker
 from ..log import log
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from .notifications import Notifications
 
 PROVIDER_TIMEOUT = 10.0  # seconds, as for backend:providerStatus (renderer contract)
+_FIRST_CHECK = 0.5  # seconds after it was ready, when it has printed its address
+_LAST_OUTPUT = 8 * 1024  # bytes
 EXPOSURE_INTERVAL = 60.0  # seconds between looks at the listening sockets of the tree
 
 
@@ -157,16 +160,30 @@ class Monitor:
 
     async def _watch_listener(self, run: int) -> None:
         """Of a backend without any endpoint, only what becomes of its port says something about its health."""
-        lost = ""
+        lost = https = ""
+        interval = self._settings.timeouts.health_interval
+        await asyncio.sleep(min(interval, _FIRST_CHECK))
         while True:
-            await asyncio.sleep(self._settings.timeouts.health_interval)
             hung = self._watchdog_says()
             error = hung or await self._lost_port(run)
+            if not error and self._settings.backend.managed:
+                error = https = https or await self._speaks_https()
             if error != lost:
                 lost = error
                 self._supervisor.post(e.Health(run, not error, None, error))
             if hung:
                 self._supervisor.post(e.Hung(run, hung))
+            await asyncio.sleep(interval)
+
+    async def _speaks_https(self) -> str:
+        """What is wrong with a backend that prints an address of HTTPS and does not answer HTTP; empty: nothing is."""
+        port = self._supervisor.last_port
+        if port is None or not prints_only_https(self._supervisor.launcher.last_output(_LAST_OUTPUT), port):
+            return ""
+        result = await probe(self._client, "/", self._settings.health.probe_timeout)
+        if result.kind not in {"malformed", "hang_up"}:
+            return ""
+        return f"it speaks HTTPS on port {port}; make it listen on http://127.0.0.1:{port}, which the page uses"
 
     def _watchdog_says(self) -> str:
         """Why the run hangs by its own watchdog; empty: it does not, or has none."""

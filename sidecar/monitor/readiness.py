@@ -14,6 +14,7 @@ from msgspec import structs
 
 from ..backend.client import BackendClient
 from ..backend.probe import next_knock_delay, next_probe_delay, probe
+from ..backend.reported import other_protocols
 from ..core import events as e
 from ..log import log
 from ..settings.model import Settings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PROGRESS_INTERVAL = 1.0
+_ASK_TIMEOUT = 1.0  # seconds
 _LAST_OUTPUT = 8 * 1024  # bytes: masking more each second would cost a start that is slow
 # Answers that only a run that took the connection can give, whatever they say.
 _TAKEN = frozenset({"status", "redirected", "malformed", "too_large", "hang_up"})
@@ -80,7 +82,7 @@ class Readiness:
                     self._progress(self._what_is_missing(awaited))
                 except (OSError, ImportError):  # no descriptor is left to look or to import with
                     self._progress(f"Waiting for {awaited}")
-                if self._adopt_other_port():
+                if await self._adopt_other_port():
                     authentic = False
             delay = next_knock_delay(now - self._started)
             port = self._port()
@@ -108,10 +110,10 @@ class Readiness:
         elif listening == []:
             seen = "none of its processes listens on a port yet"
         said = quote_last(output, only_errors=bool(seen and remedy))
-        found = "; ".join(part for part in (seen, said) if part)
+        found = "; ".join(part for part in (seen, said) if part).rstrip(".")
         return f"Waiting for {awaited}{f': {found}.' if found else ''} {remedy}".rstrip()
 
-    def _adopt_other_port(self) -> bool:
+    async def _adopt_other_port(self) -> bool:
         """Accepts another port than the given one where the run clearly listens there, at two looks in a row."""
         backend, run = self._settings.backend, self._supervisor.run
         if backend.port not in {"auto", "reported"} or backend.socket == "pass" or not backend.managed or run is None:
@@ -124,6 +126,9 @@ class Readiness:
             other = self._given  # it came after all
         else:
             in_command = any("{port}" in word for word in backend.command)
+            ports -= other_protocols(self._supervisor.launcher.last_output(_LAST_OUTPUT))
+            if printed is None and len(ports) > 1 and not in_command:  # the server answers where others do not
+                ports = {port for port in ports if await _answers(port)}
             other = other_port(ports, self._given, printed, in_command=in_command)
         seen, self._other = self._other, other
         if other is None or other == run.port or other != seen:
@@ -136,7 +141,7 @@ class Readiness:
         else:
             log.warning(
                 f"The backend listens on port {other} instead of {self._given}, the port it was given; {other} is used."
-                f" Pass it the port: {how_to_pass_port(backend.command)}."
+                f" Pass it the port: {how_to_pass_port(backend.command, [other])}."
             )
         self._supervisor.post(e.PortReported(self._run, other))
         return True
@@ -194,3 +199,11 @@ class Readiness:
         finally:
             for task in tasks:
                 task.cancel()
+
+
+async def _answers(port: int) -> bool:
+    client = BackendClient(port)
+    try:
+        return (await probe(client, "/", _ASK_TIMEOUT)).ok
+    finally:
+        await client.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 
 def _pair(port: str, host: str) -> dict[str, str]:
@@ -35,7 +35,7 @@ SERVERS: tuple[tuple[str, dict[str, str], str], ...] = (
     ("Rocket", _pair("ROCKET_PORT", "ROCKET_ADDRESS"), "https://rocket.rs/guide/v0.5/configuration/"),
     ("Nitro, Nuxt", _pair("NITRO_PORT", "NITRO_HOST"), "https://nitro.build/deploy/runtimes/node"),
     ("`fastify start`", _pair("FASTIFY_PORT", "FASTIFY_ADDRESS"), "https://github.com/fastify/fastify-cli#options"),
-    ("Deno", {"DENO_SERVE_ADDRESS": "tcp:{host}:{port}"}, "https://docs.deno.com/runtime/reference/env_variables/"),
+    ("Deno, but `deno serve`", {"DENO_SERVE_ADDRESS": "tcp:{host}:{port}"}, "https://docs.deno.com/runtime/reference/env_variables/"),
     ("llama.cpp", _pair("LLAMA_ARG_PORT", "LLAMA_ARG_HOST"), "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"),
     # Clients of a running Ollama read it as well, and would then ask themselves.
     ("Ollama", {"OLLAMA_HOST": "{host}:{port}"}, "https://docs.ollama.com/faq"),
@@ -45,9 +45,16 @@ SERVERS: tuple[tuple[str, dict[str, str], str], ...] = (
 # fmt: on
 ONLY_FOR = {
     "OLLAMA_HOST": ("ollama",),
-    "NODE_OPTIONS": ("node", "npm", "npx", "pnpm", "yarn", "vite", "astro"),
+    "NODE_OPTIONS": (
+        *("node", "npm", "npx", "pnpm", "yarn", "concurrently", "nodemon", "tsx", "ts-node"),
+        *("vite", "astro", "next", "nuxt", "nuxi", "remix", "svelte-kit", "ng", "nest"),
+        *("http-server", "json-server"),
+    ),
 }
 """Variables that others read as well → the commands for which they are set."""
+
+NOT_WITH = {"DENO_SERVE_ADDRESS": "serve"}
+"""A variable → a word of the command that gives it another meaning: `deno serve` may use the network only on its own port."""
 
 APPENDED = frozenset({"GUNICORN_CMD_ARGS", "NODE_OPTIONS"})
 """Options behind those that the variable has already; the last one counts."""
@@ -62,6 +69,12 @@ ARGUMENTS = {
     "next": "--port {port} --hostname {host}",
     "ng": "--port {port} --host {host}",
     "php": "-S {host}:{port}",
+    "sanic": "--host {host} --port {port}",
+    "rackup": "--host {host} --port {port}",
+    "puma": "-b tcp://{host}:{port}",
+    "caddy": "--listen {host}:{port}",
+    "jwebserver": "-b {host} -p {port}",
+    "json-server": "--host {host} --port {port}",
     "npm": "-- --port {port}",
     "pnpm": "--port {port}",
     "yarn": "--port {port}",
@@ -78,12 +91,22 @@ def server_variables(command: Sequence[str]) -> Iterator[tuple[str, str]]:
     names = _names(command)
     for _, variables, _ in SERVERS:
         for name, value in variables.items():
-            if name not in ONLY_FOR or not names.isdisjoint(ONLY_FOR[name]):
+            if (name not in ONLY_FOR or not names.isdisjoint(ONLY_FOR[name])) and NOT_WITH.get(name) not in names:
                 yield name, value
 
 
-def how_to_pass_port(command: Sequence[str]) -> str:
-    """What to write where, so that the server listens on the port that it is given."""
+def port_in_command(command: Sequence[str], among: Collection[int] = range(1, 65_536)) -> int | None:
+    """The last of the ports that stands in the command as a number: ``8000``, ``--port=8000``, ``localhost:8000``."""
+    import re
+
+    found = (re.search(r"(?:^|[:=])(\d{2,5})/?$", word) for word in reversed(command[1:]))
+    return next((port for match in found if match and (port := int(match[1])) in among), None)
+
+
+def how_to_pass_port(command: Sequence[str], taken: Collection[int] = ()) -> str:
+    """What to write where, so that the server listens on the port that it is given, and not on one of those ``taken``."""
+    if (written := port_in_command(command, taken)) is not None:
+        return f"write {{port}} instead of {written} in its command"
     names = _names(command)
     arguments = next((text for name, text in ARGUMENTS.items() if name in names), None)
     return f"{arguments} at the end of its command" if arguments else "{port} in backend.command or [backend.env]"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..core.bind_failure import any_bind_failure
+from ..core.last_line import quote_last
 from ..settings.model import Settings
+from ..settings.servers import how_to_pass_port, port_in_command
 from .run import Run
 from .unready import Unready
 
 STDIN_SECONDS = 2.0  # within which a backend that reads its stdin to the end has seen that
+_SOON = 10.0  # seconds within which an error in the output is the reason for an exit with code 0
 _ASKED = "EOFError: EOF when reading a line"  # Python's input()
 _FOREGROUND = (
     'Run it in the foreground: nginx -g "daemon off;", redis-server --daemonize no, gunicorn without --daemon, postgres'
@@ -28,6 +32,7 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
     - It asked on its stdin, which is empty, and says so.
     - Exit code 0 within two seconds, nothing left behind, stdin at its end: it ends with its stdin. This is a guess, and
       says so.
+    - It could not listen on a port other than the one it was given.
     - Another exit before it was ready, and a script in its command that is not in its working folder.
     """
     if run.over_memory is not None:
@@ -44,7 +49,8 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
             "Pass the answer another way: an option such as --yes, a variable in [backend.env], or its settings.",
             "stdin_ended",
         )
-    return _script(run) if run.ready_at is None and run.status.signal is None else None
+    other = _other_port(run, settings)
+    return _script(run) if other is None and run.ready_at is None and run.status.signal is None else other
 
 
 def _memory(used: int, allowed: int) -> Unready:
@@ -69,6 +75,8 @@ def _daemon(run: Run) -> Unready:
 
 def _stdin(run: Run, settings: Settings) -> Unready | None:
     listened = run.ready_at is not None or run.listener != "unknown"
+    if run.lasted is not None and run.lasted < _SOON and (said := quote_last(run.output, only_errors=True)):
+        return Unready(f"It exited with code 0; {said.rstrip('.')}.", "Fix what its last output reports.", "clean_exit")
     if settings.backend.stdin == "open" or run.lasted is None or run.lasted > STDIN_SECONDS:
         return None
     when = "and had just begun to listen" if listened else "before it listened"
@@ -77,6 +85,21 @@ def _stdin(run: Run, settings: Settings) -> Unready | None:
         'Set backend.stdin = "open" if it exits with its stdin. If it starts another program and exits, use '
         "that program's command. Otherwise check its last output.",
         "stdin_ended",
+    )
+
+
+def _other_port(run: Run, settings: Settings) -> Unready | None:
+    if run.conflict is not None or (failure := any_bind_failure(run.output)) is None or failure[0] != "in_use":
+        return None
+    command = settings.backend.command
+    port = failure[1] or port_in_command(command)
+    if port == run.port:
+        return None
+    where = f"port {port}, which another program uses" if port else "a port that another program uses"
+    return Unready(
+        f"It tried to listen on {where}, instead of its port {run.port}.",
+        f"Close that program, or pass the backend the port: {how_to_pass_port(command, [port] if port else [])}.",
+        "port_in_use",
     )
 
 
@@ -92,13 +115,13 @@ def _script(run: Run) -> Unready | None:
         here = Path(word).resolve()
         if here.exists():
             return Unready(
-                f"{word} was not found in the backend's working folder: there is no {looked_for}.",
+                f"The file {word} was not found in the backend's working folder: there is no {looked_for}.",
                 f'It is in the folder in which the sidecar was started: set backend.cwd = "{Path.cwd()}", or use its full'
                 f" path: {here}",
                 "script_missing",
             )
         return Unready(
-            f"{word} was not found in the backend's working folder: there is no {looked_for}.",
+            f"The file {word} was not found in the backend's working folder: there is no {looked_for}.",
             "Set backend.cwd to its folder, or use its full path.",
             "script_missing",
         )

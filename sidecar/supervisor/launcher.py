@@ -13,7 +13,7 @@ from ..backend.command import BackendCommand
 from ..backend.plan import make_folders, plan_launch
 from ..backend.ports import choose_port, loopback_error, port_state
 from ..backend.reported import ReportedAddress, printed_port
-from ..core.bind_failure import bind_failure
+from ..core.bind_failure import any_bind_failure, bind_failure
 from ..core.events import Conflict, Socket
 from ..process.base import (
     Confinement,
@@ -236,6 +236,11 @@ class Launcher:
             return self._conflict(run.port, "free" if state == "lingering" else state)
         if state == "free":  # not for the backend
             self._binds_plainly = self._port_state(run.port, plain=True) == "lingering"
+            named = any_bind_failure(self._output_tail().decode("utf-8", "replace"))
+            everywhere = self._port_state(run.port, address="0.0.0.0")  # noqa: S104 - tried, not served
+            elsewhere = named is not None and named[0] == "in_use" and named[1] != run.port
+            if elsewhere and everywhere == "free" and not self._binds_plainly:
+                return None  # it tried another one
             state = "lingering" if self._binds_plainly else "in_use"
         return self._conflict(run.port, "forbidden" if printed == "forbidden" else state)
 

@@ -13,6 +13,11 @@ from ..core.exit_status import ExitStatus
 from ..errors import SidecarError
 from ..process.base import LaunchSpec, ListeningSocket, RunningProcess, Survivor
 
+REACHED = frozenset({"127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "*"})  # noqa: S104 - others' sockets
+"""Where a socket listens that a connection to 127.0.0.1 reaches; one on [::1] alone leaves 127.0.0.1 to any program.
+
+The sidecar does not use [::1]: the page's Content-Security-Policy cannot allow it, as a host there may not be an IPv6 address (CSP3, 2.3.1)."""
+
 
 class Run(Struct, frozen=True):
     """A snapshot of one run, from the choice of its port to the end of its tree. Only the supervisor replaces it.

@@ -12,7 +12,7 @@ from ..process.platform.ports import HAS_NOTIFICATIONS
 from ..settings.model import Settings
 from ..settings.servers import how_to_pass_port
 from ..settings.texts import AUTO_PATH, HEALTH_PATHS
-from .run import Run, places_of
+from .run import REACHED, Run, places_of
 
 _PATTERN = "If its output contains the address, correct backend.reported_pattern."
 _BUFFERED = (
@@ -104,21 +104,27 @@ def what_is_missing(run: Run, settings: Settings) -> tuple[str, str]:
     if last_answer is not None:
         path = settings.backend.live_path
         return _answered(" or ".join(HEALTH_PATHS) if path == AUTO_PATH else path, port, last_answer)
-    mine = [socket for socket in listening or () if socket.port == port]
-    if mine:
-        where = places_of(mine)
-        return (
-            f"it listens on {where}, which 127.0.0.1 does not reach",
-            "Make it listen on 127.0.0.1. Check its command, environment and settings for another address or localhost.",
-        )
     if listening:
-        where = places_of(listening)
-        how = how_to_pass_port(settings.backend.command)
+        return _misplaced(settings, port, listening)
+    return f"nothing listens on port {port}", _ONLY_LONGER
+
+
+def _misplaced(settings: Settings, port: int, listening: Sequence[ListeningSocket]) -> tuple[str, str]:
+    """It listens, but not on its port of 127.0.0.1."""
+    how = how_to_pass_port(settings.backend.command, [socket.port for socket in listening])
+    mine = [socket for socket in listening if socket.port == port]
+    if not mine and any(socket.address in REACHED for socket in listening):
         return (
-            f"it listens on {where} instead of its port {port}",
+            f"it listens on {places_of(listening)} instead of its port {port}",
             f'Pass it the port: {how}; or set backend.port to its own port, or to "reported".',
         )
-    return f"nothing listens on port {port}", _ONLY_LONGER
+    remedy = "Make it listen on 127.0.0.1" + ("." if mine else f" and pass it the port: {how}.")
+    if any(socket.address == "::1" for socket in listening):
+        remedy += " Node takes localhost for [::1] unless NODE_OPTIONS has --dns-result-order=ipv4first."
+    return (
+        f"it listens on {places_of(mine or listening)}, which 127.0.0.1 does not reach",
+        f"{remedy} Check its command, environment and settings for another address or localhost.",
+    )
 
 
 def _unused(settings: Settings, port: int | None, last_answer: ProbeResult | None) -> tuple[str, str] | None:

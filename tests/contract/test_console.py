@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,16 @@ def test_call_starts_the_backend_asks_and_prints_json() -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["semanticVersion"] == "1.2.3"
     assert done.stderr == ""
+
+
+def test_call_answers_for_a_backend_that_others_run() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        url = f"backend.url=http://127.0.0.1:{port}"
+        words = ("--profile", "generic", "--set", "backend.managed=false", "--set", url)
+        status = json.loads(tool("call", "backend:status", *words).stdout)
+        assert (status["state"], status["managed"], status["port"]) == ("RUNNING", False, port)
+        assert failed(tool("call", "backend:stop", *words))["code"] == "NOT_MANAGED"
 
 
 def test_call_stops_what_it_started() -> None:

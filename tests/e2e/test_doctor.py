@@ -51,6 +51,20 @@ def test_where_all_is_well_the_doctor_says_so_and_exits_0(data: tuple[str, str])
     assert {check["status"] for check in checks(output).values()} == {"ok"}
 
 
+def test_a_backend_that_exits_right_after_it_was_ready_did_not_start(data: tuple[str, str]) -> None:
+    code = """import os, socket, sys, time
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+time.sleep(0.5)
+sys.exit("Error: no module app")"""
+    status, output, error = doctor("--start", "--json", *data, "--profile", "generic", backend=script_backend(code))
+    start = checks(output)["start"]
+    assert "The backend is ready" in error
+    assert (status, start["status"], start["output"]) == (1, "failed", ["Error: no module app"])
+    assert start["message"] == "The backend was ready, then: exit code 1"
+    assert "no module app" in start["cause"]
+    assert Path(start["report"]).is_file()
+
+
 def test_the_table_shows_what_was_seen_and_what_to_do(data: tuple[str, str]) -> None:
     status, output, _ = doctor(*data, backend=["/no/such/backend"])
     assert status == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.support.backends import free_port, http_backend, script_backend
+from tests.support.backends import free_port, has_ipv6, http_backend, script_backend
 from tests.support.client import SidecarClient
 from tests.support.launch import clean_environment, sidecar_command, toml_value
 from tests.support.processes import SLACK
@@ -30,7 +31,7 @@ def wrong(kind: str) -> Wrong:
     given, other = free_port(), free_port()
     match kind:
         case "another port":
-            reason = rf"it listens on 127\.0\.0\.1:{other} instead of its port {given}\. Pass it the port: \{{port\}}"
+            reason = rf"it listens on 127\.0\.0\.1:{other} instead of its port {given}\. Pass it the port: write \{{port\}} instead of {other}"
             return Wrong(http_backend(port=other), {"backend.port": given}, reason)
         case "no health endpoint":
             reason = r"has no /nothing/here \(status 404\)\. Correct backend\.live_path"
@@ -118,3 +119,74 @@ def test_doctor_shows_the_last_ten_lines_and_the_report(tmp_path: Path) -> None:
     done = run(["doctor", "--start"], tmp_path, Wrong(script_backend(code), {}, ""))
     assert re.findall(r"\bline (\d+)\b", done.stdout.partition("Last lines")[2])[:10] == [str(n) for n in range(30, 40)]
     assert "Crash report: " in done.stdout
+
+
+async def test_a_port_in_its_command_that_another_program_uses_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        taken = held.getsockname()[1]
+        reason = rf"It tried to listen on port {taken}, which another program uses, instead of its port \d+"
+        async with SidecarClient(http_backend(port=taken), flags=GENERIC) as client:
+            client.request("backend:start")
+            await client.event("backend:crash", where=lambda one: re.search(reason, one["cause"] or ""))
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+async def test_a_backend_on_ipv6_alone_is_explained() -> None:
+    code = "import socket, time; s = socket.create_server(('::1', 0), family=socket.AF_INET6); time.sleep(600)"
+    reason = (
+        r"listens on \[::1\]:\d+, which 127\.0\.0\.1 does not reach\. .*pass it the port.*--dns-result-order=ipv4first"
+    )
+    async with SidecarClient(script_backend(code), flags=GENERIC) as client:
+        client.request("backend:start")
+        await client.event("backend:startupProgress", where=lambda one: re.search(reason, one["message"]))
+
+
+async def test_a_backend_that_speaks_https_is_unhealthy() -> None:
+    code = """import os, socket
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+print(f"Uvicorn running on https://127.0.0.1:{os.environ['PORT']}", flush=True)
+while True:
+    connection = server.accept()[0]
+    connection.recv(9)
+    connection.close()"""
+    async with SidecarClient(script_backend(code), flags=GENERIC) as client:
+        port = (await client.call("backend:start"))["port"]
+        update = await client.event("backend:healthUpdate")
+        assert update["status"] == "unhealthy"
+        assert f"it speaks HTTPS on port {port}; make it listen on http://127.0.0.1:{port}" in update["error"]
+
+
+TWO_SERVERS = """import os, threading, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *_): pass
+def serve(port, status):
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.status = status
+    threading.Thread(target=server.serve_forever).start()
+    return server.server_address[1]
+"""
+
+
+async def test_of_two_servers_the_one_that_answers_is_the_backends() -> None:
+    admin, main = free_port(), free_port()
+    code = f"{TWO_SERVERS}serve({admin}, 404)\nserve({main}, 204)"
+    async with SidecarClient(script_backend(code), flags=GENERIC) as client:
+        assert (await client.call("backend:start"))["port"] == main
+
+
+async def test_a_debuggers_port_is_not_taken_for_the_backends() -> None:
+    debugger = free_port()
+    lines = (
+        f"serve({debugger}, 400)",
+        f"print('Debugger listening on ws://127.0.0.1:{debugger}/0f2c936f', flush=True)",
+        "time.sleep(3.5)",  # longer than two looks at the ports
+        "serve(int(os.environ['PORT']), 204)",
+    )
+    async with SidecarClient(script_backend("\n".join((TWO_SERVERS, *lines))), flags=GENERIC) as client:
+        given = (await client.event("backend:stateChanged"))["port"]
+        assert (await client.call("backend:start"))["port"] == given != debugger

@@ -325,7 +325,7 @@ async def puts_itself_into_the_background(stage: Stage) -> Explanation:
 
 @WAYS.add(
     "Its script is not in its working folder",
-    "server.py was not found in the backend's working folder: there is no <path>.",
+    "The file server.py was not found in the backend's working folder: there is no <path>.",
     "Set backend.cwd to its folder, or use its full path.",
 )
 async def script_elsewhere(stage: Stage) -> Explanation:

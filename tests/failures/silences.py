@@ -36,7 +36,7 @@ async def never_listens(stage: Stage) -> Explanation:
 @WAYS.add(
     "It listens on another port",
     f"{_LATE}it listens on 127.0.0.1:<other> instead of its port <port>.",
-    'Pass it the port: {port} in backend.command or [backend.env]; or set backend.port to its own port, or to "reported".',
+    'Pass it the port: write {port} instead of <other> in its command; or set backend.port to its own port, or to "reported".',
     WINE_PIDS,
 )
 async def listens_on_another_port(stage: Stage) -> Explanation:
@@ -47,7 +47,7 @@ async def listens_on_another_port(stage: Stage) -> Explanation:
 @WAYS.add(
     "It listens on another address",
     f"{_LATE}it listens on [::1]:<port>, which 127.0.0.1 does not reach.",
-    "Make it listen on 127.0.0.1. Check its command, environment and settings for another address or localhost.",
+    "Make it listen on 127.0.0.1. Node takes localhost for [::1] unless NODE_OPTIONS has --dns-result-order=ipv4first. Check its command, environment and settings for another address or localhost.",
     WINE_PIDS,
     needs(has_ipv6(), "this machine has no ::1"),
 )

@@ -143,7 +143,7 @@ class Stage:
             output_tail=lambda: self.printed,
             mask=lambda text: text.replace("s3cret", "***"),
             report=self.reports.append,
-            port_state=lambda port, *, plain=False: self.port_state(port, plain),
+            port_state=lambda port, *, plain=False, address="": self.port_state(port, plain),
         )
         lifecycle = Lifecycle(lifecycle_policy(self.settings), random=lambda: random, spent=spent)
         self.supervisor = Supervisor(

@@ -114,8 +114,8 @@ def not_on_path(name: str, search_path: str) -> SidecarError:
             data={"path": name},
         )
     return BackendNotFoundError(
-        f'The command "{name}" was not found on PATH: {search_path or "(empty)"}',
-        hint=f"Install {name}, or set its full path in backend.command.",
+        f'The command "{name}" was not found on PATH',
+        hint=f"Install {name}, or set its full path in backend.command. PATH is {search_path or '(empty)'}",
         data={"path": name},
     )
 

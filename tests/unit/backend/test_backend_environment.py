@@ -67,14 +67,16 @@ def test_options_are_added_to_those_that_a_variable_has() -> None:
 @pytest.mark.parametrize(
     ("command", "variables"),
     [
-        (["/usr/bin/ollama", "serve"], {"OLLAMA_HOST"}),
-        (["C:\\Program Files\\nodejs\\npm.CMD", "start"], {"NODE_OPTIONS"}),
-        (["node_modules/.bin/vite"], {"NODE_OPTIONS"}),
-        (["python", "-m", "uvicorn", "app:app"], set()),
+        (["/usr/bin/ollama", "run"], {"OLLAMA_HOST", "DENO_SERVE_ADDRESS"}),
+        (["C:\\Program Files\\nodejs\\npm.CMD", "start"], {"NODE_OPTIONS", "DENO_SERVE_ADDRESS"}),
+        (["node_modules/.bin/vite"], {"NODE_OPTIONS", "DENO_SERVE_ADDRESS"}),
+        (["deno", "run", "app.ts"], {"DENO_SERVE_ADDRESS"}),
+        (["deno", "serve", "app.ts"], set()),
+        (["python", "-m", "uvicorn", "app:app"], {"DENO_SERVE_ADDRESS"}),
     ],
 )
 def test_what_others_read_as_well_is_set_only_for_its_own_server(command: list[str], variables: set[str]) -> None:
-    inherited = {"NODE_OPTIONS": "", "OLLAMA_HOST": "10.0.0.1"}
+    inherited = {"NODE_OPTIONS": "", "OLLAMA_HOST": "10.0.0.1", "DENO_SERVE_ADDRESS": ""}
     env = environment(inherited, f"backend.command={json.dumps(command)}", profile="generic")
     assert {name for name, value in inherited.items() if env[name] != value} == variables
 
@@ -84,11 +86,13 @@ def test_what_others_read_as_well_is_set_only_for_its_own_server(command: list[s
     [
         (["python", "-m", "http.server"], "{port} --bind {host} at the end of its command"),
         (["python", "manage.py", "runserver"], "{host}:{port} at the end of its command"),
-        (["./my-server"], "{port} in backend.command or [backend.env]"),
+        (["php", "-S", "localhost:8000"], "write {port} instead of 8000 in its command"),
+        (["./my-server", "--port=8000"], "write {port} instead of 8000 in its command"),
+        (["./my-server", "9000"], "{port} in backend.command or [backend.env]"),
     ],
 )
 def test_it_is_known_how_servers_are_given_their_port(command: list[str], how: str) -> None:
-    assert how_to_pass_port(command) == how
+    assert how_to_pass_port(command, [8000]) == how
 
 
 def test_what_is_inherited_passes_through_dots_and_all() -> None:

@@ -217,14 +217,14 @@ def test_what_a_recovery_lacks_is_named(events: list[tuple[str, Any]], what: str
     [
         (RAN[1], "STARTING → RUNNING (ready, process 100)"),
         (DOWN[0], "unhealthy: socket hang up"),
-        (DOWN[2], "exit code 134 (restart 1 of 3 in 0.0 s)"),
+        (DOWN[2], "exit code 134 (restart 1 of 3 in 0.0 s): It broke."),
         (
             ("backend:crash", {**CRASH, "final": True, "nextStartIn": None}),
-            "exit code 134 (a restart would not help)",
+            "exit code 134 (a restart would not help): It broke.",
         ),
         (
             ("backend:crash", {**CRASH, "attempt": 3, "final": True, "nextStartIn": None}),
-            "exit code 134 (no restarts left)",
+            "exit code 134 (no restarts left): It broke.",
         ),
         (
             ("backend:startupProgress", {"phase": "waiting", "elapsed": 0.5, "message": "for it"}),

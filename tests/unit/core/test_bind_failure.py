@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.bind_failure import bind_failure
+from sidecar.core.bind_failure import any_bind_failure, bind_failure
 
 PORT = 5005
 
@@ -80,6 +80,15 @@ def test_a_forbidden_port_is_recognised(text: str) -> None:
 @pytest.mark.parametrize("text", NEITHER.values(), ids=NEITHER.keys())
 def test_other_misfortunes_are_not_taken_for_it(text: str) -> None:
     assert bind_failure(text.encode(), PORT) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "port"),
+    [("Error: That port is already in use.", None), ("2026-11-27 11:28:37.308 Port 8777 is not available", 8777)],
+    ids=["Django", "Streamlit"],
+)
+def test_servers_that_have_their_own_words_are_understood(text: str, port: int | None) -> None:
+    assert any_bind_failure(text) == ("in_use", port)
 
 
 def test_our_port_is_recognised_after_anothers() -> None:

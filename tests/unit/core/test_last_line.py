@@ -20,6 +20,17 @@ Require stack:
 Node.js v20.1
 """
 PYTHON = 'Traceback (most recent call last):\n  File "app.py", line 1, in <module>\nRuntimeError: no config\n'
+NPM = """npm error Missing script: "nope"
+npm error
+npm error To see a list of scripts, run:
+npm error   npm run
+"""
+GUNICORN = """Failed to find attribute 'ap' in 'app'.
+[1] [INFO] Worker exiting (pid: 1)
+[1] [ERROR] Worker (pid:1) exited with code 4.
+[1] [ERROR] Shutting down: Master
+[1] [ERROR] Reason: App failed to load.
+"""
 DOTNET = "Unhandled exception. System.IO.IOException: Failed to bind\n ---> Some.Exception: x\n   at A.B()\n"
 
 
@@ -32,6 +43,16 @@ DOTNET = "Unhandled exception. System.IO.IOException: Failed to bind\n ---> Some
         ("info: Host[0]\nfail: Host[11]\n      Hosting failed to start\n", "Hosting failed to start"),
         ("\x1b[31mERR!\x1b[0m missing script: start\n", "ERR! missing script: start"),
         ("sh: 1: flask: not found\n", "sh: 1: flask: not found"),
+        (
+            f"{NPM}npm error A complete log of this run can be found in: /root/_logs/1.log\n",
+            'npm error Missing script: "nope"',
+        ),
+        (
+            "Error: listen EADDRINUSE :::80\nEmitted 'error' event on Server instance at:\n",
+            "Error: listen EADDRINUSE :::80",
+        ),
+        ("Error: Cannot find module 'x'\nNode.js v20\nFailed running 'a.js'\n", "Error: Cannot find module 'x'"),
+        (GUNICORN, "Failed to find attribute 'ap' in 'app'."),
         ("Error: no such table\nnow waiting for a second try\n", "Error: no such table"),
     ],
 )

@@ -521,6 +521,20 @@ def test_a_backend_that_cannot_listen_beside_them_is_started_again_when_they_are
     play(story, backend__port=45_671)
 
 
+def test_a_port_that_is_free_everywhere_is_not_why_the_backend_could_not_listen(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def fail_to_bind(process: FakeProcess) -> None:
+            process.print("Address already in use\nPort 8777 is in use by another program.\n")
+            process.exit(ExitStatus(code=1))
+
+        stage.layer.script = fail_to_bind
+        with pytest.raises(BackendExitedError, match=r"port 8777, which another program uses, instead of its port"):
+            await stage.supervisor.start()
+        assert len(stage.layer.runs) == 1  # another port would not help
+
+    play(story, restart__attempts=0)
+
+
 def test_what_lingers_is_no_reason_for_a_crash_that_says_another(play: Any) -> None:
     async def story(stage: Stage) -> None:
         stage.layer.script = lambda process: process.exit(CRASH)
