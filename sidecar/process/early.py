@@ -34,9 +34,9 @@ def launch_early(
     write_first(folder, world=world, owner=owner.key, guardian=watcher.key, marker=run.marker, port=port)
     check_alone(folder, record_name(*owner.key))  # of two that start at once, at least one sees the other
     run.request = channel.launch_request(run.serial, spec, run.marker)
-    prctl.arm_owner()
     run.oom_kills = oom_kills.read()
     _send(guardian, spec, run)
+    prctl.arm_owner()  # meanwhile the guardian forks: until execve nothing is there to be inherited
     return run
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
 import _socket
+import gc
 import math
 import os
 import select
@@ -43,6 +44,7 @@ def run(fd: int, *, exact: bool) -> None:
             prctl.set_parent_death_signal(int(signal.SIGCONT))
             prctl.set_name("backend-guard")
             # No getppid here: an owner that was gone before the signal was armed has closed its end, which poll reports.
+        gc.enable()  # boot.py switched it off
         _Guard(sock, exact=exact, hangup_ignored=hangup_ignored).serve()
         status = 0
     except Exception:  # noqa: BLE001 - the sidecar takes over; its log has the reason

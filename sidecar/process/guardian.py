@@ -26,14 +26,12 @@ class Guardian:
 
 def fork_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
     """Forks the guardian. Only for a process that has one thread, and before anything heavy is imported."""
-    from . import guard_loop
-
-    if exact:
-        import ctypes  # noqa: F401 - what both processes need is loaded once
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     pid = os.fork()
     if pid == 0:
         try:
+            from . import guard_loop
+
             guard_loop.run(theirs.fileno(), exact=exact)
         finally:
             os._exit(70)

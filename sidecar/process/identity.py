@@ -61,8 +61,8 @@ def pid_namespace() -> str:
     if sys.platform != "linux":
         return ""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123 - not a path of the user's
-            boot = file.read().strip()
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:  # noqa: PTH123 - not a path of the user's
+            boot = file.read().decode().strip()
         return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116 - as above
     except OSError:
         return ""

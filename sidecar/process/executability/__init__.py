@@ -5,7 +5,6 @@ Asked before a launch, after one that failed (posix.py, windows.py) and by ``doc
 
 from __future__ import annotations
 
-import itertools
 import os
 import stat
 
@@ -122,6 +121,7 @@ def not_on_path(name: str, search_path: str) -> SidecarError:
 
 def one_string(name: str) -> SidecarError:
     """A whole command was given as one word, so a program whose name has spaces is looked for."""
+    import itertools
     import shlex
 
     try:

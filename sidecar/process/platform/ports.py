@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _socket as socket  # all that is needed here; the module around it takes 3 ms
-import struct
 import sys
 
 HOLDERS_ARE_KNOWN = sys.platform != "win32"
@@ -28,7 +27,7 @@ if sys.platform == "win32":
     def socket_variables(descriptor: int) -> tuple[dict[str, str], tuple[str, ...]]:
         return {"LISTEN_HANDLE": str(descriptor)}, ()
 
-    _LINGER = struct.Struct("HH")  # struct linger of winsock2.h
+    _LINGER_BYTES = 2  # of each number in struct linger of winsock2.h
 
 else:
     import errno
@@ -45,7 +44,7 @@ else:
     # range, on which nothing listens yet, can never meet itself (simultaneous open) and so never occupies the port.
     _SOURCE = "127.0.0.2" if sys.platform == "linux" else ""
     _IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h: choose the source port at connect, not at bind
-    _LINGER = struct.Struct("ii")
+    _LINGER_BYTES = 4  # of each number in struct linger: linux/socket.h, sys/socket.h
     _TIMEOUT = 1  # ms; loopback answers within microseconds, a full backlog not at all
 
     def set_server_options(server: socket.socket) -> None:
@@ -110,7 +109,8 @@ _UNACKED = 24
 def reset_on_close(connection: socket.socket, *, reset: bool) -> None:
     """Whether closing the connection sends RST and leaves nothing at either end, or FIN as usual."""
     try:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER.pack(reset, 0))
+        onoff = int(reset).to_bytes(_LINGER_BYTES, sys.byteorder)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, onoff + bytes(_LINGER_BYTES))
     except OSError:
         pass  # it is closed already
 

@@ -33,7 +33,6 @@ main()
 # Packages from elsewhere that may be loaded by then, and why it cannot be without them.
 FOREIGN = {
     "msgspec",  # what the protocol is spoken with
-    "typing_extensions",  # msgspec imports it where it is there
 }
 
 # What the standard library has that takes long to import, or much memory, and that the way to the first answer does without.

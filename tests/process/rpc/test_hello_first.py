@@ -42,6 +42,7 @@ NEEDED = {
     "sidecar.wire.hello",
     "sidecar.wire.names",
     "__future__",
+    "gc",
     "msvcrt",
 }
 
