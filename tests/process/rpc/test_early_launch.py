@@ -33,7 +33,7 @@ main()
 STANDARD = {
     "__future__", "_ctypes", "_socket", "errno", "gc", "grp", "pwd", "select", "time",
 }  # fmt: skip
-MAX_OF_OURS = 38
+MAX_OF_OURS = 39
 """Our own modules. If you add one on this path, raise the number to confirm that it is needed."""
 
 
