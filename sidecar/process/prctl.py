@@ -123,6 +123,7 @@ def _prctl(option: int, value: int | bytes, third: int = 0) -> None:
 
 def call_libc(name: str, *arguments: Any) -> int:
     """Calls a function of the C library; its integers are longs. Raises OSError where the result is negative."""
+    assert sys.platform != "win32"
     import _ctypes
 
     class Long(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001 - what ctypes.c_long is; no generic at run time
