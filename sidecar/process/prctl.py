@@ -9,6 +9,8 @@ import errno
 import os
 import sys
 
+assert sys.platform != "win32"
+
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
     from typing import Any
@@ -123,7 +125,6 @@ def _prctl(option: int, value: int | bytes, third: int = 0) -> None:
 
 def call_libc(name: str, *arguments: Any) -> int:
     """Calls a function of the C library; its integers are longs. Raises OSError where the result is negative."""
-    assert sys.platform != "win32"
     import _ctypes
 
     class Long(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001 - what ctypes.c_long is; no generic at run time
