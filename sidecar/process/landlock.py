@@ -13,8 +13,6 @@ import sys
 
 from .prctl import call_libc
 
-assert sys.platform != "win32"
-
 # Rights on files, of which the last three came with ABI 2, 3 and 5
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 REMOVE_DIR, REMOVE_FILE = 1 << 4, 1 << 5
