@@ -35,6 +35,7 @@ class Line(NamedTuple):
 
 SHORT = [
     Line("hello after the spawn", "start: hello", peer="python -m emptypackage"),
+    Line("backend executes, after the spawn of the sidecar", "start: backend executes", peer="python -m emptypackage"),
     Line("backend being spawned, after the spawn of the sidecar", "start: STARTING reported", peer="node child"),
     Line("first answer after the spawn", "start: first answer", peer="node child"),
     Line("ping from Node, 100 B", "ping p50: 100 B, one core", "client.js → sidecar", "Node IPC json"),
