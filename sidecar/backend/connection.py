@@ -194,7 +194,7 @@ async def connect(port: int, closing: set[asyncio.Task[None]]) -> Connection:
 def parse_head(lines: list[bytes]) -> Head:
     """Reads the status line and the fields as Chromium does: what it does not know or need makes nothing invalid.
 
-    Raises HttpFailedError: it is no answer of HTTP.
+    Raises HttpFailedError: it is not an HTTP answer.
     """
     first = _STATUS_LINE.match(lines[0])
     if first is None:

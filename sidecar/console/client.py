@@ -113,7 +113,7 @@ class Client:
         """One request; a caller that is cancelled cancels it.
 
         RemoteError: the answer is an error. InvalidArgsError: MessagePack does not hold the arguments, such as integers beyond
-        64 bits. InvalidConfigError: the sidecar found its settings wrong, and ended. SidecarLostError: it ended meanwhile.
+        64 bits. InvalidConfigError: the sidecar found its settings wrong, and ended. SidecarLostError: it ended in the meantime.
         """
         if self._ended.done():
             raise self._lost("The sidecar has ended")

@@ -29,7 +29,7 @@ _MAX_VALUE = 60  # characters of a value
 def run(file: str, serve_words: Sequence[str], *, fast: bool) -> int:
     """Replays and prints what was different.
 
-    The recorded command is only shown: a recording from someone else shall not choose what is run here. ``fast`` waits only
+    The recorded command is only shown: a recording from someone else must not choose what runs here. ``fast`` waits only
     for what the recorded client had received before each step.
 
     Returns 0 if answers, states and exit status are as recorded but for values that differ in every run; else 1. Raises

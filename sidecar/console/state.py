@@ -68,7 +68,7 @@ def states_folder() -> Path:
 
 @contextmanager
 def backend_state(serve_words: Sequence[str], *, otherwise: str | None = None) -> Iterator[list[str]]:
-    """The words of ``serve`` with the data folder of the backend that they name, which is marked as in use meanwhile.
+    """The words of ``serve`` with the data folder of the backend that they name, which is marked as in use in the meantime.
 
     They stay as they are where the settings name a data folder, or are wrong. Where they name no backend, the folder is a
     temporary one whose name begins with ``otherwise``, if that is given.
@@ -139,7 +139,7 @@ def clear(name: str | None) -> tuple[list[State], list[State]]:
 
 
 def _remove(path: Path) -> bool:
-    """Taken away in one step: a tool that starts meanwhile makes a new folder, or is seen in the one that was taken."""
+    """Taken away in one step: a tool that starts in the meantime makes a new folder, or is seen in the one that was taken."""
     if _in_use(path):
         return False
     aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")

@@ -17,7 +17,7 @@ SAME_REQUEST = 0.5  # seconds within which several restarts are one: a double cl
 
 MAX_EXTENSION = 3600.0  # seconds that one EXTEND_TIMEOUT_USEC may ask for
 
-_MAX_WAITS = 2  # the second, where a program has taken the port and left it again meanwhile
+_MAX_WAITS = 2  # the second, where a program has taken the port and left it again in the meantime
 
 
 class LifecyclePolicy(Struct, frozen=True):

@@ -157,7 +157,7 @@ class Readiness:
         return port
 
     async def _is_own(self, port: int) -> bool:
-        """Whether the open port is the run's; not so either when it closed again meanwhile."""
+        """Whether the open port is the run's; not so either when it closed again in the meantime."""
         listener = await self._look.at(port)
         if listener.verdict == "foreign":
             self._first_foreign = min(self._first_foreign, self._loop.time())

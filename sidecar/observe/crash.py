@@ -70,7 +70,7 @@ class CrashReports:
 
     async def summaries(self) -> list[Crash]:
         """Of all reports, newest first; reports that cannot be read are left out."""
-        # Noted before the disk is read: a report that gets there meanwhile is in one of the two, or in both.
+        # Noted before the disk is read: a report that gets there in the meantime is in one of the two, or in both.
         unwritten = list(self._unwritten.values())
         found = await in_thread("crash report", self._read_all)
         before = self._before or 0

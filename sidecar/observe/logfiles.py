@@ -139,7 +139,7 @@ class LogFiles:
         try:
             self._at_end()
         except RuntimeError:
-            pass  # the loop was closed meanwhile
+            pass  # the loop was closed in the meantime
 
     def _take(self) -> tuple[list[Block], bool]:
         blocks: list[Block] = []

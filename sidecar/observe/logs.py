@@ -103,7 +103,7 @@ class BackendLog:
     async def read_lines(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[LogLine]:
         """The last ``count`` lines of all runs, oldest first, the unfinished one included; each has the time of its end.
 
-        Cut off the loop's thread, for many thousand take a while; output that comes meanwhile is not in it.
+        Cut off the loop's thread, for many thousand take a while; output that comes in the meantime is not in it.
         """
         chunks = self._last_chunks(count, stream)
         return await in_thread("backend log", lambda: list(_cut(reversed(chunks)))[-count:])

@@ -27,7 +27,7 @@ class CpuMeter:
         """What the tree used since the last call, 0 at the first.
 
         A process that is new counts with all that it used; one that ended since counts no more (what it used at last is
-        nobody's to read).
+        no one's to read).
         """
         elapsed = now - self._at if self._at is not None else 0.0
         used = sum(max(0.0, value - self._before.get(process, 0.0)) for process, value in seconds.items())

@@ -19,7 +19,7 @@ async def kill_adopted(
 ) -> tuple[list[Survivor], list[Survivor]]:
     """Kills the tree without a guardian; gives what is alive after ``seconds``, and what SIGKILL ended.
 
-    ``root`` and ``marker`` are evidence for where the sidecar is no subreaper (not ``exact``). It has no other children.
+    ``root`` and ``marker`` are evidence for where the sidecar is not a subreaper (not ``exact``). It has no other children.
     """
     processes = Descendants(os.getpid(), exact=exact, marker=marker)
     processes.add_root(root.pid, root.started)

@@ -25,7 +25,7 @@ def launch_early(
     """Writes the record and asks the guardian to launch; None where that is not plainly possible, and nothing was launched.
 
     Raises:
-        OSError, UnusualError: likewise.
+        OSError, UnusualError: as above.
     """
     owner, watcher, world = read_entry(os.getpid()), read_entry(guardian.pid), pid_namespace()
     if owner is None or watcher is None or not world:

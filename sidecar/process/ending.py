@@ -174,7 +174,7 @@ class Ending:
                 self._exited(status)
 
     def wait_for(self, seconds: float) -> bool:
-        """Waits, and reaps meanwhile; False when nothing is left to wait for."""
+        """Waits and reaps; False when nothing is left to wait for."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             select.select([self._wake], [], [], left)

@@ -50,7 +50,7 @@ def known_to(version: int, rules: Rules) -> Rules:
 
 
 def restrict(rules: Rules) -> None:
-    """Puts this thread under the rules; no_new_privs must be set. A path that is gone meanwhile gives no right.
+    """Puts this thread under the rules; no_new_privs must be set. A path that no longer exists gives no right.
 
     Raises OSError: the kernel refused.
     """

@@ -69,7 +69,7 @@ class PosixProcessLayer:
         return ProcessId(*entry.key) if entry else None
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> posix_run.PosixRun:
-        """See base. Raises InternalError too: it was killed meanwhile, or no guardian stays alive."""
+        """See base. Raises InternalError too: it was killed in the meantime, or no guardian stays alive."""
         for _attempt in range(_MAX_GUARDIANS):
             await self._idle()
             try:
@@ -126,7 +126,7 @@ class PosixProcessLayer:
         return run
 
     async def _discard(self, early: EarlyRun, spec: LaunchSpec) -> None:
-        """Ends an early run that is not what is wanted after all: its program or its folder changed meanwhile."""
+        """Ends an early run that is not what is wanted after all: its program or its folder changed in the meantime."""
         self._report("The backend was launched early and is launched again, because its command has changed since")
         self._serial = early.serial
         run = self._run = posix_run.PosixRun(self._attach(), early.serial, spec, _Silent())

@@ -136,7 +136,7 @@ def pids() -> list[int]:
 
 
 def table() -> dict[int, Entry]:
-    """Every process that can be seen; those that end meanwhile are left out."""
+    """Every process that can be seen; those that end during the look are left out."""
     return {entry.pid: entry for entry in map(read_entry, pids()) if entry is not None}
 
 
@@ -154,7 +154,7 @@ def walk(roots: Collection[int], *, without: Collection[int] = ()) -> Iterator[E
     for parent in parents:
         for pid in _children(parent):
             entry = None if pid in seen else read_entry(pid) or _hidden(pid, parent)
-            # Another parent: this one ended meanwhile, and the child is met below its new parent at the next look.
+            # Another parent: this one ended in between; the next look finds the child under its new parent.
             if entry is not None and entry.parent == parent:
                 seen.add(pid)
                 yield entry
@@ -275,7 +275,7 @@ def descendants(entries: Mapping[int, Entry], roots: Collection[int], *, without
 def send(entry: Entry, number: int) -> bool:
     """Sends a signal to that very process or to none. False when it has ended, or is not ours to signal.
 
-    A pidfd holds one process, and the start time read meanwhile proves that it is the right one. Without pidfds (before Linux 5.3,
+    A pidfd holds one process, and the start time read while it is open proves that it is the right one. Without pidfds (before Linux 5.3,
     no descriptor left) the proof comes just before the kill. A hidden entry is our own unreaped child, whose pid cannot be reused.
     """
     fd = _pidfd(entry.pid)

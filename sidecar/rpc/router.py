@@ -174,7 +174,7 @@ class Router:
     def _finished(self, request_id: int, route: _Route, future: asyncio.Future[Any]) -> None:
         error = None if future.cancelled() else future.exception()
         entry = self._in_flight.get(request_id)
-        if entry is None or entry[0] is not future:  # was answered with CANCELLED or SHUTTING_DOWN meanwhile
+        if entry is None or entry[0] is not future:  # was answered with CANCELLED or SHUTTING_DOWN in the meantime
             if error is not None and not isinstance(error, SidecarError):
                 self._log_defect(route.name, error)
             return

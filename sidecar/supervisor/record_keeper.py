@@ -38,7 +38,7 @@ class RecordKeeper:
         )
 
     def _end(self, shutdown: Shutdown) -> None:
-        """A sidecar that starts meanwhile is to wait for the end of this one."""
+        """A sidecar that starts in the meantime waits for the end of this one."""
         times = self._supervisor.lifecycle.policy.timeouts
         seconds = times.owner_lost + times.force_kill if shutdown.owner_lost else times.total_shutdown
         self._record.update(ending=seconds)

@@ -106,7 +106,7 @@ function besideThisPackage(from, wanted) {
   try {
     return findFile(path.dirname(fs.realpathSync(manifest)), wanted);
   } catch {
-    return null; // removed meanwhile
+    return null; // removed in the meantime
   }
 }
 

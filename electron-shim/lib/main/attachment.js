@@ -135,7 +135,7 @@ class Attachment {
     try {
       do {
         await sidecar.whenServing();
-        // One that died meanwhile is started again, as often as its budget allows.
+        // One that died in the meantime is started again, as often as its budget allows.
         await this.#refresh().catch((error) => sidecar.hello && Promise.reject(error));
       } while (!sidecar.hello);
     } catch (error) {

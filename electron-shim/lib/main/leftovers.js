@@ -48,7 +48,7 @@ function refuseLaterListeners(ipcMain, subscriptions) {
     };
     ipcMain[method] = guarded;
     subscriptions.add(() => {
-      if (ipcMain[method] !== guarded) return; // replaced by the app meanwhile
+      if (ipcMain[method] !== guarded) return; // replaced by the app in the meantime
       if (own) ipcMain[method] = original;
       else delete ipcMain[method];
     });

@@ -71,7 +71,7 @@ function originOf(frame) {
     const url = new URL(frame.url);
     return url.protocol === "file:" ? "file://" : url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin;
   } catch {
-    return "null"; // no address, or a frame that was disposed meanwhile: Electron throws where one asks it anything
+    return "null"; // no address, or a frame that was disposed in the meantime: Electron throws where one asks it anything
   }
 }
 

@@ -33,7 +33,7 @@ _PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody
 def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_ONLY, *, linked: bool = False) -> int:
     """A descriptor of a regular file.
 
-    Raises OSError: it cannot be opened, is no regular file, or (unless ``linked``) has a second name elsewhere.
+    Raises OSError: it cannot be opened, is not a regular file, or (unless ``linked``) has a second name elsewhere.
     """
     if sys.platform == "win32" and os.path.islink(path):
         raise OSError(ELOOP, os.strerror(ELOOP), str(path))

@@ -97,7 +97,7 @@ class PsutilReader:
         self._processes: dict[tuple[int, float], psutil.Process] = {}
 
     def read(self, pid: int, started: float) -> Usage | None:
-        """See ProcReader; a pid that was given to another process meanwhile is noticed by psutil itself."""
+        """See ProcReader; a pid that was given to another process in the meantime is noticed by psutil itself."""
         try:
             process = self._processes.get((pid, started))
             if process is None:

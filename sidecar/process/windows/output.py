@@ -75,7 +75,7 @@ class OutputPipe:
         while self._read_bytes - self._dropped_bytes - self._taken_bytes > _MAX_PENDING:
             try:
                 self._dropped_bytes += len(self._chunks.popleft())
-            except IndexError:  # the loop took them meanwhile
+            except IndexError:  # the loop took them in the meantime
                 return
 
     def _wake(self) -> None:
@@ -106,7 +106,7 @@ class OutputPipe:
     def _hand_on_next(self) -> int:
         try:
             data = self._chunks.popleft()
-        except IndexError:  # the thread dropped it meanwhile
+        except IndexError:  # the thread dropped it in the meantime
             return 0
         self._taken_bytes += len(data)
         self._report_losses()
