@@ -78,13 +78,15 @@ async def test_a_tree_above_its_limit_of_memory_is_killed_and_the_report_says_so
     code = (
         "import os, time, _socket as s\n"
         "l = s.socket(); l.bind(('127.0.0.1', int(os.environ['PORT']))); l.listen()\n"
-        "time.sleep(0.5); hog = bytearray(os.urandom(1 << 20)) * 100\n"
+        "while not os.path.exists('go'): time.sleep(0.02)\n"
+        "hog = bytearray(os.urandom(1 << 20)) * 100\n"
         "time.sleep(600)\n"
     )
     backend = script_backend(code)
     settings = {"resources.interval": 0.1, "limits.memory": 60 << 20, "restart.attempts": 0}
     async with SidecarClient(backend, settings=settings, flags=["--profile", "generic"]) as client:
         await client.call("backend:waitForReady")
+        (client.cwd / "go").touch()  # ready first, on a busy machine, too
         crash = await client.event("backend:crash")
         assert "limits.memory" in crash["cause"]
         assert crash["final"] is True
