@@ -1,7 +1,21 @@
 "use strict";
 
 const globals = {
-  node: ["require", "module", "process", "Buffer", "__dirname", "__filename", "console", "performance", "URL", "AbortSignal", "AbortController", "Response", "structuredClone"],
+  node: [
+    "require",
+    "module",
+    "process",
+    "Buffer",
+    "__dirname",
+    "__filename",
+    "console",
+    "performance",
+    "URL",
+    "AbortSignal",
+    "AbortController",
+    "Response",
+    "structuredClone",
+  ],
   both: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "setImmediate", "queueMicrotask", "NodeJS"],
   browser: ["window", "document", "CustomEvent", "XMLHttpRequest"],
 };
@@ -9,7 +23,18 @@ const readonly = (/** @type {string[]} */ ...names) => Object.fromEntries(names.
 
 /** @type {import("eslint").Linter.Config[]} */
 module.exports = [
-  { ignores: ["**/node_modules/", "esm/", "preload.standalone.js", "lib/names.js", "types/", "test/types/", "example/node_modules/", "example/dist/"] },
+  {
+    ignores: [
+      "**/node_modules/",
+      "esm/",
+      "preload.standalone.js",
+      "lib/names.js",
+      "types/",
+      "test/types/",
+      "example/node_modules/",
+      "example/dist/",
+    ],
+  },
   {
     files: ["**/*.js", "**/*.mjs"],
     languageOptions: { ecmaVersion: 2022, sourceType: "commonjs", globals: readonly(...globals.node, ...globals.both, ...globals.browser) },
@@ -32,5 +57,5 @@ module.exports = [
     },
   },
   { files: ["**/*.mjs"], languageOptions: { sourceType: "module" } },
-  { files: ["test/**"], rules: { "max-lines": ["error", { max: 450 }] } },
+  { files: ["test/**"], rules: { "max-lines": ["error", { max: 500 }] } },
 ];

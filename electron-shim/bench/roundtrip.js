@@ -6,7 +6,8 @@
 const { contenders, missing } = require("./contenders.js");
 
 /** @param {string} name @param {string} preset */
-const option = (name, preset) => (process.argv.includes(`--${name}`) ? (process.argv[process.argv.indexOf(`--${name}`) + 1] ?? preset) : preset);
+const option = (name, preset) =>
+  process.argv.includes(`--${name}`) ? (process.argv[process.argv.indexOf(`--${name}`) + 1] ?? preset) : preset;
 const rounds = Number(option("rounds", "7"));
 const calls = Number(option("calls", "3000"));
 const pipelinedCalls = Number(option("pipelined", "20000"));

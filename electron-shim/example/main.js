@@ -10,7 +10,11 @@ const { openDashboard } = require("./dashboard.js");
 const folder = app.isPackaged ? path.join(/** @type {{resourcesPath?: string}} */ (process).resourcesPath ?? "", "backend") : __dirname;
 /** @type {import("../types/index").Settings} */
 const settings = {
-  backend: { command: [process.env.PYTHON ?? "python3", path.join(folder, "backend.py"), "{port}"], version_path: "/version", live_path: "/live" },
+  backend: {
+    command: [process.env.PYTHON ?? "python3", path.join(folder, "backend.py"), "{port}"],
+    version_path: "/version",
+    live_path: "/live",
+  },
 };
 
 function createWindow() {

@@ -59,7 +59,7 @@ class Sidecar {
   /** @param {ConnectOptions} options */
   constructor(options) {
     if (options === null || typeof options !== "object") throw new TypeError(`The options are missing, e.g. ${EXAMPLE}`);
-    const { command, startHint } = options.command ? { command: options.command, startHint: options.startHint } : locateSidecar(undefined, thisHost());
+    const { command, startHint } = options.command ? options : locateSidecar(undefined, thisHost());
     if (!Array.isArray(command) || command.length === 0 || !command.every((part) => typeof part === "string")) {
       throw new TypeError("command must be an array of strings: the sidecar's program and its first arguments");
     }
@@ -270,9 +270,9 @@ class Sidecar {
     return { code, error: code === 0 ? null : (failure ?? error) };
   }
 
-  /** The short path when you have no time to wait: the sidecar sees its owner leave and ends everything within 2 s. */
+  /** The short path when you have no time to wait: the sidecar sees the end of stdin, which cuts a shutdown short, and ends everything within 2 s. */
   abandon() {
-    if (this.#closing) this.#connection?.abandon(); // the end of stdin cuts a shutdown short
+    if (this.#closing) this.#connection?.abandon();
     else this.#closing = this.#shutDown(ABANDON_MS, true);
   }
 

@@ -19,7 +19,9 @@ const attachments = new WeakMap();
 function attachSidecar(options) {
   if (!options?.app || !options.ipcMain || !options.BrowserWindow) {
     const example = "attachSidecar({ app, ipcMain, BrowserWindow, dialog, settings })";
-    return Promise.reject(new TypeError(`The options app, ipcMain and BrowserWindow are missing, e.g. ${example}: they come from require("electron")`));
+    return Promise.reject(
+      new TypeError(`The options app, ipcMain and BrowserWindow are missing, e.g. ${example}: they come from require("electron")`),
+    );
   }
   const known = attachments.get(options.app);
   if (known && !known.attachment?.over) return known.attached;

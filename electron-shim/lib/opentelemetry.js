@@ -57,7 +57,8 @@ class Recording {
     this.#healthInterval = healthInterval;
     this.#tracer = (tracerProvider ?? trace).getTracer(NAME);
     const meter = (meterProvider ?? metrics).getMeter(NAME);
-    const counter = (/** @type {string} */ name, /** @type {string} */ description) => meter.createCounter(`backend_sidecar.${name}`, { description });
+    const counter = (/** @type {string} */ name, /** @type {string} */ description) =>
+      meter.createCounter(`backend_sidecar.${name}`, { description });
     const seconds = (/** @type {string} */ name, /** @type {string} */ description) =>
       meter.createHistogram(`backend_sidecar.${name}`, { description, unit: "s", advice: { explicitBucketBoundaries: BUCKETS } });
     this.#instruments = {

@@ -13,10 +13,15 @@ function toModule(source, file) {
   const text = source
     .replace('"use strict";\n', "")
     .replace('require("msgpackr")', 'require("msgpackr/pack")') // without its native part, which no bundler takes along
-    .replace(/^const (.+) = require\("(.+)"\);$/gm, (_all, names, from) => `import ${names.replace(/(\w+): (\w+)/g, "$1 as $2")} from "${from.replace(/^(\..+)\.js$/, "$1.mjs")}";`)
+    .replace(
+      /^const (.+) = require\("(.+)"\);$/gm,
+      (_all, names, from) => `import ${names.replace(/(\w+): (\w+)/g, "$1 as $2")} from "${from.replace(/^(\..+)\.js$/, "$1.mjs")}";`,
+    )
     .replace(/^module\.exports = \{ (.+) \};$/m, "export { $1 };")
     .replace(/import\("(\.[^"]+?)\.js"\)/g, 'import("$1.mjs")');
-  const left = text.replace(/\/\*[^]*?\*\/|"[^"\n]*"|`[^`]*`/g, "").match(/^.*(?:\brequire\(|\bmodule\.exports\b|\b__dirname\b|\b__filename\b).*$/m);
+  const left = text
+    .replace(/\/\*[^]*?\*\/|"[^"\n]*"|`[^`]*`/g, "")
+    .match(/^.*(?:\brequire\(|\bmodule\.exports\b|\b__dirname\b|\b__filename\b).*$/m);
   if (left) throw new Error(`${file}: this is not understood by scripts/esm.js: ${left[0]}`);
   return text.replace(/^\n+/, "");
 }

@@ -14,14 +14,19 @@ async function check(page, state) {
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" }); // colours on their way have no contrast of their own
     const { passes, violations } = await page.evaluate(() => /** @type {any} */ (globalThis).axe.run());
-    const found = violations.map((/** @type {import("axe-core").Result} */ one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" ")}`);
+    const found = violations.map(
+      (/** @type {import("axe-core").Result} */ one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" ")}`,
+    );
     assert.deepEqual(found, [], `${state}, ${colorScheme}`);
     assert.ok(passes.length > 10, `axe looked at the page: ${passes.length} rules`);
   }
 }
 
 test("axe-core has no objection to any state of the page", { skip }, async (t) => {
-  const dashboard = await startDashboard(t, { backend: httpBackend("--say", "\x1b[31mred\x1b[0m words"), words: ["--set", "restart.attempts=0"] });
+  const dashboard = await startDashboard(t, {
+    backend: httpBackend("--say", "\x1b[31mred\x1b[0m words"),
+    words: ["--set", "restart.attempts=0"],
+  });
   const browser = await startBrowser(t);
   const { page, shows, text } = await openPage(browser, dashboard.address());
   await page.evaluate(axe.source);

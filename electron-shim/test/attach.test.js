@@ -12,7 +12,10 @@ const QUIET = { ownFatal: true };
 
 test("handlers are there as soon as attachSidecar was called, and a second call gives what the first gave", async (t) => {
   const app = await startApp(t, fake());
-  assert.match((await app.facts()).atOnce, /Attempted to register a second handler for 'backend:status'.*remove your own ipcMain\.handle\("backend:status"/);
+  assert.match(
+    (await app.facts()).atOnce,
+    /Attempted to register a second handler for 'backend:status'.*remove your own ipcMain\.handle\("backend:status"/,
+  );
   const { sidecarPid } = await app.facts();
   assert.equal(await app.command("attachAgain"), true);
   assert.equal((await app.facts()).sidecarPid, sidecarPid);
@@ -61,7 +64,10 @@ for (const channel of ["on", "runtime:getDiagnostics", "backend:health"]) {
     const first = await startApp(t, { ...fake(), leftOver: channel });
     assert.match((await first.facts()).attachError, words);
     const second = await startApp(t, fake());
-    const later = await second.command("evaluate", `(() => { try { ipcMain.${method}("${name}", () => {}); } catch (error) { return error.message; } })()`);
+    const later = await second.command(
+      "evaluate",
+      `(() => { try { ipcMain.${method}("${name}", () => {}); } catch (error) { return error.message; } })()`,
+    );
     assert.match(later, words);
     assert.equal(await second.page("atLoad"), "http://127.0.0.1:5005");
   });
@@ -69,7 +75,8 @@ for (const channel of ["on", "runtime:getDiagnostics", "backend:health"]) {
 
 test("the synchronous view of the backend follows its events", async (t) => {
   const app = await startApp(t, fake());
-  const view = () => app.command("evaluate", "[attached.backend.getUrl(), attached.backend.getPort(), attached.backend.isRunning(), attached.backend.pid]");
+  const view = () =>
+    app.command("evaluate", "[attached.backend.getUrl(), attached.backend.getPort(), attached.backend.isRunning(), attached.backend.pid]");
   assert.deepEqual(await view(), ["http://127.0.0.1:5005", 5005, true, 1]);
   await app.command("call", "sidecar:ping", { event: { state: "BACKOFF", previous: "RUNNING", pid: null, port: null, url: null } });
   assert.deepEqual(await view(), ["http://127.0.0.1:5005", 5005, false, null]);

@@ -28,7 +28,11 @@ async function fake(t, mode, more) {
  * @param {Promise<any>} promise
  * @returns {Promise<any>}
  */
-const failure = (promise) => promise.then(() => assert.fail("it succeeded"), (error) => error);
+const failure = (promise) =>
+  promise.then(
+    () => assert.fail("it succeeded"),
+    (error) => error,
+  );
 
 /** @param {Sidecar} sidecar @param {string} name @returns {Promise<any>} */
 const once = (sidecar, name) => new Promise((resolve) => sidecar.on(name, resolve));
@@ -76,7 +80,10 @@ test("an error has code, message, hint, data and channel", async (t) => {
 test("10 000 calls at once all succeed, and never more than the sidecar allows are in flight", async (t) => {
   const sidecar = await fake(t, "echo");
   const answers = await Promise.all(Array.from({ length: 10_000 }, (_, i) => sidecar.invoke("sidecar:ping", { slow: i + 1 })));
-  assert.deepEqual(answers, Array.from({ length: 10_000 }, (_, i) => i + 1));
+  assert.deepEqual(
+    answers,
+    Array.from({ length: 10_000 }, (_, i) => i + 1),
+  );
   const highest = await sidecar.invoke("sidecar:ping", { highest: true });
   assert.ok(highest <= 16 && highest > 4, `${highest} in flight at most`);
 });
@@ -234,7 +241,11 @@ test("a sidecar that hangs before hello makes connect fail within the limit", as
   assert.ok(performance.now() - before < 9000, "the usual limit is 10 s");
 });
 
-for (const [what, file] of [["is missing", "/nowhere/sidecar"], ["is not a program", __dirname], ["has a NUL in its name", "a\0b"]]) {
+for (const [what, file] of [
+  ["is missing", "/nowhere/sidecar"],
+  ["is not a program", __dirname],
+  ["has a NUL in its name", "a\0b"],
+]) {
   test(`a command that ${what} makes connect fail and says how to check`, async () => {
     const error = await failure(connect({ command: [String(file)] }));
     assert.equal(error.code, "SIDECAR_NOT_STARTED");
@@ -248,7 +259,10 @@ test("a sidecar that dies in mid-frame fails what is pending with its last words
   const pid = sidecar.hello?.pid;
   const error = await failure(sidecar.invoke("sidecar:ping", { die: true }));
   assert.equal(error.code, "SIDECAR_EXITED");
-  assert.match(error.message, /exit code 3\), in the middle of a frame \(\d+ of the \d+ bytes of a frame\)[^]*last output:\n.*last words: disk full/);
+  assert.match(
+    error.message,
+    /exit code 3\), in the middle of a frame \(\d+ of the \d+ bytes of a frame\)[^]*last output:\n.*last words: disk full/,
+  );
   await restarted;
   assert.notEqual(sidecar.hello?.pid, pid);
   assert.equal(await sidecar.invoke("sidecar:ping", 2), 2);

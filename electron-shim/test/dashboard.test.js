@@ -32,7 +32,10 @@ test("the page shows the backend, works its buttons, and says nothing to the con
   assert.equal(await page.title(), "Running · Sidecar");
   assert.equal(new URL(page.url()).hash, "", "the token is out of the address");
   assert.equal(await page.locator(".uplot canvas").count(), 2);
-  await until(async () => /now [\d.]+ MiB/.test((await page.getAttribute("#memory-chart", "aria-label")) ?? ""), "a chart that says what it shows");
+  await until(
+    async () => /now [\d.]+ MiB/.test((await page.getAttribute("#memory-chart", "aria-label")) ?? ""),
+    "a chart that says what it shows",
+  );
 
   // The output, without control sequences; the filter marks what it found.
   await shows("log", "red words");
@@ -69,7 +72,8 @@ test("the page shows the backend, works its buttons, and says nothing to the con
   await shot("doctor");
 
   // The buttons: off where they make no sense, and still reachable.
-  const disabled = () => page.$$eval(".actions button", (all) => all.filter((one) => one.getAttribute("aria-disabled") === "true").map((one) => one.id));
+  const disabled = () =>
+    page.$$eval(".actions button", (all) => all.filter((one) => one.getAttribute("aria-disabled") === "true").map((one) => one.id));
   assert.deepEqual(await disabled(), ["start"]);
   await page.click("#stop");
   await shows("state", "Stopped");
@@ -190,10 +194,14 @@ test("a hundred thousand lines leave the page quick and small", { skip }, async 
   const { page, shows, text, complaints } = await openPage(await startBrowser(t), dashboard.address());
   const rows = () => page.locator(".log-row").count();
   let most = 0;
-  await until(async () => {
-    most = Math.max(most, await rows());
-    return (await text("log")).includes("line 119999 ");
-  }, "the last line", 120_000);
+  await until(
+    async () => {
+      most = Math.max(most, await rows());
+      return (await text("log")).includes("line 119999 ");
+    },
+    "the last line",
+    120_000,
+  );
   assert.ok(most < 150, `${most} rows`);
   const count = Number((await text("log-count")).replace(/\D/g, ""));
   assert.ok(count > 20_000 && count <= 100_000, `${count} lines`);
@@ -213,7 +221,9 @@ test("a hundred thousand lines leave the page quick and small", { skip }, async 
     const log = /** @type {HTMLElement} */ (document.getElementById("log"));
     const end = /** @type {HTMLElement} */ (document.getElementById("log-end"));
     log.scrollTop = 0;
-    const frames = async () => { for (let frame = 0; frame < 5; frame++) await new Promise((done) => window.requestAnimationFrame(done)); };
+    const frames = async () => {
+      for (let frame = 0; frame < 5; frame++) await new Promise((done) => window.requestAnimationFrame(done));
+    };
     await frames();
     end.click();
     for (let part = 4; part >= 0; part--) {
@@ -248,12 +258,19 @@ test("a start says what it waits for, a backoff counts down, and nothing of it s
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "dashboard-"));
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
   const seen = path.join(folder, "seen"); // what the start shows has been read: the backend may end
-  const script = "import os, sys, time; print('no licence found, wait', flush=True)\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.1)\nraise SystemExit(3)";
+  const script =
+    "import os, sys, time; print('no licence found, wait', flush=True)\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.1)\nraise SystemExit(3)";
   const browser = await startBrowser(t);
-  const words = ["restart.first_delay=15", "restart.attempts=1", "restart.jitter=0", "timeouts.startup=120"].flatMap((one) => ["--set", one]);
+  const words = ["restart.first_delay=15", "restart.attempts=1", "restart.jitter=0", "timeouts.startup=120"].flatMap((one) => [
+    "--set",
+    one,
+  ]);
   const dashboard = await startDashboard(t, { backend: [PYTHON, "-c", script, seen], words });
   const { page, shows, text, complaints } = await openPage(browser, dashboard.address());
-  await shows("state-detail", /for \d.* of 2 min\. Waiting for the port to open: none of its processes listens on a port yet; its last output: no licence found/);
+  await shows(
+    "state-detail",
+    /for \d.* of 2 min\. Waiting for the port to open: none of its processes listens on a port yet; its last output: no licence found/,
+  );
   await shows("command", "raise SystemExit(3)");
   assert.notEqual(await text("working-folder"), "–");
   fs.writeFileSync(seen, "");
@@ -273,7 +290,11 @@ test("lines wrap, the theme goes round and is kept, and the bundle is a zip with
   const dashboard = await startDashboard(t, { backend: httpBackend("--say", "word ".repeat(200)) });
   const { page, shows, text, complaints } = await openPage(await startBrowser(t), dashboard.address());
   await shows("log", "word word");
-  const height = () => page.locator("#log .log-row").first().evaluate((row) => row.getBoundingClientRect().height);
+  const height = () =>
+    page
+      .locator("#log .log-row")
+      .first()
+      .evaluate((row) => row.getBoundingClientRect().height);
   assert.equal(await height(), 20);
   await page.click("#log-wrap");
   await until(async () => (await height()) > 40, "a line of several rows");
@@ -293,7 +314,13 @@ test("lines wrap, the theme goes round and is kept, and the bundle is a zip with
 
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("#bundle")]);
   assert.match(download.suggestedFilename(), /^sidecar-bundle-.+\.zip$/);
-  assert.equal(fs.readFileSync(String(await download.path())).subarray(0, 2).toString(), "PK");
+  assert.equal(
+    fs
+      .readFileSync(String(await download.path()))
+      .subarray(0, 2)
+      .toString(),
+    "PK",
+  );
   await shows("checks-summary", "Secrets are masked");
   assert.deepEqual(complaints, []);
 });
@@ -310,7 +337,10 @@ test("it is readable in the dark, at 800 pixels and at 400, and to who uses no m
     assert.deepEqual(await page.evaluate(faint), [], `${colorScheme}: text that is too faint`);
     for (const width of [1280, 800, 400]) {
       await page.setViewportSize({ width, height: 900 });
-      await until(() => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), `nothing to scroll sideways at ${width} pixels`);
+      await until(
+        () => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
+        `nothing to scroll sideways at ${width} pixels`,
+      );
       await shot(`${colorScheme}-${width}`);
     }
     await page.setViewportSize({ width: 1280, height: 900 });
@@ -333,46 +363,59 @@ test("it is readable in the dark, at 800 pixels and at 400, and to who uses no m
     await page.keyboard.press("Tab");
   }
   const wanted = ["Skip to the content", "start", "restart", "stop", "log-filter", "log-stream", "log-copy", "log", "diagnose"];
-  assert.deepEqual(order.filter((name) => wanted.includes(name)), wanted);
-  assert.deepEqual(await page.locator("[role=status], [role=alert]").evaluateAll((all) => all.map(({ id }) => id)), ["connection", "banners", "state", "checks-summary"]);
+  assert.deepEqual(
+    order.filter((name) => wanted.includes(name)),
+    wanted,
+  );
+  assert.deepEqual(await page.locator("[role=status], [role=alert]").evaluateAll((all) => all.map(({ id }) => id)), [
+    "connection",
+    "banners",
+    "state",
+    "checks-summary",
+  ]);
 });
 
-test("the same page is a window of an Electron app, over the app's own sidecar", { skip: skip || (process.env.REAL_ELECTRON !== undefined && "the windows are looked into as the emulation has them") }, async (t) => {
-  const options = { command: sidecarCommand, env: sidecarEnv, settings: { backend: { command: httpBackend("--say", "some words") } } };
-  const app = await startApp(t, { options, noWindow: true });
-  await app.command("openDashboard");
-  const text = (/** @type {string} */ id) => app.page(`document.getElementById(${JSON.stringify(id)}).innerText`);
-  const shows = (/** @type {string} */ id, /** @type {string} */ wanted) => until(async () => (await text(id)).includes(wanted), `${wanted} in #${id}`);
-  const press = (/** @type {string} */ id) => app.page(`document.getElementById(${JSON.stringify(id)}).click()`);
-  await shows("state", "Running");
-  await shows("connection", "Sidecar of this app");
-  await shows("health", "Healthy");
-  await shows("log", "some words");
-  await shows("providers", "Available");
-  await shows("memory-now", "iB");
-  await press("diagnose");
-  await shows("checks-summary", "checks: 0 failed");
-  await press("stop");
-  await shows("state", "Stopped");
-  await press("start");
-  await shows("state", "Running");
-  const pid = await text("pid");
-  process.kill(Number(pid), "SIGKILL");
-  await shows("crashes", "SIGKILL");
-  await until(async () => (await text("state")) === "Running" && (await text("pid")) !== pid, "another backend");
-  await app.page("document.querySelector('#crashes button').click()");
-  await shows("report-text", "What happened");
-  await press("report-close");
+test(
+  "the same page is a window of an Electron app, over the app's own sidecar",
+  { skip: skip || (process.env.REAL_ELECTRON !== undefined && "the windows are looked into as the emulation has them") },
+  async (t) => {
+    const options = { command: sidecarCommand, env: sidecarEnv, settings: { backend: { command: httpBackend("--say", "some words") } } };
+    const app = await startApp(t, { options, noWindow: true });
+    await app.command("openDashboard");
+    const text = (/** @type {string} */ id) => app.page(`document.getElementById(${JSON.stringify(id)}).innerText`);
+    const shows = (/** @type {string} */ id, /** @type {string} */ wanted) =>
+      until(async () => (await text(id)).includes(wanted), `${wanted} in #${id}`);
+    const press = (/** @type {string} */ id) => app.page(`document.getElementById(${JSON.stringify(id)}).click()`);
+    await shows("state", "Running");
+    await shows("connection", "Sidecar of this app");
+    await shows("health", "Healthy");
+    await shows("log", "some words");
+    await shows("providers", "Available");
+    await shows("memory-now", "iB");
+    await press("diagnose");
+    await shows("checks-summary", "checks: 0 failed");
+    await press("stop");
+    await shows("state", "Stopped");
+    await press("start");
+    await shows("state", "Running");
+    const pid = await text("pid");
+    process.kill(Number(pid), "SIGKILL");
+    await shows("crashes", "SIGKILL");
+    await until(async () => (await text("state")) === "Running" && (await text("pid")) !== pid, "another backend");
+    await app.page("document.querySelector('#crashes button').click()");
+    await shows("report-text", "What happened");
+    await press("report-close");
 
-  const before = await text("pid");
-  process.kill((await app.facts()).sidecarPid, "SIGKILL");
-  await until(async () => (await text("state")) === "Running" && (await text("pid")) !== before, "the backend of another sidecar");
-  await shows("log", "some words");
-  const { console: complaints, preloadErrors } = await app.facts();
-  assert.deepEqual([complaints, preloadErrors], [[], []]);
-  void app.command("quit").catch(() => {});
-  assert.equal(await app.exited, 0);
-});
+    const before = await text("pid");
+    process.kill((await app.facts()).sidecarPid, "SIGKILL");
+    await until(async () => (await text("state")) === "Running" && (await text("pid")) !== before, "the backend of another sidecar");
+    await shows("log", "some words");
+    const { console: complaints, preloadErrors } = await app.facts();
+    assert.deepEqual([complaints, preloadErrors], [[], []]);
+    void app.command("quit").catch(() => {});
+    assert.equal(await app.exited, 0);
+  },
+);
 
 /** In the page: the texts whose contrast to what is behind them is below WCAG's 4.5. */
 function faint() {
@@ -384,16 +427,20 @@ function faint() {
       context.fillStyle = layer;
       context.fillRect(0, 0, 1, 1);
     }
-    const [red = 0, green = 0, blue = 0] = [...context.getImageData(0, 0, 1, 1).data].map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+    const [red = 0, green = 0, blue = 0] = [...context.getImageData(0, 0, 1, 1).data].map((value) =>
+      value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
+    );
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   };
   const found = [];
   for (const one of Array.from(document.querySelectorAll("body *"))) {
     const own = Array.from(one.childNodes).some((node) => node.nodeType === 3 && node.textContent?.trim());
-    if (!own || one.closest("[aria-disabled=true], .visually-hidden, .skip, [hidden], dialog") || one.getClientRects().length === 0) continue;
+    if (!own || one.closest("[aria-disabled=true], .visually-hidden, .skip, [hidden], dialog") || one.getClientRects().length === 0)
+      continue;
     /** @type {string[]} */
     const behind = [];
-    for (let up = /** @type {Element | null} */ (one); up; up = up.parentElement) behind.unshift(window.getComputedStyle(up).backgroundColor);
+    for (let up = /** @type {Element | null} */ (one); up; up = up.parentElement)
+      behind.unshift(window.getComputedStyle(up).backgroundColor);
     const [text, back] = [mixed("white", ...behind, window.getComputedStyle(one).color), mixed("white", ...behind)];
     const contrast = (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05);
     if (contrast < 4.5) found.push(`${contrast.toFixed(1)} ${one.tagName} ${one.textContent?.trim().slice(0, 40)}`);

@@ -50,9 +50,13 @@ test("a sandboxed preload cannot require the package: that is what the standalon
 test("a window made before the sidecar is there has the shape, and learns the address by the first state", async (t) => {
   const app = await startApp(t, { ...fake(), windowFirst: true });
   await until(async () => (await app.facts()).bootstrap, "the sidecar");
-  await app.command("call", "sidecar:ping", { event: { state: "STARTING", previous: "STOPPED", pid: null, port: 6006, url: "http://127.0.0.1:6006" } });
+  await app.command("call", "sidecar:ping", {
+    event: { state: "STARTING", previous: "STOPPED", pid: null, port: 6006, url: "http://127.0.0.1:6006" },
+  });
   await until(() => app.page("desktopBridge.getBackendBaseUrl() === 'http://127.0.0.1:6006'"), "the address");
-  await app.command("call", "sidecar:ping", { event: { state: "RUNNING", previous: "STARTING", pid: 7, port: 6006, url: "http://127.0.0.1:6006" } });
+  await app.command("call", "sidecar:ping", {
+    event: { state: "RUNNING", previous: "STARTING", pid: 7, port: 6006, url: "http://127.0.0.1:6006" },
+  });
   await until(() => app.page("electron.runtime.getCachedDiagnostics().backend.ready"), "ready");
   await app.command("call", "sidecar:ping", { event: { state: "STOPPED", previous: "RUNNING", pid: null, port: null, url: null } });
   await until(() => app.page("!electron.runtime.getCachedDiagnostics().backend.ready"), "not ready");
@@ -62,7 +66,10 @@ test("a window made before the sidecar is there has the shape, and learns the ad
 test("a call that a page makes before the sidecar is there waits for it", async (t) => {
   const file = path.join(__dirname, `hello-${process.pid}`);
   t.after(() => fs.rmSync(file, { force: true }));
-  const app = await startApp(t, { ...fake("late", { env: { FAKE_HELLO_FILE: file }, limits: { helloTimeout: 120_000 } }), windowFirst: true });
+  const app = await startApp(t, {
+    ...fake("late", { env: { FAKE_HELLO_FILE: file }, limits: { helloTimeout: 120_000 } }),
+    windowFirst: true,
+  });
   assert.equal((await app.facts()).sidecarPid, null);
   assert.equal(await app.page("desktopBridge.getBackendBaseUrl()"), null);
   await app.page("window.asked = electron.backend.status(); 0");
@@ -79,22 +86,30 @@ test("a page in a view is answered and hears events; a webview, whatever it show
   await app.command("call", "sidecar:ping", { event: { state: "RUNNING", n: 5, pid: 1, url: null } });
   await until(async () => (await app.command("view", "seen.join()")) === "5", "the event in the view");
   await app.command("makeView", "webview");
-  assert.match(await app.command("view", "electron.backend.status().catch((error) => error.message)", 1), /was refused: it comes from a webview/);
+  assert.match(
+    await app.command("view", "electron.backend.status().catch((error) => error.message)", 1),
+    /was refused: it comes from a webview/,
+  );
 });
 
 test("a page of the app's own protocol is refused with one warning, which names the option", async (t) => {
   const app = await startApp(t, fake());
   await app.command("serve", "http://app.example/", "<p>ours</p>");
   await app.command("goto", "http://app.example/");
-  for (let i = 0; i < 3; i++) assert.match(await app.page("electron.backend.status().catch((error) => error.message)"), /option allowedOrigins/);
-  const warnings = app.output().split("\n").filter((/** @type {string} */ line) => line.includes("was refused"));
+  for (let i = 0; i < 3; i++)
+    assert.match(await app.page("electron.backend.status().catch((error) => error.message)"), /option allowedOrigins/);
+  const warnings = app
+    .output()
+    .split("\n")
+    .filter((/** @type {string} */ line) => line.includes("was refused"));
   assert.equal(warnings.length, 1);
   assert.match(warnings[0] ?? "", /allowedOrigins: \["http:\/\/app\.example"\]/);
 });
 
 test("small arguments that are huge on the wire do not hold the app up", async (t) => {
   const app = await startApp(t, { ...fake(), preload: "raw-preload.js" });
-  const shared = "(() => { let a = []; for (let i = 0; i < 28; i++) a = [a, a]; return raw.invoke('backend:logs', a).catch((error) => error.message); })()";
+  const shared =
+    "(() => { let a = []; for (let i = 0; i < 28; i++) a = [a, a]; return raw.invoke('backend:logs', a).catch((error) => error.message); })()";
   assert.match(await app.page(shared), /backend:logs: the arguments are too large/);
   assert.equal(await app.page("electron.backend.status().then((one) => one.running)").catch(() => false), false);
 });
@@ -113,7 +128,9 @@ test("every window hears an event, and a closed one disturbs no other", async (t
 test("a page that loads after the backend moved to another port reads the new address in its first script", async (t) => {
   const app = await startApp(t, fake());
   assert.equal(await app.page("atLoad"), "http://127.0.0.1:5005");
-  await app.command("call", "sidecar:ping", { event: { state: "STARTING", previous: "BACKOFF", pid: null, port: 7007, url: "http://127.0.0.1:7007" } });
+  await app.command("call", "sidecar:ping", {
+    event: { state: "STARTING", previous: "BACKOFF", pid: null, port: 7007, url: "http://127.0.0.1:7007" },
+  });
   await until(() => app.page("desktopBridge.getBackendBaseUrl() === 'http://127.0.0.1:7007'"), "the page that is there");
   await app.command("reload");
   assert.equal(await app.page("atLoad"), "http://127.0.0.1:7007");
@@ -141,19 +158,30 @@ test("a late listener gets the last event, each gets the payload alone, and none
   await app.command("call", "sidecar:ping", { event: { state: "RUNNING", n: 1, pid: 1, url: null } });
   await app.page("window.seen = []; window.off = electron.backend.onStateChanged((...all) => seen.push([all.length, all[0].n])); 0");
   await until(() => app.page("seen.length === 1"), "the replay");
-  await app.page("electron.on('backend:stateChanged', (one) => seen.push(['second', one.n])); electron.once('backend:stateChanged', (one) => seen.push(['once', one.n])); 0");
+  await app.page(
+    "electron.on('backend:stateChanged', (one) => seen.push(['second', one.n])); electron.once('backend:stateChanged', (one) => seen.push(['once', one.n])); 0",
+  );
   await until(() => app.page("seen.length === 3"), "the replay to later ones");
   await app.command("call", "sidecar:ping", { event: { state: "RUNNING", n: 2, pid: 1, url: null } });
   await until(() => app.page("seen.length === 5"), "the second event");
   await app.page("off(); off(); 0");
   await app.command("call", "sidecar:ping", { event: { state: "RUNNING", n: 3, pid: 1, url: null } });
   await until(() => app.page("seen.length === 6"), "the third event");
-  assert.deepEqual(await app.page("seen"), [[1, 1], ["second", 1], ["once", 1], [1, 2], ["second", 2], ["second", 3]]);
+  assert.deepEqual(await app.page("seen"), [
+    [1, 1],
+    ["second", 1],
+    ["once", 1],
+    [1, 2],
+    ["second", 2],
+    ["second", 3],
+  ]);
 });
 
 test("a listener that throws shows in the page's console and stops no other", async (t) => {
   const app = await startApp(t, fake());
-  await app.page("window.seen = 0; electron.backend.onStateChanged(() => { throw new Error('page bug'); }); electron.backend.onStateChanged(() => seen++); 0");
+  await app.page(
+    "window.seen = 0; electron.backend.onStateChanged(() => { throw new Error('page bug'); }); electron.backend.onStateChanged(() => seen++); 0",
+  );
   await app.command("call", "sidecar:ping", { event: { state: "RUNNING", pid: 1, url: null } });
   await until(() => app.page("seen === 1"), "the second listener");
   await until(async () => (await app.facts()).console.some((/** @type {string} */ line) => line.includes("page bug")), "the console");
@@ -175,30 +203,54 @@ test("log lines come only to the page that asked, until it unsubscribes or is go
 
 test("what a page may not: other channels, events, and the sidecar's own", async (t) => {
   const app = await startApp(t, fake());
-  assert.match(await app.page("electron.invoke('shell:run').catch((error) => error.message)"), /"shell:run" is not a channel of the backend/);
+  assert.match(
+    await app.page("electron.invoke('shell:run').catch((error) => error.message)"),
+    /"shell:run" is not a channel of the backend/,
+  );
   assert.match(await app.page("electron.invoke('sidecar:shutdown').catch((error) => error.message)"), /is not a channel/);
-  assert.match(await app.page("(() => { try { electron.on('other', () => {}); } catch (error) { return error.message; } })()"), /"other" is not an event/);
-  assert.match(await app.page("(() => { try { electron.backend.onCrash(1); } catch (error) { return error.message; } })()"), /must be a function/);
+  assert.match(
+    await app.page("(() => { try { electron.on('other', () => {}); } catch (error) { return error.message; } })()"),
+    /"other" is not an event/,
+  );
+  assert.match(
+    await app.page("(() => { try { electron.backend.onCrash(1); } catch (error) { return error.message; } })()"),
+    /must be a function/,
+  );
 });
 
 test("not even a preload with the raw ipcRenderer reaches the sidecar's own channels", async (t) => {
   const app = await startApp(t, { ...fake(), preload: "raw-preload.js" });
-  assert.match(await app.page("raw.invoke('sidecar:shutdown').catch((error) => error.message)"), /No handler registered for 'sidecar:shutdown'/);
+  assert.match(
+    await app.page("raw.invoke('sidecar:shutdown').catch((error) => error.message)"),
+    /No handler registered for 'sidecar:shutdown'/,
+  );
   assert.match(await app.page("raw.function()"), /could not be cloned/);
-  const cycle = await app.page("(() => { const ring = {}; ring.self = ring; return raw.invoke('backend:logs', ring).catch((error) => error.message); })()");
+  const cycle = await app.page(
+    "(() => { const ring = {}; ring.self = ring; return raw.invoke('backend:logs', ring).catch((error) => error.message); })()",
+  );
   assert.match(cycle, /^Error invoking remote method 'backend:logs': Error: backend:logs: argument \[0\]\.self is a cycle/);
-  assert.match(await app.page("(async () => raw.invoke('backend:logs', new Map([[1, 2]])))().catch((error) => error.message)"), /could not be cloned/);
+  assert.match(
+    await app.page("(async () => raw.invoke('backend:logs', new Map([[1, 2]])))().catch((error) => error.message)"),
+    /could not be cloned/,
+  );
   assert.equal((await app.page("raw.invoke('electron-backend-sidecar:lastError')")).code, "INVALID_ARGS");
 });
 
 test("the emulation is as strict as Electron: keys once, errors by their text, depth, functions", async (t) => {
   const app = await startApp(t, { ...fake(), preload: "raw-preload.js" });
   assert.deepEqual(await app.page("preloadFailures"), ["Cannot bind an API on top of an existing property on the window object", "getter"]);
-  const sync = await app.page("(() => { try { fails.sync(); } catch (error) { return [error.message, error.code ?? null, error instanceof Error, error.name]; } })()");
+  const sync = await app.page(
+    "(() => { try { fails.sync(); } catch (error) { return [error.message, error.code ?? null, error instanceof Error, error.name]; } })()",
+  );
   assert.deepEqual(sync, ["plain text", null, true, "Error"]);
   assert.deepEqual(await app.page("fails.async().catch((error) => [error.message, error.code ?? null])"), ["later", null]);
   assert.equal(await app.page("(() => { let deep = []; for (let i = 0; i < 999; i++) deep = [deep]; return fails.deep(deep); })()"), 2000);
-  assert.match(await app.page("(() => { let deep = []; for (let i = 0; i < 1001; i++) deep = [deep]; try { fails.deep(deep); } catch (error) { return error.message; } })()"), /recursion depth/);
+  assert.match(
+    await app.page(
+      "(() => { let deep = []; for (let i = 0; i < 1001; i++) deep = [deep]; try { fails.deep(deep); } catch (error) { return error.message; } })()",
+    ),
+    /recursion depth/,
+  );
 });
 
 test("a legacy call drops its arguments, so that it can be a click's handler", async (t) => {
@@ -210,10 +262,17 @@ test("a legacy call drops its arguments, so that it can be a click's handler", a
 
 test("a page of a foreign origin is refused, hears nothing, and does not hang", async (t) => {
   const app = await startApp(t, fake());
-  await app.command("serve", "http://evil.example/", "<script>window.events = 0; electron.on('backend:stateChanged', () => events++); window.atLoad = desktopBridge.getBackendBaseUrl();</script>");
+  await app.command(
+    "serve",
+    "http://evil.example/",
+    "<script>window.events = 0; electron.on('backend:stateChanged', () => events++); window.atLoad = desktopBridge.getBackendBaseUrl();</script>",
+  );
   await app.command("goto", "http://evil.example/");
   assert.equal(await app.page("atLoad"), null);
-  assert.match(await app.page("electron.backend.restart().catch((error) => error.message)"), /was refused: its origin http:\/\/evil\.example is not allowed/);
+  assert.match(
+    await app.page("electron.backend.restart().catch((error) => error.message)"),
+    /was refused: its origin http:\/\/evil\.example is not allowed/,
+  );
   await app.command("call", "sidecar:ping", { event: { state: "RUNNING", pid: 1, url: null } });
   await app.command("call", "sidecar:ping");
   assert.equal(await app.page("events"), 0);
@@ -229,13 +288,22 @@ test("allowed origins replace the default ones", async (t) => {
 
 test("10 000 calls of a page at once all succeed", async (t) => {
   const app = await startApp(t, fake());
-  assert.equal(await app.page("Promise.all(Array.from({ length: 10000 }, () => electron.backend.status())).then((all) => all.length)"), 10_000);
+  assert.equal(
+    await app.page("Promise.all(Array.from({ length: 10000 }, () => electron.backend.status())).then((all) => all.length)"),
+    10_000,
+  );
 });
 
 test("a channel that the running sidecar lacks answers UNKNOWN_CHANNEL", async (t) => {
   const app = await startApp(t, fake());
-  assert.match(await app.page("electron.backend.version().catch((error) => error.message)"), /Failed to get backend version: The running sidecar has no channel backend:version/);
-  assert.deepEqual(await app.page("electron.backend.lastError().then((one) => [one.channel, one.code])"), ["backend:version", "UNKNOWN_CHANNEL"]);
+  assert.match(
+    await app.page("electron.backend.version().catch((error) => error.message)"),
+    /Failed to get backend version: The running sidecar has no channel backend:version/,
+  );
+  assert.deepEqual(await app.page("electron.backend.lastError().then((one) => [one.channel, one.code])"), [
+    "backend:version",
+    "UNKNOWN_CHANNEL",
+  ]);
 });
 
 test("a window closed in mid-call and a storm of reloads leave a working app", async (t) => {
@@ -260,8 +328,17 @@ test("the firewall rule is created only after the user agreed in a dialog", asyn
   assert.equal((await app.page("electron.backend.lastError()")).code, "ELEVATION_REFUSED");
   await app.command("answerDialog", 0);
   assert.equal((await app.page("electron.backend.createFirewallRule()")).created, true);
-  assert.deepEqual((await app.facts()).dialogs.map((/** @type {any} */ one) => one.buttons), [["Create Rule", "Cancel"], ["Create Rule", "Cancel"]]);
-  assert.deepEqual((await app.facts()).dialogs.map((/** @type {any} */ one) => one.defaultId), [1, 1]);
+  assert.deepEqual(
+    (await app.facts()).dialogs.map((/** @type {any} */ one) => one.buttons),
+    [
+      ["Create Rule", "Cancel"],
+      ["Create Rule", "Cancel"],
+    ],
+  );
+  assert.deepEqual(
+    (await app.facts()).dialogs.map((/** @type {any} */ one) => one.defaultId),
+    [1, 1],
+  );
 });
 
 test("a page that asks for the rule in a loop gets one dialog at a time", async (t) => {
@@ -269,7 +346,8 @@ test("a page that asks for the rule in a loop gets one dialog at a time", async 
   await app.command("holdDialog");
   await app.page("window.first = electron.backend.createFirewallRule(); 0");
   await until(async () => (await app.facts()).dialogs.length === 1, "the dialog");
-  for (let i = 0; i < 3; i++) assert.match(await app.page("electron.backend.createFirewallRule().catch((error) => error.message)"), /is already being asked/);
+  for (let i = 0; i < 3; i++)
+    assert.match(await app.page("electron.backend.createFirewallRule().catch((error) => error.message)"), /is already being asked/);
   await app.command("answerHeldDialog", 0);
   assert.equal((await app.page("first")).created, true);
   assert.equal((await app.facts()).dialogs.length, 1);
@@ -277,7 +355,10 @@ test("a page that asks for the rule in a loop gets one dialog at a time", async 
 
 test("without a dialog no page can ask for elevation", async (t) => {
   const app = await startApp(t, { ...fake(), noDialog: true });
-  assert.match(await app.page("electron.backend.createFirewallRule().catch((error) => error.message)"), /passed no dialog to attachSidecar/);
+  assert.match(
+    await app.page("electron.backend.createFirewallRule().catch((error) => error.message)"),
+    /passed no dialog to attachSidecar/,
+  );
 });
 
 test("suspend and resume are reported to the sidecar", async (t) => {
@@ -289,7 +370,11 @@ test("suspend and resume are reported to the sidecar", async (t) => {
 
 test("errors in the main process itself have code and hint", async (t) => {
   const app = await startApp(t, fake());
-  assert.deepEqual(await app.command("callError", "sidecar:ping", { fail: true }), { code: "PORT_IN_USE", message: "taken", hint: "free it" });
+  assert.deepEqual(await app.command("callError", "sidecar:ping", { fail: true }), {
+    code: "PORT_IN_USE",
+    message: "taken",
+    hint: "free it",
+  });
 });
 
 test("while the sidecar is away pages get answers that are true, and later those of the next sidecar", async (t) => {
@@ -300,7 +385,10 @@ test("while the sidecar is away pages get answers that are true, and later those
   assert.deepEqual([status.running, status.port, status.url, status.state], [false, null, null, "FAILED"]);
   assert.equal((await app.page("electron.backend.health()")).status, "unhealthy");
   assert.equal((await app.page("electron.backend.ping()")).success, false);
-  assert.match(await app.page("electron.backend.restart().catch((error) => error.message)"), /^Error invoking remote method 'backend:restart': Error: Failed to restart backend: The sidecar ended unexpectedly \(exit code 3\)/);
+  assert.match(
+    await app.page("electron.backend.restart().catch((error) => error.message)"),
+    /^Error invoking remote method 'backend:restart': Error: Failed to restart backend: The sidecar ended unexpectedly \(exit code 3\)/,
+  );
   const { backend } = await app.page("electron.runtime.getDiagnostics()");
   assert.deepEqual([backend.port, backend.pid, backend.ready], [5005, null, false]);
   void app.command("quit").catch(() => {});

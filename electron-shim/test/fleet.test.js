@@ -18,8 +18,14 @@ const skip = noSidecar || (major < 20 && "the SDKs need Node 20");
 async function collect(reader) {
   const { resourceMetrics, errors } = await reader.collect();
   assert.deepEqual(errors, []);
-  const points = resourceMetrics.scopeMetrics.flatMap((/** @type {any} */ scope) => scope.metrics).flatMap((/** @type {any} */ metric) =>
-    metric.dataPoints.map((/** @type {any} */ point) => [[metric.descriptor.name, ...Object.values(point.attributes)].join(" "), point.value]));
+  const points = resourceMetrics.scopeMetrics
+    .flatMap((/** @type {any} */ scope) => scope.metrics)
+    .flatMap((/** @type {any} */ metric) =>
+      metric.dataPoints.map((/** @type {any} */ point) => [
+        [metric.descriptor.name, ...Object.values(point.attributes)].join(" "),
+        point.value,
+      ]),
+    );
   return Object.fromEntries(points);
 }
 
@@ -75,9 +81,16 @@ test("OpenTelemetry: starts, crashes by cause, restarts, forced stops, durations
   const { openTelemetry } = require("electron-backend-sidecar/opentelemetry");
   const { reader, spans, ...providers } = openTelemetrySdk();
   const command = httpBackend("--ignore-sigterm");
-  const sidecar = await start(t, { observers: [openTelemetry({ ...providers, healthInterval: 20 })] }, { backend: { command, live_path: "/health/live" } });
+  const sidecar = await start(
+    t,
+    { observers: [openTelemetry({ ...providers, healthInterval: 20 })] },
+    { backend: { command, live_path: "/health/live" } },
+  );
   const { url } = await sidecar.invoke("backend:waitForReady");
-  http.request(`${url}/trouble/crash?kind=3`, { method: "POST" }).on("error", () => {}).end();
+  http
+    .request(`${url}/trouble/crash?kind=3`, { method: "POST" })
+    .on("error", () => {})
+    .end();
   await until(async () => (await collect(reader))["backend_sidecar.restarts"] === 1, "the restart");
   await sidecar.invoke("backend:waitForReady");
   await until(async () => (await collect(reader))["backend_sidecar.health"]?.count > 1, "health is measured");
@@ -93,11 +106,14 @@ test("OpenTelemetry: starts, crashes by cause, restarts, forced stops, durations
   assert.equal(metrics["backend_sidecar.stop"].count, 2);
   assert.ok(metrics["backend_sidecar.stop"].sum >= 0.5, "seconds, of two stops of 0.3 s");
   const found = spans.getFinishedSpans();
-  assert.deepEqual(found.map((span) => [span.name, span.attributes["backend_sidecar.reason"], span.status.code]), [
-    ["backend start", "autostart", 1],
-    ["backend start", "crashed", 1],
-    ["backend start", "requested", 1],
-  ]);
+  assert.deepEqual(
+    found.map((span) => [span.name, span.attributes["backend_sidecar.reason"], span.status.code]),
+    [
+      ["backend start", "autostart", 1],
+      ["backend start", "crashed", 1],
+      ["backend start", "requested", 1],
+    ],
+  );
 });
 
 test("OpenTelemetry: a start that fails is a span with its cause, and the end of the observation ends everything", { skip }, async (t) => {
@@ -121,7 +137,10 @@ test("OpenTelemetry: a start that fails is a span with its cause, and the end of
 test("Sentry: each crash is an event with its fingerprint, and the masked report attached", { skip }, async (t) => {
   const { sentry } = require("electron-backend-sidecar/sentry");
   const { sdk, sent } = sentrySdk();
-  const settings = { backend: { command: httpBackend("--crash-after", "0.1", "--say", "password=hunter2-and-more"), env: { API_TOKEN: "tok-4711-secret" } }, restart: { attempts: 1 } };
+  const settings = {
+    backend: { command: httpBackend("--crash-after", "0.1", "--say", "password=hunter2-and-more"), env: { API_TOKEN: "tok-4711-secret" } },
+    restart: { attempts: 1 },
+  };
   const sidecar = await start(t, { observers: [sentry({ sdk })] }, settings);
   /** @type {any[]} */
   const crashes = [];
@@ -147,7 +166,11 @@ test("Sentry: a missing SDK is an error where it is forgotten, and no report is 
   /** @type {any[]} */
   const captured = [];
   const sdk = { captureEvent: (/** @type {any} */ ...args) => String(captured.push(args)) };
-  await start(t, { observers: [sentry({ sdk, attachReport: false })] }, { backend: { command: httpBackend("--exit-before-listening", "5") }, restart: { attempts: 0 } });
+  await start(
+    t,
+    { observers: [sentry({ sdk, attachReport: false })] },
+    { backend: { command: httpBackend("--exit-before-listening", "5") }, restart: { attempts: 0 } },
+  );
   await until(() => captured.length === 1, "the event");
   assert.deepEqual(captured[0][1], {});
 });

@@ -60,7 +60,9 @@ test("a mistake in the backend reaches the page with a remedy, as the guide says
 test("the guide's own preload gives the page both objects", { skip }, async (t) => {
   const folder = writtenDown(t, (name, text) => {
     if (name !== "main.js") return text;
-    const changed = text.replace(/const preload = .*;/, 'const preload = path.join(__dirname, "preload.js");').replace("sandbox: true", "sandbox: false");
+    const changed = text
+      .replace(/const preload = .*;/, 'const preload = path.join(__dirname, "preload.js");')
+      .replace("sandbox: true", "sandbox: false");
     assert.notEqual(changed, text);
     return changed;
   });

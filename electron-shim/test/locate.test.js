@@ -33,7 +33,14 @@ function put(name, text = "x") {
  */
 function command({ packaged = true, ...options }, host = {}) {
   const app = { isPackaged: packaged };
-  const all = { resourcesPath: path.join(root, "resources"), from: path.join(root, "app"), platform: "linux", arch: "x64", env: {}, ...host };
+  const all = {
+    resourcesPath: path.join(root, "resources"),
+    from: path.join(root, "app"),
+    platform: "linux",
+    arch: "x64",
+    env: {},
+    ...host,
+  };
   return sidecarCommand(/** @type {any} */ ({ app, ...options }), all);
 }
 
@@ -91,7 +98,10 @@ for (const [platform, arch, name, program] of /** @type {const} */ ([
     const store = put(`pnpm/node_modules/${own}`);
     put("pnpm/node_modules/electron-backend-sidecar/package.json", "{}");
     fs.mkdirSync(path.join(root, "bundled", "node_modules"), { recursive: true });
-    fs.symlinkSync(path.join(root, "pnpm", "node_modules", "electron-backend-sidecar"), path.join(root, "bundled", "node_modules", "electron-backend-sidecar"));
+    fs.symlinkSync(
+      path.join(root, "pnpm", "node_modules", "electron-backend-sidecar"),
+      path.join(root, "bundled", "node_modules", "electron-backend-sidecar"),
+    );
     assert.deepEqual(command({}, { platform, arch, from: path.join(root, "bundled", "dist") }), { command: [store] });
   });
 }
@@ -120,10 +130,16 @@ test("never Python in a packaged app, whatever its arguments say", () => {
 test("while developing, Python, isolated from the working directory; a name that leads nowhere is an error all the same", () => {
   const { command: words, startHint } = command({ packaged: false });
   assert.deepEqual(words, ["python3", "-P", "-m", "sidecar"]);
-  assert.match(startHint ?? "", /package electron-backend-sidecar-linux-x64.*npm install --include=optional electron-backend-sidecar .*npmrc.*--os=linux --cpu=x64.*pip install/s);
+  assert.match(
+    startHint ?? "",
+    /package electron-backend-sidecar-linux-x64.*npm install --include=optional electron-backend-sidecar .*npmrc.*--os=linux --cpu=x64.*pip install/s,
+  );
   assert.deepEqual(command({ packaged: false }, { platform: "win32" }).command, ["python", "-P", "-m", "sidecar"]);
   put("resources/sidecar/sidecar");
-  for (const slip of [command({ packaged: false, sidecarFolder: path.join(root, "nowhere") }), command({}, { env: { ELECTRON_SIDECAR_FOLDER: path.join(root, "nowhere") } })]) {
+  for (const slip of [
+    command({ packaged: false, sidecarFolder: path.join(root, "nowhere") }),
+    command({}, { env: { ELECTRON_SIDECAR_FOLDER: path.join(root, "nowhere") } }),
+  ]) {
     assert.match(slip.startHint ?? "", /nowhere/);
   }
 });
@@ -133,7 +149,8 @@ test("a sidecar that is in none of the places: the error lists them, with the re
   const where = command({});
   await assert.rejects(connect({ command: [...where.command], startHint: where.startHint ?? "" }), (/** @type {any} */ error) => {
     assert.equal(error.code, "SIDECAR_NOT_STARTED");
-    for (const place of ["sidecar", path.join("linux-x64", "sidecar")]) assert.ok(error.hint.includes(path.join(root, "resources", "sidecar", place)));
+    for (const place of ["sidecar", path.join("linux-x64", "sidecar")])
+      assert.ok(error.hint.includes(path.join(root, "resources", "sidecar", place)));
     assert.match(error.hint, /npm install --include=optional electron-backend-sidecar .*sidecarFolder.*ELECTRON_SIDECAR_FOLDER/s);
     return true;
   });
@@ -165,16 +182,20 @@ test("a program that is not a packed sidecar causes no warning", () => {
   assert.equal(folderDamage(process.execPath), null);
 });
 
-test("a damaged folder is named by the error of the start", { skip: process.platform === "win32" ? "the stand-in is a shell script" : false }, async () => {
-  const program = packed();
-  fs.writeFileSync(program, "#!/bin/sh\nexit 255\n", { mode: 0o755 });
-  fs.rmSync(path.join(root, "_internal", "one.so"));
-  await assert.rejects(connect({ command: [program] }), (/** @type {any} */ error) => {
-    assert.equal(error.code, "SIDECAR_NOT_STARTED");
-    assert.match(error.hint, /damaged.*_internal\/one\.so/);
-    return true;
-  });
-});
+test(
+  "a damaged folder is named by the error of the start",
+  { skip: process.platform === "win32" ? "the stand-in is a shell script" : false },
+  async () => {
+    const program = packed();
+    fs.writeFileSync(program, "#!/bin/sh\nexit 255\n", { mode: 0o755 });
+    fs.rmSync(path.join(root, "_internal", "one.so"));
+    await assert.rejects(connect({ command: [program] }), (/** @type {any} */ error) => {
+      assert.equal(error.code, "SIDECAR_NOT_STARTED");
+      assert.match(error.hint, /damaged.*_internal\/one\.so/);
+      return true;
+    });
+  },
+);
 
 test("an older sidecar under a newer package is refused, and the error names it", async () => {
   await assert.rejects(connect({ command: fakeCommand("old-protocol") }), (/** @type {any} */ error) => {

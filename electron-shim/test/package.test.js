@@ -31,13 +31,17 @@ test("the package holds the library, its types, the preload, and nothing of test
   }
   /** @type {(entry: any) => string[]} */
   const targets = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry).flatMap(targets));
-  for (const target of targets(manifest.exports)) assert.ok(files.includes(target.slice(2)), `${target} is exported and not in the package`);
+  for (const target of targets(manifest.exports))
+    assert.ok(files.includes(target.slice(2)), `${target} is exported and not in the package`);
 });
 
 test("it has one dependency besides the sidecar of each platform in the same version, and requires nothing else", () => {
   assert.deepEqual(Object.keys(manifest.dependencies), ["msgpackr"]);
   const platforms = ["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64", "win32-arm64", "win32-x64"];
-  assert.deepEqual(manifest.optionalDependencies, Object.fromEntries(platforms.map((one) => [`electron-backend-sidecar-${one}`, manifest.version])));
+  assert.deepEqual(
+    manifest.optionalDependencies,
+    Object.fromEntries(platforms.map((one) => [`electron-backend-sidecar-${one}`, manifest.version])),
+  );
   const { packages } = JSON.parse(fs.readFileSync(path.join(ROOT, "package-lock.json"), "utf8"));
   for (const one of platforms) {
     const [os_, cpu] = one.split("-");
@@ -47,7 +51,14 @@ test("it has one dependency besides the sidecar of each platform in the same ver
   for (const file of packed().filter((name) => name.startsWith("lib/"))) {
     const source = fs.readFileSync(path.join(ROOT, file), "utf8");
     for (const [, name = ""] of source.matchAll(/^(?:const .* = require\(|import .* from )"([^"]+)"/gm)) {
-      assert.ok(name.startsWith(".") || name.startsWith("node:") || isBuiltin(name) || name === "msgpackr" || (file === "lib/opentelemetry.js" && name in manifest.peerDependencies), `${file} requires ${name}`);
+      assert.ok(
+        name.startsWith(".") ||
+          name.startsWith("node:") ||
+          isBuiltin(name) ||
+          name === "msgpackr" ||
+          (file === "lib/opentelemetry.js" && name in manifest.peerDependencies),
+        `${file} requires ${name}`,
+      );
     }
   }
 });
@@ -55,7 +66,9 @@ test("it has one dependency besides the sidecar of each platform in the same ver
 test("a page that a message names has an address that a user of the package can open", () => {
   const { pageUrl } = require("../lib/docs.js");
   const repository = manifest.repository.url.replace(/^git\+|\.git$/g, "");
-  const sources = packed().filter((name) => /^lib\/.*\.js$/.test(name)).map((name) => fs.readFileSync(path.join(ROOT, name), "utf8").replace(/^\s*(\/\/|\*).*$/gm, ""));
+  const sources = packed()
+    .filter((name) => /^lib\/.*\.js$/.test(name))
+    .map((name) => fs.readFileSync(path.join(ROOT, name), "utf8").replace(/^\s*(\/\/|\*).*$/gm, ""));
   const named = sources.flatMap((source) => [...source.matchAll(/pageUrl\("(\w+)"\)/g)].map(([, name = ""]) => name));
   assert.deepEqual(named.sort(), ["embedding", "migration"]);
   for (const name of named) {
@@ -84,14 +97,29 @@ test("an app that has the packed package in its node_modules: CommonJS, ESM, and
   const write = (/** @type {string} */ name, /** @type {string} */ text) => fs.writeFileSync(path.join(app, name), text);
   const run = (/** @type {string[]} */ ...args) => execFileSync(process.execPath, args, { cwd: app, encoding: "utf8" });
   write("package.json", '{ "name": "app", "private": true }');
-  write("main.cjs", 'console.log(typeof require("electron-backend-sidecar/main").attachSidecar, typeof require("electron-backend-sidecar").connect)');
-  write("main.mjs", 'import { attachSidecar } from "electron-backend-sidecar/main"; import { createBackendApi } from "electron-backend-sidecar/preload"; console.log(typeof attachSidecar, typeof createBackendApi)');
+  write(
+    "main.cjs",
+    'console.log(typeof require("electron-backend-sidecar/main").attachSidecar, typeof require("electron-backend-sidecar").connect)',
+  );
+  write(
+    "main.mjs",
+    'import { attachSidecar } from "electron-backend-sidecar/main"; import { createBackendApi } from "electron-backend-sidecar/preload"; console.log(typeof attachSidecar, typeof createBackendApi)',
+  );
   assert.equal(run("main.cjs"), "function function\n");
   assert.equal(run("main.mjs"), "function function\n");
   assert.ok(run("-p", 'require.resolve("electron-backend-sidecar/preload.standalone.js")').trim().endsWith("preload.standalone.js"));
-  write("page.ts", 'import type {} from "electron-backend-sidecar/window";\nexport const state: Promise<string> = window.electron.backend.status().then((status) => status.state);\n');
-  write("main.ts", 'import { attachSidecar, type AttachOptions } from "electron-backend-sidecar/main";\nexport const attach = (options: AttachOptions) => attachSidecar(options).then(({ sidecar }) => sidecar.invoke("backend:status"));\n');
-  for (const rules of [["node16", "node16"], ["esnext", "bundler"]]) {
+  write(
+    "page.ts",
+    'import type {} from "electron-backend-sidecar/window";\nexport const state: Promise<string> = window.electron.backend.status().then((status) => status.state);\n',
+  );
+  write(
+    "main.ts",
+    'import { attachSidecar, type AttachOptions } from "electron-backend-sidecar/main";\nexport const attach = (options: AttachOptions) => attachSidecar(options).then(({ sidecar }) => sidecar.invoke("backend:status"));\n',
+  );
+  for (const rules of [
+    ["node16", "node16"],
+    ["esnext", "bundler"],
+  ]) {
     const flags = ["--noEmit", "--strict", "--target", "es2022", "--module", String(rules[0]), "--moduleResolution", String(rules[1])];
     assert.equal(run(require.resolve("typescript/bin/tsc"), ...flags, "page.ts", "main.ts"), "");
   }
@@ -104,7 +132,8 @@ test("the modules for bundlers are those of the library, and load", async () => 
   const { modules } = require("../scripts/esm.js");
   const files = packed().filter((file) => file.startsWith("esm/"));
   assert.deepEqual(files.map((file) => file.slice(4)).sort(), [...modules().keys()].map((name) => name.replaceAll("\\", "/")).sort());
-  for (const [name, text] of modules()) assert.equal(fs.readFileSync(path.join(ROOT, "esm", name), "utf8"), text, `${name} is old: npm run prepare`);
+  for (const [name, text] of modules())
+    assert.equal(fs.readFileSync(path.join(ROOT, "esm", name), "utf8"), text, `${name} is old: npm run prepare`);
   for (const entry of ["client", "main", "opentelemetry", "preload", "sentry"]) {
     const bundled = await import(`../esm/${entry}.mjs`);
     assert.deepEqual(Object.keys(bundled).sort(), Object.keys(require(`electron-backend-sidecar/${entry}`)).sort());
@@ -114,21 +143,29 @@ test("the modules for bundlers are those of the library, and load", async () => 
 test("the README names no file that is not in the package", () => {
   const text = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
   const files = packed();
-  for (const [, target = ""] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g)) assert.ok(files.includes(target.replace(/#.*/, "")), `a link to ${target}`);
+  for (const [, target = ""] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g))
+    assert.ok(files.includes(target.replace(/#.*/, "")), `a link to ${target}`);
   for (const [, name = ""] of text.matchAll(/`((?:lib|types)\/[\w./]+)`/g)) assert.ok(files.includes(name), name);
 });
 
 test("the migration page counts the lines that it asks for", () => {
   const page = fs.readFileSync(path.join(ROOT, "..", "docs", "migration.md"), "utf8");
   const [main = "", preload = ""] = page.split("## 3. The preload");
-  const lines = (/** @type {string} */ text) => [...text.matchAll(/```js\n([^]*?)```/g)].flatMap(([, code = ""]) => code.trim().split("\n")).length;
-  assert.ok(page.includes(`You add ${lines(main) + 1} lines to \`main.js\``), `${lines(main) + 1} lines, with the listener of backend-crash`);
+  const lines = (/** @type {string} */ text) =>
+    [...text.matchAll(/```js\n([^]*?)```/g)].flatMap(([, code = ""]) => code.trim().split("\n")).length;
+  assert.ok(
+    page.includes(`You add ${lines(main) + 1} lines to \`main.js\``),
+    `${lines(main) + 1} lines, with the listener of backend-crash`,
+  );
   assert.ok(page.includes(`add ${lines(preload)} lines to the preload`), `${lines(preload)} lines`);
 });
 
 test("the standalone preload requires Electron alone", () => {
   const source = fs.readFileSync(path.join(ROOT, "preload.standalone.js"), "utf8");
-  assert.deepEqual([...source.matchAll(/require\("([^"]+)"\)/g)].map(([, name]) => name), ["electron"]);
+  assert.deepEqual(
+    [...source.matchAll(/require\("([^"]+)"\)/g)].map(([, name]) => name),
+    ["electron"],
+  );
 });
 
 test("CommonJS and ESM give the same things", async () => {

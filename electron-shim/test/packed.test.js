@@ -57,7 +57,10 @@ for (const [how, damage] of damages) {
         start(folder).then((sidecar) => sidecar.call("sidecar:info")),
         (/** @type {any} */ error) => {
           assert.ok(["SIDECAR_NOT_STARTED", "SIDECAR_EXITED"].includes(error.code), error.code);
-          assert.ok(`${error.hint}`.includes(`missing or incomplete: ${file.replaceAll("\\", "/")}. Reinstall the app`), `${error.message} ${error.hint}`);
+          assert.ok(
+            `${error.hint}`.includes(`missing or incomplete: ${file.replaceAll("\\", "/")}. Reinstall the app`),
+            `${error.message} ${error.hint}`,
+          );
           return true;
         },
       );

@@ -43,7 +43,13 @@ function setUp(options = {}) {
     said.push("quit");
     return emit(app, "before-quit");
   };
-  const { close } = holdQuit({ app, BrowserWindow: /** @type {any} */ ({ getAllWindows: () => [window] }), autoUpdater, sidecar, ...options });
+  const { close } = holdQuit({
+    app,
+    BrowserWindow: /** @type {any} */ ({ getAllWindows: () => [window] }),
+    autoUpdater,
+    sidecar,
+    ...options,
+  });
   return { app, autoUpdater, window, makeWindow, said, close, closed: async () => (closed(), settle()) };
 }
 
@@ -104,7 +110,10 @@ test("what belongs to a window goes with it, and the rest with the subscriptions
 });
 
 for (const [what, refuse] of /** @type {Array<[string, (window: any) => void]>} */ ([
-  ["a window's own listener", (window) => (window.on("close", (/** @type {any} */ event) => event.preventDefault()), emit(window, "close"))],
+  [
+    "a window's own listener",
+    (window) => (window.on("close", (/** @type {any} */ event) => event.preventDefault()), emit(window, "close")),
+  ],
   ["a page's beforeunload", (window) => emit(window.webContents, "will-prevent-unload")],
 ])) {
   test(`a quit that ${what} refuses brings the sidecar back, and the next quit is held again`, async () => {

@@ -9,14 +9,21 @@ const { startApp } = require("./support/app.js");
 const { ROOT, httpBackend, noSidecar, sidecarCommand, sidecarEnv } = require("./support/sidecar.js");
 
 const page = fs.readFileSync(path.join(ROOT, "docs", "renderer.md"), "utf8");
-const rows = [...page.matchAll(/^\| `([^`]+)` \| (.+?) \| (.+?) \|$/gm)].map(([, use = "", gets = "", stopped = ""]) => ({ use, gets, stopped }));
-const types = fs.readFileSync(path.join(ROOT, "electron-shim", "types", "preload.d.ts"), "utf8") + fs.readFileSync(path.join(ROOT, "electron-shim", "types", "renderer.d.ts"), "utf8");
+const rows = [...page.matchAll(/^\| `([^`]+)` \| (.+?) \| (.+?) \|$/gm)].map(([, use = "", gets = "", stopped = ""]) => ({
+  use,
+  gets,
+  stopped,
+}));
+const types =
+  fs.readFileSync(path.join(ROOT, "electron-shim", "types", "preload.d.ts"), "utf8") +
+  fs.readFileSync(path.join(ROOT, "electron-shim", "types", "renderer.d.ts"), "utf8");
 /** Ends of what the page may use that end the run: after all others. */
 const LAST = /\.(?:restart|stop)\(\)$/;
 
 /** An expression that gives the result as JSON can carry it, or the text of the failure. @param {string} use */
 function expression(use) {
-  if (/\.on\w+$/.test(use)) return `new Promise((resolve) => { const off = ${use}((payload, ...more) => { queueMicrotask(() => off()); resolve(more.length ? "more than the payload" : payload); }); })`;
+  if (/\.on\w+$/.test(use))
+    return `new Promise((resolve) => { const off = ${use}((payload, ...more) => { queueMicrotask(() => off()); resolve(more.length ? "more than the payload" : payload); }); })`;
   if (/\.(?:on|once)\(/.test(use)) return `typeof ${use.replace(", f)", ", () => {})")}`;
   return `Promise.resolve().then(() => ${use}).then((value) => JSON.parse(JSON.stringify(value ?? null)), (error) => String(error.message))`;
 }

@@ -5,8 +5,32 @@
 const { spawnSync } = require("node:child_process");
 const path = require("node:path");
 
-const FILES = ["unit.test.js", "quit.test.js", "client.test.js", "schemas.test.js", "package.test.js", "locate.test.js", "packed.test.js", "fleet.test.js", "electron.test.js", "attach.test.js", "scenarios.test.js", "example.test.js", "guide.test.js", "renderer.test.js", "dashboard.test.js"];
-const BROWSER = ["electron.test.js", "attach.test.js", "scenarios.test.js", "example.test.js", "guide.test.js", "renderer.test.js", "dashboard.test.js"];
+const FILES = [
+  "unit.test.js",
+  "quit.test.js",
+  "client.test.js",
+  "schemas.test.js",
+  "package.test.js",
+  "locate.test.js",
+  "packed.test.js",
+  "fleet.test.js",
+  "electron.test.js",
+  "attach.test.js",
+  "scenarios.test.js",
+  "example.test.js",
+  "guide.test.js",
+  "renderer.test.js",
+  "dashboard.test.js",
+];
+const BROWSER = [
+  "electron.test.js",
+  "attach.test.js",
+  "scenarios.test.js",
+  "example.test.js",
+  "guide.test.js",
+  "renderer.test.js",
+  "dashboard.test.js",
+];
 const real = process.argv.includes("--electron");
 
 /** The path of an installed Electron's program, which is what its package exports. */

@@ -17,7 +17,10 @@ const options = (command, settings) => ({
 
 const RUNNING = "electron.backend.waitForReady().then(() => electron.backend.status())";
 
-const NOT_WINDOWS = process.platform === "win32" ? "Windows has no SIGSTOP and lists no descendants to Node; tests/e2e/test_no_orphan_windows.py kills there" : false;
+const NOT_WINDOWS =
+  process.platform === "win32"
+    ? "Windows has no SIGSTOP and lists no descendants to Node; tests/e2e/test_no_orphan_windows.py kills there"
+    : false;
 
 const LEFT_MS = 30_000;
 
@@ -76,28 +79,32 @@ test("scenario 2: the backend is killed, comes back on the same address, and the
   assert.equal(alive(second.pid), false);
 });
 
-test("scenario 3: killed four times quickly, the backend fails for good after three attempts, a dialog says so, and the app ends", { skip: noSidecar }, async (t) => {
-  const app = await startApp(t, { options: options(httpBackend(), { timeouts: { restart_delay: 0.2 } }) });
-  let status = await app.page(RUNNING);
-  /** @type {number[]} */
-  const pids = [];
-  await app.page("window.crashes = []; electron.backend.onCrash((one) => crashes.push(one)); 0");
-  for (let kill = 1; kill <= 4; kill++) {
-    pids.push(status.pid);
-    process.kill(status.pid, "SIGKILL");
-    if (kill === 4) break;
-    status = await until(async () => {
-      const now = await app.page("electron.backend.status()");
-      return now.running && !pids.includes(now.pid) && now;
-    }, `restart ${kill}`);
-    assert.equal((await app.facts()).dialogs.length, 0);
-  }
-  assert.equal(await app.exited, 0);
-  assert.match(app.output(), /DIALOG "Backend Service Error".*could not be restarted after 3 attempts.*"Close Application"/);
-  assert.match(app.output(), /Logs: /);
-  assert.match(app.output(), /EMITTED backend-crash .*"final":true/);
-  for (const pid of pids) assert.equal(alive(pid), false);
-});
+test(
+  "scenario 3: killed four times quickly, the backend fails for good after three attempts, a dialog says so, and the app ends",
+  { skip: noSidecar },
+  async (t) => {
+    const app = await startApp(t, { options: options(httpBackend(), { timeouts: { restart_delay: 0.2 } }) });
+    let status = await app.page(RUNNING);
+    /** @type {number[]} */
+    const pids = [];
+    await app.page("window.crashes = []; electron.backend.onCrash((one) => crashes.push(one)); 0");
+    for (let kill = 1; kill <= 4; kill++) {
+      pids.push(status.pid);
+      process.kill(status.pid, "SIGKILL");
+      if (kill === 4) break;
+      status = await until(async () => {
+        const now = await app.page("electron.backend.status()");
+        return now.running && !pids.includes(now.pid) && now;
+      }, `restart ${kill}`);
+      assert.equal((await app.facts()).dialogs.length, 0);
+    }
+    assert.equal(await app.exited, 0);
+    assert.match(app.output(), /DIALOG "Backend Service Error".*could not be restarted after 3 attempts.*"Close Application"/);
+    assert.match(app.output(), /Logs: /);
+    assert.match(app.output(), /EMITTED backend-crash .*"final":true/);
+    for (const pid of pids) assert.equal(alive(pid), false);
+  },
+);
 
 test("scenario 3 with onFatal: the app stays, calls fail with the reason, and a manual restart helps", { skip: noSidecar }, async (t) => {
   const order = { options: options(httpBackend(), { restart: { attempts: 0 } }), ownFatal: true };
@@ -188,22 +195,34 @@ test("a backend that must move to another port: pages learn the address, and new
   assert.equal((await app.page("electron.runtime.getDiagnostics()")).backend.baseUrl, url);
 });
 
-test("kill -9 of the sidecar: the shim starts another, the backend comes back on its address, and pages go on", { skip: noSidecar || NOT_WINDOWS }, async (t) => {
-  const app = await startApp(t, { options: options(httpBackend()) });
-  const first = await app.page(RUNNING);
-  const { sidecarPid } = await app.facts();
-  await app.page("window.states = []; electron.backend.onStateChanged((one) => states.push(one.state)); 0");
-  process.kill(sidecarPid, "SIGKILL");
-  const second = await until(async () => {
-    const status = await app.page("electron.backend.status()");
-    return status.running && status.pid !== first.pid && status;
-  }, "a backend under a new sidecar");
-  assert.equal(second.url, first.url);
-  assert.equal(alive(first.pid), false);
-  assert.deepEqual(await until(() => app.page("states.at(-1) === 'RUNNING' && states.length > 1 && states"), "the states"), ["RUNNING", "BACKOFF", "STARTING", "RUNNING"]);
-  const { emitted } = await app.facts();
-  assert.deepEqual(emitted.map((/** @type {any} */ one) => one.name), ["sidecar-restarted"]);
-});
+test(
+  "kill -9 of the sidecar: the shim starts another, the backend comes back on its address, and pages go on",
+  { skip: noSidecar || NOT_WINDOWS },
+  async (t) => {
+    const app = await startApp(t, { options: options(httpBackend()) });
+    const first = await app.page(RUNNING);
+    const { sidecarPid } = await app.facts();
+    await app.page("window.states = []; electron.backend.onStateChanged((one) => states.push(one.state)); 0");
+    process.kill(sidecarPid, "SIGKILL");
+    const second = await until(async () => {
+      const status = await app.page("electron.backend.status()");
+      return status.running && status.pid !== first.pid && status;
+    }, "a backend under a new sidecar");
+    assert.equal(second.url, first.url);
+    assert.equal(alive(first.pid), false);
+    assert.deepEqual(await until(() => app.page("states.at(-1) === 'RUNNING' && states.length > 1 && states"), "the states"), [
+      "RUNNING",
+      "BACKOFF",
+      "STARTING",
+      "RUNNING",
+    ]);
+    const { emitted } = await app.facts();
+    assert.deepEqual(
+      emitted.map((/** @type {any} */ one) => one.name),
+      ["sidecar-restarted"],
+    );
+  },
+);
 
 test("a sidecar that hangs is ended and replaced, and its backend with it", { skip: noSidecar || NOT_WINDOWS }, async (t) => {
   const order = options(httpBackend());
@@ -222,7 +241,10 @@ test("a sidecar that hangs is ended and replaced, and its backend with it", { sk
 
 test("wrong arguments of a page are refused by name, and code and remedy can be read", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend()) });
-  assert.match(await app.page("electron.backend.logs({ lines: 'ten' }).catch((error) => error.message)"), /^Error invoking remote method 'backend:logs': Error: .*lines/);
+  assert.match(
+    await app.page("electron.backend.logs({ lines: 'ten' }).catch((error) => error.message)"),
+    /^Error invoking remote method 'backend:logs': Error: .*lines/,
+  );
   const error = await app.page("electron.backend.lastError()");
   assert.deepEqual([error.channel, error.code], ["backend:logs", "INVALID_ARGS"]);
   assert.deepEqual(await app.page("electron.backend.logs(undefined).then(Array.isArray)"), true);
@@ -235,15 +257,21 @@ test("a backend that cannot be found: one dialog with the path and the remedy, a
   assert.match(app.output(), /DIALOG "Backend Service Error".*\/nowhere\/Aura\.Api/);
 });
 
-test("a backend that never gets ready: after its attempts one dialog with its last words, and the app ends", { skip: noSidecar }, async (t) => {
-  const app = await startApp(t, {
-    options: options(httpBackend("--say", "the database is locked", "--exit-before-listening", "64"), { timeouts: { restart_delay: 0.1 } }),
-    noWindow: true,
-  });
-  assert.equal(await app.exited, 0);
-  assert.equal(app.output().match(/DIALOG/g)?.length, 1);
-  assert.match(app.output(), /DIALOG "Backend Service Error".*exit code 64/);
-});
+test(
+  "a backend that never gets ready: after its attempts one dialog with its last words, and the app ends",
+  { skip: noSidecar },
+  async (t) => {
+    const app = await startApp(t, {
+      options: options(httpBackend("--say", "the database is locked", "--exit-before-listening", "64"), {
+        timeouts: { restart_delay: 0.1 },
+      }),
+      noWindow: true,
+    });
+    assert.equal(await app.exited, 0);
+    assert.equal(app.output().match(/DIALOG/g)?.length, 1);
+    assert.match(app.output(), /DIALOG "Backend Service Error".*exit code 64/);
+  },
+);
 
 test("wrong settings: the dialog lists them, and the app ends", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend(), { timeouts: { startup: -5 } }) });

@@ -79,7 +79,10 @@ test("every schema of the index compiles under ajv's strict mode", () => {
 
 test("the names that the shim forwards are those of the index", () => {
   const all = Object.keys(index.channels);
-  assert.deepEqual(names.PAGE_CHANNELS, all.filter((name) => !name.startsWith("sidecar:")));
+  assert.deepEqual(
+    names.PAGE_CHANNELS,
+    all.filter((name) => !name.startsWith("sidecar:")),
+  );
   assert.deepEqual(names.EVENTS, Object.keys(index.events));
   assert.equal(names.PROTOCOL, index.protocol);
 });
@@ -111,9 +114,15 @@ test("a live conversation agrees with the schemas", { skip: noSidecar }, async (
   for (const channel of names.PAGE_CHANNELS) await ask(channel).catch(() => {});
   await ask("backend:start");
   await ask("sidecar:info");
-  await ask("backend:logs", { lines: 0 }).then(() => assert.fail("lines: 0 was taken"), () => {});
+  await ask("backend:logs", { lines: 0 }).then(
+    () => assert.fail("lines: 0 was taken"),
+    () => {},
+  );
   assert.equal((await sidecar.close()).code, 0);
-  for (const [side, file] of /** @type {const} */ ([["client", "stdin"], ["sidecar", "stdout"]])) {
+  for (const [side, file] of /** @type {const} */ ([
+    ["client", "stdin"],
+    ["sidecar", "stdout"],
+  ])) {
     new FrameReader(1 << 24, (message) => recording.push([side, message])).feed(fs.readFileSync(path.join(folder, file)));
   }
   assert.ok(recording.length > 30);

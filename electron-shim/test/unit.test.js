@@ -12,7 +12,12 @@ const { Answers, pageError } = require("../lib/main/answers.js");
 const { sidecarSettings } = require("../lib/main/command.js");
 const { createSenderCheck, originOf } = require("../lib/main/senders.js");
 
-const app = (packaged = false) => ({ isPackaged: packaged, getVersion: () => "1.2.3", getAppPath: () => "/app", getPath: (/** @type {string} */ name) => `/${name}` });
+const app = (packaged = false) => ({
+  isPackaged: packaged,
+  getVersion: () => "1.2.3",
+  getAppPath: () => "/app",
+  getPath: (/** @type {string} */ name) => `/${name}`,
+});
 /** @returns {any} as much of Electron as is asked for */
 const modules = (packaged = false) => ({ app: app(packaged), ipcMain: {}, BrowserWindow: {} });
 
@@ -81,7 +86,13 @@ function watchdog() {
   let hung = 0;
   /** @type {Array<() => void>} */
   const answers = [];
-  const dog = new Watchdog({ interval: 5000, misses: 3, now: () => now, hung: () => hung++, ping: () => new Promise((resolve) => answers.push(() => resolve(null))) });
+  const dog = new Watchdog({
+    interval: 5000,
+    misses: 3,
+    now: () => now,
+    hung: () => hung++,
+    ping: () => new Promise((resolve) => answers.push(() => resolve(null))),
+  });
   dog.stop();
   return {
     dog,
@@ -157,7 +168,9 @@ test("a page's call waits for a sidecar that says no hello only for its limit, a
   /** @type {any} */
   const sidecar = { hello: null, whenReady: () => new Promise(() => {}), call: () => assert.fail("no sidecar runs") };
   const answers = new Answers({ sidecar, bootstrap: emptyBootstrap, helloWait: 20 });
-  await assert.rejects(answers.answer({}, "backend:restart", []), { message: "Failed to restart backend: The sidecar is not ready after 0.02 s" });
+  await assert.rejects(answers.answer({}, "backend:restart", []), {
+    message: "Failed to restart backend: The sidecar is not ready after 0.02 s",
+  });
   assert.equal((await answers.answer({}, "backend:status", [])).running, false);
 });
 
@@ -168,7 +181,10 @@ test("an address once known is kept while the backend is away", () => {
   const running = applyState(starting, /** @type {any} */ ({ ...change, state: "RUNNING", pid: 9 }));
   assert.deepEqual([running.backend.pid, running.backend.ready], [9, true]);
   const stopped = applyState(running, /** @type {any} */ ({ ...change, state: "STOPPED", port: null, url: null }));
-  assert.deepEqual([stopped.backend.baseUrl, stopped.backend.port, stopped.backend.pid, stopped.backend.ready], ["http://127.0.0.1:5", 5, null, false]);
+  assert.deepEqual(
+    [stopped.backend.baseUrl, stopped.backend.port, stopped.backend.pid, stopped.backend.ready],
+    ["http://127.0.0.1:5", 5, null, false],
+  );
 });
 
 test("a page's error begins with the words that its channel always had, once", () => {
@@ -178,12 +194,25 @@ test("a page's error begins with the words that its channel always had, once", (
 });
 
 test("the settings know the app, and give way to what the caller says", () => {
-  const packaged = sidecarSettings({ ...modules(true), backend: { executable: __filename, args: ["-v"] } }, { argv: [], resourcesPath: "/res" });
-  assert.deepEqual(packaged.app, { mode: "production", version: "1.2.3", is_packaged: true, user_data: "/userData", temp: "/temp", resources: "/res" });
+  const packaged = sidecarSettings(
+    { ...modules(true), backend: { executable: __filename, args: ["-v"] } },
+    { argv: [], resourcesPath: "/res" },
+  );
+  assert.deepEqual(packaged.app, {
+    mode: "production",
+    version: "1.2.3",
+    is_packaged: true,
+    user_data: "/userData",
+    temp: "/temp",
+    resources: "/res",
+  });
   assert.deepEqual(packaged.paths, { data: "/userData", logs: "/logs" });
   assert.deepEqual(packaged.backend, { command: [__filename, "-v"], cwd: __dirname });
   assert.deepEqual(packaged.log, {});
-  const given = sidecarSettings({ ...modules(), settings: { app: { mode: "test" }, paths: { logs: "/mine" }, restart: { attempts: 1 } } }, { argv: [], resourcesPath: "/electron/resources" });
+  const given = sidecarSettings(
+    { ...modules(), settings: { app: { mode: "test" }, paths: { logs: "/mine" }, restart: { attempts: 1 } } },
+    { argv: [], resourcesPath: "/electron/resources" },
+  );
   assert.equal(given.app?.resources, path.join("/app", "resources")); // Electron's own are not the app's
   assert.equal(given.app?.mode, "test");
   assert.equal(given.paths?.logs, "/mine");
@@ -197,14 +226,22 @@ test("while developing, and with no executable built, the project is run by dotn
   const command = ["dotnet", "run", "--no-launch-profile", "--project", backend.project, "--urls", "http://{host}:{port}"];
   assert.deepEqual(sidecarSettings({ ...modules(), backend }, { argv: [] }).backend, { command, cwd: path.join("src", "Aura.Api") });
   assert.deepEqual(sidecarSettings({ ...modules(true), backend }, { argv: ["--dev"] }).backend?.command, command);
-  assert.deepEqual(sidecarSettings({ ...modules(true), backend }, { argv: [] }).backend, { command: ["/nowhere/Aura.Api"], cwd: "/nowhere" });
+  assert.deepEqual(sidecarSettings({ ...modules(true), backend }, { argv: [] }).backend, {
+    command: ["/nowhere/Aura.Api"],
+    cwd: "/nowhere",
+  });
 });
 
 /** @param {{development?: boolean, allowedOrigins?: string[]}} options */
 const senders = ({ development = false, allowedOrigins } = {}) => {
   /** @type {string[]} */
   const warnings = [];
-  const { refusal } = createSenderCheck({ development, allowedOrigins, backendOrigin: () => "http://127.0.0.1:5", warn: (text) => warnings.push(text) });
+  const { refusal } = createSenderCheck({
+    development,
+    allowedOrigins,
+    backendOrigin: () => "http://127.0.0.1:5",
+    warn: (text) => warnings.push(text),
+  });
   return { refusal: (/** @type {any} */ event) => refusal(event), warnings };
 };
 
@@ -226,7 +263,14 @@ for (const [origin, development, allowed] of /** @type {Array<[string, boolean, 
 
 test("a frame that is gone is refused, and a foreign one in whatever window or view", () => {
   assert.match(senders().refusal({ sender: {}, senderFrame: null }) ?? "", /frame is gone/);
-  for (const [type, heard] of /** @type {Array<[string, boolean]>} */ ([["window", true], ["browserView", true], ["offscreen", true], ["webview", false], ["remote", false], ["backgroundPage", false]])) {
+  for (const [type, heard] of /** @type {Array<[string, boolean]>} */ ([
+    ["window", true],
+    ["browserView", true],
+    ["offscreen", true],
+    ["webview", false],
+    ["remote", false],
+    ["backgroundPage", false],
+  ])) {
     const sender = { getType: () => type };
     assert.equal(senders().refusal({ sender, senderFrame: { origin: "file://" } }) === null, heard, type);
     assert.match(senders().refusal({ sender, senderFrame: { origin: "https://example.com" } }) ?? "", /comes from|not allowed/);
@@ -250,6 +294,10 @@ test("the origin of a frame, also in Electrons that report only its address", ()
   assert.equal(originOf({ url: "http://127.0.0.1:5/x?y" }), "http://127.0.0.1:5");
   assert.equal(originOf({ url: "app://main/index.html" }), "app://main");
   assert.equal(originOf({ url: "" }), "null");
-  const disposed = { get origin() { throw new Error("Render frame was disposed before WebFrameMain could be accessed"); } };
+  const disposed = {
+    get origin() {
+      throw new Error("Render frame was disposed before WebFrameMain could be accessed");
+    },
+  };
   assert.equal(originOf(/** @type {any} */ (disposed)), "null");
 });

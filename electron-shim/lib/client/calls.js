@@ -71,7 +71,8 @@ class Calls {
    */
   #limit(call, { signal, timeout }) {
     if (signal) {
-      const abort = () => this.#giveUp(call, new SidecarError("CANCELLED", `${call.channel}: cancelled by its caller`, { cause: signal.reason }));
+      const abort = () =>
+        this.#giveUp(call, new SidecarError("CANCELLED", `${call.channel}: cancelled by its caller`, { cause: signal.reason }));
       if (signal.aborted) return abort();
       signal.addEventListener("abort", abort, { once: true });
       call.unlisten = () => signal.removeEventListener("abort", abort);

@@ -118,7 +118,11 @@ function decode(bytes, start, end) {
     const message = packr.unpack(bytes, { start, end });
     if (message !== null && typeof message === "object") return message;
   } catch (cause) {
-    throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote a frame that is not MessagePack: ${printable(bytes.subarray(start, end))}`, { cause });
+    throw new SidecarError(
+      "SIDECAR_PROTOCOL",
+      `The sidecar wrote a frame that is not MessagePack: ${printable(bytes.subarray(start, end))}`,
+      { cause },
+    );
   }
   throw new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote a frame that is not a message: ${printable(bytes.subarray(start, end))}`);
 }
@@ -129,7 +133,12 @@ function decode(bytes, start, end) {
  * @param {Buffer} bytes
  */
 function printable(bytes) {
-  return JSON.stringify(bytes.subarray(0, 32).toString("latin1").replace(/[^\x20-\x7e\n]/g, "."));
+  return JSON.stringify(
+    bytes
+      .subarray(0, 32)
+      .toString("latin1")
+      .replace(/[^\x20-\x7e\n]/g, "."),
+  );
 }
 
 module.exports = { encodeFrame, FrameReader };

@@ -7,7 +7,10 @@ const { findFile, isFile, ownFolder, unpacked } = require("./folders.js");
 const VARIABLE = "ELECTRON_SIDECAR_FOLDER";
 const PACKAGE = "electron-backend-sidecar";
 // What else a processor runs: Windows and macOS translate programs for x64 on arm64.
-const TRANSLATED = new Map([["win32-arm64", "win32-x64"], ["darwin-arm64", "darwin-x64"]]);
+const TRANSLATED = new Map([
+  ["win32-arm64", "win32-x64"],
+  ["darwin-arm64", "darwin-x64"],
+]);
 
 /**
  * @typedef {object} Host where this runs; tests name another one
@@ -40,7 +43,8 @@ function locateSidecar(folder, host) {
   const kinds = kindsOf(platform, arch);
   const named = folder || env[VARIABLE];
   const places = named ? placesIn(path.resolve(named), name, kinds) : [];
-  if (named) places.push(path.resolve(named)); // the program itself
+  if (named)
+    places.push(path.resolve(named)); // the program itself
   else if (resourcesPath) places.push(...placesIn(path.join(resourcesPath, "sidecar"), name, kinds));
   const packages = named ? [] : kinds.flatMap((kind) => from.map((one) => ({ kind, place: inPackage(one, `${PACKAGE}-${kind}`, name) })));
   const inAsar = packages.find(({ place }) => place?.packed)?.place?.file;
@@ -50,11 +54,17 @@ function locateSidecar(folder, host) {
   if (!named && !packaged) {
     const python = platform === "win32" ? "python" : "python3";
     // -P: a json.py or a folder "sidecar" in the working directory is not what is meant.
-    return { command: [python, "-P", "-m", "sidecar"], startHint: noPackageHint(kind, platform, arch, `${python} -P -m sidecar was tried instead`) };
+    return {
+      command: [python, "-P", "-m", "sidecar"],
+      startHint: noPackageHint(kind, platform, arch, `${python} -P -m sidecar was tried instead`),
+    };
   }
   const searched = named ? places : [...places, `node_modules/${PACKAGE}-${kind}, from ${from.join(" and from ")} upwards`];
   const list = `Searched for the sidecar at:\n${searched.map((place) => `  ${place}`).join("\n")}\n`;
-  return { command: [places[0] ?? `${PACKAGE}-${kind}`], startHint: list + (named ? namedHint(folder) : inAsar ? asarHint(inAsar) : noPackageHint(kind, platform, arch)) };
+  return {
+    command: [places[0] ?? `${PACKAGE}-${kind}`],
+    startHint: list + (named ? namedHint(folder) : inAsar ? asarHint(inAsar) : noPackageHint(kind, platform, arch)),
+  };
 }
 
 /**
@@ -133,13 +143,16 @@ function noPackageHint(kind, platform, arch, tried) {
   return (
     `The package ${PACKAGE}-${kind} is missing${tried ? `; ${tried}` : ""}. Install it with: npm install --include=optional ${PACKAGE} ` +
     `(an .npmrc or NPM_CONFIG_OMIT may exclude it; to build for this system on another one: npm install --os=${platform} --cpu=${arch})` +
-    (tried ? `, or the Python package (3.11 or newer) with: python3 -m pip install ${PACKAGE}` : `. Or put the packed folder into the app's resources as "sidecar", or set the option sidecarFolder or the variable ${VARIABLE}`)
+    (tried
+      ? `, or the Python package (3.11 or newer) with: python3 -m pip install ${PACKAGE}`
+      : `. Or put the packed folder into the app's resources as "sidecar", or set the option sidecarFolder or the variable ${VARIABLE}`)
   );
 }
 
 /** Distinguishes a packaged Electron app from one in development, and from plain Node. */
 function thisHost() {
-  const { resourcesPath, defaultApp, versions } = /** @type {{resourcesPath?: string, defaultApp?: boolean, versions: NodeJS.ProcessVersions}} */ (process);
+  const { resourcesPath, defaultApp, versions } =
+    /** @type {{resourcesPath?: string, defaultApp?: boolean, versions: NodeJS.ProcessVersions}} */ (process);
   return { packaged: versions.electron !== undefined && !defaultApp, resourcesPath };
 }
 

@@ -26,7 +26,13 @@ function checkArgs(channel, args) {
 
 /** What needs no look inside, and is far from the limits. @param {unknown} value */
 function isSmall(value) {
-  return value === null || value === undefined || typeof value === "number" || typeof value === "boolean" || (typeof value === "string" && value.length < 65_536);
+  return (
+    value === null ||
+    value === undefined ||
+    typeof value === "number" ||
+    typeof value === "boolean" ||
+    (typeof value === "string" && value.length < 65_536)
+  );
 }
 
 class Check {
@@ -101,7 +107,10 @@ class Check {
    */
   #refuse(what) {
     // A page chose the keys, and each may be megabytes long or steer a terminal.
-    const place = this.#path.map((key) => (typeof key === "number" ? `[${key}]` : `.${key.slice(0, 40).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd")}`)).join("").slice(0, 2000);
+    const place = this.#path
+      .map((key) => (typeof key === "number" ? `[${key}]` : `.${key.slice(0, 40).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd")}`))
+      .join("")
+      .slice(0, 2000);
     throw new SidecarError("INVALID_ARGS", `${this.#channel}: argument ${place} is ${what}, which cannot be sent to the sidecar`, {
       hint: "pass null, booleans, numbers, strings, dates, Uint8Array, plain arrays and plain objects",
       channel: this.#channel,

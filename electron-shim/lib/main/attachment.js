@@ -91,7 +91,8 @@ class Attachment {
     void app.whenReady().then(() => {
       // Not before: Electron's powerMonitor is not there earlier.
       if (this.#over) return;
-      for (const what of /** @type {const} */ (["suspend", "resume"])) this.#subscriptions.on(powerMonitor, what, () => this.#sidecar.power(what));
+      for (const what of /** @type {const} */ (["suspend", "resume"]))
+        this.#subscriptions.on(powerMonitor, what, () => this.#sidecar.power(what));
     });
   }
 
@@ -117,7 +118,15 @@ class Attachment {
   #lost(state) {
     const last = this.#fanOut.lastOf("backend:stateChanged");
     const { port } = this.#bootstrap.backend;
-    const change = { state, previous: last?.state ?? "STOPPED", reason: "crashed", pid: null, port, url: null, time: new Date().toISOString() };
+    const change = {
+      state,
+      previous: last?.state ?? "STOPPED",
+      reason: "crashed",
+      pid: null,
+      port,
+      url: null,
+      time: new Date().toISOString(),
+    };
     this.#bootstrap = applyState(this.#bootstrap, /** @type {import("../../types/protocol").StateChanged} */ (change));
     this.#fanOut.toAll("backend:stateChanged", change);
   }

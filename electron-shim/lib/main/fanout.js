@@ -36,7 +36,8 @@ class FanOut {
   toAll(name, payload) {
     this.#last.set(name, { payload });
     const windows = this.#BrowserWindow.getAllWindows().filter((window) => !window.isDestroyed());
-    for (const contents of new Set([...windows.map((window) => window.webContents), ...this.#listening])) this.#send(contents, name, payload);
+    for (const contents of new Set([...windows.map((window) => window.webContents), ...this.#listening]))
+      this.#send(contents, name, payload);
   }
 
   /**

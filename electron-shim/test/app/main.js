@@ -40,7 +40,10 @@ async function makeWindow(preload = order.preload ?? "standalone") {
   const file = preload === "standalone" ? standalone : path.join(__dirname, preload);
   const sandbox = preload !== "preload.js";
   const { additionalArguments = [] } = order;
-  const window = new BrowserWindow({ show: false, webPreferences: { preload: file, sandbox, contextIsolation: true, additionalArguments } });
+  const window = new BrowserWindow({
+    show: false,
+    webPreferences: { preload: file, sandbox, contextIsolation: true, additionalArguments },
+  });
   await window.loadFile(path.join(__dirname, "index.html"));
 }
 

@@ -12,7 +12,12 @@ contextBridge.exposeInMainWorld("raw", {
 const failures = [];
 for (const attempt of [
   () => contextBridge.exposeInMainWorld("raw", {}),
-  () => contextBridge.exposeInMainWorld("symbols", { get bad() { throw new Error("getter"); } }),
+  () =>
+    contextBridge.exposeInMainWorld("symbols", {
+      get bad() {
+        throw new Error("getter");
+      },
+    }),
 ]) {
   try {
     attempt();

@@ -27,8 +27,12 @@ function adapt(electron) {
   app.on("web-contents-created", (/** @type {any} */ _event, /** @type {any} */ contents) => {
     contents.preloadErrors = [];
     contents.console = [];
-    contents.on("preload-error", (/** @type {any} */ _one, /** @type {any} */ _path, /** @type {any} */ error) => contents.preloadErrors.push(String(error)));
-    contents.on("console-message", (/** @type {any} */ event, /** @type {any} */ _level, /** @type {any} */ text) => contents.console.push(event.message ?? text));
+    contents.on("preload-error", (/** @type {any} */ _one, /** @type {any} */ _path, /** @type {any} */ error) =>
+      contents.preloadErrors.push(String(error)),
+    );
+    contents.on("console-message", (/** @type {any} */ event, /** @type {any} */ _level, /** @type {any} */ text) =>
+      contents.console.push(event.message ?? text),
+    );
   });
   return {
     /** @param {string} url @param {string} html */

@@ -46,7 +46,10 @@ function makeProject(t) {
   fs.mkdirSync(modules);
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   const [{ filename }] = JSON.parse(
-    execFileSync(npm, ["pack", "--json", "--silent", SHIM, "--pack-destination", root], { encoding: "utf8", shell: process.platform === "win32" }),
+    execFileSync(npm, ["pack", "--json", "--silent", SHIM, "--pack-destination", root], {
+      encoding: "utf8",
+      shell: process.platform === "win32",
+    }),
   );
   execFileSync("tar", ["-xzf", path.join(root, filename), "-C", root]);
   fs.renameSync(path.join(root, "package"), path.join(modules, "electron-backend-sidecar"));
@@ -54,7 +57,16 @@ function makeProject(t) {
   const folder = path.join(modules, `electron-backend-sidecar-${KIND}`, "sidecar");
   fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(path.join(folder, "sidecar"), `#!/bin/sh\nexec "${process.execPath}" "${FAKE}" echo "$@"\n`, { mode: 0o755 });
-  fs.writeFileSync(path.join(project, "package.json"), JSON.stringify({ name: "app", version: "1.0.0", private: true, main: "dist/main.js", dependencies: { "electron-backend-sidecar": "*" } }));
+  fs.writeFileSync(
+    path.join(project, "package.json"),
+    JSON.stringify({
+      name: "app",
+      version: "1.0.0",
+      private: true,
+      main: "dist/main.js",
+      dependencies: { "electron-backend-sidecar": "*" },
+    }),
+  );
   fs.writeFileSync(path.join(project, "src", "main.js"), MAIN);
   return { root, project };
 }
@@ -86,7 +98,10 @@ function start(file, appPath, packaged) {
 function ship({ root, project }, dist) {
   const shipped = path.join(root, "resources", "app");
   fs.cpSync(dist, path.join(shipped, "dist"), { recursive: true });
-  fs.copyFileSync(path.join(project, "node_modules", "electron-backend-sidecar", "preload.standalone.js"), path.join(shipped, "dist", "preload.standalone.js"));
+  fs.copyFileSync(
+    path.join(project, "node_modules", "electron-backend-sidecar", "preload.standalone.js"),
+    path.join(shipped, "dist", "preload.standalone.js"),
+  );
   const name = path.join("node_modules", `electron-backend-sidecar-${KIND}`);
   fs.cpSync(path.join(project, name), path.join(shipped, name), { recursive: true });
   fs.copyFileSync(path.join(project, "package.json"), path.join(shipped, "package.json"));

@@ -10,7 +10,11 @@ const { test } = require("node:test");
 const { KIND, makeProject, ship, start } = require("./app.js");
 
 const there = fs.existsSync(path.join(__dirname, "node_modules", "esbuild"));
-const skip = !there ? "the bundlers are not installed: npm run bundlers" : process.platform === "win32" ? "the stand-in for the sidecar is a shell script" : false;
+const skip = !there
+  ? "the bundlers are not installed: npm run bundlers"
+  : process.platform === "win32"
+    ? "the stand-in for the sidecar is a shell script"
+    : false;
 
 /** @typedef {{root: string, project: string}} Project */
 /** @type {Array<[string, string, (made: Project) => Promise<void>]>} name, the file that it makes, and how */
@@ -30,7 +34,11 @@ for (const [name, file, bundle] of BUNDLERS) {
     const made = makeProject(t);
     await bundle(made);
     const dist = path.join(made.project, "dist");
-    assert.doesNotMatch(fs.readFileSync(path.join(dist, file), "utf8"), /from "electron-backend-sidecar|require\("electron-backend-sidecar/, "it was not bundled");
+    assert.doesNotMatch(
+      fs.readFileSync(path.join(dist, file), "utf8"),
+      /from "electron-backend-sidecar|require\("electron-backend-sidecar/,
+      "it was not bundled",
+    );
     const developed = start(path.join(dist, file), made.project, false);
     assert.equal(developed.sidecar, "0.0.0-fake", developed.hint);
     assert.equal(developed.url, "http://127.0.0.1:5005");
@@ -45,7 +53,14 @@ for (const [name, file, bundle] of BUNDLERS) {
 
 /** @param {string} project @param {"cjs" | "esm"} format @param {string} file */
 async function esbuild(project, format, file) {
-  const options = { entryPoints: [path.join(project, "src", "main.js")], bundle: true, platform: "node", external: ["electron"], format, outfile: path.join(project, "dist", file) };
+  const options = {
+    entryPoints: [path.join(project, "src", "main.js")],
+    bundle: true,
+    platform: "node",
+    external: ["electron"],
+    format,
+    outfile: path.join(project, "dist", file),
+  };
   const { warnings } = await require("esbuild").build({ ...options, logLevel: "silent" });
   assert.deepEqual(warnings, []);
 }
@@ -58,7 +73,11 @@ async function vite(project, format, file) {
     configFile: false,
     logLevel: "error",
     ssr: { noExternal: true },
-    build: { ssr: path.join(project, "src", "main.js"), outDir: path.join(project, "dist"), rollupOptions: { output: { format, entryFileNames: file } } },
+    build: {
+      ssr: path.join(project, "src", "main.js"),
+      outDir: path.join(project, "dist"),
+      rollupOptions: { output: { format, entryFileNames: file } },
+    },
   });
 }
 
@@ -66,19 +85,30 @@ async function vite(project, format, file) {
 async function electronVite(project) {
   const config = `export default { main: { build: { externalizeDeps: false, outDir: "dist", rollupOptions: { input: "src/main.js" } } } };`;
   fs.writeFileSync(path.join(project, "electron.vite.config.mjs"), config);
-  execFileSync(process.execPath, [path.join(__dirname, "node_modules", "electron-vite", "bin", "electron-vite.js"), "build"], { cwd: project, stdio: ["ignore", "pipe", "pipe"] });
+  execFileSync(process.execPath, [path.join(__dirname, "node_modules", "electron-vite", "bin", "electron-vite.js"), "build"], {
+    cwd: project,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
 
 /** @param {any} config */
 async function runWebpack(config) {
-  const stats = await new Promise((resolve, reject) => require("webpack")(config, (/** @type {any} */ error, /** @type {any} */ result) => (error ? reject(error) : resolve(result))));
+  const stats = await new Promise((resolve, reject) =>
+    require("webpack")(config, (/** @type {any} */ error, /** @type {any} */ result) => (error ? reject(error) : resolve(result))),
+  );
   assert.deepEqual(stats.toJson({ errors: true, warnings: true }).errors, []);
 }
 
 /** @param {string} project */
 function webpack(project) {
   const entry = path.join(project, "src", "main.js");
-  return runWebpack({ mode: "production", target: "electron-main", context: project, entry, output: { path: path.join(project, "dist"), filename: "main.js" } });
+  return runWebpack({
+    mode: "production",
+    target: "electron-main",
+    context: project,
+    entry,
+    output: { path: path.join(project, "dist"), filename: "main.js" },
+  });
 }
 
 /** With the settings that forge's plugin gives to Vite. @param {string} project */
@@ -86,7 +116,14 @@ async function forgeVite(project) {
   const { default: Generator } = require("@electron-forge/plugin-vite/dist/ViteConfig");
   const { build } = await import("vite");
   fs.writeFileSync(path.join(project, "vite.main.config.mjs"), 'export default { logLevel: "error" };');
-  const generator = new Generator({ build: [{ entry: path.join(project, "src", "main.js"), config: path.join(project, "vite.main.config.mjs"), target: "main" }], renderer: [] }, project, true);
+  const generator = new Generator(
+    {
+      build: [{ entry: path.join(project, "src", "main.js"), config: path.join(project, "vite.main.config.mjs"), target: "main" }],
+      renderer: [],
+    },
+    project,
+    true,
+  );
   for (const config of await generator.getBuildConfigs()) {
     await build({ configFile: false, ...config, build: { ...config.build, outDir: path.join(project, "dist"), watch: null } });
   }
@@ -106,7 +143,10 @@ test("a preload that is nowhere: the error says what to copy", { skip }, async (
   await esbuild(made.project, "cjs", "main.js");
   const shipped = ship(made, path.join(made.project, "dist"));
   fs.rmSync(path.join(shipped, "dist", "preload.standalone.js"));
-  assert.throws(() => start(path.join(shipped, "dist", "main.js"), shipped, true), /preload\.standalone\.js was not found.*copies it next to the main process/s);
+  assert.throws(
+    () => start(path.join(shipped, "dist", "main.js"), shipped, true),
+    /preload\.standalone\.js was not found.*copies it next to the main process/s,
+  );
 });
 
 for (const [tool, patterns] of /** @type {Array<[string, {unpack?: string, unpackDir?: string}]>} */ ([
@@ -123,8 +163,13 @@ for (const [tool, patterns] of /** @type {Array<[string, {unpack?: string, unpac
     const own = path.join("node_modules", `electron-backend-sidecar-${KIND}`, "sidecar", "sidecar");
     const unpacked = path.join(resources, "app.asar.unpacked", own);
     assert.ok(fs.statSync(unpacked).mode & 0o100, "it may be run");
-    assert.ok(listPackage(asar, { isPack: false }).includes(path.join(path.sep, "node_modules", "electron-backend-sidecar", "package.json")));
-    assert.ok(!fs.existsSync(path.join(resources, "app.asar.unpacked", "node_modules", "electron-backend-sidecar")), "no more than that is unpacked");
+    assert.ok(
+      listPackage(asar, { isPack: false }).includes(path.join(path.sep, "node_modules", "electron-backend-sidecar", "package.json")),
+    );
+    assert.ok(
+      !fs.existsSync(path.join(resources, "app.asar.unpacked", "node_modules", "electron-backend-sidecar")),
+      "no more than that is unpacked",
+    );
     // Only Electron reads inside an asar; what the shim asks for is the same, from a file in there.
     const { locateSidecar } = require("../../lib/client/locate.js");
     const from = path.join(asar, "node_modules", "electron-backend-sidecar", "lib", "client");

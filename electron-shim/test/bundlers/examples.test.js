@@ -27,25 +27,37 @@ const KINDS = {
     prepare: (folder) => {
       execFileSync(PYTHON, ["-m", "venv", path.join(folder, ".venv")]);
       const python = path.join(folder, ".venv", ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]));
-      execFileSync(python, ["-m", "pip", "-qq", "--disable-pip-version-check", "install", "-r", path.join(folder, "requirements.txt")], { stdio: ["ignore", "inherit", "ignore"] });
+      execFileSync(python, ["-m", "pip", "-qq", "--disable-pip-version-check", "install", "-r", path.join(folder, "requirements.txt")], {
+        stdio: ["ignore", "inherit", "ignore"],
+      });
     },
     hello: "FastAPI",
   },
   "aspnet-core": {
     skip: has("dotnet") ? false : noAspnet && `there is no .NET SDK here, and ${noAspnet}`,
     prepare: (folder) => {
-      if (has("dotnet")) return void execFileSync("dotnet", ["publish", "backend", "-c", "Release", "-o", path.join("backend", "publish")], { cwd: folder, stdio: "ignore" });
+      if (has("dotnet"))
+        return void execFileSync("dotnet", ["publish", "backend", "-c", "Release", "-o", path.join("backend", "publish")], {
+          cwd: folder,
+          stdio: "ignore",
+        });
       // Another Kestrel, which lets no page from a file read its answers: the page asks the sidecar instead.
       fs.mkdirSync(path.join(folder, "backend", "publish"));
       fs.copyFileSync(aspnet, path.join(folder, "backend", "publish", process.platform === "win32" ? "Backend.exe" : "Backend"));
       const page = path.join(folder, "index.html");
-      fs.writeFileSync(page, fs.readFileSync(page, "utf8").replace(/await \(await fetch\(.+\)\)\.text\(\)/, "JSON.stringify(await backend.health())"));
+      fs.writeFileSync(
+        page,
+        fs.readFileSync(page, "utf8").replace(/await \(await fetch\(.+\)\)\.text\(\)/, "JSON.stringify(await backend.health())"),
+      );
     },
     hello: has("dotnet") ? "ASP.NET Core" : "healthy",
   },
   go: {
     skip: has("go") ? false : "there is no Go here",
-    prepare: (folder) => void execFileSync("go", ["build", "-o", path.join("out", process.platform === "win32" ? "backend.exe" : "backend"), "."], { cwd: path.join(folder, "backend") }),
+    prepare: (folder) =>
+      void execFileSync("go", ["build", "-o", path.join("out", process.platform === "win32" ? "backend.exe" : "backend"), "."], {
+        cwd: path.join(folder, "backend"),
+      }),
     hello: "Go",
   },
 };
@@ -63,23 +75,27 @@ test("every example is listed, with its README, and ships the sidecar", () => {
 });
 
 for (const [name, { skip, prepare, hello }] of Object.entries(KINDS)) {
-  test(`${name}: the page shows its backend's answer, also after a crash, and nothing is left behind`, { skip: skip || noSidecar }, async (t) => {
-    const folder = path.join(fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), `example-${name}-`))), name);
-    t.after(() => fs.rmSync(path.dirname(folder), { recursive: true, force: true }));
-    fs.cpSync(path.join(EXAMPLES, name), folder, { recursive: true });
-    prepare(folder);
-    const app = await startApp(t, { main: path.join(folder, "main.js") }, env);
-    const answer = () => app.page("document.getElementById('answer')?.value ?? ''").catch(() => "");
-    await until(async () => String(await answer()).includes(`"${hello}"`), "the backend's answer on the page", 180_000);
-    const before = await app.page("electron.backend.status()");
-    process.kill(before.pid, "SIGKILL");
-    const after = await until(async () => {
-      const status = await app.page("electron.backend.status()");
-      return status.running && status.pid !== before.pid && status;
-    }, "another backend");
-    assert.equal(after.url, before.url);
-    void app.command("quit").catch(() => {});
-    assert.equal(await app.exited, 0);
-    assert.equal(alive(after.pid), false);
-  });
+  test(
+    `${name}: the page shows its backend's answer, also after a crash, and nothing is left behind`,
+    { skip: skip || noSidecar },
+    async (t) => {
+      const folder = path.join(fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), `example-${name}-`))), name);
+      t.after(() => fs.rmSync(path.dirname(folder), { recursive: true, force: true }));
+      fs.cpSync(path.join(EXAMPLES, name), folder, { recursive: true });
+      prepare(folder);
+      const app = await startApp(t, { main: path.join(folder, "main.js") }, env);
+      const answer = () => app.page("document.getElementById('answer')?.value ?? ''").catch(() => "");
+      await until(async () => String(await answer()).includes(`"${hello}"`), "the backend's answer on the page", 180_000);
+      const before = await app.page("electron.backend.status()");
+      process.kill(before.pid, "SIGKILL");
+      const after = await until(async () => {
+        const status = await app.page("electron.backend.status()");
+        return status.running && status.pid !== before.pid && status;
+      }, "another backend");
+      assert.equal(after.url, before.url);
+      void app.command("quit").catch(() => {});
+      assert.equal(await app.exited, 0);
+      assert.equal(alive(after.pid), false);
+    },
+  );
 }

@@ -71,22 +71,46 @@ for (const [name, flags] of /** @type {Array<[string, string[]]>} */ ([
   ["node16", ["--module", "node16", "--moduleResolution", "node16"]],
   ["a bundler's rules", ["--module", "esnext", "--moduleResolution", "bundler"]],
 ])) {
-  test(`types by ${name}: Electron's modules fit, crashes are typed, an app's own window is merged, and typos do not compile`, { skip }, (t) => {
-    const { project } = makeProject(t);
-    for (const module of fs.readdirSync(TOOLS)) {
-      if (!fs.existsSync(path.join(project, "node_modules", module))) fs.symlinkSync(path.join(TOOLS, module), path.join(project, "node_modules", module), "junction");
-    }
-    for (const [file, text] of Object.entries({ "main.ts": MAIN, "page.ts": PAGE, "typos.ts": TYPOS })) fs.writeFileSync(path.join(project, file), text);
-    const tsc = require.resolve("typescript/bin/tsc");
-    const { stdout } = spawnSync(process.execPath, [tsc, "--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--types", "node", ...flags, "main.ts", "page.ts", "typos.ts"], { cwd: project, encoding: "utf8" });
-    assert.equal(stdout, "");
-  });
+  test(
+    `types by ${name}: Electron's modules fit, crashes are typed, an app's own window is merged, and typos do not compile`,
+    { skip },
+    (t) => {
+      const { project } = makeProject(t);
+      for (const module of fs.readdirSync(TOOLS)) {
+        if (!fs.existsSync(path.join(project, "node_modules", module)))
+          fs.symlinkSync(path.join(TOOLS, module), path.join(project, "node_modules", module), "junction");
+      }
+      for (const [file, text] of Object.entries({ "main.ts": MAIN, "page.ts": PAGE, "typos.ts": TYPOS }))
+        fs.writeFileSync(path.join(project, file), text);
+      const tsc = require.resolve("typescript/bin/tsc");
+      const { stdout } = spawnSync(
+        process.execPath,
+        [
+          tsc,
+          "--noEmit",
+          "--strict",
+          "--skipLibCheck",
+          "--target",
+          "es2022",
+          "--types",
+          "node",
+          ...flags,
+          "main.ts",
+          "page.ts",
+          "typos.ts",
+        ],
+        { cwd: project, encoding: "utf8" },
+      );
+      assert.equal(stdout, "");
+    },
+  );
 }
 
 test("publint and @arethetypeswrong/cli find nothing in the package", { skip }, (t) => {
   const { root } = makeProject(t);
   const tarball = fs.readdirSync(root).find((name) => name.endsWith(".tgz")) ?? "";
-  const run = (/** @type {string} */ file, /** @type {string[]} */ ...args) => execFileSync(process.execPath, [path.join(TOOLS, file), ...args], { cwd: root, encoding: "utf8" });
+  const run = (/** @type {string} */ file, /** @type {string[]} */ ...args) =>
+    execFileSync(process.execPath, [path.join(TOOLS, file), ...args], { cwd: root, encoding: "utf8" });
   assert.match(run("publint/src/cli.js", "run", "--strict", tarball), /All good!/);
   const { problems } = JSON.parse(run("@arethetypeswrong/cli/dist/index.js", tarball, "--format", "json"));
   assert.deepEqual(problems, {});
@@ -94,5 +118,6 @@ test("publint and @arethetypeswrong/cli find nothing in the package", { skip }, 
 
 test("npm's page of the package has what leads back to the project", { skip }, () => {
   const manifest = JSON.parse(fs.readFileSync(path.join(SHIM, "package.json"), "utf8"));
-  for (const key of ["description", "keywords", "repository", "bugs", "homepage", "license", "author", "engines"]) assert.ok(manifest[key], key);
+  for (const key of ["description", "keywords", "repository", "bugs", "homepage", "license", "author", "engines"])
+    assert.ok(manifest[key], key);
 });

@@ -178,7 +178,8 @@ function makeWindows({ app, ipcMain, browser }) {
       if (this.isDestroyed()) return;
       const event = preventable();
       this.emit("close", event);
-      if (event.defaultPrevented) app.quitting = false; // a window that stays ends the quitting
+      if (event.defaultPrevented)
+        app.quitting = false; // a window that stays ends the quitting
       else this.destroy();
     }
 

@@ -37,7 +37,8 @@ function bridgeEnd(own, other) {
 
   /** @param {any} value @param {number} depth @param {Map<any, any>} seen @returns {any} */
   function out(value, depth, seen) {
-    if (depth > MAX_DEPTH) throw new Error("Electron contextBridge recursion depth exceeded.  Nested objects deeper than 1000 are not supported.");
+    if (depth > MAX_DEPTH)
+      throw new Error("Electron contextBridge recursion depth exceeded.  Nested objects deeper than 1000 are not supported.");
     if (value === undefined) return { u: 1 };
     if (value === null || typeof value === "boolean" || typeof value === "string") return { v: value };
     if (typeof value === "number") return Number.isFinite(value) ? { v: value } : { n: String(value) };
@@ -249,8 +250,7 @@ function preloadWorld(secret, sandbox, modules, argv) {
 }
 
 /** @param {string} secret */
-const pageScript = (secret) =>
-  `if (window === window.top) (() => { ${bridgeEnd}; (${pageWorld})(${JSON.stringify(secret)}); })();`;
+const pageScript = (secret) => `if (window === window.top) (() => { ${bridgeEnd}; (${pageWorld})(${JSON.stringify(secret)}); })();`;
 
 /** @param {string} secret @param {boolean} sandbox @param {object} modules @param {string[]} argv */
 const preloadScript = (secret, sandbox, modules, argv) =>

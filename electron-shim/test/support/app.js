@@ -10,7 +10,9 @@ const APP = path.join(__dirname, "..", "app", "main.js");
 const REGISTER = path.join(__dirname, "..", "electron", "register.js");
 
 /** @type {[string, ...string[]]} */
-const PROGRAM = process.env.REAL_ELECTRON ? [process.env.REAL_ELECTRON, "--no-sandbox", APP] : [process.execPath, "--require", REGISTER, APP];
+const PROGRAM = process.env.REAL_ELECTRON
+  ? [process.env.REAL_ELECTRON, "--no-sandbox", APP]
+  : [process.execPath, "--require", REGISTER, APP];
 
 /**
  * @param {() => any} condition

@@ -9,7 +9,9 @@ const path = require("node:path");
 const { until } = require("./app.js");
 const { PYTHON, httpBackend, noSidecar, sidecarEnv } = require("./sidecar.js");
 
-const CHROMIUM = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((file) => file && fs.existsSync(file));
+const CHROMIUM = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
+  (file) => file && fs.existsSync(file),
+);
 const SHOTS = process.env.DASHBOARD_SCREENSHOTS; // a folder for people to look into
 
 /** Why no browser is available for tests, or false. */
@@ -21,10 +23,14 @@ const noBrowser = CHROMIUM ? false : "no Chromium is installed: apt-get install 
  */
 async function startDashboard(t, { backend = httpBackend(), words = [] } = {}) {
   const data = fs.mkdtempSync(path.join(os.tmpdir(), "dashboard-"));
-  const child = spawn(PYTHON, ["-m", "sidecar", "dashboard", "--no-open", "--set", `paths.data=${JSON.stringify(data)}`, ...words, "--", ...backend], {
-    env: { ...process.env, ...sidecarEnv },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(
+    PYTHON,
+    ["-m", "sidecar", "dashboard", "--no-open", "--set", `paths.data=${JSON.stringify(data)}`, ...words, "--", ...backend],
+    {
+      env: { ...process.env, ...sidecarEnv },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
   let output = "";
   child.stdout.on("data", (text) => (output += text));
   child.stderr.on("data", (text) => (output += text));
@@ -74,7 +80,11 @@ async function openPage(browser, address, options = { viewport: { width: 1280, h
     complaints,
     text,
     /** @param {string} id @param {string | RegExp} wanted */
-    shows: (id, wanted) => until(async () => (typeof wanted === "string" ? (await text(id)).includes(wanted) : wanted.test(await text(id))), `${wanted} in #${id}`),
+    shows: (id, wanted) =>
+      until(
+        async () => (typeof wanted === "string" ? (await text(id)).includes(wanted) : wanted.test(await text(id))),
+        `${wanted} in #${id}`,
+      ),
     /** @param {string} name */
     shot: async (name) => {
       if (!SHOTS) return;

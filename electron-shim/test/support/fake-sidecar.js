@@ -6,11 +6,42 @@ const fs = require("node:fs");
 const { pack, unpack } = require("msgpackr");
 
 const mode = process.argv[2] ?? "echo";
-const CHANNELS = ["backend:status", "backend:createFirewallRule", "backend:restart", "backend:logs", "runtime:getBootstrap", "runtime:getDiagnostics", "sidecar:ping", "sidecar:shutdown", "sidecar:subscribe", "sidecar:unsubscribe", "sidecar:power"];
-const hello = { type: "hello", protocol: 1, sidecar: "0.0.0-fake", pid: process.pid, channels: CHANNELS, events: ["backend:log", "backend:stateChanged"], maxFrame: 1 << 20, maxInFlight: 16 };
+const CHANNELS = [
+  "backend:status",
+  "backend:createFirewallRule",
+  "backend:restart",
+  "backend:logs",
+  "runtime:getBootstrap",
+  "runtime:getDiagnostics",
+  "sidecar:ping",
+  "sidecar:shutdown",
+  "sidecar:subscribe",
+  "sidecar:unsubscribe",
+  "sidecar:power",
+];
+const hello = {
+  type: "hello",
+  protocol: 1,
+  sidecar: "0.0.0-fake",
+  pid: process.pid,
+  channels: CHANNELS,
+  events: ["backend:log", "backend:stateChanged"],
+  maxFrame: 1 << 20,
+  maxInFlight: 16,
+};
 
 const bootstrap = {
-  backend: { baseUrl: "http://127.0.0.1:5005", port: 5005, protocol: "http", managedByElectron: true, healthEndpoint: "/h", readinessEndpoint: "/r", sseJobEventsTemplate: "", pid: 1, ready: true },
+  backend: {
+    baseUrl: "http://127.0.0.1:5005",
+    port: 5005,
+    protocol: "http",
+    managedByElectron: true,
+    healthEndpoint: "/h",
+    readinessEndpoint: "/r",
+    sseJobEventsTemplate: "",
+    pid: 1,
+    ready: true,
+  },
   environment: { mode: "production", isPackaged: false, version: "7.8.9" },
   os: { platform: "linux", release: "1", arch: "x64", hostname: "fake" },
   paths: { userData: "/u", temp: "/t", logs: "/l" },
@@ -63,8 +94,21 @@ function serve(message) {
     }
     if (mode === "readyAtOnce") {
       const early = { ...bootstrap, backend: { ...bootstrap.backend, pid: null, ready: false } };
-      const change = { state: "RUNNING", previous: "STARTING", reason: "ready", pid: 9, port: 5005, url: "http://127.0.0.1:5005", time: "" };
-      process.stdout.write(Buffer.concat([frame({ type: "response", id, result: early }), frame({ type: "event", channel: "backend:stateChanged", seq: 1, payload: change })]));
+      const change = {
+        state: "RUNNING",
+        previous: "STARTING",
+        reason: "ready",
+        pid: 9,
+        port: 5005,
+        url: "http://127.0.0.1:5005",
+        time: "",
+      };
+      process.stdout.write(
+        Buffer.concat([
+          frame({ type: "response", id, result: early }),
+          frame({ type: "event", channel: "backend:stateChanged", seq: 1, payload: change }),
+        ]),
+      );
     } else answer(bootstrap);
   } else if (channel === "backend:restart") {
     if (mode === "slowRestart") held.add(id);
@@ -81,7 +125,8 @@ function serve(message) {
     } else if (order?.rubbish) process.stdout.write("Traceback (most recent call last):\n");
     else if (order?.bodiless) send({ type: "error", id });
     else if (order?.hold) held.add(id);
-    else if (order?.fail) send({ type: "error", id, error: { code: "PORT_IN_USE", message: "taken", hint: "free it", data: { port: 5, owner: null } } });
+    else if (order?.fail)
+      send({ type: "error", id, error: { code: "PORT_IN_USE", message: "taken", hint: "free it", data: { port: 5, owner: null } } });
     else if (order?.highest) answer(highest);
     else if (order?.subscribed) answer(subscribed);
     else if (order?.event) {

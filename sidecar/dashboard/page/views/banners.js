@@ -47,7 +47,13 @@ let lost = null;
 /** @param {import("../transport/types.js").Link} link @param {Banners} banners */
 export function showLink(link, banners) {
   const connection = byId("connection");
-  const texts = { connecting: "Connecting …", connected: "about" in link ? link.about : "", "sidecar-lost": "No sidecar", disconnected: "Not connected", locked: "Locked" };
+  const texts = {
+    connecting: "Connecting …",
+    connected: "about" in link ? link.about : "",
+    "sidecar-lost": "No sidecar",
+    disconnected: "Not connected",
+    locked: "Locked",
+  };
   connection.dataset.link = link.kind;
   setText(connection, texts[link.kind]);
   const locked = link.kind === "locked";

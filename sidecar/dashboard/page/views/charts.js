@@ -66,7 +66,9 @@ export class ChartsView {
     const last = this.samples.at(-1);
     const now = last !== undefined && !this.idle && Date.now() / 1000 - epoch(last.time) < GAP ? last : null;
     this.charts.forEach((chart) => chart.show(this.samples, now));
-    byId("processes").textContent = now ? `${now.processes} ${now.processes === 1 ? "process" : "processes"}, ${now.threads} ${now.threads === 1 ? "thread" : "threads"}` : "";
+    byId("processes").textContent = now
+      ? `${now.processes} ${now.processes === 1 ? "process" : "processes"}, ${now.threads} ${now.threads === 1 ? "thread" : "threads"}`
+      : "";
   }
 }
 
@@ -88,7 +90,12 @@ class Chart {
     /** @type {ResourceSample | null} */
     this.last = null;
     const line = () => color(stroke);
-    const axis = { stroke: () => color("--muted"), grid: { stroke: () => color("--grid"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+    const axis = {
+      stroke: () => color("--muted"),
+      grid: { stroke: () => color("--grid"), width: 1 },
+      ticks: { show: false },
+      font: "11px system-ui, sans-serif",
+    };
     /** @type {uPlot.Options} */
     const options = {
       width: 100,
@@ -105,7 +112,9 @@ class Chart {
       hooks: { setCursor: [() => this.showValues()] },
     };
     this.plot = new uPlot(options, [[], []], this.place);
-    new ResizeObserver(([entry]) => this.plot.setSize({ width: Math.floor(entry?.contentRect.width ?? 100), height: 160 })).observe(this.place);
+    new ResizeObserver(([entry]) => this.plot.setSize({ width: Math.floor(entry?.contentRect.width ?? 100), height: 160 })).observe(
+      this.place,
+    );
   }
 
   /** @param {ResourceSample[]} samples @param {ResourceSample | null} last the latest, unless nothing runs */

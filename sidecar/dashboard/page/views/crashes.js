@@ -17,7 +17,10 @@ export class CrashesView {
     });
     const dialog = byId("report");
     byId("report-close").addEventListener("click", () => dialog.close());
-    byId("report-copy").addEventListener("click", (/** @type {MouseEvent} */ event) => void copy(/** @type {any} */ (event.currentTarget), byId("report-text").textContent));
+    byId("report-copy").addEventListener(
+      "click",
+      (/** @type {MouseEvent} */ event) => void copy(/** @type {any} */ (event.currentTarget), byId("report-text").textContent),
+    );
     dialog.addEventListener("click", (/** @type {MouseEvent} */ event) => {
       if (event.target === dialog) dialog.close(); // beside it
     });
@@ -53,7 +56,11 @@ export class CrashesView {
     const next = final ? "gave up" : `restart ${attempt} of ${attempts}`;
     const what = el("span", { class: "crash-what" }, el("strong", {}, sentence(text)), cause ? el("span", {}, cause) : null);
     const when = el("span", { class: "crash-when" }, el("time", { datetime: time }, moment(time)), el("small", {}, next));
-    return el("li", {}, el("button", { type: "button", class: "row", "aria-haspopup": "dialog", click: () => void this.open(crash) }, what, when));
+    return el(
+      "li",
+      {},
+      el("button", { type: "button", class: "row", "aria-haspopup": "dialog", click: () => void this.open(crash) }, what, when),
+    );
   }
 
   /** @param {Crash} crash */

@@ -64,5 +64,11 @@ function row({ check, status, message, remedy, evidence }) {
   if (remedy && status !== "ok") seen.append(el("p", { class: "remedy" }, remedy));
   if (evidence) seen.append(el("details", {}, el("summary", {}, "Evidence"), el("pre", { tabindex: 0 }, evidence)));
   const mark = el("span", { "aria-hidden": "true" }, MARKS[status] ?? "?");
-  return el("tr", { "data-status": status }, el("td", {}, el("span", { class: "pill", "data-status": status }, mark, ` ${words(status)}`)), el("th", { scope: "row" }, words(check)), seen);
+  return el(
+    "tr",
+    { "data-status": status },
+    el("td", {}, el("span", { class: "pill", "data-status": status }, mark, ` ${words(status)}`)),
+    el("th", { scope: "row" }, words(check)),
+    seen,
+  );
 }

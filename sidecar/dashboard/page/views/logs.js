@@ -58,7 +58,12 @@ export class LogsView {
       // What came before the subscription was not sent either; the answer of backend:logs has it.
       const missing = this.first ? 0 : dropped;
       this.first = false;
-      if (missing > 0) this.store.add(time, "gap", `${missing.toLocaleString("en")} lines were skipped because they arrived too fast; the log file has them`);
+      if (missing > 0)
+        this.store.add(
+          time,
+          "gap",
+          `${missing.toLocaleString("en")} lines were skipped because they arrived too fast; the log file has them`,
+        );
       this.store.add(time, stream, text);
       this.schedule();
     });
@@ -150,7 +155,12 @@ export class LogsView {
   place(line, index) {
     let row = this.rows.get(line.number);
     if (!row) {
-      row = el("div", { class: "log-row", "data-stream": line.stream }, el("time", {}, fineTime(line.time)), el("span", {}, ...this.marked(shortened(line.text))));
+      row = el(
+        "div",
+        { class: "log-row", "data-stream": line.stream },
+        el("time", {}, fineTime(line.time)),
+        el("span", {}, ...this.marked(shortened(line.text))),
+      );
       this.rows.set(line.number, row);
       this.sheet.append(row);
     }

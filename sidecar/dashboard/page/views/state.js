@@ -99,7 +99,9 @@ export class StateView {
     setText(byId("health"), state === "RUNNING" ? words(health) : "–");
     const address = byId("address");
     if (address.textContent !== (url ?? "–")) {
-      const link = url?.startsWith("http://127.0.0.1:") ? el("a", { href: url, target: "_blank", rel: "noreferrer noopener" }, url) : (url ?? "–");
+      const link = url?.startsWith("http://127.0.0.1:")
+        ? el("a", { href: url, target: "_blank", rel: "noreferrer noopener" }, url)
+        : (url ?? "–");
       address.replaceChildren(link);
     }
     setText(byId("pid"), pid === null ? "–" : String(pid));
@@ -144,10 +146,19 @@ export class StateView {
     } else this.banners.hide("failed");
     if (exposed.length > 0) {
       const where = exposed.map(({ address, port }) => `${address}:${port}`).join(", ");
-      this.banners.show("exposed", { kind: "warning", title: "Other machines can reach the backend.", text: `It listens on ${where}. Bind it to 127.0.0.1.` });
+      this.banners.show("exposed", {
+        kind: "warning",
+        title: "Other machines can reach the backend.",
+        text: `It listens on ${where}. Bind it to 127.0.0.1.`,
+      });
     } else this.banners.hide("exposed");
     if (sharedDataFolder) {
-      this.banners.show("shared", { kind: "info", title: "Another sidecar uses the same data folder.", text: "Both work. Give this one its own with --set paths.data=FOLDER.", dismissible: true });
+      this.banners.show("shared", {
+        kind: "info",
+        title: "Another sidecar uses the same data folder.",
+        text: "Both work. Give this one its own with --set paths.data=FOLDER.",
+        dismissible: true,
+      });
     }
   }
 
@@ -159,6 +170,10 @@ export class StateView {
     }
     const unit = (/** @type {number} */ one) => (metric === "cpu" ? `${Math.round(one)} %` : `${Math.round(one / 2 ** 20)} MiB`);
     const what = metric === "cpu" ? "processor time" : "memory";
-    this.banners.show(metric, { kind: "warning", title: `The backend uses ${unit(value)} of ${what}.`, text: `The limit is ${unit(limit)}.` });
+    this.banners.show(metric, {
+      kind: "warning",
+      title: `The backend uses ${unit(value)} of ${what}.`,
+      text: `The limit is ${unit(limit)}.`,
+    });
   }
 }

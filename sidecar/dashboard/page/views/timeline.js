@@ -28,7 +28,12 @@ export class TimelineView {
     this.connectedAt = -Infinity;
     transport.on("backend:stateChanged", (change) => this.moved(change));
     transport.on("backend:crash", ({ time: at, text, cause, attempt, attempts, final }) =>
-      this.happened(at, "crash", sentence(text), [cause, final ? "Giving up." : `Restart ${attempt} of ${attempts}.`].filter(Boolean).join(" ")),
+      this.happened(
+        at,
+        "crash",
+        sentence(text),
+        [cause, final ? "Giving up." : `Restart ${attempt} of ${attempts}.`].filter(Boolean).join(" "),
+      ),
     );
     transport.on("backend:healthUpdate", ({ status, error }) => this.now(status, words(status), error ?? ""));
     transport.on("backend:exposed", ({ sockets }) =>
@@ -80,7 +85,12 @@ export class TimelineView {
   happened(at, kind, title, detail) {
     const list = byId("events");
     list.prepend(
-      el("li", { "data-kind": kind }, el("time", { datetime: at }, time(at)), el("div", {}, el("strong", {}, title), detail ? el("span", {}, detail) : null)),
+      el(
+        "li",
+        { "data-kind": kind },
+        el("time", { datetime: at }, time(at)),
+        el("div", {}, el("strong", {}, title), detail ? el("span", {}, detail) : null),
+      ),
     );
     while (list.children.length > KEPT) list.lastElementChild?.remove();
   }
