@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..backend.reported import lifetime_events
 from ..clock import iso
 from ..core import events as e
 from ..core.exit_status import UNKNOWN
@@ -20,9 +21,10 @@ from ..observe.logs import BackendLog
 from ..observe.secrets import Secrets
 from ..rpc.server import Server
 from ..settings.model import Paths, Settings
+from ..settings.profiles import PROFILES
 from ..supervisor import Supervisor
 from ..supervisor.run import Run
-from ..supervisor.stream import RunEnded, RunFailed, RunLaunching, RunStarted
+from ..supervisor.stream import Output, RunEnded, RunFailed, RunLaunching, RunStarted
 from ..wire.channels import CrashReportArgs
 from ..wire.messages import Crash, HealthResult, StartupProgress, StateChanged
 from .announcer import health_result
@@ -52,6 +54,10 @@ class Timeline:
         port = "" if change.port is None else f" port {change.port}"
         pid = "" if change.pid is None else f" pid {change.pid}"
         self.states.append(f"{change.time}  {change.previous} → {change.state} ({change.reason}){port}{pid}")
+
+    def reported(self, event: str) -> None:
+        """The app reported that it has "started" or is "stopping"."""
+        self.states.append(f"{iso()}  the app reports: {event}")
 
     def checked(self, time: str, result: HealthResult) -> None:
         """The health changed at that time, ISO 8601 UTC."""
@@ -89,6 +95,8 @@ class Recorder:
         stream = supervisor.stream
         stream.subscribe(StateChanged, self._timeline.changed)
         stream.subscribe(e.Health, lambda health: self._timeline.checked(iso(), health_result(health)))
+        if PROFILES[settings.profile].lifetime:
+            stream.subscribe(Output, self._printed)
         stream.subscribe(RunLaunching, self._launching)
         stream.subscribe(RunStarted, self._started)
         stream.subscribe(RunEnded, self._ended)
@@ -122,6 +130,11 @@ class Recorder:
     def _launching(self, notice: RunLaunching) -> None:
         if notice.run.spec is not None:
             self._secrets.learn(notice.run.spec.env, notice.run.spec.command)
+
+    def _printed(self, notice: Output) -> None:
+        """A phrase that is cut between two reads is missed: only the timeline lacks it then."""
+        for event in lifetime_events(self._settings.profile, notice.data.decode("utf-8", "replace")):
+            self._timeline.reported(event)
 
     def _started(self, _notice: RunStarted) -> None:
         from ..observe.oom import OomCounters, read_counters

@@ -11,6 +11,7 @@ from .. import __version__
 from ..core.events import State
 from ..process.base import LaunchSpec
 from ..process.platform import SYSTEM
+from ..process.platform.ports import is_listening
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..supervisor.run import Run
@@ -56,7 +57,7 @@ class StatusView:
         ready_at = run.ready_at if run and state is State.RUNNING else None
         self._look_at_spec()
         return Status(
-            running=bool(run and run.alive),
+            running=self._is_running(state, run),
             port=run.port if run else None,
             url=run.url if run else None,
             state=state.value,
@@ -74,6 +75,14 @@ class StatusView:
             waiting_connections=passed.waiting() if (passed := supervisor.launcher.passed) is not None else UNSET,
             command=self._command if self._spec is not None else UNSET,
             folder=self._spec.cwd if self._spec is not None else UNSET,
+        )
+
+    def _is_running(self, state: State, run: Run | None) -> bool:
+        """Of an unmanaged backend no process is known: it runs once it has answered, while something listens on its port."""
+        if run is None or not run.alive:
+            return False
+        return self._settings.backend.managed or (
+            state is State.RUNNING and run.port is not None and is_listening(run.port)
         )
 
     def _look_at_spec(self) -> None:

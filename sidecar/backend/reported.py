@@ -1,9 +1,11 @@
-"""The address that a backend prints when it chose its port itself."""
+"""What a backend prints about itself: the address, when it chose its port, and that it has started or is shutting down."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
+
+from ..settings.profiles import PROFILES
 
 _LOOPBACK = "127.0.0.1"
 ANY_ADDRESS = r"(https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):\d+)"
@@ -57,6 +59,18 @@ def prints_only_https(output: str, port: int) -> bool:
     """Whether the output has addresses of this machine with that port, and all of them are of HTTPS."""
     addresses = re.findall(ANY_ADDRESS.replace(r"\d+", rf"{port}\b"), _plain(output.encode()))
     return {address.partition(":")[0] for address in addresses} == {"https"}
+
+
+def lifetime_events(profile: str, output: str) -> list[str]:
+    """What the app reported of its life, oldest first: "started", "stopping".
+
+    A phrase of the profile counts at the beginning of a message: of the line, or after the level or category that a log puts there.
+    """
+    phrases = PROFILES[profile].lifetime
+    if not any(phrase in output for phrase in phrases):
+        return []
+    pattern = rf"(?m)(?:^|[\]:|>\"-])[ \t]*({'|'.join(map(re.escape, phrases))})"
+    return [phrases[found[1]] for found in re.finditer(pattern, _plain(output.encode()))]
 
 
 def _plain(output: bytes) -> str:

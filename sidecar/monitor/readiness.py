@@ -14,7 +14,7 @@ from msgspec import structs
 
 from ..backend.client import BackendClient
 from ..backend.probe import next_knock_delay, next_probe_delay, probe
-from ..backend.reported import other_protocols
+from ..backend.reported import lifetime_events, other_protocols
 from ..core import events as e
 from ..log import log
 from ..settings.model import Settings
@@ -104,7 +104,8 @@ class Readiness:
         run, output = self._supervisor.run, self._supervisor.launcher.last_output(_LAST_OUTPUT)
         listening = run.listeners() if run is not None else None
         seen, remedy = "", ""
-        if run is not None and (run.last_answer or (listening and run.port not in self._look.ports())):
+        is_known = run is not None and (run.last_answer or (listening and run.port not in self._look.ports()))
+        if run is not None and (is_known or (listening == [] and lifetime_events(self._settings.profile, output))):
             look = None if listening is None else tuple(listening)
             seen, remedy = what_is_missing(structs.replace(run, listening=look, output=output), self._settings)
         elif listening == []:

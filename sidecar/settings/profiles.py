@@ -28,6 +28,7 @@ class Profile:
             port of a managed backend.
         never_inherited: variables that only ``[backend] env`` can pass on.
         any_server: also what known servers read (``servers``).
+        lifetime: how its log reports that the app has started or is shutting down; only explanations use it.
         own_folder: it runs in the folder of its executable, unless that is looked up on PATH; else where the sidecar was started.
     """
 
@@ -42,10 +43,16 @@ class Profile:
     variables: ClassVar[dict[str, Variable]] = {}
     never_inherited: ClassVar[tuple[str, ...]] = ()
     any_server: ClassVar[bool] = False
+    lifetime: ClassVar[dict[str, Literal["started", "stopping"]]] = {}
     own_folder: ClassVar[bool] = False
 
 
 _ADDRESS = "http://{host}:{port}"
+# How messages of the log category Microsoft.Hosting.Lifetime begin, on a console, under systemd and as a Windows service.
+_DOTNET_LIFETIME: dict[str, Literal["started", "stopping"]] = {
+    "Application started.": "started",
+    "Application is shutting down...": "stopping",
+}
 
 
 class _Generic(Profile):
@@ -61,6 +68,7 @@ class _AspNet(Profile):
     # What appsettings.json gives an endpoint named Http outranks ASPNETCORE_URLS.
     env = {"ASPNETCORE_URLS": _ADDRESS, "Kestrel__Endpoints__Http__Url": _ADDRESS}
     development_env = {"ASPNETCORE_ENVIRONMENT": "Development", "DOTNET_ENVIRONMENT": "Development"}
+    lifetime = _DOTNET_LIFETIME
     own_folder = True  # its content root, where appsettings.json and wwwroot are, is the working folder
 
 
@@ -86,6 +94,7 @@ class _Aura(Profile):
             "other_names": ("Aura Video Studio", "Aura Video Studio Backend (Public)"),
         },
     }
+    lifetime = _DOTNET_LIFETIME
     executable = "Aura.Api"
     own_folder = True
     folders = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..backend.reported import lifetime_events
 from ..core.bind_failure import any_bind_failure
 from ..core.last_line import quote_last
 from ..settings.model import Settings
@@ -13,6 +14,7 @@ from .run import Run
 from .unready import Unready
 
 STDIN_SECONDS = 2.0  # within which a backend that reads its stdin to the end has seen that
+_LAST_WORDS = 4096  # characters: an error in them may be why it shut down
 _SOON = 10.0  # seconds within which an error in the output is the reason for an exit with code 0
 _ASKED = "EOFError: EOF when reading a line"  # Python's input()
 _FOREGROUND = (
@@ -28,6 +30,7 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
     """Cause and remedy, where the facts of the run give them; None where its output has to.
 
     - It was killed for using more memory than it may.
+    - Exit code 0 after it reported that it is shutting down: it did so itself.
     - Exit code 0, and processes that had to be killed: it went into the background.
     - It asked on its stdin, which is empty, and says so.
     - Exit code 0 within two seconds, nothing left behind, stdin at its end: it ends with its stdin. This is a guess, and
@@ -40,9 +43,9 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
     if run.status is None or run.spec is None:
         return None
     if run.status.clean:
-        if run.forced:
-            return _daemon(run)
-        return _stdin(run, settings)
+        if lifetime_events(settings.profile, run.output)[-1:] == ["stopping"]:
+            return _own_shutdown(run)
+        return _daemon(run) if run.forced else _stdin(run, settings)
     if _ASKED in run.output and settings.backend.stdin == "null":
         return Unready(
             "It asked for input on stdin, which is empty, and exited.",
@@ -61,6 +64,18 @@ def _memory(used: int, allowed: int) -> Unready:
         f"Its processes used {sizes[0]} of memory ({MEASURE}), more than limits.memory ({sizes[1]}) allows, and were killed.",
         "Raise limits.memory, or find out why the backend needs so much.",
         "memory_limit",
+    )
+
+
+def _own_shutdown(run: Run) -> Unready:
+    """Of the .NET host, which SIGTERM, SIGINT and SIGQUIT stop as its own code does."""
+    said = quote_last(run.output[-_LAST_WORDS:], only_errors=True)
+    return Unready(
+        "The app shut itself down (IHostApplicationLifetime.StopApplication or a signal from outside):"
+        ' it reported "Application is shutting down..." and exited with code 0, without a stop by the sidecar.'
+        + (f" {said[0].upper()}{said[1:]}" if said else ""),
+        "Look for that call in its code, a background service that failed, or a program that sends signals. If it is meant to exit by itself, set [restart] on_clean_exit = false.",
+        "clean_exit",
     )
 
 

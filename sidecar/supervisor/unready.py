@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from ..backend.probe import ProbeResult
+from ..backend.reported import lifetime_events
 from ..process.base import ListeningSocket
 from ..process.platform.ports import HAS_NOTIFICATIONS
 from ..settings.model import Settings
@@ -27,6 +28,7 @@ SOCKET_REMEDY = (
 )
 OTHER_PORT_REMEDY = " If that is a port for metrics or administration, set backend.live_path to a path that answers 2xx only on the passed socket."
 _ONLY_LONGER = "Check its last output for what it waits for. If it only needs more time, raise timeouts.startup."
+_NO_SERVER = "Check that it runs a web server (a worker service has none) and listens on TCP, not on a Unix socket."
 
 _PLAIN_HTTP = "Check whether it speaks HTTPS or another protocol on that port; it must speak plain HTTP on 127.0.0.1."
 _PORT_ALONE = "or leave it empty: then the open port is enough."
@@ -95,6 +97,14 @@ def explain_hung(settings: Settings, why: str = "") -> Unready:
 
 def what_is_missing(run: Run, settings: Settings) -> tuple[str, str]:
     """Finding and fix about it, as for explain_unready."""
+    seen, remedy = _what_is_missing(run, settings)
+    if lifetime_events(settings.profile, run.output)[-1:] != ["started"]:
+        return seen, remedy
+    serves_nothing = remedy == _ONLY_LONGER and run.last_answer is None
+    return f"the app reports that it has started, but {seen}", _NO_SERVER if serves_nothing else remedy
+
+
+def _what_is_missing(run: Run, settings: Settings) -> tuple[str, str]:
     port, listening, last_answer = run.port, run.listening, run.last_answer
     handed = _unused(settings, port, last_answer)
     if handed is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support import processes
-from tests.support.backends import aspnet_backend, aspnet_missing, free_port, trouble
+from tests.support.backends import ask, aspnet_backend, aspnet_missing, free_port, trouble
 from tests.support.client import RemoteError, SidecarClient
 
 pytestmark = pytest.mark.skipif(bool(aspnet_missing()), reason=aspnet_missing() or "it is there")
@@ -231,3 +231,24 @@ async def test_noise_for_each_request_is_always_drained() -> None:
         for _ in range(100):
             assert (await client.call("backend:ping"))["success"] is True
         assert await client.call("backend:stop") == {"success": True}
+
+
+async def test_a_started_app_without_its_health_path_is_quoted_with_the_status() -> None:
+    settings = {"backend.live_path": "/nowhere"}
+    async with SidecarClient(aspnet_backend(), settings=settings, flags=("--profile", "aspnet")) as client:
+        progress = await client.event(
+            "backend:startupProgress", where=lambda p: "the app reports that it has started, but" in p["message"]
+        )
+        assert "has no /nowhere (status 404)" in progress["message"]
+        assert (await client.call("backend:status"))["state"] == "STARTING"
+
+
+async def test_an_app_that_stops_its_own_host_is_said_to_have_done_so() -> None:
+    async with SidecarClient(aspnet_backend(), flags=("--profile", "aspnet")) as client:
+        port = (await ready(client))["port"]
+        assert (await ask(port, "POST", "/api/system/shutdown"))[0] == 202
+        crash = await client.event("backend:crash")
+        assert (crash["code"], crash["kind"]) == (0, "clean_exit")
+        assert crash["cause"].startswith("The app shut itself down (IHostApplicationLifetime.StopApplication")
+        report = (await client.call("backend:crashReport", {"name": crash["name"]}))["report"]
+        assert report.index("the app reports: started") < report.index("the app reports: stopping")

@@ -71,12 +71,15 @@ async def test_nothing_that_would_touch_it_is_done() -> None:
 async def test_its_end_and_its_return_are_seen_however_often() -> None:
     port = free_port()
     async with sidecar(port) as client:
-        assert (await client.call("backend:status"))["state"] == "STARTING"
+        status = await client.call("backend:status")
+        assert (status["state"], status["running"], status["health"]) == ("STARTING", False, "unknown")
         for _ in range(5):
             mark = client.mark()
             async with another_programs(port):
                 await client.state("RUNNING", since=mark)
+                assert (await client.call("backend:status"))["running"] is True
                 mark = client.mark()
+            assert (await client.call("backend:status"))["running"] is False  # before the checks have failed, too
             await client.state("STARTING", since=mark)
         assert client.payloads("backend:crash") == []
 

@@ -119,11 +119,18 @@ class Stage:
     """
 
     def __init__(
-        self, tmp: Path, *, spent: int = 0, random: float = 0.0, folder: FakeFolder | None = None, **overrides: Any
+        self,
+        tmp: Path,
+        *,
+        spent: int = 0,
+        random: float = 0.0,
+        folder: FakeFolder | None = None,
+        profile: str = "generic",
+        **overrides: Any,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         flags = [f"{name.replace('__', '.')}={json.dumps(value)}" for name, value in overrides.items()]
-        self.settings = load(profile="generic", overrides=flags, command=COMMAND, environ={}).settings
+        self.settings = load(profile=profile, overrides=flags, command=COMMAND, environ={}).settings
         self.paths = Paths(str(tmp), str(tmp / "logs"), str(tmp / "temp"))
         self.layer = FakeLayer()
         self.client = FakeClient()

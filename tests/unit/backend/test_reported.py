@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.backend.reported import ReportedAddress, parse_reported, printed_port
+from sidecar.backend.reported import ReportedAddress, lifetime_events, parse_reported, printed_port
 from sidecar.settings.model import Backend
 
 KESTREL = Backend().reported_pattern
@@ -101,3 +101,22 @@ def test_a_line_without_end_does_not_fill_the_memory() -> None:
     for _ in range(100):
         assert reported.feed(b"x" * 65_536) is None
     assert len(reported._rest) <= 65_536
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "info: Microsoft.Hosting.Lifetime[0]\n      ",
+        "\x1b[32minfo\x1b[39m: Microsoft.Hosting.Lifetime[0] ",
+        "<6>Microsoft.Hosting.Lifetime[0] ",
+        "[12:00:00 \x1b[37mINF\x1b[0m] \x1b[37m",
+        "2030-01-01 12:00:00.1|INFO|Microsoft.Hosting.Lifetime|",
+        '{"LogLevel":"Information","Message":"',
+    ],
+    ids=["simple", "one line", "systemd", "Serilog", "NLog", "JSON"],
+)
+def test_lifetime_events_are_messages_of_their_own(before: str) -> None:
+    output = f"{before}Application started. Press Ctrl+C\nno Application started.\n{before}Application is shutting down...\r\n"
+    assert lifetime_events("aspnet", output) == lifetime_events("aura", output) == ["started", "stopping"]
+    assert lifetime_events("generic", output) == []
+    assert lifetime_events("aspnet", "MyApplication started. Application is shutting down\n") == []

@@ -243,6 +243,41 @@ def test_a_new_address_that_a_running_backend_prints_is_taken_over(play: Any) ->
     play(story, backend__port="reported", **LIVE)
 
 
+HOST = "info: Microsoft.Hosting.Lifetime[0]\n      "
+STARTED = f"{HOST}Application started. Press Ctrl+C to shut down.\n"
+
+
+@pytest.mark.parametrize(
+    ("listens", "words", "remedy"),
+    [
+        (True, "and has no /live (status 404)", "Correct backend.live_path"),
+        (False, "nothing listens on port", "a worker service has none"),
+    ],
+)
+@pytest.mark.parametrize("profile", ["aspnet", "generic"])
+def test_an_app_that_reports_its_start_and_is_not_ready_is_quoted(
+    play: Any, profile: str, *, listens: bool, words: str, remedy: str
+) -> None:
+    async def story(stage: Stage) -> None:
+        def boot(process: FakeProcess) -> None:
+            process.print(STARTED)
+            if listens:
+                process.listen()
+
+        stage.layer.script = boot
+        stage.client.answer = status(404)
+        starting = asyncio.create_task(stage.supervisor.start())
+        await stage.pass_time(3)
+        message = stage.of(e.Progress)[-1].message
+        assert ("the app reports that it has started, but " in message) == (profile == "aspnet")
+        if profile == "aspnet":
+            assert words in message
+            assert remedy in message
+        starting.cancel()
+
+    play(story, profile=profile, **LIVE)
+
+
 def test_another_port_than_the_given_one_is_accepted_where_the_run_clearly_listens_there(play: Any) -> None:
     async def story(stage: Stage) -> None:
         def listen(process: FakeProcess) -> None:

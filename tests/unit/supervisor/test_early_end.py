@@ -76,3 +76,35 @@ def test_nothing_is_said_of_a_script_where_it_is_not_the_reason(
 ) -> None:
     (tmp_path / "server.py").touch()
     assert explain_early_end(ended(*arguments, cwd=tmp_path, **more), Settings()) is None
+
+
+STOPPING = "info: Microsoft.Hosting.Lifetime[0]\n      Application is shutting down...\n"
+STARTED = "info: Microsoft.Hosting.Lifetime[0]\n      Application started. Press Ctrl+C to shut down.\n"
+
+
+def test_an_app_that_shut_itself_down_is_said_to_have_done_so(tmp_path: Path) -> None:
+    settings = Settings(profile="aspnet")
+    run = ended(cwd=tmp_path, code=0, ready=True, output=STARTED + STOPPING)
+    why = explain_early_end(run, settings)
+    assert why is not None
+    assert why.cause.startswith("The app shut itself down (IHostApplicationLifetime.StopApplication or a signal")
+    assert "last error" not in why.cause
+    assert why.kind == "clean_exit"
+    failed = "fail: Microsoft.Extensions.Hosting.Internal.Host[9]\n      BackgroundService failed\n"
+    why = explain_early_end(structs.replace(run, output=STARTED + failed + STOPPING), settings)
+    assert why is not None
+    assert "Its last error: BackgroundService failed" in why.cause
+
+
+@pytest.mark.parametrize(
+    ("profile", "code", "output"),
+    [
+        ("generic", 0, STARTED + STOPPING),
+        ("aspnet", 3, STARTED + STOPPING),
+        ("aspnet", 0, STOPPING + STARTED),  # it began again, and its end says nothing
+        ("aspnet", 0, "waiting until Application is shutting down...\n"),
+    ],
+)
+def test_nothing_else_is_taken_for_its_own_shutdown(tmp_path: Path, profile: str, code: int, output: str) -> None:
+    run = structs.replace(ended(cwd=tmp_path, code=code, ready=True, output=output), lasted=60.0)
+    assert explain_early_end(run, Settings(profile=profile)) is None
