@@ -98,7 +98,7 @@ def explain_hung(settings: Settings, why: str = "") -> Unready:
 def what_is_missing(run: Run, settings: Settings) -> tuple[str, str]:
     """Finding and fix about it, as for explain_unready."""
     seen, remedy = _what_is_missing(run, settings)
-    if lifetime_events(settings.profile, run.output)[-1:] != ["started"]:
+    if "started" not in lifetime_events(settings.profile, run.output):  # our own stop may have followed
         return seen, remedy
     serves_nothing = remedy == _ONLY_LONGER and run.last_answer is None
     return f"the app reports that it has started, but {seen}", _NO_SERVER if serves_nothing else remedy

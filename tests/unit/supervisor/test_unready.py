@@ -118,6 +118,20 @@ def test_a_backend_that_listens_nowhere_is_explained_by_its_last_error() -> None
     assert why.cause.endswith("nothing listens on port 5005. Its last error: Error: cannot open data.db")
 
 
+def test_the_report_of_a_start_counts_after_the_stop_that_the_time_out_caused() -> None:
+    settings = msgspec.structs.replace(SETTINGS, profile="aspnet")
+    output = "info: Microsoft.Hosting.Lifetime[0]\n      Application started. Press Ctrl+C to shut down.\n"
+    stopped = output + "      Application is shutting down...\n"
+    answer = ProbeResult(False, 404, None, "no", 0.1, "status")
+    for printed in (output, stopped):
+        why = explain(settings, 5005, [ListeningSocket("127.0.0.1", 5005, 1)], answer, output=printed)
+        assert ": the app reports that it has started, but it listens on port 5005 and has no /live" in why.cause
+    notify = msgspec.structs.replace(settings, backend=Backend(socket="pass"))
+    why = explain(notify, 5005, [], None, output=output)
+    assert "the app reports that it has started, but it has not answered on the socket" in why.cause
+    assert "descriptor 3" in why.remedy
+
+
 @pytest.mark.parametrize("failure", [None, "timeout"])
 def test_a_socket_that_was_handed_over_and_never_used(failure: HttpFailure | None) -> None:
     settings = msgspec.structs.replace(SETTINGS, backend=Backend(live_path="/live", socket="pass"))
