@@ -214,11 +214,11 @@ async def test_a_hundred_thousand_lines_are_cut_while_the_loop_goes_on(tmp_path:
         reading = asyncio.ensure_future(log.read_lines(100_000, "both"))
         while not reading.done():
             turns += 1
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
         lines = await reading
         assert [len(lines), lines[0].text, lines[-1].text] == [100_000, "line 0", "line 99999"]
         assert lines == await log.read_lines(100_000, "both")
-        assert turns > 2
+        assert turns > 10
     finally:
         await log.close()
 
