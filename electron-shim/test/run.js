@@ -3,26 +3,12 @@
 "use strict";
 
 const { spawnSync } = require("node:child_process");
+const fs = require("node:fs");
 const path = require("node:path");
 
-const FILES = [
-  "unit.test.js",
-  "quit.test.js",
-  "client.test.js",
-  "schemas.test.js",
-  "package.test.js",
-  "locate.test.js",
-  "packed.test.js",
-  "fleet.test.js",
-  "electron.test.js",
-  "attach.test.js",
-  "scenarios.test.js",
-  "example.test.js",
-  "guide.test.js",
-  "renderer.test.js",
-  "dashboard.test.js",
-];
+const FILES = fs.readdirSync(__dirname).filter((file) => file.endsWith(".test.js"));
 const BROWSER = [
+  "accessibility.test.js",
   "electron.test.js",
   "attach.test.js",
   "scenarios.test.js",
@@ -37,7 +23,7 @@ const real = process.argv.includes("--electron");
 function electronProgram() {
   try {
     const program = require("electron");
-    return require("node:fs").existsSync(program) ? program : null;
+    return fs.existsSync(program) ? program : null;
   } catch {
     return null;
   }
