@@ -6,7 +6,7 @@ const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 const { test } = require("node:test");
-const { alive, startApp, until } = require("./support/app.js");
+const { alive, killBackend, startApp, until } = require("./support/app.js");
 const { PYTHON, ROOT, noSidecar, sidecarEnv } = require("./support/sidecar.js");
 
 const GUIDE = fs.readFileSync(path.join(ROOT, "docs", "embedding.md"), "utf8");
@@ -35,13 +35,7 @@ test("the app of the guide shows its backend's answer, survives its death, and l
   const value = (/** @type {string} */ id) => app.page(`document.getElementById("${id}")?.value`).catch(() => "");
   await until(async () => (await value("state")) === "RUNNING", "RUNNING on the page");
   await until(async () => (await value("answer")).includes('"path": "/hello"'), "the backend's answer on the page");
-  const before = await app.page("electron.backend.status()");
-  process.kill(before.pid, "SIGKILL");
-  const after = await until(async () => {
-    const status = await app.page("electron.backend.status()");
-    return status.running && status.pid !== before.pid && status;
-  }, "another backend");
-  assert.equal(after.url, before.url);
+  const after = await killBackend(app);
   await until(async () => (await value("state")) === "RUNNING", "RUNNING on the page again");
   assert.deepEqual((await app.facts()).preloadErrors, []);
   void app.command("quit").catch(() => {});

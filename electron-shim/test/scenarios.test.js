@@ -5,7 +5,7 @@ const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
 const net = require("node:net");
 const { test } = require("node:test");
-const { alive, startApp, until } = require("./support/app.js");
+const { alive, killBackend, startApp, until } = require("./support/app.js");
 const { aspnet, httpBackend, noAspnet, noSidecar, sidecarCommand, sidecarEnv } = require("./support/sidecar.js");
 
 /** @param {string[]} command @param {object} [settings] */
@@ -61,15 +61,10 @@ for (const [name, command, skip] of /** @type {Array<[string, string[], string |
 
 test("scenario 2: the backend is killed, comes back on the same address, and the app then closes", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend()) });
-  const first = await app.page(RUNNING);
+  await app.page(RUNNING);
   await app.page(`window.seen = []; electron.backend.onStateChanged((change) => seen.push(change.state));
                   window.health = []; electron.backend.onHealthUpdate((one) => health.push(one.status)); 0`);
-  process.kill(first.pid, "SIGKILL");
-  const second = await until(async () => {
-    const status = await app.page("electron.backend.status()");
-    return status.running && status.pid !== first.pid && status;
-  }, "the backend is back");
-  assert.equal(second.url, first.url);
+  const second = await killBackend(app);
   assert.equal(second.restarts, 1);
   await until(() => app.page("health.at(-1) === 'healthy' && health.includes('unhealthy')"), "both health updates");
   assert.deepEqual((await app.page("seen")).slice(-3), ["BACKOFF", "STARTING", "RUNNING"]);

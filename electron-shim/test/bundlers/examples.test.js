@@ -7,7 +7,7 @@ const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 const { test } = require("node:test");
-const { alive, startApp, until } = require("../support/app.js");
+const { alive, killBackend, startApp, until } = require("../support/app.js");
 const { PYTHON, ROOT, aspnet, noAspnet, noSidecar, sidecarEnv } = require("../support/sidecar.js");
 
 const EXAMPLES = path.join(ROOT, "examples");
@@ -86,13 +86,7 @@ for (const [name, { skip, prepare, hello }] of Object.entries(KINDS)) {
       const app = await startApp(t, { main: path.join(folder, "main.js") }, env);
       const answer = () => app.page("document.getElementById('answer')?.value ?? ''").catch(() => "");
       await until(async () => String(await answer()).includes(`"${hello}"`), "the backend's answer on the page", 180_000);
-      const before = await app.page("electron.backend.status()");
-      process.kill(before.pid, "SIGKILL");
-      const after = await until(async () => {
-        const status = await app.page("electron.backend.status()");
-        return status.running && status.pid !== before.pid && status;
-      }, "another backend");
-      assert.equal(after.url, before.url);
+      const after = await killBackend(app);
       void app.command("quit").catch(() => {});
       assert.equal(await app.exited, 0);
       assert.equal(alive(after.pid), false);

@@ -1,6 +1,7 @@
 // An app under test as the tests see it: a process, commands, its pages.
 "use strict";
 
+const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
@@ -119,4 +120,20 @@ function remove(folder) {
   }
 }
 
-module.exports = { alive, startApp, until };
+/**
+ * Kills the backend.
+ * @param {any} app
+ * @returns {Promise<any>} the status of the one that came in its place, at the same address
+ */
+async function killBackend(app) {
+  const before = await app.page("electron.backend.status()");
+  process.kill(before.pid, "SIGKILL");
+  const after = await until(async () => {
+    const status = await app.page("electron.backend.status()");
+    return status.running && status.pid !== before.pid && status;
+  }, "another backend");
+  assert.equal(after.url, before.url);
+  return after;
+}
+
+module.exports = { alive, killBackend, startApp, until };
