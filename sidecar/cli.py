@@ -82,10 +82,7 @@ def _report(error: click.ClickException | SidecarError, words: list[str], *, beh
 
 
 def _with_separator(command: click.Command, words: Sequence[str]) -> str | None:
-    """The command line with the ``--`` that was forgotten before the backend's command; None where there seems to be none.
-
-    ``words``: the name of the tool and what follows it.
-    """
+    """The command line with the ``--`` that was forgotten before the backend's command; None where none seems to be missing."""
     values = {
         name: not option.is_flag
         for option in command.params

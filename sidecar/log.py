@@ -228,10 +228,7 @@ class Log:
         self._add("error", message, fields)
 
     def defect(self, where: str, error: BaseException) -> None:
-        """An unexpected error with its traceback, at most once a minute for each line that raises.
-
-        ``where`` says what was being done, such as a channel's name.
-        """
+        """An unexpected error at ``where`` with its traceback, at most once a minute for each line that raises."""
         import traceback
 
         place, now = _raised_at(error), time.monotonic()

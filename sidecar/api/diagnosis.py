@@ -25,10 +25,7 @@ _HEALTH_PATHS = ("live_path", "health_path", "ready_path")
 
 
 class Diagnosis:
-    """Answers backend:diagnose.
-
-    ``crashes`` gives the crash reports, newest first; ``firewall`` its verdict, on Windows only; ``client`` speaks to the run.
-    """
+    """Answers backend:diagnose. ``crashes`` gives the crash reports, newest first; ``firewall`` its verdict, on Windows only."""
 
     def __init__(
         self,

@@ -24,10 +24,7 @@ _PACKAGES = ("msgspec", "aiohttp", "psutil", "loguru")
 
 
 class SidecarChannels:
-    """Ping, info, subscriptions, power events and the end.
-
-    ``started`` on time.monotonic(); ``warnings`` of the start.
-    """
+    """Ping, info, subscriptions, power events and the end; ``started`` on time.monotonic(), ``warnings`` of the start."""
 
     def __init__(
         self,

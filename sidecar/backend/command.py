@@ -192,10 +192,7 @@ def _on_path(name: str, environ: Mapping[str, str], here: str, platform: str) ->
 
 
 def _spellings(path: str, environ: Mapping[str, str], platform: str) -> Iterator[str]:
-    """The path itself, and on Windows the path with each extension that makes a program.
-
-    As cmd.exe has it, a name without an extension comes last there: npm installs a script for POSIX beside each .cmd.
-    """
+    """The path; on Windows first with each extension that makes a program, as npm puts a script for POSIX beside each .cmd."""
     if platform != "win32":
         yield path
         return

@@ -192,10 +192,7 @@ async def connect(port: int, closing: set[asyncio.Task[None]]) -> Connection:
 
 
 def parse_head(lines: list[bytes]) -> Head:
-    """Reads the status line and the fields as Chromium does: what it does not know or need makes nothing invalid.
-
-    Raises HttpFailedError: it is not an HTTP answer.
-    """
+    """Reads status line and fields as Chromium does: unknown ones make nothing invalid. HttpFailedError: it is not HTTP."""
     first = _STATUS_LINE.match(lines[0])
     if first is None:
         raise _malformed("the status line is not one of HTTP")

@@ -62,10 +62,7 @@ def prints_only_https(output: str, port: int) -> bool:
 
 
 def lifetime_events(profile: str, output: str) -> list[str]:
-    """What the app reported of its life, oldest first: "started", "stopping".
-
-    A phrase of the profile counts at the beginning of a message: of the line, or after the level or category that a log puts there.
-    """
+    """What the app reported, oldest first, as "started" and "stopping"; a phrase may follow the line's level and category."""
     phrases = PROFILES[profile].lifetime
     if not any(phrase in output for phrase in phrases):
         return []

@@ -42,9 +42,8 @@ _FLAG = re.compile(
 class Bundle:
     """What goes into a bundle, masked.
 
-    ``facts``: ``logs``, the folder, and ``info``, what ``sidecar:info`` answered; both are missing where no sidecar ran. The
-    settings file that ``serve_words`` name goes into the bundle. ``texts``: by their name in it; ``masked``: name of a text →
-    kind of secret → how often it was masked there.
+    ``facts``: ``logs``, the folder, and ``info``, what ``sidecar:info`` answered; empty where no sidecar ran. ``texts``: by
+    their name in the bundle; ``masked``: name of a text → kind of secret → how often.
     """
 
     def __init__(self, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str] = ()) -> None:

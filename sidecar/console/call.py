@@ -75,10 +75,7 @@ def check_arguments(channel: str, values: Sequence[Any]) -> None:
 
 
 def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
-    """Sends one request to a sidecar on the backend's own state and prints the answer.
-
-    Returns 0, or 1 after an error answer, or 78 where the settings are wrong; errors are JSON on stderr.
-    """
+    """Sends one request and prints the answer. Returns 0; 1, or 78 for wrong settings, with the error as JSON on stderr."""
     values = arguments(words)
     try:
         check_arguments(channel, values)

@@ -56,8 +56,7 @@ def serve_command() -> list[str]:
 def isolated_python(module: str, arguments: str = "") -> list[str]:
     """The command that runs ``main`` of a module of this package, installed or not, in a new interpreter.
 
-    No code comes from the working directory, PYTHONPATH or PYTHONSTARTUP (``-I``), and the environment is left as it is:
-    the backend inherits it, and has to meet what it would meet under ``serve``.
+    ``-I``: no code comes from the working directory, PYTHONPATH or PYTHONSTARTUP; the backend inherits the environment unchanged.
     """
     code = _RUN.format(module=module, arguments=arguments)
     return [sys.executable, "-I", "-c", code, str(Path(__file__).resolve().parents[2])]
@@ -87,11 +86,10 @@ class Client:
         on_dropped: DroppedListener | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Self:
-        """Spawns ``sidecar serve WORDS`` and awaits its hello.
+        """Spawns ``sidecar serve WORDS`` and awaits its hello; ``env``: the whole environment, by default ours.
 
-        ``on_event`` gets channel and payload of each event, on the event loop; ``on_dropped`` before it the channel and how
-        many events of it are missing. ``env`` is the whole environment, by default ours. UsageError: it did not understand
-        ``words``. SidecarLostError: it could not be started, ended, or said something else.
+        ``on_event`` gets channel and payload of each event, ``on_dropped`` before it the channel and how many are missing.
+        UsageError: it did not understand ``words``. SidecarLostError: it could not be started, ended, or said something else.
         """
         client = cls(on_event, on_dropped)
         await client._spawn(words, env)
@@ -112,8 +110,8 @@ class Client:
     async def call(self, channel: str, *args: Any) -> Any:
         """One request; a caller that is cancelled cancels it.
 
-        RemoteError: the answer is an error. InvalidArgsError: MessagePack does not hold the arguments, such as integers beyond
-        64 bits. InvalidConfigError: the sidecar found its settings wrong, and ended. SidecarLostError: it ended in the meantime.
+        RemoteError: the answer is an error. InvalidArgsError: MessagePack cannot hold the arguments. InvalidConfigError: the
+        settings are wrong. SidecarLostError: it ended in the meantime.
         """
         if self._ended.done():
             raise self._lost("The sidecar has ended")

@@ -18,10 +18,9 @@ _MALFORMED = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError
 
 
 class RecordedFrame(NamedTuple):
-    """One frame, chunk or end that went by, ``at`` seconds after the start.
+    """One frame, chunk or end, ``at`` seconds after the start; ``sender`` is ``client`` or ``sidecar``.
 
-    ``sender`` is ``client`` or ``sidecar``. ``body``: the frame, or all of a chunk that is not one. ``message`` is None where
-    the body cannot be decoded; then ``trouble`` says why, or how the sender ended.
+    ``message`` is None where ``body`` cannot be decoded or is a chunk; ``trouble`` says why, or how the sender ended.
     """
 
     at: float
@@ -86,11 +85,7 @@ def _decoded(body: bytes) -> tuple[Any, str]:
 
 
 class Step(NamedTuple):
-    """What the client did, ``at`` seconds since hello.
-
-    ``data`` is what it sent; None: it closed its side. ``answers`` and ``moves`` count the answers and changes of state that it
-    had received by then.
-    """
+    """``data`` that the client sent (None: it closed) ``at`` seconds since hello, after so many answers and changes of state."""
 
     at: float
     data: bytes | None
@@ -121,8 +116,7 @@ class Exchange:
 class Tape:
     """What one side of a conversation consists of.
 
-    ``unsolicited``: events, and errors about the stream or the settings. ``exit``: the sidecar's status, None where its end was
-    not seen. ``ended_by_client``: the client had asked for the end before it came.
+    ``unsolicited``: events, and errors about stream or settings. ``exit``: the sidecar's status; None where it was not recorded.
     """
 
     hello: RecordedFrame | None = None

@@ -19,10 +19,8 @@ class NotCrashedError(SidecarError):
 async def crash_backend(client: Client) -> int:
     """Kills the backend's root process (SIGKILL, TerminateProcess) behind the sidecar's back; returns its pid.
 
-    A pid proves nothing: the process is identified by pid and start time between two answers of the sidecar that name the
-    same run, it must descend from that very sidecar, and the kill checks the start time again.
-
-    Raises NotCrashedError if no process of ours can be killed; RemoteError or SidecarLostError as ``Client.call``.
+    Between two answers of the sidecar about the same run the process is identified by pid and start time, which the kill checks
+    again; it must descend from that sidecar. NotCrashedError: no process of ours can be killed. Else as ``Client.call``.
     """
     assert client.hello is not None
     for _ in range(_TRIES):

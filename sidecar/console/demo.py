@@ -33,11 +33,7 @@ def backend_command() -> list[str]:
 
 
 def run(seconds: float) -> int:
-    """Shows the demo for that long.
-
-    Returns 0 if the backend crashed, came back as another process and was healthy, and everything stopped in order; else 1.
-    OSError: stdout cannot be written; everything was stopped.
-    """
+    """Shows the demo; returns 0 if the recovery was seen and everything stopped in order, else 1. OSError: of stdout."""
     console = Console(highlight=False)
 
     async def play() -> tuple[Recovery, int]:

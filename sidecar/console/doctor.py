@@ -35,9 +35,9 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": 
 
 
 def run(serve_words: Sequence[str], *, start: bool, as_json: bool, bundle: str | None) -> int:
-    """Diagnoses and prints, as a table or JSON; ``start`` starts the backend first, ``bundle`` names a zip to write.
+    """Diagnoses, prints, and writes the zip ``bundle``; ``start`` starts the backend first.
 
-    Returns 1 when anything failed, else 0; 78 where the settings are wrong. UsageError: the bundle cannot be written there.
+    Returns 1 when anything failed, 78 where the settings are wrong, else 0. UsageError: the bundle cannot be written.
     """
     if start:
         require_command("doctor --start", serve_words)

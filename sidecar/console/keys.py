@@ -35,10 +35,9 @@ _SEQUENCES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|[^\x1b])"  # ECMA-48 control se
 
 @contextmanager
 def pressed_keys(on_key: KeyListener) -> Iterator[bool]:
-    """While it lasts, ``on_key`` gets each key, in lower case, on the running loop's thread.
+    """While it lasts, ``on_key`` gets each key, in lower case, on the loop's thread. Yields whether a person is at the keys.
 
-    Keys come from a terminal, or from a pipe, so that scripts can press them; a file or the null device gives none. Ctrl+C
-    stays the system's own. Yields whether a person is at the keys.
+    Keys come from a terminal, or from a pipe, so that scripts can press them; a file or the null device gives none.
     """
     if has_terminal():
         if not in_foreground():
@@ -58,10 +57,7 @@ def pressed_keys(on_key: KeyListener) -> Iterator[bool]:
 
 
 def keys_in(data: bytes) -> list[str]:
-    """The keys in one read: characters in lower case, and names such as ``page up`` and ``enter``.
-
-    Other function keys, and what was pressed with Alt, mean nothing here.
-    """
+    """The keys in one read: characters in lower case, and names such as ``page up``; Alt and other function keys are left out."""
     keys: list[str] = []
     for part in re.split(f"({_SEQUENCES})", data.decode("utf-8", "ignore")):
         if part.startswith(("\x1b[", "\x1bO")):

@@ -24,11 +24,10 @@ DRAIN = 1.0  # seconds for what is unsent at the end, as the protocol page has i
 def run(file: str, *, fast: bool) -> int:
     """Plays until the client closes its side or asks for the end, or the recorded sidecar ended by itself.
 
-    Events come when they came; each request gets what the same request got, after as long as that took (``fast``: at once).
-    A request made more often than recorded gets the last answer again.
+    A request gets what the same request got, after as long as that took (``fast``: at once), and then the last answer again.
 
-    Returns the recorded sidecar's status where it ended by itself, else 0; 65 where the client sent something else than
-    frames. Raises RecordingError, before anything is played, where the file is not a recording, has no hello or is damaged.
+    Returns the recorded status, 0 where the client ended it, 65 where it sent something else than frames. RecordingError: the
+    file is not a recording, has no hello or is damaged; nothing was played.
     """
     tape = Tape()
     for record in Recording(Path(file)):

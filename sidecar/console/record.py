@@ -1,7 +1,7 @@
 """``sidecar record``: stands between a client and a real sidecar, and writes the traffic to a file.
 
-One thread a direction passes the bytes on as they come, and each waits for its reader, so back-pressure goes through. A
-third thread owns the file, which is as private as the system allows: a replay needs the very bytes, secrets included.
+One thread a direction passes the bytes on as they come, and each waits for its reader, so back-pressure goes through. The
+file is as private as the system allows: a replay needs the very bytes, secrets included.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -28,12 +27,9 @@ from .client import serve_command
 from .needed import require_command
 from .recording import CHUNK, MAGIC, Header, Kind, encode_header, encode_record, shell_status
 
-_AHEAD = 256  # chunks, 16 MiB: a disk that stalls longer than they last makes both sides wait rather than lose anything
-_PAUSE = 0.01  # seconds between two writes of the file: what a recorder that is killed may lose
-
 
 def run(file: str, serve_words: Sequence[str]) -> int:
-    """Runs one sidecar to its end; returns its exit status (128 + the signal's number where one ended it).
+    """Runs one sidecar to its end; returns its exit status, as a shell does.
 
     An earlier recording is kept as ``FILE.1``. UsageError: the file cannot be written, or is something else than a recording.
     """
@@ -52,7 +48,6 @@ def run(file: str, serve_words: Sequence[str]) -> int:
     _pass_answers(child.stdout, stdout_fd, tape)
     status = shell_status(child.wait())
     tape.add("exit", str(status).encode())
-    tape.close()
     return status
 
 
@@ -72,58 +67,29 @@ def _create(path: Path) -> int:
 
 
 class _Tape:
-    """The file, and the thread that owns it. A full disk ends the recording, never the conversation.
-
-    Records are written in batches: waking the thread for each would cost every message 60 µs.
-    """
+    """The file. A full disk ends the recording, never the conversation."""
 
     def __init__(self, descriptor: int, path: Path, serve_words: Sequence[str]) -> None:
-        self._descriptor = descriptor
+        self._descriptor: int | None = descriptor
         self._path = path
+        self._lock = threading.Lock()
         self._began = time.monotonic_ns()
         command = mask_command(["sidecar", "serve", *serve_words])
-        self._records = deque([encode_header(Header(__version__, iso(), SYSTEM, command))])
-        self._room = threading.Semaphore(_AHEAD)
-        self._filled = threading.Event()
-        self._filled.set()
-        self._ended = False
-        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
-        self._thread.start()
+        self._write(encode_header(Header(__version__, iso(), SYSTEM, command)))
 
     def add(self, kind: Kind, data: bytes) -> None:
         """Before the bytes are passed on, so that no answer can come before its question."""
-        self._room.acquire()
-        self._records.append(encode_record(kind, time.monotonic_ns() - self._began, data))
-        if not self._filled.is_set():
-            self._filled.set()
+        with self._lock:
+            self._write(encode_record(kind, time.monotonic_ns() - self._began, data))
 
-    def close(self) -> None:
-        """Waits until all is written."""
-        self._ended = True
-        self._filled.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        works, ended = True, False
-        while not ended:
-            self._filled.wait()
-            if not self._ended:
-                time.sleep(_PAUSE)
-            self._filled.clear()
-            ended = self._ended  # looked at before the records: what was added before the end is among them
-            records = [self._records.popleft() for _ in range(len(self._records))]
-            if records:
-                self._room.release(len(records))
-                works = works and self._write(b"".join(records))
-        os.close(self._descriptor)
-
-    def _write(self, data: bytes) -> bool:
+    def _write(self, data: bytes) -> None:
+        if self._descriptor is None:
+            return
         try:
             write_all(self._descriptor, data)
         except OSError as error:
+            self._descriptor = None
             _say(f"the recording ends here, the connection goes on: {self._path}: {error.strerror}")
-            return False
-        return True
 
 
 def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:

@@ -4,8 +4,7 @@
     header = MessagePack map, see Header
     record = MessagePack array [kind, nanoseconds since the start, bytes, CRC-32 of the bytes]
 
-Chunks, not messages: anything else than a frame is recorded too, and a recording that was cut off is good up to there. The checksum
-distinguishes damage from what a client really sent.
+Chunks, not messages: what is not a frame is recorded too. The checksum distinguishes damage from what a client sent.
 """
 
 from __future__ import annotations
@@ -82,8 +81,7 @@ def shell_status(status: int) -> int:
 class Recording:
     """A file that is read; iterate once.
 
-    ``header`` says where it comes from; ``whole``, afterwards, whether it has the end of the sidecar, which that of a killed
-    recorder lacks. Raises UsageError where it cannot be read, RecordingError where it is not a recording.
+    ``whole``: it had the sidecar's end. Raises UsageError where it cannot be read, RecordingError where it is no recording.
     """
 
     def __init__(self, path: Path) -> None:

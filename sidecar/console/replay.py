@@ -27,13 +27,10 @@ _MAX_VALUE = 60  # characters of a value
 
 
 def run(file: str, serve_words: Sequence[str], *, fast: bool) -> int:
-    """Replays and prints what was different.
+    """Replays and prints what was different; the recorded command is only shown, as a recording may come from anyone.
 
-    The recorded command is only shown: a recording from someone else must not choose what runs here. ``fast`` waits only
-    for what the recorded client had received before each step.
-
-    Returns 0 if answers, states and exit status are as recorded but for values that differ in every run; else 1. Raises
-    RecordingError where it is not a recording; or is damaged, after what precedes the damage was replayed.
+    ``fast`` waits only for what the recorded client had received before each step. Returns 0 if nothing but values differs, else 1.
+    Raises RecordingError where it is not a recording; or is damaged, after what precedes the damage was replayed.
     """
     recording = Recording(Path(file))
     _say(heading(recording.header))
@@ -162,8 +159,7 @@ def _say(text: str) -> None:
 class Difference(NamedTuple):
     """One place in which two answers differ, such as ``result.lastExit.code``.
 
-    ``shape``: a client could stumble over it, because a key came or went or the kind of value is another. Otherwise only the
-    value differs, as times, pids and ports do in every run.
+    ``shape``: a key came or went, or the kind of value is another; else only the value differs, as times and pids do.
     """
 
     path: str
@@ -186,8 +182,7 @@ MISSING = _Missing()
 def differences(before: Any, now: Any, path: str = "") -> Iterator[Difference]:
     """Every place in which ``now`` is not as ``before``.
 
-    Null in the place of a value has the same shape: nothing has crashed before the first crash. Lists are compared as far as
-    both go, because logs and samples are never equally long.
+    Null has the shape of any value (nothing has crashed before the first crash); lists are compared as far as both go.
     """
     if isinstance(before, dict) and isinstance(now, dict):
         for key in [*before, *(key for key in now if key not in before)]:

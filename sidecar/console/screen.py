@@ -96,10 +96,7 @@ def glyphs_for(encoding: str) -> Glyphs:
 def render(
     story: Story, now: float, width: int, height: int, glyphs: Glyphs, *, view: View | None = None, clock: float = 0.0
 ) -> RenderableType:
-    """The picture of ``watch``, as large as the terminal: ``width`` columns, ``height`` lines.
-
-    ``now`` is in seconds since watch began, ``clock`` when that was, in seconds since 1970.
-    """
+    """The picture of ``watch``, as large as the terminal; ``now``: seconds since watch began, at ``clock`` since 1970."""
     view = view or View()
     rows = [*_strips(story, now, max(8, width - _PANEL - _LABELS - _FIGURES), glyphs), *_texts(story, now, clock)]
     grid, lines = _fitting(rows, max(8, width - _PANEL - _LABELS), height - _BORDERS - 1)
@@ -161,7 +158,7 @@ def sparkline(
 def columns(moves: Iterable[tuple[float, _T]], begin: float, end: float, width: int, ranks: Sequence[_T]) -> list[_T]:
     """A span of time as columns, each the first of ``ranks`` within it: a crash of 50 ms is seen in one of 10 s.
 
-    ``moves`` say when which state began, in order; the last one lasts until ``end``, the first began at ``begin`` or before.
+    ``moves``: when which state began, in order; the first before ``begin``, the last one lasts until ``end``.
     """
     found: list[int | None] = [None] * width  # places in ``ranks``
     spans = [(at, ranks.index(value)) for at, value in moves]

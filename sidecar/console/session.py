@@ -18,10 +18,9 @@ MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not co
 
 
 class Session:
-    """One run of such a tool.
+    """One run of such a tool: with pictures (``live``) or a line for each event.
 
-    ``live``: pictures in a terminal, otherwise a line for each event. ``end``: the exit status, once something ends the tool.
-    ``unsaid``: why stdout cannot be written any more.
+    ``end``: the exit status, once something ends the tool. ``unsaid``: why stdout cannot be written any more.
     """
 
     def __init__(self, console: Console, own: str, *, live: bool, digits: int) -> None:
@@ -67,10 +66,7 @@ class Session:
     async def pictures(
         self, picture: Callable[[], RenderableType], *, screen: bool, max_refresh: float
     ) -> AsyncIterator[None]:
-        """Draws at each change, and after ``max_refresh`` seconds without one; what is drawn stays unless it had the whole ``screen``.
-
-        Nothing is drawn where this is not ``live``.
-        """
+        """Where this is ``live``, draws at each change and every ``max_refresh`` seconds; stays unless it had the whole ``screen``."""
         if not self.live:
             yield
             return

@@ -68,10 +68,10 @@ def states_folder() -> Path:
 
 @contextmanager
 def backend_state(serve_words: Sequence[str], *, otherwise: str | None = None) -> Iterator[list[str]]:
-    """The words of ``serve`` with the data folder of the backend that they name, which is marked as in use in the meantime.
+    """The words of ``serve`` with the data folder of the backend that they name, which is in use meanwhile.
 
-    They stay as they are where the settings name a data folder, or are wrong. Where they name no backend, the folder is a
-    temporary one whose name begins with ``otherwise``, if that is given.
+    As they are where the settings name a data folder, or are wrong. Where they name no backend, and ``otherwise`` is given, with
+    a temporary folder whose name begins so.
     """
     settings = settings_of(serve_words)
     if settings is None or settings.paths.data or settings.app.user_data:
@@ -127,10 +127,7 @@ def data_folder(given: str) -> str:
 
 
 def clear(name: str | None) -> tuple[list[State], list[State]]:
-    """Removes the state of that name, or of all backends; gives what was removed, and what is in use and was kept.
-
-    UsageError: no backend has that name. OSError: part of it cannot be removed.
-    """
+    """Removes that state, or all; gives what was removed, and what is in use and was kept. UsageError: no such name. OSError."""
     states = [state for state in list_states() if name in {None, state.name}]
     if not states and name is not None:
         raise UsageError(f"No state named {name!r}", hint="'sidecar data' lists the names.")

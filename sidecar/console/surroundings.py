@@ -27,10 +27,9 @@ _UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
 def open_streams() -> None:
-    """Gives each closed standard stream the null device, and the others an encoding in which nothing fails.
+    """Gives each closed standard stream the null device, else the next file that is opened would get what is printed.
 
-    Otherwise the next file to be opened would get the number of the closed one, and what is printed. Pipes and files get
-    UTF-8, a terminal what it can show: Windows' code pages lack what backends say.
+    Pipes and files get UTF-8, a terminal what it can show: Windows' code pages lack what backends say.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # lowest number first: each gets its own
         if getattr(sys, name) is None:
@@ -85,10 +84,7 @@ _interruption: ContextVar[Interruption | None] = ContextVar("interruption", defa
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """While it lasts SIGTERM and SIGHUP end a command as Ctrl+C does, so that it clears its things away.
-
-    A command with its own handlers replaces these; ignored signals (``nohup``) stay ignored.
-    """
+    """While it lasts SIGTERM and SIGHUP end a command as Ctrl+C does; ignored signals (``nohup``) stay ignored."""
     seen = Interruption()
     before: dict[signal.Signals, Any] = {}
 

@@ -32,11 +32,11 @@ _NEEDS = ["backend:log", "backend:resourceUpdate"]
 
 
 def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
-    """Starts the backend and shows what becomes of it, for ``seconds`` or until the user quits.
+    """Shows what becomes of the backend, for ``seconds`` or until the user quits.
 
     Returns 0 when asked to end; after ``seconds`` 0 only if the backend runs; 1 if it failed for good and no keys can start it
-    again; 128 + the signal's number; 75 if something of the backend could not be stopped. Raises SidecarError where the
-    settings are wrong or the sidecar ended by itself; OSError where stdout cannot be written, after all was stopped.
+    again; 128 + the signal's number; 75 if something could not be stopped. SidecarError: wrong settings, or the sidecar was lost.
+    OSError: of stdout, after all was stopped.
     """
     require_command("watch", serve_words)
 

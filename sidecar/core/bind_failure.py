@@ -55,10 +55,7 @@ _PORTS = r"""(?ix)
 
 
 def bind_failure(output: bytes, port: int) -> BindFailure | None:
-    """What kept the backend from its port, None where the output says nothing of the sort.
-
-    A line that names other ports only, such as that of a debugger, is not about ours.
-    """
+    """What kept the backend from its port; None where the output says nothing of it, or names other ports only."""
     nameless: BindFailure | None = None
     foreign = False
     for failure, ports in _failures(output[-_LAST_BYTES:].decode("utf-8", "replace"), str(port)):

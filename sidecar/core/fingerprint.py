@@ -45,10 +45,7 @@ class Frame(NamedTuple):
 
 
 def fingerprint(cause: str, exception: str, frames: Iterable[Frame]) -> str:
-    """16 hexadecimal digits.
-
-    ``exception``: its type, or another detail that distinguishes two crashes of the same cause, or empty; ``frames``: innermost first.
-    """
+    """16 hex digits; ``exception``: its type or another distinguishing detail, may be empty; ``frames``: innermost first."""
     known = list(frames)
     own = [frame for frame in known if not _is_runtime(frame)] or known
     # A recursion is cut off anywhere, so each function counts once.

@@ -37,11 +37,7 @@ class Verdict(Struct, frozen=True):
 
 
 class RestartBudget:
-    """Counts failures; each is forgiven after ``window`` seconds of *healthy running* since it.
-
-    Time spent starting, crashing or waiting forgives nothing: neither a crash every 15 s nor a start that never
-    becomes ready goes on for ever.
-    """
+    """Counts failures; each is forgiven after ``window`` seconds of *healthy running*: no start that fails goes on for ever."""
 
     def __init__(self, settings: Restart, delay: float, *, spent: int = 0) -> None:
         """``delay``: seconds between restarts; ``spent`` failures are taken over from an earlier sidecar on the same data folder."""

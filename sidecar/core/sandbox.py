@@ -81,10 +81,7 @@ def describe_missing(found: Enforcement) -> str:
 def enforcement(
     level: Level, abi: int, *, port_known: bool, privileges: bool = True, filters: bool = True
 ) -> Enforcement:
-    """What Landlock, of that version (0 without it), and prctl enforce.
-
-    ``port_known``: before the start; ``privileges``: whether they can be dropped; ``filters``: whether system calls can be filtered.
-    """
+    """What Landlock of that version (0: none) and prctl enforce; ``privileges`` can be dropped, system calls filtered."""
     if level == "off":
         return Enforcement(level)
     enforced, missing = [], []

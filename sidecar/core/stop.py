@@ -74,11 +74,7 @@ _KIND = (Rung.CLOSE_STDIN, Rung.REQUEST, Rung.INTERRUPT)
 
 
 def stop_ladder(now: float, times: Timeouts, *, can_request: bool, has_stdin: bool = False) -> StopLadder:
-    """The whole ladder.
-
-    ``can_request``: the run is ready and has a shutdown endpoint (never asked of a stranger); ``has_stdin``: its stdin is open,
-    and ends first.
-    """
+    """The whole ladder; ``can_request``: ready, with a shutdown endpoint; ``has_stdin``: its stdin is open, and ends first."""
     interrupt_at = now + (times.shutdown_request if can_request or has_stdin else 0.0)
     kill_at = interrupt_at + times.graceful_shutdown
     kinder = [rung for rung, possible in ((Rung.CLOSE_STDIN, has_stdin), (Rung.REQUEST, can_request)) if possible]

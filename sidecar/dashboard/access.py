@@ -16,9 +16,8 @@ _USED_KEPT = 32
 class Access:
     """Tokens, keys and the check of Host and Origin, for one port.
 
-    The token is in the fragment of the address, which browsers send nowhere. The page exchanges it for a key that stays with
-    its browser; a new token takes the old one's place. Cookies would not do: browsers share them between all ports of
-    127.0.0.1, so the supervised backend would get them too.
+    The token is in the fragment of the address, which browsers send nowhere; the page exchanges it for a key. Cookies would not
+    do: browsers share them between all ports of 127.0.0.1, so the backend would get them too.
     """
 
     def __init__(self, port: int) -> None:
@@ -59,8 +58,7 @@ class Access:
     def refusal(self, host: str | None, origin: str | None, *, origin_needed: bool) -> str | None:
         """Why a request with these headers is refused, or None.
 
-        A foreign name that resolves to 127.0.0.1 (DNS rebinding) shows in Host, another site's page in Origin. Browsers leave
-        Origin out of a plain GET, but not out of a POST or a WebSocket's handshake.
+        DNS rebinding shows in Host, another site's page in Origin, which browsers leave out of a plain GET alone.
         """
         if host != self._host:
             return f"This is {self.origin}, not the requested host."

@@ -34,10 +34,7 @@ _OPT_IN = [name for name, event in EVENTS.items() if event.opt_in]
 
 
 class Link:
-    """One sidecar at a time, started with ``sidecar serve WORDS``, and the tabs that hear of it.
-
-    ``gone`` is the reason why no sidecar runs at the moment, for the tabs; None while one runs.
-    """
+    """One sidecar at a time, and the tabs that hear of it; ``gone``: why no sidecar runs at the moment."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.gone: ErrorBody | None = None

@@ -25,11 +25,7 @@ from .server import make_app, page_files
 
 
 def run(serve_words: Sequence[str], *, port: int, open_browser: bool) -> int:
-    """Serves until Ctrl+C or a request to end; ``port`` 0 is any free one.
-
-    Returns 0, or what the sidecar ended with where its end was not clean. SidecarError: the port is taken, no
-    backend is named, or the sidecar does not start.
-    """
+    """Serves until Ctrl+C; ``port`` 0 is any free one. Returns 0, or how the sidecar ended. SidecarError: it does not start."""
     require_command("dashboard", serve_words)
     with backend_state(serve_words) as words:
         try:

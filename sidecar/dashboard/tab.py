@@ -61,8 +61,8 @@ _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 class Tab:
     """The conversation with one page: its requests, its subscriptions, and what it has not read yet.
 
-    JSON, which a browser reads by itself and its developer tools show; bytes become base64. One frame holds one or more
-    messages, a line each. ``call`` forwards a request to the sidecar; ``drop`` ends the connection when too much is unread.
+    JSON, bytes as base64; one frame holds one or more messages, a line each. ``call`` forwards a request to the sidecar;
+    ``drop`` ends the connection when too much is unread.
     """
 
     def __init__(self, call: Callable[[str, Sequence[Any]], Awaitable[Any]], drop: Callable[[], None]) -> None:

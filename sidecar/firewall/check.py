@@ -31,10 +31,9 @@ def check_firewall(facts: FirewallFacts) -> FirewallCheck:
 
 
 def find_rule(rule_names: Sequence[str], program: str, *, platform: str = sys.platform) -> FirewallRule:
-    """Looks for rules by name or by program, whatever they do and whether or not they are switched on.
+    """Looks for rules by name, in any case, or by program, whatever they do and whether or not they are switched on.
 
-    Any of the names counts, in any case; without a program only they do. ``exists`` is null where nothing was found and not
-    everything could be read. ``details`` is text, as existing renderers expect it: a line for each profile, then for each rule.
+    ``exists`` is null where nothing was found and not everything could be read; ``details`` has a line for each profile and rule.
     """
     if platform != "win32":
         return FirewallRule(None, error="Not Windows")
@@ -62,21 +61,14 @@ def describe(
 
 
 def command_for(program: str, rule_name: str, *, platform: str = sys.platform) -> str | None:
-    """The command that creates the rule, one line for cmd and PowerShell; None off Windows.
-
-    Raises:
-        InvalidConfigError: the rule's name cannot be one.
-        UnsupportedError: the path cannot be written so that both shells read it.
-    """
+    """The command that creates the rule, one line for cmd and PowerShell; None off Windows. Raises as ``add_rule``."""
     return add_rule(program, rule_name) if platform == "win32" else None
 
 
 def create_rule(program: str, rule_name: str, *, preview: bool = False) -> CreatedFirewallRule:
     """Creates the rule after the system asked the user; with ``preview`` says what would be deleted and created.
 
-    Raises:
-        ElevationRefusedError: the user declined.
-        InvalidConfigError, UnsupportedError: as ``command_for``; this is not Windows; Windows would not ask.
+    ElevationRefusedError: declined. InvalidConfigError, UnsupportedError: as ``add_rule``; not Windows; Windows would not ask.
     """
     if sys.platform == "win32":
         from .create import create

@@ -24,9 +24,7 @@ _MAX_LENGTH = 8191  # characters of one line in cmd; Microsoft KB 830473
 def add_rule(program: str, rule_name: str) -> str:
     """The netsh command that lets the program in on private networks; to be run as administrator.
 
-    Raises:
-        InvalidConfigError: the rule's name cannot be one.
-        UnsupportedError: the path cannot be written so that both shells read it.
+    InvalidConfigError: the rule's name cannot be one. UnsupportedError: the path cannot be quoted for both shells.
     """
     check_name(rule_name)
     line = (

@@ -21,13 +21,8 @@ _PAUSE = 0.1  # seconds; the firewall service writes the registry a moment after
 class Plan:
     """What creating the rule means on this machine.
 
-    Attributes:
-        file: the helper, a program of Windows by its full path.
-        parameters: its command line.
-        replaced: rules of the same program that are deleted first.
-        before: the ids of the rules of this machine as they are.
-        verdict: what the profile does now.
-        obstacle: why it must not be tried; empty: it may.
+    ``file`` and ``parameters`` of the helper; ``replaced``: deleted first; ``before``: ids of the rules as they are; ``obstacle``:
+    why it must not be tried, empty: it may.
     """
 
     file: str
@@ -39,14 +34,10 @@ class Plan:
 
 
 def plan(snapshot: Snapshot, program: str, rule_name: str, environment: Mapping[str, str]) -> Plan:
-    r"""Decides what to do; pure.
+    r"""Decides what to do; pure. Raises as ``command.add_rule``.
 
-    The helper is Windows' own cmd, which runs netsh once or twice: no file that the user, or a program of the user's,
-    could change between the prompt and the run. Both texts in the line have passed the checks of ``command``, which
-    refuse whatever cmd expands inside quotes; ``/d`` leaves AutoRun out, ``/v:off`` leaves ``!`` alone.
-
-    Raises:
-        InvalidConfigError, UnsupportedError: as ``command.add_rule``.
+    The helper is Windows' own cmd: no file that a program of the user's could change between the prompt and the run. Both texts
+    in the line have passed ``command``'s checks; ``/d`` leaves AutoRun out, ``/v:off`` leaves ``!`` alone.
     """
     rules = rules_in(snapshot)
     stale = tuple(
@@ -91,14 +82,10 @@ def create(
     run: Callable[[str, str], int | None],
     pause: Callable[[float], None],
 ) -> CreatedFirewallRule:
-    """Carries the plan out. Blocking, while the user is asked and for up to 32 s after.
+    """Carries the plan out; blocks while the user is asked and for up to 32 s after. ``preview``: only says what would be done.
 
-    ``preview``: only say what would be done. ``run`` runs a program with a command line as administrator and gives its exit
-    code or None; ``environment`` has its names in capitals.
-
-    Raises:
-        ElevationRefusedError: the user declined.
-        InvalidConfigError, UnsupportedError: as ``command.add_rule``, or Windows would not start the helper.
+    ``run`` runs a program with a command line as administrator and gives its exit code or None; ``environment`` has its names in
+    capitals. Raises as ``command.add_rule`` and ``elevate.run``.
     """
     snapshot = read()
     todo = plan(snapshot, program, rule_name, environment)

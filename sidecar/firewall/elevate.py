@@ -46,14 +46,10 @@ class _ShellExecuteInfo(ctypes.Structure):
 
 
 def run(file: str, parameters: str, *, timeout: float = 30.0, verb: str = "runas") -> int | None:
-    """Starts a program hidden and waits for its end. Blocks while the user is asked: to be called in a thread.
+    """Starts a program hidden, after the user was asked, and waits for its end for ``timeout`` seconds: call it in a thread.
 
-    ``timeout``: how long its end is awaited, in seconds, once it runs. ``verb``: ``open`` starts it without asking, for tests.
-    Gives the exit code, or None where it still runs; neither says what was achieved.
-
-    Raises:
-        ElevationRefusedError: the user said no, or did not answer.
-        UnsupportedError: Windows would not start it.
+    ``verb``: ``open`` starts it without asking, for tests. Gives the exit code, None where it still runs; neither says what was
+    achieved. ElevationRefusedError: the user said no. UnsupportedError: Windows would not start it.
     """
     shell32 = ctypes.WinDLL("shell32", use_last_error=True)
     ole32 = ctypes.WinDLL("ole32")
@@ -81,10 +77,7 @@ def run(file: str, parameters: str, *, timeout: float = 30.0, verb: str = "runas
 
 
 def _foreground_window() -> int | None:
-    """The window that the user is at, most likely the app's: a prompt that belongs to none may only flash in the taskbar.
-
-    Source: ShellExecuteExW and User Account Control; a process without a window is not in the foreground itself.
-    """
+    """Most likely the app's: a prompt that belongs to no window may only flash in the taskbar (ShellExecuteExW and UAC)."""
     function = ctypes.WinDLL("user32").GetForegroundWindow
     function.argtypes = ()
     function.restype = wintypes.HWND

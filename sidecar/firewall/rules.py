@@ -150,10 +150,9 @@ def program_key(path: str) -> str:
 
 
 def expand(path: str, environment: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """Resolves ``%NAME%`` in a rule's path; unknown variables stay as they are.
+    """Resolves ``%NAME%``; unknown variables stay, and names in ``environment`` are in capitals.
 
-    Gives also the variables that may mean something else to the firewall service, whose account is another. The names in
-    ``environment`` are in capitals.
+    Gives also the variables that may mean something else to the firewall service, whose account is another.
     """
     doubtful: list[str] = []
 

@@ -40,10 +40,9 @@ class Snapshot:
     profiles: Mapping[tuple[StoreName, str], ProfileValues]
 
     def unread(self, *, local: bool = True) -> str:
-        """Why there may be rules that were not seen; empty: all were.
+        """Why there may be rules that were not seen; empty: all were. ``local``: whether this machine's own matter.
 
         A policy or MDM key that is missing is an empty store; the firewall's own is never missing on a sound machine.
-        ``local``: whether the rules of this machine matter.
         """
         for store in STORES:
             rules = self.rules[store]

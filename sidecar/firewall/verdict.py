@@ -27,14 +27,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one profile does.
+    """What one profile does: ``reason`` is one phrase; ``evidence`` decided, the strongest first, empty: nothing was found.
 
-    Attributes:
-        name: ``disabled``: the firewall is off · ``blocked``: a rule or setting blocks · ``allowed``: a rule or setting
-            allows · ``no_rule``: nothing speaks of the program, so the default, to block, applies · ``conditional``: it
-            depends on more than program, profile and port · ``unknown``: something could not be read.
-        reason: one phrase for people.
-        evidence: what decided, the deciding one first; empty where nothing was found.
+    ``no_rule``: nothing speaks of the program, so the default, to block, applies · ``conditional``: it depends on more than
+    program, profile and port · ``unknown``: something could not be read.
     """
 
     name: VerdictName
@@ -63,11 +59,7 @@ def same_program(rule: Rule, program: str, environment: Mapping[str, str]) -> bo
 
 
 def judge(snapshot: Snapshot, program: str, port: int | None, environment: Mapping[str, str]) -> dict[Profile, Verdict]:
-    """Returns a verdict for each profile.
-
-    ``program`` is an absolute path, empty where it is not known; ``environment``, with names in capitals, is for variables in
-    the rules' paths.
-    """
+    """A verdict for each profile; ``program``: absolute, empty: unknown; names in ``environment`` are in capitals."""
     matches = [match for rule in rules_in(snapshot) if (match := _match(rule, program_key(program), port, environment))]
     return {profile: _verdict(snapshot, profile, matches, program) for profile in PROFILES}
 

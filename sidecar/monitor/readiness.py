@@ -66,10 +66,7 @@ class Readiness:
         self._started = self._loop.time()
 
     async def wait(self) -> bool:
-        """True when the run is ready, False when another program answers in its place, which is posted.
-
-        Waits for ever: the deadline is the supervisor's.
-        """
+        """True when the run is ready, False when another program answers, which is posted; the deadline is the supervisor's."""
         reported = self._started
         self._progress("Waiting for the port to open")
         authentic = False

@@ -70,10 +70,7 @@ _BY_STATUS = {
 
 
 def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None = None) -> Cause | None:
-    """The likely cause of the end, or None where nothing speaks for any.
-
-    ``output`` is the end of the run's output (64 KiB are enough), decoded; ``oom``: as ``oom.oom_killed``.
-    """
+    """The likely cause, None: nothing speaks for any. ``output``: the end of the run's, decoded; ``oom``: as ``oom.oom_killed``."""
     if oom:
         return _OOM
     if status.clean:

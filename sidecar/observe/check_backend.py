@@ -15,8 +15,7 @@ from ..wire.observe import Check
 def check_health(endpoints: Mapping[str, str], answers: Mapping[str, HttpFailedError | None] | None) -> Check:
     """Whether the running backend reports itself healthy.
 
-    ``endpoints``: name of the setting (``live_path`` …) → path, of those that are configured. ``answers``: path → how the
-    request to it failed, or None where the answer was good; None while nothing runs.
+    ``endpoints``: setting (``live_path`` …) → path. ``answers``: path → how the request failed, if it did; None: nothing runs.
     """
     if not endpoints:
         return Check("health", "ok", "No health endpoint is configured; only the open port is checked")
@@ -44,10 +43,7 @@ def _describe(path: str, error: HttpFailedError) -> str:
 
 
 def check_shutdown_endpoint(path: str, status: int | None) -> Check:
-    """Whether the endpoint for a graceful stop exists.
-
-    ``status`` of an OPTIONS request for it, which stops nothing (405: it exists for other methods); None: not requested, or no answer.
-    """
+    """Whether the endpoint exists; ``status`` of OPTIONS, which stops nothing (405: other methods only), None: no answer."""
     if not path:
         return Check("shutdown_endpoint", "ok", "Not configured; the backend is stopped by a signal")
     if status is None:

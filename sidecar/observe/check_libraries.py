@@ -71,10 +71,9 @@ def judge(wanted: Sequence[Library], found: set[str], *, beside: set[str]) -> Ch
 
 
 def look_at(program: Path) -> str | None:
-    """``invariant`` for a .NET program that works without libicu, ``dotnet`` for any other, None for other programs.
+    """``invariant`` for a .NET program that works without libicu, ``dotnet`` for any other, None for other programs. OSError.
 
-    Read in pieces: a search of a hundred megabytes that are mapped into memory would hold up every other thread, and one
-    of a file that is rewritten at the same time would end this process (SIGBUS). OSError: it cannot be read.
+    Read in pieces: a mapped file would hold up other threads, and end this process (SIGBUS) if it is rewritten meanwhile.
     """
     settings = program.with_name(program.name + ".runtimeconfig.json")
     hosted = invariant = False

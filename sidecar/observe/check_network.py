@@ -30,11 +30,9 @@ def check_port(
     reserved: Callable[[], Sequence[Range] | None] = list,
     held: int | None = None,
 ) -> Check:
-    """Whether the backend has its port, or could bind it.
+    """Whether the backend has its port, or could bind it; ``port`` as configured, ``running`` and ``listener`` of the run.
 
-    ``port`` as configured, ``running`` that of the run and ``listener`` who listens there. ``state`` tries a port by binding
-    it, ``owner`` names who listens on one, ``reserved`` gives the ranges that Windows reserves; ``held`` is where the sidecar
-    itself listens for the backend.
+    ``state`` tries a port, ``owner`` names who listens on one, ``reserved`` gives Windows' ranges; ``held``: where the sidecar listens.
     """
     used = running if running is not None else port
     if used in UNSAFE_PORTS:

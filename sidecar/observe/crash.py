@@ -34,8 +34,7 @@ def report_name(time: str) -> str:
 class CrashReports:
     """The reports in the logs folder; the newest 50 are kept.
 
-    A report exists for clients from ``submit`` on. If the disk does not take it, ``warn`` is called and it stays readable from
-    memory until the sidecar ends. ``mask`` takes secrets out of a text. A report has a number, since the system's clock may be set back.
+    What the disk does not take stays readable from memory, and ``warn`` is called. Numbered, as the clock may be set back.
     """
 
     def __init__(self, folder: Path, warn: Callable[[str], None], *, mask: Callable[[str], str] = str) -> None:

@@ -33,11 +33,9 @@ _RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:", 
 
 
 class Fatal(NamedTuple):
-    """The death of a program in its own words.
+    """The death of a program in its own words; ``type``, ``message`` (one line) and ``frame`` may be empty.
 
-    ``kind`` is that of the marker: "dotnet", "failfast", "overflow", "python", "java", "go", "rust", "cpp", "ruby" or "node". ``type``,
-    ``message`` (one line, at most 300 characters) and ``frame`` (the innermost that is not the runtime's) may be empty; ``text``
-    is all from these words on.
+    ``kind`` is the marker's name; ``frame`` the innermost that is not the runtime's; ``text`` all from these words on.
     """
 
     kind: str

@@ -35,10 +35,7 @@ _NATIVE = re.compile(
 
 
 def read_frames(fatal: Fatal | None, output: str) -> list[Frame]:
-    """The frames that the program printed about its end, innermost first.
-
-    ``fatal`` is what ``fatal.find`` found in ``output``, at the end of which native code may have left a stack.
-    """
+    """The printed frames of its end, innermost first; without ``fatal`` those of native code at the end of ``output``."""
     if fatal is not None and fatal.kind in _READERS:
         return _READERS[fatal.kind](fatal)
     current = max(output.rfind("\nCurrent thread 0x"), 0)  # faulthandler: of all threads, the one that failed

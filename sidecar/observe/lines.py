@@ -16,8 +16,7 @@ _CONTROL = re.compile(
 def clean(line: bytes) -> str:
     """One line without its end, decoded and stripped of control sequences.
 
-    A newline byte is never part of a longer UTF-8 sequence, so a whole line can be decoded by itself. A carriage return
-    within a line sends the cursor back (progress bars): only what was written last is kept.
+    A carriage return sends the cursor back (progress bars): only what was written last is kept.
     """
     line = line.rstrip(b"\r")
     if b"\r" in line:

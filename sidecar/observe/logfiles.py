@@ -54,8 +54,8 @@ def join_blocks(blocks: list[Block]) -> Iterator[Block]:
 class LogFiles:
     """Writes blocks to rotated files of ``max_bytes`` in ``folder``, the ``keep`` newest of which stay.
 
-    ``folder`` may be replaced until the first ``put``. At most ``queue_bytes`` wait for the disk; one that failed is tried again
-    after ``retry`` seconds. ``warn`` is called once when writing fails, from the writing thread.
+    ``folder`` may be replaced before the first ``put``. At most ``queue_bytes`` wait; a disk that failed is tried again after
+    ``retry`` seconds. ``warn`` is called once when writing fails, from the writing thread.
     """
 
     def __init__(

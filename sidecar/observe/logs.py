@@ -39,10 +39,9 @@ class Chunk(Struct, frozen=True):
 
 
 class BackendLog:
-    """Takes every byte that the backend writes.
+    """Takes every byte that the backend writes; ``warn`` is called once where the folder fails, perhaps from a thread.
 
-    ``warn`` is called once when the folder cannot be written, perhaps from a thread. ``on_skipped`` gets how many lines passed
-    that no subscriber was given; their sequence numbers are used up.
+    ``on_skipped`` gets how many lines passed that no subscriber was given; their sequence numbers are used up.
     """
 
     def __init__(
@@ -101,10 +100,7 @@ class BackendLog:
         return b"".join(reversed(parts))
 
     async def read_lines(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[LogLine]:
-        """The last ``count`` lines of all runs, oldest first, the unfinished one included; each has the time of its end.
-
-        Cut off the loop's thread, for many thousand take a while; output that comes in the meantime is not in it.
-        """
+        """The last ``count`` lines of all runs, oldest first, the unfinished one included; each has the time of its end."""
         chunks = self._last_chunks(count, stream)
         return await in_thread("backend log", lambda: list(_cut(reversed(chunks)))[-count:])
 
@@ -125,10 +121,7 @@ class BackendLog:
         return chunks
 
     def subscribe(self, callback: Callable[[LogLine], None] | None) -> None:
-        """Every line from now on, on the loop's thread; None ends it. A line that overwrites itself comes as it moves.
-
-        A flood is thinned out: oldest lines first, counted by ``on_skipped``.
-        """
+        """Every line from now on, on the loop's thread; None ends it. Of a flood the oldest are left out, see ``on_skipped``."""
         if self._live:
             self._live.close()
         self._live = _Live(callback, self) if callback else None
@@ -236,10 +229,7 @@ def _cut(chunks: Iterator[Chunk]) -> Iterator[LogLine]:
 
 
 def _drop_partial(chunks: list[Chunk], stream: str) -> None:
-    """Cuts the rest of a line off the oldest chunk of ``stream``; ``chunks`` are newest first.
-
-    Not where all of it is one line: pieces of that are better than nothing.
-    """
+    """Cuts the rest of a line off the oldest chunk of ``stream`` in ``chunks``, newest first; not where all of it is one line."""
     if not any(b"\n" in chunk.data for chunk in chunks if chunk.stream == stream):
         return
     for position in range(len(chunks) - 1, -1, -1):

@@ -10,10 +10,7 @@ from ..process import oom_kills
 
 
 class OomCounters(NamedTuple):
-    """How many processes the out-of-memory killer has killed so far; None where the kernel does not say.
-
-    ``cgroup``: in our control group, which the backend is in too; ``system``: in the whole system, or container host.
-    """
+    """Kills by the out-of-memory killer so far, in our control group and in the whole system; None: the kernel does not say."""
 
     cgroup: int | None
     system: int | None
@@ -25,10 +22,9 @@ def read_counters(root: Path = Path("/")) -> OomCounters:
 
 
 def oom_killed(before: OomCounters, after: OomCounters, status: ExitStatus) -> bool | None:
-    """Whether the run that lived between the two readings was killed because memory ran out; None if unknown.
+    """Whether the run between the two readings was killed because memory ran out; None if unknown.
 
-    The killer uses SIGKILL (137 where a shell passes it on). A counter that stood still proves that it did not act; one
-    that moved in our own group speaks for the backend, one that moved in the system only may have been about others.
+    The killer uses SIGKILL (137 from a shell). A counter that stood still acquits it; one of the system may be about others.
     """
     if status.signal != 9 and status.code != 137:
         return False if status.known else None

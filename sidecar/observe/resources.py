@@ -24,11 +24,7 @@ class CpuMeter:
         self._at: float | None = None
 
     def measure(self, seconds: dict[tuple[int, float], float], now: float) -> float:
-        """What the tree used since the last call, 0 at the first.
-
-        A process that is new counts with all that it used; one that ended since counts no more (what it used at last is
-        no one's to read).
-        """
+        """What the tree used since the last call, 0 at the first; a new process counts with all, one that ended not at all."""
         elapsed = now - self._at if self._at is not None else 0.0
         used = sum(max(0.0, value - self._before.get(process, 0.0)) for process, value in seconds.items())
         first = self._at is None
@@ -37,11 +33,7 @@ class CpuMeter:
 
 
 class Limit:
-    """Watches one value; an alert reports something that lasts, and does not flutter. Pure.
-
-    It is raised when the value has been above ``limit`` for ``hold`` seconds (0: never), and taken back when it has been below
-    ``limit * (1 - hysteresis)`` for as long.
-    """
+    """Watches one value: an alert begins after ``hold`` s above ``limit`` (0: never) and ends as long below ``hysteresis``. Pure."""
 
     def __init__(self, metric: Literal["cpu", "memory"], limit: float, hysteresis: float, hold: float) -> None:
         self._metric = metric
@@ -80,11 +72,10 @@ class Limit:
 
 
 class Resources:
-    """Samples while a run lives. On the loop's thread: a sample takes less time than handing it to another one.
+    """Samples while a run lives, on the loop's thread: a sample takes less time than handing it to another one.
 
-    ``tree`` gives the processes of the run as they are now, as pid and the system's own start time. ``memory_limit`` is another
-    limit in bytes, which the caller watches; 0: none. A tree whose resident sizes add up to more than a limit is measured
-    again, with the pages that its processes share counted once. ``now`` is monotonic, ``clock`` since the epoch.
+    ``tree``: the run's processes by pid and start time. ``memory_limit``: another limit in bytes, which the caller watches; 0:
+    none. Beyond a limit shared pages are counted once. ``now`` is monotonic, ``clock`` since the epoch.
     """
 
     def __init__(

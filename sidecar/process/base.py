@@ -103,10 +103,7 @@ class RunningProcess(Protocol):
         """Ends its stdin where that is open; begins a stop. Every other rung ends it too. Harmless when repeated."""
 
     def interrupt(self, seconds: float | None = None) -> None:
-        """The graceful rung: the stop signal, on Windows CTRL_C to the console; ``seconds`` until the kill, None: the spec's.
-
-        Harmless when the process is gone.
-        """
+        """The stop signal, on Windows CTRL_C; ``seconds`` until the kill, None: the spec's. Harmless when the process is gone."""
 
     def kill(self) -> None:
         """Kills the whole tree; the outcome comes as ``gone``. Harmless when repeated."""

@@ -66,10 +66,7 @@ class Inbox:
         self.fds: list[int] = []
 
     def receive(self, sock: _socket.socket) -> bool:
-        """Reads once; False at the end of the stream (also a reset: the other side was killed with data unread).
-
-        Raises BlockingIOError: nothing is there.
-        """
+        """Reads once; False at the end of the stream, of which a reset is one. BlockingIOError: nothing is there."""
         try:
             data, ancillary, _flags, _address = sock.recvmsg(CHUNK, _socket.CMSG_SPACE(MAX_FDS * _INT_SIZE))
         except ConnectionError:

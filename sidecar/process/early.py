@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 def launch_early(
     guardian: Guardian, spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]
 ) -> EarlyRun | None:
-    """Writes the record and asks the guardian to launch; None where that is not plainly possible, and nothing was launched.
-
-    Raises:
-        OSError, UnusualError: as above.
-    """
+    """Writes the record and asks the guardian to launch; None where that is not plainly possible. Raises as above."""
     owner, watcher, world = read_entry(os.getpid()), read_entry(guardian.pid), pid_namespace()
     if owner is None or watcher is None or not world:
         return None

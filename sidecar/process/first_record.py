@@ -31,11 +31,7 @@ def record_name(pid: int, started: float) -> str:
 
 
 def last_port(folder: str) -> int | None:
-    """The port of the last run on the folder; None where there was none.
-
-    Raises:
-        UnusualError: there is anything to reclaim, another sidecar, or what cannot be trusted.
-    """
+    """The port of the last run on the folder, or None. UnusualError: something to reclaim, another sidecar, or not trustworthy."""
     path = os.path.join(folder, LAST)
     if distrust(folder) is not None or distrust(path) is not None:
         raise UnusualError
@@ -74,11 +70,7 @@ def write_first(
     marker: str,
     port: int | None,
 ) -> None:
-    """Writes the record of a sidecar that is about to launch its first run, as RunRecord has it.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
+    """Writes the record of a sidecar that is about to launch its first run, as RunRecord has it. Raises OSError."""
     text = (
         f'{{"version":1,"world":"{world}","owner":[{owner[0]},{owner[1]}],"guardian":[{guardian[0]},{guardian[1]}],'
         f'"backend":null,"marker":"{marker}","run":1,"port":{port or "null"},"failures":0,"logs":"backend",'

@@ -12,10 +12,7 @@ if TYPE_CHECKING:
 
 
 def identify(pid: int) -> ProcessId | None:
-    """The live process with that pid; None if it does not exist or is a zombie.
-
-    Raises OSError: no descriptor is left to look with.
-    """
+    """The live process with that pid; None if it does not exist or is a zombie. OSError: no descriptor is left to look with."""
     from .base import ProcessId
 
     if sys.platform == "win32":

@@ -50,10 +50,7 @@ def known_to(version: int, rules: Rules) -> Rules:
 
 
 def restrict(rules: Rules) -> None:
-    """Puts this thread under the rules; no_new_privs must be set. A path that no longer exists gives no right.
-
-    Raises OSError: the kernel refused.
-    """
+    """Puts this thread under the rules; no_new_privs must be set. OSError: the kernel refused. A missing path gives no right."""
     files, network, scopes, paths, ports = rules
     # struct landlock_ruleset_attr; an older kernel takes the longer one as long as what it does not know is zero.
     ruleset = _call(_CREATE_RULESET, struct.pack("=QQQ", files, network, scopes), 24, 0)

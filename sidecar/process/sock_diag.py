@@ -31,10 +31,7 @@ _TIMEOUT = 1.0  # seconds; it answers within the call
 
 
 def listening() -> dict[int, tuple[str, int]]:
-    """Inode → address and port of the listening sockets.
-
-    Raises OSError: the kernel, or what confines this process, does not have it.
-    """
+    """Inode → address and port of the listening sockets. OSError: the kernel, or what confines this process, does not say."""
     found = {}
     with _asker() as asker:
         for family, size in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):

@@ -23,10 +23,7 @@ _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
-    """Who listens on the port; ``pid`` is None where the owner belongs to another user.
-
-    Raises OSError: no descriptor is left to look with.
-    """
+    """Who listens on the port; ``pid`` is None for another user's. OSError: no descriptor is left to look with."""
     wanted = {inode: place for inode, place in _listening().items() if place[1] == port}
     if not wanted:
         return []

@@ -34,8 +34,7 @@ _PATH_KEYS = (
 def normalise(settings: Settings, origins: dict[str, str]) -> tuple[Settings, list[str]]:
     """The settings with the backend's address in its one form, and notes on what was changed.
 
-    ``localhost`` becomes 127.0.0.1 (the name may mean ::1), a last slash goes, and the address that a profile's own
-    variable gives fixes the port.
+    ``localhost`` becomes 127.0.0.1 (the name may mean ::1); the address of a profile's own variable fixes the port.
     """
     backend = settings.backend
     notes: list[str] = []

@@ -18,10 +18,7 @@ from .values import convert, field_types, sections
 class Loaded(msgspec.Struct, frozen=True):
     """Settings in force.
 
-    Attributes:
-        settings: all of them.
-        notes: what the log should say about them, one sentence each.
-        origins: name of a setting (``backend.port``) → where it was given; those at their default are not in it.
+    ``notes``: sentences for the log. ``origins``: name of a setting (``backend.port``) → where it was given; no defaults.
     """
 
     settings: Settings
@@ -39,11 +36,8 @@ def load(
 ) -> Loaded:
     """Merges flags over environment over file over profile over defaults.
 
-    ``config`` is the path of a TOML file; ``profile`` outranks every other way to choose one; of ``overrides``
-    (``section.key=value``) the later one wins; ``command`` is what stood after ``--``.
-
-    Raises:
-        InvalidConfigError: with every mistake of every source in its message, one on each line.
+    ``config``: path of a TOML file; ``profile`` outranks every other choice of one; ``overrides``: ``section.key=value``, the
+    later one wins; ``command``: after ``--``. InvalidConfigError: every mistake of every source, one on each line.
     """
     flags = from_flags(overrides)
     if profile is not None:

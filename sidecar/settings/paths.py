@@ -21,8 +21,8 @@ def resolve_paths(settings: Settings) -> Paths:
 def folders(settings: Settings) -> tuple[str, str, str]:
     """Data, logs and temp as absolute paths; none of them is created.
 
-    ``data`` is the first of: the setting, Electron's user-data folder, the system's folder for the app.
-    ``logs`` and ``temp`` lie in it unless they are set; a profile may have its own folder in Electron's temporary one.
+    ``data``: the setting, else Electron's user-data folder, else the system's. The others lie in it unless they are set; a
+    profile may have its own folder in Electron's temporary one.
     """
     paths = settings.paths
     data = paths.data or settings.app.user_data or app_folder(settings.profile)

@@ -27,11 +27,7 @@ def sections() -> list[str]:
 
 
 def convert(value: Any, kind: Any) -> Any:
-    """The value as its setting holds it; a text with a unit is read as the number that it means.
-
-    Raises:
-        msgspec.ValidationError: it is of another type or out of range.
-    """
+    """The value as its setting holds it, also of a text with a unit. msgspec.ValidationError: of another type or out of range."""
     if isinstance(value, str):
         for meta in getattr(kind, "__metadata__", ()):
             number = quantity(value, meta.extra["units"]) if meta.extra else None

@@ -30,11 +30,7 @@ def sandbox_request(settings: Settings, paths: Paths, port: int | None, command:
 
 
 def confine(request: SandboxRequest, *, required: bool, report: Callable[[str], None]) -> Confinement:
-    """How the platform carries a request out.
-
-    Raises:
-        SandboxUnavailableError: it cannot enforce all of the level, and that is required.
-    """
+    """How the platform carries a request out. SandboxUnavailableError: not all of it can be enforced, which is required."""
     found = platform.enforcement(request.level, port_known=request.port is not None)
     if found.missing:
         text = (

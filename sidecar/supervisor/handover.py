@@ -24,11 +24,7 @@ class Handed(NamedTuple):
 
 
 class Handover:
-    """Does nothing as long as backend.socket and backend.notify are off.
-
-    Attributes:
-        socket: None unless backend.socket = "pass".
-    """
+    """What runs get; nothing unless backend.notify is on or backend.socket = "pass". ``socket``: the passed one."""
 
     def __init__(self, settings: Settings, notify_address: str | None = None) -> None:
         """``notify_address``: the value of NOTIFY_SOCKET; None if it does not exist."""

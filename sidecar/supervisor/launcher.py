@@ -97,10 +97,7 @@ class Launcher:
         self._addresses: dict[str, ReportedAddress] = {}
 
     def prepare(self, number: int, *, retry: bool) -> Run:
-        """A run with its port, or with the error why it has none, before anything of it exists.
-
-        A run that has to wait for its turn gets its port then. ``retry``: the run before could not have its port.
-        """
+        """A run with its port, or with the error why not; one that waits for its turn gets it then. ``retry``: on another port."""
         if not retry:
             self._tried.clear()
         elif self.last_port is not None:
@@ -123,12 +120,7 @@ class Launcher:
         return self._succession.limit
 
     async def wait_for_turn(self, report: Callable[[float, str], None], wanted: Callable[[], bool]) -> int | None:
-        """Waits until no other sidecar is ending on the data folder; gives the port. The arguments are those of Succession.wait.
-
-        Raises:
-            CancelledRequestError: the run is not wanted any more.
-            InternalError: the system has no port.
-        """
+        """Waits as Succession.wait; gives the port. CancelledRequestError: the run is not wanted. InternalError: there is no port."""
         await self._succession.wait(report, wanted)
         if not wanted():
             raise errors.CancelledRequestError("The start was cancelled while it waited for another sidecar to end")
@@ -152,11 +144,7 @@ class Launcher:
         return self._conflict(run.port, self._port_state(run.port, plain=self._binds_plainly))
 
     def plan(self, run: Run) -> LaunchSpec:
-        """What is to be executed for the run.
-
-        Raises:
-            SidecarError: the command cannot be executed.
-        """
+        """What is to be executed for the run. SidecarError: the command cannot be executed."""
         spec, command = plan_launch(self._settings, self._paths, os.environ, run=run.number, port=run.port or 0)
         early, self._early = self._early, None
         for note in command.notes if early is None else early.notes:
@@ -170,11 +158,7 @@ class Launcher:
         return spec
 
     async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> RunningProcess:
-        """Makes the run a process.
-
-        Raises:
-            SidecarError: why not.
-        """
+        """Makes the run a process. SidecarError: why not."""
         assert spec is not None, "plan gave one"
         for note in make_folders((self._paths.data, self._paths.logs, self._paths.temp)):
             self._report(note)

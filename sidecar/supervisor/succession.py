@@ -13,11 +13,7 @@ _MARGIN = 5.0  # seconds for the end of a sidecar whose backend is gone: its log
 
 
 class Succession:
-    """Two backends on one data folder damage it, and a second port is another origin to the app's page.
-
-    Attributes:
-        found: what the newest look at the folder found.
-    """
+    """Two backends on one data folder damage it, and a second port is another origin; ``found``: by the newest look at it."""
 
     def __init__(
         self, found: Reclaimed, look_again: Callable[[], Awaitable[Reclaimed]], settled: Callable[[Reclaimed], None]
@@ -38,7 +34,7 @@ class Succession:
         return max((one.seconds + _MARGIN for one in self.found.ending), default=0.0)
 
     async def wait(self, report: Callable[[float, str], None], wanted: Callable[[], bool]) -> None:
-        """Returns when the others have gone or the limit is over, or as soon as the run is not wanted any more.
+        """Returns when the others have gone, the limit is over or the run is not wanted.
 
         ``report`` is called each second with the seconds so far, and what is waited for.
         """

@@ -99,11 +99,7 @@ class Supervisor:
     # Commands -------------------------------------------------------------------------------------------------------
 
     async def start(self, reason: Reason = Reason.REQUESTED) -> Started:
-        """Answers when the run is ready, at once while it runs.
-
-        Raises:
-            SidecarError: the start failed, or a stop cancelled it.
-        """
+        """Answers when the run is ready, at once while it runs. SidecarError: the start failed, or a stop cancelled it."""
         return await self._command(e.Start(reason), self._up)
 
     async def restart(self) -> Started:
@@ -111,21 +107,13 @@ class Supervisor:
         return await self._command(e.Restart(), self._up)
 
     async def stop(self) -> tuple[Survivor, ...]:
-        """Answers when the whole tree is gone, with what of it had to be killed.
-
-        Raises:
-            StopFailedError: part of it is not gone.
-        """
+        """Answers when the whole tree is gone, with what of it had to be killed. StopFailedError: part of it is not gone."""
         number = self.lifecycle.run if self.lifecycle.occupied else None
         await self._command(e.Stop(), self._down)
         return self.run.forced if self.run is not None and self.run.number == number else ()
 
     async def wait_for_ready(self, limit: float | None) -> Started:
-        """Waits for a start that is under way or about to be; never touches the backend.
-
-        Raises:
-            NotRunningError, RestartsExhaustedError, StartupTimeoutError: or as ``start``.
-        """
+        """Waits for a start under way; never touches the backend. NotRunningError, RestartsExhaustedError, StartupTimeoutError."""
         state = self.lifecycle.state
         if state is State.RUNNING:
             return self._started()

@@ -69,11 +69,7 @@ class FrameBuffer:
             rest = rest[count:]
 
     def __iter__(self) -> Iterator[memoryview]:
-        """The bodies that are complete; may be left at any point and taken up again.
-
-        Raises:
-            FrameError: the next length is 0 or above max_frame; nothing can follow.
-        """
+        """The bodies that are complete. FrameError: the next length is 0 or above max_frame; nothing can follow."""
         view, start, end = self._view, self._start, self._end
         while end - start >= _HEADER:
             body = start + _HEADER
@@ -89,10 +85,7 @@ class FrameBuffer:
             start = after
 
     def _rearrange(self) -> tuple[memoryview, int]:
-        """Moves what is pending to the front, of a larger buffer where the frame needs one.
-
-        A large buffer grows by doubling, not at once to the announced length: four bytes of a liar must not cost 16 MiB.
-        """
+        """Moves what is pending to the front, of a larger buffer if needed; doubled, as four bytes of a liar must not cost 16 MiB."""
         pending = self.pending
         old, size = self._view, len(self._view)
         if self._need > size or pending + _MIN_ROOM > size:

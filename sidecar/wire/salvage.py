@@ -20,12 +20,7 @@ _NESTED = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}  # bytes of t
 
 
 class Salvaged(Struct, frozen=True):
-    """What could be read.
-
-    Attributes:
-        fields: the encoded value of each wanted key; of a key that came twice the last one.
-        whole: nothing was wrong with the bytes, up to their end.
-    """
+    """``fields``: the encoded value of each wanted key, the last of a name; ``whole``: nothing was wrong with the bytes."""
 
     fields: dict[str, bytes]
     whole: bool

@@ -26,10 +26,7 @@ HEAD_BYTES = 4096
 
 
 def check_program(path: str | Path, system: str = SYSTEM) -> None:
-    """Explains why a file could not be run, before the system answers with a mere number.
-
-    Raises BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
-    """
+    """Explains why a file could not be run. Raises the BackendNot… errors, with path and remedy."""
     data = {"path": str(path)}
     try:
         mode = os.stat(path).st_mode
@@ -160,10 +157,7 @@ def restore_run_bit(path: str, system: str = SYSTEM) -> bool:
 
 
 def check_folder(path: str) -> None:
-    """Explains why the backend cannot run in a folder.
-
-    Raises BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
-    """
+    """Explains why the backend cannot run in a folder. Raises as check_program."""
     try:
         if not stat.S_ISDIR(os.stat(path).st_mode):
             raise unusable_folder(path, exists=True)

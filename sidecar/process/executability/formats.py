@@ -35,10 +35,7 @@ class Unrunnable(NamedTuple):
 
 
 def unrunnable(path: Path, head: bytes, system: str = SYSTEM, handlers: Path = _HANDLERS) -> Unrunnable | None:
-    """Why the system cannot run the file whose first bytes are ``head``; None where nothing is wrong with its content.
-
-    ``handlers``: where Linux lists the formats that other programs run (binfmt_misc).
-    """
+    """Why the system cannot run a file that begins with ``head``; None: it can. ``handlers``: of binfmt_misc, on Linux."""
     if not head:
         return Unrunnable("it is empty", "Install it again: its file is incomplete.")
     if system == "linux" and _has_handler(path, head, handlers):

@@ -25,10 +25,7 @@ class Mark(NamedTuple):
 
 
 def read_head(program: Path) -> bytes:
-    """The first bytes of a program.
-
-    Raises OSError: as the system says it; on Windows with ``winerror``, which ``open`` does not give.
-    """
+    """The first bytes of a program. OSError: as the system says it; on Windows with ``winerror``, which ``open`` does not give."""
     with _open(program) as file:
         return file.read(HEAD_BYTES)
 

@@ -28,10 +28,7 @@ _REFUSED = ("The backend's program could not be executed: {path}: {why}", "Check
 
 
 def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
-    """The error for a launch that failed with errno ``number``.
-
-    ``step``: ``fork``, ``session``, ``output``, the name of a limit, ``cwd``, ``sandbox`` or ``exec``.
-    """
+    """The error for errno ``number`` at a ``step`` of the launch: fork, session, output, a limit's name, cwd, sandbox or exec."""
     command = spec.command
     if step == "cwd":
         try:

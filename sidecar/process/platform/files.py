@@ -31,10 +31,7 @@ _PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody
 
 
 def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_ONLY, *, linked: bool = False) -> int:
-    """A descriptor of a regular file.
-
-    Raises OSError: it cannot be opened, is not a regular file, or (unless ``linked``) has a second name elsewhere.
-    """
+    """A descriptor of a regular file. OSError: it is none, cannot be opened, or (unless ``linked``) has a second name."""
     if sys.platform == "win32" and os.path.islink(path):
         raise OSError(ELOOP, os.strerror(ELOOP), str(path))
     descriptor = os.open(path, flags | _SAFE, mode)
@@ -47,10 +44,7 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_
 
 
 def read_file(path: str | Path, limit: int, *, last: bool = False) -> bytes:
-    """The content of a regular file; of one longer than ``limit`` its last bytes, if ``last``.
-
-    Raises OSError: see open_regular; or the file is longer than ``limit``.
-    """
+    """The content of a regular file; of one beyond ``limit`` bytes its end, if ``last``, else OSError. Also as open_regular."""
     descriptor = open_regular(path)
     with open(descriptor, "rb", closefd=True) as file:
         size = os.fstat(descriptor).st_size
@@ -62,10 +56,7 @@ def read_file(path: str | Path, limit: int, *, last: bool = False) -> bytes:
 
 
 def open_append(path: str | Path) -> int:
-    """A descriptor that appends to a file of the owner alone, which is made where it is missing.
-
-    Raises OSError: see open_regular; or the file is another user's.
-    """
+    """A descriptor that appends to a file of the owner alone, made where missing. OSError: as open_regular, or another user's."""
     descriptor = open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         _keep_to_owner(descriptor, path)

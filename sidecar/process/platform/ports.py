@@ -67,10 +67,7 @@ else:
         return _knock(port)
 
     def socket_variables(descriptor: int) -> tuple[dict[str, str], tuple[str, ...]]:  # noqa: ARG001 - it will be 3
-        """How a run learns of a listening socket that it is handed: variables, and names of those that get its own pid.
-
-        As sd_listen_fds(3) has it; Windows has no descriptors, so there it is the number of an inherited handle.
-        """
+        """How a run learns of a socket that it is handed (sd_listen_fds(3); on Windows a handle), and which variables get its pid."""
         return {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "http"}, ("LISTEN_PID",)
 
     def _knock(port: int) -> bool:

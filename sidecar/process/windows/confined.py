@@ -128,11 +128,7 @@ _SetSecurity = _declare("SetSecurityInfo", HANDLE, c_int, DWORD, *[c_void_p] * 4
 
 
 def label(path: str) -> None:
-    """Lets programs of the integrity level Low write a file, or a folder and all below it, if they may not yet.
-
-    Raises:
-        OSError: its volume has no labels, or the user may not set them.
-    """
+    """Lets programs of integrity level Low write a file, or a folder and all below it. OSError: not possible, or not allowed."""
     ace = f"(ML;{'OICI' if ntpath.isdir(path) else ''};NW;;;LW)"
     handle = _winapi.CreateFile(
         path, _READ_CONTROL | _WRITE_OWNER, _SHARE_ALL, 0, _winapi.OPEN_EXISTING, _BACKUP_SEMANTICS, 0

@@ -43,10 +43,7 @@ class Job:
             raise error
 
     def assign(self, process: int) -> None:
-        """Puts a process, and all that it will start, into the job.
-
-        Raises OSError: it is in a job that forbids nesting, or has ended.
-        """
+        """Puts a process, and all that it will start, into the job. OSError: it is in one that forbids nesting, or has ended."""
         if not win32.AssignProcessToJobObject(self._handle, process):
             raise win32.failure()
 

@@ -62,10 +62,7 @@ def terminate(process: ProcessId) -> bool:
 
 
 def lifetime(handle: int) -> tuple[float, bool]:
-    """When the process was created, seconds since 1970, and whether it has ended.
-
-    Raises OSError: the handle does not allow the question.
-    """
+    """When the process was created, seconds since 1970, and whether it has ended. Raises OSError."""
     created, ended, other = win32.FILETIME(), win32.FILETIME(), win32.FILETIME()
     if not win32.GetProcessTimes(handle, byref(created), byref(ended), byref(other), byref(other)):
         raise win32.failure()

@@ -43,12 +43,7 @@ class Started(NamedTuple):
 
 
 def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) -> Started:
-    """Starts it; ``report`` gets a sentence about each folder that its sandbox cannot give.
-
-    Raises:
-        BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
-        OSError: the system is out of handles or memory.
-    """
+    """Starts it; ``report`` gets a sentence about each folder that its sandbox cannot give. BackendNot… errors, OSError."""
     program = spec.command[0]
     if refusal.is_batch(program):
         raise refusal.batch(program)
@@ -93,10 +88,7 @@ def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) 
 
 
 def _short_form(path: str) -> str:
-    """A long path by its 8.3 names, in the extended form; as it is on a volume that keeps none.
-
-    The extended form alone would do on Windows; Wine looks for a program in MAX_PATH characters only.
-    """
+    """A long path by its 8.3 names, extended; as it is on a volume that keeps none. Wine needs it: it stops at MAX_PATH."""
     import ctypes
 
     buffer = ctypes.create_unicode_buffer(32768)

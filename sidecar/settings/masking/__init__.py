@@ -55,10 +55,7 @@ class Found:
 
 
 def mask_text(text: str, secrets: Iterable[str] = (), found: Found | None = None) -> str:
-    """The text without the given secrets, and without what looks like one.
-
-    Takes time in proportion to the text's length, whatever it holds. ``found`` counts what was masked.
-    """
+    """The text without these secrets and what looks like one, in time linear to its length. ``found`` counts what was masked."""
     from .addresses import mask_addresses
     from .assignments import mask_assignments
     from .blocks import mask_blocks

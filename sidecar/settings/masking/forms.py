@@ -11,10 +11,7 @@ from .tokens import Replace, compiled
 
 
 class _Form(NamedTuple):
-    """A notation: literals of which a match holds one, the secret's least length, and a pattern.
-
-    ``name`` and ``secret`` are groups of the pattern; without a name the place alone makes it a secret.
-    """
+    """A notation: literals of which a match holds one, the secret's least length, a pattern with a ``secret`` and perhaps ``name``."""
 
     kind: str
     needles: tuple[str, ...]

@@ -16,10 +16,7 @@ _START = r"(?<![A-Za-z0-9])"
 
 
 class TokenRule(NamedTuple):
-    """One kind of token: its name for people, the literals of which a match holds one, and its pattern.
-
-    ``mixed``: the prefix also begins ordinary names (sk-learn-something), so digits and letters have to mix.
-    """
+    """One kind of token: name, literals of which a match holds one, pattern; ``mixed``: only with digits among the letters."""
 
     kind: str
     needles: tuple[str, ...]

@@ -54,8 +54,7 @@ def rest_of_line(text: str, start: int) -> Value:
 def _quoted(text: str, opening: re.Match[str]) -> Value:
     """To the same quote with as many backslashes before it; to the end of the line where it is never closed.
 
-    A text within a text within a text: each level doubles the backslashes and adds one, so that fewer of them before a
-    quote end an outer text, and more belong to an inner one.
+    Each level of a text within a text doubles the backslashes and adds one: fewer end an outer text, more belong to an inner one.
     """
     start = opening.end()
     if opening["quote"] is None or len(opening["quote"]) > 1:
