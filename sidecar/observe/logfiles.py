@@ -28,6 +28,7 @@ from ..process.platform.files import make_folder, open_append
 MAX_BYTES = 10 * 1024 * 1024
 KEEP = 10
 QUEUE_BYTES = 8 * 1024 * 1024
+CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that writes byte by byte is bounded too
 BATCH_BYTES = 1024 * 1024
 RETRY_SECONDS = 10.0
 LOOK_SECONDS = 0.5  # between two looks whether the files are still in their place
@@ -93,9 +94,9 @@ class LogFiles:
 
     def put(self, block: Block) -> None:
         """Queues a block, or counts it as dropped; never waits. On the loop's thread only."""
-        size = len(block.data)
+        size = len(block.data) + CHUNK_COST
         if self._put - self._taken + size > self._queue_bytes:
-            self._overflow += size
+            self._overflow += len(block.data)
             return
         self._tell_overflow(block.time)
         self._put += size
@@ -135,6 +136,7 @@ class LogFiles:
             self._follow_move()
             for block in join_blocks(blocks):
                 self._append(block)
+            self._taken += sum(len(block.data) + CHUNK_COST for block in blocks if block.stream != "dropped")
         self._close_files()
         try:
             self._at_end()
@@ -185,8 +187,6 @@ class LogFiles:
         except OSError as error:
             self._lost += len(block.data)
             self._fail(error)
-        finally:
-            self._taken += len(block.data)
 
     def _ready(self) -> bool:
         if self._file is None:

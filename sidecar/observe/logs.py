@@ -19,10 +19,9 @@ from ..clock import iso
 from ..threads import in_thread
 from ..wire.messages import LogLine
 from .lines import LineSplitter
-from .logfiles import Block, LogFiles
+from .logfiles import CHUNK_COST, Block, LogFiles
 
 RING_BYTES = 8 * 1024 * 1024  # what lines() and tail() can look back on
-CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that writes byte by byte is bounded too
 LIVE_INTERVAL = 0.05  # seconds between two deliveries to a subscriber
 LIVE_BYTES = 512 * 1024  # what is cut into lines at one delivery; what is older is skipped
 

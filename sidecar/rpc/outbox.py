@@ -4,16 +4,41 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from sys import getsizeof
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct, structs
 
 from ..errors import InvalidArgsError
 from ..wire.channels import Notification
 from ..wire.messages import EventMessage
 
 KEPT_OLDEST = 1000
-"""Events of one ``oldest`` channel that are held: at most this many log lines, which are bounded where they are cut."""
+"""Events of a ``drop_oldest`` channel that are held: so many log lines at most, and fewer if they are long."""
+
+KEPT_BYTES = 4 * 1024 * 1024
+"""Memory that the held events of one channel may take. A line of 64 KiB takes 256 KiB if one of its characters is an emoji."""
+
+
+class _Held:
+    """What waits on one channel, oldest first. The newest always stays."""
+
+    def __init__(self, count: int) -> None:
+        self.events: deque[tuple[int, Any, int]] = deque()
+        self._count = count
+        self._size = 0
+
+    def add(self, seq: int, payload: Any) -> None:
+        size = sum(map(getsizeof, structs.astuple(payload) if isinstance(payload, Struct) else (payload,)))
+        self.events.append((seq, payload, size))
+        self._size += size
+        while len(self.events) > self._count or (self._size > KEPT_BYTES and len(self.events) > 1):
+            self.take()
+
+    def take(self) -> tuple[int, Any]:
+        seq, payload, size = self.events.popleft()
+        self._size -= size
+        return seq, payload
 
 
 class Outbox:
@@ -32,7 +57,7 @@ class Outbox:
         self._seq = dict.fromkeys(events, 0)
         self._last_sent = dict.fromkeys(events, 0)
         self._subscribed: set[str] = set()
-        self._held: dict[str, deque[tuple[int, Any]]] = {}
+        self._held: dict[str, _Held] = {}
 
     def push(self, channel: str, payload: Any) -> None:
         """Numbers an event and sends it, holds it, or lets it go."""
@@ -44,8 +69,8 @@ class Outbox:
             self._go(channel, seq, payload)
             return
         if channel not in self._held:
-            self._held[channel] = deque(maxlen=1 if policy == "coalesce" else KEPT_OLDEST)
-        self._held[channel].append((seq, payload))
+            self._held[channel] = _Held(1 if policy == "coalesce" else KEPT_OLDEST)
+        self._held[channel].add(seq, payload)
 
     def skip(self, channel: str, count: int) -> None:
         """Uses up numbers without an event."""
@@ -58,10 +83,9 @@ class Outbox:
         """
         for channel in sorted(self._held, key=lambda name: self._events[name].overflow == "drop_oldest"):
             held = self._held[channel]
-            while held and not self._congested():
-                seq, payload = held.popleft()
-                self._go(channel, seq, payload)
-            if not held:
+            while held.events and not self._congested():
+                self._go(channel, *held.take())
+            if not held.events:
                 del self._held[channel]
 
     @property

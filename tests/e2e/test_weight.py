@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,11 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.support.backends import http_backend, script_backend, trouble
+from sidecar.observe.logs import RING_BYTES
+from tests.benchmarks.memory import delivery, flooded
+from tests.benchmarks.rig import Sidecar
+from tests.benchmarks.usage import settled
+from tests.support.backends import free_port, http_backend, script_backend, trouble
 from tests.support.client import SidecarClient
 
 GIGABYTE = 1 << 30
@@ -37,6 +42,22 @@ for _ in range({GIGABYTE} // len(block)):
         rest = rest[os.write(1, rest):]
 order.sendall(b"%.3f\\n" % (time.perf_counter() - began))
 os.write(1, b"the last line\\n")
+time.sleep(600)
+"""
+
+LONG_LINES = """
+import os, socket, time
+server = socket.create_server(("127.0.0.1", PORT))
+order, _ = server.accept()
+while not order.recv(100):
+    order, _ = server.accept()
+line = "\\N{GRINNING FACE}".encode() + b"x" * 65_000 + b"\\n"
+for _ in range(1500):
+    rest = memoryview(line)
+    while rest:
+        rest = rest[os.write(1, rest):]
+    time.sleep(0.002)  # slowly enough to be cut into lines
+order.sendall(b"done")
 time.sleep(600)
 """
 
@@ -96,6 +117,44 @@ async def test_a_gigabyte_of_output_leaves_memory_flat_and_everybody_answered(tm
         )
         assert largest - flat < FLAT
         assert max(waits) < 2.0
+
+
+@pytest.mark.slow
+@pytest.mark.posix(reason="the benchmarks' client waits with select on pipes")
+def test_events_leave_no_more_behind_than_the_ring_of_output() -> None:
+    lines = RING_BYTES // 50  # as flooder.py writes them: so many fill the ring
+    with flooded() as (sidecar, order):
+        sidecar.call("sidecar:subscribe", ["backend:log"])
+        memory = settled(sidecar)
+        sizes = [memory.read().resident]
+        for _round in range(3):
+            delivery(sidecar, order, lines, 60_000)
+            sizes.append(memory.read().resident)
+    print(f"\nMiB at rest and after 1, 2 and 3 times {lines:,} events: {sizes}")
+    # The allocator rounds up, and the first events run code that was not run before.
+    assert sizes[1] - sizes[0] < RING_BYTES / MEBIBYTE + 3
+    assert sizes[3] - sizes[1] < 2
+
+
+@pytest.mark.slow
+@pytest.mark.posix(reason="the benchmarks' client waits with select on pipes")
+def test_a_client_that_does_not_read_costs_no_more_however_long_the_lines_are() -> None:
+    """64 KiB a line, each of which takes 256 KiB in memory for its one emoji."""
+    port = free_port()
+    with Sidecar(
+        script_backend(LONG_LINES.replace("PORT", str(port))),
+        settings={"backend.port": port},
+        flags=["--profile", "generic"],
+    ) as sidecar:
+        sidecar.call("sidecar:subscribe", ["backend:log"])
+        memory = settled(sidecar)
+        before = memory.read().resident
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"go")
+            assert connection.recv(10) == b"done"  # the sidecar has read it all but for what the pipe holds
+        after = memory.read().resident
+        print(f"\nMiB at rest and with an unread flood: {before}, {after}")
+        assert after - before < FLAT / MEBIBYTE
 
 
 async def cost_of_samples(client: SidecarClient, count: int) -> float:

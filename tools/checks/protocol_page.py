@@ -77,7 +77,7 @@ def _limits(one: Page) -> Iterator[str]:
         "requests in flight": [names.DEFAULT_MAX_IN_FLIGHT, *argv.MAX_IN_FLIGHT_RANGE],
         "`id`": [0, codec.MAX_ID],
         "unsent answers and events": [server.MAX_UNSENT],
-        "log lines kept for a slow client": [outbox.KEPT_OLDEST],
+        "log lines kept for a slow client": [outbox.KEPT_OLDEST, outbox.KEPT_BYTES],
         "length of a log line": [lines.MAX_LINE],
         "unsent data at exit": [one.default for one in finish.values() if one.default is not one.empty],
         "an answer of the backend's endpoint, in seconds: ping, provider status, the others": [

@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
 from sidecar.observe import logfiles
-from sidecar.observe.logfiles import Block, LogFiles, join_blocks
+from sidecar.observe.logfiles import CHUNK_COST, Block, LogFiles, join_blocks
 
 
 def block(data: bytes, stream: str = "stdout") -> Block:
@@ -71,12 +72,27 @@ async def test_two_sidecars_on_one_folder_lose_nothing_and_their_index_is_right(
 
 
 async def test_output_beyond_the_queue_is_dropped_and_the_file_says_how_much(tmp_path: Path) -> None:
-    files = LogFiles(tmp_path, pytest.fail, queue_bytes=100)
+    files = LogFiles(tmp_path, pytest.fail, queue_bytes=CHUNK_COST + 100)
     files.put(block(b"a" * 200))
     assert files._thread is None  # larger than the whole queue
     files.put(block(b"small\n"))
     assert await files.close(30)
     assert content(tmp_path) == b"\n[sidecar] 200 bytes of output were not written here\nsmall\n"
+
+
+async def test_a_backend_that_writes_byte_by_byte_to_a_stalled_disk_is_bounded_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stalled = threading.Event()
+    monkeypatch.setattr("sidecar.observe.logfiles.make_folder", lambda _folder: stalled.wait(60))
+    files = LogFiles(tmp_path, pytest.fail, queue_bytes=10 * (CHUNK_COST + 1))
+    for _byte in range(100):
+        files.put(block(b"x"))
+    stalled.set()
+    await written(files, lambda: files._taken == files._put)
+    files.put(block(b"y"))
+    assert await files.close(30)
+    assert content(tmp_path) == b"x" * 10 + b"\n[sidecar] 90 bytes of output were not written here\ny"
 
 
 async def test_a_folder_that_cannot_be_written_is_reported_once_and_tried_again(tmp_path: Path) -> None:

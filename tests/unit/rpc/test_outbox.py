@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from sidecar.errors import InvalidArgsError
-from sidecar.rpc.outbox import KEPT_OLDEST, Outbox
+from sidecar.rpc.outbox import KEPT_BYTES, KEPT_OLDEST, Outbox
 from sidecar.wire.channels import Notification
-from sidecar.wire.messages import EventMessage
+from sidecar.wire.messages import EventMessage, LogLine
 
 EVENTS = {
     "keep": Notification(Any, opt_in=False, overflow="keep", title=""),
@@ -91,6 +91,19 @@ def test_under_pressure_log_lines_go_oldest_first_and_are_counted() -> None:
     client.outbox.drain()
     assert client.seqs("log")[:2] == [(6, 5), (7, 0)]
     assert len(client.sent) == KEPT_OLDEST
+
+
+def test_under_pressure_long_lines_are_bounded_by_the_memory_that_they_take() -> None:
+    client = Client()
+    client.outbox.subscribe(["log"])
+    client.slow = True
+    for number in range(KEPT_OLDEST):
+        client.outbox.push("log", LogLine("", "stdout", f"{number}\N{GRINNING FACE}".ljust(65_536)))  # 256 KiB as a str
+    client.slow = False
+    client.outbox.drain()
+    assert len(client.sent) == KEPT_BYTES // (4 * 65_536) - 1
+    assert client.seqs("log")[0] == (KEPT_OLDEST - 14, KEPT_OLDEST - 15)
+    assert client.seqs("log")[-1] == (KEPT_OLDEST, 0)
 
 
 def test_under_pressure_what_must_be_kept_goes_out_all_the_same() -> None:
