@@ -39,7 +39,6 @@ from .supervisor.policy import lifecycle_policy
 from .supervisor.record_keeper import RecordKeeper
 from .supervisor.stream import RunStarted
 from .supervisor.succession import Succession
-from .supervisor.watched import Launches, Watcher
 from .threads import in_thread
 from .wire.messages import StateChanged
 
@@ -272,11 +271,13 @@ def _launcher(
     succession: Succession,
     handover: Handover | None,
     early: Any,
-) -> Launches:
+) -> Launcher:
+    kind = Launcher
     if not settings.backend.managed:
-        client.port = port = int(settings.backend.url.rstrip("/").rpartition(":")[2])
-        return Watcher(port, asyncio.get_running_loop().time, process.find_listener)
-    return Launcher(
+        from .supervisor.watched import Watcher
+
+        kind = Watcher
+    return kind(
         settings,
         paths,
         layer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Protocol
 
 from ..core.exit_status import ExitStatus
@@ -13,6 +14,7 @@ __all__ = [
     "ListeningSocket",
     "ProcessId",
     "ProcessLayer",
+    "RunCallbacks",
     "RunListener",
     "RunningProcess",
     "Survivor",
@@ -74,17 +76,28 @@ class Confinement(NamedTuple):
 class RunListener(Protocol):
     """Gets what happens to one run, always on the event loop's thread; nothing after ``gone``."""
 
-    def output(self, stream: str, data: bytes) -> None:
-        """Bytes that the tree wrote; ``stream`` is ``stdout`` or ``stderr``. ``data`` belongs to the callee."""
+    @property
+    def output(self) -> Callable[[str, bytes], None]:
+        """Bytes that the tree wrote to ``stdout`` or ``stderr``; they belong to the callee."""
 
-    def exited(self, status: ExitStatus) -> None:
+    @property
+    def exited(self) -> Callable[[ExitStatus], None]:
         """The root process ended; output may still come. The rest of its tree is killed, or while stopping may still end.
 
         Always before ``gone``; UNKNOWN where the status was lost or the root is a survivor.
         """
 
-    def gone(self, survivors: list[Survivor]) -> None:
+    @property
+    def gone(self) -> Callable[[list[Survivor]], None]:
         """Nothing of the tree is alive, but for these, and all its output was reported (at most 500 ms later)."""
+
+
+class RunCallbacks(NamedTuple):
+    """A RunListener of functions."""
+
+    output: Callable[[str, bytes], None]
+    exited: Callable[[ExitStatus], None]
+    gone: Callable[[list[Survivor]], None]
 
 
 class RunningProcess(Protocol):

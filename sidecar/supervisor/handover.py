@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..core.events import State
 from ..process.platform.ports import socket_variables
+from ..process.spec import LaunchSpec
 from ..settings.model import Settings
 from ..wire.messages import StateChanged
 from .stream import RunEnded, Stream
 
 if TYPE_CHECKING:
     from ..backend.passed_socket import PassedSocket
-
-
-class Handed(NamedTuple):
-    """Of one run; see LaunchSpec."""
-
-    variables: dict[str, str]
-    pid_variables: tuple[str, ...]
-    socket: int
 
 
 class Handover:
@@ -36,18 +29,17 @@ class Handover:
 
             self.socket = PassedSocket()
 
-    def prepare(self) -> Handed:
-        """What the next run gets."""
-        variables: dict[str, str] = {}
-        names: tuple[str, ...] = ()
+    def add_to(self, spec: LaunchSpec) -> None:
+        """Adds it to what the next run gets."""
         if self.socket is not None:
-            variables, names = socket_variables(self.socket.descriptor)
+            variables, spec.pid_variables = socket_variables(self.socket.descriptor)
+            spec.env |= variables
+            spec.socket = self.socket.descriptor
         if self._notify_address is not None:
-            variables["NOTIFY_SOCKET"] = self._notify_address
+            spec.env["NOTIFY_SOCKET"] = self._notify_address
             if self._watchdog:
-                variables["WATCHDOG_USEC"] = str(round(self._watchdog * 1_000_000))
-                names = (*names, "WATCHDOG_PID")
-        return Handed(variables, names, self.socket.descriptor if self.socket is not None else -1)
+                spec.env["WATCHDOG_USEC"] = str(round(self._watchdog * 1_000_000))
+                spec.pid_variables += ("WATCHDOG_PID",)
 
 
 class SocketKeeper:

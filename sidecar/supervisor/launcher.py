@@ -143,7 +143,7 @@ class Launcher:
             return None
         return self._conflict(run.port, self._port_state(run.port, plain=self._binds_plainly))
 
-    def plan(self, run: Run) -> LaunchSpec:
+    def plan(self, run: Run) -> LaunchSpec | None:
         """What is to be executed for the run. SidecarError: the command cannot be executed."""
         spec, command = plan_launch(self._settings, self._paths, os.environ, run=run.number, port=run.port or 0)
         early, self._early = self._early, None
@@ -151,9 +151,7 @@ class Launcher:
             self._report(note)
         self._addresses.clear()
         if self._handover is not None:
-            handed = self._handover.prepare()
-            spec.env |= handed.variables
-            spec.socket, spec.pid_variables = handed.socket, handed.pid_variables
+            self._handover.add_to(spec)
         spec.confinement = self._confine(run.port, command)
         return spec
 

@@ -7,16 +7,15 @@ from collections.abc import Callable
 
 from ..core import events as e
 from ..core.events import Conflict
-from .launcher import PortConflict
+from .launcher import Launcher, PortConflict
 from .run import Run
-from .watched import Launches
 
 MAX_WAIT = 75.0  # seconds; TIME_WAIT and FIN_WAIT_2 last 60 s on Linux (TCP_TIMEWAIT_LEN, tcp_fin_timeout)
 _INTERVAL = 0.25
 
 
 async def wait_for_turn(
-    launcher: Launches, number: int, post: Callable[[e.Event], None], wanted: Callable[[], bool]
+    launcher: Launcher, number: int, post: Callable[[e.Event], None], wanted: Callable[[], bool]
 ) -> int | None:
     """Returns when no other sidecar is ending on the data folder, with the run's port. Raises as the launcher does."""
     post(e.Waiting(number, launcher.turn_limit))
@@ -26,7 +25,7 @@ async def wait_for_turn(
 
 
 async def find_conflict(
-    launcher: Launches, run: Run, post: Callable[[e.Event], None], wanted: Callable[[], bool]
+    launcher: Launcher, run: Run, post: Callable[[e.Event], None], wanted: Callable[[], bool]
 ) -> PortConflict | None:
     """Why the run cannot have its port, once nothing merely lingers there, or it is not wanted, or the wait is over."""
     conflict = launcher.find_conflict(run)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from msgspec import UNSET, structs
@@ -18,18 +19,16 @@ from ..core import events as e
 from ..core.events import Conflict, Outcome, Reason, State
 from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
-from ..process.base import RunningProcess, Survivor
+from ..process.base import RunCallbacks, RunningProcess, Survivor
 from ..settings.model import Settings
 from ..wire.messages import ForcedProcess, LastExit, Started, StateChanged
 from .answers import error_for, launch_defect, port_taken, still_waiting, why_failed
 from .callers import Callers
-from .launcher import PERMANENT_FAILURES, PortConflict
-from .listener import SupervisedRun
+from .launcher import PERMANENT_FAILURES, Launcher, PortConflict
 from .port_wait import find_conflict, wait_for_turn
 from .run import Run, names_of
 from .stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted, Stream
 from .timers import Timers
-from .watched import Launches
 
 T = TypeVar("T")
 
@@ -54,7 +53,7 @@ class Supervisor:
     def __init__(
         self,
         lifecycle: Lifecycle,
-        launcher: Launches,
+        launcher: Launcher,
         settings: Settings,
         *,
         report: Callable[[str], None],
@@ -257,7 +256,10 @@ class Supervisor:
                 raise port_taken(self._lost_port(conflict))  # noqa: TRY301 - answered like any other failure of a launch
             run = self._update(spec=self.launcher.plan(self._current_run))
             self.stream.publish(RunLaunching(run))
-            process = await self.launcher.launch(run.spec, SupervisedRun(self, number))
+            callbacks = RunCallbacks(
+                partial(self.hear_output, number), partial(self.hear_exit, number), partial(self.hear_gone, number)
+            )
+            process = await self.launcher.launch(run.spec, callbacks)
         except errors.SidecarError as error:
             self._launch_failed(error)
             return

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import asyncio
+from collections.abc import Callable
 
-from ..core.events import Socket
 from ..core.exit_status import UNKNOWN
 from ..process.base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+from ..settings.checks import configured_port
 from .launcher import Launcher
 from .run import Run
 
@@ -61,28 +62,15 @@ class WatchedProcess:
         return None
 
 
-class Watcher:
-    """The launcher of a backend that is not managed.
+class Watcher(Launcher):
+    """The launcher of a backend that is not managed: its port is configured, and nothing is executed."""
 
-    Attributes:
-        last_port: its port, from the configured address.
-    """
+    turn_limit = 0.0  # it waits for no other sidecar
 
-    def __init__(self, port: int, now: Callable[[], float], find_listener: FindListener) -> None:
-        self.last_port: int | None = port
-        self._port = port
-        self._now = now
-        self._find_listener = find_listener
-
-    def prepare(self, number: int, *, retry: bool) -> Run:  # noqa: ARG002 - its port is configured
+    def prepare(self, number: int, *, retry: bool) -> Run:  # noqa: ARG002 - there is no other port
         """A run that is not ours."""
-        return Run(number, self._port, self._now())
-
-    turn_limit = 0.0
-
-    async def wait_for_turn(self, report: Callable[[float, str], None], wanted: Callable[[], bool]) -> int | None:  # noqa: ARG002 - as above
-        """It waits for no other sidecar: nothing is launched."""
-        return self._port
+        self.use_port(configured_port(self._settings.backend) or 0)
+        return Run(number, self.last_port, asyncio.get_running_loop().time())
 
     def find_conflict(self, run: Run) -> None:
         """Its port is its own."""
@@ -90,47 +78,9 @@ class Watcher:
     def plan(self, run: Run) -> None:
         """Nothing is executed."""
 
-    async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> WatchedProcess:  # noqa: ARG002 - as above
+    async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> WatchedProcess:  # noqa: ARG002 - it is None
         """Begins the watch."""
-        return WatchedProcess(listener, self._port, self._find_listener)
-
-    def reported_port(self, run: Run, stream: str, data: bytes) -> None:
-        """Its output is not ours to see."""
-
-    unfinished_port = None
-    passed: None = None
-
-    def printed_bind_failure(self, run: Run) -> bool:  # noqa: ARG002 - as above
-        """Its output goes elsewhere."""
-        return False
-
-    def printed_port(self, among: Collection[int]) -> None:
-        """Its output is not ours to see."""
-
-    def use_port(self, port: int) -> None:
-        """Its port is its own."""
-
-    async def request_shutdown(self, run: Run) -> None:
-        """Never asked."""
+        return WatchedProcess(listener, self.last_port or 0, self._find_listener)
 
     def explain_end(self, run: Run) -> None:
         """It has no other port to try."""
-
-    def last_output(self, limit: int = 0) -> str:  # noqa: ARG002 - there is nothing to cut
-        """Its output is not ours to see."""
-        return ""
-
-    def name_all(self, processes: list[ProcessId]) -> tuple[Survivor, ...]:  # noqa: ARG002 - none of them are ours
-        """None of its processes are ours."""
-        return ()
-
-    def find_owner(self, port: int | None) -> tuple[None, str]:  # noqa: ARG002 - any program on the port is the right one
-        """No program on the port is a foreign one."""
-        return None, ""
-
-    def name_of(self, owner: Socket | None) -> str:  # noqa: ARG002 - as above
-        """As above."""
-        return ""
-
-
-Launches = Launcher | Watcher
