@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
@@ -62,7 +63,10 @@ def _malformed(detail: str) -> HttpFailedError:
 
 
 class Connection:
-    """Open for one request. Every step raises OSError or HttpFailedError where the answer cannot be read."""
+    """Open for one request, set to send RST when it is closed.
+
+    Every step raises OSError or HttpFailedError where the answer cannot be read.
+    """
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, closing: set[asyncio.Task[None]]
@@ -75,7 +79,6 @@ class Connection:
         self._data = bytearray()
         self._head = Head(0, False, False, None, b"", None, "")
         self._left: int | None = 0  # bytes of the body, or of its chunk, that are still to come; None: as many as come
-        reset_on_close(self._socket, reset=True)  # until we know better, the server ends the connection
 
     async def ask(self, request: bytes) -> Head:
         """Sends the request; gives the head of its answer."""
@@ -188,7 +191,15 @@ class Connection:
 
 async def connect(port: int, closing: set[asyncio.Task[None]]) -> Connection:
     """A connection to 127.0.0.1. Raises OSError."""
-    return Connection(*await asyncio.open_connection(LOOPBACK, port), closing)
+    client = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        client.setblocking(False)
+        reset_on_close(client, reset=True)  # first of all: a crash of the server may cancel what follows
+        await asyncio.get_running_loop().sock_connect(client, (LOOPBACK, port))
+    except BaseException:
+        client.close()
+        raise
+    return Connection(*await asyncio.open_connection(sock=client), closing)
 
 
 def parse_head(lines: list[bytes]) -> Head:

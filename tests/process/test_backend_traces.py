@@ -163,3 +163,23 @@ async def test_a_request_that_timed_out_ends_with_an_end_and_not_with_an_error(c
         await client.get("/", timeout=0.1)
     assert await asyncio.wait_for(end, 60) == b""
     server.close()
+
+
+@pytest.mark.parametrize("turns", range(1, 7))
+async def test_a_request_that_is_cancelled_while_its_server_dies_leaves_the_port_free(
+    client: BackendClient, turns: int
+) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        client.port = port = server.getsockname()[1]
+        request = asyncio.create_task(client.get("/", timeout=10))
+        for _ in range(turns):  # each ends at another step between the connect and the answer
+            await asyncio.sleep(0)
+        server.settimeout(0)
+        with suppress(BlockingIOError):
+            server.accept()[0].close()  # the server's side sends FIN first
+    request.cancel()
+    with suppress(asyncio.CancelledError, HttpFailedError):
+        await request
+    await until(lambda: not on_port(port), what=lambda: on_port(port))
