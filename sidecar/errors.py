@@ -30,26 +30,17 @@ PAGES = "https://github.com/electron-backend-sidecar/electron-backend-sidecar/bl
 
 
 class SidecarError(Exception):
-    """The root of the tree.
+    """The root of the tree."""
 
-    Attributes:
-        code: the stable name of the error on the wire, for programs.
-        exit_status: what the process exits with when this error ends it.
-        message: what went wrong and why, for people; it is what the renderer sees.
-        remedy: what a user can do about any error of the class.
-        hint: what the user can do about this one; the class's remedy where nothing better is known.
-        data: facts for programs, of the shape that the protocol page gives for the code, or None.
-    """
-
-    code: ClassVar[str] = "INTERNAL"
-    exit_status: ClassVar[int] = 70
-    remedy: ClassVar[str] = "Check sidecar.log in the logs folder (paths.logs)."
+    code: ClassVar[str] = "INTERNAL"  # its stable name on the wire, for programs
+    exit_status: ClassVar[int] = 70  # of the process, when this error ends it
+    remedy: ClassVar[str] = "Check sidecar.log in the logs folder (paths.logs)."  # for any error of the class
 
     def __init__(self, message: str, *, hint: str | None = None, data: dict[str, Any] | None = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint if hint is not None else self.remedy
-        self.data = data
+        self.message = message  # what went wrong and why, for people; the renderer sees it
+        self.hint = hint if hint is not None else self.remedy  # what the user can do about this one
+        self.data = data  # facts for programs, of the shape that the protocol page gives for the code
 
 
 class UsageError(SidecarError):
@@ -233,13 +224,7 @@ class NotManagedError(SidecarError):
 
 
 class HttpFailedError(SidecarError):
-    """A request to the backend failed. data: {status or null}.
-
-    Attributes:
-        kind: how it failed; programs decide by this, never by the message.
-        status: the HTTP status that came instead of a 2xx; None where none came.
-        location: where a redirect leads that is not followed.
-    """
+    """A request to the backend failed. data: {status or null}."""
 
     code = "HTTP_FAILED"
     remedy = "Check the backend's last output, or run backend:diagnose."
@@ -254,9 +239,9 @@ class HttpFailedError(SidecarError):
         location: str = "",
     ) -> None:
         super().__init__(message, hint=hint, data={"status": status})
-        self.kind: HttpFailure = kind
-        self.status = status
-        self.location = location
+        self.kind: HttpFailure = kind  # programs decide by this, never by the message
+        self.status = status  # the HTTP status that came instead of a 2xx; None where none came
+        self.location = location  # where a redirect leads that is not followed
 
 
 class UnsupportedError(SidecarError):

@@ -56,8 +56,7 @@ class BackendClient:
 
         AUTO_PATH stands for the first of HEALTH_PATHS that the backend has; of one that has none every answer below 500 is good.
         ``head_suffices``: a 2xx whose body cannot be read or has no end (an event stream) is an answer, without a body.
-
-        Raises HttpFailedError: no answer, no valid answer, a body above 8 MiB, or a status other than 2xx.
+        HttpFailedError: no answer, no valid answer, a body above 8 MiB, or a status other than 2xx.
         """
         for candidate in HEALTH_PATHS if path == AUTO_PATH else (path,):
             heads: list[int] = []

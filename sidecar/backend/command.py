@@ -21,18 +21,12 @@ _WINDOWS_EXTENSIONS = ".COM;.EXE;.BAT;.CMD"  # what Windows itself assumes where
 
 
 class BackendCommand:
-    """A program that exists and may be run.
-
-    Attributes:
-        argv: its program as an absolute path; ``{host}`` and ``{port}`` are still to be filled in.
-        cwd: the folder to run it in, absolute.
-        notes: what the log should say about how it was found.
-    """
+    """A program that exists and may be run."""
 
     def __init__(self, argv: tuple[str, ...], cwd: str, notes: tuple[str, ...] = ()) -> None:
-        self.argv = argv
-        self.cwd = cwd
-        self.notes = notes
+        self.argv = argv  # its program as an absolute path; {host} and {port} are still to be filled in
+        self.cwd = cwd  # the folder to run it in, absolute
+        self.notes = notes  # what the log should say about how it was found
 
 
 def sidecar_folder() -> str:
@@ -52,15 +46,9 @@ def find_command(
 ) -> BackendCommand:
     """The command to run: the user's own as it was given, else the packaged backend of the profile.
 
-    A program without a folder in its name is looked up on the PATH of ``environ`` (the child's). The backend runs in
-    ``backend.cwd``, else where the sidecar was started, else (``Profile.own_folder``) beside its executable.
-
-    Args:
-        settings: ``backend.command``, ``backend.cwd`` and the profile are read.
-        environ: the environment that the backend will have.
-        beside: the sidecar's folder; the packaged backend is searched in ``app.resources``, there, and in the two above it.
-        working_directory: where relative paths begin, and the last place of the search.
-        platform: the system's name.
+    A program without a folder in its name is looked up on the PATH of ``environ`` (the child's), the packaged one in
+    ``app.resources``, ``beside`` (the sidecar's folder), the two above it and ``working_directory``, where relative paths begin. It
+    runs in ``backend.cwd``, else where the sidecar was started, else (``Profile.own_folder``) beside its executable.
 
     Raises BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
     """

@@ -30,23 +30,16 @@ _PACKED = frozenset({b"gzip", b"x-gzip", b"deflate"})
 
 
 class Head(NamedTuple):
-    """What matters in the head of an answer.
-
-    Attributes:
-        closes: the server ends the connection.
-        chunked, length: how the end of the body is known; without either it is the connection's. 0 where a status has no body.
-        encoding: by which the body is packed, empty: it is not.
-        charset: as the type names it; None where it does not.
-        location: of a redirect.
-    """
+    """What matters in the head of an answer."""
 
     status: int
-    closes: bool
+    closes: bool  # the server ends the connection
+    # How the end of the body is known; without either it is the connection's. 0 where a status has no body.
     chunked: bool
     length: int | None
-    encoding: bytes
-    charset: str | None
-    location: str
+    encoding: bytes  # by which the body is packed, empty: it is not
+    charset: str | None  # as the type names it; None where it does not
+    location: str  # of a redirect
 
 
 def hang_up() -> HttpFailedError:

@@ -25,17 +25,9 @@ _MAX_ALONE = 1.0
 def plan_launch(
     settings: Settings, paths: Paths, inherited: Mapping[str, str], *, run: int, port: int
 ) -> tuple[LaunchSpec, BackendCommand]:
-    """What is to be executed, without a sandbox; and how its program was found.
+    """What is to be executed, without a sandbox; and how its program was found. SidecarError: it cannot be executed.
 
-    Args:
-        settings: of the backend, its limits and its timeouts.
-        paths: the folders, absolute.
-        inherited: the sidecar's own environment.
-        run: the run's number.
-        port: where it is to listen; 0 where it chooses one itself.
-
-    Raises:
-        SidecarError: the command cannot be executed.
+    ``inherited``: the sidecar's own environment; ``run``: its number; ``port``: 0 where the backend chooses one itself.
     """
     backend, limits, times = settings.backend, settings.limits, settings.timeouts
     environment = backend_environment(settings, paths, port, inherited)

@@ -24,25 +24,15 @@ _MAX_PORT_CHECK_DELAY = 0.010
 
 
 class ProbeResult(Struct, frozen=True):
-    """One question to an endpoint.
+    """One question to an endpoint."""
 
-    Attributes:
-        ok: it answered 2xx.
-        status: None where there was no answer.
-        body: decoded, where ok.
-        error: why not, in the words of the renderer contract; empty where ok.
-        elapsed: seconds until the outcome.
-        kind: how it failed; None where ok.
-        location: where a redirect leads that is not followed.
-    """
-
-    ok: bool
-    status: int | None
-    body: Any
-    error: str
-    elapsed: float
-    kind: HttpFailure | None = None
-    location: str = ""
+    ok: bool  # it answered 2xx
+    status: int | None  # None where there was no answer
+    body: Any  # decoded, where ok
+    error: str  # why not, in the words of the renderer contract; empty where ok
+    elapsed: float  # seconds until the outcome
+    kind: HttpFailure | None = None  # how it failed; None where ok
+    location: str = ""  # where a redirect leads that is not followed
 
 
 async def probe(

@@ -41,17 +41,11 @@ _SIGNALS = {
 
 
 class ExitStatus(Struct, frozen=True):
-    """The end of a process.
+    """The end of a process."""
 
-    Attributes:
-        code: its exit code; on Windows the unsigned 32-bit NTSTATUS; None where a signal ended it or that is unknown.
-        signal: the signal that ended it, POSIX only, else None.
-        core_dumped: whether the system wrote a core file.
-    """
-
-    code: int | None = None
-    signal: int | None = None
-    core_dumped: bool = False
+    code: int | None = None  # on Windows the unsigned 32-bit NTSTATUS; None where a signal ended it or that is unknown
+    signal: int | None = None  # the signal that ended it, POSIX only, else None
+    core_dumped: bool = False  # whether the system wrote a core file
 
     @property
     def known(self) -> bool:

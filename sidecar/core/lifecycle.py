@@ -20,12 +20,9 @@ class Lifecycle(Machine):
     """Takes events, gives actions."""
 
     def handle(self, event: e.Event, now: float) -> Sequence[e.Action]:
-        """Takes one event at the time ``now``; gives the actions, in their order.
+        """Takes one event at the time ``now``; gives the actions, in order. A fact about an old run changes nothing.
 
-        A fact about an old run changes nothing and never raises.
-
-        Raises:
-            LookupError: the event is impossible in this state; nothing was changed.
+        LookupError: the event is impossible in this state; nothing was changed.
         """
         if getattr(event, "run", self.run) != self.run:
             return ()

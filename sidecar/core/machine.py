@@ -21,41 +21,19 @@ _MAX_WAITS = 2  # the second, where a program has taken the port and left it aga
 
 
 class LifecyclePolicy(Struct, frozen=True):
-    """What the lifecycle needs of the settings.
+    """What the lifecycle needs of the settings."""
 
-    Attributes:
-        timeouts, restart: of the settings; ``startup`` is infinite where the backend is not managed.
-        port_attempts: ports that one start may try before the lack of a port counts as a failure.
-        over_when_hung: silence is all that the end of the run is known by (the backend is not managed).
-        has_stdin: the stdin of a run is open until its stop.
-    """
-
-    timeouts: Timeouts
+    timeouts: Timeouts  # startup is infinite where the backend is not managed
     restart: Restart
     restart_when_hung: bool
     has_shutdown_endpoint: bool
-    port_attempts: int = 1
-    over_when_hung: bool = False
-    has_stdin: bool = False
+    port_attempts: int = 1  # ports that one start may try before the lack of a port counts as a failure
+    over_when_hung: bool = False  # silence is all that the end of the run is known by (the backend is not managed)
+    has_stdin: bool = False  # the stdin of a run is open until its stop
 
 
 class Machine:
-    """The state of the backend, what is wanted of it, and the actions of the event being handled.
-
-    Attributes:
-        state: the present one.
-        wants_up: whether the backend is wanted up.
-        run: the number of the newest run, 0 before the first.
-        attempt: how many ports were tried for this start, the run's included.
-        occupied: a launch is under way, or something of the run's tree may be alive; no new run before that ends.
-        restarts: automatic starts since the last manual one.
-        due: a launch is decided and waits only for the old tree to end.
-        stop_reason: why the run is being stopped.
-        closing: the sidecar is about to end.
-        ended_clean: the root of a run that was not ready exited with code 0.
-        now: the time of the event being handled.
-        actions: what to do about it, in order.
-    """
+    """The state of the backend, what is wanted of it, and the actions of the event being handled."""
 
     def __init__(self, policy: LifecyclePolicy, *, random: Callable[[], float], spent: int = 0) -> None:
         """``random`` gives numbers in [0, 1) for the jitter; ``spent`` failures come from an earlier sidecar."""
@@ -64,16 +42,16 @@ class Machine:
         self.healthy_time = HealthyTime()
         self.state = State.STOPPED
         self.wants_up = False
-        self.run = 0
-        self.attempt = 1
-        self.occupied = False
-        self.restarts = 0
-        self.due = False
-        self.stop_reason = Reason.REQUESTED
-        self.closing: e.Shutdown | None = None
-        self.ended_clean = False
-        self.now = 0.0
-        self.actions: list[e.Action] = []
+        self.run = 0  # the number of the newest run, 0 before the first
+        self.attempt = 1  # how many ports were tried for this start, the run's included
+        self.occupied = False  # a launch is under way, or some of the tree may be alive: no new run before that ends
+        self.restarts = 0  # automatic starts since the last manual one
+        self.due = False  # a launch is decided and waits only for the old tree to end
+        self.stop_reason = Reason.REQUESTED  # why the run is being stopped
+        self.closing: e.Shutdown | None = None  # the sidecar is about to end
+        self.ended_clean = False  # the root of a run that was not ready exited with code 0
+        self.now = 0.0  # the time of the event being handled
+        self.actions: list[e.Action] = []  # what to do about it, in order
         self._random = random
         self._ready = False
         self._startup_at = 0.0

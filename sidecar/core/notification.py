@@ -14,23 +14,14 @@ _DIGITS = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class Notification(Struct, frozen=True):
-    """One datagram. Assignments that mean nothing here (MAINPID, RELOADING, FDSTORE, BARRIER, ERRNO …) leave no trace.
+    """One datagram. Assignments that mean nothing here (MAINPID, RELOADING, FDSTORE, BARRIER, ERRNO …) leave no trace."""
 
-    Attributes:
-        ready: READY=1.
-        stopping: STOPPING=1.
-        watchdog: ``alive`` WATCHDOG=1, ``trigger`` WATCHDOG=trigger.
-        status: STATUS=, on one line; None: it says none.
-        extend: EXTEND_TIMEOUT_USEC in seconds.
-        problems: what of it could not be read, each a sentence.
-    """
-
-    ready: bool = False
-    stopping: bool = False
-    watchdog: Literal["", "alive", "trigger"] = ""
-    status: str | None = None
-    extend: float | None = None
-    problems: tuple[str, ...] = ()
+    ready: bool = False  # READY=1
+    stopping: bool = False  # STOPPING=1
+    watchdog: Literal["", "alive", "trigger"] = ""  # alive WATCHDOG=1, trigger WATCHDOG=trigger
+    status: str | None = None  # STATUS=, on one line; None: it says none
+    extend: float | None = None  # EXTEND_TIMEOUT_USEC in seconds
+    problems: tuple[str, ...] = ()  # what of it could not be read, each a sentence
 
 
 def parse_notification(data: bytes) -> Notification:

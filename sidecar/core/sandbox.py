@@ -10,19 +10,12 @@ PROTOCOLS = "protocols"
 
 
 class Protection(NamedTuple):
-    """One thing that the backend's tree cannot do.
+    """One thing that the backend's tree cannot do."""
 
-    Attributes:
-        name: stable, for programs.
-        text: what is kept from it, for people.
-        abi: the first version of Landlock that has it; 0: prctl(2) has it.
-        strict_only: level standard does not ask for it.
-    """
-
-    name: str
-    text: str
-    abi: int
-    strict_only: bool = False
+    name: str  # stable, for programs
+    text: str  # what is kept from it, for people
+    abi: int  # the first version of Landlock that has it; 0: prctl(2) has it
+    strict_only: bool = False  # level standard does not ask for it
 
 
 PROTECTIONS = (
@@ -54,19 +47,12 @@ class Missing(NamedTuple):
 
 
 class Enforcement(NamedTuple):
-    """What a level means here.
+    """What a level means here."""
 
-    Attributes:
-        level: as configured.
-        mechanism: what enforces it, as in "Landlock ABI 7"; empty where nothing does.
-        enforced: names of protections.
-        missing: the rest of what the level asks for.
-    """
-
-    level: Level
-    mechanism: str = ""
-    enforced: tuple[str, ...] = ()
-    missing: tuple[Missing, ...] = ()
+    level: Level  # as configured
+    mechanism: str = ""  # what enforces it, as in "Landlock ABI 7"; empty where nothing does
+    enforced: tuple[str, ...] = ()  # names of protections
+    missing: tuple[Missing, ...] = ()  # the rest of what the level asks for
 
 
 def describe_missing(found: Enforcement) -> str:

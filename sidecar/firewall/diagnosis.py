@@ -24,25 +24,18 @@ _NOT_THE_FIREWALL = "This is not the Windows Firewall: its rules have no effect 
 class FirewallFacts:
     """What the caller knows.
 
-    Attributes:
-        platform: as ``sys.platform`` names it.
-        program: absolute path of the backend's executable; empty where it is not known.
-        running: whether there is a run of the backend.
-        port: its port, or None.
-        probe: what a connection to 127.0.0.1 gave just now; None where it was not tried. ``refused``: nothing listens ·
-            ``timeout``: no answer in time · ``foreign``: another program listens · ``reserved``: the system forbids the
-            port (10013) · ``in_use``: the backend could not bind it (10048) · ``proxy``: the request went to a proxy.
-        owner: who holds the port (``foreign``, ``in_use``), or which proxy it is, for people, e.g. ``nginx.exe (pid 4711)``.
-        listeners: every address on which the backend listens; empty where that is not known.
+    ``probe``: what a connection to 127.0.0.1 gave just now; None where it was not tried. ``refused``: nothing listens ·
+    ``timeout``: no answer in time · ``foreign``: another program listens · ``reserved``: the system forbids the port (10013) ·
+    ``in_use``: the backend could not bind it (10048) · ``proxy``: the request went to a proxy.
     """
 
-    platform: str
-    program: str = ""
-    running: bool = False
-    port: int | None = None
+    platform: str  # as sys.platform names it
+    program: str = ""  # absolute path of the backend's executable; empty where it is not known
+    running: bool = False  # whether there is a run of the backend
+    port: int | None = None  # its port, or None
     probe: Probe | None = None
-    owner: str = ""
-    listeners: tuple[str, ...] = ()
+    owner: str = ""  # who holds the port (foreign, in_use), or which proxy it is, for people, e.g. nginx.exe (pid 4711)
+    listeners: tuple[str, ...] = ()  # every address on which the backend listens; empty where that is not known
 
 
 def diagnose(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> FirewallCheck:

@@ -42,37 +42,21 @@ _MACHINE_VARIABLES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a rule says.
+    """What a rule says."""
 
-    Attributes:
-        store: where it was found.
-        value_name: the name of the registry value, which is the rule's id.
-        raw: its text, unchanged.
-        action: ``bypass`` allows authenticated connections only, and beats a block for them.
-        inbound: the direction.
-        active: whether it is switched on (a rule that does not say so is off).
-        protocol: the IP protocol's number, or None for any.
-        profiles: where it applies; a rule that names none applies in all.
-        program: the path in ``App=`` as it stands, or None: the rule is for every program.
-        name: what people see; ``@file,-id`` where Windows looks the name up in a resource.
-        ports: local ports, first and last; none: all of them, unless ``port_keywords`` names some.
-        port_keywords: local ports that have a name (``RPC``), whose numbers only Windows knows.
-        conditions: every other field that narrows the rule, as ``Field=value``.
-    """
-
-    store: StoreName
-    value_name: str
-    raw: str
-    action: Action
+    store: StoreName  # where it was found
+    value_name: str  # the name of the registry value, which is the rule's id
+    raw: str  # its text, unchanged
+    action: Action  # bypass allows authenticated connections only, and beats a block for them
     inbound: bool
-    active: bool
-    protocol: int | None
-    profiles: frozenset[Profile]
-    program: str | None
-    name: str
-    ports: tuple[tuple[int, int], ...]
-    port_keywords: tuple[str, ...]
-    conditions: tuple[str, ...]
+    active: bool  # whether it is switched on (a rule that does not say so is off)
+    protocol: int | None  # the IP protocol's number, or None for any
+    profiles: frozenset[Profile]  # where it applies; a rule that names none applies in all
+    program: str | None  # the path in App= as it stands, or None: the rule is for every program
+    name: str  # what people see; @file,-id where Windows looks the name up in a resource
+    ports: tuple[tuple[int, int], ...]  # local, first and last; none: all of them, unless port_keywords names some
+    port_keywords: tuple[str, ...]  # local ports that have a name (RPC), whose numbers only Windows knows
+    conditions: tuple[str, ...]  # every other field that narrows the rule, as Field=value
 
     @property
     def about_services(self) -> bool:

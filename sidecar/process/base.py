@@ -44,24 +44,15 @@ class ListeningSocket(NamedTuple):
 
 
 class SandboxRequest(NamedTuple):
-    """What a sandbox is to let the backend do; all paths are absolute.
+    """What a sandbox is to let the backend do; all paths are absolute."""
 
-    Attributes:
-        level: of ``[sandbox]``; never ``off``.
-        folders: data, logs and temp.
-        write, read: more paths.
-        port: that it may bind; None: any, for it is not known before the start.
-        connect: the TCP ports that strict lets it connect to.
-        program, cwd: of the backend, whose folders strict lets it read.
-    """
-
-    level: Literal["standard", "strict"]
-    folders: tuple[str, ...]
-    write: tuple[str, ...]
-    read: tuple[str, ...]
-    port: int | None
-    connect: tuple[int, ...]
-    program: str
+    level: Literal["standard", "strict"]  # of [sandbox]; never off
+    folders: tuple[str, ...]  # data, logs and temp
+    write: tuple[str, ...]  # more that it may write
+    read: tuple[str, ...]  # more that it may read
+    port: int | None  # that it may bind; None: any, for it is not known before the start
+    connect: tuple[int, ...]  # the TCP ports that strict lets it connect to
+    program: str  # strict lets it read the folders of its program and its working folder
     cwd: str
 
 

@@ -26,18 +26,12 @@ _LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when all 
 
 
 class Ending:
-    """The tree of one run, until it has ended; an object without a run reaps what is late.
-
-    Attributes:
-        root: the backend's pid, until its status was read.
-        stopping: it was asked to end, so what the root leaves behind may end by itself.
-        kill_deadline, alone: see channel.StopPlan.
-    """
+    """The tree of one run, until it has ended; an object without a run reaps what is late."""
 
     def __init__(self, wake: int, *, exact: bool, exited: Callable[[int], None]) -> None:
-        self.root = 0
-        self.stopping = False
-        self._signal, self._to_group, self.kill_deadline, self.alone = 15, False, 4.0, 0.0
+        self.root = 0  # the backend's pid, until its status was read
+        self.stopping = False  # it was asked to end, so what the root leaves behind may end by itself
+        self._signal, self._to_group, self.kill_deadline, self.alone = 15, False, 4.0, 0.0  # see channel.StopPlan
         self.tree = Descendants(os.getpid(), exact=exact)
         self._exact = exact
         self._exited = exited

@@ -45,26 +45,16 @@ class Predecessor(NamedTuple):
 
 
 class Reclaimed(Struct, frozen=True):
-    """What was found.
+    """What was found."""
 
-    Attributes:
-        last_port: the port of the last run on this data folder.
-        failures: how many stood against the restart budget when the last sidecar was killed; 0 after a clean end.
-        age: seconds since that was written.
-        logs: name of the folder for the backend's output, which none of those that live uses.
-        notes: sentences for the log, on leftovers and on what kept them from being cleared away.
-        neighbours: such sentences, one for each other sidecar that lives on this folder.
-        ending: sidecars that are about to leave this folder; they are not neighbours.
-    """
-
-    last_port: int | None
-    failures: int
-    age: float
-    logs: str
-    notes: list[str]
-    neighbours: list[str]
+    last_port: int | None  # the port of the last run on this data folder
+    failures: int  # how many stood against the restart budget when the last sidecar was killed; 0 after a clean end
+    age: float  # seconds since that was written
+    logs: str  # name of the folder for the backend's output, which none of those that live uses
+    notes: list[str]  # sentences for the log, on leftovers and on what kept them from being cleared away
+    neighbours: list[str]  # such sentences, one for each other sidecar that lives on this folder
     killed: list[ProcessId]
-    ending: tuple[Predecessor, ...] = ()
+    ending: tuple[Predecessor, ...] = ()  # sidecars that are about to leave this folder; they are not neighbours
 
     @property
     def shared(self) -> bool:

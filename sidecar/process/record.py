@@ -28,29 +28,20 @@ _Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 
 
 class RunRecord(msgspec.Struct, kw_only=True):
-    """The record of one sidecar; processes are (pid, start time).
-
-    Attributes:
-        world: see identity.pid_namespace.
-        marker: ``NAME=value`` in the environment of all that the sidecar launched; empty: none.
-        failures: how many stand against the restart budget.
-        logs: name of the folder for the backend's output, which no two sidecars share.
-        written: seconds since 1970.
-        ending: seconds that the end of the sidecar may take; 0: it is not ending.
-    """
+    """The record of one sidecar; processes are (pid, start time)."""
 
     version: int = 1
-    world: _Text
+    world: _Text  # see identity.pid_namespace
     owner: _Process
     guardian: _Process | None = None
     backend: _Process | None = None
-    marker: _Text = ""
+    marker: _Text = ""  # NAME=value in the environment of all that the sidecar launched; empty: none
     run: _Count = 0
     port: _Port | None = None
-    failures: _Count = 0
-    logs: _Text = "backend"
-    written: _Time = 0.0
-    ending: _Seconds = 0.0
+    failures: _Count = 0  # how many stand against the restart budget
+    logs: _Text = "backend"  # name of the folder for the backend's output, which no two sidecars share
+    written: _Time = 0.0  # seconds since 1970
+    ending: _Seconds = 0.0  # seconds that the end of the sidecar may take; 0: it is not ending
 
 
 class LastRun(msgspec.Struct):

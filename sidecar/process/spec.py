@@ -26,19 +26,7 @@ _NO_LIMITS = LaunchLimits()
 
 
 class LaunchSpec:
-    """The command of one run as it is executed, never through a shell.
-
-    Attributes:
-        graceful: seconds that an interrupt is given before the kill; Windows repeats it in another way shortly before.
-        force_kill: seconds after the kill when the caller gives up; survivors are reported before.
-        alone: seconds that the tree has to end when the sidecar is dead; nothing on Windows, where the job ends it at once.
-        stdin: empty; or open until the stop. The sidecar holds the writing end, so it ends with the sidecar too.
-        stop_signal: what asks it to end, by its name; not on Windows.
-        stop_signal_to: the root alone, and what it leaves next; or its whole process group at once.
-        confinement: its sandbox, a base.Confinement; None without one.
-        socket: a listening socket of this process that the root gets, as descriptor 3 or a handle; -1: none.
-        pid_variables: names of variables that get the root's own pid as their value; POSIX only.
-    """
+    """The command of one run as it is executed, never through a shell."""
 
     def __init__(  # noqa: PLR0917 - the order is that of a command: program, folder, environment, limits
         self,
@@ -63,15 +51,15 @@ class LaunchSpec:
         self.cwd = cwd
         self.env = env
         self.limits = limits
-        self.graceful = graceful
-        self.force_kill = force_kill
-        self.alone = alone
-        self.stdin = stdin
-        self.stop_signal = stop_signal
-        self.stop_signal_to = stop_signal_to
-        self.confinement = confinement
-        self.socket = socket
-        self.pid_variables = pid_variables
+        self.graceful = graceful  # seconds from an interrupt to the kill; Windows repeats it shortly before
+        self.force_kill = force_kill  # seconds after the kill when the caller gives up; survivors are reported before
+        self.alone = alone  # seconds that the tree has when the sidecar is dead; on Windows the job ends it at once
+        self.stdin = stdin  # empty; or open until the stop, or until the sidecar, which holds the writing end, is gone
+        self.stop_signal = stop_signal  # what asks it to end, by its name; not on Windows
+        self.stop_signal_to = stop_signal_to  # the root alone, then what it leaves; or its whole process group at once
+        self.confinement = confinement  # its sandbox, a base.Confinement; None without one
+        self.socket = socket  # a listening socket of ours that the root gets, as descriptor 3 or a handle; -1: none
+        self.pid_variables = pid_variables  # names of variables that get the root's own pid as their value; POSIX only
 
     @property
     def kill_deadline(self) -> float:
@@ -80,26 +68,17 @@ class LaunchSpec:
 
 
 class EarlyRun:
-    """A run that was launched before the event loop was there, which takes over the rest.
-
-    Attributes:
-        port: where the backend is to listen; None where it chooses.
-        request: what the guardian was asked to launch.
-        stdin, outputs: the writing end (-1: empty), and the reading ends of stdout and stderr.
-        at: when it was launched (time.monotonic).
-        notes: what the log should say about how its program was found.
-        oom_kills: what oom_kills.read gave before the launch.
-    """
+    """A run that was launched before the event loop was there, which takes over the rest."""
 
     serial = 1
     __slots__ = ("at", "marker", "notes", "oom_kills", "outputs", "port", "request", "stdin")
 
     def __init__(self, port: int | None, marker: str, request: tuple[Any, ...], notes: tuple[str, ...]) -> None:
-        self.port = port
+        self.port = port  # where the backend is to listen; None where it chooses
         self.marker = marker
-        self.request = request
-        self.notes = notes
-        self.stdin = -1
-        self.outputs = (-1, -1)
-        self.oom_kills: tuple[int | None, int | None] = (None, None)
-        self.at = time.monotonic()
+        self.request = request  # what the guardian was asked to launch
+        self.notes = notes  # what the log should say about how its program was found
+        self.stdin = -1  # the writing end; -1: it is empty
+        self.outputs = (-1, -1)  # the reading ends of stdout and stderr
+        self.oom_kills: tuple[int | None, int | None] = (None, None)  # what oom_kills.read gave before the launch
+        self.at = time.monotonic()  # when it was launched

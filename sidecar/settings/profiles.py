@@ -13,38 +13,23 @@ if TYPE_CHECKING:
 
 
 class Profile:
-    """A preset: each is a subclass, which nothing changes or instantiates.
+    """A preset: each is a subclass, which nothing changes or instantiates."""
 
-    Attributes:
-        settings: section → key → value, above the defaults and below everything that the user gave.
-        executable: file name of the packaged backend without ``.exe``; empty: the user gives the command.
-        folders: the system's name, as Python has it → folders below ``backend/`` in the order in which they are searched.
-        env: variables of the backend. ``{host}``, ``{port}``, ``{data}``, ``{logs}``, ``{temp}`` are filled in.
-        development_env: those that differ when ``[app] mode`` is ``development``.
-        app: name of the folder for the app's data.
-        temp: name of its folder in Electron's temporary folder; empty: it has none there.
-        ffmpeg_env: variables that name FFmpeg's folder, where the app ships one as ``ffmpeg/PLATFORM/bin`` in its resources.
-        variables: what the app's launch scripts set → the settings that they give, below SIDECAR_SECTION__KEY; a ``url`` fixes the
-            port of a managed backend.
-        never_inherited: variables that only ``[backend] env`` can pass on.
-        any_server: also what known servers read (``servers``).
-        lifetime: how its log reports that the app has started or is shutting down; only explanations use it.
-        own_folder: it runs in the folder of its executable, unless that is looked up on PATH; else where the sidecar was started.
-    """
-
-    settings: ClassVar[dict[str, dict[str, Any]]] = {}
-    executable: ClassVar[str] = ""
-    folders: ClassVar[dict[str, tuple[str, ...]]] = {}
-    env: ClassVar[dict[str, str]] = {}
-    development_env: ClassVar[dict[str, str]] = {}
-    app: ClassVar[str] = "electron-backend-sidecar"
-    temp: ClassVar[str] = ""
-    ffmpeg_env: ClassVar[tuple[str, ...]] = ()
+    settings: ClassVar[dict[str, dict[str, Any]]] = {}  # section → key → value, between the defaults and the user's
+    executable: ClassVar[str] = ""  # file name of the packaged backend without .exe; empty: the user gives the command
+    folders: ClassVar[dict[str, tuple[str, ...]]] = {}  # sys.platform → folders below backend/, the first one wins
+    env: ClassVar[dict[str, str]] = {}  # variables of the backend. {host}, {port}, {data}, {logs}, {temp} are filled in
+    development_env: ClassVar[dict[str, str]] = {}  # those that differ when [app] mode is development
+    app: ClassVar[str] = "electron-backend-sidecar"  # name of the folder for the app's data
+    temp: ClassVar[str] = ""  # name of its folder in Electron's temporary folder; empty: it has none there
+    ffmpeg_env: ClassVar[tuple[str, ...]] = ()  # variables that name ffmpeg/PLATFORM/bin, where the app ships one
+    # What the app's launch scripts set → settings, below SIDECAR_SECTION__KEY; a url fixes the port of a managed backend.
     variables: ClassVar[dict[str, Variable]] = {}
-    never_inherited: ClassVar[tuple[str, ...]] = ()
-    any_server: ClassVar[bool] = False
+    never_inherited: ClassVar[tuple[str, ...]] = ()  # variables that only [backend] env can pass on
+    any_server: ClassVar[bool] = False  # also what known servers read (servers)
+    # How its log reports that the app has started or is shutting down; only explanations use it.
     lifetime: ClassVar[dict[str, Literal["started", "stopping"]]] = {}
-    own_folder: ClassVar[bool] = False
+    own_folder: ClassVar[bool] = False  # it runs in its executable's folder, unless that is looked up on PATH
 
 
 _ADDRESS = "http://{host}:{port}"

@@ -13,28 +13,19 @@ PREFIX = "SIDECAR_"
 
 
 class Given:
-    """One value that a source gives.
-
-    Attributes:
-        section: the table; empty for ``profile``.
-        key: the setting in it.
-        value: what was given, as TOML has it.
-        origin: where, for people: file and line, the name of the variable, or the flag.
-        entry: for ``backend.env``, the variable in it.
-        text: how it was written where it was not written as TOML; what a setting for texts takes.
-    """
+    """One value that a source gives."""
 
     __slots__ = ("entry", "key", "origin", "section", "text", "value")
 
     def __init__(  # noqa: PLR0917 - the order is that of the name: section, key, value
         self, section: str, key: str, value: Any, origin: str, entry: str | None = None, text: str | None = None
     ) -> None:
-        self.section = section
-        self.key = key
-        self.value = value
-        self.origin = origin
-        self.entry = entry
-        self.text = text
+        self.section = section  # the table; empty for profile
+        self.key = key  # the setting in it
+        self.value = value  # what was given, as TOML has it
+        self.origin = origin  # where, for people: file and line, the name of the variable, or the flag
+        self.entry = entry  # for backend.env, the variable in it
+        self.text = text  # how it was written where it was not written as TOML; what a setting for texts takes
 
     @property
     def name(self) -> str:

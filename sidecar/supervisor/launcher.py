@@ -53,12 +53,7 @@ PERMANENT_FAILURES = (
 
 
 class Launcher:
-    """Makes runs of our own backend.
-
-    Attributes:
-        last_port: the newest run's port, or that of an earlier sidecar on the same data folder.
-        passed: the socket that every run is handed; None: it listens by itself.
-    """
+    """Makes runs of our own backend."""
 
     def __init__(
         self,
@@ -77,7 +72,7 @@ class Launcher:
         handover: Handover | None = None,
         early: EarlyRun | None = None,
     ) -> None:
-        self.last_port = succession.last_port
+        self.last_port = succession.last_port  # the newest run's, or that of an earlier sidecar on the data folder
         self._succession = succession
         self._settings = settings
         self._paths = paths
@@ -90,6 +85,7 @@ class Launcher:
         self._report = report
         self._port_state = port_state
         self._handover = handover
+        # The socket that every run is handed; None: it listens by itself.
         self.passed = handover.socket if handover is not None else None
         self._early = early  # until it is adopted
         self._binds_plainly = False  # the backend cannot listen beside connections that linger

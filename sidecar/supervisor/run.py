@@ -20,60 +20,33 @@ The sidecar does not use [::1]: the page's Content-Security-Policy cannot allow 
 
 
 class Run(Struct, frozen=True):
-    """A snapshot of one run, from the choice of its port to the end of its tree. Only the supervisor replaces it.
+    """A snapshot of one run, from the choice of its port to the end of its tree. Only the supervisor replaces it."""
 
-    Attributes:
-        number: counts from 1.
-        port: where it listens, or will; None until it reports one.
-        requested_at: when it was requested, on the loop's clock.
-        ready_at: when it was ready, on the loop's clock; None before.
-        spec: what is executed; None before the launch.
-        process: None before the launch.
-        status: how the root exited; None while it lives.
-        ended_at: when that was, ISO 8601 UTC.
-        lasted: seconds from its request to the exit of its root; None before.
-        survivors: processes of the tree that could not be killed.
-        forced: those that did not end by themselves, and were killed.
-        conflict: why it could not have its port.
-        listener: whose socket is on the port.
-        owner, owner_name: the other program on the port, where known.
-        exposed: listening sockets of its tree that other machines can reach.
-        healthy: the result of its health checks; None before the first.
-        output: its last output, once drained; secrets masked.
-        error: why the launch or the stop failed.
-        last_answer: the last failed request to its live endpoint; None: none was sent.
-        listening: where its tree listened when the start timed out; None: not known.
-        closed_socket: it closed the socket that it was handed.
-        instead: where it listened instead of on the socket that it was handed.
-        hung: how its watchdog found it hung; empty: by its health checks.
-        over_memory: bytes that its tree used when it was killed for using more than it may.
-    """
-
-    number: int
-    port: int | None
-    requested_at: float
-    ready_at: float | None = None
-    spec: LaunchSpec | None = None
-    process: RunningProcess | None = None
-    status: ExitStatus | None = None
-    ended_at: str | None = None
-    lasted: float | None = None
-    survivors: tuple[Survivor, ...] = ()
-    forced: tuple[Survivor, ...] = ()
-    conflict: Conflict | None = None
-    listener: Literal["own", "foreign", "unknown"] = "unknown"
-    owner: Socket | None = None
+    number: int  # counts from 1
+    port: int | None  # where it listens, or will; None until it reports one
+    requested_at: float  # when it was requested, on the loop's clock
+    ready_at: float | None = None  # when it was ready, on the loop's clock; None before
+    spec: LaunchSpec | None = None  # what is executed; None before the launch
+    process: RunningProcess | None = None  # None before the launch
+    status: ExitStatus | None = None  # how the root exited; None while it lives
+    ended_at: str | None = None  # when that was, ISO 8601 UTC
+    lasted: float | None = None  # seconds from its request to the exit of its root; None before
+    survivors: tuple[Survivor, ...] = ()  # processes of the tree that could not be killed
+    forced: tuple[Survivor, ...] = ()  # those that did not end by themselves, and were killed
+    conflict: Conflict | None = None  # why it could not have its port
+    listener: Literal["own", "foreign", "unknown"] = "unknown"  # whose socket is on the port
+    owner: Socket | None = None  # the other program on the port, where known
     owner_name: str = ""
-    exposed: tuple[Socket, ...] = ()
-    healthy: bool | None = None
-    output: str = ""
-    error: SidecarError | None = None
-    last_answer: ProbeResult | None = None
-    listening: tuple[ListeningSocket, ...] | None = None
-    closed_socket: bool = False
-    instead: tuple[Socket, ...] = ()
-    hung: str = ""
-    over_memory: int | None = None
+    exposed: tuple[Socket, ...] = ()  # listening sockets of its tree that other machines can reach
+    healthy: bool | None = None  # the result of its health checks; None before the first
+    output: str = ""  # its last output, once drained; secrets masked
+    error: SidecarError | None = None  # why the launch or the stop failed
+    last_answer: ProbeResult | None = None  # the last failed request to its live endpoint; None: none was sent
+    listening: tuple[ListeningSocket, ...] | None = None  # where its tree did when the start timed out; None: unknown
+    closed_socket: bool = False  # it closed the socket that it was handed
+    instead: tuple[Socket, ...] = ()  # where it listened instead of on the socket that it was handed
+    hung: str = ""  # how its watchdog found it hung; empty: by its health checks
+    over_memory: int | None = None  # bytes that its tree used when it was killed for using more than it may
 
     @property
     def url(self) -> str | None:

@@ -38,17 +38,7 @@ _REQUESTED = frozenset({Reason.REQUESTED, Reason.SHUTDOWN})
 
 
 class Supervisor:
-    """Takes commands and facts; reports through its stream.
-
-    Attributes:
-        lifecycle: what core remembers.
-        launcher: makes the runs.
-        run: the newest run; None before the first.
-        since: when the state last changed, ISO 8601 UTC.
-        last_exit: how the last run that exited did.
-        stream: what happens, for subscribers.
-        finished: done after a shutdown, with whether nothing is left.
-    """
+    """Takes commands and facts; reports through its stream."""
 
     def __init__(
         self,
@@ -61,15 +51,16 @@ class Supervisor:
     ) -> None:
         """``report`` logs a sentence; ``defect`` an error that nothing expected, and what was being done."""
         self.lifecycle = lifecycle
-        self.run: Run | None = None
-        self.since = iso()
-        self.last_exit: LastExit | None = None
+        self.run: Run | None = None  # the newest run; None before the first
+        self.since = iso()  # when the state last changed, ISO 8601 UTC
+        self.last_exit: LastExit | None = None  # how the last run that exited did
         self.stream = Stream(defect)
         self.launcher = launcher
         self._settings = settings
         self._report = report
         self._defect = defect
         self._loop = asyncio.get_running_loop()
+        # Done after a shutdown, with whether nothing is left.
         self.finished: asyncio.Future[bool] = self._loop.create_future()
         self._forced: list[ForcedProcess] = []  # by the stop that is under way
         self._inbox: deque[e.Event] = deque()

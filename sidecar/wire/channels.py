@@ -42,37 +42,23 @@ class CrashReportArgs(Struct, frozen=True):
 
 
 class Channel(Struct, frozen=True):
-    """One thing that a client can ask for.
+    """One thing that a client can ask for."""
 
-    Attributes:
-        args: the types that ``args`` may hold, in order, or None where arguments are ignored (the legacy channels).
-        required: how many of them must be there.
-        result: the type of the answer.
-        failure: what precedes the text of a failure, as existing renderers know it (empty: the text alone).
-        title: one line for people.
-    """
-
-    args: tuple[Any, ...] | None
-    required: int
-    result: Any
-    failure: str
-    title: str
+    args: tuple[Any, ...] | None  # types, in order; None where arguments are ignored (the legacy channels)
+    required: int  # how many of them must be there
+    result: Any  # the type of the answer
+    failure: str  # what precedes the text of a failure, as existing renderers know it (empty: the text alone)
+    title: str  # one line for people
 
 
 class Notification(Struct, frozen=True):
-    """An event: a message that answers no request.
+    """An event: a message that answers no request."""
 
-    Attributes:
-        payload: its type.
-        opt_in: only a client that subscribed gets it.
-        overflow: what happens while the client does not read: ``keep`` every one, ``coalesce`` to the latest, ``drop_oldest`` first.
-        title: one line for people.
-    """
-
-    payload: Any
-    opt_in: bool
+    payload: Any  # its type
+    opt_in: bool  # only a client that subscribed gets it
+    # What happens while the client does not read: keep every one, coalesce to the latest, or drop the oldest first.
     overflow: Literal["keep", "coalesce", "drop_oldest"]
-    title: str
+    title: str  # one line for people
 
 
 def _legacy(result: Any, failure: str, title: str) -> Channel:

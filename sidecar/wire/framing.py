@@ -26,13 +26,10 @@ class FrameBuffer:
 
     Either ``feed`` it, or let a read fill ``room()`` and pass the count to ``filled``. A body that iteration gives is a
     view into the buffer: it is valid until the next call of ``room`` or ``feed``.
-
-    Attributes:
-        max_frame: the largest body in bytes that is accepted.
     """
 
     def __init__(self, max_frame: int = DEFAULT_MAX_FRAME) -> None:
-        self.max_frame = max_frame
+        self.max_frame = max_frame  # the largest body in bytes that is accepted
         self._view = memoryview(bytearray(KEPT))
         self._start = 0  # first byte that was not given yet
         self._end = 0  # one past the last byte that came

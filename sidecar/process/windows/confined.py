@@ -167,18 +167,9 @@ def _set_label(handle: int, wanted: str) -> None:
 def create(
     program: str, line: str, spec: LaunchSpec, folder: str, flags: int, *, inherited: Sequence[int]
 ) -> tuple[int, int, int]:
-    """Creates the process as ``_winapi.CreateProcess`` does; gives handle, thread handle and pid.
+    """Creates the process as ``_winapi.CreateProcess`` does; gives handle, thread handle and pid. Raises OSError.
 
-    Args:
-        program: as CreateProcess finds it.
-        line: the command line.
-        spec: its environment is used.
-        folder: to work in.
-        flags: of CreateProcess.
-        inherited: stdin, stdout, stderr, and further handles.
-
-    Raises:
-        OSError: the system refused.
+    ``line``: the command line; ``folder``: to work in; ``inherited``: stdin, stdout, stderr, and further handles.
     """
     remote = program.startswith("\\\\") or _GetDriveType(ntpath.splitdrive(program)[0] + "\\") == _REMOTE_DRIVE
     policy = c_uint64(_NO_EXTENSION_POINTS | (0 if remote else _NO_REMOTE_IMAGES))
