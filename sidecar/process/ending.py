@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LOOK_INTERVAL = 0.5  # seconds between two looks at a tree that no subreaper holds together
 STOP_INTERVAL = 0.1  # seconds; the same while the tree is ending
 _LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when all that was never asked to end is
+_SETTLE = 0.5  # seconds, or an eighth of the time, in which a process shows that its launcher forwarded the signal
 
 
 class Ending:
@@ -37,8 +38,12 @@ class Ending:
         self._exited = exited
         self._wake = wake
         self._asked: set[tuple[int, float]] = set()
+        self._catching: set[tuple[int, float]] = set()  # had a handler for the signal when the stop began
         self._root_asked = False
         self._half_time = self._last_call = math.inf
+        self._settle = self._quarter = 0.0
+        self._forwarded = False  # as far as one can see: a process with a handler was asked, and exited by itself
+        self._orphaned: dict[tuple[int, float], float] = {}  # when each was first seen without its launcher
 
     def begin(self, root: int, marker: bytes, plan: channel.StopPlan) -> None:
         """A run was forked."""
@@ -50,8 +55,10 @@ class Ending:
     def forget(self) -> None:
         """The run is over."""
         self.root = 0
-        self.stopping = self._root_asked = False
+        self.stopping = self._root_asked = self._forwarded = False
         self._asked.clear()
+        self._catching.clear()
+        self._orphaned.clear()
         self._half_time = self._last_call = math.inf
         self.tree.forget()
 
@@ -77,6 +84,9 @@ class Ending:
         now = time.monotonic()
         self._half_time = now + seconds / 2
         self._last_call = now + seconds - min(_LAST_CALL, seconds / 4)
+        self._settle, self._quarter = min(_SETTLE, seconds / 8), seconds / 4
+        if self._exact and not self._catching:
+            self._catching = {e.key for e in self.tree.alive() if tree.disposition(e.pid, self._signal) == "catch"}
         self.ask()
 
     def ask(self) -> None:
@@ -89,20 +99,31 @@ class Ending:
             self._last_call = math.inf
             self._ask_each(self.tree.alive())
         elif not self.root:
-            self._ask_each(self.tree.tops())
+            self._ask_each([e for e in self.tree.tops() if now >= self._due(e, now)])
         elif not self._root_asked and self._last_call < math.inf:  # a stop that began otherwise may need no signal
             self._root_asked = True
             # The root was not waited for yet, so neither its pid nor its group can have been given to another process.
             self._asked |= {
                 e.key for e in self.tree.alive() if e.pid == self.root or (self._to_group and e.group == self.root)
             }
-            for number in (self._signal, signal.SIGCONT):  # a stopped process sees no signal before it goes on
+            # A stopped process sees no signal before it goes on.
+            for number in () if self._holds_others() else (self._signal, signal.SIGCONT):
                 try:
                     (os.killpg if self._to_group else os.kill)(self.root, number)
                 except OSError:  # ended, or it has changed its user
                     pass
         if self._exact:
             self._ask_behind(is_half_time=now >= self._half_time)
+
+    def _due(self, orphan: Entry, now: float) -> float:
+        """When an orphan is asked: at once, unless a handler of its launcher may have forwarded the signal to it.
+
+        Its own handler may take a second signal for an order to give up what it saves: so it has a while to end.
+        """
+        if orphan.key not in self._catching or self._catching.isdisjoint(self._asked):
+            return now
+        wait = self._quarter if self._forwarded else self._settle
+        return self._orphaned.setdefault(orphan.key, now) + wait
 
     def _ask_behind(self, *, is_half_time: bool) -> None:
         """Asks the children of those that ignore the signal; at half time also of shells with a trap, and of those that block it.
@@ -119,13 +140,29 @@ class Ending:
             if entry.key in self._asked:
                 action = tree.disposition(entry.pid, self._signal)
                 waits = action == "pending" or (action == "catch" and tree.is_shell(entry.pid))
-                if action == "ignore" or (is_half_time and waits):
+                if action == "ignore" or (is_half_time and waits) or (entry.pid == self.root and self._holds_others()):
                     passive.add(entry.pid)
 
+    def _holds_others(self) -> bool:
+        """Whether the root would die of the signal, and take with it what it has put into a namespace (bwrap --die-with-parent).
+
+        It ends when that has ended, which is asked in its place.
+        """
+        if not self._exact or not self.root or tree.disposition(self.root, self._signal) != "default":
+            return False
+        own = tree.link(self.root, "ns/mnt")
+        return any(e.parent == self.root and tree.link(e.pid, "ns/mnt") != own for e in self.tree.alive())
+
     def _ask_each(self, entries: Iterable[Entry]) -> None:
+        """Asks those that have not been asked, by us or, as a handler that is gone shows (process.once of Node), by their launcher.
+
+        A second signal would end such a process while it saves.
+        """
         for entry in entries:
             if entry.key not in self._asked:
                 self._asked.add(entry.key)
+                if entry.key in self._catching and tree.disposition(entry.pid, self._signal) == "default":
+                    continue
                 self.tree.send(entry, self._signal)
                 self.tree.send(entry, int(signal.SIGCONT))
 
@@ -163,6 +200,8 @@ class Ending:
                 return False
             if pid == 0:
                 return True
+            if os.WIFEXITED(status) and any(key[0] == pid for key in self._catching & self._asked):
+                self._forwarded = True
             if pid == self.root:
                 self.root = 0
                 self._exited(status)

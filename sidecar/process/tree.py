@@ -121,10 +121,15 @@ def disposition(pid: int, number: int) -> str:
 
 def is_shell(pid: int) -> bool:
     """Whether a shell runs there; the name of a script is not that of its shell."""
+    return link(pid, "exe").rpartition("/")[2] in _SHELLS
+
+
+def link(pid: int, name: str) -> str:
+    """Where a link in the process's folder of /proc leads; empty where that cannot be read."""
     try:
-        return os.readlink(f"/proc/{pid}/exe").rpartition("/")[2] in _SHELLS  # noqa: PTH115 - pathlib is not loaded
+        return os.readlink(f"/proc/{pid}/{name}")  # noqa: PTH115 - pathlib is not loaded in the guardian
     except OSError:
-        return False
+        return ""
 
 
 def pids() -> list[int]:

@@ -1,7 +1,7 @@
 """A launcher and the worker behind it: launcher.py KIND FILE SECONDS [PORT], alone or behind shells.
 
 The worker listens on PORT, saves for SECONDS when it gets the signal (SIGTERM, or whatever STOP names), then appends "saved" to FILE.
-KINDS: worker (no launcher) · double (a launcher that forwards the signal, and ends at once) · trap (a launcher that
+KINDS: worker (no launcher) · once (a worker that takes the signal once: a second one ends it) · double (a launcher that forwards the signal, and ends at once) · trap (a launcher that
 takes the signal and does nothing about it) · server (asks its store before it ends: the store must outlive it)
 · workers (three of them) · threads (the main thread ends, another one saves)
 """
@@ -31,6 +31,8 @@ def work(name=""):
         nonlocal count
         count += 1
         asked.set()
+        if KIND == "once":
+            signal.signal(STOP, signal.SIG_DFL)
 
     signal.signal(STOP, ask)
     if len(sys.argv) > 4:
@@ -56,7 +58,7 @@ def fork(action, *arguments):
 
 
 def main():
-    if KIND == "worker":
+    if KIND in ("worker", "once"):
         work()
     elif KIND == "workers":
         for number in range(3):

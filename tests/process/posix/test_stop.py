@@ -74,6 +74,42 @@ async def test_a_launcher_that_forwards_the_signal_is_alone_asked(layer: PosixPr
     assert file.read_text() == "asked\nsaved\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process has taken the signal")
+@pytest.mark.parametrize("kind", ["once", "worker"])
+@pytest.mark.parametrize(
+    "trap",
+    ["trap 'kill $child' TERM; wait $child", "trap 'trap - TERM; kill 0' TERM; wait $child"],
+    ids=["wait", "group"],
+)
+async def test_a_launcher_that_forwards_the_signal_and_exits_does_not_cost_what_is_saving(
+    layer: PosixProcessLayer, tmp_path: Path, kind: str, trap: str
+) -> None:
+    """A second signal would end the one worker, and a worker that counts is asked again only when it has had its time."""
+    file = tmp_path / "file"
+    script = f"{shlex.join(launcher(kind, file, 1.0))} & child=$!; {trap}"
+    run, recorder = await start(layer, ("/bin/sh", "-c", script))
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert file.read_text().splitlines()[0] == "asked"
+    if kind == "once" or "kill 0" not in trap:
+        assert file.read_text() == "asked\nsaved\n"
+    assert run.killed == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process has taken the signal")
+async def test_what_a_launcher_with_a_handler_did_not_ask_is_asked_in_time(
+    layer: PosixProcessLayer, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    script = f"{shlex.join(launcher('worker', file, 0.0))} & trap 'exit 0' TERM; wait"
+    run, recorder = await start(layer, ("/bin/sh", "-c", script))
+    began = time.monotonic()
+    run.interrupt(4.0)
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
+    assert time.monotonic() - began < 2.9  # a quarter of the time, and not the last one
+
+
 async def test_a_server_has_its_store_until_it_has_ended(layer: PosixProcessLayer, tmp_path: Path) -> None:
     file = tmp_path / "file"
     run, recorder = await start(layer, launcher("server", file))
@@ -205,3 +241,27 @@ async def test_what_is_behind_the_first_of_a_pid_namespace_is_asked_in_time(laye
     assert await recorder.is_gone() == []
     assert recorder.out.endswith(b"saved\n")
     assert time.monotonic() - began < 2.9
+
+
+# As bwrap --die-with-parent does: what it starts has mounts of its own, and is killed with it.
+HOLDER = """
+import ctypes, os, sys
+if pid := os.fork():
+    os.waitpid(pid, 0)
+    os._exit(0)
+libc = ctypes.CDLL(None)
+assert libc.unshare(0x20000) == 0 and libc.prctl(1, 9, 0, 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root makes mount namespaces everywhere")
+async def test_a_root_that_would_take_its_namespace_with_it_is_not_asked_itself(
+    layer: PosixProcessLayer, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, (sys.executable, "-c", HOLDER, *launcher("worker", file)))
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
+    assert recorder.status == ExitStatus(code=0)
