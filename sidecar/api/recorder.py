@@ -19,6 +19,7 @@ from ..core.exit_status import UNKNOWN
 from ..log import log
 from ..observe.logs import BackendLog
 from ..observe.secrets import Secrets
+from ..process import oom_kills
 from ..rpc.server import Server
 from ..settings.model import Paths, Settings
 from ..settings.profiles import PROFILES
@@ -31,7 +32,6 @@ from .announcer import health_result
 
 if TYPE_CHECKING:
     from ..observe.crash import CrashReports
-    from ..observe.oom import OomCounters
     from ..observe.resources import Resources
     from ..process.spec import EarlyRun
     from ..wire.observe import CrashReport, ResourceSample
@@ -90,7 +90,7 @@ class Recorder:
         self._reports: CrashReports | None = None
         self._resources: Resources | None = None
         self._oom_early = early.oom_kills if early is not None else None
-        self._oom_before: OomCounters | None = None
+        self._oom_before: tuple[int | None, int | None] = (None, None)
         self._oom: bool | None = None
         stream = supervisor.stream
         stream.subscribe(StateChanged, self._timeline.changed)
@@ -137,20 +137,16 @@ class Recorder:
             self._timeline.reported(event)
 
     def _started(self, _notice: RunStarted) -> None:
-        from ..observe.oom import OomCounters, read_counters
-
         # A run that was launched before this module was there may be dead by now.
-        self._oom_before = read_counters() if self._oom_early is None else OomCounters(*self._oom_early)
+        self._oom_before = self._oom_early or oom_kills.read()
         self._oom_early = self._oom = None
         self._sampler().begin()
 
     def _ended(self, notice: RunEnded) -> None:
         if self._resources is not None:
             self._resources.end()
-        if self._oom_before is not None and notice.run.status is not None:
-            from ..observe.oom import oom_killed, read_counters
-
-            self._oom = oom_killed(self._oom_before, read_counters(), notice.run.status)
+        if notice.run.status is not None:
+            self._oom = oom_kills.was_killed(self._oom_before, oom_kills.read(), notice.run.status)
 
     def _sampled(self, sample: ResourceSample) -> None:
         self._server.notify("backend:resourceUpdate", sample)

@@ -25,12 +25,8 @@ from msgspec import Struct, structs
 from ..clock import iso
 from ..process.platform.files import make_folder, open_append
 
-MAX_BYTES = 10 * 1024 * 1024
-KEEP = 10
-QUEUE_BYTES = 8 * 1024 * 1024
 CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that writes byte by byte is bounded too
 BATCH_BYTES = 1024 * 1024
-RETRY_SECONDS = 10.0
 LOOK_SECONDS = 0.5  # between two looks whether the files are still in their place
 
 _NAME = re.compile(r"backend-(\d{6,})\.log")
@@ -53,28 +49,17 @@ def join_blocks(blocks: list[Block]) -> Iterator[Block]:
 
 
 class LogFiles:
-    """Writes blocks to rotated files of ``max_bytes`` in ``folder``, the ``keep`` newest of which stay.
+    """Writes blocks to rotated files in ``folder``, which may be replaced before the first ``put``."""
 
-    ``folder`` may be replaced before the first ``put``. At most ``queue_bytes`` wait; a disk that failed is tried again after
-    ``retry`` seconds. ``warn`` is called once when writing fails, from the writing thread.
-    """
+    max_bytes = 10 * 1024 * 1024  # of a file
+    keep = 10  # files; the newest ones
+    queue_bytes = 8 * 1024 * 1024  # that wait for the disk at most
+    retry = 10.0  # seconds until a disk that failed is tried again
 
-    def __init__(
-        self,
-        folder: Path,
-        warn: Callable[[str], None],
-        *,
-        max_bytes: int = MAX_BYTES,
-        keep: int = KEEP,
-        queue_bytes: int = QUEUE_BYTES,
-        retry: float = RETRY_SECONDS,
-    ) -> None:
+    def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
+        """``warn`` is called once when writing fails, from the writing thread."""
         self.folder = folder
         self._warn = warn
-        self._max_bytes = max_bytes
-        self._keep = keep
-        self._queue_bytes = queue_bytes
-        self._retry = retry
         self._queue: SimpleQueue[Block | None] = SimpleQueue()
         # Each counter has one writer: the loop puts, the thread takes.
         self._put = 0
@@ -95,7 +80,7 @@ class LogFiles:
     def put(self, block: Block) -> None:
         """Queues a block, or counts it as dropped; never waits. On the loop's thread only."""
         size = len(block.data) + CHUNK_COST
-        if self._put - self._taken + size > self._queue_bytes:
+        if self._put - self._taken + size > self.queue_bytes:
             self._overflow += len(block.data)
             return
         self._tell_overflow(block.time)
@@ -196,7 +181,7 @@ class LogFiles:
             newest = max(self._numbers(), default=0)
             full = newest == 0 or self._is_closed(self._path(newest))
             self._open(newest + 1 if full else newest)
-        elif self._file.tell() >= self._max_bytes:
+        elif self._file.tell() >= self.max_bytes:
             self._open(self._number + 1)
         return True
 
@@ -223,7 +208,7 @@ class LogFiles:
         self._inode = _inode(self._path(number))
         self._end = 0
         self._index = FileIO(open_append(self._path(number).with_suffix(".index")), "a")
-        for old in sorted(self._numbers())[: -self._keep]:
+        for old in sorted(self._numbers())[: -self.keep]:
             for path in (self._path(old), self._path(old).with_suffix(".index")):
                 try:
                     path.unlink(missing_ok=True)
@@ -233,7 +218,7 @@ class LogFiles:
     def _is_closed(self, path: Path) -> bool:
         """Whether the next file has to be begun: this one is full, or no file that could be appended to."""
         seen = path.lstat()
-        return seen.st_size >= self._max_bytes or not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1
+        return seen.st_size >= self.max_bytes or not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1
 
     def _numbers(self) -> list[int]:
         return [int(match[1]) for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name))]
@@ -252,7 +237,7 @@ class LogFiles:
 
     def _fail(self, error: OSError) -> None:
         self._close_files()
-        self._retry_at = time.monotonic() + self._retry
+        self._retry_at = time.monotonic() + self.retry
         if not self._warned:
             self._warned = True
             self._warn(

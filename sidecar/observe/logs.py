@@ -21,7 +21,6 @@ from ..wire.messages import LogLine
 from .lines import LineSplitter
 from .logfiles import CHUNK_COST, Block, LogFiles
 
-RING_BYTES = 8 * 1024 * 1024  # what lines() and tail() can look back on
 LIVE_INTERVAL = 0.05  # seconds between two deliveries to a subscriber
 LIVE_BYTES = 512 * 1024  # what is cut into lines at one delivery; what is older is skipped
 
@@ -43,20 +42,13 @@ class BackendLog:
     ``on_skipped`` gets how many lines passed that no subscriber was given; their sequence numbers are used up.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        warn: Callable[[str], None],
-        *,
-        clock: Callable[[], float] = time.time,
-        ring_bytes: int = RING_BYTES,
-        files: LogFiles | None = None,
-    ) -> None:
+    ring_bytes = 8 * 1024 * 1024  # what lines() and tail() can look back on
+
+    def __init__(self, folder: Path, warn: Callable[[str], None], *, clock: Callable[[], float] = time.time) -> None:
         self.on_skipped: Callable[[int], object] = int
-        self._files = files or LogFiles(folder, warn)
+        self._files = LogFiles(folder, warn)
         self._clock = clock
         self._ring: deque[Chunk] = deque()
-        self._ring_bytes = ring_bytes
         self._size = 0
         self._whole = True  # nothing has left the ring yet
         self._run = 0
@@ -79,7 +71,7 @@ class BackendLog:
         self._files.put(Block(chunk.time, stream, data))
         self._ring.append(chunk)
         self._size += len(data) + CHUNK_COST
-        while self._size > self._ring_bytes and len(self._ring) > 1:
+        while self._size > self.ring_bytes and len(self._ring) > 1:
             self._size -= len(self._ring.popleft().data) + CHUNK_COST
             self._whole = False
         if self._live:

@@ -5,10 +5,28 @@ The first run is launched before pathlib is imported, and its count is taken bef
 
 from __future__ import annotations
 
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from ..core.exit_status import ExitStatus
 
-def read(root: str = "/") -> tuple[int | None, int | None]:
+    Counts = tuple[int | None, int | None]
+
+
+def read(root: str = "/") -> Counts:
     """The counts of this process's control group and of the whole system; None where the kernel does not say."""
     return _of_our_group(root), _count(f"{root}/proc/vmstat", b"oom_kill")
+
+
+def was_killed(before: Counts, after: Counts, status: ExitStatus) -> bool | None:
+    """Whether the run between the two readings was killed because memory ran out; None if unknown.
+
+    The killer uses SIGKILL (137 from a shell). A counter that stood still acquits it; one of the system may be about others.
+    """
+    if status.signal != 9 and status.code != 137:
+        return False if status.known else None
+    if before[0] is not None and after[0] is not None and after[0] > before[0]:
+        return True
+    return False if before[1] is not None and before[1] == after[1] else None
 
 
 def _of_our_group(root: str) -> int | None:

@@ -34,7 +34,8 @@ def test_neighbours_of_one_stream_become_one_block() -> None:
 
 
 async def test_a_full_file_is_followed_by_the_next_and_the_newest_ten_are_kept(tmp_path: Path) -> None:
-    files = LogFiles(tmp_path, pytest.fail, max_bytes=100)
+    files = LogFiles(tmp_path, pytest.fail)
+    files.max_bytes = 100
     for number in range(30):
         files.put(block(b"%099d\n" % number, "stdout" if number % 2 else "stderr"))
     assert await files.close(30)
@@ -46,7 +47,8 @@ async def test_a_full_file_is_followed_by_the_next_and_the_newest_ten_are_kept(t
 
 async def test_the_next_start_goes_on_in_the_newest_file_until_it_is_full(tmp_path: Path) -> None:
     for word in (b"first start\n", b"second start\n", b"third start\n"):
-        files = LogFiles(tmp_path, pytest.fail, max_bytes=20)
+        files = LogFiles(tmp_path, pytest.fail)
+        files.max_bytes = 20
         files.put(block(word))
         assert await files.close(30)
     assert (tmp_path / "backend-000001.log").read_bytes() == b"first start\nsecond start\n"
@@ -72,7 +74,8 @@ async def test_two_sidecars_on_one_folder_lose_nothing_and_their_index_is_right(
 
 
 async def test_output_beyond_the_queue_is_dropped_and_the_file_says_how_much(tmp_path: Path) -> None:
-    files = LogFiles(tmp_path, pytest.fail, queue_bytes=CHUNK_COST + 100)
+    files = LogFiles(tmp_path, pytest.fail)
+    files.queue_bytes = CHUNK_COST + 100
     files.put(block(b"a" * 200))
     assert files._thread is None  # larger than the whole queue
     files.put(block(b"small\n"))
@@ -85,7 +88,8 @@ async def test_a_backend_that_writes_byte_by_byte_to_a_stalled_disk_is_bounded_t
 ) -> None:
     stalled = threading.Event()
     monkeypatch.setattr("sidecar.observe.logfiles.make_folder", lambda _folder: stalled.wait(60))
-    files = LogFiles(tmp_path, pytest.fail, queue_bytes=10 * (CHUNK_COST + 1))
+    files = LogFiles(tmp_path, pytest.fail)
+    files.queue_bytes = 10 * (CHUNK_COST + 1)
     for _byte in range(100):
         files.put(block(b"x"))
     stalled.set()
@@ -99,7 +103,8 @@ async def test_a_folder_that_cannot_be_written_is_reported_once_and_tried_again(
     reported: list[str] = []
     folder = tmp_path / "backend"
     folder.write_bytes(b"a file where the folder should be")
-    files = LogFiles(folder, reported.append, retry=0.0)
+    files = LogFiles(folder, reported.append)
+    files.retry = 0.0
     files.put(block(b"lost\n"))
     files.put(block(b"lost too\n", "stderr"))
     await written(files, lambda: files._taken == files._put)
@@ -118,7 +123,8 @@ async def test_a_full_disk_is_reported_once_and_supervision_goes_on(
 ) -> None:
     reported: list[str] = []
     monkeypatch.setattr(logfiles, "open_append", lambda _: os.open("/dev/full", os.O_WRONLY))
-    files = LogFiles(tmp_path, reported.append, retry=0.0)
+    files = LogFiles(tmp_path, reported.append)
+    files.retry = 0.0
     for _ in range(5):
         files.put(block(os.urandom(1000)))
         await written(files, lambda: files._taken == files._put)

@@ -33,7 +33,9 @@ def texts(lines: list[LogLine]) -> list[str]:
 
 
 def small_log(tmp_path: Path, ring: int) -> BackendLog:
-    return BackendLog(tmp_path, pytest.fail, ring_bytes=ring)
+    log = BackendLog(tmp_path, pytest.fail)
+    log.ring_bytes = ring
+    return log
 
 
 async def test_the_tail_is_the_last_output_of_the_current_run_in_order_of_arrival(log: BackendLog) -> None:
@@ -189,7 +191,8 @@ async def test_writing_never_waits_for_a_disk_that_stands_still(tmp_path: Path) 
             time.sleep(3600)  # the thread is a daemon and dies with the process
             return True
 
-    log = BackendLog(tmp_path, pytest.fail, files=Standing(tmp_path, pytest.fail))
+    log = BackendLog(tmp_path, pytest.fail)
+    log._files = Standing(tmp_path, pytest.fail)
     started = time.monotonic()
     for _ in range(200):
         log.write("stdout", b"x" * 256 * 1024)
