@@ -64,10 +64,7 @@ def _obstacle(verdict: Verdict, stale: tuple[Rule, ...]) -> str:
         return f"The firewall's state is unknown: {verdict.reason}."
     if verdict.name == "allowed":
         return f"Nothing to do on private networks: {verdict.reason}."
-    deletable = {rule.value_name for rule in stale}
-    if verdict.name in {"blocked", "no_rule"} and any(
-        evidence.store != "local" or evidence.value_name not in deletable for evidence in verdict.evidence
-    ):
+    if verdict.name in {"blocked", "no_rule"} and not set(verdict.evidence) <= set(stale):
         return f"A rule for the backend would have no effect on private networks: {verdict.reason}."
     return ""
 

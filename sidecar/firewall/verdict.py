@@ -10,19 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .profiles import ProfileSettings, Setting, settings_of
-from .rules import PROFILES, TCP, Profile, Rule, StoreName, expand, parse, program_key
+from .rules import PROFILES, TCP, Profile, Rule, expand, parse, program_key
 from .snapshot import STORES, Snapshot
 
 VerdictName = Literal["disabled", "blocked", "allowed", "no_rule", "conditional", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Where a verdict comes from: the store, the value's name and its text; of a setting, the key and its number."""
-
-    store: StoreName
-    value_name: str
-    raw: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +26,7 @@ class Verdict:
 
     name: VerdictName
     reason: str
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[Rule | Setting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +143,9 @@ def _conditions(matches: list[Match]) -> str:
     )
 
 
-def _evidence(matches: list[Match]) -> tuple[Evidence, ...]:
-    return tuple(Evidence(match.rule.store, match.rule.value_name, match.rule.raw) for match in matches)
+def _evidence(matches: list[Match]) -> tuple[Rule, ...]:
+    return tuple(match.rule for match in matches)
 
 
-def _setting(setting: Setting) -> tuple[Evidence, ...]:
-    if setting.store is None:
-        return ()
-    return (Evidence(setting.store, setting.where, str(int(setting.value))),)
+def _setting(setting: Setting) -> tuple[Setting, ...]:
+    return () if setting.store is None else (setting,)

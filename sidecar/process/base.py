@@ -14,7 +14,6 @@ __all__ = [
     "ListeningSocket",
     "ProcessId",
     "ProcessLayer",
-    "RunCallbacks",
     "RunListener",
     "RunningProcess",
     "Survivor",
@@ -64,30 +63,15 @@ class Confinement(NamedTuple):
     rules: Any = None
 
 
-class RunListener(Protocol):
+class RunListener(NamedTuple):
     """Gets what happens to one run, always on the event loop's thread; nothing after ``gone``."""
 
-    @property
-    def output(self) -> Callable[[str, bytes], None]:
-        """Bytes that the tree wrote to ``stdout`` or ``stderr``; they belong to the callee."""
-
-    @property
-    def exited(self) -> Callable[[ExitStatus], None]:
-        """The root process ended; output may still come. The rest of its tree is killed, or while stopping may still end.
-
-        Always before ``gone``; UNKNOWN where the status was lost or the root is a survivor.
-        """
-
-    @property
-    def gone(self) -> Callable[[list[Survivor]], None]:
-        """Nothing of the tree is alive, but for these, and all its output was reported (at most 500 ms later)."""
-
-
-class RunCallbacks(NamedTuple):
-    """A RunListener of functions."""
-
+    # Bytes that the tree wrote to stdout or stderr; they belong to the callee.
     output: Callable[[str, bytes], None]
+    # The root process ended; output may still come. The rest of its tree is killed, or while stopping may still end.
+    # Always before gone; UNKNOWN where the status was lost or the root is a survivor.
     exited: Callable[[ExitStatus], None]
+    # Nothing of the tree is alive, but for these, and all its output was reported (at most 500 ms later).
     gone: Callable[[list[Survivor]], None]
 
 

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..core.exit_status import ExitStatus
 from ..errors import InternalError
 from . import adopted, channel, link, portable, posix_run, prctl, tree
 from . import guardian as guardians
@@ -23,6 +22,7 @@ assert sys.platform != "win32"
 
 _MAX_GUARDIANS = 3  # that one launch may lose
 _LAUNCH_TIMEOUT = 10.0  # seconds for fork and execve; a program on a network file system may take its time
+_NOT_HEARD = RunListener(lambda _stream, _data: None, lambda _status: None, lambda _survivors: None)
 _IDLE_TIMEOUT = 2.0  # seconds for a guardian that has nothing to kill
 _WITHOUT_PROC = (
     "/proc is not readable here. The backend and all its processes still end on a stop, and with the sidecar. Not available: their processor time and memory, limits.memory, which program listens on a port. Not promised: that the"
@@ -32,16 +32,6 @@ _WITHOUT_PROC = (
 
 class _GuardianLostError(Exception):
     """The guardian ended before it had executed the program."""
-
-
-class _Silent:
-    """A listener for a run that no other part knows."""
-
-    def output(self, stream: str, data: bytes) -> None: ...
-
-    def exited(self, status: ExitStatus) -> None: ...
-
-    def gone(self, survivors: list[Survivor]) -> None: ...
 
 
 class PosixProcessLayer:
@@ -129,7 +119,7 @@ class PosixProcessLayer:
         """Ends an early run that is not what is wanted after all: its program or its folder changed in the meantime."""
         self._report("The backend was launched early and is launched again, because its command has changed since")
         self._serial = early.serial
-        run = self._run = posix_run.PosixRun(self._attach(), early.serial, spec, _Silent())
+        run = self._run = posix_run.PosixRun(self._attach(), early.serial, spec, _NOT_HEARD)
         run.spawned.add_done_callback(lambda done: done.exception())  # its failure to spawn is already reported
         run.adopt(early)
         run.kill()

@@ -19,7 +19,7 @@ from ..core import events as e
 from ..core.events import Conflict, Outcome, Reason, State
 from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
-from ..process.base import RunCallbacks, RunningProcess, Survivor
+from ..process.base import RunListener, RunningProcess, Survivor
 from ..settings.model import Settings
 from ..wire.messages import ForcedProcess, LastExit, Started, StateChanged
 from .answers import error_for, launch_defect, port_taken, still_waiting, why_failed
@@ -247,10 +247,10 @@ class Supervisor:
                 raise port_taken(self._lost_port(conflict))  # noqa: TRY301 - answered like any other failure of a launch
             run = self._update(spec=self.launcher.plan(self._current_run))
             self.stream.publish(RunLaunching(run))
-            callbacks = RunCallbacks(
+            listener = RunListener(
                 partial(self.hear_output, number), partial(self.hear_exit, number), partial(self.hear_gone, number)
             )
-            process = await self.launcher.launch(run.spec, callbacks)
+            process = await self.launcher.launch(run.spec, listener)
         except errors.SidecarError as error:
             self._launch_failed(error)
             return

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sidecar.firewall.profiles import Setting
 from sidecar.firewall.snapshot import Snapshot
 from sidecar.firewall.verdict import Verdict, judge
 from tests.support.firewall import ENVIRONMENT, PROGRAM, QUERY_USER, query_user, rule, snapshot
@@ -150,7 +151,7 @@ def test_the_firewall_is_off() -> None:
     found = snapshot([("a", rule("Block"))], settings={("local", "StandardProfile"): {"EnableFirewall": 0}})
     assert names(found) == ("no_rule", "disabled", "no_rule")
     evidence = verdicts(found)["private"].evidence[0]
-    assert (evidence.store, evidence.value_name, evidence.raw) == ("local", r"StandardProfile\EnableFirewall", "0")
+    assert evidence == Setting(value=False, store="local", where=r"StandardProfile\EnableFirewall")
 
 
 def test_policy_overrides_the_local_switch() -> None:
@@ -170,7 +171,7 @@ def test_no_exceptions_blocks_whatever_rules_allow() -> None:
     for store in ("local", "mdm", "policy"):
         found = snapshot([("a", rule(profiles=ALL))], settings={(store, "DomainProfile"): both})
         assert names(found) == ("blocked", "allowed", "allowed")
-        assert verdicts(found)["domain"].evidence[0].value_name == r"DomainProfile\DoNotAllowExceptions"
+        assert verdicts(found)["domain"].evidence[0].where == r"DomainProfile\DoNotAllowExceptions"
 
 
 def test_no_exceptions_of_this_machine_is_not_undone_by_policy() -> None:
