@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.backend.ports import port_state
 from tests.support.backends import http_backend
 from tests.support.launch import ROOT, clean_environment, sidecar_command
 from tools.pages import Block, page, pages
 
+HTTP_SERVER_PORT = 8000
 LIMIT = 180.0  # seconds for one block; each takes a few
 
 
@@ -56,6 +58,8 @@ SHELL = [block for one in pages() for block in one.blocks() if block.language ==
 @pytest.mark.posix(reason="the blocks are for a POSIX shell")
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_a_shell_command_does_what_it_should(block: Block, tmp_path: Path) -> None:
+    if "-m http.server" in block.text and port_state(HTTP_SERVER_PORT) != "free":
+        pytest.skip(f"another program uses port {HTTP_SERVER_PORT}, on which http.server listens by default")
     programs, folder = tmp_path / "bin", tmp_path / "here"
     programs.mkdir()
     folder.mkdir()
