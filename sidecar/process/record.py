@@ -67,8 +67,8 @@ class Record:
         self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs)
 
     def update(self, **changes: Any) -> None:
-        """Changes fields of RunRecord, and writes the record when one of them really changed."""
-        changed = False
+        """Changes fields of RunRecord, and writes the record the first time, and when one of them really changed."""
+        changed = not self.content.written
         for name, value in changes.items():
             if getattr(self.content, name) != value:
                 setattr(self.content, name, value)

@@ -18,7 +18,7 @@ from tests.support.launch import clean_environment, sidecar_command
 if sys.platform != "win32":
     from tests.support.terminal import Terminal
 
-pytestmark = pytest.mark.posix(reason="a pseudo-terminal with a shell of POSIX systems in it")
+posix = pytest.mark.posix(reason="a pseudo-terminal with a shell of POSIX systems in it")
 
 
 def needs(shell: str) -> pytest.MarkDecorator:
@@ -49,6 +49,7 @@ if sys.platform != "win32":
             terminal.kill_session()
 
 
+@posix
 @needs("bash")
 @pytest.mark.parametrize(
     ("typed", "completed"),
@@ -71,6 +72,7 @@ def test_bash_completes(typed: str, completed: str, bash: Terminal) -> None:
     bash.wait_for(re.escape(completed), since=mark)
 
 
+@posix
 @needs("bash")
 def test_bash_lists_the_channels(bash: Terminal) -> None:
     mark = len(bash.written)
@@ -79,6 +81,7 @@ def test_bash_lists_the_channels(bash: Terminal) -> None:
     assert set(found.groups()) == {"start", "status", "stop"}
 
 
+@posix
 @needs("zsh")
 @pytest.mark.parametrize(
     ("typed", "completed"),
@@ -101,6 +104,7 @@ def test_zsh_completes(typed: str, completed: str, environment: dict[str, str]) 
         terminal.kill_session()
 
 
+@posix
 @needs("fish")
 def test_fish_completes(environment: dict[str, str]) -> None:
     typed = ["wat", "call sidecar:sh", "watch --profile gen", "watch --set timeouts.startu"]
@@ -130,13 +134,12 @@ def test_fish_completes(environment: dict[str, str]) -> None:
         (["frames", ""], ["file\t"]),
     ],
 )
-def test_powershell_gets_type_word_and_tooltip(words: list[str], found: list[str], environment: dict[str, str]) -> None:
+def test_powershell_gets_type_word_and_tooltip(words: list[str], found: list[str]) -> None:
     """What its script asks for; the script itself was read and never run: no PowerShell is here."""
     asked = {"_SIDECAR_COMPLETE": "powershell_complete", "COMP_WORDS": "\n".join(["sidecar", *words])}
     done = subprocess.run(
-        ["sidecar"],
-        env={**environment, **asked},
-        executable=str(Path(environment["HOME"]) / "bin" / "sidecar"),
+        sidecar_command(),
+        env=clean_environment(asked),
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -146,10 +149,10 @@ def test_powershell_gets_type_word_and_tooltip(words: list[str], found: list[str
     assert [line.startswith(start) for line, start in zip(lines, found, strict=True)] == [True] * len(found), done
 
 
-def test_the_powershell_script_names_program_and_variable(environment: dict[str, str]) -> None:
+def test_the_powershell_script_names_program_and_variable() -> None:
     done = subprocess.run(
         [*sidecar_command(), "completion", "powershell"],
-        env=environment,
+        env=clean_environment(),
         capture_output=True,
         encoding="utf-8",
         timeout=60,

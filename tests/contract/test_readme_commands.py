@@ -16,7 +16,7 @@ from tests.support.backends import http_backend
 from tests.support.launch import ROOT, clean_environment, sidecar_command
 from tools.pages import snippet
 
-NODE = shutil.which("node")
+NODE = os.environ.get("SIDECAR_WINDOWS_NODE") or shutil.which("node")
 MODULES = ROOT / "electron-shim" / "node_modules"
 
 

@@ -36,10 +36,6 @@ async def ready(client: SidecarClient) -> dict[str, Any]:
     return started
 
 
-def kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-
-
 async def failure(answer: Any) -> RemoteError:
     with pytest.raises(RemoteError) as caught:
         await answer
@@ -81,7 +77,7 @@ async def test_a_crash_is_noticed_at_once_and_the_backend_comes_back() -> None:
     async with sidecar(*http_backend()) as client:
         pid = (await ready(client))["pid"]
         mark = client.mark()
-        kill(pid)
+        processes.kill(pid)
         killed = time.monotonic()
         await client.state("BACKOFF", since=mark)
         assert time.monotonic() - killed < 0.5 + processes.SLACK
@@ -138,7 +134,7 @@ async def test_a_grandchild_that_holds_the_pipe_does_not_delay_the_notice_of_the
     async with sidecar(*http_backend(children="plain")) as client:
         pid = (await ready(client))["pid"]
         mark = client.mark()
-        kill(pid)
+        processes.kill(pid)
         killed = time.monotonic()
         await client.state("BACKOFF", since=mark)
         assert time.monotonic() - killed < 0.5 + processes.SLACK
@@ -251,5 +247,5 @@ async def test_a_client_that_dies_after_it_asked_for_the_end_is_not_waited_for()
         pid = (await ready(client))["pid"]
         client.request("sidecar:shutdown").add_done_callback(lambda answer: answer.exception())
         await client.state("STOPPING")
-        kill(client.process.pid)
+        processes.kill(client.process.pid)
         await processes.until(lambda: not processes.is_alive(pid), 2.5 + processes.SLACK)

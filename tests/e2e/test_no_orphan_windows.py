@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 from pathlib import Path
@@ -58,7 +57,7 @@ async def scenario(tmp_path: Path, victim: str, moment: str, family: str) -> Non
         sidecar = client.hello["pid"]
         family_pids = json.loads(file.read_text())
         assert all(processes.is_alive(pid) for pid in family_pids)
-        os.kill(sidecar if victim.startswith("sidecar") else client.process.pid, signal.SIGTERM)  # TerminateProcess
+        processes.kill(sidecar if victim.startswith("sidecar") else client.process.pid)
         killed = time.monotonic()
         pids = [sidecar, *family_pids]
         await processes.until(lambda: not any(map(processes.is_alive, pids)), 10, what=lambda: alive(pids))

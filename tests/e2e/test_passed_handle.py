@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 
 import pytest
 
 from tests.support.backends import ask, script_backend
 from tests.support.client import SidecarClient
-from tests.support.processes import until
+from tests.support.processes import kill, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "win32", reason="other systems have descriptors")
 CODE = """
@@ -37,7 +35,7 @@ async def test_a_crash_and_a_restart_keep_the_socket() -> None:
         ready = await client.call("backend:waitForReady")
         port = ready["port"]
         assert (await ask(port, "GET", "/"))[1] == ready["pid"]
-        os.kill(ready["pid"], signal.SIGTERM)  # TerminateProcess
+        kill(ready["pid"])
         await client.state("BACKOFF")
         status, pid = await ask(port, "GET", "/")  # connected before there is a new run
         assert (status, pid != ready["pid"]) == (200, True)

@@ -130,6 +130,7 @@ async def test_a_port_in_its_command_that_another_program_uses_is_named() -> Non
             await client.event("backend:crash", where=lambda one: re.search(reason, one["cause"] or ""))
 
 
+@seen_by_sockets
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
 async def test_a_backend_on_ipv6_alone_is_explained() -> None:
     code = "import socket, time; s = socket.create_server(('::1', 0), family=socket.AF_INET6); time.sleep(600)"
@@ -172,6 +173,7 @@ def serve(port, status):
 """
 
 
+@seen_by_sockets
 async def test_of_two_servers_the_one_that_answers_is_the_backends() -> None:
     admin, main = free_port(), free_port()
     code = f"{TWO_SERVERS}serve({admin}, 404)\nserve({main}, 204)"

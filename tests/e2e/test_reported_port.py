@@ -16,9 +16,7 @@ from tests.support import processes
 from tests.support.backends import free_port
 from tests.support.client import RemoteError, SidecarClient
 
-pytestmark = pytest.mark.posix(
-    reason="exec keeps the process; tests/unit/monitor/test_stories.py has these for every system"
-)
+seen_by_sockets = pytest.mark.not_wine(reason="Wine does not say which process a socket belongs to")
 
 _SERVER = """
 import os, signal, sys
@@ -65,6 +63,7 @@ async def stranger() -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
+@seen_by_sockets
 @pytest.mark.parametrize(
     "printed",
     [
@@ -85,6 +84,7 @@ async def test_an_address_that_the_pattern_does_not_find_is_used_where_the_backe
         await processes.until(lambda: f"listens on port {ready['port']}, which it printed" in log.read_text())
 
 
+@pytest.mark.posix(reason="exec keeps the process; tests/unit/monitor/test_stories.py has this for every system")
 async def test_a_backend_that_executes_itself_again_is_followed_to_its_new_address(tmp_path: Path) -> None:
     more = {"backend.live_path": "/"}
     async with reported(tmp_path, 'f"Now listening on: http://127.0.0.1:{port}"', more=_REEXEC, **more) as client:
@@ -99,6 +99,7 @@ async def test_a_backend_that_executes_itself_again_is_followed_to_its_new_addre
         assert (await client.call("backend:ping"))["success"] is True
 
 
+@pytest.mark.posix(reason="SIGUSR1; tests/unit/monitor/test_stories.py has this for every system")
 async def test_nothing_is_sent_to_a_stranger_that_took_the_port(tmp_path: Path) -> None:
     """It takes the port when the backend closes its socket: health and status say so, and the shutdown request is not sent."""
     port = free_port()
@@ -135,6 +136,7 @@ async def test_a_fixed_port_that_chromium_refuses_is_a_warning_at_the_start(tmp_
         await processes.until(lambda: words in client.stderr_text, what=lambda: client.stderr_text)
 
 
+@seen_by_sockets
 @pytest.mark.parametrize("listener", ["own", "any"])
 async def test_a_program_outside_the_tree_may_forward_the_port_where_that_is_set(tmp_path: Path, listener: str) -> None:
     """As docker-proxy does for a container: it listens once the container runs, and is not a child of the backend."""

@@ -14,7 +14,7 @@ import pytest
 from sidecar.process import landlock
 from tests.support.backends import http_backend, script_backend
 from tests.support.client import RemoteError, SidecarClient
-from tests.support.processes import SLACK, is_alive, until
+from tests.support.processes import SLACK, is_alive, kill, until
 
 LANDLOCK = pytest.mark.skipif(sys.platform != "linux" or landlock.abi() < 6, reason="no Landlock of ABI 6 here")
 
@@ -153,7 +153,7 @@ async def test_windows_runs_a_backend_at_a_low_level(tmp_path: Path) -> None:
         status = (await client.call("backend:status"))["sandbox"]
         assert status["enforced"] == ["write", "trace", "truncate", "privileges"]
         assert "not verified on a real Windows" in status["mechanism"]
-        os.kill(pid, signal.SIGTERM)  # TerminateProcess
+        kill(pid)
         await client.event("backend:crash")
         assert (await client.call("backend:waitForReady"))["pid"] != pid
         await client.call("backend:restart")

@@ -67,7 +67,9 @@ async def test_a_sidecar_that_was_started_deaf_hears_deaths_and_requests_to_end(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
-    ("preparation", "ignored"), [(DEAF, 0), (NOHUP, 1 << (signal.SIGHUP - 1))], ids=["deaf", "nohup"]
+    ("preparation", "ignored"),
+    [(DEAF, 0), (NOHUP, 1)],  # SIGHUP is signal 1, and its bit the first
+    ids=["deaf", "nohup"],
 )
 async def test_the_backend_gets_no_mask_and_ignores_nothing_but_what_nohup_does(
     tmp_path: Path, preparation: str, ignored: int

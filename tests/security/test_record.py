@@ -21,7 +21,8 @@ MARKER = "SIDECAR_MARKER=fedcba9876543210fedcba98"
 DEAD = (2, 1.0)
 RECORD: dict[str, object] = {"version": 1, "world": pid_namespace(), "owner": DEAD, "marker": MARKER, "written": 5.0}
 
-pytestmark = pytest.mark.posix(reason="on Windows the job object ends everything, and reclaim kills nothing")
+kills = pytest.mark.posix(reason="on Windows the job object ends everything, and reclaim kills nothing")
+modes = pytest.mark.posix(reason="modes, owners and links of POSIX")
 
 
 @pytest.fixture
@@ -50,11 +51,13 @@ def lives(orphan: subprocess.Popen[bytes], folder: Path) -> bool:
     return orphan.poll() is None
 
 
+@kills
 def test_the_records_here_would_kill_without_their_fault(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
     write(tmp_path, backend=identify(orphan.pid))
     assert Reclaim(tmp_path).read().killed == [identify(orphan.pid)] or orphan.wait(5)
 
 
+@kills
 @pytest.mark.parametrize(
     "marker",
     ["LANG=C.UTF-8", "SIDECAR_MARKER=", "SIDECAR_MARKER=x", "PATH", MARKER + "0", MARKER.upper(), MARKER + "\n", "="],
@@ -64,6 +67,7 @@ def test_another_variable_is_no_marker(orphan: subprocess.Popen[bytes], tmp_path
     assert lives(orphan, tmp_path)
 
 
+@modes
 @pytest.mark.parametrize("mode", [0o777, 0o757, 0o1777])
 def test_a_folder_that_others_can_write_is_reported_and_kills_nothing(
     orphan: subprocess.Popen[bytes], tmp_path: Path, mode: int
@@ -77,6 +81,7 @@ def test_a_folder_that_others_can_write_is_reported_and_kills_nothing(
     assert orphan.poll() is None
 
 
+@modes
 def test_a_file_that_others_can_write_is_ignored(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
     write(tmp_path, backend=identify(orphan.pid)).chmod(0o666)
     assert lives(orphan, tmp_path)
@@ -108,6 +113,7 @@ def test_what_an_access_list_lets_another_user_write_kills_nothing(
     assert lives(orphan, tmp_path)
 
 
+@modes
 def test_a_link_is_not_followed(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
@@ -116,6 +122,7 @@ def test_a_link_is_not_followed(orphan: subprocess.Popen[bytes], tmp_path: Path)
     assert lives(orphan, data)
 
 
+@pytest.mark.posix(reason="a named pipe in a folder")
 @pytest.mark.parametrize("name", ["run-2-1.json", "last-run.json"])
 def test_a_fifo_holds_up_no_start(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
@@ -125,6 +132,7 @@ def test_a_fifo_holds_up_no_start(tmp_path: Path, name: str) -> None:
     assert len(found.notes) == 1
 
 
+@pytest.mark.posix(reason="Windows allots every byte of a file that is not marked as sparse")
 @pytest.mark.parametrize("name", ["run-2-1.json", "last-run.json"])
 def test_a_giant_is_not_read(tmp_path: Path, name: str) -> None:
     with (tmp_path / name).open("wb") as file:
@@ -176,6 +184,7 @@ def test_failures_of_the_future_do_not_count(tmp_path: Path) -> None:
     assert Reclaim(tmp_path).read().age == float("inf")
 
 
+@modes
 def test_what_a_sidecar_writes_is_read_again(tmp_path: Path) -> None:
     record = Record(tmp_path / "data", pytest.fail)
     record.update(port=5005, marker=MARKER, backend=identify(os.getpid()), failures=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +47,11 @@ def is_alive(pid: int) -> bool:
         return _lives(psutil.Process(pid))
     except psutil.Error:
         return False
+
+
+def kill(pid: int) -> None:
+    """SIGKILL, TerminateProcess: its end, without a chance to do anything about it."""
+    os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -43,6 +43,7 @@ OPTIONS: dict[str, Any] = {
     "ignore-shutdown": False,  # 202, and goes on
     "ignore-sigterm": False,
     "stop-delay": 0.0,
+    "stop-when": "",  # a file: it stops only once that exists
     "drain-timeout": 30.0,  # how long an open event stream may hold up a graceful stop
     "exit-status": 0,  # of a graceful stop
     "flood": 0,  # bytes written to stdout from the start
@@ -144,6 +145,8 @@ class Backend:
         while self.streams and time.monotonic() < deadline:
             time.sleep(0.005)
         time.sleep(self.options["stop-delay"])
+        while self.options["stop-when"] and not os.path.exists(self.options["stop-when"]):  # noqa: PTH110 - pathlib is slow
+            time.sleep(0.005)
         os._exit(self.options["exit-status"])
 
     # How it answers

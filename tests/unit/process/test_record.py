@@ -1,4 +1,4 @@
-"""A record that is replaced while an antivirus holds it for a moment."""
+"""A record that is written before anything runs, and one that is replaced while an antivirus holds it for a moment."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ from pathlib import Path
 import pytest
 
 from sidecar.process.platform import files
+from sidecar.process.record import Record
+
+
+def test_the_first_update_is_written_though_nothing_differs(tmp_path: Path) -> None:
+    """Windows has neither guardian nor marker; another sidecar must still see one that has not started its backend."""
+    record = Record(tmp_path, pytest.fail)
+    record.update(run=0)
+    (path,) = tmp_path.iterdir()
+    written = path.read_bytes()
+    record.update(run=0)
+    assert path.read_bytes() == written
 
 
 class Held:
