@@ -30,8 +30,8 @@ class Boot:
     """What the rest of the program needs to know of its start.
 
     ``stdin_fd``, ``stdout_fd`` are private descriptors; hello was written to the second. ``overrides`` are
-    ``section.name=value`` in the order given. ``guardian`` is what fork_guardian gave, ``early`` the run that it was asked to
-    launch; ``containment`` is why the sidecar could not be put into a job object; ``metrics`` is the file for Prometheus;
+    ``section.name=value`` in the order given. ``guardian`` is what fork_guardian gave, ``early`` the run that was
+    launched already; ``containment`` is why the sidecar could not be put into a job object; ``metrics`` is the file for Prometheus;
     ``interrupted``: a signal asked for the end before there was anything to end.
     """
 

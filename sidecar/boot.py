@@ -55,7 +55,9 @@ def _serve(argv: list[str]) -> int:
     gc.disable()
     boot.guardian = _guardian()
     boot.containment = _contain()
-    boot.early = _launch(boot)
+    from .early import launch
+
+    boot.early = launch(boot)
     # Nothing here speaks TLS, but asyncio imports the module where it is there. It supports a Python without it.
     sys.modules["ssl"] = None  # type: ignore[assignment]  # how the import system marks a missing module
     # msgspec prefers it to typing, which has all that we use; it takes 2 ms.
@@ -94,15 +96,6 @@ def _guardian() -> Any:
         from .process.guardian import fork_guardian
 
         return fork_guardian()
-    return None
-
-
-def _launch(boot: Boot) -> Any:
-    """Launches the backend before all else, where nothing speaks against it."""
-    if sys.platform != "win32":
-        from .early import launch
-
-        return launch(boot)
     return None
 
 

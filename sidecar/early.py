@@ -36,7 +36,8 @@ class _Folders:
 
 def launch(boot: Boot) -> EarlyRun | None:
     """Launches the first run; None where the supervisor has to."""
-    if boot.interrupted or not boot.guardian.exact:
+    guardian = boot.guardian  # None on Windows, where a job object takes its place
+    if boot.interrupted or boot.containment or (guardian is not None and not guardian.exact):
         return None
     try:
         return _launch(boot)

@@ -22,7 +22,7 @@ def create_process_layer(guardian: Any, report: Callable[[str], None], early: An
     if sys.platform == "win32":
         from .windows.layer import WindowsProcessLayer
 
-        return WindowsProcessLayer(report)
+        return WindowsProcessLayer(report, early)
     else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
         from .posix import PosixProcessLayer
 
@@ -32,9 +32,11 @@ def create_process_layer(guardian: Any, report: Callable[[str], None], early: An
 def launch_early(
     guardian: Any, spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]
 ) -> EarlyRun | None:
-    """Launches the first run before the event loop is there; None where the layer has to. See early.launch_early."""
+    """Launches the first run before the event loop is there; None where the layer has to. See the early.py of each platform."""
     if sys.platform == "win32":
-        return None
+        from .windows.early import launch_early as launch
+
+        return launch(spec, folder, port=port, notes=notes)
     else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
         from .early import launch_early as launch
 

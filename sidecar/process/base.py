@@ -75,6 +75,10 @@ class RunListener(NamedTuple):
     gone: Callable[[list[Survivor]], None]
 
 
+NOT_HEARD = RunListener(lambda _stream, _data: None, lambda _status: None, lambda _survivors: None)
+LAUNCHED_AGAIN = "The backend was launched early and is launched again, because its command has changed since"
+
+
 class RunningProcess(Protocol):
     """One run. ``killed``: what was alive and was ended by SIGKILL or TerminateJobObject; complete when ``gone`` is reported."""
 

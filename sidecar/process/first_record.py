@@ -66,13 +66,14 @@ def write_first(
     *,
     world: str,
     owner: tuple[int, float],
-    guardian: tuple[int, float],
+    guardian: tuple[int, float] | None,
     marker: str,
     port: int | None,
 ) -> None:
     """Writes the record of a sidecar that is about to launch its first run, as RunRecord has it. Raises OSError."""
+    watcher = f"[{guardian[0]},{guardian[1]}]" if guardian is not None else "null"
     text = (
-        f'{{"version":1,"world":"{world}","owner":[{owner[0]},{owner[1]}],"guardian":[{guardian[0]},{guardian[1]}],'
+        f'{{"version":1,"world":"{world}","owner":[{owner[0]},{owner[1]}],"guardian":{watcher},'
         f'"backend":null,"marker":"{marker}","run":1,"port":{port or "null"},"failures":0,"logs":"backend",'
         f'"written":{time.time()},"ending":0.0}}'
     )

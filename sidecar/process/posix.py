@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import InternalError
 from . import adopted, channel, link, portable, posix_run, prctl, tree
 from . import guardian as guardians
-from .base import LaunchSpec, ProcessId, RunListener, Survivor
+from .base import LAUNCHED_AGAIN, NOT_HEARD, LaunchSpec, ProcessId, RunListener, Survivor
 from .first_record import new_marker
 from .spec import EarlyRun
 
@@ -22,7 +22,6 @@ assert sys.platform != "win32"
 
 _MAX_GUARDIANS = 3  # that one launch may lose
 _LAUNCH_TIMEOUT = 10.0  # seconds for fork and execve; a program on a network file system may take its time
-_NOT_HEARD = RunListener(lambda _stream, _data: None, lambda _status: None, lambda _survivors: None)
 _IDLE_TIMEOUT = 2.0  # seconds for a guardian that has nothing to kill
 _WITHOUT_PROC = (
     "/proc is not readable here. The backend and all its processes still end on a stop, and with the sidecar. Not available: their processor time and memory, limits.memory, which program listens on a port. Not promised: that the"
@@ -117,9 +116,9 @@ class PosixProcessLayer:
 
     async def _discard(self, early: EarlyRun, spec: LaunchSpec) -> None:
         """Ends an early run that is not what is wanted after all: its program or its folder changed in the meantime."""
-        self._report("The backend was launched early and is launched again, because its command has changed since")
+        self._report(LAUNCHED_AGAIN)
         self._serial = early.serial
-        run = self._run = posix_run.PosixRun(self._attach(), early.serial, spec, _NOT_HEARD)
+        run = self._run = posix_run.PosixRun(self._attach(), early.serial, spec, NOT_HEARD)
         run.spawned.add_done_callback(lambda done: done.exception())  # its failure to spawn is already reported
         run.adopt(early)
         run.kill()

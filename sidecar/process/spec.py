@@ -76,7 +76,7 @@ class EarlyRun:
     def __init__(self, port: int | None, marker: str, request: tuple[Any, ...], notes: tuple[str, ...]) -> None:
         self.port = port  # where the backend is to listen; None where it chooses
         self.marker = marker
-        self.request = request  # what the guardian was asked to launch
+        self.request = request  # what the guardian was asked to launch; POSIX only, as stdin and outputs
         self.notes = notes  # what the log should say about how its program was found
         self.stdin = -1  # the writing end; -1: it is empty
         self.outputs = (-1, -1)  # the reading ends of stdout and stderr

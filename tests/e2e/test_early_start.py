@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
 import uuid
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support import processes
-from tests.support.backends import CHILDREN, http_backend
+from tests.support.backends import CHILDREN, http_backend, script_backend
 from tests.support.client import SidecarClient
 from tests.support.launch import clean_environment, sidecar_command
 
-pytestmark = pytest.mark.posix(reason="on Windows the layer launches every run")
-
-FAMILY = ["/bin/sh", "-c", "setsid sleep 60 & (setsid sleep 60 &) ; trap '' TERM; while :; do sleep 1; done"]
+WINDOWS = sys.platform == "win32"
+FAMILY = (
+    script_backend(
+        "import subprocess, sys, time\n"
+        "bare = [sys.executable, '-I', '-S', '-c', 'import time; time.sleep(60)']\n"
+        "subprocess.Popen(bare, creationflags=subprocess.DETACHED_PROCESS, stdout=subprocess.DEVNULL)\n"
+        "time.sleep(60)"
+    )
+    if WINDOWS
+    else ["/bin/sh", "-c", "setsid sleep 60 & (setsid sleep 60 &) ; trap '' TERM; while :; do sleep 1; done"]
+)
+SLOWNESS = 10 if WINDOWS else 1  # of a start under Wine
 PROMISE = 2.0 + processes.SLACK
 
 
@@ -35,11 +44,12 @@ def end(victim: str, milliseconds: float, data: Path) -> None:
     with relay:
         assert relay.stdin
         sidecar = processes.wait_until(lambda: processes.descendants(relay.pid))[0]
-        time.sleep(milliseconds / 1000)
+        time.sleep(milliseconds * SLOWNESS / 1000)
         below = processes.descendants(sidecar)
         pid = {"parent": relay.pid, "sidecar": sidecar, "guardian": below[0] if below else 0}[victim]
         if pid:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                psutil.Process(pid).kill()
         if victim == "guardian":
             time.sleep(0.3)  # another one takes its place, or takes over what is left
         relay.stdin.close()
@@ -54,14 +64,16 @@ def end(victim: str, milliseconds: float, data: Path) -> None:
 @pytest.mark.parametrize(
     "milliseconds", [5, 40, *(pytest.param(each, marks=pytest.mark.slow) for each in (15, 25, 60, 100))]
 )
-@pytest.mark.parametrize("victim", ["parent", "sidecar", "guardian"])
+@pytest.mark.parametrize(
+    "victim",
+    ["parent", "sidecar", pytest.param("guardian", marks=pytest.mark.posix(reason="job objects take its place"))],
+)
 def test_after_any_kill_during_the_start_nothing_is_left(tmp_path: Path, victim: str, milliseconds: int) -> None:
     end(victim, milliseconds, tmp_path)
 
 
 async def test_the_run_is_adopted_with_its_record_its_events_and_its_output(tmp_path: Path) -> None:
-    say = ["/bin/sh", "-c", 'echo early; exec "$@"', "sh", *http_backend()]
-    async with SidecarClient(say, data=tmp_path) as client:
+    async with SidecarClient(http_backend(say_stdout="early"), data=tmp_path) as client:
         started = await client.call("backend:waitForReady")
         record = json.loads(next(tmp_path.glob("run-*.json")).read_text())
         assert (record["run"], record["port"], record["backend"][0]) == (1, started["port"], started["pid"])
@@ -84,7 +96,7 @@ async def test_two_that_start_at_once_on_one_folder_use_two_ports(tmp_path: Path
 
 
 async def test_a_program_that_cannot_be_executed_is_explained(tmp_path: Path) -> None:
-    program = tmp_path / "server"
+    program = tmp_path / "server.exe"
     program.write_bytes(b"\x7fELF" + bytes(60))
     program.chmod(0o755)
     async with SidecarClient([str(program)], settings={"restart.attempts": 0}) as client:
@@ -96,7 +108,7 @@ async def test_a_program_that_cannot_be_executed_is_explained(tmp_path: Path) ->
 async def test_invalid_settings_start_nothing(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     client = SidecarClient(
-        ["/bin/sh", "-c", f"echo > {trace}; exec sleep 60"],
+        script_backend(f"import time; open({str(trace)!r}, 'w').close(); time.sleep(60)"),
         settings={"timeouts.startup": -1},
         expect_exit=78,
     )

@@ -24,7 +24,7 @@ if sys.platform != "win32":
 import _winapi
 import msvcrt
 
-from sidecar.process.windows import jobs, lookup, rungs
+from sidecar.process.windows import early, jobs, lookup, rungs
 from sidecar.process.windows.layer import WindowsProcessLayer, WindowsRun
 
 DEADLINE = 20.0
@@ -116,6 +116,48 @@ async def test_a_run_reports_its_output_then_its_exit_then_that_it_is_gone(stage
     assert run.status == ExitStatus(code=3)
     assert run.survivors == []
     assert run.reported[-1] == "gone"
+
+
+def early_run(code: str, folder: Path) -> early.WindowsEarlyRun:
+    spec = LaunchSpec(1, (sys.executable, "-c", code), str(Path.cwd()), dict(os.environ))
+    return early.launch_early(spec, str(folder), port=None, notes=())
+
+
+async def test_a_run_that_was_launched_early_is_adopted(tmp_path: Path) -> None:
+    first = early_run(WAIT, tmp_path)
+    layer, recorder = WindowsProcessLayer(print, first), Recorder()
+    spec = LaunchSpec(1, (sys.executable, "-c", WAIT), str(Path.cwd()), dict(os.environ))
+    running = await layer.launch(spec, recorder)
+    await recorder.until_printed(b"ready")
+    assert running.identity == lookup.identify(first.result().pid)
+    assert await layer.close() == []
+    assert recorder.reported[-2:] == ["exited", "gone"]
+
+
+async def test_an_early_run_that_is_not_what_is_wanted_any_more_is_ended_first(stage: Stage, tmp_path: Path) -> None:
+    first = early_run(WAIT, tmp_path)
+    stage.layer = WindowsProcessLayer(stage.reports.append, first)
+    running, run = await stage.python("print('another', flush=True)")
+    assert not alive(first.result().pid)
+    assert running.identity.pid != first.result().pid
+    await run.until_gone()
+    assert run.out == b"another\r\n"
+    assert "launched again" in stage.reports[0]
+
+
+async def test_an_early_run_that_is_never_adopted_ends_with_the_layer(tmp_path: Path) -> None:
+    first = early_run(WAIT, tmp_path)
+    assert await WindowsProcessLayer(print, first).close() == []
+    assert not alive(first.result().pid)
+
+
+async def test_a_program_that_could_not_be_launched_early_is_refused_at_the_launch(tmp_path: Path) -> None:
+    program = str(tmp_path / "server.exe")
+    spec = LaunchSpec(1, (program,), str(Path.cwd()), dict(os.environ))
+    layer = WindowsProcessLayer(print, early.launch_early(spec, str(tmp_path), port=None, notes=()))
+    with pytest.raises(BackendNotFoundError, match="server"):
+        await layer.launch(spec, Recorder())
+    assert await layer.close() == []
 
 
 async def test_the_identity_names_the_process_that_was_started(stage: Stage) -> None:

@@ -11,8 +11,10 @@ import sys
 from collections.abc import Callable
 
 from ...core.exit_status import UNKNOWN, ExitStatus, from_windows
+from ...errors import SidecarError
 from ...threads import in_thread
-from ..base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+from ..base import LAUNCHED_AGAIN, NOT_HEARD, LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+from . import early as early_runs
 from . import lookup, output, spawn
 
 assert sys.platform == "win32"
@@ -36,7 +38,7 @@ class WindowsRun:
         self._report = report
         self._job = started.job
         self._process = started.process
-        self.identity = started.identity
+        self.identity = ProcessId(started.pid, started.created)
         self._stdin = started.stdin
         self.ended: asyncio.Future[list[Survivor]] = self._loop.create_future()
         self._outputs = [
@@ -213,40 +215,63 @@ class WindowsProcessLayer:
     marker = ""  # nothing outlives the job, so no orphan ever has to be proven
     guardian: ProcessId | None = None
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, early: early_runs.WindowsEarlyRun | None = None) -> None:
         self._report = report
+        self._early = early
         self._run: WindowsRun | None = None
         self._spawning: asyncio.Future[spawn.Started] | None = None
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> WindowsRun:
         """See base."""
         await self._idle()
+        early, self._early = self._early, None
+        if early is not None and early_runs.describe(early.spec) != early_runs.describe(spec):
+            self._report(LAUNCHED_AGAIN)
+            await self._end(early)
+            await self._idle()
+            early = None
         if spec.limits.open_files is not None or spec.limits.no_new_privileges:
             self._report(
                 "Windows supports neither limits.open_files nor limits.no_new_privileges; these settings have no effect"
             )
         notes: list[str] = []
-        self._spawning = in_thread("backend spawn", lambda: spawn.start(spec, notes.append))
         try:
-            started = await asyncio.shield(self._spawning)
-        except asyncio.CancelledError:
-            self._spawning.add_done_callback(_discard_late)
-            raise
+            started = await self._spawn(early.result if early is not None else lambda: spawn.start(spec, notes.append))
         finally:
             for note in notes:
                 self._report(note)
-        self._spawning = None
         self._run = WindowsRun(started, spec, listener, self._report)
         return self._run
 
     async def close(self) -> list[Survivor]:
         """See base."""
+        if self._early is not None:
+            await self._end(self._early)
         if self._spawning is not None:
             await asyncio.wait((self._spawning,))
         if self._run is None:
             return []
         self._run.kill()
         return await asyncio.shield(self._run.ended)
+
+    async def _spawn(self, work: Callable[[], spawn.Started]) -> spawn.Started:
+        self._spawning = in_thread("backend spawn", work)
+        try:
+            started = await asyncio.shield(self._spawning)
+        except asyncio.CancelledError:
+            self._spawning.add_done_callback(_discard_late)
+            raise
+        self._spawning = None
+        return started
+
+    async def _end(self, early: early_runs.WindowsEarlyRun) -> None:
+        """Kills an early run that is not what is wanted after all: its program or its folder changed in the meantime."""
+        try:
+            started = await self._spawn(early.result)
+        except (SidecarError, OSError):
+            return  # nothing runs
+        self._run = WindowsRun(started, early.spec, NOT_HEARD, self._report)
+        self._run.kill()
 
     async def _idle(self) -> None:
         while self._run is not None or self._spawning is not None:

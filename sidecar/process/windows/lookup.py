@@ -19,7 +19,7 @@ def identify(pid: int) -> ProcessId | None:
     if handle is None:
         return None
     try:
-        created, ended = lifetime(handle)
+        created, ended = win32.lifetime(handle)
         return None if ended else ProcessId(pid, created)  # a dead process keeps its pid while a process has a handle
     except OSError:
         return None
@@ -51,7 +51,7 @@ def terminate(process: ProcessId) -> bool:
     if handle is None:
         return False
     try:
-        if lifetime(handle) != (process.started, False):
+        if win32.lifetime(handle) != (process.started, False):
             return False
         _winapi.TerminateProcess(handle, 1)
     except OSError:  # it is ending already, which TerminateProcess refuses with access denied
@@ -59,14 +59,6 @@ def terminate(process: ProcessId) -> bool:
     finally:
         _winapi.CloseHandle(handle)
     return True
-
-
-def lifetime(handle: int) -> tuple[float, bool]:
-    """When the process was created, seconds since 1970, and whether it has ended. Raises OSError."""
-    created, ended, other = win32.FILETIME(), win32.FILETIME(), win32.FILETIME()
-    if not win32.GetProcessTimes(handle, byref(created), byref(ended), byref(other), byref(other)):
-        raise win32.failure()
-    return created.seconds, bool(ended.low or ended.high)
 
 
 def name_of(pid: int) -> str:

@@ -1,6 +1,7 @@
 """Starts the backend: suspended, put into its job, then let go, so that nothing it does can escape the job.
 
-Runs in a thread: a virus scanner may hold CreateProcess up for seconds.
+Runs in a thread: a virus scanner may hold CreateProcess up for seconds. The first run is launched before anything worth
+importing is imported (early.py), so neither is anything here: subprocess and typing would cost more than the launch.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ import msvcrt
 import ntpath
 import os
 import sys
-from collections.abc import Callable
-from typing import NamedTuple
 
-from ..base import LaunchSpec, ProcessId
 from ..executability import windows as refusal
-from . import jobs, lookup, win32
+from . import jobs, win32
+from .command_line import command_line
 
 assert sys.platform == "win32"
+
+TYPE_CHECKING = False  # typing's own constant, without importing typing
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..spec import LaunchSpec
 
 CREATE_SUSPENDED = 0x0000_0004
 CREATE_UNICODE_ENVIRONMENT = 0x0000_0400
@@ -31,15 +37,30 @@ _MAX_PATH = 259  # MAX_PATH without its final zero
 _MAX_FOLDER = 258  # SetCurrentDirectory: MAX_PATH without the final backslash and zero
 
 
-class Started(NamedTuple):
-    """A backend that runs. The two descriptors and the handles are the caller's to close; ``stdin`` is 0 where it is not open."""
+class Started:
+    """A backend that runs; ``created`` as in base.ProcessId. The descriptors and handles are the caller's to close; ``stdin``: 0 where not open."""
 
-    identity: ProcessId
-    process: int
-    job: jobs.Job
-    stdout: int
-    stderr: int
-    stdin: int
+    def __init__(  # noqa: PLR0917 - the process, then its streams in their order
+        self, pid: int, created: float, process: int, job: jobs.Job, stdin: int, stdout: int, stderr: int
+    ) -> None:
+        self.pid = pid
+        self.created = created
+        self.process = process
+        self.job = job
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class _StartupInfo:
+    """What _winapi.CreateProcess reads of subprocess.STARTUPINFO."""
+
+    dwFlags = _winapi.STARTF_USESTDHANDLES  # noqa: N815 - the names of STARTUPINFOW
+    wShowWindow = 0  # noqa: N815
+
+    def __init__(self, streams: list[int], inherited: list[int]) -> None:
+        self.hStdInput, self.hStdOutput, self.hStdError = streams
+        self.lpAttributeList = {"handle_list": inherited}
 
 
 def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) -> Started:
@@ -67,7 +88,7 @@ def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) 
         process, thread, pid = _create(program, spec, folder, handles)
         try:
             job.assign(process)
-            identity = ProcessId(pid, lookup.lifetime(process)[0])
+            created = win32.lifetime(process)[0]
             win32.SetPriorityClass(process, _priority(spec.limits.nice))
             win32.ResumeThread(thread)
         except OSError:
@@ -84,7 +105,7 @@ def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) 
     for handle in (handles[1], handles[3], *handles[4:5]):
         _winapi.CloseHandle(handle)
     out, err = (msvcrt.open_osfhandle(handle, os.O_RDONLY) for handle in (stdout, stderr))
-    return Started(identity, process, job, out, err, handles[5] if spec.stdin == "open" else 0)
+    return Started(pid, created, process, job, handles[5] if spec.stdin == "open" else 0, out, err)
 
 
 def _short_form(path: str) -> str:
@@ -114,8 +135,6 @@ def _pipe(handles: list[int]) -> int:
 
 def _create(program: str, spec: LaunchSpec, folder: str, handles: list[int]) -> tuple[int, int, int]:
     """Creates the process, which inherits its streams, the passed socket and no other handle; gives handle, thread handle and pid."""
-    import subprocess
-
     null = os.open(os.devnull, os.O_RDONLY)
     passed = [spec.socket] if spec.socket >= 0 else []
     try:
@@ -124,18 +143,12 @@ def _create(program: str, spec: LaunchSpec, folder: str, handles: list[int]) -> 
         stdin = handles[4] if spec.stdin == "open" else msvcrt.get_osfhandle(null)
         os.set_handle_inheritable(stdin, True)
         streams, image = [stdin, handles[1], handles[3]], program if len(program) <= _MAX_PATH else _short_form(program)
-        line = subprocess.list2cmdline([program, *spec.command[1:]])
+        line = command_line([program, *spec.command[1:]])
         if spec.confinement is not None:
             from . import confined
 
             return confined.create(image, line, spec, folder, _FLAGS, inherited=[*streams, *passed])
-        startup = subprocess.STARTUPINFO(
-            dwFlags=_winapi.STARTF_USESTDHANDLES,
-            hStdInput=stdin,
-            hStdOutput=handles[1],
-            hStdError=handles[3],
-            lpAttributeList={"handle_list": [*streams, *passed]},
-        )
+        startup: Any = _StartupInfo(streams, [*streams, *passed])
         process, thread, pid, _ = _winapi.CreateProcess(
             image, line, None, None, True, _FLAGS, spec.env, folder, startup
         )

@@ -110,6 +110,19 @@ def failure() -> OSError:
     return ctypes.WinError(ctypes.get_last_error())
 
 
+def lifetime(handle: int) -> tuple[float, bool]:
+    """When the process was created, seconds since 1970, and whether it has ended.
+
+    Raises OSError: the handle does not allow the question.
+    """
+    created, ended, other = FILETIME(), FILETIME(), FILETIME()
+    if not GetProcessTimes(
+        handle, ctypes.byref(created), ctypes.byref(ended), ctypes.byref(other), ctypes.byref(other)
+    ):
+        raise failure()
+    return created.seconds, bool(ended.low or ended.high)
+
+
 def disable_power_throttling(handle: int) -> bool:
     """Opts a process out of EcoQoS and of ignored timer resolution; False where this Windows has neither (before 10 1709).
 
