@@ -158,9 +158,10 @@ def _not_found(path: str, others: list[str]) -> BackendNotFoundError:
     also = "".join(f", nor at {other}" for other in others)
     folder = os.path.dirname(path)
     missing = "" if os.path.exists(folder) else f" (the folder {folder} does not exist)"
+    variables = " Variables such as $HOME or %APPDATA% are not filled in." if "$" in path or "%" in path else ""
     return BackendNotFoundError(
         f"The backend's executable does not exist: {path}{also}{missing}",
-        hint="Check the path. A relative path starts at the folder in which the sidecar was started.",
+        hint=f"Check the path. A relative path starts at the folder in which the sidecar was started.{variables}",
         data={"path": path},
     )
 

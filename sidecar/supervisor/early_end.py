@@ -17,10 +17,22 @@ STDIN_SECONDS = 2.0  # within which a backend that reads its stdin to the end ha
 _LAST_WORDS = 4096  # characters: an error in them may be why it shut down
 _SOON = 10.0  # seconds within which an error in the output is the reason for an exit with code 0
 _ASKED = "EOFError: EOF when reading a line"  # Python's input()
-_FOREGROUND = (
-    'Run it in the foreground: nginx -g "daemon off;", redis-server --daemonize no, gunicorn without --daemon, postgres'
-    " instead of pg_ctl; a script must end with exec, or wait for the program it starts."
-)
+_FOREGROUND = {
+    "nginx": 'nginx -g "daemon off;"',
+    "redis-server": "redis-server --daemonize no",
+    "gunicorn": "gunicorn without --daemon",
+    "pg_ctl": "postgres instead of pg_ctl",
+    "pm2": "pm2-runtime instead of pm2 start",
+    "caddy": "caddy run instead of caddy start",
+    "forever": "forever without start",
+    "supervisord": "supervisord -n",
+    "apachectl": "apachectl -D FOREGROUND",
+    "lighttpd": "lighttpd -D",
+    "mongod": "mongod without --fork",
+    "setsid": "without setsid, for the sidecar starts it in a session of its own",
+}
+_EXITS = 'If it is meant to exit by itself, set [restart] on_clean_exit = false. If it exits when stdin closes, which is empty here, set backend.stdin = "open". Otherwise check its log.'
+_USUAL = ("nginx", "redis-server", "gunicorn", "pg_ctl")
 _SCRIPTS = frozenset(
     ".py .pyz .js .mjs .cjs .ts .mts .jar .dll .rb .php .pl .lua .sh .ps1 .r .exs".split()  # noqa: SIM905 - as a line
 )
@@ -81,9 +93,13 @@ def _own_shutdown(run: Run) -> Unready:
 
 def _daemon(run: Run) -> Unready:
     names = ", ".join(f"{process.name} (pid {process.pid})" for process in run.forced[:5])
+    words = {Path(word).name for word in run.spec.command} if run.spec is not None else set()
+    programs = words | {process.name for process in run.forced}
+    known = [how for program, how in _FOREGROUND.items() if program in programs]
+    ways = ", ".join(known or (_FOREGROUND[program] for program in _USUAL))
     return Unready(
         f"Its first process exited with code 0 and left others running, which were ended too: {names}. The sidecar needs a backend whose first process keeps running.",
-        _FOREGROUND,
+        f"Run it in the foreground: {ways}; a script must end with exec, or wait for the program it starts.",
         "daemonized",
     )
 
@@ -92,8 +108,14 @@ def _stdin(run: Run, settings: Settings) -> Unready | None:
     listened = run.ready_at is not None or run.listener != "unknown"
     if run.lasted is not None and run.lasted < _SOON and (said := quote_last(run.output, only_errors=True)):
         return Unready(f"It exited with code 0; {said.rstrip('.')}.", "Fix what its last output reports.", "clean_exit")
-    if settings.backend.stdin == "open" or run.lasted is None or run.lasted > STDIN_SECONDS:
+    if settings.backend.stdin == "open" or run.lasted is None:
         return None
+    if run.lasted > STDIN_SECONDS:
+        return (
+            None
+            if run.ready_at is not None
+            else Unready("The backend exited by itself, without an error.", _EXITS, "clean_exit")
+        )
     when = "and had just begun to listen" if listened else "before it listened"
     return Unready(
         f"The backend exited with code 0 within {STDIN_SECONDS:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.",

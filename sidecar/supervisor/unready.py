@@ -18,7 +18,7 @@ from .run import REACHED, Run, places_of
 _PATTERN = "If its output contains the address, correct backend.reported_pattern."
 _BUFFERED = (
     "Programs often buffer output that goes to a pipe: flush after printing the address, in Python with"
-    " PYTHONUNBUFFERED=1 in [backend.env] or print(…, flush=True)."
+    " PYTHONUNBUFFERED=1 in [backend.env] or print(…, flush=True), in C and C++ with stdbuf -oL before the command."
 )
 _NO_READY = "Make it send READY=1 to NOTIFY_SOCKET; if it cannot, set backend.live_path, or backend.notify = false. A process that sends it and exits at once cannot be matched to the backend."
 SOCKET_REMEDY = (
@@ -33,6 +33,25 @@ _NO_SERVER = "Check that it runs a web server (a worker service has none) and li
 _PLAIN_HTTP = "Check whether it speaks HTTPS or another protocol on that port; it must speak plain HTTP on 127.0.0.1."
 _PORT_ALONE = "or leave it empty: then the open port is enough."
 _NO_LOGIN = f"Set backend.live_path to a path that needs no login, {_PORT_ALONE}"
+_NO_HTTP = ("it listens on port {port}, but its answer to {path} is not HTTP ({error})", _PLAIN_HTTP)
+_UNANSWERED = {
+    "timeout": (
+        "it listens on port {port} but does not answer {path} ({error})",
+        "Check its last output for what it is doing. If it only answers slowly, raise health.probe_timeout.",
+    ),
+    "redirected": (
+        "it listens on port {port}, and {path} leads from one redirect to the next ({error})",
+        f"Set backend.live_path to a path that it answers itself, {_PORT_ALONE}",
+    ),
+    "unreachable": (
+        "it listens on port {port}, but 127.0.0.1 is unreachable ({error})",
+        "Check for a firewall or VPN that filters 127.0.0.1, and for a loopback interface that is down: ip link set lo up",
+    ),
+    "hang_up": (
+        "it listens on port {port} but closes the connection before answering {path} ({error})",
+        f"{_PLAIN_HTTP} Otherwise check its last output for an error.",
+    ),
+}
 _STATUSES = {
     400: (
         "it rejects the request for {path} as bad",
@@ -124,6 +143,8 @@ def _misplaced(settings: Settings, port: int, listening: Sequence[ListeningSocke
     how = how_to_pass_port(settings.backend.command, [socket.port for socket in listening])
     mine = [socket for socket in listening if socket.port == port]
     if not mine and any(socket.address in REACHED for socket in listening):
+        if settings.backend.port == "reported":
+            return f"it listens on {places_of(listening)}, and printed port {port}", _PATTERN
         return (
             f"it listens on {places_of(listening)} instead of its port {port}",
             f'Pass it the port: {how}; or set backend.port to its own port, or to "reported".',
@@ -171,25 +192,8 @@ def _answered(path: str, port: int, answer: ProbeResult) -> tuple[str, str]:
     if answer.status is not None:
         seen, remedy = _judge_status(answer.status, path, answer.location)
         return f"it listens on port {port}, and {seen}", remedy
-    if answer.kind == "timeout":
-        return (
-            f"it listens on port {port} but does not answer {path} ({answer.error})",
-            "Check its last output for what it is doing. If it only answers slowly, raise health.probe_timeout.",
-        )
-    if answer.kind == "unreachable":
-        return (
-            f"it listens on port {port}, but 127.0.0.1 is unreachable ({answer.error})",
-            "Check for a firewall or VPN that filters 127.0.0.1, and for a loopback interface that is down: ip link set lo up",
-        )
-    if answer.kind == "hang_up":
-        return (
-            f"it listens on port {port} but closes the connection before answering {path} ({answer.error})",
-            f"{_PLAIN_HTTP} Otherwise check its last output for an error.",
-        )
-    return (
-        f"it listens on port {port}, but its answer to {path} is not HTTP ({answer.error})",
-        _PLAIN_HTTP,
-    )
+    seen, remedy = _UNANSWERED.get(answer.kind or "", _NO_HTTP)
+    return seen.format(port=port, path=path, error=answer.error), remedy
 
 
 def _judge_status(status: int, path: str, location: str) -> tuple[str, str]:

@@ -116,7 +116,8 @@ async def node_exception(stage: Stage) -> Explanation:
 @WAYS.add(
     "A module of the backend is missing",
     "Part of the backend is missing: waitress_gone.",
-    "Reinstall the app: its files are incomplete or were damaged (antivirus programs quarantine single files).",
+    "Reinstall the app: its files are incomplete or were damaged (antivirus programs quarantine single files)."
+    " During development, install its dependencies, and check that backend.cwd is its folder.",
 )
 async def module_missing(stage: Stage) -> Explanation:
     return await stage.crash(script_backend("import waitress_gone"))
@@ -299,7 +300,8 @@ async def ends_at_once(stage: Stage) -> Explanation:
 @WAYS.add(
     "It ends later, without an error",
     "The backend exited by itself, without an error.",
-    "If it is meant to exit by itself, set [restart] on_clean_exit = false; otherwise check its log.",
+    "If it is meant to exit by itself, set [restart] on_clean_exit = false. If it exits when stdin closes, which is empty here,"
+    ' set backend.stdin = "open". Otherwise check its log.',
 )
 async def ends_later(stage: Stage) -> Explanation:
     return await stage.crash(script_backend("import time; time.sleep(2.1)"))

@@ -70,7 +70,7 @@ async def never_reports(stage: Stage) -> Explanation:
     "It says where it listens, and its output stays in a buffer",
     f"{_LATE}it listens on 127.0.0.1:<port> and printed nothing.",
     "Programs often buffer output that goes to a pipe: flush after printing the address, in Python with"
-    " PYTHONUNBUFFERED=1 in [backend.env] or print(…, flush=True)."
+    " PYTHONUNBUFFERED=1 in [backend.env] or print(…, flush=True), in C and C++ with stdbuf -oL before the command."
     " If its output contains the address, correct backend.reported_pattern.",
 )
 async def holds_its_output_back(stage: Stage) -> Explanation:

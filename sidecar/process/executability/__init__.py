@@ -19,6 +19,16 @@ _BOM = b"\xef\xbb\xbf"  # of UTF-8, which Windows editors write
 _SHELL_ONLY = frozenset(
     {"cd", "export", "source", ".", "exec", "eval", "set", "ulimit", "&&", "||", "|", ";", "&", ">"}
 )
+_INTERPRETERS = {
+    ".py": '"python3"',
+    **dict.fromkeys((".js", ".mjs", ".cjs"), '"node"'),
+    ".jar": '"java", "-jar"',
+    ".dll": '"dotnet"',
+    ".rb": '"ruby"',
+    ".php": '"php"',
+    ".pl": '"perl"',
+    ".ps1": '"pwsh"',
+}
 _MAX_FIRST_LINE = 256  # bytes of it that Linux reads (BINPRM_BUF_SIZE)
 
 HEAD_BYTES = 4096
@@ -65,6 +75,8 @@ def _no_permission(path: str | Path, mode: int) -> tuple[str, str]:
             f"Move the program to another file system, or remount this one: mount -o remount,exec {mount}",
         )
     if not mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH):
+        if (words := interpreter_for(path)) and not read_start(path).startswith(b"#!"):
+            return "", f'Start it with its interpreter: backend.command = [{words}, "{path}", …]'
         return "", f'Run: chmod u+x "{path}"'
     return (
         f": its mode is {stat.S_IMODE(mode):04o}, and this user cannot run it",
@@ -199,6 +211,11 @@ def interpreter_of(start: bytes) -> str:
     """What the #! line of a script names; empty for anything else."""
     words = start[2:].split(b"\n", 1)[0].split() if start.startswith(b"#!") else []
     return os.fsdecode(words[0]) if words else ""
+
+
+def interpreter_for(path: str | Path) -> str:
+    """The words of a command that run a file with that ending; empty for any other."""
+    return _INTERPRETERS.get(os.path.splitext(path)[1].lower(), "")
 
 
 def _check_interpreter(path: str | Path) -> None:

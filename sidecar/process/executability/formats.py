@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from ..platform import SYSTEM
 from ..platform.machine import machine
-from . import interpreter_of, read_start
+from . import interpreter_for, interpreter_of, read_start
 
 _HANDLERS = Path("/proc/sys/fs/binfmt_misc")
 _OTHER_BUILD = "Use the build for this system and processor; a script needs a first line such as #!/bin/sh."
 _FIRST_LINE = (
-    'If it is a script, give it a first line such as #!/bin/sh, or name its interpreter: backend.command = ["sh", …];'
+    "If it is a script, give it a first line such as #!/bin/sh, or name its interpreter: backend.command = [{words}, …];"
     " if it is a program, reinstall it."
 )
 
@@ -49,7 +49,8 @@ def unrunnable(path: Path, head: bytes, system: str = SYSTEM, handlers: Path = _
     if why is not None:
         return Unrunnable(why, _OTHER_BUILD)
     if built_for(head) is None:
-        return Unrunnable("it is neither a program for this system nor a script with a #! line", _FIRST_LINE)
+        remedy = _FIRST_LINE.format(words=interpreter_for(path) or '"sh"')
+        return Unrunnable("it is neither a program for this system nor a script with a #! line", remedy)
     return None
 
 

@@ -183,6 +183,20 @@ def test_a_users_file_without_run_bit_gets_a_hint_and_is_left_unchanged(tmp_path
 
 
 @pytest.mark.posix(reason="the run bit")
+def test_a_script_for_an_interpreter_is_not_sent_to_chmod(tmp_path: Path) -> None:
+    script = program(tmp_path / "app.py", mode=0o644, content=b"print(1)\n")
+    with pytest.raises(BackendNotExecutableError) as caught:
+        find([str(script)], tmp_path)
+    assert caught.value.hint == f'Start it with its interpreter: backend.command = ["python3", "{script}", …]'
+
+
+def test_a_variable_in_the_path_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BackendNotFoundError) as caught:
+        find([str(tmp_path / "$HOME" / "server")], tmp_path)
+    assert "Variables such as $HOME or %APPDATA% are not filled in." in (caught.value.hint or "")
+
+
+@pytest.mark.posix(reason="the run bit")
 def test_a_file_whose_run_bit_is_another_users_gets_no_advice_to_set_one(tmp_path: Path) -> None:
     server = program(tmp_path / "server", mode=0o654)
     if sys.platform != "win32" and os.getuid() == 0:

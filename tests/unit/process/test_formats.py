@@ -90,3 +90,15 @@ def test_a_format_that_the_kernel_hands_to_another_program_is_no_mistake(tmp_pat
     named = {"server": b"..MZ!...", "text": b"hi there", "app.jar": b"PK..", "short": b"..M"}
     runs = {name: unrunnable(Path(name), head, "linux", tmp_path) is None for name, head in named.items()}
     assert runs == {"server": True, "text": False, "app.jar": True, "short": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("server.js", '"node"'), ("app.JAR", '"java", "-jar"'), ("app.py", '"python3"'), ("run", '"sh"')],
+)
+def test_a_script_without_a_first_line_is_to_be_started_by_its_own_interpreter(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    found = unrunnable(tmp_path / name, b"print(1)\n", handlers=tmp_path)
+    assert found is not None
+    assert f"backend.command = [{words}, …]" in found.remedy

@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from sidecar.core.exit_status import ExitStatus
-from sidecar.process.base import LaunchSpec
+from sidecar.process.base import LaunchSpec, Survivor
 from sidecar.process.platform.usage import MEASURE
 from sidecar.settings.model import Backend, Limits, Settings
 from sidecar.supervisor.early_end import explain_early_end
@@ -30,7 +30,12 @@ def test_a_backend_that_ends_at_once_may_end_with_its_stdin(tmp_path: Path, read
     assert why is not None
     assert f"within 2 s, {when}" in why.cause
     assert 'backend.stdin = "open"' in why.remedy
-    assert explain_early_end(structs.replace(run, lasted=3.0), Settings()) is None
+    later = explain_early_end(structs.replace(run, lasted=3.0), Settings())
+    assert (later is None) is ready
+    assert (
+        later is None
+        or 'If it exits when stdin closes, which is empty here, set backend.stdin = "open".' in later.remedy
+    )
     assert explain_early_end(run, Settings(backend=Backend(stdin="open"))) is None
 
 
@@ -39,6 +44,26 @@ def test_a_limit_that_was_passed_before_it_was_ready_is_named_with_what_was_meas
     why = explain_early_end(run, Settings(limits=Limits(memory=150 * 2**20)))
     assert why is not None
     assert why.cause.startswith(f"Its processes used 300 MiB of memory ({MEASURE}), more than limits.memory (150 MiB)")
+
+
+@pytest.mark.parametrize(
+    ("command", "left", "remedy"),
+    [
+        (("caddy", "start"), "caddy", "caddy run instead of caddy start; a script"),
+        (("/usr/bin/setsid", "node", "server.js"), "node", "without setsid, for the sidecar starts it in a session"),
+        (("./start.sh",), "nginx", 'Run it in the foreground: nginx -g "daemon off;"; a script'),
+        (("./start.sh",), "own", "redis-server --daemonize no, gunicorn without --daemon"),
+    ],
+)
+def test_a_program_that_went_into_the_background_gets_its_own_remedy(
+    tmp_path: Path, command: tuple[str, ...], left: str, remedy: str
+) -> None:
+    run = ended(cwd=tmp_path, code=0, forced=(Survivor(7, left),))
+    assert run.spec is not None
+    why = explain_early_end(structs.replace(run, spec=LaunchSpec(1, command, str(tmp_path), {})), Settings())
+    assert why is not None
+    assert f"left others running, which were ended too: {left} (pid 7)" in why.cause
+    assert remedy in why.remedy
 
 
 def test_a_question_on_an_empty_stdin_is_named(tmp_path: Path) -> None:

@@ -786,9 +786,11 @@ def test_a_backend_whose_first_process_leaves_another_behind_is_no_clean_exit(pl
 
 
 @pytest.mark.parametrize(
-    ("seconds", "stdin", "named"), [(0.5, "null", True), (3.0, "null", False), (0.5, "open", False)]
+    ("seconds", "stdin", "named"), [(0.5, "null", True), (3.0, "null", True), (0.5, "open", False)]
 )
-def test_a_backend_that_ends_at_once_may_end_with_its_stdin(play: Any, seconds: float, stdin: str, named: bool) -> None:
+def test_a_backend_that_ends_before_it_listens_may_end_with_its_stdin(
+    play: Any, seconds: float, stdin: str, named: bool
+) -> None:
     async def story(stage: Stage) -> None:
         leave = asyncio.get_running_loop().call_later
         stage.layer.script = lambda process: leave(seconds, process.exit, ExitStatus(code=0)) and None

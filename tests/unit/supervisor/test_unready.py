@@ -90,6 +90,13 @@ SETTINGS = msgspec.structs.replace(Settings(), backend=Backend(live_path="/live"
         (5005, None, ("timeout", None, "too late"), "does not answer /live", "health.probe_timeout"),
         (5005, None, ("hang_up", None, "socket hang up"), "closes the connection before answering", "HTTPS"),
         (5005, None, ("malformed", None, "Parse Error: x"), "is not HTTP (Parse Error: x)", "HTTPS"),
+        (
+            5005,
+            None,
+            ("redirected", None, "too many"),
+            "/live leads from one redirect to the next (too many)",
+            "answers itself",
+        ),
     ],
 )
 def test_the_sentence_says_what_was_seen(
@@ -111,6 +118,13 @@ def test_a_backend_that_listens_and_printed_nothing_holds_its_output_back() -> N
     why = explain(SETTINGS, None, [ListeningSocket("127.0.0.1", 80, 1)], None, output="")
     assert "it listens on 127.0.0.1:80 and printed nothing" in why.cause
     assert why.remedy.index("PYTHONUNBUFFERED=1") < why.remedy.index("backend.reported_pattern")
+
+
+def test_a_backend_that_printed_the_address_of_another_server_is_not_sent_to_port_reported() -> None:
+    reported = msgspec.structs.replace(SETTINGS, backend=Backend(port="reported"))
+    why = explain(reported, 81, [ListeningSocket("127.0.0.1", 80, 1)], None)
+    assert "it listens on 127.0.0.1:80, and printed port 81" in why.cause
+    assert why.remedy == "If its output contains the address, correct backend.reported_pattern."
 
 
 def test_a_backend_that_listens_nowhere_is_explained_by_its_last_error() -> None:
