@@ -14,15 +14,7 @@ import msgspec
 
 from .argv import COMPLETION_VARIABLE
 from .commands import TAKE_A_BACKEND, sidecar
-from .console.surroundings import (
-    OUTPUT_LOST,
-    READER_GONE,
-    interruptible,
-    open_streams,
-    reader_gone,
-    silence,
-    stdout_failed,
-)
+from .console import surroundings
 from .errors import SidecarError, UsageError
 from .plain import printable
 
@@ -33,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns the exit status: 64 for a usage error, 74 where stdout cannot be written (1 where its reader is gone), 128 + the
     number of a signal that ended it, else what the command says.
     """
-    open_streams()
+    surroundings.open_streams()
     if COMPLETION_VARIABLE in os.environ:
         from .console.completion import register
 
@@ -49,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         run_serve([*words, *(["--", *backend] if backend else [])])
     name = words[0] if words else "sidecar"
-    with interruptible() as interruption:
+    with surroundings.interruptible() as interruption:
         try:
             if backend and name not in TAKE_A_BACKEND and (not words or name in sidecar.commands):
                 raise UsageError(f"{name} takes no command after '--'", hint=f"{', '.join(TAKE_A_BACKEND)} do.")
@@ -62,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (click.Abort, KeyboardInterrupt):
             return _complain("Interrupted", None, 128 + interruption.signal)
         except OSError as error:
-            if not stdout_failed(error):
+            if not surroundings.stdout_failed(error):
                 raise
             return _output_lost(error)
     return status if isinstance(status, int) else 0
@@ -116,11 +108,11 @@ def _is_program(word: str) -> bool:
 
 
 def _output_lost(error: OSError) -> int:
-    silence()
-    if reader_gone(error):
-        return READER_GONE
+    surroundings.silence()
+    if surroundings.reader_gone(error):
+        return surroundings.READER_GONE
     hint = "The printed output is incomplete. Everything that was started has been stopped."
-    return _complain(f"stdout cannot be written: {error.strerror}", hint, OUTPUT_LOST)
+    return _complain(f"stdout cannot be written: {error.strerror}", hint, surroundings.OUTPUT_LOST)
 
 
 def _complain(message: str, hint: str | None, status: int) -> int:
@@ -130,5 +122,5 @@ def _complain(message: str, hint: str | None, status: int) -> int:
             click.echo(f"  {printable(hint)}", err=True)
         sys.stderr.flush()
     except OSError:
-        silence(2)  # only the exit status is left
+        surroundings.silence(2)  # only the exit status is left
     return status

@@ -16,18 +16,7 @@ from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..supervisor.run import Run
 from ..supervisor.succession import Succession
-from ..wire.messages import (
-    Bootstrap,
-    BootstrapBackend,
-    BootstrapEnvironment,
-    BootstrapOs,
-    BootstrapPaths,
-    ExposedSocket,
-    HealthName,
-    MissingProtection,
-    SandboxStatus,
-    Status,
-)
+from ..wire import messages as m
 
 # Node's names for machines, which renderers know, by the names that the systems use.
 _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "i386": "ia32", "i686": "ia32", "x86": "ia32"}
@@ -49,14 +38,14 @@ class StatusView:
         run = self._supervisor.current
         return run.url if run else None
 
-    def status(self) -> Status:
+    def status(self) -> m.Status:
         """The facts about the backend."""
         supervisor = self._supervisor
         run = supervisor.current
         state = supervisor.lifecycle.state
         ready_at = run.ready_at if run and state is State.RUNNING else None
         self._look_at_spec()
-        return Status(
+        return m.Status(
             running=self._is_running(state, run),
             port=run.port if run else None,
             url=run.url if run else None,
@@ -69,7 +58,7 @@ class StatusView:
             last_exit=supervisor.last_exit,
             managed=self._settings.backend.managed,
             listener=run.listener if run else "unknown",
-            exposed=[ExposedSocket(*each) for each in run.exposed] if run else [],
+            exposed=[m.ExposedSocket(*each) for each in run.exposed] if run else [],
             shared_data_folder=self._succession.found.shared,
             sandbox=self._sandbox(),
             waiting_connections=passed.waiting() if (passed := supervisor.launcher.passed) is not None else UNSET,
@@ -96,7 +85,7 @@ class StatusView:
         except (OSError, ImportError):  # no descriptor is left to import with: the next look has it
             pass
 
-    def _sandbox(self) -> SandboxStatus | UnsetType:
+    def _sandbox(self) -> m.SandboxStatus | UnsetType:
         level = self._settings.sandbox.level
         if level == "off":
             return UNSET
@@ -104,16 +93,16 @@ class StatusView:
 
         # A run's port may be known by now and not have been when its sandbox was made.
         found = enforcement(level, port_known=self._settings.backend.port != "reported")
-        missing = [MissingProtection(*each) for each in found.missing]
-        return SandboxStatus(level, found.mechanism, list(found.enforced), missing)
+        missing = [m.MissingProtection(*each) for each in found.missing]
+        return m.SandboxStatus(level, found.mechanism, list(found.enforced), missing)
 
-    def bootstrap(self) -> Bootstrap:
+    def bootstrap(self) -> m.Bootstrap:
         """What a preload reads; there before the backend is."""
         backend, app = self._settings.backend, self._settings.app
         run = self._supervisor.current
         port = run.port if run else self._supervisor.last_port
-        return Bootstrap(
-            backend=BootstrapBackend(
+        return m.Bootstrap(
+            backend=m.BootstrapBackend(
                 base_url=f"http://{backend.host}:{port}" if port else None,
                 port=port,
                 protocol="http",
@@ -124,20 +113,20 @@ class StatusView:
                 pid=run.pid if run else None,
                 ready=self._supervisor.lifecycle.state is State.RUNNING,
             ),
-            environment=BootstrapEnvironment(app.mode, app.is_packaged, app.version or __version__),
+            environment=m.BootstrapEnvironment(app.mode, app.is_packaged, app.version or __version__),
             os=_operating_system(),
-            paths=BootstrapPaths(app.user_data or self._paths.data, self._paths.temp, self._paths.logs),
+            paths=m.BootstrapPaths(app.user_data or self._paths.data, self._paths.temp, self._paths.logs),
         )
 
 
-def _health(state: State, run: Run | None) -> HealthName:
+def _health(state: State, run: Run | None) -> m.HealthName:
     if state is not State.RUNNING or run is None or run.healthy is None:
         return "unknown"
     return "healthy" if run.healthy else "unhealthy"
 
 
-def _operating_system() -> BootstrapOs:
+def _operating_system() -> m.BootstrapOs:
     from ..process.platform.machine import machine, release
 
     processor = machine().lower()
-    return BootstrapOs(SYSTEM, release(), _ARCHITECTURES.get(processor, processor), socket.gethostname())
+    return m.BootstrapOs(SYSTEM, release(), _ARCHITECTURES.get(processor, processor), socket.gethostname())

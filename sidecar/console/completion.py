@@ -5,14 +5,7 @@ from __future__ import annotations
 import os
 
 import click
-from click.shell_completion import (
-    BashComplete,
-    CompletionItem,
-    FishComplete,
-    ShellComplete,
-    ZshComplete,
-    add_completion_class,
-)
+from click import shell_completion as completion
 
 from ..argv import COMPLETION_VARIABLE
 
@@ -69,11 +62,11 @@ Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
 """
 
 
-class _Bash(BashComplete):
+class _Bash(completion.BashComplete):
     source_template = _BASH
 
 
-class _PowerShell(ShellComplete):
+class _PowerShell(completion.ShellComplete):
     name = "powershell"
     source_template = _POWERSHELL
 
@@ -81,24 +74,24 @@ class _PowerShell(ShellComplete):
         words = os.environ["COMP_WORDS"].split("\n")
         return words[1:-1], words[-1]
 
-    def format_completion(self, item: CompletionItem) -> str:
+    def format_completion(self, item: completion.CompletionItem) -> str:
         return f"{item.type}\t{item.value}\t{item.help or item.value}"
 
 
-_SHELLS: dict[str, type[ShellComplete]] = {
+_SHELLS: dict[str, type[completion.ShellComplete]] = {
     "bash": _Bash,
-    "zsh": ZshComplete,
-    "fish": FishComplete,
+    "zsh": completion.ZshComplete,
+    "fish": completion.FishComplete,
     "powershell": _PowerShell,
 }
 
 
 def register() -> None:
     """Lets the command line library answer the shells that it does not know."""
-    add_completion_class(_PowerShell)
+    completion.add_completion_class(_PowerShell)
 
 
 def script(command: click.Command, shell: str) -> str:
     """What the shell has to read once, to complete the words of ``command``."""
-    # Not BashComplete.source(), which starts a bash to look at its version: the script may be for another machine.
-    return ShellComplete.source(_SHELLS[shell](command, {}, "sidecar", COMPLETION_VARIABLE))
+    # Not completion.BashComplete.source(), which starts a bash to look at its version: the script may be for another machine.
+    return completion.ShellComplete.source(_SHELLS[shell](command, {}, "sidecar", COMPLETION_VARIABLE))

@@ -11,17 +11,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta
 
+from .. import errors
 from ..console.client import RemoteError, SidecarLostError
-from ..errors import (
-    CancelledRequestError,
-    DuplicateIdError,
-    InternalError,
-    InvalidArgsError,
-    InvalidMessageError,
-    SidecarError,
-    TooManyRequestsError,
-    UnsupportedError,
-)
 from ..rpc.outbox import Outbox
 from ..wire.channels import EVENTS
 from ..wire.codec import MAX_ID
@@ -99,14 +90,14 @@ class Tab:
         try:
             message = _read(text)
         except (msgspec.MsgspecError, RecursionError) as error:
-            self._fail(None, InvalidMessageError(f"Neither a request nor a cancel: {error}"))
+            self._fail(None, errors.InvalidMessageError(f"Neither a request nor a cancel: {error}"))
             return
         if isinstance(message, TabCancel):
             self._cancel(message.id)
             return
         try:
             self._serve(message)
-        except SidecarError as error:
+        except errors.SidecarError as error:
             self._fail(message.id, error)
 
     async def next_frame(self) -> str:
@@ -128,21 +119,21 @@ class Tab:
 
     def _serve(self, request: TabRequest) -> None:
         if request.id in self._requests:
-            raise DuplicateIdError(f"A request with the id {request.id} is already in flight")
+            raise errors.DuplicateIdError(f"A request with the id {request.id} is already in flight")
         if request.channel not in SERVED:
-            raise UnsupportedError(f"{request.channel[:80]} is not available to a dashboard")
+            raise errors.UnsupportedError(f"{request.channel[:80]} is not available to a dashboard")
         if request.channel not in FORWARDED:
             self._subscribe(request)
             return
         if len(self._requests) >= MAX_IN_FLIGHT:
-            raise TooManyRequestsError(f"{MAX_IN_FLIGHT} requests of this tab are already in flight")
+            raise errors.TooManyRequestsError(f"{MAX_IN_FLIGHT} requests of this tab are already in flight")
         self._requests[request.id] = asyncio.get_running_loop().create_task(self._forward(request))
 
     def _subscribe(self, request: TabRequest) -> None:
         try:
             (names,) = msgspec.convert(request.args, tuple[list[str]])
         except msgspec.ValidationError as error:
-            raise InvalidArgsError(f"Takes one array of names: {error}") from None
+            raise errors.InvalidArgsError(f"Takes one array of names: {error}") from None
         change = self._outbox.subscribe if request.channel == SUBSCRIBE else self._outbox.unsubscribe
         self._put(Response(request.id, {"subscribed": change(names)}))
 
@@ -150,7 +141,7 @@ class Tab:
         try:
             result = await self._call(request.channel, request.args)
             answer: Response | ErrorMessage = Response(request.id, result)
-        except SidecarError as error:
+        except errors.SidecarError as error:
             answer = ErrorMessage(request.id, as_body(error))
         self._requests.pop(request.id, None)
         self._put(answer)
@@ -159,9 +150,9 @@ class Tab:
         task = self._requests.pop(number, None)
         if task is not None:
             task.cancel()
-            self._fail(number, CancelledRequestError("The request was cancelled"))
+            self._fail(number, errors.CancelledRequestError("The request was cancelled"))
 
-    def _fail(self, number: int | None, error: SidecarError) -> None:
+    def _fail(self, number: int | None, error: errors.SidecarError) -> None:
         self._put(ErrorMessage(number, as_body(error)))
 
     def _new_outbox(self) -> Outbox:
@@ -176,7 +167,7 @@ class Tab:
             body = _encode(message)
         except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
             number = getattr(message, "id", None)
-            body = _encode(ErrorMessage(number, as_body(InternalError(f"The answer is not JSON: {error}"))))
+            body = _encode(ErrorMessage(number, as_body(errors.InternalError(f"The answer is not JSON: {error}"))))
         self._unsent.append(body)
         self._bytes += len(body)
         self._wake.set()
@@ -184,7 +175,7 @@ class Tab:
             self._drop()
 
 
-def as_body(error: SidecarError) -> ErrorBody:
+def as_body(error: errors.SidecarError) -> ErrorBody:
     """The error in the protocol's form; a lost sidecar has the npm package's code."""
     if isinstance(error, RemoteError):
         return error.error

@@ -10,20 +10,8 @@ from typing import Any
 import msgspec
 
 from ..model import Settings
-from .names import Strength, is_harmless, looks_secret, strength, words_of
-
-__all__ = [
-    "MASK",
-    "Found",
-    "looks_secret",
-    "mask_command",
-    "mask_environment",
-    "mask_text",
-    "masked",
-    "secrets_of",
-    "secrets_of_command",
-    "spellings",
-]
+from .names import Strength, is_harmless, strength, words_of
+from .names import looks_secret as looks_secret
 
 MASK = "***"
 
