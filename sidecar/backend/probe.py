@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,6 @@ from .client import BackendClient
 
 if TYPE_CHECKING:
     from ..errors import HttpFailure
-
-__all__ = ["ProbeResult", "next_knock_delay", "next_probe_delay", "probe", "significant"]
 
 _FIRST_DELAY = 0.005  # seconds
 _SHARE_OF_ELAPSED = 0.02  # readiness is noticed at most this fraction of the start later than it was there
@@ -30,26 +27,17 @@ class ProbeResult(Struct, frozen=True):
     status: int | None  # None where there was no answer
     body: Any  # decoded, where ok
     error: str  # why not, in the words of the renderer contract; empty where ok
-    elapsed: float  # seconds until the outcome
     kind: HttpFailure | None = None  # how it failed; None where ok
     location: str = ""  # where a redirect leads that is not followed
 
 
-async def probe(
-    client: BackendClient,
-    path: str,
-    timeout: float,  # noqa: ASYNC109 -- the client's own limit
-    *,
-    needs_body: bool = False,
-) -> ProbeResult:
+async def probe(client: BackendClient, path: str, timeout: float, *, needs_body: bool = False) -> ProbeResult:  # noqa: ASYNC109 -- the client's own limit
     """Asks once; every outcome is a result, none an exception. Unless the body is needed, the status decides alone."""
-    begun = time.monotonic()
     try:
         response = await client.get(path, timeout=timeout, head_suffices=not needs_body)
     except HttpFailedError as error:
-        elapsed = time.monotonic() - begun
-        return ProbeResult(False, error.status, None, error.message, elapsed, error.kind, error.location)
-    return ProbeResult(True, response.status, response.body, "", time.monotonic() - begun)
+        return ProbeResult(False, error.status, None, error.message, error.kind, error.location)
+    return ProbeResult(True, response.status, response.body, "")
 
 
 def next_probe_delay(elapsed: float, interval: float) -> float:

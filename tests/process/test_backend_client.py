@@ -554,16 +554,13 @@ async def test_closing_twice_is_harmless_and_a_closed_client_opens_again(client:
 async def test_a_probe_turns_every_outcome_into_a_result(client: BackendClient) -> None:
     async with server(client, answering(answer(b'{"status": "healthy"}'))):
         good = await probe(client, "/", LIMIT)
-    assert good == ProbeResult(True, 200, {"status": "healthy"}, "", good.elapsed)
-    assert 0 < good.elapsed < LIMIT
+    assert good == ProbeResult(True, 200, {"status": "healthy"}, "")
     async with server(client, answering(answer(b"{}", status="503 Service Unavailable"))):
         bad = await probe(client, "/", LIMIT)
-    assert bad == ProbeResult(False, 503, None, "Request failed with status code 503", bad.elapsed, "status")
+    assert bad == ProbeResult(False, 503, None, "Request failed with status code 503", "status")
     await client.close()
     none = await probe(client, "/", LIMIT)
-    assert none == ProbeResult(
-        False, None, None, f"connect ECONNREFUSED 127.0.0.1:{client.port}", none.elapsed, "refused"
-    )
+    assert none == ProbeResult(False, None, None, f"connect ECONNREFUSED 127.0.0.1:{client.port}", "refused")
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 
 class Value(NamedTuple):
-    """Where the text of a value stands, without its quotes; ``line`` where it goes on to the end of its line."""
+    """Where the text of a value stands, without its quotes."""
 
     start: int
     end: int
     quoted: bool
-    line: bool = False
 
 
 # !!str …, b"…", Some("…"), String("…"), SecretStr('…'): what stands between the separator and the quote.
@@ -48,7 +47,7 @@ def read_value(text: str, start: int) -> Value:
 def rest_of_line(text: str, start: int) -> Value:
     """All up to the end of the line, or to a quote in which the line stands."""
     end = _REST_OF_LINE.match(text, start).end()  # type: ignore[union-attr]
-    return Value(start, start + len(text[start:end].rstrip()), quoted=False, line=True)
+    return Value(start, start + len(text[start:end].rstrip()), quoted=False)
 
 
 def _quoted(text: str, opening: re.Match[str]) -> Value:

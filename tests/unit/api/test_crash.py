@@ -122,8 +122,8 @@ def test_ends_that_differ_in_their_cause_are_distinguished() -> None:
     ends = [
         crash(Reason.HUNG),
         crash(Reason.STARTUP_TIMEOUT),
-        crash(Reason.STARTUP_TIMEOUT, last_answer=ProbeResult(False, 404, None, "", 0.1)),
-        crash(Reason.STARTUP_TIMEOUT, last_answer=ProbeResult(False, 503, None, "", 0.1)),
+        crash(Reason.STARTUP_TIMEOUT, last_answer=ProbeResult(False, 404, None, "")),
+        crash(Reason.STARTUP_TIMEOUT, last_answer=ProbeResult(False, 503, None, "")),
         crash(over_memory=1 << 30, status=ExitStatus(signal=9)),
         crash(error=BackendNotFoundError("gone", hint="Look.")),
         crash(status=ExitStatus(code=3)),

@@ -106,7 +106,7 @@ def test_the_sentence_says_what_was_seen(
     cause: str,
     remedy: str,
 ) -> None:
-    last_answer = ProbeResult(False, failure[1], None, failure[2], 0.1, failure[0], *failure[3:]) if failure else None
+    last_answer = ProbeResult(False, failure[1], None, failure[2], failure[0], *failure[3:]) if failure else None
     sockets = None if listening is None else [ListeningSocket(*place, 1) for place in listening]
     why = explain(SETTINGS, port, sockets, last_answer, output="Now starting\n")
     assert why.cause.startswith("It was not ready within timeouts.startup (60 s): ")
@@ -136,7 +136,7 @@ def test_the_report_of_a_start_counts_after_the_stop_that_the_time_out_caused() 
     settings = msgspec.structs.replace(SETTINGS, profile="aspnet")
     output = "info: Microsoft.Hosting.Lifetime[0]\n      Application started. Press Ctrl+C to shut down.\n"
     stopped = output + "      Application is shutting down...\n"
-    answer = ProbeResult(False, 404, None, "no", 0.1, "status")
+    answer = ProbeResult(False, 404, None, "no", "status")
     for printed in (output, stopped):
         why = explain(settings, 5005, [ListeningSocket("127.0.0.1", 5005, 1)], answer, output=printed)
         assert ": the app reports that it has started, but it listens on port 5005 and has no /live" in why.cause
@@ -149,7 +149,7 @@ def test_the_report_of_a_start_counts_after_the_stop_that_the_time_out_caused() 
 @pytest.mark.parametrize("failure", [None, "timeout"])
 def test_a_socket_that_was_handed_over_and_never_used(failure: HttpFailure | None) -> None:
     settings = msgspec.structs.replace(SETTINGS, backend=Backend(live_path="/live", socket="pass"))
-    answer = failure and ProbeResult(False, None, None, "timeout of 2000ms exceeded", 2.0, failure)
+    answer = failure and ProbeResult(False, None, None, "timeout of 2000ms exceeded", failure)
     why = explain(settings, 5005, [ListeningSocket("127.0.0.1", 5005, 1)], answer)
     assert "it has not answered on the socket that was passed to it (port 5005)" in why.cause
     assert "uvicorn --fd 3" in why.remedy
