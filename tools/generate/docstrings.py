@@ -1,4 +1,4 @@
-"""What the docstrings of the settings' Structs say about each setting."""
+"""What the docstrings and comments of the settings' Structs say about each setting."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from sidecar.settings.values import sections
 
 Schema: TypeAlias = dict[str, Any]
 
-_ENTRY = re.compile(r"^(\w+)(?: \(([^)]+)\))?: (.+)$")
+_FIELD = re.compile(r"    (\w+): .*?(?:  # (.+))?")
+_ENTRY = re.compile(r"(?:\(([^)]+)\) )?(.+)")
 
 
 class Entry(NamedTuple):
-    """A setting's unit (empty: it has none) and meaning, from the docstring."""
+    """A setting's unit (empty: it has none) and meaning, from its comment."""
 
     unit: str
     meaning: str
@@ -29,24 +30,18 @@ class Entry(NamedTuple):
 
 
 def entries(kind: type[Struct]) -> dict[str, Entry]:
-    """Key → unit and meaning, from the ``Attributes`` of a Struct's docstring.
-
-    Raises:
-        ValueError: a line is neither ``key: meaning`` nor ``key (unit): meaning``.
-    """
-    attributes = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2]
-    lines: list[str] = []
-    for line in attributes.splitlines():
-        if line.startswith(" " * 8):  # the rest of a long entry
-            lines[-1] += f" {line.strip()}"
-        elif line.strip():
-            lines.append(line.strip())
+    """Key → unit and meaning, from the comment at each field of a Struct: above it, or at the end of its line."""
     out = {}
-    for line in lines:
-        match = _ENTRY.match(line)
-        if match is None:
-            raise ValueError(f"{kind.__name__}: not understood: {line}")
-        out[match[1]] = Entry(match[2] or "", match[3])
+    above: list[str] = []
+    for line in inspect.getsource(kind).splitlines():
+        field = _FIELD.fullmatch(line)
+        if line.startswith("    # "):
+            above.append(line.strip(" #"))
+        elif field is not None:
+            match = _ENTRY.fullmatch(" ".join([*above, *filter(None, [field[2]])]))
+            above.clear()
+            if match is not None:
+                out[field[1]] = Entry(match[1] or "", match[2])
     return out
 
 

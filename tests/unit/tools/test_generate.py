@@ -44,16 +44,15 @@ def test_a_region_is_filled_and_the_text_around_it_stays() -> None:
     assert "old" not in filled
 
 
-def test_a_docstring_line_that_is_no_entry_is_refused() -> None:
-    class Odd(Struct):
-        """Odd.
+class Odd(Struct):
+    """Odd."""
 
-        Attributes:
-            this is not an entry
-        """
+    known: int  # (seconds) How long.
+    unknown: int
 
-    with pytest.raises(ValueError, match="not understood: this is not an entry"):
-        docstrings.entries(Odd)
+
+def test_a_field_without_a_comment_has_no_entry() -> None:
+    assert docstrings.entries(Odd) == {"known": docstrings.Entry("seconds", "How long.")}
 
 
 def test_an_entry_may_run_over_several_lines() -> None:
