@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .terminal_text import home_as_return, without_controls
+
 _LONGEST = 300  # characters; the whole line is in the output
 # "0 errors" and an access log's "GET /errors" are no errors; an exception's name ends in one of these words.
 # Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.
@@ -16,7 +18,6 @@ _NONE = r"(?i)\b(?:0|no|without(?: any)?) (?:errors?|exceptions?|failures?)\b"
 # What Node, npm, pnpm, nodemon and gunicorn add below the error itself, and what npm puts before each line.
 _EPILOGUE = r"Emitted 'error' event|complete log of this run|^Failed running |ELIFECYCLE|^Node\.js v\d|app crashed - waiting|Shutting down: Master|Reason: \w+ failed to|Worker \(pid"
 _NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"
-_STYLE = r"\x1b\[[0-?]*[ -/]*[@-~]"
 
 
 def last_line(output: str) -> tuple[str, bool]:
@@ -24,7 +25,8 @@ def last_line(output: str) -> tuple[str, bool]:
 
     Lines that are indented, as those of stack traces and of lists are, count only where no other one fits.
     """
-    lines = [line for line in re.sub(_STYLE, "", output).splitlines() if line.strip()]
+    shown = without_controls(home_as_return(output.encode("utf-8", "replace")).decode())
+    lines = [line for line in shown.splitlines() if line.strip()]
     lines = [line for line in lines if not re.search(_EPILOGUE, line)] or lines
     errors = [line for line in lines if re.search(_ERROR, re.sub(_NPM, "", line)) and not re.search(_NONE, line)]
     found = next((line for line in reversed(errors) if not line[0].isspace()), None) or (errors or lines or [""])[-1]

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from ..core.terminal_text import home_as_return, without_controls
 
 MAX_LINE = 64 * 1024  # bytes; a longer one comes in pieces
-
-# ECMA-48: control sequences (CSI), operating system commands (OSC) and the other escapes of two characters; what is
-# left of the C0 and C1 controls has no meaning in a line either; bidirectional controls would reach beyond it. Tab is text.
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
 
 
 def clean(line: bytes) -> str:
@@ -18,13 +12,10 @@ def clean(line: bytes) -> str:
 
     A carriage return sends the cursor back (progress bars): only what was written last is kept.
     """
-    line = line.rstrip(b"\r")
+    line = home_as_return(line).rstrip(b"\r")
     if b"\r" in line:
         line = line[line.rindex(b"\r") + 1 :]
-    text = line.decode("utf-8", "replace")
-    if text.isprintable():  # the common case, without a regular expression
-        return text
-    return _CONTROL.sub("", text)
+    return without_controls(line.decode("utf-8", "replace")).replace("\r", "")
 
 
 class LineSplitter:
@@ -50,6 +41,8 @@ class LineSplitter:
             if result[0] == self._shown:
                 del result[0]
             self._overwritten, self._shown = False, None
+        self._rest = home_as_return(self._rest)
+        self._overwritten = self._overwritten or b"\b" in self._rest
         if b"\r" in self._rest:
             self._overwritten = True
             self._rest = self._rest[self._rest.rstrip(b"\r").rfind(b"\r") + 1 :]

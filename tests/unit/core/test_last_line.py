@@ -78,3 +78,16 @@ def test_what_only_looks_like_an_error_is_the_last_output(line: str) -> None:
 def test_where_nothing_was_printed_there_is_no_line() -> None:
     assert last_line(" \n\n") == ("", False)
     assert quote_last("") == ""
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("Loading  1%\b\b\b 2%\b\b\b 3%", "its last output: Loading  3%"),
+        ("\x1b[2K\x1b[1G 5%\x1b[2K\x1b[1G 6%", "its last output: 6%"),
+        ("\x1b]0;a title\x07\x07ready\x1b[0m", "its last output: ready"),
+        ("a \u202edesrever\n", "its last output: a desrever"),
+    ],
+)
+def test_what_only_a_terminal_understands_is_not_part_of_a_sentence(output: str, said: str) -> None:
+    assert quote_last(output) == said

@@ -21,6 +21,9 @@ from sidecar.observe.lines import MAX_LINE, LineSplitter, clean
         (b"windows end\r", "windows end"),
         (b"10%\r50%\r100%", "100%"),
         (b"10%\r100%\r", "100%"),
+        (b"\x1b[2K\x1b[1G10%\x1b[2K\x1b[G100%", "100%"),
+        (b"loading  1%\b\b\b 2%\b\b\bok", "loading ok"),
+        (b"\b\bstart", "start"),
         ("größe ✓ 日本".encode(), "größe ✓ 日本"),
         (b"broken \xff\xc3 bytes", "broken �� bytes"),
         (b"unfinished escape \x1b[31", "unfinished escape 31"),
@@ -76,6 +79,17 @@ def test_a_line_that_overwrites_itself_is_seen_while_it_moves() -> None:
     assert splitter.feed(b"50%\nnext\r") == ["50%"]
     assert splitter.progress() == "next"
     assert splitter.feed(b"\nlast\n") == ["last"]
+
+
+@pytest.mark.parametrize(("back", "shown"), [(b"\x1b[2K\x1b[1G", "20%"), (b"\b\b\b", "20%")])
+def test_a_line_that_moves_the_cursor_back_by_other_means_is_seen_too(back: bytes, shown: str) -> None:
+    splitter = LineSplitter()
+    splitter.feed(b"10%")
+    for cut in range(len(back)):
+        assert splitter.feed(back[cut : cut + 1]) == []
+    splitter.feed(b"20%")
+    assert splitter.progress() == shown
+    assert splitter.feed(b"\n") == []
 
 
 def test_a_progress_bar_is_no_endless_line() -> None:

@@ -1,0 +1,34 @@
+"""What a terminal would show of a program's output. Pure."""
+
+from __future__ import annotations
+
+import re
+
+# Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.
+_HOME = rb"\x1b\[[01]?G"
+# ECMA-48: control sequences (CSI), operating system commands (OSC) and the other escapes of two characters; what is
+# left of the C0 and C1 controls has no meaning in a line either; bidirectional controls would reach beyond it. Tab is text.
+_CONTROL = (
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def home_as_return(output: bytes) -> bytes:
+    """With a carriage return for each sequence that does the same: it moves the cursor to the first column (CHA, ECMA-48 8.3.9)."""
+    return re.sub(_HOME, b"\r", output) if b"\x1b[" in output else output
+
+
+def without_controls(text: str) -> str:
+    """The text without control sequences and characters but for line ends and tabs; a backspace takes a character back."""
+    if text.isprintable():  # the common case, without a regular expression
+        return text
+    if "\b" in text:
+        kept: list[str] = []
+        for character in text:
+            if character != "\b":
+                kept.append(character)
+            elif kept and kept[-1] not in "\r\n":
+                kept.pop()
+        text = "".join(kept)
+    return re.sub(_CONTROL, "", text)
