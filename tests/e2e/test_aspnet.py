@@ -172,8 +172,8 @@ async def test_an_open_event_stream_is_cut_when_the_ladder_says_so() -> None:
         writer.close()
 
 
-async def test_a_backend_that_ignores_every_request_is_killed() -> None:
-    quick = {"timeouts__graceful_shutdown": 0.7, "timeouts__shutdown_request": 0.3}
+async def test_a_backend_that_ignores_the_request_is_ended_by_the_signal() -> None:
+    quick = {"timeouts__graceful_shutdown": 1 + processes.SLACK, "timeouts__shutdown_request": 0.3}
     async with sidecar(environment={"TROUBLE_IGNORE_SHUTDOWN": "1"}, **quick) as client:
         pid = (await ready(client))["pid"]
         assert await client.call("backend:stop") == {"success": True}

@@ -20,12 +20,18 @@ from tests.support.firewall import in_wine, rule
 winreg = pytest.importorskip("winreg", reason="the registry exists on Windows only")
 registry = pytest.importorskip("sidecar.firewall.registry", reason="the registry exists on Windows only")
 
-from tests.support.firewall_registry import Store  # noqa: E402  # it needs winreg
+from tests.support.firewall_registry import Store, only_writer  # noqa: E402  # it needs winreg
 
 if not in_wine():
     pytest.skip("would write rules into this machine's own firewall", allow_module_level=True)
 
 NAME = "Aura Video Studio Backend"
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    with only_writer():
+        yield
 
 
 @pytest.fixture

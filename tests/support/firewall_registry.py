@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import msvcrt
+import tempfile
 import winreg
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from sidecar.firewall.registry import STORE_KEYS
+from tests.support.processes import wait_until
+
+_ALL_TESTS = 600.0  # seconds that those of another worker may take
+
+
+@contextmanager
+def only_writer() -> Iterator[None]:
+    """Keeps the tests of other workers from changing what all see of this machine in the meantime."""
+    with Path(tempfile.gettempdir(), "firewall-tests").open("w") as lock:
+
+        def locked() -> bool:
+            with suppress(OSError):
+                msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+                return True
+            return False
+
+        wait_until(locked, _ALL_TESTS, what="the tests of another worker")
+        yield
 
 
 class Store:

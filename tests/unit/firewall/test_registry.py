@@ -20,7 +20,7 @@ from tests.support.firewall import ENVIRONMENT, PROGRAM, QUERY_USER, in_wine, qu
 winreg = pytest.importorskip("winreg", reason="the registry exists on Windows only")
 registry = pytest.importorskip("sidecar.firewall.registry", reason="the registry exists on Windows only")
 
-from tests.support.firewall_registry import Store  # noqa: E402  # it needs winreg
+from tests.support.firewall_registry import Store, only_writer  # noqa: E402  # it needs winreg
 
 SETTINGS = load(profile="aura", environ={}).settings.firewall
 NAMES = (SETTINGS.rule_name, *SETTINGS.other_names)
@@ -194,6 +194,7 @@ def test_the_machines_own_keys_can_be_read() -> None:
 
 
 @pytest.mark.skipif(not in_wine(), reason="it writes the machine's firewall keys, which only a throw-away one may lose")
+@only_writer()
 def test_the_machines_own_keys_are_where_rules_are_looked_for() -> None:
     machine = Store(winreg.HKEY_LOCAL_MACHINE, "")
     before = registry.read()
