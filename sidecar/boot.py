@@ -9,9 +9,11 @@ import os
 import sys
 
 from .argv import Boot, parse
-from .errors import UsageError
+from .errors import LIMIT_REMEDY, UsageError, is_exhausted
 from .process.platform.descriptors import guard_stdio, write_all
 from .wire.hello import hello_frame
+
+_MIN_OPEN_FILES = 16  # what a run with one client uses
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
@@ -27,9 +29,9 @@ def serve(argv: list[str]) -> None:
     except KeyboardInterrupt:
         status = 0  # asked to stop before anything was started
     except Exception as error:  # noqa: BLE001 - never a bare traceback at a user
-        damage = _damage()
-        _say(damage or f"internal error while starting: {type(error).__name__}: {error}")
-        if not damage:
+        known = _damage() or (f"it cannot start: {error}. {LIMIT_REMEDY}" if is_exhausted(error) else "")
+        _say(known or f"internal error while starting: {type(error).__name__}: {error}")
+        if not known:
             _log_defect(error)
     finally:
         _flush_stderr()
@@ -43,6 +45,7 @@ def _serve(argv: list[str]) -> int:
         _say(f"{error.message}. {error.hint}")
         return error.exit_status
     _install_early_signal_handlers(boot)
+    _check_limit()
     boot.stdin_fd, boot.stdout_fd = guard_stdio()
     try:
         write_all(boot.stdout_fd, hello_frame(os.getpid(), boot.max_frame, boot.max_in_flight))
@@ -66,6 +69,16 @@ def _serve(argv: list[str]) -> int:
 
     del sys.modules["typing_extensions"]
     return run(boot)
+
+
+def _check_limit() -> None:
+    """With fewer open files it could start a backend and then neither see nor explain what becomes of it."""
+    if sys.platform != "win32":
+        allowed = os.sysconf("SC_OPEN_MAX")  # -1: without limit
+        if 0 <= allowed < _MIN_OPEN_FILES:
+            import errno
+
+            raise OSError(errno.EMFILE, f"the limit on open files is {allowed}, it needs {_MIN_OPEN_FILES}")
 
 
 def _install_early_signal_handlers(boot: Boot) -> None:

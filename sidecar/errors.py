@@ -29,6 +29,16 @@ PAGES = "https://github.com/electron-backend-sidecar/electron-backend-sidecar/bl
 """Where the pages are that messages name: an installed package has none of them."""
 
 
+LIMIT_REMEDY = "The sidecar has reached a limit of its system: raise it (ulimit -n for open files, -u for processes, -v for memory), or close other programs."
+
+
+def is_exhausted(error: BaseException) -> bool:
+    """Whether the system had no descriptor, process or memory left."""
+    import errno
+
+    return isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+
+
 class SidecarError(Exception):
     """The root of the tree."""
 

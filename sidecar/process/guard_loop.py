@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
 import _socket
+import errno
 import gc
 import math
 import os
@@ -148,13 +149,20 @@ class _Guard:
 
     def _launch(self, serial: int, program: trampoline.Program, marker: bytes, plan: channel.StopPlan) -> None:
         streams, self._inbox.fds = self._inbox.fds, []  # requests for a launch come one at a time
-        status_read, status_write = os.pipe()
+        if len(streams) < 3:  # recvmsg drops those for which this process has no descriptor left
+            for fd in streams:
+                os.close(fd)
+            self._report("failed", serial, "output", errno.EMFILE)
+            return
+        status_read = status_write = -1
         guardian = os.getpid()
         keep_hangup = self._hangup_ignored and plan[0] != signal.SIGHUP
         try:
+            status_read, status_write = os.pipe()
             pid = os.fork()
         except OSError as error:
-            os.close(status_read)
+            if status_read >= 0:
+                os.close(status_read)
             self._report("failed", serial, "fork", error.errno or 0)
             return
         else:
@@ -162,9 +170,9 @@ class _Guard:
                 owner = guardian if self._exact else None
                 trampoline.run(program, streams, status_write, owner, keep_hangup=keep_hangup)
         finally:
-            os.close(status_write)
-            for fd in streams:
-                os.close(fd)
+            for fd in (status_write, *streams):
+                if fd >= 0:
+                    os.close(fd)
         self._serial, self._status_fd = serial, status_read
         self._poll.register(status_read, select.POLLIN)
         self._ending.begin(pid, marker, plan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 
 from .. import errors
@@ -22,8 +21,6 @@ _FORWARDERS = (
     "docker-pr", "com.docker", "vpnkit", "rootless", "slirp4", "pasta", "gvproxy", "conmon", "wslrelay", "ssh",
 )  # fmt: skip
 _FORWARDING_COMMANDS = frozenset({"docker", "podman", "nerdctl", "ssh", "kubectl", "wsl", "docker-compose"})
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
-_LIMITS = "The sidecar has reached a limit of its system: raise it (ulimit -n for open files, -u for processes, -v for memory), or close other programs."
 _LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel with an error; the crash report has all
 
 
@@ -136,8 +133,8 @@ def port_taken(run: Run) -> errors.SidecarError:
 
 def launch_defect(error: Exception) -> errors.SidecarError:
     """A launch failed for a reason that no other error names."""
-    exhausted = isinstance(error, OSError) and error.errno in _EXHAUSTED
-    return errors.InternalError(f"The backend could not be started: {error}", hint=_LIMITS if exhausted else None)
+    hint = errors.LIMIT_REMEDY if errors.is_exhausted(error) else None
+    return errors.InternalError(f"The backend could not be started: {error}", hint=hint)
 
 
 def _socket_unused(run: Run) -> errors.SidecarError:

@@ -153,3 +153,18 @@ def test_a_system_without_a_temporary_folder_gets_a_hint(words: list[str]) -> No
     assert (done.returncode, done.stdout) == (64, "")
     assert "No temporary folder is available: No usable temporary directory" in done.stderr
     assert "Set TMPDIR" in done.stderr
+
+
+@pytest.mark.posix(reason="limits of the shell")
+@pytest.mark.parametrize("limit", [8, 12])
+def test_a_limit_on_open_files_that_is_too_low_is_named(limit: int, tmp_path: Path) -> None:
+    """Python itself needs some: without any it cannot even load our first line."""
+    words = ["serve", "--set", f"paths.data='{tmp_path}'", *BACKEND]
+    command = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *sidecar_command(), *words]
+    done = subprocess.run(
+        command, env=clean_environment({}), capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (70, "")
+    assert f"the limit on open files is {limit}, it needs" in done.stderr
+    assert "raise it (ulimit -n for open files" in done.stderr
+    assert "Traceback" not in done.stderr

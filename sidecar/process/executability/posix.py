@@ -6,7 +6,14 @@ import errno
 import os
 from pathlib import Path
 
-from ...errors import BackendNotExecutableError, SandboxUnavailableError, SidecarError
+from ...errors import (
+    LIMIT_REMEDY,
+    BackendNotExecutableError,
+    InternalError,
+    SandboxUnavailableError,
+    SidecarError,
+    is_exhausted,
+)
 from ..base import LaunchSpec
 from . import check_folder, check_program, closed_folder, read_start
 from .formats import unrunnable
@@ -30,12 +37,11 @@ _REFUSED = ("The backend's program could not be executed: {path}: {why}", "Check
 def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
     """The error for errno ``number`` at a ``step`` of the launch: fork, session, output, a limit's name, cwd, sandbox or exec."""
     command = spec.command
+    if is_exhausted(OSError(number, "")):  # it may succeed later, so the file is not to blame
+        why = f"The system could not start a process for the backend ({step}): {os.strerror(number)}"
+        return InternalError(why, hint=LIMIT_REMEDY)
     if step == "cwd":
-        try:
-            check_folder(spec.cwd)
-        except SidecarError as error:
-            return error
-        return closed_folder(spec.cwd, os.strerror(number))
+        return _explain_folder(number, spec.cwd)
     if step in _LIMITS:
         why, hint = _LIMITS[step]
         return BackendNotExecutableError(
@@ -52,11 +58,18 @@ def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
     if step != "exec":
         return BackendNotExecutableError(
             f"The system could not start a process for the backend ({step}): {os.strerror(number) if number else 'it takes no such arguments'}",
-            hint="If the system is short of memory, processes or descriptors, close other programs and try again; a"
-            " NUL character in an argument or a value of the environment cannot be passed on.",
+            hint="A NUL character in an argument or a value of the environment cannot be passed on.",
             data={"path": command[0]},
         )
     return _explain_exec(number, spec)
+
+
+def _explain_folder(number: int, folder: str) -> SidecarError:
+    try:
+        check_folder(folder)
+    except SidecarError as error:
+        return error
+    return closed_folder(folder, os.strerror(number))
 
 
 def _explain_exec(number: int, spec: LaunchSpec) -> SidecarError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -11,9 +12,17 @@ from pathlib import Path
 import pytest
 
 from sidecar.core.exit_status import ExitStatus
-from sidecar.errors import BackendNotAFileError, BackendNotExecutableError, BackendNotFoundError, SidecarError
+from sidecar.errors import (
+    BackendNotAFileError,
+    BackendNotExecutableError,
+    BackendNotFoundError,
+    InternalError,
+    SidecarError,
+)
 from sidecar.process.base import LaunchLimits
+from sidecar.process.executability import posix as refusal
 from sidecar.process.posix import PosixProcessLayer
+from tests.support.processes import until
 from tests.support.runs import Recorder, child, python, spec
 
 
@@ -187,6 +196,38 @@ async def test_too_long_an_environment_is_reported(layer: PosixProcessLayer) -> 
 
 async def test_what_execve_cannot_take_is_reported(layer: PosixProcessLayer) -> None:
     assert "NUL" in str((await failure(layer, "/bin/true", "a\0b")).hint)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prlimit(2)")
+@pytest.mark.parametrize("left", [1, 4])
+async def test_a_guardian_without_a_descriptor_reports_the_limit(layer: PosixProcessLayer, left: int) -> None:
+    """One is too few for the pipes of the backend, four leave none for the result of execve."""
+    import resource
+
+    assert layer.guardian is not None
+    pid = layer.guardian.pid
+    await until(lambda: "backend-guard" in Path(f"/proc/{pid}/comm").read_text())
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)  # type: ignore[attr-defined,unused-ignore]  # Linux only
+    used = 1 + max(map(int, os.listdir(f"/proc/{pid}/fd")))  # noqa: PTH208 - names are all that is needed
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + left, before[1]))  # type: ignore[attr-defined,unused-ignore]
+    with pytest.raises(InternalError) as caught:
+        await layer.launch(spec(("/bin/true",)), Recorder())
+    assert "Too many open files" in caught.value.message
+    assert "raise it (ulimit -n for open files" in caught.value.hint
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)  # type: ignore[attr-defined,unused-ignore]
+    recorder = Recorder()
+    await layer.launch(spec(("/bin/true",)), recorder)
+    assert await recorder.is_gone() == []
+
+
+@pytest.mark.parametrize("step", ["fork", "exec"])
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM])
+def test_a_shortage_is_not_blamed_on_the_program(step: str, number: int) -> None:
+    """It may have ended at the next attempt, which an error about the program would rule out."""
+    error = refusal.explain(step, number, spec(("/bin/true",)))
+    assert isinstance(error, InternalError)
+    assert os.strerror(number) in error.message
+    assert "-u for processes" in error.hint
 
 
 async def test_a_relative_path_counts_from_the_working_directory(layer: PosixProcessLayer, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from sidecar.errors import (
 )
 from sidecar.process.base import LaunchSpec, ListeningSocket
 from sidecar.settings.model import Settings
-from sidecar.supervisor.answers import error_for, port_foreign, why_failed
+from sidecar.supervisor.answers import error_for, launch_defect, port_foreign, why_failed
 from sidecar.supervisor.run import Run
 
 
@@ -89,3 +91,11 @@ def test_restarts_that_are_exhausted_name_the_last_cause(known: dict[str, Any], 
     assert message in error.message
     assert hint in error.hint
     assert error.hint.endswith("Then start it with backend:start.")
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM])
+def test_a_launch_that_met_a_limit_of_the_system_names_it(number: int) -> None:
+    error = launch_defect(OSError(number, os.strerror(number)))
+    assert os.strerror(number) in error.message
+    assert "raise it (ulimit -n for open files, -u for processes" in error.hint
+    assert "ulimit" not in launch_defect(OSError(errno.EIO, "Input/output error")).hint
