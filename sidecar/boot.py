@@ -61,13 +61,10 @@ def _serve(argv: list[str]) -> int:
     from .early import launch
 
     boot.early = launch(boot)
-    # Nothing here speaks TLS, but asyncio imports the module where it is there. It supports a Python without it.
-    sys.modules["ssl"] = None  # type: ignore[assignment]  # how the import system marks a missing module
-    # msgspec prefers it to typing, which has all that we use; it takes 2 ms.
-    sys.modules["typing_extensions"] = None  # type: ignore[assignment]
-    from .app import run
+    from .deferred import deferred
 
-    del sys.modules["typing_extensions"]
+    with deferred():
+        from .app import run
     return run(boot)
 
 

@@ -421,7 +421,7 @@ async def test_a_redirect_to_another_server_is_not_followed(client: BackendClien
 
 WITHOUT_TLS = """
 import sys
-sys.modules["ssl"] = None  # as boot does
+sys.modules["ssl"] = None  # as deferred.py does
 import asyncio
 from sidecar.backend.client import BackendClient
 from sidecar.errors import HttpFailedError

@@ -15,6 +15,7 @@ LAYERS = {
     "errors": 0,
     "clock": 0,
     "threads": 0,
+    "deferred": 0,
     "plain": 0,
     "settings": 0,
     "wire": 1,

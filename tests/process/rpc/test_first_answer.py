@@ -59,10 +59,12 @@ HEAVY = {
     "pickle",
     "glob",
     "hashlib",
+    "inspect",
+    "ast",
+    "tokenize",
+    "ipaddress",
+    "locale",
 }
-
-if sys.platform == "win32":
-    HEAVY -= {"shutil", "tempfile"}  # asyncio's own pipes for Windows need them
 
 # Our own modules that are imported only when a request needs them.
 LATE = {
