@@ -3,7 +3,7 @@
 const util = require("node:util");
 const { Calls, copyOf } = require("./client/calls.js");
 const { Connection } = require("./client/connection.js");
-const { SidecarError } = require("./client/errors.js");
+const { SidecarError, nameCaller } = require("./client/errors.js");
 const { Listeners } = require("./client/listeners.js");
 const { locateSidecar, thisHost } = require("./client/locate.js");
 const { Restarts } = require("./client/restarts.js");
@@ -191,15 +191,8 @@ class Sidecar {
    * @param {import("../types/client").CallOptions} [options]
    * @returns {Promise<any>}
    */
-  async call(channel, args = [], options = {}) {
-    try {
-      if (this.#over) throw copyOf(this.#over);
-      return await this.#calls.call(channel, args, options);
-    } catch (error) {
-      // It was made where an answer came in. Here the engine knows who awaits this call, and names that line.
-      if (error instanceof SidecarError) Error.captureStackTrace(error);
-      throw error;
-    }
+  call(channel, args = [], options = {}) {
+    return (this.#over ? Promise.reject(copyOf(this.#over)) : this.#calls.call(channel, args, options)).catch(nameCaller);
   }
 
   /** @param {string} channel @param {unknown[]} args @returns {Promise<any>} */

@@ -4,8 +4,9 @@
 const assert = require("node:assert/strict");
 const path = require("node:path");
 const { test } = require("node:test");
+const { Packr } = require("msgpackr");
 const { applyState, emptyBootstrap } = require("../lib/bootstrap.js");
-const { encodeFrame, FrameReader } = require("../lib/client/frames.js");
+const { encodeFrame, encodeRequest, FrameReader } = require("../lib/client/frames.js");
 const { settingsEnvironment } = require("../lib/client/settings.js");
 const { Watchdog } = require("../lib/client/watchdog.js");
 const { Answers, pageError } = require("../lib/main/answers.js");
@@ -31,6 +32,47 @@ test("frames are found whatever the chunks", () => {
     for (let at = 0; at < bytes.length; at += size) reader.feed(bytes.subarray(at, at + size));
     assert.deepEqual(seen, messages, `chunks of ${size}`);
     assert.equal(reader.unfinished, null);
+  }
+});
+
+for (const id of [0, 127, 128, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
+  test(`the id ${id} arrives as it was sent, in a request and in every form of a response`, () => {
+    /** @type {any[]} */
+    const seen = [];
+    const reader = new FrameReader(1000, (message) => seen.push(message));
+    const request = { type: "request", id, channel: "a:b", args: [null, "x", { y: [1] }] };
+    reader.feed(encodeRequest(id, "a:b", request.args));
+    const response = { type: "response", id, result: { a: [1, "é", null] } };
+    reader.feed(encodeFrame(response)); // as the codec writes it
+    const compact = new Packr({ useRecords: false, variableMapSize: true }).pack(response); // as the sidecar writes it
+    reader.feed(Buffer.concat([Buffer.from([0, 0, 0, compact.length]), compact]));
+    assert.deepEqual(seen, [request, response, response]);
+  });
+}
+
+test("a channel's name may be of any length, and so may the number of channels", () => {
+  /** @type {any[]} */
+  const seen = [];
+  const reader = new FrameReader(1 << 20, (message) => seen.push(message));
+  const names = ["", "é", "x".repeat(31), "x".repeat(32), "x".repeat(300), "x".repeat(70_000)];
+  for (let i = 0; i < 200; i++) names.push(`channel ${i}`);
+  for (const name of names) reader.feed(encodeRequest(1, name, []));
+  assert.deepEqual(
+    seen.map((message) => message.channel),
+    names,
+  );
+});
+
+test("a response that is cut short or followed by rubbish is no MessagePack", () => {
+  const whole = new Packr({ useRecords: false, variableMapSize: true }).pack({ type: "response", id: 70_000, result: "text" });
+  /** @type {Buffer[]} */
+  const bodies = [Buffer.concat([whole, Buffer.from([0])])];
+  for (let length = 1; length < whole.length; length++) bodies.push(whole.subarray(0, length));
+  for (const body of bodies) {
+    const reader = new FrameReader(1000, () => {});
+    // The next frame continues what is missing: nothing of it may be taken for this one.
+    const next = [0, 0, 0, 9, ...whole.subarray(body.length)];
+    assert.throws(() => reader.feed(Buffer.from([0, 0, 0, body.length, ...body, ...next])), { code: "SIDECAR_PROTOCOL" });
   }
 });
 

@@ -3,9 +3,12 @@
 
 const path = require("node:path");
 const shim = path.join(__dirname, "..", "..", "electron-shim");
-const { encodeFrame } = require(path.join(shim, "lib", "client", "frames.js"));
+const { encodeFrame, encodeRequest } = require(path.join(shim, "lib", "client", "frames.js"));
 const { real } = require(path.join(shim, "test", "support", "golden.js"));
 
 const cases = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
-const frames = Object.fromEntries(Object.entries(cases).map(([name, value]) => [name, encodeFrame(real(value)).toString("hex")]));
+const encode = ({ type, id, channel, args }, message) => (type === "request" ? encodeRequest(id, channel, args) : encodeFrame(message));
+const frames = Object.fromEntries(
+  Object.entries(cases).map(([name, value]) => [name, encode(real(value), real(value)).toString("hex")]),
+);
 process.stdout.write(JSON.stringify(frames));

@@ -2,7 +2,7 @@
 
 const { SidecarError } = require("./errors.js");
 const { checkArgs } = require("./values.js");
-const { encodeFrame } = require("./frames.js");
+const { encodeFrame, encodeRequest } = require("./frames.js");
 
 // Small frames are joined into one write up to this size, which is also what a pipe takes at once.
 const BATCH = 64 * 1024;
@@ -48,7 +48,7 @@ class Calls {
     return new Promise((resolve, reject) => {
       if (args.length) checkArgs(channel, args);
       const id = ++this.#lastId;
-      const frame = encodeFrame({ type: "request", id, channel, args });
+      const frame = encodeRequest(id, channel, args);
       /** @type {Call} */
       const call = { id, channel, frame, resolve, reject, settled: false, timer: undefined, unlisten: undefined };
       if (options.signal || options.timeout !== undefined) this.#limit(call, options);
