@@ -26,6 +26,7 @@ from .monitor import Monitor
 from .observe.logs import BackendLog
 from .observe.secrets import Secrets
 from .process.base import NotifyChannel, ProcessLayer
+from .process.event_loop import create_event_loop
 from .process.reclaim import Reclaim, Reclaimed
 from .process.record import Record
 from .rpc.server import Server
@@ -51,7 +52,8 @@ if TYPE_CHECKING:
 
 def run(boot: Boot) -> int:
     """Serves until the end; gives the exit status."""
-    return asyncio.run(_serve(boot))
+    with asyncio.Runner(loop_factory=create_event_loop) as runner:
+        return runner.run(_serve(boot))
 
 
 async def _serve(boot: Boot) -> int:
