@@ -20,7 +20,16 @@ from ..errors import (
     UnsupportedError,
 )
 from ..wire.channels import CHANNELS, Channel
-from ..wire.codec import ArgsReader, BadMessageError, Message, args_reader, encode_error, encode_response, read_message
+from ..wire.codec import (
+    ArgsReader,
+    BadMessageError,
+    Cancel,
+    Request,
+    args_reader,
+    encode_error,
+    encode_response,
+    read_message,
+)
 
 Handlers = Mapping[str, Callable[..., Any]]
 
@@ -91,7 +100,7 @@ class Router:
         except BadMessageError as error:
             self.send_error(error.request_id, error)
             return
-        if message.type == "cancel":
+        if isinstance(message, Cancel):
             self._cancel(message.id)
             return
         route = self._routes.get(message.channel)
@@ -137,7 +146,7 @@ class Router:
         """Answers with an error, in the words that existing renderers know."""
         self._send(encode_error(request_id, error, self._max_frame, route.prefix if route else ""))
 
-    def _refusal(self, message: Message, route: _Route | None) -> SidecarError | None:
+    def _refusal(self, message: Request, route: _Route | None) -> SidecarError | None:
         if message.id in self._in_flight:
             return DuplicateIdError(f"A request with the id {message.id} is already in flight")
         name = message.channel

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
-from msgspec import UNSET, MsgspecError, Raw, Struct, to_builtins
+from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, to_builtins
 from msgspec.msgpack import Decoder, Encoder
 
 from ..errors import PAGES, InternalError, InvalidArgsError, InvalidMessageError, ResultTooLargeError, SidecarError
@@ -31,29 +31,21 @@ _DECODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, Typ
 _ENCODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError, NotImplementedError)
 
 
-# The decoder refuses other types before it builds them; read_message checks the rest.
-if TYPE_CHECKING:
-    _Text = Any
-    _Number = Any
-else:
-    _Text = str | None
-    _Number = int | float | None
+_Id = Annotated[int, Meta(ge=0, le=MAX_ID)]
 
 
-class Message(Struct, gc=False):
-    """A message from the client whose type, id and channel are known to be right; ``args`` are still bytes.
+class Request(Struct, tag_field="type", tag="request", gc=False):
+    """A request whose ``args`` are still bytes: a view into the frame, valid as long as that is."""
 
-    Attributes:
-        type: ``request`` or ``cancel``.
-        id: 0 … 2**53 - 1.
-        channel: any string; of a cancel it has no meaning.
-        args: anything; a view into the frame, valid as long as that is.
-    """
-
-    type: _Text = None
-    id: _Number = None
-    channel: _Text = None
+    id: _Id
+    channel: str
     args: Raw = _NO_ARGS
+
+
+class Cancel(Struct, tag_field="type", tag="cancel", gc=False):
+    """The client gives up a request."""
+
+    id: _Id
 
 
 class BadMessageError(InvalidMessageError):
@@ -72,65 +64,53 @@ def _refuse_extension(code: int, _data: memoryview) -> Any:
     raise ValueError(f"MessagePack extension type {code} is not allowed (only -1, timestamp, is)")
 
 
-_message_decoder = Decoder(Message)
-_scalar_decoder = Decoder(str | int | float | None)
+_message_decoder: Decoder[Request | Cancel] = Decoder(Request | Cancel)
+_decode_scalar = Decoder(str | int | float | None).decode
 _encode = Encoder().encode
 
 
-def read_message(body: bytes | bytearray | memoryview) -> Message:
+def read_message(body: bytes | bytearray | memoryview) -> Request | Cancel:
     """First stage.
 
     Raises:
         BadMessageError: with the id where one can be read.
     """
     try:
-        message = _message_decoder.decode(body)
+        return _message_decoder.decode(body)
     except _DECODE_FAILURES as error:
-        message = _salvaged(body, error)
-    number = message.id
-    if type(number) is not int or not 0 <= number <= MAX_ID:
-        number = message.id = _as_id(number)
-    kind = message.type
-    if kind == "request":
-        if number is not None and type(message.channel) is str:
-            return message
-        what = "id must be an unsigned 53-bit integer" if number is None else "channel must be a string"
-        raise BadMessageError(f"Invalid request: {what}", number)
+        return _salvaged(body, error)
+
+
+def _salvaged(body: bytes | bytearray | memoryview, error: Exception) -> Request | Cancel:
+    """What the decoder refused: only unusual (a key that is not a string, an id as a float, deep nesting in an argument), or invalid."""
+    salvaged = salvage(memoryview(body), _KEYS)
+    fields = salvaged.fields
+    number = _as_id(_plain(fields.get("id")))
+    if not salvaged.whole:
+        raise BadMessageError(f"The body is not a MessagePack map: {_reason(error)}", number) from None
+    kind, channel = _plain(fields.get("type")), _plain(fields.get("channel"))
+    if kind not in {"request", "cancel"}:
+        shown = f"{kind[:80]!r}" if isinstance(kind, str) else "missing or no string"
+        raise BadMessageError(f"Invalid message: type is {shown}; it must be 'request' or 'cancel'", number)
+    if number is None:
+        raise BadMessageError(f"Invalid {kind}: id must be an unsigned 53-bit integer", None)
     if kind == "cancel":
-        if number is not None:
-            return message
-        raise BadMessageError("Invalid cancel: id must be an unsigned 53-bit integer", None)
-    shown = f"{kind[:80]!r}" if isinstance(kind, str) else "missing or no string"
-    raise BadMessageError(f"Invalid message: type is {shown}; it must be 'request' or 'cancel'", number)
+        return Cancel(number)
+    if not isinstance(channel, str):
+        raise BadMessageError("Invalid request: channel must be a string", number)
+    return Request(number, channel, Raw(fields["args"]) if "args" in fields else _NO_ARGS)
 
 
 def _as_id(value: Any) -> int | None:
-    """JavaScript encoders send integers above 2**32 as floats."""
-    if isinstance(value, float) and 0 <= value <= MAX_ID and value.is_integer():
+    """Some encoders, JavaScript's among them, send large integers as floats."""
+    if type(value) in {int, float} and 0 <= value <= MAX_ID and value == int(value):
         return int(value)
     return None
 
 
-def _salvaged(body: bytes | bytearray | memoryview, error: Exception) -> Message:
-    """What the decoder refused: only unusual (a key that is not a string, deep nesting in an argument), or broken."""
-    salvaged = salvage(memoryview(body), _KEYS)
-    fields = salvaged.fields
-    message = Message(
-        _plain(fields.get("type")),
-        _plain(fields.get("id")),
-        _plain(fields.get("channel")),
-        Raw(fields["args"]) if "args" in fields else _NO_ARGS,
-    )
-    if not salvaged.whole:
-        number = message.id
-        number = number if type(number) is int and 0 <= number <= MAX_ID else _as_id(number)
-        raise BadMessageError(f"The body is not a MessagePack map: {_reason(error)}", number) from None
-    return message
-
-
 def _plain(field: bytes | None) -> Any:
     try:
-        return None if field is None else _scalar_decoder.decode(field)
+        return None if field is None else _decode_scalar(field)
     except _DECODE_FAILURES:
         return None
 
@@ -155,7 +135,7 @@ def args_reader(channel: Channel) -> ArgsReader:
 
     def read(raw: Raw) -> Sequence[Any]:
         # Before anything is built: each empty array of 16 MiB of them is one byte here, and 64 in memory.
-        if len(memoryview(raw)) > _SMALL_ARGS and not fits(memoryview(raw), _MAX_ARG_VALUES):
+        if len(raw) > _SMALL_ARGS and not fits(memoryview(raw), _MAX_ARG_VALUES):
             raise InvalidArgsError(f"The arguments hold more than {_MAX_ARG_VALUES} values")
         try:
             args: list[Any] = decode(raw)

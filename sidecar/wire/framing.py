@@ -44,10 +44,11 @@ class FrameBuffer:
         """Writable memory for the next read, never empty."""
         view, start, end = self._view, self._start, self._end
         if start == end:
-            self._start = self._end = end = 0
+            self._start = self._end = 0
             if len(view) > _KEPT_AT_MOST:
                 self._view = view = memoryview(bytearray(KEPT))
-        elif start + self._need > len(view) or len(view) - end < _MIN_ROOM:
+            return view
+        if start + self._need > len(view) or len(view) - end < _MIN_ROOM:
             view, end = self._rearrange()
         return view[end:]
 

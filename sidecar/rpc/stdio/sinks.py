@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
@@ -50,12 +51,20 @@ class PollSink(Sink):
 
     def push(self, pieces: list[bytes], size: int) -> None:
         """Takes over ``pieces``."""
-        self.unsent += size
         blocked = bool(self._backlog)
         if size <= _JOINED:
-            self._backlog.append(b"".join(pieces))
-        else:
-            self._backlog.extend(pieces)
+            data = b"".join(pieces)
+            if not blocked:
+                try:
+                    sent = os.write(self._descriptor, data)
+                except OSError:  # full or broken: _write finds out which
+                    sent = 0
+                if sent == size:  # nearly always
+                    return
+                data, size = data[sent:], size - sent
+            pieces = [data]
+        self.unsent += size
+        self._backlog.extend(pieces)
         if not blocked:
             self._write()
             if self._backlog:

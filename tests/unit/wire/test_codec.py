@@ -20,6 +20,8 @@ from sidecar.wire.channels import CHANNELS, Channel, LogsArgs
 from sidecar.wire.codec import (
     MAX_ID,
     BadMessageError,
+    Cancel,
+    Request,
     args_reader,
     encode_error,
     encode_event,
@@ -37,6 +39,12 @@ def request(**keys: Any) -> bytes:
     return encode({"type": "request", "id": 1, "channel": "sidecar:ping"} | keys)
 
 
+def read_request(body: bytes | memoryview) -> Request:
+    message = read_message(body)
+    assert isinstance(message, Request)
+    return message
+
+
 def refused(body: bytes) -> BadMessageError:
     with pytest.raises(BadMessageError) as caught:
         read_message(body)
@@ -52,12 +60,12 @@ def read_args(channel: str, *args: Any) -> list[Any]:
 
 
 def test_a_request_without_args_has_none() -> None:
-    message = read_message(request())
-    assert (message.type, message.id, message.channel, bytes(message.args)) == ("request", 1, "sidecar:ping", b"\x90")
+    message = read_request(request())
+    assert (message.id, message.channel, bytes(message.args)) == (1, "sidecar:ping", b"\x90")
 
 
 def test_a_cancel_needs_nothing_but_its_id() -> None:
-    assert read_message(encode({"type": "cancel", "id": 9})).id == 9
+    assert read_message(encode({"type": "cancel", "id": 9})) == Cancel(9)
 
 
 @pytest.mark.parametrize("given", [0, 1, 2**32, MAX_ID, 3.0, -0.0, float(2**33), float(MAX_ID)])
@@ -121,7 +129,7 @@ def test_unknown_keys_are_ignored_whatever_they_hold() -> None:
 
 
 def test_keys_that_are_no_strings_are_ignored_too() -> None:
-    message = read_message(b"\x85\x01\x02\xc0\x03\xa4type\xa7request\xa2id\x05\xa7channel\xa1c")
+    message = read_request(b"\x85\x01\x02\xc0\x03\xa4type\xa7request\xa2id\x05\xa7channel\xa1c")
     assert (message.id, message.channel) == (5, "c")
 
 
@@ -143,7 +151,7 @@ def test_a_cut_body_is_refused_under_its_id_if_that_came() -> None:
 
 def test_nesting_that_no_stack_holds_still_has_its_id() -> None:
     deep = b"\x91" * 50_000 + b"\x01"
-    message = read_message(b"\x84\xa4args" + deep + b"\xa7channel\xacsidecar:ping\xa2id\x05\xa4type\xa7request")
+    message = read_request(b"\x84\xa4args" + deep + b"\xa7channel\xacsidecar:ping\xa2id\x05\xa4type\xa7request")
     assert message.id == 5
     with pytest.raises(InvalidArgsError, match="nested too deeply"):
         args_reader(CHANNELS["sidecar:ping"])(message.args)
@@ -151,7 +159,7 @@ def test_nesting_that_no_stack_holds_still_has_its_id() -> None:
 
 def test_a_frame_may_be_a_view_that_is_overwritten_afterwards() -> None:
     memory = bytearray(request(args=["kept"]))
-    message = read_message(memoryview(memory))
+    message = read_request(memoryview(memory))
     args = args_reader(CHANNELS["sidecar:ping"])(message.args)
     memory[:] = bytes(len(memory))
     assert list(args) == ["kept"]
