@@ -40,17 +40,14 @@ _FLAG = re.compile(
 
 
 class Bundle:
-    """What goes into a bundle, masked.
-
-    ``facts``: ``logs``, the folder, and ``info``, what ``sidecar:info`` answered; empty where no sidecar ran. ``texts``: by
-    their name in the bundle; ``masked``: name of a text → kind of secret → how often.
-    """
+    """What goes into a bundle, masked."""
 
     def __init__(self, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str] = ()) -> None:
+        """``facts``: ``logs``, the folder, and ``info``, what ``sidecar:info`` answered; empty where no sidecar ran."""
         settings = settings_of(serve_words)
         self._secrets = spellings(_secrets(serve_words, settings))
-        self.texts: dict[str, str] = {}
-        self.masked: dict[str, Counter[str]] = {}
+        self.texts: dict[str, str] = {}  # by their name in the bundle
+        self.masked: dict[str, Counter[str]] = {}  # name of a text → kind of secret → how often
         self._add("diagnosis.json", as_json(checks))
         self._add("info.json", as_json(facts.get("info", {})))
         self._add("system.txt", "".join(f"{line}\n" for line in describe_system()))

@@ -18,16 +18,13 @@ _MALFORMED = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError
 
 
 class RecordedFrame(NamedTuple):
-    """One frame, chunk or end, ``at`` seconds after the start; ``sender`` is ``client`` or ``sidecar``.
+    """One frame, chunk or end that went by."""
 
-    ``message`` is None where ``body`` cannot be decoded or is a chunk; ``trouble`` says why, or how the sender ended.
-    """
-
-    at: float
-    sender: str
-    body: bytes
-    message: Any
-    trouble: str = ""
+    at: float  # seconds after the start
+    sender: str  # client or sidecar
+    body: bytes  # the frame, or all of a chunk that is not one
+    message: Any  # None where the body cannot be decoded
+    trouble: str = ""  # why not, or how the sender ended
 
     def field(self, name: str) -> Any:
         """A value of the message; None if missing, because any message may have been sent."""
@@ -114,19 +111,16 @@ class Exchange:
 
 @dataclass(slots=True)
 class Tape:
-    """What one side of a conversation consists of.
-
-    ``unsolicited``: events, and errors about stream or settings. ``exit``: the sidecar's status; None where it was not recorded.
-    """
+    """What one side of a conversation consists of."""
 
     hello: RecordedFrame | None = None
     steps: list[Step] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
-    unsolicited: list[RecordedFrame] = field(default_factory=list)
+    unsolicited: list[RecordedFrame] = field(default_factory=list)  # events, and errors about stream or settings
     states: list[str] = field(default_factory=list)
-    exit: int | None = None
+    exit: int | None = None  # the sidecar's status; None where its end was not recorded
     exit_at: float = 0.0
-    ended_by_client: bool = False
+    ended_by_client: bool = False  # the client had asked for the end before it came
     answers: int = 0
     _open: dict[Any, list[Exchange]] = field(default_factory=dict)
     _conversation: Conversation = field(default_factory=Conversation)

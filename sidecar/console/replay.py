@@ -157,15 +157,12 @@ def _say(text: str) -> None:
 
 
 class Difference(NamedTuple):
-    """One place in which two answers differ, such as ``result.lastExit.code``.
-
-    ``shape``: a key came or went, or the kind of value is another; else only the value differs, as times and pids do.
-    """
+    """One place in which two answers differ, such as ``result.lastExit.code``."""
 
     path: str
     before: Any
     now: Any
-    shape: bool
+    shape: bool  # a key came or went, or the kind of value is another; times and pids only differ in value
 
     def __str__(self) -> str:
         return f"{self.path or 'the answer'}: {_short(self.before)} → {_short(self.now)}"

@@ -18,19 +18,16 @@ MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not co
 
 
 class Session:
-    """One run of such a tool: with pictures (``live``) or a line for each event.
-
-    ``end``: the exit status, once something ends the tool. ``unsaid``: why stdout cannot be written any more.
-    """
+    """One run of such a tool."""
 
     def __init__(self, console: Console, own: str, *, live: bool, digits: int) -> None:
         self.console = console
-        self.live = live
+        self.live = live  # with pictures, otherwise a line for each event
         self.story = Story(own)
         self.began = time.monotonic()
         self.changed = asyncio.Event()
-        self.end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.unsaid: OSError | None = None
+        self.end: asyncio.Future[int] = asyncio.get_running_loop().create_future()  # the exit status
+        self.unsaid: OSError | None = None  # why stdout cannot be written any more
         self._digits = digits
 
     @property

@@ -19,18 +19,14 @@ _PAUSE = 0.1  # seconds; the firewall service writes the registry a moment after
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What creating the rule means on this machine.
+    """What creating the rule means on this machine."""
 
-    ``file`` and ``parameters`` of the helper; ``replaced``: deleted first; ``before``: ids of the rules as they are; ``obstacle``:
-    why it must not be tried, empty: it may.
-    """
-
-    file: str
-    parameters: str
-    replaced: tuple[Rule, ...]
-    before: frozenset[str]
-    verdict: Verdict
-    obstacle: str
+    file: str  # the helper
+    parameters: str  # its command line
+    replaced: tuple[Rule, ...]  # rules of the same program that are deleted first
+    before: frozenset[str]  # the ids of this machine's rules as they are
+    verdict: Verdict  # what the profile does now
+    obstacle: str  # why it must not be tried; empty: it may
 
 
 def plan(snapshot: Snapshot, program: str, rule_name: str, environment: Mapping[str, str]) -> Plan:

@@ -18,15 +18,13 @@ VerdictName = Literal["disabled", "blocked", "allowed", "no_rule", "conditional"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one profile does: ``reason`` is one phrase; ``evidence`` decided, the strongest first, empty: nothing was found.
+    """What one profile does."""
 
-    ``no_rule``: nothing speaks of the program, so the default, to block, applies · ``conditional``: it depends on more than
-    program, profile and port · ``unknown``: something could not be read.
-    """
-
+    # no_rule: nothing speaks of the program, so the default, to block, applies; conditional: it depends on more than program,
+    # profile and port; unknown: something could not be read.
     name: VerdictName
-    reason: str
-    evidence: tuple[Rule | Setting, ...] = ()
+    reason: str  # one phrase for people
+    evidence: tuple[Rule | Setting, ...] = ()  # what decided, the strongest first
 
 
 @dataclass(frozen=True, slots=True)

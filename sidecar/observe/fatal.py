@@ -33,16 +33,13 @@ _RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:", 
 
 
 class Fatal(NamedTuple):
-    """The death of a program in its own words; ``type``, ``message`` (one line) and ``frame`` may be empty.
+    """The death of a program in its own words; all but ``kind`` and ``text`` may be empty."""
 
-    ``kind`` is the marker's name; ``frame`` the innermost that is not the runtime's; ``text`` all from these words on.
-    """
-
-    kind: str
+    kind: str  # name of the marker's group
     type: str
-    message: str
-    frame: str
-    text: str
+    message: str  # one line, at most MAX_MESSAGE characters
+    frame: str  # the innermost that is not the runtime's
+    text: str  # all from these words on
 
 
 def find(output: str) -> Fatal | None:

@@ -16,14 +16,11 @@ from .values import convert, field_types, sections
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """Settings in force.
-
-    ``notes``: sentences for the log. ``origins``: name of a setting (``backend.port``) → where it was given; no defaults.
-    """
+    """Settings in force."""
 
     settings: Settings
-    notes: list[str]
-    origins: dict[str, str]
+    notes: list[str]  # sentences for the log
+    origins: dict[str, str]  # name of a setting (backend.port) → where it was given, unless by default
 
 
 def load(
