@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from . import __version__
-from .console.choices import channel_names, profile_names, setting_names, starting, state_names
+from .console.choices import complete
 from .errors import UsageError
 from .settings.texts import SECONDS, quantity
 
@@ -41,13 +41,13 @@ def _settings_options(command: Any) -> Any:
             metavar="SECTION.NAME=VALUE",
             multiple=True,
             help="Set one setting; repeatable.",
-            shell_complete=starting(setting_names),
+            shell_complete=complete("settings"),
         ),
         click.option(
             "--profile",
             metavar="NAME",
             help="A preset: generic (the default), aspnet or aura.",
-            shell_complete=starting(profile_names),
+            shell_complete=complete("profiles"),
         ),
         click.option(
             "--cwd", metavar="DIR", type=click.Path(), help="The backend's working folder (default: the current one)."
@@ -108,7 +108,7 @@ def _with_serve_words(function: Callable[..., int]) -> Any:
 
     help_text = "A data folder, or a name from 'sidecar data'."
     return _settings_options(
-        click.option("--data", metavar="FOLDER|NAME", help=help_text, shell_complete=starting(state_names))(command)
+        click.option("--data", metavar="FOLDER|NAME", help=help_text, shell_complete=complete("states"))(command)
     )
 
 
@@ -178,7 +178,7 @@ def demo(seconds: float) -> int:
   sidecar call backend:logs '{"lines": 20}' -- ./my-backend""",
 )
 @_with_serve_words
-@click.argument("channel", shell_complete=starting(channel_names))
+@click.argument("channel", shell_complete=complete("channels"))
 @click.argument("arguments", nargs=-1, metavar="[JSON-ARG]...  [-- COMMAND [ARG]...]")
 def call(*, serve_words: Sequence[str], channel: str, arguments: Sequence[str]) -> int:
     """Send one request to a temporary sidecar and print the reply as JSON.
@@ -243,7 +243,7 @@ def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> i
     is_flag=False,
     flag_value="",
     help="Remove the state of that backend.",
-    shell_complete=starting(state_names),
+    shell_complete=complete("states"),
 )
 @click.option("--all", "everything", is_flag=True, help="With --clear: remove the state of every backend.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")

@@ -21,7 +21,7 @@ class Announcer:
         stream.subscribe(StateChanged, self._changed)
         stream.subscribe(e.Progress, self._progress)
         stream.subscribe(e.Health, self._health)
-        stream.subscribe(e.Providers, self._providers)
+        stream.subscribe(e.Providers, lambda providers: server.notify("backend:providerUpdate", providers.body))
         stream.subscribe(e.Exposed, self._exposed)
 
     def _changed(self, change: StateChanged) -> None:
@@ -38,9 +38,6 @@ class Announcer:
         result = health_result(health)
         log.info(f"the backend is {result.status}", error=result.error or "")
         self._server.notify("backend:healthUpdate", result)
-
-    def _providers(self, providers: e.Providers) -> None:
-        self._server.notify("backend:providerUpdate", providers.body)
 
     def _exposed(self, exposed: e.Exposed) -> None:
         if exposed.sockets:

@@ -110,7 +110,4 @@ class BackendChannels:
 
     def _must_be_managed(self) -> None:
         if not self._settings.backend.managed:
-            raise errors.NotManagedError(
-                "The backend is not managed by this sidecar, only watched",
-                hint="Start and stop it with the program that runs it, or set backend.managed = true.",
-            )
+            raise errors.NotManagedError("The backend is not managed by this sidecar, only watched")

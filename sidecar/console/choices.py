@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import click
 
-
-def starting(names: Callable[[], Iterable[str]]) -> Any:
-    """For completion: those of the names that begin with what was typed."""
-
-    def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-        return [name for name in names() if name.startswith(incomplete)]
-
-    return complete
+Kind = Literal["profiles", "settings", "states", "channels"]
 
 
-def profile_names() -> Iterable[str]:
-    """All profiles."""
-    from ..settings.profiles import PROFILES
+def complete(kind: Kind) -> Any:
+    """For completion: those names of that kind that begin with what was typed."""
 
-    return PROFILES
+    def starting(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+        return [name for name in _names(kind) if name.startswith(incomplete)]
 
-
-def setting_names() -> Iterable[str]:
-    """All settings, as ``--set`` takes them."""
-    from ..settings.values import field_types, sections
-
-    return [f"{section}.{key}=" for section in sections() for key in field_types(section)]
+    return starting
 
 
-def state_names() -> Iterable[str]:
-    """The backends of which something is kept."""
-    from .state import list_states
+def _names(kind: Kind) -> Iterable[str]:
+    if kind == "profiles":
+        from ..settings.profiles import PROFILES
 
-    return [state.name for state in list_states()]
+        return PROFILES
+    if kind == "settings":
+        from ..settings.values import field_types, sections
 
+        return [f"{section}.{key}=" for section in sections() for key in field_types(section)]
+    if kind == "states":
+        from .state import list_states
 
-def channel_names() -> Iterable[str]:
-    """All channels."""
+        return [state.name for state in list_states()]
     from ..wire.channels import CHANNELS
 
     return CHANNELS

@@ -27,9 +27,7 @@ from .surroundings import run_cancellable
 
 _LAST_LINES = 10
 _REPEAT_AFTER = 10.0  # seconds after which it says again what it waits for
-_STAYS_UP = (
-    1.5  # seconds for which a backend that was ready must live: servers open their port before they load the app
-)
+_STAYS_UP = 1.5  # seconds that a ready backend must live: servers open their port before they load the app
 _REPORT_LIMIT = 20.0  # seconds
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": "dim"}
 

@@ -91,7 +91,8 @@ class _Watch(Session):
         if (await self.client.call("backend:status"))["managed"]:
             self._act("start", self.client.call("backend:start"))
         if self.seconds is not None:
-            asyncio.get_running_loop().call_later(self.seconds, self._time_is_over)
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.seconds, lambda: self.finish(0 if self.story.state == "RUNNING" else 1))
         await asyncio.wait({gone, self.end}, return_when=asyncio.FIRST_COMPLETED)
         if self.end.done():
             return self.end.result()
@@ -110,9 +111,6 @@ class _Watch(Session):
 
         if self.live and not self.story.folder:
             self._in_background(ask())
-
-    def _time_is_over(self) -> None:
-        self.finish(0 if self.story.state == "RUNNING" else 1)
 
     def _give_up(self) -> None:
         if self.story.state == "FAILED" and not self.attended:

@@ -18,17 +18,7 @@ if TYPE_CHECKING:
 GIVE_A_COMMAND = (
     "Pass the command: sidecar serve -- COMMAND ARGUMENT…, or set [backend] command = [...] in the settings file."
 )
-_PATH_KEYS = (
-    "live_path",
-    "health_path",
-    "ready_path",
-    "shutdown_path",
-    "info_path",
-    "version_path",
-    "providers_path",
-    "ffmpeg_path",
-    "events_path",
-)
+_ENDPOINTS = ("live", "health", "ready", "shutdown", "info", "version", "providers", "ffmpeg", "events")
 
 
 def normalise(settings: Settings, origins: dict[str, str]) -> tuple[Settings, list[str]]:
@@ -80,7 +70,7 @@ def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iter
     backend = settings.backend
     if "backend.url" not in bad:
         yield from _address(backend, named)
-    for key in _PATH_KEYS:
+    for key in (f"{name}_path" for name in _ENDPOINTS):
         path: str = getattr(backend, key)
         if (
             path

@@ -110,7 +110,7 @@ class Supervisor:
         if state is State.FAILED and not self.lifecycle.due:
             raise why_failed(self.run, self.last_exit, self._settings)
         if not self.lifecycle.wants_up and not self.lifecycle.due:
-            raise errors.NotRunningError("The backend is not running", hint="Start it with backend:start.")
+            raise errors.NotRunningError("The backend is not running")
         try:
             async with asyncio.timeout(limit):
                 return await self._up.join()
