@@ -6,6 +6,7 @@ desktop and a person, so nothing is decided here.
 
 from __future__ import annotations
 
+import _winapi
 import ctypes
 import ntpath
 import sys
@@ -22,7 +23,6 @@ _SW_HIDE = 0
 _COINIT_APARTMENTTHREADED = 0x2
 _COINIT_DISABLE_OLE1DDE = 0x4
 _ERROR_CANCELLED = 1223
-_WAIT_OBJECT_0 = 0
 
 
 class _ShellExecuteInfo(ctypes.Structure):
@@ -101,17 +101,11 @@ def _refusal(error: int, file: str) -> ElevationRefusedError | UnsupportedError:
 def _exit_code(process: int | None, timeout: float) -> int | None:
     if not process:
         return None
-    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-    kernel32.WaitForSingleObject.argtypes = [wintypes.HANDLE, wintypes.DWORD]
-    kernel32.WaitForSingleObject.restype = wintypes.DWORD
-    kernel32.GetExitCodeProcess.argtypes = [wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD)]
-    kernel32.CloseHandle.argtypes = [wintypes.HANDLE]
-    code = wintypes.DWORD()
     try:
-        if kernel32.WaitForSingleObject(process, int(timeout * 1000)) != _WAIT_OBJECT_0:
+        if _winapi.WaitForSingleObject(process, int(timeout * 1000)) != _winapi.WAIT_OBJECT_0:
             return None
-        if not kernel32.GetExitCodeProcess(process, ctypes.byref(code)):
-            return None
+        return _winapi.GetExitCodeProcess(process)
+    except OSError:
+        return None
     finally:
-        kernel32.CloseHandle(process)
-    return code.value
+        _winapi.CloseHandle(process)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .rules import Profile, StoreName
-from .snapshot import ProfileValues, Snapshot
+from .snapshot import KeyValues, Snapshot
 
-_MISSING = ProfileValues("missing", {})
+_MISSING: KeyValues[int] = KeyValues("missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ def settings_of(snapshot: Snapshot, profile: Profile) -> ProfileSettings:
     # The firewall's own store calls the private profile by its old name.
     local_key = "StandardProfile" if profile == "private" else _key(profile)
     local = snapshot.profiles.get(("local", local_key), _MISSING)
-    managed: list[tuple[StoreName, str, ProfileValues]] = [("policy", policy_key, policy), ("mdm", mdm_key, mdm)]
-    every: list[tuple[StoreName, str, ProfileValues]] = [*managed, ("local", local_key, local)]
+    managed: list[tuple[StoreName, str, KeyValues[int]]] = [("policy", policy_key, policy), ("mdm", mdm_key, mdm)]
+    every: list[tuple[StoreName, str, KeyValues[int]]] = [*managed, ("local", local_key, local)]
     enabled = _first("EnableFirewall", every, default=True)
     shields = [_first("DoNotAllowExceptions", [place], default=False) for place in every]
     return ProfileSettings(
@@ -57,7 +57,7 @@ def _key(profile: Profile) -> str:
     return f"{profile.capitalize()}Profile"
 
 
-def _policy(snapshot: Snapshot, profile: Profile) -> tuple[str, ProfileValues]:
+def _policy(snapshot: Snapshot, profile: Profile) -> tuple[str, KeyValues[int]]:
     """StandardProfile is for private and public, and only if neither has its own key."""
     keys = {name: snapshot.profiles.get(("policy", name), _MISSING) for name in ("PrivateProfile", "PublicProfile")}
     name = _key(profile)
@@ -66,7 +66,7 @@ def _policy(snapshot: Snapshot, profile: Profile) -> tuple[str, ProfileValues]:
     return name, snapshot.profiles.get(("policy", name), _MISSING)
 
 
-def _mdm(snapshot: Snapshot, profile: Profile) -> tuple[str, ProfileValues]:
+def _mdm(snapshot: Snapshot, profile: Profile) -> tuple[str, KeyValues[int]]:
     """No specification names the private profile's key of this store: both names are looked for."""
     name = _key(profile)
     values = snapshot.profiles.get(("mdm", name), _MISSING)
@@ -76,14 +76,14 @@ def _mdm(snapshot: Snapshot, profile: Profile) -> tuple[str, ProfileValues]:
     return name, values
 
 
-def _first(name: str, places: list[tuple[StoreName, str, ProfileValues]], *, default: bool) -> Setting:
+def _first(name: str, places: list[tuple[StoreName, str, KeyValues[int]]], *, default: bool) -> Setting:
     for store, key, values in places:
         if name in values.values:
             return Setting(values.values[name] != 0, store, rf"{key}\{name}")
     return Setting(default, None, rf"{places[-1][1]}\{name}")
 
 
-def _unknown(places: list[tuple[StoreName, str, ProfileValues]], enabled: Setting) -> str:
+def _unknown(places: list[tuple[StoreName, str, KeyValues[int]]], enabled: Setting) -> str:
     for store, key, values in places:
         if values.state == "unreadable":
             return f"the {store} settings of {key} cannot be read: {values.error}"

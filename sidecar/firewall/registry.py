@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 import winreg
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from .rules import StoreName
-from .snapshot import PROFILE_KEYS, STORES, ProfileValues, RuleValues, Snapshot
+from .snapshot import PROFILE_KEYS, STORES, KeyValues, Snapshot
 
 assert sys.platform == "win32"  # the form by which mypy leaves the rest out elsewhere
 
@@ -21,6 +22,7 @@ STORE_KEYS: dict[StoreName, str] = {
     "mdm": _LOCAL + r"\Mdm",
     "local": _LOCAL,
 }
+T = TypeVar("T")
 _SETTINGS = ("EnableFirewall", "DoNotAllowExceptions", "AllowLocalPolicyMerge", "DefaultInboundAction")
 
 
@@ -29,42 +31,39 @@ def read(prefix: str = "", *, current_user: bool = False) -> Snapshot:
     hive = winreg.HKEY_CURRENT_USER if current_user else winreg.HKEY_LOCAL_MACHINE
     start = prefix + "\\" if prefix else ""
     return Snapshot(
-        rules={store: _rules(hive, f"{start}{STORE_KEYS[store]}\\FirewallRules") for store in STORES},
+        rules={store: _read(hive, f"{start}{STORE_KEYS[store]}\\FirewallRules", _rules) for store in STORES},
         profiles={
-            (store, key): _profile(hive, f"{start}{STORE_KEYS[store]}\\{key}")
+            (store, key): _read(hive, f"{start}{STORE_KEYS[store]}\\{key}", _settings)
             for store in STORES
             for key in PROFILE_KEYS
         },
     )
 
 
-def _rules(hive: int, path: str) -> RuleValues:
+def _read(hive: int, path: str, values: Callable[[winreg.HKEYType], dict[str, T]]) -> KeyValues[T]:
     try:
         with winreg.OpenKeyEx(hive, path, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as key:
-            found = tuple((name, data) for name, data in _values(key) if isinstance(data, str))
+            return KeyValues("read", values(key))
     except FileNotFoundError:
-        return RuleValues("missing")
+        return KeyValues("missing")
     except OSError as error:
-        return RuleValues("unreadable", error=_text(error))
-    return RuleValues("read", found)
+        return KeyValues("unreadable", error=error.strerror or str(error))
 
 
-def _profile(hive: int, path: str) -> ProfileValues:
+def _rules(key: winreg.HKEYType) -> dict[str, str]:
+    return {name: data for name, data in _values(key) if isinstance(data, str)}
+
+
+def _settings(key: winreg.HKEYType) -> dict[str, int]:
     numbers: dict[str, int] = {}
-    try:
-        with winreg.OpenKeyEx(hive, path, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as key:
-            for name in _SETTINGS:
-                try:
-                    data, kind = winreg.QueryValueEx(key, name)
-                except FileNotFoundError:
-                    continue
-                if kind == winreg.REG_DWORD:
-                    numbers[name] = data
-    except FileNotFoundError:
-        return ProfileValues("missing", {})
-    except OSError as error:
-        return ProfileValues("unreadable", {}, _text(error))
-    return ProfileValues("read", numbers)
+    for name in _SETTINGS:
+        try:
+            data, kind = winreg.QueryValueEx(key, name)
+        except FileNotFoundError:
+            continue
+        if kind == winreg.REG_DWORD:
+            numbers[name] = data
+    return numbers
 
 
 def _values(key: winreg.HKEYType) -> Iterator[tuple[str, object]]:
@@ -77,7 +76,3 @@ def _values(key: winreg.HKEYType) -> Iterator[tuple[str, object]]:
                 return
             raise
         yield name, data
-
-
-def _text(error: OSError) -> str:
-    return error.strerror or str(error)

@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
 
 from .rules import StoreName
 
 STORES: tuple[StoreName, ...] = ("policy", "mdm", "local")
 PROFILE_KEYS = ("DomainProfile", "PrivateProfile", "PublicProfile", "StandardProfile")
 
+T = TypeVar("T")
 KeyState = Literal["read", "missing", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
-class RuleValues:
-    """The rules of one store, by the names of their values; ``error`` is Windows' text where the key is unreadable."""
+class KeyValues(Generic[T]):
+    """What stands under one key, by name: texts of rules, or numbers of a profile."""
 
     state: KeyState
-    values: tuple[tuple[str, str], ...] = ()
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileValues:
-    """The numbers under one profile's key."""
-
-    state: KeyState
-    values: Mapping[str, int]
-    error: str = ""
+    values: Mapping[str, T] = field(default_factory=dict)
+    error: str = ""  # Windows' text where the key is unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that was read: rules by store, and settings by store and key name."""
 
-    rules: Mapping[StoreName, RuleValues]
-    profiles: Mapping[tuple[StoreName, str], ProfileValues]
+    rules: Mapping[StoreName, KeyValues[str]]
+    profiles: Mapping[tuple[StoreName, str], KeyValues[int]]
 
     def unread(self, *, local: bool = True) -> str:
         """Why there may be rules that were not seen; empty: all were. ``local``: whether this machine's own matter.

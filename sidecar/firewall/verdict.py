@@ -37,7 +37,7 @@ class Match:
 
 def rules_in(snapshot: Snapshot) -> list[Rule]:
     """Every rule that Windows would understand, in the order of the stores."""
-    parsed = (parse(store, name, raw) for store in STORES for name, raw in snapshot.rules[store].values)
+    parsed = (parse(store, name, raw) for store in STORES for name, raw in snapshot.rules[store].values.items())
     return [rule for rule in parsed if rule is not None]
 
 

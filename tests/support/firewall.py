@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 
 from sidecar.firewall.rules import StoreName
-from sidecar.firewall.snapshot import PROFILE_KEYS, STORES, KeyState, ProfileValues, RuleValues, Snapshot
+from sidecar.firewall.snapshot import PROFILE_KEYS, STORES, KeyState, KeyValues, Snapshot
 
 PROGRAM = r"C:\Program Files\Aura Video Studio\resources\backend\Aura.Api.exe"
 NAME = "Aura Video Studio Backend"
@@ -75,15 +75,13 @@ def snapshot(
     rules = {}
     for store, values in given.items():
         state = (states or {}).get(store) or ("missing" if values is None else "read")
-        rules[store] = RuleValues(state, tuple(values or ()), "Access is denied" if state == "unreadable" else "")
+        rules[store] = KeyValues(state, dict(values or ()), "Access is denied" if state == "unreadable" else "")
     numbers: dict[tuple[StoreName, str], Mapping[str, int]] = {
         ("local", key): FIREWALL_ON for key in ("DomainProfile", "StandardProfile", "PublicProfile")
     }
     numbers.update(settings or {})
     profiles = {
-        (store, key): ProfileValues("read", numbers[store, key])
-        if (store, key) in numbers
-        else ProfileValues("missing", {})
+        (store, key): KeyValues("read", numbers[store, key]) if (store, key) in numbers else KeyValues("missing")
         for store in STORES
         for key in PROFILE_KEYS
     }

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 assert sys.platform == "win32"
 
-from .win32 import DWORD, HANDLE  # noqa: E402 - after the assertion, for mypy on other systems
+from .win32 import DWORD, HANDLE, declare  # noqa: E402 - after the assertion, for mypy on other systems
 
 _TOKEN_ACCESS = 0x0001 | 0x0002 | 0x0008 | 0x0080  # assign as primary, duplicate, query, adjust defaults
 _DISABLE_MAX_PRIVILEGE = 0x1
@@ -82,49 +82,39 @@ class _Created(Structure):
     _fields_ = (("process", HANDLE), ("thread", HANDLE), ("pid", DWORD), ("tid", DWORD))
 
 
-_kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-_advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
-
-
-def _declare(name: str, *arguments: type[_CDataType], result: type[_CDataType] = c_int) -> ctypes._NamedFuncPointer:
-    function = getattr(_advapi32 if hasattr(_advapi32, name) else _kernel32, name)
-    function.restype, function.argtypes = result, arguments
-    return function  # type: ignore[no-any-return]
-
-
-_OpenProcessToken = _declare("OpenProcessToken", HANDLE, DWORD, POINTER(HANDLE))
-_CreateRestrictedToken = _declare(
-    "CreateRestrictedToken", HANDLE, DWORD, DWORD, c_void_p, DWORD, c_void_p, DWORD, c_void_p, POINTER(HANDLE)
+_OpenProcessToken = declare("OpenProcessToken", c_int, HANDLE, DWORD, POINTER(HANDLE))
+_CreateRestrictedToken = declare(
+    "CreateRestrictedToken", c_int, HANDLE, DWORD, DWORD, c_void_p, DWORD, c_void_p, DWORD, c_void_p, POINTER(HANDLE)
 )
-_SetTokenInformation = _declare("SetTokenInformation", HANDLE, c_int, c_void_p, DWORD)
-_CreateProcessAsUser = _declare(
+_SetTokenInformation = declare("SetTokenInformation", c_int, HANDLE, c_int, c_void_p, DWORD)
+_CreateProcessAsUser = declare(
     "CreateProcessAsUserW",
+    c_int,
     HANDLE,
-    c_wchar_p,
-    c_wchar_p,
+    *[c_wchar_p] * 2,
     *[c_void_p] * 2,
     c_int,
     DWORD,
-    c_wchar_p,
-    c_wchar_p,
+    *[c_wchar_p] * 2,
     *[c_void_p] * 2,
 )
-_InitializeAttributes = _declare("InitializeProcThreadAttributeList", c_void_p, DWORD, DWORD, POINTER(c_size_t))
-_UpdateAttribute = _declare("UpdateProcThreadAttribute", c_void_p, DWORD, c_size_t, c_void_p, c_size_t, *[c_void_p] * 2)
-_DeleteAttributes = _declare("DeleteProcThreadAttributeList", c_void_p)
-_GetCurrentProcess = _declare("GetCurrentProcess", result=HANDLE)
-_CloseHandle = _declare("CloseHandle", HANDLE)
-_LocalFree = _declare("LocalFree", c_void_p, result=c_void_p)
-_GetDriveType = _declare("GetDriveTypeW", c_wchar_p, result=DWORD)
-_ReadDescriptor = _declare(
-    "ConvertStringSecurityDescriptorToSecurityDescriptorW", c_wchar_p, DWORD, POINTER(c_void_p), c_void_p
+_InitializeAttributes = declare("InitializeProcThreadAttributeList", c_int, c_void_p, DWORD, DWORD, POINTER(c_size_t))
+_UpdateAttribute = declare(
+    "UpdateProcThreadAttribute", c_int, c_void_p, DWORD, c_size_t, c_void_p, c_size_t, *[c_void_p] * 2
 )
-_WriteDescriptor = _declare(
-    "ConvertSecurityDescriptorToStringSecurityDescriptorW", c_void_p, DWORD, DWORD, POINTER(c_void_p), c_void_p
+_DeleteAttributes = declare("DeleteProcThreadAttributeList", c_int, c_void_p)
+_CloseHandle = declare("CloseHandle", c_int, HANDLE)
+_LocalFree = declare("LocalFree", c_void_p, c_void_p)
+_GetDriveType = declare("GetDriveTypeW", DWORD, c_wchar_p)
+_ReadDescriptor = declare(
+    "ConvertStringSecurityDescriptorToSecurityDescriptorW", c_int, c_wchar_p, DWORD, POINTER(c_void_p), c_void_p
 )
-_GetSacl = _declare("GetSecurityDescriptorSacl", c_void_p, POINTER(c_int), POINTER(c_void_p), POINTER(c_int))
-_GetSecurity = _declare("GetSecurityInfo", HANDLE, c_int, DWORD, *[c_void_p] * 4, POINTER(c_void_p), result=DWORD)
-_SetSecurity = _declare("SetSecurityInfo", HANDLE, c_int, DWORD, *[c_void_p] * 4, result=DWORD)
+_WriteDescriptor = declare(
+    "ConvertSecurityDescriptorToStringSecurityDescriptorW", c_int, c_void_p, DWORD, DWORD, POINTER(c_void_p), c_void_p
+)
+_GetSacl = declare("GetSecurityDescriptorSacl", c_int, c_void_p, POINTER(c_int), POINTER(c_void_p), POINTER(c_int))
+_GetSecurity = declare("GetSecurityInfo", DWORD, HANDLE, c_int, DWORD, *[c_void_p] * 4, POINTER(c_void_p))
+_SetSecurity = declare("SetSecurityInfo", DWORD, HANDLE, c_int, DWORD, *[c_void_p] * 4)
 
 
 def label(path: str) -> None:
@@ -196,7 +186,7 @@ def create(
 def _low_token() -> Iterator[HANDLE]:
     """The sidecar's own token, restricted: only such a one may be given to a process without a privilege."""
     own, token = HANDLE(), HANDLE()
-    _check(_OpenProcessToken(_GetCurrentProcess(), _TOKEN_ACCESS, byref(own)))
+    _check(_OpenProcessToken(_winapi.GetCurrentProcess(), _TOKEN_ACCESS, byref(own)))
     try:
         _check(_CreateRestrictedToken(own, _DISABLE_MAX_PRIVILEGE, 0, None, 0, None, 0, None, byref(token)))
     finally:

@@ -80,11 +80,12 @@ class PowerThrottling(Structure):
 
 
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+_advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
 
 
 def declare(name: str, result: type | None, *arguments: object) -> ctypes._NamedFuncPointer:
-    """A function of kernel32 with its types."""
-    function = getattr(_kernel32, name)
+    """A function of kernel32 or advapi32 with its types; AttributeError: this Windows does not have it."""
+    function = getattr(_kernel32 if hasattr(_kernel32, name) else _advapi32, name)
     function.restype = result
     function.argtypes = arguments
     return function  # type: ignore[no-any-return]

@@ -158,7 +158,7 @@ def test_creating_the_rule_from_the_plan_to_the_registry_with_netsh_substituted(
             run=run,
             pause=lambda _: None,
         )
-        left = {name for name, _ in read(prefix, current_user=True).rules["local"].values}
+        left = set(read(prefix, current_user=True).rules["local"].values)
     finally:
         store.delete(prefix)
     assert (answer.created, answer.exists, len(answer.replaced)) == (True, True, 2)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from sidecar.firewall.profiles import ProfileSettings, settings_of
 from sidecar.firewall.rules import Profile, StoreName
-from sidecar.firewall.snapshot import KeyState, ProfileValues, Snapshot
+from sidecar.firewall.snapshot import KeyState, KeyValues, Snapshot
 from sidecar.firewall.verdict import judge
 from tests.support.firewall import ENVIRONMENT, PROGRAM, snapshot
 
@@ -11,7 +11,7 @@ OFF = {"EnableFirewall": 0}
 
 
 def with_key(found: Snapshot, store: StoreName, key: str, state: KeyState) -> Snapshot:
-    return Snapshot(found.rules, {**found.profiles, (store, key): ProfileValues(state, {}, "Access is denied")})
+    return Snapshot(found.rules, {**found.profiles, (store, key): KeyValues(state, {}, "Access is denied")})
 
 
 def private(found: Snapshot) -> ProfileSettings:

@@ -154,7 +154,7 @@ def test_denied_is_distinguished_from_missing(read: Read, monkeypatch: pytest.Mo
 def test_values_of_another_type_are_no_rules_and_no_settings(store: Store, read: Read) -> None:
     store.write(f"{registry.STORE_KEYS['local']}\\FirewallRules", {"number": 7})
     store.write(f"{registry.STORE_KEYS['local']}\\PublicProfile", {"EnableFirewall": "0"})
-    assert read().rules["local"].values == ()
+    assert read().rules["local"].values == {}
     assert names(read())[2] == "no_rule"
 
 
@@ -201,14 +201,14 @@ def test_the_machines_own_keys_are_where_rules_are_looked_for() -> None:
     assert before.rules["policy"].state == "missing"
     machine.rules("policy", {"sidecar-test": rule("Block", profiles=())})
     try:
-        assert registry.read().rules["policy"].values == (("sidecar-test", rule("Block", profiles=())),)
+        assert registry.read().rules["policy"].values == {"sidecar-test": rule("Block", profiles=())}
     finally:
         machine.delete(registry.STORE_KEYS["policy"])
     local = f"{registry.STORE_KEYS['local']}\\FirewallRules"
     existed = before.rules["local"].state == "read"
     machine.write(local, {"sidecar-test": rule()})
     try:
-        assert ("sidecar-test", rule()) in registry.read().rules["local"].values
+        assert registry.read().rules["local"].values["sidecar-test"] == rule()
     finally:
         if existed:
             with winreg.OpenKeyEx(machine.hive, local, 0, winreg.KEY_WRITE | winreg.KEY_WOW64_64KEY) as key:
