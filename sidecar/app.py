@@ -130,9 +130,9 @@ class App:
         )
 
         if handover is not None and handover.socket is not None:
-            from .supervisor.handover import SocketKeeper
+            from .supervisor.handover import keep_socket
 
-            SocketKeeper(handover.socket, supervisor.stream, log.warning)
+            keep_socket(handover.socket, supervisor.stream, log.warning)
         logs = LogChannel(server, supervisor, output)
         self._metrics = _metrics(boot.metrics, supervisor)
         self._recorder = Recorder(

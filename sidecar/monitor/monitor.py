@@ -102,9 +102,9 @@ class Monitor:
             notifications=self._notifications,
         )
         if self._settings.backend.socket == "pass":
-            from .socket_use import SocketUse
+            from .socket_use import watch_socket_use
 
-            self._spawn(SocketUse(run, self._supervisor, self._settings, self._look).watch())
+            self._spawn(watch_socket_use(run, self._supervisor, self._settings, self._look))
         if not await readiness.wait():
             return
         if self._notifications is not None:

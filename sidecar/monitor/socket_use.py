@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Sequence
 
 from ..backend.client import BackendClient
 from ..backend.probe import probe
@@ -21,63 +23,50 @@ _PROBE_TIMEOUT = 0.4
 _DEBUGGER = 400  # what Node's inspector answers to a plain GET
 
 
-class SocketUse:
-    """Watches one run until it is ready, or until it is clear that it never will be."""
+async def watch_socket_use(number: int, supervisor: Supervisor, settings: Settings, look: ListenerLook) -> None:
+    """Until the run is ready; posts SocketUnused when it is clear that it never will be."""
+    loop = asyncio.get_running_loop()
+    since = math.inf  # when it was seen listening elsewhere
+    closed_before = warned = False
+    while supervisor.lifecycle.state is State.STARTING:
+        await asyncio.sleep(_INTERVAL)
+        run = supervisor.run
+        if run is None or run.port is None or run.status is not None or _answered(run):
+            continue
+        closed = look.owns(run.port) is False
+        if closed and closed_before:
+            supervisor.post(e.SocketUnused(number, closed=True))
+            return
+        closed_before = closed
+        elsewhere = look.elsewhere(run.port)
+        since = min(since, loop.time()) if elsewhere else math.inf
+        late = loop.time() - since >= _TIMEOUT
+        if supervisor.launcher.printed_bind_failure(run) or (late and await _serves(elsewhere, run.port, settings)):
+            supervisor.post(e.SocketUnused(number, listening=look.elsewhere(run.port)))
+            return
+        if late and not warned:
+            warned = True
+            log.warning(
+                f"The backend listens on {places_of(elsewhere)}, but not yet on the socket that was passed to it (port {run.port})"
+            )
 
-    def __init__(self, run: int, supervisor: Supervisor, settings: Settings, look: ListenerLook) -> None:
-        self._run = run
-        self._supervisor = supervisor
-        self._path = settings.backend.live_path
-        self._asks = bool(self._path) or not settings.backend.notify
-        self._look = look
-        self._loop = asyncio.get_running_loop()
-        self._since: float | None = None
-        self._closed_before = self._warned = False
 
-    async def watch(self) -> None:
-        """Posts SocketUnused in that case."""
-        while self._supervisor.lifecycle.state is State.STARTING:
-            await asyncio.sleep(_INTERVAL)
-            run = self._supervisor.run
-            if run is None or run.port is None or run.status is not None or _answered(run):
-                continue
-            closed = self._look.owns(run.port) is False
-            if closed and self._closed_before:
-                self._supervisor.post(e.SocketUnused(self._run, closed=True))
-                return
-            self._closed_before = closed
-            if self._supervisor.launcher.printed_bind_failure(run) or await self._serves_elsewhere(run.port):
-                elsewhere = self._look.elsewhere(run.port)
-                self._supervisor.post(e.SocketUnused(self._run, listening=elsewhere))
-                return
+async def _serves(elsewhere: Sequence[ListeningSocket], port: int, settings: Settings) -> bool:
+    """Whether what is to answer on the port answers on another one, or listens on the same one of another address."""
+    if any(socket.port == port for socket in elsewhere):
+        return True
+    backend = settings.backend
+    asks = bool(backend.live_path) or not backend.notify
+    return asks and any(await asyncio.gather(*(_answers(socket.port, backend.live_path) for socket in elsewhere)))
 
-    async def _serves_elsewhere(self, port: int) -> bool:
-        """Whether what is to answer on the port answers on another one, or on the same one of another address."""
-        elsewhere = self._look.elsewhere(port)
-        if not elsewhere:
-            self._since = None
-            return False
-        now = self._loop.time()
-        self._since = now if self._since is None else self._since
-        if now - self._since < _TIMEOUT:
-            return False
-        if any(socket.port == port for socket in elsewhere):
-            return True
-        if self._asks and any(await asyncio.gather(*(self._answers(socket) for socket in elsewhere))):
-            return True
-        if not self._warned:
-            self._warned = True
-            text = f"The backend listens on {places_of(elsewhere)}, but not yet on the socket that was passed to it (port {port})"
-            log.warning(text)
-        return False
 
-    async def _answers(self, socket: ListeningSocket) -> bool:
-        client = BackendClient(socket.port)
-        try:
-            result = await probe(client, self._path or "/", _PROBE_TIMEOUT)
-        finally:
-            await client.close()
-        return result.ok if self._path else result.status not in {None, _DEBUGGER}
+async def _answers(port: int, path: str) -> bool:
+    client = BackendClient(port)
+    try:
+        result = await probe(client, path or "/", _PROBE_TIMEOUT)
+    finally:
+        await client.close()
+    return result.ok if path else result.status not in {None, _DEBUGGER}
 
 
 def _answered(run: Run) -> bool:

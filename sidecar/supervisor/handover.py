@@ -42,22 +42,21 @@ class Handover:
                 spec.pid_variables += ("WATCHDOG_PID",)
 
 
-class SocketKeeper:
-    """Subscribes to the runs: changes to the passed socket are undone, and no client waits for a run that will not start."""
+def keep_socket(passed: PassedSocket, stream: Stream, report: Callable[[str], None]) -> None:
+    """Undoes what a run changed at the passed socket, and lets no client wait for a run that will not start.
 
-    def __init__(self, passed: PassedSocket, stream: Stream, report: Callable[[str], None]) -> None:
-        """``report`` logs a sentence."""
-        self._passed = passed
-        self._report = report
-        stream.subscribe(RunEnded, self._renew)
-        stream.subscribe(StateChanged, self._close)
+    ``report`` logs a sentence.
+    """
 
-    def _renew(self, _notice: RunEnded) -> None:
+    def renew(_notice: RunEnded) -> None:
         try:
-            self._passed.renew()
+            passed.renew()
         except OSError as error:  # only if the run shut it down and another program took the port
-            self._report(f"the passed socket no longer listens: {error.strerror}")
+            report(f"the passed socket no longer listens: {error.strerror}")
 
-    def _close(self, change: StateChanged) -> None:
+    def close(change: StateChanged) -> None:
         if change.state in (State.STOPPED, State.FAILED):
-            self._passed.close()
+            passed.close()
+
+    stream.subscribe(RunEnded, renew)
+    stream.subscribe(StateChanged, close)
