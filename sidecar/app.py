@@ -51,9 +51,8 @@ if TYPE_CHECKING:
 
 
 def run(boot: Boot) -> int:
-    """Serves until the end; gives the exit status."""
-    with asyncio.Runner(loop_factory=create_event_loop) as runner:
-        return runner.run(_serve(boot))
+    """Serves until the end; gives the exit status. The loop stays open: on Windows its closing may wait without a limit."""
+    return create_event_loop().run_until_complete(_serve(boot))
 
 
 async def _serve(boot: Boot) -> int:

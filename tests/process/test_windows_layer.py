@@ -24,7 +24,7 @@ if sys.platform != "win32":
 import _winapi
 import msvcrt
 
-from sidecar.process.windows import early, jobs, lookup, rungs
+from sidecar.process.windows import early, jobs, layer, lookup, rungs, spawn
 from sidecar.process.windows.layer import WindowsProcessLayer, WindowsRun
 
 DEADLINE = 20.0
@@ -573,6 +573,26 @@ async def test_a_cancelled_launch_leaves_nothing_running(stage: Stage) -> None:
     _, run = await stage.python("print('next')")
     await run.until_gone()
     assert run.out == b"next\r\n"
+
+
+async def test_a_launch_that_the_system_holds_up_is_not_waited_for_at_the_end(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, reached = threading.Event(), threading.Event()
+
+    def start(*_: object) -> None:
+        reached.set()
+        held.wait(60)
+        raise OSError("too late")
+
+    monkeypatch.setattr(spawn, "start", start)
+    monkeypatch.setattr(layer, "_LAUNCH_LIMIT", 0.1)
+    launching = asyncio.create_task(stage.python(WAIT))
+    await asyncio.to_thread(reached.wait, 60)
+    assert await asyncio.wait_for(stage.layer.close(), 30) == []
+    held.set()
+    with pytest.raises(OSError, match="too late"):
+        await launching
 
 
 @pytest.mark.not_wine(reason="Wine 8 knows no limit of a job but KILL_ON_JOB_CLOSE")

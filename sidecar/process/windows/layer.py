@@ -21,6 +21,7 @@ assert sys.platform == "win32"
 
 DRAIN = 0.5  # seconds that a pipe is still read after the end of the tree, when a process outside holds it open
 _TASKKILL_AFTER = 0.25  # of the kill's time, which a terminated job may take to be empty
+_LAUNCH_LIMIT = 2.0  # seconds that the end waits for a launch which the system holds up, as virus scanners do
 _STOP_INTERVAL = 0.05  # seconds between two looks at a tree that is ending
 _MAX_NAMED = 100
 _LOOK_AGAIN = 0.002  # seconds; the loop's clock rounds it up to a tick of 15.6 ms at most
@@ -244,15 +245,19 @@ class WindowsProcessLayer:
         return self._run
 
     async def close(self) -> list[Survivor]:
-        """See base."""
-        if self._early is not None:
-            await self._end(self._early)
-        if self._spawning is not None:
-            await asyncio.wait((self._spawning,))
+        """See base. What is launched once the limit is over ends with this process: its job's last handle does."""
+        await asyncio.wait({asyncio.ensure_future(self._launched())}, timeout=_LAUNCH_LIMIT)
         if self._run is None:
             return []
         self._run.kill()
         return await asyncio.shield(self._run.ended)
+
+    async def _launched(self) -> None:
+        """Waits until nothing is being launched any more."""
+        if self._early is not None:
+            await self._end(self._early)
+        if self._spawning is not None:
+            await asyncio.wait((self._spawning,))
 
     async def _spawn(self, work: Callable[[], spawn.Started]) -> spawn.Started:
         self._spawning = in_thread("backend spawn", work)
