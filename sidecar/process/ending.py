@@ -39,6 +39,7 @@ class Ending:
         self._wake = wake
         self._asked: set[tuple[int, float]] = set()
         self._catching: set[tuple[int, float]] = set()  # had a handler for the signal when the stop began
+        self._holders: set[int] = set()  # were spared, for what they hold in a namespace would die with them
         self._root_asked = False
         self._half_time = self._last_call = math.inf
         self._settle = self._quarter = 0.0
@@ -59,6 +60,7 @@ class Ending:
         self._asked.clear()
         self._catching.clear()
         self._orphaned.clear()
+        self._holders.clear()
         self._half_time = self._last_call = math.inf
         self.tree.forget()
 
@@ -106,8 +108,10 @@ class Ending:
             self._asked |= {
                 e.key for e in self.tree.alive() if e.pid == self.root or (self._to_group and e.group == self.root)
             }
+            if self._holds_others(self.root):
+                self._holders.add(self.root)
             # A stopped process sees no signal before it goes on.
-            for number in () if self._holds_others() else (self._signal, signal.SIGCONT):
+            for number in () if self._holders else (self._signal, signal.SIGCONT):
                 try:
                     (os.killpg if self._to_group else os.kill)(self.root, number)
                 except OSError:  # ended, or it has changed its user
@@ -134,24 +138,31 @@ class Ending:
         if is_half_time:
             self._half_time = math.inf
         passive: set[int] = set()
-        for entry in self.tree.alive():  # parents first
+        held = set(self._holders)
+        living = self.tree.alive()
+        parents = {entry.parent for entry in living}
+        for entry in living:  # parents first
+            if entry.parent in held:
+                held.add(entry.pid)
+                if entry.pid in parents and tree.disposition(entry.pid, self._signal) == "default":
+                    self._asked.add(entry.key)  # its end would be that of its children
+                    passive.add(entry.pid)
             if entry.parent in passive:
                 self._ask_each((entry,))
             if entry.key in self._asked:
                 action = tree.disposition(entry.pid, self._signal)
                 waits = action == "pending" or (action == "catch" and tree.is_shell(entry.pid))
-                if action == "ignore" or (is_half_time and waits) or (entry.pid == self.root and self._holds_others()):
+                if action == "ignore" or (is_half_time and waits) or entry.pid in self._holders:
                     passive.add(entry.pid)
 
-    def _holds_others(self) -> bool:
-        """Whether the root would die of the signal, and take with it what it has put into a namespace (bwrap --die-with-parent).
+    def _holds_others(self, pid: int) -> bool:
+        """Whether it would die of the signal, and take with it what it has put into a namespace (bwrap --die-with-parent).
 
         It ends when that has ended, which is asked in its place.
         """
-        if not self._exact or not self.root or tree.disposition(self.root, self._signal) != "default":
+        if not self._exact or tree.disposition(pid, self._signal) != "default" or not (own := tree.link(pid, "ns/mnt")):
             return False
-        own = tree.link(self.root, "ns/mnt")
-        return any(e.parent == self.root and tree.link(e.pid, "ns/mnt") != own for e in self.tree.alive())
+        return any(entry.alive and tree.link(entry.pid, "ns/mnt") not in {"", own} for entry in tree.walk((pid,)))
 
     def _ask_each(self, entries: Iterable[Entry]) -> None:
         """Asks those that have not been asked, by us or, as a handler that is gone shows (process.once of Node), by their launcher.
@@ -162,6 +173,9 @@ class Ending:
             if entry.key not in self._asked:
                 self._asked.add(entry.key)
                 if entry.key in self._catching and tree.disposition(entry.pid, self._signal) == "default":
+                    continue
+                if self._holds_others(entry.pid):
+                    self._holders.add(entry.pid)
                     continue
                 self.tree.send(entry, self._signal)
                 self.tree.send(entry, int(signal.SIGCONT))

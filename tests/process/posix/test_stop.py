@@ -256,11 +256,13 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root makes mount namespaces everywhere")
+@pytest.mark.parametrize("inside", [0, 1], ids=["itself", "sh"])
 async def test_a_root_that_would_take_its_namespace_with_it_is_not_asked_itself(
-    layer: PosixProcessLayer, tmp_path: Path
+    layer: PosixProcessLayer, tmp_path: Path, inside: int
 ) -> None:
+    """Nor a shell in there, with which it would end as well."""
     file = tmp_path / "file"
-    run, recorder = await start(layer, (sys.executable, "-c", HOLDER, *launcher("worker", file)))
+    run, recorder = await start(layer, (sys.executable, "-c", HOLDER, *shell(launcher("worker", file), inside)))
     run.interrupt(GRACE)
     assert await recorder.is_gone() == []
     assert file.read_text() == "asked\nsaved\n"
