@@ -1,10 +1,8 @@
-"""Every error that a user can meet: one tree, one stable code a class, and none without a remedy.
-
-Floor 0, and imported before the hello frame is written: it imports nothing.
-"""
+"""Every error that a user can meet: one tree, one stable code a class, and none without a remedy."""
 
 from __future__ import annotations
 
+# Imported before the hello frame is written: it imports nothing.
 TYPE_CHECKING = False  # typing's own constant, without the 3 ms that importing typing takes before hello
 if TYPE_CHECKING:
     from typing import Any, ClassVar, Literal

@@ -1,7 +1,4 @@
-"""What only a packed sidecar does: remove its loader's traces, and detect missing files.
-
-Packed means PyInstaller's one folder, made by packaging/build; ``sys.frozen`` is set.
-"""
+"""What only a packed sidecar does: remove its loader's traces, and detect missing files."""
 
 from __future__ import annotations
 

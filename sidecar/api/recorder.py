@@ -1,7 +1,4 @@
-"""Records what explains an end later: timeline, resources, crash reports; and their channels.
-
-Nothing of this is needed to start a backend, so its modules are imported when the first run lives.
-"""
+"""Records what explains an end later, and its channels. Not needed to start a backend: imported when the first run lives."""
 
 from __future__ import annotations
 

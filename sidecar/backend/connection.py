@@ -56,10 +56,7 @@ def _malformed(detail: str) -> HttpFailedError:
 
 
 class Connection:
-    """Open for one request, set to send RST when it is closed.
-
-    Every step raises OSError or HttpFailedError where the answer cannot be read.
-    """
+    """Open for one request, set to send RST on close. A step raises OSError or HttpFailedError where the answer is unreadable."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, closing: set[asyncio.Task[None]]

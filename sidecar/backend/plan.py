@@ -1,8 +1,4 @@
-"""What a run is to execute: settings, folders and port in, one LaunchSpec out.
-
-The one place where that is decided, before the event loop is there (early.py) as for every later run (supervisor.launcher):
-it imports nothing that takes long.
-"""
+"""What a run is to execute: settings, folders and port in, one LaunchSpec out; of early.py's run too, so imports are cheap."""
 
 from __future__ import annotations
 

@@ -59,10 +59,7 @@ def loopback_error() -> OSError | None:
 
 
 def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
-    """The last port if it is free (a stable origin keeps the page's localStorage), else any free one, never one that Chromium refuses.
-
-    ``tried``: ports that failed in this start. Raises OSError: the system has no port left.
-    """
+    """The last port if free (a stable origin keeps localStorage), else another that Chromium accepts, not ``tried``. Raises OSError."""
     if last and last not in tried and last not in UNSAFE_PORTS and port_state(last) == "free":
         return last
     held: list[socket.socket] = []

@@ -1,7 +1,4 @@
-"""The backend of ``sidecar demo``: a small web server and a button that crashes it.
-
-Run as ``python -m sidecar.console.demo_backend --port PORT``. Only this machine can reach it.
-"""
+"""The backend of ``sidecar demo``: a small web server on 127.0.0.1, and a button that crashes it; see ``main``."""
 
 from __future__ import annotations
 

@@ -29,10 +29,7 @@ from .recording import CHUNK, MAGIC, Header, Kind, encode_header, encode_record,
 
 
 def run(file: str, serve_words: Sequence[str]) -> int:
-    """Runs one sidecar to its end; returns its exit status, as a shell does.
-
-    An earlier recording is kept as ``FILE.1``. UsageError: the file cannot be written, or is something else than a recording.
-    """
+    """Runs one sidecar to its end; returns its exit status, as a shell does. UsageError: the file cannot be written."""
     require_command("record FILE", serve_words, starts=False)
     path = Path(file)
     descriptor = _create(path)

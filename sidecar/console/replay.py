@@ -177,10 +177,7 @@ MISSING = _Missing()
 
 
 def differences(before: Any, now: Any, path: str = "") -> Iterator[Difference]:
-    """Every place in which ``now`` is not as ``before``.
-
-    Null has the shape of any value (nothing has crashed before the first crash); lists are compared as far as both go.
-    """
+    """Every place in which ``now`` is not as ``before``; null has the shape of any value, lists count as far as both go."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in [*before, *(key for key in now if key not in before)]:
             inner = f"{path}.{key}" if path else str(key)

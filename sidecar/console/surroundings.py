@@ -27,10 +27,7 @@ _UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
 def open_streams() -> None:
-    """Gives each closed standard stream the null device, else the next file that is opened would get what is printed.
-
-    Pipes and files get UTF-8, a terminal what it can show: Windows' code pages lack what backends say.
-    """
+    """Gives each closed stream the null device, so that no file gets its number; pipes and files get UTF-8, and no text fails."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # lowest number first: each gets its own
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - stays open to the end

@@ -20,10 +20,7 @@ class Lifecycle(Machine):
     """Takes events, gives actions."""
 
     def handle(self, event: e.Event, now: float) -> Sequence[e.Action]:
-        """Takes one event at the time ``now``; gives the actions, in order. A fact about an old run changes nothing.
-
-        LookupError: the event is impossible in this state; nothing was changed.
-        """
+        """Takes one event; gives the actions, in order. LookupError: it is impossible in this state, and nothing was changed."""
         if getattr(event, "run", self.run) != self.run:
             return ()
         transition = TABLE[self.state, type(event)]

@@ -56,10 +56,7 @@ class Access:
         return _is_one_of(key, self._keys)
 
     def refusal(self, host: str | None, origin: str | None, *, origin_needed: bool) -> str | None:
-        """Why a request with these headers is refused, or None.
-
-        DNS rebinding shows in Host, another site's page in Origin, which browsers leave out of a plain GET alone.
-        """
+        """Why a request is refused, or None: DNS rebinding shows in Host, another site in Origin, which only a plain GET lacks."""
         if host != self._host:
             return f"This is {self.origin}, not the requested host."
         if origin is None and origin_needed:

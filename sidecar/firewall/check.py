@@ -1,8 +1,4 @@
-"""The answers of the firewall channels.
-
-On Windows the registry is read, and ``create_rule`` waits for a person: call these in a thread. Off Windows nothing is
-read or waited for.
-"""
+"""The answers of the firewall channels. On Windows they read the registry, or wait for a person: call these in a thread."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Whether the app can reach its backend, in words. Pure.
-
-The app talks to its backend over loopback, where firewall rules have no effect: a rule is never named as a cause
-there, nor recommended as a remedy.
-"""
+"""Whether the app can reach its backend, in words: over loopback, where a rule is neither cause nor remedy. Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Runs one program as administrator, after the system asked the user.
-
-The only part of the product that asks for elevation, and as small as it can be: ``run`` is not verifiable without a
-desktop and a person, so nothing is decided here.
-"""
+"""Runs one program as administrator, after the system asked the user. Nothing is decided here: it takes a desktop to test it."""
 
 from __future__ import annotations
 

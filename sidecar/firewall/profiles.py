@@ -1,7 +1,4 @@
-r"""What is in force for a network profile, merged from the stores.
-
-Merge laws: MS-FASP 2.2.38. Which policy key speaks for a profile: MS-GPFAS 2.2.3.
-"""
+r"""What is in force for a network profile, merged from the stores: MS-FASP 2.2.38, and for the policy's key MS-GPFAS 2.2.3."""
 
 from __future__ import annotations
 

@@ -134,10 +134,7 @@ def program_key(path: str) -> str:
 
 
 def expand(path: str, environment: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """Resolves ``%NAME%``; unknown variables stay, and names in ``environment`` are in capitals.
-
-    Gives also the variables that may mean something else to the firewall service, whose account is another.
-    """
+    """Resolves known ``%NAME%`` (capitals in ``environment``); gives also those that differ for the firewall service's account."""
     doubtful: list[str] = []
 
     def value(match: re.Match[str]) -> str:

@@ -32,10 +32,7 @@ class Snapshot:
     profiles: Mapping[tuple[StoreName, str], KeyValues[int]]
 
     def unread(self, *, local: bool = True) -> str:
-        """Why there may be rules that were not seen; empty: all were. ``local``: whether this machine's own matter.
-
-        A policy or MDM key that is missing is an empty store; the firewall's own is never missing on a sound machine.
-        """
+        """Why rules may be missing; empty: none is. Only the firewall's own key is never missing; ``local``: whether they matter."""
         for store in STORES:
             rules = self.rules[store]
             if rules.state == "unreadable" and (local or store != "local"):

@@ -1,7 +1,4 @@
-"""What the firewall does with a TCP connection from another machine to a program: one verdict for each profile.
-
-Pure. Never about loopback: rules have no effect there (Microsoft KB 2771908).
-"""
+"""One verdict a profile on TCP connections from other machines; rules have no effect on loopback (KB 2771908). Pure."""
 
 from __future__ import annotations
 

@@ -13,10 +13,7 @@ from ..wire.observe import Check
 
 
 def check_health(endpoints: Mapping[str, str], answers: Mapping[str, HttpFailedError | None] | None) -> Check:
-    """Whether the running backend reports itself healthy.
-
-    ``endpoints``: setting (``live_path`` …) → path. ``answers``: path → how the request failed, if it did; None: nothing runs.
-    """
+    """Whether the backend is healthy. ``endpoints``: setting → path; ``answers``: path → failure, if any; None: nothing runs."""
     if not endpoints:
         return Check("health", "ok", "No health endpoint is configured; only the open port is checked")
     if answers is None:

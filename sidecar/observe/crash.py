@@ -32,10 +32,7 @@ def report_name(time: str) -> str:
 
 
 class CrashReports:
-    """The reports in the logs folder; the newest 50 are kept.
-
-    What the disk does not take stays readable from memory, and ``warn`` is called. Numbered, as the clock may be set back.
-    """
+    """The reports in the logs folder, the newest 50; in memory what the disk does not take. Numbered: a clock may be set back."""
 
     def __init__(self, folder: Path, warn: Callable[[str], None], *, mask: Callable[[str], str] = str) -> None:
         self._folder = folder

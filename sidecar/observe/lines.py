@@ -8,10 +8,7 @@ MAX_LINE = 64 * 1024  # bytes; a longer one comes in pieces
 
 
 def clean(line: bytes) -> str:
-    """One line without its end, decoded and stripped of control sequences.
-
-    A carriage return sends the cursor back (progress bars): only what was written last is kept.
-    """
+    """One line without its end and control sequences; after a carriage return (progress bars) what was written last counts."""
     line = home_as_return(line).rstrip(b"\r")
     if b"\r" in line:
         line = line[line.rindex(b"\r") + 1 :]

@@ -1,7 +1,4 @@
-"""What a sidecar has seen, as numbers in Prometheus' text format. Pure.
-
-The format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
-"""
+"""What a sidecar has seen, in Prometheus' text format (prometheus.io, exposition formats). Pure."""
 
 from __future__ import annotations
 

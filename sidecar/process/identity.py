@@ -51,10 +51,7 @@ def own_identity() -> ProcessId:
 
 
 def pid_namespace() -> str:
-    """Where a pid and a start time are comparable: boot id and pid namespace on Linux, whose start times count from boot.
-
-    Empty elsewhere, for start times are absolute there, and where it cannot be read.
-    """
+    """Boot id and pid namespace, within which pids and start times (from boot) compare; empty where times are absolute, or unknown."""
     if sys.platform != "linux":
         return ""
     try:

@@ -1,7 +1,4 @@
-"""How a tree is killed: stopped first, so that a forking tree cannot outrun the kill, then killed, leaves first.
-
-A step only looks and signals; the caller waits: the guardian in select(2), the sidecar in its event loop.
-"""
+"""How a tree is killed: stopped first, so that no fork outruns the kill, then killed, leaves first. The caller waits."""
 
 from __future__ import annotations
 

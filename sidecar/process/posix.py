@@ -1,7 +1,4 @@
-"""Runs on Linux and macOS: launched, followed and killed through the guardian.
-
-If the guardian is killed, the sidecar, itself a subreaper, inherits its tree and kills it; the next launch gets a new one.
-"""
+"""Runs on Linux and macOS, through the guardian; if that is killed, the sidecar, a subreaper too, kills its tree."""
 
 from __future__ import annotations
 

@@ -22,10 +22,7 @@ _ENDPOINTS = ("live", "health", "ready", "shutdown", "info", "version", "provide
 
 
 def normalise(settings: Settings, origins: dict[str, str]) -> tuple[Settings, list[str]]:
-    """The settings with the backend's address in its one form, and notes on what was changed.
-
-    ``localhost`` becomes 127.0.0.1 (the name may mean ::1); the address of a profile's own variable fixes the port.
-    """
+    """The settings with the backend's address in its one form (``localhost`` may mean ::1), and notes on what was changed."""
     backend = settings.backend
     notes: list[str] = []
     if not backend.url:

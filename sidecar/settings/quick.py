@@ -1,7 +1,4 @@
-"""The settings as far as they can be read before msgspec is imported: all of them, or nothing.
-
-What is not plainly right is left to load, which knows the words for every mistake.
-"""
+"""The settings before msgspec is imported: all of them, or nothing; load has the words for what is not plainly right."""
 
 from __future__ import annotations
 

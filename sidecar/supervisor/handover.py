@@ -43,10 +43,7 @@ class Handover:
 
 
 def keep_socket(passed: PassedSocket, stream: Stream, report: Callable[[str], None]) -> None:
-    """Undoes what a run changed at the passed socket, and lets no client wait for a run that will not start.
-
-    ``report`` logs a sentence.
-    """
+    """Undoes what a run changed at the passed socket, and lets no client wait for a run that will not start."""
 
     def renew(_notice: RunEnded) -> None:
         try:

@@ -1,8 +1,4 @@
-"""The one typed stream out of the supervisor.
-
-Besides the types here it carries ``wire.messages.StateChanged`` and the facts of core that its subscribers need: Progress,
-Health, Providers, Exposed and Shutdown.
-"""
+"""The one typed stream out of the supervisor: these types, ``StateChanged``, and Progress, Health, Providers, Exposed, Shutdown."""
 
 from __future__ import annotations
 

@@ -34,10 +34,7 @@ class Succession:
         return max((one.seconds + _MARGIN for one in self.found.ending), default=0.0)
 
     async def wait(self, report: Callable[[float, str], None], wanted: Callable[[], bool]) -> None:
-        """Returns when the others have gone, the limit is over or the run is not wanted.
-
-        ``report`` is called each second with the seconds so far, and what is waited for.
-        """
+        """Returns when the others have gone, the limit is over or the run is unwanted; ``report``: elapsed and text, each second."""
         loop = asyncio.get_running_loop()
         began = reported = loop.time()
         deadline = began + self.limit

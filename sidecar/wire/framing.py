@@ -1,7 +1,4 @@
-"""Byte stream to frames, sans-IO: one kept buffer, no copy of a body.
-
-A read into fresh memory costs page faults on every call; a buffer that is kept costs them once.
-"""
+"""Byte stream to frames, sans-IO: no copy of a body, and one kept buffer, as fresh memory costs page faults on every read."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The hello frame, encoded in advance: the sidecar sends it before it imports a codec.
-
-``python -m tools.generate`` writes the literal from the tables in channels.py and the version.
-"""
+"""The hello frame, sent before a codec is imported; ``python -m tools.generate`` writes the literal from channels.py."""
 
 # What is the same in every process: a map of 8 keys, without pid, maxFrame and maxInFlight.
 # fmt: off
