@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from sidecar.observe.logs import RING_BYTES
+from sidecar.observe.logs import BackendLog
 from tests.benchmarks.memory import delivery, flooded
 from tests.benchmarks.rig import Sidecar
 from tests.benchmarks.usage import settled
@@ -122,7 +122,7 @@ async def test_a_gigabyte_of_output_leaves_memory_flat_and_everybody_answered(tm
 @pytest.mark.slow
 @pytest.mark.posix(reason="the benchmarks' client waits with select on pipes")
 def test_events_leave_no_more_behind_than_the_ring_of_output() -> None:
-    lines = RING_BYTES // 50  # as flooder.py writes them: so many fill the ring
+    lines = BackendLog.ring_bytes // 50  # as flooder.py writes them: so many fill the ring
     with flooded() as (sidecar, order):
         sidecar.call("sidecar:subscribe", ["backend:log"])
         memory = settled(sidecar)
@@ -132,7 +132,7 @@ def test_events_leave_no_more_behind_than_the_ring_of_output() -> None:
             sizes.append(memory.read().resident)
     print(f"\nMiB at rest and after 1, 2 and 3 times {lines:,} events: {sizes}")
     # The allocator rounds up, and the first events run code that was not run before.
-    assert sizes[1] - sizes[0] < RING_BYTES / MEBIBYTE + 3
+    assert sizes[1] - sizes[0] < BackendLog.ring_bytes / MEBIBYTE + 3
     assert sizes[3] - sizes[1] < 2
 
 
