@@ -18,7 +18,8 @@ import ntpath
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from ctypes import POINTER, Structure, byref, c_int, c_size_t, c_uint64, c_ushort, c_void_p, c_wchar_p, sizeof
+from ctypes import POINTER, byref, c_int, c_size_t, c_uint64, c_void_p, c_wchar_p, sizeof
+from struct import Struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 assert sys.platform == "win32"
 
-from .win32 import DWORD, HANDLE, declare  # noqa: E402 - after the assertion, for mypy on other systems
+from .win32 import DWORD, HANDLE, check, declare  # noqa: E402 - after the assertion, for mypy on other systems
 
 _TOKEN_ACCESS = 0x0001 | 0x0002 | 0x0008 | 0x0080  # assign as primary, duplicate, query, adjust defaults
 _DISABLE_MAX_PRIVILEGE = 0x1
@@ -50,37 +51,10 @@ _MITIGATION_POLICY = 0x0002_0007
 _NO_EXTENSION_POINTS = 1 << 32  # DLLs that hooks, AppInit_DLLs and layered sockets put into each process
 _NO_REMOTE_IMAGES = 1 << 52  # programs and DLLs on another machine
 _REMOTE_DRIVE = 4
-
-
-class _Sid(Structure):
-    """TOKEN_MANDATORY_LABEL."""
-
-    _fields_ = (("sid", c_void_p), ("attributes", DWORD))
-
-
-class _Startup(Structure):
-    """STARTUPINFOEXW."""
-
-    _fields_ = (
-        ("size", DWORD),
-        ("reserved", c_wchar_p),
-        ("desktop", c_wchar_p),
-        ("title", c_wchar_p),
-        ("place", DWORD * 7),
-        ("flags", DWORD),
-        ("show", c_ushort),
-        ("reserved_size", c_ushort),
-        ("reserved_data", c_void_p),
-        ("streams", HANDLE * 3),
-        ("attributes", c_void_p),
-    )
-
-
-class _Created(Structure):
-    """PROCESS_INFORMATION."""
-
-    _fields_ = (("process", HANDLE), ("thread", HANDLE), ("pid", DWORD), ("tid", DWORD))
-
+# STARTUPINFOEXW: size, three names, place, flags, how to show, reserved, streams, attributes
+_STARTUP = Struct("@IPPP7IIHHP3PP")
+_CREATED = Struct("@PPII")  # PROCESS_INFORMATION: process, thread, and their ids
+_MANDATORY_LABEL = Struct("@PI0P")  # TOKEN_MANDATORY_LABEL: SID, attributes
 
 _OpenProcessToken = declare("OpenProcessToken", c_int, HANDLE, DWORD, POINTER(HANDLE))
 _CreateRestrictedToken = declare(
@@ -136,7 +110,7 @@ def label_of(handle: int) -> str:
     if _GetSecurity(handle, _SE_FILE_OBJECT, _LABEL, None, None, None, None, byref(descriptor)):
         return ""
     try:
-        _check(_WriteDescriptor(descriptor, _SDDL_REVISION, _LABEL | _SACL, byref(text), None))
+        check(_WriteDescriptor(descriptor, _SDDL_REVISION, _LABEL | _SACL, byref(text), None))
         return ctypes.wstring_at(text.value) if text.value else ""
     finally:
         _LocalFree(text)
@@ -145,9 +119,9 @@ def label_of(handle: int) -> str:
 
 def _set_label(handle: int, wanted: str) -> None:
     descriptor, sacl, unused = c_void_p(), c_void_p(), c_int()
-    _check(_ReadDescriptor(wanted, _SDDL_REVISION, byref(descriptor), None))
+    check(_ReadDescriptor(wanted, _SDDL_REVISION, byref(descriptor), None))
     try:
-        _check(_GetSacl(descriptor, byref(unused), byref(sacl), byref(unused)))
+        check(_GetSacl(descriptor, byref(unused), byref(sacl), byref(unused)))
         if error := _SetSecurity(handle, _SE_FILE_OBJECT, _LABEL, None, None, None, sacl):
             raise ctypes.WinError(error)
     finally:
@@ -164,37 +138,36 @@ def create(
     remote = program.startswith("\\\\") or _GetDriveType(ntpath.splitdrive(program)[0] + "\\") == _REMOTE_DRIVE
     policy = c_uint64(_NO_EXTENSION_POINTS | (0 if remote else _NO_REMOTE_IMAGES))
     handles = (HANDLE * len(inherited))(*inherited)
-    created = _Created()
+    created = ctypes.create_string_buffer(_CREATED.size)
     block = ctypes.create_unicode_buffer("".join(f"{name}={value}\0" for name, value in spec.env.items()) + "\0")
     command = ctypes.create_unicode_buffer(line)
     with _low_token() as token, _attributes({_HANDLE_LIST: handles, _MITIGATION_POLICY: policy}) as attributes:
-        startup = _Startup(
-            size=sizeof(_Startup), flags=_USE_STANDARD_STREAMS, streams=tuple(inherited[:3]), attributes=attributes
-        )
+        startup = _STARTUP.pack(_STARTUP.size, *[0] * 10, _USE_STANDARD_STREAMS, 0, 0, 0, *inherited[:3], attributes)
         flags |= _EXTENDED_STARTUP_INFO
         block_address = ctypes.cast(block, c_wchar_p)
-        _check(
+        check(
             _CreateProcessAsUser(
                 token, program, ctypes.cast(command, c_wchar_p), None, None, True, flags, block_address, folder,
-                byref(startup), byref(created),
+                startup, created,
             )
         )  # fmt: skip
-    return created.process, created.thread, created.pid
+    process, thread, pid, _ = _CREATED.unpack(created)
+    return process, thread, pid
 
 
 @contextmanager
 def _low_token() -> Iterator[HANDLE]:
     """The sidecar's own token, restricted: only such a one may be given to a process without a privilege."""
     own, token = HANDLE(), HANDLE()
-    _check(_OpenProcessToken(_winapi.GetCurrentProcess(), _TOKEN_ACCESS, byref(own)))
+    check(_OpenProcessToken(_winapi.GetCurrentProcess(), _TOKEN_ACCESS, byref(own)))
     try:
-        _check(_CreateRestrictedToken(own, _DISABLE_MAX_PRIVILEGE, 0, None, 0, None, 0, None, byref(token)))
+        check(_CreateRestrictedToken(own, _DISABLE_MAX_PRIVILEGE, 0, None, 0, None, 0, None, byref(token)))
     finally:
         _CloseHandle(own)
     try:
         sid = ctypes.create_string_buffer(_LOW, len(_LOW))
-        low = _Sid(ctypes.addressof(sid), _SE_GROUP_INTEGRITY)
-        _check(_SetTokenInformation(token, _TOKEN_INTEGRITY_LEVEL, byref(low), sizeof(low) + len(_LOW)))
+        low = _MANDATORY_LABEL.pack(ctypes.addressof(sid), _SE_GROUP_INTEGRITY)
+        check(_SetTokenInformation(token, _TOKEN_INTEGRITY_LEVEL, low, len(low) + len(_LOW)))
         yield token
     finally:
         _CloseHandle(token)
@@ -206,15 +179,10 @@ def _attributes(values: dict[int, _CDataType]) -> Iterator[int]:
     size = c_size_t()
     _InitializeAttributes(None, len(values), 0, byref(size))
     room = ctypes.create_string_buffer(size.value)
-    _check(_InitializeAttributes(room, len(values), 0, byref(size)))
+    check(_InitializeAttributes(room, len(values), 0, byref(size)))
     try:
         for key, value in values.items():
-            _check(_UpdateAttribute(room, 0, key, byref(value), sizeof(value), None, None))
+            check(_UpdateAttribute(room, 0, key, byref(value), sizeof(value), None, None))
         yield ctypes.addressof(room)
     finally:
         _DeleteAttributes(room)
-
-
-def _check(done: int) -> None:
-    if not done:
-        raise ctypes.WinError(ctypes.get_last_error())

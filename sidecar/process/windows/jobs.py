@@ -12,6 +12,7 @@ import ctypes
 import msvcrt
 import sys
 from ctypes import byref, sizeof
+from struct import Struct
 
 from . import win32
 
@@ -19,6 +20,9 @@ assert sys.platform == "win32"
 
 _EXIT_CODE = 1  # of what TerminateJobObject ends; taskkill /F uses 1 as well
 _MAX_PIDS = 65536  # of a tree; a list of them takes 512 KiB
+# JOBOBJECT_EXTENDED_LIMIT_INFORMATION: two times, flags, working sets, processes, affinity, priority and scheduling class;
+# counters; memory
+_LIMITS = Struct("@qqINNINII6Q4N")
 _own_job: Job | None = None
 
 
@@ -30,22 +34,19 @@ class Job:
 
         Raises OSError: the system could not.
         """
-        handle = win32.CreateJobObject(None, None)
-        if not handle:
-            raise win32.failure()
-        self._handle: int = handle
-        limits = win32.ExtendedLimits()
-        limits.basic.flags = win32.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
+        self._handle: int = win32.CreateJobObject(None, None)
+        win32.check(self._handle)
+        limits = _LIMITS.pack(0, 0, win32.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, *[0] * 16)
         kind = win32.JOB_OBJECT_EXTENDED_LIMIT_INFORMATION
-        if not win32.SetInformationJobObject(handle, kind, byref(limits), sizeof(limits)):
-            error = win32.failure()
+        try:
+            win32.check(win32.SetInformationJobObject(self._handle, kind, limits, len(limits)))
+        except OSError:
             self.close()
-            raise error
+            raise
 
     def assign(self, process: int) -> None:
         """Puts a process, and all that it will start, into the job. OSError: it is in one that forbids nesting, or has ended."""
-        if not win32.AssignProcessToJobObject(self._handle, process):
-            raise win32.failure()
+        win32.check(win32.AssignProcessToJobObject(self._handle, process))
 
     def pids(self) -> list[int]:
         """The processes that are in it now, in no order."""
@@ -57,8 +58,7 @@ class Job:
             listing = (ctypes.c_size_t * (1 + room))()
             kind = win32.JOB_OBJECT_BASIC_PROCESS_ID_LIST
             done = win32.QueryInformationJobObject(self._handle, kind, byref(listing), sizeof(listing), None)
-            if not done and ctypes.get_last_error() != win32.ERROR_MORE_DATA:
-                raise win32.failure()
+            win32.check(done or ctypes.get_last_error() == win32.ERROR_MORE_DATA)
             assigned, listed = win32.DWORD.from_buffer(listing).value, win32.DWORD.from_buffer(listing, 4).value
             # A process that is ending may be counted and not listed: the two need not agree in a call that succeeded.
             if done or listed >= assigned or room >= _MAX_PIDS:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import _winapi
 import sys
 import time
-from ctypes import POINTER, Structure, byref, c_int, c_long, c_size_t, c_void_p, c_wchar, sizeof
+from ctypes import c_int, c_void_p, create_string_buffer
+from struct import Struct
 
 from . import win32
 
@@ -14,28 +15,12 @@ assert sys.platform == "win32"
 _SNAP_PROCESS = 0x2  # TH32CS_SNAPPROCESS
 _INVALID_HANDLE = c_void_p(-1).value
 _MAX_AGE = 0.05  # seconds; a sample of a tree takes less, and the next one comes later
-
-
-class _Entry(Structure):
-    """PROCESSENTRY32W."""
-
-    _fields_ = (
-        ("size", win32.DWORD),
-        ("usage", win32.DWORD),
-        ("pid", win32.DWORD),
-        ("heap", c_size_t),
-        ("module", win32.DWORD),
-        ("threads", win32.DWORD),
-        ("parent", win32.DWORD),
-        ("priority", c_long),
-        ("flags", win32.DWORD),
-        ("name", c_wchar * 260),
-    )
-
+# PROCESSENTRY32W: size, usage, pid, heap, module, threads, parent, priority, flags, a name of 260 characters
+_ENTRY = Struct("@IIINIIIlI520s0N")
 
 _create_snapshot = win32.declare("CreateToolhelp32Snapshot", win32.HANDLE, win32.DWORD, win32.DWORD)
-_first = win32.declare("Process32FirstW", c_int, win32.HANDLE, POINTER(_Entry))
-_next = win32.declare("Process32NextW", c_int, win32.HANDLE, POINTER(_Entry))
+_first = win32.declare("Process32FirstW", c_int, win32.HANDLE, c_void_p)
+_next = win32.declare("Process32NextW", c_int, win32.HANDLE, c_void_p)
 
 
 class ThreadCounts:
@@ -57,13 +42,14 @@ def _snapshot() -> dict[int, int]:
     handle = _create_snapshot(_SNAP_PROCESS, 0)
     if handle in (None, _INVALID_HANDLE):
         return {}
-    entry = _Entry(size=sizeof(_Entry))
+    entry = create_string_buffer(_ENTRY.size.to_bytes(4, "little"), _ENTRY.size)
     counts = {}
     try:
-        more = _first(handle, byref(entry))
+        more = _first(handle, entry)
         while more:
-            counts[entry.pid] = entry.threads
-            more = _next(handle, byref(entry))
+            _size, _usage, pid, _heap, _module, threads, *_ = _ENTRY.unpack(entry)
+            counts[pid] = threads
+            more = _next(handle, entry)
     finally:
         _winapi.CloseHandle(handle)
     return counts

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from ctypes import POINTER, Structure, c_int, c_int64, c_size_t, c_uint64, c_ulong, c_void_p, c_wchar_p, sizeof
+from ctypes import POINTER, byref, c_int, c_uint64, c_ulong, c_void_p, c_wchar_p, sizeof
 
 assert sys.platform == "win32"
 
@@ -31,53 +31,7 @@ POWER_THROTTLING_IGNORE_TIMER_RESOLUTION = 0x4
 
 TCP_TABLE_OWNER_PID_LISTENER = 3
 
-
-class FILETIME(Structure):
-    """100 ns since 1601, in two halves."""
-
-    _fields_ = (("low", DWORD), ("high", DWORD))
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since 1970."""
-        high, low = int(self.high), int(self.low)
-        return ((high << 32 | low) - 116_444_736_000_000_000) / 1e7
-
-
-class BasicLimits(Structure):
-    """JOBOBJECT_BASIC_LIMIT_INFORMATION."""
-
-    _fields_ = (
-        ("per_process_user_time", c_int64),
-        ("per_job_user_time", c_int64),
-        ("flags", DWORD),
-        ("minimum_working_set", c_size_t),
-        ("maximum_working_set", c_size_t),
-        ("active_processes", DWORD),
-        ("affinity", c_size_t),
-        ("priority_class", DWORD),
-        ("scheduling_class", DWORD),
-    )
-
-
-class ExtendedLimits(Structure):
-    """JOBOBJECT_EXTENDED_LIMIT_INFORMATION."""
-
-    _fields_ = (
-        ("basic", BasicLimits),
-        ("io_counters", c_uint64 * 6),
-        ("process_memory", c_size_t),
-        ("job_memory", c_size_t),
-        ("peak_process_memory", c_size_t),
-        ("peak_job_memory", c_size_t),
-    )
-
-
-class PowerThrottling(Structure):
-    """PROCESS_POWER_THROTTLING_STATE."""
-
-    _fields_ = (("version", DWORD), ("control", DWORD), ("state", DWORD))
-
+_EPOCH = 116_444_736_000_000_000  # 1970 as FILETIME has it, in units of 100 ns since 1601
 
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
 _advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
@@ -94,7 +48,7 @@ def declare(name: str, result: type | None, *arguments: object) -> ctypes._Named
 AssignProcessToJobObject = declare("AssignProcessToJobObject", c_int, HANDLE, HANDLE)
 CancelSynchronousIo = declare("CancelSynchronousIo", c_int, HANDLE)
 CreateJobObject = declare("CreateJobObjectW", HANDLE, c_void_p, c_wchar_p)
-GetProcessTimes = declare("GetProcessTimes", c_int, HANDLE, *[POINTER(FILETIME)] * 4)
+GetProcessTimes = declare("GetProcessTimes", c_int, HANDLE, *[POINTER(c_uint64)] * 4)
 GetShortPathName = declare("GetShortPathNameW", DWORD, c_wchar_p, c_wchar_p, DWORD)
 OpenThread = declare("OpenThread", HANDLE, DWORD, c_int, DWORD)
 QueryFullProcessImageName = declare("QueryFullProcessImageNameW", c_int, HANDLE, DWORD, c_wchar_p, POINTER(DWORD))
@@ -106,22 +60,17 @@ SetPriorityClass = declare("SetPriorityClass", c_int, HANDLE, DWORD)
 TerminateJobObject = declare("TerminateJobObject", c_int, HANDLE, c_int)
 
 
-def failure() -> OSError:
-    """The error that the last call left, as Python raises it."""
-    return ctypes.WinError(ctypes.get_last_error())
+def check(done: int) -> None:
+    """Raises the error that the last call left, as OSError, unless it is ``done``."""
+    if not done:
+        raise ctypes.WinError(ctypes.get_last_error())
 
 
 def lifetime(handle: int) -> tuple[float, bool]:
-    """When the process was created, seconds since 1970, and whether it has ended.
-
-    Raises OSError: the handle does not allow the question.
-    """
-    created, ended, other = FILETIME(), FILETIME(), FILETIME()
-    if not GetProcessTimes(
-        handle, ctypes.byref(created), ctypes.byref(ended), ctypes.byref(other), ctypes.byref(other)
-    ):
-        raise failure()
-    return created.seconds, bool(ended.low or ended.high)
+    """When the process was created, seconds since 1970, and whether it has ended. OSError: the handle does not allow the question."""
+    created, ended, other = c_uint64(), c_uint64(), c_uint64()
+    check(GetProcessTimes(handle, byref(created), byref(ended), byref(other), byref(other)))
+    return (created.value - _EPOCH) / 1e7, bool(ended.value)
 
 
 def disable_power_throttling(handle: int) -> bool:
@@ -135,7 +84,7 @@ def disable_power_throttling(handle: int) -> bool:
         return False
     speed, timer = POWER_THROTTLING_EXECUTION_SPEED, POWER_THROTTLING_IGNORE_TIMER_RESOLUTION
     for control in (speed | timer, speed):
-        state = PowerThrottling(1, control, 0)
-        if function(handle, PROCESS_POWER_THROTTLING, ctypes.byref(state), sizeof(state)):
+        state = (DWORD * 3)(1, control, 0)  # PROCESS_POWER_THROTTLING_STATE: version, control mask, state mask
+        if function(handle, PROCESS_POWER_THROTTLING, byref(state), sizeof(state)):
             return True
     return False
