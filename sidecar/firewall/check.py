@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ..errors import UnsupportedError
 from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
@@ -22,8 +21,7 @@ def check_firewall(facts: FirewallFacts) -> FirewallCheck:
     """Says what stands between the app and its backend, and what the firewall's rules mean."""
     if facts.platform != "win32":
         return FirewallCheck(True, "Not Windows")
-    snapshot = _read()
-    return diagnose(facts, judge(snapshot, facts.program, facts.port, _environment()))
+    return diagnose(facts, judge(_read(), facts.program, facts.port))
 
 
 def find_rule(rule_names: Sequence[str], program: str, *, platform: str = sys.platform) -> FirewallRule:
@@ -33,21 +31,18 @@ def find_rule(rule_names: Sequence[str], program: str, *, platform: str = sys.pl
     """
     if platform != "win32":
         return FirewallRule(None, error="Not Windows")
-    return describe(_read(), rule_names, program, _environment())
+    return describe(_read(), rule_names, program)
 
 
-def describe(
-    snapshot: Snapshot, rule_names: Sequence[str], program: str, environment: Mapping[str, str]
-) -> FirewallRule:
+def describe(snapshot: Snapshot, rule_names: Sequence[str], program: str) -> FirewallRule:
     """The answer of ``find_rule`` from what was read; pure."""
-    rules = rules_in(snapshot)
     names = {name.lower() for name in rule_names}
     found = [
         rule
-        for rule in rules
-        if rule.inbound and (rule.name.lower() in names or same_program(rule, program, environment))
+        for rule in rules_in(snapshot)
+        if rule.inbound and (rule.name.lower() in names or same_program(rule, program, snapshot.environment))
     ]
-    verdicts = judge(snapshot, program, None, environment)
+    verdicts = judge(snapshot, program, None)
     lines = [f"{profile}: {verdicts[profile].name} ({verdicts[profile].reason})" for profile in PROFILES]
     details = "\n".join(lines + [_line(rule) for rule in found])
     unread = snapshot.unread()
@@ -70,7 +65,7 @@ def create_rule(program: str, rule_name: str, *, preview: bool = False) -> Creat
         from .create import create
         from .elevate import run
 
-        return create(program, rule_name, _environment(), preview=preview, read=_read, run=run, pause=time.sleep)
+        return create(program, rule_name, preview=preview, read=_read, run=run, pause=time.sleep)
     raise UnsupportedError("Firewall rules are created on Windows only.")
 
 
@@ -80,10 +75,6 @@ def _read() -> Snapshot:
 
         return read()
     raise UnsupportedError("The Windows Firewall exists on Windows only.")
-
-
-def _environment() -> dict[str, str]:
-    return {name.upper(): value for name, value in os.environ.items()}
 
 
 def _line(rule: Rule) -> str:

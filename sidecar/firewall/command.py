@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ntpath
-from typing import NoReturn
 
 from ..errors import InvalidConfigError, UnsupportedError
 
@@ -46,17 +45,18 @@ def delete_rules(program: str) -> str:
 
 def check_name(rule_name: str) -> None:
     """Raises InvalidConfigError if Windows or a shell would not accept the name."""
-    if not rule_name.strip():
-        _bad_name("it is empty")
-    if rule_name.lower() == "all":
-        _bad_name("netsh treats “all” as every rule")
-    if "|" in rule_name:
-        _bad_name("it contains “|”, which separates the fields of a stored rule")
-    if rule_name.startswith("@"):
-        _bad_name("Windows treats a name that starts with “@” as a reference to a resource")
-    reason = _trouble(rule_name)
+    faults = {
+        "it is empty": not rule_name.strip(),
+        "netsh treats “all” as every rule": rule_name.lower() == "all",
+        "it contains “|”, which separates the fields of a stored rule": "|" in rule_name,
+        "Windows treats a name that starts with “@” as a reference to a resource": rule_name.startswith("@"),
+    }
+    reason = next((text for text, applies in faults.items() if applies), "") or _trouble(rule_name)
     if reason:
-        _bad_name(reason)
+        raise InvalidConfigError(
+            f"The firewall rule cannot use the name from the settings: {reason}.",
+            hint="Change [firewall] rule_name.",
+        )
 
 
 def quotable_path(program: str) -> str:
@@ -84,9 +84,3 @@ def _trouble(text: str) -> str:
         if not character.isprintable():
             return f"it contains the character U+{ord(character):04X}, which cannot be shown"
     return ""
-
-
-def _bad_name(reason: str) -> NoReturn:
-    raise InvalidConfigError(
-        f"The firewall rule cannot use the name from the settings: {reason}.", hint="Change [firewall] rule_name."
-    )

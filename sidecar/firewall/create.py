@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..process.platform.machine import system_folder
@@ -19,38 +19,33 @@ _PAUSE = 0.1  # seconds; the firewall service writes the registry a moment after
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What creating the rule means on this machine."""
+    """What creating the rule means on this machine.
 
-    file: str  # the helper
-    parameters: str  # its command line
-    replaced: tuple[Rule, ...]  # rules of the same program that are deleted first
-    before: frozenset[str]  # the ids of this machine's rules as they are
-    verdict: Verdict  # what the profile does now
-    obstacle: str  # why it must not be tried; empty: it may
+    ``file`` and ``parameters`` of the helper; ``replaced``: deleted first; ``obstacle``: why it must not be tried, empty: it may.
+    """
+
+    file: str
+    parameters: str
+    replaced: tuple[Rule, ...]
+    obstacle: str
 
 
-def plan(snapshot: Snapshot, program: str, rule_name: str, environment: Mapping[str, str]) -> Plan:
+def plan(snapshot: Snapshot, program: str, rule_name: str) -> Plan:
     r"""Decides what to do; pure. Raises as ``command.add_rule``.
 
     The helper is Windows' own cmd: no file that a program of the user's could change between the prompt and the run. Both texts
     in the line have passed ``command``'s checks; ``/d`` leaves AutoRun out, ``/v:off`` leaves ``!`` alone.
     """
-    rules = rules_in(snapshot)
-    stale = tuple(
-        rule for rule in rules if rule.store == "local" and rule.inbound and same_program(rule, program, environment)
-    )
+    stale = tuple(rule for rule in _own_rules(snapshot, program) if rule.store == "local")
     add = add_rule(program, rule_name)
     system = system_folder() + "\\"  # never by a variable, which the program that starts the app could set
     commands = [delete_rules(program), add] if stale else [add]
     line = " & ".join(f'"{system}netsh.exe"{text.removeprefix("netsh")}' for text in commands)
-    verdict = judge(snapshot, program, None, environment)[PROFILE]
     return Plan(
         file=f"{system}cmd.exe",
         parameters=f'/d /v:off /s /c "{line}"',
         replaced=stale,
-        before=frozenset(rule.value_name for rule in rules if rule.store == "local"),
-        verdict=verdict,
-        obstacle=_obstacle(verdict, stale),
+        obstacle=_obstacle(judge(snapshot, program, None)[PROFILE], stale),
     )
 
 
@@ -60,7 +55,7 @@ def _obstacle(verdict: Verdict, stale: tuple[Rule, ...]) -> str:
         return f"The firewall's state is unknown: {verdict.reason}."
     if verdict.name == "allowed":
         return f"Nothing to do on private networks: {verdict.reason}."
-    if verdict.name in {"blocked", "no_rule"} and not set(verdict.evidence) <= set(stale):
+    if verdict.name in {"blocked", "no_rule"} and (verdict.by_setting or not set(verdict.rules) <= set(stale)):
         return f"A rule for the backend would have no effect on private networks: {verdict.reason}."
     return ""
 
@@ -68,7 +63,6 @@ def _obstacle(verdict: Verdict, stale: tuple[Rule, ...]) -> str:
 def create(
     program: str,
     rule_name: str,
-    environment: Mapping[str, str],
     *,
     preview: bool,
     read: Callable[[], Snapshot],
@@ -77,14 +71,13 @@ def create(
 ) -> CreatedFirewallRule:
     """Carries the plan out; blocks while the user is asked and for up to 32 s after. ``preview``: only says what would be done.
 
-    ``run`` runs a program with a command line as administrator and gives its exit code or None; ``environment`` has its names in
-    capitals. Raises as ``command.add_rule`` and ``elevate.run``.
+    ``run`` runs a program with a command line as administrator and gives its exit code or None. Raises as ``command.add_rule`` and ``elevate.run``.
     """
     snapshot = read()
-    todo = plan(snapshot, program, rule_name, environment)
+    todo = plan(snapshot, program, rule_name)
     replaced = [_line(rule) for rule in todo.replaced]
     if todo.obstacle:
-        return CreatedFirewallRule(False, _exists(snapshot, program, environment), todo.obstacle, [])
+        return CreatedFirewallRule(False, _exists(snapshot, program), todo.obstacle, [])
     if preview:
         text = f"Would create “{rule_name}” for {program} on private networks"
         text += f", after deleting {len(replaced)} rules of the same program." if replaced else "."
@@ -95,27 +88,33 @@ def create(
         if attempt:
             pause(_PAUSE)
         snapshot = read()
-        new = _new(snapshot, program, rule_name, environment, todo)
+        new = _new(snapshot, program, rule_name, todo)
         if new is not None:
             break
     else:
-        return CreatedFirewallRule(False, _exists(snapshot, program, environment), _failed(code), replaced)
-    verdict = judge(snapshot, program, None, environment)[PROFILE]
+        return CreatedFirewallRule(False, _exists(snapshot, program), _failed(code), replaced)
+    verdict = judge(snapshot, program, None)[PROFILE]
     text = f"Created {_line(new)}. On private networks: {verdict.reason}."
     return CreatedFirewallRule(True, True, text, replaced)
 
 
-def _new(snapshot: Snapshot, program: str, rule_name: str, environment: Mapping[str, str], todo: Plan) -> Rule | None:
-    for rule in rules_in(snapshot):
-        if rule.store != "local" or rule.value_name in todo.before or rule.name != rule_name:
+def _own_rules(snapshot: Snapshot, program: str) -> list[Rule]:
+    """The incoming rules that name the program."""
+    return [rule for rule in rules_in(snapshot) if rule.inbound and same_program(rule, program, snapshot.environment)]
+
+
+def _new(snapshot: Snapshot, program: str, rule_name: str, todo: Plan) -> Rule | None:
+    before = {rule.value_name for rule in todo.replaced}
+    for rule in _own_rules(snapshot, program):
+        if rule.store != "local" or rule.value_name in before or rule.name != rule_name:
             continue
-        if rule.action == "allow" and rule.inbound and rule.active and same_program(rule, program, environment):
+        if rule.action == "allow" and rule.active:
             return rule
     return None
 
 
-def _exists(snapshot: Snapshot, program: str, environment: Mapping[str, str]) -> bool | None:
-    if any(rule.inbound and same_program(rule, program, environment) for rule in rules_in(snapshot)):
+def _exists(snapshot: Snapshot, program: str) -> bool | None:
+    if _own_rules(snapshot, program):
         return True
     return None if snapshot.unread() else False
 

@@ -75,7 +75,6 @@ def run(file: str, parameters: str, *, timeout: float = 30.0, verb: str = "runas
 def _foreground_window() -> int | None:
     """Most likely the app's: a prompt that belongs to no window may only flash in the taskbar (ShellExecuteExW and UAC)."""
     function = ctypes.WinDLL("user32").GetForegroundWindow
-    function.argtypes = ()
     function.restype = wintypes.HWND
     window: int | None = function()
     return window
@@ -101,7 +100,5 @@ def _exit_code(process: int | None, timeout: float) -> int | None:
         if _winapi.WaitForSingleObject(process, int(timeout * 1000)) != _winapi.WAIT_OBJECT_0:
             return None
         return _winapi.GetExitCodeProcess(process)
-    except OSError:
-        return None
     finally:
         _winapi.CloseHandle(process)

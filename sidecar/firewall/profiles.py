@@ -2,88 +2,67 @@ r"""What is in force for a network profile, merged from the stores: MS-FASP 2.2.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .rules import Profile, StoreName
-from .snapshot import KeyValues, Snapshot
-
-_MISSING: KeyValues[int] = KeyValues("missing")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    r"""One number that is in force; ``where`` it stands: ``StandardProfile\EnableFirewall``; ``store`` is None for Windows' default."""
-
-    value: bool
-    store: StoreName | None
-    where: str
+from .rules import Profile
+from .snapshot import STORES, Key, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileSettings:
     """The four settings that decide; ``unknown`` says why they cannot be known, and is empty where they are."""
 
-    enabled: Setting
-    shielded: Setting
-    local_rules: Setting
-    blocks_by_default: Setting
+    enabled: bool
+    shielded: bool
+    local_rules: bool
+    blocks_by_default: bool
     unknown: str = ""
 
 
 def settings_of(snapshot: Snapshot, profile: Profile) -> ProfileSettings:
-    """Merges the stores for one profile."""
-    policy_key, policy = _policy(snapshot, profile)
-    mdm_key, mdm = _mdm(snapshot, profile)
+    """Merges the stores for one profile; a value that none of them has is Windows' default."""
     # The firewall's own store calls the private profile by its old name.
-    local_key = "StandardProfile" if profile == "private" else _key(profile)
-    local = snapshot.profiles.get(("local", local_key), _MISSING)
-    managed: list[tuple[StoreName, str, KeyValues[int]]] = [("policy", policy_key, policy), ("mdm", mdm_key, mdm)]
-    every: list[tuple[StoreName, str, KeyValues[int]]] = [*managed, ("local", local_key, local)]
-    enabled = _first("EnableFirewall", every, default=True)
-    shields = [_first("DoNotAllowExceptions", [place], default=False) for place in every]
+    local = "StandardProfile" if profile == "private" else _own_key(profile)
+    names = _policy_key(snapshot, profile), _mdm_key(snapshot, profile), local
+    keys = [snapshot.key(store, name) for store, name in zip(STORES, names, strict=True)]
+    enabled = _first("EnableFirewall", keys)
+    unknown = ""
+    if keys[-1].state == "missing" and enabled is None:
+        unknown = f"the firewall's own settings ({local}) are missing"
+    for store, name, key in zip(STORES, names, keys, strict=True):
+        if key.state == "unreadable":
+            unknown = f"the {store} settings of {name} cannot be read: {key.error}"
+            break
     return ProfileSettings(
-        enabled=enabled,
-        shielded=next((setting for setting in shields if setting.value), shields[-1]),  # "let on values win"
-        local_rules=_first("AllowLocalPolicyMerge", managed, default=True),  # "always use" the policy's
-        blocks_by_default=_first("DefaultInboundAction", every, default=True),
-        unknown=_unknown(every, enabled),
+        enabled=enabled is not False,
+        shielded=any(_first("DoNotAllowExceptions", [key]) for key in keys),  # "let on values win"
+        local_rules=_first("AllowLocalPolicyMerge", keys[:-1]) is not False,  # "always use" the policy's
+        blocks_by_default=_first("DefaultInboundAction", keys) is not False,
+        unknown=unknown,
     )
 
 
-def _key(profile: Profile) -> str:
+def _own_key(profile: Profile) -> str:
     return f"{profile.capitalize()}Profile"
 
 
-def _policy(snapshot: Snapshot, profile: Profile) -> tuple[str, KeyValues[int]]:
+def _policy_key(snapshot: Snapshot, profile: Profile) -> str:
     """StandardProfile is for private and public, and only if neither has its own key."""
-    keys = {name: snapshot.profiles.get(("policy", name), _MISSING) for name in ("PrivateProfile", "PublicProfile")}
-    name = _key(profile)
-    if profile != "domain" and all(values.state == "missing" for values in keys.values()):
-        name = "StandardProfile"
-    return name, snapshot.profiles.get(("policy", name), _MISSING)
+    split = any(snapshot.key("policy", name).state != "missing" for name in ("PrivateProfile", "PublicProfile"))
+    return _own_key(profile) if split or profile == "domain" else "StandardProfile"
 
 
-def _mdm(snapshot: Snapshot, profile: Profile) -> tuple[str, KeyValues[int]]:
+def _mdm_key(snapshot: Snapshot, profile: Profile) -> str:
     """No specification names the private profile's key of this store: both names are looked for."""
-    name = _key(profile)
-    values = snapshot.profiles.get(("mdm", name), _MISSING)
-    if profile == "private" and values.state == "missing":
-        name = "StandardProfile"
-        values = snapshot.profiles.get(("mdm", name), _MISSING)
-    return name, values
+    name = _own_key(profile)
+    return "StandardProfile" if profile == "private" and snapshot.key("mdm", name).state == "missing" else name
 
 
-def _first(name: str, places: list[tuple[StoreName, str, KeyValues[int]]], *, default: bool) -> Setting:
-    for store, key, values in places:
-        if name in values.values:
-            return Setting(values.values[name] != 0, store, rf"{key}\{name}")
-    return Setting(default, None, rf"{places[-1][1]}\{name}")
-
-
-def _unknown(places: list[tuple[StoreName, str, KeyValues[int]]], enabled: Setting) -> str:
-    for store, key, values in places:
-        if values.state == "unreadable":
-            return f"the {store} settings of {key} cannot be read: {values.error}"
-    if places[-1][2].state == "missing" and enabled.store is None:
-        return f"the firewall's own settings ({places[-1][1]}) are missing"
-    return ""
+def _first(name: str, keys: Sequence[Key]) -> bool | None:
+    """The switch in the first key that has it; Windows ignores the case of names."""
+    for key in keys:
+        for found, value in key.values.items():
+            if found.lower() == name.lower() and isinstance(value, int):
+                return value != 0
+    return None

@@ -6,13 +6,13 @@ Every user may read these keys.
 
 from __future__ import annotations
 
+import os
 import sys
 import winreg
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
 from .rules import StoreName
-from .snapshot import PROFILE_KEYS, STORES, KeyValues, Snapshot
+from .snapshot import PROFILE_KEYS, RULES_KEY, STORES, Key, Snapshot
 
 assert sys.platform == "win32"  # the form by which mypy leaves the rest out elsewhere
 
@@ -22,57 +22,39 @@ STORE_KEYS: dict[StoreName, str] = {
     "mdm": _LOCAL + r"\Mdm",
     "local": _LOCAL,
 }
-T = TypeVar("T")
-_SETTINGS = ("EnableFirewall", "DoNotAllowExceptions", "AllowLocalPolicyMerge", "DefaultInboundAction")
+_ERROR_NO_MORE_ITEMS = 259
 
 
 def read(prefix: str = "", *, current_user: bool = False) -> Snapshot:
     """Reads the three stores; for tests below the key ``prefix``, and in the user's hive instead of the machine's."""
     hive = winreg.HKEY_CURRENT_USER if current_user else winreg.HKEY_LOCAL_MACHINE
     start = prefix + "\\" if prefix else ""
-    return Snapshot(
-        rules={store: _read(hive, f"{start}{STORE_KEYS[store]}\\FirewallRules", _rules) for store in STORES},
-        profiles={
-            (store, key): _read(hive, f"{start}{STORE_KEYS[store]}\\{key}", _settings)
-            for store in STORES
-            for key in PROFILE_KEYS
-        },
-    )
+    keys = {
+        (store, name): _key(hive, f"{start}{STORE_KEYS[store]}\\{name}")
+        for store in STORES
+        for name in (RULES_KEY, *PROFILE_KEYS)
+    }
+    return Snapshot(keys, dict(os.environ))  # whose names are in capitals on Windows
 
 
-def _read(hive: int, path: str, values: Callable[[winreg.HKEYType], dict[str, T]]) -> KeyValues[T]:
+def _key(hive: int, path: str) -> Key:
     try:
         with winreg.OpenKeyEx(hive, path, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as key:
-            return KeyValues("read", values(key))
+            return Key("read", dict(_values(key)))
     except FileNotFoundError:
-        return KeyValues("missing")
+        return Key("missing")
     except OSError as error:
-        return KeyValues("unreadable", error=error.strerror or str(error))
+        return Key("unreadable", error=error.strerror or str(error))
 
 
-def _rules(key: winreg.HKEYType) -> dict[str, str]:
-    return {name: data for name, data in _values(key) if isinstance(data, str)}
-
-
-def _settings(key: winreg.HKEYType) -> dict[str, int]:
-    numbers: dict[str, int] = {}
-    for name in _SETTINGS:
-        try:
-            data, kind = winreg.QueryValueEx(key, name)
-        except FileNotFoundError:
-            continue
-        if kind == winreg.REG_DWORD:
-            numbers[name] = data
-    return numbers
-
-
-def _values(key: winreg.HKEYType) -> Iterator[tuple[str, object]]:
-    """All values; ends early, without an error, if rules are deleted at the same time (ERROR_NO_MORE_ITEMS)."""
+def _values(key: winreg.HKEYType) -> Iterator[tuple[str, str | int]]:
+    """All texts and numbers; ends early, without an error, if rules are deleted at the same time."""
     for index in range(winreg.QueryInfoKey(key)[1]):
         try:
-            name, data, _ = winreg.EnumValue(key, index)
+            name, data, kind = winreg.EnumValue(key, index)
         except OSError as error:
-            if error.winerror == 259:
+            if error.winerror == _ERROR_NO_MORE_ITEMS:
                 return
             raise
-        yield name, data
+        if isinstance(data, str) or kind == winreg.REG_DWORD:
+            yield name, data

@@ -4,39 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 from .rules import StoreName
 
 STORES: tuple[StoreName, ...] = ("policy", "mdm", "local")
+RULES_KEY = "FirewallRules"
 PROFILE_KEYS = ("DomainProfile", "PrivateProfile", "PublicProfile", "StandardProfile")
 
-T = TypeVar("T")
 KeyState = Literal["read", "missing", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
-class KeyValues(Generic[T]):
-    """What stands under one key, by name: texts of rules, or numbers of a profile."""
+class Key:
+    """The texts and numbers under one key, by name; ``error`` is Windows' text where it is unreadable."""
 
-    state: KeyState
-    values: Mapping[str, T] = field(default_factory=dict)
-    error: str = ""  # Windows' text where the key is unreadable
+    state: KeyState = "missing"
+    values: Mapping[str, str | int] = field(default_factory=dict)
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that was read: rules by store, and settings by store and key name."""
+    """All that was read, by store and key name; ``environment``: what variables in paths mean, names in capitals."""
 
-    rules: Mapping[StoreName, KeyValues[str]]
-    profiles: Mapping[tuple[StoreName, str], KeyValues[int]]
+    keys: Mapping[tuple[StoreName, str], Key]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def key(self, store: StoreName, name: str) -> Key:
+        """One key; a missing one where none is."""
+        return self.keys.get((store, name)) or Key()
 
     def unread(self, *, local: bool = True) -> str:
         """Why rules may be missing; empty: none is. Only the firewall's own key is never missing; ``local``: whether they matter."""
-        for store in STORES:
-            rules = self.rules[store]
-            if rules.state == "unreadable" and (local or store != "local"):
+        for store in STORES if local else STORES[:-1]:
+            rules = self.key(store, RULES_KEY)
+            if rules.state == "unreadable":
                 return f"the {store} firewall rules cannot be read: {rules.error}"
-            if rules.state == "missing" and store == "local" and local:
+            if rules.state == "missing" and store == "local":
                 return "the firewall's own rules are missing from the registry"
         return ""

@@ -6,22 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .profiles import ProfileSettings, Setting, settings_of
+from .profiles import ProfileSettings, settings_of
 from .rules import PROFILES, TCP, Profile, Rule, expand, parse, program_key
-from .snapshot import STORES, Snapshot
+from .snapshot import RULES_KEY, STORES, Snapshot
 
 VerdictName = Literal["disabled", "blocked", "allowed", "no_rule", "conditional", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one profile does."""
+    """What one profile does: ``reason`` is one phrase; ``rules`` block; ``by_setting``: no rule of this machine changes it.
 
-    # no_rule: nothing speaks of the program, so the default, to block, applies; conditional: it depends on more than program,
-    # profile and port; unknown: something could not be read.
+    ``no_rule``: nothing speaks of the program, so the default, to block, applies · ``conditional``: it depends on more than
+    program, profile and port · ``unknown``: something could not be read.
+    """
+
     name: VerdictName
-    reason: str  # one phrase for people
-    evidence: tuple[Rule | Setting, ...] = ()  # what decided, the strongest first
+    reason: str
+    rules: tuple[Rule, ...] = ()
+    by_setting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Match:
 
 def rules_in(snapshot: Snapshot) -> list[Rule]:
     """Every rule that Windows would understand, in the order of the stores."""
-    parsed = (parse(store, name, raw) for store in STORES for name, raw in snapshot.rules[store].values.items())
+    stored = ((store, *value) for store in STORES for value in snapshot.key(store, RULES_KEY).values.items())
+    parsed = (parse(store, name, raw) for store, name, raw in stored if isinstance(raw, str))
     return [rule for rule in parsed if rule is not None]
 
 
@@ -44,9 +48,10 @@ def same_program(rule: Rule, program: str, environment: Mapping[str, str]) -> bo
     return bool(key) and rule.program is not None and program_key(expand(rule.program, environment)[0]) == key
 
 
-def judge(snapshot: Snapshot, program: str, port: int | None, environment: Mapping[str, str]) -> dict[Profile, Verdict]:
-    """A verdict for each profile; ``program``: absolute, empty: unknown; names in ``environment`` are in capitals."""
-    matches = [match for rule in rules_in(snapshot) if (match := _match(rule, program_key(program), port, environment))]
+def judge(snapshot: Snapshot, program: str, port: int | None) -> dict[Profile, Verdict]:
+    """A verdict for each profile; ``program``: absolute, empty: unknown."""
+    found = (_match(rule, program_key(program), port, snapshot.environment) for rule in rules_in(snapshot))
+    matches = [match for match in found if match is not None]
     return {profile: _verdict(snapshot, profile, matches, program) for profile in PROFILES}
 
 
@@ -82,19 +87,19 @@ def _verdict(snapshot: Snapshot, profile: Profile, matches: list[Match], program
     mine = [
         match
         for match in matches
-        if profile in match.rule.profiles and (match.rule.store != "local" or settings.local_rules.value)
+        if profile in match.rule.profiles and (match.rule.store != "local" or settings.local_rules)
     ]
     blocks = [match for match in mine if match.rule.action == "block"]
     sure = [match for match in blocks if not match.conditions]
     if sure:
-        return Verdict("blocked", f"blocked by {_names(sure)}", _evidence(sure))
-    unread = settings.unknown or snapshot.unread(local=settings.local_rules.value)
+        return Verdict("blocked", f"blocked by {_names(sure)}", tuple(match.rule for match in sure))
+    unread = settings.unknown or snapshot.unread(local=settings.local_rules)
     if unread:
-        return Verdict("unknown", unread, _evidence(mine))
+        return Verdict("unknown", unread)
     if not program:
-        return Verdict("unknown", "the backend's program is not known", _evidence(mine))
+        return Verdict("unknown", "the backend's program is not known")
     if blocks:
-        return Verdict("conditional", f"blocked under conditions: {_conditions(blocks)}", _evidence(blocks))
+        return Verdict("conditional", f"blocked under conditions: {_conditions(blocks)}")
     return _allowed(settings, mine)
 
 
@@ -102,27 +107,24 @@ def _allowed(settings: ProfileSettings, mine: list[Match]) -> Verdict:
     """No rule blocks: whether one allows."""
     sure = [match for match in mine if not match.conditions]
     if sure:
-        return Verdict("allowed", f"allowed by {_names(sure)}", _evidence(sure))
-    if not settings.blocks_by_default.value:
-        where = _setting(settings.blocks_by_default)
-        return Verdict("allowed", "allowed by default: no rule blocks, and the default action is allow", where)
+        return Verdict("allowed", f"allowed by {_names(sure)}")
+    if not settings.blocks_by_default:
+        return Verdict("allowed", "allowed by default: no rule blocks, and the default action is allow")
     if mine:
-        return Verdict("conditional", f"allowed under conditions: {_conditions(mine)}", _evidence(mine))
-    if not settings.local_rules.value:
-        why = "no rule, and group policy ignores the rules of this machine"
-        return Verdict("no_rule", why, _setting(settings.local_rules))
+        return Verdict("conditional", f"allowed under conditions: {_conditions(mine)}")
+    if not settings.local_rules:
+        return Verdict("no_rule", "no rule, and group policy ignores the rules of this machine", by_setting=True)
     return Verdict("no_rule", "no rule")
 
 
 def _by_settings(settings: ProfileSettings) -> Verdict | None:
     """The verdict where settings alone decide."""
-    if settings.shielded.value and (settings.enabled.value or settings.unknown):
-        if settings.unknown:
-            return Verdict("unknown", settings.unknown, _setting(settings.shielded))
-        why = "all incoming connections are blocked, whatever rules allow"
-        return Verdict("blocked", why, _setting(settings.shielded))
-    if not settings.enabled.value and not settings.unknown:
-        return Verdict("disabled", "the firewall is off", _setting(settings.enabled))
+    if settings.shielded and settings.unknown:
+        return Verdict("unknown", settings.unknown)
+    if settings.shielded and settings.enabled:
+        return Verdict("blocked", "all incoming connections are blocked, whatever rules allow", by_setting=True)
+    if not settings.enabled and not settings.unknown:
+        return Verdict("disabled", "the firewall is off")
     return None
 
 
@@ -136,11 +138,3 @@ def _conditions(matches: list[Match]) -> str:
         for match in matches
         if match.conditions
     )
-
-
-def _evidence(matches: list[Match]) -> tuple[Rule, ...]:
-    return tuple(match.rule for match in matches)
-
-
-def _setting(setting: Setting) -> tuple[Setting, ...]:
-    return () if setting.store is None else (setting,)

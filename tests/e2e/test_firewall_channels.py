@@ -80,7 +80,7 @@ async def test_a_preview_says_which_stale_rules_would_go_and_changes_nothing(sto
     answer = await ask("backend:createFirewallRule", {"preview": True})
     assert answer["created"] is False
     assert "from the prompt" in answer["replaced"][0]
-    assert dict(registry.read().rules["local"].values) == stale
+    assert registry.read().key("local", "FirewallRules").values == stale
 
 
 async def test_what_was_run_is_believed_only_when_the_registry_says_so(store: Store) -> None:

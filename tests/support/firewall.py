@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 
 from sidecar.firewall.rules import StoreName
-from sidecar.firewall.snapshot import PROFILE_KEYS, STORES, KeyState, KeyValues, Snapshot
+from sidecar.firewall.snapshot import RULES_KEY, STORES, Key, KeyState, Snapshot
 
 PROGRAM = r"C:\Program Files\Aura Video Studio\resources\backend\Aura.Api.exe"
 NAME = "Aura Video Studio Backend"
@@ -71,21 +71,13 @@ def snapshot(
     states: Mapping[StoreName, KeyState] | None = None,
 ) -> Snapshot:
     """What would have been read. None: the key is missing. The firewall is on everywhere unless ``settings`` say else."""
-    given = dict(zip(STORES, (policy, mdm, local), strict=True))
-    rules = {}
-    for store, values in given.items():
+    numbers = {("local", key): FIREWALL_ON for key in ("DomainProfile", "StandardProfile", "PublicProfile")}
+    keys = {place: Key("read", values) for place, values in {**numbers, **(settings or {})}.items()}
+    for store, values in zip(STORES, (policy, mdm, local), strict=True):
         state = (states or {}).get(store) or ("missing" if values is None else "read")
-        rules[store] = KeyValues(state, dict(values or ()), "Access is denied" if state == "unreadable" else "")
-    numbers: dict[tuple[StoreName, str], Mapping[str, int]] = {
-        ("local", key): FIREWALL_ON for key in ("DomainProfile", "StandardProfile", "PublicProfile")
-    }
-    numbers.update(settings or {})
-    profiles = {
-        (store, key): KeyValues("read", numbers[store, key]) if (store, key) in numbers else KeyValues("missing")
-        for store in STORES
-        for key in PROFILE_KEYS
-    }
-    return Snapshot(rules, profiles)
+        error = "Access is denied" if state == "unreadable" else ""
+        keys[store, RULES_KEY] = Key(state, dict(values or ()), error)
+    return Snapshot(keys, ENVIRONMENT)
 
 
 def in_wine() -> bool:

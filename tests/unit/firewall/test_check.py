@@ -10,7 +10,7 @@ from sidecar.firewall import check
 from sidecar.firewall.check import FirewallFacts, check_firewall, command_for, create_rule, describe, find_rule
 from sidecar.settings.load import load
 from sidecar.wire.messages import FirewallCheck, FirewallRule
-from tests.support.firewall import ENVIRONMENT, NAME, PROGRAM, query_user, rule, snapshot
+from tests.support.firewall import NAME, PROGRAM, query_user, rule, snapshot
 
 SETTINGS = load(profile="aura", environ={}).settings.firewall
 NAMES = (SETTINGS.rule_name, *SETTINGS.other_names)
@@ -36,38 +36,38 @@ def test_on_windows_the_command_is_given() -> None:
     "name", ["Aura Video Studio Backend", "aura video studio", "Aura Video Studio Backend (Public)"]
 )
 def test_any_name_that_installers_gave_counts(name: str) -> None:
-    found = describe(snapshot([("a", rule(name=name, app=r"C:\other.exe"))]), NAMES, PROGRAM, ENVIRONMENT)
+    found = describe(snapshot([("a", rule(name=name, app=r"C:\other.exe"))]), NAMES, PROGRAM)
     assert found.exists is True
 
 
 def test_the_program_counts_under_any_name() -> None:
-    assert describe(snapshot(query_user()), NAMES, PROGRAM, ENVIRONMENT).exists is True
+    assert describe(snapshot(query_user()), NAMES, PROGRAM).exists is True
     app = PROGRAM.replace(r"C:\Program Files", "%ProgramFiles%").upper()
-    assert describe(snapshot([("a", rule(name="@x.dll,-1", app=app))]), NAMES, PROGRAM, ENVIRONMENT).exists is True
+    assert describe(snapshot([("a", rule(name="@x.dll,-1", app=app))]), NAMES, PROGRAM).exists is True
 
 
 def test_the_program_may_be_unknown() -> None:
-    assert describe(snapshot([("a", rule(app=None))]), NAMES, "", ENVIRONMENT).exists is True
-    assert describe(snapshot([("a", rule(app=None, name="b"))]), NAMES, "", ENVIRONMENT).exists is False
+    assert describe(snapshot([("a", rule(app=None))]), NAMES, "").exists is True
+    assert describe(snapshot([("a", rule(app=None, name="b"))]), NAMES, "").exists is False
 
 
 def test_no_rule_is_false_only_where_everything_was_read() -> None:
-    assert describe(snapshot(), NAMES, PROGRAM, ENVIRONMENT).exists is False
-    assert describe(snapshot(None), NAMES, PROGRAM, ENVIRONMENT).exists is None
-    denied = describe(snapshot(states={"policy": "unreadable"}), NAMES, PROGRAM, ENVIRONMENT)
+    assert describe(snapshot(), NAMES, PROGRAM).exists is False
+    assert describe(snapshot(None), NAMES, PROGRAM).exists is None
+    denied = describe(snapshot(states={"policy": "unreadable"}), NAMES, PROGRAM)
     assert denied.exists is None
     assert denied.error == "Some facts are unknown: the policy firewall rules cannot be read: Access is denied"
 
 
 def test_a_rule_that_was_seen_exists_whatever_else_could_not_be_read() -> None:
-    found = describe(snapshot([("a", rule())], states={"policy": "unreadable"}), NAMES, PROGRAM, ENVIRONMENT)
+    found = describe(snapshot([("a", rule())], states={"policy": "unreadable"}), NAMES, PROGRAM)
     assert found.exists is True
     assert found.error is UNSET
 
 
 def test_the_details_are_text_with_verdicts_and_evidence() -> None:
     raw = rule(active=False)
-    details = describe(snapshot([("the-id", raw)]), NAMES, PROGRAM, ENVIRONMENT).details
+    details = describe(snapshot([("the-id", raw)]), NAMES, PROGRAM).details
     assert details.split("\n") == [
         "domain: no_rule (no rule)",
         "private: no_rule (no rule)",
@@ -77,7 +77,7 @@ def test_the_details_are_text_with_verdicts_and_evidence() -> None:
 
 
 def test_outgoing_rules_do_not_count() -> None:
-    assert describe(snapshot([("a", rule(direction="Out"))]), NAMES, PROGRAM, ENVIRONMENT).exists is False
+    assert describe(snapshot([("a", rule(direction="Out"))]), NAMES, PROGRAM).exists is False
 
 
 def test_on_windows_the_check_reads_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from sidecar.errors import ElevationRefusedError, InvalidConfigError, Unsupporte
 from sidecar.firewall.create import create, plan
 from sidecar.firewall.snapshot import Snapshot
 from sidecar.wire.messages import CreatedFirewallRule
-from tests.support.firewall import ENVIRONMENT, NAME, PROGRAM, QUERY_USER, query_user, rule, snapshot
+from tests.support.firewall import NAME, PROGRAM, QUERY_USER, query_user, rule, snapshot
 
 
 class Machine:
@@ -25,13 +25,11 @@ class Machine:
         return self.code
 
     def create(self, *, preview: bool = False, program: str = PROGRAM, name: str = NAME) -> CreatedFirewallRule:
-        return create(
-            program, name, ENVIRONMENT, preview=preview, read=self.read, run=self.run, pause=self.pauses.append
-        )
+        return create(program, name, preview=preview, read=self.read, run=self.run, pause=self.pauses.append)
 
 
 def test_the_helper_is_windows_own_and_adds_one_rule() -> None:
-    todo = plan(snapshot(), PROGRAM, NAME, ENVIRONMENT)
+    todo = plan(snapshot(), PROGRAM, NAME)
     assert todo.file.lower() == r"c:\windows\system32\cmd.exe"  # the system spells it in its own way
     line = (
         r'/d /v:off /s /c ""C:\Windows\System32\netsh.exe" advfirewall firewall add rule '
@@ -47,7 +45,6 @@ def test_stale_rules_of_the_program_are_deleted_first() -> None:
         snapshot([*others, *query_user()], policy=[("gp", rule("Allow", profiles=["Public"]))]),
         PROGRAM,
         NAME,
-        ENVIRONMENT,
     )
     assert [found.value_name for found in todo.replaced] == [name for name, _ in query_user()]
     first, second = todo.parameters.split(" & ")
@@ -174,4 +171,4 @@ def test_a_rule_that_is_there_at_once_is_not_waited_for() -> None:
     ],
 )
 def test_a_firewall_that_is_off_or_has_narrower_rules_does_not_keep_a_rule_from_being_made(found: Snapshot) -> None:
-    assert plan(found, PROGRAM, NAME, ENVIRONMENT).obstacle == ""
+    assert plan(found, PROGRAM, NAME).obstacle == ""

@@ -6,14 +6,14 @@ from msgspec import UNSET
 from sidecar.firewall.diagnosis import FirewallFacts, Probe, diagnose
 from sidecar.firewall.rules import Profile
 from sidecar.firewall.verdict import Verdict, judge
-from tests.support.firewall import ENVIRONMENT, PROGRAM, query_user, rule, snapshot
+from tests.support.firewall import PROGRAM, query_user, rule, snapshot
 
 FAILURES: list[Probe] = ["refused", "timeout", "foreign", "reserved", "in_use", "proxy"]
 
 
 def blocked() -> dict[Profile, Verdict]:
     found = snapshot([("a", rule()), *query_user()])
-    return judge(found, PROGRAM, 5005, ENVIRONMENT)
+    return judge(found, PROGRAM, 5005)
 
 
 def facts(
@@ -67,7 +67,7 @@ def test_block_rules_are_mentioned_as_what_they_are() -> None:
 
 def test_rules_that_could_not_be_read_are_called_unknown() -> None:
     found = snapshot(states={"local": "unreadable"})
-    message = diagnose(facts(), judge(found, PROGRAM, 5005, ENVIRONMENT)).message
+    message = diagnose(facts(), judge(found, PROGRAM, 5005)).message
     assert "domain, private, public: unknown (the local firewall rules cannot be read: Access is denied)" in message
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from sidecar.errors import ElevationRefusedError, UnsupportedError
 from sidecar.firewall.create import create, plan
-from tests.support.firewall import ENVIRONMENT, NAME, PROGRAM, QUERY_USER, in_wine, query_user, rule, snapshot
+from tests.support.firewall import NAME, PROGRAM, QUERY_USER, in_wine, query_user, rule, snapshot
 
 winreg = pytest.importorskip("winreg", reason="ShellExecuteExW exists on Windows only")
 elevate = pytest.importorskip("sidecar.firewall.elevate", reason="ShellExecuteExW exists on Windows only")
@@ -105,7 +105,7 @@ def test_the_planned_line_gives_netsh_its_arguments_one_by_one(tmp_path: Path) -
         encoding="utf-8",
     )
     program = r"C:\Döner & Söhne (x86)\it's;a,b=^!\x.exe"
-    todo = plan(snapshot([(QUERY_USER, rule("Block", app=program))]), program, NAME, ENVIRONMENT)
+    todo = plan(snapshot([(QUERY_USER, rule("Block", app=program))]), program, NAME)
     recorder = f'"{sys.executable}" "{script}" "{answer}"'
     parameters = with_netsh(todo.parameters, recorder)
     assert elevate.run(os.environ["COMSPEC"], parameters, verb="open") == 0
@@ -152,13 +152,12 @@ def test_creating_the_rule_from_the_plan_to_the_registry_with_netsh_substituted(
         answer = create(
             PROGRAM,
             NAME,
-            ENVIRONMENT,
             preview=False,
             read=lambda: read(prefix, current_user=True),
             run=run,
             pause=lambda _: None,
         )
-        left = set(read(prefix, current_user=True).rules["local"].values)
+        left = set(read(prefix, current_user=True).key("local", "FirewallRules").values)
     finally:
         store.delete(prefix)
     assert (answer.created, answer.exists, len(answer.replaced)) == (True, True, 2)

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 from sidecar.firewall.profiles import ProfileSettings, settings_of
 from sidecar.firewall.rules import Profile, StoreName
-from sidecar.firewall.snapshot import KeyState, KeyValues, Snapshot
+from sidecar.firewall.snapshot import Key, KeyState, Snapshot
 from sidecar.firewall.verdict import judge
-from tests.support.firewall import ENVIRONMENT, PROGRAM, snapshot
+from tests.support.firewall import PROGRAM, snapshot
 
 ON = {"EnableFirewall": 1}
 OFF = {"EnableFirewall": 0}
 
 
 def with_key(found: Snapshot, store: StoreName, key: str, state: KeyState) -> Snapshot:
-    return Snapshot(found.rules, {**found.profiles, (store, key): KeyValues(state, {}, "Access is denied")})
+    return Snapshot({**found.keys, (store, key): Key(state, error="Access is denied")})
 
 
 def private(found: Snapshot) -> ProfileSettings:
@@ -19,30 +19,23 @@ def private(found: Snapshot) -> ProfileSettings:
 
 
 def verdict(found: Snapshot, profile: Profile = "private") -> str:
-    return judge(found, PROGRAM, None, ENVIRONMENT)[profile].name
+    return judge(found, PROGRAM, None)[profile].name
 
 
 def test_policy_comes_before_device_management_and_that_before_the_machine() -> None:
     layers = {("local", "StandardProfile"): ON, ("mdm", "PrivateProfile"): OFF}
-    enabled = private(snapshot(settings=layers)).enabled
-    assert (enabled.value, enabled.store) == (False, "mdm")
+    assert not private(snapshot(settings=layers)).enabled
     layers["policy", "PrivateProfile"] = ON
-    enabled = private(snapshot(settings=layers)).enabled
-    assert (enabled.value, enabled.store) == (True, "policy")
+    assert private(snapshot(settings=layers)).enabled
 
 
 def test_an_unset_value_is_windows_default() -> None:
     found = private(snapshot(settings={("local", "StandardProfile"): {}}))
-    assert (found.enabled.value, found.shielded.value) == (True, False)
-    assert (found.local_rules.value, found.blocks_by_default.value) == (True, True)
-    assert {found.enabled.store, found.shielded.store} == {None}
-    assert found.unknown == ""
+    assert found == ProfileSettings(enabled=True, shielded=False, local_rules=True, blocks_by_default=True)
 
 
-def test_a_setting_says_where_it_stands() -> None:
-    assert private(snapshot(settings={("local", "StandardProfile"): OFF})).enabled.where == (
-        "StandardProfile\\EnableFirewall"
-    )
+def test_windows_ignores_the_case_of_a_values_name() -> None:
+    assert not private(snapshot(settings={("local", "StandardProfile"): {"enablefirewall": 0}})).enabled
 
 
 def test_device_management_may_call_the_private_profile_by_its_old_name() -> None:

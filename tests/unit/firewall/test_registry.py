@@ -12,10 +12,10 @@ import pytest
 from sidecar.firewall import check
 from sidecar.firewall.check import FirewallFacts, check_firewall, find_rule
 from sidecar.firewall.rules import PROFILES
-from sidecar.firewall.snapshot import Snapshot
+from sidecar.firewall.snapshot import RULES_KEY, Key, Snapshot
 from sidecar.firewall.verdict import judge
 from sidecar.settings.load import load
-from tests.support.firewall import ENVIRONMENT, PROGRAM, QUERY_USER, in_wine, query_user, rule
+from tests.support.firewall import PROGRAM, QUERY_USER, in_wine, query_user, rule
 
 winreg = pytest.importorskip("winreg", reason="the registry exists on Windows only")
 registry = pytest.importorskip("sidecar.firewall.registry", reason="the registry exists on Windows only")
@@ -49,8 +49,12 @@ def read(store: Store, prefix: str) -> Read:
     return lambda: registry.read(prefix, current_user=True)
 
 
+def rules(found: Snapshot) -> Key:
+    return found.key("local", RULES_KEY)
+
+
 def names(found: Snapshot) -> tuple[str, ...]:
-    verdicts = judge(found, PROGRAM, 5005, ENVIRONMENT)
+    verdicts = judge(found, PROGRAM, 5005)
     return tuple(verdicts[profile].name for profile in PROFILES)
 
 
@@ -110,8 +114,8 @@ def test_the_pair_that_a_cancelled_prompt_leaves(store: Store, read: Read) -> No
     store.rules("local", dict(query_user()))
     found = read()
     assert names(found) == ("no_rule", "blocked", "blocked")
-    evidence = judge(found, PROGRAM, None, ENVIRONMENT)["private"].evidence
-    assert [(e.store, e.value_name, e.raw) for e in evidence] == [("local", *query_user()[0])]
+    rules = judge(found, PROGRAM, None)["private"].rules
+    assert [(rule.store, rule.value_name, rule.raw) for rule in rules] == [("local", *query_user()[0])]
 
 
 def test_indirect_names_are_found_by_program(store: Store, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +139,7 @@ def test_the_whole_answer_from_the_registry(store: Store, read: Read, monkeypatc
 
 def test_a_missing_local_store_is_unknown(store: Store, read: Read, prefix: str) -> None:
     store.delete(f"{prefix}\\{registry.STORE_KEYS['local']}\\FirewallRules")
-    assert read().rules["local"].state == "missing"
+    assert rules(read()).state == "missing"
     assert names(read()) == ("unknown", "unknown", "unknown")
 
 
@@ -145,16 +149,15 @@ def test_denied_is_distinguished_from_missing(read: Read, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(winreg, "OpenKeyEx", denied)
     found = read()
-    assert {rules.state for rules in found.rules.values()} == {"unreadable"}
-    assert {profile.state for profile in found.profiles.values()} == {"unreadable"}
-    assert "denied" in found.rules["local"].error.lower()
+    assert {key.state for key in found.keys.values()} == {"unreadable"}
+    assert "denied" in rules(found).error.lower()
     assert names(found) == ("unknown", "unknown", "unknown")
 
 
 def test_values_of_another_type_are_no_rules_and_no_settings(store: Store, read: Read) -> None:
     store.write(f"{registry.STORE_KEYS['local']}\\FirewallRules", {"number": 7})
     store.write(f"{registry.STORE_KEYS['local']}\\PublicProfile", {"EnableFirewall": "0"})
-    assert read().rules["local"].values == {}
+    assert rules(read()).values == {"number": 7}
     assert names(read())[2] == "no_rule"
 
 
@@ -170,7 +173,7 @@ def test_rules_that_are_deleted_meanwhile_end_the_list_early(
         return real(key, index)
 
     monkeypatch.setattr(winreg, "EnumValue", gone)
-    assert len(read().rules["local"].values) == 1
+    assert len(rules(read()).values) == 1
 
 
 def test_a_thousand_rules_are_read_and_judged_well_within_the_promise(store: Store, read: Read) -> None:
@@ -182,15 +185,15 @@ def test_a_thousand_rules_are_read_and_judged_well_within_the_promise(store: Sto
         found = read()
         assert names(found) == ("no_rule", "allowed", "no_rule")
         took.append(time.perf_counter() - started)
-    assert len(found.rules["local"].values) == 1000
+    assert len(rules(found).values) == 1000
     print(f"1000 rules: read and judged in {statistics.median(took) * 1000:.0f} ms (median of 5)")
     assert statistics.median(took) < 3.0  # the promise of the firewall check
 
 
 def test_the_machines_own_keys_can_be_read() -> None:
     found = registry.read()
-    assert set(found.rules) == {"policy", "mdm", "local"}
-    assert len(judge(found, PROGRAM, None, ENVIRONMENT)) == 3
+    assert {store for store, _ in found.keys} == {"policy", "mdm", "local"}
+    assert len(judge(found, PROGRAM, None)) == 3
 
 
 @pytest.mark.skipif(not in_wine(), reason="it writes the machine's firewall keys, which only a throw-away one may lose")
@@ -198,17 +201,17 @@ def test_the_machines_own_keys_can_be_read() -> None:
 def test_the_machines_own_keys_are_where_rules_are_looked_for() -> None:
     machine = Store(winreg.HKEY_LOCAL_MACHINE, "")
     before = registry.read()
-    assert before.rules["policy"].state == "missing"
+    assert before.key("policy", RULES_KEY).state == "missing"
     machine.rules("policy", {"sidecar-test": rule("Block", profiles=())})
     try:
-        assert registry.read().rules["policy"].values == {"sidecar-test": rule("Block", profiles=())}
+        assert registry.read().key("policy", RULES_KEY).values == {"sidecar-test": rule("Block", profiles=())}
     finally:
         machine.delete(registry.STORE_KEYS["policy"])
     local = f"{registry.STORE_KEYS['local']}\\FirewallRules"
-    existed = before.rules["local"].state == "read"
+    existed = rules(before).state == "read"
     machine.write(local, {"sidecar-test": rule()})
     try:
-        assert registry.read().rules["local"].values["sidecar-test"] == rule()
+        assert rules(registry.read()).values["sidecar-test"] == rule()
     finally:
         if existed:
             with winreg.OpenKeyEx(machine.hive, local, 0, winreg.KEY_WRITE | winreg.KEY_WOW64_64KEY) as key:

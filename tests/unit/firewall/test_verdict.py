@@ -6,10 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sidecar.firewall.profiles import Setting
-from sidecar.firewall.snapshot import Snapshot
+from sidecar.firewall.snapshot import RULES_KEY, Snapshot
 from sidecar.firewall.verdict import Verdict, judge
-from tests.support.firewall import ENVIRONMENT, PROGRAM, QUERY_USER, query_user, rule, snapshot
+from tests.support.firewall import PROGRAM, QUERY_USER, query_user, rule, snapshot
 
 ALL = ("Domain", "Private", "Public")
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are shared
@@ -42,11 +41,11 @@ rule_texts = st.builds(
     app=st.sampled_from([None, PROGRAM, PROGRAM.upper(), r"%ProgramFiles%\other.exe", ""]),
     extra=st.sampled_from(["", "LPort=5005|", "LPort=RPC|", "RA4=LocalSubnet|", "Svc=*|", "Security=Authenticate|"]),
 )
-stores = st.lists(st.tuples(st.text(), rule_texts | st.text()), max_size=8)
+stores = st.lists(st.tuples(st.text(max_size=3), rule_texts | st.text()), max_size=8, unique_by=lambda value: value[0])
 
 
 def verdicts(found: Snapshot, *, program: str = PROGRAM, port: int | None = None) -> dict[str, Verdict]:
-    return {**judge(found, program, port, ENVIRONMENT)}
+    return {**judge(found, program, port)}
 
 
 def names(found: Snapshot, *, program: str = PROGRAM, port: int | None = None) -> tuple[str, str, str]:
@@ -74,10 +73,10 @@ def test_a_block_of_policy_beats_an_allow_of_this_machine_and_the_reverse() -> N
     assert names(snapshot(allow, mdm=block))[1] == "blocked"
 
 
-def test_the_evidence_is_store_value_name_and_raw_text() -> None:
+def test_a_block_names_its_rules() -> None:
     pair = query_user()
     blocked = verdicts(snapshot(pair))["private"]
-    assert [(e.store, e.value_name, e.raw) for e in blocked.evidence] == [("local", QUERY_USER, pair[0][1])]
+    assert [(e.store, e.value_name, e.raw) for e in blocked.rules] == [("local", QUERY_USER, pair[0][1])]
     assert "“Aura.Api” (local)" in blocked.reason
 
 
@@ -150,8 +149,6 @@ def test_a_named_port_is_a_condition_for_the_program_and_nothing_for_others() ->
 def test_the_firewall_is_off() -> None:
     found = snapshot([("a", rule("Block"))], settings={("local", "StandardProfile"): {"EnableFirewall": 0}})
     assert names(found) == ("no_rule", "disabled", "no_rule")
-    evidence = verdicts(found)["private"].evidence[0]
-    assert evidence == Setting(value=False, store="local", where=r"StandardProfile\EnableFirewall")
 
 
 def test_policy_overrides_the_local_switch() -> None:
@@ -171,7 +168,7 @@ def test_no_exceptions_blocks_whatever_rules_allow() -> None:
     for store in ("local", "mdm", "policy"):
         found = snapshot([("a", rule(profiles=ALL))], settings={(store, "DomainProfile"): both})
         assert names(found) == ("blocked", "allowed", "allowed")
-        assert verdicts(found)["domain"].evidence[0].where == r"DomainProfile\DoNotAllowExceptions"
+        assert verdicts(found)["domain"].by_setting
 
 
 def test_no_exceptions_of_this_machine_is_not_undone_by_policy() -> None:
@@ -191,7 +188,7 @@ def test_without_merging_the_rules_of_this_machine_do_not_count() -> None:
     settings = {("policy", "PrivateProfile"): {"AllowLocalPolicyMerge": 0}}
     assert names(snapshot([("a", rule())], settings=settings))[1] == "no_rule"
     assert names(snapshot([("a", rule("Block"))], policy=[("b", rule())], settings=settings))[1] == "allowed"
-    assert verdicts(snapshot(settings=settings))["private"].evidence[0].store == "policy"
+    assert verdicts(snapshot(settings=settings))["private"].by_setting
 
 
 def test_merging_is_decided_by_policy_alone() -> None:
@@ -234,8 +231,8 @@ def test_a_block_that_was_seen_counts_whatever_else_could_not_be_read() -> None:
 
 def test_settings_that_are_missing_are_unknown() -> None:
     found = snapshot([("a", rule(profiles=ALL))])
-    profiles = {key: value for key, value in found.profiles.items() if key[0] != "local"}
-    assert names(Snapshot(found.rules, profiles)) == ("unknown", "unknown", "unknown")
+    keys = {place: key for place, key in found.keys.items() if place[1] == RULES_KEY}
+    assert names(Snapshot(keys)) == ("unknown", "unknown", "unknown")
 
 
 def test_without_a_program_only_rules_for_every_program_say_something() -> None:
@@ -269,11 +266,11 @@ def test_the_order_of_the_rules_says_nothing(local: list[tuple[str, str]], rando
 @unhurried
 @given(stores)
 def test_a_plain_block_of_the_program_beats_everything(local: list[tuple[str, str]]) -> None:
-    assert names(snapshot([*local, ("b", rule("Block", profiles=()))]), port=5005) == ("blocked",) * 3
+    assert names(snapshot([*local, ("block", rule("Block", profiles=()))]), port=5005) == ("blocked",) * 3
 
 
 @unhurried
 @given(stores)
 def test_a_rule_of_another_program_changes_nothing(local: list[tuple[str, str]]) -> None:
-    other = ("b", rule("Block", profiles=(), app=r"C:\another.exe"))
+    other = ("other", rule("Block", profiles=(), app=r"C:\another.exe"))
     assert names(snapshot([*local, other]), port=5005) == names(snapshot(local), port=5005)
