@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from .base import ListeningSocket
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
     """Who listens on the port; macOS reports only processes of the same user, so others are missing."""
-    return [found for found in _all_listeners() or () if found.port == port]
+    import psutil
+
+    try:
+        found = _listening((item, item.pid) for item in psutil.net_connections("tcp"))
+    except psutil.AccessDenied:  # macOS, without root
+        found = [socket for pid in psutil.pids() for socket in find_listeners_of((pid,)) or ()]
+    return [socket for socket in found if socket.port == port]
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
@@ -19,31 +26,14 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
     found: list[ListeningSocket] = []
     for pid in pids:
         try:
-            connections = psutil.Process(pid).net_connections("tcp")
+            found += _listening((item, pid) for item in psutil.Process(pid).net_connections("tcp"))
         except psutil.NoSuchProcess:
             continue
         except psutil.Error:
             return None
-        found += [
-            ListeningSocket(item.laddr[0], item.laddr[1], pid)
-            for item in connections
-            if item.laddr and item.status == psutil.CONN_LISTEN
-        ]
     return found
 
 
-def _all_listeners() -> list[ListeningSocket] | None:
-    import psutil
-
-    try:
-        connections = psutil.net_connections("tcp")
-    except psutil.AccessDenied:  # macOS, without root
-        found: list[ListeningSocket] = []
-        for pid in psutil.pids():
-            found += find_listeners_of((pid,)) or ()
-        return found
-    return [
-        ListeningSocket(item.laddr[0], item.laddr[1], item.pid)
-        for item in connections
-        if item.laddr and item.status == psutil.CONN_LISTEN
-    ]
+def _listening(connections: Iterable[tuple[Any, int | None]]) -> list[ListeningSocket]:
+    """Of psutil's connections and their owners, those that listen."""
+    return [ListeningSocket(*item.laddr, pid) for item, pid in connections if item.laddr and item.status == "LISTEN"]

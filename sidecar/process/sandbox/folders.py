@@ -61,31 +61,27 @@ def path_notes(request: SandboxRequest) -> list[str]:
 
 def select_writable(wanted: Iterable[str]) -> Folders:
     """Of the folders that the backend is to write, those whose place it cannot change."""
-    paths, notes = list(dict.fromkeys(wanted)), []
+    paths = list(dict.fromkeys(wanted))
     outer = [path for path in paths if not any(is_inside(path, other) for other in paths if other != path)]
-    for path in paths:
-        above = next((other for other in outer if other != path and is_inside(path, other)), None)
-        if above is not None and not is_inside(os.path.realpath(path), os.path.realpath(above)):
-            notes.append(_leads_out(path, above))
-    kept = []
-    for path in outer:
-        above = _reached_through(path, [other for other in outer if other != path])
-        if above is None:
-            kept.append(path)
-        elif not is_inside(os.path.realpath(path), os.path.realpath(above)):
-            notes.append(_leads_out(path, above))
-    return Folders(kept, notes)
+    return _select(paths, outer)
 
 
 def select_readable(wanted: Iterable[str], writable: Sequence[str]) -> Folders:
     """Of the folders that the backend is to read, those that need a rule beside the ones that it may write."""
+    return _select([path for path in dict.fromkeys(wanted) if path not in writable], writable)
+
+
+def _select(paths: Iterable[str], writable: Sequence[str]) -> Folders:
     kept, notes = [], []
-    for path in dict.fromkeys(wanted):
-        above = _reached_through(path, writable)
+    for path in paths:
+        above = _reached_through(path, [folder for folder in writable if folder != path])
         if above is None:
             kept.append(path)
         elif not is_inside(os.path.realpath(path), os.path.realpath(above)):
-            notes.append(_leads_out(path, above))
+            notes.append(
+                f"The sandbox gives no access to {path}: it is a link in {above}, which the backend may write, so the backend"
+                f" could make it lead anywhere. Name {os.path.realpath(path)} to sandbox.write instead"
+            )
     return Folders(kept, notes)
 
 
@@ -102,10 +98,3 @@ def _reached_through(path: str, folders: Sequence[str]) -> str | None:
         if parent == place:
             return None
         place = parent
-
-
-def _leads_out(path: str, above: str) -> str:
-    return (
-        f"The sandbox gives no access to {path}: it is a link in {above}, which the backend may write, so the backend"
-        f" could make it lead anywhere. Name {os.path.realpath(path)} to sandbox.write instead"
-    )
