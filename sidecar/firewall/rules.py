@@ -66,41 +66,19 @@ class Rule:
 
 def parse(store: StoreName, value_name: str, raw: str) -> Rule | None:
     """Reads one value; None where it breaks the grammar, as Windows then ignores the rule too."""
-    version, _, rest = raw.partition("|")
-    if not _VERSION.fullmatch(version):
+    version, *texts = raw.split("|")
+    fields = [(text.partition("=")[0].lower(), text.partition("=")[2], text) for text in texts if text]
+    once = {key: value for key, value, _ in fields if key in _ONCE}
+    is_repeated = len(once) < sum(key in _ONCE for key, _, _ in fields)
+    if not _VERSION.fullmatch(version) or is_repeated or not all("=" in text for _, _, text in fields):
         return None
-    fields: list[tuple[str, str, str]] = []
-    for text in rest.split("|"):
-        key, equals, value = text.partition("=")
-        if equals:
-            fields.append((key.lower(), value, text))
-        elif text:
-            return None
-    return _from_fields(store, value_name, raw, fields)
-
-
-def _from_fields(store: StoreName, value_name: str, raw: str, fields: list[tuple[str, str, str]]) -> Rule | None:
-    once: dict[str, str] = {}
-    for key, value, _ in fields:
-        if key in _ONCE:
-            if key in once:
-                return None
-            once[key] = value
     action = _ACTIONS.get(once.get("action", "").lower())
     direction = once.get("dir", "").lower()
     protocol = _protocol(once.get("protocol"))
     profiles = [_PROFILES.get(value.lower()) for key, value, _ in fields if key == "profile"]
     if action is None or direction not in {"in", "out"} or protocol == -1 or None in profiles:
         return None
-    ports: list[tuple[int, int]] = []
-    keywords: list[str] = []
-    for key, value, _ in fields:
-        if key.startswith("lport"):
-            match = _PORTS.fullmatch(value)
-            if match:
-                ports.append((int(match[1]), int(match[2] or match[1])))
-            else:
-                keywords.append(value)
+    ports = [(_PORTS.fullmatch(value), value) for key, value, _ in fields if key.startswith("lport")]
     return Rule(
         store=store,
         value_name=value_name,
@@ -112,8 +90,8 @@ def _from_fields(store: StoreName, value_name: str, raw: str, fields: list[tuple
         profiles=frozenset(profile for profile in profiles if profile) or frozenset(PROFILES),
         program=once.get("app") or None,
         name=once.get("name", ""),
-        ports=tuple(ports),
-        port_keywords=tuple(keywords),
+        ports=tuple((int(match[1]), int(match[2] or match[1])) for match, _ in ports if match),
+        port_keywords=tuple(value for match, value in ports if not match),
         conditions=tuple(text for key, value, text in fields if key not in _NOT_NARROWING and value.lower() != "false"),
     )
 
