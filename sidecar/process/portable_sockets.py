@@ -36,4 +36,5 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
 
 def _listening(connections: Iterable[tuple[Any, int | None]]) -> list[ListeningSocket]:
     """Of psutil's connections and their owners, those that listen."""
-    return [ListeningSocket(*item.laddr, pid) for item, pid in connections if item.laddr and item.status == "LISTEN"]
+    listening = ((item, pid) for item, pid in connections if item.laddr and item.status == "LISTEN")
+    return [ListeningSocket(item.laddr[0], item.laddr[1], pid) for item, pid in listening]

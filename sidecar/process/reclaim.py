@@ -19,13 +19,12 @@ import msgspec
 from msgspec import Struct
 
 from .base import ProcessId
-from .first_record import LAST, MARKER, MAX_BYTES, PREFIX
+from .first_record import LAST, MAX_BYTES, PREFIX
 from .identity import identify, is_alive, own_identity, pid_namespace
 from .platform.files import distrust, read_file, replace_file
 from .record import LastRun, RunRecord
 
 _T = TypeVar("_T")
-_MARKER_DIGITS = 24
 _CLOCK_STEP = 86_400.0  # seconds; what was written later than that from now on says nothing about its age
 _KILL_SECONDS = 2.0  # a start waits no longer for orphans that will not die
 _GUARDIAN_SECONDS = 1.0  # that a guardian whose sidecar was killed gives the backend to end
@@ -159,9 +158,7 @@ class Reclaim:
             self._notes.append(f"The run record {path} is ignored: {why}")
             return None
         try:
-            found = msgspec.json.decode(read_file(path, MAX_BYTES), type=kind)
-            if isinstance(found, RunRecord):
-                _check(found)
+            return msgspec.json.decode(read_file(path, MAX_BYTES), type=kind)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -174,8 +171,7 @@ class Reclaim:
                 path.replace(aside)
             except OSError:  # a read-only folder: it is reported at every start
                 pass
-            return None
-        return found
+        return None
 
     def _is_elsewhere(self, record: RunRecord) -> bool:
         """On this machine, since its boot, in a container that numbers its processes for itself."""
@@ -224,18 +220,6 @@ class Reclaim:
                 path.unlink(missing_ok=True)
         except OSError as error:
             self._notes.append(f"The data folder {self._folder} cannot be written: {error.strerror}")
-
-
-def _check(record: RunRecord) -> None:
-    """Raises msgspec.ValidationError for texts that no sidecar writes."""
-    name, _, value = record.marker.partition("=")
-    if record.marker and not (
-        name == MARKER and len(value) == _MARKER_DIGITS and set(value) <= set("0123456789abcdef")
-    ):
-        raise msgspec.ValidationError("the marker is not from a sidecar")
-    name, dash, number = record.logs.partition("-")
-    if name != "backend" or (dash and not (number.isascii() and number.isdigit())):
-        raise msgspec.ValidationError("logs does not name a sidecar folder")
 
 
 def _free_name(taken: Collection[str]) -> str:

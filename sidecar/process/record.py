@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from .first_record import LAST, record_name
+from .first_record import LAST, MARKER, record_name
 from .identity import own_identity, pid_namespace
 from .platform.files import replace_file
 
@@ -23,7 +23,9 @@ _Time = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 _Process = tuple[_Pid, _Time]
 _Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
-_Text = Annotated[str, msgspec.Meta(max_length=200)]
+_World = Annotated[str, msgspec.Meta(max_length=200)]
+_Marker = Annotated[str, msgspec.Meta(pattern=rf"^({MARKER}=[0-9a-f]{{24}})?\Z")]
+_Logs = Annotated[str, msgspec.Meta(pattern=r"^backend(-[0-9]{1,9})?\Z")]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 
 
@@ -31,15 +33,15 @@ class RunRecord(msgspec.Struct, kw_only=True):
     """The record of one sidecar; processes are (pid, start time)."""
 
     version: int = 1
-    world: _Text  # see identity.pid_namespace
+    world: _World  # see identity.pid_namespace
     owner: _Process
     guardian: _Process | None = None
     backend: _Process | None = None
-    marker: _Text = ""  # NAME=value in the environment of all that the sidecar launched; empty: none
+    marker: _Marker = ""  # NAME=value in the environment of all that the sidecar launched; empty: none
     run: _Count = 0
     port: _Port | None = None
     failures: _Count = 0  # how many stand against the restart budget
-    logs: _Text = "backend"  # name of the folder for the backend's output, which no two sidecars share
+    logs: _Logs = "backend"  # name of the folder for the backend's output, which no two sidecars share
     written: _Time = 0.0  # seconds since 1970
     ending: _Seconds = 0.0  # seconds that the end of the sidecar may take; 0: it is not ending
 

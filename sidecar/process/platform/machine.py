@@ -27,20 +27,14 @@ if sys.platform == "win32":
         Source: IsWow64Process2, which exists since Windows 10 1511; empty before, and for an unknown processor.
         """
         import ctypes
-        from ctypes import wintypes
 
-        kernel32 = ctypes.WinDLL("kernel32")
+        this_process, process, native = ctypes.c_void_p(-1), ctypes.c_ushort(), ctypes.c_ushort()
         try:
-            function = kernel32.IsWow64Process2
+            function = ctypes.WinDLL("kernel32").IsWow64Process2
         except AttributeError:
             return ""
-        kernel32.GetCurrentProcess.restype = wintypes.HANDLE
-        function.argtypes = (wintypes.HANDLE, ctypes.POINTER(wintypes.USHORT), ctypes.POINTER(wintypes.USHORT))
-        function.restype = wintypes.BOOL
-        process, native = wintypes.USHORT(), wintypes.USHORT()
-        if not function(kernel32.GetCurrentProcess(), ctypes.byref(process), ctypes.byref(native)):
-            return ""
-        return _NATIVE_MACHINES.get(native.value, "")
+        done = function(this_process, ctypes.byref(process), ctypes.byref(native))
+        return _NATIVE_MACHINES.get(native.value, "") if done else ""
 
     def release() -> str:
         version = sys.getwindowsversion()

@@ -28,10 +28,9 @@ _HANDLED = _CHANGE | MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV  # device files are made
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")  # that hold nothing of anyone
 
 # What level strict lets every backend read, with the reason.
-SYSTEM_FOLDERS = {
+_GROUPS = {
     "/usr": "programs, libraries, locales, fonts, certificates",
-    "/bin": "programs, where it is not a link to /usr",
-    "/sbin": "programs, where it is not a link to /usr",
+    "/bin /sbin": "programs, where it is not a link to /usr",
     "/lib": "libraries, where it is not a link to /usr",
     "/lib32": "32-bit libraries",
     "/lib64": "the dynamic loader",
@@ -42,19 +41,13 @@ SYSTEM_FOLDERS = {
     "/sys/devices/system/node": "the memory's layout",
     "/sys/fs/cgroup": "the limits of a container",
     "/sys/kernel/mm": "the size of huge pages",
-    "/etc/ld.so.cache": "where libraries are",
-    "/etc/ld.so.conf": "where libraries are",
-    "/etc/ld.so.conf.d": "where libraries are",
+    "/etc/ld.so.cache /etc/ld.so.conf /etc/ld.so.conf.d": "where libraries are",
     "/etc/ld.so.preload": "libraries that the administrator adds to every program",
-    "/etc/ld-musl-x86_64.path": "where libraries are, with musl",
-    "/etc/ld-musl-aarch64.path": "where libraries are, with musl",
+    "/etc/ld-musl-x86_64.path /etc/ld-musl-aarch64.path": "where libraries are, with musl",
     "/etc/alternatives": "links to programs",
-    "/etc/ssl": "certificates",
-    "/etc/pki": "certificates",
-    "/etc/ca-certificates": "certificates",
+    "/etc/ssl /etc/pki /etc/ca-certificates": "certificates",
     "/etc/crypto-policies": "OpenSSL's settings",
-    "/etc/localtime": "the time zone",
-    "/etc/timezone": "the time zone",
+    "/etc/localtime /etc/timezone": "the time zone",
     "/etc/locale.conf": "the language",
     "/etc/fonts": "fonts",
     "/etc/mime.types": "types of files",
@@ -62,15 +55,10 @@ SYSTEM_FOLDERS = {
     "/etc/dotnet": "where .NET is",
     "/etc/passwd": "the name of the user",
     "/etc/group": "the names of groups",
-    "/etc/nsswitch.conf": "how names are looked up",
-    "/etc/hosts": "how names are looked up",
-    "/etc/host.conf": "how names are looked up",
-    "/etc/resolv.conf": "how names are looked up",
-    "/etc/gai.conf": "how names are looked up",
-    "/etc/services": "how names are looked up",
-    "/etc/protocols": "how names are looked up",
-    "/run/systemd/resolve": "how names are looked up",
+    "/etc/nsswitch.conf /etc/hosts /etc/host.conf /etc/resolv.conf /etc/gai.conf": "how names are looked up",
+    "/etc/services /etc/protocols /run/systemd/resolve": "how names are looked up",
 }
+SYSTEM_FOLDERS = {path: reason for paths, reason in _GROUPS.items() for path in paths.split()}
 
 
 def rules(request: SandboxRequest, version: int) -> tuple[landlock.Rules, list[str]]:

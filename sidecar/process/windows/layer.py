@@ -9,6 +9,7 @@ import _winapi
 import asyncio
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from ...core.exit_status import UNKNOWN, ExitStatus, from_windows
 from ...errors import SidecarError
@@ -49,10 +50,8 @@ class WindowsRun:
             for descriptor, stream in ((started.stdout, "stdout"), (started.stderr, "stderr"))
         ]
         self._timers: list[asyncio.TimerHandle] = []
-        self._interrupt: asyncio.Future[str] | None = None
-        self._interrupted_once = False
+        self._interrupted = False
         self._exited = False
-        self._waited = False
         self._stopping = False
         self._kill_began: float | None = None
         self.killed: list[Survivor] = []
@@ -76,19 +75,12 @@ class WindowsRun:
         self._stopping = True
         self.close_stdin()
         target = next((process.pid for process in self.processes()), None)
-        if self._interrupted_once or target is None or self._kill_began is not None:
+        if self._interrupted or target is None or self._kill_began is not None:
             return
-        held = lookup.hold(target)
-        if target not in self._job.pids():  # it ended before it was held, so the pid may be another's
-            lookup.release(held)
-            return
-        self._interrupted_once = True
         from .rungs import send_console_interrupt
 
         graceful = self._spec.graceful if seconds is None else seconds
-        self._interrupt = in_thread("backend interrupt", lambda: send_console_interrupt(target, graceful))
-        self._interrupt.add_done_callback(self._interrupted)
-        self._interrupt.add_done_callback(lambda _outcome: lookup.release(held))
+        self._interrupted = self._run_rung(target, lambda: send_console_interrupt(target, graceful))
 
     def kill(self) -> None:
         """See base."""
@@ -127,8 +119,7 @@ class WindowsRun:
 
     def _root_ended(self, code: asyncio.Future[int]) -> None:
         self._exit(UNKNOWN if code.exception() else from_windows(code.result()))
-        self._waited = True
-        self._release()
+        _winapi.CloseHandle(self._process)
         if self._stopping and self.processes():
             self.interrupt()
             self._await_rest()
@@ -144,20 +135,24 @@ class WindowsRun:
         else:
             self.kill()
 
-    def _release(self) -> None:
-        """Closes the root's handle, but not while the console helper may still open its pid: an open handle keeps it from reuse."""
-        if self._waited and self._interrupt is None:
-            _winapi.CloseHandle(self._process)
-
     def _exit(self, status: ExitStatus) -> None:
         if not self._exited:
             self._exited = True
             self._listener.exited(status)
 
-    def _interrupted(self, outcome: asyncio.Future[str]) -> None:
-        self._interrupt = None
-        self._release()
-        self._report(str(outcome.exception() or outcome.result()))
+    def _run_rung(self, pid: int, rung: Callable[[], str]) -> bool:
+        """Runs a rung against a process of the tree, in a thread; an open handle keeps its pid from reuse. False: it has ended."""
+        held = lookup.hold(pid)
+        if pid not in self._job.pids():  # it ended before it was held, so the pid may be another's
+            lookup.release(held)
+            return False
+
+        def done(outcome: asyncio.Future[str]) -> None:
+            lookup.release(held)
+            self._report(str(outcome.exception() or outcome.result()))
+
+        in_thread("backend rung", rung).add_done_callback(done)
+        return True
 
     def _look(self) -> None:
         """Whether the tree is gone; looks again until it is, or until the deadline."""
@@ -171,21 +166,11 @@ class WindowsRun:
         else:
             if elapsed >= _TASKKILL_AFTER * self._spec.kill_deadline and not self._taskkill_used:
                 self._taskkill_used = True
-                self._use_taskkill(left)
+                from .rungs import kill_with_taskkill
+
+                for pid in left:
+                    self._run_rung(pid, partial(kill_with_taskkill, pid))
             self._timers.append(self._loop.call_later(_LOOK_AGAIN, self._look))
-
-    def _use_taskkill(self, pids: list[int]) -> None:
-        from .rungs import kill_with_taskkill
-
-        held = [(pid, lookup.hold(pid)) for pid in pids]
-        members = set(self._job.pids())
-        for pid, handle in held:
-            if pid not in members:  # it ended before it was held, so the pid may be another's
-                lookup.release(handle)
-                continue
-            killed = in_thread("taskkill", lambda pid=pid: kill_with_taskkill(pid))  # type: ignore[misc]
-            killed.add_done_callback(lambda outcome: self._report(str(outcome.exception() or outcome.result())))
-            killed.add_done_callback(lambda _outcome, handle=handle: lookup.release(handle))  # type: ignore[misc]
 
     def _tree_gone(self, survivors: list[Survivor]) -> None:
         self._survivors = survivors
