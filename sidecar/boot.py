@@ -51,6 +51,7 @@ def _serve(argv: list[str]) -> int:
         write_all(boot.stdout_fd, hello_frame(os.getpid(), boot.max_frame, boot.max_in_flight))
     except OSError:
         return 0  # the owner is gone already, and nothing was started
+    _put_standard_library_first()
     # Thousands of objects are made from here to the first answer, and all of them stay: looking for garbage among them
     # takes 4 ms of the start. The composition root switches it on again, and so does the guardian.
     import gc
@@ -98,6 +99,15 @@ def _install_early_signal_handlers(boot: Boot) -> None:
             _signal.signal(_signal.SIGHUP, remember)
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
+def _put_standard_library_first() -> None:
+    """Before the working folder and PYTHONPATH: no file there can take the place of a module, and none is looked for there.
+
+    A lookup costs one folder instead of three; under Wine 1 ms each. ``sidecar`` has its own path.
+    """
+    library = os.path.dirname(getattr(os, "__file__", ""))  # noqa: PTH120 - pathlib is not loaded
+    sys.path.sort(key=lambda folder: folder != library)
 
 
 def _guardian() -> Any:

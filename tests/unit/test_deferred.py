@@ -48,9 +48,10 @@ def test_other_code_imports_the_modules_themselves() -> None:
 def test_a_traceback_is_shown_with_its_source() -> None:
     run(
         "import traceback\n"
-        "try: asyncio.run(1)\n"
-        "except ValueError: text = traceback.format_exc()\n"
-        "assert 'runner.run(main)' in text, text\n"
+        "from sidecar.argv import parse\n"
+        "try: parse(['--set'])\n"
+        "except Exception: text = traceback.format_exc()\n"
+        "assert 'needs a value\", hint=' in text, text\n"
     )
 
 

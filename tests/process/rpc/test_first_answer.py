@@ -138,3 +138,19 @@ def test_a_room_not_requested_is_not_entered(modules: set[str]) -> None:
 def test_another_module_of_our_own_is_noticed(modules: set[str]) -> None:
     ours = [name for name in within(modules, {"sidecar"}) if not name.startswith("sidecar.process.windows")]
     assert 50 < len(ours) <= MAX_OF_OURS, ours
+
+
+def test_no_file_in_the_working_folder_takes_the_place_of_a_module(tmp_path: Path) -> None:
+    for name in ("logging", "queue", "selectors", "socket", "typing"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('not the standard library')")
+    words = ["serve", "--set", f"paths.data={tmp_path / 'data'}", "--set", "backend.autostart=false"]
+    done = subprocess.run(
+        [sys.executable, "-m", "sidecar", *words],
+        input=pack({"type": "request", "id": 1, "channel": "sidecar:ping", "args": []}),
+        capture_output=True,
+        cwd=tmp_path,
+        env=clean_environment(),
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
