@@ -175,7 +175,7 @@ def demo(seconds: float) -> int:
 \b
   sidecar call backend:version -- ./my-backend --port "{port}"
   sidecar call sidecar:ping '{"any": "JSON"}'
-  sidecar call backend:logs '{"lines": 20}' -- ./my-backend""",
+  sidecar call backend:logs '{"lines": 20}' -- ./my-backend"""
 )
 @_with_serve_words
 @click.argument("channel", shell_complete=complete("channels"))

@@ -29,12 +29,7 @@ def fill(text: str, host: str, port: int) -> str:
 
 
 def backend_environment(
-    settings: Settings,
-    paths: Paths,
-    port: int,
-    inherited: Mapping[str, str],
-    *,
-    platform: str = SYSTEM,
+    settings: Settings, paths: Paths, port: int, inherited: Mapping[str, str], *, platform: str = SYSTEM
 ) -> dict[str, str]:
     """What the backend sees: the inherited variables that the limits let through, the profile's, the user's; later ones win.
 

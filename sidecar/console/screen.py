@@ -58,12 +58,7 @@ _PANEL = 4  # columns of a panel's sides
 _BORDERS = 2  # lines
 _DEMO = 13  # lines that everything but the events takes in the demo
 _EVENTS = 5  # lines of the panel of events where there is room, a third of what there is where that is more
-_EVENT_STYLES = {
-    "watch": "bold cyan",
-    "demo": "bold cyan",
-    "backend:crash": "bold red",
-    "backend:stateChanged": "bold",
-}
+_EVENT_STYLES = {"watch": "bold cyan", "demo": "bold cyan", "backend:crash": "bold red", "backend:stateChanged": "bold"}
 _T = TypeVar("_T")
 _RULER = Console(width=1000)  # cuts texts into lines as a terminal would get them
 

@@ -30,12 +30,7 @@ PROTECTIONS = (
     Protection(PRIVILEGES, "cannot gain privileges and has none of root's", 0),
     Protection("read", "reads its own folders and the system's libraries only", 1, strict_only=True),
     Protection("connect", "connects to the TCP ports in sandbox.connect only", 4, strict_only=True),
-    Protection(
-        PROTOCOLS,
-        "uses only TCP, plus UDP if sandbox.connect has 53 (DNS); no io_uring",
-        0,
-        strict_only=True,
-    ),
+    Protection(PROTOCOLS, "uses only TCP, plus UDP if sandbox.connect has 53 (DNS); no io_uring", 0, strict_only=True),
 )
 
 

@@ -94,12 +94,7 @@ class Monitor:
     async def _watch(self, run: int) -> None:
         started = self._loop.time()
         readiness = Readiness(
-            run,
-            self._supervisor,
-            self._client,
-            self._settings,
-            look=self._look,
-            notifications=self._notifications,
+            run, self._supervisor, self._client, self._settings, look=self._look, notifications=self._notifications
         )
         if self._settings.backend.socket == "pass":
             from .socket_use import watch_socket_use

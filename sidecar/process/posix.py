@@ -164,10 +164,7 @@ class PosixProcessLayer:
             if run is not None:
                 run.exit(None)
                 survivors, killed = await adopted.kill_adopted(
-                    run.identity,
-                    self.marker.encode(),
-                    seconds=run.spec.kill_deadline,
-                    exact=self._guardian.exact,
+                    run.identity, self.marker.encode(), seconds=run.spec.kill_deadline, exact=self._guardian.exact
                 )
                 if run.spawned.done():
                     run.tree_gone(survivors, killed)

@@ -82,11 +82,7 @@ class _Aura(Profile):
     lifetime = _DOTNET_LIFETIME
     executable = "Aura.Api"
     own_folder = True
-    folders = {
-        "win32": ("win-x64", "win"),
-        "linux": ("linux-x64", "linux"),
-        "darwin": ("osx-x64", "osx-arm64", "mac"),
-    }
+    folders = {"win32": ("win-x64", "win"), "linux": ("linux-x64", "linux"), "darwin": ("osx-x64", "osx-arm64", "mac")}
     env = {
         # The backend reads AURA_API_URL before ASPNETCORE_URLS, and Kestrel's own configuration outranks both.
         "ASPNETCORE_URLS": _ADDRESS,

@@ -161,12 +161,7 @@ def _exited(run: Run, settings: Settings) -> errors.SidecarError:
         _in_folder(f"The backend exited before it was ready: {status.text}", run)
         + (f". {cause[0].upper()}{cause[1:]}" if cause else ""),
         hint=why.remedy if why else "Fix what its last output reports; the crash report has all of it.",
-        data={
-            "code": status.code,
-            "signal": status.signal,
-            "text": status.text,
-            "output": run.output[-_LAST_OUTPUT:],
-        },
+        data={"code": status.code, "signal": status.signal, "text": status.text, "output": run.output[-_LAST_OUTPUT:]},
     )
 
 

@@ -62,15 +62,9 @@ _STATUSES = {
         "it denies access to {path}",
         f"{_NO_LOGIN} Or make it accept requests from 127.0.0.1, if it filters by address or host.",
     ),
-    405: (
-        "its {path} does not accept GET",
-        f"Set backend.live_path to a path that accepts GET, {_PORT_ALONE}",
-    ),
+    405: ("its {path} does not accept GET", f"Set backend.live_path to a path that accepts GET, {_PORT_ALONE}"),
     410: ("its {path} is gone", f"Correct backend.live_path, {_PORT_ALONE}"),
-    421: (
-        "it does not answer for the host 127.0.0.1 at {path}",
-        "Make it accept the host 127.0.0.1.",
-    ),
+    421: ("it does not answer for the host 127.0.0.1 at {path}", "Make it accept the host 127.0.0.1."),
     426: (
         "it requires another protocol for {path}",
         f"Make it answer plain HTTP, or set backend.live_path to a path that does, {_PORT_ALONE}",

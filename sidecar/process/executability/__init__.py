@@ -146,9 +146,7 @@ def one_string(name: str) -> SidecarError:
     if not _SHELL_ONLY.isdisjoint(words):
         hint = f'Run it in a shell: backend.command = ["sh", "-c", \'{name}\']'
     return BackendNotFoundError(
-        f'No program is named "{name}": the whole command is a single word with spaces',
-        hint=hint,
-        data={"path": name},
+        f'No program is named "{name}": the whole command is a single word with spaces', hint=hint, data={"path": name}
     )
 
 

@@ -35,10 +35,7 @@ def profile(request: SandboxRequest, writable: list[str]) -> str:
         "(allow signal (target same-sandbox))",
     ]
     if request.port:
-        lines += [
-            '(deny network-bind (local tcp "*:*"))',
-            f'(allow network-bind (local tcp "*:{request.port}"))',
-        ]
+        lines += ['(deny network-bind (local tcp "*:*"))', f'(allow network-bind (local tcp "*:{request.port}"))']
     if request.level == "strict":
         lines.append('(deny network-outbound (remote tcp "*:*"))')
         lines += [f'(allow network-outbound (remote tcp "*:{port}"))' for port in request.connect]
