@@ -1,4 +1,4 @@
-"""What a run is to execute: settings, folders and port in, one LaunchSpec out; of early.py's run too, so imports are cheap."""
+"""What a run is to execute: settings, folders and port in, one LaunchSpec out. early.py needs it too, so it imports little."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from .state import State, clear, list_states, states_folder
 
 
 def run(*, name: str | None, everything: bool, as_json_: bool) -> int:
-    """Lists, or clears the state of ``name`` or of all; returns 1 where one is in use. UsageError: unknown, or cannot be removed."""
+    """Lists the states, or clears one or all; returns 1 where one is in use. UsageError: unknown name, or not removable."""
     if name is None and not everything:
         _show(list_states(), as_json_=as_json_)
         return 0

@@ -1,4 +1,4 @@
-"""The backend of ``sidecar demo``: a small web server on 127.0.0.1, and a button that crashes it; see ``main``."""
+"""The backend of ``sidecar demo``: a small web server on 127.0.0.1, and a button that crashes it."""
 
 from __future__ import annotations
 

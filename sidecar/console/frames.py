@@ -23,7 +23,7 @@ _STYLES = {"error": "bold red", "hello": "bold", "event": "", "request": "cyan",
 
 
 def run(file: str, *, as_json: bool) -> int:
-    """Prints every frame; returns 0. UsageError: no file. RecordingError: no recording, or damaged after what was printed."""
+    """Prints every frame; returns 0. UsageError: no file. RecordingError: not a recording, or damaged after what was printed."""
     recording = Recording(Path(file))
     if as_json:
         _print_json({"recording": recording.header})

@@ -24,7 +24,7 @@ def settings_of(serve_words: Sequence[str]) -> Settings | None:
 
 
 def require_command(tool: str, serve_words: Sequence[str], more: str = "", *, starts: bool = True) -> None:
-    """UsageError: nothing names a backend, ``more`` is added to the hint. ``starts``: the tool starts it, whatever autostart says."""
+    """UsageError: nothing names a backend; ``more`` extends the hint. ``starts``: the tool starts it, whatever autostart says."""
     settings = settings_of(serve_words)
     if settings is not None and lacks_command(settings) and (starts or settings.backend.autostart):
         hint = f"Write it after --, e.g. 'sidecar {tool} -- uvicorn app:app'. {more}".rstrip()

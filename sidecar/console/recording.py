@@ -79,7 +79,7 @@ def shell_status(status: int) -> int:
 
 
 class Recording:
-    """A file that is read; iterate once. ``whole``: it had the sidecar's end. UsageError: unreadable. RecordingError: no recording."""
+    """A file that is read; iterate once. ``whole``: it had the sidecar's end. UsageError: unreadable. RecordingError: not a recording."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

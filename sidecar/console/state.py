@@ -127,7 +127,7 @@ def data_folder(given: str) -> str:
 
 
 def clear(name: str | None) -> tuple[list[State], list[State]]:
-    """Removes that state, or all; gives what was removed, and what is in use and was kept. UsageError: no such name. OSError."""
+    """Removes one state, or all; gives what was removed, and what is in use and stays. UsageError: no such name. Raises OSError."""
     states = [state for state in list_states() if name in {None, state.name}]
     if not states and name is not None:
         raise UsageError(f"No state named {name!r}", hint="'sidecar data' lists the names.")

@@ -73,7 +73,7 @@ def run(file: str, parameters: str, *, timeout: float = 30.0, verb: str = "runas
 
 
 def _foreground_window() -> int | None:
-    """Most likely the app's: a prompt that belongs to no window may only flash in the taskbar (ShellExecuteExW and UAC)."""
+    """Most likely the app's: a prompt without an owner may only flash in the taskbar (ShellExecuteExW, User Account Control)."""
     function = ctypes.WinDLL("user32").GetForegroundWindow
     function.restype = wintypes.HWND
     window: int | None = function()

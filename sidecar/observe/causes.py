@@ -70,7 +70,7 @@ _BY_STATUS = {
 
 
 def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None = None) -> Cause | None:
-    """The likely cause, None: nothing speaks for any. ``output``: the end of the run's, decoded; ``oom``: as ``oom.oom_killed``."""
+    """The likely cause, None: nothing speaks for any. ``output``: the end of the run's, decoded; ``oom``: as ``oom_kills.was_killed``."""
     if oom:
         return _OOM
     if status.clean:

@@ -40,7 +40,7 @@ def _describe(path: str, error: HttpFailedError) -> str:
 
 
 def check_shutdown_endpoint(path: str, status: int | None) -> Check:
-    """Whether the endpoint exists; ``status`` of OPTIONS, which stops nothing (405: other methods only), None: no answer."""
+    """Whether the endpoint exists. ``status``: of OPTIONS, which stops nothing (405: for other methods); None: no answer."""
     if not path:
         return Check("shutdown_endpoint", "ok", "Not configured; the backend is stopped by a signal")
     if status is None:

@@ -71,7 +71,7 @@ def judge(wanted: Sequence[Library], found: set[str], *, beside: set[str]) -> Ch
 
 
 def look_at(program: Path) -> str | None:
-    """``invariant`` for a .NET program that works without libicu, ``dotnet`` for any other, None for other programs. OSError.
+    """``invariant`` for a .NET program that works without libicu, ``dotnet`` for any other, None for other programs. Raises OSError.
 
     Read in pieces: a mapped file would hold up other threads, and end this process (SIGBUS) if it is rewritten meanwhile.
     """

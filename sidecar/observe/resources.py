@@ -24,7 +24,7 @@ class CpuMeter:
         self._at: float | None = None
 
     def measure(self, seconds: dict[tuple[int, float], float], now: float) -> float:
-        """What the tree used since the last call, 0 at the first; a new process counts with all, one that ended not at all."""
+        """What the tree used since the last call, 0 at the first; a new process counts with all it used, an ended one no more."""
         elapsed = now - self._at if self._at is not None else 0.0
         used = sum(max(0.0, value - self._before.get(process, 0.0)) for process, value in seconds.items())
         first = self._at is None

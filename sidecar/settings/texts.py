@@ -38,7 +38,7 @@ class QuotedTextError(ValueError):
 
 
 def parse_text(text: str) -> Any:
-    """The TOML value that a text is, else the text. QuotedTextError: in quotes, and no TOML string (such as a Windows path)."""
+    """The TOML value that a text is, else the text. QuotedTextError: in quotes, but not a TOML string (such as a Windows path)."""
     if text in _NAMED_VALUES:
         return _NAMED_VALUES[text]
     if text.isascii() and text.isdigit() and (text[0] != "0" or text == "0") and len(text) < _MAX_DIGITS:

@@ -31,7 +31,7 @@ _PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody
 
 
 def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_ONLY, *, linked: bool = False) -> int:
-    """A descriptor of a regular file. OSError: it is none, cannot be opened, or (unless ``linked``) has a second name."""
+    """A descriptor of a regular file. OSError: it is not one, cannot be opened, or (unless ``linked``) has a second name."""
     if sys.platform == "win32" and os.path.islink(path):
         raise OSError(ELOOP, os.strerror(ELOOP), str(path))
     descriptor = os.open(path, flags | _SAFE, mode)
