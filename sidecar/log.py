@@ -229,15 +229,18 @@ class Log:
 
     def defect(self, where: str, error: BaseException) -> None:
         """An unexpected error at ``where`` with its traceback, at most once a minute for each line that raises."""
-        import traceback
-
         place, now = _raised_at(error), time.monotonic()
         since, skipped = self._defects.get(place, (-DEFECT_SECONDS, 0))
         if now - since < DEFECT_SECONDS:
             self._defects[place] = since, skipped + 1
             return
         self._defects[place] = now, 0
-        text = "".join(traceback.format_exception(error, limit=-TRACEBACK_FRAMES)).rstrip()
+        try:
+            import traceback
+
+            text = "".join(traceback.format_exception(error, limit=-TRACEBACK_FRAMES)).rstrip()
+        except Exception:  # noqa: BLE001 - no descriptor is left to import it with, and what follows must happen nevertheless
+            text = f"    {type(error).__name__}: {error}"
         self.error(f"defect at {where}\n{text}", **({"skipped": skipped} if skipped else {}))
 
     def set_mask(self, mask: Callable[[str], str]) -> None:

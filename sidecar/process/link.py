@@ -37,11 +37,18 @@ class GuardianLink:
         loop.add_reader(guardian.socket.fileno(), self._readable)
 
     def request(self, *message: Any, fds: Sequence[int] = ()) -> None:
-        """Queues a request. The descriptors are copied; the caller may close its own at once."""
+        """Queues a request. The descriptors are copied; the caller may close its own at once. OSError: there is none left."""
         if not self.open:
             return
         idle = not self._unsent
-        self._unsent.append((channel.encode(message), tuple(os.dup(fd) for fd in fds)))
+        copies: list[int] = []
+        try:
+            for fd in fds:
+                copies.append(os.dup(fd))  # noqa: PERF401 - closed again if the next one fails
+        except OSError:
+            _close_all(copies)
+            raise
+        self._unsent.append((channel.encode(message), copies))
         if idle:
             self._flush()
         self.wake()

@@ -46,12 +46,24 @@ class PosixRun:
         self._survivors: list[Survivor] | None = None
 
     def request_launch(self, marker: str) -> None:
-        """Sends the program to the guardian, with the pipes for its output."""
-        ends = [self._open_stdin(), *(pipe.open() for pipe in self._outputs)]
-        passed = [self.spec.socket] if self.spec.socket >= 0 else []
-        self._link.request(*channel.launch_request(self.serial, self.spec, marker), fds=[*ends, *passed])
-        for fd in ends:
-            os.close(fd)
+        """Sends the program to the guardian, with the pipes for its output.
+
+        OSError: no descriptor is left; the run has ended then.
+        """
+        ends: list[int] = []
+        try:
+            ends.append(self._open_stdin())
+            for pipe in self._outputs:
+                ends.append(pipe.open())  # noqa: PERF401 - those that are open must be closed if the next one fails
+            passed = [self.spec.socket] if self.spec.socket >= 0 else []
+            self._link.request(*channel.launch_request(self.serial, self.spec, marker), fds=[*ends, *passed])
+        except OSError as error:
+            self.abandon(error)
+            self.spawned.exception()  # raised here, so nothing else awaits it
+            raise
+        finally:
+            for fd in ends:
+                os.close(fd)
 
     def adopt(self, early: EarlyRun) -> None:
         """Takes over what was launched before the loop was there."""

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Raw
 
 from ..errors import (
+    LIMIT_REMEDY,
     CancelledRequestError,
     DuplicateIdError,
     InternalError,
@@ -18,6 +19,7 @@ from ..errors import (
     TooManyRequestsError,
     UnknownChannelError,
     UnsupportedError,
+    is_exhausted,
 )
 from ..wire.channels import CHANNELS, Channel
 from ..wire.codec import (
@@ -229,7 +231,7 @@ class Router:
             error.message
             if isinstance(error, InternalError)
             else f"The sidecar failed at {route.name} ({type(error).__name__})",
-            hint="This is a bug in the sidecar; its log has the details.",
+            hint=LIMIT_REMEDY if is_exhausted(error) else "This is a bug in the sidecar; its log has the details.",
         )
         self.send_error(request_id, answer, route)
 

@@ -249,3 +249,22 @@ async def test_a_client_that_dies_after_it_asked_for_the_end_is_not_waited_for()
         await client.state("STOPPING")
         processes.kill(client.process.pid)
         await processes.until(lambda: not processes.is_alive(pid), 2.5 + processes.SLACK)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prlimit(2)")
+async def test_without_a_descriptor_every_request_is_answered_and_the_next_start_works() -> None:
+    import resource
+
+    async with SidecarClient(http_backend(), settings={"restart.attempts": 0}) as client:
+        await client.call("backend:waitForReady")
+        pid = client.hello["pid"]
+        used = 1 + max(map(int, os.listdir(f"/proc/{pid}/fd")))  # noqa: PTH208 - names are all that is needed
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)  # type: ignore[attr-defined,unused-ignore]  # Linux only
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, before[1]))  # type: ignore[attr-defined,unused-ignore]
+        (diagnosis,) = await asyncio.gather(client.call("backend:diagnose"), return_exceptions=True)
+        restart = await failure(client.call("backend:restart"))
+        for answer in (diagnosis, restart):
+            assert isinstance(answer, list) or "raise it (ulimit -n for open files" in (answer.hint or "")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)  # type: ignore[attr-defined,unused-ignore]
+        assert (await client.call("backend:start"))["success"] is True
+        assert await client.call("backend:stop") == {"success": True}

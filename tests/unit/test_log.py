@@ -220,6 +220,17 @@ async def test_a_defect_is_logged_with_its_traceback_and_masked(
     assert "hunter2" not in text + capsys.readouterr().err
 
 
+def test_a_defect_is_logged_where_nothing_can_be_imported(
+    log: Log, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What logs a defect goes on with an answer or a state, which must not depend on a descriptor for a module."""
+    monkeypatch.setitem(sys.modules, "traceback", None)
+    log.defect("the launch", OSError(24, "Too many open files"))
+    log.close()
+    assert "defect at the launch" in (said := capsys.readouterr().err)
+    assert "Too many open files" in said
+
+
 def test_a_defect_is_logged_once_per_place_and_minute(
     log: Log, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

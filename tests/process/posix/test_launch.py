@@ -220,6 +220,31 @@ async def test_a_guardian_without_a_descriptor_reports_the_limit(layer: PosixPro
     assert await recorder.is_gone() == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc lists the descriptors")
+@pytest.mark.parametrize("left", [0, 2, 4, 6])
+async def test_a_launch_without_a_descriptor_fails_and_the_next_one_works(layer: PosixProcessLayer, left: int) -> None:
+    import resource
+
+    def descriptors() -> list[str]:
+        return sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are all that is needed
+
+    await run(layer, "/bin/true")
+    before, limits = descriptors(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    spare = [os.dup(0) for _ in range(200)]  # fills the gaps below the limit
+    resource.setrlimit(resource.RLIMIT_NOFILE, (spare[-1] + 1, limits[1]))
+    for fd in spare[-left:] if left else ():
+        os.close(fd)
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            await layer.launch(spec(("/bin/true",)), Recorder())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for fd in spare[: len(spare) - left]:
+            os.close(fd)
+    assert descriptors() == before
+    assert (await run(layer, "/bin/echo", "again")).out == b"again\n"
+
+
 @pytest.mark.parametrize("step", ["fork", "exec"])
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM])
 def test_a_shortage_is_not_blamed_on_the_program(step: str, number: int) -> None:
