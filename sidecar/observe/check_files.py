@@ -44,7 +44,7 @@ def check_executable(find: FindCommand) -> Check:
         return Check("executable", "unknown", f"{program} is executable but not readable: {error.strerror}")
     found = unrunnable(program, head)
     if found is not None:
-        return Check("executable", "failed", f"{program} cannot run here: {found.why}", found.remedy)
+        return Check("executable", "failed", f"{program} cannot run here: {found.seen}", found.remedy)
     mark = marks.mark(program)
     if mark is not None:
         return Check("executable", "warning", f"{program} {mark.seen}", mark.remedy)

@@ -168,23 +168,16 @@ def restore_run_bit(path: str, system: str = SYSTEM) -> bool:
 
 def check_folder(path: str) -> None:
     """Explains why the backend cannot run in a folder. Raises as check_program."""
+    hint, data = "Create it, or change [backend] cwd.", {"path": path}
     try:
-        if not stat.S_ISDIR(os.stat(path).st_mode):
-            raise unusable_folder(path, exists=True)
+        mode = os.stat(path).st_mode
     except PermissionError as denied:
         raise closed_folder(path, denied.strerror) from denied
     except OSError as error:
-        raise unusable_folder(path, exists=False) from error
-
-
-def unusable_folder(path: str | Path, *, exists: bool) -> SidecarError:
-    """The working folder is something else, or does not exist."""
-    error = BackendNotAFileError if exists else BackendNotFoundError
-    return error(
-        f"The backend's working folder {'is not a folder' if exists else 'does not exist'}: {path}",
-        hint="Create it, or change [backend] cwd.",
-        data={"path": str(path)},
-    )
+        text = f"The backend's working folder does not exist: {path}"
+        raise BackendNotFoundError(text, hint=hint, data=data) from error
+    if not stat.S_ISDIR(mode):
+        raise BackendNotAFileError(f"The backend's working folder is not a folder: {path}", hint=hint, data=data)
 
 
 def closed_folder(path: str, why: str | None) -> SidecarError:

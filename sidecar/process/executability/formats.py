@@ -27,30 +27,30 @@ _RUNS = {"x86_64": {"x86_64", "i686"}, "aarch64": {"aarch64", "armv7l"}}
 _EMULATES = {"darwin": {"x86_64"}, "win32": {"x86_64", "i686"}}
 
 
-class Unrunnable(NamedTuple):
-    """``why`` follows the path of the program."""
+class Finding(NamedTuple):
+    """``seen`` follows the program's path; ``remedy`` says what to do."""
 
-    why: str
+    seen: str
     remedy: str
 
 
-def unrunnable(path: Path, head: bytes, system: str = SYSTEM, handlers: Path = _HANDLERS) -> Unrunnable | None:
+def unrunnable(path: Path, head: bytes, system: str = SYSTEM, handlers: Path = _HANDLERS) -> Finding | None:
     """Why the system cannot run a file that begins with ``head``; None: it can. ``handlers``: of binfmt_misc, on Linux."""
     if not head:
-        return Unrunnable("it is empty", "Install it again: its file is incomplete.")
+        return Finding("it is empty", "Install it again: its file is incomplete.")
     if system == "linux" and _has_handler(path, head, handlers):
         return None
     interpreter = interpreter_of(head) if system != "win32" else ""
     if interpreter:
         start = read_start(Path(interpreter))
         why = mismatch(start, system, machine()) if start else None
-        return Unrunnable(f"its interpreter {interpreter} cannot run here: {why}", _OTHER_BUILD) if why else None
+        return Finding(f"its interpreter {interpreter} cannot run here: {why}", _OTHER_BUILD) if why else None
     why = mismatch(head, system, machine())
     if why is not None:
-        return Unrunnable(why, _OTHER_BUILD)
+        return Finding(why, _OTHER_BUILD)
     if built_for(head) is None:
         remedy = _FIRST_LINE.format(words=interpreter_for(path) or '"sh"')
-        return Unrunnable("it is neither a program for this system nor a script with a #! line", remedy)
+        return Finding("it is neither a program for this system nor a script with a #! line", remedy)
     return None
 
 

@@ -8,20 +8,14 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from . import HEAD_BYTES
+from .formats import Finding
 
 QUARANTINE = "com.apple.quarantine"
 _USER_APPROVED = 0x0040  # QTN_FLAG_USER_APPROVED: the user was asked and said yes (xnu's quarantine.h)
 _INTERNET, _RESTRICTED = 3, 4  # URLZONE_INTERNET, URLZONE_UNTRUSTED of urlmon.h
-
-
-class Mark(NamedTuple):
-    """``seen`` follows the program's name; ``remedy`` says what to do."""
-
-    seen: str
-    remedy: str
 
 
 def read_head(program: Path) -> bytes:
@@ -30,48 +24,41 @@ def read_head(program: Path) -> bytes:
         return file.read(HEAD_BYTES)
 
 
-def mark(program: Path, read_attribute: Callable[[Path], str | None] | None = None) -> Mark | None:
+def mark(program: Path, read_attribute: Callable[[Path], str | None] | None = None) -> Finding | None:
     """The mark of a download, for which the system may refuse or delay a start; None if unmarked."""
     if sys.platform == "win32":
-        return mark_of_the_web(_zone_stream(program), program)
+        try:
+            stream = Path(f"{program}:Zone.Identifier").read_text("utf-8", "replace")
+        except OSError:
+            return None
+        return mark_of_the_web(stream, program)
     if sys.platform == "darwin" or read_attribute is not None:
         return quarantine((read_attribute or _macos_quarantine)(program), program)
     return None
 
 
-def mark_of_the_web(stream: str, program: Path) -> Mark | None:
+def mark_of_the_web(stream: str, program: Path) -> Finding | None:
     """From the stream ``Zone.Identifier`` that Windows adds to downloads (MS-FSCC 5.6.1)."""
     zone = re.search(r"^\s*ZoneId\s*=\s*(\d+)", stream, re.MULTILINE)
     if zone is None or int(zone[1]) not in (_INTERNET, _RESTRICTED):
         return None
-    return Mark(
+    return Finding(
         "is marked as downloaded from the internet, and Windows may block it",
         f"Unblock it: Unblock-File '{program}' in PowerShell, or Properties, Unblock.",
     )
 
 
-def quarantine(value: str | None, program: Path) -> Mark | None:
+def quarantine(value: str | None, program: Path) -> Finding | None:
     """From the attribute ``com.apple.quarantine`` (flags in hexadecimal;time;agent;id) that macOS adds to downloads."""
     if not value:
         return None
-    flags = value.partition(";")[0]
-    try:
-        approved = bool(int(flags, 16) & _USER_APPROVED)
-    except ValueError:
-        approved = False
-    if approved:
+    flags = re.match(r"[0-9a-fA-F]+(?=;|$)", value)
+    if flags is not None and int(flags[0], 16) & _USER_APPROVED:
         return None
-    return Mark(
+    return Finding(
         "is quarantined as an unapproved download, and macOS may refuse to run it",
         f"Open the app once from the Finder and confirm, or remove the mark: xattr -d {QUARANTINE} '{program}'.",
     )
-
-
-def _zone_stream(program: Path) -> str:
-    try:
-        return Path(f"{program}:Zone.Identifier").read_text("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 def _macos_quarantine(program: Path) -> str | None:

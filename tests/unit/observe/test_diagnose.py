@@ -78,7 +78,7 @@ def test_a_text_file_with_a_run_bit_cannot_be_executed(tmp_path: Path) -> None:
 
 
 def test_a_mark_of_a_download_hides_no_worse_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marks, "mark", lambda _: marks.Mark("is marked", "Unblock it."))
+    monkeypatch.setattr(marks, "mark", lambda _: marks.Finding("is marked", "Unblock it."))
     assert check_files.check_executable(command(sys.executable)).message.endswith("is marked")
     (tmp_path / "run").write_bytes(b"#!/no/such/interpreter\n")
     (tmp_path / "run").chmod(0o755)
