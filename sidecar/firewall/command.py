@@ -54,8 +54,7 @@ def check_name(rule_name: str) -> None:
     reason = next((text for text, applies in faults.items() if applies), "") or _trouble(rule_name)
     if reason:
         raise InvalidConfigError(
-            f"The firewall rule cannot use the name from the settings: {reason}.",
-            hint="Change [firewall] rule_name.",
+            f"The firewall rule cannot use the name from the settings: {reason}.", hint="Change [firewall] rule_name."
         )
 
 

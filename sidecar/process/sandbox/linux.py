@@ -12,18 +12,8 @@ from ..landlock import EXECUTE, IOCTL_DEV, MAKE_BLOCK, MAKE_CHAR, READ_DIR, READ
 from . import folders
 
 _READ = EXECUTE | READ_FILE | READ_DIR
-_CHANGE = (
-    landlock.REMOVE_DIR
-    | landlock.REMOVE_FILE
-    | landlock.MAKE_DIR
-    | landlock.MAKE_REG
-    | landlock.MAKE_SOCK
-    | landlock.MAKE_FIFO
-    | landlock.MAKE_SYM
-    | WRITE_FILE
-    | REFER
-    | TRUNCATE
-)
+_MAKE = landlock.MAKE_DIR | landlock.MAKE_REG | landlock.MAKE_SOCK | landlock.MAKE_FIFO | landlock.MAKE_SYM
+_CHANGE = _MAKE | landlock.REMOVE_DIR | landlock.REMOVE_FILE | WRITE_FILE | REFER | TRUNCATE
 _HANDLED = _CHANGE | MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV  # device files are made nowhere
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")  # that hold nothing of anyone
 
