@@ -17,7 +17,7 @@ from .api.ending import Ending
 from .api.firewall_channels import FirewallChannels
 from .api.log_channel import LogChannel
 from .api.recorder import Recorder
-from .api.sidecar_channels import SidecarChannels
+from .api.sidecar_channels import sidecar_channels
 from .backend.client import BackendClient
 from .core import events as e
 from .core.lifecycle import Lifecycle
@@ -168,12 +168,12 @@ class App:
             client=client,
             succession=succession,
         )
-        sidecar = SidecarChannels(
+        sidecar = sidecar_channels(
             settings, server, self._monitor, logs, self._ending, started=started, warnings=self._warnings
         )
         self._handlers = {
             **BackendChannels(settings, paths, supervisor, client, succession).table(),
-            **sidecar.table(),
+            **sidecar,
             **firewall.table(),
             **self._recorder.table(),
             **diagnosis.table(),

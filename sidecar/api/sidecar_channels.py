@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
 from .. import __version__
 from ..monitor import Monitor
@@ -23,40 +23,22 @@ from .log_channel import LogChannel
 _PACKAGES = ("msgspec", "aiohttp", "psutil", "loguru")
 
 
-class SidecarChannels:
-    """Ping, info, subscriptions, power events and the end; ``started`` on time.monotonic(), ``warnings`` of the start."""
+def sidecar_channels(
+    settings: Settings,
+    server: Server,
+    monitor: Monitor,
+    logs: LogChannel,
+    ending: Ending,
+    *,
+    started: float,
+    warnings: list[str],
+) -> Mapping[str, Callable[..., Any]]:
+    """Channel name to function, of all that begin with ``sidecar:``.
 
-    def __init__(
-        self,
-        settings: Settings,
-        server: Server,
-        monitor: Monitor,
-        logs: LogChannel,
-        ending: Ending,
-        *,
-        started: float,
-        warnings: list[str],
-    ) -> None:
-        self._settings = settings
-        self._server = server
-        self._monitor = monitor
-        self._logs = logs
-        self._ending = ending
-        self._started = started
-        self._warnings = warnings
+    ``started``: on time.monotonic(); ``warnings``: of the start.
+    """
 
-    def table(self) -> Mapping[str, Callable[..., Any]]:
-        """Channel name to function."""
-        return {
-            "sidecar:ping": lambda argument=None: argument,
-            "sidecar:info": self._info,
-            "sidecar:subscribe": partial(self._change_subscriptions, self._server.outbox.subscribe),
-            "sidecar:unsubscribe": partial(self._change_subscriptions, self._server.outbox.unsubscribe),
-            "sidecar:power": self._power,
-            "sidecar:shutdown": self._ending.request,
-        }
-
-    def _info(self) -> SidecarInfo:
+    def info() -> SidecarInfo:
         """Versions, settings in force, and costs; a package that was not needed so far is imported to ask it its version."""
         import psutil
 
@@ -68,18 +50,24 @@ class SidecarChannels:
             python=sys.version.split()[0],
             platform=SYSTEM,
             pid=os.getpid(),
-            uptime=round(time.monotonic() - self._started, 3),
+            uptime=round(time.monotonic() - started, 3),
             cpu_seconds=round(time.process_time(), 3),
             memory=psutil.Process().memory_info().rss,
             packages={name: str(import_module(name).__version__) for name in _PACKAGES},
-            settings=masked(self._settings),
-            warnings=self._warnings,
+            settings=masked(settings),
+            warnings=warnings,
         )
 
-    def _change_subscriptions(self, change: Callable[[Sequence[str]], list[str]], names: list[str]) -> Subscribed:
+    def change_subscriptions(change: Callable[[Sequence[str]], list[str]], names: list[str]) -> Subscribed:
         in_force = change(names)
-        self._logs.subscriptions_changed()
+        logs.subscriptions_changed()
         return Subscribed(subscribed=in_force)
 
-    def _power(self, change: Literal["suspend", "resume"]) -> None:  # noqa: ARG002 - both mean that silence proves nothing
-        self._monitor.suspended()
+    return {
+        "sidecar:ping": lambda argument=None: argument,
+        "sidecar:info": info,
+        "sidecar:subscribe": partial(change_subscriptions, server.outbox.subscribe),
+        "sidecar:unsubscribe": partial(change_subscriptions, server.outbox.unsubscribe),
+        "sidecar:power": lambda _change: monitor.suspended(),  # either way silence proves nothing
+        "sidecar:shutdown": ending.request,
+    }
