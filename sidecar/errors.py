@@ -236,6 +236,13 @@ class HttpFailedError(SidecarError):
 
     code = "HTTP_FAILED"
     remedy = "Check the backend's last output, or run backend:diagnose."
+    remedies: ClassVar[dict[str, str]] = {  # by kind
+        "refused": "The backend is not running, or listens on another port.",
+        "timeout": "The backend accepts connections but does not answer in time.",
+        "hang_up": "The backend closed the connection before its answer was complete.",
+        "malformed": "The program on that port does not speak HTTP.",
+        "too_large": "The backend's answer is too large.",
+    }
 
     def __init__(
         self,
@@ -246,7 +253,7 @@ class HttpFailedError(SidecarError):
         hint: str | None = None,
         location: str = "",
     ) -> None:
-        super().__init__(message, hint=hint, data={"status": status})
+        super().__init__(message, hint=hint or self.remedies.get(kind), data={"status": status})
         self.kind: HttpFailure = kind  # programs decide by this, never by the message
         self.status = status  # the HTTP status that came instead of a 2xx; None where none came
         self.location = location  # where a redirect leads that is not followed

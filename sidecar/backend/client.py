@@ -37,11 +37,7 @@ class Response(Struct, frozen=True):
 
 def refused(port: int | None) -> HttpFailedError:
     """How a request fails while the backend is not running; ``port``: the last one, None where there was none."""
-    return HttpFailedError(
-        f"connect ECONNREFUSED {LOOPBACK}:{port or 0}",
-        kind="refused",
-        hint="The backend is not running, or listens on another port.",
-    )
+    return HttpFailedError(f"connect ECONNREFUSED {LOOPBACK}:{port or 0}", kind="refused")
 
 
 class BackendClient:
@@ -100,11 +96,7 @@ class BackendClient:
             async with asyncio.timeout(seconds):
                 return await self._exchange(method, path, port, [] if heads is None else heads)
         except TimeoutError:
-            raise HttpFailedError(
-                f"timeout of {round(seconds * 1000)}ms exceeded",
-                kind="timeout",
-                hint="The backend accepts connections but does not answer in time.",
-            ) from None
+            raise HttpFailedError(f"timeout of {round(seconds * 1000)}ms exceeded", kind="timeout") from None
 
     async def _exchange(self, method: str, path: str, port: int, heads: list[int]) -> Response:
         target = _request_target(path)
@@ -136,11 +128,7 @@ class BackendClient:
             heads.append(head.status)
             body = await connection.read(BODY_LIMIT) if (head.length or 0) <= BODY_LIMIT else None
             if body is None or len(body) > BODY_LIMIT:
-                raise HttpFailedError(
-                    f"maxContentLength size of {BODY_LIMIT} exceeded",
-                    kind="too_large",
-                    hint="The backend's answer is too large.",
-                )
+                raise HttpFailedError(f"maxContentLength size of {BODY_LIMIT} exceeded", kind="too_large")
             return Response(head.status, _decoded(body, head.charset))
         except OSError as error:
             raise hang_up() from error

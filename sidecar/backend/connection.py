@@ -44,15 +44,11 @@ class Head(NamedTuple):
 
 def hang_up() -> HttpFailedError:
     """The connection ended too early, or the body is damaged."""
-    return HttpFailedError(
-        "socket hang up", kind="hang_up", hint="The backend closed the connection before its answer was complete."
-    )
+    return HttpFailedError("socket hang up", kind="hang_up")
 
 
 def _malformed(detail: str) -> HttpFailedError:
-    return HttpFailedError(
-        f"Parse Error: {detail}", kind="malformed", hint="The program on that port does not speak HTTP."
-    )
+    return HttpFailedError(f"Parse Error: {detail}", kind="malformed")
 
 
 class Connection:
