@@ -15,6 +15,7 @@ class Secrets:
         self._backend = backend
         self._run: tuple[Mapping[str, str], Sequence[str]] = {}, ()
         self._masked: tuple[object, list[str]] | None = None  # the run, and the spellings of its secrets
+        self._searched: dict[tuple[str, str], list[str]] = {}  # variables of the newest run, and the secrets in each
 
     def learn(self, environment: Mapping[str, str], command: Sequence[str]) -> None:
         """From now on the secrets of that run are masked instead of those of the run before."""
@@ -26,9 +27,12 @@ class Secrets:
 
         run, masked = self._run, self._masked
         if masked is None or masked[0] is not run:
-            known = [
-                secret for environment in (os.environ, self._backend.env, run[0]) for secret in secrets_of(environment)
-            ]
+            # A run has nearly the variables of the run before, and a search takes longer than all the rest of a restart.
+            before = self._searched
+            variables = {*os.environ.items(), *self._backend.env.items(), *run[0].items()}
+            searched = {each: before[each] if each in before else secrets_of(dict([each])) for each in variables}
+            self._searched = searched
+            known = [secret for found in searched.values() for secret in found]
             known += [secret for command in (self._backend.command, run[1]) for secret in secrets_of_command(command)]
             # As one value: another thread must not meet the run together with the secrets of the run before.
             masked = self._masked = run, spellings(known)

@@ -44,3 +44,16 @@ def test_another_thread_that_comes_in_between_masks_the_same(secrets: Secrets, m
     monkeypatch.setattr(masking, "spellings", slow)
     assert secrets.mask("of the second run") == MASK
     assert meanwhile == [MASK]
+
+
+def test_a_run_with_the_variables_of_the_run_before_is_not_searched_again(
+    secrets: Secrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets.learn({"API_TOKEN": "of every run", "PORT": "1"}, ())
+    secrets.mask("")
+    searched: list[str] = []
+    search = masking.secrets_of
+    monkeypatch.setattr(masking, "secrets_of", lambda env: searched.extend(env) or search(env))
+    secrets.learn({"API_TOKEN": "of every run", "PORT": "2"}, ())
+    assert secrets.mask("of every run") == MASK
+    assert searched == ["PORT"]
