@@ -75,7 +75,7 @@ def run(
 def _default_signals(keep_hangup: bool) -> None:
     """Ignored signals and the mask would outlive execve: Python ignores SIGPIPE, the guardian what a terminal sends."""
     for number in range(1, signal.NSIG):
-        if keep_hangup and number == signal.SIGHUP:
+        if (keep_hangup and number == signal.SIGHUP) or signal.getsignal(number) == signal.SIG_DFL:
             continue
         try:
             signal.signal(number, signal.SIG_DFL)
