@@ -64,6 +64,7 @@ class Record:
         self.shared = shared
         me = own_identity()
         self._report: Callable[[str], None] | None = report
+        self._removed = False
         self._last = data_folder / LAST
         self._path = data_folder / record_name(*me)
         self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs)
@@ -75,12 +76,13 @@ class Record:
             if getattr(self.content, name) != value:
                 setattr(self.content, name, value)
                 changed = True
-        if changed:
+        if changed and not self._removed:
             self.content.written = time.time()
             self._write(self._path, self.content)
 
     def remove(self) -> None:
-        """After a clean end: nothing is left to reclaim, and no failure counts any more; the port is kept."""
+        """After a clean end: nothing is left to reclaim, and no failure counts any more; the port is kept. Nothing is written later."""
+        self._removed = True
         if self.content.port is not None and not self.shared:
             self._write(self._last, LastRun(port=self.content.port, written=time.time()))
         try:

@@ -11,20 +11,30 @@ from ..wire.messages import StateChanged
 from .stream import RunStarted
 from .supervisor import Supervisor
 
+_MAX_DELAY = 0.05  # seconds
+
 
 class RecordKeeper:
-    """Subscribes to the runs of a managed backend."""
+    """Subscribes to the runs of a managed backend.
+
+    A write takes up to 2 ms, which a stop and a restart would spend several times. So a change of state is written with the next
+    run, or soon: the marker, which proves what is ours, has been in the record since the first start.
+    """
 
     def __init__(self, record: Record, layer: ProcessLayer, supervisor: Supervisor) -> None:
         self._record = record
         self._layer = layer
         self._supervisor = supervisor
-        supervisor.stream.subscribe(StateChanged, self._write)
-        supervisor.stream.subscribe(RunStarted, self._write)
+        self._due: asyncio.TimerHandle | None = None
+        supervisor.stream.subscribe(StateChanged, self._changed)
+        supervisor.stream.subscribe(RunStarted, lambda _notice: self.write())
         supervisor.stream.subscribe(Shutdown, self._end)
 
     def write(self) -> None:
         """Writes the record, for another sidecar on the folder too: this one may start its backend later."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         run, lifecycle = self._supervisor.run, self._supervisor.lifecycle
         process = run.process if run is not None and lifecycle.occupied else None
         now = asyncio.get_running_loop().time()
@@ -43,5 +53,8 @@ class RecordKeeper:
         seconds = times.owner_lost + times.force_kill if shutdown.owner_lost else times.total_shutdown
         self._record.update(ending=seconds)
 
-    def _write(self, _notice: object) -> None:
-        self.write()
+    def _changed(self, _change: StateChanged) -> None:
+        if not self._record.content.written:
+            self.write()
+        elif self._due is None:
+            self._due = asyncio.get_running_loop().call_later(_MAX_DELAY, self.write)
