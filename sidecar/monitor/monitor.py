@@ -106,8 +106,9 @@ class Monitor:
             self._notifications.begin_watch()
         self._warn_of_port(self._supervisor.last_port)
         self._supervisor.post(e.Progress(run, "ready", self._loop.time() - started, "The backend is ready"))
-        self._begin_steady_watch(run)
         self._supervisor.post(e.Ready(run))
+        if self._tasks:  # else the run was ended in response
+            self._begin_steady_watch(run)  # after the answer: its first look takes longer than that
 
     def _warn_of_port(self, port: int | None) -> None:
         """Of one that the backend chose; a warning about a fixed one came with the settings."""

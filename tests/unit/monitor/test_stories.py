@@ -127,7 +127,7 @@ def test_silence_is_bad_health_after_three_misses_and_a_restart_where_that_is_se
         stage.process.on_interrupt = 1.0
         began = stage.now
         await stage.reach("STOPPING")
-        assert round(stage.now - began) == 7  # three checks of 2 s each, a second apart at the most
+        assert round(stage.now - began) == 6  # three checks of 2 s each, a second apart at the most
         assert stage.moves[-1] == "STOPPING hung"
         stage.client.takes = 0.0
         await stage.reach("RUNNING")
