@@ -21,7 +21,7 @@ from ..rpc.server import Server
 from ..settings.model import Paths, Settings
 from ..settings.profiles import PROFILES
 from ..supervisor import Supervisor
-from ..supervisor.run import Run
+from ..supervisor.run import Run, with_output
 from ..supervisor.stream import Output, RunEnded, RunFailed, RunLaunching, RunStarted
 from ..wire.channels import CrashReportArgs
 from ..wire.messages import Crash, HealthResult, StartupProgress, StateChanged
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _LAST_MINUTE = 60.0
 _MOVES_KEPT = 100
-_OUTPUT_BYTES = 64 * 1024
 
 
 class Timeline:
@@ -97,6 +96,10 @@ class Recorder:
         stream.subscribe(RunLaunching, self._launching)
         stream.subscribe(RunStarted, self._started)
         stream.subscribe(RunEnded, self._ended)
+        stream.subscribe(RunStarted, self._release_reports)
+        stream.subscribe(
+            StateChanged, lambda change: self._release_reports(change) if change.state != "STARTING" else None
+        )
         if settings.backend.managed:
             stream.subscribe(RunFailed, self._failed)
 
@@ -155,18 +158,24 @@ class Recorder:
             log.error(f"the backend's tree uses {sample.memory} bytes, limits.memory is {limit}: it is killed")
             self._supervisor.post(e.MemoryExceeded(run.number, sample.memory))
 
+    def _release_reports(self, _notice: RunStarted | StateChanged) -> None:
+        """The start after a crash is over, or is not coming."""
+        if self._reports is not None:
+            self._reports.release()
+
     def _failed(self, notice: RunFailed) -> None:
         from ..observe.report import CrashFacts
         from ..settings.masking import mask_command
         from .crash import describe_crash
 
-        run, spec = notice.run, notice.run.spec
+        run = with_output(notice.run, self._supervisor.launcher.last_output)
+        spec = run.spec
         crash = describe_crash(run, notice.failure, self._settings, oom=self._oom, mask=self._secrets.mask)
         log.error(f"the backend failed: {crash.text}", cause=crash.cause, attempt=crash.attempt, final=crash.final)
         self._crashes().submit(
             CrashFacts(
                 summary=crash,
-                output=self._output.tail(_OUTPUT_BYTES) if run.process is not None else b"",
+                output=run.output,
                 pid=run.process.identity.pid if run.process is not None else None,
                 port=run.port,
                 asked=_wall_time(run.requested_at),
@@ -181,7 +190,8 @@ class Recorder:
                 survivors=[f"{process.name} ({process.pid})" for process in run.survivors],
                 forced=[f"{process.name} ({process.pid})" for process in run.forced],
                 notes=_notes(run),
-            )
+            ),
+            hold=crash.next_start_in == 0,
         )
         self._server.notify("backend:crash", crash)
         if self._metrics is not None:

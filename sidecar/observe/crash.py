@@ -21,6 +21,7 @@ KEEP = 50
 KEEP_IN_MEMORY = 10  # reports that the disk did not take
 LARGEST = 1024 * 1024  # a report has some 100 KiB
 SUMMARY_BYTES = 16 * 1024  # what is read of a file's end to list it
+MAX_HOLD = 1.0  # seconds that a report waits for the start of the next run
 
 # crash-2026-11-23T10-55-00.123Z: the time with what Windows allows in a file name.
 _NAME = re.compile(r"crash-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?Z")
@@ -40,11 +41,20 @@ class CrashReports:
         self._mask = mask
         self._unwritten: dict[str, tuple[int, CrashFacts]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._may_write = asyncio.Event()
+        self._may_write.set()
         self._count = 0  # of the reports of this sidecar
         self._before: int | None = None  # the highest number of an earlier one, once it was looked for
 
-    def submit(self, facts: CrashFacts) -> None:
-        """Writes in the background; ``close`` waits for it."""
+    def submit(self, facts: CrashFacts, *, hold: bool = False) -> None:
+        """Writes in the background; ``close`` waits for it.
+
+        ``hold``: from the next ``release`` on, but at most after MAX_HOLD. Masking a report keeps the interpreter for milliseconds,
+        which the start of the next run would lose.
+        """
+        if hold:
+            self._may_write.clear()
+            asyncio.get_running_loop().call_later(MAX_HOLD, self.release)
         self._count += 1
         self._unwritten[facts.summary.name] = self._count, facts
         while len(self._unwritten) > KEEP_IN_MEMORY:
@@ -53,8 +63,13 @@ class CrashReports:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def release(self) -> None:
+        """Writes what was held back."""
+        self._may_write.set()
+
     async def _write_out(self, facts: CrashFacts, number: int) -> None:
         name = facts.summary.name
+        await self._may_write.wait()
         try:
             await in_thread("crash report", lambda: self._write(name, facts, number))
         except OSError as error:
@@ -91,7 +106,8 @@ class CrashReports:
         raise InvalidArgsError(f"No crash report named {name!r}", hint="backend:crashReports lists all names.")
 
     async def close(self, within: float = 1.0) -> None:
-        """Waits for reports that are being written, for at most ``within`` seconds."""
+        """Waits for reports that are being written or held back, for at most ``within`` seconds."""
+        self.release()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within)
 

@@ -12,7 +12,6 @@ from ..wire.messages import Crash
 from ..wire.observe import ResourceSample
 from .lines import LineSplitter
 
-OUTPUT_BYTES = 64 * 1024
 SUMMARY_MARK = "Summary for programs: "  # the last line of a report, after whatever the backend wrote
 
 _MEBIBYTE = 1024 * 1024
@@ -20,10 +19,10 @@ _MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CrashFacts:
-    """Everything known about the unexpected end of a run; the caller's ``mask`` takes secrets out. Sequences: oldest first."""
+    """Everything known about the unexpected end of a run. Sequences: oldest first."""
 
     summary: Crash
-    output: bytes = b""  # after the drain; the last 64 KiB count
+    output: str = ""  # after the drain, secrets masked; the last 64 KiB
     pid: int | None = None  # of the root process, None where it never was
     port: int | None = None
     asked: str | None = None  # ISO 8601 UTC, as ``ready``
@@ -43,7 +42,7 @@ class CrashFacts:
 def render(
     facts: CrashFacts, *, system: Sequence[str] = (), mask: Callable[[str], str] = str, sequence: int = 0
 ) -> str:
-    """The whole report. ``system``: lines about the sidecar and the machine; ``sequence``: its place among the folder's reports."""
+    """The whole report. ``mask`` takes secrets out of all but the output; ``system``: lines about the sidecar and the machine; ``sequence``: its place among the folder's reports."""
     summary = facts.summary
     sections: tuple[tuple[str, Sequence[str]], ...] = (
         ("What happened", _what_happened(facts)),
@@ -53,13 +52,13 @@ def render(
         ("Resources of the last minute", _resources(facts.resources)),
         ("Sidecar and system", system),
         ("Environment (names only)", facts.env),
-        (f"Last output ({min(len(facts.output), OUTPUT_BYTES)} bytes)", _output(facts.output)),
     )
     heading = f"Crash report {summary.name}"
-    *own, output = sections
-    body = "".join(_section(title, list(map(one_line, lines))) for title, lines in own) + _section(*output)
-    whole = mask(f"{heading}\n{'=' * len(heading)}\n{body}")
-    return f"{whole}\n{SUMMARY_MARK}{summary_line(summary, mask, sequence)}\n"
+    body = "".join(_section(title, list(map(one_line, lines))) for title, lines in sections)
+    own = mask(f"{heading}\n{'=' * len(heading)}\n{body}")
+    data = facts.output.encode("utf-8", "replace")
+    output = _section(f"Last output ({len(data)} bytes)", _lines(data))
+    return f"{own}{output}\n{SUMMARY_MARK}{summary_line(summary, mask, sequence)}\n"
 
 
 def summary_line(summary: Crash, mask: Callable[[str], str], sequence: int) -> str:
@@ -149,6 +148,6 @@ def _resources(samples: Sequence[ResourceSample]) -> list[str]:
     ]
 
 
-def _output(output: bytes) -> list[str]:
+def _lines(output: bytes) -> list[str]:
     splitter = LineSplitter()
-    return [*splitter.feed(output[-OUTPUT_BYTES:]), *splitter.flush()]
+    return [*splitter.feed(output), *splitter.flush()]

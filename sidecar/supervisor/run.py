@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..backend.probe import ProbeResult
 from ..core.events import Conflict, Socket
@@ -39,7 +39,7 @@ class Run(Struct, frozen=True):
     owner_name: str = ""
     exposed: tuple[Socket, ...] = ()  # listening sockets of its tree that other machines can reach
     healthy: bool | None = None  # the result of its health checks; None before the first
-    output: str = ""  # its last output, once drained; secrets masked
+    output: str = ""  # its last output, secrets masked; see with_output
     error: SidecarError | None = None  # why the launch or the stop failed
     last_answer: ProbeResult | None = None  # the last failed request to its live endpoint; None: none was sent
     listening: tuple[ListeningSocket, ...] | None = None  # where its tree did when the start timed out; None: unknown
@@ -81,6 +81,16 @@ class Run(Struct, frozen=True):
     def listeners(self) -> list[ListeningSocket] | None:
         """Where its tree listens now; None where the system does not say."""
         return self.process.listeners() if self.process is not None else None
+
+
+def with_output(run: Run, last_output: Callable[[], str]) -> Run:
+    """The newest run with its last output. To mask 64 KiB takes some 20 ms, so it is done once, for whatever explains an end."""
+    if run.output or run.process is None:
+        return run
+    try:
+        return structs.replace(run, output=last_output())
+    except (OSError, ImportError):  # no descriptor is left to import the masking; the end is reported all the same
+        return run
 
 
 def names_of(processes: Iterable[Survivor]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -62,13 +64,33 @@ class Stream:
         """``on_defect`` receives what a subscriber raised, and where; the other subscribers are still called."""
         self._subscribers: dict[type, list[Callable[[Any], None]]] = {}
         self._on_defect = on_defect
+        self._held: deque[object] | None = None
 
     def subscribe(self, kind: type[N], subscriber: Callable[[N], None]) -> None:
         """Calls ``subscriber`` with everything of that type, on the event loop's thread."""
         self._subscribers.setdefault(kind, []).append(subscriber)
 
+    def hold(self) -> None:
+        """Keeps what is published until a task that is created now has taken its first step, with the next turn of the loop."""
+        if self._held is None:
+            self._held = deque()
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._release)
+
+    def _release(self) -> None:
+        """Passes on what was kept, and what is published meanwhile, in its order."""
+        while self._held:
+            self._deliver(self._held.popleft())
+        self._held = None
+
     def publish(self, notice: object) -> None:
         """Passes a notice to its subscribers."""
+        if self._held is not None:
+            self._held.append(notice)
+        else:
+            self._deliver(notice)
+
+    def _deliver(self, notice: object) -> None:
         for subscriber in self._subscribers.get(type(notice), ()):
             try:
                 subscriber(notice)

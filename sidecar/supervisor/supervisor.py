@@ -26,7 +26,7 @@ from .answers import error_for, launch_defect, port_taken, still_waiting, why_fa
 from .callers import Callers
 from .launcher import PERMANENT_FAILURES, Launcher, PortConflict
 from .port_wait import find_conflict, wait_for_turn
-from .run import Run, names_of
+from .run import Run, names_of, with_output
 from .stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted, Stream
 from .timers import Timers
 
@@ -108,7 +108,7 @@ class Supervisor:
         if state is State.RUNNING:
             return self._started()
         if state is State.FAILED and not self.lifecycle.due:
-            raise why_failed(self.run, self.last_exit, self._settings)
+            raise self._error(Outcome.RESTARTS_EXHAUSTED)
         if not self.lifecycle.wants_up and not self.lifecycle.due:
             raise errors.NotRunningError("The backend is not running")
         try:
@@ -154,6 +154,8 @@ class Supervisor:
         except LookupError as error:
             self._defect(f"{type(event).__name__} in state {self.lifecycle.state}", error)
             return
+        if self.run is not None and any(type(action) is e.Launch for action in actions):
+            self.stream.hold()  # describing the last end takes milliseconds; only the first run needs its record before it
         for action in actions:
             try:
                 self._perform[type(action)](action)
@@ -311,11 +313,11 @@ class Supervisor:
 
     def _error(self, outcome: Outcome) -> errors.SidecarError:
         """A separate error for each caller, with what is known of the run by now."""
-        if outcome is Outcome.RESTARTS_EXHAUSTED:
-            return why_failed(self.run, self.last_exit, self._settings)
+        if self.run is not None and outcome not in _ABOUT_NO_RUN:
+            self.run = with_output(self.run, self.launcher.last_output)
         run = self.run
-        if run is not None and not run.output and outcome not in _ABOUT_NO_RUN:
-            run = self._update(output=self.launcher.last_output())
+        if outcome is Outcome.RESTARTS_EXHAUSTED:
+            return why_failed(run, self.last_exit, self._settings)
         if outcome is Outcome.STOP_FAILED and run is not None and not run.survivors and run.process is not None:
             run = self._update(survivors=self.launcher.name_all(run.process.processes()))
         return error_for(outcome, run, self._settings)
@@ -345,14 +347,13 @@ class Supervisor:
     def hear_gone(self, number: int, survivors: list[Survivor]) -> None:
         """Nothing of the run's tree is alive, but for these."""
         forced = tuple(process.killed) if (process := self._current_run.process) is not None else ()
-        run = self._update(survivors=tuple(survivors), forced=forced)
+        run = self._update(survivors=tuple(survivors), forced=forced, output="")  # a time-out may have noted less of it
         if forced and self.lifecycle.state is State.STOPPING:
             self._report(f"these processes did not end in time and were killed: {names_of(forced)}")
             self._forced = [ForcedProcess(pid=process.pid, name=process.name) for process in forced]
         conflict = None
         try:
             conflict = self.launcher.explain_end(run)
-            self._update(output=self.launcher.last_output())
         except (OSError, ImportError) as error:  # no descriptor is left; the end must be reported all the same
             self._report(f"the reason for the backend's exit could not be determined: {error}")
         if conflict is not None:

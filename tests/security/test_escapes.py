@@ -66,9 +66,7 @@ def test_the_log_holds_none_in_either_form() -> None:
 
 def test_a_crash_report_holds_none_but_the_tabs_of_the_output() -> None:
     report = render_report(
-        CrashFacts(
-            summary=crash(), output=EVIL.encode(), command=[EVIL], cwd=EVIL, env=[EVIL], survivors=[EVIL], notes=[EVIL]
-        )
+        CrashFacts(summary=crash(), output=EVIL, command=[EVIL], cwd=EVIL, env=[EVIL], survivors=[EVIL], notes=[EVIL])
     )
     assert steering(report, "\n\t") == []
 

@@ -86,6 +86,7 @@ class FakeLayer:
     """Implements ProcessLayer.
 
     Attributes:
+        requested: how many launches were requested so far.
         runs: every process that was launched, oldest first.
         script: called with each new process, before its launch returns.
         errors: raised by the next launches, in order; None: that launch succeeds.
@@ -96,6 +97,7 @@ class FakeLayer:
     guardian = None
 
     def __init__(self) -> None:
+        self.requested = 0
         self.runs: list[FakeProcess] = []
         self.script: Callable[[FakeProcess], None] = lambda _: None
         self.errors: list[SidecarError | None] = []
@@ -107,6 +109,7 @@ class FakeLayer:
         return self.runs[-1]
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> FakeProcess:
+        self.requested += 1
         await asyncio.sleep(self.launch_takes)
         error = self.errors.pop(0) if self.errors else None
         if error is not None:

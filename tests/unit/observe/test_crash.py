@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def test_a_report_holds_all_that_is_known() -> None:
     timeline.checked("T2", HealthResult(status="unhealthy", error="socket hang up"))
     text = render(
         facts(
-            output=b"\x1b[31mfatal\x1b[0m: disk full \xff\r\n",
+            output="\x1b[31mfatal\x1b[0m: disk full \ufffd\r\n",
             pid=4711,
             port=5005,
             ready="T1",
@@ -122,14 +123,8 @@ def test_a_report_of_a_run_of_which_nothing_is_known_is_still_a_report() -> None
     assert "Likely cause" not in text
 
 
-def test_a_report_keeps_the_last_64_kib_of_output() -> None:
-    text = render(facts(output=b"first line\n" + b"x" * 70_000 + b"\nlast line"))
-    assert "first line" not in text
-    assert "last line" in text
-
-
 def test_secrets_are_masked_in_text_and_summary() -> None:
-    hidden = facts(crash(cause="password hunter2 refused"), output=b"hunter2")
+    hidden = facts(crash(cause="password hunter2 refused"), states=["hunter2"], notes=["hunter2"])
     text = render(hidden, mask=lambda text: text.replace("hunter2", "***"))
     assert "hunter2" not in text
     summary = read_summary(text)
@@ -139,7 +134,7 @@ def test_secrets_are_masked_in_text_and_summary() -> None:
 
 def test_a_backend_cannot_forge_the_summary_of_its_report() -> None:
     forged = render(facts(crash(text="forged")))
-    summary = read_summary(render(facts(output=forged.encode())))
+    summary = read_summary(render(facts(output=forged)))
     assert summary is not None
     assert summary[1].text == "killed by SIGABRT (6)"
 
@@ -151,7 +146,7 @@ def test_what_is_no_report_has_no_summary(text: str) -> None:
 
 async def test_a_report_is_written_listed_and_read(reports: CrashReports, tmp_path: Path) -> None:
     assert await reports.summaries() == []
-    name = await write(reports, facts(output=b"last words\n"))
+    name = await write(reports, facts(output="last words\n"))
     assert name == "crash-2026-11-23T10-55-00.123Z"
     assert [path.name for path in tmp_path.iterdir()] == [f"{name}.log"]
     assert await reports.summaries() == [crash()]
@@ -172,12 +167,38 @@ async def test_the_list_is_newest_first_and_the_newest_fifty_are_kept(reports: C
 
 
 async def test_a_report_can_be_read_before_the_disk_has_it(reports: CrashReports) -> None:
-    reports.submit(facts(output=b"last words"))
+    reports.submit(facts(output="last words"))
     await write(reports, facts(crash(1)))
-    reports.submit(facts(crash(2), output=b"newest"))
+    reports.submit(facts(crash(2), output="newest"))
     names = [summary.time[17:19] for summary in await reports.summaries()]
     assert names == ["02", "01", "00"]
     assert "newest" in (await reports.read(crash(2).name)).report
+
+
+async def test_a_report_that_is_held_back_is_written_at_the_release(reports: CrashReports, tmp_path: Path) -> None:
+    reports.submit(facts(), hold=True)
+    reports.submit(facts(crash(1)), hold=True)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not list(tmp_path.iterdir())
+    assert [summary.time[17:19] for summary in await reports.summaries()] == ["01", "00"]
+    reports.release()
+    async with asyncio.timeout(60):
+        while len(list(tmp_path.glob("crash-*.log"))) < 2:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("released_by", ["close", "time"])
+async def test_a_report_that_is_held_back_is_never_lost(
+    reports: CrashReports, tmp_path: Path, released_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.observe.crash.MAX_HOLD", 0.01 if released_by == "time" else 3600.0)
+    reports.submit(facts(), hold=True)
+    if released_by == "close":
+        await reports.close(30)
+    async with asyncio.timeout(60):
+        while not list(tmp_path.glob("crash-*.log")):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_report(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ from sidecar.errors import (
 )
 from sidecar.log import log
 from sidecar.process.base import ListeningSocket, Survivor
-from sidecar.supervisor.stream import RunEnded, RunEnding, RunFailed, RunStarted
+from sidecar.supervisor.stream import RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted
+from sidecar.wire.messages import StateChanged
 from tests.support.fake_process import TERMINATED, FakeProcess
 from tests.support.jumping_loop import run_story
 from tests.support.stage import FakeFolder, FakeSidecar, Stage, failure
@@ -141,6 +142,35 @@ def test_a_crash_is_restarted_after_the_delays_of_the_policy_and_then_given_up(p
         assert stage.of(RunFailed)[-1].failure.attempt == 1
 
     play(story, restart__attempts=3, restart__first_delay=0.0, timeouts__restart_delay=5.0, restart__backoff=1.0)
+
+
+def test_the_next_run_is_launched_before_the_crash_is_described_and_all_is_published_in_its_order(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        stage.boots_in(0.1)
+        launches: list[tuple[str, int]] = []
+
+        def note(notice: Any) -> None:
+            launches.append((type(notice).__name__, stage.layer.requested))
+
+        for kind in (StateChanged, RunFailed, RunLaunching, RunStarted):
+            stage.supervisor.stream.subscribe(kind, note)
+        await stage.supervisor.start()
+        assert launches[:2] == [("StateChanged", 0), ("RunLaunching", 0)]
+        launches.clear()
+        stage.process.print("last words")
+        stage.process.exit(CRASH)
+        await stage.reach("RUNNING")
+        assert launches == [
+            ("StateChanged", 1),  # BACKOFF
+            ("RunFailed", 2),
+            ("StateChanged", 2),  # STARTING
+            ("RunLaunching", 2),
+            ("RunStarted", 2),
+            ("StateChanged", 2),  # RUNNING
+        ]
+        assert stage.moves[-3:] == ["BACKOFF crashed", "STARTING crashed", "RUNNING ready"]
+
+    play(story, restart__first_delay=0.0)
 
 
 def test_failures_of_an_earlier_sidecar_count(play: Any) -> None:
