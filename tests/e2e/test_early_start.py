@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import subprocess
 import sys
 import time
@@ -31,19 +32,22 @@ FAMILY = (
 )
 SLOWNESS = 10 if WINDOWS else 1  # of a start under Wine
 PROMISE = 2.0 + processes.SLACK
+VICTIMS = ["parent", "sidecar", pytest.param("guardian", marks=pytest.mark.posix(reason="job objects take its place"))]
 
 
-def end(victim: str, milliseconds: float, data: Path) -> None:
-    """Starts parent, sidecar and backend, kills one of them so soon, and sees that nothing is left."""
+def end(victim: str, milliseconds: float, data: Path, *, after_crash: bool = False) -> None:
+    """Kills one of parent, sidecar and guardian so soon after the start, or after a crash of the backend; nothing may be left."""
     name, value = "EARLY_END", str(uuid.uuid4())
     relay = subprocess.Popen(
         [sys.executable, "-I", "-S", str(CHILDREN / "relay.py"), *sidecar_command(), "serve", "--set", f"paths.data={data}",
-         "--set", "restart.attempts=0", "--", *FAMILY],
+         "--set", f"restart.attempts={int(after_crash)}", "--", *FAMILY],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment({name: value}),
     )  # fmt: skip
     with relay:
         assert relay.stdin
         sidecar = processes.wait_until(lambda: processes.descendants(relay.pid))[0]
+        if after_crash:
+            psutil.Process(processes.wait_until(lambda: recorded_backend(data))).kill()
         time.sleep(milliseconds * SLOWNESS / 1000)
         below = processes.descendants(sidecar)
         pid = {"parent": relay.pid, "sidecar": sidecar, "guardian": below[0] if below else 0}[victim]
@@ -55,21 +59,42 @@ def end(victim: str, milliseconds: float, data: Path) -> None:
         relay.stdin.close()
         began = time.monotonic()
         processes.wait_until(
-            lambda: not processes.marked(f"{name}={value}"), what=lambda: processes.marked(f"{name}={value}")
+            lambda: not processes.marked(f"{name}={value}"),
+            what=lambda: (milliseconds, processes.marked(f"{name}={value}")),
         )
-        assert time.monotonic() - began <= PROMISE
+        assert time.monotonic() - began <= PROMISE, f"{victim} killed after {milliseconds} ms"
         relay.wait()
+
+
+def recorded_backend(data: Path) -> int:
+    """The pid of the backend in the record; 0: there is none."""
+    for record in data.glob("run-*.json"):
+        backend = json.loads(record.read_text())["backend"]
+        return backend[0] if backend else 0
+    return 0
 
 
 @pytest.mark.parametrize(
     "milliseconds", [5, 40, *(pytest.param(each, marks=pytest.mark.slow) for each in (15, 25, 60, 100))]
 )
-@pytest.mark.parametrize(
-    "victim",
-    ["parent", "sidecar", pytest.param("guardian", marks=pytest.mark.posix(reason="job objects take its place"))],
-)
+@pytest.mark.parametrize("victim", VICTIMS)
 def test_after_any_kill_during_the_start_nothing_is_left(tmp_path: Path, victim: str, milliseconds: int) -> None:
     end(victim, milliseconds, tmp_path)
+
+
+@pytest.mark.parametrize("milliseconds", [4, *(pytest.param(each, marks=pytest.mark.slow) for each in (0, 2, 8, 15))])
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_after_any_kill_during_an_automatic_restart_nothing_is_left(
+    tmp_path: Path, victim: str, milliseconds: int
+) -> None:
+    end(victim, milliseconds, tmp_path, after_crash=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after_crash", [False, True])
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_after_a_kill_at_a_random_moment_nothing_is_left(tmp_path: Path, victim: str, after_crash: bool) -> None:
+    end(victim, random.uniform(0, 20 if after_crash else 120), tmp_path, after_crash=after_crash)
 
 
 async def test_the_run_is_adopted_with_its_record_its_events_and_its_output(tmp_path: Path) -> None:
