@@ -1,7 +1,4 @@
-"""What can happen to the backend's lifecycle (events), and what to do about it (actions).
-
-A fact has the number of its run; the lifecycle drops facts about an old run. Times are seconds of one monotonic clock.
-"""
+"""What can happen to the lifecycle (events), and what to do (actions). Facts have the number of their run; times are of one clock."""
 
 from __future__ import annotations
 

@@ -16,11 +16,7 @@ class Answer(StrEnum):
 
 
 class HealthTracker:
-    """One per run. An error status or a lost port is unhealthy at once, silence after ``failures`` misses in a row.
-
-    A check that begins more than two intervals after its time means that the machine slept: silence before it counts
-    for nothing.
-    """
+    """One per run. An error status or a lost port is unhealthy at once, silence after ``failures`` misses in a row."""
 
     def __init__(self, *, interval: float, failures: int, successes: int) -> None:
         self._interval = interval

@@ -21,10 +21,7 @@ _NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"
 
 
 def last_line(output: str) -> tuple[str, bool]:
-    """The last line that reports an error, else the last one; and whether it is the former. Empty where nothing was printed.
-
-    Lines that are indented, as those of stack traces and of lists are, count only where no other one fits.
-    """
+    """The last line that reports an error, else the last, and whether it does; indented ones count where no other fits. Empty: none."""
     shown = without_controls(home_as_return(output.encode("utf-8", "replace")).decode())
     lines = [line for line in shown.splitlines() if line.strip()]
     lines = [line for line in lines if not re.search(_EPILOGUE, line)] or lines

@@ -1,8 +1,4 @@
-"""State x Event -> Actions: the one table that says what happens to the backend.
-
-The lifecycle decides and remembers; it neither acts nor looks at a clock. Each transition is a function; TABLE names the
-one for every pair of state and event, so that what is not in it cannot happen.
-"""
+"""State x Event -> Actions: the one table that says what happens to the backend. It decides; it neither acts nor looks at a clock."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-r"""Reads rules and settings from the registry. Blocking; the figures for 1000 rules are in the tests' notes.
-
-netsh's text is localized, and both Get-NetFirewallRule and COM take tens of seconds on a machine with a thousand rules.
-Every user may read these keys.
-"""
+"""Reads rules and settings from the registry; blocking. netsh's text is localized; PowerShell and COM take tens of seconds."""
 
 from __future__ import annotations
 

@@ -36,10 +36,7 @@ class Snapshot:
         return self.keys.get((store, name)) or Key()
 
     def unread(self, *, local: bool = True) -> str:
-        """Why there may be rules that were not seen; empty: all were. ``local``: whether the rules of this machine matter.
-
-        A policy or MDM key that is missing is an empty store; the firewall's own is never missing on a sound machine.
-        """
+        """Why rules may be missing; empty: none is. Only the firewall's own key is never missing; ``local``: whether they matter."""
         for store in STORES if local else STORES[:-1]:
             rules = self.key(store, RULES_KEY)
             if rules.state == "unreadable":

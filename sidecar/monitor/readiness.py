@@ -1,7 +1,4 @@
-"""When is a run ready: its own tree listens on its port, and the live endpoint answers 2xx, or it says so itself.
-
-A log line proves nothing: the customer's server says "ready to accept traffic" five seconds before its port opens.
-"""
+"""When is a run ready: its own tree listens on its port and the live endpoint answers 2xx, or it says so. A log line proves nothing."""
 
 from __future__ import annotations
 

@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 
 def create_process_layer(guardian: Any, report: Callable[[str], None], early: Any = None) -> ProcessLayer:
-    """The layer for this platform. ``guardian``: from fork_guardian, None on Windows; ``early``: the run that was launched before.
-
-    ``report`` gets sentences for the log.
-    """
+    """The layer of this platform. ``guardian``: None on Windows; ``early``: the run launched before; ``report``: for the log."""
     if sys.platform == "win32":
         from .windows.layer import WindowsProcessLayer
 
@@ -75,10 +72,7 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
 
 
 def lingering(port: int) -> frozenset[str]:
-    """The states of the connections on a port that no process holds any more, such as TIME_WAIT.
-
-    Empty where a process holds one or listens, and off Linux: only servers without SO_REUSEADDR need it.
-    """
+    """States of connections on a port that no process holds, such as TIME_WAIT; empty where one holds or listens, and off Linux."""
     if sys.platform == "linux":
         from .sockets import lingering as find
 

@@ -17,10 +17,7 @@ assert sys.platform != "win32"
 async def kill_adopted(
     root: ProcessId, marker: bytes, *, seconds: float, exact: bool
 ) -> tuple[list[Survivor], list[Survivor]]:
-    """Kills the tree without a guardian; gives what is alive after ``seconds``, and what SIGKILL ended.
-
-    ``root`` and ``marker`` are evidence for where the sidecar is not a subreaper (not ``exact``). It has no other children.
-    """
+    """Kills the tree; gives what is alive after ``seconds``, and what SIGKILL ended. ``root`` and ``marker`` count where not ``exact``."""
     processes = Descendants(os.getpid(), exact=exact, marker=marker)
     processes.add_root(root.pid, root.started)
 

@@ -1,7 +1,4 @@
-"""How many processes the kernel has killed because memory ran out, from its own counters. Linux; elsewhere unknown.
-
-The first run is launched before pathlib is imported, and its count is taken before that.
-"""
+"""How many processes the kernel has killed because memory ran out, from its own counters. Linux; elsewhere unknown."""
 
 from __future__ import annotations
 

@@ -14,10 +14,7 @@ assert sys.platform != "win32"
 
 
 def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tuple[list[ProcessId], list[Survivor]]:
-    """Kills the roots, what is below them, and what was started with the marker. Gives the killed and the survivors.
-
-    A root whose readable environment has no such marker is another program's. A guardian at work on the same tree does not interfere.
-    """
+    """Kills the roots that may have the marker, all below, and what was started with it. Gives the killed and the survivors."""
     source = tree if sys.platform == "linux" else portable
     roots = [root for root in roots if not source.denies_environment(root.pid, marker.encode())]
     found: dict[tuple[int, float], tree.Entry] = {}

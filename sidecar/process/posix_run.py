@@ -46,10 +46,7 @@ class PosixRun:
         self._survivors: list[Survivor] | None = None
 
     def request_launch(self, marker: str) -> None:
-        """Sends the program to the guardian, with the pipes for its output.
-
-        OSError: no descriptor is left; the run has ended then.
-        """
+        """Sends the program to the guardian, with the pipes for its output. OSError: no descriptor is left; the run has ended then."""
         ends: list[int] = []
         try:
             ends.append(self._open_stdin())

@@ -1,7 +1,4 @@
-"""The few prctl(2) calls; they do nothing where the system is not Linux.
-
-Its calls go through _ctypes, the extension below ctypes: that package adds 1 ms to a start, and half a MiB to the guardian.
-"""
+"""prctl(2); nothing off Linux. Called by _ctypes: ctypes adds 1 ms to a start, and half a MiB to the guardian."""
 
 from __future__ import annotations
 

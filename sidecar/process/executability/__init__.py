@@ -1,7 +1,4 @@
-"""Whether the backend's program is executable in its folder, and if not, why and what to do.
-
-Asked before a launch, after one that failed (posix.py, windows.py) and by ``doctor`` (formats.py, marks.py).
-"""
+"""Whether the backend's program is executable in its folder, and if not, why and what to do."""
 
 from __future__ import annotations
 

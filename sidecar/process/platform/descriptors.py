@@ -1,7 +1,4 @@
-"""The descriptors of stdin and stdout: moved out of reach of everything else, and what each system can do with them.
-
-Loaded before hello is written: imports nothing that the interpreter has not loaded already.
-"""
+"""The descriptors of stdin and stdout, out of reach of everything else. Used before hello: imports only what is loaded already."""
 
 from __future__ import annotations
 
@@ -19,10 +16,7 @@ OTHER = "other"  # a terminal, the null device: neither
 
 
 def guard_stdio() -> tuple[int, int]:
-    """Moves fd 0 and 1 to private, non-inheritable descriptors; returns those of stdin and stdout.
-
-    What prints from now on (C libraries too) prints to stderr, what reads fd 0 reads nothing. A closed one counts as the null device.
-    """
+    """Moves fd 0 and 1 to private descriptors, and gives those; what prints later prints to stderr. A closed one is the null device."""
     _open_missing()
     private_in, private_out = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)

@@ -92,10 +92,7 @@ def _make_one(folder: str) -> None:
 
 
 def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None:
-    """Writes a file such that a reader sees the old content or the new one, never a part.
-
-    A missing folder is made, unless the file is ``public``: readable by every user. Raises OSError; the old content is untouched then.
-    """
+    """Writes a file so that readers see the old content or the new; makes its folder, unless ``public``: for all users. Raises OSError."""
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.tmp")
     try:
@@ -120,10 +117,7 @@ def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None
 
 
 def distrust(path: str | Path) -> str | None:
-    """Why what a file or folder holds cannot be trusted, as in "others can write to it"; None where it can.
-
-    A folder may be reached through a link, a file may not. On Windows nothing is looked at: a user's profile has good access lists.
-    """
+    """Why a file or folder cannot be trusted, as in "others can write to it"; None where it can. Only a folder may be reached by a link."""
     if sys.platform == "win32":
         return None
     try:

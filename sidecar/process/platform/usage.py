@@ -1,7 +1,4 @@
-"""What one process uses. On Linux straight from /proc, elsewhere through psutil.
-
-One read of ``/proc/PID/stat`` holds all four numbers, some five times cheaper than psutil: a sample may have fifty processes.
-"""
+"""What one process uses: on Linux from one read of /proc/PID/stat, five times cheaper than psutil, which serves elsewhere."""
 
 from __future__ import annotations
 
@@ -56,10 +53,7 @@ class ProcReader:
         return Usage(ticks * self._tick, resident * self._page, int(fields[17]))
 
     def count_once(self, pid: int) -> int | None:
-        """Bytes of memory such that those of several processes add up (see MEASURE); slower. None: not available.
-
-        It is the Pss of smaps_rollup (Linux 4.14).
-        """
+        """Bytes of memory that add up over processes (see MEASURE); slower. From smaps_rollup (Linux 4.14). None: not available."""
         for task in (pid, _another_thread(pid)):
             try:
                 with open(f"/proc/{task}/smaps_rollup", "rb") as file:  # noqa: PTH123 - not a path of the user's

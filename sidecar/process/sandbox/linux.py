@@ -83,11 +83,7 @@ def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
 
 
 def own_folders(request: SandboxRequest) -> tuple[list[str], list[str]]:
-    """The backend's own, and its working directory.
-
-    Those of its program and of the interpreter that its #! line names, as named and as links lead to them, with ``lib``
-    beside ``bin``.
-    """
+    """The folders of the program and of its #! interpreter, as named and as links lead, with ``lib`` beside ``bin``; its working folder."""
     found: list[str] = []
     programs = [request.program]
     if os.path.isabs(interpreter := interpreter_of(read_start(Path(request.program)))):  # noqa: PTH117 -- strings

@@ -6,10 +6,7 @@ _SPACE = frozenset(" \t")
 
 
 def command_line(words: list[str]) -> str:
-    """A line that the C runtime, .NET and CommandLineToArgvW split into these words again.
-
-    Source: Parsing C command-line arguments. Backslashes are doubled before a quote only.
-    """
+    """A line that the C runtime, .NET and CommandLineToArgvW split into these words again (Parsing C command-line arguments)."""
     return " ".join(map(_quoted, words))
 
 

@@ -131,10 +131,7 @@ def _set_label(handle: int, wanted: str) -> None:
 def create(
     program: str, line: str, spec: LaunchSpec, folder: str, flags: int, *, inherited: Sequence[int]
 ) -> tuple[int, int, int]:
-    """Creates the process as ``_winapi.CreateProcess`` does; gives handle, thread handle and pid. Raises OSError.
-
-    ``line``: the command line; ``folder``: to work in; ``inherited``: stdin, stdout, stderr, and further handles.
-    """
+    """As ``_winapi.CreateProcess``; ``inherited``: the three streams, then others. Gives handle, thread handle, pid. Raises OSError."""
     remote = program.startswith("\\\\") or _GetDriveType(ntpath.splitdrive(program)[0] + "\\") == _REMOTE_DRIVE
     policy = c_uint64(_NO_EXTENSION_POINTS | (0 if remote else _NO_REMOTE_IMAGES))
     handles = (HANDLE * len(inherited))(*inherited)

@@ -58,11 +58,7 @@ class WindowsEarlyRun(EarlyRun):
 
 
 def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]) -> EarlyRun:
-    """Writes the record and launches.
-
-    Raises:
-        OSError, UnusualError: that is not plainly possible, and nothing was launched.
-    """
+    """Writes the record and launches. OSError, UnusualError: that is not plainly possible, and nothing was launched."""
     owner = os.getpid(), win32.lifetime(_winapi.GetCurrentProcess())[0]
     run = WindowsEarlyRun(port, "", (), notes)
     write_first(folder, world="", owner=owner, guardian=None, marker="", port=port)

@@ -30,10 +30,7 @@ class Job:
     """One job object. Closed, or lost with the sidecar, it ends every process in it."""
 
     def __init__(self) -> None:
-        """Creates it. Without a limit of memory: limits.memory means what the whole tree uses, and the job knows only commit.
-
-        Raises OSError: the system could not.
-        """
+        """Creates it, with no limit of memory: a job knows only commit, and limits.memory is what the tree uses. OSError: not possible."""
         self._handle: int = win32.CreateJobObject(None, None)
         win32.check(self._handle)
         limits = _LIMITS.pack(0, 0, win32.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, *[0] * 16)

@@ -1,7 +1,4 @@
-"""Runs on Windows: each in its own job object. Everything here runs on the event loop's thread, but what a name says.
-
-The ladder's last rungs: TerminateJobObject, which takes milliseconds, and where something outlives it, taskkill.
-"""
+"""Runs on Windows: each in its own job object. Everything here runs on the event loop's thread, but what a name says."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The rungs that need a program of their own: CTRL_C through the console helper, and taskkill as the last resort.
-
-Both block: they run in a thread, and answer with a sentence for the log.
-"""
+"""The rungs that need a program: CTRL_C by the console helper, then taskkill. Both block, and give a sentence for the log."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The Win32 functions that the process layer calls, declared for ctypes; the names are those of the system's headers.
-
-What the interpreter itself offers (``_winapi``: CreateProcess, CreatePipe, WaitForSingleObject) is used from there.
-"""
+"""The Win32 functions that the process layer calls and ``_winapi`` lacks, declared for ctypes under their headers' names."""
 
 from __future__ import annotations
 
@@ -74,10 +71,7 @@ def lifetime(handle: int) -> tuple[float, bool]:
 
 
 def disable_power_throttling(handle: int) -> bool:
-    """Opts a process out of EcoQoS and of ignored timer resolution; False where this Windows has neither (before 10 1709).
-
-    Source: SetProcessInformation, ProcessPowerThrottling; the timer flag exists since Windows 11.
-    """
+    """Opts a process out of EcoQoS (since 10 1709) and of ignored timer resolution (11), SetProcessInformation. False: it has neither."""
     try:
         function = declare("SetProcessInformation", c_int, HANDLE, c_int, c_void_p, DWORD)
     except AttributeError:
