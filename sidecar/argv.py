@@ -6,7 +6,7 @@ import os
 
 from .errors import UsageError
 from .process.platform.descriptors import has_terminal
-from .wire.names import DEFAULT_MAX_FRAME, DEFAULT_MAX_IN_FLIGHT
+from .wire.hello import DEFAULT_MAX_FRAME, DEFAULT_MAX_IN_FLIGHT
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:

@@ -52,16 +52,11 @@ def _serve(argv: list[str]) -> int:
     except OSError:
         return 0  # the owner is gone already, and nothing was started
     _put_standard_library_first()
-    # Thousands of objects are made from here to the first answer, and all of them stay: looking for garbage among them
-    # takes 4 ms of the start. The composition root switches it on again, and so does the guardian.
-    import gc
-
-    gc.disable()
-    boot.guardian = _guardian()
     boot.containment = _contain()
     from .early import launch
 
     boot.early = launch(boot)
+    boot.guardian = _guardian(boot)
     from .deferred import deferred
 
     with deferred():
@@ -110,12 +105,12 @@ def _put_standard_library_first() -> None:
     sys.path.sort(key=lambda folder: folder != library)
 
 
-def _guardian() -> Any:
-    """Forks the guardian while the process is small: a fork copies page tables, and threads do not survive it."""
+def _guardian(boot: Boot) -> Any:
+    """Forks the guardian while the process is small, unless the first run has one: a fork copies page tables, and loses threads."""
     if sys.platform != "win32":
         from .process.guardian import fork_guardian
 
-        return fork_guardian()
+        return fork_guardian() if boot.early is None else boot.early.guardian
     return None
 
 

@@ -36,8 +36,7 @@ class _Folders:
 
 def launch(boot: Boot) -> EarlyRun | None:
     """Launches the first run; None where the supervisor has to."""
-    guardian = boot.guardian  # None on Windows, where a job object takes its place
-    if boot.interrupted or boot.containment or (guardian is not None and not guardian.exact):
+    if boot.interrupted or boot.containment:
         return None
     try:
         return _launch(boot)
@@ -68,4 +67,4 @@ def _launch(boot: Boot) -> EarlyRun | None:
     spec, command = plan_launch(settings, paths, os.environ, run=1, port=given or 0)
     if any(make_folders((paths.data, paths.logs, paths.temp))):
         return None
-    return launch_early(boot.guardian, spec, paths.data, port=given, notes=command.notes)
+    return launch_early(spec, paths.data, port=given, notes=command.notes)

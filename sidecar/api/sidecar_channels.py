@@ -15,8 +15,8 @@ from ..monitor import Monitor
 from ..process.platform import SYSTEM
 from ..rpc.server import Server
 from ..settings.model import Settings
+from ..wire.hello import PROTOCOL
 from ..wire.messages import SidecarInfo, Subscribed
-from ..wire.names import PROTOCOL
 from .ending import Ending
 from .log_channel import LogChannel
 

@@ -17,8 +17,8 @@ from ..core.exit_status import signal_name
 from ..errors import FrameError, InvalidArgsError, InvalidConfigError, SidecarError, UsageError
 from ..process.platform.signals import OWN_SESSION
 from ..wire.framing import FrameBuffer, framed
+from ..wire.hello import PROTOCOL
 from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response
-from ..wire.names import PROTOCOL
 
 # Ours first in a checkout, last among installed packages, which could otherwise hide modules of Python.
 _RUN = (

@@ -26,9 +26,7 @@ def create_process_layer(guardian: Any, report: Callable[[str], None], early: An
         return PosixProcessLayer(guardian, report, early)
 
 
-def launch_early(
-    guardian: Any, spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]
-) -> EarlyRun | None:
+def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]) -> EarlyRun | None:
     """Launches the first run before the event loop is there; None where the layer has to. See the early.py of each platform."""
     if sys.platform == "win32":
         from .windows.early import launch_early as launch
@@ -37,7 +35,7 @@ def launch_early(
     else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
         from .early import launch_early as launch
 
-        return launch(guardian, spec, folder, port=port, notes=notes)
+        return launch(spec, folder, port=port, notes=notes)
 
 
 def create_notify_channel(folder: Path) -> NotifyChannel | None:

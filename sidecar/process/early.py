@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import channel, oom_kills, prctl
+from . import channel, guardian, prctl
 from .first_record import check_alone, new_marker, record_name, write_first
 from .identity import pid_namespace
 from .spec import EarlyRun
@@ -15,28 +15,33 @@ assert sys.platform != "win32"
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
-    from .guardian import Guardian
     from .spec import LaunchSpec
 
 
-def launch_early(
-    guardian: Guardian, spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]
-) -> EarlyRun | None:
-    """Writes the record and asks the guardian to launch; None where that is not plainly possible. Raises as above."""
-    owner, watcher, world = read_entry(os.getpid()), read_entry(guardian.pid), pid_namespace()
-    if owner is None or watcher is None or not world:
+def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]) -> EarlyRun | None:
+    """Writes the record and forks the guardian, which launches the run; None where that is not plainly possible.
+
+    Raises:
+        OSError, UnusualError: as above.
+    """
+    owner, world = read_entry(os.getpid()), pid_namespace()
+    if owner is None or not world:
         return None
-    run = EarlyRun(port, new_marker(), (), notes)
-    write_first(folder, world=world, owner=owner.key, guardian=watcher.key, marker=run.marker, port=port)
+    run = EarlyRun(port, new_marker(), notes)
+    # Not yet with a guardian. If both were killed at once, the next sidecar would find what they left by the marker.
+    write_first(folder, world=world, owner=owner.key, guardian=None, marker=run.marker, port=port)
     check_alone(folder, record_name(*owner.key))  # of two that start at once, at least one sees the other
     run.request = channel.launch_request(run.serial, spec, run.marker)
+    _open_streams(run, spec)
+    prctl.arm_owner()  # before anything is there to be inherited
+    run.guardian = guardian.fork_guardian(run)
+    from . import oom_kills  # while the guardian is at work
+
     run.oom_kills = oom_kills.read()
-    _send(guardian, spec, run)
-    prctl.arm_owner()  # meanwhile the guardian forks: until execve nothing is there to be inherited
     return run
 
 
-def _send(guardian: Guardian, spec: LaunchSpec, run: EarlyRun) -> None:
+def _open_streams(run: EarlyRun, spec: LaunchSpec) -> None:
     ends: list[int] = []
     kept: list[int] = []
     try:
@@ -50,16 +55,9 @@ def _send(guardian: Guardian, spec: LaunchSpec, run: EarlyRun) -> None:
             read, write = os.pipe()
             kept.append(read)
             ends.append(write)
-        run.outputs = (kept[-2], kept[-1])
-        data = channel.encode(run.request)
-        guardian.socket.setblocking(True)  # it is about to read
-        sent = channel.send(guardian.socket, data, ends)
-        guardian.socket.sendall(data[sent:])
     except OSError:
-        for fd in kept:
+        for fd in ends + kept:
             os.close(fd)
         raise
-    finally:
-        guardian.socket.setblocking(False)
-        for fd in ends:
-            os.close(fd)
+    run.streams = tuple(ends)
+    run.outputs = (kept[-2], kept[-1])

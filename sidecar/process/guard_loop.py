@@ -25,52 +25,30 @@ assert sys.platform != "win32"
 
 TYPE_CHECKING = False  # the typing module is not loaded here
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
+    from .spec import EarlyRun
     from .tree import Entry
 
 _LINGER = 30.0  # seconds; at the end of the lifeline the guardian leaves only what it can plainly not kill
 _MAX_REPORTED = 100  # names in one report
 
 
-def run(fd: int, *, exact: bool) -> None:
-    """Becomes the guardian, and ends the process when the lifeline has ended and the tree is gone."""
-    status = 70
-    try:
-        hangup_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-        sock = _detach(fd)
-        if exact:
-            prctl.become_subreaper()
-            prctl.set_parent_death_signal(int(signal.SIGCONT))
-            prctl.set_name("backend-guard")
-            # No getppid here: an owner that was gone before the signal was armed has closed its end, which poll reports.
-        gc.enable()  # boot.py switched it off
-        _Guard(sock, exact=exact, hangup_ignored=hangup_ignored).serve()
-        status = 0
-    except Exception:  # noqa: BLE001 - the sidecar takes over; its log has the reason
-        sys.excepthook(*sys.exc_info())
-    finally:
-        os._exit(status)
-
-
-def _detach(fd: int) -> _socket.socket:
-    """Leaves the terminal's group and drops all descriptors but the socket and stderr; above all the sidecar's pipes."""
-    try:
-        os.setsid()
-    except PermissionError:  # it leads a group already
-        pass
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
-    os.closerange(3, fd)
-    os.closerange(fd + 1, 65536)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_IGN)
-    signal.set_wakeup_fd(-1)
-    sock = _socket.socket(fileno=fd)
-    sock.setblocking(False)
-    return sock
+def run(
+    sock: _socket.socket, first: EarlyRun | None, started: tuple[int, int] | None, *, exact: bool, hangup_ignored: bool
+) -> None:
+    """Guards until the lifeline has ended and the tree is gone. ``first``: a run that was ``started`` already, or is now."""
+    if exact:
+        prctl.set_parent_death_signal(int(signal.SIGCONT))
+        prctl.set_name("backend-guard")
+        # No getppid here: an owner that was gone before the signal was armed has closed its end, which poll reports.
+    gc.freeze()  # a collection would write to every page that is still shared with the sidecar
+    gc.enable()  # __main__.py switched it off
+    guard = _Guard(sock, exact=exact, hangup_ignored=hangup_ignored)
+    if first is not None:
+        guard.launch(*first.request[1:], streams=() if started else first.streams, started=started)
+    guard.serve()
 
 
 class _Guard:
@@ -121,7 +99,8 @@ class _Guard:
         while (message := self._inbox.next()) is not None:
             kind, serial, *rest = message
             if kind == "launch":
-                self._launch(serial, *rest)
+                streams, self._inbox.fds = self._inbox.fds, []  # requests for a launch come one at a time
+                self.launch(serial, *rest, streams=streams)
             elif serial != self._serial:
                 continue  # about a run that has ended
             elif kind == "stop":
@@ -147,32 +126,32 @@ class _Guard:
 
     # Launch ---------------------------------------------------------------------------------------------------------
 
-    def _launch(self, serial: int, program: trampoline.Program, marker: bytes, plan: channel.StopPlan) -> None:
-        streams, self._inbox.fds = self._inbox.fds, []  # requests for a launch come one at a time
-        if len(streams) < 3:  # recvmsg drops those for which this process has no descriptor left
-            for fd in streams:
-                os.close(fd)
-            self._report("failed", serial, "output", errno.EMFILE)
-            return
-        status_read = status_write = -1
-        guardian = os.getpid()
-        keep_hangup = self._hangup_ignored and plan[0] != signal.SIGHUP
+    def launch(
+        self,
+        serial: int,
+        program: trampoline.Program,
+        marker: bytes,
+        plan: channel.StopPlan,
+        *,
+        streams: Sequence[int],
+        started: tuple[int, int] | None = None,
+    ) -> None:
+        """Starts a run, or takes over one that was ``started``."""
         try:
-            status_read, status_write = os.pipe()
-            pid = os.fork()
+            if (
+                started is None and len(streams) < 3
+            ):  # recvmsg drops those for which this process has no descriptor left
+                self._report("failed", serial, "output", errno.EMFILE)
+                return
+            pid, status_read = started or trampoline.start(
+                program, streams, plan[0], exact=self._exact, hangup_ignored=self._hangup_ignored
+            )
         except OSError as error:
-            if status_read >= 0:
-                os.close(status_read)
             self._report("failed", serial, "fork", error.errno or 0)
             return
-        else:
-            if pid == 0:
-                owner = guardian if self._exact else None
-                trampoline.run(program, streams, status_write, owner, keep_hangup=keep_hangup)
         finally:
-            for fd in (status_write, *streams):
-                if fd >= 0:
-                    os.close(fd)
+            for fd in streams:
+                os.close(fd)
         self._serial, self._status_fd = serial, status_read
         self._poll.register(status_read, select.POLLIN)
         self._ending.begin(pid, marker, plan)

@@ -1,16 +1,25 @@
 """How the sidecar gets its guardian, the small process between it and the backend (guard_loop.py says what it does).
 
-The first is forked right after hello, when the interpreter is small and has one thread, which is cheaper than a fresh one. A
+The first is forked soon after hello, when the interpreter is small and has one thread, which is cheaper than a fresh one. A
 killed one is replaced by a fresh interpreter: by then a fork would copy the locks of the sidecar's threads.
 """
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
 import _socket
 import os
 import sys
 
+from . import prctl, trampoline
+
 assert sys.platform != "win32"
+
+TYPE_CHECKING = False  # the typing module is not loaded in the guardian
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from .spec import EarlyRun
 
 HIDDEN_ARGUMENT = "--guardian"
 
@@ -24,18 +33,17 @@ class Guardian:
         self.exact = exact
 
 
-def fork_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
-    """Forks the guardian. Only for a process that has one thread, and before anything heavy is imported."""
+def fork_guardian(first: EarlyRun | None = None, *, exact: bool = sys.platform == "linux") -> Guardian:
+    """Forks the guardian, which launches the first run before all else. Only for a process that has one thread."""
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     pid = os.fork()
     if pid == 0:
-        try:
-            from . import guard_loop
-
-            guard_loop.run(theirs.fileno(), exact=exact)
-        finally:
-            os._exit(70)
+        ours.close()
+        _guard(theirs.fileno(), first, exact=exact)
     theirs.close()
+    if first is not None:
+        for fd in first.streams:
+            os.close(fd)
     ours.setblocking(False)
     return Guardian(pid, ours, exact=exact)
 
@@ -78,6 +86,55 @@ def _command(*, exact: bool) -> list[str]:
 
 def main(arguments: list[str]) -> None:
     """The fresh guardian: ``--guardian EXACT``, the socket as its stdin."""
-    from . import guard_loop
+    _guard(os.dup(0), None, exact=arguments[1] == "1")
 
-    guard_loop.run(os.dup(0), exact=arguments[1] == "1")
+
+def _guard(fd: int, first: EarlyRun | None, *, exact: bool) -> NoReturn:
+    """Becomes the guardian, and ends the process when the lifeline has ended and the tree is gone."""
+    status = 70
+    try:
+        hangup_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        if exact:
+            prctl.become_subreaper()
+        started: tuple[int, int] | None = None
+        kept: tuple[int, ...] = ()
+        if first is not None:
+            _, _, program, _, plan = first.request
+            try:
+                started = trampoline.start(program, first.streams, plan[0], exact=exact, hangup_ignored=hangup_ignored)
+                kept = (started[1],)
+            except OSError:
+                kept = first.streams  # the loop tries again, and reports it
+        # Where there are only two processors, what follows here would hold up the first run.
+        os.sched_yield()
+        sock = _detach(fd, kept)
+        from . import guard_loop
+
+        guard_loop.run(sock, first, started, exact=exact, hangup_ignored=hangup_ignored)
+        status = 0
+    except Exception:  # noqa: BLE001 - the sidecar takes over; its log has the reason
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(status)
+
+
+def _detach(fd: int, kept: tuple[int, ...]) -> _socket.socket:
+    """Leaves the terminal's group and drops all descriptors but the socket, ``kept`` and stderr; above all the sidecar's pipes."""
+    try:
+        os.setsid()
+    except PermissionError:  # it leads a group already
+        pass
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    lowest = 3
+    for number in sorted((fd, *kept)):
+        os.closerange(lowest, number)
+        lowest = number + 1
+    os.closerange(lowest, 65536)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    signal.set_wakeup_fd(-1)
+    sock = _socket.socket(fileno=fd)
+    sock.setblocking(False)
+    return sock

@@ -71,14 +71,17 @@ class EarlyRun:
     """A run that was launched before the event loop was there, which takes over the rest."""
 
     serial = 1
-    __slots__ = ("at", "marker", "notes", "oom_kills", "outputs", "port", "request", "stdin")
+    __slots__ = ("at", "guardian", "marker", "notes", "oom_kills", "outputs", "port", "request", "stdin", "streams")
 
-    def __init__(self, port: int | None, marker: str, request: tuple[Any, ...], notes: tuple[str, ...]) -> None:
+    def __init__(self, port: int | None, marker: str, notes: tuple[str, ...]) -> None:
         self.port = port  # where the backend is to listen; None where it chooses
         self.marker = marker
-        self.request = request  # what the guardian was asked to launch; POSIX only, as stdin and outputs
         self.notes = notes  # what the log should say about how its program was found
+        self.at = time.monotonic()  # when it was launched
+        # POSIX only:
+        self.guardian: Any = None
+        self.request: tuple[Any, ...] = ()  # what the guardian is to launch
+        self.streams: tuple[int, ...] = ()  # the backend's own ends, until the guardian has them
         self.stdin = -1  # the writing end; -1: it is empty
         self.outputs = (-1, -1)  # the reading ends of stdout and stderr
-        self.oom_kills: tuple[int | None, int | None] = (None, None)  # what oom_kills.read gave before the launch
-        self.at = time.monotonic()  # when it was launched
+        self.oom_kills: tuple[int | None, int | None] = (None, None)  # what oom_kills.read gave at the launch

@@ -23,6 +23,29 @@ LimitValues = tuple[int | None, int | None, bool]
 Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues, "tuple[Any, bytes] | None", list[bytes]]
 
 
+def start(
+    program: Program, streams: Sequence[int], stop_signal: int, *, exact: bool, hangup_ignored: bool
+) -> tuple[int, int]:
+    """Forks the child that becomes the backend: its pid, and the descriptor on which ``run`` reports a failure.
+
+    ``exact``: it dies with this process. Raises OSError: the system has no process or descriptor left.
+    """
+    guardian = os.getpid() if exact else None
+    status_read, status_write = os.pipe()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(status_read)
+        raise
+    else:
+        if pid == 0:
+            keep_hangup = hangup_ignored and stop_signal != signal.SIGHUP
+            run(program, streams, status_write, guardian, keep_hangup=keep_hangup)
+    finally:
+        os.close(status_write)
+    return pid, status_read
+
+
 def run(
     program: Program, streams: Sequence[int], status_fd: int, guardian: int | None, *, keep_hangup: bool = False
 ) -> NoReturn:

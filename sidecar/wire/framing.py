@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from struct import Struct
 
 from ..errors import FrameError
-from .names import DEFAULT_MAX_FRAME
+from .hello import DEFAULT_MAX_FRAME
 
 KEPT = 256 * 1024
 """Bytes of the buffer that is kept: a full Linux socket buffer (net.core.wmem_default is 208 KiB) in one read."""

@@ -1,5 +1,9 @@
 """The hello frame, sent before a codec is imported; ``python -m tools.generate`` writes the literal from channels.py."""
 
+PROTOCOL = 1
+DEFAULT_MAX_FRAME = 16 * 1024 * 1024
+DEFAULT_MAX_IN_FLIGHT = 256
+
 # What is the same in every process: a map of 8 keys, without pid, maxFrame and maxInFlight.
 # fmt: off
 _CONSTANT = (

@@ -12,7 +12,8 @@ from sidecar import argv
 from sidecar.api import backend_channels
 from sidecar.observe import lines
 from sidecar.rpc import outbox, server
-from sidecar.wire import codec, framing, messages, names
+from sidecar.wire import codec, framing, messages
+from sidecar.wire.hello import DEFAULT_MAX_FRAME, DEFAULT_MAX_IN_FLIGHT, PROTOCOL
 from sidecar.wire.channels import CHANNELS, EVENTS
 from tools.pages import Page, page, values
 
@@ -57,8 +58,8 @@ def _hello(one: Page, shown: list[dict[str, Any]]) -> Iterator[str]:
     limits = (hello["maxFrame"], hello["maxInFlight"])
     yield from facts(
         PATH,
-        (limits == (names.DEFAULT_MAX_FRAME, names.DEFAULT_MAX_IN_FLIGHT), "the shown hello has other limits"),
-        (hello["protocol"] == names.PROTOCOL, "the shown hello has another version"),
+        (limits == (DEFAULT_MAX_FRAME, DEFAULT_MAX_IN_FLIGHT), "the shown hello has other limits"),
+        (hello["protocol"] == PROTOCOL, "the shown hello has another version"),
     )
     yield from unknown(PATH, "channel or event", {*hello["channels"], *hello["events"]}, {*CHANNELS, *EVENTS})
     (block,) = (block for block in one.blocks() if block.language == "hex")
@@ -66,15 +67,15 @@ def _hello(one: Page, shown: list[dict[str, Any]]) -> Iterator[str]:
     request = {"type": "request", "id": 1, "channel": "backend:status", "args": []}
     if import_module("tests.golden.frames").encoded(request) != frame:
         yield f"{block}: these are not the bytes of the shown request"
-    yield from missing(PATH, one.text, f"# Wire protocol, version {names.PROTOCOL}\n", f"is these {len(frame)} bytes")
+    yield from missing(PATH, one.text, f"# Wire protocol, version {PROTOCOL}\n", f"is these {len(frame)} bytes")
 
 
 def _limits(one: Page) -> Iterator[str]:
     http = {getattr(backend_channels, f"_{name}") for name in ("HEALTH", "INFO", "VERSION", "FFMPEG")}
     finish = inspect.signature(server.Server.finish).parameters
     in_force = {
-        "body of a frame, both ways": [1, names.DEFAULT_MAX_FRAME, *argv.MAX_FRAME_RANGE],
-        "requests in flight": [names.DEFAULT_MAX_IN_FLIGHT, *argv.MAX_IN_FLIGHT_RANGE],
+        "body of a frame, both ways": [1, DEFAULT_MAX_FRAME, *argv.MAX_FRAME_RANGE],
+        "requests in flight": [DEFAULT_MAX_IN_FLIGHT, *argv.MAX_IN_FLIGHT_RANGE],
         "`id`": [0, codec.MAX_ID],
         "unsent answers and events": [server.MAX_UNSENT],
         "log lines kept for a slow client": [outbox.KEPT_OLDEST, outbox.KEPT_BYTES],

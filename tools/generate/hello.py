@@ -8,7 +8,7 @@ import msgspec
 
 from sidecar import __version__
 from sidecar.wire.channels import CHANNELS, EVENTS
-from sidecar.wire.names import PROTOCOL
+from sidecar.wire.hello import PROTOCOL
 
 _LITERAL = re.compile(r"(?<=# fmt: off\n).*?(?=# fmt: on\n)", re.DOTALL)
 

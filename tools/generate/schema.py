@@ -10,7 +10,7 @@ from sidecar.settings.model import Settings
 from sidecar.settings.profiles import PROFILES
 from sidecar.wire import messages as m
 from sidecar.wire.channels import CHANNELS, EVENTS
-from sidecar.wire.names import PROTOCOL
+from sidecar.wire.hello import PROTOCOL
 
 from . import docstrings
 

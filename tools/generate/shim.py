@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from sidecar.wire.channels import CHANNELS, EVENTS
-from sidecar.wire.names import PROTOCOL
+from sidecar.wire.hello import PROTOCOL
 
 from .typescript import HEADER, page_channels
 

@@ -31,7 +31,6 @@ if sys.platform == "win32":
 
 else:
     import errno
-    import select
 
     REFUSAL_IS_SLOW = False
     """Whether a refused connect takes about 2 s: Windows repeats the SYN."""
@@ -67,6 +66,8 @@ else:
         return {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "http"}, ("LISTEN_PID",)
 
     def _knock(port: int) -> bool:
+        import select  # an extension file of its own, which the first launch does without
+
         try:
             probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0))
         except OSError:  # no descriptor is left

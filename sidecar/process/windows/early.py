@@ -60,7 +60,7 @@ class WindowsEarlyRun(EarlyRun):
 def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]) -> EarlyRun:
     """Writes the record and launches. OSError, UnusualError: that is not plainly possible, and nothing was launched."""
     owner = os.getpid(), win32.lifetime(_winapi.GetCurrentProcess())[0]
-    run = WindowsEarlyRun(port, "", (), notes)
+    run = WindowsEarlyRun(port, "", notes)
     write_first(folder, world="", owner=owner, guardian=None, marker="", port=port)
     check_alone(folder, record_name(*owner))  # of two that start at once, at least one sees the other
     run.begin(spec)

@@ -31,16 +31,14 @@ main()
 
 # What a socket, the settings and the system's calls need (prctl(2), job objects); all else of the standard library waits.
 STANDARD = {"__future__", "_ctypes", "_socket", "errno", "gc", "time"} | (
-    {"_struct", "ctypes", "ctypes._endian", "msvcrt", "struct", "types"}
-    if os.name == "nt"
-    else {"grp", "pwd", "select"}
+    {"_struct", "ctypes", "ctypes._endian", "msvcrt", "struct", "types"} if os.name == "nt" else {"grp", "pwd"}
 )
 MAX_OF_OURS = 39
 """Our own modules. If you add one on this path, raise the number to confirm that it is needed."""
 
 
 def launched(data: Path, *settings: str, environ: dict[str, str | None] | None = None) -> tuple[int, set[str]]:
-    words = [word for setting in (f"paths.data={data}", *settings) for word in ("--set", setting)]
+    words = [word for setting in (f'paths.data="{data}"', *settings) for word in ("--set", setting)]
     done = subprocess.run(
         [
             sys.executable,

@@ -24,7 +24,7 @@ def stop():
     sys.stderr.flush()
     import os
     os._exit(0)
-boot._guardian = stop
+boot._contain = stop
 from sidecar.__main__ import main
 main()
 """
@@ -40,7 +40,6 @@ NEEDED = {
     "sidecar.process.platform.descriptors",
     "sidecar.wire",
     "sidecar.wire.hello",
-    "sidecar.wire.names",
     "__future__",
     "gc",
     "msvcrt",
