@@ -13,8 +13,8 @@ from sidecar.api import backend_channels
 from sidecar.observe import lines
 from sidecar.rpc import outbox, server
 from sidecar.wire import codec, framing, messages
-from sidecar.wire.hello import DEFAULT_MAX_FRAME, DEFAULT_MAX_IN_FLIGHT, PROTOCOL
 from sidecar.wire.channels import CHANNELS, EVENTS
+from sidecar.wire.hello import DEFAULT_MAX_FRAME, DEFAULT_MAX_IN_FLIGHT, PROTOCOL
 from tools.pages import Page, page, values
 
 from . import facts, missing, unknown
