@@ -133,8 +133,9 @@ def port_taken(run: Run) -> errors.SidecarError:
 
 def launch_defect(error: Exception) -> errors.SidecarError:
     """A launch failed for a reason that no other error names."""
-    hint = errors.LIMIT_REMEDY if errors.is_exhausted(error) else None
-    return errors.InternalError(f"The backend could not be started: {error}", hint=hint)
+    if isinstance(error, OSError) and errors.is_exhausted(error):
+        return errors.InternalError(f"The backend could not be started: {error.strerror}", hint=errors.LIMIT_REMEDY)
+    return errors.InternalError(f"The backend could not be started: {error}")
 
 
 def _socket_unused(run: Run) -> errors.SidecarError:
