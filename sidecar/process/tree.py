@@ -106,9 +106,9 @@ def parse_stat(data: bytes) -> Entry | None:
 
 
 def disposition(pid: int, number: int) -> str:
-    """What a process does with a signal: ``ignore``, ``pending`` (not taken yet), ``catch``, ``default``; empty: unknown."""
+    """What a process does with a signal: ``ignore``, ``pending`` (not taken yet), ``catch`` or read it, ``default``; empty: unknown."""
     status = _read_file(f"/proc/{pid}/status")
-    for name, action in ((b"ShdPnd:", "pending"), (b"SigIgn:", "ignore"), (b"SigCgt:", "catch")):
+    for name, action in ((b"ShdPnd:", "pending"), (b"SigIgn:", "ignore"), (b"SigCgt:", "catch"), (b"SigBlk:", "catch")):
         _, found, rest = status.partition(b"\n" + name)
         if not found:
             return ""

@@ -1,7 +1,8 @@
 """A launcher and the worker behind it: launcher.py KIND FILE SECONDS [PORT], alone or behind shells.
 
 The worker listens on PORT, saves for SECONDS when it gets the signal (SIGTERM, or whatever STOP names), then appends "saved" to FILE.
-KINDS: worker (no launcher) · once (a worker that takes the signal once: a second one ends it) · double (a launcher that forwards the signal, and ends at once) · trap (a launcher that
+KINDS: worker (no launcher) · once (a worker that takes the signal once: a second one ends it) · reader (a launcher
+that reads the signal with sigwait, forwards it to a worker and ends) · double (a launcher that forwards the signal, and ends at once) · trap (a launcher that
 takes the signal and does nothing about it) · server (asks its store before it ends: the store must outlive it)
 · workers (three of them) · threads (the main thread ends, another one saves)
 """
@@ -64,6 +65,17 @@ def main():
         for number in range(3):
             fork(work, f"{number} ")
         signal.pause()
+    elif KIND == "reader":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {STOP})
+
+        def unblocked():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {STOP})
+            work()
+
+        child = fork(unblocked)
+        os.kill(child, signal.sigwait({STOP}))
+        time.sleep(0.05)  # a second signal is not taken for the first
+        os._exit(128 + STOP)
     elif KIND == "double":
 
         def forward(number, _frame):

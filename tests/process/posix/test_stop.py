@@ -97,6 +97,16 @@ async def test_a_launcher_that_forwards_the_signal_and_exits_does_not_cost_what_
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process has taken the signal")
+async def test_nor_does_one_that_blocks_the_signal_and_reads_it(layer: PosixProcessLayer, tmp_path: Path) -> None:
+    """As dumb-init does."""
+    file = tmp_path / "file"
+    run, recorder = await start(layer, launcher("reader", file, 1.0))
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process has taken the signal")
 async def test_what_a_launcher_with_a_handler_did_not_ask_is_asked_in_time(
     layer: PosixProcessLayer, tmp_path: Path
 ) -> None:
