@@ -19,7 +19,7 @@ from . import win32
 assert sys.platform == "win32"
 
 _EXIT_CODE = 1  # of what TerminateJobObject ends; taskkill /F uses 1 as well
-_MAX_PIDS = 65536  # of a tree; a list of them takes 512 KiB
+_MAX_PIDS = 8192  # that are listed of a tree, in 64 KiB; a kill ends the others, too
 # JOBOBJECT_EXTENDED_LIMIT_INFORMATION: two times, flags, working sets, processes, affinity, priority and scheduling class;
 # counters; memory
 _LIMITS = Struct("@qqINNINII6Q4N")
@@ -49,18 +49,14 @@ class Job:
         """The processes that are in it now, in no order."""
         if not self._handle:
             return []
-        room = 62
-        while True:
-            # JOBOBJECT_BASIC_PROCESS_ID_LIST: two DWORDs, how many there are and how many fitted; then one ULONG_PTR each.
-            listing = (ctypes.c_size_t * (1 + room))()
-            kind = win32.JOB_OBJECT_BASIC_PROCESS_ID_LIST
-            done = win32.QueryInformationJobObject(self._handle, kind, byref(listing), sizeof(listing), None)
-            win32.check(done or ctypes.get_last_error() == win32.ERROR_MORE_DATA)
-            assigned, listed = win32.DWORD.from_buffer(listing).value, win32.DWORD.from_buffer(listing, 4).value
-            # A process that is ending may be counted and not listed: the two need not agree in a call that succeeded.
-            if done or listed >= assigned or room >= _MAX_PIDS:
-                return listing[1 : 1 + min(listed, room)]
-            room = min(max(room * 2, assigned), _MAX_PIDS)
+        # JOBOBJECT_BASIC_PROCESS_ID_LIST: two DWORDs, how many there are and how many fitted; then one ULONG_PTR each. The two
+        # need not agree: a process that is ending may be counted and not listed.
+        listing = (ctypes.c_size_t * (1 + _MAX_PIDS))()
+        kind = win32.JOB_OBJECT_BASIC_PROCESS_ID_LIST
+        done = win32.QueryInformationJobObject(self._handle, kind, byref(listing), sizeof(listing), None)
+        win32.check(done or ctypes.get_last_error() == win32.ERROR_MORE_DATA)
+        listed = win32.DWORD.from_buffer(listing, 4).value
+        return listing[1 : 1 + min(listed, _MAX_PIDS)]
 
     def terminate(self) -> bool:
         """Ends every process in it at once; False where the system refused."""
