@@ -43,7 +43,7 @@ class Ending:
         self._root_asked = False
         self._half_time = self._last_call = math.inf
         self._settle = self._quarter = 0.0
-        self._forwarded = False  # as far as one can see: a process with a handler was asked, and exited by itself
+        self._forwarded = False  # as far as one can see: a process was asked, and exited by itself
         self._orphaned: dict[tuple[int, float], float] = {}  # when each was first seen without its launcher
 
     def begin(self, root: int, marker: bytes, plan: channel.StopPlan) -> None:
@@ -124,7 +124,8 @@ class Ending:
 
         Its own handler may take a second signal for an order to give up what it saves: so it has a while to end.
         """
-        if orphan.key not in self._catching or self._catching.isdisjoint(self._asked):
+        may_be_forwarded = self._forwarded or not self._catching.isdisjoint(self._asked)
+        if orphan.key not in self._catching or not may_be_forwarded:
             return now
         wait = self._quarter if self._forwarded else self._settle
         return self._orphaned.setdefault(orphan.key, now) + wait
@@ -214,7 +215,8 @@ class Ending:
                 return False
             if pid == 0:
                 return True
-            if os.WIFEXITED(status) and any(key[0] == pid for key in self._catching & self._asked):
+            # One without a handler would have died of the signal, unless it reads it with sigwait, which /proc does not show.
+            if os.WIFEXITED(status) and any(key[0] == pid for key in self._asked):
                 self._forwarded = True
             if pid == self.root:
                 self.root = 0
