@@ -20,12 +20,43 @@ from tests.support import processes
 _NAME = "TEST_SESSION_OF"
 _TIMEOUT = 5.0  # seconds for what is just ending
 _left_behind = pytest.StashKey[list[processes.Found]]()
-# Decisions and texts that are the same on every platform, in folders and files of tests/: --platform-only leaves them out.
-# What touches processes, files, paths, streams, consoles or the firewall is not among them.
+# Decisions and texts that are the same on every platform, in folders, files and functions of tests/: --platform-only leaves
+# them out. What touches processes, files, paths, streams, consoles or the firewall is not among them.
 SAME_EVERYWHERE = (
+    # Sentences about a wrong command line.
+    "contract/test_console.py::test_a_forgotten_separator_is_answered_with_the_right_command_line",
+    "contract/test_console.py::test_a_tool_without_a_command_to_start_is_a_usage_error_that_says_what_to_write",
+    "contract/test_console.py::test_a_usage_error_is_status_64_and_clear",
+    "contract/test_console.py::test_call_names_the_right_one_for_a_typo",
+    # Sentences about requests that are wrong, or that fail: the HTTP client is tried in process/test_backend_client.py.
+    "contract/test_failures.py",
+    "contract/test_misuse.py",
     "contract/test_fuzz.py",
     "contract/test_golden.py",
+    # What is done with a recording's bytes once they are read.
+    "contract/test_record.py::test_a_client_can_be_played_to_without_sidecar_and_backend",
+    "contract/test_record.py::test_a_damaged_recording_is_shown_up_to_the_damage",
+    "contract/test_record.py::test_another_backend_is_distinguished",
+    "contract/test_record.py::test_frames_reads_as_a_conversation",
+    "contract/test_record.py::test_the_recorded_pace_is_kept",
+    "contract/test_record.py::test_what_is_no_recording_is_reported",
     "contract/test_schemas.py",
+    # Decisions about what an ASP.NET Core server answers; its process and its signals stay.
+    "e2e/test_aspnet.py::test_a_missing_endpoint_costs_no_time",
+    "e2e/test_aspnet.py::test_a_not_ready_endpoint_is_no_failed_start",
+    "e2e/test_aspnet.py::test_a_slow_start_without_a_listening_line_is_followed_to_its_end",
+    "e2e/test_aspnet.py::test_a_started_app_without_its_health_path_is_quoted_with_the_status",
+    "e2e/test_aspnet.py::test_a_tidy_exit_is_a_crash_too",
+    "e2e/test_aspnet.py::test_noise_for_each_request_is_always_drained",
+    "e2e/test_aspnet.py::test_silence_is_unhealthy_and_restarts_nothing",
+    # What a bundle contains; that Windows writes one is a test of e2e/test_doctor.py.
+    "e2e/test_bundle.py",
+    "e2e/test_failure_causes.py",
+    # Sentences about a start; those that differ name the owner of a socket, which Wine does not know.
+    "e2e/test_reasons.py",
+    # Reports and samples once more through other channels; those of e2e/test_observed.py stay.
+    "e2e/test_observed.py::test_a_report_that_is_none_is_refused",
+    "e2e/test_remembered.py",
     "security/test_masking.py",
     "security/test_supply_chain.py",
     "unit/api",
@@ -65,7 +96,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leaves it out, or None: another hook decides."""
     if not config.getoption("platform_only"):
         return None
-    return collection_path.relative_to(Path(__file__).parent).as_posix() in SAME_EVERYWHERE or None
+    return _below_tests(collection_path) in SAME_EVERYWHERE or None
+
+
+def _below_tests(path: Path) -> str:
+    return path.relative_to(Path(__file__).parent).as_posix()
 
 
 def _heavy_lock() -> Path:
@@ -103,7 +138,7 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    gone = [name for name in SAME_EVERYWHERE if not (Path(__file__).parent / name).exists()]
+    gone = [name for name in SAME_EVERYWHERE if not _is_there(*name.split("::"))]
     if gone:
         raise pytest.UsageError(f"SAME_EVERYWHERE names what is not there: {', '.join(gone)}")
     # Started by a shell with & or by nohup, the suite would have all that it starts ignore these; some tests send them.
@@ -116,7 +151,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_left_behind] = []
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def _is_there(file: str, function: str = "") -> bool:
+    path = Path(__file__).parent / file
+    return path.exists() and (not function or f"def {function}(" in path.read_text(encoding="utf-8"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("platform_only"):
+        same = [item for item in items if f"{_below_tests(item.path)}::{item.originalname}" in SAME_EVERYWHERE]  # type: ignore[attr-defined]
+        config.hook.pytest_deselected(items=same)
+        items[:] = [item for item in items if item not in same]
     wine = sys.platform == "win32" and is_wine()
     for item in items:
         for name, applies in (("posix", sys.platform == "win32"), ("not_wine", wine)):
