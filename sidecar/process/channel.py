@@ -30,9 +30,9 @@ MAX_FDS = 4  # that come with a launch
 CHUNK = 65536
 
 
-# The signal's number, whether it goes to the root's group, seconds after a kill when survivors are reported, and seconds to
-# end in when the sidecar is dead
-StopPlan = tuple[int, bool, float, float]
+# The signal's number, whether it goes to the root's group, seconds after a kill when survivors are reported, seconds to
+# end in when the sidecar is dead, and whether the backend's stdin is open until the stop
+StopPlan = tuple[int, bool, float, float, bool]
 
 
 def launch_request(serial: int, spec: LaunchSpec, marker: str) -> tuple[Any, ...]:
@@ -48,7 +48,7 @@ def launch_request(serial: int, spec: LaunchSpec, marker: str) -> tuple[Any, ...
         [os.fsencode(variable) for variable in spec.pid_variables],
     )
     number = int(getattr(_signal, spec.stop_signal))
-    plan: StopPlan = (number, spec.stop_signal_to == "group", spec.kill_deadline, spec.alone)
+    plan: StopPlan = (number, spec.stop_signal_to == "group", spec.kill_deadline, spec.alone, spec.stdin == "open")
     return ("launch", serial, program, marker.encode(), plan)
 
 

@@ -32,7 +32,8 @@ class Ending:
     def __init__(self, wake: int, *, exact: bool, exited: Callable[[int], None]) -> None:
         self.root = 0  # the backend's pid, until its status was read
         self.stopping = False  # it was asked to end, so what the root leaves behind may end by itself
-        self._signal, self._to_group, self.kill_deadline, self.alone = 15, False, 4.0, 0.0  # see channel.StopPlan
+        # see channel.StopPlan
+        self._signal, self._to_group, self.kill_deadline, self.alone, self._reads_stdin = 15, False, 4.0, 0.0, False
         self.tree = Descendants(os.getpid(), exact=exact)
         self._exact = exact
         self._exited = exited
@@ -49,7 +50,7 @@ class Ending:
     def begin(self, root: int, marker: bytes, plan: channel.StopPlan) -> None:
         """A run was forked."""
         self.root = root
-        self._signal, self._to_group, self.kill_deadline, self.alone = plan
+        self._signal, self._to_group, self.kill_deadline, self.alone, self._reads_stdin = plan
         self.tree = Descendants(os.getpid(), exact=self._exact, marker=marker)
         self.tree.add_root(root)
 
@@ -102,6 +103,8 @@ class Ending:
             self._ask_each(self.tree.alive())
         elif not self.root:
             self._ask_each([e for e in self.tree.tops() if now >= self._due(e, now)])
+        elif self._exact and self._reads_stdin and not self._catching:
+            pass  # the end of stdin asked it, and the signal would only kill what saves because of that
         elif not self._root_asked and self._last_call < math.inf:  # a stop that began otherwise may need no signal
             self._root_asked = True
             # The root was not waited for yet, so neither its pid nor its group can have been given to another process.

@@ -52,6 +52,32 @@ async def test_an_open_stdin_ends_with_the_first_rung_of_the_stop(layer: PosixPr
     assert marked(layer.marker) == []
 
 
+SAVER = """
+import sys, time
+print("ready", flush=True)
+sys.stdin.read()
+time.sleep(0.6)
+print("saved", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process has a handler")
+@pytest.mark.parametrize("behind", [False, True], ids=["itself", "sh"])
+async def test_what_saves_at_the_end_of_stdin_and_has_no_handler_is_not_killed_by_the_signal(
+    layer: PosixProcessLayer, behind: bool
+) -> None:
+    command = (sys.executable, "-c", SAVER)
+    recorder = Recorder()
+    shell = ("/bin/sh", "-c", '"$@"; true', "sh") if behind else ()
+    run = await layer.launch(spec((*shell, *command), stdin="open"), recorder)
+    await until(lambda: b"ready" in recorder.out, what=lambda: bytes(recorder.err))
+    run.close_stdin()
+    run.interrupt(20.0)
+    assert await recorder.is_gone() == []
+    assert recorder.out.endswith(b"saved\n")
+    assert recorder.status == ExitStatus(code=0)
+
+
 async def test_an_open_stdin_of_a_backend_that_ends_by_itself_is_closed(layer: PosixProcessLayer) -> None:
     run, recorder = await start(layer, stdin="open")
     os.kill(run.identity.pid, signal.SIGKILL)
