@@ -78,6 +78,8 @@ class _Tape:
         """Before the bytes are passed on, so that no answer can come before its question."""
         with self._lock:
             self._write(encode_record(kind, time.monotonic_ns() - self._began, data))
+            if kind == "exit":  # nothing comes after it, whatever the client still sends
+                self._descriptor = None
 
     def _write(self, data: bytes) -> None:
         if self._descriptor is None:
