@@ -127,7 +127,7 @@ def _socket_inodes(pid: int) -> list[int] | None:
         folder = f"/proc/{pid}/fd"
         names = os.listdir(folder)  # noqa: PTH208 - names are all that is needed
         if not names:  # a main thread that ended alone shows no descriptors; any thread that lives has them all
-            folder = f"/proc/{pid}/task/{max(map(int, os.listdir(f'/proc/{pid}/task')))}/fd"  # noqa: PTH208 - as above
+            folder = f"/proc/{pid}/task/{max(map(int, os.listdir(f'/proc/{pid}/task')), default=pid)}/fd"  # noqa: PTH208 - as above
             names = os.listdir(folder)  # noqa: PTH208 - as above
         return list(_read_socket_links(folder, names))
     except (FileNotFoundError, ProcessLookupError):

@@ -161,3 +161,11 @@ def test_without_a_descriptor_nothing_is_known_and_nothing_is_gone() -> None:
         child.kill()
         child.wait()
     assert not is_alive(known)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_process_that_ends_between_two_looks_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sidecar.process import sockets
+
+    monkeypatch.setattr(sockets.os, "listdir", lambda _folder: [])  # as of one that is being taken apart
+    assert sockets._socket_inodes(os.getpid()) == []
