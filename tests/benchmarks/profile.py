@@ -59,7 +59,7 @@ def _ping(scale: Scale) -> Figure:
         talkers = {
             "sidecar": Talker.to_sidecar(stack, []),
             "loop and messages": Talker.to_child(stack, [sys.executable, str(CHILDREN / "loop_echo.py"), "messages"]),
-            "asyncio's loop": Talker.to_child(stack, helper("loop_echo"), echo=True),
+            "event loop": Talker.to_child(stack, helper("loop_echo"), echo=True),
             "raw Python echo": Talker.to_child(stack, helper("echo"), echo=True),
         }
         for talker in talkers.values():

@@ -199,7 +199,9 @@ class Calls {
         size = 0;
       }
     }
-    if (this.#head > 4096 || this.#head === this.#queue.length) {
+    if (this.#head === this.#queue.length) {
+      this.#queue.length = this.#head = 0;
+    } else if (this.#head > 4096) {
       this.#queue.splice(0, this.#head);
       this.#head = 0;
     }

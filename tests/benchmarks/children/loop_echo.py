@@ -1,4 +1,4 @@
-"""Gives back what it reads, from asyncio's loop: loop_echo.py [messages].
+"""Gives back what it reads, from the sidecar's event loop: loop_echo.py [messages].
 
 With ``messages`` it finds the sidecar's frames, reads the request in each, and answers with its first argument: all that a
 ping takes but for the sidecar around it.
@@ -9,8 +9,10 @@ import os
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+from sidecar.process.event_loop import create_event_loop
+
 if sys.argv[1:] == ["messages"]:
-    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
     from sidecar.wire.channels import CHANNELS
     from sidecar.wire.codec import args_reader, encode_response, read_message
     from sidecar.wire.framing import FrameBuffer, framed
@@ -46,4 +48,5 @@ async def main() -> None:
     await ended.wait()
 
 
-asyncio.run(main())
+with asyncio.Runner(loop_factory=create_event_loop) as runner:
+    runner.run(main())
