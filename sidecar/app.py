@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import errors, process
@@ -94,7 +93,7 @@ class App:
     """One sidecar."""
 
     def __init__(self, boot: Boot, server: Server, settings: Settings, paths: Paths, *, started: float) -> None:
-        reclaim = Reclaim(Path(paths.data))
+        reclaim = Reclaim(paths.data)
         reclaimed = reclaim.read()
         succession = Succession(
             reclaimed, lambda: in_thread("reclaim", lambda: reclaim.read(wait=False)), self._succeeded
@@ -110,7 +109,7 @@ class App:
         log.set_mask(secrets.mask)
         self._client = client = BackendClient()
         self._layer = process.create_process_layer(boot.guardian, log.info, boot.early)
-        self._output = output = BackendLog(Path(paths.logs) / reclaimed.logs, log.warning)
+        self._output = output = BackendLog(os.path.join(paths.logs, reclaimed.logs), log.warning)
         self._notify = _notify_channel(settings, paths)
         handover = _handover(settings, self._notify)
         launcher = _launcher(
@@ -153,7 +152,7 @@ class App:
             find_listener=process.find_listener,
             notifications=_notifications(settings, supervisor, self._notify),
         )
-        self._record = Record(Path(paths.data), log.warning, shared=reclaimed.shared, logs=reclaimed.logs)
+        self._record = Record(paths.data, log.warning, shared=reclaimed.shared, logs=reclaimed.logs)
         self._keeper = RecordKeeper(self._record, self._layer, supervisor) if settings.backend.managed else None
         self._late = _LateImports(supervisor, settings, paths)
         self._ending = Ending(server, supervisor, interrupted=boot.interrupted)
@@ -184,7 +183,7 @@ class App:
         """The sidecar before this one has gone, or lives on after all."""
         self._record.shared = found.shared
         self._record.update(logs=found.logs)
-        self._output.move_to(Path(self._paths.logs) / found.logs)
+        self._output.move_to(os.path.join(self._paths.logs, found.logs))
         for note in [*found.neighbours, *found.notes]:
             log.warning(note)
             self._warnings.append(note)
@@ -311,8 +310,12 @@ def _handover(settings: Settings, notify: NotifyChannel | None) -> Handover | No
 
 
 def _notify_channel(settings: Settings, paths: Paths) -> NotifyChannel | None:
-    channel = process.create_notify_channel(Path(paths.data)) if settings.backend.notify else None
-    if settings.backend.notify and channel is None:
+    if not settings.backend.notify:
+        return None
+    from pathlib import Path
+
+    channel = process.create_notify_channel(Path(paths.data))
+    if channel is None:
         log.warning("backend.notify has no effect here: only Linux can prove the sender of a notification")
     return channel
 

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from os import SEEK_END
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
@@ -123,11 +122,13 @@ class _Sinks:
     it blocks the caller when its pipe is full, and it cannot drop.
     """
 
-    def __init__(self, folder: Path, *, json: bool, mask: Callable[[str], str]) -> None:
+    def __init__(self, folder: str, *, json: bool, mask: Callable[[str], str]) -> None:
+        from pathlib import Path
+
         from loguru import logger
 
         self._logger = logger
-        self._path = folder / "sidecar.log"
+        self._path = Path(folder, "sidecar.log")
         self._json = json
         self._mask = mask
         self._file: int | None = None
@@ -247,13 +248,11 @@ class Log:
         """``mask`` takes the secrets out of every text from now on; the log's own thread calls it."""
         self._mask = mask
 
-    async def attach(self, settings: Settings, logs_folder: str | Path) -> None:
+    async def attach(self, settings: Settings, logs_folder: str) -> None:
         """Imports loguru in a thread, opens the sinks and writes what was logged so far."""
         if self._pump is not None:
             return
-        self._sinks = await in_thread(
-            "log", lambda: _Sinks(Path(logs_folder), json=settings.log.json, mask=self._masked)
-        )
+        self._sinks = await in_thread("log", lambda: _Sinks(logs_folder, json=settings.log.json, mask=self._masked))
         self._lowest = LEVELS[settings.log.level]
         self._pump = _Pump("log", self._sinks.write, QUEUED_ENTRIES)
         while self._early:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from .. import process
@@ -67,7 +66,7 @@ class Diagnosis:
         if self._settings.backend.notify:
             found.append(check_backend.check_notify(self._settings.backend.live_path))
         found.append(check_backend.check_orphans(self._succession.found.notes))
-        others = Reclaim(Path(self._paths.data)).living
+        others = Reclaim(self._paths.data).living
         found += await run_checks({"other_sidecar": lambda: check_backend.check_sharing(list(others()))})
         crashes = await self._crashes()
         return [*found, check_backend.check_crashes(crashes, supervisor.lifecycle.state.value)]
@@ -128,7 +127,7 @@ class Diagnosis:
         for socket in found:
             if socket.pid is not None:
                 name = f"{process.process_name(socket.pid) or 'a program'} (pid {socket.pid})"
-                sidecars = Reclaim(Path(self._paths.data)).living()
+                sidecars = Reclaim(self._paths.data).living()
                 mine = [sidecar for sidecar, backend in sidecars.items() if backend == socket.pid]
                 return f"{name}, the backend of another sidecar (pid {mine[0]})" if mine else name
         return ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import errors
@@ -74,6 +73,8 @@ class FirewallChannels:
         return await in_thread("firewall", lambda: create_rule(program, name, preview=preview))
 
     def _rule_name(self, program: str) -> str:
+        from pathlib import Path
+
         return self._settings.firewall.rule_name or Path(program).stem or "backend"
 
     def _program(self) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..backend.reported import lifetime_events
@@ -207,6 +206,8 @@ class Recorder:
 
     def _crashes(self) -> CrashReports:
         if self._reports is None:
+            from pathlib import Path
+
             from ..observe.crash import CrashReports
 
             self._reports = CrashReports(Path(self._paths.logs), log.warning, mask=self._secrets.mask)

@@ -10,6 +10,7 @@ disk refuses, is dropped and counted, and the file says so where it happened.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import stat
 import threading
@@ -17,13 +18,12 @@ import time
 from collections.abc import Callable, Iterator
 from io import FileIO
 from itertools import groupby
-from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from msgspec import Struct, structs
 
 from ..clock import iso
-from ..process.platform.files import make_folder, open_append
+from ..process.platform.files import make_folder, open_append, remove_file
 
 CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that writes byte by byte is bounded too
 BATCH_BYTES = 1024 * 1024
@@ -56,9 +56,9 @@ class LogFiles:
     queue_bytes = 8 * 1024 * 1024  # that wait for the disk at most
     retry = 10.0  # seconds until a disk that failed is tried again
 
-    def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
+    def __init__(self, folder: str | os.PathLike[str], warn: Callable[[str], None]) -> None:
         """``warn`` is called once when writing fails, from the writing thread."""
-        self.folder = folder
+        self.folder = os.fspath(folder)
         self._warn = warn
         self._queue: SimpleQueue[Block | None] = SimpleQueue()
         # Each counter has one writer: the loop puts, the thread takes.
@@ -150,7 +150,7 @@ class LogFiles:
         """Makes file and folder again where they were removed or renamed: what is written to the old file is not found."""
         if self._file is None or _inode(self._path(self._number)) == self._inode:
             return
-        lost = not self.folder.is_dir()
+        lost = not os.path.isdir(self.folder)
         self._close_files()
         try:
             self._ready()
@@ -207,24 +207,24 @@ class LogFiles:
         self._file = FileIO(open_append(self._path(number)), "a")
         self._inode = _inode(self._path(number))
         self._end = 0
-        self._index = FileIO(open_append(self._path(number).with_suffix(".index")), "a")
+        self._index = FileIO(open_append(self._path(number, "index")), "a")
         for old in sorted(self._numbers())[: -self.keep]:
-            for path in (self._path(old), self._path(old).with_suffix(".index")):
+            for path in (self._path(old), self._path(old, "index")):
                 try:
-                    path.unlink(missing_ok=True)
+                    remove_file(path)
                 except OSError:
                     pass  # Windows: a program reads it; the next rotation tries again
 
-    def _is_closed(self, path: Path) -> bool:
+    def _is_closed(self, path: str) -> bool:
         """Whether the next file has to be begun: this one is full, or no file that could be appended to."""
-        seen = path.lstat()
+        seen = os.lstat(path)
         return seen.st_size >= self.max_bytes or not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1
 
     def _numbers(self) -> list[int]:
-        return [int(match[1]) for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name))]
+        return [int(match[1]) for name in os.listdir(self.folder) if (match := _NAME.fullmatch(name))]
 
-    def _path(self, number: int) -> Path:
-        return self.folder / f"backend-{number:06}.log"
+    def _path(self, number: int, kind: str = "log") -> str:
+        return os.path.join(self.folder, f"backend-{number:06}.{kind}")
 
     def _close_files(self) -> None:
         for file in (self._file, self._index):
@@ -246,10 +246,10 @@ class LogFiles:
             )
 
 
-def _inode(path: Path) -> int | None:
+def _inode(path: str) -> int | None:
     """Identifies the file among others of the same name; None if it does not exist."""
     try:
-        return path.stat().st_ino
+        return os.stat(path).st_ino
     except OSError:
         return None
 

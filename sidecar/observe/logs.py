@@ -7,10 +7,10 @@ write a gigabyte, and its supervision must not notice.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Literal, cast
 
 from msgspec import Struct, structs
@@ -44,7 +44,9 @@ class BackendLog:
 
     ring_bytes = 8 * 1024 * 1024  # what lines() and tail() can look back on
 
-    def __init__(self, folder: Path, warn: Callable[[str], None], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], warn: Callable[[str], None], *, clock: Callable[[], float] = time.time
+    ) -> None:
         self.on_skipped: Callable[[int], object] = int
         self._files = LogFiles(folder, warn)
         self._clock = clock
@@ -54,7 +56,7 @@ class BackendLog:
         self._run = 0
         self._live: _Live | None = None
 
-    def move_to(self, folder: Path) -> None:
+    def move_to(self, folder: str) -> None:
         """Writes there from now on; only before the first run."""
         self._files.folder = folder
 

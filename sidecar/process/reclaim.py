@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -21,7 +20,7 @@ from msgspec import Struct
 from .base import ProcessId
 from .first_record import LAST, MAX_BYTES, PREFIX
 from .identity import identify, is_alive, own_identity, pid_namespace
-from .platform.files import distrust, read_file, replace_file
+from .platform.files import distrust, read_file, remove_file, replace_file
 from .record import LastRun, RunRecord
 
 _T = TypeVar("_T")
@@ -34,7 +33,7 @@ class Predecessor(NamedTuple):
     """A sidecar, or the guardian of one that was killed, that is ending; its record, and the seconds that this may take."""
 
     owner: ProcessId
-    record: Path
+    record: str
     seconds: float
 
     @property
@@ -64,8 +63,8 @@ class Reclaimed(Struct, frozen=True):
 class Reclaim:
     """One look at a data folder."""
 
-    def __init__(self, data_folder: Path) -> None:
-        self._folder = data_folder
+    def __init__(self, data_folder: str | os.PathLike[str]) -> None:
+        self._folder = os.fspath(data_folder)
         self._owners: set[ProcessId] | None = None
         self._notes: list[str] = []
         self._killed: list[ProcessId] = []
@@ -86,7 +85,7 @@ class Reclaim:
             self._notes.append(
                 f"The data folder {self._folder} cannot be trusted: {why}. Processes left by an earlier sidecar are not ended. Make the folder yours alone (chmod 700)"
             )
-        dead: dict[Path, RunRecord] = {}
+        dead: dict[str, RunRecord] = {}
         taken: list[str] = []
         neighbours: list[str] = []
         for path, record in self._others():
@@ -107,7 +106,7 @@ class Reclaim:
             else:
                 dead[path] = record
         self._owners = owners if self._owners is None else self._owners
-        last = self._load(self._folder / LAST, LastRun) or LastRun()
+        last = self._load(os.path.join(self._folder, LAST), LastRun) or LastRun()
         for record in dead.values():
             if why is None:
                 self._end_orphans(record)
@@ -140,18 +139,22 @@ class Reclaim:
             for _, record in self._others()
         )
 
-    def _others(self) -> Iterator[tuple[Path, RunRecord]]:
+    def _others(self) -> Iterator[tuple[str, RunRecord]]:
         try:
-            paths = sorted(self._folder.glob(f"{PREFIX}*.json"))
+            names = sorted(os.listdir(self._folder))
+        except FileNotFoundError:
+            return
         except OSError as error:
-            paths = []
+            names = []
             self._notes.append(f"The data folder {self._folder} cannot be read: {error.strerror}")
-        for path in paths:
-            record = self._load(path, RunRecord)
-            if record is not None and record.owner != self._me:
-                yield path, record
+        for name in names:
+            if name.startswith(PREFIX) and name.endswith(".json"):
+                path = os.path.join(self._folder, name)
+                record = self._load(path, RunRecord)
+                if record is not None and record.owner != self._me:
+                    yield path, record
 
-    def _load(self, path: Path, kind: type[_T]) -> _T | None:
+    def _load(self, path: str, kind: type[_T]) -> _T | None:
         """None for a record that another sidecar has just taken away, and for a damaged one, which is set aside."""
         why = distrust(path)
         if why is not None:
@@ -165,10 +168,12 @@ class Reclaim:
             self._notes.append(f"The run record {path} cannot be read: {error.strerror}")
             return None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            aside = path.with_name(path.name + ".corrupt")
-            self._notes.append(f"The run record {path} is damaged ({error}); it was set aside as {aside.name}")
+            aside = f"{path}.corrupt"
+            self._notes.append(
+                f"The run record {path} is damaged ({error}); it was set aside as {os.path.basename(aside)}"
+            )
             try:
-                path.replace(aside)
+                os.replace(path, aside)
             except OSError:  # a read-only folder: it is reported at every start
                 pass
         return None
@@ -212,12 +217,12 @@ class Reclaim:
         )
         return []
 
-    def _bury(self, dead: Iterable[Path], last: LastRun) -> None:
+    def _bury(self, dead: Iterable[str], last: LastRun) -> None:
         """The carried-over state is written before the records are removed: a start killed in between loses nothing."""
         try:
-            replace_file(self._folder / LAST, msgspec.json.encode(last))
+            replace_file(os.path.join(self._folder, LAST), msgspec.json.encode(last))
             for path in dead:
-                path.unlink(missing_ok=True)
+                remove_file(path)
         except OSError as error:
             self._notes.append(f"The data folder {self._folder} cannot be written: {error.strerror}")
 

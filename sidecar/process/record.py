@@ -6,16 +6,16 @@ replaces the file in one step; it is not synced, since after a power cut no proc
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
 from .first_record import LAST, MARKER, record_name
 from .identity import own_identity, pid_namespace
-from .platform.files import replace_file
+from .platform.files import remove_file, replace_file
 
 # Valid values of a record. Anyone who can write to the folder can write one; a value out of range is not from a sidecar.
 _Pid = Annotated[int, msgspec.Meta(gt=1, le=2**31 - 1)]
@@ -58,15 +58,20 @@ class Record:
     """This sidecar's own record. ``shared``: another one lives on this folder, so its port stays the folder's; may change until run 1."""
 
     def __init__(
-        self, data_folder: Path, report: Callable[[str], None], *, shared: bool = False, logs: str = "backend"
+        self,
+        data_folder: str | os.PathLike[str],
+        report: Callable[[str], None],
+        *,
+        shared: bool = False,
+        logs: str = "backend",
     ) -> None:
         """Writes nothing yet. ``report`` is called once if the folder cannot be written; supervision continues without a record."""
         self.shared = shared
         me = own_identity()
         self._report: Callable[[str], None] | None = report
         self._removed = False
-        self._last = data_folder / LAST
-        self._path = data_folder / record_name(*me)
+        self._last = os.path.join(data_folder, LAST)
+        self._path = os.path.join(data_folder, record_name(*me))
         self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs)
 
     def update(self, **changes: Any) -> None:
@@ -86,17 +91,17 @@ class Record:
         if self.content.port is not None and not self.shared:
             self._write(self._last, LastRun(port=self.content.port, written=time.time()))
         try:
-            self._path.unlink(missing_ok=True)
+            remove_file(self._path)
         except OSError as error:
             self._complain(self._path, error)
 
-    def _write(self, path: Path, content: msgspec.Struct) -> None:
+    def _write(self, path: str, content: msgspec.Struct) -> None:
         try:
             replace_file(path, msgspec.json.encode(content))
         except OSError as error:
             self._complain(path, error)
 
-    def _complain(self, path: Path, error: OSError) -> None:
+    def _complain(self, path: str, error: OSError) -> None:
         if self._report is not None:
             report, self._report = self._report, None
             report(

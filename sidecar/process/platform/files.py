@@ -116,6 +116,14 @@ def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None
         raise
 
 
+def remove_file(path: str | Path) -> None:
+    """Removes a file that may be gone already. Raises OSError."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
 def distrust(path: str | Path) -> str | None:
     """Why a file or folder cannot be trusted, as in "others can write to it"; None where it can. Only a folder may be reached by a link."""
     if sys.platform == "win32":
