@@ -58,7 +58,8 @@ async def test_a_slow_start_without_a_listening_line_is_followed_to_its_end() ->
         await ready(client)
         progress = client.payloads("backend:startupProgress")
         assert progress[-1]["phase"] == "ready"
-        assert progress[-1]["elapsed"] >= 1.4
+        # Counted from STARTING, which the early launch precedes by the imports: up to 0.5 s on a busy machine.
+        assert progress[-1]["elapsed"] >= 1.0
         assert "Now listening" not in "\n".join(line["text"] for line in await client.call("backend:logs"))
 
 
