@@ -63,7 +63,9 @@ def render(entry: Entry, mask: Callable[[str], str]) -> tuple[str, str]:
     """An entry's head (time, level) and its text, secrets masked; further lines of a message are indented."""
     from .plain import printable
 
-    fields = "".join(f"  {name}={mask(str(value))}" for name, value in entry.fields.items())
+    fields = "".join(
+        f"  {name}={value if isinstance(value, int) else mask(str(value))}" for name, value in entry.fields.items()
+    )
     text = printable(mask(entry.message) + fields).replace("\n", "\n    ")
     return f"{iso(entry.time)} {entry.level.upper():7}", text
 
