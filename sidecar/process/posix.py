@@ -99,8 +99,8 @@ class PosixProcessLayer:
         if early is not None:
             run.adopt(early)
         else:
+            self._arm()
             run.request_launch(self.marker)
-            self._arm()  # while the guardian is at work
         timer = asyncio.get_running_loop().call_later(_LAUNCH_TIMEOUT, line.destroy)
         try:
             await run.spawned
