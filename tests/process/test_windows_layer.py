@@ -17,6 +17,7 @@ import pytest
 from sidecar.core.exit_status import ExitStatus
 from sidecar.errors import BackendNotExecutableError, BackendNotFoundError
 from sidecar.process.base import LaunchLimits, LaunchSpec, Survivor
+from tests.support.backends import aspnet_backend, aspnet_missing
 
 if sys.platform != "win32":
     pytest.skip("job objects, console events and NTSTATUS are Windows' own", allow_module_level=True)
@@ -27,7 +28,7 @@ from sidecar.process.windows import early, jobs, layer, lookup, rungs, spawn
 from sidecar.process.windows.layer import WindowsProcessLayer, WindowsRun
 
 DEADLINE = 20.0
-KESTREL = Path(__file__).parents[3] / "shared" / "aspnet-backend" / "win-x64" / "TestBackend.exe"
+KESTREL = Path(aspnet_backend()[0])
 WAIT = "import time; print('ready', flush=True); time.sleep(600)"
 
 
@@ -651,6 +652,8 @@ def test_the_helper_runs_the_frozen_program_itself(monkeypatch: pytest.MonkeyPat
 
 
 def kestrel(stage: Stage, **trouble: str):
+    if reason := aspnet_missing():
+        pytest.skip(reason)
     env = {"Kestrel__Endpoints__Http__Url": "http://127.0.0.1:0", **trouble}
     return stage.command(str(KESTREL), cwd=str(KESTREL.parent), env=env)
 
