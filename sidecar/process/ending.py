@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LOOK_INTERVAL = 0.5  # seconds between two looks at a tree that no subreaper holds together
 STOP_INTERVAL = 0.1  # seconds; the same while the tree is ending
 _LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when all that was never asked to end is
+_MAX_LOOK = 16  # descendants; a namespace begins among the first, and a tree that forks on and on has no last one
 _SETTLE = 0.5  # seconds, or an eighth of the time, in which a process shows that its launcher forwarded the signal
 
 
@@ -166,7 +167,12 @@ class Ending:
         """
         if not self._exact or tree.disposition(pid, self._signal) != "default" or not (own := tree.link(pid, "ns/mnt")):
             return False
-        return any(entry.alive and tree.link(entry.pid, "ns/mnt") not in {"", own} for entry in tree.walk((pid,)))
+        for count, entry in enumerate(tree.walk((pid,))):
+            if entry.alive and tree.link(entry.pid, "ns/mnt") not in {"", own}:
+                return True
+            if count == _MAX_LOOK:
+                break
+        return False
 
     def _ask_each(self, entries: Iterable[Entry]) -> None:
         """Asks those that have not been asked, by us or, as a handler that is gone shows (process.once of Node), by their launcher.
@@ -178,7 +184,7 @@ class Ending:
                 self._asked.add(entry.key)
                 if entry.key in self._catching and tree.disposition(entry.pid, self._signal) == "default":
                     continue
-                if self._holds_others(entry.pid):
+                if self._last_call < math.inf and self._holds_others(entry.pid):
                     self._holders.add(entry.pid)
                     continue
                 self.tree.send(entry, self._signal)
