@@ -166,8 +166,8 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> None:
 
 def write_contents(folder: Path) -> None:
     """Names every file with its size, so that a folder that lost something can say what."""
-    names = (CHECKOUT / "sidecar" / "wire" / "names.py").read_text(encoding="utf-8")
-    protocol = re.search(r"(?m)^PROTOCOL\D*= (\d+)", names)
+    hello = (CHECKOUT / "sidecar" / "wire" / "hello.py").read_text(encoding="utf-8")
+    protocol = re.search(r"(?m)^PROTOCOL\D*= (\d+)", hello)
     version = re.search(
         r'(?m)^__version__ = "(.+)"', (CHECKOUT / "sidecar" / "__init__.py").read_text(encoding="utf-8")
     )
