@@ -37,6 +37,30 @@ class QuotedTextError(ValueError):
     """The text is in quotes and is not a TOML string."""
 
 
+def _plain_string(text: str) -> str | None:
+    """What is in the quotes, where its only escapes are doubled backslashes (Windows paths); None for any other text."""
+    inner = text[1:-1]
+    if len(text) > 1 and text[0] == text[-1] and inner.isprintable():
+        if text[0] == "'" and "'" not in inner:
+            return inner
+        if text[0] == '"' and not set(inner.replace("\\\\", "")) & {'"', "\\"}:
+            return inner.replace("\\\\", "\\")
+    return None
+
+
+def _plain_value(text: str) -> Any:
+    """A string, an array or an inline table of strings as above; None for any other text."""
+    parts = text[1:-1].split(",")  # one in a string leaves parts that are no string
+    if text[0] + text[-1] == "[]":
+        array = [_plain_string(part.strip(" ")) for part in parts]
+        return None if None in array else array
+    if text[0] + text[-1] == "{}":
+        pairs = [part.partition("=") for part in parts]
+        table = {_plain_string(key.strip(" ")): _plain_string(value.strip(" ")) for key, _, value in pairs}
+        return None if None in {*table, *table.values()} or len(table) < len(parts) else table
+    return _plain_string(text)
+
+
 def parse_text(text: str) -> Any:
     """The TOML value that a text is, else the text. QuotedTextError: in quotes, but not a TOML string (such as a Windows path)."""
     if text in _NAMED_VALUES:
@@ -46,9 +70,9 @@ def parse_text(text: str) -> Any:
     # No other TOML value begins so; nearly all texts end here and the parser is not imported.
     if not text or (text[0] not in "\"'[{+-0123456789" and text.lower() not in {"inf", "nan"}):
         return text
-    inner = text[1:-1]
-    if len(text) > 1 and text[0] == text[-1] in {'"', "'"} and inner.isprintable() and not set(inner) & set("\"'\\"):
-        return inner  # a plain string in quotes, as programs write it; the parser takes 9 ms to import
+    # As client.js writes most settings; the parser takes 9 ms to import.
+    if (plain := _plain_value(text)) is not None:
+        return plain
     import tomllib
 
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -38,7 +39,7 @@ MAX_OF_OURS = 39
 
 
 def launched(data: Path, *settings: str, environ: dict[str, str | None] | None = None) -> tuple[int, set[str]]:
-    words = [word for setting in (f'paths.data="{data}"', *settings) for word in ("--set", setting)]
+    words = [word for setting in (f"paths.data={json.dumps(str(data))}", *settings) for word in ("--set", setting)]
     done = subprocess.run(
         [
             sys.executable,

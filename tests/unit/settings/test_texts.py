@@ -1,10 +1,12 @@
-"""A text in quotes is the TOML string that it is, whether or not the parser is asked."""
+"""A text is the TOML value that it is, whether or not the parser is asked."""
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +20,23 @@ def by_toml(text: str) -> Any:
     except ValueError:
         return QuotedTextError
     return document["value"] if len(document) == 1 else text
+
+
+STRINGS = st.text(st.sampled_from("\"'\\ =,[]{}a"), max_size=4)
+ITEMS = st.one_of(st.sampled_from(['"a"', "'b'", '"C:\\\\x"', '"a" = "b"', "'k'='v'", '"é" = "1"']), STRINGS)
+
+
+@given(st.sampled_from(["[]", "{}"]), st.lists(ITEMS, max_size=4), st.sampled_from([",", ", ", " ,  "]))
+def test_an_array_or_a_table_is_what_toml_says(brackets: str, items: list[str], comma: str) -> None:
+    text = f"{brackets[0]}{comma.join(items)}{brackets[1]}"
+    found = by_toml(text)
+    assert parse_text(text) == (text if found is QuotedTextError else found)
+
+
+def test_what_client_js_writes_needs_no_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tomllib", None)
+    assert parse_text('["C:\\\\app\\\\server.exe", "--port", "{port}"]') == ["C:\\app\\server.exe", "--port", "{port}"]
+    assert parse_text('{"A" = "1", "B" = "x y"}') == {"A": "1", "B": "x y"}
 
 
 @given(st.sampled_from("\"'"), st.text(st.one_of(st.sampled_from("\"'\\\t\n\u00a0a "), st.characters()), max_size=8))
