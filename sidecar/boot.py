@@ -35,18 +35,7 @@ def serve(argv: list[str]) -> None:
             _log_defect(error)
     finally:
         _flush_stderr()
-        _exit(status)
-
-
-def _exit(status: int) -> None:
-    """Ends the process without waiting for its threads."""
-    if sys.platform == "win32":
-        # ExitProcess, behind os._exit, ends the other threads first, wherever they are, and then needs the locks of the libraries:
-        # a thread that held one (imports and writes go on here) makes it wait for ever. Seen under Wine.
-        import _winapi
-
-        _winapi.TerminateProcess(_winapi.GetCurrentProcess(), status)
-    os._exit(status)
+        os._exit(status)
 
 
 def _serve(argv: list[str]) -> int:
