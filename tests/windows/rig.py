@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,7 @@ NODE_SHA256 = "fcc948f571b00618e928c15b6558592981ebb2c8f5c43885f42cd8280d6940b1"
 WINE_ENVIRONMENT = {"WINEARCH": "win64", "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
 # Of the native interpreter; byte code may be written, for it goes into the cache.
 DROPPED = {"PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
+LOST_INTERVAL = 10.0  # seconds between two looks, both of which must find a process lost
 LAYOUT = "1"  # raise it when a set-up step changes
 
 
@@ -182,6 +184,7 @@ def run_suite(arguments: list[str]) -> int:
     """Pytest in its own prefix, which ends with it: no test sees another run's registry or leftovers."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that the prefix is cleaned up
     with own_prefix() as prefix:
+        threading.Thread(target=end_lost, args=(prefix,), daemon=True).start()
         return supervise(["-m", "pytest", *arguments], environment_of(prefix), CHECKOUT)
 
 
@@ -244,6 +247,43 @@ def end_prefix(prefix: Path) -> None:
     silently(["wineserver", "-k"], environment)
     silently(["wineserver", "-w"], environment)
     shutil.rmtree(prefix, ignore_errors=True)
+
+
+def end_lost(prefix: Path) -> None:
+    """Kills processes of this prefix that can never end, which would hold up whatever waits for them.
+
+    A Windows process that ends lets the server end its other threads first. In Wine 8 such a thread can leave a lock of Wine
+    behind, and the last thread waits for it; some one exit in a thousand that meets an import in another thread.
+    """
+    seen: set[int] = set()
+    while True:
+        time.sleep(LOST_INTERVAL)
+        found: set[int] = set()
+        for process in Path("/proc").iterdir():
+            if not process.name.isdigit():
+                continue
+            with contextlib.suppress(OSError):
+                pidfd = os.pidfd_open(int(process.name))
+                try:
+                    if is_lost(process, prefix):
+                        found.add(int(process.name))
+                        if int(process.name) in seen:
+                            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                            say(f"killed process {process.name}, which waited for a lock of a thread that is gone")
+                finally:
+                    os.close(pidfd)
+        seen = found
+
+
+def is_lost(process: Path, prefix: Path) -> bool:
+    """Whether it is of this prefix, and its only thread waits without limit for a lock that another thread holds (futex(2))."""
+    if b"WINEPREFIX=" + os.fsencode(prefix) not in (process / "environ").read_bytes().split(b"\0"):
+        return False
+    if len(list((process / "task").iterdir())) > 1:
+        return False
+    # Number 202 is futex on x86-64; address, FUTEX_WAIT_PRIVATE, 2 for a lock with waiters, no timeout.
+    number, _, *arguments = (process / "syscall").read_text().split()[:5]
+    return [number, *arguments] == ["202", "0x80", "0x2", "0x0"]
 
 
 def start_services(environment: dict[str, str]) -> None:
