@@ -92,30 +92,27 @@ MAX_OF_OURS = 120
 """Our own modules; each costs some 0.15 ms. If you add one on this path, raise the number to confirm that it is needed."""
 
 
-@pytest.fixture(scope="module")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    data = tmp_path_factory.mktemp("data")
-    # A backend that is there and does nothing: what is imported while it boots comes after the answer.
+def ping_once(words: list[str], folder: Path) -> str:
+    """Runs the interpreter with a ping and the end of stdin; gives what it wrote to stderr."""
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            UP_TO_FIRST_ANSWER,
-            "serve",
-            "--set",
-            f"paths.data={data}",
-            "--",
-            *script_backend(ASLEEP),
-        ],
+        [sys.executable, *words],
         input=pack({"type": "request", "id": 1, "channel": "sidecar:ping", "args": []}),
         capture_output=True,
-        cwd=ROOT,
+        cwd=folder,
         env=clean_environment(),
         timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return set(done.stderr.decode().split())
+    return done.stderr.decode()
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    data = tmp_path_factory.mktemp("data")
+    # A backend that is there and does nothing: what is imported while it boots comes after the answer.
+    words = ["-c", UP_TO_FIRST_ANSWER, "serve", "--set", f"paths.data={data}", "--", *script_backend(ASLEEP)]
+    return set(ping_once(words, ROOT).split())
 
 
 def within(modules: set[str], rooms: set[str]) -> list[str]:
@@ -145,13 +142,4 @@ def test_no_file_in_the_working_folder_takes_the_place_of_a_module(tmp_path: Pat
     for name in ("logging", "queue", "selectors", "socket", "typing"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('not the standard library')")
     words = ["serve", "--set", f"paths.data={tmp_path / 'data'}", "--set", "backend.autostart=false"]
-    done = subprocess.run(
-        [sys.executable, "-m", "sidecar", *words],
-        input=pack({"type": "request", "id": 1, "channel": "sidecar:ping", "args": []}),
-        capture_output=True,
-        cwd=tmp_path,
-        env=clean_environment(),
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    ping_once(["-m", "sidecar", *words], tmp_path)
