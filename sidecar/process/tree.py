@@ -145,16 +145,16 @@ def table() -> dict[int, Entry]:
     return {entry.pid: entry for entry in map(read_entry, pids()) if entry is not None}
 
 
-def walk(roots: Collection[int], *, without: Collection[int] = ()) -> Iterator[Entry]:
-    """Everything below ``roots``, parents first; ``without``: left out with all below.
+def walk(roots: Collection[int]) -> Iterator[Entry]:
+    """Everything below ``roots``, parents first.
 
     An entry is given before its children are looked for: a caller that stops each as it comes finds all children, and meets one
     that forks and leaves, again and again, within microseconds of its birth.
     """
     if not _can_list_children():
-        yield from reversed(descendants(table(), roots, without=without))
+        yield from reversed(descendants(table(), roots))
         return
-    seen = {*roots, *without}
+    seen = set(roots)
     parents = list(roots)
     for parent in parents:
         for pid in _children(parent):
@@ -261,7 +261,7 @@ def _is_running_child(pid: int) -> bool:
 
 
 def descendants(entries: Mapping[int, Entry], roots: Collection[int], *, without: Collection[int] = ()) -> list[Entry]:
-    """The same from a table that was read before: leaves first, and as old as the table."""
+    """The same from a table that was read before: leaves first, and as old as the table. ``without``: left out with all below."""
     children: dict[int, list[Entry]] = {}
     for entry in entries.values():
         children.setdefault(entry.parent, []).append(entry)

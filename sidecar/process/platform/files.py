@@ -30,11 +30,11 @@ _HELD = (5, 32, 33)
 _PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody notices, for the event loop waits
 
 
-def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = _OWNER_ONLY, *, linked: bool = False) -> int:
+def open_regular(path: str | Path, flags: int = os.O_RDONLY, *, linked: bool = False) -> int:
     """A descriptor of a regular file. OSError: it is not one, cannot be opened, or (unless ``linked``) has a second name."""
     if sys.platform == "win32" and os.path.islink(path):
         raise OSError(ELOOP, os.strerror(ELOOP), str(path))
-    descriptor = os.open(path, flags | _SAFE, mode)
+    descriptor = os.open(path, flags | _SAFE, _OWNER_ONLY)
     seen = os.fstat(descriptor)
     if stat.S_ISREG(seen.st_mode) and (linked or seen.st_nlink < 2):
         return descriptor
