@@ -29,44 +29,45 @@ class Seconds(click.FloatRange):
         return number
 
 
+def _examples(*commands: str) -> str:
+    """The end of a help page, one command a line, which click does not wrap."""
+    heading = "Example:" if len(commands) == 1 else "Examples:"
+    return "\n".join([heading, "", "\b", *(f"  {command}" for command in commands)])
+
+
 # Options that go on to ``serve`` as they are.
 _SERVE_OPTIONS = ("config", "profile", "cwd", "metrics", "max_frame", "max_in_flight")
 
 
-def _settings_options(command: Any) -> Any:
-    for option in (
-        click.option(
-            "--set",
-            "pairs",
-            metavar="SECTION.NAME=VALUE",
-            multiple=True,
-            help="Set one setting; repeatable.",
-            shell_complete=complete("settings"),
-        ),
-        click.option(
-            "--profile",
-            metavar="NAME",
-            help="A preset: generic (the default), aspnet or aura.",
-            shell_complete=complete("profiles"),
-        ),
-        click.option(
-            "--cwd", metavar="DIR", type=click.Path(), help="The backend's working folder (default: the current one)."
-        ),
-        click.option("--config", metavar="FILE", help="A TOML file with settings.", type=click.Path()),
-    ):
-        command = option(command)
-    return command
+def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """One decorator for several options, which ``--help`` lists in this order."""
+    return lambda command: functools.reduce(lambda decorated, option: option(decorated), reversed(options), command)
 
 
-def _limit_options(command: Any) -> Any:
-    for option in (
-        click.option("--max-in-flight", metavar="COUNT", help="Maximum number of unanswered requests (default: 256)."),
-        click.option("--max-frame", metavar="BYTES", help="Largest frame in either direction (default: 16777216)."),
-    ):
-        command = option(command)
-    return command
-
-
+_settings_options = _options(
+    click.option("--config", metavar="FILE", help="A TOML file with settings.", type=click.Path()),
+    click.option(
+        "--cwd", metavar="DIR", type=click.Path(), help="The backend's working folder (default: the current one)."
+    ),
+    click.option(
+        "--profile",
+        metavar="NAME",
+        help="A preset: generic (the default), aspnet or aura.",
+        shell_complete=complete("profiles"),
+    ),
+    click.option(
+        "--set",
+        "pairs",
+        metavar="SECTION.NAME=VALUE",
+        multiple=True,
+        help="Set one setting; repeatable.",
+        shell_complete=complete("settings"),
+    ),
+)
+_limit_options = _options(
+    click.option("--max-frame", metavar="BYTES", help="Largest frame in either direction (default: 16777216)."),
+    click.option("--max-in-flight", metavar="COUNT", help="Maximum number of unanswered requests (default: 256)."),
+)
 _metrics_option = click.option(
     "--metrics", metavar="FILE.prom", help="Write metrics for Prometheus (node_exporter's textfile collector)."
 )
@@ -130,10 +131,7 @@ def sidecar(context: click.Context) -> None:
 
 @sidecar.command(
     options_metavar="[OPTIONS]",
-    epilog="""Example:
-
-\b
-  sidecar serve --set timeouts.startup=20 -- ./my-backend --port "{port}" """,
+    epilog=_examples('sidecar serve --set timeouts.startup=20 -- ./my-backend --port "{port}"'),
 )
 @_settings_options
 @_limit_options
@@ -170,12 +168,11 @@ def demo(seconds: float) -> int:
 
 
 @sidecar.command(
-    epilog="""Examples:
-
-\b
-  sidecar call backend:version -- ./my-backend --port "{port}"
-  sidecar call sidecar:ping '{"any": "JSON"}'
-  sidecar call backend:logs '{"lines": 20}' -- ./my-backend"""
+    epilog=_examples(
+        'sidecar call backend:version -- ./my-backend --port "{port}"',
+        """sidecar call sidecar:ping '{"any": "JSON"}'""",
+        """sidecar call backend:logs '{"lines": 20}' -- ./my-backend""",
+    )
 )
 @_with_serve_words
 @click.argument("channel", shell_complete=complete("channels"))
@@ -230,12 +227,7 @@ def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> i
 
 
 @sidecar.command(
-    epilog="""Examples:
-
-\b
-  sidecar data
-  sidecar data --clear shop-uvicorn-app-app-1a2b3c4d
-  sidecar data --clear --all"""
+    epilog=_examples("sidecar data", "sidecar data --clear shop-uvicorn-app-app-1a2b3c4d", "sidecar data --clear --all")
 )
 @click.option(
     "--clear",
@@ -309,11 +301,9 @@ def record(*, serve_words: Sequence[str], file: str) -> int:
 
 
 @sidecar.command(
-    epilog="""Examples:
-
-\b
-  sidecar replay today.frames -- ./my-backend --port "{port}"
-  sidecar replay today.frames --to-client"""
+    epilog=_examples(
+        'sidecar replay today.frames -- ./my-backend --port "{port}"', "sidecar replay today.frames --to-client"
+    )
 )
 @_with_serve_words
 @click.option("--fast", is_flag=True, help="Skip the pauses of the recording.")
@@ -352,13 +342,12 @@ def frames(file: str, *, as_json: bool) -> int:
 
 
 @sidecar.command(
-    epilog="""Examples:
-
-\b
-  sidecar completion bash >> ~/.bashrc
-  sidecar completion zsh >> ~/.zshrc
-  sidecar completion fish > ~/.config/fish/completions/sidecar.fish
-  sidecar completion powershell >> $PROFILE"""
+    epilog=_examples(
+        "sidecar completion bash >> ~/.bashrc",
+        "sidecar completion zsh >> ~/.zshrc",
+        "sidecar completion fish > ~/.config/fish/completions/sidecar.fish",
+        "sidecar completion powershell >> $PROFILE",
+    )
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish", "powershell"]))
 def completion(shell: str) -> int:

@@ -6,11 +6,9 @@ control beside them, and brings eight more packages.
 
 from __future__ import annotations
 
-import math
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -20,13 +18,11 @@ from rich.text import Text
 
 from ..plain import one_line
 from .doctor import checks_table
-from .sentences import MIB, SGR, Line
+from .sentences import SGR, Line
 from .story import Recovery, Story
+from .strips import BLOCKS, FIGURES, HEALTH_STYLES, SPAN, STATE_STYLES, STRIPS, Glyphs, strips
 from .view import View
 
-SPAN = 600.0  # seconds that the strips show at most
-FULL_CORE = 100.0  # % of one core: the CPU line reaches the top there, so that an idle backend looks idle
-SAMPLE_LASTS = 6.0  # seconds that a sample stands for at most: afterwards nothing ran, or nothing was measured
 KEYS = {"r": "restart", "s": "stop", "k": "crash", "d": "doctor", "/": "filter", "?": "help", "q": "quit"}
 _HELP = {
     "r": "restart the backend; start it again after it failed",
@@ -38,54 +34,14 @@ _HELP = {
     "?": "this help",
     "q": "stop everything and quit, as Ctrl+C does",
 }
-_STATE_STYLES = {
-    "FAILED": "bold red",
-    "BACKOFF": "bold magenta",
-    "STOPPING": "yellow",
-    "STARTING": "yellow",
-    "STOPPED": "dim",
-    "RUNNING": "bold green",
-}
-_HEALTH_STYLES = {"unhealthy": "bold red", "unknown": "dim", "healthy": "green"}
-# The most remarkable first, for a column of time that holds several.
-_STATE_RANKS = tuple(_STATE_STYLES)
-_HEALTH_RANKS = tuple(_HEALTH_STYLES)
 _CHECK_RANKS = ("failed", "warning", "unknown", "ok")
 _LABELS = 9  # columns of the labels and the space behind them
-_FIGURES = 12  # columns of what a strip says in words
-_STRIPS = frozenset({"state", "health", "cpu", "memory"})
 _PANEL = 4  # columns of a panel's sides
 _BORDERS = 2  # lines
 _DEMO = 13  # lines that everything but the events takes in the demo
 _EVENTS = 5  # lines of the panel of events where there is room, a third of what there is where that is more
 _EVENT_STYLES = {"watch": "bold cyan", "demo": "bold cyan", "backend:crash": "bold red", "backend:stateChanged": "bold"}
-_T = TypeVar("_T")
 _RULER = Console(width=1000)  # cuts texts into lines as a terminal would get them
-
-
-class Glyphs(NamedTuple):
-    """What a terminal can show: levels from nothing to full, and one character a state, to be read without colour."""
-
-    levels: str
-    states: Mapping[str, str]
-    healths: Mapping[str, str]
-
-
-def _glyphs(levels: str, states: str, healths: str) -> Glyphs:
-    return Glyphs(levels, dict(zip(_STATE_RANKS, states, strict=True)), dict(zip(_HEALTH_RANKS, healths, strict=True)))
-
-
-BLOCKS = _glyphs("▁▂▃▄▅▆▇█", "x▚░▒·█", "▄·█")
-ASCII = _glyphs("_.,-~=*#", "x!-+.#", "!.#")
-
-
-def glyphs_for(encoding: str) -> Glyphs:
-    """Blocks where the terminal's encoding has them: Windows' code pages lack most, ASCII all."""
-    try:
-        "".join([BLOCKS.levels, *BLOCKS.states.values(), *BLOCKS.healths.values()]).encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return ASCII
-    return BLOCKS
 
 
 def render(
@@ -93,7 +49,7 @@ def render(
 ) -> RenderableType:
     """The picture of ``watch``, as large as the terminal; ``now``: seconds since watch began, at ``clock`` since 1970."""
     view = view or View()
-    rows = [*_strips(story, now, max(8, width - _PANEL - _LABELS - _FIGURES), glyphs), *_texts(story, now, clock)]
+    rows = [*strips(story, now, max(8, width - _PANEL - _LABELS - FIGURES), glyphs), *_texts(story, now, clock)]
     grid, lines = _fitting(rows, max(8, width - _PANEL - _LABELS), height - _BORDERS - 1)
     parts: list[RenderableType] = [_facts(grid, story, now, width, clock)]
     rest = max(0, height - lines - _BORDERS - 1)
@@ -116,12 +72,12 @@ def render_demo(
     story: Story, recovery: Recovery, lines: Sequence[Line], height: int, *, elapsed: float, seconds: float
 ) -> RenderableType:
     """The picture of ``demo``: facts, the latest events, the time that is left."""
-    style = _STATE_STYLES.get(story.state, "")
+    style = STATE_STYLES.get(story.state, "")
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", justify="right")
     facts.add_column()
     facts.add_row("state", Text(story.state, style=style))
-    facts.add_row("health", Text(story.health, style=_HEALTH_STYLES.get(story.health, "")))
+    facts.add_row("health", Text(story.health, style=HEALTH_STYLES.get(story.health, "")))
     facts.add_row("process", "-" if recovery.pid is None else str(recovery.pid))
     facts.add_row("address", recovery.url or "-")
     facts.add_row("restarts", str(recovery.restarts))
@@ -131,69 +87,6 @@ def render_demo(
         Panel(events, title="events", title_align="left", border_style="dim"),
         ProgressBar(total=seconds, completed=min(elapsed, seconds)),
     )
-
-
-def sparkline(
-    samples: Sequence[tuple[float, float]], begin: float, end: float, width: int, levels: str, *, top: float = 0.0
-) -> str:
-    """Samples as a line on the scale of time of ``columns``: from 0 to the largest of them, or to ``top`` if that is more."""
-    found: list[float | None] = [None] * width
-    for (start, value), (stop, _) in zip(samples, [*samples[1:], (end, 0.0)], strict=False):
-        if start >= begin:
-            for column in _columns_of(start, min(stop, start + SAMPLE_LASTS), begin, end, width):
-                found[column] = max(value, found[column] or 0.0)
-    highest = max([top, *(value for value in found if value is not None)]) or 1.0
-    last_level = len(levels) - 1
-    return "".join(
-        " " if value is None else levels[min(last_level, max(0, round(value / highest * last_level)))]
-        for value in found
-    )
-
-
-def columns(moves: Iterable[tuple[float, _T]], begin: float, end: float, width: int, ranks: Sequence[_T]) -> list[_T]:
-    """A span of time as columns, each the first of ``ranks`` within it: a crash of 50 ms is seen in one of 10 s.
-
-    ``moves``: when which state began, in order; the first before ``begin``, the last one lasts until ``end``.
-    """
-    found: list[int | None] = [None] * width  # places in ``ranks``
-    spans = [(at, ranks.index(value)) for at, value in moves]
-    for (start, rank), (stop, _) in zip(spans, [*spans[1:], (end, 0)], strict=True):
-        for column in _columns_of(start, stop, begin, end, width):
-            held = found[column]
-            found[column] = rank if held is None else min(rank, held)
-    return [ranks[-1] if rank is None else ranks[rank] for rank in found]
-
-
-def _columns_of(start: float, stop: float, begin: float, end: float, width: int) -> range:
-    """Where something that lasted from ``start`` to ``stop`` shows: in one column at least."""
-    each = (end - begin) / width
-    if stop < begin or start > end or each <= 0:
-        return range(0)
-    first = max(0, min(width - 1, int((start - begin) / each)))
-    return range(first, max(first + 1, min(width, math.ceil((stop - begin) / each))))
-
-
-def _strips(story: Story, now: float, width: int, glyphs: Glyphs) -> list[tuple[str, Text]]:
-    begin = max(0.0, now - SPAN)
-    cpu = [(at, value) for at, value, _ in story.samples]
-    memory = [(at, float(value)) for at, _, value in story.samples]
-    states = columns(story.moves, begin, now, width, _STATE_RANKS)
-    healths = columns(story.healths, begin, now, width, _HEALTH_RANKS)
-    figures = (f"{cpu[-1][1]:.1f} %", f"{memory[-1][1] / MIB:.1f} MiB") if cpu else ("", "")
-    lines = (
-        sparkline(cpu, begin, now, width, glyphs.levels, top=FULL_CORE),
-        sparkline(memory, begin, now, width, glyphs.levels),
-    )
-    return [
-        ("state", _figure(story.state, _STATE_STYLES) + _strip(states, glyphs.states, _STATE_STYLES)),
-        ("health", _figure(story.health, _HEALTH_STYLES) + _strip(healths, glyphs.healths, _HEALTH_STYLES)),
-        ("cpu", Text(f"{figures[0]:{_FIGURES}}") + Text(lines[0], style="cyan")),
-        ("memory", Text(f"{figures[1]:{_FIGURES}}") + Text(lines[1], style="blue")),
-    ]
-
-
-def _figure(word: str, styles: Mapping[str, str]) -> Text:
-    return Text(f"{word:{_FIGURES}}", style=styles.get(word, ""))
 
 
 def _texts(story: Story, now: float, clock: float) -> list[tuple[str, Text]]:
@@ -226,9 +119,9 @@ def _duration(seconds: float) -> str:
 
 def _fitting(rows: list[tuple[str, Text]], width: int, room: int) -> tuple[Table, int]:
     """As a table, and its lines. Strips give way to words, which are wrapped, on a low terminal."""
-    cut = [(label, text.wrap(_RULER, width) if label not in _STRIPS else [text]) for label, text in rows]
+    cut = [(label, text.wrap(_RULER, width) if label not in STRIPS else [text]) for label, text in rows]
     while sum(len(lines) for _, lines in cut) > room and (
-        last := next((one for one in reversed(cut[1:]) if one[0] in _STRIPS), None)
+        last := next((one for one in reversed(cut[1:]) if one[0] in STRIPS), None)
     ):
         cut.remove(last)
     grid = Table.grid(padding=(0, 1), expand=True)
@@ -245,7 +138,7 @@ def _fitting(rows: list[tuple[str, Text]], width: int, room: int) -> tuple[Table
 def _facts(grid: Table, story: Story, now: float, width: int, clock: float) -> RenderableType:
     title = Text(_named(one_line(story.command), one_line(story.folder), max(8, width - 8)) or "backend")
     span = f"the last {_duration(min(now, SPAN))}, {_time(clock + now)}"
-    style = _STATE_STYLES.get(story.state, "")
+    style = STATE_STYLES.get(story.state, "")
     return Panel(grid, title=title, title_align="left", subtitle=span, subtitle_align="right", border_style=style)
 
 
@@ -260,13 +153,6 @@ def _named(command: str, folder: str, room: int) -> str:
 
 def _time(at: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at))
-
-
-def _strip(values: Iterable[str], characters: Mapping[str, str], styles: Mapping[str, str]) -> Text:
-    text = Text(no_wrap=True)
-    for value in values:
-        text.append(characters.get(value, "?"), style=styles.get(value, ""))
-    return text
 
 
 def _crash(story: Story, clock: float) -> Text:

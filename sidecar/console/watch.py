@@ -20,9 +20,10 @@ from .client import Client, RemoteError, SidecarLostError
 from .crash import NotCrashedError, crash_backend
 from .keys import pressed_keys
 from .needed import require_command
-from .screen import glyphs_for, render
+from .screen import render
 from .session import Session
 from .state import backend_state
+from .strips import glyphs_for
 from .surroundings import run_cancellable
 from .view import View
 

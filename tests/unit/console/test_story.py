@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sidecar.console.screen import ASCII, BLOCKS, Glyphs, render
+from sidecar.console.screen import render
 from sidecar.console.story import KEPT_LINES, Recovery, Story
+from sidecar.console.strips import ASCII, BLOCKS, Glyphs
 from sidecar.wire.observe import Check
 
 CRASH = {

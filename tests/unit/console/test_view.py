@@ -7,8 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
-from sidecar.console.screen import ASCII, BLOCKS, render
+from sidecar.console.screen import render
 from sidecar.console.story import Story
+from sidecar.console.strips import ASCII, BLOCKS
 from sidecar.console.view import View
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.console.screen import ASCII, BLOCKS, columns, glyphs_for, sparkline
+from sidecar.console.strips import ASCII, BLOCKS, columns, glyphs_for, sparkline
 
 LEVELS = "01234567"
 RANKS = ("bad", "odd", "good")
