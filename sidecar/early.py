@@ -13,7 +13,7 @@ from .backend.ports import choose_port, loopback_error, port_state
 from .process import launch_early
 from .process.first_record import last_port
 from .settings.paths import folders
-from .settings.quick import quick_settings
+from .settings.quick import Section, quick_settings
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
@@ -21,17 +21,6 @@ if TYPE_CHECKING:
 
     from .argv import Boot
     from .process.spec import EarlyRun
-
-
-class _Folders:
-    """The folders, as settings.model.Paths has them."""
-
-    __slots__ = ("data", "logs", "temp")
-
-    def __init__(self, data: str, logs: str, temp: str) -> None:
-        self.data = data
-        self.logs = logs
-        self.temp = temp
 
 
 def launch(boot: Boot) -> EarlyRun | None:
@@ -58,7 +47,7 @@ def _launch(boot: Boot) -> EarlyRun | None:
         or settings.sandbox.level != "off"
     ):
         return None  # the layer prepares these
-    paths: Any = _Folders(*folders(settings))
+    paths: Any = Section(dict(zip(("data", "logs", "temp"), folders(settings), strict=True)))
     last = last_port(paths.data)
     port = backend.port
     if loopback_error() is not None or (isinstance(port, int) and port_state(port) != "free"):

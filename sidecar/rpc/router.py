@@ -165,10 +165,7 @@ class Router:
         if self._refusing and name not in ANSWERED_TO_THE_END:
             return ShuttingDownError("The sidecar is shutting down")
         if len(self._in_flight) >= self._max_in_flight:
-            return TooManyRequestsError(
-                f"{len(self._in_flight)} requests are already in flight",
-                hint="Wait for answers before you send more; the hello frame has the limit (maxInFlight).",
-            )
+            return TooManyRequestsError(f"{len(self._in_flight)} requests are already in flight")
         return None
 
     def _wait(self, request_id: int, route: _Route, result: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import PAGES, InvalidConfigError
+from ..errors import InvalidConfigError
 from . import checks
 from .model import Settings
 from .profiles import DEFAULT_PROFILE, PROFILES
@@ -68,10 +68,7 @@ def load(
 def _error(mistakes: list[str]) -> InvalidConfigError:
     unique = list(dict.fromkeys(mistakes))
     title = "The settings are wrong" if len(unique) == 1 else f"The settings have {len(unique)} mistakes"
-    return InvalidConfigError(
-        "\n".join([f"{title}:", *(f"- {mistake}" for mistake in unique)]),
-        hint=f"Correct the listed settings; see {PAGES}/settings.md.",
-    )
+    return InvalidConfigError("\n".join([f"{title}:", *(f"- {mistake}" for mistake in unique)]))
 
 
 class _Merge:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .sources import Given
 
 
-class _Section:
-    """Attributes as the Struct of model.py has them."""
+class Section:
+    """Attributes as a Struct of model.py has them."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.__dict__ = values
@@ -55,10 +55,10 @@ def quick_settings(
     if command is not None:
         values["backend"]["command"] = tuple(command)
     preset = PROFILES[name].settings
-    settings: Any = _Section({"profile": name})
+    settings: Any = Section({"profile": name})
     for section, kinds in TABLE.items():
         defaults = {key: entry[0] for key, entry in kinds.items()}
-        setattr(settings, section, _Section({**defaults, **preset.get(section, {}), **values[section]}))
+        setattr(settings, section, Section({**defaults, **preset.get(section, {}), **values[section]}))
     return None if any(checks.mistakes(settings, {}, set())) else settings
 
 

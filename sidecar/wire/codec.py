@@ -181,10 +181,7 @@ def encode_response(request_id: int, result: Any, max_frame: int) -> bytes:
     except _ENCODE_FAILURES as error:
         raise InternalError(f"The result cannot be encoded: {_reason(error)}") from error
     if len(body) > max_frame:
-        raise ResultTooLargeError(
-            f"The result takes {len(body)} bytes, a frame holds {max_frame}",
-            hint="Request less at a time, or start the sidecar with a larger --max-frame.",
-        )
+        raise ResultTooLargeError(f"The result takes {len(body)} bytes, a frame holds {max_frame}")
     return body
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 StateName = Literal["STOPPED", "STARTING", "RUNNING", "STOPPING", "BACKOFF", "FAILED"]
 HealthName = Literal["unknown", "healthy", "unhealthy"]
@@ -45,14 +45,6 @@ class Hello(Wire, frozen=True, tag_field="type", tag="hello"):
     pid: int
     max_frame: int
     max_in_flight: int
-
-
-class Request(Wire, frozen=True, tag_field="type", tag="request"):
-    """A call; ``args`` stay undecoded until the channel is known."""
-
-    id: int
-    channel: str
-    args: Raw = Raw(b"\x90")
 
 
 class Cancel(Wire, frozen=True, tag_field="type", tag="cancel"):

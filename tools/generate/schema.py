@@ -17,7 +17,7 @@ from . import docstrings
 Schema: TypeAlias = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# Request keeps its args undecoded, which no schema can say; this is the same message as a client sees it.
+# The codec keeps a request's args undecoded, which no schema can say; this is the same message as a client sees it.
 _REQUEST = msgspec.defstruct(
     "Request",
     [("id", int), ("channel", str), ("args", list[Any], msgspec.field(default_factory=list))],

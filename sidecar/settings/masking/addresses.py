@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-from .names import Strength, is_harmless, is_plain
-
-Replace = Callable[[str, str], str]
+from .names import Replace, Strength, is_harmless, is_plain
 
 _ADDRESS = re.compile(
     r"(?<=:)//(?P<rest>[^\s\"'<>`\\]{1,2000}+)|(?<=:)\\/\\/(?P<escaped>(?:[^\s\"'<>`\\]|\\/){1,2000}+)"

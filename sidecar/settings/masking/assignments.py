@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from .names import Strength, is_bare, is_harmless, is_prose, is_random, strength
+from .names import Replace, Strength, is_bare, is_harmless, is_prose, is_random, strength
 from .values import Value, read_value, rest_of_line
-
-Replace = Callable[[str, str], str]
 
 _ANSI = r"(?:\x1b?\[[\d;]{0,12}m){0,3}"  # colours
 _CLOSE = r"(?:\\{0,15}[\"'`]|&quot;|&\#0?3[49];|%2[27]|\\{1,8}u002[27]|\]|%5[Dd]|\*{1,2}){0,3}"

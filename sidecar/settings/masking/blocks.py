@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-Replace = Callable[[str, str], str]
+from .names import Replace
 
 _BEGIN = re.compile(
     r"----[- ]BEGIN (?=[A-Za-z0-9 ]{0,40}(?:PRIVATE KEY|AGE ENCRYPTED|Static key|PGP MESSAGE))[A-Za-z0-9 ]{3,60}[- ]----(?:-(?=\W|\w))?"

@@ -6,8 +6,8 @@ import re
 from typing import NamedTuple
 
 from .commands import secret_spans
-from .names import Strength, flag_strength, is_bare, is_harmless, is_plain, is_prose, strength
-from .tokens import Replace, compiled
+from .names import Replace, Strength, flag_strength, is_bare, is_harmless, is_plain, is_prose, strength
+from .tokens import compiled
 
 
 class _Form(NamedTuple):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import IntEnum
 from functools import lru_cache
+
+Replace = Callable[[str, str], str]
+"""Gets a kind and a secret of that kind, and gives what stands for it."""
 
 
 def words_of(text: str) -> frozenset[str]:

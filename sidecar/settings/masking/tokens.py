@@ -8,9 +8,10 @@ holds; a text without it is not searched.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
+
+from .names import Replace
 
 _START = r"(?<![A-Za-z0-9])"
 
@@ -176,8 +177,6 @@ _UNKNOWN = re.compile(
 )
 _CHANGE = re.compile(r"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])")
 _JWT_BASE64 = re.compile(_START + r"ZXlK[A-Za-z0-9+/]{40}[A-Za-z0-9+/=]*+")
-
-Replace = Callable[[str, str], str]
 
 
 @cache
