@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from . import errors, process
-from .api.announcer import Announcer
+from .api.announcer import announce
 from .api.backend_channels import BackendChannels
 from .api.diagnosis import Diagnosis
 from .api.ending import Ending
@@ -24,7 +24,7 @@ from .log import log
 from .monitor import Monitor
 from .observe.logs import BackendLog
 from .observe.secrets import Secrets
-from .process.base import NotifyChannel, ProcessLayer
+from .process.base import NotifyChannel
 from .process.event_loop import create_event_loop
 from .process.reclaim import Reclaim, Reclaimed
 from .process.record import Record
@@ -112,14 +112,17 @@ class App:
         self._output = output = BackendLog(os.path.join(paths.logs, reclaimed.logs), log.warning)
         self._notify = _notify_channel(settings, paths)
         handover = _handover(settings, self._notify)
-        launcher = _launcher(
+        launcher = _launcher_type(settings)(
             settings,
             paths,
             self._layer,
             client,
-            output=output,
-            secrets=secrets,
             succession=succession,
+            find_listener=process.find_listener,
+            process_name=process.process_name,
+            output_tail=output.tail,
+            mask=secrets.mask,
+            report=log.info,
             handover=handover,
             early=boot.early,
         )
@@ -144,7 +147,7 @@ class App:
             early=boot.early,
         )
         limit = settings.timeouts.startup if settings.backend.managed else None
-        Announcer(server, supervisor, startup_limit=limit)
+        announce(server, supervisor.stream, startup_limit=limit)
         self._monitor = Monitor(
             settings,
             client,
@@ -260,37 +263,12 @@ def _lifecycle(settings: Settings, reclaimed: Reclaimed) -> Lifecycle:
     return Lifecycle(lifecycle_policy(settings), random=_random, spent=spent)
 
 
-def _launcher(
-    settings: Settings,
-    paths: Paths,
-    layer: ProcessLayer,
-    client: BackendClient,
-    *,
-    output: BackendLog,
-    secrets: Secrets,
-    succession: Succession,
-    handover: Handover | None,
-    early: Any,
-) -> Launcher:
-    kind = Launcher
-    if not settings.backend.managed:
-        from .supervisor.watched import Watcher
+def _launcher_type(settings: Settings) -> type[Launcher]:
+    if settings.backend.managed:
+        return Launcher
+    from .supervisor.watched import Watcher
 
-        kind = Watcher
-    return kind(
-        settings,
-        paths,
-        layer,
-        client,
-        succession=succession,
-        find_listener=process.find_listener,
-        process_name=process.process_name,
-        output_tail=output.tail,
-        mask=secrets.mask,
-        report=log.info,
-        handover=handover,
-        early=early,
-    )
+    return Watcher
 
 
 def _metrics(file: str | None, supervisor: Supervisor) -> MetricsFile | None:
