@@ -9,6 +9,7 @@ Options are ``--name value`` or, for the switches, ``--name`` alone; see OPTIONS
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import signal
@@ -133,7 +134,7 @@ class Backend:
 
     def on_signal(self, number: int, frame: object) -> None:
         if not self.options["ignore-sigterm"]:
-            threading.Thread(target=self.stop, daemon=True).start()
+            _thread.start_new_thread(self.stop, ())  # a Thread takes a lock that the interrupted code may hold
 
     def stop(self) -> None:
         if self.stopping.is_set():

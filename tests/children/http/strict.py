@@ -5,10 +5,10 @@ on a port on which a connection lingers; ``old`` speaks HTTP/1.0; ``closing`` an
 two pieces; ``hidden`` answers with a redirect to HTTPS. Whatever goes wrong in a connection stands on stderr.
 """
 
+import _thread
 import signal
 import socketserver
 import sys
-import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 MODE, PORT = sys.argv[1], int(sys.argv[2])
@@ -42,7 +42,7 @@ class NoReuse(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
 
 server = {"joining": Threading, "noreuse": NoReuse}.get(MODE, HTTPServer)(("127.0.0.1", PORT), Handler)
-signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+signal.signal(signal.SIGTERM, lambda *_: _thread.start_new_thread(server.shutdown, ()))
 print("listening", flush=True)
 server.serve_forever()
 server.server_close()
