@@ -31,7 +31,7 @@ _FLAG = re.compile(
 
 _PERHAPS = ("-p", "-P")  # a port, a project or a password: the value decides
 
-Span = tuple[int, int, int]  # which word, and where in it the secret is
+Span = tuple[int, int]  # where in a word the secret is
 
 
 class _Flags(NamedTuple):
@@ -42,8 +42,8 @@ class _Flags(NamedTuple):
     paired: Sequence[str]
 
 
-def secret_spans(words: Sequence[str]) -> Iterator[Span]:
-    """Where the secrets of a command are that it passes behind a flag or in one."""
+def secret_spans(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+    """The secrets of a command that it passes behind a flag or in one: which word, and where in it."""
     if not words:
         return
     program = re.split(r"[/\\]", words[0])[-1].removesuffix(".exe").lower()
@@ -53,29 +53,28 @@ def secret_spans(words: Sequence[str]) -> Iterator[Span]:
     expected: Strength | None = None
     for index, word in enumerate(words):
         if expected is Strength.NONE:
-            expected = None
-            yield from _of_pair(index, word)
+            expected, span = None, _of_pair(word)
         elif expected is not None and not word.startswith("-") and not is_harmless(word, expected):
             expected = None
-            start = len(word) - len(word.removeprefix("pass:")) if program == "openssl" else 0
-            yield index, start, len(word)
+            span = len(word) - len(word.removeprefix("pass:")) if program == "openssl" else 0, len(word)
         else:
-            spans = list(_within(index, word, flags, program)) if index or "=" in word else []
-            yield from spans
-            expected = None if spans or not index else _expected_behind(word, words[index + 1 : index + 2], flags)
+            span = _within(word, flags, program) if index or "=" in word else None
+            expected = None if span or not index else _expected_behind(word, words[index + 1 : index + 2], flags)
+        if span is not None:
+            yield index, *span
 
 
-def _within(index: int, word: str, flags: _Flags, program: str) -> Iterator[Span]:
+def _within(word: str, flags: _Flags, program: str) -> Span | None:
     """The secret in a word: ``-pX``, ``--password=X``."""
     glued = next((flag for flag in flags.glued if word.startswith(flag) and len(word) > len(flag)), None)
     if glued is not None and not word.startswith("--"):
-        yield index, len(glued), len(word)
-    elif program == "curl" and word.startswith("-u") and len(word) > 2:
-        yield from ((index, 2 + begin, 2 + end) for _, begin, end in _of_pair(index, word[2:]))
-    elif word.startswith(_PERHAPS) and is_random(word[2:]):
-        yield index, 2, len(word)
-    elif (given := _FLAG.fullmatch(word)) is not None:
-        yield from _of_flag(index, given, flags.paired)
+        return len(glued), len(word)
+    if program == "curl" and word.startswith("-u") and len(word) > 2:
+        return _of_pair(word, 2)
+    if word.startswith(_PERHAPS) and is_random(word[2:]):
+        return 2, len(word)
+    given = _FLAG.fullmatch(word)
+    return _of_flag(given, flags.paired) if given is not None else None
 
 
 def _expected_behind(word: str, following: Sequence[str], flags: _Flags) -> Strength | None:
@@ -86,9 +85,8 @@ def _expected_behind(word: str, following: Sequence[str], flags: _Flags) -> Stre
         return Strength.PASSWORD
     if word in _PERHAPS and not (flags.following or flags.glued):
         return Strength.WEAK
-    if word.startswith(("-", "/")) and not {"/", "=", ":"} & set(
-        word[1:]
-    ):  # a path is not a flag: /opt/key/server is a program
+    # A path is not a flag: /opt/key/server is a program.
+    if word.startswith(("-", "/")) and not {"/", "=", ":"} & set(word[1:]):
         return flag_strength(word) or None
     return None
 
@@ -98,23 +96,22 @@ def _names_password(following: Sequence[str]) -> bool:
     return any(":" in word and is_random(word.partition(":")[2]) for word in following)
 
 
-def _of_flag(index: int, given: re.Match[str], paired: Sequence[str]) -> Iterator[Span]:
+def _of_flag(given: re.Match[str], paired: Sequence[str]) -> Span | None:
     """``--password=x``, ``/password:x``, ``ConnectionStrings:Default=x``."""
     kind, value_kind = ("flag", "value") if given["flag"] else ("other", "behind")
     flag, value, start = given[kind], given[value_kind], given.start(value_kind)
     if flag in paired:
-        yield from ((index, start + begin, start + end) for _, begin, end in _of_pair(index, value))
-        return
+        return _of_pair(given[0], start)
     level = flag_strength(flag)
     if kind == "other" and flag.lower() in {"/p", "-p"} and is_random(value):
         level = Strength.STRONG
-    if level is not Strength.NONE and not is_harmless(value, level):
-        yield index, start, start + len(value)
+    return None if level is Strength.NONE or is_harmless(value, level) else (start, start + len(value))
 
 
-def _of_pair(index: int, word: str) -> Iterator[Span]:
-    user, sign, password = word.partition(":") if ":" in word else word.partition("%")
+def _of_pair(word: str, start: int = 0) -> Span | None:
+    """The password of USER:PASSWORD, which begins at ``start``; a token as the user's name, without password."""
+    pair = word[start:]
+    user, sign, password = pair.partition(":") if ":" in pair else pair.partition("%")
     if sign and password:
-        yield index, len(user) + 1, len(word)
-    elif sign and user:  # a token as the user's name, without password
-        yield index, 0, len(user)
+        return start + len(user) + 1, len(word)
+    return (start, start + len(user)) if sign and user else None
