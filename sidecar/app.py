@@ -20,6 +20,7 @@ from .api.sidecar_channels import sidecar_channels
 from .backend.client import BackendClient
 from .core import events as e
 from .core.lifecycle import Lifecycle
+from .core.machine import LifecyclePolicy
 from .log import log
 from .monitor import Monitor
 from .observe.logs import BackendLog
@@ -35,7 +36,6 @@ from .settings.model import Paths, Settings
 from .settings.paths import resolve_paths
 from .supervisor import Supervisor
 from .supervisor.launcher import Launcher
-from .supervisor.policy import lifecycle_policy
 from .supervisor.record_keeper import RecordKeeper
 from .supervisor.stream import RunStarted
 from .supervisor.succession import Succession
@@ -260,7 +260,7 @@ class _LateImports:
 def _lifecycle(settings: Settings, reclaimed: Reclaimed) -> Lifecycle:
     # What failed longer ago than the window would have been forgiven had this sidecar's predecessor lived on.
     spent = reclaimed.failures if reclaimed.age < settings.restart.window else 0
-    return Lifecycle(lifecycle_policy(settings), random=_random, spent=spent)
+    return Lifecycle(LifecyclePolicy.of(settings), random=_random, spent=spent)
 
 
 def _launcher_type(settings: Settings) -> type[Launcher]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..errors import SidecarError
-from ..settings.model import Restart, Timeouts
+from ..settings.model import Restart, Settings, Timeouts
 from . import events as e
 from .events import Outcome, Reason, State, Timer
 from .restart import HealthyTime, RestartBudget
@@ -17,6 +18,7 @@ SAME_REQUEST = 0.5  # seconds within which several restarts are one: a double cl
 
 MAX_EXTENSION = 3600.0  # seconds that one EXTEND_TIMEOUT_USEC may ask for
 
+PORT_ATTEMPTS = 5  # ports that one start may try before the lack of a port counts as a failure
 _MAX_WAITS = 2  # the second, where a program has taken the port and left it again in the meantime
 
 
@@ -27,9 +29,30 @@ class LifecyclePolicy(Struct, frozen=True):
     restart: Restart
     restart_when_hung: bool
     has_shutdown_endpoint: bool
-    port_attempts: int = 1  # ports that one start may try before the lack of a port counts as a failure
+    port_attempts: int = 1  # ports that one start may try
     over_when_hung: bool = False  # silence is all that the end of the run is known by (the backend is not managed)
     has_stdin: bool = False  # the stdin of a run is open until its stop
+
+    @classmethod
+    def of(cls, settings: Settings) -> LifecyclePolicy:
+        """For a managed backend as the settings say; for one that is only watched: waits and tries for ever."""
+        backend = settings.backend
+        if not backend.managed:
+            return cls(
+                timeouts=structs.replace(settings.timeouts, startup=math.inf, restart_delay=0.0),
+                restart=Restart(attempts=1, window=0.0),
+                restart_when_hung=False,
+                has_shutdown_endpoint=False,
+                over_when_hung=True,
+            )
+        return cls(
+            timeouts=settings.timeouts,
+            restart=settings.restart,
+            restart_when_hung=settings.health.restart_when_hung,
+            has_stdin=backend.stdin == "open",
+            has_shutdown_endpoint=bool(backend.shutdown_path),
+            port_attempts=PORT_ATTEMPTS if backend.port == "auto" and backend.socket == "none" else 1,
+        )
 
 
 class Machine:

@@ -1,4 +1,4 @@
-"""From a decision to a process: port, command, environment, spawn; and back, why a run could not have its port."""
+"""From a decision to a process: turn, port, command, environment, spawn; and back, why a run could not have its port."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..backend.command import BackendCommand
 from ..backend.plan import make_folders, plan_launch
 from ..backend.ports import choose_port, loopback_error, port_state
 from ..backend.reported import ReportedAddress, printed_port
+from ..core import events as e
 from ..core.bind_failure import any_bind_failure, bind_failure
 from ..core.events import Conflict, Socket
 from ..process.base import (
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from .handover import Handover
 
 
+Post = Callable[[e.Event], None]
+
+
 class PortConflict(NamedTuple):
     """Why a run cannot have its port, and the other program on it where known."""
 
@@ -43,6 +47,8 @@ class PortConflict(NamedTuple):
     owner_name: str
 
 
+MAX_WAIT = 75.0  # seconds; TIME_WAIT and FIN_WAIT_2 last 60 s on Linux (TCP_TIMEWAIT_LEN, tcp_fin_timeout)
+_INTERVAL = 0.25
 _FIRST_UNPRIVILEGED_PORT = 1024
 PERMANENT_FAILURES = (
     errors.BackendNotFoundError,
@@ -115,15 +121,37 @@ class Launcher:
         """Seconds that a launch may have to wait for another sidecar on the data folder, which is ending; 0: it need not wait."""
         return self._succession.limit
 
-    async def wait_for_turn(self, report: Callable[[float, str], None], wanted: Callable[[], bool]) -> int | None:
+    async def wait_for_turn(self, number: int, post: Post, wanted: Callable[[], bool]) -> int | None:
         """Waits as Succession.wait; gives the port. CancelledRequestError: the run is not wanted. InternalError: there is no port."""
-        await self._succession.wait(report, wanted)
+        post(e.Waiting(number, self.turn_limit))
+        await self._succession.wait(
+            lambda elapsed, message: post(e.Progress(number, "waiting", elapsed, message)), wanted
+        )
         if not wanted():
             raise errors.CancelledRequestError("The start was cancelled while it waited for another sidecar to end")
         self.last_port = self._succession.last_port
         return self._choose_port()
 
-    def find_conflict(self, run: Run) -> PortConflict | None:
+    async def wait_for_port(self, run: Run, post: Post, wanted: Callable[[], bool]) -> PortConflict | None:
+        """Why the run cannot have its port, once nothing merely lingers there, or it is not wanted, or the wait is over."""
+        conflict = self._find_conflict(run)
+        if conflict is None or conflict.kind is not Conflict.LINGERING:
+            return conflict
+        loop = asyncio.get_running_loop()
+        end = loop.time() + MAX_WAIT
+        post(e.Waiting(run.number, MAX_WAIT))
+        text = f"Waiting for connections of an earlier program to close on port {run.port}"
+        post(e.Progress(run.number, "waiting", 0.0, text))
+        while conflict is not None and conflict.kind is Conflict.LINGERING and loop.time() < end:
+            await asyncio.sleep(_INTERVAL)
+            if not wanted():
+                return conflict
+            conflict = self._find_conflict(run)
+        if conflict is None:
+            post(e.Waiting(run.number, 0.0))
+        return conflict
+
+    def _find_conflict(self, run: Run) -> PortConflict | None:
         """Why a fixed port is not available, before anything is launched."""
         if self._early is not None:
             return None

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 
 from ..backend.probe import ProbeResult
+from ..core import events as e
 from ..core.events import Conflict, Socket
 from ..core.exit_status import ExitStatus
 from ..errors import SidecarError
@@ -81,6 +82,30 @@ class Run(Struct, frozen=True):
     def listeners(self) -> list[ListeningSocket] | None:
         """Where its tree listens now; None where the system does not say."""
         return self.process.listeners() if self.process is not None else None
+
+
+def said_by(event: e.Event) -> dict[str, Any]:  # noqa: PLR0911 - a table of events, one return a row
+    """The fields of the run that an event about it changes."""
+    match event:
+        case e.PortReported(port=port):
+            return {"port": port}
+        case e.Listener(verdict=verdict, owner=owner):
+            return {"listener": verdict, "owner": owner}
+        case e.Foreign(owner=owner):
+            return {"listener": "foreign", "owner": owner}
+        case e.Unready(answer=answer):
+            return {"last_answer": answer}
+        case e.SocketUnused(closed=closed, listening=sockets):
+            return {"conflict": Conflict.PASSED, "closed_socket": closed, "instead": sockets}
+        case e.Hung(why=why):
+            return {"hung": why}
+        case e.Health(healthy=healthy):
+            return {"healthy": healthy}
+        case e.Exposed(sockets=sockets):
+            return {"exposed": sockets}
+        case e.MemoryExceeded(used=used):
+            return {"over_memory": used}
+    return {}
 
 
 def with_output(run: Run, last_output: Callable[[], str]) -> Run:

@@ -16,7 +16,7 @@ from msgspec import UNSET, structs
 from .. import errors
 from ..clock import iso
 from ..core import events as e
-from ..core.events import Conflict, Outcome, Reason, State
+from ..core.events import Outcome, Reason, State, Timer
 from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
 from ..process.base import RunListener, RunningProcess, Survivor
@@ -25,10 +25,8 @@ from ..wire.messages import ForcedProcess, LastExit, Started, StateChanged
 from .answers import error_for, launch_defect, port_taken, still_waiting, why_failed
 from .callers import Callers
 from .launcher import PERMANENT_FAILURES, Launcher, PortConflict
-from .port_wait import find_conflict, wait_for_turn
-from .run import Run, names_of, with_output
+from .run import Run, names_of, said_by, with_output
 from .stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted, Stream
-from .timers import Timers
 
 T = TypeVar("T")
 
@@ -65,7 +63,7 @@ class Supervisor:
         self._forced: list[ForcedProcess] = []  # by the stop that is under way
         self._inbox: deque[e.Event] = deque()
         self._busy = False
-        self._timers = Timers(self._loop)
+        self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._up: Callers[Started] = Callers()
         self._down: Callers[None] = Callers()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -77,7 +75,7 @@ class Supervisor:
             e.Interrupt: lambda action: self._to_process(lambda process: process.interrupt(action.seconds)),
             e.Kill: lambda _action: self._to_process(lambda process: process.kill()),
             e.Arm: self._arm,
-            e.Disarm: lambda action: self._timers.disarm(action.timer),
+            e.Disarm: self._disarm,
             e.Announce: self._announce,
             e.Relay: lambda action: self.stream.publish(action.fact),
             e.AnswerUp: self._answer_up,
@@ -164,27 +162,15 @@ class Supervisor:
 
     def _note(self, event: e.Event) -> None:
         """Enters what a fact says into the snapshot."""
-        match event:
-            case e.PortReported(port=port):
-                self.launcher.use_port(port)
-                self._update(port=port)
-            case e.Listener(verdict=verdict, owner=owner):
-                self._update(listener=verdict, owner=owner, owner_name=self.launcher.name_of(owner))
-            case e.Unready(answer=answer):
-                self._update(last_answer=answer)
-            case e.Foreign(owner=owner):
-                owner = owner or self.launcher.find_owner(self._current_run.port)[0]
-                self._update(listener="foreign", owner=owner, owner_name=self.launcher.name_of(owner))
-            case e.SocketUnused(closed=closed, listening=sockets):
-                self._update(conflict=Conflict.PASSED, closed_socket=closed, instead=sockets)
-            case e.Hung(why=why):
-                self._update(hung=why)
-            case e.Health(healthy=healthy):
-                self._update(healthy=healthy)
-            case e.Exposed(sockets=sockets):
-                self._update(exposed=sockets)
-            case e.MemoryExceeded(used=used):
-                self._update(over_memory=used)
+        changes = said_by(event)
+        if isinstance(event, e.PortReported):
+            self.launcher.use_port(event.port)
+        elif isinstance(event, e.Foreign) and event.owner is None:
+            changes["owner"] = self.launcher.find_owner(self._current_run.port)[0]
+        if "owner" in changes:
+            changes["owner_name"] = self.launcher.name_of(changes["owner"])
+        if changes:
+            self._update(**changes)
 
     @property
     def _current_run(self) -> Run:
@@ -242,9 +228,9 @@ class Supervisor:
 
         try:
             if self.launcher.turn_limit:
-                self._update(port=await wait_for_turn(self.launcher, number, self.post, is_wanted))
+                self._update(port=await self.launcher.wait_for_turn(number, self.post, is_wanted))
                 self.post(e.Waiting(number, 0.0))
-            conflict = await find_conflict(self.launcher, self._current_run, self.post, is_wanted)
+            conflict = await self.launcher.wait_for_port(self._current_run, self.post, is_wanted)
             if conflict is not None:
                 raise port_taken(self._lost_port(conflict))  # noqa: TRY301 - answered like any other failure of a launch
             run = self._update(spec=self.launcher.plan(self._current_run))
@@ -283,8 +269,13 @@ class Supervisor:
             act(self.run.process)
 
     def _arm(self, action: e.Arm) -> None:
+        self._disarm(action)
         expired = e.Expired(self.lifecycle.run, action.timer)
-        self._timers.arm(action.timer, action.at, lambda: self.post(expired))
+        self._timers[action.timer] = self._loop.call_at(action.at, self.post, expired)
+
+    def _disarm(self, action: e.Arm | e.Disarm) -> None:
+        if (handle := self._timers.pop(action.timer, None)) is not None:
+            handle.cancel()
 
     def _answer_up(self, action: e.AnswerUp) -> None:
         if action.outcome is Outcome.DONE:

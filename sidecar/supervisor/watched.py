@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..core.exit_status import UNKNOWN
 from ..process.base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
 from ..settings.checks import configured_port
-from .launcher import Launcher
+from .launcher import Launcher, Post
 from .run import Run
 
 FindListener = Callable[[int], list[ListeningSocket]]
@@ -72,7 +72,7 @@ class Watcher(Launcher):
         self.use_port(configured_port(self._settings.backend) or 0)
         return Run(number, self.last_port, asyncio.get_running_loop().time())
 
-    def find_conflict(self, run: Run) -> None:
+    async def wait_for_port(self, run: Run, post: Post, wanted: Callable[[], bool]) -> None:
         """Its port is its own."""
 
     def plan(self, run: Run) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from sidecar.backend.client import Response
 from sidecar.core import events as e
 from sidecar.core.lifecycle import Lifecycle
+from sidecar.core.machine import LifecyclePolicy
 from sidecar.errors import HttpFailedError
 from sidecar.monitor import Monitor
 from sidecar.process.base import ProcessId
@@ -21,7 +22,6 @@ from sidecar.settings.load import load
 from sidecar.settings.model import Paths
 from sidecar.supervisor import Supervisor
 from sidecar.supervisor.launcher import Launcher
-from sidecar.supervisor.policy import lifecycle_policy
 from sidecar.supervisor.stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted
 from sidecar.supervisor.succession import Succession
 from sidecar.wire.messages import StateChanged
@@ -152,7 +152,7 @@ class Stage:
             report=self.reports.append,
             port_state=lambda port, *, plain=False, address="": self.port_state(port, plain),
         )
-        lifecycle = Lifecycle(lifecycle_policy(self.settings), random=lambda: random, spent=spent)
+        lifecycle = Lifecycle(LifecyclePolicy.of(self.settings), random=lambda: random, spent=spent)
         self.supervisor = Supervisor(
             lifecycle, self.launcher, self.settings, report=self.reports.append, defect=self._defect
         )
