@@ -560,7 +560,7 @@ export interface RestartSettings {
   window?: number | string;
   /** (seconds) Delay before the first automatic restart. */
   first_delay?: number | string;
-  /** (factor) Growth of the delay per restart. */
+  /** (factor) Growth of the delay per restart, up to a day. */
   backoff?: number;
   /** (fraction) Random extra delay, as a fraction of the delay. */
   jitter?: number;

@@ -25,7 +25,8 @@ _CLOSE_TIMEOUT = 0.5  # seconds for a server to close the connection as it annou
 _READ_SIZE = 64 * 1024
 _STATUS_LINE = re.compile(rb"HTTP/(\d)(?:\.(\d))?[ \t]+(\d{3})(?!\d)")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_NO_BODY = frozenset({204, 205, 304})
+_SWITCHING = 101  # the last answer in HTTP, although nothing else was asked for
+_NO_BODY = frozenset({_SWITCHING, 204, 205, 304})
 _PACKED = frozenset({b"gzip", b"x-gzip", b"deflate"})
 
 
@@ -69,7 +70,7 @@ class Connection:
     async def ask(self, request: bytes) -> Head:
         """Sends the request; gives the head of its answer."""
         self._writer.write(request)
-        while self._head.status < 200:  # interim answers come first
+        while self._head.status < 200 and self._head.status != _SWITCHING:  # interim answers come first
             self._head = await self._read_head()
         self._left = 0 if self._head.chunked else self._head.length
         return self._head

@@ -11,10 +11,12 @@ _LOOPBACK = "127.0.0.1"
 ANY_ADDRESS = r"(https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):\d+)"
 """How servers print where they listen, for one that takes another port than it was given."""
 _MAX_LINE = 64 * 1024  # of a line without an end, only the last so many bytes are kept
-# [::1]:53211, 127.0.0.1:53211, http://host:53211/path, or the number alone
-_ADDRESS = r"(?:\w+://)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\d{1,5})(?!\d|\.\d)"
+# [::1]:53211, 127.0.0.1:53211, http://name:password@host:53211/path, or the number alone
+_ADDRESS = r"(?:\w+://(?:[^\s/@]*@)?)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\d{1,5})(?!\d|\.\d)"
 # Colours, titles and character sets: CSI and OSC sequences (ECMA-48 5.4, 8.3.89), and escapes of two characters or more.
 _ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
+# As Java's MessageFormat prints a port: 8,080 or 8.080
+_GROUPED = r"(?<![\d.,])(\d{1,2})[,.'\u00a0\u202f](\d{3})(?!\d|[,.']\d)"
 _QUOTES = "\"'`<("  # before an address; a pattern such as (\\S+) takes them for a part of it
 
 
@@ -46,6 +48,7 @@ def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> 
     if pattern is None:
         return None
     text = re.sub(r"\b(?!https?:)\w+://\S+", "", text)
+    text += "\n" + re.sub(_GROUPED, r"\1\2", text)
     named = {int(number) for number in re.findall(r"(?<![\d.])\d{1,5}(?!\d|\.\d)", text)} & set(among)
     return named.pop() if len(named) == 1 else None
 

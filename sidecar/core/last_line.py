@@ -13,6 +13,7 @@ _ERROR = (
     r"(?i)(?<![/\w])(?:[\w.]*(?:error|exception)|err|fatal|panic(?:ked)?|critical|failed|failure|cannot|can't|couldn't|could not|unable to"
     r"|denied|refused|no such|missing script)\b(?!\s*[:=]\s*(?:0|none|null|false)\b)"
     r"|: (?:command )?not found\s*$"
+    r'|"level":\s*[56]0\b'  # error and fatal of Pino, the logger of Fastify
 )
 _NONE = r"(?i)\b(?:0|no|without(?: any)?) (?:errors?|exceptions?|failures?)\b"
 # What Node, npm, pnpm, nodemon and gunicorn add below the error itself, and what npm puts before each line.
@@ -27,7 +28,7 @@ def last_line(output: str) -> tuple[str, bool]:
     lines = [line for line in lines if not re.search(_EPILOGUE, line)] or lines
     errors = [line for line in lines if re.search(_ERROR, re.sub(_NPM, "", line)) and not re.search(_NONE, line)]
     found = next((line for line in reversed(errors) if not line[0].isspace()), None) or (errors or lines or [""])[-1]
-    text = found.strip()
+    text = found.strip().lstrip("\ufffd")  # of the byte order mark of UTF-16
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …", bool(errors)
 
 

@@ -6,6 +6,9 @@ from msgspec import Struct
 
 from ..settings.model import Restart
 
+_MAX_DELAY = 86_400.0  # seconds, as in every setting
+_MAX_POWER = 100  # of a growth of at most 100: a float has room for it
+
 
 class HealthyTime:
     """How long the backend has run in good health, over all runs; the only time that forgives a failure."""
@@ -52,8 +55,9 @@ class RestartBudget:
         attempt = len(self._failures)
         if attempt > self._settings.attempts:
             return Verdict(self._settings.attempts, None)
-        delay = self._settings.first_delay if attempt == 1 else self._delay * self._settings.backoff ** (attempt - 2)
-        return Verdict(attempt, delay * (1 + self._settings.jitter * chance))
+        growth = self._settings.backoff ** min(max(attempt - 2, 0), _MAX_POWER)
+        delay = self._settings.first_delay if attempt == 1 else self._delay * growth
+        return Verdict(attempt, min(delay * (1 + self._settings.jitter * chance), _MAX_DELAY))
 
     def spent(self, healthy_time: float) -> int:
         """How many failures stand against the budget."""

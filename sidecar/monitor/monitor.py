@@ -54,6 +54,7 @@ class Monitor:
         self._tasks: list[asyncio.Task[None]] = []
         self._tracker = self._new_tracker()
         self._providers: Any = None
+        self._given: int | None = None  # the port that the newest run was given; None where it chose one
         supervisor.stream.subscribe(RunStarted, self._begin)
         supervisor.stream.subscribe(RunEnding, self._end)
         supervisor.stream.subscribe(RunEnded, self._end)
@@ -102,6 +103,7 @@ class Monitor:
             self._spawn(watch_socket_use(run, self._supervisor, self._settings, self._look))
         if not await readiness.wait():
             return
+        self._given = readiness.given
         if self._notifications is not None:
             self._notifications.begin_watch()
         self._warn_of_port(self._supervisor.last_port)
@@ -196,6 +198,9 @@ class Monitor:
         port = current.port if current is not None else None
         if port is None or not self._settings.backend.managed:
             return ""
+        if self._given not in {None, port} and self._given in self._look.ports():
+            self._use_port(run, self._given)  # what it opened first, such as a port for metrics, was not its server's
+            return ""
         verdict, owner = await self._look.at(port)
         passed = self._settings.backend.socket == "pass"
         if verdict == "closed" and not passed and self._adopt_printed_port(run, port):
@@ -214,10 +219,13 @@ class Monitor:
         printed = self._supervisor.launcher.printed_port(self._look.ports() - {lost})
         if printed is None:
             return False
-        self._warn_of_port(printed)
-        self._supervisor.post(e.PortReported(run, printed))
-        self._supervisor.post(e.Listener(run, "own"))
+        self._use_port(run, printed)
         return True
+
+    def _use_port(self, run: int, port: int) -> None:
+        self._warn_of_port(port)
+        self._supervisor.post(e.PortReported(run, port))
+        self._supervisor.post(e.Listener(run, "own"))
 
     async def _watch_port(self, run: int) -> None:
         """Of an unmanaged backend without any endpoint, the open port is the only sign of life."""

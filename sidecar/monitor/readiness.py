@@ -28,6 +28,7 @@ T = TypeVar("T")
 _PROGRESS_INTERVAL = 1.0
 _ASK_TIMEOUT = 1.0  # seconds
 _LAST_OUTPUT = 8 * 1024  # bytes: masking more each second would cost a start that is slow
+_TOO_MANY_REQUESTS = 429
 # Answers that only a run that took the connection can give, whatever they say.
 _TAKEN = frozenset({"status", "redirected", "malformed", "too_large", "hang_up"})
 
@@ -51,12 +52,13 @@ class Readiness:
         self._settings = settings
         self._live_path = settings.backend.live_path
         current = supervisor.run  # its port may be one that it has printed already
-        self._given = current.port if current is not None and settings.backend.port != "reported" else None
+        self.given = current.port if current is not None and settings.backend.port != "reported" else None
         self._other: int | None = None
         self._look = look
         self._notifications = notifications
         # An open port says nothing of a run that was handed the socket, nor of one that says itself when it is ready.
         self._path = self._live_path or ("/" if settings.backend.socket == "pass" and notifications is None else "")
+        self._is_limited = False  # it counts our requests, so fewer of them get it ready sooner
         self._foreign = False
         self._first_foreign = math.inf  # when another program was seen on a port that the backend printed
         self._loop = asyncio.get_running_loop()
@@ -86,7 +88,8 @@ class Readiness:
                     return False
                 if authentic and await self._says_ready():
                     return True
-                delay = next_probe_delay(now - self._started, self._settings.timeouts.health_interval)
+                interval = self._settings.timeouts.health_interval
+                delay = interval if self._is_limited else next_probe_delay(now - self._started, interval)
             await self._unless_notified(asyncio.sleep(delay))
 
     def _what_is_missing(self, awaited: str) -> str:
@@ -115,27 +118,28 @@ class Readiness:
             return False
         ports = self._look.ports()
         printed = self._supervisor.launcher.printed_port(ports)
-        if self._given is None:
+        if self.given is None:
             other = run.port if run.port in ports else printed
-        elif self._given in ports:
-            other = self._given  # it came after all
+        elif self.given in ports:
+            other = self.given  # it came after all
         else:
             in_command = any("{port}" in word for word in backend.command)
             ports -= other_protocols(self._supervisor.launcher.last_output(_LAST_OUTPUT))
             if printed is None and len(ports) > 1 and not in_command:  # the server answers where others do not
                 ports = {port for port in ports if await _answers(port)}
-            other = other_port(ports, self._given, printed, in_command=in_command)
+            other = other_port(ports, self.given, printed, in_command=in_command)
         seen, self._other = self._other, other
         if other is None or other == run.port or other != seen:
             return False
-        if self._given is None:
+        if self.given is None:
+            matched = "did not match" if run.port is None else f"did not find: it found {run.port} before"
             log.warning(
-                f"The backend listens on port {other}, which it printed but backend.reported_pattern did not match;"
+                f"The backend listens on port {other}, which it printed but backend.reported_pattern {matched};"
                 f" {other} is used. Correct the pattern."
             )
         else:
             log.warning(
-                f"The backend listens on port {other} instead of {self._given}, the port it was given; {other} is used."
+                f"The backend listens on port {other} instead of {self.given}, the port it was given; {other} is used."
                 f" Pass it the port: {how_to_pass_port(backend.command, [other])}."
             )
         self._supervisor.post(e.PortReported(self._run, other))
@@ -156,7 +160,7 @@ class Readiness:
         listener = await self._look.at(port)
         if listener.verdict == "foreign":
             self._first_foreign = min(self._first_foreign, self._loop.time())
-            if self._given is None and self._loop.time() < self._first_foreign + self._settings.timeouts.startup / 2:
+            if self.given is None and self._loop.time() < self._first_foreign + self._settings.timeouts.startup / 2:
                 return False  # it printed the address of another server first; its own may follow
             self._foreign = True
             self._supervisor.post(e.Foreign(self._run, listener.owner))
@@ -176,6 +180,7 @@ class Readiness:
         result = await self._unless_notified(probe(self._client, self._path, limit))
         if result is None or result.ok or (not self._live_path and result.kind in _TAKEN):
             return True
+        self._is_limited = result.status == _TOO_MANY_REQUESTS
         self._supervisor.post(e.Unready(self._run, result))
         return False
 

@@ -25,8 +25,8 @@ _MARKER = re.compile(
     re.MULTILINE | re.VERBOSE,
 )
 _GUTTER = re.compile(r"^ +[|+] ", re.MULTILINE)  # CPython indents the parts of an exception group so
-_FRAME = re.compile(r"^\s+at (.+?)\s*$", re.MULTILINE)
-_PYTHON_FRAME = re.compile(r'^  File "([^"]+)", line (\d+), in (.+)$', re.MULTILINE)
+_FRAME = re.compile(r"^\s+at (.+?)(?: \{)?\s*$", re.MULTILINE)  # Node lists an error's properties behind a brace
+_PYTHON_FRAME = re.compile(r'^  File "(?!<frozen )([^"]+)", line (\d+), in (.+)$', re.MULTILINE)
 _PYTHON_END = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)
 _GO_FRAME = re.compile(r"^goroutine .*\n(.+)$", re.MULTILINE)
 _RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:", "Object.<anonymous> (node:")

@@ -105,7 +105,7 @@ class Restart(Struct, frozen=True, forbid_unknown_fields=True):
     attempts: Count = 3  # (restarts) Automatic restarts before the sidecar gives up.
     window: Seconds = 600.0  # (seconds) Healthy running time after which a failure no longer counts.
     first_delay: Seconds = 0.0  # (seconds) Delay before the first automatic restart.
-    backoff: Annotated[float, Meta(ge=1, le=100)] = 1.0  # (factor) Growth of the delay per restart.
+    backoff: Annotated[float, Meta(ge=1, le=100)] = 1.0  # (factor) Growth of the delay per restart, up to a day.
     jitter: Annotated[float, Meta(ge=0, le=1)] = 0.0  # (fraction) Random extra delay, as a fraction of the delay.
     on_clean_exit: bool = True  # An unexpected exit with code 0 also counts as a crash.
 

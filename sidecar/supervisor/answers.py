@@ -21,6 +21,8 @@ _FORWARDERS = (
     "docker-pr", "com.docker", "vpnkit", "rootless", "slirp4", "pasta", "gvproxy", "conmon", "wslrelay", "ssh",
 )  # fmt: skip
 _FORWARDING_COMMANDS = frozenset({"docker", "podman", "nerdctl", "ssh", "kubectl", "wsl", "docker-compose"})
+_FIX_IT = "Fix what its last output reports; the crash report has all of it."
+_SAID_NOTHING = "It printed nothing. The crash report has what its exit status means, where that is known."
 _LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel with an error; the crash report has all
 
 
@@ -161,7 +163,7 @@ def _exited(run: Run, settings: Settings) -> errors.SidecarError:
     return errors.BackendExitedError(
         _in_folder(f"The backend exited before it was ready: {status.text}", run)
         + (f". {cause[0].upper()}{cause[1:]}" if cause else ""),
-        hint=why.remedy if why else "Fix what its last output reports; the crash report has all of it.",
+        hint=why.remedy if why else _FIX_IT if cause else _SAID_NOTHING,
         data={"code": status.code, "signal": status.signal, "text": status.text, "output": run.output[-_LAST_OUTPUT:]},
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from ..backend.reported import lifetime_events
 from ..core.bind_failure import any_bind_failure
-from ..core.last_line import quote_last
+from ..core.last_line import last_line, quote_last
 from ..settings.model import Settings
 from ..settings.servers import how_to_pass_port, port_in_command
 from .run import Run
@@ -17,6 +18,7 @@ STDIN_SECONDS = 2.0  # within which a backend that reads its stdin to the end ha
 _LAST_WORDS = 4096  # characters: an error in them may be why it shut down
 _SOON = 10.0  # seconds within which an error in the output is the reason for an exit with code 0
 _ASKED = "EOFError: EOF when reading a line"  # Python's input()
+_QUESTION = r"(?i)[(\[]y(?:es)?/n(?:o)?[)\]]\W*$"
 _FOREGROUND = {
     "nginx": 'nginx -g "daemon off;"',
     "redis-server": "redis-server --daemonize no",
@@ -42,9 +44,9 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
     """Cause and remedy, where the facts of the run give them; None where its output has to.
 
     - It was killed for using more memory than it may.
+    - It asked on its stdin, which is empty.
     - Exit code 0 after it reported that it is shutting down: it did so itself.
     - Exit code 0, and processes that had to be killed: it went into the background.
-    - It asked on its stdin, which is empty, and says so.
     - Exit code 0 within two seconds, nothing left behind, stdin at its end: it ends with its stdin. This is a guess, and
       says so.
     - It could not listen on a port other than the one it was given.
@@ -54,18 +56,26 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
         return _memory(run.over_memory, settings.limits.memory)
     if run.status is None or run.spec is None:
         return None
+    if settings.backend.stdin == "null" and (question := _question(run.output)) is not None:
+        return Unready(
+            f"It asked for input on stdin, which is empty, and exited{question}.",
+            "Pass the answer another way: an option such as --yes, a variable in [backend.env], or its settings.",
+            "stdin_ended",
+        )
     if run.status.clean:
         if lifetime_events(settings.profile, run.output)[-1:] == ["stopping"]:
             return _own_shutdown(run)
         return _daemon(run) if run.forced else _stdin(run, settings)
-    if _ASKED in run.output and settings.backend.stdin == "null":
-        return Unready(
-            "It asked for input on stdin, which is empty, and exited.",
-            "Pass the answer another way: an option such as --yes, a variable in [backend.env], or its settings.",
-            "stdin_ended",
-        )
     other = _other_port(run, settings)
     return _script(run) if other is None and run.ready_at is None and run.status.signal is None else other
+
+
+def _question(output: str) -> str | None:
+    """What it asked on its stdin at the end, to be added to a sentence; None where it asked nothing."""
+    if _ASKED in output:
+        return ""
+    line = last_line(output)[0]
+    return f": {line}" if re.search(_QUESTION, line) else None
 
 
 def _memory(used: int, allowed: int) -> Unready:
@@ -117,8 +127,10 @@ def _stdin(run: Run, settings: Settings) -> Unready | None:
             else Unready("The backend exited by itself, without an error.", _EXITS, "clean_exit")
         )
     when = "and had just begun to listen" if listened else "before it listened"
+    words = quote_last(run.output)
+    said = f" {words[0].upper()}{words[1:]}" if words else ""
     return Unready(
-        f"The backend exited with code 0 within {STDIN_SECONDS:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.",
+        f"The backend exited with code 0 within {STDIN_SECONDS:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}",
         'Set backend.stdin = "open" if it exits with its stdin. If it starts another program and exits, use '
         "that program's command. Otherwise check its last output.",
         "stdin_ended",

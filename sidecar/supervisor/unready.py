@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -28,6 +29,7 @@ SOCKET_REMEDY = (
 )
 OTHER_PORT_REMEDY = " If that is a port for metrics or administration, set backend.live_path to a path that answers 2xx only on the passed socket."
 _ONLY_LONGER = "Check its last output for what it waits for. If it only needs more time, raise timeouts.startup."
+_UNIX_SOCKET = r"(?i)\bunix(?: domain)?(?::| socket)|\.sock\b"
 _NO_SERVER = "Check that it runs a web server (a worker service has none) and listens on TCP, not on a Unix socket."
 
 _PLAIN_HTTP = "Check whether it speaks HTTPS or another protocol on that port; it must speak plain HTTP on 127.0.0.1."
@@ -55,7 +57,7 @@ _UNANSWERED = {
 _STATUSES = {
     400: (
         "it rejects the request for {path} as bad",
-        "Make it accept the host 127.0.0.1 (AllowedHosts of ASP.NET Core, ALLOWED_HOSTS of Django), and plain HTTP on that port.",
+        "Make it accept the host 127.0.0.1 (AllowedHosts of ASP.NET Core, ALLOWED_HOSTS of Django), and plain HTTP/1.1 on that port, neither HTTPS nor HTTP/2 alone.",
     ),
     401: ("it requires a login for {path}", _NO_LOGIN),
     403: (
@@ -69,8 +71,12 @@ _STATUSES = {
         "it requires another protocol for {path}",
         f"Make it answer plain HTTP, or set backend.live_path to a path that does, {_PORT_ALONE}",
     ),
+    429: (
+        "it limits how often {path} may be requested",
+        f"Exempt that path, or requests from 127.0.0.1, from its rate limit; or set backend.live_path to a path without one, {_PORT_ALONE}",
+    ),
 }
-_PASSING = {408, 409, 425, 429}  # of the client's errors those that end by themselves
+_PASSING = {408, 409, 425}  # of the client's errors those that end by themselves
 _SETTLED = {501, 505, 511}  # of the server's errors those that do not
 
 
@@ -129,6 +135,9 @@ def _what_is_missing(run: Run, settings: Settings) -> tuple[str, str]:
         return _answered(" or ".join(HEALTH_PATHS) if path == AUTO_PATH else path, port, last_answer)
     if listening:
         return _misplaced(settings, port, listening)
+    if re.search(_UNIX_SOCKET, run.output):
+        how = how_to_pass_port(settings.backend.command)
+        return f"nothing listens on port {port}", f"Make it listen on TCP instead of a Unix socket: {how}."
     return f"nothing listens on port {port}", _ONLY_LONGER
 
 

@@ -586,6 +586,16 @@ async def test_for_a_probe_the_status_decides_alone(client: BackendClient, rest:
         assert not (await probe(client, "/", 0.5, needs_body=True)).ok
 
 
+async def test_a_switch_to_another_protocol_is_an_answer(client: BackendClient) -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        await asyncio.sleep(LIMIT)
+
+    async with server(client, handler):
+        assert (await probe(client, "/", LIMIT)).status == 101
+
+
 async def test_a_time_limit_is_kept(client: BackendClient) -> None:
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()

@@ -19,6 +19,7 @@ KESTREL = Backend().reported_pattern
         (KESTREL, "Now listening on: http://127.0.0.1:123456\n", None),
         (KESTREL, "Now listening on: http://unix:/tmp/socket\n", None),
         (KESTREL, "nothing yet", None),
+        (KESTREL, "Now listening on: http://me:12345@127.0.0.1:8080/?token=1", ("127.0.0.1", 8080)),
         (r"PORT=(\d+)", "PORT=8080", ("127.0.0.1", 8080)),
         (r"port (\d+)?", "port \nport 80", ("127.0.0.1", 80)),
         (r"on (\S+)", "on 127.0.0.1:81", ("127.0.0.1", 81)),
@@ -82,6 +83,9 @@ def test_a_line_without_an_end_gives_a_port_that_is_to_be_proven() -> None:
         (b"listening on port 8000, metrics on port 9000", {8000, 9000}, None),
         (b"Debugger listening on ws://127.0.0.1:9229/0f2c", {9229}, None),
         (b"version 1.8000, 18000 models, 127.0.0.8000.1", {8000}, None),
+        (b"Server started on port 8,080", {8080}, 8080),
+        ("Serveur d\u00e9marr\u00e9, port 48\u202f080.".encode(), {48_080}, 48_080),
+        (b"version 1.18.080, 18,080,000 bytes", {8080, 18_080}, None),
         (b"nothing", {8000}, None),
     ],
 )

@@ -30,6 +30,13 @@ def test_backoff_grows_by_its_factor_and_jitter_adds_its_fraction() -> None:
     assert budget.failed(0, 0).delay is None
 
 
+def test_a_delay_that_grows_ends_at_a_day_and_a_budget_of_a_million_restarts_can_be_used() -> None:
+    growing = RestartBudget(Restart(attempts=1_000_000, window=600, backoff=2), delay=5, spent=2000)
+    assert growing.failed(0, 0).delay == 86_400
+    at_once = RestartBudget(Restart(attempts=1_000_000, window=600, backoff=100), delay=0, spent=2000)
+    assert at_once.failed(0, 0).delay == 0
+
+
 def test_failures_of_an_earlier_sidecar_count() -> None:
     budget = RestartBudget(Restart(attempts=3, window=600, first_delay=0, backoff=1, jitter=0), delay=5, spent=3)
     assert budget.failed(0, 0).delay is None

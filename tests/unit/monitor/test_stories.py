@@ -293,6 +293,43 @@ def test_another_port_than_the_given_one_is_accepted_where_the_run_clearly_liste
     play(story, **LIVE)
 
 
+def test_a_server_that_comes_to_its_port_later_is_followed_there(play: Any) -> None:
+    """Its metrics, on a port of their own, were the first that answered."""
+
+    async def story(stage: Stage) -> None:
+        def listen(process: FakeProcess) -> None:
+            process.print("metrics on http://127.0.0.1:50557\n")
+            process.listen(50_557)
+            process.listen_after(30.0)
+
+        stage.layer.script = listen
+        assert (await stage.supervisor.start()).port == 50_557
+        await stage.pass_time(40)
+        given = int(stage.process.spec.command[-1])
+        assert [stage.client.port, stage.supervisor.last_port] == [given, given]
+        change = [one for one in stage.seen if isinstance(one, StateChanged)][-1]
+        assert (change.state, change.reason, change.port) == ("RUNNING", "port_changed", given)
+
+    play(story, **LIVE)
+
+
+def test_a_server_that_limits_the_rate_of_requests_is_asked_less_often(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        times: list[float] = []
+
+        def answer(path: str) -> Any:
+            times.append(stage.now)
+            return {} if stage.now > 10 and times[-1] - times[-2] >= 1.0 else status(429)(path)
+
+        stage.client.answer = answer
+        stage.boots_in(0.5)
+        await stage.supervisor.start()
+        assert 10 < stage.now < 12
+        assert len(times) <= 12
+
+    play(story, **LIVE)
+
+
 def test_of_two_other_ports_none_is_taken_for_the_servers_and_the_progress_names_them(play: Any) -> None:
     async def story(stage: Stage) -> None:
         def listen(process: FakeProcess) -> None:

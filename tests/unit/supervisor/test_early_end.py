@@ -73,6 +73,25 @@ def test_a_question_on_an_empty_stdin_is_named(tmp_path: Path) -> None:
     assert "asked for input on stdin, which is empty" in why.cause
 
 
+@pytest.mark.parametrize("code", [0, 1])
+@pytest.mark.parametrize("end", ["(Y/n) ", "[y/N]", "(yes/no): "])
+def test_a_question_at_the_end_of_its_output_is_quoted(tmp_path: Path, code: int, end: str) -> None:
+    run = ended(cwd=tmp_path, code=code, output=f"Starting\nUse another port instead? {end}")
+    why = explain_early_end(run, Settings())
+    assert why is not None
+    assert (
+        why.cause
+        == f"It asked for input on stdin, which is empty, and exited: Use another port instead? {end.strip()}."
+    )
+    assert "asked" not in str(explain_early_end(run, Settings(backend=Backend(stdin="open"))))
+
+
+def test_what_a_backend_printed_before_it_exited_at_once_is_quoted(tmp_path: Path) -> None:
+    why = explain_early_end(ended(cwd=tmp_path, code=0, output="Nothing to do, see --help\n"), Settings())
+    assert why is not None
+    assert why.cause.endswith("here stdin is empty. Its last output: Nothing to do, see --help")
+
+
 def test_a_script_in_the_folder_of_the_start_names_both_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,7 +81,8 @@ SETTINGS = msgspec.structs.replace(Settings(), backend=Backend(live_path="/live"
         ),
         (5005, None, ("status", 407, "no"), "status 407, and waiting will not change that", "backend.live_path"),
         (5005, None, ("status", 501, "no"), "status 501, and waiting will not change that", "backend.live_path"),
-        (5005, None, ("status", 429, "no"), "last answer to /live was status 429", "timeouts.startup"),
+        (5005, None, ("status", 429, "no"), "limits how often /live may be requested (status 429)", "rate limit"),
+        (5005, None, ("status", 101, "no"), "status 101, and waiting will not change that", "backend.live_path"),
         (5005, None, ("status", 500, "no"), "last answer to /live was status 500", "timeouts.startup"),
         (5005, None, ("status", 400, "no"), "as bad (status 400)", "AllowedHosts"),
         (5005, None, ("status", 401, "no"), "requires a login for /live (status 401)", "needs no login"),
@@ -130,6 +131,14 @@ def test_a_backend_that_printed_the_address_of_another_server_is_not_sent_to_por
 def test_a_backend_that_listens_nowhere_is_explained_by_its_last_error() -> None:
     why = explain(SETTINGS, 5005, [], None, output="Reading\nError: cannot open data.db\nTrying again\n")
     assert why.cause.endswith("nothing listens on port 5005. Its last error: Error: cannot open data.db")
+
+
+def test_a_backend_that_listens_on_a_unix_socket_is_told_from_a_slow_one() -> None:
+    output = "[INFO] Listening at: unix:/run/app.sock (1)\n"
+    assert (
+        "Make it listen on TCP instead of a Unix socket: {port}"
+        in explain(SETTINGS, 5005, [], None, output=output).remedy
+    )
 
 
 def test_the_report_of_a_start_counts_after_the_stop_that_the_time_out_caused() -> None:
