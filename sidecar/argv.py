@@ -113,7 +113,7 @@ def _set(boot: Boot, name: str, value: str) -> None:
         boot.overrides.append(f"backend.cwd={value}")
     elif name == "--set":
         section, dot, _ = value.partition("=")[0].partition(".")
-        if "=" not in value or not section or not dot:
+        if "=" not in value or not section or not (dot or section == "profile"):
             raise UsageError(f"--set takes SECTION.NAME=VALUE, not {value!r}", hint=_HINT)
         boot.overrides.append(value)
     elif name == "--max-frame":

@@ -134,6 +134,8 @@ def _given(backend: Backend, environ: Mapping[str, str], here: str, platform: st
         if found is None:
             if _begins_with_a_program(name, folders, platform):
                 raise one_string(name)
+            if "://" in name:
+                raise _address(name)
             raise _not_found(tried[0], tried[1:])
         return os.path.abspath(found), False
     found = _on_path(name, environ, here, platform)
@@ -152,6 +154,14 @@ def _begins_with_a_program(name: str, folders: list[str], platform: str) -> bool
     ends = (".exe", "") if platform == "win32" else ("",)
     words = [os.path.expanduser(head + end) for head in heads for end in ends]
     return any(is_file(os.path.join(folder, word)) for folder in folders for word in words)
+
+
+def _address(name: str) -> BackendNotFoundError:
+    return BackendNotFoundError(
+        f"The command begins with {name}, which is an address, not a program",
+        hint=f'To watch a backend that another program runs, set backend.managed = false and backend.url = "{name}".',
+        data={"path": name},
+    )
 
 
 def _not_found(path: str, others: list[str]) -> BackendNotFoundError:

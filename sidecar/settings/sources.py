@@ -57,7 +57,8 @@ def from_file(path: str) -> Source:
     except UnicodeDecodeError as error:
         return Source([], [f"{path}: is not UTF-8 text (byte {error.start})"], [])
     except tomllib.TOMLDecodeError as error:
-        return Source([], [f"{path}: is not valid TOML: {error}"], [])
+        paths = "; write a Windows path in single quotes, as in 'C:\\app'" if "\\" in content else ""
+        return Source([], [f"{path}: is not valid TOML: {error}{paths}"], [])
     except (ValueError, RecursionError) as error:
         return Source([], [f"{path}: cannot be read: {error}"], [])
     given: list[Given] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -57,8 +58,8 @@ def _range(info: inspect.IntType | inspect.FloatType) -> str:
 
 def shown(value: Any) -> str:
     """A value as a message shows it, cut short."""
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 -- only NaN differs from itself
-        return "nan"
+    if isinstance(value, float) and not math.isfinite(value):  # JSON has neither nan nor inf
+        return str(value)
     try:
         text = msgspec.json.encode(value).decode()
     except (TypeError, ValueError, RecursionError):
@@ -76,5 +77,6 @@ def close_to(name: str, known: Iterable[str]) -> str:
     """``; did you mean X?`` where something known resembles the name, else nothing."""
     import difflib
 
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
+    names = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    return f"; did you mean {names[close[0]]}?" if close else ""

@@ -81,10 +81,12 @@ def _question(output: str) -> str | None:
 def _memory(used: int, allowed: int) -> Unready:
     from ..process.platform.usage import MEASURE
 
-    sizes = [f"{size / 2**20:.0f} MiB" for size in (used, allowed)]
+    sizes = [f"{size / 2**20:.0f} MiB" if size >= 2**20 else f"{size} bytes" for size in (used, allowed)]
     return Unready(
         f"Its processes used {sizes[0]} of memory ({MEASURE}), more than limits.memory ({sizes[1]}) allows, and were killed.",
-        "Raise limits.memory, or find out why the backend needs so much.",
+        "Raise limits.memory, or find out why the backend needs so much."
+        if allowed >= 2**20
+        else 'Give limits.memory a unit, as in "512MB": a number alone is bytes.',
         "memory_limit",
     )
 

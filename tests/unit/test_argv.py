@@ -25,7 +25,7 @@ def test_every_option_in_both_forms() -> None:
 
 def test_a_value_may_hold_equals_signs_and_be_empty() -> None:
     assert parse(["--set", "backend.url=http://127.0.0.1/?a=b"]).overrides == ["backend.url=http://127.0.0.1/?a=b"]
-    assert parse(["--set=backend.cwd="]).overrides == ["backend.cwd="]
+    assert parse(["--set=backend.cwd=", "--set", "profile=aspnet"]).overrides == ["backend.cwd=", "profile=aspnet"]
     assert parse(["--metrics=/a=b.prom"]).metrics == "/a=b.prom"
 
 

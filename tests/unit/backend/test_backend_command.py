@@ -232,6 +232,7 @@ def test_a_command_in_one_string_is_to_be_split(tmp_path: Path, word: str, words
     ("words", "message", "hint"),
     [
         (["PORT=1", "node"], 'begins with "PORT=1", which is a variable', "[backend.env]"),
+        (["http://127.0.0.1:80"], "which is an address", 'backend.url = "http://127.0.0.1:80"'),
         (["cd", "app"], '"cd" is a shell builtin', '["sh", "-c"'),
     ],
 )

@@ -170,6 +170,7 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
     [
         ("timeouts.startup=0", "timeouts.startup is 0; allowed: a number of seconds above 0, at most 86400"),
         ("timeouts.startup=nan", "timeouts.startup is nan; allowed: a number of seconds above 0, at most 86400"),
+        ("timeouts.startup=1e999", "timeouts.startup is inf; allowed: a number of seconds above 0, at most 86400"),
         ("timeouts.restart_delay=nan", "timeouts.restart_delay is nan; allowed: a number of seconds from 0 to 86400"),
         ("timeouts.startup=inf", "allowed: a number of seconds above 0, at most 86400"),
         ("timeouts.startup=soon", 'timeouts.startup is "soon"; allowed: a number of seconds above 0, at most 86400'),
@@ -198,6 +199,7 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         ("backend.env.A=x\0y", "backend.env has the variable"),
         ('paths.data="C:\\Users\\x"', "is not a TOML string; omit the quotes, or use single quotes"),
         ("profile=5", 'profile is "5"; allowed: "generic" or "aspnet" or "aura"'),
+        ("backend.PORT=5", "unknown setting backend.PORT; did you mean backend.port?"),
         ("bakend.port=5", "unknown section [bakend]; did you mean backend?"),
         ("backend=5", "not understood; write --set section.key=value"),
         ("app.mode.x=5", "unknown setting app.mode.x; did you mean app.mode?"),
@@ -216,6 +218,7 @@ def test_a_wrong_value_is_reported_with_its_origin_what_was_given_and_what_is_al
     [
         ("profile = ['aura']\n", 'line 1: profile is ["aura"]; allowed: "generic" or "aspnet" or "aura"'),
         ("[backend\n", "is not valid TOML: Expected ']'"),
+        ('[backend]\ncwd = "C:\\app"\n', "write a Windows path in single quotes"),
         ("a = 1\na = 2\n", "is not valid TOML: Cannot overwrite a value (at line 2"),
         ("port = 1\n", "line 1: port is outside any section"),
         ("[nothing]\n", "line 1: unknown section [nothing]"),

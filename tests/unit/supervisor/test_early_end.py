@@ -44,6 +44,10 @@ def test_a_limit_that_was_passed_before_it_was_ready_is_named_with_what_was_meas
     why = explain_early_end(run, Settings(limits=Limits(memory=150 * 2**20)))
     assert why is not None
     assert why.cause.startswith(f"Its processes used 300 MiB of memory ({MEASURE}), more than limits.memory (150 MiB)")
+    without_unit = explain_early_end(run, Settings(limits=Limits(memory=512)))
+    assert without_unit is not None
+    assert "more than limits.memory (512 bytes)" in without_unit.cause
+    assert '"512MB"' in without_unit.remedy
 
 
 @pytest.mark.parametrize(
