@@ -11,18 +11,15 @@ if TYPE_CHECKING:
 # Missing, as the libraries support it. Nothing here speaks TLS; msgspec prefers typing_extensions to typing, which has all that
 # we use; uuid asks _uuid for machine-wide ids only.
 _MISSING = ("ssl", "typing_extensions", "_uuid")
-_LATER = (
-    "asyncio.sslproto", "fnmatch", "inspect", "ipaddress", "linecache", "locale", "msgspec.inspect",
-    "msgspec.toml", "msgspec.yaml", "tempfile", "textwrap",
-)  # fmt: skip
 
 
 class _Later:
-    """Stands for a module until something of it is used."""
+    """Stands for a module until something of it is used that is not ``known``."""
 
     __spec__ = None  # the import system looks at it
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, known: dict[str, Any]) -> None:
+        self.__dict__.update(known)
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
@@ -33,13 +30,58 @@ class _Later:
         return getattr(modules[self._name], attribute)
 
 
-class _Inspect(_Later):
-    """Answers what asyncio asks about each signal handler."""
+class _Logger:
+    """asyncio's own logger; its only message in a good start is the name of its selector."""
 
-    @staticmethod
-    def iscoroutinefunction(function: Any) -> bool:
-        """Functions and methods have their code, with inspect.CO_COROUTINE; other callables are no such function."""
-        return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & 0x80)
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def debug(self, *_arguments: object) -> None:
+        """Nothing here reads it."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        import logging
+
+        return getattr(logging.getLogger(self._name), attribute)
+
+
+def _is_coroutine_function(function: Any) -> bool:
+    """What asyncio asks about each signal handler. Functions and methods have their code, with inspect.CO_COROUTINE."""
+    return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & 0x80)
+
+
+def _extract_stack(*_arguments: object) -> Any:
+    """Where a task was made: asyncio takes the function at once, and calls it in its debug mode."""
+    import traceback
+
+    return traceback.extract_stack(sys._getframe(1))  # noqa: SLF001 - as traceback does
+
+
+def _later() -> dict[str, _Later]:
+    """By name; each with what is used while asyncio and msgspec are imported. No message has an UUID or a Decimal."""
+    known: dict[str, dict[str, Any]] = {
+        "asyncio.sslproto": {},
+        "asyncio.staggered": {},
+        "concurrent.futures": {name: name for name in ("FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED")},
+        "decimal": {"Decimal": type("Decimal", (), {})},
+        "fnmatch": {},
+        "inspect": {"iscoroutinefunction": _is_coroutine_function},
+        "ipaddress": {},
+        "linecache": {},
+        "locale": {},
+        "logging": {"DEBUG": 10, "getLogger": _Logger},
+        "msgspec.inspect": {},
+        "msgspec.toml": {},
+        "msgspec.yaml": {},
+        "subprocess": {"PIPE": -1, "STDOUT": -2, "DEVNULL": -3},
+        "tempfile": {},
+        "textwrap": {},
+        "traceback": {"extract_stack": _extract_stack},
+        "uuid": {"UUID": type("UUID", (), {}), "SafeUUID": type("SafeUUID", (), {"unknown": None})},
+    }
+    later = {name: _Later(name, values) for name, values in known.items()}
+    later["concurrent"] = _Later("concurrent", {"futures": later["concurrent.futures"]})
+    return later
 
 
 class deferred:  # noqa: N801 - used as a function
@@ -49,11 +91,16 @@ class deferred:  # noqa: N801 - used as a function
         modules: dict[str, Any] = sys.modules
         for name in _MISSING:
             modules.setdefault(name, None)
-        for name in _LATER:
-            modules.setdefault(name, _Inspect(name) if name == "inspect" else _Later(name))
+        for name, module in _later().items():
+            modules.setdefault(name, module)
+        modules.setdefault(
+            "datetime", __import__("_datetime")
+        )  # what datetime consists of, after it has defined all in Python
 
     def __exit__(self, *_: object) -> None:
         modules: dict[str, Any] = sys.modules
-        for name in (*_MISSING[1:], *_LATER):
-            if isinstance(modules.get(name, ""), _Later | None):
+        for name, module in list(modules.items()):
+            if isinstance(module, _Later) or (module is None and name in _MISSING[1:]):
                 del modules[name]
+        if modules.get("datetime") is modules["_datetime"]:
+            del modules["datetime"]

@@ -11,10 +11,16 @@ from tests.support.launch import ROOT
 
 BEGIN = """
 import sys
+before = {*sys.modules}
 from sidecar.deferred import deferred
 with deferred():
     import asyncio, msgspec, msgspec.inspect
-rare = {"inspect", "ast", "tempfile", "linecache", "tokenize", "textwrap", "msgspec.inspect", "msgspec.toml", "asyncio.sslproto"}
+rare = {
+    "ast", "asyncio.sslproto", "asyncio.staggered", "concurrent.futures", "decimal", "inspect", "linecache", "logging",
+    "msgspec.inspect", "msgspec.toml", "platform", "string", "tempfile", "textwrap", "tokenize", "traceback", "uuid",
+}
+if sys.platform != "win32": rare.add("subprocess")
+rare -= before  # Python 3.13 loads linecache for -c
 assert not rare & sys.modules.keys(), rare & sys.modules.keys()
 """
 
@@ -30,7 +36,7 @@ def test_a_module_is_imported_when_it_is_used() -> None:
     run(
         "assert msgspec.inspect.type_info(int) == msgspec.inspect.IntType()\n"
         "assert asyncio.coroutines.inspect.isawaitable(asyncio.sleep(0)) is True\n"
-        "assert rare & sys.modules.keys() >= {'inspect', 'ast', 'msgspec.inspect'}\n"
+        "assert rare & sys.modules.keys() >= {'inspect', 'msgspec.inspect'}\n"
         "import inspect\n"
         "assert asyncio.coroutines.inspect.signature is inspect.signature\n"
     )
@@ -39,8 +45,11 @@ def test_a_module_is_imported_when_it_is_used() -> None:
 def test_other_code_imports_the_modules_themselves() -> None:
     run(
         "assert not {*rare, '_uuid', 'typing_extensions'} & sys.modules.keys()\n"
-        "import inspect, textwrap, types, uuid\n"
+        "import datetime, inspect, textwrap, types, uuid\n"
         "assert type(inspect) is type(textwrap) is types.ModuleType\n"
+        "assert datetime.__name__ == 'datetime'\n"
+        "now = datetime.datetime.now(datetime.UTC)\n"
+        "assert msgspec.msgpack.decode(msgspec.msgpack.encode(now)) == now\n"
         "assert uuid.uuid4().version == 4 and uuid.uuid1().version == 1\n"
     )
 
@@ -52,6 +61,34 @@ def test_a_traceback_is_shown_with_its_source() -> None:
         "try: parse(['--set'])\n"
         "except Exception: text = traceback.format_exc()\n"
         "assert 'needs a value\", hint=' in text, text\n"
+    )
+
+
+def test_what_asyncio_rarely_does_works() -> None:
+    run(
+        "import io, threading, time\n"
+        "async def main():\n"
+        "    loop = asyncio.get_running_loop()\n"
+        "    assert await asyncio.to_thread(lambda: 5) == 5\n"
+        "    assert await loop.run_in_executor(None, threading.current_thread) is not threading.current_thread()\n"
+        "    child = await asyncio.create_subprocess_exec(sys.executable, '-c', 'print(7)', stdout=asyncio.subprocess.PIPE)\n"
+        "    assert (await child.communicate())[0].strip() == b'7'\n"
+        "    done, _ = await asyncio.wait([loop.create_task(asyncio.sleep(0))], return_when=asyncio.FIRST_COMPLETED)\n"
+        "    assert len(done) == 1\n"
+        "    sys.stderr = io.StringIO()\n"
+        "    loop.call_exception_handler({'message': 'something odd'})\n"
+        "    assert 'something odd' in sys.stderr.getvalue()\n"
+        "    loop.set_debug(True)\n"
+        "    task = loop.create_task(asyncio.sleep(0))\n"
+        "    assert task.get_stack() is not None and 'main' in str(task._source_traceback)\n"
+        "    await task\n"
+        "asyncio.run(main())\n"
+        "from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED\n"
+        "assert (FIRST_COMPLETED, ALL_COMPLETED) == (asyncio.FIRST_COMPLETED, asyncio.ALL_COMPLETED)\n"
+        "assert FIRST_EXCEPTION == asyncio.FIRST_EXCEPTION\n"
+        "import subprocess\n"
+        "names = ('PIPE', 'STDOUT', 'DEVNULL')\n"
+        "assert [getattr(subprocess, name) for name in names] == [getattr(asyncio.subprocess, name) for name in names]\n"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +66,14 @@ HEAVY = {
     "tokenize",
     "ipaddress",
     "locale",
-}
+    "logging",
+    "concurrent.futures",
+    "decimal",
+    "platform",
+    "string",
+    "traceback",
+    "uuid",
+} | ({"subprocess"} if os.name == "posix" else set())  # Windows' event loop is built on it
 
 # Our own modules that are imported only when a request needs them.
 LATE = {
