@@ -58,6 +58,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 if sys.platform == "win32":
+    import _winapi
     import msvcrt
 
     POLLED_KINDS: frozenset[str] = frozenset()
@@ -84,14 +85,21 @@ if sys.platform == "win32":
     def has_ended(descriptor: int) -> bool:
         # PeekNamedPipe fails with ERROR_BROKEN_PIPE once the writers are gone and the data is read; on other handles
         # with another error.
+        return _peek(descriptor) == _ERROR_BROKEN_PIPE
+
+    def read_blocking(descriptor: int, size: int) -> bytes:
+        # Not os.read, which takes a write of no bytes for the end: that ends a read of a pipe as well (ReadFile).
+        handle = msvcrt.get_osfhandle(descriptor)
+        while not (data := _winapi.ReadFile(handle, size)[0]) and _peek(descriptor) == 0:
+            pass
+        return data
+
+    def _peek(descriptor: int) -> int:
         import ctypes
 
         kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-        available = ctypes.c_ulong()
         handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
-        if kernel32.PeekNamedPipe(handle, None, 0, None, ctypes.byref(available), None):
-            return False
-        return ctypes.get_last_error() == _ERROR_BROKEN_PIPE
+        return 0 if kernel32.PeekNamedPipe(handle, None, 0, None, None, None) else ctypes.get_last_error()
 
     def is_broken(descriptor: int) -> bool:  # noqa: ARG001 - as above
         return False
@@ -132,6 +140,10 @@ else:
         # Linux reports a half-closed socket as POLLRDHUP only; a closed pipe as POLLHUP, always (poll(2)).
         poll.register(descriptor, getattr(select, "POLLRDHUP", 0))
         return bool(poll.poll(0))
+
+    def read_blocking(descriptor: int, size: int) -> bytes:
+        """Reads at most ``size`` bytes, of any kind of descriptor; none at the end. OSError: also at the end of a pipe on Windows."""
+        return os.read(descriptor, size)
 
     def is_broken(descriptor: int) -> bool:
         """Whether the other side of a pipe or socket is no longer read; on Windows only a write shows it."""

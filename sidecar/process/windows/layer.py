@@ -42,9 +42,9 @@ class WindowsRun:
         self.ended: asyncio.Future[list[Survivor]] = self._loop.create_future()
         self._outputs = [
             output.OutputPipe(
-                descriptor, stream, deliver=listener.output, ended=self._finish, report=report, loop=self._loop
+                handle, stream, deliver=listener.output, ended=self._finish, report=report, loop=self._loop
             )
-            for descriptor, stream in ((started.stdout, "stdout"), (started.stderr, "stderr"))
+            for handle, stream in ((started.stdout, "stdout"), (started.stderr, "stderr"))
         ]
         self._timers: list[asyncio.TimerHandle] = []
         self._interrupted = False

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import _winapi
 import asyncio
-import os
 import sys
 import threading
 from collections import deque
@@ -28,7 +27,7 @@ class OutputPipe:
 
     def __init__(
         self,
-        descriptor: int,
+        handle: int,
         stream: str,
         *,
         deliver: Callable[[str, bytes], None],
@@ -36,8 +35,8 @@ class OutputPipe:
         report: Callable[[str], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """Begins to read. The descriptor is this object's from now on."""
-        self._descriptor = descriptor
+        """Begins to read. The handle is this object's from now on."""
+        self._handle = handle
         self._stream = stream
         self._emit = deliver
         self._ended = ended
@@ -52,12 +51,14 @@ class OutputPipe:
         self._thread.start()
 
     def _pump(self) -> None:
-        data = b"-"
-        while data:
+        ended = False
+        while not ended:
             try:
-                data = os.read(self._descriptor, _READ_SIZE)
-            except OSError:  # cancelled, or EPIPE in disguise: no process holds the other end
-                data = b""
+                data = _winapi.ReadFile(self._handle, _READ_SIZE)[0]
+                if not data:
+                    continue  # a write of no bytes, as .NET and Node make, ends a read; it is not the end (ReadFile)
+            except OSError:  # cancelled, or ERROR_BROKEN_PIPE: no process holds the other end
+                data, ended = b"", True
             self._chunks.append((self._read, data))
             self._read += len(data)
             try:
@@ -66,7 +67,7 @@ class OutputPipe:
             except IndexError:  # the loop took them in the meantime
                 pass
             self._wake()
-        os.close(self._descriptor)
+        _winapi.CloseHandle(self._handle)
 
     def _wake(self) -> None:
         if not self._awake:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
 
-from ...process.platform.descriptors import FILE, PIPE, POLLED_KINDS, has_ended, kind_of, read_into, set_blocking
+from ...process.platform.descriptors import (
+    FILE,
+    PIPE,
+    POLLED_KINDS,
+    has_ended,
+    kind_of,
+    read_blocking,
+    read_into,
+    set_blocking,
+)
 from ...wire.framing import FrameBuffer
 
 _POLL_INTERVAL = 0.1
@@ -162,7 +170,7 @@ class _ReaderThread:
             if not self._discards:
                 self.ahead.acquire()
             try:
-                chunk = os.read(self._descriptor, _CHUNK)
+                chunk = read_blocking(self._descriptor, _CHUNK)
             except OSError:  # on Windows a broken pipe
                 chunk = b""
             self.ended = not chunk
