@@ -47,7 +47,13 @@ def backend_environment(
         environment.update((name, paths.temp) for name in ("TMPDIR", "TMP", "TEMP"))
     environment.update((name, fill(text, host, port)) for name, text in settings.backend.env.items())
     _spare_loopback_the_proxy(environment, platform)
-    return environment.variables
+    if platform != "win32":
+        return environment.variables
+    if environment.get("PYTHONIOENCODING") is None:
+        # Python writes the ANSI code page to a pipe, in which printing most of the world's file names fails.
+        environment.set("PYTHONIOENCODING", "utf-8")
+    # SetEnvironmentVariable relies on this order (Changing Environment Variables); without it a name can end up twice.
+    return dict(sorted(environment.variables.items(), key=lambda item: item[0].upper()))
 
 
 class _Environment:

@@ -182,3 +182,27 @@ def test_on_windows_an_allow_list_leaves_what_sockets_need() -> None:
     env = environment({"SystemRoot": "C:\\Windows", "A": "1"}, "limits.env_allow=['B']", platform="win32")
     assert env["SystemRoot"] == "C:\\Windows"
     assert "A" not in env
+
+
+def test_on_windows_the_block_is_in_the_order_that_the_system_relies_on() -> None:
+    names = list(
+        environment({"Zeta": "1", "alpha": "2", "_x": "3", "BETA": "4"}, "backend.env.mid=1", platform="win32")
+    )
+    assert names == sorted(names, key=str.upper)
+    assert {"Zeta", "alpha", "_x", "BETA", "mid"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("inherited", "override", "platform", "encoding"),
+    [
+        ({}, (), "win32", "utf-8"),
+        ({"PythonIOEncoding": "cp932"}, (), "win32", "cp932"),
+        ({}, ("backend.env.PYTHONIOENCODING=ascii",), "win32", "ascii"),
+        ({}, (), "linux", None),
+    ],
+)
+def test_python_on_windows_writes_utf8_to_the_pipe_unless_it_is_told_otherwise(
+    inherited: dict[str, str], override: tuple[str, ...], platform: str, encoding: str | None
+) -> None:
+    env = {name.upper(): value for name, value in environment(inherited, *override, platform=platform).items()}
+    assert env.get("PYTHONIOENCODING") == encoding
