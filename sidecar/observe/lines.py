@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..core.terminal_text import home_as_return, without_controls
+from ..process.platform import as_utf8
 
 MAX_LINE = 64 * 1024  # bytes; a longer one comes in pieces
 
 
 def clean(line: bytes) -> str:
     """One line without its end and control sequences; after a carriage return (progress bars) what was written last counts."""
-    line = home_as_return(line).rstrip(b"\r")
+    line = home_as_return(as_utf8(line)).rstrip(b"\r")
     if b"\r" in line:
         line = line[line.rindex(b"\r") + 1 :]
     return without_controls(line.decode("utf-8", "replace")).replace("\r", "")
@@ -57,7 +58,7 @@ class LineSplitter:
     def flush(self) -> list[str]:
         """The unfinished line, where there is one: the stream has ended."""
         text, shown = clean(self._rest), self._shown
-        unfinished = bool(self._rest)
+        unfinished = bool(self._rest.strip(b"\0"))  # the rest of a line end in UTF-16 is no line
         self.forget()
         return [text] if unfinished and text != shown else []
 

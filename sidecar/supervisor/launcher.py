@@ -26,6 +26,7 @@ from ..process.base import (
     RunningProcess,
     Survivor,
 )
+from ..process.platform import as_utf8
 from ..process.spec import EarlyRun
 from ..settings.model import Paths, Settings
 from .run import Run
@@ -255,7 +256,7 @@ class Launcher:
         data = self._output_tail()
         if len(data) > limit:
             data = data[-limit:].partition(b"\n")[2] or data[-limit:]
-        return self._mask(data.decode("utf-8", "replace"))
+        return self._mask(as_utf8(data).decode("utf-8", "replace"))
 
     def name_all(self, processes: list[ProcessId]) -> tuple[Survivor, ...]:
         """The processes with their names."""

@@ -14,3 +14,21 @@ def monotonic_through_sleep() -> float:
     if sys.platform == "darwin":
         return time.clock_gettime(time.CLOCK_MONOTONIC)
     return time.monotonic()
+
+
+def as_utf8(output: bytes) -> bytes:
+    """What a program printed, as UTF-8; only Windows' programs may write anything else."""
+    return b"\n".join(map(line_as_utf8, output.split(b"\n"))) if SYSTEM == "win32" else output
+
+
+def line_as_utf8(line: bytes, code_page: str = "oem") -> bytes:
+    """A line of Windows' programs as UTF-8: wsl.exe writes UTF-16 even to a pipe, .NET and the system's tools the console's code page."""
+    if b"\0" in line:
+        wide = line[line.startswith(b"\0") :].removeprefix(b"\xff\xfe")  # after the second byte of the line end before
+        if wide.endswith(b"\r\0") or wide[1::2].count(0) * 4 > len(wide):
+            line = wide[: len(wide) // 2 * 2].decode("utf-16-le", "replace").encode("utf-8", "replace")
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return line.decode(code_page, "replace").encode()
+    return line
