@@ -79,7 +79,10 @@ def make_folder(path: str | Path) -> None:
     try:
         _make_one(folder)
     except FileNotFoundError:
-        make_folder(os.path.dirname(folder))
+        above = os.path.dirname(folder)
+        if above == folder:  # a drive, or a share of a server, that is not there
+            raise
+        make_folder(above)
         _make_one(folder)
 
 

@@ -87,3 +87,12 @@ def test_a_replacement_that_failed_leaves_the_old_content_and_no_other_file(
     with pytest.raises(PermissionError):
         files.replace_file(path, b"new")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("run.json", b"old")]
+
+
+def test_a_folder_on_a_drive_or_share_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> None:
+        raise FileNotFoundError(2, "not there")
+
+    monkeypatch.setattr(os, "mkdir", missing)
+    with pytest.raises(FileNotFoundError):
+        files.make_folder(f"{os.sep}share{os.sep}folder")
