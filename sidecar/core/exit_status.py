@@ -7,27 +7,44 @@ import signal as _signal
 from msgspec import Struct
 
 # Exit code → what it says, and the kind of end that it is (ExitStatus.kind). NTSTATUS values are from MS-ERREF 2.3.1, .NET's
-# from its corerror.h and docs/design/features/host-error-codes.md, the shell's from POSIX 2.8.2.
+# from its corerror.h and docs/design/features/host-error-codes.md, Visual C++'s from KB 185294, the shell's from POSIX 2.8.2.
 _CODES = {
     126: ("found, but not executable", "not_executable"),
     127: ("command not found", "command_missing"),
+    9009: ("command not found", "command_missing"),  # cmd.exe, and the Store's placeholder for python.exe
     0x40010004: ("terminated by a debugger", "terminated"),
+    0x40010005: ("ended by Ctrl+C", "terminated"),
+    0x40010008: ("ended by Ctrl+Break", "terminated"),
+    0x40000015: ("the program aborted", "aborted"),
+    0x80000003: ("a breakpoint or failed assertion", "aborted"),
     0x80008083: ("the .NET runtime is missing", "runtime_missing"),
     0x80008096: ("the .NET framework is missing", "runtime_missing"),
+    0x80131506: ("internal error of the .NET runtime", "native_crash"),
     0x80131623: ("the process failed fast (Environment.FailFast)", "failfast"),
     0xC0000005: ("access violation", "native_crash"),
+    0xC0000006: ("a file of the program, or one it had mapped, can no longer be read", "native_crash"),
     0xC0000017: ("out of memory", "memory"),
     0xC000001D: ("illegal instruction", "illegal_instruction"),
+    0xC0000022: ("access to a DLL was denied", "library_missing"),
+    0xC000007B: ("a DLL was built for another processor, or is damaged", "library_missing"),
     0xC0000094: ("integer division by zero", "native_crash"),
+    0xC0000096: ("privileged instruction", "illegal_instruction"),
     0xC00000FD: ("stack overflow", "overflow"),
+    0xC000012D: ("out of memory (paging file)", "memory"),
     0xC0000135: ("a DLL was not found", "library_missing"),
+    0xC0000138: ("a function was not found in a DLL", "library_missing"),
     0xC0000139: ("an entry point was not found in a DLL", "library_missing"),
     0xC000013A: ("ended by Ctrl+C", "terminated"),
     0xC0000142: ("a DLL failed to initialise", "library_missing"),
     0xC0000374: ("heap corruption", "native_crash"),
     0xC0000409: ("stack buffer overrun or fast fail", "failfast"),
+    0xC0000417: ("invalid parameter of a C runtime function", "native_crash"),
+    0xC000041D: ("an exception in a callback of the system", "native_crash"),
     0xC0000602: ("the process failed fast (Environment.FailFast)", "failfast"),
+    0xC06D007E: ("a DLL was not found", "library_missing"),  # delayimp.h: of a delay-loaded one
+    0xC06D007F: ("an entry point was not found in a DLL", "library_missing"),
     0xE0434352: ("unhandled .NET exception", "exception"),
+    0xE06D7363: ("unhandled C++ exception", "aborted"),
 }
 # The numbers that are the same on every Unix; SIGBUS and SIGSYS are not.
 _SIGNALS = {

@@ -39,6 +39,7 @@ BIND_FAILURES: dict[BindFailure, tuple[str, str, str]] = {
 ROWS = (
     # What a shell says that was to start a program; before the general words that it uses
     Row("command_missing", rf"{_SHELL}(?:command )?not found$|{_NOT_FOUND}", "The program {program}, which the backend starts, was not found.", "Install it, or fix the script that starts it. If it is part of the app, reinstall the app."),
+    Row("command_missing", r"^python was not found; run without arguments to install", "Python is not installed: python.exe here is only a placeholder that opens the Microsoft Store.", "Install Python and start the app again, or set the full path of a python.exe in backend.command."),
     Row("not_executable", rf"{_SHELL}permission denied$", "The program {program}, which the backend starts, cannot be executed: permission denied.", 'Make it executable: chmod u+x "{program}".'),
     Row("port_localhost", r"dynamic port binding is not supported when binding to localhost", "The backend is configured to listen on localhost:0, which it does not support.", "Use 127.0.0.1 instead of localhost in the address you pass to it."),
     Row("address_missing", r"cannot assign requested address|EADDRNOTAVAIL|address family not supported|EAFNOSUPPORT", "The backend tried to listen on an address that this machine does not have.", "Make it listen on 127.0.0.1. Check its settings and environment for another address."),
