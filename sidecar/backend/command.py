@@ -168,10 +168,14 @@ def _not_found(path: str, others: list[str]) -> BackendNotFoundError:
     also = "".join(f", nor at {other}" for other in others)
     folder = os.path.dirname(path)
     missing = "" if os.path.exists(folder) else f" (the folder {folder} does not exist)"
-    variables = " Variables such as $HOME or %APPDATA% are not filled in." if "$" in path or "%" in path else ""
+    more = " Variables such as $HOME or %APPDATA% are not filled in." if "$" in path or "%" in path else ""
+    if '"' in path:
+        more += " Remove the quotation marks from the path."
+    if not path.isprintable():
+        more += " In TOML's double quotes a backslash begins an escape: write the path in single quotes."
     return BackendNotFoundError(
         f"The backend's executable does not exist: {path}{also}{missing}",
-        hint=f"Check the path. A relative path starts at the folder in which the sidecar was started.{variables}",
+        hint=f"Check the path. A relative path starts at the folder in which the sidecar was started.{more}",
         data={"path": path},
     )
 

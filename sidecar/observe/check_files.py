@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import SidecarError
 from ..process.executability import check_program, marks
 from ..process.executability.formats import unrunnable
-from ..process.executability.windows import batch, is_batch, obstacle
+from ..process.executability.windows import APP_ALIAS, batch, is_batch, obstacle
 from ..process.platform import SYSTEM
 from ..process.platform.files import distrust, make_folder
 from ..process.platform.machine import dotnet_folders
@@ -38,10 +38,7 @@ def check_executable(find: FindCommand) -> Check:
     try:
         head = marks.read_head(program)
     except OSError as error:
-        held = obstacle(getattr(error, "winerror", None) or 0)
-        if held is not None:
-            return Check("executable", "failed", f"{program} cannot be opened: {held[0]}", held[1])
-        return Check("executable", "unknown", f"{program} is executable but not readable: {error.strerror}")
+        return _unreadable(program, error)
     found = unrunnable(program, head)
     if found is not None:
         return Check("executable", "failed", f"{program} cannot run here: {found.seen}", found.remedy)
@@ -49,6 +46,16 @@ def check_executable(find: FindCommand) -> Check:
     if mark is not None:
         return Check("executable", "warning", f"{program} {mark.seen}", mark.remedy)
     return Check("executable", "ok", f"{program} is executable")
+
+
+def _unreadable(program: Path, error: OSError) -> Check:
+    number = getattr(error, "winerror", None) or 0
+    if number == APP_ALIAS:
+        return Check("executable", "ok", f"{program} is an app execution alias")
+    held = obstacle(number)
+    if held is not None:
+        return Check("executable", "failed", f"{program} cannot be opened: {held[0]}", held[1])
+    return Check("executable", "unknown", f"{program} is executable but not readable: {error.strerror}")
 
 
 def check_runtime(find: FindCommand, environ: Mapping[str, str]) -> Check:

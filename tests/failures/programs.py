@@ -120,7 +120,7 @@ async def program_for_linux(stage: Stage) -> Explanation:
 @WAYS.add(
     "The program is a batch file",
     "The backend's program is a batch file, which only cmd.exe can run: <path>",
-    "Set the program that the batch file starts in backend.command.",
+    'Set the program that the batch file starts in backend.command, e.g. ["node", "server.js"] instead of ["npm", "start"].',
     windows("batch files"),
 )
 async def program_is_a_batch_file(stage: Stage) -> Explanation:

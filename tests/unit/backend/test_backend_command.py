@@ -196,6 +196,19 @@ def test_a_variable_in_the_path_is_named(tmp_path: Path) -> None:
     assert "Variables such as $HOME or %APPDATA% are not filled in." in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ('"C:\\Program Files\\a.exe"', "Remove the quotation marks"),
+        ("C:\temp\new.exe", "write the path in single quotes"),
+    ],
+)
+def test_a_path_that_was_copied_or_escaped_wrongly_gets_advice(tmp_path: Path, name: str, advice: str) -> None:
+    with pytest.raises(BackendNotFoundError) as caught:
+        find([f"./{name}"], tmp_path)
+    assert advice in (caught.value.hint or "")
+
+
 @pytest.mark.posix(reason="the run bit")
 def test_a_file_whose_run_bit_is_another_users_gets_no_advice_to_set_one(tmp_path: Path) -> None:
     server = program(tmp_path / "server", mode=0o654)

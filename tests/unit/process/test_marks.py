@@ -59,6 +59,48 @@ def test_windows_names_what_keeps_a_program_from_being_read(winerror: int, words
     assert windows.obstacle(5) is None
 
 
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (5, "access is denied (Windows error 5: text)"),
+        (67, "its network share was not found"),
+        (362, "cloud storage"),
+        (4556, "Smart App Control blocked it"),
+        (9999, "the system refused (Windows error 9999: text)"),
+    ],
+)
+def test_windows_refusals_are_explained(number: int, words: str) -> None:
+    assert words in windows.refused("C:\\x.exe", number, "text").message
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("app.PY", '["python", "C:\\x\\app.PY", …]'),
+        ("app.js", '["node", '),
+        ("app.exe", "Use the build for this processor"),
+    ],
+)
+def test_a_script_on_windows_is_started_with_its_interpreter(name: str, hint: str) -> None:
+    assert hint in (windows.refused(f"C:\\x\\{name}", 193, "text").hint or "")
+
+
+def test_an_app_execution_alias_can_be_started_though_it_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_program: Path) -> bytes:
+        error = OSError(22, "cannot be accessed")
+        error.winerror = windows.APP_ALIAS  # type: ignore[attr-defined,unused-ignore]  # Windows only
+        raise error
+
+    program = tmp_path / "python.exe"
+    program.write_bytes(b"")
+    program.chmod(0o755)
+    monkeypatch.setattr(marks, "read_head", refuse)
+    check = check_executable(lambda: (str(program),))
+    assert (check.status, check.message) == ("ok", f"{program} is an app execution alias")
+
+
 def test_a_program_is_read_from_its_beginning(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\x00\r\n\x1a" * 2000)
     assert marks.read_head(tmp_path / "x") == (b"\x00\r\n\x1a" * 2000)[:HEAD_BYTES]
