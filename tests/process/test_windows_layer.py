@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -22,10 +23,13 @@ from tests.support.backends import aspnet_backend, aspnet_missing
 if sys.platform != "win32":
     pytest.skip("job objects, console events and NTSTATUS are Windows' own", allow_module_level=True)
 
+import _winapi
 import msvcrt
 
-from sidecar.process.windows import early, jobs, layer, lookup, rungs, spawn
+from sidecar.process.windows import early, jobs, layer, lookup, output, rungs, spawn
 from sidecar.process.windows.layer import WindowsProcessLayer, WindowsRun
+from sidecar.rpc.stdio.reader import Reader
+from sidecar.wire.framing import FrameBuffer
 
 DEADLINE = 20.0
 KESTREL = Path(aspnet_backend()[0])
@@ -364,6 +368,16 @@ def test_a_contained_process_shows_no_system_error_in_a_box_and_leaves_dumps_to_
     assert subprocess.check_output([sys.executable, "-c", code], stdin=subprocess.DEVNULL).split() == [BOXLESS]
 
 
+def test_the_end_of_a_session_takes_a_contained_process_after_the_app() -> None:
+    code = (
+        "import ctypes; from sidecar.process.windows.jobs import contain_self; contain_self()\n"
+        "level, flags = ctypes.c_ulong(), ctypes.c_ulong()\n"
+        "ctypes.windll.kernel32.GetProcessShutdownParameters(ctypes.byref(level), ctypes.byref(flags))\n"
+        "print(hex(level.value), flags.value)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], stdin=subprocess.DEVNULL).split() == [b"0x27f", b"1"]
+
+
 @pytest.mark.not_wine(reason="a child does not inherit the error mode in Wine 8")
 async def test_the_backend_inherits_that_no_error_is_shown_in_a_box(stage: Stage) -> None:
     before = msvcrt.SetErrorMode(0x8001)
@@ -420,6 +434,46 @@ async def test_a_flood_of_output_arrives_whole_and_in_order(stage: Stage) -> Non
     _, run = await stage.python(code)
     await run.until_gone()
     assert bytes(run.out) == b"".join(b"%07d\n" % n * 1000 for n in range(1000))
+
+
+async def test_a_write_of_nothing_is_not_the_end_of_the_output() -> None:
+    """A pipe for messages hands on each write of no bytes, in Wine too; for bytes Windows does so to a reader that waits."""
+    read, write = message_pipe()
+    recorder = Recorder()
+    pipe = output.OutputPipe(
+        read,
+        "stdout",
+        deliver=recorder.output,
+        ended=lambda: recorder.gone([]),
+        report=print,
+        loop=asyncio.get_running_loop(),
+    )
+    for data in (b"", b"one", b"", b"two"):
+        _winapi.WriteFile(write, data)
+    await recorder.until(lambda: recorder.out == b"onetwo")
+    assert recorder.survivors is None
+    assert not pipe.closed
+    _winapi.CloseHandle(write)
+    await recorder.until_gone()
+
+
+async def test_a_write_of_nothing_is_not_the_end_of_the_client() -> None:
+    read, write = message_pipe()
+    frames, ends = FrameBuffer(), []
+    reader = Reader(msvcrt.open_osfhandle(read, os.O_RDONLY), frames, lambda: None, lambda: ends.append("end"))
+    reader.resume()
+    for data in (b"", b"\0\0\0\1", b"", b"x"):
+        _winapi.WriteFile(write, data)
+    await Recorder().until(lambda: [bytes(body) for body in frames] == [b"x"])
+    assert ends == []
+    _winapi.CloseHandle(write)
+    await Recorder().until(lambda: ends == ["end"])
+
+
+def message_pipe() -> tuple[int, int]:
+    name = rf"\\.\pipe\sidecar-test-{uuid.uuid4()}"
+    read = _winapi.CreateNamedPipe(name, _winapi.PIPE_ACCESS_INBOUND, 0x4, 1, 0, 65536, 0, 0)  # PIPE_TYPE_MESSAGE
+    return read, _winapi.CreateFile(name, _winapi.GENERIC_WRITE, 0, 0, _winapi.OPEN_EXISTING, 0, 0)
 
 
 async def test_a_sidecar_that_is_busy_does_not_hold_the_backend_up_and_keeps_the_latest_output(stage: Stage) -> None:
@@ -532,6 +586,24 @@ async def test_a_batch_file_is_refused(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "run.cmd").write_text("@echo off")
     with pytest.raises(BackendNotExecutableError, match="batch file"):
         await stage.command(str(tmp_path / "run.cmd"))
+
+
+async def test_a_script_is_refused_with_the_command_that_would_run_it(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("print(1)")
+    with pytest.raises(BackendNotExecutableError, match="it is a script, not a program") as caught:
+        await stage.command(str(tmp_path / "app.py"))
+    assert f'backend.command = ["python", "{tmp_path / "app.py"}"' in (caught.value.hint or "")
+
+
+async def test_a_job_around_the_app_that_forbids_others_is_reported(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_job: jobs.Job, _process: int) -> None:
+        raise OSError(13, "Access denied", None, 5)
+
+    monkeypatch.setattr(jobs.Job, "assign", refuse)
+    with pytest.raises(BackendNotExecutableError, match=r"into a job object: .*python.exe \(Windows error 5"):
+        await stage.python("pass")
 
 
 async def test_a_launch_that_failed_leaves_no_handle_behind(stage: Stage, tmp_path: Path) -> None:

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 from ...errors import BackendNotExecutableError, BackendNotFoundError, SidecarError
+from . import interpreter_for
 
+APP_ALIAS = 1920
+"""ERROR_CANT_ACCESS_FILE: what opening an app execution alias gives, as of the Microsoft Store's python.exe; it can be started."""
+
+_COMMAND = "backend.command"
 # winerror.h: cause, remedy. The system's own text follows the cause, in the user's language.
 _CAUSES = {
     5: ("access is denied", "Give the user read and execute permission on it and its folder; Controlled Folder Access or an antivirus may also deny it."),
     8: ("the system is out of memory", "Close other programs and try again."),
+    21: ("its drive is not ready", "Insert or reconnect the drive."),
     32: ("another program has the file open", "Wait until the update, the build or the antivirus scan is finished, then start again."),
+    53: ("its network path was not found", "Connect to the network, or install the app on a local disk."),
+    67: ("its network share was not found", "Connect to the network, or install the app on a local disk."),
+    123: ("its name has a character that Windows does not allow", f"Correct {_COMMAND}."),
     193: ("it is not a program for this Windows", "Use the build for this processor (x64 or ARM64); reinstall it if the download is damaged."),
     206: ("its path or its arguments are too long", "Install the app in a folder with a shorter path, or shorten backend.command."),
     216: ("it was built for another processor", "Use the build for this processor (x64 or ARM64)."),
     225: ("an antivirus found a virus or unwanted software in it", "Restore it from quarantine and allow it there, or reinstall the app."),
     226: ("an antivirus found a virus or unwanted software and removed it", "Allow it in the antivirus, then reinstall the app."),
     267: ("its working directory cannot be used", "Set backend.cwd to a directory that exists."),
+    362: ("the cloud storage that has the file does not run", "Start OneDrive (or its like) and keep the folder always on this device."),
+    389: ("the cloud storage that has the file is not reachable", "Connect to the network, and keep the folder always on this device."),
     740: ("it asks for administrator rights", "Turn off 'Run as administrator' in the file's properties, or ship it with requestedExecutionLevel asInvoker."),
+    786: ("a group policy forbids it", "Ask the administrator of this computer to allow it."),
     1260: ("a group policy forbids it", "Ask the administrator of this computer to allow it."),
     1314: ("the user may not start it with fewer rights", 'Set sandbox.level to "off", or ask the administrator.'),
     1392: ("the file is damaged", "Reinstall the app."),
     1455: ("the system is out of memory (paging file)", "Close other programs, or enlarge the paging file."),
+    1450: ("the system lacks resources", "Close other programs and try again."),
+    APP_ALIAS: ("the app to which this alias belongs cannot be started", "Reinstall that app, or turn the alias off (Settings, Apps, App execution aliases)."),
     4551: ("Smart App Control or App Control blocked it", "Sign the program, or have the administrator allow it."),
+    **dict.fromkeys(range(4556, 4561), ("Smart App Control blocked it by its reputation", "Sign the program, or have the administrator allow it.")),
     14001: ("its side-by-side configuration is wrong", "Install the Visual C++ runtime that it needs."),
 }  # fmt: skip
 _HELD = {32, 225, 226}
-_COMMAND = "backend.command"
 _BATCH = (".bat", ".cmd")
 
 
@@ -42,7 +56,7 @@ def batch(path: str) -> SidecarError:
     """The program is a batch file."""
     return BackendNotExecutableError(
         f"The backend's program is a batch file, which only cmd.exe can run: {path}",
-        hint=f"Set the program that the batch file starts in {_COMMAND}.",
+        hint=f'Set the program that the batch file starts in {_COMMAND}, e.g. ["node", "server.js"] instead of ["npm", "start"].',
         data={"path": path},
     )
 
@@ -56,8 +70,20 @@ def refused(path: str, number: int, text: str) -> SidecarError:
             data={"path": path},
         )
     cause, hint = _CAUSES.get(number, ("the system refused", f"Check the file, and {_COMMAND}."))
+    if number == 193 and (words := interpreter_for(path)):
+        cause = "it is a script, not a program"
+        hint = f'Start it with its interpreter: {_COMMAND} = [{words.replace("python3", "python")}, "{path}", …]'
     return BackendNotExecutableError(
         f"The backend's program could not be started: {path}: {cause} (Windows error {number}: {text})",
         hint=hint,
+        data={"path": path},
+    )
+
+
+def not_contained(path: str, number: int, text: str) -> SidecarError:
+    """The program would not be in a job object, and so could outlive the app."""
+    return BackendNotExecutableError(
+        f"The backend's program could not be put into a job object: {path} (Windows error {number}: {text})",
+        hint="What starts the app limits its windows or clipboard by a job object, in which no other can be nested: start the app outside of it.",
         data={"path": path},
     )

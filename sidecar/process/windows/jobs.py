@@ -23,6 +23,7 @@ _MAX_PIDS = 8192  # that are listed of a tree, in 64 KiB; a kill ends the others
 # JOBOBJECT_EXTENDED_LIMIT_INFORMATION: two times, flags, working sets, processes, affinity, priority and scheduling class;
 # counters; memory
 _LIMITS = Struct("@qqINNINII6Q4N")
+_AFTER_THE_APP = 0x27F  # one below 0x280, which every process has at its start
 _own_job: Job | None = None
 
 
@@ -79,6 +80,9 @@ def contain_self() -> str | None:
     instead of ending with 0xC0000135. Without SEM_NOGPFAULTERRORBOX, which would keep Windows Error Reporting from writing dumps.
     Source: SetErrorMode; what the app set (libuv sets all three) is replaced.
 
+    And has the end of a session take the app first: it ends its backend in order by a sidecar that still lives. Without a window
+    the sidecar gets no message before its own end. Source: SetProcessShutdownParameters.
+
     Returns what went wrong, for the log, or None. The sidecar works without it: each run has its own job.
     """
     global _own_job  # noqa: PLW0603 - one per process, and its handle must live as long as the process
@@ -86,6 +90,7 @@ def contain_self() -> str | None:
         return None
     win32.SetConsoleCtrlHandler(None, 0)
     msvcrt.SetErrorMode(msvcrt.SEM_FAILCRITICALERRORS | msvcrt.SEM_NOOPENFILEERRORBOX)
+    win32.SetProcessShutdownParameters(_AFTER_THE_APP, win32.SHUTDOWN_NORETRY)
     process = _winapi.GetCurrentProcess()
     win32.disable_power_throttling(process)
     try:

@@ -12,6 +12,7 @@ import ntpath
 import os
 import sys
 
+from ...errors import SidecarError
 from ..executability import windows as refusal
 from . import jobs, win32
 from .command_line import command_line
@@ -38,7 +39,7 @@ _MAX_FOLDER = 258  # SetCurrentDirectory: MAX_PATH without the final backslash a
 
 
 class Started:
-    """A backend that runs; ``created`` as in base.ProcessId. The descriptors and handles are the caller's to close; ``stdin``: 0 where not open."""
+    """A backend that runs; ``created`` as in base.ProcessId. The handles are the caller's to close; ``stdin``: 0 where not open."""
 
     def __init__(  # noqa: PLR0917 - the process, then its streams in their order
         self, pid: int, created: float, process: int, job: jobs.Job, stdin: int, stdout: int, stderr: int
@@ -87,11 +88,11 @@ def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) 
             os.set_handle_inheritable(handles[4], True)
         process, thread, pid = _create(program, spec, folder, handles)
         try:
-            job.assign(process)
+            _contain(job, process, program)
             created = win32.lifetime(process)[0]
             win32.SetPriorityClass(process, _priority(spec.limits.nice))
             win32.ResumeThread(thread)
-        except OSError:
+        except (OSError, SidecarError):
             _winapi.TerminateProcess(process, 1)
             _winapi.CloseHandle(process)
             raise
@@ -104,8 +105,14 @@ def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) 
         raise
     for handle in (handles[1], handles[3], *handles[4:5]):
         _winapi.CloseHandle(handle)
-    out, err = (msvcrt.open_osfhandle(handle, os.O_RDONLY) for handle in (stdout, stderr))
-    return Started(pid, created, process, job, handles[5] if spec.stdin == "open" else 0, out, err)
+    return Started(pid, created, process, job, handles[5] if spec.stdin == "open" else 0, stdout, stderr)
+
+
+def _contain(job: jobs.Job, process: int, program: str) -> None:
+    try:
+        job.assign(process)
+    except OSError as error:
+        raise refusal.not_contained(program, error.winerror or 0, error.strerror or "") from error
 
 
 def _short_form(path: str) -> str:
@@ -174,8 +181,5 @@ def discard(started: Started) -> None:
     """Ends a backend that is not wanted any more, with its tree."""
     started.job.terminate()
     started.job.close()
-    _winapi.CloseHandle(started.process)
-    os.close(started.stdout)
-    os.close(started.stderr)
-    if started.stdin:
-        _winapi.CloseHandle(started.stdin)
+    for handle in filter(None, (started.process, started.stdout, started.stderr, started.stdin)):
+        _winapi.CloseHandle(handle)

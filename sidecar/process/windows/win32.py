@@ -26,6 +26,8 @@ PROCESS_POWER_THROTTLING = 4  # PROCESS_INFORMATION_CLASS
 POWER_THROTTLING_EXECUTION_SPEED = 0x1
 POWER_THROTTLING_IGNORE_TIMER_RESOLUTION = 0x4
 
+SHUTDOWN_NORETRY = 0x1
+
 TCP_TABLE_OWNER_PID_LISTENER = 3
 
 _EPOCH = 116_444_736_000_000_000  # 1970 as FILETIME has it, in units of 100 ns since 1601
@@ -54,6 +56,7 @@ ResumeThread = declare("ResumeThread", DWORD, HANDLE)
 SetConsoleCtrlHandler = declare("SetConsoleCtrlHandler", c_int, c_void_p, c_int)
 SetInformationJobObject = declare("SetInformationJobObject", c_int, HANDLE, c_int, c_void_p, DWORD)
 SetPriorityClass = declare("SetPriorityClass", c_int, HANDLE, DWORD)
+SetProcessShutdownParameters = declare("SetProcessShutdownParameters", c_int, DWORD, DWORD)
 TerminateJobObject = declare("TerminateJobObject", c_int, HANDLE, c_int)
 
 
