@@ -94,8 +94,10 @@ class ExitStatus(Struct, frozen=True):
             return "unknown"
         if self.code in _CODES:
             return _CODES[self.code][1]
-        # A shell, or a container, that started the program reports its signal so (POSIX 2.8.2).
-        return _SIGNALS.get(self.code - 128) if 128 < self.code < 160 else None
+        # A launcher reports its program's signal so: a shell, a container (POSIX 2.8.2), and, as 256 - n, a Python
+        # program that exits with the returncode of a subprocess, such as Werkzeug's reloader.
+        reported = self.code - 128 if 128 < self.code < 160 else 256 - self.code
+        return _SIGNALS.get(reported) if 225 < self.code < 256 or 128 < self.code < 160 else None
 
 
 UNKNOWN = ExitStatus()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from .terminal_text import home_as_return, without_controls
 
@@ -11,22 +12,28 @@ _LONGEST = 300  # characters; the whole line is in the output
 # Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.
 _ERROR = (
     r"(?i)(?<![/\w])(?:[\w.]*(?:error|exception)|err|fatal|panic(?:ked)?|critical|failed|failure|cannot|can't|couldn't|could not|unable to"
-    r"|denied|refused|no such|missing script)\b(?!\s*[:=]\s*(?:0|none|null|false)\b)"
+    r"|denied|refused|no such|no module|missing script)\b(?!\s*[:=]\s*(?:0|none|null|false)\b)"
     r"|: (?:command )?not found\s*$"
     r'|"level":\s*[56]0\b'  # error and fatal of Pino, the logger of Fastify
 )
 _NONE = r"(?i)\b(?:0|no|without(?: any)?) (?:errors?|exceptions?|failures?)\b"
-# What Node, npm, pnpm, nodemon and gunicorn add below the error itself, and what npm puts before each line.
-_EPILOGUE = r"Emitted 'error' event|complete log of this run|^Failed running |ELIFECYCLE|^Node\.js v\d|app crashed - waiting|Shutting down: Master|Reason: \w+ failed to|Worker \(pid"
+# What runtimes, compilers and runners add below the error itself, and what npm puts before each line.
+_EPILOGUE = r"Emitted 'error' event|BEGIN failed--compilation aborted|^Compilation failed in require|aborted due to compilation errors|^Execution halted|^error: could not compile|^error Command failed|^make(?:\[\d+\])?: \*\*\* \[|complete log of this run|^Failed running |ELIFECYCLE|^Node\.js v\d|app crashed - waiting|Shutting down: Master|Reason: \w+ failed to|Worker \(pid"
+_FRAME = r"[\u2500-\u257f]+"  # box drawing: rich, Click's extensions and pretty tracebacks draw frames around errors
+_USAGE = r"(?i)\s*usage:? \S"
 _NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"
 
 
 def last_line(output: str) -> tuple[str, bool]:
     """The last line that reports an error, else the last, and whether it does; indented ones count where no other fits. Empty: none."""
     shown = without_controls(home_as_return(output.encode("utf-8", "replace")).decode())
-    lines = [line for line in shown.splitlines() if line.strip()]
+    lines = [line for line in re.sub(_FRAME, "", shown).splitlines() if line.strip()]
     lines = [line for line in lines if not re.search(_EPILOGUE, line)] or lines
     errors = [line for line in lines if re.search(_ERROR, re.sub(_NPM, "", line)) and not re.search(_NONE, line)]
+    if all(line.rstrip().endswith(":") for line in errors):  # a heading: the line below it says what is wrong
+        errors = [f"{above} {below.strip()}" for above, below in pairwise(lines) if above in errors] or errors
+    else:
+        errors = [line for line in errors if not line.rstrip().endswith(":")]
     found = next((line for line in reversed(errors) if not line[0].isspace()), None) or (errors or lines or [""])[-1]
     text = found.strip().lstrip("\ufffd")  # of the byte order mark of UTF-16
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …", bool(errors)
@@ -36,3 +43,8 @@ def quote_last(output: str, *, only_errors: bool = False) -> str:
     """``last_line`` as a part of a sentence, such as ``its last error: …``; empty if missing."""
     line, is_error = last_line(output)
     return f"its last {'error' if is_error else 'output'}: {line}" if line and (is_error or not only_errors) else ""
+
+
+def printed_usage(output: str) -> bool:
+    """Whether it printed how to use it, which programs do whose command lacks an argument or has a wrong one."""
+    return re.match(_USAGE, output) is not None

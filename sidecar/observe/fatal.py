@@ -29,6 +29,7 @@ _FRAME = re.compile(r"^\s+at (.+?)(?: \{)?\s*$", re.MULTILINE)  # Node lists an 
 _PYTHON_FRAME = re.compile(r'^  File "(?!<frozen )([^"]+)", line (\d+), in (.+)$', re.MULTILINE)
 _PYTHON_END = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)
 _GO_FRAME = re.compile(r"^goroutine .*\n(.+)$", re.MULTILINE)
+_NODE_PLACE = re.compile(r"^(\S.*:\d+)\n(?:.*\n){1,6}?\n\Z", re.MULTILINE)
 _RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:", "Object.<anonymous> (node:")
 
 
@@ -62,7 +63,10 @@ def _dotnet(last: re.Match[str], after: str) -> _Words:
 
 
 def _node(last: re.Match[str], after: str) -> _Words:
-    return last["node"], last[0].partition(": ")[2], _frame(after)
+    frame = _frame(after)
+    if last["node"] == "SyntaxError" and (place := _NODE_PLACE.search(last.string, 0, last.start())):
+        frame = place[1]  # its frames are those of the loader
+    return last["node"], last[0].partition(": ")[2], frame
 
 
 def _cpp(last: re.Match[str], after: str) -> _Words:

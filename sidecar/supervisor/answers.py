@@ -82,12 +82,20 @@ def _last_cause(run: Run, settings: Settings) -> tuple[str, str]:
     if run.conflict is not None or run.listener == "foreign":
         error = port_taken(run) if run.conflict is not None else port_foreign(run)
         return f"{error.message}.", error.hint
-    from ..core.last_line import quote_last
+    return _why_it_ended(run, settings)
+
+
+def _why_it_ended(run: Run, settings: Settings) -> tuple[str, str]:
+    """Cause and remedy of a run that ended by itself, as its crash report has them; the remedy is empty where only its output may say."""
+    from ..core.last_line import quote_last  # no start that succeeds waits for these three
+    from ..observe.causes import guess
     from .early_end import explain_early_end
 
-    early = explain_early_end(run, settings)
-    said = quote_last(run.output) if early is None else ""
-    return (early.cause, early.remedy) if early is not None else (said[:1].upper() + said[1:], "")
+    why = explain_early_end(run, settings) or guess(run.output, run.status or UNKNOWN, port=run.port)
+    if why is not None:
+        return why.cause, why.remedy
+    said = quote_last(run.output)
+    return said[:1].upper() + said[1:], ""
 
 
 def port_foreign(run: Run) -> errors.SidecarError:
@@ -154,16 +162,11 @@ def _socket_unused(run: Run) -> errors.SidecarError:
 
 
 def _exited(run: Run, settings: Settings) -> errors.SidecarError:
-    from ..core.last_line import quote_last  # no start that succeeds waits for these two
-    from .early_end import explain_early_end
-
     status = run.status or UNKNOWN
-    why = explain_early_end(run, settings)
-    cause = why.cause if why else quote_last(run.output)
+    cause, remedy = _why_it_ended(run, settings)
     return errors.BackendExitedError(
-        _in_folder(f"The backend exited before it was ready: {status.text}", run)
-        + (f". {cause[0].upper()}{cause[1:]}" if cause else ""),
-        hint=why.remedy if why else _FIX_IT if cause else _SAID_NOTHING,
+        _in_folder(f"The backend exited before it was ready: {status.text}", run) + (f". {cause}" if cause else ""),
+        hint=remedy or (_FIX_IT if cause else _SAID_NOTHING),
         data={"code": status.code, "signal": status.signal, "text": status.text, "output": run.output[-_LAST_OUTPUT:]},
     )
 

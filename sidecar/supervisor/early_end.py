@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..backend.reported import lifetime_events
 from ..core.bind_failure import any_bind_failure
-from ..core.last_line import last_line, quote_last
+from ..core.last_line import last_line, printed_usage, quote_last
 from ..settings.model import Settings
 from ..settings.servers import how_to_pass_port, port_in_command
 from .run import Run
@@ -47,6 +47,7 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
     - It asked on its stdin, which is empty.
     - Exit code 0 after it reported that it is shutting down: it did so itself.
     - Exit code 0, and processes that had to be killed: it went into the background.
+    - It printed how to use it.
     - Exit code 0 within two seconds, nothing left behind, stdin at its end: it ends with its stdin. This is a guess, and
       says so.
     - It could not listen on a port other than the one it was given.
@@ -63,11 +64,17 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
             "stdin_ended",
         )
     if run.status.clean:
-        if lifetime_events(settings.profile, run.output)[-1:] == ["stopping"]:
-            return _own_shutdown(run)
-        return _daemon(run) if run.forced else _stdin(run, settings)
+        return _clean_end(run, settings)
     other = _other_port(run, settings)
-    return _script(run) if other is None and run.ready_at is None and run.status.signal is None else other
+    if other is not None or run.ready_at is not None or run.status.signal is not None:
+        return other
+    return _script(run) or _usage(run)
+
+
+def _clean_end(run: Run, settings: Settings) -> Unready | None:
+    if lifetime_events(settings.profile, run.output)[-1:] == ["stopping"]:
+        return _own_shutdown(run)
+    return _daemon(run) if run.forced else _other_port(run, settings) or _usage(run) or _stdin(run, settings)
 
 
 def _question(output: str) -> str | None:
@@ -151,6 +158,17 @@ def _other_port(run: Run, settings: Settings) -> Unready | None:
         f"It tried to listen on {where}, instead of its port {run.port}.",
         f"Close that program, or pass the backend the port: {how_to_pass_port(command, [port] if port else [])}.",
         "port_in_use",
+    )
+
+
+def _usage(run: Run) -> Unready | None:
+    if run.ready_at is not None or not printed_usage(run.output):
+        return None
+    said = quote_last(run.output, only_errors=True)
+    return Unready(
+        f"It printed its usage and exited: an argument is missing or wrong.{f' {said[0].upper()}{said[1:]}' if said else ''}",
+        "Correct the arguments in backend.command; its output lists them.",
+        "usage",
     )
 
 

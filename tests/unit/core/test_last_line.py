@@ -55,6 +55,12 @@ DOTNET = "Unhandled exception. System.IO.IOException: Failed to bind\n ---> Some
         ),
         ("Error: Cannot find module 'x'\nNode.js v20\nFailed running 'a.js'\n", "Error: Cannot find module 'x'"),
         (GUNICORN, "Failed to find attribute 'ap' in 'app'."),
+        ("╭─ Error ─────╮\n│ Could not find the app │\n╰─────────────╯\n", "Could not find the app"),
+        ("The error below came first:\nNo module named 'nope'\n", "No module named 'nope'"),
+        (
+            "syntax error at a.pl line 5\nBEGIN failed--compilation aborted at a.pl line 2.\n",
+            "syntax error at a.pl line 5",
+        ),
         ("Error: no such table\nnow waiting for a second try\n", "Error: no such table"),
     ],
 )

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from sidecar.core.events import Outcome
 from sidecar.core.exit_status import ExitStatus
 from sidecar.process.base import LaunchSpec, Survivor
 from sidecar.process.platform.usage import MEASURE
 from sidecar.settings.model import Backend, Limits, Settings
+from sidecar.supervisor.answers import error_for
 from sidecar.supervisor.early_end import explain_early_end
 from sidecar.supervisor.run import Run
 
@@ -156,3 +158,30 @@ def test_an_app_that_shut_itself_down_is_said_to_have_done_so(tmp_path: Path) ->
 def test_nothing_else_is_taken_for_its_own_shutdown(tmp_path: Path, profile: str, code: int, output: str) -> None:
     run = structs.replace(ended(cwd=tmp_path, code=code, ready=True, output=output), lasted=60.0)
     assert explain_early_end(run, Settings(profile=profile)) is None
+
+
+@pytest.mark.parametrize("code", [0, 2])
+def test_a_program_that_printed_its_usage_is_said_to_lack_an_argument(tmp_path: Path, code: int) -> None:
+    said = "\nusage: app [-h] --port PORT\napp: error: the following arguments are required: --port\n"
+    why = explain_early_end(ended(cwd=tmp_path, code=code, output=said), Settings())
+    assert why is not None
+    assert why.kind == "usage"
+    assert "Its last error: app: error: the following arguments are required: --port" in why.cause
+    assert "backend.command" in why.remedy
+    assert explain_early_end(ended(cwd=tmp_path, ready=True, output=said), Settings()) is None
+
+
+def test_a_taken_port_is_the_reason_whatever_the_exit_code(tmp_path: Path) -> None:
+    """Starman ends with 0 when it cannot listen."""
+    said = "Can't connect to TCP port 5000 on :: [Address already in use]\n"
+    why = explain_early_end(ended(cwd=tmp_path, code=0, output=said), Settings())
+    assert why is not None
+    assert why.kind == "port_in_use"
+    assert "port 5000, which another program uses" in why.cause
+
+
+def test_the_error_for_a_caller_has_the_cause_and_the_remedy_of_the_crash_report(tmp_path: Path) -> None:
+    said = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'flask'\n"
+    error = error_for(Outcome.EXITED, ended(cwd=tmp_path, code=1, output=said), Settings())
+    assert "Part of the backend is missing: flask." in error.message
+    assert "install its dependencies" in error.hint
