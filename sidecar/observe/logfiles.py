@@ -32,24 +32,25 @@ LOOK_SECONDS = 0.5  # between two looks whether the files are still in their pla
 _NAME = re.compile(r"backend-(\d{6,})\.log")
 
 
-class Block(Struct, frozen=True):
-    """Output of one stream (``stdout``, ``stderr``), or a remark of ours (``run-N``, ``dropped``); seconds since the epoch."""
+class Chunk(Struct, frozen=True):
+    """What came at once of one stream (``stdout``, ``stderr``), or a remark of ours (``run-N``, ``dropped``)."""
 
-    time: float
+    time: float  # seconds since the epoch
     stream: str
     data: bytes
+    run: int = 0
 
 
-def join_blocks(blocks: list[Block]) -> Iterator[Block]:
+def join_chunks(chunks: list[Chunk]) -> Iterator[Chunk]:
     """Neighbours of one stream as one, with the time of the first: fewer writes, shorter index."""
-    for _, together in groupby(blocks, key=lambda block: block.stream):
+    for _, together in groupby(chunks, key=lambda chunk: chunk.stream):
         first, *more = together
-        data = b"".join([first.data, *(block.data for block in more)])
+        data = b"".join([first.data, *(chunk.data for chunk in more)])
         yield structs.replace(first, data=data) if more else first
 
 
 class LogFiles:
-    """Writes blocks to rotated files in ``folder``, which may be replaced before the first ``put``."""
+    """Writes chunks to rotated files in ``folder``, which may be replaced before the first ``put``."""
 
     max_bytes = 10 * 1024 * 1024  # of a file
     keep = 10  # files; the newest ones
@@ -60,7 +61,7 @@ class LogFiles:
         """``warn`` is called once when writing fails, from the writing thread."""
         self.folder = os.fspath(folder)
         self._warn = warn
-        self._queue: SimpleQueue[Block | None] = SimpleQueue()
+        self._queue: SimpleQueue[Chunk | None] = SimpleQueue()
         # Each counter has one writer: the loop puts, the thread takes.
         self._put = 0
         self._taken = 0
@@ -77,15 +78,15 @@ class LogFiles:
         self._retry_at = 0.0
         self._warned = False
 
-    def put(self, block: Block) -> None:
-        """Queues a block, or counts it as dropped; never waits. On the loop's thread only."""
-        size = len(block.data) + CHUNK_COST
+    def put(self, chunk: Chunk) -> None:
+        """Queues a chunk, or counts it as dropped; never waits. On the loop's thread only."""
+        size = len(chunk.data) + CHUNK_COST
         if self._put - self._taken + size > self.queue_bytes:
-            self._overflow += len(block.data)
+            self._overflow += len(chunk.data)
             return
-        self._tell_overflow(block.time)
+        self._tell_overflow(chunk.time)
         self._put += size
-        self._queue.put(block)
+        self._queue.put(chunk)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="backend-log", daemon=True)
             self._thread.start()
@@ -109,7 +110,7 @@ class LogFiles:
 
     def _tell_overflow(self, now: float) -> None:
         if self._overflow:
-            self._queue.put(Block(now, "dropped", b"%d" % self._overflow))
+            self._queue.put(Chunk(now, "dropped", b"%d" % self._overflow))
             self._overflow = 0
 
     # On the thread ------------------------------------------------------------------------------------------------
@@ -117,26 +118,26 @@ class LogFiles:
     def _run(self) -> None:
         last = False
         while not last:
-            blocks, last = self._take()
+            chunks, last = self._take()
             self._follow_move()
-            for block in join_blocks(blocks):
-                self._append(block)
-            self._taken += sum(len(block.data) + CHUNK_COST for block in blocks if block.stream != "dropped")
+            for chunk in join_chunks(chunks):
+                self._append(chunk)
+            self._taken += sum(len(chunk.data) + CHUNK_COST for chunk in chunks if chunk.stream != "dropped")
         self._close_files()
         try:
             self._at_end()
         except RuntimeError:
             pass  # the loop was closed in the meantime
 
-    def _take(self) -> tuple[list[Block], bool]:
-        blocks: list[Block] = []
+    def _take(self) -> tuple[list[Chunk], bool]:
+        chunks: list[Chunk] = []
         size = 0
         try:
             item = self._queue.get(timeout=LOOK_SECONDS if self._file is not None else None)
         except Empty:
             return [], False
         while item is not None:
-            blocks.append(item)
+            chunks.append(item)
             size += len(item.data)
             if size >= BATCH_BYTES:
                 break
@@ -144,7 +145,7 @@ class LogFiles:
                 item = self._queue.get_nowait()
             except Empty:
                 break
-        return blocks, item is None
+        return chunks, item is None
 
     def _follow_move(self) -> None:
         """Makes file and folder again where they were removed or renamed: what is written to the old file is not found."""
@@ -160,17 +161,17 @@ class LogFiles:
             if lost:
                 self._warn(f"The backend's log folder {self.folder} was removed or renamed; it was created again.")
 
-    def _append(self, block: Block) -> None:
-        if block.stream == "dropped":
-            self._lost += int(block.data)
+    def _append(self, chunk: Chunk) -> None:
+        if chunk.stream == "dropped":
+            self._lost += int(chunk.data)
             return
         try:
             if not self._ready():
-                self._lost += len(block.data)
+                self._lost += len(chunk.data)
                 return
-            self._write(block)
+            self._write(chunk)
         except OSError as error:
-            self._lost += len(block.data)
+            self._lost += len(chunk.data)
             self._fail(error)
 
     def _ready(self) -> bool:
@@ -185,20 +186,20 @@ class LogFiles:
             self._open(self._number + 1)
         return True
 
-    def _write(self, block: Block) -> None:
+    def _write(self, chunk: Chunk) -> None:
         assert self._file is not None
         assert self._index is not None
         if self._lost:
             _write_all(self._file, b"\n[sidecar] %d bytes of output were not written here\n" % self._lost)
             self._lost = 0
-        size = len(block.data)
-        _write_all(self._file, block.data)
+        size = len(chunk.data)
+        _write_all(self._file, chunk.data)
         # The position after an append is the end of what *we* wrote, even if another sidecar appends to the same file.
         offset = self._file.tell() - size
         if offset < self._end:
             self._index.truncate(0)  # another program truncated the log (logrotate's copytruncate)
         self._end = offset + size
-        _write_all(self._index, f"{offset} {size} {iso(block.time)} {block.stream}\n".encode())
+        _write_all(self._index, f"{offset} {size} {iso(chunk.time)} {chunk.stream}\n".encode())
         self._warned = False
 
     def _open(self, number: int) -> None:

@@ -13,27 +13,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Literal, cast
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from ..clock import iso
 from ..threads import in_thread
 from ..wire.messages import LogLine
 from .lines import LineSplitter
-from .logfiles import CHUNK_COST, Block, LogFiles
+from .logfiles import CHUNK_COST, Chunk, LogFiles
 
 LIVE_INTERVAL = 0.05  # seconds between two deliveries to a subscriber
 LIVE_BYTES = 512 * 1024  # what is cut into lines at one delivery; what is older is skipped
-
-StreamName = Literal["stdout", "stderr"]
-
-
-class Chunk(Struct, frozen=True):
-    """What came at once; ``time`` is seconds since the epoch."""
-
-    run: int
-    time: float
-    stream: StreamName
-    data: bytes
 
 
 class BackendLog:
@@ -65,12 +54,12 @@ class BackendLog:
         if self._live:
             self._live.end_run()
         self._run = run
-        self._files.put(Block(self._clock(), f"run-{run}", b""))
+        self._files.put(Chunk(self._clock(), f"run-{run}", b""))
 
     def write(self, stream: str, data: bytes) -> None:
         """Takes a chunk; never waits. On the loop's thread only."""
-        chunk = Chunk(self._run, self._clock(), cast("StreamName", stream), data)
-        self._files.put(Block(chunk.time, stream, data))
+        chunk = Chunk(self._clock(), stream, data, self._run)
+        self._files.put(chunk)
         self._ring.append(chunk)
         self._size += len(data) + CHUNK_COST
         while self._size > self.ring_bytes and len(self._ring) > 1:
@@ -185,28 +174,30 @@ class _Cutter:
     """Chunks to lines, each stream by itself."""
 
     def __init__(self) -> None:
-        self._splitters: dict[StreamName, LineSplitter] = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+        self._splitters = {"stdout": LineSplitter(), "stderr": LineSplitter()}
 
     def feed(self, chunk: Chunk) -> Iterator[LogLine]:
-        when = iso(chunk.time)
-        for text in self._splitters[chunk.stream].feed(chunk.data):
-            yield LogLine(when, chunk.stream, text)
+        return _lines(chunk.time, chunk.stream, self._splitters[chunk.stream].feed(chunk.data))
 
     def progress(self, seconds: float) -> Iterator[LogLine]:
         """Progress bars, as they are at that time."""
         for name, splitter in self._splitters.items():
-            text = splitter.progress()
-            if text is not None:
-                yield LogLine(iso(seconds), name, text)
+            if (text := splitter.progress()) is not None:
+                yield from _lines(seconds, name, [text])
 
     def flush(self, seconds: float) -> Iterator[LogLine]:
         """The unfinished lines, which ended at that time."""
         for name, splitter in self._splitters.items():
-            for text in splitter.flush():
-                yield LogLine(iso(seconds), name, text)
+            yield from _lines(seconds, name, splitter.flush())
 
-    def forget(self, stream: StreamName) -> None:
+    def forget(self, stream: str) -> None:
         self._splitters[stream].forget()
+
+
+def _lines(seconds: float, stream: str, texts: list[str]) -> Iterator[LogLine]:
+    when = iso(seconds)
+    for text in texts:
+        yield LogLine(when, cast("Literal['stdout', 'stderr']", stream), text)
 
 
 def _cut(chunks: Iterator[Chunk]) -> Iterator[LogLine]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from sidecar.observe import logfiles
-from sidecar.observe.logfiles import CHUNK_COST, Block, LogFiles, join_blocks
+from sidecar.observe.logfiles import CHUNK_COST, Chunk, LogFiles, join_chunks
 
 
-def block(data: bytes, stream: str = "stdout") -> Block:
-    return Block(0.0, stream, data)
+def block(data: bytes, stream: str = "stdout") -> Chunk:
+    return Chunk(0.0, stream, data)
 
 
 async def written(files: LogFiles, condition: object) -> None:
@@ -29,8 +29,8 @@ def content(folder: Path) -> bytes:
 
 def test_neighbours_of_one_stream_become_one_block() -> None:
     blocks = [block(b"a"), block(b"b"), block(b"c", "stderr"), block(b"d")]
-    assert list(join_blocks(blocks)) == [block(b"ab"), block(b"c", "stderr"), block(b"d")]
-    assert list(join_blocks([])) == []
+    assert list(join_chunks(blocks)) == [block(b"ab"), block(b"c", "stderr"), block(b"d")]
+    assert list(join_chunks([])) == []
 
 
 async def test_a_full_file_is_followed_by_the_next_and_the_newest_ten_are_kept(tmp_path: Path) -> None:
