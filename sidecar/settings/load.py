@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
+from msgspec import Struct, structs
 
 from ..errors import InvalidConfigError
 from . import checks
 from .model import Settings
 from .profiles import DEFAULT_PROFILE, PROFILES
 from .sources import Given, Source, from_environment, from_file, from_flags
-from .values import convert, field_types, sections
+from .texts import quantity
 
 
-class Loaded(msgspec.Struct, frozen=True):
+@cache
+def field_types(section: str) -> dict[str, Any]:
+    """Key → type of one section of the settings; empty if the section does not exist."""
+    kind = {field.name: field.type for field in structs.fields(Settings)}.get(section)
+    if not (isinstance(kind, type) and issubclass(kind, Struct)):
+        return {}
+    return {field.name: field.type for field in structs.fields(kind)}
+
+
+def sections() -> list[str]:
+    """The names of all sections."""
+    return [field.name for field in structs.fields(Settings) if field_types(field.name)]
+
+
+class Loaded(Struct, frozen=True):
     """Settings in force."""
 
     settings: Settings
@@ -41,8 +57,8 @@ def load(
         flags.given.append(Given("", "profile", profile, "--profile", text=profile))
     sources = [*([from_file(config)] if config is not None else []), from_environment(environ), flags]
     merge = _Merge()
-    for source in sources:
-        merge.choose_profile(source.given)
+    for given in (given for source in sources for given in source.given if not given.section):
+        merge.choose_profile(given)
     preset = PROFILES[merge.profile]
     if not preset.variables.keys().isdisjoint(environ):
         from .legacy import from_profile
@@ -81,11 +97,6 @@ class _Merge:
         self.profile = DEFAULT_PROFILE
         self._values: dict[str, dict[str, Any]] = {}
 
-    def choose_profile(self, all_given: Sequence[Given]) -> None:
-        for given in all_given:
-            if not given.section:
-                self._choose(given)
-
     def add(self, source: Source) -> None:
         self.mistakes.extend(source.mistakes)
         for given in source.given:
@@ -118,7 +129,7 @@ class _Merge:
             section[given.key] = value
         self.origins[f"{given.section}.{given.key}"] = given.origin
 
-    def _choose(self, given: Given) -> None:
+    def choose_profile(self, given: Given) -> None:
         if isinstance(given.value, str) and given.value in PROFILES:
             self.profile = given.value
             self.origins["profile"] = given.origin
@@ -140,13 +151,23 @@ class _Merge:
 
 
 def _converted(given: Given, kind: Any) -> Any:
+    """The value as its setting holds it. msgspec.ValidationError: it is of another type or out of range."""
     try:
-        return convert(given.value, kind)
+        return _convert(given.value, kind)
     except msgspec.ValidationError:
         # A text such as 1.10 reads as a number; where only a text will do, it was meant as one.
         if given.text is None:
             raise
-        return convert(given.text, kind)
+        return _convert(given.text, kind)
+
+
+def _convert(value: Any, kind: Any) -> Any:
+    if isinstance(value, str):  # perhaps with a unit
+        for meta in getattr(kind, "__metadata__", ()):
+            number = quantity(value, meta.extra["units"]) if meta.extra else None
+            if number is not None:
+                value = int(number) if number.is_integer() else number
+    return msgspec.convert(value, kind, strict=True)
 
 
 def _unknown(given: Given, types: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, field
 from .profiles import DEFAULT_PROFILE
 from .texts import BYTES, REPORTED_PATTERN, SECONDS
 
-# A text with a unit is read before the model sees it (values.convert); the schemas allow both.
+# A text with a unit is read before the model sees it (load); the schemas allow both.
 _IN_SECONDS: dict[str, Any] = {
     "extra": {"units": SECONDS, "named": "seconds", "example": '"20s", "500ms" or "2m"'},
     "extra_json_schema": {"pattern": r"^\d+(\.\d+)? ?(ms|s|m|h)$"},

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import inspect, structs
 
+from sidecar.settings.load import sections
 from sidecar.settings.model import Settings
-from sidecar.settings.values import sections
 
 _HEAD = '''"""What model.py says of each setting, for the start that has not imported msgspec yet.
 

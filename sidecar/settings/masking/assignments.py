@@ -235,12 +235,6 @@ def _header_value(text: str, pair: re.Match[str], rest: re.Pattern[str] = _HEADE
 
 
 _HEADERS: dict[str, Callable[[str, re.Match[str]], Value | None]] = {
-    "authorization": _authorization,
-    "proxy-authorization": _authorization,
-    "x-authorization": _authorization,
-    "http_authorization": _authorization,
-    "cookie": _cookie,
-    "cookie2": _cookie,
-    "set-cookie": _cookie,
-    "http_cookie": _cookie,
+    **dict.fromkeys(("authorization", "proxy-authorization", "x-authorization", "http_authorization"), _authorization),
+    **dict.fromkeys(("cookie", "cookie2", "set-cookie", "http_cookie"), _cookie),
 }
