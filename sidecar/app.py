@@ -17,6 +17,7 @@ from .api.firewall_channels import FirewallChannels
 from .api.log_channel import LogChannel
 from .api.recorder import Recorder
 from .api.sidecar_channels import sidecar_channels
+from .api.status import StatusView
 from .backend.client import BackendClient
 from .core import events as e
 from .core.lifecycle import Lifecycle
@@ -161,20 +162,14 @@ class App:
         self._ending = Ending(server, supervisor, interrupted=boot.interrupted)
 
         firewall = FirewallChannels(settings, supervisor, client)
-        diagnosis = Diagnosis(
-            settings,
-            paths,
-            supervisor,
-            crashes=self._recorder.crash_reports,
-            firewall=firewall.check,
-            client=client,
-            succession=succession,
-        )
+        reports = self._recorder.crash_reports
+        diagnosis = Diagnosis(settings, paths, supervisor, client, succession, reports, firewall.check)
         sidecar = sidecar_channels(
             settings, server, self._monitor, logs, self._ending, started=started, warnings=self._warnings
         )
+        view = StatusView(settings, paths, supervisor, succession)
         self._handlers = {
-            **BackendChannels(settings, paths, supervisor, client, succession).table(),
+            **BackendChannels(settings, supervisor, client, view).table(),
             **sidecar,
             **firewall.table(),
             **self._recorder.table(),

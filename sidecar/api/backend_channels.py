@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from .. import errors
 from ..backend.client import BackendClient, Response, refused
-from ..settings.model import Paths, Settings
+from ..settings.model import Settings
 from ..supervisor import Supervisor
-from ..supervisor.succession import Succession
 from ..wire.channels import WaitForReadyArgs
 from ..wire.messages import ForcedProcess, HealthResult, PingResult, Restarted, Started, Stopped
 from .status import StatusView
@@ -21,21 +20,17 @@ from .status import StatusView
 _HEALTH, _PING, _INFO, _VERSION, _FFMPEG, _PROVIDERS = 5.0, 2.0, 5.0, 5.0, 5.0, 10.0
 
 
-class BackendChannels:
+class BackendChannels(Struct, frozen=True):
     """Its life, its addresses and its endpoints."""
 
-    def __init__(
-        self, settings: Settings, paths: Paths, supervisor: Supervisor, client: BackendClient, succession: Succession
-    ) -> None:
-        self._settings = settings
-        self._view = StatusView(settings, paths, supervisor, succession)
-        self._supervisor = supervisor
-        self._client = client
+    settings: Settings
+    supervisor: Supervisor
+    client: BackendClient
+    view: StatusView
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
         """Channel name to function."""
-        backend = self._settings.backend
-        view = self._view
+        backend, view = self.settings.backend, self.view
         return {
             "backend:getUrl": view.url,
             "backend:status": view.status,
@@ -55,24 +50,24 @@ class BackendChannels:
 
     async def _start(self) -> Started:
         self._must_be_managed()
-        return await self._supervisor.start()
+        return await self.supervisor.start()
 
     async def _restart(self) -> Restarted:
         self._must_be_managed()
-        started = await self._supervisor.restart()
+        started = await self.supervisor.restart()
         return Restarted(success=True, url=started.url)
 
     async def _stop(self) -> Stopped:
         self._must_be_managed()
-        forced = [ForcedProcess(pid=process.pid, name=process.name) for process in await self._supervisor.stop()]
+        forced = [ForcedProcess(pid=process.pid, name=process.name) for process in await self.supervisor.stop()]
         return Stopped(success=True, forced=forced or UNSET)
 
     async def _wait_for_ready(self, args: WaitForReadyArgs | None = None) -> Started:
-        return await self._supervisor.wait_for_ready(args.timeout if args else None)
+        return await self.supervisor.wait_for_ready(args.timeout if args else None)
 
     async def _health(self) -> HealthResult:
         """An unhealthy backend is an answer, not a failure."""
-        backend = self._settings.backend
+        backend = self.settings.backend
         path = backend.health_path or backend.live_path
         try:
             response = await self._get("health_path", path, _HEALTH, head_suffices=True)
@@ -84,7 +79,7 @@ class BackendChannels:
         """An unreachable backend is an answer, not a failure."""
         asked = time.perf_counter()
         try:
-            await self._get("live_path", self._settings.backend.live_path, _PING, head_suffices=True)
+            await self._get("live_path", self.settings.backend.live_path, _PING, head_suffices=True)
         except errors.HttpFailedError as error:
             return PingResult(success=False, error=error.message)
         return PingResult(success=True, response_time=round((time.perf_counter() - asked) * 1000, 3))
@@ -93,9 +88,9 @@ class BackendChannels:
         return (await self._get(setting, path, limit)).body
 
     async def _get(self, setting: str, path: str, limit: float, *, head_suffices: bool = False) -> Response:
-        run = self._supervisor.current
+        run = self.supervisor.current
         if run is None or not run.alive:
-            raise refused(self._supervisor.last_port)
+            raise refused(self.supervisor.last_port)
         if run.listener == "foreign":
             raise errors.HttpFailedError(
                 f"port {run.port} belongs to {run.owner_text}",
@@ -106,8 +101,8 @@ class BackendChannels:
             raise errors.HttpFailedError(
                 "The backend has no such endpoint", kind="no_endpoint", hint=f"Set backend.{setting} to its path."
             )
-        return await self._client.get(path, timeout=limit, head_suffices=head_suffices)
+        return await self.client.get(path, timeout=limit, head_suffices=head_suffices)
 
     def _must_be_managed(self) -> None:
-        if not self._settings.backend.managed:
+        if not self.settings.backend.managed:
             raise errors.NotManagedError("The backend is not managed by this sidecar, only watched")

@@ -7,6 +7,8 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from .. import process
 from ..backend.client import BackendClient
 from ..backend.command import BackendCommand
@@ -23,27 +25,16 @@ _TIMEOUT = 2.0  # seconds for the backend to answer
 _HEALTH_PATHS = ("live_path", "health_path", "ready_path")
 
 
-class Diagnosis:
-    """Answers backend:diagnose. ``crashes`` gives the crash reports, newest first; ``firewall`` its verdict, on Windows only."""
+class Diagnosis(Struct, frozen=True):
+    """Answers backend:diagnose."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        paths: Paths,
-        supervisor: Supervisor,
-        *,
-        crashes: Callable[[], Awaitable[list[Crash]]],
-        firewall: Callable[[], Awaitable[FirewallCheck]],
-        client: BackendClient,
-        succession: Succession,
-    ) -> None:
-        self._settings = settings
-        self._paths = paths
-        self._supervisor = supervisor
-        self._crashes = crashes
-        self._firewall = firewall
-        self._client = client
-        self._succession = succession
+    settings: Settings
+    paths: Paths
+    supervisor: Supervisor
+    client: BackendClient
+    succession: Succession
+    crashes: Callable[[], Awaitable[list[Crash]]]  # the crash reports, newest first
+    firewall: Callable[[], Awaitable[FirewallCheck]]  # its verdict, on Windows only
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
         """Channel name to function."""
@@ -54,21 +45,21 @@ class Diagnosis:
         from ..observe import check_backend
         from ..observe.diagnose import check_firewall, run_checks
 
-        supervisor = self._supervisor
+        supervisor = self.supervisor
         run = supervisor.current if supervisor.current is not None and supervisor.current.alive else None
         found = await run_checks(self._machine_checks(run))
         found += await self._run_checks(run)
         found += await run_checks({"sandbox": self._check_sandbox})
         if HAS_FIREWALL:
-            found.append(check_firewall(await self._firewall()))
+            found.append(check_firewall(await self.firewall()))
         if (passed := supervisor.launcher.passed) is not None:
             found.append(check_backend.check_passed_socket(passed.port, passed.waiting()))
-        if self._settings.backend.notify:
-            found.append(check_backend.check_notify(self._settings.backend.live_path))
-        found.append(check_backend.check_orphans(self._succession.found.notes))
-        others = Reclaim(self._paths.data).living
+        if self.settings.backend.notify:
+            found.append(check_backend.check_notify(self.settings.backend.live_path))
+        found.append(check_backend.check_orphans(self.succession.found.notes))
+        others = Reclaim(self.paths.data).living
         found += await run_checks({"other_sidecar": lambda: check_backend.check_sharing(list(others()))})
-        crashes = await self._crashes()
+        crashes = await self.crashes()
         return [*found, check_backend.check_crashes(crashes, supervisor.lifecycle.state.value)]
 
     def _machine_checks(self, run: Run | None) -> dict[str, Callable[[], Check]]:
@@ -78,8 +69,8 @@ class Diagnosis:
         from ..observe.diagnose import check_hosts_file, check_installation_time
         from ..process.platform.reserved_ports import reserved_ranges
 
-        backend, paths = self._settings.backend, self._paths
-        passed = self._supervisor.launcher.passed
+        backend, paths = self.settings.backend, self.paths
+        passed = self.supervisor.launcher.passed
         exposed = [f"{address}:{port}" for address, port, _ in run.exposed] if run else ()
         return {
             "executable": lambda: check_files.check_executable(self._find_command),
@@ -109,7 +100,7 @@ class Diagnosis:
         """Of the running backend's own endpoints."""
         from ..observe.check_backend import check_health, check_shutdown_endpoint
 
-        backend = self._settings.backend
+        backend = self.settings.backend
         endpoints = {name: path for name in _HEALTH_PATHS if (path := getattr(backend, name))}
         answers, status = None, None
         if run is not None and run.port is not None:
@@ -127,21 +118,21 @@ class Diagnosis:
         for socket in found:
             if socket.pid is not None:
                 name = f"{process.process_name(socket.pid) or 'a program'} (pid {socket.pid})"
-                sidecars = Reclaim(self._paths.data).living()
+                sidecars = Reclaim(self.paths.data).living()
                 mine = [sidecar for sidecar, backend in sidecars.items() if backend == socket.pid]
                 return f"{name}, the backend of another sidecar (pid {mine[0]})" if mine else name
         return ""
 
     async def _ask(self, path: str) -> HttpFailedError | None:
         try:
-            await self._client.get(path, timeout=_TIMEOUT, head_suffices=True)
+            await self.client.get(path, timeout=_TIMEOUT, head_suffices=True)
         except HttpFailedError as error:
             return error
         return None
 
     async def _options(self, path: str) -> int | None:
         try:
-            return await self._client.options(path, timeout=_TIMEOUT)
+            return await self.client.options(path, timeout=_TIMEOUT)
         except HttpFailedError:
             return None
 
@@ -152,8 +143,8 @@ class Diagnosis:
         from ..backend.command import find_command
         from ..backend.environment import backend_environment
 
-        environment = backend_environment(self._settings, self._paths, 0, os.environ)
-        return find_command(self._settings, environment)
+        environment = backend_environment(self.settings, self.paths, 0, os.environ)
+        return find_command(self.settings, environment)
 
     def _check_sandbox(self) -> Check:
         from ..core.sandbox import Enforcement
@@ -162,12 +153,12 @@ class Diagnosis:
         from ..process.sandbox.folders import path_notes
         from ..supervisor.confinement import sandbox_request
 
-        sandbox = self._settings.sandbox
+        sandbox = self.settings.sandbox
         if sandbox.level == "off":
             return check_sandbox(Enforcement("off"), (), required=False)
-        enforced = platform.enforcement(sandbox.level, port_known=self._settings.backend.port != "reported")
+        enforced = platform.enforcement(sandbox.level, port_known=self.settings.backend.port != "reported")
         try:
-            request = sandbox_request(self._settings, self._paths, None, self._find_backend())
+            request = sandbox_request(self.settings, self.paths, None, self._find_backend())
             notes = [*path_notes(request), *platform.prepare(request)[1]]
         except SidecarError:  # the check of the executable says why
             notes = []

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from .. import errors
 from ..backend.client import BackendClient
 from ..backend.command import find_command
@@ -27,13 +29,12 @@ _CONFLICTS = {Conflict.FORBIDDEN: "reserved", Conflict.IN_USE: "in_use"}
 _PROBE = 1.0  # seconds, of the three that a check may take
 
 
-class FirewallChannels:
+class FirewallChannels(Struct, frozen=True):
     """Imports the firewall package at the first request: no other part of serve needs it."""
 
-    def __init__(self, settings: Settings, supervisor: Supervisor, client: BackendClient) -> None:
-        self._settings = settings
-        self._supervisor = supervisor
-        self._client = client
+    settings: Settings
+    supervisor: Supervisor
+    client: BackendClient
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
         """Channel name to function."""
@@ -54,7 +55,7 @@ class FirewallChannels:
     async def _find_rule(self) -> FirewallRule:
         from ..firewall.check import find_rule
 
-        firewall, program = self._settings.firewall, self._program()
+        firewall, program = self.settings.firewall, self._program()
         names = [name for name in (firewall.rule_name, *firewall.other_names) if name]
         return await in_thread("firewall", lambda: find_rule(names, program))
 
@@ -75,19 +76,19 @@ class FirewallChannels:
     def _rule_name(self, program: str) -> str:
         from pathlib import Path
 
-        return self._settings.firewall.rule_name or Path(program).stem or "backend"
+        return self.settings.firewall.rule_name or Path(program).stem or "backend"
 
     def _program(self) -> str:
         """The backend's executable; empty if it has none."""
         try:
-            return find_command(self._settings, os.environ).argv[0]
+            return find_command(self.settings, os.environ).argv[0]
         except errors.SidecarError:
             return ""
 
     async def _facts(self) -> FirewallFacts:
         from ..firewall.diagnosis import FirewallFacts
 
-        supervisor = self._supervisor
+        supervisor = self.supervisor
         run = supervisor.run
         current = supervisor.current
         running = current is not None and current.alive
@@ -117,9 +118,9 @@ class FirewallChannels:
         )
 
     async def _probe(self) -> str:
-        backend = self._settings.backend
+        backend = self.settings.backend
         try:
-            await self._client.get(backend.live_path or "/", timeout=_PROBE)
+            await self.client.get(backend.live_path or "/", timeout=_PROBE)
         except errors.HttpFailedError as error:
             if error.status == _PROXY_WANTS_A_PASSWORD:
                 return "proxy"
