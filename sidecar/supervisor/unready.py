@@ -37,45 +37,21 @@ _PORT_ALONE = "or leave it empty: then the open port is enough."
 _NO_LOGIN = f"Set backend.live_path to a path that needs no login, {_PORT_ALONE}"
 _NO_HTTP = ("it listens on port {port}, but its answer to {path} is not HTTP ({error})", _PLAIN_HTTP)
 _UNANSWERED = {
-    "timeout": (
-        "it listens on port {port} but does not answer {path} ({error})",
-        "Check its last output for what it is doing. If it only answers slowly, raise health.probe_timeout.",
-    ),
-    "redirected": (
-        "it listens on port {port}, and {path} leads from one redirect to the next ({error})",
-        f"Set backend.live_path to a path that it answers itself, {_PORT_ALONE}",
-    ),
-    "unreachable": (
-        "it listens on port {port}, but 127.0.0.1 is unreachable ({error})",
-        "Check for a firewall or VPN that filters 127.0.0.1, and for a loopback interface that is down: ip link set lo up",
-    ),
-    "hang_up": (
-        "it listens on port {port} but closes the connection before answering {path} ({error})",
-        f"{_PLAIN_HTTP} Otherwise check its last output for an error.",
-    ),
-}
+    "timeout": ("it listens on port {port} but does not answer {path} ({error})", "Check its last output for what it is doing. If it only answers slowly, raise health.probe_timeout."),
+    "redirected": ("it listens on port {port}, and {path} leads from one redirect to the next ({error})", f"Set backend.live_path to a path that it answers itself, {_PORT_ALONE}"),
+    "unreachable": ("it listens on port {port}, but 127.0.0.1 is unreachable ({error})", "Check for a firewall or VPN that filters 127.0.0.1, and for a loopback interface that is down: ip link set lo up"),
+    "hang_up": ("it listens on port {port} but closes the connection before answering {path} ({error})", f"{_PLAIN_HTTP} Otherwise check its last output for an error."),
+}  # fmt: skip
 _STATUSES = {
-    400: (
-        "it rejects the request for {path} as bad",
-        "Make it accept the host 127.0.0.1 (AllowedHosts of ASP.NET Core, ALLOWED_HOSTS of Django), and plain HTTP/1.1 on that port, neither HTTPS nor HTTP/2 alone.",
-    ),
+    400: ("it rejects the request for {path} as bad", "Make it accept the host 127.0.0.1 (AllowedHosts of ASP.NET Core, ALLOWED_HOSTS of Django), and plain HTTP/1.1 on that port, neither HTTPS nor HTTP/2 alone."),
     401: ("it requires a login for {path}", _NO_LOGIN),
-    403: (
-        "it denies access to {path}",
-        f"{_NO_LOGIN} Or make it accept requests from 127.0.0.1, if it filters by address or host.",
-    ),
+    403: ("it denies access to {path}", f"{_NO_LOGIN} Or make it accept requests from 127.0.0.1, if it filters by address or host."),
     405: ("its {path} does not accept GET", f"Set backend.live_path to a path that accepts GET, {_PORT_ALONE}"),
     410: ("its {path} is gone", f"Correct backend.live_path, {_PORT_ALONE}"),
     421: ("it does not answer for the host 127.0.0.1 at {path}", "Make it accept the host 127.0.0.1."),
-    426: (
-        "it requires another protocol for {path}",
-        f"Make it answer plain HTTP, or set backend.live_path to a path that does, {_PORT_ALONE}",
-    ),
-    429: (
-        "it limits how often {path} may be requested",
-        f"Exempt that path, or requests from 127.0.0.1, from its rate limit; or set backend.live_path to a path without one, {_PORT_ALONE}",
-    ),
-}
+    426: ("it requires another protocol for {path}", f"Make it answer plain HTTP, or set backend.live_path to a path that does, {_PORT_ALONE}"),
+    429: ("it limits how often {path} may be requested", f"Exempt that path, or requests from 127.0.0.1, from its rate limit; or set backend.live_path to a path without one, {_PORT_ALONE}"),
+}  # fmt: skip
 _PASSING = {408, 409, 425}  # of the client's errors those that end by themselves
 _SETTLED = {501, 505, 511}  # of the server's errors those that do not
 
