@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..clock import iso
-from ..core.events import Reason, ReportFailure
+from ..core.actions import ReportFailure
+from ..core.events import Reason
 from ..core.exit_status import UNKNOWN, ExitStatus
 from ..core.fingerprint import Frame, fingerprint
 from ..core.last_line import quote_last

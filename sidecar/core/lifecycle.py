@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from . import actions as a
 from . import events as e
 from .events import Conflict, Outcome, Reason, State, Timer
 from .machine import Machine
@@ -15,7 +16,7 @@ Transition = Callable[[Machine, Any], None]
 class Lifecycle(Machine):
     """Takes events, gives actions."""
 
-    def handle(self, event: e.Event, now: float) -> Sequence[e.Action]:
+    def handle(self, event: e.Event, now: float) -> Sequence[a.Action]:
         """Takes one event; gives the actions, in order. LookupError: it is impossible in this state, and nothing was changed."""
         if getattr(event, "run", self.run) != self.run:
             return ()
@@ -69,7 +70,7 @@ def _start_after_stop(m: Machine, _event: e.Start | e.Restart) -> None:
 
 def _stop(m: Machine, _event: e.Stop) -> None:
     m.wants_up = m.due = False
-    m.do(e.AnswerUp(Outcome.CANCELLED))
+    m.do(a.AnswerUp(Outcome.CANCELLED))
     m.stop(Reason.REQUESTED)
 
 
@@ -77,31 +78,31 @@ def _stop_again(m: Machine, _event: e.Stop) -> None:
     """Joins the stop under way and takes back the start that waited for its end."""
     m.wants_up = m.due = False
     m.stop_reason = Reason.REQUESTED
-    m.do(e.AnswerUp(Outcome.CANCELLED))
+    m.do(a.AnswerUp(Outcome.CANCELLED))
 
 
 def _stop_at_rest(m: Machine, _event: e.Stop) -> None:
     """Cancels a pending restart; what is left of an old tree is still waited for."""
     m.wants_up = m.due = False
-    m.do(e.Disarm(Timer.BACKOFF), e.AnswerUp(Outcome.CANCELLED))
+    m.do(a.Disarm(Timer.BACKOFF), a.AnswerUp(Outcome.CANCELLED))
     if m.occupied:
         m.stop(Reason.REQUESTED)
         return
     if m.state is State.BACKOFF:
         m.move(State.STOPPED, Reason.REQUESTED)
-    m.do(e.AnswerDown(Outcome.DONE))
+    m.do(a.AnswerDown(Outcome.DONE))
 
 
 def _shutdown(m: Machine, event: e.Shutdown) -> None:
     if m.closing is None or event.owner_lost:
         m.closing = event
-        m.do(e.Relay(event))
+        m.do(a.Relay(event))
     m.wants_up = m.due = False
-    m.do(e.Disarm(Timer.BACKOFF), e.AnswerUp(Outcome.SHUTTING_DOWN))
+    m.do(a.Disarm(Timer.BACKOFF), a.AnswerUp(Outcome.SHUTTING_DOWN))
     if not m.occupied:
         if m.state is not State.STOPPED:
             m.move(State.STOPPED, Reason.SHUTDOWN)
-        m.do(e.AnswerDown(Outcome.DONE), e.Finish(clean=True))
+        m.do(a.AnswerDown(Outcome.DONE), a.Finish(clean=True))
     elif m.state is State.STOPPING:
         m.stop_reason = Reason.SHUTDOWN
         m.shorten(m.closing)
@@ -113,33 +114,33 @@ def _shutdown(m: Machine, event: e.Shutdown) -> None:
 
 
 def _relay(m: Machine, event: e.Progress | e.Providers | e.Exposed) -> None:
-    m.do(e.Relay(event))
+    m.do(a.Relay(event))
 
 
 def _kill(m: Machine, _event: e.Event) -> None:
-    m.do(e.Kill(m.run))
+    m.do(a.Kill(m.run))
 
 
 def _launch_failed(m: Machine, event: e.LaunchFailed) -> None:
     m.occupied = False
-    m.do(e.Disarm(Timer.STARTUP))
+    m.do(a.Disarm(Timer.STARTUP))
     if event.permanent:
         m.fail_for_good(event.error)
     else:
         m.fail(Reason.CRASHED, event.error)
-    m.do(e.AnswerUp(Outcome.LAUNCH_FAILED, event.error))
+    m.do(a.AnswerUp(Outcome.LAUNCH_FAILED, event.error))
     m.report_failure()
     m.launch_if_due()
 
 
 def _ready(m: Machine, _event: e.Ready) -> None:
     m.became_ready()
-    m.do(e.AnswerUp(Outcome.DONE))
+    m.do(a.AnswerUp(Outcome.DONE))
 
 
 def _health(m: Machine, event: e.Health) -> None:
     """Only time in good health forgives failures."""
-    m.do(e.Relay(event))
+    m.do(a.Relay(event))
     if event.healthy:
         m.healthy_time.resume(m.now)
     else:
@@ -155,13 +156,13 @@ def _hung(m: Machine, event: e.Hung) -> None:
 
 def _foreign(m: Machine, _event: e.Foreign | e.SocketUnused) -> None:
     if not m.may_retry:
-        m.do(e.AnswerUp(Outcome.FOREIGN))
+        m.do(a.AnswerUp(Outcome.FOREIGN))
     m.stop(Reason.PORT_RETRY if m.may_retry else Reason.CRASHED)
 
 
 def _startup_over(m: Machine, event: e.Expired) -> None:
     if event.timer is Timer.STARTUP:
-        m.do(e.AnswerUp(Outcome.STARTUP_TIMEOUT))
+        m.do(a.AnswerUp(Outcome.STARTUP_TIMEOUT))
         m.stop(Reason.STARTUP_TIMEOUT)
 
 
@@ -189,12 +190,12 @@ def _ended_starting(m: Machine, event: e.Exited) -> None:
 def _died_starting(m: Machine, event: e.Gone) -> None:
     """Judged only now, when its last output is known: that separates a lost port from a crash."""
     m.occupied = False
-    m.do(e.Disarm(Timer.STARTUP))
+    m.do(a.Disarm(Timer.STARTUP))
     if event.conflict is not None and (m.may_retry or (event.conflict is Conflict.LINGERING and m.may_wait)):
         m.launch_when_free(Reason.PORT_RETRY)
         return
     m.end(clean=m.ended_clean)
-    m.do(e.AnswerUp(Outcome.EXITED))
+    m.do(a.AnswerUp(Outcome.EXITED))
     m.report_failure()
     m.launch_if_due()
 
@@ -207,15 +208,15 @@ def _cleaned_up(m: Machine, _event: e.Gone | e.LaunchFailed) -> None:
 
 def _stopped(m: Machine, event: e.Gone) -> None:
     m.occupied = False
-    m.do(e.Disarm(Timer.LADDER))
+    m.do(a.Disarm(Timer.LADDER))
     m.report_failure()
     if event.survivors:
         m.stop_failed()
     elif m.closing is not None:
         m.move(State.STOPPED, Reason.SHUTDOWN)
-        m.do(e.AnswerDown(Outcome.DONE), e.Finish(clean=True))
+        m.do(a.AnswerDown(Outcome.DONE), a.Finish(clean=True))
     elif m.stop_reason is Reason.REQUESTED or m.due:
-        m.do(e.AnswerDown(Outcome.DONE))
+        m.do(a.AnswerDown(Outcome.DONE))
         if not m.due:
             m.move(State.STOPPED, Reason.REQUESTED)
         m.launch_if_due()
@@ -224,7 +225,7 @@ def _stopped(m: Machine, event: e.Gone) -> None:
     else:
         m.fail(m.stop_reason)
         if m.state is State.FAILED:
-            m.do(e.AnswerUp(Outcome.RESTARTS_EXHAUSTED))  # callers that came during the stop waited for the next run
+            m.do(a.AnswerUp(Outcome.RESTARTS_EXHAUSTED))  # callers that came during the stop waited for the next run
         m.report_failure()
         m.launch_if_due()
 
@@ -267,7 +268,7 @@ _ROWS: dict[State, dict[type, Transition]] = {
     },
     State.RUNNING: {
         **_EVERYWHERE,
-        e.Start: lambda m, _event: m.do(e.AnswerUp(Outcome.DONE)),
+        e.Start: lambda m, _event: m.do(a.AnswerUp(Outcome.DONE)),
         e.Restart: _restart,
         e.Stop: _stop,
         e.PortReported: lambda m, _event: m.move(State.RUNNING, Reason.PORT_CHANGED),

@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 
 from ..errors import SidecarError
 from ..settings.model import Restart, Settings, Timeouts
+from . import actions as a
 from . import events as e
 from .events import Outcome, Reason, State, Timer
 from .restart import HealthyTime, RestartBudget
@@ -74,7 +75,7 @@ class Machine:
         self.closing: e.Shutdown | None = None  # the sidecar is about to end
         self.ended_clean = False  # the root of a run that was not ready exited with code 0
         self.now = 0.0  # the time of the event being handled
-        self.actions: list[e.Action] = []  # what to do about it, in order
+        self.actions: list[a.Action] = []  # what to do about it, in order
         self._random = random
         self._ready = False
         self._startup_at = 0.0
@@ -82,16 +83,16 @@ class Machine:
         self._restart_requested: float | None = None
         self._start_reason = Reason.REQUESTED
         self._ladder = StopLadder(())
-        self._failure: e.ReportFailure | None = None
+        self._failure: a.ReportFailure | None = None
 
-    def do(self, *actions: e.Action) -> None:
+    def do(self, *actions: a.Action) -> None:
         """Adds actions."""
         self.actions.extend(actions)
 
     def move(self, state: State, reason: Reason) -> None:
         """Enters a state."""
         previous, self.state = self.state, state
-        self.do(e.Announce(state, previous, reason))
+        self.do(a.Announce(state, previous, reason))
 
     def clear_budget(self) -> None:
         """A manual start or restart forgives every failure."""
@@ -102,7 +103,7 @@ class Machine:
         """Decides a launch, which happens as soon as nothing of an older run is left."""
         self._start_reason = reason
         self.due = True
-        self.do(e.Disarm(Timer.BACKOFF))
+        self.do(a.Disarm(Timer.BACKOFF))
         self.launch_if_due()
 
     def launch_if_due(self) -> None:
@@ -117,21 +118,21 @@ class Machine:
         if not retry:  # another port is not another start: the callers' time runs on
             self._startup_at = self.now + self.policy.timeouts.startup
             self._begun, self._restart_requested = self.now, None
-        self.do(e.Prepare(self.run, retry))
+        self.do(a.Prepare(self.run, retry))
         self.move(State.STARTING, self._start_reason)
-        self.do(e.Launch(self.run), e.Arm(Timer.STARTUP, self._startup_at))
+        self.do(a.Launch(self.run), a.Arm(Timer.STARTUP, self._startup_at))
 
     def begin_start_time(self, delay: float) -> None:
         """The time of the start runs from then on."""
         self._startup_at = self.now + delay + self.policy.timeouts.startup
-        self.do(e.Arm(Timer.STARTUP, self._startup_at))
+        self.do(a.Arm(Timer.STARTUP, self._startup_at))
 
     def extend_start(self, seconds: float) -> None:
         """The start may take at least so long from now."""
         at = self.now + min(seconds, MAX_EXTENSION)
         if at > self._startup_at:
             self._startup_at = at
-            self.do(e.Arm(Timer.STARTUP, at))
+            self.do(a.Arm(Timer.STARTUP, at))
 
     def extend_stop(self, seconds: float) -> None:
         """The kill comes no earlier than so long from now; an ending sidecar does not wait for that."""
@@ -159,7 +160,7 @@ class Machine:
         """The run answers."""
         self._ready = True
         self.healthy_time.resume(self.now)
-        self.do(e.Disarm(Timer.STARTUP))
+        self.do(a.Disarm(Timer.STARTUP))
         self.move(State.RUNNING, Reason.READY)
 
     def stop(self, reason: Reason) -> None:
@@ -168,7 +169,7 @@ class Machine:
         self.stop_reason = reason
         self._start_reason = Reason.REQUESTED
         self.healthy_time.pause(self.now)
-        self.do(e.Disarm(Timer.STARTUP), e.Disarm(Timer.BACKOFF))
+        self.do(a.Disarm(Timer.STARTUP), a.Disarm(Timer.BACKOFF))
         self._ladder = stop_ladder(
             self.now, self.policy.timeouts, can_request=can_request, has_stdin=self.policy.has_stdin
         )
@@ -199,37 +200,37 @@ class Machine:
         self._ladder, due = self._ladder.take(self.now)
         for rung in due:
             if rung is Rung.CLOSE_STDIN:
-                self.do(e.CloseStdin(self.run))
+                self.do(a.CloseStdin(self.run))
             elif rung is Rung.REQUEST:
-                self.do(e.RequestShutdown(self.run))
+                self.do(a.RequestShutdown(self.run))
             elif rung is Rung.INTERRUPT:
-                self.do(e.Interrupt(self.run, self._ladder.kill_in(self.now)))
+                self.do(a.Interrupt(self.run, self._ladder.kill_in(self.now)))
             elif rung is Rung.KILL:
-                self.do(e.Kill(self.run))
+                self.do(a.Kill(self.run))
             else:
                 self.stop_failed()
         if self._ladder.next_at is not None:
-            self.do(e.Arm(Timer.LADDER, self._ladder.next_at))
+            self.do(a.Arm(Timer.LADDER, self._ladder.next_at))
 
     def repeat_rung(self) -> None:
         """Takes the last rung again, for a process that came late to the ladder."""
         killed = all(rung is Rung.GIVE_UP for _, rung in self._ladder.steps)
-        self.do(e.Kill(self.run) if killed else e.Interrupt(self.run, self._ladder.kill_in(self.now)))
+        self.do(a.Kill(self.run) if killed else a.Interrupt(self.run, self._ladder.kill_in(self.now)))
 
     def stop_failed(self) -> None:
         """Part of the tree would not die."""
         self.wants_up = self.due = False
-        self.do(e.Disarm(Timer.LADDER))
+        self.do(a.Disarm(Timer.LADDER))
         self.move(State.FAILED, self.stop_reason)
-        self.do(e.AnswerUp(Outcome.STOP_FAILED), e.AnswerDown(Outcome.STOP_FAILED))
+        self.do(a.AnswerUp(Outcome.STOP_FAILED), a.AnswerDown(Outcome.STOP_FAILED))
         if self.closing is not None:
-            self.do(e.Finish(clean=False))
+            self.do(a.Finish(clean=False))
 
     def fail(self, reason: Reason, error: SidecarError | None = None) -> None:
         """Charges a failure to the budget: BACKOFF, or FAILED when it is spent."""
         verdict = self.budget.failed(self.healthy_time.total(self.now), self._random())
         final = verdict.delay is None
-        self._failure = e.ReportFailure(self.run, reason, verdict.attempt, verdict.delay, final=final, error=error)
+        self._failure = a.ReportFailure(self.run, reason, verdict.attempt, verdict.delay, final=final, error=error)
         self._start_reason = reason
         if verdict.delay is None:
             self.wants_up = False
@@ -237,7 +238,7 @@ class Machine:
             return
         self.move(State.BACKOFF, reason)
         if verdict.delay > 0:
-            self.do(e.Arm(Timer.BACKOFF, self.now + verdict.delay))
+            self.do(a.Arm(Timer.BACKOFF, self.now + verdict.delay))
         else:
             self.backoff_over()
 
@@ -253,7 +254,7 @@ class Machine:
     def fail_for_good(self, error: SidecarError) -> None:
         """Trying again would fail again: FAILED without touching the budget."""
         attempt = self.budget.spent(self.healthy_time.total(self.now))
-        self._failure = e.ReportFailure(self.run, Reason.CRASHED, attempt, None, final=True, error=error)
+        self._failure = a.ReportFailure(self.run, Reason.CRASHED, attempt, None, final=True, error=error)
         self.wants_up = False
         self.move(State.FAILED, Reason.CRASHED)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from ..core.events import ReportFailure
+from ..core.actions import ReportFailure
 from .run import Run
 
 N = TypeVar("N")

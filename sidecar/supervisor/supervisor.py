@@ -15,6 +15,7 @@ from msgspec import UNSET, structs
 
 from .. import errors
 from ..clock import iso
+from ..core import actions as a
 from ..core import events as e
 from ..core.events import Outcome, Reason, State, Timer
 from ..core.exit_status import ExitStatus
@@ -68,20 +69,20 @@ class Supervisor:
         self._down: Callers[None] = Callers()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._perform: dict[type, Callable[[Any], None]] = {
-            e.Prepare: self._prepare,
-            e.Launch: self._launch,
-            e.RequestShutdown: self._request_shutdown,
-            e.CloseStdin: lambda _action: self._to_process(lambda process: process.close_stdin()),
-            e.Interrupt: lambda action: self._to_process(lambda process: process.interrupt(action.seconds)),
-            e.Kill: lambda _action: self._to_process(lambda process: process.kill()),
-            e.Arm: self._arm,
-            e.Disarm: self._disarm,
-            e.Announce: self._announce,
-            e.Relay: lambda action: self.stream.publish(action.fact),
-            e.AnswerUp: self._answer_up,
-            e.AnswerDown: self._answer_down,
-            e.ReportFailure: lambda action: self.stream.publish(RunFailed(self._current_run, action)),
-            e.Finish: self._finish,
+            a.Prepare: self._prepare,
+            a.Launch: self._launch,
+            a.RequestShutdown: self._request_shutdown,
+            a.CloseStdin: lambda _action: self._to_process(lambda process: process.close_stdin()),
+            a.Interrupt: lambda action: self._to_process(lambda process: process.interrupt(action.seconds)),
+            a.Kill: lambda _action: self._to_process(lambda process: process.kill()),
+            a.Arm: self._arm,
+            a.Disarm: self._disarm,
+            a.Announce: self._announce,
+            a.Relay: lambda action: self.stream.publish(action.fact),
+            a.AnswerUp: self._answer_up,
+            a.AnswerDown: self._answer_down,
+            a.ReportFailure: lambda action: self.stream.publish(RunFailed(self._current_run, action)),
+            a.Finish: self._finish,
         }
 
     # Commands -------------------------------------------------------------------------------------------------------
@@ -152,7 +153,7 @@ class Supervisor:
         except LookupError as error:
             self._defect(f"{type(event).__name__} in state {self.lifecycle.state}", error)
             return
-        if self.run is not None and any(type(action) is e.Launch for action in actions):
+        if self.run is not None and any(type(action) is a.Launch for action in actions):
             self.stream.hold()  # describing the last end takes milliseconds; only the first run needs its record before it
         for action in actions:
             try:
@@ -188,10 +189,10 @@ class Supervisor:
 
     # The actions ----------------------------------------------------------------------------------------------------
 
-    def _prepare(self, action: e.Prepare) -> None:
+    def _prepare(self, action: a.Prepare) -> None:
         self.run = self.launcher.prepare(action.run, retry=action.retry)
 
-    def _announce(self, action: e.Announce) -> None:
+    def _announce(self, action: a.Announce) -> None:
         if action.reason is Reason.READY:
             self._update(ready_at=self._loop.time())
         elif action.state is State.STOPPING and self.run is not None:
@@ -212,7 +213,7 @@ class Supervisor:
         )
         self._forced = []
 
-    def _launch(self, action: e.Launch) -> None:
+    def _launch(self, action: a.Launch) -> None:
         if (error := self._current_run.error) is not None:
             self._launch_failed(error)
         else:
@@ -251,7 +252,7 @@ class Supervisor:
         if run.status is None and self.lifecycle.state is State.STARTING:
             self.stream.publish(RunStarted(self._current_run))
 
-    def _request_shutdown(self, action: e.RequestShutdown) -> None:
+    def _request_shutdown(self, action: a.RequestShutdown) -> None:
         if (process := self._current_run.process) is not None:
             process.begin_stop()
         self._spawn_task(self._request(action.run))
@@ -268,16 +269,16 @@ class Supervisor:
         if self.run is not None and self.run.process is not None:
             act(self.run.process)
 
-    def _arm(self, action: e.Arm) -> None:
+    def _arm(self, action: a.Arm) -> None:
         self._disarm(action)
         expired = e.Expired(self.lifecycle.run, action.timer)
         self._timers[action.timer] = self._loop.call_at(action.at, self.post, expired)
 
-    def _disarm(self, action: e.Arm | e.Disarm) -> None:
+    def _disarm(self, action: a.Arm | a.Disarm) -> None:
         if (handle := self._timers.pop(action.timer, None)) is not None:
             handle.cancel()
 
-    def _answer_up(self, action: e.AnswerUp) -> None:
+    def _answer_up(self, action: a.AnswerUp) -> None:
         if action.outcome is Outcome.DONE:
             self._up.succeed(self._started)
             return
@@ -286,7 +287,7 @@ class Supervisor:
             self._update(listening=None if listening is None else tuple(listening))
         self._up.fail(lambda: action.error or self._error(action.outcome))
 
-    def _answer_down(self, action: e.AnswerDown) -> None:
+    def _answer_down(self, action: a.AnswerDown) -> None:
         if action.outcome is Outcome.DONE:
             self._down.succeed(lambda: None)
             return
@@ -294,7 +295,7 @@ class Supervisor:
             self._update(error=self._error(action.outcome))
         self._down.fail(lambda: self._error(action.outcome))
 
-    def _finish(self, action: e.Finish) -> None:
+    def _finish(self, action: a.Finish) -> None:
         if not self.finished.done():
             self.finished.set_result(action.clean)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from sidecar.api.crash import describe_crash
 from sidecar.backend.probe import ProbeResult
-from sidecar.core.events import Conflict, Reason, ReportFailure
+from sidecar.core.actions import ReportFailure
+from sidecar.core.events import Conflict, Reason
 from sidecar.core.exit_status import ExitStatus
 from sidecar.errors import BackendNotFoundError
 from sidecar.settings.load import load

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from sidecar.core import actions as a
 from sidecar.core import events as e
 from sidecar.core.events import Conflict, Outcome, Reason, State, Timer
 from sidecar.core.exit_status import ExitStatus
@@ -45,7 +46,7 @@ class Story:
         self.life = Lifecycle(structs.replace(POLICY, **policy), random=lambda: 0.0)
         self.now = 1000.0
         self.timers: dict[Timer, float] = {}
-        self.log: list[e.Action] = []
+        self.log: list[a.Action] = []
 
     @property
     def state(self) -> State:
@@ -55,17 +56,17 @@ class Story:
     def run(self) -> int:
         return self.life.run
 
-    def send(self, event: e.Event) -> list[e.Action]:
+    def send(self, event: e.Event) -> list[a.Action]:
         actions = list(self.life.handle(event, self.now))
         for action in actions:
-            if isinstance(action, e.Arm):
+            if isinstance(action, a.Arm):
                 self.timers[action.timer] = action.at
-            elif isinstance(action, e.Disarm):
+            elif isinstance(action, a.Disarm):
                 self.timers.pop(action.timer, None)
         self.log += actions
         return actions
 
-    def expire(self, timer: Timer) -> list[e.Action]:
+    def expire(self, timer: Timer) -> list[a.Action]:
         self.now = self.timers.pop(timer)
         return self.send(e.Expired(self.run, timer))
 
@@ -74,7 +75,7 @@ class Story:
         self.send(e.Launched(self.run))
         self.send(e.Ready(self.run))
 
-    def crash(self, status: ExitStatus = CRASH) -> list[e.Action]:
+    def crash(self, status: ExitStatus = CRASH) -> list[a.Action]:
         return [*self.send(e.Exited(self.run, status)), *self.send(e.Gone(self.run))]
 
     def reach(self, state: State) -> None:
@@ -192,20 +193,20 @@ def test_facts_about_an_old_run_are_dropped_in_every_state(state: State, event: 
 
 def test_a_start_is_answered_when_ready_and_not_before() -> None:
     story = Story()
-    assert not any(isinstance(a, e.AnswerUp) for a in story.send(e.Start()) + story.send(e.Launched(1)))
-    assert e.AnswerUp(Outcome.DONE) in story.send(e.Ready(1))
+    assert not any(isinstance(action, a.AnswerUp) for action in story.send(e.Start()) + story.send(e.Launched(1)))
+    assert a.AnswerUp(Outcome.DONE) in story.send(e.Ready(1))
 
 
 def test_a_restart_goes_down_the_ladder_and_up_again() -> None:
     story = Story()
     story.send(e.Start(Reason.AUTOSTART))
     story.send(e.Ready(1))
-    assert e.RequestShutdown(1) in story.send(e.Restart())
-    assert [a for a in story.expire(Timer.LADDER) if not isinstance(a, e.Arm)] == [e.Interrupt(1, 10)]
+    assert a.RequestShutdown(1) in story.send(e.Restart())
+    assert [action for action in story.expire(Timer.LADDER) if not isinstance(action, a.Arm)] == [a.Interrupt(1, 10)]
     story.send(e.Exited(1, CLEAN))
-    assert e.Announce(State.STARTING, State.STOPPING, Reason.REQUESTED) in story.send(e.Gone(1))
+    assert a.Announce(State.STARTING, State.STOPPING, Reason.REQUESTED) in story.send(e.Gone(1))
     assert story.run == 2
-    assert e.AnswerUp(Outcome.DONE) in story.send(e.Ready(2))
+    assert a.AnswerUp(Outcome.DONE) in story.send(e.Ready(2))
 
 
 def test_a_start_that_asks_for_time_gets_at_least_that_and_never_less() -> None:
@@ -240,15 +241,15 @@ def test_twenty_restarts_make_one_new_run() -> None:
         story.send(e.Restart())
     story.send(e.Gone(1))
     story.send(e.Ready(2))
-    assert sum(isinstance(a, e.Launch) for a in story.log) == 2
+    assert sum(isinstance(action, a.Launch) for action in story.log) == 2
 
 
 def test_a_stop_during_a_restart_cancels_it() -> None:
     story = Story()
     story.up()
     story.send(e.Restart())
-    assert e.AnswerUp(Outcome.CANCELLED) in story.send(e.Stop())
-    assert e.AnswerDown(Outcome.DONE) in story.send(e.Gone(1))
+    assert a.AnswerUp(Outcome.CANCELLED) in story.send(e.Stop())
+    assert a.AnswerDown(Outcome.DONE) in story.send(e.Gone(1))
     assert story.state is State.STOPPED
 
 
@@ -259,7 +260,7 @@ def test_a_stop_in_backoff_cancels_the_pending_restart() -> None:
     story.send(e.Ready(2))
     story.crash()
     assert story.state is State.BACKOFF
-    assert e.AnswerDown(Outcome.DONE) in story.send(e.Stop())
+    assert a.AnswerDown(Outcome.DONE) in story.send(e.Stop())
     assert (story.state, story.timers) == (State.STOPPED, {})
 
 
@@ -267,17 +268,17 @@ def test_a_start_during_a_stop_waits_for_its_end() -> None:
     story = Story()
     story.up()
     story.send(e.Stop())
-    assert story.send(e.Start()) == [e.Disarm(Timer.BACKOFF)]
+    assert story.send(e.Start()) == [a.Disarm(Timer.BACKOFF)]
     actions = story.send(e.Gone(1))
-    assert e.AnswerDown(Outcome.DONE) in actions
-    assert e.Launch(2) in actions
+    assert a.AnswerDown(Outcome.DONE) in actions
+    assert a.Launch(2) in actions
 
 
 def test_no_new_run_before_the_old_tree_is_gone() -> None:
     story = Story()
     story.up()
-    assert not any(isinstance(a, e.Launch) for a in story.send(e.Exited(1, CRASH)))
-    assert e.Launch(2) in story.send(e.Gone(1))
+    assert not any(isinstance(action, a.Launch) for action in story.send(e.Exited(1, CRASH)))
+    assert a.Launch(2) in story.send(e.Gone(1))
 
 
 def test_the_budget_is_three_attempts_at_0_5_and_5_seconds() -> None:
@@ -285,7 +286,7 @@ def test_the_budget_is_three_attempts_at_0_5_and_5_seconds() -> None:
     story.up()
     delays = []
     for _ in range(4):
-        report = next(a for a in story.crash() if isinstance(a, e.ReportFailure))
+        report = next(action for action in story.crash() if isinstance(action, a.ReportFailure))
         delays.append(report.next_start_in)
         if Timer.BACKOFF in story.timers:
             story.expire(Timer.BACKOFF)
@@ -293,7 +294,7 @@ def test_the_budget_is_three_attempts_at_0_5_and_5_seconds() -> None:
             story.send(e.Ready(story.run))
     assert delays == [0, 5, 5, None]
     assert story.state is State.FAILED
-    assert story.log[-1] == e.ReportFailure(4, Reason.CRASHED, 3, None, final=True)
+    assert story.log[-1] == a.ReportFailure(4, Reason.CRASHED, 3, None, final=True)
 
 
 def test_a_crash_every_15_seconds_ends() -> None:
@@ -317,7 +318,7 @@ def test_starts_that_never_become_ready_end() -> None:
     story.send(e.Start())
     timeouts = 0
     while story.state is not State.FAILED:
-        assert e.AnswerUp(Outcome.STARTUP_TIMEOUT) in story.expire(Timer.STARTUP)
+        assert a.AnswerUp(Outcome.STARTUP_TIMEOUT) in story.expire(Timer.STARTUP)
         story.send(e.Gone(story.run))
         timeouts += 1
         assert timeouts < 10
@@ -333,11 +334,11 @@ def test_ten_healthy_minutes_forgive_a_failure_and_unhealthy_ones_do_not() -> No
     story.send(e.Ready(2))
     story.send(e.Health(2, healthy=False))
     story.now += 10_000
-    assert next(a for a in story.crash() if isinstance(a, e.ReportFailure)).attempt == 2
+    assert next(action for action in story.crash() if isinstance(action, a.ReportFailure)).attempt == 2
     story.expire(Timer.BACKOFF)
     story.send(e.Ready(3))
     story.now += 600
-    assert next(a for a in story.crash() if isinstance(a, e.ReportFailure)).attempt == 1
+    assert next(action for action in story.crash() if isinstance(action, a.ReportFailure)).attempt == 1
 
 
 def test_a_manual_start_clears_the_budget_and_an_automatic_one_does_not() -> None:
@@ -350,7 +351,7 @@ def test_a_manual_start_clears_the_budget_and_an_automatic_one_does_not() -> Non
         story.send(e.Gone(2))
         story.send(e.Start(reason))
         story.send(e.Ready(3))
-        assert next(a for a in story.crash() if isinstance(a, e.ReportFailure)).attempt == attempt
+        assert next(action for action in story.crash() if isinstance(action, a.ReportFailure)).attempt == attempt
 
 
 def test_a_clean_exit_is_a_crash_unless_the_settings_say_otherwise() -> None:
@@ -368,7 +369,7 @@ def test_a_lost_port_is_retried_and_not_charged() -> None:
     story = Story()
     story.send(e.Start())
     actions = story.send(e.Gone(1, conflict=Conflict.IN_USE))
-    assert e.Announce(State.STARTING, State.STARTING, Reason.PORT_RETRY) in actions
+    assert a.Announce(State.STARTING, State.STARTING, Reason.PORT_RETRY) in actions
     assert (story.run, story.life.budget.spent(0)) == (2, 0)
 
 
@@ -376,12 +377,12 @@ def test_a_stranger_on_a_chosen_port_means_another_port_and_on_a_fixed_one_a_fai
     story = Story()
     story.send(e.Start())
     story.send(e.Foreign(1))
-    assert e.RequestShutdown(1) not in story.log
+    assert a.RequestShutdown(1) not in story.log
     story.send(e.Gone(1))
     assert (story.state, story.run) == (State.STARTING, 2)
     fixed = Story(port_attempts=1)
     fixed.send(e.Start())
-    assert e.AnswerUp(Outcome.FOREIGN) in fixed.send(e.Foreign(1))
+    assert a.AnswerUp(Outcome.FOREIGN) in fixed.send(e.Foreign(1))
     fixed.send(e.Gone(1))
     assert fixed.life.budget.spent(0) == 1
 
@@ -391,7 +392,7 @@ def test_a_start_tries_five_ports_and_the_next_start_five_more() -> None:
     for start in range(2):
         story.send(e.Start())
         for _ in range(4):
-            assert e.Prepare(story.run + 1, retry=True) in story.send(e.Gone(story.run, conflict=Conflict.IN_USE))
+            assert a.Prepare(story.run + 1, retry=True) in story.send(e.Gone(story.run, conflict=Conflict.IN_USE))
         assert story.life.budget.spent(0) == 0
         story.send(e.Gone(story.run, conflict=Conflict.IN_USE))
         assert (story.life.budget.spent(0), story.run) == (1, 6 * start + 6)  # charged; the first restart has no delay
@@ -403,14 +404,14 @@ def test_a_backend_over_its_memory_is_killed_wherever_it_runs() -> None:
     for state in State:
         story = Story()
         story.reach(state)
-        kills = e.Kill(story.run) in story.send(e.MemoryExceeded(story.run, 1))
+        kills = a.Kill(story.run) in story.send(e.MemoryExceeded(story.run, 1))
         assert kills is (state in {State.STARTING, State.RUNNING, State.STOPPING})
 
 
 def test_silence_ends_the_watch_over_an_unmanaged_backend() -> None:
     story = Story(over_when_hung=True)
     story.up()
-    assert story.send(e.Hung(1)) == [e.Kill(1)]
+    assert story.send(e.Hung(1)) == [a.Kill(1)]
 
 
 def test_a_restart_joins_a_young_start_and_replaces_one_that_hangs() -> None:
@@ -419,7 +420,7 @@ def test_a_restart_joins_a_young_start_and_replaces_one_that_hangs() -> None:
     story.now += 9
     assert story.send(e.Restart()) == []
     story.now += 1
-    assert e.Interrupt(1, 10) in story.send(e.Restart())
+    assert a.Interrupt(1, 10) in story.send(e.Restart())
     story.send(e.Gone(1))
     assert (story.state, story.run) == (State.STARTING, 2)
 
@@ -430,7 +431,7 @@ def test_a_second_request_replaces_a_start_and_several_at_once_are_one() -> None
     for _ in range(20):
         assert story.send(e.Restart()) == []
     story.now += 0.5
-    assert e.Interrupt(1, 10) in story.send(e.Restart())
+    assert a.Interrupt(1, 10) in story.send(e.Restart())
     story.send(e.Gone(1))
     assert story.send(e.Restart()) == []  # the new start is young again
     assert story.run == 2
@@ -439,19 +440,19 @@ def test_a_second_request_replaces_a_start_and_several_at_once_are_one() -> None
 def test_another_port_of_a_running_backend_is_announced() -> None:
     story = Story()
     story.up()
-    assert story.send(e.PortReported(1, 6)) == [e.Announce(State.RUNNING, State.RUNNING, Reason.PORT_CHANGED)]
+    assert story.send(e.PortReported(1, 6)) == [a.Announce(State.RUNNING, State.RUNNING, Reason.PORT_CHANGED)]
 
 
 def test_facts_for_subscribers_are_passed_on_while_they_are_true() -> None:
     progress, providers = e.Progress(1, "waiting", 1.0, "x"), e.Providers(1, {"a": 1})
     story = Story()
     story.send(e.Start())
-    assert story.send(progress) == [e.Relay(progress)]
+    assert story.send(progress) == [a.Relay(progress)]
     assert story.send(providers) == []
     story.send(e.Ready(1))
     assert story.send(progress) == []
-    assert story.send(providers) == [e.Relay(providers)]
-    assert story.send(e.Health(1, healthy=False, error="x")) == [e.Relay(e.Health(1, healthy=False, error="x"))]
+    assert story.send(providers) == [a.Relay(providers)]
+    assert story.send(e.Health(1, healthy=False, error="x")) == [a.Relay(e.Health(1, healthy=False, error="x"))]
     assert story.send(e.Providers(0, {})) == []
 
 
@@ -460,7 +461,7 @@ def test_a_missing_command_fails_at_once_without_a_retry() -> None:
     error = BackendNotFoundError("no such file")
     story.send(e.Start())
     actions = story.send(e.LaunchFailed(1, error, permanent=True))
-    assert e.AnswerUp(Outcome.LAUNCH_FAILED, error) in actions
+    assert a.AnswerUp(Outcome.LAUNCH_FAILED, error) in actions
     assert (story.state, story.timers) == (State.FAILED, {})
 
 
@@ -468,9 +469,9 @@ def test_a_process_that_comes_to_be_during_a_stop_gets_the_signal() -> None:
     story = Story()
     story.send(e.Start())
     story.send(e.Stop())
-    assert story.send(e.Launched(1)) == [e.Interrupt(1, 10)]
+    assert story.send(e.Launched(1)) == [a.Interrupt(1, 10)]
     story.expire(Timer.LADDER)
-    assert story.send(e.Launched(1)) == [e.Kill(1)]
+    assert story.send(e.Launched(1)) == [a.Kill(1)]
 
 
 def launch_outlives_its_stop() -> Story:
@@ -486,9 +487,9 @@ def launch_outlives_its_stop() -> Story:
 def test_a_process_that_comes_to_be_after_its_stop_was_given_up_is_killed() -> None:
     story = launch_outlives_its_stop()
     story.send(e.Start())
-    assert story.send(e.Launched(1)) == [e.Kill(1)]
+    assert story.send(e.Launched(1)) == [a.Kill(1)]
     actions = story.send(e.Gone(1))
-    assert e.Launch(2) in actions
+    assert a.Launch(2) in actions
     assert story.state is State.STARTING
 
 
@@ -496,7 +497,7 @@ def test_a_launch_that_fails_after_its_stop_was_given_up_frees_the_place() -> No
     story = launch_outlives_its_stop()
     assert story.send(e.LaunchFailed(1, PortInUseError("x"), permanent=False)) == []
     assert not story.life.occupied
-    assert e.Launch(2) in story.send(e.Start())
+    assert a.Launch(2) in story.send(e.Start())
 
 
 def test_who_comes_during_the_stop_of_the_last_failure_gets_the_answer() -> None:
@@ -504,11 +505,11 @@ def test_who_comes_during_the_stop_of_the_last_failure_gets_the_answer() -> None
     story = Story(restart=structs.replace(POLICY.restart, attempts=0))
     story.send(e.Start())
     story.send(e.Launched(1))
-    assert e.AnswerUp(Outcome.STARTUP_TIMEOUT) in story.expire(Timer.STARTUP)
+    assert a.AnswerUp(Outcome.STARTUP_TIMEOUT) in story.expire(Timer.STARTUP)
     assert story.life.wants_up
     actions = story.send(e.Gone(1))
     assert story.state is State.FAILED
-    assert e.AnswerUp(Outcome.RESTARTS_EXHAUSTED) in actions
+    assert a.AnswerUp(Outcome.RESTARTS_EXHAUSTED) in actions
 
 
 def test_survivors_fail_the_stop_and_every_caller_is_notified() -> None:
@@ -516,8 +517,8 @@ def test_survivors_fail_the_stop_and_every_caller_is_notified() -> None:
     story.up()
     story.send(e.Restart())
     actions = story.send(e.Gone(1, survivors=2))
-    assert e.AnswerUp(Outcome.STOP_FAILED) in actions
-    assert e.AnswerDown(Outcome.STOP_FAILED) in actions
+    assert a.AnswerUp(Outcome.STOP_FAILED) in actions
+    assert a.AnswerDown(Outcome.STOP_FAILED) in actions
     assert story.state is State.FAILED
 
 
@@ -535,13 +536,13 @@ def test_a_lost_owner_asks_and_interrupts_at_once_and_kills_after_1_5_seconds() 
     story = Story()
     story.up()
     actions = story.send(e.Shutdown(owner_lost=True))
-    assert [a for a in actions if isinstance(a, e.RequestShutdown | e.Interrupt)] == [
-        e.RequestShutdown(1),
-        e.Interrupt(1, 1.5),
+    assert [action for action in actions if isinstance(action, a.RequestShutdown | a.Interrupt)] == [
+        a.RequestShutdown(1),
+        a.Interrupt(1, 1.5),
     ]
-    assert e.Kill(1) in story.expire(Timer.LADDER)
+    assert a.Kill(1) in story.expire(Timer.LADDER)
     assert story.now == 1001.5
-    assert e.Finish(clean=True) in story.send(e.Gone(1))
+    assert a.Finish(clean=True) in story.send(e.Gone(1))
 
 
 def test_a_lost_owner_cuts_a_stop_that_is_under_way() -> None:
@@ -549,8 +550,8 @@ def test_a_lost_owner_cuts_a_stop_that_is_under_way() -> None:
     story.up()
     story.send(e.Stop())
     story.now += 1
-    assert e.Interrupt(1, 1.5) in story.send(e.Shutdown(owner_lost=True))
-    assert e.Kill(1) in story.expire(Timer.LADDER)
+    assert a.Interrupt(1, 1.5) in story.send(e.Shutdown(owner_lost=True))
+    assert a.Kill(1) in story.expire(Timer.LADDER)
     assert story.now == 1002.5
 
 
@@ -561,7 +562,7 @@ def test_an_asked_shutdown_keeps_its_total() -> None:
     while Timer.LADDER in story.timers:
         story.expire(Timer.LADDER)
     assert story.now <= 1000 + 27
-    assert story.log[-1] == e.Finish(clean=False)
+    assert story.log[-1] == a.Finish(clean=False)
 
 
 def test_a_shutdown_in_backoff_waits_for_the_tree_and_starts_nothing() -> None:
@@ -570,8 +571,8 @@ def test_a_shutdown_in_backoff_waits_for_the_tree_and_starts_nothing() -> None:
     story.send(e.Exited(1, CRASH))
     story.send(e.Shutdown())
     actions = story.send(e.Gone(1))
-    assert e.Finish(clean=True) in actions
-    assert not any(isinstance(a, e.Launch) for a in actions)
+    assert a.Finish(clean=True) in actions
+    assert not any(isinstance(action, a.Launch) for action in actions)
 
 
 def test_a_hung_run_is_restarted_only_where_asked_for_and_is_charged() -> None:
@@ -580,5 +581,5 @@ def test_a_hung_run_is_restarted_only_where_asked_for_and_is_charged() -> None:
     story.send(e.Hung(1))
     assert story.state is State.STOPPING
     actions = story.send(e.Gone(1))
-    assert e.ReportFailure(1, Reason.HUNG, 1, 0, final=False) in actions
+    assert a.ReportFailure(1, Reason.HUNG, 1, 0, final=False) in actions
     assert story.state is State.STARTING

@@ -1,0 +1,98 @@
+"""What to do about an event: the lifecycle decides it, the supervisor carries it out."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from ..errors import SidecarError
+from .events import Exposed, Health, OfRun, Outcome, Progress, Providers, Reason, Shutdown, State, Timer
+
+
+class Prepare(OfRun, frozen=True):
+    """Begin run number ``run`` with a port; with another port than before where it is a ``retry``."""
+
+    retry: bool
+
+
+class Launch(OfRun, frozen=True):
+    """Make the prepared run a process."""
+
+
+class RequestShutdown(OfRun, frozen=True):
+    """Ask the backend's shutdown endpoint."""
+
+
+class CloseStdin(OfRun, frozen=True):
+    """End the stdin of the run, where that is open."""
+
+
+class Interrupt(OfRun, frozen=True):
+    """The stop signal, on Windows CTRL_C; the kill follows in so many seconds."""
+
+    seconds: float
+
+
+class Kill(OfRun, frozen=True):
+    """Kill the whole tree."""
+
+
+class Arm(Struct, frozen=True):
+    """Post Expired at the time ``at``, instead of any earlier arming of the timer."""
+
+    timer: Timer
+    at: float
+
+
+class Disarm(Struct, frozen=True):
+    """Forget the timer."""
+
+    timer: Timer
+
+
+class Announce(Struct, frozen=True):
+    """The state changed (or a start took another port, STARTING to STARTING)."""
+
+    state: State
+    previous: State
+    reason: Reason
+
+
+class Relay(Struct, frozen=True):
+    """Pass a fact on to the subscribers."""
+
+    fact: Progress | Health | Providers | Exposed | Shutdown
+
+
+class AnswerUp(Struct, frozen=True):
+    """Answer every caller that waits for the backend to be up."""
+
+    outcome: Outcome
+    error: SidecarError | None = None
+
+
+class AnswerDown(Struct, frozen=True):
+    """Answer every caller that waits for the backend to be down."""
+
+    outcome: Outcome
+
+
+class ReportFailure(OfRun, frozen=True):
+    """A run failed. Restart ``attempt`` follows in ``next_start_in`` seconds; ``final``: none follows ``attempt`` restarts."""
+
+    reason: Reason
+    attempt: int
+    next_start_in: float | None
+    final: bool
+    error: SidecarError | None = None
+
+
+class Finish(Struct, frozen=True):
+    """The sidecar may exit; ``clean`` unless part of the tree survived."""
+
+    clean: bool
+
+
+Action = (
+    Prepare | Launch | RequestShutdown | CloseStdin | Interrupt | Kill | Arm | Disarm | Announce | Relay | AnswerUp | AnswerDown
+    | ReportFailure | Finish
+)  # fmt: skip
