@@ -30,7 +30,7 @@ def port_state(port: int, *, plain: bool = False, address: str = _LOOPBACK) -> P
     ``forbidden``: privileged, reserved by Windows (WSAEACCES), or held exclusively by another program.
     ``plain``: for a server that does not set the options that most set, SO_REUSEADDR above all.
     """
-    probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    probe = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     try:
         if not plain:
             set_server_options(probe)

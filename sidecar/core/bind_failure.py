@@ -12,7 +12,8 @@ _LAST_BYTES = 256 * 1024  # a process that dies of it reports it last
 # A line without any of these is about something else; searching for them is ten times as fast as the patterns.
 _HINTS = (
     "in use", "not available", "only one usage", "existing registration", "eaddrinuse", "eacces", "errno", "error", "exception", "wsa",
-    "(98:", "(48:", "(10048:", "way forbidden", "denied", "on port", "bind: ",
+    "(98:", "(48:", "(10048:", "way forbidden", "denied", "on port", "bind",
+    "occupied", "taken", "busy", "not free", "being used", "empty port",
 )  # fmt: skip
 _LINES_BEFORE = 4  # a Python traceback shows the call of bind up to so many lines above its error
 
@@ -24,6 +25,7 @@ _IN_USE = r"""(?ix)
     | that \s port \s is \s already \s in \s use                       # Django
     | address \s already \s in \s use | address \s in \s use
     | only \s one \s usage \s of \s each \s socket \s address
+    | connection \s in \s use: | cannot \s find \s empty \s port \s in \s range  # Gunicorn, Gradio
     | conflicts \s with \s an \s existing \s registration         # HttpListener
     | \[ (?:errno|winerror) \s (?:98|48|10048) \]                   # Python
     | socketexception \s \( (?:98|48|10048) \)                     # .NET
@@ -44,9 +46,14 @@ _DENIED = r"(?i)permission denied|access is denied|\bEACCES\b|\[errno 13\]|os er
 _ABOUT_LISTENING = r"(?i)\b(?:re)?bind(?:ing|exception)?\b|\blisten(?:ing)?\b|\bsocket\b"
 _CALL = r"\b(?:bind|listen)\s*\("
 _ABOUT_A_FILE = r"""(?i)(?:open|mkdir|unlink|scandir|access|stat)\b\s*'|:\s*['"](?:/|[A-Za-z]:)|\.(?:sock|pipe)\b"""
-# Go prints the text of Windows in the user's language, without a number: what it was doing stays English.
-_GO_BIND = r"\blisten tcp[46]? \S*:\d+: bind: "
-_PORT_IN_USE = r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,40}}\b(?:in\suse|allocated|not\savailable)\b|(?:running|listening)\son\sport\s{port}\b"
+# Servers that do not say why, or in the user's language: Go and Java do so on Windows. What they were doing is in English.
+_ATTEMPT = r"""(?ix)
+      \b listen \s tcp[46]? \s \S* : \d+ : \s bind: \s
+    | \bBindException:
+    | \b (?: could \s not | couldn't | cannot | can't | unable \s to | failed \s to ) \s (?:bind|listen) \b .* (?: \bport \W{0,3} | [\]\w.*]: ) \d{2}
+    """
+_NO_ADDRESS = r"(?i)assign requested address|EADDRNOTAVAIL|address family|EAFNOSUPPORT|no such host"
+_PORT_IN_USE = r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,60}}\b(?:in\suse|allocated|not\savailable|occupied|(?:is|already)\staken|is\sbusy|not\sfree|being\sused)\b|\balready\s(?:running|listening)\son\sport\s{port}\b"
 _PORTS = r"""(?ix)
       (?: \d+\.\d+\.\d+\.\d+ | \[[0-9a-f:.]*\] | :: | \blocalhost | \* | \blisten\stcp[46]?\s ) : (\d{1,5}) \b
     | '[^']*' , \s* (\d{1,5}) \)                                    # ('127.0.0.1', 5005)
@@ -98,4 +105,4 @@ def _judge(line: str, before: list[str], port_in_use: str) -> BindFailure | None
         if re.search(_ABOUT_LISTENING, line) or any(re.search(_CALL, other) for other in before):
             return "forbidden"
         return None
-    return "in_use" if re.search(_GO_BIND, line) else None
+    return "in_use" if re.search(_ATTEMPT, line) and not re.search(_NO_ADDRESS, line) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -96,8 +97,12 @@ def check_folder(name: str, path: str) -> Check:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x" * 4096)
         free = shutil.disk_usage(folder).free
-    except FileExistsError:
-        return Check(check, "failed", f"{folder} is a file where a folder should be", f"Remove that file. {remedy}")
+    except FileExistsError as error:
+        found = Path(error.filename or folder)
+        seen, what = f"{found} is a file where a folder should be", "file"
+        if found.is_symlink() and not os.path.exists(found):  # noqa: PTH110 - pathlib raises for a loop
+            seen, what = f"{found} is a link to {found.readlink()}, where no folder is", "link"
+        return Check(check, "failed", seen, f"Remove that {what}. {remedy}")
     except OSError as error:
         return Check(check, "failed", f"{folder} cannot be written: {error.strerror}", remedy)
     left = f"{free // _MEBIBYTE} MiB free"

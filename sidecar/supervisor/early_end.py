@@ -7,12 +7,10 @@ import re
 from pathlib import Path
 
 from ..backend.reported import lifetime_events
-from ..core.bind_failure import any_bind_failure
 from ..core.last_line import last_line, printed_usage, quote_last
 from ..settings.model import Settings
-from ..settings.servers import how_to_pass_port, port_in_command
 from .run import Run
-from .unready import Unready
+from .unready import Unready, other_port_taken
 
 STDIN_SECONDS = 2.0  # within which a backend that reads its stdin to the end has seen that
 _LAST_WORDS = 4096  # characters: an error in them may be why it shut down
@@ -91,9 +89,9 @@ def _memory(used: int, allowed: int) -> Unready:
     sizes = [f"{size / 2**20:.0f} MiB" if size >= 2**20 else f"{size} bytes" for size in (used, allowed)]
     return Unready(
         f"Its processes used {sizes[0]} of memory ({MEASURE}), more than limits.memory ({sizes[1]}) allows, and were killed.",
-        "Raise limits.memory, or find out why the backend needs so much."
-        if allowed >= 2**20
-        else 'Give limits.memory a unit, as in "512MB": a number alone is bytes.',
+        'Give limits.memory a unit, as in "512MB": a number alone is bytes.'
+        if 0 < allowed < 2**20
+        else "Raise limits.memory, or find out why the backend needs so much.",
         "memory_limit",
     )
 
@@ -147,18 +145,8 @@ def _stdin(run: Run, settings: Settings) -> Unready | None:
 
 
 def _other_port(run: Run, settings: Settings) -> Unready | None:
-    if run.conflict is not None or (failure := any_bind_failure(run.output)) is None or failure[0] != "in_use":
-        return None
-    command = settings.backend.command
-    port = failure[1] or port_in_command(command)
-    if port == run.port:
-        return None
-    where = f"port {port}, which another program uses" if port else "a port that another program uses"
-    return Unready(
-        f"It tried to listen on {where}, instead of its port {run.port}.",
-        f"Close that program, or pass the backend the port: {how_to_pass_port(command, [port] if port else [])}.",
-        "port_in_use",
-    )
+    taken = other_port_taken(run, settings) if run.conflict is None else None
+    return None if taken is None else Unready(f"It{taken[0][2:]}.", taken[1], "port_in_use")
 
 
 def _usage(run: Run) -> Unready | None:

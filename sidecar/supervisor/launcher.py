@@ -244,9 +244,8 @@ class Launcher:
         if state == "free":  # not for the backend
             self._binds_plainly = self._port_state(run.port, plain=True) == "lingering"
             named = any_bind_failure(self._output_tail().decode("utf-8", "replace"))
-            everywhere = self._port_state(run.port, address="0.0.0.0")  # noqa: S104 - tried, not served
             elsewhere = named is not None and named[0] == "in_use" and named[1] != run.port
-            if elsewhere and everywhere == "free" and not self._binds_plainly:
+            if elsewhere and not self._binds_plainly and self._is_free_everywhere(run.port):
                 return None  # it tried another one
             state = "lingering" if self._binds_plainly else "in_use"
         return self._conflict(run.port, "forbidden" if printed == "forbidden" else state)
@@ -289,6 +288,14 @@ class Launcher:
         if state == "lingering":
             return PortConflict(Conflict.LINGERING, None, "")
         return PortConflict(Conflict(state), *self.find_owner(port))
+
+    def _is_free_everywhere(self, port: int) -> bool:
+        """Also for a server that listens on all addresses."""
+        try:
+            taken = self._port_state(port, address="::") == "in_use"
+        except OSError:  # the system has no IPv6
+            taken = False
+        return not taken and self._port_state(port, address="0.0.0.0") == "free"  # noqa: S104 - tried, not served
 
     def _choose_port(self) -> int | None:
         if (unreachable := loopback_error()) is not None:

@@ -9,10 +9,11 @@ from msgspec import Struct
 
 from ..backend.probe import ProbeResult
 from ..backend.reported import lifetime_events
+from ..core.bind_failure import any_bind_failure
 from ..process.base import ListeningSocket
 from ..process.platform.ports import HAS_NOTIFICATIONS
 from ..settings.model import Settings
-from ..settings.servers import how_to_pass_port
+from ..settings.servers import how_to_pass_port, port_in_command
 from ..settings.texts import AUTO_PATH, HEALTH_PATHS
 from .run import REACHED, Run, places_of
 
@@ -111,10 +112,29 @@ def _what_is_missing(run: Run, settings: Settings) -> tuple[str, str]:
         return _answered(" or ".join(HEALTH_PATHS) if path == AUTO_PATH else path, port, last_answer)
     if listening:
         return _misplaced(settings, port, listening)
+    return other_port_taken(run, settings) or (f"nothing listens on port {port}", _how_to_listen(run, settings))
+
+
+def _how_to_listen(run: Run, settings: Settings) -> str:
     if re.search(_UNIX_SOCKET, run.output):
-        how = how_to_pass_port(settings.backend.command)
-        return f"nothing listens on port {port}", f"Make it listen on TCP instead of a Unix socket: {how}."
-    return f"nothing listens on port {port}", _ONLY_LONGER
+        return f"Make it listen on TCP instead of a Unix socket: {how_to_pass_port(settings.backend.command)}."
+    return _ONLY_LONGER
+
+
+def other_port_taken(run: Run, settings: Settings) -> tuple[str, str] | None:
+    """It says that it could not listen, on a port that is not its own; None: it says nothing of that."""
+    failure = any_bind_failure(run.output)
+    if failure is None or failure[0] != "in_use":
+        return None
+    command = settings.backend.command
+    port = failure[1] or port_in_command(command)
+    if port == run.port:
+        return None
+    where = f"port {port}, which another program uses" if port else "a port that another program uses"
+    return (
+        f"it tried to listen on {where}, instead of its port {run.port}",
+        f"Close that program, or pass the backend the port: {how_to_pass_port(command, [port] if port else [])}.",
+    )
 
 
 def _misplaced(settings: Settings, port: int, listening: Sequence[ListeningSocket]) -> tuple[str, str]:

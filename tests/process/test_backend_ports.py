@@ -183,6 +183,14 @@ def test_a_privileged_port_is_forbidden() -> None:
     assert done.stdout.strip() == "forbidden"
 
 
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+def test_a_port_that_is_taken_on_ipv6_alone_is_taken_for_a_server_on_all_addresses() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        port = port_of(server)
+        states = [port_state(port, address=address) for address in ("127.0.0.1", "0.0.0.0", "::")]
+        assert states == ["free", "free", "in_use"]
+
+
 def test_knocking_distinguishes_a_listener_from_an_empty_port(listener: socket.socket) -> None:
     assert is_listening(port_of(listener))
     assert not is_listening(choose_port())

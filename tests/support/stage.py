@@ -150,8 +150,11 @@ class Stage:
             output_tail=lambda: self.printed,
             mask=lambda text: text.replace("s3cret", "***"),
             report=self.reports.append,
-            port_state=lambda port, *, plain=False, address="": self.port_state(port, plain),
+            port_state=lambda port, *, plain=False, address="": (
+                "in_use" if address in self.taken else self.port_state(port, plain)
+            ),
         )
+        self.taken: set[str] = set()  # addresses where another program has every port
         lifecycle = Lifecycle(LifecyclePolicy.of(self.settings), random=lambda: random, spent=spent)
         self.supervisor = Supervisor(
             lifecycle, self.launcher, self.settings, report=self.reports.append, defect=self._defect

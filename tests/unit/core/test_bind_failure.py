@@ -31,6 +31,16 @@ IN_USE = {
     "Ruby": "Address already in use - bind(2) for 127.0.0.1:5005 (Errno::EADDRINUSE)",
     "HttpListener": "Failed to listen on prefix 'http://127.0.0.1:5005/' because it conflicts with an existing registration on the machine.",
     "Vite": "Error: Port 5005 is already in use",
+    "react-scripts": "Something is already running on port 5005.",
+    "Jetty": "java.io.IOException: Failed to bind to /0.0.0.0:5005",
+    "Java in German": "java.net.BindException: Die Adresse wird bereits verwendet (Bind failed)",
+    "Tomcat": "The Tomcat connector configured to listen on port 5005 failed to start. The port may already be in use or the connector may be misconfigured.",
+    "Gunicorn": "[ERROR] Connection in use: ('127.0.0.1', 5005)",
+    "Gradio": "OSError: Cannot find empty port in range: 7860-7860. You can specify a different port",
+    "llama.cpp": "main: couldn't bind HTTP server socket, hostname: 127.0.0.1, port: 5005",
+    "ComfyUI": "ERROR: port 5005 is already being used by another process",
+    "an app of one's own": "Unable to listen on port 5005",
+    "another": "Port 5005 is busy",
 }
 
 FORBIDDEN = {
@@ -57,6 +67,11 @@ NEITHER = {
     "a file in Go": "open /data/app.db: permission denied",
     "a database": "SqliteException: the database is already in use",
     "a name": "Username already in use",
+    "a server that has started": "Server listening on port 5005\nExample app running on port 5005\nport 5005 is free",
+    "an address that the machine lacks": "listen tcp 10.9.9.9:5005: bind: cannot assign requested address",
+    "a parameter of a query": "Could not bind parameter 12",
+    "a property": "Failed to bind properties under 'server.port' to 50",
+    "a subscription": "Unable to listen to topic 42 on broker",
     "a refused connect": "connect ECONNREFUSED 127.0.0.1:5005",
     "another port": "Error: listen EADDRINUSE: address already in use 127.0.0.1:9229",
     "another port in Python": "[Errno 98] error while attempting to bind on address ('127.0.0.1', 9229): address already in use",

@@ -11,7 +11,7 @@ from sidecar.observe.fatal import find
 
 ABORT = ExitStatus(signal=6)
 ONE = ExitStatus(code=1)
-NOISE = "info: Microsoft.Hosting.Lifetime[14]\n      Now listening on: http://127.0.0.1:5005\n"
+NOISE = "info: Microsoft.Hosting.Lifetime[14]\n      Now listening on: http://127.0.0.1:5005\nServer listening on port 5005\n"
 
 # kind, how it ended, what it said, words of the sentence a user sees.
 SAID = [

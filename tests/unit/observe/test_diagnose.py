@@ -139,6 +139,15 @@ def test_a_file_in_the_way_of_a_folder_is_reported(tmp_path: Path, below: str) -
     assert "[paths] data" in str(check.remedy)
 
 
+@pytest.mark.posix(reason="on Windows only administrators may make links")
+@pytest.mark.parametrize("target", ["nowhere", "data"], ids=["dangling", "a loop"])
+def test_a_link_that_leads_to_no_folder_is_not_called_a_file(tmp_path: Path, target: str) -> None:
+    (tmp_path / "data").symlink_to(tmp_path / target)
+    check = check_files.check_folder("data", str(tmp_path / "data"))
+    assert check.message == f"{tmp_path / 'data'} is a link to {tmp_path / target}, where no folder is"
+    assert str(check.remedy).startswith("Remove that link.")
+
+
 @pytest.mark.parametrize(("free_bytes", "status"), [(10**10, "ok"), (100 * 2**20, "warning"), (2**20, "failed")])
 def test_little_space_is_reported_before_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_bytes: int, status: str

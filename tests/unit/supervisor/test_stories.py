@@ -565,6 +565,20 @@ def test_a_port_that_is_free_everywhere_is_not_why_the_backend_could_not_listen(
     play(story, restart__attempts=0)
 
 
+def test_a_port_that_is_taken_on_ipv6_alone_is_why_a_server_on_all_addresses_could_not_listen(play: Any) -> None:
+    async def story(stage: Stage) -> None:
+        def fail_to_bind(process: FakeProcess) -> None:
+            process.print("OSError: [Errno 98] Address already in use\n")
+            process.exit(ExitStatus(code=1))
+
+        stage.taken.add("::")
+        stage.layer.script = fail_to_bind
+        with pytest.raises(PortInUseError, match="Port 45671 is in use"):
+            await stage.supervisor.start()
+
+    play(story, backend__port=45_671, restart__attempts=0)
+
+
 def test_what_lingers_is_no_reason_for_a_crash_that_says_another(play: Any) -> None:
     async def story(stage: Stage) -> None:
         stage.layer.script = lambda process: process.exit(CRASH)

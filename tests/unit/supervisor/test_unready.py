@@ -133,6 +133,12 @@ def test_a_backend_that_listens_nowhere_is_explained_by_its_last_error() -> None
     assert why.cause.endswith("nothing listens on port 5005. Its last error: Error: cannot open data.db")
 
 
+def test_a_backend_that_tries_again_and_again_on_a_port_that_is_taken() -> None:
+    why = explain(SETTINGS, 5005, [], None, output="Port 3000 is in use, retrying...\n" * 3)
+    assert "it tried to listen on port 3000, which another program uses, instead of its port 5005" in why.cause
+    assert "pass the backend the port" in why.remedy
+
+
 def test_a_backend_that_listens_on_a_unix_socket_is_told_from_a_slow_one() -> None:
     output = "[INFO] Listening at: unix:/run/app.sock (1)\n"
     assert (
