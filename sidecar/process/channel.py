@@ -1,8 +1,8 @@
 """The messages between sidecar and guardian: tuples in marshal, behind a 4-byte length, on a Unix stream socket.
 
 Both ends are the same interpreter, so marshal is safe here, and it is the one encoder that is already in memory.
-Request tuples:   ("launch", serial, program, marker, stop plan)   with stdin, the write ends of stdout and stderr, and the
-                  socket that is passed, if any
+Request tuples:   ("launch", serial, program, marker, stop plan)   with the read ends of stdout and stderr, then stdin, the
+                  write ends of stdout and stderr, and the socket that is passed, if any
                   ("stop", serial)   ("interrupt", serial, seconds)   ("kill", serial)
 Report tuples:    ("spawned", serial, pid, started)   ("failed", serial, step, errno)   ("exited", serial, wait status)
                   ("killing", serial)   ("gone", serial, survivors, killed), each ((pid, name), ...)
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .spec import LaunchSpec
 
 _INT_SIZE = 4
-MAX_FDS = 4  # that come with a launch
+MAX_FDS = 6  # that come with a launch
 CHUNK = 65536
 
 

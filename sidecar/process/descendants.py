@@ -58,12 +58,6 @@ class Descendants:
         """Those that live, parents first."""
         return [entry for entry in self.members() if entry.alive]
 
-    def tops(self) -> list[tree.Entry]:
-        """Those that live and whose parent does not belong to the tree (any more)."""
-        living = self.alive()
-        pids = {entry.pid for entry in living}
-        return [entry for entry in living if entry.parent not in pids]
-
     def send(self, entry: tree.Entry, number: int) -> bool:
         """Sends a signal to that very process; False when it has ended or is not ours to signal."""
         return tree.send(entry, number) if self._exact else portable.send(entry, number)

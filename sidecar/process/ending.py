@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
     from .tree import Entry
 
-LOOK_INTERVAL = 0.5  # seconds between two looks at a tree that no subreaper holds together
-STOP_INTERVAL = 0.1  # seconds; the same while the tree is ending
+LOOK_INTERVAL = 0.5  # seconds between two looks at a tree that no subreaper holds together, or that was asked to end
+STOP_INTERVAL = 0.1  # seconds; the same when its root has ended
 _LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when all that was never asked to end is
 _MAX_LOOK = 16  # descendants; a namespace begins among the first, and a tree that forks on and on has no last one
 _SETTLE = 0.5  # seconds, or an eighth of the time, in which a process shows that its launcher forwarded the signal
+_BY_OTHERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # with which others ask a process to end
+_AT_ONCE = 2.0  # seconds within which a signal to the guardian and a stop have one cause
 
 
 class Ending:
@@ -32,7 +34,9 @@ class Ending:
 
     def __init__(self, wake: int, *, exact: bool, exited: Callable[[int], None]) -> None:
         self.root = 0  # the backend's pid, until its status was read
+        self._root_signal = 0  # that ended it
         self.stopping = False  # it was asked to end, so what the root leaves behind may end by itself
+        self.kill_at = math.inf  # when it is to be killed; only where no sidecar will say so
         # see channel.StopPlan
         self._signal, self._to_group, self.kill_deadline, self.alone, self._reads_stdin = 15, False, 4.0, 0.0, False
         self.tree = Descendants(os.getpid(), exact=exact)
@@ -40,12 +44,16 @@ class Ending:
         self._exited = exited
         self._wake = wake
         self._asked: set[tuple[int, float]] = set()
-        self._catching: set[tuple[int, float]] = set()  # had a handler for the signal when the stop began
+        self._known: set[tuple[int, float]] = set()  # lived when the stop began
+        self._apart: set[tuple[int, float]] = set()  # of these, those without a parent in the tree: the root, daemons
+        self._catching: set[tuple[int, float]] = set()  # of these, those with a handler for the signal
         self._holders: set[int] = set()  # were spared, for what they hold in a namespace would die with them
         self._root_asked = False
         self._half_time = self._last_call = math.inf
         self._settle = self._quarter = 0.0
         self._forwarded = False  # as far as one can see: a process was asked, and exited by itself
+        self._signalled = -math.inf  # when the guardian itself was asked to end
+        self._by_others = False  # and so, one has to believe, was each process of the tree
         self._orphaned: dict[tuple[int, float], float] = {}  # when each was first seen without its launcher
 
     def begin(self, root: int, marker: bytes, plan: channel.StopPlan) -> None:
@@ -58,20 +66,24 @@ class Ending:
     def forget(self) -> None:
         """The run is over."""
         self.root = 0
-        self.stopping = self._root_asked = self._forwarded = False
-        self._asked.clear()
-        self._catching.clear()
+        self.stopping = self._root_asked = self._forwarded = self._by_others = False
+        for keys in (self._asked, self._known, self._apart, self._catching, self._holders):
+            keys.clear()
         self._orphaned.clear()
-        self._holders.clear()
-        self._half_time = self._last_call = math.inf
+        self._half_time = self._last_call = self.kill_at = math.inf
         self.tree.forget()
+
+    @property
+    def over(self) -> bool:
+        """Whether the kill is due."""
+        return time.monotonic() >= self.kill_at
 
     def look_interval(self) -> float:
         """Seconds until the tree must be looked at without an event; infinite: never."""
         wait = math.inf if self._exact else LOOK_INTERVAL
         if self.stopping:
-            due = min(self._half_time, self._last_call)
-            wait = min(wait if self.root else STOP_INTERVAL, max(0.0, due - time.monotonic()))
+            due = min(self._half_time, self._last_call, self.kill_at)
+            wait = min(LOOK_INTERVAL if self.root else STOP_INTERVAL, max(0.0, due - time.monotonic()))
         return wait
 
     def is_left(self) -> bool:
@@ -82,36 +94,70 @@ class Ending:
         self.tree.watch()
         return bool(self.root or self.tree.alive())
 
+    def note_signal(self) -> None:
+        """The guardian itself was asked to end: by systemd at a logout, say, or a tree-kill, which ask all processes at once."""
+        self._signalled = time.monotonic()
+        self._by_others = self._by_others or self.kill_at < math.inf
+
+    def expect(self) -> None:
+        """The tree was asked to end, or is about to be."""
+        self.stopping = True
+        self.kill_at = math.inf
+        if not self._known:
+            living = self.tree.alive()
+            self._known = {entry.key for entry in living}
+            self._apart = {entry.key for entry in _without_parent(living)}
+            for entry in living:
+                if entry.state == "T":  # it sees nothing before it goes on, from whomever that comes
+                    self.tree.send(entry, int(signal.SIGCONT))
+            if self._exact:
+                self._catching = {e.key for e in living if tree.disposition(e.pid, self._signal) == "catch"}
+                self._by_others = time.monotonic() - self._signalled < _AT_ONCE
+
     def interrupt(self, seconds: float) -> None:
         """Asks it to end; it will be killed in so many seconds."""
-        self.stopping = True
+        self.expect()
         now = time.monotonic()
         self._half_time = now + seconds / 2
         self._last_call = now + seconds - min(_LAST_CALL, seconds / 4)
         self._settle, self._quarter = min(_SETTLE, seconds / 8), seconds / 4
-        if self._exact and not self._catching:
-            self._catching = {e.key for e in self.tree.alive() if tree.disposition(e.pid, self._signal) == "catch"}
         self.ask()
 
+    def end_alone(self) -> bool:
+        """Asks it to end, and sets the time of the kill, for no sidecar does; False where it has no time."""
+        if self.alone:
+            self.interrupt(self.alone)
+            self.kill_at = time.monotonic() + self.alone
+        return bool(self.alone)
+
+    def finish(self) -> bool:
+        """The root ended before a stop. What it leaves has a moment if that was the end of a stop by others; False: it has none."""
+        if self._root_signal not in _BY_OTHERS and time.monotonic() - self._signalled >= _AT_ONCE:
+            return False
+        self._forwarded = True
+        return self.end_alone()
+
     def ask(self) -> None:
-        """Sends the stop signal once to each: to the root; after its end to those without a parent; near the end to all.
+        """Sends the stop signal once to each: to the root; to those that lose their parent; near the end to all.
 
         So a server can still use its database while it ends, and what a launcher leaves behind is asked as itself.
         """
         now = time.monotonic()
+        living = self.tree.alive()
         if now >= self._last_call:
             self._last_call = math.inf
-            self._ask_each(self.tree.alive())
-        elif not self.root:
-            self._ask_each([e for e in self.tree.tops() if now >= self._due(e, now)])
-        elif self._exact and self._reads_stdin and not self._catching:
-            pass  # the end of stdin asked it, and the signal would only kill what saves because of that
-        elif not self._root_asked and self._last_call < math.inf:  # a stop that began otherwise may need no signal
+            self._ask_each(living, living, last=True)
+        elif not self.root or self._root_asked:
+            orphans = _without_parent(living)
+            if self.root:  # it may need its daemons
+                orphans = [entry for entry in orphans if entry.key in self._known - self._apart]
+            self._ask_each([entry for entry in orphans if now >= self._due(entry, now)], living)
+        elif self._by_others or (self._exact and self._reads_stdin and not self._catching):
+            pass  # it was asked; at the end of stdin the signal would only kill what saves because of that
+        elif self._last_call < math.inf:  # a stop that began otherwise may need no signal
             self._root_asked = True
             # The root was not waited for yet, so neither its pid nor its group can have been given to another process.
-            self._asked |= {
-                e.key for e in self.tree.alive() if e.pid == self.root or (self._to_group and e.group == self.root)
-            }
+            self._asked |= {e.key for e in living if e.pid == self.root or (self._to_group and e.group == self.root)}
             if self._holds_others(self.root):
                 self._holders.add(self.root)
             # A stopped process sees no signal before it goes on.
@@ -121,20 +167,22 @@ class Ending:
                 except OSError:  # ended, or it has changed its user
                     pass
         if self._exact:
-            self._ask_behind(is_half_time=now >= self._half_time)
+            self._ask_behind(living, is_half_time=now >= self._half_time)
 
     def _due(self, orphan: Entry, now: float) -> float:
-        """When an orphan is asked: at once, unless a handler of its launcher may have forwarded the signal to it.
+        """When an orphan is asked: at once, unless another process may have sent it the signal: a handler of its launcher, say.
 
         Its own handler may take a second signal for an order to give up what it saves: so it has a while to end.
         """
+        if self._by_others:
+            return math.inf
         may_be_forwarded = self._forwarded or not self._catching.isdisjoint(self._asked)
         if orphan.key not in self._catching or not may_be_forwarded:
             return now
         wait = self._quarter if self._forwarded else self._settle
         return self._orphaned.setdefault(orphan.key, now) + wait
 
-    def _ask_behind(self, *, is_half_time: bool) -> None:
+    def _ask_behind(self, living: list[Entry], *, is_half_time: bool) -> None:
         """Asks the children of those that ignore the signal; at half time also of shells with a trap, and of those that block it.
 
         Such a shell acts only after the command that it waits for (POSIX, 2.12), or has passed the signal on long ago.
@@ -144,7 +192,6 @@ class Ending:
             self._half_time = math.inf
         passive: set[int] = set()
         held = set(self._holders)
-        living = self.tree.alive()
         parents = {entry.parent for entry in living}
         for entry in living:  # parents first
             if entry.parent in held:
@@ -153,7 +200,7 @@ class Ending:
                     self._asked.add(entry.key)  # its end would be that of its children
                     passive.add(entry.pid)
             if entry.parent in passive:
-                self._ask_each((entry,))
+                self._ask_each((entry,), living)
             if entry.key in self._asked:
                 action = tree.disposition(entry.pid, self._signal)
                 waits = action == "pending" or (action == "catch" and tree.is_shell(entry.pid))
@@ -174,13 +221,13 @@ class Ending:
                 break
         return False
 
-    def _ask_each(self, entries: Iterable[Entry]) -> None:
+    def _ask_each(self, entries: Iterable[Entry], living: list[Entry], *, last: bool = False) -> None:
         """Asks those that have not been asked, by us or, as a handler that is gone shows (process.once of Node), by their launcher.
 
         A second signal would end such a process while it saves.
         """
         for entry in entries:
-            if entry.key not in self._asked:
+            if entry.key not in self._asked and not self._is_needed(entry, living, last=last):
                 self._asked.add(entry.key)
                 if entry.key in self._catching and tree.disposition(entry.pid, self._signal) == "default":
                     continue
@@ -189,6 +236,19 @@ class Ending:
                     continue
                 self.tree.send(entry, self._signal)
                 self.tree.send(entry, int(signal.SIGCONT))
+
+    def _is_needed(self, entry: Entry, living: list[Entry], *, last: bool) -> bool:
+        """Whether it only serves what is saving: something began it after the stop, or prints to it (server | tee log)."""
+        if not self._exact:
+            return False
+        if entry.key not in self._known and any(other.pid == entry.parent for other in living):
+            return not last or tree.disposition(entry.pid, self._signal) == "default"
+        pipe = tree.link(entry.pid, "fd/0")
+        return pipe.startswith("pipe:") and any(
+            pipe in {tree.link(other.pid, "fd/1"), tree.link(other.pid, "fd/2")}
+            for other in living
+            if other.key in self._catching and other.pid != entry.pid
+        )
 
     def kill_tree(self, seconds: float, *, patient: bool = False) -> tuple[list[Entry], list[Entry]]:
         """Kills every descendant; gives those that are alive after ``seconds``, and those that SIGKILL ended.
@@ -229,6 +289,7 @@ class Ending:
                 self._forwarded = True
             if pid == self.root:
                 self.root = 0
+                self._root_signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
                 self._exited(status)
 
     def wait_for(self, seconds: float) -> bool:
@@ -248,3 +309,9 @@ class Ending:
                 pass
         except BlockingIOError:
             pass
+
+
+def _without_parent(living: list[Entry]) -> list[Entry]:
+    """Those whose parent does not belong to the tree (any more)."""
+    pids = {entry.pid for entry in living}
+    return [entry for entry in living if entry.parent not in pids]

@@ -17,7 +17,6 @@ import math
 import os
 import select
 import sys
-import time
 
 from . import channel, ending, prctl, trampoline
 
@@ -47,7 +46,8 @@ def run(
     gc.enable()  # __main__.py switched it off
     guard = _Guard(sock, exact=exact, hangup_ignored=hangup_ignored)
     if first is not None:
-        guard.launch(*first.request[1:], streams=() if started else first.streams, started=started)
+        streams = () if started else first.streams
+        guard.launch(*first.request[1:], outputs=first.outputs, streams=streams, started=started)
     guard.serve()
 
 
@@ -59,6 +59,7 @@ class _Guard:
         self._inbox = channel.Inbox()
         self._serial: int | None = None
         self._status_fd = -1  # the trampoline's, until execve
+        self._outputs: list[int] = []
         self._wake, wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake, False)
@@ -66,6 +67,8 @@ class _Guard:
             self._wake, exact=exact, exited=lambda status: self._report("exited", self._serial, status)
         )
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT, *(() if hangup_ignored else (signal.SIGHUP,))):
+            signal.signal(number, lambda *_: self._ending.note_signal())
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what started the sidecar may block anything, SIGCHLD too
         self._poll = select.poll()
@@ -99,12 +102,12 @@ class _Guard:
         while (message := self._inbox.next()) is not None:
             kind, serial, *rest = message
             if kind == "launch":
-                streams, self._inbox.fds = self._inbox.fds, []  # requests for a launch come one at a time
-                self.launch(serial, *rest, streams=streams)
+                fds, self._inbox.fds = self._inbox.fds, []  # requests for a launch come one at a time
+                self.launch(serial, *rest, outputs=fds[:2], streams=fds[2:])
             elif serial != self._serial:
                 continue  # about a run that has ended
             elif kind == "stop":
-                self._ending.stopping = True
+                self._ending.expect()
             elif kind == "interrupt":
                 if rest[0] <= 0:  # the kill is on its way, and to ask each would only hold it up
                     self._ending.stopping = True
@@ -133,10 +136,15 @@ class _Guard:
         marker: bytes,
         plan: channel.StopPlan,
         *,
+        outputs: Sequence[int],
         streams: Sequence[int],
         started: tuple[int, int] | None = None,
     ) -> None:
-        """Starts a run, or takes over one that was ``started``."""
+        """Starts a run, or takes over one that was ``started``.
+
+        ``outputs``: the read ends of its pipes. As long as one is open, what the backend prints cannot end it, though the sidecar be dead.
+        """
+        self._hold(outputs)
         try:
             if (
                 started is None and len(streams) < 3
@@ -176,6 +184,11 @@ class _Guard:
             os.close(self._status_fd)
             self._status_fd = -1
 
+    def _hold(self, outputs: Sequence[int]) -> None:
+        for fd in self._outputs:
+            os.close(fd)
+        self._outputs = list(outputs)
+
     # The end --------------------------------------------------------------------------------------------------------
 
     def _follow(self) -> None:
@@ -187,19 +200,23 @@ class _Guard:
             self._ending.reap()
         elif not self._ending.is_left():
             self._end_run((), ())
+        elif self._ending.over:
+            self._kill_run()
         elif self._ending.stopping:
             self._ending.ask()
-        elif not self._ending.root:
+        elif not self._ending.root and not self._ending.finish():
             self._kill_run()
 
     def _end_alone(self) -> None:
         """The sidecar is gone: asks the tree to end, kills it soon, and stays until that is done."""
-        if self._serial is not None and self._status_fd < 0 and self._ending.alone:
-            end = time.monotonic() + self._ending.alone
-            self._ending.interrupt(self._ending.alone)
+        if self._serial is not None and self._status_fd < 0 and self._ending.end_alone():
             self._follow()
-            while self._serial is not None and (left := end - time.monotonic()) > 0:
-                select.select([self._wake], [], [], min(left, ending.STOP_INTERVAL))
+            while self._serial is not None:
+                wait = min(self._ending.look_interval(), ending.STOP_INTERVAL)
+                for fd in select.select([self._wake, *self._outputs], [], [], wait)[0]:
+                    if fd != self._wake and not os.read(fd, channel.CHUNK):
+                        self._outputs.remove(fd)
+                        os.close(fd)
                 self._follow()
         self._ending.kill_tree(_LINGER, patient=True)
 
@@ -211,6 +228,7 @@ class _Guard:
     def _end_run(self, survivors: Iterable[Entry], killed: Iterable[Entry]) -> None:
         serial = self._serial
         self._serial = None
+        self._hold(())
         self._ending.forget()
         names = [tuple((e.pid, e.name) for e in entries)[:_MAX_REPORTED] for entries in (survivors, killed)]
         self._report("gone", serial, *names)

@@ -102,9 +102,9 @@ def _guard(fd: int, first: EarlyRun | None, *, exact: bool) -> NoReturn:
             _, _, program, _, plan = first.request
             try:
                 started = trampoline.start(program, first.streams, plan[0], exact=exact, hangup_ignored=hangup_ignored)
-                kept = (started[1],)
+                kept = (started[1], *first.outputs)
             except OSError:
-                kept = first.streams  # the loop tries again, and reports it
+                kept = (*first.streams, *first.outputs)  # the loop tries again, and reports it
         # Where there are only two processors, what follows here would hold up the first run.
         os.sched_yield()
         sock = _detach(fd, kept)

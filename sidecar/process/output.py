@@ -42,6 +42,10 @@ class OutputPipe:
         os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._read)
 
+    def fileno(self) -> int:
+        """The read end."""
+        return self._fd
+
     @property
     def closed(self) -> bool:
         """No more output will be sent."""

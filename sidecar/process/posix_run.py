@@ -53,7 +53,8 @@ class PosixRun:
             for pipe in self._outputs:
                 ends.append(pipe.open())  # noqa: PERF401 - those that are open must be closed if the next one fails
             passed = [self.spec.socket] if self.spec.socket >= 0 else []
-            self._link.request(*channel.launch_request(self.serial, self.spec, marker), fds=[*ends, *passed])
+            readers = [pipe.fileno() for pipe in self._outputs]
+            self._link.request(*channel.launch_request(self.serial, self.spec, marker), fds=[*readers, *ends, *passed])
         except OSError as error:
             self.abandon(error)
             self.spawned.exception()  # raised here, so nothing else awaits it

@@ -1,6 +1,7 @@
 """A launcher and the worker behind it: launcher.py KIND FILE SECONDS [PORT], alone or behind shells.
 
-The worker listens on PORT, saves for SECONDS when it gets the signal (SIGTERM, or whatever STOP names), then appends "saved" to FILE.
+The worker listens on PORT, saves for SECONDS when it gets the signal (SIGTERM, or whatever STOP names), prints "saving", then appends
+"saved" to FILE.
 KINDS: worker (no launcher) · once (a worker that takes the signal once: a second one ends it) · reader (a launcher
 that reads the signal with sigwait, forwards it to a worker and ends) · double (a launcher that forwards the signal, and ends at once) · trap (a launcher that
 takes the signal and does nothing about it) · server (asks its store before it ends: the store must outlive it)
@@ -42,6 +43,7 @@ def work(name=""):
         time.sleep(0.01)
     note(f"{name}asked")
     time.sleep(SECONDS)
+    print("saving", flush=True)  # it must not be the end of what is not read any more
     note(f"{name}saved" if count == 1 else f"{name}saved, asked {count} times")
     os._exit(0)
 

@@ -258,9 +258,10 @@ def test_what_a_terminal_sends_does_not_end_the_guardian(own) -> None:
     wait_until(lambda: not owner.left(), PROMISE, what=owner.left)
 
 
-def test_the_guardian_holds_no_descriptor_of_its_owner_but_stderr(own) -> None:
+def test_the_guardian_holds_no_descriptor_of_its_owner_but_stderr_and_the_backends_output(own) -> None:
     owner = own("running", *child("family", "none"))
-    assert open_descriptors(owner.guardian) == 6  # null, null, stderr, lifeline, both ends of its wake-up pipe
+    # null, null, stderr, lifeline, both ends of its wake-up pipe, and the read ends of stdout and stderr
+    assert open_descriptors(owner.guardian) == 8
     os.kill(owner.guardian, signal.SIGSTOP)  # holding stdout, it would keep this read waiting
     owner.process.kill()
     assert owner.process.stdout.read() == ""

@@ -120,6 +120,96 @@ async def test_what_a_launcher_with_a_handler_did_not_ask_is_asked_in_time(
     assert time.monotonic() - began < 2.9  # a quarter of the time, and not the last one
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows who reads a pipe")
+@pytest.mark.parametrize("reader", ["cat", "(trap 'exit 1' TERM; cat)"], ids=["cat", "with a handler"])
+async def test_what_reads_the_output_of_a_process_that_is_saving_outlives_it(
+    layer: PosixProcessLayer, tmp_path: Path, reader: str
+) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, ("/bin/sh", "-c", f"{shlex.join(launcher('once', file))} | {reader}; true"))
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
+    assert b"saving" in recorder.out
+    assert run.killed == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the children of a shell with a trap are not asked")
+async def test_the_command_with_which_a_trap_saves_is_not_asked(layer: PosixProcessLayer) -> None:
+    script = "trap 'sleep 2.5 && echo saved; exit' TERM; echo ready; while :; do sleep 0.02; done"
+    run, recorder = await start(layer, ("/bin/sh", "-c", script))
+    run.interrupt(4.0)
+    assert await recorder.is_gone() == []
+    assert recorder.out.endswith(b"saved\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an orphan is not seen to be one")
+async def test_what_lost_its_launcher_is_asked_while_the_root_lives_and_a_daemon_after_it(
+    layer: PosixProcessLayer, tmp_path: Path
+) -> None:
+    """As behind concurrently or strace, which end when all that they started has ended."""
+    file = tmp_path / "file"
+    worker = shlex.join(launcher("worker", file))
+    script = (
+        f"(setsid {worker} &); {shlex.join(shell(launcher('worker', file)))} & trap 'kill $!' TERM;"
+        f" until grep -qs saved {file}; do sleep 0.02; done"
+    )
+    run, recorder = await start(layer, ("/bin/sh", "-c", script), ready=2)
+    run.interrupt(8.0)
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n" * 2
+    assert run.killed == []
+
+
+async def test_a_stopped_child_goes_on_when_the_stop_begins(layer: PosixProcessLayer, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, launcher("double", file))
+    (worker,) = [process.pid for process in run.processes() if process != run.identity]
+    os.kill(worker, signal.SIGSTOP)
+    began = time.monotonic()
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
+    assert time.monotonic() - began < GRACE / 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process handles the signal")
+@pytest.mark.parametrize("depth", [0, 1], ids=["itself", "sh"])
+@pytest.mark.parametrize("kind", ["once", "worker"])
+async def test_a_signal_to_every_process_is_the_one_that_each_gets(
+    layer: PosixProcessLayer, tmp_path: Path, depth: int, kind: str
+) -> None:
+    """As systemd sends it at a logout, and tree-kill; the sidecar, which got it too, begins a stop a moment later."""
+    file = tmp_path / "file"
+    run, recorder = await start(layer, shell(launcher(kind, file, 0.7), depth))
+    for pid in (layer._guardian.pid, *(process.pid for process in run.processes())):
+        os.kill(pid, signal.SIGTERM)
+    await until(file.exists)
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
+    assert run.killed == []
+
+
+async def test_what_a_root_leaves_that_another_program_asked_to_end_has_a_moment(
+    layer: PosixProcessLayer, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, shell(launcher("worker", file, 0.1)), alone=GRACE)
+    os.kill(run.identity.pid, signal.SIGTERM)
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
+    assert run.killed == []
+    assert recorder.status == ExitStatus(signal=signal.SIGTERM)
+
+
+async def test_that_moment_is_bounded(layer: PosixProcessLayer, tmp_path: Path) -> None:
+    run, recorder = await start(layer, shell(launcher("worker", tmp_path / "file", 600)), alone=0.3)
+    os.kill(run.identity.pid, signal.SIGTERM)
+    assert await recorder.is_gone() == []
+    assert len(run.killed) == 1
+
+
 async def test_a_server_has_its_store_until_it_has_ended(layer: PosixProcessLayer, tmp_path: Path) -> None:
     file = tmp_path / "file"
     run, recorder = await start(layer, launcher("server", file))
