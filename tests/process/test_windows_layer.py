@@ -606,6 +606,17 @@ async def test_a_job_around_the_app_that_forbids_others_is_reported(
         await stage.python("pass")
 
 
+async def test_a_program_that_is_held_for_a_moment_is_started_when_it_is_free(stage: Stage, tmp_path: Path) -> None:
+    program = place_program(tmp_path / "new")
+    held = _winapi.CreateFile(
+        str(program), _winapi.GENERIC_READ | _winapi.GENERIC_WRITE, 0, 0, 3, 0, 0
+    )  # OPEN_EXISTING
+    threading.Timer(0.3, _winapi.CloseHandle, (held,)).start()
+    _, run = await stage.command(str(program), "/c", "exit", "3")
+    await run.until_gone()
+    assert run.status == ExitStatus(code=3)
+
+
 async def test_a_launch_that_failed_leaves_no_handle_behind(stage: Stage, tmp_path: Path) -> None:
     file = tmp_path / "text.exe"
     file.write_text("no program")

@@ -23,7 +23,7 @@ _CAUSES = {
     216: ("it was built for another processor", "Use the build for this processor (x64 or ARM64)."),
     225: ("an antivirus found a virus or unwanted software in it", "Restore it from quarantine and allow it there, or reinstall the app."),
     226: ("an antivirus found a virus or unwanted software and removed it", "Allow it in the antivirus, then reinstall the app."),
-    267: ("its working directory cannot be used", "Set backend.cwd to a directory that exists."),
+    267: ("its working directory cannot be used", "Set backend.cwd to a directory that exists and whose path is shorter than 259 characters."),
     362: ("the cloud storage that has the file does not run", "Start OneDrive (or its like) and keep the folder always on this device."),
     389: ("the cloud storage that has the file is not reachable", "Connect to the network, and keep the folder always on this device."),
     740: ("it asks for administrator rights", "Turn off 'Run as administrator' in the file's properties, or ship it with requestedExecutionLevel asInvoker."),

@@ -11,6 +11,7 @@ import msvcrt
 import ntpath
 import os
 import sys
+import time
 
 from ...errors import SidecarError
 from ..executability import windows as refusal
@@ -33,6 +34,8 @@ CREATE_UNICODE_ENVIRONMENT = 0x0000_0400
 # No CREATE_DEFAULT_ERROR_MODE: the backend is to inherit what contain_self set.
 _FLAGS = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | _winapi.CREATE_NO_WINDOW
 _PIPE_SIZE = 65536
+_ERROR_SHARING_VIOLATION = 32
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds, in which an antivirus or an installer lets go of a program that is new
 _EXTENDED = "\\\\?\\"
 _MAX_PATH = 259  # MAX_PATH without its final zero
 _MAX_FOLDER = 258  # SetCurrentDirectory: MAX_PATH without the final backslash and zero
@@ -151,21 +154,30 @@ def _create(program: str, spec: LaunchSpec, folder: str, handles: list[int]) -> 
         os.set_handle_inheritable(stdin, True)
         streams, image = [stdin, handles[1], handles[3]], program if len(program) <= _MAX_PATH else _short_form(program)
         line = command_line([program, *spec.command[1:]])
-        if spec.confinement is not None:
-            from . import confined
-
-            return confined.create(image, line, spec, folder, _FLAGS, inherited=[*streams, *passed])
-        startup: Any = _StartupInfo(streams, [*streams, *passed])
-        process, thread, pid, _ = _winapi.CreateProcess(
-            image, line, None, None, True, _FLAGS, spec.env, folder, startup
-        )
+        for pause in _PAUSES:
+            try:
+                return _create_once(image, line, spec, folder, [*streams, *passed])
+            except OSError as error:
+                if error.winerror != _ERROR_SHARING_VIOLATION:
+                    raise
+                time.sleep(pause)
+        return _create_once(image, line, spec, folder, [*streams, *passed])
     except OSError as error:
         raise refusal.refused(program, error.winerror or 0, error.strerror or "") from error
     finally:
         for handle in passed:
             os.set_handle_inheritable(handle, False)
         os.close(null)
-    return process, thread, pid
+
+
+def _create_once(image: str, line: str, spec: LaunchSpec, folder: str, inherited: list[int]) -> tuple[int, int, int]:
+    """``inherited``: the three streams, then others."""
+    if spec.confinement is not None:
+        from . import confined
+
+        return confined.create(image, line, spec, folder, _FLAGS, inherited=inherited)
+    startup: Any = _StartupInfo(inherited[:3], inherited)
+    return _winapi.CreateProcess(image, line, None, None, True, _FLAGS, spec.env, folder, startup)[:3]
 
 
 def _priority(nice: int | None) -> int:
