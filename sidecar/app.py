@@ -41,7 +41,7 @@ from .supervisor.record_keeper import RecordKeeper
 from .supervisor.stream import RunStarted
 from .supervisor.succession import Succession
 from .threads import in_thread
-from .wire.messages import StateChanged
+from .wire.observe import StateChanged
 
 if TYPE_CHECKING:
     from .api.metrics_file import MetricsFile

@@ -7,7 +7,8 @@ from ..core.events import State
 from ..log import log
 from ..rpc.server import Server
 from ..supervisor.stream import Stream
-from ..wire.messages import Exposed, ExposedSocket, HealthResult, StartupProgress, StateChanged
+from ..wire.messages import ExposedSocket, HealthResult
+from ..wire.observe import Exposed, StartupProgress, StateChanged
 
 
 def announce(server: Server, stream: Stream, *, startup_limit: float | None) -> None:

@@ -20,7 +20,7 @@ from ..supervisor.answers import port_foreign, port_taken
 from ..supervisor.early_end import explain_early_end
 from ..supervisor.run import Run
 from ..supervisor.unready import explain_hung, explain_unready
-from ..wire.messages import Crash
+from ..wire.observe import Crash
 
 _READ_IT = (
     "Check its last output in the crash report; if that does not help, send the report to the backend's developer."

@@ -18,8 +18,8 @@ from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..supervisor.run import Run
 from ..supervisor.succession import Succession
-from ..wire.messages import Crash, FirewallCheck
-from ..wire.observe import Check
+from ..wire.messages import FirewallCheck
+from ..wire.observe import Check, Crash
 
 _TIMEOUT = 2.0  # seconds for the backend to answer
 _HEALTH_PATHS = ("live_path", "health_path", "ready_path")

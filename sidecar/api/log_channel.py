@@ -10,7 +10,7 @@ from ..rpc.server import Server
 from ..supervisor import Supervisor
 from ..supervisor.stream import Output, RunLaunching
 from ..wire.channels import LogsArgs
-from ..wire.messages import LogLine
+from ..wire.observe import LogLine
 
 _EVENT = "backend:log"
 

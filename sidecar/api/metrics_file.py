@@ -13,8 +13,7 @@ from ..process.platform.files import replace_file
 from ..supervisor import Supervisor
 from ..supervisor.stream import HealthAnswered
 from ..threads import in_thread
-from ..wire.messages import Crash, StateChanged
-from ..wire.observe import ResourceSample
+from ..wire.observe import Crash, ResourceSample, StateChanged
 
 INTERVAL = 15.0  # seconds; so old is the file of a living sidecar at most
 _SETTLE = 0.1  # changes that come together are written together

@@ -23,7 +23,8 @@ from ..supervisor import Supervisor
 from ..supervisor.run import Run, with_output
 from ..supervisor.stream import Output, RunEnded, RunFailed, RunLaunching, RunStarted
 from ..wire.channels import CrashReportArgs
-from ..wire.messages import Crash, HealthResult, StartupProgress, StateChanged
+from ..wire.messages import HealthResult
+from ..wire.observe import Crash, StartupProgress, StateChanged
 from .announcer import health_result
 
 if TYPE_CHECKING:

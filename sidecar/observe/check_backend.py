@@ -8,8 +8,7 @@ from typing import Literal
 from ..core.sandbox import Enforcement, describe_missing
 from ..errors import PAGES, HttpFailedError
 from ..process.platform.ports import HAS_NOTIFICATIONS
-from ..wire.messages import Crash
-from ..wire.observe import Check
+from ..wire.observe import Check, Crash
 
 
 def check_health(endpoints: Mapping[str, str], answers: Mapping[str, HttpFailedError | None] | None) -> Check:

@@ -13,8 +13,7 @@ from ..errors import InvalidArgsError
 from ..log import log
 from ..process.platform.files import read_file, replace_file
 from ..threads import in_thread
-from ..wire.messages import Crash
-from ..wire.observe import CrashReport
+from ..wire.observe import Crash, CrashReport
 from .report import CrashFacts, read_summary, render
 
 KEEP = 50

@@ -17,7 +17,7 @@ from msgspec import structs
 
 from ..clock import iso
 from ..threads import in_thread
-from ..wire.messages import LogLine
+from ..wire.observe import LogLine
 from .lines import LineSplitter
 from .logfiles import CHUNK_COST, Chunk, LogFiles
 

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from ..core.events import State
-from ..wire.messages import Crash, StateChanged
-from ..wire.observe import ResourceSample
+from ..wire.observe import Crash, ResourceSample, StateChanged
 
 _PREFIX = "backend_sidecar_"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ..plain import encodable, escaped_json, one_line
-from ..wire.messages import Crash
-from ..wire.observe import ResourceSample
+from ..wire.observe import Crash, ResourceSample
 from .lines import LineSplitter
 
 SUMMARY_MARK = "Summary for programs: "  # the last line of a report, after whatever the backend wrote

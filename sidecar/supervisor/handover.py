@@ -9,7 +9,7 @@ from ..core.events import State
 from ..process.platform.ports import socket_variables
 from ..process.spec import LaunchSpec
 from ..settings.model import Settings
-from ..wire.messages import StateChanged
+from ..wire.observe import StateChanged
 from .stream import RunEnded, Stream
 
 if TYPE_CHECKING:

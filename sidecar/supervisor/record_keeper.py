@@ -7,7 +7,7 @@ import asyncio
 from ..core.events import Shutdown
 from ..process.base import ProcessLayer
 from ..process.record import Record
-from ..wire.messages import StateChanged
+from ..wire.observe import StateChanged
 from .stream import RunStarted
 from .supervisor import Supervisor
 

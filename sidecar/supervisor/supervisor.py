@@ -22,7 +22,8 @@ from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
 from ..process.base import RunListener, RunningProcess, Survivor
 from ..settings.model import Settings
-from ..wire.messages import ForcedProcess, LastExit, Started, StateChanged
+from ..wire.messages import ForcedProcess, LastExit, Started
+from ..wire.observe import StateChanged
 from .answers import error_for, launch_defect, port_taken, still_waiting, why_failed
 from .callers import Callers
 from .launcher import PERMANENT_FAILURES, Launcher, PortConflict

@@ -87,12 +87,12 @@ CHANNELS: dict[str, Channel] = {
     "backend:getFirewallCommand": _legacy(str | None, "", "A command that creates the firewall rule, null off Windows"),
     "backend:start": _takes(m.Started, "Starts; answers when the run is ready"),
     "backend:waitForReady": _takes(m.Started, "Waits until the run is ready", WaitForReadyArgs),
-    "backend:logs": _takes(list[m.LogLine], "The last lines of the backend's output", LogsArgs),
+    "backend:logs": _takes(list[o.LogLine], "The last lines of the backend's output", LogsArgs),
     "backend:createFirewallRule": _takes(
         m.CreatedFirewallRule, "Creates the firewall rule; requests elevation; Windows only", CreateFirewallRuleArgs
     ),
     "backend:resources": _takes(list[o.ResourceSample], "What the backend's process tree used", ResourcesArgs),
-    "backend:crashReports": _takes(list[m.Crash], "The crash reports, newest first"),
+    "backend:crashReports": _takes(list[o.Crash], "The crash reports, newest first"),
     "backend:crashReport": _takes(o.CrashReport, "One crash report, whole", CrashReportArgs, required=1),
     "backend:diagnose": _takes(list[o.Check], "Checks everything that commonly goes wrong"),
     "runtime:getBootstrap": _takes(m.Bootstrap, "What a preload reads once"),
@@ -108,11 +108,11 @@ CHANNELS: dict[str, Channel] = {
 EVENTS: dict[str, Notification] = {
     "backend:healthUpdate": Notification(m.HealthResult, False, "coalesce", "The health status changed"),
     "backend:providerUpdate": Notification(Any, False, "coalesce", "The provider status changed"),
-    "backend:stateChanged": Notification(m.StateChanged, False, "keep", "The lifecycle moved"),
-    "backend:startupProgress": Notification(m.StartupProgress, False, "coalesce", "How far a start has come"),
-    "backend:crash": Notification(m.Crash, False, "keep", "The run exited unexpectedly"),
-    "backend:log": Notification(m.LogLine, True, "drop_oldest", "One line of the backend's output"),
-    "backend:exposed": Notification(m.Exposed, False, "keep", "The backend listens beyond loopback"),
+    "backend:stateChanged": Notification(o.StateChanged, False, "keep", "The lifecycle moved"),
+    "backend:startupProgress": Notification(o.StartupProgress, False, "coalesce", "How far a start has come"),
+    "backend:crash": Notification(o.Crash, False, "keep", "The run exited unexpectedly"),
+    "backend:log": Notification(o.LogLine, True, "drop_oldest", "One line of the backend's output"),
+    "backend:exposed": Notification(o.Exposed, False, "keep", "The backend listens beyond loopback"),
     "backend:resourceUpdate": Notification(o.ResourceSample, True, "coalesce", "What the backend's process tree uses"),
     "backend:resourceAlert": Notification(o.ResourceAlert, False, "keep", "A limit is passed, or kept again"),
 }

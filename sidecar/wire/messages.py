@@ -12,20 +12,6 @@ from msgspec import UNSET, Struct, UnsetType
 
 StateName = Literal["STOPPED", "STARTING", "RUNNING", "STOPPING", "BACKOFF", "FAILED"]
 HealthName = Literal["unknown", "healthy", "unhealthy"]
-Reason = Literal[
-    "requested",
-    "autostart",
-    "ready",
-    "exited",
-    "crashed",
-    "startup_timeout",
-    "hung",
-    "port_retry",
-    "port_changed",
-    "restarts_exhausted",
-    "shutdown",
-]
-Phase = Literal["spawning", "waiting", "ready", "failed"]
 
 
 class Wire(Struct, frozen=True, rename="camel"):
@@ -295,64 +281,3 @@ class CreatedFirewallRule(Wire, frozen=True):
     exists: bool | None
     details: str
     replaced: list[str]
-
-
-# Payloads of notifications ----------------------------------------------------------------------------------------
-
-
-class StateChanged(Wire, frozen=True):
-    """The lifecycle moved. ``forced``: what the stop that ends here had to kill; absent where everything ended by itself."""
-
-    state: StateName
-    previous: StateName
-    reason: Reason
-    pid: int | None
-    port: int | None
-    url: str | None
-    time: str
-    forced: list[ForcedProcess] | UnsetType = UNSET
-
-
-class StartupProgress(Wire, frozen=True):
-    """How far a start has come; ``elapsed`` in seconds since the spawn was asked for, ``limit`` in seconds until it counts as failed.
-
-    ``limit`` is null where the backend is only watched. ``message`` says what is awaited, and what is wrong once that is known.
-    """
-
-    phase: Phase
-    elapsed: float
-    message: str
-    limit: float | None = None
-
-
-class Crash(Wire, frozen=True):
-    """Summary of an unexpected exit of a run. ``kind``: a stable name of the cause; ``fingerprint`` is equal for equal crashes on any machine."""
-
-    name: str
-    time: str
-    run: int
-    code: int | None
-    signal: int | None
-    text: str
-    cause: str | None
-    remedy: str | None
-    attempt: int
-    attempts: int
-    next_start_in: float | None
-    final: bool
-    kind: str | UnsetType = UNSET
-    fingerprint: str | UnsetType = UNSET
-
-
-class Exposed(Wire, frozen=True):
-    """The backend listens beyond loopback."""
-
-    sockets: list[ExposedSocket]
-
-
-class LogLine(Wire, frozen=True):
-    """One line of the backend's output, control sequences removed; one that overwrites itself (a progress bar) as it moves."""
-
-    time: str
-    stream: Literal["stdout", "stderr"]
-    text: str

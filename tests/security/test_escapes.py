@@ -20,8 +20,7 @@ from sidecar.observe.lines import clean
 from sidecar.observe.report import CrashFacts
 from sidecar.observe.report import render as render_report
 from sidecar.plain import escaped_json, one_line, printable
-from sidecar.wire.messages import Crash
-from sidecar.wire.observe import Check
+from sidecar.wire.observe import Check, Crash
 from tests.e2e.test_doctor import doctor
 from tests.support.launch import clean_environment, sidecar_command
 

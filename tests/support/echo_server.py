@@ -15,7 +15,7 @@ from typing import Any
 from sidecar.errors import HttpFailedError, NotRunningError
 from sidecar.process.platform.descriptors import guard_stdio
 from sidecar.rpc.server import End, Server
-from sidecar.wire.messages import LogLine, StartupProgress
+from sidecar.wire.observe import LogLine, StartupProgress
 
 STATUS = {"owner_lost": 10, "input_done": 11, "framing": 65, "shutdown": 12}
 

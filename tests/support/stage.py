@@ -24,7 +24,7 @@ from sidecar.supervisor import Supervisor
 from sidecar.supervisor.launcher import Launcher
 from sidecar.supervisor.stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted
 from sidecar.supervisor.succession import Succession
-from sidecar.wire.messages import StateChanged
+from sidecar.wire.observe import StateChanged
 from tests.support.fake_process import FakeLayer, FakeProcess
 
 COMMAND = [sys.executable, "{port}"]

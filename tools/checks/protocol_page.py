@@ -12,7 +12,7 @@ from sidecar import argv
 from sidecar.api import backend_channels
 from sidecar.observe import lines
 from sidecar.rpc import outbox, server
-from sidecar.wire import codec, framing, messages
+from sidecar.wire import codec, framing, messages, observe
 from sidecar.wire.channels import CHANNELS, EVENTS
 from sidecar.wire.hello import DEFAULT_MAX_FRAME, DEFAULT_MAX_IN_FLIGHT, PROTOCOL
 from tools.pages import Page, page, values
@@ -110,6 +110,6 @@ def _lists(one: Page) -> Iterator[str]:
     )
     codes = set(re.findall(r"`([A-Z]+_[A-Z_]+)`", one.text)) - {"SIDECAR_COMMAND"}
     yield from unknown(PATH, "error code", codes, {kind.code for kind in kinds})
-    words = (*get_args(messages.StateName), *get_args(messages.Reason), *get_args(messages.Phase))
+    words = (*get_args(messages.StateName), *get_args(observe.Reason), *get_args(observe.Phase))
     yield from (f"{PATH}: {name} is not shown" for name in words if not re.search(rf"\b{name}\b", one.text))
     yield from missing(PATH, one.text, "The first thirteen are those")

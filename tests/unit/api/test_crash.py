@@ -14,7 +14,7 @@ from sidecar.errors import BackendNotFoundError
 from sidecar.settings.load import load
 from sidecar.settings.model import Settings
 from sidecar.supervisor.run import Run
-from sidecar.wire.messages import Crash
+from sidecar.wire.observe import Crash
 
 SETTINGS = load(config=None, profile="generic", overrides=[], command=["./api"], environ={}).settings
 

@@ -12,7 +12,7 @@ import pytest
 from sidecar.core import events as e
 from sidecar.errors import PortForeignError
 from sidecar.process.base import ListeningSocket
-from sidecar.wire.messages import StateChanged
+from sidecar.wire.observe import StateChanged
 from tests.support.fake_process import FakeProcess
 from tests.support.jumping_loop import run_story
 from tests.support.stage import Stage, failure

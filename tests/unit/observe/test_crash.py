@@ -12,8 +12,8 @@ from sidecar.api.recorder import Timeline
 from sidecar.errors import InvalidArgsError
 from sidecar.observe.crash import KEEP, CrashReports, report_name
 from sidecar.observe.report import CrashFacts, read_summary, render
-from sidecar.wire.messages import Crash, HealthResult, StateChanged
-from sidecar.wire.observe import ResourceSample
+from sidecar.wire.messages import HealthResult
+from sidecar.wire.observe import Crash, ResourceSample, StateChanged
 
 
 def crash(second: int = 0, **changes: Any) -> Crash:

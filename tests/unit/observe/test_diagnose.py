@@ -20,8 +20,8 @@ from sidecar.observe.check_backend import (
 )
 from sidecar.observe.diagnose import check_clock, check_firewall, run_checks
 from sidecar.process.executability import marks
-from sidecar.wire.messages import Crash, FirewallCheck
-from sidecar.wire.observe import Check
+from sidecar.wire.messages import FirewallCheck
+from sidecar.wire.observe import Check, Crash
 
 
 def command(*words: str) -> Callable[[], tuple[str, ...]]:

@@ -9,7 +9,7 @@ import pytest
 
 from sidecar.observe.logfiles import LogFiles
 from sidecar.observe.logs import LIVE_BYTES, BackendLog
-from sidecar.wire.messages import LogLine
+from sidecar.wire.observe import LogLine
 
 
 class Clock:

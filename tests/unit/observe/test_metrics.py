@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from sidecar.observe.metrics import Metrics
-from sidecar.wire.messages import Crash, ForcedProcess, StateChanged
-from sidecar.wire.observe import ResourceSample
+from sidecar.wire.messages import ForcedProcess
+from sidecar.wire.observe import Crash, ResourceSample, StateChanged
 from tests.unit.observe.test_crash import crash
 
 _LINE = re.compile(r'(?P<name>[a-z_]+)\{(?P<labels>(?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)*)\} (?P<value>[-+.e\d]+)')

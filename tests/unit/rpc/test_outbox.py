@@ -7,7 +7,8 @@ import pytest
 from sidecar.errors import InvalidArgsError
 from sidecar.rpc.outbox import KEPT_BYTES, KEPT_OLDEST, Outbox
 from sidecar.wire.channels import Notification
-from sidecar.wire.messages import EventMessage, LogLine
+from sidecar.wire.messages import EventMessage
+from sidecar.wire.observe import LogLine
 
 EVENTS = {
     "keep": Notification(Any, opt_in=False, overflow="keep", title=""),

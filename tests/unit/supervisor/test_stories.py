@@ -29,7 +29,7 @@ from sidecar.errors import (
 from sidecar.log import log
 from sidecar.process.base import ListeningSocket, Survivor
 from sidecar.supervisor.stream import RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted
-from sidecar.wire.messages import StateChanged
+from sidecar.wire.observe import StateChanged
 from tests.support.fake_process import TERMINATED, FakeProcess
 from tests.support.jumping_loop import run_story
 from tests.support.stage import FakeFolder, FakeSidecar, Stage, failure
