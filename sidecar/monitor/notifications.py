@@ -55,14 +55,14 @@ class Notifications:
         return self._stopping_at is not None and self._loop.time() - self._stopping_at < seconds
 
     def _begin(self, _notice: RunLaunching) -> None:
-        self._read(lambda _late: None)  # from processes of an earlier run
         self.ready.clear()
         self.status, self._triggered, self._stopping_at = "", False, None
         self._reported.clear()
 
     def _read_on(self, _notice: RunStarted) -> None:
-        """Not before: only now it is known which processes are the run's."""
+        """Not before: only now it is known which processes are the run's. What others sent meanwhile came from an earlier run."""
         self._started = self._loop.time()
+        self._read(lambda datagram: self._take(datagram) if self._is_ours(datagram.pid) else None)
         self._loop.add_reader(self._channel.fileno(), self._read, self._take)
 
     def _end(self, _notice: RunEnded) -> None:

@@ -1,0 +1,63 @@
+"""Whose notifications count for a run, in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sidecar.monitor.notifications import Notifications
+from sidecar.process.base import Datagram
+from sidecar.supervisor.stream import RunLaunching, RunStarted, Stream
+
+pytestmark = pytest.mark.posix(reason="the loop of Windows watches no descriptors, and nothing notifies there")
+
+EARLIER, NEW = 100, 200  # pids
+
+
+class Channel:
+    """What waits to be read; its descriptor is never readable."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.waiting: deque[Datagram] = deque()
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def receive(self, size: int) -> Datagram | None:
+        del size
+        return self.waiting.popleft() if self.waiting else None
+
+
+@pytest.fixture
+def channel() -> Iterator[Channel]:
+    read, write = os.pipe()
+    yield Channel(read)
+    os.close(read)
+    os.close(write)
+
+
+async def test_what_a_run_says_before_its_launch_is_published_counts_and_what_an_earlier_one_said_does_not(
+    channel: Channel,
+) -> None:
+    """After a crash the launch is published late (Stream.hold), and a quick backend is ready by then."""
+    defects: list[str] = []
+    stream = Stream(lambda where, error: defects.append(f"{where}: {error!r}"))
+    process = SimpleNamespace(identity=SimpleNamespace(pid=NEW), processes=list)
+    supervisor: Any = SimpleNamespace(
+        stream=stream, run=SimpleNamespace(number=2, process=process), post=lambda _event: None
+    )
+    warnings: list[str] = []
+    notifications = Notifications(channel, supervisor, watchdog=0, report=warnings.append)  # type: ignore[arg-type]  # a double
+    channel.waiting += [Datagram(b"STATUS=saving", EARLIER, False), Datagram(b"READY=1", NEW, False)]
+    stream.publish(RunLaunching(supervisor.run))
+    stream.publish(RunStarted(supervisor.run))
+    assert notifications.ready.is_set()
+    assert (notifications.status, warnings, defects) == ("", [], [])
+    asyncio.get_running_loop().remove_reader(channel.fileno())
