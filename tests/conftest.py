@@ -10,9 +10,14 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support import processes
+
+# Machines are shared: how long one example takes, or its making, says nothing about the program.
+hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("shared")
 
 # Everything that a test starts inherits it, so a process that has it after the last test was left behind: the workers of
 # pytest-xdist inherit it from the process that distributes the tests and looks at the end. The name does not begin with

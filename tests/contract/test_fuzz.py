@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.errors import HttpFailedError
@@ -22,7 +22,6 @@ from sidecar.wire.channels import CHANNELS
 from sidecar.wire.framing import FrameBuffer
 
 FRAMES = 500  # of one example; --fuzz-frames says how many in all
-SLOW = HealthCheck.too_slow
 FAR = 2**40  # from the ids of whole requests to those of broken ones: a flipped bit must not make one of the other
 NEVER = object()  # marks a frame whose id cannot be foretold
 
@@ -195,7 +194,7 @@ class Run:
 def test_each_request_is_answered_once_under_its_own_id(pytestconfig: pytest.Config) -> None:
     examples = max(1, pytestconfig.getoption("fuzz_frames") // FRAMES)
 
-    @settings(max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=[SLOW])
+    @settings(max_examples=examples, derandomize=True, database=None)
     @given(st.integers(0, 2**32), st.sampled_from((0.0, 0.1, 0.5, 0.9)), st.sampled_from((1, 7, 100, 5000, 300_000)))
     def play(seed: int, badness: float, chunk: int) -> None:
         run = Run(Generator(seed, badness))

@@ -5,14 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.errors import InvalidConfigError, UnsupportedError
 from sidecar.firewall.command import add_rule, delete_rules
 from tests.support.firewall import NAME, PROGRAM
-
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are shared
 
 
 def arguments(line: str) -> list[str]:
@@ -37,7 +35,6 @@ def test_the_command_is_this_one_line() -> None:
     )
 
 
-@unhurried
 @given(st.text(max_size=40), st.text(max_size=20))
 def test_what_is_not_refused_reaches_netsh_as_it_was_given(folder: str, name: str) -> None:
     program = f"C:\\{folder}\\x.exe"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.firewall.rules import PROFILES, expand, parse, program_key
@@ -12,17 +12,14 @@ ACTIONS = {"Allow": "allow", "Block": "block", "ByPass": "bypass"}
 texts = st.text(st.characters(blacklist_characters="|", blacklist_categories=("Cs",)), min_size=1, max_size=30)
 field_names = st.text(st.characters(min_codepoint=65, max_codepoint=122, whitelist_categories=("Lu", "Ll")), min_size=1)
 ports = st.integers(0, 65535)
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are shared
 
 
-@unhurried
 @given(st.text())
 def test_any_text_is_a_rule_or_none_and_never_an_error(text: str) -> None:
     found = parse("local", "id", text)
     assert found is None or found.raw == text
 
 
-@unhurried
 @given(st.lists(st.one_of(texts, st.builds("{}={}".format, field_names, texts))))
 def test_any_fields_are_a_rule_or_none_and_never_an_error(fields: list[str]) -> None:
     text = "v2.10|Action=Allow|Dir=In|" + "".join(field + "|" for field in fields)
@@ -30,7 +27,6 @@ def test_any_fields_are_a_rule_or_none_and_never_an_error(fields: list[str]) -> 
     assert found is None or found.raw == text
 
 
-@unhurried
 @given(
     action=st.sampled_from(sorted(ACTIONS)),
     active=st.booleans(),
@@ -54,7 +50,6 @@ def test_every_field_is_read_back_as_it_was_written(
     assert found.conditions == ()
 
 
-@unhurried
 @given(
     st.permutations(["Action=Block", "Dir=In", "Active=TRUE", "Protocol=6", "App=x", "Name=n", "LPort=80", "LPort=81"])
 )
@@ -65,7 +60,6 @@ def test_the_order_of_the_fields_says_nothing(fields: list[str]) -> None:
     assert sorted(found.ports) == [(80, 80), (81, 81)]
 
 
-@unhurried
 @given(field_names, texts)
 def test_a_field_that_is_not_known_is_a_condition(name: str, value: str) -> None:
     found = parse("local", "id", f"v2.10|Action=Allow|Dir=In|Zz{name}={value}|")
@@ -73,7 +67,6 @@ def test_a_field_that_is_not_known_is_a_condition(name: str, value: str) -> None
     assert found.conditions == (() if value.lower() == "false" else (f"Zz{name}={value}",))
 
 
-@unhurried
 @given(st.lists(st.tuples(ports, ports), min_size=1))
 def test_ports_are_single_numbers_and_ranges_and_may_be_repeated(ranges: list[tuple[int, int]]) -> None:
     fields = "".join(f"LPort={a}|" if a == b else f"LPort2_10={a}-{b}|" for a, b in ranges)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.firewall.snapshot import RULES_KEY, Snapshot
@@ -11,7 +11,6 @@ from sidecar.firewall.verdict import Verdict, judge
 from tests.support.firewall import PROGRAM, QUERY_USER, query_user, rule, snapshot
 
 ALL = ("Domain", "Private", "Public")
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are shared
 # What a fresh Windows brings along, and what stores and shops add: none of it concerns an ordinary program.
 BUILT_IN = [
     (
@@ -245,7 +244,6 @@ def test_rules_that_every_windows_has_say_nothing_of_the_backend(text: str) -> N
     assert names(snapshot([("a", text)]), port=5005) == ("no_rule", "no_rule", "no_rule")
 
 
-@unhurried
 @given(stores, stores, st.none() | st.integers(1, 65535))
 def test_whatever_stands_in_the_stores_there_is_a_verdict_for_each_profile(
     local: list[tuple[str, str]], policy: list[tuple[str, str]], port: int | None
@@ -255,7 +253,6 @@ def test_whatever_stands_in_the_stores_there_is_a_verdict_for_each_profile(
     assert all(verdict.reason for verdict in judged.values())
 
 
-@unhurried
 @given(stores, st.randoms(use_true_random=False))
 def test_the_order_of_the_rules_says_nothing(local: list[tuple[str, str]], random: Random) -> None:
     shuffled = list(local)
@@ -263,13 +260,11 @@ def test_the_order_of_the_rules_says_nothing(local: list[tuple[str, str]], rando
     assert names(snapshot(local), port=5005) == names(snapshot(shuffled), port=5005)
 
 
-@unhurried
 @given(stores)
 def test_a_plain_block_of_the_program_beats_everything(local: list[tuple[str, str]]) -> None:
     assert names(snapshot([*local, ("block", rule("Block", profiles=()))]), port=5005) == ("blocked",) * 3
 
 
-@unhurried
 @given(stores)
 def test_a_rule_of_another_program_changes_nothing(local: list[tuple[str, str]]) -> None:
     other = ("other", rule("Block", profiles=(), app=r"C:\another.exe"))

@@ -42,7 +42,7 @@ def values(found: Any) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     overrides=st.lists(OVERRIDES, max_size=3),
     environment=st.dictionaries(

@@ -33,7 +33,7 @@ OVERRIDES = st.one_of(
 LINES = st.one_of(st.text(max_size=30), st.tuples(st.sampled_from([*NAMES, "profile", "x"]), VALUES).map(" = ".join))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     overrides=st.lists(OVERRIDES, max_size=4),
     environment=st.dictionaries(
