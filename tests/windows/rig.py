@@ -235,10 +235,21 @@ def own_prefix() -> Iterator[Path]:
     shutil.copytree(
         TEMPLATE / "drive_c" / "windows", prefix / "drive_c" / "windows", symlinks=True, copy_function=os.link
     )
+    switch_off(prefix, "MountMgr")
     try:
         yield prefix
     finally:
         end_prefix(prefix)
+
+
+def switch_off(prefix: Path, service: str) -> None:
+    """Keeps Wine from starting a service. Each open and stat asks MountMgr, in another process, for the volume's number; 0 will do."""
+    file = prefix / "system.reg"
+    found = rf'(\[System\\\\CurrentControlSet\\\\Services\\\\{service}\][^\[]*"Start"=dword:)\d{{8}}'
+    text, count = re.subn(found, r"\g<1>00000004", file.read_text(encoding="utf-8"))
+    if not count:
+        sys.exit(f"Wine's registry has no service {service}")
+    file.write_text(text, encoding="utf-8")
 
 
 def end_prefix(prefix: Path) -> None:
