@@ -7,6 +7,7 @@ const { SidecarError, nameCaller } = require("./client/errors.js");
 const { Listeners } = require("./client/listeners.js");
 const { locateSidecar, thisHost } = require("./client/locate.js");
 const { Restarts } = require("./client/restarts.js");
+const { Subscriptions } = require("./client/subscriptions.js");
 const { settingsEnvironment } = require("./client/settings.js");
 const { Watchdog } = require("./client/watchdog.js");
 const { OPT_IN_EVENTS } = require("./names.js");
@@ -55,6 +56,10 @@ class Sidecar {
   /** @type {Array<(end: {code: number | null, error: SidecarError}) => void>} */
   #endWaiters = [];
   #everReady = false;
+  #subscriptions = new Subscriptions(
+    (name) => this.#listeners.has(name),
+    (channel, args) => this.#calls.call(channel, args, { urgent: true }),
+  );
 
   /** @param {ConnectOptions} options */
   constructor(options) {
@@ -115,8 +120,7 @@ class Sidecar {
     this.#everReady = true;
     this.#hello = hello;
     this.#calls.attach(connection, hello.maxInFlight);
-    const wanted = OPT_IN_EVENTS.filter((name) => this.#listeners.has(name) && hello.events.includes(name));
-    if (wanted.length) this.#urgent("sidecar:subscribe", [wanted]);
+    this.#subscriptions.reset(hello.events);
     const { pingInterval, pingMisses } = this.#limits;
     this.#watchdog = new Watchdog({
       interval: pingInterval,
@@ -146,6 +150,7 @@ class Sidecar {
     this.#connection = null;
     const wasThere = this.#hello !== null;
     this.#hello = null;
+    this.#subscriptions.reset(null);
     for (const waiter of this.#endWaiters.splice(0)) waiter({ code, error: reason });
     if (this.#closing) return this.#finish(new SidecarError("CLOSED", "The sidecar was closed"));
     const delay = !this.#everReady || HOPELESS.has(code ?? 0) ? null : this.#restarts.next();
@@ -213,11 +218,10 @@ class Sidecar {
   on(channel, callback) {
     if (typeof callback !== "function") throw new TypeError("on(channel, callback): callback must be a function");
     const optIn = OPT_IN_EVENTS.includes(channel);
-    const first = optIn && !this.#listeners.has(channel);
     const remove = this.#listeners.add(channel, callback);
-    if (first && this.#hello) this.#urgent("sidecar:subscribe", [[channel]]);
+    if (optIn) this.#subscriptions.update();
     return () => {
-      if (remove() && optIn && this.#hello) this.#urgent("sidecar:unsubscribe", [[channel]]);
+      if (remove() && optIn) this.#subscriptions.update();
     };
   }
 

@@ -14,6 +14,8 @@ export interface FrameLike {
   readonly url: string;
   /** Electron 17 and later. */
   readonly origin?: string;
+  /** Null of the page's main frame. */
+  readonly parent?: object | null;
 }
 
 /** `webContents`. */

@@ -37,8 +37,8 @@ export interface AttachOptions {
   /** The sidecar's program and first arguments; outranks every other way to name it. */
   command?: readonly string[];
   /**
-   * The folder of the packed sidecar, or its program. Default: what the variable `ELECTRON_SIDECAR_FOLDER` names, else `sidecar`
-   * in the app's resources, each with `sidecar[.exe]` directly inside or in a folder `PLATFORM-ARCH` (`win32-x64`, `darwin-arm64`,
+   * The folder of the packed sidecar, or its program. Default: what the variable `ELECTRON_SIDECAR_FOLDER` names (not in a packaged app), else
+   * `sidecar` in the app's resources, each with `sidecar[.exe]` directly inside or in a folder `PLATFORM-ARCH` (`win32-x64`, `darwin-arm64`,
    * …, as `process.platform` and `process.arch`), else the package `electron-backend-sidecar-PLATFORM-ARCH`, which npm
    * installs with this one. If none of these exists and the app is not packaged: `python -P -m sidecar`.
    */

@@ -8,10 +8,11 @@ from itertools import pairwise
 from .terminal_text import home_as_return, without_controls
 
 _LONGEST = 300  # characters; the whole line is in the output
-# "0 errors" and an access log's "GET /errors" are no errors; an exception's name ends in one of these words.
+# "0 errors" and an access log's "GET /errors" are no errors; an exception's name ends in one of these words. A name is tried from
+# its beginning alone: from each of its dots it would take the square of its length.
 # Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.
 _ERROR = (
-    r"(?i)(?<![/\w])(?:[\w.]*(?:error|exception)|err|fatal|panic(?:ked)?|critical|failed|failure|cannot|can't|couldn't|could not|unable to"
+    r"(?i)(?<![/\w])(?:(?<!\.)[\w.]*(?:error|exception)|err|fatal|panic(?:ked)?|critical|failed|failure|cannot|can't|couldn't|could not|unable to"
     r"|denied|refused|no such|no module|missing script)\b(?!\s*[:=]\s*(?:0|none|null|false)\b)"
     r"|: (?:command )?not found\s*$"
     r'|"level":\s*[56]0\b'  # error and fatal of Pino, the logger of Fastify
@@ -31,7 +32,8 @@ def last_line(output: str) -> tuple[str, bool]:
     lines = [line for line in lines if not re.search(_EPILOGUE, line)] or lines
     errors = [line for line in lines if re.search(_ERROR, re.sub(_NPM, "", line)) and not re.search(_NONE, line)]
     if all(line.rstrip().endswith(":") for line in errors):  # a heading: the line below it says what is wrong
-        errors = [f"{above} {below.strip()}" for above, below in pairwise(lines) if above in errors] or errors
+        headings = set(errors)
+        errors = [f"{above} {below.strip()}" for above, below in pairwise(lines) if above in headings] or errors
     else:
         errors = [line for line in errors if not line.rstrip().endswith(":")]
     found = next((line for line in reversed(errors) if not line[0].isspace()), None) or (errors or lines or [""])[-1]

@@ -25,14 +25,15 @@ function ownFolder() {
 /**
  * @param {string} from
  * @param {string} wanted a relative path
- * @param {(place: string) => boolean} [there]
+ * @param {{there?: (place: string) => boolean, top?: string | undefined}} [options] `top`: where the search ends, of an installed
+ *   app its resources: anyone may write to a folder above, such as /tmp of an AppImage, or C:\
  * @returns {string | null} in the nearest of the folder and those above it
  */
-function findFile(from, wanted, there = isFile) {
+function findFile(from, wanted, { there = isFile, top } = {}) {
   for (let folder = from; ; folder = path.dirname(folder)) {
     const place = path.join(folder, wanted);
     if (there(place)) return place;
-    if (folder === path.dirname(folder)) return null;
+    if (folder === top || folder === path.dirname(folder)) return null;
   }
 }
 

@@ -28,8 +28,8 @@ const TRANSLATED = new Map([
  */
 
 /**
- * How to start the sidecar. In this order: the folder that the caller names, the one that the environment names, the app's
- * resources, the package of this platform, and while developing Python's package. A folder that was named is the only one
+ * How to start the sidecar. In this order: the folder that the caller names, while developing the one that the environment names,
+ * the app's resources, the package of this platform, and while developing Python's package. A folder that was named is the only one
  * looked at: a slip there is an error, and nothing else is started in its place.
  *
  * @param {string | undefined} folder
@@ -41,12 +41,16 @@ function locateSidecar(folder, host) {
   const from = [host.from ?? ownFolder(), ...(appPath ? [appPath] : [])];
   const name = platform === "win32" ? "sidecar.exe" : "sidecar";
   const kinds = kindsOf(platform, arch);
-  const named = folder || env[VARIABLE];
+  // Whoever starts an installed app may set its environment, and must not choose the program.
+  const named = folder || (packaged ? undefined : env[VARIABLE]);
+  const top = packaged && resourcesPath ? path.resolve(resourcesPath) : undefined;
   const places = named ? placesIn(path.resolve(named), name, kinds) : [];
   if (named)
     places.push(path.resolve(named)); // the program itself
   else if (resourcesPath) places.push(...placesIn(path.join(resourcesPath, "sidecar"), name, kinds));
-  const packages = named ? [] : kinds.flatMap((kind) => from.map((one) => ({ kind, place: inPackage(one, `${PACKAGE}-${kind}`, name) })));
+  const packages = named
+    ? []
+    : kinds.flatMap((kind) => from.map((one) => ({ kind, place: inPackage(one, `${PACKAGE}-${kind}`, name, top) })));
   const inAsar = packages.find(({ place }) => place?.packed)?.place?.file;
   const found = places.find(isFile) ?? packages.find(({ place }) => place && !place.packed)?.place?.file;
   if (found) return { command: [found] };
@@ -94,11 +98,13 @@ function placesIn(root, name, kinds) {
  * @param {string} from
  * @param {string} name of the package
  * @param {string} program
+ * @param {string | undefined} top as of findFile
  * @returns {{file: string, packed: boolean} | null}
  */
-function inPackage(from, name, program) {
+function inPackage(from, name, program, top) {
   const wanted = path.join("node_modules", name, "sidecar", program);
-  const file = findFile(from, wanted, (place) => isFile(unpacked(place)) || isFile(place)) ?? besideThisPackage(from, wanted);
+  const there = (/** @type {string} */ place) => isFile(unpacked(place)) || isFile(place);
+  const file = findFile(from, wanted, { there, top }) ?? besideThisPackage(from, wanted, top);
   if (!file) return null;
   return isFile(unpacked(file)) ? { file: unpacked(file), packed: false } : { file, packed: true };
 }
@@ -108,13 +114,14 @@ function inPackage(from, name, program) {
  *
  * @param {string} from
  * @param {string} wanted
+ * @param {string | undefined} top
  * @returns {string | null}
  */
-function besideThisPackage(from, wanted) {
-  const manifest = findFile(from, path.join("node_modules", PACKAGE, "package.json"));
+function besideThisPackage(from, wanted, top) {
+  const manifest = findFile(from, path.join("node_modules", PACKAGE, "package.json"), { top });
   if (!manifest) return null;
   try {
-    return findFile(path.dirname(fs.realpathSync(manifest)), wanted);
+    return findFile(path.dirname(fs.realpathSync(manifest)), wanted, { top });
   } catch {
     return null; // removed in the meantime
   }
@@ -145,7 +152,7 @@ function noPackageHint(kind, platform, arch, tried) {
     `(an .npmrc or NPM_CONFIG_OMIT may exclude it; to build for this system on another one: npm install --os=${platform} --cpu=${arch})` +
     (tried
       ? `, or the Python package (3.11 or newer) with: python3 -m pip install ${PACKAGE}`
-      : `. Or put the packed folder into the app's resources as "sidecar", or set the option sidecarFolder or the variable ${VARIABLE}`)
+      : `. Or put the packed folder into the app's resources as "sidecar", or set the option sidecarFolder`)
   );
 }
 

@@ -16,11 +16,12 @@ const MAX_BYTES = 16 * 1024 * 1024;
  *
  * @param {string} channel
  * @param {readonly unknown[]} args
+ * @param {number} [maxBytes]
  * @throws {SidecarError} INVALID_ARGS, naming what it is and where.
  */
-function checkArgs(channel, args) {
+function checkArgs(channel, args, maxBytes = MAX_BYTES) {
   if (args.length < 16 && args.every(isSmall)) return;
-  const check = new Check(channel);
+  const check = new Check(channel, maxBytes);
   for (let i = 0; i < args.length; i++) check.value(args[i], i);
 }
 
@@ -31,22 +32,24 @@ function isSmall(value) {
     value === undefined ||
     typeof value === "number" ||
     typeof value === "boolean" ||
-    (typeof value === "string" && value.length < 65_536)
+    (typeof value === "string" && value.length < 256)
   );
 }
 
 class Check {
   #channel;
   #values = MAX_VALUES;
-  #bytes = MAX_BYTES;
+  #maxBytes;
+  #bytes;
   /** @type {object[]} what the value lies in */
   #ancestors = [];
   /** @type {Array<string | number>} where it stands, for the error text */
   #path = [];
 
-  /** @param {string} channel */
-  constructor(channel) {
+  /** @param {string} channel @param {number} maxBytes */
+  constructor(channel, maxBytes) {
     this.#channel = channel;
+    this.#bytes = this.#maxBytes = maxBytes;
   }
 
   /**
@@ -56,7 +59,7 @@ class Check {
   value(value, key) {
     this.#path.push(key);
     this.#spend(1, 0);
-    if (typeof value === "string") this.#spend(0, Buffer.byteLength(value));
+    if (typeof value === "string") this.#spend(0, value.length > this.#bytes ? Infinity : Buffer.byteLength(value));
     else if (typeof value === "function") this.#refuse("a function");
     else if (typeof value === "bigint" || typeof value === "symbol") this.#refuse(`a ${typeof value}`);
     else if (typeof value === "object" && value !== null) this.#object(value);
@@ -96,7 +99,7 @@ class Check {
   /** @returns {never} */
   #tooLarge() {
     throw new SidecarError("INVALID_ARGS", `${this.#channel}: the arguments are too large`, {
-      hint: `send at most ${MAX_VALUES} values and ${MAX_BYTES} bytes with one call`,
+      hint: `send at most ${MAX_VALUES} values and ${this.#maxBytes} bytes with one call`,
       channel: this.#channel,
     });
   }

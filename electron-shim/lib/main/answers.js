@@ -1,10 +1,15 @@
 "use strict";
 
 const { SidecarError } = require("../client/errors.js");
+const { checkArgs } = require("../client/values.js");
 const { FAILURES, LEGACY_CHANNELS } = require("../names.js");
 
 // How long a page's call waits for a sidecar that is not there yet (protocol: calls wait up to 10 s for hello).
 const HELLO_WAIT_MS = 10_000;
+// What a page may have waiting at once, and the size of one call's arguments: its calls are kept in this process until they are
+// answered. No channel of pages takes more than a few hundred bytes.
+const MAX_WAITING = 20_000;
+const MAX_ARGS_BYTES = 4096;
 
 /** Calls of pages: answered in the words and shapes that existing pages know, whatever became of the sidecar. */
 class Answers {
@@ -13,6 +18,8 @@ class Answers {
   #helloWait;
   /** @type {WeakMap<object, import("../../types/preload").LastError>} the last failure by webContents */
   #lastErrors = new WeakMap();
+  /** @type {WeakMap<object, number>} calls that wait by webContents */
+  #waiting = new WeakMap();
 
   /**
    * @param {object} options
@@ -33,6 +40,14 @@ class Answers {
    * @returns {Promise<any>}
    */
   async answer(sender, channel, args) {
+    const waiting = this.#waiting.get(sender) ?? 0;
+    try {
+      if (waiting >= MAX_WAITING) throw new SidecarError("TOO_MANY_REQUESTS", `${waiting} calls of this page are waiting already`);
+      checkArgs(channel, args, MAX_ARGS_BYTES);
+      this.#waiting.set(sender, waiting + 1);
+    } catch (error) {
+      return this.#failed(sender, channel, error);
+    }
     try {
       await this.#hello();
       if (!this.#sidecar.hello?.channels.includes(channel)) {
@@ -40,12 +55,19 @@ class Answers {
       }
       return await this.#sidecar.call(channel, LEGACY_CHANNELS.includes(channel) ? [] : args);
     } catch (error) {
-      const failure = error instanceof SidecarError ? error : new SidecarError("INTERNAL", String(error), { cause: error });
-      this.remember(sender, channel, failure);
-      const instead = this.#withoutSidecar(channel, failure.message);
-      if (instead !== undefined) return instead;
-      throw pageError(channel, failure.message);
+      return this.#failed(sender, channel, error);
+    } finally {
+      this.#waiting.set(sender, (this.#waiting.get(sender) ?? 1) - 1);
     }
+  }
+
+  /** @param {object} sender @param {string} channel @param {unknown} error */
+  #failed(sender, channel, error) {
+    const failure = error instanceof SidecarError ? error : new SidecarError("INTERNAL", String(error), { cause: error });
+    this.remember(sender, channel, failure);
+    const instead = this.#withoutSidecar(channel, failure.message);
+    if (instead !== undefined) return instead;
+    throw pageError(channel, failure.message);
   }
 
   async #hello() {

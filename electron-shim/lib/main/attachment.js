@@ -4,7 +4,7 @@ const os = require("node:os");
 const { applyState, emptyBootstrap } = require("../bootstrap.js");
 const { Sidecar, SidecarError } = require("../client.js");
 const { Answers } = require("./answers.js");
-const { isDevelopment, sidecarCommand, sidecarSettings } = require("./command.js");
+const { sidecarCommand, sidecarSettings } = require("./command.js");
 const { FanOut } = require("./fanout.js");
 const { Fatal } = require("./fatal.js");
 const { registerHandlers } = require("./handlers.js");
@@ -51,7 +51,7 @@ class Attachment {
       observers: options.observers ?? [],
     }));
     const senders = createSenderCheck({
-      development: isDevelopment(app, argv),
+      development: !app.isPackaged, // and never by a word of the command line, which a link or a shortcut may give
       allowedOrigins: options.allowedOrigins,
       backendOrigin: () => this.#bootstrap.backend.baseUrl,
       warn: (text) => console.warn(text),

@@ -75,4 +75,4 @@ function backendSettings({ backend }, development) {
   return executable ? { command: [executable, ...args], cwd: path.dirname(executable) } : null;
 }
 
-module.exports = { isDevelopment, sidecarCommand, sidecarSettings };
+module.exports = { sidecarCommand, sidecarSettings };

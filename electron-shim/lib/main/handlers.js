@@ -1,9 +1,12 @@
 "use strict";
 
 const { SidecarError } = require("../client/errors.js");
-const { PAGE_CHANNELS } = require("../names.js");
+const { EVENTS, PAGE_CHANNELS } = require("../names.js");
 const { pageError } = require("./answers.js");
 const { leftover, refuseEarlierListeners, refuseLaterListeners, SYNC_CHANNEL } = require("./leftovers.js");
+
+const MAX_DECLINED = 3;
+const SILENCE_MS = 60_000;
 
 /**
  * @typedef {import("../../types/electron").BrowserWindowLike} BrowserWindowLike
@@ -31,7 +34,7 @@ function registerHandlers({ ipcMain, BrowserWindow, dialog, senders, answers, fa
   const handlers = PAGE_CHANNELS.map((channel) => [channel, (event, ...args) => answers.answer(event.sender, channel, args)]);
   handlers.push(
     ["electron-backend-sidecar:lastError", (event) => answers.lastError(event.sender)],
-    ["electron-backend-sidecar:listen", (event, name) => fanOut.listen(event.sender, String(name))],
+    ["electron-backend-sidecar:listen", (event, name) => fanOut.listen(event.sender, isEvent(name) ? name : refuseName())],
   );
   refuseEarlierListeners(ipcMain);
   for (const [channel, handler] of handlers) {
@@ -47,9 +50,12 @@ function registerHandlers({ ipcMain, BrowserWindow, dialog, senders, answers, fa
     }
     subscriptions.add(() => ipcMain.removeHandler(channel));
   }
-  subscriptions.on(ipcMain, "electron-backend-sidecar:unlisten", (event, name) => fanOut.unlisten(event.sender, String(name)));
+  // What a listener of `on` throws ends the app, or shows the user an error.
+  subscriptions.on(ipcMain, "electron-backend-sidecar:unlisten", (event, name) => {
+    if (isEvent(name) && !senders.refusal(event)) fanOut.unlisten(event.sender, name);
+  });
   subscriptions.on(ipcMain, SYNC_CHANNEL, (event) => {
-    fanOut.forget(event.sender); // a new page: what the one before it listened to is over
+    if (isMainFrame(event.senderFrame)) fanOut.forget(event.sender); // a new page: what the one before it listened to is over
     event.returnValue = senders.refusal(event) ? null : bootstrap(); // without an answer the page would hang
   });
   refuseLaterListeners(ipcMain, subscriptions);
@@ -65,11 +71,35 @@ function registerHandlers({ ipcMain, BrowserWindow, dialog, senders, answers, fa
   }
 }
 
-/** The user's consent to a firewall rule. One question at a time: a page that asks in a loop must not fill the screen. */
+/** @param {unknown} name as a page sent it @returns {name is string} */
+function isEvent(name) {
+  return typeof name === "string" && EVENTS.includes(name);
+}
+
+/** @returns {never} */
+function refuseName() {
+  throw pageError("electron-backend-sidecar:listen", "This is not an event of the backend");
+}
+
+/** @param {import("../../types/electron").FrameLike | null} frame */
+function isMainFrame(frame) {
+  try {
+    return !frame?.parent;
+  } catch {
+    return true; // disposed: its page is gone
+  }
+}
+
+/**
+ * The user's consent to a firewall rule. One question at a time, and none for a while after several refusals: a page that asks in a
+ * loop must neither fill the screen nor hold it.
+ */
 class Consent {
   #dialog;
   #BrowserWindow;
   #isAsking = false;
+  #declined = 0;
+  #silentUntil = 0;
 
   /**
    * @param {DialogLike | undefined} dialog
@@ -87,9 +117,13 @@ class Consent {
   async refusal(sender) {
     if (!this.#dialog) return "the app passed no dialog to attachSidecar";
     if (this.#isAsking) return "the user is already being asked";
+    if (performance.now() < this.#silentUntil) return `the user declined ${MAX_DECLINED} times; no question for a minute`;
     this.#isAsking = true;
     try {
-      return (await agrees(this.#dialog, this.#BrowserWindow.fromWebContents(sender))) ? null : "the user declined";
+      const agreed = await agrees(this.#dialog, this.#BrowserWindow.fromWebContents(sender));
+      this.#declined = agreed ? 0 : this.#declined + 1;
+      if (this.#declined % MAX_DECLINED === 0 && !agreed) this.#silentUntil = performance.now() + SILENCE_MS;
+      return agreed ? null : "the user declined";
     } finally {
       this.#isAsking = false;
     }

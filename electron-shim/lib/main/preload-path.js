@@ -2,6 +2,7 @@
 
 const path = require("node:path");
 const { findFile, ownFolder } = require("../client/folders.js");
+const { thisHost } = require("../client/locate.js");
 const { pageUrl } = require("../docs.js");
 
 const NAME = "preload.standalone.js";
@@ -10,10 +11,12 @@ const NAME = "preload.standalone.js";
  * The file for `webPreferences.preload`: in this package, beside a bundled main process, or in the node_modules above it.
  *
  * @param {string} [from] the folder of the running code
+ * @param {Pick<import("../client/locate.js").Host, "packaged" | "resourcesPath">} [host]
  * @returns {string}
  */
-function preloadPath(from = ownFolder()) {
-  const found = findFile(from, NAME) ?? findFile(from, path.join("node_modules", "electron-backend-sidecar", NAME));
+function preloadPath(from = ownFolder(), { packaged, resourcesPath } = thisHost()) {
+  const top = packaged ? resourcesPath : undefined;
+  const found = findFile(from, NAME, { top }) ?? findFile(from, path.join("node_modules", "electron-backend-sidecar", NAME), { top });
   if (found) return found;
   throw new Error(
     `${NAME} was not found in ${from}, its parent folders or their node_modules. A bundled app copies it next to the main process's ` +

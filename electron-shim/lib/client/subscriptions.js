@@ -1,0 +1,60 @@
+"use strict";
+
+const { OPT_IN_EVENTS } = require("../names.js");
+
+/**
+ * Which opt-in events the current sidecar was asked for. One request at a time: a page that begins and ends to listen in a loop
+ * must not fill the sidecar's queue.
+ */
+class Subscriptions {
+  #isWanted;
+  #ask;
+  /** @type {readonly string[] | null} the events that the sidecar has; null while none is there */
+  #events = null;
+  /** @type {Set<string>} */
+  #subscribed = new Set();
+  #asking = false;
+
+  /**
+   * @param {(name: string) => boolean} isWanted
+   * @param {(channel: string, args: readonly unknown[]) => Promise<unknown>} ask
+   */
+  constructor(isWanted, ask) {
+    this.#isWanted = isWanted;
+    this.#ask = ask;
+  }
+
+  /** @param {readonly string[] | null} events of a new sidecar, which knows of nothing yet; null: there is none any more */
+  reset(events) {
+    this.#events = events;
+    this.#subscribed.clear();
+    this.update();
+  }
+
+  /** A listener came or went. */
+  update() {
+    const events = this.#events;
+    if (!events || this.#asking) return;
+    const isWanted = (/** @type {string} */ name) => this.#isWanted(name) && events.includes(name);
+    const added = OPT_IN_EVENTS.filter((name) => isWanted(name) && !this.#subscribed.has(name));
+    const removed = OPT_IN_EVENTS.filter((name) => !isWanted(name) && this.#subscribed.has(name));
+    if (added.length) this.#change("sidecar:subscribe", added);
+    else if (removed.length) this.#change("sidecar:unsubscribe", removed);
+  }
+
+  /** @param {string} channel @param {readonly string[]} names */
+  #change(channel, names) {
+    for (const name of names) {
+      if (channel === "sidecar:subscribe") this.#subscribed.add(name);
+      else this.#subscribed.delete(name);
+    }
+    this.#asking = true;
+    const next = () => {
+      this.#asking = false;
+      this.update();
+    };
+    this.#ask(channel, [names]).then(next, next); // a failure is reported elsewhere
+  }
+}
+
+module.exports = { Subscriptions };

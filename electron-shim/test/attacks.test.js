@@ -1,0 +1,154 @@
+// What a hostile page, a foreign frame in one of the app's pages, or a stranger's folder above an installed app can do to the
+// main process. A page that an attacker controls sends any message over any channel, not only what the preload offers.
+"use strict";
+
+const assert = require("node:assert/strict");
+const { EventEmitter } = require("node:events");
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const { test } = require("node:test");
+const { locateSidecar } = require("../lib/client/locate.js");
+const { attachSidecar } = require("../lib/main.js");
+const { preloadPath } = require("../lib/main/preload-path.js");
+const { fakeCommand } = require("./support/sidecar.js");
+
+const LISTEN = "electron-backend-sidecar:listen";
+const UNLISTEN = "electron-backend-sidecar:unlisten";
+
+/**
+ * A main process with a sidecar that answers, and one page of the app.
+ *
+ * @param {import("node:test").TestContext} t
+ * @param {{mode?: string, packaged?: boolean, dialog?: any}} [options]
+ */
+async function attached(t, { mode = "echo", packaged = false, dialog } = {}) {
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), "shim-attacks-"));
+  /** @type {Map<string, (event: any, ...args: any[]) => Promise<any>>} */
+  const handlers = new Map();
+  const ipcMain = Object.assign(new EventEmitter(), {
+    handle: (/** @type {string} */ channel, /** @type {any} */ handler) => void handlers.set(channel, handler),
+    removeHandler: (/** @type {string} */ channel) => void handlers.delete(channel),
+  });
+  const app = Object.assign(new EventEmitter(), {
+    isPackaged: packaged,
+    whenReady: async () => {},
+    getVersion: () => "1.2.3",
+    getAppPath: () => home,
+    getPath: (/** @type {string} */ name) => path.join(home, name),
+    quit() {},
+  });
+  const BrowserWindow = { getAllWindows: () => [], fromWebContents: () => null };
+  const options = /** @type {any} */ ({ app, ipcMain, BrowserWindow, dialog, command: fakeCommand(mode) });
+  const { sidecar } = await attachSidecar(options);
+  t.after(async () => {
+    await sidecar.close();
+    fs.rmSync(home, { recursive: true, force: true });
+  });
+  const mainFrame = { origin: "file://", url: "file:///app/index.html", parent: null };
+  const page = Object.assign(new EventEmitter(), {
+    mainFrame,
+    getType: () => "window",
+    isDestroyed: () => false,
+    isCrashed: () => false,
+    send() {},
+  });
+  /** @param {any} [frame] @returns {any} */
+  const from = (frame = mainFrame) => ({ sender: page, senderFrame: frame });
+  return {
+    sidecar,
+    from,
+    mainFrame,
+    /** @param {string} channel @param {any} event @param {any[]} args */
+    invoke: async (channel, event, ...args) => handlers.get(channel)?.(event, ...args),
+    /** @param {string} channel @param {any} event @param {any[]} args */
+    send: (channel, event, ...args) => void ipcMain.emit(channel, event, ...args),
+    /** What the sidecar was asked for. */
+    subscribed: () => sidecar.call(/** @type {any} */ ("sidecar:ping"), [{ subscribed: true }]),
+  };
+}
+
+test("no name that a page sends ends the app, and none but an event's is listened to", async (t) => {
+  const app = await attached(t);
+  for (const name of [{ toString: 1, valueOf: 1 }, Object.create(null), [["backend:log"]], undefined, 10n, "sidecar:stderr", "__proto__"]) {
+    app.send(UNLISTEN, app.from(), name); // what it throws would be an uncaught exception of the main process
+    await assert.rejects(app.invoke(LISTEN, app.from(), name), /not an event of the backend/);
+  }
+});
+
+test("a page that begins and ends to listen in a loop keeps no other call waiting", async (t) => {
+  const app = await attached(t);
+  for (let i = 0; i < 5000; i++) {
+    void app.invoke(LISTEN, app.from(), "backend:log");
+    await null;
+    await null;
+    app.send(UNLISTEN, app.from(), "backend:log");
+  }
+  await app.invoke(LISTEN, app.from(), "backend:log");
+  assert.equal(await app.sidecar.call(/** @type {any} */ ("sidecar:ping"), [5]), 5);
+  const asked = await app.subscribed();
+  assert.ok(asked.length < 1000, `${asked.length} words of subscriptions`);
+  assert.deepEqual(asked.slice(-2), ["subscribe", "backend:log"]);
+});
+
+test("a foreign frame ends nothing of the page that it lies in, and a frame of the app does so neither", async (t) => {
+  const app = await attached(t);
+  const evil = { origin: "https://evil.example", url: "https://evil.example/", parent: app.mainFrame };
+  const own = { origin: "file://", url: "file:///app/frame.html", parent: app.mainFrame };
+  await app.invoke(LISTEN, app.from(), "backend:log");
+  app.send(UNLISTEN, app.from(evil), "backend:log");
+  for (const frame of [evil, own]) {
+    const event = app.from(frame);
+    app.send("runtime:getBootstrap", event);
+    assert.equal(event.returnValue === null, frame === evil);
+  }
+  assert.deepEqual(await app.subscribed(), ["subscribe", "backend:log"]);
+  app.send("runtime:getBootstrap", app.from()); // the page itself is a new one
+  assert.deepEqual(await app.subscribed(), ["subscribe", "backend:log", "unsubscribe", "backend:log"]);
+});
+
+test("what a page may keep waiting in the main process is limited, in number and in size", async (t) => {
+  const app = await attached(t, { mode: "slowRestart" });
+  const calls = Array.from({ length: 21_000 }, () => app.invoke("backend:restart", app.from()).catch((error) => error.message));
+  assert.match(await /** @type {Promise<any>} */ (calls[20_500]), /20000 calls of this page are waiting already/);
+  await assert.rejects(app.invoke("backend:logs", { sender: {}, senderFrame: app.mainFrame }, { text: "x".repeat(5000) }), /too large/);
+  await app.sidecar.close();
+  await Promise.all(calls);
+});
+
+test("the user who declined is not asked forever", async (t) => {
+  let asked = 0;
+  const dialog = { showMessageBox: async () => ({ response: ++asked && 1 }) };
+  const app = await attached(t, { dialog });
+  for (let i = 0; i < 20; i++) await assert.rejects(app.invoke("backend:createFirewallRule", app.from()), /the user declined/);
+  assert.equal(asked, 3);
+});
+
+test("no word of the command line opens a packaged app to pages of other programs", async (t) => {
+  process.argv.push("--dev");
+  t.after(() => process.argv.pop());
+  const app = await attached(t, { packaged: true });
+  await assert.rejects(app.invoke("backend:status", app.from({ origin: "http://localhost:5173", url: "" })), /is not allowed/);
+});
+
+test("an installed app takes nothing from the folders above it, nor from its environment", (t) => {
+  const above = fs.mkdtempSync(path.join(os.tmpdir(), "shim-attacks-"));
+  t.after(() => fs.rmSync(above, { recursive: true, force: true }));
+  const resourcesPath = path.join(above, ".mount_app", "resources"); // of an AppImage, in /tmp
+  const from = path.join(resourcesPath, "app");
+  const planted = path.join(above, "node_modules", "electron-backend-sidecar-linux-x64", "sidecar", "sidecar");
+  for (const file of [planted, path.join(above, "preload.standalone.js"), path.join(from, "main.js")]) {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, "");
+  }
+  const env = { ELECTRON_SIDECAR_FOLDER: path.dirname(planted) };
+  const host = { resourcesPath, from, appPath: from, platform: "linux", arch: "x64" };
+  assert.deepEqual(locateSidecar(undefined, { ...host, packaged: false, env: {} }).command, [planted]);
+  for (const one of [{}, env])
+    assert.equal(locateSidecar(undefined, { ...host, packaged: true, env: one }).command[0]?.startsWith(resourcesPath), true);
+  assert.equal(preloadPath(from, { packaged: false }), path.join(above, "preload.standalone.js"));
+  assert.throws(() => preloadPath(from, { packaged: true, resourcesPath }), /was not found/);
+  const inside = path.join(resourcesPath, "preload.standalone.js");
+  fs.writeFileSync(inside, "");
+  assert.equal(preloadPath(from, { packaged: true, resourcesPath }), inside);
+});
