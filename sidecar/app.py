@@ -94,7 +94,7 @@ class App:
     """One sidecar."""
 
     def __init__(self, boot: Boot, server: Server, settings: Settings, paths: Paths, *, started: float) -> None:
-        reclaim = Reclaim(paths.data)
+        reclaim = Reclaim(paths.data, max_ending=settings.timeouts.total_shutdown)
         reclaimed = reclaim.read()
         succession = Succession(
             reclaimed, lambda: in_thread("reclaim", lambda: reclaim.read(wait=False)), self._succeeded

@@ -20,6 +20,7 @@ from ..errors import HttpFailedError
 from ..process.platform.ports import has_peer_closed, reset_on_close
 
 LOOPBACK = "127.0.0.1"
+_MAX_LINES = 1000  # of a head, and interim answers before it: each costs the loop some microseconds
 _MAX_HEAD = 256 * 1024  # bytes, as in Chromium (kMaxHeaderBufSize of net/http/http_stream_parser.cc)
 _CLOSE_TIMEOUT = 0.5  # seconds for a server to close the connection as it announced
 _READ_SIZE = 64 * 1024
@@ -64,14 +65,19 @@ class Connection:
         self._closing = closing
         self._socket = writer.get_extra_info("socket")
         self._data = bytearray()
+        self._chunks = 0
         self._head = Head(0, False, False, None, b"", None, "")
         self._left: int | None = 0  # bytes of the body, or of its chunk, that are still to come; None: as many as come
 
     async def ask(self, request: bytes) -> Head:
         """Sends the request; gives the head of its answer."""
         self._writer.write(request)
-        while self._head.status < 200 and self._head.status != _SWITCHING:  # interim answers come first
+        for _ in range(_MAX_LINES):  # interim answers come first
             self._head = await self._read_head()
+            if self._head.status >= 200 or self._head.status == _SWITCHING:
+                break
+        else:
+            raise _malformed(f"more than {_MAX_LINES} interim answers")
         self._left = 0 if self._head.chunked else self._head.length
         return self._head
 
@@ -137,11 +143,14 @@ class Connection:
             await self._receive()
             self._data = self._data.lstrip(b"\r\n")
         lines: list[bytes] = []
-        size = 0
+        size = count = 0
         while line := await self._read_line():
             size += len(line)
+            count += 1
             if size > _MAX_HEAD:
                 raise _malformed(f"the head is larger than {_MAX_HEAD} bytes")
+            if count > _MAX_LINES:
+                raise _malformed(f"the head has more than {_MAX_LINES} lines")
             if lines and line[:1] in b" \t":
                 lines[-1] += b" " + line.strip()
             else:
@@ -150,6 +159,9 @@ class Connection:
 
     async def _read_chunk_size(self) -> int:
         """0 for the last chunk, whose trailers are read then."""
+        self._chunks += 1
+        if self._chunks % _MAX_LINES == 0:
+            await asyncio.sleep(0)  # chunks of one byte, all of them there already, would keep the loop
         digits = (await self._read_line()).partition(b";")[0].strip()
         if re.fullmatch(rb"[0-9A-Fa-f]{1,8}", digits) is None:
             raise hang_up()

@@ -26,6 +26,8 @@ from .sentences import as_json
 
 _FIRST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # zip knows none before it, a machine whose clock has no battery does
 _OWNER_ONLY = 0o600
+# No file of ours has another name. The backend may give one that leaves the folder when it is unpacked on Windows, or steers a terminal.
+_OUR_NAME = re.compile(r"[A-Za-z0-9_./-]+")
 LAST_BYTES = 2 * 1024 * 1024  # of each log: what happened last is what counts
 _KINDS = (("sidecar*.log", 3), ("crash-*.log", 50), ("backend*/backend-*.log", 6), ("backend*/backend-*.index", 6))
 # NAME = value, also within an inline table; the value may be a text in any of TOML's quotes.
@@ -130,11 +132,12 @@ def _logs(folder: Path) -> Iterator[tuple[str, Path]]:
     """The newest files of each kind; a report's name and a log's number grow with time."""
     for pattern, count in _KINDS:
         try:
-            files = sorted(folder.glob(pattern))
+            found = {one.relative_to(folder).as_posix(): one for one in folder.glob(pattern)}
         except OSError:  # a folder on the way that may not be entered: the diagnosis reports it
             continue
-        for file in (one for one in files[-count:] if not one.parent.is_symlink() or one.parent == folder):
-            yield file.relative_to(folder).as_posix(), file
+        for name in [one for one in sorted(found) if _OUR_NAME.fullmatch(one)][-count:]:
+            if not found[name].parent.is_symlink() or found[name].parent == folder:
+                yield name, found[name]
 
 
 def _tail(file: Path) -> str:

@@ -33,6 +33,7 @@ class Notifications:
         self._triggered = False
         self._stopping_at: float | None = None
         self._reported: set[str] = set()
+        self._senders: dict[int, bool] = {}  # of one turn of the loop: each costs a look at the whole tree
         supervisor.stream.subscribe(RunLaunching, self._begin)
         supervisor.stream.subscribe(RunStarted, self._read_on)
         supervisor.stream.subscribe(RunEnded, self._end)
@@ -69,6 +70,7 @@ class Notifications:
         self._loop.remove_reader(self._channel.fileno())
 
     def _read(self, take: Callable[[Datagram], None]) -> None:
+        self._senders.clear()
         for _ in range(_AT_ONCE):
             datagram = self._channel.receive(MAX_BYTES)
             if datagram is None:
@@ -76,7 +78,10 @@ class Notifications:
             take(datagram)
 
     def _take(self, datagram: Datagram) -> None:
-        if not self._is_ours(datagram.pid):
+        pid = datagram.pid
+        if pid not in self._senders:
+            self._senders[pid] = self._is_ours(pid)
+        if not self._senders[pid]:
             who = f"process {datagram.pid}" if datagram.pid else "a process of another pid namespace"
             self._warn(f"A notification was ignored: it came from {who}, which is not part of the backend")
         elif datagram.is_cut:

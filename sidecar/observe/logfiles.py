@@ -29,7 +29,7 @@ CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that 
 BATCH_BYTES = 1024 * 1024
 LOOK_SECONDS = 0.5  # between two looks whether the files are still in their place
 
-_NAME = re.compile(r"backend-(\d{6,})\.log")
+_NAME = re.compile(r"backend-([0-9]{6,9})\.log")
 
 
 class Chunk(Struct, frozen=True):

@@ -26,6 +26,7 @@ from .record import LastRun, RunRecord
 _T = TypeVar("_T")
 _CLOCK_STEP = 86_400.0  # seconds; what was written later than that from now on says nothing about its age
 _KILL_SECONDS = 2.0  # a start waits no longer for orphans that will not die
+_MAX_RECORDS = 32  # that are read; more are the work of a program that wants to hold up each start
 _GUARDIAN_SECONDS = 1.0  # that a guardian whose sidecar was killed gives the backend to end
 
 
@@ -63,7 +64,9 @@ class Reclaimed(Struct, frozen=True):
 class Reclaim:
     """One look at a data folder."""
 
-    def __init__(self, data_folder: str | os.PathLike[str]) -> None:
+    def __init__(self, data_folder: str | os.PathLike[str], *, max_ending: float = math.inf) -> None:
+        """``max_ending``: seconds that the end of another sidecar is waited for at most, whatever its record says."""
+        self._max_ending = max_ending
         self._folder = os.fspath(data_folder)
         self._owners: set[ProcessId] | None = None
         self._notes: list[str] = []
@@ -97,7 +100,7 @@ class Reclaim:
                 if self._owners is not None and owner not in self._owners:
                     continue
                 if wait and record.ending:
-                    ending.append(Predecessor(owner, path, record.ending))
+                    ending.append(Predecessor(owner, path, min(record.ending, self._max_ending)))
                     continue
                 taken.append(record.logs)
                 neighbours.append(f"Another sidecar (pid {record.owner[0]}) uses the data folder {self._folder}")
@@ -141,18 +144,22 @@ class Reclaim:
 
     def _others(self) -> Iterator[tuple[str, RunRecord]]:
         try:
-            names = sorted(os.listdir(self._folder))
+            names = sorted(one for one in os.listdir(self._folder) if one.startswith(PREFIX) and one.endswith(".json"))
         except FileNotFoundError:
             return
         except OSError as error:
             names = []
             self._notes.append(f"The data folder {self._folder} cannot be read: {error.strerror}")
-        for name in names:
-            if name.startswith(PREFIX) and name.endswith(".json"):
-                path = os.path.join(self._folder, name)
-                record = self._load(path, RunRecord)
-                if record is not None and record.owner != self._me:
-                    yield path, record
+        paths = [os.path.join(self._folder, name) for name in names]
+        if len(paths) > _MAX_RECORDS:
+            paths = sorted(paths, key=_changed)[-_MAX_RECORDS:]
+            self._notes.append(
+                f"The data folder {self._folder} has {len(names)} run records; only the newest {_MAX_RECORDS} are read"
+            )
+        for path in paths:
+            record = self._load(path, RunRecord)
+            if record is not None and record.owner != self._me:
+                yield path, record
 
     def _load(self, path: str, kind: type[_T]) -> _T | None:
         """None for a record that another sidecar has just taken away, and for a damaged one, which is set aside."""
@@ -225,6 +232,13 @@ class Reclaim:
                 remove_file(path)
         except OSError as error:
             self._notes.append(f"The data folder {self._folder} cannot be written: {error.strerror}")
+
+
+def _changed(path: str) -> float:
+    try:
+        return os.lstat(path).st_mtime
+    except OSError:
+        return 0.0  # gone in the meantime
 
 
 def _free_name(taken: Collection[str]) -> str:

@@ -179,6 +179,28 @@ def test_a_bundle_holds_no_foreign_file_and_waits_for_none(place: Path) -> None:
     assert sum(map(len, texts.values())) < 50 * 1024 * 1024
 
 
+def test_a_bundle_takes_no_file_whose_name_is_an_attack(place: Path) -> None:
+    """Its name steered the terminal, left the folder where it was unpacked on Windows, or ended the bundle with a traceback."""
+    names = [
+        b"sidecar..\\..\\..\\evil.log",
+        b"sidecar\x1b]52;c;eA==\x07.log",
+        b"sidecar\xff.log",
+        "sidecar\u202e.log".encode(),
+    ]
+    for name in names:
+        (place / os.fsdecode(name)).write_text("password=hunter2hunter2\n")
+    (place / "backend-..\\..").mkdir()
+    (place / "backend-..\\.." / "backend-000001.log").write_text("x")
+    (place / "sidecar.log").write_text("ours\n")
+    bundle = place.parent / "support.zip"
+    _, _, error = doctor("--bundle", str(bundle), *data_folder(place))
+    assert "Traceback" not in error
+    assert "\x1b" not in error
+    with zipfile.ZipFile(bundle) as archive:
+        logs = [name for name in archive.namelist() if name.startswith("logs/")]
+    assert logs == ["logs/sidecar.log"]
+
+
 def test_a_bundle_replaces_a_link_and_does_not_write_through_it(place: Path) -> None:
     link(place / "support.zip")
     doctor("--bundle", str(place / "support.zip"), *data_folder(place))

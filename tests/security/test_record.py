@@ -179,6 +179,23 @@ def test_a_last_run_out_of_range_is_set_aside(tmp_path: Path, content: bytes) ->
     assert Reclaim(tmp_path).read().notes == []
 
 
+def test_a_flood_of_records_holds_up_no_start(tmp_path: Path) -> None:
+    """5000 of dead sidecars, each with its search for orphans, took more than a minute."""
+    for number in range(2000):
+        write(tmp_path).rename(tmp_path / f"run-{number + 3}-1.json")
+    begin = time.monotonic()
+    found = Reclaim(tmp_path).read()
+    assert time.monotonic() - begin < 20
+    assert "has 2000 run records; only the newest 32 are read" in found.notes[0]
+
+
+def test_a_stranger_that_is_said_to_be_ending_holds_up_a_start_no_longer_than_a_sidecar_may(tmp_path: Path) -> None:
+    """A record with ``ending: 3600`` and the pid of any program kept the backend from starting for an hour."""
+    write(tmp_path, owner=identify(os.getppid()), ending=3600, written=time.time())
+    (stranger,) = Reclaim(tmp_path, max_ending=27.0).read().ending
+    assert stranger.seconds == 27.0
+
+
 def test_failures_of_the_future_do_not_count(tmp_path: Path) -> None:
     write(tmp_path, failures=3, port=5005, written=time.time() + 10**7)
     assert Reclaim(tmp_path).read().age == float("inf")
