@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +157,8 @@ class App:
             find_listener=process.find_listener,
             notifications=_notifications(settings, supervisor, self._notify),
         )
-        self._record = Record(paths.data, log.warning, shared=reclaimed.shared, logs=reclaimed.logs)
+        written = time.time() if boot.early is not None else 0.0
+        self._record = Record(paths.data, log.warning, shared=reclaimed.shared, logs=reclaimed.logs, written=written)
         self._keeper = RecordKeeper(self._record, self._layer, supervisor) if settings.backend.managed else None
         self._late = _LateImports(supervisor, settings, paths)
         self._ending = Ending(server, supervisor, interrupted=boot.interrupted)
@@ -217,7 +219,8 @@ class App:
         return self._ending.exit_status
 
 
-_HEAD_START = 0.02  # seconds
+_HEAD_START = 0.2  # seconds
+_SWITCH_INTERVAL = 0.0001  # seconds for which a thread that imports holds up the event loop; Python's own is 5 ms
 
 
 class _LateImports:
@@ -247,9 +250,17 @@ class _LateImports:
             self._task.cancel()
 
     async def _import(self) -> None:
-        from .settings import masking  # noqa: F401 - a failure needs it, perhaps when no file can be opened any more
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_INTERVAL)  # meanwhile the backend may become ready
+        try:
+            await in_thread("imports", _import_masking)
+            await log.attach(self._settings, self._paths.logs)
+        finally:
+            sys.setswitchinterval(usual)
 
-        await log.attach(self._settings, self._paths.logs)
+
+def _import_masking() -> None:
+    from .settings import masking  # noqa: F401 - a failure needs it, perhaps when no file can be opened any more
 
 
 def _lifecycle(settings: Settings, reclaimed: Reclaimed) -> Lifecycle:

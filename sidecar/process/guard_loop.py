@@ -39,9 +39,7 @@ def run(
 ) -> None:
     """Guards until the lifeline has ended and the tree is gone. ``first``: a run that was ``started`` already, or is now."""
     if exact:
-        prctl.set_parent_death_signal(int(signal.SIGCONT))
         prctl.set_name("backend-guard")
-        # No getppid here: an owner that was gone before the signal was armed has closed its end, which poll reports.
     gc.freeze()  # a collection would write to every page that is still shared with the sidecar
     gc.enable()  # __main__.py switched it off
     guard = _Guard(sock, exact=exact, hangup_ignored=hangup_ignored)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .spec import EarlyRun
 
 HIDDEN_ARGUMENT = "--guardian"
+_HEAD_START = 10  # milliseconds for the first run, less than the sidecar's own imports take; a request or the owner's end cuts it short
 
 
 class Guardian:
@@ -96,6 +97,8 @@ def _guard(fd: int, first: EarlyRun | None, *, exact: bool) -> NoReturn:
         hangup_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
         if exact:
             prctl.become_subreaper()
+            prctl.set_parent_death_signal(int(signal.SIGCONT))
+            # No getppid here: an owner that was gone before the signal was armed has closed its end, which poll reports.
         started: tuple[int, int] | None = None
         kept: tuple[int, ...] = ()
         if first is not None:
@@ -105,9 +108,14 @@ def _guard(fd: int, first: EarlyRun | None, *, exact: bool) -> NoReturn:
                 kept = (started[1], *first.outputs)
             except OSError:
                 kept = (*first.streams, *first.outputs)  # the loop tries again, and reports it
-        # Where there are only two processors, what follows here would hold up the first run.
-        os.sched_yield()
         sock = _detach(fd, kept)
+        if first is not None:
+            # On two processors, which are the sidecar's and the first run's now, what is imported next would hold up one of them.
+            import select  # not before the launch
+
+            poll = select.poll()
+            poll.register(sock, select.POLLIN)
+            poll.poll(_HEAD_START)
         from . import guard_loop
 
         guard_loop.run(sock, first, started, exact=exact, hangup_ignored=hangup_ignored)

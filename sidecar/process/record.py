@@ -64,15 +64,19 @@ class Record:
         *,
         shared: bool = False,
         logs: str = "backend",
+        written: float = 0.0,
     ) -> None:
-        """Writes nothing yet. ``report`` is called once if the folder cannot be written; supervision continues without a record."""
+        """Writes nothing yet. ``report`` is called once if the folder cannot be written; supervision continues without a record.
+
+        ``written``: when the first was, for a run that was launched early.
+        """
         self.shared = shared
         me = own_identity()
         self._report: Callable[[str], None] | None = report
         self._removed = False
         self._last = os.path.join(data_folder, LAST)
         self._path = os.path.join(data_folder, record_name(*me))
-        self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs)
+        self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs, written=written)
 
     def update(self, **changes: Any) -> None:
         """Changes fields of RunRecord, and writes the record the first time, and when one of them really changed."""
