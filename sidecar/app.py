@@ -260,7 +260,10 @@ class _LateImports:
 
 
 def _import_masking() -> None:
-    from .settings import masking  # noqa: F401 - a failure needs it, perhaps when no file can be opened any more
+    """A failure needs it, perhaps when no file can be opened any more; the first text that is masked imports all of it."""
+    from .settings.masking import mask_text
+
+    mask_text("")
 
 
 def _lifecycle(settings: Settings, reclaimed: Reclaimed) -> Lifecycle:
