@@ -18,7 +18,7 @@ from sidecar.errors import (
     StopFailedError,
 )
 from sidecar.process.base import LaunchSpec, ListeningSocket
-from sidecar.settings.model import Settings
+from sidecar.settings.model import Limits, Settings
 from sidecar.supervisor.answers import error_for, launch_defect, port_foreign, why_failed
 from sidecar.supervisor.run import Run
 
@@ -86,7 +86,7 @@ def test_a_failed_state_is_explained_by_its_own_error_and_else_by_the_budget() -
     ],
 )
 def test_restarts_that_are_exhausted_name_the_last_cause(known: dict[str, Any], message: str, hint: str) -> None:
-    error = why_failed(run(**known), None, Settings())
+    error = why_failed(run(**known), None, Settings(limits=Limits(memory=1 << 29)))
     assert isinstance(error, RestartsExhaustedError)
     assert message in error.message
     assert hint in error.hint
