@@ -2,115 +2,26 @@
 
 from __future__ import annotations
 
-import functools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from . import __version__
-from .console.choices import complete
+from .console.options import (
+    Seconds,
+    backend_argument,
+    complete,
+    examples,
+    limit_options,
+    metrics_option,
+    serve_argument,
+    settings_options,
+    with_serve_words,
+)
 from .errors import UsageError
-from .settings.texts import SECONDS, quantity
 
 TAKE_A_BACKEND = ("serve", "watch", "call", "doctor", "dashboard", "record", "replay")
-
-
-class Seconds(click.FloatRange):
-    """A time, in seconds; ``nan`` is a number to Python and lies in every range."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number; BadParameter where it is not one, or lies outside the range."""
-        with_unit = quantity(value, SECONDS) if isinstance(value, str) else None
-        number = float(super().convert(value if with_unit is None else with_unit, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a time.", param, ctx)
-        return number
-
-
-def _examples(*commands: str) -> str:
-    """The end of a help page, one command a line, which click does not wrap."""
-    heading = "Example:" if len(commands) == 1 else "Examples:"
-    return "\n".join([heading, "", "\b", *(f"  {command}" for command in commands)])
-
-
-# Options that go on to ``serve`` as they are.
-_SERVE_OPTIONS = ("config", "profile", "cwd", "metrics", "max_frame", "max_in_flight")
-
-
-def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """One decorator for several options, which ``--help`` lists in this order."""
-    return lambda command: functools.reduce(lambda decorated, option: option(decorated), reversed(options), command)
-
-
-_settings_options = _options(
-    click.option("--config", metavar="FILE", help="A TOML file with settings.", type=click.Path()),
-    click.option(
-        "--cwd", metavar="DIR", type=click.Path(), help="The backend's working folder (default: the current one)."
-    ),
-    click.option(
-        "--profile",
-        metavar="NAME",
-        help="A preset: generic (the default), aspnet or aura.",
-        shell_complete=complete("profiles"),
-    ),
-    click.option(
-        "--set",
-        "pairs",
-        metavar="SECTION.NAME=VALUE",
-        multiple=True,
-        help="Set one setting; repeatable.",
-        shell_complete=complete("settings"),
-    ),
-)
-_limit_options = _options(
-    click.option("--max-frame", metavar="BYTES", help="Largest frame in either direction (default: 16777216)."),
-    click.option("--max-in-flight", metavar="COUNT", help="Maximum number of unanswered requests (default: 256)."),
-)
-_metrics_option = click.option(
-    "--metrics", metavar="FILE.prom", help="Write metrics for Prometheus (node_exporter's textfile collector)."
-)
-
-
-def _without_serve(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
-    return words[1:] if words[:1] == ("serve",) else words
-
-
-# Shows in the usage line that a backend's command may follow; what stands behind ``--`` never comes here.
-_backend_argument = click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]", type=click.Path())
-# For what takes the place of ``serve``: a client that adds that word to its command may.
-_serve_argument = click.argument(
-    "command", nargs=-1, metavar="[serve] [-- COMMAND [ARG]...]", type=click.Path(), callback=_without_serve
-)
-
-
-def _with_serve_words(function: Callable[..., int]) -> Any:
-    """Adds the options that name settings; the function gets all of ``_SERVE_OPTIONS`` as ``serve_words``, what follows ``serve``.
-
-    The command behind ``--`` comes as the context's object.
-    """
-
-    @functools.wraps(function)
-    def command(*, pairs: Sequence[str], data: str | None, command: Sequence[str] = (), **rest: Any) -> int:
-        if command:
-            raise UsageError("The backend's command goes after --")
-        backend = click.get_current_context().obj
-        words: list[str] = []
-        for name in _SERVE_OPTIONS:
-            if value := rest.pop(name, None):
-                words += [f"--{name.replace('_', '-')}", value]
-        words += [word for pair in pairs for word in ("--set", pair)]
-        if data:
-            from .console.state import data_folder, data_words
-
-            words += data_words(data_folder(data))
-        return function(serve_words=[*words, *(["--", *backend] if backend else [])], **rest)
-
-    help_text = "A data folder, or a name from 'sidecar data'."
-    return _settings_options(
-        click.option("--data", metavar="FOLDER|NAME", help=help_text, shell_complete=complete("states"))(command)
-    )
 
 
 @click.group(
@@ -131,12 +42,12 @@ def sidecar(context: click.Context) -> None:
 
 @sidecar.command(
     options_metavar="[OPTIONS]",
-    epilog=_examples('sidecar serve --set timeouts.startup=20 -- ./my-backend --port "{port}"'),
+    epilog=examples('sidecar serve --set timeouts.startup=20 -- ./my-backend --port "{port}"'),
 )
-@_settings_options
-@_limit_options
-@_metrics_option
-@_backend_argument
+@settings_options
+@limit_options
+@metrics_option
+@backend_argument
 def serve(**_: Any) -> None:
     """Serve one client on stdin and stdout, and supervise COMMAND for it.
 
@@ -168,13 +79,13 @@ def demo(seconds: float) -> int:
 
 
 @sidecar.command(
-    epilog=_examples(
+    epilog=examples(
         'sidecar call backend:version -- ./my-backend --port "{port}"',
         """sidecar call sidecar:ping '{"any": "JSON"}'""",
         """sidecar call backend:logs '{"lines": 20}' -- ./my-backend""",
     )
 )
-@_with_serve_words
+@with_serve_words
 @click.argument("channel", shell_complete=complete("channels"))
 @click.argument("arguments", nargs=-1, metavar="[JSON-ARG]...  [-- COMMAND [ARG]...]")
 def call(*, serve_words: Sequence[str], channel: str, arguments: Sequence[str]) -> int:
@@ -190,13 +101,13 @@ def call(*, serve_words: Sequence[str], channel: str, arguments: Sequence[str]) 
 
 
 @sidecar.command(epilog='Example: sidecar doctor --start -- ./my-backend --port "{port}"')
-@_with_serve_words
+@with_serve_words
 @click.option("--start", is_flag=True, help="Also start the backend and report the result.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option(
     "--bundle", metavar="FILE.zip", help="Also collect logs, crash reports and the diagnosis, with secrets masked."
 )
-@_backend_argument
+@backend_argument
 def doctor(*, serve_words: Sequence[str], start: bool, as_json: bool, bundle: str | None) -> int:
     """Check for common problems and suggest fixes.
 
@@ -208,12 +119,12 @@ def doctor(*, serve_words: Sequence[str], start: bool, as_json: bool, bundle: st
 
 
 @sidecar.command(epilog='Example: sidecar dashboard -- ./my-backend --port "{port}"')
-@_with_serve_words
+@with_serve_words
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the page; 0 picks a free one.")
 @click.option(
     "--open/--no-open", "open_browser", default=True, help="Whether to open the page in the browser (default: yes)."
 )
-@_backend_argument
+@backend_argument
 def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> int:
     """Start a sidecar and show it and the backend on a page at 127.0.0.1.
 
@@ -227,7 +138,7 @@ def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> i
 
 
 @sidecar.command(
-    epilog=_examples("sidecar data", "sidecar data --clear shop-uvicorn-app-app-1a2b3c4d", "sidecar data --clear --all")
+    epilog=examples("sidecar data", "sidecar data --clear shop-uvicorn-app-app-1a2b3c4d", "sidecar data --clear --all")
 )
 @click.option(
     "--clear",
@@ -264,10 +175,10 @@ def demo_backend(words: Sequence[str]) -> int:
 
 
 @sidecar.command(epilog='Example: sidecar watch -- ./my-backend --port "{port}"')
-@_with_serve_words
+@with_serve_words
 @click.option("--seconds", type=Seconds(min=0), metavar="SECONDS", help="Stop after this time.")
-@_metrics_option
-@_backend_argument
+@metrics_option
+@backend_argument
 def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
     """Run COMMAND under a sidecar and show live what happens to it.
 
@@ -282,11 +193,11 @@ def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
 
 
 @sidecar.command(epilog='Example: sidecar record today.frames -- ./my-backend --port "{port}"')
-@_with_serve_words
-@_limit_options
-@_metrics_option
+@with_serve_words
+@limit_options
+@metrics_option
 @click.argument("file", type=click.Path())
-@_serve_argument
+@serve_argument
 def record(*, serve_words: Sequence[str], file: str) -> int:
     """Run like serve and record the traffic to FILE, with times.
 
@@ -301,15 +212,15 @@ def record(*, serve_words: Sequence[str], file: str) -> int:
 
 
 @sidecar.command(
-    epilog=_examples(
+    epilog=examples(
         'sidecar replay today.frames -- ./my-backend --port "{port}"', "sidecar replay today.frames --to-client"
     )
 )
-@_with_serve_words
+@with_serve_words
 @click.option("--fast", is_flag=True, help="Skip the pauses of the recording.")
 @click.option("--to-client", is_flag=True, help="Play the recorded sidecar instead, for a client on stdin and stdout.")
 @click.argument("file", type=click.Path())
-@_serve_argument
+@serve_argument
 def replay(*, serve_words: Sequence[str], fast: bool, to_client: bool, file: str) -> int:
     """Replay FILE against a fresh sidecar and compare its answers.
 
@@ -342,7 +253,7 @@ def frames(file: str, *, as_json: bool) -> int:
 
 
 @sidecar.command(
-    epilog=_examples(
+    epilog=examples(
         "sidecar completion bash >> ~/.bashrc",
         "sidecar completion zsh >> ~/.zshrc",
         "sidecar completion fish > ~/.config/fish/completions/sidecar.fish",
