@@ -91,7 +91,7 @@ async def test_a_listener_on_another_address_does_not_make_a_stranger_ours() -> 
 
 async def test_a_start_that_takes_too_long_is_answered_with_what_it_said() -> None:
     # Long enough for it to say something; an interpreter starts slowly on Windows.
-    startup = 6 if sys.platform == "win32" else 0.5
+    startup = 6 if sys.platform == "win32" else 2
     settings = {"timeouts.startup": startup, "backend.autostart": False, "restart.attempts": 0}
     async with SidecarClient(http_backend(live_delay=60, say="counting sheep"), settings=settings) as client:
         error = await failure(client.call("backend:start"))
