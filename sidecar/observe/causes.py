@@ -17,6 +17,7 @@ from .fatal import Fatal, find
 # Ends from outside: what the backend said before has nothing to do with them.
 SILENT = frozenset({"killed", "oom_killed", "terminated", "clean_exit", "unknown"})
 LAST_WORDS = 16 * 1024  # characters: without a fatal error, an older line explains nothing any more
+_MAX_LINE = 1000  # characters of each: some patterns take the square of a line's length
 
 _REPORT = "The crash report has its last output; send it to the backend's developer."
 _FATAL_WORDS = {
@@ -93,6 +94,7 @@ def _from_text(text: str, port: int | None) -> Cause | None:
         named = failure[1] or port
         where = f"port {named}" if named else "the port"
         return Cause(cause.format(port=where, Port=where[0].upper() + where[1:]), remedy, kind)
+    text = "\n".join(line[:_MAX_LINE] for line in text.split("\n"))
     for row in ROWS:
         if match := re.search(row.pattern, text, re.IGNORECASE | re.MULTILINE):
             names = {name.rstrip("0123456789"): value for name, value in match.groupdict().items() if value}
