@@ -82,7 +82,7 @@ def test_a_failed_state_is_explained_by_its_own_error_and_else_by_the_budget() -
         ({"listening": (), "output": ""}, "It was not ready within timeouts.startup", "timeouts.startup"),
         ({"conflict": Conflict.IN_USE}, "Port 5005 is in use", "Close that program"),
         ({"listener": "foreign"}, "port 5005 belongs to another program", "Close that program"),
-        ({"over_memory": 1 << 30}, "more than limits.memory", "Raise limits.memory"),
+        ({"over_memory": 1 << 30}, "more than limits.memory", "limits.memory"),
     ],
 )
 def test_restarts_that_are_exhausted_name_the_last_cause(known: dict[str, Any], message: str, hint: str) -> None:
