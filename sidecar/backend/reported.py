@@ -17,6 +17,8 @@ _ADDRESS = r"(?:\w+://(?:[^\s/@]*@)?)?(?:(\[[0-9A-Fa-f:.%]*\]|[^\s:/\[\]]+):)?(\
 _ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
 # As Java's MessageFormat prints a port: 8,080 or 8.080
 _GROUPED = r"(?<![\d.,])(\d{1,2})[,.'\u00a0\u202f](\d{3})(?!\d|[,.']\d)"
+# Before the address of a page beside the server itself, as Browsersync prints it: "UI: http://localhost:3001"
+_BESIDE = r"(?i)\b(?:ui|admin\w*|dashboard|metrics|prometheus|pprof|profiler|inspector|debugger|live ?reload)\b[^/]{0,24}https?://"
 _QUOTES = "\"'`<("  # before an address; a pattern such as (\\S+) takes them for a part of it
 
 
@@ -36,13 +38,16 @@ def parse_reported(pattern: str, text: str, among: Collection[int] = range(1, 65
 def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> int | None:
     """Which of the ports (``among``), on all of which the backend listens, its output names as the server's; None where not clear.
 
-    That is the last in an address that the pattern finds (None: it has none), else in any address of HTTP, else the only number
+    That is the last in an address that the pattern finds (None: it has none), else in any address of HTTP, those of a dashboard or
+    of metrics only where there is no other, else the only number
     printed at all, but for addresses of other protocols: a debugger's (ws), a database's.
     """
     text = _plain(output)
     lines = re.split(r"[\r\n]+", text)
+    lines.reverse()
+    lines.sort(key=lambda line: re.search(_BESIDE, line) is not None)
     for each in (*((pattern,) if pattern is not None else ()), ANY_ADDRESS.replace("s?", ""), ANY_ADDRESS):
-        found = (parse_reported(each, line, among) for line in reversed(lines))
+        found = (parse_reported(each, line, among) for line in lines)
         if (address := next(filter(None, found), None)) is not None:
             return address[1]
     if pattern is None:

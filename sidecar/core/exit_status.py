@@ -94,10 +94,11 @@ class ExitStatus(Struct, frozen=True):
             return "unknown"
         if self.code in _CODES:
             return _CODES[self.code][1]
-        # A launcher reports its program's signal so: a shell, a container (POSIX 2.8.2), and, as 256 - n, a Python
-        # program that exits with the returncode of a subprocess, such as Werkzeug's reloader.
-        reported = self.code - 128 if 128 < self.code < 160 else 256 - self.code
-        return _SIGNALS.get(reported) if 225 < self.code < 256 or 128 < self.code < 160 else None
+        # A launcher reports its program's signal so: a shell, or a container (POSIX 2.8.2).
+        if 128 < self.code < 160:
+            return _SIGNALS.get(self.code - 128)
+        # And a Python program that exits with the returncode of a subprocess, such as Werkzeug's reloader; 255 to 253 are errors.
+        return _SIGNALS[256 - self.code] if 256 - self.code in {6, 9, 11, 15} else None
 
 
 UNKNOWN = ExitStatus()

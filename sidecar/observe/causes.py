@@ -19,6 +19,8 @@ SILENT = frozenset({"killed", "oom_killed", "terminated", "clean_exit", "unknown
 LAST_WORDS = 16 * 1024  # characters: without a fatal error, an older line explains nothing any more
 _MAX_LINE = 1000  # characters of each: some patterns take the square of a line's length
 
+# honcho: "12:00:00 web.1 | ", foreman, docker compose: "web-1  | ", concurrently: "[0] "
+_MANAGED = r"^(?:(?:\d\d:\d\d:\d\d )?[A-Za-z][\w.-]* *\| |\[\d\] (?!\[))"
 _REPORT = "The crash report has its last output; send it to the backend's developer."
 _FATAL_WORDS = {
     "dotnet": "an unhandled .NET exception",
@@ -76,16 +78,31 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
         return _OOM
     if status.clean:
         return Cause("The backend exited by itself, without an error.", "If it is meant to exit by itself, set [restart] on_clean_exit = false; otherwise check its log.", "clean_exit")  # fmt: skip
-    output = output.replace("\r\n", "\n")  # as every program on Windows writes
+    output = _plain(output)
     fatal = find(output)
     by_status = _from_status(status)
     if oom is False and by_status is _KILLED:
         by_status = _KILLED_BY_OTHERS
     if fatal is None and status.signal is not None and by_status in {_KILLED, _KILLED_BY_OTHERS, _ASKED}:
         return by_status  # nothing that it said before has to do with a signal from outside
-    found = _from_text(fatal.text if fatal else output[-LAST_WORDS:], port)
+    found = _from_text(_last_words(output, fatal), port)
     found = found or (_describe(fatal) if fatal else None) or by_status
     return found._replace(fatal=fatal) if found is not None else None
+
+
+def from_words(output: str, *, port: int | None) -> Cause | None:
+    """As ``guess`` by what a program said that still runs: a reloader, which waits for its files to change."""
+    output = _plain(output)
+    return _from_text(_last_words(output, find(output)), port)
+
+
+def _plain(output: str) -> str:
+    """With Unix line ends, and without what managers of several programs put before each line."""
+    return re.sub(_MANAGED, "", output.replace("\r\n", "\n"), flags=re.MULTILINE)
+
+
+def _last_words(output: str, fatal: Fatal | None) -> str:
+    return fatal.text if fatal else output[-LAST_WORDS:]
 
 
 def _from_text(text: str, port: int | None) -> Cause | None:

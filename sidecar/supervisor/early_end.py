@@ -72,7 +72,9 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
 def _clean_end(run: Run, settings: Settings) -> Unready | None:
     if lifetime_events(settings.profile, run.output)[-1:] == ["stopping"]:
         return _own_shutdown(run)
-    return _daemon(run) if run.forced else _other_port(run, settings) or _usage(run) or _stdin(run, settings)
+    if run.forced:
+        return _daemon(run)
+    return _other_port(run, settings) or (None if run.ready_at else _script(run)) or _usage(run) or _stdin(run, settings)
 
 
 def _question(output: str) -> str | None:

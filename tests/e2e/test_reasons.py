@@ -43,6 +43,11 @@ def wrong(kind: str) -> Wrong:
             code = "import time; print('Error: cannot open data.db', flush=True); time.sleep(600)"
             reason = r"none of its processes listens on a port yet; its last error: Error: cannot open data\.db"
             return Wrong(script_backend(code), {}, reason)
+        case "waits after an error":  # as a reloader does, for its files to change
+            code = "import time; print('ModuleNotFoundError: No module named \\'flask\\'', flush=True); time.sleep(600)"
+            return Wrong(
+                script_backend(code), {}, r"Part of the backend is missing: flask\..* install its dependencies"
+            )
     return Wrong(script_backend("raise RuntimeError('no licence')"), {}, r"exit code 1\. .*RuntimeError: no licence")
 
 
@@ -54,6 +59,7 @@ every_kind = pytest.mark.parametrize(
         "no health endpoint",
         pytest.param("another address", marks=seen_by_sockets),
         pytest.param("never listens", marks=seen_by_sockets),
+        pytest.param("waits after an error", marks=seen_by_sockets),
         "ends at once",
     ],
 )

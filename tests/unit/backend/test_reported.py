@@ -100,6 +100,14 @@ def test_of_a_backend_that_was_given_a_port_only_an_address_counts() -> None:
     assert printed_port(None, b"listening on http://localhost:8000", {8000}) == 8000
 
 
+def test_a_page_beside_the_server_is_not_taken_for_it() -> None:
+    """As Browsersync prints them; alone it is better than none."""
+    server = b"       Local: http://localhost:3000\n          UI: http://localhost:3001\n"
+    assert printed_port(None, server, {3000, 3001}) == 3000
+    assert printed_port(None, server, {3001}) == 3001
+    assert printed_port(None, b"Metrics on http://0.0.0.0:9\nhttp://127.0.0.1:8/ui\n", {8, 9}) == 8
+
+
 def test_a_line_without_end_does_not_fill_the_memory() -> None:
     reported = ReportedAddress(KESTREL)
     for _ in range(100):

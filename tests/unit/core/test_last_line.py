@@ -61,6 +61,11 @@ DOTNET = "Unhandled exception. System.IO.IOException: Failed to bind\n ---> Some
             "syntax error at a.pl line 5\nBEGIN failed--compilation aborted at a.pl line 2.\n",
             "syntax error at a.pl line 5",
         ),
+        (
+            "Unrecognized VM option 'Nope'\nError: Could not create the Java Virtual Machine.\nError: A fatal exception has occurred.\n",
+            "Unrecognized VM option 'Nope'",
+        ),
+        ("Invalid configuration object.\n - an option:\n]\n", "Invalid configuration object."),
         ("Error: no such table\nnow waiting for a second try\n", "Error: no such table"),
     ],
 )

@@ -96,6 +96,20 @@ SAID = [
     ("variable_missing", ONE, "2026/11/27 17:00:00 DATABASE_URL is not set\n", "variable DATABASE_URL"),
     ("variable_missing", ONE, "django.core.exceptions.ImproperlyConfigured: The SECRET_KEY setting must not be empty.\n", "variable SECRET_KEY"),
     ("variable_missing", ONE, "pydantic_core._pydantic_core.ValidationError: 1 validation error for Settings\ndatabase_url\n  Field required [type=missing, input_value={}, input_type=dict]\n", "variable database_url"),
+    ("command_missing", ONE, "Command not found: serverd\n", "program serverd"),
+    ("command_missing", ExitStatus(code=2), "error: Failed to spawn: `serverd`\n  Caused by: No such file or directory (os error 2)\n", "program serverd"),
+    ("command_missing", ONE, "[PdmUsageError]: Command 'serverd' is not found in your PATH.\n", "program serverd"),
+    ("command_missing", ONE, 'error Command "serverd" not found.\n', "program serverd"),
+    ("command_missing", ONE, 'npm error npx canceled due to missing packages and no YES option: ["serverd@1.0.0"]\n', "program serverd"),
+    ("command_missing", ExitStatus(code=127), "17:25:25 web.1  | /bin/sh: 1: serverd: not found\n", "program serverd"),
+    ("script_missing", ONE, 'npm error Missing script: "dev"\n', "task dev."),
+    ("script_missing", ONE, "Task not found: dev\n", "task dev."),
+    ("script_missing", ONE, 'error: Script not found "dev"\n', "task dev."),
+    ("program_incomplete", ONE, "web.1 | Traceback (most recent call last):\nweb.1 |   File \"/app/x.py\", line 1, in <module>\nweb.1 | ModuleNotFoundError: No module named 'flask'\n", "missing: flask"),
+    ("file_missing", ONE, "./run.sh: line 3: .venv/bin/activate: No such file or directory\n", ".venv/bin/activate"),
+    ("file_missing", ExitStatus(code=2), "./run.sh: 3: .: cannot open .venv/bin/activate: No such file\n", ".venv/bin/activate"),
+    ("file_missing", ExitStatus(code=9), "node: .env: not found\n", ".env"),
+    ("port_in_use", ExitStatus(code=70), "cherrypy.process.wspbus.ChannelFailures: Timeout('Port 8080 not free on 127.0.0.1.')\n", "Port 8080"),
     ("working_folder", ONE, "configuration /app/config.ru not found\n", "names: config.ru"),
     ("working_folder", ExitStatus(code=101), "error: could not find `Cargo.toml` in `/app` or any parent directory\n", "names: Cargo.toml"),
     ("working_folder", ExitStatus(code=10), "Could not locate Gemfile or .bundle/ directory\n", "names: Gemfile"),
@@ -241,9 +255,17 @@ def test_without_output_the_status_decides(kind: str, status: ExitStatus) -> Non
     assert cause.kind == kind
 
 
-@pytest.mark.parametrize("code", [1, 2, 64, 300, 0xDEAD])
+@pytest.mark.parametrize("code", [1, 2, 64, 253, 254, 255, 300, 0xDEAD])
 def test_nothing_is_guessed_where_nothing_speaks_for_it(code: int) -> None:
     assert guess(NOISE, ExitStatus(code=code), port=5005) is None
+
+
+@pytest.mark.parametrize("name", ["fileExists", "fileAccess", "numberOfShards", "filePermissions", "timeBusy"])
+def test_a_name_that_contains_the_letters_of_an_error_code_is_none(name: str) -> None:
+    said = f"TypeError: Cannot read properties of undefined (reading '{name}')\n    at run (/app/x.js:3:5)\n"
+    cause = guess(said, ONE, port=None)
+    assert cause is not None
+    assert cause.kind == "exception"
 
 
 def test_a_kill_from_outside_has_nothing_to_do_with_what_was_said_before() -> None:
