@@ -74,7 +74,9 @@ def _clean_end(run: Run, settings: Settings) -> Unready | None:
         return _own_shutdown(run)
     if run.forced:
         return _daemon(run)
-    return _other_port(run, settings) or (None if run.ready_at else _script(run)) or _usage(run) or _stdin(run, settings)
+    return (
+        _other_port(run, settings) or (None if run.ready_at else _script(run)) or _usage(run) or _stdin(run, settings)
+    )
 
 
 def _question(output: str) -> str | None:
