@@ -9,7 +9,7 @@ import select
 import sys
 import time
 
-from . import channel, killing, tree
+from . import channel, killing, pipes, tree
 from .descendants import Descendants
 
 assert sys.platform != "win32"
@@ -144,6 +144,10 @@ class Ending:
         """
         now = time.monotonic()
         living = self.tree.alive()
+        for entry in living if self._holders else ():
+            if entry.pid in self._holders and not self._holds_others(entry, living):
+                self._holders.discard(entry.pid)
+                self._send(entry)
         if now >= self._last_call:
             self._last_call = math.inf
             self._ask_each(living, living, last=True)
@@ -156,14 +160,15 @@ class Ending:
             pass  # it was asked; at the end of stdin the signal would only kill what saves because of that
         elif self._last_call < math.inf:  # a stop that began otherwise may need no signal
             self._root_asked = True
-            # The root was not waited for yet, so neither its pid nor its group can have been given to another process.
-            self._asked |= {e.key for e in living if e.pid == self.root or (self._to_group and e.group == self.root)}
-            if self._holds_others(self.root):
+            if any(e.pid == self.root and self._holds_others(e, living) for e in living):
                 self._holders.add(self.root)
+            to_group = self._to_group and not self._holders
+            self._asked |= {e.key for e in living if e.pid == self.root or (to_group and e.group == self.root)}
+            # The root was not waited for yet, so neither its pid nor its group can have been given to another process.
             # A stopped process sees no signal before it goes on.
             for number in () if self._holders else (self._signal, signal.SIGCONT):
                 try:
-                    (os.killpg if self._to_group else os.kill)(self.root, number)
+                    (os.killpg if to_group else os.kill)(self.root, number)
                 except OSError:  # ended, or it has changed its user
                     pass
         if self._exact:
@@ -207,19 +212,37 @@ class Ending:
                 if action == "ignore" or (is_half_time and waits) or entry.pid in self._holders:
                     passive.add(entry.pid)
 
-    def _holds_others(self, pid: int) -> bool:
-        """Whether it would die of the signal, and take with it what it has put into a namespace (bwrap --die-with-parent).
-
-        It ends when that has ended, which is asked in its place.
-        """
-        if not self._exact or tree.disposition(pid, self._signal) != "default" or not (own := tree.link(pid, "ns/mnt")):
+    def _holds_others(self, holder: Entry, living: list[Entry]) -> bool:
+        """Whether its end would be that of others: they are asked in its place, and it when they have ended."""
+        if not self._exact:
             return False
-        for count, entry in enumerate(tree.walk((pid,))):
+        would_die = tree.disposition(holder.pid, self._signal) == "default"
+        return (would_die and self._holds_namespace(holder.pid)) or self._reads_output(
+            holder, living, would_die=would_die
+        )
+
+    def _holds_namespace(self, pid: int) -> bool:
+        """Whether what it has put into a namespace would die with it (bwrap --die-with-parent)."""
+        own = tree.link(pid, "ns/mnt")
+        for count, entry in enumerate(tree.walk((pid,)) if own else ()):
             if entry.alive and tree.link(entry.pid, "ns/mnt") not in {"", own}:
                 return True
             if count == _MAX_LOOK:
                 break
         return False
+
+    def _reads_output(self, reader: Entry, living: list[Entry], *, would_die: bool) -> bool:
+        """Whether it reads what a process with a handler prints (server | grep | tee log): the next line would end that one.
+
+        One with a handler counts only where its stdin is that pipe: a launcher with a handler forwards the signal.
+        """
+        ends = pipes.read_ends(reader.pid, all_of_them=would_die)
+        others = [entry for entry in living if entry.pid != reader.pid] if ends else []
+        return any(
+            not ends.isdisjoint(pipes.printed_to(entry.pid))
+            and (entry.key in self._catching or self._reads_output(entry, others, would_die=False))
+            for entry in others
+        )
 
     def _ask_each(self, entries: Iterable[Entry], living: list[Entry], *, last: bool = False) -> None:
         """Asks those that have not been asked, by us or, as a handler that is gone shows (process.once of Node), by their launcher.
@@ -227,28 +250,25 @@ class Ending:
         A second signal would end such a process while it saves.
         """
         for entry in entries:
-            if entry.key not in self._asked and not self._is_needed(entry, living, last=last):
-                self._asked.add(entry.key)
-                if entry.key in self._catching and tree.disposition(entry.pid, self._signal) == "default":
-                    continue
-                if self._last_call < math.inf and self._holds_others(entry.pid):
-                    self._holders.add(entry.pid)
-                    continue
-                self.tree.send(entry, self._signal)
-                self.tree.send(entry, int(signal.SIGCONT))
+            if entry.key in self._asked or self._is_late(entry, living, last=last):
+                continue
+            self._asked.add(entry.key)
+            if entry.key in self._catching and tree.disposition(entry.pid, self._signal) == "default":
+                continue
+            if self._last_call < math.inf and self._holds_others(entry, living):
+                self._holders.add(entry.pid)
+            else:
+                self._send(entry)
 
-    def _is_needed(self, entry: Entry, living: list[Entry], *, last: bool) -> bool:
-        """Whether it only serves what is saving: something began it after the stop, or prints to it (server | tee log)."""
-        if not self._exact:
+    def _is_late(self, entry: Entry, living: list[Entry], *, last: bool) -> bool:
+        """Whether a trap or a handler has started it since the stop began, in order to save: the signal might only kill it."""
+        if not self._exact or entry.key in self._known or all(other.pid != entry.parent for other in living):
             return False
-        if entry.key not in self._known and any(other.pid == entry.parent for other in living):
-            return not last or tree.disposition(entry.pid, self._signal) == "default"
-        pipe = tree.link(entry.pid, "fd/0")
-        return pipe.startswith("pipe:") and any(
-            pipe in {tree.link(other.pid, "fd/1"), tree.link(other.pid, "fd/2")}
-            for other in living
-            if other.key in self._catching and other.pid != entry.pid
-        )
+        return not last or tree.disposition(entry.pid, self._signal) == "default"
+
+    def _send(self, entry: Entry) -> None:
+        self.tree.send(entry, self._signal)
+        self.tree.send(entry, int(signal.SIGCONT))  # a stopped process sees no signal before it goes on
 
     def kill_tree(self, seconds: float, *, patient: bool = False) -> tuple[list[Entry], list[Entry]]:
         """Kills every descendant; gives those that are alive after ``seconds``, and those that SIGKILL ended.

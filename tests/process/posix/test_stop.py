@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sidecar.core.exit_status import ExitStatus
@@ -121,12 +122,42 @@ async def test_what_a_launcher_with_a_handler_did_not_ask_is_asked_in_time(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows who reads a pipe")
-@pytest.mark.parametrize("reader", ["cat", "(trap 'exit 1' TERM; cat)"], ids=["cat", "with a handler"])
+@pytest.mark.parametrize(
+    "reader",
+    ["cat", "(trap 'exit 1' TERM; cat)", "grep --line-buffered . | cat"],
+    ids=["cat", "with a handler", "the second"],
+)
 async def test_what_reads_the_output_of_a_process_that_is_saving_outlives_it(
     layer: PosixProcessLayer, tmp_path: Path, reader: str
 ) -> None:
     file = tmp_path / "file"
     run, recorder = await start(layer, ("/bin/sh", "-c", f"{shlex.join(launcher('once', file))} | {reader}; true"))
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
+    assert b"saving" in recorder.out
+    assert run.killed == []
+
+
+RELAY = """
+import subprocess, sys
+with subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE) as worker:
+    for line in worker.stdout:
+        print(line.decode(), end="", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows who reads a pipe")
+@pytest.mark.parametrize("depth", [0, 1], ids=["itself", "sh"])
+@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGINT"])
+async def test_a_launcher_without_a_handler_that_reads_the_output_is_asked_after_it(
+    layer: PosixProcessLayer, tmp_path: Path, depth: int, signal_name: str
+) -> None:
+    file = tmp_path / "file"
+    script = RELAY if signal_name == "SIGTERM" else f"import signal; signal.signal(2, signal.SIG_DFL)\n{RELAY}"
+    command = shell((sys.executable, "-I", "-S", "-c", script, *launcher("once", file)), depth)
+    more = {"stop_signal": signal_name, "env": {**os.environ, "STOP": signal_name}}
+    run, recorder = await start(layer, command, **more)
     run.interrupt(GRACE)
     assert await recorder.is_gone() == []
     assert file.read_text() == "asked\nsaved\n"
@@ -166,6 +197,7 @@ async def test_a_stopped_child_goes_on_when_the_stop_begins(layer: PosixProcessL
     run, recorder = await start(layer, launcher("double", file))
     (worker,) = [process.pid for process in run.processes() if process != run.identity]
     os.kill(worker, signal.SIGSTOP)
+    await until(lambda: psutil.Process(worker).status() == psutil.STATUS_STOPPED)
     began = time.monotonic()
     run.interrupt(GRACE)
     assert await recorder.is_gone() == []
