@@ -14,7 +14,8 @@ import re
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from ..errors import HttpFailedError
 from ..process.platform.ports import has_peer_closed, reset_on_close
@@ -24,14 +25,15 @@ _MAX_LINES = 1000  # of a head, and interim answers before it: each costs the lo
 _MAX_HEAD = 256 * 1024  # bytes, as in Chromium (kMaxHeaderBufSize of net/http/http_stream_parser.cc)
 _CLOSE_TIMEOUT = 0.5  # seconds for a server to close the connection as it announced
 _READ_SIZE = 64 * 1024
-_STATUS_LINE = re.compile(rb"HTTP/(\d)(?:\.(\d))?[ \t]+(\d{3})(?!\d)")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+# Compiled when the first answer is read: to compile them takes 0.3 ms of a start.
+_STATUS_LINE = rb"HTTP/(\d)(?:\.(\d))?[ \t]+(\d{3})(?!\d)"
+_LENGTH = rb"[0-9]{1,18}"
 _SWITCHING = 101  # the last answer in HTTP, although nothing else was asked for
 _NO_BODY = frozenset({_SWITCHING, 204, 205, 304})
 _PACKED = frozenset({b"gzip", b"x-gzip", b"deflate"})
 
 
-class Head(NamedTuple):
+class Head(Struct, frozen=True):
     """What matters in the head of an answer."""
 
     status: int
@@ -169,7 +171,7 @@ class Connection:
         if size == 0:
             while await self._read_line():
                 pass
-            self._head = self._head._replace(chunked=False)
+            self._head = structs.replace(self._head, chunked=False)
         return size
 
     async def _read_line(self) -> bytes:
@@ -203,7 +205,7 @@ async def connect(port: int, closing: set[asyncio.Task[None]]) -> Connection:
 
 def parse_head(lines: list[bytes]) -> Head:
     """Reads status line and fields as Chromium does: unknown ones make nothing invalid. HttpFailedError: it is not HTTP."""
-    first = _STATUS_LINE.match(lines[0])
+    first = re.match(_STATUS_LINE, lines[0])
     if first is None:
         raise _malformed("the status line is not one of HTTP")
     fields: dict[bytes, list[bytes]] = {}
@@ -213,7 +215,7 @@ def parse_head(lines: list[bytes]) -> Head:
     status = int(first[3])
     old = first[1] == b"0" or (first[1], first[2]) == (b"1", b"0")
     chunked = not old and status not in _NO_BODY and b"chunked" in _words(fields, b"transfer-encoding")
-    lengths = {int(each) for each in _words(fields, b"content-length") if _LENGTH.fullmatch(each)}
+    lengths = {int(each) for each in _words(fields, b"content-length") if re.fullmatch(_LENGTH, each)}
     if len(lengths) > 1 and not chunked:
         raise _malformed("it announces two lengths")
     connection = _words(fields, b"connection")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from ..process.base import ListeningSocket
 from ..process.platform.ports import HOLDERS_ARE_KNOWN
@@ -15,7 +17,7 @@ from ..supervisor.run import REACHED
 _SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read one after the other, so look twice
 
 
-class Listener(NamedTuple):
+class Listener(Struct, frozen=True):
     """``closed``: no socket listens there. ``unknown``: the system does not say whose it is. ``owner`` of a foreign one."""
 
     verdict: Literal["own", "foreign", "closed", "unknown"]

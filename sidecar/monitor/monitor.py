@@ -201,7 +201,8 @@ class Monitor:
         if self._given not in {None, port} and self._given in self._look.ports():
             self._use_port(run, self._given)  # what it opened first, such as a port for metrics, was not its server's
             return ""
-        verdict, owner = await self._look.at(port)
+        found = await self._look.at(port)
+        verdict, owner = found.verdict, found.owner
         passed = self._settings.backend.socket == "pass"
         if verdict == "closed" and not passed and self._adopt_printed_port(run, port):
             return ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Protocol
 
+from msgspec import Struct
+
 from ..core.exit_status import ExitStatus
 from .spec import LaunchLimits, LaunchSpec
 
@@ -55,7 +57,7 @@ class SandboxRequest(NamedTuple):
     cwd: str
 
 
-class Confinement(NamedTuple):
+class Confinement(Struct, frozen=True):
     """How the platform carries a request out: a program in front of the command, or rules that the guardian's child applies."""
 
     request: SandboxRequest | None = None
@@ -63,7 +65,7 @@ class Confinement(NamedTuple):
     rules: Any = None
 
 
-class RunListener(NamedTuple):
+class RunListener(Struct, frozen=True):
     """Gets what happens to one run, always on the event loop's thread; nothing after ``gone``."""
 
     # Bytes that the tree wrote to stdout or stderr; they belong to the callee.
@@ -107,7 +109,7 @@ class RunningProcess(Protocol):
         """TCP sockets on which the tree listens; None if the system does not report them."""
 
 
-class Datagram(NamedTuple):
+class Datagram(Struct, frozen=True):
     """A notification; ``pid`` of its sender, 0: not of this pid namespace. ``is_cut``: it was longer than what was read."""
 
     data: bytes

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -30,7 +30,7 @@ _MAX_RECORDS = 32  # that are read; more are the work of a program that wants to
 _GUARDIAN_SECONDS = 1.0  # that a guardian whose sidecar was killed gives the backend to end
 
 
-class Predecessor(NamedTuple):
+class Predecessor(Struct, frozen=True):
     """A sidecar, or the guardian of one that was killed, that is ending; its record, and the seconds that this may take."""
 
     owner: ProcessId

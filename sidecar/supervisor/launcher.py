@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from .. import errors
 from ..backend.client import BackendClient
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 Post = Callable[[e.Event], None]
 
 
-class PortConflict(NamedTuple):
+class PortConflict(Struct, frozen=True):
     """Why a run cannot have its port, and the other program on it where known."""
 
     kind: Conflict
