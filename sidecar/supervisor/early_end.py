@@ -66,17 +66,13 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
     other = _other_port(run, settings)
     if other is not None or run.ready_at is not None or run.status.signal is not None:
         return other
-    return _script(run) or _usage(run)
+    return _usage(run) or _script(run)
 
 
 def _clean_end(run: Run, settings: Settings) -> Unready | None:
     if lifetime_events(settings.profile, run.output)[-1:] == ["stopping"]:
         return _own_shutdown(run)
-    if run.forced:
-        return _daemon(run)
-    return (
-        _other_port(run, settings) or (None if run.ready_at else _script(run)) or _usage(run) or _stdin(run, settings)
-    )
+    return _daemon(run) if run.forced else _other_port(run, settings) or _usage(run) or _stdin(run, settings)
 
 
 def _question(output: str) -> str | None:
@@ -156,6 +152,8 @@ def _other_port(run: Run, settings: Settings) -> Unready | None:
 def _usage(run: Run) -> Unready | None:
     if run.ready_at is not None or not printed_usage(run.output):
         return None
+    if (missing := _script(run)) is not None:
+        return missing
     said = quote_last(run.output, only_errors=True)
     return Unready(
         f"It printed its usage and exited: an argument is missing or wrong.{f' {said[0].upper()}{said[1:]}' if said else ''}",
