@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..core.bind_failure import any_bind_failure
 from ..core.exit_status import ExitStatus, signal_name
+from ..core.last_line import quote_last
 from .cause_table import BIND_FAILURES, ROWS
 from .fatal import Fatal, find
 
@@ -87,6 +88,8 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
         return by_status  # nothing that it said before has to do with a signal from outside
     found = _from_text(_last_words(output, fatal), port)
     found = found or (_describe(fatal) if fatal else None) or by_status
+    if found is _ABORTED and (said := quote_last(output[-LAST_WORDS:])):
+        found = found._replace(cause=f"The backend aborted itself; {said.rstrip('.')}.")
     return found._replace(fatal=fatal) if found is not None else None
 
 
