@@ -27,6 +27,7 @@ def ended(*arguments: str, cwd: Path, code: int = 2, ready: bool = False, **more
 @pytest.mark.parametrize(("ready", "when"), [(False, "before it listened"), (True, "and had just begun to listen")])
 def test_a_backend_that_ends_at_once_may_end_with_its_stdin(tmp_path: Path, ready: bool, when: str) -> None:
     """Node's server listens before it reads the end of its stdin, Python's reads it first."""
+    (tmp_path / "server.py").touch()
     run = ended("server.py", cwd=tmp_path, code=0, ready=ready)
     why = explain_early_end(run, Settings())
     assert why is not None
