@@ -61,8 +61,8 @@ def loopback_port(url: str) -> int | None:
 def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iterator[str]:
     """Every demand that is not met; settings named in ``bad`` were reported already and are left out."""
 
-    def named(key: str) -> str:
-        return f"{origins.get(f'backend.{key}', 'profile')}: backend.{key}"
+    def named(name: str) -> str:
+        return f"{origins.get(name, 'profile')}: {name}"
 
     backend = settings.backend
     if "backend.url" not in bad:
@@ -74,30 +74,29 @@ def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iter
             and (key, path) != ("live_path", AUTO_PATH)
             and (not path.startswith("/") or not path.isprintable() or " " in path)
         ):
-            yield f'{named(key)} is "{path}"; allowed: a path that starts with / and has no spaces, or an empty string'
+            yield f'{named(f"backend.{key}")} is "{path}"; allowed: a path that starts with / and has no spaces, or an empty string'
     yield from _command(backend, named)
     yield from _passing(settings, named)
     for name, value in backend.env.items():
         if not name or "=" in name or "\0" in name + value:
-            yield f"{named('env')} has the variable {name!a}; allowed: a name without = and NUL, a value without NUL"
+            yield f"{named('backend.env')} has the variable {name!a}; allowed: a name without = and NUL, a value without NUL"
     yield from _pattern(backend, named)
-    yield from _sandbox(settings, origins)
+    yield from _sandbox(settings, named)
 
 
-def _sandbox(settings: Settings, origins: dict[str, str]) -> Iterator[str]:
+def _sandbox(settings: Settings, named: Callable[[str], str]) -> Iterator[str]:
     sandbox = settings.sandbox
     for key, paths in (("write", sandbox.write), ("read", sandbox.read)):
         for path in paths:
             whole = os.path.expanduser(path)  # noqa: PTH111 -- pathlib raises if the user does not exist
             if not os.path.isabs(whole) or "\0" in path:  # noqa: PTH117 -- a string
                 yield (
-                    f'{origins.get(f"sandbox.{key}", "profile")}: sandbox.{key} has "{path}"; allowed: an absolute path, or one that starts'
-                    " with ~ for your home folder"
+                    f'{named(f"sandbox.{key}")} has "{path}"; allowed: an absolute path, or one that starts with ~ for your home folder'
                 )
     if sandbox.level != "off" and not settings.backend.managed:
         yield (
-            f'{origins.get("sandbox.level", "profile")}: sandbox.level is "{sandbox.level}" and backend.managed is false: a'
-            ' backend that another program starts cannot be sandboxed; allowed: "off"'
+            f'{named("sandbox.level")} is "{sandbox.level}" and backend.managed is false: a backend that another program starts'
+            ' cannot be sandboxed; allowed: "off"'
         )
 
 
@@ -105,10 +104,10 @@ def _address(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
     if backend.url and loopback_port(backend.url) is None:
         from .masking import mask_text
 
-        yield f'{named("url")} is "{mask_text(backend.url)}"; allowed: http://127.0.0.1:PORT, without path, user or password'
+        yield f'{named("backend.url")} is "{mask_text(backend.url)}"; allowed: http://127.0.0.1:PORT, without path, user or password'
     elif not backend.managed and not backend.url:
         yield (
-            f"{named('managed')} is false and no address is given; the backend then belongs to another program: "
+            f"{named('backend.managed')} is false and no address is given; the backend then belongs to another program: "
             "say where it listens with backend.url, as in http://127.0.0.1:5005"
         )
 
@@ -117,18 +116,18 @@ def _command(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
     if not backend.command:
         return
     if not backend.command[0].strip():
-        yield f"{named('command')} starts with an empty string; allowed: the program, then its arguments"
+        yield f"{named('backend.command')} starts with an empty string; allowed: the program, then its arguments"
     if any("\0" in word for word in (*backend.command, backend.cwd)):
-        yield f"{named('command')} or backend.cwd contains a NUL character; no program accepts one"
+        yield f"{named('backend.command')} or backend.cwd contains a NUL character; no program accepts one"
 
 
 def _passing(settings: Settings, named: Callable[[str], str]) -> Iterator[str]:
     backend = settings.backend
     if backend.socket == "pass" and backend.port == "reported":
-        yield f'{named("socket")} is "pass", where the sidecar chooses the port; allowed with it: backend.port = "auto" or a number'
+        yield f'{named("backend.socket")} is "pass", where the sidecar chooses the port; allowed with it: backend.port = "auto" or a number'
     if (backend.socket == "pass" or backend.notify) and not backend.managed:
         name = "socket" if backend.socket == "pass" else "notify"
-        yield f"{named(name)} is set and backend.managed is false; this needs a backend that the sidecar starts"
+        yield f"{named(f'backend.{name}')} is set and backend.managed is false; this needs a backend that the sidecar starts"
     if settings.health.watchdog and not backend.notify:
         yield "health.watchdog is set and backend.notify is false; allowed: both, or neither"
 
@@ -143,11 +142,11 @@ def _pattern(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
         with warnings.catch_warnings(action="ignore"):  # "[[" may mean something else in a Python to come
             groups = re.compile(backend.reported_pattern).groups
     except (re.error, RecursionError, OverflowError) as error:
-        yield f"{named('reported_pattern')} is not a regular expression: {error}"
+        yield f"{named('backend.reported_pattern')} is not a regular expression: {error}"
         return
     if groups != 1:
         yield (
-            f"{named('reported_pattern')} has {groups} groups; "
+            f"{named('backend.reported_pattern')} has {groups} groups; "
             r"allowed: exactly one, which captures the address, as in Listening on: (http://\S+)"
         )
 
