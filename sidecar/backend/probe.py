@@ -41,6 +41,15 @@ async def probe(client: BackendClient, path: str, timeout: float, *, needs_body:
     return ProbeResult(True, response.status, response.body, "")
 
 
+async def probe_port(port: int, path: str, timeout: float) -> ProbeResult:  # noqa: ASYNC109 -- as in probe
+    """As ``probe``, of whatever listens on a port."""
+    client = BackendClient(port)
+    try:
+        return await probe(client, path, timeout)
+    finally:
+        await client.close()
+
+
 def next_probe_delay(elapsed: float, interval: float) -> float:
     """Seconds until the next request of a start, ``elapsed`` seconds after the spawn: 2 % of that, from 5 ms up to ``interval``."""
     return min(max(_FIRST_DELAY, elapsed * _SHARE_OF_ELAPSED), max(interval, _FIRST_DELAY))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import structs
 
 from ..backend.client import BackendClient
-from ..backend.probe import next_knock_delay, next_probe_delay, probe
+from ..backend.probe import next_knock_delay, next_probe_delay, probe, probe_port
 from ..backend.reported import lifetime_events, other_protocols
 from ..core import events as e
 from ..log import log
@@ -127,7 +127,7 @@ class Readiness:
             in_command = any("{port}" in word for word in backend.command)
             ports -= other_protocols(self._supervisor.launcher.last_output(_LAST_OUTPUT))
             if printed is None and len(ports) > 1 and not in_command:  # the server answers where others do not
-                ports = {port for port in ports if await _answers(port)}
+                ports = {port for port in ports if (await probe_port(port, "/", _ASK_TIMEOUT)).ok}
             other = other_port(ports, self.given, printed, in_command=in_command)
         seen, self._other = self._other, other
         if other is None or other == run.port or other != seen:
@@ -209,11 +209,3 @@ def _remedy(output: str, port: int | None) -> str:
 
     cause = from_words(output, port=port) if last_line(output)[1] else None
     return f"{cause.cause} {cause.remedy}" if cause is not None else ""
-
-
-async def _answers(port: int) -> bool:
-    client = BackendClient(port)
-    try:
-        return (await probe(client, "/", _ASK_TIMEOUT)).ok
-    finally:
-        await client.close()

@@ -6,8 +6,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 
-from ..backend.client import BackendClient
-from ..backend.probe import probe
+from ..backend.probe import probe_port
 from ..core import events as e
 from ..core.events import State
 from ..log import log
@@ -61,11 +60,7 @@ async def _serves(elsewhere: Sequence[ListeningSocket], port: int, settings: Set
 
 
 async def _answers(port: int, path: str) -> bool:
-    client = BackendClient(port)
-    try:
-        result = await probe(client, path or "/", _PROBE_TIMEOUT)
-    finally:
-        await client.close()
+    result = await probe_port(port, path or "/", _PROBE_TIMEOUT)
     return result.ok if path else result.status not in {None, _DEBUGGER}
 
 
