@@ -60,7 +60,8 @@ if sys.platform == "win32":
         return system_folder() + r"\drivers\etc\hosts"
 
     def dotnet_folders(environ: Mapping[str, str]) -> tuple[str, ...]:
-        return (os.path.join(environ.get("PROGRAMFILES", r"C:\Program Files"), "dotnet"),)  # noqa: PTH118 - as above
+        folder = environ.get("PROGRAMFILES", r"C:\Program Files") + r"\dotnet"
+        return folder, folder + r"\x64"  # the second on ARM64, for programs that it emulates
 
 else:
 

@@ -108,6 +108,15 @@ def test_a_missing_dotnet_runtime_is_named(tmp_path: Path, installed: str | None
         assert "Microsoft.AspNetCore.App 8.0.0" in check.message
 
 
+@pytest.mark.skipif(sys.platform != "win32", reason="folders of Windows")
+@pytest.mark.parametrize("folder", ["dotnet", "dotnet\\x64"])
+def test_windows_on_arm64_has_a_second_folder_of_runtimes(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "Aura.Api.runtimeconfig.json").write_text(RUNTIME)
+    (tmp_path / folder / "shared" / "Microsoft.AspNetCore.App" / "8.0.1").mkdir(parents=True)
+    environ = {"PROGRAMFILES": str(tmp_path), "PATH": ""}
+    assert check_files.check_runtime(command(str(tmp_path / "Aura.Api.exe")), environ).status == "ok"
+
+
 def test_a_server_that_dotnet_runs_is_looked_at_and_not_dotnet_itself(tmp_path: Path) -> None:
     (tmp_path / "Aura.Api.runtimeconfig.json").write_text(RUNTIME)
     check = check_files.check_runtime(command("/usr/bin/dotnet", str(tmp_path / "Aura.Api.dll")), {"PATH": ""})
