@@ -55,7 +55,9 @@ def from_file(path: str) -> Source:
     except OSError as error:
         return Source([], [f"{path}: cannot be read: {error.strerror or error}"], [])
     except UnicodeDecodeError as error:
-        return Source([], [f"{path}: is not UTF-8 text (byte {error.start})"], [])
+        wide = error.object.startswith((b"\xff\xfe", b"\xfe\xff"))
+        why = "UTF-16, as PowerShell writes it: save it as UTF-8" if wide else f"not UTF-8 text (byte {error.start})"
+        return Source([], [f"{path}: is {why}"], [])
     except tomllib.TOMLDecodeError as error:
         paths = "; write a Windows path in single quotes, as in 'C:\\app'" if "\\" in content else ""
         return Source([], [f"{path}: is not valid TOML: {error}{paths}"], [])

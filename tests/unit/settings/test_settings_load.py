@@ -244,6 +244,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"[backend]\n\xff")
     assert mistakes(config=str(binary)) == [f"{binary}: is not UTF-8 text (byte 10)"]
+    binary.write_bytes("[backend]\r\n".encode("utf-16"))
+    assert mistakes(config=str(binary)) == [f"{binary}: is UTF-16, as PowerShell writes it: save it as UTF-8"]
 
 
 def test_a_file_as_notepad_writes_it_is_read(tmp_path: Path) -> None:
