@@ -319,6 +319,21 @@ def read_sidecar_memory() -> None:
             raise
 
 
+def write_sidecar_memory() -> None:
+    with open(f"/proc/{os.getpid()}/maps") as file:
+        address = int(file.readline().partition("-")[0], 16)
+    ours = struct.pack("=QQ", ctypes.addressof(ctypes.create_string_buffer(8)), 8)
+    try:
+        checked(libc.process_vm_writev(facts["sidecar"], ours, 1, struct.pack("=QQ", address, 8), 1, 0))
+    except OSError as error:
+        if error.errno != errno.EFAULT:  # that comes after the permission: the page is read-only
+            raise
+
+
+def signal_sidecar_thread() -> None:
+    checked(libc.tgkill(facts["sidecar"], facts["sidecar"], 0))
+
+
 def open_sidecar_memory() -> None:
     os.open(f"/proc/{facts['sidecar']}/mem", os.O_RDONLY)
 
@@ -491,6 +506,42 @@ def lower_sidecar_limits() -> None:
     import resource
 
     resource.prlimit(facts["sidecar"], resource.RLIMIT_CORE, resource.prlimit(facts["sidecar"], resource.RLIMIT_CORE))
+
+
+def lock_key() -> None:
+    fcntl.flock(os.open(home(), os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def use_kernel_crypto() -> None:
+    socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET)
+
+
+def use_virtual_socket() -> None:
+    socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
+
+
+def use_raw_packets() -> None:
+    socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+
+
+def watch_home() -> None:
+    checked(libc.inotify_add_watch(checked(libc.inotify_init()), facts["home"].encode(), 0x100))  # IN_CREATE
+
+
+def set_attribute() -> None:
+    os.setxattr(home(), "user.evil", b"1")
+    os.removexattr(home(), "user.evil")
+
+
+def pin_sidecar() -> None:
+    os.sched_setaffinity(facts["sidecar"], os.sched_getaffinity(facts["sidecar"]))
+
+
+def run_from_memory() -> None:
+    fd = os.memfd_create("evil")
+    with open("/usr/bin/true", "rb") as file:
+        os.write(fd, file.read())
+    subprocess.run([f"/proc/self/fd/{fd}"], check=True, pass_fds=(fd,))
 
 
 def read_command_line() -> None:

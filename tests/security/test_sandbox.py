@@ -50,6 +50,7 @@ NOT_IN_CONTROL = {
         "bind_mptcp",
         "use_io_uring",
         "use_32_bit_calls",
+        *("use_kernel_crypto", "use_virtual_socket", "use_raw_packets", "set_attribute", "write_sidecar_memory"),
         "mount_over_data",
     ),
     *("namespace_into_home", "chroot_into_home", "enter_namespace", "change_mode"),
