@@ -14,12 +14,16 @@ _LOOK_SECONDS = 2.0
 
 
 class Limits:
-    """Counts connections, refuses those beyond the limit (``say`` reports the first), and closes those on which nothing is asked."""
+    """Counts connections, closes the oldest idle one beyond the limit (``say`` reports the first), and those on which nothing is asked.
+
+    Refused is a new connection only where all have a request: a program that keeps as many open as allowed locks nobody out.
+    """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._said = False
         self._busy: set[asyncio.BaseProtocol] = set()
+        self._closing: set[asyncio.BaseProtocol] = set()  # the server has them until their loss is reported
 
     @web.middleware
     async def middleware(
@@ -36,12 +40,19 @@ class Limits:
         """Makes the protocol of a new connection."""
 
         def connect() -> asyncio.BaseProtocol:
-            if len(server.connections) < MAX_CONNECTIONS:
+            self._closing.intersection_update(server.connections)
+            there = [one for one in server.connections if one not in self._closing]
+            if len(there) < MAX_CONNECTIONS:
                 return server()
             if not self._said:
                 self._said = True
-                self._say(f"More than {MAX_CONNECTIONS} connections to the dashboard: further ones are refused.")
-            return _Refused()
+                self._say(f"More than {MAX_CONNECTIONS} connections to the dashboard: the oldest idle ones are closed.")
+            idle = next((one for one in there if one not in self._busy), None)
+            if idle is None:
+                return _Refused()
+            self._closing.add(idle)
+            _abort(idle)
+            return server()
 
         return connect
 
@@ -54,9 +65,14 @@ class Limits:
             idle = [one for one in server.connections if one not in self._busy]
             since = {one: since.get(one, loop.time()) for one in idle}
             for one, begin in since.items():
-                transport = cast("asyncio.Transport | None", one.transport)  # type: ignore[attr-defined]
-                if loop.time() - begin >= IDLE_SECONDS and transport is not None:
-                    transport.abort()
+                if loop.time() - begin >= IDLE_SECONDS:
+                    _abort(one)
+
+
+def _abort(connection: asyncio.BaseProtocol) -> None:
+    transport = cast("asyncio.Transport | None", connection.transport)  # type: ignore[attr-defined]
+    if transport is not None:
+        transport.abort()
 
 
 class _Refused(asyncio.Protocol):

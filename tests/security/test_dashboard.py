@@ -58,7 +58,7 @@ async def test_idle_connections_are_limited_and_closed_with_one_line_for_all() -
             opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
             opened[0][1].write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")  # and never the rest of the headers
             assert all(await asyncio.gather(*(is_closed(reader) for reader, _ in opened)))
-            assert said == ["More than 64 connections to the dashboard: further ones are refused."]
+            assert said == ["More than 64 connections to the dashboard: the oldest idle ones are closed."]
             async with session.get(f"http://127.0.0.1:{port}/") as answer:
                 assert await answer.text() == "hello"
             await kept.send_str("still here")  # a tab that is silent for longer than that stays
@@ -66,6 +66,24 @@ async def test_idle_connections_are_limited_and_closed_with_one_line_for_all() -
             for _, writer in opened:
                 writer.close()
     finally:
+        reaper.cancel()
+        server.close()
+        await runner.cleanup()
+
+
+async def test_a_program_that_keeps_all_connections_in_use_locks_nobody_out() -> None:
+    """Each asked once every few seconds: then none was idle for long enough to be closed, and every other one was refused."""
+    runner, server, port, reaper = await serve(Limits(lambda _: None))
+    opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(module.MAX_CONNECTIONS)]
+    try:
+        for reader, writer in opened:
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await asyncio.wait_for(reader.readline(), 60)).startswith(b"HTTP/1.1 200")
+        async with ClientSession() as session, session.get(f"http://127.0.0.1:{port}/") as answer:
+            assert await answer.text() == "hello"
+    finally:
+        for _, writer in opened:
+            writer.close()
         reaper.cancel()
         server.close()
         await runner.cleanup()

@@ -13,8 +13,8 @@ _CLOSE = r"(?:\\{0,15}[\"'`]|&quot;|&\#0?3[49];|%2[27]|\\{1,8}u002[27]|\]|%5[Dd]
 # A whole name, what closes it, and what separates it from its value. The name is taken whole or not at all, so that each
 # character is looked at once.
 _PAIR = re.compile(
-    rf"(?<![\w.$-])(?P<name>[\w.$-]++)(?P<close>{_CLOSE}){_ANSI}"
-    rf"(?P<gap>[ \t]{{0,8}}(?:(?:is|was)(?=:))?)(?P<sign>:[ ]{{1,2}}[A-Za-z][\w.]{{0,20}}(?:\[[\w, ]{{0,20}}\])?[ ]{{1,2}}=(?!=)|=>|:=|->|===?|=|::?|[\uff1a\uff1d\u2192]|%3[AaDd]|\\{{1,8}}u003[adAD]|,(?=\s{{0,4}}\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
+    rf"(?<![\w.$-])(?P<name>(?:[\w.$]|-(?!>))++)(?P<close>{_CLOSE}){_ANSI}"
+    rf"(?P<gap>[ \t\xa0]{{0,8}}(?:(?:is|was)(?=:))?)(?P<sign>:[ ]{{1,2}}[A-Za-z][\w.]{{0,20}}(?:\[[\w, ]{{0,20}}\])?[ ]{{1,2}}=(?!=)|=>|:=|->|===?|=|::?|[\uff1a\uff1d\u2192]|%3[AaDd]|\\{{1,8}}u003[adAD]|,(?=\s{{0,4}}\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
     rf"(?P<space>\s{{0,24}}){_ANSI}"
 )
 _TYPED = re.compile(r":[ ]{1,2}([\w.]+)")
@@ -114,6 +114,8 @@ def _is_sentence(text: str, pair: re.Match[str], value: Value, level: Strength) 
     word = text[value.start : value.end]
     if pair["sign"].startswith("==") or (word.endswith(":") and level is not Strength.PASSWORD):
         return True
+    if pair["sign"] == "->" and not pair["space"]:  # token->next of C
+        return not is_random(word)
     if pair["sign"] not in {":", "::", "->"} or not pair["space"]:
         return False
     return is_prose(word)
@@ -156,6 +158,8 @@ def _listed(text: str, start: int, level: Strength, name: str = "") -> Value | N
     if found is None:
         return None
     items = list(_ITEM.finditer(found[0]))
+    if not items and is_random(found[0][1:-1]) and not is_harmless(found[0][1:-1], level):
+        return Value(start + 1, found.end() - 1, quoted=True)  # password=[x], as logs print it
     if not items or all(is_harmless(item[0][1:-1], level) or is_bare(name, item[0][1:-1]) for item in items):
         return None
     return Value(start + items[0].start() + 1, start + items[-1].end() - 1, quoted=True)
