@@ -17,6 +17,11 @@ from .fatal import Fatal, find
 
 # Ends from outside: what the backend said before has nothing to do with them.
 SILENT = frozenset({"killed", "oom_killed", "terminated", "clean_exit", "unknown"})
+# A line that its logger calls harmless explains no end.
+_HARMLESS = (
+    r"(?i)(?!.{0,80}\b(?:\w*(?:error|exception)|err|fatal|crit\w*|panic|fail\w*|emerg)\b)"
+    r".{0,60}?(?<![\w/.-])(?:trace|debug|info|not(?:e|ice)|\w*warn(?:ing)?)(?![\w/.-])"
+)
 LAST_WORDS = 16 * 1024  # characters: without a fatal error, an older line explains nothing any more
 _MAX_LINE = 1000  # characters of each: some patterns take the square of a line's length
 
@@ -114,7 +119,7 @@ def _from_text(text: str, port: int | None) -> Cause | None:
         named = failure[1] or port
         where = f"port {named}" if named else "the port"
         return Cause(cause.format(port=where, Port=where[0].upper() + where[1:]), remedy, kind)
-    text = "\n".join(line[:_MAX_LINE] for line in text.split("\n"))
+    text = "\n".join(line[:_MAX_LINE] for line in text.split("\n") if not re.match(_HARMLESS, line))
     for row in ROWS:
         if match := re.search(row.pattern, text, re.IGNORECASE | re.MULTILINE):
             names = {name.rstrip("0123456789"): value for name, value in match.groupdict().items() if value}

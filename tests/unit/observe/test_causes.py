@@ -320,6 +320,30 @@ def test_an_error_that_was_survived_is_not_the_cause_of_a_later_exception() -> N
     assert cause.kind == "exception"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-01-01 10:00:00 INFO user 12: permission denied for /admin",
+        "[info] out of memory guard enabled",
+        "WARN self-signed certificate in use for development",
+        "UserWarning: CUDA initialization: Found no NVIDIA driver on your system, using CPU",
+        "npm warn deprecated x@1: too many open files, use another",
+        '{"level":"warn","msg":"no space left on device, cleaning up"}',
+        "note: 'ascii' codec can't encode character, it was replaced",
+        "retry 1: connection refused (127.0.0.1:6379)",
+    ],
+)
+def test_a_line_that_its_logger_calls_harmless_explains_no_end(line: str) -> None:
+    assert guess(f"{line}\nbye\n", ONE, port=None) is None
+
+
+def test_an_error_in_a_line_that_names_a_harmless_level_too_still_counts() -> None:
+    for line in ("ERROR [info.js] no space left on device", "Error: cannot write /var/info/x: no space left on device"):
+        cause = guess(f"{line}\n", ONE, port=None)
+        assert cause is not None
+        assert cause.kind == "disk_full"
+
+
 def test_a_warning_about_a_file_or_another_server_is_not_the_cause_of_an_exit() -> None:
     said = "warn: Error: connect ECONNREFUSED 127.0.0.1:6379, trying again\n[Error: ENOENT: no such file or directory, open '.env']\n"
     assert guess(said, ONE, port=None) is None
