@@ -59,6 +59,7 @@ NOT_WITH = {"DENO_SERVE_ADDRESS": "serve"}
 APPENDED = frozenset({"GUNICORN_CMD_ARGS", "NODE_OPTIONS"})
 """Options behind those that the variable has already; the last one counts."""
 
+_BOTH = "--host {host} --port {port}"
 ARGUMENTS = {
     "http.server": "{port} --bind {host}",
     "runserver": "{host}:{port}",
@@ -69,19 +70,30 @@ ARGUMENTS = {
     "next": "--port {port} --hostname {host}",
     "ng": "--port {port} --host {host}",
     "php": "-S {host}:{port}",
-    "sanic": "--host {host} --port {port}",
-    "rackup": "--host {host} --port {port}",
+    "sanic": _BOTH,
+    "rackup": _BOTH,
     "puma": "-b tcp://{host}:{port}",
     "caddy": "--listen {host}:{port}",
     "jwebserver": "-b {host} -p {port}",
-    "json-server": "--host {host} --port {port}",
+    "json-server": _BOTH,
     "npm": "-- --port {port}",
     "pnpm": "--port {port}",
     "yarn": "--port {port}",
-    "uvicorn": "--host {host} --port {port}",
+    "uvicorn": _BOTH,
     "gunicorn": "--bind {host}:{port}",
-    "flask": "--host {host} --port {port}",
+    "flask": _BOTH,
     "dotnet": "--urls http://{host}:{port}",
+    "morbo": "--listen http://{host}:{port}",
+    "unicorn": "--listen {host}:{port}",
+    "thin": "--address {host} --port {port}",
+    "mkdocs": "--dev-addr {host}:{port}",
+    "hugo": "--bind {host} --port {port}",
+    "redis-server": "--bind {host} --port {port}",
+    "bokeh": "--address {host} --port {port}",
+    "panel": "--address {host} --port {port}",
+    "eleventy": "--port {port}",
+    **dict.fromkeys(("plackup", "starman", "datasette", "webpack", "rspack", "parcel", "vitepress", "prism"), _BOTH),
+    **dict.fromkeys(("mlflow", "chroma", "shiny", "litellm"), _BOTH),
 }
 """A word of the command → the arguments that give that server its address."""
 

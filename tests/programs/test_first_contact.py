@@ -55,6 +55,10 @@ COMMANDS = {
     "express": Usual("npm start", FOLDER / "node_modules" / "express" / "package.json"),
     "fastify": Usual("fastify start fastify_plugin.js", NODE_BIN / "fastify"),
     "vite": Usual("npm run dev", NODE_BIN / "vite", 5173),
+    "ruby": Usual("ruby -run -e httpd .", Path(shutil.which("ruby") or "ruby"), 8080),
+    "caddy": Usual("caddy file-server --listen :2015", Path(shutil.which("caddy") or "caddy"), 2015),
+    "go": Usual("go run .", Path(shutil.which("go") or "go"), 8081),
+    "honcho": Usual("honcho start", BIN / "honcho"),
     "kestrel": Usual(aspnet_backend()[0], Path(aspnet_backend()[0])),
 }
 
@@ -82,7 +86,7 @@ def test_a_known_server_runs_with_no_flag(name: str, project: Path) -> None:
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert re.search(r"STARTING → RUNNING \(ready", shown.stdout), shown.stdout
     if usual.port is not None:
-        seen = rf"listens on \S+:{usual.port} instead of its port \d+\. Pass it the port: .*{{port}}"
+        seen = rf"listens on .*:{usual.port} instead of its port \d+\. Pass it the port: .*{{port}}"
         assert re.search(seen, shown.stdout), shown.stdout
 
 
