@@ -13,9 +13,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from ..clock import iso
 from ..errors import UsageError
@@ -41,7 +42,9 @@ class About(Struct):
 
     command: list[str]
     folder: str
-    used: float
+    used: Annotated[
+        float, Meta(ge=0, le=1e11)
+    ]  # seconds since 1970; what is written later than the year 5000 is damaged
 
 
 class _Use(Struct):
@@ -164,7 +167,7 @@ def _identity(settings: Settings) -> tuple[str, About]:
 def _read(path: Path) -> State | None:
     try:
         about = msgspec.json.decode(read_file(path / _ABOUT, _MAX_BYTES), type=About)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None  # not a folder of ours
     return State(path.name, about.command, about.folder, str(path), _size(path), iso(about.used), _in_use(path))
 
@@ -188,7 +191,7 @@ def _in_use(path: Path) -> bool:
     for file in path.glob(f"{_USE}*.json"):
         try:
             use = msgspec.json.decode(read_file(file, _MAX_BYTES), type=_Use)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             continue
         same_boot = use.world.partition("/")[0] == here.partition("/")[0]
         if same_boot and (use.world != here or is_alive(ProcessId(*use.tool))):

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from sidecar.console import state
 from sidecar.process.identity import identify, pid_namespace
 from sidecar.process.reclaim import Reclaim
 from sidecar.process.record import Record, RunRecord
@@ -208,3 +209,24 @@ def test_what_a_sidecar_writes_is_read_again(tmp_path: Path) -> None:
     path = next((tmp_path / "data").iterdir())
     assert msgspec.json.decode(path.read_bytes(), type=RunRecord) == record.content
     assert [one.stat().st_mode & 0o777 for one in (path, path.parent)] == [0o600, 0o700]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"command":["\xff"],"folder":"x","used":1.0}',
+        b'{"command":[],"folder":"x","used":1e308}',
+        b'{"command":[],"folder":"x","used":-1e308}',
+        b'{"command":[],"folder":"x","used":253402300800}',
+    ],
+)
+def test_a_damaged_state_ends_no_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """A backend under a tool may write there; each tool looks at all folders."""
+    monkeypatch.setattr(state, "states_folder", lambda: tmp_path)
+    damaged, used = tmp_path / "damaged", tmp_path / "used"
+    for folder in (damaged, used):
+        folder.mkdir()
+    (damaged / "backend.json").write_bytes(content)
+    (used / "backend.json").write_bytes(b'{"command":[],"folder":"x","used":1.0}')
+    (used / "tool-1-1.json").write_bytes(b'{"world":"\xff","tool":[1,1.0]}')
+    assert [one.name for one in state.list_states()] == ["used"]
