@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
-import math
 import os
 import select
 import sys
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from .tree import Entry
 
+NEVER = float("inf")  # of a deadline in seconds; the math module would take 0.4 MiB of the guardian
 LOOK_INTERVAL = 0.5  # seconds between two looks at a tree that no subreaper holds together, or that was asked to end
 STOP_INTERVAL = 0.1  # seconds; the same when its root has ended
 _LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when all that was never asked to end is
@@ -36,7 +36,7 @@ class Ending:
         self.root = 0  # the backend's pid, until its status was read
         self._root_signal = 0  # that ended it
         self.stopping = False  # it was asked to end, so what the root leaves behind may end by itself
-        self.kill_at = math.inf  # when it is to be killed; only where no sidecar will say so
+        self.kill_at = NEVER  # when it is to be killed; only where no sidecar will say so
         # see channel.StopPlan
         self._signal, self._to_group, self.kill_deadline, self.alone, self._reads_stdin = 15, False, 4.0, 0.0, False
         self.tree = Descendants(os.getpid(), exact=exact)
@@ -49,10 +49,10 @@ class Ending:
         self._catching: set[tuple[int, float]] = set()  # of these, those with a handler for the signal
         self._holders: set[int] = set()  # were spared, for what they hold in a namespace would die with them
         self._root_asked = False
-        self._half_time = self._last_call = math.inf
+        self._half_time = self._last_call = NEVER
         self._settle = self._quarter = 0.0
         self._forwarded = False  # as far as one can see: a process was asked, and exited by itself
-        self._signalled = -math.inf  # when the guardian itself was asked to end
+        self._signalled = -NEVER  # when the guardian itself was asked to end
         self._by_others = False  # and so, one has to believe, was each process of the tree
         self._orphaned: dict[tuple[int, float], float] = {}  # when each was first seen without its launcher
 
@@ -70,7 +70,7 @@ class Ending:
         for keys in (self._asked, self._known, self._apart, self._catching, self._holders):
             keys.clear()
         self._orphaned.clear()
-        self._half_time = self._last_call = self.kill_at = math.inf
+        self._half_time = self._last_call = self.kill_at = NEVER
         self.tree.forget()
 
     @property
@@ -80,7 +80,7 @@ class Ending:
 
     def look_interval(self) -> float:
         """Seconds until the tree must be looked at without an event; infinite: never."""
-        wait = math.inf if self._exact else LOOK_INTERVAL
+        wait = NEVER if self._exact else LOOK_INTERVAL
         if self.stopping:
             due = min(self._half_time, self._last_call, self.kill_at)
             wait = min(LOOK_INTERVAL if self.root else STOP_INTERVAL, max(0.0, due - time.monotonic()))
@@ -97,12 +97,12 @@ class Ending:
     def note_signal(self) -> None:
         """The guardian itself was asked to end: by systemd at a logout, say, or a tree-kill, which ask all processes at once."""
         self._signalled = time.monotonic()
-        self._by_others = self._by_others or self.kill_at < math.inf
+        self._by_others = self._by_others or self.kill_at < NEVER
 
     def expect(self) -> None:
         """The tree was asked to end, or is about to be."""
         self.stopping = True
-        self.kill_at = math.inf
+        self.kill_at = NEVER
         if not self._known:
             living = self.tree.alive()
             self._known = {entry.key for entry in living}
@@ -149,7 +149,7 @@ class Ending:
                 self._holders.discard(entry.pid)
                 self._send(entry)
         if now >= self._last_call:
-            self._last_call = math.inf
+            self._last_call = NEVER
             self._ask_each(living, living, last=True)
         elif not self.root or self._root_asked:
             orphans = _without_parent(living)
@@ -158,7 +158,7 @@ class Ending:
             self._ask_each([entry for entry in orphans if now >= self._due(entry, now)], living)
         elif self._by_others or (self._exact and self._reads_stdin and not self._catching):
             pass  # it was asked; at the end of stdin the signal would only kill what saves because of that
-        elif self._last_call < math.inf:  # a stop that began otherwise may need no signal
+        elif self._last_call < NEVER:  # a stop that began otherwise may need no signal
             self._root_asked = True
             if any(e.pid == self.root and self._holds_others(e, living) for e in living):
                 self._holders.add(self.root)
@@ -180,7 +180,7 @@ class Ending:
         Its own handler may take a second signal for an order to give up what it saves: so it has a while to end.
         """
         if self._by_others:
-            return math.inf
+            return NEVER
         may_be_forwarded = self._forwarded or not self._catching.isdisjoint(self._asked)
         if orphan.key not in self._catching or not may_be_forwarded:
             return now
@@ -194,7 +194,7 @@ class Ending:
         One that blocks a signal in order to read it, as tini does, has read it by then.
         """
         if is_half_time:
-            self._half_time = math.inf
+            self._half_time = NEVER
         passive: set[int] = set()
         held = set(self._holders)
         parents = {entry.parent for entry in living}
@@ -255,7 +255,7 @@ class Ending:
             self._asked.add(entry.key)
             if entry.key in self._catching and tree.disposition(entry.pid, self._signal) == "default":
                 continue
-            if self._last_call < math.inf and self._holds_others(entry, living):
+            if self._last_call < NEVER and self._holds_others(entry, living):
                 self._holders.add(entry.pid)
             else:
                 self._send(entry)

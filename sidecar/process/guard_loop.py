@@ -13,7 +13,6 @@ import _signal as signal  # type: ignore[import-not-found]  # the module around 
 import _socket
 import errno
 import gc
-import math
 import os
 import select
 import sys
@@ -88,7 +87,7 @@ class _Guard:
         if self._serial is None or self._status_fd >= 0:
             return None
         wait = self._ending.look_interval()
-        return None if wait == math.inf else wait * 1000 + 1
+        return None if wait == ending.NEVER else wait * 1000 + 1
 
     # Requests and reports -------------------------------------------------------------------------------------------
 
