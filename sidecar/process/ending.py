@@ -32,7 +32,7 @@ _AT_ONCE = 2.0  # seconds within which a signal to the guardian and a stop have 
 class Ending:
     """The tree of one run, until it has ended; an object without a run reaps what is late."""
 
-    def __init__(self, wake: int, *, exact: bool, exited: Callable[[int], None]) -> None:
+    def __init__(self, wake: int, *, exact: bool, exited: Callable[[int, bool], None]) -> None:
         self.root = 0  # the backend's pid, until its status was read
         self._root_signal = 0  # that ended it
         self.stopping = False  # it was asked to end, so what the root leaves behind may end by itself
@@ -297,20 +297,25 @@ class Ending:
 
     def reap(self) -> bool:
         """Reads the status of every child that has ended; False when no child is left."""
+        root_status = None
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
+                left = True
             except ChildProcessError:
-                return False
+                pid, left = 0, False
             if pid == 0:
-                return True
+                break
             # One without a handler would have died of the signal, unless it reads it with sigwait, which /proc does not show.
             if os.WIFEXITED(status) and any(key[0] == pid for key in self._asked):
                 self._forwarded = True
             if pid == self.root:
                 self.root = 0
+                root_status = status
                 self._root_signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-                self._exited(status)
+        if root_status is not None:
+            self._exited(root_status, left)
+        return left
 
     def wait_for(self, seconds: float) -> bool:
         """Waits and reaps; False when nothing is left to wait for."""

@@ -57,12 +57,11 @@ class _Guard:
         self._serial: int | None = None
         self._status_fd = -1  # the trampoline's, until execve
         self._outputs: list[int] = []
+        self._unsent = b""
         self._wake, wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake, False)
-        self._ending = ending.Ending(
-            self._wake, exact=exact, exited=lambda status: self._report("exited", self._serial, status)
-        )
+        self._ending = ending.Ending(self._wake, exact=exact, exited=self._root_exited)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGINT, *(() if hangup_ignored else (signal.SIGHUP,))):
             signal.signal(number, lambda *_: self._ending.note_signal())
@@ -115,10 +114,17 @@ class _Guard:
                 self._kill_run()
         return alive
 
+    def _root_exited(self, status: int, left: bool) -> None:
+        """``left``: something of the tree is; else the report of its end follows at once, and takes this one along."""
+        self._unsent = channel.encode(("exited", self._serial, status))
+        if left or not self._exact:
+            self._report()
+
     def _report(self, *message: Any) -> None:
+        data, self._unsent = self._unsent + (channel.encode(message) if message else b""), b""
         try:
             self._sock.setblocking(True)  # reports are few and small
-            self._sock.sendall(channel.encode(message))
+            self._sock.sendall(data)
         except OSError:
             pass  # the sidecar is gone; its end of the stream is read next
         finally:

@@ -55,5 +55,6 @@ def keep_socket(passed: PassedSocket, stream: Stream, report: Callable[[str], No
         if change.state in (State.STOPPED, State.FAILED):
             passed.close()
 
+    stream.may_hold = False
     stream.subscribe(RunEnded, renew)
     stream.subscribe(StateChanged, close)

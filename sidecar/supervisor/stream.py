@@ -58,13 +58,19 @@ class Output(Struct, frozen=True):
 
 
 class Stream:
-    """Subscribers by the type of what they receive, called in the order of their subscription."""
+    """Subscribers by the type of what they receive, called in the order of their subscription.
+
+    Attributes:
+        may_hold: cleared by a subscriber that does something between two runs, which would come too late after the next launch.
+    """
 
     def __init__(self, on_defect: Callable[[str, BaseException], None]) -> None:
         """``on_defect`` receives what a subscriber raised, and where; the other subscribers are still called."""
         self._subscribers: dict[type, list[Callable[[Any], None]]] = {}
         self._on_defect = on_defect
+        self.may_hold = True
         self._held: deque[object] | None = None
+        self._holds = 0
 
     def subscribe(self, kind: type[N], subscriber: Callable[[N], None]) -> None:
         """Calls ``subscriber`` with everything of that type, on the event loop's thread."""
@@ -72,13 +78,19 @@ class Stream:
 
     def hold(self) -> None:
         """Keeps what is published until a task that is created now has taken its first step, with the next turn of the loop."""
+        if not self.may_hold:
+            return
         if self._held is None:
             self._held = deque()
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, self._release)
+        self._holds += 1
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._release)
 
     def _release(self) -> None:
-        """Passes on what was kept, and what is published meanwhile, in its order."""
+        """After the last hold: passes on what was kept, and what is published meanwhile, in its order."""
+        self._holds -= 1
+        if self._holds:
+            return
         while self._held:
             self._deliver(self._held.popleft())
         self._held = None

@@ -325,15 +325,17 @@ class Supervisor:
 
     def hear_exit(self, number: int, status: ExitStatus) -> None:
         """The run's root process exited."""
-        healthy = self._current_run.healthy
-        lasted = self._loop.time() - self._current_run.requested_at
+        before = self._current_run
+        lasted = self._loop.time() - before.requested_at
         run = self._update(status=status, ended_at=iso(), lasted=lasted, healthy=False)
         expected = self.lifecycle.state is State.STOPPING and self.lifecycle.stop_reason in _REQUESTED
         self.last_exit = LastExit(
             code=status.code, signal=status.signal, text=status.text, time=run.ended_at or "", expected=expected
         )
+        if self.lifecycle.state is State.RUNNING:
+            self.stream.hold()  # nearly always the tree's end is reported in the next turn, and leads to a launch
         self.stream.publish(RunEnded(run))
-        if healthy is not False and run.process is not None and self.lifecycle.state is not State.STOPPING:
+        if before.healthy is not False and run.process is not None and self.lifecycle.state is not State.STOPPING:
             self.stream.publish(e.Health(number, healthy=False, error="socket hang up"))
         self.post(e.Exited(number, status))
 

@@ -144,15 +144,19 @@ def test_a_crash_is_restarted_after_the_delays_of_the_policy_and_then_given_up(p
     play(story, restart__attempts=3, restart__first_delay=0.0, timeouts__restart_delay=5.0, restart__backoff=1.0)
 
 
-def test_the_next_run_is_launched_before_the_crash_is_described_and_all_is_published_in_its_order(play: Any) -> None:
+@pytest.mark.parametrize(("may_hold", "described_at"), [(True, 2), (False, 1)])
+def test_the_next_run_is_launched_before_the_crash_is_described_and_all_is_published_in_its_order(
+    play: Any, may_hold: bool, described_at: int
+) -> None:
     async def story(stage: Stage) -> None:
         stage.boots_in(0.1)
+        stage.supervisor.stream.may_hold = may_hold
         launches: list[tuple[str, int]] = []
 
         def note(notice: Any) -> None:
             launches.append((type(notice).__name__, stage.layer.requested))
 
-        for kind in (StateChanged, RunFailed, RunLaunching, RunStarted):
+        for kind in (StateChanged, RunEnded, RunFailed, RunLaunching, RunStarted):
             stage.supervisor.stream.subscribe(kind, note)
         await stage.supervisor.start()
         assert launches[:2] == [("StateChanged", 0), ("RunLaunching", 0)]
@@ -161,10 +165,11 @@ def test_the_next_run_is_launched_before_the_crash_is_described_and_all_is_publi
         stage.process.exit(CRASH)
         await stage.reach("RUNNING")
         assert launches == [
-            ("StateChanged", 1),  # BACKOFF
-            ("RunFailed", 2),
-            ("StateChanged", 2),  # STARTING
-            ("RunLaunching", 2),
+            ("RunEnded", described_at),
+            ("StateChanged", described_at),  # BACKOFF
+            ("RunFailed", described_at),
+            ("StateChanged", described_at),  # STARTING
+            ("RunLaunching", described_at),
             ("RunStarted", 2),
             ("StateChanged", 2),  # RUNNING
         ]
@@ -674,6 +679,7 @@ def test_an_exit_is_followed_by_bad_health_for_clients_that_did_not_see_it(play:
         await stage.supervisor.start()
         await stage.pass_time(1)
         stage.process.exit(CRASH)
+        await stage.pass_time(0.01)
         assert [one.healthy for one in stage.of(e.Health)] == [True, False]
         assert stage.of(e.Health)[-1].error == "socket hang up"
 
