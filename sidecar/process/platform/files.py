@@ -187,7 +187,7 @@ def _replace(source: str | Path, target: str | Path, *, platform: str = sys.plat
         try:
             os.replace(source, target)
         except OSError as error:
-            if getattr(error, "winerror", None) not in _HELD:
+            if getattr(error, "winerror", None) not in _HELD or os.path.isdir(target):
                 raise
             time.sleep(pause)
         else:

@@ -68,6 +68,15 @@ def test_a_file_that_stays_held_is_an_error_after_less_than_100_ms_of_waiting(
     assert sum(slept) < 0.1
 
 
+def test_a_folder_in_the_place_of_a_file_is_an_error_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(monkeypatch, 99, 5)  # access denied, as for a file that is held
+    (tmp_path / "new").write_text("new")
+    (tmp_path / "old").mkdir()
+    with pytest.raises(PermissionError):
+        files._replace(tmp_path / "new", tmp_path / "old", platform="win32")
+    assert held.calls == 1
+
+
 @pytest.mark.parametrize(("platform", "winerror"), [("win32", 112), ("linux", 32)])
 def test_any_other_error_is_reported_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, winerror: int
