@@ -26,6 +26,7 @@ CHUNK = 64 * 1024
 
 Kind = Literal["client", "sidecar", "client end", "exit"]
 _LONGEST = CHUNK + 4096
+_MAX_DIGITS = 10  # of an exit status: Windows has 32 bits for it
 _READ = 1 << 20
 
 
@@ -112,7 +113,7 @@ class Recording:
                     raise self._damaged("a record is damaged") from None
                 if crc32(record.data) != record.check:
                     raise self._damaged("the checksum of a record does not match")
-                if record.kind == "exit" and not record.data.isdigit():
+                if record.kind == "exit" and not (record.data.isdigit() and len(record.data) <= _MAX_DIGITS):
                     raise self._damaged("the exit status is not a number")
                 self._taken += len(body) + 4
                 self.whole = record.kind == "exit"

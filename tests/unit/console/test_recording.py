@@ -96,8 +96,9 @@ def test_a_file_that_is_not_there_is_the_callers_mistake(tmp_path: Path) -> None
         Recording(tmp_path / "a")
 
 
-def test_an_exit_status_that_is_no_number_is_damage(tmp_path: Path) -> None:
-    written(tmp_path / "a", ("exit", 1, b"-x"))
+@pytest.mark.parametrize("status", [b"-x", b"", "\u00b2".encode(), b"9" * 5000])
+def test_an_exit_status_that_is_no_number_is_damage(tmp_path: Path, status: bytes) -> None:
+    written(tmp_path / "a", ("exit", 1, status))
     with pytest.raises(RecordingError, match="not a number"):
         list(Recording(tmp_path / "a"))
 
