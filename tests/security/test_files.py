@@ -16,7 +16,7 @@ import pytest
 
 from sidecar.observe import check_files
 from sidecar.observe.crash import CrashReports
-from sidecar.observe.logfiles import Block, LogFiles
+from sidecar.observe.logfiles import Chunk, LogFiles
 from sidecar.process.platform import files
 from tests.e2e.test_doctor import doctor
 from tests.support.backends import script_backend
@@ -132,7 +132,7 @@ def test_a_link_is_replaced_and_not_followed(place: Path) -> None:
 async def test_the_backends_log_goes_on_beside_it(place: Path, placed: Callable[[Path], None]) -> None:
     placed(place / "backend-000001.log")
     log = LogFiles(place, lambda _: None)
-    log.put(Block(0.0, "stdout", b"hello\n"))
+    log.put(Chunk(0.0, "stdout", b"hello\n"))
     assert await log.close(5)
     assert (place / "backend-000002.log").read_bytes() == b"hello\n"
     assert not (place.parent / "foreign").exists() or (place.parent / "foreign").read_text() == "foreign words\n"
