@@ -26,7 +26,7 @@ _LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when all 
 _MAX_LOOK = 16  # descendants; a namespace begins among the first, and a tree that forks on and on has no last one
 _SETTLE = 0.5  # seconds, or an eighth of the time, in which a process shows that its launcher forwarded the signal
 _BY_OTHERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # with which others ask a process to end
-_AT_ONCE = 2.0  # seconds within which a signal to the guardian and a stop have one cause
+_AT_ONCE = 5.0  # seconds within which a signal to the guardian and a stop have one cause
 
 
 class Ending:
@@ -54,7 +54,8 @@ class Ending:
         self._forwarded = False  # as far as one can see: a process was asked, and exited by itself
         self._signalled = -NEVER  # when the guardian itself was asked to end
         self._by_others = False  # and so, one has to believe, was each process of the tree
-        self._orphaned: dict[tuple[int, float], float] = {}  # when each was first seen without its launcher
+        # when each was first seen without its launcher, or without those that it holds
+        self._orphaned: dict[tuple[int, float], float] = {}
 
     def begin(self, root: int, marker: bytes, plan: channel.StopPlan) -> None:
         """A run was forked."""
@@ -144,10 +145,7 @@ class Ending:
         """
         now = time.monotonic()
         living = self.tree.alive()
-        for entry in living if self._holders else ():
-            if entry.pid in self._holders and not self._holds_others(entry, living):
-                self._holders.discard(entry.pid)
-                self._send(entry)
+        self._release(living, now)
         if now >= self._last_call:
             self._last_call = NEVER
             self._ask_each(living, living, last=True)
@@ -173,6 +171,15 @@ class Ending:
                     pass
         if self._exact:
             self._ask_behind(living, is_half_time=now >= self._half_time)
+
+    def _release(self, living: list[Entry], now: float) -> None:
+        """Asks those that hold no others any more; they have a while to end by themselves, and to read what those printed last."""
+        for entry in living if self._holders else ():
+            if entry.pid not in self._holders or self._holds_others(entry, living):
+                continue
+            if now >= self._orphaned.setdefault(entry.key, now) + self._quarter:
+                self._holders.discard(entry.pid)
+                self._send(entry)
 
     def _due(self, orphan: Entry, now: float) -> float:
         """When an orphan is asked: at once, unless another process may have sent it the signal: a handler of its launcher, say.

@@ -227,7 +227,7 @@ async def test_what_a_root_leaves_that_another_program_asked_to_end_has_a_moment
     layer: PosixProcessLayer, tmp_path: Path
 ) -> None:
     file = tmp_path / "file"
-    run, recorder = await start(layer, shell(launcher("worker", file, 0.1)), alone=GRACE)
+    run, recorder = await start(layer, shell(launcher("worker", file, 0.1)), alone=8.0)
     os.kill(run.identity.pid, signal.SIGTERM)
     assert await recorder.is_gone() == []
     assert file.read_text() == "asked\nsaved\n"
