@@ -86,12 +86,12 @@ def main():
         signal.signal(STOP, forward)  # before the worker says that it is ready
         child = fork(work)
         while True:
-            signal.pause()
+            time.sleep(0.01)
     elif KIND == "trap":
         signal.signal(STOP, lambda *_: note("trapped"))
         fork(work)
         while True:
-            signal.pause()
+            time.sleep(0.01)
     elif KIND == "server":
 
         def end(*_):
@@ -103,7 +103,7 @@ def main():
         signal.signal(STOP, end)
         store = fork(work, "store ")
         while True:
-            signal.pause()
+            time.sleep(0.01)
     elif KIND == "threads":
         # The main thread ends alone: the process is a zombie with a living thread.
         import ctypes
