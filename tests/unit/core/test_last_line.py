@@ -65,6 +65,7 @@ DOTNET = "Unhandled exception. System.IO.IOException: Failed to bind\n ---> Some
             "Unrecognized VM option 'Nope'\nError: Could not create the Java Virtual Machine.\nError: A fatal exception has occurred.\n",
             "Unrecognized VM option 'Nope'",
         ),
+        ("[ERROR] Can't change dir to './d'\n[ERROR] Aborting\n", "[ERROR] Can't change dir to './d'"),
         ("Invalid configuration object.\n - an option:\n]\n", "Invalid configuration object."),
         ("Error: no such table\nnow waiting for a second try\n", "Error: no such table"),
     ],
