@@ -34,7 +34,6 @@ class Notifications:
         self._stopping_at: float | None = None
         self._reported: set[str] = set()
         self._senders: dict[int, bool] = {}  # of one turn of the loop: each costs a look at the whole tree
-        supervisor.stream.may_hold = False  # what _begin discards must not be the new run's
         supervisor.stream.subscribe(RunLaunching, self._begin)
         supervisor.stream.subscribe(RunStarted, self._read_on)
         supervisor.stream.subscribe(RunEnded, self._end)

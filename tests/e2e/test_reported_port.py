@@ -80,8 +80,9 @@ async def test_an_address_that_the_pattern_does_not_find_is_used_where_the_backe
         ready = await client.call("backend:waitForReady")
         assert ready["port"] != stranger
         assert (await client.call("backend:status"))["listener"] == "own"
-        log = tmp_path / "logs" / "sidecar.log"
-        await processes.until(lambda: f"listens on port {ready['port']}, which it printed" in log.read_text())
+        log = tmp_path / "logs" / "sidecar.log"  # comes some time after ready
+        wanted = f"listens on port {ready['port']}, which it printed"
+        await processes.until(lambda: log.exists() and wanted in log.read_text())
 
 
 @pytest.mark.posix(reason="exec keeps the process; tests/unit/monitor/test_stories.py has this for every system")
