@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 BindFailure = Literal["in_use", "forbidden"]
+_Judge = Callable[
+    [str, list[str], str], BindFailure | None
+]  # a line, those before it, and the pattern of the port that is in use
 
 _LAST_BYTES = 256 * 1024  # a process that dies of it reports it last
 # A line without any of these is about something else; searching for them is ten times as fast as the patterns.
@@ -65,44 +68,52 @@ def bind_failure(output: bytes, port: int) -> BindFailure | None:
     """What kept the backend from its port; None where the output says nothing of it, or names other ports only."""
     nameless: BindFailure | None = None
     foreign = False
-    for failure, ports in _failures(output[-_LAST_BYTES:].decode("utf-8", "replace"), str(port)):
-        if port in ports:
-            return failure
-        foreign = foreign or bool(ports)
-        nameless = nameless or (None if ports else failure)
-    # The inner exceptions of a failure on another port name no port at all.
-    return None if foreign else nameless
+    text = output[-_LAST_BYTES:].decode("utf-8", "replace")
+    for judge in (_reason, _attempt):  # what says why explains what only says that it failed
+        for failure, ports in _failures(text, str(port), judge):
+            if port in ports:
+                return failure
+            foreign = foreign or bool(ports)
+            nameless = nameless or (None if ports else failure)
+        if nameless is not None and not foreign:
+            return nameless
+    return None  # the inner exceptions of a failure on another port name no port at all
 
 
 def any_bind_failure(output: str) -> tuple[BindFailure, int | None] | None:
     """As ``bind_failure``, on whatever port; with the port where one is named."""
-    found = None
-    for failure, ports in _failures(output, r"\d{1,5}"):
-        if ports:
-            return failure, max(ports)
-        found = found or (failure, None)
+    found: tuple[BindFailure, int | None] | None = None
+    for judge in (_reason, _attempt):
+        for failure, ports in _failures(output, r"\d{1,5}", judge):
+            if ports:
+                return found[0] if found else failure, max(ports)
+            found = found or (failure, None)
     return found
 
 
-def _failures(text: str, port: str) -> Iterator[tuple[BindFailure, set[int]]]:
+def _failures(text: str, port: str, judge: _Judge) -> Iterator[tuple[BindFailure, set[int]]]:
     """Each line that reports a failure, with the ports that it names; ``port``: a pattern."""
     lines = text.splitlines()
     port_in_use = _PORT_IN_USE.format(port=port)
     for number, line in enumerate(lines):
         lower = line.lower()
         if any(hint in lower for hint in _HINTS):
-            failure = _judge(line, lines[max(0, number - _LINES_BEFORE) : number], port_in_use)
+            failure = judge(line, lines[max(0, number - _LINES_BEFORE) : number], port_in_use)
             if failure is not None:
                 yield failure, {int(next(filter(None, found))) for found in re.findall(_PORTS, line)}
 
 
-def _judge(line: str, before: list[str], port_in_use: str) -> BindFailure | None:
+def _reason(line: str, before: list[str], port_in_use: str) -> BindFailure | None:
     if re.search(_FORBIDDEN, line):
         return "forbidden"
     if re.search(_IN_USE, line) or re.search(port_in_use, line):
         return "in_use"
-    if re.search(_DENIED, line) and not re.search(_ABOUT_A_FILE, line):
-        if re.search(_ABOUT_LISTENING, line) or any(re.search(_CALL, other) for other in before):
-            return "forbidden"
-        return None
-    return "in_use" if re.search(_ATTEMPT, line) and not re.search(_NO_ADDRESS, line) else None
+    is_denied = re.search(_DENIED, line) and not re.search(_ABOUT_A_FILE, line)
+    if is_denied and (re.search(_ABOUT_LISTENING, line) or any(re.search(_CALL, other) for other in before)):
+        return "forbidden"
+    return None
+
+
+def _attempt(line: str, _before: list[str], _port_in_use: str) -> BindFailure | None:
+    explained = re.search(_NO_ADDRESS, line) or re.search(_DENIED, line)
+    return "in_use" if not explained and re.search(_ATTEMPT, line) else None

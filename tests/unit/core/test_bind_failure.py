@@ -45,6 +45,7 @@ IN_USE = {
 
 FORBIDDEN = {
     "Kestrel, port reserved by Windows": "System.Net.Sockets.SocketException (10013): An attempt was made to access a socket in a way forbidden by its access permissions.",
+    "Kestrel, with what it tried before why": "System.IO.IOException: Failed to bind to address http://127.0.0.1:5005.\n ---> System.Net.Sockets.SocketException (10013): An attempt was made to access a socket in a way forbidden by its access permissions.",
     "Kestrel in German": "System.Net.Sockets.SocketException (10013): Der Zugriff auf einen Socket war aufgrund der Zugriffsrechte des Sockets unzulässig.",
     ".NET on Linux": "System.Net.Sockets.SocketException (13): Permission denied",
     "Node": "Error: listen EACCES: permission denied 127.0.0.1:5005",
