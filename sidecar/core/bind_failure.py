@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from typing import Literal
 
 BindFailure = Literal["in_use", "forbidden"]
-_Judge = Callable[
-    [str, list[str], str], BindFailure | None
-]  # a line, those before it, and the pattern of the port that is in use
+_Failure = tuple[BindFailure, set[int]]  # of a line, with the ports that it names
 
 _LAST_BYTES = 256 * 1024  # a process that dies of it reports it last
 # A line without any of these is about something else; searching for them is ten times as fast as the patterns.
@@ -69,8 +66,8 @@ def bind_failure(output: bytes, port: int) -> BindFailure | None:
     nameless: BindFailure | None = None
     foreign = False
     text = output[-_LAST_BYTES:].decode("utf-8", "replace")
-    for judge in (_reason, _attempt):  # what says why explains what only says that it failed
-        for failure, ports in _failures(text, str(port), judge):
+    for failures in _failures(text, str(port)):
+        for failure, ports in failures:
             if port in ports:
                 return failure
             foreign = foreign or bool(ports)
@@ -83,24 +80,29 @@ def bind_failure(output: bytes, port: int) -> BindFailure | None:
 def any_bind_failure(output: str) -> tuple[BindFailure, int | None] | None:
     """As ``bind_failure``, on whatever port; with the port where one is named."""
     found: tuple[BindFailure, int | None] | None = None
-    for judge in (_reason, _attempt):
-        for failure, ports in _failures(output, r"\d{1,5}", judge):
+    for failures in _failures(output, r"\d{1,5}"):
+        for failure, ports in failures:
             if ports:
                 return found[0] if found else failure, max(ports)
             found = found or (failure, None)
     return found
 
 
-def _failures(text: str, port: str, judge: _Judge) -> Iterator[tuple[BindFailure, set[int]]]:
-    """Each line that reports a failure, with the ports that it names; ``port``: a pattern."""
+def _failures(text: str, port: str) -> tuple[list[_Failure], list[_Failure]]:
+    """The lines that say why, which explain better, and those that only say that it failed; ``port``: a pattern."""
     lines = text.splitlines()
     port_in_use = _PORT_IN_USE.format(port=port)
+    reasons: list[_Failure] = []
+    attempts: list[_Failure] = []
     for number, line in enumerate(lines):
         lower = line.lower()
-        if any(hint in lower for hint in _HINTS):
-            failure = judge(line, lines[max(0, number - _LINES_BEFORE) : number], port_in_use)
-            if failure is not None:
-                yield failure, {int(next(filter(None, found))) for found in re.findall(_PORTS, line)}
+        if not any(hint in lower for hint in _HINTS):
+            continue
+        failure = _reason(line, lines[max(0, number - _LINES_BEFORE) : number], port_in_use)
+        if failure is not None or _is_attempt(line):
+            ports = {int(next(filter(None, found))) for found in re.findall(_PORTS, line)}
+            (attempts if failure is None else reasons).append((failure or "in_use", ports))
+    return reasons, attempts
 
 
 def _reason(line: str, before: list[str], port_in_use: str) -> BindFailure | None:
@@ -114,6 +116,6 @@ def _reason(line: str, before: list[str], port_in_use: str) -> BindFailure | Non
     return None
 
 
-def _attempt(line: str, _before: list[str], _port_in_use: str) -> BindFailure | None:
-    explained = re.search(_NO_ADDRESS, line) or re.search(_DENIED, line)
-    return "in_use" if not explained and re.search(_ATTEMPT, line) else None
+def _is_attempt(line: str) -> bool:
+    is_explained = re.search(_NO_ADDRESS, line) or re.search(_DENIED, line)
+    return not is_explained and re.search(_ATTEMPT, line) is not None
