@@ -158,7 +158,7 @@ def test_pins_are_read_with_and_without_hashes_and_compared_with_the_bounds() ->
         "d": ("4", 0),
     }
     assert list(requirements.unlocked("p", text)) == ["p: d has no hash"]
-    assert list(requirements.unlocked("p", "# https://example.org\n")) == ["p: names an address"]
+    assert list(requirements.unlocked("p", "# https://127.0.0.1/\n")) == ["p: names an address"]
     assert list(requirements.misfit("c>=3,<4", pins)) == []
     wrong = {"c>=3": "no upper bound", "c>=2,<3": "is outside", "c>=3.1,<4": "is outside", "e>=1,<2": "is missing"}
     for requirement, words in wrong.items():
@@ -170,7 +170,7 @@ def test_a_lock_file_with_an_address_without_a_hash_or_out_of_date_is_found() ->
     good = json.loads(f'{{"packages": {{"": {package}}}}}')
     good["packages"] |= {"node_modules/a": {"integrity": "sha512-x"}, "node_modules/x-os": {}}
     assert list(requirements.unlocked_packages(json.dumps(good), package)) == []
-    good["packages"]["node_modules/a"] = {"resolved": "https://example.org/a"}
+    good["packages"]["node_modules/a"] = {"resolved": "https://127.0.0.1/a"}
     assert len(list(requirements.unlocked_packages(json.dumps(good), package))) == 2
     stale = '{"packages": {"": {"dependencies": {"a": "^1"}}, "node_modules/a": {"integrity": "sha512-x"}}}'
     assert list(requirements.unlocked_packages(stale, package)) == [
