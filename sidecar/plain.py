@@ -15,6 +15,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "\n".join(map(one_line, text.split("\n")))
 
 
+def capitalised(text: str) -> str:
+    """The text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def encodable(text: str) -> str:
     """The text without lone surrogates, which UTF-8 cannot hold: they stand for bytes of a file name that are not UTF-8."""
     return text if text.isascii() else "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)

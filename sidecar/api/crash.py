@@ -15,6 +15,7 @@ from ..errors import SidecarError
 from ..observe.causes import SILENT, Cause, guess
 from ..observe.crash import report_name
 from ..observe.frames import read_frames
+from ..plain import capitalised
 from ..settings.model import Settings
 from ..supervisor.answers import port_foreign, port_taken
 from ..supervisor.early_end import explain_early_end
@@ -107,7 +108,7 @@ def _by_its_words(run: Run, status: ExitStatus, oom: bool | None) -> _Explanatio
     found = guess(run.output, status, port=run.port, oom=oom)
     if found is None:
         said = quote_last(run.output)
-        cause = f"{said[0].upper()}{said[1:]}" if said else None
+        cause = capitalised(said) or None
         return _Explanation(status.text, cause, _READ_IT, f"exit_{status.code}", frames=read_frames(None, run.output))
     fatal = found.fatal
     exception = fatal.type or fatal.kind if fatal is not None else str(status.signal) if found.kind == "signal" else ""

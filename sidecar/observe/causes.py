@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..core.bind_failure import any_bind_failure
 from ..core.exit_status import ExitStatus, signal_name
 from ..core.last_line import quote_last
+from ..plain import capitalised
 from .cause_table import BIND_FAILURES, ROWS
 from .fatal import Fatal, find
 
@@ -118,7 +119,7 @@ def _from_text(text: str, port: int | None) -> Cause | None:
         kind, cause, remedy = BIND_FAILURES[failure[0]]
         named = failure[1] or port
         where = f"port {named}" if named else "the port"
-        return Cause(cause.format(port=where, Port=where[0].upper() + where[1:]), remedy, kind)
+        return Cause(cause.format(port=where, Port=capitalised(where)), remedy, kind)
     text = "\n".join(line[:_MAX_LINE] for line in text.split("\n") if not re.match(_HARMLESS, line))
     for row in ROWS:
         if match := re.search(row.pattern, text, re.IGNORECASE | re.MULTILINE):

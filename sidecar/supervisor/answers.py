@@ -8,6 +8,7 @@ from .. import errors
 from ..backend.command import in_folder
 from ..core.events import Conflict, Outcome
 from ..core.exit_status import UNKNOWN
+from ..plain import capitalised
 from ..process.platform.ports import FIRST_FREE_PORT
 from ..settings.model import Settings
 from ..wire.messages import LastExit
@@ -95,7 +96,7 @@ def _why_it_ended(run: Run, settings: Settings) -> tuple[str, str]:
     if why is not None:
         return why.cause, why.remedy
     said = quote_last(run.output)
-    return said[:1].upper() + said[1:], ""
+    return capitalised(said), ""
 
 
 def port_foreign(run: Run) -> errors.SidecarError:

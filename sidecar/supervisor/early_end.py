@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..backend.reported import lifetime_events
 from ..core.last_line import last_line, printed_usage, quote_last
+from ..plain import capitalised
 from ..settings.model import Settings
 from .run import Run
 from .unready import Unready, other_port_taken
@@ -102,7 +103,7 @@ def _own_shutdown(run: Run) -> Unready:
     return Unready(
         "The app shut itself down (IHostApplicationLifetime.StopApplication or a signal from outside):"
         ' it reported "Application is shutting down..." and exited with code 0, without a stop by the sidecar.'
-        + (f" {said[0].upper()}{said[1:]}" if said else ""),
+        + (f" {capitalised(said)}" if said else ""),
         "Look for that call in its code, a background service that failed, or a program that sends signals. If it is meant to exit by itself, set [restart] on_clean_exit = false.",
         "clean_exit",
     )
@@ -135,7 +136,7 @@ def _stdin(run: Run, settings: Settings) -> Unready | None:
         )
     when = "and had just begun to listen" if listened else "before it listened"
     words = quote_last(run.output)
-    said = f" {words[0].upper()}{words[1:]}" if words else ""
+    said = f" {capitalised(words)}" if words else ""
     return Unready(
         f"The backend exited with code 0 within {STDIN_SECONDS:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}",
         'Set backend.stdin = "open" if it exits with its stdin. If it starts another program and exits, use '
@@ -146,7 +147,7 @@ def _stdin(run: Run, settings: Settings) -> Unready | None:
 
 def _other_port(run: Run, settings: Settings) -> Unready | None:
     taken = other_port_taken(run, settings) if run.conflict is None else None
-    return None if taken is None else Unready(f"It{taken[0][2:]}.", taken[1], "port_in_use")
+    return None if taken is None else Unready(f"{capitalised(taken[0])}.", taken[1], "port_in_use")
 
 
 def _usage(run: Run) -> Unready | None:
@@ -156,7 +157,7 @@ def _usage(run: Run) -> Unready | None:
         return missing
     said = quote_last(run.output, only_errors=True)
     return Unready(
-        f"It printed its usage and exited: an argument is missing or wrong.{f' {said[0].upper()}{said[1:]}' if said else ''}",
+        f"It printed its usage and exited: an argument is missing or wrong.{f' {capitalised(said)}' if said else ''}",
         "Correct the arguments in backend.command; its output lists them.",
         "usage",
     )

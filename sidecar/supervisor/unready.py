@@ -10,6 +10,7 @@ from msgspec import Struct
 from ..backend.probe import ProbeResult
 from ..backend.reported import lifetime_events
 from ..core.bind_failure import any_bind_failure
+from ..plain import capitalised
 from ..process.base import ListeningSocket
 from ..process.platform.ports import HAS_NOTIFICATIONS
 from ..settings.model import Settings
@@ -71,7 +72,7 @@ def explain_unready(run: Run, settings: Settings) -> Unready:
 
     seen, remedy = what_is_missing(run, settings)
     words = quote_last(run.output, only_errors=bool(run.listening))
-    said = f" {words[0].upper()}{words[1:]}" if words else ""
+    said = f" {capitalised(words)}" if words else ""
     return Unready(f"It was not ready within timeouts.startup ({settings.timeouts.startup:g} s): {seen}.{said}", remedy)
 
 
