@@ -34,9 +34,9 @@ def announce(server: Server, stream: Stream, *, startup_limit: float | None) -> 
 
     def exposed(change: e.Exposed) -> None:
         if change.sockets:
-            where = ", ".join(f"{address}:{port}" for address, port, _ in change.sockets)
+            where = ", ".join(f"{address}:{port}" for address, port, *_ in change.sockets)
             log.warning(f"other machines can reach the backend on {where}")
-        server.notify("backend:exposed", Exposed(sockets=[ExposedSocket(*each) for each in change.sockets]))
+        server.notify("backend:exposed", Exposed(sockets=[ExposedSocket(*each[:3]) for each in change.sockets]))
 
     stream.subscribe(StateChanged, changed)
     stream.subscribe(e.Progress, progress)

@@ -71,7 +71,7 @@ class Diagnosis(Struct, frozen=True):
 
         backend, paths = self.settings.backend, self.paths
         passed = self.supervisor.launcher.passed
-        exposed = [f"{address}:{port}" for address, port, _ in run.exposed] if run else ()
+        exposed = [f"{address}:{port}" for address, port, *_ in run.exposed] if run else ()
         return {
             "executable": lambda: check_files.check_executable(self._find_command),
             "runtime": lambda: check_files.check_runtime(self._find_command, os.environ),

@@ -58,7 +58,7 @@ class StatusView:
             last_exit=supervisor.last_exit,
             managed=self._settings.backend.managed,
             listener=run.listener if run else "unknown",
-            exposed=[m.ExposedSocket(*each) for each in run.exposed] if run else [],
+            exposed=[m.ExposedSocket(*each[:3]) for each in run.exposed] if run else [],
             shared_data_folder=self._succession.found.shared,
             sandbox=self._sandbox(),
             waiting_connections=passed.waiting() if (passed := supervisor.launcher.passed) is not None else UNSET,

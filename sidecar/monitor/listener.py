@@ -12,7 +12,7 @@ from ..process.base import ListeningSocket
 from ..process.platform.ports import HOLDERS_ARE_KNOWN
 from ..settings.model import Backend
 from ..supervisor import Supervisor
-from ..supervisor.run import REACHED
+from ..supervisor.run import is_reached
 
 _SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read one after the other, so look twice
 
@@ -54,7 +54,7 @@ class ListenerLook:
             found = self._find_listener(port)
         except OSError:  # no descriptor is left: whose it is, the next look says
             return Listener("closed")
-        others = [socket for socket in found if socket.address in REACHED]
+        others = [socket for socket in found if is_reached(socket)]
         if not others and not self.is_listening(port):
             return Listener("closed")
         if self._any_listener:
@@ -81,7 +81,7 @@ class ListenerLook:
         sockets = run.listeners() if run is not None else None
         if sockets is None or (self._passed and not HOLDERS_ARE_KNOWN):
             return None
-        return {socket.port for socket in sockets if socket.address in REACHED}
+        return {socket.port for socket in sockets if is_reached(socket)}
 
 
 def other_port(ports: set[int], given: int, printed: int | None, *, in_command: bool) -> int | None:

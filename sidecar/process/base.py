@@ -37,11 +37,12 @@ class ProcessId(NamedTuple):
 
 
 class ListeningSocket(NamedTuple):
-    """A listening TCP socket; ``pid`` is None if the system does not report the owner."""
+    """A listening TCP socket; ``pid`` is None if the system does not report the owner, ``only_ipv6`` False if not IPV6_V6ONLY."""
 
     address: str
     port: int
     pid: int | None
+    only_ipv6: bool = False
 
 
 class SandboxRequest(NamedTuple):

@@ -19,6 +19,8 @@ _HEAD = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 # inet_diag_req_v2: family, protocol, extensions, padding, states; port, address, peer's address, cookie
 _QUERY = struct.Struct("=BBBBI2s2x16s16s4x8s")
 _ANSWER = struct.Struct("=xB2x2s2x16s28x16xI")  # inet_diag_msg: state, port, address; inode
+_ATTRIBUTE = struct.Struct("=HHB")  # nlattr, its value, which is padded to 4 bytes
+_ONLY_IPV6 = 11  # INET_DIAG_SKV6ONLY; of a socket that listens it comes unasked
 _ANY_COOKIE = b"\xff" * 8  # INET_DIAG_NOCOOKIE
 _ALL_STATES = 0xFFF
 _LOOPBACK = socket.inet_aton("127.0.0.1").ljust(16, b"\0")
@@ -27,14 +29,17 @@ _BUFFER = 32 * 1024  # what the kernel writes at once
 _TIMEOUT = 1.0  # seconds; it answers within the call
 
 
-def listening() -> dict[int, tuple[str, int]]:
-    """Inode → address and port of the listening sockets. OSError: the kernel, or what confines this process, does not say."""
+def listening() -> dict[int, tuple[str, int, bool]]:
+    """Inode → address, port, and whether IPV6_V6ONLY is set, of the listening sockets.
+
+    OSError: the kernel, or what confines this process, does not say.
+    """
     found = {}
     with _asker() as asker:
         for family, size in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
             _ask(asker, family, _DUMP, states=_LISTEN)
-            for _, port, address, inode in _answers(asker):
-                found[inode] = (socket.inet_ntop(family, address[:size]), int.from_bytes(port, "big"))
+            for _, port, address, inode, only_ipv6 in _answers(asker):
+                found[inode] = (socket.inet_ntop(family, address[:size]), int.from_bytes(port, "big"), only_ipv6)
     return found
 
 
@@ -55,7 +60,7 @@ def states_on(port: int) -> list[tuple[int, int]]:
     with _asker() as asker:
         for family in (socket.AF_INET, socket.AF_INET6):
             _ask(asker, family, _DUMP, states=_ALL_STATES, port=port)
-            found += [(state, inode) for state, _, _, inode in _answers(asker)]
+            found += [(state, inode) for state, _, _, inode, _ in _answers(asker)]
     return found
 
 
@@ -73,7 +78,7 @@ def _ask(
     asker.sendto(head + _QUERY.pack(*what), (0, 0))
 
 
-def _answers(asker: socket.socket) -> Iterator[tuple[int, bytes, bytes, int]]:
+def _answers(asker: socket.socket) -> Iterator[tuple[int, bytes, bytes, int, bool]]:
     while True:
         data = asker.recv(_BUFFER)
         position = 0
@@ -87,5 +92,16 @@ def _answers(asker: socket.socket) -> Iterator[tuple[int, bytes, bytes, int]]:
                 raise OSError(-status, f"netlink: {os.strerror(-status)}")
             if kind != _BY_FAMILY or length < _HEAD.size + _ANSWER.size:
                 raise OSError(f"netlink: a message of kind {kind} and length {length}")
-            yield _ANSWER.unpack_from(data, position + _HEAD.size)
+            at, end = position + _HEAD.size, position + length
+            yield *_ANSWER.unpack_from(data, at), _is_only_ipv6(data[at + _ANSWER.size : end])
             position += (length + 3) & ~3
+
+
+def _is_only_ipv6(attributes: bytes) -> bool:
+    position = 0
+    while position + _ATTRIBUTE.size <= len(attributes):
+        length, kind, value = _ATTRIBUTE.unpack_from(attributes, position)
+        if kind == _ONLY_IPV6:
+            return bool(value)
+        position += max(4, (length + 3) & ~3)
+    return False

@@ -33,7 +33,7 @@ def find_listener(port: int) -> list[ListeningSocket]:
             for inode in _socket_inodes(int(name)) or ():
                 if inode in wanted:
                     owners.setdefault(inode, int(name))
-    return [ListeningSocket(*place, owners.get(inode)) for inode, place in wanted.items()]
+    return [_named(place, owners.get(inode)) for inode, place in wanted.items()]
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
@@ -49,7 +49,7 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
             return None
         for inode in inodes:
             if inode in listening:
-                found.setdefault(inode, ListeningSocket(*listening[inode], pid))
+                found.setdefault(inode, _named(listening[inode], pid))
     return list(found.values())
 
 
@@ -72,9 +72,14 @@ def lingering(port: int) -> frozenset[str]:
     return frozenset(_LINGERING[state] for state, _ in found if state in _LINGERING)
 
 
-def _listening() -> dict[int, tuple[str, int]]:
-    """Inode → address and port of every listening socket of this network namespace."""
-    found: dict[int, tuple[str, int]] | None = _by_netlink(lambda diag: diag.listening())
+def _named(place: tuple[str, int, bool], owner: int | None) -> ListeningSocket:
+    address, port, only_ipv6 = place
+    return ListeningSocket(address, port, owner, only_ipv6)
+
+
+def _listening() -> dict[int, tuple[str, int, bool]]:
+    """Inode → place of every listening socket of this network namespace, as sock_diag.listening; /proc does not show IPV6_V6ONLY."""
+    found: dict[int, tuple[str, int, bool]] | None = _by_netlink(lambda diag: diag.listening())
     return _listening_in_proc() if found is None else found
 
 
@@ -91,8 +96,12 @@ def _by_netlink(ask: Callable[[Any], T]) -> T | None:
     return None
 
 
-def _listening_in_proc() -> dict[int, tuple[str, int]]:
-    return {inode: (parse_address(address), port) for state, address, port, inode in _read_tables() if state == _LISTEN}
+def _listening_in_proc() -> dict[int, tuple[str, int, bool]]:
+    return {
+        inode: (parse_address(address), port, False)
+        for state, address, port, inode in _read_tables()
+        if state == _LISTEN
+    }
 
 
 def _read_tables() -> Iterator[tuple[int, bytes, int, int]]:

@@ -154,11 +154,11 @@ def _socket_unused(run: Run) -> errors.SidecarError:
         did = f"it listens itself on {places_of(run.instead)}"
     else:
         did = "it closed it" if run.closed_socket else "it tried to listen there itself"
-    other = any(port != run.port for _address, port, _pid in run.instead)
+    other = any(port != run.port for _, port, *_ in run.instead)
     return errors.SocketUnusedError(
         f"The sidecar passed the backend a socket that listens on port {run.port}, but the backend does not use it: {did}",
         hint=SOCKET_REMEDY + (OTHER_PORT_REMEDY if other else ""),
-        data={"port": run.port, "listening": [f"{address}:{port}" for address, port, _ in run.instead]},
+        data={"port": run.port, "listening": [f"{address}:{port}" for address, port, *_ in run.instead]},
     )
 
 

@@ -31,7 +31,7 @@ from ..process.base import (
 from ..process.platform import as_utf8
 from ..process.spec import EarlyRun
 from ..settings.model import Paths, Settings
-from .run import Run
+from .run import Run, is_reached
 from .succession import Succession
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ class Launcher:
 
         is_known = self._settings.backend.listener == "own" and (self.passed is None or HOLDERS_ARE_KNOWN)
         sockets = run.listeners() if is_known else None
-        if sockets is not None and all(socket.port != run.port for socket in sockets):
+        if sockets is not None and all(socket.port != run.port or not is_reached(socket) for socket in sockets):
             return errors.HttpFailedError(f"it no longer listens on port {run.port}", kind="refused")
         limit = self._settings.timeouts.shutdown_request
         try:

@@ -14,10 +14,7 @@ from ..core.exit_status import ExitStatus
 from ..errors import SidecarError
 from ..process.base import LaunchSpec, ListeningSocket, RunningProcess, Survivor
 
-REACHED = frozenset({"127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "*"})  # noqa: S104 - others' sockets
-"""Where a socket listens that a connection to 127.0.0.1 reaches; one on [::1] alone leaves 127.0.0.1 to any program.
-
-The sidecar does not use [::1]: the page's Content-Security-Policy cannot allow it, as a host there may not be an IPv6 address (CSP3, 2.3.1)."""
+_REACHED = frozenset({"127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "*"})  # noqa: S104 - others' sockets
 
 
 class Run(Struct, frozen=True):
@@ -118,6 +115,14 @@ def with_output(run: Run, last_output: Callable[[], str]) -> Run:
         return run
 
 
+def is_reached(socket: ListeningSocket) -> bool:
+    """Whether a connection to 127.0.0.1 reaches it; one on [::1], or on [::] for IPv6 alone, leaves 127.0.0.1 to any program.
+
+    The sidecar does not use [::1]: the page's Content-Security-Policy cannot allow it, as a host there may not be an IPv6 address (CSP3, 2.3.1).
+    """
+    return socket.address in _REACHED and not socket.only_ipv6
+
+
 def names_of(processes: Iterable[Survivor]) -> str:
     """Processes by name and pid, for a sentence."""
     return ", ".join(f"{process.name} ({process.pid})" for process in processes)
@@ -125,4 +130,4 @@ def names_of(processes: Iterable[Survivor]) -> str:
 
 def places_of(sockets: Iterable[Socket]) -> str:
     """Where they listen, for a sentence."""
-    return ", ".join(f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port, _ in sockets)
+    return ", ".join(f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port, *_ in sockets)

@@ -16,7 +16,7 @@ from ..process.platform.ports import HAS_NOTIFICATIONS
 from ..settings.model import Settings
 from ..settings.servers import how_to_pass_port, port_in_command
 from ..settings.texts import AUTO_PATH, HEALTH_PATHS
-from .run import REACHED, Run, places_of
+from .run import Run, is_reached, places_of
 
 _PATTERN = "If its output contains the address, correct backend.reported_pattern."
 _BUFFERED = (
@@ -142,7 +142,7 @@ def _misplaced(settings: Settings, port: int, listening: Sequence[ListeningSocke
     """It listens, but not on its port of 127.0.0.1."""
     how = how_to_pass_port(settings.backend.command, [socket.port for socket in listening])
     mine = [socket for socket in listening if socket.port == port]
-    if not mine and any(socket.address in REACHED for socket in listening):
+    if not mine and any(map(is_reached, listening)):
         if settings.backend.port == "reported":
             return f"it listens on {places_of(listening)}, and printed port {port}", _PATTERN
         return (

@@ -70,12 +70,19 @@ async def test_a_sidecar_without_descriptors_takes_its_backend_for_neither_gone_
 
 
 @pytest.mark.not_wine(reason="Wine does not report the owner of a socket")
-async def test_a_listener_on_another_address_does_not_make_a_stranger_ours() -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "::1",
+        pytest.param("::", marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows IPV6_V6ONLY")),
+    ],
+)
+async def test_a_listener_for_ipv6_alone_does_not_make_a_stranger_ours(address: str) -> None:
     port = free_port()
     code = (
         "import _socket as s, time\n"
         "l = s.socket(s.AF_INET6); l.setsockopt(s.IPPROTO_IPV6, s.IPV6_V6ONLY, 1)\n"
-        f"l.bind(('::1', {port})); l.listen(); time.sleep(600)\n"
+        f"l.bind(('{address}', {port})); l.listen(); time.sleep(600)\n"
     )
     settings = {"backend.port": port, "backend.autostart": False, "restart.attempts": 0}
     async with SidecarClient(script_backend(code), settings=settings, flags=["--profile", "generic"]) as client:

@@ -49,7 +49,7 @@ async def test_the_sockets_of_the_whole_tree_are_reported_with_their_owners(laye
 def test_the_owner_of_a_port_is_found(find) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert find(port) == [("127.0.0.1", port, os.getpid())]
+        assert find(port) == [("127.0.0.1", port, os.getpid(), False)]
     assert find(port) == []
 
 
@@ -57,7 +57,7 @@ def test_the_owner_of_a_port_is_found(find) -> None:
 def test_the_sockets_of_a_process_are_found_and_an_ended_one_has_none(find) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
-        assert (*address, os.getpid()) in find([os.getpid()])
+        assert (*address, os.getpid(), False) in find([os.getpid()])
     assert find([2**22 + 1]) == []
 
 
@@ -85,10 +85,21 @@ def test_netlink_and_proc_report_the_same() -> None:
         ):
             asked, read = sock_diag.listening(), sockets._listening_in_proc()
             places = {("127.0.0.1", four.getsockname()[1]), (SIX, six.getsockname()[1])}
-            assert places <= set(asked.values())
-            if asked == read:
+            assert places <= {place[:2] for place in asked.values()}
+            both = [{inode: place[:2] for inode, place in found.items()} for found in (asked, read)]
+            if both[0] == both[1]:
                 return
-    assert asked == read
+    assert both[0] == both[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not has_ipv6(), reason="netlink alone shows IPV6_V6ONLY")
+def test_a_socket_for_ipv6_alone_is_distinguished_from_one_for_both() -> None:
+    with (
+        socket.create_server(("::", 0), family=socket.AF_INET6) as alone,
+        socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both,
+    ):
+        found = {listener.port: listener.only_ipv6 for listener in find_listeners_of([os.getpid()]) or ()}
+        assert (found[alone.getsockname()[1]], found[both.getsockname()[1]]) == (True, False)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
@@ -98,7 +109,7 @@ def test_without_netlink_proc_is_read(monkeypatch: pytest.MonkeyPatch, number: i
 
     asked = []
 
-    def refused() -> dict[int, tuple[str, int]]:
+    def refused() -> dict[int, tuple[str, int, bool]]:
         asked.append(1)
         raise OSError(number, os.strerror(number))
 
@@ -120,7 +131,7 @@ def test_more_listeners_than_one_answer_holds() -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(700)]
         ports = {server.getsockname()[1] for server in servers}
-        assert ports <= {port for _, port in sock_diag.listening().values()}
+        assert ports <= {port for _, port, _ in sock_diag.listening().values()}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
@@ -133,7 +144,7 @@ def test_a_kernel_that_cannot_list_tcp_is_not_taken_for_one_without_listeners(mo
     with pytest.raises(OSError, match="No such file"):
         sock_diag.listening()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert ("127.0.0.1", server.getsockname()[1]) in sockets._listening().values()
+        assert ("127.0.0.1", server.getsockname()[1], False) in sockets._listening().values()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no descriptor is needed to look")
