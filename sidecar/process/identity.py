@@ -20,14 +20,14 @@ def identify(pid: int) -> ProcessId | None:
 
         return lookup.identify(pid)
     if sys.platform == "linux":
-        from .tree import read_entry
+        from .tree import PROC, read_entry
     else:
         from .portable import read_entry
     entry = read_entry(pid)
-    if entry is None and sys.platform == "linux" and os.access(f"/proc/{pid}/stat", os.R_OK):
+    if entry is None and sys.platform == "linux" and os.access(f"{PROC}/{pid}/stat", os.R_OK):
         entry = read_entry(pid)  # it may have ended between the two
-        if entry is None and os.access(f"/proc/{pid}/stat", os.R_OK):
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), f"/proc/{pid}/stat")
+        if entry is None and os.access(f"{PROC}/{pid}/stat", os.R_OK):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), f"{PROC}/{pid}/stat")
     return ProcessId(pid, entry.started) if entry is not None and entry.alive else None
 
 

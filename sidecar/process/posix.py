@@ -21,7 +21,7 @@ _MAX_GUARDIANS = 3  # that one launch may lose
 _LAUNCH_TIMEOUT = 10.0  # seconds for fork and execve; a program on a network file system may take its time
 _IDLE_TIMEOUT = 2.0  # seconds for a guardian that has nothing to kill
 _WITHOUT_PROC = (
-    "/proc is not readable here. The backend and all its processes still end on a stop, and with the sidecar. Not available: their processor time and memory, limits.memory, which program listens on a port. Not promised: that the"
+    "/proc is not readable here, or shows the processes of another pid namespace. The backend and all its processes still end on a stop, and with the sidecar. Not available: their processor time and memory, limits.memory, which program listens on a port. Not promised: that the"
     " next start ends what is left when the sidecar and its guardian are killed at once. Mount /proc to get all of it."
 )
 

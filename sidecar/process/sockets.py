@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 from .base import ListeningSocket
+from .tree import PROC
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ def find_listener(port: int) -> list[ListeningSocket]:
     if not wanted:
         return []
     owners: dict[int, int] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - names are all that is needed
+    for name in os.listdir(PROC):  # noqa: PTH208 - names are all that is needed
         if name.isdigit() and len(owners) < len(wanted):
             for inode in _socket_inodes(int(name)) or ():
                 if inode in wanted:
@@ -133,10 +134,10 @@ def parse_address(text: bytes) -> str:
 def _socket_inodes(pid: int) -> list[int] | None:
     """The inodes of the sockets that a process holds; none when it has ended, None when it cannot be looked into."""
     try:
-        folder = f"/proc/{pid}/fd"
+        folder = f"{PROC}/{pid}/fd"
         names = os.listdir(folder)  # noqa: PTH208 - names are all that is needed
         if not names:  # a main thread that ended alone shows no descriptors; any thread that lives has them all
-            folder = f"/proc/{pid}/task/{max(map(int, os.listdir(f'/proc/{pid}/task')), default=pid)}/fd"  # noqa: PTH208 - as above
+            folder = f"{PROC}/{pid}/task/{max(map(int, os.listdir(f'{PROC}/{pid}/task')), default=pid)}/fd"  # noqa: PTH208 - as above
             names = os.listdir(folder)  # noqa: PTH208 - as above
         return list(_read_socket_links(folder, names))
     except (FileNotFoundError, ProcessLookupError):

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 HIDDEN = "?"
 _DEFAULT_MAX_PID = 1 << 15  # PID_MAX_DEFAULT and
 _MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h; where pids go that far, they hardly start again at the lowest
+
+
+def _find_proc() -> str:
+    """/proc if it numbers processes as this one does, else what holds nothing: of an outer pid namespace it shows others under our pids."""
+    try:
+        return "/proc" if os.readlink("/proc/self") == str(os.getpid()) else os.devnull  # noqa: PTH115 - pathlib is not loaded
+    except OSError:
+        return os.devnull
+
+
+PROC = _find_proc()
 _SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "mksh", "ash", "busybox")
 
 
@@ -74,7 +85,7 @@ def read_entry(pid: int) -> Entry | None:
 def read_stat(pid: int) -> bytes:
     """The line of proc_pid_stat(5) as it is; empty if the process does not exist."""
     try:
-        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+        fd = os.open(f"{PROC}/{pid}/stat", os.O_RDONLY)
     except OSError:
         return b""
     try:
@@ -107,7 +118,7 @@ def parse_stat(data: bytes) -> Entry | None:
 
 def disposition(pid: int, number: int) -> str:
     """What a process does with a signal: ``ignore``, ``pending`` (not taken yet), ``catch`` or read it, ``default``; empty: unknown."""
-    status = _read_file(f"/proc/{pid}/status")
+    status = _read_file(f"{PROC}/{pid}/status")
     for name, action in ((b"ShdPnd:", "pending"), (b"SigIgn:", "ignore"), (b"SigCgt:", "catch"), (b"SigBlk:", "catch")):
         _, found, rest = status.partition(b"\n" + name)
         if not found:
@@ -127,7 +138,7 @@ def is_shell(pid: int) -> bool:
 def link(pid: int, name: str) -> str:
     """Where a link in the process's folder of /proc leads; empty where that cannot be read."""
     try:
-        return os.readlink(f"/proc/{pid}/{name}")  # noqa: PTH115 - pathlib is not loaded in the guardian
+        return os.readlink(f"{PROC}/{pid}/{name}")  # noqa: PTH115 - pathlib is not loaded in the guardian
     except OSError:
         return ""
 
@@ -135,7 +146,7 @@ def link(pid: int, name: str) -> str:
 def pids() -> list[int]:
     """Of every process that can be seen."""
     try:
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - pathlib is not loaded
+        return [int(name) for name in os.listdir(PROC) if name.isdigit()]  # noqa: PTH208 - pathlib is not loaded
     except OSError:  # there is no /proc, or no descriptor left
         return []
 
@@ -180,7 +191,7 @@ def _hidden(pid: int, parent: int) -> Entry | None:
 def _can_list_children() -> bool:
     """Whether they can be read: the kernel has CONFIG_PROC_CHILDREN, as those of all large distributions do."""
     try:
-        os.close(os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY))
+        os.close(os.open(f"{PROC}/self/task/{os.getpid()}/children", os.O_RDONLY))
     except OSError:  # or no descriptor is left, and an empty list would be taken for the end of all children
         return False
     return True
@@ -191,7 +202,7 @@ def _children(pid: int) -> list[int]:
     found: list[int] = []
     try:
         for thread in threads(pid):
-            with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file:  # noqa: PTH123 - as above
+            with open(f"{PROC}/{pid}/task/{thread}/children", "rb", buffering=0) as file:  # noqa: PTH123 - as above
                 found += map(int, (file.readall() or b"").split())
     except OSError:  # it has ended, and its children have another parent
         pass
@@ -201,7 +212,7 @@ def _children(pid: int) -> list[int]:
 def threads(pid: int) -> list[str]:
     """The ids of its threads; none where that cannot be read."""
     try:
-        return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - pathlib is not loaded in the guardian
+        return os.listdir(f"{PROC}/{pid}/task")  # noqa: PTH208 - pathlib is not loaded in the guardian
     except OSError:
         return []
 
@@ -324,10 +335,10 @@ def denies_environment(pid: int, assignment: bytes) -> bool:
 
 
 def _environment(pid: int) -> list[bytes]:
-    content = _read_file(f"/proc/{pid}/environ")
+    content = _read_file(f"{PROC}/{pid}/environ")
     if not content and (entry := read_entry(pid)) is not None and entry.state == "Z" and entry.alive:
         # The main thread has ended, and has no memory any more; the others still show it.
-        content = b"\0".join(_read_file(f"/proc/{pid}/task/{thread}/environ") for thread in threads(pid))
+        content = b"\0".join(_read_file(f"{PROC}/{pid}/task/{thread}/environ") for thread in threads(pid))
     return content.split(b"\0")
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..tree import read_stat, threads
+from ..tree import PROC, read_stat, threads
 
 if TYPE_CHECKING:
     import psutil
@@ -56,7 +56,7 @@ class ProcReader:
         """Bytes of memory that add up over processes (see MEASURE); slower. From smaps_rollup (Linux 4.14). None: not available."""
         for task in (pid, _another_thread(pid)):
             try:
-                with open(f"/proc/{task}/smaps_rollup", "rb") as file:  # noqa: PTH123 - not a path of the user's
+                with open(f"{PROC}/{task}/smaps_rollup", "rb") as file:  # noqa: PTH123 - not a path of the user's
                     for line in file:
                         if line.startswith(b"Pss:"):
                             return int(line.split()[1]) * 1024

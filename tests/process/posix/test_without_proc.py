@@ -120,5 +120,21 @@ def test_what_is_not_promised_is_said_at_the_start(own) -> None:  # noqa: F811
     said = subprocess.run(
         [*WITHOUT_PROC, sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout
-    assert said.startswith("/proc is not readable here. The backend and all its processes still end on a stop")
+    assert said.startswith("/proc is not readable here, or shows the processes of another pid namespace. The backend")
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == ""
+
+
+def test_the_proc_of_an_outer_pid_namespace_names_no_process(own) -> None:  # noqa: F811
+    """There a pid of ours is another program's, whose children were taken for the backend's, and their pids for the ones to kill."""
+    outer = own("running", *child("family", "plain")).process.pid
+    code = (
+        "import os, sys; from sidecar.process import tree; parent = int(sys.argv[1])\n"
+        "with open('/proc/sys/kernel/ns_last_pid', 'w') as file: file.write(str(parent - 1))\n"
+        "if os.fork(): sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+        "print(os.getpid() == parent, tree.read_entry(parent), list(tree.walk((parent,))), flush=True)"
+    )
+    assert tree.read_entry(outer) is not None
+    assert list(tree.walk((outer,)))
+    command = ["unshare", "--map-root-user", "--pid", "--fork", sys.executable, "-c", code, str(outer)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert said == "True None []\n"
