@@ -13,11 +13,9 @@ from ..errors import InvalidArgsError
 from ..wire.channels import Notification
 from ..wire.messages import EventMessage
 
-KEPT_OLDEST = 1000
-"""Events of a ``drop_oldest`` channel that are held: so many log lines at most, and fewer if they are long."""
-
+KEPT_OLDEST = 1000  # events of a drop_oldest channel that are held: so many log lines at most, fewer if they are long
+# Memory that the held events of one channel may take. A line of 64 KiB takes 256 KiB if one of its characters is an emoji.
 KEPT_BYTES = 4 * 1024 * 1024
-"""Memory that the held events of one channel may take. A line of 64 KiB takes 256 KiB if one of its characters is an emoji."""
 
 
 class _Held:
@@ -39,6 +37,14 @@ class _Held:
         seq, payload, size = self.events.popleft()
         self._size -= size
         return seq, payload
+
+
+def hint_for_name(name: str, known: Iterable[str], kind: str) -> str:
+    """For a name that hello does not list among its ``kind``."""
+    from difflib import get_close_matches  # only a mistake needs it
+
+    close = "".join(f"Did you mean {one}? " for one in get_close_matches(name[:80], known, n=1))
+    return f"{close}The hello message lists the names of all {kind}."
 
 
 class Outbox:
@@ -77,10 +83,7 @@ class Outbox:
         self._seq[channel] += count
 
     def drain(self) -> None:
-        """Sends what was held, until the client falls behind again.
-
-        What is one event at most goes first: behind a flood of lines it would never have its turn.
-        """
+        """Sends what was held until the client falls behind again, floods last: behind one no other event would have its turn."""
         for channel in sorted(self._held, key=lambda name: self._events[name].overflow == "drop_oldest"):
             held = self._held[channel]
             while held.events and not self._congested():
@@ -98,11 +101,7 @@ class Outbox:
         return not self._events[channel].opt_in or channel in self._subscribed
 
     def subscribe(self, names: Iterable[str]) -> list[str]:
-        """Adds subscriptions; gives all that are in force, in the order of hello.
-
-        Raises:
-            InvalidArgsError: hello does not list one of the names; nothing has changed then.
-        """
+        """Adds subscriptions; gives all in force, in the order of hello. InvalidArgsError: hello lacks a name, nothing changed."""
         self._subscribed |= self._known(names)
         return self._in_force()
 
@@ -119,13 +118,8 @@ class Outbox:
         known = set(names)
         unknown = sorted(known - self._events.keys())
         if unknown:
-            from difflib import get_close_matches  # only a mistake needs it
-
-            close = "".join(f"Did you mean {one}? " for one in get_close_matches(unknown[0][:80], self._events, n=1))
-            raise InvalidArgsError(
-                f"No event named {', '.join(map(repr, unknown))}",
-                hint=f"{close}The hello message lists the names of all events.",
-            )
+            hint = hint_for_name(unknown[0], self._events, "events")
+            raise InvalidArgsError(f"No event named {', '.join(map(repr, unknown))}", hint=hint)
         return known
 
     def _in_force(self) -> list[str]:

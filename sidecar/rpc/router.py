@@ -9,34 +9,15 @@ from typing import Any
 
 from msgspec import Raw
 
-from ..errors import (
-    LIMIT_REMEDY,
-    CancelledRequestError,
-    DuplicateIdError,
-    InternalError,
-    ShuttingDownError,
-    SidecarError,
-    TooManyRequestsError,
-    UnknownChannelError,
-    UnsupportedError,
-    is_exhausted,
-)
+from .. import errors
+from ..errors import SidecarError
 from ..wire.channels import CHANNELS, Channel
-from ..wire.codec import (
-    ArgsReader,
-    BadMessageError,
-    Cancel,
-    Request,
-    args_reader,
-    encode_error,
-    encode_response,
-    read_message,
-)
+from ..wire.codec import BadMessageError, Cancel, Request, args_reader, encode_error, encode_response, read_message
+from .outbox import hint_for_name
 
 Handlers = Mapping[str, Callable[..., Any]]
 
-ANSWERED_TO_THE_END = frozenset({"backend:status", "sidecar:ping"})
-"""Channels that are served even while shutting down."""
+ANSWERED_TO_THE_END = frozenset({"backend:status", "sidecar:ping"})  # even while shutting down
 
 
 class _Route:
@@ -49,7 +30,7 @@ class _Route:
         self.channel = channel
         self.handler = handler
         self.prefix = f"{channel.failure}: " if channel.failure else ""
-        self.read_args: ArgsReader = self._read_first_args
+        self.read_args: Callable[[Raw], Sequence[Any]] = self._read_first_args
 
     def _read_first_args(self, raw: Raw) -> Sequence[Any]:
         self.read_args = args_reader(self.channel)
@@ -64,10 +45,8 @@ class Router:
     waited for, and a cancel gives up the waiting.
 
     ``send`` takes the body of an answer, of at most ``max_frame`` bytes; ``defect`` logs what was being done, and an error
-    that nothing expected; ``on_idle`` is called whenever the last request in flight was answered.
-
-    Raises:
-        KeyError: a handler has a name that is not a channel.
+    that nothing expected; ``on_idle`` is called whenever the last request in flight was answered. KeyError: a handler has a
+    name that is not a channel.
     """
 
     def __init__(
@@ -87,7 +66,7 @@ class Router:
         self._on_idle = on_idle
         self._routes = {name: _Route(name, CHANNELS[name], handler) for name, handler in handlers.items()}
         self._in_flight: dict[int, tuple[asyncio.Future[Any], _Route]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
         self._refusing = False
 
     @property
@@ -110,7 +89,7 @@ class Router:
         if route is None or self._refusing or len(waiting) >= self._max_in_flight or message.id in waiting:
             refusal = self._refusal(message, route)
             if refusal is not None or route is None:
-                self.send_error(message.id, refusal or InternalError("no route"), route)
+                self.send_error(message.id, refusal or errors.InternalError("no route"), route)
                 return
         try:
             result = route.handler(*route.read_args(message.args))
@@ -129,17 +108,14 @@ class Router:
         self._refusing = True
 
     async def finish(self, grace: float, timeout: float) -> None:  # noqa: ASYNC109 - the caller wants no exception, only an end
-        """Answers everything in flight: with SHUTTING_DOWN what is not done in ``grace`` seconds.
-
-        Such a task is cancelled, and has ``timeout`` seconds to end.
-        """
+        """Answers everything in flight, after ``grace`` seconds with SHUTTING_DOWN; its task then has ``timeout`` seconds to end."""
         self.refuse_new()
         futures = [future for future, _ in self._in_flight.values()]
         if futures:
             await asyncio.wait(futures, timeout=grace)
         waiting, self._in_flight = self._in_flight, {}
         for request_id, (future, route) in waiting.items():
-            self.send_error(request_id, ShuttingDownError("The sidecar is shutting down"), route)
+            self.send_error(request_id, errors.ShuttingDownError("The sidecar is shutting down"), route)
             self._give_up(future)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout)
@@ -150,32 +126,24 @@ class Router:
 
     def _refusal(self, message: Request, route: _Route | None) -> SidecarError | None:
         if message.id in self._in_flight:
-            return DuplicateIdError(f"A request with the id {message.id} is already in flight")
+            return errors.DuplicateIdError(f"A request with the id {message.id} is already in flight")
         name = message.channel
         if route is None:
             if name in CHANNELS:
-                return UnsupportedError(f"The channel {name} is not available here")
-            from difflib import get_close_matches  # only a mistake needs it
-
-            close = "".join(f"Did you mean {one}? " for one in get_close_matches(name[:80], CHANNELS, n=1))
-            return UnknownChannelError(
-                f"No channel named {name[:80]!r}",
-                hint=f"{close}The hello message lists the names of all channels.",
-            )
+                return errors.UnsupportedError(f"The channel {name} is not available here")
+            hint = hint_for_name(name, CHANNELS, "channels")
+            return errors.UnknownChannelError(f"No channel named {name[:80]!r}", hint=hint)
         if self._refusing and name not in ANSWERED_TO_THE_END:
-            return ShuttingDownError("The sidecar is shutting down")
+            return errors.ShuttingDownError("The sidecar is shutting down")
         if len(self._in_flight) >= self._max_in_flight:
-            return TooManyRequestsError(f"{len(self._in_flight)} requests are already in flight")
+            return errors.TooManyRequestsError(f"{len(self._in_flight)} requests are already in flight")
         return None
 
     def _wait(self, request_id: int, route: _Route, result: Any) -> None:
-        if asyncio.isfuture(result):
-            future: asyncio.Future[Any] = result
-        else:
-            task = asyncio.get_running_loop().create_task(result if asyncio.iscoroutine(result) else _await(result))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            future = task
+        future: asyncio.Future[Any] = asyncio.ensure_future(result)
+        if future is not result:
+            self._tasks.add(future)
+            future.add_done_callback(self._tasks.discard)
         self._in_flight[request_id] = future, route
         future.add_done_callback(partial(self._finished, request_id, route))
 
@@ -188,7 +156,7 @@ class Router:
             return
         del self._in_flight[request_id]
         if future.cancelled():
-            self.send_error(request_id, CancelledRequestError("The request was cancelled"), route)
+            self.send_error(request_id, errors.CancelledRequestError("The request was cancelled"), route)
         elif isinstance(error, SidecarError):
             self.send_error(request_id, error, route)
         elif error is not None:
@@ -203,7 +171,7 @@ class Router:
         if entry is None:
             return
         future, route = entry
-        self.send_error(request_id, CancelledRequestError("The request was cancelled"), route)
+        self.send_error(request_id, errors.CancelledRequestError("The request was cancelled"), route)
         self._give_up(future)
         if not self._in_flight:
             self._on_idle()
@@ -215,7 +183,7 @@ class Router:
     def _answer(self, request_id: int, route: _Route, result: Any) -> None:
         try:
             body = encode_response(request_id, result, self._max_frame)
-        except InternalError as error:
+        except errors.InternalError as error:
             self._defect(request_id, route, error)
         except SidecarError as error:
             self.send_error(request_id, error, route)
@@ -224,14 +192,9 @@ class Router:
 
     def _defect(self, request_id: int, route: _Route, error: BaseException) -> None:
         self._log_defect(route.name, error)
-        answer = InternalError(
-            error.message
-            if isinstance(error, InternalError)
-            else f"The sidecar failed at {route.name} ({type(error).__name__})",
-            hint=LIMIT_REMEDY if is_exhausted(error) else "This is a bug in the sidecar; its log has the details.",
-        )
-        self.send_error(request_id, answer, route)
-
-
-async def _await(awaitable: Any) -> Any:
-    return await awaitable
+        message = f"The sidecar failed at {route.name} ({type(error).__name__})"
+        if isinstance(error, errors.InternalError):
+            message = error.message
+        bug = "This is a bug in the sidecar; its log has the details."
+        hint = errors.LIMIT_REMEDY if errors.is_exhausted(error) else bug
+        self.send_error(request_id, errors.InternalError(message, hint=hint), route)

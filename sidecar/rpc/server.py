@@ -19,41 +19,22 @@ from .stdio.writer import Writer
 
 End = Literal["owner_lost", "input_done", "framing"]
 
-MAX_UNSENT = 32 * 1024 * 1024
-"""Bytes unsent beyond which no more requests are taken; from the protocol page."""
-
-GRACE = 0.1
-"""Seconds at the end for answers that are nearly there, such as those to callers that waited for the backend to stop."""
-
+MAX_UNSENT = 32 * 1024 * 1024  # bytes unsent beyond which no more requests are taken; from the protocol page
 RESUME_UNSENT = MAX_UNSENT // 2
-CONGESTED = 64 * 1024
-"""Bytes unsent beyond which repeatable events give way: what a Linux pipe holds, so the client is a whole pipe behind."""
+CONGESTED = 64 * 1024  # bytes unsent beyond which repeatable events give way: what a Linux pipe holds
+GRACE = 0.1  # seconds at the end for answers that are nearly there, as to callers that waited for the backend to stop
 
 
 class Server:
-    """Serves one client.
+    """Serves one client; everything happens on the loop's thread, and what comes before ``serve`` waits in the pipe.
 
-    Everything happens on the loop's thread. What comes before ``serve`` waits in the pipe.
-
-    Args:
-        stdin_fd: private descriptor of the requests: pipe, socket, regular file, terminal or null device.
-        stdout_fd: private descriptor of the answers, of any of these kinds.
-        report: takes a sentence about the streams, for the log. ``max_frame`` and ``max_in_flight``: as hello has them.
-
-    Attributes:
-        outbox: the notifications, and who subscribed to them.
+    The descriptors are private: pipes, sockets, regular files, terminals or null devices. ``report`` logs a sentence about them;
+    ``max_frame`` and ``max_in_flight``: as hello has them; ``outbox``: the notifications, and who subscribed to them.
     """
 
     def __init__(
-        self,
-        stdin_fd: int,
-        stdout_fd: int,
-        *,
-        max_frame: int,
-        max_in_flight: int,
-        report: Callable[[str], None],
+        self, stdin_fd: int, stdout_fd: int, *, max_frame: int, max_in_flight: int, report: Callable[[str], None]
     ) -> None:
-        self._stdin_fd = stdin_fd
         self._stdout_fd = stdout_fd
         self._max_frame = max_frame
         self._max_in_flight = max_in_flight
@@ -66,31 +47,19 @@ class Server:
         self._urgent = frozenset(name for name, event in EVENTS.items() if event.overflow == "keep")
         self.outbox = Outbox(EVENTS, self._send_event, self._congested)
         self._writer = Writer(stdout_fd, self._progress, self._broken)
+        self._reader = Reader(stdin_fd, self._frames, self._serve, self._stdin_ended)
         self._router: Router | None = None
-        self._reader: Reader | None = None
 
     def serve(self, handlers: Handlers, on_end: Callable[[End], None]) -> None:
-        """From now on requests are served.
+        """From now on requests are served by ``handlers``, by channel. KeyError: one has a name that is not a channel.
 
-        Args:
-            handlers: by channel.
-            on_end: called at most once with each kind of end: ``owner_lost`` (end of a stdin that is not a file, or a broken
-                stdout, which may also follow another end), ``input_done`` (all requests of a file are answered), ``framing``
-                (the stream cannot be followed any more; the client was sent the error).
-
-        Raises:
-            KeyError: a handler has a name that is not a channel.
+        ``on_end`` is called at most once with each kind of end: ``owner_lost`` (end of a stdin that is not a file, or a broken
+        stdout, which may also follow another end), ``input_done`` (all requests of a file are answered), ``framing`` (the stream
+        cannot be followed any more; the client was sent the error).
         """
         self._on_end = on_end
-        self._router = Router(
-            handlers,
-            self._writer.send,
-            max_frame=self._max_frame,
-            max_in_flight=self._max_in_flight,
-            defect=log.defect,
-            on_idle=self._idle,
-        )
-        self._reader = Reader(self._stdin_fd, self._frames, self._serve, self._stdin_ended)
+        limits = {"max_frame": self._max_frame, "max_in_flight": self._max_in_flight}
+        self._router = Router(handlers, self._writer.send, **limits, defect=log.defect, on_idle=self._idle)
         self._reader.resume()
         for end in self._ends:
             on_end(end)
@@ -112,7 +81,7 @@ class Server:
     @property
     def stdin_ended(self) -> bool:
         """Whether the client has closed its side of stdin, also where that is not read any more."""
-        return self._reader is not None and self._reader.other_side_gone
+        return self._reader.other_side_gone
 
     def send_error(self, error: SidecarError) -> None:
         """Sends an error that belongs to no request."""
@@ -124,15 +93,13 @@ class Server:
             await self._router.finish(0 if self.client_gone else GRACE, timeout)
         self.outbox.drain()
         await self._writer.drained(timeout)
-        if self._reader is not None:
-            self._reader.stop()
+        self._reader.stop()
         self._writer.close()
 
     def _serve(self) -> None:
         """Serves the frames that are there, unless the client reads too little."""
         writer, reader, router = self._writer, self._reader, self._router
-        if router is None or reader is None:
-            return
+        assert router is not None
         dispatch = router.dispatch
         sink = writer.sink
         writer.batching = True
@@ -155,7 +122,7 @@ class Server:
         writer, reader = self._writer, self._reader
         if self.outbox.holding:
             self.outbox.drain()
-        if reader is not None and reader.paused and not reader.ended and writer.unsent <= RESUME_UNSENT:
+        if self._router is not None and reader.paused and not reader.ended and writer.unsent <= RESUME_UNSENT:
             self._serve()
             if writer.unsent <= MAX_UNSENT:
                 reader.resume()
@@ -164,13 +131,13 @@ class Server:
         if self._frames.pending:
             self._report(f"stdin ended within a frame, {self._frames.pending} bytes of it had arrived")
         self._input_ended = True
-        if self._reader is None or self._reader.kind != FILE:
+        if self._reader.kind != FILE:
             self._report_end("owner_lost")
-        elif self._router is None or not self._router.in_flight:
+        elif self._router is not None and not self._router.in_flight:
             self._report_end("input_done")
 
     def _idle(self) -> None:
-        if self._input_ended and self._reader is not None and self._reader.kind == FILE:
+        if self._input_ended and self._reader.kind == FILE:
             self._report_end("input_done")
 
     def _broken(self, error: OSError) -> None:

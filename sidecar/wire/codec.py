@@ -15,9 +15,7 @@ from .channels import Channel
 from .messages import ErrorBody, ErrorMessage, EventMessage, Response
 from .salvage import fits, salvage
 
-MAX_ID = 2**53 - 1
-"""The largest integer that every client can hold exactly (ECMA-262, Number.MAX_SAFE_INTEGER)."""
-
+MAX_ID = 2**53 - 1  # the largest integer that every client can hold exactly (ECMA-262, Number.MAX_SAFE_INTEGER)
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1  # what MessagePack holds
 _KEPT_TYPES = (bytes, bytearray, memoryview, datetime)  # MessagePack has them
 _NO_ARGS = Raw(b"\x90")
@@ -28,8 +26,7 @@ _TEXT_KEPT = 400  # characters of an error's message that are kept where the who
 
 # What a decoder raises for foreign bytes: malformed or mistyped, the ext hook's, nested too deeply, a date out of range.
 _DECODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
-_ENCODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError, NotImplementedError)
-
+_ENCODE_FAILURES = (*_DECODE_FAILURES, NotImplementedError)
 
 _Id = Annotated[int, Meta(ge=0, le=MAX_ID)]
 
@@ -49,11 +46,7 @@ class Cancel(Struct, tag_field="type", tag="cancel", gc=False):
 
 
 class BadMessageError(InvalidMessageError):
-    """A body that is not a valid message.
-
-    Attributes:
-        request_id: its id where one could be read.
-    """
+    """A body that is not a valid message; ``request_id``: its id where one could be read."""
 
     def __init__(self, message: str, request_id: int | None) -> None:
         super().__init__(message, hint=f"{PAGES}/protocol.md lists the messages and their keys.")
@@ -70,11 +63,7 @@ _encode = Encoder().encode
 
 
 def read_message(body: bytes | bytearray | memoryview) -> Request | Cancel:
-    """First stage.
-
-    Raises:
-        BadMessageError: with the id where one can be read.
-    """
+    """First stage. Raises BadMessageError."""
     try:
         return _message_decoder.decode(body)
     except _DECODE_FAILURES as error:
@@ -115,15 +104,11 @@ def _plain(field: bytes | None) -> Any:
         return None
 
 
-ArgsReader = Callable[[Raw], Sequence[Any]]
+def args_reader(channel: Channel) -> Callable[[Raw], Sequence[Any]]:
+    """Second stage: gives the function that decodes the arguments of one channel, or raises InvalidArgsError.
 
-
-def args_reader(channel: Channel) -> ArgsReader:
-    """Second stage: gives the function that decodes the arguments of one channel.
-
-    It raises InvalidArgsError. An optional argument that is nil counts as not given: that is what the shim makes of
-    ``undefined``. Legacy channels ignore what the array holds. A channel takes one argument at most, a map where it
-    wants several values.
+    An optional argument that is nil counts as not given: that is what the shim makes of ``undefined``. Legacy channels ignore
+    what the array holds. A channel takes one argument at most, a map where it needs several values.
     """
     if channel.args is None:
         return _ignored_args
@@ -140,7 +125,8 @@ def args_reader(channel: Channel) -> ArgsReader:
         try:
             args: list[Any] = decode(raw)
         except _DECODE_FAILURES as error:
-            raise _wrong_args(raw, most, error) from None
+            _ignored_args(raw)  # raises where it is not an array
+            raise InvalidArgsError(f"Argument 1: {_reason(error)}" if most else "Takes no argument") from None
         count = len(args)
         if not required <= count <= most:
             takes = "no argument" if not most else "one argument" if required else "at most one argument"
@@ -148,14 +134,6 @@ def args_reader(channel: Channel) -> ArgsReader:
         return () if count > required and args[0] is None else args
 
     return read
-
-
-def _wrong_args(raw: Raw, most: int, error: Exception) -> InvalidArgsError:
-    """Distinguishes: not an array, too many, and the wrong one."""
-    _ignored_args(raw)
-    if most:
-        return InvalidArgsError(f"Argument 1: {_reason(error)}")
-    return InvalidArgsError("Takes no argument")
 
 
 def _ignored_args(raw: Raw) -> Sequence[Any]:
@@ -170,18 +148,22 @@ def _reason(error: Exception) -> str:
 
 
 def encode_response(request_id: int, result: Any, max_frame: int) -> bytes:
-    """The body of a response.
+    """The body of a response. ResultTooLargeError: no frame holds it. InternalError: MessagePack cannot hold it."""
+    return _body(Response(request_id, result), "The result", max_frame)
 
-    Raises:
-        ResultTooLargeError: it does not fit into a frame.
-        InternalError: the result holds what MessagePack cannot.
-    """
+
+def encode_event(event: EventMessage, max_frame: int) -> bytes:
+    """The body of an event. Raises as encode_response."""
+    return _body(event, f"An event of {event.channel}", max_frame)
+
+
+def _body(message: Struct, what: str, max_frame: int) -> bytes:
     try:
-        body = _encoded(Response(request_id, result))
+        body = _encoded(message)
     except _ENCODE_FAILURES as error:
-        raise InternalError(f"The result cannot be encoded: {_reason(error)}") from error
+        raise InternalError(f"{what} cannot be encoded: {_reason(error)}") from error
     if len(body) > max_frame:
-        raise ResultTooLargeError(f"The result takes {len(body)} bytes, a frame holds {max_frame}")
+        raise ResultTooLargeError(f"{what} takes {len(body)} bytes, a frame holds {max_frame}")
     return body
 
 
@@ -216,25 +198,9 @@ def _fitting(value: Any) -> Any:
 
 def encode_error(request_id: int | None, error: SidecarError, max_frame: int, prefix: str = "") -> bytes:
     """The body of an error, without its data, hint and most of its text where it would not fit; never raises."""
-    body = ErrorBody(
-        error.code, prefix + error.message, error.hint or UNSET, UNSET if error.data is None else error.data
-    )
-    try:
-        encoded = _encoded(ErrorMessage(request_id, body))
-        if len(encoded) <= max_frame:
-            return encoded
-    except _ENCODE_FAILURES:
-        pass
     text = prefix + error.message
-    return _encode(ErrorMessage(request_id, ErrorBody(error.code, _fitting(text[:_TEXT_KEPT]))))
-
-
-def encode_event(event: EventMessage, max_frame: int) -> bytes:
-    """The body of an event. Raises as encode_response."""
+    body = ErrorBody(error.code, text, error.hint or UNSET, UNSET if error.data is None else error.data)
     try:
-        body = _encoded(event)
-    except _ENCODE_FAILURES as error:
-        raise InternalError(f"An event of {event.channel} cannot be encoded: {_reason(error)}") from error
-    if len(body) > max_frame:
-        raise ResultTooLargeError(f"An event of {event.channel} takes {len(body)} bytes, a frame holds {max_frame}")
-    return body
+        return _body(ErrorMessage(request_id, body), "The error", max_frame)
+    except (InternalError, ResultTooLargeError):
+        return _encode(ErrorMessage(request_id, ErrorBody(error.code, _fitting(text[:_TEXT_KEPT]))))

@@ -8,9 +8,7 @@ from struct import Struct
 from ..errors import FrameError
 from .hello import DEFAULT_MAX_FRAME
 
-KEPT = 256 * 1024
-"""Bytes of the buffer that is kept: a full Linux socket buffer (net.core.wmem_default is 208 KiB) in one read."""
-
+KEPT = 256 * 1024  # bytes of the buffer that is kept: a full Linux socket buffer (wmem_default is 208 KiB) in one read
 _KEPT_AT_MOST = 8 * KEPT  # a client that sends megabytes sends more of them; what is larger goes back to the system
 _MIN_ROOM = 64 * 1024
 _HEADER = 4

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-_MAX_OBJECTS = 300_000
-"""Objects looked at before it gives up: the loop must not stand still for a hostile body (about 0.1 s)."""
-
+_MAX_OBJECTS = 300_000  # looked at before it gives up: the loop must not stand still for a hostile body (about 0.1 s)
 _FIXED = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
 _FIXED |= {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17}
 _SIZED = {0xC4: (1, 0), 0xC5: (2, 0), 0xC6: (4, 0), 0xC7: (1, 1), 0xC8: (2, 1), 0xC9: (4, 1)}  # ext: a type byte more

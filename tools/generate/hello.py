@@ -10,6 +10,7 @@ from sidecar import __version__
 from sidecar.wire.channels import CHANNELS, EVENTS
 from sidecar.wire.hello import PROTOCOL
 
+_WIDTH = 120 - len('    b""')
 _LITERAL = re.compile(r"(?<=# fmt: off\n).*?(?=# fmt: on\n)", re.DOTALL)
 
 
@@ -19,15 +20,19 @@ def filled(source: str) -> str:
 
 
 def literal() -> str:
-    """The assignment, one piece a line."""
+    """The assignment, in lines of at most 120 characters."""
     encode = msgspec.msgpack.encode
     pieces = [b"\x88", b"".join(map(encode, ("type", "hello", "protocol", PROTOCOL, "sidecar", __version__)))]
     for key, names in (("channels", CHANNELS), ("events", EVENTS)):
         header = encode([None] * len(names))[: -len(names)]  # a nil takes one byte
         pieces += [encode(key) + header, *map(encode, names)]
-    return "_CONSTANT = (\n" + "".join(f"    {_bytes(piece)}\n" for piece in pieces) + ")\n"
+    lines = [""]
+    for piece in map(_escaped, pieces):
+        if len(lines[-1] + piece) > _WIDTH:
+            lines.append("")
+        lines[-1] += piece
+    return "_CONSTANT = (\n" + "".join(f'    b"{line}"\n' for line in lines) + ")\n"
 
 
-def _bytes(piece: bytes) -> str:
-    text = "".join(chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\x{byte:02x}" for byte in piece)
-    return f'b"{text}"'
+def _escaped(piece: bytes) -> str:
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\x{byte:02x}" for byte in piece)

@@ -19,9 +19,7 @@ from ...process.platform.descriptors import (
 )
 from ...wire.framing import FrameBuffer
 
-_POLL_INTERVAL = 0.1
-"""Poll interval in seconds for the end of a stdin that is not being read; well inside the 1.5 s of timeouts.owner_lost."""
-
+_POLL_INTERVAL = 0.1  # seconds between looks for the end of a stdin that is not read; well inside timeouts.owner_lost
 _CHUNK = 64 * 1024
 _CHUNKS_AHEAD = 4  # what the thread reads beyond what the loop has taken
 
@@ -31,11 +29,7 @@ class Reader:
 
     It starts paused, and what comes before the first ``resume`` waits in the pipe. When it is paused later it reads
     nothing, and still notices the end of a pipe or socket: whatever was not read then is lost with its owner.
-
-    Attributes:
-        kind: of the descriptor, as descriptors.py names it.
-        paused: nothing is being read.
-        ended: reading has ended for good.
+    ``kind``: of the descriptor, as descriptors.py names it; ``ended``: for good.
     """
 
     def __init__(
@@ -49,9 +43,7 @@ class Reader:
         self.kind = kind_of(descriptor)
         self._polled = self.kind in POLLED_KINDS
         self._thread: _ReaderThread | None = None
-        self._was_blocking = True
-        if self._polled:
-            self._was_blocking = set_blocking(descriptor, blocking=False)
+        self._was_blocking = set_blocking(descriptor, blocking=False) if self._polled else True
         self.paused = True
         self.ended = False
         self._watch: asyncio.TimerHandle | None = None

@@ -12,18 +12,12 @@ from typing import Any
 
 from ...process.platform.descriptors import POLLED_KINDS, kind_of, set_blocking, write_all, write_pieces
 
-_JOINED = 256 * 1024
-"""Bytes up to which copying the pieces together is cheaper than handing the system a list of them."""
-
+_JOINED = 256 * 1024  # bytes up to which copying the pieces together is cheaper than handing the system a list of them
 _PIECES = 64  # of a list for the system, which takes 1024 (IOV_MAX); more of them than a full pipe takes gain nothing
 
 
 class Sink(ABC):
-    """Where frames go; to be made on the running loop.
-
-    Attributes:
-        unsent: bytes that were pushed and that the system has not taken yet.
-    """
+    """Where frames go; to be made on the running loop. ``unsent``: bytes that were pushed and not taken by the system yet."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
         self.unsent = 0

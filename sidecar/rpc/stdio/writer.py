@@ -7,22 +7,17 @@ from collections.abc import Callable
 
 from .sinks import sink_for
 
+# Frames in one write: more would leave the client idle while they are made, fewer would cost a system call each (measured).
 _ANSWERS = 16
-"""Frames in one write: more would leave the client idle while they are made, fewer would cost a system call each (measured)."""
-
 _BYTES = 64 * 1024  # what a pipe holds
 
 
 class Writer:
     """Frames bodies and sends them.
 
-    Outside of a batch what was sent leaves at the end of the loop's turn; inside one (``batching``), every 16 frames
-    and when the owner of the batch flushes.
-
-    Attributes:
-        batching: set by code that will call ``flush`` soon.
-        sink: what takes the bytes; its ``unsent`` lacks at most 64 KiB that are being collected.
-        broken: why the other side cannot be written to any more, or None; from then on everything is swallowed.
+    Outside of a batch what was sent leaves at the end of the loop's turn; inside one (``batching``, set by code that will call
+    ``flush`` soon) every 16 frames. The ``unsent`` of ``sink`` lacks at most 64 KiB that are being collected. ``broken``: why
+    the other side cannot be written to any more, or None; from then on everything is swallowed.
     """
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
