@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from ..clock import iso
 from ..core.actions import ReportFailure
+from ..core.cause import Cause
 from ..core.events import Reason
 from ..core.exit_status import UNKNOWN, ExitStatus
 from ..core.fingerprint import Frame, fingerprint
 from ..core.last_line import quote_last
 from ..errors import SidecarError
-from ..observe.causes import SILENT, Cause, guess
+from ..observe.causes import SILENT, guess
 from ..observe.crash import report_name
 from ..observe.frames import read_frames
 from ..plain import capitalised
@@ -33,9 +34,7 @@ class _Explanation(NamedTuple):
     """``exception`` and ``frames`` distinguish crashes of the same kind."""
 
     text: str
-    cause: str | None
-    remedy: str | None
-    kind: str
+    why: Cause
     exception: str = ""
     frames: Sequence[Frame] = ()
 
@@ -45,7 +44,8 @@ def describe_crash(
 ) -> Crash:
     """The summary of a failure; ``oom``: whether the kernel killed it because memory ran out, None: not known."""
     status = run.status or UNKNOWN
-    why = _explain(run, failure, settings, oom)
+    found = _explain(run, failure, settings, oom)
+    cause, remedy, kind, _ = found.why
     time = run.ended_at or iso()
     return Crash(
         name=report_name(time),
@@ -53,15 +53,15 @@ def describe_crash(
         run=run.number,
         code=status.code,
         signal=status.signal,
-        text=mask(why.text),
-        cause=mask(why.cause) if why.cause else None,
-        remedy=why.remedy,
+        text=mask(found.text),
+        cause=mask(cause) if cause else None,
+        remedy=remedy,
         attempt=failure.attempt,
         attempts=settings.restart.attempts,
         next_start_in=failure.next_start_in,
         final=failure.final,
-        kind=why.kind,
-        fingerprint=fingerprint(why.kind, why.exception, why.frames),
+        kind=kind,
+        fingerprint=fingerprint(kind, found.exception, found.frames),
     )
 
 
@@ -69,13 +69,11 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
     """What the sidecar ended itself comes first: the exit status would only describe our own stop."""
     status = run.status or UNKNOWN
     if failure.reason is Reason.STARTUP_TIMEOUT:
-        late = explain_unready(run, settings)
         answer = run.last_answer
         seen = str(answer.status or answer.kind) if answer is not None else ""
-        return _Explanation("not ready in time", late.cause, late.remedy, late.kind, seen)
+        return _Explanation("not ready in time", explain_unready(run, settings), seen)
     if failure.reason is Reason.HUNG:
-        hung = explain_hung(settings, run.hung)
-        return _Explanation("it hung: it stopped answering", hung.cause, hung.remedy, hung.kind)
+        return _Explanation("it hung: it stopped answering", explain_hung(settings, run.hung))
     if failure.error is not None:
         return _of_error(failure.error.message, failure.error)
     return _explain_end(run, status, settings, oom)
@@ -85,10 +83,10 @@ def _explain_end(run: Run, status: ExitStatus, settings: Settings, oom: bool | N
     if run.over_memory is None and (run.listener == "foreign" or run.conflict is not None):
         return _of_error(status.text, port_foreign(run) if run.listener == "foreign" else port_taken(run))
     if not status.clean and status.signal in {None, _SIGABRT} and (denied := _denied(run)) is not None:
-        return _Explanation(status.text, denied.cause, denied.remedy, denied.kind)
+        return _Explanation(status.text, denied)
     if (early := explain_early_end(run, settings)) is None:
         return _by_its_words(run, status, oom)
-    return _Explanation(status.text, early.cause, early.remedy, early.kind)
+    return _Explanation(status.text, early)
 
 
 def _denied(run: Run) -> Cause | None:
@@ -101,16 +99,15 @@ def _denied(run: Run) -> Cause | None:
 
 
 def _of_error(text: str, error: SidecarError) -> _Explanation:
-    return _Explanation(text, error.message, error.hint, error.code.lower())
+    return _Explanation(text, Cause(error.message, error.hint, error.code.lower()))
 
 
 def _by_its_words(run: Run, status: ExitStatus, oom: bool | None) -> _Explanation:
     found = guess(run.output, status, port=run.port, oom=oom)
     if found is None:
-        said = quote_last(run.output)
-        cause = capitalised(said) or None
-        return _Explanation(status.text, cause, _READ_IT, f"exit_{status.code}", frames=read_frames(None, run.output))
+        cause = Cause(capitalised(quote_last(run.output)), _READ_IT, f"exit_{status.code}")
+        return _Explanation(status.text, cause, frames=read_frames(None, run.output))
     fatal = found.fatal
     exception = fatal.type or fatal.kind if fatal is not None else str(status.signal) if found.kind == "signal" else ""
     frames = () if fatal is None and found.kind in SILENT else read_frames(fatal, run.output)
-    return _Explanation(status.text, found.cause, found.remedy, found.kind, exception, frames)
+    return _Explanation(status.text, found, exception, frames)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from ..plain import capitalised
 from .terminal_text import home_as_return, without_controls
 
 _LONGEST = 300  # characters; the whole line is in the output
@@ -45,6 +46,12 @@ def quote_last(output: str, *, only_errors: bool = False) -> str:
     """``last_line`` as a part of a sentence, such as ``its last error: …``; empty if missing."""
     line, is_error = last_line(output)
     return f"its last {'error' if is_error else 'output'}: {line}" if line and (is_error or not only_errors) else ""
+
+
+def say_last(output: str, *, only_errors: bool = False) -> str:
+    """``quote_last`` as a sentence that follows another; empty if missing."""
+    words = quote_last(output, only_errors=only_errors)
+    return f" {capitalised(words)}" if words else ""
 
 
 def printed_usage(output: str) -> bool:

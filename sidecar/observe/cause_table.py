@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..core.bind_failure import BindFailure
+from ..core.cause import Cause
 
 
 class Row(NamedTuple):
@@ -24,6 +25,7 @@ class Row(NamedTuple):
 _INCOMPLETE = (
     "Reinstall the app: its files are incomplete or were damaged (antivirus programs quarantine single files)."
 )
+REPORT = "The crash report has its last output; send it to the backend's developer."
 
 # dash: "sh: 1: NAME: …", bash: "bash: line 1: NAME: …", of a script its own name in the place of the shell's
 _SHELL = r"^\S+: (?:line )?\d+: (?:exec: )?(?P<program>[^:\n]+): "
@@ -37,11 +39,30 @@ _RUNTIMES = r"Node(?:\.?js)?|Python|Ruby|PHP|Perl|Java|JDK|rustc|Go|Deno|Bun|Eli
 # Files by which a tool finds its project
 _PROJECT = r"package\.json|Gemfile|Cargo\.toml|go\.mod|mix\.exs|Mix\.Project|Procfile|config\.ru|makefile|Rakefile|pom\.xml|pyproject\.toml|Pipfile|mkdocs\.yml|Caddyfile|Flask application"
 
-# kind, cause, remedy of what core.bind_failure recognises; ``{port}`` is "port 5005" or "the port"
-BIND_FAILURES: dict[BindFailure, tuple[str, str, str]] = {
-    "in_use": ("port_in_use", "{Port} is already in use by another program.", "Close that program (often a second copy of this app), or let the app choose its port: port = \"auto\"."),
-    "forbidden": ("port_forbidden", "The system does not let the backend listen on {port}: it is reserved or needs administrator rights.", "Let the app choose its port: port = \"auto\". On Windows, 'netsh interface ipv4 show excludedportrange protocol=tcp' lists the reserved ranges."),
+# What core.bind_failure recognises; ``{port}`` is "port 5005" or "the port"
+BIND_FAILURES: dict[BindFailure, Cause] = {
+    "in_use": Cause("{Port} is already in use by another program.", "Close that program (often a second copy of this app), or let the app choose its port: port = \"auto\".", "port_in_use"),
+    "forbidden": Cause("The system does not let the backend listen on {port}: it is reserved or needs administrator rights.", "Let the app choose its port: port = \"auto\". On Windows, 'netsh interface ipv4 show excludedportrange protocol=tcp' lists the reserved ranges.", "port_forbidden"),
 }  # fmt: skip
+
+# Ends that say nothing: by the kind of their status (ExitStatus.kind), else a row of that kind; then by other facts
+STATUSES = (
+    Cause("The backend crashed in native code (invalid memory access).", f"Update drivers and the native libraries that the backend uses (graphics, video). {REPORT}", "native_crash"),
+    Cause("The backend was killed from outside: usually by the system because memory ran out, otherwise by a user or another program.", "Close other programs or raise the memory limit of the container; check the system log for the out-of-memory killer.", "killed"),
+    Cause("Something outside the app asked the backend to exit (a signal, or a closed console).", "If that was intended, ignore it. Otherwise check for a tool that ends programs (service manager, logout, task killer).", "terminated"),
+    Cause("The backend aborted itself and did not say why.", REPORT, "aborted"),
+    Cause("The backend used an instruction that this processor does not support.", "Use a build of the backend for older processors; in a virtual machine, pass through the host's processor features.", "illegal_instruction"),
+    Cause("The backend reached a limit on processor time or file size that was set for it.", "Raise the limit (ulimit -t, ulimit -f) or remove it.", "limit"),
+    Cause("A DLL that the backend needs is missing or incompatible.", "Install the Microsoft Visual C++ Redistributable; if that does not help, reinstall the app.", "library_missing"),
+    Cause("The backend died of an unhandled .NET exception and did not say which.", REPORT, "exception"),
+    Cause("The backend ended itself at once because its state was corrupt (fail fast).", REPORT, "failfast"),
+    Cause("A program or library that the backend needs to start was not found.", "Reinstall the app; the last output has the name.", "command_missing"),
+    Cause("The backend's program was found but cannot be executed.", "Make it executable (chmod +x); on another architecture, install the right build.", "not_executable"),
+    Cause("The backend was killed together with its guardian process, so its exit status is unknown.", "Close other programs or raise the memory limit of the container; check the system log for the out-of-memory killer.", "unknown"),
+)  # fmt: skip
+CLEAN = Cause("The backend exited by itself, without an error.", "If it is meant to exit by itself, set [restart] on_clean_exit = false; otherwise check its log.", "clean_exit")  # fmt: skip
+OOM = Cause("The system killed the backend because memory ran out.", "Close other programs, process less at a time, or raise the memory limit of the container or service.", "oom_killed")  # fmt: skip
+KILLED_BY_OTHERS = Cause("The backend was killed by a user or another program; the system's out-of-memory killer was not involved.", "Check what may kill programs here: antivirus, service manager, container runtime, task killer.", "killed")  # fmt: skip
 
 ROWS = (
     # What a shell says that was to start a program; before the general words that it uses
@@ -83,7 +104,7 @@ ROWS = (
     Row("threads", r"unable to create (?:new )?native thread|can't start new thread|pthread_create failed|failed to create new OS thread|fork: (?:retry: )?resource temporarily unavailable|spawn \S+ EAGAIN", "The limit on processes and threads is used up.", "Raise it (ulimit -u, the pids limit of a container or service) or close other programs; if it happens again later, the backend leaks threads: report it to its developer."),
     Row("memory", r"OutOfMemoryException|\bout of memory\b|^MemoryError|java\.lang\.OutOfMemoryError|std::bad_alloc|cannot allocate memory|(?-i:\bENOMEM\b)|GC heap initialization failed|HRESULT: 0x8007000E|insufficient memory|could not reserve enough space|memory allocation of \d+ bytes failed|allowed memory size of|failed to allocate memory", "The backend ran out of memory.", "Close other programs or process less at a time. If the backend or its container has a memory limit, raise it."),
     Row("gpu_missing", r"found no NVIDIA driver|CUDA driver version is insufficient|no CUDA-capable device|no kernel image is available", "The graphics driver (CUDA) that the backend needs is missing, or too old or new for it.", "Update the driver of the graphics card, or start the backend so that it does not use it."),
-    Row("overflow", r"has overflowed its stack", "The backend died of a stack overflow.", "The crash report has its last output; send it to the backend's developer."),
+    Row("overflow", r"has overflowed its stack", "The backend died of a stack overflow.", REPORT),
     Row("native_crash", r"stack smashing detected|^(?:free|malloc|realloc|munmap_chunk)\(\): |double free or corruption|corrupted (?:size|double-linked)|AddressSanitizer", "The backend crashed in native code (its memory was corrupted).", "Update the native libraries that the backend uses. The crash report has its last output; send it to the backend's developer."),
     Row("runtime_unusable", r"failed to create CoreCLR", "The .NET runtime could not start.", "Check that the temporary folder (TMPDIR) exists and is writable, and that no limit on memory (ulimit -v) is set."),
     Row("open_files", r"too many open files|(?-i:\bEMFILE\b)|(?-i:\bENFILE\b)", "The backend has too many files and connections open.", "Raise the limit on open files (ulimit -n); if it happens again later, the backend leaks them: report it to its developer."),

@@ -6,13 +6,12 @@ import os
 import re
 
 from ..core.bind_failure import any_bind_failure
+from ..core.cause import Cause
 from ..process.base import SandboxRequest
 from ..process.sandbox import is_allowed
 from ..process.seccomp import DNS_PORT
-from .causes import Cause
 from .fatal import find
 
-_KIND = "sandbox_denied"
 _LAST_WORDS = 4096  # characters: a denial that the backend lived with, and logged, explains no later end
 # CPython; Node; .NET; then C, Go and shells, which put the path first; scripts and libraries; Java; Ruby; PHP; Deno
 _PATHS = (
@@ -31,6 +30,12 @@ _PATHS = (
 _CONNECT = r"connect EACCES \S+:(\d{1,5})\b|dial tcp[46]? \S+:(\d{1,5}): connect: permission denied|permission denied \(\S+:(\d{1,5})\)"
 
 _NO_NAMES = r"EAI_AGAIN|name resolution|name or service not known|getaddrinfo ENOTFOUND|: no such host\b"
+_KIND = "sandbox_denied"
+_CONNECTION = Cause("The sandbox blocked a connection of the backend to TCP port {port}.", "If the backend needs it, add {port} to sandbox.connect.", _KIND)  # fmt: skip
+_NAMES = Cause("The backend could not resolve a host name, because the sandbox blocks DNS.", "If it needs to reach other machines, add 53 and the ports that it connects to to sandbox.connect.", _KIND)  # fmt: skip
+_LISTENING = Cause("The sandbox blocked the backend from listening on {other}; it may only listen on {port}.", "Make it listen on the port that it is given ({{port}} in backend.command, or the variable PORT), or set backend.port to its own port.", _KIND)  # fmt: skip
+_READING = Cause("The sandbox denied the backend access to {path}.", "If the backend needs it, add the path or a parent folder to sandbox.read, or to sandbox.write if it changes it.", _KIND)  # fmt: skip
+_WRITING = Cause("The sandbox denied the backend write access to {path}.", "If the backend needs it, add the path or a parent folder to sandbox.write.", _KIND)  # fmt: skip
 
 
 def explain_denial(output: str, request: SandboxRequest) -> Cause | None:
@@ -40,28 +45,16 @@ def explain_denial(output: str, request: SandboxRequest) -> Cause | None:
     if request.level == "strict" and (found := re.findall(_CONNECT, text, re.IGNORECASE)):
         port = int("".join(found[-1]))
         if port not in request.connect:
-            return Cause(
-                f"The sandbox blocked a connection of the backend to TCP port {port}.",
-                f"If the backend needs it, add {port} to sandbox.connect.",
-                _KIND,
-            )
+            return _CONNECTION.filled(port=port)
     if request.level == "strict" and DNS_PORT not in request.connect and re.search(_NO_NAMES, text, re.IGNORECASE):
-        return Cause(
-            "The backend could not resolve a host name, because the sandbox blocks DNS.",
-            "If it needs to reach other machines, add 53 and the ports that it connects to to sandbox.connect.",
-            _KIND,
-        )
+        return _NAMES
     for path in _named_paths(text, request.cwd):
         if (cause := _explain_path(path, request)) is not None:
             return cause
     failure = any_bind_failure(text)
     if failure is not None and failure[0] == "forbidden" and request.port and failure[1] != request.port:
         other = f"TCP port {failure[1]}" if failure[1] else "another TCP port"
-        return Cause(
-            f"The sandbox blocked the backend from listening on {other}; it may only listen on {request.port}.",
-            "Make it listen on the port that it is given ({port} in backend.command, or the variable PORT), or set backend.port to its own port.",
-            _KIND,
-        )
+        return _LISTENING.filled(other=other, port=request.port)
     return None
 
 
@@ -78,15 +71,7 @@ def _explain_path(path: str, request: SandboxRequest) -> Cause | None:
     while not os.path.lexists(there) and there != os.path.dirname(there):  # noqa: PTH120 -- strings
         there = os.path.dirname(there)  # noqa: PTH120 -- strings
     if not is_allowed(request, path, write=False) and os.access(there, os.R_OK):
-        return Cause(
-            f"The sandbox denied the backend access to {path}.",
-            "If the backend needs it, add the path or a parent folder to sandbox.read, or to sandbox.write if it changes it.",
-            _KIND,
-        )
+        return _READING.filled(path=path)
     if not is_allowed(request, path, write=True) and os.access(there, os.W_OK):
-        return Cause(
-            f"The sandbox denied the backend write access to {path}.",
-            "If the backend needs it, add the path or a parent folder to sandbox.write.",
-            _KIND,
-        )
+        return _WRITING.filled(path=path)
     return None

@@ -93,10 +93,7 @@ def _why_it_ended(run: Run, settings: Settings) -> tuple[str, str]:
     from .early_end import explain_early_end
 
     why = explain_early_end(run, settings) or guess(run.output, run.status or UNKNOWN, port=run.port)
-    if why is not None:
-        return why.cause, why.remedy
-    said = quote_last(run.output)
-    return capitalised(said), ""
+    return (why.cause, why.remedy) if why is not None else (capitalised(quote_last(run.output)), "")
 
 
 def port_foreign(run: Run) -> errors.SidecarError:

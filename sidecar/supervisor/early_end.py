@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 
 from ..backend.reported import lifetime_events
-from ..core.last_line import last_line, printed_usage, quote_last
+from ..core.cause import Cause
+from ..core.last_line import last_line, printed_usage, quote_last, say_last
 from ..plain import capitalised
 from ..settings.model import Settings
 from .run import Run
-from .unready import Unready, other_port_taken
+from .unready import other_port_taken
 
 STDIN_SECONDS = 2.0  # within which a backend that reads its stdin to the end has seen that
 _LAST_WORDS = 4096  # characters: an error in them may be why it shut down
@@ -32,14 +33,25 @@ _FOREGROUND = {
     "mongod": "mongod without --fork",
     "setsid": "without setsid, for the sidecar starts it in a session of its own",
 }
-_EXITS = 'If it is meant to exit by itself, set [restart] on_clean_exit = false. If it exits when stdin closes, which is empty here, set backend.stdin = "open". Otherwise check its log.'
 _USUAL = ("nginx", "redis-server", "gunicorn", "pg_ctl")
 _SCRIPTS = frozenset(
     ".py .pyz .js .mjs .cjs .ts .mts .jar .dll .rb .php .pl .lua .sh .ps1 .r .exs".split()  # noqa: SIM905 - as a line
 )
+_FOUND = {
+    "asked": Cause("It asked for input on stdin, which is empty, and exited{question}.", "Pass the answer another way: an option such as --yes, a variable in [backend.env], or its settings.", "stdin_ended"),
+    "memory": Cause("Its processes used {used} of memory ({measure}), more than limits.memory ({allowed}) allows, and were killed.", "{remedy}", "memory_limit"),
+    # Of the .NET host, which SIGTERM, SIGINT and SIGQUIT stop as its own code does
+    "own_shutdown": Cause('The app shut itself down (IHostApplicationLifetime.StopApplication or a signal from outside): it reported "Application is shutting down..." and exited with code 0, without a stop by the sidecar.{said}', "Look for that call in its code, a background service that failed, or a program that sends signals. If it is meant to exit by itself, set [restart] on_clean_exit = false.", "clean_exit"),
+    "daemonized": Cause("Its first process exited with code 0 and left others running, which were ended too: {names}. The sidecar needs a backend whose first process keeps running.", "Run it in the foreground: {ways}; a script must end with exec, or wait for the program it starts.", "daemonized"),
+    "error": Cause("It exited with code 0; {said}.", "Fix what its last output reports.", "clean_exit"),
+    "clean": Cause("The backend exited by itself, without an error.", 'If it is meant to exit by itself, set [restart] on_clean_exit = false. If it exits when stdin closes, which is empty here, set backend.stdin = "open". Otherwise check its log.', "clean_exit"),
+    "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin. If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
+    "usage": Cause("It printed its usage and exited: an argument is missing or wrong.{said}", "Correct the arguments in backend.command; its output lists them.", "usage"),
+    "script_missing": Cause("The file {word} was not found in the backend's working folder: there is no {looked_for}.", "{remedy}", "script_missing"),
+}  # fmt: skip
 
 
-def explain_early_end(run: Run, settings: Settings) -> Unready | None:
+def explain_early_end(run: Run, settings: Settings) -> Cause | None:
     """Cause and remedy, where the facts of the run give them; None where its output has to.
 
     - It was killed for using more memory than it may.
@@ -57,11 +69,7 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
     if run.status is None or run.spec is None:
         return None
     if settings.backend.stdin == "null" and (question := _question(run.output)) is not None:
-        return Unready(
-            f"It asked for input on stdin, which is empty, and exited{question}.",
-            "Pass the answer another way: an option such as --yes, a variable in [backend.env], or its settings.",
-            "stdin_ended",
-        )
+        return _FOUND["asked"].filled(question=question)
     if run.status.clean:
         return _clean_end(run, settings)
     other = _other_port(run, settings)
@@ -70,10 +78,15 @@ def explain_early_end(run: Run, settings: Settings) -> Unready | None:
     return _usage(run) or _script(run)
 
 
-def _clean_end(run: Run, settings: Settings) -> Unready | None:
+def _clean_end(run: Run, settings: Settings) -> Cause | None:
     if lifetime_events(settings.profile, run.output)[-1:] == ["stopping"]:
-        return _own_shutdown(run)
+        return _FOUND["own_shutdown"].filled(said=say_last(run.output[-_LAST_WORDS:], only_errors=True))
     return _daemon(run) if run.forced else _other_port(run, settings) or _usage(run) or _stdin(run, settings)
+
+
+def _other_port(run: Run, settings: Settings) -> Cause | None:
+    taken = other_port_taken(run, settings) if run.conflict is None else None
+    return taken._replace(cause=f"{capitalised(taken.cause)}.") if taken is not None else None
 
 
 def _question(output: str) -> str | None:
@@ -84,105 +97,55 @@ def _question(output: str) -> str | None:
     return f": {line}" if re.search(_QUESTION, line) else None
 
 
-def _memory(used: int, allowed: int) -> Unready:
+def _memory(used: int, allowed: int) -> Cause:
     from ..process.platform.usage import MEASURE
 
     sizes = [f"{size / 2**20:.0f} MiB" if size >= 2**20 else f"{size} bytes" for size in (used, allowed)]
-    return Unready(
-        f"Its processes used {sizes[0]} of memory ({MEASURE}), more than limits.memory ({sizes[1]}) allows, and were killed.",
-        'Give limits.memory a unit, as in "512MB": a number alone is bytes.'
-        if 0 < allowed < 2**20
-        else "Raise limits.memory, or find out why the backend needs so much.",
-        "memory_limit",
-    )
+    remedy = "Raise limits.memory, or find out why the backend needs so much."
+    if 0 < allowed < 2**20:
+        remedy = 'Give limits.memory a unit, as in "512MB": a number alone is bytes.'
+    return _FOUND["memory"].filled(used=sizes[0], allowed=sizes[1], measure=MEASURE, remedy=remedy)
 
 
-def _own_shutdown(run: Run) -> Unready:
-    """Of the .NET host, which SIGTERM, SIGINT and SIGQUIT stop as its own code does."""
-    said = quote_last(run.output[-_LAST_WORDS:], only_errors=True)
-    return Unready(
-        "The app shut itself down (IHostApplicationLifetime.StopApplication or a signal from outside):"
-        ' it reported "Application is shutting down..." and exited with code 0, without a stop by the sidecar.'
-        + (f" {capitalised(said)}" if said else ""),
-        "Look for that call in its code, a background service that failed, or a program that sends signals. If it is meant to exit by itself, set [restart] on_clean_exit = false.",
-        "clean_exit",
-    )
-
-
-def _daemon(run: Run) -> Unready:
+def _daemon(run: Run) -> Cause:
     names = ", ".join(f"{process.name} (pid {process.pid})" for process in run.forced[:5])
     words = {Path(word).name for word in run.spec.command} if run.spec is not None else set()
     programs = words | {process.name for process in run.forced}
     known = [how for program, how in _FOREGROUND.items() if program in programs]
     ways = ", ".join(known or (_FOREGROUND[program] for program in _USUAL))
-    return Unready(
-        f"Its first process exited with code 0 and left others running, which were ended too: {names}. The sidecar needs a backend whose first process keeps running.",
-        f"Run it in the foreground: {ways}; a script must end with exec, or wait for the program it starts.",
-        "daemonized",
-    )
+    return _FOUND["daemonized"].filled(names=names, ways=ways)
 
 
-def _stdin(run: Run, settings: Settings) -> Unready | None:
-    listened = run.ready_at is not None or run.listener != "unknown"
+def _stdin(run: Run, settings: Settings) -> Cause | None:
     if run.lasted is not None and run.lasted < _SOON and (said := quote_last(run.output, only_errors=True)):
-        return Unready(f"It exited with code 0; {said.rstrip('.')}.", "Fix what its last output reports.", "clean_exit")
+        return _FOUND["error"].filled(said=said.rstrip("."))
     if settings.backend.stdin == "open" or run.lasted is None:
         return None
     if run.lasted > STDIN_SECONDS:
-        return (
-            None
-            if run.ready_at is not None
-            else Unready("The backend exited by itself, without an error.", _EXITS, "clean_exit")
-        )
+        return None if run.ready_at is not None else _FOUND["clean"]
+    listened = run.ready_at is not None or run.listener != "unknown"
     when = "and had just begun to listen" if listened else "before it listened"
-    words = quote_last(run.output)
-    said = f" {capitalised(words)}" if words else ""
-    return Unready(
-        f"The backend exited with code 0 within {STDIN_SECONDS:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}",
-        'Set backend.stdin = "open" if it exits with its stdin. If it starts another program and exits, use '
-        "that program's command. Otherwise check its last output.",
-        "stdin_ended",
-    )
+    return _FOUND["stdin_ended"].filled(seconds=STDIN_SECONDS, when=when, said=say_last(run.output))
 
 
-def _other_port(run: Run, settings: Settings) -> Unready | None:
-    taken = other_port_taken(run, settings) if run.conflict is None else None
-    return None if taken is None else Unready(f"{capitalised(taken[0])}.", taken[1], "port_in_use")
-
-
-def _usage(run: Run) -> Unready | None:
+def _usage(run: Run) -> Cause | None:
     if run.ready_at is not None or not printed_usage(run.output):
         return None
-    if (missing := _script(run)) is not None:
-        return missing
-    said = quote_last(run.output, only_errors=True)
-    return Unready(
-        f"It printed its usage and exited: an argument is missing or wrong.{f' {capitalised(said)}' if said else ''}",
-        "Correct the arguments in backend.command; its output lists them.",
-        "usage",
-    )
+    return _script(run) or _FOUND["usage"].filled(said=say_last(run.output, only_errors=True))
 
 
-def _script(run: Run) -> Unready | None:
+def _script(run: Run) -> Cause | None:
     """An interpreter with its path runs in its own folder unless backend.cwd is set."""
     assert run.spec is not None
     for word in run.spec.command[1:]:
         if Path(word).suffix.lower() not in _SCRIPTS or word.startswith("-") or os.path.isabs(word):  # noqa: PTH117 - text
             continue
-        looked_for = Path(run.spec.cwd, word)
+        looked_for, here = Path(run.spec.cwd, word), Path(word).resolve()
         if looked_for.exists():
             return None
-        here = Path(word).resolve()
+        remedy = "Set backend.cwd to its folder, or use its full path."
         if here.exists():
-            return Unready(
-                f"The file {word} was not found in the backend's working folder: there is no {looked_for}.",
-                f'It is in the folder in which the sidecar was started: set backend.cwd = "{Path.cwd()}", or use its full'
-                f" path: {here}",
-                "script_missing",
-            )
-        return Unready(
-            f"The file {word} was not found in the backend's working folder: there is no {looked_for}.",
-            "Set backend.cwd to its folder, or use its full path.",
-            "script_missing",
-        )
+            where = f'set backend.cwd = "{Path.cwd()}", or use its full path: {here}'
+            remedy = f"It is in the folder in which the sidecar was started: {where}"
+        return _FOUND["script_missing"].filled(word=word, looked_for=looked_for, remedy=remedy)
     return None

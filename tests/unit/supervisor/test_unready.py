@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from sidecar.backend.probe import ProbeResult
+from sidecar.core.cause import Cause
 from sidecar.process.base import ListeningSocket
 from sidecar.settings.model import Backend, Settings
 from sidecar.supervisor.run import Run
-from sidecar.supervisor.unready import Unready, explain_hung, explain_unready
+from sidecar.supervisor.unready import explain_hung, explain_unready
 
 if TYPE_CHECKING:
     from sidecar.errors import HttpFailure
@@ -25,7 +26,7 @@ def explain(
     last_answer: ProbeResult | None,
     *,
     output: str = "",
-) -> Unready:
+) -> Cause:
     seen = None if listening is None else tuple(listening)
     return explain_unready(Run(1, port, 0.0, listening=seen, last_answer=last_answer, output=output), settings)
 

@@ -1,0 +1,18 @@
+"""Why a run failed, or is not ready."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Cause(NamedTuple):
+    """One sentence or two each for cause and remedy, a stable name, and the fatal error behind it, if any (observe.fatal)."""
+
+    cause: str
+    remedy: str
+    kind: str = "startup_timeout"
+    fatal: Any = None
+
+    def filled(self, **facts: object) -> Cause:
+        """With the facts in the place of their names in braces."""
+        return self._replace(cause=self.cause.format_map(facts), remedy=self.remedy.format_map(facts))
