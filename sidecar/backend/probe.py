@@ -60,6 +60,11 @@ def next_knock_delay(elapsed: float) -> float:
     return min(max(_FIRST_PORT_CHECK_DELAY, elapsed * _SHARE_OF_ELAPSED), _MAX_PORT_CHECK_DELAY)
 
 
+def is_metrics(body: Any) -> bool:
+    """Whether a body is Prometheus's exposition format."""
+    return isinstance(body, str) and body.startswith(("# HELP ", "# TYPE "))
+
+
 def significant(body: Any, volatile_keys: Collection[str]) -> bytes:
     """What of a body counts for "did it change": all but the ``volatile_keys`` at any depth and the order of keys."""
     try:

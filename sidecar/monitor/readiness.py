@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import structs
 
 from ..backend.client import BackendClient
-from ..backend.probe import next_knock_delay, next_probe_delay, probe, probe_port
+from ..backend.probe import is_metrics, next_knock_delay, next_probe_delay, probe, probe_port
 from ..backend.reported import lifetime_events, other_protocols
 from ..core import events as e
 from ..log import log
@@ -28,6 +28,7 @@ T = TypeVar("T")
 _PROGRESS_INTERVAL = 1.0
 _ASK_TIMEOUT = 1.0  # seconds
 _LAST_OUTPUT = 8 * 1024  # bytes: masking more each second would cost a start that is slow
+_DEBUGGER = 400  # what Node's inspector answers to a plain GET
 _TOO_MANY_REQUESTS = 429
 # Answers that only a run that took the connection can give, whatever they say.
 _TAKEN = frozenset({"status", "redirected", "malformed", "too_large", "hang_up"})
@@ -130,7 +131,11 @@ class Readiness:
                 ports = {port for port in ports if (await probe_port(port, "/", _ASK_TIMEOUT)).ok}
             other = other_port(ports, self.given, printed, in_command=in_command)
         seen, self._other = self._other, other
-        if other is None or other == run.port or other != seen:
+        if other is None or other == run.port:
+            return False
+        if other != seen:
+            if other != self.given and not await self._may_serve(other, is_printed=other == printed):
+                self._other = None
             return False
         if self.given is None:
             matched = "did not match" if run.port is None else f"did not find: it found {run.port} before"
@@ -145,6 +150,15 @@ class Readiness:
             )
         self._supervisor.post(e.PortReported(self._run, other))
         return True
+
+    async def _may_serve(self, port: int, *, is_printed: bool) -> bool:
+        """Whether it is more than a database or metrics, which a server may open before the port that it was given; any, if that never comes."""
+        if self._loop.time() >= self._started + self._settings.timeouts.startup / 2:
+            return True
+        root = await probe_port(port, "/", _ASK_TIMEOUT)
+        if root.status in {None, _DEBUGGER}:
+            return is_printed
+        return not is_metrics(root.body if root.ok else (await probe_port(port, "/metrics", _ASK_TIMEOUT)).body)
 
     def _port(self) -> int | None:
         run = self._supervisor.run

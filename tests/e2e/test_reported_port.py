@@ -137,6 +137,51 @@ async def test_a_fixed_port_that_chromium_refuses_is_a_warning_at_the_start(tmp_
         await processes.until(lambda: words in client.stderr_text, what=lambda: client.stderr_text)
 
 
+_FIRST = """
+import os, socket, sys, threading, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Metrics(BaseHTTPRequestHandler):
+    def do_GET(self):
+        found = sys.argv[1] == "metrics" or self.path == "/metrics"
+        self.send_response(200 if found else 404)
+        self.end_headers()
+        self.wfile.write(b"# HELP up Whether it is.\\n# TYPE up gauge\\nup 1\\n" if found else b"not found")
+    def log_message(self, *_): pass
+
+if sys.argv[1] == "database":
+    first = socket.create_server(("127.0.0.1", 0))
+else:
+    first = ThreadingHTTPServer(("127.0.0.1", 0), Metrics)
+    threading.Thread(target=first.serve_forever, daemon=True).start()
+while not os.path.exists("go"):
+    time.sleep(0.02)
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+time.sleep(600)
+"""
+
+
+@seen_by_sockets
+@pytest.mark.parametrize("first", ["metrics", "metrics at their path", "database"])
+async def test_what_a_server_opens_before_its_port_does_not_make_it_ready(tmp_path: Path, first: str) -> None:
+    script = tmp_path / "backend.py"
+    script.write_text(_FIRST)
+    command, settings = [sys.executable, str(script), first], {"backend.cwd": str(tmp_path)}
+    async with SidecarClient(command, flags=("--profile", "generic"), settings=settings, data=tmp_path) as client:
+
+        def looks() -> int:
+            messages = [progress["message"] for progress in client.payloads("backend:startupProgress")]
+            return sum("instead of its port" in message for message in messages)
+
+        await client.until(
+            lambda: looks() >= 4, "looks at the port; at the second of them any other port would be used"
+        )
+        (tmp_path / "go").touch()
+        ready = await client.call("backend:waitForReady")
+        changes = client.payloads("backend:stateChanged")
+        assert {change["port"] for change in changes} == {ready["port"]}
+
+
 @seen_by_sockets
 @pytest.mark.parametrize("listener", ["own", "any"])
 async def test_a_program_outside_the_tree_may_forward_the_port_where_that_is_set(tmp_path: Path, listener: str) -> None:
