@@ -138,16 +138,7 @@ class App:
             keep_socket(handover.socket, supervisor.stream, log.warning)
         logs = LogChannel(server, supervisor, output)
         self._metrics = _metrics(boot.metrics, supervisor)
-        self._recorder = Recorder(
-            settings,
-            paths,
-            server,
-            supervisor,
-            output=output,
-            secrets=secrets,
-            metrics=self._metrics,
-            early=boot.early,
-        )
+        self._recorder = Recorder(settings, paths, server, supervisor, secrets, self._metrics, boot.early)
         limit = settings.timeouts.startup if settings.backend.managed else None
         announce(server, supervisor.stream, startup_limit=limit)
         self._monitor = Monitor(

@@ -14,7 +14,7 @@ from ..wire.observe import Exposed, StartupProgress, StateChanged
 def announce(server: Server, stream: Stream, *, startup_limit: float | None) -> None:
     """Subscribes to what a client is notified of, but for crashes and resources, which the recorder knows.
 
-    ``startup_limit``: time limit of a start in seconds; None: no limit.
+    ``startup_limit``: seconds that a start may take; None: no limit.
     """
 
     def changed(change: StateChanged) -> None:

@@ -81,7 +81,8 @@ class MetricsFile:
         except OSError as error:
             if not self._failing:
                 log.warning(
-                    f"The metrics cannot be written to {self._path}: {error.strerror or error}. The folder must exist and be writable for the sidecar's user. The sidecar retries after each change and every {INTERVAL:g} s."
+                    f"The metrics cannot be written to {self._path}: {error.strerror or error}. The folder must exist and be "
+                    f"writable for the sidecar's user. The sidecar retries after each change and every {INTERVAL:g} s."
                 )
             self._failing = True
             return

@@ -8,12 +8,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
+
 from ..backend.reported import lifetime_events
 from ..clock import iso
 from ..core import events as e
 from ..core.exit_status import UNKNOWN
 from ..log import log
-from ..observe.logs import BackendLog
 from ..observe.secrets import Secrets
 from ..process import oom_kills
 from ..rpc.server import Server
@@ -35,15 +36,14 @@ if TYPE_CHECKING:
     from .metrics_file import MetricsFile
 
 _LAST_MINUTE = 60.0
-_MOVES_KEPT = 100
 
 
 class Timeline:
     """The last 100 moves of the lifecycle and the last 100 changes of health as lines that begin with their time, oldest first."""
 
     def __init__(self) -> None:
-        self.states: deque[str] = deque(maxlen=_MOVES_KEPT)
-        self.health: deque[str] = deque(maxlen=_MOVES_KEPT)
+        self.states: deque[str] = deque(maxlen=100)
+        self.health: deque[str] = deque(maxlen=100)
 
     def changed(self, change: StateChanged) -> None:
         """The lifecycle moved."""
@@ -60,47 +60,32 @@ class Timeline:
         self.health.append(f"{time}  {result.status}{f': {result.error}' if result.error else ''}")
 
 
-class Recorder:
+class Recorder(Struct, eq=False):
     """Subscribes to the runs; one per sidecar."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        paths: Paths,
-        server: Server,
-        supervisor: Supervisor,
-        *,
-        output: BackendLog,
-        secrets: Secrets,
-        metrics: MetricsFile | None,
-        early: EarlyRun | None = None,
-    ) -> None:
-        self._settings = settings
-        self._metrics = metrics
-        self._paths = paths
-        self._server = server
-        self._supervisor = supervisor
-        self._output = output
-        self._secrets = secrets
-        self._timeline = Timeline()
-        self._reports: CrashReports | None = None
-        self._resources: Resources | None = None
-        self._oom_early = early.oom_kills if early is not None else None
-        self._oom_before: tuple[int | None, int | None] = (None, None)
-        self._oom: bool | None = None
-        stream = supervisor.stream
-        stream.subscribe(StateChanged, self._timeline.changed)
+    _settings: Settings
+    _paths: Paths
+    _server: Server
+    _supervisor: Supervisor
+    _secrets: Secrets
+    _metrics: MetricsFile | None
+    _early: EarlyRun | None
+    _timeline: Timeline = field(default_factory=Timeline)
+    _reports: CrashReports | None = None
+    _resources: Resources | None = None
+    _oom_before: tuple[int | None, int | None] = (None, None)
+    _oom: bool | None = None
+
+    def __post_init__(self) -> None:
+        stream = self._supervisor.stream
+        stream.subscribe(StateChanged, self._moved)
         stream.subscribe(e.Health, lambda health: self._timeline.checked(iso(), health_result(health)))
-        if PROFILES[settings.profile].lifetime:
+        if PROFILES[self._settings.profile].lifetime:
             stream.subscribe(Output, self._printed)
         stream.subscribe(RunLaunching, self._launching)
         stream.subscribe(RunStarted, self._started)
         stream.subscribe(RunEnded, self._ended)
-        stream.subscribe(RunStarted, self._release_reports)
-        stream.subscribe(
-            StateChanged, lambda change: self._release_reports(change) if change.state != "STARTING" else None
-        )
-        if settings.backend.managed:
+        if self._settings.backend.managed:
             stream.subscribe(RunFailed, self._failed)
 
     def table(self) -> Mapping[str, Callable[..., Any]]:
@@ -127,6 +112,11 @@ class Recorder:
 
     # What happens ---------------------------------------------------------------------------------------------------
 
+    def _moved(self, change: StateChanged) -> None:
+        self._timeline.changed(change)
+        if change.state != "STARTING":
+            self._release_reports()
+
     def _launching(self, notice: RunLaunching) -> None:
         if notice.run.spec is not None:
             self._secrets.learn(notice.run.spec.env, notice.run.spec.command)
@@ -138,9 +128,10 @@ class Recorder:
 
     def _started(self, _notice: RunStarted) -> None:
         # A run that was launched before this module was there may be dead by now.
-        self._oom_before = self._oom_early or oom_kills.read()
-        self._oom_early = self._oom = None
+        self._oom_before = self._early.oom_kills if self._early is not None else oom_kills.read()
+        self._early = self._oom = None
         self._sampler().begin()
+        self._release_reports()
 
     def _ended(self, notice: RunEnded) -> None:
         if self._resources is not None:
@@ -158,7 +149,7 @@ class Recorder:
             log.error(f"the backend's tree uses {sample.memory} bytes, limits.memory is {limit}: it is killed")
             self._supervisor.post(e.MemoryExceeded(run.number, sample.memory))
 
-    def _release_reports(self, _notice: RunStarted | StateChanged) -> None:
+    def _release_reports(self) -> None:
         """The start after a crash is over, or is not coming."""
         if self._reports is not None:
             self._reports.release()
@@ -198,10 +189,8 @@ class Recorder:
             self._metrics.crashed(crash)
         if run.ready_at is None:
             why = ". ".join(dict.fromkeys(text for text in (crash.text, crash.cause) if text))
-            limit = self._settings.timeouts.startup
-            self._server.notify(
-                "backend:startupProgress", StartupProgress("failed", round(run.lasted or 0.0, 3), why, limit)
-            )
+            progress = StartupProgress("failed", round(run.lasted or 0.0, 3), why, self._settings.timeouts.startup)
+            self._server.notify("backend:startupProgress", progress)
 
     # Made when first needed -----------------------------------------------------------------------------------------
 

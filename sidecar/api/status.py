@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from .. import __version__
 from ..core.events import State
@@ -22,16 +22,15 @@ from ..wire import messages as m
 _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "i386": "ia32", "i686": "ia32", "x86": "ia32"}
 
 
-class StatusView:
+class StatusView(Struct, eq=False):
     """Reads; changes nothing."""
 
-    def __init__(self, settings: Settings, paths: Paths, supervisor: Supervisor, succession: Succession) -> None:
-        self._settings = settings
-        self._paths = paths
-        self._supervisor = supervisor
-        self._succession = succession
-        self._spec: LaunchSpec | None = None  # the newest run's, and its command as it may be shown
-        self._command: list[str] = []
+    _settings: Settings
+    _paths: Paths
+    _supervisor: Supervisor
+    _succession: Succession
+    _spec: LaunchSpec | None = None  # the newest run's, and its command as it may be shown
+    _command: list[str] = []
 
     def url(self) -> str | None:
         """The address of the run; None without one."""
