@@ -24,7 +24,9 @@ from ..supervisor.run import Run
 from ..supervisor.unready import explain_hung, explain_unready
 from ..wire.observe import Crash
 
-_READ_IT = "Check its last output in the crash report; if that does not help, send the report to the backend's developer."
+_READ_IT = (
+    "Check its last output in the crash report; if that does not help, send the report to the backend's developer."
+)
 _SIGABRT = 6  # how .NET ends by an exception
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections import deque
 from typing import Any
 
 from rich.console import Console, RenderableType
+from rich.progress_bar import ProgressBar
 
 from ..backend.client import BackendClient
 from ..errors import HttpFailedError, SidecarError, UsageError
 from .client import Client, isolated_python
 from .demo_backend import CRASH_PATH, LIVE_PATH, STOP_PATH
-from .screen import render_demo
-from .sentences import Line
-from .session import MIN_REFRESH, Session, until
+from .session import MIN_REFRESH, OPT_IN_EVENTS, Session, until
 from .state import data_words
-from .story import KEPT_EVENTS, Recovery
+from .story import Recovery
 from .surroundings import run_cancellable, temporary_folder
 
 READY_SHARE = 0.6  # of the time: the backend must be ready by then, or no time is left to see it recover
@@ -60,18 +58,21 @@ def run(seconds: float) -> int:
 
 class _Demo(Session):
     def __init__(self, console: Console, seconds: float) -> None:
-        super().__init__(console, "demo", live=console.is_terminal, digits=6)
+        super().__init__(console, "demo", live=console.is_terminal, digits=6, footer=self._progress)
         self.seconds = seconds
         self.recovery = Recovery()
-        self.lines: deque[Line] = deque(maxlen=KEPT_EVENTS)
 
     async def run(self) -> tuple[Recovery, int]:
         with temporary_folder("sidecar-demo-") as folder:
             paths = ["--set", f"backend.live_path={LIVE_PATH}", "--set", f"backend.shutdown_path={STOP_PATH}"]
             words = [*data_words(folder), *paths, "--", *backend_command()]
-            async with self.pictures(self._picture, screen=False, max_refresh=MIN_REFRESH):
-                client = await Client.start(words, on_event=self._take, env=_environment())
+            # Ours without what would configure another backend than the demo's.
+            env = {name: value for name, value in os.environ.items() if not name.startswith("SIDECAR_")}
+            async with self.pictures(screen=False, max_refresh=MIN_REFRESH):
+                client = await Client.start(words, on_event=self._take, env=env)
                 try:
+                    if self.live:
+                        await client.call("sidecar:subscribe", OPT_IN_EVENTS)
                     await self._play_while(client)
                 finally:
                     self.note("stopping everything")
@@ -96,7 +97,7 @@ class _Demo(Session):
         ready = await until(lambda: self.story.health == "healthy", self.changed, self.seconds * READY_SHARE)
         if ready:
             await asyncio.sleep(min(CRASH_AFTER, self.seconds * 0.2))
-            self.note(f"pressing the backend's crash button: POST {self.recovery.url}{CRASH_PATH}")
+            self.note(f"pressing the backend's crash button: POST {self.story.url}{CRASH_PATH}")
             if (port := self.recovery.port) is not None:
                 await _press(port)
         await asyncio.sleep(max(0.0, self.seconds - self.elapsed))
@@ -106,18 +107,8 @@ class _Demo(Session):
         self.recovery.take(channel, payload, self.story)
         self.show(line)
 
-    def show(self, line: Line) -> None:
-        self.lines.append(line)
-        super().show(line)
-
-    def _picture(self) -> RenderableType:
-        times = {"elapsed": self.elapsed, "seconds": self.seconds}
-        return render_demo(self.story, self.recovery, self.lines, self.console.height, **times)
-
-
-def _environment() -> dict[str, str]:
-    """Ours without what would configure another backend than the demo's."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SIDECAR_")}
+    def _progress(self) -> RenderableType:
+        return ProgressBar(total=self.seconds, completed=min(self.elapsed, self.seconds))
 
 
 async def _press(port: int) -> None:

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from ..plain import one_line
 from .doctor import checks_table
 from .sentences import SGR, Line
-from .story import Recovery, Story
-from .strips import BLOCKS, FIGURES, HEALTH_STYLES, SPAN, STATE_STYLES, STRIPS, Glyphs, strips
+from .story import Story
+from .strips import BLOCKS, FIGURES, SPAN, STATE_STYLES, STRIPS, Glyphs, strips
 from .view import View
 
 KEYS = {"r": "restart", "s": "stop", "k": "crash", "d": "doctor", "/": "filter", "?": "help", "q": "quit"}
@@ -38,17 +37,16 @@ _CHECK_RANKS = ("failed", "warning", "unknown", "ok")
 _LABELS = 9  # columns of the labels and the space behind them
 _PANEL = 4  # columns of a panel's sides
 _BORDERS = 2  # lines
-_DEMO = 13  # lines that everything but the events takes in the demo
 _EVENTS = 5  # lines of the panel of events where there is room, a third of what there is where that is more
 _EVENT_STYLES = {"watch": "bold cyan", "demo": "bold cyan", "backend:crash": "bold red", "backend:stateChanged": "bold"}
 _RULER = Console(width=1000)  # cuts texts into lines as a terminal would get them
 
 
 def render(
-    story: Story, now: float, width: int, height: int, glyphs: Glyphs, *, view: View | None = None, clock: float = 0.0
+    story: Story, now: float, size: tuple[int, int], glyphs: Glyphs, view: View, *, clock: float, footer: RenderableType
 ) -> RenderableType:
-    """The picture of ``watch``, as large as the terminal; ``now``: seconds since watch began, at ``clock`` since 1970."""
-    view = view or View()
+    """A picture of ``size``, columns and lines; ``now``: seconds since the tool began, at ``clock`` since 1970."""
+    width, height = size
     rows = [*strips(story, now, max(8, width - _PANEL - _LABELS - FIGURES), glyphs), *_texts(story, now, clock)]
     grid, lines = _fitting(rows, max(8, width - _PANEL - _LABELS), height - _BORDERS - 1)
     parts: list[RenderableType] = [_facts(grid, story, now, width, clock)]
@@ -61,32 +59,11 @@ def render(
     else:
         events = min(max(_EVENTS, rest // 3), rest // 2)
         events = events if events > _BORDERS else 0
-        parts += _panel(_events(story.events, events - 2, "stateChanged", clock), "events", events)
+        parts += _panel(_events(story.events, events - 2, clock), "events", events)
         view.rows = max(1, rest - events - _BORDERS)
         lines_shown, count, below = view.shown(story)
         parts += _panel(_output(lines_shown, glyphs), "output", rest - events, _output_note(story, view, count, below))
-    return Group(*parts, _keys(story, view))
-
-
-def render_demo(
-    story: Story, recovery: Recovery, lines: Sequence[Line], height: int, *, elapsed: float, seconds: float
-) -> RenderableType:
-    """The picture of ``demo``: facts, the latest events, the time that is left."""
-    style = STATE_STYLES.get(story.state, "")
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", justify="right")
-    facts.add_column()
-    facts.add_row("state", Text(story.state, style=style))
-    facts.add_row("health", Text(story.health, style=HEALTH_STYLES.get(story.health, "")))
-    facts.add_row("process", "-" if recovery.pid is None else str(recovery.pid))
-    facts.add_row("address", recovery.url or "-")
-    facts.add_row("restarts", str(recovery.restarts))
-    events = _events(lines, max(3, height - _DEMO), "startupProgress", None)
-    return Group(
-        Panel(facts, title="backend", title_align="left", border_style=style),
-        Panel(events, title="events", title_align="left", border_style="dim"),
-        ProgressBar(total=seconds, completed=min(elapsed, seconds)),
-    )
+    return Group(*parts, footer)
 
 
 def _texts(story: Story, now: float, clock: float) -> list[tuple[str, Text]]:
@@ -167,16 +144,14 @@ def _crash(story: Story, clock: float) -> Text:
     return text
 
 
-def _events(lines: Iterable[Line], count: int, widest: str, clock: float | None) -> RenderableType:
-    """``clock``: when the times began, in seconds since 1970; None: they are shown in seconds."""
+def _events(lines: Iterable[Line], count: int, clock: float) -> RenderableType:
     grid = Table.grid(padding=(0, 2), expand=True)
-    grid.add_column(style="dim", justify="right", no_wrap=True, min_width=len("0000.00"))
-    grid.add_column(no_wrap=True, min_width=len(widest))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(no_wrap=True, min_width=len("stateChanged"))
     grid.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
     for line in list(lines)[-count:] if count > 0 else ():
         style = _EVENT_STYLES.get(line.channel, "")
-        when = f"{line.at:.2f}" if clock is None else _time(clock + line.at)
-        grid.add_row(when, Text(line.name, style=style or "dim"), Text(line.text, style=style))
+        grid.add_row(_time(clock + line.at), Text(line.name, style=style or "dim"), Text(line.text, style=style))
     return grid
 
 
@@ -222,7 +197,8 @@ def _panel(content: RenderableType, title: str, height: int, subtitle: str = "")
     return [Panel(content, title=title, subtitle=subtitle or None, height=height, **frame)]  # type: ignore[arg-type]
 
 
-def _keys(story: Story, view: View) -> Text:
+def keys(story: Story, view: View) -> Text:
+    """The last line of ``watch``: the filter, and what each key does now."""
     text = Text(no_wrap=True, overflow="ellipsis")
     if view.typing or view.needle:
         text.append(" / ", style="reverse")

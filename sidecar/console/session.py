@@ -10,25 +10,35 @@ from contextlib import asynccontextmanager
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from .screen import render
 from .sentences import Line
 from .story import Story
+from .strips import glyphs_for
 from .surroundings import silence
+from .view import View
 
 MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not cost a core
+OPT_IN_EVENTS = ["backend:log", "backend:resourceUpdate"]  # that pictures need
+MAX_HEIGHT = 32  # lines of a picture that does not have the whole screen
 
 
 class Session:
-    """One run of such a tool."""
+    """One run of such a tool; ``footer`` gives the last line of its pictures."""
 
-    def __init__(self, console: Console, own: str, *, live: bool, digits: int) -> None:
+    def __init__(
+        self, console: Console, own: str, *, live: bool, digits: int, footer: Callable[[], RenderableType]
+    ) -> None:
         self.console = console
         self.live = live  # with pictures, otherwise a line for each event
         self.story = Story(own)
+        self.view = View()
         self.began = time.monotonic()
         self.changed = asyncio.Event()
         self.end: asyncio.Future[int] = asyncio.get_running_loop().create_future()  # the exit status
         self.unsaid: OSError | None = None  # why stdout cannot be written any more
         self._digits = digits
+        self._footer = footer
+        self._glyphs = glyphs_for(console.encoding)
 
     @property
     def elapsed(self) -> float:
@@ -60,13 +70,18 @@ class Session:
             self.finish(1)
 
     @asynccontextmanager
-    async def pictures(
-        self, picture: Callable[[], RenderableType], *, screen: bool, max_refresh: float
-    ) -> AsyncIterator[None]:
-        """Where this is ``live``, draws at each change and every ``max_refresh`` seconds; stays unless it had the whole ``screen``."""
+    async def pictures(self, *, screen: bool, max_refresh: float) -> AsyncIterator[None]:
+        """Where this is ``live``, draws at each change and every ``max_refresh`` seconds; stays unless it has the whole ``screen``."""
         if not self.live:
             yield
             return
+
+        def picture() -> RenderableType:
+            now, (width, height) = self.elapsed, self.console.size
+            size = (width, height if screen else min(height - 1, MAX_HEIGHT))
+            clock = time.time() - now
+            return render(self.story, now, size, self._glyphs, self.view, clock=clock, footer=self._footer())
+
         with Live(console=self.console, screen=screen, auto_refresh=False) as live:
 
             async def draw() -> None:

@@ -97,14 +97,12 @@ class Story:
 
 @dataclass(slots=True)
 class Recovery:
-    """Whether the demo's backend crashed and came back; ``pid``, ``port`` and ``url`` are of the process that runs, or ran last."""
+    """Whether the demo's backend crashed and came back; ``pid`` and ``port`` are of the process that runs, or ran last."""
 
     pid: int | None = None
     port: int | None = None
-    url: str | None = None
     crashed_pid: int | None = None
     recovered_pid: int | None = None
-    restarts: int = 0
     healthy_again: bool = False
     reported: bool = False
 
@@ -112,15 +110,13 @@ class Recovery:
         """One event, which ``story`` has taken already."""
         self.reported |= channel == "backend:crash"
         if channel == "backend:stateChanged":
-            if payload["port"] is not None:
-                self.port, self.url = payload["port"], payload["url"]
+            self.port = payload["port"] or self.port
             if payload["previous"] == "RUNNING" and payload["reason"] == "crashed" and self.crashed_pid is None:
                 self.crashed_pid = self.pid
             if story.state == "RUNNING":
                 self.pid = payload["pid"]
-                if self.crashed_pid is not None and self.pid != self.crashed_pid:
+                if self.crashed_pid not in {None, self.pid}:
                     self.recovered_pid = self.pid
-                    self.restarts += 1
         self.healthy_again |= self.recovered_pid is not None and story.health == "healthy"
 
     def missing(self) -> list[str]:

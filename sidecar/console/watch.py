@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from rich.console import Console, RenderableType
+from rich.console import Console
 
 from ..errors import SidecarError
 from ..process.platform.signals import RESIZE, TERMINATION
@@ -20,16 +19,13 @@ from .client import Client, RemoteError, SidecarLostError
 from .crash import NotCrashedError, crash_backend
 from .keys import pressed_keys
 from .needed import require_command
-from .screen import render
-from .session import Session
+from .screen import keys
+from .session import OPT_IN_EVENTS, Session
 from .state import backend_state
-from .strips import glyphs_for
 from .surroundings import run_cancellable
-from .view import View
 
 MAX_REFRESH = 1.0  # the strips move on even when nothing happens
 LAST_WORDS = 1.0  # seconds between FAILED and the end: the crash report comes after the state
-_NEEDS = ["backend:log", "backend:resourceUpdate"]
 
 
 def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
@@ -50,12 +46,11 @@ def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
 
 class _Watch(Session):
     def __init__(self, console: Console, seconds: float | None) -> None:
-        super().__init__(console, "watch", live=sys.stdout.isatty() and not console.is_dumb_terminal, digits=8)
+        live = sys.stdout.isatty() and not console.is_dumb_terminal
+        super().__init__(console, "watch", live=live, digits=8, footer=lambda: keys(self.story, self.view))
         self.seconds = seconds
-        self.glyphs = glyphs_for(console.encoding)
         self.attended = False
         self.logs = ""
-        self.view = View()
         self.tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, words: Sequence[str]) -> int:
@@ -87,7 +82,7 @@ class _Watch(Session):
     async def _watch(self) -> int:
         gone = asyncio.create_task(self.client.wait())
         self.tasks.add(gone)
-        await self.client.call("sidecar:subscribe", _NEEDS)
+        await self.client.call("sidecar:subscribe", OPT_IN_EVENTS)
         self.logs = (await self.client.call("runtime:getBootstrap"))["paths"]["logs"]
         if (await self.client.call("backend:status"))["managed"]:
             self._act("start", self.client.call("backend:start"))
@@ -199,13 +194,8 @@ class _Watch(Session):
         """Keys are read and pictures drawn; afterwards the terminal is as it was, whatever the reason."""
         with pressed_keys(self._pressed) as self.attended:
             self._handle_signals()
-            async with self.pictures(self._picture, screen=True, max_refresh=MAX_REFRESH):
+            async with self.pictures(screen=True, max_refresh=MAX_REFRESH):
                 yield
-
-    def _picture(self) -> RenderableType:
-        size, now = self.console.size, self.elapsed
-        clock = time.time() - now
-        return render(self.story, now, size.width, size.height, self.glyphs, view=self.view, clock=clock)
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()

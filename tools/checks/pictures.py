@@ -11,7 +11,7 @@ from tools import read
 from tools.pages import page
 
 _LABELS = ("state", "health", "cpu", "memory", "crashes", "events", "output")
-_SHOWN = {"watch": ("RUNNING", *_LABELS), "demo": ("Recovered", "restarts", "backend", "events")}
+_SHOWN = {"watch": ("RUNNING", *_LABELS), "demo": ("Recovered", *_LABELS)}
 _ADDRESSES = {
     "http://www.w3.org/2000/svg",
     "https://www.textualize.io",

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.console.strips import ASCII, BLOCKS, columns, glyphs_for, sparkline
+from sidecar.console.strips import ASCII, BLOCKS, HEALTH_STYLES, STATE_STYLES, Glyphs, columns, glyphs_for, sparkline
 
 LEVELS = "01234567"
-RANKS = ("bad", "odd", "good")
+
+
+def rank(name: str) -> int:
+    return ("good", "odd", "bad").index(name)
 
 
 @pytest.mark.parametrize(
@@ -45,11 +48,11 @@ def test_a_sample_does_not_last_for_ever() -> None:
 def test_a_column_shows_the_most_remarkable_of_its_time(
     moves: list[tuple[float, str]], begin: float, end: float, shown: str
 ) -> None:
-    assert "".join(value[0] for value in columns(moves, begin, end, 4, RANKS)) == shown
+    assert "".join(value[0] if value else " " for value in columns(moves, begin, end, 4, rank=rank)) == shown
 
 
 def test_no_time_has_passed_yet() -> None:
-    assert len(columns([(0.0, "good")], 0.0, 0.0, 4, RANKS)) == 4
+    assert len(columns([(0.0, "good")], 0.0, 0.0, 4, rank=rank)) == 4
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,6 @@ def test_only_what_the_terminal_has_is_drawn(encoding: str, glyphs: object) -> N
 
 
 @pytest.mark.parametrize("glyphs", [BLOCKS, ASCII])
-def test_every_state_and_health_can_be_distinguished_without_colour(glyphs: type) -> None:
-    assert len(set(glyphs.states.values())) == 6
-    assert len(set(glyphs.healths.values())) == 3
+def test_every_state_and_health_can_be_distinguished_without_colour(glyphs: Glyphs) -> None:
+    assert len(set(glyphs.states)) == len(glyphs.states) == len(STATE_STYLES) == 6
+    assert len(set(glyphs.healths)) == len(glyphs.healths) == len(HEALTH_STYLES) == 3

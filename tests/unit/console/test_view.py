@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from sidecar.console.screen import render
+from sidecar.console.screen import keys, render
 from sidecar.console.story import Story
 from sidecar.console.strips import ASCII, BLOCKS
 from sidecar.console.view import View
@@ -91,7 +91,8 @@ def drawn(
     console = Console(
         file=file, width=width, height=24, force_terminal=colour, color_system=system, legacy_windows=False
     )  # type: ignore[arg-type]
-    console.print(render(story, 10.0, width, 24, glyphs, view=view))  # type: ignore[arg-type]
+    view = view or View()
+    console.print(render(story, 10.0, (width, 24), glyphs, view, clock=0.0, footer=keys(story, view)))  # type: ignore[arg-type]
     return file.getvalue()
 
 
