@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from ..backend.reported import prints_only_https
 from ..core import events as e
 from ..core.health import Answer, HealthTracker
 from ..log import log
+from ..process import waiting_on
 from ..process.base import ListeningSocket
 from ..process.platform import monotonic_through_sleep
 from ..process.platform.ports import is_listening
@@ -159,11 +161,16 @@ class Monitor:
     async def _watch_listener(self, run: int) -> None:
         """Of a backend without any endpoint, only what becomes of its port says something about its health."""
         lost = https = ""
+        since = math.inf  # when connections were first seen to wait
+        limit = self._settings.health.failures * self._settings.health.probe_timeout  # as of unanswered requests
         interval = self._settings.timeouts.health_interval
         await asyncio.sleep(min(interval, _FIRST_CHECK))
         while True:
             hung = self._watchdog_says()
             error = hung or await self._lost_port(run)
+            since = min(since, self._loop.time()) if not error and self._lets_wait() else math.inf
+            if self._loop.time() - since >= limit:
+                error = "it does not accept the connections that wait on its port"
             if not error and self._settings.backend.managed:
                 error = https = https or await self._speaks_https()
             if error != lost:
@@ -172,6 +179,11 @@ class Monitor:
             if hung:
                 self._supervisor.post(e.Hung(run, hung))
             await asyncio.sleep(interval)
+
+    def _lets_wait(self) -> bool:
+        """Whether connections wait to be accepted: by a reloader without its worker, say."""
+        port = self._supervisor.last_port
+        return port is not None and not self._is_stopping() and waiting_on(port) > 0
 
     async def _speaks_https(self) -> str:
         """What is wrong with a backend that prints an address of HTTPS and does not answer HTTP; empty: nothing is."""

@@ -78,6 +78,15 @@ def lingering(port: int) -> frozenset[str]:
     return frozenset()
 
 
+def waiting_on(port: int) -> int:
+    """How many connections to the port wait to be accepted; 0 off Linux, where it is not known."""
+    if sys.platform == "linux":
+        from .sockets import waiting_on as find
+
+        return find(port)
+    return 0
+
+
 def process_name(pid: int) -> str | None:
     """The short name of a process; None if it does not exist or is not visible."""
     if sys.platform == "win32":

@@ -18,7 +18,7 @@ _LISTEN = 1 << 10  # TCP_LISTEN of include/net/tcp_states.h
 _HEAD = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 # inet_diag_req_v2: family, protocol, extensions, padding, states; port, address, peer's address, cookie
 _QUERY = struct.Struct("=BBBBI2s2x16s16s4x8s")
-_ANSWER = struct.Struct("=xB2x2s2x16s28x16xI")  # inet_diag_msg: state, port, address; inode
+_ANSWER = struct.Struct("=xB2x2s2x16s28x4xI8xI")  # inet_diag_msg: state, port, address; length of the queue, inode
 _ATTRIBUTE = struct.Struct("=HHB")  # nlattr, its value, which is padded to 4 bytes
 _ONLY_IPV6 = 11  # INET_DIAG_SKV6ONLY; of a socket that listens it comes unasked
 _ANY_COOKIE = b"\xff" * 8  # INET_DIAG_NOCOOKIE
@@ -38,7 +38,7 @@ def listening() -> dict[int, tuple[str, int, bool]]:
     with _asker() as asker:
         for family, size in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
             _ask(asker, family, _DUMP, states=_LISTEN)
-            for _, port, address, inode, only_ipv6 in _answers(asker):
+            for _, port, address, _, inode, only_ipv6 in _answers(asker):
                 found[inode] = (socket.inet_ntop(family, address[:size]), int.from_bytes(port, "big"), only_ipv6)
     return found
 
@@ -60,7 +60,17 @@ def states_on(port: int) -> list[tuple[int, int]]:
     with _asker() as asker:
         for family in (socket.AF_INET, socket.AF_INET6):
             _ask(asker, family, _DUMP, states=_ALL_STATES, port=port)
-            found += [(state, inode) for state, _, _, inode, _ in _answers(asker)]
+            found += [(state, inode) for state, _, _, _, inode, _ in _answers(asker)]
+    return found
+
+
+def waiting_on(port: int) -> int:
+    """How many connections to the port wait to be accepted. Raises as ``listening``."""
+    found = 0
+    with _asker() as asker:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            _ask(asker, family, _DUMP, states=_LISTEN, port=port)
+            found += sum(waiting for _, _, _, waiting, _, _ in _answers(asker))
     return found
 
 
@@ -78,7 +88,7 @@ def _ask(
     asker.sendto(head + _QUERY.pack(*what), (0, 0))
 
 
-def _answers(asker: socket.socket) -> Iterator[tuple[int, bytes, bytes, int, bool]]:
+def _answers(asker: socket.socket) -> Iterator[tuple[int, bytes, bytes, int, int, bool]]:
     while True:
         data = asker.recv(_BUFFER)
         position = 0

@@ -78,6 +78,11 @@ def _named(place: tuple[str, int, bool], owner: int | None) -> ListeningSocket:
     return ListeningSocket(address, port, owner, only_ipv6)
 
 
+def waiting_on(port: int) -> int:
+    """How many connections to the port wait to be accepted; 0 where only netlink would say it."""
+    return _by_netlink(lambda diag: int(diag.waiting_on(port))) or 0
+
+
 def _listening() -> dict[int, tuple[str, int, bool]]:
     """Inode → place of every listening socket of this network namespace, as sock_diag.listening; /proc does not show IPV6_V6ONLY."""
     found: dict[int, tuple[str, int, bool]] | None = _by_netlink(lambda diag: diag.listening())

@@ -209,6 +209,30 @@ async def test_a_generic_backend_is_ready_when_its_own_tree_listens() -> None:
         assert (status["health"], status["port"]) == ("unknown", started["port"])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how many connections wait")
+async def test_without_any_endpoint_connections_that_wait_make_it_unhealthy() -> None:
+    """As behind a reloader that holds the port for its workers, which have died."""
+    code = (
+        "import os, _signal, _socket as s, time\n"
+        "_signal.signal(_signal.SIGUSR1, lambda *_: l._accept())\n"
+        "l = s.socket(); l.bind((os.environ['HOST'], int(os.environ['PORT']))); l.listen()\n"
+        "while True: time.sleep(600)\n"
+    )
+    more = {"health__failures": 1, "health__probe_timeout": 0.5}
+    async with sidecar(*script_backend(code), profile="generic", **more) as client:
+        started = await ready(client)
+        _, writer = await asyncio.open_connection("127.0.0.1", started["port"])
+        unhealthy = await client.event("backend:healthUpdate")
+        assert unhealthy == {
+            "status": "unhealthy",
+            "error": "it does not accept the connections that wait on its port",
+        }
+        os.kill(started["pid"], signal.SIGUSR1)
+        await client.event("backend:healthUpdate", where=lambda update: update["status"] == "healthy")
+        assert (await client.call("backend:status"))["state"] == "RUNNING"
+        writer.close()
+
+
 async def test_after_shutdown_nothing_is_alive_and_the_exit_status_is_0() -> None:
     async with sidecar(*http_backend(children="plain")) as client:
         pid = (await ready(client))["pid"]
