@@ -12,7 +12,6 @@ from .. import errors
 from ..backend.client import BackendClient
 from ..backend.command import find_command
 from ..core.events import Conflict
-from ..process.platform import SYSTEM
 from ..settings.model import Settings
 from ..supervisor import Supervisor
 from ..threads import in_thread
@@ -60,10 +59,11 @@ class FirewallChannels(Struct, frozen=True):
         return await in_thread("firewall", lambda: find_rule(names, program))
 
     def _command(self) -> str | None:
-        from ..firewall.check import command_for
+        from ..firewall import HAS_FIREWALL
+        from ..firewall.command import add_rule
 
         program = self._program()
-        return command_for(program, self._rule_name(program))
+        return add_rule(program, self._rule_name(program)) if HAS_FIREWALL else None
 
     async def _create_rule(self, args: CreateFirewallRuleArgs | None = None) -> CreatedFirewallRule:
         from ..firewall.check import create_rule
@@ -108,7 +108,6 @@ class FirewallChannels(Struct, frozen=True):
                 probe, owner = "proxy", proxy or "one that is not configured here"
         sockets = current.listeners() if current is not None else None
         return FirewallFacts(
-            platform=SYSTEM,
             program=self._program(),
             running=running,
             port=run.port if run is not None else None,

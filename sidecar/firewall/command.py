@@ -8,14 +8,11 @@ from ..errors import InvalidConfigError, UnsupportedError
 
 # Inside double quotes cmd still expands %…%, PowerShell $ and the backtick, and PowerShell takes the typographic double
 # quotes for the plain one (about_Quoting_Rules).
-_EXPANDED = {
+_EXPANDED = dict.fromkeys("“”„", "PowerShell treats it as a quotation mark") | {
     "%": "cmd expands it",
     "$": "PowerShell expands it",
     "`": "PowerShell treats it as an escape",
     '"': "it ends the quoted text",
-    "“": "PowerShell treats it as a quotation mark",
-    "”": "PowerShell treats it as a quotation mark",
-    "„": "PowerShell treats it as a quotation mark",
 }
 _MAX_LENGTH = 8191  # characters of one line in cmd; Microsoft KB 830473
 
@@ -31,10 +28,8 @@ def add_rule(program: str, rule_name: str) -> str:
         f'program="{quotable_path(program)}" enable=yes profile=private protocol=TCP'
     )
     if len(line) > _MAX_LENGTH:
-        raise UnsupportedError(
-            "The firewall command would exceed the maximum length of a command line.",
-            hint="Install the backend in a folder with a shorter path.",
-        )
+        reason = "The firewall command would exceed the maximum length of a command line."
+        raise UnsupportedError(reason, hint="Install the backend in a folder with a shorter path.")
     return line
 
 
@@ -53,19 +48,16 @@ def check_name(rule_name: str) -> None:
     }
     reason = next((text for text, applies in faults.items() if applies), "") or _trouble(rule_name)
     if reason:
-        raise InvalidConfigError(
-            f"The firewall rule cannot use the name from the settings: {reason}.", hint="Change [firewall] rule_name."
-        )
+        text = f"The firewall rule cannot use the name from the settings: {reason}."
+        raise InvalidConfigError(text, hint="Change [firewall] rule_name.")
 
 
 def quotable_path(program: str) -> str:
     """The path as it can stand between double quotes; raises UnsupportedError where it cannot."""
     path = program.removeprefix("\\\\?\\")  # the firewall does not match that spelling
     if not ntpath.splitdrive(path)[0] or not ntpath.isabs(path):
-        raise UnsupportedError(
-            f"No firewall command is possible: “{program}” is not the full path of a program.",
-            hint="Set [backend] command to the full path of the backend.",
-        )
+        text = f"No firewall command is possible: “{program}” is not the full path of a program."
+        raise UnsupportedError(text, hint="Set [backend] command to the full path of the backend.")
     reason = _trouble(path) or ("it ends in “\\”, which would escape the quotation mark" if path[-1] == "\\" else "")
     if reason:
         raise UnsupportedError(

@@ -41,12 +41,8 @@ def plan(snapshot: Snapshot, program: str, rule_name: str) -> Plan:
     system = system_folder() + "\\"  # never by a variable, which the program that starts the app could set
     commands = [delete_rules(program), add] if stale else [add]
     line = " & ".join(f'"{system}netsh.exe"{text.removeprefix("netsh")}' for text in commands)
-    return Plan(
-        file=f"{system}cmd.exe",
-        parameters=f'/d /v:off /s /c "{line}"',
-        replaced=stale,
-        obstacle=_obstacle(judge(snapshot, program, None)[PROFILE], stale),
-    )
+    obstacle = _obstacle(judge(snapshot, program, None)[PROFILE], stale)
+    return Plan(f"{system}cmd.exe", f'/d /v:off /s /c "{line}"', stale, obstacle)
 
 
 def _obstacle(verdict: Verdict, stale: tuple[Rule, ...]) -> str:
@@ -92,7 +88,9 @@ def create(
         if new is not None:
             break
     else:
-        return CreatedFirewallRule(False, _exists(snapshot, program), _failed(code), replaced)
+        ended = "is still running" if code is None else f"ended with exit code {code}"
+        text = f"The rule is not in the registry although netsh was run as administrator (it {ended})."
+        return CreatedFirewallRule(False, _exists(snapshot, program), text, replaced)
     verdict = judge(snapshot, program, None)[PROFILE]
     text = f"Created {_line(new)}. On private networks: {verdict.reason}."
     return CreatedFirewallRule(True, True, text, replaced)
@@ -106,9 +104,8 @@ def _own_rules(snapshot: Snapshot, program: str) -> list[Rule]:
 def _new(snapshot: Snapshot, program: str, rule_name: str, todo: Plan) -> Rule | None:
     before = {rule.value_name for rule in todo.replaced}
     for rule in _own_rules(snapshot, program):
-        if rule.store != "local" or rule.value_name in before or rule.name != rule_name:
-            continue
-        if rule.action == "allow" and rule.active:
+        fits = rule.store == "local" and rule.name == rule_name and rule.action == "allow" and rule.active
+        if fits and rule.value_name not in before:
             return rule
     return None
 
@@ -117,11 +114,6 @@ def _exists(snapshot: Snapshot, program: str) -> bool | None:
     if _own_rules(snapshot, program):
         return True
     return None if snapshot.unread() else False
-
-
-def _failed(code: int | None) -> str:
-    ended = "is still running" if code is None else f"ended with exit code {code}"
-    return f"The rule is not in the registry although netsh was run as administrator (it {ended})."
 
 
 def _line(rule: Rule) -> str:

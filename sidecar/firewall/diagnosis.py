@@ -25,7 +25,6 @@ class FirewallFacts:
     ``in_use``: the backend could not bind it (10048) · ``proxy``: the request went to a proxy.
     """
 
-    platform: str  # as sys.platform names it
     program: str = ""  # absolute path of the backend's executable; empty where it is not known
     running: bool = False  # whether there is a run of the backend
     port: int | None = None  # its port, or None
@@ -40,10 +39,13 @@ def diagnose(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> Firew
     finding = _FINDINGS.get(facts.probe) if facts.probe else None
     if not facts.running and facts.probe not in _WITHOUT_A_RUN:
         return FirewallCheck(True, f"The backend is not running, so only the firewall's rules were checked. {rules}")
-    if finding is None:
-        return FirewallCheck(True, f"{_reached(facts)} {rules}")
-    message, recommendation = finding
     where = f"127.0.0.1:{facts.port}" if facts.port else "127.0.0.1"
+    if finding is None:
+        seen = f"The backend runs on {where}; no request was sent to it."
+        if facts.probe == "ok":
+            seen = f"The backend answers on {where}. Nothing blocks it."
+        return FirewallCheck(True, f"{seen} {rules}")
+    message, recommendation = finding
     owner = facts.owner or "another program"
     cause = message.format(where=where, port=facts.port or "", owner=owner)
     state = "" if facts.running else "The backend is not running. "
@@ -64,28 +66,16 @@ _FINDINGS: dict[Probe, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def _reached(facts: FirewallFacts) -> str:
-    where = f"127.0.0.1:{facts.port}" if facts.port else "127.0.0.1"
-    if facts.probe == "ok":
-        return f"The backend answers on {where}. Nothing blocks it."
-    return f"The backend runs on {where}; no request was sent to it."
-
-
 def _rules(facts: FirewallFacts, verdicts: Mapping[Profile, Verdict]) -> str:
     """What the rules are about: other machines, whether or not they can reach it."""
     beyond = [address for address in facts.listeners if not address.startswith(_LOOPBACK)]
+    about = "The firewall's rules only affect connections from other machines"
     if beyond:
         about = f"The backend also listens on {', '.join(beyond)}, where the rules decide about other machines"
-    else:
-        about = "The firewall's rules only affect connections from other machines"
-    return f"{about}: {'; '.join(_said(verdicts))}."
-
-
-def _said(verdicts: Mapping[Profile, Verdict]) -> list[str]:
-    """One phrase for each thing that is the case, with the profiles where it is."""
     where: dict[str, list[Profile]] = {}
     for profile in PROFILES:
         verdict = verdicts[profile]
         reason = f"unknown ({verdict.reason})" if verdict.name == "unknown" else verdict.reason
         where.setdefault(reason, []).append(profile)
-    return [f"{', '.join(profiles)}: {reason}" for reason, profiles in where.items()]
+    phrases = [f"{', '.join(profiles)}: {reason}" for reason, profiles in where.items()]
+    return f"{about}: {'; '.join(phrases)}."

@@ -82,15 +82,11 @@ def _foreground_window() -> int | None:
 
 def _refusal(error: int, file: str) -> ElevationRefusedError | UnsupportedError:
     if error == _ERROR_CANCELLED:
-        return ElevationRefusedError(
-            "The firewall rule was not created: the administrator prompt was declined.",
-            hint="Try again and confirm the prompt, or run the firewall command as administrator.",
-        )
-    return UnsupportedError(
-        f"Windows did not start “{file}” as administrator: {ctypes.FormatError(error).strip()} (error {error}).",
-        hint="Run the firewall command as administrator.",
-        data={"error": error},
-    )
+        text = "The firewall rule was not created: the administrator prompt was declined."
+        hint = "Try again and confirm the prompt, or run the firewall command as administrator."
+        return ElevationRefusedError(text, hint=hint)
+    text = f"Windows did not start “{file}” as administrator: {ctypes.FormatError(error).strip()} (error {error})."
+    return UnsupportedError(text, hint="Run the firewall command as administrator.", data={"error": error})
 
 
 def _exit_code(process: int | None, timeout: float) -> int | None:

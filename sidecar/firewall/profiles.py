@@ -27,9 +27,8 @@ def settings_of(snapshot: Snapshot, profile: Profile) -> ProfileSettings:
     names = _policy_key(snapshot, profile), _mdm_key(snapshot, profile), local
     keys = [snapshot.key(store, name) for store, name in zip(STORES, names, strict=True)]
     enabled = _first("EnableFirewall", keys)
-    unknown = ""
-    if keys[-1].state == "missing" and enabled is None:
-        unknown = f"the firewall's own settings ({local}) are missing"
+    missing = keys[-1].state == "missing" and enabled is None
+    unknown = f"the firewall's own settings ({local}) are missing" if missing else ""
     for store, name, key in zip(STORES, names, keys, strict=True):
         if key.state == "unreadable":
             unknown = f"the {store} settings of {name} cannot be read: {key.error}"

@@ -34,6 +34,11 @@ class Match:
     rule: Rule
     conditions: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """The rule, for people."""
+        return f"“{self.rule.name or self.rule.value_name}” ({self.rule.store})"
+
 
 def rules_in(snapshot: Snapshot) -> list[Rule]:
     """Every rule that Windows would understand, in the order of the stores."""
@@ -84,11 +89,9 @@ def _verdict(snapshot: Snapshot, profile: Profile, matches: list[Match], program
     early = _by_settings(settings)
     if early is not None:
         return early
-    mine = [
-        match
-        for match in matches
-        if profile in match.rule.profiles and (match.rule.store != "local" or settings.local_rules)
-    ]
+    mine = [match for match in matches if profile in match.rule.profiles]
+    if not settings.local_rules:
+        mine = [match for match in mine if match.rule.store != "local"]
     blocks = [match for match in mine if match.rule.action == "block"]
     sure = [match for match in blocks if not match.conditions]
     if sure:
@@ -129,12 +132,8 @@ def _by_settings(settings: ProfileSettings) -> Verdict | None:
 
 
 def _names(matches: list[Match]) -> str:
-    return ", ".join(f"“{match.rule.name or match.rule.value_name}” ({match.rule.store})" for match in matches)
+    return ", ".join(match.title for match in matches)
 
 
 def _conditions(matches: list[Match]) -> str:
-    return "; ".join(
-        f"“{match.rule.name or match.rule.value_name}” ({match.rule.store}): {', '.join(match.conditions)}"
-        for match in matches
-        if match.conditions
-    )
+    return "; ".join(f"{match.title}: {', '.join(match.conditions)}" for match in matches if match.conditions)

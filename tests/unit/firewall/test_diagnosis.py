@@ -19,7 +19,7 @@ def blocked() -> dict[Profile, Verdict]:
 def facts(
     probe: Probe | None = "ok", *, running: bool = True, owner: str = "", listeners: tuple[str, ...] = ()
 ) -> FirewallFacts:
-    return FirewallFacts("win32", PROGRAM, running, 5005, probe, owner, listeners)
+    return FirewallFacts(PROGRAM, running, 5005, probe, owner, listeners)
 
 
 def test_a_backend_that_answers_is_compatible_whatever_rules_say() -> None:

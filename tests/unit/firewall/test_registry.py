@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sidecar.firewall import check
-from sidecar.firewall.check import FirewallFacts, check_firewall, find_rule
+from sidecar.firewall.check import check_firewall, find_rule
+from sidecar.firewall.diagnosis import FirewallFacts
 from sidecar.firewall.rules import PROFILES
 from sidecar.firewall.snapshot import RULES_KEY, Key, Snapshot
 from sidecar.firewall.verdict import judge
@@ -130,7 +131,7 @@ def test_indirect_names_are_found_by_program(store: Store, read: Read, monkeypat
 def test_the_whole_answer_from_the_registry(store: Store, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     store.rules("local", dict(query_user()))
     monkeypatch.setattr(check, "_read", read)
-    answer = check_firewall(FirewallFacts("win32", PROGRAM, running=True, port=5005, probe="refused"))
+    answer = check_firewall(FirewallFacts(PROGRAM, running=True, port=5005, probe="refused"))
     assert not answer.compatible
     assert "This is not the Windows Firewall" in answer.message
     assert "private, public: blocked by" in answer.message
