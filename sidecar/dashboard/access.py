@@ -9,8 +9,7 @@ from collections.abc import Iterable
 
 ADDRESS = "127.0.0.1"
 _BYTES = 32  # of randomness in a token or key: 256 bits cannot be guessed
-_KEYS_KEPT = 32
-_USED_KEPT = 32
+_KEPT = 32  # keys, and used tokens
 
 
 class Access:
@@ -24,8 +23,8 @@ class Access:
         # A browser leaves the port out of both headers where it is the scheme's own.
         self._host = ADDRESS if port == 80 else f"{ADDRESS}:{port}"
         self._token = _secret()
-        self._used: deque[str] = deque(maxlen=_USED_KEPT)
-        self._keys: deque[str] = deque(maxlen=_KEYS_KEPT)
+        self._used: deque[str] = deque(maxlen=_KEPT)
+        self._keys: deque[str] = deque(maxlen=_KEPT)
 
     @property
     def origin(self) -> str:

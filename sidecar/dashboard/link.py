@@ -131,11 +131,11 @@ class Link:
 
     async def _replace(self, error: SidecarError) -> None:
         while True:
-            verdict = self._budget.failed(time.monotonic(), 0.0)
-            self._tell_loss(error, final=verdict.delay is None)
-            if verdict.delay is None:
+            delay = self._budget.failed(time.monotonic(), 0.0).delay
+            self._report_loss(error, final=delay is None)
+            if delay is None:
                 return
-            await asyncio.sleep(verdict.delay)
+            await asyncio.sleep(delay)
             try:
                 await self.start()
             except SidecarError as again:
@@ -143,12 +143,10 @@ class Link:
             else:
                 return
 
-    def _tell_loss(self, error: SidecarError, *, final: bool) -> None:
-        hint = (
-            "It failed too often and will not restart. Stop the dashboard with Ctrl+C and start it again."
-            if final
-            else "A new sidecar is starting; it starts the backend."
-        )
+    def _report_loss(self, error: SidecarError, *, final: bool) -> None:
+        hint = "A new sidecar is starting; it starts the backend."
+        if final:
+            hint = "It failed too often and will not restart. Stop the dashboard with Ctrl+C and start it again."
         self.gone = ErrorBody(LOST, error.message, hint, {"final": final})
         for tab in self._tabs:
             tab.lost(self.gone)
@@ -165,12 +163,12 @@ class Link:
         elif not kind.opt_in:
             self._latest[channel] = payload
         for tab in self._tabs:
-            tab.event(channel, payload)
+            tab.outbox.push(channel, payload)
 
     def _dropped(self, channel: str, count: int) -> None:
         if channel in EVENTS:
             for tab in self._tabs:
-                tab.dropped(channel, count)
+                tab.outbox.skip(channel, count)
 
     def _ask_for_events(self) -> None:
         """Opt-in events are subscribed to while a tab is open."""

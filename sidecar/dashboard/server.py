@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from importlib.resources import files as resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import NamedTuple
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -20,13 +19,7 @@ PROTOCOL = "sidecar.dashboard.1"
 _KEY_PREFIX = "key."  # a browser lets a page set no header of a WebSocket but its protocols, and addresses get logged
 _HEARTBEAT = 20.0  # seconds; a browser that is gone without a word is noticed within one and a half of them
 INDEX = "index.html"
-_TYPES = {
-    ".html": "text/html",
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
-    ".txt": "text/plain",
-}
+_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -48,12 +41,10 @@ def make_app(
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         needed = request.method not in {"GET", "HEAD"} or request.path == "/socket"
-        hosts, origins = request.headers.getall("Host", []), request.headers.getall("Origin", [])
-        reason = (
-            "A header is repeated."
-            if len(hosts) > 1 or len(origins) > 1
-            else access.refusal(hosts[0] if hosts else None, origins[0] if origins else None, origin_needed=needed)
-        )
+        read = request.headers
+        repeated = max(len(read.getall("Host", [])), len(read.getall("Origin", []))) > 1
+        refusal = access.refusal(read.get("Host"), read.get("Origin"), origin_needed=needed)
+        reason = "A header is repeated." if repeated else refusal
         if reason is not None:
             return web.Response(status=403, text=f"Refused. {reason}\n")
         return await handler(request)
@@ -184,17 +175,11 @@ def security_headers(origin: str) -> dict[str, str]:
 
 def page_files() -> dict[str, PageFile]:
     """Every file by its path below ``page``, with ``/`` between its parts: nothing else can be requested."""
-    found: dict[str, PageFile] = {}
-    _gather(resources(__package__).joinpath("page"), "", found)
+    folder = Path(__file__).with_name("page")
+    files = {path: _TYPES.get(path.suffix[1:]) for path in folder.rglob("*")}
+    found = {
+        path.relative_to(folder).as_posix(): PageFile(path.read_bytes(), kind) for path, kind in files.items() if kind
+    }
     if INDEX not in found:
         raise InternalError(f"The dashboard's {INDEX} is missing from this installation", hint="Reinstall the sidecar.")
     return found
-
-
-def _gather(folder: Traversable, prefix: str, found: dict[str, PageFile]) -> None:
-    for entry in folder.iterdir():
-        media_type = _TYPES.get(f".{entry.name.rpartition('.')[2]}")
-        if entry.is_dir():
-            _gather(entry, f"{prefix}{entry.name}/", found)
-        elif media_type is not None:
-            found[prefix + entry.name] = PageFile(entry.read_bytes(), media_type)

@@ -15,7 +15,7 @@ from .. import errors
 from ..console.client import RemoteError, SidecarLostError
 from ..rpc.outbox import Outbox
 from ..wire.channels import EVENTS
-from ..wire.codec import MAX_ID
+from ..wire.codec import MAX_ID, Cancel
 from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response, Wire
 from .channels import FORWARDED, SERVED, SUBSCRIBE
 
@@ -26,24 +26,16 @@ MAX_UNSENT = 16 * 1024 * 1024  # bytes; a tab that lets more pile up is dropped,
 COALESCE = 0.03  # seconds between two frames: a flood comes in few large ones, and an eye sees no delay
 LOST = "SIDECAR_EXITED"
 
-Id = Annotated[int, Meta(ge=0, le=MAX_ID)]
-
 
 class TabRequest(Wire, frozen=True, tag_field="type", tag="request"):
     """A call, its arguments as JSON had them."""
 
-    id: Id
+    id: Annotated[int, Meta(ge=0, le=MAX_ID)]
     channel: str
     args: tuple[Any, ...] = ()
 
 
-class TabCancel(Wire, frozen=True, tag_field="type", tag="cancel"):
-    """Gives up a request in flight."""
-
-    id: Id
-
-
-_read = msgspec.json.Decoder(TabRequest | TabCancel).decode
+_read = msgspec.json.Decoder(TabRequest | Cancel).decode
 _encode = msgspec.json.Encoder().encode
 # DEL, C1 and bidirectional controls, which would turn the order of a row of the page; C0 is escaped in JSON.
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -53,7 +45,7 @@ class Tab:
     """The conversation with one page: its requests, its subscriptions, and what it has not read yet.
 
     JSON, bytes as base64; one frame holds one or more messages, a line each. ``call`` forwards a request to the sidecar;
-    ``drop`` ends the connection when too much is unread.
+    ``drop`` ends the connection when too much is unread; ``outbox`` takes events, which are sent if this tab wants them and keeps up.
     """
 
     def __init__(self, call: Callable[[str, Sequence[Any]], Awaitable[Any]], drop: Callable[[], None]) -> None:
@@ -63,27 +55,19 @@ class Tab:
         self._bytes = 0
         self._wake = asyncio.Event()
         self._requests: dict[int, asyncio.Task[None]] = {}
-        self._outbox = self._new_outbox()
+        self.outbox = self._new_outbox()
 
     def greet(self, hello: Hello, history: Iterable[tuple[str, Any]]) -> None:
         """A sidecar is there: its hello, cut down to what a page may use, and what it said before the tab came."""
-        self._outbox = self._new_outbox()
+        self.outbox = self._new_outbox()
         channels = [name for name in hello.channels if name in SERVED]
         self._put(msgspec.structs.replace(hello, channels=channels, max_in_flight=MAX_IN_FLIGHT))
         for channel, payload in history:
-            self.event(channel, payload)
+            self.outbox.push(channel, payload)
 
     def lost(self, error: ErrorBody) -> None:
         """The sidecar is gone."""
         self._put(ErrorMessage(None, error))
-
-    def event(self, channel: str, payload: Any) -> None:
-        """Something happened; it is sent if this tab wants it and keeps up."""
-        self._outbox.push(channel, payload)
-
-    def dropped(self, channel: str, count: int) -> None:
-        """The sidecar left out that many events."""
-        self._outbox.skip(channel, count)
 
     def take(self, text: str) -> None:
         """One message of the page."""
@@ -92,11 +76,11 @@ class Tab:
         except (msgspec.MsgspecError, RecursionError) as error:
             self._fail(None, errors.InvalidMessageError(f"Neither a request nor a cancel: {error}"))
             return
-        if isinstance(message, TabCancel):
-            self._cancel(message.id)
-            return
         try:
-            self._serve(message)
+            if isinstance(message, Cancel):
+                self._cancel(message.id)
+            else:
+                self._serve(message)
         except errors.SidecarError as error:
             self._fail(message.id, error)
 
@@ -108,7 +92,7 @@ class Tab:
         frame = _STEERING.sub("\ufffd", b"\n".join(self._unsent).decode())
         self._unsent.clear()
         self._bytes = 0
-        self._outbox.drain()
+        self.outbox.drain()
         return frame
 
     def close(self) -> None:
@@ -134,23 +118,22 @@ class Tab:
             (names,) = msgspec.convert(request.args, tuple[list[str]])
         except msgspec.ValidationError as error:
             raise errors.InvalidArgsError(f"Takes one array of names: {error}") from None
-        change = self._outbox.subscribe if request.channel == SUBSCRIBE else self._outbox.unsubscribe
+        change = self.outbox.subscribe if request.channel == SUBSCRIBE else self.outbox.unsubscribe
         self._put(Response(request.id, {"subscribed": change(names)}))
 
     async def _forward(self, request: TabRequest) -> None:
+        answer: Response | ErrorMessage
         try:
-            result = await self._call(request.channel, request.args)
-            answer: Response | ErrorMessage = Response(request.id, result)
+            answer = Response(request.id, await self._call(request.channel, request.args))
         except errors.SidecarError as error:
             answer = ErrorMessage(request.id, as_body(error))
         self._requests.pop(request.id, None)
         self._put(answer)
 
     def _cancel(self, number: int) -> None:
-        task = self._requests.pop(number, None)
-        if task is not None:
+        if task := self._requests.pop(number, None):
             task.cancel()
-            self._fail(number, errors.CancelledRequestError("The request was cancelled"))
+            raise errors.CancelledRequestError("The request was cancelled")
 
     def _fail(self, number: int | None, error: errors.SidecarError) -> None:
         self._put(ErrorMessage(number, as_body(error)))

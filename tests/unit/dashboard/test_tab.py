@@ -146,9 +146,9 @@ async def test_a_cancel_reaches_the_sidecar_and_the_request_is_answered_once(ben
 
 
 async def test_events_that_must_be_asked_for_come_to_who_asked(bench: Bench) -> None:
-    bench.tab.event("backend:log", {"text": "not yet"})
+    bench.tab.outbox.push("backend:log", {"text": "not yet"})
     assert (await bench.answer("sidecar:subscribe", ["backend:log"]))["result"] == {"subscribed": ["backend:log"]}
-    bench.tab.event("backend:log", {"text": "now"})
+    bench.tab.outbox.push("backend:log", {"text": "now"})
     (event,) = await bench.read()
     assert (event["payload"], event["seq"], event["dropped"]) == ({"text": "now"}, 2, 1)
     assert (await bench.answer("sidecar:unsubscribe", ["backend:log"]))["result"] == {"subscribed": []}
@@ -160,9 +160,9 @@ async def test_events_that_must_be_asked_for_come_to_who_asked(bench: Bench) -> 
 async def test_a_tab_that_does_not_read_keeps_what_counts_and_loses_the_oldest_lines(bench: Bench) -> None:
     await bench.answer("sidecar:subscribe", ["backend:log", "backend:resourceUpdate"])
     for number in range(100_000):
-        bench.tab.event("backend:resourceUpdate", {"cpu": number})
-        bench.tab.event("backend:log", {"text": f"line {number}"})
-    bench.tab.event("backend:stateChanged", {"state": "FAILED"})
+        bench.tab.outbox.push("backend:resourceUpdate", {"cpu": number})
+        bench.tab.outbox.push("backend:log", {"text": f"line {number}"})
+    bench.tab.outbox.push("backend:stateChanged", {"state": "FAILED"})
     first = await bench.read()
     second = await bench.read() + await bench.read() + await bench.read()
     assert len(first) + len(second) < 3000
@@ -175,17 +175,17 @@ async def test_a_tab_that_does_not_read_keeps_what_counts_and_loses_the_oldest_l
 
 async def test_a_tab_with_too_much_unread_is_dropped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_UNSENT", 1000)
-    bench.tab.event("backend:stateChanged", {"text": "x" * 900})
+    bench.tab.outbox.push("backend:stateChanged", {"text": "x" * 900})
     assert bench.dropped == 0
-    bench.tab.event("backend:stateChanged", {"text": "x" * 900})
+    bench.tab.outbox.push("backend:stateChanged", {"text": "x" * 900})
     assert bench.dropped == 1
 
 
 async def test_what_the_sidecar_left_out_is_passed_on(bench: Bench) -> None:
     await bench.answer("sidecar:subscribe", ["backend:log"])
-    bench.tab.event("backend:log", {})
-    bench.tab.dropped("backend:log", 12)
-    bench.tab.event("backend:log", {})
+    bench.tab.outbox.push("backend:log", {})
+    bench.tab.outbox.skip("backend:log", 12)
+    bench.tab.outbox.push("backend:log", {})
     _, second = await bench.read()
     assert (second["seq"], second["dropped"]) == (14, 12)
 
@@ -194,8 +194,8 @@ async def test_another_sidecar_starts_fresh(bench: Bench) -> None:
     await bench.answer("sidecar:subscribe", ["backend:log"])
     bench.tab.lost(ErrorBody("SIDECAR_EXITED", "gone"))
     bench.tab.greet(HELLO, [])
-    bench.tab.event("backend:log", {})
-    bench.tab.event("backend:crash", {})
+    bench.tab.outbox.push("backend:log", {})
+    bench.tab.outbox.push("backend:crash", {})
     lost, hello, event = await bench.read()
     assert (lost["id"], lost["error"]["code"]) == (None, "SIDECAR_EXITED")
     assert hello["type"] == "hello"
