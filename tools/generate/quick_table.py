@@ -10,6 +10,7 @@ from msgspec import inspect, structs
 from sidecar.settings.load import sections
 from sidecar.settings.model import Settings
 
+_WIDTH = 120  # characters of a line
 _HEAD = '''"""What model.py says of each setting, for the start that has not imported msgspec yet.
 
 ``python -m tools.generate`` writes it: section → key → default, kind, least, most, choices.
@@ -31,12 +32,15 @@ def module() -> str:
     lines = []
     for name in sections():
         section: Any = getattr(Settings(), name)
-        lines.append(f"    {name!r}: {{\n")
+        line = f"    {name!r}: {{"
         for field in structs.fields(section):
-            entry = (getattr(section, field.name), *_kind(inspect.type_info(field.type)))
-            lines.append(f"        {field.name!r}: {entry!r},\n")
-        lines.append("    },\n")
-    return _HEAD + "".join(lines).replace("'", '"') + "}\n# fmt: on\n"
+            entry = f"{field.name!r}: {(getattr(section, field.name), *_kind(inspect.type_info(field.type)))!r}, "
+            if len(line) + len(entry) > _WIDTH:
+                lines.append(line.rstrip())
+                line = " " * 8
+            line += entry
+        lines.append(f"{line.rstrip(', ')}}},")
+    return _HEAD + "\n".join(lines).replace("'", '"') + "\n}\n# fmt: on\n"
 
 
 def _kind(info: inspect.Type) -> tuple[str, Any, Any, tuple[str, ...]]:  # noqa: PLR0911 - one for each kind
