@@ -29,6 +29,7 @@ _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_REST = 64 * 1024  # bytes of an unwanted body that are still read, and the seconds for it:
 _DRAIN_TIMEOUT = 0.25  # a server that is cut off while it writes logs an error
+_STATUS = "Request failed with status code {}"
 _FIELDS = "Accept: application/json, text/plain, */*\r\nAccept-Encoding: identity\r\nUser-Agent: sidecar\r\n"
 
 
@@ -92,26 +93,20 @@ class BackendClient:
     async def _request(self, method: str, path: str, seconds: float, heads: list[int] | None = None) -> Response:
         """``heads`` gets the status of a 2xx before its body is read."""
         port = self.port
-        if port is None:
-            raise refused(None)
-        if REFUSAL_IS_SLOW and not is_listening(port):
+        if port is None or (REFUSAL_IS_SLOW and not is_listening(port)):
             raise refused(port)
         try:
             async with asyncio.timeout(seconds):
-                return await self._exchange(method, path, port, [] if heads is None else heads)
+                target = _request_target(path)
+                for _ in range(_MAX_REDIRECTS + 1):
+                    answer = await self._once(method, port, target, [] if heads is None else heads)
+                    if isinstance(answer, Response):
+                        return answer
+                    target = answer
         except TimeoutError:
             raise HttpFailedError(f"timeout of {round(seconds * 1000)}ms exceeded", kind="timeout") from None
-
-    async def _exchange(self, method: str, path: str, port: int, heads: list[int]) -> Response:
-        target = _request_target(path)
-        for _ in range(_MAX_REDIRECTS + 1):
-            answer = await self._once(method, port, target, heads)
-            if isinstance(answer, Response):
-                return answer
-            target = answer
-        raise HttpFailedError(
-            "Maximum number of redirects exceeded", kind="redirected", hint="The backend redirects in a loop."
-        )
+        why = "Maximum number of redirects exceeded"
+        raise HttpFailedError(why, kind="redirected", hint="The backend redirects in a loop.")
 
     async def _once(self, method: str, port: int, target: str, heads: list[int]) -> Response | str:
         """One request: the answer, or where it is to be repeated."""
@@ -128,7 +123,7 @@ class BackendClient:
                 if method == "GET" and head.status in _REDIRECTS:
                     return _redirected(head, port, target)
                 hint = f"{target.partition('?')[0]} returned this status."
-                raise HttpFailedError(_status_message(head.status), kind="status", status=head.status, hint=hint)
+                raise HttpFailedError(_STATUS.format(head.status), kind="status", status=head.status, hint=hint)
             heads.append(head.status)
             body = await connection.read(BODY_LIMIT) if (head.length or 0) <= BODY_LIMIT else None
             if body is None or len(body) > BODY_LIMIT:
@@ -151,14 +146,9 @@ def _request_target(path: str) -> str:
 
     if path and not path.startswith(("/", "?")):
         raise HttpFailedError(f"Invalid URL: {path}", kind="invalid_url", hint="Check the paths in [backend].")
-    sent = quote(
-        re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path.partition("#")[0]), safe="/?&=%:@!$'()*+,;~", errors="replace"
-    )
+    encoded = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path.partition("#")[0])
+    sent = quote(encoded, safe="/?&=%:@!$'()*+,;~", errors="replace")
     return sent if sent.startswith("/") else f"/{sent}"
-
-
-def _status_message(status: int) -> str:
-    return f"Request failed with status code {status}"
 
 
 def _not_connected(error: OSError, port: int) -> HttpFailedError:
@@ -184,17 +174,12 @@ def _redirected(head: Head, port: int, target: str) -> str:
             return _request_target(found.path + (f"?{found.query}" if found.query else ""))
     except ValueError:  # no address at all
         pass
-    location = _without_secrets(location)
-    hint = f"It redirects to {location or 'nowhere'}, which is not followed."
-    raise HttpFailedError(
-        _status_message(head.status), kind="redirected", status=head.status, hint=hint, location=location
-    )
-
-
-def _without_secrets(location: str) -> str:
-    """For people: an address of a login holds tokens in its query, and this one may hold anything."""
+    # For people: an address of a login holds tokens in its query, and this one may hold anything.
     plain = re.sub(r"//[^/]*@", "//", re.split(r"[?#]", location, maxsplit=1)[0])
-    return one_line(plain[:_MAX_LOCATION])
+    location = one_line(plain[:_MAX_LOCATION])
+    hint = f"It redirects to {location or 'nowhere'}, which is not followed."
+    why = _STATUS.format(head.status)
+    raise HttpFailedError(why, kind="redirected", status=head.status, hint=hint, location=location)
 
 
 async def _skip_rest(connection: Connection) -> None:

@@ -111,17 +111,12 @@ def _packaged(settings: Settings, beside: str, here: str, platform: str) -> str:
         if is_file(path):
             return path
     if not searched:
-        raise BackendNotFoundError(
-            f"No backend command given: profile {settings.profile} has no packaged backend",
-            hint=GIVE_A_COMMAND,
-            data={"path": ""},
-        )
+        text = f"No backend command given: profile {settings.profile} has no packaged backend"
+        raise BackendNotFoundError(text, hint=GIVE_A_COMMAND, data={"path": ""})
     places = "".join(f"\n  {path}" for path in searched)
-    raise BackendNotFoundError(
-        f"The backend {os.path.basename(searched[0])} was not found. Searched:{places}",
-        hint=f"Put the backend into one of these folders, or reinstall the app. {GIVE_A_COMMAND}",
-        data={"path": searched[0]},
-    )
+    text = f"The backend {os.path.basename(searched[0])} was not found. Searched:{places}"
+    hint = f"Put the backend into one of these folders, or reinstall the app. {GIVE_A_COMMAND}"
+    raise BackendNotFoundError(text, hint=hint, data={"path": searched[0]})
 
 
 def _given(backend: Backend, environ: Mapping[str, str], here: str, platform: str) -> tuple[str, bool]:
@@ -134,9 +129,7 @@ def _given(backend: Backend, environ: Mapping[str, str], here: str, platform: st
         if found is None:
             if _begins_with_a_program(name, folders, platform):
                 raise one_string(name)
-            if "://" in name:
-                raise _address(name)
-            raise _not_found(tried[0], tried[1:])
+            raise _not_found(name, tried[0], tried[1:])
         return os.path.abspath(found), False
     found = _on_path(name, environ, here, platform)
     if found is None:
@@ -156,15 +149,11 @@ def _begins_with_a_program(name: str, folders: list[str], platform: str) -> bool
     return any(is_file(os.path.join(folder, word)) for folder in folders for word in words)
 
 
-def _address(name: str) -> BackendNotFoundError:
-    return BackendNotFoundError(
-        f"The command begins with {name}, which is an address, not a program",
-        hint=f'To watch a backend that another program runs, set backend.managed = false and backend.url = "{name}".',
-        data={"path": name},
-    )
-
-
-def _not_found(path: str, others: list[str]) -> BackendNotFoundError:
+def _not_found(name: str, path: str, others: list[str]) -> BackendNotFoundError:
+    if "://" in name:
+        text = f"The command begins with {name}, which is an address, not a program"
+        hint = f'To watch a backend that another program runs, set backend.managed = false and backend.url = "{name}".'
+        return BackendNotFoundError(text, hint=hint, data={"path": name})
     also = "".join(f", nor at {other}" for other in others)
     folder = os.path.dirname(path)
     missing = "" if os.path.exists(folder) else f" (the folder {folder} does not exist)"
@@ -173,11 +162,9 @@ def _not_found(path: str, others: list[str]) -> BackendNotFoundError:
         more += " Remove the quotation marks from the path."
     if not path.isprintable():
         more += " In TOML's double quotes a backslash begins an escape: write the path in single quotes."
-    return BackendNotFoundError(
-        f"The backend's executable does not exist: {path}{also}{missing}",
-        hint=f"Check the path. A relative path starts at the folder in which the sidecar was started.{more}",
-        data={"path": path},
-    )
+    hint = f"Check the path. A relative path starts at the folder in which the sidecar was started.{more}"
+    text = f"The backend's executable does not exist: {path}{also}{missing}"
+    return BackendNotFoundError(text, hint=hint, data={"path": path})
 
 
 def _on_path(name: str, environ: Mapping[str, str], here: str, platform: str) -> str | None:
@@ -232,11 +219,9 @@ def _starting_folder(backend: Backend) -> str:
         program = backend.command[0] if backend.command else "."
         if os.path.isabs(program):
             return os.path.splitdrive(program)[0] + os.sep
-        raise BackendNotFoundError(
-            f"The folder in which the sidecar was started no longer exists, so relative paths cannot be resolved: {error.strerror}",
-            hint="Start it in another folder, or give the backend's full path.",
-            data={"path": program},
-        ) from None
+        text = f"The folder in which the sidecar was started no longer exists, so relative paths cannot be resolved: {error.strerror}"
+        hint = "Start it in another folder, or give the backend's full path."
+        raise BackendNotFoundError(text, hint=hint, data={"path": program}) from None
 
 
 def _may_be_there(path: str) -> bool:

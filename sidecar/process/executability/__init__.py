@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path  # to import it takes 6 ms of a start
 
 _BOM = b"\xef\xbb\xbf"  # of UTF-8, which Windows editors write
-_SHELL_ONLY = frozenset(
-    {"cd", "export", "source", ".", "exec", "eval", "set", "ulimit", "&&", "||", "|", ";", "&", ">"}
-)
+_SHELL_ONLY = {"cd", "export", "source", ".", "exec", "eval", "set", "ulimit", "&&", "||", "|", ";", "&", ">"}
 _INTERPRETERS = {
     ".py": '"python3"',
     **dict.fromkeys((".js", ".mjs", ".cjs"), '"node"'),
@@ -38,23 +36,17 @@ def check_program(path: str | Path, system: str = SYSTEM) -> None:
     try:
         mode = os.stat(path).st_mode
     except PermissionError as error:
-        raise BackendNotExecutableError(
-            f"The backend's executable is not accessible: {path} ({error.strerror})",
-            hint="Give this user permission to enter each folder on its path.",
-            data=data,
-        ) from error
+        text = f"The backend's executable is not accessible: {path} ({error.strerror})"
+        hint = "Give this user permission to enter each folder on its path."
+        raise BackendNotExecutableError(text, hint=hint, data=data) from error
     except OSError as error:
         link = f": {path} is a link to {os.readlink(path)}" if os.path.islink(path) else f": {path}"
-        raise BackendNotFoundError(
-            f"The backend's executable does not exist{link} ({error.strerror})", hint="Check the path.", data=data
-        ) from error
+        text = f"The backend's executable does not exist{link} ({error.strerror})"
+        raise BackendNotFoundError(text, hint="Check the path.", data=data) from error
     if not stat.S_ISREG(mode):
         inside = " On macOS the program of an .app is in Contents/MacOS." if str(path).endswith(".app") else ""
-        raise BackendNotAFileError(
-            f"The backend's path is {'a folder' if stat.S_ISDIR(mode) else 'not a regular file'}: {path}",
-            hint=f"Set the path of the program itself.{inside}",
-            data=data,
-        )
+        text = f"The backend's path is {'a folder' if stat.S_ISDIR(mode) else 'not a regular file'}: {path}"
+        raise BackendNotAFileError(text, hint=f"Set the path of the program itself.{inside}", data=data)
     if system == "win32":
         return
     if not os.access(path, os.X_OK):
@@ -65,22 +57,15 @@ def check_program(path: str | Path, system: str = SYSTEM) -> None:
 
 def _no_permission(path: str | Path, mode: int) -> tuple[str, str]:
     """What to add to the message, and the remedy, where the system denies execution. The run bit is only one of the reasons."""
-    mount = noexec_mount(path)
-    if mount is not None:
-        return (
-            f": it is on {mount}, which is mounted noexec",
-            f"Move the program to another file system, or remount this one: mount -o remount,exec {mount}",
-        )
+    if (mount := noexec_mount(path)) is not None:
+        hint = f"Move the program to another file system, or remount this one: mount -o remount,exec {mount}"
+        return f": it is on {mount}, which is mounted noexec", hint
     if not mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH):
         if (words := interpreter_for(path)) and not read_start(path).startswith(b"#!"):
             return "", f'Start it with its interpreter: backend.command = [{words}, "{path}", …]'
         return "", f'Run: chmod u+x "{path}"'
-    return (
-        f": its mode is {stat.S_IMODE(mode):04o}, and this user cannot run it",
-        (
-            "Run the app as the file's owner, or ask the owner for permission. If that is not the reason, an access control list or a security module (SELinux, AppArmor) denies it."
-        ),
-    )
+    hint = "Run the app as the file's owner, or ask the owner for permission. If that is not the reason, an access control list or a security module (SELinux, AppArmor) denies it."
+    return f": its mode is {stat.S_IMODE(mode):04o}, and this user cannot run it", hint
 
 
 def noexec_mount(path: str | Path) -> str | None:
@@ -107,22 +92,15 @@ def not_on_path(name: str, search_path: str) -> SidecarError:
     if len(name.split()) > 1:
         return one_string(name)
     if _is_assignment(name):
-        return BackendNotFoundError(
-            f'The command begins with "{name}", which is a variable, not a program',
-            hint="Move it to [backend.env], and start backend.command with the program.",
-            data={"path": name},
-        )
-    if name in _SHELL_ONLY:
-        return BackendNotFoundError(
-            f'The command "{name}" is a shell builtin, not a program',
-            hint='Run the whole command in a shell, as in backend.command = ["sh", "-c", "cd app; npm start"].',
-            data={"path": name},
-        )
-    return BackendNotFoundError(
-        f'The command "{name}" was not found on PATH',
-        hint=f"Install {name}, or set its full path in backend.command. PATH is {search_path or '(empty)'}",
-        data={"path": name},
-    )
+        text = f'The command begins with "{name}", which is a variable, not a program'
+        hint = "Move it to [backend.env], and start backend.command with the program."
+    elif name in _SHELL_ONLY:
+        text = f'The command "{name}" is a shell builtin, not a program'
+        hint = 'Run the whole command in a shell, as in backend.command = ["sh", "-c", "cd app; npm start"].'
+    else:
+        text = f'The command "{name}" was not found on PATH'
+        hint = f"Install {name}, or set its full path in backend.command. PATH is {search_path or '(empty)'}"
+    return BackendNotFoundError(text, hint=hint, data={"path": name})
 
 
 def one_string(name: str) -> SidecarError:
@@ -142,9 +120,8 @@ def one_string(name: str) -> SidecarError:
         hint += f"; and put {' '.join(variables)} into [backend.env]"
     if not _SHELL_ONLY.isdisjoint(words):
         hint = f'Run it in a shell: backend.command = ["sh", "-c", \'{name}\']'
-    return BackendNotFoundError(
-        f'No program is named "{name}": the whole command is a single word with spaces', hint=hint, data={"path": name}
-    )
+    text = f'No program is named "{name}": the whole command is a single word with spaces'
+    return BackendNotFoundError(text, hint=hint, data={"path": name})
 
 
 def _is_assignment(word: str) -> bool:
@@ -179,11 +156,9 @@ def check_folder(path: str) -> None:
 
 def closed_folder(path: str, why: str | None) -> SidecarError:
     """The working folder may not be entered; ``why``: the system's words."""
-    return BackendNotExecutableError(
-        f"The backend's working folder is not accessible: {path} ({why})",
-        hint="Give this user permission to enter it and each folder on its path, or change [backend] cwd.",
-        data={"path": str(path)},
-    )
+    text = f"The backend's working folder is not accessible: {path} ({why})"
+    hint = "Give this user permission to enter it and each folder on its path, or change [backend] cwd."
+    return BackendNotExecutableError(text, hint=hint, data={"path": str(path)})
 
 
 def read_start(path: str | Path) -> bytes:

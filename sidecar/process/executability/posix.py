@@ -24,6 +24,7 @@ _LIMITS = {
     "limits.open_files": ("it is above the hard limit of this user", "Lower limits.open_files to what 'ulimit -Hn' prints, or raise that (/etc/security/limits.conf, LimitNOFILE=)."),
     "limits.no_new_privileges": ("this system does not have it", "Set limits.no_new_privileges = false; only Linux has it."),
 }  # fmt: skip
+_SANDBOX_REFUSED = 'The sidecar itself may run in a sandbox or container that denies it. To run without a sandbox, set sandbox.level = "off".'
 # What execve says of a file with which nothing is wrong at first sight: cause, remedy
 _REFUSALS = {
     errno.ENOENT: ("The dynamic loader that the backend's program needs is missing: {path}", "The program was built for another Linux variant (musl or glibc, 32 or 64 bit): use the build for this one."),
@@ -36,32 +37,24 @@ _REFUSED = ("The backend's program could not be executed: {path}: {why}", "Check
 
 def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
     """The error for errno ``number`` at a ``step`` of the launch: fork, session, output, a limit's name, cwd, sandbox or exec."""
-    command = spec.command
     if is_exhausted(OSError(number, "")):  # it may succeed later, so the file is not to blame
         why = f"The system could not start a process for the backend ({step}): {os.strerror(number)}"
         return InternalError(why, hint=LIMIT_REMEDY)
     if step == "cwd":
         return _explain_folder(number, spec.cwd)
+    if step == "sandbox":
+        why = f"The kernel refused the backend's sandbox: {os.strerror(number)}"
+        return SandboxUnavailableError(why, hint=_SANDBOX_REFUSED, data={"level": "", "missing": []})
+    if step == "exec":
+        return _explain_exec(number, spec)
     if step in _LIMITS:
         why, hint = _LIMITS[step]
-        return BackendNotExecutableError(
-            f"The limit {step} could not be set for the backend: {why} ({os.strerror(number)})",
-            hint=hint,
-            data={"path": command[0]},
-        )
-    if step == "sandbox":
-        return SandboxUnavailableError(
-            f"The kernel refused the backend's sandbox: {os.strerror(number)}",
-            hint='The sidecar itself may run in a sandbox or container that denies it. To run without a sandbox, set sandbox.level = "off".',
-            data={"level": "", "missing": []},
-        )
-    if step != "exec":
-        return BackendNotExecutableError(
-            f"The system could not start a process for the backend ({step}): {os.strerror(number) if number else 'it takes no such arguments'}",
-            hint="A NUL character in an argument or a value of the environment cannot be passed on.",
-            data={"path": command[0]},
-        )
-    return _explain_exec(number, spec)
+        why = f"The limit {step} could not be set for the backend: {why} ({os.strerror(number)})"
+    else:
+        cause = os.strerror(number) if number else "it takes no such arguments"
+        why = f"The system could not start a process for the backend ({step}): {cause}"
+        hint = "A NUL character in an argument or a value of the environment cannot be passed on."
+    return BackendNotExecutableError(why, hint=hint, data={"path": spec.command[0]})
 
 
 def _explain_folder(number: int, folder: str) -> SidecarError:
@@ -78,18 +71,14 @@ def _explain_exec(number: int, spec: LaunchSpec) -> SidecarError:
         check_program(path)
     except SidecarError as error:
         return error
-    message, hint = _explain_number(number, path)
+    if number == errno.ENOEXEC:
+        found = unrunnable(path, read_start(path))
+        why, hint = found or ("the system does not know its format", "Use the build for this system and processor.")
+        message = f"The backend's program cannot run on this system: {path}: {why}"
+    else:
+        message, hint = _REFUSALS.get(number, _REFUSED)
+        message = message.format(path=path, why=os.strerror(number))
     request = spec.confinement.request if spec.confinement is not None else None
     if number == errno.EACCES and request is not None and request.level == "strict":
         hint = "The program, its interpreter or its dynamic loader is outside the folders that the sandbox lets the backend read: add its folder to sandbox.read."
     return BackendNotExecutableError(message, hint=hint, data={"path": str(path)})
-
-
-def _explain_number(number: int, path: Path) -> tuple[str, str]:
-    """Cause and remedy."""
-    if number == errno.ENOEXEC:
-        found = unrunnable(path, read_start(path))
-        why, hint = found or ("the system does not know its format", "Use the build for this system and processor.")
-        return f"The backend's program cannot run on this system: {path}: {why}", hint
-    message, hint = _REFUSALS.get(number, _REFUSED)
-    return message.format(path=path, why=os.strerror(number)), hint

@@ -54,36 +54,26 @@ def is_batch(path: str) -> bool:
 
 def batch(path: str) -> SidecarError:
     """The program is a batch file."""
-    return BackendNotExecutableError(
-        f"The backend's program is a batch file, which only cmd.exe can run: {path}",
-        hint=f'Set the program that the batch file starts in {_COMMAND}, e.g. ["node", "server.js"] instead of ["npm", "start"].',
-        data={"path": path},
-    )
+    text = f"The backend's program is a batch file, which only cmd.exe can run: {path}"
+    hint = f'Set the program that the batch file starts in {_COMMAND}, e.g. ["node", "server.js"] instead of ["npm", "start"].'
+    return BackendNotExecutableError(text, hint=hint, data={"path": path})
 
 
 def refused(path: str, number: int, text: str) -> SidecarError:
     """CreateProcess failed with the system error ``number``, with the text ``text``."""
     if number in (2, 3):
-        return BackendNotFoundError(
-            f"The backend's program does not exist: {path}",
-            hint=f"Build or install it, or correct {_COMMAND}; an antivirus may have quarantined it.",
-            data={"path": path},
-        )
+        hint = f"Build or install it, or correct {_COMMAND}; an antivirus may have quarantined it."
+        return BackendNotFoundError(f"The backend's program does not exist: {path}", hint=hint, data={"path": path})
     cause, hint = _CAUSES.get(number, ("the system refused", f"Check the file, and {_COMMAND}."))
     if number == 193 and (words := interpreter_for(path)):
         cause = "it is a script, not a program"
         hint = f'Start it with its interpreter: {_COMMAND} = [{words.replace("python3", "python")}, "{path}", …]'
-    return BackendNotExecutableError(
-        f"The backend's program could not be started: {path}: {cause} (Windows error {number}: {text})",
-        hint=hint,
-        data={"path": path},
-    )
+    text = f"The backend's program could not be started: {path}: {cause} (Windows error {number}: {text})"
+    return BackendNotExecutableError(text, hint=hint, data={"path": path})
 
 
 def not_contained(path: str, number: int, text: str) -> SidecarError:
     """The program would not be in a job object, and so could outlive the app."""
-    return BackendNotExecutableError(
-        f"The backend's program could not be put into a job object: {path} (Windows error {number}: {text})",
-        hint="What starts the app limits its windows or clipboard by a job object, in which no other can be nested: start the app outside of it.",
-        data={"path": path},
-    )
+    text = f"The backend's program could not be put into a job object: {path} (Windows error {number}: {text})"
+    hint = "What starts the app limits its windows or clipboard by a job object, in which no other can be nested: start the app outside of it."
+    return BackendNotExecutableError(text, hint=hint, data={"path": path})
