@@ -24,21 +24,17 @@ class Listener(Struct, frozen=True):
     owner: ListeningSocket | None = None
 
 
-class ListenerLook:
+class ListenerLook(Struct, eq=False):
     """Looks at the sockets of the newest run."""
 
-    def __init__(
-        self,
-        supervisor: Supervisor,
-        find_listener: Callable[[int], list[ListeningSocket]],
-        is_listening: Callable[[int], bool],
-        backend: Backend,
-    ) -> None:
-        self._supervisor = supervisor
-        self._find_listener = find_listener
-        self._any_listener = backend.listener == "any"  # such as a program that forwards the port to the run
-        self._passed = backend.socket == "pass"  # the sidecar listens there, so no other program can
-        self.is_listening = is_listening
+    _supervisor: Supervisor
+    _find_listener: Callable[[int], list[ListeningSocket]]
+    is_listening: Callable[[int], bool]
+    _backend: Backend
+
+    @property
+    def _passed(self) -> bool:
+        return self._backend.socket == "pass"  # the sidecar listens there, so no other program can
 
     async def at(self, port: int) -> Listener:
         """Whose socket is on the port now."""
@@ -57,7 +53,7 @@ class ListenerLook:
         others = [socket for socket in found if is_reached(socket)]
         if not others and not self.is_listening(port):
             return Listener("closed")
-        if self._any_listener:
+        if self._backend.listener == "any":  # such as a program that forwards the port to the run
             return Listener("unknown")
         return Listener("foreign", others[0] if others else None)
 

@@ -58,8 +58,8 @@ class Monitor:
         self._providers: Any = None
         self._given: int | None = None  # the port that the newest run was given; None where it chose one
         supervisor.stream.subscribe(RunStarted, self._begin)
-        supervisor.stream.subscribe(RunEnding, self._end)
-        supervisor.stream.subscribe(RunEnded, self._end)
+        supervisor.stream.subscribe(RunEnding, lambda _notice: self.close())
+        supervisor.stream.subscribe(RunEnded, lambda _notice: self.close())
 
     def close(self) -> None:
         """Stops asking; a run that is being stopped answers as it likes."""
@@ -75,9 +75,6 @@ class Monitor:
         self.close()
         self._tracker = self._new_tracker()
         self._spawn(self._watch(notice.run.number))
-
-    def _end(self, _notice: RunEnding | RunEnded) -> None:
-        self.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -96,9 +93,7 @@ class Monitor:
 
     async def _watch(self, run: int) -> None:
         started = self._loop.time()
-        readiness = Readiness(
-            run, self._supervisor, self._client, self._settings, look=self._look, notifications=self._notifications
-        )
+        readiness = Readiness(run, self._supervisor, self._client, self._settings, self._look, self._notifications)
         if self._settings.backend.socket == "pass":
             from .socket_use import watch_socket_use
 
@@ -216,8 +211,12 @@ class Monitor:
         found = await self._look.at(port)
         verdict, owner = found.verdict, found.owner
         passed = self._settings.backend.socket == "pass"
-        if verdict == "closed" and not passed and self._adopt_printed_port(run, port):
-            return ""
+        if verdict == "closed" and not passed:
+            # A backend printed its address when it listened again, as its own watcher or an update makes it.
+            printed = self._supervisor.launcher.printed_port(self._look.ports() - {port})
+            if printed is not None:
+                self._use_port(run, printed)
+                return ""
         known = "unknown" if verdict == "closed" else verdict
         current = self._supervisor.run
         if current is None or (current.listener, current.owner) != (known, owner):
@@ -226,14 +225,6 @@ class Monitor:
         if verdict == "foreign" and current is not None:
             return f"port {port} belongs to {current.owner_text}"
         return f"it no longer listens on port {port}" if verdict == "closed" else ""
-
-    def _adopt_printed_port(self, run: int, lost: int) -> bool:
-        """Takes the address that a backend printed when it listened again, as its own watcher or an update makes it."""
-        printed = self._supervisor.launcher.printed_port(self._look.ports() - {lost})
-        if printed is None:
-            return False
-        self._use_port(run, printed)
-        return True
 
     def _use_port(self, run: int, port: int) -> None:
         self._warn_of_port(port)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from ..backend.client import BackendClient
 from ..backend.probe import is_metrics, next_knock_delay, next_probe_delay, probe, probe_port
@@ -34,36 +34,31 @@ _TOO_MANY_REQUESTS = 429
 _TAKEN = frozenset({"status", "redirected", "malformed", "too_large", "hang_up"})
 
 
-class Readiness:
+class Readiness(Struct, eq=False):
     """Waits for one run to be ready."""
 
-    def __init__(
-        self,
-        run: int,
-        supervisor: Supervisor,
-        client: BackendClient,
-        settings: Settings,
-        *,
-        look: ListenerLook,
-        notifications: Notifications | None = None,
-    ) -> None:
-        self._run = run
-        self._supervisor = supervisor
-        self._client = client
-        self._settings = settings
-        self._live_path = settings.backend.live_path
-        current = supervisor.run  # its port may be one that it has printed already
-        self.given = current.port if current is not None and settings.backend.port != "reported" else None
-        self._other: int | None = None
-        self._look = look
-        self._notifications = notifications
-        # An open port says nothing of a run that was handed the socket, nor of one that says itself when it is ready.
-        self._path = self._live_path or ("/" if settings.backend.socket == "pass" and notifications is None else "")
-        self._is_limited = False  # it counts our requests, so fewer of them get it ready sooner
-        self._foreign = False
-        self._first_foreign = math.inf  # when another program was seen on a port that the backend printed
-        self._loop = asyncio.get_running_loop()
+    _run: int
+    _supervisor: Supervisor
+    _client: BackendClient
+    _settings: Settings
+    _look: ListenerLook
+    _notifications: Notifications | None
+    given: int | None = None  # the port that the run was given; None where it chooses one
+    _other: int | None = None
+    _path: str = ""
+    _is_limited: bool = False  # it counts our requests, so fewer of them get it ready sooner
+    _foreign: bool = False
+    _first_foreign: float = math.inf  # when another program was seen on a port that the backend printed
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    _started: float = 0.0
+
+    def __post_init__(self) -> None:
         self._started = self._loop.time()
+        backend = self._settings.backend
+        current = self._supervisor.run  # its port may be one that it has printed already
+        self.given = current.port if current is not None and backend.port != "reported" else None
+        # An open port says nothing of a run that was handed the socket, nor of one that says itself when it is ready.
+        self._path = backend.live_path or ("/" if backend.socket == "pass" and self._notifications is None else "")
 
     async def wait(self) -> bool:
         """True when the run is ready, False when another program answers, which is posted; the deadline is the supervisor's."""
@@ -193,7 +188,7 @@ class Readiness:
             return self._notifications is None
         limit = self._settings.health.probe_timeout
         result = await self._unless_notified(probe(self._client, self._path, limit))
-        if result is None or result.ok or (not self._live_path and result.kind in _TAKEN):
+        if result is None or result.ok or (not self._settings.backend.live_path and result.kind in _TAKEN):
             return True
         self._is_limited = result.status == _TOO_MANY_REQUESTS
         self._supervisor.post(e.Unready(self._run, result))

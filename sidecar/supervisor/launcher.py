@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from .. import errors
+from ..backend import ports
 from ..backend.client import BackendClient
 from ..backend.command import BackendCommand
 from ..backend.plan import make_folders, plan_launch
-from ..backend.ports import choose_port, loopback_error, port_state
 from ..backend.reported import ReportedAddress, printed_port
 from ..core import events as e
 from ..core.bind_failure import any_bind_failure, bind_failure
@@ -35,6 +35,7 @@ from .run import Run, is_reached
 from .succession import Succession
 
 if TYPE_CHECKING:
+    from ..backend.passed_socket import PassedSocket
     from ..backend.ports import PortState
     from .handover import Handover
 
@@ -53,6 +54,7 @@ class PortConflict(Struct, frozen=True):
 MAX_WAIT = 75.0  # seconds; TIME_WAIT and FIN_WAIT_2 last 60 s on Linux (TCP_TIMEWAIT_LEN, tcp_fin_timeout)
 _INTERVAL = 0.25
 _FIRST_UNPRIVILEGED_PORT = 1024
+_LOOPBACK_DOWN = "The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with its own network."
 PERMANENT_FAILURES = (
     errors.BackendNotFoundError,
     errors.BackendNotAFileError,
@@ -61,45 +63,34 @@ PERMANENT_FAILURES = (
 )  # that another attempt would meet again
 
 
-class Launcher:
-    """Makes runs of our own backend."""
+class Launcher(Struct, eq=False):
+    """Makes runs of our own backend. ``output_tail``: the newest run's last output; ``early``: the first run, until it is adopted."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        paths: Paths,
-        layer: ProcessLayer,
-        client: BackendClient,
-        *,
-        succession: Succession,
-        find_listener: Callable[[int], list[ListeningSocket]],
-        process_name: Callable[[int], str | None],
-        output_tail: Callable[[], bytes],
-        mask: Callable[[str], str],
-        report: Callable[[str], None],
-        port_state: Callable[..., PortState] = port_state,
-        handover: Handover | None = None,
-        early: EarlyRun | None = None,
-    ) -> None:
-        self.last_port = succession.last_port  # the newest run's, or that of an earlier sidecar on the data folder
-        self._succession = succession
-        self._settings = settings
-        self._paths = paths
-        self._layer = layer
-        self._client = client
-        self._find_listener = find_listener
-        self._process_name = process_name
-        self._output_tail = output_tail
-        self._mask = mask
-        self._report = report
-        self._port_state = port_state
-        self._handover = handover
-        # The socket that every run is handed; None: it listens by itself.
-        self.passed = handover.socket if handover is not None else None
-        self._early = early  # until it is adopted
-        self._binds_plainly = False  # the backend cannot listen beside connections that linger
-        self._tried: set[int] = set()
-        self._addresses: dict[str, ReportedAddress] = {}
+    settings: Settings
+    paths: Paths
+    layer: ProcessLayer
+    client: BackendClient
+    succession: Succession
+    find_listener: Callable[[int], list[ListeningSocket]]
+    process_name: Callable[[int], str | None]
+    output_tail: Callable[[], bytes]
+    mask: Callable[[str], str]
+    report: Callable[[str], None]
+    port_state: Callable[..., PortState] = ports.port_state
+    handover: Handover | None = None
+    early: EarlyRun | None = None
+    last_port: int | None = None  # the newest run's, or that of an earlier sidecar on the data folder
+    _binds_plainly: bool = False  # the backend cannot listen beside connections that linger
+    _tried: set[int] = set()
+    _addresses: dict[str, ReportedAddress] = {}
+
+    def __post_init__(self) -> None:
+        self.last_port = self.succession.last_port
+
+    @property
+    def passed(self) -> PassedSocket | None:
+        """The socket that every run is handed; None: it listens by itself."""
+        return self.handover.socket if self.handover is not None else None
 
     def prepare(self, number: int, *, retry: bool) -> Run:
         """A run with its port, or with the error why not; one that waits for its turn gets it then. ``retry``: on another port."""
@@ -108,9 +99,9 @@ class Launcher:
         elif self.last_port is not None:
             self._tried.add(self.last_port)
         port, failure = None, None
-        self._client.port = None
-        if (early := self._early) is not None:
-            self._client.port = early.port
+        self.client.port = None
+        if (early := self.early) is not None:
+            self.client.port = early.port
             self.last_port = early.port or self.last_port
             return Run(number, early.port, early.at)
         try:
@@ -122,17 +113,17 @@ class Launcher:
     @property
     def turn_limit(self) -> float:
         """Seconds that a launch may have to wait for another sidecar on the data folder, which is ending; 0: it need not wait."""
-        return self._succession.limit
+        return self.succession.limit
 
     async def wait_for_turn(self, number: int, post: Post, wanted: Callable[[], bool]) -> int | None:
         """Waits as Succession.wait; gives the port. CancelledRequestError: the run is not wanted. InternalError: there is no port."""
         post(e.Waiting(number, self.turn_limit))
-        await self._succession.wait(
+        await self.succession.wait(
             lambda elapsed, message: post(e.Progress(number, "waiting", elapsed, message)), wanted
         )
         if not wanted():
             raise errors.CancelledRequestError("The start was cancelled while it waited for another sidecar to end")
-        self.last_port = self._succession.last_port
+        self.last_port = self.succession.last_port
         return self._choose_port()
 
     async def wait_for_port(self, run: Run, post: Post, wanted: Callable[[], bool]) -> PortConflict | None:
@@ -156,42 +147,42 @@ class Launcher:
 
     def _find_conflict(self, run: Run) -> PortConflict | None:
         """Why a fixed port is not available, before anything is launched."""
-        if self._early is not None:
+        if self.early is not None:
             return None
         if self.passed is not None and run.port is not None:
             try:
                 self.passed.open(run.port)
                 self.passed.renew()
             except OSError:
-                state = self._port_state(run.port)
+                state = self.port_state(run.port)
                 return self._conflict(run.port, "in_use" if state == "free" else state)
             return None
-        if run.port is None or run.port != self._settings.backend.port:
+        if run.port is None or run.port != self.settings.backend.port:
             return None
-        return self._conflict(run.port, self._port_state(run.port, plain=self._binds_plainly))
+        return self._conflict(run.port, self.port_state(run.port, plain=self._binds_plainly))
 
     def plan(self, run: Run) -> LaunchSpec | None:
         """What is to be executed for the run. SidecarError: the command cannot be executed."""
-        spec, command = plan_launch(self._settings, self._paths, os.environ, run=run.number, port=run.port or 0)
-        early, self._early = self._early, None
+        spec, command = plan_launch(self.settings, self.paths, os.environ, run=run.number, port=run.port or 0)
+        early, self.early = self.early, None
         for note in command.notes if early is None else early.notes:
-            self._report(note)
+            self.report(note)
         self._addresses.clear()
-        if self._handover is not None:
-            self._handover.add_to(spec)
+        if self.handover is not None:
+            self.handover.add_to(spec)
         spec.confinement = self._confine(run.port, command)
         return spec
 
     async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> RunningProcess:
         """Makes the run a process. SidecarError: why not."""
         assert spec is not None, "plan gave one"
-        for note in make_folders((self._paths.data, self._paths.logs, self._paths.temp)):
-            self._report(note)
-        return await self._layer.launch(spec, listener)
+        for note in make_folders((self.paths.data, self.paths.logs, self.paths.temp)):
+            self.report(note)
+        return await self.layer.launch(spec, listener)
 
     def reported_port(self, run: Run, stream: str, data: bytes) -> int | None:
         """The port, once the run has printed it, where it chooses the port itself; each stream has its own lines."""
-        backend = self._settings.backend
+        backend = self.settings.backend
         if backend.port != "reported" or run.port is not None:
             return None
         found = self._addresses.setdefault(stream, ReportedAddress(backend.reported_pattern)).feed(data)
@@ -204,29 +195,29 @@ class Launcher:
 
     def printed_port(self, among: Collection[int]) -> int | None:
         """Which of the ports on which the run listens it printed as its own; None where that is not clear."""
-        backend = self._settings.backend
+        backend = self.settings.backend
         pattern = backend.reported_pattern if backend.port == "reported" else None
-        return printed_port(pattern, self._output_tail(), among)
+        return printed_port(pattern, self.output_tail(), among)
 
     def printed_bind_failure(self, run: Run) -> bool:
         """Whether the run printed that it could not listen on its port."""
-        return run.port is not None and bind_failure(self._output_tail(), run.port) is not None
+        return run.port is not None and bind_failure(self.output_tail(), run.port) is not None
 
     def use_port(self, port: int) -> None:
         """The run listens there."""
-        self.last_port = self._client.port = port
+        self.last_port = self.client.port = port
 
     async def request_shutdown(self, run: Run) -> errors.HttpFailedError | None:
         """Asks the shutdown endpoint; gives why the backend did not accept the request, None where it did."""
         from ..process.platform.ports import HOLDERS_ARE_KNOWN
 
-        is_known = self._settings.backend.listener == "own" and (self.passed is None or HOLDERS_ARE_KNOWN)
+        is_known = self.settings.backend.listener == "own" and (self.passed is None or HOLDERS_ARE_KNOWN)
         sockets = run.listeners() if is_known else None
         if sockets is not None and all(socket.port != run.port or not is_reached(socket) for socket in sockets):
             return errors.HttpFailedError(f"it no longer listens on port {run.port}", kind="refused")
-        limit = self._settings.timeouts.shutdown_request
+        limit = self.settings.timeouts.shutdown_request
         try:
-            await self._client.post(self._settings.backend.shutdown_path, timeout=limit)
+            await self.client.post(self.settings.backend.shutdown_path, timeout=limit)
         except errors.HttpFailedError as error:
             return error
         return None
@@ -235,17 +226,17 @@ class Launcher:
         """Now that the tree is gone: whether a run that never was ready died because it could not have its port."""
         if run.ready_at is not None or run.port is None:
             return None
-        printed = bind_failure(self._output_tail(), run.port)
+        printed = bind_failure(self.output_tail(), run.port)
         if self.passed is not None:
             return PortConflict(Conflict.PASSED, None, "") if printed else None
         if printed == "forbidden" and run.spec and run.spec.confinement and run.port >= _FIRST_UNPRIVILEGED_PORT:
             return None  # its sandbox allows it that port, so the failure is about another one
-        state = self._port_state(run.port)
+        state = self.port_state(run.port)
         if printed is None:
             return self._conflict(run.port, "free" if state == "lingering" else state)
         if state == "free":  # not for the backend
-            self._binds_plainly = self._port_state(run.port, plain=True) == "lingering"
-            named = any_bind_failure(self._output_tail().decode("utf-8", "replace"))
+            self._binds_plainly = self.port_state(run.port, plain=True) == "lingering"
+            named = any_bind_failure(self.output_tail().decode("utf-8", "replace"))
             elsewhere = named is not None and named[0] == "in_use" and named[1] != run.port
             if elsewhere and not self._binds_plainly and self._is_free_everywhere(run.port):
                 return None  # it tried another one
@@ -254,35 +245,35 @@ class Launcher:
 
     def last_output(self, limit: int = 1 << 16) -> str:
         """The newest run's last output, secrets masked; whole lines of at most ``limit`` bytes."""
-        data = self._output_tail()
+        data = self.output_tail()
         if len(data) > limit:
             data = data[-limit:].partition(b"\n")[2] or data[-limit:]
-        return self._mask(as_utf8(data).decode("utf-8", "replace"))
+        return self.mask(as_utf8(data).decode("utf-8", "replace"))
 
     def name_all(self, processes: list[ProcessId]) -> tuple[Survivor, ...]:
         """The processes with their names."""
-        return tuple(Survivor(pid, self._process_name(pid) or "?") for pid, _ in processes)
+        return tuple(Survivor(pid, self.process_name(pid) or "?") for pid, _ in processes)
 
     def find_owner(self, port: int | None) -> tuple[Socket | None, str]:
         """Who listens on a port, and its name."""
         try:
-            owner = next(iter(self._find_listener(port)), None) if port is not None else None
+            owner = next(iter(self.find_listener(port)), None) if port is not None else None
         except OSError:  # no descriptor is left to look with
             owner = None
         return owner, self.name_of(owner)
 
     def name_of(self, owner: Socket | None) -> str:
         """The name of the process that has the socket; empty where unknown."""
-        return (self._process_name(owner[2]) or "") if owner is not None and owner[2] is not None else ""
+        return (self.process_name(owner[2]) or "") if owner is not None and owner[2] is not None else ""
 
     def _confine(self, port: int | None, command: BackendCommand) -> Confinement | None:
-        sandbox = self._settings.sandbox
+        sandbox = self.settings.sandbox
         if sandbox.level == "off":
             return None
         from .confinement import confine, sandbox_request  # only where it is wanted
 
-        request = sandbox_request(self._settings, self._paths, port, command)
-        return confine(request, required=sandbox.required, report=self._report)
+        request = sandbox_request(self.settings, self.paths, port, command)
+        return confine(request, required=sandbox.required, report=self.report)
 
     def _conflict(self, port: int, state: PortState) -> PortConflict | None:
         if state == "free":
@@ -294,29 +285,30 @@ class Launcher:
     def _is_free_everywhere(self, port: int) -> bool:
         """Also for a server that listens on all addresses."""
         try:
-            taken = self._port_state(port, address="::") == "in_use"
+            taken = self.port_state(port, address="::") == "in_use"
         except OSError:  # the system has no IPv6
             taken = False
-        return not taken and self._port_state(port, address="0.0.0.0") == "free"  # noqa: S104 - tried, not served
+        return not taken and self.port_state(port, address="0.0.0.0") == "free"  # noqa: S104 - tried, not served
 
     def _choose_port(self) -> int | None:
-        if (unreachable := loopback_error()) is not None:
-            raise errors.InternalError(
-                f"127.0.0.1 cannot be reached on this machine: {unreachable.strerror}",
-                hint="The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with its own network.",
-            )
-        wanted, passed = self._settings.backend.port, self.passed
+        if (unreachable := ports.loopback_error()) is not None:
+            why = f"127.0.0.1 cannot be reached on this machine: {unreachable.strerror}"
+            raise errors.InternalError(why, hint=_LOOPBACK_DOWN)
+        wanted, passed = self.settings.backend.port, self.passed
         try:
             port: int | None
             if wanted == "auto":
-                port = choose_port(self.last_port, self._tried) if passed is None else passed.open_any(self.last_port)
+                port = (
+                    ports.choose_port(self.last_port, self._tried)
+                    if passed is None
+                    else passed.open_any(self.last_port)
+                )
             else:
                 port = None if wanted == "reported" else wanted
         except OSError as error:
-            raise errors.InternalError(
-                f"The system has no port for the backend: {error.strerror}",
-                hint="It has run out of ports or open files: close programs that use many.",
-            ) from error
-        self._client.port = port
+            why = f"The system has no port for the backend: {error.strerror}"
+            hint = "It has run out of ports or open files: close programs that use many."
+            raise errors.InternalError(why, hint=hint) from error
+        self.client.port = port
         self.last_port = port or self.last_port
         return port

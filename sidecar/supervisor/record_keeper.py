@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from msgspec import Struct
+
 from ..core.events import Shutdown
 from ..process.base import ProcessLayer
 from ..process.record import Record
@@ -14,21 +16,23 @@ from .supervisor import Supervisor
 _MAX_DELAY = 0.05  # seconds
 
 
-class RecordKeeper:
+class RecordKeeper(Struct, eq=False):
     """Subscribes to the runs of a managed backend.
 
     A write takes up to 2 ms, which a stop and a restart would spend several times. So a change of state is written with the next
     run, or soon: the marker, which proves what is ours, has been in the record since the first start.
     """
 
-    def __init__(self, record: Record, layer: ProcessLayer, supervisor: Supervisor) -> None:
-        self._record = record
-        self._layer = layer
-        self._supervisor = supervisor
-        self._due: asyncio.TimerHandle | None = None
-        supervisor.stream.subscribe(StateChanged, self._changed)
-        supervisor.stream.subscribe(RunStarted, lambda _notice: self.write())
-        supervisor.stream.subscribe(Shutdown, self._end)
+    _record: Record
+    _layer: ProcessLayer
+    _supervisor: Supervisor
+    _due: asyncio.TimerHandle | None = None
+
+    def __post_init__(self) -> None:
+        stream = self._supervisor.stream
+        stream.subscribe(StateChanged, self._changed)
+        stream.subscribe(RunStarted, lambda _notice: self.write())
+        stream.subscribe(Shutdown, self._end)
 
     def write(self) -> None:
         """Writes the record, for another sidecar on the folder too: this one may start its backend later."""

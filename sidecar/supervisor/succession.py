@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from msgspec import Struct
+
 from ..process.reclaim import Reclaimed
 
 _POLL_INTERVAL = 0.1
@@ -12,16 +14,15 @@ _REPORT_INTERVAL = 1.0
 _MARGIN = 5.0  # seconds for the end of a sidecar whose backend is gone: its logs, its answers, its guardian
 
 
-class Succession:
-    """Two backends on one data folder damage it, and a second port is another origin; ``found``: by the newest look at it."""
+class Succession(Struct, eq=False):
+    """Two backends on one data folder damage it, and a second port is another origin.
 
-    def __init__(
-        self, found: Reclaimed, look_again: Callable[[], Awaitable[Reclaimed]], settled: Callable[[Reclaimed], None]
-    ) -> None:
-        """``look_again`` counts everyone who is still there as a neighbour; ``settled`` gets what it found."""
-        self.found = found
-        self._look_again = look_again
-        self._settled = settled
+    ``found``: by the newest look at it; ``_look_again`` counts everyone who is still there as a neighbour; ``_settled`` gets what it found.
+    """
+
+    found: Reclaimed
+    _look_again: Callable[[], Awaitable[Reclaimed]]
+    _settled: Callable[[Reclaimed], None]
 
     @property
     def last_port(self) -> int | None:

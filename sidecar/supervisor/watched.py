@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from ..core.exit_status import UNKNOWN
 from ..process.base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
 from ..settings.checks import configured_port
@@ -14,16 +16,15 @@ from .run import Run
 FindListener = Callable[[int], list[ListeningSocket]]
 
 
-class WatchedProcess:
+class WatchedProcess(Struct, eq=False):
     """Stands where our own process would: every rung of the ladder only ends the watch."""
 
-    def __init__(self, listener: RunListener, port: int, find_listener: FindListener) -> None:
-        self._listener = listener
-        self._port = port
-        self._find_listener = find_listener
-        self._over = False
-        self._pid = 0
-        self.killed: list[Survivor] = []
+    _listener: RunListener
+    _port: int
+    _find_listener: FindListener
+    _over: bool = False
+    _pid: int = 0
+    killed: list[Survivor] = []
 
     @property
     def identity(self) -> ProcessId:
@@ -69,7 +70,7 @@ class Watcher(Launcher):
 
     def prepare(self, number: int, *, retry: bool) -> Run:  # noqa: ARG002 - there is no other port
         """A run that is not ours."""
-        self.use_port(configured_port(self._settings.backend) or 0)
+        self.use_port(configured_port(self.settings.backend) or 0)
         return Run(number, self.last_port, asyncio.get_running_loop().time())
 
     async def wait_for_port(self, run: Run, post: Post, wanted: Callable[[], bool]) -> None:
@@ -80,7 +81,7 @@ class Watcher(Launcher):
 
     async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> WatchedProcess:  # noqa: ARG002 - it is None
         """Begins the watch."""
-        return WatchedProcess(listener, self.last_port or 0, self._find_listener)
+        return WatchedProcess(listener, self.last_port or 0, self.find_listener)
 
     def explain_end(self, run: Run) -> None:
         """It has no other port to try."""
