@@ -504,7 +504,7 @@ export interface HealthSettings {
 
 /** What the backend may use of the machine and the environment. 0 and false: the system's default. */
 export interface LimitsSettings {
-  /** (bytes) Memory that the whole tree may use before it is killed, shared pages counted once: on Linux the resident size, checked against the proportional size when exceeded; on Windows the private working set; on macOS the footprint. Address space does not count; .NET reserves 274 GB of it. */
+  /** (bytes) Memory that the whole tree may use before it is killed, shared pages counted once: on Linux the resident size, checked against the proportional size without mapped files when exceeded; on Windows the private working set; on macOS the footprint. Mapped files (a model) and address space do not count; .NET reserves 274 GB of it. */
   memory?: number | string;
   /** (niceness) Scheduling priority; on Windows the nearest priority class. */
   cpu_nice?: number;

@@ -75,7 +75,7 @@ class Resources:
     """Samples while a run lives, on the loop's thread: a sample takes less time than handing it to another one.
 
     ``tree``: the run's processes by pid and start time. ``memory_limit``: another limit in bytes, which the caller watches; 0:
-    none. Beyond a limit shared pages are counted once. ``now`` is monotonic, ``clock`` since the epoch.
+    none. Beyond a limit shared pages are counted once, mapped files not at all. ``now`` is monotonic, ``clock`` since the epoch.
     """
 
     def __init__(
@@ -161,13 +161,15 @@ class Resources:
         return sample
 
     def _count_memory(self, usages: dict[tuple[int, float], Usage]) -> int:
-        resident = sum(usage.memory for usage in usages.values())
-        if self._memory_limit is None or resident <= self._memory_limit or self._reader is None:
-            return resident
-        total = 0
-        for (pid, _), usage in usages.items():
-            counted = self._reader.count_once(pid)
-            total += usage.memory if counted is None else min(counted, usage.memory)
+        total = sum(usage.memory for usage in usages.values())
+        assert self._reader is not None
+        for measure in (self._reader.without_files, self._reader.count_once):
+            if self._memory_limit is None or total <= self._memory_limit:
+                break
+            total = 0
+            for (pid, _), usage in usages.items():
+                counted = measure(pid)
+                total += usage.memory if counted is None else min(counted, usage.memory)
         return total
 
     def _tick(self) -> None:

@@ -148,8 +148,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """What the backend may use of the machine and the environment. 0 and false: the system's default."""
 
     # (bytes) Memory that the whole tree may use before it is killed, shared pages counted once: on Linux the resident size, checked
-    # against the proportional size when exceeded; on Windows the private working set; on macOS the footprint. Address space does not
-    # count; .NET reserves 274 GB of it.
+    # against the proportional size without mapped files when exceeded; on Windows the private working set; on macOS the footprint.
+    # Mapped files (a model) and address space do not count; .NET reserves 274 GB of it.
     memory: Bytes = 0
     # (niceness) Scheduling priority; on Windows the nearest priority class.
     cpu_nice: Annotated[int, Meta(ge=-20, le=19)] = 0

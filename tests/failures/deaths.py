@@ -170,7 +170,7 @@ async def too_many_files(stage: Stage) -> Explanation:
 
 @WAYS.add(
     "The backend's processes use more memory than the settings allow",
-    "Its processes used <used> MiB of memory (proportional set size, which counts shared pages once), more than limits.memory (40 MiB) allows, and were killed.",
+    "Its processes used <used> MiB of memory (proportional set size, which counts shared pages once, without mapped files), more than limits.memory (40 MiB) allows, and were killed.",
     "Raise limits.memory, or find out why the backend needs so much.",
     posix("the sentence names what this system measures"),
 )

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -96,6 +97,35 @@ def test_what_processes_share_is_counted_once() -> None:
         child.stdin.close()
     assert resident > 5 * (48 << 20)
     assert 48 << 20 < once < 2 * (48 << 20)
+
+
+MAPPED = """
+import mmap, sys
+with open(sys.argv[1], "w+b") as file:
+    file.truncate(64 << 20)
+    view = mmap.mmap(file.fileno(), 0)
+    block = bytearray(16 << 20)
+    for at in range(0, 64 << 20, 4096):
+        view[at]
+    print("done", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the measures of other systems leave mapped files out")
+def test_a_mapped_file_does_not_count(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-S", "-c", MAPPED, str(tmp_path / "model")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"done\n"
+        reader = create_reader()
+        usage = reader.read(child.pid, started(child.pid))
+        assert usage is not None
+        assert usage.memory > 80 << 20
+        for counted in (reader.without_files(child.pid), reader.count_once(child.pid)):
+            assert 16 << 20 < (counted or 0) < 48 << 20
+        assert child.stdin is not None
+        child.stdin.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the main thread's end is the end of the process")

@@ -15,6 +15,7 @@ class Machine:
 
     def __init__(self, *, tree_limit: int = 0, **settings: float) -> None:
         self.now = 100.0
+        self.unmapped: dict[int, int] = {}
         self.counted_once: dict[int, int | None] = {}
         self.usage: dict[tuple[int, float], Usage] = {}
         self.samples: list[ResourceSample] = []
@@ -32,6 +33,9 @@ class Machine:
 
     def read(self, pid: int, started: float) -> Usage | None:
         return self.usage[(pid, started)] if pid > 0 else None
+
+    def without_files(self, pid: int) -> int | None:
+        return self.unmapped.get(pid)
 
     def count_once(self, pid: int) -> int | None:
         return self.counted_once.get(pid)
@@ -66,6 +70,14 @@ def test_pages_that_processes_share_count_once_where_a_limit_would_be_passed() -
     assert machine.resources.sample().memory == 1000  # type: ignore[union-attr]
     machine.counted_once = {1: 550, 2: None}  # another user's, say: its resident size counts
     assert machine.resources.sample().memory == 1450  # type: ignore[union-attr]
+
+
+def test_mapped_files_do_not_count_where_a_limit_would_be_passed() -> None:
+    machine = Machine(tree_limit=1200)
+    machine.usage = {A: Usage(1.0, 9000, 3), B: Usage(1.0, 100, 1)}
+    machine.counted_once = {1: 1, 2: 1}  # slow, so not asked for
+    machine.unmapped = {1: 800}
+    assert machine.resources.sample().memory == 900  # type: ignore[union-attr]
 
 
 def test_a_sample_adds_the_whole_tree_up() -> None:
