@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 import time
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
 
 import pytest
 
-from sidecar.settings.masking import MASK, mask_command, mask_environment, mask_text, secrets_of
+from sidecar.settings.masking import MASK, mask_command, mask_environment, mask_text, secrets_of, spellings
 from tests.security.corpus import lines
 from tests.security.planted import HARMLESS, MULTILINE, SHAPES, TOKENS, planted
 
@@ -103,6 +109,37 @@ def test_a_password_that_is_a_port_or_a_common_word_is_masked_where_it_is_given_
     assert mask_text(f"listening on {value}", secrets_of({"DB_PASSWORD": value})) == f"listening on {value}"
 
 
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "json": json.dumps,
+    "json of .NET": lambda text: '"' + re.sub(r"[\"&'+<>\\]|[^ -~]", _unit, text) + '"',
+    "html": html.escape,
+    "address": quote,
+    "address of .NET Framework": lambda text: re.sub("%..", lambda part: part[0].lower(), quote_plus(text)),
+    "Base64, first place": lambda text: b64encode(f"abc{text}:x".encode()).decode(),
+    "Base64, second place": lambda text: b64encode(f"abcd{text}:x".encode()).decode(),
+    "Base64, third place": lambda text: urlsafe_b64encode(f"abcde{text}:x".encode()).decode(),
+}
+
+
+def _unit(character: re.Match[str]) -> str:
+    return "\\\\" if character[0] == "\\" else f"\\u{ord(character[0]):04X}"
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_known_secret_is_masked_as_other_programs_spell_it(name: str) -> None:
+    secret = "aB+d/e=&f<g>'\"ü€Zk9%x\\y"  # without a name or a form that would give it away
+    written = SPELLINGS[name](secret)
+    shown = mask_text(f"got {written} there", spellings(secrets_of({"DB_PASSWORD": secret})))
+    assert MASK in shown
+    assert not any(written[at : at + 8] in shown for at in range(8, len(written) - 16))
+
+
+def test_what_powershell_wrote_as_utf_16_is_masked() -> None:
+    shown = mask_text("before\n" + "password=Swordfish99\r\n".encode("utf-16-le").decode() + "after")
+    assert "Swordfish99" not in shown.replace("\0", "")
+    assert mask_text("A=1\0B=2\0C=3\0") == "A=1\0B=2\0C=3\0"  # an environment as Linux shows it
+
+
 COMMANDS = (
     ["x", "--password", "swordfish"],
     ["x", "--pass=swordfish"],
@@ -155,6 +192,8 @@ PIECES = (
     *("=>", "%22", "&quot;", "[", "{", "=,", "pat", "s.a1B", "xprv", "https://a:", "token|", "password for a ", "echo a|", "ü", "\x00"),
     *("set-cookie: a=b; c, d=e ", "authorization: bearer ", "cookie: a=b; c ", "x: string = ", "password={a;", "password=(", "пароль: "),
     *("%3A%2F%2Fa%3Ab", "net use ", "htpasswd -b a a ", "x://a:/@ ", "x://a:b/c@", "token:\n  a1", "a_b_", "ab_1A2", 'key=os.getenv("a'),
+    *('""', "''", "password=''a", 'password=""a', ';s:8:"', "p\x00", "%253D", "a LOGIN a a\n", "seed: abc ", "abc ", "set-cookie: a; path=/, b="),
+    *("MIIaaIBA", "TOKEN    ", "password" + " " * 40, "--a:", "--key:a ", "auth('a', '", "UGFzc3dvcmQ6 ", "AUTH a ", "u+", "<<\""),
 )  # fmt: skip
 
 

@@ -16,7 +16,10 @@ from .names import looks_secret as looks_secret
 MASK = "***"
 
 _OTHER_ENCODINGS = ("cp1252", "cp850")  # what Western Windows programs write to a file and to a console
+_WIDE = re.compile(r"(?:[\t-~]\0){4}(?:[\t-~]\0)*+")
 _MIN_SECRET = 4  # characters; shorter ones occur by chance in any text
+_PERCENT = re.compile("%[0-9A-F]{2}")
+_ESCAPED_BY_NET = re.compile("[\"&'+<>`\x7f]|[^\x00-\x7f]")
 # Passwords of test databases, which are words of every log.
 _COMMON = words_of(
     """
@@ -51,6 +54,8 @@ def mask_text(text: str, secrets: Iterable[str] = (), found: Found | None = None
     from .tokens import mask_tokens
 
     note = found or Found()
+    if "\0" in text:  # UTF-16, as PowerShell writes it into a file of another encoding
+        text = _WIDE.sub(lambda wide: wide[0].replace("\0", ""), text)
     text = _mask_known(text, secrets, note)
     for rule in (mask_blocks, mask_tokens, mask_addresses, mask_assignments, mask_forms):
         text = rule(text, note)
@@ -69,19 +74,46 @@ def _mask_known(text: str, secrets: Iterable[str], note: Found) -> str:
 
 
 def spellings(secrets: Iterable[str]) -> list[str]:
-    """The secrets, each also as JSON and addresses spell it and as it looks where its encoding was mistaken, for ``mask_text``."""
-    from base64 import b64encode
+    """The secrets, each also as JSON, HTML, addresses and Base64 spell it and as it looks where its encoding was mistaken, for ``mask_text``."""
+    from html import escape
+    from json.encoder import encode_basestring_ascii
     from urllib.parse import quote, quote_plus
 
     found = list(secrets)
     for secret in found[:]:
-        found += {msgspec.json.encode(secret).decode()[1:-1], quote(secret, safe=""), quote_plus(secret)} - {secret}
+        json = msgspec.json.encode(secret).decode()[1:-1]
+        quoted = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
+        lower = {_PERCENT.sub(lambda part: part[0].lower(), text) for text in quoted}  # as .NET Framework writes it
+        ascii_json = encode_basestring_ascii(secret)[1:-1]
+        found += {json, ascii_json, _escaped_by_net(json), escape(secret), *quoted, *lower} - {secret}
         if len(secret) >= 8:
-            found.append(b64encode(secret.encode("utf-8", "surrogateescape")).decode().rstrip("="))
+            found += _in_base64(secret.encode("utf-8", "surrogateescape"))
         if not secret.isascii():
             for raw in (secret.encode(encoding, "replace") for encoding in _OTHER_ENCODINGS):
                 found += [raw.decode("utf-8", errors) for errors in ("replace", "surrogateescape")]
     return found
+
+
+def _escaped_by_net(json: str) -> str:
+    """As System.Text.Json writes a text, which escapes more than JSON has to."""
+
+    def escaped(one: re.Match[str]) -> str:
+        digits = one[0].encode("utf-16-be", "surrogatepass").hex().upper()
+        return "".join(f"\\u{digits[at : at + 4]}" for at in range(0, len(digits), 4))
+
+    return _ESCAPED_BY_NET.sub(escaped, json.replace('\\"', '"'))
+
+
+def _in_base64(secret: bytes) -> list[str]:
+    """As it looks at each of its three places in the Base64 of a longer text, without what depends on that text."""
+    from base64 import b64encode, urlsafe_b64encode
+
+    found: dict[str, None] = {}
+    for encode in (b64encode, urlsafe_b64encode):
+        for before, start in enumerate((0, 2, 3)):
+            coded = encode(bytes(before) + secret).decode().rstrip("=")
+            found[coded[start : len(coded) - bool((before + len(secret)) % 3)]] = None
+    return list(found)
 
 
 def mask_environment(env: Mapping[str, str]) -> dict[str, str]:

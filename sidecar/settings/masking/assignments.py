@@ -9,12 +9,12 @@ from .names import Replace, Strength, is_bare, is_harmless, is_prose, is_random,
 from .values import Value, read_value, rest_of_line
 
 _ANSI = r"(?:\x1b?\[[\d;]{0,12}m){0,3}"  # colours
-_CLOSE = r"(?:\\{0,15}[\"'`]|&quot;|&\#0?3[49];|%2[27]|\\{1,8}u002[27]|\]|%5[Dd]|\*{1,2}){0,3}"
+_CLOSE = r"(?:\\{0,15}[\"'`]|&quot;|&\#(?:0?3[49]|x2[27]);|%(?:25)?2[27]|\\{1,8}u002[27]|\]|%5[Dd]|\*{1,2}){0,3}"
 # A whole name, what closes it, and what separates it from its value. The name is taken whole or not at all, so that each
 # character is looked at once.
 _PAIR = re.compile(
     rf"(?<![\w.$-])(?P<name>(?:[\w.$]|-(?!>))++)(?P<close>{_CLOSE}){_ANSI}"
-    rf"(?P<gap>[ \t\xa0]{{0,8}}(?:(?:is|was)(?=:))?)(?P<sign>:[ ]{{1,2}}[A-Za-z][\w.]{{0,20}}(?:\[[\w, ]{{0,20}}\])?[ ]{{1,2}}=(?!=)|=>|:=|->|===?|=|::?|[\uff1a\uff1d\u2192]|%3[AaDd]|\\{{1,8}}u003[adAD]|,(?=\s{{0,4}}\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
+    rf"(?P<gap>[ \t\xa0]{{0,8}}(?:(?:is|was)(?=:))?)(?P<sign>:[ ]{{1,2}}[A-Za-z][\w.]{{0,20}}(?:\[[\w, ]{{0,20}}\])?[ ]{{1,2}}=(?!=)|=>|:=|->|===?|=|::?|[\uff1a\uff1d\u2192]|%(?:25)?3[AaDd]|\\{{1,8}}u003[adAD]|;s:\d{{1,5}}:(?=\\{{0,7}}\")|,(?=\s{{0,4}}\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
     rf"(?P<space>\s{{0,24}}){_ANSI}"
 )
 _TYPED = re.compile(r":[ ]{1,2}([\w.]+)")
@@ -100,7 +100,7 @@ def _may_be_pair(text: str, pair: re.Match[str], level: Strength) -> bool:
         return is_quoted and _KEY_END.match(text, value.end) is None and (pair["name"][0] == "-" or not word.isalpha())
     if "\n" in pair["space"]:
         word = text[start : read_value(text, start).end]
-        return sign == ":" and (is_quoted or (len(word) >= 8 and is_random(word)))
+        return sign in {":", "=>"} and (is_quoted or (len(word) >= 8 and is_random(word)))
     return not (sign == ":" and text.startswith(("//", "="), start))
 
 
@@ -167,7 +167,7 @@ def _listed(text: str, start: int, level: Strength, name: str = "") -> Value | N
 
 # Headers ----------------------------------------------------------------------------------------------------------------
 
-_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]{1,30})[ \t]{1,4}(?=[^\s\"'\\])")
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]{1,30})(?:\r?\n)?[ \t]{1,4}(?=[^\s\"'\\])")
 _ONE_WORD = frozenset(
     {"bearer", "basic", "token", "apikey", "api-key", "negotiate", "ntlm", "key", "jwt", "dpop", "sso-key", "bot"}
 )

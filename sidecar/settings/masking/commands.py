@@ -14,7 +14,7 @@ _NEXT = {
     "sqlcmd": "-P", "bcp": "-P", "mongo": "-p", "mongosh": "-p", "mongodump": "-p", "mongorestore": "-p",
     "mosquitto_pub": "-P", "mosquitto_sub": "-P", "ldapsearch": "-w", "ldapmodify": "-w", "ldapadd": "-w", "ldapwhoami": "-w",
     "ldapdelete": "-w", "ldappasswd": "-w -s", "az": "-p", "openssl": "-k -K -pass -passin -passout", "plink": "-pw", "pscp": "-pw",
-    "keytool": "-storepass -keypass", "schtasks": "/rp /p", "ssh-keygen": "-N -P",
+    "keytool": "-storepass -keypass", "schtasks": "/rp /p", "ssh-keygen": "-N -P", "psexec": "-p",
 }  # fmt: skip
 _GLUED = {
     "mysql": "-p", "mysqldump": "-p", "mysqladmin": "-p", "mysqlimport": "-p", "mariadb": "-p", "mariadb-dump": "-p",
@@ -86,7 +86,7 @@ def _expected_behind(word: str, following: Sequence[str], flags: _Flags) -> Stre
     if word in _PERHAPS and not (flags.following or flags.glued):
         return Strength.WEAK
     # A path is not a flag: /opt/key/server is a program.
-    if word.startswith(("-", "/")) and not {"/", "=", ":"} & set(word[1:]):
+    if word.startswith(("-", "/")) and not {"/", "=", ":"} & set(word[1:].replace(":", "", word.startswith("--"))):
         return flag_strength(word) or None
     return None
 

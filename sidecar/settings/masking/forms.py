@@ -39,6 +39,9 @@ _FORMS = (
     # a field of a form: name="password", an empty line, the value
     _Form("value of {name}", ("name=",), 1,
           rf"name=\\?\"{_NAME}\\?\"(?:\r?\n|\\r\\n|\\n){{2}}(?P<secret>[^\r\n\\]{{1,2000}}+)"),
+    # a second cookie behind the attributes of the first, as some clients join them
+    _Form("cookie", ("et-cookie", "et-Cookie"), 16,
+          r"(?i:; ?(?:path|domain|max-age|expires|samesite|secure|httponly)\b[^;,\n\"]{0,60}(?:, \d\d[^;,\n\"]{0,40})?), ?[\w.-]{1,80}=(?P<secret>[^\s;,\"]{1,4000}+)"),
     # password in a netrc, after the login or on its own line
     _Form("password of a login", ("password", "passwd"), 4,
           r"(?m)(?:\blogin\s{1,20}\S{1,200}\s{1,20}|^[ \t]{0,20})(?:password|passwd)[ \t]{1,20}(?P<secret>\S{1,500}+)(?=[ \t]*+(?:$|account\b|macdef\b|machine\b))"),
@@ -48,20 +51,30 @@ _FORMS = (
     _Form("password in a pgpass line", (":",), 1,
           r"(?m)^[ \t]{0,8}(?:[A-Za-z][\w.-]{0,100}|\d{1,3}(?:\.\d{1,3}){3}|\*):(?:\d{4,5}|\*):(?:[A-Za-z*][\w-]{0,60}|\*):(?:[A-Za-z*][\w.-]{0,60}|\*):(?P<secret>(?:[^\s:\\]|\\.){1,200}+)$"),
     # setx NAME value, ENV NAME value, requirepass value, //registry/:_authToken value
-    _Form("value of {name}", ("setx", "ENV ", "etenv", "onfig", "ONFIG", "set -"), 1,
-          r"(?:\bsetx|\bset -\w{1,4}|^ENV|\bsetenv|\bconfig set|\bconfigure set|\bCONFIG SET)\s{1,4}(?P<name>[\w./:@-]{2,100})[\s,]{1,4}[\"']?(?P<secret>[^\s\"']{1,1000}+)"),
+    _Form("value of {name}", ("setx", "ENV ", "etenv", "onfig", "ONFIG", "set -", "-secrets set"), 1,
+          r"(?:\bsetx|\bset -\w{1,4}|^ENV|\bsetenv|\bconfig set|\bconfigure set|\bCONFIG SET|\buser-secrets set)\s{1,4}[\"']?(?P<name>[\w./:@-]{2,100})[\"']?[\s,]{1,4}[\"']?(?P<secret>[^\s\"']{1,1000}+)"),
     _Form("argument of login", (" login ",), 4,
           r"\b(?:vault|gh auth|hf|huggingface-cli|wandb) login[ ](?:--token[ ])?(?P<secret>[^\s-]\S{3,500}+)"),
     _Form("password of a server", ("requirepass", "masterauth"), 1,
           r"\b(?:requirepass|masterauth)\s{1,4}[\"']?(?P<secret>[^\s\"'=:]{1,500}+)"),
     _Form("password of a command", ("AUTH", "PASS", "auth"), 4,
-          r"(?:(?:^|[>:\]] ?|C: |\"|\b\d\d |\d \[[^\]]{1,40}\] )\"?(?:AUTH|auth|PASS)\"?)(?: (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5))?(?: \"?\w{1,30}\"?(?= \"))? \"?(?P<secret>[^\s\":]{4,500}+)"),
+          r"(?m)(?:(?:^|[>:\]] ?|C: |\"|\b\d\d |\d \[[^\]]{1,40}\] |^HELLO \d )\"?(?:AUTH|auth|PASS)\"?)(?: (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5))?(?: \"?\w{1,30}\"?(?= (?:\"|(?=\S{0,60}\d)\S{6,500}$)))? \"?(?P<secret>[^\s\":]{4,500}+)"),
+    # IMAP; SMTP, behind the server's question for the password
+    _Form("password of a command", (" LOGIN ",), 4,
+          r"(?m)^(?:\S{1,40} ){0,2}\w{1,12} LOGIN \"?[^\s\"]{1,100}\"? \"?(?P<secret>[^\s\"]{4,500}+)\"?$"),
+    _Form("password of a command", ("UGFzc3dvcmQ6",), 4,
+          r"UGFzc3dvcmQ6\s{1,4}(?:C: )?(?P<secret>[A-Za-z0-9+/=]{4,500}+)"),
+    # HTTPBasicAuth("anna", "x")
+    _Form("password of a call", ("uth(", "ogin(", "redential(", "redentials("), 4,
+          r"(?i:(?:auth|login|credentials?)\(\s?[\"'][^\"'\n]{1,100}[\"'],\s?[\"'](?P<secret>[^\"'\s]{1,500}+)[\"'])"),
+    _Form("seed phrase", ("mnemonic", "seed", "hrase"), 1,
+          r"(?i:\b(?:mnemonic|seed|phrase)\b\W{1,4})(?P<secret>[a-z]{3,8}(?: [a-z]{3,8}){11}(?:(?: [a-z]{3,8}){3}){0,4})(?![\w ])"),
     _Form("password of a command", ("PLAIN ", "LOGIN ", "XOAUTH2 "), 4,
           r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN|XOAUTH2) (?P<secret>[A-Za-z0-9+/=]{6,2000}+)"),
-    _Form("password of a command", ("IDENTIFIED", "identified", "SecureString"), 1,
-          r"(?i:\bConvertTo-SecureString(?: -String)?|\bidentified (?:with \w{1,40} )?(?:by|as)(?: password)?)\s{1,4}\\?[\"'](?P<secret>[^\"'\\]{1,500}+)"),
-    _Form("bearer token", ("earer ", "EARER ", "SSWS "), 4,
-          r"(?i:\bbearer|\bSSWS) {1,3}(?P<secret>[A-Za-z0-9._~+/=\-]{8}[A-Za-z0-9._~+/=\-]*+)"),
+    _Form("password of a command", ("IDENTIFIED", "identified", "SecureString", "SET PASSWORD", "set password"), 1,
+          r"(?i:\bConvertTo-SecureString(?: -String)?|\bset password(?: for \S{1,100})? =|\bidentified (?:with \w{1,40} )?(?:by|as)(?: password)?)\s{1,4}\\?[\"'](?P<secret>[^\"'\\]{1,500}+)"),
+    _Form("bearer token", ("earer ", "EARER ", "SSWS ", "Key ", "OAuth "), 4,
+          r"(?:(?i:\bbearer|\bSSWS)|\b(?:ApiKey|GenieKey|OAuth)(?= {1,3}[^\s.]{20})) {1,3}(?P<secret>[A-Za-z0-9._~+/=\-]{8}[A-Za-z0-9._~+/=\-]*+)"),
     _Form("basic credentials", ("asic ", "ASIC "), 4,
           r"(?i:\bbasic) {1,3}(?P<secret>[A-Za-z0-9+/_\-]{8}[A-Za-z0-9+/_\-]*+={0,2})"),
     # password 'x', with token "x", password is x, storePassword 'x'
@@ -70,8 +83,8 @@ _FORMS = (
     _Form("value of {name}", (" is ", " was "), 4,
           r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+) (?:is|was)[ ](?:now |set to )?(?P<secret>(?=[^\s\"'`,;]{0,80}[0-9!@#$%^&*+=])[^\s\"'`,;]{6,500}+)"),
     # password x1y2, password for anna: x1y2, new password set to x1y2, | password | x1y2 |
-    _Form("value of {name}", ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "otp", "OTP", "pw", "PIN"), 4,
-          r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,3}|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to )?"
+    _Form("value of {name}", ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "otp", "OTP", "pw", "PIN", "TOKEN", "SECRET"), 4,
+          r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,40}+(?:REG_\w{2,12}[ \t]{1,8})?|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to )?"
           r"(?P<secret>\d{4,8}(?=[\s.,;]|$)|(?=[^\s0-9]{0,80}[0-9])(?=[^\sA-Za-z]{0,80}[A-Za-z])[^\s\"'`,;|()\[\]{}<>:]{6,200}+)(?![:(/\\])"),
     _Form("credentials of a login", ("@",), 4,
           r"(?<![\w.:/@+-])(?!mailto:|sips?:|xmpp:|acct:|npm:|git:)[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@:/\"'<>]{4,200}+)@(?=[A-Za-z])(?!sha\d)"),
@@ -87,7 +100,7 @@ _FORMS = (
           r"(?i:%3A%2F%2F(?:[\w.+-]|%(?!3A|40|2F)[\dA-F]{2}){0,60}+%3A(?P<secret>(?:[^\s&\"'%]|%(?!40|2F)[\dA-F]{2}){1,200}+)%40)"),
     # --password x: a flag and the word behind it
     _Form("value of {name}", ("-",), 1,
-          r"(?<![\w/-])(?P<name>--?[A-Za-z][\w.-]{1,60}+)[ \t]{1,4}(?:\\{0,7}[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*+)"),
+          r"(?<![\w/-])(?P<name>--?[A-Za-z](?:[\w.-]|(?<=\w):(?=\w)){1,60}+)[ \t]{1,4}(?:\\{0,7}[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*+)"),
 )
 # fmt: on
 
@@ -132,7 +145,7 @@ def text_around(found: re.Match[str], start: int, end: int, instead: str) -> str
 
 _PROGRAM = re.compile(
     r"(?<![\w-])(?P<program>curl|wget|mysql\w{0,8}|mysqldump|mariadb(?:-\w{1,8})?|sshpass|redis-cli|docker|podman|helm|7z[ar]?|zip|unzip|unrar|rar"
-    r"|openssl|ldap\w{3,8}|sqlcmd|bcp|smbclient|htpasswd|mosquitto_\w{3}|mongo\w{0,8}|psql|net|az|vault|keytool|gpg|plink|pscp|http|https|xh|rpcclient|winexe|impacket-\w{1,12}|schtasks|ssh-keygen|[xw]freerdp)"
+    r"|openssl|ldap\w{3,8}|sqlcmd|bcp|smbclient|htpasswd|mosquitto_\w{3}|mongo\w{0,8}|psql|net|az|vault|keytool|gpg|plink|pscp|http|https|xh|rpcclient|winexe|impacket-\w{1,12}|schtasks|psexec|ssh-keygen|[xw]freerdp)"
     r"(?:\.exe)?[ \t]{1,4}(?P<rest>[^\n]{1,2000})"
 )
 _ARGUMENT = re.compile(r"(?:\"(?:\\.|[^\"\\\n])*+\"|'[^'\n]*+'|\\\"[^\"\\\n]*+\\\"|[^\s\"'])++")

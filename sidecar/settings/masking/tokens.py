@@ -55,6 +55,9 @@ RULES = (
     _prefixed("NuGet key", "oy2", 43, "a-z0-9", mixed=True),
     _prefixed("Docker token", "dckr_pat_ dckr_oat_", 20),
     _prefixed("Artifactory token", "AKCp cmVmd", 50, _ALNUM),
+    _prefixed("Nexus token", "NexusNpmToken. NuGetApiKey. DockerToken.", 32),
+    _prefixed("Mapbox token", "sk.eyJ", 40, r"A-Za-z0-9_.\-"),
+    _prefixed("Intercom token", "dG9rOj", 40, _BASE64),
     _prefixed("Sonar token", "squ_ sqp_ sqa_", 32, _HEX),
     _prefixed("Sourcegraph token", "sgp_", 32, "A-Za-z0-9_"),
     _prefixed("Snyk token", "snyk_uat. snyk_sat.", 16, r"A-Za-z0-9_.\-"),
@@ -68,7 +71,7 @@ RULES = (
     _prefixed("1Password service token", "ops_eyJ", 60, _BASE64),
     TokenRule("1Password secret key", ("A3-",), _START + r"A3-[A-Z0-9]{6}(?:-[A-Z0-9]{5,11}){4,5}"),
     _prefixed("Postgres platform token", "pscale_tkn_ pscale_oauth_ pscale_pw_ sbp_ sb_secret_ napi_", 24, r"A-Za-z0-9_.=\-"),
-    _prefixed("Hosting token", "fo1_ rnd_ nfp_ nfc_ vcp_ HRKU- tk-us-", 30, mixed=True),
+    _prefixed("Hosting token", "fo1_ rnd_ nfp_ nfc_ vcp_ HRKU- tk-us- mdb_sa_sk_ CCDB1_ tk_", 29, mixed=True),
     _prefixed("Vercel token", "vercel_blob_rw_", 30),
     TokenRule("Convex key", ("|",), _START + r"(?:prod|dev|preview|project):[\w:-]{1,80}\|[A-Za-z0-9+/=_-]{40}[A-Za-z0-9+/=_-]*+"),
     _prefixed("Fly.io token", "fm1a_ fm1r_ fm2_", 60, r"A-Za-z0-9+/=,_\-"),
@@ -81,6 +84,7 @@ RULES = (
     _prefixed("Amazon key", "amzn.mws. amzn1.oa2-cs.v1.", 32, r"A-Fa-f0-9\-"),
     _prefixed("Google API key", "AIza", 30),
     _prefixed("Google OAuth token", "ya29.", 20, r"A-Za-z0-9_.\-"),
+    _prefixed("Google storage key", "GOOG1E", 40, "A-Z0-9"),
     _prefixed("Google OAuth secret", "GOCSPX-", 20),
     TokenRule("Google refresh token", ("1//0",), r"(?<![A-Za-z0-9/:])1//0[A-Za-z0-9_\-]{30}[A-Za-z0-9_\-]*+"),
     TokenRule("Google authorisation code", ("4/0A",), r"(?<![A-Za-z0-9/])4/0A[A-Za-z0-9_\-]{30}[A-Za-z0-9_\-]*+"),
@@ -129,6 +133,7 @@ RULES = (
     TokenRule("Mailgun key", ("key-",), _START + r"(?:pub)?key-[a-f0-9]{32}(?![A-Za-z0-9])"),
     TokenRule("Mailgun signing key", ("-",), _START + r"[a-f0-9]{32}-[a-f0-9]{8}-[a-f0-9]{8}(?![A-Za-z0-9\-])"),
     TokenRule("Mailchimp key", ("-us",), _START + r"[a-f0-9]{32}-us\d{1,2}(?![A-Za-z0-9])"),
+    TokenRule("PagerDuty key", ("u+",), r"(?<![\w+])u\+[A-Za-z0-9_\-]{18}(?![\w\-])", mixed=True),
     # Money and shops
     _prefixed("Stripe secret", "sk_live_ sk_test_ rk_live_ rk_test_ whsec_ sk_prod_ rk_prod_", 10, "A-Za-z0-9+/="),
     _prefixed("Shopify token", "shpat_ shpca_ shppa_ shpss_ shptka_ shpua_", 24, _HEX),
@@ -159,8 +164,12 @@ RULES = (
     _prefixed("New Relic key", "NRAK- NRII- NRJS- NRRA- NRAA- NRSP-", 16),
     _prefixed("Dynatrace token", "dt0c01. dt0s01. dt0s02. dt0s16.", 24, r"A-Za-z0-9_.\-"),
     _prefixed("PostHog key", "phx_", 30),
+    _prefixed("Honeycomb or Axiom key", "hcaik_ hcalk_ hcxik_ hcxlk_ hcamk_ xaat- xapt-", 32),
     TokenRule("MaxMind key", ("_mmk",), _START + r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"),
     # Keys and hashes
+    TokenRule("private key in Base64", ("LS0tLS1CRUdJTi", "b3BlbnNzaC1rZXkt", "MII", "MIGHAgEA", "MC4CAQAw", "MHcCAQEE", "MHQCAQEE"), _START
+              + r"(?:LS0tLS1CRUdJTi(?:BQUklWQVRF|BSU0EgUFJJ|BFQyBQUklW|BPUEVOU1NI|BFTkNSWVBU|BEU0Eg)|b3BlbnNzaC1rZXktdjE|MII[A-Za-z0-9+/]{3}IBA(?:DANBgkq|AK[BC])"
+              r"|MIGHAgEAMBMG|MC4CAQAwBQYDK2Vw|MH[cQ]CAQEE)[A-Za-z0-9+/=_\-]{24}[A-Za-z0-9+/=_\-]*+"),
     _prefixed("age key", "AGE-SECRET-KEY-1 AGE-PLUGIN-", 20, "A-Z0-9-"),
     _prefixed("NATS seed", "SUA SAA SOA SCA SNA", 54, "A-Z2-7"),
     _prefixed("PASETO token", "v1.local. v2.local. v3.local. v4.local. v2.public. v4.public.", 40, r"A-Za-z0-9_.\-"),
@@ -198,8 +207,12 @@ def mask_tokens(text: str, replace: Replace) -> str:
 
 
 def _is_drawn(run: str) -> bool:
-    changes = len(_CHANGE.findall(run[:64]))
-    return changes > 0.3 * len(run[:64]) and any(map(str.isupper, run)) and any(map(str.islower, run))
+    part = run[:64]
+    changes = len(_CHANGE.findall(part))
+    if any(map(str.isupper, run)) and any(map(str.islower, run)):
+        return changes > 0.3 * len(part)
+    # Of one case: longer, and no hash.
+    return changes > 0.25 * len(part) >= 10 and not set(part.lower()) <= set("0123456789abcdef")
 
 
 def _replaced(rule: TokenRule, token: str, replace: Replace) -> str:

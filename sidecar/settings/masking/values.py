@@ -16,10 +16,12 @@ class Value(NamedTuple):
 
 # !!str …, b"…", Some("…"), String("…"), SecretStr('…'): what stands between the separator and the quote.
 _WRAPPER = re.compile(
-    r"(?:!{1,2}\w{1,20}[ ]{1,4})?(?:(?:str|bytes|string|(?:[\w.]{1,30}\.)?[A-Z]\w{0,30})\()?(?:[bBrRuUfF@$]{1,2}(?=[\"']))?"
+    r"(?:!{1,2}\w{1,20}[ ]{1,4})?(?:string\(\d{1,5}\)[ ]|(?:str|bytes|string|(?:[\w.]{1,30}\.)?[A-Z]\w{0,30})\(|<<(?=\"))?(?:[bBrRuUfF@$]{1,2}(?=[\"']))?"
 )
 _QUOTE = re.compile(
-    r"(?P<slashes>\\{0,15})(?P<quote>\"{3}|'{3}|[\"'`])|&quot;|&#0?3[49];|&apos;|%2[27]|\\{1,8}u002[27]", re.IGNORECASE
+    # Two, where a text within a text doubles them: CSV, SQL, Visual Basic.
+    r"(?P<slashes>\\{0,15})(?P<quote>\"{3}|'{3}|\"{2}(?=[\w$@!#+*?~^-])|[\"'`])|&quot;|&#(?:0?3[49]|x2[27]);|&apos;|%(?:25)?2[27]|\\{1,8}u002[27]",
+    re.IGNORECASE,
 )
 _CDATA = "<![CDATA["
 # Up to what usually ends a word; a comma, a semicolon, & and a bracket are part of it where the word goes on behind it.
@@ -60,13 +62,18 @@ def _quoted(text: str, opening: re.Match[str]) -> Value:
         end = text.find(opening[0], start, start + _LONGEST)
         return Value(start, end, quoted=True) if end >= 0 else rest_of_line(text, start)
     quote, level = opening["quote"], _level(opening["slashes"])
-    outer = -1
+    outer = after = -1
     for stop in _STOPS.finditer(text, start, min(len(text), start + _LONGEST)):
         if stop[2] == "\n":
             return Value(start, stop.start() if outer < 0 else outer, quoted=True)
+        if stop.start() < after:
+            continue
         found = _level(stop[1])
         end = stop.end() - 2**found  # backslashes beyond those of the quote belong to the text
         if stop[2] == quote and found <= level:
+            if not stop[1] and end > start and text.startswith(quote, stop.end()):  # 'it''s'
+                after = stop.end() + 1
+                continue
             return Value(start, end if found == level or outer < 0 else outer, quoted=True)
         if stop[2] == '"' and found <= level and outer < 0:
             outer = end  # of a text around this one, unless the own quote still follows in this line
