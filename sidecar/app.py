@@ -29,6 +29,7 @@ from .observe.logs import BackendLog
 from .observe.secrets import Secrets
 from .process.base import NotifyChannel
 from .process.event_loop import create_event_loop
+from .process.platform.files import keep_within
 from .process.reclaim import Reclaim, Reclaimed
 from .process.record import Record
 from .rpc.server import Server
@@ -95,6 +96,8 @@ class App:
     """One sidecar."""
 
     def __init__(self, boot: Boot, server: Server, settings: Settings, paths: Paths, *, started: float) -> None:
+        if settings.sandbox.level != "off":
+            keep_within((paths.data, paths.logs, paths.temp, *settings.sandbox.write))
         reclaim = Reclaim(paths.data, max_ending=settings.timeouts.total_shutdown)
         reclaimed = reclaim.read()
         succession = Succession(
@@ -131,7 +134,6 @@ class App:
         self._supervisor = supervisor = Supervisor(
             _lifecycle(settings, reclaimed), launcher, settings, report=log.warning, defect=log.defect
         )
-
         if handover is not None and handover.socket is not None:
             from .supervisor.handover import keep_socket
 

@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 
 from ..errors import InvalidArgsError
 from ..log import log
-from ..process.platform.files import read_file, replace_file
+from ..process.platform.files import read_file, remove_file, replace_file
 from ..threads import in_thread
 from ..wire.observe import Crash, CrashReport
 from .report import CrashFacts, read_summary, render
@@ -126,7 +126,7 @@ class CrashReports:
         others = sorted(numbers, key=lambda each: (numbers[each], each))
         for old in others[: max(0, len(others) + 1 - KEEP)]:
             try:
-                self._path(old).unlink(missing_ok=True)
+                remove_file(self._path(old))
             except OSError:
                 pass  # a program reads it; the next report tries again
 

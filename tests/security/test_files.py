@@ -221,6 +221,38 @@ def test_a_recording_is_not_written_through_a_link(place: Path) -> None:
     assert (place.parent / "foreign").read_text() == "foreign words\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces a sandbox whose backend could make the link")
+def test_what_a_sandboxed_backend_may_change_is_reached_by_no_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_places", {})
+    (tmp_path / "real" / "logs").mkdir(parents=True)
+    (tmp_path / "data").symlink_to(tmp_path / "real")  # the user's own, above all that the backend may change
+    files.keep_within([str(tmp_path / "data" / "logs"), str(tmp_path / "data")])
+    place = tmp_path / "data" / "logs"
+    files.replace_file(place / "ours", b"ours")
+    files.make_folder(place / "a" / "b")
+    (place / "a" / "b").rmdir()
+    (place / "a").rmdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "ours").write_bytes(b"theirs")
+    place.rename(place.with_name("aside"))
+    place.symlink_to(outside)
+    for act in (
+        lambda: files.open_append(place / "x"),
+        lambda: files.create_file(place / "x"),
+        lambda: files.read_file(place / "ours", 100),
+        lambda: files.replace_file(place / "ours", b"ours"),
+        lambda: files.make_folder(place / "a"),
+        lambda: files.remove_file(place / "ours"),
+    ):
+        with pytest.raises(OSError, match="by a link that the backend may have made"):
+            act()
+    assert [path.read_bytes() for path in outside.iterdir()] == [b"theirs"]
+    files.replace_file(tmp_path / "elsewhere", b"x")
+
+
 @pytest.mark.parametrize("mode", [0o777, 0o1777])
 def test_doctor_warns_of_a_folder_that_others_can_write(tmp_path: Path, mode: int) -> None:
     tmp_path.chmod(mode)

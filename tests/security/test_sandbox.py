@@ -22,7 +22,7 @@ from tests.security.attempts import ATTEMPTS, Attempt
 from tests.support.backends import CHILDREN
 from tests.support.client import SidecarClient
 from tests.support.launch import sidecar_command
-from tests.support.processes import is_alive, wait_until
+from tests.support.processes import is_alive, until, wait_until
 
 ABI = landlock.abi() if sys.platform == "linux" else 0
 pytestmark = pytest.mark.skipif(not ABI, reason="this system has no Landlock")
@@ -205,3 +205,37 @@ async def test_without_a_sandbox_they_succeed() -> None:
             denied = {name: text for name, text in results(around.data)["direct"].items() if text != "succeeded"}
             assert denied == {}
             assert "sandbox" not in await client.call("backend:status")
+
+
+SWAPS = """
+import os, socket, sys, time
+data, target = sys.argv[1:3]
+for place in sys.argv[3:]:
+    os.rename(os.path.join(data, place), os.path.join(data, "aside"))
+    os.symlink(target, os.path.join(data, place))
+open(os.path.join(data, "swapped"), "w").close()
+while True:
+    print("echo evil", flush=True)
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize("place", ["logs", "logs/backend"])
+async def test_no_link_in_place_of_the_logs_leads_the_sidecar_out(place: str, tmp_path: Path) -> None:
+    """A shell that runs each file of a folder would run what the backend printed. The next sidecar is no more led astray."""
+    data, target = tmp_path / "data", tmp_path / "bashrc.d"
+    (data / "logs" / "backend").mkdir(parents=True)
+    target.mkdir()
+    settings = {"sandbox.level": "standard", "timeouts.startup": 60}
+    backend = [sys.executable, "-I", "-S", "-c", SWAPS, str(data), str(target)]
+    for command in ([*backend, place], backend):
+        async with SidecarClient(command, settings=settings, flags=["--profile", "generic"], data=data) as client:
+            await until((data / "swapped").exists)
+            await client.call("sidecar:subscribe", ["backend:log"])
+            seen = len(client.events)
+            # Written in the meantime: what a thread takes at least every half second.
+            await client.until(lambda seen=seen: len(client.events) >= seen + 40, "40 lines more")
+            assert list(target.iterdir()) == []
+        assert list(target.iterdir()) == []
+        (data / "swapped").unlink()
+    assert (data / place).is_symlink()

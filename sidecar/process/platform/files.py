@@ -14,7 +14,11 @@ from errno import EFBIG, EINVAL, ELOOP
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path  # to import it takes 3 ms of a start
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
 
 _OWNER_ONLY = 0o600
 _FOLDER_OF_OWNER = 0o700
@@ -30,11 +34,45 @@ _HELD = (5, 32, 33)
 _PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody notices, for the event loop waits
 
 
+_places: dict[str, str] = {}  # folders that a sandboxed backend may change, and where they really are
+
+
+def keep_within(folders: Iterable[str]) -> None:
+    """From now on nothing is opened, made or removed below these folders through a link: a sandboxed backend may make one."""
+    if sys.platform == "linux":  # the one system that enforces a sandbox and names the place of a descriptor in /proc
+        for folder in sorted(map(os.path.expanduser, folders), key=len):
+            if _real_place(folder) is None:
+                _places[folder] = os.path.realpath(folder)
+
+
+def _real_place(folder: str) -> str | None:
+    """Where a folder is unless a link was put in its way; None: it is in none that a backend may change."""
+    for above, place in _places.items():
+        if folder == above or folder.startswith(f"{above}/"):
+            return place + folder[len(above) :]
+    return None
+
+
+def _at(path: str | Path, call: Callable[[str, int | None], _T]) -> _T:
+    """Calls with a name and the descriptor of its folder, which then cannot change; with the whole path and None where none may."""
+    folder, name = os.path.split(path)
+    place = _real_place(folder)
+    if place is None or sys.platform != "linux":
+        return call(os.fspath(path), None)
+    parent = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if os.readlink(f"/proc/self/fd/{parent}") != place:
+            raise OSError(ELOOP, "its folder is reached by a link that the backend may have made", str(path))
+        return call(name, parent)
+    finally:
+        os.close(parent)
+
+
 def open_regular(path: str | Path, flags: int = os.O_RDONLY, *, linked: bool = False) -> int:
     """A descriptor of a regular file. OSError: it is not one, cannot be opened, or (unless ``linked``) has a second name."""
     if sys.platform == "win32" and os.path.islink(path):
         raise OSError(ELOOP, os.strerror(ELOOP), str(path))
-    descriptor = os.open(path, flags | _SAFE, _OWNER_ONLY)
+    descriptor = _at(path, lambda name, parent: os.open(name, flags | _SAFE, _OWNER_ONLY, dir_fd=parent))
     seen = os.fstat(descriptor)
     if stat.S_ISREG(seen.st_mode) and (linked or seen.st_nlink < 2):
         return descriptor
@@ -88,7 +126,7 @@ def make_folder(path: str | Path) -> None:
 
 def _make_one(folder: str) -> None:
     try:
-        os.mkdir(folder, _FOLDER_OF_OWNER)
+        _at(folder, lambda name, parent: os.mkdir(name, _FOLDER_OF_OWNER, dir_fd=parent))
     except FileExistsError:
         if not os.path.isdir(folder):
             raise
@@ -113,7 +151,7 @@ def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None
         _replace(temporary, path)
     except OSError:
         try:
-            os.unlink(temporary)
+            remove_file(temporary)
         except OSError:
             pass
         raise
@@ -122,7 +160,7 @@ def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None
 def remove_file(path: str | Path) -> None:
     """Removes a file that may be gone already. Raises OSError."""
     try:
-        os.unlink(path)
+        _at(path, lambda name, parent: os.unlink(name, dir_fd=parent))
     except FileNotFoundError:
         pass
 
@@ -182,7 +220,7 @@ def _keep_to_owner(descriptor: int, path: str | Path) -> None:
         os.fchmod(descriptor, _OWNER_ONLY)
 
 
-def _replace(source: str | Path, target: str | Path, *, platform: str = sys.platform) -> None:
+def _replace(source: str, target: str | Path, *, platform: str = sys.platform) -> None:
     for pause in _PAUSES if platform == "win32" else ():
         try:
             os.replace(source, target)
@@ -192,4 +230,8 @@ def _replace(source: str | Path, target: str | Path, *, platform: str = sys.plat
             time.sleep(pause)
         else:
             return
-    os.replace(source, target)
+
+    def rename(name: str, parent: int | None) -> None:
+        os.replace(source if parent is None else os.path.basename(source), name, src_dir_fd=parent, dst_dir_fd=parent)
+
+    _at(target, rename)
