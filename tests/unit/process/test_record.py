@@ -29,7 +29,7 @@ class Held:
         self.calls = 0
         really = os.replace
 
-        def replace(source: str, target: str) -> None:
+        def replace(source: str, target: str, **_: object) -> None:
             self.calls += 1
             if self.calls <= times:
                 error = PermissionError(13, "held")
@@ -99,7 +99,7 @@ def test_a_replacement_that_failed_leaves_the_old_content_and_no_other_file(
 
 
 def test_a_folder_on_a_drive_or_share_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_: object) -> None:
+    def missing(*_: object, **__: object) -> None:
         raise FileNotFoundError(2, "not there")
 
     monkeypatch.setattr(os, "mkdir", missing)
