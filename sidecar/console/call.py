@@ -20,21 +20,11 @@ from .state import backend_state
 from .surroundings import run_cancellable
 
 # They answer without a backend, or start it themselves: none is started for them.
-WITHOUT_BACKEND = frozenset(
-    {
-        "backend:start",
-        "backend:getFirewallRule",
-        "backend:getFirewallCommand",
-        "backend:createFirewallRule",
-        "backend:crashReports",
-        "backend:crashReport",
-        "backend:diagnose",
-    }
-)
+READS_STATE = frozenset({"backend:crashReports", "backend:crashReport"})
+_FIREWALL = frozenset({"backend:getFirewallRule", "backend:getFirewallCommand", "backend:createFirewallRule"})
+WITHOUT_BACKEND = frozenset({"backend:start", "backend:diagnose"}) | READS_STATE | _FIREWALL
 
 _LOOK_TIMEOUT = 2.0  # seconds
-
-READS_STATE = frozenset({"backend:crashReports", "backend:crashReport"})
 
 
 def needs_backend(channel: str) -> bool:
@@ -49,10 +39,8 @@ def arguments(words: Sequence[str]) -> list[Any]:
         try:
             values.append(json.decode(word))
         except DecodeError as error:
-            raise UsageError(
-                f"Argument {position} of the channel is not JSON: {word} ({error})",
-                hint="A string needs its own quotes, e.g. '\"suspend\"'.",
-            ) from None
+            text = f"Argument {position} of the channel is not JSON: {word} ({error})"
+            raise UsageError(text, hint="A string needs its own quotes, e.g. '\"suspend\"'.") from None
     return values
 
 
@@ -89,7 +77,8 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
         why = "The command selects whose state to read; --data NAME works too: see 'sidecar data'."
         require_command(f"call {channel}", serve_words, why)
     try:
-        result = run_cancellable(_ask(channel, values, serve_words))
+        managed = settings is None or settings.backend.managed
+        result = run_cancellable(_ask(channel, values, serve_words, managed=managed))
     except UsageError:
         raise
     except SidecarError as error:
@@ -99,31 +88,24 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
 
 
 def _complain(error: SidecarError) -> int:
-    body = ErrorBody(error.code, error.message, UNSET if error.hint is None else error.hint)
-    if isinstance(error, RemoteError):
-        body = error.error
+    own = ErrorBody(error.code, error.message, UNSET if error.hint is None else error.hint)
+    body = error.error if isinstance(error, RemoteError) else own
     print(as_json({"error": to_builtins(body)}), file=sys.stderr)  # noqa: T201 - the tool's output
     return error.exit_status if isinstance(error, InvalidConfigError) else 1
 
 
-async def _start(client: Client, *, managed: bool) -> None:
-    """Starts the backend, or waits a little for one that others run: what is asked for then answers for it as it is."""
-    if managed:
-        await client.call("backend:start")
-        return
-    with contextlib.suppress(RemoteError):
-        await client.call("backend:waitForReady", {"timeout": _LOOK_TIMEOUT})
-
-
-async def _ask(channel: str, values: Sequence[Any], serve_words: Sequence[str]) -> Any:
-    settings = settings_of(serve_words)
+async def _ask(channel: str, values: Sequence[Any], serve_words: Sequence[str], *, managed: bool) -> Any:
     with backend_state(serve_words, otherwise="sidecar-call-") as words:
         starts = (channel in CHANNELS and needs_backend(channel)) or channel == "backend:waitForReady"
         client = await Client.start([*([] if starts else ["--set", "backend.autostart=false"]), *words])
         try:
             assert client.hello
             if needs_backend(channel) and channel in client.hello.channels:
-                await _start(client, managed=settings is None or settings.backend.managed)
+                if managed:
+                    await client.call("backend:start")
+                else:  # a little: what is asked for then answers for it as it is
+                    with contextlib.suppress(RemoteError):
+                        await client.call("backend:waitForReady", {"timeout": _LOOK_TIMEOUT})
             return await client.call(channel, *values)
         finally:
             await client.close()

@@ -49,8 +49,7 @@ class SidecarLostError(SidecarError):
 
 def serve_command() -> list[str]:
     """What starts a sidecar like this one; frozen, the executable is the sidecar itself."""
-    frozen = getattr(sys, "frozen", False)
-    return [*([sys.executable] if frozen else isolated_python("sidecar.__main__")), "serve"]
+    return [*([sys.executable] if getattr(sys, "frozen", False) else isolated_python("sidecar.__main__")), "serve"]
 
 
 def isolated_python(module: str, arguments: str = "") -> list[str]:
@@ -65,10 +64,13 @@ def isolated_python(module: str, arguments: str = "") -> list[str]:
 class Client:
     """One sidecar process and the conversation with it; ``failure`` is an error without an id (wrong settings, a broken stream)."""
 
-    def __init__(self, on_event: EventListener | None = None, on_dropped: DroppedListener | None = None) -> None:
+    def __init__(
+        self, process: subprocess.Process, on_event: EventListener | None, on_dropped: DroppedListener | None
+    ) -> None:
         self.hello: Hello | None = None
         self.failure: ErrorBody | None = None
         self.exit_status: int | None = None
+        self._process = process
         self._on_event = on_event
         self._on_dropped = on_dropped
         self._next_id = 0
@@ -76,6 +78,7 @@ class Client:
         self._last_words: deque[str] = deque(maxlen=_STDERR_LINES)
         self._decoder = msgpack.Decoder(Hello | Response | ErrorMessage | EventMessage)
         self._greeted = asyncio.Event()
+        self._ended = asyncio.create_task(self._converse())
 
     @classmethod
     async def start(
@@ -91,8 +94,14 @@ class Client:
         ``on_event`` gets channel and payload of each event, ``on_dropped`` before it the channel and how many are missing.
         UsageError: it did not understand ``words``. SidecarLostError: it could not be started, ended, or said something else.
         """
-        client = cls(on_event, on_dropped)
-        await client._spawn(words, env)
+        pipe = subprocess.PIPE
+        try:  # in its own session: Ctrl+C is for us; we shut the sidecar down in order
+            process = await asyncio.create_subprocess_exec(
+                *serve_command(), *words, stdin=pipe, stdout=pipe, stderr=pipe, env=env, **OWN_SESSION
+            )
+        except OSError as error:
+            raise SidecarLostError(f"The sidecar could not be started: {error}") from error
+        client = cls(process, on_event, on_dropped)
         try:
             await asyncio.wait_for(client._greeted.wait(), HELLO_LIMIT)
         except TimeoutError:
@@ -171,21 +180,6 @@ class Client:
         """The last lines that the sidecar wrote to stderr."""
         return "\n".join(self._last_words)
 
-    async def _spawn(self, words: Sequence[str], env: Mapping[str, str] | None) -> None:
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                *serve_command(),
-                *words,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=env,
-                **OWN_SESSION,  # Ctrl+C is for us; we shut the sidecar down in order
-            )
-        except OSError as error:
-            raise SidecarLostError(f"The sidecar could not be started: {error}") from error
-        self._ended = asyncio.create_task(self._converse())
-
     async def _converse(self) -> None:
         """Reads both streams to their ends, then fails what still waits."""
         stderr = asyncio.create_task(self._read_stderr())
@@ -245,12 +239,11 @@ class Client:
             case ErrorMessage() | Response():
                 assert message.id is not None
                 answer = self._answers.pop(message.id, None)
-                if answer is None or answer.done():
-                    return
-                if isinstance(message, Response):
-                    answer.set_result(message.result)
-                else:
-                    answer.set_exception(RemoteError(message.error))
+                if answer is not None and not answer.done():
+                    if isinstance(message, Response):
+                        answer.set_result(message.result)
+                    else:
+                        answer.set_exception(RemoteError(message.error))
 
     def _lost(self, what: str) -> SidecarError:
         if self.failure is not None:

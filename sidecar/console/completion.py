@@ -40,7 +40,6 @@ _BASH = """\
 complete -o nosort -F %(complete_func)s %(prog_name)s
 """
 
-
 # Where nothing is returned, as for files, PowerShell completes paths by itself.
 _POWERSHELL = """\
 Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
@@ -78,20 +77,16 @@ class _PowerShell(completion.ShellComplete):
         return f"{item.type}\t{item.value}\t{item.help or item.value}"
 
 
-_SHELLS: dict[str, type[completion.ShellComplete]] = {
-    "bash": _Bash,
-    "zsh": completion.ZshComplete,
-    "fish": completion.FishComplete,
-    "powershell": _PowerShell,
-}
-
-
 def register() -> None:
     """Lets the command line library answer the shells that it does not know."""
     completion.add_completion_class(_PowerShell)
+    completion.add_completion_class(_Bash)
 
 
 def script(command: click.Command, shell: str) -> str:
     """What the shell has to read once, to complete the words of ``command``."""
-    # Not completion.BashComplete.source(), which starts a bash to look at its version: the script may be for another machine.
-    return completion.ShellComplete.source(_SHELLS[shell](command, {}, "sidecar", COMPLETION_VARIABLE))
+    register()
+    kind = completion.get_completion_class(shell)
+    assert kind is not None
+    # Not BashComplete.source(), which starts a bash to look at its version: the script may be for another machine.
+    return completion.ShellComplete.source(kind(command, {}, "sidecar", COMPLETION_VARIABLE))

@@ -13,7 +13,6 @@ from ..errors import FrameError
 from ..wire.framing import FrameBuffer
 from .recording import Record
 
-STATE_CHANNEL = "backend:stateChanged"
 _MALFORMED = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
 
 
@@ -160,5 +159,5 @@ class Tape:
             case "sidecar", "event":
                 self.unsolicited.append(passed)
                 payload = passed.field("payload")
-                if passed.field("channel") == STATE_CHANNEL and isinstance(payload, dict):
+                if passed.field("channel") == "backend:stateChanged" and isinstance(payload, dict):
                     self.states.append(str(payload.get("state")))

@@ -13,46 +13,31 @@ from contextlib import contextmanager
 from ..process.platform.descriptors import has_terminal
 from ..process.platform.terminal import in_foreground, read_keys
 
-KeyListener = Callable[[str], None]
-
 _ESCAPE = "\x1b"
 # What terminals send for the keys that move, in the normal and in the application mode.
-_MOVES = {
-    "A": "up",
-    "B": "down",
-    "H": "home",
-    "F": "end",
-    "1~": "home",
-    "7~": "home",
-    "4~": "end",
-    "8~": "end",
-    "5~": "page up",
-    "6~": "page down",
-}
+_MOVES = {"A": "up", "B": "down", "H": "home", "1~": "home", "7~": "home", "F": "end", "4~": "end", "8~": "end"}
+_MOVES |= {"5~": "page up", "6~": "page down"}
 _NAMED = {_ESCAPE: _ESCAPE, "\r": "enter", "\n": "enter", "\x7f": "backspace", "\x08": "backspace"}
 _SEQUENCES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|[^\x1b])"  # ECMA-48 control sequences, SS3, and Alt
 
 
 @contextmanager
-def pressed_keys(on_key: KeyListener) -> Iterator[bool]:
+def pressed_keys(on_key: Callable[[str], None]) -> Iterator[bool]:
     """While it lasts, ``on_key`` gets each key, in lower case, on the loop's thread. Yields whether a person is at the keys.
 
     Keys come from a terminal, or from a pipe, so that scripts can press them; a file or the null device gives none.
     """
-    if has_terminal():
-        if not in_foreground():
-            yield False
-            return
 
-        def press(data: bytes) -> None:
-            for key in keys_in(data):
-                on_key(key)
+    def press(data: bytes) -> None:
+        for key in keys_in(data):
+            on_key(key)
 
+    if has_terminal() and in_foreground():
         with read_keys(press):
             yield True
         return
-    if _is_pipe():
-        _read_pipe(on_key)
+    if not has_terminal() and _is_pipe():
+        _read_pipe(press)
     yield False
 
 
@@ -75,15 +60,14 @@ def _is_pipe() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _read_pipe(on_key: KeyListener) -> None:
+def _read_pipe(press: Callable[[bytes], None]) -> None:
     """By a daemon thread on every platform: only it can wait for a pipe on Windows, and it ends with the process."""
     loop = asyncio.get_running_loop()
 
     def read() -> None:
         try:
             while data := os.read(0, 64):
-                for key in keys_in(data):
-                    loop.call_soon_threadsafe(on_key, key)
+                loop.call_soon_threadsafe(press, data)
         except (OSError, RuntimeError):  # the other side broke off, or our loop is closed already
             pass
 

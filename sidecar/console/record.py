@@ -88,7 +88,8 @@ class _Tape:
             write_all(self._descriptor, data)
         except OSError as error:
             self._descriptor = None
-            _say(f"the recording ends here, the connection goes on: {self._path}: {error.strerror}")
+            text = f"sidecar: the recording ends here, the connection goes on: {self._path}: {error.strerror}"
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - stdout is the protocol's
 
 
 def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:
@@ -124,7 +125,3 @@ def _read(descriptor: int) -> bytes:
         return _read(descriptor)
     except OSError:  # on Windows a broken pipe; a socket's other side is gone
         return b""
-
-
-def _say(text: str) -> None:
-    print(f"sidecar: {text}", file=sys.stderr, flush=True)  # noqa: T201 - stdout is the protocol's

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ..errors import SidecarError
 from ..plain import one_line
 from .client import SHUTDOWN_LIMIT, serve_command
-from .conversation import Exchange, Step, Tape
+from .conversation import Exchange, Tape
 from .frames import heading
 from .needed import require_command
 from .recording import CHUNK, Record, Recording, RecordingError, shell_status
@@ -85,7 +85,7 @@ class _Replay:
         for step in self.before.steps:
             if not self.fast:
                 await until(lambda: self.ended, self.changed, step.at - (time.monotonic() - began))
-            await until(partial(self._is_due, step), self.changed, TIMEOUT)
+            await until(partial(self._has_seen, step.answers, step.moves), self.changed, TIMEOUT)
             if step.data is None or self.ended:
                 break
             self._take("client", step.data)
@@ -95,11 +95,11 @@ class _Replay:
             except OSError:  # it does not read any more; its end says why
                 break
         else:  # the recording ended before its client did: what was still to be answered then is awaited
-            await until(lambda: self.ended or self.now.answers >= self.before.answers, self.changed, TIMEOUT)
+            await until(partial(self._has_seen, self.before.answers, 0), self.changed, TIMEOUT)
         process.stdin.close()
 
-    def _is_due(self, step: Step) -> bool:
-        return self.ended or (self.now.answers >= step.answers and len(self.now.states) >= step.moves)
+    def _has_seen(self, answers: int, moves: int) -> bool:
+        return self.ended or (self.now.answers >= answers and len(self.now.states) >= moves)
 
     async def _read(self, process: subprocess.Process) -> None:
         assert process.stdout
@@ -127,7 +127,8 @@ def report(before: Tape, now: Tape, say: Callable[[str], None]) -> int:
         if len(found) > _SHOWN:
             say(f"             and {len(found) - _SHOWN} more")
     old_exit = now.exit if before.exit is None else before.exit  # None: not recorded
-    for name, was, became in (("states", _states(before), _states(now)), ("exit status", old_exit, now.exit)):
+    states = [" → ".join(tape.states) or "none" for tape in (before, now)]
+    for name, was, became in (("states", *states), ("exit status", old_exit, now.exit)):
         different += was != became
         say(f"same       {name}: {became}" if was == became else f"DIFFERENT  {name}: {was} → {became}")
     say(f"{len(before.exchanges)} requests replayed, {different or 'nothing'} different")
@@ -146,10 +147,6 @@ def judge(old: Exchange, new: Exchange | None) -> tuple[str, list[Difference]]:
     if any(difference.shape for difference in found):
         return "DIFFERENT", found
     return ("values", found) if found else ("same", [])
-
-
-def _states(tape: Tape) -> str:
-    return " → ".join(tape.states) or "none"
 
 
 def _say(text: str) -> None:

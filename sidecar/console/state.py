@@ -42,9 +42,7 @@ class About(Struct):
 
     command: list[str]
     folder: str
-    used: Annotated[
-        float, Meta(ge=0, le=1e11)
-    ]  # seconds since 1970; what is written later than the year 5000 is damaged
+    used: Annotated[float, Meta(ge=0, le=1e11)]  # seconds since 1970; one later than the year 5000 is damaged
 
 
 class _Use(Struct):
@@ -79,17 +77,16 @@ def backend_state(serve_words: Sequence[str], *, otherwise: str | None = None) -
     settings = settings_of(serve_words)
     if settings is None or settings.paths.data or settings.app.user_data:
         yield list(serve_words)
-    elif lacks_command(settings):
-        if otherwise is None:
-            yield list(serve_words)
-            return
-        with temporary_folder(otherwise) as folder:
-            yield [*data_words(folder), *serve_words]
-    else:
+    elif not lacks_command(settings):
         name, about = _identity(settings)
         path = states_folder() / name
         with _used(path, about):
             yield [*data_words(str(path)), *serve_words]
+    elif otherwise is not None:
+        with temporary_folder(otherwise) as folder:
+            yield [*data_words(folder), *serve_words]
+    else:
+        yield list(serve_words)
 
 
 def data_words(folder: str) -> list[str]:

@@ -192,17 +192,14 @@ class _Watch(Session):
     @asynccontextmanager
     async def _shown(self) -> AsyncIterator[None]:
         """Keys are read and pictures drawn; afterwards the terminal is as it was, whatever the reason."""
+        loop = asyncio.get_running_loop()
         with pressed_keys(self._pressed) as self.attended:
-            self._handle_signals()
+            for number in TERMINATION:
+                loop.add_signal_handler(number, self.finish, 128 + number)
+            for number in RESIZE:
+                loop.add_signal_handler(number, self.changed.set)
             async with self.pictures(screen=True, max_refresh=MAX_REFRESH):
                 yield
-
-    def _handle_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in TERMINATION:
-            loop.add_signal_handler(number, self.finish, 128 + number)
-        for number in RESIZE:
-            loop.add_signal_handler(number, self.changed.set)
 
 
 def _short(path: str) -> str:
