@@ -61,7 +61,7 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
         by_status = KILLED_BY_OTHERS
     if fatal is None and status.signal is not None and by_status is not None and by_status.kind in _SIGNALS:
         return by_status  # nothing that it said before has to do with a signal from outside
-    found = _from_text(_last_words(output, fatal), port)
+    found = _from_text(output, fatal, port)
     found = found or (_describe(fatal) if fatal else None) or by_status
     if found is _BY_STATUS["aborted"] and (said := quote_last(output[-LAST_WORDS:])):
         found = found._replace(cause=f"The backend aborted itself; {said.rstrip('.')}.")
@@ -71,7 +71,7 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
 def from_words(output: str, *, port: int | None) -> Cause | None:
     """As ``guess`` by what a program said that still runs: a reloader, which waits for its files to change."""
     output = _plain(output)
-    return _from_text(_last_words(output, find(output)), port)
+    return _from_text(output, find(output), port)
 
 
 def _plain(output: str) -> str:
@@ -79,11 +79,8 @@ def _plain(output: str) -> str:
     return re.sub(_MANAGED, "", output.replace("\r\n", "\n"), flags=re.MULTILINE)
 
 
-def _last_words(output: str, fatal: Fatal | None) -> str:
-    return fatal.text if fatal else output[-LAST_WORDS:]
-
-
-def _from_text(text: str, port: int | None) -> Cause | None:
+def _from_text(output: str, fatal: Fatal | None, port: int | None) -> Cause | None:
+    text = fatal.text if fatal else output[-LAST_WORDS:]
     if failure := any_bind_failure(text):
         named = failure[1] or port
         where = f"port {named}" if named else "the port"

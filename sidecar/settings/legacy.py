@@ -10,7 +10,7 @@ from .sources import Given, Source
 
 def from_profile(profile: type[Profile], environ: Mapping[str, str]) -> Source:
     """What these variables say in settings. An empty one counts as not set."""
-    source = Source([], [], [])
+    source = Source()
     for name, (form, section, keys) in profile.variables.items():
         text = environ.get(name, "").strip()
         if not text:

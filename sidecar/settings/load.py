@@ -74,17 +74,13 @@ def load(
     settings = merge.settings()
     merge.mistakes.extend(checks.mistakes(settings, merge.origins, merge.bad))
     if merge.mistakes:
-        raise _error(merge.mistakes)
+        unique = list(dict.fromkeys(merge.mistakes))
+        title = "The settings are wrong" if len(unique) == 1 else f"The settings have {len(unique)} mistakes"
+        raise InvalidConfigError("\n".join([f"{title}:", *(f"- {mistake}" for mistake in unique)]))
     settings, notes = checks.normalise(settings, merge.origins)
     notes = [*(note for source in sources for note in source.notes), *notes]
     notes += [*checks.placeholder_notes(settings.backend), *checks.port_notes(settings.backend)]
     return Loaded(settings, notes, merge.origins)
-
-
-def _error(mistakes: list[str]) -> InvalidConfigError:
-    unique = list(dict.fromkeys(mistakes))
-    title = "The settings are wrong" if len(unique) == 1 else f"The settings have {len(unique)} mistakes"
-    return InvalidConfigError("\n".join([f"{title}:", *(f"- {mistake}" for mistake in unique)]))
 
 
 class _Merge:

@@ -38,10 +38,10 @@ class Source:
 
     __slots__ = ("given", "mistakes", "notes")
 
-    def __init__(self, given: list[Given], mistakes: list[str], notes: list[str]) -> None:
-        self.given = given
-        self.mistakes = mistakes
-        self.notes = notes
+    def __init__(self, *mistakes: str) -> None:
+        self.given: list[Given] = []
+        self.mistakes = list(mistakes)
+        self.notes: list[str] = []
 
 
 def from_file(path: str) -> Source:
@@ -53,27 +53,26 @@ def from_file(path: str) -> Source:
             content = file.read().decode("utf-8-sig")
         document = tomllib.loads(content)
     except OSError as error:
-        return Source([], [f"{path}: cannot be read: {error.strerror or error}"], [])
+        return Source(f"{path}: cannot be read: {error.strerror or error}")
     except UnicodeDecodeError as error:
         wide = error.object.startswith((b"\xff\xfe", b"\xfe\xff"))
         why = "UTF-16, as PowerShell writes it: save it as UTF-8" if wide else f"not UTF-8 text (byte {error.start})"
-        return Source([], [f"{path}: is {why}"], [])
+        return Source(f"{path}: is {why}")
     except tomllib.TOMLDecodeError as error:
         paths = "; write a Windows path in single quotes, as in 'C:\\app'" if "\\" in content else ""
-        return Source([], [f"{path}: is not valid TOML: {error}{paths}"], [])
+        return Source(f"{path}: is not valid TOML: {error}{paths}")
     except (ValueError, RecursionError) as error:
-        return Source([], [f"{path}: cannot be read: {error}"], [])
-    given: list[Given] = []
-    mistakes: list[str] = []
+        return Source(f"{path}: cannot be read: {error}")
+    source = Source()
     for section, value in document.items():
         if isinstance(value, dict):
-            given.extend(_table(path, content, section, value))
+            source.given.extend(_table(path, content, section, value))
         elif section == "profile":
-            given.append(Given("", section, value, _place(path, content, "", section)))
+            source.given.append(Given("", section, value, _place(path, content, "", section)))
         else:
             where = _place(path, content, "", section)
-            mistakes.append(f"{where}: {section} is outside any section; only profile is allowed there")
-    return Source(given, mistakes, [])
+            source.mistakes.append(f"{where}: {section} is outside any section; only profile is allowed there")
+    return source
 
 
 def _table(path: str, content: str, section: str, table: dict[str, Any]) -> Iterator[Given]:
@@ -112,7 +111,7 @@ def line_of(content: str, section: str, key: str) -> int | None:
 
 def from_environment(environ: Mapping[str, str]) -> Source:
     """``SIDECAR_PROFILE``, ``SIDECAR_SECTION__KEY`` and ``SIDECAR_BACKEND__ENV__NAME``."""
-    source = Source([], [], [])
+    source = Source()
     for variable in sorted(environ):
         if not variable.upper().startswith(PREFIX):
             continue
@@ -133,7 +132,7 @@ def from_environment(environ: Mapping[str, str]) -> Source:
 
 def from_flags(overrides: Sequence[str]) -> Source:
     """``--set section.key=value``, ``--set backend.env.NAME=value`` and ``--set profile=NAME``."""
-    source = Source([], [], [])
+    source = Source()
     for override in overrides:
         name, equals, text = override.partition("=")
         section, dot, key = name.strip().partition(".")

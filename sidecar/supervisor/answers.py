@@ -15,6 +15,8 @@ from ..wire.messages import LastExit
 from .run import Run, places_of
 from .unready import OTHER_PORT_REMEDY, SOCKET_REMEDY, explain_unready
 
+_CLOSE_IT = 'Close that program, or set backend.port to another number or "auto".'
+_LINGERING = 'No program uses the port. The system closes them within a minute or two; then start the backend again. A server that sets SO_REUSEADDR does not need to wait; backend.port = "auto" takes another port.'
 _PRIVILEGED = 'Ports below 1024 need special rights here: set backend.port to a higher number or "auto".'
 _RESERVED = 'The port lies in a range that the system reserves: set backend.port to another number or "auto".'
 # Names of processes, cut off as Linux cuts them, and of the commands that start them.
@@ -30,9 +32,8 @@ _LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel wi
 def error_for(outcome: Outcome, run: Run | None, settings: Settings) -> errors.SidecarError:
     """The error for an outcome, from what is known of the run."""
     if outcome is Outcome.CANCELLED:
-        return errors.CancelledRequestError(
-            "The start was cancelled by a stop", hint="Start the backend again if you still need it."
-        )
+        hint = "Start the backend again if you still need it."
+        return errors.CancelledRequestError("The start was cancelled by a stop", hint=hint)
     if outcome is Outcome.SHUTTING_DOWN:
         return errors.ShuttingDownError("The sidecar is shutting down")
     assert run is not None, "only a run fails in the ways below"
@@ -67,12 +68,11 @@ def why_failed(run: Run | None, last_exit: LastExit | None, settings: Settings) 
     """Why the backend is FAILED."""
     if run is not None and run.error is not None:
         return run.error
-    text = f": {last_exit.text}" if last_exit else ""
     cause, remedy = _last_cause(run, settings) if run is not None else ("", "")
-    return errors.RestartsExhaustedError(
-        f"The backend failed too often and will not restart automatically{text}{f'. {cause}' if cause else ''}",
-        hint=f"{remedy or 'Check the crash report.'} Then start it with backend:start.",
-    )
+    why = (f": {last_exit.text}" if last_exit else "") + (f". {cause}" if cause else "")
+    text = f"The backend failed too often and will not restart automatically{why}"
+    hint = f"{remedy or 'Check the crash report.'} Then start it with backend:start."
+    return errors.RestartsExhaustedError(text, hint=hint)
 
 
 def _last_cause(run: Run, settings: Settings) -> tuple[str, str]:
@@ -98,11 +98,9 @@ def _why_it_ended(run: Run, settings: Settings) -> tuple[str, str]:
 
 def port_foreign(run: Run) -> errors.SidecarError:
     """The run lives, and another program answers in its place."""
-    return errors.PortForeignError(
-        f"The backend runs, but port {run.port} belongs to {run.owner_text}",
-        hint='Close that program, or set backend.port to another number or "auto".' + _forwarding(run),
-        data={"port": run.port, "owner": run.owner_data},
-    )
+    text = f"The backend runs, but port {run.port} belongs to {run.owner_text}"
+    data = {"port": run.port, "owner": run.owner_data}
+    return errors.PortForeignError(text, hint=_CLOSE_IT + _forwarding(run), data=data)
 
 
 def _forwarding(run: Run) -> str:
@@ -120,23 +118,16 @@ def port_taken(run: Run) -> errors.SidecarError:
         return _socket_unused(run)
     data = {"port": run.port, "owner": run.owner_data}
     if run.conflict is Conflict.FORBIDDEN:
-        return errors.PortForbiddenError(
-            f"The system does not let the backend listen on port {run.port}",
-            hint=_PRIVILEGED if (run.port or 0) < FIRST_FREE_PORT else _RESERVED,
-            data=data,
-        )
+        text = f"The system does not let the backend listen on port {run.port}"
+        hint = _PRIVILEGED if (run.port or 0) < FIRST_FREE_PORT else _RESERVED
+        return errors.PortForbiddenError(text, hint=hint, data=data)
+    text, hint = f"Port {run.port} is in use by {run.owner_text}", _CLOSE_IT
     if run.conflict is Conflict.LINGERING:
-        return errors.PortInUseError(
-            f"Connections of an earlier program are still closing on port {run.port}, and the backend cannot share it",
-            hint="No program uses the port. The system closes them within a minute or two; then start the backend again. "
-            'A server that sets SO_REUSEADDR does not need to wait; backend.port = "auto" takes another port.',
-            data=data,
+        text = (
+            f"Connections of an earlier program are still closing on port {run.port}, and the backend cannot share it"
         )
-    return errors.PortInUseError(
-        f"Port {run.port} is in use by {run.owner_text}",
-        hint='Close that program, or set backend.port to another number or "auto".',
-        data=data,
-    )
+        hint = _LINGERING
+    return errors.PortInUseError(text, hint=hint, data=data)
 
 
 def launch_defect(error: Exception) -> errors.SidecarError:
@@ -152,21 +143,17 @@ def _socket_unused(run: Run) -> errors.SidecarError:
     else:
         did = "it closed it" if run.closed_socket else "it tried to listen there itself"
     other = any(port != run.port for _, port, *_ in run.instead)
-    return errors.SocketUnusedError(
-        f"The sidecar passed the backend a socket that listens on port {run.port}, but the backend does not use it: {did}",
-        hint=SOCKET_REMEDY + (OTHER_PORT_REMEDY if other else ""),
-        data={"port": run.port, "listening": [f"{address}:{port}" for address, port, *_ in run.instead]},
-    )
+    text = f"The sidecar passed the backend a socket that listens on port {run.port}, but the backend does not use it: {did}"
+    data = {"port": run.port, "listening": [f"{address}:{port}" for address, port, *_ in run.instead]}
+    return errors.SocketUnusedError(text, hint=SOCKET_REMEDY + (OTHER_PORT_REMEDY if other else ""), data=data)
 
 
 def _exited(run: Run, settings: Settings) -> errors.SidecarError:
     status = run.status or UNKNOWN
     cause, remedy = _why_it_ended(run, settings)
-    return errors.BackendExitedError(
-        _in_folder(f"The backend exited before it was ready: {status.text}", run) + (f". {cause}" if cause else ""),
-        hint=remedy or (_FIX_IT if cause else _SAID_NOTHING),
-        data={"code": status.code, "signal": status.signal, "text": status.text, "output": run.output[-_LAST_OUTPUT:]},
-    )
+    text = _in_folder(f"The backend exited before it was ready: {status.text}", run) + (f". {cause}" if cause else "")
+    facts = {"code": status.code, "signal": status.signal, "text": status.text, "output": run.output[-_LAST_OUTPUT:]}
+    return errors.BackendExitedError(text, hint=remedy or (_FIX_IT if cause else _SAID_NOTHING), data=facts)
 
 
 def _in_folder(message: str, run: Run) -> str:
@@ -175,8 +162,6 @@ def _in_folder(message: str, run: Run) -> str:
 
 def _stop_failed(run: Run) -> errors.SidecarError:
     names = ", ".join(f"{survivor.name} (pid {survivor.pid})" for survivor in run.survivors) or "its process"
-    return errors.StopFailedError(
-        f"Part of the backend is still running: {names}",
-        hint="The system could not kill it: it hangs in the kernel, or belongs to another user. Kill it by hand.",
-        data={"survivors": [{"pid": survivor.pid, "name": survivor.name} for survivor in run.survivors]},
-    )
+    hint = "The system could not kill it: it hangs in the kernel, or belongs to another user. Kill it by hand."
+    data = {"survivors": [{"pid": survivor.pid, "name": survivor.name} for survivor in run.survivors]}
+    return errors.StopFailedError(f"Part of the backend is still running: {names}", hint=hint, data=data)

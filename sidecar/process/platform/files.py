@@ -23,12 +23,7 @@ if TYPE_CHECKING:
 _OWNER_ONLY = 0o600
 _FOLDER_OF_OWNER = 0o700
 _EVERYONE_READS = 0o644
-_SAFE = (
-    getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
+_SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 # Access denied, sharing violation, lock violation: what a replacement meets while an antivirus or an indexer holds the file.
 _HELD = (5, 32, 33)
 _PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody notices, for the event loop waits

@@ -19,16 +19,10 @@ def reserved_ranges() -> list[Range] | None:
     """First and last port of each range; None where that is unknown. Blocking. Nothing is reserved off Windows."""
     if sys.platform != "win32":
         return []
-    words = ["interface", "ipv4", "show", "excludedportrange", "protocol=tcp"]
+    command = [rf"{system_folder()}\netsh.exe", "interface", "ipv4", "show", "excludedportrange", "protocol=tcp"]
+    how = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": _TIMEOUT, **OWN_SESSION}
     try:
-        done = subprocess.run(
-            [rf"{system_folder()}\netsh.exe", *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT,
-            check=False,
-            **OWN_SESSION,
-        )
+        done = subprocess.run(command, check=False, **how)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return parse(done.stdout.decode("ascii", "replace"))

@@ -56,26 +56,17 @@ _STARTUP = Struct("@IPPP7IIHHP3PP")
 _CREATED = Struct("@PPII")  # PROCESS_INFORMATION: process, thread, and their ids
 _MANDATORY_LABEL = Struct("@PI0P")  # TOKEN_MANDATORY_LABEL: SID, attributes
 
+_TEXTS, _PLACES = [c_wchar_p] * 2, [c_void_p] * 2
 _OpenProcessToken = declare("OpenProcessToken", c_int, HANDLE, DWORD, POINTER(HANDLE))
 _CreateRestrictedToken = declare(
     "CreateRestrictedToken", c_int, HANDLE, DWORD, DWORD, c_void_p, DWORD, c_void_p, DWORD, c_void_p, POINTER(HANDLE)
 )
 _SetTokenInformation = declare("SetTokenInformation", c_int, HANDLE, c_int, c_void_p, DWORD)
 _CreateProcessAsUser = declare(
-    "CreateProcessAsUserW",
-    c_int,
-    HANDLE,
-    *[c_wchar_p] * 2,
-    *[c_void_p] * 2,
-    c_int,
-    DWORD,
-    *[c_wchar_p] * 2,
-    *[c_void_p] * 2,
+    "CreateProcessAsUserW", c_int, HANDLE, *_TEXTS, *_PLACES, c_int, DWORD, *_TEXTS, *_PLACES
 )
 _InitializeAttributes = declare("InitializeProcThreadAttributeList", c_int, c_void_p, DWORD, DWORD, POINTER(c_size_t))
-_UpdateAttribute = declare(
-    "UpdateProcThreadAttribute", c_int, c_void_p, DWORD, c_size_t, c_void_p, c_size_t, *[c_void_p] * 2
-)
+_UpdateAttribute = declare("UpdateProcThreadAttribute", c_int, c_void_p, DWORD, c_size_t, c_void_p, c_size_t, *_PLACES)
 _DeleteAttributes = declare("DeleteProcThreadAttributeList", c_int, c_void_p)
 _CloseHandle = declare("CloseHandle", c_int, HANDLE)
 _LocalFree = declare("LocalFree", c_void_p, c_void_p)
@@ -142,12 +133,8 @@ def create(
         startup = _STARTUP.pack(_STARTUP.size, *[0] * 10, _USE_STANDARD_STREAMS, 0, 0, 0, *inherited[:3], attributes)
         flags |= _EXTENDED_STARTUP_INFO
         block_address = ctypes.cast(block, c_wchar_p)
-        check(
-            _CreateProcessAsUser(
-                token, program, ctypes.cast(command, c_wchar_p), None, None, True, flags, block_address, folder,
-                startup, created,
-            )
-        )  # fmt: skip
+        where = flags, block_address, folder, startup, created
+        check(_CreateProcessAsUser(token, program, ctypes.cast(command, c_wchar_p), None, None, True, *where))
     process, thread, pid, _ = _CREATED.unpack(created)
     return process, thread, pid
 
