@@ -28,6 +28,7 @@ PAGES = "https://github.com/electron-backend-sidecar/electron-backend-sidecar/bl
 
 
 LIMIT_REMEDY = "The sidecar has reached a limit of its system: raise it (ulimit -n for open files, -u for processes, -v for memory), or close other programs."
+LOOPBACK_REMEDY = "The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with its own network."
 
 
 def is_exhausted(error: BaseException) -> bool:

@@ -22,11 +22,9 @@ def check_health(endpoints: Mapping[str, str], answers: Mapping[str, HttpFailedE
         return Check("health", "ok", f"The backend is healthy: {', '.join(dict.fromkeys(endpoints.values()))}")
     seen = dict.fromkeys(_describe(path, error) for path, error in wrong.values())
     missing = [setting for setting, (_, error) in wrong.items() if error.status == 404]
-    remedy = (
-        f"Correct {' and '.join(f'backend.{setting}' for setting in missing)}, or leave it empty."
-        if missing
-        else "Check the backend's last output; if that does not help, restart it."
-    )
+    remedy = "Check the backend's last output; if that does not help, restart it."
+    if missing:
+        remedy = f"Correct {' and '.join(f'backend.{setting}' for setting in missing)}, or leave it empty."
     # A live backend that is not ready yet may be waiting for something; it answers all the same.
     status: Literal["warning", "failed"] = "warning" if set(wrong) == {"ready_path"} else "failed"
     return Check("health", status, f"The backend is unhealthy: {'; '.join(seen)}", remedy)
@@ -99,9 +97,8 @@ def check_sharing(others: Sequence[int]) -> Check:
     """Whether other sidecars work on the data folder; ``others`` are their pids."""
     if not others:
         return Check("other_sidecar", "ok", "No other sidecar uses the data folder")
-    if len(others) == 1:
-        seen = f"Another sidecar (pid {others[0]}) uses the same data folder: two copies of the app are running"
-    else:
+    seen = f"Another sidecar (pid {others[0]}) uses the same data folder: two copies of the app are running"
+    if len(others) > 1:
         pids = ", ".join(map(str, others))
         seen = f"Other sidecars (pids {pids}) use the same data folder: several copies of the app are running"
     return Check("other_sidecar", "warning", seen, "Close one of them; two backends on one database can damage it.")

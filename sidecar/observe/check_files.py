@@ -40,11 +40,9 @@ def check_executable(find: FindCommand) -> Check:
         head = marks.read_head(program)
     except OSError as error:
         return _unreadable(program, error)
-    found = unrunnable(program, head)
-    if found is not None:
+    if (found := unrunnable(program, head)) is not None:
         return Check("executable", "failed", f"{program} cannot run here: {found.seen}", found.remedy)
-    mark = marks.mark(program)
-    if mark is not None:
+    if (mark := marks.mark(program)) is not None:
         return Check("executable", "warning", f"{program} {mark.seen}", mark.remedy)
     return Check("executable", "ok", f"{program} is executable")
 
@@ -53,8 +51,7 @@ def _unreadable(program: Path, error: OSError) -> Check:
     number = getattr(error, "winerror", None) or 0
     if number == APP_ALIAS:
         return Check("executable", "ok", f"{program} is an app execution alias")
-    held = obstacle(number)
-    if held is not None:
+    if (held := obstacle(number)) is not None:
         return Check("executable", "failed", f"{program} cannot be opened: {held[0]}", held[1])
     return Check("executable", "unknown", f"{program} is executable but not readable: {error.strerror}")
 
@@ -106,13 +103,11 @@ def check_folder(name: str, path: str) -> Check:
     except OSError as error:
         return Check(check, "failed", f"{folder} cannot be written: {error.strerror}", remedy)
     left = f"{free // _MEBIBYTE} MiB free"
-    if free < SPACE_FAILED:
-        return Check(check, "failed", f"The disk of {folder} is full ({left})", f"Free some space. {remedy}", left)
     if free < SPACE_WARNING:
-        seen = f"The disk of {folder} is nearly full ({left})"
-        return Check(check, "warning", seen, f"Free some space. {remedy}", left)
-    why = distrust(folder) if name != "temp" else None
-    if why is not None:
+        full = free < SPACE_FAILED
+        seen = f"The disk of {folder} is {'full' if full else 'nearly full'} ({left})"
+        return Check(check, "failed" if full else "warning", seen, f"Free some space. {remedy}", left)
+    if name != "temp" and (why := distrust(folder)) is not None:
         remedy = (
             "Make the folder yours alone (chmod 700). Until then, processes left by an earlier sidecar are not ended."
         )
@@ -144,8 +139,7 @@ def _runtime_settings(command: Sequence[str]) -> Path:
 
 
 def _dotnet_roots(environ: Mapping[str, str]) -> Iterator[Path]:
-    places = [environ.get("DOTNET_ROOT", ""), environ.get("DOTNET_ROOT_X64", "")]
-    places += dotnet_folders(environ)
+    places = [environ.get("DOTNET_ROOT", ""), environ.get("DOTNET_ROOT_X64", ""), *dotnet_folders(environ)]
     dotnet = shutil.which("dotnet", path=environ.get("PATH"))
     if dotnet:
         places.append(str(Path(dotnet).resolve().parent))

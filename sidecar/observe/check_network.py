@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
+from ..errors import LOOPBACK_REMEDY
 from ..process.platform.reserved_ports import Range, range_of
 from ..settings.unsafe_ports import UNSAFE_PORTS, describe_unsafe
 from ..wire.observe import Check
@@ -94,12 +95,8 @@ def check_loopback() -> Check:
         why, down = error.strerror or str(error), error.errno in _INTERFACE_DOWN
     else:
         why, down = "nothing arrived", False
-    remedy = (
-        "The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with its own network."
-        if down
-        else "Windows Firewall does not filter it. Check for another filter (antivirus, VPN) and whether 'lo' is down."
-    )
-    return Check("loopback", "failed", f"127.0.0.1 cannot be reached: {why}", remedy)
+    remedy = "Windows Firewall does not filter it. Check for another filter (antivirus, VPN) and whether 'lo' is down."
+    return Check("loopback", "failed", f"127.0.0.1 cannot be reached: {why}", LOOPBACK_REMEDY if down else remedy)
 
 
 def check_ipv6() -> Check:

@@ -241,10 +241,8 @@ class LogFiles:
         self._retry_at = time.monotonic() + self.retry
         if not self._warned:
             self._warned = True
-            self._warn(
-                f"The backend's log cannot be written to {self.folder} ({error.strerror or error}). "
-                "The backend is not affected; its last output stays readable from memory."
-            )
+            why = f"The backend's log cannot be written to {self.folder} ({error.strerror or error})."
+            self._warn(f"{why} The backend is not affected; its last output stays readable from memory.")
 
 
 def _inode(path: str) -> int | None:

@@ -10,6 +10,7 @@ from ..wire.observe import Crash, ResourceSample, StateChanged
 
 _PREFIX = "backend_sidecar_"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 _REPLACED = frozenset({State.STOPPING, State.BACKOFF, State.RUNNING})  # what a restart comes from
 
 
@@ -83,9 +84,8 @@ class Metrics:
         page.one("forced_stops_total", "counter", "Stops that had to kill a process.", self._forced)
         page.add("ready_seconds", "histogram", "From the start to readiness.", self._ready.samples())
         page.add("stop_seconds", "histogram", "From the request to stop to the end.", self._stop.samples())
-        page.add(
-            "health_seconds", "histogram", "How long a good answer of the health endpoint took.", self.latency.samples()
-        )
+        about = "How long a good answer of the health endpoint took."
+        page.add("health_seconds", "histogram", about, self.latency.samples())
         if self.sample is not None:
             page.one("cpu_ratio", "gauge", "Processor use of the process tree; 1 is one core.", self.sample.cpu / 100)
             page.one("memory_bytes", "gauge", "Memory of the process tree.", self.sample.memory)
@@ -104,9 +104,6 @@ class _Page:
     def add(self, name: str, kind: str, about: str, samples: Iterable[tuple[str, dict[str, str], float]]) -> None:
         self.text += f"# HELP {_PREFIX}{name} {about}\n# TYPE {_PREFIX}{name} {kind}\n"
         for suffix, labels, value in samples:
-            pairs = ",".join(f'{key}="{_escape(text)}"' for key, text in ({"sidecar": self._name} | labels).items())
-            self.text += f"{_PREFIX}{name}{suffix}{{{pairs}}} {value:.15g}\n"
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+            pairs = ({"sidecar": self._name} | labels).items()
+            shown = ",".join(f'{key}="{text.translate(_ESCAPES)}"' for key, text in pairs)
+            self.text += f"{_PREFIX}{name}{suffix}{{{shown}}} {value:.15g}\n"

@@ -112,9 +112,8 @@ def _follows(summary: Crash) -> str:
             why = f"all {summary.attempts} restarts are used up"
         return f"it will not restart automatically ({why}); start it with backend:start"
     restart = f"restart {summary.attempt} of {summary.attempts}"
-    if summary.next_start_in <= 0:
-        return f"it restarts at once ({restart})"
-    return f"it restarts in {summary.next_start_in:.1f} s ({restart})"
+    when = f"in {summary.next_start_in:.1f} s" if summary.next_start_in > 0 else "at once"
+    return f"it restarts {when} ({restart})"
 
 
 def _run(facts: CrashFacts) -> list[str]:

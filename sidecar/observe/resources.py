@@ -27,9 +27,8 @@ class CpuMeter:
         """What the tree used since the last call, 0 at the first; a new process counts with all it used, an ended one no more."""
         elapsed = now - self._at if self._at is not None else 0.0
         used = sum(max(0.0, value - self._before.get(process, 0.0)) for process, value in seconds.items())
-        first = self._at is None
         self._before, self._at = seconds, now
-        return 0.0 if first or elapsed <= 0 else round(100.0 * used / elapsed, 1)
+        return 0.0 if elapsed <= 0 else round(100.0 * used / elapsed, 1)
 
 
 class Limit:
@@ -139,11 +138,8 @@ class Resources:
             from ..process.platform.usage import create_reader  # not needed before a run is up
 
             self._reader = create_reader()
-        usages: dict[tuple[int, float], Usage] = {}
-        for pid, started in self._tree():
-            usage = self._reader.read(pid, started)
-            if usage is not None:
-                usages[(pid, started)] = usage
+        read = self._reader.read
+        usages = {process: usage for process in self._tree() if (usage := read(*process)) is not None}
         if not usages:
             return None
         now = self._now()

@@ -54,7 +54,6 @@ class PortConflict(Struct, frozen=True):
 MAX_WAIT = 75.0  # seconds; TIME_WAIT and FIN_WAIT_2 last 60 s on Linux (TCP_TIMEWAIT_LEN, tcp_fin_timeout)
 _INTERVAL = 0.25
 _FIRST_UNPRIVILEGED_PORT = 1024
-_LOOPBACK_DOWN = "The loopback interface is down: bring it up (ip link set lo up), or start the container or sandbox with its own network."
 PERMANENT_FAILURES = (
     errors.BackendNotFoundError,
     errors.BackendNotAFileError,
@@ -293,7 +292,7 @@ class Launcher(Struct, eq=False):
     def _choose_port(self) -> int | None:
         if (unreachable := ports.loopback_error()) is not None:
             why = f"127.0.0.1 cannot be reached on this machine: {unreachable.strerror}"
-            raise errors.InternalError(why, hint=_LOOPBACK_DOWN)
+            raise errors.InternalError(why, hint=errors.LOOPBACK_REMEDY)
         wanted, passed = self.settings.backend.port, self.passed
         try:
             port: int | None
