@@ -31,6 +31,7 @@ LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40}
 _COLOURS = {"info": "\x1b[1m", "warning": "\x1b[33;1m", "error": "\x1b[31;1m"}
 EARLY_ENTRIES = 1000
 QUEUED_ENTRIES = 10_000
+PAUSE_SECONDS = 0.01  # what an entry tells of is done first: at once these threads would compete for the interpreter with it
 ROTATE_BYTES = 10 * 1024 * 1024
 ROTATED_FILES = 9  # and the current one: ten
 RETRY_SECONDS = 30.0  # a file that failed is tried again after this
@@ -94,6 +95,7 @@ class _Pump(Generic[T]):
         self._put = 0
         self._done = 0
         self.dropped = 0
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -105,16 +107,21 @@ class _Pump(Generic[T]):
         self._queue.put(item)
 
     def close(self, timeout: float) -> None:
+        self._closing.set()
         self._queue.put(None)
         self._thread.join(timeout)
 
     def _run(self) -> None:
+        idle = True
         while (item := self._queue.get()) is not None:
+            if idle:
+                self._closing.wait(PAUSE_SECONDS)
             try:
                 self._consume(item)
             except Exception as error:  # noqa: BLE001  one entry that cannot be written must not end the log
                 _write_stderr(f"the log could not write an entry: {error!r}\n")
             self._done += 1
+            idle = self._queue.empty()
 
 
 class _Sinks:
