@@ -74,7 +74,6 @@ class Recorder(Struct, eq=False):
     _reports: CrashReports | None = None
     _resources: Resources | None = None
     _oom_before: tuple[int | None, int | None] = (None, None)
-    _oom: bool | None = None
 
     def __post_init__(self) -> None:
         stream = self._supervisor.stream
@@ -129,15 +128,13 @@ class Recorder(Struct, eq=False):
     def _started(self, _notice: RunStarted) -> None:
         # A run that was launched before this module was there may be dead by now.
         self._oom_before = self._early.oom_kills if self._early is not None else oom_kills.read()
-        self._early = self._oom = None
+        self._early = None
         self._sampler().begin()
         self._release_reports()
 
-    def _ended(self, notice: RunEnded) -> None:
+    def _ended(self, _notice: RunEnded) -> None:
         if self._resources is not None:
             self._resources.end()
-        if notice.run.status is not None:
-            self._oom = oom_kills.was_killed(self._oom_before, oom_kills.read(), notice.run.status)
 
     def _sampled(self, sample: ResourceSample) -> None:
         self._server.notify("backend:resourceUpdate", sample)
@@ -161,7 +158,8 @@ class Recorder(Struct, eq=False):
 
         run = with_output(notice.run, self._supervisor.launcher.last_output)
         spec = run.spec
-        crash = describe_crash(run, notice.failure, self._settings, oom=self._oom, mask=self._secrets.mask)
+        oom = oom_kills.was_killed(self._oom_before, oom_kills.read(), run.status or UNKNOWN)
+        crash = describe_crash(run, notice.failure, self._settings, oom=oom, mask=self._secrets.mask)
         log.error(f"the backend failed: {crash.text}", cause=crash.cause, attempt=crash.attempt, final=crash.final)
         self._crashes().submit(
             CrashFacts(
@@ -177,7 +175,7 @@ class Recorder(Struct, eq=False):
                 states=list(self._timeline.states),
                 health=list(self._timeline.health),
                 resources=self._resources.last_run(_LAST_MINUTE) if self._resources is not None else (),
-                oom=self._oom if (run.status or UNKNOWN).known else None,
+                oom=oom,
                 survivors=[f"{process.name} ({process.pid})" for process in run.survivors],
                 forced=[f"{process.name} ({process.pid})" for process in run.forced],
                 notes=_notes(run),

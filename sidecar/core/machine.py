@@ -146,6 +146,11 @@ class Machine:
         return self.attempt <= _MAX_WAITS
 
     @property
+    def stop_requested(self) -> bool:
+        """Whether the run is being stopped because a client wants that, or the sidecar ends."""
+        return self.state is State.STOPPING and self.stop_reason in {Reason.REQUESTED, Reason.SHUTDOWN}
+
+    @property
     def may_retry(self) -> bool:
         """Whether this start may try another port."""
         return self.attempt < self.policy.port_attempts
@@ -173,11 +178,13 @@ class Machine:
         self._ladder = stop_ladder(
             self.now, self.policy.timeouts, can_request=can_request, has_stdin=self.policy.has_stdin
         )
-        self.move(State.STOPPING, reason)
+        announcement = a.Announce(State.STOPPING, self.state, reason)
+        self.state = State.STOPPING
         if self.closing is None:
             self.climb()
         else:
             self.shorten(self.closing)
+        self.do(announcement)  # the process has the request before anybody reads of it
 
     def shorten(self, shutdown: e.Shutdown) -> None:
         """Cuts the ladder to what an ending sidecar has."""

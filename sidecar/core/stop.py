@@ -35,8 +35,11 @@ class StopLadder(Struct, frozen=True):
         return max(0.0, next((at for at, rung in self.steps if rung is Rung.KILL), now) - now)
 
     def take(self, now: float) -> tuple[StopLadder, tuple[Rung, ...]]:
-        """The rungs that are due, and the ladder above them."""
+        """The rungs that are due, and the ladder above them. The kill alone, where it is due: the kinder ones would only hold it up."""
         due = tuple(rung for at, rung in self.steps if at <= now)
+        if Rung.KILL in due:
+            place = due.index(Rung.KILL)
+            return StopLadder(self.steps[place + 1 :]), (Rung.KILL,)
         return StopLadder(self.steps[len(due) :]), due
 
     def without_waiting(self, now: float) -> StopLadder:

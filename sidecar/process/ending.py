@@ -285,7 +285,7 @@ class Ending:
         kill = killing.TreeKill(self.tree.members, self.tree.send, seconds, keeps_orphans=self._exact)
         empty = 0
         while self.reap() or not self._exact:
-            pause = kill.step()
+            pause = kill.step(self.root if self._exact else 0)
             if pause is None:
                 if not self._exact:
                     break

@@ -104,11 +104,8 @@ class _Guard:
                 continue  # about a run that has ended
             elif kind == "stop":
                 self._ending.expect()
-            elif kind == "interrupt":
-                if rest[0] <= 0:  # the kill is on its way, and to ask each would only hold it up
-                    self._ending.stopping = True
-                elif self._status_fd < 0:
-                    self._ending.interrupt(*rest)
+            elif kind == "interrupt" and self._status_fd < 0:
+                self._ending.interrupt(*rest)
             elif kind == "kill":
                 self._report("killing", serial)
                 self._kill_run()

@@ -1,8 +1,9 @@
-"""How a tree is killed: stopped first, so that no fork outruns the kill, then killed, leaves first. The caller waits."""
+"""How a tree is killed: stopped first, so that no fork outruns the kill, then killed. The caller waits."""
 
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
+import os
 import sys
 import time
 
@@ -66,15 +67,22 @@ class TreeKill:
         """The time begins again."""
         self._deadline = time.monotonic() + self._seconds
 
-    def step(self) -> float | None:
-        """Looks once and acts. Gives the seconds to wait before the next step (0: at once), None when nothing is alive."""
+    def step(self, group: int = 0) -> float | None:
+        """Looks once and acts. Gives the seconds to wait before the next step (0: at once), None when nothing is alive.
+
+        ``group``: one whose leader is our unreaped child, so that it cannot be another's; all in it are stopped before the look
+        and killed after it by one call each. What joins it during a look is new then, so another look follows.
+        """
+        if group and not signal_group(group, int(signal.SIGSTOP)):
+            group = 0
         tree = []
         self.growing = False
         for entry in self._members():
             if entry.alive:
                 tree.append(entry)
                 if entry.key not in self._stopped:
-                    self._send(entry, int(signal.SIGSTOP))
+                    if not group or entry.group != group:
+                        self._send(entry, int(signal.SIGSTOP))
                     self._stopped.add(entry.key)
                     self.growing = True
         self._restless = False
@@ -90,8 +98,19 @@ class TreeKill:
         if restless and in_time and self._quiet_looks < _MAX_QUIET_LOOKS and self._looks < _MAX_LOOKS:
             self._restless = True
             return 0.0 if self.growing else _PAUSE
+        if group and not signal_group(group, int(signal.SIGKILL)):
+            group = 0
         for entry in reversed(tree):
-            if self._send(entry, int(signal.SIGKILL)):
+            if (group and entry.group == group) or self._send(entry, int(signal.SIGKILL)):
                 self.killed[entry.key] = entry
         self._kills += 1
         return min(_PAUSE * self._kills + _PAUSE_EACH * len(tree), _MAX_PAUSE)
+
+
+def signal_group(group: int, number: int) -> bool:
+    """False where none of it could be sent the signal."""
+    try:
+        os.killpg(group, number)
+    except OSError:
+        return False
+    return True

@@ -34,7 +34,6 @@ T = TypeVar("T")
 
 _WITH_A_RUN = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
 _ABOUT_NO_RUN = frozenset({Outcome.CANCELLED, Outcome.SHUTTING_DOWN})
-_REQUESTED = frozenset({Reason.REQUESTED, Reason.SHUTDOWN})
 
 
 class Supervisor:
@@ -328,9 +327,12 @@ class Supervisor:
         before = self._current_run
         lasted = self._loop.time() - before.requested_at
         run = self._update(status=status, ended_at=iso(), lasted=lasted, healthy=False)
-        expected = self.lifecycle.state is State.STOPPING and self.lifecycle.stop_reason in _REQUESTED
         self.last_exit = LastExit(
-            code=status.code, signal=status.signal, text=status.text, time=run.ended_at or "", expected=expected
+            code=status.code,
+            signal=status.signal,
+            text=status.text,
+            time=run.ended_at or "",
+            expected=self.lifecycle.stop_requested,
         )
         if self.lifecycle.state is State.RUNNING:
             self.stream.hold()  # nearly always the tree's end is reported in the next turn, and leads to a launch
@@ -348,7 +350,7 @@ class Supervisor:
             self._forced = [ForcedProcess(pid=process.pid, name=process.name) for process in forced]
         conflict = None
         try:
-            conflict = self.launcher.explain_end(run)
+            conflict = self.launcher.explain_end(run) if not self.lifecycle.stop_requested else None
         except (OSError, ImportError) as error:  # no descriptor is left; the end must be reported all the same
             self._report(f"the reason for the backend's exit could not be determined: {error}")
         if conflict is not None:

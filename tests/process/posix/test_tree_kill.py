@@ -177,7 +177,8 @@ async def test_survivors_are_reported_before_the_time_of_the_kill_is_over(monkey
     def powerless(*, exact: bool) -> list[str]:
         """A guardian whose signals do not arrive, as with a process that hangs in the kernel."""
         *before, code, flag, is_exact = command(exact=exact)
-        code = code.replace("from ", "from sidecar.process import tree; tree.send = lambda *_: False; from ", 1)
+        powerless = "tree.send = killing.signal_group = lambda *_: False"
+        code = code.replace("from ", f"from sidecar.process import killing, tree; {powerless}; from ", 1)
         return [*before, code, flag, is_exact]
 
     monkeypatch.setattr(guardians, "_command", powerless)

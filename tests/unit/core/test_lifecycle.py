@@ -522,6 +522,19 @@ def test_survivors_fail_the_stop_and_every_caller_is_notified() -> None:
     assert story.state is State.FAILED
 
 
+@pytest.mark.parametrize("force_kill", [5, 5e-324])  # the smallest that is above 0, which a sum with the time loses
+def test_a_stop_without_time_for_an_end_is_a_kill_which_goes_out_before_the_announcement(force_kill: float) -> None:
+    story = Story(timeouts=structs.replace(POLICY.timeouts, graceful_shutdown=0, force_kill=force_kill))
+    story.send(e.Start())
+    actions = story.send(e.Stop())
+    announcement = a.Announce(State.STOPPING, State.STARTING, Reason.REQUESTED)
+    relevant = [action for action in actions if isinstance(action, a.Interrupt | a.Kill | a.Announce)]
+    assert relevant == [a.Kill(1), announcement]
+    assert Timer.LADDER in story.timers
+    story.expire(Timer.LADDER)
+    assert story.state is State.FAILED
+
+
 def test_a_kill_without_confirmation_ends_in_stop_failed() -> None:
     story = Story()
     story.up()

@@ -14,11 +14,15 @@ from sidecar.process.tree import Entry
 if sys.platform == "win32":
     pytest.skip("the tree is a job object there", allow_module_level=True)
 
+from sidecar.process import killing
 from sidecar.process.killing import TreeKill
 
 
-def entry(pid: int, parent: int, *, session: int = 1, started: float | None = None, state: str = "S") -> Entry:
-    return Entry(pid, parent, session, started=float(pid) if started is None else started, state=state, name=f"p{pid}")
+def entry(
+    pid: int, parent: int, *, session: int = 1, started: float | None = None, state: str = "S", group: int = 0
+) -> Entry:
+    at = float(pid) if started is None else started
+    return Entry(pid, parent, session, started=at, state=state, name=f"p{pid}", group=group)
 
 
 def entries(*items: Entry) -> dict[int, Entry]:
@@ -110,6 +114,38 @@ def test_everything_is_stopped_before_the_first_is_killed_and_leaves_die_first()
     killed = [pid for pid, number in world.sent if number == signal.SIGKILL]
     assert killed[-1] == 10
     assert world.table == {}
+
+
+def test_a_group_is_stopped_and_killed_by_one_call_each_and_the_rest_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(entry(10, 1, group=10), entry(11, 10, group=10), entry(12, 11, group=12))
+    calls: list[tuple[int, int]] = []
+
+    def signal_group(group: int, number: int) -> bool:
+        calls.append((group, number))
+        if number == signal.SIGKILL:
+            world.table = {pid: found for pid, found in world.table.items() if found.group != group}
+        return True
+
+    monkeypatch.setattr(killing, "signal_group", signal_group)
+    kill = TreeKill(world.members, world.send, 20.0, keeps_orphans=True)
+    assert kill.step(10) == 0
+    assert kill.growing
+    assert kill.step(10)
+    assert calls == [(10, signal.SIGSTOP), (10, signal.SIGSTOP), (10, signal.SIGKILL)]
+    assert world.sent == [(12, signal.SIGSTOP), (12, signal.SIGKILL)]
+    assert {pid for pid, _started in kill.killed} == {10, 11, 12}
+    assert world.table == {}
+
+
+def test_a_group_that_no_signal_reaches_is_killed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(entry(10, 1, group=10), entry(11, 10, group=10))
+    monkeypatch.setattr(killing, "signal_group", lambda *_: False)
+    kill = TreeKill(world.members, world.send, 20.0, keeps_orphans=True)
+    while kill.step(10) is not None:
+        pass
+    assert [pid for pid, number in world.sent if number == signal.SIGKILL] == [11, 10]
 
 
 def test_a_zombie_is_neither_stopped_nor_killed() -> None:
