@@ -8,7 +8,7 @@ import select
 import sys
 import time
 
-from . import channel, killing, pipes, tree
+from . import channel, killing, pipes, reactions, tree
 from .descendants import Descendants
 
 assert sys.platform != "win32"
@@ -81,11 +81,10 @@ class Ending:
 
     def look_interval(self) -> float:
         """Seconds until the tree must be looked at without an event; infinite: never."""
-        wait = NEVER if self._exact else LOOK_INTERVAL
-        if self.stopping:
-            due = min(self._half_time, self._last_call, self.kill_at)
-            wait = min(LOOK_INTERVAL if self.root else STOP_INTERVAL, max(0.0, due - time.monotonic()))
-        return wait
+        if not self.stopping:
+            return NEVER if self._exact else LOOK_INTERVAL
+        due = min(self._half_time, self._last_call, self.kill_at)
+        return min(LOOK_INTERVAL if self.root else STOP_INTERVAL, max(0.0, due - time.monotonic()))
 
     def is_left(self) -> bool:
         """Reads who has ended; whether anything of the tree is left."""
@@ -112,7 +111,7 @@ class Ending:
                 if entry.state == "T":  # it sees nothing before it goes on, from whomever that comes
                     self.tree.send(entry, int(signal.SIGCONT))
             if self._exact:
-                self._catching = {e.key for e in living if tree.disposition(e.pid, self._signal) == "catch"}
+                self._catching = {e.key for e in living if reactions.disposition(e.pid, self._signal) == "catch"}
                 self._by_others = time.monotonic() - self._signalled < _AT_ONCE
 
     def interrupt(self, seconds: float) -> None:
@@ -208,14 +207,14 @@ class Ending:
         for entry in living:  # parents first
             if entry.parent in held:
                 held.add(entry.pid)
-                if entry.pid in parents and tree.disposition(entry.pid, self._signal) == "default":
+                if entry.pid in parents and reactions.disposition(entry.pid, self._signal) == "default":
                     self._asked.add(entry.key)  # its end would be that of its children
                     passive.add(entry.pid)
             if entry.parent in passive:
                 self._ask_each((entry,), living)
             if entry.key in self._asked:
-                action = tree.disposition(entry.pid, self._signal)
-                waits = action == "pending" or (action == "catch" and tree.is_shell(entry.pid))
+                action = reactions.disposition(entry.pid, self._signal)
+                waits = action == "pending" or (action == "catch" and reactions.is_shell(entry.pid))
                 if action == "ignore" or (is_half_time and waits) or entry.pid in self._holders:
                     passive.add(entry.pid)
 
@@ -223,10 +222,10 @@ class Ending:
         """Whether its end would be that of others: they are asked in its place, and it when they have ended."""
         if not self._exact:
             return False
-        would_die = tree.disposition(holder.pid, self._signal) == "default"
-        return (would_die and self._holds_namespace(holder.pid)) or self._reads_output(
-            holder, living, would_die=would_die
-        )
+        if reactions.is_impatient(holder.name):
+            return any(entry.parent == holder.pid for entry in living)
+        dies = reactions.disposition(holder.pid, self._signal) == "default"
+        return (dies and self._holds_namespace(holder.pid)) or self._reads_output(holder, living, would_die=dies)
 
     def _holds_namespace(self, pid: int) -> bool:
         """Whether what it has put into a namespace would die with it (bwrap --die-with-parent)."""
@@ -260,7 +259,7 @@ class Ending:
             if entry.key in self._asked or self._is_late(entry, living, last=last):
                 continue
             self._asked.add(entry.key)
-            if entry.key in self._catching and tree.disposition(entry.pid, self._signal) == "default":
+            if entry.key in self._catching and reactions.disposition(entry.pid, self._signal) == "default":
                 continue
             if self._last_call < NEVER and self._holds_others(entry, living):
                 self._holders.add(entry.pid)
@@ -271,7 +270,7 @@ class Ending:
         """Whether a trap or a handler has started it since the stop began, in order to save: the signal might only kill it."""
         if not self._exact or entry.key in self._known or all(other.pid != entry.parent for other in living):
             return False
-        return not last or tree.disposition(entry.pid, self._signal) == "default"
+        return not last or reactions.disposition(entry.pid, self._signal) == "default"
 
     def _send(self, entry: Entry) -> None:
         self.tree.send(entry, self._signal)

@@ -28,7 +28,6 @@ def _find_proc() -> str:
 
 
 PROC = _find_proc()
-_SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "mksh", "ash", "busybox")
 
 
 class Entry:
@@ -114,25 +113,6 @@ def parse_stat(data: bytes) -> Entry | None:
         threads=int(fields[17]),
         name=data[begin + 1 : end].decode("utf-8", "replace"),
     )
-
-
-def disposition(pid: int, number: int) -> str:
-    """What a process does with a signal: ``ignore``, ``pending`` (not taken yet), ``catch`` or read it, ``default``; empty: unknown."""
-    status = _read_file(f"{PROC}/{pid}/status")
-    for name, action in ((b"ShdPnd:", "pending"), (b"SigIgn:", "ignore"), (b"SigCgt:", "catch"), (b"SigBlk:", "catch")):
-        _, found, rest = status.partition(b"\n" + name)
-        if not found:
-            return ""
-        if int(rest.split(None, 1)[0], 16) >> (number - 1) & 1:
-            return action
-    # The first process of a pid namespace gets no signal from outside that it does not catch (pid_namespaces(7)).
-    inside = status.partition(b"\nNSpid:")[2].partition(b"\n")[0].split()
-    return "ignore" if inside[1:] and inside[-1] == b"1" else "default"
-
-
-def is_shell(pid: int) -> bool:
-    """Whether a shell runs there; the name of a script is not that of its shell."""
-    return link(pid, "exe").rpartition("/")[2] in _SHELLS
 
 
 def link(pid: int, name: str) -> str:
@@ -335,14 +315,15 @@ def denies_environment(pid: int, assignment: bytes) -> bool:
 
 
 def _environment(pid: int) -> list[bytes]:
-    content = _read_file(f"{PROC}/{pid}/environ")
+    content = read_file(f"{PROC}/{pid}/environ")
     if not content and (entry := read_entry(pid)) is not None and entry.state == "Z" and entry.alive:
         # The main thread has ended, and has no memory any more; the others still show it.
-        content = b"\0".join(_read_file(f"{PROC}/{pid}/task/{thread}/environ") for thread in threads(pid))
+        content = b"\0".join(read_file(f"{PROC}/{pid}/task/{thread}/environ") for thread in threads(pid))
     return content.split(b"\0")
 
 
-def _read_file(path: str) -> bytes:
+def read_file(path: str) -> bytes:
+    """All of a file; empty where it cannot be read."""
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
             return file.readall() or b""

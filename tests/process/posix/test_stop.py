@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -136,6 +137,24 @@ async def test_what_reads_the_output_of_a_process_that_is_saving_outlives_it(
     assert await recorder.is_gone() == []
     assert file.read_text() == "asked\nsaved\n"
     assert b"saving" in recorder.out
+    assert run.killed == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="those of util-linux")
+@pytest.mark.parametrize("impatient", ["script", "su", "runuser"])
+async def test_what_a_launcher_kills_soon_after_it_was_asked_is_asked_in_its_place(
+    layer: PosixProcessLayer, tmp_path: Path, impatient: str
+) -> None:
+    program = shutil.which(impatient)
+    if program is None or (impatient != "script" and os.geteuid() != 0):
+        pytest.skip("only root becomes another user without a password")
+    file = tmp_path / "file"
+    command = shlex.join(launcher("worker", file, 2.5))
+    arguments = ("-qc", command, os.devnull) if impatient == "script" else ("root", "-c", command)
+    run, recorder = await start(layer, (program, *arguments))
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
     assert run.killed == []
 
 
