@@ -1,4 +1,4 @@
-"""The firewall channels: gathers what the firewall room needs, and lets it answer in a thread."""
+"""The firewall channels: gathers what the firewall package needs, and has it answer in a thread."""
 
 from __future__ import annotations
 

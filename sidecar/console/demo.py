@@ -14,7 +14,7 @@ from ..backend.client import BackendClient
 from ..errors import HttpFailedError, SidecarError, UsageError
 from .client import Client, isolated_python
 from .demo_backend import CRASH_PATH, LIVE_PATH, STOP_PATH
-from .session import MIN_REFRESH, OPT_IN_EVENTS, Session, until
+from .session import OPT_IN_EVENTS, Session, until
 from .state import data_words
 from .story import Recovery
 from .surroundings import run_cancellable, temporary_folder
@@ -58,7 +58,7 @@ def run(seconds: float) -> int:
 
 class _Demo(Session):
     def __init__(self, console: Console, seconds: float) -> None:
-        super().__init__(console, "demo", live=console.is_terminal, digits=6, footer=self._progress)
+        super().__init__(console, "demo", footer=self._progress)
         self.seconds = seconds
         self.recovery = Recovery()
 
@@ -68,7 +68,7 @@ class _Demo(Session):
             words = [*data_words(folder), *paths, "--", *backend_command()]
             # Ours without what would configure another backend than the demo's.
             env = {name: value for name, value in os.environ.items() if not name.startswith("SIDECAR_")}
-            async with self.pictures(screen=False, max_refresh=MIN_REFRESH):
+            async with self.pictures(screen=False):
                 client = await Client.start(words, on_event=self._take, env=env)
                 try:
                     if self.live:

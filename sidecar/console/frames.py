@@ -18,7 +18,7 @@ from .conversation import RecordedFrame, conversation
 from .recording import Header, Recording
 from .sentences import sentence
 
-_WIDEST = 400  # characters of a line where no terminal sets a width; --json has all of it
+_MAX_WIDTH = 400  # characters of a line where no terminal sets a width; --json has all of it
 _STYLES = {"error": "bold red", "hello": "bold", "event": "", "request": "cyan", "response": "green"}
 
 
@@ -40,7 +40,7 @@ def _print_json(document: Any) -> None:
 
 def _print_lines(recording: Recording) -> None:
     terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else _WIDEST
+    width = shutil.get_terminal_size().columns if terminal else _MAX_WIDTH
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text(heading(recording.header), style="dim"))
     for line, kind in lines(conversation(recording)):

@@ -21,11 +21,9 @@ from ..process.platform.files import open_regular
 from ..wire.framing import FrameBuffer, framed, printable
 
 MAGIC = b"SIDECAR RECORDING 1\n"
-CHUNK = 64 * 1024
-"""Bytes of one record at most: what a pipe holds."""
-
+CHUNK = 64 * 1024  # bytes of one record at most: what a pipe holds
 Kind = Literal["client", "sidecar", "client end", "exit"]
-_LONGEST = CHUNK + 4096
+_MAX_RECORD = CHUNK + 4096
 _MAX_DIGITS = 10  # of an exit status: Windows has 32 bits for it
 _READ = 1 << 20
 
@@ -85,7 +83,7 @@ class Recording:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.whole = False
-        self._frames = FrameBuffer(_LONGEST)
+        self._frames = FrameBuffer(_MAX_RECORD)
         try:
             self._file = open(open_regular(path, linked=True), "rb")  # noqa: PTH123, SIM115 - a descriptor; closed by the iteration
         except OSError as error:

@@ -10,8 +10,7 @@ from msgspec import json
 from ..plain import escaped_json, one_line
 
 MIB = 1024 * 1024
-SGR = re.compile(r"\x1b\[[0-9;:]*m")
-"""What sets a colour or a style in a terminal, and can do nothing else there."""
+SGR = re.compile(r"\x1b\[[0-9;:]*m")  # sets a colour or a style in a terminal, and can do nothing else there
 
 
 class Line(NamedTuple):

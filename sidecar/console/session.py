@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,24 +20,23 @@ from .view import View
 
 MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not cost a core
 OPT_IN_EVENTS = ["backend:log", "backend:resourceUpdate"]  # that pictures need
+MAX_REFRESH = 0.9  # more seconds at most: the strips move on even when nothing happens
 MAX_HEIGHT = 32  # lines of a picture that does not have the whole screen
 
 
 class Session:
     """One run of such a tool; ``footer`` gives the last line of its pictures."""
 
-    def __init__(
-        self, console: Console, own: str, *, live: bool, digits: int, footer: Callable[[], RenderableType]
-    ) -> None:
+    def __init__(self, console: Console, own: str, *, footer: Callable[[], RenderableType]) -> None:
         self.console = console
-        self.live = live  # with pictures, otherwise a line for each event
+        # With pictures, otherwise a line for each event.
+        self.live = sys.stdout.isatty() and not console.is_dumb_terminal
         self.story = Story(own)
         self.view = View()
         self.began = time.monotonic()
         self.changed = asyncio.Event()
         self.end: asyncio.Future[int] = asyncio.get_running_loop().create_future()  # the exit status
         self.unsaid: OSError | None = None  # why stdout cannot be written any more
-        self._digits = digits
         self._footer = footer
         self._glyphs = glyphs_for(console.encoding)
 
@@ -58,7 +58,7 @@ class Session:
         """Prints the line, or has the next picture drawn."""
         self.changed.set()
         if not self.live:
-            self.say(f"{line.at:{self._digits}.2f}  {line.name:16} {line.text}")
+            self.say(f"{line.at:8.2f}  {line.name:16} {line.text}")
 
     def say(self, text: str) -> None:
         """Prints; a stdout that takes nothing any more ends the tool."""
@@ -70,8 +70,8 @@ class Session:
             self.finish(1)
 
     @asynccontextmanager
-    async def pictures(self, *, screen: bool, max_refresh: float) -> AsyncIterator[None]:
-        """Where this is ``live``, draws at each change and every ``max_refresh`` seconds; stays unless it has the whole ``screen``."""
+    async def pictures(self, *, screen: bool) -> AsyncIterator[None]:
+        """Where this is ``live``, draws at each change, on the whole ``screen``, or so that the last picture stays."""
         if not self.live:
             yield
             return
@@ -89,7 +89,7 @@ class Session:
                     self.changed.clear()
                     live.update(picture(), refresh=True)
                     await asyncio.sleep(MIN_REFRESH)
-                    await until(self.changed.is_set, self.changed, max_refresh - MIN_REFRESH)
+                    await until(self.changed.is_set, self.changed, MAX_REFRESH if screen else 0.0)
 
             task = asyncio.create_task(draw())
             task.add_done_callback(lambda _: self.finish(1))  # the terminal is gone

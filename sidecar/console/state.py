@@ -46,7 +46,7 @@ class About(Struct):
 
 
 class _Use(Struct):
-    world: str
+    pid_namespace: str
     tool: tuple[int, float]
 
 
@@ -190,7 +190,7 @@ def _in_use(path: Path) -> bool:
             use = msgspec.json.decode(read_file(file, _MAX_BYTES), type=_Use)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             continue
-        same_boot = use.world.partition("/")[0] == here.partition("/")[0]
-        if same_boot and (use.world != here or is_alive(ProcessId(*use.tool))):
+        same_boot = use.pid_namespace.partition("/")[0] == here.partition("/")[0]
+        if same_boot and (use.pid_namespace != here or is_alive(ProcessId(*use.tool))):
             return True
     return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,7 +23,6 @@ from .session import OPT_IN_EVENTS, Session
 from .state import backend_state
 from .surroundings import run_cancellable
 
-MAX_REFRESH = 1.0  # the strips move on even when nothing happens
 LAST_WORDS = 1.0  # seconds between FAILED and the end: the crash report comes after the state
 
 
@@ -46,8 +44,7 @@ def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
 
 class _Watch(Session):
     def __init__(self, console: Console, seconds: float | None) -> None:
-        live = sys.stdout.isatty() and not console.is_dumb_terminal
-        super().__init__(console, "watch", live=live, digits=8, footer=lambda: keys(self.story, self.view))
+        super().__init__(console, "watch", footer=lambda: keys(self.story, self.view))
         self.seconds = seconds
         self.attended = False
         self.logs = ""
@@ -198,7 +195,7 @@ class _Watch(Session):
                 loop.add_signal_handler(number, self.finish, 128 + number)
             for number in RESIZE:
                 loop.add_signal_handler(number, self.changed.set)
-            async with self.pictures(screen=True, max_refresh=MAX_REFRESH):
+            async with self.pictures(screen=True):
                 yield
 
 

@@ -35,7 +35,7 @@ class Sink(ABC):
         """Drops what is unsent and leaves the descriptor as it was found."""
 
 
-class PollSink(Sink):
+class _PollSink(Sink):
     """A pipe or socket on POSIX: written at once while it takes, else when it is ready again."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
@@ -44,7 +44,6 @@ class PollSink(Sink):
         self._was_blocking = set_blocking(descriptor, blocking=False)
 
     def push(self, pieces: list[bytes], size: int) -> None:
-        """Takes over ``pieces``."""
         blocked = bool(self._backlog)
         if size <= _JOINED:
             data = b"".join(pieces)
@@ -65,7 +64,6 @@ class PollSink(Sink):
                 self._loop.add_writer(self._descriptor, self._writable)
 
     def close(self) -> None:
-        """Drops what is unsent."""
         self._backlog.clear()
         self._loop.remove_writer(self._descriptor)
         set_blocking(self._descriptor, blocking=self._was_blocking)
@@ -97,21 +95,20 @@ class PollSink(Sink):
                 backlog.popleft()
 
 
-class DirectSink(Sink):
+class _DirectSink(Sink):
     """A regular file, a terminal or the null device on POSIX: readiness means nothing there, a write just happens."""
 
     def push(self, pieces: list[bytes], size: int) -> None:  # noqa: ARG002 - the interface of a sink
-        """Writes ``pieces``."""
         try:
             write_all(self._descriptor, b"".join(pieces))
         except OSError as error:  # ENOSPC
             self._on_broken(error)
 
     def close(self) -> None:
-        """Nothing is ever unsent."""
+        pass  # nothing is ever unsent
 
 
-class ThreadSink(Sink):
+class _ThreadSink(Sink):
     """Windows, where a pipe's readiness is unknown: a daemon thread does the blocking writes."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
@@ -123,7 +120,6 @@ class ThreadSink(Sink):
         threading.Thread(target=self._run, name="stdout", daemon=True).start()
 
     def push(self, pieces: list[bytes], size: int) -> None:
-        """Hands ``pieces`` to the thread."""
         self.unsent += size
         self._queue.put(b"".join(pieces))
 
@@ -154,5 +150,5 @@ class ThreadSink(Sink):
 def sink_for(descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> Sink:
     """The sink that suits the descriptor; must be called on the running loop."""
     if not POLLED_KINDS:
-        return ThreadSink(descriptor, on_progress, on_broken)
-    return (PollSink if kind_of(descriptor) in POLLED_KINDS else DirectSink)(descriptor, on_progress, on_broken)
+        return _ThreadSink(descriptor, on_progress, on_broken)
+    return (_PollSink if kind_of(descriptor) in POLLED_KINDS else _DirectSink)(descriptor, on_progress, on_broken)

@@ -8,7 +8,7 @@ from sidecar.rpc import server
 from sidecar.rpc.stdio import reader, sinks, writer
 
 reader.POLLED_KINDS = server.POLLED_KINDS = frozenset()
-writer.sink_for = sinks.ThreadSink
+writer.sink_for = sinks._ThreadSink
 
 parse(sys.argv[1:])
 serve(sys.argv[1:])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sidecar.rpc.stdio.reader import Reader
-from sidecar.rpc.stdio.sinks import ThreadSink
+from sidecar.rpc.stdio.sinks import _ThreadSink
 from sidecar.wire.framing import FrameBuffer
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
@@ -106,7 +106,7 @@ class Writing:
     def __init__(self, descriptor: int) -> None:
         self.progress = 0
         self.errors: list[OSError] = []
-        self.sink = ThreadSink(descriptor, self.count, self.errors.append)
+        self.sink = _ThreadSink(descriptor, self.count, self.errors.append)
 
     def count(self) -> None:
         self.progress += 1
