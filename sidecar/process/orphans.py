@@ -16,7 +16,8 @@ assert sys.platform != "win32"
 def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tuple[list[ProcessId], list[Survivor]]:
     """Kills the roots that may have the marker, all below, and what was started with it. Gives the killed and the survivors."""
     source = tree if sys.platform == "linux" else portable
-    roots = [root for root in roots if not source.denies_environment(root.pid, marker.encode())]
+    may_be_ours = tree.may_have_environment if sys.platform == "linux" else portable.has_environment
+    roots = [root for root in roots if may_be_ours(root.pid, marker.encode())]
     found: dict[tuple[int, float], tree.Entry] = {}
     name, _, value = marker.partition("=")
     # If we ourselves run below that backend, a process with its marker may be the app that started us.

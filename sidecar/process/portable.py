@@ -79,11 +79,6 @@ def has_environment(pid: int, assignment: bytes) -> bool:
     return _environment(pid).get(name) == value
 
 
-def denies_environment(pid: int, assignment: bytes) -> bool:
-    """Whether the process was started without it; False where that may not be read."""
-    return bool(_environment(pid)) and not has_environment(pid, assignment)
-
-
 def _environment(pid: int) -> dict[str, str]:
     import psutil
 

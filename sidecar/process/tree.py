@@ -308,10 +308,10 @@ def has_environment(pid: int, assignment: bytes) -> bool:
     return assignment in _environment(pid)
 
 
-def denies_environment(pid: int, assignment: bytes) -> bool:
-    """Whether the process was started without it; False where that may not be read, or was written over with a title."""
+def may_have_environment(pid: int, assignment: bytes) -> bool:
+    """Whether the process was started with it, or wrote a title over its variables. One that shows none is not ours."""
     entries = [entry for entry in _environment(pid) if entry]
-    return bool(entries) and assignment not in entries and all(b"=" in entry for entry in entries)
+    return assignment in entries or not all(b"=" in entry for entry in entries)
 
 
 def _environment(pid: int) -> list[bytes]:

@@ -68,6 +68,18 @@ def test_another_variable_is_no_marker(orphan: subprocess.Popen[bytes], tmp_path
     assert lives(orphan, tmp_path)
 
 
+@kills
+def test_a_process_that_shows_no_environment_is_left_alone(tmp_path: Path) -> None:
+    """As an agent for keys, which the kernel lets nobody of its user look into: only its environment could prove that it is ours."""
+    stranger = subprocess.Popen(["/bin/sleep", "600"], env={})
+    try:
+        write(tmp_path, backend=identify(stranger.pid))
+        assert lives(stranger, tmp_path)
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
 @modes
 @pytest.mark.parametrize("mode", [0o777, 0o757, 0o1777])
 def test_a_folder_that_others_can_write_is_reported_and_kills_nothing(
