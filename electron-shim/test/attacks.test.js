@@ -10,6 +10,7 @@ const path = require("node:path");
 const { test } = require("node:test");
 const { locateSidecar } = require("../lib/client/locate.js");
 const { attachSidecar } = require("../lib/main.js");
+const { sidecarEnvironment } = require("../lib/main/command.js");
 const { preloadPath } = require("../lib/main/preload-path.js");
 const { fakeCommand } = require("./support/sidecar.js");
 
@@ -129,6 +130,23 @@ test("no word of the command line opens a packaged app to pages of other program
   t.after(() => process.argv.pop());
   const app = await attached(t, { packaged: true });
   await assert.rejects(app.invoke("backend:status", app.from({ origin: "http://localhost:5173", url: "" })), /is not allowed/);
+});
+
+test("no variable of whoever starts an installed app chooses what its sidecar runs", async (t) => {
+  const planted = {
+    SIDECAR_BACKEND__ENV: '{"LD_PRELOAD" = "/tmp/evil.so"}',
+    sidecar_sandbox__level: "off",
+    _PYI_APPLICATION_HOME_DIR: "/tmp/evil",
+  };
+  Object.assign(process.env, planted);
+  t.after(() => Object.keys(planted).forEach((name) => delete process.env[name]));
+  for (const packaged of [false, true]) {
+    const app = await attached(t, { packaged });
+    const status = /** @type {any} */ (await app.sidecar.call("backend:status"));
+    assert.equal(status.env, packaged ? null : planted.SIDECAR_BACKEND__ENV);
+  }
+  const left = sidecarEnvironment(/** @type {any} */ ({ app: { isPackaged: true }, env: { SIDECAR_LOG__LEVEL: "debug" } }));
+  assert.deepEqual(left, { SIDECAR_LOG__LEVEL: "debug", ...Object.fromEntries(Object.keys(planted).map((name) => [name, undefined])) });
 });
 
 test("an installed app takes nothing from the folders above it, nor from its environment", (t) => {

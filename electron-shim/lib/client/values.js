@@ -58,7 +58,7 @@ class Check {
    */
   value(value, key) {
     this.#path.push(key);
-    this.#spend(1, 0);
+    this.#spend(1, 1); // on the wire none takes less
     if (typeof value === "string") this.#spend(0, value.length > this.#bytes ? Infinity : Buffer.byteLength(value));
     else if (typeof value === "function") this.#refuse("a function");
     else if (typeof value === "bigint" || typeof value === "symbol") this.#refuse(`a ${typeof value}`);

@@ -4,7 +4,7 @@ const os = require("node:os");
 const { applyState, emptyBootstrap } = require("../bootstrap.js");
 const { Sidecar, SidecarError } = require("../client.js");
 const { Answers } = require("./answers.js");
-const { sidecarCommand, sidecarSettings } = require("./command.js");
+const { sidecarCommand, sidecarEnvironment, sidecarSettings } = require("./command.js");
 const { FanOut } = require("./fanout.js");
 const { Fatal } = require("./fatal.js");
 const { registerHandlers } = require("./handlers.js");
@@ -46,7 +46,7 @@ class Attachment {
     const sidecar = (this.#sidecar = new Sidecar({
       ...sidecarCommand(options, { resourcesPath }),
       settings: this.#settings,
-      env: options.env ?? {},
+      env: sidecarEnvironment(options),
       limits: options.limits ?? {},
       observers: options.observers ?? [],
     }));

@@ -75,4 +75,17 @@ function backendSettings({ backend }, development) {
   return executable ? { command: [executable, ...args], cwd: path.dirname(executable) } : null;
 }
 
-module.exports = { sidecarCommand, sidecarSettings };
+/**
+ * Whoever starts an installed app may set its environment, and must not choose the backend's program by it, nor the sidecar's code:
+ * what is undefined here is left out of what Node passes on. `_PYI_` variables tell a packed program where its files are.
+ *
+ * @param {AttachOptions} options
+ * @param {NodeJS.ProcessEnv} [inherited]
+ * @returns {NodeJS.ProcessEnv} beside the inherited one
+ */
+function sidecarEnvironment({ app, env = {} }, inherited = process.env) {
+  const foreign = app.isPackaged ? Object.keys(inherited).filter((name) => /^(SIDECAR_\w*__|_PYI_|_MEIPASS2$)/i.test(name)) : [];
+  return { ...Object.fromEntries(foreign.map((name) => [name, undefined])), ...env };
+}
+
+module.exports = { sidecarCommand, sidecarEnvironment, sidecarSettings };
