@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..process.platform.files import make_folder
+from ..process.platform.files import distrust, make_folder
 from ..process.spec import LaunchLimits, LaunchSpec
 from .command import BackendCommand, find_command
 from .environment import backend_environment, fill
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Literal
 
     from ..settings.model import Backend, Paths, Settings
@@ -44,13 +44,17 @@ def plan_launch(
     return spec, command
 
 
-def make_folders(folders: Iterable[str]) -> Iterator[str]:
-    """Makes the folders of the backend; gives a sentence for each that cannot be made."""
-    for folder in folders:
+def make_folders(paths: Paths) -> Iterator[str]:
+    """Makes the folders of the backend; gives a sentence for each that cannot be made, or that another user may change (data: see reclaim)."""
+    for folder in (paths.data, paths.logs, paths.temp):
         try:
             make_folder(folder)
         except OSError as error:
             yield f"the folder {folder} cannot be created: {error.strerror}"
+            continue
+        why = distrust(folder, shared=True) if folder != paths.data else None
+        if why is not None:
+            yield f"what the backend keeps in {folder} cannot be trusted: {why}. Set [paths] to a folder of yours alone"
 
 
 def _signalled(backend: Backend) -> Literal["root", "group"]:

@@ -14,6 +14,7 @@ from ..process.base import Datagram, NotifyChannel
 from ..supervisor import Supervisor
 from ..supervisor.stream import RunEnded, RunLaunching, RunStarted
 
+_STATUS_SECONDS = 0.1  # between two that are shown; the newest is
 _AT_ONCE = 16  # datagrams in one turn of the loop; the kernel holds back the senders of more
 
 
@@ -31,6 +32,8 @@ class Notifications(Struct, eq=False):
     _alive_at: float = 0.0
     _triggered: bool = False
     _stopping_at: float | None = None
+    _shown_at: float = -_STATUS_SECONDS
+    _is_due: bool = False  # a status, to be shown later
     _reported: set[str] = set()
     _senders: dict[int, bool] = {}  # of one turn of the loop: each costs a look at the whole tree
 
@@ -105,7 +108,12 @@ class Notifications(Struct, eq=False):
             self.supervisor.post(e.ExtendTimeout(run.number, said.extend))
         if said.status is not None:
             self.status = one_line(said.status)[:MAX_STATUS]
-            self.supervisor.post(e.Progress(run.number, "waiting", self._loop.time() - self._started, self.status))
+            wait = self._shown_at + _STATUS_SECONDS - self._loop.time()
+            if wait <= 0:
+                self._show(run.number)
+            elif not self._is_due:
+                self._is_due = True
+                self._loop.call_later(wait, self._show, run.number)
         if said.watchdog == "alive":
             self._alive_at, self._triggered = self._loop.time(), False
         elif said.watchdog == "trigger":
@@ -114,6 +122,10 @@ class Notifications(Struct, eq=False):
             self._stopping_at = self._loop.time()
         if said.ready:
             self.ready.set()
+
+    def _show(self, run: int) -> None:
+        self._is_due, self._shown_at = False, self._loop.time()
+        self.supervisor.post(e.Progress(run, "waiting", self._shown_at - self._started, self.status))
 
     def _warn(self, text: str) -> None:
         """Once for each run: a flood of the same must not fill the log."""

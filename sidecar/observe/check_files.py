@@ -107,10 +107,10 @@ def check_folder(name: str, path: str) -> Check:
         full = free < SPACE_FAILED
         seen = f"The disk of {folder} is {'full' if full else 'nearly full'} ({left})"
         return Check(check, "failed" if full else "warning", seen, f"Free some space. {remedy}", left)
-    if name != "temp" and (why := distrust(folder)) is not None:
-        remedy = (
-            "Make the folder yours alone (chmod 700). Until then, processes left by an earlier sidecar are not ended."
-        )
+    if (why := distrust(folder, shared=name == "temp")) is not None:
+        remedy = f"Make the folder yours alone (chmod 700), or set [paths] {name} to another."
+        if name == "data":
+            remedy += " Until then, processes left by an earlier sidecar are not ended."
         return Check(check, "warning", f"{folder} cannot be trusted: {why}", remedy, left)
     return Check(check, "ok", f"{folder} can be written", evidence=left)
 

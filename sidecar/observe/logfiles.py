@@ -30,6 +30,7 @@ BATCH_BYTES = 1024 * 1024
 LOOK_SECONDS = 0.5  # between two looks whether the files are still in their place
 
 _NAME = re.compile(r"backend-([0-9]{6,9})\.log")
+_MAX_NUMBER = 999_000_000  # of a file of ours; behind a higher one, which only the backend can have made, no file would be removed
 
 
 class Chunk(Struct, frozen=True):
@@ -222,7 +223,8 @@ class LogFiles:
         return seen.st_size >= self.max_bytes or not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1
 
     def _numbers(self) -> list[int]:
-        return [int(match[1]) for name in os.listdir(self.folder) if (match := _NAME.fullmatch(name))]
+        numbers = (int(match[1]) for name in os.listdir(self.folder) if (match := _NAME.fullmatch(name)))
+        return [number for number in numbers if number < _MAX_NUMBER]
 
     def _path(self, number: int, kind: str = "log") -> str:
         return os.path.join(self.folder, f"backend-{number:06}.{kind}")

@@ -72,7 +72,10 @@ class BackendLog:
             self.on_skipped(data.count(b"\n"))
 
     def tail(self, limit: int = 65_536) -> bytes:
-        """The last ``limit`` bytes of the current run, both streams in the order in which they came."""
+        """The last ``limit`` bytes of the current run at most, both streams in the order in which they came, from the beginning of a line on.
+
+        Half a secret would not be known as one.
+        """
         parts: list[bytes] = []
         missing = limit
         for chunk in reversed(self._ring):
@@ -80,7 +83,8 @@ class BackendLog:
                 break
             parts.append(chunk.data[-missing:])
             missing -= len(parts[-1])
-        return b"".join(reversed(parts))
+        data = b"".join(reversed(parts))
+        return (data.partition(b"\n")[2] or data) if missing <= 0 else data
 
     async def read_lines(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[LogLine]:
         """The last ``count`` lines of all runs, oldest first, the unfinished one included; each has the time of its end."""

@@ -175,7 +175,7 @@ class Launcher(Struct, eq=False):
     async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> RunningProcess:
         """Makes the run a process. SidecarError: why not."""
         assert spec is not None, "plan gave one"
-        for note in make_folders((self.paths.data, self.paths.logs, self.paths.temp)):
+        for note in make_folders(self.paths):
             self.report(note)
         return await self.layer.launch(spec, listener)
 

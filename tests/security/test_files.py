@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.backend.plan import make_folders
 from sidecar.observe import check_files
 from sidecar.observe.crash import CrashReports
 from sidecar.observe.logfiles import Chunk, LogFiles
 from sidecar.process.platform import files
+from sidecar.settings.model import Paths
 from tests.e2e.test_doctor import doctor
 from tests.support.backends import script_backend
 
@@ -136,6 +138,17 @@ async def test_the_backends_log_goes_on_beside_it(place: Path, placed: Callable[
     assert await log.close(5)
     assert (place / "backend-000002.log").read_bytes() == b"hello\n"
     assert not (place.parent / "foreign").exists() or (place.parent / "foreign").read_text() == "foreign words\n"
+
+
+async def test_a_number_beyond_all_others_does_not_end_the_removal_of_old_logs(place: Path) -> None:
+    (place / "backend-999999999.log").write_bytes(b"")
+    log = LogFiles(place, pytest.fail)
+    log.max_bytes = 10
+    for _ in range(20):
+        log.put(Chunk(0.0, "stdout", b"0123456789"))
+        log.put(Chunk(0.0, "stderr", b"0123456789"))
+    assert await log.close(60)
+    assert len(list(place.glob("backend-*.log"))) <= LogFiles.keep + 1
 
 
 @pytest.mark.parametrize("placed", PLACED)
@@ -259,6 +272,20 @@ def test_doctor_warns_of_a_folder_that_others_can_write(tmp_path: Path, mode: in
     check = check_files.check_folder("data", str(tmp_path))
     assert check.status == "warning"
     assert "other users can write to it" in check.message
+
+
+@pytest.mark.skipif(os.geteuid() != 0 if hasattr(os, "geteuid") else True, reason="only root can give a folder away")
+def test_a_temporary_folder_that_another_user_made_before_us_is_reported(tmp_path: Path) -> None:
+    """In /tmp anyone can make the folder whose name the app has: its owner reads and replaces what the backend keeps there."""
+    tmp_path.chmod(0o1777)
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", 65_534, 65_534)
+    for name in ("theirs", ".", "ours"):
+        paths = Paths(str(tmp_path / "data"), str(tmp_path / "data" / "logs"), str(tmp_path / name))
+        notes = list(make_folders(paths))
+        assert len(notes) == (name == "theirs")
+        assert all("it belongs to another user (uid 65534)" in note for note in notes)
+        assert check_files.check_folder("temp", paths.temp).status == ("warning" if notes else "ok")
 
 
 def test_a_folder_of_the_owner_is_trusted(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ import re
 import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
 
+from sidecar.observe.logs import BackendLog
 from sidecar.settings.masking import MASK, mask_command, mask_environment, mask_text, secrets_of, spellings
 from tests.security.corpus import lines
 from tests.security.planted import HARMLESS, MULTILINE, SHAPES, TOKENS, planted
@@ -213,3 +215,13 @@ def test_no_text_takes_longer_than_its_length(piece: str) -> None:
     small, large = seconds(8 * 1024), seconds(64 * 1024)
     assert large < 0.5
     assert large < 20 * small + 0.05
+
+
+async def test_the_output_in_a_crash_report_begins_with_a_whole_line(tmp_path: Path) -> None:
+    """Of a token that was cut in two nothing would show what it is."""
+    log = BackendLog(tmp_path, pytest.fail)
+    log.begin_run(1)
+    log.write("stdout", b"password=Swordfish99Swordfish\n" + b"y" * 65_520 + b"\nlast\n")
+    assert b"fish" not in log.tail()
+    assert log.tail().endswith(b"y\nlast\n")
+    assert await log.close(60)

@@ -160,8 +160,11 @@ def remove_file(path: str | Path) -> None:
         pass
 
 
-def distrust(path: str | Path) -> str | None:
-    """Why a file or folder cannot be trusted, as in "others can write to it"; None where it can. Only a folder may be reached by a link."""
+def distrust(path: str | Path, *, shared: bool = False) -> str | None:
+    """Why a file or folder cannot be trusted, as in "others can write to it"; None where it can. Only a folder may be reached by a link.
+
+    ``shared``: a folder in which everyone can only touch what is theirs, as /tmp, is trusted too.
+    """
     if sys.platform == "win32":
         return None
     try:
@@ -172,11 +175,11 @@ def distrust(path: str | Path) -> str | None:
         return None  # nothing is there to be trusted
     if not (stat.S_ISDIR(seen.st_mode) or stat.S_ISREG(seen.st_mode)):
         return "it is neither a regular file nor a folder"
-    if seen.st_uid != os.geteuid():
+    is_shared = shared and seen.st_uid in {0, os.geteuid()} and bool(seen.st_mode & stat.S_ISVTX)
+    if seen.st_uid != os.geteuid() and not is_shared:
         return f"it belongs to another user (uid {seen.st_uid})"
-    if seen.st_mode & stat.S_IWOTH or (
-        seen.st_mode & stat.S_IWGRP and (not _is_own_group(seen.st_gid) or _has_access_list(path))
-    ):
+    by_group = seen.st_mode & stat.S_IWGRP and (not _is_own_group(seen.st_gid) or _has_access_list(path))
+    if (seen.st_mode & stat.S_IWOTH or by_group) and not is_shared:
         return "other users can write to it"
     return None
 

@@ -14,6 +14,7 @@ import pytest
 from sidecar.monitor.notifications import Notifications
 from sidecar.process.base import Datagram
 from sidecar.supervisor.stream import RunLaunching, RunStarted, Stream
+from tests.support.processes import until
 
 pytestmark = pytest.mark.posix(reason="the loop of Windows watches no descriptors, and nothing notifies there")
 
@@ -61,3 +62,19 @@ async def test_what_a_run_says_before_its_launch_is_published_counts_and_what_an
     assert notifications.ready.is_set()
     assert (notifications.status, warnings, defects) == ("", [], [])
     asyncio.get_running_loop().remove_reader(channel.fileno())
+
+
+async def test_a_flood_of_states_is_shown_in_few_the_last_one_included(channel: Channel) -> None:
+    """Each was a message to every window of the app: 20 000 in a second."""
+    shown: list[Any] = []
+    process = SimpleNamespace(identity=SimpleNamespace(pid=NEW), processes=list)
+    run = SimpleNamespace(number=1, process=process)
+    supervisor: Any = SimpleNamespace(stream=Stream(lambda *_: None), run=run, post=shown.append)
+    notifications = Notifications(channel, supervisor, watchdog=0, report=shown.append)  # type: ignore[arg-type]  # a double
+    for count in range(500):
+        channel.waiting.append(Datagram(b"STATUS=%d" % count, NEW, False))
+    while channel.waiting:
+        notifications.hung()
+    await until(lambda: shown[-1].message == "499")
+    assert shown[0].message == "0"
+    assert len(shown) <= 5
