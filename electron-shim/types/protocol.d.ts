@@ -211,7 +211,7 @@ export interface ForcedProcess {
   name: string;
 }
 
-/** The answer of the health endpoint: `data` when healthy, `error` when not. */
+/** The answer of the health endpoint: `data` when healthy, `error` when not. Without an endpoint: whether it listens. */
 export interface HealthResult {
   status: "healthy" | "unhealthy";
   data?: Body<"health">;
@@ -258,7 +258,7 @@ export interface MissingProtection {
   reason: string;
 }
 
-/** Whether the liveness endpoint answered; `response_time` in milliseconds. */
+/** Whether the liveness endpoint answered; `response_time` in milliseconds. Without an endpoint: whether it listens, without a time. */
 export interface PingResult {
   success: boolean;
   responseTime?: number;
@@ -625,9 +625,9 @@ export interface TimeoutsSettings {
 export interface Channels {
   /** The backend's address, null if it has none */
   "backend:getUrl": { args: []; result: string | null };
-  /** Asks the health endpoint */
+  /** Asks the health endpoint; without one, whether the backend listens */
   "backend:health": { args: []; result: HealthResult };
-  /** Asks the liveness endpoint and measures the answer time */
+  /** Asks the liveness endpoint and measures the answer time; without one, whether the backend listens */
   "backend:ping": { args: []; result: PingResult };
   /** Body of the info endpoint */
   "backend:info": { args: []; result: Body<"info"> };

@@ -9,9 +9,9 @@ export type Unsubscribe = () => void;
 export interface BackendMethods {
   /** The backend's address, null if it has none. */
   getUrl(): Promise<Channels["backend:getUrl"]["result"]>;
-  /** Asks the health endpoint. */
+  /** Asks the health endpoint; without one, whether the backend listens. */
   health(): Promise<Channels["backend:health"]["result"]>;
-  /** Asks the liveness endpoint and measures the answer time. */
+  /** Asks the liveness endpoint and measures the answer time; without one, whether the backend listens. */
   ping(): Promise<Channels["backend:ping"]["result"]>;
   /** Body of the info endpoint. */
   info(): Promise<Channels["backend:info"]["result"]>;

@@ -12,6 +12,7 @@ from .. import errors
 from ..backend.client import BackendClient, Response, refused
 from ..settings.model import Settings
 from ..supervisor import Supervisor
+from ..supervisor.run import Run
 from ..wire.channels import WaitForReadyArgs
 from ..wire.messages import ForcedProcess, HealthResult, PingResult, Restarted, Started, Stopped
 from .status import StatusView
@@ -70,6 +71,9 @@ class BackendChannels(Struct, frozen=True):
         backend = self.settings.backend
         path = backend.health_path or backend.live_path
         try:
+            if not path:
+                self._must_listen()
+                return HealthResult(status="healthy")
             response = await self._get("health_path", path, _HEALTH, head_suffices=True)
         except errors.HttpFailedError as error:
             return HealthResult(status="unhealthy", error=error.message)
@@ -78,8 +82,12 @@ class BackendChannels(Struct, frozen=True):
     async def _ping(self) -> PingResult:
         """An unreachable backend is an answer, not a failure."""
         asked = time.perf_counter()
+        path = self.settings.backend.live_path
         try:
-            await self._get("live_path", self.settings.backend.live_path, _PING, head_suffices=True)
+            if not path:
+                self._must_listen()
+                return PingResult(success=True)
+            await self._get("live_path", path, _PING, head_suffices=True)
         except errors.HttpFailedError as error:
             return PingResult(success=False, error=error.message)
         return PingResult(success=True, response_time=round((time.perf_counter() - asked) * 1000, 3))
@@ -87,7 +95,8 @@ class BackendChannels(Struct, frozen=True):
     async def _body(self, setting: str, path: str, limit: float) -> Any:
         return (await self._get(setting, path, limit)).body
 
-    async def _get(self, setting: str, path: str, limit: float, *, head_suffices: bool = False) -> Response:
+    def _reachable(self) -> Run:
+        """The run that requests reach. Raises HttpFailedError."""
         run = self.supervisor.current
         if run is None or not run.alive:
             raise refused(self.supervisor.last_port)
@@ -97,6 +106,16 @@ class BackendChannels(Struct, frozen=True):
                 kind="refused",
                 hint="Close that program, then restart the backend.",
             )
+        return run
+
+    def _must_listen(self) -> None:
+        """Without an endpoint the open port counts, as for readiness; nothing is sent to it. Raises HttpFailedError."""
+        run = self._reachable()
+        if run.ready_at is None or run.healthy is False:
+            raise refused(run.port)
+
+    async def _get(self, setting: str, path: str, limit: float, *, head_suffices: bool = False) -> Response:
+        self._reachable()
         if not path:
             raise errors.HttpFailedError(
                 "The backend has no such endpoint", kind="no_endpoint", hint=f"Set backend.{setting} to its path."

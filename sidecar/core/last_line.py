@@ -14,15 +14,15 @@ _LONGEST = 300  # characters; the whole line is in the output
 # Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.
 _ERROR = (
     r"(?i)(?<![/\w])(?:(?<!\.)[\w.]*(?:error|exception)|err|fatal|panic(?:ked)?|critical|failed|failure|cannot|can't|couldn't|could not|unable to"
-    r"|denied|refused|no such|no module|missing script|invalid|unrecogni[sz]ed|unknown (?:option|command|argument|directive|key)|emerg)\b(?!\s*[:=]\s*(?:0|none|null|false)\b)"
+    r"|denied|refused|not permitted|no such|no module|missing script|invalid|unrecogni[sz]ed|unknown (?:option|command|argument|directive|key)|emerg)\b(?!\s*[:=]\s*(?:0|none|null|false)\b)"
     r"|: (?:command )?not found\s*$"
     r'|"level":\s*[56]0\b'  # error and fatal of Pino, the logger of Fastify
 )
 _NONE = r"(?i)\b(?:0|no|without(?: any)?) (?:errors?|exceptions?|failures?)\b"
 # What runtimes, compilers and runners add below the error itself, and what npm puts before each line.
-_EPILOGUE = r"Emitted 'error' event|BEGIN failed--compilation aborted|^Compilation failed in require|aborted due to compilation errors|^Execution halted|Error: (?:Could not create the Java Virtual Machine|A fatal exception has occurred)|^Aborted with |\[ERROR\] Aborting$|errors? found in configuration|Error\(s\) found in|^error: could not compile|^error Command failed|^make(?:\[\d+\])?: \*\*\* \[|complete log of this run|^Failed running |ELIFECYCLE|^Node\.js v\d|app crashed - waiting|Shutting down: Master|Reason: \w+ failed to|Worker \(pid|Found incompatible module"
+_EPILOGUE = r"Emitted 'error' event|BEGIN failed--compilation aborted|^Compilation failed in require|aborted due to compilation errors|^Execution halted|Error: (?:Could not create the Java Virtual Machine|A fatal exception has occurred)|^Aborted with |\[ERROR\] Aborting$|errors? found in configuration|Error\(s\) found in|^error: could not compile|^error Command failed|^Crash dump is being written to|^--> Sending SIG|exited with code SIGTERM|^make(?:\[\d+\])?: \*\*\* \[|complete log of this run|^Failed running |ELIFECYCLE|^Node\.js v\d|app crashed - waiting|Shutting down: Master|Reason: \w+ failed to|Worker \(pid|Found incompatible module"
 _FRAME = r"[\u2500-\u257f]+"  # box drawing: rich, Click's extensions and pretty tracebacks draw frames around errors
-_USAGE = r"(?i)\s*usage:? \S"
+_USAGE = r"(?im)^[ \t]*usage:?\s+\S"
 _NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"
 
 
@@ -56,4 +56,4 @@ def say_last(output: str, *, only_errors: bool = False) -> str:
 
 def printed_usage(output: str) -> bool:
     """Whether it printed how to use it, which programs do whose command lacks an argument or has a wrong one."""
-    return re.match(_USAGE, output) is not None
+    return re.search(_USAGE, output) is not None

@@ -17,7 +17,7 @@ from ..log import log
 from ..settings.model import Settings
 from ..settings.servers import how_to_pass_port
 from ..supervisor import Supervisor
-from ..supervisor.unready import what_is_missing
+from ..supervisor.unready import what_is_missing, what_it_says
 from .listener import ListenerLook, other_port
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ class Readiness(Struct, eq=False):
             seen, remedy = what_is_missing(structs.replace(run, listening=look, output=output), self._settings)
         elif listening == []:
             seen = "none of its processes listens on a port yet"
-            remedy = _remedy(output, run.port) if run is not None else ""
+            cause = what_it_says(output, run.port) if run is not None else None
+            remedy = f"{cause.cause} {cause.remedy}" if cause is not None else ""
         said = quote_last(output, only_errors=bool(seen and remedy))
         found = "; ".join(part for part in (seen, said) if part).rstrip(".")
         return f"Waiting for {awaited}{f': {found}.' if found else ''} {remedy}".rstrip()
@@ -209,12 +210,3 @@ class Readiness(Struct, eq=False):
         finally:
             for task in tasks:
                 task.cancel()
-
-
-def _remedy(output: str, port: int | None) -> str:
-    """What a program that still runs says is wrong, and what to do: a reloader waits for its files to change."""
-    from ..core.last_line import last_line
-    from ..observe.causes import from_words  # only a start that fails needs them
-
-    cause = from_words(output, port=port) if last_line(output)[1] else None
-    return f"{cause.cause} {cause.remedy}" if cause is not None else ""

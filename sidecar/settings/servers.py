@@ -35,6 +35,7 @@ SERVERS: tuple[tuple[str, dict[str, str], str], ...] = (
     ("Rocket", _pair("ROCKET_PORT", "ROCKET_ADDRESS"), "https://rocket.rs/guide/v0.5/configuration/"),
     ("Nitro, Nuxt", _pair("NITRO_PORT", "NITRO_HOST"), "https://nitro.build/deploy/runtimes/node"),
     ("`fastify start`", _pair("FASTIFY_PORT", "FASTIFY_ADDRESS"), "https://github.com/fastify/fastify-cli#options"),
+    ("Mojolicious", {"MOJO_LISTEN": "http://{host}:{port}"}, "https://docs.mojolicious.org/Mojo/Server/Daemon#listen"),
     ("Deno, but `deno serve`", {"DENO_SERVE_ADDRESS": "tcp:{host}:{port}"}, "https://docs.deno.com/runtime/reference/env_variables/"),
     ("llama.cpp", _pair("LLAMA_ARG_PORT", "LLAMA_ARG_HOST"), "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"),
     # Clients of a running Ollama read it as well, and would then ask themselves.
@@ -89,6 +90,7 @@ ARGUMENTS = {
     "mkdocs": "--dev-addr {host}:{port}",
     "hugo": "--bind {host} --port {port}",
     "redis-server": "--bind {host} --port {port}",
+    "postgres": "-h {host} -p {port}",
     "bokeh": "--address {host} --port {port}",
     "panel": "--address {host} --port {port}",
     "eleventy": "--port {port}",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..backend.reported import lifetime_events
 from ..core.cause import Cause
+from ..core.exit_status import ExitStatus
 from ..core.last_line import last_line, printed_usage, quote_last, say_last
 from ..plain import capitalised
 from ..settings.model import Settings
@@ -30,12 +31,13 @@ _FOREGROUND = {
     "supervisord": "supervisord -n",
     "apachectl": "apachectl -D FOREGROUND",
     "lighttpd": "lighttpd -D",
+    "hypnotoad": "hypnotoad -f",
     "mongod": "mongod without --fork",
     "setsid": "without setsid, for the sidecar starts it in a session of its own",
 }
 _USUAL = ("nginx", "redis-server", "gunicorn", "pg_ctl")
 _SCRIPTS = frozenset(
-    ".py .pyz .js .mjs .cjs .ts .mts .jar .dll .rb .php .pl .lua .sh .ps1 .r .exs".split()  # noqa: SIM905 - as a line
+    ".py .pyz .js .mjs .cjs .ts .mts .jar .dll .rb .php .pl .lua .sh .ps1 .r .exs .psgi .ru".split()  # noqa: SIM905 - as a line
 )
 _FOUND = {
     "asked": Cause("It asked for input on stdin, which is empty, and exited{question}.", "Pass the answer another way: an option such as --yes, a variable in [backend.env], or its settings.", "stdin_ended"),
@@ -57,7 +59,8 @@ def explain_early_end(run: Run, settings: Settings) -> Cause | None:
     - It was killed for using more memory than it may.
     - It asked on its stdin, which is empty.
     - Exit code 0 after it reported that it is shutting down: it did so itself.
-    - Exit code 0, and processes that had to be killed: it went into the background.
+    - Exit code 0, and processes that had to be killed: it went into the background, unless it reported an exception or
+      had run for a while.
     - It printed how to use it.
     - Exit code 0 within two seconds, nothing left behind, stdin at its end: it ends with its stdin. This is a guess, and
       says so.
@@ -81,7 +84,15 @@ def explain_early_end(run: Run, settings: Settings) -> Cause | None:
 def _clean_end(run: Run, settings: Settings) -> Cause | None:
     if lifetime_events(settings.profile, run.output)[-1:] == ["stopping"]:
         return _FOUND["own_shutdown"].filled(said=say_last(run.output[-_LAST_WORDS:], only_errors=True))
-    return _daemon(run) if run.forced else _other_port(run, settings) or _usage(run) or _stdin(run, settings)
+    if (other := _other_port(run, settings)) is not None:
+        return other
+    soon = run.lasted is not None and run.lasted < _SOON
+    said = _said(run)
+    if soon and said is not None and said.fatal is not None:  # a worker's; its manager gives up without an error
+        return said
+    if run.forced and (soon or run.ready_at is None):
+        return _daemon(run)
+    return _usage(run) or _stdin(run, settings)
 
 
 def _other_port(run: Run, settings: Settings) -> Cause | None:
@@ -128,8 +139,15 @@ def _stdin(run: Run, settings: Settings) -> Cause | None:
     return _FOUND["stdin_ended"].filled(seconds=STDIN_SECONDS, when=when, said=say_last(run.output))
 
 
+def _said(run: Run) -> Cause | None:
+    """What its output says is wrong, whatever its exit status."""
+    from ..observe.causes import guess
+
+    return guess(run.output, ExitStatus(1), port=run.port)
+
+
 def _usage(run: Run) -> Cause | None:
-    if run.ready_at is not None or not printed_usage(run.output):
+    if run.ready_at is not None or not printed_usage(run.output) or _said(run) is not None:
         return None
     return _script(run) or _FOUND["usage"].filled(said=say_last(run.output, only_errors=True))
 

@@ -75,15 +75,30 @@ def explain_unready(run: Run, settings: Settings) -> Cause:
     from ..core.last_line import say_last  # not needed by a start that succeeds
 
     seen, remedy = what_is_missing(run, settings)
-    said = say_last(run.output, only_errors=bool(run.listening))
+    if remedy == _ONLY_LONGER and (cause := what_it_says(run.output, run.port)) is not None:
+        said, remedy = f" {cause.cause}", cause.remedy
+    else:
+        said = say_last(run.output, only_errors=bool(run.listening))
     return Cause(f"It was not ready within timeouts.startup ({settings.timeouts.startup:g} s): {seen}.{said}", remedy)
+
+
+def what_it_says(output: str, port: int | None) -> Cause | None:
+    """What a program that still runs says is wrong: a reloader waits for its files to change, a manager for its other programs."""
+    from ..core.last_line import last_line
+    from ..observe.causes import from_words  # only a start that fails needs them
+
+    return from_words(output, port=port) if last_line(output)[1] else None
 
 
 def explain_hung(settings: Settings, why: str = "") -> Cause:
     """A run that was ready does not answer any more, or its watchdog says ``why``."""
     health, path = settings.health, settings.backend.health_path or settings.backend.live_path
-    facts = {"why": why, "failures": health.failures, "path": path, "seconds": health.probe_timeout}
+    facts = {"why": why, "failures": health.failures, "path": _named(path), "seconds": health.probe_timeout}
     return _FOUND["watchdog" if why else "hung"].filled(**facts)
+
+
+def _named(path: str) -> str:
+    return " or ".join(HEALTH_PATHS) if path == AUTO_PATH else path
 
 
 def what_is_missing(run: Run, settings: Settings) -> tuple[str, str]:
@@ -105,7 +120,7 @@ def _what_is_missing(run: Run, settings: Settings) -> Cause:
         kind = "unreported" if not listening else "unmatched" if run.output else "silent"
         return _FOUND[kind].filled(where=places_of(listening or ()))
     if last_answer is not None:
-        path = " or ".join(HEALTH_PATHS) if backend.live_path == AUTO_PATH else backend.live_path
+        path = _named(backend.live_path)
         facts = {"status": last_answer.status, "location": last_answer.location, "error": last_answer.error}
         return _FOUND[_judge(last_answer)].filled(port=port, path=path, **facts)
     if listening:

@@ -71,8 +71,12 @@ def _takes(result: Any, title: str, *args: Any, required: int = 0) -> Channel:
 
 CHANNELS: dict[str, Channel] = {
     "backend:getUrl": _legacy(str | None, "", "The backend's address, null if it has none"),
-    "backend:health": _legacy(m.HealthResult, "", "Asks the health endpoint"),
-    "backend:ping": _legacy(m.PingResult, "", "Asks the liveness endpoint and measures the answer time"),
+    "backend:health": _legacy(m.HealthResult, "", "Asks the health endpoint; without one, whether the backend listens"),
+    "backend:ping": _legacy(
+        m.PingResult,
+        "",
+        "Asks the liveness endpoint and measures the answer time; without one, whether the backend listens",
+    ),
     "backend:info": _legacy(Any, "Failed to get backend info", "Body of the info endpoint"),
     "backend:version": _legacy(Any, "Failed to get backend version", "Body of the version endpoint"),
     "backend:providerStatus": _legacy(Any, "Failed to get provider status", "Body of the provider endpoint"),

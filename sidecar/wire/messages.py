@@ -111,7 +111,7 @@ class Restarted(Wire, frozen=True):
 
 
 class HealthResult(Wire, frozen=True):
-    """The answer of the health endpoint: ``data`` when healthy, ``error`` when not."""
+    """The answer of the health endpoint: ``data`` when healthy, ``error`` when not. Without an endpoint: whether it listens."""
 
     status: Literal["healthy", "unhealthy"]
     data: Any | UnsetType = UNSET
@@ -119,7 +119,7 @@ class HealthResult(Wire, frozen=True):
 
 
 class PingResult(Wire, frozen=True):
-    """Whether the liveness endpoint answered; ``response_time`` in milliseconds."""
+    """Whether the liveness endpoint answered; ``response_time`` in milliseconds. Without an endpoint: whether it listens, without a time."""
 
     success: bool
     response_time: float | UnsetType = UNSET

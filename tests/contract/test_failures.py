@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from typing import Any
 
 import pytest
 
 from tests.support import processes
-from tests.support.backends import free_port, http_backend, trouble
+from tests.support.backends import free_port, http_backend, script_backend, trouble
 from tests.support.client import RemoteError, SidecarClient
 
 PREFIX = {
@@ -46,6 +48,22 @@ async def test_while_nothing_runs_every_http_channel_is_refused_at_the_last_port
             error = await failure(client.call(channel))
             assert (error.message, error.code, error.data) == (f"{prefix}: {text}", "HTTP_FAILED", {"status": None})
             assert error.hint
+
+
+@pytest.mark.posix(reason="the backend closes its port on a signal")
+async def test_without_an_endpoint_a_backend_that_listens_is_healthy() -> None:
+    """As it is ready then; most first settings name no endpoint, and many servers have nothing at /."""
+    code = "import signal, socket; s = socket.create_server(('127.0.0.1', {port})); signal.signal(signal.SIGUSR1, lambda *_: s.close())\nwhile True: signal.pause()"
+    env = {"SIDECAR_PROFILE": None}
+    async with SidecarClient(script_backend(code), settings={"timeouts.health_interval": 0.1}, env=env) as client:
+        ready = await client.call("backend:waitForReady")
+        assert await client.call("backend:health") == {"status": "healthy"}
+        assert await client.call("backend:ping") == {"success": True}
+        os.kill(ready["pid"], signal.SIGUSR1)
+        await client.event("backend:healthUpdate", lambda health: health["status"] == "unhealthy")
+        text = f"connect ECONNREFUSED 127.0.0.1:{ready['port']}"
+        assert await client.call("backend:health") == {"status": "unhealthy", "error": text}
+        assert await client.call("backend:ping") == {"success": False, "error": text}
 
 
 async def test_an_error_status_is_reported_with_the_contracts_message() -> None:

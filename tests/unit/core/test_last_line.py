@@ -67,6 +67,14 @@ DOTNET = "Unhandled exception. System.IO.IOException: Failed to bind\n ---> Some
         ),
         ("[ERROR] Can't change dir to './d'\n[ERROR] Aborting\n", "[ERROR] Can't change dir to './d'"),
         ("Invalid configuration object.\n - an option:\n]\n", "Invalid configuration object."),
+        (
+            "init terminating in do_boot ({badarg,[]})\n\nCrash dump is being written to: erl_crash.dump...done\nError: x\n",
+            "Error: x",
+        ),
+        (
+            '"root" execution of the PostgreSQL server is not permitted.\nThe server must be started under\nmore information on it.\n',
+            '"root" execution of the PostgreSQL server is not permitted.',
+        ),
         ("Error: no such table\nnow waiting for a second try\n", "Error: no such table"),
     ],
 )

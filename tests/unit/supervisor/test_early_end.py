@@ -172,13 +172,45 @@ def test_a_program_that_printed_its_usage_is_said_to_lack_an_argument(tmp_path: 
     assert explain_early_end(ended(cwd=tmp_path, ready=True, output=said), Settings()) is None
 
 
-def test_a_taken_port_is_the_reason_whatever_the_exit_code(tmp_path: Path) -> None:
-    """Starman ends with 0 when it cannot listen."""
-    said = "Can't connect to TCP port 5000 on :: [Address already in use]\n"
-    why = explain_early_end(ended(cwd=tmp_path, code=0, output=said), Settings())
+@pytest.mark.parametrize("code", [0, 2])
+def test_a_usage_below_the_error_counts_as_one_above(tmp_path: Path, code: int) -> None:
+    """Go's flag, Jetty and others print it last."""
+    said = "ERROR : Unknown module='deploy'.\n\nUsage:\n       java -jar start.jar [options]\n"
+    why = explain_early_end(ended(cwd=tmp_path, code=code, output=said), Settings())
     assert why is not None
-    assert why.kind == "port_in_use"
-    assert "port 5000, which another program uses" in why.cause
+    assert why.kind == "usage"
+    known = f"{said}Error: Unable to access jarfile app.jar\n"
+    why = explain_early_end(ended(cwd=tmp_path, code=code, output=known), Settings())
+    assert why is None or why.kind != "usage"
+
+
+WORKER = "Process SpawnProcess-1:\nTraceback (most recent call last):\n  File \"/app/app.py\", line 1, in <module>\n    import flask\nModuleNotFoundError: No module named 'flask'\n"
+
+
+def test_a_manager_that_exits_with_0_after_its_workers_exception_is_no_daemon(tmp_path: Path) -> None:
+    """Hypercorn; Python's resource tracker outlives it by some milliseconds, or by none."""
+    for left in ((Survivor(7, "python3"),), ()):
+        why = explain_early_end(ended(cwd=tmp_path, code=0, output=WORKER, forced=left), Settings())
+        assert why is not None
+        assert why.cause == "Part of the backend is missing: flask."
+
+
+def test_a_manager_that_exits_with_0_long_after_it_was_ready_is_no_daemon(tmp_path: Path) -> None:
+    run = ended(cwd=tmp_path, code=0, ready=True, forced=(Survivor(7, "python3"),))
+    why = explain_early_end(run, Settings())
+    assert why is not None
+    assert why.kind == "daemonized"
+    assert explain_early_end(structs.replace(run, lasted=60.0), Settings()) is None
+
+
+def test_a_taken_port_is_the_reason_whatever_the_exit_code(tmp_path: Path) -> None:
+    """Starman ends with 0 when it cannot listen; an exception says no more."""
+    exception = "Traceback (most recent call last):\nOSError: [Errno 98] Address already in use: 5000\n"
+    for said in ("Can't connect to TCP port 5000 on :: [Address already in use]\n", exception):
+        why = explain_early_end(ended(cwd=tmp_path, code=0, output=said), Settings())
+        assert why is not None
+        assert why.kind == "port_in_use"
+        assert "another program uses" in why.cause
 
 
 def test_the_error_for_a_caller_has_the_cause_and_the_remedy_of_the_crash_report(tmp_path: Path) -> None:

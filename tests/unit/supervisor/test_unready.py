@@ -134,6 +134,14 @@ def test_a_backend_that_listens_nowhere_is_explained_by_its_last_error() -> None
     assert why.cause.endswith("nothing listens on port 5005. Its last error: Error: cannot open data.db")
 
 
+def test_a_manager_that_outlives_its_program_is_explained_by_what_that_said() -> None:
+    """Concurrently, nodemon and others; before, a longer time limit was advised."""
+    said = "[0] Error: Cannot find module 'express'\n[0] Require stack:\n[0] node server.js exited with code 1\n"
+    why = explain(SETTINGS, 5005, [], None, output=said)
+    assert why.cause.endswith("nothing listens on port 5005. Part of the backend is missing: express.")
+    assert "install its dependencies" in why.remedy
+
+
 def test_a_backend_that_tries_again_and_again_on_a_port_that_is_taken() -> None:
     why = explain(SETTINGS, 5005, [], None, output="Port 3000 is in use, retrying...\n" * 3)
     assert "it tried to listen on port 3000, which another program uses, instead of its port 5005" in why.cause
@@ -181,3 +189,8 @@ def test_a_backend_that_was_to_send_ready_and_did_not() -> None:
 def test_a_run_that_its_own_watchdog_calls_hung() -> None:
     why = explain_hung(SETTINGS, "it sent WATCHDOG=trigger")
     assert (why.cause, why.kind) == ("Its own watchdog reports a hang: it sent WATCHDOG=trigger.", "hung")
+
+
+def test_a_hang_seen_by_automatic_checks_names_the_paths_and_not_the_setting() -> None:
+    settings = msgspec.structs.replace(SETTINGS, backend=Backend(live_path="auto"))
+    assert "checks of /health or /healthz in a row" in explain_hung(settings).cause
