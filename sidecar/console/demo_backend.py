@@ -47,10 +47,9 @@ def make_app(stop: asyncio.Event) -> web.Application:
         return web.json_response({"message": "Goodbye"}, status=202)
 
     app = web.Application()
-    app.router.add_get("/", page)
-    app.router.add_get(LIVE_PATH, live)
-    app.router.add_post(STOP_PATH, shutdown)
-    app.router.add_post(CRASH_PATH, crash)
+    app.add_routes(
+        [web.get("/", page), web.get(LIVE_PATH, live), web.post(STOP_PATH, shutdown), web.post(CRASH_PATH, crash)]
+    )
     return app
 
 

@@ -165,12 +165,7 @@ class Difference(NamedTuple):
         return f"{self.path or 'the answer'}: {_short(self.before)} → {_short(self.now)}"
 
 
-class _Missing:
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-MISSING = _Missing()
+_MISSING = object()
 
 
 def differences(before: Any, now: Any, path: str = "") -> Iterator[Difference]:
@@ -181,7 +176,7 @@ def differences(before: Any, now: Any, path: str = "") -> Iterator[Difference]:
             if key in before and key in now:
                 yield from differences(before[key], now[key], inner)
             else:
-                yield Difference(inner, before.get(key, MISSING), now.get(key, MISSING), shape=True)
+                yield Difference(inner, before.get(key, _MISSING), now.get(key, _MISSING), shape=True)
     elif isinstance(before, list) and isinstance(now, list):
         for index, (one, other) in enumerate(zip(before, now, strict=False)):
             yield from differences(one, other, f"{path}[{index}]")
@@ -198,5 +193,5 @@ def _kind(value: Any) -> type:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = "nothing" if value is _MISSING else repr(value)
     return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"

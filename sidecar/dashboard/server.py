@@ -93,12 +93,9 @@ def make_app(
     app = web.Application(middlewares=[limits.middleware, guard])
     app.on_response_prepare.append(decorate)
     app.on_shutdown.append(close_sockets)
-    app.router.add_post("/session", exchange)
-    app.router.add_get("/session", check)
+    app.add_routes([web.post("/session", exchange), web.get("/session", check), web.get("/socket", socket)])
     app.router.add_get("/bundle", lambda request: _bundle(request, access, link))
-    app.router.add_get("/socket", socket)
-    app.router.add_get("/", page)
-    app.router.add_get("/{path:.+}", page)
+    app.add_routes([web.get("/", page), web.get("/{path:.+}", page)])
     return app
 
 
@@ -106,10 +103,9 @@ async def _bundle(request: web.Request, access: Access, link: Link) -> web.Respo
     if not access.knows(_bearer(request)):
         return web.Response(status=401, text="The key is not known here.\n")
     try:
-        content = await link.bundle()
+        return web.Response(body=await link.bundle(), content_type="application/zip")
     except SidecarError as error:
         return web.Response(status=503, text=f"No bundle: {error}\n")
-    return web.Response(body=content, content_type="application/zip")
 
 
 async def converse(request: web.Request, socket: web.WebSocketResponse, link: Link) -> None:

@@ -8,19 +8,8 @@ from msgspec import UNSET, UnsetType
 
 from .messages import ExposedSocket, ForcedProcess, StateName, Wire
 
-Reason = Literal[
-    "requested",
-    "autostart",
-    "ready",
-    "exited",
-    "crashed",
-    "startup_timeout",
-    "hung",
-    "port_retry",
-    "port_changed",
-    "restarts_exhausted",
-    "shutdown",
-]
+_OfRun = Literal["requested", "autostart", "ready", "exited", "crashed", "startup_timeout", "hung"]
+Reason = Literal[_OfRun, "port_retry", "port_changed", "restarts_exhausted", "shutdown"]
 Phase = Literal["spawning", "waiting", "ready", "failed"]
 
 
