@@ -15,7 +15,7 @@ from ..core.last_line import quote_last
 from ..errors import SidecarError
 from ..observe.causes import SILENT, guess
 from ..observe.crash import report_name
-from ..observe.frames import read_frames
+from ..observe.fatal import read_frames
 from ..plain import capitalised
 from ..settings.model import Settings
 from ..supervisor.answers import port_foreign, port_taken

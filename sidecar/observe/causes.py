@@ -14,7 +14,7 @@ from ..core.exit_status import ExitStatus, signal_name
 from ..core.last_line import quote_last
 from ..plain import capitalised
 from .cause_table import BIND_FAILURES, CLEAN, KILLED_BY_OTHERS, OOM, REPORT, ROWS, STATUSES
-from .fatal import Fatal, find
+from .fatal import RUNTIMES, Fatal, find
 
 # Ends from outside: what the backend said before has nothing to do with them.
 SILENT = frozenset({"killed", "oom_killed", "terminated", "clean_exit", "unknown"})
@@ -29,19 +29,6 @@ _MAX_LINE = 1000  # characters of each: some patterns take the square of a line'
 
 # honcho: "12:00:00 web.1 | ", foreman, docker compose: "web-1  | ", concurrently: "[0] "
 _MANAGED = r"^(?:(?:\d\d:\d\d:\d\d )?[A-Za-z][\w.-]* *\| |\[\d\] (?!\[))"
-_FATAL_WORDS = {
-    "dotnet": "an unhandled .NET exception",
-    "failfast": "a failure that .NET cannot survive (FailFast)",
-    "overflow": "a stack overflow",
-    "python": "a Python exception",
-    "java": "a Java exception",
-    "go": "a Go panic",
-    "rust": "a Rust panic",
-    "cpp": "an uncaught C++ exception",
-    "node": "an uncaught JavaScript error",
-    "ruby": "a Ruby exception",
-}
-
 
 _BY_STATUS = {row.kind: Cause(row.cause, row.remedy, row.kind) for row in reversed(ROWS)}
 _BY_STATUS |= {cause.kind: cause for cause in STATUSES}
@@ -96,7 +83,7 @@ def _from_text(output: str, fatal: Fatal | None, port: int | None) -> Cause | No
 def _describe(fatal: Fatal) -> Cause:
     what = ": ".join(part for part in (fatal.type, fatal.message) if part).rstrip(" .:")
     frame = f", at {fatal.frame}" if fatal.frame else ""
-    sentence = f"The backend died of {_FATAL_WORDS[fatal.kind]}{f': {what}' if what else ''}{frame}"
+    sentence = f"The backend died of {RUNTIMES[fatal.kind].words}{f': {what}' if what else ''}{frame}"
     kind = fatal.kind if fatal.kind in {"failfast", "overflow"} else "exception"
     return Cause(sentence + ("" if sentence.endswith((".", "…")) else "."), REPORT, kind)
 

@@ -1,4 +1,4 @@
-"""Finds the last words of a dying program in its output: the unhandled exception, panic or traceback. Pure."""
+"""The last words of a dying program in its output: the unhandled exception, panic or traceback, and its stack. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..core.fingerprint import Frame
+
 MAX_MESSAGE = 300  # characters
+_MAX_TEXT = 16 * 1024  # characters behind the fatal words; a stack overflow prints thousands of frames
 
 # One alternative a runtime; the last one that matches is the death, earlier ones were survived.
 _MARKER = re.compile(
@@ -30,6 +33,22 @@ _PYTHON_FRAME = re.compile(r'^  File "(?!<frozen )([^"]+)", line (\d+), in (.+)$
 _PYTHON_END = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)
 _GO_FRAME = re.compile(r"^goroutine .*\n(.+)$", re.MULTILINE)
 _NODE_PLACE = re.compile(r"^(\S.*:\d+)\n(?:.*\n){1,6}?\n\Z", re.MULTILINE)
+# Patterns of the lines of a stack; texts until the first use: only a crash report needs them.
+_DOTNET_STACK = r"(?m)^[ \t]+at (?P<function>.+?)(?: in .+:line \d+)?[ \t]*$"
+_JAVA_STACK = r"(?m)^[ \t]+at (?P<function>[^\s(]+)\("
+_NODE_STACK = r"(?m)^ {4}at (?:async |new )*(?:(?P<function>\S.*?) \((?P<file>[^()]+)\)|(?P<place>\S.*?))(?: \{)?\s*$"
+_PYTHON_STACK = r'(?m)^ +File "(?P<file>[^"]+)", line \d+, in (?P<function>.+)$'
+_RUBY_STACK = r"(?m)^[ \t]*(?:from )?(?P<file>(?>\S.*?(?=:\d+:in [`']))):\d+:in [`'](?:[\w:]+[#.])?(?P<function>.+?)'"
+_GO_STACK = r"(?m)^(?!goroutine |created by )(?P<function>\S.*\))\n\t"
+_RUST_STACK = r"(?m)^ *\d+: (?:0x[0-9a-f]+ - )?(?P<function>\S.*)$"
+# What sanitizers and gdb, backtrace_symbols (glibc), Node, the JVM and CPython's faulthandler print about native code.
+_NATIVE = r"""(?mx)
+      ^[ \t]*\#\d+:?\s+0x[0-9a-f]+\s+(?:in\s+)?(?:(?P<function>[\w~:<>$.,\ *&]+?)(?:\s*\(|\s+/|\s+at\s|\+0x|$)|.*?\((?P<file>[^)+]+))
+    | ^(?P<file2>[^(\n]+)\((?P<function2>[\w.]*)(?:\+0x[0-9a-f]+)?\)\s?\[0x[0-9a-f]+\]
+    | ^[ \t]*\d+:\ 0x[0-9a-f]+\ (?P<function3>.+?)?\ ?\[(?P<file3>[^\]]+)\]
+    | ^\#\ [CVJj]\s+\[(?P<file4>[^\]+]+)\+0x[0-9a-f]+\](?:\s+(?P<function4>[\w:~]+))?
+    | ^\ \ File\ "(?P<file5>[^"]+)",\ line\ \d+\ in\ (?P<function5>.+)$
+    """
 _RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:", "Object.<anonymous> (node:")
 
 
@@ -51,7 +70,7 @@ def find(output: str) -> Fatal | None:
     if last is None or last.lastgroup is None:
         return None
     kind, after = last.lastgroup, output[last.end() :]
-    name, message, frame = _READERS.get(kind, _dotnet)(last, after)
+    name, message, frame = RUNTIMES[kind].read(last, after)
     return Fatal(kind, name, _message(message), frame, output[last.start() :])
 
 
@@ -96,16 +115,6 @@ def _python(_: re.Match[str], after: str) -> _Words:
     return name, message, "{}:{} in {}".format(*frames[-1]) if frames else ""
 
 
-_READERS: dict[str, Callable[[re.Match[str], str], _Words]] = {
-    "node": _node,
-    "cpp": _cpp,
-    "rust": _rust,
-    "go": _go,
-    "ruby": _ruby,
-    "python": _python,
-}
-
-
 def _message(text: str) -> str:
     """What stands before the first frame, inner exceptions included, in one line."""
     message = re.split(r"^\s+(?:at |--- )|^-{10,}", text, maxsplit=1, flags=re.MULTILINE)[0]
@@ -116,3 +125,72 @@ def _message(text: str) -> str:
 def _frame(text: str) -> str:
     frames = _FRAME.findall(text)
     return next((frame for frame in frames if not frame.startswith(_RUNTIME_FRAMES)), frames[0] if frames else "")
+
+
+# Stacks ------------------------------------------------------------------------------------------------------------------
+
+
+def read_frames(fatal: Fatal | None, output: str) -> list[Frame]:
+    """The printed frames of its end, innermost first; without ``fatal`` those of native code at the end of ``output``."""
+    if fatal is not None and (stack := RUNTIMES[fatal.kind].stack) is not None:
+        return stack(fatal)
+    current = max(output.rfind("\nCurrent thread 0x"), 0)  # faulthandler: of all threads, the one that failed
+    frames: list[Frame] = []
+    before = None
+    for match in re.compile(_NATIVE).finditer(output, max(current, len(output) - _MAX_TEXT)):
+        if before is not None and "\n\n" in output[before : match.start()]:
+            break  # another stack: where the memory was freed, another thread
+        before = match.end()
+        found = {name.rstrip("0123456789"): text.strip() for name, text in match.groupdict().items() if text}
+        function, file = found.get("function", ""), found.get("file", "")
+        # A program says which function it is, a stripped one only its file; a script both.
+        frames.append(Frame(function, file if not function or match["file5"] else ""))
+    return frames
+
+
+def _reader(pattern: str) -> Callable[[Fatal], list[Frame]]:
+    def read(fatal: Fatal) -> list[Frame]:
+        found = [match.groupdict() for match in re.finditer(pattern, fatal.text[:_MAX_TEXT])]
+        return [Frame(one.get("function") or "", one.get("file") or one.get("place") or "") for one in found]
+
+    return read
+
+
+def _python_stack(fatal: Fatal) -> list[Frame]:
+    """The innermost is the last, so the end of the text counts."""
+    found = [Frame(one["function"], one["file"]) for one in re.finditer(_PYTHON_STACK, fatal.text[-_MAX_TEXT:])]
+    return found[::-1]
+
+
+def _go_stack(fatal: Fatal) -> list[Frame]:
+    """Of the first goroutine, which is the one that failed."""
+    stack = fatal.text[:_MAX_TEXT].partition("\ngoroutine ")[2].partition("\n\n")[0]
+    return [Frame(one["function"]) for one in re.finditer(_GO_STACK, stack)]
+
+
+def _rust_stack(fatal: Fatal) -> list[Frame]:
+    """Without RUST_BACKTRACE only the place of the panic is known."""
+    return _reader(_RUST_STACK)(fatal) or [Frame("", fatal.frame)]
+
+
+class Runtime(NamedTuple):
+    """``words``: what died of it; ``read`` gets the marker and the text behind it, ``stack`` the whole. None: it prints none."""
+
+    words: str
+    read: Callable[[re.Match[str], str], _Words]
+    stack: Callable[[Fatal], list[Frame]] | None
+
+
+RUNTIMES = {
+    "dotnet": Runtime("an unhandled .NET exception", _dotnet, _reader(_DOTNET_STACK)),
+    "failfast": Runtime("a failure that .NET cannot survive (FailFast)", _dotnet, _reader(_DOTNET_STACK)),
+    "overflow": Runtime("a stack overflow", _dotnet, _reader(_DOTNET_STACK)),
+    "python": Runtime("a Python exception", _python, _python_stack),
+    "java": Runtime("a Java exception", _dotnet, _reader(_JAVA_STACK)),
+    "go": Runtime("a Go panic", _go, _go_stack),
+    "rust": Runtime("a Rust panic", _rust, _rust_stack),
+    "cpp": Runtime("an uncaught C++ exception", _cpp, None),
+    "node": Runtime("an uncaught JavaScript error", _node, _reader(_NODE_STACK)),
+    "ruby": Runtime("a Ruby exception", _ruby, _reader(_RUBY_STACK)),
+}
+"""By the names of the marker's groups."""

@@ -16,7 +16,7 @@ from sidecar.core.exit_status import UNKNOWN
 from sidecar.core.last_line import quote_last
 from sidecar.errors import HttpFailedError
 from sidecar.observe.causes import guess
-from sidecar.observe.frames import read_frames
+from sidecar.observe.fatal import read_frames
 from sidecar.observe.logs import LIVE_LINES, BackendLog
 from sidecar.wire.observe import LogLine
 from tests.security.test_escapes import steering

@@ -5,8 +5,7 @@ import time
 import pytest
 
 from sidecar.core.fingerprint import Frame, fingerprint, stable_name
-from sidecar.observe.fatal import Fatal, find
-from sidecar.observe.frames import read_frames
+from sidecar.observe.fatal import Fatal, find, read_frames
 
 # What each runtime prints, and the frames in it, innermost first.
 PRINTED = {
