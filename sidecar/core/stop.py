@@ -51,15 +51,9 @@ class StopLadder(Struct, frozen=True):
 
     def capped(self, now: float, times: Timeouts, limit: float) -> StopLadder:
         """The same rungs, with the kill at most ``limit`` seconds from now and any kinder rung by then."""
-        kill_at = now + limit
-        capped: list[tuple[float, Rung]] = []
-        for at, rung in self.steps:
-            if rung is Rung.GIVE_UP:
-                killed_at = next((when for when, kind in capped if kind is Rung.KILL), None)
-                capped.append((at if killed_at is None else min(at, killed_at + times.force_kill), rung))
-            else:
-                capped.append((min(at, kill_at), rung))
-        return StopLadder(tuple(capped))
+        latest = {rung: min(at, now + limit) for at, rung in self.steps if rung is not Rung.GIVE_UP}
+        latest[Rung.GIVE_UP] = latest.get(Rung.KILL, math.inf) + times.force_kill
+        return StopLadder(tuple((min(at, latest[rung]), rung) for at, rung in self.steps))
 
     def extended(self, now: float, seconds: float) -> StopLadder:
         """The kill, where it is still to come, no earlier than ``seconds`` from now; what follows it is put off as long."""
