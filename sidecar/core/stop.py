@@ -51,7 +51,7 @@ class StopLadder(Struct, frozen=True):
 
     def capped(self, now: float, times: Timeouts, limit: float) -> StopLadder:
         """The same rungs, with the kill at most ``limit`` seconds from now and any kinder rung by then."""
-        latest = {rung: min(at, now + limit) for at, rung in self.steps if rung is not Rung.GIVE_UP}
+        latest: dict[Rung, float] = {rung: min(at, now + limit) for at, rung in self.steps if rung is not Rung.GIVE_UP}
         latest[Rung.GIVE_UP] = latest.get(Rung.KILL, math.inf) + times.force_kill
         return StopLadder(tuple((min(at, latest[rung]), rung) for at, rung in self.steps))
 

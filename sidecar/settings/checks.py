@@ -11,7 +11,7 @@ from .unsafe_ports import UNSAFE_PORTS, describe_unsafe
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from .model import Backend, Settings
 
@@ -59,96 +59,91 @@ def loopback_port(url: str) -> int | None:
 
 
 def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iterator[str]:
-    """Every demand that is not met; settings named in ``bad`` were reported already and are left out."""
+    """Every demand that is not met; settings named in ``bad`` were reported already and are left out.
 
-    def named(name: str) -> str:
-        return f"{origins.get(name, 'profile')}: {name}"
-
-    backend = settings.backend
-    if "backend.url" not in bad:
-        yield from _address(backend, named)
-    for key in (f"{name}_path" for name in _ENDPOINTS):
-        path: str = getattr(backend, key)
-        if (
-            path
-            and (key, path) != ("live_path", AUTO_PATH)
-            and (not path.startswith("/") or not path.isprintable() or " " in path)
-        ):
-            yield f'{named(f"backend.{key}")} is "{path}"; allowed: a path that starts with / and has no spaces, or an empty string'
-    yield from _command(backend, named)
-    yield from _passing(settings, named)
-    for name, value in backend.env.items():
-        if not name or "=" in name or "\0" in name + value:
-            yield f"{named('backend.env')} has the variable {name!a}; allowed: a name without = and NUL, a value without NUL"
-    yield from _pattern(backend, named)
-    yield from _sandbox(settings, named)
-
-
-def _sandbox(settings: Settings, named: Callable[[str], str]) -> Iterator[str]:
-    sandbox = settings.sandbox
-    for key, paths in (("write", sandbox.write), ("read", sandbox.read)):
-        for path in paths:
-            whole = os.path.expanduser(path)  # noqa: PTH111 -- pathlib raises if the user does not exist
-            if not os.path.isabs(whole) or "\0" in path:  # noqa: PTH117 -- a string
-                yield (
-                    f'{named(f"sandbox.{key}")} has "{path}"; allowed: an absolute path, or one that starts with ~ for your home folder'
-                )
-    if sandbox.level != "off" and not settings.backend.managed:
-        yield (
-            f'{named("sandbox.level")} is "{sandbox.level}" and backend.managed is false: a backend that another program starts'
-            ' cannot be sandboxed; allowed: "off"'
-        )
-
-
-def _address(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
-    if backend.url and loopback_port(backend.url) is None:
-        from .masking import mask_text
-
-        yield f'{named("backend.url")} is "{mask_text(backend.url)}"; allowed: http://127.0.0.1:PORT, without path, user or password'
-    elif not backend.managed and not backend.url:
-        yield (
-            f"{named('backend.managed')} is false and no address is given; the backend then belongs to another program: "
-            "say where it listens with backend.url, as in http://127.0.0.1:5005"
-        )
-
-
-def _command(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
-    if not backend.command:
-        return
-    if not backend.command[0].strip():
-        yield f"{named('backend.command')} starts with an empty string; allowed: the program, then its arguments"
-    if any("\0" in word for word in (*backend.command, backend.cwd)):
-        yield f"{named('backend.command')} or backend.cwd contains a NUL character; no program accepts one"
-
-
-def _passing(settings: Settings, named: Callable[[str], str]) -> Iterator[str]:
-    backend = settings.backend
-    if backend.socket == "pass" and backend.port == "reported":
-        yield f'{named("backend.socket")} is "pass", where the sidecar chooses the port; allowed with it: backend.port = "auto" or a number'
-    if (backend.socket == "pass" or backend.notify) and not backend.managed:
-        name = "socket" if backend.socket == "pass" else "notify"
-        yield f"{named(f'backend.{name}')} is set and backend.managed is false; this needs a backend that the sidecar starts"
-    if settings.health.watchdog and not backend.notify:
+    A check gives the name of a setting, and how the sentence about it goes on.
+    """
+    for check in (_address, _paths, _command, _passing, _environment, _pattern, _sandbox):
+        if check is not _address or "backend.url" not in bad:
+            yield from (f"{origins.get(name, 'profile')}: {name} {what}" for name, what in check(settings))
+    if settings.health.watchdog and not settings.backend.notify:
         yield "health.watchdog is set and backend.notify is false; allowed: both, or neither"
 
 
-def _pattern(backend: Backend, named: Callable[[str], str]) -> Iterator[str]:
-    if backend.reported_pattern == REPORTED_PATTERN:
+def _address(settings: Settings) -> Iterator[tuple[str, str]]:
+    backend = settings.backend
+    if backend.url and loopback_port(backend.url) is None:
+        from .masking import mask_text
+
+        allowed = "http://127.0.0.1:PORT, without path, user or password"
+        yield "backend.url", f'is "{mask_text(backend.url)}"; allowed: {allowed}'
+    elif not backend.managed and not backend.url:
+        say = "say where it listens with backend.url, as in http://127.0.0.1:5005"
+        yield "backend.managed", f"is false and no address is given; the backend then belongs to another program: {say}"
+
+
+def _paths(settings: Settings) -> Iterator[tuple[str, str]]:
+    for key in (f"{name}_path" for name in _ENDPOINTS):
+        path: str = getattr(settings.backend, key)
+        is_path = path.startswith("/") and path.isprintable() and " " not in path
+        if path and not is_path and (key, path) != ("live_path", AUTO_PATH):
+            allowed = "a path that starts with / and has no spaces, or an empty string"
+            yield f"backend.{key}", f'is "{path}"; allowed: {allowed}'
+
+
+def _command(settings: Settings) -> Iterator[tuple[str, str]]:
+    command = settings.backend.command
+    if command and not command[0].strip():
+        yield "backend.command", "starts with an empty string; allowed: the program, then its arguments"
+    if command and any("\0" in word for word in (*command, settings.backend.cwd)):
+        yield "backend.command", "or backend.cwd contains a NUL character; no program accepts one"
+
+
+def _passing(settings: Settings) -> Iterator[tuple[str, str]]:
+    backend = settings.backend
+    if backend.socket == "pass" and backend.port == "reported":
+        allowed = 'backend.port = "auto" or a number'
+        yield "backend.socket", f'is "pass", where the sidecar chooses the port; allowed with it: {allowed}'
+    if (backend.socket == "pass" or backend.notify) and not backend.managed:
+        name = "backend.socket" if backend.socket == "pass" else "backend.notify"
+        yield name, "is set and backend.managed is false; this needs a backend that the sidecar starts"
+
+
+def _environment(settings: Settings) -> Iterator[tuple[str, str]]:
+    for name, value in settings.backend.env.items():
+        if not name or "=" in name or "\0" in name + value:
+            allowed = "a name without = and NUL, a value without NUL"
+            yield "backend.env", f"has the variable {name!a}; allowed: {allowed}"
+
+
+def _pattern(settings: Settings) -> Iterator[tuple[str, str]]:
+    pattern = settings.backend.reported_pattern
+    if pattern == REPORTED_PATTERN:
         return
     import re
     import warnings
 
     try:
         with warnings.catch_warnings(action="ignore"):  # "[[" may mean something else in a Python to come
-            groups = re.compile(backend.reported_pattern).groups
+            groups = re.compile(pattern).groups
     except (re.error, RecursionError, OverflowError) as error:
-        yield f"{named('backend.reported_pattern')} is not a regular expression: {error}"
+        yield "backend.reported_pattern", f"is not a regular expression: {error}"
         return
     if groups != 1:
-        yield (
-            f"{named('backend.reported_pattern')} has {groups} groups; "
-            r"allowed: exactly one, which captures the address, as in Listening on: (http://\S+)"
-        )
+        allowed = r"exactly one, which captures the address, as in Listening on: (http://\S+)"
+        yield "backend.reported_pattern", f"has {groups} groups; allowed: {allowed}"
+
+
+def _sandbox(settings: Settings) -> Iterator[tuple[str, str]]:
+    sandbox = settings.sandbox
+    for name, paths in (("sandbox.write", sandbox.write), ("sandbox.read", sandbox.read)):
+        for path in paths:
+            whole = os.path.expanduser(path)  # noqa: PTH111 -- pathlib raises if the user does not exist
+            if not os.path.isabs(whole) or "\0" in path:  # noqa: PTH117 -- a string
+                yield name, f'has "{path}"; allowed: an absolute path, or one that starts with ~ for your home folder'
+    if sandbox.level != "off" and not settings.backend.managed:
+        why = "a backend that another program starts cannot be sandboxed"
+        yield "sandbox.level", f'is "{sandbox.level}" and backend.managed is false: {why}; allowed: "off"'
 
 
 def placeholder_notes(backend: Backend) -> Iterator[str]:
