@@ -158,25 +158,18 @@ def encode_event(event: EventMessage, max_frame: int) -> bytes:
 
 
 def _body(message: Struct, what: str, max_frame: int) -> bytes:
+    # What MessagePack cannot hold is replaced: integers of a backend's JSON that are too large become floats, as JavaScript
+    # would read them; bytes of a path that are not UTF-8, which Python has as lone surrogates, become U+FFFD.
     try:
-        body = _encoded(message)
+        try:
+            body = _encode(message)
+        except (OverflowError, UnicodeEncodeError):
+            body = _encode(_fitting(to_builtins(message, builtin_types=_KEPT_TYPES)))
     except _ENCODE_FAILURES as error:
         raise InternalError(f"{what} cannot be encoded: {_reason(error)}") from error
     if len(body) > max_frame:
         raise ResultTooLargeError(f"{what} takes {len(body)} bytes, a frame holds {max_frame}")
     return body
-
-
-def _encoded(message: Struct) -> bytes:
-    """Replaces what MessagePack cannot hold.
-
-    A backend's JSON may hold integers that are too large: they become floats, as JavaScript would read them. A path may hold bytes
-    that are not UTF-8, which Python has as lone surrogates.
-    """
-    try:
-        return _encode(message)
-    except (OverflowError, UnicodeEncodeError):
-        return _encode(_fitting(to_builtins(message, builtin_types=_KEPT_TYPES)))
 
 
 def _fitting(value: Any) -> Any:
