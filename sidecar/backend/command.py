@@ -124,7 +124,7 @@ def _given(backend: Backend, environ: Mapping[str, str], here: str, platform: st
     name = backend.command[0]
     if "/" in name or (platform == "win32" and ("\\" in name or ":" in name)):
         folders = [here, *([_join(here, os.path.expanduser(backend.cwd))] if backend.cwd else [])]
-        tried = [_join(folder, os.path.expanduser(name)) for folder in folders]
+        tried = list(dict.fromkeys(_join(folder, os.path.expanduser(name)) for folder in folders))
         found = next((one for base in tried for one in _spellings(base, environ, platform) if _may_be_there(one)), None)
         if found is None:
             if _begins_with_a_program(name, folders, platform):

@@ -133,3 +133,23 @@ async def test_kestrel_has_its_port_its_folder_and_its_health_from_profile_aspne
         assert (await client.call("backend:health"))["status"] == "healthy"
         assert Path(psutil.Process(started["pid"]).cwd()).samefile(program.parent)
         await client.call("backend:stop")
+
+
+WRONG = (
+    *("uvicorn gone:app", "gunicorn gone:app", "flask --app gone run", "hypercorn gone:app", "daphne gone:app"),
+    *("granian --interface asgi gone:app", "waitress-serve gone:app"),
+)
+
+
+@pytest.mark.posix(reason="the programs are installed for POSIX")
+@pytest.mark.parametrize("command", WRONG)
+async def test_a_wrong_name_of_the_app_is_named_in_the_cause(command: str, project: Path) -> None:
+    """Each says it in its own way, with its own exit status (Hypercorn's is 0), before or after it listens (Gunicorn)."""
+    program = BIN / command.split(maxsplit=1)[0]
+    if not program.is_file():
+        pytest.skip(f"not installed (tests/programs/install): {program}")
+    words = [str(program), *command.split()[1:]]
+    async with SidecarClient(words, env={"SIDECAR_PROFILE": None}, cwd=project) as client:
+        crash = await client.event("backend:crash")
+        assert crash["kind"] in {"working_folder", "program_incomplete"}, crash
+        assert "gone" in crash["cause"]

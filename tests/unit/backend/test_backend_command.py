@@ -138,6 +138,13 @@ def test_a_missing_executable_is_named_with_the_folder_that_is_missing_too(tmp_p
     assert caught.value.hint
 
 
+def test_a_full_path_is_named_once_whatever_the_working_folder(tmp_path: Path) -> None:
+    path = tmp_path / "server"
+    with pytest.raises(BackendNotFoundError) as caught:
+        find([str(path)], tmp_path, "backend.cwd=app")
+    assert caught.value.message == f"The backend's executable does not exist: {path}"
+
+
 def test_a_name_that_is_not_on_the_path_is_reported_with_the_path(tmp_path: Path) -> None:
     with pytest.raises(BackendNotFoundError) as caught:
         find(["no-such-program"], tmp_path, path=tmp_path)
