@@ -10,18 +10,9 @@ if TYPE_CHECKING:
     # How a request to the backend failed. "redirected" is a redirect that is not followed; "malformed" is not HTTP;
     # "no_endpoint" was never sent, because no path is configured for it, "not_sent" because no descriptor was left.
     HttpFailure = Literal[
-        "refused",
-        "unreachable",
-        "timeout",
-        "hang_up",
-        "status",
-        "redirected",
-        "malformed",
-        "too_large",
-        "invalid_url",
-        "no_endpoint",
-        "not_sent",
-    ]
+        "refused", "unreachable", "timeout", "hang_up", "status", "redirected", "malformed", "too_large", "invalid_url",
+        "no_endpoint", "not_sent",
+    ]  # fmt: skip
 
 PAGES = "https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs"
 """Where the pages are that messages name: an installed package has none of them."""

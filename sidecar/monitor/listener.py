@@ -17,11 +17,8 @@ from ..supervisor.run import is_reached
 _SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read one after the other, so look twice
 
 
-class Listener(Struct, frozen=True):
-    """``closed``: no socket listens there. ``unknown``: the system does not say whose it is. ``owner`` of a foreign one."""
-
-    verdict: Literal["own", "foreign", "closed", "unknown"]
-    owner: ListeningSocket | None = None
+Listener = tuple[Literal["own", "foreign", "closed", "unknown"], ListeningSocket | None]
+"""Whose it is, and of a foreign one its owner. ``closed``: no socket listens there. ``unknown``: the system does not say whose."""
 
 
 class ListenerLook(Struct, eq=False):
@@ -43,19 +40,19 @@ class ListenerLook(Struct, eq=False):
             await asyncio.sleep(_SECOND_LOOK)
             own = self.owns(port)
         if own is not False:
-            return Listener("unknown" if own is None else "own")
+            return "unknown" if own is None else "own", None
         if self._passed:
-            return Listener("closed")
+            return "closed", None
         try:
             found = self._find_listener(port)
         except OSError:  # no descriptor is left: whose it is, the next look says
-            return Listener("closed")
+            return "closed", None
         others = [socket for socket in found if is_reached(socket)]
         if not others and not self.is_listening(port):
-            return Listener("closed")
+            return "closed", None
         if self._backend.listener == "any":  # such as a program that forwards the port to the run
-            return Listener("unknown")
-        return Listener("foreign", others[0] if others else None)
+            return "unknown", None
+        return "foreign", others[0] if others else None
 
     def ports(self) -> set[int]:
         """Where the run's own tree can be reached on 127.0.0.1; nowhere, where the system does not say."""

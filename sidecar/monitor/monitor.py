@@ -208,8 +208,7 @@ class Monitor:
         if self._given not in {None, port} and self._given in self._look.ports():
             self._use_port(run, self._given)  # what it opened first, such as a port for metrics, was not its server's
             return ""
-        found = await self._look.at(port)
-        verdict, owner = found.verdict, found.owner
+        verdict, owner = await self._look.at(port)
         passed = self._settings.backend.socket == "pass"
         if verdict == "closed" and not passed:
             # A backend printed its address when it listened again, as its own watcher or an update makes it.

@@ -168,16 +168,16 @@ class Readiness(Struct, eq=False):
 
     async def _is_own(self, port: int) -> bool:
         """Whether the open port is the run's; not so either when it closed again in the meantime."""
-        listener = await self._look.at(port)
-        if listener.verdict == "foreign":
+        verdict, owner = await self._look.at(port)
+        if verdict == "foreign":
             self._first_foreign = min(self._first_foreign, self._loop.time())
             if self.given is None and self._loop.time() < self._first_foreign + self._settings.timeouts.startup / 2:
                 return False  # it printed the address of another server first; its own may follow
             self._foreign = True
-            self._supervisor.post(e.Foreign(self._run, listener.owner))
-        elif listener.verdict != "closed":
-            self._supervisor.post(e.Listener(self._run, listener.verdict))
-        return listener.verdict in {"own", "unknown"}
+            self._supervisor.post(e.Foreign(self._run, owner))
+        elif verdict != "closed":
+            self._supervisor.post(e.Listener(self._run, verdict))
+        return verdict in {"own", "unknown"}
 
     def _progress(self, message: str) -> None:
         self._supervisor.post(e.Progress(self._run, "waiting", self._loop.time() - self._started, message))

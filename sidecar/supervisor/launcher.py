@@ -18,16 +18,7 @@ from ..backend.reported import ReportedAddress, printed_port
 from ..core import events as e
 from ..core.bind_failure import any_bind_failure, bind_failure
 from ..core.events import Conflict, Socket
-from ..process.base import (
-    Confinement,
-    LaunchSpec,
-    ListeningSocket,
-    ProcessId,
-    ProcessLayer,
-    RunListener,
-    RunningProcess,
-    Survivor,
-)
+from ..process import base
 from ..process.platform import as_utf8
 from ..process.spec import EarlyRun
 from ..settings.model import Paths, Settings
@@ -67,10 +58,10 @@ class Launcher(Struct, eq=False):
 
     settings: Settings
     paths: Paths
-    layer: ProcessLayer
+    layer: base.ProcessLayer
     client: BackendClient
     succession: Succession
-    find_listener: Callable[[int], list[ListeningSocket]]
+    find_listener: Callable[[int], list[base.ListeningSocket]]
     process_name: Callable[[int], str | None]
     output_tail: Callable[[], bytes]
     mask: Callable[[str], str]
@@ -160,7 +151,7 @@ class Launcher(Struct, eq=False):
             return None
         return self._conflict(run.port, self.port_state(run.port, plain=self._binds_plainly))
 
-    def plan(self, run: Run) -> LaunchSpec | None:
+    def plan(self, run: Run) -> base.LaunchSpec | None:
         """What is to be executed for the run. SidecarError: the command cannot be executed."""
         spec, command = plan_launch(self.settings, self.paths, os.environ, run=run.number, port=run.port or 0)
         early, self.early = self.early, None
@@ -172,7 +163,7 @@ class Launcher(Struct, eq=False):
         spec.confinement = self._confine(run.port, command)
         return spec
 
-    async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> RunningProcess:
+    async def launch(self, spec: base.LaunchSpec | None, listener: base.RunListener) -> base.RunningProcess:
         """Makes the run a process. SidecarError: why not."""
         assert spec is not None, "plan gave one"
         for note in make_folders(self.paths):
@@ -249,9 +240,9 @@ class Launcher(Struct, eq=False):
             data = data[-limit:].partition(b"\n")[2] or data[-limit:]
         return self.mask(as_utf8(data).decode("utf-8", "replace"))
 
-    def name_all(self, processes: list[ProcessId]) -> tuple[Survivor, ...]:
+    def name_all(self, processes: list[base.ProcessId]) -> tuple[base.Survivor, ...]:
         """The processes with their names."""
-        return tuple(Survivor(pid, self.process_name(pid) or "?") for pid, _ in processes)
+        return tuple(base.Survivor(pid, self.process_name(pid) or "?") for pid, _ in processes)
 
     def find_owner(self, port: int | None) -> tuple[Socket | None, str]:
         """Who listens on a port, and its name."""
@@ -265,7 +256,7 @@ class Launcher(Struct, eq=False):
         """The name of the process that has the socket; empty where unknown."""
         return (self.process_name(owner[2]) or "") if owner is not None and owner[2] is not None else ""
 
-    def _confine(self, port: int | None, command: BackendCommand) -> Confinement | None:
+    def _confine(self, port: int | None, command: BackendCommand) -> base.Confinement | None:
         sandbox = self.settings.sandbox
         if sandbox.level == "off":
             return None

@@ -6,14 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from ...errors import (
-    LIMIT_REMEDY,
-    BackendNotExecutableError,
-    InternalError,
-    SandboxUnavailableError,
-    SidecarError,
-    is_exhausted,
-)
+from ... import errors
 from ..base import LaunchSpec
 from . import check_folder, check_program, closed_folder, read_start
 from .formats import unrunnable
@@ -35,16 +28,16 @@ _REFUSALS = {
 _REFUSED = ("The backend's program could not be executed: {path}: {why}", "Check the file, and backend.command.")
 
 
-def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
+def explain(step: str, number: int, spec: LaunchSpec) -> errors.SidecarError:
     """The error for errno ``number`` at a ``step`` of the launch: fork, session, output, a limit's name, cwd, sandbox or exec."""
-    if is_exhausted(OSError(number, "")):  # it may succeed later, so the file is not to blame
+    if errors.is_exhausted(OSError(number, "")):  # it may succeed later, so the file is not to blame
         why = f"The system could not start a process for the backend ({step}): {os.strerror(number)}"
-        return InternalError(why, hint=LIMIT_REMEDY)
+        return errors.InternalError(why, hint=errors.LIMIT_REMEDY)
     if step == "cwd":
         return _explain_folder(number, spec.cwd)
     if step == "sandbox":
         why = f"The kernel refused the backend's sandbox: {os.strerror(number)}"
-        return SandboxUnavailableError(why, hint=_SANDBOX_REFUSED, data={"level": "", "missing": []})
+        return errors.SandboxUnavailableError(why, hint=_SANDBOX_REFUSED, data={"level": "", "missing": []})
     if step == "exec":
         return _explain_exec(number, spec)
     if step in _LIMITS:
@@ -54,22 +47,22 @@ def explain(step: str, number: int, spec: LaunchSpec) -> SidecarError:
         cause = os.strerror(number) if number else "it takes no such arguments"
         why = f"The system could not start a process for the backend ({step}): {cause}"
         hint = "A NUL character in an argument or a value of the environment cannot be passed on."
-    return BackendNotExecutableError(why, hint=hint, data={"path": spec.command[0]})
+    return errors.BackendNotExecutableError(why, hint=hint, data={"path": spec.command[0]})
 
 
-def _explain_folder(number: int, folder: str) -> SidecarError:
+def _explain_folder(number: int, folder: str) -> errors.SidecarError:
     try:
         check_folder(folder)
-    except SidecarError as error:
+    except errors.SidecarError as error:
         return error
     return closed_folder(folder, os.strerror(number))
 
 
-def _explain_exec(number: int, spec: LaunchSpec) -> SidecarError:
+def _explain_exec(number: int, spec: LaunchSpec) -> errors.SidecarError:
     path = Path(spec.cwd, spec.command[0])
     try:
         check_program(path)
-    except SidecarError as error:
+    except errors.SidecarError as error:
         return error
     if number == errno.ENOEXEC:
         found = unrunnable(path, read_start(path))
@@ -81,4 +74,4 @@ def _explain_exec(number: int, spec: LaunchSpec) -> SidecarError:
     request = spec.confinement.request if spec.confinement is not None else None
     if number == errno.EACCES and request is not None and request.level == "strict":
         hint = "The program, its interpreter or its dynamic loader is outside the folders that the sandbox lets the backend read: add its folder to sandbox.read."
-    return BackendNotExecutableError(message, hint=hint, data={"path": str(path)})
+    return errors.BackendNotExecutableError(message, hint=hint, data={"path": str(path)})

@@ -27,14 +27,10 @@ def identify(pid: int) -> ProcessId | None:
         release(handle)
 
 
-def hold(pid: int) -> int | None:
+def hold(pid: int, more: int = 0) -> int | None:
     """A handle, which keeps the pid from being given to another process until ``release``; None where none is available."""
-    return _open(pid, win32.PROCESS_QUERY_LIMITED_INFORMATION)
-
-
-def _open(pid: int, rights: int) -> int | None:
     try:
-        return _winapi.OpenProcess(rights, False, pid)
+        return _winapi.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION | more, False, pid)
     except OSError:
         return None
 
@@ -47,7 +43,7 @@ def release(handle: int | None) -> None:
 
 def terminate(process: ProcessId) -> bool:
     """Ends that very process, and never a process that reuses its pid: a handle refers to one process."""
-    handle = _open(process.pid, win32.PROCESS_TERMINATE | win32.PROCESS_QUERY_LIMITED_INFORMATION)
+    handle = hold(process.pid, win32.PROCESS_TERMINATE)
     if handle is None:
         return False
     try:
