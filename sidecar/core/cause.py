@@ -1,4 +1,4 @@
-"""Why a run failed, or is not ready."""
+"""What is wrong, and what to do about it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Cause(NamedTuple):
 
     cause: str
     remedy: str
-    kind: str = "startup_timeout"
+    kind: str = ""
     fatal: Any = None
 
     def filled(self, **facts: object) -> Cause:

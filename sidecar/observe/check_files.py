@@ -41,9 +41,9 @@ def check_executable(find: FindCommand) -> Check:
     except OSError as error:
         return _unreadable(program, error)
     if (found := unrunnable(program, head)) is not None:
-        return Check("executable", "failed", f"{program} cannot run here: {found.seen}", found.remedy)
+        return Check("executable", "failed", f"{program} cannot run here: {found.cause}", found.remedy)
     if (mark := marks.mark(program)) is not None:
-        return Check("executable", "warning", f"{program} {mark.seen}", mark.remedy)
+        return Check("executable", "warning", f"{program} {mark.cause}", mark.remedy)
     return Check("executable", "ok", f"{program} is executable")
 
 

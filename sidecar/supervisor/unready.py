@@ -79,7 +79,8 @@ def explain_unready(run: Run, settings: Settings) -> Cause:
         said, remedy = f" {cause.cause}", cause.remedy
     else:
         said = say_last(run.output, only_errors=bool(run.listening))
-    return Cause(f"It was not ready within timeouts.startup ({settings.timeouts.startup:g} s): {seen}.{said}", remedy)
+    text = f"It was not ready within timeouts.startup ({settings.timeouts.startup:g} s): {seen}.{said}"
+    return Cause(text, remedy, "startup_timeout")
 
 
 def what_it_says(output: str, port: int | None) -> Cause | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import NamedTuple
 
+from ...core.cause import Cause
 from ..platform import SYSTEM
 from ..platform.machine import machine
 from . import interpreter_for, interpreter_of, read_start
@@ -27,30 +27,23 @@ _RUNS = {"x86_64": {"x86_64", "i686"}, "aarch64": {"aarch64", "armv7l"}}
 _EMULATES = {"darwin": {"x86_64"}, "win32": {"x86_64", "i686"}}
 
 
-class Finding(NamedTuple):
-    """``seen`` follows the program's path; ``remedy`` says what to do."""
-
-    seen: str
-    remedy: str
-
-
-def unrunnable(path: Path, head: bytes, system: str = SYSTEM, handlers: Path = _HANDLERS) -> Finding | None:
-    """Why the system cannot run a file that begins with ``head``; None: it can. ``handlers``: of binfmt_misc, on Linux."""
+def unrunnable(path: Path, head: bytes, system: str = SYSTEM, handlers: Path = _HANDLERS) -> Cause | None:
+    """Why the system cannot run a file that begins with ``head``, as its path goes on in a sentence; None: it can. ``handlers``: of binfmt_misc, on Linux."""
     if not head:
-        return Finding("it is empty", "Install it again: its file is incomplete.")
+        return Cause("it is empty", "Install it again: its file is incomplete.")
     if system == "linux" and _has_handler(path, head, handlers):
         return None
     interpreter = interpreter_of(head) if system != "win32" else ""
     if interpreter:
         start = read_start(Path(interpreter))
         why = mismatch(start, system, machine()) if start else None
-        return Finding(f"its interpreter {interpreter} cannot run here: {why}", _OTHER_BUILD) if why else None
+        return Cause(f"its interpreter {interpreter} cannot run here: {why}", _OTHER_BUILD) if why else None
     why = mismatch(head, system, machine())
     if why is not None:
-        return Finding(why, _OTHER_BUILD)
+        return Cause(why, _OTHER_BUILD)
     if built_for(head) is None:
         remedy = _FIRST_LINE.format(words=interpreter_for(path) or '"sh"')
-        return Finding("it is neither a program for this system nor a script with a #! line", remedy)
+        return Cause("it is neither a program for this system nor a script with a #! line", remedy)
     return None
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from ...core.cause import Cause
 from . import HEAD_BYTES
-from .formats import Finding
 
 QUARANTINE = "com.apple.quarantine"
 _USER_APPROVED = 0x0040  # QTN_FLAG_USER_APPROVED: the user was asked and said yes (xnu's quarantine.h)
@@ -24,7 +24,7 @@ def read_head(program: Path) -> bytes:
         return file.read(HEAD_BYTES)
 
 
-def mark(program: Path, read_attribute: Callable[[Path], str | None] | None = None) -> Finding | None:
+def mark(program: Path, read_attribute: Callable[[Path], str | None] | None = None) -> Cause | None:
     """The mark of a download, for which the system may refuse or delay a start; None if unmarked."""
     if sys.platform == "win32":
         try:
@@ -37,28 +37,24 @@ def mark(program: Path, read_attribute: Callable[[Path], str | None] | None = No
     return None
 
 
-def mark_of_the_web(stream: str, program: Path) -> Finding | None:
+def mark_of_the_web(stream: str, program: Path) -> Cause | None:
     """From the stream ``Zone.Identifier`` that Windows adds to downloads (MS-FSCC 5.6.1)."""
     zone = re.search(r"^\s*ZoneId\s*=\s*(\d+)", stream, re.MULTILINE)
     if zone is None or int(zone[1]) not in (_INTERNET, _RESTRICTED):
         return None
-    return Finding(
-        "is marked as downloaded from the internet, and Windows may block it",
-        f"Unblock it: Unblock-File '{program}' in PowerShell, or Properties, Unblock.",
-    )
+    remedy = f"Unblock it: Unblock-File '{program}' in PowerShell, or Properties, Unblock."
+    return Cause("is marked as downloaded from the internet, and Windows may block it", remedy)
 
 
-def quarantine(value: str | None, program: Path) -> Finding | None:
+def quarantine(value: str | None, program: Path) -> Cause | None:
     """From the attribute ``com.apple.quarantine`` (flags in hexadecimal;time;agent;id) that macOS adds to downloads."""
     if not value:
         return None
     flags = re.match(r"[0-9a-fA-F]+(?=;|$)", value)
     if flags is not None and int(flags[0], 16) & _USER_APPROVED:
         return None
-    return Finding(
-        "is quarantined as an unapproved download, and macOS may refuse to run it",
-        f"Open the app once from the Finder and confirm, or remove the mark: xattr -d {QUARANTINE} '{program}'.",
-    )
+    remedy = f"Open the app once from the Finder and confirm, or remove the mark: xattr -d {QUARANTINE} '{program}'."
+    return Cause("is quarantined as an unapproved download, and macOS may refuse to run it", remedy)
 
 
 def _macos_quarantine(program: Path) -> str | None:

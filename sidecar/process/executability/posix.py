@@ -66,7 +66,7 @@ def _explain_exec(number: int, spec: LaunchSpec) -> errors.SidecarError:
         return error
     if number == errno.ENOEXEC:
         found = unrunnable(path, read_start(path))
-        why, hint = found or ("the system does not know its format", "Use the build for this system and processor.")
+        why, hint, *_ = found or ("the system does not know its format", "Use the build for this system and processor.")
         message = f"The backend's program cannot run on this system: {path}: {why}"
     else:
         message, hint = _REFUSALS.get(number, _REFUSED)

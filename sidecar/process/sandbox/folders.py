@@ -43,14 +43,13 @@ def path_notes(request: SandboxRequest) -> list[str]:
     for setting, paths in (("sandbox.write", request.write), ("sandbox.read", request.read)):
         for path in paths:
             if not os.path.exists(path):  # noqa: PTH110 -- strings
-                notes.append(
-                    f"{setting} names {path}, which does not exist: the backend gets no access to it. Create it and restart the backend"
-                )
+                effect = "the backend gets no access to it. Create it and restart the backend"
+                notes.append(f"{setting} names {path}, which does not exist: {effect}")
             elif setting == "sandbox.write" and os.path.isfile(path):  # noqa: PTH113 -- strings
-                notes.append(
-                    f"{setting} names the file {path}: the backend may change its content, not replace, rename or remove it;"
-                    " name its folder if it has to"
+                effect = (
+                    "the backend may change its content, not replace, rename or remove it; name its folder if it has to"
                 )
+                notes.append(f"{setting} names the file {path}: {effect}")
             elif holds_home(path):
                 effect = "the backend can access all of it"
                 if sys.platform == "win32":

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sidecar.core.cause import Cause
 from sidecar.errors import BackendNotFoundError, HttpFailedError
 from sidecar.observe import check_backend, check_files, check_network
 from sidecar.observe.check_backend import (
@@ -78,7 +79,7 @@ def test_a_text_file_with_a_run_bit_cannot_be_executed(tmp_path: Path) -> None:
 
 
 def test_a_mark_of_a_download_hides_no_worse_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marks, "mark", lambda _: marks.Finding("is marked", "Unblock it."))
+    monkeypatch.setattr(marks, "mark", lambda _: Cause("is marked", "Unblock it."))
     assert check_files.check_executable(command(sys.executable)).message.endswith("is marked")
     (tmp_path / "run").write_bytes(b"#!/no/such/interpreter\n")
     (tmp_path / "run").chmod(0o755)
