@@ -1,7 +1,8 @@
 """Ways that Landlock does not see, closed by a filter of system calls (seccomp) for level strict.
 
 Landlock asks at bind(2) and connect(2) of TCP alone. So sockets are for Unix, netlink and TCP (not MPTCP, SCTP, UDP),
-MSG_FASTOPEN, which connects by sending, is refused, io_uring, which no filter sees, is absent, and prlimit, by which a time
+MSG_FASTOPEN, which connects by sending, is refused, io_uring, which no filter sees, the kernel's keyrings and its message queues,
+which hold what other programs of the user keep there, are absent, and prlimit, by which a time
 limit could kill another process, works on the caller alone. Programs know each answer from kernels without the feature.
 Sources: seccomp(2), linux/filter.h, linux/audit.h, arch/*/entry/syscalls, include/uapi/asm-generic/unistd.h.
 """
@@ -24,10 +25,17 @@ _TCP, _UDP = 6, 17
 _MSG_FASTOPEN = 0x20000000
 DNS_PORT = 53
 
-# machine: of it and of the 32-bit one that its kernel runs: audit architecture; socket, sendto, sendmsg, sendmmsg, prlimit64; socketcall
+# machine: of it and of the 32-bit one that its kernel runs: audit architecture; socket, sendto, sendmsg, sendmmsg, prlimit64; those that
+# are absent: socketcall, mq_open, add_key, request_key, keyctl
 _CALLS = {
-    "x86_64": ((0xC000003E, (41, 44, 46, 307, 302), None), (0x40000003, (359, 369, 370, 345, 340), 102)),
-    "aarch64": ((0xC00000B7, (198, 206, 211, 269, 261), None), (0x40000028, (281, 290, 296, 374, 369), 102)),
+    "x86_64": (
+        (0xC000003E, (41, 44, 46, 307, 302), (240, 248, 249, 250)),
+        (0x40000003, (359, 369, 370, 345, 340), (102, 277, 286, 287, 288)),
+    ),
+    "aarch64": (
+        (0xC00000B7, (198, 206, 211, 269, 261), (180, 217, 218, 219)),
+        (0x40000028, (281, 290, 296, 374, 369), (102, 274, 309, 310, 311)),
+    ),
 }
 Line = tuple[str | None, int, int, str | None, str | None]  # label, code, value, where to if so, where to if not
 
@@ -38,13 +46,13 @@ def strict_filter(*, udp: bool) -> bytes:
     if not tables or struct.calcsize("P") != 8:
         return b""
     lines: list[Line] = [(None, _LOAD, _ARCH, None, None)]
-    lines += [(None, _EQUAL, arch, f"table {arch}", None) for arch, _calls, _socketcall in tables]
+    lines += [(None, _EQUAL, arch, f"table {arch}", None) for arch, _calls, _absent in tables]
     lines.append((None, _RETURN, _REFUSE | errno.ENOSYS, None, None))
-    for arch, calls, socketcall in tables:
+    for arch, calls, absent in tables:
         targets = ("socket", "fourth", "third", "fourth", "own")
         lines.append((f"table {arch}", _LOAD, _NR, None, None))
         lines += [(None, _EQUAL, number, target, None) for number, target in zip(calls, targets, strict=True)]
-        lines += [(None, _EQUAL, number, "absent", None) for number in (_IO_URING_SETUP, socketcall) if number]
+        lines += [(None, _EQUAL, number, "absent", None) for number in (_IO_URING_SETUP, *absent)]
         lines.append((None, _FROM, _X32, "absent", "allow"))
     return _assemble([*lines, *_socket(udp=udp), *_ENDS])
 

@@ -516,6 +516,22 @@ def use_kernel_crypto() -> None:
     socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET)
 
 
+def use_kernel_keys() -> None:
+    add_key, keyctl = (248, 250) if os.uname().machine == "x86_64" else (217, 219)
+    ring, read, unlink = ctypes.c_long(-3), 11, 9  # KEY_SPEC_SESSION_KEYRING, KEYCTL_…
+    key = checked(libc.syscall(add_key, b"user", b"evil", ctypes.c_char_p(b"evil"), 4, ring))
+    try:
+        checked(libc.syscall(keyctl, read, ctypes.c_long(key), ctypes.create_string_buffer(10), 10, 0))
+    finally:
+        libc.syscall(keyctl, unlink, ctypes.c_long(key), ring)
+
+
+def use_message_queue() -> None:
+    name = f"/evil-{os.getpid()}".encode()
+    checked(libc.mq_open(name, os.O_CREAT | os.O_RDWR, 0o600, None))
+    libc.mq_unlink(name)
+
+
 def use_virtual_socket() -> None:
     socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
 

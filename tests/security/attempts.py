@@ -95,6 +95,10 @@ ATTEMPTS = (
     Attempt("bind_mptcp", "bind another port with MPTCP", 0, "strict"),
     Attempt("send_udp", "send UDP", 0, "strict"),
     Attempt("use_io_uring", "use io_uring, which a filter of system calls does not see", 0, "strict"),
+    Attempt("use_kernel_keys", "use the kernel's keyrings, where programs keep secrets (keyctl)", 0, "strict"),
+    Attempt(
+        "use_message_queue", "use a message queue, which other programs of the user may have (mq_open)", 0, "strict"
+    ),
     Attempt("use_32_bit_calls", "use the system calls of 32-bit programs", 0, "strict"),
     Attempt("lock_key", "lock a file there that it cannot write (flock)", 1, "strict"),
     Attempt("use_kernel_crypto", "use the kernel's ciphers (AF_ALG)", 0, "strict"),
