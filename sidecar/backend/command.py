@@ -47,7 +47,7 @@ def find_command(
     """The command to run: the user's own as it was given, else the packaged backend of the profile.
 
     A program without a folder in its name is looked up on the PATH of ``environ`` (the child's), the packaged one in
-    ``app.resources``, ``beside`` (the sidecar's folder), the two above it and ``working_directory``, where relative paths begin. It
+    ``app.resources``, ``beside`` (the sidecar's folder), the two above it and, unless the app is packaged, ``working_directory``, where relative paths begin. It
     runs in ``backend.cwd``, else where the sidecar was started, else (``Profile.own_folder``) beside its executable.
 
     Raises BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
@@ -88,7 +88,9 @@ def candidates(settings: Settings, beside: str, working_directory: str, platform
     name = f"{preset.executable}.exe" if platform == "win32" else preset.executable
     resources = [settings.app.resources] if settings.app.resources else []
     above = os.path.dirname(beside)
-    roots = dict.fromkeys([*resources, beside, above, os.path.dirname(above), working_directory])
+    # An installed app is started in any folder, such as that of a downloaded file.
+    here = [] if settings.app.is_packaged else [working_directory]
+    roots = dict.fromkeys([*resources, beside, above, os.path.dirname(above), *here])
     for root in roots:
         for folder in _folders(preset.folders.get(platform, ()), platform):
             yield _join(root, os.path.join("backend", folder, name))

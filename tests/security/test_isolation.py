@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from sidecar.backend.command import candidates
 from sidecar.console.client import serve_command
-from sidecar.process.platform import machine
+from sidecar.process.platform import SYSTEM, machine
+from sidecar.settings.model import App, Settings
 from tests.support.launch import ROOT, clean_environment, sidecar_command
 from tests.support.processes import wait_until
 
@@ -139,6 +141,15 @@ def test_a_backend_meets_the_same_under_every_tool(base: str, tmp_path: Path) ->
         assert {name: value for name, value in found["env"].items() if name not in ports} == {
             name: value for name, value in expected["env"].items() if name not in ports
         }, tool
+
+
+@pytest.mark.parametrize("packaged", [True, False])
+def test_an_installed_app_takes_no_backend_from_the_folder_where_it_is_started(packaged: bool, tmp_path: Path) -> None:
+    settings = Settings(profile="aura", app=App(is_packaged=packaged, resources=str(tmp_path / "app")))
+    here = tmp_path / "downloads"
+    for place in candidates(settings, str(tmp_path / "app" / "sidecar"), str(here), SYSTEM):
+        assert not (packaged and place.startswith(str(here)))
+    assert packaged or place.startswith(str(here))
 
 
 def test_programs_of_windows_are_found_by_its_own_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
