@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PREFIX = "SIDECAR_"
+_MAX_SEARCHED = 100_000  # characters of a file in which the line of each setting is looked for
 
 
 class Given:
@@ -89,7 +90,7 @@ def _table(path: str, content: str, section: str, table: dict[str, Any]) -> Iter
 
 
 def _place(path: str, content: str, section: str, key: str, *, otherwise: str = "") -> str:
-    line = line_of(content, section, key)
+    line = line_of(content, section, key) if len(content) <= _MAX_SEARCHED else None
     return f"{path}, line {line}" if line else otherwise or path
 
 

@@ -63,7 +63,10 @@ def shown(value: Any) -> str:
     try:
         text = msgspec.json.encode(value).decode()
     except (TypeError, ValueError, RecursionError):
-        text = repr(value)
+        try:
+            text = repr(value)
+        except ValueError:  # a number of more digits than Python writes
+            text = "a number that is too large"
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
@@ -78,5 +81,5 @@ def close_to(name: str, known: Iterable[str]) -> str:
     import difflib
 
     names = {one.lower(): one for one in known}
-    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name[:_MAX_SHOWN].lower(), names, n=1, cutoff=0.6)
     return f"; did you mean {names[close[0]]}?" if close else ""

@@ -1,15 +1,17 @@
-"""What one frame of a hostile client costs."""
+"""What one frame of a hostile client costs, and one file of settings."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from sidecar.errors import InvalidArgsError
+from sidecar.errors import InvalidArgsError, InvalidConfigError
+from sidecar.settings.load import load
 from sidecar.wire.channels import CHANNELS
 from sidecar.wire.codec import BadMessageError, args_reader, read_message
 
@@ -25,7 +27,8 @@ MEASURE = """
 import resource, sys, time
 from sidecar.wire.channels import CHANNELS
 from sidecar.wire.codec import BadMessageError, args_reader, read_message
-from sidecar.errors import InvalidArgsError
+from sidecar.errors import InvalidArgsError, InvalidConfigError
+from sidecar.settings.load import load
 body = sys.stdin.buffer.read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 begin = time.process_time()
@@ -87,3 +90,19 @@ def test_a_field_of_a_wrong_type_is_refused(field: str) -> None:
         read_message(frame(field, b"\x91\x01"))
     with pytest.raises((BadMessageError, InvalidArgsError)):
         args_reader(CHANNELS["sidecar:ping"])(read_message(frame("args", b"\x01")).args)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"[backend]\nport = 0x{'f' * 100_000}\n", r"backend\.port is a number that is too large"),
+        ("[backend.env]\n" + "".join(f'K{count} = "v"\n' for count in range(20_000)) + "x = 1\n", r"backend\.env"),
+    ],
+    ids=["a number of 100 000 digits", "20 000 variables"],
+)
+def test_a_file_of_settings_made_to_be_slow_is_an_error_in_words(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "x.toml").write_text(text)
+    begin = time.process_time()
+    with pytest.raises(InvalidConfigError, match=message):
+        load(config=str(tmp_path / "x.toml"), environ={})
+    assert time.process_time() - begin < 30
