@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _sre  # type: ignore[import-not-found]  # the C half of re, without type stubs
 import sys
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
@@ -57,8 +58,18 @@ def _extract_stack(*_arguments: object) -> Any:
     return traceback.extract_stack(sys._getframe(1))  # noqa: SLF001 - as traceback does
 
 
+def _compile(*arguments: Any) -> Any:
+    """What msgspec calls for a type with a pattern; no type on the way to the first answer has one."""
+    if isinstance(sys.modules.get("re"), _Later):
+        del sys.modules["re"]
+    import re
+
+    return re.compile(*arguments)
+
+
 def _later() -> dict[str, _Later]:
     """By name; each with what is used while asyncio and msgspec are imported. No message has an UUID or a Decimal."""
+    pattern = _sre.compile("", 0, [1], 0, {}, ())  # typing wants its type; 1 is SUCCESS
     known: dict[str, dict[str, Any]] = {
         "asyncio.sslproto": {},
         "asyncio.staggered": {},
@@ -73,6 +84,7 @@ def _later() -> dict[str, _Later]:
         "msgspec.inspect": {},
         "msgspec.toml": {},
         "msgspec.yaml": {},
+        "re": {"Pattern": type(pattern), "Match": type(pattern.match("")), "compile": _compile},
         "subprocess": {"PIPE": -1, "STDOUT": -2, "DEVNULL": -3},
         "tempfile": {},
         "textwrap": {},

@@ -29,7 +29,7 @@ CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that 
 BATCH_BYTES = 1024 * 1024
 LOOK_SECONDS = 0.5  # between two looks whether the files are still in their place
 
-_NAME = re.compile(r"backend-([0-9]{6,9})\.log")
+_NAME = r"backend-([0-9]{6,9})\.log"
 _MAX_NUMBER = 999_000_000  # of a file of ours; behind a higher one, which only the backend can have made, no file would be removed
 
 
@@ -223,7 +223,7 @@ class LogFiles:
         return seen.st_size >= self.max_bytes or not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1
 
     def _numbers(self) -> list[int]:
-        numbers = (int(match[1]) for name in os.listdir(self.folder) if (match := _NAME.fullmatch(name)))
+        numbers = (int(match[1]) for name in os.listdir(self.folder) if (match := re.fullmatch(_NAME, name)))
         return [number for number in numbers if number < _MAX_NUMBER]
 
     def _path(self, number: int, kind: str = "log") -> str:

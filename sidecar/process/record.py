@@ -24,8 +24,7 @@ _Process = tuple[_Pid, _Time]
 _Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 _World = Annotated[str, msgspec.Meta(max_length=200)]
-_Marker = Annotated[str, msgspec.Meta(pattern=rf"^({MARKER}=[0-9a-f]{{24}})?\Z")]
-_Logs = Annotated[str, msgspec.Meta(pattern=r"^backend(-[0-9]{1,9})?\Z")]
+_Name = Annotated[str, msgspec.Meta(max_length=40)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 
 
@@ -37,13 +36,22 @@ class RunRecord(msgspec.Struct, kw_only=True):
     owner: _Process
     guardian: _Process | None = None
     backend: _Process | None = None
-    marker: _Marker = ""  # NAME=value in the environment of all that the sidecar launched; empty: none
+    marker: _Name = ""  # NAME=value in the environment of all that the sidecar launched; empty: none
     run: _Count = 0
     port: _Port | None = None
     failures: _Count = 0  # how many stand against the restart budget
-    logs: _Logs = "backend"  # name of the folder for the backend's output, which no two sidecars share
+    logs: _Name = "backend"  # name of the folder for the backend's output, which no two sidecars share
     written: _Time = 0.0  # seconds since 1970
     ending: _Seconds = 0.0  # seconds that the end of the sidecar may take; 0: it is not ending
+
+    def __post_init__(self) -> None:
+        # Not as patterns: the re module is not imported on the way to the first answer.
+        name, _, value = self.marker.partition("=")
+        if self.marker and (name != MARKER or len(value) != 24 or value.strip("0123456789abcdef")):
+            raise ValueError("invalid marker")
+        word, dash, number = self.logs.partition("-")
+        if word != "backend" or bool(dash) != (number.isascii() and number.isdigit() and len(number) < 10):
+            raise ValueError("invalid logs")
 
 
 class LastRun(msgspec.Struct):

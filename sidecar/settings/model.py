@@ -4,8 +4,6 @@ Every number here is a promise to users; its source stands beside it. Durations 
 comments at the fields, ``(unit) meaning``, are the text of docs/settings.md, written there by ``python -m tools.generate``.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
