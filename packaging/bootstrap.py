@@ -1,0 +1,65 @@
+"""What the packed sidecar runs before entry.py: it makes the modules inside the program importable.
+
+In place of PyInstaller's own bootstrap, which imports ctypes and a dozen other modules before our first line.
+"""
+
+import sys
+from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import MAGIC_NUMBER, SourcelessFileLoader
+from io import FileIO
+from marshal import loads
+from os import path, sep
+
+ROOT = path.normpath(sys._MEIPASS) + sep
+PACKAGE, NAMESPACE = 1, 3  # of PyInstaller.loader.pyimod01_archive
+
+
+class Archive:
+    """PyInstaller's PYZ: magic numbers of itself and of Python, offset of the table; the table has (kind, offset, length) by name."""
+
+    def __init__(self, place):
+        self.program, _, start = place.rpartition("?")
+        self.start = int(start)
+        # Each open is a virus scan on Windows. Elsewhere the guardian closes all descriptors that are not its own.
+        self.file = FileIO(self.program) if sys.platform == "win32" else None
+        magic = self.read(0, 12)
+        if magic[:8] != b"PYZ\0" + MAGIC_NUMBER:
+            raise ImportError("the program holds modules of another Python")
+        table = int.from_bytes(magic[8:], "big")
+        self.entries = dict(loads(self.read(table, -1)))
+
+    def read(self, offset, length):
+        file = self.file or FileIO(self.program)
+        file.seek(self.start + offset)
+        return file.read(length)
+
+    def find_spec(self, name, _path=None, _target=None):
+        """As a finder of sys.meta_path."""
+        kind, _offset, _length = self.entries.get(name, (None, 0, 0))
+        if kind is None:
+            return None
+        place = ROOT + name.replace(".", sep)
+        if kind == NAMESPACE:
+            spec = ModuleSpec(name, None, is_package=True)
+        else:
+            file = f"{place}{sep}__init__.pyc" if kind == PACKAGE else f"{place}.pyc"
+            spec = ModuleSpec(name, Loader(name, file), origin=file, is_package=kind == PACKAGE)
+            spec.has_location = True  # modules look for their data beside __file__
+        if spec.submodule_search_locations is not None:
+            spec.submodule_search_locations.append(place)  # extension modules are files
+        return spec
+
+
+class Loader(SourcelessFileLoader):
+    """Of one module."""
+
+    def get_code(self, name):
+        _kind, offset, length = archive.entries[name]
+        return loads(archive.read(offset, length))
+
+
+archive = Archive(sys._pyinstaller_pyz)
+# Not the registry, where Windows' Python would look for modules first.
+sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__name__ != "WindowsRegistryFinder"]
+sys.meta_path.insert(-1, archive)
+sys.frozen = True
