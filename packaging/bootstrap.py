@@ -10,7 +10,7 @@ from io import FileIO
 from marshal import loads
 from os import path, sep
 
-ROOT = path.normpath(sys._MEIPASS) + sep
+ROOT = path.normpath(sys._MEIPASS) + sep  # noqa: SLF001 - PyInstaller's names
 PACKAGE, NAMESPACE = 1, 3  # of PyInstaller.loader.pyimod01_archive
 
 
@@ -26,9 +26,10 @@ class Archive:
         if magic[:8] != b"PYZ\0" + MAGIC_NUMBER:
             raise ImportError("the program holds modules of another Python")
         table = int.from_bytes(magic[8:], "big")
-        self.entries = dict(loads(self.read(table, -1)))
+        self.entries = dict(loads(self.read(table, -1)))  # noqa: S302 - our own program
 
     def read(self, offset, length):
+        """A part of the archive; to the end of the program if ``length`` is -1."""
         file = self.file or FileIO(self.program)
         file.seek(self.start + offset)
         return file.read(length)
@@ -54,11 +55,12 @@ class Loader(SourcelessFileLoader):
     """Of one module."""
 
     def get_code(self, name):
+        """As an importlib.abc.InspectLoader."""
         _kind, offset, length = archive.entries[name]
-        return loads(archive.read(offset, length))
+        return loads(archive.read(offset, length))  # noqa: S302 - our own program
 
 
-archive = Archive(sys._pyinstaller_pyz)
+archive = Archive(sys._pyinstaller_pyz)  # noqa: SLF001 - as above
 # Not the registry, where Windows' Python would look for modules first.
 sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__name__ != "WindowsRegistryFinder"]
 sys.meta_path.insert(-1, archive)

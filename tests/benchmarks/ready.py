@@ -6,11 +6,13 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from tests.support.backends import aspnet_backend, aspnet_missing, free_port, http_backend
 
 from .figures import Figure, Scale, alternate, rows
-from .rig import Sidecar, helper
+from .rig import Sidecar, helper, packed_command
+from .start import PACKED
 
 LIVE = "/health/live"
 # What an app does that has nothing better: wait-on asks every 250 ms by default; many ask every second.
@@ -28,22 +30,26 @@ def run(scale: Scale) -> Iterator[Figure]:
 
 
 def _figure(name: str, command: Sequence[str], repetitions: int) -> Figure:
-    late: dict[str, list[float]] = {"sidecar": [], **{label: [] for label in POLLERS}}
+    late: dict[str, list[float]] = {}
 
-    def once() -> float:
+    def once(label: str, program: Sequence[str] | None) -> float:
         port = free_port()
         with contextlib.ExitStack() as stack:
             first = _prober(stack, port, 0.0)
             pollers = {label: _prober(stack, port, pause) for label, pause in POLLERS.items()}
-            sidecar = stack.enter_context(Sidecar(command, settings={"backend.port": port}))
+            sidecar = stack.enter_context(Sidecar(command, settings={"backend.port": port}, command=program))
             running = sidecar.state("RUNNING").at
             possible = _time(first)
-            for label, poller in pollers.items():
-                late[label].append((_time(poller) - possible) * 1000)
-            late["sidecar"].append((running - possible) * 1000)
+            late.setdefault(label, []).append((running - possible) * 1000)
+            for peer, poller in pollers.items():
+                late.setdefault(peer, []).append((_time(poller) - possible) * 1000)
             return running
 
-    alternate({"all": once}, repetitions)
+    packed = packed_command()
+    sidecars = {"sidecar": partial(once, "sidecar", None)}
+    if packed:
+        sidecars[PACKED] = partial(once, PACKED, packed)
+    alternate(sidecars, repetitions)
     return Figure(
         f"first possible answer → reported: {name}",
         "ms",

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 
 import psutil
 
-from tests.support.launch import clean_environment, sidecar_command, toml_value
+from tests.support.launch import ROOT, clean_environment, sidecar_command, toml_value
 from tests.support.pipes import Message, pack, take_messages
 
 CHILDREN = Path(__file__).resolve().parent / "children"
@@ -41,6 +41,12 @@ def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]
 def bare(*words: str) -> list[str]:
     """The command of a Python that loads nothing it need not."""
     return [sys.executable, "-I", "-S", *words]
+
+
+def packed_command() -> list[str] | None:
+    """What starts the packed sidecar of this checkout; None where packaging/build made none."""
+    program = ROOT / "dist" / "sidecar" / ("sidecar.exe" if sys.platform == "win32" else "sidecar")
+    return [str(program)] if program.exists() else None
 
 
 def helper(name: str, *words: object) -> list[str]:

@@ -8,14 +8,16 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from tests.support.backends import http_backend
 
 from .figures import Figure, Scale, alternate, rows
-from .rig import CHILDREN, PATIENCE, Sidecar, bare, milliseconds_to_first_byte, pause
+from .rig import CHILDREN, PATIENCE, Sidecar, bare, milliseconds_to_first_byte, packed_command, pause
 
+PACKED = "sidecar, packed"  # as an app ships it
 PING = {"type": "request", "id": 1, "channel": "sidecar:ping", "args": ["x"]}
 ONE_BYTE = "import os; os.write(1, b'.')"
 # What a Python program that answers MessagePack in an event loop cannot do without.
@@ -40,17 +42,17 @@ class Times(NamedTuple):
     answered: float
 
 
-def one_start() -> Times:
+def one_start(command: Sequence[str] | None) -> Times:
     """Starts a sidecar with a backend and a ping in its pipe."""
     pause()
-    with Sidecar(http_backend(), first=[PING]) as it:
+    with Sidecar(http_backend(), first=[PING], command=command) as it:
         greeted = it.until(lambda message: message["type"] == "hello", "hello")
         answered = it.until(lambda message: message.get("id") == 1, "first answer")
         moments = (greeted, it.state("STARTING"), it.progress("waiting"), answered)
         return Times(*((moment.at - it.spawned) * 1000 for moment in moments))
 
 
-def backend_executes() -> float:
+def backend_executes(command: Sequence[str] | None) -> float:
     """Milliseconds from the spawn of the sidecar to the first instruction of its backend."""
     pause()
     with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +60,7 @@ def backend_executes() -> float:
         os.mkfifo(fifo)
         reader, keeper = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), os.open(fifo, os.O_WRONLY)
         try:
-            with Sidecar(["/bin/sh", "-c", f"echo . > {fifo}; exec sleep 60"]) as it:
+            with Sidecar(["/bin/sh", "-c", f"echo . > {fifo}; exec sleep 60"], command=command) as it:
                 select.select([reader], [], [], PATIENCE)
                 return (time.monotonic() - it.spawned) * 1000
         finally:
@@ -68,16 +70,18 @@ def backend_executes() -> float:
 
 def run(scale: Scale) -> Iterator[Figure]:
     """See the module."""
-    starts: list[Times] = []
-
-    def sidecar() -> float:
-        starts.append(one_start())
-        return starts[-1].answered
-
+    starts: dict[str, list[Times]] = {}
+    executed: dict[str, list[float]] = {}
     node = shutil.which("node")
-    peers = {
-        "sidecar": sidecar,
-        "backend executes": backend_executes,
+    sidecars = {"sidecar": None, **({PACKED: packed} if (packed := packed_command()) else {})}
+
+    def start(label: str) -> float:
+        starts.setdefault(label, []).append(one_start(sidecars[label]))
+        executed.setdefault(label, []).append(backend_executes(sidecars[label]))
+        return starts[label][-1].answered
+
+    peers: dict[str, Callable[[], float]] = {
+        **{label: partial(start, label) for label in sidecars},
         "python -c": lambda: milliseconds_to_first_byte([sys.executable, "-c", ONE_BYTE]),
         "python -I -S -c": lambda: milliseconds_to_first_byte(bare("-c", ONE_BYTE)),
         "python -m emptypackage": lambda: milliseconds_to_first_byte(
@@ -90,44 +94,45 @@ def run(scale: Scale) -> Iterator[Figure]:
         peers["node child"] = lambda: milliseconds_to_first_byte([node, "-e", "process.stdout.write('.')"])
     repetitions = scale.of(25, 11, 1)
     measured = alternate(peers, repetitions)
-    kept = starts[-repetitions:]
-    floors = {label: values for label, values in measured.items() if label not in {"sidecar", "backend executes"}}
+    floors = {label: values for label, values in measured.items() if label not in sidecars}
     asyncio_floor = floors.pop("python with asyncio and msgspec")
     spawn_floor = floors.pop("python with subprocess and msgspec")
     bare_floors = {label: values for label, values in floors.items() if label != "python -I -S -c"}
+
+    def of_sidecars(moment: str) -> dict[str, list[float]]:
+        return {label: [getattr(one, moment) for one in some[-repetitions:]] for label, some in starts.items()}
+
     yield Figure(
         "start: hello",
         "ms",
-        rows({"sidecar": [one.hello for one in kept], **floors}),
+        rows({**of_sidecars("hello"), **floors}),
         goal="≤ 1.2 times python -m of an empty package",
         note="From spawn to the first byte on stdout.",
     )
     yield Figure(
         "start: STARTING reported",
         "ms",
-        rows({"sidecar": [one.starting for one in kept], **bare_floors}),
+        rows({**of_sidecars("starting"), **bare_floors}),
         goal="≤ 60 ms",
         note="From spawn to the event that the backend is being spawned: the settings are read and the port is chosen.",
     )
     yield Figure(
         "start: backend executes",
         "ms",
-        rows({"sidecar": measured["backend executes"], **bare_floors}),
+        rows({**{label: some[-repetitions:] for label, some in executed.items()}, **bare_floors}),
         goal="≤ 1.6 times python -m of an empty package",
         note="From spawn to the first line of a shell script that is the backend.",
     )
     yield Figure(
         "start: backend spawned",
         "ms",
-        rows(
-            {"sidecar": [one.spawned for one in kept], "python with subprocess and msgspec": spawn_floor, **bare_floors}
-        ),
+        rows({**of_sidecars("spawned"), "python with subprocess and msgspec": spawn_floor, **bare_floors}),
         note="From spawn to the event that the backend's process runs, which it does long before; the floor spawns a child with subprocess.",
     )
     yield Figure(
         "start: first answer",
         "ms",
-        rows({"sidecar": measured["sidecar"], "python with asyncio and msgspec": asyncio_floor, **bare_floors}),
-        goal="≤ 75 ms",
+        rows({**of_sidecars("answered"), "python with asyncio and msgspec": asyncio_floor, **bare_floors}),
+        goal="≤ 3.5 times python -m of an empty package",
         note="From spawn to the answer to a ping that was in the pipe before; the backend is spawned meanwhile.",
     )

@@ -19,6 +19,7 @@ from tests.support.launch import ROOT
 from .figures import Figure, Results, Row
 from .machine import Machine
 from .report import factor, number
+from .start import PACKED
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 PAGE = "docs/performance.md"
@@ -36,8 +37,10 @@ class Line(NamedTuple):
 SHORT = [
     Line("hello after the spawn", "start: hello", peer="python -m emptypackage"),
     Line("backend executes, after the spawn of the sidecar", "start: backend executes", peer="python -m emptypackage"),
+    Line("the same, packed", "start: backend executes", PACKED, "python -m emptypackage"),
     Line("backend being spawned, after the spawn of the sidecar", "start: STARTING reported", peer="node child"),
-    Line("first answer after the spawn", "start: first answer", peer="node child"),
+    Line("first answer after the spawn", "start: first answer", peer="python -m emptypackage"),
+    Line("the same, packed", "start: first answer", PACKED, "python -m emptypackage"),
     Line("ping from Node, 100 B", "ping p50: 100 B, one core", "client.js → sidecar", "Node IPC json"),
     Line(
         "calls from Node, 64 in flight",
@@ -49,6 +52,12 @@ SHORT = [
         "ready reported after the first possible answer",
         "first possible answer → reported: ASP.NET Core",
         peer="polling every 250 ms",
+    ),
+    Line(
+        "the same, packed, small backend that listens at once",
+        "first possible answer → reported: listens at once",
+        PACKED,
+        "polling every 250 ms",
     ),
     Line(
         "the same, small backend after 1 s",
@@ -118,7 +127,7 @@ def short(results: Results) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for line in SHORT:
         figure = figures.get(line.figure)
-        if figure is not None:
+        if figure is not None and any(row.label == line.of for row in figure.rows):
             row = figure.row(line.of)
             beside = f"{line.peer}: {_value(figure.row(line.peer), figure)}" if line.peer else ""
             yield f"| {line.title} | {_value(row, figure)} | {_spread(row)} | {figure.goal} | {beside} |"
