@@ -91,12 +91,9 @@ def _let_through(settings: Settings, inherited: Mapping[str, str], platform: str
 
 
 def _listed(name: str, patterns: Iterable[str], *, ignore_case: bool) -> bool:
-    name = name.upper() if ignore_case else name
-    for pattern in patterns:
-        wanted = pattern.upper() if ignore_case else pattern
-        if name == wanted or (wanted.endswith("*") and name.startswith(wanted[:-1])):
-            return True
-    return False
+    if ignore_case:
+        name, patterns = name.upper(), map(str.upper, patterns)
+    return any(name == each or (each.endswith("*") and name.startswith(each[:-1])) for each in patterns)
 
 
 def _profile_variables(settings: Settings, paths: Paths) -> Iterator[tuple[str, str]]:

@@ -10,9 +10,8 @@ from .environment import backend_environment, fill
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Literal
 
-    from ..settings.model import Backend, Paths, Settings
+    from ..settings.model import Paths, Settings
 
 # Seconds that the tree has to end when the sidecar was killed: so that nothing of it is alive after 2 s.
 _MAX_ALONE = 1.0
@@ -28,6 +27,9 @@ def plan_launch(
     backend, limits, times = settings.backend, settings.limits, settings.timeouts
     environment = backend_environment(settings, paths, port, inherited)
     command = find_command(settings, environment)
+    to = backend.stop_signal_to
+    if to == "auto":  # a launcher relies on the terminal for SIGINT and SIGQUIT: it passes them on to no child
+        to = "group" if backend.stop_signal in {"SIGINT", "SIGQUIT"} else "root"
     spec = LaunchSpec(
         run,
         tuple(fill(word, backend.host, port) for word in command.argv),
@@ -39,7 +41,7 @@ def plan_launch(
         alone=min(times.owner_lost, _MAX_ALONE),
         stdin=backend.stdin,
         stop_signal=backend.stop_signal,
-        stop_signal_to=_signalled(backend),
+        stop_signal_to=to,
     )
     return spec, command
 
@@ -55,10 +57,3 @@ def make_folders(paths: Paths) -> Iterator[str]:
         why = distrust(folder, shared=True) if folder != paths.data else None
         if why is not None:
             yield f"what the backend keeps in {folder} cannot be trusted: {why}. Set [paths] to a folder of yours alone"
-
-
-def _signalled(backend: Backend) -> Literal["root", "group"]:
-    """A launcher relies on the terminal for SIGINT and SIGQUIT: it passes them on to no child."""
-    if backend.stop_signal_to == "auto":
-        return "group" if backend.stop_signal in {"SIGINT", "SIGQUIT"} else "root"
-    return backend.stop_signal_to

@@ -43,7 +43,9 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
         return CLEAN
     output = _plain(output)
     fatal = find(output)
-    by_status = _from_status(status)
+    by_status = _BY_STATUS.get(status.kind or "")
+    if status.kind == "signal" and status.signal is not None:
+        by_status = Cause(f"The backend was killed by {signal_name(status.signal)}.", REPORT, "signal")
     if oom is False and by_status is _KILLED:
         by_status = KILLED_BY_OTHERS
     if fatal is None and status.signal is not None and by_status is not None and by_status.kind in _SIGNALS:
@@ -86,9 +88,3 @@ def _describe(fatal: Fatal) -> Cause:
     sentence = f"The backend died of {RUNTIMES[fatal.kind].words}{f': {what}' if what else ''}{frame}"
     kind = fatal.kind if fatal.kind in {"failfast", "overflow"} else "exception"
     return Cause(sentence + ("" if sentence.endswith((".", "…")) else "."), REPORT, kind)
-
-
-def _from_status(status: ExitStatus) -> Cause | None:
-    if status.kind == "signal" and status.signal is not None:
-        return Cause(f"The backend was killed by {signal_name(status.signal)}.", REPORT, "signal")
-    return _BY_STATUS.get(status.kind or "")
