@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from .base import ProcessId
-from .first_record import LAST, MAX_BYTES, PREFIX
+from .first_record import LAST, MAX_BYTES, PREFIX, record_name
 from .identity import identify, is_alive, own_identity, pid_namespace
 from .platform.files import distrust, read_file, remove_file, replace_file
 from .record import LastRun, RunRecord
@@ -73,6 +73,7 @@ class Reclaim:
         self._killed: list[ProcessId] = []
         self._world = pid_namespace()
         self._me = own_identity()
+        self._is_announced = os.path.exists(os.path.join(self._folder, record_name(*self._me)))
 
     def read(self, *, wait: bool = True) -> Reclaimed:
         """Ends proven orphans, and gives what the next run should know. Never raises for what it finds.
@@ -102,7 +103,7 @@ class Reclaim:
                 if wait and record.ending:
                     ending.append(Predecessor(owner, path, min(record.ending, self._max_ending)))
                     continue
-                taken.append(record.logs)
+                taken.append("" if self._comes_later(record) else record.logs)
                 neighbours.append(f"Another sidecar (pid {record.owner[0]}) uses the data folder {self._folder}")
             elif wait and record.guardian is not None and self._is_alive(record, record.guardian):
                 ending.append(Predecessor(ProcessId(*record.guardian), path, _GUARDIAN_SECONDS))
@@ -193,6 +194,10 @@ class Reclaim:
 
     def _is_alive(self, record: RunRecord, process: tuple[int, float] | None) -> bool:
         return process is not None and record.world == self._world and is_alive(ProcessId(*process))
+
+    def _comes_later(self, record: RunRecord) -> bool:
+        """Whether it was started with this sidecar, after it, and has yet to choose its logs (see first_record): it will see the record of this one."""
+        return self._is_announced and record.run == 1 and record.backend is None and record.owner[::-1] > self._me[::-1]
 
     def _end_orphans(self, record: RunRecord) -> None:
         if record.world != self._world:

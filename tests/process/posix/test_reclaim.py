@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from sidecar.process.base import ProcessId
-from sidecar.process.identity import identify, pid_namespace
+from sidecar.process.first_record import record_name, write_first
+from sidecar.process.identity import identify, own_identity, pid_namespace
 from sidecar.process.reclaim import Reclaim
 from sidecar.process.record import Record, RunRecord
 from tests.process.posix.test_guardian import FAMILIES, PROMISE, Owner, own  # noqa: F401 - a fixture
@@ -104,6 +105,23 @@ def test_a_sidecar_that_lives_keeps_its_backend_and_is_seen(own, tmp_path: Path)
     second.update(port=1111)
     second.remove()
     assert len(list(tmp_path.iterdir())) == 1  # the first one's record; the folder's port stays the first one's
+
+
+def test_of_two_that_start_at_once_the_older_one_has_the_usual_logs(stranger, tmp_path: Path) -> None:
+    """Each sees the first record of the other; both took the same other folder."""
+    younger = identify(stranger.pid)
+    assert younger is not None
+    facts = {"world": pid_namespace(), "guardian": None, "marker": MARKER, "port": None}
+    write_first(str(tmp_path), owner=younger, **facts)
+    assert Reclaim(tmp_path).read().logs == "backend-2"  # it may have chosen before it could see this one
+    write_first(str(tmp_path), owner=own_identity(), **facts)
+    found = Reclaim(tmp_path).read()
+    assert (found.shared, found.logs) == (True, "backend")
+    (tmp_path / record_name(*younger)).unlink()
+    older = identify(os.getppid())
+    assert older is not None
+    write_first(str(tmp_path), owner=older, **facts)
+    assert Reclaim(tmp_path).read().logs == "backend-2"
 
 
 def test_a_process_with_the_same_pid_and_another_start_time_is_never_touched(stranger, tmp_path: Path) -> None:
