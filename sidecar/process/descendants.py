@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 
-from . import portable, tree
+from . import tree
 
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 
 class Descendants:
@@ -22,30 +23,34 @@ class Descendants:
         self._subreaper = subreaper
         self._exact = exact
         self._marker = marker
-        self._memory = portable.Memory()
+        self._source: Any = tree
+        if not exact:
+            from . import portable
+
+            self._source, self._memory = portable, portable.Memory()
         self._root = 1
 
     def add_root(self, pid: int, started: float | None = None) -> None:
         """The backend; with a start time only if it is that very process."""
         self._root = pid
-        entry = None if self._exact else portable.read_entry(pid)
+        entry = None if self._exact else self._source.read_entry(pid)
         if entry is not None and started in (None, entry.started):
             self._memory.add_root(entry)
 
     def started(self, pid: int) -> float:
         """When a process was started; 0 where that cannot be read."""
-        entry = (tree if self._exact else portable).read_entry(pid)
+        entry = self._source.read_entry(pid)
         return entry.started if entry else 0.0
 
     def watch(self) -> None:
         """A look at a tree that has to be remembered; often, and cheaper than the others."""
         if not self._exact:
-            self._memory.look(portable.table())
+            self._memory.look(self._source.table())
 
     def members(self) -> Iterator[tree.Entry]:
         """All of them, parents first; zombies are among them."""
         if not self._exact:
-            yield from self._memory.look(portable.table(), self._marker)
+            yield from self._memory.look(self._source.table(), self._marker)
             return
         empty = True
         for entry in tree.walk((self._subreaper,)):
@@ -60,9 +65,11 @@ class Descendants:
 
     def send(self, entry: tree.Entry, number: int) -> bool:
         """Sends a signal to that very process; False when it has ended or is not ours to signal."""
-        return tree.send(entry, number) if self._exact else portable.send(entry, number)
+        sent: bool = self._source.send(entry, number)
+        return sent
 
     def forget(self) -> None:
         """The tree is gone."""
-        self._memory.forget()
+        if not self._exact:
+            self._memory.forget()
         self._root = 1

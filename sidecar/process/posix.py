@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import InternalError
-from . import adopted, channel, link, portable, posix_run, prctl, tree
+from . import adopted, channel, link, posix_run, prctl, tree
 from . import guardian as guardians
 from .base import LAUNCHED_AGAIN, NOT_HEARD, LaunchSpec, ProcessId, RunListener, Survivor
+from .descendants import Descendants
 from .first_record import new_marker
 from .spec import EarlyRun
 
@@ -51,8 +52,9 @@ class PosixProcessLayer:
     @property
     def guardian(self) -> ProcessId | None:
         """The current guardian, for the record."""
-        entry = (tree if self._guardian.exact else portable).read_entry(self._guardian.pid)
-        return ProcessId(*entry.key) if entry else None
+        pid, exact = self._guardian.pid, self._guardian.exact
+        started = Descendants(pid, exact=exact).started(pid)
+        return ProcessId(pid, started) if started else None
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> posix_run.PosixRun:
         """See base. Raises InternalError too: it was killed in the meantime, or no guardian stays alive."""
