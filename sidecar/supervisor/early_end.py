@@ -60,7 +60,7 @@ def explain_early_end(run: Run, settings: Settings) -> Cause | None:
     - It asked on its stdin, which is empty.
     - Exit code 0 after it reported that it is shutting down: it did so itself.
     - Exit code 0, and processes that had to be killed: it went into the background, unless it reported an exception or
-      had run for a while.
+      had been ready for a while.
     - It printed how to use it.
     - Exit code 0 within two seconds, nothing left behind, stdin at its end: it ends with its stdin. This is a guess, and
       says so.
@@ -90,7 +90,9 @@ def _clean_end(run: Run, settings: Settings) -> Cause | None:
     said = _said(run)
     if soon and said is not None and said.fatal is not None:  # a worker's; its manager gives up without an error
         return said
-    if run.forced and (soon or run.ready_at is None):
+    if run.forced and (
+        run.ready_at is None or run.lasted is None or run.requested_at + run.lasted - run.ready_at < STDIN_SECONDS
+    ):
         return _daemon(run)
     return _usage(run) or _stdin(run, settings)
 

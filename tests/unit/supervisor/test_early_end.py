@@ -200,7 +200,7 @@ def test_a_manager_that_exits_with_0_long_after_it_was_ready_is_no_daemon(tmp_pa
     why = explain_early_end(run, Settings())
     assert why is not None
     assert why.kind == "daemonized"
-    assert explain_early_end(structs.replace(run, lasted=60.0), Settings()) is None
+    assert explain_early_end(structs.replace(run, lasted=3.1), Settings()) is None
 
 
 def test_a_taken_port_is_the_reason_whatever_the_exit_code(tmp_path: Path) -> None:
