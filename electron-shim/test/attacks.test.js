@@ -9,8 +9,9 @@ const os = require("node:os");
 const path = require("node:path");
 const { test } = require("node:test");
 const { locateSidecar } = require("../lib/client/locate.js");
-const { attachSidecar } = require("../lib/main.js");
+const { attachSidecar, SidecarError } = require("../lib/main.js");
 const { sidecarEnvironment } = require("../lib/main/command.js");
+const { Fatal } = require("../lib/main/fatal.js");
 const { preloadPath } = require("../lib/main/preload-path.js");
 const { fakeCommand } = require("./support/sidecar.js");
 
@@ -123,6 +124,17 @@ test("the user who declined is not asked forever", async (t) => {
   const app = await attached(t, { dialog });
   for (let i = 0; i < 20; i++) await assert.rejects(app.invoke("backend:createFirewallRule", app.from()), /the user declined/);
   assert.equal(asked, 3);
+});
+
+test("what a failed start printed neither steers a terminal nor fills the dialog", async () => {
+  /** @type {any[]} */
+  const reports = [];
+  const sidecar = Object.assign(new EventEmitter(), { closing: false });
+  const app = Object.assign(new EventEmitter(), { getPath: () => "/logs" });
+  const fatal = new Fatal(/** @type {any} */ ({ app, sidecar, onFatal: (/** @type {any} */ report) => reports.push(report) }));
+  const output = "\x1b]8;;http://evil\x07a\u202eb\x1b[31mc\x9b2J\r\n" + "x".repeat(100_000) + "\n\tlast\x00\n";
+  fatal.sidecarFailed(new SidecarError("BACKEND_EXITED", "it ended", { data: { output } }));
+  assert.equal(reports[0].cause, `abc\n${"x".repeat(500)}…\n\tlast`);
 });
 
 test("no word of the command line opens a packaged app to pages of other programs", async (t) => {

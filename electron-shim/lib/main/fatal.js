@@ -2,6 +2,10 @@
 
 const { SidecarError } = require("../client/errors.js");
 
+// Control sequences and operating system commands of ECMA-48.
+const ESCAPES = /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?/g;
+const MAX_LINE = 500; // characters: a dialog has to fit the screen
+
 /**
  * @typedef {import("../../types/main").FatalReport} FatalReport
  * @typedef {import("../../types/protocol").Crash} Crash
@@ -112,8 +116,18 @@ function crashReport(crash, logs) {
  * @returns {FatalReport}
  */
 function errorReport(error, logs) {
-  const output = error.data?.output ? String(error.data.output).trim().split("\n").slice(-12).join("\n") : null;
+  const lines = error.data?.output ? plain(String(error.data.output)).trim().split("\n").slice(-12) : null;
+  const output = lines?.map((line) => (line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line)).join("\n") ?? null;
   return { code: error.code, message: error.message, cause: output, remedy: error.hint, logs, crash: null };
+}
+
+/**
+ * What a dialog or a console may show of a backend's output: nothing that steers a terminal, or turns the order of what stands around it.
+ *
+ * @param {string} output
+ */
+function plain(output) {
+  return output.replace(ESCAPES, "").replace(/(?![\n\t])\p{C}/gu, "");
 }
 
 module.exports = { Fatal };
