@@ -20,11 +20,7 @@ Kind = Literal["profiles", "settings", "states", "channels"]
 
 def complete(kind: Kind) -> Any:
     """For completion: those names of that kind that begin with what was typed."""
-
-    def starting(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-        return [name for name in _names(kind) if name.startswith(incomplete)]
-
-    return starting
+    return lambda _context, _parameter, typed: [name for name in _names(kind) if name.startswith(typed)]
 
 
 def _names(kind: Kind) -> Iterable[str]:
@@ -101,15 +97,15 @@ metrics_option = click.option(
 )
 
 
-def _without_serve(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
-    return words[1:] if words[:1] == ("serve",) else words
-
-
 # Shows in the usage line that a backend's command may follow; what stands behind ``--`` never comes here.
 backend_argument = click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]", type=click.Path())
 # For what takes the place of ``serve``: a client that adds that word to its command may.
 serve_argument = click.argument(
-    "command", nargs=-1, metavar="[serve] [-- COMMAND [ARG]...]", type=click.Path(), callback=_without_serve
+    "command",
+    nargs=-1,
+    metavar="[serve] [-- COMMAND [ARG]...]",
+    type=click.Path(),
+    callback=lambda _context, _parameter, words: words[1:] if words[:1] == ("serve",) else words,
 )
 
 

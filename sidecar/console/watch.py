@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -92,18 +92,12 @@ class _Watch(Session):
         await self.client.call("sidecar:ping")  # raises what its end was
         return 1
 
-    def _learn_command(self) -> None:
-        async def ask() -> None:
-            try:
-                status = await self.client.call("backend:status")
-            except SidecarError:
-                return
+    async def _learn_command(self) -> None:
+        with suppress(SidecarError):
+            status = await self.client.call("backend:status")
             self.story.command = " ".join(map(_short, status.get("command", [])))
             self.story.folder = _short(status.get("folder", ""))
             self.changed.set()
-
-        if self.live and not self.story.folder:
-            self._in_background(ask())
 
     def _give_up(self) -> None:
         if self.story.state == "FAILED" and not self.attended:
@@ -113,7 +107,8 @@ class _Watch(Session):
         before = self.story.progress
         line = self.story.take(self.elapsed, channel, payload)
         if channel == "backend:startupProgress":
-            self._learn_command()
+            if self.live and not self.story.folder:
+                self._in_background(self._learn_command())
             if not self.live and before is not None and before["message"] == payload["message"]:
                 return  # as a line it would only say the same again
         self.show(line)

@@ -139,13 +139,9 @@ class Tab:
         self._put(ErrorMessage(number, as_body(error)))
 
     def _new_outbox(self) -> Outbox:
-        return Outbox(EVENTS, self._send_event, lambda: len(self._unsent) >= CONGESTED)
+        return Outbox(EVENTS, self._put, lambda: len(self._unsent) >= CONGESTED)
 
-    def _send_event(self, event: EventMessage) -> bool:
-        self._put(event)
-        return True
-
-    def _put(self, message: Hello | Response | ErrorMessage | EventMessage) -> None:
+    def _put(self, message: Hello | Response | ErrorMessage | EventMessage) -> bool:
         try:
             body = _encode(message)
         except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -156,6 +152,7 @@ class Tab:
         self._wake.set()
         if self._bytes > MAX_UNSENT:
             self._drop()
+        return True
 
 
 def as_body(error: errors.SidecarError) -> ErrorBody:

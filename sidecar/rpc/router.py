@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from .. import errors
 from ..errors import SidecarError
@@ -37,7 +37,7 @@ class _Route:
         return self.read_args(raw)
 
 
-class Router:
+class Router(Struct, eq=False):
     """Dispatches messages; answers each request exactly once.
 
     A handler is called with the decoded arguments (a legacy one with none). A plain result is answered at once. A
@@ -49,25 +49,19 @@ class Router:
     name that is not a channel.
     """
 
-    def __init__(
-        self,
-        handlers: Handlers,
-        send: Callable[[bytes], None],
-        *,
-        max_frame: int,
-        max_in_flight: int,
-        defect: Callable[[str, BaseException], None],
-        on_idle: Callable[[], None],
-    ) -> None:
-        self._send = send
-        self._max_frame = max_frame
-        self._max_in_flight = max_in_flight
-        self._log_defect = defect
-        self._on_idle = on_idle
-        self._routes = {name: _Route(name, CHANNELS[name], handler) for name, handler in handlers.items()}
-        self._in_flight: dict[int, tuple[asyncio.Future[Any], _Route]] = {}
-        self._tasks: set[asyncio.Future[Any]] = set()
-        self._refusing = False
+    handlers: Handlers
+    send: Callable[[bytes], None]
+    max_frame: int
+    max_in_flight: int
+    defect: Callable[[str, BaseException], None]
+    on_idle: Callable[[], None]
+    _routes: dict[str, _Route] = {}
+    _in_flight: dict[int, tuple[asyncio.Future[Any], _Route]] = {}
+    _tasks: set[asyncio.Future[Any]] = set()
+    _refusing: bool = False
+
+    def __post_init__(self) -> None:
+        self._routes = {name: _Route(name, CHANNELS[name], handler) for name, handler in self.handlers.items()}
 
     @property
     def in_flight(self) -> int:
@@ -86,7 +80,7 @@ class Router:
             return
         route = self._routes.get(message.channel)
         waiting = self._in_flight
-        if route is None or self._refusing or len(waiting) >= self._max_in_flight or message.id in waiting:
+        if route is None or self._refusing or len(waiting) >= self.max_in_flight or message.id in waiting:
             refusal = self._refusal(message, route)
             if refusal is not None or route is None:
                 self.send_error(message.id, refusal or errors.InternalError("no route"), route)
@@ -122,7 +116,7 @@ class Router:
 
     def send_error(self, request_id: int | None, error: SidecarError, route: _Route | None = None) -> None:
         """Answers with an error, in the words that existing renderers know."""
-        self._send(encode_error(request_id, error, self._max_frame, route.prefix if route else ""))
+        self.send(encode_error(request_id, error, self.max_frame, route.prefix if route else ""))
 
     def _refusal(self, message: Request, route: _Route | None) -> SidecarError | None:
         if message.id in self._in_flight:
@@ -135,7 +129,7 @@ class Router:
             return errors.UnknownChannelError(f"No channel named {name[:80]!r}", hint=hint)
         if self._refusing and name not in ANSWERED_TO_THE_END:
             return errors.ShuttingDownError("The sidecar is shutting down")
-        if len(self._in_flight) >= self._max_in_flight:
+        if len(self._in_flight) >= self.max_in_flight:
             return errors.TooManyRequestsError(f"{len(self._in_flight)} requests are already in flight")
         return None
 
@@ -152,7 +146,7 @@ class Router:
         entry = self._in_flight.get(request_id)
         if entry is None or entry[0] is not future:  # was answered with CANCELLED or SHUTTING_DOWN in the meantime
             if error is not None and not isinstance(error, SidecarError):
-                self._log_defect(route.name, error)
+                self.defect(route.name, error)
             return
         del self._in_flight[request_id]
         if future.cancelled():
@@ -164,7 +158,7 @@ class Router:
         else:
             self._answer(request_id, route, future.result())
         if not self._in_flight:
-            self._on_idle()
+            self.on_idle()
 
     def _cancel(self, request_id: int) -> None:
         entry = self._in_flight.pop(request_id, None)
@@ -174,7 +168,7 @@ class Router:
         self.send_error(request_id, errors.CancelledRequestError("The request was cancelled"), route)
         self._give_up(future)
         if not self._in_flight:
-            self._on_idle()
+            self.on_idle()
 
     def _give_up(self, future: asyncio.Future[Any]) -> None:
         if future in self._tasks:
@@ -182,16 +176,16 @@ class Router:
 
     def _answer(self, request_id: int, route: _Route, result: Any) -> None:
         try:
-            body = encode_response(request_id, result, self._max_frame)
+            body = encode_response(request_id, result, self.max_frame)
         except errors.InternalError as error:
             self._defect(request_id, route, error)
         except SidecarError as error:
             self.send_error(request_id, error, route)
         else:
-            self._send(body)
+            self.send(body)
 
     def _defect(self, request_id: int, route: _Route, error: BaseException) -> None:
-        self._log_defect(route.name, error)
+        self.defect(route.name, error)
         message = f"The sidecar failed at {route.name} ({type(error).__name__})"
         if isinstance(error, errors.InternalError):
             message = error.message

@@ -45,7 +45,7 @@ class Server:
         self._frames = FrameBuffer(max_frame)
         # Few, and each is news: they leave before what the same turn of the loop has still to do, such as a crash report.
         self._urgent = frozenset(name for name, event in EVENTS.items() if event.overflow == "keep")
-        self.outbox = Outbox(EVENTS, self._send_event, self._congested)
+        self.outbox = Outbox(EVENTS, self._send_event, lambda: self._writer.unsent > CONGESTED)
         self._writer = Writer(stdout_fd, self._progress, self._broken)
         self._reader = Reader(stdin_fd, self._frames, self._serve, self._stdin_ended)
         self._router: Router | None = None
@@ -58,8 +58,8 @@ class Server:
         cannot be followed any more; the client was sent the error).
         """
         self._on_end = on_end
-        limits = {"max_frame": self._max_frame, "max_in_flight": self._max_in_flight}
-        self._router = Router(handlers, self._writer.send, **limits, defect=log.defect, on_idle=self._idle)
+        send, defect = self._writer.send, log.defect
+        self._router = Router(handlers, send, self._max_frame, self._max_in_flight, defect, self._idle)
         self._reader.resume()
         for end in self._ends:
             on_end(end)
@@ -160,6 +160,3 @@ class Server:
         if event.channel in self._urgent:
             self._writer.flush()
         return True
-
-    def _congested(self) -> bool:
-        return self._writer.unsent > CONGESTED
