@@ -117,6 +117,7 @@ SAID = [
     ("program_incomplete", ONE, "There was an exception (ImportError) importing your module.\n\nIt had these arguments: \n1. No module named 'flask'\n", "missing: flask"),
     ("program_incomplete", ONE, "init terminating in do_boot ({undef,[{server,start,[],[]},{init,start_em,1,[]}]})\n\nCrash dump is being written to: erl_crash.dump...done\n", "missing: server"),
     ("variable_missing", ONE, "app.rb:1:in `fetch': key not found: \"API_KEY\" (KeyError)\n\tfrom app.rb:1:in `<main>'\n", "variable API_KEY"),
+    ("another_instance", ONE, "=> Booting Puma\nA server is already running. Check /app/tmp/pids/server.pid.\nExiting\n", "Another copy of the backend is running"),
     ("killed", ONE, "[api] npm run api exited with code 137\n--> Sending SIGTERM to other processes..\n[web] npm run web exited with code SIGTERM\n", "program was killed from outside"),
     ("killed", ONE, " ERROR  The command node server/index.mjs was killed by the signal SIGKILL\n", "program was killed from outside"),
     ("working_folder", ONE, "configuration /app/config.ru not found\n", "names: config.ru"),
