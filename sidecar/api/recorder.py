@@ -77,7 +77,7 @@ class Recorder(Struct, eq=False):
 
     def __post_init__(self) -> None:
         stream = self._supervisor.stream
-        stream.subscribe(StateChanged, self._moved)
+        stream.subscribe(StateChanged, self._timeline.changed)
         stream.subscribe(e.Health, lambda health: self._timeline.checked(iso(), health_result(health)))
         if PROFILES[self._settings.profile].lifetime:
             stream.subscribe(Output, self._printed)
@@ -111,11 +111,6 @@ class Recorder(Struct, eq=False):
 
     # What happens ---------------------------------------------------------------------------------------------------
 
-    def _moved(self, change: StateChanged) -> None:
-        self._timeline.changed(change)
-        if change.state != "STARTING":
-            self._release_reports()
-
     def _launching(self, notice: RunLaunching) -> None:
         if notice.run.spec is not None:
             self._secrets.learn(notice.run.spec.env, notice.run.spec.command)
@@ -130,7 +125,6 @@ class Recorder(Struct, eq=False):
         self._oom_before = self._early.oom_kills if self._early is not None else oom_kills.read()
         self._early = None
         self._sampler().begin()
-        self._release_reports()
 
     def _ended(self, _notice: RunEnded) -> None:
         if self._resources is not None:
@@ -145,11 +139,6 @@ class Recorder(Struct, eq=False):
             # Never by address space: RLIMIT_AS would end a .NET server at once, which reserves 274 GB of it.
             log.error(f"the backend's tree uses {sample.memory} bytes, limits.memory is {limit}: it is killed")
             self._supervisor.post(e.MemoryExceeded(run.number, sample.memory))
-
-    def _release_reports(self) -> None:
-        """The start after a crash is over, or is not coming."""
-        if self._reports is not None:
-            self._reports.release()
 
     def _failed(self, notice: RunFailed) -> None:
         from ..observe.report import CrashFacts

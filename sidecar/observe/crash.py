@@ -20,7 +20,7 @@ KEEP = 50
 KEEP_IN_MEMORY = 10  # reports that the disk did not take
 LARGEST = 1024 * 1024  # a report has some 100 KiB
 SUMMARY_BYTES = 16 * 1024  # what is read of a file's end to list it
-MAX_HOLD = 1.0  # seconds that a report waits for the start of the next run
+HOLD = 0.25  # seconds; by then a next run that listens at once is ready, and a slow one has long to go
 
 # crash-2026-11-23T10-55-00.123Z: the time with what Windows allows in a file name.
 _NAME = re.compile(r"crash-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?Z")
@@ -48,12 +48,11 @@ class CrashReports:
     def submit(self, facts: CrashFacts, *, hold: bool = False) -> None:
         """Writes in the background; ``close`` waits for it.
 
-        ``hold``: from the next ``release`` on, but at most after MAX_HOLD. Masking a report keeps the interpreter for milliseconds,
-        which the start of the next run would lose.
+        ``hold``: after HOLD. Masking a report keeps the interpreter for milliseconds, which the start of the next run would lose.
         """
         if hold:
             self._may_write.clear()
-            asyncio.get_running_loop().call_later(MAX_HOLD, self.release)
+            asyncio.get_running_loop().call_later(HOLD, self._may_write.set)
         self._count += 1
         self._unwritten[facts.summary.name] = self._count, facts
         while len(self._unwritten) > KEEP_IN_MEMORY:
@@ -61,10 +60,6 @@ class CrashReports:
         task = asyncio.get_running_loop().create_task(self._write_out(facts, self._count))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def release(self) -> None:
-        """Writes what was held back."""
-        self._may_write.set()
 
     async def _write_out(self, facts: CrashFacts, number: int) -> None:
         name = facts.summary.name
@@ -106,7 +101,7 @@ class CrashReports:
 
     async def close(self, within: float = 1.0) -> None:
         """Waits for reports that are being written or held back, for at most ``within`` seconds."""
-        self.release()
+        self._may_write.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within)
 

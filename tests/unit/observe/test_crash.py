@@ -175,27 +175,25 @@ async def test_a_report_can_be_read_before_the_disk_has_it(reports: CrashReports
     assert "newest" in (await reports.read(crash(2).name)).report
 
 
-async def test_a_report_that_is_held_back_is_written_at_the_release(reports: CrashReports, tmp_path: Path) -> None:
+async def test_reports_that_are_held_back_can_be_read_and_are_written_at_the_end(
+    reports: CrashReports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.observe.crash.HOLD", 3600.0)
     reports.submit(facts(), hold=True)
     reports.submit(facts(crash(1)), hold=True)
     for _ in range(20):
         await asyncio.sleep(0)
     assert not list(tmp_path.iterdir())
     assert [summary.time[17:19] for summary in await reports.summaries()] == ["01", "00"]
-    reports.release()
-    async with asyncio.timeout(60):
-        while len(list(tmp_path.glob("crash-*.log"))) < 2:
-            await asyncio.sleep(0.01)
+    await reports.close(60)
+    assert len(list(tmp_path.glob("crash-*.log"))) == 2
 
 
-@pytest.mark.parametrize("released_by", ["close", "time"])
-async def test_a_report_that_is_held_back_is_never_lost(
-    reports: CrashReports, tmp_path: Path, released_by: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_report_that_is_held_back_is_written_soon(
+    reports: CrashReports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sidecar.observe.crash.MAX_HOLD", 0.01 if released_by == "time" else 3600.0)
+    monkeypatch.setattr("sidecar.observe.crash.HOLD", 0.01)
     reports.submit(facts(), hold=True)
-    if released_by == "close":
-        await reports.close(30)
     async with asyncio.timeout(60):
         while not list(tmp_path.glob("crash-*.log")):
             await asyncio.sleep(0.01)
