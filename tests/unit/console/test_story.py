@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from sidecar.console.screen import keys, render
+from sidecar.console.session import Session
 from sidecar.console.story import KEPT_LINES, Recovery, Story
 from sidecar.console.strips import ASCII, BLOCKS, Glyphs
 from sidecar.console.view import View
@@ -142,6 +144,19 @@ def test_it_fits_whatever_the_size(width: int, height: int, glyphs: Glyphs) -> N
     assert len(lines) <= max(height, 10)
     if height >= 10 and width >= 40:
         assert len(lines) >= height - 2
+
+
+async def test_a_picture_without_the_whole_screen_stays_and_fits_below_the_prompt() -> None:
+    file = io.StringIO()
+    console = Console(file=file, width=80, height=20, force_terminal=True, color_system=None)
+    session = Session(console, "demo", footer=lambda: Text("the time that is left"))
+    session.live = True
+    async with session.pictures(screen=False):
+        session.note("pressing the button")
+    lines = Text.from_ansi(file.getvalue().rsplit("\x1b[2K", 1)[-1]).plain.splitlines()
+    assert len([line for line in lines if line.strip()]) <= 19
+    assert any("pressing the button" in line for line in lines)
+    assert "the time that is left" in lines[-1]
 
 
 # The recovery that the demo needs
