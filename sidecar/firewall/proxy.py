@@ -15,11 +15,12 @@ _TAKES_LOOPBACK = "<-loopback>"
 
 def proxy_for_loopback(values: Mapping[str, object]) -> str | None:
     """The proxy that gets what is meant for 127.0.0.1, or None. ``values``: of the key above, name to data. Pure."""
-    exceptions = [part.strip().lower() for part in str(values.get("ProxyOverride", "")).replace(",", ";").split(";")]
+    known = {name.lower(): value for name, value in values.items()}  # Windows ignores the case of names
+    exceptions = [part.strip().lower() for part in str(known.get("proxyoverride", "")).replace(",", ";").split(";")]
     if _TAKES_LOOPBACK not in exceptions or any(part in {"127.0.0.1", "127.*", "127.0.0.*"} for part in exceptions):
         return None
-    script = str(values.get("AutoConfigURL") or "")
-    server = str(values.get("ProxyServer") or "") if values.get("ProxyEnable") == 1 else ""
+    script = str(known.get("autoconfigurl") or "")
+    server = str(known.get("proxyserver") or "") if known.get("proxyenable") == 1 else ""
     return server or script or None
 
 
@@ -28,15 +29,7 @@ def read_proxy() -> str | None:
     if sys.platform == "win32":
         import winreg
 
-        values: dict[str, object] = {}
-        try:
-            with winreg.OpenKeyEx(winreg.HKEY_CURRENT_USER, KEY) as key:
-                for name in ("ProxyEnable", "ProxyServer", "ProxyOverride", "AutoConfigURL"):
-                    try:
-                        values[name] = winreg.QueryValueEx(key, name)[0]
-                    except FileNotFoundError:
-                        continue
-        except OSError:
-            return None
-        return proxy_for_loopback(values)
+        from .registry import read_key
+
+        return proxy_for_loopback(read_key(winreg.HKEY_CURRENT_USER, KEY).values)
     return None

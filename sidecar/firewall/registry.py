@@ -26,14 +26,15 @@ def read(prefix: str = "", *, current_user: bool = False) -> Snapshot:
     hive = winreg.HKEY_CURRENT_USER if current_user else winreg.HKEY_LOCAL_MACHINE
     start = prefix + "\\" if prefix else ""
     keys = {
-        (store, name): _key(hive, f"{start}{STORE_KEYS[store]}\\{name}")
+        (store, name): read_key(hive, f"{start}{STORE_KEYS[store]}\\{name}")
         for store in STORES
         for name in (RULES_KEY, *PROFILE_KEYS)
     }
     return Snapshot(keys, dict(os.environ))  # whose names are in capitals on Windows
 
 
-def _key(hive: int, path: str) -> Key:
+def read_key(hive: int, path: str) -> Key:
+    """The texts and numbers under one key."""
     try:
         with winreg.OpenKeyEx(hive, path, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as key:
             return Key("read", dict(_values(key)))

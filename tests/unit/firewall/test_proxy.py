@@ -22,6 +22,7 @@ SERVER = {"ProxyEnable": 1, "ProxyServer": "proxy.example:3128"}
         (SERVER | {"ProxyOverride": "<-loopback>;127.0.0.1"}, None),
         (SERVER | {"ProxyEnable": 0, "ProxyOverride": "<-loopback>"}, None),
         ({"AutoConfigURL": "http://x/p.pac", "ProxyOverride": "<-loopback>"}, "http://x/p.pac"),
+        ({"AutoConfigUrl": "http://x/p.pac", "ProxyOverride": "<-loopback>"}, "http://x/p.pac"),
     ],
 )
 def test_loopback_is_spared_unless_it_is_asked_for(values: dict[str, Any], proxy: str | None) -> None:
