@@ -160,9 +160,16 @@ class App:
         reports = self._recorder.crash_reports
         diagnosis = Diagnosis(settings, paths, supervisor, client, succession, reports, firewall.check)
         sidecar = sidecar_channels(
-            settings, server, self._monitor, logs, self._ending, started=started, warnings=self._warnings
+            settings,
+            server,
+            self._monitor,
+            logs,
+            self._ending,
+            mask=secrets.mask,
+            started=started,
+            warnings=self._warnings,
         )
-        view = StatusView(settings, paths, supervisor, succession)
+        view = StatusView(settings, paths, supervisor, succession, secrets.mask)
         self._handlers = {
             **BackendChannels(settings, supervisor, client, view).table(),
             **sidecar,

@@ -30,6 +30,7 @@ def sidecar_channels(
     logs: LogChannel,
     ending: Ending,
     *,
+    mask: Callable[[str], str],
     started: float,
     warnings: list[str],
 ) -> Mapping[str, Callable[..., Any]]:
@@ -54,7 +55,7 @@ def sidecar_channels(
             cpu_seconds=round(time.process_time(), 3),
             memory=psutil.Process().memory_info().rss,
             packages={name: str(import_module(name).__version__) for name in _PACKAGES},
-            settings=masked(settings),
+            settings=masked(settings, mask),
             warnings=warnings,
         )
 

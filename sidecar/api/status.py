@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -29,6 +30,7 @@ class StatusView(Struct, eq=False):
     _paths: Paths
     _supervisor: Supervisor
     _succession: Succession
+    _mask: Callable[[str], str]  # takes known secrets out of a text
     _spec: LaunchSpec | None = None  # the newest run's, and its command as it may be shown
     _command: list[str] = []
 
@@ -80,7 +82,7 @@ class StatusView(Struct, eq=False):
         try:
             from ..settings.masking import mask_command
 
-            self._spec, self._command = newest.spec, mask_command(newest.spec.command)
+            self._spec, self._command = newest.spec, list(map(self._mask, mask_command(newest.spec.command)))
         except (OSError, ImportError):  # no descriptor is left to import with: the next look has it
             pass
 

@@ -22,7 +22,7 @@ from ..process.platform import SYSTEM
 from ..process.platform.descriptors import broken_before_input, guard_stdio, set_blocking, write_all
 from ..process.platform.files import create_file, open_regular
 from ..process.platform.signals import forward_to
-from ..settings.masking import mask_command
+from ..settings.masking import mask_command, secrets_of
 from .client import serve_command
 from .needed import require_command
 from .recording import CHUNK, MAGIC, Header, Kind, encode_header, encode_record, shell_status
@@ -71,7 +71,7 @@ class _Tape:
         self._path = path
         self._lock = threading.Lock()
         self._began = time.monotonic_ns()
-        command = mask_command(["sidecar", "serve", *serve_words])
+        command = mask_command(["sidecar", "serve", *serve_words], secrets_of(os.environ))
         self._write(encode_header(Header(__version__, iso(), SYSTEM, command)))
 
     def add(self, kind: Kind, data: bytes) -> None:

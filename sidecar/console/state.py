@@ -25,7 +25,7 @@ from ..process.identity import is_alive, own_identity, pid_namespace
 from ..process.platform.files import make_folder, read_file, replace_file
 from ..process.reclaim import Reclaim
 from ..settings.checks import lacks_command
-from ..settings.masking import mask_command
+from ..settings.masking import mask_command, secrets_of
 from ..settings.model import Settings
 from ..settings.paths import app_folder
 from .needed import settings_of
@@ -155,7 +155,7 @@ def _identity(settings: Settings) -> tuple[str, About]:
         command = [settings.profile]  # the profile finds the command
     folder = os.path.abspath(os.path.expanduser(backend.cwd or "."))  # noqa: PTH100, PTH111 - pathlib keeps no symlinks
     key = hashlib.sha256(msgspec.json.encode([command, folder])).hexdigest()[:8]
-    shown = mask_command(command)
+    shown = mask_command(command, secrets_of(os.environ))
     words = [Path(word).name for word in shown if word and not word.startswith("-") and not re.search(r"\s", word)][:2]
     readable = re.sub(r"[^\w.]+", "-", "-".join([Path(folder).name, *words]), flags=re.ASCII).strip("-.")
     return f"{readable[:_NAME_LENGTH]}-{key}", About(shown, folder, time.time())

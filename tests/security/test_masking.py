@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import subprocess
 import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
@@ -17,6 +18,9 @@ from sidecar.observe.logs import BackendLog
 from sidecar.settings.masking import MASK, mask_command, mask_environment, mask_text, secrets_of, spellings
 from tests.security.corpus import lines
 from tests.security.planted import HARMLESS, MULTILINE, SHAPES, TOKENS, planted
+from tests.support.backends import script_backend
+from tests.support.client import SidecarClient
+from tests.support.launch import clean_environment, sidecar_command
 
 PLANTED = list(planted())
 
@@ -225,3 +229,27 @@ async def test_the_output_in_a_crash_report_begins_with_a_whole_line(tmp_path: P
     assert b"fish" not in log.tail()
     assert log.tail().endswith(b"y\nlast\n")
     assert await log.close(60)
+
+
+async def test_a_word_of_the_command_that_a_variable_knows_as_secret_is_shown_nowhere(tmp_path: Path) -> None:
+    """As `app $API_TOKEN` passes it: nothing but the variable says what it is. A page sees the command in backend:status."""
+    backend = script_backend("import time; time.sleep(600)")
+    settings = {"backend.health_path": "/health?who=swordfish-mackerel", "backend.cwd": str(tmp_path)}
+    client = SidecarClient(
+        [*backend, "swordfish-mackerel"], settings=settings, env={"API_TOKEN": "swordfish-mackerel"}, data=tmp_path
+    )
+    async with client:
+        await client.state("STARTING")
+        shown = [await client.call(name) for name in ("backend:status", "sidecar:info")]
+        assert "swordfish" not in repr(shown)
+        assert repr(shown).count(MASK) >= 2
+    done = subprocess.run(
+        [*sidecar_command(), "call", "sidecar:ping", "--", *backend, "swordfish-mackerel"],
+        env=clean_environment({"API_TOKEN": "swordfish-mackerel", "XDG_DATA_HOME": str(tmp_path / "state")}),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+    kept = [path.read_text() for path in (tmp_path / "state").rglob("backend.json")]
+    assert "swordfish" not in "".join(kept)

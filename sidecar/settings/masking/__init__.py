@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -133,15 +133,16 @@ def secrets_of(env: Mapping[str, str]) -> list[str]:
     return [secret for secret in secrets if _is_distinctive(secret)]
 
 
-def mask_command(command: Iterable[str]) -> list[str]:
-    """The words of a command without secrets: ``--api-key=x`` and ``--api-key x`` alike."""
+def mask_command(command: Iterable[str], secrets: Iterable[str] = ()) -> list[str]:
+    """The words of a command without secrets: ``--api-key=x`` and ``--api-key x`` alike, and those that are known otherwise."""
     from .commands import secret_spans
 
     words = list(command)
     shown = words[:]
     for index, start, end in reversed(list(secret_spans(words))):
         shown[index] = f"{shown[index][:start]}{MASK}{shown[index][end:]}"
-    return [mask_text(word) for word in shown]
+    known = list(secrets)
+    return [mask_text(word, known) for word in shown]
 
 
 def secrets_of_command(command: Iterable[str]) -> list[str]:
@@ -158,14 +159,21 @@ def secrets_of_command(command: Iterable[str]) -> list[str]:
     return [secret for secret in dict.fromkeys(secrets) if _is_distinctive(secret)]
 
 
-def masked(settings: Settings) -> dict[str, Any]:
-    """The settings as plain data, for people to see."""
+def masked(settings: Settings, mask: Callable[[str], str] = mask_text) -> dict[str, Any]:
+    """The settings as plain data, for people to see; ``mask`` is applied to every text."""
     plain: dict[str, Any] = msgspec.to_builtins(settings)
     backend = plain["backend"]
     backend["env"] = mask_environment(settings.backend.env)
     backend["command"] = mask_command(settings.backend.command)
-    backend["url"] = mask_text(settings.backend.url)
-    return plain
+    return {section: _without_secrets(values, mask) for section, values in plain.items()}
+
+
+def _without_secrets(value: Any, mask: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_secrets(one, mask) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(one, mask) for one in value]
+    return mask(value) if isinstance(value, str) else value
 
 
 def _is_secret(name: str, value: str) -> bool:

@@ -112,7 +112,7 @@ def _checked(text: str, value: Value, level: Strength) -> Value | None:
 def _is_sentence(text: str, pair: re.Match[str], value: Value, level: Strength) -> bool:
     """``Password: required``, ``Unexpected token: identifier``, ``token == x``, ``auth:Signature: x``."""
     word = text[value.start : value.end]
-    if pair["sign"].startswith("==") or (word.endswith(":") and level is not Strength.PASSWORD):
+    if pair["sign"] in {"==", "==="} or (word.endswith(":") and level is not Strength.PASSWORD):
         return True
     if pair["sign"] == "->" and not pair["space"]:  # token->next of C
         return not is_random(word)
