@@ -12,8 +12,8 @@ from .backend.plan import make_folders, plan_launch
 from .backend.ports import choose_port, loopback_error, port_state
 from .process import launch_early
 from .process.first_record import last_port
+from .settings.merge import Section, quick_settings
 from .settings.paths import folders
-from .settings.quick import Section, quick_settings
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ def _names(kind: Kind) -> Iterable[str]:
 
         return PROFILES
     if kind == "settings":
-        from ..settings.load import field_types, sections
+        from ..settings.model import field_types, sections
 
         return [f"{section}.{key}=" for section in sections() for key in field_types(section)]
     if kind == "states":

@@ -4,9 +4,10 @@ Every number here is a promise to users; its source stands beside it. Durations 
 comments at the fields, ``(unit) meaning``, are the text of docs/settings.md, written there by ``python -m tools.generate``.
 """
 
+from functools import cache
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
 from .profiles import DEFAULT_PROFILE
 from .texts import BYTES, REPORTED_PATTERN, SECONDS
@@ -216,3 +217,17 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     log: Log = field(default_factory=Log)
     firewall: Firewall = field(default_factory=Firewall)
     resources: Resources = field(default_factory=Resources)
+
+
+@cache
+def field_types(section: str) -> dict[str, Any]:
+    """Key → type of one section of the settings; empty if the section does not exist."""
+    kind = {field.name: field.type for field in structs.fields(Settings)}.get(section)
+    if not (isinstance(kind, type) and issubclass(kind, Struct)):
+        return {}
+    return {field.name: field.type for field in structs.fields(kind)}
+
+
+def sections() -> list[str]:
+    """The names of all sections."""
+    return [field.name for field in structs.fields(Settings) if field_types(field.name)]

@@ -18,8 +18,8 @@ REPORTED_PATTERN = r"Now listening on: (http://\S+)"
 """How ASP.NET Core prints its address; the default."""
 
 
-SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
-BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+SECONDS: dict[str, float] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+BYTES: dict[str, float] = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 def quantity(text: str, units: dict[str, float]) -> float | None:

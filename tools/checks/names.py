@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from sidecar.errors import SidecarError
-from sidecar.settings.load import field_types, sections
+from sidecar.settings.model import field_types, sections
 from sidecar.wire.channels import CHANNELS, EVENTS
 from tools import read
 from tools.pages import Page, pages

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import inspect
 
-from sidecar.settings.load import field_types, sections
-from sidecar.settings.model import Settings
+from sidecar.settings.model import Settings, field_types, sections
 from tools.generate import docstrings, settings_page
 
 from . import facts

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import Struct, structs
 
-from sidecar.settings.load import sections
-from sidecar.settings.model import Settings
+from sidecar.settings.model import Settings, sections
 
 Schema: TypeAlias = dict[str, Any]
 

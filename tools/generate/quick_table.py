@@ -7,8 +7,7 @@ from typing import Any
 
 from msgspec import inspect, structs
 
-from sidecar.settings.load import sections
-from sidecar.settings.model import Settings
+from sidecar.settings.model import Settings, sections
 
 _WIDTH = 120  # characters of a line
 _HEAD = '''"""What model.py says of each setting, for the start that has not imported msgspec yet.
@@ -22,8 +21,10 @@ TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
     from typing import Any
 
+    Entry = tuple[Any, str, Any, Any, tuple[str, ...]]
+
 # fmt: off
-TABLE: dict[str, dict[str, tuple[Any, str, Any, Any, tuple[str, ...]]]] = {
+TABLE: dict[str, dict[str, Entry]] = {
 '''
 
 
@@ -46,16 +47,16 @@ def module() -> str:
 def _kind(info: inspect.Type) -> tuple[str, Any, Any, tuple[str, ...]]:  # noqa: PLR0911 - one for each kind
     """Kind, least, most, choices; ``other`` takes no value, so that load has to read it."""
     match info:
-        case inspect.Metadata(type=plain):  # with a unit, which load reads
-            return _kind(plain)
+        case inspect.Metadata(type=plain, extra={"named": unit}):
+            return unit, *_kind(plain)[1:]
         case inspect.BoolType():
             return "flag", None, None, ()
         case inspect.StrType():
             return "text", None, None, ()
         case inspect.DictType():
             return "table", None, None, ()
-        case inspect.VarTupleType(item_type=inspect.StrType()):
-            return "texts", None, None, ()
+        case inspect.VarTupleType(item_type=item):
+            return "texts" if isinstance(item, inspect.StrType) else "ports", None, None, ()
         case inspect.LiteralType(values=values):
             return "text", None, None, tuple(str(value) for value in values)
         case inspect.IntType():

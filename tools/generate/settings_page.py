@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from sidecar.settings.load import field_types, sections
-from sidecar.settings.model import Settings
+from sidecar.settings.model import Settings, field_types, sections
 from sidecar.settings.profiles import PROFILES, Profile
 from sidecar.settings.servers import ARGUMENTS, ONLY_FOR, SERVERS
 from sidecar.settings.words import allowed

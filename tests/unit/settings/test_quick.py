@@ -12,7 +12,7 @@ from msgspec import structs
 
 from sidecar.errors import InvalidConfigError
 from sidecar.settings.load import load
-from sidecar.settings.quick import quick_settings
+from sidecar.settings.merge import quick_settings
 
 from .test_settings_fuzz import LINES, NAMES, OVERRIDES, VALUES
 
@@ -67,7 +67,9 @@ def test_what_is_read_quickly_is_what_load_gives(
 
 TYPICAL = {
     "backend": {"port": 5005, "live_path": "/live", "stdin": "open", "stop_signal": "SIGINT"},
-    "timeouts": {"startup": 30, "graceful_shutdown": 0, "restart_delay": 0.5},
+    "timeouts": {"startup": 30, "graceful_shutdown": 0, "restart_delay": 0.5, "force_kill": "500ms"},
+    "sandbox": {"connect": [53, 443]},
+    "resources": {"memory_limit": "1.5 GiB"},
     "restart": {"attempts": 0, "jitter": 1},
     "limits": {"memory": 1 << 30, "cpu_nice": -5, "env_allow": ["A*", "PATH"]},
     "app": {"user_data": "/data", "version": "1.10", "is_packaged": True},
