@@ -6,6 +6,7 @@ from ..core import events as e
 from ..core.events import State
 from ..log import log
 from ..rpc.server import Server
+from ..supervisor.run import places_of
 from ..supervisor.stream import Stream
 from ..wire.messages import ExposedSocket, HealthResult
 from ..wire.observe import Exposed, StartupProgress, StateChanged
@@ -34,8 +35,7 @@ def announce(server: Server, stream: Stream, *, startup_limit: float | None) -> 
 
     def exposed(change: e.Exposed) -> None:
         if change.sockets:
-            where = ", ".join(f"{address}:{port}" for address, port, *_ in change.sockets)
-            log.warning(f"other machines can reach the backend on {where}")
+            log.warning(f"other machines can reach the backend on {places_of(change.sockets)}")
         server.notify("backend:exposed", Exposed(sockets=[ExposedSocket(*each[:3]) for each in change.sockets]))
 
     stream.subscribe(StateChanged, changed)

@@ -16,7 +16,7 @@ from ..errors import HttpFailedError, SidecarError
 from ..process.reclaim import Reclaim
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
-from ..supervisor.run import Run
+from ..supervisor.run import Run, places_of
 from ..supervisor.succession import Succession
 from ..wire.messages import FirewallCheck
 from ..wire.observe import Check, Crash
@@ -71,7 +71,7 @@ class Diagnosis(Struct, frozen=True):
 
         backend, paths = self.settings.backend, self.paths
         passed = self.supervisor.launcher.passed
-        exposed = [f"{address}:{port}" for address, port, *_ in run.exposed] if run else ()
+        exposed = places_of(run.exposed) if run else ""
         return {
             "executable": lambda: check_files.check_executable(self._find_command),
             "runtime": lambda: check_files.check_runtime(self._find_command, os.environ),
@@ -92,7 +92,7 @@ class Diagnosis(Struct, frozen=True):
             "ipv6": check_network.check_ipv6,
             "proxy": lambda: check_network.check_proxy(os.environ),
             "hosts_file": check_hosts_file,
-            "exposure": lambda: check_network.check_exposure(exposed, backend.env),
+            "exposure": lambda: check_network.check_exposure(exposed, backend.command, backend.env),
             "clock": check_installation_time,
         }
 

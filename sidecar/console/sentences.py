@@ -63,7 +63,8 @@ def _known(channel: str, payload: Any) -> str:  # noqa: PLR0911 - a table of eve
         case "backend:log":
             return f"{payload['stream']}: {SGR.sub('', payload['text'])}"
         case "backend:exposed":
-            where = [f"{socket['address']}:{socket['port']}" for socket in payload["sockets"]]
+            pairs = [(socket["address"], socket["port"]) for socket in payload["sockets"]]
+            where = [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port in pairs]
             return f"other machines can reach {', '.join(where)}" if where else "only this machine can reach it"
         case "backend:resourceUpdate":
             many = f"{payload['processes']} {'process' if payload['processes'] == 1 else 'processes'}"

@@ -9,6 +9,7 @@ from typing import Literal
 
 from ..errors import LOOPBACK_REMEDY
 from ..process.platform.reserved_ports import Range, range_of
+from ..settings.servers import how_to_listen_on_loopback
 from ..settings.unsafe_ports import UNSAFE_PORTS, describe_unsafe
 from ..wire.observe import Check
 
@@ -123,11 +124,12 @@ def check_proxy(environ: Mapping[str, str]) -> Check:
     return Check("proxy", "warning", seen, remedy)
 
 
-def check_exposure(sockets: Sequence[str], env: Mapping[str, str]) -> Check:
-    """Whether other machines can reach the backend: by its ``sockets`` beyond loopback (``address:port``), or by its settings."""
-    if sockets:
-        remedy = "Make it listen on 127.0.0.1 only. Check its settings for 0.0.0.0, * or [::]."
-        return Check("exposure", "failed", f"Other machines can reach the backend on {', '.join(sockets)}", remedy)
+def check_exposure(places: str, command: Sequence[str], env: Mapping[str, str]) -> Check:
+    """Whether other machines can reach the backend: by its sockets beyond loopback (``places``), or by its settings."""
+    if places:
+        how = how_to_listen_on_loopback(command) or "check its settings for 0.0.0.0, * or [::]"
+        seen = f"Other machines can reach the backend on {places}"
+        return Check("exposure", "failed", seen, f"Make it listen on 127.0.0.1 only: {how}.")
     every = ("://0.0.0.0", "://*", "://+", "://[::]")
     open_ended = [name for name, value in env.items() if any(address in value for address in every)]
     if open_ended:

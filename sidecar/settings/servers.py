@@ -108,9 +108,19 @@ def how_to_pass_port(command: Sequence[str], taken: Collection[int] = ()) -> str
     """What to write where, so that the server listens on the port that it is given, and not on one of those ``taken``."""
     if (written := port_in_command(command, taken)) is not None:
         return f"write {{port}} instead of {written} in its command"
-    names = _names(command)
-    arguments = next((text for name, text in ARGUMENTS.items() if name in names), None)
+    arguments = _arguments(command)
     return f"{arguments} at the end of its command" if arguments else "{port} in backend.command or [backend.env]"
+
+
+def how_to_listen_on_loopback(command: Sequence[str]) -> str:
+    """What to write where, so that the server listens on 127.0.0.1 alone; empty: not known."""
+    arguments = _arguments(command)
+    return f"{arguments} at the end of its command" if "{host}" in arguments else ""
+
+
+def _arguments(command: Sequence[str]) -> str:
+    names = _names(command)
+    return next((text for name, text in ARGUMENTS.items() if name in names), "")
 
 
 def _names(command: Sequence[str]) -> set[str]:

@@ -112,7 +112,7 @@ async def port_needs_rights(stage: Stage) -> Explanation:
 @WAYS.add(
     "The backend listens on every address",
     "Other machines can reach the backend on 0.0.0.0:<port>",
-    "Make it listen on 127.0.0.1 only. Check its settings for 0.0.0.0, * or [::].",
+    "Make it listen on 127.0.0.1 only: check its settings for 0.0.0.0, * or [::].",
     WINE_PIDS,
     where="doctor",
 )

@@ -28,8 +28,8 @@ SAMPLE = {"time": "", "cpu": 12.4, "memory": 3 * 1024 * 1024, "processes": 1, "t
         ),
         (
             "backend:exposed",
-            {"sockets": [{"address": "0.0.0.0", "port": 80, "pid": 1}]},
-            "other machines can reach 0.0.0.0:80",
+            {"sockets": [{"address": "0.0.0.0", "port": 80, "pid": 1}, {"address": "::", "port": 80, "pid": 1}]},
+            "other machines can reach 0.0.0.0:80, [::]:80",
         ),
         ("backend:exposed", {"sockets": []}, "only this machine can reach it"),
     ],

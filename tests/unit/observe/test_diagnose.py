@@ -247,19 +247,25 @@ def test_a_proxy_that_swallows_loopback_is_reported(environ: dict[str, str], sta
 
 
 @pytest.mark.parametrize(
-    ("sockets", "env", "status"),
+    ("places", "env", "status"),
     [
-        ((), {}, "ok"),
-        ((), {"ASPNETCORE_URLS": "http://127.0.0.1:5005"}, "ok"),
-        ((), {"ASPNETCORE_URLS": "http://0.0.0.0:5005"}, "warning"),
-        ((), {"URLS": "http://*:5005"}, "warning"),
-        (("0.0.0.0:5005",), {}, "failed"),
+        ("", {}, "ok"),
+        ("", {"ASPNETCORE_URLS": "http://127.0.0.1:5005"}, "ok"),
+        ("", {"ASPNETCORE_URLS": "http://0.0.0.0:5005"}, "warning"),
+        ("", {"URLS": "http://*:5005"}, "warning"),
+        ("0.0.0.0:5005", {}, "failed"),
     ],
 )
-def test_a_backend_that_others_can_reach_is_reported(
-    sockets: tuple[str, ...], env: dict[str, str], status: str
-) -> None:
-    assert check_network.check_exposure(sockets, env).status == status
+def test_a_backend_that_others_can_reach_is_reported(places: str, env: dict[str, str], status: str) -> None:
+    assert check_network.check_exposure(places, [], env).status == status
+
+
+def test_a_known_server_that_others_can_reach_is_given_the_arguments_for_its_address() -> None:
+    """npm alone passes only a port on; what its script starts is not known."""
+    known = check_network.check_exposure("[::]:3000", ["npx", "next", "start"], {}).remedy
+    assert known == "Make it listen on 127.0.0.1 only: --port {port} --hostname {host} at the end of its command."
+    unknown = check_network.check_exposure("[::]:3000", ["npm", "start"], {}).remedy
+    assert unknown == "Make it listen on 127.0.0.1 only: check its settings for 0.0.0.0, * or [::]."
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ export class StateView {
       this.banners.show("failed", { kind: state === "FAILED" ? "error" : "warning", title, text });
     } else this.banners.hide("failed");
     if (exposed.length > 0) {
-      const where = exposed.map(({ address, port }) => `${address}:${port}`).join(", ");
+      const where = exposed.map(({ address, port }) => `${address.includes(":") ? `[${address}]` : address}:${port}`).join(", ");
       this.banners.show("exposed", {
         kind: "warning",
         title: "Other machines can reach the backend.",
