@@ -26,6 +26,7 @@ from .sentences import as_json
 
 _FIRST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # zip knows none before it, a machine whose clock has no battery does
 _OWNER_ONLY = 0o600
+_MAX_KINDS = 30  # of secrets that are listed for one file; a hostile log has a thousand names
 # No file of ours has another name. The backend may give one that leaves the folder when it is unpacked on Windows, or steers a terminal.
 _OUR_NAME = re.compile(r"[A-Za-z0-9_./-]+")
 LAST_BYTES = 2 * 1024 * 1024  # of each log: what happened last is what counts
@@ -71,10 +72,7 @@ class Bundle:
         """What was masked where, for people: one line a text, the secrets themselves not among it."""
         if not self.masked:
             return "Nothing looked like a secret.\n"
-        return "".join(
-            f"{name}: {', '.join(f'{kind} ({count})' for kind, count in sorted(kinds.items()))}\n"
-            for name, kinds in self.masked.items()
-        )
+        return "".join(f"{name}: {_counted(kinds)}\n" for name, kinds in self.masked.items())
 
     def pack(self) -> bytes:
         """The zip."""
@@ -92,6 +90,12 @@ class Bundle:
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
         replace_file(path, self.pack())
+
+
+def _counted(kinds: Counter[str]) -> str:
+    shown = [f"{kind} ({count})" for kind, count in sorted(kinds.most_common(_MAX_KINDS))]
+    more = kinds.total() - sum(count for _, count in kinds.most_common(_MAX_KINDS))
+    return ", ".join([*shown, *([f"others ({more})"] if more else [])])
 
 
 def mask_settings(text: str) -> str:

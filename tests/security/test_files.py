@@ -214,6 +214,18 @@ def test_a_bundle_takes_no_file_whose_name_is_an_attack(place: Path) -> None:
     assert logs == ["logs/sidecar.log"]
 
 
+def test_a_log_of_endless_names_does_not_fill_the_list_of_what_was_masked(place: Path) -> None:
+    names = "".join(f"x{count}_{'x' * 500}_password=hunter{count}\n" for count in range(300))
+    (place / "sidecar.log").write_text(names)
+    bundle = place.parent / "support.zip"
+    _, _, error = doctor("--bundle", str(bundle), *data_folder(place))
+    with zipfile.ZipFile(bundle) as archive:
+        listed = archive.read("masked.txt").decode()
+    assert "others (" in listed
+    assert len(listed) < 10_000
+    assert len(error) < 20_000
+
+
 def test_a_bundle_replaces_a_link_and_does_not_write_through_it(place: Path) -> None:
     link(place / "support.zip")
     doctor("--bundle", str(place / "support.zip"), *data_folder(place))

@@ -17,6 +17,7 @@ MASK = "***"
 
 _OTHER_ENCODINGS = ("cp1252", "cp850")  # what Western Windows programs write to a file and to a console
 _WIDE = re.compile(r"(?:[\t-~]\0){4}(?:[\t-~]\0)*+")
+_MAX_KIND = 80  # characters; the name in it may be a whole line
 _MIN_SECRET = 4  # characters; shorter ones occur by chance in any text
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _ESCAPED_BY_NET = re.compile("[\"&'+<>`\x7f]|[^\x00-\x7f]")
@@ -40,7 +41,7 @@ class Found:
     def __call__(self, kind: str, secret: str) -> str:
         """Notes a secret, and gives what stands for it."""
         if secret != MASK:
-            self.kinds[kind] += 1
+            self.kinds[kind[:_MAX_KIND]] += 1
             self.secrets.append(secret)
         return MASK
 

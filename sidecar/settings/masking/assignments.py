@@ -19,7 +19,7 @@ _PAIR = re.compile(
 )
 _TYPED = re.compile(r":[ ]{1,2}([\w.]+)")
 _SECOND_WORDS = frozenset({"id", "code", "codes", "phrase", "words", "string", "key", "keys"})  # session id, API key
-_FIRST_WORD = re.compile(r"[A-Za-z]{2,16} \Z")
+_FIRST_WORD = re.compile(r"[A-Za-z0-9-]{2,16} \Z")
 _KEY_END = re.compile(r"(?:\\{0,15}[\"'])\s{0,4}(?:[:=]|=>)")
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]{0,8}\r?\n(?P<lines>(?:[ \t]{1,40}[^\n]{1,2000}\n?){1,200})")
 _LIST = re.compile(r"\[[^\[\]]{0,4096}\]|\([^()]{0,4096}\)")

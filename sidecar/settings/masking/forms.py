@@ -39,6 +39,9 @@ _FORMS = (
     # a field of a form: name="password", an empty line, the value
     _Form("value of {name}", ("name=",), 1,
           rf"name=\\?\"{_NAME}\\?\"(?:\r?\n|\\r\\n|\\n){{2}}(?P<secret>[^\r\n\\]{{1,2000}}+)"),
+    # [Db:Password, x], as .NET writes a setting or a variable
+    _Form("value of {name}", ("[",), 4,
+          r"\[(?P<name>[A-Za-z][\w.:-]{1,100}), (?P<secret>(?=[^\[\]\n]{0,80}[0-9])[^\[\]\n,]{4,500}+)\]"),
     # a second cookie behind the attributes of the first, as some clients join them
     _Form("cookie", ("et-cookie", "et-Cookie"), 16,
           r"(?i:; ?(?:path|domain|max-age|expires|samesite|secure|httponly)\b[^;,\n\"]{0,60}(?:, \d\d[^;,\n\"]{0,40})?), ?[\w.-]{1,80}=(?P<secret>[^\s;,\"]{1,4000}+)"),
