@@ -27,7 +27,6 @@ from ..wire.observe import Crash
 _READ_IT = (
     "Check its last output in the crash report; if that does not help, send the report to the backend's developer."
 )
-_SIGABRT = 6  # how .NET ends by an exception
 
 
 class _Explanation(NamedTuple):
@@ -82,20 +81,9 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
 def _explain_end(run: Run, status: ExitStatus, settings: Settings, oom: bool | None) -> _Explanation:
     if run.over_memory is None and (run.listener == "foreign" or run.conflict is not None):
         return _of_error(status.text, port_foreign(run) if run.listener == "foreign" else port_taken(run))
-    if not status.clean and status.signal in {None, _SIGABRT} and (denied := _denied(run)) is not None:
-        return _Explanation(status.text, denied)
     if (early := explain_early_end(run, settings)) is None:
         return _by_its_words(run, status, oom)
     return _Explanation(status.text, early)
-
-
-def _denied(run: Run) -> Cause | None:
-    confinement = run.spec.confinement if run.spec is not None else None
-    if confinement is None or confinement.request is None:
-        return None
-    from ..observe.denials import explain_denial
-
-    return explain_denial(run.output, confinement.request)
 
 
 def _of_error(text: str, error: SidecarError) -> _Explanation:

@@ -29,6 +29,7 @@ _PATHS = (
 # Node: "connect EACCES 1.2.3.4:443"; Go: "dial tcp 1.2.3.4:443: connect: permission denied"; .NET: "Permission denied (host:443)"
 _CONNECT = r"connect EACCES \S+:(\d{1,5})\b|dial tcp[46]? \S+:(\d{1,5}): connect: permission denied|permission denied \(\S+:(\d{1,5})\)"
 
+_UNNAMED_DENIAL = r"permission ?denied|operation not permitted|access is denied|(?-i:\bE(?:ACCES|PERM)\b)"
 _NO_NAMES = r"EAI_AGAIN|name resolution|name or service not known|getaddrinfo ENOTFOUND|: no such host\b"
 _KIND = "sandbox_denied"
 _CONNECTION = Cause("The sandbox blocked a connection of the backend to TCP port {port}.", "If the backend needs it, add {port} to sandbox.connect.", _KIND)  # fmt: skip
@@ -36,6 +37,7 @@ _NAMES = Cause("The backend could not resolve a host name, because the sandbox b
 _LISTENING = Cause("The sandbox blocked the backend from listening on {other}; it may only listen on {port}.", "Make it listen on the port that it is given ({{port}} in backend.command, or the variable PORT), or set backend.port to its own port.", _KIND)  # fmt: skip
 _READING = Cause("The sandbox denied the backend access to {path}.", "If the backend needs it, add the path or a parent folder to sandbox.read, or to sandbox.write if it changes it.", _KIND)  # fmt: skip
 _WRITING = Cause("The sandbox denied the backend write access to {path}.", "If the backend needs it, add the path or a parent folder to sandbox.write.", _KIND)  # fmt: skip
+_UNNAMED = Cause("The backend was denied access to a file that its output does not name, most likely by the sandbox.", 'Start it once with sandbox.level = "off". If it runs then, add the folder that it needs to sandbox.write: "/dev/shm" for Python\'s multiprocessing and Chromium, "/tmp" for a program that does not use TMPDIR.', _KIND)  # fmt: skip
 
 
 def explain_denial(output: str, request: SandboxRequest) -> Cause | None:
@@ -48,14 +50,17 @@ def explain_denial(output: str, request: SandboxRequest) -> Cause | None:
             return _CONNECTION.filled(port=port)
     if request.level == "strict" and DNS_PORT not in request.connect and re.search(_NO_NAMES, text, re.IGNORECASE):
         return _NAMES
-    for path in _named_paths(text, request.cwd):
+    paths = _named_paths(text, request.cwd)
+    for path in paths:
         if (cause := _explain_path(path, request)) is not None:
             return cause
     failure = any_bind_failure(text)
     if failure is not None and failure[0] == "forbidden" and request.port and failure[1] != request.port:
         other = f"TCP port {failure[1]}" if failure[1] else "another TCP port"
         return _LISTENING.filled(other=other, port=request.port)
-    return None
+    if paths or failure is not None or re.search(_CONNECT, text, re.IGNORECASE):
+        return None
+    return _UNNAMED if re.search(_UNNAMED_DENIAL, text, re.IGNORECASE) else None
 
 
 def _named_paths(text: str, cwd: str) -> list[str]:

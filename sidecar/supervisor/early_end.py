@@ -13,11 +13,12 @@ from ..core.last_line import last_line, printed_usage, quote_last, say_last
 from ..plain import capitalised
 from ..settings.model import Settings
 from .run import Run
-from .unready import other_port_taken
+from .unready import other_port_taken, what_was_denied
 
 STDIN_SECONDS = 2.0  # within which a backend that reads its stdin to the end has seen that
 _LAST_WORDS = 4096  # characters: an error in them may be why it shut down
 _SOON = 10.0  # seconds within which an error in the output is the reason for an exit with code 0
+_SIGABRT = 6  # how .NET ends by an exception
 _ASKED = "EOFError: EOF when reading a line"  # Python's input()
 _QUESTION = r"(?i)[(\[]y(?:es)?/n(?:o)?[)\]]\W*$"
 _FOREGROUND = {
@@ -64,6 +65,7 @@ def explain_early_end(run: Run, settings: Settings) -> Cause | None:
     - It printed how to use it.
     - Exit code 0 within two seconds, nothing left behind, stdin at its end: it ends with its stdin. This is a guess, and
       says so.
+    - The sandbox denied it something.
     - It could not listen on a port other than the one it was given.
     - Another exit before it was ready, and a script in its command that is not in its working folder.
     """
@@ -75,7 +77,8 @@ def explain_early_end(run: Run, settings: Settings) -> Cause | None:
         return _FOUND["asked"].filled(question=question)
     if run.status.clean:
         return _clean_end(run, settings)
-    other = _other_port(run, settings)
+    denied = what_was_denied(run) if run.status.signal in {None, _SIGABRT} else None
+    other = denied or _other_port(run, settings)
     if other is not None or run.ready_at is not None or run.status.signal is not None:
         return other
     return _usage(run) or _script(run)

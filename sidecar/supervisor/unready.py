@@ -75,7 +75,8 @@ def explain_unready(run: Run, settings: Settings) -> Cause:
     from ..core.last_line import say_last  # not needed by a start that succeeds
 
     seen, remedy = what_is_missing(run, settings)
-    if remedy == _ONLY_LONGER and (cause := what_it_says(run.output, run.port)) is not None:
+    cause = (what_was_denied(run) or what_it_says(run.output, run.port)) if remedy == _ONLY_LONGER else None
+    if cause is not None:
         said, remedy = f" {cause.cause}", cause.remedy
     else:
         said = say_last(run.output, only_errors=bool(run.listening))
@@ -89,6 +90,16 @@ def what_it_says(output: str, port: int | None) -> Cause | None:
     from ..observe.causes import from_words  # only a start that fails needs them
 
     return from_words(output, port=port) if last_line(output)[1] else None
+
+
+def what_was_denied(run: Run) -> Cause | None:
+    """What the sandbox denied the run, by its last output; None also without a sandbox."""
+    confinement = run.spec.confinement if run.spec is not None else None
+    if confinement is None or confinement.request is None:
+        return None
+    from ..observe.denials import explain_denial
+
+    return explain_denial(run.output, confinement.request)
 
 
 def explain_hung(settings: Settings, why: str = "") -> Cause:

@@ -52,14 +52,29 @@ def test_the_path_and_the_setting_are_named(words: str) -> None:
         "PermissionError: [Errno 13] Permission denied: '/data/locked'",  # it may write there: the file's own mode denies it
         "EACCES: permission denied, open '/videos/a.mp4'",
         "no permission to be late",
-        "cannot create /tmp/of-a-user/My Apps/x: Permission denied",  # where the path begins is not known
-        "permission denied",
         "dial tcp 10.0.0.1:5432: connect: connection refused",
     ],
 )
 def test_what_the_sandbox_allows_it_did_not_deny(words: str) -> None:
     assert explain_denial(words, STANDARD) is None
     assert explain_denial(words, STRICT) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "cannot create /tmp/of-a-user/My Apps/x: Permission denied",  # where the path begins is not known
+        "Fatal Error Unable to create lock file: Permission denied (13)",  # PHP's opcode cache, in /tmp
+        'Traceback (most recent call last):\n  File "/lib/synchronize.py", line 57, in __init__\nPermissionError: [Errno 13] Permission denied',
+    ],
+)
+def test_a_denial_that_names_no_path_is_most_likely_the_sandboxs(words: str) -> None:
+    """Before, the user was advised to give himself access to the file."""
+    found = explain_denial(words, STANDARD)
+    assert found is not None
+    assert found.kind == "sandbox_denied"
+    assert "/dev/shm" in found.remedy
+    assert "/tmp" in found.remedy
 
 
 @pytest.mark.parametrize(

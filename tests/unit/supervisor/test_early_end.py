@@ -11,12 +11,14 @@ from msgspec import structs
 
 from sidecar.core.events import Outcome
 from sidecar.core.exit_status import ExitStatus
-from sidecar.process.base import LaunchSpec, Survivor
+from sidecar.process import landlock
+from sidecar.process.base import Confinement, LaunchSpec, SandboxRequest, Survivor
 from sidecar.process.platform.usage import MEASURE
 from sidecar.settings.model import Backend, Limits, Settings
 from sidecar.supervisor.answers import error_for
 from sidecar.supervisor.early_end import explain_early_end
 from sidecar.supervisor.run import Run
+from sidecar.supervisor.unready import explain_unready
 
 
 def ended(*arguments: str, cwd: Path, code: int = 2, ready: bool = False, **more: Any) -> Run:
@@ -211,6 +213,20 @@ def test_a_taken_port_is_the_reason_whatever_the_exit_code(tmp_path: Path) -> No
         assert why is not None
         assert why.kind == "port_in_use"
         assert "another program uses" in why.cause
+
+
+@pytest.mark.skipif(sys.platform != "linux" or landlock.abi() < 6, reason="no Landlock of ABI 6 here")
+def test_what_the_sandbox_denied_is_the_cause_of_a_callers_error_too(tmp_path: Path) -> None:
+    """Only the crash report had it; the caller was advised to change the file's rights."""
+    request = SandboxRequest("standard", (str(tmp_path / "data"),), (), (), 5005, (), "/app/server", "/app")
+    confined = LaunchSpec(1, (sys.executable,), str(tmp_path), {}, confinement=Confinement(request))
+    run = ended(cwd=tmp_path, code=1, output=f"PermissionError: [Errno 13] Permission denied: '{tmp_path}/x'\n")
+    run = structs.replace(run, spec=confined)
+    error = error_for(Outcome.EXITED, run, Settings())
+    assert f"The sandbox denied the backend write access to {tmp_path}/x." in error.message
+    assert "sandbox.write" in error.hint
+    late = explain_unready(structs.replace(run, status=None, listening=()), Settings())
+    assert f"The sandbox denied the backend write access to {tmp_path}/x." in late.cause
 
 
 def test_the_error_for_a_caller_has_the_cause_and_the_remedy_of_the_crash_report(tmp_path: Path) -> None:
