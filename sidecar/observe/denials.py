@@ -13,18 +13,18 @@ from ..process.seccomp import DNS_PORT
 from .fatal import find
 
 _LAST_WORDS = 4096  # characters: a denial that the backend lived with, and logged, explains no later end
-# CPython; Node; .NET; then C, Go and shells, which put the path first; scripts and libraries; Java; Ruby; PHP; Deno
+# CPython; Node; .NET; then C, Go and shells, which put the path first; scripts and libraries; Java; Ruby; PHP; Deno, Rust's tempfile
 _PATHS = (
     r"(?:permission denied|operation not permitted|invalid cross-device link): '([^'\n]+)'(?: -> '([^'\n]+)')?",
     r"(?:EACCES|EPERM|EXDEV): [^\n,]+, \w+ '([^'\n]+)'(?: -> '([^'\n]+)')?",
     r"access to the path '([^'\n]+)' is denied",
-    r"(?<![^\s'\"(])(/[^\s:'\"]+)['\"]?: (?:permission denied|operation not permitted|invalid cross-device link)",
+    r"(?<![^\s'\"(`])(/[^\s:'\"`]+)['\"`]?: (?:permission denied|operation not permitted|invalid cross-device link)",
     r"can't open (?:file|perl script) ['\"]([^'\"\n]+)['\"]: (?:\[Errno \d+\] )?permission denied",
     r"(/[^\s:'\"]+): (?:cannot open shared object file|failed to map segment from shared object): (?:permission denied|operation not permitted)",
     r"Exception: ([^\n:]+) \(permission denied\)|AccessDeniedException: ([^\n:]+)",
     r"permission denied (?:@ \w+ - |-- )(/[^\n(]+?) \(",
     r"\((/[^\n)]+)\): failed to open stream: permission denied",
-    r"permission denied \(os error 13\), \w+ '([^'\n]+)'",
+    r"permission denied \(os error 13\)(?:, \w+ '([^'\n]+)'| at path \"([^\"\n]+)\")",
 )
 # Node: "connect EACCES 1.2.3.4:443"; Go: "dial tcp 1.2.3.4:443: connect: permission denied"; .NET: "Permission denied (host:443)"
 _CONNECT = r"connect EACCES \S+:(\d{1,5})\b|dial tcp[46]? \S+:(\d{1,5}): connect: permission denied|permission denied \(\S+:(\d{1,5})\)"

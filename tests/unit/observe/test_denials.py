@@ -26,6 +26,7 @@ HOME = "/tmp/of-a-user/x"
         f"Error: EXDEV: cross-device link not permitted, rename '/data/a' -> '{HOME}'",
         f"Unhandled exception. System.UnauthorizedAccessException: Access to the path '{HOME}' is denied.",
         f"2026/11/27 open {HOME}: permission denied",
+        f"error: failed to open file `{HOME}`: Permission denied (os error 13)",
         f"sh: 1: cannot create {HOME}: Permission denied",
         f"mkdir: cannot create directory '{HOME}': Permission denied",
         f"/usr/bin/python3: can't open file '{HOME}': [Errno 13] Permission denied",
@@ -35,6 +36,7 @@ HOME = "/tmp/of-a-user/x"
         f"Caused by: java.nio.file.AccessDeniedException: {HOME}\n\tat java.base/sun.nio.fs.UnixException",
         f"app.rb:1:in `initialize': Permission denied @ rb_sysopen - {HOME} (Errno::EACCES)",
         f"PHP Warning:  fopen({HOME}): Failed to open stream: Permission denied in /app/a.php on line 2",
+        f'error: Could not acquire lock\n  cause: Permission denied (os error 13) at path "{HOME}"',
         f"error: Uncaught PermissionDenied: Permission denied (os error 13), open '{HOME}'",
     ],
 )
