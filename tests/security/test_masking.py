@@ -118,7 +118,7 @@ def test_a_password_that_is_a_port_or_a_common_word_is_masked_where_it_is_given_
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "json": json.dumps,
     "json of .NET": lambda text: '"' + re.sub(r"[\"&'+<>\\]|[^ -~]", _unit, text) + '"',
-    "html": html.escape,
+    "html": lambda text: html.escape(text).replace("&#x27;", "&#39;"),
     "address": quote,
     "address of .NET Framework": lambda text: re.sub("%..", lambda part: part[0].lower(), quote_plus(text)),
     "Base64, first place": lambda text: b64encode(f"abc{text}:x".encode()).decode(),
@@ -138,6 +138,15 @@ def test_a_known_secret_is_masked_as_other_programs_spell_it(name: str) -> None:
     shown = mask_text(f"got {written} there", spellings(secrets_of({"DB_PASSWORD": secret})))
     assert MASK in shown
     assert not any(written[at : at + 8] in shown for at in range(8, len(written) - 16))
+
+
+def test_a_secret_that_is_not_utf_8_is_masked_and_ends_no_log() -> None:
+    """Its spelling in an address raised for every line that the log was to write, and for every crash report."""
+    raw = b"sw\xe4rdf\xefsh99"  # as Latin-1 has it
+    secret = raw.decode("utf-8", "surrogateescape")
+    known = spellings(secrets_of({"DB_PASSWORD": secret, "API_TOKEN": "sword\ud83dfish99"}))
+    for written in (secret, raw.decode("utf-8", "replace"), quote(raw), "sword\ud83dfish99"):
+        assert mask_text(f"got {written} there", known) == f"got {MASK} there"
 
 
 def test_what_powershell_wrote_as_utf_16_is_masked() -> None:

@@ -20,7 +20,10 @@ _WIDE = re.compile(r"(?:[\t-~]\0){4}(?:[\t-~]\0)*+")
 _MAX_KIND = 80  # characters; the name in it may be a whole line
 _MIN_SECRET = 4  # characters; shorter ones occur by chance in any text
 _PERCENT = re.compile("%[0-9A-F]{2}")
-_ESCAPED_BY_NET = re.compile("[\"&'+<>`\x7f]|[^\x00-\x7f]")
+_ESCAPED_BY_NET = re.compile("[\"&'+<>`\x7f]|[^\x00-\x7f]")  # System.Text.Json escapes more than JSON has to
+_OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # those that stand for no byte
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 # Passwords of test databases, which are words of every log.
 _COMMON = words_of(
     """
@@ -76,33 +79,29 @@ def _mask_known(text: str, secrets: Iterable[str], note: Found) -> str:
 
 def spellings(secrets: Iterable[str]) -> list[str]:
     """The secrets, each also as JSON, HTML, addresses and Base64 spell it and as it looks where its encoding was mistaken, for ``mask_text``."""
-    from html import escape
-    from json.encoder import encode_basestring_ascii
     from urllib.parse import quote, quote_plus
 
     found = list(secrets)
     for secret in found[:]:
-        json = msgspec.json.encode(secret).decode()[1:-1]
-        quoted = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
-        lower = {_PERCENT.sub(lambda part: part[0].lower(), text) for text in quoted}  # as .NET Framework writes it
-        ascii_json = encode_basestring_ascii(secret)[1:-1]
-        found += {json, ascii_json, _escaped_by_net(json), escape(secret), *quoted, *lower} - {secret}
+        raw = _OTHER_SURROGATES.sub("\ufffd", secret).encode("utf-8", "surrogateescape")
+        text = raw.decode("utf-8", "replace")  # as a log shows bytes that are not UTF-8
+        json = msgspec.json.encode(text).decode()[1:-1]
+        quoted = {quote(raw), quote(raw, safe=""), quote_plus(raw)}
+        lower = {_PERCENT.sub(lambda part: part[0].lower(), one) for one in quoted}  # as .NET Framework writes it
+        ascii_json = _NOT_ASCII.sub(_escaped, json)
+        net_json = _ESCAPED_BY_NET.sub(lambda one: _escaped(one).upper().replace("U", "u"), json.replace('\\"', '"'))
+        found += {text, json, ascii_json, net_json, text.translate(_ENTITIES), *quoted, *lower} - {secret}
         if len(secret) >= 8:
-            found += _in_base64(secret.encode("utf-8", "surrogateescape"))
+            found += _in_base64(raw)
         if not secret.isascii():
             for raw in (secret.encode(encoding, "replace") for encoding in _OTHER_ENCODINGS):
                 found += [raw.decode("utf-8", errors) for errors in ("replace", "surrogateescape")]
     return found
 
 
-def _escaped_by_net(json: str) -> str:
-    """As System.Text.Json writes a text, which escapes more than JSON has to."""
-
-    def escaped(one: re.Match[str]) -> str:
-        digits = one[0].encode("utf-16-be", "surrogatepass").hex().upper()
-        return "".join(f"\\u{digits[at : at + 4]}" for at in range(0, len(digits), 4))
-
-    return _ESCAPED_BY_NET.sub(escaped, json.replace('\\"', '"'))
+def _escaped(character: re.Match[str]) -> str:
+    digits = character[0].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{digits[at : at + 4]}" for at in range(0, len(digits), 4))
 
 
 def _in_base64(secret: bytes) -> list[str]:
