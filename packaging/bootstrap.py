@@ -6,6 +6,7 @@ In place of PyInstaller's own bootstrap, which imports ctypes and a dozen other 
 import sys
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER, SourcelessFileLoader
+from _thread import allocate_lock
 from io import FileIO
 from marshal import loads
 from os import path, sep
@@ -20,8 +21,9 @@ class Archive:
     def __init__(self, place):
         self.program, _, start = place.rpartition("?")
         self.start = int(start)
-        # Each open is a virus scan on Windows. Elsewhere the guardian closes all descriptors that are not its own.
-        self.file = FileIO(self.program) if sys.platform == "win32" else None
+        # Each open is a virus scan on Windows. Elsewhere the guardian, a fork, closes all descriptors that are not its own.
+        self.kept = FileIO(self.program) if sys.platform == "win32" else None
+        self.lock = allocate_lock()
         magic = self.read(0, 12)
         if magic[:8] != b"PYZ\0" + MAGIC_NUMBER:
             raise ImportError("the program holds modules of another Python")
@@ -30,7 +32,14 @@ class Archive:
 
     def read(self, offset, length):
         """A part of the archive; to the end of the program if ``length`` is -1."""
-        file = self.file or FileIO(self.program)
+        if self.kept is None:
+            with FileIO(self.program) as file:
+                return self.part(file, offset, length)
+        with self.lock:  # two threads may import at once
+            return self.part(self.kept, offset, length)
+
+    def part(self, file, offset, length):
+        """The same of the opened program."""
         file.seek(self.start + offset)
         return file.read(length)
 
