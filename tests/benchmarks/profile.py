@@ -27,7 +27,7 @@ def _start(repetitions: int) -> Figure:
     starting: list[float] = []
 
     def sidecar() -> float:
-        times = one_start()
+        times = one_start(None)
         starting.append(times.starting)
         return times.answered
 

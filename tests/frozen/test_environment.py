@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -88,9 +89,11 @@ def guardian_of(client: SidecarClient) -> int:
     """The sidecar's only child; the backend is the guardian's. 0: none at the moment."""
     import psutil
 
-    children = psutil.Process(client.hello["pid"]).children()
-    named = [child.pid for child in children if child.name() == "backend-guard"]
-    return named[0] if named else 0
+    for child in psutil.Process(client.hello["pid"]).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # killed, and reaped at this moment
+            if child.name() == "backend-guard":
+                return child.pid
+    return 0
 
 
 @linux
