@@ -31,9 +31,7 @@ LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40}
 _COLOURS = {"info": "\x1b[1m", "warning": "\x1b[33;1m", "error": "\x1b[31;1m"}
 EARLY_ENTRIES = 1000
 QUEUED_ENTRIES = 10_000
-PAUSE_SECONDS = (
-    0.01  # what an entry tells of is done first: at once these threads would compete for the interpreter with it
-)
+PAUSE_SECONDS = 0.01  # before a thread writes: what an entry reports is done first, and needs the interpreter
 ROTATE_BYTES = 10 * 1024 * 1024
 ROTATED_FILES = 9  # and the current one: ten
 RETRY_SECONDS = 30.0  # a file that failed is tried again after this
