@@ -54,13 +54,13 @@ SHORT = [
         peer="polling every 250 ms",
     ),
     Line(
-        "the same, packed, small backend that listens at once",
+        "ready reported, packed, small backend that listens at once",
         "first possible answer → reported: listens at once",
         PACKED,
         "polling every 250 ms",
     ),
     Line(
-        "the same, small backend after 1 s",
+        "ready reported, small backend that listens after 1 s",
         "first possible answer → reported: listens after 1 s",
         peer="polling every 250 ms",
     ),
