@@ -5,7 +5,7 @@ In place of PyInstaller's own bootstrap, which imports ctypes and a dozen other 
 
 import sys
 from _frozen_importlib import ModuleSpec
-from _frozen_importlib_external import MAGIC_NUMBER, SourcelessFileLoader
+from _frozen_importlib_external import MAGIC_NUMBER, SourcelessFileLoader, spec_from_file_location
 from _thread import allocate_lock
 from io import FileIO
 from marshal import loads
@@ -51,13 +51,13 @@ class Archive:
         place = ROOT + name.replace(".", sep)
         if kind == NAMESPACE:
             spec = ModuleSpec(name, None, is_package=True)
-        else:
-            file = f"{place}{sep}__init__.pyc" if kind == PACKAGE else f"{place}.pyc"
-            spec = ModuleSpec(name, Loader(name, file), origin=file, is_package=kind == PACKAGE)
-            spec.has_location = True  # modules look for their data beside __file__
-        if spec.submodule_search_locations is not None:
-            spec.submodule_search_locations.append(place)  # extension modules are files
-        return spec
+            spec.submodule_search_locations.append(place)
+            return spec
+        file = (
+            f"{place}{sep}__init__.pyc" if kind == PACKAGE else f"{place}.pyc"
+        )  # beside it modules look for their data
+        folders = [place] if kind == PACKAGE else None  # extension modules are files
+        return spec_from_file_location(name, file, loader=Loader(name, file), submodule_search_locations=folders)
 
 
 class Loader(SourcelessFileLoader):
