@@ -12,7 +12,7 @@ from .backend.plan import make_folders, plan_launch
 from .backend.ports import choose_port, loopback_error, port_state
 from .process import launch_early
 from .process.first_record import last_port
-from .settings.merge import Section, quick_settings
+from .settings.merge import Section, collect, quick_settings
 from .settings.paths import folders
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
@@ -34,7 +34,7 @@ def launch(boot: Boot) -> EarlyRun | None:
 
 
 def _launch(boot: Boot) -> EarlyRun | None:
-    settings = quick_settings(boot.config, boot.profile, boot.overrides, boot.command, os.environ)
+    settings = quick_settings(collect(boot.config, boot.profile, boot.overrides, boot.command, os.environ))
     if settings is None:
         return None
     backend = settings.backend

@@ -40,6 +40,7 @@ def collect(
         from .legacy import from_profile
 
         sources.insert(-2, from_profile(preset, environ))
+        merge.has_legacy = True
     if command is not None:
         if command:
             flags.given.append(Given("backend", "command", list(command), "command line"))
@@ -61,16 +62,9 @@ class Section:
         self.__dict__ = values
 
 
-def quick_settings(
-    config: str | None,
-    profile: str | None,
-    overrides: Sequence[str],
-    command: Sequence[str] | None,
-    environ: Mapping[str, str],
-) -> Settings | None:
-    """What load would give for the same arguments; None where something is wrong, or the profile's own variables are set."""
-    merge = collect(config, profile, overrides, command, environ)
-    if merge.mistakes or not PROFILES[merge.profile].variables.keys().isdisjoint(environ):
+def quick_settings(merge: Merge) -> Settings | None:
+    """What load makes of the same; None where something is wrong, or the profile's own variables are set."""
+    if merge.mistakes or merge.has_legacy:
         return None
     values = merge.values()
     settings: Any = Section({"profile": merge.profile})
@@ -88,6 +82,7 @@ class Merge:
         self.bad: set[str] = set()  # settings whose value was wrong
         self.mistakes: list[str] = []
         self.notes: list[str] = []
+        self.has_legacy = False  # variables of the profile's own are set
         self.profile = DEFAULT_PROFILE
         self._values: dict[str, dict[str, Any]] = {}
 

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from sidecar.errors import InvalidConfigError
 from sidecar.settings.load import load
-from sidecar.settings.merge import quick_settings
+from sidecar.settings.merge import collect, quick_settings
 
 from .test_settings_fuzz import LINES, NAMES, OVERRIDES, VALUES
 
@@ -25,13 +25,14 @@ def quick(
     profile: str | None = None,
     command: list[str] | None = None,
 ) -> Any:
-    return quick_settings(
+    merge = collect(
         str(config) if config else None,
         profile,
         overrides or [],
         ["./serve"] if command is None else command,
         environ or {},
     )
+    return quick_settings(merge)
 
 
 def values(found: Any) -> dict[str, Any]:
