@@ -40,6 +40,7 @@ class Times(NamedTuple):
     starting: float
     spawned: float
     answered: float
+    executed: float = 0.0  # in a start of its own
 
 
 def one_start(command: Sequence[str] | None) -> Times:
@@ -71,14 +72,13 @@ def backend_executes(command: Sequence[str] | None) -> float:
 def run(scale: Scale) -> Iterator[Figure]:
     """See the module."""
     starts: dict[str, list[Times]] = {}
-    executed: dict[str, list[float]] = {}
     node = shutil.which("node")
     sidecars = {"sidecar": None, **({PACKED: packed} if (packed := packed_command()) else {})}
 
     def start(label: str) -> float:
-        starts.setdefault(label, []).append(one_start(sidecars[label]))
-        executed.setdefault(label, []).append(backend_executes(sidecars[label]))
-        return starts[label][-1].answered
+        times = one_start(sidecars[label])._replace(executed=backend_executes(sidecars[label]))
+        starts.setdefault(label, []).append(times)
+        return times.answered
 
     peers: dict[str, Callable[[], float]] = {
         **{label: partial(start, label) for label in sidecars},
@@ -119,7 +119,7 @@ def run(scale: Scale) -> Iterator[Figure]:
     yield Figure(
         "start: backend executes",
         "ms",
-        rows({**{label: some[-repetitions:] for label, some in executed.items()}, **bare_floors}),
+        rows({**of_sidecars("executed"), **bare_floors}),
         goal="≤ 1.6 times python -m of an empty package",
         note="From spawn to the first line of a shell script that is the backend.",
     )

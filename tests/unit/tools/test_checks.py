@@ -170,7 +170,8 @@ def test_a_lock_file_with_an_address_without_a_hash_or_out_of_date_is_found() ->
     good = json.loads(f'{{"packages": {{"": {package}}}}}')
     good["packages"] |= {"node_modules/a": {"integrity": "sha512-x"}, "node_modules/x-os": {}}
     assert list(requirements.unlocked_packages(json.dumps(good), package)) == []
-    good["packages"]["node_modules/a"] = {"resolved": "https://127.0.0.1/a"}
+    address = "https://127.0.0.1/a"
+    good["packages"]["node_modules/a"] = {"resolved": address}
     assert len(list(requirements.unlocked_packages(json.dumps(good), package))) == 2
     stale = '{"packages": {"": {"dependencies": {"a": "^1"}}, "node_modules/a": {"integrity": "sha512-x"}}}'
     assert list(requirements.unlocked_packages(stale, package)) == [
