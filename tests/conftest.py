@@ -59,9 +59,9 @@ SAME_EVERYWHERE = (
     "e2e/test_failure_causes.py",
     # Sentences about a start; those that differ name the owner of a socket, which Wine does not know.
     "e2e/test_reasons.py",
-    # Reports and samples once more through other channels; those of e2e/test_observed.py stay.
-    "e2e/test_observed.py::test_a_report_that_is_none_is_refused",
-    "e2e/test_remembered.py",
+    # Decisions about names and limits; a report, and the samples of a tree, stay.
+    "e2e/test_observed.py::test_a_report_that_does_not_exist_is_refused",
+    "e2e/test_observed.py::test_a_limit_that_is_passed_is_reported_and_taken_back_when_the_run_ends",
     "security/test_masking.py",
     "security/test_supply_chain.py",
     "unit/api",

@@ -41,8 +41,9 @@ sys.exit("cannot use " + os.environ["MAIL_PASSWORD"] + " and " + os.environ["SHE
 """
 
 
-@pytest.fixture
-def texts(tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    tmp_path = tmp_path_factory.mktemp("bundle")
     settings = tmp_path / "settings.toml"
     settings.write_text(SETTINGS, "utf-8")
     logs = tmp_path / "data" / "logs"

@@ -131,15 +131,6 @@ async def test_a_signal_right_after_hello_is_a_clean_end(tmp_path: Path) -> None
             assert await client.wait_exit() == 0
 
 
-async def test_requests_behind_a_shutdown_are_refused_at_once() -> None:
-    async with SidecarClient(http_backend()) as client:
-        await client.call("backend:waitForReady")
-        shutdown, stop, info = (client.request(name) for name in ("sidecar:shutdown", "backend:stop", "sidecar:info"))
-        assert (await failure(stop)).code == "SHUTTING_DOWN"
-        assert (await failure(info)).code == "SHUTTING_DOWN"
-        assert await shutdown == {"success": True}
-
-
 async def test_a_clean_exit_before_ready_is_meant_where_the_settings_say_so() -> None:
     settings = {"restart.on_clean_exit": False}
     async with SidecarClient(http_backend(exit_before_listening=0), settings=settings) as client:

@@ -244,7 +244,9 @@ async def test_after_shutdown_nothing_is_alive_and_the_exit_status_is_0() -> Non
 async def test_while_shutting_down_only_status_and_ping_answer() -> None:
     async with sidecar(*http_backend(stop_delay=1)) as client:
         await ready(client)
-        shutdown = client.request("sidecar:shutdown")
+        shutdown, stop, info = (client.request(name) for name in ("sidecar:shutdown", "backend:stop", "sidecar:info"))
+        for behind in (stop, info):
+            assert (await failure(behind)).code == "SHUTTING_DOWN"
         await client.state("STOPPING")
         assert (await failure(client.call("backend:restart"))).code == "SHUTTING_DOWN"
         assert (await client.call("backend:status"))["state"] == "STOPPING"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from tests.support.backends import http_backend, script_backend, trouble
 from tests.support.client import RemoteError, SidecarClient
+from tests.support.processes import until
 
 
 def sidecar(*backend: str, **settings: Any) -> SidecarClient:
@@ -19,21 +21,53 @@ def sidecar(*backend: str, **settings: Any) -> SidecarClient:
     return SidecarClient(backend, settings={"resources.interval": 0.1, "timeouts.restart_delay": 0.1, **overrides})
 
 
-async def test_a_crash_report_contains_the_whole_story() -> None:
-    secret = "hunter2-and-more"
-    async with sidecar(*http_backend(say="the last words"), backend__env={"API_TOKEN": secret}) as client:
-        port = (await client.call("backend:waitForReady"))["port"]
+async def crashed(client: SidecarClient) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The crash event, and the report of that name."""
+    event = await client.event("backend:crash")
+    return event, await client.call("backend:crashReport", {"name": event["name"]})
+
+
+async def test_a_crash_leaves_a_report_that_contains_everything_known(tmp_path: Path) -> None:
+    secret, logs = "hunter2secret", tmp_path / "logs"
+    settings = {"paths__logs": str(logs), "backend__env": {"MY_API_KEY": secret}, "restart__attempts": 0}
+    async with sidecar(*http_backend(say=f"the key is {secret}"), **settings) as client:
+        started = await client.call("backend:waitForReady")
         await client.event("backend:healthUpdate")
-        await trouble(port, "crash?kind=3")
-        crash = await client.event("backend:crash")
-        listed = await client.call("backend:crashReports")
-        assert [each["name"] for each in listed] == [crash["name"]]
-        report = await client.call("backend:crashReport", {"name": crash["name"]})
-        for part in ("exit code 3", "the last words", "STARTING → RUNNING", "healthy", f"{port}", "API_TOKEN"):
-            assert part in report["report"], part
-        assert secret not in report["report"]
+        await trouble(started["port"], "crash?kind=exception")
+        event, report = await crashed(client)
+        assert {name: report[name] for name in event} == event
+        assert "InvalidOperationException: trouble was asked for, at Test.Backend()" in event["cause"]
+        assert event["remedy"]
+        text = report["report"]
+        for expected in (
+            "STOPPED → STARTING (autostart)",
+            "STARTING → RUNNING (ready)",
+            "→ FAILED",
+            "healthy",
+            f"Port:        {started['port']}",
+            f"Process:     {started['pid']}",
+            "Unhandled exception. System.InvalidOperationException",
+            "\nMY_API_KEY\n",  # the name, never the value
+            "will not restart automatically",
+            "processes  ",
+            "Python 3.",
+        ):
+            assert expected in text, expected
+        assert secret not in text
         assert secret not in str(await client.call("sidecar:info"))
+        assert await client.call("backend:crashReports") == [event]
+        await until((logs / f"{event['name']}.log").exists)
     assert secret not in client.stderr_text
+
+
+async def test_a_report_outlives_the_sidecar_that_wrote_it(tmp_path: Path) -> None:
+    settings = {"paths__logs": str(tmp_path), "restart__attempts": 0}
+    async with sidecar(*script_backend("raise ValueError('bad')"), **settings) as client:
+        event, _ = await crashed(client)
+    async with sidecar(*http_backend(), **settings) as client:
+        (summary,) = await client.call("backend:crashReports")
+        assert summary == event
+        assert "ValueError: bad" in (await client.call("backend:crashReport", {"name": event["name"]}))["report"]
 
 
 async def test_the_same_crash_has_the_same_fingerprint_on_two_machines_and_in_every_view(tmp_path: Path) -> None:
@@ -55,23 +89,39 @@ async def test_the_same_crash_has_the_same_fingerprint_on_two_machines_and_in_ev
     assert fingerprints["a"] == fingerprints["b c"] != fingerprints["d"]
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "no-such-report", "crash-1/../x", ""])
-async def test_a_report_that_is_none_is_refused(name: str) -> None:
+async def test_a_report_that_does_not_exist_is_refused() -> None:
     async with sidecar(*http_backend(), backend__autostart=False) as client:
-        with pytest.raises(RemoteError) as caught:
-            await client.call("backend:crashReport", {"name": name})
-        assert caught.value.code == "INVALID_ARGS"
+        for name in ("../../etc/passwd", "../sidecar", "crash-1/../x", "crash-2026-01-01T00-00-00.000Z", ""):
+            with pytest.raises(RemoteError) as caught:
+                await client.call("backend:crashReport", {"name": name})
+            assert caught.value.code == "INVALID_ARGS"
 
 
-async def test_resources_come_when_asked_for_and_on_subscription() -> None:
+async def test_the_whole_tree_is_sampled_while_it_lives_and_events_come_only_to_a_client_that_asked() -> None:
     async with sidecar(*http_backend()) as client:
-        await client.call("backend:waitForReady")
+        started = await client.call("backend:waitForReady")
+        while len(await client.call("backend:resources")) < 3:
+            await client.call("sidecar:ping")
+        assert client.payloads("backend:resourceUpdate") == []
         await client.call("sidecar:subscribe", ["backend:resourceUpdate"])
-        sample = await client.event("backend:resourceUpdate")
-        assert sample["memory"] > 1_000_000
-        assert sample["processes"] >= 1
-        assert len(await client.call("backend:resources")) >= 1
-        await client.call("sidecar:unsubscribe", ["backend:resourceUpdate"])
+        await trouble(started["port"], "children?count=2&kind=quiet")
+        await client.event("backend:resourceUpdate", lambda sample: sample["processes"] >= 3)
+        samples = await client.call("backend:resources")
+        assert samples[-1]["processes"] >= 3
+        assert samples[-1]["memory"] > max(samples[0]["memory"], 1 << 20)
+        assert all(re.fullmatch(r"\d{4}-.*Z", sample["time"]) for sample in samples)
+        assert len(await client.call("backend:resources", {"window": 0.0001})) <= 1
+
+
+async def test_a_limit_that_is_passed_is_reported_and_taken_back_when_the_run_ends() -> None:
+    async with sidecar(*http_backend(), resources__memory_limit=1 << 20, resources__hold=0.0) as client:
+        await client.call("backend:waitForReady")
+        alert = await client.event("backend:resourceAlert")
+        assert (alert["metric"], alert["active"], alert["limit"]) == ("memory", True, 1 << 20)
+        assert alert["value"] > 1 << 20
+        await client.call("backend:stop")
+        await client.event("backend:resourceAlert", lambda alert: not alert["active"])
+        assert len(client.payloads("backend:resourceAlert")) == 2
 
 
 async def test_a_tree_above_its_limit_of_memory_is_killed_and_the_report_says_so() -> None:
