@@ -29,10 +29,9 @@ _left_behind = pytest.StashKey[list[processes.Found]]()
 # them out. What touches processes, files, paths, streams, consoles or the firewall is not among them.
 SAME_EVERYWHERE = (
     # Sentences about a wrong command line.
-    "contract/test_console.py::test_a_forgotten_separator_is_answered_with_the_right_command_line",
-    "contract/test_console.py::test_a_tool_without_a_command_to_start_is_a_usage_error_that_says_what_to_write",
-    "contract/test_console.py::test_a_usage_error_is_status_64_and_clear",
     "contract/test_console.py::test_call_names_the_right_one_for_a_typo",
+    "unit/test_cli.py::test_a_forgotten_separator_is_answered_with_the_right_command_line",
+    "unit/test_cli.py::test_a_tool_without_a_command_to_start_is_a_usage_error_that_says_what_to_write",
     # Sentences about requests that are wrong, or that fail: the HTTP client is tried in process/test_backend_client.py.
     "contract/test_failures.py",
     "contract/test_misuse.py",

@@ -18,7 +18,6 @@ from tests.support.backends import http_backend
 from tests.support.launch import clean_environment, sidecar_command
 
 SECONDS = "40" if sys.platform == "win32" else "8"  # aiohttp, which the demo's backend imports, takes 3 s under Wine
-PROGRAM = "cmd" if sys.platform == "win32" else "env"  # that is found in the PATH
 
 
 def tool(*words: str, env: dict[str, str | None] | None = None) -> subprocess.CompletedProcess[str]:
@@ -64,26 +63,6 @@ def test_a_demo_without_a_recovery_fails_and_says_what_was_missing(
     monkeypatch.setattr(demo, "backend_command", lambda: backend)
     assert demo.run(2.0) == 1
     assert "No recovery: the backend never ran and crashed" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["watch"],
-        ["dashboard", "--no-open"],
-        ["doctor", "--start"],
-        ["record", "FILE"],
-        ["call", "backend:status"],
-        ["call", "backend:start"],
-        ["call", "backend:version", "--set", "timeouts.startup=5"],
-    ],
-    ids=" ".join,
-)
-def test_a_tool_without_a_command_to_start_is_a_usage_error_that_says_what_to_write(words: list[str]) -> None:
-    done = tool(*words, env={"SIDECAR_PROFILE": None})
-    assert (done.returncode, done.stdout) == (64, "")
-    assert "No backend command given" in done.stderr
-    assert f"sidecar {' '.join(words[:2]) if words[0] in {'doctor', 'call', 'record'} else words[0]} -- " in done.stderr
 
 
 def test_where_nothing_is_started_no_command_is_needed() -> None:
@@ -153,35 +132,14 @@ def test_call_prints_an_error_as_json_on_stderr() -> None:
     ("words", "code", "right"),
     [
         (["backend:strat"], "UNKNOWN_CHANNEL", "Did you mean backend:start?"),
-        (["backend:logs", '{"linez": 20}'], "INVALID_ARGS", "did you mean lines?"),
-        (["backend:crashReport", '{"nam": "x"}'], "INVALID_ARGS", "did you mean name?"),
-        (["sidecar:power", '"suspnd"'], "INVALID_ARGS", "did you mean suspend?"),
         (["sidecar:subscribe", '["backend:lg"]'], "INVALID_ARGS", "Did you mean backend:log?"),
-        (["backend:waitForReady", '{"timeout": "5s"}'], "INVALID_ARGS", "takes timeout"),
+        (["backend:logs", '{"linez": 20}'], "INVALID_ARGS", "did you mean lines?"),
     ],
 )
 def test_call_names_the_right_one_for_a_typo(words: list[str], code: str, right: str) -> None:
     error = failed(tool("call", *words, "--", *http_backend(exit_before_listening=3)))
     assert error["code"] == code
     assert right in f"{error['message']} {error['hint']}"
-
-
-@pytest.mark.parametrize(
-    ("words", "correct"),
-    [
-        ("watch ./app --port 5", "watch -- ./app --port 5"),
-        ("watch ./app", "watch -- ./app"),
-        ("watch --seconds 5 ./app --port {port}", "watch --seconds 5 -- ./app --port '{port}'"),
-        ("doctor --start --set a.b=1 node server.js", "doctor --start --set a.b=1 -- node server.js"),
-        ("dashboard ./app --host x", "dashboard -- ./app --host x"),
-        ("record x.frames serve ./app --port 5", "record x.frames serve -- ./app --port 5"),
-        (f"call backend:version {PROGRAM} A=b ./app", f"call backend:version -- {PROGRAM} A=b ./app"),
-    ],
-)
-def test_a_forgotten_separator_is_answered_with_the_right_command_line(words: str, correct: str) -> None:
-    done = tool(*words.split())
-    assert (done.returncode, done.stdout) == (64, "")
-    assert done.stderr == f"sidecar: The backend's command goes after --\n  Write: sidecar {correct}\n"
 
 
 def test_serve_says_so_too() -> None:
@@ -206,25 +164,3 @@ def test_call_with_wrong_settings_ends_as_serve_does() -> None:
     error = failed(tool("call", "sidecar:ping", "--set", "timeouts.startup=soon"), 78)
     assert error["code"] == "INVALID_CONFIG"
     assert "timeouts.startup" in error["message"]
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["call"],
-        ["call", "sidecar:ping", "{"],
-        ["call", "sidecar:ping", "--nope"],
-        ["call", "sidecar:ping", "--set", "x"],
-        ["doctor", "--set", "x"],
-        ["watch", "--"],
-        ["watch", "--seconds", "nan"],
-        ["nope"],
-    ],
-    ids=" ".join,
-)
-def test_a_usage_error_is_status_64_and_clear(words: list[str]) -> None:
-    done = tool(*words)
-    assert (done.returncode, done.stdout) == (64, "")
-    assert done.stderr.startswith("sidecar: ")
-    assert done.stderr.count("sidecar: ") == 1
-    assert len(done.stderr.splitlines()) <= 2

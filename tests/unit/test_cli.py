@@ -1,10 +1,20 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
 from sidecar import __version__, cli
+
+PROGRAM = "cmd" if sys.platform == "win32" else "env"  # that is found in the PATH
+
+
+@pytest.fixture
+def unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable names a profile or a backend."""
+    for name in [name for name in os.environ if name.startswith(("SIDECAR_", "AURA_"))]:
+        monkeypatch.delenv(name)
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name, one in cli.sidecar.commands.items() if not one.hidden)])
@@ -37,6 +47,11 @@ def test_the_version_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
         (["call"], "CHANNEL"),
         (["call", "sidecar:ping", "{"], "Argument 1"),
         (["call", "sidecar:ping", "--set"], "--set"),
+        (["call", "sidecar:ping", "--set", "x"], "'x'"),
+        (["call", "sidecar:ping", "--nope"], "--nope"),
+        (["doctor", "--set", "x"], "'x'"),
+        (["watch", "--"], "Nothing follows '--'"),
+        (["watch", "--seconds", "nan"], "nan"),
         (["watch", "my-backend"], "after --"),
         (["record"], "FILE"),
         (["record", "a", "other"], "after --"),
@@ -57,3 +72,49 @@ def test_a_usage_error_is_one_clear_message_and_status_64(
     assert named in first
     assert len(rest) <= 1
     assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["watch"],
+        ["dashboard", "--no-open"],
+        ["doctor", "--start"],
+        ["record", "FILE"],
+        ["call", "backend:status"],
+        ["call", "backend:start"],
+        ["call", "backend:version", "--set", "timeouts.startup=5"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("unset")
+def test_a_tool_without_a_command_to_start_is_a_usage_error_that_says_what_to_write(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 64
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "No backend command given" in captured.err
+    named = words[:2] if words[0] in {"doctor", "call", "record"} else words[:1]
+    assert f"sidecar {' '.join(named)} -- " in captured.err
+
+
+@pytest.mark.parametrize(
+    ("words", "correct"),
+    [
+        ("watch ./app --port 5", "watch -- ./app --port 5"),
+        ("watch ./app", "watch -- ./app"),
+        ("watch --seconds 5 ./app --port {port}", "watch --seconds 5 -- ./app --port '{port}'"),
+        ("doctor --start --set a.b=1 node server.js", "doctor --start --set a.b=1 -- node server.js"),
+        ("dashboard ./app --host x", "dashboard -- ./app --host x"),
+        ("record x.frames serve ./app --port 5", "record x.frames serve -- ./app --port 5"),
+        (f"call backend:version {PROGRAM} A=b ./app", f"call backend:version -- {PROGRAM} A=b ./app"),
+    ],
+)
+def test_a_forgotten_separator_is_answered_with_the_right_command_line(
+    words: str, correct: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words.split()) == 64
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"sidecar: The backend's command goes after --\n  Write: sidecar {correct}\n"

@@ -5,9 +5,9 @@ import datetime
 import msgspec
 import pytest
 
-from sidecar.console.call import arguments, needs_backend
+from sidecar.console.call import arguments, check_arguments, needs_backend
 from sidecar.console.sentences import as_json
-from sidecar.errors import UsageError
+from sidecar.errors import InvalidArgsError, UsageError
 from sidecar.wire.channels import CHANNELS
 
 
@@ -30,3 +30,17 @@ def test_only_what_is_about_a_running_backend_starts_one() -> None:
     needing = {name for name in CHANNELS if needs_backend(name)}
     assert {"backend:version", "backend:health", "backend:status", "backend:logs"} <= needing
     assert not needing & {"backend:start", "backend:getFirewallCommand", "sidecar:ping", "runtime:getBootstrap"}
+
+
+@pytest.mark.parametrize(
+    ("channel", "argument", "right"),
+    [
+        ("backend:crashReport", {"nam": "x"}, "did you mean name?"),
+        ("sidecar:power", "suspnd", "did you mean suspend?"),
+        ("backend:waitForReady", {"timeout": "5s"}, "takes timeout"),
+    ],
+)
+def test_the_right_one_is_named_for_a_typo(channel: str, argument: object, right: str) -> None:
+    with pytest.raises(InvalidArgsError) as caught:
+        check_arguments(channel, [argument])
+    assert right in f"{caught.value.message} {caught.value.hint}"
