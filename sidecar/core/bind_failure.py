@@ -13,7 +13,7 @@ _LAST_BYTES = 256 * 1024  # a process that dies of it reports it last
 _HINTS = (
     "in use", "not available", "only one usage", "existing registration", "eaddrinuse", "eacces", "errno", "error", "exception", "wsa",
     "(98:", "(48:", "(10048:", "way forbidden", "denied", "on port", "bind",
-    "occupied", "taken", "busy", "not free", "being used", "empty port",
+    "occupied", "taken", "busy", "not free", "being used", "empty port", "allocated", "already",
 )  # fmt: skip
 _LINES_BEFORE = 4  # a Python traceback shows the call of bind up to so many lines above its error
 
@@ -22,8 +22,8 @@ _LINES_BEFORE = 4  # a Python traceback shows the call of bind up to so many lin
 # Windows; EACCES is 13 and 10013 (errno.h; winsock.h).
 _IN_USE = r"""(?ix)
       EADDRINUSE | WSAEADDRINUSE
-    | that \s port \s is \s already \s in \s use                       # Django
-    | address \s already \s in \s use | address \s in \s use
+    | \b port \s is \s already \s (?:in \s use | allocated)            # Django, Docker, MinIO
+    | address \s already \s in \s use | address \s in \s use | address \s already \s bound
     | only \s one \s usage \s of \s each \s socket \s address
     | connection \s in \s use: | cannot \s find \s empty \s port \s in \s range  # Gunicorn, Gradio
     | conflicts \s with \s an \s existing \s registration         # HttpListener
@@ -53,7 +53,7 @@ _ATTEMPT = r"""(?ix)
     | \b (?: could \s not | couldn't | cannot | can't | unable \s to | failed \s to ) \s (?:bind|listen) \b .* (?: \bport \W{0,3} | [\]\w.*]: ) \d{2}
     """
 _NO_ADDRESS = r"(?i)assign requested address|EADDRNOTAVAIL|address family|EAFNOSUPPORT|no such host"
-_PORT_IN_USE = r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,60}}\b(?:in\suse|allocated|not\savailable|occupied|(?:is|already)\staken|is\sbusy|not\sfree|being\sused)\b|\balready\s(?:running|listening)\son\sport\s{port}\b"
+_PORT_IN_USE = r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,60}}\b(?:in\suse|allocated|already\s(?:used|bound)|not\savailable|occupied|(?:is|already)\staken|is\sbusy|not\sfree|being\sused)\b|\balready\s(?:running|listening)\son\s(?:port\s|[\w.\[\]:]+:){port}\b"
 _PORTS = r"""(?ix)
       (?: \d+\.\d+\.\d+\.\d+ | \[[0-9a-f:.]*\] | :: | \blocalhost | \* | \blisten\stcp[46]?\s ) : (\d{1,5}) \b
     | '[^']*' , \s* (\d{1,5}) \)                                    # ('127.0.0.1', 5005)

@@ -14,7 +14,7 @@ from ..core.exit_status import ExitStatus, signal_name
 from ..core.last_line import quote_last
 from ..plain import capitalised
 from .cause_table import BIND_FAILURES, CLEAN, KILLED_BY_OTHERS, OOM, REPORT, ROWS, STATUSES
-from .fatal import RUNTIMES, Fatal, find
+from .fatal import MAX_MESSAGE, RUNTIMES, Fatal, find
 
 # Ends from outside: what the backend said before has nothing to do with them.
 SILENT = frozenset({"killed", "oom_killed", "terminated", "clean_exit", "unknown"})
@@ -25,6 +25,8 @@ _HARMLESS = (
     r".{0,60}?(?<![\w/.-])(?:trace|debug|info|not(?:e|ice)|\w*warn(?:ing)?)(?![\w/.-])"
 )
 LAST_WORDS = 16 * 1024  # characters: without a fatal error, an older line explains nothing any more
+LAST_LINES = 15  # in which the words of a row count that is "at_end"
+_MAX_END = 4 * 1024  # characters
 _MAX_LINE = 1000  # characters of each: some patterns take the square of a line's length
 
 # honcho: "12:00:00 web.1 | ", foreman, docker compose: "web-1  | ", concurrently: "[0] "
@@ -74,12 +76,26 @@ def _from_text(output: str, fatal: Fatal | None, port: int | None) -> Cause | No
         named = failure[1] or port
         where = f"port {named}" if named else "the port"
         return BIND_FAILURES[failure[0]].filled(port=where, Port=capitalised(where))
-    text = "\n".join(line[:_MAX_LINE] for line in text.split("\n") if not re.match(_HARMLESS, line))
+    lines = [line[:_MAX_LINE] for line in text.split("\n") if not re.match(_HARMLESS, line)]
+    text = "\n".join(lines)
+    end = _both_ends(text) if fatal else "\n".join([line for line in lines if line.strip()][-LAST_LINES:])
     for row in ROWS:
-        if match := re.search(row.pattern, text, re.IGNORECASE | re.MULTILINE):
+        if match := re.search(row.pattern, end if row.at_end else text, re.IGNORECASE | re.MULTILINE):
             names = {name.rstrip("0123456789"): value for name, value in match.groupdict().items() if value}
-            return Cause(row.cause, row.remedy, row.kind).filled(**names)
+            return Cause(row.cause, row.remedy, row.kind).filled(**names, line=_line_of(match))
     return None
+
+
+def _both_ends(text: str) -> str:
+    """Where a fatal error says what it is: a stack may be long, and other threads may print after it."""
+    return text if len(text) <= 2 * _MAX_END else f"{text[:_MAX_END]}\n{text[-_MAX_END:]}"
+
+
+def _line_of(match: re.Match[str]) -> str:
+    """The line in which it begins, as a part of a sentence."""
+    start = match.string.rfind("\n", 0, match.start()) + 1
+    line = match.string[start:].partition("\n")[0].strip(" \t.:")
+    return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE - 1]}…"
 
 
 def _describe(fatal: Fatal) -> Cause:
