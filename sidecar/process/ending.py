@@ -256,7 +256,7 @@ class Ending:
         A second signal would end such a process while it saves.
         """
         for entry in entries:
-            if entry.key in self._asked or self._is_late(entry, living, last=last):
+            if entry.key in self._asked or self._is_late(entry, last=last):
                 continue
             self._asked.add(entry.key)
             if entry.key in self._catching and reactions.disposition(entry.pid, self._signal) == "default":
@@ -266,9 +266,12 @@ class Ending:
             else:
                 self._send(entry)
 
-    def _is_late(self, entry: Entry, living: list[Entry], *, last: bool) -> bool:
-        """Whether a trap or a handler has started it since the stop began, in order to save: the signal might only kill it."""
-        if not self._exact or entry.key in self._known or all(other.pid != entry.parent for other in living):
+    def _is_late(self, entry: Entry, *, last: bool) -> bool:
+        """Whether a trap or a handler has started it since the stop began, in order to save: the signal might only kill it.
+
+        That handler may have ended at once: what is to outlive it is not asked either.
+        """
+        if not self._exact or entry.key in self._known:
             return False
         return not last or reactions.disposition(entry.pid, self._signal) == "default"
 

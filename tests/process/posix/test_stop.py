@@ -184,13 +184,19 @@ async def test_a_launcher_without_a_handler_that_reads_the_output_is_asked_after
     assert run.killed == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the children of a shell with a trap are not asked")
-async def test_the_command_with_which_a_trap_saves_is_not_asked(layer: PosixProcessLayer) -> None:
-    script = "trap 'sleep 2.5 && echo saved; exit' TERM; echo ready; while :; do sleep 0.02; done"
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere who was there before the stop is not known")
+@pytest.mark.parametrize(
+    "trap",
+    ["sleep 2.5 && echo saved; exit", "(sleep 2.5; echo saved) & exit", "setsid sh -c 'sleep 2.5; echo saved' & exit"],
+)
+async def test_the_command_with_which_a_trap_saves_is_not_asked(layer: PosixProcessLayer, trap: str) -> None:
+    """Nor when the script that started it has ended."""
+    script = f"trap {shlex.quote(trap)} TERM; echo ready; while :; do sleep 0.02; done"
     run, recorder = await start(layer, ("/bin/sh", "-c", script))
     run.interrupt(4.0)
     assert await recorder.is_gone() == []
     assert recorder.out.endswith(b"saved\n")
+    assert run.killed == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an orphan is not seen to be one")
