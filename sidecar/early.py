@@ -53,7 +53,7 @@ def _launch(boot: Boot) -> EarlyRun | None:
     if loopback_error() is not None or (isinstance(port, int) and port_state(port) != "free"):
         return None
     given = choose_port(last) if port == "auto" else port if isinstance(port, int) else None
-    spec, command = plan_launch(settings, paths, os.environ, run=1, port=given or 0)
+    spec, command = plan_launch(settings, paths, os.environ, given or 0)
     if any(make_folders(paths)):
         return None
     return launch_early(spec, paths.data, port=given, notes=command.notes)

@@ -10,9 +10,9 @@ from msgspec import UNSET, Struct, UnsetType
 
 from .. import __version__
 from ..core.events import State
-from ..process.base import LaunchSpec
 from ..process.platform import SYSTEM
 from ..process.platform.ports import is_listening
+from ..process.spec import LaunchSpec
 from ..settings.model import Paths, Settings
 from ..supervisor import Supervisor
 from ..supervisor.run import Run

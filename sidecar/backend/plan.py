@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..process.platform.files import distrust, make_folder
-from ..process.spec import LaunchLimits, LaunchSpec
+from ..process.spec import LaunchSpec
 from .command import BackendCommand, find_command
 from .environment import backend_environment, fill
 
@@ -18,11 +18,11 @@ _MAX_ALONE = 1.0
 
 
 def plan_launch(
-    settings: Settings, paths: Paths, inherited: Mapping[str, str], *, run: int, port: int
+    settings: Settings, paths: Paths, inherited: Mapping[str, str], port: int
 ) -> tuple[LaunchSpec, BackendCommand]:
     """What is to be executed, without a sandbox; and how its program was found. SidecarError: it cannot be executed.
 
-    ``inherited``: the sidecar's own environment; ``run``: its number; ``port``: 0 where the backend chooses one itself.
+    ``inherited``: the sidecar's own environment; ``port``: 0 where the backend chooses one itself.
     """
     backend, limits, times = settings.backend, settings.limits, settings.timeouts
     environment = backend_environment(settings, paths, port, inherited)
@@ -31,12 +31,13 @@ def plan_launch(
     if to == "auto":  # a launcher relies on the terminal for SIGINT and SIGQUIT: it passes them on to no child
         to = "group" if backend.stop_signal in {"SIGINT", "SIGQUIT"} else "root"
     spec = LaunchSpec(
-        run,
         tuple(fill(word, backend.host, port) for word in command.argv),
         command.cwd,
         environment,
-        LaunchLimits(limits.cpu_nice or None, limits.open_files or None, no_new_privileges=limits.no_new_privileges),
-        times.graceful_shutdown,
+        nice=limits.cpu_nice or None,
+        open_files=limits.open_files or None,
+        no_new_privileges=limits.no_new_privileges,
+        graceful=times.graceful_shutdown,
         force_kill=times.force_kill,
         alone=min(times.owner_lost, _MAX_ALONE),
         stdin=backend.stdin,

@@ -8,18 +8,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 from ..core.exit_status import ExitStatus
-from .spec import LaunchLimits, LaunchSpec
-
-__all__ = [
-    "LaunchLimits",
-    "LaunchSpec",
-    "ListeningSocket",
-    "ProcessId",
-    "ProcessLayer",
-    "RunListener",
-    "RunningProcess",
-    "Survivor",
-]
+from .spec import LaunchSpec
 
 
 class Survivor(NamedTuple):

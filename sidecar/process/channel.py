@@ -38,18 +38,34 @@ StopPlan = tuple[int, bool, float, float, bool]
 def launch_request(serial: int, spec: LaunchSpec, marker: str) -> tuple[Any, ...]:
     """The request to launch, without its descriptors."""
     name, _, value = marker.partition("=")
-    limits, sandbox = spec.limits, spec.confinement
+    sandbox = spec.confinement
     program = (
         [os.fsencode(word) for word in (*(sandbox.wrapper if sandbox is not None else ()), *spec.command)],
         os.fsencode(spec.cwd),
         {os.fsencode(key): os.fsencode(item) for key, item in {**spec.env, name: value}.items()},
-        (limits.nice, limits.open_files, limits.no_new_privileges),
+        (spec.nice, spec.open_files, spec.no_new_privileges),
         sandbox.rules if sandbox is not None else None,
         [os.fsencode(variable) for variable in spec.pid_variables],
     )
     number = int(getattr(_signal, spec.stop_signal))
     plan: StopPlan = (number, spec.stop_signal_to == "group", spec.kill_deadline, spec.alone, spec.stdin == "open")
     return ("launch", serial, program, marker.encode(), plan)
+
+
+def open_streams(stdin: str) -> tuple[tuple[int, int, int], tuple[int, int], int]:
+    """The backend's stdin, stdout and stderr; the read ends of the two; the write end of its stdin (-1: it is empty). OSError: none left."""
+    fds: list[int] = []
+    try:
+        fds += os.pipe() if stdin == "open" else (os.open(os.devnull, os.O_RDONLY), -1)
+        fds += os.pipe()
+        fds += os.pipe()
+    except OSError:
+        for fd in fds:
+            if fd >= 0:
+                os.close(fd)
+        raise
+    stdin_read, stdin_write, stdout_read, stdout_write, stderr_read, stderr_write = fds
+    return (stdin_read, stdout_write, stderr_write), (stdout_read, stderr_read), stdin_write
 
 
 def encode(message: tuple[Any, ...]) -> bytes:

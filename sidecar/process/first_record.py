@@ -61,19 +61,10 @@ def check_alone(folder: str, own: str) -> None:
         raise UnusualError
 
 
-def write_first(
-    folder: str,
-    *,
-    world: str,
-    owner: tuple[int, float],
-    guardian: tuple[int, float] | None,
-    marker: str,
-    port: int | None,
-) -> None:
+def write_first(folder: str, *, world: str, owner: tuple[int, float], marker: str, port: int | None) -> None:
     """Writes the record of a sidecar that is about to launch its first run, as RunRecord has it. Raises OSError."""
-    watcher = f"[{guardian[0]},{guardian[1]}]" if guardian is not None else "null"
     text = (
-        f'{{"version":1,"world":"{world}","owner":[{owner[0]},{owner[1]}],"guardian":{watcher},'
+        f'{{"version":1,"world":"{world}","owner":[{owner[0]},{owner[1]}],"guardian":null,'
         f'"backend":null,"marker":"{marker}","run":1,"port":{port or "null"},"failures":0,"logs":"backend",'
         f'"written":{time.time()},"ending":0.0}}'
     )

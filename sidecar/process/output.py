@@ -30,21 +30,11 @@ class OutputPipe:
         self._loop = loop
         self._fd = -1
 
-    def open(self) -> int:
-        """Makes the pipe, begins to read, and gives the write end, which the caller must close."""
-        read, write = os.pipe()
-        self.adopt(read)
-        return write
-
-    def adopt(self, fd: int) -> None:
-        """Begins to read from a read end that is there."""
+    def read(self, fd: int) -> None:
+        """Begins to read from that end."""
         self._fd = fd
         os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._read)
-
-    def fileno(self) -> int:
-        """The read end."""
-        return self._fd
 
     @property
     def closed(self) -> bool:

@@ -11,10 +11,10 @@ from typing import Any
 from ..errors import InternalError
 from . import adopted, channel, link, posix_run, prctl, tree
 from . import guardian as guardians
-from .base import LAUNCHED_AGAIN, NOT_HEARD, LaunchSpec, ProcessId, RunListener, Survivor
+from .base import LAUNCHED_AGAIN, NOT_HEARD, ProcessId, RunListener, Survivor
 from .descendants import Descendants
 from .first_record import new_marker
-from .spec import EarlyRun
+from .spec import EarlyRun, LaunchSpec
 
 assert sys.platform != "win32"
 
@@ -99,7 +99,7 @@ class PosixProcessLayer:
         line = self._attach()
         run = self._run = posix_run.PosixRun(line, self._serial, spec, listener)
         if early is not None:
-            run.adopt(early)
+            run.adopt(early.outputs, early.stdin)
         else:
             self._arm()
             run.request_launch(self.marker)
@@ -119,7 +119,7 @@ class PosixProcessLayer:
         self._serial = early.serial
         run = self._run = posix_run.PosixRun(self._attach(), early.serial, spec, NOT_HEARD)
         run.spawned.add_done_callback(lambda done: done.exception())  # its failure to spawn is already reported
-        run.adopt(early)
+        run.adopt(early.outputs, early.stdin)
         run.kill()
         await run.ended
 

@@ -11,8 +11,8 @@ from ..core.exit_status import UNKNOWN, from_wait_status
 from ..errors import InternalError
 from . import channel, descendants, find_listeners_of, output, tree
 from . import link as links
-from .base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
-from .spec import EarlyRun
+from .base import ListeningSocket, ProcessId, RunListener, Survivor
+from .spec import LaunchSpec
 
 assert sys.platform != "win32"
 
@@ -47,14 +47,12 @@ class PosixRun:
 
     def request_launch(self, marker: str) -> None:
         """Sends the program to the guardian, with the pipes for its output. OSError: no descriptor is left; the run has ended then."""
-        ends: list[int] = []
+        ends: tuple[int, ...] = ()
         try:
-            ends.append(self._open_stdin())
-            for pipe in self._outputs:
-                ends.append(pipe.open())  # noqa: PERF401 - those that are open must be closed if the next one fails
+            ends, outputs, stdin = channel.open_streams(self.spec.stdin)
+            self.adopt(outputs, stdin)
             passed = [self.spec.socket] if self.spec.socket >= 0 else []
-            readers = [pipe.fileno() for pipe in self._outputs]
-            self._link.request(*channel.launch_request(self.serial, self.spec, marker), fds=[*readers, *ends, *passed])
+            self._link.request(*channel.launch_request(self.serial, self.spec, marker), fds=[*outputs, *ends, *passed])
         except OSError as error:
             self.abandon(error)
             self.spawned.exception()  # raised here, so nothing else awaits it
@@ -63,18 +61,11 @@ class PosixRun:
             for fd in ends:
                 os.close(fd)
 
-    def adopt(self, early: EarlyRun) -> None:
-        """Takes over what was launched before the loop was there."""
-        self._stdin = early.stdin
-        for pipe, fd in zip(self._outputs, early.outputs, strict=True):
-            pipe.adopt(fd)
-
-    def _open_stdin(self) -> int:
-        """Gives the reading end; the writing end closes on execve and is in this process alone."""
-        if self.spec.stdin == "null":
-            return os.open(os.devnull, os.O_RDONLY)
-        read, self._stdin = os.pipe()
-        return read
+    def adopt(self, outputs: tuple[int, int], stdin: int) -> None:
+        """Begins to read its output; ``stdin``: the write end, which closes on execve and is in this process alone."""
+        self._stdin = stdin
+        for pipe, fd in zip(self._outputs, outputs, strict=True):
+            pipe.read(fd)
 
     def close_stdin(self) -> None:
         """See base."""

@@ -9,34 +9,19 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
 
-class LaunchLimits:
-    """What the backend may use; None: as the system has it."""
-
-    __slots__ = ("nice", "no_new_privileges", "open_files")
-
-    def __init__(
-        self, nice: int | None = None, open_files: int | None = None, *, no_new_privileges: bool = False
-    ) -> None:
-        self.nice = nice
-        self.open_files = open_files
-        self.no_new_privileges = no_new_privileges
-
-
-_NO_LIMITS = LaunchLimits()
-
-
 class LaunchSpec:
     """The command of one run as it is executed, never through a shell."""
 
-    def __init__(  # noqa: PLR0917 - the order is that of a command: program, folder, environment, limits
+    def __init__(
         self,
-        run: int,
         command: tuple[str, ...],
         cwd: str,
         env: dict[str, str],
-        limits: LaunchLimits = _NO_LIMITS,
-        graceful: float = 10.0,
         *,
+        nice: int | None = None,
+        open_files: int | None = None,
+        no_new_privileges: bool = False,
+        graceful: float = 10.0,
         force_kill: float = 5.0,
         alone: float = 1.0,
         stdin: Literal["null", "open"] = "null",
@@ -46,11 +31,12 @@ class LaunchSpec:
         socket: int = -1,
         pid_variables: tuple[str, ...] = (),
     ) -> None:
-        self.run = run
         self.command = command
         self.cwd = cwd
         self.env = env
-        self.limits = limits
+        self.nice = nice  # None, as of open_files: as the system has it
+        self.open_files = open_files
+        self.no_new_privileges = no_new_privileges
         self.graceful = graceful  # seconds from an interrupt to the kill; Windows repeats it shortly before
         self.force_kill = force_kill  # seconds after the kill when the caller gives up; survivors are reported before
         self.alone = alone  # seconds that the tree has when the sidecar is dead; on Windows the job ends it at once

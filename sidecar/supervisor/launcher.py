@@ -20,7 +20,7 @@ from ..core.bind_failure import any_bind_failure, bind_failure
 from ..core.events import Conflict, Socket
 from ..process import base
 from ..process.platform import as_utf8
-from ..process.spec import EarlyRun
+from ..process.spec import EarlyRun, LaunchSpec
 from ..settings.model import Paths, Settings
 from .run import Run, is_reached
 from .succession import Succession
@@ -151,9 +151,9 @@ class Launcher(Struct, eq=False):
             return None
         return self._conflict(run.port, self.port_state(run.port, plain=self._binds_plainly))
 
-    def plan(self, run: Run) -> base.LaunchSpec | None:
+    def plan(self, run: Run) -> LaunchSpec | None:
         """What is to be executed for the run. SidecarError: the command cannot be executed."""
-        spec, command = plan_launch(self.settings, self.paths, os.environ, run=run.number, port=run.port or 0)
+        spec, command = plan_launch(self.settings, self.paths, os.environ, run.port or 0)
         early, self.early = self.early, None
         for note in command.notes if early is None else early.notes:
             self.report(note)
@@ -163,7 +163,7 @@ class Launcher(Struct, eq=False):
         spec.confinement = self._confine(run.port, command)
         return spec
 
-    async def launch(self, spec: base.LaunchSpec | None, listener: base.RunListener) -> base.RunningProcess:
+    async def launch(self, spec: LaunchSpec | None, listener: base.RunListener) -> base.RunningProcess:
         """Makes the run a process. SidecarError: why not."""
         assert spec is not None, "plan gave one"
         for note in make_folders(self.paths):

@@ -12,7 +12,8 @@ from ..core import events as e
 from ..core.events import Conflict, Socket
 from ..core.exit_status import ExitStatus
 from ..errors import SidecarError
-from ..process.base import LaunchSpec, ListeningSocket, RunningProcess, Survivor
+from ..process.base import ListeningSocket, RunningProcess, Survivor
+from ..process.spec import LaunchSpec
 
 _REACHED = frozenset({"127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "*"})  # noqa: S104 - others' sockets
 

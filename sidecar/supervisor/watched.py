@@ -8,7 +8,8 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from ..core.exit_status import UNKNOWN
-from ..process.base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+from ..process.base import ListeningSocket, ProcessId, RunListener, Survivor
+from ..process.spec import LaunchSpec
 from ..settings.checks import configured_port
 from .launcher import Launcher, Post
 from .run import Run

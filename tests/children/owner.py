@@ -17,8 +17,8 @@ HOLD = guardians.fork_guardian(exact=sys.argv[3] == "exact")
 import asyncio
 from pathlib import Path
 
-from sidecar.process.base import LaunchSpec
 from sidecar.process.posix import PosixProcessLayer
+from sidecar.process.spec import LaunchSpec
 
 
 class Listener:
@@ -43,7 +43,7 @@ async def main():
     moment, folder, _exact, *command = sys.argv[1:]
     layer = PosixProcessLayer(HOLD, lambda text: os.write(2, text.encode()))
     listener = Listener()
-    launching = asyncio.ensure_future(layer.launch(LaunchSpec(1, tuple(command), "/", dict(os.environ)), listener))
+    launching = asyncio.ensure_future(layer.launch(LaunchSpec(tuple(command), "/", dict(os.environ)), listener))
     if moment == "booting":
         await asyncio.sleep(0)
         print(f"guardian={HOLD.pid} backend=0", flush=True)

@@ -12,12 +12,14 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sidecar.core.exit_status import ExitStatus
 from sidecar.errors import BackendNotExecutableError, BackendNotFoundError
-from sidecar.process.base import LaunchLimits, LaunchSpec, Survivor
+from sidecar.process.base import Survivor
+from sidecar.process.spec import LaunchSpec
 from tests.support.backends import aspnet_backend, aspnet_missing
 
 if sys.platform != "win32":
@@ -82,22 +84,19 @@ class Stage:
         self.reports: list[str] = []
         self.layer = WindowsProcessLayer(self.reports.append)
 
-    async def python(
-        self, code: str, *arguments: str, limits: LaunchLimits | None = None
-    ) -> tuple[WindowsRun, Recorder]:
-        return await self.command(sys.executable, "-c", code, *arguments, limits=limits)
+    async def python(self, code: str, *arguments: str, **limits: Any) -> tuple[WindowsRun, Recorder]:
+        return await self.command(sys.executable, "-c", code, *arguments, **limits)
 
     async def command(
         self,
         *command: str,
         cwd: str = "",
         env: dict[str, str] | None = None,
-        limits: LaunchLimits | None = None,
-        graceful: float = 10.0,
+        **more: Any,
     ) -> tuple[WindowsRun, Recorder]:
         recorder = Recorder()
         environment = {**os.environ, **(env or {})}
-        spec = LaunchSpec(1, command, cwd or str(Path.cwd()), environment, limits or LaunchLimits(), graceful)
+        spec = LaunchSpec(command, cwd or str(Path.cwd()), environment, **more)
         return await self.layer.launch(spec, recorder), recorder
 
 
@@ -123,14 +122,14 @@ async def test_a_run_reports_its_output_then_its_exit_then_that_it_is_gone(stage
 
 
 def early_run(code: str, folder: Path) -> early.WindowsEarlyRun:
-    spec = LaunchSpec(1, (sys.executable, "-c", code), str(Path.cwd()), dict(os.environ))
+    spec = LaunchSpec((sys.executable, "-c", code), str(Path.cwd()), dict(os.environ))
     return early.launch_early(spec, str(folder), port=None, notes=())
 
 
 async def test_a_run_that_was_launched_early_is_adopted(tmp_path: Path) -> None:
     first = early_run(WAIT, tmp_path)
     layer, recorder = WindowsProcessLayer(print, first), Recorder()
-    spec = LaunchSpec(1, (sys.executable, "-c", WAIT), str(Path.cwd()), dict(os.environ))
+    spec = LaunchSpec((sys.executable, "-c", WAIT), str(Path.cwd()), dict(os.environ))
     running = await layer.launch(spec, recorder)
     await recorder.until_printed(b"ready")
     assert running.identity == lookup.identify(first.result().pid)
@@ -157,7 +156,7 @@ async def test_an_early_run_that_is_never_adopted_ends_with_the_layer(tmp_path: 
 
 async def test_a_program_that_could_not_be_launched_early_is_refused_at_the_launch(tmp_path: Path) -> None:
     program = str(tmp_path / "server.exe")
-    spec = LaunchSpec(1, (program,), str(Path.cwd()), dict(os.environ))
+    spec = LaunchSpec((program,), str(Path.cwd()), dict(os.environ))
     layer = WindowsProcessLayer(print, early.launch_early(spec, str(tmp_path), port=None, notes=()))
     with pytest.raises(BackendNotFoundError, match="server"):
         await layer.launch(spec, Recorder())
@@ -507,7 +506,7 @@ async def test_an_open_stdin_ends_with_the_stop(stage: Stage, rung: str) -> None
     code = "import sys; print('ready', flush=True); sys.stdin.read(); print('end', flush=True); sys.exit(7)"
     run = Recorder()
     command = (sys.executable, "-c", code)
-    running = await stage.layer.launch(LaunchSpec(1, command, str(Path.cwd()), dict(os.environ), stdin="open"), run)
+    running = await stage.layer.launch(LaunchSpec(command, str(Path.cwd()), dict(os.environ), stdin="open"), run)
     await run.until_printed(b"ready")
     getattr(running, rung)()
     await run.until_gone()
@@ -688,7 +687,7 @@ async def test_a_launch_that_the_system_holds_up_is_not_waited_for_at_the_end(
 async def test_a_nice_value_lowers_the_priority_class(stage: Stage) -> None:
     import psutil
 
-    running, run = await stage.python(WAIT, limits=LaunchLimits(nice=10, open_files=100))
+    running, run = await stage.python(WAIT, nice=10, open_files=100)
     await run.until_printed(b"ready")
     assert psutil.Process(running.identity.pid).nice() == psutil.IDLE_PRIORITY_CLASS
     assert "no effect" in stage.reports[0]

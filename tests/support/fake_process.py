@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from sidecar.core.exit_status import ExitStatus
 from sidecar.errors import SidecarError
-from sidecar.process.base import LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+from sidecar.process.base import ListeningSocket, ProcessId, RunListener, Survivor
+from sidecar.process.spec import LaunchSpec
 
 TERMINATED = ExitStatus(signal=15)
 KILLED = ExitStatus(signal=9)

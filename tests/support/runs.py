@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.core.exit_status import ExitStatus
-from sidecar.process.base import LaunchLimits, LaunchSpec, Survivor
+from sidecar.process.base import Survivor
+from sidecar.process.spec import LaunchSpec
 from tests.support.processes import until
 
 CHILDREN = Path(__file__).resolve().parents[1] / "children"
@@ -30,11 +31,10 @@ def spec(
     *,
     cwd: str = "/",
     env: dict[str, str] | None = None,
-    limits: LaunchLimits | None = None,
     **more: Any,
 ) -> LaunchSpec:
     """A launch with this process's environment, unless another is given."""
-    return LaunchSpec(1, command, cwd, dict(os.environ) if env is None else env, limits or LaunchLimits(), **more)
+    return LaunchSpec(command, cwd, dict(os.environ) if env is None else env, **more)
 
 
 class Recorder:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ... import errors
-from ..base import LaunchSpec
+from ..spec import LaunchSpec
 from . import check_folder, check_program, closed_folder, read_start
 from .formats import unrunnable
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ctypes import _CDataType
 
-    from ..base import LaunchSpec
+    from ..spec import LaunchSpec
 
 assert sys.platform == "win32"
 

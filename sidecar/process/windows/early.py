@@ -8,16 +8,10 @@ import os
 import sys
 
 from ..first_record import check_alone, record_name, write_first
-from ..spec import EarlyRun
+from ..spec import EarlyRun, LaunchSpec
 from . import spawn, win32
 
 assert sys.platform == "win32"
-
-TYPE_CHECKING = False  # typing's own constant, without importing typing
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ..spec import LaunchSpec
 
 # Seconds that the imports wait for the spawn, which takes a few ms: beside them it would wait for the interpreter at each of its
 # steps. A virus scanner may hold it up for longer; then they go on.
@@ -61,14 +55,7 @@ def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tupl
     """Writes the record and launches. OSError, UnusualError: that is not plainly possible, and nothing was launched."""
     owner = os.getpid(), win32.lifetime(_winapi.GetCurrentProcess())[0]
     run = WindowsEarlyRun(port, "", notes)
-    write_first(folder, world="", owner=owner, guardian=None, marker="", port=port)
+    write_first(folder, world="", owner=owner, marker="", port=port)
     check_alone(folder, record_name(*owner))  # of two that start at once, at least one sees the other
     run.begin(spec)
     return run
-
-
-def describe(spec: LaunchSpec) -> tuple[Any, ...]:
-    """Equal where two specs would be launched alike."""
-    limits = spec.limits
-    known = (limits.nice, limits.open_files, limits.no_new_privileges)
-    return known, {name: value for name, value in vars(spec).items() if name != "limits"}

@@ -11,7 +11,8 @@ from functools import partial
 from ...core.exit_status import UNKNOWN, ExitStatus, from_windows
 from ...errors import SidecarError
 from ...threads import in_thread
-from ..base import LAUNCHED_AGAIN, NOT_HEARD, LaunchSpec, ListeningSocket, ProcessId, RunListener, Survivor
+from ..base import LAUNCHED_AGAIN, NOT_HEARD, ListeningSocket, ProcessId, RunListener, Survivor
+from ..spec import LaunchSpec
 from . import early as early_runs
 from . import lookup, output, spawn
 
@@ -208,12 +209,12 @@ class WindowsProcessLayer:
         """See base."""
         await self._idle()
         early, self._early = self._early, None
-        if early is not None and early_runs.describe(early.spec) != early_runs.describe(spec):
+        if early is not None and vars(early.spec) != vars(spec):
             self._report(LAUNCHED_AGAIN)
             await self._end(early)
             await self._idle()
             early = None
-        if spec.limits.open_files is not None or spec.limits.no_new_privileges:
+        if spec.open_files is not None or spec.no_new_privileges:
             self._report(
                 "Windows supports neither limits.open_files nor limits.no_new_privileges; these settings have no effect"
             )

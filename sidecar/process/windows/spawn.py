@@ -93,7 +93,7 @@ def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) 
         try:
             _contain(job, process, program)
             created = win32.lifetime(process)[0]
-            win32.SetPriorityClass(process, _priority(spec.limits.nice))
+            win32.SetPriorityClass(process, _priority(spec.nice))
             win32.ResumeThread(thread)
         except (OSError, SidecarError):
             _winapi.TerminateProcess(process, 1)

@@ -19,7 +19,6 @@ from sidecar.errors import (
     InternalError,
     SidecarError,
 )
-from sidecar.process.base import LaunchLimits
 from sidecar.process.executability import posix as refusal
 from sidecar.process.posix import PosixProcessLayer
 from tests.support.processes import until
@@ -106,12 +105,12 @@ async def test_the_limits_are_applied(layer: PosixProcessLayer) -> None:
         "import os,resource; print(os.nice(0), resource.getrlimit(resource.RLIMIT_NOFILE)[0], "
         "open('/proc/self/status').read().split('NoNewPrivs:')[1].split()[0])"
     )
-    limits = LaunchLimits(nice=5, open_files=99, no_new_privileges=True)
-    assert (await run(layer, *python(code), limits=limits)).out == b"5 99 1\n"
+    recorder = await run(layer, *python(code), nice=5, open_files=99, no_new_privileges=True)
+    assert recorder.out == b"5 99 1\n"
 
 
 async def test_a_limit_above_the_hard_one_is_explained(layer: PosixProcessLayer) -> None:
-    error = await failure(layer, "/bin/true", limits=LaunchLimits(open_files=1 << 40))
+    error = await failure(layer, "/bin/true", open_files=1 << 40)
     assert isinstance(error, BackendNotExecutableError)
     assert "limits.open_files" in str(error.hint)
 

@@ -111,7 +111,7 @@ def test_of_two_that_start_at_once_the_older_one_has_the_usual_logs(stranger, tm
     """Each sees the first record of the other; both took the same other folder."""
     younger = identify(stranger.pid)
     assert younger is not None
-    facts = {"world": pid_namespace(), "guardian": None, "marker": MARKER, "port": None}
+    facts = {"world": pid_namespace(), "marker": MARKER, "port": None}
     write_first(str(tmp_path), owner=younger, **facts)
     assert Reclaim(tmp_path).read().logs == "backend-2"  # it may have chosen before it could see this one
     write_first(str(tmp_path), owner=own_identity(), **facts)

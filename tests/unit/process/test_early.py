@@ -20,7 +20,7 @@ def test_the_sidecar_can_inherit_before_anything_can_be_left(monkeypatch: pytest
     order: list[str] = []
     monkeypatch.setattr(prctl, "arm_owner", lambda: order.append("arm"))
     monkeypatch.setattr(guardian, "fork_guardian", lambda _run: order.append("launch"))
-    run = early.launch_early(LaunchSpec(1, ("/bin/true",), "/", {}), str(tmp_path), port=None, notes=())
+    run = early.launch_early(LaunchSpec(("/bin/true",), "/", {}), str(tmp_path), port=None, notes=())
     assert run is not None
     for fd in (*run.streams, *run.outputs):
         os.close(fd)

@@ -17,7 +17,8 @@ from sidecar.errors import (
     RestartsExhaustedError,
     StopFailedError,
 )
-from sidecar.process.base import LaunchSpec, ListeningSocket
+from sidecar.process.base import ListeningSocket
+from sidecar.process.spec import LaunchSpec
 from sidecar.settings.model import Limits, Settings
 from sidecar.supervisor.answers import error_for, launch_defect, port_foreign, why_failed
 from sidecar.supervisor.run import Run
@@ -50,7 +51,7 @@ def test_a_lost_port_outranks_the_exit(conflict: Conflict, kind: type[Exception]
     ],
 )
 def test_a_program_that_forwards_the_port_may_be_allowed(owner: str, command: str, allowed: bool) -> None:
-    spec = LaunchSpec(1, (command,), "/", {})
+    spec = LaunchSpec((command,), "/", {})
     socket = ("127.0.0.1", 5005, 4711) if owner else None
     error = port_foreign(Run(1, 5005, 0.0, spec=spec, owner=socket, owner_name=owner))
     assert ('backend.listener = "any"' in (error.hint or "")) is allowed

@@ -12,8 +12,9 @@ from msgspec import structs
 from sidecar.core.events import Outcome
 from sidecar.core.exit_status import ExitStatus
 from sidecar.process import landlock
-from sidecar.process.base import Confinement, LaunchSpec, SandboxRequest, Survivor
+from sidecar.process.base import Confinement, SandboxRequest, Survivor
 from sidecar.process.platform.usage import MEASURE
+from sidecar.process.spec import LaunchSpec
 from sidecar.settings.model import Backend, Limits, Settings
 from sidecar.supervisor.answers import error_for
 from sidecar.supervisor.early_end import explain_early_end
@@ -22,7 +23,7 @@ from sidecar.supervisor.unready import explain_unready
 
 
 def ended(*arguments: str, cwd: Path, code: int = 2, ready: bool = False, **more: Any) -> Run:
-    spec = LaunchSpec(1, (sys.executable, *arguments), str(cwd), {})
+    spec = LaunchSpec((sys.executable, *arguments), str(cwd), {})
     return Run(1, 5005, 0.0, 1.0 if ready else None, spec=spec, status=ExitStatus(code=code), lasted=0.1, **more)
 
 
@@ -69,7 +70,7 @@ def test_a_program_that_went_into_the_background_gets_its_own_remedy(
 ) -> None:
     run = ended(cwd=tmp_path, code=0, forced=(Survivor(7, left),))
     assert run.spec is not None
-    why = explain_early_end(structs.replace(run, spec=LaunchSpec(1, command, str(tmp_path), {})), Settings())
+    why = explain_early_end(structs.replace(run, spec=LaunchSpec(command, str(tmp_path), {})), Settings())
     assert why is not None
     assert f"left others running, which were ended too: {left} (pid 7)" in why.cause
     assert remedy in why.remedy
@@ -219,7 +220,7 @@ def test_a_taken_port_is_the_reason_whatever_the_exit_code(tmp_path: Path) -> No
 def test_what_the_sandbox_denied_is_the_cause_of_a_callers_error_too(tmp_path: Path) -> None:
     """Only the crash report had it; the caller was advised to change the file's rights."""
     request = SandboxRequest("standard", (str(tmp_path / "data"),), (), (), 5005, (), "/app/server", "/app")
-    confined = LaunchSpec(1, (sys.executable,), str(tmp_path), {}, confinement=Confinement(request))
+    confined = LaunchSpec((sys.executable,), str(tmp_path), {}, confinement=Confinement(request))
     run = ended(cwd=tmp_path, code=1, output=f"PermissionError: [Errno 13] Permission denied: '{tmp_path}/x'\n")
     run = structs.replace(run, spec=confined)
     error = error_for(Outcome.EXITED, run, Settings())
