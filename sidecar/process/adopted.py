@@ -33,9 +33,10 @@ async def kill_adopted(
         pause = kill.step()
         empty = empty + 1 if pause is None else 0
         await asyncio.sleep(pause or 0)
-    survivors = {entry.key: Survivor(entry.pid, entry.name) for entry in processes.alive()}
-    killed = [Survivor(entry.pid, entry.name) for key, entry in kill.killed.items() if key not in survivors]
-    return list(survivors.values()), killed
+    survivors, killed = kill.outcome(processes.alive())
+    return [Survivor(entry.pid, entry.name) for entry in survivors], [
+        Survivor(entry.pid, entry.name) for entry in killed
+    ]
 
 
 async def reap(pid: int, seconds: float) -> None:

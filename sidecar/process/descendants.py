@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 
 from . import tree
+from .tree import HIDDEN, Entry
 
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
+
+_DEFAULT_MAX_PID = 1 << 15  # PID_MAX_DEFAULT and
+_MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h; where pids go that far, they hardly start again at the lowest
 
 
 class Descendants:
@@ -47,7 +52,7 @@ class Descendants:
         if not self._exact:
             self._memory.look(self._source.table())
 
-    def members(self) -> Iterator[tree.Entry]:
+    def members(self) -> Iterator[Entry]:
         """All of them, parents first; zombies are among them."""
         if not self._exact:
             yield from self._memory.look(self._source.table(), self._marker)
@@ -57,19 +62,48 @@ class Descendants:
             empty = False
             yield entry
         if empty and self._subreaper == os.getpid():
-            yield from tree.hidden_children(self._root)
+            yield from hidden_children(self._root)
 
-    def alive(self) -> list[tree.Entry]:
+    def alive(self) -> list[Entry]:
         """Those that live, parents first."""
         return [entry for entry in self.members() if entry.alive]
 
-    def send(self, entry: tree.Entry, number: int) -> bool:
+    def send(self, entry: Entry, number: int) -> bool:
         """Sends a signal to that very process; False when it has ended or is not ours to signal."""
         sent: bool = self._source.send(entry, number)
         return sent
 
-    def forget(self) -> None:
-        """The tree is gone."""
-        if not self._exact:
-            self._memory.forget()
-        self._root = 1
+
+def hidden_children(first: int) -> Iterator[Entry]:
+    """The live children of this process, whether /proc shows them or not (none is mounted, hidepid), by asking about each pid.
+
+    Asking about all takes seconds, so it is done only if none of the likelier is one; a later look meets those that one misses.
+    ``first``: the lowest pid that they can have; the kernel counts up, then starts again at the lowest free one.
+    """
+    if tree.can_list_children():
+        likely: tuple[Iterable[int], ...] = (tree.children(os.getpid()),)
+    else:
+        likely = (range(first, _newest_pid()), range(2, _DEFAULT_MAX_PID), range(_DEFAULT_MAX_PID, _MAX_PID))
+    for candidates in likely:
+        found = False
+        for pid in candidates:
+            if tree.is_running_child(pid):
+                found = True
+                yield Entry(pid, os.getpid(), 0, started=0.0, state=HIDDEN, name=HIDDEN)
+        if found or not tree.is_running_child():
+            return
+
+
+def _newest_pid() -> int:
+    """A thread's number is counted with the pids."""
+    found: list[int] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def note() -> None:
+        found.append(_thread.get_native_id())
+        done.release()
+
+    _thread.start_new_thread(note, ())
+    done.acquire()
+    return found[0]

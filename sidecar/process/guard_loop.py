@@ -17,7 +17,7 @@ import os
 import select
 import sys
 
-from . import channel, ending, prctl, trampoline
+from . import asking, channel, ending, prctl, trampoline
 
 assert sys.platform != "win32"
 
@@ -86,7 +86,7 @@ class _Guard:
         if self._serial is None or self._status_fd >= 0:
             return None
         wait = self._ending.look_interval()
-        return None if wait == ending.NEVER else wait * 1000 + 1
+        return None if wait == asking.NEVER else wait * 1000 + 1
 
     # Requests and reports -------------------------------------------------------------------------------------------
 
@@ -146,9 +146,8 @@ class _Guard:
         """
         self._hold(outputs)
         try:
-            if (
-                started is None and len(streams) < 3
-            ):  # recvmsg drops those for which this process has no descriptor left
+            # recvmsg drops those for which this process has no descriptor left
+            if started is None and len(streams) < 3:
                 self._report("failed", serial, "output", errno.EMFILE)
                 return
             pid, status_read = started or trampoline.start(

@@ -63,6 +63,11 @@ class TreeKill:
         """Whether the time is over, and what the last look met has got SIGKILL."""
         return not self._restless and time.monotonic() > self._deadline
 
+    def outcome(self, alive: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+        """What is alive in the end, each once, and what SIGKILL ended."""
+        survivors = {entry.key: entry for entry in alive}
+        return list(survivors.values()), [entry for key, entry in self.killed.items() if key not in survivors]
+
     def prolong(self) -> None:
         """The time begins again."""
         self._deadline = time.monotonic() + self._seconds

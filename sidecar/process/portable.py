@@ -119,8 +119,3 @@ class Memory:
                     known[entry.pid] = entry
         self._known = {entry.key: entry for entry in known.values()}
         return [entry for entry in known.values() if entry.alive]
-
-    def forget(self) -> None:
-        """The tree is gone."""
-        self._known.clear()
-        self._sessions.clear()

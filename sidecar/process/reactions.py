@@ -1,11 +1,20 @@
-"""How a process reacts to the stop signal, as far as /proc shows it."""
+"""What the stop signal would do to a process, and to others through it, as far as /proc shows it."""
 
 from __future__ import annotations
 
-from .tree import PROC, link, read_file
+import os
+
+from .tree import PROC, link, read_file, walk
+
+TYPE_CHECKING = False  # the typing module is not loaded in the guardian
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from .tree import Entry
 
 _SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "mksh", "ash", "busybox")
 _IMPATIENT = ("su", "runuser", "script")  # kill what they have started 2 s after the signal (util-linux)
+_MAX_LOOK = 16  # descendants; a namespace begins among the first, and a tree that forks on and on has no last one
 
 
 def disposition(pid: int, number: int) -> str:
@@ -30,3 +39,48 @@ def is_shell(pid: int) -> bool:
 def is_impatient(name: str) -> bool:
     """Whether a launcher with that name kills what it has started soon after it was asked to end."""
     return name in _IMPATIENT
+
+
+def holds_namespace(pid: int) -> bool:
+    """Whether what it has put into a namespace would die with it (bwrap --die-with-parent)."""
+    own = link(pid, "ns/mnt")
+    for count, entry in enumerate(walk((pid,)) if own else ()):
+        if entry.alive and link(entry.pid, "ns/mnt") not in {"", own}:
+            return True
+        if count == _MAX_LOOK:
+            break
+    return False
+
+
+def reads_output(
+    reader: Entry, living: list[Entry], catching: Container[tuple[int, float]], *, would_die: bool
+) -> bool:
+    """Whether it reads what a process with a handler prints (server | grep | tee log): the next line would end that one.
+
+    One with a handler counts only where its stdin is that pipe: a launcher with a handler forwards the signal.
+    """
+    ends = _read_ends(reader.pid, all_of_them=would_die)
+    others = [entry for entry in living if entry.pid != reader.pid] if ends else []
+    return any(
+        not ends.isdisjoint((link(entry.pid, "fd/1"), link(entry.pid, "fd/2")))
+        and (entry.key in catching or reads_output(entry, others, catching, would_die=False))
+        for entry in others
+    )
+
+
+def _read_ends(pid: int, *, all_of_them: bool) -> set[str]:
+    """The pipes that a process reads: as its stdin, or through any descriptor."""
+    try:
+        numbers = os.listdir(f"{PROC}/{pid}/fd") if all_of_them else ["0"]  # noqa: PTH208 - pathlib is not loaded in the guardian
+    except OSError:
+        return set()
+    return {link(pid, f"fd/{number}") for number in numbers if _is_readable(pid, number)} - {""}
+
+
+def _is_readable(pid: int, number: str) -> bool:
+    """Of a pipe that is open for reading the link has that permission (proc_pid_fd(5))."""
+    name = f"fd/{number}"
+    try:
+        return link(pid, name).startswith("pipe:") and bool(os.lstat(f"{PROC}/{pid}/{name}").st_mode & 0o400)
+    except OSError:
+        return False

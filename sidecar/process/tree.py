@@ -6,17 +6,14 @@ Used by the guardian, so it loads nothing but what the interpreter has loaded an
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
-import _thread
 import os
 import sys
 
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 HIDDEN = "?"
-_DEFAULT_MAX_PID = 1 << 15  # PID_MAX_DEFAULT and
-_MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h; where pids go that far, they hardly start again at the lowest
 
 
 def _find_proc() -> str:
@@ -142,13 +139,13 @@ def walk(roots: Collection[int]) -> Iterator[Entry]:
     An entry is given before its children are looked for: a caller that stops each as it comes finds all children, and meets one
     that forks and leaves, again and again, within microseconds of its birth.
     """
-    if not _can_list_children():
+    if not can_list_children():
         yield from reversed(descendants(table(), roots))
         return
     seen = set(roots)
     parents = list(roots)
     for parent in parents:
-        for pid in _children(parent):
+        for pid in children(parent):
             entry = None if pid in seen else read_entry(pid) or _hidden(pid, parent)
             # Another parent: this one ended in between; the next look finds the child under its new parent.
             if entry is not None and entry.parent == parent:
@@ -168,7 +165,7 @@ def _hidden(pid: int, parent: int) -> Entry | None:
     return Entry(pid, parent, 0, started=0.0, state=HIDDEN, name=HIDDEN)
 
 
-def _can_list_children() -> bool:
+def can_list_children() -> bool:
     """Whether they can be read: the kernel has CONFIG_PROC_CHILDREN, as those of all large distributions do."""
     try:
         os.close(os.open(f"{PROC}/self/task/{os.getpid()}/children", os.O_RDONLY))
@@ -177,8 +174,8 @@ def _can_list_children() -> bool:
     return True
 
 
-def _children(pid: int) -> list[int]:
-    """A child belongs to the thread that forked it."""
+def children(pid: int) -> list[int]:
+    """The pids of its children; each belongs to the thread that forked it."""
     found: list[int] = []
     try:
         for thread in threads(pid):
@@ -197,56 +194,12 @@ def threads(pid: int) -> list[str]:
         return []
 
 
-def hidden_children(first: int) -> Iterator[Entry]:
-    """The live children of this process, whether /proc shows them or not (none is mounted, hidepid), by asking about each pid.
-
-    Asking about all takes seconds, so it is done only if none of the likelier is one; a later look meets those that one misses.
-    ``first``: the lowest pid that they can have; the kernel counts up, then starts again at the lowest free one.
-    """
-    if _can_list_children():
-        likely: tuple[Iterable[int], ...] = (_children(os.getpid()),)
-    else:
-        likely = (range(first, _newest_pid()), range(2, _DEFAULT_MAX_PID), range(_DEFAULT_MAX_PID, _MAX_PID))
-    for candidates in likely:
-        found = False
-        for pid in candidates:
-            if _is_running_child(pid):
-                found = True
-                yield Entry(pid, os.getpid(), 0, started=0.0, state=HIDDEN, name=HIDDEN)
-        if found or not _has_only_running_children():
-            return
-
-
-def _has_only_running_children() -> bool:
-    """Whether there are children, none of which has ended and waits to be reaped."""
+def is_running_child(pid: int = 0) -> bool:
+    """Whether this process has that child, and it has not ended; 0: whether it has children, none of which waits to be reaped."""
     if sys.platform != "linux":
         return False
     try:
-        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except ChildProcessError:
-        return False
-
-
-def _newest_pid() -> int:
-    """A thread's number is counted with the pids."""
-    found: list[int] = []
-    done = _thread.allocate_lock()
-    done.acquire()
-
-    def note() -> None:
-        found.append(_thread.get_native_id())
-        done.release()
-
-    _thread.start_new_thread(note, ())
-    done.acquire()
-    return found[0]
-
-
-def _is_running_child(pid: int) -> bool:
-    if sys.platform != "linux":
-        return False
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        return os.waitid(os.P_PID if pid else os.P_ALL, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except ChildProcessError:
         return False
 
@@ -278,7 +231,7 @@ def send(entry: Entry, number: int) -> bool:
     try:
         now = read_entry(entry.pid)
         if entry.state == HIDDEN:
-            if not _is_running_child(entry.pid):
+            if not is_running_child(entry.pid):
                 return False
         elif now is None or now.started != entry.started:
             return False
@@ -301,25 +254,6 @@ def _pidfd(pid: int) -> int:
         except (OSError, AttributeError):
             pass
     return -1
-
-
-def has_environment(pid: int, assignment: bytes) -> bool:
-    """Whether the process was *started* with this ``NAME=value``; False also where it may not be read."""
-    return assignment in _environment(pid)
-
-
-def may_have_environment(pid: int, assignment: bytes) -> bool:
-    """Whether the process was started with it, or wrote a title over its variables. One that shows none is not ours."""
-    entries = [entry for entry in _environment(pid) if entry]
-    return assignment in entries or not all(b"=" in entry for entry in entries)
-
-
-def _environment(pid: int) -> list[bytes]:
-    content = read_file(f"{PROC}/{pid}/environ")
-    if not content and (entry := read_entry(pid)) is not None and entry.state == "Z" and entry.alive:
-        # The main thread has ended, and has no memory any more; the others still show it.
-        content = b"\0".join(read_file(f"{PROC}/{pid}/task/{thread}/environ") for thread in threads(pid))
-    return content.split(b"\0")
 
 
 def read_file(path: str) -> bytes:

@@ -151,7 +151,8 @@ def test_a_kernel_that_cannot_list_tcp_is_not_taken_for_one_without_listeners(mo
 def test_without_a_descriptor_nothing_is_known_and_nothing_is_gone() -> None:
     import resource
 
-    from sidecar.process import sockets, tree
+    from sidecar.process import sockets
+    from sidecar.process.descendants import hidden_children
     from sidecar.process.identity import identify, is_alive
 
     child = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"])
@@ -165,7 +166,7 @@ def test_without_a_descriptor_nothing_is_known_and_nothing_is_gone() -> None:
             assert find_listeners_of([child.pid]) is None
             with pytest.raises(OSError, match="Too many open files"):
                 sockets.find_listener(1)
-            assert child.pid in [entry.pid for entry in tree.hidden_children(child.pid)]
+            assert child.pid in [entry.pid for entry in hidden_children(child.pid)]
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
     finally:

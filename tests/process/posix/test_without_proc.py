@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sidecar.process import tree
+from sidecar.process import descendants, tree
 from sidecar.process.posix import PosixProcessLayer
 from tests.process.posix.test_guardian import PROMISE, own  # noqa: F401 - a fixture
 from tests.process.posix.test_stop import launcher, shell
@@ -76,15 +76,15 @@ def test_the_guardian_does_not_spin(own, tmp_path: Path) -> None:  # noqa: F811
 def test_a_child_is_found_that_proc_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     process = subprocess.Popen(child("family", "none"), stdout=subprocess.PIPE)
     try:
-        assert {entry.pid for entry in tree.hidden_children(process.pid)} >= {process.pid}
-        monkeypatch.setattr(tree, "_can_list_children", lambda: False)
+        assert {entry.pid for entry in descendants.hidden_children(process.pid)} >= {process.pid}
+        monkeypatch.setattr(tree, "can_list_children", lambda: False)
         # Of the children of other tests in this process some may have ended.
-        monkeypatch.setattr(tree, "_has_only_running_children", lambda: True)
-        again = [
-            entry.pid for entry in tree.hidden_children(tree._newest_pid())
-        ]  # as after the kernel started again at the lowest
+        is_running = tree.is_running_child
+        monkeypatch.setattr(tree, "is_running_child", lambda pid=0: pid == 0 or is_running(pid))
+        newest = descendants._newest_pid()  # as after the kernel started again at the lowest
+        again = [entry.pid for entry in descendants.hidden_children(newest)]
         assert process.pid in again
-        found = {entry.pid: entry for entry in tree.hidden_children(process.pid)}
+        found = {entry.pid: entry for entry in descendants.hidden_children(process.pid)}
         assert found[process.pid].alive
         assert tree.send(found[process.pid], signal.SIGKILL)
         process.wait()

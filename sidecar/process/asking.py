@@ -1,0 +1,209 @@
+"""Whom a stop asks to end, and when: each process once, and none whose end would cut off what another saves."""
+
+from __future__ import annotations
+
+import _signal as signal  # type: ignore[import-not-found]  # the module around it makes enums of all numbers, in 1 ms of a start
+import os
+import sys
+import time
+
+from . import reactions
+
+assert sys.platform != "win32"
+
+TYPE_CHECKING = False  # the typing module is not loaded in the guardian
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .channel import StopPlan
+    from .descendants import Descendants
+    from .tree import Entry
+
+NEVER = float("inf")  # of a deadline in seconds; the math module would take 0.4 MiB of the guardian
+_LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when all that was never asked to end is
+_SETTLE = 0.5  # seconds, or an eighth of the time, in which a process shows that its launcher forwarded the signal
+
+
+class Asking:
+    """The stop of one run.
+
+    Attributes:
+        by_others: another program has asked each process of the tree to end.
+        forwarded: as far as one can see, the signal is passed on in the tree: a process was asked, and exited by itself.
+    """
+
+    def __init__(self, tree: Descendants, plan: StopPlan, *, exact: bool) -> None:
+        self._tree = tree
+        self._exact = exact
+        self._signal, self._to_group, _, _, self._reads_stdin = plan
+        self.by_others = self.forwarded = self._root_asked = False
+        self._asked: set[tuple[int, float]] = set()
+        self._known: set[tuple[int, float]] = set()  # lived when the stop began
+        self._apart: set[tuple[int, float]] = set()  # of these, those without a parent in the tree: the root, daemons
+        self._catching: set[tuple[int, float]] = set()  # of these, those with a handler for the signal
+        self._holders: set[int] = set()  # were spared, for what they hold would die with them
+        # when each was first seen without its launcher, or without those that it holds
+        self._orphaned: dict[tuple[int, float], float] = {}
+        self._half_time = self._last_call = NEVER
+        self._settle = self._quarter = 0.0
+
+    def begin(self, *, by_others: bool) -> None:
+        """Notes who lives, before anything is asked; once."""
+        if self._known:
+            return
+        living = self._tree.alive()
+        self._known = {entry.key for entry in living}
+        self._apart = {entry.key for entry in _without_parent(living)}
+        for entry in living:
+            if entry.state == "T":  # it sees nothing before it goes on, from whomever that comes
+                self._tree.send(entry, int(signal.SIGCONT))
+        if self._exact:
+            self._catching = {e.key for e in living if reactions.disposition(e.pid, self._signal) == "catch"}
+            self.by_others = by_others
+
+    def schedule(self, seconds: float) -> None:
+        """The tree will be killed in so many seconds."""
+        now = time.monotonic()
+        self._half_time = now + seconds / 2
+        self._last_call = now + seconds - min(_LAST_CALL, seconds / 4)
+        self._settle, self._quarter = min(_SETTLE, seconds / 8), seconds / 4
+
+    @property
+    def next_at(self) -> float:
+        """When ``ask`` must be called without an event."""
+        return min(self._half_time, self._last_call)
+
+    def note_exit(self, pid: int) -> None:
+        """It exited by itself. One without a handler would have died of the signal, unless sigwait reads it, which /proc does not show."""
+        if any(key[0] == pid for key in self._asked):
+            self.forwarded = True
+
+    def ask(self, root: int) -> None:
+        """Sends the stop signal once to each: to the root (0: it has ended); to those that lose their parent; near the end to all.
+
+        So a server can still use its database while it ends, and what a launcher leaves behind is asked as itself.
+        """
+        now = time.monotonic()
+        living = self._tree.alive()
+        self._release(living, now)
+        if now >= self._last_call:
+            self._last_call = NEVER
+            self._ask_each(living, living, last=True)
+        elif not root or self._root_asked:
+            orphans = _without_parent(living)
+            if root:  # it may need its daemons
+                orphans = [entry for entry in orphans if entry.key in self._known - self._apart]
+            self._ask_each([entry for entry in orphans if now >= self._due(entry, now)], living)
+        elif self.by_others or (self._exact and self._reads_stdin and not self._catching):
+            pass  # it was asked; at the end of stdin the signal would only kill what saves because of that
+        elif self._last_call < NEVER:  # a stop that began otherwise may need no signal
+            self._ask_root(root, living)
+        if self._exact:
+            self._ask_behind(living, is_half_time=now >= self._half_time)
+
+    def _ask_root(self, root: int, living: list[Entry]) -> None:
+        self._root_asked = True
+        if any(e.pid == root and self._holds_others(e, living) for e in living):
+            self._holders.add(root)
+        to_group = self._to_group and not self._holders
+        self._asked |= {e.key for e in living if e.pid == root or (to_group and e.group == root)}
+        # The root was not waited for yet, so neither its pid nor its group can have been given to another process.
+        # A stopped process sees no signal before it goes on.
+        for number in () if self._holders else (self._signal, signal.SIGCONT):
+            try:
+                (os.killpg if to_group else os.kill)(root, number)
+            except OSError:  # ended, or it has changed its user
+                pass
+
+    def _release(self, living: list[Entry], now: float) -> None:
+        """Asks those that hold no others any more; they have a while to end by themselves, and to read what those printed last."""
+        for entry in living if self._holders else ():
+            if entry.pid not in self._holders or self._holds_others(entry, living):
+                continue
+            if now >= self._orphaned.setdefault(entry.key, now) + self._quarter:
+                self._holders.discard(entry.pid)
+                self._send(entry)
+
+    def _due(self, orphan: Entry, now: float) -> float:
+        """When an orphan is asked: at once, unless another process may have sent it the signal: a handler of its launcher, say.
+
+        Its own handler may take a second signal for an order to give up what it saves: so it has a while to end.
+        """
+        if self.by_others:
+            return NEVER
+        may_be_forwarded = self.forwarded or not self._catching.isdisjoint(self._asked)
+        if orphan.key not in self._catching or not may_be_forwarded:
+            return now
+        wait = self._quarter if self.forwarded else self._settle
+        return self._orphaned.setdefault(orphan.key, now) + wait
+
+    def _ask_behind(self, living: list[Entry], *, is_half_time: bool) -> None:
+        """Asks the children of those that ignore the signal; at half time also of shells with a trap, and of those that block it.
+
+        Such a shell acts only after the command that it waits for (POSIX, 2.12), or has passed the signal on long ago.
+        One that blocks a signal in order to read it, as tini does, has read it by then.
+        """
+        if is_half_time:
+            self._half_time = NEVER
+        passive: set[int] = set()
+        held = set(self._holders)
+        parents = {entry.parent for entry in living}
+        for entry in living:  # parents first
+            if entry.parent in held:
+                held.add(entry.pid)
+                if entry.pid in parents and reactions.disposition(entry.pid, self._signal) == "default":
+                    self._asked.add(entry.key)  # its end would be that of its children
+                    passive.add(entry.pid)
+            if entry.parent in passive:
+                self._ask_each((entry,), living)
+            if entry.key in self._asked:
+                action = reactions.disposition(entry.pid, self._signal)
+                waits = action == "pending" or (action == "catch" and reactions.is_shell(entry.pid))
+                if action == "ignore" or (is_half_time and waits) or entry.pid in self._holders:
+                    passive.add(entry.pid)
+
+    def _holds_others(self, holder: Entry, living: list[Entry]) -> bool:
+        """Whether its end would be that of others: they are asked in its place, and it when they have ended."""
+        if not self._exact:
+            return False
+        if reactions.is_impatient(holder.name):
+            return any(entry.parent == holder.pid for entry in living)
+        dies = reactions.disposition(holder.pid, self._signal) == "default"
+        if dies and reactions.holds_namespace(holder.pid):
+            return True
+        return reactions.reads_output(holder, living, self._catching, would_die=dies)
+
+    def _ask_each(self, entries: Iterable[Entry], living: list[Entry], *, last: bool = False) -> None:
+        """Asks those that have not been asked, by us or, as a handler that is gone shows (process.once of Node), by their launcher.
+
+        A second signal would end such a process while it saves.
+        """
+        for entry in entries:
+            if entry.key in self._asked or self._is_late(entry, last=last):
+                continue
+            self._asked.add(entry.key)
+            if entry.key in self._catching and reactions.disposition(entry.pid, self._signal) == "default":
+                continue
+            if self._last_call < NEVER and self._holds_others(entry, living):
+                self._holders.add(entry.pid)
+            else:
+                self._send(entry)
+
+    def _is_late(self, entry: Entry, *, last: bool) -> bool:
+        """Whether a trap or a handler has started it since the stop began, in order to save: the signal might only kill it.
+
+        That handler may have ended at once: what is to outlive it is not asked either.
+        """
+        if not self._exact or entry.key in self._known:
+            return False
+        return not last or reactions.disposition(entry.pid, self._signal) == "default"
+
+    def _send(self, entry: Entry) -> None:
+        self._tree.send(entry, self._signal)
+        self._tree.send(entry, int(signal.SIGCONT))  # a stopped process sees no signal before it goes on
+
+
+def _without_parent(living: list[Entry]) -> list[Entry]:
+    """Those whose parent does not belong to the tree (any more)."""
+    pids = {entry.pid for entry in living}
+    return [entry for entry in living if entry.parent not in pids]
