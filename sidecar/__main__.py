@@ -30,7 +30,7 @@ def main() -> int:
         # How a frozen sidecar starts the process that sends CTRL_C; see process/windows/rungs.py.
         from .process.windows.console_helper import run
 
-        run(argv[1], argv[2])
+        run(*argv[1:])
     if wants_serve(argv):
         serve(argv)
     gc.enable()

@@ -12,40 +12,68 @@ _CODES = {
     126: ("found, but not executable", "not_executable"),
     127: ("command not found", "command_missing"),
     9009: ("command not found", "command_missing"),  # cmd.exe, and the Store's placeholder for python.exe
-    0x40010004: ("terminated by a debugger", "terminated"),
+    0x0EEDFADE: ("unhandled Delphi exception", "aborted"),
+    0x40010004: ("terminated by the end of the session or by a debugger", "terminated"),  # DBG_TERMINATE_PROCESS
     0x40010005: ("ended by Ctrl+C", "terminated"),
     0x40010008: ("ended by Ctrl+Break", "terminated"),
     0x40000015: ("the program aborted", "aborted"),
-    0x80000003: ("a breakpoint or failed assertion", "aborted"),
-    0x80008083: ("the .NET runtime is missing", "runtime_missing"),
-    0x80008096: ("the .NET framework is missing", "runtime_missing"),
+    **dict.fromkeys((0x80000001, 0x80000002), ("invalid memory access", "native_crash")),
+    **dict.fromkeys((0x80000003, 0x80000004, 0xC0000420), ("a breakpoint or failed assertion", "aborted")),
+    **dict.fromkeys((0x80008082, 0x80008083), ("the .NET runtime is missing", "runtime_missing")),
+    **dict.fromkeys((0x80008087, 0x8000808E), ("the .NET runtime is incomplete", "runtime_missing")),
+    0x80008089: ("the .NET runtime could not be initialised", "native_crash"),
+    **dict.fromkeys(
+        (0x8000808C, 0x80008093, 0x80008094), ("files of the .NET program are missing or damaged", "incomplete")
+    ),
+    0x80008091: ("the .NET SDK is missing", "runtime_missing"),
+    **dict.fromkeys((0x80008096, 0x8000809C), ("the .NET framework is missing", "runtime_missing")),
+    **dict.fromkeys((0x8000809F, 0x800080A0), ("the .NET program could not unpack itself", "bundle_unusable")),
+    0x8007000E: ("out of memory", "memory"),
+    0x8007007E: ("a DLL was not found", "library_missing"),
     0x80131506: ("internal error of the .NET runtime", "native_crash"),
     0x80131623: ("the process failed fast (Environment.FailFast)", "failfast"),
     0xC0000005: ("access violation", "native_crash"),
     0xC0000006: ("a file of the program, or one it had mapped, can no longer be read", "native_crash"),
-    0xC0000017: ("out of memory", "memory"),
+    0xC0000008: ("invalid handle", "native_crash"),
+    **dict.fromkeys((0xC0000017, 0xC000009A), ("out of memory", "memory")),
     0xC000001D: ("illegal instruction", "illegal_instruction"),
+    **dict.fromkeys(
+        (0xC0000020, 0xC000007B, 0xC000012F),
+        ("a DLL was built for another processor, or is damaged", "library_missing"),
+    ),
     0xC0000022: ("access to a DLL was denied", "library_missing"),
-    0xC000007B: ("a DLL was built for another processor, or is damaged", "library_missing"),
+    **dict.fromkeys((0xC0000025, 0xC0000026), ("an exception after which the program could not go on", "native_crash")),
+    0xC000008C: ("array bounds exceeded", "native_crash"),
+    **dict.fromkeys(range(0xC000008D, 0xC0000094), ("floating-point error", "native_crash")),
     0xC0000094: ("integer division by zero", "native_crash"),
+    0xC0000095: ("integer overflow", "native_crash"),
     0xC0000096: ("privileged instruction", "illegal_instruction"),
-    0xC00000FD: ("stack overflow", "overflow"),
+    **dict.fromkeys((0x800703E9, 0xC00000FD), ("stack overflow", "overflow")),
     0xC000012D: ("out of memory (paging file)", "memory"),
     0xC0000135: ("a DLL was not found", "library_missing"),
     0xC0000138: ("a function was not found in a DLL", "library_missing"),
     0xC0000139: ("an entry point was not found in a DLL", "library_missing"),
     0xC000013A: ("ended by Ctrl+C", "terminated"),
     0xC0000142: ("a DLL failed to initialise", "library_missing"),
+    0xC0000194: ("a deadlock", "native_crash"),
+    **dict.fromkeys((0xC0000361, 0xC0000362, 0xC0000364, 0xC0E90002), ("a policy forbids one of its files", "blocked")),
     0xC0000374: ("heap corruption", "native_crash"),
     0xC0000409: ("stack buffer overrun or fast fail", "failfast"),
     0xC0000417: ("invalid parameter of a C runtime function", "native_crash"),
     0xC000041D: ("an exception in a callback of the system", "native_crash"),
+    **dict.fromkeys((0xC0000428, 0xC0000603), ("the signature of one of its files is invalid", "blocked")),
     0xC0000602: ("the process failed fast (Environment.FailFast)", "failfast"),
+    **dict.fromkeys((0xC0000906, 0xC0000907), ("an antivirus blocked one of its files", "blocked")),
+    0xC0150002: ("the side-by-side configuration of a DLL is wrong", "library_missing"),
     0xC06D007E: ("a DLL was not found", "library_missing"),  # delayimp.h: of a delay-loaded one
     0xC06D007F: ("an entry point was not found in a DLL", "library_missing"),
-    0xE0434352: ("unhandled .NET exception", "exception"),
+    0xCFFFFFFF: ("ended by the user because its window did not respond", "terminated"),
+    0xE0000008: ("out of memory", "memory"),  # Chromium's and Electron's partition_alloc/oom.h
+    **dict.fromkeys((0xE0434352, 0xE0434F4D), ("unhandled .NET exception", "exception")),  # the second: before .NET 4
     0xE06D7363: ("unhandled C++ exception", "aborted"),
 }
+_NEGATIVE = 0xFFFF_FF00  # from here on an exit code of Windows is what the program gave as a small negative number
+_HRESULT_OF_WIN32 = 0x8007  # the upper half of an HRESULT that wraps an error of Windows (MS-ERREF 2.1.2)
 # The numbers that are the same on every Unix; SIGBUS and SIGSYS are not.
 _SIGNALS = {
     **dict.fromkeys((1, 2, 3, 15), "terminated"),
@@ -82,7 +110,11 @@ class ExitStatus(Struct, frozen=True):
         if self.code is None:
             return "ended, status unknown"
         meaning = _CODES.get(self.code, ("",))[0]
-        number = f"0x{self.code:08X}" if self.code > 0xFFFF else str(self.code)
+        if not meaning and self.code >> 16 == _HRESULT_OF_WIN32:
+            meaning = f"Windows error {self.code & 0xFFFF}"
+        number = f"0x{self.code:08X}" if 0xFFFF < self.code < _NEGATIVE else str(self.code)
+        if self.code >= _NEGATIVE:
+            number = str(self.code - 0x1_0000_0000)
         return f"exit code {number}{f': {meaning}' if meaning else ''}"
 
     @property

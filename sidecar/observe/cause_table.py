@@ -62,6 +62,8 @@ STATUSES = (
     Cause("The backend ended itself at once because its state was corrupt (fail fast).", REPORT, "failfast"),
     Cause("A program or library that the backend needs to start was not found.", "Reinstall the app; the last output has the name.", "command_missing"),
     Cause("The backend's program was found but cannot be executed.", "Make it executable (chmod +x); on another architecture, install the right build.", "not_executable"),
+    Cause("Windows or an antivirus did not let the backend load one of its files.", "Look for it in the protection history of Windows Security, or ask the administrator of this computer to allow it; then reinstall the app.", "blocked"),
+    Cause("Part of the backend is missing or damaged.", _INCOMPLETE, "incomplete"),
     Cause("The backend was killed together with its guardian process, so its exit status is unknown.", "Close other programs or raise the memory limit of the container; check the system log for the out-of-memory killer.", "unknown"),
 )  # fmt: skip
 CLEAN = Cause("The backend exited by itself, without an error.", "If it is meant to exit by itself, set [restart] on_clean_exit = false; otherwise check its log.", "clean_exit")  # fmt: skip

@@ -273,6 +273,62 @@ async def test_the_console_helper_ends_with_a_backend_that_is_killed_before_its_
     await run.until(lambda: any("CTRL_C" in report for report in stage.reports))
 
 
+WINDOWLESS = str(Path(sys.executable).with_name("pythonw.exe"))  # of the subsystem that gets no console
+CLOSABLE = (
+    "import ctypes, sys\n"
+    "from ctypes import wintypes\n"
+    "user32 = ctypes.WinDLL('user32')\n"
+    "user32.CreateWindowExW.restype = wintypes.HWND\n"
+    "window = user32.CreateWindowExW(0, 'STATIC', 'backend', 0, 0, 0, 9, 9, *[None] * 4)\n"
+    "user32.IsWindow.argtypes = [wintypes.HWND]\n"
+    "print('ready', flush=True)\n"
+    "message = wintypes.MSG()\n"
+    "while user32.IsWindow(window):\n"
+    "    user32.GetMessageW(ctypes.byref(message), None, 0, 0)\n"
+    "    user32.DispatchMessageW(ctypes.byref(message))\n"
+    "sys.exit(7)"
+)
+
+
+async def test_a_backend_with_windows_and_no_console_is_asked_to_close_them(stage: Stage) -> None:
+    running, run = await stage.command(WINDOWLESS, "-c", CLOSABLE, graceful=300.0)
+    await run.until_printed(b"ready")
+    running.interrupt()
+    await run.until_gone()
+    assert run.status == ExitStatus(code=7)
+    await run.until(lambda: any("windows were asked to close" in report for report in stage.reports))
+
+
+async def test_a_backend_that_nothing_can_ask_to_end_is_killed_at_once(stage: Stage) -> None:
+    running, run = await stage.command(WINDOWLESS, "-c", WAIT, graceful=300.0)
+    await run.until_printed(b"ready")
+    running.interrupt()
+    await run.until_gone()
+    assert [survivor.pid for survivor in running.killed] == [running.identity.pid]
+    assert rungs.UNREACHABLE in stage.reports
+
+
+async def test_a_backend_that_was_asked_by_other_means_keeps_its_time(stage: Stage) -> None:
+    running, run = await stage.command(WINDOWLESS, "-c", WAIT, graceful=300.0)
+    await run.until_printed(b"ready")
+    running.begin_stop()
+    running.interrupt()
+    await run.until(lambda: rungs.UNREACHABLE in stage.reports)
+    assert run.status is None
+    running.kill()
+    await run.until_gone()
+
+
+async def test_a_console_behind_a_launcher_without_one_gets_ctrl_c(stage: Stage, tmp_path: Path) -> None:
+    launcher = LAUNCHER.replace("sys.executable", repr(sys.executable)).replace("[1:]])", "[1:]], stdout=sys.stdout)")
+    running, run = await stage.command(WINDOWLESS, "-c", launcher, str(tmp_path / "saved"), "0", graceful=300.0)
+    await run.until_printed(b"ready")
+    running.interrupt()
+    await run.until((tmp_path / "saved").exists)
+    running.kill()
+    await run.until_gone()
+
+
 def is_taken(pid: int) -> bool:
     """Whether the system still knows a process, alive or not, under this pid."""
     handle = lookup.hold(pid)
@@ -284,7 +340,7 @@ async def test_the_pid_is_kept_from_reuse_while_an_interrupt_is_pending(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
-    monkeypatch.setattr(rungs, "send_console_interrupt", lambda _pid, _graceful: str(go_on.wait(DEADLINE)))
+    monkeypatch.setattr(rungs, "send_console_interrupt", lambda _pids, _graceful: str(go_on.wait(DEADLINE)))
     running, run = await stage.python(WAIT)
     await run.until_printed(b"ready")
     running.interrupt()
@@ -725,12 +781,12 @@ async def test_a_contained_process_ends_with_its_own_exit_status() -> None:
 
 async def test_taskkill_is_called_by_its_absolute_path(stage: Stage) -> None:
     assert Path(os.environ["SYSTEMROOT"], "System32", "taskkill.exe").exists()
-    assert "ended with status" in rungs.kill_with_taskkill(0x7FFFFFF0)
+    assert "ended with status" in rungs.kill_with_taskkill([0x7FFFFFF0])
 
 
 def test_the_helper_runs_the_frozen_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    assert rungs.helper_command(12, 1.5) == [sys.executable, "--console-helper", "12", "1500"]
+    assert rungs.helper_command([12, 34], 1.5) == [sys.executable, "--console-helper", "1500", "12", "34"]
 
 
 def kestrel(stage: Stage, **trouble: str):

@@ -236,6 +236,8 @@ def own_prefix() -> Iterator[Path]:
         TEMPLATE / "drive_c" / "windows", prefix / "drive_c" / "windows", symlinks=True, copy_function=os.link
     )
     switch_off(prefix, "MountMgr")
+    with (prefix / "user.reg").open("a", encoding="utf-8") as registry:  # windows that no screen shows
+        registry.write('\n[Software\\\\Wine\\\\Drivers] 1\n"Graphics"="null"\n')
     try:
         yield prefix
     finally:

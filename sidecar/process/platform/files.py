@@ -12,6 +12,8 @@ import sys
 import time
 from errno import EFBIG, EINVAL, ELOOP
 
+from . import SYSTEM
+
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
 _OWNER_ONLY = 0o600
-_FOLDER_OF_OWNER = 0o700
+# On Windows a folder gets what its own folder hands down, the user's rights among it. CPython makes 0o700 there one of its owner
+# alone (since 3.12.4), which of an elevated process is the group Administrators: the user would be locked out (cpython#157876).
+_FOLDER_OF_OWNER = 0o777 if sys.platform == "win32" else 0o700
 _EVERYONE_READS = 0o644
 _SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
-# Access denied, sharing violation, lock violation: what a replacement meets while an antivirus or an indexer holds the file.
+# Access denied, sharing violation, lock violation: what a change meets while an antivirus or an indexer holds the file.
 _HELD = (5, 32, 33)
 _PAUSES = (0.01, 0.015, 0.02, 0.02, 0.02)  # seconds; together less than anybody notices, for the event loop waits
 
@@ -155,7 +159,7 @@ def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None
 def remove_file(path: str | Path) -> None:
     """Removes a file that may be gone already. Raises OSError."""
     try:
-        _at(path, lambda name, parent: os.unlink(name, dir_fd=parent))
+        _patiently(path, lambda: _at(path, lambda name, parent: os.unlink(name, dir_fd=parent)))
     except FileNotFoundError:
         pass
 
@@ -218,18 +222,20 @@ def _keep_to_owner(descriptor: int, path: str | Path) -> None:
         os.fchmod(descriptor, _OWNER_ONLY)
 
 
-def _replace(source: str, target: str | Path, *, platform: str = sys.platform) -> None:
-    for pause in _PAUSES if platform == "win32" else ():
-        try:
-            os.replace(source, target)
-        except OSError as error:
-            if getattr(error, "winerror", None) not in _HELD or os.path.isdir(target):
-                raise
-            time.sleep(pause)
-        else:
-            return
-
+def _replace(source: str | Path, target: str | Path) -> None:
     def rename(name: str, parent: int | None) -> None:
         os.replace(source if parent is None else os.path.basename(source), name, src_dir_fd=parent, dst_dir_fd=parent)
 
-    _at(target, rename)
+    _patiently(target, lambda: _at(target, rename))
+
+
+def _patiently(path: str | Path, call: Callable[[], None]) -> None:
+    """Calls it, on Windows again while another program holds the file."""
+    for pause in _PAUSES if SYSTEM == "win32" else ():
+        try:
+            return call()
+        except OSError as error:
+            if getattr(error, "winerror", None) not in _HELD or os.path.isdir(path):
+                raise
+            time.sleep(pause)
+    return call()

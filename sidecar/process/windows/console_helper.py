@@ -1,13 +1,14 @@
-"""Sends CTRL_C to the backend's hidden console, as a separate process, because a process has only one console.
+"""Asks the backend to end: by CTRL_C to its hidden console, as a separate process, because a process has only one console.
 
-    python console_helper.py PID MILLISECONDS
+    python console_helper.py MILLISECONDS PID…
 
-Group 0 is everything on that console, this process too, hence the handler; attaching resets handlers, so it is set after that.
-CTRL_BREAK follows if the backend still lives after that many milliseconds: it may have started with CTRL_C ignored. It comes
-late, for what has no handler for it (as most Node, Python and Rust programs) ends at once, even amid its answer to CTRL_C.
+The first console that one of the processes has gets it; the windows of those before it, which have none, get WM_CLOSE. Group 0
+is everything on the console, this process too, hence the handler; attaching resets handlers, so it is set after that. CTRL_BREAK
+follows if the process still lives after that many milliseconds: it may have started with CTRL_C ignored. It comes late, for what
+has no handler for it (as most Node, Python and Rust programs) ends at once, even amid its answer to CTRL_C.
 
-Exit status: 0 the backend ended, 1 CTRL_BREAK was sent as well, 2 it could not be (Wine), else a stage (ATTACH, SEND) plus the
-system's error code. Loads nothing but ctypes and runs without site, so that a stop is not kept waiting.
+Exit status: 0 the process ended, 1 CTRL_BREAK was sent as well, 2 it could not be (Wine), 3 windows were closed, else a stage
+(ATTACH, SEND) plus the system's error code. Loads nothing but ctypes and runs without site, so that a stop is not kept waiting.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 
 TYPE_CHECKING = False  # the typing module is not loaded here
 if TYPE_CHECKING:
+    from collections.abc import Container
     from typing import NoReturn
 
 assert sys.platform == "win32"
@@ -25,28 +27,43 @@ assert sys.platform == "win32"
 ENDED = 0
 BREAK_SENT = 1
 BREAK_FAILED = 2
+CLOSED = 3
 ATTACH = 100_000
 SEND = 200_000
+NO_CONSOLE = ATTACH + 6  # ERROR_INVALID_HANDLE (AttachConsole)
 
 _CTRL_C = 0
 _CTRL_BREAK = 1
 _WAIT_OBJECT_0 = 0
+_WM_CLOSE = 0x10
 _SYNCHRONIZE = 0x0010_0000
 
 
-def main(pid: int, patience: int) -> int:
+def main(patience: int, pids: list[int]) -> int:
     """Does it; see the module for the result."""
     kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
     kernel32.OpenProcess.restype = ctypes.c_void_p
     kernel32.WaitForSingleObject.argtypes = (ctypes.c_void_p, ctypes.c_ulong)
-    handler_type = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_ulong)
-    process = kernel32.OpenProcess(_SYNCHRONIZE, 0, pid)
-    if not process:
-        return ATTACH + ctypes.get_last_error()
     kernel32.FreeConsole()
-    if not kernel32.AttachConsole(pid):
-        return ATTACH + ctypes.get_last_error()
-    ignore = handler_type(lambda _event: 1)
+    failures: dict[int, int] = {}
+    process = next(filter(None, (_attach(kernel32, pid, failures) for pid in pids)), None)
+    closed = bool(failures) and _close_windows(failures)
+    if process is not None:
+        return _send(kernel32, process, patience)
+    return CLOSED if closed else next((one for one in failures.values() if one != NO_CONSOLE), NO_CONSOLE)
+
+
+def _attach(kernel32: ctypes.WinDLL, pid: int, failures: dict[int, int]) -> int | None:
+    """Joins the console of a process, and gives a handle of it; None, and a status in ``failures``: that is not possible."""
+    process: int | None = kernel32.OpenProcess(_SYNCHRONIZE, 0, pid)
+    if process and kernel32.AttachConsole(pid):
+        return process
+    failures[pid] = ATTACH + ctypes.get_last_error()
+    return None
+
+
+def _send(kernel32: ctypes.WinDLL, process: int, patience: int) -> int:
+    ignore = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_ulong)(lambda _event: 1)
     kernel32.SetConsoleCtrlHandler(ignore, 1)
     if not kernel32.GenerateConsoleCtrlEvent(_CTRL_C, 0):
         return SEND + ctypes.get_last_error()
@@ -55,10 +72,26 @@ def main(pid: int, patience: int) -> int:
     return BREAK_SENT if kernel32.GenerateConsoleCtrlEvent(_CTRL_BREAK, 0) else BREAK_FAILED
 
 
-def run(pid: str, patience: str) -> NoReturn:
+def _close_windows(pids: Container[int]) -> bool:
+    """Posts WM_CLOSE to their top-level windows (KB 178893); False: they have none, or none in reach."""
+    user32 = ctypes.WinDLL("user32")
+    closed: list[int] = []
+
+    def close(window: int, _: object) -> int:
+        handle, owner = ctypes.c_void_p(window), ctypes.c_ulong()
+        user32.GetWindowThreadProcessId(handle, ctypes.byref(owner))
+        if owner.value in pids and user32.PostMessageW(handle, _WM_CLOSE, None, None):
+            closed.append(window)
+        return 1
+
+    user32.EnumWindows(ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(close), None)
+    return bool(closed)
+
+
+def run(patience: str, *pids: str) -> NoReturn:
     """Does it and ends the process; not by sys.exit, for the handler must not be called in a finalizing interpreter."""
-    os._exit(main(int(pid), int(patience)))
+    os._exit(main(int(patience), list(map(int, pids))))
 
 
 if __name__ == "__main__":
-    run(sys.argv[1], sys.argv[2])
+    run(*sys.argv[1:])

@@ -6,7 +6,6 @@ import _winapi
 import asyncio
 import sys
 from collections.abc import Callable
-from functools import partial
 
 from ...core.exit_status import UNKNOWN, ExitStatus, from_windows
 from ...errors import SidecarError
@@ -69,16 +68,23 @@ class WindowsRun:
             self._stdin = 0
 
     def interrupt(self, seconds: float | None = None) -> None:
-        """See base. CTRL_C reaches all on the console; where the root has ended, another process shows the way to it."""
-        self._stopping = True
+        """See base. CTRL_C reaches all on the console; where the root has ended or has none, another process shows the way to it.
+
+        What nothing has asked, nor can, is killed at once: it would only use up the time.
+        """
+        asked, self._stopping = self._stopping or bool(self._stdin), True
         self.close_stdin()
-        target = next((process.pid for process in self.processes()), None)
-        if self._interrupted or target is None or self._kill_began is not None:
+        targets = [process.pid for process in self.processes()[:_MAX_NAMED]]
+        if self._interrupted or self._kill_began is not None:
             return
-        from .rungs import send_console_interrupt
+        from .rungs import UNREACHABLE, send_console_interrupt
+
+        def done(outcome: str) -> None:
+            if outcome == UNREACHABLE and not asked:
+                self.kill()
 
         graceful = self._spec.graceful if seconds is None else seconds
-        self._interrupted = self._run_rung(target, lambda: send_console_interrupt(target, graceful))
+        self._interrupted = self._run_rung(targets, lambda pids: send_console_interrupt(pids, graceful), done)
 
     def kill(self) -> None:
         """See base."""
@@ -138,19 +144,24 @@ class WindowsRun:
             self._exited = True
             self._listener.exited(status)
 
-    def _run_rung(self, pid: int, rung: Callable[[], str]) -> bool:
-        """Runs a rung against a process of the tree, in a thread; an open handle keeps its pid from reuse. False: it has ended."""
-        held = lookup.hold(pid)
-        if pid not in self._job.pids():  # it ended before it was held, so the pid may be another's
-            lookup.release(held)
-            return False
+    def _run_rung(
+        self, pids: list[int], rung: Callable[[list[int]], str], then: Callable[[str], None] = lambda _outcome: None
+    ) -> bool:
+        """Runs a rung against processes of the tree, in a thread; open handles keep their pids from reuse. False: they have ended."""
+        held = {pid: lookup.hold(pid) for pid in pids}
+        living = set(self._job.pids())
+        found = [pid for pid in pids if pid in living]  # another ended before it was held, so its pid may be another's
 
         def done(outcome: asyncio.Future[str]) -> None:
-            lookup.release(held)
-            self._report(str(outcome.exception() or outcome.result()))
+            for handle in held.values():
+                lookup.release(handle)
+            if found:
+                text = str(outcome.exception() or outcome.result())
+                self._report(text)
+                then(text)
 
-        in_thread("backend rung", rung).add_done_callback(done)
-        return True
+        in_thread("backend rung", lambda: rung(found) if found else "").add_done_callback(done)
+        return bool(found)
 
     def _look(self) -> None:
         """Whether the tree is gone; looks again until it is, or until the deadline."""
@@ -166,8 +177,7 @@ class WindowsRun:
                 self._taskkill_used = True
                 from .rungs import kill_with_taskkill
 
-                for pid in left:
-                    self._run_rung(pid, partial(kill_with_taskkill, pid))
+                self._run_rung(left[:_MAX_NAMED], kill_with_taskkill)
             self._timers.append(self._loop.call_later(_LOOK_AGAIN, self._look))
 
     def _tree_gone(self, survivors: list[Survivor]) -> None:

@@ -15,29 +15,30 @@ HELPER_FLAG = "--console-helper"
 _HELPER_SECONDS = 5.0  # for its own start and end
 _BREAK_BEFORE_END = 1.0  # seconds that CTRL_BREAK has for its effect before the tree is killed
 _TASKKILL_SECONDS = 3.0
+UNREACHABLE = "the backend has neither a console for CTRL_C nor windows to close"
 _OUTCOMES = {
     console_helper.ENDED: "CTRL_C was sent, and the backend ended",
     console_helper.BREAK_SENT: "CTRL_C was sent; the backend still ran near the end of its time, so CTRL_BREAK was sent too",
     console_helper.BREAK_FAILED: "CTRL_C was sent; the backend still ran near the end of its time, and CTRL_BREAK could not be sent",
-    console_helper.ATTACH
-    + 6: "CTRL_C could not be sent: the backend has no console (it is a GUI program, or has exited)",
+    console_helper.CLOSED: "the backend has no console for CTRL_C, so its windows were asked to close",
+    console_helper.NO_CONSOLE: UNREACHABLE,
 }
 
 
-def helper_command(pid: int, patience: float) -> list[str]:
+def helper_command(pids: list[int], patience: float) -> list[str]:
     """How the console helper is started. A frozen sidecar has no interpreter beside it, so there it runs itself."""
-    arguments = [str(pid), str(round(patience * 1000))]
+    arguments = [str(round(patience * 1000)), *map(str, pids)]
     if getattr(sys, "frozen", False):
         return [sys.executable, HELPER_FLAG, *arguments]
     # -I -S: neither site-packages nor the environment are of use, and both cost time.
     return [sys.executable, "-I", "-S", console_helper.__file__, *arguments]
 
 
-def send_console_interrupt(pid: int, graceful: float) -> str:
-    """CTRL_C to the console of ``pid``, and CTRL_BREAK shortly before ``graceful`` seconds are over. Returns when it has ended."""
+def send_console_interrupt(pids: list[int], graceful: float) -> str:
+    """CTRL_C to the first console of these, and CTRL_BREAK shortly before ``graceful`` seconds are over. Returns when its process has ended."""
     patience = max(graceful - _BREAK_BEFORE_END, graceful / 2)
     try:
-        status = _run(helper_command(pid, patience), patience + _HELPER_SECONDS)
+        status = _run(helper_command(pids, patience), patience + _HELPER_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"the console helper failed: {error}"
     return describe_interrupt(status)
@@ -54,13 +55,15 @@ def describe_interrupt(status: int) -> str:
     return f"the console helper failed with exit status {status}"
 
 
-def kill_with_taskkill(pid: int) -> str:
+def kill_with_taskkill(pids: list[int]) -> str:
     """Taskkill by its absolute path: it is not on everybody's PATH, and PATH must not choose it."""
+    which = [word for pid in pids for word in ("/PID", str(pid))]
+    named = f"taskkill of pid {', '.join(map(str, pids))}"
     try:
-        status = _run([rf"{system_folder()}\taskkill.exe", "/PID", str(pid), "/T", "/F"], _TASKKILL_SECONDS)
+        status = _run([rf"{system_folder()}\taskkill.exe", *which, "/T", "/F"], _TASKKILL_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"taskkill of pid {pid} failed: {error}"
-    return f"taskkill of pid {pid} ended with status {status}"
+        return f"{named} failed: {error}"
+    return f"{named} ended with status {status}"
 
 
 def _run(command: list[str], seconds: float) -> int:

@@ -275,6 +275,12 @@ ENDED = [
     ("failfast", ExitStatus(code=0xC0000409)),
     ("exception", ExitStatus(code=0xE0434352)),
     ("runtime_missing", ExitStatus(code=0x80008096)),
+    ("runtime_missing", ExitStatus(code=0x80008082)),
+    ("incomplete", ExitStatus(code=0x8000808C)),
+    ("bundle_unusable", ExitStatus(code=0x800080A0)),
+    ("memory", ExitStatus(code=0xE0000008)),
+    ("blocked", ExitStatus(code=0xC0000428)),
+    ("terminated", ExitStatus(code=0x40010004)),
     ("not_executable", ExitStatus(code=126)),
     ("command_missing", ExitStatus(code=127)),
     ("signal", ExitStatus(signal=64)),
@@ -290,6 +296,7 @@ def test_without_output_the_status_decides(kind: str, status: ExitStatus) -> Non
     cause = guess(NOISE, status, port=5005)
     assert cause is not None
     assert cause.kind == kind
+    assert "{" not in cause.cause
 
 
 @pytest.mark.parametrize("code", [1, 2, 64, 253, 254, 255, 300, 0xDEAD])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -23,27 +24,36 @@ def test_the_first_update_is_written_though_nothing_differs(tmp_path: Path) -> N
 
 
 class Held:
-    """os.replace that fails ``times`` times, with a Windows error."""
+    """os.replace, or another change of a file, that fails ``times`` times, with a Windows error and as on ``platform``."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int, winerror: int) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        times: int,
+        winerror: int,
+        *,
+        call: str = "replace",
+        platform: str = "win32",
+    ) -> None:
         self.calls = 0
-        really = os.replace
+        really = getattr(os, call)
 
-        def replace(source: str, target: str, **_: object) -> None:
+        def change(*paths: str, **_: object) -> None:
             self.calls += 1
             if self.calls <= times:
                 error = PermissionError(13, "held")
                 error.winerror = winerror  # type: ignore[attr-defined,unused-ignore]  # Windows only
                 raise error
-            really(source, target)
+            really(*paths)
 
-        monkeypatch.setattr(os, "replace", replace)
+        monkeypatch.setattr(os, call, change)
+        monkeypatch.setattr(files, "SYSTEM", platform)
 
 
-def replace_on(platform: str, folder: Path) -> Path:
+def replace_in(folder: Path) -> Path:
     (folder / "new").write_text("new")
     (folder / "old").write_text("old")
-    files._replace(folder / "new", folder / "old", platform=platform)
+    files._replace(folder / "new", folder / "old")
     return folder / "old"
 
 
@@ -52,8 +62,25 @@ def test_a_file_that_is_held_for_a_moment_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, winerror: int
 ) -> None:
     held = Held(monkeypatch, 2, winerror)
-    assert replace_on("win32", tmp_path).read_text() == "new"
+    assert replace_in(tmp_path).read_text() == "new"
     assert held.calls == 3
+
+
+def test_a_file_that_is_held_for_a_moment_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "old").write_text("old")
+    held = Held(monkeypatch, 2, 32, call="unlink")
+    files.remove_file(tmp_path / "old")
+    assert (held.calls, list(tmp_path.iterdir())) == (3, [])
+
+
+def test_on_windows_a_folder_gets_the_rights_that_its_own_folder_hands_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+    really = os.mkdir
+    monkeypatch.setattr(os, "mkdir", lambda name, mode, **_: (modes.append(mode), really(name, mode)))
+    files.make_folder(tmp_path / "data")
+    assert modes == [0o777 if sys.platform == "win32" else 0o700]
 
 
 def test_a_file_that_stays_held_is_an_error_after_less_than_100_ms_of_waiting(
@@ -63,7 +90,7 @@ def test_a_file_that_stays_held_is_an_error_after_less_than_100_ms_of_waiting(
     monkeypatch.setattr(time, "sleep", slept.append)
     held = Held(monkeypatch, 1000, 32)
     with pytest.raises(PermissionError):
-        replace_on("win32", tmp_path)
+        replace_in(tmp_path)
     assert held.calls == 6
     assert sum(slept) < 0.1
 
@@ -73,7 +100,7 @@ def test_a_folder_in_the_place_of_a_file_is_an_error_at_once(tmp_path: Path, mon
     (tmp_path / "new").write_text("new")
     (tmp_path / "old").mkdir()
     with pytest.raises(PermissionError):
-        files._replace(tmp_path / "new", tmp_path / "old", platform="win32")
+        files._replace(tmp_path / "new", tmp_path / "old")
     assert held.calls == 1
 
 
@@ -81,9 +108,9 @@ def test_a_folder_in_the_place_of_a_file_is_an_error_at_once(tmp_path: Path, mon
 def test_any_other_error_is_reported_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, winerror: int
 ) -> None:
-    held = Held(monkeypatch, 1000, winerror)
+    held = Held(monkeypatch, 1000, winerror, platform=platform)
     with pytest.raises(PermissionError):
-        replace_on(platform, tmp_path)
+        replace_in(tmp_path)
     assert held.calls == 1
 
 
