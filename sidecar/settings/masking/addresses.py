@@ -12,7 +12,7 @@ _ADDRESS = re.compile(
 _LOGIN = re.compile(r"[A-Za-z][\w.+-]{0,30}")
 _QUERY = re.compile(
     r"(?<=[?&#;])(?P<name>code|sig|signature|sign|hmac|key|auth|apikey|pass|pwd|pw|otp|ticket|sid|session|jwt|assertion|samlresponse|samlrequest"
-    r"|code_verifier|code_challenge|verifier|hash|credential|x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)"
+    r"|oobcode|code_verifier|code_challenge|verifier|hash|credential|x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)"
     r"|appid|awsaccesskeyid|googleaccessid|policy|s|t|k)=(?P<value>[^\s&#\"'<>`;\\]{1,4000}+)",
     re.IGNORECASE,
 )

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from .names import Replace, Strength, is_bare, is_harmless, is_prose, is_random, strength
+from .names import Replace, Strength, is_bare, is_harmless, is_plain, is_prose, is_random, strength
 from .values import Value, read_value, rest_of_line
 
 _ANSI = r"(?:\x1b?\[[\d;]{0,12}m){0,3}"  # colours
-_CLOSE = r"(?:\\{0,15}[\"'`]|&quot;|&\#(?:0?3[49]|x2[27]);|%(?:25)?2[27]|\\{1,8}u002[27]|\]|%5[Dd]|\*{1,2}){0,3}"
+_CLOSE = r"(?:\\{0,15}[\"'`]|&quot;|&\#(?:0?3[49]|x2[27]);|%(?:25)?2[27]|\\{1,8}u002[27]|\]|%5[Dd]|\*{1,2}|:(?:\"?[\w\\]{1,80}\"?:)?(?:private|protected)(?=\])){0,3}"
 # A whole name, what closes it, and what separates it from its value. The name is taken whole or not at all, so that each
 # character is looked at once.
 _PAIR = re.compile(
     rf"(?<![\w.$-])(?P<name>(?:[\w.$]|-(?!>))++)(?P<close>{_CLOSE}){_ANSI}"
-    rf"(?P<gap>[ \t\xa0]{{0,8}}(?:(?:is|was)(?=:))?)(?P<sign>:[ ]{{1,2}}[A-Za-z][\w.]{{0,20}}(?:\[[\w, ]{{0,20}}\])?[ ]{{1,2}}=(?!=)|={{1,2}}>|:=|->|===?|=|::?|[\uff1a\uff1d\u2192]|%(?:25)?3[AaDd]|\\{{1,8}}u003[adAD]|;s:\d{{1,5}}:(?=\\{{0,7}}\")|,(?=\s{{0,4}}\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
+    rf"(?P<gap>[ \t\xa0]{{0,8}}(?:(?:is|was)(?=:))?)(?P<sign>:[ ]{{1,2}}[A-Za-z][\w.]{{0,20}}(?:\[[\w, ]{{0,20}}\])?[ ]{{1,2}}=(?!=)|={{1,2}}>|:=|->|===?|=|::?|[\uff1a\uff1d\u2192]|%(?:25)?3[AaDd]|\\{{1,8}}u003[adAD]|;s:\d{{1,5}}:(?=\\{{0,7}}\")|,(?=\s{{0,4}}(?:<<)?\\{{0,15}}[\"'])|\((?=\s{{0,4}}[\"']))"
     rf"(?P<space>\s{{0,24}}){_ANSI}"
 )
 _TYPED = re.compile(r":[ ]{1,2}([\w.]+)")
@@ -29,6 +29,9 @@ _LINE_START = re.compile(r"[ \t]{0,40}(?:export|set|setx|ENV|ARG|declare -x|loca
 _MORE = re.compile(r"\s[\w.-]{1,40}[=:]|\s[#-]")  # another pair, a comment or a flag behind a value
 _MAX_PASSPHRASE = 300
 _MASKED = re.compile(r"[\w.:-]{1,80}=\*{3}")  # as commands and settings show a secret of theirs
+_REFERENCE = re.compile(
+    r"!(?:Ref|GetAtt|Sub|ImportValue|vault|secret|reference|env_var)\b"
+)  # of YAML, to what is elsewhere
 _COLOUR = re.compile(r"^\d{1,3}m")  # what a colour leaves before a name
 
 
@@ -69,13 +72,13 @@ def mask_assignments(text: str, replace: Replace) -> str:
 def _value(text: str, pair: re.Match[str], level: Strength) -> Value | None:
     """The secret behind a name; None where it is none."""
     start, sign = pair.end(), pair["sign"]
-    if not _may_be_pair(text, pair, level):
+    if not _may_be_pair(text, pair, level) or _is_elsewhere(text, pair):
         return None
     character = text[start : start + 1]
     braced = _BRACED.match(text, start) if character == "{" and sign == "=" else None
     if braced is not None:
         return Value(*braced.span("value"), quoted=True)
-    if character in {"{", "[", "("}:
+    if character in {"{", "[", "("} and not text.startswith("(string) ", start):
         return _listed(text, start, level, pair["name"])
     block = _BLOCK.match(text, start) if character in {"|", ">"} and sign == ":" else None
     if block is not None:
@@ -89,14 +92,30 @@ def _value(text: str, pair: re.Match[str], level: Strength) -> Value | None:
     return None if not value.quoted and _is_sentence(text, pair, value, level) else _checked(text, value, level)
 
 
+def _is_elsewhere(text: str, pair: re.Match[str]) -> bool:
+    """Whether what follows only says where the value is, or names another: ``!Ref X``, ``"password:" ``, ``=> "key": x``."""
+    start = pair.end()
+    if pair["sign"] == "=>":
+        value = read_value(text, start)
+        return value.quoted and text[value.start : value.end].isidentifier() and bool(_KEY_END.match(text, value.end))
+    if pair["sign"] != ":":
+        return False
+    quote = text[start : start + 1]
+    closes = quote in {'"', "'"} and text[pair.start() - 1 : pair.start()] == quote and not pair["close"]
+    return closes or _REFERENCE.match(text, start) is not None
+
+
 def _may_be_pair(text: str, pair: re.Match[str], level: Strength) -> bool:
     """Whether what separates the two is a sign between a name and its value."""
     start, sign, is_quoted = pair.end(), pair["sign"], bool(pair["close"])
     if sign == "(":  # setPassword("x"), not token("x")
-        return level is Strength.PASSWORD
+        value = read_value(text, start)
+        return level is Strength.PASSWORD or is_random(text[value.start : value.end])
     if sign == ",":  # "--password", "x", but not "password", "x": 1
         value = read_value(text, start)
         word = text[value.start : value.end]
+        if text[pair.start() - 1 : pair.start()] == "{" and not is_quoted:  # {password,"x"} of Erlang
+            return text.startswith(("}", ">>}"), value.end + 1)
         return is_quoted and _KEY_END.match(text, value.end) is None and (pair["name"][0] == "-" or not word.isalpha())
     if "\n" in pair["space"]:
         word = text[start : read_value(text, start).end]
@@ -114,6 +133,12 @@ def _is_sentence(text: str, pair: re.Match[str], value: Value, level: Strength) 
     word = text[value.start : value.end]
     if pair["sign"] in {"==", "==="} or (word.endswith(":") and level is not Strength.PASSWORD):
         return True
+    if (
+        level is Strength.PASSWORD
+        and text[value.start : value.end + 1] == "password "
+        and text[value.end + 1].islower()
+    ):
+        return True  # passwd: password updated successfully
     if pair["sign"] == "->" and not pair["space"]:  # token->next of C
         return not is_random(word)
     if pair["sign"] not in {":", "::", "->"} or not pair["space"]:
@@ -210,9 +235,18 @@ def _cookie(text: str, pair: re.Match[str]) -> Value | None:
     content = text[value.start : value.end]
     if "=" not in content:
         return None if is_prose(content.split(" ")[0]) else _checked(text, value, Strength.WEAK)
+    first = content.split(";", 1)[0] if is_one else content
+    if all(map(_is_harmless_cookie, first.split(";"))):
+        return None
     if is_one and ";" in content:
         return Value(value.start, value.start + content.index(";"), quoted=value.quoted)
     return value
+
+
+def _is_harmless_cookie(cookie: str) -> bool:
+    """``lang=en``, ``SameSite=Lax``, ``Secure``."""
+    name, sign, value = cookie.strip().partition("=")
+    return not sign or (strength(name) is Strength.NONE and is_plain(value) and len(value) < 16)
 
 
 def _header_value(text: str, pair: re.Match[str], rest: re.Pattern[str] = _HEADER_REST) -> Value | None:

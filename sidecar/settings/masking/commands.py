@@ -3,43 +3,98 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from .names import Strength, flag_strength, is_harmless, is_random
 
-# Programs whose short flags take a secret: as the next word (``-a x``), glued (``-px``), and as USER:PASSWORD.
-_NEXT = {
-    "sshpass": "-p", "redis-cli": "-a", "docker": "-p", "podman": "-p", "helm": "-p", "zip": "-P", "unzip": "-P",
-    "sqlcmd": "-P", "bcp": "-P", "mongo": "-p", "mongosh": "-p", "mongodump": "-p", "mongorestore": "-p",
-    "mosquitto_pub": "-P", "mosquitto_sub": "-P", "ldapsearch": "-w", "ldapmodify": "-w", "ldapadd": "-w", "ldapwhoami": "-w",
-    "ldapdelete": "-w", "ldappasswd": "-w -s", "az": "-p", "openssl": "-k -K -pass -passin -passout", "plink": "-pw", "pscp": "-pw",
-    "keytool": "-storepass -keypass", "schtasks": "/rp /p", "ssh-keygen": "-N -P", "psexec": "-p",
-}  # fmt: skip
-_GLUED = {
-    "mysql": "-p", "mysqldump": "-p", "mysqladmin": "-p", "mysqlimport": "-p", "mariadb": "-p", "mariadb-dump": "-p",
-    "mariadb-admin": "-p", "7z": "-p", "7za": "-p", "7zr": "-p", "unrar": "-p", "rar": "-p", "sshpass": "-p", "redis-cli": "-a",
-    "sqlcmd": "-P", "xfreerdp": "/p:", "wfreerdp": "/p:",
-}  # fmt: skip
-_PAIRED = {
-    "curl": "-u --user -U --proxy-user", "http": "-a --auth", "https": "-a --auth", "xh": "-a --auth", "smbclient": "-U --user",
-    "rpcclient": "-U", "winexe": "-U",
-}  # fmt: skip
+
+class _Rule(NamedTuple):
+    """How programs take a secret, where the command has the word ``needed``.
+
+    ``-p``: as the next word; ``-p*``: in the same word; ``-u:``: as USER:PASSWORD (``-u*:`` in the same word);
+    ``add_user+1``: behind such a word and one more; ``/``: as USER/PASSWORD@DATABASE. A flag with a secret name needs no entry.
+    """
+
+    programs: str
+    needed: str
+    flags: str
+
+
+_RULES = (
+    _Rule("7z 7za 7zr rar unrar", "", "-p*"),
+    _Rule("ansible-vault", "", "encrypt_string+0"),
+    _Rule("aws", "SecureString", "--value"),
+    _Rule("az", "", "-p"),
+    _Rule("az", "secret", "--value"),
+    _Rule("bcp mosquitto_pub mosquitto_rr mosquitto_sub unzip zip", "", "-P"),
+    _Rule("cbq cqlsh cypher-shell mongo mongodump mongoexport mongoimport mongorestore mongosh", "", "-p"),
+    _Rule("composer poetry", "", "http-basic.+1"),
+    _Rule("curl", "", "-u: -u*: --user: -U: --proxy-user: --cert: -E:"),
+    _Rule("buildah docker helm oras podman skopeo", "login", "-p"),
+    _Rule("dotnet", "source", "-p"),
+    _Rule("etcdctl", "", "--user:"),
+    _Rule("gh", "secret", "-b -b* --body"),
+    _Rule("gpg impacket-psexec impacket-smbexec net psql ssh wget htpasswd", "", ""),
+    _Rule("http https xh xhs", "", "-a: --auth:"),
+    _Rule("keytool", "", "-storepass -keypass"),
+    _Rule("ldapadd ldapdelete ldapmodify ldapsearch ldapwhoami", "", "-w"),
+    _Rule("ldappasswd", "", "-w -s"),
+    _Rule("mariadb mariadb-admin mariadb-dump mysql mysqladmin mysqlcheck mysqldump mysqlimport mysqlsh", "", "-p*"),
+    _Rule("openssl", "", "-k -K -pass -passin -passout"),
+    _Rule("plink pscp psftp", "", "-pw"),
+    _Rule("psexec rabbitmqadmin supabase", "", "-p"),
+    _Rule("rabbitmqctl", "", "add_user+1 change_password+1 authenticate_user+1"),
+    _Rule("redis-cli valkey-cli", "", "-a -a* AUTH+1"),
+    _Rule("rpcclient smbclient winexe", "", "-U: --user:"),
+    _Rule("schtasks", "", "/rp /p"),
+    _Rule("expdp impdp rman sqlldr sqlplus", "", "/"),
+    _Rule("sqlcmd", "", "-P -P*"),
+    _Rule("ssh-keygen", "", "-N -P"),
+    _Rule("sshpass", "", "-p -p*"),
+    _Rule("vault", "", "unseal+0"),
+    _Rule("wfreerdp xfreerdp", "", "/p:*"),
+)
+_NEEDED = frozenset(rule.needed for rule in _RULES)
+PROGRAMS = sorted({program for rule in _RULES for program in rule.programs.split()}, key=len, reverse=True)
 _FLAG = re.compile(
     r"(?P<flag>(?:--?|/)?[A-Za-z_][\w.:-]*)=(?P<value>.+)|(?P<other>(?:--?|/)[A-Za-z][\w.-]*):(?P<behind>.+)", re.DOTALL
 )
 
+_ORACLE = re.compile(r"\"?[\w$#]{1,60}/(?P<secret>[^@/\s\"]{1,200}+)\"?(?:@|$)")
 _PERHAPS = ("-p", "-P")  # a port, a project or a password: the value decides
 
 Span = tuple[int, int]  # where in a word the secret is
 
 
 class _Flags(NamedTuple):
-    """What the short flags of one program take."""
+    """What one command takes."""
 
     following: Sequence[str]
     glued: Sequence[str]
     paired: Sequence[str]
+    glued_pair: Sequence[str]
+    behind: Mapping[str, int]
+    oracle: bool
+
+
+@lru_cache(maxsize=256)
+def _flags_of(program: str, words: frozenset[str]) -> _Flags:
+    given = [
+        flag
+        for rule in _RULES
+        if program in rule.programs.split() and (not rule.needed or rule.needed in words)
+        for flag in rule.flags.split()
+    ]
+    return _Flags(
+        [flag for flag in given if flag[-1] not in "*:/" and "+" not in flag],
+        [flag[:-1] for flag in given if flag.endswith("*")],
+        [flag[:-1] for flag in given if flag.endswith(":") and "*" not in flag],
+        [flag[:-2] for flag in given if flag.endswith("*:")],
+        {word: int(skip) for word, plus, skip in (flag.partition("+") for flag in given) if plus},
+        "/" in given,
+    )
 
 
 def secret_spans(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
@@ -47,30 +102,37 @@ def secret_spans(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
     if not words:
         return
     program = re.split(r"[/\\]", words[0])[-1].removesuffix(".exe").lower()
-    flags = _Flags(*(table.get(program, "").split() for table in (_NEXT, _GLUED, _PAIRED)))
-    if program in {"docker", "podman", "helm"} and "login" not in words:
-        flags = _Flags((), (), ())  # -p is a port there
+    flags = _flags_of(program, _NEEDED.intersection(words))
     expected: Strength | None = None
+    at = -1  # the word that stands at a fixed place behind a command of the program
     for index, word in enumerate(words):
+        skip = next((skip for name, skip in flags.behind.items() if index and word.startswith(name)), None)
+        if skip is not None:
+            at = min(index + 1 + skip, len(words) - 1)
         if expected is Strength.NONE:
             expected, span = None, _of_pair(word)
+        elif index == at and skip is None:
+            expected, span = None, None if word.startswith(("-", "http")) else (0, len(word))
         elif expected is not None and not word.startswith("-") and not is_harmless(word, expected):
             expected = None
             span = len(word) - len(word.removeprefix("pass:")) if program == "openssl" else 0, len(word)
         else:
-            span = _within(word, flags, program) if index or "=" in word else None
+            span = _within(word, flags) if index or "=" in word else None
             expected = None if span or not index else _expected_behind(word, words[index + 1 : index + 2], flags)
         if span is not None:
             yield index, *span
 
 
-def _within(word: str, flags: _Flags, program: str) -> Span | None:
+def _within(word: str, flags: _Flags) -> Span | None:
     """The secret in a word: ``-pX``, ``--password=X``."""
     glued = next((flag for flag in flags.glued if word.startswith(flag) and len(word) > len(flag)), None)
     if glued is not None and not word.startswith("--"):
         return len(glued), len(word)
-    if program == "curl" and word.startswith("-u") and len(word) > 2:
-        return _of_pair(word, 2)
+    pair = next((flag for flag in flags.glued_pair if word.startswith(flag) and len(word) > len(flag)), None)
+    if pair is not None:
+        return _of_pair(word, len(pair))
+    if flags.oracle and (login := _ORACLE.match(word)):
+        return login.span("secret")
     if word.startswith(_PERHAPS) and is_random(word[2:]):
         return 2, len(word)
     given = _FLAG.fullmatch(word)

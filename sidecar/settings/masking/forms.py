@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .commands import secret_spans
+from .commands import PROGRAMS, secret_spans
 from .names import Replace, Strength, flag_strength, is_bare, is_harmless, is_plain, is_prose, strength
 from .tokens import compiled
 
@@ -20,6 +20,7 @@ class _Form(NamedTuple):
 
 
 _NAME = r"(?P<name>[\w.$:-]{2,100})"
+_TEXT = r"(?:\"[^\"\n]{0,400}\"|'[^'\n]{0,400}'|[\w.$]{1,60})"
 # fmt: off
 _FORMS = (
     # <password>x</password>, <password><![CDATA[x]]></password>
@@ -101,6 +102,35 @@ _FORMS = (
           r"\boracle:\w{2,5}:\w{1,60}/(?P<secret>[^\s@\"']{1,200}+)@"),
     _Form("credentials in an address", ("%2F%2F", "%2f%2f"), 1,
           r"(?i:%3A%2F%2F(?:[\w.+-]|%(?!3A|40|2F)[\dA-F]{2}){0,60}+%3A(?P<secret>(?:[^\s&\"'%]|%(?!40|2F)[\dA-F]{2}){1,200}+)%40)"),
+    _Form("password of a login", ("@tcp(", "@unix("), 1,
+          r"(?<![\w.+-])[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@\"'<>]{1,200}+)@(?:tcp|unix)\("),
+    # the last of the texts that a call is given: mysqli_connect("host", "user", "x"), jwt.sign(claims, "x")
+    _Form("password of a call", ("onnect(", "onnection(", "construct(", "PDO(", "ysqli("), 4,
+          rf"\b(?:PDO|mysqli|mysqli?_connect|getConnection|(?:PDO|mysqli)->__construct)\(\s?(?:{_TEXT},\s?){{2}}[\"'](?P<secret>[^\"'\s]{{1,200}}+)[\"']"),
+    _Form("key of a call", (".sign(", ".verify(", ".encode(", ".decode(", "Hmac(", "ipheriv(", "hmac("), 4,
+          r"\b(?:(?i:jwt|jsonwebtoken)\.(?:sign|verify|encode|decode)|(?:create)?[Hh]mac|createCipheriv|hash_hmac)\([^()\n\"']{0,80}(?:[\"'][^\"'\n]{1,400}[\"'])?[^()\n\"']{0,40},\s?[\"'](?P<secret>[^\"'\n]{4,200}+)[\"']"),
+    # password ........ x, secret key loaded: x, Unseal Key 1: x
+    _Form("value of {name}", ("...",), 4,
+          r"(?<![\w.$-])(?P<name>[A-Za-z][\w-]{2,60}+)[ ]?\.{3,60}[ ]?[\"']?(?P<secret>(?=[^\s\"']{0,60}[0-9])[^\s\"'.]{4,200}+)"),
+    _Form("value of {name}", (": ", "="), 4,
+          r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+) (?:loaded|generated|created|received|issued|accepted|found|read|set|updated|rotated|decoded|saved|is now|used|changed|sent)"
+          r"(?: [a-z]{2,9}){0,2}[:=][ ]?[\"'`]?(?P<secret>(?=[^\s\"'`]{0,60}[0-9])[^\s\"'`,;]{6,500}+)"),
+    _Form("key of a vault", (" Key ", " key "), 16,
+          r"(?i:\b(?:unseal|recovery) key \d{1,2}: )(?P<secret>[A-Za-z0-9+/=]{16}[A-Za-z0-9+/=_-]*+)"),
+    _Form("key of a database", ("ragma", "RAGMA", " KEY ", " key "), 1,
+          r"(?i:\bpragma (?:hex)?(?:re)?key ?= ?|\battach (?:database )?[^\n]{1,200}? key )[\"'](?P<secret>[^\"'\n]{1,200}+)"),
+    _Form("password of a user", ("ACL SETUSER",), 1,
+          r"\bACL SETUSER [^>\n]{1,200}>(?P<secret>\S{1,200}+)"),
+    _Form("password for a program", ("<<<",), 4,
+          r"(?i:\b(?:secrets?|login|tokens?|passwords?|passwd)\b)[^\n<]{0,80}<<<\s?[\"']?(?P<secret>[^\s\"']{1,500}+)"),
+    _Form("password for a program", ("send",), 1,
+          r"(?i:(?:assword|assphrase|PIN)\S{0,6}?[\"'}])\s{1,8}\{?\s{0,8}send(?:_user)? (?:-- )?[\"'](?P<secret>[^\"'\\\n]{1,200}+)"),
+    _Form("community of a device", ("ommunity ",), 1,
+          r"\b(?:snmp-server community|r[ow]community6?) (?P<secret>[^\s\"']{1,100}+)"),
+    _Form("password of a package source", ("BUNDLE_",), 1,
+          r"\bBUNDLE_\w{1,100}__\w{2,10}(?:=|: )[\"']?[^\s:\"']{1,80}:(?P<secret>[^\s\"']{1,200}+)"),
+    _Form("password hash", (":",), 13,
+          r"(?m)^[A-Za-z_][\w.-]{0,31}:(?P<secret>[A-Za-z0-9./]{13}):(?=\d{1,6}:\d)"),
     # --password x: a flag and the word behind it
     _Form("value of {name}", ("-",), 1,
           r"(?<![\w/-])(?P<name>--?[A-Za-z](?:[\w.-]|(?<=\w):(?=\w)){1,60}+)[ \t]{1,4}(?:\\{0,7}[\"'])?(?P<secret>[^\s\"'\\-][^\s\"'\\]*+)"),
@@ -146,11 +176,7 @@ def text_around(found: re.Match[str], start: int, end: int, instead: str) -> str
 
 # Command lines within a text -----------------------------------------------------------------------------------------------
 
-_PROGRAM = re.compile(
-    r"(?<![\w-])(?P<program>curl|wget|mysql\w{0,8}|mysqldump|mariadb(?:-\w{1,8})?|sshpass|redis-cli|docker|podman|helm|7z[ar]?|zip|unzip|unrar|rar"
-    r"|openssl|ldap\w{3,8}|sqlcmd|bcp|smbclient|htpasswd|mosquitto_\w{3}|mongo\w{0,8}|psql|net|az|vault|keytool|gpg|plink|pscp|http|https|xh|rpcclient|winexe|impacket-\w{1,12}|schtasks|psexec|ssh-keygen|[xw]freerdp)"
-    r"(?:\.exe)?[ \t]{1,4}(?P<rest>[^\n]{1,2000})"
-)
+_PROGRAM = re.compile(rf"(?<![\w-])(?P<program>{'|'.join(PROGRAMS)})(?:\.exe)?[ \t]{{1,4}}(?P<rest>[^\n]{{1,2000}})")
 _ARGUMENT = re.compile(r"(?:\"(?:\\.|[^\"\\\n])*+\"|'[^'\n]*+'|\\\"[^\"\\\n]*+\\\"|[^\s\"'])++")
 
 
@@ -171,4 +197,4 @@ def _mask_command_lines(text: str, replace: Replace) -> str:
                 )
         return found[0][: found.start("rest") - found.start()] + rest
 
-    return _PROGRAM.sub(without, text) if _PROGRAM.search(text) else text
+    return _PROGRAM.sub(without, text)

@@ -70,6 +70,7 @@ _PHRASES = {
     ("CONNECTION", "STRINGS"): Strength.STRONG,
     ("CONN", "STR"): Strength.STRONG,
     ("BASIC", "AUTH"): Strength.STRONG,
+    ("AUTH", "IDENT"): Strength.STRONG,
     ("PASS", "WORD"): Strength.PASSWORD,
     ("PASS", "PHRASE"): Strength.PASSWORD,
     ("SEED", "PHRASE"): Strength.PASSWORD,
@@ -85,8 +86,12 @@ _ENDINGS = tuple(
     )
 )
 _FUSED_PASS = re.compile(
-    r"(?:DB|USER|BIND|SSH|MYSQL|PG|FTP|SMTP|MAIL|ROOT|ADMIN|KEY|STORE|LDAP|REDIS|MONGO|RABBIT|MQ|HTTP|PROXY|SUDO|WIFI|WIFI|AUTH|REQUIRE|MY|SQL|API)"
+    r"(?:SRC|DEST|NEW|OLD|ENC)?(?:DB|USER|BIND|SSH|MYSQL|PG|FTP|SMTP|MAIL|ROOT|ADMIN|KEY|STORE|LDAP|REDIS|MONGO|RABBIT|MQ|HTTP|PROXY|SUDO|WIFI|AUTH|REQUIRE|MY|SQL|API)"
     r"(?:PASS|PWD|PW)|PHPSESSID|JSESSIONID|SESSIONID|SESSIONKEY|MASTERAUTH"
+)
+# What makes a key one of a table or a cache.
+_PLAIN_KEYS = words_of(
+    "CACHE RESTORE PRIMARY FOREIGN SORT PARTITION ROUTING GROUP MAP DICT STATE DUPLICATE HOT ARROW LOOKUP IDEMPOTENCY QUERY ROW REACT"
 )
 # A last word behind which stands something about the secret, not the secret.
 _ABOUT = words_of(
@@ -99,7 +104,8 @@ _ABOUT = words_of(
     CLASS BUS ADDRESS MANAGER DESKTOP SAMESITE SECURE HTTPONLY HINT RESET ERROR ERRORS MESSAGE MISSING INVALID
     VALID PLACEHOLDER LABEL DESCRIPTION TITLE INDEX ORDER COLUMN FIELD USED USAGE REMAINING TOTAL BUDGET PER
     PUBLIC FINGERPRINT ACTIVE REFRESHED PY JS TS TSX JSX MJS CJS GO RS JAVA KT CS CPP C H RB PHP JSON TOML YAML
-    YML TXT MD HTML CSS VUE SO DLL EXE PYC HELPER HELPERS HASHER HASHERS ENV VAR
+    YML TXT MD HTML CSS VUE SO DLL EXE PYC HELPER HELPERS HASHER HASHERS ENV VAR CHANGED CHANGE AT DATE COLOR COLOUR ENCRYPTION
+    AUTHENTICATION MATCHES ATTEMPTS PARAM BINDING SPACE
     """
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_a-zA-Z]+")
@@ -124,6 +130,8 @@ def strength(name: str) -> Strength:
     if words == ["PWD"]:  # a shell's folder, or the password of a connection
         return Strength.STRONG
     found = max(map(_of_word, words))
+    if words[-1] in {"ID", "IDS"}:  # of a token, as models count them, or of Vault's secret
+        return min(found, Strength.WEAK)
     if "PASS" in words and len(words) > 1 and not _PASSES & set(words):
         found = Strength.PASSWORD
     return max([found, *map(_of_pair, words, words[1:])])
@@ -154,6 +162,8 @@ def _is_about(words: list[str]) -> bool:
         return not (last in {"URL", "URI"} and words[-2:-1] == ["WEBHOOK"])
     if last in {"ID", "IDS"}:  # the id of a session is what a thief wants, that of a key is not
         return not {"SESSION", "SECRET", "TOKEN"} & set(words)
+    if last in {"KEY", "KEYS"} and words[-2:-1] and words[-2] in _PLAIN_KEYS:
+        return True
     return (
         "PUBLIC" in words
         or "PUBLISHABLE" in words
@@ -170,13 +180,14 @@ def _of_word(word: str) -> Strength:
 
 
 _MARKS = re.compile(  # what stands for a value: masks, placeholders, references
-    r"\*+|[xX]{3,}|\.{3,}|•+|<[^<>]{0,60}>|\[[A-Za-z _-]{0,40}\]|\([A-Za-z _-]{0,40}\)|\$\(?\{?[\w.]{1,60}[})]?\)?|%\w{1,60}%"
+    r"\*+|\$\{\{|[-?]\}?|id=[\w.-]{1,60}(?:,\w{1,20}=[\w./-]{1,80}){0,4}|ENC\[[^\]\n]{0,250}\]?|(?i:your|my|the)[-_ ][a-z_ -]{0,30}(?i:here|key|token|password|secret)"
+    r"|[xX]{3,}|\.{3,}|•+|<[^<>]{0,60}>|\[[A-Za-z _-]{0,40}\]|\([A-Za-z _-]{0,40}\)|\$\(?\{?[\w.]{1,60}[})]?\)?|%\w{1,60}%"
     r"|\{{1,2}[\w .:|-]{0,60}\}{1,2}|#\{[^{}]{0,60}\}|\*{3}@?|%[sdvqr]|[\^~]\d{1,4}(?:\.\d{1,4}){0,3}(?:-[a-z][\w.]{1,20})?"
 )
 _NO_SECRETS = words_of(
     """
     true false yes no on off null none nil undefined nan enabled disabled auto default unset empty n/a na correct
-    include omit same-origin await async new lambda function
+    include omit same-origin await async new lambda function inherit
     """
 )
 _NUMBER = re.compile(
@@ -190,7 +201,7 @@ _PATH = re.compile(
 _PART = r"(?:[A-Za-z]{1,14}|[A-Za-z]{0,6}\d{1,5}|v\d{1,3}|\d{1,5}[A-Za-z]{1,3})"
 # Words with what joins words: a file, a channel, an address, a list of fields. Two parts at least have to be words.
 _WORDS = re.compile(
-    rf"[a-z]{{1,14}}|[a-z]{{0,14}}(?:[A-Z][a-z]{{2,13}}){{1,4}}|[A-Z][a-z]{{1,13}}|[A-Z]{{1,14}}|{_PART}(?:[-_.:/,# ]{{1,2}}{_PART}){{1,8}}"
+    rf"[a-z]{{1,14}}|(?:[a-z]{{0,14}}|[A-Z]{{2,3}})(?:[A-Z][a-z]{{2,13}}){{1,4}}(?:[A-Z][a-z])?|[A-Z][a-z]{{1,13}}|[A-Z]{{1,14}}|{_PART}(?:[-_.:/,# ]{{1,2}}{_PART}){{1,8}}"
 )
 _ALGORITHMS = re.compile(
     r"(?:[RHEP]S|A)(?:256|384|512)|oauth[12]?(?:\.0)?|(?:hmac-?)?sha-?\d{1,3}(?:-\d{1,3})?|md5|ed25519|x25519|argon2\w{0,2}|aes-?\d{3}(?:-\w{3})?"
@@ -251,7 +262,7 @@ _BARE = frozenset({"token", "tokens", "bearer", "webhook"})
 _PROSE = words_of(
     """
     a about absent accepted after all already and any are argument array as at be been before bool boolean but by
-    bytes cannot can changed check contains could created denied deleted did differ do does eof error
+    bytes cannot can changed check contains could created denied deleted did differ do does done eof error
     errors exceeded expired expires expiring failed failure field flag for found from function got given had has
     have header if ignored in incorrect int integer invalid is issued it its keyword last length list loaded long
     malformed match matches may method mismatch missing more must name needed new no not now number object of ok

@@ -47,6 +47,9 @@ RULES = (
     _prefixed("GitLab runner registration token", "GR1348941", 16),
     _prefixed("Bitbucket token", "ATBB ATCTT3 BBDC-", 20, _BASE64),
     _prefixed("Atlassian token", "ATATT3", 40, _BASE64),
+    TokenRule("Authress key", (".acc",), _START + r"(?:sc|ext|scauth|authress)_[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-][a-z0-9-]{10,32}\.[A-Za-z0-9+/_=-]{30}[A-Za-z0-9+/_=-]*+"),
+    _prefixed("SettleMint token", "sm_aat_ sm_pat_ sm_sat_", 16, _ALNUM),
+    _prefixed("Rootly, Cody or Salad key", "rootly_ slk_ salad_cloud_ thog-secret- thog-key-", 12, mixed=True),
     _prefixed("npm token", "npm_", 30, _ALNUM),
     _prefixed("PyPI token", "pypi-AgE", 30),
     _prefixed("RubyGems key", "rubygems_", 32, _HEX),
@@ -58,7 +61,7 @@ RULES = (
     _prefixed("Nexus token", "NexusNpmToken. NuGetApiKey. DockerToken.", 32),
     _prefixed("Mapbox token", "sk.eyJ", 40, r"A-Za-z0-9_.\-"),
     _prefixed("Intercom token", "dG9rOj", 40, _BASE64),
-    _prefixed("Sonar token", "squ_ sqp_ sqa_", 32, _HEX),
+    _prefixed("Sonar token", "squ_ sqp_ sqa_ sqco_", 32, _ALNUM, mixed=True),
     _prefixed("Sourcegraph token", "sgp_", 32, "A-Za-z0-9_"),
     _prefixed("Snyk token", "snyk_uat. snyk_sat.", 16, r"A-Za-z0-9_.\-"),
     _prefixed("Postman key", "PMAK-", 40),
@@ -78,6 +81,8 @@ RULES = (
     _prefixed("Terraform token", "ATLAS-", 30),
     TokenRule("Terraform token", (".atlasv1.",), _START + r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=\-]{40}[A-Za-z0-9_=\-]*+"),
     # Clouds
+    TokenRule("AWS key pair", ("AKIA", "ASIA"), _START + r"(?:AKIA|ASIA)[A-Z0-9]{16}[\s,;|:\"']{1,10}[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=])"),
+    _prefixed("AWS access key", "A3T", 17, "A-Z0-9", mixed=True),
     _prefixed("AWS access key", "AKIA ASIA ABIA ACCA AROA AIDA AGPA ANPA", 16, "A-Z0-9"),
     _prefixed("AWS session token", "IQoJb3JpZ2lu FwoGZXIvYXdz FQoGZXIvYXdz", 60, r"A-Za-z0-9+/=%"),
     _prefixed("AWS Bedrock key", "ABSK bedrock-api-key-", 60, _BASE64),
@@ -95,6 +100,15 @@ RULES = (
     TokenRule("Azure storage key", ("APIM", "ACDb", "+ABa", "+AMC", "+ASt", "AzFu", "AIoT"), r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{33,80}(?:APIM|ACDb|\+ABa|\+AMC|\+ASt|AzFu|AIoT)[A-Za-z0-9+/]{5,6}={1,2}"),
     _prefixed("DigitalOcean token", "dop_v1_ doo_v1_ dor_v1_", 32, _HEX),
     _prefixed("Cloudflare key", "v1.0-", 100, r"a-f0-9\-"),
+    TokenRule("Azure registry key", ("+ACR",), r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{42}\+ACR[A-Za-z0-9]{6}(?![A-Za-z0-9])"),
+    TokenRule("Entra refresh token", (".A",), _START + r"[01]\.A[\w-]{50}[\w-]*+(?:\.\d)?\.A[\w-]{100}[\w.-]*+"),
+    TokenRule("Salesforce session", ("!",), _START + r"00[A-Za-z0-9]{13}![A-Za-z0-9_.]{60}[A-Za-z0-9_.]*+"),
+    _prefixed("Salesforce token", "5AEP861", 60, r"A-Za-z0-9._="),
+    TokenRule("Zoho token", ("1000.",), _START + r"1000\.[a-f0-9]{32}\.[a-f0-9]{32}"),
+    TokenRule("Okta token", ("00",), r"(?<![A-Za-z0-9_/+.=-])00(?=[A-Za-z0-9_-]{0,20}[a-z])(?=[A-Za-z0-9_-]{0,20}[A-Z])(?![0-9a-f-]*+(?![A-Za-z0-9_-]))[A-Za-z0-9_-]{40}(?![A-Za-z0-9_-])"),
+    TokenRule("ClickHouse key", ("4b1d",), _START + r"4b1d(?=[a-z0-9]{0,30}[A-Z])[A-Za-z0-9]{38}(?![A-Za-z0-9])"),
+    TokenRule("Tableau token", ("==:",), _START + r"[A-Za-z0-9+/]{22}==:[A-Za-z0-9]{32}(?![A-Za-z0-9])"),
+    TokenRule("Webex token", ("_P",), _START + r"[A-Za-z0-9]{64}_[A-Za-z0-9]{4}_[a-f0-9]{8}(?:-[a-f0-9]{4}){3}-[a-f0-9]{12}"),
     _prefixed("Alibaba key", "LTAI", 16, _ALNUM),
     _prefixed("Tencent key", "AKID", 28, _ALNUM),
     _prefixed("Yandex token", "AQVN t1. y0_ YCAJE", 34, r"A-Za-z0-9_.=\-", mixed=True),
@@ -121,11 +135,15 @@ RULES = (
     TokenRule("Slack webhook", ("hooks.slack",), r"(?:(?<=hooks\.slack\.com/)|(?<=hooks\.slack-gov\.com/))(?:services|workflows|triggers)/[A-Za-z0-9+/]{20}[A-Za-z0-9+/]*+"),
     TokenRule("Discord webhook", ("/api/webhooks/",), r"(?<=/api/webhooks/)\d{10,22}/[A-Za-z0-9_\-]{16}[A-Za-z0-9_\-]*+"),
     TokenRule("Teams webhook", ("/webhook",), r"(?:(?<=/webhookb2/)|(?<=office\.com/webhook/))[A-Za-z0-9@\-]{20}[A-Za-z0-9@/\-]*+"),
+    # What a secret address ends with: a hook, a link that resets a password, a stream's key.
+    TokenRule("secret of an address", ("hook/", "hooks/", "reset/", "password/", "magic/", "invite/", "verify/", "confirm/", "activate/", "live2/", "login/"),
+              r"(?:(?<=hook/)|(?<=hooks/)|(?<=reset/)|(?<=password/)|(?<=magic/)|(?<=invite/)|(?<=verify/)|(?<=confirm/)|(?<=activate/)|(?<=live2/)|(?<=login/))"
+              r"(?=[A-Za-z_-]{0,40}[0-9])[A-Za-z0-9_\-]{20}[A-Za-z0-9_\-]*+(?![.(/:][a-z])(?:/[a-f0-9]{32})?"),
     TokenRule("Zapier or IFTTT webhook", ("/hooks/catch/", "/with/key/"), r"(?:(?<=/hooks/catch/)|(?<=/with/key/))[A-Za-z0-9_\-]{6}[A-Za-z0-9_/\-]*+"),
     TokenRule("Discord token", (".",), _START + r"[MNO][A-Za-z0-9_\-]{22,28}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27}[A-Za-z0-9_\-]*+"),
     _prefixed("Discord token", "mfa.", 60),
     TokenRule("Telegram bot token", (":A",), r"(?<![0-9])\d{8,12}:A[A-Za-z0-9_\-]{33}[A-Za-z0-9_\-]*+"),
-    TokenRule("Twilio key", ("SK", "AC"), _START + r"(?:SK|AC)[a-f0-9]{32}(?![A-Za-z0-9])"),
+    TokenRule("Twilio key", ("SK", "AC"), _START + r"(?:SK|AC)[a-fA-F0-9]{32}(?![A-Za-z0-9])", mixed=True),
     _prefixed("SendGrid key", "SG.", 40, r"A-Za-z0-9_.\-"),
     TokenRule("Resend key", ("re_",), _START + r"re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}[A-Za-z0-9]*+"),
     _prefixed("Inngest or Trigger.dev key", "signkey-prod- signkey-test- signkey-branch- tr_dev_ tr_prod_ tr_stg_ tr_preview_", 20, _ALNUM),
@@ -140,11 +158,19 @@ RULES = (
     _prefixed("Square token", "sq0atp- sq0csp- sq0idp- EAAAE EAAAl", 22),
     _prefixed("PayPal or Braintree token", "access_token$production$ access_token$sandbox$", 20, r"a-z0-9$"),
     _prefixed("Plaid token", "access-sandbox- access-development- access-production-", 30, r"a-f0-9\-"),
-    _prefixed("Payment key", "FLWSECK_TEST- FLWSECK- EZAK EZTK shippo_live_ shippo_test_ duffel_live_ duffel_test_ live_ test_", 32, r"A-Za-z0-9_=\-", mixed=True),
+    _prefixed("Payment key", "FLWSECK- EZAK EZTK shippo_live_ shippo_test_ duffel_live_ duffel_test_ live_ test_ ak_live_ ak_test_", 30, r"A-Za-z0-9_=\-", mixed=True),
+    _prefixed("Payment key", "FLWSECK_TEST- flb_live_", 12, mixed=True),
+    TokenRule("Stripe client secret", ("_secret_",), _START + r"(?:pi|seti|cs|src)_(?:live_|test_)?[A-Za-z0-9]{14,64}_secret_[A-Za-z0-9]{20}[A-Za-z0-9]*+"),
     # Work
+    TokenRule("Airtable token", (".v1.",), _START + r"oaa[A-Za-z0-9]{14}\.v1\.[\w-]{10}[\w-]*+\.[a-f0-9]{32}[a-f0-9]*+"),
+    _prefixed("Frame.io, 42 or Bannerbear key", "fio-u- s-s4t2ud- s-s4t2af- bb_pr_ bb_ma_ shltm_ NF- BBFF- rh-api-", 30, mixed=True),
+    TokenRule("Endor key", ("endr+",), _START + r"endr\+[A-Za-z0-9-]{16}"),
+    TokenRule("Voiceflow key", ("VF.",), _START + r"VF\.(?:(?:DM|WS)\.)?[a-fA-F0-9]{24}\.[a-zA-Z0-9]{16}"),
+    TokenRule("FullStory key", ("na1.", "eu1."), _START + r"(?:na1|eu1)\.[A-Za-z0-9+/]{90}[A-Za-z0-9+/=]*+"),
+    TokenRule("Klaviyo key", ("pk_",), _START + r"pk_(?:[A-Za-z0-9]{6}_)?[a-f0-9]{34}(?![A-Za-z0-9])"),
     _prefixed("Linear key", "lin_api_ lin_oauth_ lin_wh_", 30, _ALNUM),
     _prefixed("Notion token", "ntn_ secret_", 40, _ALNUM),
-    _prefixed("Figma token", "figd_ figo_ figu_", 30),
+    _prefixed("Figma token", "figd_ figo_ figu_ figp_", 30),
     TokenRule("Airtable token", ("pat",), _START + r"pat[A-Za-z0-9]{14}\.[a-f0-9]{64}"),
     TokenRule("HubSpot token", ("pat-",), _START + r"pat-[a-z]{2}\d-[a-f0-9\-]{36}"),
     TokenRule("Harness token", ("pat.", "sat."), _START + r"[ps]at\.[A-Za-z0-9_\-]{22}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}"),
@@ -155,14 +181,17 @@ RULES = (
     _prefixed("Octopus key", "API-", 25, "A-Z0-9"),
     _prefixed("Dropbox token", "sl.", 80),
     _prefixed("Facebook or Square token", "EAAA EAAC EAAM EAAB EAAG", 56),
+    TokenRule("Square token", ("EAAA",), _START + r"EAAA[A-Za-z0-9_-]{26}[A-Za-z0-9_-]*+", mixed=True),
+    TokenRule("Facebook app token", ("|",), r"(?<![0-9])\d{15,16}\|[A-Za-z0-9_-]{27}[A-Za-z0-9_-]*+", mixed=True),
     _prefixed("Twitter bearer", "AAAAAAAAAAAAAAAAAAAA", 30, "A-Za-z0-9%"),
     _prefixed("Adafruit or Azure key", "aio_", 24, _ALNUM),
     # Watching
     _prefixed("Grafana token", "glsa_ glc_", 24, r"A-Za-z0-9_+/=\-"),
     _prefixed("Grafana key", "eyJrIjoi", 40, _BASE64),
     _prefixed("Sentry token", "sntrys_ sntryu_ sntrya_", 24, _BASE64),
-    _prefixed("New Relic key", "NRAK- NRII- NRJS- NRRA- NRAA- NRSP-", 16),
+    _prefixed("New Relic key", "NRAK- NRII- NRIQ- NRJS- NRBR- NRRA- NRAA- NRSP-", 16),
     _prefixed("Dynatrace token", "dt0c01. dt0s01. dt0s02. dt0s16.", 24, r"A-Za-z0-9_.\-"),
+    TokenRule("New Relic key", ("NRAL", "-NRMA"), _START + r"(?:eu01xx[a-f0-9]{26}|[a-f0-9]{32,36})(?:FFFF)?NRAL|(?:AA|eu01xx)[a-f0-9]{36,40}-NRMA"),
     _prefixed("PostHog key", "phx_", 30),
     _prefixed("Honeycomb or Axiom key", "hcaik_ hcalk_ hcxik_ hcxlk_ hcamk_ xaat- xapt-", 32),
     TokenRule("MaxMind key", ("_mmk",), _START + r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"),
@@ -175,6 +204,11 @@ RULES = (
     _prefixed("PASETO token", "v1.local. v2.local. v3.local. v4.local. v2.public. v4.public.", 40, r"A-Za-z0-9_.\-"),
     _prefixed("wallet key", "xprv zprv yprv", 90, _ALNUM),
     TokenRule("password hash", ("$",), r"\$(?:1|2[abxy]|5|6|7|y|apr1|argon2(?:id?|d)|scrypt|pbkdf2(?:-sha\d{1,3})?)\$[A-Za-z0-9./$,=+\-]{20}[A-Za-z0-9./$,=+\-]*+"),
+    TokenRule("password hash", ("}",), r"(?:\{(?:S?SHA(?:256|384|512)?|SSHA\d{0,3}|S?MD5|PBKDF2[\w-]{0,10}|ARGON2|CRYPT|BCRYPT)\})[A-Za-z0-9+/_=.$-]{16}[A-Za-z0-9+/_=.$-]*+"),
+    TokenRule("password hash", ("pbkdf2_sha", "scrypt:", "pbkdf2:"), _START + r"(?:pbkdf2_sha\d{1,3}|scrypt|pbkdf2)[$:][\w:]{1,30}\$[^\s\"'$]{1,64}\$[A-Za-z0-9+/=]{20}[A-Za-z0-9+/=]*+"),
+    TokenRule("password hash", ("SCRAM-SHA",), r"SCRAM-SHA-(?:1|256)\$\d{1,6}:[A-Za-z0-9+/=]{8}[A-Za-z0-9+/=$:]*+"),
+    TokenRule("Swarm token", ("SWMTKN-1-",), _START + r"SWMTKN-1-[a-z0-9-]{40}[a-z0-9-]*+"),
+    TokenRule("NGC key", (":",), _START + r"[a-z0-9]{26}:[a-f0-9]{8}(?:-[a-f0-9]{4}){3}-[a-f0-9]{12}"),
     TokenRule("Azure signature", ("SharedAccessSignature",), r"(?<=SharedAccessSignature )[^\s\"']{20}[^\s\"']*+"),
 )
 # fmt: on
@@ -185,6 +219,7 @@ _UNKNOWN = re.compile(
     r"(?<![\w/+.=%-])(?!_Z|sha\d|md5)[A-Za-z]{1,12}\d{0,2}(?:[_-][A-Za-z0-9]{1,8}){0,2}[_-](?P<random>[A-Za-z0-9]{32}[A-Za-z0-9]*+)"
 )
 _CHANGE = re.compile(r"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])")
+_LONG = re.compile(r"[^\s\"',;<>()]{15,}")
 _JWT_BASE64 = re.compile(_START + r"ZXlK[A-Za-z0-9+/]{40}[A-Za-z0-9+/=]*+")
 
 
@@ -200,8 +235,9 @@ def mask_tokens(text: str, replace: Replace) -> str:
         text = _JWT.sub(lambda found: replace("JSON web token", found[0]) if _is_jwt(found[0]) else found[0], text)
     if "ZXlK" in text:
         text = _JWT_BASE64.sub(lambda found: replace("JSON web token", found[0]), text)
+    words = "\n".join(_LONG.findall(text))  # a token is a long word: of most logs little is left to search
     for rule in RULES:
-        if any(needle in text for needle in rule.needles):
+        if any(needle in words for needle in rule.needles):
             text = compiled(rule.pattern).sub(lambda found, rule=rule: _replaced(rule, found[0], replace), text)  # type: ignore[misc]
     return _UNKNOWN.sub(lambda found: replace("token", found[0]) if _is_drawn(found["random"]) else found[0], text)
 

@@ -16,7 +16,7 @@ class Value(NamedTuple):
 
 # !!str …, b"…", Some("…"), String("…"), SecretStr('…'): what stands between the separator and the quote.
 _WRAPPER = re.compile(
-    r"(?:!{1,2}\w{1,20}[ ]{1,4})?(?:string\(\d{1,5}\)[ ]|(?:str|bytes|string|(?:[\w.]{1,30}\.)?[A-Z]\w{0,30})\(|<<(?=\"))?(?:[bBrRuUfF@$]{1,2}(?=[\"']))?"
+    r"(?:!{1,2}\w{1,20}[ ]{1,4})?(?:string\(\d{1,5}\)[ ]|\(string\)[ ](?:\(len=\d{1,6}\)[ ])?|(?:str|bytes|string|(?:[\w.]{1,30}\.)?[A-Z]\w{0,30})\(|<<(?=\"))?(?:[bBrRuUfF@$]{1,2}(?=[\"']))?"
 )
 _QUOTE = re.compile(
     # Two, where a text within a text doubles them: CSV, SQL, Visual Basic.

@@ -1,6 +1,6 @@
-"""A second list of secrets and of texts that hold none, one a line, written by a reader who had not seen the first.
+"""Further lists of secrets and of texts that hold none, one a line, written by readers who had not seen the first.
 
-In ``secrets.txt`` a secret stands between « and »; ⏎ is a line break and ⇥ a tab. What is drawn at random is not written
+In ``secrets.txt`` and ``places.txt`` a secret stands between « and »; ⏎ is a line break and ⇥ a tab. What is drawn at random is not written
 down, so that no scanner takes it for real: ``%36`` is 36 letters and digits, ``%36h`` hexadecimal digits, ``%16u``
 capitals and digits, ``%20l`` small letters and digits, ``%10d`` digits, ``%43b`` characters of Base64 in addresses;
 ``%%`` is a percent sign.
