@@ -6,14 +6,13 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.launch import clean_environment, sidecar_command
+from tests.support.launch import clean_environment, run, run_sidecar, sidecar_command
 
 if sys.platform != "win32":
     from tests.support.terminal import Terminal
@@ -109,14 +108,7 @@ def test_zsh_completes(typed: str, completed: str, environment: dict[str, str]) 
 def test_fish_completes(environment: dict[str, str]) -> None:
     typed = ["wat", "call sidecar:sh", "watch --profile gen", "watch --set timeouts.startu"]
     script = "; ".join(["sidecar completion fish | source", *(f"complete -C 'sidecar {words}'" for words in typed)])
-    done = subprocess.run(
-        ["fish", "--no-config", "-c", script],
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+    done = run(["fish", "--no-config", "-c", script], env=environment)
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == [
         "watch",
         "sidecar:shutdown",
@@ -137,27 +129,13 @@ def test_fish_completes(environment: dict[str, str]) -> None:
 def test_powershell_gets_type_word_and_tooltip(words: list[str], found: list[str]) -> None:
     """What its script asks for; the script itself was read and never run: no PowerShell is here."""
     asked = {"_SIDECAR_COMPLETE": "powershell_complete", "COMP_WORDS": "\n".join(["sidecar", *words])}
-    done = subprocess.run(
-        sidecar_command(),
-        env=clean_environment(asked),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+    done = run_sidecar(env=asked)
     lines = done.stdout.splitlines()
     assert [line.startswith(start) for line, start in zip(lines, found, strict=True)] == [True] * len(found), done
 
 
 def test_the_powershell_script_names_program_and_variable() -> None:
-    done = subprocess.run(
-        [*sidecar_command(), "completion", "powershell"],
-        env=clean_environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=True,
-    )
+    done = run_sidecar("completion", "powershell", check=True)
     assert "Register-ArgumentCompleter -Native -CommandName sidecar" in done.stdout
     assert "$env:_SIDECAR_COMPLETE = 'powershell_complete'" in done.stdout
     assert done.stdout.count("{") == done.stdout.count("}")

@@ -15,21 +15,9 @@ import pytest
 from sidecar.console import demo
 from tests.support import processes
 from tests.support.backends import http_backend
-from tests.support.launch import clean_environment, sidecar_command
+from tests.support.launch import run_sidecar
 
 SECONDS = "40" if sys.platform == "win32" else "8"  # aiohttp, which the demo's backend imports, takes 3 s under Wine
-
-
-def tool(*words: str, env: dict[str, str | None] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*sidecar_command(), *words],
-        env=clean_environment(env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=90,
-        check=False,
-    )
 
 
 def failed(done: subprocess.CompletedProcess[str], status: int = 1) -> dict[str, Any]:
@@ -40,7 +28,9 @@ def failed(done: subprocess.CompletedProcess[str], status: int = 1) -> dict[str,
 
 def test_the_demo_shows_a_crash_and_a_recovery_and_says_so_by_its_exit_status() -> None:
     # What is set for the user's own app must not reach the demo.
-    done = tool("demo", "--seconds", SECONDS, env={"SIDECAR_BACKEND__MANAGED": "false", "SIDECAR_BACKEND__PORT": "1"})
+    done = run_sidecar(
+        "demo", "--seconds", SECONDS, env={"SIDECAR_BACKEND__MANAGED": "false", "SIDECAR_BACKEND__PORT": "1"}
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"Recovered: process (\d+) crashed, process (\d+) replaced it on port \d+", done.stdout)
     assert found
@@ -67,22 +57,22 @@ def test_a_demo_without_a_recovery_fails_and_says_what_was_missing(
 
 def test_where_nothing_is_started_no_command_is_needed() -> None:
     for words in (["doctor"], ["call", "sidecar:ping"], ["call", "backend:diagnose"]):
-        assert "No backend command given. Write" not in tool(*words, env={"SIDECAR_PROFILE": None}).stderr
+        assert "No backend command given. Write" not in run_sidecar(*words, env={"SIDECAR_PROFILE": None}).stderr
     watched = ["--set", "backend.managed=false", "--set", "backend.url=http://127.0.0.1:9"]
-    assert tool("call", "backend:status", *watched, env={"SIDECAR_PROFILE": None}).returncode != 64
+    assert run_sidecar("call", "backend:status", *watched, env={"SIDECAR_PROFILE": None}).returncode != 64
 
 
 def test_the_backend_runs_where_the_caller_is_unless_set_otherwise(tmp_path: Path) -> None:
     show = "import os, sys; sys.exit(os.getcwd())"
     start = ["call", "backend:start", "--set", "restart.attempts=0"]
     for flags, folder in (([], Path.cwd()), (["--cwd", str(tmp_path)], tmp_path)):
-        error = failed(tool(*start, *flags, "--", sys.executable, "-c", show, env={"SIDECAR_PROFILE": None}))
+        error = failed(run_sidecar(*start, *flags, "--", sys.executable, "-c", show, env={"SIDECAR_PROFILE": None}))
         assert str(folder) in error["data"]["output"]
         assert f"(working folder: {folder})" in error["message"]
 
 
 def test_call_starts_the_backend_asks_and_prints_json() -> None:
-    done = tool("call", "backend:version", "--", *http_backend())
+    done = run_sidecar("call", "backend:version", "--", *http_backend())
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["semanticVersion"] == "1.2.3"
     assert done.stderr == ""
@@ -93,37 +83,41 @@ def test_call_answers_for_a_backend_that_others_run() -> None:
         port = server.getsockname()[1]
         url = f"backend.url=http://127.0.0.1:{port}"
         words = ("--profile", "generic", "--set", "backend.managed=false", "--set", url)
-        status = json.loads(tool("call", "backend:status", *words).stdout)
+        status = json.loads(run_sidecar("call", "backend:status", *words).stdout)
         assert (status["state"], status["managed"], status["port"]) == ("RUNNING", False, port)
-        assert failed(tool("call", "backend:stop", *words))["code"] == "NOT_MANAGED"
+        assert failed(run_sidecar("call", "backend:stop", *words))["code"] == "NOT_MANAGED"
 
 
 def test_call_stops_what_it_started() -> None:
-    done = tool("call", "backend:start", "--", *http_backend())
+    done = run_sidecar("call", "backend:start", "--", *http_backend())
     assert not processes.is_alive(json.loads(done.stdout)["pid"])
 
 
 def test_call_passes_arguments_and_settings_on() -> None:
-    done = tool("call", "backend:logs", '{"lines": 1}', "--set", "log.level=error", "--", *http_backend(say="one\ntwo"))
+    done = run_sidecar(
+        "call", "backend:logs", '{"lines": 1}', "--set", "log.level=error", "--", *http_backend(say="one\ntwo")
+    )
     assert [line["text"] for line in json.loads(done.stdout)] == ["two"]
 
 
 def test_call_without_a_backend() -> None:
-    done = tool("call", "sidecar:ping", '{"any": ["thing", "ü"]}')
+    done = run_sidecar("call", "sidecar:ping", '{"any": ["thing", "ü"]}')
     assert (done.returncode, json.loads(done.stdout)) == (0, {"any": ["thing", "ü"]})
 
 
 def test_what_a_code_page_lacks_is_still_printed() -> None:
     env: dict[str, str | None] = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    done = tool("call", "sidecar:ping", '"→ ü"', env=env)
+    done = run_sidecar("call", "sidecar:ping", '"→ ü"', env=env)
     assert (done.returncode, json.loads(done.stdout)) == (0, "→ ü")
 
 
 def test_call_prints_an_error_as_json_on_stderr() -> None:
-    error = failed(tool("call", "backend:nope"))
+    error = failed(run_sidecar("call", "backend:nope"))
     assert error["code"] == "UNKNOWN_CHANNEL"
     assert error["hint"]
-    error = failed(tool("call", "backend:version", "--", *http_backend(exit_before_listening=3, say="the reason")))
+    error = failed(
+        run_sidecar("call", "backend:version", "--", *http_backend(exit_before_listening=3, say="the reason"))
+    )
     assert error["code"] == "BACKEND_EXITED"
     assert "the reason" in error["data"]["output"]
 
@@ -137,30 +131,30 @@ def test_call_prints_an_error_as_json_on_stderr() -> None:
     ],
 )
 def test_call_names_the_right_one_for_a_typo(words: list[str], code: str, right: str) -> None:
-    error = failed(tool("call", *words, "--", *http_backend(exit_before_listening=3)))
+    error = failed(run_sidecar("call", *words, "--", *http_backend(exit_before_listening=3)))
     assert error["code"] == code
     assert right in f"{error['message']} {error['hint']}"
 
 
 def test_serve_says_so_too() -> None:
-    done = tool("serve", "./app", "--port", "5")
+    done = run_sidecar("serve", "./app", "--port", "5")
     assert done.returncode == 64
     assert "sidecar serve -- ./app --port 5" in done.stderr
 
 
 def test_a_typo_in_a_command_names_the_right_one() -> None:
-    done = tool("wach", "--", "x")
+    done = run_sidecar("wach", "--", "x")
     assert (done.returncode, done.stdout) == (64, "")
     assert "No such command 'wach'. Did you mean 'watch'?" in done.stderr
 
 
 def test_call_says_what_messagepack_cannot_hold() -> None:
-    error = failed(tool("call", "sidecar:ping", str(2**64)))
+    error = failed(run_sidecar("call", "sidecar:ping", str(2**64)))
     assert error["code"] == "INVALID_ARGS"
     assert error["message"].startswith("The arguments cannot be sent")
 
 
 def test_call_with_wrong_settings_ends_as_serve_does() -> None:
-    error = failed(tool("call", "sidecar:ping", "--set", "timeouts.startup=soon"), 78)
+    error = failed(run_sidecar("call", "sidecar:ping", "--set", "timeouts.startup=soon"), 78)
     assert error["code"] == "INVALID_CONFIG"
     assert "timeouts.startup" in error["message"]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import processes
 from tests.support.backends import http_backend, script_backend
-from tests.support.launch import clean_environment, sidecar_command
+from tests.support.launch import clean_environment, run_sidecar, sidecar_command
 
 FAILING = script_backend("import sys; print('Error: no licence'); sys.exit(3)")
 
@@ -22,27 +22,18 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, str]:
+def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, str | None]:
     share = str(home / "share")
     folders = {
         "HOME": str(home),
         "XDG_DATA_HOME": share,
         "WIN_PD_OVERRIDE_LOCAL_APPDATA": share,
     }  # platformdirs reads the last
-    return clean_environment({**folders, "SIDECAR_PROFILE": None, **(extra or {})})
+    return {**folders, "SIDECAR_PROFILE": None, **(extra or {})}
 
 
 def sidecar(home: Path, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Any:
-    return subprocess.run(
-        [*sidecar_command(), *words],
-        env=environment(home, env),
-        cwd=cwd or home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=90,
-        check=False,
-    )
+    return run_sidecar(*words, env=environment(home, env), cwd=cwd or home)
 
 
 def states(home: Path) -> list[dict[str, Any]]:
@@ -122,7 +113,12 @@ def test_clearing_removes_what_is_named_and_nothing_else(home: Path) -> None:
 def test_what_is_in_use_is_never_cleared(home: Path) -> None:
     command = [*sidecar_command(), "watch", "--", *http_backend()]
     watch = subprocess.Popen(
-        command, env=environment(home), cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+        command,
+        env=clean_environment(environment(home)),
+        cwd=home,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
     )
     try:
         processes.wait_until(lambda: bool(states(home)), what="its state")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import processes
 from tests.support.backends import free_port, http_backend, script_backend, trouble
-from tests.support.client import RemoteError, SidecarClient
+from tests.support.client import RemoteError, SidecarClient, failure
 
 PREFIX = {
     "backend:info": "Failed to get backend info",
@@ -21,12 +21,6 @@ PREFIX = {
     "backend:ffmpegStatus": "Failed to get FFmpeg status",
 }
 LIMITS = {"backend:info": 5, "backend:version": 5, "backend:providerStatus": 10, "backend:ffmpegStatus": 5}  # seconds
-
-
-async def failure(answer: Any) -> RemoteError:
-    with pytest.raises(RemoteError) as caught:
-        await answer
-    return caught.value
 
 
 async def port_of(client: SidecarClient) -> int:
@@ -141,7 +135,6 @@ async def test_a_restart_whose_run_dies_before_it_is_ready_is_answered_with_that
         error = await failure(client.call("backend:restart"))
         assert error.message.startswith("Failed to restart backend: ")
         assert error.code == "BACKEND_EXITED"
-        assert error.data is not None
         assert set(error.data) == {"code", "signal", "text", "output"}
         assert error.data["code"] == 9
 
@@ -166,7 +159,6 @@ async def test_a_fixed_port_in_use_names_its_owner() -> None:
         async with SidecarClient(http_backend(), settings={"backend.port": port}) as second:
             error = await failure(second.call("backend:start"))
             assert error.code == "PORT_IN_USE"
-            assert error.data is not None
             assert error.data["port"] == port
             if error.data["owner"] is not None:
                 assert error.data["owner"]["pid"] == pid
@@ -178,7 +170,6 @@ async def test_waiting_for_a_slow_backend_gives_up_at_the_callers_limit() -> Non
         began = time.monotonic()
         error = await failure(client.call("backend:waitForReady", {"timeout": 0.3}))
         assert error.code == "STARTUP_TIMEOUT"
-        assert error.data is not None
         assert error.data["timeout"] == 0.3
         assert 0.3 <= time.monotonic() - began < 0.3 + processes.SLACK
         assert (await client.call("backend:status"))["state"] == "STARTING"

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from sidecar.wire.channels import CHANNELS
 from tests.support.backends import http_backend
-from tests.support.client import RemoteError, SidecarClient
+from tests.support.client import SidecarClient, failure
 from tests.support.pipes import pack
 
 LEGACY = [name for name, channel in CHANNELS.items() if channel.args is None]
@@ -70,12 +70,6 @@ async def client(shared: SidecarClient) -> AsyncIterator[SidecarClient]:
     before = await shared.call("backend:waitForReady")
     yield shared
     assert await shared.call("backend:start") == before, "the backend was touched"
-
-
-async def failure(answer: Any) -> RemoteError:
-    with pytest.raises(RemoteError) as caught:
-        await answer
-    return caught.value
 
 
 async def test_an_unknown_channel(client: SidecarClient) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 
 from sidecar.backend.ports import port_state
 from tests.support.backends import http_backend
-from tests.support.launch import ROOT, clean_environment, sidecar_command
+from tests.support.launch import ROOT, run, sidecar_command
 from tools.pages import Block, page, pages
 
 HTTP_SERVER_PORT = 8000
@@ -77,16 +76,7 @@ def test_a_shell_command_does_what_it_should(block: Block, tmp_path: Path) -> No
     }
     before = texts(folder) if copied else {}
     for line in block.text.splitlines():
-        done = subprocess.run(
-            ["sh", "-ec", line],
-            cwd=folder,
-            env=clean_environment(environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=LIMIT,
-            check=False,
-        )
+        done = run(["sh", "-ec", line], cwd=folder, env=environment, timeout=LIMIT)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
     if copied:
         assert texts(folder) == before, "what is generated was not up to date"

@@ -6,31 +6,23 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.backends import http_backend
-from tests.support.launch import ROOT, clean_environment, sidecar_command
+from tests.support.launch import ROOT, run, sidecar_command
 from tools.pages import snippet
 
 NODE = os.environ.get("SIDECAR_WINDOWS_NODE") or shutil.which("node")
 MODULES = ROOT / "electron-shim" / "node_modules"
 
 
-def run(command: list[str], folder: Path, **environment: str) -> str:
+def run_example(command: list[str], folder: Path, **environment: str) -> str:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # so that "python" is this one
-    done = subprocess.run(
-        [*command, *http_backend()],
-        cwd=folder,
-        env=clean_environment({"PATH": path, "SIDECAR_PATHS__DATA": str(folder), **environment}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
+    done = run(
+        [*command, *http_backend()], cwd=folder, env={"PATH": path, "SIDECAR_PATHS__DATA": str(folder), **environment}
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -50,7 +42,7 @@ def check(output: str) -> None:
 
 def test_the_python_client_works_as_printed(tmp_path: Path) -> None:
     (tmp_path / "client.py").write_text(snippet("client.py"), encoding="utf-8")
-    check(run([sys.executable, "client.py"], tmp_path))
+    check(run_example([sys.executable, "client.py"], tmp_path))
 
 
 @pytest.mark.skipif(NODE is None, reason="there is no Node.js on this machine")
@@ -58,7 +50,7 @@ def test_the_python_client_works_as_printed(tmp_path: Path) -> None:
 def test_the_javascript_client_works_as_printed(tmp_path: Path) -> None:
     assert NODE
     (tmp_path / "client.js").write_text(snippet("client.js"), encoding="utf-8")
-    check(run([NODE, "client.js"], tmp_path, NODE_PATH=str(MODULES)))
+    check(run_example([NODE, "client.js"], tmp_path, NODE_PATH=str(MODULES)))
 
 
 @pytest.mark.posix(reason="the sidecar is a script with a #! line here")
@@ -70,7 +62,7 @@ def test_the_program_that_embeds_the_shim_works_as_printed(tmp_path: Path) -> No
     packages.mkdir()
     (packages / "electron-backend-sidecar").symlink_to(ROOT / "electron-shim", target_is_directory=True)
     (tmp_path / "embed.js").write_text(snippet("embed.js"), encoding="utf-8")
-    output = run([NODE, "embed.js"], tmp_path, SIDECAR=str(sidecar_script(tmp_path)))
+    output = run_example([NODE, "embed.js"], tmp_path, SIDECAR=str(sidecar_script(tmp_path)))
     assert re.search(r"^RUNNING ready$", output, re.MULTILINE)
     assert re.search(r"^http://127\.0\.0\.1:\d+ \d{3}$", output, re.MULTILINE)
 

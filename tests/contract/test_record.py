@@ -20,7 +20,7 @@ import pytest
 from tests.support import processes
 from tests.support.backends import http_backend, trouble
 from tests.support.client import RemoteError, SidecarClient
-from tests.support.launch import ROOT, clean_environment, sidecar_command
+from tests.support.launch import ROOT, clean_environment, run, sidecar_command
 from tests.support.pipes import pack, unpack_all
 
 NODE = shutil.which("node")
@@ -234,14 +234,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_conversation(tmp_path: Path)
     assert callable(module._create)
     words = ["record", str(tmp_path / "a"), "--set", "backend.autostart=false"]
     request = pack({"type": "request", "id": 1, "channel": "sidecar:ping", "args": ["still there"]})
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words],
-        env=clean_environment(),
-        input=request,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    done = run([sys.executable, "-c", code, *words], input=request)
     assert done.returncode == 0
     assert [m["result"] for m in unpack_all(done.stdout) if m["type"] == "response"] == ["still there"]
     assert b"No space left" in done.stderr
@@ -264,14 +257,10 @@ def test_the_shim_can_be_pointed_at_it_and_at_what_it_recorded(tmp_path: Path) -
     said = []
     for mode in (["record", "a.frames"], ["replay", "--to-client", "a.frames"]):
         words = [str(ROOT / "electron-shim" / "lib" / "client.js"), json.dumps([*sidecar_command(), *mode])]
-        done = subprocess.run(
+        done = run(
             [NODE, "-e", code, *words, json.dumps(http_backend())],
             cwd=tmp_path,
-            env=clean_environment({"SIDECAR_PATHS__DATA": str(tmp_path)}),
-            capture_output=True,
-            encoding="utf-8",
-            timeout=90,
-            check=False,
+            env={"SIDECAR_PATHS__DATA": str(tmp_path)},
         )
         assert done.returncode == 0, done.stderr
         said.append(json.loads(done.stdout.splitlines()[-1]))

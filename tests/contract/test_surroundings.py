@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.support.backends import http_backend
-from tests.support.launch import clean_environment, sidecar_command
+from tests.support.launch import clean_environment, run, sidecar_command
 
 BACKEND = ["--", *http_backend()]
 COMMANDS = {
@@ -79,14 +79,7 @@ def test_watch_names_no_folder_of_logs_where_there_can_be_none(tmp_path: Path) -
 )
 def test_closed_streams_are_taken_for_the_null_device(name: str, closed: str) -> None:
     words = COMMANDS[name] if name != "watch" else ["watch", "--seconds", "1", *BACKEND]
-    done = subprocess.run(
-        ["sh", "-c", f'exec "$@" {closed}', "sh", *sidecar_command(), *words],
-        env=clean_environment({}),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+    done = run(["sh", "-c", f'exec "$@" {closed}', "sh", *sidecar_command(), *words])
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -128,7 +121,7 @@ def test_ctrl_c_at_any_moment_of_a_start_shows_no_traceback() -> None:
     code = "import signal; from sidecar import __main__; from sidecar.console import surroundings\n"
     code += "import sys; sys.modules['sidecar.cli'] = type('Late', (), {'main': lambda _: signal.raise_signal(2)})\n"
     code += "sys.argv[1:] = ['--help']; sys.exit(__main__.main())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=30, check=False)
+    done = run([sys.executable, "-c", code])
     assert (done.returncode, done.stderr) == (130, "")
 
 
@@ -149,7 +142,7 @@ def test_a_system_without_a_temporary_folder_gets_a_hint(words: list[str]) -> No
     code += "def none(*_): raise FileNotFoundError(2, 'No usable temporary directory found in [/tmp]')\n"
     code += f"tempfile._get_default_tempdir = none; sys.argv[1:] = {words}\n"
     code += "from sidecar.__main__ import main; sys.exit(main())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60, check=False)
+    done = run([sys.executable, "-c", code])
     assert (done.returncode, done.stdout) == (64, "")
     assert "No temporary folder is available: No usable temporary directory" in done.stderr
     assert "Set TMPDIR" in done.stderr
@@ -161,9 +154,7 @@ def test_a_limit_on_open_files_that_is_too_low_is_named(limit: int, tmp_path: Pa
     """Python itself needs some: without any it cannot even load our first line."""
     words = ["serve", "--set", f"paths.data='{tmp_path}'", *BACKEND]
     command = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *sidecar_command(), *words]
-    done = subprocess.run(
-        command, env=clean_environment({}), capture_output=True, encoding="utf-8", timeout=60, check=False
-    )
+    done = run(command)
     assert (done.returncode, done.stdout) == (70, "")
     assert f"the limit on open files is {limit}, it needs" in done.stderr
     assert "raise it (ulimit -n for open files" in done.stderr

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support import processes
 from tests.support.backends import http_backend, script_backend
-from tests.support.launch import clean_environment, sidecar_command, toml_value
+from tests.support.launch import clean_environment, run, sidecar_command, toml_value
 
 if sys.platform != "win32":
     from tests.support.terminal import Terminal, shown
@@ -339,15 +339,11 @@ def test_the_terminal_of_another_session_gives_no_keys_and_is_left_alone(tmp_pat
 
     master, slave = pty.openpty()  # not a controlling terminal, as after setsid(1)
     try:
-        done = subprocess.run(
+        done = run(
             words(tmp_path, "/nonexistent/backend"),  # fails for good at once, which ends watch without a keyboard
-            env=clean_environment(),
             stdin=slave,
-            capture_output=True,
-            encoding="utf-8",
             timeout=processes.DEADLINE + 30,
             start_new_session=True,
-            check=False,
         )
     finally:
         os.close(master)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import processes
 from tests.support.backends import ask, aspnet_backend, aspnet_missing, free_port, trouble
-from tests.support.client import RemoteError, SidecarClient
+from tests.support.client import SidecarClient, failure
 
 pytestmark = pytest.mark.skipif(bool(aspnet_missing()), reason=aspnet_missing() or "it is there")
 WINDOWS = sys.platform == "win32"
@@ -29,12 +29,6 @@ def sidecar(*, environment: dict[str, str] | None = None, **settings: Any) -> Si
 async def ready(client: SidecarClient) -> dict[str, Any]:
     started: dict[str, Any] = await client.call("backend:waitForReady")
     return started
-
-
-async def failure(answer: Any) -> RemoteError:
-    with pytest.raises(RemoteError) as caught:
-        await answer
-    return caught.value
 
 
 async def test_start_answers_and_stop_by_the_endpoint() -> None:
@@ -99,7 +93,6 @@ async def test_an_exit_before_it_listens_is_answered_with_status_and_words() -> 
     async with sidecar(environment={"TROUBLE_CRASH_BEFORE_LISTENING": "1"}, backend__autostart=False) as client:
         error = await failure(client.call("backend:start"))
         assert error.code == "BACKEND_EXITED"
-        assert error.data is not None
         assert "Unhandled exception" in error.data["output"]
 
 
@@ -111,7 +104,6 @@ async def test_a_fixed_port_in_use_names_its_owner() -> None:
         async with sidecar(backend__port=port, backend__autostart=False) as client:
             error = await failure(client.call("backend:start"))
             assert error.code == "PORT_IN_USE"
-            assert error.data is not None
             assert error.data["port"] == port
             if error.data["owner"] is not None or sys.platform == "linux":  # Wine reports no pids
                 assert error.data["owner"]["pid"] == os.getpid()

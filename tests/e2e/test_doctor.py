@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -13,22 +12,11 @@ from typing import Any
 import pytest
 
 from tests.support.backends import http_backend, script_backend
-from tests.support.launch import clean_environment, sidecar_command, toml_value
-
-LIMIT = 120.0  # seconds; a doctor takes one, this is for a machine that is busy
+from tests.support.launch import run_sidecar, toml_value
 
 
 def doctor(*words: str, backend: list[str] | None = None, env: dict[str, str] | None = None) -> tuple[int, str, str]:
-    command = [*sidecar_command(), "doctor", *words, *(["--", *backend] if backend else [])]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=LIMIT,
-        env=clean_environment(env),
-        check=False,
-    )
+    done = run_sidecar("doctor", *words, *(["--", *backend] if backend else []), env=env)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from sidecar.firewall.proxy import KEY
 from tests.support.backends import http_backend, trouble
-from tests.support.client import RemoteError, SidecarClient
+from tests.support.client import SidecarClient, failure
 from tests.support.firewall import in_wine, rule
 
 winreg = pytest.importorskip("winreg", reason="the registry exists on Windows only")
@@ -100,9 +100,7 @@ async def test_no_elevation_prompt_for_a_rule_that_exists(store: Store) -> None:
 async def test_a_rule_name_that_cannot_be_one_is_refused() -> None:
     client = SidecarClient(http_backend(), settings={"firewall.rule_name": 'two"parts'})
     async with client:
-        with pytest.raises(RemoteError) as caught:
-            await client.call("backend:getFirewallCommand")
-        assert caught.value.code == "INVALID_CONFIG"
+        assert (await failure(client.call("backend:getFirewallCommand"))).code == "INVALID_CONFIG"
 
 
 async def test_a_proxy_that_takes_loopback_is_named_though_the_backend_answers() -> None:

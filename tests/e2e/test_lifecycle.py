@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import processes
 from tests.support.backends import CHILDREN, http_backend, script_backend, trouble
-from tests.support.client import RemoteError, SidecarClient
+from tests.support.client import SidecarClient, failure
 from tests.support.launch import sidecar_command
 
 RELAYED = [sys.executable, str(CHILDREN / "relay.py"), *sidecar_command()]
@@ -34,12 +34,6 @@ def sidecar(*backend: str, **settings: Any) -> SidecarClient:
 async def ready(client: SidecarClient) -> dict[str, Any]:
     started: dict[str, Any] = await client.call("backend:waitForReady")
     return started
-
-
-async def failure(answer: Any) -> RemoteError:
-    with pytest.raises(RemoteError) as caught:
-        await answer
-    return caught.value
 
 
 async def test_it_starts_by_itself_and_a_start_while_running_answers_at_once() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.backends import free_port, has_ipv6, http_backend, script_backend
 from tests.support.client import SidecarClient
-from tests.support.launch import clean_environment, sidecar_command, toml_value
+from tests.support.launch import run_sidecar, toml_value
 from tests.support.processes import SLACK
 
 WITHIN = 3.0  # seconds from the start of the backend
@@ -68,15 +68,7 @@ every_kind = pytest.mark.parametrize(
 def run(tool: Sequence[str], data: Path, case: Wrong) -> subprocess.CompletedProcess[str]:
     values = {"paths.data": str(data), "timeouts.startup": WITHIN, **case.settings}
     flags = [word for name, value in values.items() for word in ("--set", f"{name}={toml_value(value)}")]
-    return subprocess.run(
-        [*sidecar_command(), *tool, *GENERIC, *flags, "--", *case.backend],
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=90,
-        check=False,
-    )
+    return run_sidecar(*tool, *GENERIC, *flags, "--", *case.backend)
 
 
 @every_kind

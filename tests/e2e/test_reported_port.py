@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import processes
 from tests.support.backends import free_port
-from tests.support.client import RemoteError, SidecarClient
+from tests.support.client import SidecarClient, failure
 
 seen_by_sockets = pytest.mark.not_wine(reason="Wine does not say which process a socket belongs to")
 
@@ -206,10 +206,9 @@ async def test_a_program_outside_the_tree_may_forward_the_port_where_that_is_set
         await client.event("backend:startupProgress", lambda it: it["phase"] == "waiting")
         async with await asyncio.start_server(take, "127.0.0.1", port):
             if listener == "own":
-                with pytest.raises(RemoteError) as caught:
-                    await client.call("backend:waitForReady")
-                assert caught.value.code in {"PORT_FOREIGN", "RESTARTS_EXHAUSTED"}
-                assert f"port {port} belongs to" in caught.value.message
+                caught = await failure(client.call("backend:waitForReady"))
+                assert caught.code in {"PORT_FOREIGN", "RESTARTS_EXHAUSTED"}
+                assert f"port {port} belongs to" in caught.message
                 return
             await client.call("backend:waitForReady")
             assert (await client.call("backend:status"))["listener"] == "unknown"

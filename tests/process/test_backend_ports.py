@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from sidecar.backend.ports import choose_port, port_state
 from sidecar.process import lingering
 from sidecar.process.platform.ports import is_listening, reset_on_close
 from tests.support.backends import has_ipv6
+from tests.support.launch import run
 
 
 @pytest.fixture
@@ -177,9 +177,7 @@ def test_a_privileged_port_is_forbidden() -> None:
     drop = "os.setuid(65534); " if os.geteuid() == 0 else ""
     code = f"import os; from sidecar.backend.ports import port_state; {drop}print(port_state(1))"
     folder = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, cwd=folder
-    )
+    done = run([sys.executable, "-c", code], check=True, cwd=folder)
     assert done.stdout.strip() == "forbidden"
 
 

@@ -15,7 +15,7 @@ import pytest
 from tests.programs.test_programs import APPS, BIN, FOLDER
 from tests.support.backends import ask, aspnet_backend, aspnet_missing
 from tests.support.client import SidecarClient
-from tests.support.launch import clean_environment, sidecar_command
+from tests.support.launch import run_sidecar
 
 pytestmark = pytest.mark.heavy
 
@@ -112,16 +112,7 @@ def _watch(command: list[str], project: Path) -> subprocess.CompletedProcess[str
     }
     # What the shell of the user says of a port is not for this backend.
     own |= {"PORT": "1", "HOST": "203.0.113.1", "UVICORN_PORT": "1", "ASPNETCORE_URLS": "http://203.0.113.1:1"}
-    return subprocess.run(
-        [*sidecar_command(), "watch", "--seconds", str(SECONDS), "--", *command],
-        cwd=project,
-        env=clean_environment(own),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=90,
-        check=False,
-    )
+    return run_sidecar("watch", "--seconds", str(SECONDS), "--", *command, cwd=project, env=own)
 
 
 @pytest.mark.skipif(bool(aspnet_missing()), reason=aspnet_missing() or "it is there")

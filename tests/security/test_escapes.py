@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from sidecar.observe.report import render as render_report
 from sidecar.plain import escaped_json, one_line, printable
 from sidecar.wire.observe import Check, Crash
 from tests.e2e.test_doctor import doctor
-from tests.support.launch import clean_environment, sidecar_command
+from tests.support.launch import run_sidecar
 
 C0 = [chr(code) for code in range(0x20) if chr(code) != "\n"]
 STEERING = [
@@ -122,13 +121,7 @@ EVIL_NAME = "x\x1b[31m\u202ey"
 
 
 def test_an_error_on_the_command_line_holds_none() -> None:
-    done = subprocess.run(
-        [*sidecar_command(), "frames", f"/nowhere/{EVIL_NAME}"],
-        env=clean_environment(),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_sidecar("frames", f"/nowhere/{EVIL_NAME}", encoding=None)
     assert done.returncode != 0
     assert steering(done.stderr.decode("utf-8", "replace"), "\n\r") == []
 
@@ -149,11 +142,7 @@ def test_a_bundle_and_a_list_of_data_hold_none_of_an_evil_folder(tmp_path: Path)
     assert "b.zip: " in error
     assert steering(output + error) == []
     for words in (["data"], ["data", "--json"]):
-        done = subprocess.run(
-            [*sidecar_command(), *words],
-            env=clean_environment({"XDG_STATE_HOME": str(evil), "HOME": str(evil), "SIDECAR_STATE": str(evil)}),
-            capture_output=True,
-            timeout=60,
-            check=False,
+        done = run_sidecar(
+            *words, env={"XDG_STATE_HOME": str(evil), "HOME": str(evil), "SIDECAR_STATE": str(evil)}, encoding=None
         )
         assert steering((done.stdout + done.stderr).decode("utf-8", "replace"), "\n") == []

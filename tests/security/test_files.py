@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from sidecar.process.platform import files
 from sidecar.settings.model import Paths
 from tests.e2e.test_doctor import doctor
 from tests.support.backends import script_backend
+from tests.support.launch import run
 
 pytestmark = pytest.mark.posix(reason="modes, links without rights and FIFOs are POSIX")
 
@@ -235,13 +235,7 @@ def test_a_bundle_replaces_a_link_and_does_not_write_through_it(place: Path) -> 
 
 def test_a_recording_is_not_written_through_a_link(place: Path) -> None:
     link(place / "x.rec")
-    done = subprocess.run(
-        [sys.executable, "-m", "sidecar", "record", str(place / "x.rec")],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    done = run([sys.executable, "-m", "sidecar", "record", str(place / "x.rec")], encoding=None)
     assert done.returncode == 64
     assert (place.parent / "foreign").read_text() == "foreign words\n"
 

@@ -15,7 +15,7 @@ from sidecar.backend.command import candidates
 from sidecar.console.client import serve_command
 from sidecar.process.platform import SYSTEM, machine
 from sidecar.settings.model import App, Settings
-from tests.support.launch import ROOT, clean_environment, sidecar_command
+from tests.support.launch import ROOT, clean_environment, run, sidecar_command
 from tests.support.processes import wait_until
 
 MODULES = ("msgspec", "json", "asyncio", "loguru", "psutil", "aiohttp", "sitecustomize", "usercustomize")
@@ -88,14 +88,11 @@ def test_no_tool_runs_what_lies_in_the_working_directory(tool: str, trap: Path, 
 def test_a_sidecar_of_a_tool_takes_no_code_from_the_environment(trap: Path, tmp_path: Path) -> None:
     startup = tmp_path / "startup.py"
     startup.write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write('startup')\n")
-    done = subprocess.run(
+    done = run(
         [*serve_command(), "--set", f"paths.data={json.dumps(str(tmp_path / 'data'))}", "--profile", "generic"],
         input=b"",
         cwd=trap,
-        env=clean_environment({"PYTHONPATH": str(trap), "PYTHONSTARTUP": str(startup), "PYTHONHOME": None}),
-        capture_output=True,
-        timeout=60,
-        check=False,
+        env={"PYTHONPATH": str(trap), "PYTHONSTARTUP": str(startup), "PYTHONHOME": None},
     )
     assert b"hello" in done.stdout
     assert not (tmp_path / "ran").exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import subprocess
 import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from tests.security.corpus import lines
 from tests.security.planted import HARMLESS, MULTILINE, SHAPES, TOKENS, planted
 from tests.support.backends import script_backend
 from tests.support.client import SidecarClient
-from tests.support.launch import clean_environment, sidecar_command
+from tests.support.launch import run_sidecar
 
 PLANTED = list(planted())
 
@@ -264,12 +263,10 @@ async def test_a_word_of_the_command_that_a_variable_knows_as_secret_is_shown_no
         shown = [await client.call(name) for name in ("backend:status", "sidecar:info")]
         assert "swordfish" not in repr(shown)
         assert repr(shown).count(MASK) >= 2
-    done = subprocess.run(
-        [*sidecar_command(), "call", "sidecar:ping", "--", *backend, "swordfish-mackerel"],
-        env=clean_environment({"API_TOKEN": "swordfish-mackerel", "XDG_DATA_HOME": str(tmp_path / "state")}),
-        capture_output=True,
-        timeout=60,
-        check=False,
+    done = run_sidecar(
+        *("call", "sidecar:ping", "--", *backend, "swordfish-mackerel"),
+        env={"API_TOKEN": "swordfish-mackerel", "XDG_DATA_HOME": str(tmp_path / "state")},
+        encoding=None,
     )
     assert done.returncode == 0
     kept = [path.read_text() for path in (tmp_path / "state").rglob("backend.json")]

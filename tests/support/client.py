@@ -11,7 +11,7 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,6 +34,15 @@ class RemoteError(Exception):
         self.message: str = error["message"]
         self.hint: str | None = error.get("hint")
         self.data: dict[str, Any] | None = error.get("data")
+
+
+async def failure(answer: Awaitable[Any]) -> RemoteError:
+    """The error that a request is answered with."""
+    try:
+        result = await answer
+    except RemoteError as error:
+        return error
+    raise AssertionError(f"no error, but {result!r}")
 
 
 class SidecarGoneError(Exception):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT = 120.0  # seconds; what a test runs takes one or two, this is for a machine that is busy
 
 
 def sidecar_command() -> list[str]:
@@ -33,6 +35,26 @@ def clean_environment(extra: Mapping[str, str | None] | None = None) -> dict[str
         else:
             environment[name] = value
     return environment
+
+
+def run(
+    command: Sequence[str | Path], *, env: Mapping[str, str | None] | None = None, check: bool = False, **how: Any
+) -> subprocess.CompletedProcess[Any]:
+    """Runs a command to its end in ``clean_environment(env)``, by itself without input; ``how`` as subprocess.run has it.
+
+    It reads and writes UTF-8; bytes where its ``input`` is bytes, or ``encoding`` is None.
+    """
+    encoding = None if isinstance(how.get("input"), bytes) else "utf-8"
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    if "input" not in how:
+        streams["stdin"] = subprocess.DEVNULL
+    how = {"timeout": TIMEOUT, "encoding": encoding, **streams, **how}
+    return subprocess.run(command, check=check, env=clean_environment(env), **how)
+
+
+def run_sidecar(*words: str, **how: Any) -> subprocess.CompletedProcess[Any]:
+    """``run`` of the sidecar with these words."""
+    return run([*sidecar_command(), *words], **how)
 
 
 def toml_value(value: Any) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
 
-from tests.support.launch import ROOT
+from tests.support.launch import ROOT, run
 
 BEGIN = """
 import sys
@@ -25,15 +24,13 @@ assert not rare & sys.modules.keys(), rare & sys.modules.keys()
 """
 
 
-def run(code: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", BEGIN + code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
+def succeed(code: str) -> None:
+    done = run([sys.executable, "-c", BEGIN + code], cwd=ROOT)
     assert done.returncode == 0, done.stderr
 
 
 def test_a_module_is_imported_when_it_is_used() -> None:
-    run(
+    succeed(
         "assert msgspec.inspect.type_info(int) == msgspec.inspect.IntType()\n"
         "assert asyncio.coroutines.inspect.isawaitable(asyncio.sleep(0)) is True\n"
         "assert rare & sys.modules.keys() >= {'inspect', 'msgspec.inspect'}\n"
@@ -43,7 +40,7 @@ def test_a_module_is_imported_when_it_is_used() -> None:
 
 
 def test_other_code_imports_the_modules_themselves() -> None:
-    run(
+    succeed(
         "assert not {*rare, '_uuid', 'typing_extensions'} & sys.modules.keys()\n"
         "import datetime, inspect, textwrap, types, uuid\n"
         "assert type(inspect) is type(textwrap) is types.ModuleType\n"
@@ -55,7 +52,7 @@ def test_other_code_imports_the_modules_themselves() -> None:
 
 
 def test_a_traceback_is_shown_with_its_source() -> None:
-    run(
+    succeed(
         "import traceback\n"
         "from sidecar.argv import parse\n"
         "try: parse(['--set'])\n"
@@ -65,7 +62,7 @@ def test_a_traceback_is_shown_with_its_source() -> None:
 
 
 def test_what_asyncio_rarely_does_works() -> None:
-    run(
+    succeed(
         "import io, threading, time\n"
         "async def main():\n"
         "    loop = asyncio.get_running_loop()\n"
@@ -94,7 +91,7 @@ def test_what_asyncio_rarely_does_works() -> None:
 
 @pytest.mark.posix(reason="Windows' loops have no signal handlers")
 def test_a_signal_handler_needs_no_import_and_refuses_coroutine_functions_still() -> None:
-    run(
+    succeed(
         "async def wrong(): pass\n"
         "class Owner:\n"
         "    async def wrong(self): pass\n"

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 import threading
 
 import pytest
 
 from sidecar.threads import in_thread
+from tests.support.launch import run
 
 
 async def test_the_result_and_the_exception_reach_the_caller() -> None:
@@ -45,5 +45,5 @@ try:
 except TimeoutError:
     print("over")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30)
+    done = run([sys.executable, "-c", code], check=True)
     assert done.stdout.strip() == b"over"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.process.executability.formats import unrunnable
-from tests.support.launch import clean_environment
+from tests.support.launch import run
 
 DOCTOR = [sys.executable, "-m", "sidecar", "doctor"]
 
@@ -23,8 +23,7 @@ def test_a_program_on_a_noexec_file_system_is_not_given_a_run_bit(tmp_path: Path
     mount.mkdir()
     make = f"mount -t tmpfs -o noexec none '{mount}' && printf '#!/bin/sh\\n' > '{mount}/server' && chmod 755 '{mount}/server'"
     isolated = ["unshare", "-rm", "sh", "-c", f'{make} || exit 99; exec "$@"', "sh"]
-    done = subprocess.run([*isolated, *DOCTOR, "--", str(mount / "server")], env=clean_environment(), text=True,
-                          capture_output=True, timeout=60, check=False, cwd=tmp_path)  # fmt: skip
+    done = run([*isolated, *DOCTOR, "--", str(mount / "server")], cwd=tmp_path)
     if done.returncode == 99 or "unshare" in done.stderr:
         pytest.skip("this user may not mount in a namespace")
     said = "".join(done.stdout.split())  # the table breaks its lines
@@ -74,8 +73,7 @@ def test_a_loopback_interface_that_is_down_is_named(tmp_path: Path, port: str) -
     settings = [f'paths.data="{tmp_path}"', f"backend.port={port}", "backend.autostart=false"]
     call = [sys.executable, "-m", "sidecar", "call", "backend:start"]
     flags = [word for setting in settings for word in ("--set", setting)]
-    done = subprocess.run([*isolated, *call, *flags, "--", sys.executable, "-c", "pass"], env=clean_environment(),
-                          text=True, capture_output=True, timeout=60, check=False, cwd=tmp_path)  # fmt: skip
+    done = run([*isolated, *call, *flags, "--", sys.executable, "-c", "pass"], cwd=tmp_path)
     said = done.stdout + done.stderr
     assert "127.0.0.1 cannot be reached on this machine: Network is unreachable" in said
     assert "ip link set lo up" in said

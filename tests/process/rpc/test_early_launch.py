@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.backends import script_backend
-from tests.support.launch import ROOT, clean_environment
+from tests.support.launch import ROOT, run
 
 # Runs the program until the backend is launched; then writes the names of all loaded modules to stderr, and stops.
 UP_TO_LAUNCH = """
@@ -40,7 +39,7 @@ MAX_OF_OURS = 39
 
 def launched(data: Path, *settings: str, environ: dict[str, str | None] | None = None) -> tuple[int, set[str]]:
     words = [word for setting in (f"paths.data={json.dumps(str(data))}", *settings) for word in ("--set", setting)]
-    done = subprocess.run(
+    done = run(
         [
             sys.executable,
             "-S",
@@ -51,12 +50,9 @@ def launched(data: Path, *settings: str, environ: dict[str, str | None] | None =
             "--",
             *script_backend("import time; time.sleep(30)"),
         ],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
         cwd=ROOT,
-        env=clean_environment(environ),
-        timeout=60,
-        check=False,
+        env=environ,
+        encoding=None,
     )
     return done.returncode, set(done.stderr.decode().split())
 

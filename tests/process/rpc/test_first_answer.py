@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.backends import script_backend
-from tests.support.launch import clean_environment
+from tests.support.launch import run
 from tests.support.pipes import pack
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -102,14 +101,10 @@ MAX_OF_OURS = 120
 
 def ping_once(words: list[str], folder: Path) -> str:
     """Runs the interpreter with a ping and the end of stdin; gives what it wrote to stderr."""
-    done = subprocess.run(
+    done = run(
         [sys.executable, *words],
         input=pack({"type": "request", "id": 1, "channel": "sidecar:ping", "args": []}),
-        capture_output=True,
         cwd=folder,
-        env=clean_environment(),
-        timeout=60,
-        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stderr.decode()

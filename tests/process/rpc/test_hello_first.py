@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.launch import run
 from tests.support.pipes import unpack_all
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,16 +49,12 @@ NEEDED = {
 
 def sidecar(*argv: str) -> subprocess.CompletedProcess[bytes]:
     """Over pipes: Windows takes its null device for a terminal."""
-    return subprocess.run(
-        [sys.executable, "-m", "sidecar", *argv], input=b"", capture_output=True, cwd=ROOT, timeout=60, check=False
-    )
+    return run([sys.executable, "-m", "sidecar", *argv], input=b"", cwd=ROOT)
 
 
 def test_nothing_is_imported_before_hello_but_what_writes_it() -> None:
     argv = ["serve", "--set", "backend.autostart=false", "--max-frame=4096", "--", "x"]
-    done = subprocess.run(
-        [sys.executable, "-c", UP_TO_HELLO, *argv], capture_output=True, cwd=ROOT, timeout=30, check=True
-    )
+    done = run([sys.executable, "-c", UP_TO_HELLO, *argv], cwd=ROOT, check=True, encoding=None)
     hello = unpack_all(done.stdout)[0]
     assert (hello["type"], hello["maxFrame"]) == ("hello", 4096)
     assert set(done.stderr.decode().split()) <= NEEDED
@@ -126,9 +123,7 @@ def test_stderr_is_utf8_whatever_the_code_page_of_the_system(tmp_path: Path) -> 
 )
 def test_a_defect_of_the_start_is_one_sentence_and_then_its_traceback_once(broken: str, where: str) -> None:
     code = f"import sys; {broken} = lambda **_: 1 / 0; sys.argv = ['sidecar', 'serve']; from sidecar.__main__ import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code], input=b"", capture_output=True, cwd=ROOT, timeout=60, check=False
-    )
+    done = run([sys.executable, "-c", code], input=b"", cwd=ROOT)
     said = done.stderr.decode().replace("\r\n", "\n")
     assert done.returncode == 70
     assert "sidecar: internal error while starting: ZeroDivisionError: division by zero\n" in said

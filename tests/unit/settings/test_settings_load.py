@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from sidecar.errors import InvalidConfigError
 from sidecar.settings.load import load
 from sidecar.settings.model import Settings
+from tests.support.launch import run
 
 
 def mistakes(**given: object) -> list[str]:
@@ -400,12 +400,5 @@ def test_settings_without_a_file_load_neither_a_toml_parser_nor_anything_slow() 
         "load(environ={'SIDECAR_BACKEND__PORT': '5005', 'SIDECAR_PATHS__DATA': '/x'}, overrides=['app.mode=development'], command=['x']);"
         "print(sorted({'tomllib', 'difflib', 'platformdirs', 'sidecar.settings.masking'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        cwd=Path(__file__).parents[3],
-    )
+    done = run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
     assert done.stdout.strip() == "[]"
