@@ -81,8 +81,6 @@ def _pings(count: int) -> float:
 def _echoes(count: int) -> float:
     pipe = subprocess.PIPE
     with subprocess.Popen(bare("-c", _ECHO), stdin=pipe, stdout=pipe, bufsize=0) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
         taken = _median_of_calls(child.stdin.fileno(), child.stdout.fileno(), count)
         child.stdin.close()
         child.wait(30)

@@ -73,7 +73,6 @@ def run(scale: Scale) -> Iterator[Figure]:
 def _resident(command: Sequence[str]) -> float:
     child = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(), bufsize=0)
     with child:
-        assert child.stdout
         child.stdout.readline()
         time.sleep(0.2)
         resident = psutil.Process(child.pid).memory_info().rss / MIB

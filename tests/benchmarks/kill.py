@@ -70,7 +70,6 @@ def by_psutil(size: int) -> float:
         child("family", "crowd", size), stdout=subprocess.PIPE, env=environment(dict([mark.split("=")])), bufsize=0
     )
     with root:
-        assert root.stdout
         root.stdout.readline()
         began = time.monotonic()
         tree = [psutil.Process(root.pid), *psutil.Process(root.pid).children(recursive=True)]

@@ -63,13 +63,11 @@ def _prober(stack: contextlib.ExitStack, port: int, pause: float) -> subprocess.
     prober = subprocess.Popen(helper("prober", port, LIVE, pause), stdout=subprocess.PIPE, text=True)
     stack.enter_context(prober)
     stack.callback(prober.kill)
-    assert prober.stdout
     prober.stdout.readline()
     return prober
 
 
 def _time(prober: subprocess.Popen[str]) -> float:
-    assert prober.stdout
     line = prober.stdout.readline()
     if not line:
         sys.exit("a prober ended without an answer")

@@ -26,7 +26,6 @@ def run(scale: Scale) -> Iterator[Figure]:
         raise Skipped("the sample of a tree: measured where the tree is read from /proc")
     root = subprocess.Popen(child("family", "crowd", SIZE - 1), stdout=subprocess.PIPE, env=environment(), bufsize=0)
     with root:
-        assert root.stdout
         root.stdout.readline()
         process = psutil.Process(root.pid)
         family = process.children(recursive=True)
@@ -49,7 +48,6 @@ def _figure(pid: int, scale: Scale) -> Figure:
         began = time.perf_counter()
         sample = sampler.sample()
         took = (time.perf_counter() - began) * 1000
-        assert sample is not None
         assert sample.processes == SIZE, sample
         return took
 

@@ -87,8 +87,6 @@ class Sidecar:
         with (self._data / "stderr").open("wb") as log:  # a pipe would want to be read
             self.spawned = time.monotonic()
             self.process = subprocess.Popen(whole, stdin=pipe, stdout=pipe, stderr=log, env=environment(), bufsize=0)
-        assert self.process.stdin
-        assert self.process.stdout
         self.stdin, self.stdout = self.process.stdin.fileno(), self.process.stdout.fileno()
         for message in first:
             self.send(message)
@@ -98,8 +96,6 @@ class Sidecar:
 
     def __exit__(self, *_: object) -> None:
         family = self.family() if self.process.poll() is None else []
-        assert self.process.stdin
-        assert self.process.stdout
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         try:
@@ -261,7 +257,6 @@ def milliseconds_to_first_byte(command: Sequence[str], *, cwd: str | None = None
         bufsize=0,
     )
     with child:
-        assert child.stdout
         if not os.read(child.stdout.fileno(), 1):
             raise RuntimeError(f"{command} wrote nothing")
         took = (time.monotonic() - began) * 1000

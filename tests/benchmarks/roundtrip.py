@@ -179,8 +179,6 @@ class Talker:
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         stack.enter_context(child)
         stack.callback(child.kill)
-        assert child.stdin
-        assert child.stdout
         return cls(child.stdin.fileno(), child.stdout.fileno(), echo=echo)
 
     def one_by_one(self, count: int) -> float:

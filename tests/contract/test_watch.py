@@ -48,12 +48,10 @@ class Piped:
         self._thread.start()
 
     def _read(self) -> None:
-        assert self.process.stdout
         for line in self.process.stdout:
             self.lines.append(line.rstrip())
 
     def press(self, key: str) -> None:
-        assert self.process.stdin
         self.process.stdin.write(key)
         self.process.stdin.flush()
 
@@ -69,7 +67,6 @@ class Piped:
         """Exit status and what was written to stderr."""
         status = self.process.wait(60)
         self._thread.join(60)
-        assert self.process.stderr
         return status, self.process.stderr.read()
 
     def close(self) -> None:
@@ -132,7 +129,6 @@ def test_each_event_is_a_line_and_keys_come_from_the_pipe(piped: Piped) -> None:
 def test_the_end_of_the_pipe_only_means_that_no_more_keys_come(tmp_path: Path) -> None:
     watch = Piped(_for_seconds(8 if sys.platform == "win32" else 3, words(tmp_path, *http_backend())))
     try:
-        assert watch.process.stdin
         watch.process.stdin.close()
         status, stderr = watch.wait()
         assert (status, stderr) == (0, ""), watch.lines
@@ -222,8 +218,6 @@ def test_a_reader_that_goes_away_ends_it(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert process.stdout
-    assert process.stderr
     process.stdout.readline()
     process.stdout.close()
     assert process.wait(60) == 1

@@ -44,7 +44,6 @@ def end(victim: str, milliseconds: float, data: Path, *, after_crash: bool = Fal
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment({name: value}),
     )  # fmt: skip
     with relay:
-        assert relay.stdin
         sidecar = processes.wait_until(lambda: processes.descendants(relay.pid))[0]
         if after_crash:
             psutil.Process(processes.wait_until(lambda: recorded_backend(data))).kill()

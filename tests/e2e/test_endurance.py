@@ -48,7 +48,6 @@ async def test_a_thousand_crashes_and_restarts_leave_nothing_behind(tmp_path: Pa
             await client.state("STARTING", since=mark)
         await client.call("backend:waitForReady")
         after = footprint(pid)
-        assert before is not None
         assert after[:3] == before[:3]
         # The ring of output and the list of failures may grow by a few hundred bytes a cycle, no more.
         assert after[3] - before[3] < 4_000_000, (before, after)

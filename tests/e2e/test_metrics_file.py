@@ -75,7 +75,6 @@ async def test_watch_takes_the_option_too(tmp_path: Path) -> None:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
     )
-    assert watch.stdin is not None
     try:
         await until(lambda: samples_of(file).get('state{state="RUNNING"}') == 1)
         watch.stdin.write(b"q")

@@ -99,7 +99,6 @@ async def test_only_the_sidecar_and_the_backend_hold_it_and_a_lost_guardian_chan
     async with passing("serve") as client:
         ready = await client.call("backend:waitForReady")
         guardian = psutil.Process(ready["pid"]).parent()
-        assert guardian is not None
         assert guardian.pid != client.hello["pid"]
         holders = [pid for pid in (client.hello["pid"], guardian.pid, ready["pid"]) if _holds(pid, ready["port"])]
         assert holders == [client.hello["pid"], ready["pid"]]

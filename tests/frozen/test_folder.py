@@ -57,7 +57,6 @@ def one(program: Path, pattern: str) -> Path:
 
 def test_the_list_of_contents_is_the_folder() -> None:
     folder = packed_folder()
-    assert folder is not None
     contents = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
     there = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     there.pop(CONTENTS.as_posix())

@@ -168,7 +168,6 @@ async def test_every_request_has_a_connection_of_its_own(client: BackendClient) 
     peers: list[object] = []
 
     async def seen(request: web.Request) -> web.Response:
-        assert request.transport is not None
         peers.append(request.transport.get_extra_info("peername"))
         return web.json_response({})
 

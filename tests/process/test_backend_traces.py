@@ -46,7 +46,6 @@ def serving(mode: str, port: int) -> Iterator[subprocess.Popen[str]]:
         else [sys.executable, str(folder / "strict.py"), mode]
     )
     child = subprocess.Popen([*command, str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert child.stdout is not None
     try:
         assert child.stdout.readline() == "listening\n", child.stdout.read()
         yield child

@@ -128,7 +128,6 @@ async def test_an_otlp_receiver_understands_what_the_observer_records(tmp_path: 
     settings = {"backend": backend, "paths": {"data": str(tmp_path)}, "timeouts": {"restart_delay": 0.1}}
     order = {"command": sidecar_command(), "env": clean_environment(), "settings": settings}
     async with running(BIN / "python", APPS / "otlp_receiver.py", stdout=asyncio.subprocess.PIPE) as receiver:
-        assert receiver.stdout is not None
         url = f"http://127.0.0.1:{int(await receiver.stdout.readline())}"
         command = ["node", str(FOLDER / "apps" / "otlp_app.js"), str(SHIM), url, json.dumps(order)]
         app = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)

@@ -152,7 +152,6 @@ class PipedProcess:
     # Threads
 
     def _read(self) -> None:
-        assert self.popen.stdout
         descriptor = self.popen.stdout.fileno()
         received = bytearray()
         while True:
@@ -169,12 +168,10 @@ class PipedProcess:
                 self._post(self._on_messages, messages)
 
     def _read_stderr(self) -> None:
-        assert self.popen.stderr
         while chunk := os.read(self.popen.stderr.fileno(), 1 << 16):
             self.stderr += chunk
 
     def _write(self) -> None:
-        assert self.popen.stdin
         try:
             while (data := self._outbox.get()) is not None:
                 view = memoryview(data)

@@ -137,7 +137,6 @@ def declared_packages() -> set[str]:
     """What pyproject.toml says the project needs at run time."""
     text = (CHECKOUT / "pyproject.toml").read_text()
     block = re.search(r"(?ms)^dependencies = \[(.*?)^\]", text)
-    assert block is not None
     return set(re.findall(r'"([A-Za-z0-9_-]+)', block[1]))
 
 
@@ -151,7 +150,6 @@ def install_node() -> None:
         sys.exit(f"{NODE_PACKAGE} has sha256 {found}, not the pinned one")
     with tarfile.open(package) as archive:
         source = archive.extractfile("package/bin/node.exe")
-        assert source is not None
         (NODE / "node.exe").write_bytes(source.read())
     package.unlink()
 
@@ -316,8 +314,6 @@ def supervise(arguments: list[str], environment: dict[str, str], folder: Path) -
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert process.stdout is not None
-    assert process.stderr is not None
     copies = [
         threading.Thread(target=copy, args=(process.stdout.fileno(), 1), daemon=True),
         threading.Thread(target=copy, args=(process.stderr.fileno(), 2), daemon=True),

@@ -45,7 +45,6 @@ def spawn_child(kind: str) -> int:
         process = subprocess.Popen([sys.executable, "-c", code], **out)
     else:
         raise ValueError(kind)
-    assert process.stdout
     return int(process.stdout.readline())
 
 

@@ -25,7 +25,6 @@ def busy() -> Iterator[psutil.Process]:
     with subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
-        assert child.stdout is not None
         assert child.stdout.readline().strip() == b"done"
         yield psutil.Process(child.pid)
         child.kill()
@@ -37,14 +36,12 @@ def started(pid: int) -> float:
         from sidecar.process.tree import read_entry
 
         entry = read_entry(pid)
-        assert entry is not None
         return entry.started
     return psutil.Process(pid).create_time()
 
 
 def test_the_numbers_are_those_of_the_process(reader: UsageReader, busy: psutil.Process) -> None:
     usage = reader.read(busy.pid, started(busy.pid))
-    assert usage is not None
     assert usage.memory == pytest.approx(busy.memory_info().rss, rel=0.1)
     assert usage.memory > 64 << 20
     assert usage.threads == busy.num_threads()
@@ -53,7 +50,6 @@ def test_the_numbers_are_those_of_the_process(reader: UsageReader, busy: psutil.
 @pytest.mark.not_wine(reason="Wine gives a caller its own processor time, whichever process it asks about")
 def test_the_processor_time_is_that_of_the_process(reader: UsageReader, busy: psutil.Process) -> None:
     usage = reader.read(busy.pid, started(busy.pid))
-    assert usage is not None
     assert 0.25 <= usage.cpu_seconds <= 30
 
 
@@ -88,12 +84,10 @@ def test_what_processes_share_is_counted_once() -> None:
     with subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", FAMILY], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
-        assert child.stdout is not None
         pids = [child.pid, *map(int, child.stdout.readline().split())]
         reader = create_reader()
         resident = sum(usage.memory for pid in pids if (usage := reader.read(pid, started(pid))))
         once = sum(reader.count_once(pid) or 0 for pid in pids)
-        assert child.stdin is not None
         child.stdin.close()
     assert resident > 5 * (48 << 20)
     assert 48 << 20 < once < 2 * (48 << 20)
@@ -116,15 +110,12 @@ with open(sys.argv[1], "w+b") as file:
 def test_a_mapped_file_does_not_count(tmp_path: Path) -> None:
     command = [sys.executable, "-I", "-S", "-c", MAPPED, str(tmp_path / "model")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
         assert child.stdout.readline() == b"done\n"
         reader = create_reader()
         usage = reader.read(child.pid, started(child.pid))
-        assert usage is not None
         assert usage.memory > 80 << 20
         for counted in (reader.without_files(child.pid), reader.count_once(child.pid)):
             assert 16 << 20 < (counted or 0) < 48 << 20
-        assert child.stdin is not None
         child.stdin.close()
 
 
@@ -137,11 +128,9 @@ def test_a_process_whose_main_thread_has_ended_has_a_usage() -> None:
         "ctypes.CDLL(None).pthread_exit(None)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
         child.stdout.readline()
         wait_until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
         usage = create_reader().read(child.pid, started(child.pid))
-        assert usage is not None
         assert usage.memory > 32 << 20
         assert (create_reader().count_once(child.pid) or 0) > 32 << 20
         child.kill()

@@ -61,7 +61,6 @@ class Owner:
             text=True,
             env={**os.environ, name: value},
         )
-        assert self.process.stdout is not None
         words = dict(word.split("=") for word in self.process.stdout.readline().split())
         self.guardian, self.backend = int(words["guardian"]), int(words["backend"])
 
@@ -77,8 +76,6 @@ class Owner:
 
     def close(self) -> None:
         self.kill()
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
         self.process.stdin.close()
         self.process.stdout.close()
         with contextlib.suppress(AssertionError):

@@ -60,7 +60,6 @@ async def test_a_signal_is_reported_as_it_is(layer: PosixProcessLayer, number: i
 
 async def test_a_core_dump_is_reported(layer: PosixProcessLayer, tmp_path: Path) -> None:
     status = (await run(layer, *child("leave", "core"), cwd=str(tmp_path))).status
-    assert status is not None
     assert status.signal == signal.SIGABRT
     # Whether a core is written is the system's decision (core_pattern, hard limit): the flag must agree with it.
     import subprocess
@@ -203,7 +202,6 @@ async def test_a_guardian_without_a_descriptor_reports_the_limit(layer: PosixPro
     """One is too few for the pipes of the backend, four leave none for the result of execve."""
     import resource
 
-    assert layer.guardian is not None
     pid = layer.guardian.pid
     await until(lambda: "backend-guard" in Path(f"/proc/{pid}/comm").read_text())
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)  # type: ignore[attr-defined,unused-ignore]  # Linux only

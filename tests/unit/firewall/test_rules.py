@@ -42,7 +42,6 @@ def test_every_field_is_read_back_as_it_was_written(
     direction = "In" if inbound else "Out"
     text = rule(action, active=active, direction=direction, protocol=protocol, profiles=profiles, app=app, name=name)
     found = parse("policy", "id", text)
-    assert found is not None
     assert (found.store, found.value_name, found.raw) == ("policy", "id", text)
     assert (found.action, found.active, found.inbound) == (ACTIONS[action], active, inbound)
     assert (found.protocol, found.program, found.name) == (protocol, app, name)
@@ -55,7 +54,6 @@ def test_every_field_is_read_back_as_it_was_written(
 )
 def test_the_order_of_the_fields_says_nothing(fields: list[str]) -> None:
     found = parse("local", "id", "v2.10|" + "".join(field + "|" for field in fields))
-    assert found is not None
     assert (found.action, found.active, found.protocol, found.program, found.name) == ("block", True, 6, "x", "n")
     assert sorted(found.ports) == [(80, 80), (81, 81)]
 
@@ -63,7 +61,6 @@ def test_the_order_of_the_fields_says_nothing(fields: list[str]) -> None:
 @given(field_names, texts)
 def test_a_field_that_is_not_known_is_a_condition(name: str, value: str) -> None:
     found = parse("local", "id", f"v2.10|Action=Allow|Dir=In|Zz{name}={value}|")
-    assert found is not None
     assert found.conditions == (() if value.lower() == "false" else (f"Zz{name}={value}",))
 
 
@@ -71,32 +68,27 @@ def test_a_field_that_is_not_known_is_a_condition(name: str, value: str) -> None
 def test_ports_are_single_numbers_and_ranges_and_may_be_repeated(ranges: list[tuple[int, int]]) -> None:
     fields = "".join(f"LPort={a}|" if a == b else f"LPort2_10={a}-{b}|" for a, b in ranges)
     found = parse("local", "id", rule(extra=fields))
-    assert found is not None
     assert found.ports == tuple(ranges)
 
 
 def test_a_named_port_is_a_keyword() -> None:
     found = parse("local", "id", rule(extra="LPort=RPC-EPMap|"))
-    assert found is not None
     assert (found.ports, found.port_keywords) == ((), ("RPC-EPMap",))
 
 
 def test_a_rule_that_does_not_say_it_is_active_is_off() -> None:
     found = parse("local", "id", "v2.10|Action=Allow|Dir=In|")
-    assert found is not None
     assert not found.active
 
 
 def test_a_rule_without_a_profile_is_for_all() -> None:
     found = parse("local", "id", rule(profiles=()))
-    assert found is not None
     assert found.profiles == frozenset(PROFILES)
 
 
 def test_the_prompts_rules_are_read_as_they_stand() -> None:
     name, text = query_user()[0]
     found = parse("local", name, text)
-    assert found is not None
     assert (found.value_name, found.action, found.program) == (QUERY_USER, "block", PROGRAM.lower())
     assert found.profiles == {"private", "public"}
     assert found.conditions == ()
@@ -104,13 +96,11 @@ def test_the_prompts_rules_are_read_as_they_stand() -> None:
 
 def test_an_indirect_name_stays_as_it_is() -> None:
     found = parse("local", "id", rule(name="@FirewallAPI.dll,-28502"))
-    assert found is not None
     assert found.name == "@FirewallAPI.dll,-28502"
 
 
 def test_a_value_may_contain_an_equals_sign() -> None:
     found = parse("local", "id", rule(name="a=b"))
-    assert found is not None
     assert found.name == "a=b"
 
 
@@ -179,11 +169,9 @@ def test_unknown_variables_stay() -> None:
 
 def test_the_name_is_what_people_see() -> None:
     found = parse("local", "id", rule())
-    assert found is not None
     assert found.name == NAME
 
 
 def test_a_flag_that_is_not_set_is_no_condition() -> None:
     found = parse("local", "id", rule(extra="LOM=FALSE|PCross=TRUE|"))
-    assert found is not None
     assert found.conditions == ("PCross=TRUE",)

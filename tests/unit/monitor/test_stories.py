@@ -60,7 +60,6 @@ def test_an_open_port_is_not_ready_before_the_live_endpoint_answers_well(play: A
         assert messages[0] == "Waiting for the port to open"
         assert "Waiting for the first good answer: it listens on port" in messages[-2]
         assert "status 503" in messages[-2]
-        assert stage.supervisor.run is not None
         assert stage.supervisor.run.listener == "own"
         assert stage.supervisor.run.last_answer is not None
 
@@ -177,7 +176,6 @@ def test_sockets_for_other_machines_are_reported_when_they_change(play: Any) -> 
         await stage.supervisor.start()
         await stage.pass_time(200)
         assert [[socket[:2] for socket in one.sockets] for one in stage.of(e.Exposed)] == [[("0.0.0.0", 9000)]]
-        assert stage.supervisor.run is not None
         assert stage.supervisor.run.exposed[0][1] == 9000
 
     play(story)
@@ -212,7 +210,6 @@ def test_nothing_is_sent_to_another_program_that_took_the_port(play: Any, settin
         await stage.pass_time(2)
         asked = len(stage.client.asked)
         assert healths(stage)[-1] == (False, f"port {started.port} belongs to program-77 (pid 77)")
-        assert stage.supervisor.run is not None
         assert (stage.supervisor.run.listener, stage.supervisor.run.owner_pid) == ("foreign", STRANGER)
         await stage.pass_time(10)
         await stage.supervisor.stop()

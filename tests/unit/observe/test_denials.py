@@ -42,7 +42,6 @@ HOME = "/tmp/of-a-user/x"
 )
 def test_the_path_and_the_setting_are_named(words: str) -> None:
     found = explain_denial(f"starting\n{words}\n", STANDARD)
-    assert found is not None
     assert found.kind == "sandbox_denied"
     assert HOME in found.cause
     assert "sandbox.write" in found.remedy
@@ -73,7 +72,6 @@ def test_what_the_sandbox_allows_it_did_not_deny(words: str) -> None:
 def test_a_denial_that_names_no_path_is_most_likely_the_sandboxs(words: str) -> None:
     """Before, the user was advised to give himself access to the file."""
     found = explain_denial(words, STANDARD)
-    assert found is not None
     assert found.kind == "sandbox_denied"
     assert "/dev/shm" in found.remedy
     assert "/tmp" in found.remedy
@@ -89,7 +87,6 @@ def test_a_denial_that_names_no_path_is_most_likely_the_sandboxs(words: str) -> 
 )
 def test_a_port_is_named(words: str) -> None:
     found = explain_denial(words, STRICT)
-    assert found is not None
     assert "443" in found.cause
     assert "sandbox.connect" in found.remedy
     assert explain_denial(words.replace("443", "5432"), STRICT) is None

@@ -100,5 +100,4 @@ def test_a_script_without_a_first_line_is_to_be_started_by_its_own_interpreter(
     tmp_path: Path, name: str, words: str
 ) -> None:
     found = unrunnable(tmp_path / name, b"print(1)\n", handlers=tmp_path)
-    assert found is not None
     assert f"backend.command = [{words}, …]" in found.remedy

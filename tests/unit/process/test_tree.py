@@ -32,7 +32,6 @@ def entries(*items: Entry) -> dict[int, Entry]:
 def test_a_name_with_blanks_parentheses_and_line_ends_does_not_confuse_the_reader() -> None:
     fields = b" ".join(str(number).encode() for number in range(4, 53))
     found = tree.parse_stat(b"77 (a) R (b\n c) Z " + fields)
-    assert found is not None
     assert (found.pid, found.name, found.state, found.parent, found.session, found.started) == (
         77,
         "a) R (b\n c",
@@ -186,7 +185,6 @@ def test_a_signal_reaches_no_process_when_the_pid_has_a_new_owner() -> None:
     if sys.platform != "linux":
         pytest.skip("reads /proc")
     me = tree.read_entry(os.getpid())
-    assert me is not None
     assert tree.send(me, 0)
     me.started -= 1
     assert not tree.send(me, signal.SIGKILL)  # or this test process would be gone

@@ -47,5 +47,4 @@ async def test_two_chunks_that_come_in_one_turn_of_the_loop_may_pause_it(monkeyp
 
 
 def _ahead(reader: Reader) -> int:
-    assert reader._thread is not None
     return len(reader._thread.chunks)

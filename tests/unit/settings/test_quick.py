@@ -98,7 +98,6 @@ def test_what_users_give_is_plainly_right_in_every_way_to_give_it(tmp_path: Path
     chosen = given_.get(way, {})
     path = config if way == "file" else None
     found = quick(path, **chosen)
-    assert found is not None
     loaded = load(config=str(path) if path else None, command=["./serve"], **{"environ": {}, **chosen}).settings
     assert values(found) == values(loaded)
     assert (found.profile, found.backend.port, found.backend.env) == (loaded.profile, 5005, {"KEY": "1"})

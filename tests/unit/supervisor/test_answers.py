@@ -61,7 +61,6 @@ def test_an_exit_is_reported_with_its_last_output() -> None:
     ended = run(status=ExitStatus(code=3), output="x" * 100_000 + "the end")
     error = error_for(Outcome.EXITED, ended, Settings())
     assert isinstance(error, BackendExitedError)
-    assert error.data is not None
     assert error.data["output"].endswith("the end")
     assert len(error.data["output"]) <= 8192
 

@@ -33,7 +33,6 @@ def test_a_backend_that_ends_at_once_may_end_with_its_stdin(tmp_path: Path, read
     (tmp_path / "server.py").touch()
     run = ended("server.py", cwd=tmp_path, code=0, ready=ready)
     why = explain_early_end(run, Settings())
-    assert why is not None
     assert f"within 2 s, {when}" in why.cause
     assert 'backend.stdin = "open"' in why.remedy
     later = explain_early_end(structs.replace(run, lasted=3.0), Settings())
@@ -48,10 +47,8 @@ def test_a_backend_that_ends_at_once_may_end_with_its_stdin(tmp_path: Path, read
 def test_a_limit_that_was_passed_before_it_was_ready_is_named_with_what_was_measured(tmp_path: Path) -> None:
     run = ended("server.py", cwd=tmp_path, code=137, over_memory=300 * 2**20)
     why = explain_early_end(run, Settings(limits=Limits(memory=150 * 2**20)))
-    assert why is not None
     assert why.cause.startswith(f"Its processes used 300 MiB of memory ({MEASURE}), more than limits.memory (150 MiB)")
     without_unit = explain_early_end(run, Settings(limits=Limits(memory=512)))
-    assert without_unit is not None
     assert "more than limits.memory (512 bytes)" in without_unit.cause
     assert '"512MB"' in without_unit.remedy
 
@@ -71,7 +68,6 @@ def test_a_program_that_went_into_the_background_gets_its_own_remedy(
     run = ended(cwd=tmp_path, code=0, forced=(Survivor(7, left),))
     assert run.spec is not None
     why = explain_early_end(structs.replace(run, spec=LaunchSpec(command, str(tmp_path), {})), Settings())
-    assert why is not None
     assert f"left others running, which were ended too: {left} (pid 7)" in why.cause
     assert remedy in why.remedy
 
@@ -79,7 +75,6 @@ def test_a_program_that_went_into_the_background_gets_its_own_remedy(
 def test_a_question_on_an_empty_stdin_is_named(tmp_path: Path) -> None:
     output = 'Traceback (most recent call last):\n  input("Do you agree? ")\nEOFError: EOF when reading a line\n'
     why = explain_early_end(ended("setup.py", cwd=tmp_path, code=1, output=output), Settings())
-    assert why is not None
     assert "asked for input on stdin, which is empty" in why.cause
 
 
@@ -88,7 +83,6 @@ def test_a_question_on_an_empty_stdin_is_named(tmp_path: Path) -> None:
 def test_a_question_at_the_end_of_its_output_is_quoted(tmp_path: Path, code: int, end: str) -> None:
     run = ended(cwd=tmp_path, code=code, output=f"Starting\nUse another port instead? {end}")
     why = explain_early_end(run, Settings())
-    assert why is not None
     assert (
         why.cause
         == f"It asked for input on stdin, which is empty, and exited: Use another port instead? {end.strip()}."
@@ -98,7 +92,6 @@ def test_a_question_at_the_end_of_its_output_is_quoted(tmp_path: Path, code: int
 
 def test_what_a_backend_printed_before_it_exited_at_once_is_quoted(tmp_path: Path) -> None:
     why = explain_early_end(ended(cwd=tmp_path, code=0, output="Nothing to do, see --help\n"), Settings())
-    assert why is not None
     assert why.cause.endswith("here stdin is empty. Its last output: Nothing to do, see --help")
 
 
@@ -109,7 +102,6 @@ def test_a_script_in_the_folder_of_the_start_names_both_folders(
     monkeypatch.chdir(tmp_path)
     elsewhere = tmp_path / "bin"
     why = explain_early_end(ended("-u", "server.py", "--port", "5005", cwd=elsewhere), Settings())
-    assert why is not None
     assert f"there is no {elsewhere / 'server.py'}" in why.cause
     assert f'set backend.cwd = "{tmp_path}"' in why.remedy
     assert str(tmp_path / "server.py") in why.remedy
@@ -140,13 +132,11 @@ def test_an_app_that_shut_itself_down_is_said_to_have_done_so(tmp_path: Path) ->
     settings = Settings(profile="aspnet")
     run = ended(cwd=tmp_path, code=0, ready=True, output=STARTED + STOPPING)
     why = explain_early_end(run, settings)
-    assert why is not None
     assert why.cause.startswith("The app shut itself down (IHostApplicationLifetime.StopApplication or a signal")
     assert "last error" not in why.cause
     assert why.kind == "clean_exit"
     failed = "fail: Microsoft.Extensions.Hosting.Internal.Host[9]\n      BackgroundService failed\n"
     why = explain_early_end(structs.replace(run, output=STARTED + failed + STOPPING), settings)
-    assert why is not None
     assert "Its last error: BackgroundService failed" in why.cause
 
 
@@ -168,7 +158,6 @@ def test_nothing_else_is_taken_for_its_own_shutdown(tmp_path: Path, profile: str
 def test_a_program_that_printed_its_usage_is_said_to_lack_an_argument(tmp_path: Path, code: int) -> None:
     said = "\nusage: app [-h] --port PORT\napp: error: the following arguments are required: --port\n"
     why = explain_early_end(ended(cwd=tmp_path, code=code, output=said), Settings())
-    assert why is not None
     assert why.kind == "usage"
     assert "Its last error: app: error: the following arguments are required: --port" in why.cause
     assert "backend.command" in why.remedy
@@ -180,7 +169,6 @@ def test_a_usage_below_the_error_counts_as_one_above(tmp_path: Path, code: int) 
     """Go's flag, Jetty and others print it last."""
     said = "ERROR : Unknown module='deploy'.\n\nUsage:\n       java -jar start.jar [options]\n"
     why = explain_early_end(ended(cwd=tmp_path, code=code, output=said), Settings())
-    assert why is not None
     assert why.kind == "usage"
     known = f"{said}Error: Unable to access jarfile app.jar\n"
     why = explain_early_end(ended(cwd=tmp_path, code=code, output=known), Settings())
@@ -194,14 +182,12 @@ def test_a_manager_that_exits_with_0_after_its_workers_exception_is_no_daemon(tm
     """Hypercorn; Python's resource tracker outlives it by some milliseconds, or by none."""
     for left in ((Survivor(7, "python3"),), ()):
         why = explain_early_end(ended(cwd=tmp_path, code=0, output=WORKER, forced=left), Settings())
-        assert why is not None
         assert why.cause == "Part of the backend is missing: flask."
 
 
 def test_a_manager_that_exits_with_0_long_after_it_was_ready_is_no_daemon(tmp_path: Path) -> None:
     run = ended(cwd=tmp_path, code=0, ready=True, forced=(Survivor(7, "python3"),))
     why = explain_early_end(run, Settings())
-    assert why is not None
     assert why.kind == "daemonized"
     assert explain_early_end(structs.replace(run, lasted=3.1), Settings()) is None
 
@@ -211,7 +197,6 @@ def test_a_taken_port_is_the_reason_whatever_the_exit_code(tmp_path: Path) -> No
     exception = "Traceback (most recent call last):\nOSError: [Errno 98] Address already in use: 5000\n"
     for said in ("Can't connect to TCP port 5000 on :: [Address already in use]\n", exception):
         why = explain_early_end(ended(cwd=tmp_path, code=0, output=said), Settings())
-        assert why is not None
         assert why.kind == "port_in_use"
         assert "another program uses" in why.cause
 
