@@ -170,13 +170,13 @@ class App:
             warnings=self._warnings,
         )
         view = StatusView(settings, paths, supervisor, succession, secrets.mask)
-        self._handlers = {
+        self._handlers: dict[str, Any] = {
             **BackendChannels(settings, supervisor, client, view).table(),
             **sidecar,
             **firewall.table(),
             **self._recorder.table(),
-            **diagnosis.table(),
-            **logs.table(),
+            "backend:diagnose": diagnosis.run,
+            "backend:logs": logs.read,
         }
 
     def _succeeded(self, found: Reclaimed) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
@@ -36,11 +35,8 @@ class Diagnosis(Struct, frozen=True):
     crashes: Callable[[], Awaitable[list[Crash]]]  # the crash reports, newest first
     firewall: Callable[[], Awaitable[FirewallCheck]]  # its verdict, on Windows only
 
-    def table(self) -> Mapping[str, Callable[..., Any]]:
-        """Channel name to function."""
-        return {"backend:diagnose": self._diagnose}
-
-    async def _diagnose(self) -> list[Check]:
+    async def run(self) -> list[Check]:
+        """backend:diagnose."""
         from ..firewall import HAS_FIREWALL
         from ..observe import check_backend
         from ..observe.diagnose import check_firewall, run_checks
@@ -66,7 +62,8 @@ class Diagnosis(Struct, frozen=True):
         from ..backend.ports import port_state
         from ..observe import check_files, check_network
         from ..observe.check_libraries import check_libraries
-        from ..observe.diagnose import check_hosts_file, check_installation_time
+        from ..observe.diagnose import check_installation_time
+        from ..process.platform.machine import hosts_file
         from ..process.platform.reserved_ports import reserved_ranges
 
         backend, paths = self.settings.backend, self.paths
@@ -91,7 +88,7 @@ class Diagnosis(Struct, frozen=True):
             "loopback": check_network.check_loopback,
             "ipv6": check_network.check_ipv6,
             "proxy": lambda: check_network.check_proxy(os.environ),
-            "hosts_file": check_hosts_file,
+            "hosts_file": lambda: check_files.check_hosts(hosts_file()),
             "exposure": lambda: check_network.check_exposure(exposed, backend.command, backend.env),
             "clock": check_installation_time,
         }

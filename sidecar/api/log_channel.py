@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from ..observe.logs import BackendLog
 from ..rpc.server import Server
 from ..supervisor import Supervisor
@@ -25,11 +22,8 @@ class LogChannel:
         supervisor.stream.subscribe(RunLaunching, lambda notice: output.begin_run(notice.run.number))
         supervisor.stream.subscribe(Output, lambda notice: output.write(notice.stream, notice.data))
 
-    def table(self) -> Mapping[str, Callable[..., Any]]:
-        """Channel name to function."""
-        return {"backend:logs": self._logs}
-
-    async def _logs(self, args: LogsArgs | None = None) -> list[LogLine]:
+    async def read(self, args: LogsArgs | None = None) -> list[LogLine]:
+        """backend:logs."""
         args = args or LogsArgs()
         return await self._output.read_lines(args.lines, args.stream)
 

@@ -83,14 +83,14 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
         raise
     except SidecarError as error:
         return _complain(error)
-    print(as_json(result))  # noqa: T201 - the tool's output
+    print(as_json(result))
     return 0
 
 
 def _complain(error: SidecarError) -> int:
     own = ErrorBody(error.code, error.message, UNSET if error.hint is None else error.hint)
     body = error.error if isinstance(error, RemoteError) else own
-    print(as_json({"error": to_builtins(body)}), file=sys.stderr)  # noqa: T201 - the tool's output
+    print(as_json({"error": to_builtins(body)}), file=sys.stderr)
     return error.exit_status if isinstance(error, InvalidConfigError) else 1
 
 

@@ -64,7 +64,7 @@ async def _serve(port: int) -> None:
     runner = web.AppRunner(make_app(stop), access_log=None, handle_signals=False)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=1.0).start()
-    print(f"Now listening on: http://127.0.0.1:{port}", flush=True)  # noqa: T201 - a backend's output
+    print(f"Now listening on: http://127.0.0.1:{port}", flush=True)
     for number in TERMINATION:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()

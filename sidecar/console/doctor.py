@@ -62,13 +62,13 @@ def _bundle(bundle: str, checks: Sequence[Check], facts: dict[str, Any], serve_w
 
     gathered = Bundle(checks, facts, serve_words)
     # Shown before it is written, so that you can notice a secret that is not listed before the bundle leaves the machine.
-    print(f"Masked in this bundle (also listed in its masked.txt):\n{gathered.summary()}", file=sys.stderr)  # noqa: T201
+    print(f"Masked in this bundle (also listed in its masked.txt):\n{gathered.summary()}", file=sys.stderr)
     try:
         gathered.write(Path(bundle))
     except OSError as error:
         reason = f"The bundle {bundle} cannot be written: {error.strerror}"
         raise UsageError(reason, hint="Choose a file in a folder that you can write to.") from error
-    print(one_line(f"{bundle}: {len(gathered.texts)} files, secrets masked"), file=sys.stderr)  # noqa: T201 - the tool's output
+    print(one_line(f"{bundle}: {len(gathered.texts)} files, secrets masked"), file=sys.stderr)
 
 
 class StartCheck(Check, frozen=True):
@@ -116,7 +116,7 @@ class _StartEvents:
             payload["message"] != self._shown or payload["elapsed"] >= self._shown_at + _REPEAT_AFTER
         ):
             self._shown, self._shown_at = payload["message"], payload["elapsed"]
-            print(printable(sentence(channel, payload)), file=sys.stderr, flush=True)  # noqa: T201 - the tool's output
+            print(printable(sentence(channel, payload)), file=sys.stderr, flush=True)
 
 
 async def _start(client: Client, events: _StartEvents, logs: str) -> Check:
@@ -156,7 +156,7 @@ def _failed(message: str, hint: str, code: str, output: str, *, crash: dict[str,
 
 def _show(checks: Sequence[Check], *, as_json: bool) -> None:
     if as_json:
-        print(to_json(checks))  # noqa: T201 - the tool's output
+        print(to_json(checks))
         return
     console = Console(highlight=False)
     console.print(checks_table(checks))

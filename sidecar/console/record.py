@@ -89,7 +89,7 @@ class _Tape:
         except OSError as error:
             self._descriptor = None
             text = f"sidecar: the recording ends here, the connection goes on: {self._path}: {error.strerror}"
-            print(text, file=sys.stderr, flush=True)  # noqa: T201 - stdout is the protocol's
+            print(text, file=sys.stderr, flush=True)
 
 
 def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:

@@ -150,7 +150,7 @@ def judge(old: Exchange, new: Exchange | None) -> tuple[str, list[Difference]]:
 
 
 def _say(text: str) -> None:
-    print(one_line(text), flush=True)  # noqa: T201 - the tool's output
+    print(one_line(text), flush=True)
 
 
 class Difference(NamedTuple):

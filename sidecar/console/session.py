@@ -63,7 +63,7 @@ class Session:
     def say(self, text: str) -> None:
         """Prints; a stdout that takes nothing any more ends the tool."""
         try:
-            print(text, flush=True)  # noqa: T201 - the tool's output
+            print(text, flush=True)
         except OSError as error:
             silence()
             self.unsaid = error

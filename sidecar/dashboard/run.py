@@ -118,6 +118,6 @@ def _open(address: str) -> None:
 
 def _say(text: str) -> None:
     try:
-        print(text, flush=True)  # noqa: T201 - the tool's output
+        print(text, flush=True)
     except OSError:
         pass  # the reader is gone; the page goes on

@@ -115,8 +115,12 @@ def check_folder(name: str, path: str) -> Check:
     return Check(check, "ok", f"{folder} can be written", evidence=left)
 
 
-def check_hosts(text: str) -> Check:
-    """Whether ``localhost`` means this machine; ``text``: of the hosts file. The sidecar never uses the name; backends and pages do."""
+def check_hosts(path: str) -> Check:
+    """Whether ``localhost`` means this machine by the hosts file. The sidecar never uses the name; backends and pages do."""
+    try:
+        text = Path(path).read_text("utf-8", "replace")
+    except OSError as error:
+        return Check("hosts_file", "unknown", f"{path} cannot be read: {error.strerror}")
     wrong = []
     for line in text.splitlines():
         address, *names = re.split(r"\s+", line.partition("#")[0].strip())

@@ -9,11 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from ..log import log
-from ..process.platform.machine import hosts_file
 from ..threads import in_thread
 from ..wire.messages import FirewallCheck
 from ..wire.observe import Check
-from .check_files import check_hosts
 
 _DAY = 86_400.0
 
@@ -47,15 +45,4 @@ def check_clock(now: float, installed: float) -> Check:
 
 def check_firewall(verdict: FirewallCheck) -> Check:
     """What the Windows Firewall does."""
-    if verdict.compatible:
-        return Check("firewall", "ok", verdict.message)
-    return Check("firewall", "warning", verdict.message, verdict.recommendation)
-
-
-def check_hosts_file() -> Check:
-    """``check_hosts`` of the system's file."""
-    path = Path(hosts_file())
-    try:
-        return check_hosts(path.read_text("utf-8", "replace"))
-    except OSError as error:
-        return Check("hosts_file", "unknown", f"{path} cannot be read: {error.strerror}")
+    return Check("firewall", "ok" if verdict.compatible else "warning", verdict.message, verdict.recommendation)

@@ -22,6 +22,7 @@ from queue import Empty, SimpleQueue
 from msgspec import Struct, structs
 
 from ..clock import iso
+from ..process.platform.descriptors import write_all
 from ..process.platform.files import make_folder, open_append, remove_file
 
 CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that writes byte by byte is bounded too
@@ -189,16 +190,16 @@ class LogFiles:
         assert self._file is not None
         assert self._index is not None
         if self._lost:
-            _write_all(self._file, b"\n[sidecar] %d bytes of output were not written here\n" % self._lost)
+            write_all(self._file.fileno(), b"\n[sidecar] %d bytes of output were not written here\n" % self._lost)
             self._lost = 0
         size = len(chunk.data)
-        _write_all(self._file, chunk.data)
+        write_all(self._file.fileno(), chunk.data)
         # The position after an append is the end of what *we* wrote, even if another sidecar appends to the same file.
         offset = self._file.tell() - size
         if offset < self._end:
             self._index.truncate(0)  # another program truncated the log (logrotate's copytruncate)
         self._end = offset + size
-        _write_all(self._index, f"{offset} {size} {iso(chunk.time)} {chunk.stream}\n".encode())
+        write_all(self._index.fileno(), f"{offset} {size} {iso(chunk.time)} {chunk.stream}\n".encode())
         self._warned = False
 
     def _open(self, number: int) -> None:
@@ -253,10 +254,3 @@ def _inode(path: str) -> int | None:
         return os.stat(path).st_ino
     except OSError:
         return None
-
-
-def _write_all(file: FileIO, data: bytes) -> None:
-    """An unbuffered write may write less than all, on a disk that is about to be full."""
-    written = file.write(data)
-    while written < len(data):
-        written += file.write(memoryview(data)[written:])

@@ -41,11 +41,9 @@ class Limit:
         self._hold = hold
         self._active = False
         self._since: float | None = None  # since when the value speaks against the present verdict
-        self._value = 0.0
 
     def check(self, value: float, now: float) -> ResourceAlert | None:
         """The alert, or its end, when the value at the time ``now`` brings either about."""
-        self._value = value
         if not self._limit:
             return None
         against = value < self._release_below if self._active else value > self._limit
@@ -54,20 +52,17 @@ class Limit:
             return None
         if self._since is None:
             self._since = now
-        if now - self._since < self._hold:
-            return None
-        return self._turn()
+        return None if now - self._since < self._hold else self._turn(value)
 
     def release(self) -> ResourceAlert | None:
         """There is nothing to watch any more: the end of the alert, where it was active."""
         self._since = None
-        self._value = 0.0
-        return self._turn() if self._active else None
+        return self._turn(0.0) if self._active else None
 
-    def _turn(self) -> ResourceAlert:
+    def _turn(self, value: float) -> ResourceAlert:
         self._active = not self._active
         self._since = None
-        return ResourceAlert(metric=self._metric, value=self._value, limit=self._limit, active=self._active)
+        return ResourceAlert(metric=self._metric, value=value, limit=self._limit, active=self._active)
 
 
 class Resources:

@@ -151,7 +151,7 @@ def from_flags(overrides: Sequence[str]) -> Source:
 
 def _add(source: Source, section: str, key: str, entry: str | None, *, text: str, origin: str) -> None:
     try:
-        value = text if entry else parse_text(text)
+        value = _unquoted(text) if entry else parse_text(text)
     except QuotedTextError:
         from .words import shown
 
@@ -159,8 +159,6 @@ def _add(source: Source, section: str, key: str, entry: str | None, *, text: str
             f"{origin}: {shown(text)} is not a TOML string; omit the quotes, or use single quotes if it has a backslash"
         )
         return
-    if entry:
-        value = _unquoted(text)
     if (section, key) == ("backend", "env") and isinstance(value, dict):
         source.given.extend(Given(section, key, one, origin, name) for name, one in value.items())
     else:

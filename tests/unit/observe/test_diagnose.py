@@ -176,8 +176,11 @@ def test_little_space_is_reported_before_there_is_none(
         ("10.0.0.1 localhost.example\n", "ok"),
     ],
 )
-def test_a_redirected_localhost_is_reported(text: str, status: str) -> None:
-    assert check_files.check_hosts(text).status == status
+def test_a_redirected_localhost_is_reported(text: str, status: str, tmp_path: Path) -> None:
+    file = tmp_path / "hosts"
+    assert check_files.check_hosts(str(file)).status == "unknown"
+    file.write_text(text)
+    assert check_files.check_hosts(str(file)).status == status
 
 
 # Network
