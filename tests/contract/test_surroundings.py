@@ -141,7 +141,7 @@ def test_a_system_without_a_temporary_folder_gets_a_hint(words: list[str]) -> No
     code += "def none(*_): raise FileNotFoundError(2, 'No usable temporary directory found in [/tmp]')\n"
     code += f"tempfile._get_default_tempdir = none; sys.argv[1:] = {words}\n"
     code += "from sidecar.__main__ import main; sys.exit(main())"
-    done = run([sys.executable, "-c", code])
+    done = run([sys.executable, "-c", code], env={"SIDECAR_PROFILE": None})
     assert (done.returncode, done.stdout) == (64, "")
     assert "No temporary folder is available: No usable temporary directory" in done.stderr
     assert "Set TMPDIR" in done.stderr

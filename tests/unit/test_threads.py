@@ -46,4 +46,4 @@ except TimeoutError:
     print("over")
 """
     done = run([sys.executable, "-c", code], check=True)
-    assert done.stdout.strip() == b"over"
+    assert done.stdout.strip() == "over"

@@ -242,8 +242,7 @@ SAID = [
 @pytest.mark.parametrize(
     ("kind", "status", "output", "words"), SAID, ids=[f"{kind}-{n}" for n, (kind, *_) in enumerate(SAID)]
 )
-@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
-@pytest.mark.parametrize("before", ["", NOISE * 200], ids=["alone", "after much else"])
+@pytest.mark.parametrize(("before", "newline"), [("", "\n"), (NOISE * 200, "\r\n")], ids=["alone", "after much else"])
 def test_the_cause_comes_from_what_it_said(
     *, kind: str, status: ExitStatus, output: str, words: str, before: str, newline: str
 ) -> None:
