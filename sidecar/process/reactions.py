@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .tree import Entry
 
-_SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "mksh", "ash", "busybox")
+_SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "ksh93", "mksh", "lksh", "ash", "busybox", "posh", "yash", "fish")
 _IMPATIENT = ("su", "runuser", "script")  # kill what they have started 2 s after the signal (util-linux)
 _MAX_LOOK = 16  # descendants; a namespace begins among the first, and a tree that forks on and on has no last one
 
@@ -33,7 +33,8 @@ def disposition(pid: int, number: int) -> str:
 
 def is_shell(pid: int) -> bool:
     """Whether a shell runs there; the name of a script is not that of its shell."""
-    return link(pid, "exe").rpartition("/")[2] in _SHELLS
+    name = link(pid, "exe").rpartition("/")[2]
+    return name.removesuffix(" (deleted)") in _SHELLS  # by an upgrade since it was started
 
 
 def is_impatient(name: str) -> bool:

@@ -143,6 +143,18 @@ async def test_a_shell_does_not_keep_the_signal_from_what_it_waits_for(
     assert file.read_text() == "asked\nsaved\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the children of a shell with a trap are not asked")
+async def test_a_shell_that_was_upgraded_since_is_known_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    shell = shutil.copy(shutil.which("sh") or "", tmp_path / "ksh93")
+    script = f"trap 'echo cleaning' TERM; {shlex.join(child('launcher', 'worker', file, 1.5))} $0; true"
+    async with client_of([str(shell), "-c", script, "{port}"], tmp_path, timeouts__graceful_shutdown=4) as client:
+        await client.call("backend:waitForReady")
+        shell.unlink()
+        assert await client.call("backend:stop") == {"success": True}
+    assert file.read_text() == "asked\nsaved\n"
+
+
 @pytest.mark.parametrize(
     ("to", "first"), [("root", ["server asked", "server saved"]), ("group", ["server asked", "store asked"])]
 )
