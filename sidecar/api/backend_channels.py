@@ -111,8 +111,12 @@ class BackendChannels(Struct, frozen=True):
     def _must_listen(self) -> None:
         """Without an endpoint the open port counts, as for readiness; nothing is sent to it. Raises HttpFailedError."""
         run = self._reachable()
-        if run.ready_at is None or run.healthy is False:
+        if run.ready_at is None or (run.healthy is False and run.listener == "unknown"):
             raise refused(run.port)
+        if run.healthy is False:
+            raise errors.HttpFailedError(
+                run.unhealthy, kind="refused", hint="Check its last output; if that does not help, restart the backend."
+            )
 
     async def _get(self, setting: str, path: str, limit: float, *, head_suffices: bool = False) -> Response:
         self._reachable()

@@ -143,6 +143,8 @@ class Monitor:
                 if result.ok:
                     self._supervisor.stream.publish(HealthAnswered(self._loop.time() - began))
                 answer, body, error = _answer(result), result.body, result.error
+                if answer is Answer.NONE:
+                    error = self._obstacle() or error
             if self._tracker.record(answer) or (lost and before and lost != before):  # first closed, then a stranger's
                 healthy = self._tracker.healthy is True
                 self._supervisor.post(e.Health(run, healthy, body if healthy else None, error))
@@ -166,6 +168,7 @@ class Monitor:
             since = min(since, self._loop.time()) if not error and self._lets_wait() else math.inf
             if self._loop.time() - since >= limit:
                 error = "it does not accept the connections that wait on its port"
+            error = error or self._obstacle()
             if not error and self._settings.backend.managed:
                 error = https = https or await self._speaks_https()
             if error != lost:
@@ -174,6 +177,12 @@ class Monitor:
             if hung:
                 self._supervisor.post(e.Hung(run, hung))
             await asyncio.sleep(interval)
+
+    def _obstacle(self) -> str:
+        """What keeps the run from answering; empty: nothing is seen."""
+        run = self._supervisor.run
+        obstacle = run.obstacle_now() if run is not None and not self._is_stopping() else None
+        return f"{obstacle.cause}. {obstacle.remedy}" if obstacle is not None else ""
 
     def _lets_wait(self) -> bool:
         """Whether connections wait to be accepted: by a reloader without its worker, say."""

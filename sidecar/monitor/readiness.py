@@ -95,13 +95,17 @@ class Readiness(Struct, eq=False):
         if self._notifications is not None and self._notifications.status:
             return self._notifications.status
         run, output = self._supervisor.run, self._supervisor.launcher.last_output(_LAST_OUTPUT)
-        listening = run.listeners() if run is not None else None
+        looked = structs.replace(run, **run.seen_now(), output=output) if run is not None else None
+        listening = looked.listening if looked is not None else None
         seen, remedy = "", ""
-        is_known = run is not None and (run.last_answer or (listening and run.port not in self._look.ports()))
-        if run is not None and (is_known or (listening == [] and lifetime_events(self._settings.profile, output))):
-            look = None if listening is None else tuple(listening)
-            seen, remedy = what_is_missing(structs.replace(run, listening=look, output=output), self._settings)
-        elif listening == []:
+        if looked is not None and (
+            looked.last_answer
+            or looked.obstacle
+            or (listening and looked.port not in self._look.ports())
+            or (listening == () and lifetime_events(self._settings.profile, output))
+        ):
+            seen, remedy = what_is_missing(looked, self._settings)
+        elif listening == ():
             seen = "none of its processes listens on a port yet"
             cause = what_it_says(output, run.port) if run is not None else None
             remedy = f"{cause.cause} {cause.remedy}" if cause is not None else ""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from ..core.cause import Cause
     from .base import ListeningSocket, NotifyChannel, ProcessId, ProcessLayer
     from .spec import EarlyRun, LaunchSpec
 
@@ -85,6 +86,15 @@ def waiting_on(port: int) -> int:
 
         return find(port)
     return 0
+
+
+def find_obstacle(pids: Collection[int], port: int | None) -> Cause | None:
+    """What keeps these processes from serving the port, a part of a sentence; None where nothing is seen, and off Linux."""
+    if sys.platform == "linux":
+        from .obstacles import find_obstacle as find
+
+        return find(pids, port)
+    return None
 
 
 def process_name(pid: int) -> str | None:

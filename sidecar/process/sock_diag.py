@@ -16,13 +16,17 @@ _REQUEST, _DUMP = 0x1, 0x300  # NLM_F_REQUEST, NLM_F_DUMP
 _ERROR, _DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
 _LISTEN = 1 << 10  # TCP_LISTEN of include/net/tcp_states.h
 _HEAD = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
-# inet_diag_req_v2: family, protocol, extensions, padding, states; port, address, peer's address, cookie
-_QUERY = struct.Struct("=BBBBI2s2x16s16s4x8s")
+# inet_diag_req_v2: family, protocol, extensions, padding, states; port, address, peer's address, interface, cookie
+_QUERY = struct.Struct("=BBBBI2s2x16s16sI8s")
 _ANSWER = struct.Struct("=xB2x2s2x16s28x4xI8xI")  # inet_diag_msg: state, port, address; length of the queue, inode
 _ATTRIBUTE = struct.Struct("=HHB")  # nlattr, its value, which is padded to 4 bytes
 _ONLY_IPV6 = 11  # INET_DIAG_SKV6ONLY; of a socket that listens it comes unasked
 _ANY_COOKIE = b"\xff" * 8  # INET_DIAG_NOCOOKIE
 _ALL_STATES = 0xFFF
+_ANY_INTERFACE, _LOOPBACK_INTERFACE = (
+    0,
+    1,
+)  # LOOPBACK_IFINDEX of include/net/net_namespace.h; with 0 a socket that is bound to it is not found
 _LOOPBACK = socket.inet_aton("127.0.0.1").ljust(16, b"\0")
 _STATUS = struct.Struct("=i")  # 0, or an errno below it, first in NLMSG_DONE and NLMSG_ERROR
 _BUFFER = 32 * 1024  # what the kernel writes at once
@@ -46,7 +50,7 @@ def listening() -> dict[int, tuple[str, int, bool]]:
 def is_listening(port: int) -> bool:
     """Whether a connection to the port of 127.0.0.1 would find a listener, as the kernel looks for it. Raises as ``listening``."""
     with _asker() as asker:
-        _ask(asker, socket.AF_INET, 0, states=_LISTEN, port=port, address=_LOOPBACK)
+        _ask(asker, socket.AF_INET, 0, states=_LISTEN, port=port, address=_LOOPBACK, interface=_LOOPBACK_INTERFACE)
         try:
             next(_answers(asker))
         except FileNotFoundError:
@@ -81,10 +85,17 @@ def _asker() -> socket.socket:
 
 
 def _ask(
-    asker: socket.socket, family: int, flags: int, *, states: int, port: int = 0, address: bytes = bytes(16)
+    asker: socket.socket,
+    family: int,
+    flags: int,
+    *,
+    states: int,
+    port: int = 0,
+    address: bytes = bytes(16),
+    interface: int = _ANY_INTERFACE,
 ) -> None:
     head = _HEAD.pack(_HEAD.size + _QUERY.size, _BY_FAMILY, _REQUEST | flags, 0, 0)
-    what = (family, socket.IPPROTO_TCP, 0, 0, states, port.to_bytes(2, "big"), address, address, _ANY_COOKIE)
+    what = (family, socket.IPPROTO_TCP, 0, 0, states, port.to_bytes(2, "big"), address, address, interface, _ANY_COOKIE)
     asker.sendto(head + _QUERY.pack(*what), (0, 0))
 
 

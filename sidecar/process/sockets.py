@@ -20,7 +20,7 @@ _FOR_GOOD = {errno.ENOENT, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.EACC
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE}  # this process has no descriptor left, or the system
 _refusals: set[int] = set()
 _answered: list[bool] = []  # once netlink has answered
-_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
+_TABLES = ("tcp", "tcp6")
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
@@ -110,11 +110,16 @@ def _listening_in_proc() -> dict[int, tuple[str, int, bool]]:
     }
 
 
-def _read_tables() -> Iterator[tuple[int, bytes, int, int]]:
-    """State, address as the tables print it, port and inode of every TCP socket."""
+def listens_apart(pid: int, port: int) -> bool:
+    """Whether a socket listens on the port in the network namespace of that process."""
+    return any(state == _LISTEN and at == port for state, _, at, _ in _read_tables(str(pid)))
+
+
+def _read_tables(pid: str = "self") -> Iterator[tuple[int, bytes, int, int]]:
+    """State, address as the tables print it, port and inode of every TCP socket in the network namespace of the process."""
     for table in _TABLES:
         try:
-            with open(table, "rb") as file:  # noqa: PTH123 - not a path of the user's
+            with open(f"/proc/{pid}/net/{table}", "rb") as file:  # noqa: PTH123 - not a path of the user's
                 lines = file.readlines()[1:]
         except OSError as error:
             if error.errno in _EXHAUSTED:

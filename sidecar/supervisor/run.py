@@ -9,9 +9,11 @@ from msgspec import Struct, structs
 
 from ..backend.probe import ProbeResult
 from ..core import events as e
+from ..core.cause import Cause
 from ..core.events import Conflict, Socket
 from ..core.exit_status import ExitStatus
 from ..errors import SidecarError
+from ..process import find_obstacle
 from ..process.base import ListeningSocket, RunningProcess, Survivor
 from ..process.spec import LaunchSpec
 
@@ -38,10 +40,12 @@ class Run(Struct, frozen=True):
     owner_name: str = ""
     exposed: tuple[Socket, ...] = ()  # listening sockets of its tree that other machines can reach
     healthy: bool | None = None  # the result of its health checks; None before the first
+    unhealthy: str = ""  # what is wrong by the last of them
     output: str = ""  # its last output, secrets masked; see with_output
     error: SidecarError | None = None  # why the launch or the stop failed
     last_answer: ProbeResult | None = None  # the last failed request to its live endpoint; None: none was sent
     listening: tuple[ListeningSocket, ...] | None = None  # where its tree did when the start timed out; None: unknown
+    obstacle: Cause | None = None  # what kept it from serving, as a part of a sentence
     closed_socket: bool = False  # it closed the socket that it was handed
     instead: tuple[Socket, ...] = ()  # where it listened instead of on the socket that it was handed
     hung: str = ""  # how its watchdog found it hung; empty: by its health checks
@@ -81,6 +85,16 @@ class Run(Struct, frozen=True):
         """Where its tree listens now; None where the system does not say."""
         return self.process.listeners() if self.process is not None else None
 
+    def obstacle_now(self) -> Cause | None:
+        """What keeps its tree from serving, as a part of a sentence."""
+        pids = [identity.pid for identity in self.process.processes()] if self.process is not None else ()
+        return find_obstacle(pids, self.port)
+
+    def seen_now(self) -> dict[str, Any]:
+        """What a look at its tree says of a run that does not get ready: fields of this class."""
+        listening = self.listeners()
+        return {"listening": None if listening is None else tuple(listening), "obstacle": self.obstacle_now()}
+
 
 def said_by(event: e.Event) -> dict[str, Any]:  # noqa: PLR0911 - a table of events, one return a row
     """The fields of the run that an event about it changes."""
@@ -97,8 +111,8 @@ def said_by(event: e.Event) -> dict[str, Any]:  # noqa: PLR0911 - a table of eve
             return {"conflict": Conflict.PASSED, "closed_socket": closed, "instead": sockets}
         case e.Hung(why=why):
             return {"hung": why}
-        case e.Health(healthy=healthy):
-            return {"healthy": healthy}
+        case e.Health(healthy=healthy, error=error):
+            return {"healthy": healthy, "unhealthy": error}
         case e.Exposed(sockets=sockets):
             return {"exposed": sockets}
         case e.MemoryExceeded(used=used):

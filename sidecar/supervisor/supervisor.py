@@ -283,8 +283,7 @@ class Supervisor:
             self._up.succeed(self._started)
             return
         if action.outcome is Outcome.STARTUP_TIMEOUT:  # it is about to be stopped
-            listening = self._current_run.listeners()
-            self._update(listening=None if listening is None else tuple(listening))
+            self._update(**self._current_run.seen_now())
         self._up.fail(lambda: action.error or self._error(action.outcome))
 
     def _answer_down(self, action: a.AnswerDown) -> None:

@@ -115,7 +115,7 @@ def _named(path: str) -> str:
 
 def what_is_missing(run: Run, settings: Settings) -> tuple[str, str]:
     """Finding and fix about it, as for explain_unready."""
-    seen, remedy, *_ = _what_is_missing(run, settings)
+    seen, remedy, *_ = run.obstacle or _what_is_missing(run, settings)
     if "started" not in lifetime_events(settings.profile, run.output):  # our own stop may have followed
         return seen, remedy
     serves_nothing = remedy == _ONLY_LONGER and run.last_answer is None

@@ -221,10 +221,25 @@ async def test_without_any_endpoint_connections_that_wait_make_it_unhealthy() ->
             "status": "unhealthy",
             "error": "it does not accept the connections that wait on its port",
         }
+        assert await client.call("backend:health") == unhealthy
         os.kill(started["pid"], signal.SIGUSR1)
         await client.event("backend:healthUpdate", where=lambda update: update["status"] == "healthy")
         assert (await client.call("backend:status"))["state"] == "RUNNING"
         writer.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc shows who is stopped")
+@pytest.mark.parametrize("path", ["", "/health/live"])
+async def test_a_stopped_backend_is_unhealthy_until_it_goes_on(path: str) -> None:
+    more = {"health__failures": 1, "health__probe_timeout": 0.5}
+    async with sidecar(*http_backend(), profile="generic", backend__live_path=path, **more) as client:
+        pid = (await ready(client))["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        unhealthy = await client.event("backend:healthUpdate", where=lambda update: update["status"] == "unhealthy")
+        assert f"(pid {pid}) is stopped. Continue it: kill -CONT {pid}." in unhealthy["error"]
+        seen = client.mark()
+        os.kill(pid, signal.SIGCONT)
+        await client.event("backend:healthUpdate", where=lambda update: update["status"] == "healthy", since=seen)
 
 
 async def test_after_shutdown_nothing_is_alive_and_the_exit_status_is_0() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
-from tests.failures.stage import WINE_PIDS, Explanation, Stage, Ways, needs, nothing
+from tests.failures.stage import WINE_PIDS, Explanation, Stage, Ways, linux, needs, nothing
 from tests.support.backends import free_port, has_ipv6, http_backend, script_backend, trouble
 from tests.support.client import SidecarClient
 
@@ -13,6 +17,21 @@ _LATE = "It was not ready within timeouts.startup (<limit> s): "
 _LIMIT = 8 if sys.platform == "win32" else 2  # seconds: an interpreter starts slowly there, and slower under Wine
 _ONLY_LONGER = "Check its last output for what it waits for. If it only needs more time, raise timeouts.startup."
 _SHORT = {"timeouts__startup": _LIMIT}
+_ALONE = ["unshare", "--map-root-user", "--net"] if sys.platform == "linux" else []
+
+
+def _may_run(*command: str) -> bool:
+    return shutil.which(command[0]) is not None and subprocess.run([*command, "true"], check=False).returncode == 0
+
+
+def root_of(stage: Stage) -> Callable[[SidecarClient], Awaitable[None]]:
+    """Waits for the backend's first process, whose pid becomes a fact."""
+
+    async def wait(client: SidecarClient) -> None:
+        await client.event("backend:startupProgress", lambda progress: progress["phase"] == "waiting")
+        stage.facts["pid"] = (await client.call("backend:status"))["pid"]
+
+    return wait
 
 
 def port(stage: Stage) -> int:
@@ -81,6 +100,31 @@ async def holds_its_output_back(stage: Stage) -> Explanation:
         f"print('Now listening on: http://127.0.0.1:{port}'); time.sleep(600)"
     )
     return await stage.crash(script_backend(code), backend__port="reported", **_SHORT)
+
+
+@WAYS.add(
+    "It is stopped (SIGSTOP, Ctrl+Z)",
+    f"{_LATE}its process sh (pid <pid>) is stopped.",
+    "Continue it: kill -CONT <pid>. SIGSTOP, Ctrl+Z or a debugger stopped it, or it stopped itself.",
+    linux("/proc shows it"),
+)
+async def is_stopped(stage: Stage) -> Explanation:
+    return await stage.crash(["sh", "-c", "kill -STOP $$"], root_of(stage), backend__port=port(stage), **_SHORT)
+
+
+@WAYS.add(
+    "It has a network namespace of its own",
+    f"{_LATE}<program> (pid <pid>) listens on port <port> in a network namespace of its own, which 127.0.0.1 does not reach.",
+    "Start it in the network of this machine: without unshare --net, bwrap --unshare-net or firejail --net. If another"
+    ' program forwards the port to it, set backend.listener = "any".',
+    linux("others have no such namespaces"),
+    needs(not _ALONE or _may_run(*_ALONE), "this system lets this user have no network namespace"),
+)
+async def has_its_own_network(stage: Stage) -> Explanation:
+    number = port(stage)
+    program = listener("0.0.0.0", number)
+    stage.facts["program"] = Path(program[0]).name[:15]
+    return await stage.crash([*_ALONE, *program], root_of(stage), backend__port=number, **_SHORT)
 
 
 @WAYS.add(

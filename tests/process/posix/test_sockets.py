@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from sidecar.process import find_listener, find_listeners_of, portable_sockets, process_name
+from sidecar.process.platform.ports import is_listening
 from sidecar.process.posix import PosixProcessLayer
 from tests.support.backends import has_ipv6
 from tests.support.runs import Recorder, python, spec
@@ -72,6 +73,20 @@ def test_what_may_not_be_seen_is_not_taken_for_nothing(monkeypatch: pytest.Monke
 def test_a_process_has_a_name_and_an_ended_one_has_none() -> None:
     assert process_name(os.getpid())
     assert process_name(2**22 + 1) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="SO_BINDTODEVICE is Linux's")
+def test_a_listener_that_is_bound_to_the_loopback_interface_is_one() -> None:
+    with socket.socket() as server:
+        try:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+        except PermissionError:
+            pytest.skip("this kernel lets only root do that")
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        assert not is_listening(port)
+        server.listen()
+        assert is_listening(port)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
