@@ -46,6 +46,8 @@ from .threads import in_thread
 from .wire.observe import StateChanged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .api.metrics_file import MetricsFile
     from .argv import Boot
     from .monitor.notifications import Notifications
@@ -148,7 +150,7 @@ class App:
             client,
             supervisor,
             find_listener=process.find_listener,
-            notifications=_notifications(settings, supervisor, self._notify),
+            notifications=_notifications(settings, supervisor, self._notify, secrets.mask),
         )
         written = time.time() if boot.early is not None else 0.0
         self._record = Record(paths.data, log.warning, shared=reclaimed.shared, logs=reclaimed.logs, written=written)
@@ -307,12 +309,14 @@ def _notify_channel(settings: Settings, paths: Paths) -> NotifyChannel | None:
     return channel
 
 
-def _notifications(settings: Settings, supervisor: Supervisor, notify: NotifyChannel | None) -> Notifications | None:
+def _notifications(
+    settings: Settings, supervisor: Supervisor, notify: NotifyChannel | None, mask: Callable[[str], str]
+) -> Notifications | None:
     if notify is None:
         return None
     from .monitor.notifications import Notifications
 
-    return Notifications(notify, supervisor, watchdog=settings.health.watchdog, report=log.warning)
+    return Notifications(notify, supervisor, watchdog=settings.health.watchdog, mask=mask, report=log.warning)
 
 
 def _random() -> float:

@@ -102,7 +102,7 @@ def _is_program(word: str) -> bool:
     """Of ``call`` any word may be an argument: one that is not JSON, and can be run, is none."""
     try:
         msgspec.json.decode(word)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return Path(word).is_file() or shutil.which(word) is not None
     return False
 

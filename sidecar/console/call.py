@@ -38,7 +38,7 @@ def arguments(words: Sequence[str]) -> list[Any]:
     for position, word in enumerate(words, 1):
         try:
             values.append(json.decode(word))
-        except DecodeError as error:
+        except (DecodeError, RecursionError) as error:
             text = f"Argument {position} of the channel is not JSON: {word} ({error})"
             raise UsageError(text, hint="A string needs its own quotes, e.g. '\"suspend\"'.") from None
     return values

@@ -97,7 +97,7 @@ class Recording:
         self._bodies = self._read_bodies()
         try:
             self.header = _read_header(next(self._bodies))
-        except (StopIteration, MsgspecError, UnicodeDecodeError, RecordingError):
+        except (StopIteration, MsgspecError, UnicodeDecodeError, RecursionError, RecordingError):
             self._file.close()
             raise self._damaged("its header is missing or damaged") from None
 
@@ -107,7 +107,7 @@ class Recording:
             for body in self._bodies:
                 try:
                     record = _read_record(body)
-                except (MsgspecError, UnicodeDecodeError):
+                except (MsgspecError, UnicodeDecodeError, RecursionError):
                     raise self._damaged("a record is damaged") from None
                 if crc32(record.data) != record.check:
                     raise self._damaged("the checksum of a record does not match")

@@ -164,7 +164,7 @@ def _identity(settings: Settings) -> tuple[str, About]:
 def _read(path: Path) -> State | None:
     try:
         about = msgspec.json.decode(read_file(path / _ABOUT, _MAX_BYTES), type=About)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None  # not a folder of ours
     return State(path.name, about.command, about.folder, str(path), _size(path), iso(about.used), _in_use(path))
 
@@ -188,7 +188,7 @@ def _in_use(path: Path) -> bool:
     for file in path.glob(f"{_USE}*.json"):
         try:
             use = msgspec.json.decode(read_file(file, _MAX_BYTES), type=_Use)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
         same_boot = use.pid_namespace.partition("/")[0] == here.partition("/")[0]
         if same_boot and (use.pid_namespace != here or is_alive(ProcessId(*use.tool))):

@@ -19,14 +19,15 @@ _AT_ONCE = 16  # datagrams in one turn of the loop; the kernel holds back the se
 
 
 class Notifications(Struct, eq=False):
-    """Reads while a run is alive, and posts what follows. ``ready`` is set by READY=1; ``status``: the last STATUS=."""
+    """Reads while a run is alive, and posts what follows. ``ready`` is set by READY=1."""
 
     channel: NotifyChannel
     supervisor: Supervisor
     watchdog: float  # seconds from one WATCHDOG=1 to the next; 0: none is awaited
+    mask: Callable[[str], str]  # takes secrets out of a text
     report: Callable[[str], None]  # logs a sentence
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-    status: str = ""
+    _status: str = ""
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _started: float = 0.0
     _alive_at: float = 0.0
@@ -55,13 +56,18 @@ class Notifications(Struct, eq=False):
             return f"it sent no WATCHDOG=1 for {self.watchdog:g} s (health.watchdog)"
         return ""
 
+    @property
+    def status(self) -> str:
+        """The last STATUS=, as a page may see it; masked only when it is shown, for there may be thousands a second."""
+        return self.mask(self._status)
+
     def is_stopping(self, seconds: float) -> bool:
         """Whether it said within the last ``seconds`` that it is about to end."""
         return self._stopping_at is not None and self._loop.time() - self._stopping_at < seconds
 
     def _begin(self, _notice: RunLaunching) -> None:
         self.ready.clear()
-        self.status, self._triggered, self._stopping_at = "", False, None
+        self._status, self._triggered, self._stopping_at = "", False, None
         self._reported.clear()
 
     def _read_on(self, _notice: RunStarted) -> None:
@@ -107,7 +113,7 @@ class Notifications(Struct, eq=False):
         if said.extend is not None:
             self.supervisor.post(e.ExtendTimeout(run.number, said.extend))
         if said.status is not None:
-            self.status = one_line(said.status)[:MAX_STATUS]
+            self._status = one_line(said.status)[:MAX_STATUS]
             wait = self._shown_at + _STATUS_SECONDS - self._loop.time()
             if wait <= 0:
                 self._show(run.number)

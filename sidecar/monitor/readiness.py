@@ -92,8 +92,8 @@ class Readiness(Struct, eq=False):
         """What is awaited, and as far as it is known what is wrong; a backend that listens nowhere may only be slow."""
         from ..core.last_line import quote_last  # not needed by a quick start
 
-        if self._notifications is not None and self._notifications.status:
-            return self._notifications.status
+        if self._notifications is not None and (status := self._notifications.status):
+            return status
         run, output = self._supervisor.run, self._supervisor.launcher.last_output(_LAST_OUTPUT)
         looked = structs.replace(run, **run.seen_now(), output=output) if run is not None else None
         listening = looked.listening if looked is not None else None

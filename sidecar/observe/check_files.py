@@ -67,7 +67,7 @@ def check_runtime(find: FindCommand, environ: Mapping[str, str]) -> Check:
         options = json.loads(config.read_bytes()).get("runtimeOptions", {})
     except FileNotFoundError:
         return Check("runtime", "ok", "No runtime check needed")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         return Check("runtime", "unknown", f"{config} cannot be read: {error}", "Reinstall the app.")
     wanted = options.get("frameworks") or ([options["framework"]] if "framework" in options else [])
     roots = list(_dotnet_roots(environ))

@@ -83,7 +83,7 @@ def read_summary(report: str) -> tuple[int, Crash] | None:
     try:
         summary = line.removeprefix(SUMMARY_MARK)
         return msgspec.json.decode(summary, type=_Place).sequence, msgspec.json.decode(summary, type=Crash)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return None
 
 

@@ -175,7 +175,7 @@ class Reclaim:
         except OSError as error:
             self._notes.append(f"The run record {path} cannot be read: {error.strerror}")
             return None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             aside = f"{path}.corrupt"
             self._notes.append(
                 f"The run record {path} is damaged ({error}); it was set aside as {os.path.basename(aside)}"

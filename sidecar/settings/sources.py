@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 PREFIX = "SIDECAR_"
+_MAX_FILE = 1 << 20  # bytes
+_MAX_DOTS = 1000  # in a line: of a key, tomllib takes time for the square of them
 _MAX_SEARCHED = 100_000  # characters of a file in which the line of each setting is looked for
 
 
@@ -51,7 +53,7 @@ def from_file(path: str) -> Source:
 
     try:
         with open(path, "rb") as file:
-            content = file.read().decode("utf-8-sig")
+            content = _bounded(file.read(_MAX_FILE + 1))
         document = tomllib.loads(content)
     except OSError as error:
         return Source(f"{path}: cannot be read: {error.strerror or error}")
@@ -74,6 +76,16 @@ def from_file(path: str) -> Source:
             where = _place(path, content, "", section)
             source.mistakes.append(f"{where}: {section} is outside any section; only profile is allowed there")
     return source
+
+
+def _bounded(raw: bytes) -> str:
+    """The text of a file that is read in a moment; ValueError: it is not."""
+    if len(raw) > _MAX_FILE:  # /dev/zero has no end
+        raise ValueError(f"it has more than {_MAX_FILE} bytes")
+    content = raw.decode("utf-8-sig")
+    if any(line.count(".") > _MAX_DOTS for line in content.splitlines()):
+        raise ValueError(f"one of its lines has more than {_MAX_DOTS} dots")
+    return content
 
 
 def _table(path: str, content: str, section: str, table: dict[str, Any]) -> Iterator[Given]:

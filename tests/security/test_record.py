@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from sidecar.console import state
+from sidecar.observe.report import SUMMARY_MARK, read_summary
 from sidecar.process.identity import identify, pid_namespace
 from sidecar.process.reclaim import Reclaim
 from sidecar.process.record import Record, RunRecord
@@ -192,6 +193,20 @@ def test_a_last_run_out_of_range_is_set_aside(tmp_path: Path, content: bytes) ->
     assert Reclaim(tmp_path).read().notes == []
 
 
+NESTED = b'{"unknown":' + b"[" * 5000 + b"]" * 5000 + b"}"  # deeper than the interpreter's stack
+
+
+@pytest.mark.parametrize("name", ["run-2-1.json", "last-run.json"])
+def test_a_deeply_nested_record_ends_no_start(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(NESTED)
+    assert "is damaged" in Reclaim(tmp_path).read().notes[0]
+    assert Reclaim(tmp_path).read().notes == []
+
+
+def test_a_deeply_nested_summary_of_a_crash_hides_no_other_report() -> None:
+    assert read_summary(f"a report\n{SUMMARY_MARK}{NESTED.decode()}\n") is None
+
+
 def test_a_flood_of_records_holds_up_no_start(tmp_path: Path) -> None:
     """5000 of dead sidecars, each with its search for orphans, took more than a minute."""
     for number in range(2000):
@@ -230,6 +245,7 @@ def test_what_a_sidecar_writes_is_read_again(tmp_path: Path) -> None:
         b'{"command":[],"folder":"x","used":1e308}',
         b'{"command":[],"folder":"x","used":-1e308}',
         b'{"command":[],"folder":"x","used":253402300800}',
+        b'{"command":' + b"[" * 5000 + b"]" * 5000 + b"}",
     ],
 )
 def test_a_damaged_state_ends_no_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:

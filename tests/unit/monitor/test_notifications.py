@@ -13,6 +13,7 @@ import pytest
 
 from sidecar.monitor.notifications import Notifications
 from sidecar.process.base import Datagram
+from sidecar.settings.masking import mask_text
 from sidecar.supervisor.stream import RunLaunching, RunStarted, Stream
 from tests.support.processes import until
 
@@ -55,7 +56,7 @@ async def test_what_a_run_says_before_its_launch_is_published_counts_and_what_an
         stream=stream, run=SimpleNamespace(number=2, process=process), post=lambda _event: None
     )
     warnings: list[str] = []
-    notifications = Notifications(channel, supervisor, watchdog=0, report=warnings.append)  # type: ignore[arg-type]  # a double
+    notifications = Notifications(channel, supervisor, watchdog=0, mask=mask_text, report=warnings.append)  # type: ignore[arg-type]  # a double
     channel.waiting += [Datagram(b"STATUS=saving", EARLIER, False), Datagram(b"READY=1", NEW, False)]
     stream.publish(RunLaunching(supervisor.run))
     stream.publish(RunStarted(supervisor.run))
@@ -64,13 +65,24 @@ async def test_what_a_run_says_before_its_launch_is_published_counts_and_what_an
     asyncio.get_running_loop().remove_reader(channel.fileno())
 
 
+async def test_what_a_run_says_is_shown_without_its_secrets(channel: Channel) -> None:
+    shown: list[Any] = []
+    process = SimpleNamespace(identity=SimpleNamespace(pid=NEW), processes=list)
+    run = SimpleNamespace(number=1, process=process)
+    supervisor: Any = SimpleNamespace(stream=Stream(lambda *_: None), run=run, post=shown.append)
+    notifications = Notifications(channel, supervisor, watchdog=0, mask=mask_text, report=shown.append)  # type: ignore[arg-type]  # a double
+    channel.waiting.append(Datagram(b"STATUS=connecting to postgres://app:s3cr3tPw@db/app", NEW, False))
+    notifications.hung()
+    assert (shown[0].message, notifications.status) == ("connecting to postgres://***@db/app",) * 2
+
+
 async def test_a_flood_of_states_is_shown_in_few_the_last_one_included(channel: Channel) -> None:
     """Each was a message to every window of the app: 20 000 in a second."""
     shown: list[Any] = []
     process = SimpleNamespace(identity=SimpleNamespace(pid=NEW), processes=list)
     run = SimpleNamespace(number=1, process=process)
     supervisor: Any = SimpleNamespace(stream=Stream(lambda *_: None), run=run, post=shown.append)
-    notifications = Notifications(channel, supervisor, watchdog=0, report=shown.append)  # type: ignore[arg-type]  # a double
+    notifications = Notifications(channel, supervisor, watchdog=0, mask=mask_text, report=shown.append)  # type: ignore[arg-type]  # a double
     for count in range(500):
         channel.waiting.append(Datagram(b"STATUS=%d" % count, NEW, False))
     while channel.waiting:
