@@ -129,8 +129,40 @@ const parts = {
     module.exports = { applyState, emptyBootstrap };
   },
 
+  "./closest.js"(module, load) {
+    /**
+     * @param {string} name as somebody wrote it
+     * @param {readonly string[]} known
+     * @returns {string | undefined} the known name that differs by two characters at most, letter case aside
+     */
+    function closest(name, known) {
+      const near = known.map((one) => ({ one, distance: distance(name.toLowerCase().slice(0, 100), one.toLowerCase()) }));
+      const { one, distance: least } = near.reduce((a, b) => (b.distance < a.distance ? b : a));
+      return least <= Math.min(2, one.length / 4) ? one : undefined;
+    }
+
+    /** Levenshtein's. @param {string} a @param {string} b */
+    function distance(a, b) {
+      let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+      for (let i = 1; i <= a.length; i++) {
+        const next = [i];
+        for (let j = 1; j <= b.length; j++) {
+          const same = a[i - 1] === b[j - 1] ? 0 : 1;
+          next.push(
+            Math.min(/** @type {number} */ (row[j]) + 1, /** @type {number} */ (next[j - 1]) + 1, /** @type {number} */ (row[j - 1]) + same),
+          );
+        }
+        row = next;
+      }
+      return /** @type {number} */ (row[b.length]);
+    }
+
+    module.exports = { closest };
+  },
+
   "./preload.js"(module, load) {
     const { applyState, emptyBootstrap } = load("./bootstrap.js");
+    const { closest } = load("./closest.js");
     const { OPT_IN_EVENTS, EVENTS, LEGACY_CHANNELS, PAGE_CHANNELS } = load("./names.js");
 
     /**
@@ -139,6 +171,12 @@ const parts = {
      * @typedef {import("../types/protocol").Bootstrap} Bootstrap
      * @typedef {(payload: any) => void} Callback
      */
+
+    /** @param {unknown} name @param {readonly string[]} known */
+    function remedy(name, known) {
+      const close = closest(String(name), known);
+      return close ? `. Did you mean ${close}?` : ": expose your app's own channels in your own preload";
+    }
 
     /**
      * Callbacks of a page, with the last event replayed to one that comes late. They get the payload and never Electron's
@@ -179,7 +217,7 @@ const parts = {
        * @returns {() => void}
        */
       return function listen(name, callback) {
-        if (!EVENTS.includes(name)) throw new TypeError(`${JSON.stringify(name)} is not an event of the backend`);
+        if (!EVENTS.includes(name)) throw new TypeError(`${JSON.stringify(name)} is not an event of the backend${remedy(name, EVENTS)}`);
         if (typeof callback !== "function") throw new TypeError(`the listener of ${name} must be a function`);
         const channel = channels.get(name) ?? open(name);
         const own = (/** @type {any} */ payload) => callback(payload); // the same function twice is two listeners
@@ -242,7 +280,8 @@ const parts = {
 
       /** @param {string} channel @param {any[]} args @returns {Promise<any>} */
       async function invoke(channel, ...args) {
-        if (!PAGE_CHANNELS.includes(channel)) throw new Error(`${JSON.stringify(channel)} is not a channel of the backend`);
+        if (!PAGE_CHANNELS.includes(channel))
+          throw new Error(`${JSON.stringify(channel)} is not a channel of the backend${remedy(channel, PAGE_CHANNELS)}`);
         return ipcRenderer.invoke(channel, ...(LEGACY_CHANNELS.includes(channel) ? [] : args));
       }
 

@@ -6,6 +6,7 @@ const { Connection } = require("./client/connection.js");
 const { SidecarError, nameCaller } = require("./client/errors.js");
 const { Listeners } = require("./client/listeners.js");
 const { locateSidecar, thisHost } = require("./client/locate.js");
+const { checkConnectOptions } = require("./client/options.js");
 const { Restarts } = require("./client/restarts.js");
 const { Subscriptions } = require("./client/subscriptions.js");
 const { settingsEnvironment } = require("./client/settings.js");
@@ -25,7 +26,6 @@ const DEFAULTS = Object.freeze({
   restartWindow: 600_000,
   restartDelay: 1_000,
 });
-const EXAMPLE = 'connect({ settings: { backend: { command: ["./my-backend", "--port", "{port}"] } } })';
 
 /**
  * @typedef {import("../types/client").ConnectOptions} ConnectOptions
@@ -63,17 +63,14 @@ class Sidecar {
 
   /** @param {ConnectOptions} options */
   constructor(options) {
-    if (options === null || typeof options !== "object") throw new TypeError(`The options are missing, e.g. ${EXAMPLE}`);
-    const { command, startHint } = options.command ? options : locateSidecar(undefined, thisHost());
-    if (!Array.isArray(command) || command.length === 0 || !command.every((part) => typeof part === "string")) {
-      throw new TypeError("command must be an array of strings: the sidecar's program and its first arguments");
-    }
+    checkConnectOptions(options);
+    const { command, startHint } = options.command ? { ...options, command: options.command } : locateSidecar(undefined, thisHost());
     const settings = options.settings ?? {};
     this.#limits = { ...DEFAULTS, ...options.limits };
     this.#restarts = new Restarts(this.#limits);
     const profile = settings.profile ? ["--profile", settings.profile] : [];
     this.#spawnOptions = {
-      command: [...command, "serve", ...profile],
+      command: [...command, ...(command.at(-1) === "serve" ? [] : ["serve"]), ...profile],
       env: { ...process.env, ...options.env, ...settingsEnvironment(settings) },
       cwd: options.cwd,
       helloTimeout: this.#limits.helloTimeout,
@@ -152,7 +149,7 @@ class Sidecar {
     this.#hello = null;
     this.#subscriptions.reset(null);
     for (const waiter of this.#endWaiters.splice(0)) waiter({ code, error: reason });
-    if (this.#closing) return this.#finish(new SidecarError("CLOSED", "The sidecar was closed"));
+    if (this.#closing) return this.#finish(closed());
     const delay = !this.#everReady || HOPELESS.has(code ?? 0) ? null : this.#restarts.next();
     if (delay === null) {
       this.#finish(reason);
@@ -216,7 +213,6 @@ class Sidecar {
    * @returns {() => void}
    */
   on(channel, callback) {
-    if (typeof callback !== "function") throw new TypeError("on(channel, callback): callback must be a function");
     const optIn = OPT_IN_EVENTS.includes(channel);
     const remove = this.#listeners.add(channel, callback);
     if (optIn) this.#subscriptions.update();
@@ -250,7 +246,7 @@ class Sidecar {
     clearTimeout(this.#restartTimer);
     const connection = this.#connection;
     if (!connection) {
-      if (!this.#over) this.#finish(new SidecarError("CLOSED", "The sidecar was closed"));
+      if (!this.#over) this.#finish(closed());
       return { code: null, error: this.#over?.code === "CLOSED" ? null : this.#over };
     }
     /** @type {SidecarError | null} */
@@ -287,10 +283,15 @@ class Sidecar {
   }
 }
 
+/** What calls get after `close` or `abandon`. */
+function closed() {
+  return new SidecarError("CLOSED", "The sidecar was closed", { hint: "Start another one with connect or attachSidecar." });
+}
+
 /** Starts a sidecar and waits until it answers calls. @param {ConnectOptions} options @returns {Promise<Sidecar>} */
 async function connect(options) {
   const sidecar = new Sidecar(options);
-  await sidecar.whenServing();
+  await sidecar.whenServing().catch(nameCaller);
   return sidecar;
 }
 

@@ -2,6 +2,7 @@
 
 const { SidecarError } = require("./client.js");
 const { Attachment } = require("./main/attachment.js");
+const { checkAttachOptions } = require("./main/options.js");
 const { preloadPath } = require("./main/preload-path.js");
 
 /**
@@ -17,17 +18,20 @@ const attachments = new WeakMap();
  * @returns {Promise<AttachedSidecar>}
  */
 function attachSidecar(options) {
-  if (!options?.app || !options.ipcMain || !options.BrowserWindow) {
-    const example = "attachSidecar({ app, ipcMain, BrowserWindow, dialog, settings })";
-    return Promise.reject(
-      new TypeError(`The options app, ipcMain and BrowserWindow are missing, e.g. ${example}: they come from require("electron")`),
-    );
+  try {
+    checkAttachOptions(options);
+  } catch (error) {
+    return Promise.reject(error);
   }
   const known = attachments.get(options.app);
   if (known && !known.attachment?.over) return known.attached;
   /** @type {{attachment: Attachment | null, attached: Promise<AttachedSidecar>}} */
   const entry = { attachment: null, attached: Promise.resolve(/** @type {any} */ (null)) };
-  entry.attached = attach();
+  try {
+    entry.attached = known?.attachment ? known.attachment.detach().then(attach) : attach(); // two sidecars on one data folder would disturb each other
+  } catch (error) {
+    return Promise.reject(error); // a mistake in the app, which an error box for its users would not reach
+  }
   attachments.set(options.app, entry);
   // Also if no caller awaits it yet, as before the app is ready: the failure was reported and must not end the app.
   entry.attached.catch(() => {
@@ -35,8 +39,7 @@ function attachSidecar(options) {
   });
   return entry.attached;
 
-  async function attach() {
-    if (known?.attachment) await known.attachment.detach(); // two sidecars on one data folder would disturb each other
+  function attach() {
     const attachment = new Attachment(options);
     entry.attachment = attachment;
     return attachment.whenAttached();

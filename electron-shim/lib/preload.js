@@ -1,6 +1,7 @@
 "use strict";
 
 const { applyState, emptyBootstrap } = require("./bootstrap.js");
+const { closest } = require("./closest.js");
 const { OPT_IN_EVENTS, EVENTS, LEGACY_CHANNELS, PAGE_CHANNELS } = require("./names.js");
 
 /**
@@ -9,6 +10,12 @@ const { OPT_IN_EVENTS, EVENTS, LEGACY_CHANNELS, PAGE_CHANNELS } = require("./nam
  * @typedef {import("../types/protocol").Bootstrap} Bootstrap
  * @typedef {(payload: any) => void} Callback
  */
+
+/** @param {unknown} name @param {readonly string[]} known */
+function remedy(name, known) {
+  const close = closest(String(name), known);
+  return close ? `. Did you mean ${close}?` : ": expose your app's own channels in your own preload";
+}
 
 /**
  * Callbacks of a page, with the last event replayed to one that comes late. They get the payload and never Electron's
@@ -49,7 +56,7 @@ function createEvents(ipcRenderer) {
    * @returns {() => void}
    */
   return function listen(name, callback) {
-    if (!EVENTS.includes(name)) throw new TypeError(`${JSON.stringify(name)} is not an event of the backend`);
+    if (!EVENTS.includes(name)) throw new TypeError(`${JSON.stringify(name)} is not an event of the backend${remedy(name, EVENTS)}`);
     if (typeof callback !== "function") throw new TypeError(`the listener of ${name} must be a function`);
     const channel = channels.get(name) ?? open(name);
     const own = (/** @type {any} */ payload) => callback(payload); // the same function twice is two listeners
@@ -112,7 +119,8 @@ function createBackendApi(ipcRenderer) {
 
   /** @param {string} channel @param {any[]} args @returns {Promise<any>} */
   async function invoke(channel, ...args) {
-    if (!PAGE_CHANNELS.includes(channel)) throw new Error(`${JSON.stringify(channel)} is not a channel of the backend`);
+    if (!PAGE_CHANNELS.includes(channel))
+      throw new Error(`${JSON.stringify(channel)} is not a channel of the backend${remedy(channel, PAGE_CHANNELS)}`);
     return ipcRenderer.invoke(channel, ...(LEGACY_CHANNELS.includes(channel) ? [] : args));
   }
 

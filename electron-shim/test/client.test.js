@@ -141,7 +141,7 @@ test("a sidecar is printed without its environment", async (t) => {
 
 test("connect without arguments explains itself", async () => {
   const error = await failure(/** @type {any} */ (connect)());
-  assert.match(error.message, /^The options are missing, e\.g\. connect\(\{ settings: /);
+  assert.match(error.message, /^connect: the options are missing, as in connect\(\{ settings: /);
 });
 
 test("a program that is not on the PATH: how to install one", async () => {
@@ -249,7 +249,7 @@ for (const [what, file] of [
   test(`a command that ${what} makes connect fail and says how to check`, async () => {
     const error = await failure(connect({ command: [String(file)] }));
     assert.equal(error.code, "SIDECAR_NOT_STARTED");
-    assert.match(error.hint, /check that this runs by hand/);
+    assert.match(error.hint, /Check that this starts a sidecar/);
   });
 }
 

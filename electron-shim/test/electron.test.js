@@ -387,7 +387,7 @@ test("while the sidecar is away pages get answers that are true, and later those
   assert.equal((await app.page("electron.backend.ping()")).success, false);
   assert.match(
     await app.page("electron.backend.restart().catch((error) => error.message)"),
-    /^Error invoking remote method 'backend:restart': Error: Failed to restart backend: The sidecar ended unexpectedly \(exit code 3\)/,
+    /^Error invoking remote method 'backend:restart': Error: Failed to restart backend: The sidecar exited unexpectedly \(exit code 3\)/,
   );
   const { backend } = await app.page("electron.runtime.getDiagnostics()");
   assert.deepEqual([backend.port, backend.pid, backend.ready], [5005, null, false]);
@@ -414,7 +414,7 @@ test("a sidecar that cannot be spawned: attach rejects, onFatal hears it, and th
   const app = await startApp(t, { options: { command: ["/nowhere/sidecar"] }, ...QUIET });
   const { fatal, attachError } = await app.facts();
   assert.equal(fatal[0].code, "SIDECAR_NOT_STARTED");
-  assert.match(fatal[0].remedy, /check that this runs by hand: \/nowhere\/sidecar/);
+  assert.match(fatal[0].remedy, /Check that this starts a sidecar: \/nowhere\/sidecar/);
   assert.match(attachError, /ENOENT/);
   void app.command("quit").catch(() => {});
   assert.equal(await app.exited, 0);

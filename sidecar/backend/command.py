@@ -6,7 +6,15 @@ import os
 import sys
 
 from ..errors import BackendNotFoundError, SidecarError
-from ..process.executability import check_folder, check_program, is_file, not_on_path, one_string, restore_run_bit
+from ..process.executability import (
+    check_folder,
+    check_program,
+    in_asar,
+    is_file,
+    not_on_path,
+    one_string,
+    restore_run_bit,
+)
 from ..process.platform import SYSTEM
 from ..settings.checks import GIVE_A_COMMAND
 from ..settings.profiles import PROFILES
@@ -164,7 +172,7 @@ def _not_found(name: str, path: str, others: list[str]) -> BackendNotFoundError:
         more += " Remove the quotation marks from the path."
     if not path.isprintable():
         more += " In TOML's double quotes a backslash begins an escape: write the path in single quotes."
-    hint = f"Check the path. A relative path starts at the folder in which the sidecar was started.{more}"
+    hint = in_asar(path) or f"Check the path. A relative path starts at the folder in which the sidecar was started.{more}"
     text = f"The backend's executable does not exist: {path}{also}{missing}"
     return BackendNotFoundError(text, hint=hint, data={"path": path})
 

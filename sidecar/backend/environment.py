@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..settings.model import Paths, Settings
 
 _LOOPBACK = "127.0.0.1"
-# Only [backend] env, which is written for this very backend, can pass these on, and what the profile names.
+# Only backend.env, which is written for this very backend, can pass these on, and what the profile names.
 # Electron's two turn an Electron that the backend starts into a plain Node; ours configure another sidecar, secrets included.
 _NEVER_INHERITED = ("ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR", "SIDECAR_*")
 # Without it neither Winsock nor the .NET runtime starts.

@@ -57,4 +57,4 @@ def make_folders(paths: Paths) -> Iterator[str]:
             continue
         why = distrust(folder, shared=True) if folder != paths.data else None
         if why is not None:
-            yield f"what the backend keeps in {folder} cannot be trusted: {why}. Set [paths] to a folder of yours alone"
+            yield f"what the backend keeps in {folder} cannot be trusted: {why}. Set paths.data to a folder that only you can write"

@@ -49,7 +49,7 @@ def check_name(rule_name: str) -> None:
     reason = next((text for text, applies in faults.items() if applies), "") or _trouble(rule_name)
     if reason:
         text = f"The firewall rule cannot use the name from the settings: {reason}."
-        raise InvalidConfigError(text, hint="Change [firewall] rule_name.")
+        raise InvalidConfigError(text, hint="Change firewall.rule_name.")
 
 
 def quotable_path(program: str) -> str:
@@ -57,7 +57,7 @@ def quotable_path(program: str) -> str:
     path = program.removeprefix("\\\\?\\")  # the firewall does not match that spelling
     if not ntpath.splitdrive(path)[0] or not ntpath.isabs(path):
         text = f"No firewall command is possible: “{program}” is not the full path of a program."
-        raise UnsupportedError(text, hint="Set [backend] command to the full path of the backend.")
+        raise UnsupportedError(text, hint="Set backend.command to the full path of the backend.")
     reason = _trouble(path) or ("it ends in “\\”, which would escape the quotation mark" if path[-1] == "\\" else "")
     if reason:
         raise UnsupportedError(

@@ -59,9 +59,9 @@ _WITHOUT_A_RUN = ("foreign", "reserved", "in_use")  # these keep it from running
 _FINDINGS: dict[Probe, tuple[str, str]] = {
     "refused": ("The backend's process runs, but nothing listens on {where} (connection refused).", "Check the backend's output: it is still starting, failed to listen, or listens on another port."),
     "timeout": ("The backend did not answer on {where} in time.", "Restart the backend. If that does not help, look for security software other than Windows Firewall that filters local connections."),
-    "foreign": ("Another program listens on {where} instead of the backend: {owner}.", "End {owner}, or let the app choose the port ([backend] port = “auto”)."),
-    "reserved": ("Windows does not let the backend listen on port {port} (error 10013): the port is reserved, or held exclusively.", "Let the app choose the port ([backend] port = “auto”). Reserved ports are listed by: netsh interface ipv4 show excludedportrange protocol=tcp"),
-    "in_use": ("Port {port} is in use by {owner} (error 10048), so the backend cannot listen there.", "End {owner}, or let the app choose the port ([backend] port = “auto”)."),
+    "foreign": ("Another program listens on {where} instead of the backend: {owner}.", "End {owner}, or let the app choose the port (backend.port = “auto”)."),
+    "reserved": ("Windows does not let the backend listen on port {port} (error 10013): the port is reserved, or held exclusively.", "Let the app choose the port (backend.port = “auto”). Reserved ports are listed by: netsh interface ipv4 show excludedportrange protocol=tcp"),
+    "in_use": ("Port {port} is in use by {owner} (error 10048), so the backend cannot listen there.", "End {owner}, or let the app choose the port (backend.port = “auto”)."),
     "proxy": ("Requests for {where} go to a proxy instead of to the backend: {owner}.", "Exclude 127.0.0.1 from the proxy in Windows' proxy settings (an entry <-loopback> does the opposite: remove it) and in the environment variable NO_PROXY. A filter that redirects connections must exclude it too."),
 }  # fmt: skip
 

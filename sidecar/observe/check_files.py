@@ -35,7 +35,7 @@ def check_executable(find: FindCommand) -> Check:
         if SYSTEM == "win32" and is_batch(str(program)):
             raise batch(str(program))
     except SidecarError as error:
-        return Check("executable", "failed", error.message, error.hint or "Check [backend] command.")
+        return Check("executable", "failed", error.message, error.hint or "Check backend.command.")
     try:
         head = marks.read_head(program)
     except OSError as error:
@@ -88,7 +88,7 @@ def check_folder(name: str, path: str) -> Check:
     """Whether a folder can be created and written, and has space left. ``name``: data, logs or temp."""
     check = f"folder_{name}"
     folder = Path(path)
-    remedy = f"Set [paths] {name} to a folder on an available, writable disk that is not full."
+    remedy = f"Set paths.{name} to a folder on an available, writable disk that is not full."
     try:
         make_folder(folder)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -108,7 +108,7 @@ def check_folder(name: str, path: str) -> Check:
         seen = f"The disk of {folder} is {'full' if full else 'nearly full'} ({left})"
         return Check(check, "failed" if full else "warning", seen, f"Free some space. {remedy}", left)
     if (why := distrust(folder, shared=name == "temp")) is not None:
-        remedy = f"Make the folder yours alone (chmod 700), or set [paths] {name} to another."
+        remedy = f"Restrict the folder to your user (chmod 700), or set paths.{name} to another one."
         if name == "data":
             remedy += " Until then, processes left by an earlier sidecar are not ended."
         return Check(check, "warning", f"{folder} cannot be trusted: {why}", remedy, left)

@@ -34,7 +34,7 @@ class Library(NamedTuple):
 
 _CPP = Library("libstdc++", "libstdc++.so.6", "Install libstdc++ (Debian, Ubuntu: libstdc++6; Fedora, Alpine: libstdc++).")  # fmt: skip
 _GCC = Library("libgcc_s", "libgcc_s.so.1", "Install libgcc (Debian, Ubuntu: libgcc-s1; Fedora, Alpine: libgcc).")
-_ICU = Library("libicu", "libicuuc.so.", f"Install libicu (Debian, Ubuntu: the package libicu7x; Fedora: libicu; Alpine: icu-libs), or set {_SWITCH}=1 in [backend.env].")  # fmt: skip
+_ICU = Library("libicu", "libicuuc.so.", f"Install libicu (Debian, Ubuntu: the package libicu7x; Fedora: libicu; Alpine: icu-libs), or set {_SWITCH}=1 in backend.env.")  # fmt: skip
 
 
 def check_libraries(find: FindCommand, env: Mapping[str, str]) -> Check:

@@ -87,7 +87,7 @@ class Reclaim:
         why = distrust(self._folder)
         if why is not None:
             self._notes.append(
-                f"The data folder {self._folder} cannot be trusted: {why}. Processes left by an earlier sidecar are not ended. Make the folder yours alone (chmod 700)"
+                f"The data folder {self._folder} cannot be trusted: {why}. Processes left by an earlier sidecar are not ended. Restrict the folder to your user (chmod 700)"
             )
         dead: dict[str, RunRecord] = {}
         taken: list[str] = []

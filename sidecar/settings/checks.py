@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from .model import Backend, Settings
 
 GIVE_A_COMMAND = (
-    "Pass the command: sidecar serve -- COMMAND ARGUMENT…, or set [backend] command = [...] in the settings file."
+    'Set backend.command, in an app: settings: { backend: { command: ["./server", "--port", "{port}"] } }; '
+    "on the command line write it after --."
 )
 _ENDPOINTS = ("live", "health", "ready", "shutdown", "info", "version", "providers", "ffmpeg", "events")
 

@@ -19,13 +19,13 @@ class Profile:
     executable: ClassVar[str] = ""  # file name of the packaged backend without .exe; empty: the user gives the command
     folders: ClassVar[dict[str, tuple[str, ...]]] = {}  # sys.platform → folders below backend/, the first one wins
     env: ClassVar[dict[str, str]] = {}  # variables of the backend. {host}, {port}, {data}, {logs}, {temp} are filled in
-    development_env: ClassVar[dict[str, str]] = {}  # those that differ when [app] mode is development
+    development_env: ClassVar[dict[str, str]] = {}  # those that differ when app.mode is development
     app: ClassVar[str] = "electron-backend-sidecar"  # name of the folder for the app's data
     temp: ClassVar[str] = ""  # name of its folder in Electron's temporary folder; empty: it has none there
     ffmpeg_env: ClassVar[tuple[str, ...]] = ()  # variables that name ffmpeg/PLATFORM/bin, where the app ships one
     # What the app's launch scripts set → settings, below SIDECAR_SECTION__KEY; a url fixes the port of a managed backend.
     variables: ClassVar[dict[str, Variable]] = {}
-    never_inherited: ClassVar[tuple[str, ...]] = ()  # variables that only [backend] env can pass on
+    never_inherited: ClassVar[tuple[str, ...]] = ()  # variables that only backend.env can pass on
     any_server: ClassVar[bool] = False  # also what known servers read (servers)
     # How its log reports that the app has started or is shutting down; only explanations use it.
     lifetime: ClassVar[dict[str, Literal["started", "stopping"]]] = {}

@@ -109,7 +109,7 @@ def how_to_pass_port(command: Sequence[str], taken: Collection[int] = ()) -> str
     if (written := port_in_command(command, taken)) is not None:
         return f"write {{port}} instead of {written} in its command"
     arguments = _arguments(command)
-    return f"{arguments} at the end of its command" if arguments else "{port} in backend.command or [backend.env]"
+    return f"{arguments} at the end of its command" if arguments else "{port} in backend.command or backend.env"
 
 
 def how_to_listen_on_loopback(command: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ _MAX_SHOWN = 100
 
 
 def allowed(kind: Any, *, brief: bool = False) -> str:
-    """What a setting of this type takes, in words; ``brief``: without the unit of a number, and texts that have one."""
+    """What a setting of this type takes, in words; ``brief``: without the unit of a number or the form with a unit."""
     info = inspect.type_info(kind)
     if not isinstance(info, inspect.Metadata):
         return _words(info)
@@ -26,7 +26,7 @@ def allowed(kind: Any, *, brief: bool = False) -> str:
 
 _SIMPLE: dict[type[inspect.Type], str] = {
     inspect.BoolType: "true or false",
-    inspect.StrType: "a text",
+    inspect.StrType: "a string",
     inspect.DictType: 'a table of strings, as in {NAME = "value"}',
 }
 
@@ -41,9 +41,10 @@ def _words(info: inspect.Type) -> str:
             return f"a whole number{_range(info)}"
         case inspect.FloatType():
             return f"a number{_range(info)}"
-        case inspect.VarTupleType(item_type=item):
-            example = "[8080, 8081]" if isinstance(item, inspect.IntType) else '["a", "b"]'
-            return f"a list, each entry {_words(item)}, as in {example}"
+        case inspect.VarTupleType(item_type=inspect.IntType() as item):
+            return f"a list of whole numbers{_range(item)}, as in [8080, 8081]"
+        case inspect.VarTupleType():
+            return 'a list of strings, as in ["a", "b"]'
         case _:
             return _SIMPLE.get(type(info), "another type")
 

@@ -41,13 +41,13 @@ _SCRIPTS = frozenset(
     ".py .pyz .js .mjs .cjs .ts .mts .jar .dll .rb .php .pl .lua .sh .ps1 .r .exs .psgi .ru".split()  # noqa: SIM905 - as a line
 )
 _FOUND = {
-    "asked": Cause("It asked for input on stdin, which is empty, and exited{question}.", "Pass the answer another way: an option such as --yes, a variable in [backend.env], or its settings.", "stdin_ended"),
+    "asked": Cause("It asked for input on stdin, which is empty, and exited{question}.", "Pass the answer another way: an option such as --yes, a variable in backend.env, or its settings.", "stdin_ended"),
     "memory": Cause("Its processes used {used} of memory ({measure}), more than limits.memory ({allowed}) allows, and were killed.", "{remedy}", "memory_limit"),
     # Of the .NET host, which SIGTERM, SIGINT and SIGQUIT stop as its own code does
-    "own_shutdown": Cause('The app shut itself down (IHostApplicationLifetime.StopApplication or a signal from outside): it reported "Application is shutting down..." and exited with code 0, without a stop by the sidecar.{said}', "Look for that call in its code, a background service that failed, or a program that sends signals. If it is meant to exit by itself, set [restart] on_clean_exit = false.", "clean_exit"),
+    "own_shutdown": Cause('The app shut itself down (IHostApplicationLifetime.StopApplication or a signal from outside): it reported "Application is shutting down..." and exited with code 0, without a stop by the sidecar.{said}', "Look for that call in its code, a background service that failed, or a program that sends signals. If it is meant to exit by itself, set restart.on_clean_exit = false.", "clean_exit"),
     "daemonized": Cause("Its first process exited with code 0 and left others running, which were ended too: {names}. The sidecar needs a backend whose first process keeps running.", "Run it in the foreground: {ways}; a script must end with exec, or wait for the program it starts.", "daemonized"),
     "error": Cause("It exited with code 0; {said}.", "Fix what its last output reports.", "clean_exit"),
-    "clean": Cause("The backend exited by itself, without an error.", 'If it is meant to exit by itself, set [restart] on_clean_exit = false. If it exits when stdin closes, which is empty here, set backend.stdin = "open". Otherwise check its log.', "clean_exit"),
+    "clean": Cause("The backend exited by itself, without an error.", 'If it is meant to exit by itself, set restart.on_clean_exit = false. If it exits when stdin closes, which is empty here, set backend.stdin = "open". Otherwise check its log.', "clean_exit"),
     "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin. If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
     "usage": Cause("It printed its usage and exited: an argument is missing or wrong.{said}", "Correct the arguments in backend.command; its output lists them.", "usage"),
     "script_missing": Cause("The file {word} was not found in the backend's working folder: there is no {looked_for}.", "{remedy}", "script_missing"),

@@ -19,7 +19,7 @@ from .run import Run, is_reached, places_of
 _PATTERN = "If its output contains the address, correct backend.reported_pattern."
 _BUFFERED = (
     "Programs often buffer output that goes to a pipe: flush after printing the address, in Python with"
-    " PYTHONUNBUFFERED=1 in [backend.env] or print(…, flush=True), in C and C++ with stdbuf -oL before the command."
+    " PYTHONUNBUFFERED=1 in backend.env or print(…, flush=True), in C and C++ with stdbuf -oL before the command."
 )
 SOCKET_REMEDY = (
     "Make it listen on descriptor 3 (on Windows the handle in LISTEN_HANDLE): uvicorn --fd 3, gunicorn without options, server.listen({fd: 3}) in Node, UseSystemd() in"
@@ -38,7 +38,7 @@ _NO_REDIRECT = f"Set backend.live_path to a path that it answers itself, {_PORT_
 # What was seen, as a part of a sentence, and what to do about it
 _FOUND = {
     "not_notified": Cause("it sent no READY=1", "Make it send READY=1 to NOTIFY_SOCKET; if it cannot, set backend.live_path, or backend.notify = false. A process that sends it and exits at once cannot be matched to the backend."),
-    "unreported": Cause("it printed no address that matches backend.reported_pattern", "Correct backend.reported_pattern, or give the backend a port: set backend.port and use {{port}} in its command or [backend.env]."),
+    "unreported": Cause("it printed no address that matches backend.reported_pattern", "Correct backend.reported_pattern, or give the backend a port: set backend.port and use {{port}} in its command or backend.env."),
     "silent": Cause("it listens on {where} and printed nothing", f"{_BUFFERED} {_PATTERN}"),
     "unmatched": Cause("it listens on {where} and printed no address that matches backend.reported_pattern", f"{_PATTERN} {_BUFFERED}"),
     "misreported": Cause("it listens on {where}, and printed port {port}", _PATTERN),

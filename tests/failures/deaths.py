@@ -47,7 +47,7 @@ async def runtime_missing(stage: Stage) -> Explanation:
 @WAYS.add(
     "The library libicu is missing",
     "The library libicu, which .NET needs for text and cultures, is missing.",
-    "Install libicu (Debian, Ubuntu: the package libicu7x; Fedora: libicu), or set DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 in [backend.env].",
+    "Install libicu (Debian, Ubuntu: the package libicu7x; Fedora: libicu), or set DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 in backend.env.",
     posix("libicu; Windows brings it"),
 )
 async def icu_missing(stage: Stage) -> Explanation:
@@ -126,7 +126,7 @@ async def module_missing(stage: Stage) -> Explanation:
 @WAYS.add(
     "FFmpeg is missing",
     "FFmpeg, which the backend needs, was not found.",
-    "Install FFmpeg, or set FFMPEG_PATH in [backend.env] to the program.",
+    "Install FFmpeg, or set FFMPEG_PATH in backend.env to the program.",
     posix("the text of a missing program; on Windows it is localized and names none"),
 )
 async def ffmpeg_missing(stage: Stage) -> Explanation:
@@ -300,7 +300,7 @@ async def ends_at_once(stage: Stage) -> Explanation:
 @WAYS.add(
     "It ends later, without an error",
     "The backend exited by itself, without an error.",
-    "If it is meant to exit by itself, set [restart] on_clean_exit = false. If it exits when stdin closes, which is empty here,"
+    "If it is meant to exit by itself, set restart.on_clean_exit = false. If it exits when stdin closes, which is empty here,"
     ' set backend.stdin = "open". Otherwise check its log.',
 )
 async def ends_later(stage: Stage) -> Explanation:

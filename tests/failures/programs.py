@@ -199,7 +199,7 @@ async def program_locked_before_the_start(stage: Stage) -> Explanation:
 @WAYS.add(
     "The working folder does not exist",
     "The backend's working folder does not exist: <path>",
-    "Create it, or change [backend] cwd.",
+    "Create it, or change backend.cwd.",
 )
 async def folder_missing(stage: Stage) -> Explanation:
     path = stage.facts["path"] = stage.folder / "no-such-folder"

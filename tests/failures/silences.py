@@ -78,7 +78,7 @@ async def listens_on_another_address(stage: Stage) -> Explanation:
 @WAYS.add(
     "It never says where it listens",
     f"{_LATE}it printed no address that matches backend.reported_pattern.",
-    "Correct backend.reported_pattern, or give the backend a port: set backend.port and use {port} in its command or [backend.env].",
+    "Correct backend.reported_pattern, or give the backend a port: set backend.port and use {port} in its command or backend.env.",
 )
 async def never_reports(stage: Stage) -> Explanation:
     stage.facts["limit"] = _LIMIT
@@ -89,7 +89,7 @@ async def never_reports(stage: Stage) -> Explanation:
     "It says where it listens, and its output stays in a buffer",
     f"{_LATE}it listens on 127.0.0.1:<port> and printed nothing.",
     "Programs often buffer output that goes to a pipe: flush after printing the address, in Python with"
-    " PYTHONUNBUFFERED=1 in [backend.env] or print(…, flush=True), in C and C++ with stdbuf -oL before the command."
+    " PYTHONUNBUFFERED=1 in backend.env or print(…, flush=True), in C and C++ with stdbuf -oL before the command."
     " If its output contains the address, correct backend.reported_pattern.",
 )
 async def holds_its_output_back(stage: Stage) -> Explanation:

@@ -22,7 +22,7 @@ _ANOTHER_FOLDER = "to a folder on an available, writable disk that is not full."
 @WAYS.add(
     "The log folder cannot be used",
     "<path> is a file where a folder should be",
-    f"Remove that file. Set [paths] logs {_ANOTHER_FOLDER}",
+    f"Remove that file. Set paths.logs {_ANOTHER_FOLDER}",
     where="doctor",
 )
 async def log_folder_unusable(stage: Stage) -> Explanation:
@@ -33,7 +33,7 @@ async def log_folder_unusable(stage: Stage) -> Explanation:
 @WAYS.add(
     "The disk of the data folder is full",
     "The disk of <path> is full (<free> MiB free)",
-    f"Free some space. Set [paths] data {_ANOTHER_FOLDER}",
+    f"Free some space. Set paths.data {_ANOTHER_FOLDER}",
     linux("tmpfs"),
     ROOT,
     where="doctor",

@@ -187,7 +187,7 @@ class Calls {
       if (call.settled) continue;
       if (call.frame.length - 4 > (connection.hello?.maxFrame ?? Infinity)) {
         const text = `${call.channel}: the arguments make a frame of ${call.frame.length - 4} bytes, more than the sidecar accepts`;
-        this.#settle(call, new SidecarError("INVALID_ARGS", text, { hint: "send less at a time, or raise --max-frame" }), undefined);
+        this.#settle(call, new SidecarError("INVALID_ARGS", text, { hint: "Send less at a time, or raise --max-frame." }), undefined);
         continue;
       }
       this.#inFlight.set(call.id, call);

@@ -119,7 +119,7 @@ class Connection {
       throw new SidecarError(
         "SIDECAR_PROTOCOL",
         `The sidecar (${message.sidecar}) speaks protocol ${message.protocol}, this package speaks ${PROTOCOL}`,
-        { hint: `install a sidecar and an electron-backend-sidecar package of the same release; this sidecar is ${this.#command[0]}` },
+        { hint: `Install a sidecar and an electron-backend-sidecar package of the same release; this sidecar is ${this.#command[0]}` },
       );
     }
     const { channels, events, maxFrame, maxInFlight } = message;
@@ -179,7 +179,7 @@ class Connection {
     const unfinished = this.#reader.unfinished;
     const words = this.#stderrTail.trim().split("\n").slice(-12).join("\n");
     const text =
-      `The sidecar ended unexpectedly${this.hello ? "" : " before its hello"} (${how})` +
+      `The sidecar exited ${this.hello ? "unexpectedly" : "before it was ready"} (${how})` +
       (unfinished ? `, in the middle of a frame (${unfinished})` : "") +
       (words ? `. Its last output:\n${words}` : "");
     return new SidecarError(this.hello ? "SIDECAR_EXITED" : "SIDECAR_NOT_STARTED", text, {
@@ -197,7 +197,11 @@ class Connection {
   }
 
   #startHint() {
-    return this.#hint ?? folderDamage(this.#command[0] ?? "") ?? `check that this runs by hand: ${this.#command.join(" ")}`;
+    return (
+      this.#hint ??
+      folderDamage(this.#command[0] ?? "") ??
+      `Check that this starts a sidecar: ${this.#command.join(" ")}. The backend's own command goes into settings.backend.command`
+    );
   }
 }
 

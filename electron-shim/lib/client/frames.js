@@ -140,7 +140,7 @@ class FrameReader {
 /** @param {Buffer} bytes the stream from the length on */
 function notAFrame(bytes) {
   return new SidecarError("SIDECAR_PROTOCOL", `The sidecar wrote something that is not a frame: ${printable(bytes)}`, {
-    hint: "nothing but the sidecar may write to its stdout; check `command`",
+    hint: "Only the sidecar may write to its stdout. Check the option command.",
   });
 }
 

@@ -1,5 +1,10 @@
 "use strict";
 
+const { closest } = require("../closest.js");
+const { EVENTS } = require("../names.js");
+
+const KNOWN = [...EVENTS, "sidecar:exited", "sidecar:restarted", "sidecar:failed", "sidecar:stderr"];
+
 /** Callbacks by name. One that throws neither stops the others nor the reading of frames: its error surfaces on its own. */
 class Listeners {
   /** @type {Map<string, Set<(payload: any) => void>>} */
@@ -8,9 +13,15 @@ class Listeners {
   /**
    * @param {string} name
    * @param {(payload: any) => void} callback
+   * @throws {TypeError}
    * @returns {() => boolean} stops listening; true when it was the last listener of that name
    */
   add(name, callback) {
+    if (!KNOWN.includes(name)) {
+      const close = closest(String(name), KNOWN);
+      throw new TypeError(`${JSON.stringify(name)} is not an event. ${close ? `Did you mean ${close}?` : `Events: ${KNOWN.join(", ")}`}`);
+    }
+    if (typeof callback !== "function") throw new TypeError(`the listener of ${name} must be a function`);
     // Wrapped, so that the same function added twice is two listeners with an end each.
     const own = (/** @type {any} */ payload) => callback(payload);
     let set = this.#byName.get(name);

@@ -99,7 +99,7 @@ class Check {
   /** @returns {never} */
   #tooLarge() {
     throw new SidecarError("INVALID_ARGS", `${this.#channel}: the arguments are too large`, {
-      hint: `send at most ${MAX_VALUES} values and ${this.#maxBytes} bytes with one call`,
+      hint: `Send at most ${MAX_VALUES} values and ${this.#maxBytes} bytes with one call.`,
       channel: this.#channel,
     });
   }
@@ -115,7 +115,7 @@ class Check {
       .join("")
       .slice(0, 2000);
     throw new SidecarError("INVALID_ARGS", `${this.#channel}: argument ${place} is ${what}, which cannot be sent to the sidecar`, {
-      hint: "pass null, booleans, numbers, strings, dates, Uint8Array, plain arrays and plain objects",
+      hint: "Pass null, booleans, numbers, strings, dates, Uint8Array, plain arrays and plain objects.",
       channel: this.#channel,
     });
   }

@@ -51,7 +51,7 @@ class Answers {
     try {
       await this.#hello();
       if (!this.#sidecar.hello?.channels.includes(channel)) {
-        throw new SidecarError("UNKNOWN_CHANNEL", `The running sidecar has no channel ${channel}`, { hint: "update the sidecar" });
+        throw new SidecarError("UNKNOWN_CHANNEL", `The running sidecar has no channel ${channel}`, { hint: "Update the sidecar." });
       }
       return await this.#sidecar.call(channel, LEGACY_CHANNELS.includes(channel) ? [] : args);
     } catch (error) {

@@ -36,7 +36,8 @@ function sidecarCommand(options, host) {
  * @returns {Settings}
  */
 function sidecarSettings(options, { argv, resourcesPath }) {
-  const { app, settings = {} } = options;
+  const { app } = options;
+  const settings = options.settings ?? {};
   const development = isDevelopment(app, argv);
   const backend = backendSettings(options, development);
   // While developing, Electron's own resources are those of an app without any; the app's lie in its folder.

@@ -84,7 +84,8 @@ class Fatal {
   /** @param {FatalReport} report */
   async #box(report) {
     await this.#app.whenReady();
-    const detail = [report.cause, report.remedy, `Logs: ${report.logs}`].filter(Boolean).join("\n\n");
+    const cause = report.message.includes(report.cause ?? "") ? null : report.cause;
+    const detail = [cause, report.remedy, `Logs: ${report.logs}`].filter(Boolean).join("\n\n");
     await this.#dialog?.showMessageBox({
       type: "error",
       title: "Backend Service Error",
@@ -105,7 +106,7 @@ class Fatal {
 function crashReport(crash, logs) {
   const exhausted = crash.attempt >= crash.attempts;
   const message = exhausted
-    ? `The backend service ended unexpectedly (${crash.text}) and could not be restarted after ${crash.attempts} attempts.`
+    ? `The backend service exited unexpectedly (${crash.text}) and could not be restarted after ${crash.attempts} attempts.`
     : `The backend service could not be started: ${crash.text}`;
   return { code: exhausted ? "RESTARTS_EXHAUSTED" : "BACKEND_FAILED", message, cause: crash.cause, remedy: crash.remedy, logs, crash };
 }

@@ -28,6 +28,10 @@ _MAX_FIRST_LINE = 256  # bytes of it that Linux reads (BINPRM_BUF_SIZE)
 
 HEAD_BYTES = 4096
 """What of a file says its format."""
+UNPACK = (
+    "Only Electron can read inside an .asar archive. Unpack the backend (electron-builder: extraResources or asarUnpack; "
+    "electron-forge: extraResource or asar.unpackDir), and use its path there, as in path.join(process.resourcesPath, …)."
+)
 
 
 def check_program(path: str | Path, system: str = SYSTEM) -> None:
@@ -93,7 +97,7 @@ def not_on_path(name: str, search_path: str) -> SidecarError:
         return one_string(name)
     if _is_assignment(name):
         text = f'The command begins with "{name}", which is a variable, not a program'
-        hint = "Move it to [backend.env], and start backend.command with the program."
+        hint = "Move it to backend.env, and start backend.command with the program."
     elif name in _SHELL_ONLY:
         text = f'The command "{name}" is a shell builtin, not a program'
         hint = 'Run the whole command in a shell, as in backend.command = ["sh", "-c", "cd app; npm start"].'
@@ -117,7 +121,7 @@ def one_string(name: str) -> SidecarError:
     listed = ", ".join(f'"{word}"' for word in words)
     hint = f"Split it into words: backend.command = [{listed}], or on the command line: -- {' '.join(words)}"
     if variables:
-        hint += f"; and put {' '.join(variables)} into [backend.env]"
+        hint += f"; and put {' '.join(variables)} into backend.env"
     if not _SHELL_ONLY.isdisjoint(words):
         hint = f'Run it in a shell: backend.command = ["sh", "-c", \'{name}\']'
     text = f'No program is named "{name}": the whole command is a single word with spaces'
@@ -142,22 +146,30 @@ def restore_run_bit(path: str, system: str = SYSTEM) -> bool:
 
 def check_folder(path: str) -> None:
     """Explains why the backend cannot run in a folder. Raises as check_program."""
-    hint, data = "Create it, or change [backend] cwd.", {"path": path}
+    data = {"path": path}
     try:
         mode = os.stat(path).st_mode
     except PermissionError as denied:
         raise closed_folder(path, denied.strerror) from denied
     except OSError as error:
         text = f"The backend's working folder does not exist: {path}"
+        hint = in_asar(path) or "Create it, or change backend.cwd."
         raise BackendNotFoundError(text, hint=hint, data=data) from error
     if not stat.S_ISDIR(mode):
-        raise BackendNotAFileError(f"The backend's working folder is not a folder: {path}", hint=hint, data=data)
+        text = f"The backend's working folder is not a folder: {path}"
+        raise BackendNotAFileError(text, hint=in_asar(path) or "Set backend.cwd to a folder.", data=data)
+
+
+def in_asar(path: str) -> str:
+    """The remedy for a path into an Electron archive; empty for any other path."""
+    parts = path.replace("\\", "/").split("/")
+    return UNPACK if any(part.endswith(".asar") for part in parts) else ""
 
 
 def closed_folder(path: str, why: str | None) -> SidecarError:
     """The working folder may not be entered; ``why``: the system's words."""
     text = f"The backend's working folder is not accessible: {path} ({why})"
-    hint = "Give this user permission to enter it and each folder on its path, or change [backend] cwd."
+    hint = "Give this user permission to enter it and each folder on its path, or change backend.cwd."
     return BackendNotExecutableError(text, hint=hint, data={"path": str(path)})
 
 

@@ -251,7 +251,7 @@ def test_a_command_in_one_string_is_to_be_split(tmp_path: Path, word: str, words
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
-        (["PORT=1", "node"], 'begins with "PORT=1", which is a variable', "[backend.env]"),
+        (["PORT=1", "node"], 'begins with "PORT=1", which is a variable', "backend.env"),
         (["http://127.0.0.1:80"], "which is an address", 'backend.url = "http://127.0.0.1:80"'),
         (["cd", "app"], '"cd" is a shell builtin', '["sh", "-c"'),
     ],
@@ -336,7 +336,7 @@ def test_no_packaged_backend_lists_every_place_where_it_was_looked_for(tmp_path:
         find(None, tmp_path, beside=tmp_path / "a" / "b" / "c")
     for root in (tmp_path / "a" / "b" / "c", tmp_path / "a" / "b", tmp_path / "a", tmp_path):
         assert str(packaged(root)) in caught.value.message
-    assert "sidecar serve -- COMMAND" in (caught.value.hint or "")
+    assert "Set backend.command" in (caught.value.hint or "")
 
 
 def test_a_profile_without_a_backend_of_its_own_demands_a_command(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_what_others_read_as_well_is_set_only_for_its_own_server(command: list[s
         (["python", "manage.py", "runserver"], "{host}:{port} at the end of its command"),
         (["php", "-S", "localhost:8000"], "write {port} instead of 8000 in its command"),
         (["./my-server", "--port=8000"], "write {port} instead of 8000 in its command"),
-        (["./my-server", "9000"], "{port} in backend.command or [backend.env]"),
+        (["./my-server", "9000"], "{port} in backend.command or backend.env"),
     ],
 )
 def test_it_is_known_how_servers_are_given_their_port(command: list[str], how: str) -> None:

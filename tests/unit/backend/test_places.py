@@ -62,7 +62,7 @@ def test_such_a_folder_on_the_path_hides_no_program_behind_it(closed: Path) -> N
 def test_such_a_working_folder_is_named(closed: Path) -> None:
     with no_one(), pytest.raises(BackendNotExecutableError, match="working folder is not accessible") as raised:
         find(["/bin/sh"], f"backend.cwd='{closed / 'folder'}'")
-    assert "[backend] cwd" in raised.value.hint
+    assert "backend.cwd" in raised.value.hint
 
 
 def test_a_packaged_backend_that_cannot_be_seen_is_not_found(closed: Path) -> None:

@@ -146,7 +146,7 @@ def test_a_file_in_the_way_of_a_folder_is_reported(tmp_path: Path, below: str) -
     (tmp_path / "data").write_text("a file")
     check = check_files.check_folder("data", str(tmp_path / "data") + below)
     assert check.status == "failed"
-    assert "[paths] data" in str(check.remedy)
+    assert "paths.data" in str(check.remedy)
 
 
 @pytest.mark.posix(reason="on Windows only administrators may make links")

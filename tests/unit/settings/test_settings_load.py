@@ -155,7 +155,7 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         "--set nonsense: not understood; write --set section.key=value",
         f"{config}, line 2: unknown setting backend.prot; did you mean backend.port?",
         f'{config}, line 3: backend.port is 70000; allowed: "auto" or "reported" or a whole number from 1 to 65535',
-        f"{config}, line 5: backend.env.A is 1; allowed: a text",
+        f"{config}, line 5: backend.env.A is 1; allowed: a string",
         f"{config}, line 7: unknown section [time]; did you mean timeouts?",
         f"{config}, line 9: restart.attempts is true; allowed: a whole number from 0 to 1000000",
         'SIDECAR_BACKEND__MANAGED: backend.managed is "perhaps"; allowed: true or false',
@@ -188,7 +188,7 @@ def test_every_mistake_of_every_source_is_in_the_one_error(tmp_path: Path) -> No
         ("restart.attempts=99999999999999999999", "allowed: a whole number from 0 to 1000000"),
         ('backend.port="5005"', 'backend.port is "5005"; allowed: "auto" or "reported" or a whole number'),
         ("backend.host=0.0.0.0", 'backend.host is "0.0.0.0"; allowed: "127.0.0.1"'),
-        ("backend.command=server", 'backend.command is "server"; allowed: a list, each entry a text, as in ["a", "b"]'),
+        ("backend.command=server", 'backend.command is "server"; allowed: a list of strings, as in ["a", "b"]'),
         ("backend.command=['']", "backend.command starts with an empty string"),
         ("backend.env=5", "backend.env is 5; allowed: a table of strings"),
         ("log.level=loud", 'log.level is "loud"; allowed: "debug" or "error" or "info"'),
@@ -260,7 +260,7 @@ def test_nothing_after_the_dashes_is_a_mistake() -> None:
 
 def test_a_secret_of_the_wrong_type_is_not_shown(tmp_path: Path) -> None:
     config = file(tmp_path, "[backend.env]\nAPI_KEY = 123456\n")
-    assert mistakes(config=config) == [f"{config}, line 2: backend.env.API_KEY is ***; allowed: a text"]
+    assert mistakes(config=config) == [f"{config}, line 2: backend.env.API_KEY is ***; allowed: a string"]
     (mistake,) = mistakes(overrides=["backend.managed=false", "backend.url=http://me:hush@127.0.0.1:5"])
     assert "hush" not in mistake
 

@@ -1,0 +1,83 @@
+"use strict";
+
+const { closest } = require("../closest.js");
+
+/**
+ * @typedef {"object" | "string" | "function" | "strings" | "functions"} Kind
+ */
+
+/** @type {Record<Kind, {is: (value: any) => boolean, words: string}>} */
+const KINDS = {
+  object: { is: (value) => typeof value === "object" && value !== null && !Array.isArray(value), words: "an object" },
+  string: { is: (value) => typeof value === "string", words: "a string" },
+  function: { is: (value) => typeof value === "function", words: "a function" },
+  strings: { is: (value) => isArrayOf(value, "string"), words: "an array of strings" },
+  functions: { is: (value) => isArrayOf(value, "function"), words: "an array of functions" },
+};
+/** @type {Record<string, Kind>} */
+const CONNECT = {
+  command: "strings",
+  settings: "object",
+  env: "object",
+  cwd: "string",
+  limits: "object",
+  observers: "functions",
+  startHint: "string",
+};
+const EXAMPLE = 'connect({ settings: { backend: { command: ["./my-backend", "--port", "{port}"] } } })';
+const LIMITS = ["helloTimeout", "closeTimeout", "pingInterval", "pingMisses", "restartAttempts", "restartWindow", "restartDelay"];
+
+/** @param {unknown} value @param {string} kind */
+function isArrayOf(value, kind) {
+  return Array.isArray(value) && value.every((one) => typeof one === kind);
+}
+
+/**
+ * Refuses options of the wrong type, and unknown names, which would otherwise be ignored.
+ *
+ * @param {string} caller for the error text
+ * @param {Record<string, any>} options
+ * @param {Record<string, Kind | null>} kinds what each takes; null: anything
+ * @param {{hint?: string, ignored?: (name: string, value: unknown) => boolean}} [more] `hint`: where another name may belong;
+ *   `ignored`: unknown names that are no mistake
+ * @throws {TypeError}
+ */
+function checkOptions(caller, options, kinds, { hint = "", ignored = () => false } = {}) {
+  const names = Object.keys(kinds);
+  for (const [name, value] of Object.entries(options)) {
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    if (kind === undefined) {
+      const close = closest(name, names);
+      if (!close && ignored(name, value)) continue;
+      throw new TypeError(
+        `${caller}: unknown option ${name}. ${close ? `Did you mean ${close}?` : `It takes ${names.join(", ")}.${hint}`}`,
+      );
+    }
+    if (kind && value !== undefined && value !== null && !KINDS[kind].is(value)) {
+      throw new TypeError(`${caller}: the option ${name} must be ${KINDS[kind].words}`);
+    }
+  }
+}
+
+/** @param {string} caller @param {Record<string, any> | null | undefined} limits @throws {TypeError} */
+function checkLimits(caller, limits) {
+  const kinds = Object.fromEntries(LIMITS.map((name) => [name, null]));
+  checkOptions(`${caller}, option limits`, limits ?? {}, kinds, { hint: " The backend's own limits go into settings.limits." });
+  for (const [name, value] of Object.entries(limits ?? {})) {
+    if (value !== undefined && !(typeof value === "number" && value >= 0)) {
+      const unit = /^(pingMisses|restartAttempts)$/.test(name) ? "number" : "number of milliseconds";
+      throw new TypeError(`${caller}: limits.${name} must be a ${unit}`);
+    }
+  }
+}
+
+/** @param {any} options @throws {TypeError} */
+function checkConnectOptions(options) {
+  if (options === null || typeof options !== "object") throw new TypeError(`connect: the options are missing, as in ${EXAMPLE}`);
+  checkOptions("connect", options, CONNECT, { hint: " Settings of the sidecar, such as backend, go into settings." });
+  checkLimits("connect", options.limits);
+  if (options.command?.length === 0)
+    throw new TypeError("connect: the option command is empty. It takes the sidecar's program and its first arguments");
+}
+
+module.exports = { checkConnectOptions, checkLimits, checkOptions };

@@ -1,0 +1,114 @@
+// Mistakes in the options, names of channels and events: each is an error at once that says what to write instead.
+"use strict";
+
+const assert = require("node:assert/strict");
+const fs = require("node:fs");
+const path = require("node:path");
+const { test } = require("node:test");
+const { connect } = require("../lib/client.js");
+const { Listeners } = require("../lib/client/listeners.js");
+const { attachSidecar } = require("../lib/main.js");
+const { checkAttachOptions, SECTIONS } = require("../lib/main/options.js");
+const { createBackendApi } = require("../lib/preload.js");
+
+const ELECTRON = { app: {}, ipcMain: {}, BrowserWindow: {} };
+
+/** @type {Array<[Record<string, any>, RegExp]>} */
+const ATTACH = [
+  [{ ipcMain: undefined }, /missing ipcMain\. Pass Electron's modules.*run the app with Electron, not with node/],
+  [{ allowedOrigin: ["app://main"] }, /unknown option allowedOrigin\. Did you mean allowedOrigins\?/],
+  [{ setting: {} }, /unknown option setting\. Did you mean settings\?/],
+  [{ timeouts: { startup: 5 } }, /unknown option timeouts\..* go into settings\./],
+  [{ preload: "/x/preload.js" }, /unknown option preload\./],
+  [{ settings: "settings.toml" }, /option settings must be an object/],
+  [{ backend: { command: ["node", "server.js"] } }, /option backend: unknown option command\..* go into settings\.backend\./],
+  [{ backend: { executable: "/x", args: "--port 5" } }, /option backend: the option args must be an array of strings/],
+  [{ limits: { closeTimeot: 5 } }, /option limits: unknown option closeTimeot\. Did you mean closeTimeout\?/],
+  [{ limits: { memory: 1 } }, /go into settings\.limits/],
+  [{ limits: { closeTimeout: "30s" } }, /limits\.closeTimeout must be a number of milliseconds/],
+  [{ limits: { restartAttempts: NaN } }, /limits\.restartAttempts must be a number$/],
+  [{ allowedOrigins: "app://main" }, /allowedOrigins must be an array of strings/],
+  [{ allowedOrigins: ["app://main/"] }, /"app:\/\/main\/" in allowedOrigins is not an origin/],
+  [{ allowedOrigins: ["*"] }, /"\*" in allowedOrigins is not an origin/],
+  [{ allowedOrigins: ["https://*.example.com"] }, /is not an origin/],
+  [{ onFatal: "quit" }, /onFatal must be a function/],
+  [{ observers: () => {} }, /observers must be an array of functions/],
+  [{ command: "sidecar" }, /command must be an array of strings/],
+];
+for (const [options, words] of ATTACH) {
+  test(`attachSidecar refuses ${JSON.stringify(options)}`, async () => {
+    await assert.rejects(attachSidecar(/** @type {any} */ ({ ...ELECTRON, ...options })), (error) => {
+      assert.ok(error instanceof TypeError);
+      assert.match(error.message, words);
+      return true;
+    });
+  });
+}
+
+test("attachSidecar takes all of Electron's modules, options that are null, and every kind of origin", () => {
+  const modules = {
+    Menu: class {},
+    net: {},
+    shell: { beep: () => {} },
+    protocol: {},
+    screen: new (class {})(),
+    session: class {},
+    View: class {},
+  };
+  checkAttachOptions({ ...modules, ...ELECTRON, settings: null, onFatal: null, backend: undefined });
+  checkAttachOptions({ ...ELECTRON, allowedOrigins: ["file://", "null", "app://main", "http://127.0.0.1:5173", "my-app.x+y://host"] });
+});
+
+test("Electron's own program is no backend, unless it runs as Node", () => {
+  const host = { execPath: "/opt/electron", versions: { electron: "42.0.0" } };
+  /** @param {string[]} command @param {object} [env] */
+  const check = (command, env) => checkAttachOptions({ ...ELECTRON, settings: { backend: { command, env } } }, host);
+  assert.throws(() => check(["/opt/electron", "server.js"]), /it would open your app again.*ELECTRON_RUN_AS_NODE/);
+  assert.throws(() => check(["/opt/electron"]), /ELECTRON_RUN_AS_NODE/);
+  check(["/opt/electron", "server.js"], { ELECTRON_RUN_AS_NODE: "1" });
+  check(["/opt/electron", "--backend"]);
+  check(["node", "server.js"]);
+});
+
+test("the sections that do not belong beside settings are those of the settings", () => {
+  const types = fs.readFileSync(path.join(__dirname, "..", "types", "protocol.d.ts"), "utf8");
+  const [, settings = ""] = /export interface Settings \{\n([^]*?)\n\}/.exec(types) ?? [];
+  const names = [...settings.matchAll(/^ {2}(\w+)\?/gm)].map(([, name]) => name);
+  assert.ok(names.length > 5);
+  assert.deepEqual([...SECTIONS, "app", "backend", "limits"].sort(), names.sort()); // these three are options too
+});
+
+/** @type {Array<[any, RegExp]>} */
+const CONNECT = [
+  [undefined, /the options are missing, as in connect\(/],
+  [{ backend: { command: ["x"] } }, /unknown option backend\..* go into settings\./],
+  [{ setings: {} }, /Did you mean settings\?/],
+  [{ command: [] }, /the option command is empty/],
+  [{ command: ["a", 5] }, /command must be an array of strings/],
+  [{ limits: { helloTimeout: -1 } }, /limits\.helloTimeout must be a number of milliseconds/],
+];
+for (const [options, words] of CONNECT) {
+  test(`connect refuses ${JSON.stringify(options)}`, async () => {
+    await assert.rejects(connect(options), words);
+  });
+}
+
+test("an unknown event is an error with the name that was meant", () => {
+  const listeners = new Listeners();
+  assert.throws(
+    () => listeners.add("backend:stateChange", () => {}),
+    /"backend:stateChange" is not an event\. Did you mean backend:stateChanged\?/,
+  );
+  assert.throws(() => listeners.add("ready", () => {}), /"ready" is not an event\. Events: backend:healthUpdate, .*sidecar:stderr/);
+  assert.throws(() => listeners.add("backend:crash", /** @type {any} */ (null)), /the listener of backend:crash must be a function/);
+});
+
+test("in a page an unknown channel or event is an error with the name that was meant", async () => {
+  const page = createBackendApi(/** @type {any} */ ({ on: () => {}, send: () => {}, sendSync: () => null, invoke: async () => null }));
+  await assert.rejects(page.invoke("backend:statsu"), /"backend:statsu" is not a channel of the backend\. Did you mean backend:status\?/);
+  await assert.rejects(
+    page.invoke("files:open"),
+    /"files:open" is not a channel of the backend: expose your app's own channels in your own preload/,
+  );
+  assert.throws(() => page.on("backend:statechanged", () => {}), /Did you mean backend:stateChanged\?/);
+});
