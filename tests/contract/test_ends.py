@@ -63,7 +63,7 @@ def test_no_command_to_start_is_a_wrong_setting_unless_nothing_is_to_be_started(
     assert done.returncode == 78
     error = unpack_all(done.stdout)[-1]["error"]
     assert (error["code"], error["message"]) == ("INVALID_CONFIG", "No backend command given")
-    assert "sidecar serve -- COMMAND" in error["hint"]
+    assert "Set backend.command" in error["hint"]
     done = run([*flags, "--set", "backend.autostart=false"], tmp_path, input=request(1, "sidecar:ping", "x"))
     assert (done.returncode, unpack_all(done.stdout)[-1]["type"]) == (0, "response")
 

@@ -207,7 +207,7 @@ async def sandbox_path_relative(stage: Stage) -> Explanation:
 
 @WAYS.add(
     "sandbox.connect has a number that is not a port",
-    "The settings are wrong: - --set sandbox.connect: sandbox.connect is [443,70000]; allowed: a list, each entry a whole number"
+    "The settings are wrong: - --set sandbox.connect: sandbox.connect is [443,70000]; allowed: a list of whole numbers"
     " from 1 to 65535, as in [8080, 8081]",
     _CORRECT,
     where="start",
