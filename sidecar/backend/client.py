@@ -145,7 +145,9 @@ def _request_target(path: str) -> str:
     from urllib.parse import quote  # few paths need it
 
     if path and not path.startswith(("/", "?")):
-        raise HttpFailedError(f"Invalid URL: {path}", kind="invalid_url", hint="Check the paths in the backend settings.")
+        raise HttpFailedError(
+            f"Invalid URL: {path}", kind="invalid_url", hint="Check the paths in the backend settings."
+        )
     encoded = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path.partition("#")[0])
     sent = quote(encoded, safe="/?&=%:@!$'()*+,;~", errors="replace")
     return sent if sent.startswith("/") else f"/{sent}"

@@ -172,7 +172,9 @@ def _not_found(name: str, path: str, others: list[str]) -> BackendNotFoundError:
         more += " Remove the quotation marks from the path."
     if not path.isprintable():
         more += " In TOML's double quotes a backslash begins an escape: write the path in single quotes."
-    hint = in_asar(path) or f"Check the path. A relative path starts at the folder in which the sidecar was started.{more}"
+    hint = (
+        in_asar(path) or f"Check the path. A relative path starts at the folder in which the sidecar was started.{more}"
+    )
     text = f"The backend's executable does not exist: {path}{also}{missing}"
     return BackendNotFoundError(text, hint=hint, data={"path": path})
 

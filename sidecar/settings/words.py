@@ -41,12 +41,16 @@ def _words(info: inspect.Type) -> str:
             return f"a whole number{_range(info)}"
         case inspect.FloatType():
             return f"a number{_range(info)}"
-        case inspect.VarTupleType(item_type=inspect.IntType() as item):
-            return f"a list of whole numbers{_range(item)}, as in [8080, 8081]"
-        case inspect.VarTupleType():
-            return 'a list of strings, as in ["a", "b"]'
+        case inspect.VarTupleType(item_type=item):
+            return f"a list of {_plural(item)}"
         case _:
             return _SIMPLE.get(type(info), "another type")
+
+
+def _plural(info: inspect.Type) -> str:
+    if isinstance(info, inspect.IntType):
+        return f"whole numbers{_range(info)}, as in [8080, 8081]"
+    return 'strings, as in ["a", "b"]'
 
 
 def _range(info: inspect.IntType | inspect.FloatType) -> str:

@@ -9,7 +9,11 @@ from sidecar.wire.hello import PROTOCOL
 
 from .typescript import HEADER, page_channels
 
-PRELOAD_PARTS = ("bootstrap.js", "closest.js", "preload.js")  # beside names.js, in the order in which they require one another
+PRELOAD_PARTS = (
+    "bootstrap.js",
+    "closest.js",
+    "preload.js",
+)  # beside names.js, in the order in which they require one another
 
 
 def names_module() -> str:
