@@ -6,15 +6,7 @@ import os
 import sys
 
 from ..errors import BackendNotFoundError, SidecarError
-from ..process.executability import (
-    check_folder,
-    check_program,
-    in_asar,
-    is_file,
-    not_on_path,
-    one_string,
-    restore_run_bit,
-)
+from ..process.executability import check_folder, check_program, in_asar, not_on_path, one_string, restore_run_bit
 from ..process.platform import SYSTEM
 from ..settings.checks import GIVE_A_COMMAND
 from ..settings.profiles import PROFILES
@@ -118,7 +110,7 @@ def _folders(folders: tuple[str, ...], platform: str) -> tuple[str, ...]:
 def _packaged(settings: Settings, beside: str, here: str, platform: str) -> str:
     searched = list(candidates(settings, beside, here, platform))
     for path in searched:
-        if is_file(path):
+        if os.path.isfile(path):
             return path
     if not searched:
         text = f"No backend command given: profile {settings.profile} has no packaged backend"
@@ -144,7 +136,7 @@ def _given(backend: Backend, environ: Mapping[str, str], here: str, platform: st
     found = _on_path(name, environ, here, platform)
     if found is None:
         error = not_on_path(name, _variable(environ, "PATH", platform))
-        if is_file(os.path.join(here, name)):
+        if os.path.isfile(os.path.join(here, name)):
             error.hint = f"It is in {here}: write ./{name}."
         raise error
     return found, True
@@ -156,7 +148,7 @@ def _begins_with_a_program(name: str, folders: list[str], platform: str) -> bool
     heads = [" ".join(parts[:count]) for count in range(1, len(parts)) if parts[0]]
     ends = (".exe", "") if platform == "win32" else ("",)
     words = [os.path.expanduser(head + end) for head in heads for end in ends]
-    return any(is_file(os.path.join(folder, word)) for folder in folders for word in words)
+    return any(os.path.isfile(os.path.join(folder, word)) for folder in folders for word in words)
 
 
 def _not_found(name: str, path: str, others: list[str]) -> BackendNotFoundError:
@@ -186,7 +178,7 @@ def _on_path(name: str, environ: Mapping[str, str], here: str, platform: str) ->
         if not folder:
             continue  # POSIX lets an empty entry mean the current folder; programs from there are a risk
         for path in _spellings(_join(here, os.path.join(folder.strip('"'), name)), environ, platform):
-            if is_file(path):
+            if os.path.isfile(path):
                 if _has_extension(path) if platform == "win32" else os.access(path, os.X_OK):
                     return path
                 fallback = fallback or path

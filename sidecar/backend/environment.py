@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from ..process.executability import is_file
 from ..process.platform import SYSTEM
 from ..settings.profiles import PROFILES
 from ..settings.servers import APPENDED, server_variables
@@ -111,7 +110,7 @@ def _ffmpeg_variables(settings: Settings, platform: str) -> Iterator[tuple[str, 
     profile, resources = PROFILES[settings.profile], settings.app.resources
     for folder in profile.folders.get(platform, ()) if resources and profile.ffmpeg_env else ():
         place = os.path.join(resources, "ffmpeg", folder, "bin")
-        if is_file(os.path.join(place, "ffmpeg.exe" if platform == "win32" else "ffmpeg")):
+        if os.path.isfile(os.path.join(place, "ffmpeg.exe" if platform == "win32" else "ffmpeg")):
             yield from ((name, place) for name in profile.ffmpeg_env)
             return
 

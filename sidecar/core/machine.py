@@ -13,7 +13,7 @@ from . import actions as a
 from . import events as e
 from .events import Outcome, Reason, State, Timer
 from .restart import HealthyTime, RestartBudget
-from .stop import Rung, StopLadder, shutdown_limit, stop_ladder
+from .stop import Rung, StopLadder, stop_ladder
 
 SAME_REQUEST = 0.5  # seconds within which several restarts are one: a double click, or callers that share a reason
 
@@ -192,7 +192,8 @@ class Machine:
         if shutdown.owner_lost:
             self._ladder = self._ladder.at_once(self.now).capped(self.now, times, times.owner_lost)
         else:
-            self._ladder = self._ladder.capped(self.now, times, shutdown_limit(times))
+            limit = max(0.0, times.total_shutdown - times.force_kill)  # so that the whole stays within its total
+            self._ladder = self._ladder.capped(self.now, times, limit)
         self.climb()
 
     def skip_request(self) -> None:

@@ -83,8 +83,3 @@ def stop_ladder(now: float, times: Timeouts, *, can_request: bool, has_stdin: bo
             (kill_at + times.force_kill, Rung.GIVE_UP),
         )
     )
-
-
-def shutdown_limit(times: Timeouts) -> float:
-    """Latest kill of an orderly shutdown, so that the whole stays within its total."""
-    return max(0.0, times.total_shutdown - times.force_kill)

@@ -248,5 +248,5 @@ def _changed(path: str) -> float:
 
 def _free_name(taken: Collection[str]) -> str:
     """``backend``, else ``backend-2`` and so on."""
-    names = itertools.chain(["backend"], (f"backend-{number}" for number in itertools.count(2)))
+    names = (f"backend-{number}" if number > 1 else "backend" for number in itertools.count(1))
     return next(name for name in names if name not in taken)

@@ -31,6 +31,8 @@ _LOOPBACK = socket.inet_aton("127.0.0.1").ljust(16, b"\0")
 _STATUS = struct.Struct("=i")  # 0, or an errno below it, first in NLMSG_DONE and NLMSG_ERROR
 _BUFFER = 32 * 1024  # what the kernel writes at once
 _TIMEOUT = 1.0  # seconds; it answers within the call
+_ADDRESS_SIZES = {socket.AF_INET: 4, socket.AF_INET6: 16}
+_Answer = tuple[int, bytes, bytes, int, int, bool]  # state, port, address, length of the queue, inode, IPV6_V6ONLY
 
 
 def listening() -> dict[int, tuple[str, int, bool]]:
@@ -38,13 +40,10 @@ def listening() -> dict[int, tuple[str, int, bool]]:
 
     OSError: the kernel, or what confines this process, does not say.
     """
-    found = {}
-    with _asker() as asker:
-        for family, size in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
-            _ask(asker, family, _DUMP, states=_LISTEN)
-            for _, port, address, _, inode, only_ipv6 in _answers(asker):
-                found[inode] = (socket.inet_ntop(family, address[:size]), int.from_bytes(port, "big"), only_ipv6)
-    return found
+    return {
+        inode: (socket.inet_ntop(family, address[: _ADDRESS_SIZES[family]]), int.from_bytes(port, "big"), only_ipv6)
+        for family, (_, port, address, _, inode, only_ipv6) in _all(_LISTEN)
+    }
 
 
 def is_listening(port: int) -> bool:
@@ -60,22 +59,21 @@ def is_listening(port: int) -> bool:
 
 def states_on(port: int) -> list[tuple[int, int]]:
     """State (include/net/tcp_states.h) and inode of each socket that has the port; inode 0: no process holds it. Raises as ``listening``."""
-    found = []
-    with _asker() as asker:
-        for family in (socket.AF_INET, socket.AF_INET6):
-            _ask(asker, family, _DUMP, states=_ALL_STATES, port=port)
-            found += [(state, inode) for state, _, _, _, inode, _ in _answers(asker)]
-    return found
+    return [(state, inode) for _, (state, _, _, _, inode, _) in _all(_ALL_STATES, port)]
 
 
 def waiting_on(port: int) -> int:
     """How many connections to the port wait to be accepted. Raises as ``listening``."""
-    found = 0
+    return sum(waiting for _, (_, _, _, waiting, _, _) in _all(_LISTEN, port))
+
+
+def _all(states: int, port: int = 0) -> Iterator[tuple[socket.AddressFamily, _Answer]]:
+    """Family and answer of each socket in one of the states; port 0: any."""
     with _asker() as asker:
-        for family in (socket.AF_INET, socket.AF_INET6):
-            _ask(asker, family, _DUMP, states=_LISTEN, port=port)
-            found += sum(waiting for _, _, _, waiting, _, _ in _answers(asker))
-    return found
+        for family in _ADDRESS_SIZES:
+            _ask(asker, family, _DUMP, states=states, port=port)
+            for answer in _answers(asker):
+                yield family, answer
 
 
 def _asker() -> socket.socket:
@@ -99,7 +97,7 @@ def _ask(
     asker.sendto(head + _QUERY.pack(*what), (0, 0))
 
 
-def _answers(asker: socket.socket) -> Iterator[tuple[int, bytes, bytes, int, int, bool]]:
+def _answers(asker: socket.socket) -> Iterator[_Answer]:
     while True:
         data = asker.recv(_BUFFER)
         position = 0

@@ -29,7 +29,8 @@ import _winapi
 import msvcrt
 
 from sidecar.process.windows import early, jobs, layer, lookup, output, rungs, spawn
-from sidecar.process.windows.layer import WindowsProcessLayer, WindowsRun
+from sidecar.process.windows.layer import WindowsProcessLayer
+from sidecar.process.windows.run import WindowsRun
 from sidecar.rpc.stdio.reader import Reader
 from sidecar.wire.framing import FrameBuffer
 

@@ -86,11 +86,6 @@ def noexec_mount(path: str | Path) -> str | None:
     return folder
 
 
-def is_file(path: str | Path) -> bool:
-    """False also where a folder on the way may not be entered: pathlib raises that (until Python 3.14)."""
-    return os.path.isfile(path)
-
-
 def not_on_path(name: str, search_path: str) -> SidecarError:
     """A name without a folder that PATH does not find."""
     if len(name.split()) > 1:

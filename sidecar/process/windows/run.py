@@ -1,0 +1,200 @@
+"""One run on Windows, in its own job object. Everything here runs on the event loop's thread, but what a name says."""
+
+from __future__ import annotations
+
+import _winapi
+import asyncio
+import sys
+from collections.abc import Callable
+
+from ...core.exit_status import UNKNOWN, ExitStatus, from_windows
+from ...threads import in_thread
+from ..base import ListeningSocket, ProcessId, RunListener, Survivor
+from ..spec import LaunchSpec
+from . import lookup, output, spawn
+
+assert sys.platform == "win32"
+
+DRAIN = 0.5  # seconds that a pipe is still read after the end of the tree, when a process outside holds it open
+_TASKKILL_AFTER = 0.25  # of the kill's time, which a terminated job may take to be empty
+_STOP_INTERVAL = 0.05  # seconds between two looks at a tree that is ending
+_MAX_NAMED = 100
+_LOOK_AGAIN = 0.002  # seconds; the loop's clock rounds it up to a tick of 15.6 ms at most
+
+
+class WindowsRun:
+    """One run. See base.RunningProcess."""
+
+    def __init__(
+        self, started: spawn.Started, spec: LaunchSpec, listener: RunListener, report: Callable[[str], None]
+    ) -> None:
+        self._spec = spec
+        self._loop = asyncio.get_running_loop()
+        self._listener = listener
+        self._report = report
+        self._job = started.job
+        self._process = started.process
+        self.identity = ProcessId(started.pid, started.created)
+        self._stdin = started.stdin
+        self.ended: asyncio.Future[list[Survivor]] = self._loop.create_future()
+        self._outputs = [
+            output.OutputPipe(
+                handle, stream, deliver=listener.output, ended=self._finish, report=report, loop=self._loop
+            )
+            for handle, stream in ((started.stdout, "stdout"), (started.stderr, "stderr"))
+        ]
+        self._timers: list[asyncio.TimerHandle] = []
+        self._interrupted = False
+        self._exited = False
+        self._stopping = False
+        self._kill_began: float | None = None
+        self.killed: list[Survivor] = []
+        self._taskkill_used = False
+        self._survivors: list[Survivor] | None = None
+        in_thread("backend exit", self._wait_in_thread).add_done_callback(self._root_ended)
+
+    def begin_stop(self) -> None:
+        """See base."""
+        self._stopping = True
+
+    def close_stdin(self) -> None:
+        """See base."""
+        if self._stdin:
+            self._stopping = True
+            _winapi.CloseHandle(self._stdin)
+            self._stdin = 0
+
+    def interrupt(self, seconds: float | None = None) -> None:
+        """See base. CTRL_C reaches all on the console; where the root has ended or has none, another process shows the way to it.
+
+        What nothing has asked, nor can, is killed at once: it would only use up the time.
+        """
+        asked, self._stopping = self._stopping or bool(self._stdin), True
+        self.close_stdin()
+        targets = [process.pid for process in self.processes()[:_MAX_NAMED]]
+        if self._interrupted or self._kill_began is not None:
+            return
+        from .rungs import UNREACHABLE, send_console_interrupt
+
+        def done(outcome: str) -> None:
+            if outcome == UNREACHABLE and not asked:
+                self.kill()
+
+        graceful = self._spec.graceful if seconds is None else seconds
+        self._interrupted = self._run_rung(targets, lambda pids: send_console_interrupt(pids, graceful), done)
+
+    def kill(self) -> None:
+        """See base."""
+        if self._survivors is not None:
+            return
+        self.close_stdin()
+        first, self._kill_began = self._kill_began is None, self._kill_began or self._loop.time()
+        if first:
+            self.killed = [lookup.survivor(process.pid) for process in self.processes()[:_MAX_NAMED]]
+        done = self._job.terminate()
+        if first:
+            if self.killed or not done:
+                self._report(
+                    f"TerminateJobObject {'ended' if done else 'failed for'} {len(self.killed)} processes of the backend"
+                )
+            self._look()
+
+    def processes(self) -> list[ProcessId]:
+        """See base."""
+        root = self.identity.pid
+        # The system's host of the hidden console is in the job, and is nothing that the backend started.
+        pids = [pid for pid in self._job.pids() if pid == root or lookup.name_of(pid).lower() != "conhost.exe"]
+        pids.sort(key=lambda pid: pid != root)
+        return [found for found in map(lookup.identify, pids) if found is not None]
+
+    def listeners(self) -> list[ListeningSocket] | None:
+        """See base."""
+        from .sockets import find_listeners_of
+
+        return find_listeners_of(set(self._job.pids()))
+
+    def _wait_in_thread(self) -> int:
+        """The exit is learned from the process and never from its pipes, which a grandchild may hold open."""
+        _winapi.WaitForSingleObject(self._process, _winapi.INFINITE)
+        return _winapi.GetExitCodeProcess(self._process)
+
+    def _root_ended(self, code: asyncio.Future[int]) -> None:
+        self._exit(UNKNOWN if code.exception() else from_windows(code.result()))
+        _winapi.CloseHandle(self._process)
+        if self._stopping and self.processes():
+            self.interrupt()
+            self._await_rest()
+        else:
+            self.kill()
+
+    def _await_rest(self) -> None:
+        """While stopping, what the root leaves behind may end by itself, until the ladder's kill."""
+        if self._kill_began is not None:
+            return
+        if self.processes():
+            self._timers.append(self._loop.call_later(_STOP_INTERVAL, self._await_rest))
+        else:
+            self.kill()
+
+    def _exit(self, status: ExitStatus) -> None:
+        if not self._exited:
+            self._exited = True
+            self._listener.exited(status)
+
+    def _run_rung(
+        self, pids: list[int], rung: Callable[[list[int]], str], then: Callable[[str], None] = lambda _outcome: None
+    ) -> bool:
+        """Runs a rung against processes of the tree, in a thread; open handles keep their pids from reuse. False: they have ended."""
+        held = {pid: lookup.hold(pid) for pid in pids}
+        living = set(self._job.pids())
+        found = [pid for pid in pids if pid in living]  # another ended before it was held, so its pid may be another's
+
+        def done(outcome: asyncio.Future[str]) -> None:
+            for handle in held.values():
+                lookup.release(handle)
+            if found:
+                text = str(outcome.exception() or outcome.result())
+                self._report(text)
+                then(text)
+
+        in_thread("backend rung", lambda: rung(found) if found else "").add_done_callback(done)
+        return bool(found)
+
+    def _look(self) -> None:
+        """Whether the tree is gone; looks again until it is, or until the deadline."""
+        assert self._kill_began is not None
+        elapsed = self._loop.time() - self._kill_began
+        left = self._job.pids()
+        if not left and self._exited:
+            self._tree_gone([])
+        elif elapsed >= self._spec.kill_deadline:
+            self._tree_gone([lookup.survivor(pid) for pid in left or [self.identity.pid]])
+        else:
+            if elapsed >= _TASKKILL_AFTER * self._spec.kill_deadline and not self._taskkill_used:
+                self._taskkill_used = True
+                from .rungs import kill_with_taskkill
+
+                self._run_rung(left[:_MAX_NAMED], kill_with_taskkill)
+            self._timers.append(self._loop.call_later(_LOOK_AGAIN, self._look))
+
+    def _tree_gone(self, survivors: list[Survivor]) -> None:
+        self._survivors = survivors
+        self.killed = [item for item in self.killed if item not in survivors]
+        self._exit(UNKNOWN)
+        self._timers.append(self._loop.call_later(DRAIN, self._close_outputs))
+        self._finish()
+
+    def _close_outputs(self) -> None:
+        for pipe in self._outputs:
+            pipe.close()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Reports the end after the tree is gone and its output has been sent."""
+        if self._survivors is None or self.ended.done() or not all(pipe.closed for pipe in self._outputs):
+            return
+        for timer in self._timers:
+            timer.cancel()
+        self._job.close()
+        self.ended.set_result(self._survivors)
+        self._listener.gone(self._survivors)
