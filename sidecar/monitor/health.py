@@ -1,0 +1,199 @@
+"""Whether a run that is ready is well: by its endpoint, without one by its socket, and unmanaged by its open port."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from ..backend.client import BackendClient
+from ..backend.probe import ProbeResult, probe
+from ..backend.reported import prints_only_https
+from ..core import events as e
+from ..core.health import Answer, HealthTracker
+from ..log import log
+from ..process import waiting_on
+from ..process.platform import monotonic_through_sleep
+from ..settings.checks import configured_port
+from ..settings.model import Backend, Settings
+from ..settings.unsafe_ports import UNSAFE_PORTS, describe_unsafe
+from ..supervisor import Supervisor
+from ..supervisor.stream import HealthAnswered
+from .listener import ListenerLook
+
+if TYPE_CHECKING:
+    from .notifications import Notifications
+
+_FIRST_CHECK = 0.5  # seconds after it was ready, when it has printed its address
+_LAST_OUTPUT = 8 * 1024  # bytes
+
+
+class HealthWatch(Struct, eq=False):
+    """Watches one run. ``_given``: the port that it was given; None where it chose one."""
+
+    _run: int
+    _supervisor: Supervisor
+    _client: BackendClient
+    _settings: Settings
+    _look: ListenerLook
+    _notifications: Notifications | None
+    _given: int | None
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    _tracker: HealthTracker | None = None
+
+    def suspended(self) -> None:
+        """The machine slept, or will: silence so far counts for nothing."""
+        if self._tracker is not None:
+            self._tracker.suspended()
+
+    async def watch(self) -> None:
+        """Until it is cancelled."""
+        backend = self._settings.backend
+        if path := backend.health_path or backend.live_path:
+            await self._watch_endpoint(path)
+        elif backend.managed:
+            await self._watch_socket()
+        else:
+            await self._watch_open_port()
+
+    async def _watch_endpoint(self, path: str) -> None:
+        health, interval = self._settings.health, self._settings.timeouts.health_interval
+        tracker = self._tracker = HealthTracker(interval=interval, failures=health.failures, successes=health.successes)
+        planned = self._loop.time()
+        due = monotonic_through_sleep()
+        lost = ""
+        while True:
+            tracker.begin(monotonic_through_sleep(), due)
+            hung = self._watchdog_says()
+            before, lost = lost, hung or await self._lost_port()
+            if lost:
+                answer, body, error = Answer.LOST, None, lost
+            elif self._is_stopping():
+                answer, body, error = Answer.UNKNOWN, None, ""
+            else:
+                began = self._loop.time()
+                result = await probe(self._client, path, self._settings.health.probe_timeout)
+                if result.ok:
+                    self._supervisor.stream.publish(HealthAnswered(self._loop.time() - began))
+                answer, body, error = _answer(result), result.body, result.error
+                if answer is Answer.NONE:
+                    error = self._obstacle() or error
+            if tracker.record(answer) or (lost and before and lost != before):  # first closed, then a stranger's
+                healthy = tracker.healthy is True
+                self._supervisor.post(e.Health(self._run, healthy, body if healthy else None, error))
+            if hung or tracker.hung:
+                self._supervisor.post(e.Hung(self._run, hung))
+            planned = max(planned + interval, self._loop.time())
+            wait = planned - self._loop.time()
+            due = monotonic_through_sleep() + wait
+            await asyncio.sleep(wait)
+
+    async def _watch_socket(self) -> None:
+        """Of a backend without any endpoint, only what becomes of its port says something about its health."""
+        lost = https = ""
+        since = math.inf  # when connections were first seen to wait
+        limit = self._settings.health.failures * self._settings.health.probe_timeout  # as of unanswered requests
+        interval = self._settings.timeouts.health_interval
+        await asyncio.sleep(min(interval, _FIRST_CHECK))
+        while True:
+            hung = self._watchdog_says()
+            error = hung or await self._lost_port()
+            since = min(since, self._loop.time()) if not error and self._lets_wait() else math.inf
+            if self._loop.time() - since >= limit:
+                error = "it does not accept the connections that wait on its port"
+            error = error or self._obstacle()
+            if not error:
+                error = https = https or await self._speaks_https()
+            if error != lost:
+                lost = error
+                self._supervisor.post(e.Health(self._run, not error, None, error))
+            if hung:
+                self._supervisor.post(e.Hung(self._run, hung))
+            await asyncio.sleep(interval)
+
+    def _obstacle(self) -> str:
+        """What keeps the run from answering; empty: nothing is seen."""
+        run = self._supervisor.run
+        obstacle = run.obstacle_now() if run is not None and not self._is_stopping() else None
+        return f"{obstacle.cause}. {obstacle.remedy}" if obstacle is not None else ""
+
+    def _lets_wait(self) -> bool:
+        """Whether connections wait to be accepted: by a reloader without its worker, say."""
+        port = self._supervisor.last_port
+        return port is not None and not self._is_stopping() and waiting_on(port) > 0
+
+    async def _speaks_https(self) -> str:
+        """What is wrong with a backend that prints an address of HTTPS and does not answer HTTP; empty: nothing is."""
+        port = self._supervisor.last_port
+        if port is None or not prints_only_https(self._supervisor.launcher.last_output(_LAST_OUTPUT), port):
+            return ""
+        result = await probe(self._client, "/", self._settings.health.probe_timeout)
+        if result.kind not in {"malformed", "hang_up"}:
+            return ""
+        return f"it speaks HTTPS on port {port}; make it listen on http://127.0.0.1:{port}, which the page uses"
+
+    def _watchdog_says(self) -> str:
+        """Why the run hangs by its own watchdog; empty: it does not, or has none."""
+        return self._notifications.hung() if self._notifications is not None and not self._is_stopping() else ""
+
+    def _is_stopping(self) -> bool:
+        """Whether it is shutting down by itself: then its silence is not a hang, for as long as a stop may take."""
+        limit = self._settings.timeouts.graceful_shutdown
+        return self._notifications is not None and self._notifications.is_stopping(limit)
+
+    async def _lost_port(self) -> str:
+        """Why the run cannot be reached on its port; empty where it can. Nothing may be sent to another program there."""
+        current = self._supervisor.run
+        port = current.port if current is not None else None
+        if port is None or not self._settings.backend.managed:
+            return ""
+        if self._given not in {None, port} and self._given in self._look.ports():
+            self._use_port(self._given)  # what it opened first, such as a port for metrics, was not its server's
+            return ""
+        verdict, owner = await self._look.at(port)
+        passed = self._settings.backend.socket == "pass"
+        if verdict == "closed" and not passed:
+            # A backend printed its address when it listened again, as its own watcher or an update makes it.
+            printed = self._supervisor.launcher.printed_port(self._look.ports() - {port})
+            if printed is not None:
+                self._use_port(printed)
+                return ""
+        known = "unknown" if verdict == "closed" else verdict
+        current = self._supervisor.run
+        if current is None or (current.listener, current.owner) != (known, owner):
+            self._supervisor.post(e.Listener(self._run, known, owner))
+            current = self._supervisor.run
+        if verdict == "foreign" and current is not None:
+            return f"port {port} belongs to {current.owner_text}"
+        return f"it no longer listens on port {port}" if verdict == "closed" else ""
+
+    def _use_port(self, port: int) -> None:
+        warn_of_port(port, self._settings.backend)
+        self._supervisor.post(e.PortReported(self._run, port))
+        self._supervisor.post(e.Listener(self._run, "own"))
+
+    async def _watch_open_port(self) -> None:
+        """Of an unmanaged backend without any endpoint, the open port is the only sign of life."""
+        misses = 0
+        while True:
+            await asyncio.sleep(self._settings.timeouts.health_interval)
+            port = self._supervisor.last_port
+            misses = 0 if port is not None and self._look.is_listening(port) else misses + 1
+            if misses >= self._settings.health.failures:
+                self._supervisor.post(e.Hung(self._run))
+
+
+def warn_of_port(port: int | None, backend: Backend) -> None:
+    """Of one that the backend chose; a warning about a fixed one came with the settings."""
+    if port in UNSAFE_PORTS and port != configured_port(backend):
+        log.warning(f"{describe_unsafe(port)}; let the backend choose another one")
+
+
+def _answer(result: ProbeResult) -> Answer:
+    if result.ok:
+        return Answer.OK
+    if result.kind == "not_sent":
+        return Answer.UNKNOWN
+    return Answer.NONE if result.status is None else Answer.ERROR_STATUS
