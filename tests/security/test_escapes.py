@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sidecar.console.doctor import checks_table
 from sidecar.console.sentences import as_json, sentence
 from sidecar.dashboard.tab import _STEERING
-from sidecar.log import Entry, render, render_json
+from sidecar.log import Entry, render
+from sidecar.log.sinks import render_json
 from sidecar.observe.lines import clean
 from sidecar.observe.report import CrashFacts
 from sidecar.observe.report import render as render_report

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.log import Entry, Log, render, render_json
+from sidecar.log import Entry, Log, render
+from sidecar.log.sinks import render_json
 from sidecar.process.platform import files
 from sidecar.settings.model import Log as LogSettings
 from sidecar.settings.model import Settings
@@ -136,8 +137,8 @@ async def test_a_rotation_that_fails_loses_no_entry_and_is_tried_again(
     log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Windows renames no file that another sidecar has open."""
-    monkeypatch.setattr("sidecar.log.ROTATE_BYTES", 100)
-    monkeypatch.setattr("sidecar.log.RETRY_SECONDS", 0.2)
+    monkeypatch.setattr("sidecar.log.sinks.ROTATE_BYTES", 100)
+    monkeypatch.setattr("sidecar.log.sinks.RETRY_SECONDS", 0.2)
     tried: list[object] = []
 
     def held(*paths: object) -> None:
@@ -162,7 +163,7 @@ async def test_a_rotation_that_fails_loses_no_entry_and_is_tried_again(
 async def test_a_rotation_that_fails_is_not_tried_with_each_entry(
     log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sidecar.log.ROTATE_BYTES", 100)
+    monkeypatch.setattr("sidecar.log.sinks.ROTATE_BYTES", 100)
     tried: list[object] = []
 
     def held(*paths: object) -> None:
@@ -182,7 +183,7 @@ async def test_a_rotation_that_fails_is_not_tried_with_each_entry(
 async def test_two_logs_on_one_folder_lose_no_entry_when_one_has_to_rotate(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sidecar.log.ROTATE_BYTES", 200)
+    monkeypatch.setattr("sidecar.log.sinks.ROTATE_BYTES", 200)
     with (tmp_path / "sidecar.log").open("a", encoding="utf-8"):  # as the other sidecar has it
         log = Log()
         await log.attach(Settings(), tmp_path)

@@ -12,29 +12,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
-from os import SEEK_END
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from .clock import iso
-from .threads import in_thread
+from ..clock import iso
+from ..threads import in_thread
 
 if TYPE_CHECKING:
-    from loguru import Message
-
-    from .settings.model import Settings
+    from ..settings.model import Settings
+    from .sinks import Sinks
 
 LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40}
-_COLOURS = {"info": "\x1b[1m", "warning": "\x1b[33;1m", "error": "\x1b[31;1m"}
 EARLY_ENTRIES = 1000
 QUEUED_ENTRIES = 10_000
 PAUSE_SECONDS = 0.01  # before a thread writes: what an entry reports is done first, and needs the interpreter
-ROTATE_BYTES = 10 * 1024 * 1024
-ROTATED_FILES = 9  # and the current one: ten
-RETRY_SECONDS = 30.0  # a file that failed is tried again after this
 DEFECT_SECONDS = 60.0  # a line that raises again and again is logged this often
 TRACEBACK_FRAMES = 30  # the innermost ones: a recursion without end has a thousand
 
@@ -62,7 +55,7 @@ def _raised_at(error: BaseException) -> tuple[str, int]:
 
 def render(entry: Entry, mask: Callable[[str], str]) -> tuple[str, str]:
     """An entry's head (time, level) and its text, secrets masked; further lines of a message are indented."""
-    from .plain import printable
+    from ..plain import printable
 
     fields = "".join(
         f"  {name}={value if isinstance(value, int) else mask(str(value))}" for name, value in entry.fields.items()
@@ -71,21 +64,7 @@ def render(entry: Entry, mask: Callable[[str], str]) -> tuple[str, str]:
     return f"{iso(entry.time)} {entry.level.upper():7}", text
 
 
-def render_json(entry: Entry, mask: Callable[[str], str]) -> str:
-    """An entry as one line of JSON; fields keep their type where JSON has it."""
-    from msgspec import json
-
-    from .plain import encodable, escaped_json
-
-    fields = {
-        name: value if value is None or isinstance(value, int | float) else encodable(mask(str(value)))
-        for name, value in entry.fields.items()
-    }
-    line = fields | {"time": iso(entry.time), "level": entry.level, "message": encodable(mask(entry.message))}
-    return escaped_json(json.encode(line).decode())
-
-
-class _Pump(Generic[T]):
+class Pump(Generic[T]):
     """A daemon thread that consumes what is put. Each counter has one writer (two threads that put at once may lose one)."""
 
     def __init__(self, name: str, consume: Callable[[T], None], limit: int) -> None:
@@ -100,6 +79,7 @@ class _Pump(Generic[T]):
         self._thread.start()
 
     def put(self, item: T) -> None:
+        """Never waits; beyond the limit the item is dropped."""
         if self._put - self._done >= self._limit:
             self.dropped += 1
             return
@@ -107,6 +87,7 @@ class _Pump(Generic[T]):
         self._queue.put(item)
 
     def close(self, timeout: float) -> None:
+        """Consumes what is left, for at most ``timeout`` seconds."""
         self._closing.set()
         self._queue.put(None)
         self._thread.join(timeout)
@@ -119,92 +100,13 @@ class _Pump(Generic[T]):
             try:
                 self._consume(item)
             except Exception as error:  # noqa: BLE001  one entry that cannot be written must not end the log
-                _write_stderr(f"the log could not write an entry: {error!r}\n")
+                write_stderr(f"the log could not write an entry: {error!r}\n")
             self._done += 1
             idle = self._queue.empty()
 
 
-class _Sinks:
-    """What the writing thread does; only that thread touches it once it is set up.
-
-    loguru keeps the file: rotation, retention, and another process that rotated it. Its queue (``enqueue``) is not used:
-    it blocks the caller when its pipe is full, and it cannot drop.
-    """
-
-    def __init__(self, folder: str, *, json: bool, mask: Callable[[str], str]) -> None:
-        from pathlib import Path
-
-        from loguru import logger
-
-        self._logger = logger
-        self._path = Path(folder, "sidecar.log")
-        self._json = json
-        self._mask = mask
-        self._file: int | None = None
-        self._retry_at = 0.0
-        self._rotate_at = 0.0
-        self._warned = False
-        self._colour = bool(sys.stderr and sys.stderr.isatty())
-        self._stderr: _Pump[str] = _Pump("log-stderr", _write_stderr, QUEUED_ENTRIES)
-        logger.remove()
-
-    def write(self, entry: Entry) -> None:
-        """Writes an entry to both; a file that fails costs one sentence on stderr and a pause."""
-        if self._file is None and time.monotonic() >= self._retry_at:
-            self._open()
-        head, text = render(entry, self._mask)
-        self._stderr.put(f"{_COLOURS[entry.level]}{head}\x1b[0m {text}\n" if self._colour else f"{head} {text}\n")
-        line = self._logger.bind(line=render_json(entry, self._mask) if self._json else f"{head} {text}")
-        try:
-            try:
-                line.info("")
-            except PermissionError:
-                # Windows does not rename a file that another sidecar on this folder has open: on with the old one.
-                self._rotate_at = time.monotonic() + RETRY_SECONDS
-                line.info("")
-        except OSError as error:
-            self._fail(error)
-
-    def close(self, timeout: float) -> None:
-        self._stderr.close(timeout)
-
-    def _open(self) -> None:
-        from .process.platform import files
-
-        try:
-            files.make_folder(self._path.parent)
-            self._file = self._logger.add(
-                self._path,
-                format="{extra[line]}",
-                level=0,
-                rotation=self._is_full,
-                retention=ROTATED_FILES,
-                watch=True,  # a second sidecar on this folder may have rotated it
-                catch=False,
-                opener=lambda path, _: files.open_append(path),
-            )
-            self._warned = False
-        except OSError as error:
-            self._fail(error)
-
-    def _is_full(self, message: Message, file: TextIO) -> bool:
-        file.seek(0, SEEK_END)
-        return file.tell() + len(message) > ROTATE_BYTES and time.monotonic() >= self._rotate_at
-
-    def _fail(self, error: OSError) -> None:
-        if self._file is not None:
-            with suppress(OSError):  # the close flushes and meets the same disk
-                self._logger.remove(self._file)
-            self._file = None
-        self._retry_at = time.monotonic() + RETRY_SECONDS
-        if not self._warned:
-            self._warned = True
-            self._stderr.put(
-                f"{self._path} cannot be written ({error.strerror or error}); the sidecar continues without it\n"
-            )
-
-
-def _write_stderr(text: str) -> None:
+def write_stderr(text: str) -> None:
+    """Writes as much as it takes."""
     if sys.stderr is None:  # pythonw and windowed programs have none
         return
     try:
@@ -219,8 +121,8 @@ class Log:
 
     def __init__(self) -> None:
         self._early: deque[Entry] = deque(maxlen=EARLY_ENTRIES)
-        self._pump: _Pump[Entry] | None = None
-        self._sinks: _Sinks | None = None
+        self._pump: Pump[Entry] | None = None
+        self._sinks: Sinks | None = None
         self._lowest = 0
         self._mask: Callable[[str], str] = str
         self._defects: dict[tuple[str, int], tuple[float, int]] = {}
@@ -261,9 +163,9 @@ class Log:
         """Imports loguru in a thread, opens the sinks and writes what was logged so far."""
         if self._pump is not None:
             return
-        self._sinks = await in_thread("log", lambda: _Sinks(logs_folder, json=settings.log.json, mask=self._masked))
+        self._sinks = await in_thread("log", lambda: self._open(settings, logs_folder))
         self._lowest = LEVELS[settings.log.level]
-        self._pump = _Pump("log", self._sinks.write, QUEUED_ENTRIES)
+        self._pump = Pump("log", self._sinks.write, QUEUED_ENTRIES)
         while self._early:
             self._put(self._early.popleft())
 
@@ -273,7 +175,7 @@ class Log:
             text = "".join("{} {}\n".format(*render(entry, self._mask)) for entry in self._early)
             self._early.clear()
             if text:
-                pump = _Pump("log-stderr", _write_stderr, 1)  # a thread, because stderr may block
+                pump = Pump("log-stderr", write_stderr, 1)  # a thread, because stderr may block
                 pump.put(text)
                 pump.close(timeout)
             return
@@ -283,6 +185,11 @@ class Log:
         self._pump.close(timeout)
         self._sinks.close(max(0.0, deadline - time.monotonic()))
         self._pump = self._sinks = None
+
+    def _open(self, settings: Settings, logs_folder: str) -> Sinks:
+        from .sinks import Sinks
+
+        return Sinks(logs_folder, json=settings.log.json, mask=self._masked)
 
     def _masked(self, text: str) -> str:
         """By the mask that is set by then."""

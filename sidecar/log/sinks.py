@@ -1,0 +1,111 @@
+"""Where the log is written: stderr and the file, by one thread. Imported with loguru, when the log is attached."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from os import SEEK_END
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from loguru import logger
+from msgspec import json as codec
+
+from ..clock import iso
+from ..plain import encodable, escaped_json
+from ..process.platform import files
+from . import QUEUED_ENTRIES, Entry, Pump, render, write_stderr
+
+if TYPE_CHECKING:
+    from loguru import Message
+
+_COLOURS = {"info": "\x1b[1m", "warning": "\x1b[33;1m", "error": "\x1b[31;1m"}
+ROTATE_BYTES = 10 * 1024 * 1024
+ROTATED_FILES = 9  # and the current one: ten
+RETRY_SECONDS = 30.0  # a file that failed is tried again after this
+
+
+def render_json(entry: Entry, mask: Callable[[str], str]) -> str:
+    """An entry as one line of JSON; fields keep their type where JSON has it."""
+    fields = {
+        name: value if value is None or isinstance(value, int | float) else encodable(mask(str(value)))
+        for name, value in entry.fields.items()
+    }
+    line = fields | {"time": iso(entry.time), "level": entry.level, "message": encodable(mask(entry.message))}
+    return escaped_json(codec.encode(line).decode())
+
+
+class Sinks:
+    """What the writing thread does; only that thread touches it once it is set up.
+
+    loguru keeps the file: rotation, retention, and another process that rotated it. Its queue (``enqueue``) is not used:
+    it blocks the caller when its pipe is full, and it cannot drop.
+    """
+
+    def __init__(self, folder: str, *, json: bool, mask: Callable[[str], str]) -> None:
+        self._path = Path(folder, "sidecar.log")
+        self._json = json
+        self._mask = mask
+        self._file: int | None = None
+        self._retry_at = 0.0
+        self._rotate_at = 0.0
+        self._warned = False
+        self._colour = bool(sys.stderr and sys.stderr.isatty())
+        self._stderr: Pump[str] = Pump("log-stderr", write_stderr, QUEUED_ENTRIES)
+        logger.remove()
+
+    def write(self, entry: Entry) -> None:
+        """Writes an entry to both; a file that fails costs one sentence on stderr and a pause."""
+        if self._file is None and time.monotonic() >= self._retry_at:
+            self._open()
+        head, text = render(entry, self._mask)
+        self._stderr.put(f"{_COLOURS[entry.level]}{head}\x1b[0m {text}\n" if self._colour else f"{head} {text}\n")
+        line = logger.bind(line=render_json(entry, self._mask) if self._json else f"{head} {text}")
+        try:
+            try:
+                line.info("")
+            except PermissionError:
+                # Windows does not rename a file that another sidecar on this folder has open: on with the old one.
+                self._rotate_at = time.monotonic() + RETRY_SECONDS
+                line.info("")
+        except OSError as error:
+            self._fail(error)
+
+    def close(self, timeout: float) -> None:
+        """Writes to stderr what is left, for at most ``timeout`` seconds."""
+        self._stderr.close(timeout)
+
+    def _open(self) -> None:
+        try:
+            files.make_folder(self._path.parent)
+            self._file = logger.add(
+                self._path,
+                format="{extra[line]}",
+                level=0,
+                rotation=self._is_full,
+                retention=ROTATED_FILES,
+                watch=True,  # a second sidecar on this folder may have rotated it
+                catch=False,
+                opener=lambda path, _: files.open_append(path),
+            )
+            self._warned = False
+        except OSError as error:
+            self._fail(error)
+
+    def _is_full(self, message: Message, file: TextIO) -> bool:
+        file.seek(0, SEEK_END)
+        return file.tell() + len(message) > ROTATE_BYTES and time.monotonic() >= self._rotate_at
+
+    def _fail(self, error: OSError) -> None:
+        if self._file is not None:
+            with suppress(OSError):  # the close flushes and meets the same disk
+                logger.remove(self._file)
+            self._file = None
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+        if not self._warned:
+            self._warned = True
+            self._stderr.put(
+                f"{self._path} cannot be written ({error.strerror or error}); the sidecar continues without it\n"
+            )
