@@ -27,14 +27,14 @@ TAKE_A_BACKEND = ("serve", "watch", "call", "doctor", "dashboard", "record", "re
 @click.group(
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="""Example: sidecar call backend:version -- ./my-backend --port "{port}" """,
+    epilog=examples("sidecar demo", "sidecar watch -- npm start", "sidecar doctor --start -- uvicorn app:app"),
 )
 @click.version_option(__version__, prog_name="sidecar", message="%(prog)s %(version)s")
 @click.pass_context
 def sidecar(context: click.Context) -> None:
-    """Supervise the local backend of a desktop app, for a client that speaks frames on stdin and stdout.
+    """Supervise the local backend of a desktop app.
 
-    Without a subcommand it serves, as Electron runs it; in a terminal it shows this help.
+    Without a subcommand, and with stdin not a terminal, it runs serve; in a terminal it shows this help.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -49,9 +49,9 @@ def sidecar(context: click.Context) -> None:
 @metrics_option
 @backend_argument
 def serve(**_: Any) -> None:
-    """Serve one client on stdin and stdout, and supervise COMMAND for it.
+    """Supervise COMMAND for a client on stdin and stdout.
 
-    {port} and {host} in COMMAND are filled in. Logs go to stderr and to the data folder, never to stdout.
+    This is what an app runs. {port} and {host} in COMMAND are filled in. Logs go to stderr and to the data folder, never to stdout.
 
     Exit status: 0 clean, 64 usage, 65 the input is not a sequence of frames, 70 a defect, 75 the backend's processes could
     not be stopped, 78 wrong settings.
@@ -69,7 +69,7 @@ def serve(**_: Any) -> None:
     help="How long the demo runs.",
 )
 def demo(seconds: float) -> int:
-    """Show the sidecar at work: start a small backend, crash it, watch it recover.
+    """Start a small backend, crash it, and watch it recover.
 
     Exit status: 0 if the recovery was seen, else 1.
     """
@@ -89,9 +89,9 @@ def demo(seconds: float) -> int:
 @click.argument("channel", shell_complete=complete("channels"))
 @click.argument("arguments", nargs=-1, metavar="[JSON-ARG]...  [-- COMMAND [ARG]...]")
 def call(*, serve_words: Sequence[str], channel: str, arguments: Sequence[str]) -> int:
-    """Send one request to a temporary sidecar and print the reply as JSON.
+    """Send one request and print the reply as JSON.
 
-    If CHANNEL needs a running backend, COMMAND is started first and stopped afterwards.
+    It goes to a temporary sidecar. If CHANNEL needs a running backend, COMMAND is started first and stopped afterwards.
 
     Exit status: 0; 1 with the error as JSON on stderr; 78 if the settings are wrong.
     """
@@ -126,9 +126,9 @@ def doctor(*, serve_words: Sequence[str], start: bool, as_json: bool, bundle: st
 )
 @backend_argument
 def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> int:
-    """Start a sidecar and show it and the backend on a page at 127.0.0.1.
+    """Run COMMAND under a sidecar and show it live on a web page.
 
-    Ctrl+C ends the page, the sidecar and the backend.
+    The page is on 127.0.0.1. Ctrl+C ends the page, the sidecar and the backend.
 
     Exit status: 0; 1 if the sidecar was lost; 78 if the settings are wrong.
     """
@@ -151,9 +151,9 @@ def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> i
 @click.option("--all", "everything", is_flag=True, help="With --clear: remove the state of every backend.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def data(*, clear: str | None, everything: bool, as_json: bool) -> int:
-    """List what watch, dashboard, doctor and call keep of each backend: logs, crash reports, its last port.
+    """List or clear the state of each backend that was run.
 
-    Each backend has its own folder, by command and working folder. A folder in use is never removed. An app's own data
+    watch, dashboard, doctor and call keep logs, crash reports and the last port. Each backend has its own folder, by command and working folder. A folder in use is never removed. An app's own data
     folder is not listed.
 
     Exit status: 0, or 1 if a folder is in use and was kept.
@@ -180,7 +180,7 @@ def demo_backend(words: Sequence[str]) -> int:
 @metrics_option
 @backend_argument
 def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
-    """Run COMMAND under a sidecar and show live what happens to it.
+    """Run COMMAND under a sidecar and show it live in the terminal.
 
     In a terminal it shows states, health, CPU, memory and output. Keys: r restart, s stop or start, k crash, d doctor,
     q quit. Elsewhere it prints one line per event, and also reads keys from a pipe.
@@ -242,7 +242,9 @@ def replay(*, serve_words: Sequence[str], fast: bool, to_client: bool, file: str
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document per line, with complete messages.")
 @click.argument("file", type=click.Path())
 def frames(file: str, *, as_json: bool) -> int:
-    """Print a recording: time in seconds, > (to the sidecar) or < (from it), type, id, size and content.
+    """Print a recording in readable form.
+
+    One line per frame: time in seconds, > (to the sidecar) or < (from it), type, id, size and content.
 
     Exit status: 0; 64 if FILE is missing; 65 if it is damaged or not a recording. Everything before the damage
     is printed.
@@ -262,9 +264,9 @@ def frames(file: str, *, as_json: bool) -> int:
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish", "powershell"]))
 def completion(shell: str) -> int:
-    """Print a shell-completion script: bash 4.4 or newer, zsh, fish, PowerShell.
+    """Print a shell-completion script.
 
-    It completes commands, options, channels, profiles and the names of settings.
+    For bash 4.4 or newer, zsh, fish and PowerShell. It completes commands, options, channels, profiles and the names of settings.
     """
     from .console import completion as tool
 

@@ -9,11 +9,8 @@ from sidecar.wire.hello import PROTOCOL
 
 from .typescript import HEADER, page_channels
 
-PRELOAD_PARTS = (
-    "bootstrap.js",
-    "closest.js",
-    "preload.js",
-)  # beside names.js, in the order in which they require one another
+# beside names.js, in the order in which they require one another
+PRELOAD_PARTS = ("bootstrap.js", "closest.js", "preload.js")
 
 
 def names_module() -> str:
