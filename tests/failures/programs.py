@@ -106,7 +106,7 @@ async def program_for_windows(stage: Stage) -> Explanation:
 
 @WAYS.add(
     "The program was built for another system, on Windows",
-    "The backend's program could not be started: <path>: it is not a program for this Windows (Windows error 193: <text>)",
+    "The backend's program could not be started: <path>: it is a program for Linux (Windows error 193: <text>)",
     "Use the build for this processor (x64 or ARM64); reinstall it if the download is damaged.",
     windows("CreateProcess"),
 )

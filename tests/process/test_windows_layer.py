@@ -634,7 +634,7 @@ async def test_a_working_directory_that_is_gone_since_is_reported(stage: Stage, 
 async def test_a_file_that_is_no_program_is_reported_with_the_system_error(stage: Stage, tmp_path: Path) -> None:
     file = tmp_path / "text.exe"
     file.write_text("no program")
-    with pytest.raises(BackendNotExecutableError, match=r"not a program for this Windows \(Windows error 193"):
+    with pytest.raises(BackendNotExecutableError, match=r"it is not a program for Windows \(Windows error 193"):
         await stage.command(str(file))
 
 
@@ -646,7 +646,7 @@ async def test_a_batch_file_is_refused(stage: Stage, tmp_path: Path) -> None:
 
 async def test_a_script_is_refused_with_the_command_that_would_run_it(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("print(1)")
-    with pytest.raises(BackendNotExecutableError, match="it is a script, not a program") as caught:
+    with pytest.raises(BackendNotExecutableError, match="it is a script or library, not a program") as caught:
         await stage.command(str(tmp_path / "app.py"))
     assert f'backend.command = ["python", "{tmp_path / "app.py"}"' in (caught.value.hint or "")
 

@@ -11,6 +11,14 @@ from ..platform.machine import machine
 from . import interpreter_for, interpreter_of, read_start
 
 _HANDLERS = Path("/proc/sys/fs/binfmt_misc")
+_WINDOWS_BUILD = "Use the build for this processor (x64 or ARM64); reinstall it if the download is damaged."
+# What Windows opens with another program, by its ending: what it is, and what to do
+_OPENED = {
+    ".lnk": Cause("it is a shortcut, not a program", "Set the path of the program that it opens."),
+    ".msi": Cause(
+        "it is an installer package, not a program", "Install it, and set the path of the installed program."
+    ),
+}
 _OTHER_BUILD = "Use the build for this system and processor; a script needs a first line such as #!/bin/sh."
 _FIRST_LINE = (
     "If it is a script, give it a first line such as #!/bin/sh, or name its interpreter: backend.command = [{words}, …];"
@@ -31,9 +39,13 @@ def unrunnable(path: Path, head: bytes, system: str = SYSTEM, handlers: Path = _
     """Why the system cannot run a file that begins with ``head``, as its path goes on in a sentence; None: it can. ``handlers``: of binfmt_misc, on Linux."""
     if not head:
         return Cause("it is empty", "Install it again: its file is incomplete.")
+    return _on_windows(path, head) if system == "win32" else _on_unix(path, head, system, handlers)
+
+
+def _on_unix(path: Path, head: bytes, system: str, handlers: Path) -> Cause | None:
     if system == "linux" and _has_handler(path, head, handlers):
         return None
-    interpreter = interpreter_of(head) if system != "win32" else ""
+    interpreter = interpreter_of(head)
     if interpreter:
         start = read_start(Path(interpreter))
         why = mismatch(start, system, machine()) if start else None
@@ -45,6 +57,21 @@ def unrunnable(path: Path, head: bytes, system: str = SYSTEM, handlers: Path = _
         remedy = _FIRST_LINE.format(words=interpreter_for(path) or '"sh"')
         return Cause("it is neither a program for this system nor a script with a #! line", remedy)
     return None
+
+
+def _on_windows(path: Path, head: bytes) -> Cause | None:
+    words = interpreter_for(path).replace("python3", "python")
+    if not words and (name := interpreter_of(head)):  # with env in front of it, the name is not known
+        words = f'"{name.rpartition("/")[2]}"' if not name.endswith("/env") else '"…"'
+    if words:
+        remedy = f'Start it with its interpreter: backend.command = [{words}, "{path}", …].'
+        return Cause("it is a script or library, not a program", remedy)
+    if path.suffix.lower() in _OPENED:
+        return _OPENED[path.suffix.lower()]
+    why = mismatch(head, "win32", machine())
+    if why is None and built_for(head) is None:
+        why = "it is not a program for Windows"
+    return Cause(why, _WINDOWS_BUILD) if why else None
 
 
 def _has_handler(path: Path, head: bytes, handlers: Path) -> bool:
@@ -99,9 +126,7 @@ def mismatch(head: bytes, platform: str, machine: str) -> str | None:
     """Why a program cannot run on this system (names as Python has them), None where nothing is wrong."""
     built = built_for(head)
     if built is None:
-        if platform == "win32":
-            return "it is a script, which Windows does not run" if head[:2] == b"#!" else None
-        return "it is a program for Windows" if head[:2] == b"MZ" else None
+        return "it is a program for Windows" if head[:2] == b"MZ" and platform != "win32" else None
     kind, processors = built
     wanted = {"linux": "elf", "win32": "pe", "darwin": "mach-o"}.get(platform)
     if wanted and kind != wanted:

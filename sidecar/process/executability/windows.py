@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import BackendNotExecutableError, BackendNotFoundError, SidecarError
-from . import interpreter_for
+from . import read_start
 
 APP_ALIAS = 1920
 """ERROR_CANT_ACCESS_FILE: what opening an app execution alias gives, as of the Microsoft Store's python.exe; it can be started."""
@@ -39,6 +39,7 @@ _CAUSES = {
     14001: ("its side-by-side configuration is wrong", "Install the Visual C++ runtime that it needs."),
 }  # fmt: skip
 _HELD = {32, 225, 226}
+_NOT_A_PROGRAM = {193, 216}
 _BATCH = (".bat", ".cmd")
 
 
@@ -65,9 +66,12 @@ def refused(path: str, number: int, text: str) -> SidecarError:
         hint = f"Build or install it, or correct {_COMMAND}; an antivirus may have quarantined it."
         return BackendNotFoundError(f"The backend's program does not exist: {path}", hint=hint, data={"path": path})
     cause, hint = _CAUSES.get(number, ("the system refused", f"Check the file, and {_COMMAND}."))
-    if number == 193 and (words := interpreter_for(path)):
-        cause = "it is a script, not a program"
-        hint = f'Start it with its interpreter: {_COMMAND} = [{words.replace("python3", "python")}, "{path}", …]'
+    if number in _NOT_A_PROGRAM and (head := read_start(path)):
+        from pathlib import Path
+
+        from .formats import unrunnable
+
+        cause, hint, *_ = unrunnable(Path(path), head, "win32") or (cause, hint)
     text = f"The backend's program could not be started: {path}: {cause} (Windows error {number}: {text})"
     return BackendNotExecutableError(text, hint=hint, data={"path": path})
 

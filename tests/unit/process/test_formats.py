@@ -3,7 +3,7 @@ from __future__ import annotations
 import platform
 import struct
 import sys
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
@@ -53,7 +53,7 @@ JAVA = b"\xca\xfe\xba\xbe\x00\x00\x00\x41" + bytes(40)
         (JAVA, "linux", "x86_64", None),
         (b"#!/bin/sh\n", "linux", "x86_64", None),
         (b"", "linux", "x86_64", None),
-        (b"#!/bin/sh\n", "win32", "AMD64", "it is a script, which Windows does not run"),
+        (b"#!/bin/sh\n", "win32", "AMD64", None),
         (b"MZ", "win32", "AMD64", None),
         (b"MZ", "linux", "x86_64", "it is a program for Windows"),
         (b"\x7fELF", "linux", "x86_64", None),
@@ -99,5 +99,31 @@ def test_a_format_that_the_kernel_hands_to_another_program_is_no_mistake(tmp_pat
 def test_a_script_without_a_first_line_is_to_be_started_by_its_own_interpreter(
     tmp_path: Path, name: str, words: str
 ) -> None:
-    found = unrunnable(tmp_path / name, b"print(1)\n", handlers=tmp_path)
+    found = unrunnable(tmp_path / name, b"print(1)\n", "linux", tmp_path)
+    assert found is not None
     assert f"backend.command = [{words}, …]" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "cause", "remedy"),
+    [
+        ("app.PY", b"print(1)", "it is a script or library", '["python", "C:\\x\\app.PY", …]'),
+        ("app.dll", pe(0x8664), "it is a script or library", '["dotnet", '),
+        ("run", b"#!/bin/bash\r\n", "it is a script or library", '["bash", '),
+        ("run.sh", b"#!/usr/bin/env node\n", "it is a script or library", '["…", '),
+        ("app.lnk", b"L\0", "it is a shortcut", "the program that it opens"),
+        ("app.MSI", b"\xd0\xcf", "it is an installer package", "the installed program"),
+        ("app.exe", b"not a program", "it is not a program for Windows", "x64 or ARM64"),
+        ("app.exe", elf(0x3E), "it is a program for Linux", "x64 or ARM64"),
+        ("app.exe", b"", "it is empty", "incomplete"),
+    ],
+)
+def test_what_windows_cannot_run_is_named_with_what_to_do(name: str, head: bytes, cause: str, remedy: str) -> None:
+    found = unrunnable(PureWindowsPath(f"C:\\x\\{name}"), head, "win32")  # type: ignore[arg-type]  # only its name counts
+    assert found is not None
+    assert cause in found.cause
+    assert remedy in found.remedy
+
+
+def test_a_program_for_this_windows_is_none_of_these() -> None:
+    assert unrunnable(Path("app.exe"), pe(0x014C), "win32") is None

@@ -73,15 +73,11 @@ def test_windows_refusals_are_explained(number: int, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("app.PY", '["python", "C:\\x\\app.PY", …]'),
-        ("app.js", '["node", '),
-        ("app.exe", "Use the build for this processor"),
-    ],
+    ("name", "content", "hint"), [("app.py", b"print(1)", '["python", "'), ("app.exe", b"no", "x64 or ARM64")]
 )
-def test_a_script_on_windows_is_started_with_its_interpreter(name: str, hint: str) -> None:
-    assert hint in (windows.refused(f"C:\\x\\{name}", 193, "text").hint or "")
+def test_a_file_that_windows_cannot_run_is_looked_into(tmp_path: Path, name: str, content: bytes, hint: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert hint in (windows.refused(str(tmp_path / name), 193, "text").hint or "")
 
 
 def test_an_app_execution_alias_can_be_started_though_it_cannot_be_read(
