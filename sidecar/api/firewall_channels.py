@@ -79,9 +79,9 @@ class FirewallChannels(Struct, frozen=True):
         return self.settings.firewall.rule_name or Path(program).stem or "backend"
 
     def _program(self) -> str:
-        """The backend's executable; empty if it has none."""
+        """The backend's executable; empty if it has none. Without links and drives of subst, which exist in one session only (DefineDosDevice)."""
         try:
-            return find_command(self.settings, os.environ).argv[0]
+            return os.path.realpath(find_command(self.settings, os.environ).argv[0])
         except errors.SidecarError:
             return ""
 

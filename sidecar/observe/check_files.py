@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from ..process.executability import check_program, marks
 from ..process.executability.formats import unrunnable
 from ..process.executability.windows import APP_ALIAS, batch, is_batch, obstacle
 from ..process.platform import SYSTEM
-from ..process.platform.files import distrust, make_folder
+from ..process.platform.files import create_file, distrust, make_folder, remove_file
 from ..process.platform.machine import dotnet_folders
 from ..wire.observe import Check
 
@@ -91,8 +90,7 @@ def check_folder(name: str, path: str) -> Check:
     remedy = f"Set paths.{name} to a folder on an available, writable disk that is not full."
     try:
         make_folder(folder)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"x" * 4096)
+        _write_into(folder)
         free = shutil.disk_usage(folder).free
     except FileExistsError as error:
         found = Path(error.filename or folder)
@@ -101,6 +99,12 @@ def check_folder(name: str, path: str) -> Check:
             seen, what = f"{found} is a link to {found.readlink()}, where no folder is", "link"
         return Check(check, "failed", seen, f"Remove that {what}. {remedy}")
     except OSError as error:
+        if (
+            SYSTEM == "win32" and isinstance(error, FileNotFoundError) and folder.is_dir()
+        ):  # so Windows denies it (dotnet/corefx#26561)
+            remedy += (
+                " If Windows' Controlled folder access protects that folder, allow the app there (Windows Security)."
+            )
         return Check(check, "failed", f"{folder} cannot be written: {error.strerror}", remedy)
     left = f"{free // _MEBIBYTE} MiB free"
     if free < SPACE_WARNING:
@@ -113,6 +117,16 @@ def check_folder(name: str, path: str) -> Check:
             remedy += " Until then, processes left by an earlier sidecar are not ended."
         return Check(check, "warning", f"{folder} cannot be trusted: {why}", remedy, left)
     return Check(check, "ok", f"{folder} can be written", evidence=left)
+
+
+def _write_into(folder: Path) -> None:
+    """Not by tempfile, which takes a denial of Windows for a name in use: it tries others, before CPython 3.13 for hours (cpython#66305)."""
+    probe = folder / f".{os.urandom(8).hex()}.tmp"
+    try:
+        with open(create_file(probe), "wb") as file:  # noqa: PTH123 - a descriptor
+            file.write(b"x" * 4096)
+    finally:
+        remove_file(probe)
 
 
 def check_hosts(path: str) -> Check:

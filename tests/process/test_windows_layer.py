@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -170,6 +171,18 @@ async def test_the_identity_names_the_process_that_was_started(stage: Stage) -> 
     assert running.identity.pid == int(run.out)
     assert lookup.identify(running.identity.pid) == running.identity
     assert running.processes() == [running.identity]
+
+
+def test_a_process_of_another_user_is_identified_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = lookup.identify(os.getpid())
+
+    def deny(*_: object) -> int:
+        raise PermissionError(13, "denied", None, 5)
+
+    monkeypatch.setattr(lookup, "_winapi", types.SimpleNamespace(OpenProcess=deny))
+    assert own is not None
+    assert lookup.identify(os.getpid()) == own
+    assert lookup.identify(0x7FFFFFF0) is None
 
 
 async def test_a_kill_is_the_end_of_the_whole_tree(stage: Stage) -> None:

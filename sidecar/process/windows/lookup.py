@@ -14,9 +14,12 @@ assert sys.platform == "win32"
 
 
 def identify(pid: int) -> ProcessId | None:
-    """The process that has this pid now; None if it does not exist or may not be queried."""
-    handle = hold(pid)
-    if handle is None:
+    """The process that has this pid now; None if it does not exist."""
+    try:
+        handle = _winapi.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION, False, pid)
+    except PermissionError:
+        return _identify_by_list(pid)
+    except OSError:
         return None
     try:
         created, ended = win32.lifetime(handle)
@@ -25,6 +28,16 @@ def identify(pid: int) -> ProcessId | None:
         return None
     finally:
         release(handle)
+
+
+def _identify_by_list(pid: int) -> ProcessId | None:
+    """Of another user, or a service: psutil then takes the time from the list of all processes, which anybody may read."""
+    import psutil
+
+    try:
+        return ProcessId(pid, psutil.Process(pid).create_time())
+    except psutil.Error:
+        return None
 
 
 def hold(pid: int, more: int = 0) -> int | None:

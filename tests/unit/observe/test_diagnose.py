@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import threading
@@ -67,6 +68,7 @@ def test_a_program_for_another_system_is_reported(tmp_path: Path) -> None:
     assert "cannot run here" in check.message
 
 
+@pytest.mark.posix(reason="Windows' words are in test_formats.py")
 def test_a_text_file_with_a_run_bit_cannot_be_executed(tmp_path: Path) -> None:
     program = tmp_path / "run"
     program.write_bytes(b"hi\n")
@@ -147,6 +149,26 @@ def test_a_file_in_the_way_of_a_folder_is_reported(tmp_path: Path, below: str) -
     check = check_files.check_folder("data", str(tmp_path / "data") + below)
     assert check.status == "failed"
     assert "paths.data" in str(check.remedy)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [(PermissionError(13, "denied"), "denied"), (FileNotFoundError(2, "not found"), "not found")]
+)
+def test_a_folder_in_which_no_file_can_be_made_is_reported_after_one_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
+) -> None:
+    attempts = []
+
+    def refuse(path: str, *_: object, **__: object) -> int:
+        attempts.append(path)
+        raise error
+
+    monkeypatch.setattr(os, "open", refuse)
+    check = check_files.check_folder("data", str(tmp_path))
+    assert (check.status, check.message) == ("failed", f"{tmp_path} cannot be written: {words}")
+    assert len(attempts) == 1
+    is_protected = sys.platform == "win32" and isinstance(error, FileNotFoundError)
+    assert ("Controlled folder access" in str(check.remedy)) == is_protected
 
 
 @pytest.mark.posix(reason="on Windows only administrators may make links")
