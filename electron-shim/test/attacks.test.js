@@ -148,6 +148,8 @@ test("no variable of whoever starts an installed app chooses what its sidecar ru
   const planted = {
     SIDECAR_BACKEND__ENV: '{"LD_PRELOAD" = "/tmp/evil.so"}',
     sidecar_sandbox__level: "off",
+    SIDECAR_PROFILE: "aura", // of which AURA_BACKEND_URL names the backend
+    "SIDECAR_BAC\u212aEND__COMMAND": '["/tmp/evil"]', // to Python, the Kelvin sign in small letters is a k
     _PYI_APPLICATION_HOME_DIR: "/tmp/evil",
   };
   Object.assign(process.env, planted);

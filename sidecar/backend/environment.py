@@ -7,6 +7,7 @@ import os
 from ..process.platform import SYSTEM
 from ..settings.profiles import PROFILES
 from ..settings.servers import APPENDED, server_variables
+from ..settings.sources import is_own_variable
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _LOOPBACK = "127.0.0.1"
 # Only backend.env, which is written for this very backend, can pass these on, and what the profile names.
 # Electron's two turn an Electron that the backend starts into a plain Node; ours configure another sidecar, secrets included.
-_NEVER_INHERITED = ("ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR", "SIDECAR_*")
+_NEVER_INHERITED = ("ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR")
 # Without it neither Winsock nor the .NET runtime starts.
 _WINDOWS_NEEDS = ("SYSTEMROOT",)
 
@@ -83,7 +84,7 @@ def _let_through(settings: Settings, inherited: Mapping[str, str], platform: str
     denied = (*limits.env_deny, *_NEVER_INHERITED, *PROFILES[settings.profile].never_inherited)
     for name, value in inherited.items():
         needed = ignore_case and name.upper() in _WINDOWS_NEEDS
-        if _listed(name, denied, ignore_case=ignore_case):
+        if is_own_variable(name) or _listed(name, denied, ignore_case=ignore_case):
             continue
         if needed or not limits.env_allow or _listed(name, limits.env_allow, ignore_case=ignore_case):
             yield name, value

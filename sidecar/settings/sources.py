@@ -122,11 +122,21 @@ def line_of(content: str, section: str, key: str) -> int | None:
     return None
 
 
+def is_own_variable(name: str) -> bool:
+    """Whether a variable is the sidecar's, in any case. In ASCII: ``"\N{LATIN SMALL LETTER LONG S}".upper()`` is S, which no filter of such names expects."""
+    return name[: len(PREFIX)].isascii() and name.upper().startswith(PREFIX)
+
+
+def _lower(name: str) -> str:
+    """In small letters, where they are ASCII: the Kelvin sign is no k."""
+    return name.lower() if name.isascii() else name
+
+
 def from_environment(environ: Mapping[str, str]) -> Source:
     """``SIDECAR_PROFILE``, ``SIDECAR_SECTION__KEY`` and ``SIDECAR_BACKEND__ENV__NAME``."""
     source = Source()
     for variable in sorted(environ):
-        if not variable.upper().startswith(PREFIX):
+        if not is_own_variable(variable):
             continue
         rest, text = variable[len(PREFIX) :], environ[variable]
         section, separator, key = rest.partition("__")
@@ -139,7 +149,7 @@ def from_environment(environ: Mapping[str, str]) -> Source:
         else:
             key, _, entry = key.partition("__")
             # Only names of the backend's own variables are case-sensitive.
-            _add(source, section.lower(), key.lower(), entry or None, text=text, origin=variable)
+            _add(source, _lower(section), _lower(key), entry or None, text=text, origin=variable)
     return source
 
 

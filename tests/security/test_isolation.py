@@ -15,6 +15,7 @@ from sidecar.backend.command import candidates
 from sidecar.console.client import serve_command
 from sidecar.process.platform import SYSTEM, machine
 from sidecar.settings.model import App, Settings
+from sidecar.settings.sources import from_environment
 from tests.support.launch import ROOT, clean_environment, run, sidecar_command
 from tests.support.processes import wait_until
 
@@ -154,3 +155,14 @@ def test_programs_of_windows_are_found_by_its_own_answer(monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", str(tmp_path))
     assert str(tmp_path) not in machine.system_folder()
     assert machine.system_folder().lower().endswith(r"\system32")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\u017fIDECAR_BACKEND__COMMAND", "SIDECAR_BAC\u212aEND__COMMAND"],
+    ids=ascii,
+)
+def test_a_variable_that_only_unicode_takes_for_a_setting_is_none(name: str) -> None:
+    """What filters the environment of an installed app knows SIDECAR_BACKEND__COMMAND in any case, and not its look-alikes."""
+    given = from_environment({name: '["/tmp/evil"]'}).given
+    assert [one for one in given if one.name == "backend.command"] == []

@@ -78,14 +78,14 @@ function backendSettings({ backend }, development) {
 
 /**
  * Whoever starts an installed app may set its environment, and must not choose the backend's program by it, nor the sidecar's code:
- * what is undefined here is left out of what Node passes on. `_PYI_` variables tell a packed program where its files are.
+ * what is undefined here is left out of what Node passes on. (SIDECAR_MARKER of a sidecar around this app is no setting.) `_PYI_` variables tell a packed program where its files are.
  *
  * @param {AttachOptions} options
  * @param {NodeJS.ProcessEnv} [inherited]
  * @returns {NodeJS.ProcessEnv} beside the inherited one
  */
 function sidecarEnvironment({ app, env = {} }, inherited = process.env) {
-  const foreign = app.isPackaged ? Object.keys(inherited).filter((name) => /^(SIDECAR_\w*__|_PYI_|_MEIPASS2$)/i.test(name)) : [];
+  const foreign = app.isPackaged ? Object.keys(inherited).filter((name) => /^(SIDECAR_(?!MARKER$)|_PYI_|_MEIPASS2$)/i.test(name)) : [];
   return { ...Object.fromEntries(foreign.map((name) => [name, undefined])), ...env };
 }
 

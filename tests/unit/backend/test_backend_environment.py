@@ -132,7 +132,10 @@ def test_aura_reset_deletes_user_data_and_is_never_inherited(overrides: list[str
     assert "AURA_RESET" not in environment({"Aura_Reset": "true"}, *overrides, platform="win32")
 
 
-@pytest.mark.parametrize("name", ["ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR", "SIDECAR_BACKEND__ENV", "SIDECAR_MARKER"])
+@pytest.mark.parametrize(
+    "name",
+    ["ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR", "SIDECAR_BACKEND__ENV", "SIDECAR_MARKER", "sidecar_backend__env__x"],
+)
 def test_what_is_meant_for_electron_and_for_the_sidecar_is_never_inherited(name: str) -> None:
     assert name not in environment({name: "1", "A": "1"})
     assert name not in environment({name.title(): "1"}, platform="win32")
