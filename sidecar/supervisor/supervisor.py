@@ -26,7 +26,8 @@ from ..wire.messages import ForcedProcess, LastExit, Started
 from ..wire.observe import StateChanged
 from .answers import error_for, launch_defect, port_taken, still_waiting, why_failed
 from .callers import Callers
-from .launcher import PERMANENT_FAILURES, Launcher, PortConflict
+from .launcher import PERMANENT_FAILURES, Launcher
+from .port_choice import PortConflict
 from .run import Run, names_of, said_by, with_output
 from .stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted, Stream
 
@@ -125,7 +126,7 @@ class Supervisor:
     @property
     def last_port(self) -> int | None:
         """The newest run's port, or that of an earlier sidecar."""
-        return self.launcher.last_port
+        return self.launcher.ports.last
 
     def stop_error(self) -> errors.SidecarError:
         """Which part of the backend would not die."""
@@ -165,11 +166,9 @@ class Supervisor:
         """Enters what a fact says into the snapshot."""
         changes = said_by(event)
         if isinstance(event, e.PortReported):
-            self.launcher.use_port(event.port)
+            self.launcher.ports.use(event.port)
         elif isinstance(event, e.Foreign) and event.owner is None:
-            changes["owner"] = self.launcher.find_owner(self._current_run.port)[0]
-        if "owner" in changes:
-            changes["owner_name"] = self.launcher.name_of(changes["owner"])
+            changes["owner"] = self.launcher.find_owner(self._current_run.port)
         if changes:
             self._update(**changes)
 
@@ -179,6 +178,8 @@ class Supervisor:
         return self.run
 
     def _update(self, **changes: Any) -> Run:
+        if "owner" in changes:
+            changes["owner_name"] = self.launcher.name_of(changes["owner"])
         self.run = structs.replace(self._current_run, **changes)
         return self.run
 
@@ -359,7 +360,7 @@ class Supervisor:
         self.post(e.Gone(number, len(survivors), conflict.kind if conflict is not None else None))
 
     def _lost_port(self, conflict: PortConflict) -> Run:
-        owner = {} if self._current_run.owner else {"owner": conflict.owner, "owner_name": conflict.owner_name}
+        owner = {} if self._current_run.owner else {"owner": conflict.owner}
         return self._update(conflict=conflict.kind, **owner)
 
     def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:

@@ -11,7 +11,8 @@ from ..core.exit_status import UNKNOWN
 from ..process.base import ListeningSocket, ProcessId, RunListener, Survivor
 from ..process.spec import LaunchSpec
 from ..settings.checks import configured_port
-from .launcher import Launcher, Post
+from .launcher import Launcher
+from .port_choice import Post
 from .run import Run
 
 FindListener = Callable[[int], list[ListeningSocket]]
@@ -71,8 +72,8 @@ class Watcher(Launcher):
 
     def prepare(self, number: int, *, retry: bool) -> Run:  # noqa: ARG002 - there is no other port
         """A run that is not ours."""
-        self.use_port(configured_port(self.settings.backend) or 0)
-        return Run(number, self.last_port, asyncio.get_running_loop().time())
+        self.ports.use(configured_port(self.settings.backend) or 0)
+        return Run(number, self.ports.last, asyncio.get_running_loop().time())
 
     async def wait_for_port(self, run: Run, post: Post, wanted: Callable[[], bool]) -> None:
         """Its port is its own."""
@@ -82,7 +83,7 @@ class Watcher(Launcher):
 
     async def launch(self, spec: LaunchSpec | None, listener: RunListener) -> WatchedProcess:  # noqa: ARG002 - it is None
         """Begins the watch."""
-        return WatchedProcess(listener, self.last_port or 0, self.find_listener)
+        return WatchedProcess(listener, self.ports.last or 0, self.find_listener)
 
     def explain_end(self, run: Run) -> None:
         """It has no other port to try."""
