@@ -21,8 +21,7 @@ WINDOWS = sys.platform == "win32"
 
 
 def sidecar(*, environment: dict[str, str] | None = None, **settings: Any) -> SidecarClient:
-    overrides = {name.replace("__", "."): value for name, value in settings.items()}
-    quick = {"timeouts.restart_delay": 0.2, **overrides}
+    quick = {"timeouts.restart_delay": 0.2, **settings}
     return SidecarClient(aspnet_backend(), settings=quick, env=environment)
 
 

@@ -24,13 +24,8 @@ guardian = pytest.mark.posix(
 
 
 def sidecar(data: Path, *backend: str, expect_exit: int | None = 0, **settings: Any) -> SidecarClient:
-    overrides = {name.replace("__", "."): value for name, value in settings.items()}
-    return SidecarClient(
-        list(backend) or http_backend(),
-        settings={"timeouts.restart_delay": 0.1, **overrides},
-        data=data,
-        expect_exit=expect_exit,
-    )
+    settings = {"timeouts.restart_delay": 0.1, **settings}
+    return SidecarClient(list(backend) or http_backend(), settings=settings, data=data, expect_exit=expect_exit)
 
 
 async def test_the_last_port_is_kept_over_a_clean_end_and_known_before_anything_runs(tmp_path: Path) -> None:

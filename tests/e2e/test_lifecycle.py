@@ -27,8 +27,7 @@ QUICK: dict[str, Any] = {
 
 def sidecar(*backend: str, **settings: Any) -> SidecarClient:
     profile = settings.pop("profile", "aura")
-    overrides = {name.replace("__", "."): value for name, value in settings.items()}
-    return SidecarClient(list(backend), settings={**QUICK, **overrides}, flags=["--profile", profile])
+    return SidecarClient(list(backend), settings={**QUICK, **settings}, flags=["--profile", profile])
 
 
 async def ready(client: SidecarClient) -> dict[str, Any]:

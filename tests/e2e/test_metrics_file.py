@@ -18,10 +18,8 @@ from tests.unit.observe.test_metrics import samples
 
 
 def client(file: Path | str, **settings: object) -> SidecarClient:
-    named = {name.replace("__", "."): value for name, value in settings.items()}
-    return SidecarClient(
-        http_backend(), flags=["--metrics", str(file)], settings={"timeouts.restart_delay": 0.1, **named}
-    )
+    settings = {"timeouts.restart_delay": 0.1, **settings}
+    return SidecarClient(http_backend(), flags=["--metrics", str(file)], settings=settings)
 
 
 def text_of(file: Path) -> str:

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux name
 
 def notifying(*words: str, **settings: Any) -> SidecarClient:
     command = [sys.executable, "-I", "-S", str(CHILDREN / "notifier.py"), "{port}", *words]
-    values = {"backend.notify": True, **{name.replace("__", "."): value for name, value in settings.items()}}
-    return SidecarClient(command, settings=values, flags=["--profile", "generic"])
+    settings = {"backend.notify": True, **settings}
+    return SidecarClient(command, settings=settings, flags=["--profile", "generic"])
 
 
 async def say(client: SidecarClient, path: str) -> Any:

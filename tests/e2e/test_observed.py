@@ -17,8 +17,7 @@ from tests.support.processes import until
 
 
 def sidecar(*backend: str, **settings: Any) -> SidecarClient:
-    overrides = {name.replace("__", "."): value for name, value in settings.items()}
-    return SidecarClient(backend, settings={"resources.interval": 0.1, "timeouts.restart_delay": 0.1, **overrides})
+    return SidecarClient(backend, settings={"resources.interval": 0.1, "timeouts.restart_delay": 0.1, **settings})
 
 
 async def crashed(client: SidecarClient) -> tuple[dict[str, Any], dict[str, Any]]:

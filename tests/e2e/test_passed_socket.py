@@ -33,8 +33,7 @@ def handed(mode: str, *more: object) -> list[str]:
 
 
 def passing(mode: str, *more: object, **settings: Any) -> SidecarClient:
-    values = {**SETTINGS, **{name.replace("__", "."): value for name, value in settings.items()}}
-    return SidecarClient(handed(mode, *more), settings=values, flags=["--profile", "generic"])
+    return SidecarClient(handed(mode, *more), settings={**SETTINGS, **settings}, flags=["--profile", "generic"])
 
 
 async def crash(client: SidecarClient, pid: int) -> int:

@@ -33,8 +33,7 @@ def behind(kind: str, file: Path, seconds: float = 0.5) -> list[str]:
 
 
 def client_of(backend: list[str], data: Path, **settings: Any) -> SidecarClient:
-    values = {name.replace("__", "."): value for name, value in settings.items()}
-    return SidecarClient(backend, flags=("--profile", "generic"), data=data, settings=values, expect_exit=None)
+    return SidecarClient(backend, flags=("--profile", "generic"), data=data, settings=settings, expect_exit=None)
 
 
 # Each kind by the sidecar's own ladder and by the guardian's; the other ends are the first ladder begun another way.

@@ -43,13 +43,12 @@ class Stage(contextlib.AsyncExitStack):
         return str(path)
 
     def sidecar(self, backend: Words, *, command: Words = (), **settings: Any) -> SidecarClient:
-        """A sidecar without restarts; ``a__b`` in ``settings`` stands for ``a.b``."""
-        overrides = {name.replace("__", "."): value for name, value in settings.items()}
+        """A sidecar without restarts."""
         data = self.folder / "data"
         data.mkdir(exist_ok=True)
         return SidecarClient(
             backend,
-            settings={"restart.attempts": 0, "timeouts.startup": 20, **overrides},
+            settings={"restart.attempts": 0, "timeouts.startup": 20, **settings},
             data=data,
             command=[*command, *sidecar_command()] if command else None,
         )

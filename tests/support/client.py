@@ -54,7 +54,7 @@ class SidecarClient:
 
     Args:
         backend: the command of the backend, put after ``--``; empty: none.
-        settings: dotted names to values, e.g. ``{"timeouts.startup": 5}``.
+        settings: dotted names to values, e.g. ``{"timeouts.startup": 5}``; ``timeouts__startup`` is the same name.
         flags: further words of the command line before ``--``.
         env: additions to the environment; None removes a name.
         data: the data folder; None: a temporary one, removed at the end.
@@ -77,7 +77,11 @@ class SidecarClient:
         self._temporary = None if data else Path(tempfile.mkdtemp(prefix="sidecar-test-"))
         self.data = data or self._temporary or Path()
         values = {"paths.data": str(self.data), **(settings or {})}
-        words = [word for name, value in values.items() for word in ("--set", f"{name}={toml_value(value)}")]
+        words = [
+            word
+            for name, value in values.items()
+            for word in ("--set", f"{name.replace('__', '.')}={toml_value(value)}")
+        ]
         tail = ["--", *backend] if backend else []
         self.command = [*(command or sidecar_command()), "serve", *words, *flags, *tail]
         self.env = clean_environment(env)
