@@ -82,7 +82,6 @@ SAME_EVERYWHERE = (
     "unit/rpc/test_outbox.py",
     "unit/rpc/test_router.py",
     "unit/settings/test_legacy.py",
-    "unit/settings/test_settings_fuzz.py",
     "unit/settings/test_settings_masking.py",
     "unit/supervisor",
     "unit/tools",

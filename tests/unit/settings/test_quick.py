@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,9 +13,30 @@ from msgspec import structs
 
 from sidecar.errors import InvalidConfigError
 from sidecar.settings.load import load
+from sidecar.settings.masking import masked
 from sidecar.settings.merge import collect, quick_settings
+from sidecar.settings.model import Settings
 
-from .test_settings_fuzz import LINES, NAMES, OVERRIDES, VALUES
+NAMES = [
+    f"{section}.{key}"
+    for section, part in ((name, getattr(Settings(), name)) for name in Settings.__struct_fields__)
+    if section != "profile"
+    for key in part.__struct_fields__
+]
+VALUES = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from(
+        ["", "nan", "-inf", "[]", "{}", "[[1]]", "1e999", "0x10", "'''", '"', "\0", "1979-05-27", "{a={b=1}}", "true"]
+    ),
+    st.integers().map(str),
+    st.floats().map(str),
+)
+OVERRIDES = st.one_of(
+    st.text(max_size=20),
+    st.tuples(st.sampled_from([*NAMES, "profile", "backend.env.A", "backend.env.", "x.y"]), VALUES).map("=".join),
+)
+LINES = st.one_of(st.text(max_size=30), st.tuples(st.sampled_from([*NAMES, "profile", "x"]), VALUES).map(" = ".join))
+VARIABLES = [f"SIDECAR_{name.upper().replace('.', '__')}" for name in NAMES]
 
 
 def quick(
@@ -45,13 +67,11 @@ def values(found: Any) -> dict[str, Any]:
 
 @settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    overrides=st.lists(OVERRIDES, max_size=3),
-    environment=st.dictionaries(
-        st.sampled_from([f"SIDECAR_{name.upper().replace('.', '__')}" for name in NAMES]), VALUES, max_size=2
-    ),
-    lines=st.lists(LINES, max_size=2),
+    overrides=st.lists(OVERRIDES, max_size=4),
+    environment=st.dictionaries(st.sampled_from(VARIABLES), VALUES, max_size=4),
+    lines=st.lists(LINES, max_size=3),
 )
-def test_what_is_read_quickly_is_what_load_gives(
+def test_whatever_is_given_is_settings_or_one_error_and_what_is_read_quickly_is_what_load_gives(
     tmp_path: Path, overrides: list[str], environment: dict[str, str], lines: list[str]
 ) -> None:
     config = tmp_path / "settings.toml"
@@ -60,10 +80,14 @@ def test_what_is_read_quickly_is_what_load_gives(
         found = quick(config, overrides=overrides, environ=environment)
     except Exception:  # noqa: BLE001 - what early.launch takes for "not plainly right"
         found = None
-    if found is None or found.backend.url:  # a url is never launched early
+    try:
+        loaded = load(config=str(config), overrides=overrides, environ=environment, command=["./serve"])
+    except InvalidConfigError:
+        assert found is None
         return
-    loaded = load(config=str(config), overrides=overrides, environ=environment, command=["./serve"])
-    assert values(found) == values(loaded.settings)
+    assert set(masked(loaded.settings)) == set(Settings.__struct_fields__)
+    if found is not None and not found.backend.url:  # a url is never launched early
+        assert values(found) == values(loaded.settings)
 
 
 TYPICAL = {
@@ -143,3 +167,16 @@ def test_what_is_wrong_is_left_to_load(wrong: str) -> None:
 
 def test_the_variables_of_a_profile_are_left_to_load() -> None:
     assert quick(profile="aura", environ={"AURA_BACKEND_URL": "http://127.0.0.1:5005"}) is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_has_a_flag_and_a_variable_that_take_its_own_default(name: str) -> None:
+    section, key = name.split(".")
+    default = getattr(getattr(Settings(), section), key)
+    text = msgspec.json.encode(default).decode()  # what holds no table is TOML too
+    variable = f"SIDECAR_{name.upper().replace('.', '__')}"
+    by_variable = load(environ={variable: text}, profile="generic")
+    by_flag = load(environ={}, overrides=[f"{name}={text}"], profile="generic")
+    assert getattr(getattr(by_variable.settings, section), key) == default
+    if default != {}:  # an empty table gives no value
+        assert (by_variable.origins[name], by_flag.origins[name]) == (variable, f"--set {name}")
