@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from sidecar.supervisor.stream import Output, RunEnded, RunEnding, RunFailed, Ru
 from sidecar.supervisor.succession import Succession
 from sidecar.wire.observe import StateChanged
 from tests.support.fake_process import FakeLayer, FakeProcess
+from tests.support.jumping_loop import run_story
 
 COMMAND = [sys.executable, "{port}"]
 
@@ -64,6 +67,28 @@ class FakeClient:
 
 def failure(message: str, kind: Any, status: int | None = None) -> HttpFailedError:
     return HttpFailedError(message, kind=kind, status=status)
+
+
+def story(more: Callable[..., dict[str, Any]] | None = None, /, **settings: Any) -> Callable[..., Callable[..., None]]:
+    """Makes a coroutine function a test on a clock that jumps; its first argument is a stage with these settings.
+
+    ``more`` gives others, from the test's own arguments.
+    """
+
+    def decorate(tell: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+        @functools.wraps(tell)
+        def test(tmp_path: Path, **given: Any) -> None:
+            async def whole() -> None:
+                await tell(Stage(tmp_path, **settings, **(more(**given) if more else {})), **given)
+
+            run_story(whole())
+
+        folder, *own = inspect.signature(tell).parameters.values()
+        named = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        test.__signature__ = inspect.Signature([folder.replace(name="tmp_path"), *named])  # type: ignore[attr-defined]
+        return test
+
+    return decorate
 
 
 class FakeSidecar:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,24 +13,10 @@ from sidecar.errors import PortForeignError
 from sidecar.process.base import ListeningSocket
 from sidecar.wire.observe import StateChanged
 from tests.support.fake_process import FakeProcess
-from tests.support.jumping_loop import run_story
-from tests.support.stage import Stage, failure
+from tests.support.stage import Stage, failure, story
 
 LIVE = {"backend__live_path": "/live"}
 STRANGER = 77
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[..., None]:
-    """Plays a story on a stage with these settings."""
-
-    def run(story: Callable[[Stage], Awaitable[None]], **settings: Any) -> None:
-        async def whole() -> None:
-            await story(Stage(tmp_path, **settings))
-
-        run_story(whole())
-
-    return run
 
 
 def refused(_path: str) -> Any:
@@ -49,195 +34,173 @@ def healths(stage: Stage) -> list[tuple[bool, str]]:
     return [(one.healthy, one.error) for one in stage.of(e.Health)]
 
 
-def test_an_open_port_is_not_ready_before_the_live_endpoint_answers_well(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        stage.client.answer = status(503)
-        stage.boots_in(1.0)
-        stage.loop.call_later(5.0, setattr, stage.client, "answer", lambda _path: {})
-        await stage.supervisor.start()
-        assert 5.0 <= stage.now < 5.2
-        messages = [one.message for one in stage.of(e.Progress)]
-        assert messages[0] == "Waiting for the port to open"
-        assert "Waiting for the first good answer: it listens on port" in messages[-2]
-        assert "status 503" in messages[-2]
-        assert stage.supervisor.run.listener == "own"
-        assert stage.supervisor.run.last_answer is not None
-
-    play(story, **LIVE)
+@story(**LIVE)
+async def test_an_open_port_is_not_ready_before_the_live_endpoint_answers_well(stage: Stage) -> None:
+    stage.client.answer = status(503)
+    stage.boots_in(1.0)
+    stage.loop.call_later(5.0, setattr, stage.client, "answer", lambda _path: {})
+    await stage.supervisor.start()
+    assert 5.0 <= stage.now < 5.2
+    messages = [one.message for one in stage.of(e.Progress)]
+    assert messages[0] == "Waiting for the port to open"
+    assert "Waiting for the first good answer: it listens on port" in messages[-2]
+    assert "status 503" in messages[-2]
+    assert stage.supervisor.run.listener == "own"
+    assert stage.supervisor.run.last_answer is not None
 
 
-def test_readiness_is_noticed_within_two_percent_of_the_start(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        stage.boots_in(20.0)
-        await stage.supervisor.start()
-        assert 20.0 <= stage.now < 20.4
-
-    play(story)
+@story()
+async def test_readiness_is_noticed_within_two_percent_of_the_start(stage: Stage) -> None:
+    stage.boots_in(20.0)
+    await stage.supervisor.start()
+    assert 20.0 <= stage.now < 20.4
 
 
-def test_a_stranger_on_a_chosen_port_is_left_alone_and_another_port_tried(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        def meet(process: FakeProcess) -> None:
-            port = int(process.spec.command[-1])
-            if len(stage.layer.runs) == 1:
-                stage.layer.strangers = [ListeningSocket("127.0.0.1", port, STRANGER)]
-            else:
-                process.listen()
-
-        stage.layer.script = meet
-        await stage.supervisor.start()
-        assert stage.moves[1:3] == ["STOPPING port_retry", "STARTING port_retry"]
-        assert len(stage.layer.runs) == 2
-
-    play(story)
-
-
-def test_a_socket_on_ipv6_alone_leaves_the_port_to_strangers(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        stage.layer.strangers = [ListeningSocket("127.0.0.1", 45_673, STRANGER)]
-        stage.layer.script = lambda process: process.listen_on("::1", 45_673)
-        with pytest.raises(PortForeignError):
-            await stage.supervisor.start()
-
-    play(story, backend__port=45_673, restart__attempts=1)
-
-
-def test_health_is_reported_on_change_only(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        stage.boots_in(0.1)
-        await stage.supervisor.start()
-        await stage.pass_time(10)
-        assert healths(stage) == [(True, "")]
-        stage.client.answer = status(500)
-        await stage.pass_time(1.1)
-        stage.client.answer = lambda _path: {"fine": True}
-        await stage.pass_time(10)
-        assert healths(stage)[1:] == [(False, "Request failed with status code 500"), (True, "")]
-        assert stage.of(e.Health)[-1].body == {"fine": True}
-
-    play(story, **LIVE)
-
-
-def test_silence_is_bad_health_after_three_misses_and_a_restart_where_that_is_set(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        stage.boots_in(0.1)
-        await stage.supervisor.start()
-        stage.client.takes = 100.0
-        stage.process.on_interrupt = 1.0
-        began = stage.now
-        await stage.reach("STOPPING")
-        assert round(stage.now - began) == 6  # three checks of 2 s each, a second apart at the most
-        assert stage.moves[-1] == "STOPPING hung"
-        stage.client.takes = 0.0
-        await stage.reach("RUNNING")
-
-    play(story, health__restart_when_hung=True, health__probe_timeout=2.0, timeouts__health_interval=1.0, **LIVE)
-
-
-def test_a_reported_suspend_forgives_the_silence_before_it(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        stage.boots_in(0.1)
-        await stage.supervisor.start()
-        await stage.pass_time(0.5)
-        stage.client.answer = refused
-        await stage.pass_time(2.0)
-        stage.monitor.suspended()
-        await stage.pass_time(2.0)
-        assert healths(stage) == [(True, "")]
-        await stage.pass_time(2.0)
-        assert healths(stage)[-1][0] is False
-
-    play(story, **LIVE)
-
-
-def test_provider_changes_are_reported_without_their_volatile_keys(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        body: dict[str, Any] = {"providers": ["a"], "timestamp": 1}
-        stage.client.answer = lambda path: dict(body) if path == "/providers" else {}
-        stage.boots_in(0.1)
-        await stage.supervisor.start()
-        await stage.pass_time(100)
-        body["timestamp"] = 2
-        await stage.pass_time(100)
-        body["providers"] = ["a", "b"]
-        await stage.pass_time(100)
-        assert [one.body["providers"] for one in stage.of(e.Providers)] == [["a"], ["a", "b"]]
-
-    play(story, backend__providers_path="/providers", backend__volatile_keys=["timestamp"], **LIVE)
-
-
-def test_sockets_for_other_machines_are_reported_when_they_change(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        def expose(process: FakeProcess) -> None:
+@story()
+async def test_a_stranger_on_a_chosen_port_is_left_alone_and_another_port_tried(stage: Stage) -> None:
+    def meet(process: FakeProcess) -> None:
+        port = int(process.spec.command[-1])
+        if len(stage.layer.runs) == 1:
+            stage.layer.strangers = [ListeningSocket("127.0.0.1", port, STRANGER)]
+        else:
             process.listen()
-            process.listen_on("0.0.0.0", 9000)
 
-        stage.layer.script = expose
+    stage.layer.script = meet
+    await stage.supervisor.start()
+    assert stage.moves[1:3] == ["STOPPING port_retry", "STARTING port_retry"]
+    assert len(stage.layer.runs) == 2
+
+
+@story(backend__port=45_673, restart__attempts=1)
+async def test_a_socket_on_ipv6_alone_leaves_the_port_to_strangers(stage: Stage) -> None:
+    stage.layer.strangers = [ListeningSocket("127.0.0.1", 45_673, STRANGER)]
+    stage.layer.script = lambda process: process.listen_on("::1", 45_673)
+    with pytest.raises(PortForeignError):
         await stage.supervisor.start()
-        await stage.pass_time(200)
-        assert [[socket[:2] for socket in one.sockets] for one in stage.of(e.Exposed)] == [[("0.0.0.0", 9000)]]
-        assert stage.supervisor.run.exposed[0][1] == 9000
 
-    play(story)
+
+@story(**LIVE)
+async def test_health_is_reported_on_change_only(stage: Stage) -> None:
+    stage.boots_in(0.1)
+    await stage.supervisor.start()
+    await stage.pass_time(10)
+    assert healths(stage) == [(True, "")]
+    stage.client.answer = status(500)
+    await stage.pass_time(1.1)
+    stage.client.answer = lambda _path: {"fine": True}
+    await stage.pass_time(10)
+    assert healths(stage)[1:] == [(False, "Request failed with status code 500"), (True, "")]
+    assert stage.of(e.Health)[-1].body == {"fine": True}
+
+
+@story(health__restart_when_hung=True, health__probe_timeout=2.0, timeouts__health_interval=1.0, **LIVE)
+async def test_silence_is_bad_health_after_three_misses_and_a_restart_where_that_is_set(stage: Stage) -> None:
+    stage.boots_in(0.1)
+    await stage.supervisor.start()
+    stage.client.takes = 100.0
+    stage.process.on_interrupt = 1.0
+    began = stage.now
+    await stage.reach("STOPPING")
+    assert round(stage.now - began) == 6  # three checks of 2 s each, a second apart at the most
+    assert stage.moves[-1] == "STOPPING hung"
+    stage.client.takes = 0.0
+    await stage.reach("RUNNING")
+
+
+@story(**LIVE)
+async def test_a_reported_suspend_forgives_the_silence_before_it(stage: Stage) -> None:
+    stage.boots_in(0.1)
+    await stage.supervisor.start()
+    await stage.pass_time(0.5)
+    stage.client.answer = refused
+    await stage.pass_time(2.0)
+    stage.monitor.suspended()
+    await stage.pass_time(2.0)
+    assert healths(stage) == [(True, "")]
+    await stage.pass_time(2.0)
+    assert healths(stage)[-1][0] is False
+
+
+@story(backend__providers_path="/providers", backend__volatile_keys=["timestamp"], **LIVE)
+async def test_provider_changes_are_reported_without_their_volatile_keys(stage: Stage) -> None:
+    body: dict[str, Any] = {"providers": ["a"], "timestamp": 1}
+    stage.client.answer = lambda path: dict(body) if path == "/providers" else {}
+    stage.boots_in(0.1)
+    await stage.supervisor.start()
+    await stage.pass_time(100)
+    body["timestamp"] = 2
+    await stage.pass_time(100)
+    body["providers"] = ["a", "b"]
+    await stage.pass_time(100)
+    assert [one.body["providers"] for one in stage.of(e.Providers)] == [["a"], ["a", "b"]]
+
+
+@story()
+async def test_sockets_for_other_machines_are_reported_when_they_change(stage: Stage) -> None:
+    def expose(process: FakeProcess) -> None:
+        process.listen()
+        process.listen_on("0.0.0.0", 9000)
+
+    stage.layer.script = expose
+    await stage.supervisor.start()
+    await stage.pass_time(200)
+    assert [[socket[:2] for socket in one.sockets] for one in stage.of(e.Exposed)] == [[("0.0.0.0", 9000)]]
+    assert stage.supervisor.run.exposed[0][1] == 9000
 
 
 @pytest.mark.parametrize("settings", [LIVE, {}], ids=["with an endpoint", "without any"])
-def test_a_run_that_lost_its_port_is_unhealthy_within_two_intervals(play: Any, settings: dict[str, Any]) -> None:
-    async def story(stage: Stage) -> None:
-        stage.boots_in(0.1)
-        started = await stage.supervisor.start()
-        await stage.pass_time(3)
-        stage.process.sockets.clear()
-        stage.client.answer = refused
-        await stage.pass_time(2)
-        assert healths(stage)[-1] == (False, f"it no longer listens on port {started.port}")
-        stage.process.listen()
-        stage.client.answer = lambda _path: {}
-        await stage.pass_time(2)
-        assert healths(stage)[-1] == (True, "")
-
-    play(story, **settings)
+@story(lambda settings: settings)
+async def test_a_run_that_lost_its_port_is_unhealthy_within_two_intervals(
+    stage: Stage, settings: dict[str, Any]
+) -> None:
+    stage.boots_in(0.1)
+    started = await stage.supervisor.start()
+    await stage.pass_time(3)
+    stage.process.sockets.clear()
+    stage.client.answer = refused
+    await stage.pass_time(2)
+    assert healths(stage)[-1] == (False, f"it no longer listens on port {started.port}")
+    stage.process.listen()
+    stage.client.answer = lambda _path: {}
+    await stage.pass_time(2)
+    assert healths(stage)[-1] == (True, "")
 
 
 @pytest.mark.parametrize("settings", [LIVE, {}], ids=["with an endpoint", "without any"])
-def test_nothing_is_sent_to_another_program_that_took_the_port(play: Any, settings: dict[str, Any]) -> None:
-    async def story(stage: Stage) -> None:
-        stage.boots_in(0.1)
-        started = await stage.supervisor.start()
-        await stage.pass_time(3)
-        stage.process.sockets.clear()
-        stage.layer.strangers = [ListeningSocket("127.0.0.1", started.port, STRANGER)]
-        await stage.pass_time(2)
-        asked = len(stage.client.asked)
-        assert healths(stage)[-1] == (False, f"port {started.port} belongs to program-77 (pid 77)")
-        assert (stage.supervisor.run.listener, stage.supervisor.run.owner_pid) == ("foreign", STRANGER)
-        await stage.pass_time(10)
-        await stage.supervisor.stop()
-        assert len(stage.client.asked) == asked  # no probe, and no request to shut down either
-
-    play(story, backend__shutdown_path="/shutdown", **settings)
+@story(lambda settings: settings, backend__shutdown_path="/shutdown")
+async def test_nothing_is_sent_to_another_program_that_took_the_port(stage: Stage, settings: dict[str, Any]) -> None:
+    stage.boots_in(0.1)
+    started = await stage.supervisor.start()
+    await stage.pass_time(3)
+    stage.process.sockets.clear()
+    stage.layer.strangers = [ListeningSocket("127.0.0.1", started.port, STRANGER)]
+    await stage.pass_time(2)
+    asked = len(stage.client.asked)
+    assert healths(stage)[-1] == (False, f"port {started.port} belongs to program-77 (pid 77)")
+    assert (stage.supervisor.run.listener, stage.supervisor.run.owner_pid) == ("foreign", STRANGER)
+    await stage.pass_time(10)
+    await stage.supervisor.stop()
+    assert len(stage.client.asked) == asked  # no probe, and no request to shut down either
 
 
-def test_a_new_address_that_a_running_backend_prints_is_taken_over(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        def report(process: FakeProcess) -> None:
-            process.listen(50_123)
-            process.print("Now listening on: http://127.0.0.1:50123\n")
+@story(backend__port="reported", **LIVE)
+async def test_a_new_address_that_a_running_backend_prints_is_taken_over(stage: Stage) -> None:
+    def report(process: FakeProcess) -> None:
+        process.listen(50_123)
+        process.print("Now listening on: http://127.0.0.1:50123\n")
 
-        stage.layer.script = report
-        await stage.supervisor.start()
-        await stage.pass_time(3)
-        stage.process.sockets.clear()
-        stage.process.listen(50_124)
-        stage.process.print("reloading\nNow listening on: http://127.0.0.1:50124\n")
-        await stage.pass_time(2)
-        assert [stage.client.port, stage.supervisor.last_port] == [50_124, 50_124]
-        change = [one for one in stage.seen if isinstance(one, StateChanged)][-1]
-        assert (change.state, change.reason, change.port) == ("RUNNING", "port_changed", 50_124)
-        assert (await stage.supervisor.start()).port == 50_124
-        assert [healthy for healthy, _ in healths(stage)] == [True]
-
-    play(story, backend__port="reported", **LIVE)
+    stage.layer.script = report
+    await stage.supervisor.start()
+    await stage.pass_time(3)
+    stage.process.sockets.clear()
+    stage.process.listen(50_124)
+    stage.process.print("reloading\nNow listening on: http://127.0.0.1:50124\n")
+    await stage.pass_time(2)
+    assert [stage.client.port, stage.supervisor.last_port] == [50_124, 50_124]
+    change = [one for one in stage.seen if isinstance(one, StateChanged)][-1]
+    assert (change.state, change.reason, change.port) == ("RUNNING", "port_changed", 50_124)
+    assert (await stage.supervisor.start()).port == 50_124
+    assert [healthy for healthy, _ in healths(stage)] == [True]
 
 
 HOST = "info: Microsoft.Hosting.Lifetime[0]\n      "
@@ -252,120 +215,106 @@ STARTED = f"{HOST}Application started. Press Ctrl+C to shut down.\n"
     ],
 )
 @pytest.mark.parametrize("profile", ["aspnet", "generic"])
-def test_an_app_that_reports_its_start_and_is_not_ready_is_quoted(
-    play: Any, profile: str, *, listens: bool, words: str, remedy: str
+@story(lambda profile, **_: {"profile": profile}, **LIVE)
+async def test_an_app_that_reports_its_start_and_is_not_ready_is_quoted(
+    stage: Stage, profile: str, *, listens: bool, words: str, remedy: str
 ) -> None:
-    async def story(stage: Stage) -> None:
-        def boot(process: FakeProcess) -> None:
-            process.print(STARTED)
-            if listens:
-                process.listen()
+    def boot(process: FakeProcess) -> None:
+        process.print(STARTED)
+        if listens:
+            process.listen()
 
-        stage.layer.script = boot
-        stage.client.answer = status(404)
-        starting = asyncio.create_task(stage.supervisor.start())
-        await stage.pass_time(3)
-        message = stage.of(e.Progress)[-1].message
-        assert ("the app reports that it has started, but " in message) == (profile == "aspnet")
-        if profile == "aspnet":
-            assert words in message
-            assert remedy in message
-        starting.cancel()
-
-    play(story, profile=profile, **LIVE)
+    stage.layer.script = boot
+    stage.client.answer = status(404)
+    starting = asyncio.create_task(stage.supervisor.start())
+    await stage.pass_time(3)
+    message = stage.of(e.Progress)[-1].message
+    assert ("the app reports that it has started, but " in message) == (profile == "aspnet")
+    if profile == "aspnet":
+        assert words in message
+        assert remedy in message
+    starting.cancel()
 
 
-def test_another_port_than_the_given_one_is_accepted_where_the_run_clearly_listens_there(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        def listen(process: FakeProcess) -> None:
-            process.print("Running on \x1b[1mhttp://127.0.0.1:50555\x1b[0m (Press CTRL+C to quit)\n")
-            process.listen(50_555)
-            process.listen(9_229)
+@story(**LIVE)
+async def test_another_port_than_the_given_one_is_accepted_where_the_run_clearly_listens_there(stage: Stage) -> None:
+    def listen(process: FakeProcess) -> None:
+        process.print("Running on \x1b[1mhttp://127.0.0.1:50555\x1b[0m (Press CTRL+C to quit)\n")
+        process.listen(50_555)
+        process.listen(9_229)
 
-        stage.layer.script = listen
-        started = await stage.supervisor.start()
-        assert started.port == stage.client.port == 50_555
-        assert stage.now < 3
-
-    play(story, **LIVE)
+    stage.layer.script = listen
+    started = await stage.supervisor.start()
+    assert started.port == stage.client.port == 50_555
+    assert stage.now < 3
 
 
-def test_a_server_that_comes_to_its_port_later_is_followed_there(play: Any) -> None:
+@story(**LIVE)
+async def test_a_server_that_comes_to_its_port_later_is_followed_there(stage: Stage) -> None:
     """Its metrics, on a port of their own, were the first that answered."""
 
-    async def story(stage: Stage) -> None:
-        def listen(process: FakeProcess) -> None:
-            process.print("metrics on http://127.0.0.1:50557\n")
-            process.listen(50_557)
-            process.listen_after(30.0)
+    def listen(process: FakeProcess) -> None:
+        process.print("metrics on http://127.0.0.1:50557\n")
+        process.listen(50_557)
+        process.listen_after(30.0)
 
-        stage.layer.script = listen
-        assert (await stage.supervisor.start()).port == 50_557
-        await stage.pass_time(40)
-        given = int(stage.process.spec.command[-1])
-        assert [stage.client.port, stage.supervisor.last_port] == [given, given]
-        change = [one for one in stage.seen if isinstance(one, StateChanged)][-1]
-        assert (change.state, change.reason, change.port) == ("RUNNING", "port_changed", given)
-
-    play(story, **LIVE)
+    stage.layer.script = listen
+    assert (await stage.supervisor.start()).port == 50_557
+    await stage.pass_time(40)
+    given = int(stage.process.spec.command[-1])
+    assert [stage.client.port, stage.supervisor.last_port] == [given, given]
+    change = [one for one in stage.seen if isinstance(one, StateChanged)][-1]
+    assert (change.state, change.reason, change.port) == ("RUNNING", "port_changed", given)
 
 
-def test_a_server_that_limits_the_rate_of_requests_is_asked_less_often(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        times: list[float] = []
+@story(**LIVE)
+async def test_a_server_that_limits_the_rate_of_requests_is_asked_less_often(stage: Stage) -> None:
+    times: list[float] = []
 
-        def answer(path: str) -> Any:
-            times.append(stage.now)
-            return {} if stage.now > 10 and times[-1] - times[-2] >= 1.0 else status(429)(path)
+    def answer(path: str) -> Any:
+        times.append(stage.now)
+        return {} if stage.now > 10 and times[-1] - times[-2] >= 1.0 else status(429)(path)
 
-        stage.client.answer = answer
-        stage.boots_in(0.5)
-        await stage.supervisor.start()
-        assert 10 < stage.now < 12
-        assert len(times) <= 12
-
-    play(story, **LIVE)
+    stage.client.answer = answer
+    stage.boots_in(0.5)
+    await stage.supervisor.start()
+    assert 10 < stage.now < 12
+    assert len(times) <= 12
 
 
-def test_of_two_other_ports_none_is_taken_for_the_servers_and_the_progress_names_them(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        def listen(process: FakeProcess) -> None:
-            process.listen(50_556)
-            process.listen(9_229)
+@story()
+async def test_of_two_other_ports_none_is_taken_for_the_servers_and_the_progress_names_them(stage: Stage) -> None:
+    def listen(process: FakeProcess) -> None:
+        process.listen(50_556)
+        process.listen(9_229)
 
-        stage.layer.script = listen
-        starting = asyncio.create_task(stage.supervisor.start())
-        await stage.pass_time(3)
-        message = stage.of(e.Progress)[-1].message
-        assert "it listens on 127.0.0.1:50556, 127.0.0.1:9229 instead of its port" in message
-        assert "{port}" in message
-        stage.process.listen()
-        assert (await starting).port == int(stage.process.spec.command[-1])
-
-    play(story)
+    stage.layer.script = listen
+    starting = asyncio.create_task(stage.supervisor.start())
+    await stage.pass_time(3)
+    message = stage.of(e.Progress)[-1].message
+    assert "it listens on 127.0.0.1:50556, 127.0.0.1:9229 instead of its port" in message
+    assert "{port}" in message
+    stage.process.listen()
+    assert (await starting).port == int(stage.process.spec.command[-1])
 
 
-def test_a_single_other_port_is_not_the_servers_where_its_command_has_the_port(play: Any) -> None:
-    async def story(stage: Stage) -> None:
-        def listen(process: FakeProcess) -> None:
-            process.listen(9_229)
-            process.listen_after(5.0)
+@story()
+async def test_a_single_other_port_is_not_the_servers_where_its_command_has_the_port(stage: Stage) -> None:
+    def listen(process: FakeProcess) -> None:
+        process.listen(9_229)
+        process.listen_after(5.0)
 
-        stage.layer.script = listen
-        assert (await stage.supervisor.start()).port == int(stage.process.spec.command[-1])
-
-    play(story)
+    stage.layer.script = listen
+    assert (await stage.supervisor.start()).port == int(stage.process.spec.command[-1])
 
 
 @pytest.mark.parametrize("end", ["", "\r"], ids=["no line end", "a carriage return"])
-def test_an_address_without_a_line_end_counts_when_the_run_listens_there(play: Any, end: str) -> None:
-    async def story(stage: Stage) -> None:
-        def report(process: FakeProcess) -> None:
-            process.print("Now listening on: http://127.0.0.1:501")
-            asyncio.get_running_loop().call_later(1.0, process.print, f"25{end}")
-            asyncio.get_running_loop().call_later(2.0, process.listen, 50_125)
+@story(backend__port="reported")
+async def test_an_address_without_a_line_end_counts_when_the_run_listens_there(stage: Stage, end: str) -> None:
+    def report(process: FakeProcess) -> None:
+        process.print("Now listening on: http://127.0.0.1:501")
+        asyncio.get_running_loop().call_later(1.0, process.print, f"25{end}")
+        asyncio.get_running_loop().call_later(2.0, process.listen, 50_125)
 
-        stage.layer.script = report
-        assert (await stage.supervisor.start()).port == 50_125
-
-    play(story, backend__port="reported")
+    stage.layer.script = report
+    assert (await stage.supervisor.start()).port == 50_125
