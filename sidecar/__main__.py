@@ -1,4 +1,4 @@
-"""``python -m sidecar`` and the console script: ``serve`` as fast as it goes, everything else through the command line library."""
+"""``python -m sidecar`` and the console script: starts ``serve`` directly, anything else through the command-line library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line of ``serve`` says, read by hand: a command line library would cost more than all of the start."""
+"""Parses the command line of ``serve`` by hand, because importing a command-line library takes longer than the rest of the start."""
 
 from __future__ import annotations
 

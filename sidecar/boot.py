@@ -1,4 +1,4 @@
-"""The first 15 milliseconds of ``serve``: argv by hand, the stdout guard, hello; only then anything worth importing.
+"""The first 15 milliseconds of ``serve``: parses argv, protects stdout, sends hello, and only then imports the rest.
 
 A command line library, asyncio or msgspec would each cost more than everything that happens here.
 """

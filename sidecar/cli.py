@@ -1,4 +1,4 @@
-"""The command line: argv in, exit status out. ``serve`` is taken care of by boot; everything else is read here."""
+"""The command line: argv in, exit status out. ``boot`` handles ``serve``; this handles everything else."""
 
 from __future__ import annotations
 

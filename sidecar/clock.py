@@ -1,4 +1,4 @@
-"""Times as the protocol and the log write them."""
+"""Time stamps in the format of the protocol and the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands as click sees them; what each does is in the module of its name, imported when it runs."""
+"""The click commands. Each runs the module of its name, which is imported when the command runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules that asyncio and msgspec import and seldom use: on the way to the first answer something else stands for them."""
+"""Defers modules that asyncio and msgspec import but rarely use, until they are used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The backend's first launch, before anything worth importing is imported: where nothing speaks against it.
+"""Launches the backend for the first time before the slow imports, if nothing requires the normal path.
 
 What to launch is decided by the same functions as later. Where anything is unusual (something to reclaim, another sidecar,
 settings that are not plainly right, a command that cannot be run) nothing is launched here: the supervisor does it, and says why.

@@ -1,4 +1,4 @@
-"""Every error that a user can meet: one tree, one stable code a class, and none without a remedy."""
+"""All errors that a user can see: one class tree, a stable code per class, and always a remedy."""
 
 from __future__ import annotations
 

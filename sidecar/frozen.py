@@ -1,4 +1,4 @@
-"""What only a packed sidecar does: remove its loader's traces, and detect missing files."""
+"""Only for a packed sidecar: removes the traces of its loader, and detects missing files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of others that is shown to people: nothing in it may steer a terminal, or turn the order of what stands around it."""
+"""Makes untrusted text safe to show: removes terminal control sequences and bidirectional controls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocking work beside the event loop, in a thread that may never come back."""
+"""Runs blocking work in a thread that may never return, beside the event loop."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 import type { Channels, ErrorCode, Events, Hello, Json, Settings } from "./protocol";
 
-/** What an argument may be made of; everything else is refused by name and place. */
+/** What an argument may consist of. Anything else is refused with an error that names it and its place. */
 export type Sendable = null | undefined | boolean | number | string | Date | Uint8Array | readonly Sendable[] | { readonly [key: string]: Sendable };
 
-/** Codes of the shim's own; the sidecar itself sends `ErrorCode`. */
+/** Error codes of this package; the sidecar sends `ErrorCode`. */
 export type ShimErrorCode =
   | "SIDECAR_NOT_STARTED"
   | "SIDECAR_HELLO_TIMEOUT"
@@ -13,7 +13,7 @@ export type ShimErrorCode =
   | "TIMEOUT"
   | "CLOSED";
 
-/** A failed call, or the end of the sidecar. `message` names the cause, `hint` the remedy. */
+/** A failed call, or the failure of the sidecar. `message` names the cause, `hint` the remedy. */
 export class SidecarError extends Error {
   constructor(
     code: ErrorCode | ShimErrorCode | (string & {}),
@@ -22,21 +22,21 @@ export class SidecarError extends Error {
   );
   readonly code: ErrorCode | ShimErrorCode | (string & {});
   hint: string | null;
-  /** Facts for programs, of the shape that the protocol page gives for the code. */
+  /** Details for programs; the protocol page describes them for each code. */
   data: { [key: string]: Json } | null;
   channel: string | null;
 }
 
-/** Milliseconds, but for the counts. */
+/** All in milliseconds, except `pingMisses` and `restartAttempts`. */
 export interface Limits {
-  /** How long a started sidecar may be silent (10 000). */
+  /** How long to wait for a started sidecar's first message (10 000). */
   helloTimeout?: number;
-  /** How long `close`, and with it a quit, waits for the end before it kills (30 000; the sidecar's own ladder may take 27 000). */
+  /** How long `close` and a quit wait before they kill the sidecar (30 000; its own stop may take up to 27 000). */
   closeTimeout?: number;
-  /** A sign of life is asked for this often (5 000); after `pingMisses` (3) without one the sidecar is ended. */
+  /** How often the sidecar is pinged (5 000). After `pingMisses` (3) unanswered pings it is killed. */
   pingInterval?: number;
   pingMisses?: number;
-  /** A dead sidecar is started again so often (3) within `restartWindow` (600 000); every start but the first waits `restartDelay` (1 000). */
+  /** How often a dead sidecar is restarted (3) within `restartWindow` (600 000). Each restart except the first waits `restartDelay` (1 000). */
   restartAttempts?: number;
   restartWindow?: number;
   restartDelay?: number;
@@ -48,44 +48,44 @@ export interface ConnectOptions {
    * sidecar, found as `attachSidecar` finds it.
    */
   command?: readonly string[];
-  /** As in the settings file; they reach the sidecar through its environment. */
+  /** As in the settings file. They are passed to the sidecar in its environment. */
   settings?: Settings;
-  /** Added to the sidecar's environment, which is otherwise this process's own. */
+  /** Added to the sidecar's environment, which it inherits from this process. */
   env?: Record<string, string | undefined>;
   cwd?: string;
   limits?: Limits;
-  /** Called with the sidecar before it is started, so that they miss nothing; see `electron-backend-sidecar/opentelemetry` and `/sentry`. */
+  /** Called with the sidecar before it is started; see `electron-backend-sidecar/opentelemetry` and `/sentry`. */
   observers?: readonly Observer[];
-  /** The `hint` of the error when the program cannot be started; default: what is wrong with a packed sidecar's folder. */
+  /** The `hint` of the error if the program cannot be started. */
   startHint?: string;
 }
 
-/** Listens to a sidecar; the function that it may give back ends that. */
+/** Listens to a sidecar; may return a function that stops it. */
 export type Observer = (sidecar: Sidecar) => (() => void) | void;
 
 export interface CallOptions {
   /** Cancels the call: it rejects with `CANCELLED` at once, and the sidecar is notified. */
   signal?: AbortSignal;
-  /** Milliseconds, after which the call rejects with `TIMEOUT`; without it a call waits as long as the sidecar lives. */
+  /** Milliseconds after which the call rejects with `TIMEOUT`. Default: no limit. */
   timeout?: number;
 }
 
 export interface CloseResult {
-  /** The sidecar's exit status; null when it had to be killed or was not there. */
+  /** The sidecar's exit status; null if it was killed or not running. */
   code: number | null;
-  /** Why the end was not clean, e.g. the backend's tree could not be stopped (exit status 75). */
+  /** Why the shutdown was not clean, e.g. part of the backend's tree could not be stopped (exit status 75). */
   error: SidecarError | null;
 }
 
-/** What `on` takes beside the events of the protocol. */
+/** The events of `on` in addition to those of the protocol. */
 export interface SidecarEvents {
-  /** The sidecar died; another is being started. */
+  /** The sidecar exited unexpectedly; a new one is being started. */
   "sidecar:exited": SidecarError;
-  /** Another one is there, and answers. */
+  /** The new sidecar is ready. */
   "sidecar:restarted": Hello;
-  /** It died too often, or in a way that another start would repeat: there will be none any more. */
+  /** The sidecar failed for good: it exited too often, or a restart would fail in the same way. */
   "sidecar:failed": SidecarError;
-  /** What the sidecar writes to its stderr. */
+  /** What the sidecar writes to stderr. */
   "sidecar:stderr": string;
 }
 
@@ -93,31 +93,31 @@ export interface SidecarEvents {
 export type EventName = keyof Events | keyof SidecarEvents;
 type Payload<Name extends EventName> = Name extends keyof Events ? Events[Name] : Name extends keyof SidecarEvents ? SidecarEvents[Name] : never;
 
-/** A sidecar, through all the processes that it is in the course of time. */
+/** A connection to a sidecar, which continues when the sidecar's process is replaced. */
 export class Sidecar {
-  /** Starts it without waiting; `connect` also waits. */
+  /** Starts a sidecar without waiting for it; `connect` waits. */
   constructor(options: ConnectOptions);
-  /** The hello of the current process; null while none runs. */
+  /** The current process's hello message; null while none is running. */
   readonly hello: Hello | null;
-  /** Resolves when a sidecar has said hello; rejects when none will. */
+  /** Resolves when the sidecar has sent hello; rejects if it failed for good. */
   whenReady(): Promise<void>;
-  /** Resolves when a sidecar answers calls; rejects when none will, as with settings that it refuses. */
+  /** Resolves when the sidecar answers calls; rejects if it failed for good, e.g. because the settings are wrong. */
   whenServing(): Promise<void>;
   /** Rejects with a `SidecarError`. */
   invoke<Name extends keyof Channels>(channel: Name, ...args: Channels[Name]["args"]): Promise<Channels[Name]["result"]>;
-  /** As `invoke`, with limits. */
+  /** Like `invoke`, with a timeout and cancellation. */
   call<Name extends keyof Channels>(channel: Name, args?: Channels[Name]["args"], options?: CallOptions): Promise<Channels[Name]["result"]>;
-  /** Events that come only when asked for (`backend:log`, `backend:resourceUpdate`) are asked for by listening. */
+  /** Listens to an event; returns a function that stops it. Listening subscribes to opt-in events (`backend:log`, `backend:resourceUpdate`). */
   on<Name extends EventName>(channel: Name, callback: (payload: Payload<Name>) => void): () => void;
-  /** The machine is about to sleep, or woke up. */
+  /** Reports that the machine is about to sleep, or has woken up. */
   power(what: "suspend" | "resume"): void;
-  /** Stops the backend, then the sidecar. Never rejects; repeated calls share the outcome. */
+  /** Stops the backend, then the sidecar. Never rejects; repeated calls return the same result. */
   close(options?: { timeout?: number }): Promise<CloseResult>;
-  /** The short path when you have no time to wait: the sidecar sees its owner leave and ends everything within 2 s. */
+  /** Ends sidecar and backend within 2 s, if you have no time to wait. */
   abandon(): void;
-  /** Takes a `close` or an `abandon` back: when that is done, a sidecar is started again. */
+  /** Starts a sidecar again after `close` or `abandon`, once that has finished. */
   reopen(): Promise<void>;
 }
 
-/** Starts a sidecar and waits until it answers calls. Rejects with a `SidecarError` that says what went wrong. */
+/** Starts a sidecar and waits until it answers calls. Rejects with a `SidecarError`. */
 export function connect(options: ConnectOptions): Promise<Sidecar>;

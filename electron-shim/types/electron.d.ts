@@ -1,5 +1,5 @@
-// What this package needs of Electron's modules. Their own types (`electron.d.ts`) fit these, and so do doubles in tests;
-// nothing here makes an app install anything. test/types/electron.ts holds the two together.
+// The parts of Electron's modules that this package uses. Electron's own types (`electron.d.ts`) are assignable to them, and so
+// are test doubles; test/types/electron.ts checks it. An app need not install Electron's types.
 import type { Bootstrap, Crash, Hello } from "./protocol";
 import type { FatalReport } from "./main";
 
@@ -14,7 +14,7 @@ export interface FrameLike {
   readonly url: string;
   /** Electron 17 and later. */
   readonly origin?: string;
-  /** Null of the page's main frame. */
+  /** Null for the page's main frame. */
   readonly parent?: object | null;
 }
 
@@ -36,7 +36,7 @@ export interface WindowLike {
   readonly webContents: ContentsLike;
   isDestroyed(): boolean;
   on(event: "close" | "query-session-end" | "session-end", listener: (event: PreventableEvent) => void): unknown;
-  /** Windows alone has these three. */
+  /** These three exist only on Windows. */
   hookWindowMessage?(message: number, callback: (wParam: Uint8Array) => void): void;
   unhookWindowMessage?(message: number): void;
   isWindowMessageHooked?(message: number): boolean;
@@ -100,7 +100,7 @@ export interface PowerMonitorLike {
   on(event: "suspend" | "resume", listener: () => void): unknown;
 }
 
-/** `autoUpdater` of Electron itself, or that of `electron-updater`, which quits by `app.quit()`, and that is held up anyway. */
+/** Electron's `autoUpdater`, or that of `electron-updater`, which calls `app.quit()`, so the usual delay of a quit applies. */
 export type AutoUpdaterLike =
   | { on(event: "before-quit-for-update", listener: () => void): unknown }
   | { quitAndInstall(isSilent?: boolean, isForceRunAfter?: boolean): void };

@@ -2,42 +2,42 @@ import { SidecarError, type Limits, type Observer, type Sidecar } from "./client
 import type { AppLike, AutoUpdaterLike, BrowserWindowLike, DialogLike, IpcMainLike, PowerMonitorLike } from "./electron";
 import type { Bootstrap, Channels, Crash, Hello, Settings, StateChanged } from "./protocol";
 
-/** Why the app cannot go on. */
+/** Why the backend, or the sidecar, failed for good. */
 export interface FatalReport {
   code: string;
   message: string;
   cause: string | null;
   remedy: string | null;
-  /** Where the logs are. */
+  /** The logs folder. */
   logs: string;
-  /** The last crash of the backend, where one is the reason. */
+  /** The backend's last crash; null if no crash is the reason. */
   crash: Crash | null;
 }
 
-/** How the backend is run: while developing from its project, in the packaged app from its executable. */
+/** What to run: the executable in a packaged app, the project during development. */
 export interface BackendLaunch {
-  /** The executable; without one the sidecar's profile looks for it. */
+  /** The path of the executable. Default: the one that the sidecar's profile finds. */
   executable?: string;
   args?: readonly string[];
-  /** A project of ASP.NET Core, run with `dotnet run` where the app is not packaged (or has `--dev`) and no executable exists. */
+  /** An ASP.NET Core project, run with `dotnet run` if the app is not packaged (or has `--dev`) and no executable exists. */
   project?: string;
 }
 
-/** Modules of Electron and what to run. */
+/** Electron's modules, and what to run. */
 export interface AttachOptions {
   app: AppLike;
   ipcMain: IpcMainLike;
   BrowserWindow: BrowserWindowLike;
-  /** Asks before elevation, and reports the end; without it no page can ask for elevation, and `onFatal` should be there. */
+  /** Shows the question before elevation and the error box. Without it no page can request elevation; then set `onFatal`. */
   dialog?: DialogLike;
-  /** Suspend and resume; without it the sidecar guesses them from late ticks. */
+  /** Reports suspend and resume. Without it they are guessed from late timers. */
   powerMonitor?: PowerMonitorLike;
-  /** Its `before-quit-for-update` stops the backend first. */
+  /** With it, the backend is stopped before an update is installed. */
   autoUpdater?: AutoUpdaterLike;
-  /** The sidecar's program and first arguments; outranks every other way to name it. */
+  /** The sidecar's program and first arguments (not the backend's). Overrides `sidecarFolder`. */
   command?: readonly string[];
   /**
-   * The folder of the packed sidecar, or its program. Default: what the variable `ELECTRON_SIDECAR_FOLDER` names (not in a packaged app), else
+   * The folder of the packed sidecar, or its program. Default: the folder in the variable `ELECTRON_SIDECAR_FOLDER` (not in a packaged app), else
    * `sidecar` in the app's resources, each with `sidecar[.exe]` directly inside or in a folder `PLATFORM-ARCH` (`win32-x64`, `darwin-arm64`,
    * …, as `process.platform` and `process.arch`), else the package `electron-backend-sidecar-PLATFORM-ARCH`, which npm
    * installs with this one. If none of these exists and the app is not packaged: `python -P -m sidecar`.
@@ -56,19 +56,19 @@ export interface AttachOptions {
   onFatal?: (report: FatalReport) => void;
   /** Called with the sidecar before it is started; see `electron-backend-sidecar/opentelemetry` and `/sentry`. */
   observers?: readonly Observer[];
-  /** What the sidecar writes to its stderr. */
+  /** Gets what the sidecar writes to stderr. Default: the app's stderr. */
   onLog?: (text: string) => void;
 }
 
-/** The backend as code knows it that had a service object: answered at once, from what the sidecar reported last. */
+/** The backend's state as last reported by the sidecar, without waiting. */
 export interface BackendView {
   readonly state: StateChanged["state"];
   /** Null if not available. */
   readonly pid: number | null;
-  /** The address, also while the backend starts or is away; null until it is chosen. */
+  /** The address, also while the backend starts or is down; null until one is chosen. */
   getUrl(): string | null;
   getPort(): number | null;
-  /** Whether it is ready for requests. */
+  /** Whether it accepts requests. */
   isRunning(): boolean;
   /** Resolves when the run is ready. */
   start(): Promise<Channels["backend:start"]["result"]>;
@@ -79,38 +79,38 @@ export interface BackendView {
 }
 
 export interface AttachedSidecar {
-  /** For the main process itself: `await attached.sidecar.invoke("backend:status")`; its errors have codes and hints. */
+  /** For calls from the main process: `await attached.sidecar.invoke("backend:status")`. Errors have `code` and `hint`. */
   readonly sidecar: Sidecar;
   readonly backend: BackendView;
-  /** As a page that is made now would read it. */
+  /** What a page created now would read. */
   bootstrap(): Bootstrap;
   /** Resolves when the backend is ready; rejects as soon as its start has failed, with its last output. */
   waitForReady(options?: { timeout?: number }): Promise<Channels["backend:waitForReady"]["result"]>;
-  /** Stops the backend and the sidecar, as a quit does; harmless when repeated. */
+  /** Stops the backend and the sidecar, as a quit does. May be called repeatedly. */
   close(): Promise<void>;
-  /** `close`, and everything that `attachSidecar` registered with Electron is removed. It may be called again then. */
+  /** `close()`, then removes everything that `attachSidecar` registered with Electron. You may then call it again. */
   detach(): Promise<void>;
 }
 
 /**
- * Registers every handler at once, starts the sidecar, and resolves when the backend's address is known, so that windows
- * made after it have one. Call it as early as you like, also before the app is ready: both start while Electron does.
- * Repeated calls give the same promise; after a failure, `close` or `detach` the next call starts again. Rejects with a
- * `SidecarError` when the sidecar cannot be started or refuses the settings, after the error box (or `onFatal`).
+ * Registers all handlers, starts the sidecar, and resolves when the backend's address is known; windows created after that can
+ * read it. Call it at the top of `main.js`, before the app is ready: sidecar and backend then start while Electron does. Repeated
+ * calls return the same promise; after a failure, `close` or `detach`, the next call starts again. Rejects with a `SidecarError` if
+ * the sidecar cannot be started or refuses the settings, and with a `TypeError` if an option is wrong.
  *
- * `app` emits `backend-crash` (a crash summary, or a `FatalReport` where no crash is the reason) when the backend will not
- * come back by itself, and `sidecar-restarted` when a dead or hung sidecar was replaced.
+ * `app` emits `backend-crash` (a crash summary, or a `FatalReport` if no crash is the reason) when the backend will not be
+ * restarted automatically, and `sidecar-restarted` when a dead or hung sidecar was replaced.
  */
 export function attachSidecar(options: AttachOptions): Promise<AttachedSidecar>;
 
-/** The file for `webPreferences.preload` of an app without its own preload. Throws, with what to copy, when it is not there. */
+/** The path for `webPreferences.preload` of an app without its own preload. If the file is missing, throws an error that says what to copy. */
 export function preloadPath(): string;
 export { SidecarError };
 
 type CrashListener = (report: Crash | FatalReport) => void;
 type RestartListener = (hello: Hello) => void;
 
-// `app.on("backend-crash", …)` in an app that has Electron's types: each method once for each of the two events.
+// `app.on("backend-crash", …)` in an app with Electron's types: each method has one overload per event.
 declare global {
   namespace Electron {
     interface App {

@@ -1,7 +1,7 @@
 import type { Body, Bootstrap, BootstrapEnvironment, BootstrapOs, BootstrapPaths, BootstrapBackend, Channels, Events, HealthResult, Json } from "./protocol";
 import type { BackendMethods, PageChannel, PageEvent, Unsubscribe } from "./renderer";
 
-/** The last call of this page that failed: Electron itself carries only the text of an error. */
+/** This page's last failed call. Electron passes only an error's text to a page; this has the rest. */
 export interface LastError {
   channel: string;
   code: string;
@@ -12,7 +12,7 @@ export interface LastError {
 
 /** `window.electron.backend`. */
 export interface BackendApi extends Omit<BackendMethods, "getUrl"> {
-  /** The address from the bootstrap, else asked for; null while it is not known. */
+  /** The address from the bootstrap; if it is not there, from the sidecar. Null while it is unknown. */
   getBaseUrl(): Promise<string | null>;
   getUrl(): Promise<string | null>;
   lastError(): Promise<LastError | null>;
@@ -34,7 +34,7 @@ export interface DesktopBridge {
   getAppEnvironment(): string;
   getCachedDiagnostics(): Bootstrap;
   getDiagnosticInfo(): Promise<Bootstrap>;
-  /** As it was when the page was made; the methods give what is now. */
+  /** The values when the page was created; `getUrl()` returns the current address. */
   backend: BootstrapBackend & { getUrl(): string | null };
   environment: BootstrapEnvironment;
   os: BootstrapOs;
@@ -43,18 +43,18 @@ export interface DesktopBridge {
   onBackendProviderUpdate(callback: (payload: Body<"providerStatus">) => void): Unsubscribe;
 }
 
-/** `window.electron` of an app without its own preload; one with a preload merges this into its own object. */
+/** `window.electron` in an app without its own preload; an app with one merges this into its own object. */
 export interface ElectronApi {
   backend: BackendApi;
   runtime: RuntimeApi;
-  /** Listed channels only. */
+  /** Only the listed channels. */
   invoke<Name extends PageChannel>(channel: Name, ...args: Channels[Name]["args"]): Promise<Channels[Name]["result"]>;
-  /** Listed events only; the callback gets the payload alone. */
+  /** Only the listed events; the callback gets the payload. */
   on<Name extends PageEvent>(channel: Name, callback: (payload: Events[Name]) => void): Unsubscribe;
   once<Name extends PageEvent>(channel: Name, callback: (payload: Events[Name]) => void): Unsubscribe;
 }
 
-/** What this needs of Electron's `ipcRenderer`. */
+/** The part of Electron's `ipcRenderer` that is used. */
 export interface IpcRendererLike {
   invoke(channel: string, ...args: unknown[]): Promise<unknown>;
   sendSync(channel: string): unknown;
@@ -62,16 +62,16 @@ export interface IpcRendererLike {
   on(channel: string, listener: (event: object, payload: unknown) => void): unknown;
 }
 
-/** What this needs of Electron's `contextBridge`. */
+/** The part of Electron's `contextBridge` that is used. */
 export interface ContextBridgeLike {
   exposeInMainWorld(key: string, api: object): void;
 }
 
-/** Makes the objects and exposes nothing: put them into the objects that your own preload exposes. */
+/** Creates the objects without exposing them; merge them into what your own preload exposes. */
 export function createBackendApi(ipcRenderer: IpcRendererLike): ElectronApi & { desktopBridge: DesktopBridge };
 
 /**
- * Exposes `electron` and `desktopBridge`; for preloads that expose nothing else. `aliases` are further names of `electron`,
+ * Exposes `electron` and `desktopBridge`, for a preload that exposes nothing else. `aliases` are additional names for `electron`,
  * e.g. `["acme"]`. Default: those of `webPreferences.additionalArguments`, e.g. `--electron-backend-sidecar-alias=acme`.
  */
 export function expose(contextBridge: ContextBridgeLike, ipcRenderer: IpcRendererLike, options?: { aliases?: readonly string[] }): void;

@@ -25,13 +25,13 @@ export interface BackendMethods {
   restart(): Promise<Channels["backend:restart"]["result"]>;
   /** Stops; answers when the whole process tree is gone. */
   stop(): Promise<Channels["backend:stop"]["result"]>;
-  /** Facts about the backend. */
+  /** The backend's state: process, address, health, restarts. */
   status(): Promise<Channels["backend:status"]["result"]>;
   /** What blocks the connection between app and backend. */
   checkFirewall(): Promise<Channels["backend:checkFirewall"]["result"]>;
   /** Whether a firewall rule exists. */
   getFirewallRule(): Promise<Channels["backend:getFirewallRule"]["result"]>;
-  /** A command that creates the firewall rule, null off Windows. */
+  /** A command that creates the firewall rule; null except on Windows. */
   getFirewallCommand(): Promise<Channels["backend:getFirewallCommand"]["result"]>;
   /** Starts; answers when the run is ready. */
   start(): Promise<Channels["backend:start"]["result"]>;
@@ -45,17 +45,17 @@ export interface BackendMethods {
   resources(...args: Channels["backend:resources"]["args"]): Promise<Channels["backend:resources"]["result"]>;
   /** The crash reports, newest first. */
   crashReports(): Promise<Channels["backend:crashReports"]["result"]>;
-  /** One crash report, whole. */
+  /** One complete crash report. */
   crashReport(...args: Channels["backend:crashReport"]["args"]): Promise<Channels["backend:crashReport"]["result"]>;
-  /** Checks everything that commonly goes wrong. */
+  /** Checks for common problems. */
   diagnose(): Promise<Channels["backend:diagnose"]["result"]>;
   /** The health status changed. */
   onHealthUpdate(callback: (payload: Events["backend:healthUpdate"]) => void): Unsubscribe;
   /** The provider status changed. */
   onProviderUpdate(callback: (payload: Events["backend:providerUpdate"]) => void): Unsubscribe;
-  /** The lifecycle moved. */
+  /** The lifecycle state changed. */
   onStateChanged(callback: (payload: Events["backend:stateChanged"]) => void): Unsubscribe;
-  /** How far a start has come. */
+  /** Progress of a start. */
   onStartupProgress(callback: (payload: Events["backend:startupProgress"]) => void): Unsubscribe;
   /** The run exited unexpectedly. */
   onCrash(callback: (payload: Events["backend:crash"]) => void): Unsubscribe;
@@ -65,7 +65,7 @@ export interface BackendMethods {
   onExposed(callback: (payload: Events["backend:exposed"]) => void): Unsubscribe;
   /** What the backend's process tree uses. */
   onResourceUpdate(callback: (payload: Events["backend:resourceUpdate"]) => void): Unsubscribe;
-  /** A limit is passed, or kept again. */
+  /** A limit was exceeded, or is met again. */
   onResourceAlert(callback: (payload: Events["backend:resourceAlert"]) => void): Unsubscribe;
 }
 

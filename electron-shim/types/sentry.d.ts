@@ -6,7 +6,7 @@ export interface SentryCrashEvent {
   level: "error" | "fatal";
   logger: string;
   timestamp: number;
-  /** Groups equal crashes of all machines. */
+  /** Groups equal crashes from all machines. */
   fingerprint?: string[];
   tags: { "backend_sidecar.cause": string; "backend_sidecar.final": string };
   contexts: { backend: { [key: string]: string | number | null } };
@@ -24,9 +24,9 @@ export interface SentryLike {
 }
 
 export interface SentryOptions {
-  /** The SDK that the app has set up, e.g. `require("@sentry/electron/main")`: another copy would send nothing. */
+  /** The SDK that your app has initialised, e.g. `require("@sentry/electron/main")`; another copy would send nothing. */
   sdk: SentryLike;
-  /** Attach the crash report, in which secrets are masked (true). */
+  /** Whether to attach the crash report, with secrets masked (true). */
   attachReport?: boolean;
 }
 

@@ -1,2 +1,2 @@
-// A program, to be named as a preload or bundled into one: it exports nothing.
+// A preload script, used as it is or bundled into another one; it exports nothing.
 export {};

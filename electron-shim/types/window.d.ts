@@ -7,7 +7,7 @@ export interface SidecarWindow {
 }
 
 declare global {
-  // Inherited, not declared: an app that declares its own `electron` in `Window` overrides this one, and its type has to
-  // have what the backend's has, e.g. `electron: MyApi & SidecarWindow["electron"]`.
+  // Inherited: an app that declares its own `electron` in `Window` overrides this one. Its type must then include it, as in
+  // `electron: MyApi & SidecarWindow["electron"]`.
   interface Window extends SidecarWindow {}
 }

@@ -1,1 +1,1 @@
-"""What a client can request and what it is sent: the functions behind the channels, and the notifications."""
+"""The channels that a client can call, and the notifications that it gets."""

@@ -46,7 +46,7 @@ class Timeline:
         self.health: deque[str] = deque(maxlen=100)
 
     def changed(self, change: StateChanged) -> None:
-        """The lifecycle moved."""
+        """The lifecycle state changed."""
         port = "" if change.port is None else f" port {change.port}"
         pid = "" if change.pid is None else f" pid {change.pid}"
         self.states.append(f"{change.time}  {change.previous} → {change.state} ({change.reason}){port}{pid}")

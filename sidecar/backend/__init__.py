@@ -1,1 +1,1 @@
-"""Knows the HTTP side of the backend: its port, its answers, its environment."""
+"""The backend's command, environment and port, and HTTP requests to it."""

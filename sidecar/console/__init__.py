@@ -1,1 +1,1 @@
-"""The headless tools: each a client of the real sidecar over real stdio."""
+"""The command-line tools. Each is a client of a real sidecar over stdin and stdout."""

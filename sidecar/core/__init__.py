@@ -1,1 +1,1 @@
-"""Decides; pure: no asyncio, no clock, no os, no logging."""
+"""Pure decisions: no asyncio, no clock, no os, no logging."""

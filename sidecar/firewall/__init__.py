@@ -1,4 +1,4 @@
-"""Reads the Windows Firewall's rules and reports what they mean for the backend; elsewhere it only reports that none exists."""
+"""Reads the Windows Firewall's rules and explains what they mean for the backend; on other systems it reports that there is no firewall to check."""
 
 import sys
 

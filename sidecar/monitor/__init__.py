@@ -1,4 +1,4 @@
-"""Watches one run: when it is ready, whether it is well, and what it says about its providers."""
+"""Monitors one run: readiness, health, and the status of its providers."""
 
 from .monitor import Monitor
 

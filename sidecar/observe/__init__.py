@@ -1,1 +1,1 @@
-"""What is watched and remembered about a run: output, crashes."""
+"""Records a run's output, crashes and resources, and explains them."""

@@ -50,7 +50,7 @@ class Metrics:
         self._since = 0.0
 
     def changed(self, change: StateChanged, now: float) -> None:
-        """The lifecycle moved."""
+        """The lifecycle state changed."""
         if change.state == State.STARTING and change.reason != "port_changed":
             self._starts += 1
             self._restarts += change.previous in _REPLACED

@@ -1,4 +1,4 @@
-"""Processes: the one folder that knows the platform, and here is the one place that branches on it."""
+"""Processes. The only package with platform code; this module selects the platform's implementation."""
 
 from __future__ import annotations
 

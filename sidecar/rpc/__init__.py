@@ -1,1 +1,1 @@
-"""Carries messages: bytes in and out of this process, and requests to the functions that answer them."""
+"""Carries messages: reads and writes the bytes, and dispatches requests to their handlers."""

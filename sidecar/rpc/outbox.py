@@ -1,4 +1,4 @@
-"""Notifications: who asked for them, their numbers, and what gives way while the client does not read."""
+"""Notifications: subscriptions, sequence numbers, and what is dropped while the client does not read."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Outbox:
         return self._in_force()
 
     def unsubscribe(self, names: Iterable[str]) -> list[str]:
-        """Gives subscriptions up; result and errors as subscribe."""
+        """Cancels subscriptions; result and errors as for subscribe."""
         given_up = self._known(names)
         self._subscribed -= given_up
         for name in given_up:

@@ -1,1 +1,1 @@
-"""What can be configured (model), where it comes from (load), and the presets (profiles)."""
+"""The settings: their model, where they are loaded from, and the profiles."""

@@ -1,4 +1,4 @@
-"""The one owner of the backend's state: takes commands and facts, and carries out what core decides."""
+"""The only owner of the backend's state: takes commands and facts, and carries out what core decides."""
 
 from .supervisor import Supervisor
 

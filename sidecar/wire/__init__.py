@@ -1,1 +1,1 @@
-"""Knows bytes and messages, nothing of backends."""
+"""Frames, messages and their types; knows nothing about backends."""

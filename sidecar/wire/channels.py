@@ -11,13 +11,13 @@ from . import observe as o
 
 
 class WaitForReadyArgs(Struct, frozen=True):
-    """``timeout`` in seconds; none: as long as the start itself may take."""
+    """``timeout`` in seconds; without it, as long as the start may take."""
 
     timeout: Annotated[float, Meta(gt=0, le=86_400)] | None = None
 
 
 class LogsArgs(Struct, frozen=True):
-    """How many of the last lines, and of which stream."""
+    """The number of last lines, and of which stream."""
 
     lines: Annotated[int, Meta(ge=1, le=100_000)] = 200
     stream: Literal["stdout", "stderr", "both"] = "both"
@@ -30,7 +30,7 @@ class CreateFirewallRuleArgs(Struct, frozen=True):
 
 
 class ResourcesArgs(Struct, frozen=True):
-    """How far back, in seconds; none: as far as samples are kept."""
+    """How far back, in seconds; without it, all kept samples."""
 
     window: Annotated[float, Meta(gt=0, le=86_400)] | None = None
 
@@ -42,7 +42,7 @@ class CrashReportArgs(Struct, frozen=True):
 
 
 class Channel(Struct, frozen=True):
-    """One thing that a client can ask for."""
+    """A request that a client can send."""
 
     args: tuple[Any, ...] | None  # types, in order; None where arguments are ignored (the legacy channels)
     required: int  # how many of them must be there
@@ -52,7 +52,7 @@ class Channel(Struct, frozen=True):
 
 
 class Notification(Struct, frozen=True):
-    """An event: a message that answers no request."""
+    """An event: a message that the sidecar sends by itself."""
 
     payload: Any  # its type
     opt_in: bool  # only a client that subscribed gets it
@@ -83,12 +83,14 @@ CHANNELS: dict[str, Channel] = {
     "backend:ffmpegStatus": _legacy(Any, "Failed to get FFmpeg status", "Body of the FFmpeg endpoint"),
     "backend:restart": _legacy(m.Restarted, "Failed to restart backend", "Restarts; answers when the new run is ready"),
     "backend:stop": _legacy(m.Stopped, "Failed to stop backend", "Stops; answers when the whole process tree is gone"),
-    "backend:status": _legacy(m.Status, "", "Facts about the backend"),
+    "backend:status": _legacy(m.Status, "", "The backend's state: process, address, health, restarts"),
     "backend:checkFirewall": _legacy(
         m.FirewallCheck, "Failed to check firewall", "What blocks the connection between app and backend"
     ),
     "backend:getFirewallRule": _legacy(m.FirewallRule, "Failed to get firewall rule", "Whether a firewall rule exists"),
-    "backend:getFirewallCommand": _legacy(str | None, "", "A command that creates the firewall rule, null off Windows"),
+    "backend:getFirewallCommand": _legacy(
+        str | None, "", "A command that creates the firewall rule; null except on Windows"
+    ),
     "backend:start": _takes(m.Started, "Starts; answers when the run is ready"),
     "backend:waitForReady": _takes(m.Started, "Waits until the run is ready", WaitForReadyArgs),
     "backend:logs": _takes(list[o.LogLine], "The last lines of the backend's output", LogsArgs),
@@ -97,14 +99,14 @@ CHANNELS: dict[str, Channel] = {
     ),
     "backend:resources": _takes(list[o.ResourceSample], "What the backend's process tree used", ResourcesArgs),
     "backend:crashReports": _takes(list[o.Crash], "The crash reports, newest first"),
-    "backend:crashReport": _takes(o.CrashReport, "One crash report, whole", CrashReportArgs, required=1),
-    "backend:diagnose": _takes(list[o.Check], "Checks everything that commonly goes wrong"),
-    "runtime:getBootstrap": _takes(m.Bootstrap, "What a preload reads once"),
-    "runtime:getDiagnostics": _takes(m.Bootstrap, "As runtime:getBootstrap, read at any time"),
-    "sidecar:info": _takes(m.SidecarInfo, "Versions, settings in force, own cost"),
-    "sidecar:ping": _takes(Any, "The argument back", Any),
+    "backend:crashReport": _takes(o.CrashReport, "One complete crash report", CrashReportArgs, required=1),
+    "backend:diagnose": _takes(list[o.Check], "Checks for common problems"),
+    "runtime:getBootstrap": _takes(m.Bootstrap, "What a preload reads at start"),
+    "runtime:getDiagnostics": _takes(m.Bootstrap, "The same, current"),
+    "sidecar:info": _takes(m.SidecarInfo, "Versions, current settings, the sidecar's own memory and CPU time"),
+    "sidecar:ping": _takes(Any, "Returns its argument", Any),
     "sidecar:subscribe": _takes(m.Subscribed, "Subscribes to opt-in events", list[str], required=1),
-    "sidecar:unsubscribe": _takes(m.Subscribed, "Ends those subscriptions", list[str], required=1),
+    "sidecar:unsubscribe": _takes(m.Subscribed, "Cancels subscriptions", list[str], required=1),
     "sidecar:power": _takes(None, "Reports a suspend or a resume", Literal["suspend", "resume"], required=1),
     "sidecar:shutdown": _takes(m.Success, "Stops the backend, then the sidecar"),
 }
@@ -112,11 +114,11 @@ CHANNELS: dict[str, Channel] = {
 EVENTS: dict[str, Notification] = {
     "backend:healthUpdate": Notification(m.HealthResult, False, "coalesce", "The health status changed"),
     "backend:providerUpdate": Notification(Any, False, "coalesce", "The provider status changed"),
-    "backend:stateChanged": Notification(o.StateChanged, False, "keep", "The lifecycle moved"),
-    "backend:startupProgress": Notification(o.StartupProgress, False, "coalesce", "How far a start has come"),
+    "backend:stateChanged": Notification(o.StateChanged, False, "keep", "The lifecycle state changed"),
+    "backend:startupProgress": Notification(o.StartupProgress, False, "coalesce", "Progress of a start"),
     "backend:crash": Notification(o.Crash, False, "keep", "The run exited unexpectedly"),
     "backend:log": Notification(o.LogLine, True, "drop_oldest", "One line of the backend's output"),
     "backend:exposed": Notification(o.Exposed, False, "keep", "The backend listens beyond loopback"),
     "backend:resourceUpdate": Notification(o.ResourceSample, True, "coalesce", "What the backend's process tree uses"),
-    "backend:resourceAlert": Notification(o.ResourceAlert, False, "keep", "A limit is passed, or kept again"),
+    "backend:resourceAlert": Notification(o.ResourceAlert, False, "keep", "A limit was exceeded, or is met again"),
 }

@@ -1,4 +1,4 @@
-"""The shape of every message and payload, as the protocol page gives them.
+"""The types of all messages and payloads, as the protocol page lists them.
 
 Field names are snake case here and camel case on the wire. Times are ISO 8601 UTC strings, durations seconds,
 ``response_time`` milliseconds. Unknown keys are ignored when reading.
@@ -15,7 +15,7 @@ HealthName = Literal["unknown", "healthy", "unhealthy"]
 
 
 class Wire(Struct, frozen=True, rename="camel"):
-    """Base of everything that crosses the wire."""
+    """Base class of all messages and payloads."""
 
 
 # Messages ---------------------------------------------------------------------------------------------------------
@@ -34,7 +34,7 @@ class Hello(Wire, frozen=True, tag_field="type", tag="hello"):
 
 
 class Cancel(Wire, frozen=True, tag_field="type", tag="cancel"):
-    """Gives up a request in flight."""
+    """Cancels a request in flight."""
 
     id: int
 
@@ -75,20 +75,20 @@ class EventMessage(Wire, frozen=True, tag_field="type", tag="event"):
 
 
 class Success(Wire, frozen=True):
-    """It was done."""
+    """The request was carried out."""
 
     success: bool
 
 
 class ForcedProcess(Wire, frozen=True):
-    """A process that did not end in time; ``name`` is empty where the system does not report it."""
+    """A process that did not exit in time; ``name`` is empty if the system does not report it."""
 
     pid: int
     name: str
 
 
 class Stopped(Wire, frozen=True):
-    """Nothing of the backend is left. ``forced``: what had to be killed; absent where everything ended by itself."""
+    """The whole process tree is gone. ``forced``: processes that had to be killed; absent if there were none."""
 
     success: bool
     forced: list[ForcedProcess] | UnsetType = UNSET
@@ -127,7 +127,7 @@ class PingResult(Wire, frozen=True):
 
 
 class LastExit(Wire, frozen=True):
-    """How the last run ended; code and signal are null where they are not known."""
+    """How the last run ended; code and signal are null if unknown."""
 
     code: int | None
     signal: int | None
@@ -152,7 +152,7 @@ class MissingProtection(Wire, frozen=True):
 
 
 class SandboxStatus(Wire, frozen=True):
-    """What is enforced of ``sandbox.level``, by what (as in "Landlock ABI 7", empty: nothing), and what is not."""
+    """What the system enforces of ``sandbox.level``, by what (as in "Landlock ABI 7"; empty: nothing), and what it does not."""
 
     level: Literal["standard", "strict"]
     mechanism: str
@@ -161,7 +161,7 @@ class SandboxStatus(Wire, frozen=True):
 
 
 class Status(Wire, frozen=True):
-    """Facts, never a remembered flag. ``uptime`` is null unless RUNNING; ``sandbox`` is absent where its level is off.
+    """The actual state. ``uptime`` is null unless RUNNING; ``sandbox`` is absent if its level is off.
 
     ``command`` and ``folder``: what the newest run executes, secrets masked, and where; absent before the first.
     ``waiting_connections``: those that no run has taken so far; null where the system does not say. Absent unless
@@ -189,7 +189,7 @@ class Status(Wire, frozen=True):
 
 
 class BootstrapBackend(Wire, frozen=True):
-    """Where the backend is, or will be."""
+    """The backend's address, also before it is ready."""
 
     base_url: str | None
     port: int | None
@@ -203,7 +203,7 @@ class BootstrapBackend(Wire, frozen=True):
 
 
 class BootstrapEnvironment(Wire, frozen=True):
-    """Facts about the app."""
+    """About the app."""
 
     mode: str
     is_packaged: bool
@@ -211,7 +211,7 @@ class BootstrapEnvironment(Wire, frozen=True):
 
 
 class BootstrapOs(Wire, frozen=True):
-    """Facts about the machine, in Node's words (``win32``, ``x64``)."""
+    """About the machine, in Node's terms (``win32``, ``x64``)."""
 
     platform: str
     release: str
@@ -228,7 +228,7 @@ class BootstrapPaths(Wire, frozen=True):
 
 
 class Bootstrap(Wire, frozen=True):
-    """What a preload reads once, before the page runs."""
+    """What a preload reads before the page runs."""
 
     backend: BootstrapBackend
     environment: BootstrapEnvironment
@@ -237,7 +237,7 @@ class Bootstrap(Wire, frozen=True):
 
 
 class SidecarInfo(Wire, frozen=True):
-    """Versions, the settings in force (secrets masked) and what the sidecar itself costs."""
+    """Versions, current settings (secrets masked), and the sidecar's own memory and CPU time."""
 
     version: str
     protocol: int
@@ -253,13 +253,13 @@ class SidecarInfo(Wire, frozen=True):
 
 
 class Subscribed(Wire, frozen=True):
-    """Every event name that is subscribed now."""
+    """All events that are now subscribed."""
 
     subscribed: list[str]
 
 
 class FirewallCheck(Wire, frozen=True):
-    """Whether anything, the firewall included, stands between the app and its backend."""
+    """Whether anything, such as the firewall, blocks the connection between app and backend."""
 
     compatible: bool
     message: str
@@ -267,7 +267,7 @@ class FirewallCheck(Wire, frozen=True):
 
 
 class FirewallRule(Wire, frozen=True):
-    """Whether a rule for the backend exists; ``exists`` is null where that cannot be known."""
+    """Whether a rule for the backend exists; ``exists`` is null if unknown."""
 
     exists: bool | None
     details: Any | UnsetType = UNSET
@@ -275,7 +275,7 @@ class FirewallRule(Wire, frozen=True):
 
 
 class CreatedFirewallRule(Wire, frozen=True):
-    """What came of creating the rule; ``replaced`` lists the rules that were, or would be, deleted for it."""
+    """The result of creating the rule; ``replaced`` lists the rules that were, or would be, deleted for it."""
 
     created: bool
     exists: bool | None

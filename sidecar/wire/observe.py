@@ -1,4 +1,4 @@
-"""What is observed of the backend: its states, starts, output and crashes, its resources, and what a diagnosis finds."""
+"""Types of the backend's states, starts, output, crashes, resources and diagnosis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Phase = Literal["spawning", "waiting", "ready", "failed"]
 
 
 class StateChanged(Wire, frozen=True):
-    """The lifecycle moved. ``forced``: what the stop that ends here had to kill; absent where everything ended by itself."""
+    """The lifecycle state changed. ``forced``: processes that the stop had to kill; absent if there were none."""
 
     state: StateName
     previous: StateName
@@ -27,7 +27,7 @@ class StateChanged(Wire, frozen=True):
 
 
 class StartupProgress(Wire, frozen=True):
-    """How far a start has come; ``elapsed`` in seconds since the spawn was asked for, ``limit`` in seconds until it counts as failed.
+    """Progress of a start; ``elapsed`` in seconds since the start, ``limit`` in seconds until it counts as failed.
 
     ``limit`` is null where the backend is only watched. ``message`` says what is awaited, and what is wrong once that is known.
     """
@@ -64,7 +64,7 @@ class Exposed(Wire, frozen=True):
 
 
 class LogLine(Wire, frozen=True):
-    """One line of the backend's output, control sequences removed; one that overwrites itself (a progress bar) as it moves."""
+    """One line of the backend's output without control sequences. A line that overwrites itself (a progress bar) is sent as it changes."""
 
     time: str
     stream: Literal["stdout", "stderr"]
@@ -72,7 +72,7 @@ class LogLine(Wire, frozen=True):
 
 
 class ResourceSample(Wire, frozen=True):
-    """What the backend's whole tree uses: ``cpu`` in % of one core since the sample before, ``memory`` in bytes resident."""
+    """What the backend's process tree uses: ``cpu`` in % of one core since the previous sample, ``memory`` in resident bytes."""
 
     time: str
     cpu: float
@@ -82,7 +82,7 @@ class ResourceSample(Wire, frozen=True):
 
 
 class ResourceAlert(Wire, frozen=True):
-    """A limit was passed (``active``), or is kept again."""
+    """A limit was exceeded (``active``), or is met again."""
 
     metric: Literal["cpu", "memory"]
     value: float
@@ -91,13 +91,13 @@ class ResourceAlert(Wire, frozen=True):
 
 
 class CrashReport(Crash, frozen=True, kw_only=True):
-    """A crash with its whole report, a text for people."""
+    """A crash with its complete report as readable text."""
 
     report: str
 
 
 class Check(Wire, frozen=True):
-    """One thing that was looked at: what was seen (``message``), what to do about it, and what the verdict stands on."""
+    """One check: the finding (``message``), what to do about it, and the evidence."""
 
     check: str
     status: Literal["ok", "warning", "failed", "unknown"]

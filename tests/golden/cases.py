@@ -136,7 +136,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "error", "id": None, "error": {"code": "FRAME_ERROR", "message": "no frame: 'Hello, '"}},
     ),
     "event-state": (
-        "The lifecycle moved.",
+        "The lifecycle state changed.",
         {
             "type": "event",
             "channel": "backend:stateChanged",

@@ -1,1 +1,1 @@
-"""stdin and stdout as the protocol uses them: the reader and the writer."""
+"""Reads stdin and writes stdout as the protocol requires."""
