@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from ..errors import SidecarError
 from .events import Exposed, Health, OfRun, Outcome, Progress, Providers, Reason, Shutdown, State, Timer
+from .stop import Rung
 
 
 class Prepare(OfRun, frozen=True):
@@ -18,22 +19,11 @@ class Launch(OfRun, frozen=True):
     """Make the prepared run a process."""
 
 
-class RequestShutdown(OfRun, frozen=True):
-    """Ask the backend's shutdown endpoint."""
+class TakeRung(OfRun, frozen=True):
+    """Take a rung of the stop ladder; ``seconds`` from an interrupt to the kill."""
 
-
-class CloseStdin(OfRun, frozen=True):
-    """End the stdin of the run, where that is open."""
-
-
-class Interrupt(OfRun, frozen=True):
-    """The stop signal, on Windows CTRL_C; the kill follows in so many seconds."""
-
-    seconds: float
-
-
-class Kill(OfRun, frozen=True):
-    """Kill the whole tree."""
+    rung: Rung
+    seconds: float = 0.0
 
 
 class Arm(Struct, frozen=True):
@@ -92,7 +82,4 @@ class Finish(Struct, frozen=True):
     clean: bool
 
 
-Action = (
-    Prepare | Launch | RequestShutdown | CloseStdin | Interrupt | Kill | Arm | Disarm | Announce | Relay | AnswerUp | AnswerDown
-    | ReportFailure | Finish
-)  # fmt: skip
+Action = Prepare | Launch | TakeRung | Arm | Disarm | Announce | Relay | AnswerUp | AnswerDown | ReportFailure | Finish

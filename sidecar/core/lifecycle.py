@@ -9,6 +9,7 @@ from . import actions as a
 from . import events as e
 from .events import Conflict, Outcome, Reason, State, Timer
 from .machine import Machine
+from .stop import Rung
 
 Transition = Callable[[Machine, Any], None]
 
@@ -118,7 +119,7 @@ def _relay(m: Machine, event: e.Progress | e.Providers | e.Exposed) -> None:
 
 
 def _kill(m: Machine, _event: e.Event) -> None:
-    m.do(a.Kill(m.run))
+    m.do(a.TakeRung(m.run, Rung.KILL))
 
 
 def _launch_failed(m: Machine, event: e.LaunchFailed) -> None:

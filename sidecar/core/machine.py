@@ -207,23 +207,21 @@ class Machine:
         """Takes the rungs that are due."""
         self._ladder, due = self._ladder.take(self.now)
         for rung in due:
-            if rung is Rung.CLOSE_STDIN:
-                self.do(a.CloseStdin(self.run))
-            elif rung is Rung.REQUEST:
-                self.do(a.RequestShutdown(self.run))
-            elif rung is Rung.INTERRUPT:
-                self.do(a.Interrupt(self.run, self._ladder.kill_in(self.now)))
-            elif rung is Rung.KILL:
-                self.do(a.Kill(self.run))
-            else:
+            if rung is Rung.GIVE_UP:
                 self.stop_failed()
+            else:
+                self._take(rung)
         if self._ladder.next_at is not None:
             self.do(a.Arm(Timer.LADDER, self._ladder.next_at))
 
     def repeat_rung(self) -> None:
         """Takes the last rung again, for a process that came late to the ladder."""
         killed = all(rung is Rung.GIVE_UP for _, rung in self._ladder.steps)
-        self.do(a.Kill(self.run) if killed else a.Interrupt(self.run, self._ladder.kill_in(self.now)))
+        self._take(Rung.KILL if killed else Rung.INTERRUPT)
+
+    def _take(self, rung: Rung) -> None:
+        seconds = self._ladder.kill_in(self.now) if rung is Rung.INTERRUPT else 0.0
+        self.do(a.TakeRung(self.run, rung, seconds))
 
     def stop_failed(self) -> None:
         """Part of the tree would not die."""

@@ -16,6 +16,7 @@ from ..errors import SidecarError
 from ..process import find_obstacle
 from ..process.base import ListeningSocket, RunningProcess, Survivor
 from ..process.spec import LaunchSpec
+from ..wire.messages import Started
 
 _REACHED = frozenset({"127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "*"})  # noqa: S104 - others' sockets
 
@@ -80,6 +81,10 @@ class Run(Struct, frozen=True):
     def owner_data(self) -> dict[str, Any] | None:
         """The other program on the port, for programs."""
         return {"pid": self.owner_pid, "name": self.owner_name} if self.owner_pid else None
+
+    def started(self) -> Started:
+        """The answer to a caller that waited until it was ready."""
+        return Started(success=True, url=self.url or "", port=self.port or 0, pid=self.pid)
 
     def listeners(self) -> list[ListeningSocket] | None:
         """Where its tree listens now; None where the system does not say."""

@@ -20,7 +20,8 @@ from ..core import events as e
 from ..core.events import Outcome, Reason, State, Timer
 from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
-from ..process.base import RunListener, RunningProcess, Survivor
+from ..core.stop import Rung
+from ..process.base import RunListener, Survivor
 from ..settings.model import Settings
 from ..wire.messages import ForcedProcess, LastExit, Started
 from ..wire.observe import StateChanged
@@ -72,10 +73,7 @@ class Supervisor:
         self._perform: dict[type, Callable[[Any], None]] = {
             a.Prepare: self._prepare,
             a.Launch: self._launch,
-            a.RequestShutdown: self._request_shutdown,
-            a.CloseStdin: lambda _action: self._to_process(lambda process: process.close_stdin()),
-            a.Interrupt: lambda action: self._to_process(lambda process: process.interrupt(action.seconds)),
-            a.Kill: lambda _action: self._to_process(lambda process: process.kill()),
+            a.TakeRung: self._take_rung,
             a.Arm: self._arm,
             a.Disarm: self._disarm,
             a.Announce: self._announce,
@@ -106,7 +104,7 @@ class Supervisor:
         """Waits for a start under way; never touches the backend. NotRunningError, RestartsExhaustedError, StartupTimeoutError."""
         state = self.lifecycle.state
         if state is State.RUNNING:
-            return self._started()
+            return self._current_run.started()
         if state is State.FAILED and not self.lifecycle.due:
             raise self._error(Outcome.RESTARTS_EXHAUSTED)
         if not self.lifecycle.wants_up and not self.lifecycle.due:
@@ -253,10 +251,16 @@ class Supervisor:
         if run.status is None and self.lifecycle.state is State.STARTING:
             self.stream.publish(RunStarted(self._current_run))
 
-    def _request_shutdown(self, action: a.RequestShutdown) -> None:
+    def _take_rung(self, action: a.TakeRung) -> None:
+        if action.rung is Rung.REQUEST:
+            self._spawn_task(self._request(action.run))
         if (process := self._current_run.process) is not None:
-            process.begin_stop()
-        self._spawn_task(self._request(action.run))
+            {
+                Rung.REQUEST: process.begin_stop,
+                Rung.CLOSE_STDIN: process.close_stdin,
+                Rung.INTERRUPT: lambda: process.interrupt(action.seconds),
+                Rung.KILL: process.kill,
+            }[action.rung]()
 
     async def _request(self, number: int) -> None:
         error = await self.launcher.request_shutdown(self._current_run)
@@ -265,10 +269,6 @@ class Supervisor:
         if self._current_run.alive:
             self._report(f"the backend rejected the shutdown request: {error.message}")
         self.post(e.ShutdownRequestFailed(number))
-
-    def _to_process(self, act: Callable[[RunningProcess], None]) -> None:
-        if self.run is not None and self.run.process is not None:
-            act(self.run.process)
 
     def _arm(self, action: a.Arm) -> None:
         self._disarm(action)
@@ -281,7 +281,7 @@ class Supervisor:
 
     def _answer_up(self, action: a.AnswerUp) -> None:
         if action.outcome is Outcome.DONE:
-            self._up.succeed(self._started)
+            self._up.succeed(self._current_run.started)
             return
         if action.outcome is Outcome.STARTUP_TIMEOUT:  # it is about to be stopped
             self._update(**self._current_run.seen_now())
@@ -298,10 +298,6 @@ class Supervisor:
     def _finish(self, action: a.Finish) -> None:
         if not self.finished.done():
             self.finished.set_result(action.clean)
-
-    def _started(self) -> Started:
-        run = self._current_run
-        return Started(success=True, url=run.url or "", port=run.port or 0, pid=run.pid)
 
     def _error(self, outcome: Outcome) -> errors.SidecarError:
         """A separate error for each caller, with what is known of the run by now."""
@@ -327,13 +323,8 @@ class Supervisor:
         before = self._current_run
         lasted = self._loop.time() - before.requested_at
         run = self._update(status=status, ended_at=iso(), lasted=lasted, healthy=False)
-        self.last_exit = LastExit(
-            code=status.code,
-            signal=status.signal,
-            text=status.text,
-            time=run.ended_at or "",
-            expected=self.lifecycle.stop_requested,
-        )
+        expected = self.lifecycle.stop_requested
+        self.last_exit = LastExit(status.code, status.signal, status.text, time=run.ended_at or "", expected=expected)
         if self.lifecycle.state is State.RUNNING:
             self.stream.hold()  # nearly always the tree's end is reported in the next turn, and leads to a launch
         self.stream.publish(RunEnded(run))

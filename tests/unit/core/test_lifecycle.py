@@ -15,6 +15,7 @@ from sidecar.core.events import Conflict, Outcome, Reason, State, Timer
 from sidecar.core.exit_status import ExitStatus
 from sidecar.core.lifecycle import TABLE, Lifecycle
 from sidecar.core.machine import MAX_EXTENSION, LifecyclePolicy
+from sidecar.core.stop import Rung
 from sidecar.errors import BackendNotFoundError, PortInUseError
 from sidecar.settings.model import Restart, Timeouts
 
@@ -201,8 +202,10 @@ def test_a_restart_goes_down_the_ladder_and_up_again() -> None:
     story = Story()
     story.send(e.Start(Reason.AUTOSTART))
     story.send(e.Ready(1))
-    assert a.RequestShutdown(1) in story.send(e.Restart())
-    assert [action for action in story.expire(Timer.LADDER) if not isinstance(action, a.Arm)] == [a.Interrupt(1, 10)]
+    assert a.TakeRung(1, Rung.REQUEST) in story.send(e.Restart())
+    assert [action for action in story.expire(Timer.LADDER) if not isinstance(action, a.Arm)] == [
+        a.TakeRung(1, Rung.INTERRUPT, 10)
+    ]
     story.send(e.Exited(1, CLEAN))
     assert a.Announce(State.STARTING, State.STOPPING, Reason.REQUESTED) in story.send(e.Gone(1))
     assert story.run == 2
@@ -377,7 +380,7 @@ def test_a_stranger_on_a_chosen_port_means_another_port_and_on_a_fixed_one_a_fai
     story = Story()
     story.send(e.Start())
     story.send(e.Foreign(1))
-    assert a.RequestShutdown(1) not in story.log
+    assert a.TakeRung(1, Rung.REQUEST) not in story.log
     story.send(e.Gone(1))
     assert (story.state, story.run) == (State.STARTING, 2)
     fixed = Story(port_attempts=1)
@@ -404,14 +407,14 @@ def test_a_backend_over_its_memory_is_killed_wherever_it_runs() -> None:
     for state in State:
         story = Story()
         story.reach(state)
-        kills = a.Kill(story.run) in story.send(e.MemoryExceeded(story.run, 1))
+        kills = a.TakeRung(story.run, Rung.KILL) in story.send(e.MemoryExceeded(story.run, 1))
         assert kills is (state in {State.STARTING, State.RUNNING, State.STOPPING})
 
 
 def test_silence_ends_the_watch_over_an_unmanaged_backend() -> None:
     story = Story(over_when_hung=True)
     story.up()
-    assert story.send(e.Hung(1)) == [a.Kill(1)]
+    assert story.send(e.Hung(1)) == [a.TakeRung(1, Rung.KILL)]
 
 
 def test_a_restart_joins_a_young_start_and_replaces_one_that_hangs() -> None:
@@ -420,7 +423,7 @@ def test_a_restart_joins_a_young_start_and_replaces_one_that_hangs() -> None:
     story.now += 9
     assert story.send(e.Restart()) == []
     story.now += 1
-    assert a.Interrupt(1, 10) in story.send(e.Restart())
+    assert a.TakeRung(1, Rung.INTERRUPT, 10) in story.send(e.Restart())
     story.send(e.Gone(1))
     assert (story.state, story.run) == (State.STARTING, 2)
 
@@ -431,7 +434,7 @@ def test_a_second_request_replaces_a_start_and_several_at_once_are_one() -> None
     for _ in range(20):
         assert story.send(e.Restart()) == []
     story.now += 0.5
-    assert a.Interrupt(1, 10) in story.send(e.Restart())
+    assert a.TakeRung(1, Rung.INTERRUPT, 10) in story.send(e.Restart())
     story.send(e.Gone(1))
     assert story.send(e.Restart()) == []  # the new start is young again
     assert story.run == 2
@@ -469,9 +472,9 @@ def test_a_process_that_comes_to_be_during_a_stop_gets_the_signal() -> None:
     story = Story()
     story.send(e.Start())
     story.send(e.Stop())
-    assert story.send(e.Launched(1)) == [a.Interrupt(1, 10)]
+    assert story.send(e.Launched(1)) == [a.TakeRung(1, Rung.INTERRUPT, 10)]
     story.expire(Timer.LADDER)
-    assert story.send(e.Launched(1)) == [a.Kill(1)]
+    assert story.send(e.Launched(1)) == [a.TakeRung(1, Rung.KILL)]
 
 
 def launch_outlives_its_stop() -> Story:
@@ -487,7 +490,7 @@ def launch_outlives_its_stop() -> Story:
 def test_a_process_that_comes_to_be_after_its_stop_was_given_up_is_killed() -> None:
     story = launch_outlives_its_stop()
     story.send(e.Start())
-    assert story.send(e.Launched(1)) == [a.Kill(1)]
+    assert story.send(e.Launched(1)) == [a.TakeRung(1, Rung.KILL)]
     actions = story.send(e.Gone(1))
     assert a.Launch(2) in actions
     assert story.state is State.STARTING
@@ -528,8 +531,8 @@ def test_a_stop_without_time_for_an_end_is_a_kill_which_goes_out_before_the_anno
     story.send(e.Start())
     actions = story.send(e.Stop())
     announcement = a.Announce(State.STOPPING, State.STARTING, Reason.REQUESTED)
-    relevant = [action for action in actions if isinstance(action, a.Interrupt | a.Kill | a.Announce)]
-    assert relevant == [a.Kill(1), announcement]
+    relevant = [action for action in actions if isinstance(action, a.TakeRung | a.Announce)]
+    assert relevant == [a.TakeRung(1, Rung.KILL), announcement]
     assert Timer.LADDER in story.timers
     story.expire(Timer.LADDER)
     assert story.state is State.FAILED
@@ -549,11 +552,11 @@ def test_a_lost_owner_asks_and_interrupts_at_once_and_kills_after_1_5_seconds() 
     story = Story()
     story.up()
     actions = story.send(e.Shutdown(owner_lost=True))
-    assert [action for action in actions if isinstance(action, a.RequestShutdown | a.Interrupt)] == [
-        a.RequestShutdown(1),
-        a.Interrupt(1, 1.5),
+    assert [action for action in actions if isinstance(action, a.TakeRung)] == [
+        a.TakeRung(1, Rung.REQUEST),
+        a.TakeRung(1, Rung.INTERRUPT, 1.5),
     ]
-    assert a.Kill(1) in story.expire(Timer.LADDER)
+    assert a.TakeRung(1, Rung.KILL) in story.expire(Timer.LADDER)
     assert story.now == 1001.5
     assert a.Finish(clean=True) in story.send(e.Gone(1))
 
@@ -563,8 +566,8 @@ def test_a_lost_owner_cuts_a_stop_that_is_under_way() -> None:
     story.up()
     story.send(e.Stop())
     story.now += 1
-    assert a.Interrupt(1, 1.5) in story.send(e.Shutdown(owner_lost=True))
-    assert a.Kill(1) in story.expire(Timer.LADDER)
+    assert a.TakeRung(1, Rung.INTERRUPT, 1.5) in story.send(e.Shutdown(owner_lost=True))
+    assert a.TakeRung(1, Rung.KILL) in story.expire(Timer.LADDER)
     assert story.now == 1002.5
 
 
