@@ -26,7 +26,7 @@ _MAX_HEAD = 256 * 1024  # bytes, as in Chromium (kMaxHeaderBufSize of net/http/h
 _CLOSE_TIMEOUT = 0.5  # seconds for a server to close the connection as it announced
 _READ_SIZE = 64 * 1024
 # Compiled when the first answer is read: to compile them takes 0.3 ms of a start.
-_STATUS_LINE = rb"HTTP/(\d)(?:\.(\d))?[ \t]+(\d{3})(?!\d)"
+_STATUS_LINE = rb"(?i)HTTP/(\d)(?:\.(\d))?[ \t]+(\d{3})(?!\d)"
 _LENGTH = rb"[0-9]{1,18}"
 _SWITCHING = 101  # the last answer in HTTP, although nothing else was asked for
 _NO_BODY = frozenset({_SWITCHING, 204, 205, 304})
@@ -139,14 +139,14 @@ class Connection:
             self._writer.close()
 
     async def _read_head(self) -> Head:
-        while not self._data.startswith(b"HTTP/"):
-            if not b"HTTP/".startswith(self._data):
+        while (start := bytes(self._data[:5]).upper()) != b"HTTP/":
+            if not b"HTTP/".startswith(start):
                 raise _malformed("the answer does not begin with HTTP/")
             await self._receive()
             self._data = self._data.lstrip(b"\r\n")
         lines: list[bytes] = []
         size = count = 0
-        while line := await self._read_line():
+        while line := await self._read_head_line(lines):
             size += len(line)
             count += 1
             if size > _MAX_HEAD:
@@ -159,13 +159,23 @@ class Connection:
                 lines.append(line)
         return parse_head(lines)
 
+    async def _read_head_line(self, lines: list[bytes]) -> bytes:
+        """As ``_read_line``; the end of the connection ends a head that has its status line."""
+        try:
+            return await self._read_line()
+        except HttpFailedError:
+            if lines and self._reader.at_eof():
+                self._data.clear()
+                return b""
+            raise
+
     async def _read_chunk_size(self) -> int:
         """0 for the last chunk, whose trailers are read then."""
         self._chunks += 1
         if self._chunks % _MAX_LINES == 0:
             await asyncio.sleep(0)  # chunks of one byte, all of them there already, would keep the loop
         digits = (await self._read_line()).partition(b";")[0].strip()
-        if re.fullmatch(rb"[0-9A-Fa-f]{1,8}", digits) is None:
+        if re.fullmatch(rb"0*[0-9A-Fa-f]{1,8}", digits) is None:
             raise hang_up()
         size = int(digits, 16)
         if size == 0:

@@ -304,6 +304,10 @@ AS_BROWSERS_READ_IT = {
     "early hints": (f"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n{HEAD}Content-Length: 2\r\n\r\n", b"ok", "ok"),
     "no reason": ("HTTP/1.1 200\r\nContent-Length: 2\r\n\r\n", b"ok", "ok"),
     "HTTP/1.0": ("HTTP/1.0 200 OK\r\n\r\n", b"ok", "ok"),
+    "in lower case": ("http/1.1 200 ok\r\ncontent-length: 2\r\n\r\n", b"ok", "ok"),
+    "a chunk's size with many zeros": (f"{HEAD}Transfer-Encoding: chunked\r\n\r\n", b"0000000000000002\r\nok\r\n0\r\n\r\n", "ok"),
+    "a status line and then the end": ("HTTP/1.1 200 OK\r\n", b"", ""),
+    "a head without an empty line": (f"{HEAD}X-A: b\r\n", b"", ""),
 }  # fmt: skip
 
 
