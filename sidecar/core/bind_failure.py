@@ -11,7 +11,7 @@ _Failure = tuple[BindFailure, set[int]]  # of a line, with the ports that it nam
 _LAST_BYTES = 256 * 1024  # a process that dies of it reports it last
 # A line without any of these is about something else; searching for them is ten times as fast as the patterns.
 _HINTS = (
-    "in use", "not available", "only one usage", "existing registration", "eaddrinuse", "eacces", "errno", "error", "exception", "wsa",
+    "in use", "eperm", "not permitted", "not available", "only one usage", "existing registration", "eaddrinuse", "eacces", "errno", "error", "exception", "wsa",
     "(98:", "(48:", "(10048:", "way forbidden", "denied", "on port", "bind",
     "occupied", "taken", "busy", "not free", "being used", "empty port", "allocated", "already",
 )  # fmt: skip
@@ -42,9 +42,10 @@ _FORBIDDEN = r"""(?ix)
     | httplistenerexception \s \( 5 \)                              # no URL reservation for this user
     """
 # "Permission denied" is about files far more often than about ports: it counts only beside a word about listening.
-_DENIED = r"(?i)permission denied|access is denied|\bEACCES\b|\[errno 13\]|os error 13\b|errno\s*[=:]\s*13\b"
+_DENIED = r"(?i)permission denied|access is denied|operation not permitted|\bEACCES\b|\bEPERM\b|\[errno 13\]|os error 13\b|errno\s*[=:]\s*13\b"
 _ABOUT_LISTENING = r"(?i)\b(?:re)?bind(?:ing|exception)?\b|\blisten(?:ing)?\b|\bsocket\b"
 _CALL = r"\b(?:bind|listen)\s*\("
+_UNIX_SOCKET = r"(?i)\bin use:? (?:unix:|['\"]?[\w.-]*/)|\bto unix:"
 _ABOUT_A_FILE = r"""(?i)(?:open|mkdir|unlink|scandir|access|stat)\b\s*'|:\s*['"](?:/|[A-Za-z]:)|\.(?:sock|pipe)\b"""
 # Servers that do not say why, or in the user's language: Go and Java do so on Windows. What they were doing is in English.
 _ATTEMPT = r"""(?ix)
@@ -108,6 +109,8 @@ def _failures(text: str, port: str) -> tuple[list[_Failure], list[_Failure]]:
 def _reason(line: str, before: list[str], port_in_use: str) -> BindFailure | None:
     if re.search(_FORBIDDEN, line):
         return "forbidden"
+    if re.search(_UNIX_SOCKET, line):
+        return None
     if re.search(_IN_USE, line) or re.search(port_in_use, line):
         return "in_use"
     is_denied = re.search(_DENIED, line) and not re.search(_ABOUT_A_FILE, line)
