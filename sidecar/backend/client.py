@@ -156,6 +156,8 @@ def _request_target(path: str) -> str:
 def _not_connected(error: OSError, port: int) -> HttpFailedError:
     if isinstance(error, ConnectionRefusedError):
         return refused(port)
+    if isinstance(error, ConnectionError):  # it accepted, and closed at once
+        return hang_up()
     name = errno.errorcode.get(error.errno or 0, "EUNKNOWN")
     return HttpFailedError(
         f"connect {name} {LOOPBACK}:{port}",

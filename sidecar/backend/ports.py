@@ -58,6 +58,14 @@ def loopback_error() -> OSError | None:
     return None
 
 
+def _is_free_on_all(port: int) -> bool:
+    """Whether a server could listen on all addresses, IPv6 too, as Node's do by default: another may have the port on one of them."""
+    try:
+        return port_state(port, address="::") != "in_use"
+    except OSError:  # without IPv6
+        return port_state(port, address="0.0.0.0") != "in_use"  # noqa: S104 - bound, never listening
+
+
 def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
     """The last port if free (a stable origin keeps localStorage), else another that Chromium accepts, not ``tried``. Raises OSError."""
     if last and last not in tried and last not in UNSAFE_PORTS and port_state(last) == "free":
@@ -71,7 +79,9 @@ def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
             probe.bind((_LOOPBACK, 0))
             port: int = probe.getsockname()[1]
             if port not in tried and port not in UNSAFE_PORTS:
-                return port
+                probe.close()
+                if _is_free_on_all(port):
+                    return port
     finally:
         for probe in held:
             probe.close()

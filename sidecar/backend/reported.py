@@ -59,8 +59,9 @@ def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> 
 
 
 def other_protocols(output: str) -> set[int]:
-    """Ports that the output names in addresses of other protocols than HTTP: a debugger's (ws), a database's."""
-    return {int(port) for port in re.findall(r"\b(?!https?:)\w+://[^\s/]*:(\d{1,5})\b", _plain(output.encode()))}
+    """Ports that the output names in addresses of other protocols than HTTP: a database's, a debugger's (ws, with a path)."""
+    address = r"\b(?!(?:http|ws)s?:)\w+://[^\s/]*:(\d{1,5})\b|\bwss?://[^\s/]*:(\d{1,5})/\S"
+    return {int(one or other) for one, other in re.findall(address, _plain(output.encode()))}
 
 
 def prints_only_https(output: str, port: int) -> bool:

@@ -56,7 +56,7 @@ _ATTEMPT = r"""(?ix)
 _NO_ADDRESS = r"(?i)assign requested address|EADDRNOTAVAIL|address family|EAFNOSUPPORT|no such host"
 _PORT_IN_USE = r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,60}}\b(?:in\suse|allocated|already\s(?:used|bound)|not\savailable|occupied|(?:is|already)\staken|is\sbusy|not\sfree|being\sused)\b|\balready\s(?:running|listening)\son\s(?:port\s|[\w.\[\]:]+:){port}\b"
 _PORTS = r"""(?ix)
-      (?: \d+\.\d+\.\d+\.\d+ | \[[0-9a-f:.]*\] | :: | \blocalhost | \* | \blisten\stcp[46]?\s ) : (\d{1,5}) \b
+      (?: \d+\.\d+\.\d+\.\d+ | \[[0-9a-f:.]*\] | :: | \blocalhost | \bany | \* | \blisten\stcp[46]?\s ) : (\d{1,5}) \b
     | '[^']*' , \s* (\d{1,5}) \)                                    # ('127.0.0.1', 5005)
     | \bport \W{0,3} (\d{1,5}) \b
     """

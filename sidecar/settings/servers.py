@@ -28,6 +28,8 @@ SERVERS: tuple[tuple[str, dict[str, str], str], ...] = (
     ("Gradio", _pair("GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME"), "https://www.gradio.app/guides/environment-variables"),
     ("Streamlit", {"STREAMLIT_SERVER_PORT": "{port}", "STREAMLIT_SERVER_ADDRESS": "{host}", "STREAMLIT_SERVER_HEADLESS": "true"}, "https://docs.streamlit.io/develop/api-reference/configuration/config.toml"),
     ("Jupyter Server", {"JUPYTER_PORT": "{port}"}, "https://github.com/jupyter-server/jupyter_server/blob/main/jupyter_server/serverapp.py"),
+    ("Chainlit", _pair("CHAINLIT_PORT", "CHAINLIT_HOST"), "https://docs.chainlit.io/backend/command-line"),
+    ("MLflow", _pair("MLFLOW_PORT", "MLFLOW_HOST"), "https://mlflow.org/docs/latest/cli.html"),
     ("Spring Boot, `artisan serve` of Laravel", _pair("SERVER_PORT", "SERVER_ADDRESS"), "https://docs.spring.io/spring-boot/appendix/application-properties/index.html"),
     ("Quarkus", _pair("QUARKUS_HTTP_PORT", "QUARKUS_HTTP_HOST"), "https://quarkus.io/guides/all-config"),
     ("Micronaut", _pair("MICRONAUT_SERVER_PORT", "MICRONAUT_SERVER_HOST"), "https://docs.micronaut.io/latest/guide/#runningSpecificPort"),
@@ -82,7 +84,12 @@ ARGUMENTS = {
     **dict.fromkeys(("hugo", "redis-server"), "--bind {host} --port {port}"),
     "postgres": "-h {host} -p {port}",
     **dict.fromkeys(("plackup", "starman", "datasette", "webpack", "rspack", "parcel", "vitepress", "prism"), _BOTH),
-    **dict.fromkeys(("mlflow", "chroma", "shiny", "litellm"), _BOTH),
+    **dict.fromkeys(("mlflow", "chroma", "shiny", "litellm", "chainlit", "marimo", "wsgidav", "live-server"), _BOTH),
+    "jupyter": "--port {port} --ip {host}",
+    "radicale": "--server-hosts {host}:{port}",
+    "pypi-server": "--host {host} --port {port}",
+    "serve": "--listen tcp://{host}:{port}",
+    "twistd": "--listen=tcp:{port}:interface={host}",
 }
 """A word of the command → the arguments that give that server its address; the first that it has counts."""
 

@@ -33,6 +33,8 @@ _FOREGROUND = {
     "apachectl": "apachectl -D FOREGROUND",
     "lighttpd": "lighttpd -D",
     "hypnotoad": "hypnotoad -f",
+    "twistd": "twistd -n",
+    "circusd": "circusd without --daemon",
     "mongod": "mongod without --fork",
     "setsid": "without setsid, for the sidecar starts it in a session of its own",
 }

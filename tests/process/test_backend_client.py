@@ -248,6 +248,22 @@ async def test_a_connection_that_is_reset(client: BackendClient) -> None:
         assert (await failure(client)).message == "socket hang up"
 
 
+async def test_a_connection_that_is_reset_at_once(client: BackendClient) -> None:
+    """Often before connect() has returned; then too it is the server's doing and not the network's."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client.port = listener.getsockname()[1]
+
+        def refuse() -> None:
+            for _ in range(20):
+                one = listener.accept()[0]
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                one.close()
+
+        refusing = asyncio.create_task(asyncio.to_thread(refuse))
+        assert {(await failure(client)).message for _ in range(20)} == {"socket hang up"}
+        await refusing
+
+
 async def test_an_answer_that_breaks_off(client: BackendClient) -> None:
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.backend.reported import ReportedAddress, lifetime_events, parse_reported, printed_port
+from sidecar.backend.reported import ReportedAddress, lifetime_events, other_protocols, parse_reported, printed_port
 from sidecar.settings.model import Backend
 
 KESTREL = Backend().reported_pattern
@@ -106,6 +106,14 @@ def test_a_page_beside_the_server_is_not_taken_for_it() -> None:
     assert printed_port(None, server, {3000, 3001}) == 3000
     assert printed_port(None, server, {3001}) == 3001
     assert printed_port(None, b"Metrics on http://0.0.0.0:9\nhttp://127.0.0.1:8/ui\n", {8, 9}) == 8
+
+
+def test_a_debugger_and_a_database_are_told_from_a_server_of_websockets() -> None:
+    printed = (
+        "Debugger listening on ws://127.0.0.1:9229/0f2c936f-b1cd\nconnected to postgres://me@localhost:5432/db\n"
+        "redis://localhost:6379\nListening on ws://localhost:8765\nwss://0.0.0.0:8766/\nhttp://localhost:8000/ws\n"
+    )
+    assert other_protocols(printed) == {9229, 5432, 6379}
 
 
 def test_a_line_without_end_does_not_fill_the_memory() -> None:
