@@ -6,6 +6,7 @@ const path = require("node:path");
 const { test } = require("node:test");
 const { Packr } = require("msgpackr");
 const { applyState, emptyBootstrap } = require("../lib/bootstrap.js");
+const { exitCode, isBlocked } = require("../lib/client/connection.js");
 const { encodeFrame, encodeRequest, FrameReader } = require("../lib/client/frames.js");
 const { settingsEnvironment } = require("../lib/client/settings.js");
 const { Watchdog } = require("../lib/client/watchdog.js");
@@ -342,4 +343,16 @@ test("the origin of a frame, also in Electrons that report only its address", ()
     },
   };
   assert.equal(originOf(/** @type {any} */ (disposed)), "null");
+});
+
+test("an exit code of Windows itself is written as Windows' documents write it", () => {
+  assert.deepEqual([3221225781, 64, 0, null].map(exitCode), ["0xC0000135", 64, 0, null]);
+});
+
+test("a program that Windows refuses to start is told from one that is missing", () => {
+  const codes = ["EACCES", "UNKNOWN", "ENOENT", undefined];
+  assert.deepEqual(
+    codes.map((code) => isBlocked({ code })),
+    [true, true, false, false],
+  );
 });

@@ -437,6 +437,26 @@ def test_a_contained_process_shows_no_system_error_in_a_box_and_leaves_dumps_to_
     assert subprocess.check_output([sys.executable, "-c", code], stdin=subprocess.DEVNULL).split() == [BOXLESS]
 
 
+def test_a_contained_process_loads_no_library_from_its_working_folder(tmp_path: Path) -> None:
+    shutil.copy(Path(sys.base_prefix, "vcruntime140.dll"), tmp_path / "planted.dll")
+    code = (
+        "import ctypes, os, sys\n"
+        "os.chdir(sys.argv[1])\n"
+        "from sidecar.process.windows.jobs import contain_self\n"
+        "kernel32 = ctypes.WinDLL('kernel32')\n"
+        "kernel32.LoadLibraryW.restype = ctypes.c_void_p\n"
+        "contain_self() if sys.argv[2] == 'contained' else None\n"
+        "print(bool(kernel32.LoadLibraryW('planted.dll')), bool(kernel32.LoadLibraryW('winmm.dll')))"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code, tmp_path, how], stdin=subprocess.DEVNULL, capture_output=True, check=True
+        ).stdout
+        for how in ("free", "contained")
+    ]
+    assert [text.split() for text in said] == [[b"True", b"True"], [b"False", b"True"]]
+
+
 def test_the_end_of_a_session_takes_a_contained_process_after_the_app() -> None:
     code = (
         "import ctypes; from sidecar.process.windows.jobs import contain_self; contain_self()\n"

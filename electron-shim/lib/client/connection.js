@@ -12,6 +12,8 @@ const STDERR_KEPT = 16 * 1024;
 const MAX_FRAME = 16 * 1024 * 1024;
 const INSTALL =
   "Install the sidecar with: npm install electron-backend-sidecar, and omit the option command; or install the Python package (3.11 or newer) with: python3 -m pip install electron-backend-sidecar";
+const BLOCKED =
+  "Windows or an antivirus did not let it start: look for it in the protection history of Windows Security, or ask the administrator of this computer to allow it";
 // The pipes close with the process, unless something inherited them: how long to wait for its last words.
 const CLOSE_GRACE_MS = 250;
 
@@ -175,7 +177,7 @@ class Connection {
    * @param {string | null} signal
    */
   #ended(code, signal) {
-    const how = signal ? `killed by ${signal}` : `exit code ${code}`;
+    const how = signal ? `killed by ${signal}` : `exit code ${exitCode(code)}`;
     const unfinished = this.#reader.unfinished;
     const words = this.#stderrTail.trim().split("\n").slice(-12).join("\n");
     const text =
@@ -192,7 +194,8 @@ class Connection {
   #notStarted(cause) {
     const text = cause instanceof Error ? cause.message : String(cause);
     const missing = /** @type {{code?: unknown}} */ (cause)?.code === "ENOENT" && !path.isAbsolute(this.#command[0] ?? "");
-    const hint = missing && !this.#hint ? `${this.#command[0]} is not on the PATH. ${INSTALL}` : this.#startHint();
+    const blocked = process.platform === "win32" && isBlocked(cause) && (folderDamage(this.#command[0] ?? "") ?? BLOCKED);
+    const hint = blocked || (missing && !this.#hint ? `${this.#command[0]} is not on the PATH. ${INSTALL}` : this.#startHint());
     return new SidecarError("SIDECAR_NOT_STARTED", `The sidecar could not be started: ${text}`, { cause, hint });
   }
 
@@ -205,4 +208,22 @@ class Connection {
   }
 }
 
-module.exports = { Connection };
+/**
+ * Whether Windows refused to start a program that is there: libuv has no name for most reasons (src/win/error.c).
+ *
+ * @param {unknown} cause
+ */
+function isBlocked(cause) {
+  return ["EACCES", "EBUSY", "EPERM", "UNKNOWN"].includes(/** @type {{code?: string}} */ (cause)?.code ?? "");
+}
+
+/**
+ * As Windows' documents write it: a number of the system (NTSTATUS) in hexadecimal.
+ *
+ * @param {number | null} code
+ */
+function exitCode(code) {
+  return code !== null && code > 0xffff ? `0x${code.toString(16).toUpperCase().padStart(8, "0")}` : code;
+}
+
+module.exports = { Connection, exitCode, isBlocked };

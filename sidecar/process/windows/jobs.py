@@ -83,6 +83,9 @@ def contain_self() -> str | None:
     And has the end of a session take the app first: it ends its backend in order by a sidecar that still lives. Without a window
     the sidecar gets no message before its own end. Source: SetProcessShutdownParameters.
 
+    And no library is looked for in the working folder, which may be that of a download, nor on PATH. Source: SetDefaultDllDirectories,
+    which children do not inherit.
+
     Returns what went wrong, for the log, or None. The sidecar works without it: each run has its own job.
     """
     global _own_job  # noqa: PLW0603 - one per process, and its handle must live as long as the process
@@ -90,6 +93,7 @@ def contain_self() -> str | None:
         return None
     win32.SetConsoleCtrlHandler(None, 0)
     msvcrt.SetErrorMode(msvcrt.SEM_FAILCRITICALERRORS | msvcrt.SEM_NOOPENFILEERRORBOX)
+    win32.SetDefaultDllDirectories(win32.LOAD_LIBRARY_SEARCH_DEFAULT_DIRS)
     win32.SetProcessShutdownParameters(_AFTER_THE_APP, win32.SHUTDOWN_NORETRY)
     process = _winapi.GetCurrentProcess()
     win32.disable_power_throttling(process)

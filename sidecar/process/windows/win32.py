@@ -26,6 +26,8 @@ PROCESS_POWER_THROTTLING = 4  # PROCESS_INFORMATION_CLASS
 POWER_THROTTLING_EXECUTION_SPEED = 0x1
 POWER_THROTTLING_IGNORE_TIMER_RESOLUTION = 0x4
 
+LOAD_LIBRARY_SEARCH_DEFAULT_DIRS = 0x1000
+
 SHUTDOWN_NORETRY = 0x1
 
 TCP_TABLE_OWNER_PID_LISTENER = 3
@@ -54,6 +56,7 @@ QueryFullProcessImageName = declare("QueryFullProcessImageNameW", c_int, HANDLE,
 QueryInformationJobObject = declare("QueryInformationJobObject", c_int, HANDLE, c_int, c_void_p, DWORD, POINTER(DWORD))
 ResumeThread = declare("ResumeThread", DWORD, HANDLE)
 SetConsoleCtrlHandler = declare("SetConsoleCtrlHandler", c_int, c_void_p, c_int)
+SetDefaultDllDirectories = declare("SetDefaultDllDirectories", c_int, DWORD)
 SetInformationJobObject = declare("SetInformationJobObject", c_int, HANDLE, c_int, c_void_p, DWORD)
 SetPriorityClass = declare("SetPriorityClass", c_int, HANDLE, DWORD)
 SetProcessShutdownParameters = declare("SetProcessShutdownParameters", c_int, DWORD, DWORD)
