@@ -12,11 +12,11 @@ from marshal import loads
 from os import path, sep
 
 ROOT = path.normpath(sys._MEIPASS) + sep  # noqa: SLF001 - PyInstaller's names
-PACKAGE, NAMESPACE = 1, 3  # of PyInstaller.loader.pyimod01_archive
+PACKAGE, NAMESPACE = 1, 2  # as archive.py has them
 
 
 class Archive:
-    """PyInstaller's PYZ: magic numbers of itself and of Python, offset of the table; the table has (kind, offset, length) by name."""
+    """What archive.py wrote, inside the program."""
 
     def __init__(self, place):
         self.program, _, start = place.rpartition("?")
@@ -24,11 +24,11 @@ class Archive:
         # Each open is a virus scan on Windows. Elsewhere the guardian, a fork, closes all descriptors that are not its own.
         self.kept = FileIO(self.program) if sys.platform == "win32" else None
         self.lock = allocate_lock()
-        magic = self.read(0, 12)
-        if magic[:8] != b"PYZ\0" + MAGIC_NUMBER:
+        self.loaded = {}  # code that came in a block with that of another module
+        magic = self.read(0, 8)
+        if magic[:4] != MAGIC_NUMBER:
             raise ImportError("the program holds modules of another Python")
-        table = int.from_bytes(magic[8:], "big")
-        self.entries = dict(loads(self.read(table, -1)))  # noqa: S302 - our own program
+        self.table = loads(self.read(int.from_bytes(magic[4:], "big"), -1))  # noqa: S302 - our own program
 
     def read(self, offset, length):
         """A part of the archive; to the end of the program if ``length`` is -1."""
@@ -43,9 +43,19 @@ class Archive:
         file.seek(self.start + offset)
         return file.read(length)
 
+    def code(self, name):
+        """The code of a module."""
+        code = self.loaded.pop(name, None)
+        if code is None:
+            _kind, offset, length = self.table[name]
+            block = loads(self.read(offset, length))  # noqa: S302 - our own program
+            code = block.pop(name)
+            self.loaded.update(block)
+        return code
+
     def find_spec(self, name, _path=None, _target=None):
         """As a finder of sys.meta_path."""
-        kind, _offset, _length = self.entries.get(name, (None, 0, 0))
+        kind, _offset, _length = self.table.get(name, (None, 0, 0))
         if kind is None:
             return None
         place = ROOT + name.replace(".", sep)
@@ -65,8 +75,7 @@ class Loader(SourcelessFileLoader):
 
     def get_code(self, name):
         """As an importlib.abc.InspectLoader."""
-        _kind, offset, length = archive.entries[name]
-        return loads(archive.read(offset, length))  # noqa: S302 - our own program
+        return archive.code(name)
 
 
 archive = Archive(sys._pyinstaller_pyz)  # noqa: SLF001 - as above

@@ -156,6 +156,14 @@ async def serves(program: Path, data: Path) -> None:
         await client.call("backend:stop")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the reads of another process")
+async def test_a_start_reads_its_modules_together(tmp_path: Path) -> None:
+    async with SidecarClient(http_backend(), command=[str(copy_to(tmp_path / "sidecar"))], data=tmp_path) as client:
+        await client.call("sidecar:ping")
+        counters = Path(f"/proc/{client.process.pid}/io").read_text(encoding="ascii").split()
+    assert int(counters[counters.index("syscr:") + 1]) < 200  # some 100; 270 with each module by itself
+
+
 async def test_a_path_with_spaces_and_umlauts(tmp_path: Path) -> None:
     folder = tmp_path / "Müllers Größe (x86) & Söhne"
     program = copy_to(folder)
