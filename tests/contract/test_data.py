@@ -24,11 +24,7 @@ def home(tmp_path: Path) -> Path:
 
 def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, str | None]:
     share = str(home / "share")
-    folders = {
-        "HOME": str(home),
-        "XDG_DATA_HOME": share,
-        "WIN_PD_OVERRIDE_LOCAL_APPDATA": share,
-    }  # platformdirs reads the last
+    folders = {"HOME": str(home), "XDG_DATA_HOME": share, "LOCALAPPDATA": share}
     return {**folders, "SIDECAR_PROFILE": None, **(extra or {})}
 
 

@@ -52,7 +52,6 @@ def test_the_bill_names_what_is_packed_installed_and_vendored(bill: dict[str, An
         "click",
         "loguru",
         "msgspec",
-        "platformdirs",
         "psutil",
         "rich",
         "msgpackr",

@@ -61,6 +61,7 @@ MAX_LINES = 400
 PLATFORM_PACKAGES = {"process", "firewall"}
 PLATFORM_EXCEPTIONS = {
     "boot": "before hello it sets signals and stderr by hand: each import would cost more than that",
+    "settings.paths": "a library that knows the system's folders takes a third of the time to the backend's launch",
     "__main__": "a helper process is recognised before anything is imported",
 }
 MAX_PLATFORM_EXCEPTIONS = 5

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-import platformdirs
+import pytest
 
 from sidecar.settings.load import load
 from sidecar.settings.model import Paths
@@ -34,9 +35,19 @@ def test_aura_has_its_folder_in_electrons_temporary_one_and_others_share_none(tm
     assert resolved(*reported, f"paths.temp={tmp_path / 'own'}", profile="aura").temp == str(tmp_path / "own")
 
 
-def test_else_the_platform_says_where_and_each_profile_has_a_folder_of_its_own() -> None:
-    assert resolved(profile="aura").data == platformdirs.user_data_dir("aura-video-studio", appauthor=False)
-    assert resolved().data == platformdirs.user_data_dir("electron-backend-sidecar", appauthor=False)
+def test_else_the_platform_says_where_and_each_profile_has_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    usual = {"win32": "AppData/Local", "darwin": "Library/Application Support"}.get(sys.platform, ".local/share")
+    assert resolved(profile="aura").data == str(Path.home() / usual / "aura-video-studio")
+    assert resolved().data == str(Path.home() / usual / "electron-backend-sidecar")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no variable for it")
+def test_the_systems_own_variable_moves_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert resolved().data == str(tmp_path / "electron-backend-sidecar")
 
 
 def test_relative_folders_become_absolute_and_the_tilde_is_home() -> None:
