@@ -19,7 +19,8 @@ from types import CodeType
 from PyInstaller.building.utils import replace_filename_in_code_object
 
 MODULE, PACKAGE, NAMESPACE = range(3)
-# Starts serve, and writes what it imports: up to hello, up to the backend's launch, and before it serves requests.
+# Starts serve, and writes what it imports: up to hello, up to the backend's launch, in the guardian, which is to stay small, and
+# up to where it serves requests.
 _START = """
 import os, sys
 out, folder = open(sys.argv[1], "w"), sys.argv[2]
@@ -34,6 +35,9 @@ launch = sidecar.early.launch
 def launched(boot):
     run = launch(boot)
     report()
+    if sys.platform != "win32":
+        import sidecar.process.guard_loop
+        report()
     from sidecar.deferred import deferred
     with deferred():
         import sidecar.app
