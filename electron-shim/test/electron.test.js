@@ -28,7 +28,7 @@ test("a sandboxed page has the three objects, frozen, and its first script alrea
   assert.equal(await app.page("typeof require + typeof ipcRenderer"), "undefinedundefined");
 });
 
-test("a second name is there where it was asked for", async (t) => {
+test("a second name is there if it was requested", async (t) => {
   const app = await startApp(t, { ...fake(), additionalArguments: ["--electron-backend-sidecar-alias=acme"] });
   assert.equal(await app.page("acme.backend.status().then((one) => one.running)"), false);
   assert.equal(await app.page("typeof electron.backend.status"), "function");

@@ -69,7 +69,7 @@ def ready_too_early(make: Ways) -> str:
 
 
 def taken_for_ready(make: Ways) -> str:
-    """What the app hears when another program has the backend's port."""
+    """What the app gets when another program has the backend's port."""
     with make() as app, _stranger(app.port):
         return "an error that names it" if "failed" in app.request("start") else "“started”"
 
@@ -125,5 +125,5 @@ EVENTS: dict[str, Callable[[Ways], float | str | None]] = {
     "after a hang, answers again in ms": back_after_hang,
     "from the start to the backend's first line, in ms": first_line_after,
     "memory beside app and backend, in MiB": memory_beside,
-    "another program has the port: the app hears": taken_for_ready,
+    "another program has the port: the app gets": taken_for_ready,
 }
