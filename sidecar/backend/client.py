@@ -56,15 +56,15 @@ class BackendClient:
         """Asks for a path, within ``timeout`` seconds for all of it, body and redirects included.
 
         AUTO_PATH stands for the first of HEALTH_PATHS that the backend has; of one that has none every answer below 500 is good.
-        ``head_suffices``: a 2xx whose body cannot be read or has no end (an event stream) is an answer, without a body.
+        ``head_suffices``: a 2xx whose body cannot be read or has no end is an answer, without a body.
         HttpFailedError: no answer, no valid answer, a body above 8 MiB, or a status other than 2xx.
         """
         for candidate in HEALTH_PATHS if path == AUTO_PATH else (path,):
             heads: list[int] = []
             try:
-                return await self._request("GET", candidate, timeout, heads)
+                return await self._request("GET", candidate, timeout, heads if head_suffices else None)
             except HttpFailedError as error:
-                if head_suffices and heads:
+                if heads:
                     return Response(heads[0], None)
                 if path != AUTO_PATH or error.status is None or not 400 <= error.status < 500:
                     raise
@@ -91,7 +91,7 @@ class BackendClient:
         await asyncio.gather(*closing, return_exceptions=True)
 
     async def _request(self, method: str, path: str, seconds: float, heads: list[int] | None = None) -> Response:
-        """``heads`` gets the status of a 2xx before its body is read."""
+        """``heads`` gets the status of a 2xx before its body is read, which an event stream's then is not."""
         port = self.port
         if port is None or (REFUSAL_IS_SLOW and not is_listening(port)):
             raise refused(port)
@@ -99,7 +99,7 @@ class BackendClient:
             async with asyncio.timeout(seconds):
                 target = _request_target(path)
                 for _ in range(_MAX_REDIRECTS + 1):
-                    answer = await self._once(method, port, target, [] if heads is None else heads)
+                    answer = await self._once(method, port, target, heads)
                     if isinstance(answer, Response):
                         return answer
                     target = answer
@@ -108,7 +108,7 @@ class BackendClient:
         why = "Maximum number of redirects exceeded"
         raise HttpFailedError(why, kind="redirected", hint="The backend redirects in a loop.")
 
-    async def _once(self, method: str, port: int, target: str, heads: list[int]) -> Response | str:
+    async def _once(self, method: str, port: int, target: str, heads: list[int] | None) -> Response | str:
         """One request: the answer, or where it is to be repeated."""
         try:
             connection = await connect(port, self._closing)
@@ -124,7 +124,10 @@ class BackendClient:
                     return _redirected(head, port, target)
                 hint = f"{target.partition('?')[0]} returned this status."
                 raise HttpFailedError(_STATUS.format(head.status), kind="status", status=head.status, hint=hint)
-            heads.append(head.status)
+            if heads is not None:
+                heads.append(head.status)
+                if head.endless:
+                    return Response(head.status, None)
             body = await connection.read(BODY_LIMIT) if (head.length or 0) <= BODY_LIMIT else None
             if body is None or len(body) > BODY_LIMIT:
                 raise HttpFailedError(f"maxContentLength size of {BODY_LIMIT} exceeded", kind="too_large")

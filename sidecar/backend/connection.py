@@ -44,6 +44,7 @@ class Head(Struct, frozen=True):
     encoding: bytes  # by which the body is packed, empty: it is not
     charset: str | None  # as the type names it; None where it does not
     location: str  # of a redirect
+    endless: bool  # a stream of events or images, which goes on as long as the client listens
 
 
 def hang_up() -> HttpFailedError:
@@ -68,7 +69,7 @@ class Connection:
         self._socket = writer.get_extra_info("socket")
         self._data = bytearray()
         self._chunks = 0
-        self._head = Head(0, False, False, None, b"", None, "")
+        self._head = Head(0, False, False, None, b"", None, "", False)
         self._left: int | None = 0  # bytes of the body, or of its chunk, that are still to come; None: as many as come
 
     async def ask(self, request: bytes) -> Head:
@@ -229,15 +230,17 @@ def parse_head(lines: list[bytes]) -> Head:
     if len(lengths) > 1 and not chunked:
         raise _malformed("it announces two lengths")
     connection = _words(fields, b"connection")
-    kind = re.search(rb"charset\s*=\s*[\"']?([^\s;\"']+)", b";".join(fields.get(b"content-type", ())), re.IGNORECASE)
+    kind = b";".join(fields.get(b"content-type", ()))
+    charset = re.search(rb"charset\s*=\s*[\"']?([^\s;\"']+)", kind, re.IGNORECASE)
     return Head(
         status,
         b"close" in connection or (old and b"keep-alive" not in connection),
         chunked,
         0 if status in _NO_BODY else next(iter(lengths), None),
         next((each for each in _words(fields, b"content-encoding") if each in _PACKED), b""),
-        kind[1].decode("latin-1") if kind else None,
+        charset[1].decode("latin-1") if charset else None,
         fields.get(b"location", [b""])[0].decode("utf-8", "replace"),
+        kind.lower().startswith((b"text/event-stream", b"multipart/x-mixed-replace")),
     )
 
 

@@ -17,7 +17,7 @@ from ..log import log
 from ..settings.model import Settings
 from ..settings.servers import how_to_pass_port
 from ..supervisor import Supervisor
-from ..supervisor.unready import what_is_missing, what_it_says
+from ..supervisor.unready import says_unix_socket, what_is_missing, what_it_says
 from .listener import ListenerLook, other_port
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Readiness(Struct, eq=False):
             looked.last_answer
             or looked.obstacle
             or (listening and looked.port not in self._look.ports())
-            or (listening == () and lifetime_events(self._settings.profile, output))
+            or (listening == () and (lifetime_events(self._settings.profile, output) or says_unix_socket(output)))
         ):
             seen, remedy = what_is_missing(looked, self._settings)
         elif listening == ():

@@ -50,7 +50,7 @@ _FOUND = {
     "daemonized": Cause("Its first process exited with code 0 and left others running, which were ended too: {names}. The sidecar needs a backend whose first process keeps running.", "Run it in the foreground: {ways}; a script must end with exec, or wait for the program it starts.", "daemonized"),
     "error": Cause("It exited with code 0; {said}.", "Fix what its last output reports.", "clean_exit"),
     "clean": Cause("The backend exited by itself, without an error.", 'If it is meant to exit by itself, set restart.on_clean_exit = false. If it exits when stdin closes, which is empty here, set backend.stdin = "open". Otherwise check its log.', "clean_exit"),
-    "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin. If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
+    "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin.{asked} If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
     "usage": Cause("It printed its usage and exited: an argument is missing or wrong.{said}", "Correct the arguments in backend.command; its output lists them.", "usage"),
     "script_missing": Cause("The file {word} was not found in the backend's working folder: there is no {looked_for}.", "{remedy}", "script_missing"),
 }  # fmt: skip
@@ -143,7 +143,11 @@ def _stdin(run: Run, settings: Settings) -> Cause | None:
         return None if run.ready_at is not None else _FOUND["clean"]
     listened = run.ready_at is not None or run.listener != "unknown"
     when = "and had just begun to listen" if listened else "before it listened"
-    return _FOUND["stdin_ended"].filled(seconds=STDIN_SECONDS, when=when, said=say_last(run.output))
+    is_asked = run.ready_at is not None and settings.backend.live_path
+    asked = (
+        " If it serves one connection only, leave backend.live_path empty, so that it is not asked." if is_asked else ""
+    )
+    return _FOUND["stdin_ended"].filled(seconds=STDIN_SECONDS, when=when, said=say_last(run.output), asked=asked)
 
 
 def _said(run: Run) -> Cause | None:

@@ -46,6 +46,7 @@ _FOUND = {
     "other_port_taken": Cause("it tried to listen on {where}, instead of its port {port}", "Close that program, or pass the backend the port: {how}.", "port_in_use"),
     "unreached": Cause("it listens on {where}, which 127.0.0.1 does not reach", "Make it listen on 127.0.0.1{how} Check its command, environment and settings for another address or localhost."),
     "timeout": Cause("it listens on port {port} but does not answer {path} ({error})", "Check its last output for what it is doing. If it only answers slowly, raise health.probe_timeout."),
+    "refused": Cause("it listened on port {port} and does not any more ({error})", "Check its last output for why it closed the port, or listens elsewhere."),
     "redirected": Cause("it listens on port {port}, and {path} leads from one redirect to the next ({error})", _NO_REDIRECT),
     "unreachable": Cause("it listens on port {port}, but 127.0.0.1 is unreachable ({error})", "Check for a firewall or VPN that filters 127.0.0.1, and for a loopback interface that is down: ip link set lo up"),
     "hang_up": Cause("it listens on port {port} but closes the connection before answering {path} ({error})", f"{_PLAIN_HTTP} Otherwise check its last output for an error."),
@@ -138,9 +139,14 @@ def _what_is_missing(run: Run, settings: Settings) -> Cause:
     if listening:
         return _misplaced(settings, port, listening)
     remedy = _ONLY_LONGER
-    if re.search(_UNIX_SOCKET, run.output):
+    if says_unix_socket(run.output):
         remedy = f"Make it listen on TCP instead of a Unix socket: {how_to_pass_port(backend.command)}."
     return other_port_taken(run, settings) or Cause(f"nothing listens on port {port}", remedy)
+
+
+def says_unix_socket(output: str) -> bool:
+    """Whether it reports a Unix socket, on which it may listen instead of a port."""
+    return re.search(_UNIX_SOCKET, output) is not None
 
 
 def other_port_taken(run: Run, settings: Settings) -> Cause | None:

@@ -140,6 +140,15 @@ async def test_a_backend_on_ipv6_alone_is_explained() -> None:
         await client.event("backend:startupProgress", where=lambda one: re.search(reason, one["message"]))
 
 
+@seen_by_sockets
+async def test_a_backend_on_a_unix_socket_is_explained_while_it_waits() -> None:
+    code = "import time; print('Listening on unix:/run/app.sock', flush=True); time.sleep(600)"
+    async with SidecarClient(script_backend(code), flags=GENERIC) as client:
+        client.request("backend:start")
+        reason = r"nothing listens on port \d+.* Make it listen on TCP instead of a Unix socket"
+        await client.event("backend:startupProgress", where=lambda one: re.search(reason, one["message"]))
+
+
 async def test_a_backend_that_speaks_https_is_unhealthy() -> None:
     code = """import os, socket
 server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))

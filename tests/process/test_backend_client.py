@@ -585,12 +585,12 @@ async def test_a_probe_turns_every_outcome_into_a_result(client: BackendClient) 
 @pytest.mark.parametrize(
     "rest",
     [
-        b"Content-Type: text/event-stream\r\n\r\ndata: 1\n\n",
+        b"Content-Type: text/plain\r\nX-Kind: stream\r\n\r\ndata: 1\n\n",
         b"Content-Length: 9\r\n\r\nok",
         b"Transfer-Encoding: chunked\r\n\r\nnot a size\r\n",
         b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok",
     ],
-    ids=["an event stream", "cut short", "no chunks", "no gzip"],
+    ids=["a body without end", "cut short", "no chunks", "no gzip"],
 )
 async def test_for_a_probe_the_status_decides_alone(client: BackendClient, rest: bytes) -> None:
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -603,6 +603,17 @@ async def test_for_a_probe_the_status_decides_alone(client: BackendClient, rest:
         found = await probe(client, "/", 0.5)
         assert (found.ok, found.status, found.body) == (True, 200, None)
         assert not (await probe(client, "/", 0.5, needs_body=True)).ok
+
+
+async def test_a_stream_of_events_is_an_answer_as_soon_as_it_begins(client: BackendClient) -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HEAD.encode() + b"Content-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        await asyncio.sleep(LIMIT)
+
+    async with server(client, handler):
+        found = await probe(client, "/", LIMIT)
+        assert (found.ok, found.status, found.body) == (True, 200, None)
 
 
 async def test_a_switch_to_another_protocol_is_an_answer(client: BackendClient) -> None:

@@ -35,6 +35,9 @@ def test_a_backend_that_ends_at_once_may_end_with_its_stdin(tmp_path: Path, read
     why = explain_early_end(run, Settings())
     assert f"within 2 s, {when}" in why.cause
     assert 'backend.stdin = "open"' in why.remedy
+    probed = explain_early_end(run, Settings(backend=Backend(live_path="/live")))
+    assert probed is not None
+    assert ("one connection only" in probed.remedy) is ready
     later = explain_early_end(structs.replace(run, lasted=3.0), Settings())
     assert (later is None) is ready
     assert (

@@ -90,6 +90,7 @@ SETTINGS = msgspec.structs.replace(Settings(), backend=Backend(live_path="/live"
         (5005, None, ("status", 403, "no"), "denies access to /live (status 403)", "accept requests from 127.0.0.1"),
         (5005, None, ("status", 405, "no"), "its /live does not accept GET (status 405)", "accepts GET"),
         (5005, None, ("timeout", None, "too late"), "does not answer /live", "health.probe_timeout"),
+        (5005, None, ("refused", None, "connect"), "listened on port 5005 and does not any more", "closed the port"),
         (5005, None, ("hang_up", None, "socket hang up"), "closes the connection before answering", "HTTPS"),
         (5005, None, ("malformed", None, "Parse Error: x"), "is not HTTP (Parse Error: x)", "HTTPS"),
         (
