@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sys
 from typing import Any
@@ -104,9 +105,22 @@ class PosixRun:
     def listeners(self) -> list[ListeningSocket] | None:
         """TCP sockets on which the tree listens; None where the system does not report them."""
         entries = self._entries()
-        if any(entry.state == tree.HIDDEN for entry in entries) or not (entries or self.ended.done()):
+        if any(entry.state == tree.HIDDEN for entry in entries) or not (entries or self._has_plainly_ended()):
             return None  # some of it lives, and /proc does not show it
         return find_listeners_of([entry.pid for entry in entries])
+
+    def _has_plainly_ended(self) -> bool:
+        """Whether a tree that is not seen is not there, before the guardian's report of that is read."""
+        if self.ended.done():
+            return True
+        pid = self.identity.pid
+        if not pid or tree.read_entry(os.getpid()) is None:
+            return False
+        try:
+            os.kill(pid, 0)
+        except OSError as error:
+            return error.errno == errno.ESRCH
+        return tree.read_entry(pid) is not None  # it waits to be reaped
 
     def _entries(self) -> list[tree.Entry]:
         if self.ended.done() or not self._link.open:

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -14,6 +15,7 @@ from sidecar.process import find_listener, find_listeners_of, portable_sockets, 
 from sidecar.process.platform.ports import is_listening
 from sidecar.process.posix import PosixProcessLayer
 from tests.support.backends import has_ipv6
+from tests.support.processes import DEADLINE, is_alive
 from tests.support.runs import Recorder, python, spec
 
 SIX = "::1" if has_ipv6() else "127.0.0.1"
@@ -43,6 +45,18 @@ async def test_the_sockets_of_the_whole_tree_are_reported_with_their_owners(laye
     assert find_listener(own)[0].pid in pids
     run.kill()
     await recorder.is_gone()
+    assert run.listeners() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc shows that nothing is left")
+async def test_a_tree_that_has_ended_listens_nowhere_before_its_end_was_reported(layer: PosixProcessLayer) -> None:
+    """Else a port that another program holds would count as its own: whose it is would be unknown."""
+    recorder = Recorder()
+    run = await layer.launch(spec((sys.executable, *python("pass")[1:])), recorder)
+    deadline = time.monotonic() + DEADLINE
+    while is_alive(run.identity.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)  # the loop must not read the report
+    assert not run.ended.done()
     assert run.listeners() == []
 
 
