@@ -30,7 +30,7 @@ from .observe.secrets import Secrets
 from .process.base import NotifyChannel
 from .process.event_loop import create_event_loop
 from .process.platform.files import keep_within
-from .process.reclaim import Reclaim, Reclaimed
+from .process.reclaim import Reclaim, Reclaimed, announce_self
 from .process.record import Record
 from .rpc.server import Server
 from .settings.checks import require_command
@@ -100,6 +100,8 @@ class App:
     def __init__(self, boot: Boot, server: Server, settings: Settings, paths: Paths, *, started: float) -> None:
         if settings.sandbox.level != "off":
             keep_within((paths.data, paths.logs, paths.temp, *settings.sandbox.write))
+        if boot.early is None and settings.backend.managed and settings.backend.autostart:
+            announce_self(paths.data)
         reclaim = Reclaim(paths.data, max_ending=settings.timeouts.total_shutdown)
         reclaimed = reclaim.read()
         succession = Succession(
@@ -153,7 +155,9 @@ class App:
             notifications=_notifications(settings, supervisor, self._notify, secrets.mask),
         )
         written = time.time() if boot.early is not None else 0.0
-        self._record = Record(paths.data, log.warning, shared=reclaimed.shared, logs=reclaimed.logs, written=written)
+        self._record = Record(
+            paths.data, log.warning, keeps_port=reclaimed.keeps_port, logs=reclaimed.logs, written=written
+        )
         self._keeper = RecordKeeper(self._record, self._layer, supervisor) if settings.backend.managed else None
         self._late = _LateImports(supervisor, settings, paths)
         self._ending = Ending(server, supervisor, interrupted=boot.interrupted)
@@ -183,7 +187,7 @@ class App:
 
     def _succeeded(self, found: Reclaimed) -> None:
         """The sidecar before this one has gone, or lives on after all."""
-        self._record.shared = found.shared
+        self._record.keeps_port = found.keeps_port
         self._record.update(logs=found.logs)
         self._output.move_to(os.path.join(self._paths.logs, found.logs))
         for note in [*found.neighbours, *found.notes]:

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from .base import ProcessId
-from .first_record import LAST, MAX_BYTES, PREFIX, record_name
+from .first_record import LAST, MAX_BYTES, PREFIX, record_name, write_first
 from .identity import identify, is_alive, own_identity, pid_namespace
 from .platform.files import distrust, read_file, remove_file, replace_file
 from .record import LastRun, RunRecord
@@ -54,11 +54,25 @@ class Reclaimed(Struct, frozen=True):
     neighbours: list[str]  # such sentences, one for each other sidecar that lives on this folder
     killed: list[ProcessId]
     ending: tuple[Predecessor, ...] = ()  # sidecars that are about to leave this folder; they are not neighbours
+    younger: int = 0  # neighbours that leave port and logs of the folder to this sidecar
 
     @property
     def shared(self) -> bool:
         """Whether another sidecar lives on this folder."""
         return bool(self.neighbours)
+
+    @property
+    def keeps_port(self) -> bool:
+        """Whether the port of the folder is this sidecar's."""
+        return self.younger == len(self.neighbours)
+
+
+def announce_self(data_folder: str | os.PathLike[str]) -> None:
+    """Writes a first record before the others are read, as an early start does: of two that start at once, at least one sees the other."""
+    try:
+        write_first(os.fspath(data_folder), world=pid_namespace(), owner=own_identity(), marker="", port=None)
+    except OSError:  # reported with the record that follows; no folder: there are no others
+        pass
 
 
 class Reclaim:
@@ -127,6 +141,7 @@ class Reclaim:
             neighbours,
             self._killed,
             tuple(ending),
+            taken.count(""),
         )
 
     def living(self) -> dict[int, int | None]:

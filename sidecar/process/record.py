@@ -63,14 +63,14 @@ class LastRun(msgspec.Struct):
 
 
 class Record:
-    """This sidecar's own record. ``shared``: another one lives on this folder, so its port stays the folder's; may change until run 1."""
+    """This sidecar's own record. ``keeps_port``: its port becomes the folder's, which is not another sidecar's; may change until run 1."""
 
     def __init__(
         self,
         data_folder: str | os.PathLike[str],
         report: Callable[[str], None],
         *,
-        shared: bool = False,
+        keeps_port: bool = True,
         logs: str = "backend",
         written: float = 0.0,
     ) -> None:
@@ -78,7 +78,7 @@ class Record:
 
         ``written``: when the first was, for a run that was launched early.
         """
-        self.shared = shared
+        self.keeps_port = keeps_port
         me = own_identity()
         self._report: Callable[[str], None] | None = report
         self._removed = False
@@ -100,7 +100,7 @@ class Record:
     def remove(self) -> None:
         """After a clean end: nothing is left to reclaim, and no failure counts any more; the port is kept. Nothing is written later."""
         self._removed = True
-        if self.content.port is not None and not self.shared:
+        if self.content.port is not None and self.keeps_port:
             self._write(self._last, LastRun(port=self.content.port, written=time.time()))
         try:
             remove_file(self._path)

@@ -27,7 +27,7 @@ class Succession(Struct, eq=False):
     @property
     def last_port(self) -> int | None:
         """The port of the folder; None where another sidecar keeps it."""
-        return None if self.found.shared else self.found.last_port
+        return self.found.last_port if self.found.keeps_port else None
 
     @property
     def limit(self) -> float:

@@ -116,6 +116,25 @@ async def test_a_sidecar_that_has_not_started_its_backend_yet_is_seen(tmp_path: 
             assert len({path.parent for path in tmp_path.glob("logs/backend*/*.log")}) == 2, "each writes its own"
 
 
+async def test_two_that_start_at_once_after_a_killed_one_see_each_other(tmp_path: Path) -> None:
+    """As after a crash of the app, when the user clicks twice; both took the port of the folder, as if alone on it."""
+    async with sidecar(tmp_path, expect_exit=None) as client:
+        port = (await client.call("backend:waitForReady"))["port"]
+        processes.kill(client.hello["pid"])
+        await client.wait_exit()
+    one, other = sidecar(tmp_path), sidecar(tmp_path)
+    await one.start(wait_for_hello=False)
+    async with other:
+        both = [await each.call("backend:waitForReady") for each in (one, other)]
+        ports = [started["port"] for started in both]
+        assert ports[0] != ports[1]
+        assert port in ports
+        seen = [await each.call("backend:status") for each in (one, other)]
+        assert any(status["sharedDataFolder"] for status in seen)
+        assert [(status["restarts"], status["pid"]) for status in seen] == [(0, started["pid"]) for started in both]
+        await one.close()
+
+
 async def test_a_corrupt_record_is_set_aside_and_never_fatal(tmp_path: Path) -> None:
     names = []
     for number, content in enumerate([b"", b"{", b"\xff\xfe", b'{"world": 1}', b"null"]):

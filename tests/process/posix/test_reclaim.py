@@ -101,7 +101,7 @@ def test_a_sidecar_that_lives_keeps_its_backend_and_is_seen(own, tmp_path: Path)
     assert found.killed == []
     assert str(owner.process.pid) in found.neighbours[0]
     assert owner.left() == left
-    second = Record(tmp_path, pytest.fail, shared=True)
+    second = Record(tmp_path, pytest.fail, keeps_port=False)
     second.update(port=1111)
     second.remove()
     assert len(list(tmp_path.iterdir())) == 1  # the first one's record; the folder's port stays the first one's
@@ -116,7 +116,7 @@ def test_of_two_that_start_at_once_the_older_one_has_the_usual_logs(stranger, tm
     assert Reclaim(tmp_path).read().logs == "backend-2"  # it may have chosen before it could see this one
     write_first(str(tmp_path), owner=own_identity(), **facts)
     found = Reclaim(tmp_path).read()
-    assert (found.shared, found.logs) == (True, "backend")
+    assert (found.shared, found.keeps_port, found.logs) == (True, True, "backend")
     (tmp_path / record_name(*younger)).unlink()
     older = identify(os.getppid())
     assert older is not None
