@@ -33,12 +33,12 @@ LAST_BYTES = 2 * 1024 * 1024  # of each log: what happened last is what counts
 _KINDS = (("sidecar*.log", 3), ("crash-*.log", 50), ("backend*/backend-*.log", 6), ("backend*/backend-*.index", 6))
 # NAME = value, also within an inline table; the value may be a text in any of TOML's quotes.
 _SETTING = re.compile(
-    r"""(?P<name>[\w.-]+|"[^"\n]+"|'[^'\n]+')(?P<equals>\s*=\s*)"""
-    r"""(?P<value>\"{3}(?s:.*?)\"{3}|'{3}(?s:.*?)'{3}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[^\s,}\]]+)"""
+    r"""(?P<name>(?<![\w.-])[\w.-]++|"[^"\n]++"|'[^'\n]++')(?P<equals>\s{0,40}=\s*+)"""
+    r"""(?P<value>\"{3}(?s:.*?)(?:\"{3}|\Z)|'{3}(?s:.*?)(?:'{3}|\Z)|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[^\s,}\]]+)"""
 )
 # A flag of a command, and the word behind it.
 _FLAG = re.compile(
-    r"""(?P<quote>["'])(?P<name>--?[\w-]+|/[\w-]+)(?P=quote)\s*,\s*(?:\#[^\n]*\n\s*)*(?P<value>"(?!-)(?:\\.|[^"\\\n])*"|'(?!-)[^'\n]*')"""
+    r"""(?P<quote>["'])(?P<name>--?[\w-]++|/[\w-]++)(?P=quote)\s{0,40},\s*+(?:\#[^\n]*+\n\s*+){0,20}+(?P<value>"(?!-)(?:\\.|[^"\\\n])*"|'(?!-)[^'\n]*')"""
 )
 
 

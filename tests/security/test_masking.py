@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from sidecar.console.bundle import mask_settings
 from sidecar.observe.logs import BackendLog
 from sidecar.settings.masking import MASK, mask_command, mask_environment, mask_text, secrets_of, spellings
 from tests.security.corpus import lines
@@ -239,6 +240,14 @@ def test_no_text_takes_longer_than_its_length(piece: str) -> None:
     small, large = seconds(8 * 1024), seconds(64 * 1024)
     assert large < 0.5
     assert large < 20 * small + 0.05
+
+
+@pytest.mark.parametrize("piece", ["a", 'x="""', "x='''a", '"a', "x = \n", '"--a",\n', '"--a", # \n', "x='", "-"])
+def test_no_file_of_settings_takes_longer_than_its_length(piece: str) -> None:
+    """64 KiB of letters took 38 s of the bundle, and 2 MiB would have taken hours."""
+    begin = time.thread_time()
+    mask_settings(piece * (65_536 // len(piece)))
+    assert time.thread_time() - begin < 1
 
 
 async def test_the_output_in_a_crash_report_begins_with_a_whole_line(tmp_path: Path) -> None:

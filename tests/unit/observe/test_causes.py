@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+import string
+from typing import Any
 
 import pytest
 
 from sidecar.core.exit_status import UNKNOWN, ExitStatus
-from sidecar.observe.cause_table import ROWS
+from sidecar.observe.cause_table import ROWS, Row
 from sidecar.observe.causes import guess
 from sidecar.observe.fatal import find
 from tests.unit.observe.test_causes_at_the_end import SAID as SAID_AT_THE_END
@@ -70,6 +72,9 @@ SAID = [
     ("not_built", ONE, "Error: Could not find a production build in the '.next' directory. Try building your app with 'next build' before starting the production server.\n", "not built"),
     ("not_built", ONE, "Error: The directory \"dist\" does not exist. Did you build your project?\n", "not built"),
     ("not_built", ONE, "Error: Cannot find module '/app/dist/main.js'\n    at x (node:internal:1:1)\n", "not built"),
+    ("file_in_use", ONE, "Error: EBUSY: resource busy or locked, open '/x/app.db'\n", "/x/app.db"),
+    ("file_in_use", ExitStatus(code=126), "sh: 1: ./serverd: Text file busy\n", "./serverd"),
+    ("runtime_version", ExitStatus(code=101), "error: package `axum v0.8.1` cannot be built because it requires rustc 1.78 or newer\n", "another version of rustc"),
     ("runtime_version", ONE, "You are using Node.js 18.20.2. For Next.js, Node.js version \">=20.9.0\" is required.\n", "another version of Node.js"),
     ("runtime_version", ONE, "You are using Node.js 18.20. Vite requires Node.js version 20.19+ or 22.12+. Please upgrade.\n", "another version of Node.js"),
     ("runtime_version", ONE, "Node.js v18.20.2 is not supported by Astro!\nPlease upgrade Node.js to a supported version: \">=22.12.0\"\n", "another version of Node.js"),
@@ -391,6 +396,31 @@ def test_every_row_of_the_table_compiles_and_has_its_own_example() -> None:
     assert [row.kind for row in ROWS if not re.compile(row.pattern)] == []
     untested = {row.kind for row in ROWS} - {kind for kind, *_ in (*SAID, *SAID_AT_THE_END)}
     assert untested == {"java_version", "database_unopened"}
+
+
+def _always_named(parts: Any, names: dict[int, str]) -> set[str]:
+    """The groups that take part in every match, whichever way it goes; ``part2`` is a ``part``."""
+    found: set[str] = set()
+    for operation, argument in parts:
+        kind = str(operation)
+        if kind == "SUBPATTERN":
+            number, _, _, inner = argument
+            found |= {names[number]} if number in names else set()
+            found |= _always_named(inner, names)
+        elif kind.endswith("_REPEAT") and argument[0] > 0:
+            found |= _always_named(argument[2], names)
+        elif kind == "BRANCH":
+            found |= set.intersection(*(_always_named(branch, names) for branch in argument[1]))
+    return found
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.kind)
+def test_a_row_names_nothing_that_its_pattern_may_not_have_found(row: Row) -> None:
+    """A backend whose last word was EBUSY ended the search for its cause with a KeyError."""
+    texts = (row.cause, row.remedy)
+    used = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name} - {"line"}
+    names = {number: name.rstrip("0123456789") for name, number in re.compile(row.pattern).groupindex.items()}
+    assert used <= _always_named(re._parser.parse(row.pattern), names)  # type: ignore[attr-defined]
 
 
 def test_a_large_output_without_any_cause_is_searched_quickly_and_honestly() -> None:
