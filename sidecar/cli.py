@@ -18,6 +18,16 @@ from .console import surroundings
 from .errors import SidecarError, UsageError
 from .plain import printable
 
+# Words of other tools → what does it here
+_MEANT = {
+    "help": "Write: sidecar --help",
+    "version": "Write: sidecar --version",
+    **dict.fromkeys(("start", "run", "exec", "up"), "Write: sidecar watch -- COMMAND"),
+    **dict.fromkeys(("--port", "-p"), "To set the backend's port: --set backend.port=NUMBER"),
+    **dict.fromkeys(("--env", "-e"), "To set a variable of the backend: --set backend.env.NAME=VALUE"),
+    "--host": "The backend always listens on 127.0.0.1; {host} in COMMAND stands for it.",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; ``argv`` are the words after the program's name, by default those of this process.
@@ -70,7 +80,9 @@ def _report(error: click.ClickException | SidecarError, words: list[str], *, beh
         return _complain(error.message, error.hint, error.exit_status)
     context = error.ctx if isinstance(error, click.UsageError) else None
     where = context.command_path if context else "sidecar"
-    return _complain(error.format_message(), f"See: {where} --help", UsageError.exit_status)
+    wrong = error.option_name if isinstance(error, click.NoSuchOption) else next(iter(words), "")
+    hint = _MEANT.get(wrong) if wrong not in sidecar.commands else None
+    return _complain(error.format_message(), hint or f"See: {where} --help", UsageError.exit_status)
 
 
 def _with_separator(command: click.Command, words: Sequence[str]) -> str | None:

@@ -40,7 +40,8 @@ def arguments(words: Sequence[str]) -> list[Any]:
             values.append(json.decode(word))
         except (DecodeError, RecursionError) as error:
             text = f"Argument {position} of the channel is not JSON: {word} ({error})"
-            raise UsageError(text, hint="A string needs its own quotes, e.g. '\"suspend\"'.") from None
+            example = word if word.replace("-", "").replace(".", "").isalnum() else "suspend"
+            raise UsageError(text, hint=f"A string needs its own quotes, as in '\"{example}\"'.") from None
     return values
 
 

@@ -53,6 +53,15 @@ class Seconds(click.FloatRange):
         return number
 
 
+class Port(click.IntRange):
+    """A port number; 0 stands for any free one."""
+
+    name = "port number"
+
+    def __init__(self) -> None:
+        super().__init__(0, 65535)
+
+
 def examples(*commands: str) -> str:
     """The end of a help page, one command a line, which click does not wrap."""
     heading = "Example:" if len(commands) == 1 else "Examples:"

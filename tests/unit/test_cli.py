@@ -118,3 +118,26 @@ def test_a_forgotten_separator_is_answered_with_the_right_command_line(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == f"sidecar: The backend's command goes after --\n  Write: sidecar {correct}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["help"], "Write: sidecar --help"),
+        (["start", "--", "npm", "start"], "Write: sidecar watch -- COMMAND"),
+        (["watch", "--port", "3000", "--", "npm", "start"], "--set backend.port=NUMBER"),
+        (["watch", "--env", "A=1", "--", "npm", "start"], "--set backend.env.NAME=VALUE"),
+        (["dashboard", "--port", "many"], "'many' is not a valid port number"),
+        (["call", "backend:crashReport", "crash-1"], "as in '\"crash-1\"'"),
+    ],
+)
+def test_words_of_other_tools_are_answered_with_what_does_it_here(
+    words: list[str], remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 64
+    assert remedy in capsys.readouterr().err
+
+
+def test_each_line_of_the_list_of_commands_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["--help"])
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
