@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from .platform import awake_time
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class EarlyRun:
         self.port = port  # where the backend is to listen; None where it chooses
         self.marker = marker
         self.notes = notes  # what the log should say about how its program was found
-        self.at = time.monotonic()  # when it was launched
+        self.at = awake_time()  # when it was launched, by the event loop's clock
         # POSIX only:
         self.guardian: Any = None
         self.request: tuple[Any, ...] = ()  # what the guardian is to launch

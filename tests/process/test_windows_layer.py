@@ -29,6 +29,8 @@ if sys.platform != "win32":
 import _winapi
 import msvcrt
 
+from sidecar.process.event_loop import create_event_loop
+from sidecar.process.platform import awake_time
 from sidecar.process.windows import early, jobs, layer, lookup, output, rungs, spawn
 from sidecar.process.windows.layer import WindowsProcessLayer
 from sidecar.process.windows.run import WindowsRun
@@ -455,6 +457,22 @@ def test_a_contained_process_loads_no_library_from_its_working_folder(tmp_path: 
         for how in ("free", "contained")
     ]
     assert [text.split() for text in said] == [[b"True", b"True"], [b"False", b"True"]]
+
+
+def test_no_time_limit_passes_while_the_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    really = time.monotonic
+
+    async def sleep_with_the_lid_closed() -> float:
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        async with asyncio.timeout(DEADLINE):
+            monkeypatch.setattr(time, "monotonic", lambda: really() + 3600)  # as Python's clock goes on, GetTickCount64
+            await asyncio.sleep(0.1)
+        return loop.time() - before
+
+    with asyncio.Runner(loop_factory=create_event_loop) as runner:
+        assert 0.05 < runner.run(sleep_with_the_lid_closed()) < DEADLINE
+    assert awake_time() < really() + 3600
 
 
 def test_the_end_of_a_session_takes_a_contained_process_after_the_app() -> None:

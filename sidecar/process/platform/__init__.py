@@ -16,6 +16,15 @@ def monotonic_through_sleep() -> float:
     return time.monotonic()
 
 
+def awake_time() -> float:
+    """The event loop's clock, which stands still while the machine sleeps."""
+    if sys.platform == "win32":
+        from ..windows import win32
+
+        return win32.awake_time()
+    return time.monotonic()
+
+
 def as_utf8(output: bytes) -> bytes:
     """What a program printed, as UTF-8; only Windows' programs may write anything else."""
     return b"\n".join(map(line_as_utf8, output.split(b"\n"))) if SYSTEM == "win32" else output

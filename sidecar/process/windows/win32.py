@@ -54,6 +54,7 @@ GetShortPathName = declare("GetShortPathNameW", DWORD, c_wchar_p, c_wchar_p, DWO
 OpenThread = declare("OpenThread", HANDLE, DWORD, c_int, DWORD)
 QueryFullProcessImageName = declare("QueryFullProcessImageNameW", c_int, HANDLE, DWORD, c_wchar_p, POINTER(DWORD))
 QueryInformationJobObject = declare("QueryInformationJobObject", c_int, HANDLE, c_int, c_void_p, DWORD, POINTER(DWORD))
+QueryUnbiasedInterruptTime = declare("QueryUnbiasedInterruptTime", c_int, POINTER(c_uint64))
 ResumeThread = declare("ResumeThread", DWORD, HANDLE)
 SetConsoleCtrlHandler = declare("SetConsoleCtrlHandler", c_int, c_void_p, c_int)
 SetDefaultDllDirectories = declare("SetDefaultDllDirectories", c_int, DWORD)
@@ -74,6 +75,13 @@ def lifetime(handle: int) -> tuple[float, bool]:
     created, ended, other = c_uint64(), c_uint64(), c_uint64()
     check(GetProcessTimes(handle, byref(created), byref(ended), byref(other), byref(other)))
     return (created.value - _EPOCH) / 1e7, bool(ended.value)
+
+
+def awake_time() -> float:
+    """Monotonic seconds that stand still while the machine sleeps (QueryUnbiasedInterruptTime)."""
+    ticks = c_uint64()  # of 100 ns
+    QueryUnbiasedInterruptTime(byref(ticks))
+    return ticks.value / 1e7
 
 
 def disable_power_throttling(handle: int) -> bool:

@@ -64,6 +64,8 @@ def test_windows_names_what_keeps_a_program_from_being_read(winerror: int, words
         (5, "access is denied (Windows error 5: text)"),
         (67, "its network share was not found"),
         (362, "cloud storage"),
+        (1231, "its network share is not reachable"),
+        (1117, "its disk cannot be read"),
         (4556, "Smart App Control blocked it"),
         (9999, "the system refused (Windows error 9999: text)"),
     ],
