@@ -27,7 +27,6 @@ from .log import log
 from .monitor import Monitor
 from .observe.logs import BackendLog
 from .observe.secrets import Secrets
-from .process.base import NotifyChannel
 from .process.event_loop import create_event_loop
 from .process.platform.files import keep_within
 from .process.reclaim import Reclaim, Reclaimed, announce_self
@@ -62,20 +61,11 @@ def run(boot: Boot) -> int:
 async def _serve(boot: Boot) -> int:
     started = time.monotonic()
     asyncio.get_running_loop().set_exception_handler(_log_exception)
-    server = Server(
-        boot.stdin_fd,
-        boot.stdout_fd,
-        max_frame=boot.max_frame,
-        max_in_flight=boot.max_in_flight,
-        report=log.warning,
-    )
+    frame, in_flight = boot.max_frame, boot.max_in_flight
+    server = Server(boot.stdin_fd, boot.stdout_fd, max_frame=frame, max_in_flight=in_flight, report=log.warning)
     try:
         loaded = load(
-            config=boot.config,
-            profile=boot.profile,
-            overrides=boot.overrides,
-            command=boot.command,
-            environ=os.environ,
+            config=boot.config, profile=boot.profile, overrides=boot.overrides, command=boot.command, environ=os.environ
         )
         if loaded.settings.backend.autostart:
             require_command(loaded.settings)
@@ -119,16 +109,13 @@ class App:
         self._client = client = BackendClient()
         self._layer = process.create_process_layer(boot.guardian, log.info, boot.early)
         self._output = output = BackendLog(os.path.join(paths.logs, reclaimed.logs), log.warning)
-        self._notify = _notify_channel(settings, paths)
-        handover = _handover(settings, self._notify)
+        self._handover = handover = _handover(settings, paths)
         launcher = _launcher_type(settings)(
             settings,
             paths,
             self._layer,
             client,
             succession=succession,
-            find_listener=process.find_listener,
-            process_name=process.process_name,
             output_tail=output.tail,
             mask=secrets.mask,
             report=log.info,
@@ -138,10 +125,8 @@ class App:
         self._supervisor = supervisor = Supervisor(
             _lifecycle(settings, reclaimed), launcher, settings, report=log.warning, defect=log.defect
         )
-        if handover is not None and handover.socket is not None:
-            from .supervisor.handover import keep_socket
-
-            keep_socket(handover.socket, supervisor.stream, log.warning)
+        if handover is not None:
+            handover.follow(supervisor.stream)
         logs = LogChannel(server, supervisor, output)
         self._metrics = _metrics(boot.metrics, supervisor)
         self._recorder = Recorder(settings, paths, server, supervisor, secrets, self._metrics, boot.early)
@@ -151,15 +136,14 @@ class App:
             settings,
             client,
             supervisor,
-            find_listener=process.find_listener,
-            notifications=_notifications(settings, supervisor, self._notify, secrets.mask),
+            notifications=_notifications(settings, supervisor, handover, secrets.mask),
         )
         written = time.time() if boot.early is not None else 0.0
         self._record = Record(
             paths.data, log.warning, keeps_port=reclaimed.keeps_port, logs=reclaimed.logs, written=written
         )
         self._keeper = RecordKeeper(self._record, self._layer, supervisor) if settings.backend.managed else None
-        self._late = _LateImports(supervisor, settings, paths)
+        self._late, self._is_late_due = _import_late(supervisor, settings, paths.logs)
         self._ending = Ending(server, supervisor, interrupted=boot.interrupted)
 
         firewall = FirewallChannels(settings, supervisor, client)
@@ -201,7 +185,7 @@ class App:
         if backend.autostart or not backend.managed:
             self._supervisor.post(e.Start(e.Reason.AUTOSTART))
         else:
-            self._late.begin()
+            self._is_late_due.set()
             if self._keeper is not None:
                 self._keeper.write()
         gc.freeze()
@@ -214,8 +198,8 @@ class App:
         # Else the next sidecar must know of what is left.
         if self._ending.exit_status != errors.StopFailedError.exit_status:
             self._record.remove()
-        if self._notify is not None:
-            self._notify.close()
+        if self._handover is not None:
+            self._handover.close()
         await self._recorder.close()
         if self._metrics is not None:
             await self._metrics.close()
@@ -229,40 +213,28 @@ _HEAD_START = 0.2  # seconds
 _SWITCH_INTERVAL = 0.0001  # seconds for which a thread that imports holds up the event loop; Python's own is 5 ms
 
 
-class _LateImports:
-    """What takes long to import is imported while the backend boots, not before it is spawned."""
+def _import_late(supervisor: Supervisor, settings: Settings, logs: str) -> tuple[asyncio.Task[None], asyncio.Event]:
+    """What takes long to import is imported while the backend boots, not before it is spawned; at once when the event is set."""
+    loop, due = asyncio.get_running_loop(), asyncio.Event()
 
-    def __init__(self, supervisor: Supervisor, settings: Settings, paths: Paths) -> None:
-        self._settings = settings
-        self._paths = paths
-        self._task: asyncio.Task[None] | None = None
-        self._cancelled = False
-        # In a moment: a backend that listens at once is asked before an import is in the way.
-        supervisor.stream.subscribe(RunStarted, self._begin_soon)
-        supervisor.stream.subscribe(StateChanged, lambda change: self.begin() if change.state != "STARTING" else None)
+    def begin_soon(_notice: RunStarted) -> None:
+        """A backend that listens at once is asked before an import is in the way."""
+        loop.call_later(_HEAD_START, due.set)
 
-    def _begin_soon(self, _notice: RunStarted) -> None:
-        asyncio.get_running_loop().call_later(_HEAD_START, self.begin)
+    supervisor.stream.subscribe(RunStarted, begin_soon)
+    supervisor.stream.subscribe(StateChanged, lambda change: due.set() if change.state != "STARTING" else None)
 
-    def begin(self) -> None:
-        """Begins, unless it was begun before."""
-        if self._task is None and not self._cancelled:
-            self._task = asyncio.get_running_loop().create_task(self._import())
-
-    def cancel(self) -> None:
-        """What is not imported by now is not needed any more."""
-        self._cancelled = True
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _import(self) -> None:
+    async def import_late() -> None:
+        await due.wait()
         usual = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_INTERVAL)  # meanwhile the backend may become ready
         try:
             await in_thread("imports", _import_masking)
-            await log.attach(self._settings, self._paths.logs)
+            await log.attach(settings, logs)
         finally:
             sys.setswitchinterval(usual)
+
+    return loop.create_task(import_late()), due
 
 
 def _import_masking() -> None:
@@ -294,33 +266,22 @@ def _metrics(file: str | None, supervisor: Supervisor) -> MetricsFile | None:
     return MetricsFile(file, supervisor)
 
 
-def _handover(settings: Settings, notify: NotifyChannel | None) -> Handover | None:
-    if settings.backend.socket == "none" and notify is None:
+def _handover(settings: Settings, paths: Paths) -> Handover | None:
+    if settings.backend.socket == "none" and not settings.backend.notify:
         return None
     from .supervisor.handover import Handover
 
-    return Handover(settings, notify.address if notify is not None else None)
-
-
-def _notify_channel(settings: Settings, paths: Paths) -> NotifyChannel | None:
-    if not settings.backend.notify:
-        return None
-    from pathlib import Path
-
-    channel = process.create_notify_channel(Path(paths.data))
-    if channel is None:
-        log.warning("backend.notify has no effect here: only Linux can prove the sender of a notification")
-    return channel
+    return Handover(settings, paths, log.warning)
 
 
 def _notifications(
-    settings: Settings, supervisor: Supervisor, notify: NotifyChannel | None, mask: Callable[[str], str]
+    settings: Settings, supervisor: Supervisor, handover: Handover | None, mask: Callable[[str], str]
 ) -> Notifications | None:
-    if notify is None:
+    if handover is None or handover.channel is None:
         return None
     from .monitor.notifications import Notifications
 
-    return Notifications(notify, supervisor, watchdog=settings.health.watchdog, mask=mask, report=log.warning)
+    return Notifications(handover.channel, supervisor, watchdog=settings.health.watchdog, mask=mask, report=log.warning)
 
 
 def _random() -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..backend.client import BackendClient
 from ..backend.probe import probe, significant
 from ..core import events as e
+from ..process import find_listener
 from ..process.base import ListeningSocket
 from ..process.platform.ports import is_listening
 from ..settings.model import Settings
@@ -34,7 +35,7 @@ class Monitor:
         client: BackendClient,
         supervisor: Supervisor,
         *,
-        find_listener: Callable[[int], list[ListeningSocket]],
+        find_listener: Callable[[int], list[ListeningSocket]] = find_listener,
         is_listening: Callable[[int], bool] = is_listening,
         notifications: Notifications | None = None,
     ) -> None:

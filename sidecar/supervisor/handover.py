@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.events import State
+from ..process import create_notify_channel
+from ..process.base import NotifyChannel
 from ..process.platform.ports import socket_variables
 from ..process.spec import LaunchSpec
-from ..settings.model import Settings
+from ..settings.model import Paths, Settings
 from ..wire.observe import StateChanged
 from .stream import RunEnded, Stream
 
@@ -17,17 +20,22 @@ if TYPE_CHECKING:
 
 
 class Handover:
-    """What runs get; nothing unless backend.notify is on or backend.socket = "pass". ``socket``: the passed one."""
+    """What runs get, with backend.notify or backend.socket = "pass". ``socket``: the passed one; ``channel``: for notifications."""
 
-    def __init__(self, settings: Settings, notify_address: str | None = None) -> None:
-        """``notify_address``: the value of NOTIFY_SOCKET; None if it does not exist."""
+    def __init__(self, settings: Settings, paths: Paths, report: Callable[[str], None]) -> None:
+        """``report`` logs a sentence."""
         self.socket: PassedSocket | None = None
+        self.channel: NotifyChannel | None = None
         self._watchdog = settings.health.watchdog
-        self._notify_address = notify_address
+        self._report = report
         if settings.backend.socket == "pass":
             from ..backend.passed_socket import PassedSocket
 
             self.socket = PassedSocket()
+        if settings.backend.notify:
+            self.channel = create_notify_channel(Path(paths.data))
+            if self.channel is None:
+                report("backend.notify has no effect here: only Linux can prove the sender of a notification")
 
     def add_to(self, spec: LaunchSpec) -> None:
         """Adds it to what the next run gets."""
@@ -35,26 +43,31 @@ class Handover:
             variables, spec.pid_variables = socket_variables(self.socket.descriptor)
             spec.env |= variables
             spec.socket = self.socket.descriptor
-        if self._notify_address is not None:
-            spec.env["NOTIFY_SOCKET"] = self._notify_address
+        if self.channel is not None:
+            spec.env["NOTIFY_SOCKET"] = self.channel.address
             if self._watchdog:
                 spec.env["WATCHDOG_USEC"] = str(round(self._watchdog * 1_000_000))
                 spec.pid_variables += ("WATCHDOG_PID",)
 
+    def follow(self, stream: Stream) -> None:
+        """Undoes what a run changed at the passed socket, and lets no client wait for a run that will not start."""
+        if self.socket is not None:
+            stream.may_hold = False
+            stream.subscribe(RunEnded, self._renew)
+            stream.subscribe(StateChanged, self._close_socket)
 
-def keep_socket(passed: PassedSocket, stream: Stream, report: Callable[[str], None]) -> None:
-    """Undoes what a run changed at the passed socket, and lets no client wait for a run that will not start."""
+    def close(self) -> None:
+        """Ends the notifications."""
+        if self.channel is not None:
+            self.channel.close()
 
-    def renew(_notice: RunEnded) -> None:
+    def _renew(self, _notice: RunEnded) -> None:
+        assert self.socket is not None
         try:
-            passed.renew()
+            self.socket.renew()
         except OSError as error:  # only if the run shut it down and another program took the port
-            report(f"the passed socket no longer listens: {error.strerror}")
+            self._report(f"the passed socket no longer listens: {error.strerror}")
 
-    def close(change: StateChanged) -> None:
-        if change.state in (State.STOPPED, State.FAILED):
-            passed.close()
-
-    stream.may_hold = False
-    stream.subscribe(RunEnded, renew)
-    stream.subscribe(StateChanged, close)
+    def _close_socket(self, change: StateChanged) -> None:
+        if self.socket is not None and change.state in (State.STOPPED, State.FAILED):
+            self.socket.close()

@@ -18,7 +18,7 @@ from ..backend.reported import ReportedAddress, printed_port
 from ..core import events as e
 from ..core.bind_failure import bind_failure
 from ..core.events import Socket
-from ..process import base
+from ..process import base, find_listener, process_name
 from ..process.platform import as_utf8
 from ..process.spec import EarlyRun, LaunchSpec
 from ..settings.model import Paths, Settings
@@ -48,11 +48,11 @@ class Launcher(Struct, eq=False):
     layer: base.ProcessLayer
     client: BackendClient
     succession: Succession
-    find_listener: Callable[[int], list[base.ListeningSocket]]
-    process_name: Callable[[int], str | None]
     output_tail: Callable[[], bytes]
     mask: Callable[[str], str]
     report: Callable[[str], None]
+    find_listener: Callable[[int], list[base.ListeningSocket]] = find_listener
+    process_name: Callable[[int], str | None] = process_name
     port_state: Callable[..., PortState] = port_state
     handover: Handover | None = None
     early: EarlyRun | None = None
