@@ -74,7 +74,7 @@ class UnknownChannelError(SidecarError):
 
 
 class InvalidArgsError(SidecarError):
-    """The channel exists and does not take these arguments."""
+    """The channel does not accept these arguments."""
 
     code = "INVALID_ARGS"
     remedy = "Send the arguments that the channel's schema defines (schemas/)."
@@ -109,7 +109,7 @@ class CancelledRequestError(SidecarError):
 
 
 class ShuttingDownError(SidecarError):
-    """The sidecar is going away and takes no more work."""
+    """The sidecar is shutting down and accepts no more requests."""
 
     code = "SHUTTING_DOWN"
     remedy = "Start the app again if you still need it."
@@ -137,7 +137,7 @@ class BackendNotAFileError(SidecarError):
 
 
 class BackendNotExecutableError(SidecarError):
-    """The backend's file may not be, or cannot be, executed. data: {path}."""
+    """The backend's file is not executable, or the user may not execute it. data: {path}."""
 
     code = "BACKEND_NOT_EXECUTABLE"
     remedy = "Install the build of the backend that was made for this system and processor."
@@ -188,7 +188,7 @@ class PortForeignError(SidecarError):
 
 
 class SocketUnusedError(SidecarError):
-    """The backend does not use the socket that it was handed (backend.socket = "pass"). data: {port, listening: [address:port]}."""
+    """The backend does not use the passed socket (backend.socket = "pass"). data: {port, listening: [address:port]}."""
 
     code = "SOCKET_UNUSED"
     remedy = 'Make the backend listen on descriptor 3, or set backend.socket = "none".'
@@ -252,7 +252,7 @@ class HttpFailedError(SidecarError):
 
 
 class UnsupportedError(SidecarError):
-    """This platform does not have it."""
+    """Not available on this platform."""
 
     code = "UNSUPPORTED"
     remedy = "This system does not support it."
