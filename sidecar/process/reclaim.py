@@ -262,6 +262,8 @@ def _changed(path: str) -> float:
 
 
 def _free_name(taken: Collection[str]) -> str:
-    """``backend``, else ``backend-2`` and so on."""
+    """``backend``, else ``backend-2`` and so on. Of several that claim one name, all but one will take another: these are left for them."""
+    claimed = [name for name in taken if name]
     names = (f"backend-{number}" if number > 1 else "backend" for number in itertools.count(1))
-    return next(name for name in names if name not in taken)
+    free = (name for name in names if name not in claimed)
+    return next(itertools.islice(free, len(claimed) - len(set(claimed)), None))

@@ -122,6 +122,10 @@ def test_of_two_that_start_at_once_the_older_one_has_the_usual_logs(stranger, tm
     assert older is not None
     write_first(str(tmp_path), owner=older, **facts)
     assert Reclaim(tmp_path).read().logs == "backend-2"
+    oldest = identify(1)
+    assert oldest is not None
+    write_first(str(tmp_path), owner=oldest, **facts)
+    assert Reclaim(tmp_path).read().logs == "backend-3"  # the second has not yet said that it takes the other folder
 
 
 def test_a_process_with_the_same_pid_and_another_start_time_is_never_touched(stranger, tmp_path: Path) -> None:
