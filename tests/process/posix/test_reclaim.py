@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.process import reclaim
 from sidecar.process.base import ProcessId
 from sidecar.process.first_record import record_name, write_first
 from sidecar.process.identity import identify, own_identity, pid_namespace
@@ -107,8 +108,10 @@ def test_a_sidecar_that_lives_keeps_its_backend_and_is_seen(own, tmp_path: Path)
     assert len(list(tmp_path.iterdir())) == 1  # the first one's record; the folder's port stays the first one's
 
 
-def test_of_two_that_start_at_once_the_older_one_has_the_usual_logs(stranger, tmp_path: Path) -> None:
-    """Each sees the first record of the other; both took the same other folder."""
+def test_of_those_that_start_at_once_each_has_its_own_logs_and_the_oldest_the_usual_ones(
+    stranger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each sees the first record of the others; they took the same other folder."""
     younger = identify(stranger.pid)
     assert younger is not None
     facts = {"world": pid_namespace(), "marker": MARKER, "port": None}
@@ -122,9 +125,8 @@ def test_of_two_that_start_at_once_the_older_one_has_the_usual_logs(stranger, tm
     assert older is not None
     write_first(str(tmp_path), owner=older, **facts)
     assert Reclaim(tmp_path).read().logs == "backend-2"
-    oldest = identify(1)
-    assert oldest is not None
-    write_first(str(tmp_path), owner=oldest, **facts)
+    write_first(str(tmp_path), owner=younger, **facts)
+    monkeypatch.setattr(reclaim, "own_identity", lambda: younger)
     assert Reclaim(tmp_path).read().logs == "backend-3"  # the second has not yet said that it takes the other folder
 
 
