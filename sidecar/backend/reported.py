@@ -8,7 +8,7 @@ from collections.abc import Collection
 from ..settings.profiles import PROFILES
 
 _LOOPBACK = "127.0.0.1"
-ANY_ADDRESS = r"(https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):\d+)"
+ANY_ADDRESS = r"((?i:https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])):\d+)"
 """How servers print where they listen, for one that takes another port than it was given."""
 _MAX_LINE = 64 * 1024  # of a line without an end, only the last so many bytes are kept
 # [::1]:53211, 127.0.0.1:53211, http://name:password@host:53211/path, or the number alone
@@ -52,7 +52,7 @@ def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> 
             return address[1]
     if pattern is None:
         return None
-    text = re.sub(r"\b(?!https?:)\w+://\S+", "", text)
+    text = re.sub(r"(?i)\b(?!https?:|tcp:)\w+://\S+", "", text)
     text += "\n" + re.sub(_GROUPED, r"\1\2", text)
     named = {int(number) for number in re.findall(r"(?<![\d.])\d{1,5}(?!\d|\.\d)", text)} & set(among)
     return named.pop() if len(named) == 1 else None
@@ -60,14 +60,14 @@ def printed_port(pattern: str | None, output: bytes, among: Collection[int]) -> 
 
 def other_protocols(output: str) -> set[int]:
     """Ports that the output names in addresses of other protocols than HTTP: a database's, a debugger's (ws, with a path)."""
-    address = r"\b(?!(?:http|ws)s?:)\w+://[^\s/]*:(\d{1,5})\b|\bwss?://[^\s/]*:(\d{1,5})/\S"
+    address = r"(?i)\b(?!(?:http|ws)s?:|tcp:)\w+://[^\s/]*:(\d{1,5})\b|\bwss?://[^\s/]*:(\d{1,5})/\S"
     return {int(one or other) for one, other in re.findall(address, _plain(output.encode()))}
 
 
 def prints_only_https(output: str, port: int) -> bool:
     """Whether the output has addresses of this machine with that port, and all of them are of HTTPS."""
     addresses = re.findall(ANY_ADDRESS.replace(r"\d+", rf"{port}\b"), _plain(output.encode()))
-    return {address.partition(":")[0] for address in addresses} == {"https"}
+    return {address.partition(":")[0].lower() for address in addresses} == {"https"}
 
 
 def lifetime_events(profile: str, output: str) -> list[str]:
@@ -80,8 +80,8 @@ def lifetime_events(profile: str, output: str) -> list[str]:
 
 
 def _plain(output: bytes) -> str:
-    """Without colours; UTF-16 of ASCII text is that text with NULs in between."""
-    return re.sub(_ESCAPES, b"", output.replace(b"\0", b"")).decode("utf-8", "replace")
+    """Without colours; UTF-16 of ASCII text is that text with NULs in between, and JSON may escape a slash."""
+    return re.sub(_ESCAPES, b"", output.replace(b"\0", b"")).replace(b"\\/", b"/").decode("utf-8", "replace")
 
 
 class ReportedAddress:

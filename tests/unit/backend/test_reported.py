@@ -86,6 +86,7 @@ def test_a_line_without_an_end_gives_a_port_that_is_to_be_proven() -> None:
         (b"Server started on port 8,080", {8080}, 8080),
         ("Serveur d\u00e9marr\u00e9, port 48\u202f080.".encode(), {48_080}, 48_080),
         (b"version 1.18.080, 18,080,000 bytes", {8080, 18_080}, None),
+        (b"* Listening on tcp://localhost:3000", {3000}, 3000),
         (b"nothing", {8000}, None),
     ],
 )
@@ -98,6 +99,8 @@ def test_among_the_ports_on_which_it_listens_the_output_names_the_servers(
 def test_of_a_backend_that_was_given_a_port_only_an_address_counts() -> None:
     assert printed_port(None, b"listening on 8000", {8000}) is None
     assert printed_port(None, b"listening on http://localhost:8000", {8000}) == 8000
+    assert printed_port(None, b"listening on HTTP://LOCALHOST:8000", {8000}) == 8000
+    assert printed_port(None, b'{"url":"http:\\/\\/127.0.0.1:8000\\/"}', {8000}) == 8000
 
 
 def test_a_page_beside_the_server_is_not_taken_for_it() -> None:
@@ -111,7 +114,7 @@ def test_a_page_beside_the_server_is_not_taken_for_it() -> None:
 def test_a_debugger_and_a_database_are_told_from_a_server_of_websockets() -> None:
     printed = (
         "Debugger listening on ws://127.0.0.1:9229/0f2c936f-b1cd\nconnected to postgres://me@localhost:5432/db\n"
-        "redis://localhost:6379\nListening on ws://localhost:8765\nwss://0.0.0.0:8766/\nhttp://localhost:8000/ws\n"
+        "redis://localhost:6379\n* Listening on tcp://localhost:3000\nListening on ws://localhost:8765\nwss://0.0.0.0:8766/\nhttp://localhost:8000/ws\n"
     )
     assert other_protocols(printed) == {9229, 5432, 6379}
 
