@@ -94,7 +94,7 @@ def _both_ends(text: str) -> str:
 def _line_of(match: re.Match[str]) -> str:
     """The line in which it begins, as a part of a sentence."""
     start = match.string.rfind("\n", 0, match.start()) + 1
-    line = match.string[start:].partition("\n")[0].strip(" \t.:")
+    line = match.string[start:].partition("\n")[0].strip(" \t.:?!")
     return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE - 1]}…"
 
 

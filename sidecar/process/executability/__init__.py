@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _BOM = b"\xef\xbb\xbf"  # of UTF-8, which Windows editors write
 _SHELL_ONLY = {"cd", "export", "source", ".", "exec", "eval", "set", "ulimit", "&&", "||", "|", ";", "&", ">"}
 _INTERPRETERS = {
-    ".py": '"python3"',
+    **dict.fromkeys((".py", ".pyz"), '"python3"'),
     **dict.fromkeys((".js", ".mjs", ".cjs"), '"node"'),
     ".jar": '"java", "-jar"',
     ".dll": '"dotnet"',

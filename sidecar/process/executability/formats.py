@@ -24,6 +24,14 @@ _FIRST_LINE = (
     "If it is a script, give it a first line such as #!/bin/sh, or name its interpreter: backend.command = [{words}, …];"
     " if it is a program, reinstall it."
 )
+# What came in the place of a program, by its beginning in lower case
+_ARCHIVE = Cause("it is an archive, not a program", "Unpack it, and set the path of the program in it.")
+_PAGE = Cause("it is a web page, not a program", "Download the program again: its address led to a page.")
+_CONTENTS = {
+    b"version https://git-lfs": Cause("it only stands for a file in Git LFS", "Fetch the file itself: git lfs pull."),
+    **dict.fromkeys((b"<!doctype", b"<html", b"<?xml"), _PAGE),
+    **dict.fromkeys((b"\x1f\x8b", b"pk\x03\x04", b"bzh", b"\xfd7zxz", b"7z\xbc\xaf", b"(\xb5/\xfd"), _ARCHIVE),
+}
 
 # e_machine of ELF (elf.h), Machine of PE (winnt.h), cputype of Mach-O (mach/machine.h), as platform.machine() names them.
 _ELF = {0x3E: "x86_64", 0xB7: "aarch64", 0x03: "i686", 0x28: "armv7l", 0xF3: "riscv64"}
@@ -54,6 +62,9 @@ def _on_unix(path: Path, head: bytes, system: str, handlers: Path) -> Cause | No
     if why is not None:
         return Cause(why, _OTHER_BUILD)
     if built_for(head) is None:
+        found = next((cause for start, cause in _CONTENTS.items() if head[:32].lower().startswith(start)), None)
+        if found is not None and not interpreter_for(path):
+            return found
         remedy = _FIRST_LINE.format(words=interpreter_for(path) or '"sh"')
         return Cause("it is neither a program for this system nor a script with a #! line", remedy)
     return None

@@ -48,7 +48,7 @@ SAID = [
     ("server_unreachable", ONE, "AggregateError [ECONNREFUSED]: \n    at internalConnectMultiple (node:net:1122:18)\n    at afterConnectMultiple (node:net:1689:7) {\n  code: 'ECONNREFUSED',\n  [errors]: [\n    Error: connect ECONNREFUSED ::1:5432\n        at createConnectionError (node:net:1652:14) {\n      errno: -111,\n      code: 'ECONNREFUSED',\n      syscall: 'connect',\n      address: '::1',\n      port: 5432\n    },\n    Error: connect ECONNREFUSED 127.0.0.1:5432\n        at createConnectionError (node:net:1652:14) {\n      port: 5432\n    }\n  ]\n}\n\nNode.js v20.20.2\n", "not answer: 127.0.0.1:5432"),
     ("server_unreachable", ONE, "[2026-11-28] ERROR: Can't connect to the database.\nERROR: connect ECONNREFUSED 127.0.0.1:5432\n", "not answer: 127.0.0.1:5432"),
     ("server_unreachable", ExitStatus(code=2), "Ghost was able to start, but errored during boot with: connect ECONNREFUSED 127.0.0.1:3306\n", "not answer: 127.0.0.1:3306"),
-    ("docker", ONE, "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n", "docker daemon running?"),
+    ("docker", ONE, "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n", "Is the docker daemon running."),
     ("server_unreachable", ONE, "** (DBConnection.ConnectionError) tcp connect (localhost:5432): connection refused - :econnrefused\n", "not answer: localhost:5432"),
     ("server_unreachable", ExitStatus(code=255), "PHP Fatal error:  Uncaught PDOException: SQLSTATE[HY000] [2002] Connection refused in /app/db.php:3\nStack trace:\n#0 /app/db.php(3): PDO->__construct()\n", "refused in /app/db.php:3"),
     ("name_unresolved", ONE, PYTHON + "socket.gaierror: [Errno -3] Temporary failure in name resolution\n", "in name resolution"),
@@ -183,7 +183,7 @@ SAID = [
     ("setting_missing", ONE, PYTHON + "configparser.NoSectionError: No section: 'server'\n", "No section: 'server'"),
     ("file_syntax", ONE, "npm error code EJSONPARSE\nnpm error path /app/package.json\nnpm error JSON.parse Expected double-quoted property name in JSON at position 20\n", "error code EJSONPARSE"),
     ("file_syntax", ONE, "SyntaxError: /app/config.json: Unexpected token } in JSON at position 20" + NODE, "at position 20"),
-    ("configuration", ONE, "*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\nReading the configuration file, at line 1\n>>> 'foo bar'\nBad directive or wrong number of arguments\n", "(Redis 7.0.15) ***"),
+    ("configuration", ONE, "*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\nReading the configuration file, at line 1\n>>> 'foo bar'\nBad directive or wrong number of arguments\n", ">>> 'foo bar'."),
     ("gpu_missing", ONE, PYTHON + "AssertionError: Torch not compiled with CUDA enabled\n", "new for it"),
     ("gpu_missing", ONE, PYTHON + "RuntimeError: Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your storages to the CPU.\n", "new for it"),
     ("gpu_missing", ONE, PYTHON + "RuntimeError: No HIP GPUs are available\n", "new for it"),
@@ -287,6 +287,11 @@ SAID = [
     ("disk_error", ONE, PYTHON + "OSError: [Errno 5] Input/output error: '/app/x'\n", "Input/output error: '/app/x'"),
     ("license", ONE, "Error: License key is invalid or has expired\n", "or has expired"),
     ("license", ONE, "java.lang.IllegalStateException: No valid license found\n", "valid license found"),
+    ("command_missing", ExitStatus(code=127), "/usr/bin/env: \u2018node --import=tsx\u2019: No such file or directory\n", "together with its arguments: node --import=tsx"),
+    ("configuration", ONE, "apache2: Syntax error on line 80 of /etc/apache2/apache2.conf: DefaultRuntimeDir must be a valid directory\n", "line 80 of /etc/apache2/apache2.conf"),
+    ("working_folder", ONE, "Error: Unable to locate config file or config directory. Perhaps you need to create a new site.\n", "names: config file"),
+    ("file_missing", ONE, "Directory /nope does not exist.\n", "exist: /nope"),
+    ("file_missing", ONE, "123:C 28 Nov 2026 01:08:51.408 # Fatal error, can't open config file '/nope.conf': No such file or directory\n", "exist: /nope.conf"),
 ]  # fmt: skip
 
 

@@ -105,6 +105,23 @@ def test_a_script_without_a_first_line_is_to_be_started_by_its_own_interpreter(
 
 
 @pytest.mark.parametrize(
+    ("name", "head", "cause"),
+    [
+        ("server", b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\n", "Git LFS"),
+        ("server", b"<!DOCTYPE html>\n<html>", "web page"),
+        ("server", b"\x1f\x8b\x08\0", "archive"),
+        ("server", b"PK\x03\x04\x14", "archive"),
+        ("app.pyz", b"PK\x03\x04\x14", None),
+        ("app.jar", b"PK\x03\x04\x14", None),
+    ],
+)
+def test_what_came_in_the_place_of_a_program_is_named(name: str, head: bytes, cause: str | None) -> None:
+    found = unrunnable(Path(name), head, "linux", Path("/nowhere"))
+    assert found is not None
+    assert cause in found.cause if cause else "neither a program" in found.cause
+
+
+@pytest.mark.parametrize(
     ("name", "head", "cause", "remedy"),
     [
         ("app.PY", b"print(1)", "it is a script or library", '["python", "C:\\x\\app.PY", …]'),
