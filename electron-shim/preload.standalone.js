@@ -86,7 +86,7 @@ const parts = {
      */
 
     /**
-     * What a page reads before the sidecar answers: the shape is there, the address is not.
+     * What a page reads before the sidecar answers: all keys, but no address yet.
      *
      * @returns {Bootstrap}
      */
@@ -179,8 +179,8 @@ const parts = {
     }
 
     /**
-     * Callbacks of a page, with the last event replayed to one that comes late. They get the payload and never Electron's
-     * event, which would hand `ipcRenderer` to the page.
+     * A page's callbacks; one that is added late gets the last event. They get the payload, never Electron's event, which would expose
+     * `ipcRenderer` to the page.
      *
      * @param {IpcRendererLike} ipcRenderer
      */

@@ -6,7 +6,7 @@
  */
 
 /**
- * What a page reads before the sidecar answers: the shape is there, the address is not.
+ * What a page reads before the sidecar answers: all keys, but no address yet.
  *
  * @returns {Bootstrap}
  */

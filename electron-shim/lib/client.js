@@ -13,9 +13,9 @@ const { settingsEnvironment } = require("./client/settings.js");
 const { Watchdog } = require("./client/watchdog.js");
 const { OPT_IN_EVENTS } = require("./names.js");
 
-// A sidecar whose owner leaves needs 1.5 s for its backend; one that takes longer than this is hung.
+// A sidecar needs 1.5 s to stop its backend after the end of stdin; if it takes longer than this, it hangs.
 const ABANDON_MS = 5_000;
-// Exit statuses after which another start would end the same way: usage, and settings.
+// Exit statuses after which a restart would fail in the same way: usage and settings.
 const HOPELESS = new Set([64, 78]);
 const DEFAULTS = Object.freeze({
   helloTimeout: 10_000,
@@ -32,7 +32,7 @@ const DEFAULTS = Object.freeze({
  * @typedef {import("../types/protocol").Hello} Hello
  */
 
-/** A sidecar, through all the processes that it is in the course of time. Made by `connect`. */
+/** A connection to a sidecar, which continues when the sidecar's process is replaced. Created by `connect`. */
 class Sidecar {
   #limits;
   #spawnOptions;
@@ -80,17 +80,17 @@ class Sidecar {
     this.#start();
   }
 
-  /** The hello of the current process; null while none runs. */
+  /** The current process's hello message; null while none is running. */
   get hello() {
     return this.#hello;
   }
 
-  /** It ends, or has ended, because `close` or `abandon` was called. */
+  /** Whether `close` or `abandon` was called. */
   get closing() {
     return this.#closing !== null;
   }
 
-  /** No environment, which may hold secrets. */
+  /** Omits the environment, which may contain secrets. */
   [util.inspect.custom]() {
     const state = this.#hello ? `process ${this.#hello.pid}` : (this.#over?.code ?? (this.#closing ? "closing" : "starting"));
     return `Sidecar <${state}>`;
@@ -263,13 +263,13 @@ class Sidecar {
     return { code, error: code === 0 ? null : (failure ?? error) };
   }
 
-  /** The short path when you have no time to wait: the sidecar sees the end of stdin, which cuts a shutdown short, and ends everything within 2 s. */
+  /** Closes the sidecar's stdin: it then ends everything within 2 s. For callers that have no time to wait. */
   abandon() {
     if (this.#closing) this.#connection?.abandon();
     else this.#closing = this.#shutDown(ABANDON_MS, true);
   }
 
-  /** Takes a `close` or an `abandon` back: when that is done, a sidecar is started again. */
+  /** Starts a sidecar again after `close` or `abandon`, once that has finished. */
   async reopen() {
     const closing = this.#closing;
     if (!closing) return;
@@ -283,7 +283,7 @@ class Sidecar {
   }
 }
 
-/** What calls get after `close` or `abandon`. */
+/** The error of calls after `close` or `abandon`. */
 function closed() {
   return new SidecarError("CLOSED", "The sidecar was closed", { hint: "Start another one with connect or attachSidecar." });
 }

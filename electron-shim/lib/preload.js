@@ -18,8 +18,8 @@ function remedy(name, known) {
 }
 
 /**
- * Callbacks of a page, with the last event replayed to one that comes late. They get the payload and never Electron's
- * event, which would hand `ipcRenderer` to the page.
+ * A page's callbacks; one that is added late gets the last event. They get the payload, never Electron's event, which would expose
+ * `ipcRenderer` to the page.
  *
  * @param {IpcRendererLike} ipcRenderer
  */

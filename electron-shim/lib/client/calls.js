@@ -6,7 +6,7 @@ const { encodeFrame, encodeRequest } = require("./frames.js");
 
 // Small frames are joined into one write up to this size, which is also what a pipe takes at once.
 const BATCH = 64 * 1024;
-// Kept free of the callers' requests, so that a ping or a shutdown never stands in their queue.
+// Reserved for pings and the shutdown, so that they never wait behind other requests.
 const RESERVED = 2;
 
 /**
@@ -21,7 +21,7 @@ const RESERVED = 2;
  * @property {(() => void) | undefined} unlisten of the caller's AbortSignal
  */
 
-/** Calls: queued until there is room, matched with their answers by id, written once a tick. */
+/** Queues calls while the sidecar's limit is reached, writes them once per tick, and matches answers by id. */
 class Calls {
   #lastId = 0;
   /** @type {Call[]} calls in the order of their making, from `head` on */

@@ -8,13 +8,13 @@ const { FrameReader } = require("./frames.js");
 const { PROTOCOL } = require("../names.js");
 
 const STDERR_KEPT = 16 * 1024;
-// What the protocol allows a sidecar to announce at most; until hello says less, nothing longer is believed.
+// The protocol's maximum frame size, in force until hello announces a smaller one.
 const MAX_FRAME = 16 * 1024 * 1024;
 const INSTALL =
   "Install the sidecar with: npm install electron-backend-sidecar, and omit the option command; or install the Python package (3.11 or newer) with: python3 -m pip install electron-backend-sidecar";
 const BLOCKED =
   "Windows or an antivirus did not let it start: look for it in the protection history of Windows Security, or ask the administrator of this computer to allow it";
-// The pipes close with the process, unless something inherited them: how long to wait for its last words.
+// How long to wait for the rest of its output: a process that inherited the pipes keeps them open.
 const CLOSE_GRACE_MS = 250;
 
 /**
@@ -27,7 +27,7 @@ const CLOSE_GRACE_MS = 250;
  * @property {(reason: SidecarError, code: number | null) => void} closed called once: the process is gone, and why
  */
 
-/** One sidecar process, from its spawn to its end. Knows frames and hello, nothing of calls. */
+/** One sidecar process, from spawn to exit. Handles frames and hello, not calls. */
 class Connection {
   #command;
   #hint;
@@ -143,7 +143,7 @@ class Connection {
     return stdin?.writable ? stdin.write(bytes) : true; // it is gone: `closed` is about to be called
   }
 
-  /** The end of our stream: the sidecar takes it as the loss of its owner, stops the backend and leaves. */
+  /** Closes its stdin, upon which the sidecar stops the backend and exits. */
   abandon() {
     this.#child?.stdin.end();
   }

@@ -1,12 +1,11 @@
 "use strict";
 
 /**
- * A failed call, or the end of the sidecar. `code` is stable and for programs, `message` names the cause, `hint` the
- * remedy, `data` has the shape that the protocol page gives for the code.
+ * A failed call, or the failure of the sidecar. `code` is stable and for programs, `message` names the cause, `hint` the remedy, `data`
+ * is described on the protocol page for each code.
  *
- * Codes of the shim's own, beside those of the protocol: `SIDECAR_NOT_STARTED` (it could not be spawned, or ended
- * before hello), `SIDECAR_HELLO_TIMEOUT`, `SIDECAR_PROTOCOL` (rubbish, or another version), `SIDECAR_EXITED`,
- * `SIDECAR_HUNG`, `TIMEOUT` (the caller's own limit), `CLOSED`.
+ * Codes of this package: `SIDECAR_NOT_STARTED` (it could not be started, or exited before hello), `SIDECAR_HELLO_TIMEOUT`,
+ * `SIDECAR_PROTOCOL` (invalid data, or another version), `SIDECAR_EXITED`, `SIDECAR_HUNG`, `TIMEOUT` (of the call), `CLOSED`.
  */
 class SidecarError extends Error {
   /**

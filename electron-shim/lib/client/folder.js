@@ -6,7 +6,7 @@ const path = require("node:path");
 const REMEDY = "Reinstall the app, or copy the whole folder again while no sidecar runs from it";
 
 /**
- * What is wrong with the folder of a packed sidecar that did not start: it names its files and their sizes.
+ * What is wrong with the folder of a packed sidecar that did not start, by its list of files and sizes.
  *
  * @param {string} program
  * @returns {string | null} null: nothing missing, or not a packed sidecar

@@ -47,7 +47,7 @@ function isFile(place) {
 }
 
 /**
- * Electron leaves what is unpacked from `app.asar` in `app.asar.unpacked`.
+ * Files unpacked from `app.asar` are in `app.asar.unpacked`.
  *
  * @param {string} place
  */

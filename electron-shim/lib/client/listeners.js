@@ -5,7 +5,7 @@ const { EVENTS } = require("../names.js");
 
 const KNOWN = [...EVENTS, "sidecar:exited", "sidecar:restarted", "sidecar:failed", "sidecar:stderr"];
 
-/** Callbacks by name. One that throws neither stops the others nor the reading of frames: its error surfaces on its own. */
+/** Callbacks by event name. If one throws, the others are still called and frames are still read; its error is thrown separately. */
 class Listeners {
   /** @type {Map<string, Set<(payload: any) => void>>} */
   #byName = new Map();

@@ -6,7 +6,7 @@ const { findFile, isFile, ownFolder, unpacked } = require("./folders.js");
 
 const VARIABLE = "ELECTRON_SIDECAR_FOLDER";
 const PACKAGE = "electron-backend-sidecar";
-// What else a processor runs: Windows and macOS translate programs for x64 on arm64.
+// Other builds that run on a processor: Windows and macOS emulate x64 on arm64.
 const TRANSLATED = new Map([
   ["win32-arm64", "win32-x64"],
   ["darwin-arm64", "darwin-x64"],
@@ -28,9 +28,9 @@ const TRANSLATED = new Map([
  */
 
 /**
- * How to start the sidecar. In this order: the folder that the caller names, while developing the one that the environment names,
- * the app's resources, the package of this platform, and while developing Python's package. A folder that was named is the only one
- * looked at: a slip there is an error, and nothing else is started in its place.
+ * How to start the sidecar: the folder that the caller names, during development the one in the environment, the app's resources, this
+ * platform's package, and during development the Python package, in this order. A folder that was named is the only one searched:
+ * a mistake there is an error, and nothing else is started instead.
  *
  * @param {string | undefined} folder
  * @param {Host} host
@@ -41,7 +41,7 @@ function locateSidecar(folder, host) {
   const from = [host.from ?? ownFolder(), ...(appPath ? [appPath] : [])];
   const name = platform === "win32" ? "sidecar.exe" : "sidecar";
   const kinds = kindsOf(platform, arch);
-  // Whoever starts an installed app may set its environment, and must not choose the program.
+  // The environment of an installed app is not trusted to choose the program.
   const named = folder || (packaged ? undefined : env[VARIABLE]);
   const top = packaged && resourcesPath ? path.resolve(resourcesPath) : undefined;
   const places = named ? placesIn(path.resolve(named), name, kinds) : [];
@@ -57,7 +57,7 @@ function locateSidecar(folder, host) {
   const kind = /** @type {string} */ (kinds[0]);
   if (!named && !packaged) {
     const python = platform === "win32" ? "python" : "python3";
-    // -P: a json.py or a folder "sidecar" in the working directory is not what is meant.
+    // -P: import no json.py or folder "sidecar" from the working directory.
     return {
       command: [python, "-P", "-m", "sidecar"],
       startHint: noPackageHint(kind, platform, arch, `${python} -P -m sidecar was tried instead`),
@@ -92,8 +92,8 @@ function placesIn(root, name, kinds) {
 }
 
 /**
- * The program in a package that npm installed for this platform. What lies in an asar cannot be started: only its unpacked
- * twin counts.
+ * The program in the package that npm installed for this platform. A program inside an asar cannot be started, only its unpacked
+ * copy.
  *
  * @param {string} from
  * @param {string} name of the package
@@ -110,7 +110,8 @@ function inPackage(from, name, program, top) {
 }
 
 /**
- * A bundled main process does not lie in this package, and pnpm puts the package's dependencies beside its real place only.
+ * For a bundled main process, which is outside this package, and for pnpm, which installs the package's dependencies only beside its
+ * real location.
  *
  * @param {string} from
  * @param {string} wanted

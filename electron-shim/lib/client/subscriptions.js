@@ -3,8 +3,8 @@
 const { OPT_IN_EVENTS } = require("../names.js");
 
 /**
- * Which opt-in events the current sidecar was asked for. One request at a time: a page that begins and ends to listen in a loop
- * must not fill the sidecar's queue.
+ * Subscribes the current sidecar to the opt-in events that have listeners. One request at a time, so that a page that adds and removes
+ * listeners in a loop does not fill the sidecar's queue.
  */
 class Subscriptions {
   #isWanted;
@@ -31,7 +31,7 @@ class Subscriptions {
     this.update();
   }
 
-  /** A listener came or went. */
+  /** A listener was added or removed. */
   update() {
     const events = this.#events;
     if (!events || this.#asking) return;

@@ -2,7 +2,7 @@
 
 const { SidecarError } = require("./errors.js");
 
-// Far below where the codec's recursion would end the stack, far above any argument with a purpose.
+// Far below the depth at which the codec would overflow the stack, far above any sensible argument.
 const MAX_DEPTH = 200;
 // A shared part counts each time that it is met, and a hole of a sparse array counts, because the codec writes each of them:
 // 28 levels of `a = [a, a]` are small in memory and 2^28 values on the wire. Checking this many values takes some 20 ms.

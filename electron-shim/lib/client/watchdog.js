@@ -1,12 +1,12 @@
 "use strict";
 
-// So many ticks on time after "suspend" mean that the machine is awake: some systems never send "resume".
+// After this many punctual ticks since "suspend" the machine must be awake: some systems never send "resume".
 const AWAKE_TICKS = 12;
 
 /**
- * Asks the sidecar for a sign of life at every tick; `hung` is called once when none came for `misses` ticks in a row.
- * A tick that comes late by more than a whole interval means that this process itself did not run (the machine slept, or
- * a long computation): nothing is concluded from the time before it.
+ * Pings the sidecar at every tick and calls `hung` once after `misses` unanswered ticks in a row. A tick that is late by more than a
+ * whole interval means that this process itself was not running (the machine slept, or a long computation): earlier misses are
+ * then ignored.
  */
 class Watchdog {
   #interval;
@@ -69,7 +69,7 @@ class Watchdog {
     this.#ticksPaused = 0;
   }
 
-  /** It woke up: a fresh window. */
+  /** The machine woke up: starts counting again. */
   resume() {
     this.#paused = false;
     this.#missed = 0;

@@ -4,14 +4,14 @@ const { SidecarError } = require("../client/errors.js");
 const { checkArgs } = require("../client/values.js");
 const { FAILURES, LEGACY_CHANNELS } = require("../names.js");
 
-// How long a page's call waits for a sidecar that is not there yet (protocol: calls wait up to 10 s for hello).
+// How long a page's call waits for a sidecar that is still starting.
 const HELLO_WAIT_MS = 10_000;
-// What a page may have waiting at once, and the size of one call's arguments: its calls are kept in this process until they are
-// answered. No channel of pages takes more than a few hundred bytes.
+// Limits on a page's unanswered calls and on the size of one call's arguments, because this process keeps them until they are
+// answered. No channel for pages needs more than a few hundred bytes.
 const MAX_WAITING = 20_000;
 const MAX_ARGS_BYTES = 4096;
 
-/** Calls of pages: answered in the words and shapes that existing pages know, whatever became of the sidecar. */
+/** Answers pages' calls in the form that existing pages expect, also while no sidecar is running. */
 class Answers {
   #sidecar;
   #bootstrap;

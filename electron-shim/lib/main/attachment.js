@@ -13,7 +13,7 @@ const { createSenderCheck } = require("./senders.js");
 const { Subscriptions } = require("./subscriptions.js");
 const { BackendView } = require("./view.js");
 
-// A backend whose port is `reported`, or that fails, has no address: windows wait no longer than this for one.
+// How long `attachSidecar` waits for an address. A backend that fails, or reports its port late, has none.
 const ADDRESS_WAIT_MS = 10_000;
 
 /**
@@ -21,7 +21,7 @@ const ADDRESS_WAIT_MS = 10_000;
  * @typedef {import("../../types/protocol").Bootstrap} Bootstrap
  */
 
-/** A sidecar between an app and its pages, from the call of `attachSidecar` to its `detach`. */
+/** Connects a sidecar with an app and its pages, from `attachSidecar` to `detach`. */
 class Attachment {
   #settings;
   #sidecar;
@@ -56,7 +56,7 @@ class Attachment {
       backendOrigin: () => this.#bootstrap.backend.baseUrl,
       warn: (text) => console.warn(text),
     });
-    // Before the fan-out, so that a page that hears of a state reads the bootstrap that belongs to it.
+    // Before the fan-out, so that a page that gets a state change reads the matching bootstrap.
     this.#addressKnown = new Promise((resolve) => {
       sidecar.on("backend:stateChanged", (change) => {
         this.#bootstrap = applyState(this.#bootstrap, change);
@@ -70,7 +70,7 @@ class Attachment {
       registerHandlers({ ipcMain, BrowserWindow, dialog, senders, answers, fanOut, bootstrap, subscriptions: this.#subscriptions });
     } catch (error) {
       this.#subscriptions.end();
-      sidecar.abandon(); // nothing may run on unattended
+      sidecar.abandon(); // leave nothing running
       throw error;
     }
     this.#fatal = new Fatal({ app, dialog, sidecar, onFatal: options.onFatal });
@@ -80,7 +80,7 @@ class Attachment {
     this.#watchSidecar(app);
   }
 
-  /** It failed for good, or the app ended it: another one may take its place. */
+  /** It failed for good, or the app closed it: `attachSidecar` may start another one. */
   get over() {
     return this.#over;
   }
@@ -111,7 +111,7 @@ class Attachment {
   }
 
   /**
-   * With a sidecar its backend dies, and it can't report that any more: pages hear it from here.
+   * A sidecar's backend dies with it, and the sidecar can no longer report that, so this does.
    *
    * @param {"BACKOFF" | "FAILED"} state
    */
@@ -177,7 +177,7 @@ class Attachment {
 }
 
 /**
- * What is known of the app before the sidecar says anything.
+ * What is known about the app before the sidecar answers.
  *
  * @param {import("../../types/electron").AppLike} app
  * @param {import("../../types/protocol").Settings} settings

@@ -29,7 +29,7 @@ function sidecarCommand(options, host) {
 }
 
 /**
- * The settings that `app` knows, under those that the caller gave.
+ * The settings known from `app`, overridden by the caller's.
  *
  * @param {AttachOptions} options
  * @param {{argv: readonly string[], resourcesPath?: string | undefined}} host

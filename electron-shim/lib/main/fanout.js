@@ -4,7 +4,7 @@ const { EVENTS, OPT_IN_EVENTS } = require("../names.js");
 
 /** @typedef {import("../../types/electron").ContentsLike} ContentsLike */
 
-/** Events to every page of the app, in windows and in views; the last of each kind is kept for pages that come later. */
+/** Sends events to all pages of the app, in windows and views, and keeps the last of each kind for pages that are opened later. */
 class FanOut {
   #BrowserWindow;
   #sidecar;

@@ -12,9 +12,8 @@ const MAX_LINE = 500; // characters: a dialog has to fit the screen
  */
 
 /**
- * Notices that the backend, or the sidecar, will not come back by itself, and reports it once: `backend-crash` on `app`, then
- * `onFatal`. Where the app handles neither: an error box, and the end of the app. A backend that a user starts again after
- * all may fail once more.
+ * Detects that the backend or the sidecar failed for good, and reports it once: `backend-crash` on `app`, then `onFatal`. If the app
+ * handles neither, it shows an error box and quits the app. If the user starts the backend again, a later failure is reported again.
  */
 class Fatal {
   #app;
@@ -55,7 +54,7 @@ class Fatal {
     this.#report(errorReport(error, this.#logs()), null);
   }
 
-  /** Why, in the sidecar's own words: waiting for a backend that has failed is answered with the error of its start. */
+  /** Gets the reason from the sidecar: `waitForReady` of a failed backend rejects with the error of its start. */
   async #firstStartFailed() {
     const error = await this.#sidecar.call("backend:waitForReady", [], { timeout: 5000 }).then(
       () => null,
@@ -123,7 +122,7 @@ function errorReport(error, logs) {
 }
 
 /**
- * What a dialog or a console may show of a backend's output: nothing that steers a terminal, or turns the order of what stands around it.
+ * Makes a backend's output safe for a dialog or console: without terminal control sequences and bidirectional controls.
  *
  * @param {string} output
  */

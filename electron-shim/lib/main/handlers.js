@@ -15,8 +15,8 @@ const SILENCE_MS = 60_000;
  */
 
 /**
- * Everything that a page can reach, and nothing of the sidecar's own channels. All or nothing: where a channel has a
- * handler already, those registered before it are taken back by ending the subscriptions.
+ * Registers everything that a page can call; no `sidecar:` channel. All or nothing: if a channel already has a handler, the caller removes
+ * the ones registered so far by ending the subscriptions.
  *
  * @param {object} parts
  * @param {import("../../types/electron").IpcMainLike} parts.ipcMain
@@ -91,8 +91,8 @@ function isMainFrame(frame) {
 }
 
 /**
- * The user's consent to a firewall rule. One question at a time, and none for a while after several refusals: a page that asks in a
- * loop must neither fill the screen nor hold it.
+ * Asks the user for consent to a firewall rule. One question at a time, and none for a minute after several refusals, so that a page
+ * that asks in a loop cannot block the screen.
  */
 class Consent {
   #dialog;

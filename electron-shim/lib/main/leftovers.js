@@ -8,8 +8,8 @@ const SYNC_CHANNEL = "runtime:getBootstrap";
 /** @typedef {import("../../types/electron").IpcMainLike} IpcMainLike */
 
 /**
- * What an app kept of its hand-written backend service. Two listeners of the synchronous channel would both answer, and the
- * page gets the first answer; a second handler is refused by Electron, in words that do not say which of the two must go.
+ * The error for a handler that an app kept from its own backend service. If two listeners answered the synchronous channel, the page
+ * would get the first answer; and Electron's own error for a second handler does not say which one to remove.
  *
  * @param {"on" | "handle"} method
  * @param {string} channel

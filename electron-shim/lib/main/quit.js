@@ -5,7 +5,7 @@ const { Subscriptions } = require("./subscriptions.js");
 // Windows sends it after every query: wParam 1, the session ends (Electron's "session-end"); wParam 0, another program refused
 // and it goes on, of which Electron has no event (learn.microsoft.com/windows/win32/shutdown/wm-endsession).
 const WM_ENDSESSION = 0x0016;
-// An app that still lives so long after the query was not logged off, whatever became of that message.
+// If the app is still running after this time, the logoff was cancelled, even if that message never came.
 const SESSION_WAIT_MS = 60_000;
 
 /**
@@ -14,9 +14,9 @@ const SESSION_WAIT_MS = 60_000;
  */
 
 /**
- * Lets the app leave only when the backend is gone: the first `before-quit` is held up, and `app.quit()` called again once
- * it may pass. Never `app.exit()`: it would skip what the updater does after the last window. Where the app stays after
- * all (a listener or a window refused, the session goes on), the sidecar is started again.
+ * Delays a quit until the backend is gone: prevents the first `before-quit`, and calls `app.quit()` again when the sidecar has exited.
+ * Never `app.exit()`, which would skip the updater's work after the last window. If the app stays open after all (a listener or
+ * window refused, or the session continues), the sidecar is started again.
  *
  * @param {object} options
  * @param {import("../../types/electron").AppLike} options.app
@@ -27,11 +27,11 @@ const SESSION_WAIT_MS = 60_000;
  * @param {number} [options.sessionWait] milliseconds
  */
 function holdQuit({ app, BrowserWindow, autoUpdater, sidecar, subscriptions = new Subscriptions(), sessionWait = SESSION_WAIT_MS }) {
-  /** The sidecar is gone: quits pass. */
+  /** The sidecar has exited: quits are no longer delayed. */
   let gone = false;
-  /** A quit waits for it. */
+  /** A quit is waiting for it. */
   let asked = false;
-  /** The app leaves; a listener or a window that refuses cancels the quit (Electron: a cancelled close ends the quitting). */
+  /** The app is quitting; a listener or window can still cancel it (in Electron a cancelled close cancels the quit). */
   let leaving = false;
   /** @type {Promise<void> | null} */
   let closing = null;
@@ -53,7 +53,7 @@ function holdQuit({ app, BrowserWindow, autoUpdater, sidecar, subscriptions = ne
     void sidecar.reopen();
   }
 
-  // Listeners of the app that come after ours have their say: what they did is known when all have run.
+  // The app's later listeners may still prevent the event; that is known after all of them have run.
   const whenAllowed = (/** @type {PreventableEvent} */ event, /** @type {(allowed: boolean) => void} */ then) =>
     queueMicrotask(() => then(!event.defaultPrevented));
   const stayIfRefused = (/** @type {PreventableEvent} */ event) => whenAllowed(event, (allowed) => !allowed && leaving && stay());
@@ -64,7 +64,7 @@ function holdQuit({ app, BrowserWindow, autoUpdater, sidecar, subscriptions = ne
       stayIfRefused(event);
       return;
     }
-    if (event.defaultPrevented) return; // another listener holds it: if the app is to quit after that, it says so again
+    if (event.defaultPrevented) return; // another listener prevented it; a later quit comes as a new event
     event.preventDefault();
     if (asked) return;
     asked = true;

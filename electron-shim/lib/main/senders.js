@@ -1,11 +1,11 @@
 "use strict";
 
 const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
-// What an app puts other people's pages into, or that it does not make itself.
+// Contents that show foreign pages, or that the app did not create.
 const FOREIGN_TYPES = new Set(["webview", "remote", "backgroundPage"]);
 
 /**
- * Whether a frame's page is one of the app's own. Windows and views alike: what counts is the origin of the frame.
+ * Decides whether a frame belongs to the app, by its origin, in windows and views alike.
  *
  * @param {object} options
  * @param {boolean} options.development

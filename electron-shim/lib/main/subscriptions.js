@@ -1,6 +1,6 @@
 "use strict";
 
-/** Listeners on Electron's emitters, ended together. */
+/** Listeners on Electron's emitters, removed together. */
 class Subscriptions {
   /** @type {Array<() => void>} */
   #ends = [];

@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * The backend as code knows it that had a service object: answered at once, from what the sidecar reported last.
+ * The backend's state as last reported by the sidecar, without waiting.
  */
 class BackendView {
   #sidecar;
