@@ -26,7 +26,7 @@ _RULES = (
     _Rule("7z 7za 7zr rar unrar", "", "-p*"),
     _Rule("ansible-vault", "", "encrypt_string+0"),
     _Rule("aws", "SecureString", "--value"),
-    _Rule("az", "", "-p"),
+    _Rule("az", "login", "-p"),
     _Rule("az", "secret", "--value"),
     _Rule("bcp mosquitto_pub mosquitto_rr mosquitto_sub unzip zip", "", "-P"),
     _Rule("cbq cqlsh cypher-shell mongo mongodump mongoexport mongoimport mongorestore mongosh", "", "-p"),

@@ -20,6 +20,7 @@ class _Form(NamedTuple):
 
 
 _NAME = r"(?P<name>[\w.$:-]{2,100})"
+_DRAWN = r"\s{1,8}(?P<secret>(?=[^\s]{0,60}[0-9])(?=[^\s]{0,60}[A-Za-z])[^\s\"']{6,200}+)"
 _TEXT = r"(?:\"[^\"\n]{0,400}\"|'[^'\n]{0,400}'|[\w.$]{1,60})"
 # fmt: off
 _FORMS = (
@@ -31,10 +32,10 @@ _FORMS = (
     # key="Password" value="x", {"name": "DB_PASSWORD", "value": "x"}, - name: DB_PASSWORD\n  value: x
     _Form("value of {name}", ("alue", "ontent"), 1,
           rf"(?i:\b(?:name|key|id|field|label|variable|property|header)\\{{0,7}}[\"']?\s{{0,4}}[=:]\s{{0,4}}\\{{0,7}}[\"']?){_NAME}\\{{0,7}}[\"']?"
-          r"[\s,;]{0,40}(?:type\s?=\s?[\"']\w{1,20}[\"']\s{1,4})?\\{0,7}[\"']?(?i:value|content|stringvalue)\\{0,7}[\"']?\s{0,4}[=:]\s{0,4}\\{0,7}[\"']?(?P<secret>[^\s\"'<>\\,}]{1,2000}+)"),
+          r"[\s,;]{0,40}(?:\\{0,7}[\"']?\w{1,20}\\{0,7}[\"']?\s{0,2}[:=]\s{0,2}\\{0,7}[\"'][\w#.-]{1,40}\\{0,7}[\"'][\s,;]{1,8}){0,2}\\{0,7}[\"']?(?i:value|content|stringvalue)\\{0,7}[\"']?\s{0,4}[=:]\s{0,4}\\{0,7}[\"']?(?P<secret>[^\s\"'<>\\,}]{1,2000}+)"),
     # <property name="password">x</property>, <setting name="Secret"><value>x</value>
     _Form("value of {name}", ("</",), 1,
-          rf"<\w{{1,40}}\s[^<>]{{0,100}}?\b(?:name|key|id)=[\"']{_NAME}[\"'][^<>]{{0,100}}>\s{{0,20}}(?:<\w{{1,20}}>)?(?P<secret>[^<>]{{1,2000}}?)\s{{0,20}}</"),
+          rf"<\w{{1,40}}\s[^<>]{{0,100}}?\b(?i:name|key|id)=[\"']{_NAME}[\"'][^<>]{{0,100}}>\s{{0,20}}(?:<\w{{1,20}}>)?(?P<secret>[^<>]{{1,2000}}?)\s{{0,20}}</"),
     _Form("password of a form", ("type=",), 1,
           r"<input\s[^<>]{0,200}?type=[\"']?password[\"']?[^<>]{0,200}?\svalue=[\"'](?P<secret>[^\"'<>]{1,500})"),
     # a field of a form: name="password", an empty line, the value
@@ -87,8 +88,8 @@ _FORMS = (
     _Form("value of {name}", (" is ", " was "), 4,
           r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+) (?:is|was)[ ](?:now |set to )?(?P<secret>(?=[^\s\"'`,;]{0,80}[0-9!@#$%^&*+=])[^\s\"'`,;]{6,500}+)"),
     # password x1y2, password for anna: x1y2, new password set to x1y2, | password | x1y2 |
-    _Form("value of {name}", ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "otp", "OTP", "pw", "PIN", "TOKEN", "SECRET"), 4,
-          r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,40}+(?:REG_\w{2,12}[ \t]{1,8})?|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to )?"
+    _Form("value of {name}", ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "pi key", "PI key", "s key", "otp", "OTP", "pw", "PIN", "TOKEN", "SECRET"), 4,
+          r"(?<![\w.$-])(?P<name>(?:(?i:api|access|secret|private|signing|master|auth|encryption)[ ])?[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,40}+(?:REG_\w{2,12}[ \t]{1,8})?|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to )?"
           r"(?P<secret>\d{4,8}(?=[\s.,;]|$)|(?=[^\s0-9]{0,80}[0-9])(?=[^\sA-Za-z]{0,80}[A-Za-z])[^\s\"'`,;|()\[\]{}<>:]{6,200}+)(?![:(/\\])"),
     _Form("credentials of a login", ("@",), 4,
           r"(?<![\w.:/@+-])(?!mailto:|sips?:|xmpp:|acct:|npm:|git:)[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@:/\"'<>]{4,200}+)@(?=[A-Za-z])(?!sha\d)"),
@@ -106,15 +107,29 @@ _FORMS = (
           r"(?<![\w.+-])[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@\"'<>]{1,200}+)@(?:tcp|unix)\("),
     # the last of the texts that a call is given: mysqli_connect("host", "user", "x"), jwt.sign(claims, "x")
     _Form("password of a call", ("onnect(", "onnection(", "construct(", "PDO(", "ysqli("), 4,
-          rf"\b(?:PDO|mysqli|mysqli?_connect|getConnection|(?:PDO|mysqli)->__construct)\(\s?(?:{_TEXT},\s?){{2}}[\"'](?P<secret>[^\"'\s]{{1,200}}+)[\"']"),
+          rf"\b(?:PDO|DBI->connect|mysqli|mysqli?_connect|getConnection|(?:PDO|mysqli)->__construct)\(\s?(?:{_TEXT},\s?){{2}}[\"'](?P<secret>[^\"'\s]{{1,200}}+)[\"']"),
     _Form("key of a call", (".sign(", ".verify(", ".encode(", ".decode(", "Hmac(", "ipheriv(", "hmac("), 4,
           r"\b(?:(?i:jwt|jsonwebtoken)\.(?:sign|verify|encode|decode)|(?:create)?[Hh]mac|createCipheriv|hash_hmac)\([^()\n\"']{0,80}(?:[\"'][^\"'\n]{1,400}[\"'])?[^()\n\"']{0,40},\s?[\"'](?P<secret>[^\"'\n]{4,200}+)[\"']"),
     # password ........ x, secret key loaded: x, Unseal Key 1: x
     _Form("value of {name}", ("...",), 4,
           r"(?<![\w.$-])(?P<name>[A-Za-z][\w-]{2,60}+)[ ]?\.{3,60}[ ]?[\"']?(?P<secret>(?=[^\s\"']{0,60}[0-9])[^\s\"'.]{4,200}+)"),
     _Form("value of {name}", (": ", "="), 4,
-          r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+) (?:loaded|generated|created|received|issued|accepted|found|read|set|updated|rotated|decoded|saved|is now|used|changed|sent)"
-          r"(?: [a-z]{2,9}){0,2}[:=][ ]?[\"'`]?(?P<secret>(?=[^\s\"'`]{0,60}[0-9])[^\s\"'`,;]{6,500}+)"),
+          r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+)(?: is| was| has been)? (?:loaded|generated|created|received|issued|accepted|found|read|set|updated|rotated|decoded|saved|is now|used|changed|sent|obtained|acquired|fetched|granted|returned|retrieved|assigned)"
+          r"(?: [\w@.-]{2,40}){0,3}[:=][ ]?[\"'`]?(?P<secret>(?=[^\s\"'`]{0,60}[0-9])[^\s\"'`,;]{8,500}+)"),
+    # the following password: x, password for the user anna (…): x
+    _Form("value of {name}", ("ollowing ",), 4,
+          rf"(?i:following )(?P<name>[A-Za-z][\w.-]{{2,60}}+)[^\n:]{{0,60}}:{_DRAWN}"),
+    _Form("value of {name}", (" for ",), 4,
+          rf"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{{2,60}}+) for (?:(?:the|user|account|key) )?[\"']?[\w@./-]{{1,60}}[\"']?(?: user| account)?(?: \([^)\n]{{0,120}}\))?:{_DRAWN}"),
+    _Form("value of {name}", ("<string>",), 1,
+          rf"<key>{_NAME}</key>\s{{0,40}}<string>(?P<secret>[^<>]{{1,2000}})<"),
+    # variable "password" { default = "x" }, "password": {"value": "x"}
+    _Form("value of {name}", ("default", "alue"), 4,
+          rf"\"{_NAME}\"\s{{0,4}}:?\s{{0,4}}\{{[^{{}}]{{0,200}}?\"?(?:default|[vV]alue)\"?\s{{0,4}}[:=]\s{{0,4}}\"(?P<secret>[^\"\n]{{1,1000}})\""),
+    _Form("password of a command", ("IDENTIFIED BY ", "identified by ", "sp_addlogin "), 4,
+          r"(?:(?i:\bidentified by )|\bsp_addlogin N?'[^'\n]{1,60}', ?N?')(?P<secret>[^\s\"';,]{4,200}+)"),
+    _Form("password of a user", ("PASSWORD ",), 4,
+          r"(?m)^PASSWORD \w{1,30} = (?P<secret>\S{1,200}+)"),
     _Form("key of a vault", (" Key ", " key "), 16,
           r"(?i:\b(?:unseal|recovery) key \d{1,2}: )(?P<secret>[A-Za-z0-9+/=]{16}[A-Za-z0-9+/=_-]*+)"),
     _Form("key of a database", ("ragma", "RAGMA", " KEY ", " key "), 1,
