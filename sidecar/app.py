@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 
 def run(boot: Boot) -> int:
-    """Serves until the end; gives the exit status. The loop stays open: on Windows its closing may wait without a limit."""
+    """Serves until the sidecar ends; returns the exit status. The loop is not closed, because on Windows closing it may block forever."""
     return create_event_loop().run_until_complete(_serve(boot))
 
 
@@ -85,7 +85,7 @@ async def _serve(boot: Boot) -> int:
 
 
 class App:
-    """One sidecar."""
+    """A sidecar and all its parts."""
 
     def __init__(self, boot: Boot, server: Server, settings: Settings, paths: Paths, *, started: float) -> None:
         if settings.sandbox.level != "off":
@@ -170,7 +170,7 @@ class App:
         }
 
     def _succeeded(self, found: Reclaimed) -> None:
-        """The sidecar before this one has gone, or lives on after all."""
+        """The previous sidecar has exited, or is still running after all."""
         self._record.keeps_port = found.keeps_port
         self._record.update(logs=found.logs)
         self._output.move_to(os.path.join(self._paths.logs, found.logs))
@@ -179,7 +179,7 @@ class App:
             self._warnings.append(note)
 
     async def run(self) -> int:
-        """From the first request to the exit status."""
+        """Serves requests; returns the exit status."""
         self._server.serve(self._handlers, self._ending.client_ended)
         backend = self._settings.backend
         if backend.autostart or not backend.managed:
@@ -214,11 +214,11 @@ _SWITCH_INTERVAL = 0.0001  # seconds for which a thread that imports holds up th
 
 
 def _import_late(supervisor: Supervisor, settings: Settings, logs: str) -> tuple[asyncio.Task[None], asyncio.Event]:
-    """What takes long to import is imported while the backend boots, not before it is spawned; at once when the event is set."""
+    """Does the slow imports while the backend boots, not before it is spawned; at once when the event is set."""
     loop, due = asyncio.get_running_loop(), asyncio.Event()
 
     def begin_soon(_notice: RunStarted) -> None:
-        """A backend that listens at once is asked before an import is in the way."""
+        """Lets a backend that listens at once be checked before the imports delay it."""
         loop.call_later(_HEAD_START, due.set)
 
     supervisor.stream.subscribe(RunStarted, begin_soon)
@@ -238,7 +238,7 @@ def _import_late(supervisor: Supervisor, settings: Settings, logs: str) -> tuple
 
 
 def _import_masking() -> None:
-    """A failure needs it, perhaps when no file can be opened any more; the first text that is masked imports all of it."""
+    """Imports the masking now, because a failure needs it, possibly when no file can be opened anymore."""
     from .settings.masking import mask_text
 
     mask_text("")

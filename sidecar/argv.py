@@ -19,7 +19,7 @@ MAX_FRAME_RANGE = (4096, 1024**3)
 MAX_IN_FLIGHT_RANGE = (1, 65_536)
 
 COMPLETION_VARIABLE = "_SIDECAR_COMPLETE"
-"""What a shell sets when it asks which words may follow; the command line library derives the name from the program's."""
+"""The variable that a shell sets for completion; click derives its name from the program's."""
 
 _TEXT_OPTIONS = ("--config", "--profile", "--cwd", "--set", "--metrics")
 _NUMBER_OPTIONS = {"--max-frame": MAX_FRAME_RANGE, "--max-in-flight": MAX_IN_FLIGHT_RANGE}
@@ -27,7 +27,7 @@ _HINT = "'sidecar serve --help' lists the options."
 
 
 class Boot:
-    """What the rest of the program needs to know of its start.
+    """The parsed arguments of ``serve``.
 
     ``stdin_fd``, ``stdout_fd`` are private descriptors; hello was written to the second. ``overrides`` are
     ``section.name=value`` in the order given. ``guardian`` is what fork_guardian gave, ``early`` the run that was
@@ -52,20 +52,20 @@ class Boot:
 
 
 def wants_serve(argv: list[str]) -> bool:
-    """Whether the arguments (without the program's name) mean ``serve``; its ``--help`` is the command line library's."""
+    """Whether the arguments (without the program's name) mean ``serve``; click handles its ``--help``."""
     if argv and not argv[0].startswith("-"):
         return argv[0] == "serve" and not asks_for_help(argv[1:])
     return not asks_for_help(argv) and COMPLETION_VARIABLE not in os.environ and not has_terminal()
 
 
 def asks_for_help(argv: list[str]) -> bool:
-    """Whether a ``--help``, ``-h`` or ``--version`` stands before the backend's command."""
+    """Whether ``--help``, ``-h`` or ``--version`` comes before the backend's command."""
     own = argv[: argv.index("--")] if "--" in argv else argv
     return any(word in {"--help", "-h", "--version"} for word in own)
 
 
 def parse(argv: list[str]) -> Boot:
-    """Reads the arguments of ``serve``, with or without that word before them. UsageError: they are wrong."""
+    """Parses the arguments of ``serve``, with or without that word. UsageError: they are wrong."""
     boot = Boot()
     words = iter(argv[1:] if argv[:1] == ["serve"] else argv)
     for word in words:
@@ -87,7 +87,7 @@ def parse(argv: list[str]) -> Boot:
 
 
 def _correct(argv: list[str], word: str, rest: Iterator[str]) -> str:
-    """The command line as it was meant, where ``word`` can be the backend's program."""
+    """The command line that was probably meant, if ``word`` can be the backend's program."""
     if word.startswith("-"):
         return ""
     import shlex  # only a mistake needs it

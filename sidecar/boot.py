@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def serve(argv: list[str]) -> None:
-    """Runs ``serve`` to its end, and ends the process: what a finalizing interpreter does takes 30 ms and is of no use."""
+    """Runs ``serve`` and exits the process at its end, without the interpreter's finalization, which takes 30 ms."""
     status = 70
     _speak_utf8()
     try:
@@ -65,7 +65,7 @@ def _serve(argv: list[str]) -> int:
 
 
 def _check_limit() -> None:
-    """With fewer open files it could start a backend and then neither see nor explain what becomes of it."""
+    """With fewer file descriptors it could start a backend, but neither monitor it nor explain its failures."""
     if sys.platform != "win32":
         allowed = os.sysconf("SC_OPEN_MAX")  # -1: without limit
         if 0 <= allowed < _MIN_OPEN_FILES:
@@ -75,7 +75,7 @@ def _check_limit() -> None:
 
 
 def _install_early_signal_handlers(boot: Boot) -> None:
-    """Remembers a request to end that comes before it can be obeyed; the default action would end us by signal.
+    """Remembers a termination signal until it can be handled; the default action would kill the sidecar.
 
     What starts us may block or ignore anything (Swift's and GCD's programs block, nohup ignores), and we would inherit
     that: deaf to SIGTERM, blind to the end of children. An ignored SIGHUP stays: nohup(1) wants it.
@@ -97,7 +97,7 @@ def _install_early_signal_handlers(boot: Boot) -> None:
 
 
 def _put_standard_library_first() -> None:
-    """Before the working folder and PYTHONPATH: no file there can take the place of a module, and none is looked for there.
+    """Puts the standard library before the working folder and PYTHONPATH, so that no file there can replace a module.
 
     A lookup costs one folder instead of three; under Wine 1 ms each. ``sidecar`` has its own path.
     """
@@ -115,7 +115,7 @@ def _guardian(boot: Boot) -> Any:
 
 
 def _contain() -> str | None:
-    """On Windows: puts the sidecar into a job object that ends all that it started. Gives what went wrong."""
+    """On Windows: puts the sidecar into a job object that kills all its child processes. Returns what went wrong."""
     if sys.platform == "win32":
         from .process.windows.jobs import contain_self
 
@@ -124,7 +124,7 @@ def _contain() -> str | None:
 
 
 def _damage() -> str:
-    """Why a packed sidecar cannot run: its folder lost a file. Empty for any other reason."""
+    """Says which files a packed sidecar's folder has lost; empty if that is not the problem."""
     if getattr(sys, "frozen", False):
         from .frozen import damage
 
@@ -133,7 +133,7 @@ def _damage() -> str:
 
 
 def _log_defect(error: Exception) -> None:
-    """Its traceback, which the app has logged already where it came from there."""
+    """Logs the traceback; the log skips one that the app has already written."""
     try:
         from .log import log
     except ImportError:
@@ -143,7 +143,7 @@ def _log_defect(error: Exception) -> None:
 
 
 def _speak_utf8() -> None:
-    """On Windows a pipe would get the system's ANSI code page, and the program that starts us reads stderr as UTF-8."""
+    """Makes stderr UTF-8, which its reader expects; on Windows a pipe would get the ANSI code page."""
     if sys.platform == "win32" and sys.stderr is not None and not sys.stderr.isatty():
         sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # a TextIOWrapper
 

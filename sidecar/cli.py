@@ -86,7 +86,7 @@ def _report(error: click.ClickException | SidecarError, words: list[str], *, beh
 
 
 def _with_separator(command: click.Command, words: Sequence[str]) -> str | None:
-    """The command line with the ``--`` that was forgotten before the backend's command; None where none seems to be missing."""
+    """The command line with the missing ``--`` before the backend's command; None if none seems to be missing."""
     values = {
         name: not option.is_flag
         for option in command.params
@@ -111,7 +111,7 @@ def _with_separator(command: click.Command, words: Sequence[str]) -> str | None:
 
 
 def _is_program(word: str) -> bool:
-    """Of ``call`` any word may be an argument: one that is not JSON, and can be run, is none."""
+    """Whether a word of ``call`` is the backend's program rather than an argument: it is not JSON and can be run."""
     try:
         msgspec.json.decode(word)
     except (msgspec.DecodeError, RecursionError):

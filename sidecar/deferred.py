@@ -15,7 +15,7 @@ _MISSING = ("ssl", "typing_extensions", "_uuid")
 
 
 class _Later:
-    """Stands for a module until something of it is used that is not ``known``."""
+    """A placeholder for a module, until an attribute is used that is not in ``known``."""
 
     __spec__ = None  # the import system looks at it
 
@@ -47,7 +47,7 @@ class _Logger:
 
 
 def _is_coroutine_function(function: Any) -> bool:
-    """What asyncio asks about each signal handler. Functions and methods have their code, with inspect.CO_COROUTINE."""
+    """Replaces the function that asyncio calls for each signal handler; reads inspect.CO_COROUTINE of its code."""
     return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & 0x80)
 
 
@@ -68,7 +68,7 @@ def _compile(*arguments: Any) -> Any:
 
 
 def _later() -> dict[str, _Later]:
-    """By name; each with what is used while asyncio and msgspec are imported. No message has an UUID or a Decimal."""
+    """Module name → the attributes that asyncio and msgspec use during import. No message contains a UUID or Decimal."""
     pattern = _sre.compile("", 0, [1], 0, {}, ())  # typing wants its type; 1 is SUCCESS
     known: dict[str, dict[str, Any]] = {
         "asyncio.sslproto": {},

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def launch(boot: Boot) -> EarlyRun | None:
-    """Launches the first run; None where the supervisor has to."""
+    """Launches the first run; None if the supervisor has to do it."""
     if boot.interrupted or boot.containment:
         return None
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     ]  # fmt: skip
 
 PAGES = "https://github.com/electron-backend-sidecar/electron-backend-sidecar/blob/main/docs"
-"""Where the pages are that messages name: an installed package has none of them."""
+"""The address of the pages that messages name; an installed package does not include them."""
 
 
 LIMIT_REMEDY = "The sidecar has reached a limit of its system: raise it (ulimit -n for open files, -u for processes, -v for memory), or close other programs."
@@ -23,14 +23,14 @@ LOOPBACK_REMEDY = "The loopback interface is down: bring it up (ip link set lo u
 
 
 def is_exhausted(error: BaseException) -> bool:
-    """Whether the system had no descriptor, process or memory left."""
+    """Whether the system ran out of descriptors, processes or memory."""
     import errno
 
     return isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 
 
 class SidecarError(Exception):
-    """The root of the tree."""
+    """The base class."""
 
     code: ClassVar[str] = "INTERNAL"  # its stable name on the wire, for programs
     exit_status: ClassVar[int] = 70  # of the process, when this error ends it

@@ -14,7 +14,7 @@ _REMEDY = "Reinstall the app, or copy the whole folder again while no sidecar ru
 
 
 def shed_loader() -> None:
-    """Restores the environment as the owner gave it: every child inherits it, and a backend would load our libraries.
+    """Restores the original environment, because children inherit it and a backend would load the sidecar's libraries.
 
     The loader sets the search path for libraries and adds ``_PYI_`` variables. The sidecar itself needs neither any
     more: the system's loader read the path at the start, and Windows finds the libraries of a module beside it.
@@ -27,7 +27,7 @@ def shed_loader() -> None:
 
 
 def damage() -> str:
-    """What is wrong with the sidecar's folder, and the remedy; empty if nothing is, or that is unknown."""
+    """What is wrong with the sidecar's folder, and the remedy; empty if nothing is, or if that is unknown."""
     import json
 
     folder = os.path.dirname(sys.executable)  # noqa: PTH120 - pathlib may be what is missing

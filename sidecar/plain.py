@@ -11,22 +11,22 @@ def one_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """As ``one_line``, with the line breaks."""
+    """Like ``one_line``, but keeps line breaks."""
     return text if text.isprintable() else "\n".join(map(one_line, text.split("\n")))
 
 
 def capitalised(text: str) -> str:
-    """The text as the beginning of a sentence."""
+    """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
 def encodable(text: str) -> str:
-    """The text without lone surrogates, which UTF-8 cannot hold: they stand for bytes of a file name that are not UTF-8."""
+    """The text without lone surrogates, which stand for bytes of a file name that are not UTF-8 and cannot be encoded."""
     return text if text.isascii() else "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
 
 
 def escaped_json(document: str) -> str:
-    """The same JSON document with what is not printable escaped. Line breaks stay: within texts JSON has none."""
+    """The JSON document with unprintable characters escaped. Line breaks stay, because JSON strings contain none."""
     if document.isprintable():
         return document
     return "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in document)

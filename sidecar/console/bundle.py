@@ -1,4 +1,4 @@
-"""What a support ticket needs, in one zip file, without secrets."""
+"""Collects logs, crash reports and the diagnosis in one zip file, with secrets masked."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ _FLAG = re.compile(
 
 
 class Bundle:
-    """What goes into a bundle, masked."""
+    """The contents of a bundle, masked."""
 
     def __init__(self, checks: Sequence[Check], facts: dict[str, Any], serve_words: Sequence[str] = ()) -> None:
-        """``facts``: ``logs``, the folder, and ``info``, what ``sidecar:info`` answered; empty where no sidecar ran."""
+        """``facts``: ``logs``, the folder, and ``info``, the answer of ``sidecar:info``; empty if no sidecar ran."""
         settings = settings_of(serve_words)
         self._secrets = spellings(_secrets(serve_words, settings))
         self.texts: dict[str, str] = {}  # by their name in the bundle
@@ -69,7 +69,7 @@ class Bundle:
             self.masked[name] = found.kinds
 
     def summary(self) -> str:
-        """What was masked where, for people: one line a text, the secrets themselves not among it."""
+        """Lists what was masked where, one line per file, without the secrets themselves."""
         if not self.masked:
             return "Nothing looked like a secret.\n"
         return "".join(f"{name}: {_counted(kinds)}\n" for name, kinds in self.masked.items())
@@ -86,7 +86,7 @@ class Bundle:
         return packed.getvalue()
 
     def write(self, path: Path) -> None:
-        """Writes the zip, readable by its owner alone. A file of that name is replaced, a link is not followed. Raises OSError."""
+        """Writes the zip, readable only by its owner. Replaces a file of that name; does not follow a link. Raises OSError."""
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
         replace_file(path, self.pack())
@@ -106,7 +106,7 @@ def mask_settings(text: str) -> str:
 
 
 def _secret_settings(text: str) -> Iterator[tuple[re.Match[str], str]]:
-    """Where a settings file gives a secret, and the secret as it is written there; one that is empty is none."""
+    """The places of secrets in a settings file, and the secrets as written there; empty values do not count."""
     matches = [*_SETTING.finditer(text), *_FLAG.finditer(text)]
     for found in sorted(matches, key=lambda match: match.start("value")):
         value = found["value"].strip("\"'")
@@ -145,7 +145,7 @@ def _logs(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _tail(file: Path) -> str:
-    """The end of a file, from the beginning of a line on: half a secret would not be known as one."""
+    """The end of a file, starting at a line's beginning, because half a secret would not be recognised."""
     try:
         data = read_file(file, LAST_BYTES + 1, last=True)
     except OSError as error:

@@ -28,7 +28,7 @@ _LOOK_TIMEOUT = 2.0  # seconds
 
 
 def needs_backend(channel: str) -> bool:
-    """Whether an answer of that channel says anything only while a backend runs."""
+    """Whether the channel is useful only while a backend runs."""
     return channel.startswith("backend:") and channel not in WITHOUT_BACKEND
 
 
@@ -46,7 +46,7 @@ def arguments(words: Sequence[str]) -> list[Any]:
 
 
 def check_arguments(channel: str, values: Sequence[Any]) -> None:
-    """InvalidArgsError: they are not what the channel's schema takes; the sidecar itself ignores keys that it does not know."""
+    """InvalidArgsError: the arguments do not match the channel's schema. The sidecar itself ignores unknown keys."""
     spec = CHANNELS.get(channel)
     if spec is None or spec.args is None:
         return

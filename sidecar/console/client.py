@@ -1,4 +1,4 @@
-"""A client of the sidecar over its own stdio, for the headless tools: the same pipe and frames that Electron uses."""
+"""A client for the command-line tools: uses the sidecar's stdin and stdout, as Electron does."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class RemoteError(SidecarError):
 
 
 class SidecarLostError(SidecarError):
-    """The sidecar ended, or never spoke the protocol; the message holds its last words."""
+    """The sidecar exited, or does not speak the protocol; the message has its last output."""
 
 
 def serve_command() -> list[str]:
-    """What starts a sidecar like this one; frozen, the executable is the sidecar itself."""
+    """The command that starts a sidecar of this version; a packed one is the executable itself."""
     return [*([sys.executable] if getattr(sys, "frozen", False) else isolated_python("sidecar.__main__")), "serve"]
 
 
@@ -62,7 +62,7 @@ def isolated_python(module: str, arguments: str = "") -> list[str]:
 
 
 class Client:
-    """One sidecar process and the conversation with it; ``failure`` is an error without an id (wrong settings, a broken stream)."""
+    """A sidecar process and its connection; ``failure`` is an error without an id (wrong settings, a broken stream)."""
 
     def __init__(
         self, process: subprocess.Process, on_event: EventListener | None, on_dropped: DroppedListener | None
@@ -117,7 +117,7 @@ class Client:
         return client
 
     async def call(self, channel: str, *args: Any) -> Any:
-        """One request; a caller that is cancelled cancels it.
+        """Sends a request; cancelled with its caller.
 
         RemoteError: the answer is an error. InvalidArgsError: MessagePack cannot hold the arguments. InvalidConfigError: the
         settings are wrong. SidecarLostError: it ended in the meantime.
@@ -144,13 +144,13 @@ class Client:
             raise
 
     async def wait(self) -> int:
-        """Waits for the sidecar's end; returns its exit status."""
+        """Waits until the sidecar exits; returns its exit status."""
         await asyncio.shield(self._ended)
         assert self.exit_status is not None
         return self.exit_status
 
     async def close(self) -> int:
-        """``sidecar:shutdown``, then the sidecar's exit status. A sidecar that outlives its limit is killed."""
+        """Sends ``sidecar:shutdown``; returns the exit status. Kills a sidecar that takes too long."""
         try:
             async with asyncio.timeout(SHUTDOWN_LIMIT):
                 if not self._ended.done():
@@ -163,14 +163,14 @@ class Client:
         return await self.wait()
 
     async def kill(self) -> None:
-        """Ends the sidecar at once; its own children see the end of their lifeline."""
+        """Kills the sidecar at once; its children exit with their lifeline."""
         if not self._ended.done():
             self._end_process()
         await self._ended
 
     @property
     def end(self) -> str:
-        """How it ended, for people; it has ended."""
+        """Describes how the sidecar exited."""
         status = self.exit_status
         assert status is not None
         return f"exit status {status}" if status >= 0 else f"killed by {signal_name(-status)}"
@@ -181,7 +181,7 @@ class Client:
         return "\n".join(self._last_words)
 
     async def _converse(self) -> None:
-        """Reads both streams to their ends, then fails what still waits."""
+        """Reads both streams to the end, then fails all waiting calls."""
         stderr = asyncio.create_task(self._read_stderr())
         try:
             await self._read_frames()

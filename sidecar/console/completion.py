@@ -1,4 +1,4 @@
-"""Shell completion: click's, kept apart from ``serve``, with support for the colon in a channel's name."""
+"""Shell completion by click, with support for the colon in channel names."""
 
 from __future__ import annotations
 
@@ -78,13 +78,13 @@ class _PowerShell(completion.ShellComplete):
 
 
 def register() -> None:
-    """Lets the command line library answer the shells that it does not know."""
+    """Registers the shells that click does not support."""
     completion.add_completion_class(_PowerShell)
     completion.add_completion_class(_Bash)
 
 
 def script(command: click.Command, shell: str) -> str:
-    """What the shell has to read once, to complete the words of ``command``."""
+    """The script that the shell reads to complete ``command``."""
     register()
     kind = completion.get_completion_class(shell)
     assert kind is not None

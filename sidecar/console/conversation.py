@@ -1,4 +1,4 @@
-"""From recorded chunks to messages, and to a script of what the client sent and received; pure."""
+"""Turns recorded chunks into messages, and into a script of what the client sent and received. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MALFORMED = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError
 
 
 class RecordedFrame(NamedTuple):
-    """One frame, chunk or end that went by."""
+    """One recorded frame, chunk or end of a stream."""
 
     at: float  # seconds after the start
     sender: str  # client or sidecar
@@ -39,7 +39,7 @@ class Conversation:
         self._broken: set[str] = set()
 
     def take(self, record: Record) -> Iterator[RecordedFrame]:
-        """What one record completes."""
+        """The frames that a record completes."""
         if record.kind == "exit":
             yield from self._end(record, "sidecar", f"exit status {record.data.decode('ascii', 'replace')}")
         elif record.kind == "client end":
@@ -91,7 +91,7 @@ class Step(NamedTuple):
 
 @dataclass(slots=True)
 class Exchange:
-    """One request, and what came of it; ``answer`` is the message as it went by, None where none came."""
+    """A request and its answer; ``answer`` is the recorded message, None if there was none."""
 
     id: Any
     channel: str
@@ -102,7 +102,7 @@ class Exchange:
 
     @property
     def outcome(self) -> Any:
-        """What counts of the answer: the result, or the error."""
+        """The part of the answer that is compared: the result or the error."""
         if self.answer is None:
             return None
         return self.answer.get("result") if self.answer.get("type") == "response" else self.answer.get("error")
@@ -110,7 +110,7 @@ class Exchange:
 
 @dataclass(slots=True)
 class Tape:
-    """What one side of a conversation consists of."""
+    """Collects one side of a conversation."""
 
     hello: RecordedFrame | None = None
     steps: list[Step] = field(default_factory=list)
@@ -125,7 +125,7 @@ class Tape:
     _conversation: Conversation = field(default_factory=Conversation)
 
     def take(self, record: Record) -> None:
-        """Takes one record in."""
+        """Adds a record."""
         since = record.seconds - (self.hello.at if self.hello else record.seconds)
         if record.kind == "client":
             self.steps.append(Step(since, record.data, self.answers, len(self.states)))

@@ -1,4 +1,4 @@
-"""Makes the backend crash, for people who want to see what happens then."""
+"""Crashes the backend, to show how the sidecar recovers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def crash_backend(client: Client) -> int:
 
 
 def descends(pid: int, ancestor: int) -> bool:
-    """Whether ``ancestor`` is among the parents of that process; False where that cannot be seen."""
+    """Whether ``ancestor`` is an ancestor of that process; False if unknown."""
     try:
         return any(parent.pid == ancestor for parent in psutil.Process(pid).parents())
     except (psutil.Error, OSError):

@@ -1,4 +1,4 @@
-"""``sidecar data``: what the tools keep of each backend, listed and cleared."""
+"""``sidecar data``: lists and clears the state that the tools keep for each backend."""
 
 from __future__ import annotations
 

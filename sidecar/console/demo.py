@@ -1,4 +1,4 @@
-"""``sidecar demo``: the real sidecar through a real stdio client, its backend crashed once and seen to recover."""
+"""``sidecar demo``: runs a real sidecar with a small backend, crashes it once, and shows the recovery."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CRASH_AFTER = 2.0  # seconds for which it is shown running, at most
 
 
 def backend_command() -> list[str]:
-    """What starts the embedded backend; frozen, the executable is the sidecar itself."""
+    """The command that starts the demo's backend; a packed sidecar starts itself."""
     if getattr(sys, "frozen", False):
         return [sys.executable, "demo-backend", "--port", "{port}"]
     return [*isolated_python("sidecar.console.demo_backend", "sys.argv[1:]"), "--port", "{port}"]

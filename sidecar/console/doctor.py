@@ -72,7 +72,7 @@ def _bundle(bundle: str, checks: Sequence[Check], facts: dict[str, Any], serve_w
 
 
 class StartCheck(Check, frozen=True):
-    """How a start went: the last lines of its output, and where the crash report is."""
+    """The result of a start: the last lines of output and the crash report's path."""
 
     cause: str | UnsetType = UNSET
     output: list[str] | UnsetType = UNSET
@@ -96,7 +96,7 @@ async def _ask(serve_words: Sequence[str], *, start: bool) -> tuple[list[Check],
 
 
 class _StartEvents:
-    """What is said during the start: shown on stderr as soon as it is known, for the start itself may take a minute."""
+    """Shows the start's progress on stderr, because it may take a minute."""
 
     def __init__(self) -> None:
         self.crash: dict[str, Any] = {}

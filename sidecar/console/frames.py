@@ -1,4 +1,4 @@
-"""``sidecar frames``: a recording as people and programs read it."""
+"""``sidecar frames``: prints a recording as text or JSON."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _print_lines(recording: Recording) -> None:
 
 
 def heading(header: Header) -> str:
-    """Where a recording comes from, in one line."""
+    """A recording's origin, in one line."""
     where = f"on {header.platform} by sidecar {header.sidecar}"
     return one_line(f"Recorded {header.started} {where}: {' '.join(header.command)}")
 

@@ -1,4 +1,4 @@
-"""Single keys as they are pressed, from whatever stdin is, and the terminal as it was found when that is over."""
+"""Reads single key presses from stdin, and restores the terminal afterwards."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _is_pipe() -> bool:
 
 
 def _read_pipe(press: Callable[[bytes], None]) -> None:
-    """By a daemon thread on every platform: only it can wait for a pipe on Windows, and it ends with the process."""
+    """Reads in a daemon thread: only a thread can wait for a pipe on Windows, and it ends with the process."""
     loop = asyncio.get_running_loop()
 
     def read() -> None:

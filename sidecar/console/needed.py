@@ -1,4 +1,4 @@
-"""What a tool knows of the settings before it starts a sidecar, and needs: a backend to run."""
+"""Loads the settings before a tool starts a sidecar, and checks that they name a backend."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..settings.model import Settings
 
 
 def settings_of(serve_words: Sequence[str]) -> Settings | None:
-    """Those in force under ``serve WORDS``; None where they are wrong, which the sidecar reports."""
+    """The settings of ``serve WORDS``; None if they are wrong, which the sidecar reports."""
     try:
         boot = parse(list(serve_words))
         return load(

@@ -1,4 +1,4 @@
-"""What the commands have in common: their options and arguments, and the words of them that a shell may complete.
+"""The options and arguments that commands share, and their completion.
 
 What those words come from is imported when a shell asks.
 """
@@ -42,10 +42,10 @@ def _names(kind: Kind) -> Iterable[str]:
 
 
 class Seconds(click.FloatRange):
-    """A time, in seconds; ``nan`` is a number to Python and lies in every range."""
+    """A time in seconds. Refuses ``nan``, which Python accepts in every range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number; BadParameter where it is not one, or lies outside the range."""
+        """The number; BadParameter if it is not one, or out of range."""
         with_unit = quantity(value, SECONDS) if isinstance(value, str) else None
         number = float(super().convert(value if with_unit is None else with_unit, param, ctx))
         if not math.isfinite(number):

@@ -1,4 +1,4 @@
-"""``sidecar replay --to-client``: the sidecar's side of a recording, for a client under work, with no sidecar and no backend."""
+"""``sidecar replay --to-client``: plays the recorded sidecar for a client, without a sidecar or backend."""
 
 from __future__ import annotations
 

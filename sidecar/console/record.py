@@ -1,4 +1,4 @@
-"""``sidecar record``: stands between a client and a real sidecar, and writes the traffic to a file.
+"""``sidecar record``: passes data between a client and a real sidecar, and records it in a file.
 
 One thread a direction passes the bytes on as they come, and each waits for its reader, so back-pressure goes through. The
 file is as private as the system allows: a replay needs the very bytes, secrets included.
@@ -64,7 +64,7 @@ def _create(path: Path) -> int:
 
 
 class _Tape:
-    """The file. A full disk ends the recording, never the conversation."""
+    """Writes the file. A full disk stops the recording, not the connection."""
 
     def __init__(self, descriptor: int, path: Path, serve_words: Sequence[str]) -> None:
         self._descriptor: int | None = descriptor
@@ -93,7 +93,7 @@ class _Tape:
 
 
 def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:
-    """From the client to the sidecar, until either has enough."""
+    """Copies from the client to the sidecar, until either closes."""
     while chunk := _read(source):
         tape.add("client", chunk)
         try:
@@ -105,7 +105,7 @@ def _pass_requests(source: int, stdin: IO[bytes], tape: _Tape) -> None:
 
 
 def _pass_answers(stdout: IO[bytes], sink: int, tape: _Tape) -> None:
-    """From the sidecar to the client. A client that stops reading shows to the sidecar in the same way."""
+    """Copies from the sidecar to the client, with the client's back-pressure."""
     source = stdout.fileno()
     reader_gone = broken_before_input(source, sink)
     while not reader_gone() and (chunk := _read(source)):

@@ -1,4 +1,4 @@
-"""The file of ``sidecar record``: every chunk of bytes as it went by, in order, with its time.
+"""The file format of ``sidecar record``: every chunk of bytes, in order, with its time.
 
     file   = magic, header, records; header and each record are framed as the protocol's frames are
     header = MessagePack map, see Header
@@ -29,7 +29,7 @@ _READ = 1 << 20
 
 
 class RecordingError(SidecarError):
-    """The file is not a recording, or damaged; what precedes the damage was read."""
+    """The file is not a recording, or damaged; everything before the damage was read."""
 
     exit_status = FrameError.exit_status
 
@@ -73,7 +73,7 @@ def encode_record(kind: Kind, at: int, data: bytes) -> bytes:
 
 
 def shell_status(status: int) -> int:
-    """What ``wait`` gave, as shells give it and a recording holds it: where a signal ended the process, 128 + its number."""
+    """An exit status as shells report it: 128 + the number of the signal that ended the process."""
     return status if status >= 0 else 128 - status
 
 

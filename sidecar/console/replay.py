@@ -1,4 +1,4 @@
-"""``sidecar replay``: what a client said once, said again to a fresh real sidecar, and its answers compared."""
+"""``sidecar replay``: sends recorded requests to a fresh sidecar and compares its answers."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class _Replay:
 
 
 def report(before: Tape, now: Tape, say: Callable[[str], None]) -> int:
-    """Says of each request how its answer compares; gives the number of those that a client could stumble over."""
+    """Prints how each answer compares; returns the number of differences that matter to a client."""
     different = 0
     for number, old in enumerate(before.exchanges):
         new = now.exchanges[number] if number < len(now.exchanges) else None

@@ -1,4 +1,4 @@
-"""How ``watch`` and ``demo`` look in a terminal of any size.
+"""Draws ``watch`` and ``demo`` in a terminal of any size.
 
 With rich alone: Textual would take the place of this module and of keys.py, but not of the lines, pipes, dumb terminals and job
 control beside them, and brings eight more packages.
@@ -67,7 +67,7 @@ def render(
 
 
 def _texts(story: Story, now: float, clock: float) -> list[tuple[str, Text]]:
-    """What is said in words, and never cut: the process, what a start waits for, why it crashed and what comes next."""
+    """The text that is never cut: the process, what a start waits for, why it crashed and what happens next."""
     rows = []
     if story.pid is not None:
         up = f"  up {_duration(now - story.since)}" if story.state == "RUNNING" else ""

@@ -1,4 +1,4 @@
-"""How the sidecar's events read, for everything that shows them to people."""
+"""Formats the sidecar's events as text."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Line(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The channel, as short as people read it."""
+        """The channel's short name."""
         return self.channel.removeprefix("backend:")
 
 
 def sentence(channel: str, payload: Any) -> str:
-    """One event as one line; an unknown event as it is."""
+    """An event as one line; an unknown event unchanged."""
     try:
         text = _known(channel, payload)
     except (KeyError, TypeError, AttributeError, ValueError):  # a newer sidecar's shape, or an edited recording

@@ -1,4 +1,4 @@
-"""What ``watch`` and ``demo`` share: a story that is shown, as pictures or line by line."""
+"""What ``watch`` and ``demo`` share: showing events as a live screen or line by line."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Session:
             self.say(f"{line.at:8.2f}  {line.name:16} {line.text}")
 
     def say(self, text: str) -> None:
-        """Prints; a stdout that takes nothing any more ends the tool."""
+        """Prints; the tool ends if stdout cannot be written."""
         try:
             print(text, flush=True)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""The state that the tools keep for each backend: a data folder by command and working folder, listed and cleared by name.
+"""The state that the tools keep for each backend: one data folder per command and working folder.
 
 Another backend's port, crash reports and failures would only mislead. An explicit data folder wins, and ``serve`` keeps its own rules.
 """
@@ -63,7 +63,7 @@ class State(Struct, frozen=True, rename="camel"):
 
 
 def states_folder() -> Path:
-    """Where the folders of all backends are."""
+    """The folder that contains all backends' folders."""
     return Path(app_folder("generic"), "backends")
 
 
@@ -112,7 +112,7 @@ def _used(path: Path, about: About) -> Iterator[None]:
 
 
 def list_states() -> list[State]:
-    """Of all backends, the latest used first."""
+    """All states, the most recently used first."""
     try:
         folders = [path for path in states_folder().iterdir() if path.is_dir() and not path.is_symlink()]
     except OSError:
@@ -127,7 +127,7 @@ def data_folder(given: str) -> str:
 
 
 def clear(name: str | None) -> tuple[list[State], list[State]]:
-    """Removes one state, or all; gives what was removed, and what is in use and stays. UsageError: no such name. Raises OSError."""
+    """Removes one state, or all; returns what was removed and what is in use and was kept. UsageError: no such name. Raises OSError."""
     states = [state for state in list_states() if name in {None, state.name}]
     if not states and name is not None:
         raise UsageError(f"No state named {name!r}", hint="'sidecar data' lists the names.")
@@ -181,7 +181,7 @@ def _size(path: Path) -> int:
 
 
 def _in_use(path: Path) -> bool:
-    """Whether a tool or a sidecar works there, or one of another container, of which that cannot be seen."""
+    """Whether a tool or sidecar uses it, possibly one in another container."""
     if Reclaim(path).in_use():
         return True
     here = pid_namespace()

@@ -1,4 +1,4 @@
-"""What ``watch`` and ``demo`` have seen so far; pure."""
+"""The events that ``watch`` and ``demo`` have seen so far. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN_ELSEWHERE = {"backend:log", "backend:resourceUpdate", "backend:startupPro
 
 @dataclass(slots=True)
 class Story:
-    """Takes events in; times are seconds since the tool began."""
+    """Collects events; times are seconds since the tool's start."""
 
     own: str = "watch"  # the channel name of what the tool itself does
     state: str = "STOPPED"
@@ -49,7 +49,7 @@ class Story:
     missing: int = 0  # lines of output that the sidecar had to drop
 
     def take(self, at: float, channel: str, payload: Any) -> Line:
-        """One event of the sidecar; returns how it reads."""
+        """Adds an event of the sidecar; returns it as text."""
         self._apply(at, channel, payload)
         line = Line(at, channel, sentence(channel, payload))
         if channel not in _SHOWN_ELSEWHERE:
@@ -57,7 +57,7 @@ class Story:
         return line
 
     def note(self, at: float, text: str) -> Line:
-        """Something that the tool itself did."""
+        """Adds an action of the tool itself."""
         line = Line(at, self.own, one_line(text))
         self.events.append(line)
         return line
@@ -120,7 +120,7 @@ class Recovery:
         self.healthy_again |= self.recovered_pid is not None and story.health == "healthy"
 
     def missing(self) -> list[str]:
-        """What a recovery consists of and has not happened."""
+        """The steps of a recovery that have not happened."""
         if self.crashed_pid is None:
             return ["the backend never ran and crashed"]
         missing = [] if self.reported else ["the crash was not reported"]

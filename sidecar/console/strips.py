@@ -1,4 +1,4 @@
-"""The last ten minutes as rows of characters, a column a span of time: state, health, CPU and memory."""
+"""The last ten minutes as rows of characters, one column per period: state, health, CPU and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command is started in, where that is not as usual: closed or unwritable streams, and requests to end it."""
+"""Handles unusual surroundings of a command: closed or unwritable streams, and termination signals."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def open_streams() -> None:
 
 
 def stdout_failed(error: OSError) -> bool:
-    """Whether it came from writing to stdout: errors of files have a name."""
+    """Whether the error comes from writing to stdout; errors of files have a name."""
     return error.filename is None and error.errno in _UNREAD | _UNWRITTEN
 
 
@@ -47,7 +47,7 @@ def reader_gone(error: OSError) -> bool:
 
 
 def silence(descriptor: int = 1) -> None:
-    """What is still to come to stdout (or stderr, 2), and what Python flushes at its end, goes nowhere."""
+    """Discards all further output to stdout (or stderr, 2), including what Python flushes at exit."""
     try:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, descriptor)
@@ -58,7 +58,7 @@ def silence(descriptor: int = 1) -> None:
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[str]:
-    """A folder for as long as it lasts. UsageError: the system has no place for one."""
+    """A temporary folder. UsageError: it cannot be created."""
     try:
         folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Which part of the output the user of ``watch`` looks at: a filter, and where it was scrolled to. Pure."""
+"""The part of the output that ``watch`` shows: filter and scroll position. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .story import Story
 
 @dataclass(slots=True)
 class View:
-    """Changed by keys."""
+    """Filter and scroll position; keys change them."""
 
     needle: str = ""  # only lines that hold it are shown, in any case
     typing: bool = False  # keys are the filter's text
@@ -19,7 +19,7 @@ class View:
     rows: int = 10  # of output on the screen
 
     def press(self, key: str, story: Story) -> bool:
-        """Takes a key; False where it means nothing here."""
+        """Handles a key; False if it has no meaning here."""
         if self.typing:
             self._type(key)
         elif key in {"up", "down", "page up", "page down", "home", "end"}:

@@ -1,4 +1,4 @@
-"""``sidecar watch``: a real sidecar and its backend, live in a terminal, or line by line where stdout is none."""
+"""``sidecar watch``: shows a real sidecar and its backend live in a terminal, or line by line elsewhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LAST_WORDS = 1.0  # seconds between FAILED and the end: the crash report comes a
 
 
 def run(serve_words: Sequence[str], *, seconds: float | None = None) -> int:
-    """Shows what becomes of the backend, for ``seconds`` or until the user quits.
+    """Shows the backend for ``seconds`` or until the user quits.
 
     Returns 0 when asked to end; after ``seconds`` 0 only if the backend runs; 1 if it failed for good and no keys can start it
     again; 128 + the signal's number; 75 if something could not be stopped. SidecarError: wrong settings, or the sidecar was lost.
@@ -183,7 +183,7 @@ class _Watch(Session):
 
     @asynccontextmanager
     async def _shown(self) -> AsyncIterator[None]:
-        """Keys are read and pictures drawn; afterwards the terminal is as it was, whatever the reason."""
+        """Reads keys and draws the screen; always restores the terminal."""
         loop = asyncio.get_running_loop()
         with pressed_keys(self._pressed) as self.attended:
             for number in TERMINATION:

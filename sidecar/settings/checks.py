@@ -1,4 +1,4 @@
-"""What one setting demands of another, and texts that must have a form."""
+"""Checks between settings, and of strings that must have a certain form."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ENDPOINTS = ("live", "health", "ready", "shutdown", "info", "version", "provide
 
 
 def normalise(settings: Settings, origins: dict[str, str]) -> tuple[Settings, list[str]]:
-    """The settings with the backend's address in its one form (``localhost`` may mean ::1), and notes on what was changed."""
+    """The settings with the backend's address normalised (``localhost`` may mean ::1), and notes on the changes."""
     backend = settings.backend
     notes: list[str] = []
     if not backend.url:
@@ -51,7 +51,7 @@ def normalise(settings: Settings, origins: dict[str, str]) -> tuple[Settings, li
 
 
 def loopback_port(url: str) -> int | None:
-    """The port of ``http://127.0.0.1:PORT`` (or ``localhost``), None where the address is anything else."""
+    """The port of ``http://127.0.0.1:PORT`` (or ``localhost``); None for any other address."""
     scheme, _, rest = url.partition("://")
     host, _, port = rest.removesuffix("/").partition(":")
     if scheme.lower() != "http" or host.lower() not in {"127.0.0.1", "localhost"}:
@@ -60,7 +60,7 @@ def loopback_port(url: str) -> int | None:
 
 
 def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iterator[str]:
-    """Every demand that is not met; settings named in ``bad`` were reported already and are left out.
+    """All failed checks; settings named in ``bad`` were already reported and are skipped.
 
     A check gives the name of a setting, and how the sentence about it goes on.
     """
@@ -148,7 +148,7 @@ def _sandbox(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def placeholder_notes(backend: Backend) -> Iterator[str]:
-    """Words in braces that look as if ``{host}`` or ``{port}`` was meant; they are passed on unchanged."""
+    """Notes on placeholders that look like ``{host}`` or ``{port}`` and are passed on unchanged."""
     for name, text in (*(("backend.command", word) for word in backend.command), *backend.env.items()):
         for piece in text.split("{")[1:]:
             word, brace, _ = piece.partition("}")
@@ -157,26 +157,26 @@ def placeholder_notes(backend: Backend) -> Iterator[str]:
 
 
 def lacks_command(settings: Settings) -> bool:
-    """Whether nothing says what to start."""
+    """Whether neither the settings nor the profile name a program to start."""
     backend = settings.backend
     return backend.managed and not backend.command and not PROFILES[settings.profile].executable
 
 
 def require_command(settings: Settings) -> None:
-    """InvalidConfigError: nothing says what to start."""
+    """InvalidConfigError: there is no command to start."""
     if lacks_command(settings):
         raise InvalidConfigError("No backend command given", hint=GIVE_A_COMMAND)
 
 
 def configured_port(backend: Backend) -> int | None:
-    """The port that the settings give; None where it is chosen or reported."""
+    """The port in the settings; None if it is chosen or reported."""
     if not backend.managed:
         return loopback_port(backend.url)
     return backend.port if isinstance(backend.port, int) else None
 
 
 def port_notes(backend: Backend) -> list[str]:
-    """What is to be said about a fixed port."""
+    """Notes on a fixed port."""
     port = configured_port(backend)
     if port not in UNSAFE_PORTS:
         return []

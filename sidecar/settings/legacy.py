@@ -1,4 +1,4 @@
-"""The variables of a profile's own launch scripts, so that these go on working."""
+"""Variables of a profile's existing launch scripts, which keep working."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .sources import Given, Source
 
 
 def from_profile(profile: type[Profile], environ: Mapping[str, str]) -> Source:
-    """What these variables say in settings. An empty one counts as not set."""
+    """The settings that these variables stand for. An empty variable counts as not set."""
     source = Source()
     for name, (form, section, keys) in profile.variables.items():
         text = environ.get(name, "").strip()

@@ -1,4 +1,4 @@
-"""From everything that the user gave to one Settings, or to one error that lists every mistake."""
+"""Combines all sources into one Settings object, or one error that lists every mistake."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .model import Settings
 
 
 class Loaded(Struct, frozen=True):
-    """Settings in force."""
+    """The loaded settings."""
 
     settings: Settings
     notes: list[str]  # sentences for the log

@@ -1,4 +1,4 @@
-"""From everything that the user gave to the values of the settings, and every mistake in it; before msgspec is imported."""
+"""Combines all sources into the values of the settings, and collects every mistake, without importing msgspec."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Section:
 
 
 def quick_settings(merge: Merge) -> Settings | None:
-    """What load makes of the same; None where something is wrong, or the profile's own variables are set."""
+    """The same result as ``load``; None if something is wrong, or the profile's own variables are set."""
     if merge.mistakes or merge.has_legacy:
         return None
     values = merge.values()
@@ -75,7 +75,7 @@ def quick_settings(merge: Merge) -> Settings | None:
 
 
 class Merge:
-    """Values as they pile up, the last one of a name on top. ``origins``: name of a setting → where it was given."""
+    """Collects values; a later one replaces an earlier one. ``origins``: name of a setting → where it was given."""
 
     def __init__(self) -> None:
         self.origins: dict[str, str] = {}
@@ -87,7 +87,7 @@ class Merge:
         self._values: dict[str, dict[str, Any]] = {}
 
     def add(self, given: Given) -> None:
-        """Takes a value; a mistake where it is not known, of another type or out of range."""
+        """Adds a value; a mistake if its name is unknown, or its type or range is wrong."""
         known = TABLE.get(given.section, {})
         if known and not given.key:
             return  # an empty section
@@ -109,7 +109,7 @@ class Merge:
         self.origins[f"{given.section}.{given.key}"] = given.origin
 
     def choose_profile(self, given: Given) -> None:
-        """Takes the name of a profile."""
+        """Sets the profile."""
         if isinstance(given.value, str) and given.value in PROFILES:
             self.profile = given.value
             self.origins["profile"] = given.origin
@@ -121,13 +121,13 @@ class Merge:
         self.mistakes.append(f"{given.origin}: profile is {shown(given.value)}; allowed: {takes}{close}")
 
     def values(self) -> dict[str, dict[str, Any]]:
-        """By section and key, what was given or the profile says."""
+        """Section → key → value, from the sources and the profile."""
         preset = PROFILES[self.profile].settings
         return {name: {**preset.get(name, {}), **self._values.get(name, {})} for name in (*preset, *self._values)}
 
 
 def _converted(given: Given, entry: Entry) -> Any:
-    """The value as its setting holds it. ValueError: it is of another type or out of range."""
+    """The value converted to its setting's type. ValueError: its type or range is wrong."""
     try:
         return _convert(given.value, entry)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Where data, logs and temporary files lie when the user does not say."""
+"""The default folders of data, logs and temporary files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def resolve_paths(settings: Settings) -> Paths:
-    """All folders, as ``folders`` has them."""
+    """The folders that ``folders`` returns."""
     from .model import Paths
 
     return Paths(*folders(settings))

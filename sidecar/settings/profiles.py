@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Literal
 
     Variable = tuple[Literal["flag", "url", "path", "milliseconds"], str, tuple[str, ...]]
-    """How an inherited variable writes its value, and the section and keys of what it sets."""
+    """How an inherited variable's value is written, and the settings that it sets."""
 
 
 class Profile:
-    """A preset: each is a subclass, which nothing changes or instantiates."""
+    """A preset. Each is a subclass, never modified or instantiated."""
 
     settings: ClassVar[dict[str, dict[str, Any]]] = {}  # section → key → value, between the defaults and the user's
     executable: ClassVar[str] = ""  # file name of the packaged backend without .exe; empty: the user gives the command

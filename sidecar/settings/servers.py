@@ -1,4 +1,4 @@
-"""What servers read of their address from the environment, which profile ``generic`` sets, and how others are given it.
+"""The variables from which servers read their address, which profile ``generic`` sets, and the options for other servers.
 
 A server that is not here, or reads nothing, may listen where it likes: with ``port = "auto"`` its own port is accepted.
 """
@@ -54,13 +54,13 @@ ONLY_FOR = {
         *("http-server", "json-server"),
     ),
 }
-"""Variables that others read as well → the commands for which they are set."""
+"""Variables that other programs also read → the commands for which they are set."""
 
 NOT_WITH = {"DENO_SERVE_ADDRESS": "serve"}
 """A variable → a word of the command that gives it another meaning: `deno serve` may use the network only on its own port."""
 
 APPENDED = frozenset({"GUNICORN_CMD_ARGS", "NODE_OPTIONS"})
-"""Options behind those that the variable has already; the last one counts."""
+"""Options appended to those already in the variable; the last one counts."""
 
 _BOTH = "--host {host} --port {port}"
 ARGUMENTS = {
@@ -91,7 +91,7 @@ ARGUMENTS = {
     "serve": "--listen tcp://{host}:{port}",
     "twistd": "--listen=tcp:{port}:interface={host}",
 }
-"""A word of the command → the arguments that give that server its address; the first that it has counts."""
+"""A word of the command → the arguments that set that server's address; the first match counts."""
 
 
 def server_variables(command: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -104,7 +104,7 @@ def server_variables(command: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def port_in_command(command: Sequence[str], among: Collection[int] = range(1, 65_536)) -> int | None:
-    """The last of the ports that stands in the command as a number: ``8000``, ``--port=8000``, ``localhost:8000``."""
+    """The last port number in the command: ``8000``, ``--port=8000``, ``localhost:8000``."""
     import re
 
     found = (re.search(r"(?:^|[:=])(\d{2,5})/?$", word) for word in reversed(command[1:]))
@@ -112,7 +112,7 @@ def port_in_command(command: Sequence[str], among: Collection[int] = range(1, 65
 
 
 def how_to_pass_port(command: Sequence[str], taken: Collection[int] = ()) -> str:
-    """What to write where, so that the server listens on the port that it is given, and not on one of those ``taken``."""
+    """The remedy for a server that ignores its port; never one of the ports in ``taken``."""
     if (written := port_in_command(command, taken)) is not None:
         return f"write {{port}} instead of {written} in its command"
     arguments = _arguments(command)
@@ -120,7 +120,7 @@ def how_to_pass_port(command: Sequence[str], taken: Collection[int] = ()) -> str
 
 
 def how_to_listen_on_loopback(command: Sequence[str]) -> str:
-    """What to write where, so that the server listens on 127.0.0.1 alone; empty: not known."""
+    """The remedy for a server that listens beyond 127.0.0.1; empty if unknown."""
     arguments = _arguments(command)
     return f"{arguments} at the end of its command" if "{host}" in arguments else ""
 

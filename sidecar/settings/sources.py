@@ -1,4 +1,4 @@
-"""What each source gives: the file, the environment and the flags, still unchecked."""
+"""Reads the sources, without checking values: the file, the environment and the flags."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_SEARCHED = 100_000  # characters of a file in which the line of each settin
 
 
 class Given:
-    """One value that a source gives."""
+    """One value from a source."""
 
     __slots__ = ("entry", "key", "origin", "section", "text", "value")
 
@@ -37,7 +37,7 @@ class Given:
 
 
 class Source:
-    """What a source gave, and what was wrong before any value could be looked at."""
+    """The values of a source, and mistakes found while reading it."""
 
     __slots__ = ("given", "mistakes", "notes")
 
@@ -107,7 +107,7 @@ def _place(path: str, content: str, section: str, key: str, *, otherwise: str = 
 
 
 def line_of(content: str, section: str, key: str) -> int | None:
-    """The line on which a key of a section stands; None where it is written in a way that this simple search misses."""
+    """The line of a section's key; None if this simple search misses it."""
     here = ""
     for number, line in enumerate(content.splitlines(), 1):
         bare = line.strip()
@@ -123,12 +123,12 @@ def line_of(content: str, section: str, key: str) -> int | None:
 
 
 def is_own_variable(name: str) -> bool:
-    """Whether a variable is the sidecar's, in any case. In ASCII: ``"\N{LATIN SMALL LETTER LONG S}".upper()`` is S, which no filter of such names expects."""
+    """Whether a variable is one of the sidecar's, in upper or lower case. In ASCII: ``"\N{LATIN SMALL LETTER LONG S}".upper()`` is S, which no filter of such names expects."""
     return name[: len(PREFIX)].isascii() and name.upper().startswith(PREFIX)
 
 
 def _lower(name: str) -> str:
-    """In small letters, where they are ASCII: the Kelvin sign is no k."""
+    """In lower case, ASCII letters only: the Kelvin sign is not a k."""
     return name.lower() if name.isascii() else name
 
 
@@ -188,7 +188,7 @@ def _add(source: Source, section: str, key: str, entry: str | None, *, text: str
 
 
 def _unquoted(text: str) -> str:
-    """The content of a TOML string, else the text as it is: a variable's value is nothing but text."""
+    """The content of a TOML string, else the text unchanged, because a variable's value is always text."""
     try:
         value = parse_text(text) if text[:1] in {'"', "'"} else text
     except QuotedTextError:

@@ -1,4 +1,4 @@
-"""What model.py says of each setting, for the start that has not imported msgspec yet.
+"""The settings of model.py as plain data, for a start that has not imported msgspec.
 
 ``python -m tools.generate`` writes it: section → key → default, kind, least, most, choices.
 """

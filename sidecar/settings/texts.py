@@ -1,4 +1,4 @@
-"""The value that a text is, as the environment and the flags give it."""
+"""Parses values from the environment and the flags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMED_VALUES = {"true": True, "false": False}
 
 AUTO_PATH = "auto"
 HEALTH_PATHS = ("/health", "/healthz")
-"""What ``backend.live_path = "auto"`` asks for, one after the other."""
+"""The paths that ``backend.live_path = "auto"`` tries, in this order."""
 
 REPORTED_PATTERN = r"Now listening on: (http://\S+)"
 """How ASP.NET Core prints its address; the default."""
@@ -23,7 +23,7 @@ BYTES: dict[str, float] = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib":
 
 
 def quantity(text: str, units: dict[str, float]) -> float | None:
-    """What a number with one of the units means, such as ``20s`` or ``1.5 GiB``; None where it is none."""
+    """The value of a number with a unit, such as ``20s`` or ``1.5 GiB``; None for any other text."""
     number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     factor = units.get(text.strip()[len(number) :].lower())
     try:
@@ -62,7 +62,7 @@ def _plain_value(text: str) -> Any:
 
 
 def parse_text(text: str) -> Any:
-    """The TOML value that a text is, else the text. QuotedTextError: in quotes, but not a TOML string (such as a Windows path)."""
+    """The TOML value of a text, else the text. QuotedTextError: in quotes, but not a TOML string (such as a Windows path)."""
     if text in _NAMED_VALUES:
         return _NAMED_VALUES[text]
     if text.isascii() and text.isdigit() and (text[0] != "0" or text == "0") and len(text) < _MAX_DIGITS:

@@ -13,7 +13,7 @@ _MAX_SHOWN = 100
 
 
 def allowed(kind: Any, *, brief: bool = False) -> str:
-    """What a setting of this type takes, in words; ``brief``: without the unit of a number or the form with a unit."""
+    """Describes what a setting of this type takes; ``brief``: without the unit of a number or the form with a unit."""
     info = inspect.type_info(kind)
     if not isinstance(info, inspect.Metadata):
         return _words(info)
@@ -76,13 +76,13 @@ def shown(value: Any) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """``; did you mean X?`` where something known resembles the name, else what is known."""
+    """``; did you mean X?`` if a known name is similar, else the list of known names."""
     names = sorted(known)
     return close_to(name, names) or f"; known: {', '.join(names)}"
 
 
 def close_to(name: str, known: Iterable[str]) -> str:
-    """``; did you mean X?`` where something known resembles the name, else nothing."""
+    """``; did you mean X?`` if a known name is similar, else an empty string."""
     import difflib
 
     names = {one.lower(): one for one in known}

@@ -10,7 +10,7 @@ from msgspec import inspect, structs
 from sidecar.settings.model import Settings, sections
 
 _WIDTH = 120  # characters of a line
-_HEAD = '''"""What model.py says of each setting, for the start that has not imported msgspec yet.
+_HEAD = '''"""The settings of model.py as plain data, for a start that has not imported msgspec.
 
 ``python -m tools.generate`` writes it: section → key → default, kind, least, most, choices.
 """
