@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 Level = Literal["off", "standard", "strict"]
@@ -63,33 +64,29 @@ def enforcement(
     level: Level, abi: int, *, port_known: bool, privileges: bool = True, filters: bool = True
 ) -> Enforcement:
     """What Landlock of that version (0: none) and prctl enforce; ``privileges`` can be dropped, system calls filtered."""
-    if level == "off":
-        return Enforcement(level)
-    enforced, missing = [], []
-    for each in PROTECTIONS:
-        if each.strict_only and level != "strict":
-            continue
-        reason = ""
+
+    def why_missing(each: Protection) -> str:
         if abi < each.abi:
-            reason = f"needs Landlock ABI {each.abi}; this kernel has " + (f"ABI {abi}" if abi else "no Landlock")
-        elif each.name == "bind" and not port_known:
-            reason = 'the backend chooses its port (backend.port = "reported")'
-        elif each.name == PRIVILEGES and not privileges:
-            reason = "the sidecar runs as root without the capability CAP_SETPCAP"
-        elif each.name == PROTOCOLS and not filters:
-            reason = "needs seccomp, on a 64-bit processor of Intel, AMD or ARM"
-        if reason:
-            missing.append(Missing(each.name, reason))
-        else:
-            enforced.append(each.name)
-    mechanism = f"Landlock ABI {abi}" if abi else "no_new_privs"
-    return Enforcement(level, mechanism, tuple(enforced), tuple(missing))
+            return f"needs Landlock ABI {each.abi}; this kernel has " + (f"ABI {abi}" if abi else "no Landlock")
+        if each.name == "bind" and not port_known:
+            return 'the backend chooses its port (backend.port = "reported")'
+        if each.name == PRIVILEGES and not privileges:
+            return "the sidecar runs as root without the capability CAP_SETPCAP"
+        if each.name == PROTOCOLS and not filters:
+            return "needs seccomp, on a 64-bit processor of Intel, AMD or ARM"
+        return ""
+
+    return _enforcement(level, f"Landlock ABI {abi}" if abi else "no_new_privs", why_missing)
 
 
 def partly(level: Level, system: str, *, mechanism: str = "", provided: frozenset[str] = frozenset()) -> Enforcement:
     """A system that has only these protections, whatever its version."""
+    return _enforcement(level, mechanism, lambda each: "" if each.name in provided else f"not available on {system}")
+
+
+def _enforcement(level: Level, mechanism: str, why_missing: Callable[[Protection], str]) -> Enforcement:
     if level == "off":
         return Enforcement(level)
-    wanted = [each.name for each in PROTECTIONS if level == "strict" or not each.strict_only]
-    missing = tuple(Missing(name, f"not available on {system}") for name in wanted if name not in provided)
-    return Enforcement(level, mechanism, tuple(name for name in wanted if name in provided), missing)
+    reasons = {each.name: why_missing(each) for each in PROTECTIONS if level == "strict" or not each.strict_only}
+    enforced = tuple(name for name, reason in reasons.items() if not reason)
+    return Enforcement(level, mechanism, enforced, tuple(Missing(*each) for each in reasons.items() if each[1]))

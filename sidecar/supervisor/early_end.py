@@ -57,20 +57,7 @@ _FOUND = {
 
 
 def explain_early_end(run: Run, settings: Settings) -> Cause | None:
-    """Cause and remedy, where the facts of the run give them; None where its output has to.
-
-    - It was killed for using more memory than it may.
-    - It asked on its stdin, which is empty.
-    - Exit code 0 after it reported that it is shutting down: it did so itself.
-    - Exit code 0, and processes that had to be killed: it went into the background, unless it reported an exception or
-      had been ready for a while.
-    - It printed how to use it.
-    - Exit code 0 within two seconds, nothing left behind, stdin at its end: it ends with its stdin. This is a guess, and
-      says so.
-    - The sandbox denied it something.
-    - It could not listen on a port other than the one it was given.
-    - Another exit before it was ready, and a script in its command that is not in its working folder.
-    """
+    """Cause and remedy, where the facts of the run give them; None where its output has to. The surest are looked for first."""
     if run.over_memory is not None:
         return _memory(run.over_memory, settings.limits.memory)
     if run.status is None or run.spec is None:

@@ -91,7 +91,10 @@ def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) 
             os.set_handle_inheritable(handles[4], True)
         process, thread, pid = _create(program, spec, folder, handles)
         try:
-            _contain(job, process, program)
+            try:
+                job.assign(process)
+            except OSError as error:
+                raise refusal.not_contained(program, error.winerror or 0, error.strerror or "") from error
             created = win32.lifetime(process)[0]
             win32.SetPriorityClass(process, _priority(spec.nice))
             win32.ResumeThread(thread)
@@ -109,13 +112,6 @@ def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) 
     for handle in (handles[1], handles[3], *handles[4:5]):
         _winapi.CloseHandle(handle)
     return Started(pid, created, process, job, handles[5] if spec.stdin == "open" else 0, stdout, stderr)
-
-
-def _contain(job: jobs.Job, process: int, program: str) -> None:
-    try:
-        job.assign(process)
-    except OSError as error:
-        raise refusal.not_contained(program, error.winerror or 0, error.strerror or "") from error
 
 
 def _short_form(path: str) -> str:
