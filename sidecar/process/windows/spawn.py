@@ -82,14 +82,13 @@ def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) 
             except OSError as error:
                 report(f"The sandbox could not give the backend write access to {path}: {error}")
     job = jobs.Job()
-    handles: list[int] = []
+    handles: list[int] = []  # the read and the write end of each pipe
     try:
-        stdout = _pipe(handles)
-        stderr = _pipe(handles)
-        if spec.stdin == "open":
-            handles += _winapi.CreatePipe(None, _PIPE_SIZE)  # neither end is inherited but through the list in _create
-            os.set_handle_inheritable(handles[4], True)
-        process, thread, pid = _create(program, spec, folder, handles)
+        for _stream in range(3 if spec.stdin == "open" else 2):
+            handles += _winapi.CreatePipe(None, _PIPE_SIZE)
+        stdout, stdout_end, stderr, stderr_end, *rest = handles
+        stdin_end, stdin = rest or (0, 0)
+        process, thread, pid = _create(program, spec, folder, [stdin_end, stdout_end, stderr_end])
         try:
             try:
                 job.assign(process)
@@ -109,9 +108,9 @@ def start(spec: LaunchSpec, report: Callable[[str], None] = lambda _text: None) 
             _winapi.CloseHandle(handle)
         job.close()
         raise
-    for handle in (handles[1], handles[3], *handles[4:5]):
+    for handle in filter(None, (stdin_end, stdout_end, stderr_end)):
         _winapi.CloseHandle(handle)
-    return Started(pid, created, process, job, handles[5] if spec.stdin == "open" else 0, stdout, stderr)
+    return Started(pid, created, process, job, stdin, stdout, stderr)
 
 
 def _short_form(path: str) -> str:
@@ -131,33 +130,24 @@ def _extended(path: str) -> str:
     return f"{_EXTENDED}UNC{path[1:]}" if path.startswith("\\\\") else _EXTENDED + path
 
 
-def _pipe(handles: list[int]) -> int:
-    """Makes a pipe whose write end children inherit; gives the read end and adds both to ``handles``."""
-    read, write = _winapi.CreatePipe(None, _PIPE_SIZE)
-    handles += [read, write]
-    os.set_handle_inheritable(write, True)
-    return read
-
-
-def _create(program: str, spec: LaunchSpec, folder: str, handles: list[int]) -> tuple[int, int, int]:
-    """Creates the process, which inherits its streams, the passed socket and no other handle; gives handle, thread handle and pid."""
+def _create(program: str, spec: LaunchSpec, folder: str, streams: list[int]) -> tuple[int, int, int]:
+    """Creates the process, which inherits its streams (0: empty), the passed socket and nothing else; gives handle, thread handle, pid."""
     null = os.open(os.devnull, os.O_RDONLY)
     passed = [spec.socket] if spec.socket >= 0 else []
     try:
-        for handle in passed:
+        inherited = [stream or msvcrt.get_osfhandle(null) for stream in streams] + passed
+        for handle in inherited:
             os.set_handle_inheritable(handle, True)
-        stdin = handles[4] if spec.stdin == "open" else msvcrt.get_osfhandle(null)
-        os.set_handle_inheritable(stdin, True)
-        streams, image = [stdin, handles[1], handles[3]], program if len(program) <= _MAX_PATH else _short_form(program)
+        image = program if len(program) <= _MAX_PATH else _short_form(program)
         line = command_line([program, *spec.command[1:]])
         for pause in _PAUSES:
             try:
-                return _create_once(image, line, spec, folder, [*streams, *passed])
+                return _create_once(image, line, spec, folder, inherited)
             except OSError as error:
                 if error.winerror != _ERROR_SHARING_VIOLATION:
                     raise
                 time.sleep(pause)
-        return _create_once(image, line, spec, folder, [*streams, *passed])
+        return _create_once(image, line, spec, folder, inherited)
     except OSError as error:
         raise refusal.refused(program, error.winerror or 0, error.strerror or "") from error
     finally:
