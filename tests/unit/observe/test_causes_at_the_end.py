@@ -309,6 +309,11 @@ def test_the_cause_comes_from_its_last_words(
     assert "\n" not in cause.cause
 
 
+def test_an_access_log_and_a_users_login_are_not_the_backends() -> None:
+    for line in ('127.0.0.1 "GET / HTTP/1.1" 401 Unauthorized', "login failed for user bob", "Authentication failed"):
+        assert guess(f"{line}\n", ONE, port=None) is None
+
+
 @pytest.mark.parametrize(
     "line",
     [
