@@ -292,6 +292,11 @@ SAID = [
     ("working_folder", ONE, "Error: Unable to locate config file or config directory. Perhaps you need to create a new site.\n", "names: config file"),
     ("file_missing", ONE, "Directory /nope does not exist.\n", "exist: /nope"),
     ("file_missing", ONE, "123:C 28 Nov 2026 01:08:51.408 # Fatal error, can't open config file '/nope.conf': No such file or directory\n", "exist: /nope.conf"),
+    ("file_missing", ExitStatus(code=2), "Usage: uvicorn [OPTIONS] APP\n\nError: Invalid value for '--env-file': Path '.env' does not exist.\n", "exist: .env"),
+    ("file_missing", ONE, "ServerApp] Bad config encountered during initialization: No such directory: ''/nope''\n", "exist: /nope"),
+    ("file_missing", ONE, PYTHON + "OSError: the configuration file 'gone.ini' does not exist\n", "exist: gone.ini"),
+    ("file_missing", ONE, PYTHON + "FileNotFoundError: [Errno 2] No such file or directory\n", "does not say which"),
+    ("working_folder", ONE, "Invalid argument passed --app 'gone:app': Module not found\n", "names: gone:app"),
 ]  # fmt: skip
 
 
