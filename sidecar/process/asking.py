@@ -29,13 +29,14 @@ class Asking:
 
     Attributes:
         by_others: another program has asked each process of the tree to end.
+        otherwise: the backend was asked by a request, or by the end of its stdin.
         forwarded: as far as one can see, the signal is passed on in the tree: a process was asked, and exited by itself.
     """
 
     def __init__(self, tree: Descendants, plan: StopPlan, *, exact: bool) -> None:
         self._tree = tree
         self._exact = exact
-        self._signal, self._to_group, _, _, self._reads_stdin = plan
+        self._signal, self._to_group, _, _, self.otherwise = plan  # its stdin ends also with the sidecar
         self.by_others = self.forwarded = self._root_asked = False
         self._asked: set[tuple[int, float]] = set()
         self._known: set[tuple[int, float]] = set()  # lived when the stop began
@@ -94,8 +95,8 @@ class Asking:
             if root:  # it may need its daemons
                 orphans = [entry for entry in orphans if entry.key in self._known - self._apart]
             self._ask_each([entry for entry in orphans if now >= self._due(entry, now)], living)
-        elif self.by_others or (self._exact and self._reads_stdin and not self._catching):
-            pass  # it was asked; at the end of stdin the signal would only kill what saves because of that
+        elif self.by_others or (self._exact and self.otherwise and not self._catching):
+            pass  # it was asked, and without a handler the signal would only kill what saves because of that
         elif self._last_call < NEVER:  # a stop that began otherwise may need no signal
             self._ask_root(root, living)
         if self._exact:

@@ -85,8 +85,11 @@ class RunningProcess(Protocol):
     def identity(self) -> ProcessId:
         """The root process."""
 
-    def begin_stop(self) -> None:
-        """It was asked to end by other means: from now on the end of its root leaves the rest of the tree alive."""
+    def begin_stop(self, *, asked: bool = True) -> None:
+        """It was asked to end by other means: from now on the end of its root leaves the rest of the tree alive.
+
+        ``asked``: False where it plainly did not take that, and only the signal is left.
+        """
 
     def close_stdin(self) -> None:
         """Ends its stdin where that is open; begins a stop. Every other rung ends it too. Harmless when repeated."""

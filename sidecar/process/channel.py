@@ -3,7 +3,7 @@
 Both ends are the same interpreter, so marshal is safe here, and it is the one encoder that is already in memory.
 Request tuples:   ("launch", serial, program, marker, stop plan)   with the read ends of stdout and stderr, then stdin, the
                   write ends of stdout and stderr, and the socket that is passed, if any
-                  ("stop", serial)   ("interrupt", serial, seconds)   ("kill", serial)
+                  ("stop", serial, asked)   ("interrupt", serial, seconds)   ("kill", serial)
 Report tuples:    ("spawned", serial, pid, started)   ("failed", serial, step, errno)   ("exited", serial, wait status)
                   ("killing", serial)   ("gone", serial, survivors, killed), each ((pid, name), ...)
 """

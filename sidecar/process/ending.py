@@ -79,8 +79,10 @@ class Ending:
         if self.kill_at < asking.NEVER:
             self._asking.by_others = True
 
-    def expect(self) -> None:
-        """The tree was asked to end, or is about to be."""
+    def expect(self, *, asked: bool | None = None) -> None:
+        """The tree was asked to end, or is about to be. ``asked``: whether by other means than the signal; None: as before."""
+        if asked is not None:
+            self._asking.otherwise = asked
         self.stopping = True
         self.kill_at = asking.NEVER
         self._asking.begin(by_others=time.monotonic() - self._signalled < _AT_ONCE)

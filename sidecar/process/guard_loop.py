@@ -103,7 +103,7 @@ class _Guard:
             elif serial != self._serial:
                 continue  # about a run that has ended
             elif kind == "stop":
-                self._ending.expect()
+                self._ending.expect(asked=rest[0])
             elif kind == "interrupt" and self._status_fd < 0:
                 self._ending.interrupt(*rest)
             elif kind == "kill":

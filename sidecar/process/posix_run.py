@@ -79,10 +79,10 @@ class PosixRun:
             os.close(self._stdin)
             self._stdin = -1
 
-    def begin_stop(self) -> None:
+    def begin_stop(self, *, asked: bool = True) -> None:
         """See base."""
         if not self.ended.done():
-            self._link.request("stop", self.serial)
+            self._link.request("stop", self.serial, asked or self.spec.stdin == "open")
 
     def interrupt(self, seconds: float | None = None) -> None:
         """See base. Harmless when repeated: each process gets the signal once."""

@@ -35,6 +35,7 @@ from .stream import Output, RunEnded, RunEnding, RunFailed, RunLaunching, RunSta
 T = TypeVar("T")
 
 _WITH_A_RUN = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
+_MAYBE_TAKEN = frozenset({"timeout", "hang_up"})  # of a shutdown request: it may be saving
 _ABOUT_NO_RUN = frozenset({Outcome.CANCELLED, Outcome.SHUTTING_DOWN})
 
 
@@ -266,8 +267,11 @@ class Supervisor:
         error = await self.launcher.request_shutdown(self._current_run)
         if error is None:
             return
-        if self._current_run.alive:
-            self._report(f"the backend rejected the shutdown request: {error.message}")
+        if self._current_run.alive and self._current_run.process is not None:
+            taken = error.kind in _MAYBE_TAKEN
+            what = "did not answer" if taken else "rejected"
+            self._report(f"the backend {what} the shutdown request: {error.message}")
+            self._current_run.process.begin_stop(asked=taken)
         self.post(e.ShutdownRequestFailed(number))
 
     def _arm(self, action: a.Arm) -> None:

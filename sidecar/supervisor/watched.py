@@ -39,7 +39,7 @@ class WatchedProcess(Struct, eq=False):
             self._pid = owner.pid or 0 if owner else 0
         return ProcessId(self._pid, 0.0)
 
-    def begin_stop(self) -> None:
+    def begin_stop(self, *, asked: bool = True) -> None:
         """Nothing of it is asked to end."""
 
     def close_stdin(self) -> None:

@@ -142,6 +142,53 @@ async def test_a_shell_does_not_keep_the_signal_from_what_it_waits_for(
     assert file.read_text() == "asked\nsaved\n"
 
 
+SAVES_AFTER_A_REQUEST = """
+import http.server, os, sys, threading, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        threading.Thread(target=save).start()
+        if "silent" in self.path:
+            time.sleep(600)
+        self.send_response(404 if "missing" in self.path else 202)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+def save():
+    time.sleep(1.0)
+    with open(sys.argv[1], "a") as file:
+        file.write("saved")
+    os._exit(0)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process handles the signal")
+@pytest.mark.parametrize(
+    ("path", "end", "left"),
+    [
+        ("/quit", "backend:stop", "saved"),
+        ("/silent", "backend:stop", "saved"),
+        ("/missing", "backend:stop", ""),
+        ("/quit", "stdin", "saved"),
+    ],
+)
+async def test_what_saves_at_the_shutdown_request_and_has_no_handler_is_not_killed_by_the_signal(
+    tmp_path: Path, path: str, end: str, left: str
+) -> None:
+    """Unless it rejects the request; a busy one may not answer."""
+    file = tmp_path / "file"
+    backend = [sys.executable, "-c", SAVES_AFTER_A_REQUEST, str(file), "{port}"]
+    times = {"timeouts__shutdown_request": 0.3, "timeouts__graceful_shutdown": 20, "timeouts__owner_lost": 20}
+    async with client_of(backend, tmp_path, backend__shutdown_path=path, **times) as client:
+        await client.call("backend:waitForReady")
+        if end == "stdin":
+            client.close_stdin()
+            await client.wait_exit()
+        else:
+            assert await client.call(end) == {"success": True}
+        assert (file.read_text() if file.exists() else "") == left
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the children of a shell with a trap are not asked")
 async def test_a_shell_that_was_upgraded_since_is_known_as_one(tmp_path: Path) -> None:
     file = tmp_path / "file"

@@ -59,8 +59,8 @@ class FakeProcess:
 
     # RunningProcess ---------------------------------------------------------------------------------------------------
 
-    def begin_stop(self) -> None:
-        self.signals.append("begin_stop")
+    def begin_stop(self, *, asked: bool = True) -> None:
+        self.signals.append("begin_stop" if asked else "not_asked")
 
     def close_stdin(self) -> None:
         self.signals.append("close_stdin")

@@ -53,7 +53,7 @@ class WindowsRun:
         self._survivors: list[Survivor] | None = None
         in_thread("backend exit", self._wait_in_thread).add_done_callback(self._root_ended)
 
-    def begin_stop(self) -> None:
+    def begin_stop(self, *, asked: bool = True) -> None:  # noqa: ARG002 - whether CTRL_C would only kill it cannot be seen
         """See base."""
         self._stopping = True
 

@@ -219,9 +219,23 @@ async def test_a_refused_shutdown_request_is_not_waited_for(stage: Stage) -> Non
     await stage.supervisor.start()
     began = stage.now
     await stage.supervisor.stop()
-    assert stage.process.signals == ["begin_stop", "interrupt"]
+    assert stage.process.signals == ["begin_stop", "not_asked", "interrupt"]
     assert stage.now - began < 0.1
     assert any("rejected the shutdown request" in report for report in stage.reports)
+
+
+@pytest.mark.parametrize("kind", ["timeout", "hang_up"])
+@story(backend__shutdown_path="/shutdown")
+async def test_a_shutdown_request_without_an_answer_may_have_been_taken(stage: Stage, kind: Any) -> None:
+    def fail(_path: str) -> None:
+        raise failure("no answer", kind)
+
+    stage.client.on_post = fail
+    stage.boots_in(0.1)
+    await stage.supervisor.start()
+    await stage.supervisor.stop()
+    assert "not_asked" not in stage.process.signals
+    assert any("did not answer the shutdown request" in report for report in stage.reports)
 
 
 @story()
@@ -695,7 +709,8 @@ async def test_an_open_stdin_ends_first_and_the_ladder_follows(stage: Stage, end
     stage.process.on_interrupt = None
     began = stage.now
     await stage.supervisor.stop()
-    assert [one for one in stage.process.signals if one != "begin_stop"] == ["close_stdin", "interrupt", "kill"]
+    ladder = [one for one in stage.process.signals if one not in {"begin_stop", "not_asked"}]
+    assert ladder == ["close_stdin", "interrupt", "kill"]
     assert round(stage.now - began, 3) == 2.0 + 10.0
 
 
