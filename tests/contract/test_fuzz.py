@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sidecar.errors import HttpFailedError
 from sidecar.rpc.router import Router
 from sidecar.wire.channels import CHANNELS
-from sidecar.wire.framing import FrameBuffer
+from sidecar.wire.framing import FrameBuffer, framed
 
 FRAMES = 500  # of one example; --fuzz-frames says how many in all
 FAR = 2**40  # from the ids of whole requests to those of broken ones: a flipped bit must not make one of the other
@@ -169,7 +169,7 @@ class Run:
 
     async def play(self, frames: int, chunk: int) -> None:
         made = [self.make() for _ in range(frames)]
-        stream = b"".join(len(body).to_bytes(4, "big") + body for _, _, body in made)
+        stream = b"".join(framed(body) for _, _, body in made)
         upcoming = iter(made)
         buffer = FrameBuffer(1 << 20)
         position = 0

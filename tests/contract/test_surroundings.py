@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -14,6 +13,7 @@ import pytest
 
 from tests.support.backends import http_backend
 from tests.support.launch import clean_environment, run, sidecar_command
+from tests.support.processes import wait_until
 
 BACKEND = ["--", *http_backend()]
 COMMANDS = {
@@ -95,10 +95,7 @@ def ends_and_leaves_nothing(name: str, number: int, tmp_path: Path) -> None:
     never_ready = ["--profile", "generic", "--", sys.executable, "-c", "import time; time.sleep(60)"]
     words = {"call": ["call", "backend:version", *never_ready], "doctor": ["doctor", "--start", *never_ready]}
     command = start(words.get(name, ["demo"]), stdout=subprocess.PIPE, folder=tmp_path)
-    deadline = time.monotonic() + 30
-    while not psutil.Process(command.pid).children():  # its folder is made before that
-        assert time.monotonic() < deadline, "it did not start"
-        time.sleep(0.01)
+    wait_until(psutil.Process(command.pid).children)  # its folder is made before that
     command.send_signal(number)
     _, stderr = command.communicate(timeout=40)
     assert (command.returncode, stderr.strip().splitlines()[-1]) == (128 + number, "sidecar: Interrupted")

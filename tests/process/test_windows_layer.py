@@ -11,7 +11,7 @@ import threading
 import time
 import types
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ import pytest
 
 from sidecar.core.exit_status import ExitStatus
 from sidecar.errors import BackendNotExecutableError, BackendNotFoundError
-from sidecar.process.base import Survivor
 from sidecar.process.spec import LaunchSpec
 from tests.support.backends import aspnet_backend, aspnet_missing
+from tests.support.processes import until
+from tests.support.runs import Recorder
 
 if sys.platform != "win32":
     pytest.skip("job objects, console events and NTSTATUS are Windows' own", allow_module_level=True)
@@ -40,45 +41,6 @@ from sidecar.wire.framing import FrameBuffer
 DEADLINE = 20.0
 KESTREL = Path(aspnet_backend()[0])
 WAIT = "import time; print('ready', flush=True); time.sleep(600)"
-
-
-class Recorder:
-    """A RunListener that remembers, and lets a test wait."""
-
-    def __init__(self) -> None:
-        self.reported: list[str] = []
-        self.out = bytearray()
-        self.err = bytearray()
-        self.status: ExitStatus | None = None
-        self.survivors: list[Survivor] | None = None
-        self.exit_time = 0.0
-        self.gone_time = 0.0
-
-    def output(self, stream: str, data: bytes) -> None:
-        self.reported.append(stream)
-        (self.out if stream == "stdout" else self.err).extend(data)
-
-    def exited(self, status: ExitStatus) -> None:
-        self.reported.append("exited")
-        self.status = status
-        self.exit_time = time.monotonic()
-
-    def gone(self, survivors: list[Survivor]) -> None:
-        self.reported.append("gone")
-        self.survivors = survivors
-        self.gone_time = time.monotonic()
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        end = time.monotonic() + DEADLINE
-        while not condition():
-            assert time.monotonic() < end, (self.reported, bytes(self.out), bytes(self.err))
-            await asyncio.sleep(0.005)
-
-    async def until_printed(self, text: bytes) -> None:
-        await self.until(lambda: text in self.out)
-
-    async def until_gone(self) -> None:
-        await self.until(lambda: self.survivors is not None)
 
 
 class Stage:
@@ -117,12 +79,12 @@ def alive(pid: int) -> bool:
 
 async def test_a_run_reports_its_output_then_its_exit_then_that_it_is_gone(stage: Stage) -> None:
     _, run = await stage.python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
-    await run.until_gone()
+    await run.is_gone()
     assert run.out == b"out\r\n"
     assert run.err == b"err\r\n"
     assert run.status == ExitStatus(code=3)
     assert run.survivors == []
-    assert run.reported[-1] == "gone"
+    assert run.order[-1] == "gone"
 
 
 def early_run(code: str, folder: Path) -> early.WindowsEarlyRun:
@@ -135,10 +97,10 @@ async def test_a_run_that_was_launched_early_is_adopted(tmp_path: Path) -> None:
     layer, recorder = WindowsProcessLayer(print, first), Recorder()
     spec = LaunchSpec((sys.executable, "-c", WAIT), str(Path.cwd()), dict(os.environ))
     running = await layer.launch(spec, recorder)
-    await recorder.until_printed(b"ready")
+    await recorder.has_written(b"ready")
     assert running.identity == lookup.identify(first.result().pid)
     assert await layer.close() == []
-    assert recorder.reported[-2:] == ["exited", "gone"]
+    assert recorder.order[-2:] == ["exited", "gone"]
 
 
 async def test_an_early_run_that_is_not_what_is_wanted_any_more_is_ended_first(stage: Stage, tmp_path: Path) -> None:
@@ -147,7 +109,7 @@ async def test_an_early_run_that_is_not_what_is_wanted_any_more_is_ended_first(s
     running, run = await stage.python("print('another', flush=True)")
     assert not alive(first.result().pid)
     assert running.identity.pid != first.result().pid
-    await run.until_gone()
+    await run.is_gone()
     assert run.out == b"another\r\n"
     assert "launched again" in stage.reports[0]
 
@@ -169,7 +131,7 @@ async def test_a_program_that_could_not_be_launched_early_is_refused_at_the_laun
 
 async def test_the_identity_names_the_process_that_was_started(stage: Stage) -> None:
     running, run = await stage.python("import os; print(os.getpid(), flush=True); import time; time.sleep(600)")
-    await run.until_printed(b"\n")
+    await run.has_written(b"\n")
     assert running.identity.pid == int(run.out)
     assert lookup.identify(running.identity.pid) == running.identity
     assert running.processes() == [running.identity]
@@ -194,16 +156,16 @@ async def test_a_kill_is_the_end_of_the_whole_tree(stage: Stage) -> None:
         "print(child.pid, flush=True); time.sleep(600)"
     )
     running, run = await stage.python(code)
-    await run.until_printed(b"\n")
+    await run.has_written(b"\n")
     child = int(run.out)
     assert [process.pid for process in running.processes()] == [running.identity.pid, child]
     began = time.monotonic()
     running.kill()
     running.kill()
-    await run.until_gone()
+    await run.is_gone()
     assert time.monotonic() - began < 1.0
     assert not alive(child)
-    assert run.reported.count("exited") == run.reported.count("gone") == 1
+    assert run.order.count("exited") == run.order.count("gone") == 1
     assert run.status == ExitStatus(code=1)
 
 
@@ -214,8 +176,8 @@ async def test_when_the_root_ends_a_grandchild_that_holds_the_pipe_is_killed(sta
         "print(child.pid, flush=True)"
     )
     _, run = await stage.python(code)
-    await run.until_gone()
-    assert run.gone_time - run.exit_time < 1.0
+    await run.is_gone()
+    assert run.times["gone"] - run.times["exited"] < 1.0
     assert not alive(int(run.out.split()[0]))
     assert run.survivors == []
 
@@ -227,7 +189,7 @@ async def test_a_tree_cannot_break_away(stage: Stage) -> None:
         "except PermissionError as error: print('refused', error.winerror)"
     )
     _, run = await stage.python(code)
-    await run.until_gone()
+    await run.is_gone()
     assert run.out == b"refused 5\r\n"
 
 
@@ -243,11 +205,11 @@ async def test_an_interrupt_is_ctrl_c_to_the_backend(stage: Stage) -> None:
 async def what_it_says_when_interrupted(stage: Stage, code: str) -> bytes:
     """Of a program that prints ``ready``, and ends with status 7 because of CTRL_C."""
     running, run = await stage.python(code)
-    await run.until_printed(b"ready")
+    await run.has_written(b"ready")
     running.interrupt()
-    await run.until_gone()
+    await run.is_gone()
     assert run.status == ExitStatus(code=7)
-    await run.until(lambda: any("CTRL_C" in report for report in stage.reports))
+    await until(lambda: any("CTRL_C" in report for report in stage.reports))
     assert "CTRL_C was sent, and the backend ended" in stage.reports
     return bytes(run.out)
 
@@ -258,14 +220,14 @@ async def test_an_interrupt_of_a_backend_that_ignores_it_is_reported_and_kill_st
         + WAIT
     )
     running, run = await stage.command(sys.executable, "-c", code, graceful=1.0)
-    await run.until_printed(b"ready")
+    await run.has_written(b"ready")
     running.interrupt()
     running.interrupt()
-    await run.until(lambda: stage.reports)
+    await until(lambda: stage.reports)
     assert "still ran near the end of its time" in stage.reports[0]
     assert run.status is None
     running.kill()
-    await run.until_gone()
+    await run.is_gone()
 
 
 async def test_a_backend_that_takes_long_to_clean_up_after_ctrl_c_is_left_alone_meanwhile(stage: Stage) -> None:
@@ -281,12 +243,12 @@ async def test_a_backend_that_takes_long_to_clean_up_after_ctrl_c_is_left_alone_
 async def test_the_console_helper_ends_with_a_backend_that_is_killed_before_its_time_is_over(stage: Stage) -> None:
     code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN);" + WAIT
     running, run = await stage.command(sys.executable, "-c", code, graceful=300.0)
-    await run.until_printed(b"ready")
+    await run.has_written(b"ready")
     running.interrupt()
     running.kill()
-    await run.until_gone()
+    await run.is_gone()
     assert run.status is not None
-    await run.until(lambda: any("CTRL_C" in report for report in stage.reports))
+    await until(lambda: any("CTRL_C" in report for report in stage.reports))
 
 
 WINDOWLESS = str(Path(sys.executable).with_name("pythonw.exe"))  # of the subsystem that gets no console
@@ -308,41 +270,41 @@ CLOSABLE = (
 
 async def test_a_backend_with_windows_and_no_console_is_asked_to_close_them(stage: Stage) -> None:
     running, run = await stage.command(WINDOWLESS, "-c", CLOSABLE, graceful=300.0)
-    await run.until_printed(b"ready")
+    await run.has_written(b"ready")
     running.interrupt()
-    await run.until_gone()
+    await run.is_gone()
     assert run.status == ExitStatus(code=7)
-    await run.until(lambda: any("windows were asked to close" in report for report in stage.reports))
+    await until(lambda: any("windows were asked to close" in report for report in stage.reports))
 
 
 async def test_a_backend_that_nothing_can_ask_to_end_is_killed_at_once(stage: Stage) -> None:
     running, run = await stage.command(WINDOWLESS, "-c", WAIT, graceful=300.0)
-    await run.until_printed(b"ready")
+    await run.has_written(b"ready")
     running.interrupt()
-    await run.until_gone()
+    await run.is_gone()
     assert [survivor.pid for survivor in running.killed] == [running.identity.pid]
     assert rungs.UNREACHABLE in stage.reports
 
 
 async def test_a_backend_that_was_asked_by_other_means_keeps_its_time(stage: Stage) -> None:
     running, run = await stage.command(WINDOWLESS, "-c", WAIT, graceful=300.0)
-    await run.until_printed(b"ready")
+    await run.has_written(b"ready")
     running.begin_stop()
     running.interrupt()
-    await run.until(lambda: rungs.UNREACHABLE in stage.reports)
+    await until(lambda: rungs.UNREACHABLE in stage.reports)
     assert run.status is None
     running.kill()
-    await run.until_gone()
+    await run.is_gone()
 
 
 async def test_a_console_behind_a_launcher_without_one_gets_ctrl_c(stage: Stage, tmp_path: Path) -> None:
     launcher = LAUNCHER.replace("sys.executable", repr(sys.executable)).replace("[1:]])", "[1:]], stdout=sys.stdout)")
     running, run = await stage.command(WINDOWLESS, "-c", launcher, str(tmp_path / "saved"), "0", graceful=300.0)
-    await run.until_printed(b"ready")
+    await run.has_written(b"ready")
     running.interrupt()
-    await run.until((tmp_path / "saved").exists)
+    await until((tmp_path / "saved").exists)
     running.kill()
-    await run.until_gone()
+    await run.is_gone()
 
 
 def is_taken(pid: int) -> bool:
@@ -358,14 +320,14 @@ async def test_the_pid_is_kept_from_reuse_while_an_interrupt_is_pending(
     go_on = threading.Event()
     monkeypatch.setattr(rungs, "send_console_interrupt", lambda _pids, _graceful: str(go_on.wait(DEADLINE)))
     running, run = await stage.python(WAIT)
-    await run.until_printed(b"ready")
+    await run.has_written(b"ready")
     running.interrupt()
     running.kill()
-    await run.until_gone()
+    await run.is_gone()
     assert is_taken(running.identity.pid)
     go_on.set()
-    await run.until(lambda: "True" in stage.reports)
-    await run.until(lambda: not is_taken(running.identity.pid))
+    await until(lambda: "True" in stage.reports)
+    await until(lambda: not is_taken(running.identity.pid))
 
 
 SAVING = (
@@ -383,14 +345,14 @@ LAUNCHER = (
 
 async def behind_a_launcher(stage: Stage, *arguments: object) -> tuple[WindowsRun, Recorder]:
     running, run = await stage.python(LAUNCHER, *map(str, arguments))
-    await run.until_printed(b"ready")
+    await run.has_written(b"ready")
     return running, run
 
 
 async def test_what_is_saving_behind_a_launcher_ends_by_itself(stage: Stage, tmp_path: Path) -> None:
     running, run = await behind_a_launcher(stage, tmp_path / "saved", 1.0)
     running.interrupt(DEADLINE)
-    await run.until_gone()
+    await run.is_gone()
     assert run.status == ExitStatus(code=3)
     assert (tmp_path / "saved").exists()
     assert running.killed == []
@@ -401,9 +363,9 @@ async def test_so_does_what_is_saving_behind_cmd(stage: Stage, tmp_path: Path) -
     script.write_text(SAVING)
     line = f"{sys.executable} {script} {tmp_path / 'saved'} 1.0 & exit 3"
     running, run = await stage.command(os.environ["COMSPEC"], "/c", line)
-    await run.until_printed(b"ready")
+    await run.has_written(b"ready")
     running.interrupt(DEADLINE)
-    await run.until_gone()
+    await run.is_gone()
     assert (tmp_path / "saved").exists()
     assert running.killed == []
 
@@ -411,10 +373,10 @@ async def test_so_does_what_is_saving_behind_cmd(stage: Stage, tmp_path: Path) -
 async def test_what_takes_too_long_behind_a_launcher_is_killed_and_named(stage: Stage, tmp_path: Path) -> None:
     running, run = await behind_a_launcher(stage, tmp_path / "saved", 600.0)
     running.interrupt(DEADLINE)
-    await run.until(lambda: run.status is not None)
+    await until(lambda: run.status is not None)
     (left,) = running.processes()
     running.kill()
-    await run.until_gone()
+    await run.is_gone()
     assert [killed.pid for killed in running.killed] == [left.pid]
     assert not (tmp_path / "saved").exists()
 
@@ -423,7 +385,7 @@ async def test_a_launcher_that_ends_on_another_request_leaves_the_rest_to_ctrl_c
     running, run = await behind_a_launcher(stage, tmp_path / "saved", 0.5)
     running.begin_stop()
     assert lookup.terminate(running.identity)  # it ends because of the request, say
-    await run.until_gone()
+    await run.is_gone()
     assert (tmp_path / "saved").exists()
     assert running.killed == []
 
@@ -490,7 +452,7 @@ async def test_the_backend_inherits_that_no_error_is_shown_in_a_box(stage: Stage
     before = msvcrt.SetErrorMode(0x8001)
     try:
         _, run = await stage.python("import ctypes; print(hex(ctypes.windll.kernel32.GetErrorMode()))")
-        await run.until_gone()
+        await run.is_gone()
     finally:
         msvcrt.SetErrorMode(before)
     assert run.out.split() == [BOXLESS]
@@ -529,17 +491,17 @@ async def test_a_job_that_has_more_than_fit_lists_those_that_do(monkeypatch: pyt
 
 async def test_interrupt_and_kill_are_harmless_after_the_end(stage: Stage) -> None:
     running, run = await stage.python("")
-    await run.until_gone()
+    await run.is_gone()
     running.interrupt()
     running.kill()
     assert running.processes() == []
-    assert run.reported.count("gone") == 1
+    assert run.order.count("gone") == 1
 
 
 async def test_a_flood_of_output_arrives_whole_and_in_order(stage: Stage) -> None:
     code = "import os; [os.write(1, b'%07d\\n' % n * 1000) for n in range(1000)]"
     _, run = await stage.python(code)
-    await run.until_gone()
+    await run.is_gone()
     assert bytes(run.out) == b"".join(b"%07d\n" % n * 1000 for n in range(1000))
 
 
@@ -557,11 +519,11 @@ async def test_a_write_of_nothing_is_not_the_end_of_the_output() -> None:
     )
     for data in (b"", b"one", b"", b"two"):
         _winapi.WriteFile(write, data)
-    await recorder.until(lambda: recorder.out == b"onetwo")
+    await until(lambda: recorder.out == b"onetwo")
     assert recorder.survivors is None
     assert not pipe.closed
     _winapi.CloseHandle(write)
-    await recorder.until_gone()
+    await recorder.is_gone()
 
 
 async def test_a_write_of_nothing_is_not_the_end_of_the_client() -> None:
@@ -571,10 +533,10 @@ async def test_a_write_of_nothing_is_not_the_end_of_the_client() -> None:
     reader.resume()
     for data in (b"", b"\0\0\0\1", b"", b"x"):
         _winapi.WriteFile(write, data)
-    await Recorder().until(lambda: [bytes(body) for body in frames] == [b"x"])
+    await until(lambda: [bytes(body) for body in frames] == [b"x"])
     assert ends == []
     _winapi.CloseHandle(write)
-    await Recorder().until(lambda: ends == ["end"])
+    await until(lambda: ends == ["end"])
 
 
 def message_pipe() -> tuple[int, int]:
@@ -595,7 +557,7 @@ async def test_a_sidecar_that_is_busy_does_not_hold_the_backend_up_and_keeps_the
     while not mark.exists():  # blocks the event loop on purpose
         assert time.monotonic() < end
         time.sleep(0.02)
-    await run.until_gone()
+    await run.is_gone()
     mark.unlink()
     assert run.out.endswith(b"last")
     assert len(run.out) < 32_000_000
@@ -605,7 +567,7 @@ async def test_a_sidecar_that_is_busy_does_not_hold_the_backend_up_and_keeps_the
 async def test_the_backend_has_no_stdin_and_inherits_no_other_handle(stage: Stage) -> None:
     code = "import sys; print(repr(sys.stdin.read()))"
     _, run = await stage.python(code)
-    await run.until_gone()
+    await run.is_gone()
     assert run.out == b"''\r\n"
 
 
@@ -615,9 +577,9 @@ async def test_an_open_stdin_ends_with_the_stop(stage: Stage, rung: str) -> None
     run = Recorder()
     command = (sys.executable, "-c", code)
     running = await stage.layer.launch(LaunchSpec(command, str(Path.cwd()), dict(os.environ), stdin="open"), run)
-    await run.until_printed(b"ready")
+    await run.has_written(b"ready")
     getattr(running, rung)()
-    await run.until_gone()
+    await run.is_gone()
     if rung == "close_stdin":
         assert run.status == ExitStatus(code=7)
         assert running.killed == []
@@ -627,14 +589,14 @@ async def test_the_environment_is_passed_as_it_is_and_arguments_arrive_as_they_a
     arguments = ["", "a b", 'say "hi"', "back\\slash\\", 'tail\\"', "%TEMP%", "ä ö ü 漢字", "&|<>^"]
     code = "import os, sys; sys.stdout.buffer.write(repr((sys.argv[1:], os.environ['WÖRT'])).encode())"
     _, run = await stage.command(sys.executable, "-c", code, *arguments, env={"WÖRT": "Grüße = 1"})
-    await run.until_gone()
+    await run.is_gone()
     assert run.out.decode() == repr((arguments, "Grüße = 1"))
 
 
 async def test_a_path_with_blanks_and_umlauts_is_executed(stage: Stage, tmp_path: Path) -> None:
     program = place_program(tmp_path / "Müller & Söhne 漢字" / "app dir")
     _, run = await stage.command(str(program), "/c", "cd", cwd=str(program.parent))
-    await run.until_gone()
+    await run.is_gone()
     assert run.status == ExitStatus(code=0)
     assert b"app dir" in run.out
 
@@ -645,7 +607,7 @@ async def test_a_path_beyond_260_characters_is_executed(stage: Stage, tmp_path: 
         folder = folder / "a long name of a folder"
     program = place_program(Path(f"\\\\?\\{folder}"))
     _, run = await stage.command(str(folder / program.name), "/c", "echo here", cwd=str(tmp_path))
-    await run.until_gone()
+    await run.is_gone()
     assert run.out == b"here\r\n"
 
 
@@ -656,7 +618,7 @@ async def test_a_working_directory_beyond_260_characters_is_entered(stage: Stage
     Path(f"\\\\?\\{folder}").mkdir(parents=True)
     Path(f"\\\\?\\{folder}\\here.txt").write_text("")
     _, run = await stage.command(os.environ["COMSPEC"], "/c", "dir /b", cwd=str(folder))
-    await run.until_gone()
+    await run.is_gone()
     assert run.out == b"here.txt\r\n"
 
 
@@ -720,7 +682,7 @@ async def test_a_program_that_is_held_for_a_moment_is_started_when_it_is_free(st
     )  # OPEN_EXISTING
     threading.Timer(0.3, _winapi.CloseHandle, (held,)).start()
     _, run = await stage.command(str(program), "/c", "exit", "3")
-    await run.until_gone()
+    await run.is_gone()
     assert run.status == ExitStatus(code=3)
 
 
@@ -739,7 +701,7 @@ async def test_runs_leave_no_handle_behind(stage: Stage) -> None:
         if count == 3:
             before = handle_count()
         _, run = await stage.command(os.environ["COMSPEC"], "/c", "echo x")
-        await run.until_gone()
+        await run.is_gone()
     assert handle_count() - before < 10
 
 
@@ -752,12 +714,12 @@ def handle_count() -> int:
 async def test_a_launch_waits_until_the_run_before_is_gone(stage: Stage) -> None:
     running, first = await stage.python(WAIT)
     second_launch = asyncio.create_task(stage.python("print(2)"))
-    await first.until_printed(b"ready")
+    await first.has_written(b"ready")
     assert not second_launch.done()
     running.kill()
     _, second = await second_launch
     assert first.survivors == []
-    await second.until_gone()
+    await second.is_gone()
 
 
 async def test_a_cancelled_launch_leaves_nothing_running(stage: Stage) -> None:
@@ -767,7 +729,7 @@ async def test_a_cancelled_launch_leaves_nothing_running(stage: Stage) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     _, run = await stage.python("print('next')")
-    await run.until_gone()
+    await run.is_gone()
     assert run.out == b"next\r\n"
 
 
@@ -796,14 +758,14 @@ async def test_a_nice_value_lowers_the_priority_class(stage: Stage) -> None:
     import psutil
 
     running, run = await stage.python(WAIT, nice=10, open_files=100)
-    await run.until_printed(b"ready")
+    await run.has_written(b"ready")
     assert psutil.Process(running.identity.pid).nice() == psutil.IDLE_PRIORITY_CLASS
     assert "no effect" in stage.reports[0]
 
 
 async def test_an_ntstatus_exit_code_is_named(stage: Stage) -> None:
     _, run = await stage.python("import ctypes; ctypes.windll.kernel32.ExitProcess(ctypes.c_uint(0xC0000005))")
-    await run.until_gone()
+    await run.is_gone()
     assert run.status.text == "exit code 0xC0000005: access violation"
 
 
@@ -821,7 +783,7 @@ async def test_killing_a_contained_process_kills_all_that_it_started() -> None:
     sidecar.kill()
     sidecar.wait()
     sidecar.stdout.close()
-    await Recorder().until(lambda: not alive(child))
+    await until(lambda: not alive(child))
 
 
 async def test_a_contained_process_ends_with_its_own_exit_status() -> None:
@@ -848,16 +810,16 @@ def kestrel(stage: Stage, **trouble: str):
 
 async def test_a_real_kestrel_stops_gracefully_on_an_interrupt(stage: Stage) -> None:
     running, run = await kestrel(stage)
-    await run.until_printed(b"Now listening on: http://127.0.0.1:")
+    await run.has_written(b"Now listening on: http://127.0.0.1:")
     running.interrupt()
-    await run.until_gone()
+    await run.is_gone()
     assert run.status == ExitStatus(code=0)
     assert b"Application is shutting down" in run.out
 
 
 async def test_a_real_kestrel_that_throws_is_named_so(stage: Stage) -> None:
     _, run = await kestrel(stage, TROUBLE_CRASH_BEFORE_LISTENING="1")
-    await run.until_gone()
+    await run.is_gone()
     assert run.status == ExitStatus(code=0xE0434352)
     assert "unhandled .NET exception" in run.status.text
     assert b"Unhandled exception" in run.err
@@ -865,16 +827,16 @@ async def test_a_real_kestrel_that_throws_is_named_so(stage: Stage) -> None:
 
 async def test_a_real_kestrel_that_fails_fast_is_named_so(stage: Stage) -> None:
     _, run = await kestrel(stage, TROUBLE_CRASH_AFTER_MS="1", TROUBLE_CRASH_KIND="failfast")
-    await run.until_gone()
+    await run.is_gone()
     assert run.status == ExitStatus(code=0xC0000602)
 
 
 async def test_a_real_kestrel_that_takes_too_long_to_stop_is_killed(stage: Stage) -> None:
     running, run = await kestrel(stage, TROUBLE_STOP_DELAY_MS="60000")
-    await run.until_printed(b"Now listening on: http://127.0.0.1:")
+    await run.has_written(b"Now listening on: http://127.0.0.1:")
     running.interrupt()
-    await run.until(lambda: stage.reports)
+    await until(lambda: stage.reports)
     assert run.status is None
     running.kill()
-    await run.until_gone()
+    await run.is_gone()
     assert run.survivors == []

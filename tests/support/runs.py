@@ -1,4 +1,4 @@
-"""Runs of the POSIX process layer for tests: a listener that remembers, and commands for the small children."""
+"""Runs of the process layer for tests: a listener that remembers, and commands for the small children."""
 
 from __future__ import annotations
 

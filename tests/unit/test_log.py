@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from sidecar.log.sinks import render_json
 from sidecar.process.platform import files
 from sidecar.settings.model import Log as LogSettings
 from sidecar.settings.model import Settings
+from tests.support.processes import until
 
 
 @pytest.fixture
@@ -328,14 +328,10 @@ async def test_the_log_goes_on_in_a_folder_that_was_removed_and_with_names_that_
     await log.attach(Settings(log=LogSettings(json=as_json)), tmp_path / "logs")
     log.info("before")
     path = tmp_path / "logs" / "sidecar.log"
-    async with asyncio.timeout(30):
-        while not path.exists() or "before" not in path.read_text("utf-8"):
-            await asyncio.sleep(0.005)
+    await until(lambda: path.exists() and "before" in path.read_text("utf-8"))
     shutil.rmtree(path.parent)
     log.info("no file caf\udce9", path="caf\udce9")
-    async with asyncio.timeout(30):
-        while not path.exists() or "caf" not in path.read_text("utf-8"):
-            await asyncio.sleep(0.005)
+    await until(lambda: path.exists() and "caf" in path.read_text("utf-8"))
     os.truncate(path, 0)
     log.info("after")
     log.close()

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,10 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from sidecar.wire.framing import framed
 from tests.support.echo_server import STATUS
 from tests.support.pipes import Message, PipedProcess, pack, unpack_all
+from tests.support.processes import until
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMAND = [sys.executable, "-m", "tests.support.echo_server"]
@@ -46,10 +47,7 @@ class Child:
         self.process.write(b"".join(frames))
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        end = time.monotonic() + DEADLINE
-        while not condition():
-            assert time.monotonic() < end, (self.messages[-3:], self.process.stderr[-2000:])
-            await asyncio.sleep(0.005)
+        await until(condition, DEADLINE, what=lambda: (self.messages[-3:], self.process.stderr[-2000:]))
 
     async def answers(self, count: int) -> list[Message]:
         await self.until(lambda: len(self.messages) >= count)
@@ -174,7 +172,7 @@ async def test_a_frame_above_the_limit_is_a_framing_error_and_one_at_the_limit_i
 async def test_deep_nesting_is_answered_and_the_next_frame_served(children: Start) -> None:
     child = children()
     body = b"\x84\xa4args\x91" + b"\x91" * 100_000 + b"\xc0\xa7channel\xacsidecar:ping\xa2id\x01\xa4type\xa7request"
-    child.send(len(body).to_bytes(4, "big") + body, request(2, "sidecar:ping"))
+    child.send(framed(body), request(2, "sidecar:ping"))
     await child.answers(2)
     assert (child.answered(1), child.answered(2)) == (["INVALID_ARGS"], ["response"])
 

@@ -6,22 +6,16 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from sidecar.rpc.stdio.reader import Reader
 from sidecar.rpc.stdio.sinks import _ThreadSink
-from sidecar.wire.framing import FrameBuffer
+from sidecar.wire.framing import FrameBuffer, framed
+from tests.support.processes import until
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.002)
 
 
 @pytest.fixture
@@ -54,16 +48,12 @@ class Reading:
         self.ends += 1
 
 
-def frame(body: bytes) -> bytes:
-    return len(body).to_bytes(4, "big") + body
-
-
 async def test_a_thread_reads_to_the_end(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     reading = Reading(pipe[0], monkeypatch)
     reading.reader.resume()
-    os.write(pipe[1], frame(b"one"))
+    os.write(pipe[1], framed(b"one"))
     await until(lambda: reading.bodies == [b"one"])
-    os.write(pipe[1], frame(b"two"))
+    os.write(pipe[1], framed(b"two"))
     os.close(pipe[1])
     await until(lambda: reading.ends == 1)
     assert reading.bodies == [b"one", b"two"]
@@ -74,10 +64,10 @@ async def test_a_paused_thread_reads_little_ahead_and_loses_nothing(
 ) -> None:
     reading = Reading(pipe[0], monkeypatch)
     reading.reader.resume()
-    os.write(pipe[1], frame(b"first"))
+    os.write(pipe[1], framed(b"first"))
     await until(lambda: reading.bodies == [b"first"])
     reading.reader.pause()
-    frames = [frame(b"%d" % number * 5000) for number in range(1000, 1200)]
+    frames = [framed(b"%d" % number * 5000) for number in range(1000, 1200)]
     writing = asyncio.create_task(asyncio.to_thread(lambda: [os.write(pipe[1], data) for data in frames]))
     await asyncio.sleep(0.2)  # time in which an unpaused reader takes everything
     assert not writing.done()
@@ -91,10 +81,10 @@ async def test_a_paused_thread_reads_little_ahead_and_loses_nothing(
 async def test_the_end_is_noticed_while_the_thread_is_paused(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     reading = Reading(pipe[0], monkeypatch)
     reading.reader.resume()
-    os.write(pipe[1], frame(b"first"))
+    os.write(pipe[1], framed(b"first"))
     await until(lambda: reading.bodies == [b"first"])
     reading.reader.pause()
-    os.write(pipe[1], frame(b"never read"))
+    os.write(pipe[1], framed(b"never read"))
     os.close(pipe[1])
     await until(lambda: reading.ends == 1)
     assert reading.bodies == [b"first"]

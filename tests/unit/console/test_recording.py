@@ -22,13 +22,13 @@ from sidecar.console.recording import (
 )
 from sidecar.console.replay import differences, judge, report
 from sidecar.errors import UsageError
+from sidecar.wire.framing import framed
 
 HEADER = Header("1.2.3", "2026-01-02T03:04:05.000Z", "linux", ["sidecar", "serve"])
 
 
 def frame(message: object) -> bytes:
-    body = msgpack.encode(message)
-    return len(body).to_bytes(4, "big") + body
+    return framed(msgpack.encode(message))
 
 
 def record(kind: Kind, at: float, data: bytes) -> Record:

@@ -14,6 +14,7 @@ from sidecar.observe.crash import KEEP, CrashReports, report_name
 from sidecar.observe.report import CrashFacts, read_summary, render
 from sidecar.wire.messages import HealthResult
 from sidecar.wire.observe import Crash, ResourceSample, StateChanged
+from tests.support.processes import until
 
 
 def crash(second: int = 0, **changes: Any) -> Crash:
@@ -192,9 +193,7 @@ async def test_a_report_that_is_held_back_is_written_soon(
 ) -> None:
     monkeypatch.setattr("sidecar.observe.crash.HOLD", 0.01)
     reports.submit(facts(), hold=True)
-    async with asyncio.timeout(60):
-        while not list(tmp_path.glob("crash-*.log")):
-            await asyncio.sleep(0.01)
+    await until(lambda: list(tmp_path.glob("crash-*.log")))
 
 
 async def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_report(tmp_path: Path) -> None:

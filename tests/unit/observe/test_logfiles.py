@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import threading
@@ -10,17 +9,11 @@ import pytest
 
 from sidecar.observe import logfiles
 from sidecar.observe.logfiles import CHUNK_COST, Chunk, LogFiles, join_chunks
+from tests.support.processes import until
 
 
 def block(data: bytes, stream: str = "stdout") -> Chunk:
     return Chunk(0.0, stream, data)
-
-
-async def written(files: LogFiles, condition: object) -> None:
-    assert callable(condition)
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def content(folder: Path) -> bytes:
@@ -61,9 +54,9 @@ async def test_two_sidecars_on_one_folder_lose_nothing_and_their_index_is_right(
     for number in range(20):
         data = b"%d from one\n" % number
         one.put(block(data))
-        await written(one, lambda data=data: data in content(tmp_path))
+        await until(lambda data=data: data in content(tmp_path))
         two.put(block(b"%d from two\n" % number, "stderr"))
-        await written(two, lambda number=number: content(tmp_path).endswith(b"%d from two\n" % number))
+        await until(lambda number=number: content(tmp_path).endswith(b"%d from two\n" % number))
     assert await one.close(30)
     assert await two.close(30)
     raw = log.read_bytes()
@@ -93,7 +86,7 @@ async def test_a_backend_that_writes_byte_by_byte_to_a_stalled_disk_is_bounded_t
     for _byte in range(100):
         files.put(block(b"x"))
     stalled.set()
-    await written(files, lambda: files._taken == files._put)
+    await until(lambda: files._taken == files._put)
     files.put(block(b"y"))
     assert await files.close(30)
     assert content(tmp_path) == b"x" * 10 + b"\n[sidecar] 90 bytes of output were not written here\ny"
@@ -107,7 +100,7 @@ async def test_a_folder_that_cannot_be_written_is_reported_once_and_tried_again(
     files.retry = 0.0
     files.put(block(b"lost\n"))
     files.put(block(b"lost too\n", "stderr"))
-    await written(files, lambda: files._taken == files._put)
+    await until(lambda: files._taken == files._put)
     assert len(reported) == 1
     assert str(folder) in reported[0]
     folder.unlink()
@@ -127,7 +120,7 @@ async def test_a_full_disk_is_reported_once_and_supervision_goes_on(
     files.retry = 0.0
     for _ in range(5):
         files.put(block(os.urandom(1000)))
-        await written(files, lambda: files._taken == files._put)
+        await until(lambda: files._taken == files._put)
     assert await files.close(30)
     assert len(reported) == 1
     assert "No space left on device" in reported[0]
@@ -149,14 +142,14 @@ async def test_a_folder_that_was_removed_or_renamed_is_made_again_with_one_warni
     folder = tmp_path / "logs" / "backend"
     files = LogFiles(folder, warnings.append)
     files.put(block(b"before\n"))
-    await written(files, lambda: files._taken == files._put and content(folder) == b"before\n")
+    await until(lambda: files._taken == files._put and content(folder) == b"before\n")
     if renamed:
         folder.parent.rename(tmp_path / "away")
     else:
         shutil.rmtree(folder.parent)
     for number in range(3 if busy else 0):
         files.put(block(b"%d\n" % number))
-    await written(files, lambda: list(folder.glob("*.log")))
+    await until(lambda: list(folder.glob("*.log")))
     assert await files.close(30)
     assert content(folder) == (b"0\n1\n2\n" if busy else b"")
     assert warnings == [f"The backend's log folder {folder} was removed or renamed; it was created again."]
@@ -168,7 +161,7 @@ async def test_a_folder_that_was_removed_or_renamed_is_made_again_with_one_warni
 async def test_a_file_that_was_rotated_by_another_program_is_begun_again(tmp_path: Path) -> None:
     files = LogFiles(tmp_path, pytest.fail)
     files.put(block(b"before\n"))
-    await written(files, lambda: content(tmp_path) == b"before\n")
+    await until(lambda: content(tmp_path) == b"before\n")
     (tmp_path / "backend-000001.log").rename(tmp_path / "rotated")
     files.put(block(b"after\n"))
     assert await files.close(30)
@@ -180,7 +173,7 @@ async def test_a_file_that_another_program_truncates_has_no_hole_and_a_right_ind
     files = LogFiles(tmp_path, pytest.fail)
     log = tmp_path / "backend-000001.log"
     files.put(block(b"before\n" * 1000))
-    await written(files, lambda: files._taken == files._put and log.exists() and log.stat().st_size == 7000)
+    await until(lambda: files._taken == files._put and log.exists() and log.stat().st_size == 7000)
     os.truncate(log, 0)
     files.put(block(b"after\n"))
     files.put(block(b"error\n", "stderr"))

@@ -10,6 +10,7 @@ import pytest
 from sidecar.observe.logfiles import LogFiles
 from sidecar.observe.logs import LIVE_BYTES, BackendLog
 from sidecar.wire.observe import LogLine
+from tests.support.processes import until
 
 
 class Clock:
@@ -201,13 +202,6 @@ async def test_writing_never_waits_for_a_disk_that_stands_still(tmp_path: Path) 
     assert len(log.tail()) == 65_536
 
 
-async def until(condition: object) -> None:
-    assert callable(condition)
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 async def test_a_hundred_thousand_lines_are_cut_while_the_loop_goes_on(tmp_path: Path) -> None:
     log = BackendLog(tmp_path, pytest.fail)
     try:
@@ -234,12 +228,8 @@ async def test_a_progress_bar_is_seen_while_it_moves_at_most_once_in_a_delivery(
     assert seen == [" 0%"]
     for number in range(1, 100):
         log.write("stdout", b"\r%2d%%" % number)
-    async with asyncio.timeout(60):
-        while "99%" not in seen:
-            await asyncio.sleep(0.005)
+    await until(lambda: "99%" in seen)
     assert seen == [" 0%", "99%"]
     log.write("stdout", b"\r100%\n")
-    async with asyncio.timeout(60):
-        while len(seen) < 3:
-            await asyncio.sleep(0.005)
+    await until(lambda: len(seen) == 3)
     assert seen == [" 0%", "99%", "100%"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from functools import partial
 from typing import Any
 
@@ -28,16 +27,11 @@ from sidecar.log import log
 from sidecar.process.base import ListeningSocket, Survivor
 from sidecar.supervisor.stream import RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted
 from sidecar.wire.observe import StateChanged
+from tests.support.backends import free_port
 from tests.support.fake_process import TERMINATED, FakeProcess
 from tests.support.stage import FakeFolder, FakeSidecar, Stage, failure, story
 
 CRASH = ExitStatus(signal=6)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_the_clock_jumps_only_in_a_story() -> None:
