@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from ..errors import HttpFailedError
 from ..plain import one_line
-from ..process.platform.ports import REFUSAL_IS_SLOW, is_listening
+from ..process.platform.ports import LOOPBACK, REFUSAL_IS_SLOW, is_listening
 from ..settings.texts import AUTO_PATH, HEALTH_PATHS
-from .connection import LOOPBACK, Connection, Head, connect, hang_up
+from .connection import Connection, Head, connect, hang_up
 
 BODY_LIMIT = 8 * 1024 * 1024  # bytes, after decompression
 # Of JSON: to build and to send on the 3 million empty lists of 8 MiB takes seconds, here and in the app.

@@ -18,9 +18,8 @@ from contextlib import suppress
 from msgspec import Struct, structs
 
 from ..errors import HttpFailedError
-from ..process.platform.ports import has_peer_closed, reset_on_close
+from ..process.platform.ports import LOOPBACK, has_peer_closed, reset_on_close
 
-LOOPBACK = "127.0.0.1"
 _MAX_LINES = 1000  # of a head, and interim answers before it: each costs the loop some microseconds
 _MAX_HEAD = 256 * 1024  # bytes, as in Chromium (kMaxHeaderBufSize of net/http/http_stream_parser.cc)
 _CLOSE_TIMEOUT = 0.5  # seconds for a server to close the connection as it announced

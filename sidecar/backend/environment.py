@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..process.platform import SYSTEM
+from ..process.platform.ports import LOOPBACK
 from ..settings.profiles import PROFILES
 from ..settings.servers import APPENDED, server_variables
 from ..settings.sources import is_own_variable
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from ..settings.model import Paths, Settings
 
-_LOOPBACK = "127.0.0.1"
 # Only backend.env, which is written for this very backend, can pass these on, and what the profile names.
 # Electron's two turn an Electron that the backend starts into a plain Node; ours configure another sidecar, secrets included.
 _NEVER_INHERITED = ("ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR")
@@ -123,6 +123,6 @@ def _spare_loopback_the_proxy(environment: _Environment, platform: str) -> None:
     for name, value in values.items():
         known = value or next((other for other in values.values() if other), "")
         hosts = [host.strip() for host in known.split(",") if host.strip()]
-        if "*" not in hosts and _LOOPBACK not in hosts:
-            hosts.append(_LOOPBACK)
+        if "*" not in hosts and LOOPBACK not in hosts:
+            hosts.append(LOOPBACK)
         environment.set(name, ",".join(hosts))

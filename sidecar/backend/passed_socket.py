@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import socket
 
-from ..process.platform.ports import set_server_options, waiting_connections
+from ..process.platform.ports import LOOPBACK, set_server_options, waiting_connections
 from .ports import choose_port
 
-_LOOPBACK = "127.0.0.1"
 BACKLOG = 4096
 """Connections that may wait: what Linux allows since 5.4 (net.core.somaxconn); the system cuts it to its own limit."""
 _MAX_ATTEMPTS = 8
@@ -46,7 +45,7 @@ class PassedSocket:
         server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             set_server_options(server)
-            server.bind((_LOOPBACK, port))
+            server.bind((LOOPBACK, port))
             server.listen(BACKLOG)
         except OSError:
             server.close()

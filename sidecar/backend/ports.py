@@ -6,7 +6,7 @@ import _socket as socket  # all that is needed here; the module around it takes 
 import errno
 
 from .. import process
-from ..process.platform.ports import set_server_options
+from ..process.platform.ports import LOOPBACK, set_server_options
 from ..settings.unsafe_ports import UNSAFE_PORTS
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
     PortState = Literal["free", "lingering", "in_use", "forbidden"]
 
-_LOOPBACK = "127.0.0.1"
 _WSAEACCES = 10013
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL, _WSAEACCES}
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 _MAX_ATTEMPTS = 64
 
 
-def port_state(port: int, *, plain: bool = False, address: str = _LOOPBACK) -> PortState:
+def port_state(port: int, *, plain: bool = False, address: str = LOOPBACK) -> PortState:
     """Whether a server could listen on the port now, tried by binding: not while the backend is about to bind it.
 
     ``lingering``: only connections of an earlier program are left, which the system has not closed yet ·
@@ -49,7 +48,7 @@ def loopback_error() -> OSError | None:
     probe = None
     try:
         probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        probe.connect((_LOOPBACK, 9))  # of a datagram socket: only looks up the route
+        probe.connect((LOOPBACK, 9))  # of a datagram socket: only looks up the route
     except OSError as error:
         return error if error.errno in _UNREACHABLE else None
     finally:
@@ -76,7 +75,7 @@ def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
             # Plain bind to 0: the system picks a port on which nothing lingers. Held until the end, so that it picks another next time.
             probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             held.append(probe)
-            probe.bind((_LOOPBACK, 0))
+            probe.bind((LOOPBACK, 0))
             port: int = probe.getsockname()[1]
             if port not in tried and port not in UNSAFE_PORTS:
                 probe.close()

@@ -14,6 +14,9 @@ from .client import BackendClient
 if TYPE_CHECKING:
     from ..errors import HttpFailure
 
+DEBUGGER = 400
+"""The status that Node's inspector answers to a plain GET."""
+
 _FIRST_DELAY = 0.005  # seconds; an answer costs the backend more than the sidecar
 _FIRST_PORT_CHECK_DELAY = 0.001
 _SHARE_OF_ELAPSED = 0.02  # readiness is noticed at most this fraction of the start later than it was there

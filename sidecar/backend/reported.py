@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from ..process.platform.ports import LOOPBACK
 from ..settings.profiles import PROFILES
 
-_LOOPBACK = "127.0.0.1"
 ANY_ADDRESS = r"((?i:https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])):\d+)"
 """How servers print where they listen, for one that takes another port than it was given."""
 _MAX_LINE = 64 * 1024  # of a line without an end, only the last so many bytes are kept
@@ -31,7 +31,7 @@ def parse_reported(pattern: str, text: str, among: Collection[int] = range(1, 65
     for match in re.finditer(pattern, text):
         address = re.match(_ADDRESS, (match.group(1) or "").lstrip(_QUOTES))
         if address and int(address[2]) in among:
-            return (address[1] or _LOOPBACK).strip("[]"), int(address[2])
+            return (address[1] or LOOPBACK).strip("[]"), int(address[2])
     return None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import Struct, field, structs
 
 from ..backend.client import BackendClient
-from ..backend.probe import is_metrics, next_knock_delay, next_probe_delay, probe, probe_port
+from ..backend.probe import DEBUGGER, is_metrics, next_knock_delay, next_probe_delay, probe, probe_port
 from ..backend.reported import lifetime_events, other_protocols
 from ..core import events as e
 from ..log import log
@@ -28,7 +28,6 @@ T = TypeVar("T")
 _PROGRESS_INTERVAL = 1.0
 _ASK_TIMEOUT = 1.0  # seconds
 _LAST_OUTPUT = 8 * 1024  # bytes: masking more each second would cost a start that is slow
-_DEBUGGER = 400  # what Node's inspector answers to a plain GET
 _TOO_MANY_REQUESTS = 429
 # Answers that only a run that took the connection can give, whatever they say.
 _TAKEN = frozenset({"status", "redirected", "malformed", "too_large", "hang_up"})
@@ -156,7 +155,7 @@ class Readiness(Struct, eq=False):
         if self._loop.time() >= self._started + self._settings.timeouts.startup / 2:
             return True
         root = await probe_port(port, "/", _ASK_TIMEOUT)
-        if root.status in {None, _DEBUGGER}:
+        if root.status in {None, DEBUGGER}:
             return is_printed
         return not is_metrics(root.body if root.ok else (await probe_port(port, "/metrics", _ASK_TIMEOUT)).body)
 

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 
-from ..backend.probe import probe_port
+from ..backend.probe import DEBUGGER, probe_port
 from ..core import events as e
 from ..core.events import State
 from ..log import log
@@ -19,7 +19,6 @@ from .listener import ListenerLook
 _INTERVAL = 0.5
 _TIMEOUT = 2.0  # seconds: a server may open a port for metrics or a debugger first
 _PROBE_TIMEOUT = 0.4
-_DEBUGGER = 400  # what Node's inspector answers to a plain GET
 
 
 async def watch_socket_use(number: int, supervisor: Supervisor, settings: Settings, look: ListenerLook) -> None:
@@ -61,7 +60,7 @@ async def _serves(elsewhere: Sequence[ListeningSocket], port: int, settings: Set
 
 async def _answers(port: int, path: str) -> bool:
     result = await probe_port(port, path or "/", _PROBE_TIMEOUT)
-    return result.ok if path else result.status not in {None, _DEBUGGER}
+    return result.ok if path else result.status not in {None, DEBUGGER}
 
 
 def _answered(run: Run) -> bool:

@@ -123,7 +123,7 @@ def line_of(content: str, section: str, key: str) -> int | None:
 
 
 def is_own_variable(name: str) -> bool:
-    """Whether a variable is one of the sidecar's, in upper or lower case. In ASCII: ``"\N{LATIN SMALL LETTER LONG S}".upper()`` is S, which no filter of such names expects."""
+    """Whether a variable is one of the sidecar's, in upper or lower case. In ASCII: ``"\u017f".upper()`` is S, which no filter of such names expects."""
     return name[: len(PREFIX)].isascii() and name.upper().startswith(PREFIX)
 
 

@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from .. import errors
 from ..backend.client import BackendClient
-from ..backend.command import BackendCommand
 from ..backend.plan import make_folders, plan_launch
 from ..backend.ports import port_state
 from ..backend.reported import ReportedAddress, printed_port
@@ -111,7 +110,11 @@ class Launcher(Struct, eq=False):
         self._addresses.clear()
         if self.handover is not None:
             self.handover.add_to(spec)
-        spec.confinement = self._confine(run.port, command)
+        if self.settings.sandbox.level != "off":
+            from .confinement import confine, sandbox_request  # only where it is wanted
+
+            request = sandbox_request(self.settings, self.paths, run.port, command)
+            spec.confinement = confine(request, required=self.settings.sandbox.required, report=self.report)
         return spec
 
     async def launch(self, spec: LaunchSpec | None, listener: base.RunListener) -> base.RunningProcess:
@@ -184,12 +187,3 @@ class Launcher(Struct, eq=False):
     def name_of(self, owner: Socket | None) -> str:
         """The name of the process that has the socket; empty where unknown."""
         return (self.process_name(owner[2]) or "") if owner is not None and owner[2] is not None else ""
-
-    def _confine(self, port: int | None, command: BackendCommand) -> base.Confinement | None:
-        sandbox = self.settings.sandbox
-        if sandbox.level == "off":
-            return None
-        from .confinement import confine, sandbox_request  # only where it is wanted
-
-        request = sandbox_request(self.settings, self.paths, port, command)
-        return confine(request, required=sandbox.required, report=self.report)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import _socket as socket  # all that is needed here; the module around it takes 3 ms
 import sys
 
+LOOPBACK = "127.0.0.1"
+
 HOLDERS_ARE_KNOWN = sys.platform != "win32"
 """Whether the system names every process that holds a socket; Windows names the one that made it."""
 
@@ -38,7 +40,6 @@ else:
     FIRST_FREE_PORT = 1024
     """Lower ports need special rights, except on Windows."""
 
-    _LOOPBACK = "127.0.0.1"
     # Linux owns all of 127/8. From another source address than the target's a connect to a port of the ephemeral
     # range, on which nothing listens yet, can never meet itself (simultaneous open) and so never occupies the port.
     _SOURCE = "127.0.0.2" if sys.platform == "linux" else ""
@@ -81,7 +82,7 @@ else:
                 except OSError:
                     pass  # a network namespace with less than 127/8; comparing both ends still detects a socket that met itself
             reset_on_close(probe, reset=True)
-            result = probe.connect_ex((_LOOPBACK, port))
+            result = probe.connect_ex((LOOPBACK, port))
             if result == errno.EINPROGRESS:
                 poller = select.poll()
                 poller.register(probe, select.POLLOUT)
