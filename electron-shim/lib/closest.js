@@ -1,13 +1,18 @@
 "use strict";
 
 /**
- * @param {string} name as somebody wrote it
+ * @param {string} name a misspelt name, possibly without its prefix (`status` for `backend:status`)
  * @param {readonly string[]} known
- * @returns {string | undefined} the known name that differs by two characters at most, letter case aside
+ * @returns {string | undefined} the known name that differs by at most two characters, ignoring case
  */
 function closest(name, known) {
-  const near = known.map((one) => ({ one, distance: distance(name.toLowerCase().slice(0, 100), one.toLowerCase()) }));
-  const { one, distance: least } = near.reduce((a, b) => (b.distance < a.distance ? b : a));
+  const wanted = name.toLowerCase().slice(0, 100);
+  const near = known.map((one) => {
+    const whole = one.toLowerCase();
+    const short = whole.slice(whole.indexOf(":") + 1);
+    return { one, least: Math.min(distance(wanted, whole), distance(wanted, short) + (short === wanted ? 0 : 1)) };
+  });
+  const { one, least } = near.reduce((a, b) => (b.least < a.least ? b : a));
   return least <= Math.min(2, one.length / 4) ? one : undefined;
 }
 

@@ -110,5 +110,7 @@ test("in a page an unknown channel or event is an error with the name that was m
     page.invoke("files:open"),
     /"files:open" is not a channel of the backend: expose your app's own channels in your own preload/,
   );
+  await assert.rejects(page.invoke("status"), /Did you mean backend:status\?/);
+  assert.throws(() => page.on("stateChange", () => {}), /Did you mean backend:stateChanged\?/);
   assert.throws(() => page.on("backend:statechanged", () => {}), /Did you mean backend:stateChanged\?/);
 });
