@@ -150,6 +150,13 @@ def test_a_known_secret_is_masked_as_other_programs_spell_it(name: str) -> None:
     assert not any(written[at : at + 8] in shown for at in range(8, len(written) - 16))
 
 
+def test_a_known_secret_of_several_lines_is_masked_line_by_line() -> None:
+    lines_of_it = ["c2VjcmV0LWxpbmUtb25l", "bm90aGluZy1hYm91dC1pdA"]
+    known = spellings(secrets_of({"SIGNING_KEY": "\n".join(lines_of_it)}))
+    shown = mask_text("".join(f"12:00:01 INFO {line}\n" for line in lines_of_it), known)
+    assert shown == f"12:00:01 INFO {MASK}\n" * 2
+
+
 def test_a_secret_that_is_not_utf_8_is_masked_and_ends_no_log() -> None:
     """Its spelling in an address raised for every line that the log was to write, and for every crash report."""
     raw = b"sw\xe4rdf\xefsh99"  # as Latin-1 has it

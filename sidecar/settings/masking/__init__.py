@@ -19,6 +19,7 @@ _OTHER_ENCODINGS = ("cp1252", "cp850")  # what Western Windows programs write to
 _WIDE = re.compile(r"(?:[\t-~]\0){4}(?:[\t-~]\0)*+")
 _MAX_KIND = 80  # characters; the name in it may be a whole line
 _MIN_SECRET = 4  # characters; shorter ones occur by chance in any text
+_MIN_LINE = 16  # characters of a line of a secret that has several
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _ESCAPED_BY_NET = re.compile("[\"&'+<>`\x7f]|[^\x00-\x7f]")  # System.Text.Json escapes more than JSON has to
 _OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # those that stand for no byte
@@ -82,6 +83,8 @@ def spellings(secrets: Iterable[str]) -> list[str]:
     from urllib.parse import quote, quote_plus
 
     found = list(secrets)
+    # A log may begin each line of a key with its own words.
+    found += [line for secret in found if "\n" in secret for line in secret.splitlines() if len(line) >= _MIN_LINE]
     for secret in found[:]:
         raw = _OTHER_SURROGATES.sub("\ufffd", secret).encode("utf-8", "surrogateescape")
         text = raw.decode("utf-8", "replace")  # as a log shows bytes that are not UTF-8
