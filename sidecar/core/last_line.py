@@ -20,7 +20,7 @@ _ERROR = (
 )
 _NONE = r"(?i)\b(?:0|no|without(?: any)?) (?:errors?|exceptions?|failures?)\b"
 # What runtimes, compilers and runners add below the error itself, and what npm puts before each line.
-_EPILOGUE = r"Emitted 'error' event|BEGIN failed--compilation aborted|^Compilation failed in require|aborted due to compilation errors|^Execution halted|Error: (?:Could not create the Java Virtual Machine|A fatal exception has occurred)|^Aborted with |\[ERROR\] Aborting$|errors? found in configuration|Error\(s\) found in|^error: could not compile|^error Command failed|^Crash dump is being written to|^--> Sending SIG|exited with code SIGTERM|^make(?:\[\d+\])?: \*\*\* \[|complete log of this run|^Failed running |ELIFECYCLE|^Node\.js v\d|app crashed - waiting|Shutting down: Master|Reason: \w+ failed to|Worker \(pid|Found incompatible module"
+_EPILOGUE = r"Emitted 'error' event|^\(Use `node --trace|BEGIN failed--compilation aborted|^Compilation failed in require|aborted due to compilation errors|^Execution halted|Error: (?:Could not create the Java Virtual Machine|A fatal exception has occurred)|^Aborted with |\[ERROR\] Aborting$|errors? found in configuration|Error\(s\) found in|^error: could not compile|^error Command failed|^Crash dump is being written to|^--> Sending SIG|exited with code SIGTERM|^make(?:\[\d+\])?: \*\*\* \[|complete log of this run|^Failed running |ELIFECYCLE|^Node\.js v\d|app crashed - waiting|Shutting down: Master|Reason: \w+ failed to|Worker \(pid|Found incompatible module"
 _FRAME = r"[\u2500-\u257f]+"  # box drawing: rich, Click's extensions and pretty tracebacks draw frames around errors
 _USAGE = r"(?im)^[ \t]*usage:?\s+\S"
 _NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"

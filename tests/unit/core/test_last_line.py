@@ -54,6 +54,10 @@ DOTNET = "Unhandled exception. System.IO.IOException: Failed to bind\n ---> Some
             "Error: listen EADDRINUSE :::80",
         ),
         ("Error: Cannot find module 'x'\nNode.js v20\nFailed running 'a.js'\n", "Error: Cannot find module 'x'"),
+        (
+            "/app/x.js:1\nthrow 'cannot read config'\n^\ncannot read config\n(Use `node --trace-uncaught ...` to show where the exception was thrown)\n\nNode.js v20\n",
+            "cannot read config",
+        ),
         (GUNICORN, "Failed to find attribute 'ap' in 'app'."),
         ("╭─ Error ─────╮\n│ Could not find the app │\n╰─────────────╯\n", "Could not find the app"),
         ("The error below came first:\nNo module named 'nope'\n", "No module named 'nope'"),

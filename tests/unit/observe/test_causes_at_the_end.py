@@ -297,6 +297,9 @@ SAID = [
     ("file_missing", ONE, PYTHON + "OSError: the configuration file 'gone.ini' does not exist\n", "exist: gone.ini"),
     ("file_missing", ONE, PYTHON + "FileNotFoundError: [Errno 2] No such file or directory\n", "does not say which"),
     ("working_folder", ONE, "Invalid argument passed --app 'gone:app': Module not found\n", "names: gone:app"),
+    ("server_unreachable", ONE, "TypeError: fetch failed\n    at x (/app/y.js:1:1) {\n  [cause]: Error: connect ECONNREFUSED 127.0.0.1:5433\n      at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1607:16)\n}\n\nNode.js v20.20.2\n", "answer: 127.0.0.1:5433."),
+    ("working_folder", ONE, "Could not find a default file to run, please provide an explicit path\n", "names: default file to run"),
+    ("working_folder", ONE, "Could not find FastAPI app in module, try using --app\n", "names: FastAPI app"),
 ]  # fmt: skip
 
 
