@@ -170,13 +170,6 @@ async def test_a_command_that_does_not_exist_fails_at_once_and_the_sidecar_stays
         assert (await failure(client.call("backend:waitForReady"))).code == "BACKEND_NOT_FOUND"
 
 
-async def test_a_folder_is_no_command(tmp_path: Path) -> None:
-    async with sidecar(str(tmp_path), backend__autostart=False) as client:
-        error = await failure(client.call("backend:restart"))
-        assert error.code == "BACKEND_NOT_A_FILE"
-        assert error.message.startswith("Failed to restart backend: ")
-
-
 @pytest.mark.posix(reason="the run bit")
 async def test_a_file_without_the_run_bit_is_left_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "backend"

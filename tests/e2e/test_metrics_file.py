@@ -83,7 +83,15 @@ async def test_watch_takes_the_option_too(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-@pytest.mark.parametrize("obstacle", ["no folder", "a file above it", "a folder in its place", "a read-only folder"])
+@pytest.mark.parametrize(
+    "obstacle",
+    [
+        "no folder",
+        pytest.param("a file above it", marks=pytest.mark.slow),
+        "a folder in its place",
+        pytest.param("a read-only folder", marks=pytest.mark.slow),
+    ],
+)
 async def test_a_file_that_cannot_be_written_is_one_warning_and_is_tried_again(tmp_path: Path, obstacle: str) -> None:
     folder = tmp_path / "collected"
     file = folder / "aura.prom"

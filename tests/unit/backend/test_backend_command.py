@@ -165,7 +165,7 @@ def test_a_folder_is_no_program(tmp_path: Path) -> None:
     folder.mkdir()
     with pytest.raises(BackendNotAFileError) as caught:
         find([str(folder)], tmp_path)
-    assert caught.value.data == {"path": str(folder)}
+    assert (caught.value.code, caught.value.data) == ("BACKEND_NOT_A_FILE", {"path": str(folder)})
     assert "Contents/MacOS" in (caught.value.hint or "")
 
 
