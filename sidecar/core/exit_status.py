@@ -14,28 +14,26 @@ _CODES = {
     9009: ("command not found", "command_missing"),  # cmd.exe, and the Store's placeholder for python.exe
     0x0EEDFADE: ("unhandled Delphi exception", "aborted"),
     0x40010004: ("terminated by the end of the session or by a debugger", "terminated"),  # DBG_TERMINATE_PROCESS
-    0x40010005: ("ended by Ctrl+C", "terminated"),
+    **dict.fromkeys((0x40010005, 0xC000013A), ("ended by Ctrl+C", "terminated")),
     0x40010008: ("ended by Ctrl+Break", "terminated"),
     0x40000015: ("the program aborted", "aborted"),
     **dict.fromkeys((0x80000001, 0x80000002), ("invalid memory access", "native_crash")),
     **dict.fromkeys((0x80000003, 0x80000004, 0xC0000420), ("a breakpoint or failed assertion", "aborted")),
     **dict.fromkeys((0x80008082, 0x80008083), ("the .NET runtime is missing", "runtime_missing")),
     **dict.fromkeys((0x80008087, 0x8000808E), ("the .NET runtime is incomplete", "runtime_missing")),
-    0x80008089: ("the .NET runtime could not be initialised", "native_crash"),
+    0x80008089: ("the .NET runtime could not be initialised", "runtime_unusable"),
     **dict.fromkeys(
         (0x8000808C, 0x80008093, 0x80008094), ("files of the .NET program are missing or damaged", "incomplete")
     ),
     0x80008091: ("the .NET SDK is missing", "runtime_missing"),
     **dict.fromkeys((0x80008096, 0x8000809C), ("the .NET framework is missing", "runtime_missing")),
     **dict.fromkeys((0x8000809F, 0x800080A0), ("the .NET program could not unpack itself", "bundle_unusable")),
-    0x8007000E: ("out of memory", "memory"),
-    0x8007007E: ("a DLL was not found", "library_missing"),
     0x80131506: ("internal error of the .NET runtime", "native_crash"),
-    0x80131623: ("the process failed fast (Environment.FailFast)", "failfast"),
     0xC0000005: ("access violation", "native_crash"),
     0xC0000006: ("a file of the program, or one it had mapped, can no longer be read", "native_crash"),
     0xC0000008: ("invalid handle", "native_crash"),
-    **dict.fromkeys((0xC0000017, 0xC000009A), ("out of memory", "memory")),
+    # The last: Chromium's and Electron's partition_alloc/oom.h
+    **dict.fromkeys((0x8007000E, 0xC0000017, 0xC000009A, 0xE0000008), ("out of memory", "memory")),
     0xC000001D: ("illegal instruction", "illegal_instruction"),
     **dict.fromkeys(
         (0xC0000020, 0xC000007B, 0xC000012F),
@@ -50,25 +48,22 @@ _CODES = {
     0xC0000096: ("privileged instruction", "illegal_instruction"),
     **dict.fromkeys((0x800703E9, 0xC00000FD), ("stack overflow", "overflow")),
     0xC000012D: ("out of memory (paging file)", "memory"),
-    0xC0000135: ("a DLL was not found", "library_missing"),
     0xC0000138: ("a function was not found in a DLL", "library_missing"),
-    0xC0000139: ("an entry point was not found in a DLL", "library_missing"),
-    0xC000013A: ("ended by Ctrl+C", "terminated"),
     0xC0000142: ("a DLL failed to initialise", "library_missing"),
     0xC0000194: ("a deadlock", "native_crash"),
-    **dict.fromkeys((0xC0000361, 0xC0000362, 0xC0000364, 0xC0E90002), ("a policy forbids one of its files", "blocked")),
+    **dict.fromkeys((*range(0xC0000361, 0xC0000365), 0xC0E90002), ("a policy forbids one of its files", "blocked")),
     0xC0000374: ("heap corruption", "native_crash"),
     0xC0000409: ("stack buffer overrun or fast fail", "failfast"),
     0xC0000417: ("invalid parameter of a C runtime function", "native_crash"),
     0xC000041D: ("an exception in a callback of the system", "native_crash"),
     **dict.fromkeys((0xC0000428, 0xC0000603), ("the signature of one of its files is invalid", "blocked")),
-    0xC0000602: ("the process failed fast (Environment.FailFast)", "failfast"),
+    **dict.fromkeys((0x80131623, 0xC0000602), ("the process failed fast (Environment.FailFast)", "failfast")),
     **dict.fromkeys((0xC0000906, 0xC0000907), ("an antivirus blocked one of its files", "blocked")),
     0xC0150002: ("the side-by-side configuration of a DLL is wrong", "library_missing"),
-    0xC06D007E: ("a DLL was not found", "library_missing"),  # delayimp.h: of a delay-loaded one
-    0xC06D007F: ("an entry point was not found in a DLL", "library_missing"),
+    # The last of each: of a delay-loaded one (delayimp.h)
+    **dict.fromkeys((0x8007007E, 0xC0000135, 0xC06D007E), ("a DLL was not found", "library_missing")),
+    **dict.fromkeys((0xC0000139, 0xC06D007F), ("an entry point was not found in a DLL", "library_missing")),
     0xCFFFFFFF: ("ended by the user because its window did not respond", "terminated"),
-    0xE0000008: ("out of memory", "memory"),  # Chromium's and Electron's partition_alloc/oom.h
     **dict.fromkeys((0xE0434352, 0xE0434F4D), ("unhandled .NET exception", "exception")),  # the second: before .NET 4
     0xE06D7363: ("unhandled C++ exception", "aborted"),
 }
