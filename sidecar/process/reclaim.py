@@ -68,9 +68,11 @@ class Reclaimed(Struct, frozen=True):
 
 
 def announce_self(data_folder: str | os.PathLike[str]) -> None:
-    """Writes a first record before the others are read, as an early start does: of two that start at once, at least one sees the other."""
+    """Writes a first record before the others are read, unless an early start did: of two that start at once, at least one sees the other."""
+    me, folder = own_identity(), os.fspath(data_folder)
     try:
-        write_first(os.fspath(data_folder), world=pid_namespace(), owner=own_identity(), marker="", port=None)
+        if not os.path.exists(os.path.join(folder, record_name(*me))):
+            write_first(folder, world=pid_namespace(), owner=me, marker="", port=None)
     except OSError:  # reported with the record that follows; no folder: there are no others
         pass
 
@@ -87,7 +89,6 @@ class Reclaim:
         self._killed: list[ProcessId] = []
         self._world = pid_namespace()
         self._me = own_identity()
-        self._is_announced = os.path.exists(os.path.join(self._folder, record_name(*self._me)))
 
     def read(self, *, wait: bool = True) -> Reclaimed:
         """Ends proven orphans, and gives what the next run should know. Never raises for what it finds.
@@ -117,7 +118,7 @@ class Reclaim:
                 if wait and record.ending:
                     ending.append(Predecessor(owner, path, min(record.ending, self._max_ending)))
                     continue
-                taken.append("" if self._comes_later(record) else record.logs)
+                taken.append("" if self._comes_later(record) else record.logs or "backend")
                 neighbours.append(f"Another sidecar (pid {record.owner[0]}) uses the data folder {self._folder}")
             elif wait and record.guardian is not None and self._is_alive(record, record.guardian):
                 ending.append(Predecessor(ProcessId(*record.guardian), path, _GUARDIAN_SECONDS))
@@ -211,8 +212,11 @@ class Reclaim:
         return process is not None and record.world == self._world and is_alive(ProcessId(*process))
 
     def _comes_later(self, record: RunRecord) -> bool:
-        """Whether it was started with this sidecar, after it, and has yet to choose its logs (see first_record): it will see the record of this one."""
-        return self._is_announced and record.run == 1 and record.backend is None and record.owner[::-1] > self._me[::-1]
+        """Whether it announced itself after this sidecar, and has yet to choose its logs: it will see the record of this one."""
+        if record.logs:
+            return False
+        mine = self._load(os.path.join(self._folder, record_name(*self._me)), RunRecord)
+        return mine is not None and (record.written, record.owner) > (mine.written, self._me)
 
     def _end_orphans(self, record: RunRecord) -> None:
         if record.world != self._world:

@@ -40,7 +40,9 @@ class RunRecord(msgspec.Struct, kw_only=True):
     run: _Count = 0
     port: _Port | None = None
     failures: _Count = 0  # how many stand against the restart budget
-    logs: _Name = "backend"  # name of the folder for the backend's output, which no two sidecars share
+    logs: _Name = (
+        "backend"  # name of the folder for the backend's output, which no two sidecars share; empty: not chosen yet
+    )
     written: _Time = 0.0  # seconds since 1970
     ending: _Seconds = 0.0  # seconds that the end of the sidecar may take; 0: it is not ending
 
@@ -50,7 +52,9 @@ class RunRecord(msgspec.Struct, kw_only=True):
         if self.marker and (name != MARKER or len(value) != 24 or value.strip("0123456789abcdef")):
             raise ValueError("invalid marker")
         word, dash, number = self.logs.partition("-")
-        if word != "backend" or bool(dash) != (number.isascii() and number.isdigit() and len(number) < 10):
+        if (self.logs and word != "backend") or bool(dash) != (
+            number.isascii() and number.isdigit() and len(number) < 10
+        ):
             raise ValueError("invalid logs")
 
 

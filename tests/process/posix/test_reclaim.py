@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.process import reclaim
 from sidecar.process.base import ProcessId
-from sidecar.process.first_record import record_name, write_first
+from sidecar.process.first_record import write_first
 from sidecar.process.identity import identify, own_identity, pid_namespace
-from sidecar.process.reclaim import Reclaim
+from sidecar.process.reclaim import Reclaim, announce_self
 from sidecar.process.record import Record, RunRecord
 from tests.process.posix.test_guardian import FAMILIES, PROMISE, Owner, own  # noqa: F401 - a fixture
 from tests.support.processes import is_alive, marked, wait_until
@@ -108,26 +107,32 @@ def test_a_sidecar_that_lives_keeps_its_backend_and_is_seen(own, tmp_path: Path)
     assert len(list(tmp_path.iterdir())) == 1  # the first one's record; the folder's port stays the first one's
 
 
-def test_of_those_that_start_at_once_each_has_its_own_logs_and_the_oldest_the_usual_ones(
-    stranger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_of_those_that_start_at_once_each_has_its_own_logs_and_the_first_to_announce_itself_the_usual_ones(
+    stranger, tmp_path: Path
 ) -> None:
-    """Each sees the first record of the others; they took the same other folder."""
-    younger = identify(stranger.pid)
-    assert younger is not None
-    facts = {"world": pid_namespace(), "marker": MARKER, "port": None}
-    write_first(str(tmp_path), owner=younger, **facts)
+    def announce(process: ProcessId | None) -> None:
+        assert process is not None
+        write_first(str(tmp_path), owner=process, world=pid_namespace(), marker=MARKER, port=None)
+
+    announce(identify(stranger.pid))
     assert Reclaim(tmp_path).read().logs == "backend-2"  # it may have chosen before it could see this one
-    write_first(str(tmp_path), owner=own_identity(), **facts)
+    announce(own_identity())
     found = Reclaim(tmp_path).read()
-    assert (found.shared, found.keeps_port, found.logs) == (True, True, "backend")
-    (tmp_path / record_name(*younger)).unlink()
-    older = identify(os.getppid())
-    assert older is not None
-    write_first(str(tmp_path), owner=older, **facts)
-    assert Reclaim(tmp_path).read().logs == "backend-2"
-    write_first(str(tmp_path), owner=younger, **facts)
-    monkeypatch.setattr(reclaim, "own_identity", lambda: younger)
-    assert Reclaim(tmp_path).read().logs == "backend-3"  # the second has not yet said that it takes the other folder
+    assert (found.shared, found.keeps_port, found.logs) == (True, False, "backend-2")  # as before
+    announce(identify(stranger.pid))
+    found = Reclaim(tmp_path).read()
+    assert (found.shared, found.keeps_port, found.logs) == (True, True, "backend")  # it will see this one
+    announce(identify(os.getppid()))
+    announce(own_identity())
+    assert Reclaim(tmp_path).read().logs == "backend-3"  # the second has not said yet which folder it takes
+
+
+def test_a_start_announces_itself_once(tmp_path: Path) -> None:
+    announce_self(tmp_path)
+    (record,) = tmp_path.iterdir()
+    before = record.read_bytes()
+    announce_self(tmp_path)  # a later time would put it behind those that have seen it
+    assert record.read_bytes() == before
 
 
 def test_a_process_with_the_same_pid_and_another_start_time_is_never_touched(stranger, tmp_path: Path) -> None:
