@@ -42,7 +42,6 @@ class Asking:
         self._known: set[tuple[int, float]] = set()  # lived when the stop began
         self._apart: set[tuple[int, float]] = set()  # of these, those without a parent in the tree: the root, daemons
         self._catching: set[tuple[int, float]] = set()  # of these, those with a handler for the signal
-        self._handled = False  # one of them has it for more than to die
         self._holders: set[int] = set()  # were spared, for what they hold would die with them
         # when each was first seen without its launcher, or without those that it holds
         self._orphaned: dict[tuple[int, float], float] = {}
@@ -61,7 +60,6 @@ class Asking:
                 self._tree.send(entry, int(signal.SIGCONT))
         if self._exact:
             self._catching = {e.key for e in living if reactions.disposition(e.pid, self._signal) == "catch"}
-            self._handled = any(e.key in self._catching and not reactions.catches_to_die(e.pid) for e in living)
             self.by_others = by_others
 
     def schedule(self, seconds: float) -> None:
@@ -97,7 +95,7 @@ class Asking:
             if root:  # it may need its daemons
                 orphans = [entry for entry in orphans if entry.key in self._known - self._apart]
             self._ask_each([entry for entry in orphans if now >= self._due(entry, now)], living)
-        elif self.by_others or (self._exact and self.otherwise and not self._handled):
+        elif self.by_others or (self._exact and self.otherwise and not self._catching):
             pass  # it was asked, and without a handler the signal would only kill what saves because of that
         elif self._last_call < NEVER:  # a stop that began otherwise may need no signal
             self._ask_root(root, living)

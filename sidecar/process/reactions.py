@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from .tree import Entry
 
 _SHELLS = ("sh", "dash", "bash", "zsh", "ksh", "ksh93", "mksh", "lksh", "ash", "busybox", "posh", "yash", "fish")
-_CATCH_TO_DIE = (
-    "node",
-    "ruby",
-)  # have a handler without the program's doing, which ends the process (node.cc, signal.c)
 _IMPATIENT = ("su", "runuser", "script")  # kill what they have started 2 s after the signal (util-linux)
 _MAX_LOOK = 16  # descendants; a namespace begins among the first, and a tree that forks on and on has no last one
 
@@ -39,11 +35,6 @@ def is_shell(pid: int) -> bool:
     """Whether a shell runs there; the name of a script is not that of its shell."""
     name = link(pid, "exe").rpartition("/")[2]
     return name.removesuffix(" (deleted)") in _SHELLS  # by an upgrade since it was started
-
-
-def catches_to_die(pid: int) -> bool:
-    """Whether a handler for the stop signal says nothing there: its runtime has one, whatever the program does."""
-    return link(pid, "exe").rpartition("/")[2] in _CATCH_TO_DIE
 
 
 def is_impatient(name: str) -> bool:

@@ -189,26 +189,6 @@ async def test_what_saves_at_the_shutdown_request_and_has_no_handler_is_not_kill
         assert (file.read_text() if file.exists() else "") == left
 
 
-NODE_SAVES_AFTER_A_REQUEST = """
-require("http").createServer((request, response) => {
-  if (request.method === "POST") setTimeout(() => { require("fs").writeFileSync(process.argv[1], "saved"); process.exit(0); }, 1000);
-  response.writeHead(202).end();
-}).listen(process.env.PORT, "127.0.0.1");
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows whether a process handles the signal")
-@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not here")
-async def test_the_handler_that_node_always_has_does_not_count_as_one(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    times = {"timeouts__shutdown_request": 0.3, "timeouts__graceful_shutdown": 20}
-    backend = ["node", "-e", NODE_SAVES_AFTER_A_REQUEST, str(file)]
-    async with client_of(backend, tmp_path, backend__shutdown_path="/quit", **times) as client:
-        await client.call("backend:waitForReady")
-        assert await client.call("backend:stop") == {"success": True}
-        assert file.read_text() == "saved"
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the children of a shell with a trap are not asked")
 async def test_a_shell_that_was_upgraded_since_is_known_as_one(tmp_path: Path) -> None:
     file = tmp_path / "file"
