@@ -3,7 +3,7 @@
 const util = require("node:util");
 const { Calls, copyOf } = require("./client/calls.js");
 const { Connection } = require("./client/connection.js");
-const { SidecarError, nameCaller } = require("./client/errors.js");
+const { SidecarError, closed, nameCaller } = require("./client/errors.js");
 const { Listeners } = require("./client/listeners.js");
 const { locateSidecar, thisHost } = require("./client/locate.js");
 const { checkConnectOptions } = require("./client/options.js");
@@ -37,7 +37,7 @@ class Sidecar {
   #limits;
   #spawnOptions;
   #calls = new Calls();
-  #listeners = new Listeners();
+  #listeners;
   /** @type {Hello | null} */
   #hello = null;
   /** @type {Connection | null} */
@@ -61,8 +61,9 @@ class Sidecar {
     (channel, args) => this.#calls.call(channel, args, { urgent: true }),
   );
 
-  /** @param {ConnectOptions} options */
-  constructor(options) {
+  /** @param {ConnectOptions} options @param {Listeners} [listeners] */
+  constructor(options, listeners = new Listeners()) {
+    this.#listeners = listeners;
     checkConnectOptions(options);
     const { command, startHint } = options.command ? { ...options, command: options.command } : locateSidecar(undefined, thisHost());
     const settings = options.settings ?? {};
@@ -283,15 +284,14 @@ class Sidecar {
   }
 }
 
-/** The error of calls after `close` or `abandon`. */
-function closed() {
-  return new SidecarError("CLOSED", "The sidecar was closed", { hint: "Start another one with connect or attachSidecar." });
-}
-
-/** Starts a sidecar and waits until it answers calls. @param {ConnectOptions} options @returns {Promise<Sidecar>} */
+/** Starts a sidecar and waits until it answers calls. Listeners that are added right after that miss no event. @param {ConnectOptions} options */
 async function connect(options) {
-  const sidecar = new Sidecar(options);
-  await sidecar.whenServing().catch(nameCaller);
+  const listeners = new Listeners();
+  const sidecar = new Sidecar(options, listeners.hold());
+  await sidecar
+    .whenServing()
+    .catch(nameCaller)
+    .finally(() => setImmediate(() => listeners.release()));
   return sidecar;
 }
 

@@ -160,7 +160,8 @@ test("no variable of whoever starts an installed app chooses what its sidecar ru
     assert.equal(status.env, packaged ? null : planted.SIDECAR_BACKEND__ENV);
   }
   const left = sidecarEnvironment(/** @type {any} */ ({ app: { isPackaged: true }, env: { SIDECAR_LOG__LEVEL: "debug" } }));
-  assert.deepEqual(left, { SIDECAR_LOG__LEVEL: "debug", ...Object.fromEntries(Object.keys(planted).map((name) => [name, undefined])) });
+  assert.equal(left.SIDECAR_LOG__LEVEL, "debug");
+  for (const name of Object.keys(planted)) assert.ok(name in left && left[name] === undefined, name);
 });
 
 test("an installed app takes nothing from the folders above it, nor from its environment", (t) => {

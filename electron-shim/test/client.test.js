@@ -45,6 +45,16 @@ test("hello is there when connect resolves, and calls are answered", async (t) =
   assert.deepEqual(await sidecar.call("sidecar:ping", [[1, { a: undefined, b: [true] }]]), [1, { a: null, b: [true] }]);
 });
 
+test("listeners that are added when connect resolves miss no event", async (t) => {
+  /** @type {string[]} */
+  const states = [];
+  const sidecar = await connect(options("eventAtOnce"));
+  t.after(() => sidecar.close({ timeout: 2000 }));
+  sidecar.on("backend:stateChanged", ({ state }) => states.push(state));
+  await sidecar.invoke("sidecar:ping", { event: { state: "RUNNING" } });
+  assert.deepEqual(states, ["STARTING", "RUNNING"]);
+});
+
 test("a hello that comes byte by byte is put together", async (t) => {
   const sidecar = await fake(t, "bytes");
   assert.equal(await sidecar.invoke("sidecar:ping", 1), 1);

@@ -38,4 +38,9 @@ function nameCaller(error) {
   throw error;
 }
 
-module.exports = { SidecarError, nameCaller };
+/** The error of calls after `close` or `abandon`. */
+function closed() {
+  return new SidecarError("CLOSED", "The sidecar was closed", { hint: "Start another one with connect or attachSidecar." });
+}
+
+module.exports = { SidecarError, closed, nameCaller };

@@ -9,6 +9,8 @@ const KNOWN = [...EVENTS, "sidecar:exited", "sidecar:restarted", "sidecar:failed
 class Listeners {
   /** @type {Map<string, Set<(payload: any) => void>>} */
   #byName = new Map();
+  /** @type {Array<[string, any]> | null} events that wait for their listeners; null: none has to wait */
+  #held = null;
 
   /**
    * @param {string} name
@@ -40,11 +42,27 @@ class Listeners {
     return this.#byName.has(name);
   }
 
+  /** From now on events wait for `release`. */
+  hold() {
+    this.#held = [];
+    return this;
+  }
+
+  release() {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const [name, payload] of held) this.notify(name, payload);
+  }
+
   /**
    * @param {string} name
    * @param {any} payload
    */
   notify(name, payload) {
+    if (this.#held) {
+      this.#held.push([name, payload]);
+      return;
+    }
     for (const callback of this.#byName.get(name) ?? []) {
       try {
         callback(payload);

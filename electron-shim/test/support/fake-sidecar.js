@@ -194,4 +194,7 @@ else if (mode === "exit") {
     clearInterval(look);
     send(hello);
   }, 20);
+} else if (mode === "eventAtOnce") {
+  send(hello);
+  send({ type: "event", channel: "backend:stateChanged", seq: 1, payload: { state: "STARTING" } });
 } else if (mode !== "hang") send(hello);
