@@ -44,8 +44,11 @@ def test_the_demo_shows_a_crash_and_a_recovery_and_says_so_by_its_exit_status() 
 
 @pytest.mark.parametrize(
     "backend",
-    [http_backend(exit_before_listening=3), http_backend(), ["/nonexistent/backend"]],
-    ids=["dies", "has no button", "is not there"],
+    [
+        pytest.param(http_backend(exit_before_listening=3), id="dies"),
+        pytest.param(http_backend(), id="has no button", marks=pytest.mark.slow),
+        pytest.param(["/nonexistent/backend"], id="is not there", marks=pytest.mark.slow),
+    ],
 )
 def test_a_demo_without_a_recovery_fails_and_says_what_was_missing(
     backend: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -180,6 +180,7 @@ async def test_a_missing_endpoint_costs_no_time() -> None:
         assert time.monotonic() - asked < 2 + processes.SLACK
 
 
+@pytest.mark.slow
 async def test_its_children_go_with_it() -> None:
     async with sidecar() as client:
         port = (await ready(client))["port"]

@@ -162,7 +162,9 @@ time.sleep(600)
 
 
 @seen_by_sockets
-@pytest.mark.parametrize("first", ["metrics", "metrics at their path", "database"])
+@pytest.mark.parametrize(
+    "first", ["metrics", pytest.param("metrics at their path", marks=pytest.mark.slow), "database"]
+)
 async def test_what_a_server_opens_before_its_port_does_not_make_it_ready(tmp_path: Path, first: str) -> None:
     script = tmp_path / "backend.py"
     script.write_text(_FIRST)
@@ -183,7 +185,7 @@ async def test_what_a_server_opens_before_its_port_does_not_make_it_ready(tmp_pa
 
 
 @seen_by_sockets
-@pytest.mark.parametrize("listener", ["own", "any"])
+@pytest.mark.parametrize("listener", ["own", pytest.param("any", marks=pytest.mark.slow)])
 async def test_a_program_outside_the_tree_may_forward_the_port_where_that_is_set(tmp_path: Path, listener: str) -> None:
     """As docker-proxy does for a container: it listens once the container runs, and is not a child of the backend."""
     port = free_port()

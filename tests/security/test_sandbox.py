@@ -228,7 +228,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("place", ["logs", "logs/backend"])
+@pytest.mark.parametrize("place", ["logs", pytest.param("logs/backend", marks=pytest.mark.slow)])
 async def test_no_link_in_place_of_the_logs_leads_the_sidecar_out(place: str, tmp_path: Path) -> None:
     """A shell that runs each file of a folder would run what the backend printed. The next sidecar is no more led astray."""
     data, target = tmp_path / "data", tmp_path / "bashrc.d"

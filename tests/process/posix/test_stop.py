@@ -141,7 +141,9 @@ async def test_what_reads_the_output_of_a_process_that_is_saving_outlives_it(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="those of util-linux")
-@pytest.mark.parametrize("impatient", ["script", "su", "runuser"])
+@pytest.mark.parametrize(
+    "impatient", ["su", *(pytest.param(one, marks=pytest.mark.slow) for one in ("script", "runuser"))]
+)
 async def test_what_a_launcher_kills_soon_after_it_was_asked_is_asked_in_its_place(
     layer: PosixProcessLayer, tmp_path: Path, impatient: str
 ) -> None:
@@ -168,7 +170,7 @@ with subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE) as worker:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows who reads a pipe")
 @pytest.mark.parametrize("depth", [0, 1], ids=["itself", "sh"])
-@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("signal_name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.slow)])
 async def test_a_launcher_without_a_handler_that_reads_the_output_is_asked_after_it(
     layer: PosixProcessLayer, tmp_path: Path, depth: int, signal_name: str
 ) -> None:
@@ -187,7 +189,11 @@ async def test_a_launcher_without_a_handler_that_reads_the_output_is_asked_after
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere who was there before the stop is not known")
 @pytest.mark.parametrize(
     "trap",
-    ["sleep 2.5 && echo saved; exit", "(sleep 2.5; echo saved) & exit", "setsid sh -c 'sleep 2.5; echo saved' & exit"],
+    [
+        "(sleep 2.5; echo saved) & exit",
+        pytest.param("sleep 2.5 && echo saved; exit", marks=pytest.mark.slow),
+        pytest.param("setsid sh -c 'sleep 2.5; echo saved' & exit", marks=pytest.mark.slow),
+    ],
 )
 async def test_the_command_with_which_a_trap_saves_is_not_asked(layer: PosixProcessLayer, trap: str) -> None:
     """Nor when the script that started it has ended."""

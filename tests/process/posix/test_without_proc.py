@@ -64,6 +64,7 @@ def test_what_is_saving_behind_a_launcher_ends_by_itself(own, tmp_path: Path) ->
     assert is_alive(owner.guardian)
 
 
+@pytest.mark.slow
 def test_the_guardian_does_not_spin(own, tmp_path: Path) -> None:  # noqa: F811
     file = tmp_path / "file"
     owner = own("stopping", *shell(launcher("worker", file, 1.5)), wrapper=WITHOUT_PROC)
