@@ -22,12 +22,12 @@ from ..settings.unsafe_ports import UNSAFE_PORTS, describe_unsafe
 from ..supervisor import Supervisor
 from ..supervisor.stream import HealthAnswered
 from .listener import ListenerLook
+from .readiness import LAST_OUTPUT
 
 if TYPE_CHECKING:
     from .notifications import Notifications
 
 _FIRST_CHECK = 0.5  # seconds after it was ready, when it has printed its address
-_LAST_OUTPUT = 8 * 1024  # bytes
 
 
 class HealthWatch(Struct, eq=False):
@@ -127,7 +127,7 @@ class HealthWatch(Struct, eq=False):
     async def _speaks_https(self) -> str:
         """What is wrong with a backend that prints an address of HTTPS and does not answer HTTP; empty: nothing is."""
         port = self._supervisor.last_port
-        if port is None or not prints_only_https(self._supervisor.launcher.last_output(_LAST_OUTPUT), port):
+        if port is None or not prints_only_https(self._supervisor.launcher.last_output(LAST_OUTPUT), port):
             return ""
         result = await probe(self._client, "/", self._settings.health.probe_timeout)
         if result.kind not in {"malformed", "hang_up"}:

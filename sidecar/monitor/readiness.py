@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 _PROGRESS_INTERVAL = 1.0
 _ASK_TIMEOUT = 1.0  # seconds
-_LAST_OUTPUT = 8 * 1024  # bytes: masking more each second would cost a start that is slow
+LAST_OUTPUT = 8 * 1024  # bytes: masking more each second would cost a start that is slow
 _TOO_MANY_REQUESTS = 429
 # Answers that only a run that took the connection can give, whatever they say.
 _TAKEN = frozenset({"status", "redirected", "malformed", "too_large", "hang_up"})
@@ -93,7 +93,7 @@ class Readiness(Struct, eq=False):
 
         if self._notifications is not None and (status := self._notifications.status):
             return status
-        run, output = self._supervisor.run, self._supervisor.launcher.last_output(_LAST_OUTPUT)
+        run, output = self._supervisor.run, self._supervisor.launcher.last_output(LAST_OUTPUT)
         looked = structs.replace(run, **run.seen_now(), output=output) if run is not None else None
         listening = looked.listening if looked is not None else None
         seen, remedy = "", ""
@@ -125,7 +125,7 @@ class Readiness(Struct, eq=False):
             other = self.given  # it came after all
         else:
             in_command = any("{port}" in word for word in backend.command)
-            ports -= other_protocols(self._supervisor.launcher.last_output(_LAST_OUTPUT))
+            ports -= other_protocols(self._supervisor.launcher.last_output(LAST_OUTPUT))
             if printed is None and len(ports) > 1 and not in_command:  # the server answers where others do not
                 ports = {port for port in ports if (await probe_port(port, "/", _ASK_TIMEOUT)).ok}
             other = other_port(ports, self.given, printed, in_command=in_command)
