@@ -63,10 +63,9 @@ class Archive:
             spec = ModuleSpec(name, None, is_package=True)
             spec.submodule_search_locations.append(place)
             return spec
-        file = (
-            f"{place}{sep}__init__.pyc" if kind == PACKAGE else f"{place}.pyc"
-        )  # beside it modules look for their data
-        folders = [place] if kind == PACKAGE else None  # extension modules are files
+        # Beside these, modules look for their data, and packages for their extension modules, which are files.
+        file = f"{place}{sep}__init__.pyc" if kind == PACKAGE else f"{place}.pyc"
+        folders = [place] if kind == PACKAGE else None
         return spec_from_file_location(name, file, loader=Loader(name, file), submodule_search_locations=folders)
 
 
