@@ -1,12 +1,16 @@
-"""Who listens where, from the system's TCP tables."""
+"""Who listens where, from the system's TCP tables.
+
+A system that refuses the tables is treated as one that names no owners: what must be known of a port is then asked of the port.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import select
 import sys
 from collections.abc import Collection, Iterator
 from ctypes import byref
-from socket import AF_INET, AF_INET6, AddressFamily, inet_ntop
+from socket import AF_INET, AF_INET6, AddressFamily, inet_ntop, socket
 from struct import Struct
 
 from ..base import ListeningSocket
@@ -17,7 +21,9 @@ assert sys.platform == "win32"
 
 # Address, port and pid in MIB_TCPROW_OWNER_PID and MIB_TCP6ROW_OWNER_PID of tcpmib.h
 _ROWS = {AF_INET: Struct("=4x4s2s10xI"), AF_INET6: Struct("=16s4x2s30xI")}
-_LOOPBACK_OR_ANY = {b"\x7f\0\0\1", bytes(4)}
+_AT_ONCE = 0.02  # seconds; a listener on loopback accepts within a fraction of one ms
+_LOOPBACK = b"\x7f\0\0\1"
+_LOOPBACK_OR_ANY = {_LOOPBACK, bytes(4)}
 
 
 def listening_sockets() -> list[ListeningSocket]:
@@ -30,12 +36,21 @@ def listening_sockets() -> list[ListeningSocket]:
 
 
 def is_listening(port: int) -> bool:
-    """Whether a socket listens on the port of 127.0.0.1, never blocking; True where the table cannot be read."""
+    """Whether a socket listens on the port of 127.0.0.1."""
     wanted = port.to_bytes(2, "big")
     try:
         return any(found == wanted and address in _LOOPBACK_OR_ANY for address, found, _pid in _rows(AF_INET))
     except OSError:
-        return True
+        return _accepts(port)
+
+
+def _accepts(port: int) -> bool:
+    """Whether a connection is accepted at once: a refusal takes 2 s on Windows, which repeats the SYN."""
+    with socket(AF_INET) as probe:  # closed without a reset: an accept that fails for one ends some servers
+        probe.setblocking(False)
+        probe.connect_ex((inet_ntop(AF_INET, _LOOPBACK), port))
+        _, connected, _ = select.select([], [probe], [], _AT_ONCE)
+        return bool(connected)
 
 
 def _rows(family: AddressFamily) -> Iterator[tuple[bytes, bytes, int]]:
@@ -60,13 +75,19 @@ def _table(family: int) -> bytes:
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
-    """Who listens on the port, machine-wide. Empty: no process."""
-    return [found for found in listening_sockets() if found.port == port]
+    """Who listens on the port, machine-wide. Empty: no process is known to."""
+    try:
+        return [found for found in listening_sockets() if found.port == port]
+    except OSError:
+        return []
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
-    """The sockets on which these processes listen; None if the system reports no owners (Wine)."""
-    found = listening_sockets()
+    """The sockets on which these processes listen; None if the system reports no owners (Wine), or nothing at all."""
+    try:
+        found = listening_sockets()
+    except OSError:
+        return None
     if found and all(item.pid is None for item in found):
         return None
     return [item for item in found if item.pid in pids]
