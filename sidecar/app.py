@@ -88,11 +88,11 @@ class App:
     """A sidecar and all its parts."""
 
     def __init__(self, boot: Boot, server: Server, settings: Settings, paths: Paths, *, started: float) -> None:
-        if settings.sandbox.level != "off":
-            keep_within((paths.data, paths.logs, paths.temp, *settings.sandbox.write))
+        sandboxed = settings.sandbox.level != "off"
+        keep_within((paths.data, paths.logs, paths.temp, *settings.sandbox.write) if sandboxed else ())
         if boot.early is None and settings.backend.managed and settings.backend.autostart:
             announce_self(paths.data)
-        reclaim = Reclaim(paths.data, max_ending=settings.timeouts.total_shutdown)
+        reclaim = Reclaim(paths.data, max_ending=settings.timeouts.total_shutdown, sandboxed=sandboxed)
         reclaimed = reclaim.read()
         succession = Succession(
             reclaimed, lambda: in_thread("reclaim", lambda: reclaim.read(wait=False)), self._succeeded
@@ -107,7 +107,7 @@ class App:
         secrets = Secrets(settings.backend)
         log.set_mask(secrets.mask)
         self._client = client = BackendClient()
-        self._layer = process.create_process_layer(boot.guardian, log.info, boot.early)
+        self._layer = process.create_process_layer(boot.guardian, log.info, paths.data, boot.early)
         self._output = output = BackendLog(os.path.join(paths.logs, reclaimed.logs), log.warning)
         self._handover = handover = _handover(settings, paths)
         launcher = _launcher_type(settings)(

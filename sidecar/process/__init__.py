@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .spec import EarlyRun, LaunchSpec
 
 
-def create_process_layer(guardian: Any, report: Callable[[str], None], early: Any = None) -> ProcessLayer:
-    """The layer of this platform. ``guardian``: None on Windows; ``early``: the run launched before; ``report``: for the log."""
+def create_process_layer(guardian: Any, report: Callable[[str], None], folder: str, early: Any = None) -> ProcessLayer:
+    """The layer of this platform. ``guardian``: None on Windows; ``report``: for the log; ``folder``: for data; ``early``: the run launched before."""
     if sys.platform == "win32":
         from .windows.layer import WindowsProcessLayer
 
@@ -24,7 +24,7 @@ def create_process_layer(guardian: Any, report: Callable[[str], None], early: An
     else:  # noqa: RET505 - the type checker skips this branch, not what follows a return
         from .posix import PosixProcessLayer
 
-        return PosixProcessLayer(guardian, report, early)
+        return PosixProcessLayer(guardian, report, folder, early)
 
 
 def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tuple[str, ...]) -> EarlyRun | None:

@@ -19,7 +19,7 @@ def launch_early(spec: LaunchSpec, folder: str, *, port: int | None, notes: tupl
     owner, world = read_entry(os.getpid()), pid_namespace()
     if owner is None or not world:
         return None
-    run = EarlyRun(port, new_marker(), notes)
+    run = EarlyRun(port, new_marker(folder), notes)
     # Not yet with a guardian. If both were killed at once, the next sidecar would find what they left by the marker.
     write_first(folder, world=world, owner=owner.key, marker=run.marker, port=port)
     check_alone(folder, record_name(*owner.key))  # of two that start at once, at least one sees the other

@@ -13,16 +13,27 @@ MARKER = "SIDECAR_MARKER"
 """The variable by which everything that a sidecar launches is known."""
 MAX_BYTES = 64 * 1024  # a record has some 300
 
-_MARKER_BYTES = 12
+_RANDOM_BYTES = 8
+_LARGEST_PRIME = 4_294_967_291  # below 2**32
 
 
 class UnusualError(Exception):
     """The folder holds more than a clean end leaves behind; reclaim.py knows what it means."""
 
 
-def new_marker() -> str:
-    """``NAME=value`` for the environment of all that one sidecar launches."""
-    return f"{MARKER}={os.urandom(_MARKER_BYTES).hex()}"
+def new_marker(folder: str | os.PathLike[str]) -> str:
+    """``NAME=value`` for the environment of all that one sidecar of this data folder launches: 16 random hex digits, 8 of the folder."""
+    return f"{MARKER}={os.urandom(_RANDOM_BYTES).hex()}{_digest(folder)}"
+
+
+def is_marker_of(folder: str | os.PathLike[str], marker: str) -> bool:
+    """Whether a sidecar of this folder made it: a backend can copy another app's marker into a record here, not change it there."""
+    return marker.endswith(_digest(folder))
+
+
+def _digest(folder: str | os.PathLike[str]) -> str:
+    """Not hashlib's, which is slow to import: no attacker chooses either folder, so it only has to tell two from each other."""
+    return f"{int.from_bytes(os.fsencode(os.path.realpath(folder)), 'big') % _LARGEST_PRIME:08x}"
 
 
 def record_name(pid: int, started: float) -> str:

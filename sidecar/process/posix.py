@@ -35,11 +35,12 @@ class PosixProcessLayer:
     """See base.ProcessLayer. One run at a time: a launch waits until the run before it is gone."""
 
     def __init__(
-        self, guardian: guardians.Guardian, report: Callable[[str], None], early: EarlyRun | None = None
+        self, guardian: guardians.Guardian, report: Callable[[str], None], folder: str, early: EarlyRun | None = None
     ) -> None:
+        """``folder``: the data folder, to which the marker belongs."""
         self._report = report
         self._early = early
-        self.marker = early.marker if early is not None else new_marker()
+        self.marker = early.marker if early is not None else new_marker(folder)
         self._guardian = guardian
         if guardian.exact and tree.read_entry(os.getpid()) is None:
             report(_WITHOUT_PROC)

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from .base import ProcessId
-from .first_record import LAST, MAX_BYTES, PREFIX, record_name, write_first
+from .first_record import LAST, MAX_BYTES, PREFIX, is_marker_of, record_name, write_first
 from .identity import identify, is_alive, own_identity, pid_namespace
 from .platform.files import distrust, read_file, remove_file, replace_file
 from .record import LastRun, RunRecord
@@ -80,8 +80,14 @@ def announce_self(data_folder: str | os.PathLike[str]) -> None:
 class Reclaim:
     """One look at a data folder."""
 
-    def __init__(self, data_folder: str | os.PathLike[str], *, max_ending: float = math.inf) -> None:
-        """``max_ending``: seconds that the end of another sidecar is waited for at most, whatever its record says."""
+    def __init__(
+        self, data_folder: str | os.PathLike[str], *, max_ending: float = math.inf, sandboxed: bool = False
+    ) -> None:
+        """``max_ending``: seconds that the end of another sidecar is waited for at most, whatever its record says.
+
+        ``sandboxed``: the backend, which may write records but not end processes: what shows no marker is not ended at its word.
+        """
+        self._sandboxed = sandboxed
         self._max_ending = max_ending
         self._folder = os.fspath(data_folder)
         self._owners: set[ProcessId] | None = None
@@ -222,6 +228,11 @@ class Reclaim:
         if record.world != self._world:
             return  # the machine was restarted since: none of it is left
         if sys.platform != "win32" and record.marker:  # on Windows the job object has ended everything with the sidecar
+            if not is_marker_of(self._folder, record.marker):
+                self._notes.append(
+                    f"A run record in {self._folder} is of another data folder, or of an older version of the sidecar: the processes that it names were not ended"
+                )
+                return
             from .orphans import end_orphans
 
             killed, survivors = end_orphans(self._roots(record), record.marker, _KILL_SECONDS)
@@ -235,8 +246,8 @@ class Reclaim:
 
     def _roots(self, record: RunRecord) -> list[ProcessId]:
         """The backend, where it is the one that the record names."""
-        if record.backend is None:
-            return []
+        if record.backend is None or self._sandboxed:
+            return []  # what has the marker is found without it
         try:
             found = identify(record.backend[0])
         except OSError:  # no descriptor is left: the marker alone proves what is ours

@@ -41,7 +41,7 @@ class Listener:
 async def main():
     asyncio.get_running_loop().add_reader(0, os._exit, 1)  # the test has ended
     moment, folder, _exact, *command = sys.argv[1:]
-    layer = PosixProcessLayer(HOLD, lambda text: os.write(2, text.encode()))
+    layer = PosixProcessLayer(HOLD, lambda text: os.write(2, text.encode()), folder)
     listener = Listener()
     launching = asyncio.ensure_future(layer.launch(LaunchSpec(tuple(command), "/", dict(os.environ)), listener))
     if moment == "booting":

@@ -15,22 +15,28 @@ import pytest
 
 from sidecar.console import state
 from sidecar.observe.report import SUMMARY_MARK, read_summary
+from sidecar.process.first_record import new_marker
 from sidecar.process.identity import identify, pid_namespace
 from sidecar.process.reclaim import Reclaim
 from sidecar.process.record import Record, RunRecord
 
-MARKER = "SIDECAR_MARKER=fedcba9876543210fedcba98"
 DEAD = (2, 1.0)
-RECORD: dict[str, object] = {"version": 1, "world": pid_namespace(), "owner": DEAD, "marker": MARKER, "written": 5.0}
+RECORD: dict[str, object] = {"version": 1, "world": pid_namespace(), "owner": DEAD, "written": 5.0}
 
 kills = pytest.mark.posix(reason="on Windows the job object ends everything, and reclaim kills nothing")
 modes = pytest.mark.posix(reason="modes, owners and links of POSIX")
 
 
 @pytest.fixture
-def orphan() -> Iterator[subprocess.Popen[bytes]]:
+def marker(tmp_path: Path) -> str:
+    """Of a sidecar of this folder."""
+    return new_marker(tmp_path)
+
+
+@pytest.fixture
+def orphan(marker: str) -> Iterator[subprocess.Popen[bytes]]:
     """What every one of these records would have killed."""
-    name, _, value = MARKER.partition("=")
+    name, _, value = marker.partition("=")
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"],
         env=os.environ | {name: value, "LANG": "C.UTF-8"},
@@ -40,9 +46,9 @@ def orphan() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def write(folder: Path, **facts: object) -> Path:
+def write(folder: Path, marker: str = "", **facts: object) -> Path:
     path = folder / "run-2-1.json"
-    path.write_bytes(msgspec.json.encode(RECORD | facts))
+    path.write_bytes(msgspec.json.encode(RECORD | {"marker": marker} | facts))
     return path
 
 
@@ -54,27 +60,77 @@ def lives(orphan: subprocess.Popen[bytes], folder: Path) -> bool:
 
 
 @kills
-def test_the_records_here_would_kill_without_their_fault(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    write(tmp_path, backend=identify(orphan.pid))
+def test_the_records_here_would_kill_without_their_fault(
+    orphan: subprocess.Popen[bytes], tmp_path: Path, marker: str
+) -> None:
+    write(tmp_path, marker, backend=identify(orphan.pid))
     assert Reclaim(tmp_path).read().killed == [identify(orphan.pid)] or orphan.wait(5)
 
 
 @kills
 @pytest.mark.parametrize(
-    "marker",
-    ["LANG=C.UTF-8", "SIDECAR_MARKER=", "SIDECAR_MARKER=x", "PATH", MARKER + "0", MARKER.upper(), MARKER + "\n", "="],
+    "wrong",
+    ["LANG=C.UTF-8", "SIDECAR_MARKER=", "SIDECAR_MARKER=x", "PATH", "{}0", "0{}", "{}\n", "="],
 )
-def test_another_variable_is_no_marker(orphan: subprocess.Popen[bytes], tmp_path: Path, marker: str) -> None:
-    write(tmp_path, backend=identify(orphan.pid), marker=marker)
+def test_another_variable_is_no_marker(
+    orphan: subprocess.Popen[bytes], tmp_path: Path, marker: str, wrong: str
+) -> None:
+    write(tmp_path, wrong.format(marker), backend=identify(orphan.pid))
     assert lives(orphan, tmp_path)
 
 
 @kills
-def test_a_process_that_shows_no_environment_is_left_alone(tmp_path: Path) -> None:
-    """As an agent for keys, which the kernel lets nobody of its user look into: only its environment could prove that it is ours."""
+def test_the_marker_of_another_app_in_a_record_here_ends_nothing(
+    orphan: subprocess.Popen[bytes], tmp_path: Path, marker: str
+) -> None:
+    """A sandboxed backend can read the other app's record, and write its own app's."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    write(mine, marker, backend=identify(orphan.pid))
+    assert lives(orphan, mine)
+    write(mine, marker)
+    notes = Reclaim(mine).read().notes
+    assert "is of another data folder, or of an older version of the sidecar" in notes[0]
+    assert Reclaim(mine).read().notes == []
+    assert orphan.poll() is None
+    (tmp_path / "link").symlink_to(tmp_path)  # its own folder, by another name
+    write(tmp_path, marker)
+    assert Reclaim(tmp_path / "link").read().killed == [identify(orphan.pid)] or orphan.wait(5)
+
+
+WRITES_A_TITLE = """
+import ctypes, time
+begin, end = map(int, open("/proc/self/stat").read().rpartition(")")[2].split()[47:49])
+ctypes.memset(begin, ord("x"), end - begin)
+print("written", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where the environment is comes from /proc")
+@pytest.mark.parametrize("sandboxed", [True, False])
+def test_a_process_with_a_title_is_not_ended_at_the_word_of_a_sandboxed_backend(
+    tmp_path: Path, marker: str, sandboxed: bool
+) -> None:
+    """Its environment is gone, so the record alone says whose it is: any server of the user's with a title would do."""
+    titled = subprocess.Popen([sys.executable, "-I", "-S", "-c", WRITES_A_TITLE], stdout=subprocess.PIPE)
+    try:
+        assert titled.stdout is not None
+        assert titled.stdout.readline() == b"written\n"
+        write(tmp_path, marker, backend=identify(titled.pid))
+        killed = Reclaim(tmp_path, sandboxed=sandboxed).read().killed
+        assert len(killed) == (0 if sandboxed else 1)
+    finally:
+        titled.kill()
+        titled.communicate()
+
+
+@kills
+def test_a_process_that_shows_no_environment_is_left_alone(tmp_path: Path, marker: str) -> None:
+    """As an agent for keys, whose environment no program of its user may read: only that could prove that it is ours."""
     stranger = subprocess.Popen(["/bin/sleep", "600"], env={})
     try:
-        write(tmp_path, backend=identify(stranger.pid))
+        write(tmp_path, marker, backend=identify(stranger.pid))
         assert lives(stranger, tmp_path)
     finally:
         stranger.kill()
@@ -84,9 +140,9 @@ def test_a_process_that_shows_no_environment_is_left_alone(tmp_path: Path) -> No
 @modes
 @pytest.mark.parametrize("mode", [0o777, 0o757, 0o1777])
 def test_a_folder_that_others_can_write_is_reported_and_kills_nothing(
-    orphan: subprocess.Popen[bytes], tmp_path: Path, mode: int
+    orphan: subprocess.Popen[bytes], tmp_path: Path, marker: str, mode: int
 ) -> None:
-    path = write(tmp_path, backend=identify(orphan.pid))
+    path = write(tmp_path, marker, backend=identify(orphan.pid))
     tmp_path.chmod(mode)
     found = Reclaim(tmp_path).read()
     assert found.killed == []
@@ -96,20 +152,20 @@ def test_a_folder_that_others_can_write_is_reported_and_kills_nothing(
 
 
 @modes
-def test_a_file_that_others_can_write_is_ignored(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    write(tmp_path, backend=identify(orphan.pid)).chmod(0o666)
+def test_a_file_that_others_can_write_is_ignored(orphan: subprocess.Popen[bytes], tmp_path: Path, marker: str) -> None:
+    write(tmp_path, marker, backend=identify(orphan.pid)).chmod(0o666)
     assert lives(orphan, tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0 if hasattr(os, "geteuid") else True, reason="only root can give a file away")
-def test_a_file_of_another_user_is_ignored(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    os.chown(write(tmp_path, backend=identify(orphan.pid)), 65_534, 65_534)
+def test_a_file_of_another_user_is_ignored(orphan: subprocess.Popen[bytes], tmp_path: Path, marker: str) -> None:
+    os.chown(write(tmp_path, marker, backend=identify(orphan.pid)), 65_534, 65_534)
     assert lives(orphan, tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0 if hasattr(os, "geteuid") else True, reason="only root can give a folder away")
-def test_a_folder_of_another_user_kills_nothing(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    write(tmp_path, backend=identify(orphan.pid))
+def test_a_folder_of_another_user_kills_nothing(orphan: subprocess.Popen[bytes], tmp_path: Path, marker: str) -> None:
+    write(tmp_path, marker, backend=identify(orphan.pid))
     os.chown(tmp_path, 65_534, 65_534)
     assert lives(orphan, tmp_path)
 
@@ -117,10 +173,10 @@ def test_a_folder_of_another_user_kills_nothing(orphan: subprocess.Popen[bytes],
 @pytest.mark.skipif(not hasattr(os, "setxattr"), reason="access lists of Linux")
 @pytest.mark.parametrize("of_folder", [True, False])
 def test_what_an_access_list_lets_another_user_write_kills_nothing(
-    orphan: subprocess.Popen[bytes], tmp_path: Path, of_folder: bool
+    orphan: subprocess.Popen[bytes], tmp_path: Path, marker: str, of_folder: bool
 ) -> None:
     """The mode alone shows the rights of the list as those of the owner's own group."""
-    path = write(tmp_path, backend=identify(orphan.pid))
+    path = write(tmp_path, marker, backend=identify(orphan.pid))
     no_one = [(0x01, 7, -1), (0x02, 7, 65_534), (0x04, 0, -1), (0x10, 7, -1), (0x20, 0, -1)]
     entries = b"".join(struct.pack("<HHi", tag, rights, who) for tag, rights, who in no_one)
     os.setxattr(tmp_path if of_folder else path, "system.posix_acl_access", struct.pack("<I", 2) + entries)
@@ -128,12 +184,11 @@ def test_what_an_access_list_lets_another_user_write_kills_nothing(
 
 
 @modes
-def test_a_link_is_not_followed(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    write(tmp_path, backend=identify(orphan.pid)).rename(tmp_path / "elsewhere")
-    (data / "run-2-1.json").symlink_to(tmp_path / "elsewhere")
-    assert lives(orphan, data)
+def test_a_link_is_not_followed(orphan: subprocess.Popen[bytes], tmp_path: Path, marker: str) -> None:
+    path = write(tmp_path, marker, backend=identify(orphan.pid))
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert lives(orphan, tmp_path)
 
 
 @pytest.mark.posix(reason="a named pipe in a folder")
@@ -207,10 +262,10 @@ def test_a_deeply_nested_summary_of_a_crash_hides_no_other_report() -> None:
     assert read_summary(f"a report\n{SUMMARY_MARK}{NESTED.decode()}\n") is None
 
 
-def test_a_flood_of_records_holds_up_no_start(tmp_path: Path) -> None:
+def test_a_flood_of_records_holds_up_no_start(tmp_path: Path, marker: str) -> None:
     """5000 of dead sidecars, each with its search for orphans, took more than a minute."""
     for number in range(2000):
-        write(tmp_path).rename(tmp_path / f"run-{number + 3}-1.json")
+        write(tmp_path, marker).rename(tmp_path / f"run-{number + 3}-1.json")
     begin = time.monotonic()
     found = Reclaim(tmp_path).read()
     assert time.monotonic() - begin < 20
@@ -232,7 +287,7 @@ def test_failures_of_the_future_do_not_count(tmp_path: Path) -> None:
 @modes
 def test_what_a_sidecar_writes_is_read_again(tmp_path: Path) -> None:
     record = Record(tmp_path / "data", pytest.fail)
-    record.update(port=5005, marker=MARKER, backend=identify(os.getpid()), failures=1)
+    record.update(port=5005, marker=new_marker(tmp_path), backend=identify(os.getpid()), failures=1)
     path = next((tmp_path / "data").iterdir())
     assert msgspec.json.decode(path.read_bytes(), type=RunRecord) == record.content
     assert [one.stat().st_mode & 0o777 for one in (path, path.parent)] == [0o600, 0o700]

@@ -23,6 +23,6 @@ else:
     @pytest.fixture
     async def layer(reports: list[str]) -> AsyncIterator[PosixProcessLayer]:
         # Executed, not forked: the test process is big, and may have threads.
-        layer = PosixProcessLayer(spawn_guardian(), reports.append)
+        layer = PosixProcessLayer(spawn_guardian(), reports.append, "/nowhere")
         yield layer
         assert await layer.close() == []

@@ -19,7 +19,7 @@ FAMILIES = ["none", "plain", "daemon", "double_fork", "pipe_holder", "crowd"]
 
 @pytest.fixture
 async def portable_layer() -> AsyncIterator[PosixProcessLayer]:
-    layer = PosixProcessLayer(spawn_guardian(exact=False), print)
+    layer = PosixProcessLayer(spawn_guardian(exact=False), print, "/nowhere")
     yield layer
     assert await layer.close() == []
 

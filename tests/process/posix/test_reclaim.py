@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.process.base import ProcessId
-from sidecar.process.first_record import write_first
+from sidecar.process.first_record import new_marker, write_first
 from sidecar.process.identity import identify, own_identity, pid_namespace
 from sidecar.process.reclaim import Reclaim, announce_self
 from sidecar.process.record import Record, RunRecord
@@ -21,7 +21,6 @@ from tests.process.posix.test_guardian import FAMILIES, PROMISE, Owner, own  # n
 from tests.support.processes import is_alive, marked, wait_until
 from tests.support.runs import child
 
-MARKER = "SIDECAR_MARKER=0123456789abcdef01234567"
 DEAD = (2, 1.0)  # pid 2 is the kernel's or unused, and did not start at tick 1
 
 
@@ -43,9 +42,15 @@ def stranger():
 
 
 @pytest.fixture
-def orphan():
+def marker(tmp_path: Path) -> str:
+    """Of a sidecar of this folder."""
+    return new_marker(tmp_path)
+
+
+@pytest.fixture
+def orphan(marker: str):
     """A process that was started with a sidecar's marker."""
-    yield from sleeper(MARKER)
+    yield from sleeper(marker)
 
 
 def sleeper(assignment: str = "") -> Iterator[subprocess.Popen[bytes]]:
@@ -112,7 +117,7 @@ def test_of_those_that_start_at_once_each_has_its_own_logs_and_the_first_to_anno
 ) -> None:
     def announce(process: ProcessId | None) -> None:
         assert process is not None
-        write_first(str(tmp_path), owner=process, world=pid_namespace(), marker=MARKER, port=None)
+        write_first(str(tmp_path), owner=process, world=pid_namespace(), marker=new_marker(tmp_path), port=None)
 
     announce(identify(stranger.pid))
     assert Reclaim(tmp_path).read().logs == "backend-2"  # it may have chosen before it could see this one
@@ -135,8 +140,10 @@ def test_a_start_announces_itself_once(tmp_path: Path) -> None:
     assert record.read_bytes() == before
 
 
-def test_a_process_with_the_same_pid_and_another_start_time_is_never_touched(stranger, tmp_path: Path) -> None:
-    write(tmp_path, backend=(stranger.pid, identify(stranger.pid).started - 1), marker=MARKER)
+def test_a_process_with_the_same_pid_and_another_start_time_is_never_touched(
+    stranger, marker: str, tmp_path: Path
+) -> None:
+    write(tmp_path, backend=(stranger.pid, identify(stranger.pid).started - 1), marker=marker)
     found = Reclaim(tmp_path).read()
     assert found.killed == []
     assert f"Process {stranger.pid} has the pid of an earlier backend" in found.notes[0]
@@ -144,16 +151,18 @@ def test_a_process_with_the_same_pid_and_another_start_time_is_never_touched(str
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_the_proof_works_the_other_way_round_too(orphan, tmp_path: Path, named: bool) -> None:
+def test_the_proof_works_the_other_way_round_too(orphan, marker: str, tmp_path: Path, named: bool) -> None:
     process = identify(orphan.pid)
-    write(tmp_path, backend=process if named else None, marker=MARKER)
+    write(tmp_path, backend=process if named else None, marker=marker)
     assert Reclaim(tmp_path).read().killed == [process]
     assert orphan.wait() == -signal.SIGKILL
 
 
-def test_a_process_that_a_record_names_but_that_no_sidecar_started_is_left_alone(stranger, tmp_path: Path) -> None:
+def test_a_process_that_a_record_names_but_that_no_sidecar_started_is_left_alone(
+    stranger, marker: str, tmp_path: Path
+) -> None:
     process = identify(stranger.pid)
-    write(tmp_path, owner=(3, 1.0), backend=process, guardian=process, marker=MARKER)
+    write(tmp_path, owner=(3, 1.0), backend=process, guardian=process, marker=marker)
     write(tmp_path, owner=(4, 1.0), backend=process)
     assert Reclaim(tmp_path).read().killed == []
     assert is_alive(stranger.pid)
@@ -181,11 +190,11 @@ def test_we_and_those_above_us_are_never_orphans(tmp_path: Path) -> None:
 
 
 def test_the_marker_proves_nothing_to_a_sidecar_that_was_started_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, marker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(*MARKER.split("="))
+    monkeypatch.setenv(*marker.split("="))
     process = subprocess.Popen(child("family", "none"), stdout=subprocess.DEVNULL)
-    write(tmp_path, marker=MARKER)
+    write(tmp_path, marker=marker)
     assert Reclaim(tmp_path).read().killed == []
     assert is_alive(process.pid)
     process.kill()

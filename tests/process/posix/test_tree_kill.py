@@ -181,7 +181,7 @@ async def test_survivors_are_reported_before_the_time_of_the_kill_is_over(monkey
         return [*before, code, flag, is_exact]
 
     monkeypatch.setattr(guardians, "_command", powerless)
-    layer = PosixProcessLayer(guardians.spawn_guardian(), print)
+    layer = PosixProcessLayer(guardians.spawn_guardian(), print, "/nowhere")
     recorder = Recorder()
     run = await layer.launch(spec(child("family", "none"), force_kill=1.0), recorder)
     await recorder.has_written(b"ready")

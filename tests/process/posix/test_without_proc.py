@@ -116,7 +116,7 @@ async def test_with_a_hidden_process_no_message_says_that_another_program_listen
 def test_what_is_not_promised_is_said_at_the_start(own) -> None:  # noqa: F811
     code = (
         "import os; from sidecar.process.guardian import fork_guardian; guardian = fork_guardian()\n"
-        "from sidecar.process.posix import PosixProcessLayer; PosixProcessLayer(guardian, print)"
+        "from sidecar.process.posix import PosixProcessLayer; PosixProcessLayer(guardian, print, '/nowhere')"
     )
     said = subprocess.run(
         [*WITHOUT_PROC, sys.executable, "-c", code], check=True, capture_output=True, text=True
