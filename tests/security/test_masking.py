@@ -229,6 +229,7 @@ PIECES = (
     *('pragma key ="', "secret loaded: a", "_secret_", "00a", "(string) ", "sqlplus a/b@ ", "{password,\"a\"", '"password:" send "', "AKIA", "password for a (", "key loaded a "),
     *('variable "key" {', "<key>key</key>", "identified by ", 'name="key" a="b" '),
     *("MIIaaIBA", "TOKEN    ", "password" + " " * 40, "--a:", "--key:a ", "auth('a', '", "UGFzc3dvcmQ6 ", "AUTH a ", "u+", "<<\""),
+    *("secrets:\n ", "secrets:\n a: ", "password:\n- ", "password:\n- a\n", "secrets:\n- a password:\n", '"secrets":{', "[secrets]\n", "[secrets]\na=1\n", "- a1b\n"),
 )  # fmt: skip
 
 

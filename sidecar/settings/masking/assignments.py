@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from .names import Replace, Strength, is_bare, is_harmless, is_plain, is_prose, is_random, strength
+from .names import Replace, Strength, is_bare, is_harmless, is_plain, is_prose, is_random, is_sentence, strength
+from .nesting import Nesting, list_below
 from .values import Value, read_value, rest_of_line
 
 _ANSI = r"(?:\x1b?\[[\d;]{0,12}m){0,3}"  # colours
@@ -39,6 +40,7 @@ def mask_assignments(text: str, replace: Replace) -> str:
     """The text with the value behind every secret name replaced by ``replace("value of NAME", value)``."""
     pieces: list[str] = []
     done = 0
+    nesting = Nesting(text)
     for pair in _PAIR.finditer(text):
         if pair.start() < done:
             continue
@@ -57,10 +59,12 @@ def mask_assignments(text: str, replace: Replace) -> str:
             inner := _TYPED.match(pair["sign"])
         ):  # log: password = "x", not password: str = "x"
             name, level = inner[1], strength(inner[1])
-        if found is None and level is Strength.NONE:
+        nested = nesting.strength(pair.start(), name)
+        if found is None and max(level, nested) is Strength.NONE:
             continue
-        value = found(text, pair) if found is not None else _value(text, pair, level)
+        value = found(text, pair) if found is not None else _value(text, pair, max(level, nested))
         if value is None or value.start >= value.end:
+            nesting.open(name, level, pair.start(), pair.end(), pair["sign"])
             continue
         secret = text[value.start : value.end]
         pieces += (text[done : value.start], replace(f"value of {name.strip('-$.')}", secret))
@@ -78,7 +82,8 @@ def _value(text: str, pair: re.Match[str], level: Strength) -> Value | None:
     braced = _BRACED.match(text, start) if character == "{" and sign == "=" else None
     if braced is not None:
         return Value(*braced.span("value"), quoted=True)
-    if character in {"{", "[", "("} and not text.startswith("(string) ", start):
+    is_list = "\n" in pair["space"] and text.startswith("- ", start)
+    if is_list or (character in {"{", "[", "("} and not text.startswith("(string) ", start)):
         return _listed(text, start, level, pair["name"])
     block = _BLOCK.match(text, start) if character in {"|", ">"} and sign == ":" else None
     if block is not None:
@@ -110,7 +115,7 @@ def _may_be_pair(text: str, pair: re.Match[str], level: Strength) -> bool:
     start, sign, is_quoted = pair.end(), pair["sign"], bool(pair["close"])
     if sign == "(":  # setPassword("x"), not token("x")
         value = read_value(text, start)
-        return level is Strength.PASSWORD or is_random(text[value.start : value.end])
+        return level >= Strength.PASSWORD or is_random(text[value.start : value.end])
     if sign == ",":  # "--password", "x", but not "password", "x": 1
         value = read_value(text, start)
         word = text[value.start : value.end]
@@ -118,6 +123,8 @@ def _may_be_pair(text: str, pair: re.Match[str], level: Strength) -> bool:
             return text.startswith(("}", ">>}"), value.end + 1)
         return is_quoted and _KEY_END.match(text, value.end) is None and (pair["name"][0] == "-" or not word.isalpha())
     if "\n" in pair["space"]:
+        if text.startswith("- ", start):
+            return sign == ":" and level >= Strength.STRONG
         word = text[start : read_value(text, start).end]
         return sign in {":", "=>"} and (is_quoted or (len(word) >= 8 and is_random(word)))
     return not (sign == ":" and text.startswith(("//", "="), start))
@@ -131,10 +138,10 @@ def _checked(text: str, value: Value, level: Strength) -> Value | None:
 def _is_sentence(text: str, pair: re.Match[str], value: Value, level: Strength) -> bool:
     """``Password: required``, ``Unexpected token: identifier``, ``token == x``, ``auth:Signature: x``."""
     word = text[value.start : value.end]
-    if pair["sign"] in {"==", "==="} or (word.endswith(":") and level is not Strength.PASSWORD):
+    if pair["sign"] in {"==", "==="} or (word.endswith(":") and level < Strength.PASSWORD):
         return True
     if (
-        level is Strength.PASSWORD
+        level >= Strength.PASSWORD
         and text[value.start : value.end + 1] == "password "
         and text[value.end + 1].islower()
     ):
@@ -158,7 +165,7 @@ def _whole_line(text: str, pair: re.Match[str], level: Strength) -> Value | None
     value = text[rest.start : rest.end]
     if " " not in value:
         return rest
-    if len(value) > _MAX_PASSPHRASE or _MORE.search(value) or level is not Strength.PASSWORD:
+    if len(value) > _MAX_PASSPHRASE or _MORE.search(value) or level < Strength.PASSWORD:
         return None
     return None if any(map(is_prose, value.split())) else rest
 
@@ -178,14 +185,18 @@ def _indented(text: str, pair: re.Match[str], block: re.Match[str]) -> tuple[int
 
 
 def _listed(text: str, start: int, level: Strength, name: str = "") -> Value | None:
-    """A list of quoted texts, all of them secret; what is in braces has its own names."""
+    """A list of texts, all of them secret; what is in braces has its own names."""
+    if text[start] == "-":
+        below = list_below(text, start, level)
+        return Value(*below, quoted=True) if below is not None else None
     found = _LIST.match(text, start)
     if found is None:
         return None
     items = list(_ITEM.finditer(found[0]))
     if not items and is_random(found[0][1:-1]) and not is_harmless(found[0][1:-1], level):
         return Value(start + 1, found.end() - 1, quoted=True)  # password=[x], as logs print it
-    if not items or all(is_harmless(item[0][1:-1], level) or is_bare(name, item[0][1:-1]) for item in items):
+    texts = [item[0][1:-1] for item in items]
+    if all(is_harmless(one, level) or is_bare(name, one) or is_sentence(one) for one in texts):
         return None
     return Value(start + items[0].start() + 1, start + items[-1].end() - 1, quoted=True)
 

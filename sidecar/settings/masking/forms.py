@@ -173,9 +173,9 @@ def _decided(form: _Form, found: re.Match[str], replace: Replace) -> str:
         or secret.endswith("://")
         or is_harmless(secret, level)
         or (name is not None and is_bare(name, secret))
-        or (secret.isdigit() and form.least > 1 and level is not Strength.PASSWORD)
+        or (secret.isdigit() and form.least > 1 and level < Strength.PASSWORD)
         or (name is None and form.least > 1 and is_plain(secret))
-        or (name is not None and form.least > 1 and level is not Strength.PASSWORD and is_plain(secret))
+        or (name is not None and form.least > 1 and level < Strength.PASSWORD and is_plain(secret))
     ):
         return found[0]
     start, end = found.span("secret")

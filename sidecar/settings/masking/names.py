@@ -20,22 +20,24 @@ class Strength(IntEnum):
     """How much a name says about its value.
 
     WEAK (``KEY``, ``SESSION``): only a value that looks random is a secret. STRONG (``API_KEY``, ``TOKEN``): every value
-    but booleans, small numbers and paths. PASSWORD: numbers are secrets as well.
+    but booleans, small numbers and paths. PASSWORD: numbers of four digits or more are secrets as well. CODE: of three, too.
     """
 
     NONE = 0
     WEAK = 1
     STRONG = 2
     PASSWORD = 3
+    CODE = 4
 
 
 _PASSWORD = words_of(
     """
-    PASSWORD PASSWORDS PASSWD PASSPHRASE PASSCODE PSWD PSW SKEY PWD PW PWORD CVV CVC PIN OTP TOTP PSK MNEMONIC
+    PASSWORD PASSWORDS PASSWD PASSPHRASE PASSCODE PSWD PSW SKEY PWD PW PWORD SSN PIN OTP TOTP PSK MNEMONIC
     PASSWORT KENNWORT MOTDEPASSE CONTRASENA SENHA WACHTWOORD LOSENORD ADGANGSKODE SALASANA HASLO HESLO JELSZO PAROLA
     ПАРОЛЬ 密码 密碼 パスワード 비밀번호
     """
 )
+_CODES = words_of("CVV CVC CSC CVN")
 _STRONG = words_of(
     """
     SECRET SECRETS TOKEN TOKENS CREDENTIAL CREDENTIALS CREDS APIKEY APIKEYS WEBHOOK WEBHOOKS BEARER HMAC CONNSTR
@@ -72,6 +74,8 @@ _PHRASES = {
     ("BASIC", "AUTH"): Strength.STRONG,
     ("AUTH", "IDENT"): Strength.STRONG,
     ("PASS", "WORD"): Strength.PASSWORD,
+    ("CARD", "NUMBER"): Strength.PASSWORD,
+    ("SECURITY", "NUMBER"): Strength.PASSWORD,
     ("PASS", "PHRASE"): Strength.PASSWORD,
     ("SEED", "PHRASE"): Strength.PASSWORD,
     ("SEED", "WORDS"): Strength.PASSWORD,
@@ -108,6 +112,11 @@ _ABOUT = words_of(
     AUTHENTICATION MATCHES ATTEMPTS PARAM BINDING SPACE
     """
 )
+# Names below a secret one, of the secret itself and of what only describes it.
+_CONTENT = words_of("VALUE DATA CONTENT PLAIN PLAINTEXT TEXT CURRENT")
+_DESCRIBING = words_of(
+    "SOURCE REGION NAMESPACE ENGINE PATTERN REASON DETAIL DETAILS CODE MSG NOTE COMMENT FROM BY EXTERNAL RESOLVED INTEGRITY"
+)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_a-zA-Z]+")
 _MAX_NAME = 200
 
@@ -122,7 +131,7 @@ def strength(name: str) -> Strength:
     """How secret the value of a variable, setting, flag or field of that name is, by the whole words of the name."""
     if len(name) > _MAX_NAME:
         name = name[-_MAX_NAME:]
-    words = [word.upper() for word in _WORD.findall(name if name.isascii() else _without_accents(name))]
+    words = _words(name)
     while len(words) > 1 and words[-1] in {"V", "OLD", "NEW"}:
         words.pop()
     if not words or _is_about(words):
@@ -135,6 +144,20 @@ def strength(name: str) -> Strength:
     if "PASS" in words and len(words) > 1 and not _PASSES & set(words):
         found = Strength.PASSWORD
     return max([found, *map(_of_pair, words, words[1:])])
+
+
+def nested_strength(name: str, outer: str, level: Strength) -> Strength:
+    """How secret a value is that has this name below ``outer``, a name of that level."""
+    words = _words(name)
+    if not words or _is_about(words) or words[-1] in _DESCRIBING:
+        return Strength.NONE
+    if words[-1] in _CONTENT:
+        return level
+    return Strength.STRONG if _words(outer)[-1:] == ["SECRETS"] else Strength.WEAK
+
+
+def _words(name: str) -> list[str]:
+    return [word.upper() for word in _WORD.findall(name if name.isascii() else _without_accents(name))]
 
 
 def _without_accents(name: str) -> str:
@@ -172,6 +195,8 @@ def _is_about(words: list[str]) -> bool:
 
 
 def _of_word(word: str) -> Strength:
+    if word in _CODES:
+        return Strength.CODE
     if word in _PASSWORD or (word.endswith(("PASSWORD", "PASSWD", "PASSPHRASE")) or _FUSED_PASS.fullmatch(word)):
         return Strength.PASSWORD
     if word in _STRONG or word.endswith(_ENDINGS):
@@ -224,11 +249,11 @@ def is_harmless(value: str, name_strength: Strength) -> bool:
     if len(value) > _MAX_HARMLESS:
         return False
     path = _PATH.fullmatch(value) is not None and not any(map(_is_random, re.split(r"[/\\]", value)))
-    if name_strength is Strength.PASSWORD:
+    if name_strength >= Strength.PASSWORD:
         return (
             ("(" in value and _CODE.fullmatch(value) is not None)
             or (path and value.count("/") + value.count("\\") > 1)
-            or (value.isdigit() and len(value) < 4)
+            or (value.isdigit() and len(value) < (4 if name_strength is Strength.PASSWORD else 3))
         )
     if path or _NUMBER.fullmatch(value) or _CODE.fullmatch(value):
         return True
@@ -278,6 +303,11 @@ _PROSE = words_of(
 def is_bare(name: str, value: str) -> bool:
     """Whether a value is what a parser or a language model calls a token: a word."""
     return name.lower() in _BARE and len(value) <= 12 and value.strip().isalpha()
+
+
+def is_sentence(value: str) -> bool:
+    """Whether an item of a list says something about the secret: ``password: [must have 8 characters]``."""
+    return any(map(is_prose, value.split()))
 
 
 def is_prose(word: str) -> bool:
