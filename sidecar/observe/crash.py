@@ -14,7 +14,7 @@ from ..log import log
 from ..process.platform.files import read_file, remove_file, replace_file
 from ..threads import in_thread
 from ..wire.observe import Crash, CrashReport
-from .report import CrashFacts, read_summary, render
+from .report import MAX_SEQUENCE, CrashFacts, read_summary, render
 
 KEEP = 50
 KEEP_IN_MEMORY = 10  # reports that the disk did not take
@@ -115,7 +115,7 @@ class CrashReports:
 
     def _write(self, name: str, facts: CrashFacts, number: int) -> None:
         found = self._read_all()
-        text = self._render(facts, self._folder, (self._before or 0) + number)
+        text = self._render(facts, self._folder, min((self._before or 0) + number, MAX_SEQUENCE))
         replace_file(self._path(name), text.encode("utf-8", "replace"))
         numbers = {each: found[each][0] if each in found else 0 for each in self._names() if each != name}
         others = sorted(numbers, key=lambda each: (numbers[each], each))

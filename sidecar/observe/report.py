@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
@@ -12,6 +13,7 @@ from ..wire.observe import Crash, ResourceSample
 from .lines import LineSplitter
 
 SUMMARY_MARK = "Summary for programs: "  # the last line of a report, after whatever the backend wrote
+MAX_SEQUENCE = 2**53  # a backend may write a report of its own, whose number plus one no JSON can hold
 
 _MEBIBYTE = 1024 * 1024
 
@@ -72,7 +74,7 @@ def summary_line(summary: Crash, mask: Callable[[str], str], sequence: int) -> s
 
 
 class _Place(msgspec.Struct):
-    sequence: int = 0  # reports of older versions have none
+    sequence: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQUENCE)] = 0  # reports of older versions have none
 
 
 def read_summary(report: str) -> tuple[int, Crash] | None:

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from sidecar.backend.plan import make_folders
 from sidecar.observe import check_files
 from sidecar.observe.crash import CrashReports
 from sidecar.observe.logfiles import Chunk, LogFiles
+from sidecar.observe.report import SUMMARY_MARK, CrashFacts, read_summary
 from sidecar.process.platform import files
 from sidecar.settings.model import Paths
 from tests.e2e.test_doctor import doctor
@@ -158,6 +160,23 @@ async def test_crash_reports_are_listed_without_it(place: Path, placed: Callable
     begin = time.monotonic()
     assert await reports.summaries() == []
     assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("number", [2**53, 2**64, 10**4300 - 1], ids=["largest", "too large", "endless"])
+async def test_a_report_of_the_backends_own_does_not_end_the_reports(place: Path, number: int) -> None:
+    """The next number was one that JSON cannot hold, so no report was written ever again."""
+    summary = f'{{"name":"{REPORT}","time":"t","run":1,"code":null,"signal":null,"text":"x","cause":null,"remedy":null,'
+    summary += f'"attempt":1,"attempts":1,"nextStartIn":null,"final":true,"sequence":{number}}}'
+    (place / f"{REPORT}.log").write_text(f"forged\n{SUMMARY_MARK}{summary}\n")
+    _, forged = read_summary(f"x\n{SUMMARY_MARK}{summary.replace(str(number), '1')}\n") or (0, None)
+    assert forged is not None
+    for minute in (1, 2):
+        name = REPORT.replace("T10-55", f"T11-0{minute}")
+        reports = CrashReports(place, pytest.fail)  # each time another sidecar
+        reports.submit(CrashFacts(summary=structs.replace(forged, name=name)))
+        await reports.close(60)
+        assert (place / f"{name}.log").exists()
+        assert name in [one.name for one in await CrashReports(place, pytest.fail).summaries()]
 
 
 @pytest.mark.parametrize("placed", PLACED)
