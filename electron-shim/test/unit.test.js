@@ -64,16 +64,34 @@ test("a channel's name may be of any length, and so may the number of channels",
   );
 });
 
-test("a response that is cut short or followed by rubbish is no MessagePack", () => {
-  const whole = new Packr({ useRecords: false, variableMapSize: true }).pack({ type: "response", id: 70_000, result: "text" });
-  /** @type {Buffer[]} */
-  const bodies = [Buffer.concat([whole, Buffer.from([0])])];
-  for (let length = 1; length < whole.length; length++) bodies.push(whole.subarray(0, length));
-  for (const body of bodies) {
-    const reader = new FrameReader(1000, () => {});
-    // The next frame continues what is missing: nothing of it may be taken for this one.
-    const next = [0, 0, 0, 9, ...whole.subarray(body.length)];
-    assert.throws(() => reader.feed(Buffer.from([0, 0, 0, body.length, ...body, ...next])), { code: "SIDECAR_PROTOCOL" });
+for (const result of ["text", "a longer text: ".padEnd(90, "x")]) {
+  test(`a response that is cut short or followed by rubbish is no MessagePack: ${result}`, () => {
+    const whole = new Packr({ useRecords: false, variableMapSize: true }).pack({ type: "response", id: 70_000, result });
+    /** @type {Buffer[]} */
+    const bodies = [Buffer.concat([whole, Buffer.from([0])])];
+    for (let length = 1; length < whole.length; length++) bodies.push(whole.subarray(0, length));
+    for (const body of bodies) {
+      const reader = new FrameReader(1000, () => {});
+      // The next frame continues what is missing: nothing of it may be taken for this one.
+      const next = [0, 0, 0, 9, ...whole.subarray(body.length)];
+      assert.throws(() => reader.feed(Buffer.from([0, 0, 0, body.length, ...body, ...next])), { code: "SIDECAR_PROTOCOL" });
+    }
+  });
+}
+
+test("a text arrives as it was sent, whatever its length and letters", () => {
+  const codec = new Packr({ useRecords: false, variableMapSize: true });
+  for (const letters of ["x", "é", "€", "😀", "\0"]) {
+    for (const count of [0, 1, 7, 31, 32, 63, 64, 65, 85, 127, 128, 255, 256, 65_536]) {
+      const result = letters.repeat(count);
+      const body = codec.pack({ type: "response", id: 1, result });
+      const head = Buffer.alloc(4);
+      head.writeUInt32BE(body.length);
+      /** @type {any[]} */
+      const seen = [];
+      new FrameReader(1 << 20, (message) => seen.push(message)).feed(Buffer.concat([head, body]));
+      assert.deepEqual(seen, [{ type: "response", id: 1, result }], `${count} times ${JSON.stringify(letters)}`);
+    }
   }
 });
 

@@ -8,6 +8,8 @@ const HEADER = 4;
 const MAX_HEAD = 255;
 const HEADS_KEPT = 64;
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, int64AsType: "number" });
+// The codec gets new memory in pieces of this size, by itself of 8 KiB: frames of some 40 calls, and much work for the garbage collector.
+packr.useBuffer(Buffer.allocUnsafeSlow(64 * 1024));
 
 // Every call takes a request and a response, whose keys are known: copying and comparing them costs half of what the codec needs.
 const pack = (/** @type {string} */ text) => Buffer.from(packr.pack(text));
@@ -15,6 +17,7 @@ const REQUEST = Buffer.concat([Buffer.alloc(HEADER), Buffer.from([0x84]), pack("
 const ARGS = pack("args");
 const RESPONSE = Buffer.concat([Buffer.from([0x83]), pack("type"), pack("response"), pack("id")]);
 const RESULT = pack("result");
+const STR_8 = 0xd9;
 /** @type {Map<string, Buffer>} by channel: the frame of a request up to its arguments, with zeros for length and id */
 const heads = new Map();
 
@@ -185,7 +188,10 @@ function decodeResponse(bytes, start, end) {
     at += size;
   }
   if (!hasAt(bytes, at, RESULT)) return null;
-  return { type: "response", id, result: packr.unpack(bytes, { start: at + RESULT.length, end }) };
+  at += RESULT.length;
+  // A short text and no more: the codec makes two views of the bytes for it.
+  const isText = bytes[at] === STR_8 && at + 2 + /** @type {number} */ (bytes[at + 1]) === end;
+  return { type: "response", id, result: isText ? bytes.toString("utf8", at + 2, end) : packr.unpack(bytes, { start: at, end }) };
 }
 
 /**
