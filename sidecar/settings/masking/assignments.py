@@ -22,6 +22,7 @@ _TYPED = re.compile(r":[ ]{1,2}([\w.]+)")
 _SECOND_WORDS = frozenset({"id", "code", "codes", "phrase", "words", "string", "key", "keys"})  # session id, API key
 _FIRST_WORD = re.compile(r"[A-Za-z0-9-]{2,16} \Z")
 _KEY_END = re.compile(r"(?:\\{0,15}[\"'])\s{0,4}(?:[:=]|=>)")
+_FURTHER = re.compile(r"(?:, ?(?=[^\s,]{0,40}[0-9])[\w-]{4,40}(?![\w:=-]))+")  # codes: 1234-5678, 8765-4321
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]{0,8}\r?\n(?P<lines>(?:[ \t]{1,40}[^\n]{1,2000}\n?){1,200})")
 _LIST = re.compile(r"\[[^\[\]]{0,4096}\]|\([^()]{0,4096}\)")
 _BRACED = re.compile(r"\{(?P<value>(?=[^}]{0,200}[^\w.}])(?:[^{}\"'\n]|\}\}){1,200}+)\}")  # of ODBC and JDBC
@@ -92,6 +93,8 @@ def _value(text: str, pair: re.Match[str], level: Strength) -> Value | None:
     if not value.quoted and sign in {"=", ":", "=>"}:
         line = _whole_line(text, pair, level)
         value = line if line is not None and line.end > value.end else value
+        further = _FURTHER.match(text, value.end) if level >= Strength.PASSWORD else None
+        value = value._replace(end=further.end()) if further is not None else value
     if sign == ":" and is_bare(pair["name"], text[value.start : value.end]):
         return None
     return None if not value.quoted and _is_sentence(text, pair, value, level) else _checked(text, value, level)

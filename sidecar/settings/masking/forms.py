@@ -72,8 +72,8 @@ _FORMS = (
     # HTTPBasicAuth("anna", "x")
     _Form("password of a call", ("uth(", "ogin(", "redential(", "redentials("), 4,
           r"(?i:(?:auth|login|credentials?)\(\s?[\"'][^\"'\n]{1,100}[\"'],\s?[\"'](?P<secret>[^\"'\s]{1,500}+)[\"'])"),
-    _Form("seed phrase", ("mnemonic", "seed", "hrase"), 1,
-          r"(?i:\b(?:mnemonic|seed|phrase)\b\W{1,4})(?P<secret>[a-z]{3,8}(?: [a-z]{3,8}){11}(?:(?: [a-z]{3,8}){3}){0,4})(?![\w ])"),
+    _Form("seed phrase", ("mnemonic", "seed", "hrase", "BIP", "bip"), 1,
+          r"(?i:\b(?:mnemonic|seed|phrase|bip-?39)\b\W{1,4})(?P<secret>[a-z]{3,8}(?: [a-z]{3,8}){11}(?:(?: [a-z]{3,8}){3}){0,4})(?![\w ])"),
     _Form("password of a command", ("PLAIN ", "LOGIN ", "XOAUTH2 "), 4,
           r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN|XOAUTH2) (?P<secret>[A-Za-z0-9+/=]{6,2000}+)"),
     _Form("password of a command", ("IDENTIFIED", "identified", "SecureString", "SET PASSWORD", "set password"), 1,
@@ -88,8 +88,8 @@ _FORMS = (
     _Form("value of {name}", (" is ", " was "), 4,
           r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+) (?:is|was)[ ](?:now |set to )?(?P<secret>(?=[^\s\"'`,;]{0,80}[0-9!@#$%^&*+=])[^\s\"'`,;]{6,500}+)"),
     # password x1y2, password for anna: x1y2, new password set to x1y2, | password | x1y2 |
-    _Form("value of {name}", ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "pi key", "PI key", "s key", "otp", "OTP", "pw", "PIN", "TOKEN", "SECRET"), 4,
-          r"(?<![\w.$-])(?P<name>(?:(?i:api|access|secret|private|signing|master|auth|encryption)[ ])?[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,40}+(?:REG_\w{2,12}[ \t]{1,8})?|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to )?"
+    _Form("value of {name}", ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "pi key", "PI key", "s key", "otp", "OTP", "pw", "PIN", "TOKEN", "SECRET", " key ", " code "), 4,
+          r"(?<![\w.$-])(?P<name>(?!(?i:keys?|codes?)[ \t|])(?:(?i:api|access|secret|private|signing|master|auth|encryption|product|serial|license|pin|sms|verification|security|recovery|backup)[ ])?[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,40}+(?:REG_\w{2,12}[ \t]{1,8})?|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to |is |[0578] )?"
           r"(?P<secret>\d{4,8}(?=[\s.,;]|$)|(?=[^\s0-9]{0,80}[0-9])(?=[^\sA-Za-z]{0,80}[A-Za-z])[^\s\"'`,;|()\[\]{}<>:]{6,200}+)(?![:(/\\])"),
     _Form("credentials of a login", ("@",), 4,
           r"(?<![\w.:/@+-])(?!mailto:|sips?:|xmpp:|acct:|npm:|git:)[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@:/\"'<>]{4,200}+)@(?=[A-Za-z])(?!sha\d)"),

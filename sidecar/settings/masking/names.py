@@ -63,7 +63,7 @@ _PASSES = words_of(
 _CODE_KINDS = words_of(
     """
     RECOVERY BACKUP ACCESS VERIFICATION AUTH LOGIN SECURITY MFA OTP TIME INVITE ACTIVATION PAIRING DEVICE RESET
-    PIN FA
+    PIN FA SMS
     """
 )
 _PHRASES = {
@@ -75,6 +75,8 @@ _PHRASES = {
     ("AUTH", "IDENT"): Strength.STRONG,
     ("PASS", "WORD"): Strength.PASSWORD,
     ("CARD", "NUMBER"): Strength.PASSWORD,
+    ("SECURITY", "CODE"): Strength.CODE,
+    ("CODE", "VERIFIER"): Strength.STRONG,
     ("SECURITY", "NUMBER"): Strength.PASSWORD,
     ("PASS", "PHRASE"): Strength.PASSWORD,
     ("SEED", "PHRASE"): Strength.PASSWORD,
@@ -172,11 +174,13 @@ def flag_strength(flag: str) -> Strength:
 
 
 def _of_pair(first: str, second: str) -> Strength:
+    if (first, second) in _PHRASES:
+        return _PHRASES[first, second]
     if second in {"KEY", "KEYS"} and first in _KEY_KINDS:
         return Strength.STRONG
     if second in {"CODE", "CODES"} and first in _CODE_KINDS:
         return Strength.PASSWORD
-    return _PHRASES.get((first, second), Strength.NONE)
+    return Strength.NONE
 
 
 def _is_about(words: list[str]) -> bool:
