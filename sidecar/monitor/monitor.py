@@ -15,11 +15,11 @@ from ..process.platform.ports import is_listening
 from ..settings.model import Settings
 from ..supervisor import Supervisor
 from ..supervisor.stream import RunEnded, RunEnding, RunStarted
-from .health import HealthWatch, warn_of_port
 from .listener import ListenerLook
 from .readiness import Readiness
 
 if TYPE_CHECKING:
+    from .health import HealthWatch
     from .notifications import Notifications
 
 PROVIDER_TIMEOUT = 10.0  # seconds, as for backend:providerStatus (renderer contract)
@@ -90,12 +90,14 @@ class Monitor:
             return
         if self._notifications is not None:
             self._notifications.begin_watch()
-        warn_of_port(self._supervisor.last_port, self._settings.backend)
         self._supervisor.post(e.Progress(run, "ready", self._loop.time() - started, "The backend is ready"))
         self._supervisor.post(e.Ready(run))
         if not self._tasks:  # the run was ended in response
             return
-        # After the answer: the first look takes longer than that.
+        # After the answer: this import, and the first look, take longer than that.
+        from .health import HealthWatch, warn_of_port
+
+        warn_of_port(self._supervisor.last_port, self._settings.backend)
         self._health = HealthWatch(
             run, self._supervisor, self._client, self._settings, self._look, self._notifications, readiness.given
         )

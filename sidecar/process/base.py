@@ -16,7 +16,7 @@ else:
     Protocol = object  # making a real one takes 0.1 ms of a start
 
 
-class Survivor(NamedTuple):
+class Survivor(Struct, frozen=True):
     """A process of the tree that did not die, or had to be killed."""
 
     pid: int
@@ -39,7 +39,7 @@ class ListeningSocket(NamedTuple):
     only_ipv6: bool = False
 
 
-class SandboxRequest(NamedTuple):
+class SandboxRequest(Struct, frozen=True):
     """What a sandbox is to let the backend do; all paths are absolute."""
 
     level: Literal["standard", "strict"]  # of [sandbox]; never off

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -28,7 +28,7 @@ _INTERVAL = 0.25
 _FIRST_UNPRIVILEGED_PORT = 1024
 
 
-class PortConflict(NamedTuple):
+class PortConflict(Struct, frozen=True):
     """Why a run cannot have its port, and the other program on it where known."""
 
     kind: Conflict

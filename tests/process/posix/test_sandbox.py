@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from sidecar.errors import BackendNotExecutableError
 from sidecar.process import landlock, prctl, sandbox, seccomp
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux" or landlock.abi() < 6, r
 
 def request(data: Path, level: str = "standard", **more: object) -> SandboxRequest:
     base = SandboxRequest("standard", (str(data),), (), (), 20000, (), sys.executable, str(data))
-    return base._replace(level=level, **more)  # type: ignore[arg-type]
+    return structs.replace(base, level=level, **more)  # type: ignore[arg-type]
 
 
 def in_sandbox(rules: landlock.Rules, attempt: Callable[[], object], program: bytes = b"") -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from msgspec import structs
 
 from sidecar.observe.denials import explain_denial
 from sidecar.process import landlock
@@ -13,7 +14,7 @@ from sidecar.process.base import SandboxRequest
 pytestmark = pytest.mark.skipif(sys.platform != "linux" or landlock.abi() < 6, reason="no Landlock of ABI 6 here")
 
 STANDARD = SandboxRequest("standard", ("/data",), ("/videos",), (), 8123, (), "/app/server", "/app")
-STRICT = STANDARD._replace(level="strict", connect=(5432,))
+STRICT = structs.replace(STANDARD, level="strict", connect=(5432,))
 HOME = "/tmp/of-a-user/x"
 
 

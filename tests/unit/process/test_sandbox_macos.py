@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from sidecar.process.base import SandboxRequest
 from sidecar.process.sandbox import macos
 
@@ -21,7 +23,7 @@ def test_what_is_denied_comes_before_what_is_allowed() -> None:
 
 
 def test_standard_connects_anywhere_and_a_reported_port_binds_any() -> None:
-    text = macos.profile(REQUEST._replace(level="standard", port=None), ["/data"])
+    text = macos.profile(structs.replace(REQUEST, level="standard", port=None), ["/data"])
     assert "network-" not in text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from sidecar.process.base import SandboxRequest
 from sidecar.process.sandbox import windows
@@ -21,7 +22,7 @@ def test_a_folder_with_the_home_gets_no_label_and_only_labelled_ones_are_writabl
     wanted = (str(tmp_path), str(home), str(home / "Videos"))
     request = SandboxRequest("standard", (str(data), str(data / "logs")), (), (), 8123, (), "server.exe", str(data))
     assert windows.select_writable(request).paths == [str(data)]
-    assert [windows.select_writable(request._replace(write=(each,))).paths for each in wanted] == [
+    assert [windows.select_writable(structs.replace(request, write=(each,))).paths for each in wanted] == [
         [str(data)],
         [str(data)],
         [str(data), str(home / "Videos")],
