@@ -58,7 +58,7 @@ _PORT_IN_USE = r"(?i)\bport\b\W{{0,3}}(?:number\W)?{port}\b.{{0,60}}\b(?:in\suse
 _PORTS = r"""(?ix)
       (?: \d+\.\d+\.\d+\.\d+ | \[[0-9a-f:.]*\] | :: | \blocalhost | \bany | \* | \blisten\stcp[46]?\s ) : (\d{1,5}) \b
     | '[^']*' , \s* (\d{1,5}) \)                                    # ('127.0.0.1', 5005)
-    | \bport \W{0,3} (\d{1,5}) \b
+    | \bport (?: \s in \s range: )? \W{0,3} (\d{1,5}) \b
     """
 
 

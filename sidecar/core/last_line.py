@@ -18,6 +18,7 @@ _ERROR = (
     r"|: (?:command )?not found\s*$"
     r'|"level":\s*[56]0\b'  # error and fatal of Pino, the logger of Fastify
 )
+_CALM = r"\b(?:INFO|DEBUG|TRACE)\b"  # a logger's level: says nothing of an end where another line does
 _NONE = r"(?i)\b(?:0|no|without(?: any)?) (?:errors?|exceptions?|failures?)\b"
 # What runtimes, compilers and runners add below the error itself, and what npm puts before each line.
 _EPILOGUE = r"Emitted 'error' event|^\(Use `node --trace|BEGIN failed--compilation aborted|^Compilation failed in require|aborted due to compilation errors|^Execution halted|Error: (?:Could not create the Java Virtual Machine|A fatal exception has occurred)|^Aborted with |\[ERROR\] Aborting$|errors? found in configuration|Error\(s\) found in|^error: could not compile|^error Command failed|^Crash dump is being written to|^--> Sending SIG|exited with code SIGTERM|^make(?:\[\d+\])?: \*\*\* \[|complete log of this run|^Failed running |ELIFECYCLE|^Node\.js v\d|app crashed - waiting|Shutting down: Master|Reason: \w+ failed to|Worker \(pid|Found incompatible module"
@@ -30,6 +31,7 @@ def last_line(output: str) -> tuple[str, bool]:
     """The last line that reports an error, else the last, and whether it does; indented ones count where no other fits. Empty: none."""
     shown = without_controls(home_as_return(output.encode("utf-8", "replace")).decode())
     lines = [line for line in re.sub(_FRAME, "", shown).splitlines() if line.strip()]
+    everything = [line for line in lines if not re.search(_CALM, line)] or lines
     lines = [line for line in lines if not re.search(_EPILOGUE, line)] or lines
     errors = [line for line in lines if re.search(_ERROR, re.sub(_NPM, "", line)) and not re.search(_NONE, line)]
     if all(line.rstrip().endswith(":") for line in errors):  # a heading: the line below it says what is wrong
@@ -37,6 +39,7 @@ def last_line(output: str) -> tuple[str, bool]:
         errors = [f"{above} {below.strip()}" for above, below in pairwise(lines) if above in headings] or errors
     else:
         errors = [line for line in errors if not line.rstrip().endswith(":")]
+    lines = [line for line in lines if not re.search(_CALM, line)] or everything
     found = next((line for line in reversed(errors) if not line[0].isspace()), None) or (errors or lines or [""])[-1]
     text = found.strip().lstrip("\ufffd")  # of the byte order mark of UTF-16
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …", bool(errors)

@@ -36,7 +36,7 @@ IN_USE = {
     "Java in German": "java.net.BindException: Die Adresse wird bereits verwendet (Bind failed)",
     "Tomcat": "The Tomcat connector configured to listen on port 5005 failed to start. The port may already be in use or the connector may be misconfigured.",
     "Gunicorn": "[ERROR] Connection in use: ('127.0.0.1', 5005)",
-    "Gradio": "OSError: Cannot find empty port in range: 7860-7860. You can specify a different port",
+    "Gradio": "OSError: Cannot find empty port in range: 5005-5005. You can specify a different port",
     "llama.cpp": "main: couldn't bind HTTP server socket, hostname: 127.0.0.1, port: 5005",
     "ComfyUI": "ERROR: port 5005 is already being used by another process",
     "an app of one's own": "Unable to listen on port 5005",

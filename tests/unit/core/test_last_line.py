@@ -101,6 +101,24 @@ def test_what_only_looks_like_an_error_is_the_last_output(line: str) -> None:
     assert quote_last(line, only_errors=True) == ""
 
 
+@pytest.mark.parametrize(
+    ("output", "line"),
+    [
+        (
+            "The app must be callable.\n[7] [INFO] Worker exiting\n[7] [INFO] Control socket listening\n",
+            "The app must be callable.",
+        ),
+        (
+            "[7] [INFO] Booting\n[7] [ERROR] Worker (pid:9) exited with code 3.\n[7] [INFO] Bye\n",
+            "[7] [ERROR] Worker (pid:9) exited with code 3.",
+        ),
+        ("[7] [INFO] Booting\n[7] [INFO] Bye\n", "[7] [INFO] Bye"),
+    ],
+)
+def test_a_line_of_level_info_counts_only_where_there_is_no_other(output: str, line: str) -> None:
+    assert last_line(output)[0] == line
+
+
 def test_where_nothing_was_printed_there_is_no_line() -> None:
     assert last_line(" \n\n") == ("", False)
     assert quote_last("") == ""
