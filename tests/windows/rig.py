@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import re
+import select
 import shutil
 import signal
 import stat
@@ -44,6 +45,8 @@ WINE_ENVIRONMENT = {"WINEARCH": "win64", "WINEDEBUG": "-all", "WINEDLLOVERRIDES"
 # Of the native interpreter; byte code may be written, for it goes into the cache.
 DROPPED = {"PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
 LOST_INTERVAL = 10.0  # seconds between two looks, both of which must find a process lost
+# Wine's own; winedevice.exe runs its drivers.
+SERVICES = {"services.exe", "winedevice.exe", "plugplay.exe", "svchost.exe", "rpcss.exe"}
 LAYOUT = "1"  # raise it when a set-up step changes
 
 
@@ -182,8 +185,10 @@ def run_suite(arguments: list[str]) -> int:
     """Pytest in its own prefix, which ends with it: no test sees another run's registry or leftovers."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that the prefix is cleaned up
     with own_prefix() as prefix:
-        threading.Thread(target=end_lost, args=(prefix,), daemon=True).start()
-        return supervise(["-m", "pytest", *arguments], environment_of(prefix), CHECKOUT)
+        over = threading.Event()
+        for watch in (end_lost, report_services):
+            threading.Thread(target=watch, args=(prefix, over), daemon=True).start()
+        return supervise(["-m", "pytest", *arguments], environment_of(prefix), CHECKOUT, over)
 
 
 def run_python(arguments: list[str]) -> int:
@@ -260,36 +265,58 @@ def end_prefix(prefix: Path) -> None:
     shutil.rmtree(prefix, ignore_errors=True)
 
 
-def end_lost(prefix: Path) -> None:
+def end_lost(prefix: Path, over: threading.Event) -> None:
     """Kills processes of this prefix that can never end, which would hold up whatever waits for them.
 
     A Windows process that ends lets the server end its other threads first. In Wine 8 such a thread can leave a lock of Wine
     behind, and the last thread waits for it; some one exit in a thousand that meets an import in another thread.
     """
     seen: set[int] = set()
-    while True:
-        time.sleep(LOST_INTERVAL)
+    while not over.wait(LOST_INTERVAL):
         found: set[int] = set()
-        for process in Path("/proc").iterdir():
-            if not process.name.isdigit():
-                continue
+        for pid, name, pidfd in processes_of(prefix):
             with contextlib.suppress(OSError):
-                pidfd = os.pidfd_open(int(process.name))
-                try:
-                    if is_lost(process, prefix):
-                        found.add(int(process.name))
-                        if int(process.name) in seen:
-                            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-                            say(f"killed process {process.name}, which waited for a lock of a thread that is gone")
-                finally:
-                    os.close(pidfd)
+                if name not in SERVICES and is_lost(Path("/proc", str(pid))):
+                    found.add(pid)
+                    if pid in seen:
+                        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                        say(f"killed {name}, process {pid}, which waited for a lock of a thread that is gone")
         seen = found
 
 
-def is_lost(process: Path, prefix: Path) -> bool:
-    """Whether it is of this prefix, and its only thread waits without limit for a lock that another thread holds (futex(2))."""
-    if b"WINEPREFIX=" + os.fsencode(prefix) not in (process / "environ").read_bytes().split(b"\0"):
-        return False
+def report_services(prefix: Path, over: threading.Event) -> None:
+    """Reports each of Wine's own services that ends while the suite runs: all tests after it may fail, and none says why."""
+    known: dict[int, tuple[str, int]] = {}  # by pidfd, which is readable when the process has ended
+    while True:
+        pids = {pid for _, pid in known.values()}
+        for pid, name, pidfd in processes_of(prefix):
+            if name in SERVICES and pid not in pids:
+                known[os.dup(pidfd)] = (name, pid)
+        ended = select.select(list(known), [], [], LOST_INTERVAL)[0]
+        when = time.strftime("%H:%M:%S")
+        if over.wait(1.0):  # they end with the suite
+            return
+        for pidfd in ended:
+            name, pid = known.pop(pidfd)
+            os.close(pidfd)
+            say(f"{name} of Wine, process {pid}, ended at {when} while the suite ran: what needs it fails from now on")
+
+
+def processes_of(prefix: Path) -> Iterator[tuple[int, str, int]]:
+    """The pid, name and pidfd of each Windows process of this prefix; the pidfd only until the next one is asked for."""
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                pidfd = os.pidfd_open(int(process.name))
+                try:
+                    if b"WINEPREFIX=" + os.fsencode(prefix) in (process / "environ").read_bytes().split(b"\0"):
+                        yield int(process.name), (process / "comm").read_text().strip(), pidfd
+                finally:
+                    os.close(pidfd)
+
+
+def is_lost(process: Path) -> bool:
+    """Whether its only thread waits without limit for a lock that another thread holds (futex(2))."""
     if len(list((process / "task").iterdir())) > 1:
         return False
     # Number 202 is futex on x86-64; address, FUTEX_WAIT_PRIVATE, 2 for a lock with waiters, no timeout.
@@ -302,8 +329,10 @@ def start_services(environment: dict[str, str]) -> None:
     silently(["wine", "cmd", "/c", "exit"], environment)
 
 
-def supervise(arguments: list[str], environment: dict[str, str], folder: Path) -> int:
-    """Runs it on pipes, as Wine cannot use regular files for stdio, and copies what comes."""
+def supervise(
+    arguments: list[str], environment: dict[str, str], folder: Path, over: threading.Event | None = None
+) -> int:
+    """Runs it on pipes, as Wine cannot use regular files for stdio, and copies what comes; sets ``over`` at its end."""
     start_services(environment)
     copy_input = stat.S_ISREG(os.fstat(0).st_mode)
     process = subprocess.Popen(
@@ -323,6 +352,8 @@ def supervise(arguments: list[str], environment: dict[str, str], folder: Path) -
     for thread in copies:
         thread.start()
     status = process.wait()
+    if over is not None:
+        over.set()
     for thread in copies:
         thread.join(2.0)  # a leaked process may hold the pipe
     return status
