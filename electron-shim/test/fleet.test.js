@@ -141,10 +141,11 @@ test("Sentry: each crash is an event with its fingerprint, and the masked report
     backend: { command: httpBackend("--crash-after", "0.1", "--say", "password=hunter2-and-more"), env: { API_TOKEN: "tok-4711-secret" } },
     restart: { attempts: 1 },
   };
-  const sidecar = await start(t, { observers: [sentry({ sdk })] }, settings);
   /** @type {any[]} */
   const crashes = [];
-  sidecar.on("backend:crash", (crash) => crashes.push(crash));
+  /** The first may come with hello, where this process has to wait for its turn. @param {any} sidecar */
+  const collecting = (sidecar) => void sidecar.on("backend:crash", (/** @type {any} */ crash) => crashes.push(crash));
+  await start(t, { observers: [sentry({ sdk }), collecting] }, settings);
   await until(() => sent.length === 2, "two events");
   // Each is sent when its report has been read, which the second crash may have first.
   const found = sent.map((envelope) => crashes.find(({ name }) => envelope.includes(`"filename":"${name}.log"`)));

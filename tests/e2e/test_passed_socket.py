@@ -146,20 +146,17 @@ async def crashes_and_restarts(times: int, how: str) -> Load:
         async with Load(port, rate=200) as load:
             for _ in range(times):
                 await asyncio.sleep(0.2)
+                load.excuse()
                 pid = await crash(client, pid)
             await load.settle()
-            broken = load.broken
             for _ in range(times):
                 await asyncio.sleep(0.2)
                 assert (await client.call("backend:restart"))["url"].endswith(f":{port}")
             await asyncio.sleep(0.2)
         assert load.answered > 100
         if how == "pass":
-            assert load.late == 0
-            assert load.broken == broken, "a restart in good order breaks nothing"
-            assert broken <= times * 10, (
-                load
-            )  # 10 ms each at 200 a second: two or three are in a backend that is killed
+            # Those that came while there was no backend waited for the next, and a restart in good order breaks nothing.
+            assert (load.late, load.broken) == (0, 0), load
         return load
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.process.posix import PosixProcessLayer
-from tests.support.processes import until
+from tests.support.processes import SLACK, until
 from tests.support.runs import Recorder, child, python, spec
 
 
@@ -40,9 +40,9 @@ async def test_a_flood_is_read_in_flat_memory_and_leaves_the_loop_its_turns(laye
     await layer.launch(spec(child("flood", 256)), recorder)
     longest = last = 0.0
     while recorder.survivors is None:
-        last = time.monotonic()
+        last = time.thread_time()  # its own, as the machine may be busy
         await asyncio.sleep(0)
-        longest = max(longest, time.monotonic() - last)
+        longest = max(longest, time.thread_time() - last)
     assert recorder.size == 256 * 16 * 65536 + len(b"the last line\n")
     assert _resident() - before < 8 << 20
     assert longest < 0.5
@@ -61,7 +61,7 @@ async def test_output_is_cut_half_a_second_after_the_exit_when_a_stranger_holds_
         await until(lambda: recorder.status is not None)
         os.write(fd, b"a late word")
         assert await recorder.is_gone() == []
-        assert 0.4 < recorder.times["gone"] - recorder.times["exited"] < 2.0
+        assert 0.4 < recorder.times["gone"] - recorder.times["exited"] < 0.5 + SLACK
         assert recorder.out.endswith(b"a late word")
         with pytest.raises(BrokenPipeError):
             os.write(fd, b"too late")

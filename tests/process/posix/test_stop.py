@@ -16,7 +16,7 @@ import pytest
 from sidecar.core.exit_status import ExitStatus
 from sidecar.process.posix import PosixProcessLayer
 from tests.process.posix.test_guardian import PROMISE, own  # noqa: F401 - a fixture
-from tests.support.processes import is_alive, marked, until, wait_until
+from tests.support.processes import SLACK, is_alive, marked, until, wait_until
 from tests.support.runs import Recorder, child, spec
 
 GRACE = 20.0  # seconds; so long that no test may need it
@@ -116,10 +116,10 @@ async def test_what_a_launcher_with_a_handler_did_not_ask_is_asked_in_time(
     script = f"{shlex.join(launcher('worker', file, 0.0))} & trap 'exit 0' TERM; wait"
     run, recorder = await start(layer, ("/bin/sh", "-c", script))
     began = time.monotonic()
-    run.interrupt(4.0)
+    run.interrupt(10.0)
     assert await recorder.is_gone() == []
     assert file.read_text() == "asked\nsaved\n"
-    assert time.monotonic() - began < 2.9  # a quarter of the time, and not the last one
+    assert time.monotonic() - began < 7.4  # a quarter of the time, and not the last one
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows who reads a pipe")
@@ -373,7 +373,7 @@ class TestAProcessWhoseMainThreadHasEnded:
         begin = time.monotonic()
         run.kill()
         assert await recorder.is_gone() == []
-        assert recorder.times["gone"] - begin < 1.0
+        assert recorder.times["gone"] - begin < 1.0 + SLACK
         assert marked(layer.marker) == []
 
     def test_ends_with_its_owner_and_the_guardian_does_not_linger(self, own, tmp_path: Path) -> None:  # noqa: F811
@@ -400,10 +400,10 @@ async def test_what_is_behind_the_first_of_a_pid_namespace_is_asked_in_time(laye
     command = ("/usr/bin/unshare", "--pid", "--fork", *shell(("/bin/sh", "-c", SLOW.replace("0.8", "0"))))
     run, recorder = await start(layer, command)
     began = time.monotonic()
-    run.interrupt(4.0)  # unshare blocks the signal, and its child gets none: at half time the shell behind is asked
+    run.interrupt(10.0)  # unshare blocks the signal, and its child gets none: at half time the shell behind is asked
     assert await recorder.is_gone() == []
     assert recorder.out.endswith(b"saved\n")
-    assert time.monotonic() - began < 2.9
+    assert time.monotonic() - began < 7.4
 
 
 # As bwrap --die-with-parent does: what it starts has mounts of its own, and is killed with it.

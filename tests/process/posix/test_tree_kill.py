@@ -11,7 +11,7 @@ import pytest
 from sidecar.core.exit_status import ExitStatus
 from sidecar.process import guardian as guardians
 from sidecar.process.posix import PosixProcessLayer
-from tests.support.processes import is_alive, marked, until
+from tests.support.processes import SLACK, is_alive, marked, until
 from tests.support.runs import Recorder, child, python, spec
 
 FAMILIES = [
@@ -120,7 +120,7 @@ async def test_the_exit_is_reported_at_once_though_a_grandchild_holds_the_pipe(l
     await layer.launch(spec(python(code)), recorder)
     await recorder.is_gone()
     assert recorder.status == ExitStatus(code=7)
-    assert recorder.times["exited"] - float(recorder.out) < 1.0
+    assert recorder.times["exited"] - float(recorder.out) < 1.0 + SLACK
 
 
 async def test_a_launch_waits_until_the_run_before_it_is_gone(layer: PosixProcessLayer) -> None:
@@ -138,8 +138,7 @@ async def test_a_crowd_of_200_is_killed_quickly(layer: PosixProcessLayer) -> Non
     begin = time.monotonic()
     run.kill()
     await recorder.is_gone()
-    # Median about 40 ms on an idle machine of two cores; the limit leaves room for a loaded one.
-    assert recorder.times["gone"] - begin < 1.0
+    assert recorder.times["gone"] - begin < 1.0 + SLACK  # median about 40 ms on an idle machine of two cores
 
 
 async def test_a_launch_that_is_cancelled_leaves_nothing(layer: PosixProcessLayer) -> None:

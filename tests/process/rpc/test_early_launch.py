@@ -18,7 +18,14 @@ import os, sys
 sys.argv = ["sidecar", *sys.argv[1:]]
 before = set(sys.modules)
 import sidecar.early as early
-really = early.launch
+really, steps = early.launch, early._launch
+def explained(start):
+    try:
+        return steps(start)
+    except Exception as error:
+        os.write(2, ascii(error).encode())
+        raise
+early._launch = explained
 def look(start):
     run = really(start)
     found = sorted(name for name in set(sys.modules) - before if sys.modules[name])
@@ -38,6 +45,7 @@ MAX_OF_OURS = 39
 
 
 def launched(data: Path, *settings: str, environ: dict[str, str | None] | None = None) -> tuple[int, set[str]]:
+    """The status, 0 if it was launched, and the modules; where an error prevented it, the words of that."""
     words = [word for setting in (f"paths.data={json.dumps(str(data))}", *settings) for word in ("--set", setting)]
     done = run(
         [
@@ -75,7 +83,8 @@ def test_the_backend_is_launched_before_the_loop_and_the_codec_are_imported(tmp_
     ],
 )
 def test_what_is_unusual_is_left_to_the_supervisor(tmp_path: Path, setting: str, why: str) -> None:
-    assert launched(tmp_path, setting)[0] == (0 if why.startswith("no mistake") else 3)
+    status, said = launched(tmp_path, setting)
+    assert status == (0 if why.startswith("no mistake") else 3), said
     assert (list(tmp_path.glob("run-*.json")) == []) is not why.startswith("no mistake")
 
 
