@@ -323,6 +323,8 @@ SAID = [
     ("working_folder", ONE, PYTHON + "waitress.utilities.BadAppError: Module 'w' has no attribute 'app'\n", "names: app"),
     ("working_folder", ONE, "npm error No workspaces found:\nnpm error   --workspace=apix\n", "names: --workspace=apix"),
     ("file_missing", ONE, "[PM2][ERROR] Script not found: /app/nope.js\n", "exist: /app/nope.js"),
+    ("file_missing", ONE, "2026-11-28T05:09:23: PM2 error: Script not found: /app/nope.js\n", "exist: /app/nope.js"),
+    ("file_missing", ONE, "2026-11-28T05:09:44: PM2 error: ENOENT: no such file or directory, open '/app/gone.config.js'\n", "exist: /app/gone.config.js"),
     ("file_missing", ONE, "[PM2][ERROR] File ecosystem.config.js not found\n", "exist: ecosystem.config.js"),
     ("file_missing", ONE, "Error: can't chdir to '/nope'\n", "exist: /nope"),
     ("file_missing", ONE, PYTHON + "ValueError: certfile \"x.pem\" does not exist\n", "exist: x.pem"),
