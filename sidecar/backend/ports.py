@@ -11,7 +11,7 @@ from ..settings.unsafe_ports import UNSAFE_PORTS
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from typing import Literal
 
     PortState = Literal["free", "lingering", "in_use", "forbidden"]
@@ -57,12 +57,13 @@ def loopback_error() -> OSError | None:
     return None
 
 
-def _is_free_on_all(port: int) -> bool:
+def is_free_everywhere(port: int, state: Callable[..., PortState] = port_state) -> bool:
     """Whether a server could listen on all addresses, IPv6 too, as Node's do by default: another may have the port on one of them."""
     try:
-        return port_state(port, address="::") != "in_use"
-    except OSError:  # without IPv6
-        return port_state(port, address="0.0.0.0") != "in_use"  # noqa: S104 - bound, never listening
+        taken = state(port, address="::") == "in_use"
+    except OSError:  # the system has no IPv6
+        taken = False
+    return not taken and state(port, address="0.0.0.0") == "free"  # noqa: S104 - tried, not served
 
 
 def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
@@ -79,7 +80,7 @@ def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
             port: int = probe.getsockname()[1]
             if port not in tried and port not in UNSAFE_PORTS:
                 probe.close()
-                if _is_free_on_all(port):
+                if is_free_everywhere(port):
                     return port
     finally:
         for probe in held:

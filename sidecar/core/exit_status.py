@@ -6,67 +6,62 @@ import signal as _signal
 
 from msgspec import Struct
 
-# Exit code → what it says, and the kind of end that it is (ExitStatus.kind). NTSTATUS values are from MS-ERREF 2.3.1, .NET's
-# from its corerror.h and docs/design/features/host-error-codes.md, Visual C++'s from KB 185294, the shell's from POSIX 2.8.2.
-_CODES = {
-    126: ("found, but not executable", "not_executable"),
-    127: ("command not found", "command_missing"),
-    9009: ("command not found", "command_missing"),  # cmd.exe, and the Store's placeholder for python.exe
-    0x0EEDFADE: ("unhandled Delphi exception", "aborted"),
-    0x40010004: ("terminated by the end of the session or by a debugger", "terminated"),  # DBG_TERMINATE_PROCESS
-    **dict.fromkeys((0x40010005, 0xC000013A), ("ended by Ctrl+C", "terminated")),
-    0x40010008: ("ended by Ctrl+Break", "terminated"),
-    0x40000015: ("the program aborted", "aborted"),
-    **dict.fromkeys((0x80000001, 0x80000002), ("invalid memory access", "native_crash")),
-    **dict.fromkeys((0x80000003, 0x80000004, 0xC0000420), ("a breakpoint or failed assertion", "aborted")),
-    **dict.fromkeys((0x80008082, 0x80008083), ("the .NET runtime is missing", "runtime_missing")),
-    **dict.fromkeys((0x80008087, 0x8000808E), ("the .NET runtime is incomplete", "runtime_missing")),
-    0x80008089: ("the .NET runtime could not be initialised", "runtime_unusable"),
-    **dict.fromkeys(
-        (0x8000808C, 0x80008093, 0x80008094), ("files of the .NET program are missing or damaged", "incomplete")
-    ),
-    0x80008091: ("the .NET SDK is missing", "runtime_missing"),
-    **dict.fromkeys((0x80008096, 0x8000809C), ("the .NET framework is missing", "runtime_missing")),
-    **dict.fromkeys((0x8000809F, 0x800080A0), ("the .NET program could not unpack itself", "bundle_unusable")),
-    0x80131506: ("internal error of the .NET runtime", "native_crash"),
-    0xC0000005: ("access violation", "native_crash"),
-    0xC0000006: ("a file of the program, or one it had mapped, can no longer be read", "native_crash"),
-    0xC0000008: ("invalid handle", "native_crash"),
+# Words, kind of end (ExitStatus.kind), exit codes. NTSTATUS values are from MS-ERREF 2.3.1, .NET's from its corerror.h and
+# docs/design/features/host-error-codes.md, Visual C++'s from KB 185294, the shell's from POSIX 2.8.2.
+_ENDS = (
+    ("found, but not executable", "not_executable", 126),
+    ("command not found", "command_missing", 127, 9009),  # 9009: cmd.exe, and the Store's placeholder for python.exe
+    ("unhandled Delphi exception", "aborted", 0x0EEDFADE),
+    ("terminated by the end of the session or by a debugger", "terminated", 0x40010004),  # DBG_TERMINATE_PROCESS
+    ("ended by Ctrl+C", "terminated", 0x40010005, 0xC000013A),
+    ("ended by Ctrl+Break", "terminated", 0x40010008),
+    ("the program aborted", "aborted", 0x40000015),
+    ("invalid memory access", "native_crash", 0x80000001, 0x80000002),
+    ("a breakpoint or failed assertion", "aborted", 0x80000003, 0x80000004, 0xC0000420),
+    ("the .NET runtime is missing", "runtime_missing", 0x80008082, 0x80008083),
+    ("the .NET runtime is incomplete", "runtime_missing", 0x80008087, 0x8000808E),
+    ("the .NET runtime could not be initialised", "runtime_unusable", 0x80008089),
+    ("files of the .NET program are missing or damaged", "incomplete", 0x8000808C, 0x80008093, 0x80008094),
+    ("the .NET SDK is missing", "runtime_missing", 0x80008091),
+    ("the .NET framework is missing", "runtime_missing", 0x80008096, 0x8000809C),
+    ("the .NET program could not unpack itself", "bundle_unusable", 0x8000809F, 0x800080A0),
+    ("internal error of the .NET runtime", "native_crash", 0x80131506),
+    ("access violation", "native_crash", 0xC0000005),
+    ("a file of the program, or one it had mapped, can no longer be read", "native_crash", 0xC0000006),
+    ("invalid handle", "native_crash", 0xC0000008),
     # The last: Chromium's and Electron's partition_alloc/oom.h
-    **dict.fromkeys((0x8007000E, 0xC0000017, 0xC000009A, 0xE0000008), ("out of memory", "memory")),
-    0xC000001D: ("illegal instruction", "illegal_instruction"),
-    **dict.fromkeys(
-        (0xC0000020, 0xC000007B, 0xC000012F),
-        ("a DLL was built for another processor, or is damaged", "library_missing"),
-    ),
-    0xC0000022: ("access to a DLL was denied", "library_missing"),
-    **dict.fromkeys((0xC0000025, 0xC0000026), ("an exception after which the program could not go on", "native_crash")),
-    0xC000008C: ("array bounds exceeded", "native_crash"),
-    **dict.fromkeys(range(0xC000008D, 0xC0000094), ("floating-point error", "native_crash")),
-    0xC0000094: ("integer division by zero", "native_crash"),
-    0xC0000095: ("integer overflow", "native_crash"),
-    0xC0000096: ("privileged instruction", "illegal_instruction"),
-    **dict.fromkeys((0x800703E9, 0xC00000FD), ("stack overflow", "overflow")),
-    0xC000012D: ("out of memory (paging file)", "memory"),
-    0xC0000138: ("a function was not found in a DLL", "library_missing"),
-    0xC0000142: ("a DLL failed to initialise", "library_missing"),
-    0xC0000194: ("a deadlock", "native_crash"),
-    **dict.fromkeys((*range(0xC0000361, 0xC0000365), 0xC0E90002), ("a policy forbids one of its files", "blocked")),
-    0xC0000374: ("heap corruption", "native_crash"),
-    0xC0000409: ("stack buffer overrun or fast fail", "failfast"),
-    0xC0000417: ("invalid parameter of a C runtime function", "native_crash"),
-    0xC000041D: ("an exception in a callback of the system", "native_crash"),
-    **dict.fromkeys((0xC0000428, 0xC0000603), ("the signature of one of its files is invalid", "blocked")),
-    **dict.fromkeys((0x80131623, 0xC0000602), ("the process failed fast (Environment.FailFast)", "failfast")),
-    **dict.fromkeys((0xC0000906, 0xC0000907), ("an antivirus blocked one of its files", "blocked")),
-    0xC0150002: ("the side-by-side configuration of a DLL is wrong", "library_missing"),
+    ("out of memory", "memory", 0x8007000E, 0xC0000017, 0xC000009A, 0xE0000008),
+    ("illegal instruction", "illegal_instruction", 0xC000001D),
+    ("a DLL was built for another processor, or is damaged", "library_missing", 0xC0000020, 0xC000007B, 0xC000012F),
+    ("access to a DLL was denied", "library_missing", 0xC0000022),
+    ("an exception after which the program could not go on", "native_crash", 0xC0000025, 0xC0000026),
+    ("array bounds exceeded", "native_crash", 0xC000008C),
+    ("floating-point error", "native_crash", *range(0xC000008D, 0xC0000094)),
+    ("integer division by zero", "native_crash", 0xC0000094),
+    ("integer overflow", "native_crash", 0xC0000095),
+    ("privileged instruction", "illegal_instruction", 0xC0000096),
+    ("stack overflow", "overflow", 0x800703E9, 0xC00000FD),
+    ("out of memory (paging file)", "memory", 0xC000012D),
+    ("a function was not found in a DLL", "library_missing", 0xC0000138),
+    ("a DLL failed to initialise", "library_missing", 0xC0000142),
+    ("a deadlock", "native_crash", 0xC0000194),
+    ("a policy forbids one of its files", "blocked", *range(0xC0000361, 0xC0000365), 0xC0E90002),
+    ("heap corruption", "native_crash", 0xC0000374),
+    ("stack buffer overrun or fast fail", "failfast", 0xC0000409),
+    ("invalid parameter of a C runtime function", "native_crash", 0xC0000417),
+    ("an exception in a callback of the system", "native_crash", 0xC000041D),
+    ("the signature of one of its files is invalid", "blocked", 0xC0000428, 0xC0000603),
+    ("the process failed fast (Environment.FailFast)", "failfast", 0x80131623, 0xC0000602),
+    ("an antivirus blocked one of its files", "blocked", 0xC0000906, 0xC0000907),
+    ("the side-by-side configuration of a DLL is wrong", "library_missing", 0xC0150002),
     # The last of each: of a delay-loaded one (delayimp.h)
-    **dict.fromkeys((0x8007007E, 0xC0000135, 0xC06D007E), ("a DLL was not found", "library_missing")),
-    **dict.fromkeys((0xC0000139, 0xC06D007F), ("an entry point was not found in a DLL", "library_missing")),
-    0xCFFFFFFF: ("ended by the user because its window did not respond", "terminated"),
-    **dict.fromkeys((0xE0434352, 0xE0434F4D), ("unhandled .NET exception", "exception")),  # the second: before .NET 4
-    0xE06D7363: ("unhandled C++ exception", "aborted"),
-}
+    ("a DLL was not found", "library_missing", 0x8007007E, 0xC0000135, 0xC06D007E),
+    ("an entry point was not found in a DLL", "library_missing", 0xC0000139, 0xC06D007F),
+    ("ended by the user because its window did not respond", "terminated", 0xCFFFFFFF),
+    ("unhandled .NET exception", "exception", 0xE0434352, 0xE0434F4D),  # the second: before .NET 4
+    ("unhandled C++ exception", "aborted", 0xE06D7363),
+)
+_CODES: dict[int, tuple[str, str]] = {code: (text, kind) for text, kind, *codes in _ENDS for code in codes}
 _NEGATIVE = 0xFFFF_FF00  # from here on an exit code of Windows is what the program gave as a small negative number
 _HRESULT_OF_WIN32 = 0x8007  # the upper half of an HRESULT that wraps an error of Windows (MS-ERREF 2.1.2)
 # The numbers that are the same on every Unix; SIGBUS and SIGSYS are not.

@@ -126,7 +126,7 @@ class PortChoice(Struct, eq=False):
             self._binds_plainly = self._port_state(run.port, plain=True) == "lingering"
             named = any_bind_failure(output.decode("utf-8", "replace"))
             elsewhere = named is not None and named[0] == "in_use" and named[1] != run.port
-            if elsewhere and not self._binds_plainly and self._is_free_everywhere(run.port):
+            if elsewhere and not self._binds_plainly and ports.is_free_everywhere(run.port, self._port_state):
                 return None  # it tried another one
             state = "lingering" if self._binds_plainly else "in_use"
         return self._conflict(run.port, "forbidden" if printed == "forbidden" else state)
@@ -135,11 +135,3 @@ class PortChoice(Struct, eq=False):
         if state == "free":
             return None
         return PortConflict(Conflict(state), None if state == "lingering" else self._find_owner(port))
-
-    def _is_free_everywhere(self, port: int) -> bool:
-        """Also for a server that listens on all addresses."""
-        try:
-            taken = self._port_state(port, address="::") == "in_use"
-        except OSError:  # the system has no IPv6
-            taken = False
-        return not taken and self._port_state(port, address="0.0.0.0") == "free"  # noqa: S104 - tried, not served
