@@ -23,7 +23,7 @@ hypothesis.settings.load_profile("shared")
 # pytest-xdist inherit it from the process that distributes the tests and looks at the end. The name does not begin with
 # SIDECAR_, which tests strip from environments.
 _NAME = "TEST_SESSION_OF"
-_TIMEOUT = 5.0  # seconds for what is just ending
+_TIMEOUT = 30.0  # seconds for what is just ending
 _left_behind = pytest.StashKey[list[processes.Found]]()
 # Decisions and texts that are the same on every platform, in folders, files and functions of tests/: --platform-only leaves
 # them out. What touches processes, files, paths, streams, consoles or the firewall is not among them.

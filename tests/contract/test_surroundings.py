@@ -59,7 +59,7 @@ def test_a_reader_that_goes_away_ends_a_command_silently(name: str) -> None:
 @full_disk
 def test_an_exit_status_survives_where_neither_stream_can_be_written() -> None:
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
-        assert [start(words, stdout=full, stderr=full).wait(30) for words in (["nope"], ["--help"])] == [64, 74]
+        assert [start(words, stdout=full, stderr=full).wait(60) for words in (["nope"], ["--help"])] == [64, 74]
 
 
 def test_watch_names_no_folder_of_logs_where_there_can_be_none(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def ends_and_leaves_nothing(name: str, number: int, tmp_path: Path) -> None:
     command = start(words.get(name, ["demo"]), stdout=subprocess.PIPE, folder=tmp_path)
     wait_until(psutil.Process(command.pid).children)  # its folder is made before that
     command.send_signal(number)
-    _, stderr = command.communicate(timeout=40)
+    _, stderr = command.communicate(timeout=60)
     assert (command.returncode, stderr.strip().splitlines()[-1]) == (128 + number, "sidecar: Interrupted")
     assert list(tmp_path.glob("sidecar-*")) == []
 
@@ -127,7 +127,7 @@ def test_the_demo_does_not_wait_for_a_sidecar_that_was_killed(tmp_path: Path) ->
     command.stdout.readline()  # an event: the sidecar runs
     for child in psutil.Process(command.pid).children():
         child.kill()
-    stdout, stderr = command.communicate(timeout=40)
+    stdout, stderr = command.communicate(timeout=60)
     assert command.returncode == 1, stderr
     assert "No recovery:" in stdout
 

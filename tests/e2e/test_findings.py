@@ -53,7 +53,7 @@ async def test_a_sidecar_without_descriptors_takes_its_backend_for_neither_gone_
             status = await client.call("backend:status")
             assert (status["state"], status["pid"], status["listener"]) == ("RUNNING", started["pid"], "unknown")
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (await client.call("backend:status"))["listener"] != "own":
                 await asyncio.sleep(0.05)
         assert client.payloads("backend:stateChanged", mark) == []

@@ -76,7 +76,7 @@ async def test_watch_takes_the_option_too(tmp_path: Path) -> None:
     try:
         await until(lambda: samples_of(file).get('state{state="RUNNING"}') == 1)
         watch.stdin.write(b"q")
-        assert await asyncio.wait_for(watch.wait(), 30) == 0
+        assert await asyncio.wait_for(watch.wait(), 60) == 0
     finally:
         if watch.returncode is None:
             watch.kill()

@@ -64,10 +64,10 @@ def on_port(port: int) -> list[str]:
 async def probe_often(client: BackendClient) -> None:
     for _ in range(PROBES):
         with suppress(HttpFailedError):
-            await client.get("/", timeout=10)
+            await client.get("/", timeout=60)
     with suppress(HttpFailedError):
-        await client.post("/", timeout=10)
-    await client.options("/", timeout=10) if client.port else None
+        await client.post("/", timeout=60)
+    await client.options("/", timeout=60) if client.port else None
 
 
 MODES = ["single", "joining", "noreuse", "old", "closing", "failing", "hidden"]
@@ -81,16 +81,16 @@ async def test_nothing_of_a_request_is_left_at_the_server(client: BackendClient,
         await probe_often(client)
         await until(lambda: not on_port(port), what=lambda: on_port(port))
         child.send_signal(signal.SIGTERM)
-        said, _ = await asyncio.to_thread(child.communicate, timeout=30)  # it saves at once: it waits for no connection
+        said, _ = await asyncio.to_thread(child.communicate, timeout=60)  # it saves at once: it waits for no connection
         assert said == "saved\n"
 
 
 async def test_a_server_with_one_thread_is_free_for_others_between_requests(client: BackendClient) -> None:
     with serving("single", client.port or 0):
-        await client.get("/", timeout=10)
+        await client.get("/", timeout=60)
         other = BackendClient(client.port)
-        assert (await other.get("/", timeout=10)).body == "ok"
-        await client.get("/", timeout=10)
+        assert (await other.get("/", timeout=60)).body == "ok"
+        await client.get("/", timeout=60)
         await other.close()
 
 
@@ -102,7 +102,7 @@ async def test_a_port_can_be_had_again_at_once_after_a_kill(client: BackendClien
         child.kill()
         child.wait()
     with serving("noreuse", port):
-        assert (await client.get("/", timeout=10)).body == "ok"
+        assert (await client.get("/", timeout=60)).body == "ok"
 
 
 async def test_a_server_that_is_killed_in_mid_answer_leaves_its_port_free(client: BackendClient) -> None:
@@ -111,7 +111,7 @@ async def test_a_server_that_is_killed_in_mid_answer_leaves_its_port_free(client
         server.bind(("127.0.0.1", 0))
         server.listen(1)
         client.port = port = server.getsockname()[1]
-        request = asyncio.create_task(client.get("/", timeout=10))
+        request = asyncio.create_task(client.get("/", timeout=60))
         accepted.append((await asyncio.to_thread(server.accept))[0])
         await asyncio.to_thread(accepted[0].recv, 65536)
     accepted[0].close()  # as the system does when it ends a process: the server's side sends FIN first
@@ -140,7 +140,7 @@ async def test_a_server_that_ends_with_our_next_turn_leaves_its_port_free(
         server.bind(("127.0.0.1", 0))
         server.listen(1)
         client.port = port = server.getsockname()[1]
-        answer, _ = await asyncio.gather(client.get("/", timeout=10), asyncio.to_thread(serve, server))
+        answer, _ = await asyncio.gather(client.get("/", timeout=60), asyncio.to_thread(serve, server))
         assert answer.body == "ok"
     assert not held
     await until(lambda: not on_port(port), what=lambda: on_port(port))
@@ -172,7 +172,7 @@ async def test_a_request_that_is_cancelled_while_its_server_dies_leaves_the_port
         server.bind(("127.0.0.1", 0))
         server.listen(1)
         client.port = port = server.getsockname()[1]
-        request = asyncio.create_task(client.get("/", timeout=10))
+        request = asyncio.create_task(client.get("/", timeout=60))
         for _ in range(turns):  # each ends at another step between the connect and the answer
             await asyncio.sleep(0)
         server.settimeout(0)

@@ -40,12 +40,12 @@ def backend() -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"])
     yield process
     process.kill()
-    process.wait(20)
+    process.wait(60)
 
 
 def test_the_process_that_both_answers_name_is_killed(backend: subprocess.Popen[bytes]) -> None:
     assert crash(status(backend.pid)) == backend.pid
-    assert backend.wait(20) != 0
+    assert backend.wait(60) != 0
 
 
 def test_a_state_that_moved_between_the_answers_is_looked_at_again(backend: subprocess.Popen[bytes]) -> None:
@@ -82,6 +82,6 @@ def test_a_state_that_never_rests_kills_nothing(backend: subprocess.Popen[bytes]
 
 def test_a_process_that_has_ended_is_not_found() -> None:
     process = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
-    process.wait(20)
+    process.wait(60)
     with pytest.raises(NotCrashedError):
         crash(status(process.pid))

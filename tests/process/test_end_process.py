@@ -19,7 +19,7 @@ def start() -> subprocess.Popen[bytes]:
 
 def end(process: subprocess.Popen[bytes]) -> int:
     process.stdin.close()
-    return process.wait(20)
+    return process.wait(60)
 
 
 def test_the_process_that_is_meant_is_killed() -> None:
@@ -27,7 +27,7 @@ def test_the_process_that_is_meant_is_killed() -> None:
     meant = identify(process.pid)
     assert meant is not None
     assert end_process(meant)
-    assert process.wait(20) != 0
+    assert process.wait(60) != 0
     process.stdin.close()
     assert not end_process(meant)
 

@@ -136,7 +136,7 @@ class PipedProcess:
                 pass
         if self.alive:
             self.popen.kill()
-        self.popen.wait(10)
+        self.popen.wait(60)
         self._join(2.0)
         for stream in (self.popen.stdout, self.popen.stderr):
             if stream:

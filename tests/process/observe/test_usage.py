@@ -58,7 +58,7 @@ def test_a_process_that_ended_has_no_usage(reader: UsageReader) -> None:
         identity = (child.pid, started(child.pid))
         assert reader.read(*identity) is not None
         child.kill()
-        child.wait(30)
+        child.wait(60)
         assert reader.read(*identity) is None
 
 

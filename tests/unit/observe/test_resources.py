@@ -124,7 +124,7 @@ async def test_samples_come_while_a_run_lives_and_end_with_it() -> None:
     machine.usage = {A: Usage(1.0, 2000, 3)}
     machine.resources.begin()
     assert len(machine.samples) == 1  # the first at once
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(machine.samples) < 3:
             await asyncio.sleep(0.01)
     machine.resources.end()
