@@ -123,7 +123,7 @@ def _daemon(run: Run) -> Cause:
 
 def _stdin(run: Run, settings: Settings) -> Cause | None:
     if run.lasted is not None and run.lasted < _SOON and (said := quote_last(run.output, only_errors=True)):
-        return _FOUND["error"].filled(said=said.rstrip("."))
+        return _said(run) or _FOUND["error"].filled(said=said.rstrip("."))
     if settings.backend.stdin == "open" or run.lasted is None:
         return None
     if run.lasted > STDIN_SECONDS:

@@ -188,6 +188,14 @@ def test_a_manager_that_exits_with_0_after_its_workers_exception_is_no_daemon(tm
         assert why.cause == "Part of the backend is missing: flask."
 
 
+def test_a_manager_that_exits_with_0_after_an_error_gets_the_remedy_of_that_error(tmp_path: Path) -> None:
+    """pm2-runtime with a wrong name."""
+    run = ended(cwd=tmp_path, code=0, output="12:00: PM2 error: Script not found: /app/nope.js\n")
+    cause = explain_early_end(run, Settings())
+    assert cause is not None
+    assert (cause.kind, "/app/nope.js" in cause.cause) == ("file_missing", True)
+
+
 def test_a_manager_that_exits_with_0_long_after_it_was_ready_is_no_daemon(tmp_path: Path) -> None:
     run = ended(cwd=tmp_path, code=0, ready=True, forced=(Survivor(7, "python3"),))
     why = explain_early_end(run, Settings())
