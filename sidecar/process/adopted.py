@@ -20,18 +20,18 @@ async def kill_adopted(
     """Kills the tree; gives what is alive after ``seconds``, and what SIGKILL ended. ``root`` and ``marker`` count where not ``exact``."""
     processes = Descendants(os.getpid(), exact=exact, marker=marker)
     processes.add_root(root.pid, root.started)
+    reaped: list[int] = []
 
     def members() -> Iterator[tree.Entry]:
+        reaped.clear()
         for entry in processes.members():
-            if not entry.alive and entry.parent == os.getpid():
-                _has_ended(entry.pid)
+            if not entry.alive and entry.parent == os.getpid() and _has_ended(entry.pid):
+                reaped.append(entry.pid)
             yield entry
 
     kill = killing.TreeKill(members, processes.send, seconds)
-    empty = 0
-    while empty < 2 and not kill.over:  # one look may miss a process whose parent ended during it
-        pause = kill.step()
-        empty = empty + 1 if pause is None else 0
+    # What ended since the look before may have forked first, and its child is not in this look.
+    while ((pause := kill.step()) is not None or reaped) and not kill.over:  # noqa: ASYNC110 - ends of processes that are no children yet come without an event
         await asyncio.sleep(pause or 0)
     survivors, killed = kill.outcome(processes.alive())
     return [Survivor(entry.pid, entry.name) for entry in survivors], [

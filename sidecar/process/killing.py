@@ -53,6 +53,7 @@ class TreeKill:
         self._restless = False
         self._stopped: set[tuple[int, float]] = set()
         self._looks = 0
+        self._empty_looks = 0
         self._quiet_looks = 0
         self._kills = 0
         self.growing = False
@@ -73,7 +74,10 @@ class TreeKill:
         self._deadline = time.monotonic() + self._seconds
 
     def step(self, group: int = 0) -> float | None:
-        """Looks once and acts. Gives the seconds to wait before the next step (0: at once), None when nothing is alive.
+        """Looks once and acts. Gives the seconds to wait before the next step (0: at once), None when two looks in a row met nothing alive.
+
+        One look may miss what forks and leaves: it forks between the list of children and the look at each, which may be far apart
+        on a busy machine.
 
         ``group``: one whose leader is our unreaped child, so that it cannot be another's; all in it are stopped before the look
         and killed after it by one call each. What joins it during a look is new then, so another look follows.
@@ -91,8 +95,9 @@ class TreeKill:
                     self._stopped.add(entry.key)
                     self.growing = True
         self._restless = False
+        self._empty_looks = 0 if tree else self._empty_looks + 1
         if not tree:
-            return None
+            return 0.0 if self._empty_looks == 1 else None
         self._looks += 1
         self._quiet_looks = 0 if self.growing else self._quiet_looks + 1
         # kill(2) returns before the target has stopped: a fork that was under way may still succeed.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 
 import pytest
 
 from sidecar.core.exit_status import ExitStatus
 from sidecar.process import guardian as guardians
+from sidecar.process import tree
+from sidecar.process.base import Survivor
 from sidecar.process.posix import PosixProcessLayer
 from tests.support.processes import SLACK, is_alive, marked, until
 from tests.support.runs import Recorder, child, python, spec
@@ -51,6 +54,29 @@ async def test_the_rest_of_the_family_ends_with_the_root(layer: PosixProcessLaye
     _run, recorder = await start(layer, kind, "--exit", 3)
     assert await recorder.is_gone() == []
     assert recorder.status == ExitStatus(code=3)
+    assert marked(layer.marker) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has no subreaper")
+async def test_what_forks_and_leaves_ends_though_the_machine_is_too_busy_to_see_it(
+    layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _run, recorder = await start(layer, "storm", 1)
+    looks = 0
+
+    def children(pid: int) -> list[int]:
+        nonlocal looks
+        found = read_children(pid)
+        if pid == os.getpid() and looks < 8:
+            looks += 1
+            time.sleep(0.1)  # it stays a fifth of that under one pid
+        return found
+
+    read_children = tree.children
+    monkeypatch.setattr(tree, "children", children)
+    os.kill(layer.guardian.pid, signal.SIGKILL)
+    assert await recorder.is_gone() == []
+    assert looks == 8
     assert marked(layer.marker) == []
 
 
@@ -163,7 +189,7 @@ async def test_what_would_not_die_is_reported_by_pid_and_name_and_the_next_run_s
     run, recorder = await start(layer, "none")
     layer._reported(("gone", run.serial, ((4711, "stuck"),), ()))
     os.kill(run.identity.pid, signal.SIGKILL)
-    assert await recorder.is_gone() == [(4711, "stuck")]
+    assert await recorder.is_gone() == [Survivor(4711, "stuck")]
     assert not recorder.status.known
     _run, recorder = await start(layer, "none", "--exit", 0)
     assert await recorder.is_gone() == []
