@@ -63,7 +63,8 @@ def from_file(path: str) -> Source:
         return Source(f"{path}: is {why}")
     except tomllib.TOMLDecodeError as error:
         paths = "; write a Windows path in single quotes, as in 'C:\\app'" if "\\" in content else ""
-        return Source(f"{path}: is not valid TOML: {error}{paths}")
+        form = "" if path.lower().endswith(".toml") else "; a settings file is always TOML, not JSON or YAML"
+        return Source(f"{path}: is not valid TOML: {error}{paths}{form}")
     except (ValueError, RecursionError) as error:
         return Source(f"{path}: cannot be read: {error}")
     source = Source()

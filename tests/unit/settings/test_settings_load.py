@@ -237,6 +237,27 @@ def test_a_mistake_in_the_file_is_reported_with_its_line(tmp_path: Path, text: s
     assert reported in mistake
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("app.json", '{"backend": {"port": 5005}}'),
+        ("app.yaml", "backend:\n  port: 5005\n"),
+        ("app.YML", "backend: 1\n"),
+    ],
+)
+def test_a_file_named_as_json_or_yaml_is_reported_as_the_wrong_format(tmp_path: Path, name: str, text: str) -> None:
+    config = tmp_path / name
+    config.write_text(text, encoding="utf-8")
+    (mistake,) = mistakes(config=str(config))
+    assert mistake.startswith(f"{config}: is not valid TOML: ")
+    assert mistake.endswith("; a settings file is always TOML, not JSON or YAML")
+
+
+def test_only_a_file_with_another_name_gets_the_remark_about_its_format(tmp_path: Path) -> None:
+    (mistake,) = mistakes(config=file(tmp_path, "[backend\n"))
+    assert "JSON" not in mistake
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing.toml")
     assert mistakes(config=missing) == [f"{missing}: cannot be read: No such file or directory"]
