@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .names import Replace, Strength, is_bare, is_harmless, is_plain, is_prose, is_random, is_sentence, strength
 from .nesting import Nesting, list_below
-from .values import Value, read_value, rest_of_line
+from .values import Value, depth_of, line_before, read_value, rest_of_line
 
 _ANSI = r"(?:\x1b?\[[\d;]{0,12}m){0,3}"  # colours
 _CLOSE = r"(?:\\{0,15}[\"'`]|&quot;|&\#(?:0?3[49]|x2[27]);|%(?:25)?2[27]|\\{1,8}u002[27]|\]|%5[Dd]|\*{1,2}|:(?:\"?[\w\\]{1,80}\"?:)?(?:private|protected)(?=\])){0,3}"
@@ -161,8 +161,7 @@ def _whole_line(text: str, pair: re.Match[str], level: Strength) -> Value | None
 
     With spaces only where nothing looks like a sentence: a passphrase in YAML may hold some, an error message does.
     """
-    begin = text.rfind("\n", max(0, pair.start() - 80), pair.start()) + 1
-    if _LINE_START.fullmatch(text[max(begin, pair.start() - 80) : pair.start()]) is None:
+    if _LINE_START.fullmatch(line_before(text, pair.start())) is None:
         return None
     rest = rest_of_line(text, pair.end())
     value = text[rest.start : rest.end]
@@ -170,14 +169,12 @@ def _whole_line(text: str, pair: re.Match[str], level: Strength) -> Value | None
         return rest
     if len(value) > _MAX_PASSPHRASE or _MORE.search(value) or level < Strength.PASSWORD:
         return None
-    return None if any(map(is_prose, value.split())) else rest
+    return None if is_sentence(value) else rest
 
 
 def _indented(text: str, pair: re.Match[str], block: re.Match[str]) -> tuple[int, int]:
     """The lines of a YAML block that are indented more than the name before it."""
-    begin = text.rfind("\n", max(0, pair.start() - 80), pair.start()) + 1
-    before = text[max(begin, pair.start() - 80) : pair.start()]
-    depth = len(before) - len(before.lstrip(" \t-\"'"))
+    depth = depth_of(text, pair.start())
     start = end = block.start("lines")
     for line in block["lines"].splitlines(keepends=True):
         if len(line) - len(line.lstrip()) <= depth:

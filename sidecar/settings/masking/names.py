@@ -310,7 +310,7 @@ def is_bare(name: str, value: str) -> bool:
 
 
 def is_sentence(value: str) -> bool:
-    """Whether an item of a list says something about the secret: ``password: [must have 8 characters]``."""
+    """Whether a value of several words says something about the secret: ``password: [must have 8 characters]``."""
     return any(map(is_prose, value.split()))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .names import Strength, is_harmless, is_sentence, nested_strength, strength
+from .values import depth_of, line_before
 
 _SECTION = re.compile(
     r"(?m)^[ \t]{0,8}\[{1,2}(?P<name>[\w.\"-]{1,80})\]{1,2}[ \t]{0,8}\r?$(?P<lines>(?:\n[ \t]{0,8}(?:[\w.\"'-]{1,80}[ \t]{0,8}[=:]|[#;]|\r?$)[^\n]{0,2000}){1,200})"
@@ -48,10 +49,8 @@ class Nesting:
             self._next = next(self._sections, None)
         if start >= self._extent.end:
             return Strength.NONE
-        if self._extent.is_block:
-            line = self._text.rfind("\n", max(0, start - 80), start) + 1
-            if not _AT_LINE_START.fullmatch(self._text[max(line, start - 80) : start]):
-                return Strength.NONE
+        if self._extent.is_block and not _AT_LINE_START.fullmatch(line_before(self._text, start)):
+            return Strength.NONE
         return nested_strength(name, self._extent.name, self._extent.level)
 
     def open(self, name: str, level: Strength, start: int, end: int, sign: str) -> None:
@@ -90,9 +89,7 @@ def _sections(text: str) -> Iterator[tuple[int, _Extent]]:
 
 def _end_of_block(text: str, start: int) -> int:
     """Where the lines end that are indented more than the one of the name at ``start``."""
-    begin = text.rfind("\n", max(0, start - 80), start) + 1
-    before = text[max(begin, start - 80) : start]
-    depth = len(before) - len(before.lstrip(" \t-\"'"))
+    depth = depth_of(text, start)
     at = text.find("\n", start) + 1
     for _ in range(_MAX_LINES):
         line = _LINE.match(text, at)

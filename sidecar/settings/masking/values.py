@@ -52,6 +52,17 @@ def rest_of_line(text: str, start: int) -> Value:
     return Value(start, start + len(text[start:end].rstrip()), quoted=False)
 
 
+def line_before(text: str, start: int) -> str:
+    """What stands before ``start`` in its line; of a longer one the last 80 characters."""
+    return text[max(0, start - 80) : start].rpartition("\n")[2]
+
+
+def depth_of(text: str, start: int) -> int:
+    """By how many characters a name at ``start`` is indented, with the dash of a list and a quote."""
+    before = line_before(text, start)
+    return len(before) - len(before.lstrip(" \t-\"'"))
+
+
 def _quoted(text: str, opening: re.Match[str]) -> Value:
     """To the same quote with as many backslashes before it; to the end of the line where it is never closed.
 
