@@ -8,6 +8,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -15,9 +16,9 @@ from aiohttp.log import server_logger
 
 from ..console.needed import require_command
 from ..console.state import backend_state
+from ..console.surroundings import run_cancellable
 from ..errors import UsageError
 from ..process.platform.ports import set_server_options
-from ..process.platform.signals import LOOP_TERMINATION
 from .access import ADDRESS, Access
 from .limits import Limits
 from .link import Link
@@ -29,13 +30,12 @@ def run(serve_words: Sequence[str], *, port: int, open_browser: bool) -> int:
     require_command("dashboard", serve_words)
     with backend_state(serve_words) as words:
         try:
-            return asyncio.run(_serve(words, port, open_browser=open_browser))
+            return run_cancellable(_serve(words, port, open_browser=open_browser))
         except KeyboardInterrupt:
             return 0
 
 
 async def _serve(serve_words: Sequence[str], port: int, *, open_browser: bool) -> int:
-    stop = _stop_event()
     link = Link(serve_words)
     # The port first: where that is taken nothing need be started.
     limits = Limits(_say)
@@ -49,12 +49,12 @@ async def _serve(serve_words: Sequence[str], port: int, *, open_browser: bool) -
         _say("Ctrl+C ends it, the sidecar and the backend.")
         if open_browser:
             _open(access.address)
-        try:
-            await stop.wait()
-        finally:
-            _say("Stopping the backend.")
-            status = await link.close()
-            keeper.cancel()
+        # A request to end. A second one cancels what follows, and the sidecar sees the end of its stdin.
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        _say("Stopping the backend.")
+        status = await link.close()
+        keeper.cancel()
         return status
     finally:
         reaper.cancel()
@@ -85,21 +85,6 @@ async def _listen(link: Link, port: int, limits: Limits) -> tuple[web.AppRunner,
 def _is_fault_of_ours(record: logging.LogRecord) -> bool:
     """Bytes that are no HTTP are answered with 400; any program of the machine could fill the terminal with them."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
-def _stop_event() -> asyncio.Event:
-    """Set by a request to end; a second one has its usual effect, and the sidecar sees the end of its stdin."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def end() -> None:
-        stop.set()
-        for number in LOOP_TERMINATION:
-            loop.remove_signal_handler(number)
-
-    for number in LOOP_TERMINATION:
-        loop.add_signal_handler(number, end)
-    return stop
 
 
 def _open(address: str) -> None:

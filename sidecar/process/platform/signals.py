@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 if sys.platform == "win32":
     TERMINATION: tuple[signal.Signals, ...] = ()
-    LOOP_TERMINATION: tuple[signal.Signals, ...] = ()
     RESIZE: tuple[signal.Signals, ...] = ()
     OWN_SESSION: dict[str, Any] = {"creationflags": 0x0800_0000}  # CREATE_NO_WINDOW of winbase.h
 
@@ -29,8 +28,7 @@ else:
     TERMINATION = (signal.SIGTERM, signal.SIGHUP)
     """What asks a command to end, besides Ctrl+C."""
 
-    LOOP_TERMINATION = (signal.SIGINT, *TERMINATION)
-    """What asks for the end and can have a handler of the loop; on Windows Ctrl+C arrives as KeyboardInterrupt."""
+    _ALL_TERMINATION = (signal.SIGINT, *TERMINATION)
 
     RESIZE = (signal.SIGWINCH,)
     """What reports a new size of the terminal."""
@@ -40,11 +38,11 @@ else:
 
     def on_termination(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
         """Calls back on the loop when the system asks the sidecar to end; a SIGHUP that nohup(1) ignores stays ignored."""
-        for number in LOOP_TERMINATION:
+        for number in _ALL_TERMINATION:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 loop.add_signal_handler(number, callback)
 
     def forward_to(child: subprocess.Popen[bytes]) -> None:
         """Sends requests to end on to a child, which we outlive."""
-        for number in LOOP_TERMINATION:
+        for number in _ALL_TERMINATION:
             signal.signal(number, lambda received, _: child.send_signal(received))
