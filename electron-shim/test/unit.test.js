@@ -2,16 +2,19 @@
 "use strict";
 
 const assert = require("node:assert/strict");
+const { EventEmitter } = require("node:events");
 const path = require("node:path");
 const { test } = require("node:test");
 const { Packr } = require("msgpackr");
 const { applyState, emptyBootstrap } = require("../lib/bootstrap.js");
 const { exitCode, isBlocked } = require("../lib/client/connection.js");
+const { SidecarError } = require("../lib/client/errors.js");
 const { encodeFrame, encodeRequest, FrameReader } = require("../lib/client/frames.js");
 const { settingsEnvironment } = require("../lib/client/settings.js");
 const { Watchdog } = require("../lib/client/watchdog.js");
 const { Answers, pageError } = require("../lib/main/answers.js");
 const { sidecarSettings } = require("../lib/main/command.js");
+const { Fatal } = require("../lib/main/fatal.js");
 const { createSenderCheck, originOf } = require("../lib/main/senders.js");
 
 const app = (packaged = false) => ({
@@ -372,5 +375,24 @@ test("a program that Windows refuses to start is told from one that is missing",
   assert.deepEqual(
     codes.map((code) => isBlocked({ code })),
     [true, true, false, false],
+  );
+});
+
+test("a listener of backend-crash finds the same words whatever failed", () => {
+  const sidecar = Object.assign(new EventEmitter(), { closing: false });
+  const electronApp = Object.assign(new EventEmitter(), { getPath: () => "/logs" });
+  /** @type {any[]} */
+  const reports = [];
+  electronApp.on("backend-crash", (report) => reports.push(report));
+  const fatal = new Fatal(/** @type {any} */ ({ app: electronApp, sidecar }));
+  sidecar.emit("backend:crash", { code: 134, text: "exit code 134", cause: "why", remedy: "do", attempt: 3, attempts: 3, final: true });
+  sidecar.emit("backend:stateChanged", { state: "RUNNING" });
+  fatal.sidecarFailed(new SidecarError("SIDECAR_HUNG", "it hung", { hint: "do" }));
+  assert.deepEqual(
+    reports.map(({ code, message, logs, remedy }) => [code, message, logs, remedy]),
+    [
+      [134, "The backend service exited unexpectedly (exit code 134) and could not be restarted after 3 attempts.", "/logs", "do"],
+      ["SIDECAR_HUNG", "it hung", "/logs", "do"],
+    ],
   );
 });

@@ -14,6 +14,9 @@ export interface FatalReport {
   crash: Crash | null;
 }
 
+/** The argument of `backend-crash`: both kinds have `message`, `cause`, `remedy` and `logs`. */
+export type BackendCrash = FatalReport | (Crash & Pick<FatalReport, "message" | "logs">);
+
 /** What to run: the executable in a packaged app, the project during development. */
 export interface BackendLaunch {
   /** The path of the executable. Default: the one that the sidecar's profile finds. */
@@ -98,7 +101,7 @@ export interface AttachedSidecar {
  * calls return the same promise; after a failure, `close` or `detach`, the next call starts again. Rejects with a `SidecarError` if
  * the sidecar cannot be started or refuses the settings, and with a `TypeError` if an option is wrong.
  *
- * `app` emits `backend-crash` (a crash summary, or a `FatalReport` if no crash is the reason) when the backend will not be
+ * `app` emits `backend-crash` (a crash summary with `message` and `logs`, or a `FatalReport` if no crash is the reason) when the backend will not be
  * restarted automatically, and `sidecar-restarted` when a dead or hung sidecar was replaced.
  */
 export function attachSidecar(options: AttachOptions): Promise<AttachedSidecar>;
@@ -107,7 +110,7 @@ export function attachSidecar(options: AttachOptions): Promise<AttachedSidecar>;
 export function preloadPath(): string;
 export { SidecarError };
 
-type CrashListener = (report: Crash | FatalReport) => void;
+type CrashListener = (report: BackendCrash) => void;
 type RestartListener = (hello: Hello) => void;
 
 // `app.on("backend-crash", …)` in an app with Electron's types: each method has one overload per event.

@@ -75,7 +75,7 @@ class Fatal {
   #report(report, crash) {
     if (this.#reported || this.#sidecar.closing) return;
     this.#reported = true;
-    const heard = this.#app.emit("backend-crash", crash ?? report);
+    const heard = this.#app.emit("backend-crash", crash ? { ...crash, message: report.message, logs: report.logs } : report);
     if (this.#onFatal) this.#onFatal(report);
     else if (!heard) void this.#box(report);
   }

@@ -25,7 +25,7 @@ export async function main(): Promise<string | null> {
   const attached: AttachedSidecar = await attachSidecar({ app, ipcMain, BrowserWindow, dialog, powerMonitor, autoUpdater, settings });
   const observers = [openTelemetry({ healthInterval: 0 }), sentry({ sdk: { captureEvent: (event) => event.message } })];
   await attachSidecar({ app, ipcMain, BrowserWindow, autoUpdater: other, observers });
-  app.on("backend-crash", (report) => console.log(report.cause?.length));
+  app.on("backend-crash", ({ message, cause, remedy, logs }) => console.log(message.length, cause?.length, remedy?.length, logs.length));
   app.once("sidecar-restarted", (hello) => console.log(hello.pid + 1));
   app.on("before-quit", (event) => event.preventDefault());
   new BrowserWindow({ webPreferences: { preload: preloadPath() } });

@@ -1,6 +1,6 @@
 // Read by tsc --strict alone: every line must have the type that it says, and every @ts-expect-error must be one.
 import { connect, SidecarError, type Crash, type Json, type Status } from "../../types/index";
-import type { AttachOptions } from "../../types/main";
+import type { AttachOptions, BackendCrash } from "../../types/main";
 import { createBackendApi, type ElectronApi } from "../../types/preload";
 import { attachSidecar } from "../../types/main";
 import type {} from "../../types/window";
@@ -85,4 +85,8 @@ export function compose(ipcRenderer: Parameters<typeof createBackendApi>[0]): El
 export async function main(electron: AttachOptions): Promise<void> {
   const attached = await attachSidecar({ ...electron, backend: { executable: "a" }, onFatal: (report) => console.log(report.remedy) });
   console.log(attached.bootstrap().backend.baseUrl, (await attached.sidecar.invoke("backend:status")).uptime);
+}
+
+export function failed({ message, cause, remedy, logs }: BackendCrash): Array<string | null> {
+  return [message, cause, remedy, logs];
 }
