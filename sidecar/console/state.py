@@ -20,10 +20,10 @@ from msgspec import Meta, Struct
 
 from ..clock import iso
 from ..errors import UsageError
-from ..process.base import ProcessId
-from ..process.identity import is_alive, own_identity, pid_namespace
+from ..process.identity import own_identity, pid_namespace
 from ..process.platform.files import make_folder, read_file, replace_file
-from ..process.reclaim import Reclaim
+from ..process.reclaim import TOOL, Reclaim
+from ..process.record import RunRecord
 from ..settings.checks import lacks_command
 from ..settings.masking import mask_command, secrets_of
 from ..settings.model import Settings
@@ -32,7 +32,6 @@ from .needed import settings_of
 from .surroundings import temporary_folder
 
 _ABOUT = "backend.json"
-_USE = "tool-"  # one file for each tool that works on the folder
 _MAX_BYTES = 64 * 1024
 _NAME_LENGTH = 32
 
@@ -43,11 +42,6 @@ class About(Struct):
     command: list[str]
     folder: str
     used: Annotated[float, Meta(ge=0, le=1e11)]  # seconds since 1970; one later than the year 5000 is damaged
-
-
-class _Use(Struct):
-    pid_namespace: str
-    tool: tuple[int, float]
 
 
 class State(Struct, frozen=True, rename="camel"):
@@ -97,10 +91,10 @@ def data_words(folder: str) -> list[str]:
 @contextmanager
 def _used(path: Path, about: About) -> Iterator[None]:
     me = own_identity()
-    use = path / f"{_USE}{me.pid}-{me.started:.0f}.json"
+    use = path / f"{TOOL}{me.pid}-{me.started:.0f}.json"
     try:
         make_folder(path)
-        replace_file(use, msgspec.json.encode(_Use(pid_namespace(), me)))
+        replace_file(use, msgspec.json.encode(RunRecord(world=pid_namespace(), owner=me)))
         replace_file(path / _ABOUT, msgspec.json.encode(about))
     except OSError:
         pass  # the sidecar reports a folder that cannot be written
@@ -137,11 +131,11 @@ def clear(name: str | None) -> tuple[list[State], list[State]]:
 
 def _remove(path: Path) -> bool:
     """Taken away in one step: a tool that starts in the meantime makes a new folder, or is seen in the one that was taken."""
-    if _in_use(path):
+    if Reclaim(path).in_use():
         return False
     aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     path.rename(aside)
-    if _in_use(aside) and not path.exists():
+    if Reclaim(aside).in_use() and not path.exists():
         aside.rename(path)
         return False
     shutil.rmtree(aside)
@@ -166,7 +160,9 @@ def _read(path: Path) -> State | None:
         about = msgspec.json.decode(read_file(path / _ABOUT, _MAX_BYTES), type=About)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None  # not a folder of ours
-    return State(path.name, about.command, about.folder, str(path), _size(path), iso(about.used), _in_use(path))
+    return State(
+        path.name, about.command, about.folder, str(path), _size(path), iso(about.used), Reclaim(path).in_use()
+    )
 
 
 def _size(path: Path) -> int:
@@ -178,19 +174,3 @@ def _size(path: Path) -> int:
             except OSError:
                 continue
     return size
-
-
-def _in_use(path: Path) -> bool:
-    """Whether a tool or sidecar uses it, possibly one in another container."""
-    if Reclaim(path).in_use():
-        return True
-    here = pid_namespace()
-    for file in path.glob(f"{_USE}*.json"):
-        try:
-            use = msgspec.json.decode(read_file(file, _MAX_BYTES), type=_Use)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            continue
-        same_boot = use.pid_namespace.partition("/")[0] == here.partition("/")[0]
-        if same_boot and (use.pid_namespace != here or is_alive(ProcessId(*use.tool))):
-            return True
-    return False

@@ -23,6 +23,8 @@ from .identity import identify, is_alive, own_identity, pid_namespace
 from .platform.files import distrust, read_file, remove_file, replace_file
 from .record import LastRun, RunRecord
 
+TOOL = "tool-"
+"""How the name of a record begins that a tool of the command line leaves while it works on a folder."""
 _T = TypeVar("_T")
 _CLOCK_STEP = 86_400.0  # seconds; what was written later than that from now on says nothing about its age
 _KILL_SECONDS = 2.0  # a start waits no longer for orphans that will not die
@@ -157,17 +159,17 @@ class Reclaim:
         return {record.owner[0]: record.backend[0] if record.backend else None for record in records}
 
     def in_use(self) -> bool:
-        """Whether a sidecar or its guardian works on the folder, or may do so in another container. Ends nothing."""
+        """Whether a tool, a sidecar or its guardian works on the folder, or may do so in another container. Ends nothing."""
         return any(
             self._is_elsewhere(record)
             or self._is_alive(record, record.owner)
             or self._is_alive(record, record.guardian)
-            for _, record in self._others()
+            for _, record in (*self._others(), *self._others(TOOL))
         )
 
-    def _others(self) -> Iterator[tuple[str, RunRecord]]:
+    def _others(self, prefix: str = PREFIX) -> Iterator[tuple[str, RunRecord]]:
         try:
-            names = sorted(one for one in os.listdir(self._folder) if one.startswith(PREFIX) and one.endswith(".json"))
+            names = sorted(one for one in os.listdir(self._folder) if one.startswith(prefix) and one.endswith(".json"))
         except FileNotFoundError:
             return
         except OSError as error:
