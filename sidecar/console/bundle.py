@@ -30,7 +30,7 @@ _MAX_KINDS = 30  # of secrets that are listed for one file; a hostile log has a 
 # No file of ours has another name. The backend may give one that leaves the folder when it is unpacked on Windows, or steers a terminal.
 _OUR_NAME = re.compile(r"[A-Za-z0-9_./-]+")
 LAST_BYTES = 2 * 1024 * 1024  # of each log: what happened last is what counts
-_KINDS = (("sidecar*.log", 3), ("crash-*.log", 50), ("backend*/backend-*.log", 6), ("backend*/backend-*.index", 6))
+_KINDS = (("sidecar*.log", 3), ("crash-*.log", 50), ("backend*/backend-*.log", 6))
 # NAME = value, also within an inline table; the value may be a text in any of TOML's quotes.
 _SETTING = re.compile(
     r"""(?P<name>(?<![\w.-])[\w.-]++|"[^"\n]++"|'[^'\n]++')(?P<equals>\s{0,40}=\s*+)"""

@@ -1,7 +1,4 @@
-"""The backend's output on disk: raw bytes in ``backend-NNNNNN.log``, each with an index of times.
-
-An index, because a prefix would tear multi-byte characters and escape sequences apart. A line of it is
-``offset length time stream``, or ``offset 0 time run-N`` where a run begins.
+"""The backend's output on disk: raw bytes in ``backend-NNNNNN.log``.
 
 A thread writes from a bounded queue: the backend never waits for a disk. What does not fit, or what a full or read-only
 disk refuses, is dropped and counted, and the file says so where it happened.
@@ -14,14 +11,10 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import FileIO
-from itertools import groupby
 from queue import Empty, SimpleQueue
 
-from msgspec import Struct, structs
-
-from ..clock import iso
 from ..process.platform.descriptors import write_all
 from ..process.platform.files import make_folder, open_append, remove_file
 
@@ -32,25 +25,8 @@ LOOK_SECONDS = 0.5  # between two looks whether the files are still in their pla
 _MAX_NUMBER = 999_000_000  # of a file of ours; behind a higher one, which only the backend can have made, no file would be removed
 
 
-class Chunk(Struct, frozen=True):
-    """What came at once of one stream (``stdout``, ``stderr``), or a remark of ours (``run-N``, ``dropped``)."""
-
-    time: float  # seconds since the epoch
-    stream: str
-    data: bytes
-    run: int = 0
-
-
-def join_chunks(chunks: list[Chunk]) -> Iterator[Chunk]:
-    """Neighbours of one stream as one, with the time of the first: fewer writes, shorter index."""
-    for _, together in groupby(chunks, key=lambda chunk: chunk.stream):
-        first, *more = together
-        data = b"".join([first.data, *(chunk.data for chunk in more)])
-        yield structs.replace(first, data=data) if more else first
-
-
 class LogFiles:
-    """Writes chunks to rotated files in ``folder``, which may be replaced before the first ``put``."""
+    """Writes to rotated files in ``folder``, which may be replaced before the first ``put``."""
 
     max_bytes = 10 * 1024 * 1024  # of a file
     keep = 10  # files; the newest ones
@@ -61,7 +37,7 @@ class LogFiles:
         """``warn`` is called once when writing fails, from the writing thread."""
         self.folder = os.fspath(folder)
         self._warn = warn
-        self._queue: SimpleQueue[Chunk | None] = SimpleQueue()
+        self._queue: SimpleQueue[bytes | int | None] = SimpleQueue()  # what came at once, how much was dropped, the end
         # Each counter has one writer: the loop puts, the thread takes.
         self._put = 0
         self._taken = 0
@@ -70,23 +46,21 @@ class LogFiles:
         self._at_end: Callable[[], object] = int
         # The thread's own.
         self._file: FileIO | None = None
-        self._index: FileIO | None = None
         self._inode: int | None = None
-        self._end = 0  # where the last write ended
         self._number = 0
         self._lost = 0
         self._retry_at = 0.0
         self._warned = False
 
-    def put(self, chunk: Chunk) -> None:
+    def put(self, data: bytes) -> None:
         """Queues a chunk, or counts it as dropped; never waits. On the loop's thread only."""
-        size = len(chunk.data) + CHUNK_COST
+        size = len(data) + CHUNK_COST
         if self._put - self._taken + size > self.queue_bytes:
-            self._overflow += len(chunk.data)
+            self._overflow += len(data)
             return
-        self._tell_overflow(chunk.time)
+        self._tell_overflow()
         self._put += size
-        self._queue.put(chunk)
+        self._queue.put(data)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="backend-log", daemon=True)
             self._thread.start()
@@ -97,7 +71,7 @@ class LogFiles:
             return True
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
-        self._tell_overflow(time.time())
+        self._tell_overflow()
         self._at_end = lambda: loop.call_soon_threadsafe(ended.set)
         self._queue.put(None)
         try:
@@ -108,9 +82,9 @@ class LogFiles:
         self._thread = None
         return True
 
-    def _tell_overflow(self, now: float) -> None:
+    def _tell_overflow(self) -> None:
         if self._overflow:
-            self._queue.put(Chunk(now, "dropped", b"%d" % self._overflow))
+            self._queue.put(self._overflow)
             self._overflow = 0
 
     # On the thread ------------------------------------------------------------------------------------------------
@@ -118,41 +92,46 @@ class LogFiles:
     def _run(self) -> None:
         last = False
         while not last:
-            chunks, last = self._take()
+            items, last = self._take()
             self._follow_move()
-            for chunk in join_chunks(chunks):
-                self._append(chunk)
-            self._taken += sum(len(chunk.data) + CHUNK_COST for chunk in chunks if chunk.stream != "dropped")
-        self._close_files()
+            chunks: list[bytes] = []
+            for item in items:
+                if isinstance(item, int):
+                    self._append(chunks)
+                    self._lost += item
+                else:
+                    chunks.append(item)
+            self._append(chunks)
+        self._close_file()
         try:
             self._at_end()
         except RuntimeError:
             pass  # the loop was closed in the meantime
 
-    def _take(self) -> tuple[list[Chunk], bool]:
-        chunks: list[Chunk] = []
+    def _take(self) -> tuple[list[bytes | int], bool]:
+        items: list[bytes | int] = []
         size = 0
         try:
             item = self._queue.get(timeout=LOOK_SECONDS if self._file is not None else None)
         except Empty:
             return [], False
         while item is not None:
-            chunks.append(item)
-            size += len(item.data)
+            items.append(item)
+            size += len(item) if isinstance(item, bytes) else 0
             if size >= BATCH_BYTES:
                 break
             try:
                 item = self._queue.get_nowait()
             except Empty:
                 break
-        return chunks, item is None
+        return items, item is None
 
     def _follow_move(self) -> None:
         """Makes file and folder again where they were removed or renamed: what is written to the old file is not found."""
         if self._file is None or _inode(self._path(self._number)) == self._inode:
             return
         lost = not os.path.isdir(self.folder)
-        self._close_files()
+        self._close_file()
         try:
             self._ready()
         except OSError as error:
@@ -161,18 +140,20 @@ class LogFiles:
             if lost:
                 self._warn(f"The backend's log folder {self.folder} was removed or renamed; it was created again.")
 
-    def _append(self, chunk: Chunk) -> None:
-        if chunk.stream == "dropped":
-            self._lost += int(chunk.data)
-            return
+    def _append(self, chunks: list[bytes]) -> None:
+        """Takes them out of the list, and writes them together."""
+        data = b"".join(chunks)
+        cost = len(data) + CHUNK_COST * len(chunks)
+        chunks.clear()
         try:
-            if not self._ready():
-                self._lost += len(chunk.data)
-                return
-            self._write(chunk)
+            if data and self._ready():
+                self._write(data)
+            else:
+                self._lost += len(data)
         except OSError as error:
-            self._lost += len(chunk.data)
+            self._lost += len(data)
             self._fail(error)
+        self._taken += cost
 
     def _ready(self) -> bool:
         if self._file is None:
@@ -186,35 +167,24 @@ class LogFiles:
             self._open(self._number + 1)
         return True
 
-    def _write(self, chunk: Chunk) -> None:
+    def _write(self, data: bytes) -> None:
         assert self._file is not None
-        assert self._index is not None
         if self._lost:
             write_all(self._file.fileno(), b"\n[sidecar] %d bytes of output were not written here\n" % self._lost)
             self._lost = 0
-        size = len(chunk.data)
-        write_all(self._file.fileno(), chunk.data)
-        # The position after an append is the end of what *we* wrote, even if another sidecar appends to the same file.
-        offset = self._file.tell() - size
-        if offset < self._end:
-            self._index.truncate(0)  # another program truncated the log (logrotate's copytruncate)
-        self._end = offset + size
-        write_all(self._index.fileno(), f"{offset} {size} {iso(chunk.time)} {chunk.stream}\n".encode())
+        write_all(self._file.fileno(), data)
         self._warned = False
 
     def _open(self, number: int) -> None:
-        self._close_files()
+        self._close_file()
         self._number = number
         self._file = FileIO(open_append(self._path(number)), "a")
         self._inode = _inode(self._path(number))
-        self._end = 0
-        self._index = FileIO(open_append(self._path(number, "index")), "a")
         for old in sorted(self._numbers())[: -self.keep]:
-            for path in (self._path(old), self._path(old, "index")):
-                try:
-                    remove_file(path)
-                except OSError:
-                    pass  # Windows: a program reads it; the next rotation tries again
+            try:
+                remove_file(self._path(old))
+            except OSError:
+                pass  # Windows: a program reads it; the next rotation tries again
 
     def _is_closed(self, path: str) -> bool:
         """Whether the next file has to be begun: this one is full, or no file that could be appended to."""
@@ -227,20 +197,19 @@ class LogFiles:
         numbers = [int(name) for name in names if 6 <= len(name) <= 9 and name.isascii() and name.isdigit()]
         return [number for number in numbers if number < _MAX_NUMBER]
 
-    def _path(self, number: int, kind: str = "log") -> str:
-        return os.path.join(self.folder, f"backend-{number:06}.{kind}")
+    def _path(self, number: int) -> str:
+        return os.path.join(self.folder, f"backend-{number:06}.log")
 
-    def _close_files(self) -> None:
-        for file in (self._file, self._index):
-            if file is not None:
-                try:
-                    file.close()
-                except OSError:
-                    pass  # nothing is buffered; the descriptor is gone either way
-        self._file = self._index = None
+    def _close_file(self) -> None:
+        if self._file is not None:
+            try:
+                self._file.close()
+            except OSError:
+                pass  # nothing is buffered; the descriptor is gone either way
+        self._file = None
 
     def _fail(self, error: OSError) -> None:
-        self._close_files()
+        self._close_file()
         self._retry_at = time.monotonic() + self.retry
         if not self._warned:
             self._warned = True

@@ -13,17 +13,26 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Literal, cast
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from ..clock import iso
 from ..threads import in_thread
 from ..wire.observe import LogLine
 from .lines import LineSplitter
-from .logfiles import CHUNK_COST, Chunk, LogFiles
+from .logfiles import CHUNK_COST, LogFiles
 
 LIVE_INTERVAL = 0.05  # seconds between two deliveries to a subscriber
 LIVE_BYTES = 512 * 1024  # what is cut into lines at one delivery; what is older is skipped
 LIVE_LINES = 8192  # the same, of empty lines: each costs the loop some 10 microseconds
+
+
+class Chunk(Struct, frozen=True):
+    """What came at once of one stream (``stdout``, ``stderr``)."""
+
+    time: float  # seconds since the epoch
+    stream: str
+    data: bytes
+    run: int
 
 
 class BackendLog:
@@ -55,12 +64,11 @@ class BackendLog:
         if self._live:
             self._live.end_run()
         self._run = run
-        self._files.put(Chunk(self._clock(), f"run-{run}", b""))
 
     def write(self, stream: str, data: bytes) -> None:
         """Takes a chunk; never waits. On the loop's thread only."""
         chunk = Chunk(self._clock(), stream, data, self._run)
-        self._files.put(chunk)
+        self._files.put(data)
         self._ring.append(chunk)
         self._size += len(data) + CHUNK_COST
         while self._size > self.ring_bytes and len(self._ring) > 1:

@@ -25,7 +25,9 @@ guardian = pytest.mark.posix(
 
 def sidecar(data: Path, *backend: str, expect_exit: int | None = 0, **settings: Any) -> SidecarClient:
     settings = {"timeouts.restart_delay": 0.1, **settings}
-    return SidecarClient(list(backend) or http_backend(), settings=settings, data=data, expect_exit=expect_exit)
+    return SidecarClient(
+        list(backend) or http_backend(say="one line"), settings=settings, data=data, expect_exit=expect_exit
+    )
 
 
 async def test_the_last_port_is_kept_over_a_clean_end_and_known_before_anything_runs(tmp_path: Path) -> None:
@@ -113,7 +115,8 @@ async def test_a_sidecar_that_has_not_started_its_backend_yet_is_seen(tmp_path: 
             await second.call("backend:waitForReady")
             assert (await second.call("backend:status"))["sharedDataFolder"] is True
             await first.call("backend:start")
-            assert len({path.parent for path in tmp_path.glob("logs/backend*/*.log")}) == 2, "each writes its own"
+            # each writes its own
+            await processes.until(lambda: len({path.parent for path in tmp_path.glob("logs/backend*/*.log")}) == 2)
 
 
 async def test_two_that_start_at_once_after_a_killed_one_see_each_other(tmp_path: Path) -> None:
@@ -177,7 +180,7 @@ async def test_a_relaunch_takes_over_port_and_logs_of_a_sidecar_that_is_ending(t
 
 
 async def test_a_relaunch_after_the_death_of_the_app_takes_over_as_well(tmp_path: Path) -> None:
-    async with sidecar(tmp_path, *http_backend(stop_delay=3)) as old:
+    async with sidecar(tmp_path, *http_backend(stop_delay=3, say="one line")) as old:
         first = await old.call("backend:waitForReady")
         old.close_stdin()
         await old.state("STOPPING")
@@ -205,4 +208,4 @@ async def succeeded(new: SidecarClient, first: dict[str, Any]) -> None:
     assert not processes.is_alive(first["pid"])
     assert second["port"] == first["port"]
     assert (await new.call("backend:status"))["sharedDataFolder"] is False
-    assert [path.name for path in new.data.glob("logs/backend*")] == ["backend"]
+    await processes.until(lambda: [path.name for path in new.data.glob("logs/backend*")] == ["backend"])

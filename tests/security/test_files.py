@@ -17,13 +17,14 @@ from msgspec import structs
 from sidecar.backend.plan import make_folders
 from sidecar.observe import check_files
 from sidecar.observe.crash import CrashReports
-from sidecar.observe.logfiles import Chunk, LogFiles
+from sidecar.observe.logfiles import LogFiles
 from sidecar.observe.report import SUMMARY_MARK, CrashFacts, read_summary
 from sidecar.process.platform import files
 from sidecar.settings.model import Paths
 from tests.e2e.test_doctor import doctor
 from tests.support.backends import script_backend
 from tests.support.launch import run
+from tests.support.processes import until
 
 pytestmark = pytest.mark.posix(reason="modes, links without rights and FIFOs are POSIX")
 
@@ -136,7 +137,7 @@ def test_a_link_is_replaced_and_not_followed(place: Path) -> None:
 async def test_the_backends_log_goes_on_beside_it(place: Path, placed: Callable[[Path], None]) -> None:
     placed(place / "backend-000001.log")
     log = LogFiles(place, lambda _: None)
-    log.put(Chunk(0.0, "stdout", b"hello\n"))
+    log.put(b"hello\n")
     assert await log.close(5)
     assert (place / "backend-000002.log").read_bytes() == b"hello\n"
     assert not (place.parent / "foreign").exists() or (place.parent / "foreign").read_text() == "foreign words\n"
@@ -147,8 +148,8 @@ async def test_a_number_beyond_all_others_does_not_end_the_removal_of_old_logs(p
     log = LogFiles(place, pytest.fail)
     log.max_bytes = 10
     for _ in range(20):
-        log.put(Chunk(0.0, "stdout", b"0123456789"))
-        log.put(Chunk(0.0, "stderr", b"0123456789"))
+        log.put(b"0123456789")
+        await until(lambda: log._taken == log._put)
     assert await log.close(60)
     assert len(list(place.glob("backend-*.log"))) <= LogFiles.keep + 1
 

@@ -8,70 +8,69 @@ from pathlib import Path
 import pytest
 
 from sidecar.observe import logfiles
-from sidecar.observe.logfiles import CHUNK_COST, Chunk, LogFiles, join_chunks
+from sidecar.observe.logfiles import CHUNK_COST, LogFiles
 from tests.support.processes import until
-
-
-def block(data: bytes, stream: str = "stdout") -> Chunk:
-    return Chunk(0.0, stream, data)
 
 
 def content(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.glob("backend-*.log")))
 
 
-def test_neighbours_of_one_stream_become_one_block() -> None:
-    blocks = [block(b"a"), block(b"b"), block(b"c", "stderr"), block(b"d")]
-    assert list(join_chunks(blocks)) == [block(b"ab"), block(b"c", "stderr"), block(b"d")]
-    assert list(join_chunks([])) == []
+async def test_what_waits_together_is_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+    waiting = threading.Event()
+    monkeypatch.setattr(logfiles, "make_folder", lambda _folder: waiting.wait(60))
+    monkeypatch.setattr(logfiles, "write_all", lambda _fd, data: written.append(data))
+    files = LogFiles(tmp_path, pytest.fail)
+    for number in range(10):
+        files.put(b"%d" % number)
+    waiting.set()
+    assert await files.close(30)
+    assert b"".join(written) == b"0123456789"
+    assert len(written) <= 2
 
 
 async def test_a_full_file_is_followed_by_the_next_and_the_newest_ten_are_kept(tmp_path: Path) -> None:
     files = LogFiles(tmp_path, pytest.fail)
     files.max_bytes = 100
     for number in range(30):
-        files.put(block(b"%099d\n" % number, "stdout" if number % 2 else "stderr"))
+        files.put(b"%099d\n" % number)
+        await until(lambda: files._taken == files._put)
     assert await files.close(30)
     assert content(tmp_path) == b"".join(b"%099d\n" % number for number in range(20, 30))
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        f"backend-{number:06}.{kind}" for number in range(21, 31) for kind in ("log", "index")
-    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"backend-{number:06}.log" for number in range(21, 31)]
 
 
 async def test_the_next_start_goes_on_in_the_newest_file_until_it_is_full(tmp_path: Path) -> None:
     for word in (b"first start\n", b"second start\n", b"third start\n"):
         files = LogFiles(tmp_path, pytest.fail)
         files.max_bytes = 20
-        files.put(block(word))
+        files.put(word)
         assert await files.close(30)
     assert (tmp_path / "backend-000001.log").read_bytes() == b"first start\nsecond start\n"
     assert (tmp_path / "backend-000002.log").read_bytes() == b"third start\n"
 
 
-async def test_two_sidecars_on_one_folder_lose_nothing_and_their_index_is_right(tmp_path: Path) -> None:
+async def test_two_sidecars_on_one_folder_lose_nothing(tmp_path: Path) -> None:
     one, two = LogFiles(tmp_path, pytest.fail), LogFiles(tmp_path, pytest.fail)
     log = tmp_path / "backend-000001.log"
     for number in range(20):
         data = b"%d from one\n" % number
-        one.put(block(data))
+        one.put(data)
         await until(lambda data=data: data in content(tmp_path))
-        two.put(block(b"%d from two\n" % number, "stderr"))
+        two.put(b"%d from two\n" % number)
         await until(lambda number=number: content(tmp_path).endswith(b"%d from two\n" % number))
     assert await one.close(30)
     assert await two.close(30)
-    raw = log.read_bytes()
-    for line in log.with_suffix(".index").read_text().splitlines():
-        offset, length, _, stream = line.split()
-        part = raw[int(offset) : int(offset) + int(length)]
-        assert part.endswith(b"from one\n" if stream == "stdout" else b"from two\n")
+    assert log.read_bytes() == b"".join(b"%d from one\n%d from two\n" % (number, number) for number in range(20))
 
 
 async def test_output_beyond_the_queue_is_dropped_and_the_file_says_how_much(tmp_path: Path) -> None:
     files = LogFiles(tmp_path, pytest.fail)
     files.queue_bytes = CHUNK_COST + 100
-    files.put(block(b"a" * 200))
+    files.put(b"a" * 200)
     assert files._thread is None  # larger than the whole queue
-    files.put(block(b"small\n"))
+    files.put(b"small\n")
     assert await files.close(30)
     assert content(tmp_path) == b"\n[sidecar] 200 bytes of output were not written here\nsmall\n"
 
@@ -84,10 +83,10 @@ async def test_a_backend_that_writes_byte_by_byte_to_a_stalled_disk_is_bounded_t
     files = LogFiles(tmp_path, pytest.fail)
     files.queue_bytes = 10 * (CHUNK_COST + 1)
     for _byte in range(100):
-        files.put(block(b"x"))
+        files.put(b"x")
     stalled.set()
     await until(lambda: files._taken == files._put)
-    files.put(block(b"y"))
+    files.put(b"y")
     assert await files.close(30)
     assert content(tmp_path) == b"x" * 10 + b"\n[sidecar] 90 bytes of output were not written here\ny"
 
@@ -98,13 +97,13 @@ async def test_a_folder_that_cannot_be_written_is_reported_once_and_tried_again(
     folder.write_bytes(b"a file where the folder should be")
     files = LogFiles(folder, reported.append)
     files.retry = 0.0
-    files.put(block(b"lost\n"))
-    files.put(block(b"lost too\n", "stderr"))
+    files.put(b"lost\n")
+    files.put(b"lost too\n")
     await until(lambda: files._taken == files._put)
     assert len(reported) == 1
     assert str(folder) in reported[0]
     folder.unlink()
-    files.put(block(b"kept\n"))
+    files.put(b"kept\n")
     assert await files.close(30)
     assert content(folder) == b"\n[sidecar] 14 bytes of output were not written here\nkept\n"
 
@@ -119,7 +118,7 @@ async def test_a_full_disk_is_reported_once_and_supervision_goes_on(
     files = LogFiles(tmp_path, reported.append)
     files.retry = 0.0
     for _ in range(5):
-        files.put(block(os.urandom(1000)))
+        files.put(os.urandom(1000))
         await until(lambda: files._taken == files._put)
     assert await files.close(30)
     assert len(reported) == 1
@@ -141,14 +140,14 @@ async def test_a_folder_that_was_removed_or_renamed_is_made_again_with_one_warni
     warnings: list[str] = []
     folder = tmp_path / "logs" / "backend"
     files = LogFiles(folder, warnings.append)
-    files.put(block(b"before\n"))
+    files.put(b"before\n")
     await until(lambda: files._taken == files._put and content(folder) == b"before\n")
     if renamed:
         folder.parent.rename(tmp_path / "away")
     else:
         shutil.rmtree(folder.parent)
     for number in range(3 if busy else 0):
-        files.put(block(b"%d\n" % number))
+        files.put(b"%d\n" % number)
     await until(lambda: list(folder.glob("*.log")))
     assert await files.close(30)
     assert content(folder) == (b"0\n1\n2\n" if busy else b"")
@@ -160,24 +159,22 @@ async def test_a_folder_that_was_removed_or_renamed_is_made_again_with_one_warni
 @pytest.mark.posix(reason="Windows does not rename a file that is open")
 async def test_a_file_that_was_rotated_by_another_program_is_begun_again(tmp_path: Path) -> None:
     files = LogFiles(tmp_path, pytest.fail)
-    files.put(block(b"before\n"))
+    files.put(b"before\n")
     await until(lambda: content(tmp_path) == b"before\n")
     (tmp_path / "backend-000001.log").rename(tmp_path / "rotated")
-    files.put(block(b"after\n"))
+    files.put(b"after\n")
     assert await files.close(30)
     assert content(tmp_path) == b"after\n"
     assert (tmp_path / "rotated").read_bytes() == b"before\n"
 
 
-async def test_a_file_that_another_program_truncates_has_no_hole_and_a_right_index(tmp_path: Path) -> None:
+async def test_a_file_that_another_program_truncates_has_no_hole(tmp_path: Path) -> None:
     files = LogFiles(tmp_path, pytest.fail)
     log = tmp_path / "backend-000001.log"
-    files.put(block(b"before\n" * 1000))
+    files.put(b"before\n" * 1000)
     await until(lambda: files._taken == files._put and log.exists() and log.stat().st_size == 7000)
     os.truncate(log, 0)
-    files.put(block(b"after\n"))
-    files.put(block(b"error\n", "stderr"))
+    files.put(b"after\n")
+    files.put(b"error\n")
     assert await files.close(30)
     assert log.read_bytes() == b"after\nerror\n"
-    places = [line.split()[:2] for line in log.with_suffix(".index").read_text().splitlines()]
-    assert places == [["0", "6"], ["6", "6"]]
