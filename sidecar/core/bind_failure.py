@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from .terminal_text import without_controls
+
 BindFailure = Literal["in_use", "forbidden"]
 _Failure = tuple[BindFailure, set[int]]  # of a line, with the ports that it names
 
@@ -91,7 +93,7 @@ def any_bind_failure(output: str) -> tuple[BindFailure, int | None] | None:
 
 def _failures(text: str, port: str) -> tuple[list[_Failure], list[_Failure]]:
     """The lines that say why, which explain better, and those that only say that it failed; ``port``: a pattern."""
-    lines = text.splitlines()
+    lines = without_controls(text).splitlines()  # of "Port 3000" a colour may begin before the number
     port_in_use = _PORT_IN_USE.format(port=port)
     reasons: list[_Failure] = []
     attempts: list[_Failure] = []

@@ -54,6 +54,8 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
         return by_status  # nothing that it said before has to do with a signal from outside
     found = _from_text(output, fatal, port)
     found = found or (_describe(fatal) if fatal else None) or by_status
+    if by_status is KILLED_BY_OTHERS and found is not None and found.kind == "killed":
+        found = by_status  # a launcher's words for its program do not know what the kernel counted
     if found is _BY_STATUS["aborted"] and (said := quote_last(output[-LAST_WORDS:])):
         found = found._replace(cause=f"The backend aborted itself; {said.rstrip('.')}.")
     return found._replace(fatal=fatal) if found is not None else None

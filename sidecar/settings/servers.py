@@ -70,6 +70,7 @@ ARGUMENTS = {
     "next": "--port {port} --hostname {host}",
     **dict.fromkeys(("hypercorn", "gunicorn"), "--bind {host}:{port}"),
     **dict.fromkeys(("daphne", "jwebserver"), "-b {host} -p {port}"),
+    "artisan": _BOTH,
     "waitress-serve": "--listen={host}:{port}",
     "php": "-S {host}:{port}",
     "puma": "-b tcp://{host}:{port}",
@@ -127,7 +128,19 @@ def how_to_listen_on_loopback(command: Sequence[str]) -> str:
 
 def _arguments(command: Sequence[str]) -> str:
     names = _names(command)
+    if "serve" in names and not _is_program("serve", command):
+        names.remove("serve")  # a command of deno, artisan, pocketbase and others
     return next((text for name, text in ARGUMENTS.items() if name in names), "")
+
+
+def _is_program(name: str, command: Sequence[str]) -> bool:
+    """Whether the word names a program, not a command of one: it is the first, a path, or what npx and its like start."""
+    words = [word for word in command if not word.startswith("-")]
+    before = {"", "npx", "bunx", "dlx", "exec"}
+    return any(
+        name in _names([word]) and (word != name or last in before)
+        for last, word in zip(["", *words], words, strict=False)
+    )
 
 
 def _names(command: Sequence[str]) -> set[str]:

@@ -17,6 +17,7 @@ from ..backend.reported import ReportedAddress, printed_port
 from ..core import events as e
 from ..core.bind_failure import bind_failure
 from ..core.events import Socket
+from ..core.terminal_text import home_as_return, without_controls
 from ..process import base, find_listener, process_name
 from ..process.platform import as_utf8
 from ..process.spec import EarlyRun, LaunchSpec
@@ -167,11 +168,11 @@ class Launcher(Struct, eq=False):
         return None
 
     def last_output(self, limit: int = 1 << 16) -> str:
-        """The newest run's last output, secrets masked; whole lines of at most ``limit`` bytes."""
+        """The newest run's last output, secrets masked and without colours; whole lines of at most ``limit`` bytes."""
         data = self.output_tail()
         if len(data) > limit:
             data = data[-limit:].partition(b"\n")[2] or data[-limit:]
-        return self.mask(as_utf8(data).decode("utf-8", "replace"))
+        return self.mask(without_controls(home_as_return(as_utf8(data)).decode("utf-8", "replace")))
 
     def name_all(self, processes: list[base.ProcessId]) -> tuple[base.Survivor, ...]:
         """The processes with their names."""

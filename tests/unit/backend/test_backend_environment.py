@@ -89,6 +89,12 @@ def test_what_others_read_as_well_is_set_only_for_its_own_server(command: list[s
         (["php", "-S", "localhost:8000"], "write {port} instead of 8000 in its command"),
         (["./my-server", "--port=8000"], "write {port} instead of 8000 in its command"),
         (["./my-server", "9000"], "{port} in backend.command or backend.env"),
+        (["serve", "."], "--listen tcp://{host}:{port} at the end of its command"),
+        (["npx", "-y", "serve"], "--listen tcp://{host}:{port} at the end of its command"),
+        (["node_modules/.bin/serve"], "--listen tcp://{host}:{port} at the end of its command"),
+        (["./pocketbase", "serve"], "{port} in backend.command or backend.env"),
+        (["deno", "serve", "main.ts"], "{port} in backend.command or backend.env"),
+        (["php", "artisan", "serve"], "--host {host} --port {port} at the end of its command"),
     ],
 )
 def test_it_is_known_how_servers_are_given_their_port(command: list[str], how: str) -> None:

@@ -12,6 +12,7 @@ IN_USE = {
     "Kestrel on a German Windows": " ---> System.Net.Sockets.SocketException (10048): Normalerweise darf jede Socketadresse nur jeweils einmal verwendet werden.",
     ".NET on macOS": "System.Net.Sockets.SocketException (48): Address already in use",
     "Node": "Error: listen EADDRINUSE: address already in use 127.0.0.1:5005\n    at Server.setupListenHandle [as _listen2] (node:net:1463:16)",
+    "a server that writes in colours": "\x1b[31mPort \x1b[1m5005\x1b[22m is in use\x1b[39m",
     "Node, any address": "Error: listen EADDRINUSE: address already in use :::5005",
     "Python": "OSError: [Errno 98] Address already in use",
     "Python in German": "OSError: [Errno 98] Die Adresse wird bereits verwendet",

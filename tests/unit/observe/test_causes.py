@@ -333,6 +333,13 @@ def test_the_kernel_knows_better_than_the_signal_whether_memory_ran_out(
     assert words in cause.cause
 
 
+@pytest.mark.parametrize(("oom", "words"), [(False, "was not involved"), (None, "usually")])
+def test_the_kernel_knows_better_than_a_launcher_too(oom: bool | None, words: str) -> None:
+    """npm, pnpm and others exit with 137 when the shell between them and the program does."""
+    cause = guess("> node server.js\n\nKilled\n", ExitStatus(code=137), port=None, oom=oom)
+    assert (cause.kind, words in cause.cause) == ("killed", True), cause.cause
+
+
 def test_an_error_that_was_survived_is_not_the_cause_of_a_later_exception() -> None:
     said = "SQLite Error 5: 'database is locked', trying again\nUnhandled exception. System.ArgumentException: bad\n   at A.B()\n"
     cause = guess(said, ABORT, port=None)

@@ -373,6 +373,12 @@ async def test_an_exit_before_ready_is_an_error_with_the_last_output(stage: Stag
 
 
 @story()
+async def test_what_explains_an_end_has_no_colours(stage: Stage) -> None:
+    stage.printed = b"\x1b[0m\x1b[1m\x1b[31merror\x1b[0m: \x1b[1mno such\x1b[0m table s3\x1b[1mcret\n"
+    assert stage.launcher.last_output() == "error: no such table ***\n"
+
+
+@story()
 async def test_a_missing_program_fails_at_once_and_for_good(stage: Stage) -> None:
     stage.layer.errors = [BackendNotFoundError("no such file")]
     with pytest.raises(BackendNotFoundError):
