@@ -119,7 +119,7 @@ class Outbox:
         unknown = sorted(known - self._events.keys())
         if unknown:
             hint = hint_for_name(unknown[0], self._events, "events")
-            raise InvalidArgsError(f"No event named {', '.join(map(repr, unknown))}", hint=hint)
+            raise InvalidArgsError(f"No event named {', '.join(repr(name[:80]) for name in unknown[:8])}", hint=hint)
         return known
 
     def _in_force(self) -> list[str]:

@@ -179,6 +179,9 @@ def test_a_name_that_hello_does_not_list_changes_nothing() -> None:
         client.outbox.subscribe(["log", "nope"])
     with pytest.raises(InvalidArgsError, match="'nope'"):
         client.outbox.unsubscribe(["keep", "nope"])
+    with pytest.raises(InvalidArgsError) as refused:
+        client.outbox.subscribe([f"{number}{'x' * 1000}" for number in range(1000)])
+    assert len(refused.value.message) < 1000
     assert client.outbox.subscribe([]) == ["keep"]
 
 
