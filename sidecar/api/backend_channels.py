@@ -20,6 +20,8 @@ from .status import StatusView
 # Seconds that today's callers wait for each answer (renderer contract).
 _HEALTH, _PING, _INFO, _VERSION, _FFMPEG, _PROVIDERS = 5.0, 2.0, 5.0, 5.0, 5.0, 10.0
 
+_QUOTING = frozenset({"status", "redirected", "invalid_url"})  # failures that name the path, which may hold a secret
+
 
 class BackendChannels(Struct, frozen=True):
     """Its life, its addresses and its endpoints."""
@@ -124,7 +126,12 @@ class BackendChannels(Struct, frozen=True):
             raise errors.HttpFailedError(
                 "The backend has no such endpoint", kind="no_endpoint", hint=f"Set backend.{setting} to its path."
             )
-        return await self.client.get(path, timeout=limit, head_suffices=head_suffices)
+        try:
+            return await self.client.get(path, timeout=limit, head_suffices=head_suffices)
+        except errors.HttpFailedError as error:
+            if error.kind in _QUOTING:
+                error.message, error.hint = map(self.supervisor.launcher.mask, (error.message, error.hint))
+            raise
 
     def _must_be_managed(self) -> None:
         if not self.settings.backend.managed:

@@ -54,7 +54,7 @@ def describe_crash(
         signal=status.signal,
         text=mask(found.text),
         cause=mask(cause) if cause else None,
-        remedy=remedy,
+        remedy=mask(remedy) if remedy else None,
         attempt=failure.attempt,
         attempts=settings.restart.attempts,
         next_start_in=failure.next_start_in,

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, structs
 
 from .. import process
 from ..backend.client import BackendClient
@@ -36,7 +36,19 @@ class Diagnosis(Struct, frozen=True):
     firewall: Callable[[], Awaitable[FirewallCheck]]  # its verdict, on Windows only
 
     async def run(self) -> list[Check]:
-        """backend:diagnose."""
+        """backend:diagnose; paths and commands of the settings, which the checks name, may hold secrets."""
+        mask = self.supervisor.launcher.mask
+        return [
+            structs.replace(
+                check,
+                message=mask(check.message),
+                remedy=mask(check.remedy) if check.remedy else UNSET,
+                evidence=mask(check.evidence) if check.evidence else UNSET,
+            )
+            for check in await self._checks()
+        ]
+
+    async def _checks(self) -> list[Check]:
         from ..firewall import HAS_FIREWALL
         from ..observe import check_backend
         from ..observe.diagnose import check_firewall, run_checks

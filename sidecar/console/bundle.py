@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import argv
+from ..core.terminal_text import without_controls
 from ..errors import SidecarError
 from ..observe.system import describe_system
 from ..process.platform.files import read_file, replace_file
@@ -151,4 +152,5 @@ def _tail(file: Path) -> str:
     except OSError as error:
         return f"[this file could not be read: {error.strerror}]\n"
     cut = len(data) > LAST_BYTES
-    return (data.partition(b"\n")[2] if cut else data).decode("utf-8", "surrogateescape")
+    # Without escapes: a secret that is coloured in part is whole only then.
+    return without_controls((data.partition(b"\n")[2] if cut else data).decode("utf-8", "surrogateescape"))

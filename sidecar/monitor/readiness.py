@@ -110,7 +110,9 @@ class Readiness(Struct, eq=False):
             remedy = f"{cause.cause} {cause.remedy}" if cause is not None else ""
         said = quote_last(output, only_errors=bool(seen and remedy))
         found = "; ".join(part for part in (seen, said) if part).rstrip(".")
-        return f"Waiting for {awaited}{f': {found}.' if found else ''} {remedy}".rstrip()
+        return self._supervisor.launcher.mask(
+            f"Waiting for {awaited}{f': {found}.' if found else ''} {remedy}".rstrip()
+        )
 
     async def _adopt_other_port(self) -> bool:
         """Accepts another port than the given one where the run clearly listens there, at two looks in a row."""

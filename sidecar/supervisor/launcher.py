@@ -172,6 +172,7 @@ class Launcher(Struct, eq=False):
         data = self.output_tail()
         if len(data) > limit:
             data = data[-limit:].partition(b"\n")[2] or data[-limit:]
+        # Without escapes first: a secret that is coloured in part is whole only then.
         return self.mask(without_controls(home_as_return(as_utf8(data)).decode("utf-8", "replace")))
 
     def name_all(self, processes: list[base.ProcessId]) -> tuple[base.Survivor, ...]:

@@ -220,7 +220,7 @@ class Supervisor:
             self._spawn_task(self._launch_run(action.run))
 
     def _launch_failed(self, error: errors.SidecarError) -> None:
-        run = self._update(error=error)
+        run = self._update(error=self._masked(error))
         self.post(e.LaunchFailed(run.number, error, permanent=isinstance(error, PERMANENT_FAILURES)))
 
     async def _launch_run(self, number: int) -> None:
@@ -309,10 +309,16 @@ class Supervisor:
             self.run = with_output(self.run, self.launcher.last_output)
         run = self.run
         if outcome is Outcome.RESTARTS_EXHAUSTED:
-            return why_failed(run, self.last_exit, self._settings)
+            return self._masked(why_failed(run, self.last_exit, self._settings))
         if outcome is Outcome.STOP_FAILED and run is not None and not run.survivors and run.process is not None:
             run = self._update(survivors=self.launcher.name_all(run.process.processes()))
-        return error_for(outcome, run, self._settings)
+        error = error_for(outcome, run, self._settings)
+        return error if outcome in _ABOUT_NO_RUN else self._masked(error)
+
+    def _masked(self, error: errors.SidecarError) -> errors.SidecarError:
+        """It may name what the settings hold: a path of the backend's, a word of its command."""
+        error.message, error.hint = map(self.launcher.mask, (error.message, error.hint))
+        return error
 
     # What the process layer reports ---------------------------------------------------------------------------------
 

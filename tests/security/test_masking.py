@@ -13,13 +13,13 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from sidecar.console.bundle import mask_settings
+from sidecar.console.bundle import Bundle, mask_settings
 from sidecar.observe.logs import BackendLog
 from sidecar.settings.masking import MASK, mask_command, mask_environment, mask_text, secrets_of, spellings
 from tests.security.corpus import lines
 from tests.security.planted import HARMLESS, MULTILINE, SHAPES, TOKENS, planted
-from tests.support.backends import script_backend
-from tests.support.client import SidecarClient
+from tests.support.backends import http_backend, script_backend
+from tests.support.client import SidecarClient, failure
 from tests.support.launch import run_sidecar
 
 PLANTED = list(planted())
@@ -131,6 +131,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "html": lambda text: html.escape(text).replace("&#x27;", "&#39;"),
     "address": quote,
     "address of .NET Framework": lambda text: re.sub("%..", lambda part: part[0].lower(), quote_plus(text)),
+    "hexadecimal": lambda text: text.encode().hex(),
     "Base64, first place": lambda text: b64encode(f"abc{text}:x".encode()).decode(),
     "Base64, second place": lambda text: b64encode(f"abcd{text}:x".encode()).decode(),
     "Base64, third place": lambda text: urlsafe_b64encode(f"abcde{text}:x".encode()).decode(),
@@ -289,3 +290,41 @@ async def test_a_word_of_the_command_that_a_variable_knows_as_secret_is_shown_no
     assert done.returncode == 0
     kept = [path.read_text() for path in (tmp_path / "state").rglob("backend.json")]
     assert "swordfish" not in "".join(kept)
+
+
+async def test_a_secret_that_is_coloured_in_part_is_shown_nowhere(tmp_path: Path) -> None:
+    """What takes the escapes out joined it again, after the masking: in the crash report, and in a dialog that shows the answer."""
+    code = "import os, time; time.sleep(0.5); s = os.environ['API_TOKEN']; print(s[:6] + '\\x1b[1;31m' + s[6:] + '\\x1b[m', flush=True); os._exit(3)"
+    settings = {"backend.autostart": False, "restart.attempts": 0}
+    backend, env = script_backend(code), {"API_TOKEN": "swordfish-mackerel"}
+    async with SidecarClient(backend, settings=settings, env=env, data=tmp_path) as client:
+        failed = await failure(client.call("backend:start"))
+        assert failed.data is not None
+        assert failed.data["output"].strip() == MASK
+        (crash,) = await client.call("backend:crashReports")
+        report = await client.call("backend:crashReport", {"name": crash["name"]})
+    assert "mackerel" not in repr(report)
+    shown = Bundle(
+        [], {"logs": str(tmp_path / "logs")}, ["--set", 'backend.env={API_TOKEN="swordfish-mackerel"}']
+    ).texts
+    assert MASK in shown["logs/backend/backend-000001.log"]
+    assert "mackerel" not in repr(shown)
+
+
+async def test_a_secret_in_a_path_of_an_endpoint_is_shown_in_no_answer(tmp_path: Path) -> None:
+    """A page sees the hint of a failed request, what a start waited for, and the diagnosis."""
+    paths = {f"backend.{name}_path": f"/{name}/swordfish-mackerel" for name in ("info", "health", "shutdown")}
+    late = {"timeouts.startup": 2, "restart.attempts": 0, "timeouts.shutdown_request": 0.1}
+    env = {"API_TOKEN": "swordfish-mackerel"}
+    async with SidecarClient(http_backend(), settings=paths, env=env, data=tmp_path) as client:
+        await client.state("RUNNING")
+        asked = await failure(client.call("backend:info"))
+        assert asked.hint == f"/info/{MASK} returned this status."
+        checks = await client.call("backend:diagnose")
+        assert MASK in repr(checks)
+        assert "mackerel" not in repr(checks)
+    live = {"backend.live_path": "/live/swordfish-mackerel", "backend.autostart": False}
+    async with SidecarClient(http_backend(), settings={**paths, **late, **live}, env=env, data=tmp_path) as client:
+        failed = await failure(client.call("backend:start"))
+        assert f"/live/{MASK}" in failed.message
+        assert "mackerel" not in repr((failed.message, failed.hint, client.events))

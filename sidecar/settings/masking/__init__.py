@@ -95,7 +95,7 @@ def spellings(secrets: Iterable[str]) -> list[str]:
         net_json = _ESCAPED_BY_NET.sub(lambda one: _escaped(one).upper().replace("U", "u"), json.replace('\\"', '"'))
         found += {text, json, ascii_json, net_json, text.translate(_ENTITIES), *quoted, *lower} - {secret}
         if len(secret) >= 8:
-            found += _in_base64(raw)
+            found += [*_in_base64(raw), raw.hex()]
         if not secret.isascii():
             for raw in (secret.encode(encoding, "replace") for encoding in _OTHER_ENCODINGS):
                 found += [raw.decode("utf-8", errors) for errors in ("replace", "surrogateescape")]
