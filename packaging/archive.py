@@ -26,7 +26,9 @@ import os, sys
 out, folder = open(sys.argv[1], "w"), sys.argv[2]
 known = set(sys.modules)
 def report():
-    print(*(name for name in sys.modules if name not in known), file=out)
+    # importlib has a second name for two modules that the interpreter has built in; their specs keep the first.
+    specs = {name: getattr(module, "__spec__", None) for name, module in sys.modules.items() if name not in known}
+    print(*(name for name, spec in specs.items() if spec is not None and spec.name == name), file=out)
     known.update(sys.modules)
 import sidecar.__main__
 report()
