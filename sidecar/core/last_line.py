@@ -13,7 +13,7 @@ _LONGEST = 300  # characters; the whole line is in the output
 # its beginning alone: from each of its dots it would take the square of its length.
 # Patterns stay texts until the first use: re caches what it compiles, and a start that succeeds never needs them.
 _ERROR = (
-    r"(?i)(?<![/\w])(?:(?<!\.)[\w.]*(?:error|exception)|err|fatal|panic(?:ked)?|critical|failed|failure|cannot|can't|couldn't|could not|unable to"
+    r"(?i)(?<![/\w])(?!\w+_error\()(?:(?<!\.)[\w.]*(?:error|exception)|err|fatal|panic(?:ked)?|critical|failed|failure|cannot|can't|couldn't|could not|unable to"
     r"|denied|refused|not permitted|no such|no module|missing script|invalid|unrecogni[sz]ed|unknown (?:option|command|argument|directive|key)|emerg)\b(?!\s*[:=]\s*(?:0|none|null|false)\b)"
     r"|: (?:command )?not found\s*$"
     r'|"level":\s*[56]0\b'  # error and fatal of Pino, the logger of Fastify

@@ -91,6 +91,7 @@ def test_the_last_line_that_reports_an_error(output: str, line: str) -> None:
     [
         '127.0.0.1 - - [27/Nov/2026 07:32:53] "GET /errors HTTP/1.1" 404 -',
         "127.0.0.1 - - code 404, message File not found",
+        "_warn_or_raise_security_error(egid, euid, gid, uid,",
         "Compiled with 0 errors",
         "error: none",
     ],

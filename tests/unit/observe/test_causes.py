@@ -216,7 +216,7 @@ SAID = [
     ("server_unreachable", ONE, "psycopg2.OperationalError: connection to server at \"127.0.0.1\", port 5432 failed: Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?\n", "port 5432"),
     ("name_unresolved", ONE, "Error: getaddrinfo ENOTFOUND redis\n    at GetAddrInfoReqWrap.onlookup (node:dns:1)\n\nNode.js v20\n", "redis"),
     ("exception", ONE, "Traceback (most recent call last):\n  File \"/app/main.py\", line 3, in <module>\n    os.path.join(None)\n  File \"<frozen posixpath>\", line 76, in join\nTypeError: not NoneType\n", "TypeError: not NoneType, at /app/main.py:3 in <module>."),
-    ("exception", ONE, "Error: error:0308010C:digital envelope routines::unsupported\n    at new Hash (node:internal/crypto/hash:71:19) {\n  code: 'ERR_OSSL_EVP_UNSUPPORTED'\n}\n\nNode.js v18\n", "(node:internal/crypto/hash:71:19)."),
+    ("openssl", ONE, "Error: error:0308010C:digital envelope routines::unsupported\n    at new Hash (node:internal/crypto/hash:71:19) {\n  code: 'ERR_OSSL_EVP_UNSUPPORTED'\n}\n\nNode.js v18\n", "of OpenSSL does not allow"),
     ("certificate_expired", ONE, "ssl.SSLCertVerificationError: certificate verify failed: certificate has expired (_ssl.c:1006)\n", "expired"),
     ("signature", ABORT, "dyld[1]: Library not loaded: @rpath/x.dylib\n  Reason: tried: '/app/x.dylib' (code signature in <A> '/app/x.dylib' not valid for use in process: mapping process and mapped file (non-platform) have different Team IDs)\n", "signed by another developer"),
     ("library_version", ABORT, "dyld[1]: Symbol not found: _foo\n  Referenced from: <X> /app/srv\n  Expected in: <Y> /usr/lib/libSystem.B.dylib\n", "_foo"),
