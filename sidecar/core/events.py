@@ -69,8 +69,8 @@ class Conflict(StrEnum):
     PASSED = "passed"  # the sidecar holds it for the run, which did not use the socket that it was handed
 
 
-Socket = tuple[str, int, int | None, bool]
-"""A listening socket: address, port, owner's pid, whether it takes IPv6 alone; process.base.ListeningSocket is one."""
+Socket = tuple[str, int, int | None, bool, bool]
+"""A listening socket: address, port, owner's pid, whether it takes IPv6 alone, whether it shares the port; process.base.ListeningSocket is one."""
 
 
 class OfRun(Struct, frozen=True):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from ..process.base import ListeningSocket
-from ..process.platform.ports import HOLDERS_ARE_KNOWN
+from ..process.platform.ports import HOLDERS_ARE_KNOWN, LOOPBACK
 from ..settings.model import Backend
 from ..supervisor import Supervisor
 from ..supervisor.run import is_reached
@@ -35,12 +35,13 @@ class ListenerLook(Struct, eq=False):
 
     async def at(self, port: int) -> Listener:
         """Whose socket is on the port now."""
-        own = self.owns(port)
-        if own is False:
+        own = self._at(port)
+        if own is not None and (not own or self._rival(own)):
             await asyncio.sleep(_SECOND_LOOK)
-            own = self.owns(port)
-        if own is not False:
-            return "unknown" if own is None else "own", None
+            own = self._at(port)
+        if own is None or own:
+            rival = self._rival(own or ())
+            return "unknown" if own is None else "own" if rival is None else "foreign", rival
         if self._passed:
             return "closed", None
         try:
@@ -56,12 +57,12 @@ class ListenerLook(Struct, eq=False):
 
     def ports(self) -> set[int]:
         """Where the run's own tree can be reached on 127.0.0.1; nowhere, where the system does not say."""
-        return self._ports() or set()
+        return {socket.port for socket in self._reached() or ()}
 
     def owns(self, port: int) -> bool | None:
         """Whether the run's own tree listens there; None where the system does not say."""
-        ports = self._ports()
-        return None if ports is None else port in ports
+        own = self._at(port)
+        return None if own is None else bool(own)
 
     def elsewhere(self, port: int) -> tuple[ListeningSocket, ...]:
         """Where the run's tree listens besides the port of 127.0.0.1."""
@@ -69,12 +70,31 @@ class ListenerLook(Struct, eq=False):
         sockets = run.listeners() if run is not None else None
         return tuple(socket for socket in sockets or () if (socket.address, socket.port) != ("127.0.0.1", port))
 
-    def _ports(self) -> set[int] | None:
+    def _rival(self, own: Sequence[ListeningSocket]) -> ListeningSocket | None:
+        """Another program that gets connections to the port too, or all of them: the more exact address has them."""
+        run = self._supervisor.run
+        if self._backend.listener == "any" or run is None or not any(socket.shared for socket in own):
+            return None
+        tree = {process.pid for process in run.process.processes()} if run.process is not None else set()
+        exact = any(socket.address == LOOPBACK for socket in own)
+        try:
+            found = self._find_listener(own[0].port)
+        except OSError:
+            return None
+        rivals = (socket for socket in found if is_reached(socket) and socket.pid not in {None, *tree})
+        return next((socket for socket in rivals if socket.address == LOOPBACK or not exact), None)
+
+    def _at(self, port: int) -> list[ListeningSocket] | None:
+        sockets = self._reached()
+        return None if sockets is None else [socket for socket in sockets if socket.port == port]
+
+    def _reached(self) -> list[ListeningSocket] | None:
+        """Where the run's own tree can be reached on 127.0.0.1; None where the system does not say."""
         run = self._supervisor.run
         sockets = run.listeners() if run is not None else None
         if sockets is None or (self._passed and not HOLDERS_ARE_KNOWN):
             return None
-        return {socket.port for socket in sockets if is_reached(socket)}
+        return [socket for socket in sockets if is_reached(socket)]
 
 
 def other_port(ports: set[int], given: int, printed: int | None, *, in_command: bool) -> int | None:

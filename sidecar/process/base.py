@@ -31,12 +31,16 @@ class ProcessId(NamedTuple):
 
 
 class ListeningSocket(NamedTuple):
-    """A listening TCP socket; ``pid`` is None if the system does not report the owner, ``only_ipv6`` False if not IPV6_V6ONLY."""
+    """A listening TCP socket; ``pid`` is None if the system does not report the owner, ``only_ipv6`` False if not IPV6_V6ONLY.
+
+    ``shared``: another process listens on the port too (SO_REUSEPORT), and may get its connections; Linux only.
+    """
 
     address: str
     port: int
     pid: int | None
     only_ipv6: bool = False
+    shared: bool = False
 
 
 class SandboxRequest(Struct, frozen=True):

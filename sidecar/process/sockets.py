@@ -51,7 +51,8 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
         for inode in inodes:
             if inode in listening:
                 found.setdefault(inode, _named(listening[inode], pid))
-    return list(found.values())
+    others = {port for inode, (_, port, _) in listening.items() if inode not in found}
+    return [one._replace(shared=one.port in others) for one in found.values()]
 
 
 def is_listening(port: int) -> bool | None:

@@ -19,6 +19,7 @@ class FakeProcess:
 
     Attributes:
         sockets: where it listens.
+        shared: ports on which another process listens, too.
         on_interrupt: seconds until SIGTERM ends it; None: it ignores the signal.
         immortal: a kill leaves it alive.
         signals: what it was sent, in order.
@@ -28,6 +29,7 @@ class FakeProcess:
         self.spec = spec
         self.identity = ProcessId(pid, 1.0)
         self.sockets: list[tuple[str, int]] = []
+        self.shared: set[int] = set()
         self.on_interrupt: float | None = 0.0
         self.immortal = False
         self.signals: list[str] = []
@@ -80,7 +82,8 @@ class FakeProcess:
         return [self.identity] if self.alive else []
 
     def listeners(self) -> list[ListeningSocket] | None:
-        return [ListeningSocket(address, port, self.identity.pid) for address, port in self.sockets]
+        pid = self.identity.pid
+        return [ListeningSocket(address, port, pid, shared=port in self.shared) for address, port in self.sockets]
 
 
 class FakeLayer:

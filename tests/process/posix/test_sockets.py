@@ -12,6 +12,7 @@ import time
 import pytest
 
 from sidecar.process import find_listener, find_listeners_of, portable_sockets, process_name
+from sidecar.process.base import ListeningSocket
 from sidecar.process.platform.ports import is_listening
 from sidecar.process.posix import PosixProcessLayer
 from tests.support.backends import has_ipv6
@@ -48,6 +49,23 @@ async def test_the_sockets_of_the_whole_tree_are_reported_with_their_owners(laye
     assert run.listeners() == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="shared is Linux' alone")
+def test_a_port_that_another_process_shares_is_told_from_one_that_a_child_shares() -> None:
+    with socket.socket() as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        own.bind(("127.0.0.1", 0))
+        own.listen()
+        port = own.getsockname()[1]
+        code = f"import socket, time; s = socket.create_server(('127.0.0.1', {port}), reuse_port=True); print('x', flush=True); time.sleep(600)"
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+            assert other.stdout is not None
+            assert other.stdout.read(1) == b"x"
+            alone, both = find_listeners_of([os.getpid()]), find_listeners_of([os.getpid(), other.pid])
+            other.kill()
+    assert [one.shared for one in alone or () if one.port == port] == [True]
+    assert [one.shared for one in both or () if one.port == port] == [False, False]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc shows that nothing is left")
 async def test_a_tree_that_has_ended_listens_nowhere_before_its_end_was_reported(layer: PosixProcessLayer) -> None:
     """Else a port that another program holds would count as its own: whose it is would be unknown."""
@@ -64,7 +82,7 @@ async def test_a_tree_that_has_ended_listens_nowhere_before_its_end_was_reported
 def test_the_owner_of_a_port_is_found(find) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert find(port) == [("127.0.0.1", port, os.getpid(), False)]
+        assert find(port) == [ListeningSocket("127.0.0.1", port, os.getpid())]
     assert find(port) == []
 
 
@@ -72,7 +90,7 @@ def test_the_owner_of_a_port_is_found(find) -> None:
 def test_the_sockets_of_a_process_are_found_and_an_ended_one_has_none(find) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
-        assert (*address, os.getpid(), False) in find([os.getpid()])
+        assert ListeningSocket(*address, os.getpid()) in find([os.getpid()])
     assert find([2**22 + 1]) == []
 
 

@@ -183,6 +183,34 @@ async def test_nothing_is_sent_to_another_program_that_took_the_port(stage: Stag
     assert len(stage.client.asked) == asked  # no probe, and no request to shut down either
 
 
+@pytest.mark.parametrize(
+    ("own", "theirs", "is_rival"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("0.0.0.0", "127.0.0.1", True),
+        ("0.0.0.0", "0.0.0.0", True),
+        ("127.0.0.1", "0.0.0.0", False),  # the more exact address has every connection
+    ],
+)
+@story(lambda own, theirs, is_rival: LIVE)
+async def test_a_port_that_is_shared_with_another_program_is_not_the_runs(
+    stage: Stage, own: str, theirs: str, is_rival: bool
+) -> None:
+    """By SO_REUSEPORT: half of the page's requests, or all of them, went there."""
+    stage.layer.script = lambda process: process.listen_on(own, int(process.spec.command[-1]))
+    started = await stage.supervisor.start()
+    await stage.pass_time(3)
+    stage.process.shared.add(started.port)
+    stage.layer.strangers = [ListeningSocket(theirs, started.port, STRANGER)]
+    await stage.pass_time(2)
+    assert (stage.supervisor.run.listener == "foreign") is is_rival
+    assert healths(stage)[-1][0] is not is_rival
+    stage.process.shared.clear()
+    stage.layer.strangers.clear()
+    await stage.pass_time(2)
+    assert stage.supervisor.run.listener == "own"
+
+
 @story(backend__port="reported", **LIVE)
 async def test_a_new_address_that_a_running_backend_prints_is_taken_over(stage: Stage) -> None:
     def report(process: FakeProcess) -> None:
