@@ -23,7 +23,7 @@ COMPLETION_VARIABLE = "_SIDECAR_COMPLETE"
 
 _TEXT_OPTIONS = ("--config", "--profile", "--cwd", "--set", "--metrics")
 _NUMBER_OPTIONS = {"--max-frame": MAX_FRAME_RANGE, "--max-in-flight": MAX_IN_FLIGHT_RANGE}
-_HINT = "'sidecar serve --help' lists the options."
+HINT = "'sidecar serve --help' lists the options."
 
 
 class Boot:
@@ -64,6 +64,15 @@ def asks_for_help(argv: list[str]) -> bool:
     return any(word in {"--help", "-h", "--version"} for word in own)
 
 
+def refuse_terminal() -> None:
+    """UsageError: stdin and stdout are a terminal, which would show the frames as garbage and can send none."""
+    if has_terminal() and os.isatty(1):
+        raise UsageError(
+            "An app must be at the other end of stdin and stdout, and they are a terminal",
+            hint="In a terminal, use 'sidecar watch -- COMMAND'.",
+        )
+
+
 def parse(argv: list[str]) -> Boot:
     """Parses the arguments of ``serve``, with or without that word. UsageError: they are wrong."""
     boot = Boot()
@@ -72,16 +81,16 @@ def parse(argv: list[str]) -> Boot:
         if word == "--":
             boot.command = list(words)
             if not boot.command:
-                raise UsageError("Nothing follows '--'; expected the backend's command", hint=_HINT)
+                raise UsageError("Nothing follows '--'; expected the backend's command", hint=HINT)
             break
         name, equals, value = word.partition("=")
         if name not in _TEXT_OPTIONS and name not in _NUMBER_OPTIONS:
             what = f"No option {name!r}" if word.startswith("-") else f"Unexpected argument {word!r}"
-            raise UsageError(what, hint=f"The backend's command goes after '--'{_correct(argv, word, words)}. {_HINT}")
+            raise UsageError(what, hint=f"The backend's command goes after '--'{_correct(argv, word, words)}. {HINT}")
         if not equals:
             value = next(words, "")
         if not value or (value == "--" and not equals):
-            raise UsageError(f"{name} needs a value", hint=_HINT)
+            raise UsageError(f"{name} needs a value", hint=HINT)
         _set(boot, name, value)
     return boot
 
@@ -106,7 +115,7 @@ def _set(boot: Boot, name: str, value: str) -> None:
     elif name == "--metrics":
         if not value.endswith(".prom"):
             raise UsageError(
-                f"--metrics takes a FILE.prom, not {value!r}: node_exporter reads no other name", hint=_HINT
+                f"--metrics takes a FILE.prom, not {value!r}: node_exporter reads no other name", hint=HINT
             )
         boot.metrics = value
     elif name == "--cwd":
@@ -114,7 +123,7 @@ def _set(boot: Boot, name: str, value: str) -> None:
     elif name == "--set":
         section, dot, _ = value.partition("=")[0].partition(".")
         if "=" not in value or not section or not (dot or section == "profile"):
-            raise UsageError(f"--set takes SECTION.NAME=VALUE, not {value!r}", hint=_HINT)
+            raise UsageError(f"--set takes SECTION.NAME=VALUE, not {value!r}", hint=HINT)
         boot.overrides.append(value)
     elif name == "--max-frame":
         boot.max_frame = _number(name, value)
@@ -126,5 +135,5 @@ def _number(name: str, value: str) -> int:
     low, high = _NUMBER_OPTIONS[name]
     number = int(value) if value.isascii() and value.isdigit() and len(value) < 12 else -1
     if not low <= number <= high:
-        raise UsageError(f"{name} takes a whole number from {low} to {high}, not {value!r}", hint=_HINT)
+        raise UsageError(f"{name} takes a whole number from {low} to {high}, not {value!r}", hint=HINT)
     return number

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .argv import Boot, parse
+from .argv import Boot, parse, refuse_terminal
 from .errors import LIMIT_REMEDY, UsageError, is_exhausted
 from .process.platform.descriptors import guard_stdio, write_all
 from .wire.hello import hello_frame
@@ -41,6 +41,7 @@ def serve(argv: list[str]) -> None:
 def _serve(argv: list[str]) -> int:
     try:
         boot = parse(argv)
+        refuse_terminal()
     except UsageError as error:
         _say(f"{error.message}. {error.hint}")
         return error.exit_status

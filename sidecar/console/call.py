@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 from msgspec import UNSET, DecodeError, ValidationError, convert, inspect, json, structs, to_builtins
@@ -77,6 +78,10 @@ def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:
     elif channel in READS_STATE and not names_state:
         why = "The command selects whose state to read; --data NAME works too: see 'sidecar data'."
         require_command(f"call {channel}", serve_words, why)
+    elif channel in READS_STATE and settings and settings.paths.data and not Path(settings.paths.data).exists():
+        raise UsageError(
+            f"No state named {settings.paths.data!r}, and no such folder", hint="'sidecar data' lists the names."
+        )
     try:
         managed = settings is None or settings.backend.managed
         result = run_cancellable(_ask(channel, values, serve_words, managed=managed))

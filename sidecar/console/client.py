@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from msgspec import UNSET, MsgspecError, msgpack
 
+from ..argv import HINT
 from ..core.exit_status import signal_name
 from ..errors import FrameError, InvalidArgsError, InvalidConfigError, SidecarError, UsageError
 from ..process.platform.signals import OWN_SESSION
@@ -251,7 +252,7 @@ class Client:
             kind = InvalidConfigError if self.failure.code == InvalidConfigError.code else SidecarLostError
             return kind(self.failure.message, hint=hint)
         if self.exit_status == UsageError.exit_status:
-            return UsageError(self.last_words.removeprefix("sidecar: "))
+            return UsageError(self.last_words.removeprefix("sidecar: ").removesuffix(f" {HINT}"))
         status = "" if self.exit_status is None else f" ({self.end})"
         words = f"; it wrote:\n{self.last_words}" if self._last_words else ""
         return SidecarLostError(f"{what}{status}{words}")

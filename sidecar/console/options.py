@@ -44,6 +44,8 @@ def _names(kind: Kind) -> Iterable[str]:
 class Seconds(click.FloatRange):
     """A time in seconds. Refuses ``nan``, which Python accepts in every range."""
 
+    name = "number of seconds"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number; BadParameter if it is not one, or out of range."""
         with_unit = quantity(value, SECONDS) if isinstance(value, str) else None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from .. import __version__
+from ..argv import refuse_terminal
 from ..clock import iso
 from ..errors import UsageError
 from ..process.platform import SYSTEM
@@ -31,6 +32,7 @@ from .recording import CHUNK, MAGIC, Header, Kind, encode_header, encode_record,
 def run(file: str, serve_words: Sequence[str]) -> int:
     """Runs one sidecar to its end; returns its exit status, as a shell does. UsageError: the file cannot be written."""
     require_command("record FILE", serve_words, starts=False)
+    refuse_terminal()
     path = Path(file)
     descriptor = _create(path)
     stdin_fd, stdout_fd = guard_stdio()

@@ -65,6 +65,9 @@ def test_a_state_that_is_to_be_read_must_be_named(home: Path) -> None:
     assert done.returncode == 64
     assert "--data NAME" in done.stderr
     assert sidecar(home, "call", "sidecar:ping").returncode == 0
+    mistyped = sidecar(home, "call", "backend:crashReports", "--data", "shop-1a2b3c4d")
+    assert (mistyped.returncode, mistyped.stdout) == (64, "")
+    assert "No state named 'shop-1a2b3c4d', and no such folder\n" in mistyped.stderr
     assert states(home) == []
 
 

@@ -15,6 +15,9 @@ from tests.support.backends import http_backend
 from tests.support.launch import clean_environment, run, sidecar_command
 from tests.support.processes import wait_until
 
+if sys.platform != "win32":
+    from tests.support.terminal import Terminal, shown
+
 BACKEND = ["--", *http_backend()]
 COMMANDS = {
     "help": ["--help"],
@@ -81,6 +84,20 @@ def test_closed_streams_are_taken_for_the_null_device(name: str, closed: str) ->
     words = COMMANDS[name] if name != "watch" else ["watch", "--seconds", "1", *BACKEND]
     done = run(["sh", "-c", f'exec "$@" {closed}', "sh", *sidecar_command(), *words])
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.posix(reason="a pseudo-terminal")
+@pytest.mark.parametrize("words", [["serve"], ["record", "new.frames"]], ids=["serve", "record"])
+def test_no_frames_are_shown_in_a_terminal(words: list[str], tmp_path: Path) -> None:
+    command = [*sidecar_command(), *words, *BACKEND]
+    shell = ["sh", "-c", 'cd "$0" && exec "$@"', str(tmp_path), *command]
+    with Terminal(shell, clean_environment()) as terminal:
+        assert terminal.wait() == 64
+        written = shown(terminal.written)
+    assert "they are a terminal" in written
+    assert "sidecar watch -- COMMAND" in written
+    assert "hello" not in written
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.posix(reason="Windows has no signals that one process sends another")

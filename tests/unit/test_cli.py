@@ -41,7 +41,7 @@ def test_the_version_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
         (["nope"], "'nope'"),
         (["wach", "--", "backend"], "Did you mean 'watch'?"),
         (["--nope"], "--nope"),
-        (["demo", "--seconds", "many"], "'many'"),
+        (["demo", "--seconds", "many"], "'many' is not a valid number of seconds"),
         (["demo", "--seconds", "1"], "--seconds"),
         (["demo", "--", "backend"], "after '--'"),
         (["call"], "CHANNEL"),
@@ -71,6 +71,7 @@ def test_a_usage_error_is_one_clear_message_and_status_64(
     assert first.startswith("sidecar: ")
     assert named in first
     assert len(rest) <= 1
+    assert "serve --help" not in captured.err
     assert "Traceback" not in captured.err
 
 
