@@ -440,6 +440,21 @@ SAID = [
     ("server_unreachable", ONE, "org.flywaydb.core.internal.exception.FlywaySqlException: Unable to obtain connection from database\n", "connection from database"),
     ("database_missing", ONE, "ActiveRecord::NoDatabaseError: We could not find your database: app.\n", "opens, does not exist"),
     ("server_unreachable", ONE, "ActiveRecord::ConnectionNotEstablished: connection to server at \"127.0.0.1\", port 5432 failed: Connection refused\n", "not answer: port 5432"),
+    ("command_missing", ExitStatus(code=127), "[FATAL tini (7)] exec servr failed: No such file or directory\n", "program servr,"),
+    ("command_missing", ExitStatus(code=2), "[dumb-init] servr: No such file or directory\n", "program servr,"),
+    ("command_missing", ExitStatus(code=127), "timeout: failed to run command \u2018servr\u2019: No such file or directory\n", "program servr,"),
+    ("command_missing", ExitStatus(code=127), "xargs: servr: No such file or directory\n", "program servr,"),
+    ("command_missing", ONE, "setsid: failed to execute servr: No such file or directory\n", "program servr,"),
+    ("source_error", ONE, "1 | const a: = 1;\n             ^\nerror: Unexpected =\n    at /app/server.ts:1:10\n\nBun v1.4.5 (Linux x64)\n", "in /app/server.ts:1."),
+    ("source_error", ONE, "error: SyntaxError: Unexpected token `=`.\n  |\n1 | const a: = 1;\n  |          ~\n    at file:///app/server.ts:1:10\n", "in /app/server.ts:1."),
+    ("source_error", ExitStatus(code=255), "PHP Parse error:  Unclosed '(' in /app/x.php on line 1\n", "in /app/x.php on line 1."),
+    ("argument", ONE, "ArgError: unknown or unexpected option: --foo" + NODE, "option: --foo"),
+    ("working_folder", ExitStatus(code=2), "Usage: celery [OPTIONS]\n\nError: \nUnable to load celery application.\nThe module gone was not found.\n", "names: gone."),
+    ("working_folder", ONE, "Could not find Litestar instance or factory\n", "Litestar instance or factory"),
+    ("configuration", ONE, "[ALERT]    (7) : config : parsing [ha.cfg:2] : 'bind' : invalid character 'a' in port number 'abc' in ':abc'.\n", "port number 'abc'"),
+    ("file_missing", ONE, "[ALERT]    (7) : config : Cannot open configuration file/directory gone.cfg : No such file or directory\n", "exist: gone.cfg"),
+    ("file_missing", ExitStatus(code=255), "2026-11-28 08:01:33: (configfile.c.2211) opening configfile gone.conf failed: No such file or directory\n", "exist: gone.conf"),
+    ("root", ExitStatus(code=64), "can't run as root without the -u switch\n", "-u switch"),
 ]  # fmt: skip
 
 
