@@ -1,74 +1,49 @@
-"""The backend of ``sidecar demo``: a small web server on 127.0.0.1, and a button that crashes it."""
+"""The backend of ``sidecar demo``: a small web server on 127.0.0.1 that crashes when it is asked to."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
+import threading
 from collections.abc import Sequence
-
-from aiohttp import web
-
-from ..process.platform.signals import TERMINATION
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 
 LIVE_PATH = "/health"
 STOP_PATH = "/demo/stop"
 CRASH_PATH = "/demo/crash"
 CRASH_STATUS = 134  # what a shell shows for SIGABRT, the way in which a .NET server crashes
 
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Demo backend</title>
-<style>body{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:4rem auto;padding:0 1rem;color-scheme:light dark}
-button{font:inherit;padding:.5rem 1rem}</style>
-<h1>Demo backend</h1>
-<p>Process <b>PID</b> serves this page under a sidecar.</p>
-<button onclick="fetch('CRASH',{method:'POST'}).finally(()=>setTimeout(()=>location.reload(),2000))">Crash it</button>
-<p>The sidecar starts it again; two seconds later this page shows another process.</p>
-</html>"""
+
+class _Server(ThreadingTCPServer):  # HTTPServer would look its name up, which may take seconds
+    allow_reuse_address = True
+    daemon_threads = True
 
 
-def make_app(stop: asyncio.Event) -> web.Application:
-    """The server; ``stop`` is set when the shutdown endpoint is called."""
-    loop = asyncio.get_running_loop()
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._answer(200)
 
-    async def page(_: web.Request) -> web.Response:
-        text = _PAGE.replace("PID", str(os.getpid())).replace("CRASH", CRASH_PATH)
-        return web.Response(text=text, content_type="text/html")
+    def do_POST(self) -> None:
+        self._answer(202)
+        if self.path == CRASH_PATH:
+            sys.stderr.write("Unhandled exception. The crash button was pressed.\n")
+            sys.stderr.flush()
+            os._exit(CRASH_STATUS)
+        if self.path == STOP_PATH:
+            threading.Thread(target=self.server.shutdown).start()  # it waits for the server's loop
 
-    async def live(_: web.Request) -> web.Response:
-        return web.json_response({"status": "healthy", "pid": os.getpid()})
+    def _answer(self, status: int) -> None:
+        body = b'{"status": "healthy"}'
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-    async def shutdown(_: web.Request) -> web.Response:
-        loop.call_later(0.05, stop.set)  # the answer goes first
-        return web.json_response({"message": "Shutdown initiated", "force": False}, status=202)
-
-    async def crash(_: web.Request) -> web.Response:
-        loop.call_later(0.05, _die)
-        return web.json_response({"message": "Goodbye"}, status=202)
-
-    app = web.Application()
-    app.add_routes(
-        [web.get("/", page), web.get(LIVE_PATH, live), web.post(STOP_PATH, shutdown), web.post(CRASH_PATH, crash)]
-    )
-    return app
-
-
-def _die() -> None:
-    sys.stderr.write("Unhandled exception. The crash button was pressed.\n")
-    sys.stderr.flush()
-    os._exit(CRASH_STATUS)
-
-
-async def _serve(port: int) -> None:
-    stop = asyncio.Event()
-    runner = web.AppRunner(make_app(stop), access_log=None, handle_signals=False)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=1.0).start()
-    print(f"Now listening on: http://127.0.0.1:{port}", flush=True)
-    for number in TERMINATION:
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
-    await runner.cleanup()
+    def log_message(self, *_: object) -> None:
+        """A request is not worth a line."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -76,10 +51,9 @@ def main(argv: Sequence[str]) -> int:
     if len(argv) != 2 or argv[0] != "--port" or not argv[1].isdigit():
         sys.stderr.write("Usage: python -m sidecar.console.demo_backend --port PORT\n")
         return 64
-    try:
-        asyncio.run(_serve(int(argv[1])))
-    except KeyboardInterrupt:
-        pass
+    with suppress(KeyboardInterrupt), _Server(("127.0.0.1", int(argv[1])), _Handler) as server:
+        print(f"Now listening on: http://127.0.0.1:{argv[1]}", flush=True)
+        server.serve_forever(poll_interval=0.05)
     return 0
 
 

@@ -17,7 +17,7 @@ from tests.support import processes
 from tests.support.backends import http_backend
 from tests.support.launch import run_sidecar
 
-SECONDS = "40" if sys.platform == "win32" else "8"  # aiohttp, which the demo's backend imports, takes 3 s under Wine
+SECONDS = "40" if sys.platform == "win32" else "8"  # under Wine each start takes seconds
 
 
 def failed(done: subprocess.CompletedProcess[str], status: int = 1) -> dict[str, Any]:
