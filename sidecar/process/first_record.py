@@ -75,8 +75,8 @@ def check_alone(folder: str, own: str) -> None:
 def write_first(folder: str, *, world: str, owner: tuple[int, float], marker: str, port: int | None) -> None:
     """Writes the record of a sidecar that is about to launch its first run, as RunRecord has it. Raises OSError."""
     text = (
-        f'{{"version":1,"world":"{world}","owner":[{owner[0]},{owner[1]}],"guardian":null,'
-        f'"backend":null,"marker":"{marker}","run":1,"port":{port or "null"},"failures":0,"logs":"",'
+        f'{{"world":"{world}","owner":[{owner[0]},{owner[1]}],"guardian":null,'
+        f'"backend":null,"marker":"{marker}","port":{port or "null"},"failures":0,"logs":"",'
         f'"written":{time.time()},"ending":0.0}}'
     )
     replace_file(os.path.join(folder, record_name(*owner)), text.encode("ascii"))

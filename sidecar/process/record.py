@@ -31,13 +31,11 @@ _Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 class RunRecord(msgspec.Struct, kw_only=True):
     """The record of one sidecar; processes are (pid, start time)."""
 
-    version: int = 1
     world: _World  # see identity.pid_namespace
     owner: _Process
     guardian: _Process | None = None
     backend: _Process | None = None
     marker: _Name = ""  # NAME=value in the environment of all that the sidecar launched; empty: none
-    run: _Count = 0
     port: _Port | None = None
     failures: _Count = 0  # how many stand against the restart budget
     logs: _Name = (

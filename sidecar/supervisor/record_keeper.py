@@ -46,7 +46,6 @@ class RecordKeeper(Struct, eq=False):
             guardian=self._layer.guardian,
             marker=self._layer.marker,
             backend=process.identity if process is not None else None,
-            run=lifecycle.run,
             port=self._supervisor.last_port,
             failures=lifecycle.budget.spent(lifecycle.healthy_time.total(now)),
         )

@@ -52,7 +52,6 @@ class HealthAnswered(Struct, frozen=True):
 class Output(Struct, frozen=True):
     """Bytes that the run's tree wrote."""
 
-    run: int
     stream: str
     data: bytes
 

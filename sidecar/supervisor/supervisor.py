@@ -324,7 +324,7 @@ class Supervisor:
 
     def hear_output(self, number: int, stream: str, data: bytes) -> None:
         """The run's tree wrote something."""
-        self.stream.publish(Output(number, stream, data))
+        self.stream.publish(Output(stream, data))
         if (port := self.launcher.reported_port(self._current_run, stream, data)) is not None:
             self.post(e.PortReported(number, port))
 

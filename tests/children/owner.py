@@ -53,7 +53,7 @@ async def main():
         from sidecar.process.record import Record
 
         record = Record(Path(folder), print)
-        record.update(guardian=layer.guardian, backend=run.identity, marker=layer.marker, run=1, port=45678, failures=2)
+        record.update(guardian=layer.guardian, backend=run.identity, marker=layer.marker, port=45678, failures=2)
     await listener.ready.wait()
     if moment == "stopping":
         run.interrupt()

@@ -21,7 +21,7 @@ from sidecar.process.reclaim import Reclaim
 from sidecar.process.record import Record, RunRecord
 
 DEAD = (2, 1.0)
-RECORD: dict[str, object] = {"version": 1, "world": pid_namespace(), "owner": DEAD, "written": 5.0}
+RECORD: dict[str, object] = {"world": pid_namespace(), "owner": DEAD, "written": 5.0}
 
 kills = pytest.mark.posix(reason="on Windows the job object ends everything, and reclaim kills nothing")
 modes = pytest.mark.posix(reason="modes, owners and links of POSIX")
@@ -216,7 +216,6 @@ WRONG: list[dict[str, object]] = [
     {"failures": 10**9},
     {"failures": -5},
     {"failures": 1.5},
-    {"run": -1},
     {"backend": [1, 5.0]},
     {"backend": [0, 5.0]},
     {"backend": [-1, 5.0]},

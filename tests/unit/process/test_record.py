@@ -16,10 +16,10 @@ from sidecar.process.record import Record
 def test_the_first_update_is_written_though_nothing_differs(tmp_path: Path) -> None:
     """Windows has neither guardian nor marker; another sidecar must still see one that has not started its backend."""
     record = Record(tmp_path, pytest.fail)
-    record.update(run=0)
+    record.update(failures=0)
     (path,) = tmp_path.iterdir()
     written = path.read_bytes()
-    record.update(run=0)
+    record.update(failures=0)
     assert path.read_bytes() == written
 
 
