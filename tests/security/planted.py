@@ -282,6 +282,19 @@ level=info msg="got token" token={s}
 npm_config__auth={s}
 SENTRY_DSN=https://{s}@o1.ingest.sentry.io/2
 Content-Disposition: form-data; name="password"\r\n\r\n{s}\r\n--x
+the password for anna is {s}
+password of user bob is {s}
+Your one-time code is {n}
+encryption key (hex): {s}
+API key (production): {s}
+master key [base64]: {s}
+mot de passe : {s}
+<password><![CDATA[a<b>{s}<c]]></password>
+INSERT INTO users (name, password) VALUES ('anna', '{s}')
+INSERT OR REPLACE INTO a (id, "api_key", n) VALUES (1, N'{s}', now()), (2, 'x', 3)
+INSERT INTO a (n, token) VALUES ('it''s', NULL), ('(', '{s}')
+SAMLResponse={s}
+login("anna", "{s}") failed: password={s}
 """
 MULTILINE = (
     "-----BEGIN RSA PRIVATE KEY-----\n{s}\n{s}\n-----END RSA PRIVATE KEY-----\n",
@@ -296,6 +309,7 @@ MULTILINE = (
     "password: |\n  {s}\nport: 5",
     "env:\n  - name: DB_PASSWORD\n    value: {s}\n",
     "machine example.com\n  login anna\n  password {s}\n",
+    "db_password\n  Input should be a valid integer [type=int_parsing, input_value='{s}', input_type=str]",
     '"data": {{\n  "password":\n    "{s}"\n}}',
 )
 # What a person chose: no form, signs of every kind.
@@ -488,6 +502,22 @@ mysql -u root -h db app
 docker run -p 8080:80 nginx
 docker run -p 8080:80 -e MODE=fast nginx
 mkdir -p build/out
+password = os.environ["DB_PASSWORD"]
+token = process.env["API_TOKEN"];
+password: process.env.DB_PASSWORD,
+secret = Environment.GetEnvironmentVariable("SECRET");
+usage: tool [-h] --api-key API_KEY [--secret SECRET] file
+-p, --password PASSWORD   the password of the user
+--token=TOKEN             access token
+the password for anna is wrong
+The one-time code is invalid
+exit code is 482913
+encryption key (hex) expected
+Key (id)=(42a7c1) already exists.
+INSERT INTO users (name, password) VALUES ($1, $2)
+INSERT INTO users (name, password_hash) VALUES (?, ?), (%s, NULL)
+INSERT INTO users (name, email) VALUES ('anna', 'a1@b.example')
+auth.pass_rate=0.98765432
 ssh -p 2222 anna@host
 cp -p a b
 """.splitlines()

@@ -173,6 +173,17 @@ def test_what_powershell_wrote_as_utf_16_is_masked() -> None:
     assert mask_text("A=1\0B=2\0C=3\0") == "A=1\0B=2\0C=3\0"  # an environment as Linux shows it
 
 
+def test_a_seed_phrase_is_masked_whole() -> None:
+    """A rule for names took the first word, and the other eleven had no sign of what they are."""
+    words = "abandon ability able about above absent absorb abstract absurd abuse access accident"
+    assert mask_text(f"seed phrase: {words}\n") == f"seed phrase: {MASK}\n"
+
+
+def test_the_line_behind_a_key_of_putty_stays() -> None:
+    key = "Private-Lines: 1\nAAAAIV5aeLpEQc3j4t4k\nPrivate-MAC: 00"
+    assert mask_text(key) == f"Private-Lines: {MASK}\nPrivate-MAC: 00"
+
+
 COMMANDS = (
     ["x", "--password", "swordfish"],
     ["x", "--pass=swordfish"],
@@ -230,6 +241,8 @@ PIECES = (
     *('pragma key ="', "secret loaded: a", "_secret_", "00a", "(string) ", "sqlplus a/b@ ", "{password,\"a\"", '"password:" send "', "AKIA", "password for a (", "key loaded a "),
     *('variable "key" {', "<key>key</key>", "identified by ", 'name="key" a="b" '),
     *("MIIaaIBA", "TOKEN    ", "password" + " " * 40, "--a:", "--key:a ", "auth('a', '", "UGFzc3dvcmQ6 ", "AUTH a ", "u+", "<<\""),
+    *("INSERT INTO a (key) VALUES ('", "insert into a(token,b)values(1,", "('a',", "(b(", "key\n a input_value='", "key (a", "API key [", "<![CDATA["),
+    *("password for a is ", "password=a1b2c3d4e5 ", "seed abandon ability ", "<key><![CDATA[", "os.environ[", 'key=env("a', "--key KEY "),
     *("secrets:\n ", "secrets:\n a: ", "password:\n- ", "password:\n- a\n", "secrets:\n- a password:\n", '"secrets":{', "[secrets]\n", "[secrets]\na=1\n", "- a1b\n"),
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ..model import Settings
-from .names import Strength, is_harmless, strength, words_of
+from .names import Strength, is_harmless, is_random, strength, words_of
 from .names import looks_secret as looks_secret
 
 MASK = "***"
@@ -19,6 +19,8 @@ _OTHER_ENCODINGS = ("cp1252", "cp850")  # what Western Windows programs write to
 _WIDE = re.compile(r"(?:[\t-~]\0){4}(?:[\t-~]\0)*+")
 _MAX_KIND = 80  # characters; the name in it may be a whole line
 _MIN_SECRET = 4  # characters; shorter ones occur by chance in any text
+_MIN_AGAIN = 8  # characters of one that is masked wherever the same text has it again
+_MAX_AGAIN = 100  # of them
 _MIN_LINE = 16  # characters of a line of a secret that has several
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _ESCAPED_BY_NET = re.compile("[\"&'+<>`\x7f]|[^\x00-\x7f]")  # System.Text.Json escapes more than JSON has to
@@ -56,15 +58,18 @@ def mask_text(text: str, secrets: Iterable[str] = (), found: Found | None = None
     from .assignments import mask_assignments
     from .blocks import mask_blocks
     from .forms import mask_forms
+    from .statements import mask_statements
     from .tokens import mask_tokens
 
     note = found or Found()
     if "\0" in text:  # UTF-16, as PowerShell writes it into a file of another encoding
         text = _WIDE.sub(lambda wide: wide[0].replace("\0", ""), text)
     text = _mask_known(text, secrets, note)
-    for rule in (mask_blocks, mask_tokens, mask_addresses, mask_assignments, mask_forms):
+    for rule in (mask_blocks, mask_tokens, mask_addresses, mask_statements, mask_assignments, mask_forms):
         text = rule(text, note)
-    return text
+    # Where it is said again, its name may be missing: in the message of an error, among the arguments of a call.
+    again = [secret for secret in dict.fromkeys(note.secrets) if len(secret) >= _MIN_AGAIN and is_random(secret)]
+    return _mask_known(text, again[:_MAX_AGAIN], note)
 
 
 def _mask_known(text: str, secrets: Iterable[str], note: Found) -> str:

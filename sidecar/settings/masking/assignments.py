@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from .names import Replace, Strength, is_bare, is_harmless, is_plain, is_prose, is_random, is_sentence, strength
+from .names import (
+    Replace,
+    Strength,
+    is_bare,
+    is_harmless,
+    is_metavar,
+    is_plain,
+    is_prose,
+    is_random,
+    is_sentence,
+    strength,
+)
 from .nesting import Nesting, list_below
 from .values import Value, depth_of, line_before, read_value, rest_of_line
 
@@ -19,7 +30,9 @@ _PAIR = re.compile(
     rf"(?P<space>\s{{0,24}}){_ANSI}"
 )
 _TYPED = re.compile(r":[ ]{1,2}([\w.]+)")
-_SECOND_WORDS = frozenset({"id", "code", "codes", "phrase", "words", "string", "key", "keys"})  # session id, API key
+_SECOND_WORDS = frozenset(
+    {"id", "code", "codes", "phrase", "words", "string", "key", "keys", "passe"}
+)  # session id, API key
 _FIRST_WORD = re.compile(r"[A-Za-z0-9-]{2,16} \Z")
 _KEY_END = re.compile(r"(?:\\{0,15}[\"'])\s{0,4}(?:[:=]|=>)")
 _FURTHER = re.compile(r"(?:, ?(?=[^\s,]{0,40}[0-9])[\w-]{4,40}(?![\w:=-]))+")  # codes: 1234-5678, 8765-4321
@@ -34,6 +47,9 @@ _MASKED = re.compile(r"[\w.:-]{1,80}=\*{3}")  # as commands and settings show a 
 _REFERENCE = re.compile(
     r"!(?:Ref|GetAtt|Sub|ImportValue|vault|secret|reference|env_var)\b"
 )  # of YAML, to what is elsewhere
+_LOOKUP = re.compile(
+    r"[\w.$]{0,60}(?i:env|variable|secret|property|setting)\(\\?[\"'][\w.:-]{1,80}\\?[\"']\)"
+)  # in a line of a program
 _COLOUR = re.compile(r"^\d{1,3}m")  # what a colour leaves before a name
 
 
@@ -68,6 +84,8 @@ def mask_assignments(text: str, replace: Replace) -> str:
             nesting.open(name, level, pair.start(), pair.end(), pair["sign"])
             continue
         secret = text[value.start : value.end]
+        if is_metavar(name, secret):
+            continue
         pieces += (text[done : value.start], replace(f"value of {name.strip('-$.')}", secret))
         done = value.end
     pieces.append(text[done:])
@@ -103,6 +121,8 @@ def _value(text: str, pair: re.Match[str], level: Strength) -> Value | None:
 def _is_elsewhere(text: str, pair: re.Match[str]) -> bool:
     """Whether what follows only says where the value is, or names another: ``!Ref X``, ``"password:" ``, ``=> "key": x``."""
     start = pair.end()
+    if _LOOKUP.match(text, start):
+        return True
     if pair["sign"] == "=>":
         value = read_value(text, start)
         return value.quoted and text[value.start : value.end].isidentifier() and bool(_KEY_END.match(text, value.end))

@@ -15,20 +15,26 @@ _MAX_BLOCK = 20_000
 _CUT_BLOCK = re.compile(
     r"(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/=]{4,400}(?:\r?\n|\\n))++(?P<end>-----END [A-Z ]{0,40}PRIVATE KEY)?"
 )
-_PUTTY = re.compile(r"(?<=Private-Lines: )\d{1,4}\r?\n(?:[A-Za-z0-9+/=]{1,80}\r?\n?){1,400}")
+_PUTTY = re.compile(r"(?<=Private-Lines: )\d{1,4}\r?\n(?:[A-Za-z0-9+/=]{1,80}(?:\r?\n|\Z)){1,400}")
+_SEED = re.compile(  # all of its words, before a rule takes the first of them for the value of a name
+    r"(?i:\b(?:mnemonic|seed|phrase|bip-?39)\b\W{1,4})(?P<secret>[a-z]{3,8}(?: [a-z]{3,8}){11}(?:(?: [a-z]{3,8}){3}){0,4})(?![\w ])"
+)
+_SEED_NAMES = ("nemonic", "seed", "Seed", "SEED", "hrase", "BIP", "bip")
 _KEY_SET = re.compile(
     r"(?<=\")(?:d|p|q|dp|dq|qi|k)(?:\\{0,7}\"\s{0,4}:\s{0,4}\\{0,7}\")([A-Za-z0-9_\-]{16}[A-Za-z0-9_\-]*+)"
 )
 
 
 def mask_blocks(text: str, replace: Replace) -> str:
-    """The text without the content of private keys: PEM, PGP, age, OpenVPN, PuTTY, and JSON web keys."""
+    """The text without the content of private keys: PEM, PGP, age, OpenVPN, PuTTY, JSON web keys, and seed phrases."""
     if "BEGIN " in text:
         text = _mask_between(text, replace)
     if "PRIVATE KEY" in text:  # the end of a block whose beginning was cut off
         text = _CUT_BLOCK.sub(lambda found: _cut_block(found, replace), text)
     if "Private-Lines: " in text:
         text = _PUTTY.sub(lambda found: replace("private key", found[0].rstrip()) + "\n", text)
+    if any(name in text for name in _SEED_NAMES):
+        text = _SEED.sub(lambda found: found[0].replace(found["secret"], replace("seed phrase", found["secret"])), text)
     if '"kty' in text or '\\"kty' in text:
         text = _KEY_SET.sub(lambda found: found[0].replace(found[1], replace("JSON web key", found[1])), text)
     return text

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from .commands import PROGRAMS, secret_spans
-from .names import Replace, Strength, flag_strength, is_bare, is_harmless, is_plain, is_prose, strength
+from .names import Replace, Strength, flag_strength, is_bare, is_harmless, is_metavar, is_plain, is_prose, strength
 from .tokens import compiled
 
 
@@ -27,6 +27,8 @@ _FORMS = (
     # <password>x</password>, <password><![CDATA[x]]></password>
     _Form("value of {name}", ("</",), 1,
           rf"<{_NAME}(?:\s[^<>]{{0,300}})?>\s{{0,20}}(?:<!\[CDATA\[)?(?P<secret>[^<>]{{1,4000}}?)\s{{0,20}}(?:\]\]>)?\s{{0,20}}</"),
+    _Form("value of {name}", ("<![CDATA[",), 1,
+          rf"<{_NAME}(?:\s[^<>]{{0,300}})?>\s{{0,20}}<!\[CDATA\[(?P<secret>(?:[^\]]|\](?!\]>)){{1,4000}}+)\]\]>"),
     _Form("value of {name}", ("&lt;/",), 1,
           rf"&lt;{_NAME}&gt;(?P<secret>[^<>&]{{1,2000}})&lt;/"),
     # key="Password" value="x", {"name": "DB_PASSWORD", "value": "x"}, - name: DB_PASSWORD\n  value: x
@@ -72,8 +74,6 @@ _FORMS = (
     # HTTPBasicAuth("anna", "x")
     _Form("password of a call", ("uth(", "ogin(", "redential(", "redentials("), 4,
           r"(?i:(?:auth|login|credentials?)\(\s?[\"'][^\"'\n]{1,100}[\"'],\s?[\"'](?P<secret>[^\"'\s]{1,500}+)[\"'])"),
-    _Form("seed phrase", ("mnemonic", "seed", "hrase", "BIP", "bip"), 1,
-          r"(?i:\b(?:mnemonic|seed|phrase|bip-?39)\b\W{1,4})(?P<secret>[a-z]{3,8}(?: [a-z]{3,8}){11}(?:(?: [a-z]{3,8}){3}){0,4})(?![\w ])"),
     _Form("password of a command", ("PLAIN ", "LOGIN ", "XOAUTH2 "), 4,
           r"\bAUTH(?:ENTICATE)? (?:PLAIN|LOGIN|XOAUTH2) (?P<secret>[A-Za-z0-9+/=]{6,2000}+)"),
     _Form("password of a command", ("IDENTIFIED", "identified", "SecureString", "SET PASSWORD", "set password"), 1,
@@ -86,10 +86,10 @@ _FORMS = (
     _Form("value of {name}", ("'", '"', "`"), 4,
           r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+)(?: (?:is|was|of|set to|to|as))?[ ]{1,3}\\{0,7}(?P<quote>[\"'`])(?P<secret>[^\"'`\s\\]{1,500}+)\\{0,7}(?P=quote)"),
     _Form("value of {name}", (" is ", " was "), 4,
-          r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+) (?:is|was)[ ](?:now |set to )?(?P<secret>(?=[^\s\"'`,;]{0,80}[0-9!@#$%^&*+=])[^\s\"'`,;]{6,500}+)"),
+          r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+) (?:(?:for|of) (?:(?:the|user|account) )?[\w@.-]{1,60}+ )?(?:is|was)[ ](?:now |set to )?(?P<secret>(?=[^\s\"'`,;]{0,80}[0-9!@#$%^&*+=])[^\s\"'`,;]{6,500}+)"),
     # password x1y2, password for anna: x1y2, new password set to x1y2, | password | x1y2 |
     _Form("value of {name}", ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "pi key", "PI key", "s key", "otp", "OTP", "pw", "PIN", "TOKEN", "SECRET", " key ", " code "), 4,
-          r"(?<![\w.$-])(?P<name>(?!(?i:keys?|codes?)[ \t|])(?:(?i:api|access|secret|private|signing|master|auth|encryption|product|serial|license|pin|sms|verification|security|recovery|backup)[ ])?[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,40}+(?:REG_\w{2,12}[ \t]{1,8})?|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to |is |[0578] )?"
+          r"(?<![\w.$-])(?P<name>(?!(?i:keys?|codes?)[ \t|])(?:(?i:api|access|secret|private|signing|master|auth|encryption|product|serial|license|pin|sms|one-time|verification|security|recovery|backup)[ ])?[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,40}+(?:REG_\w{2,12}[ \t]{1,8})?|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to |is |[0578] )?"
           r"(?P<secret>\d{4,8}(?=[\s.,;]|$)|(?=[^\s0-9]{0,80}[0-9])(?=[^\sA-Za-z]{0,80}[A-Za-z])[^\s\"'`,;|()\[\]{}<>:]{6,200}+)(?![:(/\\])"),
     _Form("credentials of a login", ("@",), 4,
           r"(?<![\w.:/@+-])(?!mailto:|sips?:|xmpp:|acct:|npm:|git:)[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@:/\"'<>]{4,200}+)@(?=[A-Za-z])(?!sha\d)"),
@@ -116,6 +116,12 @@ _FORMS = (
     _Form("value of {name}", (": ", "="), 4,
           r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+)(?: is| was| has been)? (?:loaded|generated|created|received|issued|accepted|found|read|set|updated|rotated|decoded|saved|is now|used|changed|sent|obtained|acquired|fetched|granted|returned|retrieved|assigned)"
           r"(?: [\w@.-]{2,40}){0,3}[:=][ ]?[\"'`]?(?P<secret>(?=[^\s\"'`]{0,60}[0-9])[^\s\"'`,;]{8,500}+)"),
+    # API key (production): x, master key [base64]: x
+    _Form("value of {name}", ("): ", "]: "), 4,
+          rf"(?<![\w.$-])(?P<name>(?:[A-Za-z]{{2,16}} )?[A-Za-z][\w.-]{{1,60}}+) ?[(\[][\w -]{{1,24}}[)\]]:{_DRAWN}"),
+    # DB_PASSWORD\n  Input should be … [type=string_type, input_value='x', input_type=str], as pydantic says it
+    _Form("value of {name}", ("input_value=",), 1,
+          rf"(?m)^{_NAME}\n[ \t]{{1,8}}[^\n]{{1,600}}?input_value=(?P<quote>[\"'])(?P<secret>[^\n]{{1,500}}?)(?P=quote)"),
     # the following password: x, password for the user anna (…): x
     _Form("value of {name}", ("ollowing ",), 4,
           rf"(?i:following )(?P<name>[A-Za-z][\w.-]{{2,60}}+)[^\n:]{{0,60}}:{_DRAWN}"),
@@ -170,6 +176,7 @@ def _decided(form: _Form, found: re.Match[str], replace: Replace) -> str:
         or len(secret) < form.least
         or is_prose(secret)
         or secret.startswith("-")
+        or (name is not None and is_metavar(name, secret))
         or secret.endswith("://")
         or is_harmless(secret, level)
         or (name is not None and is_bare(name, secret))

@@ -77,6 +77,7 @@ _PHRASES = {
     ("CARD", "NUMBER"): Strength.PASSWORD,
     ("SECURITY", "CODE"): Strength.CODE,
     ("CODE", "VERIFIER"): Strength.STRONG,
+    ("SAML", "RESPONSE"): Strength.STRONG,
     ("SECURITY", "NUMBER"): Strength.PASSWORD,
     ("PASS", "PHRASE"): Strength.PASSWORD,
     ("SEED", "PHRASE"): Strength.PASSWORD,
@@ -108,7 +109,7 @@ _ABOUT = words_of(
     PROVIDER METHOD METHODS SCHEME HEADER PREFIX SUFFIX FORMAT VERSION DOMAIN ISSUER ISS AUDIENCE AUD SCOPE SCOPES
     ROTATION AGE BACKEND STORE SOCK SOCKET LAYOUT USER USERNAME EMAIL LEVEL LOG STATUS STATE STRENGTH ROUNDS BITS
     CLASS BUS ADDRESS MANAGER DESKTOP SAMESITE SECURE HTTPONLY HINT RESET ERROR ERRORS MESSAGE MISSING INVALID
-    VALID PLACEHOLDER LABEL DESCRIPTION TITLE INDEX ORDER COLUMN FIELD USED USAGE REMAINING TOTAL BUDGET PER
+    RATE RATES VALID PLACEHOLDER LABEL DESCRIPTION TITLE INDEX ORDER COLUMN FIELD USED USAGE REMAINING TOTAL BUDGET PER
     PUBLIC FINGERPRINT ACTIVE REFRESHED PY JS TS TSX JSX MJS CJS GO RS JAVA KT CS CPP C H RB PHP JSON TOML YAML
     YML TXT MD HTML CSS VUE SO DLL EXE PYC HELPER HELPERS HASHER HASHERS ENV VAR CHANGED CHANGE AT DATE COLOR COLOUR ENCRYPTION
     AUTHENTICATION MATCHES ATTEMPTS PARAM BINDING SPACE
@@ -211,6 +212,7 @@ def _of_word(word: str) -> Strength:
 _MARKS = re.compile(  # what stands for a value: masks, placeholders, references
     r"\*+|\$\{\{|[-?]\}?|id=[\w.-]{1,60}(?:,\w{1,20}=[\w./-]{1,80}){0,4}|ENC\[[^\]\n]{0,250}\]?|(?i:your|my|the)[-_ ][a-z_ -]{0,30}(?i:here|key|token|password|secret)"
     r"|[xX]{3,}|\.{3,}|•+|<[^<>]{0,60}>|\[[A-Za-z _-]{0,40}\]|\([A-Za-z _-]{0,40}\)|\$\(?\{?[\w.]{1,60}[})]?\)?|%\w{1,60}%"
+    r"|(?:os\.environ|process\.env|import\.meta\.env|\$_(?:ENV|SERVER|POST|GET)|ENV|(?:st\.)?secrets|config|settings)(?:\[[\"']?[\w.:-]{1,60}[\"']?\]?|\.[A-Za-z_]\w{0,60})[,;]?"
     r"|\{{1,2}[\w .:|-]{0,60}\}{1,2}|#\{[^{}]{0,60}\}|\*{3}@?|%[sdvqr]|[\^~]\d{1,4}(?:\.\d{1,4}){0,3}(?:-[a-z][\w.]{1,20})?"
 )
 _NO_SECRETS = words_of(
@@ -307,6 +309,11 @@ _PROSE = words_of(
 def is_bare(name: str, value: str) -> bool:
     """Whether a value is what a parser or a language model calls a token: a word."""
     return name.lower() in _BARE and len(value) <= 12 and value.strip().isalpha()
+
+
+def is_metavar(flag: str, value: str) -> bool:
+    """Whether a usage names what a flag takes: ``[--api-key API_KEY]``."""
+    return flag[0] == "-" and value.rstrip("])") == flag.strip("-").replace("-", "_").upper()
 
 
 def is_sentence(value: str) -> bool:
