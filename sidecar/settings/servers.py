@@ -74,7 +74,7 @@ ARGUMENTS = {
     "waitress-serve": "--listen={host}:{port}",
     "php": "-S {host}:{port}",
     "puma": "-b tcp://{host}:{port}",
-    **dict.fromkeys(("caddy", "unicorn"), "--listen {host}:{port}"),
+    **dict.fromkeys(("file-server", "unicorn"), "--listen {host}:{port}"),  # of caddy; "caddy run" takes none
     **dict.fromkeys(("sanic", "rackup", "json-server", "uvicorn", "flask"), _BOTH),
     "npm": "-- --port {port}",
     **dict.fromkeys(("pnpm", "yarn", "eleventy"), "--port {port}"),

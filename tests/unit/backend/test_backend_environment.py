@@ -94,6 +94,8 @@ def test_what_others_read_as_well_is_set_only_for_its_own_server(command: list[s
         (["node_modules/.bin/serve"], "--listen tcp://{host}:{port} at the end of its command"),
         (["./pocketbase", "serve"], "{port} in backend.command or backend.env"),
         (["deno", "serve", "main.ts"], "{port} in backend.command or backend.env"),
+        (["caddy", "run"], "{port} in backend.command or backend.env"),
+        (["caddy", "file-server"], "--listen {host}:{port} at the end of its command"),
         (["php", "artisan", "serve"], "--host {host} --port {port} at the end of its command"),
     ],
 )
