@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 # Only backend.env, which is written for this very backend, can pass these on, and what the profile names.
 # Electron's two turn an Electron that the backend starts into a plain Node; ours configure another sidecar, secrets included.
-_NEVER_INHERITED = ("ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR")
+# systemd's are about the app's own service (sd_notify(3), sd_listen_fds(3)): a backend would report its own end as the app's.
+_NEVER_INHERITED = (
+    *("ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR"),
+    *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"),
+)
 # Without it neither Winsock nor the .NET runtime starts.
 _WINDOWS_NEEDS = ("SYSTEMROOT",)
 

@@ -142,9 +142,18 @@ def test_aura_reset_deletes_user_data_and_is_never_inherited(overrides: list[str
 
 @pytest.mark.parametrize(
     "name",
-    ["ELECTRON_RUN_AS_NODE", "ELECTRON_NO_ASAR", "SIDECAR_BACKEND__ENV", "SIDECAR_MARKER", "sidecar_backend__env__x"],
+    [
+        *(
+            "ELECTRON_RUN_AS_NODE",
+            "ELECTRON_NO_ASAR",
+            "SIDECAR_BACKEND__ENV",
+            "SIDECAR_MARKER",
+            "sidecar_backend__env__x",
+        ),
+        *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"),
+    ],
 )
-def test_what_is_meant_for_electron_and_for_the_sidecar_is_never_inherited(name: str) -> None:
+def test_what_is_meant_for_electron_the_app_and_the_sidecar_is_never_inherited(name: str) -> None:
     assert name not in environment({name: "1", "A": "1"})
     assert name not in environment({name.title(): "1"}, platform="win32")
     assert environment({name: "1"}, f"backend.env.{name}=2")[name] == "2"
