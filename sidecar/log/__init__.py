@@ -129,15 +129,15 @@ class Log:
 
     def info(self, message: str, **fields: Any) -> None:
         """The course of things."""
-        self._add("info", message, fields)
+        self._put(Entry(time.time(), "info", message, fields))
 
     def warning(self, message: str, **fields: Any) -> None:
         """Something that a user may want to change."""
-        self._add("warning", message, fields)
+        self._put(Entry(time.time(), "warning", message, fields))
 
     def error(self, message: str, **fields: Any) -> None:
         """Something that does not work."""
-        self._add("error", message, fields)
+        self._put(Entry(time.time(), "error", message, fields))
 
     def defect(self, where: str, error: BaseException) -> None:
         """An unexpected error at ``where`` with its traceback, at most once a minute for each line that raises."""
@@ -189,14 +189,7 @@ class Log:
     def _open(self, settings: Settings, logs_folder: str) -> Sinks:
         from .sinks import Sinks
 
-        return Sinks(logs_folder, json=settings.log.json, mask=self._masked)
-
-    def _masked(self, text: str) -> str:
-        """By the mask that is set by then."""
-        return self._mask(text)
-
-    def _add(self, level: str, message: str, fields: dict[str, Any]) -> None:
-        self._put(Entry(time.time(), level, message, fields))
+        return Sinks(logs_folder, json=settings.log.json, mask=self._mask)
 
     def _put(self, entry: Entry) -> None:
         if self._pump is None:
