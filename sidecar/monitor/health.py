@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import field
 
-from ..backend.client import BackendClient
 from ..backend.probe import ProbeResult, probe
 from ..backend.reported import prints_only_https
 from ..core import events as e
@@ -17,28 +15,17 @@ from ..log import log
 from ..process import waiting_on
 from ..process.platform import monotonic_through_sleep
 from ..settings.checks import configured_port
-from ..settings.model import Backend, Settings
+from ..settings.model import Backend
 from ..settings.unsafe_ports import UNSAFE_PORTS, describe_unsafe
-from ..supervisor import Supervisor
 from ..supervisor.stream import HealthAnswered
-from .listener import ListenerLook
-from .readiness import LAST_OUTPUT
-
-if TYPE_CHECKING:
-    from .notifications import Notifications
+from .readiness import LAST_OUTPUT, OfRun
 
 _FIRST_CHECK = 0.5  # seconds after it was ready, when it has printed its address
 
 
-class HealthWatch(Struct, eq=False):
-    """Watches one run. ``_given``: the port that it was given; None where it chose one."""
+class HealthWatch(OfRun, eq=False):
+    """``_given``: the port that the run was given; None where it chose one."""
 
-    _run: int
-    _supervisor: Supervisor
-    _client: BackendClient
-    _settings: Settings
-    _look: ListenerLook
-    _notifications: Notifications | None
     _given: int | None
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _tracker: HealthTracker | None = None

@@ -33,8 +33,8 @@ _TOO_MANY_REQUESTS = 429
 _TAKEN = frozenset({"status", "redirected", "malformed", "too_large", "hang_up"})
 
 
-class Readiness(Struct, eq=False):
-    """Waits for one run to be ready."""
+class OfRun(Struct, eq=False):
+    """What watches one run."""
 
     _run: int
     _supervisor: Supervisor
@@ -42,6 +42,11 @@ class Readiness(Struct, eq=False):
     _settings: Settings
     _look: ListenerLook
     _notifications: Notifications | None
+
+
+class Readiness(OfRun, eq=False):
+    """Waits for one run to be ready."""
+
     given: int | None = None  # the port that the run was given; None where it chooses one
     _other: int | None = None
     _path: str = ""
