@@ -66,7 +66,7 @@ _BOTH = "--host {host} --port {port}"
 ARGUMENTS = {
     "http.server": "{port} --bind {host}",
     "runserver": "{host}:{port}",
-    **dict.fromkeys(("vite", "ng"), "--port {port} --host {host}"),
+    **dict.fromkeys(("vite", "ng", "astro"), "--port {port} --host {host}"),
     "next": "--port {port} --hostname {host}",
     **dict.fromkeys(("hypercorn", "gunicorn"), "--bind {host}:{port}"),
     **dict.fromkeys(("daphne", "jwebserver"), "-b {host} -p {port}"),

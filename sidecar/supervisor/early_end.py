@@ -42,6 +42,7 @@ _USUAL = ("nginx", "redis-server", "gunicorn", "pg_ctl")
 _SCRIPTS = frozenset(
     ".py .pyz .js .mjs .cjs .ts .mts .jar .dll .rb .php .pl .lua .sh .ps1 .r .exs .psgi .ru".split()  # noqa: SIM905 - as a line
 )
+_BUILT = frozenset(("dist", "build", "out", "target", ".output", ".next", ".svelte-kit"))
 _FOUND = {
     "asked": Cause("It asked for input on stdin, which is empty, and exited{question}.", "Pass the answer another way: an option such as --yes, a variable in backend.env, or its settings.", "stdin_ended"),
     "memory": Cause("Its processes used {used} of memory ({measure}), more than limits.memory ({allowed}) allows, and were killed.", "{remedy}", "memory_limit"),
@@ -160,6 +161,8 @@ def _script(run: Run) -> Cause | None:
         if looked_for.exists():
             return None
         remedy = "Set backend.cwd to its folder, or use its full path."
+        if not _BUILT.isdisjoint(Path(word).parts):
+            remedy = f"If it was not built yet, build it first, as with npm run build. {remedy}"
         if here.exists():
             where = f'set backend.cwd = "{Path.cwd()}", or use its full path: {here}'
             remedy = f"It is in the folder in which the sidecar was started: {where}"

@@ -110,6 +110,13 @@ def test_a_script_in_the_folder_of_the_start_names_both_folders(
     assert str(tmp_path / "server.py") in why.remedy
 
 
+@pytest.mark.parametrize(("script", "built"), [("server.js", False), (".output/server/index.mjs", True)])
+def test_a_script_that_a_build_makes_may_not_be_built(script: str, *, built: bool, tmp_path: Path) -> None:
+    why = explain_early_end(ended(script, cwd=tmp_path), Settings())
+    assert why.kind == "script_missing"
+    assert ("npm run build" in why.remedy) is built
+
+
 @pytest.mark.parametrize(
     ("arguments", "more"),
     [
