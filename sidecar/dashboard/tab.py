@@ -6,17 +6,16 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, Meta
+from msgspec import UNSET
 
 from .. import errors
 from ..console.client import RemoteError, SidecarLostError
 from ..rpc.outbox import Outbox
 from ..wire.channels import EVENTS
-from ..wire.codec import MAX_ID, Cancel
-from ..wire.messages import ErrorBody, ErrorMessage, EventMessage, Hello, Response, Wire
+from ..wire.messages import Cancel, ErrorBody, ErrorMessage, EventMessage, Hello, Id, Response, Wire
 from .channels import FORWARDED, SERVED, SUBSCRIBE
 
 MAX_REQUEST = 64 * 1024  # bytes; the page's own take a hundred
@@ -30,7 +29,7 @@ LOST = "SIDECAR_EXITED"
 class TabRequest(Wire, frozen=True, tag_field="type", tag="request"):
     """A call, its arguments as JSON had them."""
 
-    id: Annotated[int, Meta(ge=0, le=MAX_ID)]
+    id: Id
     channel: str
     args: tuple[Any, ...] = ()
 

@@ -12,7 +12,8 @@ from msgspec import Raw, Struct
 from .. import errors
 from ..errors import SidecarError
 from ..wire.channels import CHANNELS, Channel
-from ..wire.codec import BadMessageError, Cancel, Request, args_reader, encode_error, encode_response, read_message
+from ..wire.codec import BadMessageError, Request, args_reader, encode_error, encode_response, read_message
+from ..wire.messages import Cancel
 from .outbox import hint_for_name
 
 Handlers = Mapping[str, Callable[..., Any]]

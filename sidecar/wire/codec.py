@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, to_builtins
+from msgspec import UNSET, MsgspecError, Raw, Struct, to_builtins
 from msgspec.msgpack import Decoder, Encoder
 
 from ..errors import PAGES, InternalError, InvalidArgsError, InvalidMessageError, ResultTooLargeError, SidecarError
 from .channels import Channel
-from .messages import ErrorBody, ErrorMessage, EventMessage, Response
+from .messages import MAX_ID, Cancel, ErrorBody, ErrorMessage, EventMessage, Id, Response
 from .salvage import fits, salvage
 
-MAX_ID = 2**53 - 1  # the largest integer that every client can hold exactly (ECMA-262, Number.MAX_SAFE_INTEGER)
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1  # what MessagePack holds
 _KEPT_TYPES = (bytes, bytearray, memoryview, datetime)  # MessagePack has them
 _NO_ARGS = Raw(b"\x90")
@@ -28,21 +27,13 @@ _TEXT_KEPT = 400  # characters of an error's message that are kept where the who
 _DECODE_FAILURES = (MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
 _ENCODE_FAILURES = (*_DECODE_FAILURES, NotImplementedError)
 
-_Id = Annotated[int, Meta(ge=0, le=MAX_ID)]
-
 
 class Request(Struct, tag_field="type", tag="request", gc=False):
     """A request whose ``args`` are still bytes: a view into the frame, valid as long as that is."""
 
-    id: _Id
+    id: Id
     channel: str
     args: Raw = _NO_ARGS
-
-
-class Cancel(Struct, tag_field="type", tag="cancel", gc=False):
-    """The client gives up a request."""
-
-    id: _Id
 
 
 class BadMessageError(InvalidMessageError):

@@ -6,9 +6,12 @@ Field names are snake case here and camel case on the wire. Times are ISO 8601 U
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+MAX_ID = 2**53 - 1  # the largest integer that every client can hold exactly (ECMA-262, Number.MAX_SAFE_INTEGER)
+Id = Annotated[int, Meta(ge=0, le=MAX_ID)]
 
 StateName = Literal["STOPPED", "STARTING", "RUNNING", "STOPPING", "BACKOFF", "FAILED"]
 HealthName = Literal["unknown", "healthy", "unhealthy"]
@@ -36,7 +39,7 @@ class Hello(Wire, frozen=True, tag_field="type", tag="hello"):
 class Cancel(Wire, frozen=True, tag_field="type", tag="cancel"):
     """Cancels a request in flight."""
 
-    id: int
+    id: Id
 
 
 class Response(Wire, frozen=True, tag_field="type", tag="response"):

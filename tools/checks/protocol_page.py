@@ -12,7 +12,7 @@ from sidecar import argv
 from sidecar.api import backend_channels
 from sidecar.observe import lines
 from sidecar.rpc import outbox, server
-from sidecar.wire import codec, framing, messages, observe
+from sidecar.wire import framing, messages, observe
 from sidecar.wire.channels import CHANNELS, EVENTS
 from sidecar.wire.hello import DEFAULT_MAX_FRAME, DEFAULT_MAX_IN_FLIGHT, PROTOCOL
 from tools.pages import Page, page, values
@@ -76,7 +76,7 @@ def _limits(one: Page) -> Iterator[str]:
     in_force = {
         "body of a frame, both ways": [1, DEFAULT_MAX_FRAME, *argv.MAX_FRAME_RANGE],
         "requests in flight": [DEFAULT_MAX_IN_FLIGHT, *argv.MAX_IN_FLIGHT_RANGE],
-        "`id`": [0, codec.MAX_ID],
+        "`id`": [0, messages.MAX_ID],
         "unsent answers and events": [server.MAX_UNSENT],
         "log lines kept for a slow client": [outbox.KEPT_OLDEST, outbox.KEPT_BYTES],
         "length of a log line": [lines.MAX_LINE],

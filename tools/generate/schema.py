@@ -20,7 +20,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # The codec keeps a request's args undecoded, which no schema can say; this is the same message as a client sees it.
 _REQUEST = msgspec.defstruct(
     "Request",
-    [("id", int), ("channel", str), ("args", list[Any], msgspec.field(default_factory=list))],
+    [("id", m.Id), ("channel", str), ("args", list[Any], msgspec.field(default_factory=list))],
     namespace={"__doc__": "A call."},
     rename="camel",
     tag_field="type",

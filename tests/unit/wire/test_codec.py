@@ -18,9 +18,7 @@ from sidecar.errors import (
 )
 from sidecar.wire.channels import CHANNELS, Channel, LogsArgs
 from sidecar.wire.codec import (
-    MAX_ID,
     BadMessageError,
-    Cancel,
     Request,
     args_reader,
     encode_error,
@@ -28,7 +26,7 @@ from sidecar.wire.codec import (
     encode_response,
     read_message,
 )
-from sidecar.wire.messages import EventMessage, HealthResult
+from sidecar.wire.messages import MAX_ID, Cancel, EventMessage, HealthResult
 
 encode = msgspec.msgpack.encode
 decode = msgspec.msgpack.decode
