@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import threading
 import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from ..console.state import backend_state
 from ..console.surroundings import run_cancellable
 from ..errors import UsageError
 from ..process.platform.ports import set_server_options
+from ..threads import in_thread
 from .access import ADDRESS, Access
 from .limits import Limits
 from .link import Link
@@ -90,15 +90,11 @@ def _is_fault_of_ours(record: logging.LogRecord) -> bool:
 def _open(address: str) -> None:
     """In a separate thread: a text browser does not return."""
 
-    def work() -> None:
-        try:
-            opened = webbrowser.open(address)
-        except (webbrowser.Error, OSError):
-            opened = False
-        if not opened:
+    def tell(opened: asyncio.Future[bool]) -> None:
+        if opened.exception() is not None or not opened.result():
             _say("No browser could be opened. Open the address yourself.")
 
-    threading.Thread(target=work, daemon=True).start()
+    in_thread("browser", lambda: webbrowser.open(address)).add_done_callback(tell)
 
 
 def _say(text: str) -> None:
