@@ -87,7 +87,7 @@ class Recording:
         try:
             self._file = open(open_regular(path, linked=True), "rb")  # noqa: PTH123, SIM115 - a descriptor; closed by the iteration
         except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+            raise UsageError(f"{path} cannot be read: {error.strerror}", hint="Check the path.") from None
         beginning = self._file.read(len(MAGIC))
         if beginning != MAGIC:
             self._file.close()

@@ -17,7 +17,7 @@ _STOPPED = Cause(
     "Continue it: kill -CONT {pid}. SIGSTOP, Ctrl+Z or a debugger stopped it, or it stopped itself.",
 )
 _APART = Cause(
-    "{name} (pid {pid}) listens on port {port} in a network namespace of its own, which 127.0.0.1 does not reach",
+    "{name} (pid {pid}) listens on port {port} in its own network namespace, which 127.0.0.1 does not reach",
     "Start it in the network of this machine: without unshare --net, bwrap --unshare-net or firejail --net. If another"
     ' program forwards the port to it, set backend.listener = "any".',
 )

@@ -38,7 +38,7 @@ SERVERS: tuple[tuple[str, dict[str, str], str], ...] = (
     ("Nitro, Nuxt", _pair("NITRO_PORT", "NITRO_HOST"), "https://nitro.build/deploy/runtimes/node"),
     ("`fastify start`", _pair("FASTIFY_PORT", "FASTIFY_ADDRESS"), "https://github.com/fastify/fastify-cli#options"),
     ("Mojolicious", {"MOJO_LISTEN": "http://{host}:{port}"}, "https://docs.mojolicious.org/Mojo/Server/Daemon#listen"),
-    ("Deno, but `deno serve`", {"DENO_SERVE_ADDRESS": "tcp:{host}:{port}"}, "https://docs.deno.com/runtime/reference/env_variables/"),
+    ("Deno, except `deno serve`", {"DENO_SERVE_ADDRESS": "tcp:{host}:{port}"}, "https://docs.deno.com/runtime/reference/env_variables/"),
     ("llama.cpp", _pair("LLAMA_ARG_PORT", "LLAMA_ARG_HOST"), "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"),
     # Clients of a running Ollama read it as well, and would then ask themselves.
     ("Ollama", {"OLLAMA_HOST": "{host}:{port}"}, "https://docs.ollama.com/faq"),

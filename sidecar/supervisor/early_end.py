@@ -36,7 +36,7 @@ _FOREGROUND = {
     "twistd": "twistd -n",
     "circusd": "circusd without --daemon",
     "mongod": "mongod without --fork",
-    "setsid": "without setsid, for the sidecar starts it in a session of its own",
+    "setsid": "without setsid, for the sidecar starts it in its own session",
 }
 _USUAL = ("nginx", "redis-server", "gunicorn", "pg_ctl")
 _SCRIPTS = frozenset(

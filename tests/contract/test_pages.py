@@ -70,7 +70,8 @@ def test_a_shell_command_does_what_it_should(block: Block, tmp_path: Path) -> No
     copied = block.mark[1] == "a copy of the checkout"
     environment = {
         "PATH": os.pathsep.join([str(programs), os.environ["PATH"]]),
-        "SIDECAR_PATHS__DATA": str(tmp_path / "data"),
+        "HOME": str(tmp_path / "home"),  # no setting names the state, as for a user
+        "XDG_DATA_HOME": str(tmp_path / "data"),
         "SIDECAR_PROFILE": "generic",
         "PYTHONPATH": str(folder if copied else ROOT),
     }

@@ -152,7 +152,7 @@ async def sandbox_folder_missing(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "A file stands in sandbox.write",
+    "sandbox.write lists a file",
     "sandbox.write names the file <path>: the backend may change its content, not replace, rename or remove it; name its"
     " folder if it has to",
     "Correct sandbox.write or sandbox.read.",
@@ -165,7 +165,7 @@ async def sandbox_file(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "The home folder itself stands in sandbox.write",
+    "sandbox.write lists the home folder itself",
     "sandbox.write names <path>, which contains your home folder: the backend can access all of it",
     "Correct sandbox.write or sandbox.read.",
     LANDLOCK,
@@ -178,8 +178,8 @@ async def sandbox_of_everything(stage: Stage) -> Explanation:
 
 @WAYS.add(
     "The temporary folder is a link, which the backend may have made",
-    "The sandbox gives no access to <path>: it is a link in <data>, which the backend may write, so the backend could make it"
-    " lead anywhere. Name <target> to sandbox.write instead",
+    "The sandbox gives no access to <path>: it is a link in <data>, which the backend may write, so the backend could"
+    " redirect it anywhere. Add <target> to sandbox.write instead",
     "Correct sandbox.write or sandbox.read.",
     LANDLOCK,
     where="doctor",

@@ -113,8 +113,8 @@ async def is_stopped(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It has a network namespace of its own",
-    f"{_LATE}<program> (pid <pid>) listens on port <port> in a network namespace of its own, which 127.0.0.1 does not reach.",
+    "It runs in its own network namespace",
+    f"{_LATE}<program> (pid <pid>) listens on port <port> in its own network namespace, which 127.0.0.1 does not reach.",
     "Start it in the network of this machine: without unshare --net, bwrap --unshare-net or firejail --net. If another"
     ' program forwards the port to it, set backend.listener = "any".',
     linux("others have no such namespaces"),
@@ -128,7 +128,7 @@ async def has_its_own_network(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It answers errors for ever",
+    "It keeps answering errors",
     f"{_LATE}it listens on port <port>, and its last answer to /health/live was status 503.",
     _ONLY_LONGER,
 )

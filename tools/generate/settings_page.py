@@ -21,7 +21,7 @@ _HEAD = """\
 
 Where a setting may be given, the strongest first:
 
-1. `--set section.key=value`, and the backend's command behind `--`
+1. `--set section.key=value`, and the backend's command after `--`
 2. the variable `SIDECAR_SECTION__KEY`; for a variable of the backend `SIDECAR_BACKEND__ENV__NAME`
 3. variables that the profile knows: [below](#profile)
 4. the file that `--config FILE.toml` names

@@ -79,7 +79,7 @@ def _select(paths: Iterable[str], writable: Sequence[str]) -> Folders:
         elif not is_inside(os.path.realpath(path), os.path.realpath(above)):
             notes.append(
                 f"The sandbox gives no access to {path}: it is a link in {above}, which the backend may write, so the backend"
-                f" could make it lead anywhere. Name {os.path.realpath(path)} to sandbox.write instead"
+                f" could redirect it anywhere. Add {os.path.realpath(path)} to sandbox.write instead"
             )
     return Folders(kept, notes)
 

@@ -60,7 +60,11 @@ def test_a_limit_that_was_passed_before_it_was_ready_is_named_with_what_was_meas
     ("command", "left", "remedy"),
     [
         (("caddy", "start"), "caddy", "caddy run instead of caddy start; a script"),
-        (("/usr/bin/setsid", "node", "server.js"), "node", "without setsid, for the sidecar starts it in a session"),
+        (
+            ("/usr/bin/setsid", "node", "server.js"),
+            "node",
+            "without setsid, for the sidecar starts it in its own session",
+        ),
         (("./start.sh",), "nginx", 'Run it in the foreground: nginx -g "daemon off;"; a script'),
         (("./start.sh",), "own", "redis-server --daemonize no, gunicorn without --daemon"),
     ],
