@@ -103,6 +103,9 @@ def _guard(fd: int, first: EarlyRun | None, *, exact: bool) -> NoReturn:
         kept: tuple[int, ...] = ()
         if first is not None:
             _, _, program, _, plan = first.request
+            _close_all_but(
+                fd, *first.streams, *first.outputs
+            )  # the run would get what the app left open for the sidecar
             try:
                 started = trampoline.start(program, first.streams, plan[0], exact=exact, hangup_ignored=hangup_ignored)
                 kept = (started[1], *first.outputs)
@@ -137,14 +140,19 @@ def _detach(fd: int, kept: tuple[int, ...]) -> _socket.socket:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
-    lowest = 3
-    for number in sorted((fd, *kept)):
-        os.closerange(lowest, number)
-        lowest = number + 1
-    os.closerange(lowest, 65536)
+    _close_all_but(fd, *kept)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     signal.set_wakeup_fd(-1)
     sock = _socket.socket(fileno=fd)
     sock.setblocking(False)
     return sock
+
+
+def _close_all_but(*kept: int) -> None:
+    """Closes every other descriptor behind the three standard ones."""
+    lowest = 3
+    for number in sorted(kept):
+        os.closerange(lowest, number)
+        lowest = max(lowest, number + 1)
+    os.closerange(lowest, 65536)

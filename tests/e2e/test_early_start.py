@@ -140,3 +140,15 @@ async def test_invalid_settings_start_nothing(tmp_path: Path) -> None:
         await client.error("INVALID_CONFIG")
         await client.wait_exit()
     assert not trace.exists()
+
+
+@pytest.mark.posix(reason="descriptors are inherited by their number")
+async def test_no_run_gets_what_the_app_left_open_for_the_sidecar(tmp_path: Path) -> None:
+    """The first run did: with it a sandboxed backend had the file, and any a port that should have been free."""
+    backend = script_backend("import os; print(sorted(map(int, os.listdir('/dev/fd')))[:-1]); raise SystemExit(1)")
+    command = ["/bin/sh", "-c", 'exec "$0" "$@" 7</etc/passwd 9</etc/passwd', *sidecar_command()]
+    settings = {"restart.attempts": 1}
+    async with SidecarClient(backend, command=command, settings=settings, data=tmp_path) as client:
+        await client.state("FAILED")
+        lines = await client.call("backend:logs", {"lines": 10})
+    assert [line["text"] for line in lines] == ["[0, 1, 2]"] * 2
