@@ -100,7 +100,7 @@ async def test_the_run_is_adopted_with_its_record_its_events_and_its_output(tmp_
     async with SidecarClient(http_backend(say_stdout="early"), data=tmp_path) as client:
         started = await client.call("backend:waitForReady")
         record = json.loads(next(tmp_path.glob("run-*.json")).read_text())
-        assert (record["run"], record["port"], record["backend"][0]) == (1, started["port"], started["pid"])
+        assert (record["port"], record["backend"][0]) == (started["port"], started["pid"])
         states = [event["state"] for event in client.payloads("backend:stateChanged")]
         assert states == ["STARTING", "RUNNING"]
         assert "early" in [line["text"] for line in await client.call("backend:logs")]
