@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 
 from ..plain import capitalised
+from .log_record import readable
 from .terminal_text import home_as_return, without_controls
 
 _LONGEST = 300  # characters; the whole line is in the output
@@ -16,7 +17,6 @@ _ERROR = (
     r"(?i)(?<![/\w])(?!\w+_error\()(?:(?<!\.)[\w.]*(?:error|exception)|err|fatal|panic(?:ked)?|critical|failed|failure|cannot|can't|couldn't|could not|unable to"
     r"|denied|refused|not permitted|no such|no module|missing script|invalid|unrecogni[sz]ed|unknown (?:option|command|argument|directive|key)|emerg)\b(?!\s*[:=]\s*(?:0|none|null|false)\b)"
     r"|: (?:command )?not found\s*$"
-    r'|"level":\s*[56]0\b'  # error and fatal of Pino, the logger of Fastify
 )
 _CALM = r"\b(?:INFO|DEBUG|TRACE)\b"  # a logger's level: says nothing of an end where another line does
 _NONE = r"(?i)\b(?:0|no|without(?: any)?) (?:errors?|exceptions?|failures?)\b"
@@ -30,7 +30,8 @@ _NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"
 def last_line(output: str) -> tuple[str, bool]:
     """The last line that reports an error, else the last, and whether it does; indented ones count where no other fits. Empty: none."""
     shown = without_controls(home_as_return(output.encode("utf-8", "replace")).decode())
-    lines = [line for line in re.sub(_FRAME, "", shown).splitlines() if line.strip()]
+    texts = map(readable, re.sub(_FRAME, "", shown).splitlines())
+    lines = [line for text in texts for line in text.splitlines() if line.strip()]
     everything = [line for line in lines if not re.search(_CALM, line)] or lines
     lines = [line for line in lines if not re.search(_EPILOGUE, line)] or lines
     errors = [line for line in lines if re.search(_ERROR, re.sub(_NPM, "", line)) and not re.search(_NONE, line)]

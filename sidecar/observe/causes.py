@@ -12,6 +12,7 @@ from ..core.bind_failure import any_bind_failure
 from ..core.cause import Cause
 from ..core.exit_status import ExitStatus, signal_name
 from ..core.last_line import quote_last
+from ..core.log_record import readable
 from ..plain import capitalised
 from .cause_table import BIND_FAILURES, CLEAN, KILLED_BY_OTHERS, OOM, REPORT, ROWS, STATUSES
 from .fatal import MAX_MESSAGE, RUNTIMES, Fatal, find
@@ -68,8 +69,15 @@ def from_words(output: str, *, port: int | None) -> Cause | None:
 
 
 def _plain(output: str) -> str:
-    """With Unix line ends, and without what managers of several programs put before each line."""
-    return re.sub(_MANAGED, "", output.replace("\r\n", "\n"), flags=re.MULTILINE)
+    """With Unix line ends, without what managers of several programs put before each line, records in JSON as text."""
+    text = re.sub(_MANAGED, "", output.replace("\r\n", "\n"), flags=re.MULTILINE)
+    return "\n".join(map(_with_record, text.split("\n"))) if '{"' in text else text
+
+
+def _with_record(line: str) -> str:
+    """The words may stand in a part of it that is neither message nor error."""
+    text = readable(line)
+    return text if text == line or re.match(_HARMLESS, text) else f"{text}\n{line}"
 
 
 def _from_text(output: str, fatal: Fatal | None, port: int | None) -> Cause | None:

@@ -43,7 +43,7 @@ DOTNET = "Unhandled exception. System.IO.IOException: Failed to bind\n ---> Some
         ("info: Host[0]\nfail: Host[11]\n      Hosting failed to start\n", "Hosting failed to start"),
         ("\x1b[31mERR!\x1b[0m missing script: start\n", "ERR! missing script: start"),
         ("sh: 1: flask: not found\n", "sh: 1: flask: not found"),
-        ('{"level":50,"msg":"no config"}\n{"level":30,"msg":"bye"}\n', '{"level":50,"msg":"no config"}'),
+        ('{"level":50,"msg":"no config"}\n{"level":30,"msg":"bye"}\n', "ERROR: no config"),
         ("\ufffd\ufffdE\0r\0r\0o\0r\0!\0\n\0", "Error!"),
         (
             f"{NPM}npm error A complete log of this run can be found in: /root/_logs/1.log\n",
