@@ -22,7 +22,7 @@ def readable(line: str) -> str:
 
     try:
         record = json.decode(line)
-    except (DecodeError, RecursionError):
+    except (DecodeError, ValueError, RecursionError):
         return line
     message = _first(record, _MESSAGES)
     errors = [_error(record[name]) for name in _ERRORS if record.get(name)]

@@ -25,6 +25,7 @@ _HARMLESS = (
     r"(?i)(?!.{0,80}\b(?:\w*(?:error|exception)|err|fatal|crit\w*|panic|fail\w*|emerg)\b)"
     r".{0,60}?(?<![\w/.-])(?:trace|debug|info|not(?:e|ice)|\w*warn(?:ing)?)(?![\w/.-])"
 )
+_CHAINED = "The above exception was the direct cause of the following exception:"  # Python, of "raise … from …"
 LAST_WORDS = 16 * 1024  # characters: without a fatal error, an older line explains nothing any more
 LAST_LINES = 15  # in which the words of a row count that is "at_end"
 _MAX_END = 4 * 1024  # characters
@@ -54,6 +55,11 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
     if fatal is None and status.signal is not None and by_status is not None and by_status.kind in _SIGNALS:
         return by_status  # nothing that it said before has to do with a signal from outside
     found = _from_text(output, fatal, port)
+    earlier = output[: -len(fatal.text)] if fatal and not found else ""
+    while (
+        not found and (before := earlier.rstrip().removesuffix(_CHAINED)) != earlier.rstrip() and (led := find(before))
+    ):
+        found, earlier = _from_text(before, led, port), before[: -len(led.text)]
     found = found or (_describe(fatal) if fatal else None) or by_status
     if by_status is KILLED_BY_OTHERS and found is not None and found.kind == "killed":
         found = by_status  # a launcher's words for its program do not know what the kernel counted

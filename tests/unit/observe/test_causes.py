@@ -340,6 +340,17 @@ def test_the_kernel_knows_better_than_a_launcher_too(oom: bool | None, words: st
     assert (cause.kind, words in cause.cause) == ("killed", True), cause.cause
 
 
+def test_the_exception_that_led_to_a_python_exception_may_name_the_cause() -> None:
+    end = 'Traceback (most recent call last):\n  File "/a.py", line 1, in <module>\nRuntimeError: could not start\n'
+    why = end.replace("RuntimeError: could not start", "PermissionError: [Errno 13] Permission denied: '/data/x'")
+    direct = "\nThe above exception was the direct cause of the following exception:\n\n"
+    middle = end.replace("not start", "not open")
+    cause = guess(why + direct + middle + direct + end, ONE, port=None)
+    assert (cause.kind, cause.fatal.message) == ("permission", "could not start")
+    handled = "\nDuring handling of the above exception, another exception occurred:\n\n"
+    assert guess(why + handled + end, ONE, port=None).kind == "exception"
+
+
 def test_an_error_that_was_survived_is_not_the_cause_of_a_later_exception() -> None:
     said = "SQLite Error 5: 'database is locked', trying again\nUnhandled exception. System.ArgumentException: bad\n   at A.B()\n"
     cause = guess(said, ABORT, port=None)
