@@ -32,3 +32,11 @@ def without_controls(text: str) -> str:
                 kept.pop()
         text = "".join(kept)
     return re.sub(_CONTROL, "", text)
+
+
+def without_half(output: bytes) -> bytes:
+    """What was cut off at its beginning, from the next line on; of a line that is longer, from its next word on.
+
+    Half a secret would not be known as one, nor a whole one whose name was cut off.
+    """
+    return output.partition(b"\n")[2] or re.sub(rb"\A[^\s,;&]*+[\s,;&]", b"", output)

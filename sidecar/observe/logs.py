@@ -16,6 +16,7 @@ from typing import Literal, cast
 from msgspec import Struct, structs
 
 from ..clock import iso
+from ..core.terminal_text import without_half
 from ..threads import in_thread
 from ..wire.observe import LogLine
 from .lines import LineSplitter
@@ -80,10 +81,7 @@ class BackendLog:
             self.on_skipped(data.count(b"\n"))
 
     def tail(self, limit: int = 65_536) -> bytes:
-        """The last ``limit`` bytes of the current run at most, both streams in the order in which they came, from the beginning of a line on.
-
-        Half a secret would not be known as one.
-        """
+        """The last ``limit`` bytes of the current run at most, both streams in the order in which they came; see without_half."""
         parts: list[bytes] = []
         missing = limit
         for chunk in reversed(self._ring):
@@ -92,7 +90,7 @@ class BackendLog:
             parts.append(chunk.data[-missing:])
             missing -= len(parts[-1])
         data = b"".join(reversed(parts))
-        return (data.partition(b"\n")[2] or data) if missing <= 0 else data
+        return without_half(data) if missing <= 0 else data
 
     async def read_lines(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[LogLine]:
         """The last ``count`` lines of all runs, oldest first, the unfinished one included; each has the time of its end."""

@@ -17,7 +17,7 @@ from ..backend.reported import ReportedAddress, printed_port
 from ..core import events as e
 from ..core.bind_failure import bind_failure
 from ..core.events import Socket
-from ..core.terminal_text import home_as_return, without_controls
+from ..core.terminal_text import home_as_return, without_controls, without_half
 from ..process import base, find_listener, process_name
 from ..process.platform import as_utf8
 from ..process.spec import EarlyRun, LaunchSpec
@@ -171,7 +171,7 @@ class Launcher(Struct, eq=False):
         """The newest run's last output, secrets masked and without colours; whole lines of at most ``limit`` bytes."""
         data = self.output_tail()
         if len(data) > limit:
-            data = data[-limit:].partition(b"\n")[2] or data[-limit:]
+            data = without_half(data[-limit:])
         # Without escapes first: a secret that is coloured in part is whole only then.
         return self.mask(without_controls(home_as_return(as_utf8(data)).decode("utf-8", "replace")))
 

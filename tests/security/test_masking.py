@@ -280,6 +280,11 @@ async def test_the_output_in_a_crash_report_begins_with_a_whole_line(tmp_path: P
     log.write("stdout", b"password=Swordfish99Swordfish\n" + b"y" * 65_520 + b"\nlast\n")
     assert b"fish" not in log.tail()
     assert log.tail().endswith(b"y\nlast\n")
+    for length in range(65_480, 65_520):  # a line of JSON, longer than what is kept
+        log.begin_run(2)
+        log.write("stdout", b'{"a":"b","db_password":"Swordfish99Swordfish","c":"' + b"z" * length + b'"}\n')
+        assert b"fish" not in mask_text(log.tail().decode()).encode()
+        assert len(log.tail()) > 65_400
     assert await log.close(60)
 
 
