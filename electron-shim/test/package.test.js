@@ -63,6 +63,10 @@ test("it has one dependency besides the sidecar of each platform in the same ver
   }
 });
 
+test("nothing runs when the package is installed, from the registry or from a tarball", () => {
+  for (const event of ["preinstall", "install", "postinstall", "prepare"]) assert.equal(manifest.scripts[event], undefined, event);
+});
+
 test("a page that a message names has an address that a user of the package can open", () => {
   const { pageUrl } = require("../lib/docs.js");
   const repository = manifest.repository.url.replace(/^git\+|\.git$/g, "");
@@ -133,7 +137,7 @@ test("the modules for bundlers are those of the library, and load", async () => 
   const files = packed().filter((file) => file.startsWith("esm/"));
   assert.deepEqual(files.map((file) => file.slice(4)).sort(), [...modules().keys()].map((name) => name.replaceAll("\\", "/")).sort());
   for (const [name, text] of modules())
-    assert.equal(fs.readFileSync(path.join(ROOT, "esm", name), "utf8"), text, `${name} is old: npm run prepare`);
+    assert.equal(fs.readFileSync(path.join(ROOT, "esm", name), "utf8"), text, `${name} is old: npm run prepack`);
   for (const entry of ["client", "main", "opentelemetry", "preload", "sentry"]) {
     const bundled = await import(`../esm/${entry}.mjs`);
     assert.deepEqual(Object.keys(bundled).sort(), Object.keys(require(`electron-backend-sidecar/${entry}`)).sort());
