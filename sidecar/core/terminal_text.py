@@ -35,8 +35,8 @@ def without_controls(text: str) -> str:
 
 
 def without_half(output: bytes) -> bytes:
-    """What was cut off at its beginning, from the next line on; of a line that is longer, from its next word on.
+    """What was cut off at its beginning, from the next line on; of a line that is longer, from its next word on (a word of 4 KiB is no secret).
 
     Half a secret would not be known as one, nor a whole one whose name was cut off.
     """
-    return output.partition(b"\n")[2] or re.sub(rb"\A[^\s,;&]*+[\s,;&]", b"", output)
+    return output.partition(b"\n")[2] or re.sub(rb"\A[^\s,;&]{0,4096}+[\s,;&]", b"", output)
