@@ -294,6 +294,7 @@ INSERT INTO users (name, password) VALUES ('anna', '{s}')
 INSERT OR REPLACE INTO a (id, "api_key", n) VALUES (1, N'{s}', now()), (2, 'x', 3)
 INSERT INTO a (n, token) VALUES ('it''s', NULL), ('(', '{s}')
 SAMLResponse={s}
+ENV['SECRET_KEY_BASE'] ||= '{s}'
 login("anna", "{s}") failed: password={s}
 """
 MULTILINE = (
@@ -518,6 +519,7 @@ INSERT INTO users (name, password) VALUES ($1, $2)
 INSERT INTO users (name, password_hash) VALUES (?, ?), (%s, NULL)
 INSERT INTO users (name, email) VALUES ('anna', 'a1@b.example')
 auth.pass_rate=0.98765432
+Wrong password: try again
 ssh -p 2222 anna@host
 cp -p a b
 """.splitlines()

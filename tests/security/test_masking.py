@@ -179,6 +179,11 @@ def test_a_seed_phrase_is_masked_whole() -> None:
     assert mask_text(f"seed phrase: {words}\n") == f"seed phrase: {MASK}\n"
 
 
+def test_what_a_line_of_a_program_calls_is_masked_at_most_once() -> None:
+    text = "token = self._file.read(1)[0] & 0xF\nsize = self._file.read(1)[0] & 0x3\n"
+    assert mask_text(text).endswith("\nsize = self._file.read(1)[0] & 0x3\n")
+
+
 def test_the_line_behind_a_key_of_putty_stays() -> None:
     key = "Private-Lines: 1\nAAAAIV5aeLpEQc3j4t4k\nPrivate-MAC: 00"
     assert mask_text(key) == f"Private-Lines: {MASK}\nPrivate-MAC: 00"

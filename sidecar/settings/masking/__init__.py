@@ -68,7 +68,7 @@ def mask_text(text: str, secrets: Iterable[str] = (), found: Found | None = None
     for rule in (mask_blocks, mask_tokens, mask_addresses, mask_statements, mask_assignments, mask_forms):
         text = rule(text, note)
     # Where it is said again, its name may be missing: in the message of an error, among the arguments of a call.
-    again = [secret for secret in dict.fromkeys(note.secrets) if len(secret) >= _MIN_AGAIN and is_random(secret)]
+    again = [one for one in dict.fromkeys(note.secrets) if len(one) >= _MIN_AGAIN and "(" not in one and is_random(one)]
     return _mask_known(text, again[:_MAX_AGAIN], note)
 
 

@@ -299,7 +299,7 @@ _PROSE = words_of(
     malformed match matches may method mismatch missing more must name needed new no not now number object of ok
     okay old on only option optional or out parameter parsing present prompt provided punctuation read received
     refresh refreshed refused rejected removed renewed required reset revoked rotated s saved secretbytes secretstr sent set short
-    should skip skipped so some str string stored succeeded success successful symbol than that the this to too
+    should skip skipped so some str string stored succeeded success successful symbol than that the this to too try
     type unauthorized unauthorised unchanged undefined unexpected unknown until update updated used user using
     valid validated value verification verified verify via was were when which will with without wrong you your
     """
