@@ -333,7 +333,7 @@ export interface Started {
 
 /** Progress of a start; `elapsed` in seconds since the start, `limit` in seconds until it counts as failed.
 
-    `limit` is null where the backend is only watched. `message` says what is awaited, and what is wrong once that is known. */
+`limit` is null where the backend is only watched. `message` says what is awaited, and what is wrong once that is known. */
 export interface StartupProgress {
   phase: "failed" | "ready" | "spawning" | "waiting";
   elapsed: number;
@@ -355,9 +355,9 @@ export interface StateChanged {
 
 /** The actual state. `uptime` is null unless RUNNING; `sandbox` is absent if its level is off.
 
-    `command` and `folder`: what the newest run executes, secrets masked, and where; absent before the first.
-    `waiting_connections`: those that no run has taken so far; null where the system does not say. Absent unless
-    `backend.socket` is `pass`. */
+`command` and `folder`: what the newest run executes, secrets masked, and where; absent before the first.
+`waiting_connections`: those that no run has taken so far; null where the system does not say. Absent unless
+`backend.socket` is `pass`. */
 export interface Status {
   running: boolean;
   port: number | null;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import Any, TypeAlias
 
 import msgspec
@@ -38,16 +39,25 @@ MESSAGES: dict[str, Any] = {
 
 def schema_of(kind: Any) -> Schema:
     """The self-contained schema of a type; what it refers to is in its ``$defs``."""
-    (schema,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    (schema,), parts = of_kinds([kind])
     schema = dict(schema)
-    if components:
-        schema["$defs"] = dict(sorted(components.items()))
+    if parts:
+        schema["$defs"] = dict(sorted(parts.items()))
     return schema
 
 
 def components(kinds: list[Any]) -> dict[str, Schema]:
     """The schema of every Struct that the types consist of, by its name."""
-    return msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")[1]
+    return of_kinds(kinds)[1]
+
+
+def of_kinds(kinds: Any) -> tuple[list[Schema], dict[str, Schema]]:
+    """The schemas of types, and of every Struct that they consist of; without the indentation of docstrings, which Python 3.13 has not."""
+    schemas, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    for part in parts.values():
+        if "description" in part:
+            part["description"] = cleandoc(part["description"])
+    return list(schemas), parts
 
 
 def args_schema(name: str) -> Schema:
@@ -57,7 +67,7 @@ def args_schema(name: str) -> Schema:
         return {"type": "array", "description": "ignored"}
     if not channel.args:
         return {"type": "array", "maxItems": 0}
-    items, components = msgspec.json.schema_components(channel.args, ref_template="#/$defs/{name}")
+    items, parts = of_kinds(channel.args)
     schema: Schema = {
         "type": "array",
         "prefixItems": [
@@ -68,8 +78,8 @@ def args_schema(name: str) -> Schema:
         "minItems": channel.required,
         "maxItems": len(items),
     }
-    if components:
-        schema["$defs"] = dict(sorted(components.items()))
+    if parts:
+        schema["$defs"] = dict(sorted(parts.items()))
     return schema
 
 
