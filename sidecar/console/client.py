@@ -151,7 +151,7 @@ class Client:
         return self.exit_status
 
     async def close(self) -> int:
-        """Sends ``sidecar:shutdown``; returns the exit status. Kills a sidecar that takes too long."""
+        """Sends ``sidecar:shutdown``; returns the exit status. Kills a sidecar that takes too long, or when it is cancelled."""
         try:
             async with asyncio.timeout(SHUTDOWN_LIMIT):
                 if not self._ended.done():
@@ -159,8 +159,10 @@ class Client:
                 await asyncio.shield(self._ended)
         except SidecarError:
             pass  # it ends, or has ended
-        except TimeoutError:
-            await self.kill()
+        except (TimeoutError, asyncio.CancelledError) as error:
+            await self.kill()  # left alone, asyncio's end of it would find the loop closed, and say so
+            if isinstance(error, asyncio.CancelledError):
+                raise
         return await self.wait()
 
     async def kill(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import itertools
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ _T = TypeVar("_T")
 
 OUTPUT_LOST = 74  # EX_IOERR of sysexits.h, as 64, 70 and 78 are of it
 READER_GONE = 1  # what the command line and terminal libraries exit with after EPIPE, too
+
+_CANCELLING = 2  # interrupts that cancel: the first stops everything in order, the second waits no longer
 
 _UNREAD = {errno.EPIPE, errno.EINVAL}  # Windows' C library says EINVAL of a pipe whose reader is gone
 _UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
@@ -88,7 +91,7 @@ def interruptible() -> Iterator[Interruption]:
     def interrupt(number: int, _: FrameType | None) -> None:
         seen.signal = signal.Signals(number)
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-            signal.raise_signal(signal.SIGINT)  # asyncio cancels its main task then
+            signal.raise_signal(signal.SIGINT)
         # A shell that starts us with & has us ignore SIGINT, and asyncio ignores it too. An exception raised here would
         # end whatever task is running, which need not be the main one, and skip what handles a cancellation.
         elif seen.cancel is not None:
@@ -109,10 +112,14 @@ def interruptible() -> Iterator[Interruption]:
 
 
 def run_cancellable(work: Coroutine[Any, Any, _T]) -> _T:
-    """``asyncio.run`` for a command: each request to end it cancels ``work``, also where SIGINT is ignored (KeyboardInterrupt)."""
+    """``asyncio.run`` for a command: each request to end it cancels ``work``, also where SIGINT is ignored (KeyboardInterrupt).
+
+    asyncio's own second one would cut off what handles the first; here only a third does.
+    """
     import asyncio
 
     seen = _interruption.get() or Interruption()
+    interrupts = itertools.count(1)
 
     async def cancellable() -> _T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -123,7 +130,17 @@ def run_cancellable(work: Coroutine[Any, Any, _T]) -> _T:
         finally:
             seen.cancel = None
 
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        if seen.cancel is None or next(interrupts) > _CANCELLING:
+            raise KeyboardInterrupt
+        seen.cancel()
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         return asyncio.run(cancellable())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)

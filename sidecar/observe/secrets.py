@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
+from ..errors import LIMIT_REMEDY
 from ..settings.model import Backend
 
 
@@ -22,7 +23,13 @@ class Secrets:
         self._run = environment, command
 
     def mask(self, text: str) -> str:
-        """The text without the known secrets. Any thread may call it."""
+        """The text without the known secrets; a remark in its place where no file can be opened to import the masking. Any thread may call it."""
+        try:
+            return self._without_secrets(text)
+        except (OSError, ImportError) as error:
+            return f"A text is withheld, because its secrets cannot be masked: {error}. {LIMIT_REMEDY}"
+
+    def _without_secrets(self, text: str) -> str:
         from ..settings.masking import mask_text, secrets_of, secrets_of_command, spellings
 
         run, masked = self._run, self._masked

@@ -65,6 +65,9 @@ async def test_a_sidecar_that_was_started_deaf_hears_deaths_and_requests_to_end(
     assert file.read_text() == "asked\nsaved\n"
 
 
+_GLIBC_OWN = 0b11 << 31  # SIGCANCEL (32) and SIGSETXID (33) of internal-signals.h
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("preparation", "ignored"),
@@ -80,7 +83,8 @@ async def test_the_backend_gets_no_mask_and_ignores_nothing_but_what_nohup_does(
         await client.call("backend:waitForReady")
     signals = dict(line.split(":\t") for line in file.read_text().splitlines())
     assert int(signals["SigBlk"], 16) == 0
-    assert int(signals["SigIgn"], 16) == ignored
+    # posix_spawn(3) of glibc, by which Python 3.13 starts the sidecar, leaves those ignored that glibc keeps for itself.
+    assert int(signals["SigIgn"], 16) & ~_GLIBC_OWN == ignored
 
 
 async def test_nohup_keeps_the_sidecar_and_its_backend(tmp_path: Path) -> None:

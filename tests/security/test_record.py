@@ -247,7 +247,9 @@ def test_a_last_run_out_of_range_is_set_aside(tmp_path: Path, content: bytes) ->
     assert Reclaim(tmp_path).read().notes == []
 
 
-NESTED = b'{"unknown":' + b"[" * 5000 + b"]" * 5000 + b"}"  # deeper than the interpreter's stack
+NESTED = (
+    b'{"unknown":' + b"[" * 30_000 + b"]" * 30_000 + b"}"
+)  # deeper than any Python decodes, and short enough to be read
 
 
 @pytest.mark.parametrize("name", ["run-2-1.json", "last-run.json"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
+from sidecar.errors import LIMIT_REMEDY
 from sidecar.observe.secrets import Secrets
 from sidecar.settings import masking
 from sidecar.settings.masking import MASK
@@ -57,3 +59,14 @@ def test_a_run_with_the_variables_of_the_run_before_is_not_searched_again(
     secrets.learn({"API_TOKEN": "of every run", "PORT": "2"}, ())
     assert secrets.mask("of every run") == MASK
     assert searched == ["PORT"]
+
+
+def test_a_text_is_withheld_where_the_masking_cannot_be_imported(
+    secrets: Secrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No descriptor was left to import it with: a launch that failed for that was never answered."""
+    monkeypatch.setitem(sys.modules, "sidecar.settings.masking", None)
+    text = secrets.mask("of the settings")
+    assert "withheld" in text
+    assert LIMIT_REMEDY in text
+    assert "of the settings" not in text
