@@ -34,12 +34,19 @@ def main() -> int:
     if wants_serve(argv):
         serve(argv)
     gc.enable()
+    # Not the signal module, whose import takes 3 ms: until the try, Ctrl+C shows a traceback.
+    import _signal  # type: ignore[import-not-found]
+
     try:
         from .cli import main as run_command
 
-        return run_command(argv)
+        status = run_command(argv)
     except KeyboardInterrupt:  # during the imports, or a second one while the first is reported
-        return 130
+        status = 130
+    if _signal.getsignal(_signal.SIGINT) == _signal.default_int_handler:
+        # While the interpreter ends, Ctrl+C would only show a traceback.
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    return status
 
 
 if __name__ == "__main__":

@@ -139,6 +139,15 @@ def test_ctrl_c_at_any_moment_of_a_start_shows_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (130, "")
 
 
+@pytest.mark.posix(reason="Windows has no signals that one process sends another")
+def test_ctrl_c_while_the_interpreter_ends_shows_no_traceback() -> None:
+    code = "import atexit, signal, sys; from sidecar import __main__; atexit.register(signal.raise_signal, 2)\n"
+    code += "sys.argv[1:] = ['--version']; sys.exit(__main__.main())"
+    done = run([sys.executable, "-c", code])
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+    assert done.stdout.startswith("sidecar ")
+
+
 def test_the_demo_does_not_wait_for_a_sidecar_that_was_killed(tmp_path: Path) -> None:
     command = start(["demo", "--seconds", "3600"], stdout=subprocess.PIPE, folder=tmp_path)
     command.stdout.readline()  # an event: the sidecar runs
