@@ -20,6 +20,9 @@ assert sys.platform != "win32"
 # Seconds that a pipe is still read after the end of the tree, when a process outside holds it open. What the root leaves
 # behind may still report how it shuts down, and a closed pipe would end it by SIGPIPE.
 _DRAIN = 0.5
+_REPORT_TIMEOUT = (
+    5.0  # seconds within which the end of the root must be reported, and once more: this process may have slept
+)
 _ANSWER_TIMEOUT = 1.0  # seconds within which a guardian that was asked to kill must have begun
 
 
@@ -208,7 +211,17 @@ class PosixRun:
 
     def _root_ended(self) -> None:
         self._unwatch_root()
-        self._link.wake()
+        self._await_report(2)
+
+    def _await_report(self, looks: int) -> None:
+        """A process of the tree may trace the guardian, or hold the root's end back from it: then nothing would ever be reported."""
+        if self._exited or self.ended.done():
+            return
+        if looks:
+            self._link.wake()
+            self._timers.append(self._loop.call_later(_REPORT_TIMEOUT, self._await_report, looks - 1))
+        else:
+            self._link.destroy()
 
     def _unwatch_root(self) -> None:
         if self._pidfd >= 0:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +18,11 @@ import pytest
 from sidecar.core.exit_status import UNKNOWN, ExitStatus
 from sidecar.errors import InternalError
 from sidecar.process import guardian as guardians
+from sidecar.process import posix_run
 from sidecar.process.link import GuardianLink
 from sidecar.process.posix import PosixProcessLayer
 from tests.support.processes import SLACK, Found, is_alive, marked, open_descriptors, wait_until
-from tests.support.runs import CHILDREN, Recorder, child, spec
+from tests.support.runs import CHILDREN, Recorder, child, python, spec
 
 FAMILIES = ["plain", "daemon", "double_fork", "bare", "pipe_holder", pytest.param("storm", marks=pytest.mark.heavy)]
 MOMENTS = ["booting", "running", "stopping"]
@@ -167,6 +169,31 @@ async def test_a_guardian_that_never_answers_is_replaced_by_the_sidecar(
     monkeypatch.setattr(GuardianLink, "wake", lambda _self: None)  # as if a debugger held it
     os.kill(layer.guardian.pid, signal.SIGSTOP)
     run.kill()
+    assert await recorder.is_gone() == []
+    assert recorder.status == UNKNOWN
+    assert marked(layer.marker) == []
+
+
+@linux
+async def test_a_guardian_that_is_traced_does_not_hide_the_end_of_the_backend(
+    layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No signal wakes it, so the backend counted as running for ever."""
+    monkeypatch.setattr(posix_run, "_REPORT_TIMEOUT", 0.5)
+    recorder = Recorder()
+    seize, interrupt = 0x4206, 0x4207  # of linux/ptrace.h
+    code = (
+        "import ctypes, os, time; guardian = os.getppid(); libc = ctypes.CDLL(None)\n"
+        "if os.fork() == 0:\n"
+        f"    os.setsid(); libc.ptrace({seize}, guardian, None, None); libc.ptrace({interrupt}, guardian, None, None)\n"
+        "    print('ready', flush=True); time.sleep(600)\n"
+        "time.sleep(600)"
+    )
+    run = await layer.launch(spec((sys.executable, *python(code)[1:])), recorder)
+    await recorder.has_written(b"ready")
+    status = Path(f"/proc/{layer.guardian.pid}/stat")
+    wait_until(lambda: status.read_text().rpartition(")")[2].split()[0] == "t", PROMISE)
+    os.kill(run.identity.pid, signal.SIGKILL)
     assert await recorder.is_gone() == []
     assert recorder.status == UNKNOWN
     assert marked(layer.marker) == []
