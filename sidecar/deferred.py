@@ -58,6 +58,17 @@ def _extract_stack(*_arguments: object) -> Any:
     return traceback.extract_stack(sys._getframe(1))  # noqa: SLF001 - as traceback does
 
 
+def _dataclass(*arguments: Any, **options: Any) -> Any:
+    """Of Python 3.14's asyncio.graph, which a debugger calls, two classes stay plain: dataclasses and inspect take 15 ms."""
+    if sys._getframe(1).f_globals["__name__"] == "asyncio.graph":  # noqa: SLF001 - as traceback does
+        return lambda kind: kind
+    if isinstance(sys.modules.get("dataclasses"), _Later):
+        del sys.modules["dataclasses"]
+    import dataclasses
+
+    return dataclasses.dataclass(*arguments, **options)
+
+
 def _compile(*arguments: Any) -> Any:
     """What msgspec calls for a type with a pattern; no type on the way to the first answer has one."""
     if isinstance(sys.modules.get("re"), _Later):
@@ -74,6 +85,7 @@ def _later() -> dict[str, _Later]:
         "asyncio.sslproto": {},
         "asyncio.staggered": {},
         "concurrent.futures": {name: name for name in ("FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED")},
+        "dataclasses": {"dataclass": _dataclass},
         "decimal": {"Decimal": type("Decimal", (), {})},
         "fnmatch": {},
         "inspect": {"iscoroutinefunction": _is_coroutine_function},

@@ -37,11 +37,11 @@ def run(
     sock: _socket.socket, first: EarlyRun | None, started: tuple[int, int] | None, *, exact: bool, hangup_ignored: bool
 ) -> None:
     """Guards until the lifeline has ended and the tree is gone. ``first``: a run that was ``started`` already, or is now."""
-    if exact:
-        prctl.set_name("backend-guard")
     gc.freeze()  # a collection would write to every page that is still shared with the sidecar
     gc.enable()  # __main__.py switched it off
     guard = _Guard(sock, exact=exact, hangup_ignored=hangup_ignored)
+    if exact:
+        prctl.set_name("backend-guard")
     if first is not None:
         streams = () if started else first.streams
         guard.launch(*first.request[1:], outputs=first.outputs, streams=streams, started=started)

@@ -317,13 +317,7 @@ class Supervisor:
 
     def _masked(self, error: errors.SidecarError) -> errors.SidecarError:
         """It may name what the settings hold: a path of the backend's, a word of its command."""
-        try:
-            error.message, error.hint = map(self.launcher.mask, (error.message, error.hint))
-        except (
-            OSError,
-            ImportError,
-        ):  # no descriptor is left to import the masking; what may hold a secret is not shown
-            error.message = f"{error.code}; no file can be opened to say more"
+        error.message, error.hint = map(self.launcher.mask, (error.message, error.hint))
         return error
 
     # What the process layer reports ---------------------------------------------------------------------------------

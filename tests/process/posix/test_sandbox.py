@@ -159,7 +159,7 @@ def test_a_link_that_the_backend_may_have_made_leads_nowhere(tmp_path: Path) -> 
         kept, notes = folders.select_writable([str(data), str(path)])
         assert str(path) not in kept, path
         assert not any(os.path.realpath(one).startswith(str(home)) for one in kept)
-        assert "lead anywhere" in notes[0]
+        assert "redirect it anywhere" in notes[0]
     readable, notes = folders.select_readable([str(data / "temp")], [str(data)])
     assert (readable, len(notes)) == ([], 1)
 

@@ -129,7 +129,8 @@ def test_little_from_elsewhere_is_imported(modules: set[str]) -> None:
 
 
 def test_nothing_heavy_of_the_standard_library_is_imported(modules: set[str]) -> None:
-    assert within(modules, HEAVY) == []
+    # From Python 3.14 on msgspec reads annotations with annotationlib, which needs ast.
+    assert within(modules, HEAVY - ({"ast"} if sys.version_info >= (3, 14) else set())) == []
 
 
 def test_a_room_not_requested_is_not_entered(modules: set[str]) -> None:
