@@ -159,7 +159,7 @@ def windows_path(path: Path) -> str:
 
 def run(command: list[str], environment: dict[str, str] | None = None) -> None:
     """Runs one step; its failure is the build's."""
-    # Columns of tracebacks are a fifth of what a start loads, and need the source to show anything.
+    # Columns of tracebacks are a tenth of what a start loads, and need the source to show anything.
     environment = {**(environment or os.environ), "PYTHONNODEBUGRANGES": "1"}
     done = subprocess.run(command, check=False, env=environment, stdin=subprocess.DEVNULL)
     if done.returncode:

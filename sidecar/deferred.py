@@ -117,9 +117,8 @@ class deferred:  # noqa: N801 - used as a function
             modules.setdefault(name, None)
         for name, module in _later().items():
             modules.setdefault(name, module)
-        modules.setdefault(
-            "datetime", __import__("_datetime")
-        )  # what datetime consists of, after it has defined all in Python
+        # What datetime consists of, after it has defined all in Python.
+        modules.setdefault("datetime", __import__("_datetime"))
 
     def __exit__(self, *_: object) -> None:
         modules: dict[str, Any] = sys.modules

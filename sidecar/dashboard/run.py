@@ -49,7 +49,7 @@ async def _serve(serve_words: Sequence[str], port: int, *, open_browser: bool) -
         _say("Ctrl+C ends it, the sidecar and the backend.")
         if open_browser:
             _open(access.address)
-        # A request to end. A second one cancels what follows, and the sidecar sees the end of its stdin.
+        # A request to end. A second one cancels what follows, which kills the sidecar.
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         _say("Stopping the backend.")
@@ -90,11 +90,11 @@ def _is_fault_of_ours(record: logging.LogRecord) -> bool:
 def _open(address: str) -> None:
     """In a separate thread: a text browser does not return."""
 
-    def tell(opened: asyncio.Future[bool]) -> None:
+    def report(opened: asyncio.Future[bool]) -> None:
         if opened.exception() is not None or not opened.result():
             _say("No browser could be opened. Open the address yourself.")
 
-    in_thread("browser", lambda: webbrowser.open(address)).add_done_callback(tell)
+    in_thread("browser", lambda: webbrowser.open(address)).add_done_callback(report)
 
 
 def _say(text: str) -> None:

@@ -103,9 +103,8 @@ def _guard(fd: int, first: EarlyRun | None, *, exact: bool) -> NoReturn:
         kept: tuple[int, ...] = ()
         if first is not None:
             _, _, program, _, plan = first.request
-            _close_all_but(
-                fd, *first.streams, *first.outputs
-            )  # the run would get what the app left open for the sidecar
+            # The run would get what the app left open for the sidecar.
+            _close_all_but(fd, *first.streams, *first.outputs)
             try:
                 started = trampoline.start(program, first.streams, plan[0], exact=exact, hangup_ignored=hangup_ignored)
                 kept = (started[1], *first.outputs)

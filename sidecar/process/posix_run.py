@@ -20,9 +20,8 @@ assert sys.platform != "win32"
 # Seconds that a pipe is still read after the end of the tree, when a process outside holds it open. What the root leaves
 # behind may still report how it shuts down, and a closed pipe would end it by SIGPIPE.
 _DRAIN = 0.5
-_REPORT_TIMEOUT = (
-    5.0  # seconds within which the end of the root must be reported, and once more: this process may have slept
-)
+# Seconds within which the end of the root must be reported, and once more: this process may have slept.
+_REPORT_TIMEOUT = 5.0
 _ANSWER_TIMEOUT = 1.0  # seconds within which a guardian that was asked to kill must have begun
 
 

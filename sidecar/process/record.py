@@ -38,9 +38,8 @@ class RunRecord(msgspec.Struct, kw_only=True):
     marker: _Name = ""  # NAME=value in the environment of all that the sidecar launched; empty: none
     port: _Port | None = None
     failures: _Count = 0  # how many stand against the restart budget
-    logs: _Name = (
-        "backend"  # name of the folder for the backend's output, which no two sidecars share; empty: not chosen yet
-    )
+    # The folder for the backend's output, which no two sidecars share; empty: not chosen yet.
+    logs: _Name = "backend"
     written: _Time = 0.0  # seconds since 1970
     ending: _Seconds = 0.0  # seconds that the end of the sidecar may take; 0: it is not ending
 

@@ -23,10 +23,8 @@ _ATTRIBUTE = struct.Struct("=HHB")  # nlattr, its value, which is padded to 4 by
 _ONLY_IPV6 = 11  # INET_DIAG_SKV6ONLY; of a socket that listens it comes unasked
 _ANY_COOKIE = b"\xff" * 8  # INET_DIAG_NOCOOKIE
 _ALL_STATES = 0xFFF
-_ANY_INTERFACE, _LOOPBACK_INTERFACE = (
-    0,
-    1,
-)  # LOOPBACK_IFINDEX of include/net/net_namespace.h; with 0 a socket that is bound to it is not found
+_ANY_INTERFACE = 0  # does not find a socket that is bound to one
+_LOOPBACK_INTERFACE = 1  # LOOPBACK_IFINDEX of include/net/net_namespace.h
 _LOOPBACK = socket.inet_aton("127.0.0.1").ljust(16, b"\0")
 _STATUS = struct.Struct("=i")  # 0, or an errno below it, first in NLMSG_DONE and NLMSG_ERROR
 _BUFFER = 32 * 1024  # what the kernel writes at once

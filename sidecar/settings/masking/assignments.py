@@ -30,9 +30,8 @@ _PAIR = re.compile(
     rf"(?P<space>\s{{0,24}}){_ANSI}"
 )
 _TYPED = re.compile(r":[ ]{1,2}([\w.]+)")
-_SECOND_WORDS = frozenset(
-    {"id", "code", "codes", "phrase", "words", "string", "key", "keys", "passe"}
-)  # session id, API key
+# Session id, API key, mot de passe.
+_SECOND_WORDS = frozenset({"id", "code", "codes", "phrase", "words", "string", "key", "keys", "passe"})
 _FIRST_WORD = re.compile(r"[A-Za-z0-9-]{2,16} \Z")
 _KEY_END = re.compile(r"(?:\\{0,15}[\"'])\s{0,4}(?:[:=]|=>)")
 _FURTHER = re.compile(r"(?:, ?(?=[^\s,]{0,40}[0-9])[\w-]{4,40}(?![\w:=-]))+")  # codes: 1234-5678, 8765-4321
@@ -44,12 +43,10 @@ _LINE_START = re.compile(r"[ \t]{0,40}(?:export|set|setx|ENV|ARG|declare -x|loca
 _MORE = re.compile(r"\s[\w.-]{1,40}[=:]|\s[#-]")  # another pair, a comment or a flag behind a value
 _MAX_PASSPHRASE = 300
 _MASKED = re.compile(r"[\w.:-]{1,80}=\*{3}")  # as commands and settings show a secret of theirs
-_REFERENCE = re.compile(
-    r"!(?:Ref|GetAtt|Sub|ImportValue|vault|secret|reference|env_var)\b"
-)  # of YAML, to what is elsewhere
-_LOOKUP = re.compile(
-    r"[\w.$]{0,60}(?i:env|variable|secret|property|setting)\(\\?[\"'][\w.:-]{1,80}\\?[\"']\)"
-)  # in a line of a program
+# Of YAML, to what is elsewhere.
+_REFERENCE = re.compile(r"!(?:Ref|GetAtt|Sub|ImportValue|vault|secret|reference|env_var)\b")
+# In a line of a program.
+_LOOKUP = re.compile(r"[\w.$]{0,60}(?i:env|variable|secret|property|setting)\(\\?[\"'][\w.:-]{1,80}\\?[\"']\)")
 _COLOUR = re.compile(r"^\d{1,3}m")  # what a colour leaves before a name
 
 
