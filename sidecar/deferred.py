@@ -24,11 +24,16 @@ class _Later:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        modules: dict[str, Any] = sys.modules
-        if modules.get(self._name) is self:
-            del modules[self._name]
-        __import__(self._name)
-        return getattr(modules[self._name], attribute)
+        return getattr(_real(self._name), attribute)
+
+
+def _real(name: str) -> Any:
+    """The module itself, imported where a placeholder stands for it."""
+    modules: dict[str, Any] = sys.modules
+    if isinstance(modules.get(name), _Later):
+        del modules[name]
+    __import__(name)
+    return modules[name]
 
 
 class _Logger:
@@ -62,20 +67,12 @@ def _dataclass(*arguments: Any, **options: Any) -> Any:
     """Of Python 3.14's asyncio.graph, which a debugger calls, two classes stay plain: dataclasses and inspect take 15 ms."""
     if sys._getframe(1).f_globals["__name__"] == "asyncio.graph":  # noqa: SLF001 - as traceback does
         return lambda kind: kind
-    if isinstance(sys.modules.get("dataclasses"), _Later):
-        del sys.modules["dataclasses"]
-    import dataclasses
-
-    return dataclasses.dataclass(*arguments, **options)
+    return _real("dataclasses").dataclass(*arguments, **options)
 
 
 def _compile(*arguments: Any) -> Any:
     """What msgspec calls for a type with a pattern; no type on the way to the first answer has one."""
-    if isinstance(sys.modules.get("re"), _Later):
-        del sys.modules["re"]
-    import re
-
-    return re.compile(*arguments)
+    return _real("re").compile(*arguments)
 
 
 def _later() -> dict[str, _Later]:
