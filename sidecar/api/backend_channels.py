@@ -130,7 +130,7 @@ class BackendChannels(Struct, frozen=True):
             return await self.client.get(path, timeout=limit, head_suffices=head_suffices)
         except errors.HttpFailedError as error:
             if error.kind in _QUOTING:
-                error.message, error.hint = map(self.supervisor.launcher.mask, (error.message, error.hint))
+                self.supervisor.masked(error)
             raise
 
     def _must_be_managed(self) -> None:

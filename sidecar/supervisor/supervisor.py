@@ -131,6 +131,11 @@ class Supervisor:
         """Which part of the backend would not die."""
         return self._error(Outcome.STOP_FAILED)
 
+    def masked(self, error: errors.SidecarError) -> errors.SidecarError:
+        """The error without secrets: it may name what the settings hold, a path of the backend's, a word of its command."""
+        error.message, error.hint = map(self.launcher.mask, (error.message, error.hint))
+        return error
+
     # The mailbox ----------------------------------------------------------------------------------------------------
 
     def post(self, event: e.Event) -> None:
@@ -220,7 +225,7 @@ class Supervisor:
             self._spawn_task(self._launch_run(action.run))
 
     def _launch_failed(self, error: errors.SidecarError) -> None:
-        run = self._update(error=self._masked(error))
+        run = self._update(error=self.masked(error))
         self.post(e.LaunchFailed(run.number, error, permanent=isinstance(error, PERMANENT_FAILURES)))
 
     async def _launch_run(self, number: int) -> None:
@@ -309,16 +314,11 @@ class Supervisor:
             self.run = with_output(self.run, self.launcher.last_output)
         run = self.run
         if outcome is Outcome.RESTARTS_EXHAUSTED:
-            return self._masked(why_failed(run, self.last_exit, self._settings))
+            return self.masked(why_failed(run, self.last_exit, self._settings))
         if outcome is Outcome.STOP_FAILED and run is not None and not run.survivors and run.process is not None:
             run = self._update(survivors=self.launcher.name_all(run.process.processes()))
         error = error_for(outcome, run, self._settings)
-        return error if outcome in _ABOUT_NO_RUN else self._masked(error)
-
-    def _masked(self, error: errors.SidecarError) -> errors.SidecarError:
-        """It may name what the settings hold: a path of the backend's, a word of its command."""
-        error.message, error.hint = map(self.launcher.mask, (error.message, error.hint))
-        return error
+        return error if outcome in _ABOUT_NO_RUN else self.masked(error)
 
     # What the process layer reports ---------------------------------------------------------------------------------
 
