@@ -18,12 +18,12 @@ from ..settings.checks import configured_port
 from ..settings.model import Backend
 from ..settings.unsafe_ports import UNSAFE_PORTS, describe_unsafe
 from ..supervisor.stream import HealthAnswered
-from .readiness import LAST_OUTPUT, OfRun
+from .readiness import LAST_OUTPUT, RunWatch
 
 _FIRST_CHECK = 0.5  # seconds after it was ready, when it has printed its address
 
 
-class HealthWatch(OfRun, eq=False):
+class HealthWatch(RunWatch, eq=False):
     """``_given``: the port that the run was given; None where it chose one."""
 
     _given: int | None

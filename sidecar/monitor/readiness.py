@@ -33,7 +33,7 @@ _TOO_MANY_REQUESTS = 429
 _TAKEN = frozenset({"status", "redirected", "malformed", "too_large", "hang_up"})
 
 
-class OfRun(Struct, eq=False):
+class RunWatch(Struct, eq=False):
     """What watches one run."""
 
     _run: int
@@ -44,7 +44,7 @@ class OfRun(Struct, eq=False):
     _notifications: Notifications | None
 
 
-class Readiness(OfRun, eq=False):
+class Readiness(RunWatch, eq=False):
     """Waits for one run to be ready."""
 
     given: int | None = None  # the port that the run was given; None where it chooses one
