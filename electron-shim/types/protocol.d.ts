@@ -100,7 +100,7 @@ export interface Check {
   evidence?: string;
 }
 
-/** Summary of an unexpected exit of a run. `kind`: a stable name of the cause; `fingerprint` is equal for equal crashes on any machine. */
+/** Summary of an unexpected exit of a run. `kind`: a stable name of the cause; `fingerprint`: the same for the same crash on every machine. */
 export interface Crash {
   name: string;
   time: string;
@@ -211,7 +211,7 @@ export interface ForcedProcess {
   name: string;
 }
 
-/** The answer of the health endpoint: `data` when healthy, `error` when not. Without an endpoint: whether it listens. */
+/** The answer of the health endpoint: `data` when healthy, `error` when not. Without an endpoint: whether the backend listens. */
 export interface HealthResult {
   status: "healthy" | "unhealthy";
   data?: Body<"health">;
@@ -246,7 +246,7 @@ export interface LogLine {
   text: string;
 }
 
-/** The number of last lines, and of which stream. */
+/** How many of the last lines, and of which stream. */
 export interface LogsArgs {
   lines?: number;
   stream?: "both" | "stderr" | "stdout";
@@ -258,7 +258,7 @@ export interface MissingProtection {
   reason: string;
 }
 
-/** Whether the liveness endpoint answered; `response_time` in milliseconds. Without an endpoint: whether it listens, without a time. */
+/** Whether the liveness endpoint answered, and in how many milliseconds. Without an endpoint: whether the backend listens, without a time. */
 export interface PingResult {
   success: boolean;
   responseTime?: number;
@@ -282,7 +282,7 @@ export interface ResourceSample {
   threads: number;
 }
 
-/** How far back, in seconds; without it, all kept samples. */
+/** How far back, in seconds; by default all stored samples. */
 export interface ResourcesArgs {
   window?: number | null;
 }
@@ -300,7 +300,7 @@ export interface Restarted {
   url: string;
 }
 
-/** What the system enforces of `sandbox.level`, by what (as in "Landlock ABI 7"; empty: nothing), and what it does not. */
+/** What the system enforces of `sandbox.level`, what it does not, and the mechanism ("Landlock ABI 7"; empty if none). */
 export interface SandboxStatus {
   level: "standard" | "strict";
   mechanism: string;
@@ -331,9 +331,9 @@ export interface Started {
   pid: number | null;
 }
 
-/** Progress of a start; `elapsed` in seconds since the start, `limit` in seconds until it counts as failed.
+/** Progress of a start. `elapsed`: seconds since it began; `limit`: the number of seconds after which it counts as failed.
 
-`limit` is null where the backend is only watched. `message` says what is awaited, and what is wrong once that is known. */
+`limit` is null if the backend is only watched. `message`: what the start waits for, and what is wrong once that is known. */
 export interface StartupProgress {
   phase: "failed" | "ready" | "spawning" | "waiting";
   elapsed: number;
@@ -355,8 +355,8 @@ export interface StateChanged {
 
 /** The actual state. `uptime` is null unless RUNNING; `sandbox` is absent if its level is off.
 
-`command` and `folder`: what the newest run executes, secrets masked, and where; absent before the first.
-`waiting_connections`: those that no run has taken so far; null where the system does not say. Absent unless
+`command` (secrets masked) and `folder`: what the latest run executes, and where; absent before the first run.
+`waitingConnections`: connections that no run has accepted yet; null if the system does not report them, absent unless
 `backend.socket` is `pass`. */
 export interface Status {
   running: boolean;
@@ -395,7 +395,7 @@ export interface Success {
   success: boolean;
 }
 
-/** `timeout` in seconds; without it, as long as the start may take. */
+/** `timeout` in seconds; by default as long as the start may take. */
 export interface WaitForReadyArgs {
   timeout?: number | null;
 }

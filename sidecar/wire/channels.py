@@ -11,13 +11,13 @@ from . import observe as o
 
 
 class WaitForReadyArgs(Struct, frozen=True):
-    """``timeout`` in seconds; without it, as long as the start may take."""
+    """``timeout`` in seconds; by default as long as the start may take."""
 
     timeout: Annotated[float, Meta(gt=0, le=86_400)] | None = None
 
 
 class LogsArgs(Struct, frozen=True):
-    """The number of last lines, and of which stream."""
+    """How many of the last lines, and of which stream."""
 
     lines: Annotated[int, Meta(ge=1, le=100_000)] = 200
     stream: Literal["stdout", "stderr", "both"] = "both"
@@ -30,7 +30,7 @@ class CreateFirewallRuleArgs(Struct, frozen=True):
 
 
 class ResourcesArgs(Struct, frozen=True):
-    """How far back, in seconds; without it, all kept samples."""
+    """How far back, in seconds; by default all stored samples."""
 
     window: Annotated[float, Meta(gt=0, le=86_400)] | None = None
 

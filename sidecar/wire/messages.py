@@ -114,7 +114,7 @@ class Restarted(Wire, frozen=True):
 
 
 class HealthResult(Wire, frozen=True):
-    """The answer of the health endpoint: ``data`` when healthy, ``error`` when not. Without an endpoint: whether it listens."""
+    """The answer of the health endpoint: ``data`` when healthy, ``error`` when not. Without an endpoint: whether the backend listens."""
 
     status: Literal["healthy", "unhealthy"]
     data: Any | UnsetType = UNSET
@@ -122,7 +122,7 @@ class HealthResult(Wire, frozen=True):
 
 
 class PingResult(Wire, frozen=True):
-    """Whether the liveness endpoint answered; ``response_time`` in milliseconds. Without an endpoint: whether it listens, without a time."""
+    """Whether the liveness endpoint answered, and in how many milliseconds. Without an endpoint: whether the backend listens, without a time."""
 
     success: bool
     response_time: float | UnsetType = UNSET
@@ -155,7 +155,7 @@ class MissingProtection(Wire, frozen=True):
 
 
 class SandboxStatus(Wire, frozen=True):
-    """What the system enforces of ``sandbox.level``, by what (as in "Landlock ABI 7"; empty: nothing), and what it does not."""
+    """What the system enforces of ``sandbox.level``, what it does not, and the mechanism ("Landlock ABI 7"; empty if none)."""
 
     level: Literal["standard", "strict"]
     mechanism: str
@@ -166,8 +166,8 @@ class SandboxStatus(Wire, frozen=True):
 class Status(Wire, frozen=True):
     """The actual state. ``uptime`` is null unless RUNNING; ``sandbox`` is absent if its level is off.
 
-    ``command`` and ``folder``: what the newest run executes, secrets masked, and where; absent before the first.
-    ``waiting_connections``: those that no run has taken so far; null where the system does not say. Absent unless
+    ``command`` (secrets masked) and ``folder``: what the latest run executes, and where; absent before the first run.
+    ``waitingConnections``: connections that no run has accepted yet; null if the system does not report them, absent unless
     ``backend.socket`` is ``pass``.
     """
 

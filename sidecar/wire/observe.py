@@ -27,9 +27,9 @@ class StateChanged(Wire, frozen=True):
 
 
 class StartupProgress(Wire, frozen=True):
-    """Progress of a start; ``elapsed`` in seconds since the start, ``limit`` in seconds until it counts as failed.
+    """Progress of a start. ``elapsed``: seconds since it began; ``limit``: the number of seconds after which it counts as failed.
 
-    ``limit`` is null where the backend is only watched. ``message`` says what is awaited, and what is wrong once that is known.
+    ``limit`` is null if the backend is only watched. ``message``: what the start waits for, and what is wrong once that is known.
     """
 
     phase: Phase
@@ -39,7 +39,7 @@ class StartupProgress(Wire, frozen=True):
 
 
 class Crash(Wire, frozen=True):
-    """Summary of an unexpected exit of a run. ``kind``: a stable name of the cause; ``fingerprint`` is equal for equal crashes on any machine."""
+    """Summary of an unexpected exit of a run. ``kind``: a stable name of the cause; ``fingerprint``: the same for the same crash on every machine."""
 
     name: str
     time: str

@@ -81,7 +81,7 @@ def _limits(one: Page) -> Iterator[str]:
         "log lines kept for a slow client": [outbox.KEPT_OLDEST, outbox.KEPT_BYTES],
         "length of a log line": [lines.MAX_LINE],
         "unsent data at exit": [one.default for one in finish.values() if one.default is not one.empty],
-        "an answer of the backend's endpoint, in seconds: ping, provider status, the others": [
+        "response time of the backend's endpoints, in seconds: ping, provider status, others": [
             backend_channels._PING,  # noqa: SLF001 - the page states it
             backend_channels._PROVIDERS,  # noqa: SLF001 - as above
             *http,
