@@ -33,10 +33,8 @@ async def kill_adopted(
     # What ended since the look before may have forked first, and its child is not in this look.
     while ((pause := kill.step()) is not None or reaped) and not kill.over:  # noqa: ASYNC110 - ends of processes that are no children yet come without an event
         await asyncio.sleep(pause or 0)
-    survivors, killed = kill.outcome(processes.alive())
-    return [Survivor(entry.pid, entry.name) for entry in survivors], [
-        Survivor(entry.pid, entry.name) for entry in killed
-    ]
+    survivors, killed = ([Survivor(e.pid, e.name) for e in group] for group in kill.outcome(processes.alive()))
+    return survivors, killed
 
 
 async def reap(pid: int, seconds: float) -> None:

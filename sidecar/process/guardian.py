@@ -110,7 +110,6 @@ def _guard(fd: int, first: EarlyRun | None, *, exact: bool) -> NoReturn:
                 kept = (started[1], *first.outputs)
             except OSError:
                 kept = (*first.streams, *first.outputs)  # the loop tries again, and reports it
-        if first is not None:
             os.sched_yield()  # to the first run, which is about to be executed
         sock = _detach(fd, kept)
         if first is not None:

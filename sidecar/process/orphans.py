@@ -16,9 +16,7 @@ assert sys.platform != "win32"
 def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tuple[list[ProcessId], list[Survivor]]:
     """Kills the roots that may have the marker, all below, and what was started with it. Gives the killed and the survivors."""
     source = tree if sys.platform == "linux" else portable
-    has_environment = _has_environment if sys.platform == "linux" else portable.has_environment
-    may_be_ours = _may_have_environment if sys.platform == "linux" else portable.has_environment
-    roots = [root for root in roots if may_be_ours(root.pid, marker.encode())]
+    roots = [root for root in roots if _may_have(source.environment(root.pid), marker.encode())]
     found: dict[tuple[int, float], tree.Entry] = {}
     name, _, value = marker.partition("=")
     # If we ourselves run below that backend, a process with its marker may be the app that started us.
@@ -32,14 +30,14 @@ def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tu
         mine |= {entry.pid for entry in entries.values() if entry.key in found}
         mine -= spared
         proven = [entries[pid] for pid in mine]
-        proven += reversed(tree.descendants(entries, mine, without=spared))
+        proven += tree.descendants(entries, mine, without=spared)
         for entry in proven:
             found.setdefault(entry.key, entry)
             yield entry
         # The youngest first, and each as it is now: a process that forks and leaves is gone a moment later.
         for pid in sorted(source.pids(), reverse=True) if assignment else ():
             fresh = source.read_entry(pid) if pid not in spared else None
-            if fresh is not None and fresh.key not in found and has_environment(pid, assignment):
+            if fresh is not None and fresh.key not in found and assignment in source.environment(pid):
                 found[fresh.key] = fresh
                 yield fresh
 
@@ -64,20 +62,7 @@ def _ancestry(entries: Mapping[int, tree.Entry]) -> set[int]:
     return found
 
 
-def _has_environment(pid: int, assignment: bytes) -> bool:
-    """Whether the process was *started* with this ``NAME=value``; False also where it may not be read."""
-    return assignment in _environment(pid)
-
-
-def _may_have_environment(pid: int, assignment: bytes) -> bool:
+def _may_have(environment: list[bytes], assignment: bytes) -> bool:
     """Whether the process was started with it, or wrote a title over its variables. One that shows none is not ours."""
-    entries = [entry for entry in _environment(pid) if entry]
+    entries = [entry for entry in environment if entry]
     return assignment in entries or not all(b"=" in entry for entry in entries)
-
-
-def _environment(pid: int) -> list[bytes]:
-    content = tree.read_file(f"{tree.PROC}/{pid}/environ")
-    if not content and (entry := tree.read_entry(pid)) is not None and entry.state == "Z" and entry.alive:
-        # The main thread has ended, and has no memory any more; the others still show it.
-        content = b"\0".join(tree.read_file(f"{tree.PROC}/{pid}/task/{one}/environ") for one in tree.threads(pid))
-    return content.split(b"\0")

@@ -73,19 +73,14 @@ def send(entry: Entry, number: int) -> bool:
     return True
 
 
-def has_environment(pid: int, assignment: bytes) -> bool:
-    """Whether the process was started with this ``NAME=value``; False also where it may not be read."""
-    name, _, value = assignment.decode().partition("=")
-    return _environment(pid).get(name) == value
-
-
-def _environment(pid: int) -> dict[str, str]:
+def environment(pid: int) -> list[bytes]:
+    """See tree.environment."""
     import psutil
 
     try:
-        return dict(psutil.Process(pid).environ())
+        return [os.fsencode(f"{name}={value}") for name, value in psutil.Process(pid).environ().items()]
     except (psutil.Error, OSError):
-        return {}
+        return []
 
 
 class Memory:
@@ -115,7 +110,7 @@ class Memory:
         if marker is not None:
             me = os.getpid()
             for entry in entries.values():
-                if entry.pid not in known and entry.pid != me and has_environment(entry.pid, marker):
+                if entry.pid not in known and entry.pid != me and marker in environment(entry.pid):
                     known[entry.pid] = entry
         self._known = {entry.key: entry for entry in known.values()}
         return [entry for entry in known.values() if entry.alive]

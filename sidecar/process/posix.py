@@ -42,12 +42,13 @@ class PosixProcessLayer:
         self._early = early
         self.marker = early.marker if early is not None else new_marker(folder)
         self._guardian = guardian
-        if guardian.exact and tree.read_entry(os.getpid()) is None:
-            report(_WITHOUT_PROC)
+        if guardian.exact:
+            prctl.arm_owner()
+            if tree.read_entry(os.getpid()) is None:
+                report(_WITHOUT_PROC)
         self._link: link.GuardianLink | None = None
         self._run: posix_run.PosixRun | None = None
         self._serial = 0
-        self._armed = early is not None
         self._cleanup: asyncio.Task[None] | None = None
 
     @property
@@ -102,7 +103,6 @@ class PosixProcessLayer:
         if early is not None:
             run.adopt(early.outputs, early.stdin)
         else:
-            self._arm()
             run.request_launch(self.marker)
         timer = asyncio.get_running_loop().call_later(_LAUNCH_TIMEOUT, line.destroy)
         try:
@@ -140,11 +140,6 @@ class PosixProcessLayer:
                 f"The guardian process of the backend cannot be started: {sys.executable}: {error.strerror}",
                 hint="The sidecar's own program file is missing or damaged, or the system is short of memory or processes. Repair the installation, or close other programs.",
             ) from error
-
-    def _arm(self) -> None:
-        if not self._armed and self._guardian.exact:
-            prctl.arm_owner()
-        self._armed = True
 
     def _reported(self, message: tuple[Any, ...]) -> None:
         kind, serial, *facts = message

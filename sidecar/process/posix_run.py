@@ -201,11 +201,8 @@ class PosixRun:
 
     def _watch_root(self) -> None:
         """A stopped guardian sleeps through the end of the root: so the sidecar sees it too, and wakes the guardian."""
-        if sys.platform == "linux":
-            try:
-                self._pidfd = os.pidfd_open(self.identity.pid)
-            except (OSError, AttributeError):  # it was reaped already, or the kernel is older than 5.3
-                return
+        self._pidfd = tree.open_pidfd(self.identity.pid)
+        if self._pidfd >= 0:
             self._loop.add_reader(self._pidfd, self._root_ended)
 
     def _root_ended(self) -> None:

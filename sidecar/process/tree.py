@@ -140,7 +140,7 @@ def walk(roots: Collection[int]) -> Iterator[Entry]:
     that forks and leaves, again and again, within microseconds of its birth.
     """
     if not can_list_children():
-        yield from reversed(descendants(table(), roots))
+        yield from descendants(table(), roots)
         return
     seen = set(roots)
     parents = list(roots)
@@ -205,7 +205,7 @@ def is_running_child(pid: int = 0) -> bool:
 
 
 def descendants(entries: Mapping[int, Entry], roots: Collection[int], *, without: Collection[int] = ()) -> list[Entry]:
-    """The same from a table that was read before: leaves first, and as old as the table. ``without``: left out with all below."""
+    """The same from a table that was read before, and as old as that. ``without``: left out with all below."""
     children: dict[int, list[Entry]] = {}
     for entry in entries.values():
         children.setdefault(entry.parent, []).append(entry)
@@ -217,17 +217,16 @@ def descendants(entries: Mapping[int, Entry], roots: Collection[int], *, without
         seen.update(child.pid for child in below)
         found += below
         level = [child.pid for child in below]
-    found.reverse()
     return found
 
 
 def send(entry: Entry, number: int) -> bool:
     """Sends a signal to that very process or to none. False when it has ended, or is not ours to signal.
 
-    A pidfd holds one process, and the start time read while it is open proves that it is the right one. Without pidfds (before Linux 5.3,
-    no descriptor left) the proof comes just before the kill. A hidden entry is our own unreaped child, whose pid cannot be reused.
+    A pidfd holds one process, and the start time read while it is open proves that it is the right one. Without a pidfd the proof comes
+    just before the kill. A hidden entry is our own unreaped child, whose pid cannot be reused.
     """
-    fd = _pidfd(entry.pid)
+    fd = open_pidfd(entry.pid)
     try:
         now = read_entry(entry.pid)
         if entry.state == HIDDEN:
@@ -247,13 +246,23 @@ def send(entry: Entry, number: int) -> bool:
     return True
 
 
-def _pidfd(pid: int) -> int:
+def open_pidfd(pid: int) -> int:
+    """A descriptor of a process; -1 where there is none: it has ended, the kernel is older than 5.3, no descriptor is left, or off Linux."""
     if sys.platform == "linux":
         try:
             return os.pidfd_open(pid)
         except (OSError, AttributeError):
             pass
     return -1
+
+
+def environment(pid: int) -> list[bytes]:
+    """What the process was started with, each as ``NAME=value``; nothing where it may not be read."""
+    content = read_file(f"{PROC}/{pid}/environ")
+    if not content and (entry := read_entry(pid)) is not None and entry.state == "Z" and entry.alive:
+        # The main thread has ended, and has no memory any more; the others still show it.
+        content = b"\0".join(read_file(f"{PROC}/{pid}/task/{one}/environ") for one in threads(pid))
+    return content.split(b"\0")
 
 
 def read_file(path: str) -> bytes:

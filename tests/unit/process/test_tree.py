@@ -55,9 +55,9 @@ def test_a_cut_line_is_no_entry(data: bytes) -> None:
     assert tree.parse_stat(data) is None
 
 
-def test_descendants_come_leaves_first_and_without_the_roots() -> None:
+def test_descendants_come_parents_first_and_without_the_roots() -> None:
     table = entries(entry(10, 1), entry(11, 10), entry(12, 11), entry(13, 10), entry(20, 1))
-    assert tree.descendants(table, (10,))[0].pid == 12
+    assert tree.descendants(table, (10,))[-1].pid == 12
     assert {found.pid for found in tree.descendants(table, (10,))} == {11, 12, 13}
     assert {found.pid for found in tree.descendants(table, (10,), without=(11,))} == {13}
     assert tree.descendants(table, (99,)) == []
@@ -77,7 +77,7 @@ class World:
         self.sent: list[tuple[int, int]] = []
 
     def members(self) -> list[Entry]:
-        return tree.descendants(self.table, (1,))[::-1]
+        return tree.descendants(self.table, (1,))
 
     def send(self, target: Entry, number: int) -> bool:
         self.sent.append((target.pid, number))
