@@ -85,8 +85,6 @@ def partly(level: Level, system: str, *, mechanism: str = "", provided: frozense
 
 
 def _enforcement(level: Level, mechanism: str, why_missing: Callable[[Protection], str]) -> Enforcement:
-    if level == "off":
-        return Enforcement(level)
     reasons = {each.name: why_missing(each) for each in PROTECTIONS if level == "strict" or not each.strict_only}
     enforced = tuple(name for name, reason in reasons.items() if not reason)
     return Enforcement(level, mechanism, enforced, tuple(Missing(*each) for each in reasons.items() if each[1]))

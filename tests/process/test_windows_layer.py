@@ -310,7 +310,8 @@ async def test_a_console_behind_a_launcher_without_one_gets_ctrl_c(stage: Stage,
 def is_taken(pid: int) -> bool:
     """Whether the system still knows a process, alive or not, under this pid."""
     handle = lookup.hold(pid)
-    lookup.release(handle)
+    if handle is not None:
+        _winapi.CloseHandle(handle)
     return handle is not None
 
 

@@ -23,7 +23,9 @@ def guard_stdio() -> tuple[int, int]:
     os.dup2(null, 0)
     os.close(null)
     os.dup2(2, 1)
-    _make_binary(private_in, private_out)
+    if sys.platform == "win32":  # it translates line ends otherwise
+        for descriptor in (private_in, private_out):
+            msvcrt.setmode(descriptor, os.O_BINARY)
     return private_in, private_out
 
 
@@ -63,10 +65,6 @@ if sys.platform == "win32":
 
     POLLED_KINDS: frozenset[str] = frozenset()
     _ERROR_BROKEN_PIPE = 109
-
-    def _make_binary(*descriptors: int) -> None:
-        for descriptor in descriptors:
-            msvcrt.setmode(descriptor, os.O_BINARY)
 
     def has_terminal() -> bool:
         # isatty() is true for the null device too; the interpreter opens consoles, and nothing else, as this class.
@@ -111,9 +109,6 @@ else:
     POLLED_KINDS = frozenset({PIPE})
     """Kinds of descriptors whose readiness the loop can wait for; on Windows none, so threads read and write."""
 
-    def _make_binary(*descriptors: int) -> None:
-        """Windows translates line ends otherwise."""
-
     def has_terminal() -> bool:
         """Whether stdin is a terminal."""
         return os.isatty(0)
@@ -136,10 +131,8 @@ else:
         """Whether the other side of a pipe or socket is gone or has ended its sending, without reading what is still in it."""
         import select
 
-        poll = select.poll()
         # Linux reports a half-closed socket as POLLRDHUP only; a closed pipe as POLLHUP, always (poll(2)).
-        poll.register(descriptor, getattr(select, "POLLRDHUP", 0))
-        return bool(poll.poll(0))
+        return _reports(descriptor, getattr(select, "POLLRDHUP", 0))
 
     def read_blocking(descriptor: int, size: int) -> bytes:
         """Reads at most ``size`` bytes, of any kind of descriptor; none at the end. OSError: also at the end of a pipe on Windows."""
@@ -147,10 +140,14 @@ else:
 
     def is_broken(descriptor: int) -> bool:
         """Whether the other side of a pipe or socket is no longer read; on Windows only a write shows it."""
+        # POLLERR (a pipe without readers) and POLLHUP (a socket without peer) are always reported.
+        return _reports(descriptor, 0)
+
+    def _reports(descriptor: int, events: int) -> bool:
         import select
 
         poll = select.poll()
-        poll.register(descriptor, 0)  # POLLERR (a pipe without readers), POLLHUP (a socket without peer) are always on
+        poll.register(descriptor, events)
         return bool(poll.poll(0))
 
     def broken_before_input(source: int, sink: int) -> Callable[[], bool]:

@@ -10,8 +10,6 @@ from ..base import Confinement, SandboxRequest
 
 def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
     """What this system enforces of a level; ``port_known``: before the start."""
-    if level == "off":
-        return core.Enforcement(level)
     if sys.platform == "linux":
         from .. import landlock, prctl, seccomp
 
@@ -22,16 +20,14 @@ def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
             privileges=prctl.can_drop_capabilities(),
             filters=prctl.has_system_call_filters() and bool(seccomp.strict_filter(udp=False)),
         )
-    if sys.platform == "darwin":
-        from . import macos
-
-        provided = macos.PROTECTIONS - (set() if port_known else {"bind"})
-        return core.partly(level, "macOS", mechanism="sandbox-exec", provided=provided)
     if sys.platform == "win32":
         from . import windows
 
         return core.partly(level, "Windows", mechanism=windows.MECHANISM, provided=windows.PROTECTIONS)
-    return core.partly(level, "this system")
+    from . import macos
+
+    provided = macos.PROTECTIONS - (set() if port_known else {"bind"})
+    return core.partly(level, "macOS", mechanism="sandbox-exec", provided=provided)
 
 
 def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
@@ -45,17 +41,15 @@ def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
         if request.level == "strict" and prctl.has_system_call_filters():
             system_calls = seccomp.strict_filter(udp=seccomp.DNS_PORT in request.connect)
         return Confinement(request, rules=(rules, system_calls)), notes
-    if sys.platform == "darwin":
-        from . import macos
-
-        wrapper, notes = macos.wrapper(request)
-        return Confinement(request, wrapper=wrapper), notes
     if sys.platform == "win32":
         from . import windows
 
         writable = windows.select_writable(request)
         return Confinement(request, rules=writable.paths), writable.notes
-    return Confinement(request), []
+    from . import macos
+
+    wrapper, notes = macos.wrapper(request)
+    return Confinement(request, wrapper=wrapper), notes
 
 
 def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:

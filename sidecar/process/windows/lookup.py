@@ -27,7 +27,7 @@ def identify(pid: int) -> ProcessId | None:
     except OSError:
         return None
     finally:
-        release(handle)
+        _winapi.CloseHandle(handle)
 
 
 def _identify_by_list(pid: int) -> ProcessId | None:
@@ -41,17 +41,11 @@ def _identify_by_list(pid: int) -> ProcessId | None:
 
 
 def hold(pid: int, more: int = 0) -> int | None:
-    """A handle, which keeps the pid from being given to another process until ``release``; None where none is available."""
+    """A handle, which keeps the pid from being given to another process until it is closed; None where none is available."""
     try:
         return _winapi.OpenProcess(win32.PROCESS_QUERY_LIMITED_INFORMATION | more, False, pid)
     except OSError:
         return None
-
-
-def release(handle: int | None) -> None:
-    """Gives up what ``hold`` gave."""
-    if handle:
-        _winapi.CloseHandle(handle)
 
 
 def terminate(process: ProcessId) -> bool:
@@ -84,7 +78,7 @@ def name_of(pid: int) -> str:
             return ""
         return buffer.value.rpartition("\\")[2]
     finally:
-        release(handle)
+        _winapi.CloseHandle(handle)
 
 
 def survivor(pid: int) -> Survivor:

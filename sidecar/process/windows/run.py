@@ -150,8 +150,8 @@ class WindowsRun:
         found = [pid for pid in pids if pid in living]  # another ended before it was held, so its pid may be another's
 
         def done(outcome: asyncio.Future[str]) -> None:
-            for handle in held.values():
-                lookup.release(handle)
+            for handle in filter(None, held.values()):
+                _winapi.CloseHandle(handle)
             if found:
                 text = str(outcome.exception() or outcome.result())
                 self._report(text)

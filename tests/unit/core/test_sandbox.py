@@ -22,11 +22,6 @@ def test_each_protection_is_enforced_from_its_version_on(level: Level, wanted: s
         assert ("this kernel has no Landlock" if abi == 0 else f"this kernel has ABI {abi}") in each.reason
 
 
-def test_off_is_nothing() -> None:
-    assert enforcement("off", 7, port_known=True) == ("off", "", (), ())
-    assert partly("off", "Windows") == ("off", "", (), ())
-
-
 def test_a_reported_port_leaves_binding_open() -> None:
     missing = enforcement("standard", 7, port_known=False).missing
     assert [each.name for each in missing] == ["bind"]
