@@ -9,7 +9,7 @@ import click
 
 from . import __version__
 from .console.options import (
-    Port,
+    PORT,
     Seconds,
     backend_argument,
     complete,
@@ -121,7 +121,7 @@ def doctor(*, serve_words: Sequence[str], start: bool, as_json: bool, bundle: st
 
 @sidecar.command(epilog='Example: sidecar dashboard -- ./my-backend --port "{port}"')
 @with_serve_words
-@click.option("--port", type=Port(), metavar="PORT", default=0, help="Port of the page; 0 picks a free one.")
+@click.option("--port", type=PORT, metavar="PORT", default=0, help="Port of the page; 0 picks a free one.")
 @click.option(
     "--open/--no-open", "open_browser", default=True, help="Whether to open the page in the browser (default: yes)."
 )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..process.platform.descriptors import has_terminal
+from ..process.platform.descriptors import PIPE, has_terminal, kind_of
 from ..process.platform.terminal import in_foreground, read_keys
 
 _ESCAPE = "\x1b"
@@ -36,7 +35,7 @@ def pressed_keys(on_key: Callable[[str], None]) -> Iterator[bool]:
         with read_keys(press):
             yield True
         return
-    if not has_terminal() and _is_pipe():
+    if kind_of(0) == PIPE:
         _read_pipe(press)
     yield False
 
@@ -50,14 +49,6 @@ def keys_in(data: bytes) -> list[str]:
         elif not re.fullmatch(_SEQUENCES, part):
             keys += [_NAMED.get(key, key) for key in part.lower() if key.isprintable() or key in _NAMED]
     return keys
-
-
-def _is_pipe() -> bool:
-    try:
-        mode = os.fstat(0).st_mode
-    except OSError:  # our parent closed it
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def _read_pipe(press: Callable[[bytes], None]) -> None:

@@ -55,13 +55,8 @@ class Seconds(click.FloatRange):
         return number
 
 
-class Port(click.IntRange):
-    """A port number; 0 stands for any free one."""
-
-    name = "port number"
-
-    def __init__(self) -> None:
-        super().__init__(0, 65535)
+PORT = click.IntRange(0, 65535)  # 0 stands for any free one
+PORT.name = "port number"
 
 
 def examples(*commands: str) -> str:

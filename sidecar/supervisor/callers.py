@@ -24,10 +24,10 @@ class Callers(Generic[T]):
         future.add_done_callback(lambda done: self._waiting.pop(done, None))  # who gives up is not kept
         return future
 
-    def succeed(self, result: Callable[[], T]) -> None:
+    def succeed(self, result: T) -> None:
         """Everybody gets the result."""
         for future in self._take():
-            future.set_result(result())
+            future.set_result(result)
 
     def fail(self, error: Callable[[], SidecarError]) -> None:
         """Everybody gets an error (an own one: each traceback belongs to one caller)."""

@@ -290,7 +290,7 @@ class Supervisor:
 
     def _answer_up(self, action: a.AnswerUp) -> None:
         if action.outcome is Outcome.DONE:
-            self._up.succeed(self._current_run.started)
+            self._up.succeed(self._current_run.started())
             return
         if action.outcome is Outcome.STARTUP_TIMEOUT:  # it is about to be stopped
             self._update(**self._current_run.seen_now())
@@ -298,7 +298,7 @@ class Supervisor:
 
     def _answer_down(self, action: a.AnswerDown) -> None:
         if action.outcome is Outcome.DONE:
-            self._down.succeed(lambda: None)
+            self._down.succeed(None)
             return
         if self.run is not None:  # it stays the answer for as long as the run is the newest
             self._update(error=self._error(action.outcome))

@@ -33,13 +33,12 @@ class WindowsProcessLayer:
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> runs.WindowsRun:
         """See base."""
-        await self._idle()
         early, self._early = self._early, None
         if early is not None and vars(early.spec) != vars(spec):
             self._report(LAUNCHED_AGAIN)
             await self._end(early)
-            await self._idle()
             early = None
+        await self._idle()
         if spec.open_files is not None or spec.no_new_privileges:
             self._report(
                 "Windows supports neither limits.open_files nor limits.no_new_privileges; these settings have no effect"

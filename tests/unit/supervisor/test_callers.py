@@ -17,7 +17,7 @@ async def test_everybody_who_still_waits_shares_the_outcome_in_the_order_of_comi
     for number, future in enumerate(futures):
         future.add_done_callback(lambda _, number=number: order.append(number))
     futures[1].cancel()
-    callers.succeed(lambda: 7)
+    callers.succeed(7)
     assert await asyncio.gather(futures[0], futures[2]) == [7, 7]
     await asyncio.sleep(0)  # gather takes no turn of the loop where all is done
     assert order == [1, 0, 2]
