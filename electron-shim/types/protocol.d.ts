@@ -482,7 +482,7 @@ export interface BackendSettings {
 export interface FirewallSettings {
   /** Name of the rule, for creation and lookup. Empty: the executable's name. */
   rule_name?: string;
-  /** Names that installers gave the rule; they are treated as its own. */
+  /** Other names that installers gave the rule. */
   other_names?: Array<string>;
 }
 
@@ -504,7 +504,7 @@ export interface HealthSettings {
 
 /** What the backend may use of the machine and the environment. 0 and false: the system's default. */
 export interface LimitsSettings {
-  /** (bytes) Memory that the whole tree may use before it is killed, shared pages counted once: on Linux the resident size, checked against the proportional size without mapped files when exceeded; on Windows the private working set; on macOS the footprint. Mapped files (a model) and address space do not count; .NET reserves 274 GB of it. */
+  /** (bytes) If the whole tree uses more memory, it is killed. Shared pages count once; mapped files (a model) and address space (.NET reserves 274 GB) do not count. Linux: the resident size and, if that is exceeded, the proportional size without mapped files. Windows: the private working set. macOS: the footprint. */
   memory?: number | string;
   /** (niceness) Scheduling priority; on Windows the nearest priority class. */
   cpu_nice?: number;
@@ -599,7 +599,7 @@ export interface Settings {
   resources?: ResourcesSettings;
 }
 
-/** How long the sidecar waits; owner_lost keeps the 2 s promise of the no-orphan guarantee. */
+/** How long the sidecar waits. */
 export interface TimeoutsSettings {
   /** (seconds) Time limit from spawn to ready. */
   startup?: number | string;
@@ -617,7 +617,7 @@ export interface TimeoutsSettings {
   force_kill?: number | string;
   /** (seconds) Time limit for all steps of `sidecar:shutdown`. */
   total_shutdown?: number | string;
-  /** (seconds) Time before the kill when the owner is gone; at most 1 s when the sidecar was killed. */
+  /** (seconds) Time before the kill when the app is gone; at most 1 s when the sidecar was killed. A longer time breaks the promise that nothing is left after 2 s. */
   owner_lost?: number | string;
 }
 

@@ -81,7 +81,7 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long the sidecar waits; owner_lost keeps the 2 s promise of the no-orphan guarantee."""
+    """How long the sidecar waits."""
 
     startup: PositiveSeconds = 60.0  # (seconds) Time limit from spawn to ready.
     # (seconds) Age at which `backend:restart` replaces a start still in progress; a second request replaces it at once.
@@ -94,7 +94,8 @@ class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
     graceful_shutdown: Seconds = 10.0
     force_kill: PositiveSeconds = 5.0  # (seconds) Time limit for processes to disappear after the kill.
     total_shutdown: PositiveSeconds = 27.0  # (seconds) Time limit for all steps of `sidecar:shutdown`.
-    # (seconds) Time before the kill when the owner is gone; at most 1 s when the sidecar was killed.
+    # (seconds) Time before the kill when the app is gone; at most 1 s when the sidecar was killed. A longer time breaks the promise
+    # that nothing is left after 2 s.
     owner_lost: Seconds = 1.5
 
 
@@ -146,9 +147,9 @@ class Paths(Struct, frozen=True, forbid_unknown_fields=True):
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """What the backend may use of the machine and the environment. 0 and false: the system's default."""
 
-    # (bytes) Memory that the whole tree may use before it is killed, shared pages counted once: on Linux the resident size, checked
-    # against the proportional size without mapped files when exceeded; on Windows the private working set; on macOS the footprint.
-    # Mapped files (a model) and address space do not count; .NET reserves 274 GB of it.
+    # (bytes) If the whole tree uses more memory, it is killed. Shared pages count once; mapped files (a model) and address space (.NET
+    # reserves 274 GB) do not count. Linux: the resident size and, if that is exceeded, the proportional size without mapped files.
+    # Windows: the private working set. macOS: the footprint.
     memory: Bytes = 0
     # (niceness) Scheduling priority; on Windows the nearest priority class.
     cpu_nice: Annotated[int, Meta(ge=-20, le=19)] = 0
@@ -186,7 +187,7 @@ class Firewall(Struct, frozen=True, forbid_unknown_fields=True):
     """The Windows Firewall rule."""
 
     rule_name: str = ""  # Name of the rule, for creation and lookup. Empty: the executable's name.
-    other_names: tuple[str, ...] = ()  # Names that installers gave the rule; they are treated as its own.
+    other_names: tuple[str, ...] = ()  # Other names that installers gave the rule.
 
 
 class Resources(Struct, frozen=True, forbid_unknown_fields=True):
