@@ -68,7 +68,7 @@ def refuse_terminal() -> None:
     """UsageError: stdin and stdout are a terminal, which would show the frames as garbage and can send none."""
     if has_terminal() and os.isatty(1):
         raise UsageError(
-            "An app must be at the other end of stdin and stdout, and they are a terminal",
+            "stdin and stdout are a terminal; an app must be at their other end",
             hint="In a terminal, use 'sidecar watch -- COMMAND'.",
         )
 

@@ -72,7 +72,7 @@ def _check_limit() -> None:
         if 0 <= allowed < _MIN_OPEN_FILES:
             import errno
 
-            raise OSError(errno.EMFILE, f"the limit on open files is {allowed}, it needs {_MIN_OPEN_FILES}")
+            raise OSError(errno.EMFILE, f"the limit on open files is {allowed}, but it needs {_MIN_OPEN_FILES}")
 
 
 def _install_early_signal_handlers(boot: Boot) -> None:

@@ -63,12 +63,12 @@ class Recording {
       meter.createHistogram(`backend_sidecar.${name}`, { description, unit: "s", advice: { explicitBucketBoundaries: BUCKETS } });
     this.#instruments = {
       starts: counter("starts", "Runs that were started"),
-      restarts: counter("restarts", "Runs that replaced another one"),
+      restarts: counter("restarts", "Runs that replaced another run"),
       crashes: counter("crashes", "Runs that failed, by cause"),
       forcedStops: counter("forced_stops", "Stops that had to kill a process"),
       ready: seconds("ready", "From the start to readiness"),
-      stop: seconds("stop", "From the request to stop to the end"),
-      health: seconds("health", "How long the live endpoint took to answer"),
+      stop: seconds("stop", "From the stop request to the exit"),
+      health: seconds("health", "Response time of the live endpoint"),
     };
   }
 

@@ -61,7 +61,7 @@ def check_arguments(channel: str, values: Sequence[Any]) -> None:
             convert(value, kind)
         except ValidationError as error:
             close = close_to(value, get_args(kind)) if isinstance(value, str) and not keys else ""
-            raise InvalidArgsError(f"The argument does not fit: {error}{close}", hint=hint) from None
+            raise InvalidArgsError(f"The argument is wrong: {error}{close}", hint=hint) from None
 
 
 def run(channel: str, words: Sequence[str], serve_words: Sequence[str]) -> int:

@@ -77,7 +77,7 @@ def _decoded(body: bytes) -> tuple[Any, str]:
     try:
         return msgpack.decode(body), ""
     except _MALFORMED as error:
-        return None, f"no MessagePack: {error}"
+        return None, f"not MessagePack: {error}"
 
 
 class Step(NamedTuple):

@@ -122,7 +122,7 @@ class Recovery:
     def missing(self) -> list[str]:
         """The steps of a recovery that have not happened."""
         if self.crashed_pid is None:
-            return ["the backend never ran and crashed"]
+            return ["the backend did not run and then crash"]
         missing = [] if self.reported else ["the crash was not reported"]
         if self.recovered_pid is None:
             missing.append("the backend did not run again as a new process after its crash")

@@ -34,7 +34,7 @@ _ENDS = (
     ("illegal instruction", "illegal_instruction", 0xC000001D),
     ("a DLL was built for another processor, or is damaged", "library_missing", 0xC0000020, 0xC000007B, 0xC000012F),
     ("access to a DLL was denied", "library_missing", 0xC0000022),
-    ("an exception after which the program could not go on", "native_crash", 0xC0000025, 0xC0000026),
+    ("an exception from which the program could not recover", "native_crash", 0xC0000025, 0xC0000026),
     ("array bounds exceeded", "native_crash", 0xC000008C),
     ("floating-point error", "native_crash", *range(0xC000008D, 0xC0000094)),
     ("integer division by zero", "native_crash", 0xC0000094),

@@ -20,7 +20,7 @@ class Protection(NamedTuple):
 
 
 PROTECTIONS = (
-    Protection("write", "creates, changes and removes files in its own folders only", 1),
+    Protection("write", "creates, changes and removes files only in its own folders", 1),
     Protection("trace", "cannot trace processes outside its tree, nor read or write their memory", 1),
     Protection("mount", "cannot mount, unmount or swap file systems", 1),
     Protection("truncate", "cannot empty files outside its folders", 3),
@@ -29,8 +29,8 @@ PROTECTIONS = (
     Protection("signals", "cannot signal processes outside its tree", 6),
     Protection("abstract_sockets", "cannot connect to abstract Unix sockets outside its tree", 6),
     Protection(PRIVILEGES, "cannot gain privileges and has none of root's", 0),
-    Protection("read", "reads its own folders and the system's libraries only", 1, strict_only=True),
-    Protection("connect", "connects to the TCP ports in sandbox.connect only", 4, strict_only=True),
+    Protection("read", "reads only its own folders and the system's libraries", 1, strict_only=True),
+    Protection("connect", "connects only to the TCP ports in sandbox.connect", 4, strict_only=True),
     Protection(PROTOCOLS, "uses only TCP, plus UDP if sandbox.connect has 53 (DNS); no io_uring", 0, strict_only=True),
 )
 

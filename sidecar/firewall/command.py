@@ -48,7 +48,7 @@ def check_name(rule_name: str) -> None:
     }
     reason = next((text for text, applies in faults.items() if applies), "") or _trouble(rule_name)
     if reason:
-        text = f"The firewall rule cannot use the name from the settings: {reason}."
+        text = f"The firewall rule cannot have the name from the settings: {reason}."
         raise InvalidConfigError(text, hint="Change firewall.rule_name.")
 
 

@@ -100,7 +100,7 @@ def _verdict(snapshot: Snapshot, profile: Profile, matches: list[Match], program
     if unread:
         return Verdict("unknown", unread)
     if not program:
-        return Verdict("unknown", "the backend's program is not known")
+        return Verdict("unknown", "the backend's program is unknown")
     if blocks:
         return Verdict("conditional", f"blocked under conditions: {_conditions(blocks)}")
     return _allowed(settings, mine)

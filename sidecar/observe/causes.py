@@ -64,7 +64,7 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
     if by_status is KILLED_BY_OTHERS and found is not None and found.kind == "killed":
         found = by_status  # a launcher's words for its program do not know what the kernel counted
     if found is _BY_STATUS["aborted"] and (said := quote_last(output[-LAST_WORDS:])):
-        found = found._replace(cause=f"The backend aborted itself; {said.rstrip('.')}.")
+        found = found._replace(cause=f"The backend aborted; {said.rstrip('.')}.")
     return found._replace(fatal=fatal) if found is not None else None
 
 
@@ -117,6 +117,6 @@ def _line_of(match: re.Match[str]) -> str:
 def _describe(fatal: Fatal) -> Cause:
     what = ": ".join(part for part in (fatal.type, fatal.message) if part).rstrip(" .:")
     frame = f", at {fatal.frame}" if fatal.frame else ""
-    sentence = f"The backend died of {RUNTIMES[fatal.kind].words}{f': {what}' if what else ''}{frame}"
+    sentence = f"The backend crashed with {RUNTIMES[fatal.kind].words}{f': {what}' if what else ''}{frame}"
     kind = fatal.kind if fatal.kind in {"failfast", "overflow"} else "exception"
     return Cause(sentence + ("" if sentence.endswith((".", "…")) else "."), REPORT, kind)

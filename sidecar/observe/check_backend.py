@@ -72,7 +72,7 @@ def check_passed_socket(port: int | None, waiting: int | None) -> Check:
     if port is None:
         return Check("passed_socket", "ok", "The sidecar listens for the backend as soon as it starts")
     many = "1 connection waits" if waiting == 1 else f"{waiting} connections wait"
-    queue = "" if waiting is None else f"; {many} to be taken"
+    queue = "" if waiting is None else f"; {many} to be accepted"
     return Check("passed_socket", "ok", f"The sidecar listens on port {port} for the backend{queue}")
 
 

@@ -39,7 +39,7 @@ def check_clock(now: float, installed: float) -> Check:
     """Whether the clock can be right; ``installed``: when the sidecar's own files were written. Certificates depend on it."""
     if now < installed - _DAY:
         seen = "The clock shows a time before this program was installed"
-        return Check("clock", "warning", seen, "Set date and time of this machine.")
+        return Check("clock", "warning", seen, "Set the date and time of this machine.")
     return Check("clock", "ok", "The clock is plausible")
 
 

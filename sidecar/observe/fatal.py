@@ -183,7 +183,7 @@ class Runtime(NamedTuple):
 
 RUNTIMES = {
     "dotnet": Runtime("an unhandled .NET exception", _dotnet, _reader(_DOTNET_STACK)),
-    "failfast": Runtime("a failure that .NET cannot survive (FailFast)", _dotnet, _reader(_DOTNET_STACK)),
+    "failfast": Runtime("a fatal .NET error (FailFast)", _dotnet, _reader(_DOTNET_STACK)),
     "overflow": Runtime("a stack overflow", _dotnet, _reader(_DOTNET_STACK)),
     "python": Runtime("a Python exception", _python, _python_stack),
     "java": Runtime("a Java exception", _dotnet, _reader(_JAVA_STACK)),

@@ -71,23 +71,23 @@ class Metrics:
     def render(self, name: str, versions: Mapping[str, str]) -> str:
         """The whole file; ``name`` distinguishes this sidecar from others on the machine."""
         page = _Page(name)
-        page.add("info", "gauge", "The sidecar, by its version.", [("", dict(versions), 1)])
+        page.add("info", "gauge", "The sidecar's version.", [("", dict(versions), 1)])
         states = [("", {"state": state.value}, float(state == self.state)) for state in State]
-        page.add("state", "gauge", "1 for the state that the backend is in.", states)
+        page.add("state", "gauge", "1 for the backend's current state.", states)
         if self.health is not None:
-            page.one("healthy", "gauge", "Whether the health endpoint answers well.", self.health)
+            page.one("healthy", "gauge", "Whether the backend is healthy.", self.health)
         page.one("starts_total", "counter", "Runs that were started.", self._starts)
-        page.one("restarts_total", "counter", "Runs that replaced another one.", self._restarts)
+        page.one("restarts_total", "counter", "Runs that replaced another run.", self._restarts)
         page.one("crashes_total", "counter", "Runs that failed.", self._crashes.total())
         causes = [("", {"cause": cause}, float(count)) for cause, count in sorted(self._crashes.items())]
         page.add("crashes_by_cause_total", "counter", "Runs that failed, by cause.", causes)
         page.one("forced_stops_total", "counter", "Stops that had to kill a process.", self._forced)
         page.add("ready_seconds", "histogram", "From the start to readiness.", self._ready.samples())
-        page.add("stop_seconds", "histogram", "From the request to stop to the end.", self._stop.samples())
-        about = "How long a good answer of the health endpoint took."
+        page.add("stop_seconds", "histogram", "From the stop request to the exit.", self._stop.samples())
+        about = "Response time of the health endpoint, successful answers only."
         page.add("health_seconds", "histogram", about, self.latency.samples())
         if self.sample is not None:
-            page.one("cpu_ratio", "gauge", "Processor use of the process tree; 1 is one core.", self.sample.cpu / 100)
+            page.one("cpu_ratio", "gauge", "CPU use of the process tree; 1 is one core.", self.sample.cpu / 100)
             page.one("memory_bytes", "gauge", "Memory of the process tree.", self.sample.memory)
             page.one("processes", "gauge", "Processes of the tree.", self.sample.processes)
         return page.text

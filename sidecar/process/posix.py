@@ -22,8 +22,8 @@ _MAX_GUARDIANS = 3  # that one launch may lose
 _LAUNCH_TIMEOUT = 10.0  # seconds for fork and execve; a program on a network file system may take its time
 _IDLE_TIMEOUT = 2.0  # seconds for a guardian that has nothing to kill
 _WITHOUT_PROC = (
-    "/proc is not readable here, or shows the processes of another pid namespace. The backend and all its processes still end on a stop, and with the sidecar. Not available: their processor time and memory, limits.memory, which program listens on a port. Not promised: that the"
-    " next start ends what is left when the sidecar and its guardian are killed at once. Mount /proc to get all of it."
+    "/proc is not readable here, or belongs to another pid namespace. The backend and all its processes still end on a stop, and with the sidecar. Not available: their CPU time and memory, limits.memory, and which program listens on a port. Not promised: that the"
+    " next start finds what is left if the sidecar and its guardian are killed at once. Mount /proc to fix this."
 )
 
 
@@ -68,7 +68,7 @@ class PosixProcessLayer:
                 continue
         raise InternalError(
             f"The backend could not be started: its guardian process ended {_MAX_GUARDIANS} times before it started the backend",
-            hint="Something on this machine kills new processes, or makes the program unreadable. Check the system log and security software.",
+            hint="Something on this machine kills new processes or makes the program unreadable. Check the system log and security software.",
         )
 
     async def close(self) -> list[Survivor]:

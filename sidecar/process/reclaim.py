@@ -232,7 +232,7 @@ class Reclaim:
         if sys.platform != "win32" and record.marker:  # on Windows the job object has ended everything with the sidecar
             if not is_marker_of(self._folder, record.marker):
                 self._notes.append(
-                    f"A run record in {self._folder} is of another data folder, or of an older version of the sidecar: the processes that it names were not ended"
+                    f"A run record in {self._folder} belongs to another data folder or an older version of the sidecar: the processes that it names were not ended"
                 )
                 return
             from .orphans import end_orphans

@@ -118,6 +118,6 @@ class Record:
         if self._report is not None:
             report, self._report = self._report, None
             report(
-                f"The run record {path} cannot be written ({error.strerror}): after a crash of the sidecar and its"
-                " guardian in the same instant, a leftover backend will not be found"
+                f"The run record {path} cannot be written ({error.strerror}): if the sidecar and its guardian are killed"
+                " at once, a leftover backend will not be found"
             )

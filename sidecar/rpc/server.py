@@ -129,7 +129,7 @@ class Server:
 
     def _stdin_ended(self) -> None:
         if self._frames.pending:
-            self._report(f"stdin ended within a frame, {self._frames.pending} bytes of it had arrived")
+            self._report(f"stdin ended in the middle of a frame, after {self._frames.pending} bytes of it")
         self._input_ended = True
         if self._reader.kind != FILE:
             self._report_end("owner_lost")

@@ -25,7 +25,7 @@ _FORWARDERS = (
 )  # fmt: skip
 _FORWARDING_COMMANDS = frozenset({"docker", "podman", "nerdctl", "ssh", "kubectl", "wsl", "docker-compose"})
 _FIX_IT = "Fix what its last output reports; the crash report has all of it."
-_SAID_NOTHING = "It printed nothing. The crash report has what its exit status means, where that is known."
+_SAID_NOTHING = "It printed nothing. If the meaning of its exit status is known, the crash report gives it."
 _LAST_OUTPUT = 8 * 1024  # characters of the backend's last words that travel with an error; the crash report has all
 
 

@@ -36,7 +36,7 @@ _FOREGROUND = {
     "twistd": "twistd -n",
     "circusd": "circusd without --daemon",
     "mongod": "mongod without --fork",
-    "setsid": "without setsid, for the sidecar starts it in its own session",
+    "setsid": "without setsid, because the sidecar starts it in its own session",
 }
 _USUAL = ("nginx", "redis-server", "gunicorn", "pg_ctl")
 _SCRIPTS = frozenset(
@@ -47,7 +47,7 @@ _FOUND = {
     "asked": Cause("It asked for input on stdin, which is empty, and exited{question}.", "Pass the answer another way: an option such as --yes, a variable in backend.env, or its settings.", "stdin_ended"),
     "memory": Cause("Its processes used {used} of memory ({measure}), more than limits.memory ({allowed}) allows, and were killed.", "{remedy}", "memory_limit"),
     # Of the .NET host, which SIGTERM, SIGINT and SIGQUIT stop as its own code does
-    "own_shutdown": Cause('The app shut itself down (IHostApplicationLifetime.StopApplication or a signal from outside): it reported "Application is shutting down..." and exited with code 0, without a stop by the sidecar.{said}', "Look for that call in its code, a background service that failed, or a program that sends signals. If it is meant to exit by itself, set restart.on_clean_exit = false.", "clean_exit"),
+    "own_shutdown": Cause('The app shut itself down (IHostApplicationLifetime.StopApplication or a signal from outside): it reported "Application is shutting down..." and exited with code 0, although the sidecar had not stopped it.{said}', "Look for that call in its code, a background service that failed, or a program that sends signals. If it is meant to exit by itself, set restart.on_clean_exit = false.", "clean_exit"),
     "daemonized": Cause("Its first process exited with code 0 and left others running, which were ended too: {names}. The sidecar needs a backend whose first process keeps running.", "Run it in the foreground: {ways}; a script must end with exec, or wait for the program it starts.", "daemonized"),
     "error": Cause("It exited with code 0; {said}.", "Fix what its last output reports.", "clean_exit"),
     "clean": Cause("The backend exited by itself, without an error.", 'If it is meant to exit by itself, set restart.on_clean_exit = false. If it exits when stdin closes, which is empty here, set backend.stdin = "open". Otherwise check its log.', "clean_exit"),

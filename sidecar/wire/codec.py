@@ -70,7 +70,7 @@ def _salvaged(body: bytes | bytearray | memoryview, error: Exception) -> Request
         raise BadMessageError(f"The body is not a MessagePack map: {_reason(error)}", number) from None
     kind, channel = _plain(fields.get("type")), _plain(fields.get("channel"))
     if kind not in {"request", "cancel"}:
-        shown = f"{kind[:80]!r}" if isinstance(kind, str) else "missing or no string"
+        shown = f"{kind[:80]!r}" if isinstance(kind, str) else "missing or not a string"
         raise BadMessageError(f"Invalid message: type is {shown}; it must be 'request' or 'cancel'", number)
     if number is None:
         raise BadMessageError(f"Invalid {kind}: id must be an unsigned 53-bit integer", None)
@@ -112,7 +112,7 @@ def args_reader(channel: Channel) -> Callable[[Raw], Sequence[Any]]:
     def read(raw: Raw) -> Sequence[Any]:
         # Before anything is built: each empty array of 16 MiB of them is one byte here, and 64 in memory.
         if len(raw) > _SMALL_ARGS and not fits(memoryview(raw), _MAX_ARG_VALUES):
-            raise InvalidArgsError(f"The arguments hold more than {_MAX_ARG_VALUES} values")
+            raise InvalidArgsError(f"The arguments contain more than {_MAX_ARG_VALUES} values")
         try:
             args: list[Any] = decode(raw)
         except _DECODE_FAILURES as error:

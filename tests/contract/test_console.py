@@ -55,7 +55,7 @@ def test_a_demo_without_a_recovery_fails_and_says_what_was_missing(
 ) -> None:
     monkeypatch.setattr(demo, "backend_command", lambda: backend)
     assert demo.run(2.0) == 1
-    assert "No recovery: the backend never ran and crashed" in capsys.readouterr().out
+    assert "No recovery: the backend did not run and then crash" in capsys.readouterr().out
 
 
 def test_where_nothing_is_started_no_command_is_needed() -> None:

@@ -103,7 +103,7 @@ def test_the_bytes_are_passed_on_unaltered_and_so_is_the_exit_status(tmp_path: P
         m for m in unpack_all(direct.stdout) if m["type"] != "hello"
     ]
     sent = [d for d in documents(tmp_path / "a") if d.get("from") == "client"]
-    assert [d.get("trouble", "")[:14] for d in sent] == ["", "", "no MessagePack", "end of input"]
+    assert [d.get("trouble", "")[:15] for d in sent] == ["", "", "not MessagePack", "end of input"]
 
 
 @pytest.mark.parametrize(

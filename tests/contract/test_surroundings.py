@@ -94,7 +94,7 @@ def test_no_frames_are_shown_in_a_terminal(words: list[str], tmp_path: Path) -> 
     with Terminal(shell, clean_environment()) as terminal:
         assert terminal.wait() == 64
         written = shown(terminal.written)
-    assert "they are a terminal" in written
+    assert "stdin and stdout are a terminal" in written
     assert "sidecar watch -- COMMAND" in written
     assert "hello" not in written
     assert not list(tmp_path.iterdir())
@@ -178,6 +178,6 @@ def test_a_limit_on_open_files_that_is_too_low_is_named(limit: int, tmp_path: Pa
     command = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *sidecar_command(), *words]
     done = run(command)
     assert (done.returncode, done.stdout) == (70, "")
-    assert f"the limit on open files is {limit}, it needs" in done.stderr
+    assert f"the limit on open files is {limit}, but it needs" in done.stderr
     assert "raise it (ulimit -n for open files" in done.stderr
     assert "Traceback" not in done.stderr

@@ -60,7 +60,7 @@ async def icu_missing(stage: Stage) -> Explanation:
 
 @WAYS.add(
     "An unhandled .NET exception",
-    "The backend died of an unhandled .NET exception: System.InvalidOperationException: TROUBLE: background worker failed, at"
+    "The backend crashed with an unhandled .NET exception: System.InvalidOperationException: TROUBLE: background worker failed, at"
     " TestBackend.Trouble.<frame>.",
     _PASS_IT_ON,
     _ASPNET,
@@ -77,7 +77,7 @@ async def dotnet_exception(stage: Stage) -> Explanation:
 
 @WAYS.add(
     "A .NET backend ends itself (FailFast)",
-    "The backend died of a failure that .NET cannot survive (FailFast): <message>.",
+    "The backend crashed with a fatal .NET error (FailFast): <message>.",
     _PASS_IT_ON,
     _ASPNET,
     posix("SIGABRT; on Windows the exit code 0xC0000602 reports the same without its text"),
@@ -94,7 +94,7 @@ async def dotnet_failfast(stage: Stage) -> Explanation:
 
 @WAYS.add(
     "A Python exception",
-    "The backend died of a Python exception: ZeroDivisionError: division by zero, at <path>:2 in serve.",
+    "The backend crashed with a Python exception: ZeroDivisionError: division by zero, at <path>:2 in serve.",
     _PASS_IT_ON,
 )
 async def python_exception(stage: Stage) -> Explanation:
@@ -104,7 +104,7 @@ async def python_exception(stage: Stage) -> Explanation:
 
 @WAYS.add(
     "A JavaScript exception",
-    "The backend died of an uncaught JavaScript error: TypeError: server.listen is not a function, at serve (<path>:1:40).",
+    "The backend crashed with an uncaught JavaScript error: TypeError: server.listen is not a function, at serve (<path>:1:40).",
     _PASS_IT_ON,
     needs(shutil.which("node"), "node is not installed"),
 )

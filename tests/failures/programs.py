@@ -264,8 +264,8 @@ async def dll_missing(stage: Stage) -> Explanation:
 
 @WAYS.add(
     "A shared library is missing",
-    "The library libgone.so.1 is missing, or one that it needs.",
-    "Install the package that holds libgone.so.1; if it is part of the app, reinstall the app.",
+    "The library libgone.so.1, or one that it needs, is missing.",
+    "Install the package that contains libgone.so.1; if it is part of the app, reinstall the app.",
     linux("the ELF loader"),
     needs(shutil.which("gcc"), "gcc, which makes the program, is not installed"),
 )

@@ -83,7 +83,7 @@ async def sandbox_denies_connecting(stage: Stage) -> Explanation:
 @WAYS.add(
     "It looks up the name of a host, at level strict",
     "The backend could not resolve a host name, because the sandbox blocks DNS.",
-    "If it needs to reach other machines, add 53 and the ports that it connects to to sandbox.connect.",
+    "If it needs to reach other machines, add 53 and their ports to sandbox.connect.",
     LANDLOCK,
 )
 async def sandbox_denies_dns(stage: Stage) -> Explanation:

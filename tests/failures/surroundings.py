@@ -128,7 +128,7 @@ async def proxy_set(stage: Stage) -> Explanation:
 @WAYS.add(
     "The clock is wrong",
     "The clock shows a time before this program was installed",
-    "Set date and time of this machine.",
+    "Set the date and time of this machine.",
     needs("SIDECAR_COMMAND" not in os.environ, "the sidecar under test is not a copy that can be recreated"),
     where="doctor",
 )

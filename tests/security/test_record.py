@@ -90,7 +90,7 @@ def test_the_marker_of_another_app_in_a_record_here_ends_nothing(
     assert lives(orphan, mine)
     write(mine, marker)
     notes = Reclaim(mine).read().notes
-    assert "is of another data folder, or of an older version of the sidecar" in notes[0]
+    assert "belongs to another data folder or an older version of the sidecar" in notes[0]
     assert Reclaim(mine).read().notes == []
     assert orphan.poll() is None
     (tmp_path / "link").symlink_to(tmp_path)  # its own folder, by another name

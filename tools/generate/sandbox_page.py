@@ -18,7 +18,7 @@ def filled(text: str) -> str:
 
 
 def _protections() -> Iterator[str]:
-    yield "| protection | what the backend's tree cannot do | needs |\n|---|---|---|\n"
+    yield "| protection | the backend's tree | needs |\n|---|---|---|\n"
     for each in PROTECTIONS:
         only = " (`strict`)" if each.strict_only else ""
         yield row(f"`{each.name}`", each.text + only, f"ABI {each.abi}" if each.abi else "any kernel")

@@ -26,9 +26,11 @@ _FIRST_LINE = (
 )
 # What came in the place of a program, by its beginning in lower case
 _ARCHIVE = Cause("it is an archive, not a program", "Unpack it, and set the path of the program in it.")
-_PAGE = Cause("it is a web page, not a program", "Download the program again: its address led to a page.")
+_PAGE = Cause("it is a web page, not a program", "Download the program again: the link led to a web page.")
 _CONTENTS = {
-    b"version https://git-lfs": Cause("it only stands for a file in Git LFS", "Fetch the file itself: git lfs pull."),
+    b"version https://git-lfs": Cause(
+        "it is a Git LFS pointer, not the file itself", "Fetch the file itself: git lfs pull."
+    ),
     **dict.fromkeys((b"<!doctype", b"<html", b"<?xml"), _PAGE),
     **dict.fromkeys((b"\x1f\x8b", b"pk\x03\x04", b"bzh", b"\xfd7zxz", b"7z\xbc\xaf", b"(\xb5/\xfd"), _ARCHIVE),
 }

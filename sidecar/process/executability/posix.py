@@ -44,7 +44,7 @@ def explain(step: str, number: int, spec: LaunchSpec) -> errors.SidecarError:
         why, hint = _LIMITS[step]
         why = f"The limit {step} could not be set for the backend: {why} ({os.strerror(number)})"
     else:
-        cause = os.strerror(number) if number else "it takes no such arguments"
+        cause = os.strerror(number) if number else "it rejected the arguments"
         why = f"The system could not start a process for the backend ({step}): {cause}"
         hint = "A NUL character in an argument or a value of the environment cannot be passed on."
     return errors.BackendNotExecutableError(why, hint=hint, data={"path": spec.command[0]})

@@ -27,8 +27,8 @@ _CAUSES = {
     225: ("an antivirus found a virus or unwanted software in it", "Restore it from quarantine and allow it there, or reinstall the app."),
     226: ("an antivirus found a virus or unwanted software and removed it", "Allow it in the antivirus, then reinstall the app."),
     267: ("its working directory cannot be used", "Set backend.cwd to a directory that exists and whose path is shorter than 259 characters."),
-    362: ("the cloud storage that has the file does not run", "Start OneDrive (or its like) and keep the folder always on this device."),
-    **dict.fromkeys((389, 395, 426), ("the cloud storage that has the file is not reachable", "Connect to the network, and keep the folder always on this device.")),
+    362: ("the cloud storage that has the file is not running", "Start OneDrive (or the program concerned), and always keep the folder on this device."),
+    **dict.fromkeys((389, 395, 426), ("the cloud storage that has the file is not reachable", "Connect to the network, and always keep the folder on this device.")),
     740: ("it asks for administrator rights", "Turn off 'Run as administrator' in the file's properties, or ship it with requestedExecutionLevel asInvoker."),
     786: ("a group policy forbids it", "Ask the administrator of this computer to allow it."),
     1260: ("a group policy forbids it", "Ask the administrator of this computer to allow it."),
@@ -82,5 +82,5 @@ def refused(path: str, number: int, text: str) -> SidecarError:
 def not_contained(path: str, number: int, text: str) -> SidecarError:
     """The program would not be in a job object, and so could outlive the app."""
     text = f"The backend's program could not be put into a job object: {path} (Windows error {number}: {text})"
-    hint = "What starts the app limits its windows or clipboard by a job object, in which no other can be nested: start the app outside of it."
+    hint = "The program that starts the app limits its windows or clipboard with a job object, in which no other can be nested: start the app outside of it."
     return BackendNotExecutableError(text, hint=hint, data={"path": path})

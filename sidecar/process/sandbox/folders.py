@@ -46,14 +46,12 @@ def path_notes(request: SandboxRequest) -> list[str]:
                 effect = "the backend gets no access to it. Create it and restart the backend"
                 notes.append(f"{setting} names {path}, which does not exist: {effect}")
             elif setting == "sandbox.write" and os.path.isfile(path):  # noqa: PTH113 -- strings
-                effect = (
-                    "the backend may change its content, not replace, rename or remove it; name its folder if it has to"
-                )
+                effect = "the backend can change its content, but not replace, rename or remove it; if it has to, list its folder instead"
                 notes.append(f"{setting} names the file {path}: {effect}")
             elif holds_home(path):
                 effect = "the backend can access all of it"
                 if sys.platform == "win32":
-                    effect = "Windows would let every program of a low integrity level change it, so the backend gets no access to it"
+                    effect = "Windows would let every program at integrity level Low change it, so the backend gets no access to it"
                 notes.append(f"{setting} names {path}, which contains your home folder: {effect}")
     return notes
 

@@ -26,7 +26,7 @@ _GROUPS = {
     "/lib64": "the dynamic loader",
     "/nix/store": "everything, on NixOS",
     "/gnu/store": "everything, on Guix",
-    "/proc": "what runtimes ask about their own process, memory and processors; Landlock closes the memory and environment of other processes",
+    "/proc": "what runtimes read about their own process, memory and processors; Landlock still denies the memory and environment of other processes",
     "/sys/devices/system/cpu": "the number of processors",
     "/sys/devices/system/node": "the memory's layout",
     "/sys/fs/cgroup": "the limits of a container",

@@ -121,7 +121,7 @@ def test_what_is_not_promised_is_said_at_the_start(own) -> None:  # noqa: F811
     said = subprocess.run(
         [*WITHOUT_PROC, sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout
-    assert said.startswith("/proc is not readable here, or shows the processes of another pid namespace. The backend")
+    assert said.startswith("/proc is not readable here, or belongs to another pid namespace. The backend")
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == ""
 
 

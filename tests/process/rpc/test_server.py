@@ -298,7 +298,7 @@ def test_a_file_that_ends_within_a_frame_is_answered_as_far_as_it_goes(tmp_path:
     status, messages, stderr = run_on_files(tmp_path, request(1, "sidecar:ping") + request(2, "sidecar:ping")[:-1])
     assert status == STATUS["input_done"]
     assert [message["id"] for message in messages] == [1]
-    assert "ended within a frame" in stderr
+    assert "ended in the middle of a frame" in stderr
 
 
 def test_an_empty_file_is_done_at_once(tmp_path: Path) -> None:

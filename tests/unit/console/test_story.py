@@ -215,9 +215,9 @@ def test_facts_outlive_the_stop() -> None:
 @pytest.mark.parametrize(
     ("events", "what"),
     [
-        ([], "never ran and crashed"),
-        (RAN, "never ran and crashed"),
-        ([*RAN, moved_to("RUNNING", "STOPPING", "requested", 100)], "never ran and crashed"),
+        ([], "did not run and then crash"),
+        (RAN, "did not run and then crash"),
+        ([*RAN, moved_to("RUNNING", "STOPPING", "requested", 100)], "did not run and then crash"),
         ([*RAN, *DOWN], "did not run again"),
         ([*RAN, *DOWN, moved_to("STARTING", "RUNNING", "ready", 100), health("healthy")], "as a new process"),
         ([*RAN, *DOWN, *AGAIN[:2]], "not healthy"),

@@ -112,9 +112,9 @@ SAID = [
     ("command_missing", ONE, 'error Command "serverd" not found.\n', "program serverd"),
     ("command_missing", ONE, 'npm error npx canceled due to missing packages and no YES option: ["serverd@1.0.0"]\n', "program serverd"),
     ("command_missing", ExitStatus(code=127), "17:25:25 web.1  | /bin/sh: 1: serverd: not found\n", "program serverd"),
-    ("script_missing", ONE, 'npm error Missing script: "dev"\n', "task dev."),
-    ("script_missing", ONE, "Task not found: dev\n", "task dev."),
-    ("script_missing", ONE, 'error: Script not found "dev"\n', "task dev."),
+    ("script_missing", ONE, 'npm error Missing script: "dev"\n', "task named dev."),
+    ("script_missing", ONE, "Task not found: dev\n", "task named dev."),
+    ("script_missing", ONE, 'error: Script not found "dev"\n', "task named dev."),
     ("program_incomplete", ONE, "web.1 | Traceback (most recent call last):\nweb.1 |   File \"/app/x.py\", line 1, in <module>\nweb.1 | ModuleNotFoundError: No module named 'flask'\n", "missing: flask"),
     ("file_missing", ONE, "./run.sh: line 3: .venv/bin/activate: No such file or directory\n", ".venv/bin/activate"),
     ("file_missing", ExitStatus(code=2), "./run.sh: 3: .: cannot open .venv/bin/activate: No such file\n", ".venv/bin/activate"),
@@ -243,7 +243,7 @@ SAID = [
     ("server_unreachable", ONE, "Error: connect EHOSTUNREACH 10.0.0.1:5432\n    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1607:16)\n\nNode.js v20\n", "10.0.0.1:5432"),
     ("server_unreachable", ONE, "Exception in thread \"main\" java.net.ConnectException: Connection refused\n\tat java.base/sun.nio.ch.Net.pollConnect(Native Method)\n", "does not answer"),
     ("server_unreachable", ONE, "Traceback (most recent call last):\n  File \"/app/db.py\", line 3, in connect\n    x()\nConnectionRefusedError: [Errno 111] Connection refused\n", "does not answer"),
-    ("aborted", ABORT, "mydb: assertion `open' failed\n", "aborted itself; its last error: mydb: assertion `open' failed."),
+    ("aborted", ABORT, "mydb: assertion `open' failed\n", "aborted; its last error: mydb: assertion `open' failed."),
 ]  # fmt: skip
 
 

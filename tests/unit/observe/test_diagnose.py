@@ -396,8 +396,8 @@ def test_a_port_that_the_sidecar_holds_for_the_backend_is_not_taken() -> None:
     [
         (None, None, "as soon as it starts"),
         (5005, None, "listens on port 5005 for the backend"),
-        (5005, 1, "for the backend; 1 connection waits to be taken"),
-        (5005, 2, "for the backend; 2 connections wait to be taken"),
+        (5005, 1, "for the backend; 1 connection waits to be accepted"),
+        (5005, 2, "for the backend; 2 connections wait to be accepted"),
     ],
 )
 def test_the_passed_socket(port: int | None, waiting: int | None, says: str) -> None:

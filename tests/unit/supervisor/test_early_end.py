@@ -63,7 +63,7 @@ def test_a_limit_that_was_passed_before_it_was_ready_is_named_with_what_was_meas
         (
             ("/usr/bin/setsid", "node", "server.js"),
             "node",
-            "without setsid, for the sidecar starts it in its own session",
+            "without setsid, because the sidecar starts it in its own session",
         ),
         (("./start.sh",), "nginx", 'Run it in the foreground: nginx -g "daemon off;"; a script'),
         (("./start.sh",), "own", "redis-server --daemonize no, gunicorn without --daemon"),
