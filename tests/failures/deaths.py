@@ -15,7 +15,7 @@ from tests.failures.stage import Explanation, Stage, Ways, linux, needs, posix
 from tests.support.backends import aspnet_backend, aspnet_missing, http_backend, script_backend, trouble
 from tests.support.client import SidecarClient
 
-WAYS = Ways("The backend dies")
+WAYS = Ways("The backend exits")
 _PASS_IT_ON = "The crash report has its last output; send it to the backend's developer."
 _ASPNET = needs(not aspnet_missing(), aspnet_missing() or "it is there")
 
@@ -239,7 +239,7 @@ async def killed(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It was asked from outside to end",
+    "It was asked to exit from outside",
     "Something outside the app asked the backend to exit (a signal, or a closed console).",
     "If that was intended, ignore it. Otherwise check for a tool that ends programs (service manager, logout, task killer).",
     posix("signals"),
@@ -288,7 +288,7 @@ async def segmentation_fault_with_core(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It ends at once, without an error, for example because its stdin is at its end",
+    "It exits at once without an error, for example because its stdin is empty",
     "The backend exited with code 0 within 2 s, before it listened. This is typical of backends that exit when stdin closes; here stdin is empty.",
     'Set backend.stdin = "open" if it exits with its stdin. If it starts another program and exits, use '
     "that program's command. Otherwise check its last output.",
@@ -298,7 +298,7 @@ async def ends_at_once(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It ends later, without an error",
+    "It exits later without an error",
     "The backend exited by itself, without an error.",
     "If it is meant to exit by itself, set restart.on_clean_exit = false. If it exits when stdin closes, which is empty here,"
     ' set backend.stdin = "open". Otherwise check its log.',

@@ -10,12 +10,11 @@ from tests.failures.stage import Way, Ways
 CHAPTERS: tuple[Ways, ...] = (programs.WAYS, ports.WAYS, silences.WAYS, deaths.WAYS, surroundings.WAYS, sandboxes.WAYS)
 
 _HEAD = """\
-# What can go wrong, and what you will read
+# Causes and remedies
 
-Each row was brought about for real by a test (`tests/failures/`), which compares what a user read with the sentences below:
-in the crash report (`backend:crashReport`, and `{logs}/crash-….log`), from the doctor (`sidecar doctor`, `backend:diagnose`), or as
-the answer to a start. <Words in brackets> stand for what is different each time. This page is generated from those tests by
-`python -m tools.generate`.
+What you read when something goes wrong: in the crash report (`backend:crashReport`, `{logs}/crash-….log`), from the doctor
+(`sidecar doctor`, `backend:diagnose`), or as the error of a start. Words in angle brackets stand for what differs each time. A test
+(`tests/failures/`) causes each failure for real and compares the texts; `python -m tools.generate` makes this page from these tests.
 """
 
 

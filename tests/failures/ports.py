@@ -39,7 +39,7 @@ async def port_in_use(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "The port is in use, and nothing was started yet",
+    "The port is in use (before a start)",
     "Port <port> is in use by <program>",
     'Close that program, or set backend.port to "auto".',
     where="doctor",

@@ -158,7 +158,7 @@ async def script_with_byte_order_mark(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "The program is being written by an update",
+    "An update is writing the program",
     "The backend's program is being written: <path>",
     "Wait for the update or the build to finish, then start again.",
     linux("ETXTBSY"),
@@ -184,7 +184,7 @@ async def program_locked(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "The program is locked, and nothing was started yet",
+    "The program is locked (before a start)",
     "<path> cannot be opened: another program has the file open",
     "Wait until the update, the build or the antivirus scan is finished, then start again.",
     windows("files that are not shared"),

@@ -34,7 +34,7 @@ async def sandbox_denies_writing(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It writes to the home folder, and is written for Node",
+    "A Node program writes to the home folder",
     "The sandbox denied the backend write access to <path>.",
     _WRITE,
     LANDLOCK,
@@ -47,7 +47,7 @@ async def sandbox_denies_node_writing(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It is a shell script that writes to a relative path",
+    "A shell script writes to a relative path",
     "The sandbox denied the backend write access to <path>.",
     _WRITE,
     LANDLOCK,
@@ -92,7 +92,7 @@ async def sandbox_denies_dns(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It listens on another port than its own",
+    "It listens on a port other than its own",
     "The sandbox blocked the backend from listening on TCP port <other>; it may only listen on <port>.",
     "Make it listen on the port that it is given ({port} in backend.command, or the variable PORT), or set backend.port to its own port.",
     LANDLOCK,

@@ -12,7 +12,7 @@ from tests.failures.stage import WINE_PIDS, Explanation, Stage, Ways, linux, nee
 from tests.support.backends import free_port, has_ipv6, http_backend, script_backend, trouble
 from tests.support.client import SidecarClient
 
-WAYS = Ways("The backend lives and is not ready, or not well")
+WAYS = Ways("The backend runs but is not ready or not healthy")
 _LATE = "It was not ready within timeouts.startup (<limit> s): "
 _LIMIT = 8 if sys.platform == "win32" else 2  # seconds: an interpreter starts slowly there, and slower under Wine
 _ONLY_LONGER = "Check its last output for what it waits for. If it only needs more time, raise timeouts.startup."
@@ -76,7 +76,7 @@ async def listens_on_another_address(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It never says where it listens",
+    "It never prints where it listens",
     f"{_LATE}it printed no address that matches backend.reported_pattern.",
     "Correct backend.reported_pattern, or give the backend a port: set backend.port and use {port} in its command or backend.env.",
 )
@@ -86,7 +86,7 @@ async def never_reports(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It says where it listens, and its output stays in a buffer",
+    "It prints where it listens, but its output stays in a buffer",
     f"{_LATE}it listens on 127.0.0.1:<port> and printed nothing.",
     "Programs often buffer output that goes to a pipe: flush after printing the address, in Python with"
     " PYTHONUNBUFFERED=1 in backend.env or print(…, flush=True), in C and C++ with stdbuf -oL before the command."
@@ -146,7 +146,7 @@ async def wrong_live_path(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It takes connections and never answers",
+    "It accepts connections but never answers",
     f"{_LATE}it listens on port <port> but does not answer /health/live (timeout of 300ms exceeded).",
     "Check its last output for what it is doing. If it only answers slowly, raise health.probe_timeout.",
 )
@@ -199,7 +199,7 @@ async def becomes_unhealthy(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "It lacks something that it needs",
+    "It reports that something it needs is missing",
     "The backend is unhealthy: /health/ready answers status 503",
     "Check the backend's last output; if that does not help, restart it.",
     where="doctor",

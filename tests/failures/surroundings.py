@@ -15,7 +15,7 @@ from tests.support.backends import http_backend
 from tests.support.client import SidecarClient
 from tests.support.launch import ROOT as CHECKOUT
 
-WAYS = Ways("The machine is not as it should be")
+WAYS = Ways("Problems of the machine")
 _ANOTHER_FOLDER = "to a folder on an available, writable disk that is not full."
 
 
@@ -115,7 +115,7 @@ async def localhost_redirected(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "A proxy is set, and not for this machine's own address",
+    "A proxy is set that also applies to 127.0.0.1",
     "HTTP_PROXY is set and would take requests to 127.0.0.1 as well",
     "Add 127.0.0.1,localhost to NO_PROXY. The sidecar's own requests are not affected.",
     where="doctor",
@@ -143,7 +143,7 @@ async def clock_wrong(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
-    "The .NET runtime is not installed, and nothing was started yet",
+    "The .NET runtime is not installed (before a start)",
     "The backend needs Microsoft.AspNetCore.App 8.0.0, which is not installed",
     "Install the .NET runtime 8 (https://dotnet.microsoft.com/download), or ship the backend self-contained.",
     where="doctor",
