@@ -18,11 +18,11 @@ from .machine import describe
 GROUPS = {
     "start": "from the spawn of the sidecar to hello, to the backend's spawn, to the first answer",
     "roundtrip": "a call and its answer, one at a time and many at once",
-    "profile": "where the time of a start and of a ping goes, rung by rung",
+    "profile": "where the time of a start and of a ping goes, step by step",
     "ready": "from the backend's first possible answer to the event that it is ready",
-    "changes": "a death noticed, a crash recovered from, a restart, a stop",
+    "changes": "the report of a death, the recovery from a crash, a restart, a stop",
     "kill": "trees of 10, 100, 200 and 1000 processes",
-    "resources": "one look at what a tree of 50 processes uses",
+    "resources": "one sample of what a tree of 50 processes uses",
     "memory": "after 10⁶ requests, 10⁶ events, 1 GB of log, 1000 restarts",
     "growth": "how cost grows: requests in flight, size of the tree, events a second",
     "anywhere": "what can be measured on every platform, Windows included",
@@ -75,7 +75,7 @@ def _load(path: str) -> Results:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks",
-        description="Measures the sidecar beside floors and peers. Without options some 25 minutes, 10 of them idle.",
+        description="Measures the sidecar next to floors and peers. Without options it takes about 25 minutes, 10 of them idle.",
         epilog="groups: " + "; ".join(f"{name}: {what}" for name, what in GROUPS.items()),
     )
     parser.add_argument(
@@ -88,9 +88,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--against", metavar="FILE", help="with --check: check what --json wrote, measure nothing")
     parser.add_argument(
-        "--quick", action="store_true", help="fewer repetitions and smaller loads: a look, not a result"
+        "--quick", action="store_true", help="fewer repetitions and smaller loads: a smoke test, not a result"
     )
-    parser.add_argument("--tiny", action="store_true", help="once each, to see that everything works")
+    parser.add_argument("--tiny", action="store_true", help="everything once, to see that it works")
     return parser.parse_args()
 
 

@@ -49,7 +49,7 @@ def _start(scale: Scale) -> Figure:
         "first answer": lambda: _hello(answer=True),
         "python -c pass": _bare,
     }
-    note = "From the spawn; what follows hello is the import of asyncio and msgspec."
+    note = "From spawn; after hello, asyncio and msgspec are imported."
     return Figure("anywhere: start", "ms", rows(alternate(contenders, scale.repetitions)), note=note, compare=False)
 
 
@@ -129,7 +129,7 @@ async def _changes(repetitions: int) -> list[Figure]:
             stopped.append((time.monotonic() - began) * 1000)
             await client.call("backend:start")
     crash = [row("reported to the client", reported), row("ready again", ready)]
-    note = "The backend is a small Python server; its own start is in the second row, its graceful end in the stop."
+    note = "The backend is a small Python server; the second row includes its own start, the stop its graceful exit."
     return [
         Figure("anywhere: crash", "ms", crash, note=note, compare=False),
         Figure("anywhere: stop", "ms", [row("asked for to answered", stopped)]),

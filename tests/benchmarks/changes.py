@@ -50,19 +50,19 @@ def _figures(name: str, command: Sequence[str], repetitions: int) -> Iterator[Fi
         "ms",
         rows({"sidecar": ours.reported[last], "pidfd of the measuring process": ours.died[last]}),
         goal="≤ 5 ms",
-        note="From SIGKILL to the event. The floor is the kernel's own word, to the process that measures.",
+        note="From SIGKILL to the event. The floor: the kernel reports the death to the measuring process.",
     )
     yield Figure(
         f"crash → ready again: {name}",
         "ms",
         rows({"sidecar": measured["crash"], "by hand": measured["crash by hand"]}),
-        note="From SIGKILL to RUNNING. By hand: waitpid, spawn, and a question whenever the last one has failed.",
+        note="From SIGKILL to RUNNING. By hand: waitpid, spawn, and requests until one succeeds.",
     )
     yield Figure(
         f"restart: {name}",
         "ms",
         rows({"sidecar": measured["restart"], "by hand": measured["restart by hand"]}),
-        note="From request to answer: stopped, tree gone, started, ready. By hand: POST, waitpid, spawn, ask.",
+        note="From request to answer: stopped, tree gone, started, ready. By hand: POST, waitpid, spawn, requests until one succeeds.",
     )
     yield Figure(
         f"backend stopped → answered: {name}",

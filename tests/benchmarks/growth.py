@@ -60,7 +60,7 @@ def in_flight(sizes: Sequence[int], repetitions: int) -> Iterator[Figure]:
         "µs",
         measured,
         goal="0",
-        note="n calls of backend:waitForReady are in flight, and none can be answered. One core.",
+        note="n calls of backend:waitForReady are in flight and unanswered. One core.",
         unit_of_size="waiting",
     )
 
@@ -73,7 +73,7 @@ def trees(sizes: Sequence[int], repetitions: int) -> Figure:
         "ms",
         {int(size): values for size, values in measured.items()},
         goal="≤ 1",
-        note="As under kill.",
+        note="As in 'tree of n killed'.",
         unit_of_size="processes",
     )
 
@@ -94,7 +94,7 @@ def events(rates: Sequence[int], repetitions: int) -> Iterator[Figure]:
         "k/s",
         points,
         goal="1 up to saturation",
-        note="Lines written a second, and how many of them came as events; beyond saturation the oldest are left out, and counted.",
+        note="Lines written per second, and how many of them arrived as events; beyond saturation the oldest are dropped and counted.",
         unit_of_size="lines a second",
         until_saturation=True,
     )

@@ -46,14 +46,14 @@ def run(scale: Scale) -> Iterator[Figure]:
         "MiB",
         rows({"sidecar": [reading.resident for reading in readings], **asleep}),
         goal="≤ 40 MB",
-        note=f"Resident, with a backend that is asked for its health every second, for {seconds * windows} s.",
+        note=f"Resident, with a health check every second, for {seconds * windows} s.",
     )
     yield Figure(
         "memory: guardian",
         "MiB",
         rows({"guardian": [reading.guardian for reading in readings], **asleep}),
         goal="≤ 12 MB",
-        note="Resident; most of it is the interpreter itself, shared with the sidecar from which it was forked.",
+        note="Resident; most of it is the interpreter, shared with the sidecar that forked it.",
     )
     yield Figure(
         "memory: growth while idle",
@@ -66,7 +66,7 @@ def run(scale: Scale) -> Iterator[Figure]:
         "% of a core",
         [row("sidecar and guardian", [share(*pair) for pair in pairwise(readings)])],
         goal="≤ 0.3 %",
-        note="One health check a second, a sample of the resources every two.",
+        note="One health check per second, a resource sample every two seconds.",
     )
 
 

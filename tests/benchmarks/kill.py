@@ -37,8 +37,8 @@ def run(scale: Scale) -> Iterator[Figure]:
             "ms",
             rows(alternate(contenders, repetitions)),
             goal="≤ 100 ms" if size == 200 else "",
-            note="The sidecar: from backend:stop, with no time for a graceful end, to the answer; the tree is stopped first,"
-            " so that nothing can fork away. psutil: children(recursive=True), kill each, look until none is alive; what forks meanwhile gets away.",
+            note="The sidecar: from backend:stop, with no time for a graceful exit, to the answer; the tree is stopped first,"
+            " so that no process can escape by forking. psutil: children(recursive=True), kill each, poll until none is alive; a process that is forked in the meantime escapes.",
         )
 
 

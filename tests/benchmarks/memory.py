@@ -120,7 +120,7 @@ def log(megabytes: int, repetitions: int) -> Iterator[Figure]:
         rows(measured),
         better="higher",
         goal="≥ 300 MB/s",
-        note="Kept in memory (the last 8 MiB) and written to rotated files, beside a Python that only reads.",
+        note="Stored in memory (the last 8 MiB) and written to rotated files, compared with a Python that only reads.",
     )
 
 
@@ -170,7 +170,7 @@ class _Memory:
                 row("gained in the second half", [self._during[-1] - half[0]]),
             ],
             goal="flat",
-            note="Resident; the second half of the work shows whether it grows on and on.",
+            note="Resident; growth in the second half of the work would show a leak.",
             compare=False,
         )
 

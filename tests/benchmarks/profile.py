@@ -50,7 +50,7 @@ def _start(repetitions: int) -> Figure:
         "profile: a start",
         "ms",
         rows(dict([whole, ("sidecar: STARTING reported", starting[-repetitions:]), *below])),
-        note="From spawn; each row does what the row below it does, and one thing more.",
+        note="From spawn; each row does one thing more than the row below it.",
     )
 
 
@@ -73,5 +73,5 @@ def _ping(scale: Scale) -> Figure:
         "profile: a ping",
         "µs",
         rows(measured),
-        note="100 B, from Python, one core; each row does what the row below it does, and one thing more.",
+        note="100 B, from Python, one core; each row does one thing more than the row below it.",
     )

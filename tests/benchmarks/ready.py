@@ -55,7 +55,7 @@ def _figure(name: str, command: Sequence[str], repetitions: int) -> Figure:
         "ms",
         rows({label: values[-repetitions:] for label, values in late.items()}),
         goal="≤ 10 ms",
-        note="0 is the first good answer that a prober in a tight loop had in the same start, on another core.",
+        note="0 is the first good answer to a tight loop of requests during the same start, on another core.",
     )
 
 

@@ -56,7 +56,7 @@ def _figure(pid: int, scale: Scale) -> Figure:
         "ms",
         rows(alternate({"sidecar": ours, "psutil": lambda: _by_psutil(pid)}, scale.of(101, 31, 3))),
         goal="≤ 5 ms",
-        note="One sample: who belongs to the tree, and what each one uses; taken every two seconds.",
+        note="One sample, taken every two seconds: the processes of the tree and what each uses.",
     )
 
 

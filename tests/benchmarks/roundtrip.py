@@ -63,7 +63,7 @@ def _from_node(scale: Scale) -> Iterator[Figure]:
                 done = _bench(node, load, scale.repetitions)
             results, missing = done["results"], "; ".join(f"{name}: {why}" for name, why in done["missing"].items())
             tag = f"{load.size}, {place}"
-            note = f"Payload: one string each way, from Node; the echo recognises no messages. {missing}".strip()
+            note = f"Payload: one string each way, from Node; the echo does not parse messages. {missing}".strip()
             for name, key in (("p50", "p50"), ("p99", "p99")):
                 yield Figure(
                     f"ping {name}: {tag}",
@@ -137,7 +137,7 @@ def _from_python(scale: Scale) -> Iterator[Figure]:
                 "µs",
                 rows(alternate(single, scale.repetitions)),
                 goal="≤ 1.5 times raw Python echo",
-                note="A client of two system calls a ping: hardly anything but the server is measured.",
+                note="The client makes two system calls per ping, so this measures almost only the server.",
             )
             yield Figure(
                 f"calls a second from Python, 64 in flight: 100 B, {place}",

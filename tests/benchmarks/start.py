@@ -114,7 +114,7 @@ def run(scale: Scale) -> Iterator[Figure]:
         "ms",
         rows({**of_sidecars("starting"), **bare_floors}),
         goal="≤ 60 ms",
-        note="From spawn to the event that the backend is being spawned: the settings are read and the port is chosen.",
+        note="From spawn to the event STARTING: the settings are read and the port is chosen.",
     )
     yield Figure(
         "start: backend executes",
@@ -127,12 +127,12 @@ def run(scale: Scale) -> Iterator[Figure]:
         "start: backend spawned",
         "ms",
         rows({**of_sidecars("spawned"), "python with subprocess and msgspec": spawn_floor, **bare_floors}),
-        note="From spawn to the event that the backend's process runs, which it does long before; the floor spawns a child with subprocess.",
+        note="From spawn to the event that reports the backend's process, which has run for some time by then; the floor spawns a child with subprocess.",
     )
     yield Figure(
         "start: first answer",
         "ms",
         rows({**of_sidecars("answered"), "python with asyncio and msgspec": asyncio_floor, **bare_floors}),
         goal="≤ 3.5 times python -m of an empty package",
-        note="From spawn to the answer to a ping that was in the pipe before; the backend is spawned meanwhile.",
+        note="From spawn to the answer to a ping that was already in the pipe; the backend is spawned in the meantime.",
     )
