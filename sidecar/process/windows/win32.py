@@ -60,6 +60,7 @@ SetConsoleCtrlHandler = declare("SetConsoleCtrlHandler", c_int, c_void_p, c_int)
 SetDefaultDllDirectories = declare("SetDefaultDllDirectories", c_int, DWORD)
 SetInformationJobObject = declare("SetInformationJobObject", c_int, HANDLE, c_int, c_void_p, DWORD)
 SetPriorityClass = declare("SetPriorityClass", c_int, HANDLE, DWORD)
+SetProcessInformation = declare("SetProcessInformation", c_int, HANDLE, c_int, c_void_p, DWORD)
 SetProcessShutdownParameters = declare("SetProcessShutdownParameters", c_int, DWORD, DWORD)
 TerminateJobObject = declare("TerminateJobObject", c_int, HANDLE, c_int)
 
@@ -84,15 +85,10 @@ def awake_time() -> float:
     return ticks.value / 1e7
 
 
-def disable_power_throttling(handle: int) -> bool:
-    """Opts a process out of EcoQoS (since 10 1709) and of ignored timer resolution (11), SetProcessInformation. False: it has neither."""
-    try:
-        function = declare("SetProcessInformation", c_int, HANDLE, c_int, c_void_p, DWORD)
-    except AttributeError:
-        return False
+def disable_power_throttling(handle: int) -> None:
+    """Opts a process out of EcoQoS (since 10 1709) and of ignored timer resolution (11); an older Windows has neither."""
     speed, timer = POWER_THROTTLING_EXECUTION_SPEED, POWER_THROTTLING_IGNORE_TIMER_RESOLUTION
     for control in (speed | timer, speed):
         state = (DWORD * 3)(1, control, 0)  # PROCESS_POWER_THROTTLING_STATE: version, control mask, state mask
-        if function(handle, PROCESS_POWER_THROTTLING, byref(state), sizeof(state)):
-            return True
-    return False
+        if SetProcessInformation(handle, PROCESS_POWER_THROTTLING, byref(state), sizeof(state)):
+            break
