@@ -99,7 +99,7 @@ def main() -> int:
             run.end()
         keep("python -c pass, ms", timed([sys.executable, "-c", "pass"], environment))
         if sys.platform != "win32":
-            keep("packed: fresh guardian, start and end, ms", timed([program, "--guardian", "1"], environment))
+            keep("packed: fresh guardian, start and end, ms", timed([program, "--guardian"], environment))
     for name, values in figures.items():
         sys.stdout.write(f"{name:45}{statistics.median(values):8.1f}   best {min(values):.1f}, of {len(values)}\n")
     files = [path for path in folder.rglob("*") if path.is_file()]

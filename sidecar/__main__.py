@@ -24,7 +24,7 @@ def main() -> int:
         # How a frozen sidecar replaces a guardian that was killed; see process/guardian.py.
         from .process.guardian import main as guard
 
-        guard(argv)
+        guard()
         return 0
     if sys.platform == "win32" and argv[:1] == ["--console-helper"]:
         # How a frozen sidecar starts the process that sends CTRL_C; see process/windows/rungs.py.

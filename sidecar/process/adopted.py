@@ -14,11 +14,9 @@ from .descendants import Descendants
 assert sys.platform != "win32"
 
 
-async def kill_adopted(
-    root: ProcessId, marker: bytes, *, seconds: float, exact: bool
-) -> tuple[list[Survivor], list[Survivor]]:
-    """Kills the tree; gives what is alive after ``seconds``, and what SIGKILL ended. ``root`` and ``marker`` count where not ``exact``."""
-    processes = Descendants(os.getpid(), exact=exact, marker=marker)
+async def kill_adopted(root: ProcessId, marker: bytes, seconds: float) -> tuple[list[Survivor], list[Survivor]]:
+    """Kills the tree; gives what is alive after ``seconds``, and what SIGKILL ended. ``root`` and ``marker`` count off Linux."""
+    processes = Descendants(os.getpid(), marker=marker)
     processes.add_root(root.pid, root.started)
     reaped: list[int] = []
 

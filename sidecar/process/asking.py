@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from . import reactions
+from . import reactions, tree
 
 assert sys.platform != "win32"
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from .channel import StopPlan
     from .descendants import Descendants
-    from .tree import Entry
 
 NEVER = float("inf")  # of a deadline in seconds; the math module would take 0.4 MiB of the guardian
 _LAST_CALL = 2.5  # seconds before the kill, or a quarter of the time, when all that was never asked to end is
@@ -33,9 +32,8 @@ class Asking:
         forwarded: as far as one can see, the signal is passed on in the tree: a process was asked, and exited by itself.
     """
 
-    def __init__(self, tree: Descendants, plan: StopPlan, *, exact: bool) -> None:
-        self._tree = tree
-        self._exact = exact
+    def __init__(self, processes: Descendants, plan: StopPlan) -> None:
+        self._tree = processes
         self._signal, self._to_group, _, _, self.otherwise = plan  # its stdin ends also with the sidecar
         self.by_others = self.forwarded = self._root_asked = False
         self._asked: set[tuple[int, float]] = set()
@@ -58,7 +56,7 @@ class Asking:
         for entry in living:
             if entry.state == "T":  # it sees nothing before it goes on, from whomever that comes
                 self._tree.send(entry, int(signal.SIGCONT))
-        if self._exact:
+        if tree.EXACT:
             self._catching = {e.key for e in living if reactions.disposition(e.pid, self._signal) == "catch"}
             self.by_others = by_others
 
@@ -95,14 +93,14 @@ class Asking:
             if root:  # it may need its daemons
                 orphans = [entry for entry in orphans if entry.key in self._known - self._apart]
             self._ask_each([entry for entry in orphans if now >= self._due(entry, now)], living)
-        elif self.by_others or (self._exact and self.otherwise and not self._catching):
+        elif self.by_others or (tree.EXACT and self.otherwise and not self._catching):
             pass  # it was asked, and without a handler the signal would only kill what saves because of that
         elif self._last_call < NEVER:  # a stop that began otherwise may need no signal
             self._ask_root(root, living)
-        if self._exact:
+        if tree.EXACT:
             self._ask_behind(living, is_half_time=now >= self._half_time)
 
-    def _ask_root(self, root: int, living: list[Entry]) -> None:
+    def _ask_root(self, root: int, living: list[tree.Entry]) -> None:
         self._root_asked = True
         if any(e.pid == root and self._holds_others(e, living) for e in living):
             self._holders.add(root)
@@ -116,7 +114,7 @@ class Asking:
             except OSError:  # ended, or it has changed its user
                 pass
 
-    def _release(self, living: list[Entry], now: float) -> None:
+    def _release(self, living: list[tree.Entry], now: float) -> None:
         """Asks those that hold no others any more; they have a while to end by themselves, and to read what those printed last."""
         for entry in living if self._holders else ():
             if entry.pid not in self._holders or self._holds_others(entry, living):
@@ -125,7 +123,7 @@ class Asking:
                 self._holders.discard(entry.pid)
                 self._send(entry)
 
-    def _due(self, orphan: Entry, now: float) -> float:
+    def _due(self, orphan: tree.Entry, now: float) -> float:
         """When an orphan is asked: at once, unless another process may have sent it the signal: a handler of its launcher, say.
 
         Its own handler may take a second signal for an order to give up what it saves: so it has a while to end.
@@ -138,7 +136,7 @@ class Asking:
         wait = self._quarter if self.forwarded else self._settle
         return self._orphaned.setdefault(orphan.key, now) + wait
 
-    def _ask_behind(self, living: list[Entry], *, is_half_time: bool) -> None:
+    def _ask_behind(self, living: list[tree.Entry], *, is_half_time: bool) -> None:
         """Asks the children of those that ignore the signal; at half time also of shells with a trap, and of those that block it.
 
         Such a shell acts only after the command that it waits for (POSIX, 2.12), or has passed the signal on long ago.
@@ -163,9 +161,9 @@ class Asking:
                 if action == "ignore" or (is_half_time and waits) or entry.pid in self._holders:
                     passive.add(entry.pid)
 
-    def _holds_others(self, holder: Entry, living: list[Entry]) -> bool:
+    def _holds_others(self, holder: tree.Entry, living: list[tree.Entry]) -> bool:
         """Whether its end would be that of others: they are asked in its place, and it when they have ended."""
-        if not self._exact:
+        if not tree.EXACT:
             return False
         if reactions.is_impatient(holder.name):
             return any(entry.parent == holder.pid for entry in living)
@@ -174,7 +172,7 @@ class Asking:
             return True
         return reactions.reads_output(holder, living, self._catching, would_die=dies)
 
-    def _ask_each(self, entries: Iterable[Entry], living: list[Entry], *, last: bool = False) -> None:
+    def _ask_each(self, entries: Iterable[tree.Entry], living: list[tree.Entry], *, last: bool = False) -> None:
         """Asks those that have not been asked, by us or, as a handler that is gone shows (process.once of Node), by their launcher.
 
         A second signal would end such a process while it saves.
@@ -190,21 +188,21 @@ class Asking:
             else:
                 self._send(entry)
 
-    def _is_late(self, entry: Entry, *, last: bool) -> bool:
+    def _is_late(self, entry: tree.Entry, *, last: bool) -> bool:
         """Whether a trap or a handler has started it since the stop began, in order to save: the signal might only kill it.
 
         That handler may have ended at once: what is to outlive it is not asked either.
         """
-        if not self._exact or entry.key in self._known:
+        if not tree.EXACT or entry.key in self._known:
             return False
         return not last or reactions.disposition(entry.pid, self._signal) == "default"
 
-    def _send(self, entry: Entry) -> None:
+    def _send(self, entry: tree.Entry) -> None:
         self._tree.send(entry, self._signal)
         self._tree.send(entry, int(signal.SIGCONT))  # a stopped process sees no signal before it goes on
 
 
-def _without_parent(living: list[Entry]) -> list[Entry]:
+def _without_parent(living: list[tree.Entry]) -> list[tree.Entry]:
     """Those whose parent does not belong to the tree (any more)."""
     pids = {entry.pid for entry in living}
     return [entry for entry in living if entry.parent not in pids]

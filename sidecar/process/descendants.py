@@ -18,18 +18,17 @@ _MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h; where pids go that far, 
 
 
 class Descendants:
-    """Everything below a subreaper, or (not ``exact``) what portable.Memory knows.
+    """Everything below a subreaper, or (where the tree is not tree.EXACT) what portable.Memory knows.
 
     ``subreaper``: its pid; only it finds children that /proc does not show. ``marker``: in the environment of the backend's
-    processes; evidence only where the tree is not exact.
+    processes; evidence only in the second case.
     """
 
-    def __init__(self, subreaper: int, *, exact: bool, marker: bytes | None = None) -> None:
+    def __init__(self, subreaper: int, *, marker: bytes | None = None) -> None:
         self._subreaper = subreaper
-        self._exact = exact
         self._marker = marker
         self._source: Any = tree
-        if not exact:
+        if not tree.EXACT:
             from . import portable
 
             self._source, self._memory = portable, portable.Memory()
@@ -38,7 +37,7 @@ class Descendants:
     def add_root(self, pid: int, started: float | None = None) -> None:
         """The backend; with a start time only if it is that very process."""
         self._root = pid
-        entry = None if self._exact else self._source.read_entry(pid)
+        entry = None if tree.EXACT else self._source.read_entry(pid)
         if entry is not None and started in (None, entry.started):
             self._memory.add_root(entry)
 
@@ -49,12 +48,12 @@ class Descendants:
 
     def watch(self) -> None:
         """A look at a tree that has to be remembered; often, and cheaper than the others."""
-        if not self._exact:
+        if not tree.EXACT:
             self._memory.look(self._source.table())
 
     def members(self) -> Iterator[Entry]:
         """All of them, parents first; zombies are among them."""
-        if not self._exact:
+        if not tree.EXACT:
             yield from self._memory.look(self._source.table(), self._marker)
             return
         empty = True

@@ -8,7 +8,7 @@ import select
 import sys
 import time
 
-from . import asking, killing
+from . import asking, killing, tree
 from .descendants import Descendants
 
 assert sys.platform != "win32"
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .channel import StopPlan
-    from .tree import Entry
 
 LOOK_INTERVAL = 0.5  # seconds between two looks at a tree that no subreaper holds together, or that was asked to end
 STOP_INTERVAL = 0.1  # seconds; the same when its root has ended
@@ -29,8 +28,7 @@ _AT_ONCE = 5.0  # seconds within which a signal to the guardian and a stop have 
 class Ending:
     """The tree of one run, until it has ended; an object without a run reaps what is late."""
 
-    def __init__(self, wake: int, *, exact: bool, exited: Callable[[int, bool], None]) -> None:
-        self._exact = exact
+    def __init__(self, wake: int, exited: Callable[[int, bool], None]) -> None:
         self._exited = exited
         self._wake = wake
         self._signalled = -asking.NEVER  # when the guardian itself was asked to end
@@ -44,10 +42,10 @@ class Ending:
         self.kill_at = asking.NEVER  # when it is to be killed; only where no sidecar will say so
         self._marker, self._plan = marker, plan
         _, _, self.kill_deadline, self._alone, _ = plan
-        self.tree = Descendants(os.getpid(), exact=self._exact, marker=marker or None)
+        self.tree = Descendants(os.getpid(), marker=marker or None)
         if root:
             self.tree.add_root(root)
-        self._asking = asking.Asking(self.tree, plan, exact=self._exact)
+        self._asking = asking.Asking(self.tree, plan)
 
     def forget(self) -> None:
         """The run is over."""
@@ -61,14 +59,14 @@ class Ending:
     def look_interval(self) -> float:
         """Seconds until the tree must be looked at without an event; infinite: never."""
         if not self.stopping:
-            return asking.NEVER if self._exact else LOOK_INTERVAL
+            return asking.NEVER if tree.EXACT else LOOK_INTERVAL
         due = min(self._asking.next_at, self.kill_at)
         return min(LOOK_INTERVAL if self.root else STOP_INTERVAL, max(0.0, due - time.monotonic()))
 
     def is_left(self) -> bool:
         """Reads who has ended; whether anything of the tree is left."""
         left = self.reap()
-        if self._exact:
+        if tree.EXACT:
             return left
         self.tree.watch()
         return bool(self.root or self.tree.alive())
@@ -111,17 +109,17 @@ class Ending:
         self._asking.forwarded = True
         return self.end_alone()
 
-    def kill_tree(self, seconds: float, *, patient: bool = False) -> tuple[list[Entry], list[Entry]]:
+    def kill_tree(self, seconds: float, *, patient: bool = False) -> tuple[list[tree.Entry], list[tree.Entry]]:
         """Kills every descendant; gives those that are alive after ``seconds``, and those that SIGKILL ended.
 
         ``patient``: the time begins again with each new process, for no caller waits and nothing else will do it.
         """
-        kill = killing.TreeKill(self.tree.members, self.tree.send, seconds, keeps_orphans=self._exact)
+        kill = killing.TreeKill(self.tree.members, self.tree.send, seconds, keeps_orphans=tree.EXACT)
         empty = 0
-        while self.reap() or not self._exact:
-            pause = kill.step(self.root if self._exact else 0)
+        while self.reap() or not tree.EXACT:
+            pause = kill.step(self.root if tree.EXACT else 0)
             if pause is None:
-                if not self._exact:
+                if not tree.EXACT:
                     break
                 empty += 1  # what is left is a child, so it is about to be reaped, or cannot be seen
                 pause = min(0.001 * empty, STOP_INTERVAL)
@@ -161,7 +159,7 @@ class Ending:
         while (left := end - time.monotonic()) > 0:
             select.select([self._wake], [], [], left)
             self.clear_wake()
-            if not self.reap() and self._exact:
+            if not self.reap() and tree.EXACT:
                 return False
         return True
 

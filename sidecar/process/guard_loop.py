@@ -17,7 +17,7 @@ import os
 import select
 import sys
 
-from . import asking, channel, ending, prctl, trampoline
+from . import asking, channel, ending, prctl, trampoline, tree
 
 assert sys.platform != "win32"
 
@@ -27,21 +27,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .spec import EarlyRun
-    from .tree import Entry
 
 _LINGER = 30.0  # seconds; at the end of the lifeline the guardian leaves only what it can plainly not kill
 _MAX_REPORTED = 100  # names in one report
 
 
-def run(
-    sock: _socket.socket, first: EarlyRun | None, started: tuple[int, int] | None, *, exact: bool, hangup_ignored: bool
-) -> None:
+def run(sock: _socket.socket, first: EarlyRun | None, started: tuple[int, int] | None, *, hangup_ignored: bool) -> None:
     """Guards until the lifeline has ended and the tree is gone. ``first``: a run that was ``started`` already, or is now."""
     gc.freeze()  # a collection would write to every page that is still shared with the sidecar
     gc.enable()  # __main__.py switched it off
-    guard = _Guard(sock, exact=exact, hangup_ignored=hangup_ignored)
-    if exact:
-        prctl.set_name("backend-guard")
+    guard = _Guard(sock, hangup_ignored=hangup_ignored)
+    prctl.set_name("backend-guard")
     if first is not None:
         streams = () if started else first.streams
         guard.launch(*first.request[1:], outputs=first.outputs, streams=streams, started=started)
@@ -49,9 +45,8 @@ def run(
 
 
 class _Guard:
-    def __init__(self, sock: _socket.socket, *, exact: bool, hangup_ignored: bool) -> None:
+    def __init__(self, sock: _socket.socket, *, hangup_ignored: bool) -> None:
         self._sock = sock
-        self._exact = exact
         self._hangup_ignored = hangup_ignored
         self._inbox = channel.Inbox()
         self._serial: int | None = None
@@ -61,7 +56,7 @@ class _Guard:
         self._wake, wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake, False)
-        self._ending = ending.Ending(self._wake, exact=exact, exited=self._root_exited)
+        self._ending = ending.Ending(self._wake, self._root_exited)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGINT, *(() if hangup_ignored else (signal.SIGHUP,))):
             signal.signal(number, lambda *_: self._ending.note_signal())
@@ -114,7 +109,7 @@ class _Guard:
     def _root_exited(self, status: int, left: bool) -> None:
         """``left``: something of the tree is; else the report of its end follows at once, and takes this one along."""
         self._unsent = channel.encode(("exited", self._serial, status))
-        if left or not self._exact:
+        if left or not tree.EXACT:
             self._report()
 
     def _report(self, *message: Any) -> None:
@@ -151,7 +146,7 @@ class _Guard:
                 self._report("failed", serial, "output", errno.EMFILE)
                 return
             pid, status_read = started or trampoline.start(
-                program, streams, plan[0], exact=self._exact, hangup_ignored=self._hangup_ignored
+                program, streams, plan[0], hangup_ignored=self._hangup_ignored
             )
         except OSError as error:
             self._report("failed", serial, "fork", error.errno or 0)
@@ -224,7 +219,7 @@ class _Guard:
         self._forget_trampoline()
         self._end_run(survivors, killed)
 
-    def _end_run(self, survivors: Iterable[Entry], killed: Iterable[Entry]) -> None:
+    def _end_run(self, survivors: Iterable[tree.Entry], killed: Iterable[tree.Entry]) -> None:
         serial = self._serial
         self._serial = None
         self._hold(())

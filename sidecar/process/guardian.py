@@ -11,7 +11,7 @@ import _socket
 import os
 import sys
 
-from . import prctl, trampoline
+from . import prctl, trampoline, tree
 
 assert sys.platform != "win32"
 
@@ -26,30 +26,29 @@ _HEAD_START = 10  # milliseconds for the first run, less than the sidecar's own 
 
 
 class Guardian:
-    """A guardian's pid, its socket whose end is the lifeline, and whether it has Linux' mechanisms (``exact``)."""
+    """A guardian's pid, and its socket whose end is the lifeline."""
 
-    def __init__(self, pid: int, socket: _socket.socket, *, exact: bool) -> None:
+    def __init__(self, pid: int, socket: _socket.socket) -> None:
         self.pid = pid
         self.socket = socket
-        self.exact = exact
 
 
-def fork_guardian(first: EarlyRun | None = None, *, exact: bool = sys.platform == "linux") -> Guardian:
+def fork_guardian(first: EarlyRun | None = None) -> Guardian:
     """Forks the guardian, which launches the first run before all else. Only for a process that has one thread."""
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     pid = os.fork()
     if pid == 0:
         ours.close()
-        _guard(theirs.fileno(), first, exact=exact)
+        _guard(theirs.fileno(), first)
     theirs.close()
     if first is not None:
         for fd in first.streams:
             os.close(fd)
     ours.setblocking(False)
-    return Guardian(pid, ours, exact=exact)
+    return Guardian(pid, ours)
 
 
-def spawn_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
+def spawn_guardian() -> Guardian:
     """Executes a guardian in a fresh interpreter, and does not wait until it is up: messages wait in the socket.
 
     Raises OSError: the interpreter cannot be executed.
@@ -59,7 +58,7 @@ def spawn_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
         (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
     ]
-    argv = _command(exact=exact)
+    argv = _command()
     try:
         pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=actions)
     except OSError:
@@ -68,34 +67,36 @@ def spawn_guardian(*, exact: bool = sys.platform == "linux") -> Guardian:
     finally:
         theirs.close()
     ours.setblocking(False)
-    return Guardian(pid, ours, exact=exact)
+    return Guardian(pid, ours)
 
 
-def _command(*, exact: bool) -> list[str]:
-    """The command line of a fresh guardian. A frozen executable has no -c: it is called with a hidden first argument."""
-    facts = [HIDDEN_ARGUMENT, str(int(exact))]
+def _command() -> list[str]:
+    """The command line of a fresh guardian. A frozen executable has no -c: it is called with a hidden argument."""
     if getattr(sys, "frozen", False):
-        return [sys.executable, *facts]
+        return [sys.executable, HIDDEN_ARGUMENT]
     package = __package__ or ""
     root = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is not loaded in the guardian
     for _level in package.split("."):
         root = os.path.dirname(root)  # noqa: PTH120 - as above
-    paths = [root, *(path for path in sys.path if path and not exact)]  # psutil is found where the sidecar finds it
-    code = f"import sys; sys.path += {paths!r}; from {package}.guardian import main; main(sys.argv[1:])"
-    return [sys.executable, "-I", "-S", "-c", code, *facts]
+    paths = [
+        root,
+        *(path for path in sys.path if path and not tree.EXACT),
+    ]  # psutil is found where the sidecar finds it
+    code = f"import sys; sys.path += {paths!r}; from {package}.guardian import main; main()"
+    return [sys.executable, "-I", "-S", "-c", code]
 
 
-def main(arguments: list[str]) -> None:
-    """The fresh guardian: ``--guardian EXACT``, the socket as its stdin."""
-    _guard(os.dup(0), None, exact=arguments[1] == "1")
+def main() -> None:
+    """The fresh guardian, with the socket as its stdin."""
+    _guard(os.dup(0), None)
 
 
-def _guard(fd: int, first: EarlyRun | None, *, exact: bool) -> NoReturn:
+def _guard(fd: int, first: EarlyRun | None) -> NoReturn:
     """Becomes the guardian, and ends the process when the lifeline has ended and the tree is gone."""
     status = 70
     try:
         hangup_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-        if exact:
+        if tree.EXACT:
             prctl.become_subreaper()
             prctl.set_parent_death_signal(int(signal.SIGCONT))
             # No getppid here: an owner that was gone before the signal was armed has closed its end, which poll reports.
@@ -106,7 +107,7 @@ def _guard(fd: int, first: EarlyRun | None, *, exact: bool) -> NoReturn:
             # The run would get what the app left open for the sidecar.
             _close_all_but(fd, *first.streams, *first.outputs)
             try:
-                started = trampoline.start(program, first.streams, plan[0], exact=exact, hangup_ignored=hangup_ignored)
+                started = trampoline.start(program, first.streams, plan[0], hangup_ignored=hangup_ignored)
                 kept = (started[1], *first.outputs)
             except OSError:
                 kept = (*first.streams, *first.outputs)  # the loop tries again, and reports it
@@ -121,7 +122,7 @@ def _guard(fd: int, first: EarlyRun | None, *, exact: bool) -> NoReturn:
             poll.poll(_HEAD_START)
         from . import guard_loop
 
-        guard_loop.run(sock, first, started, exact=exact, hangup_ignored=hangup_ignored)
+        guard_loop.run(sock, first, started, hangup_ignored=hangup_ignored)
         status = 0
     except Exception:  # noqa: BLE001 - the sidecar takes over; its log has the reason
         sys.excepthook(*sys.exc_info())

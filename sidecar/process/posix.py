@@ -42,7 +42,7 @@ class PosixProcessLayer:
         self._early = early
         self.marker = early.marker if early is not None else new_marker(folder)
         self._guardian = guardian
-        if guardian.exact:
+        if tree.EXACT:
             prctl.arm_owner()
             if tree.read_entry(os.getpid()) is None:
                 report(_WITHOUT_PROC)
@@ -54,8 +54,8 @@ class PosixProcessLayer:
     @property
     def guardian(self) -> ProcessId | None:
         """The current guardian, for the record."""
-        pid, exact = self._guardian.pid, self._guardian.exact
-        started = Descendants(pid, exact=exact).started(pid)
+        pid = self._guardian.pid
+        started = Descendants(pid).started(pid)
         return ProcessId(pid, started) if started else None
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> posix_run.PosixRun:
@@ -134,7 +134,7 @@ class PosixProcessLayer:
 
     def _replace_guardian(self) -> guardians.Guardian:
         try:
-            return guardians.spawn_guardian(exact=self._guardian.exact)
+            return guardians.spawn_guardian()
         except OSError as error:
             raise InternalError(
                 f"The guardian process of the backend cannot be started: {sys.executable}: {error.strerror}",
@@ -161,9 +161,8 @@ class PosixProcessLayer:
             await self._reap_guardian()
             if run is not None:
                 run.exit(None)
-                survivors, killed = await adopted.kill_adopted(
-                    run.identity, self.marker.encode(), seconds=run.spec.kill_deadline, exact=self._guardian.exact
-                )
+                seconds = run.spec.kill_deadline
+                survivors, killed = await adopted.kill_adopted(run.identity, self.marker.encode(), seconds)
                 if run.spawned.done():
                     run.tree_gone(survivors, killed)
                 else:

@@ -127,7 +127,7 @@ class PosixRun:
     def _entries(self) -> list[tree.Entry]:
         if self.ended.done() or not self._link.open:
             return []
-        found = descendants.Descendants(self._link.guardian.pid, exact=self._link.guardian.exact)
+        found = descendants.Descendants(self._link.guardian.pid)
         found.add_root(*self.identity)
         return found.alive()
 

@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 
-from . import prctl
+from . import prctl, tree
 
 assert sys.platform != "win32"
 
@@ -23,14 +23,12 @@ LimitValues = tuple[int | None, int | None, bool]
 Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues, "tuple[Any, bytes] | None", list[bytes]]
 
 
-def start(
-    program: Program, streams: Sequence[int], stop_signal: int, *, exact: bool, hangup_ignored: bool
-) -> tuple[int, int]:
+def start(program: Program, streams: Sequence[int], stop_signal: int, *, hangup_ignored: bool) -> tuple[int, int]:
     """Forks the child that becomes the backend: its pid, and the descriptor on which ``run`` reports a failure.
 
-    ``exact``: it dies with this process. Raises OSError: the system has no process or descriptor left.
+    On Linux it dies with this process. Raises OSError: the system has no process or descriptor left.
     """
-    guardian = os.getpid() if exact else None
+    guardian = os.getpid() if tree.EXACT else None
     status_read, status_write = os.pipe()
     try:
         pid = os.fork()

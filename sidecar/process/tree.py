@@ -13,6 +13,8 @@ TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+EXACT = sys.platform == "linux"
+"""Whether all of a tree is known: below a subreaper, to which orphans come, in /proc. Elsewhere (macOS) it is what portable.py knows."""
 HIDDEN = "?"
 
 

@@ -11,8 +11,10 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from sidecar.process import guardian as guardians
+from sidecar.process import tree
 
-HOLD = guardians.fork_guardian(exact=sys.argv[3] == "exact")
+tree.EXACT = sys.argv[3] == "exact"
+HOLD = guardians.fork_guardian()
 
 import asyncio
 from pathlib import Path

@@ -247,7 +247,7 @@ async def test_a_launch_survives_the_guardians_death_in_the_middle(layer: PosixP
 async def test_guardians_that_end_at_once_are_not_tried_for_ever(
     layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guardians, "_command", lambda *, exact: ["/bin/false", str(exact)])
+    monkeypatch.setattr(guardians, "_command", lambda: ["/bin/false"])
     os.kill(layer._guardian.pid, signal.SIGKILL)
     with pytest.raises(InternalError, match="ended 3 times"):
         await layer.launch(spec(("/bin/true",)), Recorder())
@@ -256,7 +256,7 @@ async def test_guardians_that_end_at_once_are_not_tried_for_ever(
 async def test_a_guardian_that_cannot_be_executed_is_reported(
     layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guardians, "_command", lambda *, exact: ["/nowhere/python", str(exact)])
+    monkeypatch.setattr(guardians, "_command", lambda: ["/nowhere/python"])
     os.kill(layer._guardian.pid, signal.SIGKILL)
     with pytest.raises(InternalError, match="cannot be started"):
         await layer.launch(spec(("/bin/true",)), Recorder())
@@ -301,7 +301,7 @@ def test_a_forked_guardian_is_small(own) -> None:
 
 def test_a_frozen_executable_is_its_own_guardian(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    assert guardians._command(exact=True) == [sys.executable, guardians.HIDDEN_ARGUMENT, "1"]
+    assert guardians._command() == [sys.executable, guardians.HIDDEN_ARGUMENT]
 
 
 @pytest.mark.heavy

@@ -196,16 +196,11 @@ async def test_what_would_not_die_is_reported_by_pid_and_name_and_the_next_run_s
 
 
 async def test_survivors_are_reported_before_the_time_of_the_kill_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    command = guardians._command
-
-    def powerless(*, exact: bool) -> list[str]:
-        """A guardian whose signals do not arrive, as with a process that hangs in the kernel."""
-        *before, code, flag, is_exact = command(exact=exact)
-        powerless = "tree.send = killing.signal_group = lambda *_: False"
-        code = code.replace("from ", f"from sidecar.process import killing, tree; {powerless}; from ", 1)
-        return [*before, code, flag, is_exact]
-
-    monkeypatch.setattr(guardians, "_command", powerless)
+    # A guardian whose signals do not arrive, as with a process that hangs in the kernel.
+    *python, code = guardians._command()
+    powerless = "tree.send = killing.signal_group = lambda *_: False"
+    code = code.replace("from ", f"from sidecar.process import killing, tree; {powerless}; from ", 1)
+    monkeypatch.setattr(guardians, "_command", lambda: [*python, code])
     layer = PosixProcessLayer(guardians.spawn_guardian(), print, "/nowhere")
     recorder = Recorder()
     run = await layer.launch(spec(child("family", "none"), force_kill=1.0), recorder)
