@@ -112,7 +112,7 @@ test("a foreign frame ends nothing of the page that it lies in, and a frame of t
 test("what a page may keep waiting in the main process is limited, in number and in size", async (t) => {
   const app = await attached(t, { mode: "slowRestart" });
   const calls = Array.from({ length: 21_000 }, () => app.invoke("backend:restart", app.from()).catch((error) => error.message));
-  assert.match(await /** @type {Promise<any>} */ (calls[20_500]), /20000 calls of this page are waiting already/);
+  assert.match(await /** @type {Promise<any>} */ (calls[20_500]), /20000 calls of this page are already waiting/);
   await assert.rejects(app.invoke("backend:logs", { sender: {}, senderFrame: app.mainFrame }, { text: "x".repeat(5000) }), /too large/);
   await app.sidecar.close();
   await Promise.all(calls);

@@ -275,7 +275,7 @@ test("a start says what it waits for, a backoff counts down, and nothing of it s
   assert.notEqual(await text("working-folder"), "–");
   fs.writeFileSync(seen, "");
   await shows("state", "Backoff");
-  await shows("state-detail", /^starts again in ([1-9]|1[0-5]) s$/);
+  await shows("state-detail", /^restarts in ([1-9]|1[0-5]) s$/);
   await shows("state", "Failed");
   await shows("state-detail", /^for \d+ (ms|s|min.*)$/);
   await page.reload();

@@ -42,7 +42,7 @@ class Answers {
   async answer(sender, channel, args) {
     const waiting = this.#waiting.get(sender) ?? 0;
     try {
-      if (waiting >= MAX_WAITING) throw new SidecarError("TOO_MANY_REQUESTS", `${waiting} calls of this page are waiting already`);
+      if (waiting >= MAX_WAITING) throw new SidecarError("TOO_MANY_REQUESTS", `${waiting} calls of this page are already waiting`);
       checkArgs(channel, args, MAX_ARGS_BYTES);
       this.#waiting.set(sender, waiting + 1);
     } catch (error) {

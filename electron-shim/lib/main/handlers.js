@@ -116,8 +116,8 @@ class Consent {
    */
   async refusal(sender) {
     if (!this.#dialog) return "the app passed no dialog to attachSidecar";
-    if (this.#isAsking) return "the user is already being asked";
-    if (performance.now() < this.#silentUntil) return `the user declined ${MAX_DECLINED} times; no question for a minute`;
+    if (this.#isAsking) return "a prompt is already open";
+    if (performance.now() < this.#silentUntil) return `the user declined ${MAX_DECLINED} times; no prompt for a minute`;
     this.#isAsking = true;
     try {
       const agreed = await agrees(this.#dialog, this.#BrowserWindow.fromWebContents(sender));

@@ -68,7 +68,7 @@ export function showLink(link, banners) {
     banners.show("link", {
       kind: "error",
       title: "The dashboard is unreachable.",
-      text: "Its command was ended, or the connection was lost. What you see is the last that was known. Trying again.",
+      text: "Its command ended, or the connection was lost. This page shows the last known state. Reconnecting.",
     });
   } else if (link.kind === "sidecar-lost") {
     const [title = "", ...rest] = link.message.split("\n");

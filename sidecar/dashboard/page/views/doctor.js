@@ -20,12 +20,12 @@ export class DoctorView {
 
   /** @param {() => Promise<Blob>} bundle */
   async download(bundle) {
-    byId("checks-summary").textContent = "Gathering …";
+    byId("checks-summary").textContent = "Collecting …";
     try {
       const address = URL.createObjectURL(await bundle());
       el("a", { href: address, download: `sidecar-bundle-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.zip` }).click();
       setTimeout(() => URL.revokeObjectURL(address), 60_000);
-      byId("checks-summary").textContent = "Secrets are masked; masked.txt in it lists where.";
+      byId("checks-summary").textContent = "Secrets are masked; masked.txt lists where.";
     } catch (error) {
       byId("checks-summary").textContent = error instanceof CallError ? error.message : String(error);
     }
@@ -33,7 +33,7 @@ export class DoctorView {
 
   async run() {
     const place = byId("checks");
-    byId("checks-summary").textContent = "Looking …";
+    byId("checks-summary").textContent = "Checking …";
     try {
       const checks = await this.transport.call("backend:diagnose");
       checks.sort((one, other) => ORDER.indexOf(one.status) - ORDER.indexOf(other.status));
@@ -49,7 +49,7 @@ export class DoctorView {
 /** @param {Check[]} checks */
 function summary(checks) {
   const count = (/** @type {string} */ status) => checks.filter((check) => check.status === status).length;
-  return `${checks.length} checks: ${count("failed")} failed, ${count("warning")} with a warning, ${count("unknown")} not known`;
+  return `${checks.length} checks: ${count("failed")} failed, ${count("warning")} with a warning, ${count("unknown")} unknown`;
 }
 
 /** @param {Check[]} checks */

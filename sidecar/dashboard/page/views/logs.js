@@ -190,7 +190,7 @@ export class LogsView {
 
 /** @param {string} text */
 function shortened(text) {
-  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)} … ${(text.length - LONGEST).toLocaleString("en")} characters more`;
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)} … ${(text.length - LONGEST).toLocaleString("en")} more characters`;
 }
 
 /** @param {Line} line */

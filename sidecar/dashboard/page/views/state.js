@@ -130,7 +130,7 @@ export class StateView {
     } else if (status.state === "BACKOFF" && this.crash) {
       // The time of the crash is that of the exit; what was left of the tree may have taken a moment more.
       const left = epoch(this.crash.time) + (this.crash.nextStartIn ?? 0) - now;
-      text = left > 0.5 ? `starts again in ${duration(left)}` : "starts again now";
+      text = left > 0.5 ? `restarts in ${duration(left)}` : "restarts now";
     }
     setText(byId("state-detail"), text);
   }
@@ -156,7 +156,7 @@ export class StateView {
       this.banners.show("shared", {
         kind: "info",
         title: "Another sidecar uses the same data folder.",
-        text: "Both work. Give this one its own with --set paths.data=FOLDER.",
+        text: "Give this one its own with --set paths.data=FOLDER.",
         dismissible: true,
       });
     }
@@ -169,7 +169,7 @@ export class StateView {
       return;
     }
     const unit = (/** @type {number} */ one) => (metric === "cpu" ? `${Math.round(one)} %` : `${Math.round(one / 2 ** 20)} MiB`);
-    const what = metric === "cpu" ? "processor time" : "memory";
+    const what = metric === "cpu" ? "a CPU core" : "memory";
     this.banners.show(metric, {
       kind: "warning",
       title: `The backend uses ${unit(value)} of ${what}.`,

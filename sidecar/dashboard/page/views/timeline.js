@@ -11,7 +11,7 @@ const REASONS = /** @type {Record<string, string>} */ ({
   exited: "ended",
   crashed: "crashed",
   startup_timeout: "was not ready in time",
-  hung: "answered nothing",
+  hung: "did not answer",
   port_retry: "tries another port",
   port_changed: "listens on another port",
   restarts_exhausted: "failed too often",
