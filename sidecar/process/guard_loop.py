@@ -32,11 +32,11 @@ _LINGER = 30.0  # seconds; at the end of the lifeline the guardian leaves only w
 _MAX_REPORTED = 100  # names in one report
 
 
-def run(sock: _socket.socket, first: EarlyRun | None, started: tuple[int, int] | None, *, hangup_ignored: bool) -> None:
+def run(sock: _socket.socket, first: EarlyRun | None, started: tuple[int, int] | None) -> None:
     """Guards until the lifeline has ended and the tree is gone. ``first``: a run that was ``started`` already, or is now."""
     gc.freeze()  # a collection would write to every page that is still shared with the sidecar
     gc.enable()  # __main__.py switched it off
-    guard = _Guard(sock, hangup_ignored=hangup_ignored)
+    guard = _Guard(sock)
     prctl.set_name("backend-guard")
     if first is not None:
         streams = () if started else first.streams
@@ -45,9 +45,8 @@ def run(sock: _socket.socket, first: EarlyRun | None, started: tuple[int, int] |
 
 
 class _Guard:
-    def __init__(self, sock: _socket.socket, *, hangup_ignored: bool) -> None:
+    def __init__(self, sock: _socket.socket) -> None:
         self._sock = sock
-        self._hangup_ignored = hangup_ignored
         self._inbox = channel.Inbox()
         self._serial: int | None = None
         self._status_fd = -1  # the trampoline's, until execve
@@ -58,7 +57,7 @@ class _Guard:
         os.set_blocking(wake, False)
         self._ending = ending.Ending(self._wake, self._root_exited)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in (signal.SIGTERM, signal.SIGINT, *(() if hangup_ignored else (signal.SIGHUP,))):
+        for number in (signal.SIGTERM, signal.SIGINT, *(() if trampoline.HANGUP_IGNORED else (signal.SIGHUP,))):
             signal.signal(number, lambda *_: self._ending.note_signal())
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what started the sidecar may block anything, SIGCHLD too
@@ -145,9 +144,7 @@ class _Guard:
             if started is None and len(streams) < 3:
                 self._report("failed", serial, "output", errno.EMFILE)
                 return
-            pid, status_read = started or trampoline.start(
-                program, streams, plan[0], hangup_ignored=self._hangup_ignored
-            )
+            pid, status_read = started or trampoline.start(program, streams, plan[0])
         except OSError as error:
             self._report("failed", serial, "fork", error.errno or 0)
             return

@@ -95,7 +95,6 @@ def _guard(fd: int, first: EarlyRun | None) -> NoReturn:
     """Becomes the guardian, and ends the process when the lifeline has ended and the tree is gone."""
     status = 70
     try:
-        hangup_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
         if tree.EXACT:
             prctl.become_subreaper()
             prctl.set_parent_death_signal(int(signal.SIGCONT))
@@ -107,7 +106,7 @@ def _guard(fd: int, first: EarlyRun | None) -> NoReturn:
             # The run would get what the app left open for the sidecar.
             _close_all_but(fd, *first.streams, *first.outputs)
             try:
-                started = trampoline.start(program, first.streams, plan[0], hangup_ignored=hangup_ignored)
+                started = trampoline.start(program, first.streams, plan[0])
                 kept = (started[1], *first.outputs)
             except OSError:
                 kept = (*first.streams, *first.outputs)  # the loop tries again, and reports it
@@ -122,7 +121,7 @@ def _guard(fd: int, first: EarlyRun | None) -> NoReturn:
             poll.poll(_HEAD_START)
         from . import guard_loop
 
-        guard_loop.run(sock, first, started, hangup_ignored=hangup_ignored)
+        guard_loop.run(sock, first, started)
         status = 0
     except Exception:  # noqa: BLE001 - the sidecar takes over; its log has the reason
         sys.excepthook(*sys.exc_info())

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
+HANGUP_IGNORED = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+"""Whether what started the sidecar ignores SIGHUP, as nohup(1) does: looked at before the guardian ignores it."""
+
 # nice, open files, no new privileges; None: as it is
 LimitValues = tuple[int | None, int | None, bool]
 # command (its program with its path), folder, environment, limits, landlock.Rules and the filter of a sandbox (None without
@@ -23,7 +26,7 @@ LimitValues = tuple[int | None, int | None, bool]
 Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues, "tuple[Any, bytes] | None", list[bytes]]
 
 
-def start(program: Program, streams: Sequence[int], stop_signal: int, *, hangup_ignored: bool) -> tuple[int, int]:
+def start(program: Program, streams: Sequence[int], stop_signal: int) -> tuple[int, int]:
     """Forks the child that becomes the backend: its pid, and the descriptor on which ``run`` reports a failure.
 
     On Linux it dies with this process. Raises OSError: the system has no process or descriptor left.
@@ -37,7 +40,7 @@ def start(program: Program, streams: Sequence[int], stop_signal: int, *, hangup_
         raise
     else:
         if pid == 0:
-            keep_hangup = hangup_ignored and stop_signal != signal.SIGHUP
+            keep_hangup = HANGUP_IGNORED and stop_signal != signal.SIGHUP
             run(program, streams, status_write, guardian, keep_hangup=keep_hangup)
     finally:
         os.close(status_write)
@@ -45,12 +48,12 @@ def start(program: Program, streams: Sequence[int], stop_signal: int, *, hangup_
 
 
 def run(
-    program: Program, streams: Sequence[int], status_fd: int, guardian: int | None, *, keep_hangup: bool = False
+    program: Program, streams: Sequence[int], status_fd: int, guardian: int | None, *, keep_hangup: bool
 ) -> NoReturn:
     """Becomes the backend. A failure goes to ``status_fd`` as ``step errno``; a successful execve closes it without a word.
 
     ``streams`` become stdin, stdout, stderr and, if it is there, descriptor 3. ``guardian``: the pid that the parent must have, None:
-    no parent death signal. ``keep_hangup``: SIGHUP stays ignored, as nohup(1) wants it.
+    no parent death signal. ``keep_hangup``: SIGHUP stays ignored.
     """
     argv, cwd, environment, limits, confinement, pid_variables = program
     step = "session"
