@@ -24,17 +24,16 @@ class GuardianLink:
         guardian: guardians.Guardian,
         report: Callable[[tuple[Any, ...]], None],
         lost: Callable[[], None],
-        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.guardian = guardian
         self._report = report
         self._lost = lost
-        self._loop = loop
+        self._loop = asyncio.get_running_loop()
         self._inbox = channel.Inbox()
         self._unsent: deque[tuple[bytes, Sequence[int]]] = deque()
         self._paused = False
         self.open = True
-        loop.add_reader(guardian.socket.fileno(), self._readable)
+        self._loop.add_reader(guardian.socket.fileno(), self._readable)
 
     def request(self, *message: Any, fds: Sequence[int] = ()) -> None:
         """Queues a request. The descriptors are copied; the caller may close its own at once. OSError: there is none left."""

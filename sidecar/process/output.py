@@ -17,17 +17,11 @@ _LAST_READS = 16  # at most 2 MiB are still read from a pipe that is closed whil
 class OutputPipe:
     """The read end of one of the two pipes, in the loop until its end or until it is closed."""
 
-    def __init__(
-        self,
-        stream: str,
-        deliver: Callable[[str, bytes], None],
-        ended: Callable[[], None],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
+    def __init__(self, stream: str, deliver: Callable[[str, bytes], None], ended: Callable[[], None]) -> None:
         self._stream = stream
         self._deliver = deliver
         self._ended = ended
-        self._loop = loop
+        self._loop = asyncio.get_running_loop()
         self._fd = -1
 
     def read(self, fd: int) -> None:

@@ -128,8 +128,7 @@ class PosixProcessLayer:
         if self._link is None:
             if self._guardian.socket.fileno() < 0:
                 self._guardian = self._replace_guardian()
-            loop = asyncio.get_running_loop()
-            self._link = link.GuardianLink(self._guardian, self._reported, self._guardian_lost, loop)
+            self._link = link.GuardianLink(self._guardian, self._reported, self._guardian_lost)
         return self._link
 
     def _replace_guardian(self) -> guardians.Guardian:

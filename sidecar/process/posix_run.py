@@ -37,9 +37,7 @@ class PosixRun:
         self.identity = ProcessId(0, 0.0)
         self.spawned: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[list[Survivor]] = self._loop.create_future()
-        self._outputs = [
-            output.OutputPipe(name, listener.output, self._finish, self._loop) for name in ("stdout", "stderr")
-        ]
+        self._outputs = [output.OutputPipe(name, listener.output, self._finish) for name in ("stdout", "stderr")]
         self._timers: list[asyncio.TimerHandle] = []
         self._pidfd = -1
         self._stdin = -1

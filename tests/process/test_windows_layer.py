@@ -510,14 +510,7 @@ async def test_a_write_of_nothing_is_not_the_end_of_the_output() -> None:
     """A pipe for messages hands on each write of no bytes, in Wine too; for bytes Windows does so to a reader that waits."""
     read, write = message_pipe()
     recorder = Recorder()
-    pipe = output.OutputPipe(
-        read,
-        "stdout",
-        deliver=recorder.output,
-        ended=lambda: recorder.gone([]),
-        report=print,
-        loop=asyncio.get_running_loop(),
-    )
+    pipe = output.OutputPipe(read, "stdout", deliver=recorder.output, ended=lambda: recorder.gone([]), report=print)
     for data in (b"", b"one", b"", b"two"):
         _winapi.WriteFile(write, data)
     await until(lambda: recorder.out == b"onetwo")

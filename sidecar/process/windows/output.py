@@ -33,7 +33,6 @@ class OutputPipe:
         deliver: Callable[[str, bytes], None],
         ended: Callable[[], None],
         report: Callable[[str], None],
-        loop: asyncio.AbstractEventLoop,
     ) -> None:
         """Begins to read. The handle is this object's from now on."""
         self._handle = handle
@@ -41,7 +40,7 @@ class OutputPipe:
         self._emit = deliver
         self._ended = ended
         self._report = report
-        self._loop = loop
+        self._loop = asyncio.get_running_loop()
         self._chunks: deque[tuple[int, bytes]] = deque()  # where each begins in the stream; an empty one is the end
         self._read = 0  # bytes, by the thread
         self._taken = 0  # bytes, by the loop; dropped ones too

@@ -38,9 +38,7 @@ class WindowsRun:
         self._stdin = started.stdin
         self.ended: asyncio.Future[list[Survivor]] = self._loop.create_future()
         self._outputs = [
-            output.OutputPipe(
-                handle, stream, deliver=listener.output, ended=self._finish, report=report, loop=self._loop
-            )
+            output.OutputPipe(handle, stream, deliver=listener.output, ended=self._finish, report=report)
             for handle, stream in ((started.stdout, "stdout"), (started.stderr, "stderr"))
         ]
         self._timers: list[asyncio.TimerHandle] = []
