@@ -76,7 +76,9 @@ SAME_EVERYWHERE = (
     "unit/dashboard",
     "unit/monitor",
     "unit/observe/test_causes.py",
+    "unit/observe/test_causes_at_the_end.py",
     "unit/observe/test_crash.py",
+    "unit/observe/test_frames.py",
     "unit/observe/test_limit.py",
     "unit/observe/test_lines.py",
     "unit/rpc/test_outbox.py",
@@ -141,6 +143,9 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Where it is set, each worker of each run would rewrite the assertions of every file again: 7 s of a processor.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     gone = [name for name in SAME_EVERYWHERE if not _is_there(*name.split("::"))]
     if gone:
         raise pytest.UsageError(f"SAME_EVERYWHERE names what is not there: {', '.join(gone)}")

@@ -283,6 +283,7 @@ async def test_sequence_numbers_count_each_event_of_a_channel(client: SidecarCli
 
 
 @pytest.mark.posix(reason="file names are bytes there; on Windows they are text")
+@pytest.mark.slow
 async def test_every_channel_answers_with_a_data_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
     data = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     data.mkdir()

@@ -58,6 +58,7 @@ def test_a_demo_without_a_recovery_fails_and_says_what_was_missing(
     assert "No recovery: the backend did not run and then crash" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_where_nothing_is_started_no_command_is_needed() -> None:
     for words in (["doctor"], ["call", "sidecar:ping"], ["call", "backend:diagnose"]):
         assert "No backend command given. Write" not in run_sidecar(*words, env={"SIDECAR_PROFILE": None}).stderr

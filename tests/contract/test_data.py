@@ -71,7 +71,10 @@ def test_a_state_that_is_to_be_read_must_be_named(home: Path) -> None:
     assert states(home) == []
 
 
-@pytest.mark.parametrize("way", ["--data", "--set", "environment"])
+@pytest.mark.parametrize(
+    "way",
+    ["--data", pytest.param("--set", marks=pytest.mark.slow), pytest.param("environment", marks=pytest.mark.slow)],
+)
 def test_a_data_folder_that_is_set_wins(way: str, home: Path) -> None:
     folder = home / "mine"
     words = {"--data": ["--data", str(folder)], "--set": ["--set", f"paths.data='{folder}'"]}.get(way, [])

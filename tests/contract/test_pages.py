@@ -55,7 +55,11 @@ SHELL = [block for one in pages() for block in one.blocks() if block.language ==
 
 
 @pytest.mark.posix(reason="the blocks are for a POSIX shell")
-@pytest.mark.parametrize("block", SHELL, ids=str)
+@pytest.mark.parametrize(
+    "block",
+    [block if "README" in f"{block}" else pytest.param(block, marks=pytest.mark.slow) for block in SHELL],
+    ids=str,
+)
 def test_a_shell_command_does_what_it_should(block: Block, tmp_path: Path) -> None:
     if "-m http.server" in block.text and port_state(HTTP_SERVER_PORT) != "free":
         pytest.skip(f"another program uses port {HTTP_SERVER_PORT}, on which http.server listens by default")

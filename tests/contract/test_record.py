@@ -151,6 +151,7 @@ def test_an_earlier_recording_is_kept_and_anything_else_is_left_alone(tmp_path: 
     assert b"cannot be written" in done.stderr
 
 
+@pytest.mark.slow
 async def test_pressure_goes_through_and_nothing_is_lost(tmp_path: Path) -> None:
     async with RecordedClient(tmp_path / "a", settings={"backend.autostart": False}) as client:
         client.process.pause_reading()
@@ -347,6 +348,7 @@ async def test_a_fresh_sidecar_gives_the_same_answers(tmp_path: Path) -> None:
         assert "5 requests replayed, nothing different" in text
 
 
+@pytest.mark.slow
 async def test_another_backend_is_distinguished(tmp_path: Path) -> None:
     file = tmp_path / "a"
     async with RecordedClient(file, http_backend()) as client:
@@ -398,6 +400,7 @@ async def test_a_client_can_be_played_to_without_sidecar_and_backend(tmp_path: P
         await client.until(lambda: [e for e in client.events if e["channel"] == "backend:crash"], "the recorded crash")
 
 
+@pytest.mark.slow
 async def test_the_recorded_pace_is_kept(tmp_path: Path) -> None:
     async with RecordedClient(tmp_path / "a", http_backend(live_delay=1.0)) as client:
         await client.call("backend:start")

@@ -29,6 +29,11 @@ COMMANDS = {
     "watch": ["watch", *BACKEND],
     "demo": ["demo"],
 }
+# The slow tests have those that start a sidecar beside another that does.
+EACH_COMMAND = [
+    pytest.param(name, marks=pytest.mark.slow) if name in ("doctor --json", "demo", "call") else name
+    for name in COMMANDS
+]
 full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 
 
@@ -39,7 +44,7 @@ def start(words: list[str], **how: object) -> subprocess.Popen[str]:
 
 
 @full_disk
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", EACH_COMMAND)
 def test_a_full_disk_is_named_and_no_traceback_shown(name: str) -> None:
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
         command = start(COMMANDS[name], stdout=full)
@@ -49,7 +54,7 @@ def test_a_full_disk_is_named_and_no_traceback_shown(name: str) -> None:
     assert stderr.count("\n") == 2
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", EACH_COMMAND)
 def test_a_reader_that_goes_away_ends_a_command_silently(name: str) -> None:
     reading, writing = os.pipe()
     command = start(COMMANDS[name], stdout=writing)

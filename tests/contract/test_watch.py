@@ -347,6 +347,7 @@ def test_the_terminal_of_another_session_gives_no_keys_and_is_left_alone(tmp_pat
 
 
 @in_a_terminal
+@pytest.mark.slow
 def test_another_size_is_drawn_at_once(tmp_path: Path) -> None:
     with Terminal(words(tmp_path, *http_backend()), clean_environment(), columns=100, lines=30) as terminal:
         terminal.wait_for("RUNNING")
@@ -360,6 +361,7 @@ def test_another_size_is_drawn_at_once(tmp_path: Path) -> None:
 
 
 @in_a_terminal
+@pytest.mark.slow
 def test_no_color_is_heeded(tmp_path: Path) -> None:
     with Terminal(words(tmp_path, *http_backend()), clean_environment({"NO_COLOR": "1"})) as terminal:
         terminal.wait_for("RUNNING")
@@ -380,6 +382,7 @@ def test_a_dumb_terminal_gets_lines(tmp_path: Path) -> None:
 
 
 @in_a_terminal
+@pytest.mark.slow
 def test_a_flood_of_output_costs_pictures_and_not_the_view(tmp_path: Path) -> None:
     flood = script_backend("import os\nwhile True: os.write(1, b'x' * 70 + b'\\n')")
     settings = {"backend.command": flood, "timeouts.startup": 60}
@@ -396,6 +399,7 @@ def test_a_flood_of_output_costs_pictures_and_not_the_view(tmp_path: Path) -> No
 
 
 @in_a_terminal
+@pytest.mark.slow
 def test_a_job_in_the_background_leaves_the_terminal_alone(tmp_path: Path) -> None:
     """Touching it would stop the whole job with SIGTTOU, its sidecar's client with it."""
     command = words(tmp_path, *http_backend())

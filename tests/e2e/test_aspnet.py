@@ -45,6 +45,7 @@ async def test_start_answers_and_stop_by_the_endpoint() -> None:
         assert (last["code"], last["expected"]) == (0, True)
 
 
+@pytest.mark.slow
 async def test_a_slow_start_without_a_listening_line_is_followed_to_its_end() -> None:
     slow = {"TROUBLE_START_DELAY_MS": "1500", "Logging__LogLevel__Microsoft.Hosting.Lifetime": "Warning"}
     async with sidecar(environment=slow) as client:
@@ -56,6 +57,7 @@ async def test_a_slow_start_without_a_listening_line_is_followed_to_its_end() ->
         assert "Now listening" not in "\n".join(line["text"] for line in await client.call("backend:logs"))
 
 
+@pytest.mark.slow
 async def test_a_not_ready_endpoint_is_no_failed_start() -> None:
     async with sidecar(environment={"TROUBLE_READY_DELAY_MS": "60000"}) as client:
         assert (await ready(client))["success"] is True
@@ -82,6 +84,7 @@ async def test_an_unhandled_exception_is_a_crash_with_its_cause_from_the_text() 
         await client.state("RUNNING", since=client.mark())
 
 
+@pytest.mark.slow
 async def test_a_tidy_exit_is_a_crash_too() -> None:
     async with sidecar() as client:
         await trouble((await ready(client))["port"], "crash?kind=0&afterMs=50")
@@ -172,6 +175,7 @@ async def test_a_backend_that_ignores_the_request_is_ended_by_the_signal() -> No
         assert not processes.is_alive(pid)
 
 
+@pytest.mark.slow
 async def test_a_missing_endpoint_costs_no_time() -> None:
     async with sidecar(environment={"TROUBLE_NO_SHUTDOWN_ENDPOINT": "1"}) as client:
         await ready(client)
@@ -191,6 +195,7 @@ async def test_its_children_go_with_it() -> None:
         assert not any(processes.is_alive(pid) for pid in pids)
 
 
+@pytest.mark.slow
 async def test_silence_is_unhealthy_and_restarts_nothing() -> None:
     async with sidecar(timeouts__health_interval=0.2, health__probe_timeout=0.3) as client:
         started = await ready(client)
@@ -217,6 +222,7 @@ async def test_a_hung_backend_is_restarted_where_asked_for() -> None:
         assert client.payloads("backend:crash")[0]["attempt"] == 1
 
 
+@pytest.mark.slow
 async def test_noise_for_each_request_is_always_drained() -> None:
     noisy = {"Logging__LogLevel__Microsoft.AspNetCore": "Information"}
     async with sidecar(environment=noisy) as client:
@@ -226,6 +232,7 @@ async def test_noise_for_each_request_is_always_drained() -> None:
         assert await client.call("backend:stop") == {"success": True}
 
 
+@pytest.mark.slow
 async def test_a_started_app_without_its_health_path_is_quoted_with_the_status() -> None:
     settings = {"backend.live_path": "/nowhere"}
     async with SidecarClient(aspnet_backend(), settings=settings, flags=("--profile", "aspnet")) as client:
@@ -236,6 +243,7 @@ async def test_a_started_app_without_its_health_path_is_quoted_with_the_status()
         assert (await client.call("backend:status"))["state"] == "STARTING"
 
 
+@pytest.mark.slow
 async def test_an_app_that_stops_its_own_host_is_said_to_have_done_so() -> None:
     async with SidecarClient(aspnet_backend(), flags=("--profile", "aspnet")) as client:
         port = (await ready(client))["port"]

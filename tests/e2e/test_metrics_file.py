@@ -60,6 +60,7 @@ async def test_a_relative_file_is_in_the_folder_where_the_sidecar_was_started(tm
         await until((sidecar.cwd / "aura.prom").exists)
 
 
+@pytest.mark.slow
 async def test_watch_takes_the_option_too(tmp_path: Path) -> None:
     file = tmp_path / "aura.prom"
     words = ["watch", "--seconds", "30", "--metrics", str(file), "--set", f"paths.data={toml_value(str(tmp_path))}"]

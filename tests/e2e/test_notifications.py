@@ -93,6 +93,7 @@ async def test_a_watchdog_that_is_not_fed_means_hung_and_a_restart(how: str) -> 
         assert health["status"] == "unhealthy"
 
 
+@pytest.mark.slow
 async def test_a_watchdog_that_is_fed_keeps_it_well() -> None:
     async with notifying("READY=1", health__watchdog=1.0, timeouts__health_interval=0.1) as client:
         await client.call("backend:waitForReady")

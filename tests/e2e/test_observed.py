@@ -69,6 +69,7 @@ async def test_a_report_outlives_the_sidecar_that_wrote_it(tmp_path: Path) -> No
         assert "ValueError: bad" in (await client.call("backend:crashReport", {"name": event["name"]}))["report"]
 
 
+@pytest.mark.slow
 async def test_the_same_crash_has_the_same_fingerprint_on_two_machines_and_in_every_view(tmp_path: Path) -> None:
     fingerprints = {}
     for folder, above, what in (("a", 0, "ValueError"), ("b c", 9, "ValueError"), ("d", 0, "TypeError")):

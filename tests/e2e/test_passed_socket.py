@@ -115,7 +115,7 @@ def _holds(pid: int, port: int) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Landlock and notifications are of Linux")
-@pytest.mark.parametrize("level", ["standard", "strict"])
+@pytest.mark.parametrize("level", [pytest.param("standard", marks=pytest.mark.slow), "strict"])
 async def test_a_backend_in_a_sandbox_is_handed_the_same(level: str) -> None:
     settings = {"sandbox__level": level, "sandbox__read": [str(CHILDREN), sys.prefix, sys.base_prefix]}
     async with passing("notify", backend__notify=True, backend__autostart=False, **settings) as client:
@@ -124,7 +124,8 @@ async def test_a_backend_in_a_sandbox_is_handed_the_same(level: str) -> None:
         assert (await ask(ready["port"], "GET", "/"))[1]["pid"] == pid
 
 
-@pytest.mark.parametrize("how", ["pass", pytest.param("none", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("how", ["pass", "none"])
+@pytest.mark.slow
 async def test_three_crashes_and_three_restarts_under_load(how: str) -> None:
     load = await crashes_and_restarts(3, how)
     assert (load.refused == 0) is (how == "pass"), load

@@ -98,6 +98,7 @@ async def test_it_gets_ready_on_the_port_of_its_environment_and_answers_as_the_c
     assert significant(first, ("lastUpdated",)) != significant(changed, ("lastUpdated",))
 
 
+@pytest.mark.slow
 async def test_a_readiness_of_503_a_hang_and_a_stop_are_reported_with_the_contracts_messages(
     client: BackendClient, start: Start
 ) -> None:
@@ -115,6 +116,7 @@ async def test_a_readiness_of_503_a_hang_and_a_stop_are_reported_with_the_contra
     assert (await probe(client, "/health/live", 5)).error == f"connect ECONNREFUSED 127.0.0.1:{client.port}"
 
 
+@pytest.mark.slow
 async def test_a_death_in_mid_request_is_a_hang_up(client: BackendClient, start: Start) -> None:
     child = start(client.port)
     await ready(client)
@@ -131,6 +133,7 @@ async def test_the_shutdown_endpoint_answers_202_and_ends_it(client: BackendClie
     assert await asyncio.to_thread(child.wait, LIMIT) == 0
 
 
+@pytest.mark.slow
 async def test_a_port_of_its_own_choice_is_read_from_its_output(
     client: BackendClient, start: Start, tmp_path: Path
 ) -> None:

@@ -184,6 +184,7 @@ async def test_a_stop_lets_work_come_to_its_end(stage: Stage) -> None:
         assert "nginx" in stage.program.command[0] or "slow" in stage.lines()
 
 
+@pytest.mark.slow
 async def test_it_comes_back_on_its_port_after_a_crash_and_after_a_restart(stage: Stage) -> None:
     async with stage.client:
         first = await stage.ready()
@@ -199,6 +200,7 @@ async def test_it_comes_back_on_its_port_after_a_crash_and_after_a_restart(stage
 
 @pytest.mark.skipif(sys.platform != "linux" or landlock.abi() < 6, reason="this system has no Landlock of ABI 6")
 @pytest.mark.parametrize("level", [pytest.param("standard", marks=pytest.mark.slow), "strict"])
+@pytest.mark.slow
 async def test_it_runs_unchanged_in_a_sandbox(program: Program, tmp_path: Path, level: str) -> None:
     stage = Stage(program, tmp_path, level)
     async with stage.client as client:

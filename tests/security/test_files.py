@@ -180,7 +180,9 @@ async def test_a_report_of_the_backends_own_does_not_end_the_reports(place: Path
         assert name in [one.name for one in await CrashReports(place, pytest.fail).summaries()]
 
 
-@pytest.mark.parametrize("placed", PLACED)
+@pytest.mark.parametrize(
+    "placed", [link, *(pytest.param(one, marks=pytest.mark.slow) for one in PLACED if one is not link)]
+)
 def test_the_sidecars_log_does_not_go_there(place: Path, placed: Callable[[Path], None]) -> None:
     placed(place / "sidecar.log")
     begin = time.monotonic()
@@ -234,6 +236,7 @@ def test_a_bundle_takes_no_file_whose_name_is_an_attack(place: Path) -> None:
     assert logs == ["logs/sidecar.log"]
 
 
+@pytest.mark.slow
 def test_a_log_of_endless_names_does_not_fill_the_list_of_what_was_masked(place: Path) -> None:
     names = "".join(f"x{count}_{'x' * 500}_password=hunter{count}\n" for count in range(300))
     (place / "sidecar.log").write_text(names)

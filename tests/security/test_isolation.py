@@ -116,6 +116,7 @@ def other_pythons() -> list[Any]:
 @pytest.mark.skipif("SIDECAR_COMMAND" in os.environ, reason="the tools are compared with this interpreter's serve")
 @pytest.mark.posix(reason="virtual environments have other paths on Windows")
 @pytest.mark.parametrize("base", other_pythons())
+@pytest.mark.slow
 def test_a_backend_meets_the_same_under_every_tool(base: str, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign"
     subprocess.run([base, "-m", "venv", "--without-pip", str(foreign)], check=True, timeout=120)

@@ -54,8 +54,8 @@ def frame(field: str, value: bytes) -> bytes:
     [
         ("id", "sidecar:ping"),
         ("type", "sidecar:ping"),
-        ("args", "sidecar:ping"),
-        ("args", "backend:start"),
+        pytest.param("args", "sidecar:ping", marks=pytest.mark.slow),
+        pytest.param("args", "backend:start", marks=pytest.mark.slow),
         ("args", "sidecar:subscribe"),
     ],
 )

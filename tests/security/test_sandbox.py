@@ -179,7 +179,7 @@ USERS = [os.getuid(), *([OTHER_USER] if other_user_can_run() else [])] if ABI el
 
 
 @pytest.mark.parametrize("uid", USERS)
-@pytest.mark.parametrize("level", ["standard", "strict"])
+@pytest.mark.parametrize("level", [pytest.param("standard", marks=pytest.mark.slow), "strict"])
 async def test_every_attempt_is_denied_or_not_promised(level: str, uid: int) -> None:
     with surroundings(uid) as around:
         before = {path.name: path.is_file() and path.read_bytes() for path in around.home.iterdir()}

@@ -182,6 +182,11 @@ class Backend:
             pass  # the client went away
 
     def answer(self, connection: socket.socket, method: str, path: str, query: dict[str, str]) -> None:
+        if path == "/trouble/crash":
+            reply(connection, 200, None)  # first: a crash takes an answer that is not sent along
+            after = float(query.get("afterMs", "0")) / 1000
+            threading.Timer(after, crash, (query.get("kind", "exception"),)).start()
+            return
         if path.startswith("/trouble/"):
             reply(connection, 200, self.trouble(path.removeprefix("/trouble/"), query))
             return
@@ -235,10 +240,7 @@ class Backend:
             self.streams -= 1
 
     def trouble(self, name: str, query: dict[str, str]) -> Any:
-        if name == "crash":
-            after = float(query.get("afterMs", "0")) / 1000
-            threading.Timer(max(after, 0.02), crash, (query.get("kind", "exception"),)).start()  # the answer goes first
-        elif name == "ready":
+        if name == "ready":
             self.options["ready-status"] = 503 if query.get("value") == "false" else 200
         elif name == "health":
             self.options["health-status"] = int(query["status"])

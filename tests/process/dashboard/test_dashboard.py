@@ -245,7 +245,10 @@ async def family(running: Dashboard, session: aiohttp.ClientSession) -> list[int
 
 
 @pytest.mark.posix(reason="Windows sends no signal to a process without its own console")
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    "number",
+    ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow), pytest.param("SIGHUP", marks=pytest.mark.slow)],
+)
 async def test_ctrl_c_ends_everything(tmp_path: Path, session: aiohttp.ClientSession, number: str) -> None:
     async with dashboard(tmp_path, http_backend(children="plain")) as running:
         pids = await family(running, session)

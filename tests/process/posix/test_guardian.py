@@ -305,6 +305,7 @@ def test_a_frozen_executable_is_its_own_guardian(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.heavy
+@pytest.mark.slow
 async def test_two_hundred_runs_leave_descriptors_threads_and_processes_as_they_were(layer: PosixProcessLayer) -> None:
     import psutil
 

@@ -56,6 +56,7 @@ def test_nothing_is_left_when_either_is_killed(own, kind: str, victim: str) -> N
     wait_until(lambda: not is_alive(owner.guardian), PROMISE)
 
 
+@pytest.mark.slow
 def test_what_is_saving_behind_a_launcher_ends_by_itself(own, tmp_path: Path) -> None:  # noqa: F811
     file = tmp_path / "file"
     owner = own("stopping", *shell(launcher("worker", file)), wrapper=WITHOUT_PROC)

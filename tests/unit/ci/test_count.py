@@ -43,6 +43,7 @@ def test_what_a_second_attempt_repeated_is_named(
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js here")
+@pytest.mark.slow
 def test_a_file_that_failed_runs_once_more_and_one_that_fails_again_stays_failed(tmp_path: Path) -> None:
     marker = json.dumps(str(tmp_path / "marker"))
     flaky = f"if (!fs.existsSync({marker})) {{ fs.writeFileSync({marker}, ''); throw new Error('once'); }}"
