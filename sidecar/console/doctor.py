@@ -163,13 +163,13 @@ def _show(checks: Sequence[Check], *, as_json: bool) -> None:
     failed = sum(check.status == "failed" for check in checks)
     warned = sum(check.status == "warning" for check in checks)
     count = "1 check" if len(checks) == 1 else f"{len(checks)} checks"
-    console.print(f"\n{count}, {failed} failed, {warned} with a warning")
+    console.print(f"\n{count}: {failed} failed, {warned} with warnings")
 
 
 def checks_table(checks: Sequence[Check]) -> Table:
     """The diagnosis for people, each row with its remedy where one is needed."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("status", "check", "what was seen"):
+    for heading in ("status", "check", "finding"):
         table.add_column(heading, overflow="fold")
     for check in checks:
         seen = Text("\n".join(printable(line) for line in _seen(check)))  # it may hold what a backend wrote or answered

@@ -40,7 +40,7 @@ def check_clock(now: float, installed: float) -> Check:
     if now < installed - _DAY:
         seen = "The clock shows a time before this program was installed"
         return Check("clock", "warning", seen, "Set the date and time of this machine.")
-    return Check("clock", "ok", "The clock is plausible")
+    return Check("clock", "ok", "The clock looks right")
 
 
 def check_firewall(verdict: FirewallCheck) -> Check:

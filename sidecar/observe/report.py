@@ -90,7 +90,7 @@ def read_summary(report: str) -> tuple[int, Crash] | None:
 
 
 def _section(title: str, lines: Sequence[str]) -> str:
-    text = "".join(f"{line}\n" for line in lines or ["(nothing is known)"])
+    text = "".join(f"{line}\n" for line in lines or ["(no data)"])
     return f"\n{title}\n{'-' * len(title)}\n{text}"
 
 
@@ -101,7 +101,7 @@ def _what_happened(facts: CrashFacts) -> list[str]:
         lines.append(f"Likely cause:  {summary.cause}")
     if summary.remedy:
         lines.append(f"What to do:    {summary.remedy}")
-    lines.append(f"What follows:  {_follows(summary)}")
+    lines.append(f"What's next:   {_follows(summary)}")
     if summary.fingerprint:
         lines.append(f"Fingerprint:   {summary.fingerprint} ({summary.kind}), the same for every crash like this one")
     return lines
@@ -111,7 +111,7 @@ def _follows(summary: Crash) -> str:
     if summary.final or summary.next_start_in is None:
         why = "another start would fail in the same way"
         if summary.attempt >= summary.attempts:
-            why = f"all {summary.attempts} restarts are used up"
+            why = f"no restarts left: restart.attempts is {summary.attempts}"
         return f"it will not restart automatically ({why}); start it with backend:start"
     restart = f"restart {summary.attempt} of {summary.attempts}"
     when = f"in {summary.next_start_in:.1f} s" if summary.next_start_in > 0 else "at once"
@@ -125,7 +125,7 @@ def _run(facts: CrashFacts) -> list[str]:
         "Run": str(facts.summary.run),
         "Process": str(facts.pid) if facts.pid is not None else "none",
         "Port": str(facts.port) if facts.port is not None else "none",
-        "Asked for": facts.asked or "",
+        "Requested": facts.asked or "",
         "Ready": facts.ready or "never",
         "Command": " ".join(_quoted(word) for word in facts.command),
         "Folder": facts.cwd,

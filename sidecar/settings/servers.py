@@ -117,13 +117,13 @@ def how_to_pass_port(command: Sequence[str], taken: Collection[int] = ()) -> str
     if (written := port_in_command(command, taken)) is not None:
         return f"write {{port}} instead of {written} in its command"
     arguments = _arguments(command)
-    return f"{arguments} at the end of its command" if arguments else "{port} in backend.command or backend.env"
+    return f"append {arguments} to its command" if arguments else "use {port} in backend.command or backend.env"
 
 
 def how_to_listen_on_loopback(command: Sequence[str]) -> str:
     """The remedy for a server that listens beyond 127.0.0.1; empty if unknown."""
     arguments = _arguments(command)
-    return f"{arguments} at the end of its command" if "{host}" in arguments else ""
+    return f"append {arguments} to its command" if "{host}" in arguments else ""
 
 
 def _arguments(command: Sequence[str]) -> str:

@@ -120,7 +120,7 @@ def test_a_report_says_what_follows(changes: dict[str, Any], words: str) -> None
 
 def test_a_report_of_a_run_of_which_nothing_is_known_is_still_a_report() -> None:
     text = render(facts(crash(cause=None, remedy=None)))
-    assert text.count("(nothing is known)") == 6
+    assert text.count("(no data)") == 6
     assert "Likely cause" not in text
 
 

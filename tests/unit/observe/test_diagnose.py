@@ -288,7 +288,7 @@ def test_a_backend_that_others_can_reach_is_reported(places: str, env: dict[str,
 def test_a_known_server_that_others_can_reach_is_given_the_arguments_for_its_address() -> None:
     """npm alone passes only a port on; what its script starts is not known."""
     known = check_network.check_exposure("[::]:3000", ["npx", "next", "start"], {}).remedy
-    assert known == "Make it listen on 127.0.0.1 only: --port {port} --hostname {host} at the end of its command."
+    assert known == "Make it listen on 127.0.0.1 only: append --port {port} --hostname {host} to its command."
     unknown = check_network.check_exposure("[::]:3000", ["npm", "start"], {}).remedy
     assert unknown == "Make it listen on 127.0.0.1 only: check its settings for 0.0.0.0, * or [::]."
 

@@ -152,7 +152,7 @@ def test_a_backend_that_tries_again_and_again_on_a_port_that_is_taken() -> None:
 def test_a_backend_that_listens_on_a_unix_socket_is_told_from_a_slow_one() -> None:
     output = "[INFO] Listening at: unix:/run/app.sock (1)\n"
     assert (
-        "Make it listen on TCP instead of a Unix socket: {port}"
+        "Make it listen on TCP instead of a Unix socket: use {port}"
         in explain(SETTINGS, 5005, [], None, output=output).remedy
     )
 

@@ -49,7 +49,7 @@ export class DoctorView {
 /** @param {Check[]} checks */
 function summary(checks) {
   const count = (/** @type {string} */ status) => checks.filter((check) => check.status === status).length;
-  return `${checks.length} checks: ${count("failed")} failed, ${count("warning")} with a warning, ${count("unknown")} unknown`;
+  return `${checks.length} checks: ${count("failed")} failed, ${count("warning")} with warnings, ${count("unknown")} unknown`;
 }
 
 /** @param {Check[]} checks */
