@@ -103,11 +103,9 @@ def process_name(pid: int) -> str | None:
         from .windows.lookup import name_of
 
         return name_of(pid) or None
-    if sys.platform == "linux":
-        from .tree import read_entry
-    else:
-        from .portable import read_entry
-    entry = read_entry(pid)
+    from .tree import source
+
+    entry = source().read_entry(pid)
     return entry.name if entry else None
 
 
@@ -119,9 +117,7 @@ def end_process(process: ProcessId) -> bool:
         return terminate(process)
     import signal
 
-    if sys.platform == "linux":
-        from .tree import read_entry, send
-    else:
-        from .portable import read_entry, send
-    entry = read_entry(process.pid)
-    return entry is not None and entry.started == process.started and send(entry, int(signal.SIGKILL))
+    from .tree import source
+
+    entry = source().read_entry(process.pid)
+    return entry is not None and entry.started == process.started and source().send(entry, int(signal.SIGKILL))

@@ -11,7 +11,6 @@ from .tree import HIDDEN, Entry
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any
 
 _DEFAULT_MAX_PID = 1 << 15  # PID_MAX_DEFAULT and
 _MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h; where pids go that far, they hardly start again at the lowest
@@ -27,11 +26,9 @@ class Descendants:
     def __init__(self, subreaper: int, *, marker: bytes | None = None) -> None:
         self._subreaper = subreaper
         self._marker = marker
-        self._source: Any = tree
+        self._source = tree.source()
         if not tree.EXACT:
-            from . import portable
-
-            self._source, self._memory = portable, portable.Memory()
+            self._memory = self._source.Memory()
         self._root = 1
 
     def add_root(self, pid: int, started: float | None = None) -> None:

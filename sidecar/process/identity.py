@@ -13,21 +13,19 @@ if TYPE_CHECKING:
 
 def identify(pid: int) -> ProcessId | None:
     """The live process with that pid; None if it does not exist or is a zombie. OSError: no descriptor is left to look with."""
-    from .base import ProcessId
-
     if sys.platform == "win32":
         from .windows import lookup
 
         return lookup.identify(pid)
-    if sys.platform == "linux":
-        from .tree import PROC, read_entry
-    else:
-        from .portable import read_entry
-    entry = read_entry(pid)
-    if entry is None and sys.platform == "linux" and os.access(f"{PROC}/{pid}/stat", os.R_OK):
-        entry = read_entry(pid)  # it may have ended between the two
-        if entry is None and os.access(f"{PROC}/{pid}/stat", os.R_OK):
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), f"{PROC}/{pid}/stat")
+    from . import tree
+    from .base import ProcessId
+
+    read, file = tree.source().read_entry, f"{tree.PROC}/{pid}/stat"
+    entry = read(pid)
+    if entry is None and os.access(file, os.R_OK):
+        entry = read(pid)  # it may have ended between the two
+        if entry is None and os.access(file, os.R_OK):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), file)
     return ProcessId(pid, entry.started) if entry is not None and entry.alive else None
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
 
-from . import killing, portable, tree
+from . import killing, tree
 from .base import ProcessId, Survivor
 
 assert sys.platform != "win32"
@@ -15,7 +15,7 @@ assert sys.platform != "win32"
 
 def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tuple[list[ProcessId], list[Survivor]]:
     """Kills the roots that may have the marker, all below, and what was started with it. Gives the killed and the survivors."""
-    source = tree if sys.platform == "linux" else portable
+    source = tree.source()
     roots = [root for root in roots if _may_have(source.environment(root.pid), marker.encode())]
     found: dict[tuple[int, float], tree.Entry] = {}
     name, _, value = marker.partition("=")

@@ -12,7 +12,6 @@ from ..errors import InternalError
 from . import adopted, channel, link, posix_run, prctl, tree
 from . import guardian as guardians
 from .base import LAUNCHED_AGAIN, NOT_HEARD, ProcessId, RunListener, Survivor
-from .descendants import Descendants
 from .first_record import new_marker
 from .spec import EarlyRun, LaunchSpec
 
@@ -54,9 +53,8 @@ class PosixProcessLayer:
     @property
     def guardian(self) -> ProcessId | None:
         """The current guardian, for the record."""
-        pid = self._guardian.pid
-        started = Descendants(pid).started(pid)
-        return ProcessId(pid, started) if started else None
+        entry = tree.source().read_entry(self._guardian.pid)
+        return ProcessId(*entry.key) if entry is not None else None
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> posix_run.PosixRun:
         """See base. Raises InternalError too: it was killed in the meantime, or no guardian stays alive."""
