@@ -83,7 +83,7 @@ def _command() -> list[str]:
         *(path for path in sys.path if path and not tree.EXACT),
     ]  # psutil is found where the sidecar finds it
     code = f"import sys; sys.path += {paths!r}; from {package}.guardian import main; main()"
-    return [sys.executable, "-I", "-S", "-c", code]
+    return [sys.executable, "-I", "-S", "-c", code, HIDDEN_ARGUMENT]  # for who reads a list of processes
 
 
 def main() -> None:

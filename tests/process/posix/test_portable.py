@@ -21,9 +21,9 @@ FAMILIES = ["none", "plain", "daemon", "double_fork", "pipe_holder", "crowd"]
 @pytest.fixture
 async def portable_layer(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PosixProcessLayer]:
     monkeypatch.setattr(tree, "EXACT", False)
-    *python, code = guardians._command()
+    *python, code, flag = guardians._command()
     code = code.replace("; from ", "; from sidecar.process import tree; tree.EXACT = False; from ")
-    monkeypatch.setattr(guardians, "_command", lambda: [*python, code])
+    monkeypatch.setattr(guardians, "_command", lambda: [*python, code, flag])
     layer = PosixProcessLayer(guardians.spawn_guardian(), print, "/nowhere")
     yield layer
     assert await layer.close() == []

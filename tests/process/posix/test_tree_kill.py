@@ -197,10 +197,10 @@ async def test_what_would_not_die_is_reported_by_pid_and_name_and_the_next_run_s
 
 async def test_survivors_are_reported_before_the_time_of_the_kill_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     # A guardian whose signals do not arrive, as with a process that hangs in the kernel.
-    *python, code = guardians._command()
+    *python, code, flag = guardians._command()
     powerless = "tree.send = killing.signal_group = lambda *_: False"
     code = code.replace("from ", f"from sidecar.process import killing, tree; {powerless}; from ", 1)
-    monkeypatch.setattr(guardians, "_command", lambda: [*python, code])
+    monkeypatch.setattr(guardians, "_command", lambda: [*python, code, flag])
     layer = PosixProcessLayer(guardians.spawn_guardian(), print, "/nowhere")
     recorder = Recorder()
     run = await layer.launch(spec(child("family", "none"), force_kill=1.0), recorder)
