@@ -103,7 +103,7 @@ def process_name(pid: int) -> str | None:
         from .windows.lookup import name_of
 
         return name_of(pid) or None
-    from .tree import source
+    from .descendants import source
 
     entry = source().read_entry(pid)
     return entry.name if entry else None
@@ -117,7 +117,7 @@ def end_process(process: ProcessId) -> bool:
         return terminate(process)
     import signal
 
-    from .tree import source
+    from .descendants import source
 
     entry = source().read_entry(process.pid)
     return entry is not None and entry.started == process.started and source().send(entry, int(signal.SIGKILL))

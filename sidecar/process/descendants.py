@@ -11,9 +11,19 @@ from .tree import HIDDEN, Entry
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
 _DEFAULT_MAX_PID = 1 << 15  # PID_MAX_DEFAULT and
 _MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h; where pids go that far, they hardly start again at the lowest
+
+
+def source() -> Any:
+    """The module that reads processes here: tree.py, or portable.py, which has the same functions."""
+    if tree.EXACT:
+        return tree
+    from . import portable
+
+    return portable
 
 
 class Descendants:
@@ -26,7 +36,7 @@ class Descendants:
     def __init__(self, subreaper: int, *, marker: bytes | None = None) -> None:
         self._subreaper = subreaper
         self._marker = marker
-        self._source = tree.source()
+        self._source = source()
         if not tree.EXACT:
             self._memory = self._source.Memory()
         self._root = 1

@@ -19,8 +19,9 @@ def identify(pid: int) -> ProcessId | None:
         return lookup.identify(pid)
     from . import tree
     from .base import ProcessId
+    from .descendants import source
 
-    read, file = tree.source().read_entry, f"{tree.PROC}/{pid}/stat"
+    read, file = source().read_entry, f"{tree.PROC}/{pid}/stat"
     entry = read(pid)
     if entry is None and os.access(file, os.R_OK):
         entry = read(pid)  # it may have ended between the two

@@ -9,23 +9,24 @@ from collections.abc import Collection, Iterator, Mapping
 
 from . import killing, tree
 from .base import ProcessId, Survivor
+from .descendants import source
 
 assert sys.platform != "win32"
 
 
 def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tuple[list[ProcessId], list[Survivor]]:
     """Kills the roots that may have the marker, all below, and what was started with it. Gives the killed and the survivors."""
-    source = tree.source()
-    roots = [root for root in roots if _may_have(source.environment(root.pid), marker.encode())]
+    processes = source()
+    roots = [root for root in roots if _may_have(processes.environment(root.pid), marker.encode())]
     found: dict[tuple[int, float], tree.Entry] = {}
     name, _, value = marker.partition("=")
     # If we ourselves run below that backend, a process with its marker may be the app that started us.
     assignment = b"" if os.environ.get(name) == value else marker.encode()
-    spared = _ancestry(source.table())
+    spared = _ancestry(processes.table())
 
     def members() -> Iterator[tree.Entry]:
         """What is proven at this look, or was at an earlier one: a process stays ours when its parent has ended."""
-        entries = source.table()
+        entries = processes.table()
         mine = {root.pid for root in roots if root.pid in entries and entries[root.pid].started == root.started}
         mine |= {entry.pid for entry in entries.values() if entry.key in found}
         mine -= spared
@@ -35,13 +36,13 @@ def end_orphans(roots: Collection[ProcessId], marker: str, seconds: float) -> tu
             found.setdefault(entry.key, entry)
             yield entry
         # The youngest first, and each as it is now: a process that forks and leaves is gone a moment later.
-        for pid in sorted(source.pids(), reverse=True) if assignment else ():
-            fresh = source.read_entry(pid) if pid not in spared else None
-            if fresh is not None and fresh.key not in found and assignment in source.environment(pid):
+        for pid in sorted(processes.pids(), reverse=True) if assignment else ():
+            fresh = processes.read_entry(pid) if pid not in spared else None
+            if fresh is not None and fresh.key not in found and assignment in processes.environment(pid):
                 found[fresh.key] = fresh
                 yield fresh
 
-    kill = killing.TreeKill(members, source.send, seconds)
+    kill = killing.TreeKill(members, processes.send, seconds)
     while (pause := kill.step()) is not None and not kill.over:
         time.sleep(pause)
     alive = [entry for entry in members() if entry.alive] if found else []

@@ -12,6 +12,7 @@ from ..errors import InternalError
 from . import adopted, channel, link, posix_run, prctl, tree
 from . import guardian as guardians
 from .base import LAUNCHED_AGAIN, NOT_HEARD, ProcessId, RunListener, Survivor
+from .descendants import source
 from .first_record import new_marker
 from .spec import EarlyRun, LaunchSpec
 
@@ -53,7 +54,7 @@ class PosixProcessLayer:
     @property
     def guardian(self) -> ProcessId | None:
         """The current guardian, for the record."""
-        entry = tree.source().read_entry(self._guardian.pid)
+        entry = source().read_entry(self._guardian.pid)
         return ProcessId(*entry.key) if entry is not None else None
 
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> posix_run.PosixRun:

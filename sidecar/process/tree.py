@@ -12,7 +12,6 @@ import sys
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-    from typing import Any
 
 EXACT = sys.platform == "linux"
 """Whether all of a tree is known: below a subreaper, to which orphans come, in /proc. Elsewhere (macOS) it is what portable.py knows."""
@@ -28,15 +27,6 @@ def _find_proc() -> str:
 
 
 PROC = _find_proc()
-
-
-def source() -> Any:
-    """The module that reads processes here: this one, or portable.py, which has the same functions."""
-    if EXACT:
-        return sys.modules[__name__]
-    from . import portable
-
-    return portable
 
 
 class Entry:
