@@ -6,7 +6,7 @@ import html
 import json
 import re
 import time
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b32encode, b64encode, encodebytes, urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -131,6 +131,12 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "html": lambda text: html.escape(text).replace("&#x27;", "&#39;"),
     "address": quote,
     "address of .NET Framework": lambda text: re.sub("%..", lambda part: part[0].lower(), quote_plus(text)),
+    "capitals": str.upper,
+    "small letters": str.lower,
+    "Base32": lambda text: b32encode(f"abc{text}:x".encode()).decode(),
+    "Base32 in small letters": lambda text: b32encode(f"abcdef{text}".encode()).decode().lower(),
+    "hexadecimal in capitals": lambda text: text.encode().hex().upper(),
+    "two lines": lambda text: f"{text[:9]}\n    {text[9:]}",
     "hexadecimal": lambda text: text.encode().hex(),
     "Base64, first place": lambda text: b64encode(f"abc{text}:x".encode()).decode(),
     "Base64, second place": lambda text: b64encode(f"abcd{text}:x".encode()).decode(),
@@ -156,6 +162,14 @@ def test_a_known_secret_of_several_lines_is_masked_line_by_line() -> None:
     known = spellings(secrets_of({"SIGNING_KEY": "\n".join(lines_of_it)}))
     shown = mask_text("".join(f"12:00:01 INFO {line}\n" for line in lines_of_it), known)
     assert shown == f"12:00:01 INFO {MASK}\n" * 2
+
+
+def test_a_known_secret_in_base64_is_masked_across_lines() -> None:
+    secret = "swordFish-99+mackerel"
+    written = encodebytes(f"{'before ' * 6}{secret}".encode()).decode()
+    assert written.index("\n") < 80
+    shown = mask_text(written, spellings(secrets_of({"DB_PASSWORD": secret})))
+    assert shown == f"{written[:56]}{MASK}\n"
 
 
 def test_a_secret_that_is_not_utf_8_is_masked_and_ends_no_log() -> None:
@@ -248,6 +262,7 @@ PIECES = (
     *("MIIaaIBA", "TOKEN    ", "password" + " " * 40, "--a:", "--key:a ", "auth('a', '", "UGFzc3dvcmQ6 ", "AUTH a ", "u+", "<<\""),
     *("INSERT INTO a (key) VALUES ('", "insert into a(token,b)values(1,", "('a',", "(b(", "key\n a input_value='", "key (a", "API key [", "<![CDATA["),
     *("password for a is ", "password=a1b2c3d4e5 ", "seed abandon ability ", "<key><![CDATA[", "os.environ[", 'key=env("a', "--key KEY "),
+    *("a,password\n", "a,password\nb,c\n", '"a",', "|-", "login for a:", "4111 1111 1111 ", "4111111111111111 ", '"d":"aA1'),
     *("secrets:\n ", "secrets:\n a: ", "password:\n- ", "password:\n- a\n", "secrets:\n- a password:\n", '"secrets":{', "[secrets]\n", "[secrets]\na=1\n", "- a1b\n"),
 )  # fmt: skip
 

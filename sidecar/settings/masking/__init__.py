@@ -21,7 +21,8 @@ _MAX_KIND = 80  # characters; the name in it may be a whole line
 _MIN_SECRET = 4  # characters; shorter ones occur by chance in any text
 _MIN_AGAIN = 8  # characters of one that is masked wherever the same text has it again
 _MAX_AGAIN = 100  # of them
-_MIN_LINE = 16  # characters of a line of a secret that has several
+_MIN_LINE = 16  # characters of a line of a secret that has several, and of one that a text breaks
+_BREAK = r"[\\=]?\r?\n[ \t]{0,40}+"
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _ESCAPED_BY_NET = re.compile("[\"&'+<>`\x7f]|[^\x00-\x7f]")  # System.Text.Json escapes more than JSON has to
 _OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # those that stand for no byte
@@ -59,13 +60,14 @@ def mask_text(text: str, secrets: Iterable[str] = (), found: Found | None = None
     from .blocks import mask_blocks
     from .forms import mask_forms
     from .statements import mask_statements
+    from .tables import mask_tables
     from .tokens import mask_tokens
 
     note = found or Found()
     if "\0" in text:  # UTF-16, as PowerShell writes it into a file of another encoding
         text = _WIDE.sub(lambda wide: wide[0].replace("\0", ""), text)
     text = _mask_known(text, secrets, note)
-    for rule in (mask_blocks, mask_tokens, mask_addresses, mask_statements, mask_assignments, mask_forms):
+    for rule in (mask_blocks, mask_tokens, mask_addresses, mask_statements, mask_tables, mask_assignments, mask_forms):
         text = rule(text, note)
     # Where it is said again, its name may be missing: in the message of an error, among the arguments of a call.
     again = [one for one in dict.fromkeys(note.secrets) if len(one) >= _MIN_AGAIN and "(" not in one and is_random(one)]
@@ -80,6 +82,16 @@ def _mask_known(text: str, secrets: Iterable[str], note: Found) -> str:
         before = r"(?<![A-Za-z0-9])" if secret[0].isalnum() and len(secret) < 8 else ""
         after = r"(?![A-Za-z0-9])" if secret[-1].isalnum() and len(secret) < 8 else ""
         text = re.sub(before + re.escape(secret) + after, lambda found: note("a known secret", found[0]), text)
+    return _mask_broken(text, secrets, note) if "\n" in text else text
+
+
+def _mask_broken(text: str, secrets: Iterable[str], note: Found) -> str:
+    """The text without the given secrets that go on in the next line: at the width of a terminal, of a mail, of Base64."""
+    unbroken = re.sub(_BREAK, "", text)
+    for secret in secrets:
+        if len(secret) >= _MIN_LINE and "\n" not in secret and secret in unbroken:
+            broken = f"(?:{_BREAK})?+".join(map(re.escape, secret))
+            text = re.sub(broken, lambda found: note("a known secret", found[0]), text)
     return text
 
 
@@ -100,7 +112,8 @@ def spellings(secrets: Iterable[str]) -> list[str]:
         net_json = _ESCAPED_BY_NET.sub(lambda one: _escaped(one).upper().replace("U", "u"), json.replace('\\"', '"'))
         found += {text, json, ascii_json, net_json, text.translate(_ENTITIES), *quoted, *lower} - {secret}
         if len(secret) >= 8:
-            found += [*_in_base64(raw), raw.hex()]
+            found += [*_in_base64(raw), raw.hex(), raw.hex().upper(), *_in_base32(raw)]
+            found += {text.upper(), text.lower()} - {text} if any(map(str.isdigit, text)) else ()
         if not secret.isascii():
             for raw in (secret.encode(encoding, "replace") for encoding in _OTHER_ENCODINGS):
                 found += [raw.decode("utf-8", errors) for errors in ("replace", "surrogateescape")]
@@ -122,6 +135,17 @@ def _in_base64(secret: bytes) -> list[str]:
             coded = encode(bytes(before) + secret).decode().rstrip("=")
             found[coded[start : len(coded) - bool((before + len(secret)) % 3)]] = None
     return list(found)
+
+
+def _in_base32(secret: bytes) -> list[str]:
+    """As ``_in_base64``, at each of its five places, each way with capitals and with small letters."""
+    from base64 import b32encode
+
+    found = []
+    for before, start in enumerate((0, 2, 4, 5, 7)):
+        coded = b32encode(bytes(before) + secret).decode().rstrip("=")
+        found.append(coded[start : len(coded) - bool((before + len(secret)) % 5)])
+    return found + [each.lower() for each in found]
 
 
 def mask_environment(env: Mapping[str, str]) -> dict[str, str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 from .names import Replace
+from .tokens import is_drawn
 
 _BEGIN = re.compile(
     r"----[- ]BEGIN (?=[A-Za-z0-9 ]{0,40}(?:PRIVATE KEY|AGE ENCRYPTED|Static key|PGP MESSAGE))[A-Za-z0-9 ]{3,60}[- ]----(?:-(?=\W|\w))?"
 )
 _END = "-END "
+_MIN_KEY = 40  # characters of Base64
 _BASE64_LINES = re.compile(r"(?:[A-Za-z0-9+/=:,\-\s]|\\[nr]){0,20000}+")
 _MAX_BLOCK = 20_000
 _CUT_BLOCK = re.compile(
@@ -23,6 +25,7 @@ _SEED_NAMES = ("nemonic", "seed", "Seed", "SEED", "hrase", "BIP", "bip")
 _KEY_SET = re.compile(
     r"(?<=\")(?:d|p|q|dp|dq|qi|k)(?:\\{0,7}\"\s{0,4}:\s{0,4}\\{0,7}\")([A-Za-z0-9_\-]{16}[A-Za-z0-9_\-]*+)"
 )
+_KEY_SET_NAMES = ('"d', '"p', '"q', '"k')
 
 
 def mask_blocks(text: str, replace: Replace) -> str:
@@ -35,9 +38,16 @@ def mask_blocks(text: str, replace: Replace) -> str:
         text = _PUTTY.sub(lambda found: replace("private key", found[0].rstrip()) + "\n", text)
     if any(name in text for name in _SEED_NAMES):
         text = _SEED.sub(lambda found: found[0].replace(found["secret"], replace("seed phrase", found["secret"])), text)
-    if '"kty' in text or '\\"kty' in text:
-        text = _KEY_SET.sub(lambda found: found[0].replace(found[1], replace("JSON web key", found[1])), text)
+    if any(name in text for name in _KEY_SET_NAMES):
+        text = _KEY_SET.sub(lambda found: _member(found, replace), text)
     return text
+
+
+def _member(found: re.Match[str], replace: Replace) -> str:
+    """Of a JSON web key; without the name of its kind (``kty``) only what is as long and as mixed as a key."""
+    if '"kty' not in found.string and not (len(found[1]) >= _MIN_KEY and is_drawn(found[1])):
+        return found[0]
+    return found[0].replace(found[1], replace("JSON web key", found[1]))
 
 
 def _cut_block(found: re.Match[str], replace: Replace) -> str:

@@ -65,7 +65,7 @@ _FORMS = (
     _Form("password of a server", ("requirepass", "masterauth"), 1,
           r"\b(?:requirepass|masterauth)\s{1,4}[\"']?(?P<secret>[^\s\"'=:]{1,500}+)"),
     _Form("password of a command", ("AUTH", "PASS", "auth"), 4,
-          r"(?m)(?:(?:^|[>:\]] ?|C: |\"|\b\d\d |\d \[[^\]]{1,40}\] |^HELLO \d )\"?(?:AUTH|auth|PASS)\"?)(?: (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5))?(?: \"?\w{1,30}\"?(?= (?:\"|(?=\S{0,60}\d)\S{6,500}$)))? \"?(?P<secret>[^\s\":]{4,500}+)"),
+          r"(?m)(?:(?:^|[>:\]] ?|C: |\"|\b\d\d |\d \[[^\]]{1,40}\] |^HELLO \d )\"?(?:AUTH|auth|PASS)\"?)(?: (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5))?(?: \"?\w{1,30}\"?(?= (?:\"|(?=\S{0,60}\d)\S{6,500}$)))? \"?(?P<secret>[^\s\":\[(][^\s\":]{3,500}+)"),
     # IMAP; SMTP, behind the server's question for the password
     _Form("password of a command", (" LOGIN ",), 4,
           r"(?m)^(?:\S{1,40} ){0,2}\w{1,12} LOGIN \"?[^\s\"]{1,100}\"? \"?(?P<secret>[^\s\"]{4,500}+)\"?$"),
@@ -88,11 +88,15 @@ _FORMS = (
     _Form("value of {name}", (" is ", " was "), 4,
           r"(?<![\w.$-])(?P<name>[A-Za-z][\w.-]{2,60}+) (?:(?:for|of) (?:(?:the|user|account) )?[\w@.-]{1,60}+ )?(?:is|was)[ ](?:now |set to )?(?P<secret>(?=[^\s\"'`,;]{0,80}[0-9!@#$%^&*+=])[^\s\"'`,;]{6,500}+)"),
     # password x1y2, password for anna: x1y2, new password set to x1y2, | password | x1y2 |
-    _Form("value of {name}", ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "pi key", "PI key", "s key", "otp", "OTP", "pw", "PIN", "TOKEN", "SECRET", " key ", " code "), 4,
+    _Form("value of {name}", ("assword", "assphrase", "asscode", "passwd", "pwd", "PASSWORD", "ecret", "oken", "pikey", "pi key", "PI key", "s key", "ountKey", "essKey", "ountkey", "esskey", "ount_key", "ess_key", "otp", "OTP", "pw", "PIN", "TOKEN", "SECRET", " key ", " code "), 4,
           r"(?<![\w.$-])(?P<name>(?!(?i:keys?|codes?)[ \t|])(?:(?i:api|access|secret|private|signing|master|auth|encryption|product|serial|license|pin|sms|one-time|verification|security|recovery|backup)[ ])?[A-Za-z][\w.-]{1,60}+)(?:[ \t]{1,40}+(?:REG_\w{2,12}[ \t]{1,8})?|[ ]?\|[ ]?)(?:(?:entered|given|typed|(?:for|of) \S{1,40}):?[ ]|(?:was )?(?:set|changed) to |from \S{1,80} to |is |[0578] )?"
           r"(?P<secret>\d{4,8}(?=[\s.,;]|$)|(?=[^\s0-9]{0,80}[0-9])(?=[^\sA-Za-z]{0,80}[A-Za-z])[^\s\"'`,;|()\[\]{}<>:]{6,200}+)(?![:(/\\])"),
     _Form("credentials of a login", ("@",), 4,
           r"(?<![\w.:/@+-])(?!mailto:|sips?:|xmpp:|acct:|npm:|git:)[A-Za-z][\w.+-]{0,40}:(?P<secret>[^\s@:/\"'<>]{4,200}+)@(?=[A-Za-z])(?!sha\d)"),
+    # login with anna / x, auth failed for anna:x
+    _Form("credentials of a login", ("ogin", "uth", "redentials", "ign-in", "ign in"), 6,
+          r"(?i:\b(?:log-?in|auth\w{0,12}|sign[- ]in|credentials)\b)(?: \w{1,12}){0,3} (?:with|for|as|of|user|using) (?:user )?[\"']?[A-Za-z][\w.@+-]{0,60}(?:[:/]| / )"
+          r"(?P<secret>(?=[^\s0-9]{0,60}[0-9])(?=[^\sA-Za-z]{0,60}[A-Za-z])[^\s\"'/:.,;()]{6,200}+)(?![\w/:.])"),
     _Form("password for a program", ("stdin", "chpasswd", "sudo -S"), 1,
           r"\becho (?:-n )?[\"']?(?P<secret>[^\s\"'|]{1,200}+)[\"']? ?\|[^|\n]{0,200}?(?:--password-stdin|--stdin|chpasswd|sudo -S)"),
     _Form("password for a program", ("net use", "htpasswd"), 1,

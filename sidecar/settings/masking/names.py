@@ -297,7 +297,7 @@ _PROSE = words_of(
     errors exceeded expired expires expiring failed failure field flag for found from function got given had has
     have header if ignored in incorrect int integer invalid is issued it its keyword last length list loaded long
     malformed match matches may method mismatch missing more must name needed new no not now number object of ok
-    okay old on only option optional or out parameter parsing present prompt provided punctuation read received
+    okay old on only option optional or out parameter parsing present projected prompt provided punctuation read received
     refresh refreshed refused rejected removed renewed required reset revoked rotated s saved secretbytes secretstr sent set short
     should skip skipped so some str string stored succeeded success successful symbol than that the this to too try
     type unauthorized unauthorised unchanged undefined unexpected unknown until update updated used user using

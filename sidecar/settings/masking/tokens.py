@@ -220,6 +220,9 @@ _UNKNOWN = re.compile(
 )
 _CHANGE = re.compile(r"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])")
 _LONG = re.compile(r"[^\s\"',;<>()]{15,}")
+_CARD = re.compile(
+    r"(?<![\w.,+-])(?:[45]\d{3}|2[2-7]\d\d|6[05]\d\d|3[47]\d\d(?=[ -]?\d{6}[ -]?\d{5}\b))([ -]?)\d{4}(?:\1\d{4}\1\d{4}|\d\d\1\d{5})(?![\w+-]|[.,]\d)"
+)
 _JWT_BASE64 = re.compile(_START + r"ZXlK[A-Za-z0-9+/]{40}[A-Za-z0-9+/=]*+")
 
 
@@ -239,10 +242,18 @@ def mask_tokens(text: str, replace: Replace) -> str:
     for rule in RULES:
         if any(needle in words for needle in rule.needles):
             text = compiled(rule.pattern).sub(lambda found, rule=rule: _replaced(rule, found[0], replace), text)  # type: ignore[misc]
-    return _UNKNOWN.sub(lambda found: replace("token", found[0]) if _is_drawn(found["random"]) else found[0], text)
+    text = _CARD.sub(lambda found: replace("card number", found[0]) if _is_card(found[0]) else found[0], text)
+    return _UNKNOWN.sub(lambda found: replace("token", found[0]) if is_drawn(found["random"]) else found[0], text)
 
 
-def _is_drawn(run: str) -> bool:
+def _is_card(number: str) -> bool:
+    """Whether the last digit is the check digit (Luhn); of other numbers one in ten has it."""
+    digits = [int(one) for one in reversed(number) if one.isdigit()]
+    return sum(digits[::2]) % 10 == -sum(sum(divmod(2 * one, 10)) for one in digits[1::2]) % 10
+
+
+def is_drawn(run: str) -> bool:
+    """Whether capitals, small letters and digits change places too often for a name."""
     part = run[:64]
     changes = len(_CHANGE.findall(part))
     if any(map(str.isupper, run)) and any(map(str.islower, run)):

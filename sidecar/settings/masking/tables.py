@@ -1,0 +1,53 @@
+"""Secrets that only the head of their column names: in CSV, and in tables that programs print."""
+
+from __future__ import annotations
+
+import re
+
+from .names import Replace, Strength, is_harmless, is_prose, is_random, strength
+
+_HEAD = re.compile(
+    r"(?m)^(?P<names>[\ufeff|]?[\w\" -]{1,60}+(?P<sign>[,;\t|])(?:[\w\" -]{0,60}+(?P=sign)){0,60}[\w\" -]{0,60}+)\r?\n"
+)
+_LINE = re.compile(r"([^\r\n]{1,20000}+)\r?(?:\n|\Z)")
+_RULE = re.compile(r"[-+|: ]+")
+_CELLS = {sign: re.compile(rf'"(?:""|[^"])*+"|[^{sign}]++|(?<![^{sign}])(?={sign}|\Z)') for sign in ",;\t|"}
+
+
+def mask_tables(text: str, replace: Replace) -> str:
+    """The text without the values below a head that has the name of a secret, as far as each line has a cell for each name."""
+    pieces: list[str] = []
+    done = end = 0
+    for head in _HEAD.finditer(text):
+        cells = _CELLS[head["sign"]]
+        names = [name.strip('"| \ufeff') for name in cells.findall(head["names"])]
+        levels = [strength(name) if name.count(" ") < 3 else Strength.NONE for name in names]
+        if (
+            head.start() < end
+            or max(levels) < Strength.STRONG
+            or (head["sign"] in ",;" and f"{head['sign']} " in head["names"])
+        ):
+            continue  # that of a sentence has a space behind it
+        at = head.end()
+        while (line := _LINE.match(text, at)) is not None:
+            found = list(cells.finditer(line[1]))
+            at, begin = line.end(), at
+            if _RULE.fullmatch(line[1]):
+                continue
+            if len(found) != len(names):
+                break
+            for name, level, cell in zip(names, levels, found, strict=False):
+                value = cell[0].strip('"| ')
+                if value and _is_secret(value, level):
+                    start = begin + cell.start() + cell[0].index(value)
+                    pieces += (text[done:start], replace(f"value of {name}", value))
+                    done = start + len(value)
+        end = at
+    pieces.append(text[done:])
+    return "".join(pieces)
+
+
+def _is_secret(value: str, level: Strength) -> bool:
+    if level < Strength.PASSWORD:
+        return level is Strength.STRONG and is_random(value)
+    return not (is_harmless(value, level) or is_prose(value))
