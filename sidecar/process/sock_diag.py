@@ -8,6 +8,8 @@ import struct
 import sys
 from collections.abc import Iterator
 
+from .base import ListeningSocket
+
 assert sys.platform == "linux"
 
 _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG of linux/netlink.h
@@ -33,15 +35,13 @@ _ADDRESS_SIZES = {socket.AF_INET: 4, socket.AF_INET6: 16}
 _Answer = tuple[int, bytes, bytes, int, int, bool]  # state, port, address, length of the queue, inode, IPV6_V6ONLY
 
 
-def listening() -> dict[int, tuple[str, int, bool]]:
-    """Inode → address, port, and whether IPV6_V6ONLY is set, of the listening sockets.
-
-    OSError: the kernel, or what confines this process, does not say.
-    """
-    return {
-        inode: (socket.inet_ntop(family, address[: _ADDRESS_SIZES[family]]), int.from_bytes(port, "big"), only_ipv6)
-        for family, (_, port, address, _, inode, only_ipv6) in _all(_LISTEN)
-    }
+def listening() -> dict[int, ListeningSocket]:
+    """Inode → the listening sockets, without their owners. OSError: the kernel, or what confines this process, does not say."""
+    found = {}
+    for family, (_, port, address, _, inode, only_ipv6) in _all(_LISTEN):
+        text = socket.inet_ntop(family, address[: _ADDRESS_SIZES[family]])
+        found[inode] = ListeningSocket(text, int.from_bytes(port, "big"), None, only_ipv6)
+    return found
 
 
 def is_listening(port: int) -> bool:

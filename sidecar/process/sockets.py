@@ -25,7 +25,7 @@ _TABLES = ("tcp", "tcp6")
 
 def find_listener(port: int) -> list[ListeningSocket]:
     """Who listens on the port; ``pid`` is None for another user's. OSError: no descriptor is left to look with."""
-    wanted = {inode: place for inode, place in _listening().items() if place[1] == port}
+    wanted = {inode: one for inode, one in _listening().items() if one.port == port}
     if not wanted:
         return []
     owners: dict[int, int] = {}
@@ -34,7 +34,7 @@ def find_listener(port: int) -> list[ListeningSocket]:
             for inode in _socket_inodes(int(name)) or ():
                 if inode in wanted:
                     owners.setdefault(inode, int(name))
-    return [_named(place, owners.get(inode)) for inode, place in wanted.items()]
+    return [one._replace(pid=owners.get(inode)) for inode, one in wanted.items()]
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
@@ -50,8 +50,8 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
             return None
         for inode in inodes:
             if inode in listening:
-                found.setdefault(inode, _named(listening[inode], pid))
-    others = {port for inode, (_, port, _) in listening.items() if inode not in found}
+                found.setdefault(inode, listening[inode]._replace(pid=pid))
+    others = {one.port for inode, one in listening.items() if inode not in found}
     return [one._replace(shared=one.port in others) for one in found.values()]
 
 
@@ -74,19 +74,14 @@ def lingering(port: int) -> frozenset[str]:
     return frozenset(_LINGERING[state] for state, _ in found if state in _LINGERING)
 
 
-def _named(place: tuple[str, int, bool], owner: int | None) -> ListeningSocket:
-    address, port, only_ipv6 = place
-    return ListeningSocket(address, port, owner, only_ipv6)
-
-
 def waiting_on(port: int) -> int:
     """How many connections to the port wait to be accepted; 0 where only netlink would say it."""
     return _by_netlink(lambda diag: int(diag.waiting_on(port))) or 0
 
 
-def _listening() -> dict[int, tuple[str, int, bool]]:
-    """Inode → place of every listening socket of this network namespace, as sock_diag.listening; /proc does not show IPV6_V6ONLY."""
-    found: dict[int, tuple[str, int, bool]] | None = _by_netlink(lambda diag: diag.listening())
+def _listening() -> dict[int, ListeningSocket]:
+    """Inode → every listening socket of this network namespace, without its owner; /proc does not show IPV6_V6ONLY."""
+    found: dict[int, ListeningSocket] | None = _by_netlink(lambda diag: diag.listening())
     return _listening_in_proc() if found is None else found
 
 
@@ -103,9 +98,9 @@ def _by_netlink(ask: Callable[[Any], T]) -> T | None:
     return None
 
 
-def _listening_in_proc() -> dict[int, tuple[str, int, bool]]:
+def _listening_in_proc() -> dict[int, ListeningSocket]:
     return {
-        inode: (parse_address(address), port, False)
+        inode: ListeningSocket(parse_address(address), port, None)
         for state, address, port, inode in _read_tables()
         if state == _LISTEN
     }
