@@ -54,9 +54,8 @@ class Descendants:
         return entry.started if entry else 0.0
 
     def watch(self) -> None:
-        """A look at a tree that has to be remembered; often, and cheaper than the others."""
-        if not tree.EXACT:
-            self._memory.look(self._source.table())
+        """A look at a tree that has to be remembered, for it is not tree.EXACT; often, and cheaper than the others."""
+        self._memory.look(self._source.table())
 
     def members(self) -> Iterator[Entry]:
         """All of them, parents first; zombies are among them."""

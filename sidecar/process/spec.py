@@ -57,7 +57,6 @@ class EarlyRun:
     """A run that was launched before the event loop was there, which takes over the rest."""
 
     serial = 1
-    __slots__ = ("at", "guardian", "marker", "notes", "oom_kills", "outputs", "port", "request", "stdin", "streams")
 
     def __init__(self, port: int | None, marker: str, notes: tuple[str, ...]) -> None:
         self.port = port  # where the backend is to listen; None where it chooses

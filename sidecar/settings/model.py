@@ -4,7 +4,6 @@ Every number here is a promise to users; its source stands beside it. Durations 
 comments at the fields, ``(unit) meaning``, are the text of docs/settings.md, written there by ``python -m tools.generate``.
 """
 
-from functools import cache
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field, structs
@@ -220,7 +219,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     resources: Resources = field(default_factory=Resources)
 
 
-@cache
 def field_types(section: str) -> dict[str, Any]:
     """Key → type of one section of the settings; empty if the section does not exist."""
     kind = {field.name: field.type for field in structs.fields(Settings)}.get(section)

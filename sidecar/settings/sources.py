@@ -18,8 +18,6 @@ _MAX_SEARCHED = 100_000  # characters of a file in which the line of each settin
 class Given:
     """One value from a source."""
 
-    __slots__ = ("entry", "key", "origin", "section", "text", "value")
-
     def __init__(  # noqa: PLR0917 - the order is that of the name: section, key, value
         self, section: str, key: str, value: Any, origin: str, entry: str | None = None, text: str | None = None
     ) -> None:
@@ -38,8 +36,6 @@ class Given:
 
 class Source:
     """The values of a source, and mistakes found while reading it."""
-
-    __slots__ = ("given", "mistakes", "notes")
 
     def __init__(self, *mistakes: str) -> None:
         self.given: list[Given] = []

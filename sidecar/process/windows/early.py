@@ -21,8 +21,6 @@ _HEAD_START = 0.05
 class WindowsEarlyRun(EarlyRun):
     """Launched as ``spec`` says."""
 
-    __slots__ = ("_error", "_finished", "_started", "spec")
-
     def begin(self, spec: LaunchSpec) -> None:
         """Starts it in a thread."""
         self.spec = spec
