@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .names import Replace, Strength, is_harmless, is_plain, strength
+from .names import Replace, Strength, is_harmless, strength
 
 _INSERT = re.compile(
     r"(?i:\b(?:insert|replace)(?: or \w{1,10}| ignore)?(?: into)?) [\w.\"`\[\]]{1,100} ?\((?P<columns>[^()]{1,2000}+)\)\s{1,8}(?i:values)\s{0,8}"
