@@ -81,7 +81,7 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
 def _explain_end(run: Run, status: ExitStatus, settings: Settings, oom: bool | None) -> _Explanation:
     if run.over_memory is None and (run.listener == "foreign" or run.conflict is not None):
         return _of_error(status.text, port_foreign(run) if run.listener == "foreign" else port_taken(run))
-    if (early := explain_early_end(run, settings)) is None:
+    if (oom and run.over_memory is None) or (early := explain_early_end(run, settings)) is None:
         return _by_its_words(run, status, oom)
     return _Explanation(status.text, early)
 

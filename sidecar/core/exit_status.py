@@ -120,7 +120,9 @@ class ExitStatus(Struct, frozen=True):
         if 128 < self.code < 160:
             return _SIGNALS.get(self.code - 128)
         # And a Python program that exits with the returncode of a subprocess, such as Werkzeug's reloader; 255 to 253 are errors.
-        return _SIGNALS[256 - self.code] if 256 - self.code in {6, 9, 11, 15} else None
+        # The manager of several sends SIGTERM itself, to the rest, when one of them was killed (Hypercorn).
+        number = 256 - self.code
+        return "worker_ended" if number == 15 else _SIGNALS[number] if number in {6, 9, 11} else None
 
 
 UNKNOWN = ExitStatus()

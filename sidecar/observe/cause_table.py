@@ -55,6 +55,7 @@ STATUSES = (
     Cause("The backend crashed in native code (invalid memory access).", f"Update drivers and the native libraries that the backend uses (graphics, video). {REPORT}", "native_crash"),
     Cause("The backend was killed from outside: usually by the system because memory ran out, otherwise by a user or another program.", "Close other programs or raise the memory limit of the container; check the system log for the out-of-memory killer.", "killed"),
     Cause("Something outside the app asked the backend to exit (a signal, or a closed console).", "If that was intended, ignore it. Otherwise check for a tool that ends programs (service manager, logout, task killer).", "terminated"),
+    Cause("The backend exited because a process that it had started was ended by SIGTERM. If it has several workers, another one ended first: the backend itself then ends the rest so.", "Check its last output for the worker that ended. If there is nothing, that one was killed: usually by the system because memory ran out, otherwise by a user or another program.", "worker_ended"),
     Cause("The backend aborted without saying why.", REPORT, "aborted"),
     Cause("The backend used an instruction that this processor does not support.", "Use a build of the backend for older processors; in a virtual machine, pass through the host's processor features.", "illegal_instruction"),
     Cause("The backend exceeded its limit on CPU time or file size.", "Raise the limit (ulimit -t, ulimit -f) or remove it.", "limit"),

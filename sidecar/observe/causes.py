@@ -25,6 +25,12 @@ _HARMLESS = (
     r"(?i)(?!.{0,80}\b(?:\w*(?:error|exception)|err|fatal|crit\w*|panic|fail\w*|emerg)\b)"
     r".{0,60}?(?<![\w/.-])(?:trace|debug|info|not(?:e|ice)|\w*warn(?:ing)?)(?![\w/.-])"
 )
+# An error with its stack that a logger has attached to a warning, and that another error follows.
+_SURVIVED = (
+    r"(?m)^(?!.*\b(?:[Ee]rror|ERROR)\b).{0,60}?(?<![\w/.-])(?i:warn(?:ing)?)\b.*(?:\n[\w.$]*(?:Error|Exception)\b.*(?:\n[ \t]+at .*)+"
+    r"|\nTraceback \(most recent call last\):(?:\n[ \t].*)+\n\S.*)(?=(?:\n.*)*\n.{0,40}(?<!\w)(?:ERROR|FATAL|CRITICAL|[Ee]rror:|[Ff]atal:))"
+)
+_SERVES = r"(?im)^(?!.*\balready\b).*\b(?:listening|serving|running|ready|started)\b.{0,40}(?::\d{2,5}\b|\bport\W{1,3}\d{2,5}\b)"
 _CHAINED = "The above exception was the direct cause of the following exception:"  # Python, of "raise … from …"
 LAST_WORDS = 16 * 1024  # characters: without a fatal error, an older line explains nothing any more
 LAST_LINES = 15  # in which the words of a row count that is "at_end"
@@ -75,9 +81,10 @@ def from_words(output: str, *, port: int | None) -> Cause | None:
 
 
 def _plain(output: str) -> str:
-    """With Unix line ends, without what managers of several programs put before each line, records in JSON as text."""
+    """With Unix line ends, records in JSON as text; without errors that it survived, and what managers of several programs put before lines."""
     text = re.sub(_MANAGED, "", output.replace("\r\n", "\n"), flags=re.MULTILINE)
-    return "\n".join(map(_with_record, text.split("\n"))) if '{"' in text else text
+    text = "\n".join(map(_with_record, text.split("\n"))) if '{"' in text else text
+    return text[:-LAST_WORDS] + re.sub(_SURVIVED, "", text[-LAST_WORDS:])
 
 
 def _with_record(line: str) -> str:
@@ -87,14 +94,23 @@ def _with_record(line: str) -> str:
 
 
 def _from_text(output: str, fatal: Fatal | None, port: int | None) -> Cause | None:
+    """Of what it said before and after it began to serve, the latter comes first: it survived the former."""
     text = fatal.text if fatal else output[-LAST_WORDS:]
+    served = [match.start() for match in re.finditer(_SERVES, text)][-1:]
+    for start in (*served, 0):
+        if found := _from_part(text[start:], port, is_fatal=fatal is not None):
+            return found
+    return None
+
+
+def _from_part(text: str, port: int | None, *, is_fatal: bool) -> Cause | None:
     if failure := any_bind_failure(text):
         named = failure[1] or port
         where = f"port {named}" if named else "the port"
         return BIND_FAILURES[failure[0]].filled(port=where, Port=capitalised(where))
     lines = [line[:_MAX_LINE] for line in text.split("\n") if not re.match(_HARMLESS, line)]
     text = "\n".join(lines)
-    end = _both_ends(text) if fatal else "\n".join([line for line in lines if line.strip()][-LAST_LINES:])
+    end = _both_ends(text) if is_fatal else "\n".join([line for line in lines if line.strip()][-LAST_LINES:])
     for row in ROWS:
         if match := re.search(row.pattern, end if row.at_end else text, re.IGNORECASE | re.MULTILINE):
             names = {name.rstrip("0123456789"): value for name, value in match.groupdict().items() if value}

@@ -21,6 +21,14 @@ _SOON = 10.0  # seconds within which an error in the output is the reason for an
 _SIGABRT = 6  # how .NET ends by an exception
 _ASKED = "EOFError: EOF when reading a line"  # Python's input()
 _QUESTION = r"(?i)[(\[]y(?:es)?/n(?:o)?[)\]]\W*$"
+# What a shell says of a program that a signal ended: dash, or bash and zsh with its place and the pid
+_SHELL_SAYS = r"(?m)^(?:\S+: (?:line )?\d+: +\d+ )?(?P<word>Killed|Terminated|Segmentation fault|Aborted|Bus error|Illegal instruction)\b(?: \(core dumped\))?(?: {2,}.*)?$"
+_SHELL_KINDS = {
+    "Killed": "killed",
+    "Terminated": "terminated",
+    "Aborted": "aborted",
+    "Illegal instruction": "illegal_instruction",
+}
 _FOREGROUND = {
     "nginx": 'nginx -g "daemon off;"',
     "redis-server": "redis-server --daemonize no",
@@ -49,6 +57,7 @@ _FOUND = {
     # Of the .NET host, which SIGTERM, SIGINT and SIGQUIT stop as its own code does
     "own_shutdown": Cause('The app shut itself down (IHostApplicationLifetime.StopApplication or a signal from outside): it reported "Application is shutting down..." and exited with code 0, although the sidecar had not stopped it.{said}', "Look for that call in its code, a background service that failed, or a program that sends signals. If it is meant to exit by itself, set restart.on_clean_exit = false.", "clean_exit"),
     "daemonized": Cause("Its first process exited with code 0 and left others running, which were ended too: {names}. The sidecar needs a backend whose first process keeps running.", "Run it in the foreground: {ways}; a script must end with exec, or wait for the program it starts.", "daemonized"),
+    "in_shell": Cause("The program that its shell had started was ended by a signal ({word}); the shell went on, and exited with code 0.", "Find out what ended it: its last output, the system's log. So that its end is the backend's, make it the last command, with exec before it.", "killed"),
     "error": Cause("It exited with code 0; {said}.", "Fix what its last output reports.", "clean_exit"),
     "clean": Cause("The backend exited by itself, without an error.", 'If it is meant to exit by itself, set restart.on_clean_exit = false. If it exits when stdin closes, which is empty here, set backend.stdin = "open". Otherwise check its log.', "clean_exit"),
     "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin.{asked} If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
@@ -79,6 +88,8 @@ def _clean_end(run: Run, settings: Settings) -> Cause | None:
         return _FOUND["own_shutdown"].filled(said=say_last(run.output[-_LAST_WORDS:], only_errors=True))
     if (other := _other_port(run, settings)) is not None:
         return other
+    if ends := re.findall(_SHELL_SAYS, run.output[-_LAST_WORDS:]):
+        return _FOUND["in_shell"].filled(word=ends[-1])._replace(kind=_SHELL_KINDS.get(ends[-1], "native_crash"))
     soon = run.lasted is not None and run.lasted < _SOON
     said = _said(run)
     if soon and said is not None and said.fatal is not None:  # a worker's; its manager gives up without an error

@@ -13,6 +13,7 @@ from sidecar.core.actions import ReportFailure
 from sidecar.core.events import Conflict, Reason
 from sidecar.core.exit_status import ExitStatus
 from sidecar.errors import BackendNotFoundError
+from sidecar.process.spec import LaunchSpec
 from sidecar.settings.load import load
 from sidecar.settings.model import Settings
 from sidecar.supervisor.run import Run
@@ -25,11 +26,13 @@ def crash(
     reason: Reason = Reason.CRASHED,
     settings: Settings = SETTINGS,
     error: BackendNotFoundError | None = None,
+    *,
+    oom: bool | None = None,
     **run: object,
 ) -> Crash:
     failure = ReportFailure(1, reason, attempt=1, next_start_in=5.0, final=False, error=error)
     facts = {"number": 1, "port": 5005, "requested_at": 0.0} | run
-    return describe_crash(Run(**facts), failure, settings, oom=None, mask=str)  # type: ignore[arg-type] - any of its fields
+    return describe_crash(Run(**facts), failure, settings, oom=oom, mask=str)  # type: ignore[arg-type] - any of its fields
 
 
 class Machine:
@@ -152,3 +155,11 @@ def test_what_was_said_before_a_kill_from_outside_is_no_part_of_the_fingerprint(
     assert (
         crash(status=ExitStatus(signal=11), output=stack).fingerprint != crash(status=ExitStatus(signal=11)).fingerprint
     )
+
+
+def test_memory_that_ran_out_explains_even_an_exit_without_an_error() -> None:
+    """A shell went on when the kernel had killed its server."""
+    spec = LaunchSpec(("sh", "start.sh"), "/", {})
+    facts: dict[str, object] = {"status": ExitStatus(code=0), "spec": spec, "output": "Killed\ndone\n", "ready_at": 1.0}
+    assert crash(oom=True, **facts).kind == "oom_killed"
+    assert crash(oom=False, **facts).kind == "killed"

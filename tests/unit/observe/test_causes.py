@@ -292,7 +292,7 @@ ENDED = [
     ("signal", ExitStatus(signal=64)),
     ("unknown", UNKNOWN),
     ("killed", ExitStatus(code=247)),  # Python: sys.exit(-9)
-    ("terminated", ExitStatus(code=241)),
+    ("worker_ended", ExitStatus(code=241)),
     ("native_crash", ExitStatus(code=245)),
 ]
 

@@ -481,6 +481,32 @@ def test_the_cause_comes_from_its_last_words(
     assert "\n" not in cause.cause
 
 
+SURVIVED = "Error: EMFILE: too many open files, open '/app/x'\n    at open (/app/x.js:1:1)\n"
+UNRESOLVED = "Error: getaddrinfo ENOTFOUND db.test\n    at lookup (node:dns:122:26)\n"
+
+
+def test_what_it_survived_before_it_served_is_not_its_cause() -> None:
+    served = "Server listening on http://127.0.0.1:4711\n"
+    later = guess(SURVIVED + served + UNRESOLVED, ONE, port=4711)
+    assert later is not None
+    assert later.kind == "name_unresolved"
+    only = guess(SURVIVED + served, ONE, port=4711)
+    assert only is not None
+    assert only.kind == "open_files"
+
+
+@pytest.mark.parametrize("error", [UNRESOLVED, f"{PYTHON}socket.gaierror: [Errno -2] Name or service not known\n"])
+def test_an_error_logged_as_a_warning_is_not_the_cause_of_a_later_one(error: str) -> None:
+    logged = f"[app:warn] Unable to ask for updates! Going on without...\n{error}Starting...\n"
+    assert (
+        guess(f"{logged}[ERROR] This needs the date 2026-11-28, and the newest is 2026-05-03.\n", ONE, port=4711)
+        is None
+    )
+    alone = guess(logged, ONE, port=4711)
+    assert alone is not None
+    assert alone.kind == "name_unresolved"
+
+
 def test_an_access_log_and_a_users_login_are_not_the_backends() -> None:
     for line in ('127.0.0.1 "GET / HTTP/1.1" 401 Unauthorized', "login failed for user bob", "Authentication failed"):
         assert guess(f"{line}\n", ONE, port=None) is None

@@ -47,6 +47,23 @@ def test_a_backend_that_ends_at_once_may_end_with_its_stdin(tmp_path: Path, read
     assert explain_early_end(run, Settings(backend=Backend(stdin="open"))) is None
 
 
+@pytest.mark.parametrize(
+    ("said", "word", "kind"),
+    [
+        ("Killed\ndone\n", "Killed", "killed"),
+        ("/usr/bin/bash: line 1: 18396 Killed                  python3 server.py\ndone\n", "Killed", "killed"),
+        ("start.sh: 2: 71 Segmentation fault      (core dumped) ./server\n", "Segmentation fault", "native_crash"),
+    ],
+)
+def test_a_shell_that_goes_on_hides_the_status_of_its_program(tmp_path: Path, said: str, word: str, kind: str) -> None:
+    run = ended("start.sh", cwd=tmp_path, code=0, ready=True, output=f"up\n{said}")
+    why = explain_early_end(run, Settings())
+    assert f"was ended by a signal ({word})" in why.cause
+    assert why.kind == kind
+    quiet = explain_early_end(structs.replace(run, output="Killed 3 jobs\n"), Settings())
+    assert "its shell" not in quiet.cause
+
+
 def test_a_limit_that_was_passed_before_it_was_ready_is_named_with_what_was_measured(tmp_path: Path) -> None:
     run = ended("server.py", cwd=tmp_path, code=137, over_memory=300 * 2**20)
     why = explain_early_end(run, Settings(limits=Limits(memory=150 * 2**20)))
