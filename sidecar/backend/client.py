@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import re
+from codecs import lookup
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_REST = 64 * 1024  # bytes of an unwanted body that are still read, and the seconds for it:
 _DRAIN_TIMEOUT = 0.25  # a server that is cut off while it writes logs an error
 _STATUS = "Request failed with status code {}"
+_NO_CHARSETS = {"punycode", "idna"}  # of Python's encodings; to decode a long text takes time with its square
 _FIELDS = "Accept: application/json, text/plain, */*\r\nAccept-Encoding: identity\r\nUser-Agent: sidecar\r\n"
 
 
@@ -211,7 +213,7 @@ def _decoded(body: bytes, charset: str | None) -> Any:
     if decoded is not msgspec.UNSET:
         return decoded
     try:
-        text = body.decode(charset or "utf-8", "replace")
+        text = body.decode("utf-8" if charset is None or lookup(charset).name in _NO_CHARSETS else charset, "replace")
     except (LookupError, ValueError):  # a charset that Python does not know, or that is none
         text = body.decode("utf-8", "replace")
     decoded = _from_json(text.encode("utf-8", "replace"))

@@ -74,6 +74,14 @@ async def test_an_answer_that_takes_long_to_read_is_refused(kind: str) -> None:
         assert failed.value.kind in {"malformed", "too_large", "hang_up"}
 
 
+async def test_a_charset_that_takes_long_to_decode_is_none() -> None:
+    body = b"a" * 100_000 + b"-" + b"9a" * 100_000
+    async with server(json(body).replace(b"\r\n", b"\r\nContent-Type: text/plain; charset=PunyCode\r\n", 1)) as client:
+        begin = time.process_time()
+        assert (await client.get("/", timeout=60)).body == body.decode()
+        assert time.process_time() - begin < MAX_STALL
+
+
 async def test_tiny_chunks_leave_the_loop_to_others() -> None:
     chunks = b"1\r\na\r\n" * 50_000
     async with server(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n") as client:
