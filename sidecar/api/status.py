@@ -31,8 +31,9 @@ class StatusView(Struct, eq=False):
     _supervisor: Supervisor
     _succession: Succession
     _mask: Callable[[str], str]  # takes known secrets out of a text
-    _spec: LaunchSpec | None = None  # the newest run's, and its command as it may be shown
+    _spec: LaunchSpec | None = None  # the newest run's, and its command and folder as they may be shown
     _command: list[str] = []
+    _folder: str = ""
 
     def url(self) -> str | None:
         """The address of the run; None without one."""
@@ -64,7 +65,7 @@ class StatusView(Struct, eq=False):
             sandbox=self._sandbox(),
             waiting_connections=passed.waiting() if (passed := supervisor.launcher.passed) is not None else UNSET,
             command=self._command if self._spec is not None else UNSET,
-            folder=self._spec.cwd if self._spec is not None else UNSET,
+            folder=self._folder if self._spec is not None else UNSET,
         )
 
     def _is_running(self, state: State, run: Run | None) -> bool:
@@ -82,7 +83,8 @@ class StatusView(Struct, eq=False):
         try:
             from ..settings.masking import mask_command
 
-            self._spec, self._command = newest.spec, list(map(self._mask, mask_command(newest.spec.command)))
+            self._spec, self._folder = newest.spec, self._mask(newest.spec.cwd)
+            self._command = list(map(self._mask, mask_command(newest.spec.command)))
         except (OSError, ImportError):  # no descriptor is left to import with: the next look has it
             pass
 

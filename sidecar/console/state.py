@@ -149,7 +149,7 @@ def _identity(settings: Settings) -> tuple[str, About]:
         command = [settings.profile]  # the profile finds the command
     folder = os.path.abspath(os.path.expanduser(backend.cwd or "."))  # noqa: PTH100, PTH111 - pathlib keeps no symlinks
     key = hashlib.sha256(msgspec.json.encode([command, folder])).hexdigest()[:8]
-    shown = mask_command(command, secrets_of(os.environ))
+    shown = mask_command(command, secrets_of({**os.environ, **backend.env}))
     words = [Path(word).name for word in shown if word and not word.startswith("-") and not re.search(r"\s", word)][:2]
     readable = re.sub(r"[^\w.]+", "-", "-".join([Path(folder).name, *words]), flags=re.ASCII).strip("-.")
     return f"{readable[:_NAME_LENGTH]}-{key}", About(shown, folder, time.time())

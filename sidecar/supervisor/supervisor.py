@@ -134,6 +134,8 @@ class Supervisor:
     def masked(self, error: errors.SidecarError) -> errors.SidecarError:
         """The error without secrets: it may name what the settings hold, a path of the backend's, a word of its command."""
         error.message, error.hint = map(self.launcher.mask, (error.message, error.hint))
+        if error.data is not None and isinstance(path := error.data.get("path"), str):
+            error.data = {**error.data, "path": self.launcher.mask(path)}
         return error
 
     # The mailbox ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from sidecar.console.bundle import Bundle, mask_settings
+from sidecar.errors import InvalidConfigError
 from sidecar.observe.logs import BackendLog
+from sidecar.settings.load import load
 from sidecar.settings.masking import MASK, mask_command, mask_environment, mask_text, secrets_of, spellings
 from tests.security.corpus import lines
 from tests.security.planted import HARMLESS, MULTILINE, SHAPES, TOKENS, planted
@@ -329,6 +331,48 @@ async def test_a_word_of_the_command_that_a_variable_knows_as_secret_is_shown_no
     assert done.returncode == 0
     kept = [path.read_text() for path in (tmp_path / "state").rglob("backend.json")]
     assert "swordfish" not in "".join(kept)
+
+
+async def test_a_known_secret_in_a_folder_or_a_path_is_shown_in_no_answer(tmp_path: Path) -> None:
+    folder = tmp_path / "swordfish-mackerel"
+    folder.mkdir()
+    settings = {"backend.cwd": str(folder), "restart.attempts": 0}
+    env = {"API_TOKEN": "swordfish-mackerel"}
+    async with SidecarClient(http_backend(), settings=settings, env=env, data=tmp_path) as client:
+        await client.state("RUNNING")
+        assert (await client.call("backend:status"))["folder"] == str(tmp_path / MASK)
+    missing = [str(folder / "missing")]
+    settings = {"backend.autostart": False}
+    async with SidecarClient(missing, settings=settings, env=env, data=tmp_path) as client:
+        failed = await failure(client.call("backend:start"))
+        assert failed.data == {"path": str(tmp_path / MASK / "missing")}
+        assert "mackerel" not in repr((failed.message, failed.hint, client.events))
+
+
+def test_a_mistake_in_the_settings_shows_no_known_secret() -> None:
+    with pytest.raises(InvalidConfigError) as wrong:
+        load(overrides=["timeouts.startup=swordfish-mackerel"], environ={"API_TOKEN": "swordfish-mackerel"})
+    assert f"timeouts.startup is {json.dumps(MASK)}" in str(wrong.value)
+
+
+def test_a_tool_keeps_no_secret_of_the_backends_variables(tmp_path: Path) -> None:
+    done = run_sidecar(
+        *(
+            "call",
+            "sidecar:ping",
+            "--set",
+            "backend.autostart=false",
+            "--set",
+            'backend.env={API_TOKEN="swordfish-mackerel"}',
+        ),
+        *("--", *script_backend(""), "swordfish-mackerel"),
+        env={"XDG_DATA_HOME": str(tmp_path)},
+        encoding=None,
+    )
+    assert done.returncode == 0
+    (kept,) = (path.read_text() for path in tmp_path.rglob("backend.json"))
+    assert MASK in kept
+    assert "mackerel" not in kept
 
 
 async def test_a_secret_that_is_coloured_in_part_is_shown_nowhere(tmp_path: Path) -> None:
