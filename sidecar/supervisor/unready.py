@@ -44,6 +44,7 @@ _FOUND = {
     "misreported": Cause("it listens on {where}, and printed port {port}", _PATTERN),
     "other_port": Cause("it listens on {where} instead of its port {port}", 'Pass it the port: {how}; or set backend.port to its own port, or to "reported".'),
     "other_port_taken": Cause("it tried to listen on {where}, instead of its port {port}", "Close that program, or pass the backend the port: {how}.", "port_in_use"),
+    "late": Cause("it listens on port {port}, but began to only now", "If it only needs more time, raise timeouts.startup."),
     "unreached": Cause("it listens on {where}, which 127.0.0.1 does not reach", "Make it listen on 127.0.0.1{how} Check its command, environment and settings for another address or localhost."),
     "timeout": Cause("it listens on port {port} but does not answer {path} ({error})", "Check its last output for what it is doing. If it only answers slowly, raise health.probe_timeout."),
     "refused": Cause("it listened on port {port} but no longer does ({error})", "Check its last output for why it closed the port, or listens elsewhere."),
@@ -170,6 +171,8 @@ def _misplaced(settings: Settings, port: int, listening: Sequence[ListeningSocke
     if not mine and any(map(is_reached, listening)):
         kind = "misreported" if settings.backend.port == "reported" else "other_port"
         return _FOUND[kind].filled(where=places_of(listening), port=port, how=how)
+    if any(map(is_reached, mine)):  # it was not asked yet
+        return _FOUND["late"].filled(port=port)
     how = "." if mine else f" and pass it the port: {how}."
     if any(socket.address == "::1" for socket in listening):
         how += " Node takes localhost for [::1] unless NODE_OPTIONS has --dns-result-order=ipv4first."

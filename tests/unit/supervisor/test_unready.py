@@ -54,6 +54,7 @@ SETTINGS = msgspec.structs.replace(Settings(), backend=Backend(live_path="/live"
         ),
         (5005, None, None, "nothing listens on port 5005", "timeouts.startup"),
         (5005, [], None, "nothing listens on port 5005", "timeouts.startup"),
+        (5005, [("127.0.0.1", 5005)], None, "it listens on port 5005, but began to only now", "timeouts.startup"),
         (5005, [("::1", 5005)], None, "it listens on [::1]:5005, which 127.0.0.1 does not reach", "127.0.0.1"),
         (5005, [("127.0.0.1", 80)], None, "it listens on 127.0.0.1:80 instead of its port 5005", "{port}"),
         (5005, None, ("status", 404, "no"), "has no /live (status 404)", "backend.live_path"),
