@@ -26,8 +26,14 @@ def awake_time() -> float:
 
 
 def as_utf8(output: bytes) -> bytes:
-    """What a program printed, as UTF-8; only Windows' programs may write anything else."""
-    return b"\n".join(map(line_as_utf8, output.split(b"\n"))) if SYSTEM == "win32" else output
+    """What a program printed, as UTF-8; elsewhere than on Windows a few write UTF-16, as the system's own tools do there."""
+    if SYSTEM == "win32":
+        return b"\n".join(map(line_as_utf8, output.split(b"\n")))
+    return b"\n".join(map(_line_of_wide, output.split(b"\n"))) if b"\0" in output else output
+
+
+def _line_of_wide(line: bytes) -> bytes:
+    return line_as_utf8(line, "utf-8") if b"\0" in line else line
 
 
 def line_as_utf8(line: bytes, code_page: str = "oem") -> bytes:

@@ -109,3 +109,10 @@ def test_what_was_overwritten_never_shows_in_a_line(chunks: list[bytes]) -> None
     one_by_one = [line for chunk in chunks for line in pieces.feed(chunk)] + pieces.flush()
     whole = LineSplitter()
     assert one_by_one == whole.feed(b"".join(chunks)) + whole.flush()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_in_utf_16_are_read_on_every_system(end: str) -> None:
+    splitter = LineSplitter()
+    data = f"Sérver läuft{end}Zeile 2{end}".encode("utf-16")
+    assert splitter.feed(data) + splitter.feed(b"up\n") == ["Sérver läuft", "Zeile 2", "up"]
