@@ -29,15 +29,19 @@ def port_state(port: int, *, plain: bool = False, address: str = LOOPBACK) -> Po
     ``forbidden``: privileged, reserved by Windows (WSAEACCES), or held exclusively by another program.
     ``plain``: for a server that does not set the options that most set, SO_REUSEADDR above all.
     """
+    state = _bindable(port, plain=plain, address=address)
+    return "lingering" if state == "in_use" and process.lingering(port) else state
+
+
+def _bindable(port: int, *, plain: bool = False, address: str = LOOPBACK) -> PortState:
+    """The same, without asking what is ``in_use``: for that the first launch would import what it does without."""
     probe = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     try:
         if not plain:
             set_server_options(probe)
         probe.bind((address, port))
     except OSError as error:
-        if error.errno in _FORBIDDEN:
-            return "forbidden"
-        return "lingering" if process.lingering(port) else "in_use"
+        return "forbidden" if error.errno in _FORBIDDEN else "in_use"
     finally:
         probe.close()
     return "free"
@@ -68,7 +72,7 @@ def is_free_everywhere(port: int, state: Callable[..., PortState] = port_state) 
 
 def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
     """The last port if free (a stable origin keeps localStorage), else another that Chromium accepts, not ``tried``. Raises OSError."""
-    if last and last not in tried and last not in UNSAFE_PORTS and port_state(last) == "free":
+    if last and last not in tried and last not in UNSAFE_PORTS and _bindable(last) == "free":
         return last
     held: list[socket.socket] = []
     try:
@@ -80,7 +84,7 @@ def choose_port(last: int | None = None, tried: Collection[int] = ()) -> int:
             port: int = probe.getsockname()[1]
             if port not in tried and port not in UNSAFE_PORTS:
                 probe.close()
-                if is_free_everywhere(port):
+                if is_free_everywhere(port, _bindable):
                     return port
     finally:
         for probe in held:
