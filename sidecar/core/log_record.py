@@ -43,4 +43,4 @@ def _first(record: dict[str, Any], names: tuple[str, ...]) -> str:
 def _error(value: object) -> str:
     if isinstance(value, dict):
         value = _first(value, ("stack", "message", "error"))
-    return re.split(r"\n\s+at ", value, maxsplit=1)[0] if isinstance(value, str) else ""
+    return re.split(r"\n[ \t]{1,40}at ", value, maxsplit=1)[0] if isinstance(value, str) else ""

@@ -124,6 +124,7 @@ LINES = {
     "frames": "    at f" * 8000,
     "headings": "error:\nx\n" * 8000,
     "numbers": "1\n" * 32_768,
+    "a record with empty lines": '{"level":"error","error":"a' + "\\n" * 32_000 + 'b"}',
 }
 
 

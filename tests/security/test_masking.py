@@ -288,6 +288,13 @@ def test_no_text_takes_longer_than_its_length(piece: str, large: int) -> None:
     assert took < 20 * seconds(large // 8) + 0.05
 
 
+def test_a_value_of_backslashes_takes_no_longer_than_its_length() -> None:
+    """Each of them was looked at once for each before it: 64 KiB, which a crash report has, took half a minute."""
+    begin = time.thread_time()
+    mask_text('password="' + "\\" * 65_536)
+    assert time.thread_time() - begin < 1
+
+
 @pytest.mark.parametrize("piece", ["a", 'x="""', "x='''a", '"a', "x = \n", '"--a",\n', '"--a", # \n', "x='", "-"])
 def test_no_file_of_settings_takes_longer_than_its_length(piece: str) -> None:
     """64 KiB of letters took 38 s of the bundle, and 2 MiB would have taken hours."""
