@@ -28,7 +28,7 @@ _MARKER = re.compile(
     re.MULTILINE | re.VERBOSE,
 )
 _GUTTER = re.compile(r"^ +[|+] ", re.MULTILINE)  # CPython indents the parts of an exception group so
-_FRAME = re.compile(r"^\s+at (.+?)(?: \{)?\s*$", re.MULTILINE)  # Node lists an error's properties behind a brace
+_FRAME = re.compile(r"^[ \t]+at (.+)$", re.MULTILINE)
 _PYTHON_FRAME = re.compile(r'^  File "(?!<frozen )([^"]+)", line (\d+), in (.+)$', re.MULTILINE)
 _PYTHON_END = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)
 _GO_FRAME = re.compile(r"^goroutine .*\n(.+)$", re.MULTILINE)
@@ -117,13 +117,13 @@ def _python(_: re.Match[str], after: str) -> _Words:
 
 def _message(text: str) -> str:
     """What stands before the first frame, inner exceptions included, in one line."""
-    message = re.split(r"^\s+(?:at |--- )|^-{10,}", text, maxsplit=1, flags=re.MULTILINE)[0]
+    message = re.split(r"^[ \t]+(?:at |--- )|^-{10,}", text, maxsplit=1, flags=re.MULTILINE)[0]
     message = " ".join(message.replace(" ---> ", " ← ").split())
     return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
 
 
 def _frame(text: str) -> str:
-    frames = _FRAME.findall(text)
+    frames = [frame.rstrip().removesuffix(" {") for frame in _FRAME.findall(text)]  # Node adds a brace
     return next((frame for frame in frames if not frame.startswith(_RUNTIME_FRAMES)), frames[0] if frames else "")
 
 

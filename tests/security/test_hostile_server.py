@@ -124,6 +124,8 @@ LINES = {
     "frames": "    at f" * 8000,
     "headings": "error:\nx\n" * 8000,
     "numbers": "1\n" * 32_768,
+    "an exception with empty lines": "Unhandled exception. System." + "\n" * 32_000,
+    "a frame of spaces": "Unhandled exception. System.X\n  at a" + " " * 65_000 + "x",
     "a record with empty lines": '{"level":"error","error":"a' + "\\n" * 32_000 + 'b"}',
 }
 
