@@ -153,8 +153,8 @@ async def sandbox_folder_missing(stage: Stage) -> Explanation:
 
 @WAYS.add(
     "sandbox.write lists a file",
-    "sandbox.write names the file <path>: the backend may change its content, not replace, rename or remove it; name its"
-    " folder if it has to",
+    "sandbox.write names the file <path>: the backend can change its content, but not replace, rename or remove it; if it has"
+    " to, list its folder instead",
     "Correct sandbox.write or sandbox.read.",
     LANDLOCK,
     where="doctor",
