@@ -81,7 +81,7 @@ def test_watch_names_no_folder_of_logs_where_there_can_be_none(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "closed"),
     [
-        *(("call", one) for one in ("<&-", ">&-", "2>&-")),
+        *(pytest.param("call", one, marks=pytest.mark.slow) for one in ("<&-", ">&-", "2>&-")),
         *((name, "<&- >&- 2>&-") for name in ("call", "doctor", "watch")),
     ],
 )

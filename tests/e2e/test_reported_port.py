@@ -163,7 +163,12 @@ time.sleep(600)
 
 @seen_by_sockets
 @pytest.mark.parametrize(
-    "first", ["metrics", pytest.param("metrics at their path", marks=pytest.mark.slow), "database"]
+    "first",
+    [
+        pytest.param("metrics", marks=pytest.mark.slow),
+        pytest.param("metrics at their path", marks=pytest.mark.slow),
+        "database",
+    ],
 )
 async def test_what_a_server_opens_before_its_port_does_not_make_it_ready(tmp_path: Path, first: str) -> None:
     script = tmp_path / "backend.py"

@@ -42,10 +42,10 @@ def client_of(backend: list[str], data: Path, **settings: Any) -> SidecarClient:
     [
         *(("backend:stop", kind) for kind in KINDS),
         *(("SIGKILL", kind) for kind in KINDS),
-        ("backend:restart", "npm-like"),
-        ("sidecar:shutdown", "sh"),
+        pytest.param("backend:restart", "npm-like", marks=pytest.mark.slow),
+        pytest.param("sidecar:shutdown", "sh", marks=pytest.mark.slow),
         ("stdin", "sh in sh"),
-        ("SIGTERM", "npm-like"),
+        pytest.param("SIGTERM", "npm-like", marks=pytest.mark.slow),
     ],
 )
 async def test_what_is_saving_behind_a_launcher_is_not_lost(tmp_path: Path, end: str, kind: str) -> None:

@@ -175,6 +175,7 @@ async def test_a_guardian_that_never_answers_is_replaced_by_the_sidecar(
 
 
 @linux
+@pytest.mark.slow
 async def test_a_guardian_that_is_traced_does_not_hide_the_end_of_the_backend(
     layer: PosixProcessLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,7 +62,9 @@ def test_the_system_and_the_explanation_agree_on_what_runs(tmp_path: Path) -> No
 
 
 @pytest.mark.posix(reason="network namespaces")
-@pytest.mark.parametrize("port", ['"auto"', '"reported"', "8765"])
+@pytest.mark.parametrize(
+    "port", ['"auto"', pytest.param('"reported"', marks=pytest.mark.slow), pytest.param("8765", marks=pytest.mark.slow)]
+)
 def test_a_loopback_interface_that_is_down_is_named(tmp_path: Path, port: str) -> None:
     isolated = ["unshare", "-rn"]
     if (
