@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sidecar.core.exit_status import ExitStatus
-from sidecar.process import guardian as guardians
 from sidecar.process import tree
+from sidecar.process.guardian import spawn_guardian
 from sidecar.process.posix import PosixProcessLayer
 from tests.process.posix.test_guardian import PROMISE, own  # noqa: F401 - a fixture
+from tests.support.guardians import change_guardians
 from tests.support.processes import marked, wait_until
 from tests.support.runs import Recorder, child, spec
 
@@ -21,10 +22,8 @@ FAMILIES = ["none", "plain", "daemon", "double_fork", "pipe_holder", "crowd"]
 @pytest.fixture
 async def portable_layer(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PosixProcessLayer]:
     monkeypatch.setattr(tree, "EXACT", False)
-    *python, code, flag = guardians._command()
-    code = code.replace("; from ", "; from sidecar.process import tree; tree.EXACT = False; from ")
-    monkeypatch.setattr(guardians, "_command", lambda: [*python, code, flag])
-    layer = PosixProcessLayer(guardians.spawn_guardian(), print, "/nowhere")
+    change_guardians(monkeypatch, "tree.EXACT = False")
+    layer = PosixProcessLayer(spawn_guardian(), print, "/nowhere")
     yield layer
     assert await layer.close() == []
 

@@ -14,6 +14,7 @@ from sidecar.process import guardian as guardians
 from sidecar.process import tree
 from sidecar.process.base import Survivor
 from sidecar.process.posix import PosixProcessLayer
+from tests.support.guardians import change_guardians
 from tests.support.processes import SLACK, is_alive, marked, until
 from tests.support.runs import Recorder, child, python, spec
 
@@ -197,10 +198,7 @@ async def test_what_would_not_die_is_reported_by_pid_and_name_and_the_next_run_s
 
 async def test_survivors_are_reported_before_the_time_of_the_kill_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     # A guardian whose signals do not arrive, as with a process that hangs in the kernel.
-    *python, code, flag = guardians._command()
-    powerless = "tree.send = killing.signal_group = lambda *_: False"
-    code = code.replace("from ", f"from sidecar.process import killing, tree; {powerless}; from ", 1)
-    monkeypatch.setattr(guardians, "_command", lambda: [*python, code, flag])
+    change_guardians(monkeypatch, "tree.send = killing.signal_group = lambda *_: False")
     layer = PosixProcessLayer(guardians.spawn_guardian(), print, "/nowhere")
     recorder = Recorder()
     run = await layer.launch(spec(child("family", "none"), force_kill=1.0), recorder)

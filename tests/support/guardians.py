@@ -1,0 +1,14 @@
+"""Guardians that behave in another way."""
+
+from __future__ import annotations
+
+import pytest
+
+from sidecar.process import guardian
+
+
+def change_guardians(monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
+    """Each fresh guardian executes the statement first; ``tree`` and ``killing`` of sidecar.process are imported for it."""
+    *python, code, flag = guardian._command()
+    code = code.replace("; from ", f"; from sidecar.process import killing, tree; {statement}; from ", 1)
+    monkeypatch.setattr(guardian, "_command", lambda: [*python, code, flag])
