@@ -61,7 +61,7 @@ def loopback_error() -> OSError | None:
     return None
 
 
-def is_free_everywhere(port: int, state: Callable[..., PortState] = port_state) -> bool:
+def is_free_everywhere(port: int, state: Callable[..., PortState]) -> bool:
     """Whether a server could listen on all addresses, IPv6 too, as Node's do by default: another may have the port on one of them."""
     try:
         taken = state(port, address="::") == "in_use"

@@ -78,10 +78,8 @@ def _command() -> list[str]:
     root = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is not loaded in the guardian
     for _level in package.split("."):
         root = os.path.dirname(root)  # noqa: PTH120 - as above
-    paths = [
-        root,
-        *(path for path in sys.path if path and not tree.EXACT),
-    ]  # psutil is found where the sidecar finds it
+    # psutil, without which no tree is known elsewhere, is found where the sidecar finds it.
+    paths = [root, *(path for path in sys.path if path and not tree.EXACT)]
     code = f"import sys; sys.path += {paths!r}; from {package}.guardian import main; main()"
     return [sys.executable, "-I", "-S", "-c", code, HIDDEN_ARGUMENT]  # for who reads a list of processes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -40,14 +40,15 @@ def load(
     if merge.mistakes:
         unique = list(dict.fromkeys(merge.mistakes))
         title = "The settings are wrong" if len(unique) == 1 else f"The settings have {len(unique)} mistakes"
-        raise InvalidConfigError("\n".join([f"{title}:", *(f"- {_masked(mistake, environ)}" for mistake in unique)]))
+        raise InvalidConfigError("\n".join([f"{title}:", *(f"- {mistake}" for mistake in _masked(unique, environ))]))
     settings, notes = checks.normalise(settings, merge.origins)
     notes = [*merge.notes, *notes, *checks.placeholder_notes(settings.backend), *checks.port_notes(settings.backend)]
     return Loaded(settings, notes, merge.origins)
 
 
-def _masked(mistake: str, environ: Mapping[str, str]) -> str:
+def _masked(mistakes: Iterable[str], environ: Mapping[str, str]) -> list[str]:
     """Without what a variable says is a secret: a mistake quotes the value that was given."""
     from .masking import mask_text, secrets_of, spellings
 
-    return mask_text(mistake, spellings(secrets_of(environ)))
+    secrets = spellings(secrets_of(environ))
+    return [mask_text(mistake, secrets) for mistake in mistakes]

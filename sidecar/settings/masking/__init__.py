@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -76,13 +76,14 @@ def mask_text(text: str, secrets: Iterable[str] = (), found: Found | None = None
 
 def _mask_known(text: str, secrets: Iterable[str], note: Found) -> str:
     """The text without the given secrets, the longest first; one that is a word is found as a word."""
-    for secret in sorted(set(secrets), key=len, reverse=True):
+    known = sorted(set(secrets), key=len, reverse=True)
+    for secret in known:
         if len(secret) < _MIN_SECRET or secret not in text:
             continue
         before = r"(?<![A-Za-z0-9])" if secret[0].isalnum() and len(secret) < 8 else ""
         after = r"(?![A-Za-z0-9])" if secret[-1].isalnum() and len(secret) < 8 else ""
         text = re.sub(before + re.escape(secret) + after, lambda found: note("a known secret", found[0]), text)
-    return _mask_broken(text, secrets, note) if "\n" in text else text
+    return _mask_broken(text, known, note) if "\n" in text else text
 
 
 def _mask_broken(text: str, secrets: Iterable[str], note: Found) -> str:
@@ -112,7 +113,7 @@ def spellings(secrets: Iterable[str]) -> list[str]:
         net_json = _ESCAPED_BY_NET.sub(lambda one: _escaped(one).upper().replace("U", "u"), json.replace('\\"', '"'))
         found += {text, json, ascii_json, net_json, text.translate(_ENTITIES), *quoted, *lower} - {secret}
         if len(secret) >= 8:
-            found += [*_in_base64(raw), raw.hex(), raw.hex().upper(), *_in_base32(raw)]
+            found += [*dict.fromkeys(_encoded(raw)), raw.hex(), raw.hex().upper()]
             found += {text.upper(), text.lower()} - {text} if any(map(str.isdigit, text)) else ()
         if not secret.isascii():
             for raw in (secret.encode(encoding, "replace") for encoding in _OTHER_ENCODINGS):
@@ -125,27 +126,21 @@ def _escaped(character: re.Match[str]) -> str:
     return "".join(f"\\u{digits[at : at + 4]}" for at in range(0, len(digits), 4))
 
 
-def _in_base64(secret: bytes) -> list[str]:
-    """As it looks at each of its three places in the Base64 of a longer text, without what depends on that text."""
-    from base64 import b64encode, urlsafe_b64encode
+def _encoded(secret: bytes) -> Iterator[str]:
+    """In Base64 and Base32; of the latter with small letters too, as tools that compare without case print it."""
+    from base64 import b32encode, b64encode, urlsafe_b64encode
 
-    found: dict[str, None] = {}
     for encode in (b64encode, urlsafe_b64encode):
-        for before, start in enumerate((0, 2, 3)):
-            coded = encode(bytes(before) + secret).decode().rstrip("=")
-            found[coded[start : len(coded) - bool((before + len(secret)) % 3)]] = None
-    return list(found)
+        yield from _within(secret, encode, (0, 2, 3))
+    for coded in _within(secret, b32encode, (0, 2, 4, 5, 7)):
+        yield from (coded, coded.lower())
 
 
-def _in_base32(secret: bytes) -> list[str]:
-    """As ``_in_base64``, at each of its five places, each way with capitals and with small letters."""
-    from base64 import b32encode
-
-    found = []
-    for before, start in enumerate((0, 2, 4, 5, 7)):
-        coded = b32encode(bytes(before) + secret).decode().rstrip("=")
-        found.append(coded[start : len(coded) - bool((before + len(secret)) % 5)])
-    return found + [each.lower() for each in found]
+def _within(secret: bytes, encode: Callable[[bytes], bytes], starts: Sequence[int]) -> Iterator[str]:
+    """As it looks at each of its places in the code of a longer text, without what depends on that text."""
+    for before, start in enumerate(starts):
+        coded = encode(bytes(before) + secret).decode().rstrip("=")
+        yield coded[start : len(coded) - bool((before + len(secret)) % len(starts))]
 
 
 def mask_environment(env: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Secrets that only the column of a statement or of a table names: INSERT INTO users (name, password) VALUES ('anna', 'x')."""
+"""Secrets that only the column of a statement names: INSERT INTO users (name, password) VALUES ('anna', 'x')."""
 
 from __future__ import annotations
 
