@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from os import SEEK_END
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
 from msgspec import json as codec
@@ -17,9 +16,6 @@ from ..clock import iso
 from ..plain import encodable, escaped_json
 from ..process.platform import files
 from . import QUEUED_ENTRIES, Entry, Pump, render, write_stderr
-
-if TYPE_CHECKING:
-    from loguru import Message
 
 _COLOURS = {"info": "\x1b[1m", "warning": "\x1b[33;1m", "error": "\x1b[31;1m"}
 ROTATE_BYTES = 10 * 1024 * 1024
@@ -40,8 +36,8 @@ def render_json(entry: Entry, mask: Callable[[str], str]) -> str:
 class Sinks:
     """What the writing thread does; only that thread touches it once it is set up.
 
-    loguru keeps the file: rotation, retention, and another process that rotated it. Its queue (``enqueue``) is not used:
-    it blocks the caller when its pipe is full, and it cannot drop.
+    loguru writes the file, and follows another process that rotated it; it would make and rename through a link that a sandboxed
+    backend put there. Its queue (``enqueue``) is not used: it blocks the caller when its pipe is full, and it cannot drop.
     """
 
     def __init__(self, folder: str, *, json: bool, mask: Callable[[str], str]) -> None:
@@ -49,6 +45,7 @@ class Sinks:
         self._json = json
         self._mask = mask
         self._file: int | None = None
+        self._lost = 0  # entries that the file lacks
         self._retry_at = 0.0
         self._rotate_at = 0.0
         self._warned = False
@@ -57,20 +54,21 @@ class Sinks:
         logger.remove()
 
     def write(self, entry: Entry) -> None:
-        """Writes an entry to both; a file that fails costs one sentence on stderr and a pause."""
-        if self._file is None and time.monotonic() >= self._retry_at:
-            self._open()
+        """Writes an entry to both; a file that fails costs one sentence on stderr and a pause, and says what it lacks."""
         head, text = render(entry, self._mask)
         self._stderr.put(f"{_COLOURS[entry.level]}{head}\x1b[0m {text}\n" if self._colour else f"{head} {text}\n")
-        line = logger.bind(line=render_json(entry, self._mask) if self._json else f"{head} {text}")
         try:
-            try:
-                line.info("")
-            except PermissionError:
-                # Windows does not rename a file that another sidecar on this folder has open: on with the old one.
-                self._rotate_at = time.monotonic() + RETRY_SECONDS
-                line.info("")
+            if self._file is None and time.monotonic() < self._retry_at:
+                self._lost += 1
+                return
+            files.make_folder(self._path.parent)  # also where it was removed
+            if self._is_full():
+                self._rotate()
+            if self._file is None:
+                self._open()
+            logger.bind(line=render_json(entry, self._mask) if self._json else f"{head} {text}").info("")
         except OSError as error:
+            self._lost += 1
             self._fail(error)
 
     def close(self, timeout: float) -> None:
@@ -78,31 +76,49 @@ class Sinks:
         self._stderr.close(timeout)
 
     def _open(self) -> None:
+        self._file = logger.add(
+            self._path,
+            format="{extra[line]}",
+            level=0,
+            watch=True,  # a second sidecar on this folder may have rotated it
+            catch=False,
+            opener=lambda path, _: files.open_append(path),
+        )
+        if self._lost:
+            torn = files.read_file(self._path, 1, last=True) not in {b"", b"\n"}  # the disk took part of a line
+            gap = Entry(time.time(), "warning", f"entries that were not written here: {self._lost}", {})
+            line = render_json(gap, str) if self._json else " ".join(render(gap, str))
+            logger.bind(line="\n" * torn + line).info("")
+        self._lost = 0
+        self._warned = False
+
+    def _is_full(self) -> bool:
         try:
-            files.make_folder(self._path.parent)
-            self._file = logger.add(
-                self._path,
-                format="{extra[line]}",
-                level=0,
-                rotation=self._is_full,
-                retention=ROTATED_FILES,
-                watch=True,  # a second sidecar on this folder may have rotated it
-                catch=False,
-                opener=lambda path, _: files.open_append(path),
-            )
-            self._warned = False
-        except OSError as error:
-            self._fail(error)
+            return os.lstat(self._path).st_size > ROTATE_BYTES and time.monotonic() >= self._rotate_at
+        except FileNotFoundError:
+            return False
 
-    def _is_full(self, message: Message, file: TextIO) -> bool:
-        file.seek(0, SEEK_END)
-        return file.tell() + len(message) > ROTATE_BYTES and time.monotonic() >= self._rotate_at
+    def _rotate(self) -> None:
+        self._close_file()
+        moment = time.time()
+        stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.gmtime(moment)) + f"_{int(moment % 1 * 1e6):06}"
+        try:
+            files.move_file(self._path, self._path.with_name(f"sidecar.{stamp}.log"))
+        except PermissionError:  # Windows does not rename a file that another sidecar on this folder has open
+            self._rotate_at = time.monotonic() + RETRY_SECONDS
+            return
+        for old in sorted(self._path.parent.glob("sidecar.*.log"))[:-ROTATED_FILES]:
+            with suppress(OSError):  # a program reads it; the next rotation tries again
+                files.remove_file(old)
 
-    def _fail(self, error: OSError) -> None:
+    def _close_file(self) -> None:
         if self._file is not None:
             with suppress(OSError):  # the close flushes and meets the same disk
                 logger.remove(self._file)
             self._file = None
+
+    def _fail(self, error: OSError) -> None:
+        self._close_file()
         self._retry_at = time.monotonic() + RETRY_SECONDS
         if not self._warned:
             self._warned = True

@@ -288,6 +288,7 @@ def test_what_a_sandboxed_backend_may_change_is_reached_by_no_link(
         lambda: files.replace_file(place / "ours", b"ours"),
         lambda: files.make_folder(place / "a"),
         lambda: files.remove_file(place / "ours"),
+        lambda: files.move_file(place / "ours", place / "moved"),
     ):
         with pytest.raises(OSError, match="by a link that the backend may have made"):
             act()

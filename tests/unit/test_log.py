@@ -133,6 +133,39 @@ async def test_a_full_disk_is_reported_once_and_the_rest_goes_to_stderr(
     assert [f"number {number}" in err for number in range(3)] == [True] * 3
 
 
+@pytest.mark.parametrize("form", [(True, ""), (True, "half a li"), (False, ""), (False, "half a li")])
+async def test_a_file_that_missed_entries_says_so_when_it_goes_on(
+    log: Log,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    form: tuple[bool, str],
+) -> None:
+    as_json, torn = form
+    path = tmp_path / "sidecar.log"
+    tried: list[str] = []
+
+    def refuse(_: object) -> int:
+        tried.append("")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sidecar.log.sinks.RETRY_SECONDS", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "open_append", refuse)
+        await log.attach(Settings(log=LogSettings(json=as_json)), tmp_path)
+        log.info("lost")
+        log.info("lost too")
+        await until(lambda: len(tried) == 2)
+    path.write_text(torn)
+    log.info("after")
+    log.close()
+    lines = path.read_text("utf-8").splitlines()
+    assert lines[: len(lines) - 2] == torn.splitlines()
+    assert "entries that were not written here: 2" in lines[-2]
+    assert "after" in lines[-1]
+    assert capsys.readouterr().err.count("cannot be written") == 1
+
+
 async def test_a_rotation_that_fails_loses_no_entry_and_is_tried_again(
     log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,12 +174,12 @@ async def test_a_rotation_that_fails_loses_no_entry_and_is_tried_again(
     monkeypatch.setattr("sidecar.log.sinks.RETRY_SECONDS", 0.2)
     tried: list[object] = []
 
-    def held(*paths: object) -> None:
+    def held(*paths: object, **_: object) -> None:
         tried.append(paths)
         raise PermissionError(13, "another program has it open")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "rename", held)
+        patch.setattr(os, "replace", held)
         await log.attach(Settings(), tmp_path)
         reported, end = 0, time.monotonic() + 20
         while len(tried) < 2 and time.monotonic() < end:
@@ -166,11 +199,11 @@ async def test_a_rotation_that_fails_is_not_tried_with_each_entry(
     monkeypatch.setattr("sidecar.log.sinks.ROTATE_BYTES", 100)
     tried: list[object] = []
 
-    def held(*paths: object) -> None:
+    def held(*paths: object, **_: object) -> None:
         tried.append(paths)
         raise PermissionError(13, "another program has it open")
 
-    monkeypatch.setattr(os, "rename", held)
+    monkeypatch.setattr(os, "replace", held)
     await log.attach(Settings(), tmp_path)
     for number in range(5):
         log.info(f"number {number} " + "x" * 60)
@@ -192,6 +225,23 @@ async def test_two_logs_on_one_folder_lose_no_entry_when_one_has_to_rotate(
         log.close()
     written = "".join(file.read_text("utf-8") for file in tmp_path.iterdir())
     assert [written.count(f"number {number}") for number in range(9)] == [1] * 9
+    capsys.readouterr()
+
+
+async def test_the_newest_files_are_kept(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.log.sinks.ROTATE_BYTES", 50)
+    monkeypatch.setattr("sidecar.log.sinks.ROTATED_FILES", 2)
+    await log.attach(Settings(), tmp_path)
+    for number in range(6):
+        log.info(f"number {number} " + "x" * 60)
+    log.close()
+    assert [path.read_text("utf-8")[33:41] for path in sorted(tmp_path.glob("sidecar.*.log"))] == [
+        "number 3",
+        "number 4",
+    ]
+    assert "number 5" in (tmp_path / "sidecar.log").read_text("utf-8")
     capsys.readouterr()
 
 
@@ -332,6 +382,7 @@ async def test_the_log_goes_on_in_a_folder_that_was_removed_and_with_names_that_
     shutil.rmtree(path.parent)
     log.info("no file caf\udce9", path="caf\udce9")
     await until(lambda: path.exists() and "caf" in path.read_text("utf-8"))
+    assert path.parent.stat().st_mode & 0o777 == 0o700
     os.truncate(path, 0)
     log.info("after")
     log.close()

@@ -147,7 +147,7 @@ def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None
             file.write(data)
             if public and sys.platform != "win32":
                 os.fchmod(descriptor, _EVERYONE_READS)
-        _replace(temporary, path)
+        move_file(temporary, path)
     except OSError:
         try:
             remove_file(temporary)
@@ -222,7 +222,9 @@ def _keep_to_owner(descriptor: int, path: str | Path) -> None:
         os.fchmod(descriptor, _OWNER_ONLY)
 
 
-def _replace(source: str | Path, target: str | Path) -> None:
+def move_file(source: str | Path, target: str | Path) -> None:
+    """Gives a file another name in its folder, in place of what has that name. Raises OSError."""
+
     def rename(name: str, parent: int | None) -> None:
         os.replace(source if parent is None else os.path.basename(source), name, src_dir_fd=parent, dst_dir_fd=parent)
 
