@@ -168,7 +168,7 @@ class Asking:
         if reactions.is_impatient(holder.name):
             return any(entry.parent == holder.pid for entry in living)
         dies = reactions.disposition(holder.pid, self._signal) == "default"
-        if dies and reactions.holds_namespace(holder.pid):
+        if dies and (reactions.holds_namespace(holder.pid) or reactions.holds_terminal(holder, living, self._catching)):
             return True
         return reactions.reads_output(holder, living, self._catching, would_die=dies)
 

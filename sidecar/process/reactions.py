@@ -53,6 +53,14 @@ def holds_namespace(pid: int) -> bool:
     return False
 
 
+def holds_terminal(holder: Entry, living: list[Entry], catching: Container[tuple[int, float]]) -> bool:
+    """Whether a child with a handler runs in a terminal that it made (unbuffer, pty.spawn): with its end that one is hung up."""
+    inside = (e for e in living if e.parent == holder.pid and e.key in catching)
+    if not any(link(entry.pid, "fd/1").startswith("/dev/pts/") for entry in inside):
+        return False
+    return any(link(holder.pid, f"fd/{number}").endswith("/ptmx") for number in _descriptors(holder.pid))
+
+
 def reads_output(
     reader: Entry, living: list[Entry], catching: Container[tuple[int, float]], *, would_die: bool
 ) -> bool:
@@ -71,11 +79,15 @@ def reads_output(
 
 def _read_ends(pid: int, *, all_of_them: bool) -> set[str]:
     """The pipes that a process reads: as its stdin, or through any descriptor."""
-    try:
-        numbers = os.listdir(f"{PROC}/{pid}/fd") if all_of_them else ["0"]  # noqa: PTH208 - pathlib is not loaded in the guardian
-    except OSError:
-        return set()
+    numbers = _descriptors(pid) if all_of_them else ["0"]
     return {link(pid, f"fd/{number}") for number in numbers if _is_readable(pid, number)} - {""}
+
+
+def _descriptors(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"{PROC}/{pid}/fd")  # noqa: PTH208 - pathlib is not loaded in the guardian
+    except OSError:
+        return []
 
 
 def _is_readable(pid: int, number: str) -> bool:

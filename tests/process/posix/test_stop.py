@@ -160,6 +160,33 @@ async def test_what_a_launcher_kills_soon_after_it_was_asked_is_asked_in_its_pla
     assert run.killed == []
 
 
+# As unbuffer and pty.spawn do
+TERMINAL = """
+import os, pty, sys
+pid, master = pty.fork()
+if not pid:
+    os.execv(sys.argv[1], sys.argv[1:])
+try:
+    while data := os.read(master, 1000):
+        os.write(1, data)
+except OSError:
+    os.waitpid(pid, 0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows who holds a terminal")
+async def test_a_root_that_would_hang_up_the_terminal_of_its_child_is_asked_after_it(
+    layer: PosixProcessLayer, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    run, recorder = await start(layer, (sys.executable, "-c", TERMINAL, *launcher("worker", file)))
+    run.interrupt(GRACE)
+    assert await recorder.is_gone() == []
+    assert file.read_text() == "asked\nsaved\n"
+    assert recorder.status == ExitStatus(code=0)
+    assert run.killed == []
+
+
 RELAY = """
 import subprocess, sys
 with subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE) as worker:
