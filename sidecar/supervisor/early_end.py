@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+from itertools import pairwise
 from pathlib import Path
 
 from ..backend.reported import lifetime_events
@@ -162,11 +164,19 @@ def _usage(run: Run) -> Cause | None:
     return _script(run) or _FOUND["usage"].filled(said=say_last(run.output, only_errors=True))
 
 
+def _is_command_line(before: str, word: str) -> bool:
+    """Whether a word has several: sh -c "cd server && node main.js", concurrently "node main.js"."""
+    program, *more = word.split()
+    return bool(more) and (re.fullmatch("-[A-Za-z]*[ce]", before) is not None or shutil.which(program) is not None)
+
+
 def _script(run: Run) -> Cause | None:
     """An interpreter with its path runs in its own folder unless backend.cwd is set."""
     assert run.spec is not None
-    for word in run.spec.command[1:]:
+    for before, word in pairwise(run.spec.command):
         if Path(word).suffix.lower() not in _SCRIPTS or word.startswith("-") or os.path.isabs(word):  # noqa: PTH117 - text
+            continue
+        if _is_command_line(before, word):
             continue
         looked_for, here = Path(run.spec.cwd, word), Path(word).resolve()
         if looked_for.exists():

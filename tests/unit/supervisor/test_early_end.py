@@ -146,6 +146,8 @@ def test_a_script_that_a_build_makes_may_not_be_built(script: str, *, built: boo
         (("/no/such/server.py",), {}),  # says so itself
         (("gone.py",), {"ready": True}),
         (("data.json",), {}),
+        (("-c", "cd web && node gone.js"), {}),
+        (("--kill-others", "python3 gone.py"), {}),
     ],
 )
 def test_nothing_is_said_of_a_script_where_it_is_not_the_reason(
