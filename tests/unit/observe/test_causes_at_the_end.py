@@ -60,6 +60,8 @@ SAID = [
     ("name_unresolved", ONE, "2026/11/28 dial tcp: lookup db on 127.0.0.53:53: no such host\n", "address of db"),
     ("killed", ExitStatus(code=2), "up 14791\nmake: *** [Makefile:2: all] Killed\n", "killed from outside"),
     ("killed", ONE, "start.sh: line 2: 18396 Killed                  python3 server.py\ndone\n", "killed from outside"),
+    ("root", ONE, "2026-11-28 14:34:54 0 [Warning] Could not increase number of max_open_files to more than 20000 (request: 32184)\n/usr/sbin/mariadbd: Please consult the MariaDB Documentation to find out how to run mariadbd as root!\n2026-11-28 14:34:54 0 [ERROR] Aborting\n", "run mariadbd as root"),
+    ("killed", ONE, "up 14791\nCaught Killed\n", "killed from outside"),
     ("native_crash", ExitStatus(code=2), "up 14791\nmake: *** [Makefile:2: all] Segmentation fault (core dumped)\n", "native code"),
     ("variable_missing", ONE, "Error: \"SECRET\" Environment Variable is missing." + NODE, "is not set"),
     ("variable_missing", ONE, PYTHON + "django.core.exceptions.ImproperlyConfigured: Set the SECRET_KEY environment variable\n", "is not set"),
@@ -508,6 +510,11 @@ def test_an_error_logged_as_a_warning_is_not_the_cause_of_a_later_one(error: str
     alone = guess(logged, ONE, port=4711)
     assert alone is not None
     assert alone.kind == "name_unresolved"
+
+
+def test_setsid_does_not_say_that_its_program_is_missing() -> None:
+    said = "setsid: child 28184 did not exit normally: No such file or directory\n"
+    assert guess(said, ExitStatus(code=9), port=4711) is None
 
 
 def test_an_access_log_and_a_users_login_are_not_the_backends() -> None:
