@@ -6,7 +6,7 @@ const { Connection } = require("./client/connection.js");
 const { SidecarError, closed, nameCaller } = require("./client/errors.js");
 const { Listeners } = require("./client/listeners.js");
 const { locateSidecar, thisHost } = require("./client/locate.js");
-const { checkConnectOptions } = require("./client/options.js");
+const { checkConnectOptions, ownOptions } = require("./client/options.js");
 const { Restarts } = require("./client/restarts.js");
 const { Subscriptions } = require("./client/subscriptions.js");
 const { settingsEnvironment } = require("./client/settings.js");
@@ -61,18 +61,20 @@ class Sidecar {
     (channel, args) => this.#calls.call(channel, args, { urgent: true }),
   );
 
-  /** @param {ConnectOptions} options @param {Listeners} [listeners] */
-  constructor(options, listeners = new Listeners()) {
+  /** @param {ConnectOptions} given @param {Listeners} [listeners] */
+  constructor(given, listeners = new Listeners()) {
     this.#listeners = listeners;
+    const options = ownOptions(given);
     checkConnectOptions(options);
     const { command, startHint } = options.command ? { ...options, command: options.command } : locateSidecar(undefined, thisHost());
-    const settings = options.settings ?? {};
+    const settings = ownOptions(options.settings ?? {});
     this.#limits = { ...DEFAULTS, ...options.limits };
     this.#restarts = new Restarts(this.#limits);
     const profile = settings.profile ? ["--profile", settings.profile] : [];
     this.#spawnOptions = {
       command: [...command, ...(command.at(-1) === "serve" ? [] : ["serve"]), ...profile],
-      env: { ...process.env, ...options.env, ...settingsEnvironment(settings) },
+      // Node passes on what an environment inherits.
+      env: ownOptions({ ...process.env, ...options.env, ...settingsEnvironment(settings) }),
       cwd: options.cwd,
       helloTimeout: this.#limits.helloTimeout,
       startHint,

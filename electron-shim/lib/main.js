@@ -1,6 +1,7 @@
 "use strict";
 
 const { SidecarError } = require("./client.js");
+const { ownOptions } = require("./client/options.js");
 const { Attachment } = require("./main/attachment.js");
 const { checkAttachOptions } = require("./main/options.js");
 const { preloadPath } = require("./main/preload-path.js");
@@ -14,10 +15,11 @@ const { preloadPath } = require("./main/preload-path.js");
 const attachments = new WeakMap();
 
 /**
- * @param {AttachOptions} options
+ * @param {AttachOptions} given
  * @returns {Promise<AttachedSidecar>}
  */
-function attachSidecar(options) {
+function attachSidecar(given) {
+  const options = ownOptions(given);
   try {
     checkAttachOptions(options);
   } catch (error) {

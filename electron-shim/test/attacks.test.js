@@ -58,6 +58,7 @@ async function attached(t, { mode = "echo", packaged = false, dialog } = {}) {
   /** @param {any} [frame] @returns {any} */
   const from = (frame = mainFrame) => ({ sender: page, senderFrame: frame });
   return {
+    electron: options,
     sidecar,
     from,
     mainFrame,
@@ -162,6 +163,35 @@ test("no variable of whoever starts an installed app chooses what its sidecar ru
   const left = sidecarEnvironment(/** @type {any} */ ({ app: { isPackaged: true }, env: { SIDECAR_LOG__LEVEL: "debug" } }));
   assert.equal(left.SIDECAR_LOG__LEVEL, "debug");
   for (const name of Object.keys(planted)) assert.ok(name in left && left[name] === undefined, name);
+});
+
+test("what another part of the app lets a page put into Object.prototype chooses no program, setting or origin", async (t) => {
+  const evil = "https://evil.example";
+  const planted = {
+    ...{ command: ["/tmp/evil"], sidecarFolder: "/tmp/evil", executable: "/tmp/evil", from: "/tmp/evil", allowedOrigins: [evil] },
+    ...{ settings: { backend: { env: { EVIL: "1" } } }, backend: { env: { EVIL: "1" } }, env: { SIDECAR_BACKEND__ENV: "evil" } },
+    SIDECAR_BACKEND__ENV: "evil",
+  };
+  const clean = () => Object.keys(planted).forEach((name) => delete (/** @type {any} */ (Object.prototype)[name]));
+  t.after(clean);
+  Object.assign(Object.prototype, planted);
+  const app = await attached(t);
+  const { app: electronApp, ipcMain, BrowserWindow } = app.electron;
+  const lost = await attachSidecar({
+    app: Object.create(electronApp),
+    ipcMain,
+    BrowserWindow,
+    sidecarFolder: "/nowhere",
+    settings: {},
+    onFatal() {},
+  }).catch((error) => error);
+  const { command } = locateSidecar(undefined, { packaged: true, resourcesPath: "/app" });
+  clean();
+  assert.doesNotMatch(String(lost.message), /evil/);
+  assert.match(command[0] ?? "", /^\/app\b/);
+  const status = /** @type {any} */ (await app.sidecar.call("backend:status"));
+  assert.equal(status.env, null);
+  await assert.rejects(app.invoke("backend:status", app.from({ origin: evil, url: evil })), /is not allowed/);
 });
 
 test("an installed app takes nothing from the folders above it, nor from its environment", (t) => {

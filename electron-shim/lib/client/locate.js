@@ -3,6 +3,7 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const { findFile, isFile, ownFolder, unpacked } = require("./folders.js");
+const { ownOptions } = require("./options.js");
 
 const VARIABLE = "ELECTRON_SIDECAR_FOLDER";
 const PACKAGE = "electron-backend-sidecar";
@@ -37,8 +38,16 @@ const TRANSLATED = new Map([
  * @returns {Located}
  */
 function locateSidecar(folder, host) {
-  const { packaged, resourcesPath, appPath, platform = process.platform, arch = process.arch, env = process.env } = host;
-  const from = [host.from ?? ownFolder(), ...(appPath ? [appPath] : [])];
+  const {
+    packaged,
+    resourcesPath,
+    appPath,
+    platform = process.platform,
+    arch = process.arch,
+    env = process.env,
+    from: here,
+  } = ownOptions(host);
+  const from = [here ?? ownFolder(), ...(appPath ? [appPath] : [])];
   const name = platform === "win32" ? "sidecar.exe" : "sidecar";
   const kinds = kindsOf(platform, arch);
   // The environment of an installed app is not trusted to choose the program.

@@ -80,4 +80,19 @@ function checkConnectOptions(options) {
     throw new TypeError("connect: the option command is empty. It takes the sidecar's program and its first arguments");
 }
 
-module.exports = { checkConnectOptions, checkLimits, checkOptions };
+/**
+ * The options without what they inherit: if another part of the app lets a page or a file change Object.prototype, that must not choose
+ * what is run.
+ *
+ * @template {any} T
+ * @param {T} options
+ * @returns {T}
+ */
+function ownOptions(options) {
+  if (!KINDS.object.is(options)) return options;
+  const own = /** @type {any} */ ({ __proto__: null, .../** @type {any} */ (options) });
+  for (const name of ["settings", "backend"]) if (own[name]) own[name] = ownOptions(own[name]); // and settings.backend
+  return own;
+}
+
+module.exports = { checkConnectOptions, checkLimits, checkOptions, ownOptions };

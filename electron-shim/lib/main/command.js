@@ -3,6 +3,7 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const { locateSidecar } = require("../client/locate.js");
+const { ownOptions } = require("../client/options.js");
 
 /**
  * @typedef {import("../../types/main").AttachOptions} AttachOptions
@@ -37,7 +38,7 @@ function sidecarCommand(options, host) {
  */
 function sidecarSettings(options, { argv, resourcesPath }) {
   const { app } = options;
-  const settings = options.settings ?? {};
+  const settings = ownOptions(options.settings ?? {});
   const development = isDevelopment(app, argv);
   const backend = backendSettings(options, development);
   // While developing, Electron's own resources are those of an app without any; the app's lie in its folder.
