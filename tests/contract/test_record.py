@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+import pytest_asyncio
 
 from tests.support import processes
 from tests.support.backends import http_backend, trouble
@@ -48,9 +49,11 @@ class RecordedClient(SidecarClient):
         self.command[place : place + 1] = [*mode, str(file)]
 
 
-async def record(file: Path, **named: Any) -> SidecarClient:
-    """A small conversation with a crash in it."""
-    async with RecordedClient(file, http_backend(), **named) as client:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def conversation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SidecarClient]:
+    """The recording of a small conversation with a crash in it, to be read only, and the client that had it."""
+    file = tmp_path_factory.mktemp("conversation") / "a.frames"
+    async with RecordedClient(file, http_backend()) as client:
         started = await client.call("backend:start")
         assert (await client.call("backend:version"))["semanticVersion"] == "1.2.3"
         with pytest.raises(RemoteError, match="UNKNOWN_CHANNEL"):
@@ -59,15 +62,14 @@ async def record(file: Path, **named: Any) -> SidecarClient:
         await trouble(started["port"], "crash?kind=abort")
         await client.until(lambda: [e for e in client.events if e["channel"] == "backend:crash"], "crash")
         await client.call("backend:waitForReady")
-    return client
+    return file, client
 
 
 # record --------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_recording_holds_every_message_of_both_sides_in_order(tmp_path: Path) -> None:
-    file = tmp_path / "a.frames"
-    client = await record(file)
+def test_a_recording_holds_every_message_of_both_sides_in_order(conversation: tuple[Path, SidecarClient]) -> None:
+    file, client = conversation
     head, *passed = documents(file)
     assert head["recording"]["command"][:2] == ["sidecar", "serve"]
     messages = [document["message"] for document in passed if "message" in document]
@@ -271,9 +273,8 @@ def test_the_shim_can_be_pointed_at_it_and_at_what_it_recorded(tmp_path: Path) -
 # frames --------------------------------------------------------------------------------------------------------------
 
 
-async def test_frames_reads_as_a_conversation(tmp_path: Path) -> None:
-    await record(tmp_path / "a")
-    done = tool("frames", str(tmp_path / "a"))
+def test_frames_reads_as_a_conversation(conversation: tuple[Path, SidecarClient]) -> None:
+    done = tool("frames", str(conversation[0]))
     assert (done.returncode, done.stderr) == (0, b"")
     text = done.stdout.decode()
     assert re.search(r"^ +\d\.\d{3} < hello .* sidecar \S+, protocol 1, process \d+\r?$", text, re.MULTILINE)
@@ -284,10 +285,11 @@ async def test_frames_reads_as_a_conversation(tmp_path: Path) -> None:
     assert "\x1b" not in text
 
 
-async def test_a_damaged_recording_is_shown_up_to_the_damage(tmp_path: Path) -> None:
-    file = tmp_path / "a"
-    await record(file)
-    whole, full = file.read_bytes(), len(documents(file))
+def test_a_damaged_recording_is_shown_up_to_the_damage(
+    conversation: tuple[Path, SidecarClient], tmp_path: Path
+) -> None:
+    recording, file = conversation[0], tmp_path / "a"
+    whole, full = recording.read_bytes(), len(documents(recording))
     for damaged, what in (
         (whole[:-7], "ends in the middle"),
         (whole[:-40] + bytes(byte ^ 0x20 for byte in whole[-40:-36]) + whole[-36:], "damaged"),
@@ -379,10 +381,10 @@ async def test_the_command_in_a_recording_is_never_run(tmp_path: Path) -> None:
 # replay --to-client --------------------------------------------------------------------------------------------------
 
 
-async def test_a_client_can_be_played_to_without_sidecar_and_backend(tmp_path: Path) -> None:
-    recorded = await record(tmp_path / "a")
+async def test_a_client_can_be_played_to_without_sidecar_and_backend(conversation: tuple[Path, SidecarClient]) -> None:
+    file, recorded = conversation
     mode = ("replay", "--to-client", "--fast")
-    async with RecordedClient(tmp_path / "a", http_backend(), mode=mode) as client:
+    async with RecordedClient(file, http_backend(), mode=mode) as client:
         assert client.hello["channels"] == recorded.hello["channels"]
         assert processes.is_alive(client.hello["pid"])
         started = await client.request("backend:start", request_id=700)

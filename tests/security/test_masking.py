@@ -276,16 +276,13 @@ def test_no_text_takes_longer_than_its_length(piece: str, large: int) -> None:
 
     def seconds(size: int) -> float:
         text = piece * (size // len(piece))
-        best = 60.0
-        for _ in range(2):
-            begin = time.thread_time()
-            mask_text(text)
-            best = min(best, time.thread_time() - begin)
-        return best
+        begin = time.thread_time()
+        mask_text(text)
+        return time.thread_time() - begin
 
     took = seconds(large)
-    assert took < 1.0
-    assert took < 20 * seconds(large // 8) + 0.05
+    limit = min(1.0, 20 * seconds(large // 8) + 0.05)
+    assert min(took, seconds(large) if took >= limit else took) < limit  # a second time, as the machine is shared
 
 
 def test_a_value_of_backslashes_takes_no_longer_than_its_length() -> None:
@@ -310,7 +307,7 @@ async def test_the_output_in_a_crash_report_begins_with_a_whole_line(tmp_path: P
     log.write("stdout", b"password=Swordfish99Swordfish\n" + b"y" * 65_520 + b"\nlast\n")
     assert b"fish" not in log.tail()
     assert log.tail().endswith(b"y\nlast\n")
-    for length in range(65_480, 65_520):  # a line of JSON, longer than what is kept
+    for length in range(65_480, 65_520, 3):  # a line of JSON, longer than what is kept
         log.begin_run(2)
         log.write("stdout", b'{"a":"b","db_password":"Swordfish99Swordfish","c":"' + b"z" * length + b'"}\n')
         assert b"fish" not in mask_text(log.tail().decode()).encode()

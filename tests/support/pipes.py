@@ -19,6 +19,8 @@ from typing import Any
 import msgspec
 import psutil
 
+from . import processes
+
 Message = dict[str, Any]
 GRACE = 2.0  # seconds within which nothing of a tree may be alive: the no-orphan guarantee
 
@@ -123,7 +125,9 @@ class PipedProcess:
 
     def leftovers(self) -> list[str]:
         """What is alive of all that was ever remembered, after the grace. Blocks."""
-        _, alive = psutil.wait_procs(list(self._seen.values()), timeout=GRACE)
+        deadline = time.monotonic() + GRACE
+        while (alive := list(filter(processes.lives, self._seen.values()))) and time.monotonic() < deadline:
+            time.sleep(0.02)
         return [str(process) for process in alive]
 
     def destroy(self) -> None:

@@ -35,7 +35,7 @@ def live_processes() -> Iterator[Found]:
 
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if _lives(process):
+            if lives(process):
                 yield Found(process.pid, process.ppid(), " ".join(process.cmdline()))
 
 
@@ -44,7 +44,7 @@ def is_alive(pid: int) -> bool:
     import psutil
 
     try:
-        return _lives(psutil.Process(pid))
+        return lives(psutil.Process(pid))
     except psutil.Error:
         return False
 
@@ -54,10 +54,18 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
 
 
-def _lives(process: psutil.Process) -> bool:
-    """A zombie with more than one thread is a process whose main thread alone has ended."""
-    status = process.status()
-    return status != "dead" and (status != "zombie" or (sys.platform == "linux" and process.num_threads() > 1))
+def lives(process: psutil.Process) -> bool:
+    """Whether it still runs, under a pid that is still its own."""
+    import psutil
+
+    try:
+        if not process.is_running():
+            return False
+        status = process.status()
+        # A zombie with more than one thread is a process whose main thread alone has ended.
+        return status != "dead" and (status != "zombie" or (sys.platform == "linux" and process.num_threads() > 1))
+    except psutil.Error:
+        return False
 
 
 def marked(marker: str) -> list[Found]:
