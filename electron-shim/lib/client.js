@@ -71,10 +71,12 @@ class Sidecar {
     this.#limits = { ...DEFAULTS, ...options.limits };
     this.#restarts = new Restarts(this.#limits);
     const profile = settings.profile ? ["--profile", settings.profile] : [];
+    const variables = settingsEnvironment(settings);
     this.#spawnOptions = {
       command: [...command, ...(command.at(-1) === "serve" ? [] : ["serve"]), ...profile],
       // Node passes on what an environment inherits.
-      env: ownOptions({ ...process.env, ...options.env, ...settingsEnvironment(settings) }),
+      env: ownOptions({ ...process.env, ...options.env, ...variables }),
+      origins: [...Object.keys(variables), ...profile.slice(0, 1)],
       cwd: options.cwd,
       helloTimeout: this.#limits.helloTimeout,
       startHint,

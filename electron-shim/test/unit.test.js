@@ -287,8 +287,9 @@ test("the settings know the app, and give way to what the caller says", () => {
 
 test("while developing, and with no executable built, the project is run by dotnet", () => {
   const backend = { executable: "/nowhere/Aura.Api", project: path.join("src", "Aura.Api", "Aura.Api.csproj") };
-  const command = ["dotnet", "run", "--no-launch-profile", "--project", backend.project, "--urls", "http://{host}:{port}"];
-  assert.deepEqual(sidecarSettings({ ...modules(), backend }, { argv: [] }).backend, { command, cwd: path.join("src", "Aura.Api") });
+  const project = path.resolve(backend.project); // it runs in that folder, from which a relative path leads elsewhere
+  const command = ["dotnet", "run", "--no-launch-profile", "--project", project, "--urls", "http://{host}:{port}"];
+  assert.deepEqual(sidecarSettings({ ...modules(), backend }, { argv: [] }).backend, { command, cwd: path.dirname(project) });
   assert.deepEqual(sidecarSettings({ ...modules(true), backend }, { argv: ["--dev"] }).backend?.command, command);
   assert.deepEqual(sidecarSettings({ ...modules(true), backend }, { argv: [] }).backend, {
     command: ["/nowhere/Aura.Api"],

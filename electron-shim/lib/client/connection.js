@@ -14,6 +14,8 @@ const INSTALL =
   "Install the sidecar with: npm install electron-backend-sidecar, and omit the option command; or install the Python package (3.11 or newer) with: python3 -m pip install electron-backend-sidecar";
 const BLOCKED =
   "Windows or an antivirus did not let it start: look for it in the protection history of Windows Security, or ask the administrator of this computer to allow it";
+// Lines of the sidecar's log that explain no exit.
+const ROUTINE = /^\S+Z (?:DEBUG|INFO) /;
 // How long to wait for the rest of its output: a process that inherited the pipes keeps them open.
 const CLOSE_GRACE_MS = 250;
 
@@ -30,6 +32,7 @@ const CLOSE_GRACE_MS = 250;
 /** One sidecar process, from spawn to exit. Handles frames and hello, not calls. */
 class Connection {
   #command;
+  #origins;
   #hint;
   #listener;
   /** @type {SidecarError | null} the first thing that went wrong; it explains the end better than the end itself */
@@ -43,12 +46,14 @@ class Connection {
   #helloTimer;
 
   /**
-   * @param {{command: readonly string[], env: NodeJS.ProcessEnv, cwd: string | undefined, helloTimeout: number, startHint?: string | undefined}} options
+   * @param {{command: readonly string[], env: NodeJS.ProcessEnv, cwd: string | undefined, helloTimeout: number, startHint?: string | undefined,
+   *   origins: readonly string[]}} options `origins`: the variables and flags that carry the app's settings
    * @param {Listener} listener
    */
   constructor(options, listener) {
     this.#command = options.command;
     this.#hint = options.startHint;
+    this.#origins = options.origins;
     this.#listener = listener;
     /** @type {Hello | null} */
     this.hello = null;
@@ -109,7 +114,11 @@ class Connection {
     if (this.hello) {
       if (message.type === "error" && message.id === null) {
         const { code, message: text, hint, data } = message.error;
-        this.#fault ??= new SidecarError(code, text, { hint, data });
+        // The app wrote no variables and no flags: only the names of its settings mean something to it.
+        const named = text.replace(/^- (\S+): /gm, (/** @type {string} */ all, /** @type {string} */ origin) =>
+          this.#origins.includes(origin) ? "- " : all,
+        );
+        this.#fault ??= new SidecarError(code, named, { hint, data });
       }
       this.#listener.message(message);
       return;
@@ -179,7 +188,11 @@ class Connection {
   #ended(code, signal) {
     const how = signal ? `killed by ${signal}` : `exit code ${exitCode(code)}`;
     const unfinished = this.#reader.unfinished;
-    const words = this.#stderrTail.trim().split("\n").slice(-12).join("\n");
+    const lines = this.#stderrTail.trim().split("\n");
+    const words = lines
+      .filter((line) => !ROUTINE.test(line))
+      .slice(-12)
+      .join("\n");
     const text =
       `The sidecar exited ${this.hello ? "unexpectedly" : "before it was ready"} (${how})` +
       (unfinished ? `, in the middle of a frame (${unfinished})` : "") +

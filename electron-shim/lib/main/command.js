@@ -67,7 +67,8 @@ function sidecarSettings(options, { argv, resourcesPath }) {
  */
 function backendSettings({ backend }, development) {
   if (!backend) return null;
-  const { executable, project, args = [] } = backend;
+  const { executable, args = [] } = backend;
+  const project = backend.project && path.resolve(backend.project); // dotnet runs in its folder
   if (development && project && !(executable && fs.existsSync(executable))) {
     // The launch profile would set its own ports and environment.
     const command = ["dotnet", "run", "--no-launch-profile", "--project", project, "--urls", "http://{host}:{port}", ...args];

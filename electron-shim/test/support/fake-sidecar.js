@@ -46,6 +46,8 @@ const bootstrap = {
   os: { platform: "linux", release: "1", arch: "x64", hostname: "fake" },
   paths: { userData: "/u", temp: "/t", logs: "/l" },
 };
+const MISTAKES =
+  'The settings have 3 mistakes:\n- SIDECAR_BACKEND__PORT: backend.port is 70000\n- --profile: profile is "x"\n- SIDECAR_LOG__LEVEL: log.level is 1';
 /** @type {string[]} what came as sidecar:power, and by which end of stdin */
 const received = [];
 
@@ -120,7 +122,7 @@ function serve(message) {
   } else if (channel === "sidecar:ping") {
     const order = args[0];
     if (order?.die) {
-      process.stderr.write("last words: disk full\n");
+      process.stderr.write("2026-01-02T03:04:05.678Z INFO    STARTING → RUNNING\nlast words: disk full\n");
       process.stdout.write(frame({ type: "response", id, result: "x".repeat(1000) }).subarray(0, 100), () => process.exit(3));
     } else if (order?.rubbish) process.stdout.write("Traceback (most recent call last):\n");
     else if (order?.bodiless) send({ type: "error", id });
@@ -176,7 +178,7 @@ else if (mode === "exit") {
   process.stdin.destroy();
 } else if (mode === "config") {
   send(hello);
-  send({ type: "error", id: null, error: { code: "INVALID_CONFIG", message: "backend.port: 70000", hint: "1 to 65535" } });
+  send({ type: "error", id: null, error: { code: "INVALID_CONFIG", message: MISTAKES, hint: "1 to 65535" } });
   process.exitCode = 78;
   process.stdin.destroy();
 } else if (mode === "bytes") {
