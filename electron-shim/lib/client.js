@@ -70,13 +70,11 @@ class Sidecar {
     const settings = ownOptions(options.settings ?? {});
     this.#limits = { ...DEFAULTS, ...options.limits };
     this.#restarts = new Restarts(this.#limits);
-    const profile = settings.profile ? ["--profile", settings.profile] : [];
     const variables = settingsEnvironment(settings);
     this.#spawnOptions = {
-      command: [...command, ...(command.at(-1) === "serve" ? [] : ["serve"]), ...profile],
-      // Node passes on what an environment inherits.
-      env: ownOptions({ ...process.env, ...options.env, ...variables }),
-      origins: [...Object.keys(variables), ...profile.slice(0, 1)],
+      command: [...command, ...(command.at(-1) === "serve" ? [] : ["serve"]), ...(settings.profile ? ["--profile", settings.profile] : [])],
+      env: ownOptions({ ...process.env, ...options.env, ...variables }), // Node passes on what an environment inherits
+      origins: [...Object.keys(variables), "--profile"],
       cwd: options.cwd,
       helloTimeout: this.#limits.helloTimeout,
       startHint,
