@@ -21,7 +21,10 @@ STDIN_SECONDS = 2.0  # within which a backend that reads its stdin to the end ha
 _LAST_WORDS = 4096  # characters: an error in them may be why it shut down
 _SOON = 10.0  # seconds within which an error in the output is the reason for an exit with code 0
 _SIGABRT = 6  # how .NET ends by an exception
-_ASKED = "EOFError: EOF when reading a line"  # Python's input()
+_ASKED = r"(?m)EOFError: EOF when reading a line|, in _raw_input$"  # Python's input(), getpass()
+_ABORTED = (
+    r"([^\n]*?)[\s:?]*\b(?:Aborted!|click\.exceptions\.Abort)\s*\Z"  # what Click says where its question has no answer
+)
 _QUESTION = r"(?i)[(\[]y(?:es)?/n(?:o)?[)\]]\W*$"
 # What a shell says of a program that a signal ended: dash, or bash and zsh with its place and the pid
 _SHELL_SAYS = r"(?m)^(?:\S+: (?:line )?\d+: +\d+ )?(?P<word>Killed|Terminated|Segmentation fault|Aborted|Bus error|Illegal instruction)\b(?: \(core dumped\))?(?: {2,}.*)?$"
@@ -48,6 +51,7 @@ _FOREGROUND = {
     "mongod": "mongod without --fork",
     "setsid": "without setsid, because the sidecar starts it in its own session",
 }
+_BACKGROUND = frozenset(("-d", "--daemon", "--daemonize", "--detach", "--background", "--fork"))
 _USUAL = ("nginx", "redis-server", "gunicorn", "pg_ctl")
 _SCRIPTS = frozenset(
     ".py .pyz .js .mjs .cjs .ts .mts .jar .dll .rb .php .pl .lua .sh .ps1 .r .exs .psgi .ru".split()  # noqa: SIM905 - as a line
@@ -74,7 +78,7 @@ def explain_early_end(run: Run, settings: Settings) -> Cause | None:
         return _memory(run.over_memory, settings.limits.memory)
     if run.status is None or run.spec is None:
         return None
-    if settings.backend.stdin == "null" and (question := _question(run.output)) is not None:
+    if settings.backend.stdin == "null" and (question := _question(run)) is not None:
         return _FOUND["asked"].filled(question=question)
     if run.status.clean:
         return _clean_end(run, settings)
@@ -108,11 +112,13 @@ def _other_port(run: Run, settings: Settings) -> Cause | None:
     return taken._replace(cause=f"{capitalised(taken.cause)}.") if taken is not None else None
 
 
-def _question(output: str) -> str | None:
+def _question(run: Run) -> str | None:
     """What it asked on its stdin at the end, to be added to a sentence; None where it asked nothing."""
-    if _ASKED in output:
+    if re.search(_ASKED, run.output):
         return ""
-    line = last_line(output)[0]
+    if run.ready_at is None and (aborted := re.search(_ABORTED, run.output[-_LAST_WORDS:])):
+        return f": {aborted[1].strip()}" if aborted[1].strip() else ""
+    line = last_line(run.output)[0]
     return f": {line}" if re.search(_QUESTION, line) else None
 
 
@@ -131,6 +137,8 @@ def _daemon(run: Run) -> Cause:
     words = {Path(word).name for word in run.spec.command} if run.spec is not None else set()
     programs = words | {process.name for process in run.forced}
     known = [how for program, how in _FOREGROUND.items() if program in programs]
+    if run.spec is not None and not known:
+        known = [f"{Path(run.spec.command[0]).name} without {word}" for word in run.spec.command if word in _BACKGROUND]
     ways = ", ".join(known or (_FOREGROUND[program] for program in _USUAL))
     return _FOUND["daemonized"].filled(names=names, ways=ways)
 

@@ -265,7 +265,8 @@ async def dll_missing(stage: Stage) -> Explanation:
 @WAYS.add(
     "A shared library is missing",
     "The library libgone.so.1, or one that it needs, is missing.",
-    "Install the package that contains libgone.so.1; if it is part of the app, reinstall the app.",
+    "Install the package that contains libgone.so.1; if it is part of the app, reinstall the app. If the file is there, it"
+    " was built for another processor.",
     linux("the ELF loader"),
     needs(shutil.which("gcc"), "gcc, which makes the program, is not installed"),
 )

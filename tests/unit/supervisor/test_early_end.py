@@ -83,6 +83,7 @@ def test_a_limit_that_was_passed_before_it_was_ready_is_named_with_what_was_meas
             "without setsid, because the sidecar starts it in its own session",
         ),
         (("./start.sh",), "nginx", 'Run it in the foreground: nginx -g "daemon off;"; a script'),
+        (("/usr/bin/memcached", "-d", "-p", "5"), "memcached", "foreground: memcached without -d; a script"),
         (("./start.sh",), "own", "redis-server --daemonize no, gunicorn without --daemon"),
     ],
 )
@@ -100,6 +101,20 @@ def test_a_question_on_an_empty_stdin_is_named(tmp_path: Path) -> None:
     output = 'Traceback (most recent call last):\n  input("Do you agree? ")\nEOFError: EOF when reading a line\n'
     why = explain_early_end(ended("setup.py", cwd=tmp_path, code=1, output=output), Settings())
     assert "asked for input on stdin, which is empty" in why.cause
+
+
+GETPASS = 'File "/usr/lib/python3.11/getpass.py", line 148, in _raw_input\n    raise EOFError\nEOFError\n'
+
+
+@pytest.mark.parametrize(
+    ("output", "asked"),
+    [(GETPASS, ""), ("Port: Aborted!\n", ": Port"), ("Warning!\nPassword: \nAborted!\n", ": Password")],
+)
+def test_so_is_a_question_of_getpass_and_of_click(tmp_path: Path, output: str, asked: str) -> None:
+    why = explain_early_end(ended(cwd=tmp_path, code=1, output=output), Settings())
+    assert why.cause == f"It asked for input on stdin, which is empty, and exited{asked}."
+    later = explain_early_end(ended(cwd=tmp_path, code=1, output="Aborted!\n", ready=True), Settings())
+    assert later is None
 
 
 @pytest.mark.parametrize("code", [0, 1])
