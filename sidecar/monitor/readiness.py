@@ -105,6 +105,7 @@ class Readiness(RunWatch, eq=False):
         if looked is not None and (
             looked.last_answer
             or looked.obstacle
+            or looked.unix_socket
             or (listening and looked.port not in self._look.ports())
             or (listening == () and (lifetime_events(self._settings.profile, output) or says_unix_socket(output)))
         ):

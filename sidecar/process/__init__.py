@@ -97,6 +97,15 @@ def find_obstacle(pids: Collection[int], port: int | None) -> Cause | None:
     return None
 
 
+def find_unix_socket(pids: Collection[int]) -> str:
+    """The path of a Unix socket on which one of these processes listens; empty where none is seen, and off Linux."""
+    if sys.platform == "linux":
+        from .sockets import find_unix_socket as find
+
+        return find(pids)
+    return ""
+
+
 def process_name(pid: int) -> str | None:
     """The short name of a process; None if it does not exist or is not visible."""
     if sys.platform == "win32":

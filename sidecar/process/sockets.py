@@ -14,6 +14,7 @@ from .tree import PROC
 T = TypeVar("T")
 
 _LISTEN = 10  # include/net/tcp_states.h
+_ACCEPTS = 1 << 16  # __SO_ACCEPTCON of include/linux/net.h: it listens
 _LINGERING = {4: "FIN_WAIT_1", 5: "FIN_WAIT_2", 6: "TIME_WAIT", 8: "CLOSE_WAIT", 9: "LAST_ACK", 11: "CLOSING"}
 # After the first failure it is not tried again: each time the kernel would start modprobe(8) for the missing module.
 _FOR_GOOD = {errno.ENOENT, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.EACCES, errno.EPERM}
@@ -62,6 +63,17 @@ def is_listening(port: int) -> bool | None:
             return None
         _answered.append(True)
     return _by_netlink(lambda diag: bool(diag.is_listening(port)))
+
+
+def find_unix_socket(pids: Collection[int]) -> str:
+    """The path of a Unix socket on which one of these processes listens (@ for an abstract one); empty: none is seen."""
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - not a path of the user's
+            rows = [line.rstrip("\n").split(None, 7) for line in file]
+    except OSError:
+        return ""
+    named = {int(row[6]): row[7] for row in rows[1:] if len(row) == 8 and int(row[3], 16) & _ACCEPTS}
+    return next((named[inode] for pid in pids for inode in _socket_inodes(pid) or () if inode in named), "")
 
 
 def lingering(port: int) -> frozenset[str]:

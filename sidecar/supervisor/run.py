@@ -13,7 +13,7 @@ from ..core.cause import Cause
 from ..core.events import Conflict, Socket
 from ..core.exit_status import ExitStatus
 from ..errors import SidecarError
-from ..process import find_obstacle
+from ..process import find_obstacle, find_unix_socket
 from ..process.base import ListeningSocket, RunningProcess, Survivor
 from ..process.spec import LaunchSpec
 from ..wire.messages import Started
@@ -46,6 +46,7 @@ class Run(Struct, frozen=True):
     error: SidecarError | None = None  # why the launch or the stop failed
     last_answer: ProbeResult | None = None  # the last failed request to its live endpoint; None: none was sent
     listening: tuple[ListeningSocket, ...] | None = None  # where its tree did when the start timed out; None: unknown
+    unix_socket: str = ""  # on which it then listened instead
     obstacle: Cause | None = None  # what kept it from serving, as a part of a sentence
     closed_socket: bool = False  # it closed the socket that it was handed
     instead: tuple[Socket, ...] = ()  # where it listened instead of on the socket that it was handed
@@ -92,13 +93,19 @@ class Run(Struct, frozen=True):
 
     def obstacle_now(self) -> Cause | None:
         """What keeps its tree from serving, as a part of a sentence."""
-        pids = [identity.pid for identity in self.process.processes()] if self.process is not None else ()
-        return find_obstacle(pids, self.port)
+        return find_obstacle(self._pids(), self.port)
 
     def seen_now(self) -> dict[str, Any]:
         """What a look at its tree says of a run that does not get ready: fields of this class."""
         listening = self.listeners()
-        return {"listening": None if listening is None else tuple(listening), "obstacle": self.obstacle_now()}
+        return {
+            "listening": None if listening is None else tuple(listening),
+            "unix_socket": find_unix_socket(self._pids()) if listening == [] else "",
+            "obstacle": self.obstacle_now(),
+        }
+
+    def _pids(self) -> list[int]:
+        return [identity.pid for identity in self.process.processes()] if self.process is not None else []
 
 
 def said_by(event: e.Event) -> dict[str, Any]:  # noqa: PLR0911 - a table of events, one return a row

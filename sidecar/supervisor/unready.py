@@ -44,6 +44,7 @@ _FOUND = {
     "misreported": Cause("it listens on {where}, and printed port {port}", _PATTERN),
     "other_port": Cause("it listens on {where} instead of its port {port}", 'Pass it the port: {how}; or set backend.port to its own port, or to "reported".'),
     "other_port_taken": Cause("it tried to listen on {where}, instead of its port {port}", "Close that program, or pass the backend the port: {how}.", "port_in_use"),
+    "unix_socket": Cause("nothing listens on port {port}, but it listens on the Unix socket {path}", "If it serves there, make it listen on TCP instead: {how}. Otherwise check its last output; if it only needs more time, raise timeouts.startup."),
     "late": Cause("it listens on port {port}, but began to only now", "If it only needs more time, raise timeouts.startup."),
     "unreached": Cause("it listens on {where}, which 127.0.0.1 does not reach", "Make it listen on 127.0.0.1{how} Check its command, environment and settings for another address or localhost."),
     "timeout": Cause("it listens on port {port} but does not answer {path} ({error})", "Check its last output for what it is doing. If it only answers slowly, raise health.probe_timeout."),
@@ -139,10 +140,15 @@ def _what_is_missing(run: Run, settings: Settings) -> Cause:
         return _FOUND[_judge(last_answer)].filled(port=port, path=path, **facts)
     if listening:
         return _misplaced(settings, port, listening)
-    remedy = _ONLY_LONGER
-    if says_unix_socket(run.output):
-        remedy = f"Make it listen on TCP instead of a Unix socket: {how_to_pass_port(backend.command)}."
-    return other_port_taken(run, settings) or Cause(f"nothing listens on port {port}", remedy)
+    return other_port_taken(run, settings) or _silent(run, how_to_pass_port(backend.command))
+
+
+def _silent(run: Run, how: str) -> Cause:
+    """It listens on no port at all."""
+    if run.unix_socket:
+        return _FOUND["unix_socket"].filled(port=run.port, path=run.unix_socket, how=how)
+    remedy = f"Make it listen on TCP instead of a Unix socket: {how}." if says_unix_socket(run.output) else _ONLY_LONGER
+    return Cause(f"nothing listens on port {run.port}", remedy)
 
 
 def says_unix_socket(output: str) -> bool:

@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from sidecar.process import find_listener, find_listeners_of, portable_sockets, process_name
+from sidecar.process import find_listener, find_listeners_of, find_unix_socket, portable_sockets, process_name
 from sidecar.process.base import ListeningSocket
 from sidecar.process.platform.ports import is_listening
 from sidecar.process.posix import PosixProcessLayer
@@ -47,6 +48,18 @@ async def test_the_sockets_of_the_whole_tree_are_reported_with_their_owners(laye
     run.kill()
     await recorder.is_gone()
     assert run.listeners() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing shows it")
+def test_a_unix_socket_counts_from_when_it_listens(tmp_path: Path) -> None:
+    path = f"{tmp_path}/with space"
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
+        server.bind(path)
+        assert find_unix_socket([os.getpid()]) != path
+        server.listen()
+        client.connect(path)
+        assert find_unix_socket([os.getpid()]) == path
+        assert find_unix_socket([1 << 22]) == ""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="shared is Linux' alone")

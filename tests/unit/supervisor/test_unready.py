@@ -158,6 +158,12 @@ def test_a_backend_that_listens_on_a_unix_socket_is_told_from_a_slow_one() -> No
     )
 
 
+def test_so_is_one_that_prints_nothing_of_its_unix_socket() -> None:
+    why = explain_unready(Run(1, 5005, 0.0, listening=(), unix_socket="/run/app.sock"), SETTINGS)
+    assert "nothing listens on port 5005, but it listens on the Unix socket /run/app.sock." in why.cause
+    assert why.remedy.startswith("If it serves there, make it listen on TCP instead: use {port}")
+
+
 def test_the_report_of_a_start_counts_after_the_stop_that_the_time_out_caused() -> None:
     settings = msgspec.structs.replace(SETTINGS, profile="aspnet")
     output = "info: Microsoft.Hosting.Lifetime[0]\n      Application started. Press Ctrl+C to shut down.\n"
