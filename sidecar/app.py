@@ -33,7 +33,7 @@ from .process.reclaim import Reclaim, Reclaimed, announce_self
 from .process.record import Record
 from .rpc.server import Server
 from .settings.checks import require_command
-from .settings.load import load
+from .settings.load import Loaded, load
 from .settings.model import Paths, Settings
 from .settings.paths import resolve_paths
 from .supervisor import Supervisor
@@ -71,7 +71,7 @@ async def _serve(boot: Boot) -> int:
             require_command(loaded.settings)
         for note in loaded.notes:
             log.warning(note)
-        return await App(boot, server, loaded.settings, resolve_paths(loaded.settings), started=started).run()
+        return await App(boot, server, loaded, resolve_paths(loaded.settings), started=started).run()
     except errors.InvalidConfigError as error:
         server.send_error(error)
         log.error(f"{error.message}. {error.hint or ''}".rstrip())
@@ -87,7 +87,8 @@ async def _serve(boot: Boot) -> int:
 class App:
     """A sidecar and all its parts."""
 
-    def __init__(self, boot: Boot, server: Server, settings: Settings, paths: Paths, *, started: float) -> None:
+    def __init__(self, boot: Boot, server: Server, loaded: Loaded, paths: Paths, *, started: float) -> None:
+        settings = loaded.settings
         sandboxed = settings.sandbox.level != "off"
         keep_within((paths.data, paths.logs, paths.temp, *settings.sandbox.write) if sandboxed else ())
         if boot.early is None and settings.backend.managed and settings.backend.autostart:
@@ -148,7 +149,7 @@ class App:
 
         firewall = FirewallChannels(settings, supervisor, client)
         reports = self._recorder.crash_reports
-        diagnosis = Diagnosis(settings, paths, supervisor, client, succession, reports, firewall.check)
+        diagnosis = Diagnosis(settings, paths, supervisor, client, succession, reports, firewall.check, loaded.notes)
         sidecar = sidecar_channels(
             settings,
             server,

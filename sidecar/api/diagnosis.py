@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import UNSET, Struct, structs
 
@@ -34,6 +34,7 @@ class Diagnosis(Struct, frozen=True):
     succession: Succession
     crashes: Callable[[], Awaitable[list[Crash]]]  # the crash reports, newest first
     firewall: Callable[[], Awaitable[FirewallCheck]]  # its verdict, on Windows only
+    notes: Sequence[str]  # on the settings
 
     async def run(self) -> list[Check]:
         """backend:diagnose; paths and commands of the settings, which the checks name, may hold secrets."""
@@ -55,7 +56,7 @@ class Diagnosis(Struct, frozen=True):
 
         supervisor = self.supervisor
         run = supervisor.current if supervisor.current is not None and supervisor.current.alive else None
-        found = await run_checks(self._machine_checks(run))
+        found = [check_backend.check_settings(self.notes), *await run_checks(self._machine_checks(run))]
         found += await self._run_checks(run)
         found += await run_checks({"sandbox": self._check_sandbox})
         if HAS_FIREWALL:

@@ -201,4 +201,4 @@ def _short(path: str) -> str:
 
 def _where_logs_are(folder: str) -> str:
     there = os.path.isdir(folder)  # noqa: PTH112 - pathlib raises where a folder on the way may not be entered
-    return f"Logs: {folder}" if there else f"No logs: the folder {folder} cannot exist"
+    return f"Logs: {folder}" if there else f"No logs: the folder {folder} was not created"

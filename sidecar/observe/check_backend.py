@@ -7,6 +7,7 @@ from typing import Literal
 
 from ..core.sandbox import Enforcement, describe_missing
 from ..errors import PAGES, HttpFailedError
+from ..plain import capitalised
 from ..process.platform.ports import HAS_NOTIFICATIONS
 from ..wire.observe import Check, Crash
 
@@ -83,6 +84,13 @@ def check_notify(live_path: str) -> Check:
     how = f"{live_path} answers" if live_path else "its port is open"
     seen = f"backend.notify has no effect on this system; the backend is ready when {how}"
     return Check("notify", "warning", seen, "Ignore this on Linux; for other systems set backend.live_path.")
+
+
+def check_settings(notes: Sequence[str]) -> Check:
+    """What is valid and probably not meant."""
+    if not notes:
+        return Check("settings", "ok", "The settings are valid")
+    return Check("settings", "warning", capitalised("; ".join(notes)), "Correct these settings.")
 
 
 def check_orphans(notes: Sequence[str]) -> Check:

@@ -13,12 +13,13 @@ TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .model import Backend, Settings
+    from .model import Backend, Settings, Timeouts
 
 GIVE_A_COMMAND = (
     'Set backend.command, in an app: settings: { backend: { command: ["./server", "--port", "{port}"] } }; '
     "on the command line write it after --."
 )
+_LONG = 3600.0  # seconds
 _ENDPOINTS = ("live", "health", "ready", "shutdown", "info", "version", "providers", "ffmpeg", "events")
 
 
@@ -154,6 +155,18 @@ def placeholder_notes(backend: Backend) -> Iterator[str]:
             word, brace, _ = piece.partition("}")
             if brace and word not in {"host", "port"} and word.strip().lower() in {"host", "port"}:
                 yield f"{{{word}}} in {name} is passed on unchanged; only {{host}} and {{port}} are filled in"
+    for variable in ("$PORT", "%PORT%"):
+        if any(
+            word.endswith(variable) and len(word.split()) == 1 for word in backend.command
+        ):  # not the script of a shell
+            yield f"{variable} in backend.command is passed on unchanged, because no shell reads it; write {{port}}"
+
+
+def duration_notes(timeouts: Timeouts) -> Iterator[str]:
+    """Notes on times that look like milliseconds."""
+    for name in timeouts.__struct_fields__:
+        if (seconds := getattr(timeouts, name)) > _LONG:
+            yield f'timeouts.{name} is {seconds:g} seconds; write "{seconds:g}ms" if you mean milliseconds'
 
 
 def lacks_command(settings: Settings) -> bool:

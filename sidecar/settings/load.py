@@ -43,6 +43,7 @@ def load(
         raise InvalidConfigError("\n".join([f"{title}:", *(f"- {mistake}" for mistake in _masked(unique, environ))]))
     settings, notes = checks.normalise(settings, merge.origins)
     notes = [*merge.notes, *notes, *checks.placeholder_notes(settings.backend), *checks.port_notes(settings.backend)]
+    notes += checks.duration_notes(settings.timeouts)
     return Loaded(settings, notes, merge.origins)
 
 

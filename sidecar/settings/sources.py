@@ -58,9 +58,7 @@ def from_file(path: str) -> Source:
         why = "UTF-16, as PowerShell writes it: save it as UTF-8" if wide else f"not UTF-8 text (byte {error.start})"
         return Source(f"{path}: is {why}")
     except tomllib.TOMLDecodeError as error:
-        paths = "; write a Windows path in single quotes, as in 'C:\\app'" if "\\" in content else ""
-        form = "" if path.lower().endswith(".toml") else "; a settings file is always TOML, not JSON or YAML"
-        return Source(f"{path}: is not valid TOML: {error}{paths}{form}")
+        return Source(f"{path}: is not valid TOML: {_explained(path, content, str(error))}")
     except (ValueError, RecursionError) as error:
         return Source(f"{path}: cannot be read: {error}")
     source = Source()
@@ -73,6 +71,25 @@ def from_file(path: str) -> Source:
             where = _place(path, content, "", section)
             source.mistakes.append(f"{where}: {section} is outside any section; only profile is allowed there")
     return source
+
+
+def _explained(path: str, content: str, error: str) -> str:
+    """What tomllib says, with the usual reasons for it."""
+    hints = [
+        *([r"write a Windows path in single quotes, as in 'C:\app'"] if "\\" in content else []),
+        *(["a settings file is always TOML, not JSON or YAML"] if _looks_foreign(path, content) else []),
+        *(["a comment starts with #"] if any(line.lstrip().startswith("//") for line in content.splitlines()) else []),
+        *(["a text needs quotes; write true and false in lower case"] if error.startswith("Invalid value") else []),
+        *(["a section and each of its settings may appear only once"] if error.startswith("Cannot ") else []),
+    ]
+    said = (
+        error.replace("('", "[").replace("',)", "]").replace("', '", ".").replace("')", "]")
+    )  # a table, as Python shows it
+    return "; ".join([said, *hints])
+
+
+def _looks_foreign(path: str, content: str) -> bool:
+    return not path.lower().endswith(".toml") or content.lstrip().startswith("{")
 
 
 def _bounded(raw: bytes) -> str:

@@ -74,7 +74,7 @@ def test_watch_names_no_folder_of_logs_where_there_can_be_none(tmp_path: Path) -
     (tmp_path / "file").write_text("")
     settings = ["--set", f"paths.data='{tmp_path / 'file'}'"]
     stdout, _ = start(["watch", "--seconds", "1", *settings, *BACKEND], stdout=subprocess.PIPE).communicate(timeout=60)
-    assert f"No logs: the folder {tmp_path / 'file' / 'logs'} cannot exist" in stdout
+    assert f"No logs: the folder {tmp_path / 'file' / 'logs'} was not created" in stdout
 
 
 @pytest.mark.posix(reason="a shell closes descriptors with >&-")

@@ -166,11 +166,12 @@ async def test_an_exposed_backend_is_reported_and_shown() -> None:
 
 
 async def test_the_diagnosis_names_what_is_wrong(tmp_path: Path) -> None:
-    async with sidecar(str(tmp_path / "missing"), backend__autostart=False) as client:
+    async with sidecar(str(tmp_path / "missing"), "{PORT}", backend__autostart=False) as client:
         found = await client.call("backend:diagnose")
         checks = {check["check"]: check for check in found}
         assert len(checks) == len(found) >= 17
         assert [each["check"] for each in found if each["status"] in {"failed", "warning"} and not each["remedy"]] == []
+        assert checks["settings"]["message"].startswith("{PORT} in backend.command is passed on unchanged;")
         assert checks["executable"]["status"] == "failed"
         assert checks["executable"]["remedy"]
         assert checks["loopback"]["status"] == "ok"

@@ -220,6 +220,10 @@ def test_a_wrong_value_is_reported_with_its_origin_what_was_given_and_what_is_al
         ("[backend\n", "is not valid TOML: Expected ']'"),
         ('[backend]\ncwd = "C:\\app"\n', "write a Windows path in single quotes"),
         ("a = 1\na = 2\n", "is not valid TOML: Cannot overwrite a value (at line 2"),
+        ("[log]\n[log]\n", "Cannot declare [log] twice (at line 2, column 5); a section and each of its settings"),
+        ("[backend]\nautostart = True\n", "a text needs quotes; write true and false in lower case"),
+        ("// mine\n[backend]\n", "; a comment starts with #"),
+        ('{"backend": {}}\n', "; a settings file is always TOML, not JSON or YAML"),
         ("port = 1\n", "line 1: port is outside any section"),
         ("[nothing]\n", "line 1: unknown section [nothing]"),
         ("[backend]\nenv.A = 5\n", "line 2: backend.env.A is 5"),
@@ -296,6 +300,16 @@ def test_a_variable_without_the_double_underscore_is_noted_and_ignored() -> None
 def test_placeholders_in_another_spelling_are_noted() -> None:
     notes = load(environ={}, command=["x", "{PORT}", '{"json": {port}}', "{ host }", "{other}"]).notes
     assert [note.partition(" ")[0] for note in notes] == ["{PORT}", "{"]
+    for command in (["x", "$PORT"], ["x", "--url=http://[::]:%PORT%"]):
+        (note,) = load(environ={}, command=command).notes
+        assert note.endswith("because no shell reads it; write {port}")
+    assert load(environ={}, command=["sh", "-c", "server $PORT"]).notes == []
+
+
+def test_a_time_that_looks_like_milliseconds_is_noted() -> None:
+    (note,) = load(environ={}, overrides=["timeouts.startup=20000"]).notes
+    assert note == 'timeouts.startup is 20000 seconds; write "20000ms" if you mean milliseconds'
+    assert load(environ={}, overrides=["timeouts.startup=3600"]).notes == []
 
 
 def test_a_fixed_port_that_chromium_refuses_is_noted() -> None:
