@@ -36,11 +36,12 @@ async def kill_adopted(root: ProcessId, marker: bytes, seconds: float) -> tuple[
 
 
 async def reap(pid: int, seconds: float) -> None:
-    """Waits until a child of the sidecar has ended."""
+    """Waits until a child of the sidecar has ended, and no longer if a process that traces it keeps its status."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while loop.time() < deadline:
-        if _has_ended(pid):
+        entry = tree.read_entry(pid)
+        if _has_ended(pid) or (entry is not None and not entry.alive):
             return
         await asyncio.sleep(0.002)
 

@@ -165,6 +165,7 @@ class PosixProcessLayer:
                     run.tree_gone(survivors, killed)
                 else:
                     run.abandon(_GuardianLostError())
+                await self._reap_guardian()  # one that a process of the tree traced
         finally:
             self._cleanup = None
 

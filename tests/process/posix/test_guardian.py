@@ -21,7 +21,7 @@ from sidecar.process import guardian as guardians
 from sidecar.process import posix_run
 from sidecar.process.link import GuardianLink
 from sidecar.process.posix import PosixProcessLayer
-from tests.support.processes import SLACK, Found, is_alive, marked, open_descriptors, wait_until
+from tests.support.processes import SLACK, Found, is_alive, marked, open_descriptors, until, wait_until
 from tests.support.runs import CHILDREN, Recorder, child, python, spec
 
 FAMILIES = ["plain", "daemon", "double_fork", "bare", "pipe_holder", pytest.param("storm", marks=pytest.mark.heavy)]
@@ -190,14 +190,16 @@ async def test_a_guardian_that_is_traced_does_not_hide_the_end_of_the_backend(
         "    print('ready', flush=True); time.sleep(600)\n"
         "time.sleep(600)"
     )
-    run = await layer.launch(spec((sys.executable, *python(code)[1:])), recorder)
+    run = await layer.launch(spec((sys.executable, *python(code)[1:]), kill_deadline=60), recorder)
     await recorder.has_written(b"ready")
     status = Path(f"/proc/{layer.guardian.pid}/stat")
     wait_until(lambda: status.read_text().rpartition(")")[2].split()[0] == "t", PROMISE)
+    guardian = layer.guardian.pid
     os.kill(run.identity.pid, signal.SIGKILL)
-    assert await recorder.is_gone() == []
+    assert await recorder.is_gone(PROMISE) == []
     assert recorder.status == UNKNOWN
     assert marked(layer.marker) == []
+    await until(lambda: not Path(f"/proc/{guardian}").exists(), PROMISE)
 
 
 @linux
