@@ -190,7 +190,7 @@ async def test_a_guardian_that_is_traced_does_not_hide_the_end_of_the_backend(
         "    print('ready', flush=True); time.sleep(600)\n"
         "time.sleep(600)"
     )
-    run = await layer.launch(spec((sys.executable, *python(code)[1:]), kill_deadline=60), recorder)
+    run = await layer.launch(spec((sys.executable, *python(code)[1:]), force_kill=60), recorder)
     await recorder.has_written(b"ready")
     status = Path(f"/proc/{layer.guardian.pid}/stat")
     wait_until(lambda: status.read_text().rpartition(")")[2].split()[0] == "t", PROMISE)
