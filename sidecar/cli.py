@@ -72,8 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _report(error: click.ClickException | SidecarError, words: list[str], *, behind: bool) -> int:
     usage = isinstance(error, click.UsageError | UsageError)
-    if usage and not behind and words and words[0] in TAKE_A_BACKEND:
-        correct = _with_separator(sidecar.commands[words[0]], words)
+    if usage and not behind and words:
+        if words[0] in TAKE_A_BACKEND:
+            correct = _with_separator(sidecar.commands[words[0]], words)
+        else:  # a program in place of one of our commands
+            forgot = words[0] not in sidecar.commands and ("/" in words[0] or _is_program(words[0]))
+            correct = f"sidecar watch -- {shlex.join(words)}" if forgot else None
         if correct is not None:
             return _complain("The backend's command goes after --", f"Write: {correct}", UsageError.exit_status)
     if isinstance(error, SidecarError):

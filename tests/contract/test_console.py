@@ -146,6 +146,12 @@ def test_serve_says_so_too() -> None:
     assert "sidecar serve -- ./app --port 5" in done.stderr
 
 
+def test_a_program_in_place_of_a_command_gets_one_before_it() -> None:
+    done = run_sidecar("./my-backend", "--port", "5")
+    assert done.returncode == 64
+    assert "Write: sidecar watch -- ./my-backend --port 5" in done.stderr
+
+
 def test_a_typo_in_a_command_names_the_right_one() -> None:
     done = run_sidecar("wach", "--", "x")
     assert (done.returncode, done.stdout) == (64, "")
