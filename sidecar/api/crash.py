@@ -38,12 +38,10 @@ class _Explanation(NamedTuple):
     frames: Sequence[Frame] = ()
 
 
-def describe_crash(
-    run: Run, failure: ReportFailure, settings: Settings, *, oom: bool | None, mask: Callable[[str], str]
-) -> Crash:
-    """The summary of a failure; ``oom``: whether the kernel killed it because memory ran out, None: not known."""
+def describe_crash(run: Run, failure: ReportFailure, settings: Settings, *, mask: Callable[[str], str]) -> Crash:
+    """The summary of a failure."""
     status = run.status or UNKNOWN
-    found = _explain(run, failure, settings, oom)
+    found = _explain(run, failure, settings)
     cause, remedy, kind, _ = found.why
     time = run.ended_at or iso()
     return Crash(
@@ -64,7 +62,7 @@ def describe_crash(
     )
 
 
-def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | None) -> _Explanation:
+def _explain(run: Run, failure: ReportFailure, settings: Settings) -> _Explanation:
     """What the sidecar ended itself comes first: the exit status would only describe our own stop."""
     status = run.status or UNKNOWN
     if failure.reason is Reason.STARTUP_TIMEOUT:
@@ -75,14 +73,14 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings, oom: bool | N
         return _Explanation("it hung: it stopped answering", explain_hung(settings, run.hung))
     if failure.error is not None:
         return _of_error(failure.error.message, failure.error)
-    return _explain_end(run, status, settings, oom)
+    return _explain_end(run, status, settings)
 
 
-def _explain_end(run: Run, status: ExitStatus, settings: Settings, oom: bool | None) -> _Explanation:
+def _explain_end(run: Run, status: ExitStatus, settings: Settings) -> _Explanation:
     if run.over_memory is None and (run.listener == "foreign" or run.conflict is not None):
         return _of_error(status.text, port_foreign(run) if run.listener == "foreign" else port_taken(run))
-    if (oom and run.over_memory is None) or (early := explain_early_end(run, settings)) is None:
-        return _by_its_words(run, status, oom)
+    if (run.oom and run.over_memory is None) or (early := explain_early_end(run, settings)) is None:
+        return _by_its_words(run, status)
     return _Explanation(status.text, early)
 
 
@@ -90,8 +88,8 @@ def _of_error(text: str, error: SidecarError) -> _Explanation:
     return _Explanation(text, Cause(error.message, error.hint, error.code.lower()))
 
 
-def _by_its_words(run: Run, status: ExitStatus, oom: bool | None) -> _Explanation:
-    found = guess(run.output, status, port=run.port, oom=oom)
+def _by_its_words(run: Run, status: ExitStatus) -> _Explanation:
+    found = guess(run.output, status, port=run.port, oom=run.oom)
     if found is None:
         cause = Cause(capitalised(quote_last(run.output)), _READ_IT, f"exit_{status.code}")
         return _Explanation(status.text, cause, frames=read_frames(None, run.output))

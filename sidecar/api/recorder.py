@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from ..backend.reported import lifetime_events
 from ..clock import iso
@@ -74,6 +74,7 @@ class Recorder(Struct, eq=False):
     _reports: CrashReports | None = None
     _resources: Resources | None = None
     _oom_before: tuple[int | None, int | None] = (None, None)
+    _oom: bool | None = None  # of the run that exited and was not yet reported
 
     def __post_init__(self) -> None:
         stream = self._supervisor.stream
@@ -126,7 +127,10 @@ class Recorder(Struct, eq=False):
         self._early = None
         self._sampler().begin()
 
-    def _ended(self, _notice: RunEnded) -> None:
+    def _ended(self, notice: RunEnded) -> None:
+        run = notice.run
+        self._oom = oom_kills.was_killed(self._oom_before, oom_kills.read(), run.status or UNKNOWN)
+        self._supervisor.learn_oom(run.number, self._oom)
         if self._resources is not None:
             self._resources.end()
 
@@ -145,10 +149,10 @@ class Recorder(Struct, eq=False):
         from ..settings.masking import mask_command
         from .crash import describe_crash
 
-        run = with_output(notice.run, self._supervisor.launcher.last_output)
+        oom, self._oom = self._oom, None
+        run = structs.replace(with_output(notice.run, self._supervisor.launcher.last_output), oom=oom)
         spec = run.spec
-        oom = oom_kills.was_killed(self._oom_before, oom_kills.read(), run.status or UNKNOWN)
-        crash = describe_crash(run, notice.failure, self._settings, oom=oom, mask=self._secrets.mask)
+        crash = describe_crash(run, notice.failure, self._settings, mask=self._secrets.mask)
         log.error(f"the backend failed: {crash.text}", cause=crash.cause, attempt=crash.attempt, final=crash.final)
         self._crashes().submit(
             CrashFacts(
@@ -164,7 +168,7 @@ class Recorder(Struct, eq=False):
                 states=list(self._timeline.states),
                 health=list(self._timeline.health),
                 resources=self._resources.last_run(_LAST_MINUTE) if self._resources is not None else (),
-                oom=oom,
+                oom=run.oom,
                 survivors=[f"{process.name} ({process.pid})" for process in run.survivors],
                 forced=[f"{process.name} ({process.pid})" for process in run.forced],
                 notes=_notes(run),

@@ -92,7 +92,8 @@ def _why_it_ended(run: Run, settings: Settings) -> tuple[str, str]:
     from ..observe.causes import guess
     from .early_end import explain_early_end
 
-    why = explain_early_end(run, settings) or guess(run.output, run.status or UNKNOWN, port=run.port)
+    early = explain_early_end(run, settings) if not run.oom or run.over_memory is not None else None
+    why = early or guess(run.output, run.status or UNKNOWN, port=run.port, oom=run.oom)
     return (why.cause, why.remedy) if why is not None else (capitalised(quote_last(run.output)), "")
 
 

@@ -344,6 +344,11 @@ class Supervisor:
             self.stream.publish(e.Health(number, healthy=False, error="socket hang up"))
         self.post(e.Exited(number, status))
 
+    def learn_oom(self, number: int, oom: bool | None) -> None:
+        """Whether the kernel killed that run because memory ran out."""
+        if self._current_run.number == number:
+            self._update(oom=oom)
+
     def hear_gone(self, number: int, survivors: list[Survivor]) -> None:
         """Nothing of the run's tree is alive, but for these."""
         forced = tuple(process.killed) if (process := self._current_run.process) is not None else ()

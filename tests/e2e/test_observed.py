@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.backends import http_backend, script_backend, trouble
 from tests.support.client import SidecarClient, failure
-from tests.support.processes import until
+from tests.support.processes import kill, until
 
 
 def sidecar(*backend: str, **settings: Any) -> SidecarClient:
@@ -120,6 +120,16 @@ async def test_a_limit_that_is_passed_is_reported_and_taken_back_when_the_run_en
         await client.call("backend:stop")
         await client.event("backend:resourceAlert", lambda alert: not alert["active"])
         assert len(client.payloads("backend:resourceAlert")) == 2
+
+
+async def test_a_kill_has_the_same_cause_in_the_report_and_in_the_answer_to_a_caller() -> None:
+    async with sidecar(*http_backend(), restart__attempts=0) as client:
+        kill((await client.call("backend:waitForReady"))["pid"])
+        crash = await client.event("backend:crash")
+        error = await failure(client.call("backend:waitForReady"))
+    assert crash["cause"]
+    assert error.message.endswith(crash["cause"])
+    assert (error.hint or "").startswith(crash["remedy"])
 
 
 async def test_a_tree_above_its_limit_of_memory_is_killed_and_the_report_says_so() -> None:

@@ -32,7 +32,7 @@ def crash(
 ) -> Crash:
     failure = ReportFailure(1, reason, attempt=1, next_start_in=5.0, final=False, error=error)
     facts = {"number": 1, "port": 5005, "requested_at": 0.0} | run
-    return describe_crash(Run(**facts), failure, settings, oom=oom, mask=str)  # type: ignore[arg-type] - any of its fields
+    return describe_crash(Run(oom=oom, **facts), failure, settings, mask=str)  # type: ignore[arg-type] - any of its fields
 
 
 class Machine:
