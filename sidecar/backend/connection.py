@@ -180,8 +180,11 @@ class Connection:
             raise hang_up()
         size = int(digits, 16)
         if size == 0:
+            count = 0
             while await self._read_line():
-                pass
+                count += 1
+                if count > _MAX_LINES:
+                    raise _malformed(f"more than {_MAX_LINES} trailers")
             self._head = structs.replace(self._head, chunked=False)
         return size
 

@@ -56,6 +56,7 @@ REFUSED = {
     "folded lines, of which each copied those before": HEAD + b" \n" * 130_000 + b"\n{}",
     "folded lines of one letter": HEAD + b" a\n" * 80_000 + b"\n{}",
     "fields without end": HEAD + b"a\n" * 130_000 + b"\n{}",
+    "trailers without end": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"a\n" * 130_000 + b"\n",
     "interim answers without end": b"HTTP/1.1 100 Continue\r\n\r\n" * 5000,
     "millions of empty lists": json(b"[" + b"[]," * 2_700_000 + b"1]"),
     "millions of empty objects": json(b" [" + b"{}," * 2_700_000 + b"1]"),
