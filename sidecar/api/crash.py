@@ -42,7 +42,7 @@ def describe_crash(run: Run, failure: ReportFailure, settings: Settings, *, mask
     """The summary of a failure."""
     status = run.status or UNKNOWN
     found = _explain(run, failure, settings)
-    cause, remedy, kind, _ = found.why
+    cause, remedy, kind, *_ = found.why
     time = run.ended_at or iso()
     return Crash(
         name=report_name(time),

@@ -114,7 +114,8 @@ def _from_part(text: str, port: int | None, *, is_fatal: bool) -> Cause | None:
     for row in ROWS:
         if match := re.search(row.pattern, end if row.at_end else text, re.IGNORECASE | re.MULTILINE):
             names = {name.rstrip("0123456789"): value for name, value in match.groupdict().items() if value}
-            return Cause(row.cause, row.remedy, row.kind).filled(**names, line=_line_of(match))
+            cause = Cause(row.cause, row.remedy, row.kind, program=names.get("program", ""))
+            return cause.filled(**names, line=_line_of(match))
     return None
 
 

@@ -68,6 +68,7 @@ _FOUND = {
     "clean": Cause("The backend exited by itself, without an error.", 'If it is meant to exit by itself, set restart.on_clean_exit = false. If it exits when stdin closes, which is empty here, set backend.stdin = "open". Otherwise check its log.', "clean_exit"),
     "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin.{asked} If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
     "usage": Cause("It printed its usage and exited: an argument is missing or wrong.{said}", "Correct the arguments in backend.command; its output lists them.", "usage"),
+    "not_on_path": Cause("The program {program}, which the backend starts, was not found on PATH, but it is installed: {path}.", "{desktop} Set PATH in backend.env so that it contains {folder}, or ship the program with the app.", "command_missing"),
     "script_missing": Cause("The file {word} was not found in the backend's working folder: there is no {looked_for}.", "{remedy}", "script_missing"),
 }  # fmt: skip
 
@@ -86,7 +87,7 @@ def explain_early_end(run: Run, settings: Settings) -> Cause | None:
     other = denied or _other_port(run, settings)
     if other is not None or run.ready_at is not None or run.status.signal is not None:
         return other
-    return _usage(run) or _script(run)
+    return _usage(run) or _script(run) or _not_on_path(run)
 
 
 def _clean_end(run: Run, settings: Settings) -> Cause | None:
@@ -170,6 +171,19 @@ def _usage(run: Run) -> Cause | None:
     if run.ready_at is not None or not printed_usage(run.output) or _said(run) is not None:
         return None
     return _script(run) or _FOUND["usage"].filled(said=say_last(run.output, only_errors=True))
+
+
+def _not_on_path(run: Run) -> Cause | None:
+    """A program that a launcher or a script starts."""
+    from ..process.executability.installed import REMEDY, installed_at
+
+    assert run.spec is not None
+    search_path = next((value for name, value in run.spec.env.items() if name.upper() == "PATH"), "")  # Windows: Path
+    missing = _said(run)
+    if missing is None or (path := installed_at(missing.program, search_path)) is None:
+        return None
+    folder = Path(path).parent
+    return _FOUND["not_on_path"].filled(program=missing.program, path=path, folder=folder, desktop=REMEDY)
 
 
 def _is_command_line(before: str, word: str) -> bool:

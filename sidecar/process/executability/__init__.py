@@ -97,8 +97,13 @@ def not_on_path(name: str, search_path: str) -> SidecarError:
         text = f'The command "{name}" is a shell builtin, not a program'
         hint = 'Run the whole command in a shell, as in backend.command = ["sh", "-c", "cd app; npm start"].'
     else:
+        from .installed import REMEDY, installed_at  # needed here only
+
         text = f'The command "{name}" was not found on PATH'
         hint = f"Install {name}, or set its full path in backend.command. PATH is {search_path or '(empty)'}"
+        if (path := installed_at(name, search_path)) is not None:
+            text += f", but it is installed: {path}"
+            hint = f"{REMEDY} Set that path in backend.command, or ship the program with the app. PATH is {search_path or '(empty)'}"
     return BackendNotFoundError(text, hint=hint, data={"path": name})
 
 

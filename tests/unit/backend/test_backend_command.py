@@ -62,6 +62,23 @@ def test_a_program_that_lies_here_and_not_on_path_is_pointed_out(tmp_path: Path)
     assert caught.value.hint == f"It is in {tmp_path}: write ./server."
 
 
+def test_a_program_where_an_installer_put_it_and_not_on_path_is_pointed_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An app that is started from the desktop has a shorter PATH than a terminal."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for version in ("v20.1.0", "v22.0.0"):
+        program(tmp_path / ".nvm" / "versions" / "node" / version / "bin" / "no-such-tool")
+    newest = tmp_path / ".nvm" / "versions" / "node" / "v22.0.0" / "bin" / "no-such-tool"
+    if sys.platform == "win32":
+        newest = program(tmp_path / ".cargo" / "bin" / "no-such-tool.exe")
+    with pytest.raises(BackendNotFoundError, match="not found on PATH, but it is installed: ") as caught:
+        find(["no-such-tool"], tmp_path)
+    assert str(newest).lower() in caught.value.message.lower()
+    assert "does not have the PATH of a terminal" in (caught.value.hint or "")
+
+
 def test_what_cannot_be_started_names_the_working_folder(tmp_path: Path) -> None:
     with pytest.raises(BackendNotFoundError) as caught:
         find(["no-such-server"], tmp_path)

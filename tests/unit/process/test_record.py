@@ -53,7 +53,7 @@ class Held:
 def replace_in(folder: Path) -> Path:
     (folder / "new").write_text("new")
     (folder / "old").write_text("old")
-    files._replace(folder / "new", folder / "old")
+    files.move_file(folder / "new", folder / "old")
     return folder / "old"
 
 
@@ -100,7 +100,7 @@ def test_a_folder_in_the_place_of_a_file_is_an_error_at_once(tmp_path: Path, mon
     (tmp_path / "new").write_text("new")
     (tmp_path / "old").mkdir()
     with pytest.raises(PermissionError):
-        files._replace(tmp_path / "new", tmp_path / "old")
+        files.move_file(tmp_path / "new", tmp_path / "old")
     assert held.calls == 1
 
 
