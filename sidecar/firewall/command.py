@@ -58,8 +58,7 @@ def quotable_path(program: str) -> str:
     if not ntpath.splitdrive(path)[0] or not ntpath.isabs(path):
         text = f"No firewall command is possible: “{program}” is not the full path of a program."
         raise UnsupportedError(text, hint="Set backend.command to the full path of the backend.")
-    reason = _trouble(path) or ("it ends in “\\”, which would escape the quotation mark" if path[-1] == "\\" else "")
-    if reason:
+    if reason := _trouble(path):
         raise UnsupportedError(
             f"No firewall command is possible for “{program}”: {reason}.",
             hint="Install the backend in a folder without that character, or create the rule in “Windows Defender "
@@ -74,4 +73,4 @@ def _trouble(text: str) -> str:
             return f"it contains “{character}”: {_EXPANDED[character]}"
         if not character.isprintable():
             return f"it contains the character U+{ord(character):04X}, which cannot be shown"
-    return ""
+    return "it ends in “\\”, which would escape the quotation mark" if text.endswith("\\") else ""

@@ -71,7 +71,7 @@ def test_a_path_or_name_that_a_shell_would_change_is_refused_with_the_reason(cha
         delete_rules(f"C:\\a{character}b\\x.exe")
 
 
-@pytest.mark.parametrize("name", ["", "  ", "all", "ALL", "a|b", "@FirewallAPI.dll,-1"])
+@pytest.mark.parametrize("name", ["", "  ", "all", "ALL", "a|b", "@FirewallAPI.dll,-1", "C:\\"])
 def test_a_name_that_windows_does_not_take_is_refused(name: str) -> None:
     with pytest.raises(InvalidConfigError):
         add_rule(PROGRAM, name)
