@@ -22,6 +22,8 @@ _CALM = r"\b(?:INFO|DEBUG|TRACE)\b"  # a logger's level: says nothing of an end 
 _NONE = r"(?i)\b(?:0|no|without(?: any)?) (?:errors?|exceptions?|failures?)\b"
 # What runtimes, compilers and runners add below the error itself, and what npm puts before each line.
 _EPILOGUE = r"Emitted 'error' event|^\(Use `node --trace|BEGIN failed--compilation aborted|^Compilation failed in require|aborted due to compilation errors|^Execution halted|Error: (?:Could not create the Java Virtual Machine|A fatal exception has occurred)|^Aborted with |\[ERROR\] Aborting$|errors? found in configuration|Error\(s\) found in|^error: could not compile|^error Command failed|^Crash dump is being written to|^--> Sending SIG|exited with code SIGTERM|^make(?:\[\d+\])?: \*\*\* \[|complete log of this run|^Failed running |ELIFECYCLE|^Node\.js v\d|app crashed - waiting|Shutting down: Master|Reason: \w+ failed to|Worker \(pid|Found incompatible module"
+# The stacks of Lua and Tcl, whose lines may name a function "error"
+_STACK = r"^stack traceback:$|^\s+\S.*: in (?:function |main chunk|upvalue |local |method |field |\?$)|^ +(?:while executing|invoked from within|\(file \".*\" line \d+\))$|^\"[^\"]*\"$"
 _FRAME = r"[\u2500-\u257f]+"  # box drawing: rich, Click's extensions and pretty tracebacks draw frames around errors
 _USAGE = r"(?im)^[ \t]*usage:?\s+\S"
 _NPM = r"^npm (?:error|ERR!)(?: [a-z0-9]+)?"
@@ -33,7 +35,7 @@ def last_line(output: str) -> tuple[str, bool]:
     texts = map(readable, re.sub(_FRAME, "", shown).splitlines())
     lines = [line for text in texts for line in text.splitlines() if line.strip()]
     everything = [line for line in lines if not re.search(_CALM, line)] or lines
-    lines = [line for line in lines if not re.search(_EPILOGUE, line)] or lines
+    lines = [line for line in lines if not re.search(f"{_EPILOGUE}|{_STACK}", line)] or lines
     errors = [line for line in lines if re.search(_ERROR, re.sub(_NPM, "", line)) and not re.search(_NONE, line)]
     if all(line.rstrip().endswith(":") for line in errors):  # a heading: the line below it says what is wrong
         headings = set(errors)

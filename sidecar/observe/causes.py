@@ -43,6 +43,11 @@ _MANAGED = r"^(?:(?:\d\d:\d\d:\d\d )?[A-Za-z][\w.-]* *\| |\[\d\] (?!\[))"
 _BY_STATUS = {row.kind: Cause(row.cause, row.remedy, row.kind) for row in reversed(ROWS)}
 _BY_STATUS |= {cause.kind: cause for cause in STATUSES}
 _KILLED = _BY_STATUS["killed"]
+# Ends by their status alone whose last line may say more
+_QUOTING = {
+    "aborted": "The backend aborted",
+    "command_missing": "A program or library that the backend needs to start was not found",
+}
 
 
 def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None = None) -> Cause | None:
@@ -69,8 +74,13 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
     found = found or (_describe(fatal) if fatal else None) or by_status
     if by_status is KILLED_BY_OTHERS and found is not None and found.kind == "killed":
         found = by_status  # a launcher's words for its program do not know what the kernel counted
-    if found is _BY_STATUS["aborted"] and (said := quote_last(output[-LAST_WORDS:])):
-        found = found._replace(cause=f"The backend aborted; {said.rstrip('.')}.")
+    if (
+        found is not None
+        and found is by_status
+        and status.kind in _QUOTING
+        and (said := quote_last(output[-LAST_WORDS:]))
+    ):
+        found = found._replace(cause=f"{_QUOTING[status.kind]}; {said.rstrip('.')}.")
     return found._replace(fatal=fatal) if found is not None else None
 
 
@@ -113,7 +123,8 @@ def _from_part(text: str, port: int | None, *, is_fatal: bool) -> Cause | None:
     end = _both_ends(text) if is_fatal else "\n".join([line for line in lines if line.strip()][-LAST_LINES:])
     for row in ROWS:
         if match := re.search(row.pattern, end if row.at_end else text, re.IGNORECASE | re.MULTILINE):
-            names = {name.rstrip("0123456789"): value for name, value in match.groupdict().items() if value}
+            found = {name: value.rstrip(".") for name, value in match.groupdict().items() if value}
+            names = {name.rstrip("0123456789"): value for name, value in found.items()}
             cause = Cause(row.cause, row.remedy, row.kind, program=names.get("program", ""))
             return cause.filled(**names, line=_line_of(match))
     return None

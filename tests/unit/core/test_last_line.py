@@ -120,6 +120,24 @@ def test_a_line_of_level_info_counts_only_where_there_is_no_other(output: str, l
     assert last_line(output)[0] == line
 
 
+LUA = """lua: app.lua:1: boom
+stack traceback:
+\t[C]: in function 'error'
+\tapp.lua:1: in main chunk
+\t[C]: in ?
+"""
+TCL = """missing close-bracket
+    while executing
+"puts ["
+    (file "app.tcl" line 1)
+"""
+
+
+@pytest.mark.parametrize(("output", "line"), [(LUA, "lua: app.lua:1: boom"), (TCL, "missing close-bracket")])
+def test_a_stack_below_an_error_is_not_the_error(output: str, line: str) -> None:
+    assert last_line(output)[0] == line
+
+
 def test_where_nothing_was_printed_there_is_no_line() -> None:
     assert last_line(" \n\n") == ("", False)
     assert quote_last("") == ""
