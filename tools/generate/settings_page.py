@@ -113,7 +113,7 @@ _FORMS = {
 
 def _searched(executable: str) -> str:
     return (
-        f"`{executable}` in `backend/<platform>/` next to the sidecar"
+        f"`{executable}` in `backend/<platform>/` in the app's resources or next to the sidecar"
         if executable
         else "nothing: `backend.command` is needed"
     )
