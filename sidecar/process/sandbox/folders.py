@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from ..base import SandboxRequest
 
+_MAX_LINKS = 40  # on the way to a file, as in Linux
+
 
 class Folders(NamedTuple):
     """Paths that get a rule, and sentences about those that get none."""
@@ -66,6 +68,20 @@ def select_writable(wanted: Iterable[str]) -> Folders:
 def select_readable(wanted: Iterable[str], writable: Sequence[str]) -> Folders:
     """Of the folders that the backend is to read, those that need a rule beside the ones that it may write."""
     return _select([path for path in dict.fromkeys(wanted) if path not in writable], writable)
+
+
+def is_changeable(path: str, writable: Sequence[str]) -> bool:
+    """Whether the backend, which may write these folders, may change a file, or a link on the way to it."""
+    for _ in range(_MAX_LINKS):
+        if _reached_through(path, writable) is not None:
+            return True
+        try:
+            target = os.readlink(path)  # noqa: PTH115 -- strings
+        except OSError:
+            return False
+        folder = os.path.realpath(os.path.dirname(path))  # noqa: PTH120 -- strings
+        path = os.path.abspath(os.path.join(folder, target))  # noqa: PTH100, PTH118 -- strings
+    return True
 
 
 def _select(paths: Iterable[str], writable: Sequence[str]) -> Folders:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import landlock
@@ -61,7 +62,7 @@ def rules(request: SandboxRequest, version: int) -> tuple[landlock.Rules, list[s
     paths += [(path, READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEV) for path in _DEVICES]
     notes = writable.notes
     if strict:
-        own, own_notes = own_folders(request)
+        own, own_notes = own_folders(request, writable.paths)
         readable = folders.select_readable([*own, *request.read], writable.paths)
         notes += own_notes + readable.notes
         paths += [(path, _READ) for path in (*readable.paths, *SYSTEM_FOLDERS)]
@@ -82,20 +83,32 @@ def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
     return not files & right or any(folders.is_inside(real, os.path.realpath(os.fsdecode(each))) for each in given)
 
 
-def own_folders(request: SandboxRequest) -> tuple[list[str], list[str]]:
-    """The folders of the program and of its #! interpreter, as named and as links lead, with ``lib`` beside ``bin``; its working folder."""
-    found: list[str] = []
-    programs = [request.program]
+def own_folders(request: SandboxRequest, writable: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The folders of the program and of its #! interpreter, as named and as links lead, with ``lib`` beside ``bin``; its working folder.
+
+    A program that the backend may change leads to no other: as a link, or by its first line, it could name any.
+    """
+    named, programs, notes = [request.program], [request.program], []
     if os.path.isabs(interpreter := interpreter_of(read_start(Path(request.program)))):  # noqa: PTH117 -- strings
-        programs.append(interpreter)
-    for program in (each for named in programs for each in (named, os.path.realpath(named))):
+        named.append(interpreter)
+    known = [os.path.realpath(each) for each in (*SYSTEM_FOLDERS, *writable, *request.read)]
+    for program in named:
+        real = os.path.realpath(program)
+        if not any(folders.is_changeable(each, writable) for each in (request.program, program)):
+            programs += [program, real]
+        elif not any(folders.is_inside(real, folder) for folder in known):
+            notes.append(
+                f"The sandbox does not let the backend read the folder of {real}, to which its program {request.program} leads: the backend may change that program, so it could name any folder. If it needs this one, add it to sandbox.read"
+            )
+    found: list[str] = []
+    for program in programs:
         folder, prefix = os.path.dirname(program), os.path.dirname(os.path.dirname(program))  # noqa: PTH120 -- strings
         found.append(folder)
         if os.path.basename(folder) == "bin":  # noqa: PTH119 -- strings
             # A virtual environment of Python is its program's; else the prefix may be ~/.local.
             own = "" if os.path.exists(f"{prefix}/pyvenv.cfg") else "lib"  # noqa: PTH110 -- strings
             found.append(os.path.join(prefix, own).rstrip("/"))  # noqa: PTH118 -- strings
-    kept, notes = [], []
+    kept = []
     for path in dict.fromkeys([*found, request.cwd]):
         if folders.holds_home(path):
             notes.append(

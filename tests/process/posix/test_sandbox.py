@@ -175,7 +175,7 @@ def test_a_link_of_the_user_is_followed(tmp_path: Path) -> None:
 def test_the_home_folder_is_nobodys_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for program, cwd in ((str(tmp_path / "server"), "/usr"), ("/usr/bin/env", "/"), ("/usr/bin/env", str(tmp_path))):
-        own, notes = linux.own_folders(request(tmp_path, program=program, cwd=cwd))
+        own, notes = linux.own_folders(request(tmp_path, program=program, cwd=cwd), [])
         assert "/" not in own
         assert str(tmp_path) not in own
         assert len(notes) == 1
@@ -189,8 +189,38 @@ def test_an_environment_of_python_is_its_own(tmp_path: Path) -> None:
     (venv / "bin" / "python").symlink_to("/opt/python/bin/python3")
     script = venv / "bin" / "uvicorn"
     script.write_text(f"#!{venv}/bin/python\n")
-    own, _ = linux.own_folders(request(tmp_path, program=str(script), cwd=str(venv)))
+    own, _ = linux.own_folders(request(tmp_path, program=str(script), cwd=str(venv)), [])
     assert {str(venv), str(venv / "bin"), "/opt/python/bin", "/opt/python/lib"} <= set(own)
+
+
+@pytest.mark.parametrize("way", ["link", "first line", "link to a link", "linked folder", "linked interpreter"])
+def test_a_program_that_the_backend_may_change_leads_to_no_folder(way: str, tmp_path: Path) -> None:
+    """At the next start it could read any folder of the user's with a program in it."""
+    data, home = tmp_path / "data", tmp_path / "home" / "bin"
+    data.mkdir()
+    home.mkdir(parents=True)
+    tool, program = home / "tool", data / "server"
+    tool.write_text("#!/bin/sh\n")
+    if way == "link":
+        program.symlink_to(tool)
+    elif way == "first line":
+        program.write_text(f"#!{tool}\n")
+    else:
+        program = tmp_path / "app" / "server"  # the app's own, which leads into the data folder
+        program.parent.mkdir()
+        (data / "bin").symlink_to(home)
+        (data / "current").symlink_to(tool)
+        if way == "linked interpreter":
+            program.write_text(f"#!{data}/current\n")
+        else:
+            program.symlink_to(data / ("current" if way == "link to a link" else "bin/tool"))
+    strict = request(data, "strict", program=str(program))
+    assert not sandbox.is_allowed(strict, str(home / "key"), write=False)
+    assert sandbox.is_allowed(strict, str(program.parent / "x"), write=False)
+    assert "sandbox.read" in linux.own_folders(strict, [str(data)])[1][0]
+    assert sandbox.is_allowed(
+        structs.replace(strict, folders=(str(tmp_path / "other"),)), str(home / "key"), write=False
+    )
 
 
 @pytest.mark.parametrize(
