@@ -46,7 +46,7 @@ _FORBIDDEN = r"""(?ix)
 # "Permission denied" is about files far more often than about ports: it counts only beside a word about listening.
 _DENIED = r"(?i)permission denied|access is denied|operation not permitted|\bEACCES\b|\bEPERM\b|\[errno 13\]|os error 13\b|errno\s*[=:]\s*13\b"
 _ABOUT_LISTENING = r"(?i)\b(?:re)?bind(?:ing|exception)?\b|\blisten(?:ing)?\b|\bsocket\b"
-_CALL = r"\b(?:bind|listen)\s*\("
+_CALL = r"(?i)\b(?:bind|listen)\s*\(|\bto bind to a privileged port\b"
 _UNIX_SOCKET = r"(?i)\bin use:? (?:unix:|['\"]?[\w.-]*/)|\bto unix:"
 _ABOUT_A_FILE = r"""(?i)(?:open|mkdir|unlink|scandir|access|stat)\b\s*'|:\s*['"](?:/|[A-Za-z]:)|\.(?:sock|pipe)\b"""
 # Servers that do not say why, or in the user's language: Go and Java do so on Windows. What they were doing is in English.

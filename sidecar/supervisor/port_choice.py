@@ -14,6 +14,7 @@ from ..backend.client import BackendClient
 from ..core import events as e
 from ..core.bind_failure import any_bind_failure, bind_failure
 from ..core.events import Conflict, Socket
+from ..process.platform.ports import FIRST_FREE_PORT
 from ..settings.model import Backend
 from .run import Run
 
@@ -117,14 +118,17 @@ class PortChoice(Struct, eq=False):
         printed = bind_failure(output, run.port)
         if self._passed is not None:
             return PortConflict(Conflict.PASSED) if printed else None
-        if printed == "forbidden" and run.spec and run.spec.confinement and run.port >= _FIRST_UNPRIVILEGED_PORT:
-            return None  # its sandbox allows it that port, so the failure is about another one
+        named = any_bind_failure(output.decode("utf-8", "replace")) if printed is not None else None
         state = self._port_state(run.port)
+        if printed == "forbidden" and run.port >= _FIRST_UNPRIVILEGED_PORT:
+            is_confined = run.spec is not None and run.spec.confinement is not None
+            may = state == "free" and FIRST_FREE_PORT and named is not None and named[1] != run.port
+            if is_confined or may:
+                return None  # the system, or its sandbox, allows it that port, so the failure is about another one
         if printed is None:
             return self._conflict(run.port, "free" if state == "lingering" else state)
         if state == "free":  # not for the backend
             self._binds_plainly = self._port_state(run.port, plain=True) == "lingering"
-            named = any_bind_failure(output.decode("utf-8", "replace"))
             elsewhere = named is not None and named[0] == "in_use" and named[1] != run.port
             if elsewhere and not self._binds_plainly and ports.is_free_everywhere(run.port, self._port_state):
                 return None  # it tried another one

@@ -45,6 +45,7 @@ _FOUND = {
     "other_port": Cause("it listens on {where} instead of its port {port}", 'Pass it the port: {how}; or set backend.port to its own port, or to "reported".'),
     "other_port_taken": Cause("it tried to listen on {where}, instead of its port {port}", "Close that program, or pass the backend the port: {how}.", "port_in_use"),
     "unix_socket": Cause("nothing listens on port {port}, but it listens on the Unix socket {path}", "If it serves there, make it listen on TCP instead: {how}. Otherwise check its last output; if it only needs more time, raise timeouts.startup."),
+    "other_port_forbidden": Cause("it tried to listen on {where}, instead of its port {port}", "Pass the backend the port: {how}.", "port_forbidden"),
     "late": Cause("it listens on port {port}, but began to only now", "If it only needs more time, raise timeouts.startup."),
     "unreached": Cause("it listens on {where}, which 127.0.0.1 does not reach", "Make it listen on 127.0.0.1{how} Check its command, environment and settings for another address or localhost."),
     "timeout": Cause("it listens on port {port} but does not answer {path} ({error})", "Check its last output for what it is doing. If it only answers slowly, raise health.probe_timeout."),
@@ -69,6 +70,10 @@ _FOUND = {
     "watchdog": Cause("Its own watchdog reports a hang: {why}.", "Check its last output for what it was doing. If it is only slow, raise health.watchdog.", "hung"),
     "hung": Cause("It did not answer {failures} checks of {path} in a row, each within {seconds:g} s.", "Check its last output for what it was doing. If it is only slow, raise health.probe_timeout or health.failures.", "hung"),
 }  # fmt: skip
+_OTHER_PORTS = {
+    "in_use": ("other_port_taken", "another program uses"),
+    "forbidden": ("other_port_forbidden", "the system does not let it use"),
+}
 _PASSING = {408, 409, 425}  # of the client's errors those that end by themselves
 _SETTLED = {501, 505, 511}  # of the server's errors those that do not
 
@@ -159,15 +164,16 @@ def says_unix_socket(output: str) -> bool:
 def other_port_taken(run: Run, settings: Settings) -> Cause | None:
     """It says that it could not listen, on a port that is not its own; None: it says nothing of that."""
     failure = any_bind_failure(run.output)
-    if failure is None or failure[0] != "in_use":
-        return None
+    if failure is None or (failure[0] == "forbidden" and run.spec is not None and run.spec.confinement is not None):
+        return None  # what its sandbox denies it has a remedy of its own
     command = settings.backend.command
     port = failure[1] or port_in_command(command)
     if port == run.port:
         return None
-    where = f"port {port}, which another program uses" if port else "a port that another program uses"
+    kind, which = _OTHER_PORTS[failure[0]]
+    where = f"port {port}, which {which}" if port else f"a port that {which}"
     how = how_to_pass_port(command, [port] if port else [])
-    return _FOUND["other_port_taken"].filled(where=where, port=run.port, how=how)
+    return _FOUND[kind].filled(where=where, port=run.port, how=how)
 
 
 def _misplaced(settings: Settings, port: int, listening: Sequence[ListeningSocket]) -> Cause:

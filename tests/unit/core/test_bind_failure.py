@@ -53,6 +53,7 @@ FORBIDDEN = {
     "Python": "  File \"server.py\", line 3, in <module>\n    server.bind(('127.0.0.1', 5005))\nPermissionError: [Errno 13] Permission denied",
     "Python in German": "    self.socket.bind(self.server_address)\nPermissionError: [Errno 13] Keine Berechtigung",
     "Python on Windows": "PermissionError: [WinError 10013] An attempt was made to access a socket in a way forbidden by its access permissions",
+    "mosquitto": "1: Opening ipv4 listen socket on port 5005.\n1: If you are trying to bind to a privileged port (<1024), try using setcap:\n1:     sudo setcap 'CAP_NET_BIND_SERVICE=+ep /usr/sbin/mosquitto'\n1: Error: Permission denied",
     "uvicorn": "[Errno 13] error while attempting to bind on address ('127.0.0.1', 5005): permission denied",
     "Go": "listen tcp 127.0.0.1:5005: bind: permission denied",
     "Go on Windows": "listen tcp 127.0.0.1:5005: bind: An attempt was made to access a socket in a way forbidden by its access permissions.",

@@ -150,6 +150,13 @@ def test_a_backend_that_tries_again_and_again_on_a_port_that_is_taken() -> None:
     assert "pass the backend the port" in why.remedy
 
 
+def test_a_backend_that_may_not_have_the_port_that_it_chose_is_told_to_take_its_own() -> None:
+    said = "Error: listen EACCES: permission denied 127.0.0.1:80\n"
+    why = explain(SETTINGS, 5005, [], None, output=said)
+    assert "it tried to listen on port 80, which the system does not let it use, instead of its port 5005" in why.cause
+    assert why.remedy.startswith("Pass the backend the port: ")
+
+
 def test_a_backend_that_listens_on_a_unix_socket_is_told_from_a_slow_one() -> None:
     output = "[INFO] Listening at: unix:/run/app.sock (1)\n"
     assert (
