@@ -15,7 +15,7 @@ from ..core.last_line import quote_last
 from ..core.log_record import readable
 from ..plain import capitalised
 from .cause_table import BIND_FAILURES, CLEAN, KILLED_BY_OTHERS, OOM, REPORT, ROWS, STATUSES
-from .fatal import MAX_MESSAGE, RUNTIMES, Fatal, find
+from .fatal import MAX_MESSAGE, RUNTIMES, Fatal, find, find_logged
 
 # Ends from outside: what the backend said before has nothing to do with them.
 SILENT = frozenset({"killed", "oom_killed", "terminated", "clean_exit", "unknown"})
@@ -66,6 +66,8 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
     if fatal is None and status.signal is not None and by_status is not None and by_status.kind in _SIGNALS:
         return by_status  # nothing that it said before has to do with a signal from outside
     found = _from_text(output, fatal, port)
+    if found is None and fatal is None and status.signal is None:
+        fatal = find_logged(output)
     earlier = output[: -len(fatal.text)] if fatal and not found else ""
     while (
         not found and (before := earlier.rstrip().removesuffix(_CHAINED)) != earlier.rstrip() and (led := find(before))

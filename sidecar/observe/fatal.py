@@ -36,6 +36,7 @@ _NODE_PLACE = re.compile(r"^(\S.*:\d+)\n(?:.*\n){1,6}?\n\Z", re.MULTILINE)
 # Patterns of the lines of a stack; texts until the first use: only a crash report needs them.
 _DOTNET_STACK = r"(?m)^[ \t]+at (?P<function>.+?)(?: in .+:line \d+)?[ \t]*$"
 _JAVA_STACK = r"(?m)^[ \t]+at (?P<function>[^\s(]+)\("
+_LOGGED_STACK = r"(?m)^[ \t]+at (?P<function>[^(\n]+?)(?:\(.*| in .+:line \d+)?[ \t]*$"
 _NODE_STACK = r"(?m)^ {4}at (?:async |new )*(?:(?P<function>\S.*?) \((?P<file>[^()]+)\)|(?P<place>\S.*?))(?: \{)?\s*$"
 _PYTHON_STACK = r'(?m)^ +File "(?P<file>[^"]+)", line \d+, in (?P<function>.+)$'
 _RUBY_STACK = r"(?m)^[ \t]*(?:from )?(?P<file>(?>\S.*?(?=:\d+:in [`']))):\d+:in [`'](?:[\w:]+[#.])?(?P<function>.+?)'"
@@ -49,6 +50,10 @@ _NATIVE = r"""(?mx)
     | ^\#\ [CVJj]\s+\[(?P<file4>[^\]+]+)\+0x[0-9a-f]+\](?:\s+(?P<function4>[\w:~]+))?
     | ^\ \ File\ "(?P<file5>[^"]+)",\ line\ \d+\ in\ (?P<function5>.+)$
     """
+# An exception of .NET or Java as a logger writes it: behind its own words or on a line of its own, and its stack
+_LOGGED = r"(?m)^.{0,200}?(?<![\w.$])(?<!---> )(?P<type>(?:[A-Za-z_]\w*\.)+\w*(?:Exception|Error))(?: \(0x\w+\))?(?=:|$)(?=.*(?:\n.*){0,8}?\n[ \t]+at )"
+_OF_STACK = r"[ \t]+at |[ \t]+(?:---|\.\.\.) |Caused by: |[ \t]*$"
+_MAX_AFTER = 5  # lines behind it: a host that ends says so
 _RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:", "Object.<anonymous> (node:")
 
 
@@ -72,6 +77,20 @@ def find(output: str) -> Fatal | None:
     kind, after = last.lastgroup, output[last.end() :]
     name, message, frame = RUNTIMES[kind].read(last, after)
     return Fatal(kind, name, _message(message), frame, output[last.start() :])
+
+
+def find_logged(output: str) -> Fatal | None:
+    """The exception that a program logged at its end, before it exited by itself; None where it said more after that."""
+    output = output[-_MAX_TEXT:]
+    last = max(re.finditer(_LOGGED, output), key=re.Match.start, default=None)
+    if last is None:
+        return None
+    after = output[last.end() :]
+    behind = re.split(r"\n[ \t]+at .*", after)[-1].split("\n")
+    if sum(1 for line in behind if not re.match(_OF_STACK, line)) > _MAX_AFTER:
+        return None
+    message, frame = _message(after.removeprefix(": ")), _frame(after)
+    return Fatal("logged", last["type"], message, frame, output[last.start("type") :])
 
 
 _Words = tuple[str, str, str]  # type, message, frame
@@ -186,6 +205,7 @@ RUNTIMES = {
     "failfast": Runtime("a fatal .NET error (FailFast)", _dotnet, _reader(_DOTNET_STACK)),
     "overflow": Runtime("a stack overflow", _dotnet, _reader(_DOTNET_STACK)),
     "python": Runtime("a Python exception", _python, _python_stack),
+    "logged": Runtime("an exception that it logged", _dotnet, _reader(_LOGGED_STACK)),
     "java": Runtime("a Java exception", _dotnet, _reader(_JAVA_STACK)),
     "go": Runtime("a Go panic", _go, _go_stack),
     "rust": Runtime("a Rust panic", _rust, _rust_stack),

@@ -127,6 +127,8 @@ LINES = {
     "numbers": "1\n" * 32_768,
     "an exception with empty lines": "Unhandled exception. System." + "\n" * 32_000,
     "a frame of spaces": "Unhandled exception. System.X\n  at a" + " " * 65_000 + "x",
+    "logged exceptions in a line": "a.Exception: " * 5000,
+    "logged exceptions": "a.Exception:\n" * 5000,
     "a record with empty lines": '{"level":"error","error":"a' + "\\n" * 32_000 + 'b"}',
 }
 

@@ -486,6 +486,13 @@ SAID = [
     ("file_missing", ONE, "[ALERT]    (7) : config : Cannot open configuration file/directory gone.cfg : No such file or directory\n", "exist: gone.cfg"),
     ("file_missing", ExitStatus(code=255), "2026-11-28 08:01:33: (configfile.c.2211) opening configfile gone.conf failed: No such file or directory\n", "exist: gone.conf"),
     ("root", ExitStatus(code=64), "can't run as root without the -u switch\n", "-u switch"),
+    # What a logger writes of the exception that a main program catches
+    ("exception", ONE, "[12:00:00 FTL] Host terminated unexpectedly\nSystem.InvalidOperationException: Unable to resolve service for type 'IFoo'.\n   at Acme.Program.<Main>$(String[] args) in /src/Program.cs:line 12\n", "it logged: System.InvalidOperationException: Unable to resolve service for type 'IFoo', at Acme.Program.<Main>$"),
+    ("exception", ONE, "[12:00:00 FTL] Host terminated unexpectedly\nSystem.AggregateException: Some services are not able to be constructed\n ---> System.InvalidOperationException: no IBar\n   at A.B()\n   --- End of inner exception stack trace ---\n   at Acme.C()\n", "it logged: System.AggregateException: Some services are not able to be constructed \u2190 System.InvalidOperationException: no IBar, at A.B()."),
+    ("exception", ONE, "fail: Microsoft.Extensions.Hosting.Internal.Host[9]\n      BackgroundService failed\n      System.NullReferenceException: Object reference not set to an instance of an object.\n         at App.Worker.ExecuteAsync(CancellationToken t) in /src/Worker.cs:line 9\ncrit: Microsoft.Extensions.Hosting.Internal.Host[10]\n      The HostOptions.BackgroundServiceExceptionBehavior is configured to StopHost.\ninfo: Microsoft.Hosting.Lifetime[0]\n      Application is shutting down...\n", "it logged: System.NullReferenceException: Object reference not set"),
+    ("exception", ONE, "2026-11-28 12:00:00.1234|FATAL|Program|Stopped program because of exception System.InvalidOperationException: no licence\n   at Acme.Program.Main(String[] args)\n", "it logged: System.InvalidOperationException: no licence, at Acme.Program.Main"),
+    ("exception", ONE, "ERROR 1 --- [main] o.s.boot.SpringApplication : Application run failed\n\norg.springframework.beans.factory.BeanCreationException: Error creating bean with name 'x'\n\tat org.springframework.A.b(A.java:321)\n\tat com.acme.App.main(App.java:10)\nCaused by: java.lang.IllegalStateException: no licence\n\tat com.acme.Foo.<init>(Foo.java:5)\n\t... 20 common frames omitted\n", "it logged: java.lang.IllegalStateException: no licence, at com.acme.Foo.<init>(Foo.java:5)."),
+    ("file_missing", ONE, "[12:00:00 FTL] Host terminated unexpectedly\nSystem.IO.FileNotFoundException: Could not find file '/app/x.json'.\n   at A.B()\n", "does not exist: /app/x.json"),
 ]  # fmt: skip
 
 
@@ -501,6 +508,14 @@ def test_the_cause_comes_from_its_last_words(
     assert (cause.kind, words in cause.cause) == (kind, True), cause.cause
     assert cause.remedy.endswith(".")
     assert "\n" not in cause.cause
+
+
+def test_an_exception_that_it_logged_and_survived_is_not_the_cause() -> None:
+    logged = "fail: request failed\nAcme.BadException: bad\n   at Acme.X()\n"
+    assert guess(logged + "info: GET /\n" * 10, ONE, port=4711) is None
+    ended = guess(logged, ExitStatus(signal=11), port=4711)
+    assert ended is not None
+    assert ended.kind != "exception"
 
 
 SURVIVED = "Error: EMFILE: too many open files, open '/app/x'\n    at open (/app/x.js:1:1)\n"
