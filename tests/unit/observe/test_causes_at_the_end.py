@@ -486,6 +486,9 @@ SAID = [
     ("file_missing", ONE, "[ALERT]    (7) : config : Cannot open configuration file/directory gone.cfg : No such file or directory\n", "exist: gone.cfg"),
     ("file_missing", ExitStatus(code=255), "2026-11-28 08:01:33: (configfile.c.2211) opening configfile gone.conf failed: No such file or directory\n", "exist: gone.conf"),
     ("root", ExitStatus(code=64), "can't run as root without the -u switch\n", "-u switch"),
+    ("electron_api", ONE, "Error: Cannot find module 'electron'\nRequire stack:\n- /app/server.js" + NODE, "start it: Error: Cannot find module 'electron'"),
+    ("electron_api", ONE, "TypeError: process.send is not a function" + NODE, "start it: TypeError: process.send"),
+    ("program_incomplete", ONE, "[1234] Failed to execute script 'server' due to unhandled exception: No module named 'uvicorn.logging'\n", "missing: uvicorn.logging"),
     # What a logger writes of the exception that a main program catches
     ("exception", ONE, "[12:00:00 FTL] Host terminated unexpectedly\nSystem.InvalidOperationException: Unable to resolve service for type 'IFoo'.\n   at Acme.Program.<Main>$(String[] args) in /src/Program.cs:line 12\n", "it logged: System.InvalidOperationException: Unable to resolve service for type 'IFoo', at Acme.Program.<Main>$"),
     ("exception", ONE, "[12:00:00 FTL] Host terminated unexpectedly\nSystem.AggregateException: Some services are not able to be constructed\n ---> System.InvalidOperationException: no IBar\n   at A.B()\n   --- End of inner exception stack trace ---\n   at Acme.C()\n", "it logged: System.AggregateException: Some services are not able to be constructed \u2190 System.InvalidOperationException: no IBar, at A.B()."),
