@@ -14,7 +14,7 @@ from ..process.executability import check_program, marks
 from ..process.executability.formats import unrunnable
 from ..process.executability.windows import APP_ALIAS, batch, is_batch, obstacle
 from ..process.platform import SYSTEM
-from ..process.platform.files import create_file, distrust, make_folder, remove_file
+from ..process.platform.files import create_file, distrust, make_folder, open_regular, remove_file
 from ..process.platform.machine import dotnet_folders
 from ..wire.observe import Check
 
@@ -24,6 +24,7 @@ SPACE_WARNING = 500 * 1024 * 1024
 FindCommand = Callable[[], tuple[str, ...]]
 """Gives the backend's command, its program as an absolute path; raises the SidecarError that says why there is none."""
 _MEBIBYTE = 1024 * 1024
+_LARGEST_SETTINGS = _MEBIBYTE  # of a .runtimeconfig.json, which has some hundred bytes
 
 
 def check_executable(find: FindCommand) -> Check:
@@ -63,7 +64,7 @@ def check_runtime(find: FindCommand, environ: Mapping[str, str]) -> Check:
         return Check("runtime", "unknown", "The runtime cannot be checked without a program")
     config = _runtime_settings(command)
     try:
-        options = json.loads(config.read_bytes()).get("runtimeOptions", {})
+        options = json.loads(read_settings(config)).get("runtimeOptions", {})
     except FileNotFoundError:
         return Check("runtime", "ok", "No runtime check needed")
     except (OSError, ValueError, AttributeError, RecursionError) as error:
@@ -154,6 +155,12 @@ def _runtime_settings(command: Sequence[str]) -> Path:
         program = Path(command[1])
         name = program.name.removesuffix(".dll")
     return program.with_name(f"{name}.runtimeconfig.json")
+
+
+def read_settings(path: Path) -> bytes:
+    """A file beside the backend's program, which may be a link, but nothing that is endless or keeps its reader waiting. Raises OSError."""
+    with open(open_regular(os.path.realpath(path), linked=True), "rb") as file:  # noqa: PTH123 - a descriptor
+        return file.read(_LARGEST_SETTINGS)
 
 
 def _dotnet_roots(environ: Mapping[str, str]) -> Iterator[Path]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..errors import SidecarError
 from ..process.platform.libraries import MAY_LACK_LIBRARIES, installed_libraries
 from ..wire.observe import Check
-from .check_files import FindCommand
+from .check_files import FindCommand, read_settings
 
 # Every .NET program starts with a host that contains this number, a SHA-256 (dotnet/runtime, apphost's bundle_marker.cpp).
 _HOST_MARK = bytes.fromhex("8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b2dce24b36aae")
@@ -80,4 +80,4 @@ def look_at(program: Path) -> str | None:
             end = piece[-_OVERLAP:]
     if not hosted:
         return None
-    return "invariant" if invariant or (settings.exists() and _INVARIANT.search(settings.read_bytes())) else "dotnet"
+    return "invariant" if invariant or (settings.exists() and _INVARIANT.search(read_settings(settings))) else "dotnet"

@@ -15,7 +15,7 @@ import pytest
 from msgspec import structs
 
 from sidecar.backend.plan import make_folders
-from sidecar.observe import check_files
+from sidecar.observe import check_files, check_libraries
 from sidecar.observe.crash import CrashReports
 from sidecar.observe.logfiles import LogFiles
 from sidecar.observe.report import SUMMARY_MARK, CrashFacts, read_summary
@@ -131,6 +131,25 @@ def test_a_link_is_replaced_and_not_followed(place: Path) -> None:
     assert (place / "x").read_bytes() == b"ours"
     assert not (place / "x").is_symlink()
     assert (place.parent / "foreign").read_text() == "foreign words\n"
+
+
+def test_the_diagnosis_neither_waits_for_what_lies_beside_the_program_nor_swallows_it(place: Path) -> None:
+    program, settings = place / "server", place / "server.runtimeconfig.json"
+    program.write_bytes(check_libraries._HOST_MARK)  # a .NET program
+    for placed in (fifo, device):  # the device last: where it is read, memory ends
+        placed(settings)
+        found: list[str] = []
+
+        def check(found: list[str] = found) -> None:
+            found.append(check_files.check_runtime(lambda: (str(program),), {}).message)
+            found.append(check_libraries.check_libraries(lambda: (str(program),), {}).message)
+
+        checking = threading.Thread(target=check, daemon=True)
+        checking.start()
+        checking.join(20)
+        assert len(found) == 2, placed
+        assert "it is not a regular file" in found[0]
+        settings.unlink()
 
 
 @pytest.mark.parametrize("placed", PLACED)
