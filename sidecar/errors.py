@@ -77,7 +77,7 @@ class InvalidArgsError(SidecarError):
     """The channel does not accept these arguments."""
 
     code = "INVALID_ARGS"
-    remedy = "Send the arguments that the channel's schema defines (schemas/)."
+    remedy = f"Send the arguments that {PAGES}/protocol.md#channels gives for the channel."
 
 
 class DuplicateIdError(SidecarError):

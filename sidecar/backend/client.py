@@ -124,7 +124,10 @@ class BackendClient:
                 await _skip_rest(connection)
                 if method == "GET" and head.status in _REDIRECTS:
                     return _redirected(head, port, target)
-                hint = f"{target.partition('?')[0]} returned this status."
+                where = target.partition("?")[0]
+                hint = f"{where} returned this status; check the backend's last output."
+                if head.status == 404:
+                    hint = f"The backend has no {where}; correct that path in the settings."
                 raise HttpFailedError(_STATUS.format(head.status), kind="status", status=head.status, hint=hint)
             if heads is not None:
                 heads.append(head.status)

@@ -406,7 +406,7 @@ async def test_a_secret_in_a_path_of_an_endpoint_is_shown_in_no_answer(tmp_path:
     async with SidecarClient(http_backend(), settings=paths, env=env, data=tmp_path) as client:
         await client.state("RUNNING")
         asked = await failure(client.call("backend:info"))
-        assert asked.hint == f"/info/{MASK} returned this status."
+        assert asked.hint == f"The backend has no /info/{MASK}; correct that path in the settings."
         checks = await client.call("backend:diagnose")
         assert MASK in repr(checks)
         assert "mackerel" not in repr(checks)
