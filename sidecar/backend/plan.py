@@ -27,6 +27,10 @@ def plan_launch(
     backend, limits, times = settings.backend, settings.limits, settings.timeouts
     environment = backend_environment(settings, paths, port, inherited)
     command = find_command(settings, environment)
+    if "APPDIR" in environment:
+        from .appimage import leave_appimage  # rare
+
+        command.notes += leave_appimage(environment, command.argv[0], backend.env)
     to = backend.stop_signal_to
     if to == "auto":  # a launcher relies on the terminal for SIGINT and SIGQUIT: it passes them on to no child
         to = "group" if backend.stop_signal in {"SIGINT", "SIGQUIT"} else "root"

@@ -186,3 +186,13 @@ def test_a_limit_on_open_files_that_is_too_low_is_named(limit: int, tmp_path: Pa
     assert f"the limit on open files is {limit}, but it needs" in done.stderr
     assert "raise it (ulimit -n for open files" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.posix(reason="AppImages are for Linux")
+def test_a_backend_of_the_system_loads_no_library_of_the_apps_image(tmp_path: Path) -> None:
+    (tmp_path / "AppRun").touch()
+    libraries = {"APPDIR": str(tmp_path), "LD_LIBRARY_PATH": f"{tmp_path}/usr/lib:/opt/cuda/lib"}
+    code = "import os, time; print('LIBRARIES', os.environ['LD_LIBRARY_PATH'], flush=True); time.sleep(60)"
+    backend = ["--set", f"paths.data='{tmp_path / 'data'}'", "--profile", "generic", "--", sys.executable, "-c", code]
+    done = run([*sidecar_command(), "watch", "--seconds", "2", *backend], env=libraries)
+    assert "LIBRARIES /opt/cuda/lib" in done.stdout

@@ -5,12 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.backend.appimage import leave_appimage
 from sidecar.backend.environment import backend_environment
 from sidecar.settings.load import load
 from sidecar.settings.model import Paths
 from sidecar.settings.servers import how_to_pass_port
 
 PATHS = Paths("/data", "/data/logs", "/data/temp")
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> str:
+    (tmp_path / "AppRun").touch()
+    return str(tmp_path)
 
 
 def environment(
@@ -226,3 +233,41 @@ def test_python_on_windows_writes_utf8_to_the_pipe_unless_it_is_told_otherwise(
 ) -> None:
     env = {name.upper(): value for name, value in environment(inherited, *override, platform=platform).items()}
     assert env.get("PYTHONIOENCODING") == encoding
+
+
+def in_appimage(image: str) -> dict[str, str]:
+    return {
+        "APPDIR": f"{image}/",
+        "ARGV0": "./App.AppImage",
+        "PATH": f"{image}/usr/bin:/usr/bin",
+        "LD_LIBRARY_PATH": f"{image}/usr/lib/:{image}/usr/lib/x86_64-linux-gnu::/opt/cuda/lib",
+        "LD_PRELOAD": f"{image}/usr/lib/libssl.so",
+        "XDG_DATA_DIRS": f"{image}/usr/share:/usr/share:{image}-other/share",
+        "GSETTINGS_SCHEMA_DIR": f"{image}/usr/share/glib-2.0/schemas:",
+        "MODELS": f"{image}/models",
+    }
+
+
+def test_a_program_of_the_system_does_not_get_an_appimages_libraries(image: str) -> None:
+    env = in_appimage(image)
+    notes = leave_appimage(env, "/usr/bin/dotnet", ())
+    assert env == {
+        "APPDIR": f"{image}/",
+        "PATH": f"{image}/usr/bin:/usr/bin",
+        "LD_LIBRARY_PATH": "/opt/cuda/lib",
+        "XDG_DATA_DIRS": f"/usr/share:{image}-other/share",
+        "MODELS": f"{image}/models",
+    }
+    assert notes == (
+        "/usr/bin/dotnet does not get the AppImage's LD_LIBRARY_PATH, LD_PRELOAD, XDG_DATA_DIRS, GSETTINGS_SCHEMA_DIR, ARGV0",
+    )
+
+
+def test_a_program_in_the_appimage_and_what_the_settings_set_keep_them(image: str, tmp_path: Path) -> None:
+    for program, given in ((f"{image}/resources/server", ()), ("/usr/bin/dotnet", in_appimage(image))):
+        env = in_appimage(image)
+        assert leave_appimage(env, program, given) == ()
+        assert env == in_appimage(image)
+    env = in_appimage(f"{image}/none")
+    assert leave_appimage(env, "/usr/bin/dotnet", ()) == ()  # the variable alone may be somebody else's
+    assert env == in_appimage(f"{image}/none")
