@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -38,5 +39,8 @@ def in_thread(name: str, work: Callable[[], T]) -> asyncio.Future[T]:
         except RuntimeError:  # the loop is closed
             pass
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError as error:  # the system has no process or memory left, which is not said
+        future.set_exception(OSError(errno.EAGAIN, str(error)))
     return future

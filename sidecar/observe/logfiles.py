@@ -61,14 +61,15 @@ class LogFiles:
         self._tell_overflow()
         self._put += size
         self._queue.put(data)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="backend-log", daemon=True)
-            self._thread.start()
+        self._start()
 
     async def close(self, within: float) -> bool:
         """Writes what is queued; False where that takes longer than ``within`` seconds."""
-        if self._thread is None:
+        if self._thread is None and self._put == self._taken:
             return True
+        if not self._start():
+            return False
+        assert self._thread is not None
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
         self._tell_overflow()
@@ -80,6 +81,17 @@ class LogFiles:
             return False
         self._thread.join()
         self._thread = None
+        return True
+
+    def _start(self) -> bool:
+        """Whether the thread is there; where the system has no process left for it, the next chunk tries again."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="backend-log", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                return False
+            self._thread = thread
         return True
 
     def _tell_overflow(self) -> None:

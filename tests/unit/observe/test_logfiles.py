@@ -12,6 +12,10 @@ from sidecar.observe.logfiles import CHUNK_COST, LogFiles
 from tests.support.processes import until
 
 
+def no_thread(_: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 def content(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.glob("backend-*.log")))
 
@@ -28,6 +32,19 @@ async def test_what_waits_together_is_written_together(tmp_path: Path, monkeypat
     assert await files.close(30)
     assert b"".join(written) == b"0123456789"
     assert len(written) <= 2
+
+
+async def test_what_came_while_the_system_had_no_process_left_is_written_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = LogFiles(tmp_path, pytest.fail)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        files.put(b"first\n")
+        assert not await files.close(30)
+    files.put(b"second\n")
+    assert await files.close(30)
+    assert content(tmp_path) == b"first\nsecond\n"
 
 
 async def test_a_full_file_is_followed_by_the_next_and_the_newest_ten_are_kept(tmp_path: Path) -> None:
