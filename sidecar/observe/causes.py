@@ -52,7 +52,7 @@ _QUOTING = {
 
 def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None = None) -> Cause | None:
     """The likely cause, None: nothing speaks for any. ``output``: the end of the run's, decoded; ``oom``: as ``oom_kills.was_killed``."""
-    if oom:
+    if oom and status.kind == "killed":
         return OOM
     if status.clean:
         return CLEAN
@@ -74,8 +74,8 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
     ):
         found, earlier = _from_text(before, led, port), before[: -len(led.text)]
     found = found or (_describe(fatal) if fatal else None) or by_status
-    if by_status is KILLED_BY_OTHERS and found is not None and found.kind == "killed":
-        found = by_status  # a launcher's words for its program do not know what the kernel counted
+    if (oom or by_status is KILLED_BY_OTHERS) and found is not None and found.kind == "killed":
+        found = OOM if oom else by_status  # a launcher's words for its program do not know what the kernel counted
     if (
         found is not None
         and found is by_status

@@ -119,7 +119,7 @@ def _follows(summary: Crash) -> str:
 
 
 def _run(facts: CrashFacts) -> list[str]:
-    killer = "the kernel killed it because memory ran out"
+    killer = f"the kernel killed {'it' if facts.summary.kind == 'oom_killed' else 'a process of its control group'} because memory ran out"
     no_killer = "the kernel's out-of-memory killer was not involved"
     rows = {
         "Run": str(facts.summary.run),

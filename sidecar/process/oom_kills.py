@@ -17,12 +17,13 @@ def read(root: str = "/") -> Counts:
 def was_killed(before: Counts, after: Counts, status: ExitStatus) -> bool | None:
     """Whether the run between the two readings was killed because memory ran out; None if unknown.
 
-    The killer uses SIGKILL (137 from a shell). A counter that stood still acquits it; one of the system may be about others.
+    The killer uses SIGKILL (137 from a shell); with another status a launcher may have outlived its program. A counter that
+    stood still acquits it; one of the system may be about others.
     """
-    if status.signal != 9 and status.code != 137:
-        return False if status.known else None
     if before[0] is not None and after[0] is not None and after[0] > before[0]:
         return True
+    if status.signal != 9 and status.code != 137:
+        return False if status.known else None
     return False if before[1] is not None and before[1] == after[1] else None
 
 

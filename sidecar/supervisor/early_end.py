@@ -95,8 +95,8 @@ def _clean_end(run: Run, settings: Settings) -> Cause | None:
         return _FOUND["own_shutdown"].filled(said=say_last(run.output[-_LAST_WORDS:], only_errors=True))
     if (other := _other_port(run, settings)) is not None:
         return other
-    if ends := re.findall(_SHELL_SAYS, run.output[-_LAST_WORDS:]):
-        return _FOUND["in_shell"].filled(word=ends[-1])._replace(kind=_SHELL_KINDS.get(ends[-1], "native_crash"))
+    if (ended := _in_shell(run)) is not None:
+        return ended
     soon = run.lasted is not None and run.lasted < _SOON
     said = _said(run)
     if soon and said is not None and said.fatal is not None:  # a worker's; its manager gives up without an error
@@ -106,6 +106,18 @@ def _clean_end(run: Run, settings: Settings) -> Cause | None:
     ):
         return _daemon(run)
     return _usage(run) or _stdin(run, settings)
+
+
+def _in_shell(run: Run) -> Cause | None:
+    """The last words of a shell that goes on when a signal has ended its program."""
+    ends = re.findall(_SHELL_SAYS, run.output[-_LAST_WORDS:])
+    if not ends:
+        return None
+    if run.oom and ends[-1] == "Killed":
+        from ..observe.cause_table import OOM
+
+        return OOM
+    return _FOUND["in_shell"].filled(word=ends[-1])._replace(kind=_SHELL_KINDS.get(ends[-1], "native_crash"))
 
 
 def _other_port(run: Run, settings: Settings) -> Cause | None:

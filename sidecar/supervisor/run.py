@@ -51,7 +51,9 @@ class Run(Struct, frozen=True):
     closed_socket: bool = False  # it closed the socket that it was handed
     instead: tuple[Socket, ...] = ()  # where it listened instead of on the socket that it was handed
     hung: str = ""  # how its watchdog found it hung; empty: by its health checks
-    oom: bool | None = None  # whether the kernel killed it because memory ran out; None: not known
+    oom: bool | None = (
+        None  # whether the kernel killed it, or a process beside it, because memory ran out; None: not known
+    )
     over_memory: int | None = None  # bytes that its tree used when it was killed for using more than it may
 
     @property
@@ -63,6 +65,11 @@ class Run(Struct, frozen=True):
     def alive(self) -> bool:
         """Whether the root process runs."""
         return self.process is not None and self.status is None
+
+    @property
+    def oom_killed(self) -> bool:
+        """Whether its root was killed because memory ran out."""
+        return bool(self.oom) and self.status is not None and self.status.kind == "killed"
 
     @property
     def pid(self) -> int | None:

@@ -340,6 +340,13 @@ def test_the_kernel_knows_better_than_a_launcher_too(oom: bool | None, words: st
     assert (cause.kind, words in cause.cause) == ("killed", True), cause.cause
 
 
+def test_what_a_launcher_says_of_a_kill_is_explained_by_what_the_kernel_counted() -> None:
+    said = "up\nmake: *** [Makefile:2: all] Killed\n"
+    assert guess(said, ExitStatus(code=2), port=None, oom=True).kind == "oom_killed"
+    assert guess(said, ExitStatus(code=2), port=None).kind == "killed"
+    assert guess("up\n", ExitStatus(code=1), port=None, oom=True) is None  # the app's perhaps, and long ago
+
+
 def test_the_exception_that_led_to_a_python_exception_may_name_the_cause() -> None:
     end = 'Traceback (most recent call last):\n  File "/a.py", line 1, in <module>\nRuntimeError: could not start\n'
     why = end.replace("RuntimeError: could not start", "PermissionError: [Errno 13] Permission denied: '/data/x'")

@@ -54,8 +54,8 @@ def test_the_system_counter_is_read_on_a_real_kernel() -> None:
         ((None, 5), (None, 5), KILL, False),
         ((0, 5), (0, 6), KILL, None),  # perhaps another container's process
         ((None, None), (None, None), KILL, None),
-        ((0, 0), (1, 1), ExitStatus(signal=6), False),
-        ((0, 0), (1, 1), ExitStatus(code=1), False),
+        ((0, 5), (0, 6), ExitStatus(signal=6), False),
+        ((0, 0), (1, 1), ExitStatus(code=1), True),  # of its program, by a launcher
         ((0, 0), (0, 0), UNKNOWN_END, None),
     ],
 )
