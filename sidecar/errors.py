@@ -153,14 +153,14 @@ class SandboxUnavailableError(SidecarError):
 
 
 class BackendExitedError(SidecarError):
-    """The run ended before it was ready. data: {code, signal, text, output}."""
+    """The backend exited before it was ready. data: {code, signal, text, output}."""
 
     code = "BACKEND_EXITED"
     remedy = "Check its last output; the crash report has all of it."
 
 
 class StartupTimeoutError(SidecarError):
-    """The run was not ready in time. data: {timeout, output}."""
+    """The backend was not ready in time. data: {timeout, output}."""
 
     code = "STARTUP_TIMEOUT"
     remedy = "Check its last output for what it waits for. If it only needs more time, raise timeouts.startup."

@@ -170,7 +170,7 @@ export interface ErrorMessage {
   error: ErrorBody;
 }
 
-/** A notification; `dropped` numbers of its channel just before `seq` were never sent. */
+/** An event. `dropped`: how many events of its channel just before it were not sent. */
 export interface EventMessage {
   type: "event";
   channel: string;
@@ -265,7 +265,7 @@ export interface PingResult {
   error?: string;
 }
 
-/** A limit was exceeded (`active`), or is met again. */
+/** Usage has been above a limit for the hold time (`active`), or below it again. */
 export interface ResourceAlert {
   metric: "cpu" | "memory";
   value: number;
@@ -353,7 +353,7 @@ export interface StateChanged {
   forced?: Array<ForcedProcess>;
 }
 
-/** The actual state. `uptime` is null unless RUNNING; `sandbox` is absent if its level is off.
+/** The actual state. `running`: its process exists, ready or not. `uptime` is null unless RUNNING; `sandbox` is absent if its level is off.
 
 `command` (secrets masked) and `folder`: what the latest run executes, and where; absent before the first run.
 `waitingConnections`: connections that no run has accepted yet; null if the system does not report them, absent unless
@@ -701,6 +701,6 @@ export interface Events {
   "backend:exposed": Exposed;
   /** What the backend's process tree uses */
   "backend:resourceUpdate": ResourceSample;
-  /** A limit was exceeded, or is met again */
+  /** Usage rose above a limit, or fell below it again */
   "backend:resourceAlert": ResourceAlert;
 }

@@ -65,7 +65,7 @@ export interface BackendMethods {
   onExposed(callback: (payload: Events["backend:exposed"]) => void): Unsubscribe;
   /** What the backend's process tree uses. */
   onResourceUpdate(callback: (payload: Events["backend:resourceUpdate"]) => void): Unsubscribe;
-  /** A limit was exceeded, or is met again. */
+  /** Usage rose above a limit, or fell below it again. */
   onResourceAlert(callback: (payload: Events["backend:resourceAlert"]) => void): Unsubscribe;
 }
 

@@ -120,5 +120,7 @@ EVENTS: dict[str, Notification] = {
     "backend:log": Notification(o.LogLine, True, "drop_oldest", "One line of the backend's output"),
     "backend:exposed": Notification(o.Exposed, False, "keep", "The backend listens beyond loopback"),
     "backend:resourceUpdate": Notification(o.ResourceSample, True, "coalesce", "What the backend's process tree uses"),
-    "backend:resourceAlert": Notification(o.ResourceAlert, False, "keep", "A limit was exceeded, or is met again"),
+    "backend:resourceAlert": Notification(
+        o.ResourceAlert, False, "keep", "Usage rose above a limit, or fell below it again"
+    ),
 }

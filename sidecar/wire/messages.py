@@ -66,7 +66,7 @@ class ErrorMessage(Wire, frozen=True, tag_field="type", tag="error"):
 
 
 class EventMessage(Wire, frozen=True, tag_field="type", tag="event"):
-    """A notification; ``dropped`` numbers of its channel just before ``seq`` were never sent."""
+    """An event. ``dropped``: how many events of its channel just before it were not sent."""
 
     channel: str
     payload: Any
@@ -164,7 +164,7 @@ class SandboxStatus(Wire, frozen=True):
 
 
 class Status(Wire, frozen=True):
-    """The actual state. ``uptime`` is null unless RUNNING; ``sandbox`` is absent if its level is off.
+    """The actual state. ``running``: its process exists, ready or not. ``uptime`` is null unless RUNNING; ``sandbox`` is absent if its level is off.
 
     ``command`` (secrets masked) and ``folder``: what the latest run executes, and where; absent before the first run.
     ``waitingConnections``: connections that no run has accepted yet; null if the system does not report them, absent unless

@@ -82,7 +82,7 @@ class ResourceSample(Wire, frozen=True):
 
 
 class ResourceAlert(Wire, frozen=True):
-    """A limit was exceeded (``active``), or is met again."""
+    """Usage has been above a limit for the hold time (``active``), or below it again."""
 
     metric: Literal["cpu", "memory"]
     value: float

@@ -56,7 +56,7 @@ def of_kinds(kinds: Any) -> tuple[list[Schema], dict[str, Schema]]:
     schemas, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     for part in parts.values():
         if "description" in part:
-            part["description"] = cleandoc(part["description"])
+            part["description"] = cleandoc(part["description"]).replace("``", "`")
     return list(schemas), parts
 
 
