@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..process.platform import SYSTEM
 from ..process.platform.files import distrust, make_folder
 from ..process.spec import LaunchSpec
 from .command import BackendCommand, find_command
@@ -27,7 +28,7 @@ def plan_launch(
     backend, limits, times = settings.backend, settings.limits, settings.timeouts
     environment = backend_environment(settings, paths, port, inherited)
     command = find_command(settings, environment)
-    if "APPDIR" in environment:
+    if SYSTEM == "linux" and "APPDIR" in environment:
         from .appimage import leave_appimage  # rare
 
         command.notes += leave_appimage(environment, command.argv[0], backend.env)

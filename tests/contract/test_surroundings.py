@@ -188,7 +188,7 @@ def test_a_limit_on_open_files_that_is_too_low_is_named(limit: int, tmp_path: Pa
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.posix(reason="AppImages are for Linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="AppImages are for Linux")
 def test_a_backend_of_the_system_loads_no_library_of_the_apps_image(tmp_path: Path) -> None:
     (tmp_path / "AppRun").touch()
     libraries = {"APPDIR": str(tmp_path), "LD_LIBRARY_PATH": f"{tmp_path}/usr/lib:/opt/cuda/lib"}

@@ -13,6 +13,8 @@ from sidecar.settings.servers import how_to_pass_port
 
 PATHS = Paths("/data", "/data/logs", "/data/temp")
 
+linux_paths = pytest.mark.posix(reason="AppImages are for Linux")
+
 
 @pytest.fixture
 def image(tmp_path: Path) -> str:
@@ -248,6 +250,7 @@ def in_appimage(image: str) -> dict[str, str]:
     }
 
 
+@linux_paths
 def test_a_program_of_the_system_does_not_get_an_appimages_libraries(image: str) -> None:
     env = in_appimage(image)
     notes = leave_appimage(env, "/usr/bin/dotnet", ())
@@ -263,6 +266,7 @@ def test_a_program_of_the_system_does_not_get_an_appimages_libraries(image: str)
     )
 
 
+@linux_paths
 def test_a_program_in_the_appimage_and_what_the_settings_set_keep_them(image: str, tmp_path: Path) -> None:
     for program, given in ((f"{image}/resources/server", ()), ("/usr/bin/dotnet", in_appimage(image))):
         env = in_appimage(image)
