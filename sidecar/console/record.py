@@ -52,17 +52,24 @@ def run(file: str, serve_words: Sequence[str]) -> int:
 
 def _create(path: Path) -> int:
     """A new file, open for writing; an earlier recording is set aside, anything else is left alone."""
+    earlier = Path(f"{path}.1")
     try:
         if path.exists() or path.is_symlink():
-            with open(open_regular(path), "rb") as old:  # noqa: PTH123 - a descriptor
-                beginning = old.read(len(MAGIC))
-            if beginning not in {MAGIC, b""}:
-                raise UsageError(f"{path} already exists and is not a recording", hint="Choose another name.")
-            path.replace(f"{path}.1")
+            for place in (path, earlier):
+                if place.exists() or place.is_symlink():
+                    _refuse_other(place)
+            path.replace(earlier)
         return create_file(path)
     except OSError as error:
         reason = f"{path} cannot be written: {error.strerror}"
         raise UsageError(reason, hint="The folder must exist and be writable.") from None
+
+
+def _refuse_other(path: Path) -> None:
+    with open(open_regular(path), "rb") as old:  # noqa: PTH123 - a descriptor
+        beginning = old.read(len(MAGIC))
+    if beginning not in {MAGIC, b""}:
+        raise UsageError(f"{path} already exists and is not a recording", hint="Choose another name.")
 
 
 class _Tape:

@@ -143,11 +143,12 @@ def test_an_earlier_recording_is_kept_and_anything_else_is_left_alone(tmp_path: 
     first = file.read_bytes()
     assert tool("record", str(file), *words, stdin=b"").returncode == 0
     assert (tmp_path / "a.1").read_bytes() == first
-    file.write_bytes(b"my thesis")
-    done = tool("record", str(file), *words, stdin=b"")
-    assert (done.returncode, done.stdout) == (64, b"")
-    assert b"already exists and is not a recording" in done.stderr
-    assert file.read_bytes() == b"my thesis"
+    for other in (tmp_path / "a.1", file):
+        other.write_bytes(b"my thesis")
+        done = tool("record", str(file), *words, stdin=b"")
+        assert (done.returncode, done.stdout) == (64, b"")
+        assert f"{other} already exists and is not a recording" in done.stderr.decode()
+        assert other.read_bytes() == b"my thesis"
     done = tool("record", str(tmp_path / "no" / "folder"), *words, stdin=b"")
     assert (done.returncode, done.stdout) == (64, b"")
     assert b"cannot be written" in done.stderr
