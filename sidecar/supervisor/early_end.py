@@ -208,12 +208,14 @@ def _script(run: Run) -> Cause | None:
     """An interpreter with its path runs in its own folder unless backend.cwd is set."""
     assert run.spec is not None
     for before, word in pairwise(run.spec.command):
-        if Path(word).suffix.lower() not in _SCRIPTS or word.startswith("-") or os.path.isabs(word):  # noqa: PTH117 - text
+        built = word == run.spec.command[1] and Path(before).stem == "node" and not _BUILT.isdisjoint(Path(word).parts)
+        named = built or Path(word).suffix.lower() in _SCRIPTS  # node build, node dist/main
+        if not named or word.startswith("-") or os.path.isabs(word):  # noqa: PTH117 - text
             continue
         if _is_command_line(before, word):
             continue
         looked_for, here = Path(run.spec.cwd, word), Path(word).resolve()
-        if looked_for.exists():
+        if looked_for.exists() or (built and looked_for.with_name(f"{looked_for.name}.js").exists()):
             return None
         remedy = "Set backend.cwd to its folder, or use its full path."
         if not _BUILT.isdisjoint(Path(word).parts):

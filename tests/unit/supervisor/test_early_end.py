@@ -153,6 +153,19 @@ def test_a_script_that_a_build_makes_may_not_be_built(script: str, *, built: boo
     assert ("npm run build" in why.remedy) is built
 
 
+@pytest.mark.parametrize("name", ["build", "dist/main"])
+def test_what_node_finds_without_its_ending_may_not_be_built(name: str, tmp_path: Path) -> None:
+    run = ended(cwd=tmp_path)
+    node = structs.replace(run, spec=LaunchSpec(("/usr/bin/node", name), str(tmp_path), {}))
+    assert "npm run build" in explain_early_end(node, Settings()).remedy
+    make = structs.replace(run, spec=LaunchSpec(("make", name), str(tmp_path), {}))
+    assert explain_early_end(make, Settings()) is None
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "build").mkdir()
+    (tmp_path / "dist/main.js").touch()
+    assert explain_early_end(node, Settings()) is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "more"),
     [
