@@ -69,6 +69,7 @@ _FOUND = {
     "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin.{asked} If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
     "usage": Cause("It printed its usage and exited: an argument is missing or wrong.{said}", "Correct the arguments in backend.command; its output lists them.", "usage"),
     "not_on_path": Cause("The program {program}, which the backend starts, was not found on PATH, but it is installed: {path}.", "{desktop} Set PATH in backend.env so that it contains {folder}, or ship the program with the app.", "command_missing"),
+    "cut_off": Cause("The backend's program is incomplete: {program} ends {missing} bytes too early.", "Download or install it again: a download or an update was interrupted, or the disk is full.", "program_incomplete"),
     "script_missing": Cause("The file {word} was not found in the backend's working folder: there is no {looked_for}.", "{remedy}", "script_missing"),
 }  # fmt: skip
 
@@ -84,7 +85,7 @@ def explain_early_end(run: Run, settings: Settings) -> Cause | None:
     if run.status.clean:
         return _clean_end(run, settings)
     denied = what_was_denied(run) if run.status.signal in {None, _SIGABRT} else None
-    other = denied or _other_port(run, settings)
+    other = _cut_off(run) or denied or _other_port(run, settings)
     if other is not None or run.ready_at is not None or run.status.signal is not None:
         return other
     return _usage(run) or _script(run) or _not_on_path(run)
@@ -177,6 +178,20 @@ def _said(run: Run) -> Cause | None:
     from ..observe.causes import guess
 
     return guess(run.output, ExitStatus(1), port=run.port)
+
+
+def _cut_off(run: Run) -> Cause | None:
+    """The kernel starts such a program, and it dies where the file ends."""
+    assert run.status is not None
+    assert run.spec is not None
+    if run.status.kind != "native_crash" or run.ready_at is not None:
+        return None
+    from ..process.executability import read_start
+    from ..process.executability.formats import missing_bytes
+
+    program = Path(run.spec.command[0])
+    missing = missing_bytes(read_start(program), program.stat().st_size) if program.is_file() else 0
+    return _FOUND["cut_off"].filled(program=program, missing=missing) if missing else None
 
 
 def _usage(run: Run) -> Cause | None:

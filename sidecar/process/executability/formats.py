@@ -135,6 +135,16 @@ def built_for(head: bytes) -> tuple[str, set[str]] | None:
     return None
 
 
+def missing_bytes(head: bytes, size: int) -> int:
+    """How many bytes an ELF file of that size lacks, whose table of sections is its last part; 0: none, or it is another format."""
+    if head[:4] != b"\x7fELF" or len(head) < 64:
+        return 0
+    order, is_wide = "<" if head[5] == 1 else ">", head[4] == 2
+    (start,) = struct.unpack_from(f"{order}{'Q' if is_wide else 'I'}", head, 40 if is_wide else 32)
+    each, count = struct.unpack_from(f"{order}HH", head, 58 if is_wide else 46)
+    return max(0, start + each * count - size) if start else 0
+
+
 def mismatch(head: bytes, platform: str, machine: str) -> str | None:
     """Why a program cannot run on this system (names as Python has them), None where nothing is wrong."""
     built = built_for(head)

@@ -153,6 +153,19 @@ def test_a_script_that_a_build_makes_may_not_be_built(script: str, *, built: boo
     assert ("npm run build" in why.remedy) is built
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="of ELF files")
+def test_a_program_that_was_not_written_to_its_end_is_told_from_one_that_crashes(tmp_path: Path) -> None:
+    program = tmp_path / "server"
+    whole = Path("/bin/sh").read_bytes()
+    run = structs.replace(
+        ended(cwd=tmp_path), spec=LaunchSpec((str(program),), str(tmp_path), {}), status=ExitStatus(signal=11)
+    )
+    program.write_bytes(whole)
+    assert explain_early_end(run, Settings()) is None
+    program.write_bytes(whole[:-100])
+    assert f"{program} ends 100 bytes too early" in explain_early_end(run, Settings()).cause
+
+
 @pytest.mark.parametrize("name", ["build", "dist/main"])
 def test_what_node_finds_without_its_ending_may_not_be_built(name: str, tmp_path: Path) -> None:
     run = ended(cwd=tmp_path)
