@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.support.backends import free_port, has_ipv6, http_backend, script_backend
-from tests.support.client import RemoteError, SidecarClient
+from tests.support.client import SidecarClient
 from tests.support.launch import run_sidecar, toml_value
 from tests.support.processes import SLACK
 
@@ -117,20 +117,6 @@ def test_doctor_shows_the_last_ten_lines_and_the_report(tmp_path: Path) -> None:
     done = run(["doctor", "--start"], tmp_path, Wrong(script_backend(code), {}, ""))
     assert re.findall(r"\bline (\d+)\b", done.stdout.partition("Last lines")[2])[:10] == [str(n) for n in range(30, 40)]
     assert "Crash report: " in done.stdout
-
-
-@pytest.mark.posix(reason="a shell script")
-async def test_a_program_that_a_script_does_not_find_on_path_is_looked_for(tmp_path: Path) -> None:
-    """Started from a terminal, the same app has what a shell's start files add."""
-    tool = tmp_path / ".cargo" / "bin" / "no-such-tool"
-    tool.parent.mkdir(parents=True)
-    tool.write_text("#!/bin/sh\n")
-    tool.chmod(0o755)
-    settings = {"backend.autostart": False, "restart.attempts": 0}
-    command = ["/bin/sh", "-c", "no-such-tool serve"]
-    async with SidecarClient(command, settings=settings, flags=GENERIC, env={"HOME": str(tmp_path)}) as client:
-        with pytest.raises(RemoteError, match=f"not found on PATH, but it is installed: {tool}"):
-            await client.call("backend:start")
 
 
 async def test_a_port_in_its_command_that_another_program_uses_is_named() -> None:

@@ -93,6 +93,20 @@ async def dotnet_failfast(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
+    "A .NET exception that its main program caught and logged",
+    "The backend crashed with an exception that it logged: System.InvalidOperationException: no licence, at "
+    "Acme.Program.Main(String[] args) in /src/Program.cs:line 12.",
+    _PASS_IT_ON,
+)
+async def dotnet_logged(stage: Stage) -> Explanation:
+    text = (
+        "[12:00:00 FTL] Host terminated unexpectedly\nSystem.InvalidOperationException: no licence\n"
+        "   at Acme.Program.Main(String[] args) in /src/Program.cs:line 12\n"
+    )
+    return await stage.crash(says(text, "os._exit(1)"))
+
+
+@WAYS.add(
     "A Python exception",
     "The backend crashed with a Python exception: ZeroDivisionError: division by zero, at <path>:2 in serve.",
     _PASS_IT_ON,

@@ -78,6 +78,25 @@ async def program_is_a_whole_command(stage: Stage) -> Explanation:
     return await stage.crash(["npm start"])
 
 
+def installed(stage: Stage) -> tuple[str, ...]:
+    """The start of the sidecar by a desktop, which knows nothing of where cargo, nvm or Homebrew put programs."""
+    stage.folder.joinpath(".cargo", "bin").mkdir(parents=True)
+    stage.file(".cargo/bin/my-server", b"#!/bin/sh\n")
+    return ("env", f"HOME={stage.folder}", "PATH=/usr/bin:/bin")
+
+
+@WAYS.add(
+    "The program is installed, and not on the PATH of the desktop",
+    'The command "my-server" was not found on PATH, but it is installed: <path> (working folder: <folder>)',
+    "An app that is started from the desktop does not have the PATH of a terminal. Set that path in backend.command, or ship the "
+    "program with the app. PATH is /usr/bin:/bin",
+    posix("the folders of installers"),
+)
+async def program_not_on_path(stage: Stage) -> Explanation:
+    stage.facts["folder"] = stage.folder / "data"
+    return await stage.crash(["my-server"], command=installed(stage))
+
+
 @WAYS.add(
     "The program was built for another processor",
     "The backend's program cannot run on this system: <path>: it was built for <processor>, this machine is <machine>",
@@ -237,6 +256,18 @@ async def command_not_found(stage: Stage) -> Explanation:
     reported = await stage.crash(["sh", "-c", "no-such-server --port 1"])
     assert stage.crash_text == "exit code 127: command not found"
     return reported
+
+
+@WAYS.add(
+    "A shell starts a program that is installed, and not on the PATH of the desktop",
+    "The program my-server, which the backend starts, was not found on PATH, but it is installed: <path>.",
+    "An app that is started from the desktop does not have the PATH of a terminal. Set PATH in backend.env so that it contains "
+    "<place>, or ship the program with the app.",
+    posix("sh"),
+)
+async def command_not_on_path(stage: Stage) -> Explanation:
+    stage.facts["place"] = stage.folder / ".cargo" / "bin"
+    return await stage.crash(["sh", "-c", "my-server --port 1"], command=installed(stage))
 
 
 @WAYS.add(
