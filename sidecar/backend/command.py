@@ -138,6 +138,10 @@ def _given(backend: Backend, environ: Mapping[str, str], here: str, platform: st
         error = not_on_path(name, _variable(environ, "PATH", platform))
         if os.path.isfile(os.path.join(here, name)):
             error.hint = f"It is in {here}: write ./{name}."
+        elif "\\" in name:
+            error.hint = "This is a Windows path; write the program's path on this system, with slashes."
+        elif name != name.strip():
+            error.hint = "Remove the space before or after the program's name."
         raise error
     return found, True
 

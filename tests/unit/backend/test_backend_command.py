@@ -187,6 +187,14 @@ def test_a_folder_is_no_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.posix(reason="named pipes in the file system")
+@pytest.mark.posix(reason="a backslash is part of a name")
+@pytest.mark.parametrize(("name", "hint"), [(r"C:\app\server.exe", "Windows path"), ("python3 ", "Remove the space")])
+def test_a_name_that_no_program_has_is_not_to_be_installed(tmp_path: Path, name: str, hint: str) -> None:
+    with pytest.raises(BackendNotFoundError) as caught:
+        find([name], tmp_path)
+    assert hint in (caught.value.hint or "")
+
+
 def test_a_pipe_is_no_program(tmp_path: Path) -> None:
     if sys.platform != "win32":
         os.mkfifo(tmp_path / "pipe")
