@@ -198,6 +198,8 @@ test(
     const first = await app.page(RUNNING);
     const { sidecarPid } = await app.facts();
     await app.page("window.states = []; electron.backend.onStateChanged((one) => states.push(one.state)); 0");
+    await app.page("window.health = []; desktopBridge.onBackendHealthUpdate((one) => health.push(one.error ?? one.status)); 0");
+    await until(() => app.page("health.at(-1) === 'healthy'"), "the health of the first run");
     process.kill(sidecarPid, "SIGKILL");
     const second = await until(async () => {
       const status = await app.page("electron.backend.status()");
@@ -211,6 +213,7 @@ test(
       "STARTING",
       "RUNNING",
     ]);
+    await until(() => app.page("health.join() === 'healthy,socket hang up,healthy'"), "the health of both runs"); // all that old pages listen to
     const { emitted } = await app.facts();
     assert.deepEqual(
       emitted.map((/** @type {any} */ one) => one.name),

@@ -129,6 +129,8 @@ class Attachment {
     };
     this.#bootstrap = applyState(this.#bootstrap, /** @type {import("../../types/protocol").StateChanged} */ (change));
     this.#fanOut.toAll("backend:stateChanged", change);
+    if (this.#fanOut.lastOf("backend:healthUpdate")?.status === "healthy")
+      this.#fanOut.toAll("backend:healthUpdate", { status: "unhealthy", error: "socket hang up" }); // as of any run that dies
   }
 
   async #refresh() {
