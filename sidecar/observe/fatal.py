@@ -17,7 +17,7 @@ _MARKER = re.compile(
       ^Unhandled\ [Ee]xception[.:]\ +(?P<dotnet>\S+(?:\ \(\w+\))??)(?:\ \(\w+\))?(?::\ |$)
     | ^(?P<failfast>Process\ terminated\.)
     | ^(?P<overflow>Stack\ overflow\.)
-    | ^(?P<python>Traceback\ \(most\ recent\ call\ last\):)
+    | ^(?:.{0,60}\b(?:ERROR|CRITICAL|FATAL)\b.{0,60})?(?P<python>Traceback\ \(most\ recent\ call\ last\):)
     | ^Exception\ in\ thread\ "[^"]*"\ (?P<java>[\w.$]+)
     | ^(?P<go>panic:|fatal\ error:)\ .*(?=\n(?:.*\n){0,8}goroutine\ )
     | ^thread\ '[^']*'(?:\ \(\d+\))?\ panicked\ at\ (?P<rust>.*)$
@@ -50,8 +50,8 @@ _NATIVE = r"""(?mx)
     | ^\#\ [CVJj]\s+\[(?P<file4>[^\]+]+)\+0x[0-9a-f]+\](?:\s+(?P<function4>[\w:~]+))?
     | ^\ \ File\ "(?P<file5>[^"]+)",\ line\ \d+\ in\ (?P<function5>.+)$
     """
-# An exception of .NET or Java as a logger writes it: behind its own words or on a line of its own, and its stack
-_LOGGED = r"(?m)^.{0,200}?(?<![\w.$])(?<!---> )(?P<type>(?:[A-Za-z_]\w*\.)+\w*(?:Exception|Error))(?: \(0x\w+\))?(?=:|$)(?=.*(?:\n.*){0,8}?\n[ \t]+at )"
+# An exception of .NET, Java or Node as a logger writes it: behind its own words or on a line of its own, and its stack
+_LOGGED = r"(?m)^.{0,200}?(?<![\w.$])(?<!---> )(?P<type>(?:[A-Za-z_]\w*\.)+\w*(?:Exception|Error)|(?:[A-Z]\w*)?Error)(?: \(0x\w+\))?(?=:|$)(?=.*(?:\n.*){0,8}?\n[ \t]+at )"
 _OF_STACK = r"[ \t]+at |[ \t]+(?:---|\.\.\.) |Caused by: |[ \t]*$"
 _MAX_AFTER = 5  # lines behind it: a host that ends says so
 _RUNTIME_FRAMES = ("System.", "Microsoft.", "java.", "javax.", "jdk.", "node:", "Object.<anonymous> (node:")
