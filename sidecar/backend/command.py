@@ -166,7 +166,7 @@ def _not_found(name: str, path: str, others: list[str]) -> BackendNotFoundError:
     more = " Variables such as $HOME or %APPDATA% are not filled in." if "$" in path or "%" in path else ""
     if '"' in path:
         more += " Remove the quotation marks from the path."
-    if not path.isprintable():
+    if not path.encode("utf-8", "ignore").decode().isprintable():
         more += " In TOML's double quotes a backslash begins an escape: write the path in single quotes."
     hint = (
         in_asar(path) or f"Check the path. A relative path starts at the folder in which the sidecar was started.{more}"

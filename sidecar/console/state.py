@@ -6,6 +6,7 @@ Another backend's port, crash reports and failures would only mislead. An explic
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -85,7 +86,7 @@ def backend_state(serve_words: Sequence[str], *, otherwise: str | None = None) -
 
 def data_words(folder: str) -> list[str]:
     """The option of ``serve`` that names its data folder."""
-    return ["--set", f"paths.data={msgspec.json.encode(folder).decode()}"]
+    return ["--set", f"paths.data={json.dumps(folder, ensure_ascii=False)}"]  # msgspec takes no name that is not UTF-8
 
 
 @contextmanager
@@ -148,11 +149,16 @@ def _identity(settings: Settings) -> tuple[str, About]:
     if not command and settings.profile != "generic":
         command = [settings.profile]  # the profile finds the command
     folder = os.path.abspath(os.path.expanduser(backend.cwd or "."))  # noqa: PTH100, PTH111 - pathlib keeps no symlinks
-    key = hashlib.sha256(msgspec.json.encode([command, folder])).hexdigest()[:8]
-    shown = mask_command(command, secrets_of({**os.environ, **backend.env}))
+    key = hashlib.sha256(msgspec.json.encode([[*map(_as_text, command)], _as_text(folder)])).hexdigest()[:8]
+    shown = [*map(_as_text, mask_command(command, secrets_of({**os.environ, **backend.env})))]
     words = [Path(word).name for word in shown if word and not word.startswith("-") and not re.search(r"\s", word)][:2]
     readable = re.sub(r"[^\w.]+", "-", "-".join([Path(folder).name, *words]), flags=re.ASCII).strip("-.")
-    return f"{readable[:_NAME_LENGTH]}-{key}", About(shown, folder, time.time())
+    return f"{readable[:_NAME_LENGTH]}-{key}", About(shown, _as_text(folder), time.time())
+
+
+def _as_text(name: str) -> str:
+    """A word or path that may not be UTF-8, and still differs from others then."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _read(path: Path) -> State | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,19 @@ def test_each_command_and_folder_has_its_own_state(home: Path) -> None:
     assert failing["size"] > 0
     assert not failing["inUse"]
     assert [crash["code"] for crash in crashes(home, "--data", failing["name"])] == [3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the names of files are Unicode")
+@pytest.mark.parametrize("bad", ["folder", "command", "home"])
+def test_a_name_that_is_not_utf_8_is_one_like_others(home: Path, bad: str) -> None:
+    latin = home / os.fsdecode(b"M\xfcller")
+    latin.mkdir()
+    command = [*FAILING, latin.name] if bad == "command" else FAILING
+    own = latin if bad == "home" else home
+    assert sidecar(own, "doctor", "--start", "--", *command, cwd=latin if bad == "folder" else home).returncode == 1
+    (listed,) = states(own)
+    shown = " ".join((listed["folder"], *listed["command"], listed["path"]))
+    assert ("M\ufffdller" if bad == "home" else "M\\udcfcller") in shown
 
 
 def test_a_state_that_is_to_be_read_must_be_named(home: Path) -> None:
