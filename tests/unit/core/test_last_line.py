@@ -53,7 +53,7 @@ DOTNET = "Unhandled exception. System.IO.IOException: Failed to bind\n ---> Some
             "Error: listen EADDRINUSE :::80\nEmitted 'error' event on Server instance at:\n",
             "Error: listen EADDRINUSE :::80",
         ),
-        ("2026/11/28 12:00:00 it has no licence\nexit status 1\n", "2026/11/28 12:00:00 it has no licence"),
+        ("2026/11/28 12:00:00 cannot read licence\nexit status 1\n", "2026/11/28 12:00:00 cannot read licence"),
         ("Error: Cannot find module 'x'\nNode.js v20\nFailed running 'a.js'\n", "Error: Cannot find module 'x'"),
         (
             "/app/x.js:1\nthrow 'cannot read config'\n^\ncannot read config\n(Use `node --trace-uncaught ...` to show where the exception was thrown)\n\nNode.js v20\n",
