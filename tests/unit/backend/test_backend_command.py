@@ -241,6 +241,12 @@ def test_a_path_that_was_copied_or_escaped_wrongly_gets_advice(tmp_path: Path, n
     assert advice in (caught.value.hint or "")
 
 
+def test_a_path_that_is_not_utf_8_is_not_taken_for_one_that_was_escaped(tmp_path: Path) -> None:
+    with pytest.raises(BackendNotFoundError) as caught:
+        find(["./M\udcfcller"], tmp_path)
+    assert "backslash" not in (caught.value.hint or "")
+
+
 @pytest.mark.posix(reason="the run bit")
 def test_a_file_whose_run_bit_is_another_users_gets_no_advice_to_set_one(tmp_path: Path) -> None:
     server = program(tmp_path / "server", mode=0o654)
