@@ -214,6 +214,8 @@ test(
       "RUNNING",
     ]);
     await until(() => app.page("health.join() === 'healthy,socket hang up,healthy'"), "the health of both runs"); // all that old pages listen to
+    await app.page("electron.backend.stop()");
+    await until(() => app.page("health.join() === 'healthy,socket hang up,healthy,socket hang up'"), "the health after a stop");
     const { emitted } = await app.facts();
     assert.deepEqual(
       emitted.map((/** @type {any} */ one) => one.name),

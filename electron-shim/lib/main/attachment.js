@@ -61,6 +61,7 @@ class Attachment {
       sidecar.on("backend:stateChanged", (change) => {
         this.#bootstrap = applyState(this.#bootstrap, change);
         if (this.#bootstrap.backend.baseUrl || change.state === "FAILED") resolve();
+        if (change.state === "STOPPED") this.#gone();
       });
     });
     this.#view = new BackendView(sidecar, bootstrap);
@@ -129,8 +130,13 @@ class Attachment {
     };
     this.#bootstrap = applyState(this.#bootstrap, /** @type {import("../../types/protocol").StateChanged} */ (change));
     this.#fanOut.toAll("backend:stateChanged", change);
+    this.#gone();
+  }
+
+  /** Pages that only listen to the health, which the sidecar reports of runs that live or die by themselves, hear that none is left. */
+  #gone() {
     if (this.#fanOut.lastOf("backend:healthUpdate")?.status === "healthy")
-      this.#fanOut.toAll("backend:healthUpdate", { status: "unhealthy", error: "socket hang up" }); // as of any run that dies
+      this.#fanOut.toAll("backend:healthUpdate", { status: "unhealthy", error: "socket hang up" });
   }
 
   async #refresh() {
