@@ -198,9 +198,9 @@ class App:
             self._ending.exit_status = errors.StopFailedError.exit_status
         # Else the next sidecar must know of what is left.
         if self._ending.exit_status != errors.StopFailedError.exit_status:
-            self._record.remove()
+            await _briefly("record", self._record.remove)
         if self._handover is not None:
-            self._handover.close()
+            await _briefly("handover", self._handover.close)
         await self._recorder.close()
         if self._metrics is not None:
             await self._metrics.close()
@@ -208,6 +208,11 @@ class App:
         await self._output.close()
         await self._client.close()
         return self._ending.exit_status
+
+
+async def _briefly(name: str, work: Callable[[], None]) -> None:
+    """Does the work, and waits no longer than a second for a disk that does not answer."""
+    await asyncio.wait({in_thread(name, work)}, timeout=1.0)
 
 
 _HEAD_START = 0.2  # seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -13,11 +14,12 @@ from ..threads import in_thread
 from ..wire.messages import FirewallCheck
 from ..wire.observe import Check
 
+LIMIT = 12.0  # seconds for one check; netsh has ten
 _DAY = 86_400.0
 
 
 async def run_checks(checks: Mapping[str, Callable[[], Check]]) -> list[Check]:
-    """Runs checks by name, each in a thread, because it may block; one that fails itself is ``unknown`` and stops no other."""
+    """Runs checks by name, each in a thread, because it may block; one that fails itself, or gets no answer, is ``unknown`` and stops no other."""
 
     def guarded(name: str, check: Callable[[], Check]) -> Check:
         try:
@@ -26,7 +28,13 @@ async def run_checks(checks: Mapping[str, Callable[[], Check]]) -> list[Check]:
             log.defect(f"check {name}", error)
             return Check(name, "unknown", f"This check failed: {type(error).__name__}: {error}")
 
-    return [await in_thread("diagnosis", partial(guarded, name, check)) for name, check in checks.items()]
+    found = []
+    for name, check in checks.items():
+        done, _ = await asyncio.wait({in_thread("diagnosis", partial(guarded, name, check))}, timeout=LIMIT)
+        seen = f"This check got no answer within {LIMIT:g} s"
+        remedy = "A disk or a network drive may not respond: check those on which the app and its data are."
+        found.append(done.pop().result() if done else Check(name, "unknown", seen, remedy))
+    return found
 
 
 def check_installation_time() -> Check:

@@ -7,6 +7,7 @@ replaces the file in one step; it is not synced, since after a power cut no proc
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -26,6 +27,8 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 _World = Annotated[str, msgspec.Meta(max_length=200)]
 _Name = Annotated[str, msgspec.Meta(max_length=40)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
+
+_PATIENCE = 0.2  # seconds; a write takes up to 2 ms
 
 
 class RunRecord(msgspec.Struct, kw_only=True):
@@ -83,30 +86,53 @@ class Record:
         me = own_identity()
         self._report: Callable[[str], None] | None = report
         self._removed = False
+        self._disk = threading.Lock()  # of whoever writes
+        self._waiting = False  # a thread is about to write what the content is then
         self._last = os.path.join(data_folder, LAST)
         self._path = os.path.join(data_folder, record_name(*me))
         self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs, written=written)
 
     def update(self, **changes: Any) -> None:
-        """Changes fields of RunRecord, and writes the record the first time, and when one of them really changed."""
+        """Changes fields of RunRecord, and writes the record the first time, and when one of them really changed.
+
+        A disk that does not answer holds this up for a moment only, and gets what is new then.
+        """
+        if self._change(changes) and not self._waiting:
+            self._waiting = True
+            writer = threading.Thread(target=self._write_content, name="record", daemon=True)
+            try:
+                writer.start()
+            except RuntimeError:  # the system has no process left
+                self._write_content()
+            else:
+                writer.join(_PATIENCE)
+
+    def remove(self) -> None:
+        """After a clean end: nothing is left to reclaim, and no failure counts any more; the port is kept. Nothing is written later."""
+        self._removed = True
+        with self._disk:
+            if self.content.port is not None and self.keeps_port:
+                self._write(self._last, LastRun(port=self.content.port, written=time.time()))
+            try:
+                remove_file(self._path)
+            except OSError as error:
+                self._complain(self._path, error)
+
+    def _change(self, changes: dict[str, Any]) -> bool:
         changed = not self.content.written
         for name, value in changes.items():
             if getattr(self.content, name) != value:
                 setattr(self.content, name, value)
                 changed = True
-        if changed and not self._removed:
+        if changed:
             self.content.written = time.time()
-            self._write(self._path, self.content)
+        return changed
 
-    def remove(self) -> None:
-        """After a clean end: nothing is left to reclaim, and no failure counts any more; the port is kept. Nothing is written later."""
-        self._removed = True
-        if self.content.port is not None and self.keeps_port:
-            self._write(self._last, LastRun(port=self.content.port, written=time.time()))
-        try:
-            remove_file(self._path)
-        except OSError as error:
-            self._complain(self._path, error)
+    def _write_content(self) -> None:
+        with self._disk:
+            self._waiting = False  # before the content is read: what changes from now on is another's to write
+            if not self._removed:
+                self._write(self._path, self.content)
 
     def _write(self, path: str, content: msgspec.Struct) -> None:
         try:

@@ -113,6 +113,8 @@ def create_file(path: str | Path) -> int:
 def make_folder(path: str | Path) -> None:
     """Makes a folder that only its owner may enter, and those above it; raises OSError as Path.mkdir."""
     folder = os.path.abspath(path)
+    if os.path.isdir(folder):  # to make one waits for a disk that does not answer, to look hardly ever does
+        return
     try:
         _make_one(folder)
     except FileNotFoundError:

@@ -12,7 +12,7 @@ import pytest
 
 from sidecar.core.cause import Cause
 from sidecar.errors import BackendNotFoundError, HttpFailedError
-from sidecar.observe import check_backend, check_files, check_network
+from sidecar.observe import check_backend, check_files, check_network, diagnose
 from sidecar.observe.check_backend import (
     check_crashes,
     check_health,
@@ -369,6 +369,18 @@ async def test_a_check_that_breaks_hides_no_other() -> None:
     first, second = await run_checks({"executable": broken, "loopback": check_network.check_loopback})
     assert (first.check, first.status, second.status) == ("executable", "unknown", "ok")
     assert "defect" in first.message
+
+
+async def test_a_check_that_gets_no_answer_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk or a network drive that does not respond is what the diagnosis is asked about."""
+    monkeypatch.setattr(diagnose, "LIMIT", 0.05)
+    over = threading.Event()
+    try:
+        first, second = await run_checks({"folder_data": lambda: over.wait(60), "x": lambda: Check("x", "ok", "fine")})  # type: ignore[dict-item, return-value]
+    finally:
+        over.set()
+    assert (first.check, first.status, second.status) == ("folder_data", "unknown", "ok")
+    assert "no answer" in first.message
 
 
 async def test_checks_that_may_wait_for_a_disk_run_off_the_loop() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sidecar.process.platform import files
-from sidecar.process.record import Record
+from sidecar.process.record import Record, RunRecord
+from tests.support.processes import wait_until
 
 
 def test_the_first_update_is_written_though_nothing_differs(tmp_path: Path) -> None:
@@ -132,3 +135,36 @@ def test_a_folder_on_a_drive_or_share_that_is_not_there_is_an_error(monkeypatch:
     monkeypatch.setattr(os, "mkdir", missing)
     with pytest.raises(FileNotFoundError):
         files.make_folder(f"{os.sep}share{os.sep}folder")
+
+
+def test_a_disk_that_does_not_answer_holds_up_no_change_and_gets_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Record(tmp_path, pytest.fail)
+    record.update(port=5000)
+    answers, asked = threading.Event(), threading.Event()
+    written: list[bytes] = []
+
+    def write(_path: object, data: bytes) -> None:
+        asked.set()
+        assert answers.wait(60)
+        written.append(data)
+
+    monkeypatch.setattr("sidecar.process.record.replace_file", write)
+    before, begin = threading.active_count(), time.monotonic()
+    record.update(port=5001)
+    assert asked.wait(60)
+    for port in range(5002, 5100):
+        record.update(port=port)
+    assert threading.active_count() <= before + 2
+    assert time.monotonic() - begin < 5
+    removing = threading.Thread(target=record.remove)
+    answers.set()
+    wait_until(lambda: len(written) == 2, 60)
+    assert [msgspec.json.decode(data, type=RunRecord).port for data in written] == [5001, 5099]
+    removing.start()
+    removing.join(60)
+    record.update(port=5100)
+    wait_until(lambda: threading.active_count() == before, 60)
+    assert len(written) == 3  # the port, for the next sidecar
+    assert list(tmp_path.iterdir()) == []
