@@ -54,7 +54,7 @@ def serve(**_: Any) -> None:
 
     This is what an app runs. {port} and {host} in COMMAND are filled in. Logs go to stderr and to the data folder, never to stdout.
 
-    Exit status: 0 clean, 64 usage, 65 the input is not a sequence of frames, 70 a defect, 75 the backend's processes could
+    Exit status: 0 clean, 64 usage, 65 the input is not a sequence of frames, 70 a bug, 75 the backend's processes could
     not be stopped, 78 wrong settings.
     """
     raise AssertionError("serve is handled before click sees it")
@@ -131,7 +131,7 @@ def dashboard(*, serve_words: Sequence[str], port: int, open_browser: bool) -> i
 
     The page is on 127.0.0.1. Ctrl+C ends the page, the sidecar and the backend.
 
-    Exit status: 0; 1 if the sidecar was lost; 78 if the settings are wrong.
+    Exit status: 0; 1 if the sidecar exited unexpectedly; 78 if the settings are wrong.
     """
     from .dashboard import run as tool
 
@@ -186,7 +186,7 @@ def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
     In a terminal it shows states, health, CPU, memory and output. Keys: r restart, s stop or start, k crash, d doctor,
     q quit. Elsewhere it prints one line per event, and also reads keys from a pipe.
 
-    Exit status: 0; 1 if the backend failed for good; 70 if the sidecar was lost; 78 if the settings are wrong.
+    Exit status: 0; 1 if the backend failed for good; 70 if the sidecar exited unexpectedly; 78 if the settings are wrong.
     """
     from .console import watch as tool
 
@@ -202,7 +202,7 @@ def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:
 def record(*, serve_words: Sequence[str], file: str) -> int:
     """Run like serve and record the traffic to FILE, with times.
 
-    Point an app at it instead of serve; a trailing word serve is accepted. FILE holds the bytes of both sides unchanged,
+    An app runs it in place of serve; a trailing word serve is accepted. FILE holds the bytes of both sides unchanged,
     secrets included: only you can read it (on Windows: anyone with access to its folder). An earlier recording is kept as FILE.1.
 
     Exit status: the sidecar's, or 64 if FILE cannot be written.

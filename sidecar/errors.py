@@ -116,7 +116,7 @@ class ShuttingDownError(SidecarError):
 
 
 class InternalError(SidecarError):
-    """A defect in the sidecar."""
+    """A bug in the sidecar."""
 
     code = "INTERNAL"
     remedy = "This is a bug in the sidecar. Please report it, with sidecar.log (from the folder paths.logs) or the bundle from 'sidecar doctor --bundle FILE.zip'."
