@@ -1,4 +1,4 @@
-// The page of `sidecar dashboard` as a window of this app, over the sidecar that the app has anyway.
+// The page of `sidecar dashboard` as a window of this app; it uses the app's own sidecar.
 "use strict";
 
 const path = require("node:path");
@@ -13,7 +13,7 @@ function openDashboard() {
   const window = new BrowserWindow({
     width: 1280,
     height: 900,
-    // The page finds `window.electron` and asks that instead of a WebSocket.
+    // The page uses `window.electron` instead of a WebSocket if it is there.
     webPreferences: { preload: require.resolve("electron-backend-sidecar/preload.standalone.js"), contextIsolation: true, sandbox: true },
   });
   return window.loadFile(path.join(PAGE, "index.html"));

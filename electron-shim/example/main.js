@@ -5,8 +5,8 @@ const { app, BrowserWindow, ipcMain, dialog, powerMonitor, autoUpdater } = requi
 const { attachSidecar } = require("electron-backend-sidecar/main");
 const { openDashboard } = require("./dashboard.js");
 
-// The backend is a script, beside this file while developing and in the resources of the packaged app. One that is an
-// executable would be named by `backend: { executable }`, or found by the profile.
+// The backend is a script: in development next to this file, packaged in the resources. An executable would be given as
+// `backend: { executable }`, or found by the profile.
 const folder = app.isPackaged ? path.join(/** @type {{resourcesPath?: string}} */ (process).resourcesPath ?? "", "backend") : __dirname;
 /** @type {import("../types/index").Settings} */
 const settings = {

@@ -2,7 +2,7 @@ const path = require("node:path");
 const { app, BrowserWindow, ipcMain, dialog, powerMonitor, autoUpdater } = require("electron");
 const { attachSidecar, preloadPath } = require("electron-backend-sidecar/main");
 
-// While developing `dotnet run`, unless the backend was published; packaged, what `dotnet publish` made.
+// In development `dotnet run`, unless the backend was published; packaged, the published program.
 const name = process.platform === "win32" ? "Backend.exe" : "Backend";
 const folder = app.isPackaged ? path.join(process.resourcesPath ?? "", "backend") : path.join(__dirname, "backend", "publish");
 const backend = { executable: path.join(folder, name), project: path.join(__dirname, "backend", "Backend.csproj") };

@@ -2,7 +2,7 @@ const path = require("node:path");
 const { app, BrowserWindow, ipcMain, dialog, powerMonitor, autoUpdater } = require("electron");
 const { attachSidecar, preloadPath } = require("electron-backend-sidecar/main");
 
-// Electron's own program runs the backend as Node: users need no other one.
+// Electron's own program runs the backend as Node: users need no Node.
 const settings = {
   backend: {
     command: [process.execPath, path.join(__dirname, "backend.js")],

@@ -13,13 +13,13 @@ app.add_middleware(CORSMiddleware, allow_origins=["file://", "null"])
 
 @app.get("/health")
 def health() -> dict[str, str]:
-    """What the sidecar asks to see whether this works."""
+    """For the sidecar's health checks."""
     return {"status": "healthy"}
 
 
 @app.get("/hello")
 def hello() -> dict[str, str]:
-    """What the page asks."""
+    """For the page."""
     return {"hello": "FastAPI"}
 
 

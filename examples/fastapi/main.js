@@ -2,7 +2,7 @@ const path = require("node:path");
 const { app, BrowserWindow, ipcMain, dialog, powerMonitor, autoUpdater } = require("electron");
 const { attachSidecar, preloadPath } = require("electron-backend-sidecar/main");
 
-// While developing the virtual environment of this folder; packaged, what PyInstaller made of the backend.
+// In development this folder's virtual environment; packaged, the program that PyInstaller built.
 const windows = process.platform === "win32";
 const python = path.join(__dirname, ".venv", ...(windows ? ["Scripts", "python.exe"] : ["bin", "python"]));
 const packed = path.join(process.resourcesPath ?? "", "backend", windows ? "backend.exe" : "backend");

@@ -2,7 +2,7 @@ const path = require("node:path");
 const { app, BrowserWindow, ipcMain, dialog, powerMonitor, autoUpdater } = require("electron");
 const { attachSidecar, preloadPath } = require("electron-backend-sidecar/main");
 
-// While developing `go build` in backend/, packaged the same program from the resources.
+// In development the program that `go build` put into backend/out; packaged, the same program in the resources.
 const name = process.platform === "win32" ? "backend.exe" : "backend";
 const folder = app.isPackaged ? path.join(process.resourcesPath ?? "", "backend") : path.join(__dirname, "backend", "out");
 const settings = {

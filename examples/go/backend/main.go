@@ -24,7 +24,7 @@ func answer(text string) http.HandlerFunc {
 	}
 }
 
-// With backend.socket = "pass" the sidecar hands over a socket that listens already, as descriptor 3.
+// With backend.socket = "pass" the sidecar passes a listening socket as descriptor 3.
 func listen(port int) (net.Listener, error) {
 	if os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
 		return net.FileListener(os.NewFile(3, "http"))
