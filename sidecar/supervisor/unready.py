@@ -53,7 +53,7 @@ _FOUND = {
     "redirected": Cause("it listens on port {port}, and {path} redirects in a loop ({error})", _NO_REDIRECT),
     "unreachable": Cause("it listens on port {port}, but 127.0.0.1 is unreachable ({error})", "Check for a firewall or VPN that filters 127.0.0.1, and for a loopback interface that is down: ip link set lo up"),
     "hang_up": Cause("it listens on port {port} but closes the connection before answering {path} ({error})", f"{_PLAIN_HTTP} Otherwise check its last output for an error."),
-    "no_http": Cause("it listens on port {port}, but its answer to {path} is not HTTP ({error})", _PLAIN_HTTP),
+    "no_http": Cause("it listens on port {port}, but its answer to {path} is not HTTP ({error})", f"{_PLAIN_HTTP} If it serves no HTTP/1.1 at all (gRPC, a database), leave backend.live_path empty: then the open port is enough."),
     "to_https": Cause("it listens on port {port}, and it redirects {path} to HTTPS (status {status}, {location})", "Make it answer plain HTTP on 127.0.0.1: remove UseHttpsRedirection (ASP.NET Core), SECURE_SSL_REDIRECT (Django) or similar."),
     "to_another": Cause("it listens on port {port}, and it redirects {path} to another server (status {status}, {location})", _NO_REDIRECT),
     "passing": Cause("it listens on port {port}, and its last answer to {path} was status {status}", _ONLY_LONGER),

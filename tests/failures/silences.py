@@ -157,7 +157,8 @@ async def never_answers(stage: Stage) -> Explanation:
 @WAYS.add(
     "It speaks another protocol",
     f"{_LATE}it listens on port <port>, but its answer to /health/live is not HTTP (<detail>).",
-    "Check whether it speaks HTTPS or another protocol on that port; it must speak plain HTTP on 127.0.0.1.",
+    "Check whether it speaks HTTPS or another protocol on that port; it must speak plain HTTP on 127.0.0.1."
+    " If it serves no HTTP/1.1 at all (gRPC, a database), leave backend.live_path empty: then the open port is enough.",
 )
 async def speaks_no_http(stage: Stage) -> Explanation:
     number = port(stage)
