@@ -20,6 +20,8 @@ from ..wire.messages import Started
 
 _REACHED = frozenset({"127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "*"})  # noqa: S104 - others' sockets
 
+_MAX_PLACES = 10
+
 
 class Run(Struct, frozen=True):
     """A snapshot of one run, from the choice of its port to the end of its tree. Only the supervisor replaces it."""
@@ -164,5 +166,7 @@ def names_of(processes: Iterable[Survivor]) -> str:
 
 
 def places_of(sockets: Iterable[Socket]) -> str:
-    """Where they listen, for a sentence."""
-    return ", ".join(f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port, *_ in sockets)
+    """Where they listen, for a sentence, which names the first ones of many."""
+    places = [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port, *_ in sockets]
+    more = len(places) - _MAX_PLACES
+    return ", ".join(places[:_MAX_PLACES]) + (f" and {more} more" if more > 0 else "")

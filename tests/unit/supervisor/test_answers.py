@@ -21,7 +21,7 @@ from sidecar.process.base import ListeningSocket
 from sidecar.process.spec import LaunchSpec
 from sidecar.settings.model import Limits, Settings
 from sidecar.supervisor.answers import error_for, launch_defect, port_foreign, why_failed
-from sidecar.supervisor.run import Run
+from sidecar.supervisor.run import Run, places_of
 
 
 def run(**known: Any) -> Run:
@@ -99,3 +99,10 @@ def test_a_launch_that_met_a_limit_of_the_system_names_it(number: int) -> None:
     assert os.strerror(number) in error.message
     assert "raise it (ulimit -n for open files, -u for processes" in error.hint
     assert "ulimit" not in launch_defect(OSError(errno.EIO, "Input/output error")).hint
+
+
+def test_a_sentence_names_the_first_of_many_sockets() -> None:
+    """A backend may listen on thousands, and open others each second: each time the log gets a line."""
+    sockets = [("0.0.0.0", 5000 + number, 7, False, False) for number in range(3000)]
+    assert places_of(sockets[:2]) == "0.0.0.0:5000, 0.0.0.0:5001"
+    assert places_of(sockets).endswith("0.0.0.0:5009 and 2990 more")
