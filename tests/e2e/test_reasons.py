@@ -165,7 +165,7 @@ while True:
 
 
 TWO_SERVERS = """import os, threading, time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(self.server.status)
@@ -173,7 +173,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
     def log_message(self, *_): pass
 def serve(port, status):
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = HTTPServer(("127.0.0.1", port), Handler)
     server.status = status
     threading.Thread(target=server.serve_forever).start()
     return server.server_address[1]
