@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Annotated, Any
 
 import msgspec
@@ -86,8 +87,11 @@ class Record:
         me = own_identity()
         self._report: Callable[[str], None] | None = report
         self._removed = False
-        self._disk = threading.Lock()  # of whoever writes
-        self._waiting = False  # a thread is about to write what the content is then
+        # What a thread of its own is to write, as the disk may not answer, and what it sets then; None: the removal.
+        self._jobs: SimpleQueue[tuple[bytes | None, threading.Event]] = SimpleQueue()
+        self._newest = threading.Event()  # of the newest job
+        self._newest.set()
+        self._writer: threading.Thread | None = None
         self._last = os.path.join(data_folder, LAST)
         self._path = os.path.join(data_folder, record_name(*me))
         self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs, written=written)
@@ -97,26 +101,13 @@ class Record:
 
         A disk that does not answer holds this up for a moment only, and gets what is new then.
         """
-        if self._change(changes) and not self._waiting:
-            self._waiting = True
-            writer = threading.Thread(target=self._write_content, name="record", daemon=True)
-            try:
-                writer.start()
-            except RuntimeError:  # the system has no process left
-                self._write_content()
-            else:
-                writer.join(_PATIENCE)
+        if self._change(changes) and not self._removed:
+            self._hand_over(msgspec.json.encode(self.content), _PATIENCE if self._newest.is_set() else 0.0)
 
     def remove(self) -> None:
         """After a clean end: nothing is left to reclaim, and no failure counts any more; the port is kept. Nothing is written later."""
         self._removed = True
-        with self._disk:
-            if self.content.port is not None and self.keeps_port:
-                self._write(self._last, LastRun(port=self.content.port, written=time.time()))
-            try:
-                remove_file(self._path)
-            except OSError as error:
-                self._complain(self._path, error)
+        self._hand_over(None, None)
 
     def _change(self, changes: dict[str, Any]) -> bool:
         changed = not self.content.written
@@ -128,15 +119,48 @@ class Record:
             self.content.written = time.time()
         return changed
 
-    def _write_content(self) -> None:
-        with self._disk:
-            self._waiting = False  # before the content is read: what changes from now on is another's to write
-            if not self._removed:
-                self._write(self._path, self.content)
+    def _hand_over(self, content: bytes | None, patience: float | None) -> None:
+        """Waits until it is written; ``patience``: how many seconds at most, None: without limit."""
+        self._newest = done = threading.Event()
+        self._jobs.put((content, done))
+        if self._writer is None:
+            writer = threading.Thread(target=self._run, name="record", daemon=True)
+            try:
+                writer.start()
+            except RuntimeError:  # the system has no process left
+                self._take()
+                return
+            self._writer = writer
+        done.wait(patience)
 
-    def _write(self, path: str, content: msgspec.Struct) -> None:
+    def _run(self) -> None:
+        while self._take():
+            pass
+
+    def _take(self) -> bool:
+        """Does the next job, and of several contents the newest; False: it was the removal."""
+        content, done = self._jobs.get()
+        while content is not None and not self._jobs.empty():
+            done.set()
+            content, done = self._jobs.get()
+        if content is not None:
+            self._write(self._path, content)
+        else:
+            self._remove()
+        done.set()
+        return content is not None
+
+    def _remove(self) -> None:
+        if self.content.port is not None and self.keeps_port:
+            self._write(self._last, msgspec.json.encode(LastRun(port=self.content.port, written=time.time())))
         try:
-            replace_file(path, msgspec.json.encode(content))
+            remove_file(self._path)
+        except OSError as error:
+            self._complain(self._path, error)
+
+    def _write(self, path: str, content: bytes) -> None:
+        try:
+            replace_file(path, content)
         except OSError as error:
             self._complain(path, error)
 
