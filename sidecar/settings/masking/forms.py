@@ -163,10 +163,15 @@ _FORMS = (
 # fmt: on
 
 
+_BY_NEEDLE = tuple((needle, form) for form in _FORMS for needle in form.needles)  # as in tokens.py
+
+
 def mask_forms(text: str, replace: Replace) -> str:
     """The text without secrets in notations that have no sign between name and value."""
-    for form in _FORMS:
-        if any(needle in text for needle in form.needles):
+    last = None
+    for needle, form in _BY_NEEDLE:
+        if needle in text and form is not last:
+            last = form
             text = compiled(form.pattern).sub(lambda found, form=form: _decided(form, found, replace), text)  # type: ignore[misc]
     return _mask_command_lines(text, replace)
 
