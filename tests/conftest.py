@@ -89,7 +89,7 @@ SAME_EVERYWHERE = (
     "unit/tools",
     "unit/wire",
 )
-_WORKERS_PER_CORE = 2  # a test waits for processes more than it computes
+_WORKERS_PER_CORE = 3  # a test waits for processes more than it computes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

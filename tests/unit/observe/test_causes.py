@@ -250,7 +250,13 @@ SAID = [
 @pytest.mark.parametrize(
     ("kind", "status", "output", "words"), SAID, ids=[f"{kind}-{n}" for n, (kind, *_) in enumerate(SAID)]
 )
-@pytest.mark.parametrize(("before", "newline"), [("", "\n"), (NOISE * 40, "\r\n")], ids=["alone", "after much else"])
+@pytest.mark.parametrize(
+    ("before", "newline"),
+    [
+        pytest.param("", "\n", id="alone"),
+        pytest.param(NOISE * 40, "\r\n", id="after much else", marks=pytest.mark.slow),
+    ],
+)
 def test_the_cause_comes_from_what_it_said(
     *, kind: str, status: ExitStatus, output: str, words: str, before: str, newline: str
 ) -> None:

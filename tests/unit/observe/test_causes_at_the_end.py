@@ -510,7 +510,13 @@ SAID = [
 @pytest.mark.parametrize(
     ("kind", "status", "output", "words"), SAID, ids=[f"{kind}-{n}" for n, (kind, *_) in enumerate(SAID)]
 )
-@pytest.mark.parametrize("before", ["", "INFO: started\n" * 200], ids=["alone", "after much else"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param("", id="alone"),
+        pytest.param("INFO: started\n" * 200, id="after much else", marks=pytest.mark.slow),
+    ],
+)
 def test_the_cause_comes_from_its_last_words(
     *, kind: str, status: ExitStatus, output: str, words: str, before: str
 ) -> None:
