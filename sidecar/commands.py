@@ -177,7 +177,7 @@ def demo_backend(words: Sequence[str]) -> int:
 
 @sidecar.command(epilog='Example: sidecar watch -- ./my-backend --port "{port}"')
 @with_serve_words
-@click.option("--seconds", type=Seconds(min=0), metavar="SECONDS", help="Stop after this time.")
+@click.option("--seconds", type=Seconds(min=0, min_open=True), metavar="SECONDS", help="Stop after this time.")
 @metrics_option
 @backend_argument
 def watch(*, serve_words: Sequence[str], seconds: float | None) -> int:

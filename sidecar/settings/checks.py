@@ -156,9 +156,7 @@ def placeholder_notes(backend: Backend) -> Iterator[str]:
             if brace and word not in {"host", "port"} and word.strip().lower() in {"host", "port"}:
                 yield f"{{{word}}} in {name} is passed on unchanged; only {{host}} and {{port}} are filled in"
     for variable in ("$PORT", "%PORT%"):
-        if any(
-            word.endswith(variable) and len(word.split()) == 1 for word in backend.command
-        ):  # not the script of a shell
+        if any(word.endswith(variable) and len(word.split()) == 1 for word in backend.command):  # not a shell's script
             yield f"{variable} in backend.command is passed on unchanged, because no shell reads it; write {{port}}"
 
 

@@ -52,7 +52,7 @@ def from_file(path: str) -> Source:
             content = _bounded(file.read(_MAX_FILE + 1))
         document = tomllib.loads(content)
     except OSError as error:
-        return Source(f"{path}: cannot be read: {error.strerror or error}")
+        return Source(f"{path}: cannot be read: {error.strerror or error}{_looked_in(path)}")
     except UnicodeDecodeError as error:
         wide = error.object.startswith((b"\xff\xfe", b"\xfe\xff"))
         why = "UTF-16, as PowerShell writes it: save it as UTF-8" if wide else f"not UTF-8 text (byte {error.start})"
@@ -82,10 +82,19 @@ def _explained(path: str, content: str, error: str) -> str:
         *(["a text needs quotes; write true and false in lower case"] if error.startswith("Invalid value") else []),
         *(["a section and each of its settings may appear only once"] if error.startswith("Cannot ") else []),
     ]
-    said = (
-        error.replace("('", "[").replace("',)", "]").replace("', '", ".").replace("')", "]")
-    )  # a table, as Python shows it
+    # A table, as Python shows it
+    said = error.replace("('", "[").replace("',)", "]").replace("', '", ".").replace("')", "]")
     return "; ".join([said, *hints])
+
+
+def _looked_in(path: str) -> str:
+    """The working folder, where the path begins there."""
+    import os
+
+    try:
+        return "" if os.path.isabs(path) else f" (working folder: {os.getcwd()})"
+    except OSError:
+        return " (the working folder no longer exists)"
 
 
 def _looks_foreign(path: str, content: str) -> bool:

@@ -53,9 +53,7 @@ class Run(Struct, frozen=True):
     closed_socket: bool = False  # it closed the socket that it was handed
     instead: tuple[Socket, ...] = ()  # where it listened instead of on the socket that it was handed
     hung: str = ""  # how its watchdog found it hung; empty: by its health checks
-    oom: bool | None = (
-        None  # whether the kernel killed it, or a process beside it, because memory ran out; None: not known
-    )
+    oom: bool | None = None  # whether memory ran out, and the kernel killed it or a process beside it; None: not known
     over_memory: int | None = None  # bytes that its tree used when it was killed for using more than it may
 
     @property

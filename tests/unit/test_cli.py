@@ -52,6 +52,7 @@ def test_the_version_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
         (["doctor", "--set", "x"], "'x'"),
         (["watch", "--"], "Nothing follows '--'"),
         (["watch", "--seconds", "nan"], "nan"),
+        (["watch", "--seconds", "0"], "x>0"),
         (["watch", "my-backend"], "after --"),
         (["record"], "FILE"),
         (["record", "a", "other"], "after --"),

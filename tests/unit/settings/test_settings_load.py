@@ -262,9 +262,13 @@ def test_only_a_file_with_another_name_gets_the_remark_about_its_format(tmp_path
     assert "JSON" not in mistake
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = str(tmp_path / "missing.toml")
     assert mistakes(config=missing) == [f"{missing}: cannot be read: No such file or directory"]
+    monkeypatch.chdir(tmp_path)
+    assert mistakes(config="no.toml") == [
+        f"no.toml: cannot be read: No such file or directory (working folder: {tmp_path})"
+    ]
     assert mistakes(config=str(tmp_path))[0].startswith(f"{tmp_path}: cannot be read: ")
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"[backend]\n\xff")
