@@ -276,5 +276,5 @@ test(
 test("wrong settings: the dialog lists them, and the app ends", { skip: noSidecar }, async (t) => {
   const app = await startApp(t, { options: options(httpBackend(), { timeouts: { startup: -5 } }) });
   assert.equal(await app.exited, 0);
-  assert.match(app.output(), /DIALOG "Backend Service Error".*SIDECAR_TIMEOUTS__STARTUP/);
+  assert.match(app.output(), /DIALOG "Backend Service Error".*- timeouts\.startup is -5/);
 });

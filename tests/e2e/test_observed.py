@@ -122,6 +122,7 @@ async def test_a_limit_that_is_passed_is_reported_and_taken_back_when_the_run_en
         assert len(client.payloads("backend:resourceAlert")) == 2
 
 
+@pytest.mark.posix(reason="a killed process of Windows has an exit code as any other")
 async def test_a_kill_has_the_same_cause_in_the_report_and_in_the_answer_to_a_caller() -> None:
     async with sidecar(*http_backend(), restart__attempts=0) as client:
         kill((await client.call("backend:waitForReady"))["pid"])

@@ -72,7 +72,7 @@ def test_the_guardian_does_not_spin(own, tmp_path: Path) -> None:  # noqa: F811
     wait_until(file.exists)
     wait_until(lambda: "saved" in file.read_text())
     times = psutil.Process(owner.guardian).cpu_times()
-    assert times.user + times.system < 0.4
+    assert times.user + times.system < 0.8  # seconds; of the 1.5 that it waits
 
 
 def test_a_child_is_found_that_proc_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,7 +186,6 @@ def test_a_folder_is_no_program(tmp_path: Path) -> None:
     assert "Contents/MacOS" in (caught.value.hint or "")
 
 
-@pytest.mark.posix(reason="named pipes in the file system")
 @pytest.mark.posix(reason="a backslash is part of a name")
 @pytest.mark.parametrize(("name", "hint"), [(r"C:\app\server.exe", "Windows path"), ("python3 ", "Remove the space")])
 def test_a_name_that_no_program_has_is_not_to_be_installed(tmp_path: Path, name: str, hint: str) -> None:
@@ -195,6 +194,7 @@ def test_a_name_that_no_program_has_is_not_to_be_installed(tmp_path: Path, name:
     assert hint in (caught.value.hint or "")
 
 
+@pytest.mark.posix(reason="named pipes in the file system")
 def test_a_pipe_is_no_program(tmp_path: Path) -> None:
     if sys.platform != "win32":
         os.mkfifo(tmp_path / "pipe")
