@@ -117,16 +117,18 @@ class Connection:
 
     def close(self) -> None:
         """Ends the connection as the module says."""
-        peer_closed = self._reader.at_eof() or has_peer_closed(self._socket)
-        if self._head.closes and not peer_closed:
+        reset_on_close(self._socket, reset=self._head.closes)
+        if self._reader.at_eof() or has_peer_closed(self._socket):
+            reset_on_close(self._socket, reset=True)
+            self._writer.close()
+        elif self._head.closes:
             task = asyncio.get_running_loop().create_task(self._await_end())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
         else:
-            reset_on_close(self._socket, reset=peer_closed)
-            if not peer_closed:
-                with suppress(OSError):  # it closed just now
-                    self._writer.write_eof()  # at once: asyncio closes with the next turn of the loop, and the server may end first
+            # With nothing between it and the look: the server may end. asyncio closes only in the next turn of its loop.
+            with suppress(OSError):  # it closed just now
+                self._socket.shutdown(socket.SHUT_WR)
             self._writer.close()
 
     async def _await_end(self) -> None:

@@ -37,8 +37,10 @@ async def test_after_a_kill_a_backend_that_shares_its_port_with_nothing_is_back_
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what lingers on a port")
 async def test_connections_that_linger_are_named_and_waited_out() -> None:
     port = free_port()
-    async with SidecarClient(COMMAND, settings=settings(port)) as client:
+    # Without a health check whose connection ends in the moment of the kill.
+    async with SidecarClient(COMMAND, settings={**settings(port), "timeouts.health_interval": 60}) as client:
         first = await client.call("backend:waitForReady")
+        await client.event("backend:healthUpdate")
         with socket.create_connection(("127.0.0.1", port)) as page:  # it does not notice the end of the backend
             page.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert page.recv(4)  # so it was accepted
