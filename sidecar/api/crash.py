@@ -79,7 +79,7 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings) -> _Explanati
 def _explain_end(run: Run, status: ExitStatus, settings: Settings) -> _Explanation:
     if run.over_memory is None and (run.listener == "foreign" or run.conflict is not None):
         return _of_error(status.text, port_foreign(run) if run.listener == "foreign" else port_taken(run))
-    if (run.oom_killed and run.over_memory is None) or (early := explain_early_end(run, settings)) is None:
+    if (early := explain_early_end(run, settings)) is None:
         return _by_its_words(run, status)
     return _Explanation(status.text, early)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from ..process.platform.files import is_inside
+
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -25,7 +27,7 @@ def leave_appimage(environment: dict[str, str], program: str, given: Container[s
     ``given``: the variables that the settings set, which stay. AppRun has set APPDIR, the folder of the image.
     """
     image = environment.get("APPDIR", "").rstrip("/")
-    if not image or _is_within(program, image) or not os.path.exists(f"{image}/AppRun"):
+    if not image or is_inside(program, image) or not os.path.exists(f"{image}/AppRun"):
         return ()
     changed = [name for name in _LISTS if name not in given and _drop(environment, name, image)]
     if _OWN_NAME not in given and environment.pop(_OWN_NAME, None) is not None:
@@ -35,14 +37,10 @@ def leave_appimage(environment: dict[str, str], program: str, given: Container[s
 
 def _drop(environment: dict[str, str], name: str, image: str) -> bool:
     before = environment.get(name, "").split(":")
-    left = [entry for entry in before if entry and not _is_within(entry, image)]  # an empty one is the working folder
-    if not any(_is_within(entry, image) for entry in before):
+    left = [entry for entry in before if entry and not is_inside(entry, image)]  # an empty one is the working folder
+    if not any(is_inside(entry, image) for entry in before):
         return False
     environment[name] = ":".join(left)
     if not left:
         del environment[name]
     return True
-
-
-def _is_within(path: str, folder: str) -> bool:
-    return f"{path}/".startswith(f"{folder}/")

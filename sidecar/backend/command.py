@@ -135,7 +135,7 @@ def _given(backend: Backend, environ: Mapping[str, str], here: str, platform: st
         return os.path.abspath(found), False
     found = _on_path(name, environ, here, platform)
     if found is None:
-        error = not_on_path(name, _variable(environ, "PATH", platform))
+        error = not_on_path(name, variable(environ, "PATH", platform))
         if os.path.isfile(os.path.join(here, name)):
             error.hint = f"It is in {here}: write ./{name}."
         elif "\\" in name:
@@ -178,7 +178,7 @@ def _not_found(name: str, path: str, others: list[str]) -> BackendNotFoundError:
 def _on_path(name: str, environ: Mapping[str, str], here: str, platform: str) -> str | None:
     separator = ";" if platform == "win32" else ":"
     fallback: str | None = None
-    for folder in (_variable(environ, "PATH", platform) or os.defpath).split(separator):
+    for folder in (variable(environ, "PATH", platform) or os.defpath).split(separator):
         if not folder:
             continue  # POSIX lets an empty entry mean the current folder; programs from there are a risk
         for path in _spellings(_join(here, os.path.join(folder.strip('"'), name)), environ, platform):
@@ -196,7 +196,7 @@ def _spellings(path: str, environ: Mapping[str, str], platform: str) -> Iterator
         return
     if _has_extension(path):
         yield path
-    for extension in (_variable(environ, "PATHEXT", platform) or _WINDOWS_EXTENSIONS).split(";"):
+    for extension in (variable(environ, "PATHEXT", platform) or _WINDOWS_EXTENSIONS).split(";"):
         if extension:
             yield path + extension.lower()
     if not _has_extension(path):
@@ -213,7 +213,8 @@ def _join(folder: str, path: str) -> str:
     return whole if ".." in whole else os.path.normpath(whole)
 
 
-def _variable(environ: Mapping[str, str], name: str, platform: str) -> str:
+def variable(environ: Mapping[str, str], name: str, platform: str = SYSTEM) -> str:
+    """A variable's value, empty if it is not set; Windows makes no difference between ``Path`` and ``PATH``."""
     if platform != "win32":
         return environ.get(name, "")
     return next((value for key, value in environ.items() if key.upper() == name), "")

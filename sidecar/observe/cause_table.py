@@ -44,9 +44,9 @@ _NOT_FOUND = r"^\S+:\d+: command not found: (?P<program1>\S+)$|^command not foun
 _VARIABLE = r"(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+)"
 _UNSET = r"(?:missing|undefined|empty|required|not (?:set|defined|found|provided|present)|must (?:not be empty|be (?:set|defined|provided))|because it is not set)"
 _RUNTIMES = r"Node(?:\.?js)?|Python|Ruby|PHP|Perl|Java|JDK|rustc|Go|Deno|Bun|Elixir|Erlang/OTP"
-# Files by which a tool finds its project
 # How make, faketime, and bash, begin the line that names the signal that ended their program
 _OF_PROGRAM = r"^(?:make\S*: \*\*\* \[.*\]|Caught|\S+: (?:line )?\d+: +\d+)"
+# Files by which a tool finds its project
 _PROJECT = r"package\.json|Gemfile|Cargo\.toml|go\.mod|mix\.exs|Mix\.Project|Procfile|config\.ru|makefile|Rakefile|pom\.xml|pyproject\.toml|Pipfile|mkdocs\.yml|turbo\.jsonc?|Caddyfile|Flask application"
 
 # What core.bind_failure recognises; ``{port}`` is "port 5005" or "the port"

@@ -92,8 +92,7 @@ def _why_it_ended(run: Run, settings: Settings) -> tuple[str, str]:
     from ..observe.causes import guess
     from .early_end import explain_early_end
 
-    early = explain_early_end(run, settings) if not run.oom_killed or run.over_memory is not None else None
-    why = early or guess(run.output, run.status or UNKNOWN, port=run.port, oom=run.oom)
+    why = explain_early_end(run, settings) or guess(run.output, run.status or UNKNOWN, port=run.port, oom=run.oom)
     return (why.cause, why.remedy) if why is not None else (capitalised(quote_last(run.output)), "")
 
 

@@ -8,6 +8,7 @@ import shutil
 from itertools import pairwise
 from pathlib import Path
 
+from ..backend.command import variable
 from ..backend.reported import lifetime_events
 from ..core.cause import Cause
 from ..core.exit_status import ExitStatus
@@ -78,7 +79,7 @@ def explain_early_end(run: Run, settings: Settings) -> Cause | None:
     """Cause and remedy, where the facts of the run give them; None where its output has to. The surest are looked for first."""
     if run.over_memory is not None:
         return _memory(run.over_memory, settings.limits.memory)
-    if run.status is None or run.spec is None:
+    if run.status is None or run.spec is None or run.oom_killed:
         return None
     if settings.backend.stdin == "null" and (question := _question(run)) is not None:
         return _FOUND["asked"].filled(question=question)
@@ -205,9 +206,8 @@ def _not_on_path(run: Run) -> Cause | None:
     from ..process.executability.installed import REMEDY, installed_at
 
     assert run.spec is not None
-    search_path = next((value for name, value in run.spec.env.items() if name.upper() == "PATH"), "")  # Windows: Path
     missing = _said(run)
-    if missing is None or (path := installed_at(missing.program, search_path)) is None:
+    if missing is None or (path := installed_at(missing.program, variable(run.spec.env, "PATH"))) is None:
         return None
     folder = Path(path).parent
     return _FOUND["not_on_path"].filled(program=missing.program, path=path, folder=folder, desktop=REMEDY)

@@ -44,10 +44,15 @@ def keep_within(folders: Iterable[str]) -> None:
                 _places[folder] = os.path.realpath(folder)
 
 
+def is_inside(path: str, folder: str) -> bool:
+    """Whether a path is a folder or lies in it, by their names alone."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
 def _real_place(folder: str) -> str | None:
     """Where a folder is unless a link was put in its way; None: it is in none that a backend may change."""
     for above, place in _places.items():
-        if folder == above or folder.startswith(f"{above}/"):
+        if is_inside(folder, above):
             return place + folder[len(above) :]
     return None
 

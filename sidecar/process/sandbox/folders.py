@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..base import SandboxRequest
+from ..platform.files import is_inside
 
 _MAX_LINKS = 40  # on the way to a file, as in Linux
 
@@ -26,11 +27,6 @@ class Folders(NamedTuple):
 def absolute(path: str) -> str:
     """``~`` filled in and dots removed; links stay."""
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 -- pathlib has no abspath that keeps links
-
-
-def is_inside(path: str, folder: str) -> bool:
-    """Whether a path is a folder or lies in it, by their names alone."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def holds_home(path: str) -> bool:

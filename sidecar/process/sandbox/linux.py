@@ -10,6 +10,7 @@ from .. import landlock
 from ..base import SandboxRequest
 from ..executability import interpreter_of, read_start
 from ..landlock import EXECUTE, IOCTL_DEV, MAKE_BLOCK, MAKE_CHAR, READ_DIR, READ_FILE, REFER, TRUNCATE, WRITE_FILE
+from ..platform.files import is_inside
 from . import folders
 
 _READ = EXECUTE | READ_FILE | READ_DIR
@@ -80,7 +81,7 @@ def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
     files, _network, _scopes, paths, _ports = rules(request, landlock.abi())[0]
     real = os.path.realpath(path)
     given = (folder for folder, rights in paths if rights & right)
-    return not files & right or any(folders.is_inside(real, os.path.realpath(os.fsdecode(each))) for each in given)
+    return not files & right or any(is_inside(real, os.path.realpath(os.fsdecode(each))) for each in given)
 
 
 def own_folders(request: SandboxRequest, writable: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -96,7 +97,7 @@ def own_folders(request: SandboxRequest, writable: Sequence[str]) -> tuple[list[
         real = os.path.realpath(program)
         if not any(folders.is_changeable(each, writable) for each in (request.program, program)):
             programs += [program, real]
-        elif not any(folders.is_inside(real, folder) for folder in known):
+        elif not any(is_inside(real, folder) for folder in known):
             notes.append(
                 f"The sandbox does not let the backend read the folder of {real}, to which its program {request.program} leads: the backend may change that program, so it could name any folder. If it needs this one, add it to sandbox.read"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..base import SandboxRequest
+from ..platform.files import is_inside
 from . import folders
 
 MECHANISM = "integrity level Low, no privileges, mitigation policies (requested; not verified on a real Windows)"
@@ -21,4 +22,4 @@ def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
     """Whether the backend may read a path, which it may, or change it."""
     paths = (os.path.normcase(os.path.realpath(each)) for each in select_writable(request).paths)
     real = os.path.normcase(os.path.realpath(path))
-    return not write or any(folders.is_inside(real, each) for each in paths)
+    return not write or any(is_inside(real, each) for each in paths)
