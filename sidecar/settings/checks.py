@@ -148,18 +148,6 @@ def _sandbox(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "sandbox.level", f'is "{sandbox.level}" and backend.managed is false: {why}; allowed: "off"'
 
 
-def placeholder_notes(backend: Backend) -> Iterator[str]:
-    """Notes on placeholders that look like ``{host}`` or ``{port}`` and are passed on unchanged."""
-    for name, text in (*(("backend.command", word) for word in backend.command), *backend.env.items()):
-        for piece in text.split("{")[1:]:
-            word, brace, _ = piece.partition("}")
-            if brace and word not in {"host", "port"} and word.strip().lower() in {"host", "port"}:
-                yield f"{{{word}}} in {name} is passed on unchanged; only {{host}} and {{port}} are filled in"
-    for variable in ("$PORT", "%PORT%"):
-        if any(word.endswith(variable) and len(word.split()) == 1 for word in backend.command):  # not a shell's script
-            yield f"{variable} in backend.command is passed on unchanged, because no shell reads it; write {{port}}"
-
-
 def duration_notes(timeouts: Timeouts) -> Iterator[str]:
     """Notes on times that look like milliseconds."""
     for name in timeouts.__struct_fields__:

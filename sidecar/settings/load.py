@@ -11,6 +11,7 @@ from ..errors import InvalidConfigError
 from . import checks
 from .merge import collect
 from .model import Settings
+from .servers import unfilled
 
 
 class Loaded(Struct, frozen=True):
@@ -42,7 +43,9 @@ def load(
         title = "The settings are wrong" if len(unique) == 1 else f"The settings have {len(unique)} mistakes"
         raise InvalidConfigError("\n".join([f"{title}:", *(f"- {mistake}" for mistake in _masked(unique, environ))]))
     settings, notes = checks.normalise(settings, merge.origins)
-    notes = [*merge.notes, *notes, *checks.placeholder_notes(settings.backend), *checks.port_notes(settings.backend)]
+    backend = settings.backend
+    left = [f"{why}; write {meant}" for _, why, meant in unfilled(backend.command, backend.env)]
+    notes = [*merge.notes, *notes, *left, *checks.port_notes(backend)]
     notes += checks.duration_notes(settings.timeouts)
     return Loaded(settings, notes, merge.origins)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 
 def _pair(port: str, host: str) -> dict[str, str]:
@@ -112,8 +112,25 @@ def port_in_command(command: Sequence[str], among: Collection[int] = range(1, 65
     return next((port for match in found if match and (port := int(match[1])) in among), None)
 
 
+def unfilled(command: Sequence[str], env: Mapping[str, str] | None = None) -> Iterator[tuple[str, str, str]]:
+    """What looks like ``{host}`` or ``{port}`` and is passed on unchanged: the word, a sentence about it, what to write instead."""
+    for name, text in (*(("backend.command", word) for word in command), *(env or {}).items()):
+        for piece in text.split("{")[1:]:
+            word, brace, _ = piece.partition("}")
+            meant = word.strip().lower()
+            if brace and word not in {"host", "port"} and meant in {"host", "port"}:
+                yield f"{{{word}}}", f"{{{word}}} in {name} is passed on unchanged", f"{{{meant}}}"
+    for variable in ("$PORT", "%PORT%"):
+        if any(word.endswith(variable) and len(word.split()) == 1 for word in command):  # not a shell's script
+            why = f"{variable} in backend.command is passed on unchanged, because no shell reads it"
+            yield variable, why, "{port}"
+
+
 def how_to_pass_port(command: Sequence[str], taken: Collection[int] = ()) -> str:
     """The remedy for a server that ignores its port; never one of the ports in ``taken``."""
+    for word, _, meant in unfilled(command):
+        if meant == "{port}":
+            return f"write {{port}} instead of {word} in its command"
     if (written := port_in_command(command, taken)) is not None:
         return f"write {{port}} instead of {written} in its command"
     arguments = _arguments(command)

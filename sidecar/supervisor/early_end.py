@@ -15,6 +15,7 @@ from ..core.exit_status import ExitStatus
 from ..core.last_line import last_line, printed_usage, quote_last, say_last
 from ..plain import capitalised
 from ..settings.model import Settings
+from ..settings.servers import unfilled
 from .run import Run
 from .unready import other_port_taken, what_was_denied
 
@@ -69,6 +70,7 @@ _FOUND = {
     "clean": Cause("The backend exited by itself, without an error.", 'If it is meant to exit by itself, set restart.on_clean_exit = false. If it exits when stdin closes, which is empty here, set backend.stdin = "open". Otherwise check its log.', "clean_exit"),
     "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin.{asked} If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
     "usage": Cause("It printed its usage and exited: an argument is missing or wrong.{said}", "Correct the arguments in backend.command; its output lists them.", "usage"),
+    "unfilled": Cause("{why}.{said}", "Write {meant} instead of {word}.", "unfilled"),
     "not_on_path": Cause("The program {program}, which the backend starts, was not found on PATH, but it is installed: {path}.", "{desktop} Set PATH in backend.env so that it contains {folder}, or ship the program with the app.", "command_missing"),
     "cut_off": Cause("The backend's program is incomplete: {program} ends {missing} bytes too early.", "Download or install it again: a download or an update was interrupted, or the disk is full.", "program_incomplete"),
     "script_missing": Cause("The file {word} was not found in the backend's working folder: there is no {looked_for}.", "{remedy}", "script_missing"),
@@ -89,7 +91,7 @@ def explain_early_end(run: Run, settings: Settings) -> Cause | None:
     other = _cut_off(run) or denied or _other_port(run, settings)
     if other is not None or run.ready_at is not None or run.status.signal is not None:
         return other
-    return _usage(run) or _script(run) or _not_on_path(run)
+    return _unfilled(run, settings) or _usage(run) or _script(run) or _not_on_path(run)
 
 
 def _clean_end(run: Run, settings: Settings) -> Cause | None:
@@ -217,6 +219,15 @@ def _is_command_line(before: str, word: str) -> bool:
     """Whether a word has several: sh -c "cd server && node main.js", concurrently "node main.js"."""
     program, *more = word.split()
     return bool(more) and (re.fullmatch("-[A-Za-z]*[ce]", before) is not None or shutil.which(program) is not None)
+
+
+def _unfilled(run: Run, settings: Settings) -> Cause | None:
+    """Its output quotes what it got, or says nothing that is known better."""
+    for word, why, meant in unfilled(settings.backend.command, settings.backend.env):
+        said = _said(run)
+        if word in run.output or said is None or said.kind == "exception":
+            return _FOUND["unfilled"].filled(why=why, said=say_last(run.output), word=word, meant=meant)
+    return None
 
 
 def _script(run: Run) -> Cause | None:

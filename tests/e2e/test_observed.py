@@ -182,7 +182,9 @@ async def test_the_diagnosis_names_what_is_wrong(tmp_path: Path) -> None:
         checks = {check["check"]: check for check in found}
         assert len(checks) == len(found) >= 17
         assert [each["check"] for each in found if each["status"] in {"failed", "warning"} and not each["remedy"]] == []
-        assert checks["settings"]["message"].startswith("{PORT} in backend.command is passed on unchanged;")
+        assert checks["settings"]["message"].startswith(
+            "{PORT} in backend.command is passed on unchanged; write {port}"
+        )
         assert checks["executable"]["status"] == "failed"
         assert checks["executable"]["remedy"]
         assert checks["loopback"]["status"] == "ok"

@@ -33,6 +33,15 @@ def hold_port(stage: Stage) -> int:
     return port
 
 
+@WAYS.add(
+    "Its place in the command is misspelt",
+    "{PORT} in backend.command is passed on unchanged. Its last error: ValueError: invalid literal for int() with base 10: '{PORT}'",
+    "Write {port} instead of {PORT}.",
+)
+async def placeholder_is_misspelt(stage: Stage) -> Explanation:
+    return await stage.crash((*script_backend("import sys; int(sys.argv[1])"), "{PORT}"))
+
+
 @WAYS.add("The port is in use", "Port <port> is in use by <program>", _ANOTHER_PORT)
 async def port_in_use(stage: Stage) -> Explanation:
     return await stage.crash(http_backend(), backend__port=hold_port(stage))

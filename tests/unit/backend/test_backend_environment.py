@@ -97,6 +97,7 @@ def test_what_others_read_as_well_is_set_only_for_its_own_server(command: list[s
         (["python", "manage.py", "runserver"], "append {host}:{port} to its command"),
         (["php", "-S", "localhost:8000"], "write {port} instead of 8000 in its command"),
         (["./my-server", "--port=8000"], "write {port} instead of 8000 in its command"),
+        (["node", "server.js", "$PORT"], "write {port} instead of $PORT in its command"),
         (["./my-server", "9000"], "use {port} in backend.command or backend.env"),
         (["serve", "."], "append --listen tcp://{host}:{port} to its command"),
         (["npx", "-y", "serve"], "append --listen tcp://{host}:{port} to its command"),

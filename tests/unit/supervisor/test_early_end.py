@@ -249,6 +249,33 @@ def test_a_usage_below_the_error_counts_as_one_above(tmp_path: Path, code: int) 
     assert why is None or why.kind != "usage"
 
 
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ('flag: invalid value "{PORT}" for flag -port: parse error\nUsage of ./server:\n', True),
+        (
+            "Unhandled exception. System.FormatException: Input string was not in a correct format.\n   at P.Main()\n",
+            True,
+        ),
+        ("gave up\n", True),
+        ("ModuleNotFoundError: No module named 'flask'\n", False),
+    ],
+)
+def test_what_is_passed_on_unchanged_is_named_unless_something_else_is_known(
+    tmp_path: Path, said: str, named: bool
+) -> None:
+    run = ended("{PORT}", cwd=tmp_path, output=said)
+    backend = Backend(command=[sys.executable, "{PORT}"])
+    why = explain_early_end(run, Settings(backend=backend))
+    assert (why is not None and why.kind == "unfilled") is named
+    if named:
+        assert why.cause.startswith("{PORT} in backend.command is passed on unchanged.")
+        assert why.remedy == "Write {port} instead of {PORT}."
+        assert error_for(Outcome.EXITED, run, Settings(backend=backend)).hint == why.remedy
+    ready = structs.replace(run, ready_at=1.0)
+    assert explain_early_end(ready, Settings(backend=backend)) is None
+
+
 WORKER = "Process SpawnProcess-1:\nTraceback (most recent call last):\n  File \"/app/app.py\", line 1, in <module>\n    import flask\nModuleNotFoundError: No module named 'flask'\n"
 
 
