@@ -137,7 +137,7 @@ class Progress(OfRun, frozen=True):
 
 
 class Listener(OfRun, frozen=True):
-    """Whose socket is on the run's port; ``owner`` of a foreign one, where known."""
+    """Whose socket is on the run's port; ``owner``: that socket, where known."""
 
     verdict: Literal["own", "foreign", "unknown"]
     owner: Socket | None = None

@@ -149,7 +149,8 @@ class HealthWatch(RunWatch, eq=False):
                 return ""
         known = "unknown" if verdict == "closed" else verdict
         current = self._supervisor.run
-        if current is None or (current.listener, current.owner) != (known, owner):
+        now = (known, None, owner and owner.pid) if known == "own" else (known, owner, current and current.server)
+        if current is None or (current.listener, current.owner, current.server) != now:
             self._supervisor.post(e.Listener(self._run, known, owner))
             current = self._supervisor.run
         if verdict == "foreign" and current is not None:

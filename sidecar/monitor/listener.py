@@ -18,7 +18,7 @@ _SECOND_LOOK = 0.05  # seconds; the socket table and the process table are read 
 
 
 Listener = tuple[Literal["own", "foreign", "closed", "unknown"], ListeningSocket | None]
-"""Whose it is, and of a foreign one its owner. ``closed``: no socket listens there. ``unknown``: the system does not say whose."""
+"""Whose it is, and that socket, where known. ``closed``: no socket listens there. ``unknown``: the system does not say whose."""
 
 
 class ListenerLook(Struct, eq=False):
@@ -41,7 +41,8 @@ class ListenerLook(Struct, eq=False):
             own = self._at(port)
         if own is None or own:
             rival = self._rival(own or ())
-            return "unknown" if own is None else "own" if rival is None else "foreign", rival
+            mine = own[-1] if own else None
+            return "unknown" if own is None else "own" if rival is None else "foreign", rival or mine
         if self._passed:
             return "closed", None
         try:

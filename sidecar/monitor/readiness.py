@@ -187,7 +187,7 @@ class Readiness(RunWatch, eq=False):
             self._foreign = True
             self._supervisor.post(e.Foreign(self._run, owner))
         elif verdict != "closed":
-            self._supervisor.post(e.Listener(self._run, verdict))
+            self._supervisor.post(e.Listener(self._run, verdict, owner))
         return verdict in {"own", "unknown"}
 
     def _progress(self, message: str) -> None:

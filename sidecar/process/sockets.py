@@ -39,7 +39,7 @@ def find_listener(port: int) -> list[ListeningSocket]:
 
 
 def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
-    """The sockets on which these processes listen; None where one of them may not be looked into."""
+    """The sockets on which these processes listen, with the last that holds each; None where one may not be looked into."""
     try:
         listening = _listening()
     except OSError:  # no descriptor is left to look with
@@ -51,7 +51,7 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
             return None
         for inode in inodes:
             if inode in listening:
-                found.setdefault(inode, listening[inode]._replace(pid=pid))
+                found[inode] = listening[inode]._replace(pid=pid)
     others = {one.port for inode, one in listening.items() if inode not in found}
     return [one._replace(shared=one.port in others) for one in found.values()]
 

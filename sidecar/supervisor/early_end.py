@@ -59,6 +59,8 @@ _SCRIPTS = frozenset(
     ".py .pyz .js .mjs .cjs .ts .mts .jar .dll .rb .php .pl .lua .sh .ps1 .r .exs .psgi .ru".split()  # noqa: SIM905 - as a line
 )
 _BUILT = frozenset(("dist", "build", "out", "target", ".output", ".next", ".svelte-kit"))
+_OPEN_STDIN = 'If it exits when stdin closes, which is empty here, set backend.stdin = "open".'
+_IF_MEANT = "If it is meant to exit by itself, set restart.on_clean_exit = false."
 _FOUND = {
     "asked": Cause("It asked for input on stdin, which is empty, and exited{question}.", "Pass the answer another way: an option such as --yes, a variable in backend.env, or its settings.", "stdin_ended"),
     "memory": Cause("Its processes used {used} of memory ({measure}), more than limits.memory ({allowed}) allows, and were killed.", "{remedy}", "memory_limit"),
@@ -67,7 +69,8 @@ _FOUND = {
     "daemonized": Cause("Its first process exited with code 0 and left others running, which were ended too: {names}. The sidecar needs a backend whose first process keeps running.", "Run it in the foreground: {ways}; a script must end with exec, or wait for the program it starts.", "daemonized"),
     "in_shell": Cause("The program that its shell had started was ended by a signal ({word}); the shell went on, and exited with code 0.", "Find out what ended it: its last output, the system's log. So that its end is the backend's, make it the last command, with exec before it.", "killed"),
     "error": Cause("It exited with code 0; {said}.", "Fix what its last output reports.", "clean_exit"),
-    "clean": Cause("The backend exited by itself, without an error.", 'If it is meant to exit by itself, set restart.on_clean_exit = false. If it exits when stdin closes, which is empty here, set backend.stdin = "open". Otherwise check its log.', "clean_exit"),
+    "clean": Cause("The backend exited by itself, without an error.", f"{_IF_MEANT} {_OPEN_STDIN} Otherwise check its log.", "clean_exit"),
+    "worker": Cause("Its process {pid}, which listened on its port, ended; then its first process exited with code 0, whatever had ended that one.{said}", f"Check its last output. If that shows nothing, it may have been killed: memory ran out, an antivirus, a user.{{stdin}} {_IF_MEANT}", "worker_ended"),
     "stdin_ended": Cause("The backend exited with code 0 within {seconds:g} s, {when}. This is typical of backends that exit when stdin closes; here stdin is empty.{said}", "Set backend.stdin = \"open\" if it exits with its stdin.{asked} If it starts another program and exits, use that program's command. Otherwise check its last output.", "stdin_ended"),
     "usage": Cause("It printed its usage and exited: an argument is missing or wrong.{said}", "Correct the arguments in backend.command; its output lists them.", "usage"),
     "unfilled": Cause("{why}.{said}", "Write {meant} instead of {word}.", "unfilled"),
@@ -105,11 +108,11 @@ def _clean_end(run: Run, settings: Settings) -> Cause | None:
     said = _said(run)
     if soon and said is not None and said.fatal is not None:  # a worker's; its manager gives up without an error
         return said
-    if run.forced and (
-        run.ready_at is None or run.lasted is None or run.requested_at + run.lasted - run.ready_at < STDIN_SECONDS
-    ):
+    worker = run.server if run.process is None or run.server != run.process.identity.pid else None
+    at_once = run.ready_at is None or run.lasted is None or run.requested_at + run.lasted - run.ready_at < STDIN_SECONDS
+    if worker in {process.pid for process in run.forced} or (run.forced and at_once and worker is None):
         return _daemon(run)
-    return _usage(run) or _stdin(run, settings)
+    return _usage(run) or _stdin(run, settings, worker)
 
 
 def _in_shell(run: Run) -> Cause | None:
@@ -160,9 +163,12 @@ def _daemon(run: Run) -> Cause:
     return _FOUND["daemonized"].filled(names=names, ways=ways)
 
 
-def _stdin(run: Run, settings: Settings) -> Cause | None:
+def _stdin(run: Run, settings: Settings, worker: int | None) -> Cause | None:
+    """``worker``: the pid of the process that listened, where its first one did not, and that has ended."""
     if run.lasted is not None and run.lasted < _SOON and (said := quote_last(run.output, only_errors=True)):
         return _said(run) or _FOUND["error"].filled(said=said.rstrip("."))
+    if worker is not None:
+        return _worker(run, settings, worker)
     if settings.backend.stdin == "open" or run.lasted is None:
         return None
     if run.lasted > STDIN_SECONDS:
@@ -174,6 +180,17 @@ def _stdin(run: Run, settings: Settings) -> Cause | None:
         " If it serves one connection only, leave backend.live_path empty, so that it is not asked." if is_asked else ""
     )
     return _FOUND["stdin_ended"].filled(seconds=STDIN_SECONDS, when=when, said=say_last(run.output), asked=asked)
+
+
+def _worker(run: Run, settings: Settings, worker: int) -> Cause:
+    """Its first process ended with the one that served, and hides how that ended."""
+    if run.oom:
+        from ..observe.cause_table import OOM
+
+        return OOM
+    soon = run.lasted is not None and run.lasted <= STDIN_SECONDS
+    stdin = f" {_OPEN_STDIN}" if soon and settings.backend.stdin == "null" else ""
+    return _FOUND["worker"].filled(pid=worker, said=say_last(run.output[-_LAST_WORDS:], only_errors=True), stdin=stdin)
 
 
 def _said(run: Run) -> Cause | None:

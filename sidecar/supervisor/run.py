@@ -39,6 +39,7 @@ class Run(Struct, frozen=True):
     forced: tuple[Survivor, ...] = ()  # those that did not end by themselves, and were killed
     conflict: Conflict | None = None  # why it could not have its port
     listener: Literal["own", "foreign", "unknown"] = "unknown"  # whose socket is on the port
+    server: int | None = None  # the pid of its process that was seen to listen on the port, the lowest of several
     owner: Socket | None = None  # the other program on the port, where known
     owner_name: str = ""
     exposed: tuple[Socket, ...] = ()  # listening sockets of its tree that other machines can reach
@@ -121,6 +122,8 @@ def said_by(event: e.Event) -> dict[str, Any]:  # noqa: PLR0911 - a table of eve
     match event:
         case e.PortReported(port=port):
             return {"port": port}
+        case e.Listener(verdict="own", owner=own):
+            return {"listener": "own", "owner": None, "server": own[2] if own is not None else None}
         case e.Listener(verdict=verdict, owner=owner):
             return {"listener": verdict, "owner": owner}
         case e.Foreign(owner=owner):

@@ -340,6 +340,28 @@ async def puts_itself_into_the_background(stage: Stage) -> Explanation:
 
 
 @WAYS.add(
+    "A launcher that exits with 0 hides how its server ended",
+    "Its process <pid>, which listened on its port, ended; then its first process exited with code 0, whatever had ended that one.",
+    "Check its last output. If that shows nothing, it may have been killed: memory ran out, an antivirus, a user."
+    " If it is meant to exit by itself, set restart.on_clean_exit = false.",
+    posix("a pid that a test can kill"),
+)
+async def launcher_hides_the_end(stage: Stage) -> Explanation:
+    note = stage.folder / "pid"
+    code = (
+        "import pathlib, subprocess, sys; child = subprocess.Popen(sys.argv[1:])\n"
+        f"pathlib.Path({str(note)!r}).write_text(str(child.pid)); child.wait()"
+    )
+
+    async def kill(client: SidecarClient) -> None:
+        await ready(client)
+        stage.facts["pid"] = note.read_text()
+        os.kill(int(note.read_text()), signal.SIGKILL)
+
+    return await stage.crash([sys.executable, "-I", "-c", code, *http_backend()], kill, backend__stdin="open")
+
+
+@WAYS.add(
     "Its script is not in its working folder",
     "The file server.py was not found in the backend's working folder: there is no <path>.",
     "Set backend.cwd to its folder, or use its full path.",

@@ -20,6 +20,7 @@ class FakeProcess:
     Attributes:
         sockets: where it listens.
         shared: ports on which another process listens, too.
+        worker: the pid of its process that listens, if that is not its first one.
         on_interrupt: seconds until SIGTERM ends it; None: it ignores the signal.
         immortal: a kill leaves it alive.
         signals: what it was sent, in order.
@@ -30,6 +31,7 @@ class FakeProcess:
         self.identity = ProcessId(pid, 1.0)
         self.sockets: list[tuple[str, int]] = []
         self.shared: set[int] = set()
+        self.worker: int | None = None
         self.on_interrupt: float | None = 0.0
         self.immortal = False
         self.signals: list[str] = []
@@ -82,7 +84,7 @@ class FakeProcess:
         return [self.identity] if self.alive else []
 
     def listeners(self) -> list[ListeningSocket] | None:
-        pid = self.identity.pid
+        pid = self.worker or self.identity.pid
         return [ListeningSocket(address, port, pid, shared=port in self.shared) for address, port in self.sockets]
 
 

@@ -49,6 +49,20 @@ async def test_an_open_port_is_not_ready_before_the_live_endpoint_answers_well(s
     assert stage.supervisor.run.last_answer is not None
 
 
+@story(**LIVE)
+async def test_which_of_its_processes_listens_is_known_also_when_another_takes_over(stage: Stage) -> None:
+    stage.boots_in(1.0)
+    await stage.supervisor.start()
+    run = stage.supervisor.run
+    assert run.server == stage.layer.last.identity.pid
+    stage.layer.last.worker = 4712  # as nodemon starts it anew
+    await asyncio.sleep(1.5)
+    assert (stage.supervisor.run.server, stage.supervisor.run.owner) == (4712, None)
+    posted = list(stage.of(e.Listener))
+    await asyncio.sleep(5)
+    assert stage.of(e.Listener) == posted
+
+
 @story()
 async def test_readiness_is_noticed_within_two_percent_of_the_start(stage: Stage) -> None:
     stage.boots_in(20.0)

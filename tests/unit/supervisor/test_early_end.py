@@ -301,6 +301,25 @@ def test_a_manager_that_exits_with_0_long_after_it_was_ready_is_no_daemon(tmp_pa
     assert explain_early_end(structs.replace(run, lasted=3.1), Settings()) is None
 
 
+def test_a_daemon_is_one_however_late_its_first_process_exits(tmp_path: Path) -> None:
+    run = structs.replace(ended(cwd=tmp_path, code=0, ready=True, forced=(Survivor(7, "server"),)), lasted=60.0)
+    assert explain_early_end(structs.replace(run, server=7), Settings()).kind == "daemonized"
+
+
+@pytest.mark.parametrize("left", [(), (Survivor(8, "resource_tracker"),)])
+@pytest.mark.parametrize(("lasted", "asks_for_stdin"), [(1.1, True), (60.0, False)])
+def test_the_end_of_the_process_that_served_comes_before_a_launchers_exit_with_0(
+    tmp_path: Path, left: tuple[Survivor, ...], lasted: float, asks_for_stdin: bool
+) -> None:
+    run = structs.replace(ended(cwd=tmp_path, code=0, ready=True, server=7, forced=left), lasted=lasted)
+    why = explain_early_end(run, Settings())
+    assert (why.kind, why.cause[:14]) == ("worker_ended", "Its process 7,")
+    assert ("stdin" in why.remedy) is asks_for_stdin
+    assert explain_early_end(structs.replace(run, oom=True), Settings()).kind == "oom_killed"
+    failed = explain_early_end(structs.replace(run, output=WORKER), Settings())
+    assert "flask" in failed.cause
+
+
 def test_a_taken_port_is_the_reason_whatever_the_exit_code(tmp_path: Path) -> None:
     """Starman ends with 0 when it cannot listen; an exception says no more."""
     exception = "Traceback (most recent call last):\nOSError: [Errno 98] Address already in use: 5000\n"
