@@ -3,7 +3,7 @@
 const { SidecarError } = require("./client.js");
 const { ownOptions } = require("./client/options.js");
 const { Attachment } = require("./main/attachment.js");
-const { checkAttachOptions } = require("./main/options.js");
+const { checkAttachOptions, checkRepeated } = require("./main/options.js");
 const { preloadPath } = require("./main/preload-path.js");
 
 /**
@@ -11,7 +11,13 @@ const { preloadPath } = require("./main/preload-path.js");
  * @typedef {import("../types/main").AttachedSidecar} AttachedSidecar
  */
 
-/** @type {WeakMap<object, {attachment: Attachment | null, attached: Promise<AttachedSidecar>}>} by app */
+/**
+ * @typedef {object} Entry
+ * @property {AttachOptions} options
+ * @property {Attachment | null} attachment
+ * @property {Promise<AttachedSidecar>} attached
+ */
+/** @type {WeakMap<object, Entry>} by app */
 const attachments = new WeakMap();
 
 /**
@@ -20,16 +26,15 @@ const attachments = new WeakMap();
  */
 function attachSidecar(given) {
   const options = ownOptions(given);
+  /** @type {Entry} */
+  const entry = { options, attachment: null, attached: Promise.resolve(/** @type {any} */ (null)) };
   try {
     checkAttachOptions(options);
-  } catch (error) {
-    return Promise.reject(error);
-  }
-  const known = attachments.get(options.app);
-  if (known && !known.attachment?.over) return known.attached;
-  /** @type {{attachment: Attachment | null, attached: Promise<AttachedSidecar>}} */
-  const entry = { attachment: null, attached: Promise.resolve(/** @type {any} */ (null)) };
-  try {
+    const known = attachments.get(options.app);
+    if (known && !known.attachment?.over) {
+      checkRepeated(options, known.options);
+      return known.attached;
+    }
     entry.attached = known?.attachment ? known.attachment.detach().then(attach) : attach(); // two sidecars on one data folder would disturb each other
   } catch (error) {
     return Promise.reject(error); // a mistake in the app, which an error box for its users would not reach

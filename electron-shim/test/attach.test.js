@@ -19,6 +19,9 @@ test("handlers are there as soon as attachSidecar was called, and a second call 
   const { sidecarPid } = await app.facts();
   assert.equal(await app.command("attachAgain"), true);
   assert.equal((await app.facts()).sidecarPid, sidecarPid);
+  const others = { settings: { backend: { command: ["other"] } }, allowedOrigins: ["app://main"] };
+  assert.match(await app.command("attachAgain", others), /another value of: settings, allowedOrigins\..*detach\(\) first/);
+  assert.equal((await app.facts()).sidecarPid, sidecarPid);
   void app.command("quit").catch(() => {});
   assert.equal(await app.exited, 0);
 });

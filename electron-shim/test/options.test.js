@@ -8,7 +8,7 @@ const { test } = require("node:test");
 const { connect } = require("../lib/client.js");
 const { Listeners } = require("../lib/client/listeners.js");
 const { attachSidecar } = require("../lib/main.js");
-const { checkAttachOptions, SECTIONS } = require("../lib/main/options.js");
+const { checkAttachOptions, checkRepeated, SECTIONS } = require("../lib/main/options.js");
 const { createBackendApi } = require("../lib/preload.js");
 
 const ELECTRON = { app: {}, ipcMain: {}, BrowserWindow: {} };
@@ -57,6 +57,14 @@ test("attachSidecar takes all of Electron's modules, options that are null, and 
   };
   checkAttachOptions({ ...modules, ...ELECTRON, settings: null, onFatal: null, backend: undefined });
   checkAttachOptions({ ...ELECTRON, allowedOrigins: ["file://", "null", "app://main", "http://127.0.0.1:5173", "my-app.x+y://host"] });
+});
+
+test("a repeated call may leave options out and bring its own functions, and must not ask for something else", () => {
+  const first = { settings: { timeouts: { startup: 5 } }, onFatal: () => {}, observers: [() => {}] };
+  for (const again of [{}, { ...first, onFatal: () => {} }, { settings: { timeouts: { startup: 5 } } }, { limits: {}, env: undefined }])
+    checkRepeated(again, first);
+  for (const other of [{ settings: { timeouts: { startup: 6 } } }, { onLog: () => {} }, { env: { A: "b" } }, { command: ["x"] }])
+    assert.throws(() => checkRepeated(other, first), new RegExp(`another value of: ${Object.keys(other)}\\.`));
 });
 
 test("Electron's own program is no backend, unless it runs as Node", () => {

@@ -99,7 +99,7 @@ export interface AttachedSidecar {
  * Registers all handlers, starts the sidecar, and resolves when the backend's address is known; windows created after that can
  * read it. Call it at the top of `main.js`, before the app is ready: sidecar and backend then start while Electron does. Repeated
  * calls return the same promise; after a failure, `close` or `detach`, the next call starts again. Rejects with a `SidecarError` if
- * the sidecar cannot be started or refuses the settings, and with a `TypeError` if an option is wrong.
+ * the sidecar cannot be started or refuses the settings, and with a `TypeError` if an option is wrong or differs from the first call's.
  *
  * `app` emits `backend-crash` (a crash summary with `message` and `logs`, or a `FatalReport` if no crash is the reason) when the backend will not be
  * restarted automatically, and `sidecar-restarted` when a dead or hung sidecar was replaced.

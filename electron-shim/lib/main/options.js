@@ -1,5 +1,6 @@
 "use strict";
 
+const { isDeepStrictEqual } = require("node:util");
 const { checkLimits, checkOptions } = require("../client/options.js");
 
 /** @type {Record<string, import("../client/options.js").Kind | null>} */
@@ -68,4 +69,26 @@ function checkAttachOptions(options, { execPath = process.execPath, versions = p
   }
 }
 
-module.exports = { checkAttachOptions, SECTIONS };
+/**
+ * Refuses a repeated call that asks for something else, which would be ignored. An option that is left out asks for nothing, and each
+ * call may make its own functions.
+ *
+ * @param {Record<string, any>} options
+ * @param {Record<string, any>} first those of the call that started the sidecar
+ * @throws {TypeError}
+ */
+function checkRepeated(options, first) {
+  const changed = Object.entries(ATTACH).filter(([name, kind]) => {
+    const value = options[name];
+    if (!kind || value === undefined || value === null || (typeof value === "object" && Object.keys(value).length === 0)) return false;
+    return kind.startsWith("function") ? !first[name] : !isDeepStrictEqual(value, first[name]);
+  });
+  if (changed.length === 0) return;
+  const names = changed.map(([name]) => name).join(", ");
+  throw new TypeError(
+    `attachSidecar: the app already has a sidecar, which was started with another value of: ${names}. To change it, call ` +
+      "await attached.detach() first. For a second backend use connect",
+  );
+}
+
+module.exports = { checkAttachOptions, checkRepeated, SECTIONS };
