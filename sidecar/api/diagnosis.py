@@ -52,7 +52,7 @@ class Diagnosis(Struct, frozen=True):
     async def _checks(self) -> list[Check]:
         from ..firewall import HAS_FIREWALL
         from ..observe import check_backend
-        from ..observe.diagnose import check_firewall, run_checks
+        from ..observe.check_backend import check_firewall, run_checks
 
         supervisor = self.supervisor
         run = supervisor.current if supervisor.current is not None and supervisor.current.alive else None
@@ -74,8 +74,8 @@ class Diagnosis(Struct, frozen=True):
     def _machine_checks(self, run: Run | None) -> dict[str, Callable[[], Check]]:
         from ..backend.ports import port_state
         from ..observe import check_files, check_network
-        from ..observe.check_libraries import check_libraries
-        from ..observe.diagnose import check_installation_time
+        from ..observe.check_backend import check_installation_time
+        from ..observe.check_files import check_libraries
         from ..process.platform.machine import hosts_file
         from ..process.platform.reserved_ports import reserved_ranges
 

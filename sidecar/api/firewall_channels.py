@@ -19,7 +19,7 @@ from ..wire.channels import CreateFirewallRuleArgs
 from ..wire.messages import CreatedFirewallRule, FirewallCheck, FirewallRule
 
 if TYPE_CHECKING:
-    from ..firewall.diagnosis import FirewallFacts
+    from ..firewall.check import FirewallFacts
 
 # Proxy Authentication Required: no server but a proxy answers so (RFC 9110, 15.5.8), and ours was asked directly; a filter
 # between the two has redirected the connection.
@@ -60,7 +60,7 @@ class FirewallChannels(Struct, frozen=True):
 
     def _command(self) -> str | None:
         from ..firewall import HAS_FIREWALL
-        from ..firewall.command import add_rule
+        from ..firewall.create import add_rule
 
         program = self._program()
         return add_rule(program, self._rule_name(program)) if HAS_FIREWALL else None
@@ -86,7 +86,7 @@ class FirewallChannels(Struct, frozen=True):
             return ""
 
     async def _facts(self) -> FirewallFacts:
-        from ..firewall.diagnosis import FirewallFacts
+        from ..firewall.check import FirewallFacts
 
         supervisor = self.supervisor
         run = supervisor.run
@@ -101,7 +101,7 @@ class FirewallChannels(Struct, frozen=True):
         if run is not None and run.owner_pid is not None:
             owner = run.owner_text
         if probe in {"ok", "proxy"}:
-            from ..firewall.proxy import read_proxy
+            from ..firewall.check import read_proxy
 
             proxy = await in_thread("proxy", read_proxy)
             if proxy or probe == "proxy":

@@ -29,7 +29,7 @@ def plan_launch(
     environment = backend_environment(settings, paths, port, inherited)
     command = find_command(settings, environment)
     if SYSTEM == "linux" and "APPDIR" in environment:
-        from .appimage import leave_appimage  # rare
+        from .environment import leave_appimage  # rare
 
         command.notes += leave_appimage(environment, command.argv[0], backend.env)
     to = backend.stop_signal_to

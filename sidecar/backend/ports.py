@@ -5,7 +5,6 @@ from __future__ import annotations
 import _socket as socket  # all that is needed here; the module around it takes 3 ms
 import errno
 
-from .. import process
 from ..process.platform.ports import LOOPBACK, set_server_options
 from ..settings.unsafe_ports import UNSAFE_PORTS
 
@@ -30,7 +29,11 @@ def port_state(port: int, *, plain: bool = False, address: str = LOOPBACK) -> Po
     ``plain``: for a server that does not set the options that most set, SO_REUSEADDR above all.
     """
     state = _bindable(port, plain=plain, address=address)
-    return "lingering" if state == "in_use" and process.lingering(port) else state
+    if state == "in_use":
+        from ..process.sockets import lingering  # the first launch does without
+
+        return "lingering" if lingering(port) else state
+    return state
 
 
 def _bindable(port: int, *, plain: bool = False, address: str = LOOPBACK) -> PortState:

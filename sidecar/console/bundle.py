@@ -16,8 +16,8 @@ from typing import Any
 from .. import argv
 from ..core.terminal_text import without_controls
 from ..errors import SidecarError
-from ..observe.system import describe_system
 from ..process.platform.files import read_file, replace_file
+from ..process.platform.machine import describe_system
 from ..settings.masking import MASK, Found, looks_secret, mask_text, secrets_of, secrets_of_command, spellings
 from ..settings.model import Settings
 from ..settings.paths import resolve_paths

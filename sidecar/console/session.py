@@ -11,12 +11,10 @@ from contextlib import asynccontextmanager
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from .screen import render
+from .screen import glyphs_for, render
 from .sentences import Line
-from .story import Story
-from .strips import glyphs_for
+from .story import Story, View
 from .surroundings import silence
-from .view import View
 
 MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not cost a core
 OPT_IN_EVENTS = ["backend:log", "backend:resourceUpdate"]  # that pictures need

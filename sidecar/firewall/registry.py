@@ -7,8 +7,7 @@ import sys
 import winreg
 from collections.abc import Iterator
 
-from .rules import StoreName
-from .snapshot import PROFILE_KEYS, RULES_KEY, STORES, Key, Snapshot
+from .rules import PROFILE_KEYS, RULES_KEY, STORES, Key, Snapshot, StoreName
 
 assert sys.platform == "win32"  # the form by which mypy leaves the rest out elsewhere
 

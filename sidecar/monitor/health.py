@@ -12,8 +12,8 @@ from ..backend.reported import prints_only_https
 from ..core import events as e
 from ..core.health import Answer, HealthTracker
 from ..log import log
-from ..process import waiting_on
 from ..process.platform import monotonic_through_sleep
+from ..process.sockets import waiting_on
 from ..settings.checks import configured_port
 from ..settings.model import Backend
 from ..settings.unsafe_ports import UNSAFE_PORTS, describe_unsafe

@@ -11,8 +11,7 @@ import re
 from ..core.bind_failure import any_bind_failure
 from ..core.cause import Cause
 from ..core.exit_status import ExitStatus, signal_name
-from ..core.last_line import quote_last
-from ..core.log_record import readable
+from ..core.last_line import quote_last, readable
 from ..plain import capitalised
 from .cause_table import BIND_FAILURES, CLEAN, KILLED_BY_OTHERS, OOM, REPORT, ROWS, STATUSES
 from .fatal import MAX_MESSAGE, RUNTIMES, Fatal, find, find_logged

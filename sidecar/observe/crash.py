@@ -126,7 +126,7 @@ class CrashReports:
                 pass  # a program reads it; the next report tries again
 
     def _render(self, facts: CrashFacts, folder: Path | None, number: int = 0) -> str:
-        from .system import describe_system
+        from ..process.platform.machine import describe_system
 
         return render(facts, system=describe_system(folder), mask=self._mask, sequence=number)
 

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from ..core.cause import Cause
     from .base import ListeningSocket, NotifyChannel, ProcessId, ProcessLayer
     from .spec import EarlyRun, LaunchSpec
 
@@ -68,42 +67,6 @@ def find_listeners_of(pids: Collection[int]) -> list[ListeningSocket] | None:
     else:
         from .portable_sockets import find_listeners_of as find
     return find(pids)
-
-
-def lingering(port: int) -> frozenset[str]:
-    """States of connections on a port that no process holds, such as TIME_WAIT; empty where one holds or listens, and off Linux."""
-    if sys.platform == "linux":
-        from .sockets import lingering as find
-
-        return find(port)
-    return frozenset()
-
-
-def waiting_on(port: int) -> int:
-    """How many connections to the port wait to be accepted; 0 off Linux, where it is not known."""
-    if sys.platform == "linux":
-        from .sockets import waiting_on as find
-
-        return find(port)
-    return 0
-
-
-def find_obstacle(pids: Collection[int], port: int | None) -> Cause | None:
-    """What keeps these processes from serving the port, a part of a sentence; None where nothing is seen, and off Linux."""
-    if sys.platform == "linux":
-        from .obstacles import find_obstacle as find
-
-        return find(pids, port)
-    return None
-
-
-def find_unix_socket(pids: Collection[int]) -> str:
-    """The path of a Unix socket on which one of these processes listens; empty where none is seen, and off Linux."""
-    if sys.platform == "linux":
-        from .sockets import find_unix_socket as find
-
-        return find(pids)
-    return ""
 
 
 def process_name(pid: int) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import InternalError
-from . import adopted, channel, link, posix_run, prctl, tree
+from . import channel, link, orphans, posix_run, prctl, tree
 from . import guardian as guardians
 from .base import LAUNCHED_AGAIN, NOT_HEARD, ProcessId, RunListener, Survivor
 from .descendants import source
@@ -160,7 +160,7 @@ class PosixProcessLayer:
             if run is not None:
                 run.exit(None)
                 seconds = run.spec.kill_deadline
-                survivors, killed = await adopted.kill_adopted(run.identity, self.marker.encode(), seconds)
+                survivors, killed = await orphans.kill_adopted(run.identity, self.marker.encode(), seconds)
                 if run.spawned.done():
                     run.tree_gone(survivors, killed)
                 else:
@@ -172,4 +172,4 @@ class PosixProcessLayer:
     async def _reap_guardian(self) -> None:
         """Waits until it has ended, or for as long as it may wait for survivors."""
         seconds = self._run.spec.kill_deadline if self._run is not None else _IDLE_TIMEOUT
-        await adopted.reap(self._guardian.pid, seconds)
+        await orphans.reap(self._guardian.pid, seconds)

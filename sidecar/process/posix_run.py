@@ -6,16 +6,73 @@ import asyncio
 import errno
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ..core.exit_status import UNKNOWN, from_wait_status
 from ..errors import InternalError
-from . import channel, descendants, find_listeners_of, output, tree
+from . import channel, descendants, find_listeners_of, tree
 from . import link as links
 from .base import ListeningSocket, ProcessId, RunListener, Survivor
 from .spec import LaunchSpec
 
 assert sys.platform != "win32"
+
+_BUFFER = bytearray(131072)  # one for all: a read is handed on before the next one begins
+_VIEW = memoryview(_BUFFER)
+_LAST_READS = 16  # at most 2 MiB are still read from a pipe that is closed while a process holds it
+
+
+class OutputPipe:
+    """The read end of one of the two pipes, in the loop until its end or until it is closed."""
+
+    def __init__(self, stream: str, deliver: Callable[[str, bytes], None], ended: Callable[[], None]) -> None:
+        self._stream = stream
+        self._deliver = deliver
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._fd = -1
+
+    def read(self, fd: int) -> None:
+        """Begins to read from that end."""
+        self._fd = fd
+        os.set_blocking(fd, False)
+        self._loop.add_reader(fd, self._read)
+
+    @property
+    def closed(self) -> bool:
+        """No more output will be sent."""
+        return self._fd < 0
+
+    def _read(self) -> bool:
+        """Once a turn, so that a flood leaves the loop its turns. False when there is nothing (more) to read."""
+        try:
+            count = os.readv(self._fd, [_BUFFER])
+        except BlockingIOError:
+            return False
+        except OSError:
+            count = 0
+        if count:
+            self._deliver(self._stream, bytes(_VIEW[:count]))
+            return True
+        self._close()
+        self._ended()
+        return False
+
+    def close(self) -> None:
+        """Reads what is there, and closes, even if a process holds the other end. ``ended`` is not called."""
+        self._ended = lambda: None
+        for _read in range(_LAST_READS):
+            if self._fd < 0 or not self._read():
+                break
+        self._close()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
 
 # Seconds that a pipe is still read after the end of the tree, when a process outside holds it open. What the root leaves
 # behind may still report how it shuts down, and a closed pipe would end it by SIGPIPE.
@@ -37,7 +94,7 @@ class PosixRun:
         self.identity = ProcessId(0, 0.0)
         self.spawned: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[list[Survivor]] = self._loop.create_future()
-        self._outputs = [output.OutputPipe(name, listener.output, self._finish) for name in ("stdout", "stderr")]
+        self._outputs = [OutputPipe(name, listener.output, self._finish) for name in ("stdout", "stderr")]
         self._timers: list[asyncio.TimerHandle] = []
         self._pidfd = -1
         self._stdin = -1

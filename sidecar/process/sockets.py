@@ -1,4 +1,4 @@
-"""Listening TCP sockets on Linux: netlink, or /proc without it, gives inodes; /proc/PID/fd says who holds which inode."""
+"""TCP sockets on Linux: netlink, or /proc without it, gives inodes; /proc/PID/fd says who holds which inode. Elsewhere nothing is seen."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
+from ..core.cause import Cause
+from . import tree
 from .base import ListeningSocket
 from .tree import PROC
 
@@ -21,7 +23,7 @@ _FOR_GOOD = {errno.ENOENT, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.EACC
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE}  # this process has no descriptor left, or the system
 _refusals: set[int] = set()
 _answered: list[bool] = []  # once netlink has answered
-_TABLES = ("tcp", "tcp6")
+_TABLES = ("tcp", "tcp6") if sys.platform == "linux" else ()
 
 
 def find_listener(port: int) -> list[ListeningSocket]:
@@ -68,7 +70,7 @@ def is_listening(port: int) -> bool | None:
 def find_unix_socket(pids: Collection[int]) -> str:
     """The path of a Unix socket on which one of these processes listens (@ for an abstract one); empty: none is seen."""
     try:
-        with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - not a path of the user's
+        with open(f"{PROC}/net/unix", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - not a path of the user's
             rows = [line.rstrip("\n").split(None, 7) for line in file]
     except OSError:
         return ""
@@ -77,7 +79,7 @@ def find_unix_socket(pids: Collection[int]) -> str:
 
 
 def lingering(port: int) -> frozenset[str]:
-    """The states of the connections on the port that no process holds; empty if a process holds any, or none exists."""
+    """The states of the connections on the port that no process holds; empty if a process holds any, or none exists, and off Linux."""
     found: list[tuple[int, int]] | None = _by_netlink(lambda diag: diag.states_on(port))
     if found is None:
         found = [(state, inode) for state, _, at, inode in _read_tables() if at == port]
@@ -87,7 +89,7 @@ def lingering(port: int) -> frozenset[str]:
 
 
 def waiting_on(port: int) -> int:
-    """How many connections to the port wait to be accepted; 0 where only netlink would say it."""
+    """How many connections to the port wait to be accepted; 0 where netlink does not say it, and off Linux."""
     return _by_netlink(lambda diag: int(diag.waiting_on(port))) or 0
 
 
@@ -172,3 +174,25 @@ def _read_socket_links(folder: str, names: list[str]) -> Iterator[int]:
             continue
         if target.startswith("socket:["):
             yield int(target[8:-1])
+
+
+_STOPPED = Cause(
+    "its process {name} (pid {pid}) is stopped",
+    "Continue it: kill -CONT {pid}. SIGSTOP, Ctrl+Z or a debugger stopped it, or it stopped itself.",
+)
+_APART = Cause(
+    "{name} (pid {pid}) listens on port {port} in its own network namespace, which 127.0.0.1 does not reach",
+    "Start it in the network of this machine: without unshare --net, bwrap --unshare-net or firejail --net. If another"
+    ' program forwards the port to it, set backend.listener = "any".',
+)
+
+
+def find_obstacle(pids: Collection[int], port: int | None) -> Cause | None:
+    """What keeps these processes from serving the port, as a part of a sentence and its remedy; None: nothing is seen."""
+    own = tree.link(os.getpid(), "ns/net")
+    for entry in filter(None, map(tree.read_entry, pids)):
+        if entry.state == "T":
+            return _STOPPED.filled(name=entry.name, pid=entry.pid)
+        if port is not None and tree.link(entry.pid, "ns/net") not in {"", own} and listens_apart(entry.pid, port):
+            return _APART.filled(name=entry.name, pid=entry.pid, port=port)
+    return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from . import checks
-from .profiles import DEFAULT_PROFILE, PROFILES
-from .sources import Given, from_environment, from_file, from_flags
+from .profiles import DEFAULT_PROFILE, PROFILES, Profile
+from .sources import Given, Source, from_environment, from_file, from_flags
 from .table import TABLE
 from .texts import BYTES, SECONDS, quantity
 
@@ -37,8 +37,6 @@ def collect(
         merge.choose_profile(given)
     preset = PROFILES[merge.profile]
     if not preset.variables.keys().isdisjoint(environ):
-        from .legacy import from_profile
-
         sources.insert(-2, from_profile(preset, environ))
         merge.has_legacy = True
     if command is not None:
@@ -181,3 +179,37 @@ def _shown(given: Given) -> str:
     if given.entry is not None and looks_secret(given.entry):
         return MASK
     return mask_text(shown(given.value))
+
+
+def from_profile(profile: type[Profile], environ: Mapping[str, str]) -> Source:
+    """The settings that these variables stand for. An empty variable counts as not set."""
+    source = Source()
+    for name, (form, section, keys) in profile.variables.items():
+        text = environ.get(name, "").strip()
+        if not text:
+            continue
+        try:
+            value = _value(form, text)
+        except ValueError as error:
+            source.mistakes.append(f"{name}: is {text!r}; allowed: {error}")
+            continue
+        source.given.extend(Given(section, key, value, name) for key in keys)
+    return source
+
+
+def _value(form: str, text: str) -> str | float | bool:
+    """ValueError, with what is allowed: it cannot be read."""
+    match form:
+        case "flag" if text.lower() in {"true", "false"}:
+            return text.lower() == "true"
+        case "flag":
+            raise ValueError("true or false")
+        case "milliseconds":
+            try:
+                return float(text) / 1000
+            except ValueError:
+                raise ValueError("a number of milliseconds") from None
+        case "path":
+            return text if text.startswith("/") else f"/{text}"
+        case _:
+            return text

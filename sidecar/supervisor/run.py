@@ -13,8 +13,8 @@ from ..core.cause import Cause
 from ..core.events import Conflict, Socket
 from ..core.exit_status import ExitStatus
 from ..errors import SidecarError
-from ..process import find_obstacle, find_unix_socket
 from ..process.base import ListeningSocket, RunningProcess, Survivor
+from ..process.sockets import find_obstacle, find_unix_socket
 from ..process.spec import LaunchSpec
 from ..wire.messages import Started
 

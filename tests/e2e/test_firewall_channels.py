@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.firewall.proxy import KEY
+from sidecar.firewall.check import KEY
 from tests.support.backends import http_backend, trouble
 from tests.support.client import SidecarClient, failure
 from tests.support.firewall import in_wine, rule

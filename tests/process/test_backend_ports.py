@@ -11,8 +11,9 @@ import pytest
 
 from sidecar.backend import ports
 from sidecar.backend.ports import choose_port, port_state
-from sidecar.process import lingering
+from sidecar.process import sockets
 from sidecar.process.platform.ports import is_listening, reset_on_close
+from sidecar.process.sockets import lingering
 from tests.support.backends import has_ipv6
 from tests.support.launch import run
 
@@ -41,7 +42,7 @@ def test_a_chosen_port_is_free_and_stays_bindable() -> None:
 def test_a_chosen_port_is_free_on_other_addresses_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Node listens on all of them. With 400 of 28 000 ports held, one of 500 choices would be such a port but for one time in 1000."""
     # What holds such a port makes no difference, and the first launch has not imported what finds out.
-    monkeypatch.setattr(ports.process, "lingering", lambda port: pytest.fail(f"asked what holds {port}"))
+    monkeypatch.setattr(sockets, "lingering", lambda port: pytest.fail(f"asked what holds {port}"))
     held = [socket.socket(socket.AF_INET6) for _ in range(400)]
     try:
         for each in held:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.console.crash import NotCrashedError, crash_backend
+from sidecar.console.watch import NotCrashedError, crash_backend
 
 
 class Explanation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from sidecar.console.crash import descends
+from sidecar.console.watch import descends
 from sidecar.process import end_process
 from sidecar.process.base import ProcessId
 from sidecar.process.identity import identify

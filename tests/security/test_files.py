@@ -15,7 +15,7 @@ import pytest
 from msgspec import structs
 
 from sidecar.backend.plan import make_folders
-from sidecar.observe import check_files, check_libraries
+from sidecar.observe import check_files
 from sidecar.observe.crash import CrashReports
 from sidecar.observe.logfiles import LogFiles
 from sidecar.observe.report import SUMMARY_MARK, CrashFacts, read_summary
@@ -135,14 +135,14 @@ def test_a_link_is_replaced_and_not_followed(place: Path) -> None:
 
 def test_the_diagnosis_neither_waits_for_what_lies_beside_the_program_nor_swallows_it(place: Path) -> None:
     program, settings = place / "server", place / "server.runtimeconfig.json"
-    program.write_bytes(check_libraries._HOST_MARK)  # a .NET program
+    program.write_bytes(check_files._HOST_MARK)  # a .NET program
     for placed in (fifo, device):  # the device last: where it is read, memory ends
         placed(settings)
         found: list[str] = []
 
         def check(found: list[str] = found) -> None:
             found.append(check_files.check_runtime(lambda: (str(program),), {}).message)
-            found.append(check_libraries.check_libraries(lambda: (str(program),), {}).message)
+            found.append(check_files.check_libraries(lambda: (str(program),), {}).message)
 
         checking = threading.Thread(target=check, daemon=True)
         checking.start()

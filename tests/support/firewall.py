@@ -6,8 +6,7 @@ import ctypes
 import sys
 from collections.abc import Iterable, Mapping
 
-from sidecar.firewall.rules import StoreName
-from sidecar.firewall.snapshot import RULES_KEY, STORES, Key, KeyState, Snapshot
+from sidecar.firewall.rules import RULES_KEY, STORES, Key, KeyState, Snapshot, StoreName
 
 PROGRAM = r"C:\Program Files\Aura Video Studio\resources\backend\Aura.Api.exe"
 NAME = "Aura Video Studio Backend"

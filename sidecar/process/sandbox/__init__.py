@@ -1,11 +1,20 @@
-"""The backend's sandbox: what this system enforces of a level, and how."""
+"""The backend's sandbox: what this system enforces of a level, and how. Linux's rules are in linux.py, what Windows does in windows/confined.py."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ...core import sandbox as core
 from ..base import Confinement, SandboxRequest
+from ..platform.files import is_inside
+from . import folders
+
+_LOW = "integrity level Low, no privileges, mitigation policies (requested; not verified on a real Windows)"
+_OF_WINDOWS = frozenset({"write", "trace", "truncate", "privileges"})
+_OF_MACOS = frozenset({"write", "truncate", "bind", "signals", "connect"})
+_PROGRAM = "/usr/bin/sandbox-exec"
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/dtracehelper")
 
 
 def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
@@ -21,12 +30,8 @@ def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
             filters=prctl.has_system_call_filters() and bool(seccomp.strict_filter(udp=False)),
         )
     if sys.platform == "win32":
-        from . import windows
-
-        return core.partly(level, "Windows", mechanism=windows.MECHANISM, provided=windows.PROTECTIONS)
-    from . import macos
-
-    provided = macos.PROTECTIONS - (set() if port_known else {"bind"})
+        return core.partly(level, "Windows", mechanism=_LOW, provided=_OF_WINDOWS)
+    provided = _OF_MACOS - (set() if port_known else {"bind"})
     return core.partly(level, "macOS", mechanism="sandbox-exec", provided=provided)
 
 
@@ -42,14 +47,10 @@ def prepare(request: SandboxRequest) -> tuple[Confinement, list[str]]:
             system_calls = seccomp.strict_filter(udp=seccomp.DNS_PORT in request.connect)
         return Confinement(request, rules=(rules, system_calls)), notes
     if sys.platform == "win32":
-        from . import windows
-
-        writable = windows.select_writable(request)
+        writable = labelled(request)
         return Confinement(request, rules=writable.paths), writable.notes
-    from . import macos
-
-    wrapper, notes = macos.wrapper(request)
-    return Confinement(request, wrapper=wrapper), notes
+    writable = folders.select_writable([*request.folders, *request.write])
+    return Confinement(request, wrapper=(_PROGRAM, "-p", profile(request, writable.paths))), writable.notes
 
 
 def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
@@ -58,8 +59,45 @@ def is_allowed(request: SandboxRequest, path: str, *, write: bool) -> bool:
         from . import linux
 
         return linux.is_allowed(request, path, write=write)
-    if sys.platform == "win32":
-        from . import windows
+    return sys.platform != "win32" or not write or is_labelled(request, path)
 
-        return windows.is_allowed(request, path, write=write)
-    return True
+
+def labelled(request: SandboxRequest) -> folders.Folders:
+    """The paths that get the label Low on Windows, which outlives the run: so none that holds the user's home."""
+    wanted = (*request.folders, *request.write)
+    return folders.select_writable(path for path in wanted if not folders.holds_home(path))
+
+
+def is_labelled(request: SandboxRequest, path: str) -> bool:
+    """Whether a path is, or lies in, one that gets the label Low."""
+    paths = (os.path.normcase(os.path.realpath(each)) for each in labelled(request).paths)
+    real = os.path.normcase(os.path.realpath(path))
+    return any(is_inside(real, each) for each in paths)
+
+
+def profile(request: SandboxRequest, writable: list[str]) -> str:
+    """What sandbox-exec(1) of macOS gets, in its own language.
+
+    Apple documents neither; what stands here are the words of its own profiles (/System/Library/Sandbox/Profiles). A rule that
+    comes later wins. Paths have to be those without links, as in /private/tmp.
+    """
+    places = [f"(subpath {_quoted(os.path.realpath(path))})" for path in writable]
+    places += [f"(literal {_quoted(path)})" for path in _DEVICES]
+    lines = [
+        "(version 1)",
+        "(allow default)",
+        "(deny file-write*)",
+        f"(allow file-write* {' '.join(places)})",
+        "(deny signal)",
+        "(allow signal (target same-sandbox))",
+    ]
+    if request.port:
+        lines += ['(deny network-bind (local tcp "*:*"))', f'(allow network-bind (local tcp "*:{request.port}"))']
+    if request.level == "strict":
+        lines.append('(deny network-outbound (remote tcp "*:*"))')
+        lines += [f'(allow network-outbound (remote tcp "*:{port}"))' for port in request.connect]
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -3,9 +3,156 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
+from itertools import islice
+from typing import Any
 
-from .sinks import sink_for
+from ...process.platform.descriptors import POLLED_KINDS, kind_of, set_blocking, write_all, write_pieces
+
+_JOINED = 256 * 1024  # bytes up to which copying the pieces together is cheaper than handing the system a list of them
+_PIECES = 64  # of a list for the system, which takes 1024 (IOV_MAX); more of them than a full pipe takes gain nothing
+
+
+class Sink(ABC):
+    """Where frames go; to be made on the running loop. ``unsent``: bytes that were pushed and not taken by the system yet."""
+
+    def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
+        self.unsent = 0
+        self._descriptor = descriptor
+        self._on_progress = on_progress
+        self._on_broken = on_broken
+        self._loop = asyncio.get_running_loop()
+
+    @abstractmethod
+    def push(self, pieces: list[bytes], size: int) -> None:
+        """Takes over ``pieces``, ``size`` bytes together."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Drops what is unsent and leaves the descriptor as it was found."""
+
+
+class _PollSink(Sink):
+    """A pipe or socket on POSIX: written at once while it takes, else when it is ready again."""
+
+    def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
+        super().__init__(descriptor, on_progress, on_broken)
+        self._backlog: deque[bytes | memoryview] = deque()
+        self._was_blocking = set_blocking(descriptor, blocking=False)
+
+    def push(self, pieces: list[bytes], size: int) -> None:
+        blocked = bool(self._backlog)
+        if size <= _JOINED:
+            data = b"".join(pieces)
+            if not blocked:
+                try:
+                    sent = os.write(self._descriptor, data)
+                except OSError:  # full or broken: _write finds out which
+                    sent = 0
+                if sent == size:  # nearly always
+                    return
+                data, size = data[sent:], size - sent
+            pieces = [data]
+        self.unsent += size
+        self._backlog.extend(pieces)
+        if not blocked:
+            self._write()
+            if self._backlog:
+                self._loop.add_writer(self._descriptor, self._writable)
+
+    def close(self) -> None:
+        self._backlog.clear()
+        self._loop.remove_writer(self._descriptor)
+        set_blocking(self._descriptor, blocking=self._was_blocking)
+
+    def _writable(self) -> None:
+        self._write()
+        if not self._backlog:
+            self._loop.remove_writer(self._descriptor)
+        self._on_progress()
+
+    def _write(self) -> None:
+        backlog = self._backlog
+        while backlog:
+            try:
+                count = write_pieces(self._descriptor, list(islice(backlog, _PIECES)))
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                backlog.clear()
+                self._on_broken(error)
+                return
+            self.unsent -= count
+            while count:
+                size = len(backlog[0])
+                if count < size:
+                    backlog[0] = memoryview(backlog[0])[count:]
+                    break
+                count -= size
+                backlog.popleft()
+
+
+class _DirectSink(Sink):
+    """A regular file, a terminal or the null device on POSIX: readiness means nothing there, a write just happens."""
+
+    def push(self, pieces: list[bytes], size: int) -> None:  # noqa: ARG002 - the interface of a sink
+        try:
+            write_all(self._descriptor, b"".join(pieces))
+        except OSError as error:  # ENOSPC
+            self._on_broken(error)
+
+    def close(self) -> None:
+        pass  # nothing is ever unsent
+
+
+class _ThreadSink(Sink):
+    """Windows, where a pipe's readiness is unknown: a daemon thread does the blocking writes."""
+
+    def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
+        import threading
+        from queue import SimpleQueue
+
+        super().__init__(descriptor, on_progress, on_broken)
+        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        threading.Thread(target=self._run, name="stdout", daemon=True).start()
+
+    def push(self, pieces: list[bytes], size: int) -> None:
+        self.unsent += size
+        self._queue.put(b"".join(pieces))
+
+    def close(self) -> None:
+        """Lets the thread end after what it has; a blocked one ends with the process."""
+        self._queue.put(None)
+
+    def _run(self) -> None:
+        while (data := self._queue.get()) is not None:
+            try:
+                write_all(self._descriptor, data)
+            except OSError as error:  # on Windows a broken pipe is errno 22
+                self._post(self._on_broken, error)
+                return
+            self._post(self._written, len(data))
+
+    def _written(self, count: int) -> None:
+        self.unsent -= count
+        self._on_progress()
+
+    def _post(self, callback: Callable[[Any], None], argument: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, argument)
+        except RuntimeError:  # the loop is closed: the process is about to end
+            pass
+
+
+def sink_for(descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> Sink:
+    """The sink that suits the descriptor; must be called on the running loop."""
+    if not POLLED_KINDS:
+        return _ThreadSink(descriptor, on_progress, on_broken)
+    return (_PollSink if kind_of(descriptor) in POLLED_KINDS else _DirectSink)(descriptor, on_progress, on_broken)
+
 
 # Frames in one write: more would leave the client idle while they are made, fewer would cost a system call each (measured).
 _ANSWERS = 16

@@ -17,8 +17,7 @@ from .names import (
     is_sentence,
     strength,
 )
-from .nesting import Nesting, list_below
-from .values import Value, depth_of, line_before, read_value, rest_of_line
+from .nesting import Nesting, Value, depth_of, line_before, list_below, read_value, rest_of_line
 
 _ANSI = r"(?:\x1b?\[[\d;]{0,12}m){0,3}"  # colours
 _CLOSE = r"(?:\\{0,15}[\"'`]|&quot;|&\#(?:0?3[49]|x2[27]);|%(?:25)?2[27]|\\{1,8}u002[27]|\]|%5[Dd]|\*{1,2}|:(?:\"?[\w\\]{1,80}\"?:)?(?:private|protected)(?=\])){0,3}"

@@ -5,10 +5,10 @@ import sys
 from sidecar.argv import parse
 from sidecar.boot import serve
 from sidecar.rpc import server
-from sidecar.rpc.stdio import reader, sinks, writer
+from sidecar.rpc.stdio import reader, writer
 
 reader.POLLED_KINDS = server.POLLED_KINDS = frozenset()
-writer.sink_for = sinks._ThreadSink
+writer.sink_for = writer._ThreadSink
 
 parse(sys.argv[1:])
 serve(sys.argv[1:])

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.process import find_listener, find_listeners_of, find_unix_socket, portable_sockets, process_name
+from sidecar.process import find_listener, find_listeners_of, portable_sockets, process_name
 from sidecar.process.base import ListeningSocket
 from sidecar.process.platform.ports import is_listening
 from sidecar.process.posix import PosixProcessLayer
+from sidecar.process.sockets import find_unix_socket
 from tests.support.backends import has_ipv6
 from tests.support.processes import DEADLINE, is_alive
 from tests.support.runs import Recorder, python, spec

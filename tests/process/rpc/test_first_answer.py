@@ -81,7 +81,7 @@ LATE = {
     "sidecar.console",
     "sidecar.dashboard",
     "sidecar.observe.crash",
-    "sidecar.observe.diagnose",
+    "sidecar.observe.check_backend",
     "sidecar.observe.causes",
     "sidecar.firewall",
     "sidecar.supervisor.handover",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from sidecar.rpc.stdio.reader import Reader
-from sidecar.rpc.stdio.sinks import _ThreadSink
+from sidecar.rpc.stdio.writer import _ThreadSink
 from sidecar.wire.framing import FrameBuffer, framed
 from tests.support.processes import until
 

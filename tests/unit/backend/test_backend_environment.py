@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.backend.appimage import leave_appimage
-from sidecar.backend.environment import backend_environment
+from sidecar.backend.environment import backend_environment, leave_appimage
 from sidecar.settings.load import load
 from sidecar.settings.model import Paths
 from sidecar.settings.servers import how_to_pass_port

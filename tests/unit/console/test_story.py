@@ -7,11 +7,9 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from sidecar.console.screen import keys, render
+from sidecar.console.screen import ASCII, BLOCKS, Glyphs, keys, render
 from sidecar.console.session import Session
-from sidecar.console.story import KEPT_LINES, Recovery, Story
-from sidecar.console.strips import ASCII, BLOCKS, Glyphs
-from sidecar.console.view import View
+from sidecar.console.story import KEPT_LINES, Recovery, Story, View
 from sidecar.wire.observe import Check
 
 CRASH = {

@@ -7,10 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from sidecar.console.screen import keys, render
-from sidecar.console.story import Story
-from sidecar.console.strips import ASCII, BLOCKS
-from sidecar.console.view import View
+from sidecar.console.screen import ASCII, BLOCKS, keys, render
+from sidecar.console.story import Story, View
 
 
 def story_of(*lines: str, stream: str = "stdout") -> Story:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.log_record import readable
+from sidecar.core.last_line import readable
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ from msgspec import UNSET
 
 from sidecar.errors import UnsupportedError
 from sidecar.firewall import check
-from sidecar.firewall.check import check_firewall, create_rule, find_rule
-from sidecar.firewall.diagnosis import FirewallFacts
-from sidecar.firewall.snapshot import Snapshot
+from sidecar.firewall.check import FirewallFacts, check_firewall, create_rule, find_rule
+from sidecar.firewall.rules import Snapshot
 from sidecar.settings.load import load
 from sidecar.wire.messages import FirewallCheck, FirewallRule
 from tests.support.firewall import NAME, PROGRAM, query_user, rule, snapshot

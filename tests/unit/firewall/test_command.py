@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.errors import InvalidConfigError, UnsupportedError
-from sidecar.firewall.command import add_rule, delete_rules
+from sidecar.firewall.create import add_rule, delete_rules
 from tests.support.firewall import NAME, PROGRAM
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from sidecar.errors import ElevationRefusedError, InvalidConfigError, UnsupportedError
 from sidecar.firewall.create import create, plan
-from sidecar.firewall.snapshot import Snapshot
+from sidecar.firewall.rules import Snapshot
 from sidecar.wire.messages import CreatedFirewallRule
 from tests.support.firewall import NAME, PROGRAM, QUERY_USER, query_user, rule, snapshot
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec import UNSET
 
-from sidecar.firewall.diagnosis import FirewallFacts, Probe, diagnose
+from sidecar.firewall.check import FirewallFacts, Probe, diagnose
 from sidecar.firewall.rules import Profile
 from sidecar.firewall.verdict import Verdict, judge
 from tests.support.firewall import PROGRAM, query_user, rule, snapshot

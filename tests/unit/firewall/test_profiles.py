@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from sidecar.firewall.profiles import ProfileSettings, settings_of
-from sidecar.firewall.rules import Profile, StoreName
-from sidecar.firewall.snapshot import Key, KeyState, Snapshot
-from sidecar.firewall.verdict import judge
+from sidecar.firewall.rules import Key, KeyState, Profile, Snapshot, StoreName
+from sidecar.firewall.verdict import ProfileSettings, judge, settings_of
 from tests.support.firewall import PROGRAM, snapshot
 
 ON = {"EnableFirewall": 1}

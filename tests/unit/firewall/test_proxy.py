@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.firewall.proxy import proxy_for_loopback
+from sidecar.firewall.check import proxy_for_loopback
 
 SERVER = {"ProxyEnable": 1, "ProxyServer": "proxy.example:3128"}
 

@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sidecar.firewall import check
-from sidecar.firewall.check import check_firewall, find_rule
-from sidecar.firewall.diagnosis import FirewallFacts
-from sidecar.firewall.rules import PROFILES
-from sidecar.firewall.snapshot import RULES_KEY, Key, Snapshot
+from sidecar.firewall.check import FirewallFacts, check_firewall, find_rule
+from sidecar.firewall.rules import PROFILES, RULES_KEY, Key, Snapshot
 from sidecar.firewall.verdict import judge
 from sidecar.settings.load import load
 from tests.support.firewall import PROGRAM, QUERY_USER, in_wine, query_user, rule

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.firewall.snapshot import RULES_KEY, Snapshot
+from sidecar.firewall.rules import RULES_KEY, Snapshot
 from sidecar.firewall.verdict import Verdict, judge
 from tests.support.firewall import PROGRAM, QUERY_USER, query_user, rule, snapshot
 

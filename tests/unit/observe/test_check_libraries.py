@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.errors import BackendNotFoundError
-from sidecar.observe.check_libraries import _CPP, _HOST_MARK, _ICU, _PIECE, check_libraries, judge, look_at
+from sidecar.observe.check_files import _CPP, _HOST_MARK, _ICU, _PIECE, check_libraries, judge, look_at
 from sidecar.process.platform.libraries import installed_libraries
 from tests.support.backends import aspnet_backend, aspnet_missing
 

@@ -12,15 +12,17 @@ import pytest
 
 from sidecar.core.cause import Cause
 from sidecar.errors import BackendNotFoundError, HttpFailedError
-from sidecar.observe import check_backend, check_files, check_network, diagnose
+from sidecar.observe import check_backend, check_files, check_network
 from sidecar.observe.check_backend import (
+    check_clock,
     check_crashes,
+    check_firewall,
     check_health,
     check_orphans,
     check_sharing,
     check_shutdown_endpoint,
+    run_checks,
 )
-from sidecar.observe.diagnose import check_clock, check_firewall, run_checks
 from sidecar.process.executability import marks
 from sidecar.wire.messages import FirewallCheck
 from sidecar.wire.observe import Check, Crash
@@ -373,7 +375,7 @@ async def test_a_check_that_breaks_hides_no_other() -> None:
 
 async def test_a_check_that_gets_no_answer_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk or a network drive that does not respond is what the diagnosis is asked about."""
-    monkeypatch.setattr(diagnose, "LIMIT", 0.05)
+    monkeypatch.setattr(check_backend, "LIMIT", 0.05)
     over = threading.Event()
     try:
         first, second = await run_checks({"folder_data": lambda: over.wait(60), "x": lambda: Check("x", "ok", "fine")})  # type: ignore[dict-item, return-value]

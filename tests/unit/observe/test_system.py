@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.observe.system import describe_system
-from sidecar.process.platform.machine import machine
+from sidecar.process.platform.machine import describe_system, machine
 
 
 def test_the_system_is_described_without_starting_any_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

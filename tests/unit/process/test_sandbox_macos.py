@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from sidecar.process import sandbox
 from sidecar.process.base import SandboxRequest
-from sidecar.process.sandbox import macos
 
 REQUEST = SandboxRequest("strict", ("/data",), (), (), 8123, (443, 5432), "/app/server", "/app")
 
 
 def test_what_is_denied_comes_before_what_is_allowed() -> None:
-    text = macos.profile(REQUEST, ["/data"])
+    text = sandbox.profile(REQUEST, ["/data"])
     lines = text.splitlines()
     for what in ("file-write*", "signal", "network-bind", "network-outbound"):
         rules = [line.split()[0] for line in lines if line.split()[1].rstrip(")") == what]
@@ -23,12 +23,12 @@ def test_what_is_denied_comes_before_what_is_allowed() -> None:
 
 
 def test_standard_connects_anywhere_and_a_reported_port_binds_any() -> None:
-    text = macos.profile(structs.replace(REQUEST, level="standard", port=None), ["/data"])
+    text = sandbox.profile(structs.replace(REQUEST, level="standard", port=None), ["/data"])
     assert "network-" not in text
 
 
 def test_a_path_cannot_end_its_rule() -> None:
-    text = macos.profile(REQUEST, ['/a") (allow file-write* (subpath "/'])
+    text = sandbox.profile(REQUEST, ['/a") (allow file-write* (subpath "/'])
     rule = next(line for line in text.splitlines() if line.startswith("(allow file-write*"))
     assert '\\"' in rule
     assert rule.replace('\\"', "").count('"') % 2 == 0

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from sidecar.process import sandbox
 from sidecar.process.base import SandboxRequest
-from sidecar.process.sandbox import windows
 
 
 def test_a_folder_with_the_home_gets_no_label_and_only_labelled_ones_are_writable(
@@ -21,12 +21,11 @@ def test_a_folder_with_the_home_gets_no_label_and_only_labelled_ones_are_writabl
     (home / "Videos").mkdir(parents=True)
     wanted = (str(tmp_path), str(home), str(home / "Videos"))
     request = SandboxRequest("standard", (str(data), str(data / "logs")), (), (), 8123, (), "server.exe", str(data))
-    assert windows.select_writable(request).paths == [str(data)]
-    assert [windows.select_writable(structs.replace(request, write=(each,))).paths for each in wanted] == [
+    assert sandbox.labelled(request).paths == [str(data)]
+    assert [sandbox.labelled(structs.replace(request, write=(each,))).paths for each in wanted] == [
         [str(data)],
         [str(data)],
         [str(data), str(home / "Videos")],
     ]
-    assert windows.is_allowed(request, str(data / "logs" / "new"), write=True)
-    assert not windows.is_allowed(request, str(home / "new"), write=True)
-    assert windows.is_allowed(request, str(home / "new"), write=False)
+    assert sandbox.is_labelled(request, str(data / "logs" / "new"))
+    assert not sandbox.is_labelled(request, str(home / "new"))

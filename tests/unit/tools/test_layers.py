@@ -79,9 +79,9 @@ def test_a_circle_of_imports_is_found() -> None:
 )
 def test_a_module_that_knows_the_platform_is_found(code: str) -> None:
     excepted = dict.fromkeys(PLATFORM_EXCEPTIONS, "import sys\nsys.platform")
-    assert list(platform_complaints({**excepted, "observe.system": code}))
+    assert list(platform_complaints({**excepted, "observe.secrets": code}))
     assert not list(platform_complaints({**excepted, "process.platform.ports": code}))
-    assert not list(platform_complaints({**excepted, "observe.system": "from ..process.platform import SYSTEM"}))
+    assert not list(platform_complaints({**excepted, "observe.secrets": "from ..process.platform import SYSTEM"}))
 
 
 def test_an_exception_that_is_none_any_more_is_found() -> None:

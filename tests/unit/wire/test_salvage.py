@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.wire.salvage import Salvaged, salvage
+from sidecar.wire.codec import Salvaged, salvage
 
 ID = frozenset({"id"})
 encode = msgspec.msgpack.encode
