@@ -20,6 +20,7 @@ from . import QUEUED_ENTRIES, Entry, Pump, render, write_stderr
 _COLOURS = {"info": "\x1b[1m", "warning": "\x1b[33;1m", "error": "\x1b[31;1m"}
 ROTATE_BYTES = 10 * 1024 * 1024
 ROTATED_FILES = 9  # and the current one: ten
+_ROTATED = "sidecar.????-??-??_??-??-??_??????.log"
 RETRY_SECONDS = 30.0  # a file that failed is tried again after this
 
 
@@ -107,7 +108,7 @@ class Sinks:
         except PermissionError:  # Windows does not rename a file that another sidecar on this folder has open
             self._rotate_at = time.monotonic() + RETRY_SECONDS
             return
-        for old in sorted(self._path.parent.glob("sidecar.*.log"))[:-ROTATED_FILES]:
+        for old in sorted(self._path.parent.glob(_ROTATED))[:-ROTATED_FILES]:
             with suppress(OSError):  # a program reads it; the next rotation tries again
                 files.remove_file(old)
 

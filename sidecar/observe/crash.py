@@ -117,7 +117,8 @@ class CrashReports:
         found = self._read_all()
         text = self._render(facts, self._folder, min((self._before or 0) + number, MAX_SEQUENCE))
         replace_file(self._path(name), text.encode("utf-8", "replace"))
-        numbers = {each: found[each][0] if each in found else 0 for each in self._names() if each != name}
+        # An app may name its own reports so, in the same folder.
+        numbers = {each: number for each, (number, _) in found.items() if each != name}
         others = sorted(numbers, key=lambda each: (numbers[each], each))
         for old in others[: max(0, len(others) + 1 - KEEP)]:
             try:

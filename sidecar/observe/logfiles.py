@@ -22,7 +22,9 @@ CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that 
 BATCH_BYTES = 1024 * 1024
 LOOK_SECONDS = 0.5  # between two looks whether the files are still in their place
 
-_MAX_NUMBER = 999_000_000  # of a file of ours; behind a higher one, which only the backend can have made, no file would be removed
+_MAX_NUMBER = (
+    999_000  # of a file of ours; behind a higher one, which only the backend can have made, no file would be removed
+)
 
 
 class LogFiles:
@@ -204,9 +206,9 @@ class LogFiles:
         return seen.st_size >= self.max_bytes or not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1
 
     def _numbers(self) -> list[int]:
-        # Without a pattern: this thread's import of re would hold up the first answer.
+        # Of six digits: others end in a date. Without a pattern: this thread's import of re would hold up the first answer.
         names = [name[8:-4] for name in os.listdir(self.folder) if name[:8] == "backend-" and name[-4:] == ".log"]
-        numbers = [int(name) for name in names if 6 <= len(name) <= 9 and name.isascii() and name.isdigit()]
+        numbers = [int(name) for name in names if len(name) == 6 and name.isascii() and name.isdigit()]
         return [number for number in numbers if number < _MAX_NUMBER]
 
     def _path(self, number: int) -> str:

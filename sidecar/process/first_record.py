@@ -7,8 +7,9 @@ import time
 
 from .platform.files import distrust, read_file, replace_file
 
-LAST = "last-run.json"
-PREFIX = "run-"
+# Names that an app, whose user-data folder it may be, has for nothing of its own
+LAST = "sidecar-last-run.json"
+PREFIX = "sidecar-run-"
 MARKER = "SIDECAR_MARKER"
 """The variable by which everything that a sidecar launches is known."""
 MAX_BYTES = 64 * 1024  # a record has some 300

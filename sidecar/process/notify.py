@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import struct
 import sys
 from pathlib import Path
 
 from .base import Datagram
-from .platform.files import make_folder
+from .platform.files import bind_file, make_folder, remove_file
 
 assert sys.platform == "linux"
 
@@ -34,7 +35,7 @@ class NotifySocket:
             _remove_dead(folder)
             if len(os.fsencode(self._path)) > _MAX_PATH:
                 raise OSError("too long")  # noqa: TRY301 - as any other reason
-            self._socket.bind(os.fspath(self._path))
+            bind_file(self._socket, self._path)
             self.address = str(self._path)
         except OSError:
             self._path = None
@@ -63,16 +64,17 @@ class NotifySocket:
         """See base."""
         self._socket.close()
         if self._path is not None:
-            self._path.unlink(missing_ok=True)
+            remove_file(self._path)
 
 
 def _remove_dead(folder: Path) -> None:
-    """Sockets of killed sidecars: no process is bound to them."""
+    """Sockets of killed sidecars: no process is bound to them. To connect to any other file is refused too: connect(2)."""
     for path in folder.glob(f"{_PREFIX}*"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
             try:
-                probe.connect(os.fspath(path))
+                if stat.S_ISSOCK(path.lstat().st_mode):
+                    probe.connect(os.fspath(path))
             except ConnectionRefusedError:
-                path.unlink(missing_ok=True)
+                remove_file(path)
             except OSError:
                 pass

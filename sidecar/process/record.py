@@ -1,6 +1,6 @@
 """What a sidecar writes down, for the one after it: whose backend runs, on which port, and how often it failed.
 
-``run-PID-START.json`` in the data folder is each one's own; ``last-run.json`` is left by a clean end and a reclaim. A write
+``sidecar-run-PID-START.json`` in the data folder is each one's own; ``sidecar-last-run.json`` is left by a clean end and a reclaim. A write
 replaces the file in one step; it is not synced, since after a power cut no process is left that it could describe.
 """
 

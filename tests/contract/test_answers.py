@@ -297,7 +297,7 @@ async def test_every_channel_answers_with_a_data_folder_whose_name_is_not_utf8(t
                 crash = await client.event("backend:crash")
                 report = await client.call("backend:crashReport", {"name": crash["name"]})
                 assert report["report"]
-                assert [path.name for path in data.glob("run-*.json")]
+                assert [path.name for path in data.glob("sidecar-run-*.json")]
             await client.call(name, *CALLS.get(name, []))
     assert "could not" not in client.stderr_text
     assert b"one" in b"".join(path.read_bytes() for path in data.glob("logs/backend/*.log"))

@@ -61,7 +61,7 @@ async def test_what_sidecar_and_guardian_left_when_killed_in_one_instant_is_ende
     stubborn = http_backend(ignore_sigterm=True, ignore_shutdown=True)
     async with sidecar(tmp_path, *stubborn, expect_exit=None) as client:
         await client.call("backend:waitForReady")
-        record = json.loads(next(tmp_path.glob("run-*.json")).read_text())
+        record = json.loads(next(tmp_path.glob("sidecar-run-*.json")).read_text())
         # An orphan that outlived both: the record of a sidecar that is gone names it, with its start time.
         orphan = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"],
@@ -83,7 +83,7 @@ async def test_a_stranger_under_a_recorded_pid_is_left_alone(tmp_path: Path) -> 
     try:
         async with sidecar(tmp_path, expect_exit=None) as client:
             await client.call("backend:waitForReady")
-            path = next(tmp_path.glob("run-*.json"))
+            path = next(tmp_path.glob("sidecar-run-*.json"))
             record = json.loads(path.read_text())
             processes.kill(client.hello["pid"])
             await client.wait_exit(10)
@@ -141,9 +141,9 @@ async def test_two_that_start_at_once_after_a_killed_one_see_each_other(tmp_path
 async def test_a_corrupt_record_is_set_aside_and_never_fatal(tmp_path: Path) -> None:
     names = []
     for number, content in enumerate([b"", b"{", b"\xff\xfe", b'{"world": 1}', b"null"]):
-        names.append(f"run-1-{number}.json")
+        names.append(f"sidecar-run-1-{number}.json")
         (tmp_path / names[-1]).write_bytes(content)
-    (tmp_path / "last-run.json").write_bytes(b"{")
+    (tmp_path / "sidecar-last-run.json").write_bytes(b"{")
     async with sidecar(tmp_path) as client:
         assert (await client.call("backend:waitForReady"))["success"] is True
     for name in names:

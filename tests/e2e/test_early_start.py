@@ -67,7 +67,7 @@ def end(victim: str, milliseconds: float, data: Path, *, after_crash: bool = Fal
 
 def recorded_backend(data: Path) -> int:
     """The pid of the backend in the record; 0: there is none."""
-    for record in data.glob("run-*.json"):
+    for record in data.glob("sidecar-run-*.json"):
         backend = json.loads(record.read_text())["backend"]
         return backend[0] if backend else 0
     return 0
@@ -99,7 +99,7 @@ def test_after_a_kill_at_a_random_moment_nothing_is_left(tmp_path: Path, victim:
 async def test_the_run_is_adopted_with_its_record_its_events_and_its_output(tmp_path: Path) -> None:
     async with SidecarClient(http_backend(say_stdout="early"), data=tmp_path) as client:
         started = await client.call("backend:waitForReady")
-        record = json.loads(next(tmp_path.glob("run-*.json")).read_text())
+        record = json.loads(next(tmp_path.glob("sidecar-run-*.json")).read_text())
         assert (record["port"], record["backend"][0]) == (started["port"], started["pid"])
         states = [event["state"] for event in client.payloads("backend:stateChanged")]
         assert states == ["STARTING", "RUNNING"]

@@ -56,7 +56,7 @@ async def scenario(tmp_path: Path, victim: str, moment: str, family: str) -> Non
         if moment == "stopping":
             client.request("backend:stop").add_done_callback(lambda answer: answer.exception())
             await client.state("STOPPING")
-        record = json.loads(next(tmp_path.glob("run-*.json")).read_text())
+        record = json.loads(next(tmp_path.glob("sidecar-run-*.json")).read_text())
         pids = {"sidecar": client.hello["pid"], "guardian": record["guardian"][0], "parent": client.process.pid}
         os.kill(pids[victim], signal.SIGKILL)
         killed = time.monotonic()
@@ -141,7 +141,7 @@ async def _stopped(tmp_path: Path, sleeper: str, victim: str) -> None:
     )
     async with client:
         await client.call("backend:waitForReady")
-        record = json.loads(next(tmp_path.glob("run-*.json")).read_text())
+        record = json.loads(next(tmp_path.glob("sidecar-run-*.json")).read_text())
         pids = {"sidecar": client.hello["pid"], "guardian": record["guardian"][0], "parent": client.process.pid}
         os.kill(pids[sleeper], signal.SIGSTOP)
         os.kill(pids[victim], signal.SIGKILL)
@@ -162,7 +162,7 @@ async def test_a_stopped_guardian_does_not_hold_up_a_stop(tmp_path: Path) -> Non
     settings = {"timeouts.graceful_shutdown": 0.5, "timeouts.shutdown_request": 0.5}
     async with SidecarClient(http_backend(**STUBBORN), settings=settings, data=tmp_path) as client:
         pid = (await client.call("backend:waitForReady"))["pid"]
-        record = json.loads(next(tmp_path.glob("run-*.json")).read_text())
+        record = json.loads(next(tmp_path.glob("sidecar-run-*.json")).read_text())
         os.kill(record["guardian"][0], signal.SIGSTOP)
         asked = time.monotonic()
         assert (await client.call("backend:stop"))["success"] is True
@@ -174,7 +174,7 @@ async def test_a_stopped_guardian_does_not_hold_up_a_stop(tmp_path: Path) -> Non
 async def test_a_guardian_that_was_killed_is_replaced_for_the_next_run(tmp_path: Path) -> None:
     async with SidecarClient(http_backend(), data=tmp_path) as client:
         before = await client.call("backend:waitForReady")
-        record = json.loads(next(tmp_path.glob("run-*.json")).read_text())
+        record = json.loads(next(tmp_path.glob("sidecar-run-*.json")).read_text())
         mark = client.mark()
         os.kill(record["guardian"][0], signal.SIGKILL)
         crash = await client.event("backend:crash", since=mark)

@@ -85,7 +85,7 @@ async def left_behind(stage: Stage) -> Explanation:
     async with stage.sidecar(http_backend()) as client:
         client.expect_exit = None
         await client.call("backend:waitForReady")
-        record = next((stage.folder / "data").glob("run-*.json"))
+        record = next((stage.folder / "data").glob("sidecar-run-*.json"))
         marker = record.read_text().partition('"marker":"')[2].partition('"')[0]
         # Stands for a process that got away when sidecar and guardian were killed in one instant.
         name, _, value = marker.partition("=")

@@ -69,8 +69,8 @@ def codec(data: bytes) -> None:
 
 def record(data: bytes) -> None:
     """No record aborts a start or kills a process."""
-    (_folder / "run-2-1.json").write_bytes(data)
-    (_folder / "last-run.json").write_bytes(data[::-1] if data[:1] == b"x" else data)
+    (_folder / "sidecar-run-2-1.json").write_bytes(data)
+    (_folder / "sidecar-last-run.json").write_bytes(data[::-1] if data[:1] == b"x" else data)
     found = Reclaim(_folder).read()
     if found.killed or not (found.last_port is None or 1 <= found.last_port <= 65_535):
         raise AssertionError(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -51,10 +52,31 @@ def test_all_that_a_sidecar_leaves_is_its_owners_alone(tmp_path: Path) -> None:
         backend=script_backend("print('hello', flush=True); raise SystemExit(3)"),
     )
     seen = modes(tmp_path)
-    assert {"data/last-run.json", "data/logs/backend/backend-000001.log", "support.zip"} <= set(seen)
+    assert {"data/sidecar-last-run.json", "data/logs/backend/backend-000001.log", "support.zip"} <= set(seen)
     assert any("crash-" in name for name in seen)
     wrong = {name: oct(mode) for name, mode in seen.items() if mode != (0o700 if (tmp_path / name).is_dir() else 0o600)}
     assert wrong == {}
+
+
+def test_what_an_app_keeps_in_its_folders_stays(tmp_path: Path) -> None:
+    """The data folder is Electron's user-data folder, and the logs folder the app's, unless the app names others."""
+    (tmp_path / "logs" / "backend").mkdir(parents=True)
+    names = [
+        *("run-config.json", "last-run.json", "notify-rules.json", "notify-7"),
+        *(f"logs/crash-2026-01-{day:02}T10-55-00.{number}Z.log" for day in range(1, 31) for number in (123, 456)),
+        *(f"logs/backend/backend-202611{day:02}.log" for day in range(1, 31)),
+    ]
+    for name in names:
+        (tmp_path / name).write_text("the app's own")
+    places = f"paths.data={json.dumps(str(tmp_path))}"
+    doctor(
+        *("--start", "--set", places, "--set", "backend.notify=true", "--set", "restart.attempts=0"),
+        backend=script_backend("print('hello', flush=True); raise SystemExit(3)"),
+    )
+    assert (tmp_path / "logs" / "backend" / "backend-000001.log").exists()
+    assert len(list((tmp_path / "logs").glob("crash-*.log"))) == 61
+    kept = [name for name in names if (tmp_path / name).exists() and (tmp_path / name).read_text() == "the app's own"]
+    assert kept == names
 
 
 def test_a_file_of_an_older_version_is_closed_to_others(tmp_path: Path) -> None:
@@ -163,7 +185,7 @@ async def test_the_backends_log_goes_on_beside_it(place: Path, placed: Callable[
 
 
 async def test_a_number_beyond_all_others_does_not_end_the_removal_of_old_logs(place: Path) -> None:
-    (place / "backend-999999999.log").write_bytes(b"")
+    (place / "backend-999999.log").write_bytes(b"")
     log = LogFiles(place, pytest.fail)
     log.max_bytes = 10
     for _ in range(20):
@@ -300,17 +322,19 @@ def test_what_a_sandboxed_backend_may_change_is_reached_by_no_link(
     (outside / "ours").write_bytes(b"theirs")
     place.rename(place.with_name("aside"))
     place.symlink_to(outside)
-    for act in (
-        lambda: files.open_append(place / "x"),
-        lambda: files.create_file(place / "x"),
-        lambda: files.read_file(place / "ours", 100),
-        lambda: files.replace_file(place / "ours", b"ours"),
-        lambda: files.make_folder(place / "a"),
-        lambda: files.remove_file(place / "ours"),
-        lambda: files.move_file(place / "ours", place / "moved"),
-    ):
-        with pytest.raises(OSError, match="by a link that the backend may have made"):
-            act()
+    with socket.socket(socket.AF_UNIX) as server:
+        for act in (
+            lambda: files.open_append(place / "x"),
+            lambda: files.create_file(place / "x"),
+            lambda: files.read_file(place / "ours", 100),
+            lambda: files.replace_file(place / "ours", b"ours"),
+            lambda: files.make_folder(place / "a"),
+            lambda: files.remove_file(place / "ours"),
+            lambda: files.move_file(place / "ours", place / "moved"),
+            lambda: files.bind_file(server, place / "socket"),
+        ):
+            with pytest.raises(OSError, match="by a link that the backend may have made"):
+                act()
     assert [path.read_bytes() for path in outside.iterdir()] == [b"theirs"]
     files.replace_file(tmp_path / "elsewhere", b"x")
 

@@ -47,7 +47,7 @@ def orphan(marker: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def write(folder: Path, marker: str = "", **facts: object) -> Path:
-    path = folder / "run-2-1.json"
+    path = folder / "sidecar-run-2-1.json"
     path.write_bytes(msgspec.json.encode(RECORD | {"marker": marker} | facts))
     return path
 
@@ -192,7 +192,7 @@ def test_a_link_is_not_followed(orphan: subprocess.Popen[bytes], tmp_path: Path,
 
 
 @pytest.mark.posix(reason="a named pipe in a folder")
-@pytest.mark.parametrize("name", ["run-2-1.json", "last-run.json"])
+@pytest.mark.parametrize("name", ["sidecar-run-2-1.json", "sidecar-last-run.json"])
 def test_a_fifo_holds_up_no_start(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     begin = time.monotonic()
@@ -202,7 +202,7 @@ def test_a_fifo_holds_up_no_start(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.posix(reason="Windows allots every byte of a file that is not marked as sparse")
-@pytest.mark.parametrize("name", ["run-2-1.json", "last-run.json"])
+@pytest.mark.parametrize("name", ["sidecar-run-2-1.json", "sidecar-last-run.json"])
 def test_a_giant_is_not_read(tmp_path: Path, name: str) -> None:
     with (tmp_path / name).open("wb") as file:
         file.truncate(1 << 40)
@@ -241,7 +241,7 @@ def test_a_number_out_of_range_ends_no_start(tmp_path: Path, fault: dict[str, ob
 
 @pytest.mark.parametrize("content", [b'{"port": 70000}', b'{"failures": 1000000000}', b'{"failures": -1}'])
 def test_a_last_run_out_of_range_is_set_aside(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "last-run.json").write_bytes(content)
+    (tmp_path / "sidecar-last-run.json").write_bytes(content)
     found = Reclaim(tmp_path).read()
     assert (found.last_port, found.failures, len(found.notes)) == (None, 0, 1)
     assert Reclaim(tmp_path).read().notes == []
@@ -252,7 +252,7 @@ NESTED = (
 )  # deeper than any Python decodes, and short enough to be read
 
 
-@pytest.mark.parametrize("name", ["run-2-1.json", "last-run.json"])
+@pytest.mark.parametrize("name", ["sidecar-run-2-1.json", "sidecar-last-run.json"])
 def test_a_deeply_nested_record_ends_no_start(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(NESTED)
     # Python 3.14 decodes as deep as its stack is large, which such a file may not exceed.
@@ -267,7 +267,7 @@ def test_a_deeply_nested_summary_of_a_crash_hides_no_other_report() -> None:
 def test_a_flood_of_records_holds_up_no_start(tmp_path: Path, marker: str) -> None:
     """5000 of dead sidecars, each with its search for orphans, took more than a minute."""
     for number in range(2000):
-        write(tmp_path, marker).rename(tmp_path / f"run-{number + 3}-1.json")
+        write(tmp_path, marker).rename(tmp_path / f"sidecar-run-{number + 3}-1.json")
     begin = time.monotonic()
     found = Reclaim(tmp_path).read()
     assert time.monotonic() - begin < 20

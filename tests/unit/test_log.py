@@ -233,14 +233,16 @@ async def test_the_newest_files_are_kept(
 ) -> None:
     monkeypatch.setattr("sidecar.log.sinks.ROTATE_BYTES", 50)
     monkeypatch.setattr("sidecar.log.sinks.ROTATED_FILES", 2)
+    foreign = [tmp_path / f"sidecar.{number}.log" for number in range(4)]
+    for path in foreign:
+        path.touch()
     await log.attach(Settings(), tmp_path)
     for number in range(6):
         log.info(f"number {number} " + "x" * 60)
     log.close()
-    assert [path.read_text("utf-8")[33:41] for path in sorted(tmp_path.glob("sidecar.*.log"))] == [
-        "number 3",
-        "number 4",
-    ]
+    rotated = sorted({*tmp_path.glob("sidecar.*.log")} - {*foreign})
+    assert [path.read_text("utf-8")[33:41] for path in rotated] == ["number 3", "number 4"]
+    assert all(path.exists() for path in foreign)
     assert "number 5" in (tmp_path / "sidecar.log").read_text("utf-8")
     capsys.readouterr()
 

@@ -18,6 +18,7 @@ TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path  # to import it takes 3 ms of a start
+    from socket import socket
     from typing import TypeVar
 
     _T = TypeVar("_T")
@@ -136,6 +137,11 @@ def _make_one(folder: str) -> None:
     except FileExistsError:
         if not os.path.isdir(folder):
             raise
+
+
+def bind_file(server: socket, path: str | Path) -> None:
+    """Binds a Unix socket to a path. Raises OSError."""
+    _at(path, lambda name, parent: server.bind(os.fspath(path) if parent is None else f"/proc/self/fd/{parent}/{name}"))
 
 
 def replace_file(path: str | Path, data: bytes, *, public: bool = False) -> None:

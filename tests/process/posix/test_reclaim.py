@@ -28,7 +28,7 @@ def write(folder: Path, **facts: object) -> Path:
     """A record as an earlier sidecar would have left it."""
     import msgspec
 
-    path = folder / f"run-{facts.get('owner', DEAD)[0]}-1.json"  # type: ignore[index]
+    path = folder / f"sidecar-run-{facts.get('owner', DEAD)[0]}-1.json"  # type: ignore[index]
     path.write_bytes(
         msgspec.json.encode(RunRecord(**{"world": pid_namespace(), "owner": DEAD, "written": 5.0, **facts}))
     )  # type: ignore[arg-type]
@@ -86,7 +86,7 @@ def test_orphans_of_a_dead_sidecar_and_guardian_are_ended(own, tmp_path: Path, k
     else:
         wait_until(lambda: not owner.left(), PROMISE, what=owner.left)
     assert (found.last_port, found.failures, found.shared) == (45678, 2, False)
-    assert [path.name for path in tmp_path.iterdir()] == ["last-run.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["sidecar-last-run.json"]
     again = Reclaim(tmp_path).read()
     assert (again.last_port, again.failures, again.killed, again.notes) == (45678, 2, [], [])
 
@@ -207,19 +207,19 @@ def test_the_marker_proves_nothing_to_a_sidecar_that_was_started_with_it(
 )
 def test_a_damaged_record_is_reported_and_set_aside(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, owner=(3, 1.0), port=4242)
-    (tmp_path / "run-9-9.json").write_bytes(content)
+    (tmp_path / "sidecar-run-9-9.json").write_bytes(content)
     found = Reclaim(tmp_path).read()
     assert found.last_port == 4242
-    assert "run-9-9.json is damaged" in found.notes[0]
-    assert (tmp_path / "run-9-9.json.corrupt").read_bytes() == content
+    assert "sidecar-run-9-9.json is damaged" in found.notes[0]
+    assert (tmp_path / "sidecar-run-9-9.json.corrupt").read_bytes() == content
     assert Reclaim(tmp_path).read().notes == []
 
 
 def test_a_damaged_last_run_is_reported_and_set_aside(tmp_path: Path) -> None:
-    (tmp_path / "last-run.json").write_bytes(b'{"port": "x"}')
+    (tmp_path / "sidecar-last-run.json").write_bytes(b'{"port": "x"}')
     found = Reclaim(tmp_path).read()
     assert (found.last_port, len(found.notes)) == (None, 1)
-    assert (tmp_path / "last-run.json.corrupt").exists()
+    assert (tmp_path / "sidecar-last-run.json.corrupt").exists()
 
 
 def test_the_newest_record_gives_port_and_failures(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_a_reader_while_a_record_is_written_sees_a_whole_one(tmp_path: Path) -> 
 
     record = Record(tmp_path, pytest.fail)
     record.update(port=1)
-    path = next(tmp_path.glob("run-*.json"))
+    path = next(tmp_path.glob("sidecar-run-*.json"))
     stop = threading.Event()
 
     def rewrite() -> None:

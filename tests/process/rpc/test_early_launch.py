@@ -85,10 +85,10 @@ def test_the_backend_is_launched_before_the_loop_and_the_codec_are_imported(tmp_
 def test_what_is_unusual_is_left_to_the_supervisor(tmp_path: Path, setting: str, why: str) -> None:
     status, said = launched(tmp_path, setting)
     assert status == (0 if why.startswith("no mistake") else 3), said
-    assert (list(tmp_path.glob("run-*.json")) == []) is not why.startswith("no mistake")
+    assert (list(tmp_path.glob("sidecar-run-*.json")) == []) is not why.startswith("no mistake")
 
 
-@pytest.mark.parametrize("name", ["run-1-2.json", "last-run.json"])
+@pytest.mark.parametrize("name", ["sidecar-run-1-2.json", "sidecar-last-run.json"])
 def test_a_folder_that_holds_more_than_a_clean_end_leaves_is_left_to_the_supervisor(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("{}")
     assert launched(tmp_path)[0] == 3
