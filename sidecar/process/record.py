@@ -23,6 +23,9 @@ from .platform.files import remove_file, replace_file
 _Pid = Annotated[int, msgspec.Meta(gt=1, le=2**31 - 1)]
 _Time = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 _Process = tuple[_Pid, _Time]
+_Owner = tuple[
+    Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)], _Time
+]  # the first process of a container, in which it has pid 1
 _Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 _World = Annotated[str, msgspec.Meta(max_length=200)]
@@ -36,7 +39,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
     """The record of one sidecar; processes are (pid, start time)."""
 
     world: _World  # see identity.pid_namespace
-    owner: _Process
+    owner: _Owner
     guardian: _Process | None = None
     backend: _Process | None = None
     marker: _Name = ""  # NAME=value in the environment of all that the sidecar launched; empty: none

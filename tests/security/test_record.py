@@ -137,6 +137,12 @@ def test_a_process_that_shows_no_environment_is_left_alone(tmp_path: Path, marke
         stranger.wait()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only a container of Linux numbers its processes for itself")
+def test_a_sidecar_that_is_the_first_process_of_a_container_is_known(tmp_path: Path) -> None:
+    write(tmp_path, owner=identify(1))
+    assert "Another sidecar (pid 1)" in Reclaim(tmp_path).read().neighbours[0]
+
+
 @modes
 @pytest.mark.parametrize("mode", [0o777, 0o757, 0o1777])
 def test_a_folder_that_others_can_write_is_reported_and_kills_nothing(
