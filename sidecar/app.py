@@ -95,9 +95,7 @@ class App:
             announce_self(paths.data)
         reclaim = Reclaim(paths.data, max_ending=settings.timeouts.total_shutdown, sandboxed=sandboxed)
         reclaimed = reclaim.read()
-        succession = Succession(
-            reclaimed, lambda: in_thread("reclaim", lambda: reclaim.read(wait=False)), self._succeeded
-        )
+        succession = Succession(reclaimed, lambda: in_thread(lambda: reclaim.read(wait=False)), self._succeeded)
         self._warnings = [*reclaimed.neighbours, *reclaimed.notes]
         for note in [*self._warnings, boot.containment]:
             if note:
@@ -198,9 +196,9 @@ class App:
             self._ending.exit_status = errors.StopFailedError.exit_status
         # Else the next sidecar must know of what is left.
         if self._ending.exit_status != errors.StopFailedError.exit_status:
-            await _briefly("record", self._record.remove)
+            await _briefly(self._record.remove)
         if self._handover is not None:
-            await _briefly("handover", self._handover.close)
+            await _briefly(self._handover.close)
         await self._recorder.close()
         if self._metrics is not None:
             await self._metrics.close()
@@ -210,9 +208,9 @@ class App:
         return self._ending.exit_status
 
 
-async def _briefly(name: str, work: Callable[[], None]) -> None:
+async def _briefly(work: Callable[[], None]) -> None:
     """Does the work, and waits no longer than a second for a disk that does not answer."""
-    await asyncio.wait({in_thread(name, work)}, timeout=1.0)
+    await asyncio.wait({in_thread(work)}, timeout=1.0)
 
 
 _HEAD_START = 0.2  # seconds
@@ -235,7 +233,7 @@ def _import_late(supervisor: Supervisor, settings: Settings, logs: str) -> tuple
         usual = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_INTERVAL)  # meanwhile the backend may become ready
         try:
-            await in_thread("imports", _import_masking)
+            await in_thread(_import_masking)
             await log.attach(settings, logs)
         finally:
             sys.setswitchinterval(usual)

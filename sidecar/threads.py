@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import errno
-import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def in_thread(name: str, work: Callable[[], T]) -> asyncio.Future[T]:
-    """Runs ``work`` in a daemon thread of that name; its result or exception is a future of the running loop.
+def start_thread(work: Callable[[], object]) -> None:
+    """Runs ``work`` in a daemon thread. RuntimeError: the system has no process or memory left.
+
+    Not by threading, which waits until the thread runs: one that finds no memory for its first step dies without a word, and its
+    starter would wait for ever (cpython#140746).
+    """
+    _thread.start_new_thread(work, ())
+
+
+def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
+    """Runs ``work`` in a daemon thread; its result or exception is a future of the running loop.
 
     The loop's executor (``asyncio.to_thread``) would not do: its threads are joined at exit, and a dead disk, an elevation
     prompt or a process that does not end would keep the sidecar from ending.
@@ -40,7 +49,7 @@ def in_thread(name: str, work: Callable[[], T]) -> asyncio.Future[T]:
             pass
 
     try:
-        threading.Thread(target=run, name=name, daemon=True).start()
-    except RuntimeError as error:  # the system has no process or memory left, which is not said
+        start_thread(run)
+    except RuntimeError as error:  # which does not say why
         future.set_exception(OSError(errno.EAGAIN, str(error)))
     return future

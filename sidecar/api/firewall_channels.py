@@ -49,14 +49,14 @@ class FirewallChannels(Struct, frozen=True):
         from ..firewall.check import check_firewall
 
         facts = await self._facts()
-        return await in_thread("firewall", lambda: check_firewall(facts))
+        return await in_thread(lambda: check_firewall(facts))
 
     async def _find_rule(self) -> FirewallRule:
         from ..firewall.check import find_rule
 
         firewall, program = self.settings.firewall, self._program()
         names = [name for name in (firewall.rule_name, *firewall.other_names) if name]
-        return await in_thread("firewall", lambda: find_rule(names, program))
+        return await in_thread(lambda: find_rule(names, program))
 
     def _command(self) -> str | None:
         from ..firewall import HAS_FIREWALL
@@ -71,7 +71,7 @@ class FirewallChannels(Struct, frozen=True):
         program = self._program()
         name = self._rule_name(program)
         preview = args is not None and args.preview
-        return await in_thread("firewall", lambda: create_rule(program, name, preview=preview))
+        return await in_thread(lambda: create_rule(program, name, preview=preview))
 
     def _rule_name(self, program: str) -> str:
         from pathlib import Path
@@ -103,7 +103,7 @@ class FirewallChannels(Struct, frozen=True):
         if probe in {"ok", "proxy"}:
             from ..firewall.check import read_proxy
 
-            proxy = await in_thread("proxy", read_proxy)
+            proxy = await in_thread(read_proxy)
             if proxy or probe == "proxy":
                 probe, owner = "proxy", proxy or "one that is not configured here"
         sockets = current.listeners() if current is not None else None

@@ -69,7 +69,7 @@ class MetricsFile:
             if not self._over:
                 await asyncio.sleep(_SETTLE)
         try:
-            await in_thread("metrics", lambda: self._path.unlink(missing_ok=True))
+            await in_thread(lambda: self._path.unlink(missing_ok=True))
         except OSError as error:
             if not self._failing:  # else it was reported
                 log.warning(f"The metrics file {self._path} cannot be removed: {error.strerror or error}")
@@ -77,7 +77,7 @@ class MetricsFile:
     async def _write(self) -> None:
         page = self._metrics.render(self._path.stem, {"version": __version__}).encode("utf-8", "replace")
         try:
-            await in_thread("metrics", lambda: replace_file(self._path, page, public=True))
+            await in_thread(lambda: replace_file(self._path, page, public=True))
         except OSError as error:
             if not self._failing:
                 log.warning(

@@ -90,7 +90,7 @@ class Link:
         checks = msgspec.convert(await self.call("backend:diagnose", ()), list[Check])
         logs = (await self.call("runtime:getBootstrap", ()))["paths"]["logs"]
         facts = {"logs": logs, "info": await self.call("sidecar:info", ())}
-        return await in_thread("bundle", lambda: Bundle(checks, facts, self._words).pack())
+        return await in_thread(lambda: Bundle(checks, facts, self._words).pack())
 
     def join(self, tab: Tab) -> None:
         """A tab is there."""

@@ -94,7 +94,7 @@ def _open(address: str) -> None:
         if opened.exception() is not None or not opened.result():
             _say("No browser could be opened. Open the address yourself.")
 
-    in_thread("browser", lambda: webbrowser.open(address)).add_done_callback(report)
+    in_thread(lambda: webbrowser.open(address)).add_done_callback(report)
 
 
 def _say(text: str) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from msgspec import Struct
 
 from ..clock import iso
-from ..threads import in_thread
+from ..threads import in_thread, start_thread
 
 if TYPE_CHECKING:
     from ..settings.model import Settings
@@ -67,7 +67,7 @@ def render(entry: Entry, mask: Callable[[str], str]) -> tuple[str, str]:
 class Pump(Generic[T]):
     """A daemon thread that consumes what is put. Each counter has one writer (two threads that put at once may lose one)."""
 
-    def __init__(self, name: str, consume: Callable[[T], None], limit: int) -> None:
+    def __init__(self, consume: Callable[[T], None], limit: int) -> None:
         self._queue: SimpleQueue[T | None] = SimpleQueue()
         self._consume = consume
         self._limit = limit
@@ -75,8 +75,8 @@ class Pump(Generic[T]):
         self._done = 0
         self.dropped = 0
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._ended = threading.Event()
+        start_thread(self._run)
 
     def put(self, item: T) -> None:
         """Never waits; beyond the limit the item is dropped."""
@@ -90,7 +90,7 @@ class Pump(Generic[T]):
         """Consumes what is left, for at most ``timeout`` seconds."""
         self._closing.set()
         self._queue.put(None)
-        self._thread.join(timeout)
+        self._ended.wait(timeout)
 
     def _run(self) -> None:
         idle = True
@@ -103,6 +103,7 @@ class Pump(Generic[T]):
                 write_stderr(f"the log could not write an entry: {error!r}\n")
             self._done += 1
             idle = self._queue.empty()
+        self._ended.set()
 
 
 def write_stderr(text: str) -> None:
@@ -163,9 +164,9 @@ class Log:
         """Imports loguru in a thread, opens the sinks and writes what was logged so far."""
         if self._pump is not None:
             return
-        self._sinks = await in_thread("log", lambda: self._open(settings, logs_folder))
+        self._sinks = await in_thread(lambda: self._open(settings, logs_folder))
         self._lowest = LEVELS[settings.log.level]
-        self._pump = Pump("log", self._sinks.write, QUEUED_ENTRIES)
+        self._pump = Pump(self._sinks.write, QUEUED_ENTRIES)
         while self._early:
             self._put(self._early.popleft())
 
@@ -175,7 +176,7 @@ class Log:
             text = "".join("{} {}\n".format(*render(entry, self._mask)) for entry in self._early)
             self._early.clear()
             if text:
-                pump = Pump("log-stderr", write_stderr, 1)  # a thread, because stderr may block
+                pump = Pump(write_stderr, 1)  # a thread, because stderr may block
                 pump.put(text)
                 pump.close(timeout)
             return

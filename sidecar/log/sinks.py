@@ -51,7 +51,7 @@ class Sinks:
         self._rotate_at = 0.0
         self._warned = False
         self._colour = bool(sys.stderr and sys.stderr.isatty())
-        self._stderr: Pump[str] = Pump("log-stderr", write_stderr, QUEUED_ENTRIES)
+        self._stderr: Pump[str] = Pump(write_stderr, QUEUED_ENTRIES)
         logger.remove()
 
     def write(self, entry: Entry) -> None:

@@ -35,7 +35,7 @@ async def run_checks(checks: Mapping[str, Callable[[], Check]]) -> list[Check]:
 
     found = []
     for name, check in checks.items():
-        done, _ = await asyncio.wait({in_thread("diagnosis", partial(guarded, name, check))}, timeout=LIMIT)
+        done, _ = await asyncio.wait({in_thread(partial(guarded, name, check))}, timeout=LIMIT)
         seen = f"This check got no answer within {LIMIT:g} s"
         remedy = "A disk or a network drive may not respond: check those on which the app and its data are."
         found.append(done.pop().result() if done else Check(name, "unknown", seen, remedy))

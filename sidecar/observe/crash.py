@@ -65,7 +65,7 @@ class CrashReports:
         name = facts.summary.name
         await self._may_write.wait()
         try:
-            await in_thread("crash report", lambda: self._write(name, facts, number))
+            await in_thread(lambda: self._write(name, facts, number))
         except OSError as error:
             self._warn(f"The crash report {name} cannot be written to {self._folder}: {error.strerror or error}")
         except Exception as error:  # noqa: BLE001  a defect must not lose the report without a word
@@ -77,7 +77,7 @@ class CrashReports:
         """Of all reports, newest first; reports that cannot be read are left out."""
         # Noted before the disk is read: a report that gets there in the meantime is in one of the two, or in both.
         unwritten = list(self._unwritten.values())
-        found = await in_thread("crash report", self._read_all)
+        found = await in_thread(self._read_all)
         before = self._before or 0
         found |= {facts.summary.name: (before + number, facts.summary) for number, facts in unwritten}
         newest_first = sorted(found.values(), key=lambda each: (each[0], each[1].name), reverse=True)
@@ -87,11 +87,11 @@ class CrashReports:
         """One report, whole. InvalidArgsError: none has that name."""
         if name in self._unwritten:
             _, facts = self._unwritten[name]
-            report = await in_thread("crash report", lambda: self._render(facts, None))
+            report = await in_thread(lambda: self._render(facts, None))
             return CrashReport(**asdict(facts.summary), report=report)
         if _NAME.fullmatch(name):
             try:
-                text = await in_thread("crash report", lambda: self._read(name, LARGEST))
+                text = await in_thread(lambda: self._read(name, LARGEST))
             except OSError:
                 text = ""
             summary = read_summary(text)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-import threading
 import time
 from collections.abc import Callable
 from io import FileIO
@@ -17,6 +16,7 @@ from queue import Empty, SimpleQueue
 
 from ..process.platform.descriptors import write_all
 from ..process.platform.files import make_folder, open_append, remove_file
+from ..threads import start_thread
 
 CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that writes byte by byte is bounded too
 BATCH_BYTES = 1024 * 1024
@@ -44,7 +44,7 @@ class LogFiles:
         self._put = 0
         self._taken = 0
         self._overflow = 0
-        self._thread: threading.Thread | None = None
+        self._is_running = False
         self._at_end: Callable[[], object] = int
         # The thread's own.
         self._file: FileIO | None = None
@@ -67,11 +67,10 @@ class LogFiles:
 
     async def close(self, within: float) -> bool:
         """Writes what is queued; False where that takes longer than ``within`` seconds."""
-        if self._thread is None and self._put == self._taken:
+        if not self._is_running and self._put == self._taken:
             return True
         if not self._start():
             return False
-        assert self._thread is not None
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
         self._tell_overflow()
@@ -81,19 +80,17 @@ class LogFiles:
             await asyncio.wait_for(ended.wait(), within)
         except TimeoutError:
             return False
-        self._thread.join()
-        self._thread = None
+        self._is_running = False
         return True
 
     def _start(self) -> bool:
         """Whether the thread is there; where the system has no process left for it, the next chunk tries again."""
-        if self._thread is None:
-            thread = threading.Thread(target=self._run, name="backend-log", daemon=True)
+        if not self._is_running:
             try:
-                thread.start()
+                start_thread(self._run)
             except RuntimeError:
                 return False
-            self._thread = thread
+            self._is_running = True
         return True
 
     def _tell_overflow(self) -> None:

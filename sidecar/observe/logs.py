@@ -95,7 +95,7 @@ class BackendLog:
     async def read_lines(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[LogLine]:
         """The last ``count`` lines of all runs, oldest first, the unfinished one included; each has the time of its end."""
         chunks = self._last_chunks(count, stream)
-        return await in_thread("backend log", lambda: list(_cut(reversed(chunks)))[-count:])
+        return await in_thread(lambda: list(_cut(reversed(chunks)))[-count:])
 
     def _last_chunks(self, count: int, stream: Literal["stdout", "stderr", "both"]) -> list[Chunk]:
         """The newest chunks that hold so many lines, newest first."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DEFAULT_MAX_PID = 1 << 15  # PID_MAX_DEFAULT and
+_NOTE_SECONDS = 1.0  # for a new thread, which dies without a word where it finds no memory for its first step
 _MAX_PID = 1 << 22  # PID_MAX_LIMIT of linux/threads.h; where pids go that far, they hardly start again at the lowest
 
 
@@ -100,7 +101,7 @@ def hidden_children(first: int) -> Iterator[Entry]:
 
 
 def _newest_pid() -> int:
-    """A thread's number is counted with the pids."""
+    """A thread's number is counted with the pids. The highest, where the system has no thread left."""
     found: list[int] = []
     done = _thread.allocate_lock()
     done.acquire()
@@ -109,6 +110,9 @@ def _newest_pid() -> int:
         found.append(_thread.get_native_id())
         done.release()
 
-    _thread.start_new_thread(note, ())
-    done.acquire()
-    return found[0]
+    try:
+        _thread.start_new_thread(note, ())
+        done.acquire(timeout=_NOTE_SECONDS)
+    except RuntimeError:
+        pass
+    return found[0] if found else _MAX_PID

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from ..threads import start_thread
 from .first_record import LAST, MARKER, record_name
 from .identity import own_identity, pid_namespace
 from .platform.files import remove_file, replace_file
@@ -94,7 +95,7 @@ class Record:
         self._jobs: SimpleQueue[tuple[bytes | None, threading.Event]] = SimpleQueue()
         self._newest = threading.Event()  # of the newest job
         self._newest.set()
-        self._writer: threading.Thread | None = None
+        self._has_writer = False
         self._last = os.path.join(data_folder, LAST)
         self._path = os.path.join(data_folder, record_name(*me))
         self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs, written=written)
@@ -126,14 +127,13 @@ class Record:
         """Waits until it is written; ``patience``: how many seconds at most, None: without limit."""
         self._newest = done = threading.Event()
         self._jobs.put((content, done))
-        if self._writer is None:
-            writer = threading.Thread(target=self._run, name="record", daemon=True)
+        if not self._has_writer:
             try:
-                writer.start()
+                start_thread(self._run)
             except RuntimeError:  # the system has no process left
                 self._take()
                 return
-            self._writer = writer
+            self._has_writer = True
         done.wait(patience)
 
     def _run(self) -> None:

@@ -68,7 +68,7 @@ class WindowsProcessLayer:
             await asyncio.wait((self._spawning,))
 
     async def _spawn(self, work: Callable[[], spawn.Started]) -> spawn.Started:
-        self._spawning = in_thread("backend spawn", work)
+        self._spawning = in_thread(work)
         try:
             started = await asyncio.shield(self._spawning)
         except asyncio.CancelledError:

@@ -6,13 +6,14 @@ reported. A deque's ends are safe from two threads, so there is no lock.
 
 from __future__ import annotations
 
+import _thread
 import _winapi
 import asyncio
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable
 
+from ...threads import start_thread
 from . import win32
 
 assert sys.platform == "win32"
@@ -46,10 +47,11 @@ class OutputPipe:
         self._taken = 0  # bytes, by the loop; dropped ones too
         self._awake = False
         self.closed = False
-        self._thread = threading.Thread(target=self._pump, name=f"backend {stream}", daemon=True)
-        self._thread.start()
+        self._thread = 0  # that reads: its id, while it does
+        start_thread(self._pump)
 
     def _pump(self) -> None:
+        self._thread = _thread.get_native_id()
         ended = False
         while not ended:
             try:
@@ -66,6 +68,7 @@ class OutputPipe:
             except IndexError:  # the loop took them in the meantime
                 pass
             self._wake()
+        self._thread = 0
         _winapi.CloseHandle(self._handle)
 
     def _wake(self) -> None:
@@ -109,8 +112,8 @@ class OutputPipe:
         while self._chunks and not self.closed:
             self._hand_on_next()
         self.closed = True
-        if self._thread.native_id is not None and self._thread.is_alive():
-            handle = win32.OpenThread(win32.THREAD_TERMINATE, 0, self._thread.native_id)
+        if self._thread:
+            handle = win32.OpenThread(win32.THREAD_TERMINATE, 0, self._thread)
             if handle:
                 win32.CancelSynchronousIo(handle)
                 _winapi.CloseHandle(handle)

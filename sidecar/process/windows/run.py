@@ -49,7 +49,7 @@ class WindowsRun:
         self.killed: list[Survivor] = []
         self._taskkill_used = False
         self._survivors: list[Survivor] | None = None
-        in_thread("backend exit", self._wait_in_thread).add_done_callback(self._root_ended)
+        in_thread(self._wait_in_thread).add_done_callback(self._root_ended)
 
     def begin_stop(self, *, asked: bool = True) -> None:  # noqa: ARG002 - whether CTRL_C would only kill it cannot be seen
         """See base."""
@@ -155,7 +155,7 @@ class WindowsRun:
                 self._report(text)
                 then(text)
 
-        in_thread("backend rung", lambda: rung(found) if found else "").add_done_callback(done)
+        in_thread(lambda: rung(found) if found else "").add_done_callback(done)
         return bool(found)
 
     def _look(self) -> None:

@@ -17,6 +17,7 @@ from ...process.platform.descriptors import (
     read_into,
     set_blocking,
 )
+from ...threads import start_thread
 from ...wire.framing import FrameBuffer
 
 _POLL_INTERVAL = 0.1  # seconds between looks for the end of a stdin that is not read; well inside timeouts.owner_lost
@@ -149,7 +150,7 @@ class _ReaderThread:
         self._arrived = arrived
         self._discards = False
         self.ended = False
-        threading.Thread(target=self._run, name="stdin", daemon=True).start()
+        start_thread(self._run)
 
     def discard(self) -> None:
         """Drops further input; reading goes on to see the end, which unread data would hide."""

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from ...process.platform.descriptors import POLLED_KINDS, kind_of, set_blocking, write_all, write_pieces
+from ...threads import start_thread
 
 _JOINED = 256 * 1024  # bytes up to which copying the pieces together is cheaper than handing the system a list of them
 _PIECES = 64  # of a list for the system, which takes 1024 (IOV_MAX); more of them than a full pipe takes gain nothing
@@ -112,12 +113,11 @@ class _ThreadSink(Sink):
     """Windows, where a pipe's readiness is unknown: a daemon thread does the blocking writes."""
 
     def __init__(self, descriptor: int, on_progress: Callable[[], None], on_broken: Callable[[OSError], None]) -> None:
-        import threading
         from queue import SimpleQueue
 
         super().__init__(descriptor, on_progress, on_broken)
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
-        threading.Thread(target=self._run, name="stdout", daemon=True).start()
+        start_thread(self._run)
 
     def push(self, pieces: list[bytes], size: int) -> None:
         self.unsent += size

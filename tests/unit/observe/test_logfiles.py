@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import _thread
 import os
 import shutil
 import threading
@@ -12,7 +13,7 @@ from sidecar.observe.logfiles import CHUNK_COST, LogFiles
 from tests.support.processes import until
 
 
-def no_thread(_: object) -> None:
+def no_thread(*_: object) -> int:
     raise RuntimeError("can't start new thread")
 
 
@@ -39,7 +40,7 @@ async def test_what_came_while_the_system_had_no_process_left_is_written_later(
 ) -> None:
     files = LogFiles(tmp_path, pytest.fail)
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", no_thread)
+        patch.setattr(_thread, "start_new_thread", no_thread)
         files.put(b"first\n")
         assert not await files.close(30)
     files.put(b"second\n")
@@ -86,7 +87,7 @@ async def test_output_beyond_the_queue_is_dropped_and_the_file_says_how_much(tmp
     files = LogFiles(tmp_path, pytest.fail)
     files.queue_bytes = CHUNK_COST + 100
     files.put(b"a" * 200)
-    assert files._thread is None  # larger than the whole queue
+    assert not files._is_running  # larger than the whole queue
     files.put(b"small\n")
     assert await files.close(30)
     assert content(tmp_path) == b"\n[sidecar] 200 bytes of output were not written here\nsmall\n"
