@@ -307,6 +307,33 @@ async def test_a_console_behind_a_launcher_without_one_gets_ctrl_c(stage: Stage,
     await run.is_gone()
 
 
+SHARES = (
+    "import ctypes, os, sys\n"
+    "kernel32 = ctypes.WinDLL('kernel32')\n"
+    "kernel32.FreeConsole()\n"
+    "kernel32.AttachConsole(int(sys.argv[1]))\n"
+)
+
+
+async def test_a_console_of_another_program_to_which_the_backend_attached_gets_no_ctrl_c(stage: Stage) -> None:
+    """As that of the sidecar, by ATTACH_PARENT_PROCESS: a restart of the backend ended the sidecar."""
+    stranger = subprocess.Popen(
+        [sys.executable, "-c", WAIT], stdout=subprocess.PIPE, creationflags=subprocess.CREATE_NO_WINDOW
+    )
+    try:
+        assert stranger.stdout is not None
+        assert b"ready" in stranger.stdout.readline()
+        running, run = await stage.command(sys.executable, "-c", SHARES + WAIT, str(stranger.pid), graceful=300.0)
+        await run.has_written(b"ready")
+        running.interrupt()
+        await run.is_gone()
+        assert rungs.UNREACHABLE in stage.reports
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.communicate()
+
+
 def is_taken(pid: int) -> bool:
     """Whether the system still knows a process, alive or not, under this pid."""
     handle = lookup.hold(pid)
@@ -319,7 +346,7 @@ async def test_the_pid_is_kept_from_reuse_while_an_interrupt_is_pending(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
-    monkeypatch.setattr(rungs, "send_console_interrupt", lambda _pids, _graceful: str(go_on.wait(DEADLINE)))
+    monkeypatch.setattr(rungs, "send_console_interrupt", lambda _pids, _listed, _graceful: str(go_on.wait(DEADLINE)))
     running, run = await stage.python(WAIT)
     await run.has_written(b"ready")
     running.interrupt()
@@ -792,7 +819,8 @@ async def test_taskkill_is_called_by_its_absolute_path(stage: Stage) -> None:
 
 def test_the_helper_runs_the_frozen_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    assert rungs.helper_command([12, 34], 1.5) == [sys.executable, "--console-helper", "1500", "12", "34"]
+    command = rungs.helper_command([12, 34], 0.0, 1.5)
+    assert command == [sys.executable, "--console-helper", "1500", "116444736000000000", "12", "34"]
 
 
 def kestrel(stage: Stage, **trouble: str):

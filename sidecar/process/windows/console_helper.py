@@ -1,9 +1,11 @@
 """Asks the backend to end: by CTRL_C to its hidden console, as a separate process, because a process has only one console.
 
-    python console_helper.py MILLISECONDS PID…
+    python console_helper.py MILLISECONDS TIME PID…
 
-The first console that one of the processes has gets it; the windows of those before it, which have none, get WM_CLOSE. Group 0
-is everything on the console, this process too, hence the handler; attaching resets handlers, so it is set after that. CTRL_BREAK
+The first console that only the backend's processes have gets it; the windows of those before it, which have none, get WM_CLOSE. Group 0
+is everything on the console, this process too, hence the handler; attaching resets handlers, so it is set after that. A program
+without a console may attach itself to that of the sidecar (ATTACH_PARENT_PROCESS) or of any other program, which are not to be
+asked: so every other process on it must have been created after TIME (a FILETIME), when the backend's were listed. CTRL_BREAK
 follows if the process still lives after that many milliseconds: it may have started with CTRL_C ignored. It comes late, for what
 has no handler for it (as most Node, Python and Rust programs) ends at once, even amid its answer to CTRL_C.
 
@@ -19,7 +21,7 @@ import sys
 
 TYPE_CHECKING = False  # the typing module is not loaded here
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
     from typing import NoReturn
 
 assert sys.platform == "win32"
@@ -37,29 +39,56 @@ _CTRL_BREAK = 1
 _WAIT_OBJECT_0 = 0
 _WM_CLOSE = 0x10
 _SYNCHRONIZE = 0x0010_0000
+_QUERY = 0x1000  # PROCESS_QUERY_LIMITED_INFORMATION
+_MAX_ATTACHED = 8192
 
 
-def main(patience: int, pids: list[int]) -> int:
+def main(patience: int, listed: int, pids: list[int]) -> int:
     """Does it; see the module for the result."""
     kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
     kernel32.OpenProcess.restype = ctypes.c_void_p
     kernel32.WaitForSingleObject.argtypes = (ctypes.c_void_p, ctypes.c_ulong)
+    kernel32.GetProcessTimes.argtypes = (ctypes.c_void_p,) * 5
     kernel32.FreeConsole()
     failures: dict[int, int] = {}
-    process = next(filter(None, (_attach(kernel32, pid, failures) for pid in pids)), None)
+    process = next(
+        filter(None, (_attach(kernel32, pid, failures, lambda: _is_shared(kernel32, pids, listed)) for pid in pids)),
+        None,
+    )
     closed = bool(failures) and _close_windows(failures)
     if process is not None:
         return _send(kernel32, process, patience)
     return CLOSED if closed else next((one for one in failures.values() if one != NO_CONSOLE), NO_CONSOLE)
 
 
-def _attach(kernel32: ctypes.WinDLL, pid: int, failures: dict[int, int]) -> int | None:
+def _attach(kernel32: ctypes.WinDLL, pid: int, failures: dict[int, int], is_shared: Callable[[], bool]) -> int | None:
     """Joins the console of a process, and gives a handle of it; None, and a status in ``failures``: that is not possible."""
     process: int | None = kernel32.OpenProcess(_SYNCHRONIZE, 0, pid)
-    if process and kernel32.AttachConsole(pid):
+    if not process or not kernel32.AttachConsole(pid):
+        failures[pid] = ATTACH + ctypes.get_last_error()
+    elif is_shared():
+        kernel32.FreeConsole()
+        failures[pid] = NO_CONSOLE
+    else:
         return process
-    failures[pid] = ATTACH + ctypes.get_last_error()
     return None
+
+
+def _is_shared(kernel32: ctypes.WinDLL, pids: list[int], listed: int) -> bool:
+    """Whether a process that is not the backend's is on this console too."""
+    attached = (ctypes.c_ulong * _MAX_ATTACHED)()
+    count = kernel32.GetConsoleProcessList(attached, _MAX_ATTACHED)
+    others = {*attached[: min(count, _MAX_ATTACHED)]} - {os.getpid(), *pids}
+    return any(_created(kernel32, pid) < listed for pid in others)
+
+
+def _created(kernel32: ctypes.WinDLL, pid: int) -> int:
+    """When a process was created, as a FILETIME; 0 where that is not allowed, as of an elevated one."""
+    process = kernel32.OpenProcess(_QUERY, 0, pid)
+    times = [ctypes.c_uint64() for _ in range(4)]
+    if process:
+        kernel32.GetProcessTimes(process, *map(ctypes.addressof, times))
+    return times[0].value
 
 
 def _send(kernel32: ctypes.WinDLL, process: int, patience: int) -> int:
@@ -88,9 +117,9 @@ def _close_windows(pids: Container[int]) -> bool:
     return bool(closed)
 
 
-def run(patience: str, *pids: str) -> NoReturn:
+def run(patience: str, listed: str, *pids: str) -> NoReturn:
     """Does it and ends the process; not by sys.exit, for the handler must not be called in a finalizing interpreter."""
-    os._exit(main(int(patience), list(map(int, pids))))
+    os._exit(main(int(patience), int(listed), list(map(int, pids))))
 
 
 if __name__ == "__main__":

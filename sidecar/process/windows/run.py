@@ -5,6 +5,7 @@ from __future__ import annotations
 import _winapi
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 
 from ...core.exit_status import UNKNOWN, ExitStatus, from_windows
@@ -19,6 +20,8 @@ DRAIN = 0.5  # seconds that a pipe is still read after the end of the tree, when
 _TASKKILL_AFTER = 0.25  # of the kill's time, which a terminated job may take to be empty
 _STOP_INTERVAL = 0.05  # seconds between two looks at a tree that is ending
 _MAX_NAMED = 100
+_TICKS = 0.1  # seconds; the time at which a process was created is that of the clock's last tick
+_MAX_TARGETS = 3000  # whose pids a command line holds
 _LOOK_AGAIN = 0.002  # seconds; the loop's clock rounds it up to a tick of 15.6 ms at most
 
 
@@ -69,7 +72,10 @@ class WindowsRun:
         """
         asked, self._stopping = self._stopping or bool(self._stdin), True
         self.close_stdin()
-        targets = [process.pid for process in self.processes()[:_MAX_NAMED]]
+        listed = time.time() - _TICKS
+        targets = [process.pid for process in self.processes()]
+        if len(targets) > _MAX_TARGETS:  # of those that are left out, some may be on its console
+            targets, listed = targets[:_MAX_TARGETS], 0.0
         if self._interrupted or self._kill_began is not None:
             return
         from .rungs import UNREACHABLE, send_console_interrupt
@@ -79,7 +85,7 @@ class WindowsRun:
                 self.kill()
 
         graceful = self._spec.graceful if seconds is None else seconds
-        self._interrupted = self._run_rung(targets, lambda pids: send_console_interrupt(pids, graceful), done)
+        self._interrupted = self._run_rung(targets, lambda pids: send_console_interrupt(pids, listed, graceful), done)
 
     def kill(self) -> None:
         """See base."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from ..platform.machine import system_folder
-from . import console_helper
+from . import console_helper, win32
 
 assert sys.platform == "win32"
 
@@ -15,30 +15,30 @@ HELPER_FLAG = "--console-helper"
 _HELPER_SECONDS = 5.0  # for its own start and end
 _BREAK_BEFORE_END = 1.0  # seconds that CTRL_BREAK has for its effect before the tree is killed
 _TASKKILL_SECONDS = 3.0
-UNREACHABLE = "the backend has neither a console for CTRL_C nor windows to close"
+UNREACHABLE = "the backend has neither a console of its own for CTRL_C nor windows to close"
 _OUTCOMES = {
     console_helper.ENDED: "CTRL_C was sent, and the backend ended",
     console_helper.BREAK_SENT: "CTRL_C was sent; the backend still ran near the end of its time, so CTRL_BREAK was sent too",
     console_helper.BREAK_FAILED: "CTRL_C was sent; the backend still ran near the end of its time, and CTRL_BREAK could not be sent",
-    console_helper.CLOSED: "the backend has no console for CTRL_C, so its windows were asked to close",
+    console_helper.CLOSED: "the backend has no console of its own for CTRL_C, so its windows were asked to close",
     console_helper.NO_CONSOLE: UNREACHABLE,
 }
 
 
-def helper_command(pids: list[int], patience: float) -> list[str]:
+def helper_command(pids: list[int], listed: float, patience: float) -> list[str]:
     """How the console helper is started. A frozen sidecar has no interpreter beside it, so there it runs itself."""
-    arguments = [str(round(patience * 1000)), *map(str, pids)]
+    arguments = [str(round(patience * 1000)), str(win32.filetime(listed)), *map(str, pids)]
     if getattr(sys, "frozen", False):
         return [sys.executable, HELPER_FLAG, *arguments]
     # -I -S: neither site-packages nor the environment are of use, and both cost time.
     return [sys.executable, "-I", "-S", console_helper.__file__, *arguments]
 
 
-def send_console_interrupt(pids: list[int], graceful: float) -> str:
-    """CTRL_C to the first console of these, and CTRL_BREAK shortly before ``graceful`` seconds are over. Returns when its process has ended."""
+def send_console_interrupt(pids: list[int], listed: float, graceful: float) -> str:
+    """CTRL_C to the first console that only these have, of all processes older than ``listed`` (time.time), and CTRL_BREAK shortly before ``graceful`` seconds are over. Returns when its process has ended."""
     patience = max(graceful - _BREAK_BEFORE_END, graceful / 2)
     try:
-        status = _run(helper_command(pids, patience), patience + _HELPER_SECONDS)
+        status = _run(helper_command(pids, listed, patience), patience + _HELPER_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"the console helper failed: {error}"
     return describe_interrupt(status)

@@ -78,6 +78,11 @@ def lifetime(handle: int) -> tuple[float, bool]:
     return (created.value - _EPOCH) / 1e7, bool(ended.value)
 
 
+def filetime(seconds: float) -> int:
+    """Seconds since 1970 as a FILETIME."""
+    return int(seconds * 1e7) + _EPOCH
+
+
 def awake_time() -> float:
     """Monotonic seconds that stand still while the machine sleeps (QueryUnbiasedInterruptTime)."""
     ticks = c_uint64()  # of 100 ns
