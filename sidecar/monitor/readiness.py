@@ -153,7 +153,7 @@ class Readiness(RunWatch, eq=False):
         else:
             log.warning(
                 f"The backend listens on port {other} instead of {self.given}, the port it was given; {other} is used."
-                f" Pass it the port: {how_to_pass_port(backend.command, [other])}."
+                f" Pass it the port: {how_to_pass_port(self._settings, [other])}."
             )
         self._supervisor.post(e.PortReported(self._run, other))
         return True

@@ -9,6 +9,8 @@ TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from .model import Settings
+
 
 def _pair(port: str, host: str) -> dict[str, str]:
     return {port: "{port}", host: "{host}"}
@@ -66,7 +68,8 @@ _BOTH = "--host {host} --port {port}"
 ARGUMENTS = {
     "http.server": "{port} --bind {host}",
     "runserver": "{host}:{port}",
-    **dict.fromkeys(("vite", "ng", "astro"), "--port {port} --host {host}"),
+    **dict.fromkeys(("vite", "ng", "astro", "react-router", "vite:dev"), "--port {port} --host {host}"),
+    "pocketbase": "--http {host}:{port}",
     "next": "--port {port} --hostname {host}",
     **dict.fromkeys(("hypercorn", "gunicorn"), "--bind {host}:{port}"),
     **dict.fromkeys(("daphne", "jwebserver"), "-b {host} -p {port}"),
@@ -126,15 +129,22 @@ def unfilled(command: Sequence[str], env: Mapping[str, str] | None = None) -> It
             yield variable, why, "{port}"
 
 
-def how_to_pass_port(command: Sequence[str], taken: Collection[int] = ()) -> str:
+def how_to_pass_port(settings: Settings, taken: Collection[int] = ()) -> str:
     """The remedy for a server that ignores its port; never one of the ports in ``taken``."""
+    from .profiles import PROFILES
+
+    command = settings.backend.command
     for word, _, meant in unfilled(command):
         if meant == "{port}":
             return f"write {{port}} instead of {word} in its command"
     if (written := port_in_command(command, taken)) is not None:
         return f"write {{port}} instead of {written} in its command"
-    arguments = _arguments(command)
-    return f"append {arguments} to its command" if arguments else "use {port} in backend.command or backend.env"
+    if (written := port_in_command(["", *settings.backend.env.values()], taken)) is not None:
+        return f"write {{port}} instead of {written} in backend.env"
+    if arguments := _arguments(command):
+        return f"append {arguments} to its command"
+    code = ", or make it read the variable PORT" if PROFILES[settings.profile].any_server else ""
+    return f"use {{port}} in backend.command or backend.env{code}"
 
 
 def how_to_listen_on_loopback(command: Sequence[str]) -> str:

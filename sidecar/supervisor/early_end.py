@@ -249,6 +249,8 @@ def _unfilled(run: Run, settings: Settings) -> Cause | None:
 
 def _script(run: Run) -> Cause | None:
     """An interpreter with its path runs in its own folder unless backend.cwd is set."""
+    from ..process.executability import in_asar
+
     assert run.spec is not None
     for before, word in pairwise(run.spec.command):
         built = word == run.spec.command[1] and Path(before).stem == "node" and not _BUILT.isdisjoint(Path(word).parts)
@@ -263,6 +265,7 @@ def _script(run: Run) -> Cause | None:
         remedy = "Set backend.cwd to its folder, or use its full path."
         if not _BUILT.isdisjoint(Path(word).parts):
             remedy = f"If it was not built yet, build it first, as with npm run build. {remedy}"
+        remedy = in_asar(word) or remedy
         if here.exists():
             where = f'set backend.cwd = "{Path.cwd()}", or use its full path: {here}'
             remedy = f"It is in the folder in which the sidecar was started: {where}"

@@ -145,7 +145,7 @@ def _what_is_missing(run: Run, settings: Settings) -> Cause:
         return _FOUND[_judge(last_answer)].filled(port=port, path=path, **facts)
     if listening:
         return _misplaced(settings, port, listening)
-    return other_port_taken(run, settings) or _silent(run, how_to_pass_port(backend.command))
+    return other_port_taken(run, settings) or _silent(run, how_to_pass_port(settings))
 
 
 def _silent(run: Run, how: str) -> Cause:
@@ -172,13 +172,13 @@ def other_port_taken(run: Run, settings: Settings) -> Cause | None:
         return None
     kind, which = _OTHER_PORTS[failure[0]]
     where = f"port {port}, which {which}" if port else f"a port that {which}"
-    how = how_to_pass_port(command, [port] if port else [])
+    how = how_to_pass_port(settings, [port] if port else [])
     return _FOUND[kind].filled(where=where, port=run.port, how=how)
 
 
 def _misplaced(settings: Settings, port: int, listening: Sequence[ListeningSocket]) -> Cause:
     """It listens, but not on its port of 127.0.0.1."""
-    how = how_to_pass_port(settings.backend.command, [socket.port for socket in listening])
+    how = how_to_pass_port(settings, [socket.port for socket in listening])
     mine = [socket for socket in listening if socket.port == port]
     if not mine and any(map(is_reached, listening)):
         kind = "misreported" if settings.backend.port == "reported" else "other_port"

@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.backend.environment import backend_environment, leave_appimage
 from sidecar.settings.load import load
-from sidecar.settings.model import Paths
+from sidecar.settings.model import Backend, Paths, Settings
 from sidecar.settings.servers import how_to_pass_port
 
 PATHS = Paths("/data", "/data/logs", "/data/temp")
@@ -97,19 +97,30 @@ def test_what_others_read_as_well_is_set_only_for_its_own_server(command: list[s
         (["php", "-S", "localhost:8000"], "write {port} instead of 8000 in its command"),
         (["./my-server", "--port=8000"], "write {port} instead of 8000 in its command"),
         (["node", "server.js", "$PORT"], "write {port} instead of $PORT in its command"),
-        (["./my-server", "9000"], "use {port} in backend.command or backend.env"),
+        (["./my-server", "9000"], "use {port} in backend.command or backend.env, or make it read the variable PORT"),
         (["serve", "."], "append --listen tcp://{host}:{port} to its command"),
         (["npx", "-y", "serve"], "append --listen tcp://{host}:{port} to its command"),
         (["node_modules/.bin/serve"], "append --listen tcp://{host}:{port} to its command"),
-        (["./pocketbase", "serve"], "use {port} in backend.command or backend.env"),
-        (["deno", "serve", "main.ts"], "use {port} in backend.command or backend.env"),
-        (["caddy", "run"], "use {port} in backend.command or backend.env"),
+        (["./pocketbase", "serve"], "append --http {host}:{port} to its command"),
+        (["npx", "react-router", "dev"], "append --port {port} --host {host} to its command"),
+        (
+            ["deno", "serve", "main.ts"],
+            "use {port} in backend.command or backend.env, or make it read the variable PORT",
+        ),
+        (["caddy", "run"], "use {port} in backend.command or backend.env, or make it read the variable PORT"),
         (["caddy", "file-server"], "append --listen {host}:{port} to its command"),
         (["php", "artisan", "serve"], "append --host {host} --port {port} to its command"),
     ],
 )
 def test_it_is_known_how_servers_are_given_their_port(command: list[str], how: str) -> None:
-    assert how_to_pass_port(command, [8000]) == how
+    assert how_to_pass_port(Settings(backend=Backend(command=command)), [8000]) == how
+
+
+def test_a_port_that_is_written_in_backend_env_is_to_be_replaced_there() -> None:
+    backend = Backend(command=["node", "server.js"], env={"PORT": "8000"})
+    assert how_to_pass_port(Settings(backend=backend), [8000]) == "write {port} instead of 8000 in backend.env"
+    backend = Backend(command=["./server/MyApp"])  # a profile that sets no PORT
+    assert "PORT" not in how_to_pass_port(Settings(profile="aspnet", backend=backend))
 
 
 def test_what_is_inherited_passes_through_dots_and_all() -> None:

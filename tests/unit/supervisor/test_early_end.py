@@ -301,6 +301,11 @@ def test_a_manager_that_exits_with_0_long_after_it_was_ready_is_no_daemon(tmp_pa
     assert explain_early_end(structs.replace(run, lasted=3.1), Settings()) is None
 
 
+def test_a_script_inside_an_asar_is_said_to_be_for_electron_alone(tmp_path: Path) -> None:
+    why = explain_early_end(ended("resources/app.asar/server.py", cwd=tmp_path, code=1), Settings())
+    assert "Unpack the backend" in why.remedy
+
+
 def test_a_daemon_is_one_however_late_its_first_process_exits(tmp_path: Path) -> None:
     run = structs.replace(ended(cwd=tmp_path, code=0, ready=True, forced=(Survivor(7, "server"),)), lasted=60.0)
     assert explain_early_end(structs.replace(run, server=7), Settings()).kind == "daemonized"
