@@ -104,7 +104,8 @@ class Client:
             raise SidecarLostError(f"The sidecar could not be started: {error}") from error
         client = cls(process, on_event, on_dropped)
         try:
-            await asyncio.wait_for(client._greeted.wait(), HELLO_LIMIT)
+            async with asyncio.timeout(HELLO_LIMIT):
+                await client._greeted.wait()
         except TimeoutError:
             await client.kill()
             raise client._lost("The sidecar sent no hello") from None

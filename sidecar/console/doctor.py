@@ -124,13 +124,16 @@ async def _start(client: Client, events: _StartEvents, logs: str) -> Check:
         started = await client.call("backend:start")
     except RemoteError as failure:
         error = failure.error
-        with contextlib.suppress(TimeoutError):  # the report follows when all of the backend has ended
-            await asyncio.wait_for(events.crashed.wait(), _REPORT_LIMIT)
+        # The report follows when all of the backend has ended.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REPORT_LIMIT):
+                await events.crashed.wait()
         data = error.data if isinstance(error.data, dict) else {}
         hint = error.hint if isinstance(error.hint, str) else "Check its last output."
         return _failed(error.message, hint, error.code, str(data.get("output", "")), crash=events.crash, logs=logs)
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(events.crashed.wait(), _STAYS_UP)
+        async with asyncio.timeout(_STAYS_UP):
+            await events.crashed.wait()
         crash = events.crash
         output = "\n".join(line["text"] for line in await client.call("backend:logs", {"lines": _LAST_LINES}))
         return _failed(

@@ -77,7 +77,8 @@ class LogFiles:
         self._at_end = lambda: loop.call_soon_threadsafe(ended.set)
         self._queue.put(None)
         try:
-            await asyncio.wait_for(ended.wait(), within)
+            async with asyncio.timeout(within):
+                await ended.wait()
         except TimeoutError:
             return False
         self._is_running = False

@@ -7,7 +7,7 @@ try         tries to, prints why it cannot, and lives on
 elsewhere   listens on another port, and answers there
 v6          listens on PORT of ::1
 notify      as serve, and says READY=1
-late        has another port for three seconds first, then as serve
+late        has another port until SIGUSR1, then as serve
 close       closes descriptor 3, and lives on
 shutdown    as serve; at /shutdown it shuts the socket down, which all share, and dies
 daemon      leaves the socket to a child in its own session, and ends
@@ -23,7 +23,6 @@ import signal
 import socket
 import stat
 import sys
-import time
 
 VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 TAKES = 0.01  # seconds for each answer
@@ -97,8 +96,9 @@ def main() -> None:
     elif mode == "elsewhere":
         asyncio.run(serve(socket.create_server(("127.0.0.1", 0))))
     elif mode == "late":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
         with socket.create_server(("127.0.0.1", 0)):
-            time.sleep(3)
+            signal.sigwait({signal.SIGUSR1})
             asyncio.run(serve(socket.socket(fileno=3)))
     elif mode == "v6":
         asyncio.run(serve(socket.create_server(("::1", int(port)), family=socket.AF_INET6)))

@@ -196,9 +196,10 @@ async def test_a_backend_that_does_not_use_it_is_named_within_three_seconds(mode
 
 async def test_a_second_port_beside_the_socket_is_no_misuse() -> None:
     async with passing("late") as client:
+        await client.until(lambda: "not yet on the socket that was passed to it" in client.stderr_text, "warning")
+        os.kill((await client.call("backend:status"))["pid"], signal.SIGUSR1)
         await client.call("backend:waitForReady")
         assert not client.payloads("backend:crash")
-        assert "not yet on the socket that was passed to it" in client.stderr_text
 
 
 async def test_one_that_closes_it_later_is_unhealthy_and_a_restart_mends_that() -> None:

@@ -52,3 +52,31 @@ async def test_a_defect_of_a_listener_is_the_end_and_no_silence(monkeypatch: pyt
     with pytest.raises(SidecarLostError, match="KeyError: 'text'"):
         await asyncio.wait_for(client.call("sidecar:ping"), 60)
     assert await asyncio.wait_for(client.close(), 60) != 0
+
+
+@pytest.mark.parametrize("iterations", range(6))
+async def test_a_request_to_end_that_comes_with_the_hello_counts(
+    iterations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11's ``asyncio.wait_for`` loses one that comes between the end of what it waits for and its own."""
+    monkeypatch.setattr(module, "serve_command", deaf)
+    cancelled = asyncio.get_running_loop().create_future()
+
+    def cancel_after(more: int) -> None:
+        if more:
+            asyncio.get_running_loop().call_soon(cancel_after, more - 1)
+        else:
+            cancelled.set_result(started.cancel())
+
+    def take(client: Client, message: Any) -> None:
+        taken(client, message)
+        cancel_after(iterations)
+
+    taken = Client._take
+    monkeypatch.setattr(Client, "_take", take)
+    started = asyncio.create_task(Client.start([]))
+    await asyncio.wait({started})
+    if await cancelled:
+        assert started.cancelled()
+    else:  # it was there already
+        await started.result().kill()

@@ -213,7 +213,8 @@ class Writer:
         while self.unsent and self.broken is None and (left := end - self._loop.time()) > 0:
             self._drained.clear()
             try:
-                await asyncio.wait_for(self._drained.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._drained.wait()
             except TimeoutError:
                 return
 
