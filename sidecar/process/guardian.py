@@ -26,16 +26,18 @@ _HEAD_START = 10  # milliseconds for the first run, less than the sidecar's own 
 
 
 class Guardian:
-    """A guardian's pid, and its socket whose end is the lifeline."""
+    """A guardian's pid, and its socket whose end is the lifeline. ``is_only_child``: the sidecar had no children before it."""
 
-    def __init__(self, pid: int, socket: _socket.socket) -> None:
+    def __init__(self, pid: int, socket: _socket.socket, *, is_only_child: bool = True) -> None:
         self.pid = pid
         self.socket = socket
+        self.is_only_child = is_only_child
 
 
 def fork_guardian(first: EarlyRun | None = None) -> Guardian:
     """Forks the guardian, which launches the first run before all else. Only for a process that has one thread."""
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    others = tree.children(os.getpid())
     pid = os.fork()
     if pid == 0:
         ours.close()
@@ -45,7 +47,7 @@ def fork_guardian(first: EarlyRun | None = None) -> Guardian:
         for fd in first.streams:
             os.close(fd)
     ours.setblocking(False)
-    return Guardian(pid, ours)
+    return Guardian(pid, ours, is_only_child=not others)
 
 
 def spawn_guardian() -> Guardian:

@@ -70,24 +70,38 @@ def _may_have(environment: list[bytes], assignment: bytes) -> bool:
     return assignment in entries or not all(b"=" in entry for entry in entries)
 
 
-async def kill_adopted(root: ProcessId, marker: bytes, seconds: float) -> tuple[list[Survivor], list[Survivor]]:
-    """Kills the tree; gives what is alive after ``seconds``, and what SIGKILL ended. ``root`` and ``marker`` count off Linux."""
+async def kill_adopted(
+    root: ProcessId, marker: bytes, seconds: float, *, only_proven: bool
+) -> tuple[list[Survivor], list[Survivor]]:
+    """Kills the tree; gives what is alive after ``seconds``, and what SIGKILL ended. ``root`` and ``marker`` count off Linux.
+
+    ``only_proven``: a child counts with the marker alone, for others may be children of this process too: what a script had started
+    before it became the sidecar (exec), and as the first process of a container it gets the orphans of all.
+    """
     processes = Descendants(os.getpid(), marker=marker)
     processes.add_root(root.pid, root.started)
     reaped: list[int] = []
 
     def members() -> Iterator[tree.Entry]:
         reaped.clear()
+        foreign: set[int] = set()
         for entry in processes.members():
-            if not entry.alive and entry.parent == os.getpid() and _has_ended(entry.pid):
+            is_child = entry.parent == os.getpid()
+            if not entry.alive and is_child and _has_ended(entry.pid):
                 reaped.append(entry.pid)
-            yield entry
+            proof = not (only_proven and is_child) or _may_have(tree.environment(entry.pid), marker)
+            if proof and entry.parent not in foreign:
+                yield entry
+            else:
+                foreign.add(entry.pid)
 
     kill = killing.TreeKill(members, processes.send, seconds)
     # What ended since the look before may have forked first, and its child is not in this look.
     while ((pause := kill.step()) is not None or reaped) and not kill.over:  # noqa: ASYNC110 - ends of processes that are no children yet come without an event
         await asyncio.sleep(pause or 0)
-    survivors, killed = ([Survivor(e.pid, e.name) for e in group] for group in kill.outcome(processes.alive()))
+    survivors, killed = (
+        [Survivor(e.pid, e.name) for e in group] for group in kill.outcome([e for e in members() if e.alive])
+    )
     return survivors, killed
 
 

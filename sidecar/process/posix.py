@@ -42,6 +42,7 @@ class PosixProcessLayer:
         self._early = early
         self.marker = early.marker if early is not None else new_marker(folder)
         self._guardian = guardian
+        self._has_other_children = tree.EXACT and (not guardian.is_only_child or os.getpid() == 1)
         if tree.EXACT:
             prctl.arm_owner()
             if tree.read_entry(os.getpid()) is None:
@@ -160,7 +161,9 @@ class PosixProcessLayer:
             if run is not None:
                 run.exit(None)
                 seconds = run.spec.kill_deadline
-                survivors, killed = await orphans.kill_adopted(run.identity, self.marker.encode(), seconds)
+                survivors, killed = await orphans.kill_adopted(
+                    run.identity, self.marker.encode(), seconds, only_proven=self._has_other_children
+                )
                 if run.spawned.done():
                     run.tree_gone(survivors, killed)
                 else:

@@ -182,3 +182,27 @@ async def test_a_guardian_that_was_killed_is_replaced_for_the_next_run(tmp_path:
         after = await client.call("backend:waitForReady")
         assert after["port"] == before["port"]
         assert not processes.is_alive(before["pid"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process gets the orphans of others")
+async def test_what_a_script_started_before_it_became_the_sidecar_is_not_the_backends(tmp_path: Path) -> None:
+    """It is a child of the sidecar, as is what a killed guardian leaves."""
+    name, value = "NO_ORPHAN", str(uuid.uuid4())
+    script = f'sleep 600 </dev/null >/dev/null 2>&1 & echo $! >"{tmp_path}/pid"; exec "$@"'
+    async with SidecarClient(
+        backend_with("double_fork", booting=False),
+        settings={"backend.env": {name: value}, "restart.attempts": 0},
+        command=["/bin/sh", "-c", script, "sh", *sidecar_command()],
+        data=tmp_path,
+    ) as client:
+        await client.call("backend:waitForReady")
+        stranger = int((tmp_path / "pid").read_text())
+        record = json.loads(next(tmp_path.glob("sidecar-run-*.json")).read_text())
+        try:
+            os.kill(record["guardian"][0], signal.SIGKILL)
+            await client.event("backend:crash")
+            assert processes.is_alive(stranger)
+            assert not processes.marked(f"{name}={value}")
+            assert (await client.call("backend:start"))["success"] is True
+        finally:
+            os.kill(stranger, signal.SIGKILL)
