@@ -16,7 +16,9 @@ import pytest
 from tests.support import processes
 
 # Machines are shared: how long one example takes, or its making, says nothing about the program.
-hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+_SHARED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("shared", _SHARED, max_examples=40)
+hypothesis.settings.register_profile("gate", _SHARED, max_examples=100)
 hypothesis.settings.load_profile("shared")
 
 # Everything that a test starts inherits it, so a process that has it after the last test was left behind: the workers of

@@ -85,8 +85,8 @@ def test_bash_lists_the_channels(bash: Terminal) -> None:
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
-        ("sidecar wat", "sidecar watch "),
-        ("sidecar call sidecar:sh", "sidecar call sidecar:shutdown "),
+        pytest.param("sidecar wat", "sidecar watch ", marks=pytest.mark.slow),
+        pytest.param("sidecar call sidecar:sh", "sidecar call sidecar:shutdown ", marks=pytest.mark.slow),
         pytest.param("sidecar watch --profile gen", "sidecar watch --profile generic ", marks=pytest.mark.slow),
         ("sidecar watch --set timeouts.startu", "sidecar watch --set timeouts.startup="),
     ],

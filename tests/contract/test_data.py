@@ -62,7 +62,7 @@ def test_each_command_and_folder_has_its_own_state(home: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the names of files are Unicode")
-@pytest.mark.parametrize("bad", ["folder", "command", "home"])
+@pytest.mark.parametrize("bad", ["folder", *(pytest.param(it, marks=pytest.mark.slow) for it in ("command", "home"))])
 def test_a_name_that_is_not_utf_8_is_one_like_others(home: Path, bad: str) -> None:
     latin = home / os.fsdecode(b"M\xfcller")
     latin.mkdir()

@@ -112,8 +112,8 @@ def test_the_bytes_are_passed_on_unaltered_and_so_is_the_exit_status(tmp_path: P
     ("words", "stdin", "status"),
     [
         (["--set", "timeouts.startup=soon"], b"", 78),
-        (["--max-frame", "none"], b"", 64),
-        (["--set", "backend.autostart=false"], b"INFO a log line\n", 65),
+        pytest.param(["--max-frame", "none"], b"", 64, marks=pytest.mark.slow),
+        pytest.param(["--set", "backend.autostart=false"], b"INFO a log line\n", 65, marks=pytest.mark.slow),
     ],
 )
 def test_a_failed_sidecar_fails_as_without_a_recorder(
@@ -136,6 +136,7 @@ def test_a_recording_is_private_and_its_command_is_masked(tmp_path: Path) -> Non
     assert b"hunter2" not in file.read_bytes()
 
 
+@pytest.mark.slow
 def test_an_earlier_recording_is_kept_and_anything_else_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "a"
     words = ["--set", "backend.autostart=false", "--set", f"paths.data={json.dumps(str(tmp_path))}"]
@@ -414,6 +415,7 @@ async def test_the_recorded_pace_is_kept(tmp_path: Path) -> None:
         assert loop.time() - asked >= 0.9
 
 
+@pytest.mark.slow
 async def test_a_sidecar_that_ended_by_itself_does_so_again(tmp_path: Path) -> None:
     async with RecordedClient(tmp_path / "a", settings={"timeouts.startup": "soon"}, expect_exit=78) as client:
         assert await client.wait_exit() == 78

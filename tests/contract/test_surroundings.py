@@ -31,7 +31,7 @@ COMMANDS = {
 }
 # The slow tests have those that start a sidecar beside another that does.
 EACH_COMMAND = [
-    pytest.param(name, marks=pytest.mark.slow) if name in ("doctor --json", "demo", "call") else name
+    pytest.param(name, marks=pytest.mark.slow) if name in ("doctor", "doctor --json", "demo", "call") else name
     for name in COMMANDS
 ]
 full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -82,7 +82,8 @@ def test_watch_names_no_folder_of_logs_where_there_can_be_none(tmp_path: Path) -
     ("name", "closed"),
     [
         *(pytest.param("call", one, marks=pytest.mark.slow) for one in ("<&-", ">&-", "2>&-")),
-        *((name, "<&- >&- 2>&-") for name in ("call", "doctor", "watch")),
+        *(pytest.param(name, "<&- >&- 2>&-", marks=pytest.mark.slow) for name in ("doctor", "watch")),
+        ("call", "<&- >&- 2>&-"),
     ],
 )
 def test_closed_streams_are_taken_for_the_null_device(name: str, closed: str) -> None:
@@ -107,7 +108,13 @@ def test_no_frames_are_shown_in_a_terminal(words: list[str], tmp_path: Path) -> 
 
 @pytest.mark.posix(reason="Windows has no signals that one process sends another")
 @pytest.mark.parametrize(
-    ("name", "number"), [("call", "SIGINT"), ("doctor", "SIGTERM"), ("demo", "SIGHUP"), ("demo", "SIGINT")]
+    ("name", "number"),
+    [
+        ("call", "SIGINT"),
+        pytest.param("doctor", "SIGTERM", marks=pytest.mark.slow),
+        ("demo", "SIGHUP"),
+        pytest.param("demo", "SIGINT", marks=pytest.mark.slow),
+    ],
 )
 def test_a_request_to_end_leaves_no_folder_behind(name: str, number: str, tmp_path: Path) -> None:
     ends_and_leaves_nothing(name, getattr(signal, number), tmp_path)
@@ -125,7 +132,7 @@ def ends_and_leaves_nothing(name: str, number: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.posix(reason="Windows has no signals that one process sends another")
-@pytest.mark.parametrize("name", ["call", "doctor", "demo"])
+@pytest.mark.parametrize("name", [*(pytest.param(it, marks=pytest.mark.slow) for it in ("call", "doctor")), "demo"])
 def test_a_job_in_the_background_can_be_ended(name: str, tmp_path: Path) -> None:
     """A shell that starts a command with & has it ignore SIGINT."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

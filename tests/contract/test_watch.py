@@ -126,6 +126,7 @@ def test_each_event_is_a_line_and_keys_come_from_the_pipe(piped: Piped) -> None:
         assert not processes.is_alive(pid)
 
 
+@pytest.mark.slow
 def test_the_end_of_the_pipe_only_means_that_no_more_keys_come(tmp_path: Path) -> None:
     watch = Piped(_for_seconds(8 if sys.platform == "win32" else 3, words(tmp_path, *http_backend())))
     try:
@@ -140,7 +141,11 @@ def test_the_end_of_the_pipe_only_means_that_no_more_keys_come(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("backend", "said"),
     [
-        (["/nonexistent/backend"], r"start: The backend.s executable does not exist: .*nonexistent.backend"),
+        pytest.param(
+            ["/nonexistent/backend"],
+            r"start: The backend.s executable does not exist: .*nonexistent.backend",
+            marks=pytest.mark.slow,
+        ),
         (http_backend(exit_before_listening=3, say="my last words"), r"crash .*exit code 3 .*no restarts left"),
     ],
     ids=["unknown command", "dies again and again"],
@@ -270,7 +275,9 @@ if sys.platform != "win32":
 
 
 @in_a_terminal
-@pytest.mark.parametrize("end", ["Ctrl+C", "SIGTERM", "the sidecar dies"])
+@pytest.mark.parametrize(
+    "end", ["Ctrl+C", *(pytest.param(it, marks=pytest.mark.slow) for it in ("SIGTERM", "the sidecar dies"))]
+)
 def test_the_terminal_is_as_before_after_any_other_end(end: str, tmp_path: Path) -> None:
     with Terminal(words(tmp_path, *http_backend()), clean_environment()) as terminal:
         backend = int(terminal.wait_for(r"process +(\d+)  up")[1])
@@ -310,6 +317,7 @@ def test_a_terminal_that_goes_away_takes_everything_along(tmp_path: Path) -> Non
     processes.wait_until(lambda: not processes.is_alive(backend))
 
 
+@pytest.mark.slow
 @in_a_terminal
 def test_the_terminal_is_as_before_after_a_defect_of_ours(tmp_path: Path) -> None:
     code = (
@@ -327,6 +335,7 @@ def test_the_terminal_is_as_before_after_a_defect_of_ours(tmp_path: Path) -> Non
         restored(terminal)
 
 
+@pytest.mark.slow
 @in_a_terminal
 def test_the_terminal_of_another_session_gives_no_keys_and_is_left_alone(tmp_path: Path) -> None:
     import pty
@@ -370,6 +379,7 @@ def test_no_color_is_heeded(tmp_path: Path) -> None:
         assert not re.search(rb"\x1b\[[0-9;]*(3[0-7]|9[0-7]|38;)[0-9;]*m", terminal.written)
 
 
+@pytest.mark.slow
 @in_a_terminal
 def test_a_dumb_terminal_gets_lines(tmp_path: Path) -> None:
     command = ["env", "TERM=dumb", *words(tmp_path, *http_backend())]

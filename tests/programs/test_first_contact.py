@@ -73,7 +73,10 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.posix(reason="the programs are installed for POSIX")
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(it, marks=pytest.mark.slow) if it in ("caddy", "go", "php", "ruby") else it for it in COMMANDS],
+)
 def test_a_known_server_runs_with_no_flag(name: str, project: Path) -> None:
     usual = COMMANDS[name]
     if name == "kestrel" and aspnet_missing():

@@ -127,7 +127,7 @@ def test_an_error_on_the_command_line_holds_none() -> None:
     assert steering(done.stderr.decode("utf-8", "replace"), "\n\r") == []
 
 
-@pytest.mark.parametrize("as_table", [True, False])
+@pytest.mark.parametrize("as_table", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_doctor_of_an_evil_path_holds_none(as_table: bool) -> None:
     words = () if as_table else ("--json",)
     _, output, error = doctor(*words, "--profile", "generic", backend=[f"/nowhere/{EVIL_NAME}"])

@@ -79,7 +79,7 @@ def run_until_shown(command: list[str], tmp_path: Path, cwd: Path, env: dict[str
 
 @pytest.mark.skipif("SIDECAR_COMMAND" in os.environ, reason="a packed sidecar has no interpreter to isolate")
 @pytest.mark.parametrize(
-    "tool", [tool if tool in ("call", "record") else pytest.param(tool, marks=pytest.mark.slow) for tool in TOOLS]
+    "tool", [tool if tool == "record" else pytest.param(tool, marks=pytest.mark.slow) for tool in TOOLS]
 )
 def test_no_tool_runs_what_lies_in_the_working_directory(tool: str, trap: Path, tmp_path: Path) -> None:
     env = clean_environment({"PYTHONPATH": None, "SHOWN_IN": str(tmp_path / "shown")})

@@ -53,10 +53,10 @@ def frame(field: str, value: bytes) -> bytes:
     ("field", "channel"),
     [
         ("id", "sidecar:ping"),
-        ("type", "sidecar:ping"),
+        pytest.param("type", "sidecar:ping", marks=pytest.mark.slow),
         pytest.param("args", "sidecar:ping", marks=pytest.mark.slow),
         pytest.param("args", "backend:start", marks=pytest.mark.slow),
-        ("args", "sidecar:subscribe"),
+        pytest.param("args", "sidecar:subscribe", marks=pytest.mark.slow),
     ],
 )
 def test_a_full_frame_of_small_values_is_refused_before_it_is_built(field: str, channel: str) -> None:

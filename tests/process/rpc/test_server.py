@@ -177,7 +177,7 @@ async def test_deep_nesting_is_answered_and_the_next_frame_served(children: Star
     assert (child.answered(1), child.answered(2)) == (["INVALID_ARGS"], ["response"])
 
 
-@pytest.mark.parametrize("size", [1, 65_536, 1_000_000, 16_000_000])
+@pytest.mark.parametrize("size", [1, 65_536, 1_000_000, pytest.param(16_000_000, marks=pytest.mark.slow)])
 async def test_frames_of_any_size_come_back(children: Start, size: int) -> None:
     child = children()
     payload = os.urandom(1000) * (size // 1000) or b"x"
