@@ -2,7 +2,9 @@
 "use strict";
 
 const assert = require("node:assert/strict");
+const { EventEmitter } = require("node:events");
 const fs = require("node:fs");
+const os = require("node:os");
 const path = require("node:path");
 const { test } = require("node:test");
 const { connect } = require("../lib/client.js");
@@ -10,16 +12,29 @@ const { Listeners } = require("../lib/client/listeners.js");
 const { attachSidecar } = require("../lib/main.js");
 const { checkAttachOptions, checkRepeated, SECTIONS } = require("../lib/main/options.js");
 const { createBackendApi } = require("../lib/preload.js");
+const { fakeCommand } = require("./support/sidecar.js");
 
-const ELECTRON = { app: {}, ipcMain: {}, BrowserWindow: {} };
+const f = () => {};
+const ELECTRON = {
+  app: { getVersion: f, getPath: f, whenReady: f, quit: f, on: f },
+  ipcMain: { handle: f, listenerCount: f },
+  BrowserWindow: { getAllWindows: f },
+};
 
 /** @type {Array<[Record<string, any>, RegExp]>} */
 const ATTACH = [
   [{ ipcMain: undefined }, /missing ipcMain\. Pass Electron's modules.*run the app with Electron, not with node/],
+  [{ BrowserWindow: { webContents: {} } }, /BrowserWindow must be Electron's BrowserWindow, as in .*: it has no getAllWindows\(\)$/],
+  [{ app: "my-app" }, /app must be Electron's app.*no getVersion/],
+  [{ ipcMain: { invoke: {} } }, /ipcMain must be Electron's ipcMain.*no handle/],
+  [{ dialog: {} }, /dialog must be Electron's dialog.*no showMessageBox/],
+  [{ autoUpdater: true }, /autoUpdater must be Electron's autoUpdater, as in const \{ autoUpdater \} = require\("electron"\)$/],
+  [{ command: [] }, /command must be an array of strings: the sidecar's program/],
   [{ allowedOrigin: ["app://main"] }, /unknown option allowedOrigin\. Did you mean allowedOrigins\?/],
   [{ setting: {} }, /unknown option setting\. Did you mean settings\?/],
   [{ timeouts: { startup: 5 } }, /unknown option timeouts\..* go into settings\./],
   [{ preload: "/x/preload.js" }, /unknown option preload\./],
+  [{ settings: { backend: "node" } }, /settings\.backend must be an object of settings/],
   [{ settings: "settings.toml" }, /option settings must be an object/],
   [{ backend: { command: ["node", "server.js"] } }, /option backend: unknown option command\..* go into settings\.backend\./],
   [{ backend: { executable: "/x", args: "--port 5" } }, /option backend: the option args must be an array of strings/],
@@ -44,6 +59,28 @@ for (const [options, words] of ATTACH) {
     });
   });
 }
+
+test("an attachSidecar that fails half-way leaves nothing registered and nothing running", async (t) => {
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), "shim-options-"));
+  t.after(() => fs.rmSync(home, { recursive: true, force: true }));
+  /** @type {Set<string>} */
+  const handlers = new Set();
+  const ipcMain = Object.assign(new EventEmitter(), {
+    handle: (/** @type {string} */ channel) => void handlers.add(channel),
+    removeHandler: (/** @type {string} */ channel) => void handlers.delete(channel),
+  });
+  const { getVersion, whenReady, quit } = ELECTRON.app;
+  const app = Object.assign(new EventEmitter(), { getVersion, whenReady, quit, getPath: () => home });
+  const BrowserWindow = { getAllWindows: () => assert.fail("a mistake in the app") };
+  /** @type {any} */
+  let sidecar;
+  const observers = [(/** @type {any} */ one) => void (sidecar = one)];
+  t.after(() => sidecar.close());
+  const options = /** @type {any} */ ({ app, ipcMain, BrowserWindow, observers, command: fakeCommand("echo") });
+  await assert.rejects(attachSidecar(options), /a mistake in the app/);
+  assert.equal(handlers.size + ipcMain.eventNames().length + app.eventNames().length, 0);
+  assert.equal(sidecar.closing, true);
+});
 
 test("attachSidecar takes all of Electron's modules, options that are null, and every kind of origin", () => {
   const modules = {
@@ -91,7 +128,7 @@ const CONNECT = [
   [undefined, /the options are missing, as in connect\(/],
   [{ backend: { command: ["x"] } }, /unknown option backend\..* go into settings\./],
   [{ setings: {} }, /Did you mean settings\?/],
-  [{ command: [] }, /the option command is empty/],
+  [{ command: [] }, /command must be an array of strings: the sidecar's program/],
   [{ command: ["a", 5] }, /command must be an array of strings/],
   [{ limits: { helloTimeout: -1 } }, /limits\.helloTimeout must be a number of milliseconds/],
 ];

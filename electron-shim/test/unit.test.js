@@ -141,6 +141,10 @@ test("settings become TOML values under the sidecar's variable names", () => {
     SIDECAR_TIMEOUTS__STARTUP: "0.5",
   });
   assert.throws(() => settingsEnvironment({ backend: { port: null } }), /settings\.backend\.port must be/);
+  assert.throws(
+    () => settingsEnvironment({ backend: { env: new Map([["A", "b"]]) } }),
+    /settings\.backend\.env must be .*not \[object Map\]/,
+  );
   assert.throws(() => settingsEnvironment({ backend: "x" }), /settings\.backend must be an object/);
 });
 

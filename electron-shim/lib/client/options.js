@@ -3,7 +3,7 @@
 const { closest } = require("../closest.js");
 
 /**
- * @typedef {"object" | "string" | "function" | "strings" | "functions"} Kind
+ * @typedef {"object" | "string" | "function" | "strings" | "functions" | "command"} Kind
  */
 
 /** @type {Record<Kind, {is: (value: any) => boolean, words: string}>} */
@@ -12,11 +12,15 @@ const KINDS = {
   string: { is: (value) => typeof value === "string", words: "a string" },
   function: { is: (value) => typeof value === "function", words: "a function" },
   strings: { is: (value) => isArrayOf(value, "string"), words: "an array of strings" },
+  command: {
+    is: (value) => isArrayOf(value, "string") && value.length > 0,
+    words: "an array of strings: the sidecar's program and its first arguments",
+  },
   functions: { is: (value) => isArrayOf(value, "function"), words: "an array of functions" },
 };
 /** @type {Record<string, Kind>} */
 const CONNECT = {
-  command: "strings",
+  command: "command",
   settings: "object",
   env: "object",
   cwd: "string",
@@ -76,8 +80,6 @@ function checkConnectOptions(options) {
   if (options === null || typeof options !== "object") throw new TypeError(`connect: the options are missing, as in ${EXAMPLE}`);
   checkOptions("connect", options, CONNECT, { hint: " Settings of the sidecar, such as backend, go into settings." });
   checkLimits("connect", options.limits);
-  if (options.command?.length === 0)
-    throw new TypeError("connect: the option command is empty. It takes the sidecar's program and its first arguments");
 }
 
 /**

@@ -33,7 +33,7 @@ function toml(value, path) {
   // A JSON string is a TOML basic string, but for DEL, which JSON leaves bare and TOML forbids.
   if (typeof value === "string") return JSON.stringify(value).replace(/\x7f/g, "\\u007f");
   if (Array.isArray(value)) return `[${value.map((one, i) => toml(one, `${path}[${i}]`)).join(", ")}]`;
-  if (value !== null && typeof value === "object") {
+  if (value !== null && typeof value === "object" && !(Symbol.iterator in value) && !(value instanceof Date)) {
     const pairs = Object.entries(value).filter(([, one]) => one !== undefined);
     return `{${pairs.map(([key, one]) => `${toml(key, path)} = ${toml(one, `${path}.${key}`)}`).join(", ")}}`;
   }

@@ -69,16 +69,16 @@ class Attachment {
     const fanOut = (this.#fanOut = new FanOut({ BrowserWindow, sidecar, mayHear: senders.mayHear }));
     try {
       registerHandlers({ ipcMain, BrowserWindow, dialog, senders, answers, fanOut, bootstrap, subscriptions: this.#subscriptions });
+      this.#fatal = new Fatal({ app, dialog, sidecar, onFatal: options.onFatal });
+      this.#quit = holdQuit({ app, BrowserWindow, autoUpdater, sidecar, subscriptions: this.#subscriptions });
+      this.#watchPower(options);
+      if (options.onLog) sidecar.on("sidecar:stderr", options.onLog);
+      this.#watchSidecar(app);
     } catch (error) {
       this.#subscriptions.end();
       sidecar.abandon(); // leave nothing running
       throw error;
     }
-    this.#fatal = new Fatal({ app, dialog, sidecar, onFatal: options.onFatal });
-    this.#quit = holdQuit({ app, BrowserWindow, autoUpdater, sidecar, subscriptions: this.#subscriptions });
-    this.#watchPower(options);
-    if (options.onLog) sidecar.on("sidecar:stderr", options.onLog);
-    this.#watchSidecar(app);
   }
 
   /** It failed for good, or the app closed it: `attachSidecar` may start another one. */

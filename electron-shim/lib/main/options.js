@@ -2,6 +2,7 @@
 
 const { isDeepStrictEqual } = require("node:util");
 const { checkLimits, checkOptions } = require("../client/options.js");
+const { settingsEnvironment } = require("../client/settings.js");
 
 /** @type {Record<string, import("../client/options.js").Kind | null>} */
 const ATTACH = {
@@ -14,13 +15,22 @@ const ATTACH = {
   settings: "object",
   backend: "object",
   sidecarFolder: "string",
-  command: "strings",
+  command: "command",
   allowedOrigins: "strings",
   onFatal: "function",
   onLog: "function",
   observers: "functions",
   env: "object",
   limits: "object",
+};
+/** @type {Record<string, string[]>} what each has, and a window instead of its class, ipcRenderer or another package's app has not */
+const MODULES = {
+  app: ["getVersion", "getPath", "whenReady", "quit", "on"],
+  ipcMain: ["handle", "listenerCount"],
+  BrowserWindow: ["getAllWindows"],
+  dialog: ["showMessageBox"],
+  powerMonitor: ["on"],
+  autoUpdater: [],
 };
 const SECTIONS = ["profile", "timeouts", "restart", "health", "resources", "sandbox", "paths", "log", "firewall"];
 const ORIGIN = /^([a-z][a-z0-9+.-]*:\/\/[^/?#*]*|null)$/i;
@@ -40,6 +50,16 @@ function checkAttachOptions(options, { execPath = process.execPath, versions = p
         `settings }), with const { app, ipcMain, BrowserWindow, dialog } = require("electron")${versions.electron ? "" : ", and run the app with Electron, not with node"}`,
     );
   }
+  for (const [name, methods] of Object.entries(MODULES)) {
+    const given = options[name];
+    if (given === undefined || given === null) continue;
+    const lacks = methods.find((method) => typeof given[method] !== "function");
+    if (!lacks && ["object", "function"].includes(typeof given)) continue;
+    const why = lacks ? `: it has no ${lacks}()` : "";
+    throw new TypeError(
+      `attachSidecar: the option ${name} must be Electron's ${name}, as in const { ${name} } = require("electron")${why}`,
+    );
+  }
   checkOptions("attachSidecar", options, ATTACH, {
     hint: " Settings of the sidecar, such as timeouts, go into settings.",
     ignored: (name, value) =>
@@ -53,6 +73,7 @@ function checkAttachOptions(options, { execPath = process.execPath, versions = p
     { hint },
   );
   checkLimits("attachSidecar", options.limits);
+  settingsEnvironment(options.settings ?? {}); // before they are merged with the app's, which would take a text apart
   const wrong = options.allowedOrigins?.find((/** @type {string} */ origin) => !ORIGIN.test(origin));
   if (wrong !== undefined) {
     throw new TypeError(
