@@ -64,6 +64,7 @@ NOT_WITH = {"DENO_SERVE_ADDRESS": "serve"}
 APPENDED = frozenset({"GUNICORN_CMD_ARGS", "NODE_OPTIONS"})
 """Options appended to those already in the variable; the last one counts."""
 
+_SCRIPTS = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".rb", ".php", ".pl")
 _BOTH = "--host {host} --port {port}"
 ARGUMENTS = {
     "http.server": "{port} --bind {host}",
@@ -171,6 +172,9 @@ def _is_program(name: str, command: Sequence[str]) -> bool:
 
 
 def _names(command: Sequence[str]) -> set[str]:
-    """The command's words without folder and extension."""
-    files = {word.replace("\\", "/").rpartition("/")[2] for word in command}
-    return files | {name.partition(".")[0].lower() for name in files}
+    """The command's words without folder, and without extension but for scripts of the user's own: ng.py is not Angular's ng."""
+    paths = [word.replace("\\", "/").rpartition("/") for word in command]
+    stems = (
+        name.partition(".") for folder, _, name in paths if "node_modules" in folder or not name.endswith(_SCRIPTS)
+    )
+    return {name for *_, name in paths} | {stem.lower() for stem, *_ in stems}

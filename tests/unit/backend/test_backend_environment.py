@@ -98,6 +98,8 @@ def test_what_others_read_as_well_is_set_only_for_its_own_server(command: list[s
         (["./my-server", "--port=8000"], "write {port} instead of 8000 in its command"),
         (["node", "server.js", "$PORT"], "write {port} instead of $PORT in its command"),
         (["./my-server", "9000"], "use {port} in backend.command or backend.env, or make it read the variable PORT"),
+        (["python", "app/ng.py"], "use {port} in backend.command or backend.env, or make it read the variable PORT"),
+        (["node", "node_modules/vite/bin/vite.js"], "append --port {port} --host {host} to its command"),
         (["serve", "."], "append --listen tcp://{host}:{port} to its command"),
         (["npx", "-y", "serve"], "append --listen tcp://{host}:{port} to its command"),
         (["node_modules/.bin/serve"], "append --listen tcp://{host}:{port} to its command"),
