@@ -6,6 +6,7 @@ import os
 import sys
 
 from ..errors import BackendNotFoundError, SidecarError
+from ..fields import Fields
 from ..process.executability import check_folder, check_program, in_asar, not_on_path, one_string, restore_run_bit
 from ..process.platform import SYSTEM
 from ..settings.checks import GIVE_A_COMMAND
@@ -20,13 +21,12 @@ if TYPE_CHECKING:
 _WINDOWS_EXTENSIONS = ".COM;.EXE;.BAT;.CMD"  # what Windows itself assumes where PATHEXT is not set
 
 
-class BackendCommand:
+class BackendCommand(Fields):
     """A program that exists and may be run."""
 
-    def __init__(self, argv: tuple[str, ...], cwd: str, notes: tuple[str, ...] = ()) -> None:
-        self.argv = argv  # its program as an absolute path; {host} and {port} are still to be filled in
-        self.cwd = cwd  # the folder to run it in, absolute
-        self.notes = notes  # what the log should say about how it was found
+    argv: tuple[str, ...]  # its program as an absolute path; {host} and {port} are still to be filled in
+    cwd: str  # the folder to run it in, absolute
+    notes: tuple[str, ...] = ()  # what the log should say about how it was found
 
 
 def sidecar_folder() -> str:

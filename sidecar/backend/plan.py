@@ -6,7 +6,7 @@ from ..process.platform import SYSTEM
 from ..process.platform.files import distrust, make_folder
 from ..process.spec import LaunchSpec
 from .command import BackendCommand, find_command
-from .environment import backend_environment, fill
+from .environment import backend_environment, fill, leave_appimage
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ def plan_launch(
     environment = backend_environment(settings, paths, port, inherited)
     command = find_command(settings, environment)
     if SYSTEM == "linux" and "APPDIR" in environment:
-        from .environment import leave_appimage  # rare
-
         command.notes += leave_appimage(environment, command.argv[0], backend.env)
     to = backend.stop_signal_to
     if to == "auto":  # a launcher relies on the terminal for SIGINT and SIGQUIT: it passes them on to no child

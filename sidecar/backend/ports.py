@@ -6,7 +6,7 @@ import _socket as socket  # all that is needed here; the module around it takes 
 import errno
 
 from ..process.platform.ports import LOOPBACK, set_server_options
-from ..settings.unsafe_ports import UNSAFE_PORTS
+from ..settings.checks import UNSAFE_PORTS
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:

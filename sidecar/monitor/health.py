@@ -14,9 +14,8 @@ from ..core.health import Answer, HealthTracker
 from ..log import log
 from ..process.platform import monotonic_through_sleep
 from ..process.sockets import waiting_on
-from ..settings.checks import configured_port
+from ..settings.checks import UNSAFE_PORTS, configured_port, describe_unsafe
 from ..settings.model import Backend
-from ..settings.unsafe_ports import UNSAFE_PORTS, describe_unsafe
 from ..supervisor.stream import HealthAnswered
 from .readiness import LAST_OUTPUT, RunWatch
 

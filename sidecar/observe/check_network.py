@@ -9,8 +9,8 @@ from typing import Literal
 
 from ..errors import LOOPBACK_REMEDY
 from ..process.platform.reserved_ports import Range, range_of
+from ..settings.checks import UNSAFE_PORTS, describe_unsafe
 from ..settings.servers import how_to_listen_on_loopback
-from ..settings.unsafe_ports import UNSAFE_PORTS, describe_unsafe
 from ..wire.observe import Check
 
 PortState = Literal["free", "lingering", "in_use", "forbidden"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..fields import Fields
 from .platform import awake_time
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
@@ -9,43 +10,26 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
 
-class LaunchSpec:
+class LaunchSpec(Fields):
     """The command of one run as it is executed, never through a shell."""
 
-    def __init__(
-        self,
-        command: tuple[str, ...],
-        cwd: str,
-        env: dict[str, str],
-        *,
-        nice: int | None = None,
-        open_files: int | None = None,
-        no_new_privileges: bool = False,
-        graceful: float = 10.0,
-        force_kill: float = 5.0,
-        alone: float = 1.0,
-        stdin: Literal["null", "open"] = "null",
-        stop_signal: str = "SIGTERM",
-        stop_signal_to: Literal["root", "group"] = "root",
-        confinement: Any = None,
-        socket: int = -1,
-        pid_variables: tuple[str, ...] = (),
-    ) -> None:
-        self.command = command
-        self.cwd = cwd
-        self.env = env
-        self.nice = nice  # None, as of open_files: as the system has it
-        self.open_files = open_files
-        self.no_new_privileges = no_new_privileges
-        self.graceful = graceful  # seconds from an interrupt to the kill; Windows repeats it shortly before
-        self.force_kill = force_kill  # seconds after the kill when the caller gives up; survivors are reported before
-        self.alone = alone  # seconds that the tree has when the sidecar is dead; on Windows the job ends it at once
-        self.stdin = stdin  # empty; or open until the stop, or until the sidecar, which holds the writing end, is gone
-        self.stop_signal = stop_signal  # what asks it to end, by its name; not on Windows
-        self.stop_signal_to = stop_signal_to  # the root alone, then what it leaves; or its whole process group at once
-        self.confinement = confinement  # its sandbox, a base.Confinement; None without one
-        self.socket = socket  # a listening socket of ours that the root gets, as descriptor 3 or a handle; -1: none
-        self.pid_variables = pid_variables  # names of variables that get the root's own pid as their value; POSIX only
+    command: tuple[str, ...]
+    cwd: str
+    env: dict[str, str]
+    nice: int | None = None  # None, as of open_files: as the system has it
+    open_files: int | None = None
+    no_new_privileges: bool = False
+    graceful: float = 10.0  # seconds from an interrupt to the kill; Windows repeats it shortly before
+    force_kill: float = 5.0  # seconds after the kill when the caller gives up; survivors are reported before
+    alone: float = 1.0  # seconds that the tree has when the sidecar is dead; on Windows the job ends it at once
+    # Empty; or open until the stop, or until the sidecar, which holds the writing end, is gone
+    stdin: Literal["null", "open"] = "null"
+    stop_signal: str = "SIGTERM"  # what asks it to end, by its name; not on Windows
+    # The root alone, then what it leaves; or its whole process group at once
+    stop_signal_to: Literal["root", "group"] = "root"
+    confinement: Any = None  # its sandbox, a base.Confinement; None without one
+    socket: int = -1  # a listening socket of ours that the root gets, as descriptor 3 or a handle; -1: none
+    pid_variables: tuple[str, ...] = ()  # names of variables that get the root's own pid as their value; POSIX only
 
     @property
     def kill_deadline(self) -> float:

@@ -9,6 +9,8 @@ import _signal as signal  # type: ignore[import-not-found]  # the module around 
 import os
 import sys
 
+from ..fields import Fields
+
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -29,37 +31,17 @@ def _find_proc() -> str:
 PROC = _find_proc()
 
 
-class Entry:
-    """One process at one moment. ``pid`` and ``started`` together are its identity.
+class Entry(Fields):
+    """One process at one moment. ``pid`` and ``started`` together are its identity."""
 
-    Attributes:
-        started: clock ticks since boot on Linux, elsewhere seconds since 1970.
-        state: the letter of proc(5) for the main thread; HIDDEN: /proc does not show it.
-        threads: how many live, the main thread included.
-    """
-
-    __slots__ = ("group", "name", "parent", "pid", "session", "started", "state", "threads")
-
-    def __init__(
-        self,
-        pid: int,
-        parent: int,
-        session: int,
-        *,
-        started: float,
-        state: str,
-        name: str,
-        group: int = 0,
-        threads: int = 1,
-    ) -> None:
-        self.pid = pid
-        self.parent = parent
-        self.session = session
-        self.started = started
-        self.state = state
-        self.name = name
-        self.group = group
-        self.threads = threads
+    pid: int
+    parent: int
+    session: int
+    started: float  # clock ticks since boot on Linux, elsewhere seconds since 1970
+    state: str  # the letter of proc(5) for the main thread; HIDDEN: /proc does not show it
+    name: str
+    group: int = 0
+    threads: int = 1  # that live, the main one included
 
     @property
     def key(self) -> tuple[int, float]:
@@ -68,10 +50,7 @@ class Entry:
 
     @property
     def alive(self) -> bool:
-        """A zombie is not: it runs no code and holds nothing, it only waits for its parent to read its status.
-
-        But where only the main thread has ended (pthread_exit), the process lives on in its other threads.
-        """
+        """Not a zombie, unless only its main thread has ended (pthread_exit) and it lives on in its other threads."""
         return self.state not in "ZXx" or (self.state == "Z" and self.threads > 1)
 
 

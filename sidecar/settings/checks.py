@@ -7,7 +7,6 @@ import os
 from ..errors import InvalidConfigError
 from .profiles import PROFILES
 from .texts import AUTO_PATH, REPORTED_PATTERN
-from .unsafe_ports import UNSAFE_PORTS, describe_unsafe
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
 if TYPE_CHECKING:
@@ -15,12 +14,28 @@ if TYPE_CHECKING:
 
     from .model import Backend, Settings, Timeouts
 
+# To which Chromium, and with it Electron, sends no request, as old services could be attacked through a browser: kRestrictedPorts
+# of Chromium's net/base/port_util.cc, the "bad ports" of the Fetch standard (section 2.9)
+UNSAFE_PORTS = frozenset({
+    1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111,
+    113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548,
+    554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665,
+    6666, 6667, 6668, 6669, 6679, 6697, 10080,
+})  # fmt: skip
+
 GIVE_A_COMMAND = (
     'Set backend.command, in an app: settings: { backend: { command: ["./server", "--port", "{port}"] } }; '
     "on the command line write it after --."
 )
 _LONG = 3600.0  # seconds
 _ENDPOINTS = ("live", "health", "ready", "shutdown", "info", "version", "providers", "ffmpeg", "events")
+
+
+def describe_unsafe(port: int) -> str:
+    """What happens on such a port."""
+    return (
+        f"Chromium refuses every request to port {port} (ERR_UNSAFE_PORT), so no page of the app can reach the backend"
+    )
 
 
 def normalise(settings: Settings, origins: dict[str, str]) -> tuple[Settings, list[str]]:
@@ -61,10 +76,7 @@ def loopback_port(url: str) -> int | None:
 
 
 def mistakes(settings: Settings, origins: dict[str, str], bad: set[str]) -> Iterator[str]:
-    """All failed checks; settings named in ``bad`` were already reported and are skipped.
-
-    A check gives the name of a setting, and how the sentence about it goes on.
-    """
+    """All failed checks, but of settings in ``bad``; a check gives a setting, and how the sentence about it goes on."""
     for check in (_address, _paths, _command, _passing, _environment, _pattern, _sandbox):
         if check is not _address or "backend.url" not in bad:
             yield from (f"{origins.get(name, 'profile')}: {name} {what}" for name, what in check(settings))

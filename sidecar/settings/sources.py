@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..fields import Fields
 from .texts import QuotedTextError, parse_text
 
 TYPE_CHECKING = False  # typing's own constant, without importing typing
@@ -15,18 +16,15 @@ _MAX_DOTS = 1000  # in a line: of a key, tomllib takes time for the square of th
 _MAX_SEARCHED = 100_000  # characters of a file in which the line of each setting is looked for
 
 
-class Given:
+class Given(Fields):
     """One value from a source."""
 
-    def __init__(  # noqa: PLR0917 - the order is that of the name: section, key, value
-        self, section: str, key: str, value: Any, origin: str, entry: str | None = None, text: str | None = None
-    ) -> None:
-        self.section = section  # the table; empty for profile
-        self.key = key  # the setting in it
-        self.value = value  # what was given, as TOML has it
-        self.origin = origin  # where, for people: file and line, the name of the variable, or the flag
-        self.entry = entry  # for backend.env, the variable in it
-        self.text = text  # how it was written where it was not written as TOML; what a setting for texts takes
+    section: str  # the table; empty for profile
+    key: str  # the setting in it
+    value: Any  # what was given, as TOML has it
+    origin: str  # where, for people: file and line, the name of the variable, or the flag
+    entry: str | None = None  # for backend.env, the variable in it
+    text: str | None = None  # how it was written where it was not written as TOML; what a setting for texts takes
 
     @property
     def name(self) -> str:

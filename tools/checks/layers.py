@@ -16,6 +16,7 @@ LAYERS = {
     "clock": 0,
     "threads": 0,
     "deferred": 0,
+    "fields": 0,
     "plain": 0,
     "settings": 0,
     "wire": 1,
@@ -48,6 +49,7 @@ BASE = "sidecar"  # the package itself: its version, below everything
 EXCEPTIONS = {
     ("log", "process"),
     ("settings", "errors"),
+    ("settings", "fields"),
     ("boot", "app"),
     ("cli", "boot"),
     ("cli", "console"),

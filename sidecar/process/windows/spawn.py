@@ -14,6 +14,7 @@ import sys
 import time
 
 from ...errors import SidecarError
+from ...fields import Fields
 from ..executability import windows as refusal
 from . import jobs, win32
 from .command_line import command_line
@@ -41,19 +42,16 @@ _MAX_PATH = 259  # MAX_PATH without its final zero
 _MAX_FOLDER = 258  # SetCurrentDirectory: MAX_PATH without the final backslash and zero
 
 
-class Started:
-    """A backend that runs; ``created`` as in base.ProcessId. The handles are the caller's to close; ``stdin``: 0 where not open."""
+class Started(Fields):
+    """A backend that runs. The handles are the caller's to close."""
 
-    def __init__(  # noqa: PLR0917 - the process, then its streams in their order
-        self, pid: int, created: float, process: int, job: jobs.Job, stdin: int, stdout: int, stderr: int
-    ) -> None:
-        self.pid = pid
-        self.created = created
-        self.process = process
-        self.job = job
-        self.stdin = stdin
-        self.stdout = stdout
-        self.stderr = stderr
+    pid: int
+    created: float  # as in base.ProcessId
+    process: int
+    job: jobs.Job
+    stdin: int  # 0 where not open
+    stdout: int
+    stderr: int
 
 
 class _StartupInfo:
