@@ -159,7 +159,7 @@ def data(*, clear: str | None, everything: bool, as_json: bool) -> int:
 
     Exit status: 0, or 1 if a folder is in use and was kept.
     """
-    from .console import data as tool
+    from .console import state as tool
 
     if everything != (clear == ""):
         raise UsageError("--clear takes the NAME of a backend, or --all")

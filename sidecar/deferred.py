@@ -70,11 +70,6 @@ def _dataclass(*arguments: Any, **options: Any) -> Any:
     return _real("dataclasses").dataclass(*arguments, **options)
 
 
-def _compile(*arguments: Any) -> Any:
-    """What msgspec calls for a type with a pattern; no type on the way to the first answer has one."""
-    return _real("re").compile(*arguments)
-
-
 def _later() -> dict[str, _Later]:
     """Module name → the attributes that asyncio and msgspec use during import. No message contains a UUID or Decimal."""
     pattern = _sre.compile("", 0, [1], 0, {}, ())  # typing wants its type; 1 is SUCCESS
@@ -93,7 +88,12 @@ def _later() -> dict[str, _Later]:
         "msgspec.inspect": {},
         "msgspec.toml": {},
         "msgspec.yaml": {},
-        "re": {"Pattern": type(pattern), "Match": type(pattern.match("")), "compile": _compile},
+        # msgspec calls the last for a type with a pattern; no type on the way to the first answer has one
+        "re": {
+            "Pattern": type(pattern),
+            "Match": type(pattern.match("")),
+            "compile": lambda *a: _real("re").compile(*a),
+        },
         "subprocess": {"PIPE": -1, "STDOUT": -2, "DEVNULL": -3},
         "tempfile": {},
         "textwrap": {},

@@ -13,7 +13,6 @@ from ..backend.client import BackendClient, Response, refused
 from ..settings.model import Settings
 from ..supervisor import Supervisor
 from ..supervisor.run import Run
-from ..wire.channels import WaitForReadyArgs
 from ..wire.messages import ForcedProcess, HealthResult, PingResult, Restarted, Started, Stopped
 from .status import StatusView
 
@@ -46,7 +45,7 @@ class BackendChannels(Struct, frozen=True):
             "backend:start": self._start,
             "backend:restart": self._restart,
             "backend:stop": self._stop,
-            "backend:waitForReady": self._wait_for_ready,
+            "backend:waitForReady": lambda args=None: self.supervisor.wait_for_ready(args.timeout if args else None),
             "runtime:getBootstrap": view.bootstrap,
             "runtime:getDiagnostics": view.bootstrap,
         }
@@ -64,9 +63,6 @@ class BackendChannels(Struct, frozen=True):
         self._must_be_managed()
         forced = [ForcedProcess(pid=process.pid, name=process.name) for process in await self.supervisor.stop()]
         return Stopped(success=True, forced=forced or UNSET)
-
-    async def _wait_for_ready(self, args: WaitForReadyArgs | None = None) -> Started:
-        return await self.supervisor.wait_for_ready(args.timeout if args else None)
 
     async def _health(self) -> HealthResult:
         """An unhealthy backend is an answer, not a failure."""

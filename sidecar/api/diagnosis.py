@@ -161,14 +161,14 @@ class Diagnosis(Struct, frozen=True):
         from ..observe.check_backend import check_sandbox
         from ..process import sandbox as platform
         from ..process.sandbox.folders import path_notes
-        from ..supervisor.confinement import sandbox_request
 
         sandbox = self.settings.sandbox
         if sandbox.level == "off":
             return check_sandbox(Enforcement("off"), (), required=False)
         enforced = platform.enforcement(sandbox.level, port_known=self.settings.backend.port != "reported")
         try:
-            request = sandbox_request(self.settings, self.paths, None, self._find_backend())
+            command = self._find_backend()
+            request = platform.sandbox_request(self.settings, self.paths, None, command.argv[0], command.cwd)
             notes = [*path_notes(request), *platform.prepare(request)[1]]
         except SidecarError:  # the check of the executable says why
             notes = []

@@ -23,7 +23,6 @@ from ..settings.profiles import PROFILES
 from ..supervisor import Supervisor
 from ..supervisor.run import Run, with_output
 from ..supervisor.stream import Output, RunEnded, RunFailed, RunLaunching, RunStarted
-from ..wire.channels import CrashReportArgs
 from ..wire.messages import HealthResult
 from ..wire.observe import Crash, StartupProgress, StateChanged
 from .announcer import health_result
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from ..observe.crash import CrashReports
     from ..observe.resources import Resources
     from ..process.spec import EarlyRun
-    from ..wire.observe import CrashReport, ResourceSample
+    from ..wire.observe import ResourceSample
     from .metrics_file import MetricsFile
 
 _LAST_MINUTE = 60.0
@@ -93,15 +92,12 @@ class Recorder(Struct, eq=False):
         return {
             "backend:resources": lambda args=None: self._sampler().history(args.window if args else None),
             "backend:crashReports": self.crash_reports,
-            "backend:crashReport": self._crash_report,
+            "backend:crashReport": lambda args: self._crashes().read(args.name),
         }
 
     async def crash_reports(self) -> list[Crash]:
         """Summaries, newest first."""
         return await self._crashes().summaries()
-
-    async def _crash_report(self, args: CrashReportArgs) -> CrashReport:
-        return await self._crashes().read(args.name)
 
     async def close(self) -> None:
         """Ends the sampling and waits, for a bounded time, for reports that are being written."""

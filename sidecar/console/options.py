@@ -1,7 +1,4 @@
-"""The options and arguments that commands share, and their completion.
-
-What those words come from is imported when a shell asks.
-"""
+"""The options and arguments that commands share, and their completion, whose words are imported when a shell asks."""
 
 from __future__ import annotations
 

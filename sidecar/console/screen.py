@@ -1,7 +1,6 @@
 """Draws ``watch`` and ``demo`` in a terminal of any size.
 
-With rich alone: Textual would take the place of this module and of keys.py, but not of the lines, pipes, dumb terminals and job
-control beside them, and brings eight more packages.
+With rich alone: Textual would save this module and keys.py, but not lines, pipes, dumb terminals and job control beside them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The state that the tools keep for each backend: one data folder per command and working folder.
+"""The state that the tools keep for each backend, and ``sidecar data``: one data folder per command and working folder.
 
 Another backend's port, crash reports and failures would only mislead. An explicit data folder wins, and ``serve`` keeps its own rules.
 """
@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,10 +18,11 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from ..clock import iso
 from ..errors import UsageError
+from ..plain import encodable, one_line
 from ..process.identity import own_identity, pid_namespace
 from ..process.platform.files import make_folder, read_file, replace_file
 from ..process.reclaim import TOOL, Reclaim
@@ -30,6 +32,7 @@ from ..settings.masking import mask_command, secrets_of
 from ..settings.model import Settings
 from ..settings.paths import app_folder
 from .needed import settings_of
+from .sentences import MIB, as_json
 from .surroundings import temporary_folder
 
 _ABOUT = "backend.json"
@@ -180,3 +183,40 @@ def _size(path: Path) -> int:
             except OSError:
                 continue
     return size
+
+
+def run(*, name: str | None, everything: bool, as_json_: bool) -> int:
+    """Lists the states, or clears one or all; returns 1 where one is in use. UsageError: unknown name, or not removable."""
+    if name is None and not everything:
+        states = list_states()
+        print(as_json(_encodable(states)) if as_json_ else "\n".join(map(one_line, _listed(states))))
+        return 0
+    try:
+        removed, kept = clear(name)
+    except OSError as error:
+        reason = f"{error.filename or states_folder()} cannot be removed: {error.strerror}"
+        raise UsageError(reason, hint="Close the program that has it open, or correct its permissions.") from error
+    if as_json_:
+        print(as_json({"removed": _encodable(removed), "inUse": _encodable(kept)}))
+    for state in () if as_json_ else removed:
+        print(one_line(f"Removed {state.name} ({_shown(state.size)})"))
+    for state in kept:
+        print(one_line(f"sidecar: {state.name} is in use and was kept"), file=sys.stderr)
+    return int(bool(kept))
+
+
+def _encodable(states: Sequence[State]) -> list[State]:
+    return [structs.replace(state, path=encodable(state.path)) for state in states]
+
+
+def _listed(states: Sequence[State]) -> Iterator[str]:
+    for state in states:
+        when = state.last_used.replace("T", " ")[:16]
+        yield f"{state.name}  {_shown(state.size)}, last used {when} UTC{', in use' if state.in_use else ''}"
+        yield f"    {' '.join(state.command)}"
+        yield f"    in {state.folder}"
+    yield f"{'Folder:' if states else 'No state in'} {states_folder()}"
+
+
+def _shown(size: int) -> str:
+    return f"{size / MIB:.1f} MiB" if size >= MIB // 10 else f"{size / 1024:.1f} KiB"

@@ -112,10 +112,7 @@ def interruptible() -> Iterator[Interruption]:
 
 
 def run_cancellable(work: Coroutine[Any, Any, _T]) -> _T:
-    """``asyncio.run`` for a command: each request to end it cancels ``work``, also where SIGINT is ignored (KeyboardInterrupt).
-
-    asyncio's own second one would cut off what handles the first; here only a third does.
-    """
+    """``asyncio.run`` for a command: the first two requests to end it cancel ``work``, a third raises KeyboardInterrupt."""
     import asyncio
 
     seen = _interruption.get() or Interruption()

@@ -112,9 +112,9 @@ class Launcher(Struct, eq=False):
         if self.handover is not None:
             self.handover.add_to(spec)
         if self.settings.sandbox.level != "off":
-            from .confinement import confine, sandbox_request  # only where it is wanted
+            from ..process.sandbox import confine, sandbox_request  # only where it is wanted
 
-            request = sandbox_request(self.settings, self.paths, run.port, command)
+            request = sandbox_request(self.settings, self.paths, run.port, command.argv[0], command.cwd)
             spec.confinement = confine(request, required=self.settings.sandbox.required, report=self.report)
         return spec
 

@@ -57,17 +57,13 @@ class Output(Struct, frozen=True):
 
 
 class Stream:
-    """Subscribers by the type of what they receive, called in the order of their subscription.
-
-    Attributes:
-        may_hold: cleared by a subscriber that does something between two runs, which would come too late after the next launch.
-    """
+    """Subscribers by the type of what they receive, called in the order of their subscription."""
 
     def __init__(self, on_defect: Callable[[str, BaseException], None]) -> None:
         """``on_defect`` receives what a subscriber raised, and where; the other subscribers are still called."""
         self._subscribers: dict[type, list[Callable[[Any], None]]] = {}
         self._on_defect = on_defect
-        self.may_hold = True
+        self.may_hold = True  # cleared by what acts between two runs, as a hold would last beyond the next launch
         self._held: deque[object] | None = None
         self._holds = 0
 

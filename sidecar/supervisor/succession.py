@@ -15,14 +15,11 @@ _MARGIN = 5.0  # seconds for the end of a sidecar whose backend is gone: its log
 
 
 class Succession(Struct, eq=False):
-    """Two backends on one data folder damage it, and a second port is another origin.
+    """Two backends on one data folder damage it, and a second port is another origin."""
 
-    ``found``: by the newest look at it; ``_look_again`` counts everyone who is still there as a neighbour; ``_settled`` gets what it found.
-    """
-
-    found: Reclaimed
-    _look_again: Callable[[], Awaitable[Reclaimed]]
-    _settled: Callable[[Reclaimed], None]
+    found: Reclaimed  # by the newest look
+    _look_again: Callable[[], Awaitable[Reclaimed]]  # counts everyone who is still there as a neighbour
+    _settled: Callable[[Reclaimed], None]  # gets what that found
 
     @property
     def last_port(self) -> int | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 from ...core import sandbox as core
+from ...errors import SandboxUnavailableError
+from ...settings.model import Paths, Settings
 from ..base import Confinement, SandboxRequest
 from ..platform.files import is_inside
 from . import folders
@@ -15,6 +18,31 @@ _OF_WINDOWS = frozenset({"write", "trace", "truncate", "privileges"})
 _OF_MACOS = frozenset({"write", "truncate", "bind", "signals", "connect"})
 _PROGRAM = "/usr/bin/sandbox-exec"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/dtracehelper")
+
+
+def sandbox_request(settings: Settings, paths: Paths, port: int | None, program: str, cwd: str) -> SandboxRequest:
+    """What the sandbox is to let a run do."""
+    sandbox = settings.sandbox
+    assert sandbox.level != "off"
+    write, read = (tuple(map(folders.absolute, each)) for each in (sandbox.write, sandbox.read))
+    own = (paths.data, paths.logs, paths.temp)
+    return SandboxRequest(sandbox.level, own, write, read, port, sandbox.connect, program, cwd)
+
+
+def confine(request: SandboxRequest, *, required: bool, report: Callable[[str], None]) -> Confinement:
+    """How the platform carries a request out. SandboxUnavailableError: not all of it can be enforced, which is required."""
+    found = enforcement(request.level, port_known=request.port is not None)
+    if found.missing:
+        missing = core.describe_missing(found)
+        text = f'This system cannot enforce all of sandbox.level = "{request.level}". Missing: {missing}'
+        if required:
+            names = [each.name for each in found.missing]
+            raise SandboxUnavailableError(text, data={"level": request.level, "missing": names})
+        report(text)
+    confinement, notes = prepare(request)
+    for note in (*folders.path_notes(request), *notes):
+        report(note)
+    return confinement
 
 
 def enforcement(level: core.Level, *, port_known: bool) -> core.Enforcement:
