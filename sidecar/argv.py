@@ -27,28 +27,22 @@ HINT = "'sidecar serve --help' lists the options."
 
 
 class Boot:
-    """The parsed arguments of ``serve``.
-
-    ``stdin_fd``, ``stdout_fd`` are private descriptors; hello was written to the second. ``overrides`` are
-    ``section.name=value`` in the order given. ``guardian`` is what fork_guardian gave, ``early`` the run that was
-    launched already; ``containment`` is why the sidecar could not be put into a job object; ``metrics`` is the file for Prometheus;
-    ``interrupted``: a signal asked for the end before there was anything to end.
-    """
+    """The parsed arguments of ``serve``, and what boot made of them."""
 
     def __init__(self) -> None:
-        self.stdin_fd = 0
+        self.stdin_fd = 0  # private, as stdout_fd, to which hello was written
         self.stdout_fd = 1
         self.max_frame = DEFAULT_MAX_FRAME
         self.max_in_flight = DEFAULT_MAX_IN_FLIGHT
         self.config: str | None = None
         self.profile: str | None = None
-        self.overrides: list[str] = []
+        self.overrides: list[str] = []  # ``section.name=value`` in the order given
         self.command: list[str] | None = None
-        self.metrics: str | None = None
-        self.guardian: Any = None
-        self.early: Any = None
-        self.containment: str | None = None
-        self.interrupted = False
+        self.metrics: str | None = None  # the file for Prometheus
+        self.guardian: Any = None  # what fork_guardian gave
+        self.early: Any = None  # the run that was launched already
+        self.containment: str | None = None  # why the sidecar could not be put into a job object
+        self.interrupted = False  # a signal asked for the end before there was anything to end
 
 
 def wants_serve(argv: list[str]) -> bool:

@@ -98,10 +98,7 @@ def _install_early_signal_handlers(boot: Boot) -> None:
 
 
 def _put_standard_library_first() -> None:
-    """Puts the standard library before the working folder and PYTHONPATH, so that no file there can replace a module.
-
-    A lookup costs one folder instead of three; under Wine 1 ms each. ``sidecar`` has its own path.
-    """
+    """Before the working folder and PYTHONPATH: no file there replaces a module, and a lookup costs one folder, not three."""
     library = os.path.dirname(getattr(os, "__file__", ""))  # noqa: PTH120 - pathlib is not loaded
     sys.path.sort(key=lambda folder: folder != library)
 

@@ -13,10 +13,7 @@ from ..wire.observe import Exposed, StartupProgress, StateChanged
 
 
 def announce(server: Server, stream: Stream, *, startup_limit: float | None) -> None:
-    """Subscribes to what a client is notified of, but for crashes and resources, which the recorder knows.
-
-    ``startup_limit``: seconds that a start may take; None: no limit.
-    """
+    """Subscribes to what a client is notified of, but for what recorder.py knows. ``startup_limit``: seconds; None: no limit."""
 
     def changed(change: StateChanged) -> None:
         log.info(f"{change.previous} → {change.state} ({change.reason})", port=change.port, pid=change.pid)

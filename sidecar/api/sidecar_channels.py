@@ -34,10 +34,7 @@ def sidecar_channels(
     started: float,
     warnings: list[str],
 ) -> Mapping[str, Callable[..., Any]]:
-    """Channel name to function, of all that begin with ``sidecar:``.
-
-    ``started``: on time.monotonic(); ``warnings``: of the start.
-    """
+    """The functions of the ``sidecar:`` channels. ``started``: on time.monotonic(); ``warnings``: of the start."""
 
     def info() -> SidecarInfo:
         """Versions, settings in force, and costs; a package that was not needed so far is imported to ask it its version."""

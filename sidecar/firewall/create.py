@@ -89,22 +89,19 @@ _PAUSE = 0.1  # seconds; the firewall service writes the registry a moment after
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What creating the rule means on this machine.
+    """What creating the rule means on this machine."""
 
-    ``file`` and ``parameters`` of the helper; ``replaced``: deleted first; ``obstacle``: why it must not be tried, empty: it may.
-    """
-
-    file: str
+    file: str  # the helper
     parameters: str
-    replaced: tuple[Rule, ...]
-    obstacle: str
+    replaced: tuple[Rule, ...]  # deleted first
+    obstacle: str  # why it must not be tried; empty: it may
 
 
 def plan(snapshot: Snapshot, program: str, rule_name: str) -> Plan:
-    r"""Decides what to do; pure. Raises as ``command.add_rule``.
+    r"""Decides what to do; pure. Raises as ``add_rule``.
 
     The helper is Windows' own cmd: no file that a program of the user's could change between the prompt and the run. Both texts
-    in the line have passed ``command``'s checks; ``/d`` leaves AutoRun out, ``/v:off`` leaves ``!`` alone.
+    in the line were checked; ``/d`` leaves AutoRun out, ``/v:off`` leaves ``!`` alone.
     """
     stale = tuple(rule for rule in _own_rules(snapshot, program) if rule.store == "local")
     add = add_rule(program, rule_name)
@@ -137,7 +134,7 @@ def create(
 ) -> CreatedFirewallRule:
     """Carries the plan out; blocks while the user is asked and for up to 32 s after. ``preview``: only says what would be done.
 
-    ``run`` runs a program with a command line as administrator and gives its exit code or None. Raises as ``command.add_rule`` and ``elevate.run``.
+    ``run`` runs a program with a command line as administrator and gives its exit code or None. Raises as ``add_rule`` and ``elevate.run``.
     """
     snapshot = read()
     todo = plan(snapshot, program, rule_name)

@@ -67,21 +67,19 @@ def _first(name: str, keys: Sequence[Key]) -> bool | None:
     return None
 
 
+# no_rule: nothing speaks of the program, so the default, to block, applies · conditional: it depends on more than program,
+# profile and port · unknown: something could not be read
 VerdictName = Literal["disabled", "blocked", "allowed", "no_rule", "conditional", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one profile does: ``reason`` is one phrase; ``rules`` block; ``by_setting``: no rule of this machine changes it.
-
-    ``no_rule``: nothing speaks of the program, so the default, to block, applies · ``conditional``: it depends on more than
-    program, profile and port · ``unknown``: something could not be read.
-    """
+    """What one profile does."""
 
     name: VerdictName
-    reason: str
-    rules: tuple[Rule, ...] = ()
-    by_setting: bool = False
+    reason: str  # one phrase
+    rules: tuple[Rule, ...] = ()  # that block
+    by_setting: bool = False  # no rule of this machine changes it
 
 
 @dataclass(frozen=True, slots=True)

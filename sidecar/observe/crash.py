@@ -46,10 +46,7 @@ class CrashReports:
         self._before: int | None = None  # the highest number of an earlier one, once it was looked for
 
     def submit(self, facts: CrashFacts, *, hold: bool = False) -> None:
-        """Writes in the background; ``close`` waits for it.
-
-        ``hold``: after HOLD. Masking a report keeps the interpreter for milliseconds, which the start of the next run would lose.
-        """
+        """Writes in the background; ``hold``: after HOLD, as masking takes milliseconds that the next start would lose."""
         if hold:
             self._may_write.clear()
             asyncio.get_running_loop().call_later(HOLD, self._may_write.set)

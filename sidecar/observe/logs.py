@@ -37,16 +37,14 @@ class Chunk(Struct, frozen=True):
 
 
 class BackendLog:
-    """Takes every byte that the backend writes; ``warn`` is called once where the folder fails, perhaps from a thread.
-
-    ``on_skipped`` gets how many lines passed that no subscriber was given; their sequence numbers are used up.
-    """
+    """Takes every byte that the backend writes; ``warn`` is called once where the folder fails, perhaps from a thread."""
 
     ring_bytes = 8 * 1024 * 1024  # what lines() and tail() can look back on
 
     def __init__(
         self, folder: str | os.PathLike[str], warn: Callable[[str], None], *, clock: Callable[[], float] = time.time
     ) -> None:
+        # gets how many lines passed that no subscriber was given; their sequence numbers are used up
         self.on_skipped: Callable[[int], object] = int
         self._files = LogFiles(folder, warn)
         self._clock = clock

@@ -24,18 +24,15 @@ _SETTLE = 0.5  # seconds, or an eighth of the time, in which a process shows tha
 
 
 class Asking:
-    """The stop of one run.
-
-    Attributes:
-        by_others: another program has asked each process of the tree to end.
-        otherwise: the backend was asked by a request, or by the end of its stdin.
-        forwarded: as far as one can see, the signal is passed on in the tree: a process was asked, and exited by itself.
-    """
+    """The stop of one run."""
 
     def __init__(self, processes: Descendants, plan: StopPlan) -> None:
         self._tree = processes
-        self._signal, self._to_group, _, _, self.otherwise = plan  # its stdin ends also with the sidecar
-        self.by_others = self.forwarded = self._root_asked = False
+        # otherwise: the backend was asked by a request, or by the end of its stdin, which comes also with the sidecar's
+        self._signal, self._to_group, _, _, self.otherwise = plan
+        self.by_others = False  # another program has asked each process of the tree to end
+        self.forwarded = False  # as far as one can see in the tree: a process was asked, and exited by itself
+        self._root_asked = False
         self._asked: set[tuple[int, float]] = set()
         self._known: set[tuple[int, float]] = set()  # lived when the stop began
         self._apart: set[tuple[int, float]] = set()  # of these, those without a parent in the tree: the root, daemons

@@ -146,10 +146,8 @@ class ProcessLayer(Protocol):
     async def launch(self, spec: LaunchSpec, listener: RunListener) -> RunningProcess:
         """Starts a run, and returns when its program was executed. Until then the listener only gets output.
 
-        A cancelled launch kills what it started and sends the listener nothing more.
-
-        Raises:
-            BackendNotFoundError, BackendNotAFileError, BackendNotExecutableError: with path and remedy.
+        A cancelled launch kills what it started and sends the listener nothing more. Raises BackendNotFoundError,
+        BackendNotAFileError, BackendNotExecutableError: with path and remedy.
         """
 
     async def close(self) -> list[Survivor]:

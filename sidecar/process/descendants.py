@@ -28,15 +28,11 @@ def source() -> Any:
 
 
 class Descendants:
-    """Everything below a subreaper, or (where the tree is not tree.EXACT) what portable.Memory knows.
-
-    ``subreaper``: its pid; only it finds children that /proc does not show. ``marker``: in the environment of the backend's
-    processes; evidence only in the second case.
-    """
+    """Everything below the ``subreaper`` (a pid), or, where the tree is not tree.EXACT, what portable.Memory knows."""
 
     def __init__(self, subreaper: int, *, marker: bytes | None = None) -> None:
-        self._subreaper = subreaper
-        self._marker = marker
+        self._subreaper = subreaper  # only it finds children that /proc does not show
+        self._marker = marker  # in the environment of the backend's processes; evidence only where tree.EXACT is not
         self._source = source()
         if not tree.EXACT:
             self._memory = self._source.Memory()

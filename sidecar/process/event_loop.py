@@ -21,15 +21,11 @@ if sys.platform == "linux":
     _Ts = TypeVarTuple("_Ts")
 
     class _Selector(EpollSelector):
-        """Calls a reader itself if nothing else is ready and no callback is queued: then the loop would call it next, too.
-
-        Attributes:
-            readers: by descriptor.
-        """
+        """Calls a reader itself if nothing else is ready and no callback is queued: then the loop would call it next, too."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.readers: dict[FileDescriptorLike, Callable[..., Any]] = {}
+            self.readers: dict[FileDescriptorLike, Callable[..., Any]] = {}  # by descriptor
             self._epoll = select.epoll.fromfd(os.dup(self.fileno()))
 
         def close(self) -> None:

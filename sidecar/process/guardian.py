@@ -51,10 +51,7 @@ def fork_guardian(first: EarlyRun | None = None) -> Guardian:
 
 
 def spawn_guardian() -> Guardian:
-    """Executes a guardian in a fresh interpreter, and does not wait until it is up: messages wait in the socket.
-
-    Raises OSError: the interpreter cannot be executed.
-    """
+    """Executes a guardian in a fresh interpreter, without waiting for it: messages wait in the socket. Raises OSError."""
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     actions = [
         (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),

@@ -38,12 +38,10 @@ class TreeKill:
         *,
         keeps_orphans: bool = False,
     ) -> None:
-        """``members`` gives the tree, parents first; each is stopped before the next one is asked for.
+        """``members`` gives the tree, parents first; each is stopped before the next one is asked for, in half of the ``seconds``.
 
-        Half of the ``seconds`` are for the stop: what is stopped by then is killed, for it would stay stopped for ever.
-
-        ``keeps_orphans``: ``members`` has them too (a subreaper). Then one look without a new process suffices: a fork that was under
-        way leaves an orphan for the next look, and no fork begins while a signal is pending.
+        ``keeps_orphans``: ``members`` has them too (a subreaper). Then one look without a new process suffices: a fork that was
+        under way leaves an orphan for the next look, and no fork begins while a signal is pending.
         """
         self._keeps_orphans = keeps_orphans
         self._members = members
@@ -74,13 +72,10 @@ class TreeKill:
         self._deadline = time.monotonic() + self._seconds
 
     def step(self, group: int = 0) -> float | None:
-        """Looks once and acts. Gives the seconds to wait before the next step (0: at once), None when two looks in a row met nothing alive.
+        """Looks once and acts. The seconds to wait before the next step (0: at once); None when two looks in a row met nothing alive.
 
-        One look may miss what forks and leaves: it forks between the list of children and the look at each, which may be far apart
-        on a busy machine.
-
-        ``group``: one whose leader is our unreaped child, so that it cannot be another's; all in it are stopped before the look
-        and killed after it by one call each. What joins it during a look is new then, so another look follows.
+        One look may miss what forks and leaves between the list of children and the look at each. ``group``: one whose leader is
+        our unreaped child, so that it cannot be another's; one call each stops it before the look and kills it afterwards.
         """
         if group and not signal_group(group, int(signal.SIGSTOP)):
             group = 0

@@ -83,10 +83,7 @@ class Record:
         logs: str = "backend",
         written: float = 0.0,
     ) -> None:
-        """Writes nothing yet. ``report`` is called once if the folder cannot be written; supervision continues without a record.
-
-        ``written``: when the first was, for a run that was launched early.
-        """
+        """``report`` is called once if the folder cannot be written; ``written``: when an early run's record was."""
         self.keeps_port = keeps_port
         me = own_identity()
         self._report: Callable[[str], None] | None = report
@@ -101,10 +98,7 @@ class Record:
         self.content = RunRecord(world=pid_namespace(), owner=me, logs=logs, written=written)
 
     def update(self, **changes: Any) -> None:
-        """Changes fields of RunRecord, and writes the record the first time, and when one of them really changed.
-
-        A disk that does not answer holds this up for a moment only, and gets what is new then.
-        """
+        """Writes the record the first time, and when a field really changes; a disk that does not answer delays that briefly."""
         if self._change(changes) and not self._removed:
             self._hand_over(msgspec.json.encode(self.content), _PATIENCE if self._newest.is_set() else 0.0)
 

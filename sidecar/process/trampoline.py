@@ -27,10 +27,7 @@ Program = tuple[list[bytes], bytes, dict[bytes, bytes], LimitValues, "tuple[Any,
 
 
 def start(program: Program, streams: Sequence[int], stop_signal: int) -> tuple[int, int]:
-    """Forks the child that becomes the backend: its pid, and the descriptor on which ``run`` reports a failure.
-
-    On Linux it dies with this process. Raises OSError: the system has no process or descriptor left.
-    """
+    """Forks what becomes the backend: its pid, and where ``run`` reports a failure. On Linux it dies with us. Raises OSError."""
     guardian = os.getpid() if tree.EXACT else None
     status_read, status_write = os.pipe()
     try:

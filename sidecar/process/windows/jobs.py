@@ -71,29 +71,21 @@ class Job:
 
 
 def contain_self() -> str | None:
-    """Puts the sidecar itself into a job that dies with it. Call it before anything is spawned; more often is harmless.
+    """Puts the sidecar itself into a job that dies with it; why that failed, for the log, or None: each run has its own job.
 
-    Also clears "ignore CTRL_C", which children would inherit, so that a graceful stop would do nothing, and opts out of power
-    throttling, which slows the timers of a process without a window.
-
-    And has children inherit that no system error is shown in a box: a backend that lacks a DLL would hang in one that nothing shows,
-    instead of ending with 0xC0000135. Without SEM_NOGPFAULTERRORBOX, which would keep Windows Error Reporting from writing dumps.
-    Source: SetErrorMode; what the app set (libuv sets all three) is replaced.
-
-    And has the end of a session take the app first: it ends its backend in order by a sidecar that still lives. Without a window
-    the sidecar gets no message before its own end. Source: SetProcessShutdownParameters.
-
-    And no library is looked for in the working folder, which may be that of a download, nor on PATH. Source: SetDefaultDllDirectories,
-    which children do not inherit.
-
-    Returns what went wrong, for the log, or None. The sidecar works without it: each run has its own job.
+    Before anything is spawned; more often is harmless. Power throttling would slow the timers of a process without a window.
     """
     global _own_job  # noqa: PLW0603 - one per process, and its handle must live as long as the process
     if _own_job is not None:
         return None
-    win32.SetConsoleCtrlHandler(None, 0)
+    win32.SetConsoleCtrlHandler(None, 0)  # children would inherit "ignore CTRL_C", and a graceful stop do nothing
+    # No system error in a box: a backend that lacks a DLL would hang in one that nothing shows instead of ending with
+    # 0xC0000135. SEM_NOGPFAULTERRORBOX would keep Windows Error Reporting from writing dumps. Children inherit it.
     msvcrt.SetErrorMode(msvcrt.SEM_FAILCRITICALERRORS | msvcrt.SEM_NOOPENFILEERRORBOX)
+    # No library from the working folder, which may be that of a download, nor from PATH; not inherited
     win32.SetDefaultDllDirectories(win32.LOAD_LIBRARY_SEARCH_DEFAULT_DIRS)
+    # The end of a session takes the app first: it ends its backend in order by a sidecar that still lives. Without a window
+    # the sidecar gets no message before its own end.
     win32.SetProcessShutdownParameters(_AFTER_THE_APP, win32.SHUTDOWN_NORETRY)
     process = _winapi.GetCurrentProcess()
     win32.disable_power_throttling(process)

@@ -66,10 +66,7 @@ class WindowsRun:
             self._stdin = 0
 
     def interrupt(self, seconds: float | None = None) -> None:
-        """See base. CTRL_C reaches all on the console; where the root has ended or has none, another process shows the way to it.
-
-        What nothing has asked, nor can, is killed at once: it would only use up the time.
-        """
+        """See base. CTRL_C reaches all on the console; what nothing can ask is killed at once: it would only use up the time."""
         asked, self._stopping = self._stopping or bool(self._stdin), True
         self.close_stdin()
         listed = time.time() - _TICKS

@@ -1,7 +1,4 @@
-"""Who listens where, from the system's TCP tables.
-
-A system that refuses the tables is treated as one that names no owners: what must be known of a port is then asked of the port.
-"""
+"""Who listens where, from the system's TCP tables; one that refuses them names no owners, and its ports are tried."""
 
 from __future__ import annotations
 
