@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ..observe.logs import BackendLog
 from ..rpc.server import Server
 from ..supervisor import Supervisor
@@ -18,14 +20,17 @@ class LogChannel:
     def __init__(self, server: Server, supervisor: Supervisor, output: BackendLog) -> None:
         self._server = server
         self._output = output
+        self._turn = asyncio.Lock()
         output.on_skipped = lambda count: server.outbox.skip(_EVENT, count)
         supervisor.stream.subscribe(RunLaunching, lambda notice: output.begin_run(notice.run.number))
         supervisor.stream.subscribe(Output, lambda notice: output.write(notice.stream, notice.data))
 
     async def read(self, args: LogsArgs | None = None) -> list[LogLine]:
-        """backend:logs."""
+        """backend:logs. One at a time: a page may ask a hundred times at once, and each answer may take 30 MB and half a second."""
         args = args or LogsArgs()
-        return await self._output.read_lines(args.lines, args.stream)
+        async with self._turn:
+            await self._server.has_room()
+            return await self._output.read_lines(args.lines, args.stream)
 
     def subscriptions_changed(self) -> None:
         """Lines are cut only while a client wants them."""
