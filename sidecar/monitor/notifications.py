@@ -15,7 +15,8 @@ from ..supervisor import Supervisor
 from ..supervisor.stream import RunEnded, RunLaunching, RunStarted
 
 _STATUS_SECONDS = 0.1  # between two that are shown; the newest is
-_AT_ONCE = 16  # datagrams in one turn of the loop; the kernel holds back the senders of more
+_AT_ONCE = 16  # datagrams in one turn of the loop
+_PAUSE = 0.02  # seconds after so many, in which the kernel holds back the senders of more
 
 
 class Notifications(Struct, eq=False):
@@ -36,6 +37,7 @@ class Notifications(Struct, eq=False):
     _shown_at: float = -_STATUS_SECONDS
     _is_due: bool = False  # a status, to be shown later
     _reported: set[str] = set()
+    _pause: asyncio.TimerHandle | None = None
     _senders: dict[int, bool] = {}  # of one turn of the loop: each costs a look at the whole tree
 
     def __post_init__(self) -> None:
@@ -74,18 +76,32 @@ class Notifications(Struct, eq=False):
         """Not before: only now it is known which processes are the run's. What others sent meanwhile came from an earlier run."""
         self._started = self._loop.time()
         self._read(lambda datagram: self._take(datagram) if self._is_ours(datagram.pid) else None)
-        self._loop.add_reader(self.channel.fileno(), self._read, self._take)
+        self._resume()
 
     def _end(self, _notice: RunEnded) -> None:
         self._loop.remove_reader(self.channel.fileno())
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
 
-    def _read(self, take: Callable[[Datagram], None]) -> None:
+    def _resume(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self.channel.fileno(), self._readable)
+
+    def _readable(self) -> None:
+        if self._read(self._take) and self._pause is None:
+            self._loop.remove_reader(self.channel.fileno())
+            self._pause = self._loop.call_later(_PAUSE, self._resume)
+
+    def _read(self, take: Callable[[Datagram], None]) -> bool:
+        """Whether there may be more."""
         self._senders.clear()
         for _ in range(_AT_ONCE):
             datagram = self.channel.receive(MAX_BYTES)
             if datagram is None:
-                return
+                return False
             take(datagram)
+        return True
 
     def _take(self, datagram: Datagram) -> None:
         pid = datagram.pid

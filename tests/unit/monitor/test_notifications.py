@@ -14,7 +14,7 @@ import pytest
 from sidecar.monitor.notifications import Notifications
 from sidecar.process.base import Datagram
 from sidecar.settings.masking import mask_text
-from sidecar.supervisor.stream import RunLaunching, RunStarted, Stream
+from sidecar.supervisor.stream import RunEnded, RunLaunching, RunStarted, Stream
 from tests.support.processes import until
 
 pytestmark = pytest.mark.posix(reason="the loop of Windows watches no descriptors, and nothing notifies there")
@@ -90,3 +90,36 @@ async def test_a_flood_of_states_is_shown_in_few_the_last_one_included(channel: 
     await until(lambda: shown[-1].message == "499")
     assert shown[0].message == "0"
     assert len(shown) <= 5
+
+
+async def test_a_flood_leaves_the_loop_most_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The senders of more than 800 in a second are held back by the kernel; they took a core."""
+    read, write = os.pipe()
+    os.write(write, b"readable")
+    channel = Channel(read)
+    count = 0
+
+    def receive(_size: int) -> Datagram:
+        nonlocal count
+        count += 1
+        return Datagram(b"WATCHDOG=1", NEW, False)
+
+    monkeypatch.setattr(channel, "receive", receive)
+    process = SimpleNamespace(identity=SimpleNamespace(pid=NEW), processes=list)
+    run = SimpleNamespace(number=1, process=process)
+    stream = Stream(lambda *_: None)
+    supervisor: Any = SimpleNamespace(stream=stream, run=run, post=lambda _event: None)
+    Notifications(channel, supervisor, watchdog=0, mask=mask_text, report=pytest.fail)  # type: ignore[arg-type]  # a double
+    stream.publish(RunStarted(run))  # type: ignore[arg-type]  # a double
+    for _ in range(2):
+        before = count
+        await asyncio.sleep(0.1)
+        assert 0 < count - before <= 7 * 16
+        stream.publish(RunEnded(run))  # type: ignore[arg-type]  # a double
+        before = count
+        await asyncio.sleep(0.05)
+        assert count == before
+        stream.publish(RunStarted(run))  # type: ignore[arg-type]  # a double
+    stream.publish(RunEnded(run))  # type: ignore[arg-type]  # a double
+    os.close(read)
+    os.close(write)
