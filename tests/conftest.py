@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -26,6 +27,9 @@ hypothesis.settings.load_profile("shared")
 # SIDECAR_, which tests strip from environments.
 _NAME = "TEST_SESSION_OF"
 _TIMEOUT = 30.0  # seconds for what is just ending
+_FIRST_RUN = (
+    "TEST_SESSION_IS_FIRST"  # in the environment: no earlier run has left the files with their assertions rewritten
+)
 _left_behind = pytest.StashKey[list[processes.Found]]()
 # Decisions and texts that are the same on every platform, in folders, files and functions of tests/: --platform-only leaves
 # them out. What touches processes, files, paths, streams, consoles or the firewall is not among them.
@@ -126,6 +130,26 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
         return (yield)
 
 
+def _rewritten() -> Path:
+    return Path(tempfile.gettempdir()) / f"rewritten-tests-{os.environ[_NAME]}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[object]:
+    """On a first run one worker rewrites the assertions and the others wait: each would do it all, 5 s of a processor."""
+    worker = getattr(session.config, "workerinput", {}).get("workerid")
+    if worker is None or _FIRST_RUN not in os.environ:
+        return (yield)
+    if worker != "gw0":
+        with contextlib.suppress(AssertionError):
+            processes.wait_until(_rewritten().exists, _TIMEOUT)
+        return (yield)
+    try:
+        return (yield)
+    finally:
+        _rewritten().touch()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
     """A process layer makes this process a subreaper: it would collect the dead of all later tests, storms of thousands."""
@@ -158,6 +182,9 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, signal.default_int_handler)
     if not is_worker(config):
         os.environ[_NAME] = f"{uuid.uuid4()}"
+        caches = Path(__file__).parent.glob(f"unit/*/__pycache__/*.{sys.implementation.cache_tag}-pytest-*.pyc")
+        if next(caches, None) is None:
+            os.environ[_FIRST_RUN] = "1"
     config.stash[_left_behind] = []
 
 
@@ -191,6 +218,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if sys.platform == "win32" or is_worker(session.config):
         return
     _heavy_lock().unlink(missing_ok=True)
+    _rewritten().unlink(missing_ok=True)
     marker = f"{_NAME}={os.environ[_NAME]}"
     try:
         processes.wait_until(lambda: not processes.marked(marker), _TIMEOUT)
