@@ -12,6 +12,7 @@ from . import (
     architecture_page,
     golden,
     hello,
+    manifests,
     protocol_page,
     quick_table,
     sandbox_page,
@@ -50,6 +51,7 @@ def generated(root: Path) -> dict[str, str]:
         ("docs/architecture.md", architecture_page.filled),
         ("docs/sandbox.md", sandbox_page.filled),
         ("sidecar/wire/hello.py", hello.filled),
+        *((path, manifests.filled) for path in manifests.FILES),
     ):
         files[path] = filled(old(path))
     files["electron-shim/types/protocol.d.ts"] = typescript.protocol_types()

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 from msgspec import Struct
 
-from tools.generate import docstrings, drift, protocol_page, write
+from tools import ROOT
+from tools.generate import docstrings, drift, manifests, protocol_page, write
 
 FILES = {"schemas/index.json": "a", "schemas/messages/hello.json": "b"}
 
@@ -30,6 +33,23 @@ def test_after_writing_there_is_no_drift_and_nothing_more_to_write(checkout: Pat
     assert set(write(checkout, FILES)) == {*FILES, "schemas/channels/gone.args.json"}
     assert drift(checkout, FILES) == []
     assert write(checkout, FILES) == []
+
+
+def test_a_new_version_reaches_the_shim_and_its_lock_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """npm looks the platform packages up, finds none before the release, and drops them; "npm ci" then refuses the lock file."""
+    manifest, lock = ((ROOT / path).read_text(encoding="utf-8") for path in manifests.FILES)
+    assert (manifests.filled(manifest), manifests.filled(lock)) == (manifest, lock)
+    published = re.sub(r'(-sidecar-[\w-]+": \{\n\s+"version": "[^"]+",)', r'\1\n      "integrity": "x",', lock)
+    assert '"integrity": "x"' in published
+    monkeypatch.setattr(manifests, "__version__", "9.8.7")
+    package, locked = json.loads(manifests.filled(manifest)), json.loads(manifests.filled(published))
+    assert package["version"] == locked["version"] == "9.8.7"
+    assert set(package["optionalDependencies"].values()) == {"9.8.7"}
+    own = {name: one for name, one in locked["packages"].items() if "electron-backend-sidecar-" in name}
+    assert len(own) == len(package["optionalDependencies"])
+    assert {(one["version"], one.get("integrity")) for one in own.values()} == {("9.8.7", None)}
+    assert locked["packages"][""]["optionalDependencies"] == package["optionalDependencies"]
+    assert locked["packages"]["node_modules/msgpackr"] == json.loads(lock)["packages"]["node_modules/msgpackr"]
 
 
 def test_a_region_with_an_unknown_name_is_refused() -> None:
