@@ -83,10 +83,11 @@ def _report(error: click.ClickException | SidecarError, words: list[str], *, beh
     if isinstance(error, SidecarError):
         return _complain(error.message, error.hint, error.exit_status)
     context = error.ctx if isinstance(error, click.UsageError) else None
-    where = context.command_path if context else "sidecar"
+    named = f"sidecar {words[0]}" if words and words[0] in sidecar.commands else "sidecar"
+    where = context.command_path if context else named  # its parser's errors have no context
     wrong = error.option_name if isinstance(error, click.NoSuchOption) else next(iter(words), "")
     hint = _MEANT.get(wrong) if wrong not in sidecar.commands else None
-    return _complain(error.format_message(), hint or f"See: {where} --help", UsageError.exit_status)
+    return _complain(" ".join(error.format_message().split()), hint or f"See: {where} --help", UsageError.exit_status)
 
 
 def _with_separator(command: click.Command, words: Sequence[str]) -> str | None:

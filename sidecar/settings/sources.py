@@ -96,7 +96,8 @@ def _looked_in(path: str) -> str:
 
 
 def _looks_foreign(path: str, content: str) -> bool:
-    return not path.lower().endswith(".toml") or content.lstrip().startswith("{")
+    yaml = any(line.rstrip().endswith(":") and not line.lstrip().startswith("#") for line in content.splitlines())
+    return not path.lower().endswith(".toml") or content.lstrip().startswith("{") or yaml
 
 
 def _bounded(raw: bytes) -> str:

@@ -60,6 +60,8 @@ def test_the_version_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
         (["frames", "a", "--", "backend"], "after '--'"),
         (["replay"], "FILE"),
         (["completion", "cmd"], "'cmd'"),
+        (["completion"], "Choose from: bash, zsh"),
+        (["doctor", "--bundle"], "requires an argument"),
     ],
 )
 def test_a_usage_error_is_one_clear_message_and_status_64(
@@ -73,6 +75,8 @@ def test_a_usage_error_is_one_clear_message_and_status_64(
     assert named in first
     assert len(rest) <= 1
     assert "serve --help" not in captured.err
+    if rest and words[0] in cli.sidecar.commands and "See:" in rest[0]:
+        assert rest[0] == f"  See: sidecar {words[0]} --help"
     assert "Traceback" not in captured.err
 
 

@@ -224,6 +224,7 @@ def test_a_wrong_value_is_reported_with_its_origin_what_was_given_and_what_is_al
         ("[backend]\nautostart = True\n", "a text needs quotes; write true and false in lower case"),
         ("// mine\n[backend]\n", "; a comment starts with #"),
         ('{"backend": {}}\n', "; a settings file is always TOML, not JSON or YAML"),
+        ("backend:\n  port: 5\n", "; a settings file is always TOML, not JSON or YAML"),
         ("port = 1\n", "line 1: port is outside any section"),
         ("[nothing]\n", "line 1: unknown section [nothing]"),
         ("[backend]\nenv.A = 5\n", "line 2: backend.env.A is 5"),
