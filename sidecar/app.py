@@ -128,7 +128,7 @@ class App:
             handover.follow(supervisor.stream)
         logs = LogChannel(server, supervisor, output)
         self._metrics = _metrics(boot.metrics, supervisor)
-        self._recorder = Recorder(settings, paths, server, supervisor, secrets, self._metrics, boot.early)
+        self._recorder = Recorder(settings, paths, server, supervisor, secrets, self._metrics)
         limit = settings.timeouts.startup if settings.backend.managed else None
         announce(server, supervisor.stream, startup_limit=limit)
         self._monitor = Monitor(

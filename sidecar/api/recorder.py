@@ -8,15 +8,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, field
 
 from ..backend.reported import lifetime_events
 from ..clock import iso
 from ..core import events as e
-from ..core.exit_status import UNKNOWN
 from ..log import log
 from ..observe.secrets import Secrets
-from ..process import oom_kills
 from ..rpc.server import Server
 from ..settings.model import Paths, Settings
 from ..settings.profiles import PROFILES
@@ -30,7 +28,6 @@ from .announcer import health_result
 if TYPE_CHECKING:
     from ..observe.crash import CrashReports
     from ..observe.resources import Resources
-    from ..process.spec import EarlyRun
     from ..wire.observe import ResourceSample
     from .metrics_file import MetricsFile
 
@@ -68,12 +65,9 @@ class Recorder(Struct, eq=False):
     _supervisor: Supervisor
     _secrets: Secrets
     _metrics: MetricsFile | None
-    _early: EarlyRun | None
     _timeline: Timeline = field(default_factory=Timeline)
     _reports: CrashReports | None = None
     _resources: Resources | None = None
-    _oom_before: tuple[int | None, int | None] = (None, None)
-    _oom: bool | None = None  # of the run that exited and was not yet reported
 
     def __post_init__(self) -> None:
         stream = self._supervisor.stream
@@ -82,7 +76,7 @@ class Recorder(Struct, eq=False):
         if PROFILES[self._settings.profile].lifetime:
             stream.subscribe(Output, self._printed)
         stream.subscribe(RunLaunching, self._launching)
-        stream.subscribe(RunStarted, self._started)
+        stream.subscribe(RunStarted, lambda _notice: self._sampler().begin())
         stream.subscribe(RunEnded, self._ended)
         if self._settings.backend.managed:
             stream.subscribe(RunFailed, self._failed)
@@ -117,16 +111,7 @@ class Recorder(Struct, eq=False):
         for event in lifetime_events(self._settings.profile, notice.data.decode("utf-8", "replace")):
             self._timeline.reported(event)
 
-    def _started(self, _notice: RunStarted) -> None:
-        # A run that was launched before this module was there may be dead by now.
-        self._oom_before = self._early.oom_kills if self._early is not None else oom_kills.read()
-        self._early = None
-        self._sampler().begin()
-
-    def _ended(self, notice: RunEnded) -> None:
-        run = notice.run
-        self._oom = oom_kills.was_killed(self._oom_before, oom_kills.read(), run.status or UNKNOWN)
-        self._supervisor.learn_oom(run.number, self._oom)
+    def _ended(self, _notice: RunEnded) -> None:
         if self._resources is not None:
             self._resources.end()
 
@@ -145,8 +130,7 @@ class Recorder(Struct, eq=False):
         from ..settings.masking import mask_command
         from .crash import describe_crash
 
-        oom, self._oom = self._oom, None
-        run = structs.replace(with_output(notice.run, self._supervisor.launcher.last_output), oom=oom)
+        run = with_output(notice.run, self._supervisor.launcher.last_output)
         spec = run.spec
         crash = describe_crash(run, notice.failure, self._settings, mask=self._secrets.mask)
         log.error(f"the backend failed: {crash.text}", cause=crash.cause, attempt=crash.attempt, final=crash.final)

@@ -21,6 +21,7 @@ from ..core.events import Outcome, Reason, State, Timer
 from ..core.exit_status import ExitStatus
 from ..core.lifecycle import Lifecycle
 from ..core.stop import Rung
+from ..process import oom_kills
 from ..process.base import RunListener, Survivor
 from ..settings.model import Settings
 from ..wire.messages import ForcedProcess, LastExit, Started
@@ -64,6 +65,7 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         # Done after a shutdown, with whether nothing is left.
         self.finished: asyncio.Future[bool] = self._loop.create_future()
+        self._oom_before: tuple[int | None, int | None] = (None, None)  # what oom_kills.read gave at the launch
         self._forced: list[ForcedProcess] = []  # by the stop that is under way
         self._inbox: deque[e.Event] = deque()
         self._busy = False
@@ -241,6 +243,7 @@ class Supervisor:
             conflict = await self.launcher.wait_for_port(self._current_run, self.post, is_wanted)
             if conflict is not None:
                 raise port_taken(self._lost_port(conflict))  # noqa: TRY301 - answered like any other failure of a launch
+            early = self.launcher.early
             run = self._update(spec=self.launcher.plan(self._current_run))
             self.stream.publish(RunLaunching(run))
             listener = RunListener(
@@ -254,6 +257,7 @@ class Supervisor:
             self._defect("the launch", error)
             self._launch_failed(launch_defect(error))
             return
+        self._oom_before = early.oom_kills if early is not None else oom_kills.read()  # an early one may be dead by now
         run = self._update(process=process)
         self.post(e.Launched(number))
         if run.status is None and self.lifecycle.state is State.STARTING:
@@ -334,7 +338,8 @@ class Supervisor:
         """The run's root process exited."""
         before = self._current_run
         lasted = self._loop.time() - before.requested_at
-        run = self._update(status=status, ended_at=iso(), lasted=lasted, healthy=False)
+        oom = oom_kills.was_killed(self._oom_before, oom_kills.read(), status)
+        run = self._update(status=status, ended_at=iso(), lasted=lasted, healthy=False, oom=oom)
         expected = self.lifecycle.stop_requested
         self.last_exit = LastExit(status.code, status.signal, status.text, time=run.ended_at or "", expected=expected)
         if self.lifecycle.state is State.RUNNING:
@@ -343,11 +348,6 @@ class Supervisor:
         if before.healthy is not False and run.process is not None and self.lifecycle.state is not State.STOPPING:
             self.stream.publish(e.Health(number, healthy=False, error="socket hang up"))
         self.post(e.Exited(number, status))
-
-    def learn_oom(self, number: int, oom: bool | None) -> None:
-        """Whether the kernel killed that run because memory ran out."""
-        if self._current_run.number == number:
-            self._update(oom=oom)
 
     def hear_gone(self, number: int, survivors: list[Survivor]) -> None:
         """Nothing of the run's tree is alive, but for these."""

@@ -24,6 +24,7 @@ from sidecar.errors import (
     StopFailedError,
 )
 from sidecar.log import log
+from sidecar.process import oom_kills
 from sidecar.process.base import ListeningSocket, Survivor
 from sidecar.supervisor.stream import RunEnded, RunEnding, RunFailed, RunLaunching, RunStarted
 from sidecar.wire.observe import StateChanged
@@ -83,6 +84,20 @@ async def test_callers_share_one_start_and_a_caller_that_gives_up_leaves_the_oth
     first, _, third = await asyncio.gather(*calls, return_exceptions=True)
     assert first == third
     assert len(stage.layer.runs) == 1
+
+
+@story()
+async def test_the_kernels_counters_at_launch_and_exit_say_whether_memory_ran_out(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = [(0, 5), (1, 6), (1, 6), (1, 6)]
+    monkeypatch.setattr(oom_kills, "read", lambda: counts.pop(0))
+    stage.boots_in(0.1)
+    await stage.supervisor.start()
+    for _ in range(2):
+        stage.process.exit(ExitStatus(signal=9))
+        await stage.pass_time(30)
+    assert [failed.run.oom for failed in stage.of(RunFailed)] == [True, False]
 
 
 @story(restart__attempts=3, restart__first_delay=0.0, timeouts__restart_delay=5.0, restart__backoff=1.0)
