@@ -119,6 +119,18 @@ test("what a page may keep waiting in the main process is limited, in number and
   await Promise.all(calls);
 });
 
+test("a page whose calls wait leaves room for those of the app and of other pages", async (t) => {
+  const app = await attached(t, { mode: "slowRestart" });
+  const calls = Array.from({ length: 1000 }, () => app.invoke("backend:restart", app.from()).catch((error) => error.message));
+  const other = { ...app.from(), sender: {} };
+  const limit = AbortSignal.timeout(20_000);
+  const late = new Promise((_resolve, reject) => limit.addEventListener("abort", () => reject(limit.reason)));
+  const asked = [app.sidecar.call("backend:status", [], { signal: limit }), app.invoke("backend:status", other)];
+  for (const status of await Promise.race([Promise.all(asked), late])) assert.ok("env" in status);
+  await app.sidecar.close();
+  await Promise.all(calls);
+});
+
 test("the user who declined is not asked forever", async (t) => {
   let asked = 0;
   const dialog = { showMessageBox: async () => ({ response: ++asked && 1 }) };

@@ -10,6 +10,15 @@ const HELLO_WAIT_MS = 10_000;
 // answered. No channel for pages needs more than a few hundred bytes.
 const MAX_WAITING = 20_000;
 const MAX_ARGS_BYTES = 4096;
+// Of the calls that the sidecar takes at once, as many are one page's at most: one that waits for a start may wait for a minute.
+const PAGE_SHARE = 0.25;
+
+/**
+ * @typedef {object} PageCalls
+ * @property {number} waiting
+ * @property {number} active those that the sidecar has
+ * @property {Array<() => void>} queue the others
+ */
 
 /** Answers pages' calls in the form that existing pages expect, also while no sidecar is running. */
 class Answers {
@@ -18,8 +27,8 @@ class Answers {
   #helloWait;
   /** @type {WeakMap<object, import("../../types/preload").LastError>} the last failure by webContents */
   #lastErrors = new WeakMap();
-  /** @type {WeakMap<object, number>} calls that wait by webContents */
-  #waiting = new WeakMap();
+  /** @type {WeakMap<object, PageCalls>} by webContents */
+  #pages = new WeakMap();
 
   /**
    * @param {object} options
@@ -40,24 +49,43 @@ class Answers {
    * @returns {Promise<any>}
    */
   async answer(sender, channel, args) {
-    const waiting = this.#waiting.get(sender) ?? 0;
+    const page = this.#pages.get(sender) ?? { waiting: 0, active: 0, queue: [] };
     try {
-      if (waiting >= MAX_WAITING) throw new SidecarError("TOO_MANY_REQUESTS", `${waiting} calls of this page are already waiting`);
+      if (page.waiting >= MAX_WAITING)
+        throw new SidecarError("TOO_MANY_REQUESTS", `${page.waiting} calls of this page are already waiting`);
       checkArgs(channel, args, MAX_ARGS_BYTES);
-      this.#waiting.set(sender, waiting + 1);
     } catch (error) {
       return this.#failed(sender, channel, error);
     }
+    this.#pages.set(sender, page);
+    page.waiting += 1;
     try {
       await this.#hello();
       if (!this.#sidecar.hello?.channels.includes(channel)) {
         throw new SidecarError("UNKNOWN_CHANNEL", `The running sidecar has no channel ${channel}`, { hint: "Update the sidecar." });
       }
-      return await this.#sidecar.call(channel, LEGACY_CHANNELS.includes(channel) ? [] : args);
+      return await this.#inTurn(page, () => this.#sidecar.call(channel, LEGACY_CHANNELS.includes(channel) ? [] : args));
     } catch (error) {
       return this.#failed(sender, channel, error);
     } finally {
-      this.#waiting.set(sender, (this.#waiting.get(sender) ?? 1) - 1);
+      page.waiting -= 1;
+    }
+  }
+
+  /**
+   * @param {PageCalls} page
+   * @param {() => Promise<any>} call
+   */
+  async #inTurn(page, call) {
+    const most = Math.max(1, Math.floor((this.#sidecar.hello?.maxInFlight ?? 0) * PAGE_SHARE));
+    if (page.active < most) page.active += 1;
+    else await new Promise((/** @type {(value: void) => void} */ resolve) => page.queue.push(resolve)); // gets the place of one that ends
+    try {
+      return await call();
+    } finally {
+      const next = page.queue.shift();
+      if (next) next();
+      else page.active -= 1;
     }
   }
 
