@@ -151,7 +151,10 @@ def _identity(settings: Settings) -> tuple[str, About]:
     command = list(backend.command) if backend.managed else [backend.url]
     if not command and settings.profile != "generic":
         command = [settings.profile]  # the profile finds the command
-    folder = os.path.abspath(os.path.expanduser(backend.cwd or "."))  # noqa: PTH100, PTH111 - pathlib keeps no symlinks
+    try:
+        folder = os.path.abspath(os.path.expanduser(backend.cwd or "."))  # noqa: PTH100, PTH111 - pathlib keeps no symlinks
+    except OSError:  # ours was removed: the sidecar says so, unless the backend is named by its whole path
+        folder = os.environ.get("PWD", os.sep)
     key = hashlib.sha256(msgspec.json.encode([[*map(_as_text, command)], _as_text(folder)])).hexdigest()[:8]
     shown = [*map(_as_text, mask_command(command, secrets_of({**os.environ, **backend.env})))]
     words = [Path(word).name for word in shown if word and not word.startswith("-") and not re.search(r"\s", word)][:2]

@@ -36,7 +36,13 @@ def folders(settings: Settings) -> tuple[str, str, str]:
 
 
 def _absolute(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))
+    try:
+        return os.path.abspath(os.path.expanduser(path))
+    except OSError:
+        from ..errors import InvalidConfigError
+
+        text = f"The folder {path} is relative, and the folder in which the sidecar was started no longer exists"
+        raise InvalidConfigError(text, hint="Start it in another folder, or give the full path.") from None
 
 
 def app_folder(profile: str) -> str:

@@ -259,15 +259,15 @@ def _script(run: Run) -> Cause | None:
             continue
         if _is_command_line(before, word):
             continue
-        looked_for, here = Path(run.spec.cwd, word), Path(word).resolve()
+        looked_for = Path(run.spec.cwd, word)
         if looked_for.exists() or (built and looked_for.with_name(f"{looked_for.name}.js").exists()):
             return None
         remedy = "Set backend.cwd to its folder, or use its full path."
         if not _BUILT.isdisjoint(Path(word).parts):
             remedy = f"If it was not built yet, build it first, as with npm run build. {remedy}"
         remedy = in_asar(word) or remedy
-        if here.exists():
-            where = f'set backend.cwd = "{Path.cwd()}", or use its full path: {here}'
+        if Path(word).exists():
+            where = f'set backend.cwd = "{Path.cwd()}", or use its full path: {Path(word).resolve()}'
             remedy = f"It is in the folder in which the sidecar was started: {where}"
         return _FOUND["script_missing"].filled(word=word, looked_for=looked_for, remedy=remedy)
     return None

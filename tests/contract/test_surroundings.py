@@ -77,6 +77,31 @@ def test_watch_names_no_folder_of_logs_where_there_can_be_none(tmp_path: Path) -
     assert f"No logs: the folder {tmp_path / 'file' / 'logs'} was not created" in stdout
 
 
+@pytest.mark.posix(reason="Windows removes no folder in which a process works")
+@pytest.mark.parametrize(
+    ("words", "status", "named"),
+    [
+        (
+            ["watch", "--seconds", "1", "--", "./server"],
+            1,
+            "Start it in another folder, or give the backend's full path.",
+        ),
+        (["doctor", "--", "./server"], 1, "Start it in another folder, or give the backend's full path."),
+        (["call", "sidecar:ping", "--", "./server"], 0, "null"),
+        (["watch", "--data", "data", "--seconds", "1", "--", "/bin/true"], 78, "The folder data is relative"),
+    ],
+)
+def test_a_tool_in_a_folder_that_was_removed_names_it(
+    words: list[str], status: int, named: str, tmp_path: Path
+) -> None:
+    inside = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    env = {"XDG_DATA_HOME": str(tmp_path), "COLUMNS": "400"}
+    ended = run(["sh", "-c", inside, "sh", *sidecar_command(), *words], cwd=tmp_path, env=env)
+    assert ended.returncode == status, ended.stderr
+    assert named in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.posix(reason="a shell closes descriptors with >&-")
 @pytest.mark.parametrize(
     ("name", "closed"),

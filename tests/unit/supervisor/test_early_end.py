@@ -228,6 +228,16 @@ def test_nothing_else_is_taken_for_its_own_shutdown(tmp_path: Path, profile: str
     assert explain_early_end(run, Settings(profile=profile)) is None
 
 
+@pytest.mark.posix(reason="Windows removes no folder in which a process works")
+def test_a_missing_script_is_named_where_the_sidecars_own_folder_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert explain_early_end(ended("server.py", cwd=gone), Settings()).kind == "script_missing"
+
+
 @pytest.mark.parametrize("code", [0, 2])
 def test_a_program_that_printed_its_usage_is_said_to_lack_an_argument(tmp_path: Path, code: int) -> None:
     said = "\nusage: app [-h] --port PORT\napp: error: the following arguments are required: --port\n"
