@@ -498,7 +498,7 @@ export interface HealthSettings {
   successes?: number;
   /** (seconds) Maximum time between two WATCHDOG=1 before the backend counts as hung; needs `backend.notify`. 0: no watchdog. */
   watchdog?: number | string;
-  /** Restart after `failures` unanswered checks or a missed WATCHDOG=1; counts as an automatic restart. */
+  /** Restart after `failures` checks in a row that were unanswered or found its port closed, or a missed WATCHDOG=1; counts as an automatic restart. */
   restart_when_hung?: boolean;
 }
 

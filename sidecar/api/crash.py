@@ -70,7 +70,7 @@ def _explain(run: Run, failure: ReportFailure, settings: Settings) -> _Explanati
         seen = str(answer.status or answer.kind) if answer is not None else ""
         return _Explanation("not ready in time", explain_unready(run, settings), seen)
     if failure.reason is Reason.HUNG:
-        return _Explanation("it hung: it stopped answering", explain_hung(settings, run.hung))
+        return _Explanation("it hung: it stopped answering", explain_hung(run, settings))
     if failure.error is not None:
         return _of_error(failure.error.message, failure.error)
     return _explain_end(run, status, settings)

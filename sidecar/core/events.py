@@ -181,9 +181,10 @@ class Health(OfRun, frozen=True):
 
 
 class Hung(OfRun, frozen=True):
-    """The run is alive and has answered nothing for too long; ``why`` where its watchdog says so."""
+    """The run is alive and has answered nothing for too long; ``why`` where its watchdog says so, ``lost``: what became of its port."""
 
     why: str = ""
+    lost: str = ""
 
 
 class Providers(OfRun, frozen=True):

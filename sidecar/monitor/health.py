@@ -70,7 +70,7 @@ class HealthWatch(RunWatch, eq=False):
                 healthy = tracker.healthy is True
                 self._supervisor.post(e.Health(self._run, healthy, body if healthy else None, error))
             if hung or tracker.hung:
-                self._supervisor.post(e.Hung(self._run, hung))
+                self._supervisor.post(e.Hung(self._run, hung, lost))
             planned = max(planned + interval, self._loop.time())
             wait = planned - self._loop.time()
             due = monotonic_through_sleep() + wait
@@ -79,6 +79,7 @@ class HealthWatch(RunWatch, eq=False):
     async def _watch_socket(self) -> None:
         """Of a backend without any endpoint, only what becomes of its port says something about its health."""
         lost = https = ""
+        misses = 0  # of its port, in a row
         since = math.inf  # when connections were first seen to wait
         limit = self._settings.health.failures * self._settings.health.probe_timeout  # as of unanswered requests
         interval = self._settings.timeouts.health_interval
@@ -86,17 +87,20 @@ class HealthWatch(RunWatch, eq=False):
         while True:
             hung = self._watchdog_says()
             error = hung or await self._lost_port()
+            misses = misses + 1 if error and not self._is_stopping() else 0
             since = min(since, self._loop.time()) if not error and self._lets_wait() else math.inf
             if self._loop.time() - since >= limit:
                 error = "it does not accept the connections that wait on its port"
+                misses = self._settings.health.failures
+            unreached = error if misses >= self._settings.health.failures else ""
             error = error or self._obstacle()
             if not error:
                 error = https = https or await self._speaks_https()
             if error != lost:
                 lost = error
                 self._supervisor.post(e.Health(self._run, not error, None, error))
-            if hung:
-                self._supervisor.post(e.Hung(self._run, hung))
+            if hung or unreached:
+                self._supervisor.post(e.Hung(self._run, hung, unreached))
             await asyncio.sleep(interval)
 
     def _obstacle(self) -> str:

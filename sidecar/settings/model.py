@@ -120,7 +120,7 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
     successes: Annotated[int, Meta(ge=1, le=1000)] = 1
     # (seconds) Maximum time between two WATCHDOG=1 before the backend counts as hung; needs `backend.notify`. 0: no watchdog.
     watchdog: Seconds = 0.0
-    # Restart after `failures` unanswered checks or a missed WATCHDOG=1; counts as an automatic restart.
+    # Restart after `failures` checks in a row that were unanswered or found its port closed, or a missed WATCHDOG=1; counts as an automatic restart.
     restart_when_hung: bool = False
 
 

@@ -54,6 +54,7 @@ class Run(Struct, frozen=True):
     closed_socket: bool = False  # it closed the socket that it was handed
     instead: tuple[Socket, ...] = ()  # where it listened instead of on the socket that it was handed
     hung: str = ""  # how its watchdog found it hung; empty: by its health checks
+    lost: str = ""  # why it could not be reached on its port when it was found to hang
     oom: bool | None = None  # whether memory ran out, and the kernel killed it or a process beside it; None: not known
     over_memory: int | None = None  # bytes that its tree used when it was killed for using more than it may
 
@@ -132,8 +133,8 @@ def said_by(event: e.Event) -> dict[str, Any]:  # noqa: PLR0911 - a table of eve
             return {"last_answer": answer}
         case e.SocketUnused(closed=closed, listening=sockets):
             return {"conflict": Conflict.PASSED, "closed_socket": closed, "instead": sockets}
-        case e.Hung(why=why):
-            return {"hung": why}
+        case e.Hung(why=why, lost=lost):
+            return {"hung": why, "lost": lost}
         case e.Health(healthy=healthy, error=error):
             return {"healthy": healthy, "unhealthy": error}
         case e.Exposed(sockets=sockets):

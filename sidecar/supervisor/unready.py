@@ -68,6 +68,7 @@ _FOUND = {
     426: Cause("it listens on port {port}, and it requires another protocol for {path} (status 426)", f"Make it answer plain HTTP, or set backend.live_path to a path that does, {_PORT_ALONE}"),
     429: Cause("it listens on port {port}, and it limits how often {path} may be requested (status 429)", f"Exempt that path, or requests from 127.0.0.1, from its rate limit; or set backend.live_path to a path without one, {_PORT_ALONE}"),
     "watchdog": Cause("Its own watchdog reports a hang: {why}.", "Check its last output for what it was doing. If it is only slow, raise health.watchdog.", "hung"),
+    "lost": Cause("It could not be reached any more: {why}.", "Check its last output: its server may have ended or hung while its first process went on.", "hung"),
     "hung": Cause("It did not answer {failures} checks of {path} in a row, each within {seconds:g} s.", "Check its last output for what it was doing. If it is only slow, raise health.probe_timeout or health.failures.", "hung"),
 }  # fmt: skip
 _OTHER_PORTS = {
@@ -110,11 +111,12 @@ def what_was_denied(run: Run) -> Cause | None:
     return explain_denial(run.output, confinement.request)
 
 
-def explain_hung(settings: Settings, why: str = "") -> Cause:
-    """A run that was ready does not answer any more, or its watchdog says ``why``."""
+def explain_hung(run: Run, settings: Settings) -> Cause:
+    """A run that was ready does not answer any more, has lost its port, or its watchdog says that it hangs."""
     health, path = settings.health, settings.backend.health_path or settings.backend.live_path
-    facts = {"why": why, "failures": health.failures, "path": _named(path), "seconds": health.probe_timeout}
-    return _FOUND["watchdog" if why else "hung"].filled(**facts)
+    facts = {"why": run.hung or run.lost, "failures": health.failures, "path": _named(path)}
+    kind = "watchdog" if run.hung else "lost" if run.lost else "hung"
+    return _FOUND[kind].filled(**facts, seconds=health.probe_timeout)
 
 
 def _named(path: str) -> str:

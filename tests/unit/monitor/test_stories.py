@@ -121,6 +121,21 @@ async def test_silence_is_bad_health_after_three_misses_and_a_restart_where_that
     await stage.reach("RUNNING")
 
 
+@pytest.mark.parametrize("settings", [LIVE, {}], ids=["with an endpoint", "without any"])
+@story(lambda settings: {"health__restart_when_hung": True, **settings})
+async def test_a_port_that_stays_lost_is_a_restart_where_that_is_set(stage: Stage, settings: dict[str, Any]) -> None:
+    """The first process of a backend may live on when its server has died: a shell, a reloader."""
+    stage.boots_in(0.1)
+    await stage.supervisor.start()
+    stage.process.sockets.clear()
+    stage.process.on_interrupt = 1.0
+    stage.client.answer = refused
+    began = stage.now
+    await stage.reach("STOPPING")
+    assert 2.0 <= stage.now - began <= 3.1
+    assert (stage.moves[-1], "no longer listens" in stage.supervisor.run.lost) == ("STOPPING hung", True)
+
+
 @story(**LIVE)
 async def test_a_reported_suspend_forgives_the_silence_before_it(stage: Stage) -> None:
     stage.boots_in(0.1)

@@ -202,10 +202,16 @@ def test_a_backend_that_was_to_send_ready_and_did_not() -> None:
 
 
 def test_a_run_that_its_own_watchdog_calls_hung() -> None:
-    why = explain_hung(SETTINGS, "it sent WATCHDOG=trigger")
+    why = explain_hung(Run(1, 5005, 0.0, hung="it sent WATCHDOG=trigger"), SETTINGS)
     assert (why.cause, why.kind) == ("Its own watchdog reports a hang: it sent WATCHDOG=trigger.", "hung")
 
 
 def test_a_hang_seen_by_automatic_checks_names_the_paths_and_not_the_setting() -> None:
     settings = msgspec.structs.replace(SETTINGS, backend=Backend(live_path="auto"))
-    assert "checks of /health or /healthz in a row" in explain_hung(settings).cause
+    assert "checks of /health or /healthz in a row" in explain_hung(Run(1, 5005, 0.0), settings).cause
+
+
+def test_a_run_that_lost_its_port_is_not_said_to_have_been_slow() -> None:
+    why = explain_hung(Run(1, 5005, 0.0, lost="it no longer listens on port 5005"), SETTINGS)
+    assert why.cause == "It could not be reached any more: it no longer listens on port 5005."
+    assert "slow" not in why.remedy
