@@ -7,6 +7,7 @@ one, and the status where the text cannot know (a SIGKILL leaves no last words).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ..core.bind_failure import any_bind_failure
 from ..core.cause import Cause
@@ -55,8 +56,7 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
         return OOM
     if status.clean:
         return CLEAN
-    output = _plain(output)
-    fatal = find(output)
+    output, fatal = _read(output)
     by_status = _BY_STATUS.get(status.kind or "")
     if status.kind == "signal" and status.signal is not None:
         by_status = Cause(f"The backend was killed by {signal_name(status.signal)}.", REPORT, "signal")
@@ -87,8 +87,14 @@ def guess(output: str, status: ExitStatus, *, port: int | None, oom: bool | None
 
 def from_words(output: str, *, port: int | None) -> Cause | None:
     """As ``guess`` by what a program said that still runs: a reloader, which waits for its files to change."""
-    output = _plain(output)
-    return _from_text(output, find(output), port)
+    return _from_text(*_read(output), port)
+
+
+# What explains an end asks more than once, and 64 KiB in which nothing is found take 10 ms.
+@lru_cache(maxsize=1)
+def _read(output: str) -> tuple[str, Fatal | None]:
+    plain = _plain(output)
+    return plain, find(plain)
 
 
 def _plain(output: str) -> str:
@@ -104,6 +110,7 @@ def _with_record(line: str) -> str:
     return text if text == line or re.match(_HARMLESS, text) else f"{text}\n{line}"
 
 
+@lru_cache(maxsize=1)
 def _from_text(output: str, fatal: Fatal | None, port: int | None) -> Cause | None:
     """Of what it said before and after it began to serve, the latter comes first: it survived the former."""
     text = fatal.text if fatal else output[-LAST_WORDS:]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sidecar.core.exit_status import UNKNOWN, ExitStatus
+from sidecar.observe import causes
 from sidecar.observe.cause_table import ROWS, Row
 from sidecar.observe.causes import guess
 from sidecar.observe.fatal import find
@@ -456,3 +457,11 @@ def test_a_row_names_nothing_that_its_pattern_may_not_have_found(row: Row) -> No
 
 def test_a_large_output_without_any_cause_is_searched_quickly_and_honestly() -> None:
     assert guess((NOISE * 600)[:65_536], ONE, port=None) is None
+
+
+def test_an_end_that_nothing_explains_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
+    monkeypatch.setattr(causes, "find", searched.append)
+    said = f"{NOISE}searched once"
+    assert [guess(said, status, port=5005) for status in (ONE, ExitStatus(code=3), ONE)] == [None] * 3
+    assert len(searched) == 1
