@@ -104,13 +104,13 @@ async def test_a_watchdog_that_is_fed_keeps_it_well() -> None:
 
 
 async def test_a_backend_that_is_stopping_is_not_hung() -> None:
-    settings = {"health__watchdog": 0.5, "health__restart_when_hung": True, "timeouts__health_interval": 0.1}
-    async with notifying("READY=1", **settings, timeouts__graceful_shutdown=1.5) as client:
+    settings = {"health__watchdog": 1.0, "health__restart_when_hung": True, "timeouts__health_interval": 0.1}
+    async with notifying("READY=1", **settings, timeouts__graceful_shutdown=2.5) as client:
         await client.call("backend:waitForReady")
         began = time.monotonic()
         await say(client, "/say/STOPPING=1")
         reported = await client.event("backend:crash")  # it did not end, after all
-        assert time.monotonic() - began > 1.0
+        assert time.monotonic() - began > 2.0
         assert "no WATCHDOG=1" in reported["cause"]
 
 
