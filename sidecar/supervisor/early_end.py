@@ -30,6 +30,7 @@ _ABORTED = (
 _QUESTION = r"(?i)[(\[]y(?:es)?/n(?:o)?[)\]]\W*$"
 # What a shell says of a program that a signal ended: dash, or bash and zsh with its place and the pid
 _SHELL_SAYS = r"(?m)^(?:\S+: (?:line )?\d+: +\d+ )?(?P<word>Killed|Terminated|Segmentation fault|Aborted|Bus error|Illegal instruction)\b(?: \(core dumped\))?(?: {2,}.*)?$"
+_BY_SIGNAL = r"(?im)^.*\b(?:killed|terminated) by (?:SIG(?!TERM|INT)[A-Z]+|signal \d+).*$"  # foreman, xargs
 _SHELL_KINDS = {
     "Killed": "killed",
     "Terminated": "terminated",
@@ -190,7 +191,9 @@ def _worker(run: Run, settings: Settings, worker: int) -> Cause:
         return OOM
     soon = run.lasted is not None and run.lasted <= STDIN_SECONDS
     stdin = f" {_OPEN_STDIN}" if soon and settings.backend.stdin == "null" else ""
-    return _FOUND["worker"].filled(pid=worker, said=say_last(run.output[-_LAST_WORDS:], only_errors=True), stdin=stdin)
+    ended = re.search(_BY_SIGNAL, run.output[-_LAST_WORDS:])
+    said = f" Its output: {ended[0].strip()}." if ended else say_last(run.output[-_LAST_WORDS:], only_errors=True)
+    return _FOUND["worker"].filled(pid=worker, said=said, stdin=stdin)
 
 
 def _said(run: Run) -> Cause | None:

@@ -176,6 +176,8 @@ SAID = [
     ("working_folder", ExitStatus(code=4), "Failed to find attribute 'app' in 'wsgi'.\n", "command names: app"),
     ("working_folder", ExitStatus(code=2), "Error: Failed to find Flask application or factory in module 'x'. Use 'x:name' to specify one.\n", "command names: x"),
     ("working_folder", ONE, PYTHON + "  File \"/site/daphne/utils.py\", line 12, in import_by_path\n    target = getattr(target, bit)\n             ^^^^^^^^^^^^^^^^^^^^\nAttributeError: module 'main' has no attribute 'app'\n", "command names: app"),
+    ("working_folder", ONE, "error: no justfile found\n", "command names: justfile"),
+    ("working_folder", ONE, "[ProjectError]: The pyproject.toml has not been initialized yet. You can do this by running `pdm init`.\n", "command names: pyproject.toml"),
     ("exception", ONE, PYTHON + "    raise AttributeError(f\"module {__name__!r} has no attribute {name!r}\")\nAttributeError: module 'flet' has no attribute 'app'\n", "AttributeError: module 'flet' has no attribute 'app'"),
     ("file_missing", ONE, "Error: The upload folder (/app/public/uploads) doesn't exist or is not accessible. Please make sure it exists.\n    at Object.init (/app/node_modules/x.js:46:19)\n", "exist: /app/public/uploads."),
     ("driver_missing", ExitStatus(code=255), "PHP Fatal error:  Uncaught PDOException: could not find driver in /app/index.php:3\nStack trace:\n#0 {main}\n", "needs is missing"),

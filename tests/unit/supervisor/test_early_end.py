@@ -331,6 +331,9 @@ def test_the_end_of_the_process_that_served_comes_before_a_launchers_exit_with_0
     assert (why.kind, why.cause[:14]) == ("worker_ended", "Its process 7,")
     assert ("stdin" in why.remedy) is asks_for_stdin
     assert explain_early_end(structs.replace(run, oom=True), Settings()).kind == "oom_killed"
+    foreman = "web.1 | terminated by SIGKILL\nworker.1 | terminated by SIGTERM\n"
+    why = explain_early_end(structs.replace(run, output=foreman), Settings())
+    assert why.cause.endswith("Its output: web.1 | terminated by SIGKILL.")
     failed = explain_early_end(structs.replace(run, output=WORKER), Settings())
     assert "flask" in failed.cause
 
