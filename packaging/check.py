@@ -138,7 +138,7 @@ def install_package(package: Path, folder: Path) -> Path:
 def run_example(example: Path, sidecar: Path) -> None:
     """The README's example, with nothing but what was installed."""
     command = [shutil.which("node") or "node", "embed.js", sys.executable, "-I", str(example / "backend.py"), "{port}"]
-    said = run(command, folder=example, SIDECAR=str(sidecar))
+    said = run(command, folder=example, ELECTRON_SIDECAR_FOLDER=str(sidecar))
     if not re.search(r"^RUNNING ready$.*^http://127\.0\.0\.1:\d+ 200$", said, re.MULTILINE | re.DOTALL):
         sys.exit(f"packaging: the README's example with {sidecar} said:\n{said}")
     say(

@@ -62,7 +62,7 @@ def test_the_program_that_embeds_the_shim_works_as_printed(tmp_path: Path) -> No
     packages.mkdir()
     (packages / "electron-backend-sidecar").symlink_to(ROOT / "electron-shim", target_is_directory=True)
     (tmp_path / "embed.js").write_text(snippet("embed.js"), encoding="utf-8")
-    output = run_example([NODE, "embed.js"], tmp_path, SIDECAR=str(sidecar_script(tmp_path)))
+    output = run_example([NODE, "embed.js"], tmp_path, ELECTRON_SIDECAR_FOLDER=str(sidecar_script(tmp_path)))
     assert re.search(r"^RUNNING ready$", output, re.MULTILINE)
     assert re.search(r"^http://127\.0\.0\.1:\d+ \d{3}$", output, re.MULTILINE)
 
