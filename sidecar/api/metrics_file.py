@@ -9,7 +9,7 @@ from .. import __version__
 from ..core import events as e
 from ..log import log
 from ..observe.metrics import Metrics
-from ..process.platform.files import replace_file
+from ..process.platform.files import remove_file, replace_file
 from ..supervisor import Supervisor
 from ..supervisor.stream import HealthAnswered
 from ..threads import in_thread
@@ -69,7 +69,7 @@ class MetricsFile:
             if not self._over:
                 await asyncio.sleep(_SETTLE)
         try:
-            await in_thread(lambda: self._path.unlink(missing_ok=True))
+            await in_thread(lambda: remove_file(self._path))
         except OSError as error:
             if not self._failing:  # else it was reported
                 log.warning(f"The metrics file {self._path} cannot be removed: {error.strerror or error}")

@@ -11,10 +11,13 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from msgspec import structs
 
+from sidecar.api.metrics_file import MetricsFile
 from sidecar.backend.plan import make_folders
 from sidecar.observe import check_files
 from sidecar.observe.crash import CrashReports
@@ -22,6 +25,7 @@ from sidecar.observe.logfiles import LogFiles
 from sidecar.observe.report import SUMMARY_MARK, CrashFacts, read_summary
 from sidecar.process.platform import files
 from sidecar.settings.model import Paths
+from sidecar.supervisor.stream import Stream
 from tests.e2e.test_doctor import doctor
 from tests.support.backends import script_backend
 from tests.support.launch import run
@@ -337,6 +341,19 @@ def test_what_a_sandboxed_backend_may_change_is_reached_by_no_link(
                 act()
     assert [path.read_bytes() for path in outside.iterdir()] == [b"theirs"]
     files.replace_file(tmp_path / "elsewhere", b"x")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as above")
+async def test_the_metrics_file_is_not_removed_through_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_places", {})
+    files.keep_within([str(tmp_path / "data")])
+    (tmp_path / "outside").mkdir()
+    theirs = tmp_path / "outside" / "x.prom"
+    theirs.write_text("theirs")
+    (tmp_path / "data").symlink_to(tmp_path / "outside")
+    supervisor: Any = SimpleNamespace(stream=Stream(lambda where, error: pytest.fail(f"{where}: {error}")))
+    await MetricsFile(str(tmp_path / "data" / "x.prom"), supervisor).close()
+    assert theirs.read_text() == "theirs"
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777])
