@@ -6,7 +6,7 @@ const { Connection } = require("./client/connection.js");
 const { SidecarError, closed, nameCaller } = require("./client/errors.js");
 const { Listeners } = require("./client/listeners.js");
 const { locateSidecar, thisHost } = require("./client/locate.js");
-const { checkConnectOptions, ownOptions } = require("./client/options.js");
+const { checkConnectOptions, checkOptions, CLOSE, ownOptions, timerTime, withDefaults } = require("./client/options.js");
 const { Restarts } = require("./client/restarts.js");
 const { Subscriptions } = require("./client/subscriptions.js");
 const { settingsEnvironment } = require("./client/settings.js");
@@ -17,15 +17,6 @@ const { OPT_IN_EVENTS } = require("./names.js");
 const ABANDON_MS = 5_000;
 // Exit statuses after which a restart would fail in the same way: usage and settings.
 const HOPELESS = new Set([64, 78]);
-const DEFAULTS = Object.freeze({
-  helloTimeout: 10_000,
-  closeTimeout: 30_000,
-  pingInterval: 5_000,
-  pingMisses: 3,
-  restartAttempts: 3,
-  restartWindow: 600_000,
-  restartDelay: 1_000,
-});
 
 /**
  * @typedef {import("../types/client").ConnectOptions} ConnectOptions
@@ -68,7 +59,7 @@ class Sidecar {
     checkConnectOptions(options);
     const { command, startHint } = options.command ? { ...options, command: options.command } : locateSidecar(undefined, thisHost());
     const settings = ownOptions(options.settings ?? {});
-    this.#limits = { ...DEFAULTS, ...options.limits };
+    this.#limits = withDefaults(options.limits);
     this.#restarts = new Restarts(this.#limits);
     const variables = settingsEnvironment(settings);
     this.#spawnOptions = {
@@ -226,6 +217,7 @@ class Sidecar {
 
   /** @param {"suspend" | "resume"} what */
   power(what) {
+    if (what !== "suspend" && what !== "resume") throw new TypeError(`power takes "suspend" or "resume", not ${String(what)}`);
     if (what === "suspend") this.#watchdog?.pause();
     else this.#watchdog?.resume();
     if (this.#hello) this.#urgent("sidecar:power", [what]);
@@ -236,7 +228,8 @@ class Sidecar {
    * @returns {Promise<import("../types/client").CloseResult>}
    */
   close(options = {}) {
-    this.#closing ??= this.#shutDown(options.timeout ?? this.#limits.closeTimeout);
+    checkOptions("close", options, CLOSE);
+    this.#closing ??= this.#shutDown(timerTime(options.timeout ?? this.#limits.closeTimeout));
     return this.#closing;
   }
 

@@ -208,6 +208,21 @@ test("a time limit ends a call that gets no answer", async (t) => {
   assert.equal((await failure(sidecar.call("sidecar:ping", [{ hold: true }], { timeout: 30 }))).code, "TIMEOUT");
 });
 
+test("a wrong time limit is an error, and an endless one is none", async (t) => {
+  const sidecar = /** @type {any} */ (await fake(t, "echo", { limits: { closeTimeout: Infinity, pingInterval: undefined } }));
+  for (const [wrong, words] of /** @type {Array<[any, RegExp]>} */ ([
+    [{ timeout: "5s" }, /call: the option timeout must be a number of milliseconds/],
+    [{ timeout: -1 }, /must be a number of milliseconds/],
+    [{ timeOut: 5 }, /call: unknown option timeOut\. Did you mean timeout\?/],
+    [{ signal: "stop" }, /call: the option signal must be an AbortSignal/],
+  ]))
+    assert.match((await failure(sidecar.call("sidecar:ping", [], wrong))).message, words);
+  for (const timeout of [Infinity, null, 2 ** 40]) await sidecar.call("sidecar:ping", [], { timeout });
+  assert.throws(() => sidecar.power("sleep"), /power takes "suspend" or "resume", not sleep/);
+  assert.throws(() => sidecar.close({ timeout: "5s" }), /close: the option timeout must be a number of milliseconds/);
+  assert.deepEqual(await sidecar.close({ timeout: Infinity }), { code: 0, error: null });
+});
+
 test("events reach their listeners until they unsubscribe", async (t) => {
   const sidecar = await fake(t, "echo");
   /** @type {any[]} */

@@ -1,6 +1,7 @@
 "use strict";
 
 const { SidecarError } = require("./errors.js");
+const { CALL, checkOptions, timerTime } = require("./options.js");
 const { checkArgs } = require("./values.js");
 const { encodeFrame, encodeRequest } = require("./frames.js");
 
@@ -46,6 +47,7 @@ class Calls {
    */
   call(channel, args, options = {}) {
     return new Promise((resolve, reject) => {
+      checkOptions("call", options, CALL);
       if (args.length) checkArgs(channel, args);
       const id = ++this.#lastId;
       const frame = encodeRequest(id, channel, args);
@@ -77,9 +79,9 @@ class Calls {
       signal.addEventListener("abort", abort, { once: true });
       call.unlisten = () => signal.removeEventListener("abort", abort);
     }
-    if (timeout !== undefined) {
+    if (timeout !== undefined && timeout !== null) {
       const text = `${call.channel}: no answer within ${timeout} ms`;
-      call.timer = setTimeout(() => this.#giveUp(call, new SidecarError("TIMEOUT", text)), timeout);
+      call.timer = setTimeout(() => this.#giveUp(call, new SidecarError("TIMEOUT", text)), timerTime(timeout));
     }
   }
 

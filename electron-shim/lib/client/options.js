@@ -3,7 +3,7 @@
 const { closest } = require("../closest.js");
 
 /**
- * @typedef {"object" | "string" | "function" | "strings" | "functions" | "command"} Kind
+ * @typedef {"object" | "string" | "function" | "strings" | "functions" | "command" | "milliseconds" | "signal"} Kind
  */
 
 /** @type {Record<Kind, {is: (value: any) => boolean, words: string}>} */
@@ -16,6 +16,8 @@ const KINDS = {
     is: (value) => isArrayOf(value, "string") && value.length > 0,
     words: "an array of strings: the sidecar's program and its first arguments",
   },
+  milliseconds: { is: (value) => typeof value === "number" && value >= 0, words: "a number of milliseconds" },
+  signal: { is: (value) => typeof value.addEventListener === "function", words: "an AbortSignal" },
   functions: { is: (value) => isArrayOf(value, "function"), words: "an array of functions" },
 };
 /** @type {Record<string, Kind>} */
@@ -28,8 +30,22 @@ const CONNECT = {
   observers: "functions",
   startHint: "string",
 };
+/** @type {Record<string, Kind | null>} */
+const CALL = { signal: "signal", timeout: "milliseconds", urgent: null };
+/** @type {Record<string, Kind>} */
+const CLOSE = { timeout: "milliseconds" };
+const MAX_TIMER = 2 ** 31 - 1; // Node takes a longer time for one millisecond
 const EXAMPLE = 'connect({ settings: { backend: { command: ["./my-backend", "--port", "{port}"] } } })';
-const LIMITS = ["helloTimeout", "closeTimeout", "pingInterval", "pingMisses", "restartAttempts", "restartWindow", "restartDelay"];
+/** @type {Readonly<Record<"helloTimeout" | "closeTimeout" | "pingInterval" | "pingMisses" | "restartAttempts" | "restartWindow" | "restartDelay", number>>} */
+const DEFAULTS = Object.freeze({
+  helloTimeout: 10_000,
+  closeTimeout: 30_000,
+  pingInterval: 5_000,
+  pingMisses: 3,
+  restartAttempts: 3,
+  restartWindow: 600_000,
+  restartDelay: 1_000,
+});
 
 /** @param {unknown} value @param {string} kind */
 function isArrayOf(value, kind) {
@@ -65,7 +81,7 @@ function checkOptions(caller, options, kinds, { hint = "", ignored = () => false
 
 /** @param {string} caller @param {Record<string, any> | null | undefined} limits @throws {TypeError} */
 function checkLimits(caller, limits) {
-  const kinds = Object.fromEntries(LIMITS.map((name) => [name, null]));
+  const kinds = Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, null]));
   checkOptions(`${caller}, option limits`, limits ?? {}, kinds, { hint: " The backend's own limits go into settings.limits." });
   for (const [name, value] of Object.entries(limits ?? {})) {
     if (value !== undefined && !(typeof value === "number" && value >= 0)) {
@@ -97,4 +113,14 @@ function ownOptions(options) {
   return own;
 }
 
-module.exports = { checkConnectOptions, checkLimits, checkOptions, ownOptions };
+/** A time that a timer can take; Infinity is a valid one. @param {number} milliseconds */
+const timerTime = (milliseconds) => Math.min(milliseconds, MAX_TIMER);
+
+/** @param {Partial<Record<keyof typeof DEFAULTS, number>> | null | undefined} limits */
+function withDefaults(limits) {
+  const all = { ...DEFAULTS };
+  for (const name of /** @type {Array<keyof typeof DEFAULTS>} */ (Object.keys(all))) all[name] = timerTime(limits?.[name] ?? all[name]);
+  return all;
+}
+
+module.exports = { CALL, checkConnectOptions, checkLimits, checkOptions, CLOSE, ownOptions, timerTime, withDefaults };
