@@ -20,9 +20,9 @@ from .fatal import MAX_MESSAGE, RUNTIMES, Fatal, find, find_logged
 # Ends from outside: what the backend said before has nothing to do with them.
 SILENT = frozenset({"killed", "oom_killed", "terminated", "clean_exit", "unknown"})
 _SIGNALS = {"killed", "terminated"}
-# A line that its logger calls harmless explains no end.
+# A line that its logger calls harmless explains no end, nor does the code in a traceback, whose message follows.
 _HARMLESS = (
-    r"(?i)(?!.{0,80}\b(?:\w*(?:error|exception)|err|fatal|crit\w*|panic|fail\w*|emerg)\b)"
+    r"(?i)[ \t]+(?:raise|throw) |(?!.{0,80}\b(?:\w*(?:error|exception)|err|fatal|crit\w*|panic|fail\w*|emerg)\b)"
     r".{0,60}?(?<![\w/.-])(?:trace|debug|info|not(?:e|ice)|\w*warn(?:ing)?)(?![\w/.-])"
 )
 # An error with its stack that a logger has attached to a warning, and that another error follows.

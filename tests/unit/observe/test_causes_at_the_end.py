@@ -19,6 +19,7 @@ SAID = [
     ("gpu_reset", ABORT, "terminate called after throwing an instance of 'vk::DeviceLostError'\n  what():  vk::Queue::submit: ErrorDeviceLost\n", "stopped working"),
     ("model_damaged", ONE, "llama_model_load: error loading model: tensor 'blk.20.ffn_down.weight' data is not within the file bounds, model is corrupted or incomplete\nllama_model_load_from_file_impl: failed to load model\n", "is damaged"),
     ("model_unusable", ONE, "llama_model_load: error loading model: error loading model architecture: unknown model architecture: 'gemma3n'\nllama_model_load_from_file_impl: failed to load model\n", "its model: unknown model architecture: 'gemma3n'."),
+    ("model_unusable", ONE, PYTHON + "  File \"/site/llama_cpp/_internals.py\", line 62, in __init__\n    raise ValueError(f\"Failed to load model from file: {path_model}\")\nValueError: Failed to load model from file: cut.gguf\n", "its model: Failed to load model from file: cut.gguf."),
     ("model_unusable", ONE, "whisper_init: failed to load model\n", "its model: failed to load model."),
     ("cloud_file", ONE, PYTHON + "OSError: [WinError 362] The cloud file provider is not running: 'C:\\\\Users\\\\x\\\\OneDrive\\\\a.json'\n", "OneDrive"),
     ("setting_invalid", ONE, "Validation\nfailed\n\n   - \"NODE_ENV\" env variable must be one of \"development,production\" (Current value: \"prod\")\n\n   at async start/env.js:2\n", "NODE_ENV: must be one of"),
