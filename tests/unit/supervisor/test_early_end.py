@@ -188,7 +188,7 @@ def test_what_node_finds_without_its_ending_may_not_be_built(name: str, tmp_path
         (("gone.py",), {"ready": True}),
         (("data.json",), {}),
         (("-c", "cd web && node gone.js"), {}),
-        (("--kill-others", "python3 gone.py"), {}),
+        (("--kill-others", f"{sys.executable} gone.py"), {}),
     ],
 )
 def test_nothing_is_said_of_a_script_where_it_is_not_the_reason(
