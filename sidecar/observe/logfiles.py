@@ -22,9 +22,8 @@ CHUNK_COST = 200  # bytes of bookkeeping for each chunk, so that a backend that 
 BATCH_BYTES = 1024 * 1024
 LOOK_SECONDS = 0.5  # between two looks whether the files are still in their place
 
-_MAX_NUMBER = (
-    999_000  # of a file of ours; behind a higher one, which only the backend can have made, no file would be removed
-)
+# Of a file of ours; behind a higher one, which only the backend can have made, no file would be removed.
+_MAX_NUMBER = 999_000
 
 
 class LogFiles:

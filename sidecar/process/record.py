@@ -24,9 +24,8 @@ from .platform.files import remove_file, replace_file
 _Pid = Annotated[int, msgspec.Meta(gt=1, le=2**31 - 1)]
 _Time = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 _Process = tuple[_Pid, _Time]
-_Owner = tuple[
-    Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)], _Time
-]  # the first process of a container, in which it has pid 1
+# The sidecar may be the first process of a container.
+_Owner = tuple[Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)], _Time]
 _Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 _World = Annotated[str, msgspec.Meta(max_length=200)]
