@@ -124,7 +124,9 @@ def within(modules: set[str], rooms: set[str]) -> list[str]:
 
 def test_little_from_elsewhere_is_imported(modules: set[str]) -> None:
     packages = {name.partition(".")[0] for name in modules}
-    assert packages - sys.stdlib_module_names - {"sidecar"} <= FOREIGN
+    # On a busy Windows the run is up before the answer, and its use of memory is measured with psutil.
+    measured = {"psutil"} if "sidecar.process.platform.usage" in modules and sys.platform != "linux" else set()
+    assert packages - sys.stdlib_module_names - {"sidecar"} <= FOREIGN | measured
     assert "msgspec" in packages
 
 
