@@ -9,8 +9,6 @@ import _signal as signal  # type: ignore[import-not-found]  # the module around 
 import os
 import sys
 
-from ..fields import Fields
-
 TYPE_CHECKING = False  # the typing module is not loaded in the guardian
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -31,17 +29,32 @@ def _find_proc() -> str:
 PROC = _find_proc()
 
 
-class Entry(Fields):
+class Entry:
     """One process at one moment. ``pid`` and ``started`` together are its identity."""
 
-    pid: int
-    parent: int
-    session: int
-    started: float  # clock ticks since boot on Linux, elsewhere seconds since 1970
-    state: str  # the letter of proc(5) for the main thread; HIDDEN: /proc does not show it
-    name: str
-    group: int = 0
-    threads: int = 1  # that live, the main one included
+    # Written out: as Fields it takes 2 us more, a sixth of a look at one process, and a look may meet thousands.
+    __slots__ = ("group", "name", "parent", "pid", "session", "started", "state", "threads")
+
+    def __init__(
+        self,
+        pid: int,
+        parent: int,
+        session: int,
+        *,
+        started: float,
+        state: str,
+        name: str,
+        group: int = 0,
+        threads: int = 1,
+    ) -> None:
+        self.pid = pid
+        self.parent = parent
+        self.session = session
+        self.started = started  # clock ticks since boot on Linux, elsewhere seconds since 1970
+        self.state = state  # the letter of proc(5) for the main thread; HIDDEN: /proc does not show it
+        self.name = name
+        self.group = group
+        self.threads = threads  # that live, the main one included
 
     @property
     def key(self) -> tuple[int, float]:
