@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from .screen import glyphs_for, render
+from .screen import render
 from .sentences import Line
 from .story import Story, View
+from .strips import glyphs_for
 from .surroundings import silence
 
 MIN_REFRESH = 0.1  # seconds between two pictures: a flood of output must not cost a core

@@ -56,9 +56,10 @@ class Found:
 def mask_text(text: str, secrets: Iterable[str] = (), found: Found | None = None) -> str:
     """The text without these secrets and what looks like one, in time linear to its length. ``found`` counts what was masked."""
     from .assignments import mask_assignments
+    from .blocks import mask_blocks
     from .forms import mask_addresses, mask_forms
     from .tables import mask_statements, mask_tables
-    from .tokens import mask_blocks, mask_tokens
+    from .tokens import mask_tokens
 
     note = found or Found()
     if "\0" in text:  # UTF-16, as PowerShell writes it into a file of another encoding

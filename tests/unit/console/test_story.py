@@ -7,9 +7,10 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from sidecar.console.screen import ASCII, BLOCKS, Glyphs, keys, render
+from sidecar.console.screen import keys, render
 from sidecar.console.session import Session
 from sidecar.console.story import KEPT_LINES, Recovery, Story, View
+from sidecar.console.strips import ASCII, BLOCKS, Glyphs
 from sidecar.wire.observe import Check
 
 CRASH = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.console.screen import ASCII, BLOCKS, HEALTH_STYLES, STATE_STYLES, Glyphs, columns, glyphs_for, sparkline
+from sidecar.console.strips import ASCII, BLOCKS, HEALTH_STYLES, STATE_STYLES, Glyphs, columns, glyphs_for, sparkline
 
 LEVELS = "01234567"
 

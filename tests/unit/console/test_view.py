@@ -7,8 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
-from sidecar.console.screen import ASCII, BLOCKS, keys, render
+from sidecar.console.screen import keys, render
 from sidecar.console.story import Story, View
+from sidecar.console.strips import ASCII, BLOCKS
 
 
 def story_of(*lines: str, stream: str = "stdout") -> Story:
