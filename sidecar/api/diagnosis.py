@@ -52,30 +52,27 @@ class Diagnosis(Struct, frozen=True):
     async def _checks(self) -> list[Check]:
         from ..firewall import HAS_FIREWALL
         from ..observe import check_backend
-        from ..observe.check_backend import check_firewall, run_checks
 
         supervisor = self.supervisor
         run = supervisor.current if supervisor.current is not None and supervisor.current.alive else None
-        found = [check_backend.check_settings(self.notes), *await run_checks(self._machine_checks(run))]
+        found = [check_backend.check_settings(self.notes), *await check_backend.run_checks(self._machine_checks(run))]
         found += await self._run_checks(run)
-        found += await run_checks({"sandbox": self._check_sandbox})
+        found += await check_backend.run_checks({"sandbox": self._check_sandbox})
         if HAS_FIREWALL:
-            found.append(check_firewall(await self.firewall()))
+            found.append(check_backend.check_firewall(await self.firewall()))
         if (passed := supervisor.launcher.passed) is not None:
             found.append(check_backend.check_passed_socket(passed.port, passed.waiting()))
         if self.settings.backend.notify:
             found.append(check_backend.check_notify(self.settings.backend.live_path))
         found.append(check_backend.check_orphans(self.succession.found.notes))
         others = Reclaim(self.paths.data).living
-        found += await run_checks({"other_sidecar": lambda: check_backend.check_sharing(list(others()))})
+        found += await check_backend.run_checks({"other_sidecar": lambda: check_backend.check_sharing(list(others()))})
         crashes = await self.crashes()
         return [*found, check_backend.check_crashes(crashes, supervisor.lifecycle.state.value)]
 
     def _machine_checks(self, run: Run | None) -> dict[str, Callable[[], Check]]:
         from ..backend.ports import port_state
-        from ..observe import check_files, check_network
-        from ..observe.check_backend import check_installation_time
-        from ..observe.check_files import check_libraries
+        from ..observe import check_backend, check_files, check_network
         from ..process.platform.machine import hosts_file
         from ..process.platform.reserved_ports import reserved_ranges
 
@@ -85,7 +82,7 @@ class Diagnosis(Struct, frozen=True):
         return {
             "executable": lambda: check_files.check_executable(self._find_command),
             "runtime": lambda: check_files.check_runtime(self._find_command, os.environ),
-            "libraries": lambda: check_libraries(self._find_command, {**os.environ, **backend.env}),
+            "libraries": lambda: check_files.check_libraries(self._find_command, {**os.environ, **backend.env}),
             "folder_data": lambda: check_files.check_folder("data", paths.data),
             "folder_logs": lambda: check_files.check_folder("logs", paths.logs),
             "folder_temp": lambda: check_files.check_folder("temp", paths.temp),
@@ -103,7 +100,7 @@ class Diagnosis(Struct, frozen=True):
             "proxy": lambda: check_network.check_proxy(os.environ),
             "hosts_file": lambda: check_files.check_hosts(hosts_file()),
             "exposure": lambda: check_network.check_exposure(exposed, backend.command, backend.env),
-            "clock": check_installation_time,
+            "clock": check_backend.check_installation_time,
         }
 
     async def _run_checks(self, run: Run | None) -> list[Check]:
