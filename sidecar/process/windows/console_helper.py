@@ -21,7 +21,7 @@ import sys
 
 TYPE_CHECKING = False  # the typing module is not loaded here
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Container
     from typing import NoReturn
 
 assert sys.platform == "win32"
@@ -51,22 +51,19 @@ def main(patience: int, listed: int, pids: list[int]) -> int:
     kernel32.GetProcessTimes.argtypes = (ctypes.c_void_p,) * 5
     kernel32.FreeConsole()
     failures: dict[int, int] = {}
-    process = next(
-        filter(None, (_attach(kernel32, pid, failures, lambda: _is_shared(kernel32, pids, listed)) for pid in pids)),
-        None,
-    )
+    process = next(filter(None, (_attach(kernel32, pid, pids, listed, failures) for pid in pids)), None)
     closed = bool(failures) and _close_windows(failures)
     if process is not None:
         return _send(kernel32, process, patience)
     return CLOSED if closed else next((one for one in failures.values() if one != NO_CONSOLE), NO_CONSOLE)
 
 
-def _attach(kernel32: ctypes.WinDLL, pid: int, failures: dict[int, int], is_shared: Callable[[], bool]) -> int | None:
-    """Joins the console of a process, and gives a handle of it; None, and a status in ``failures``: that is not possible."""
+def _attach(kernel32: ctypes.WinDLL, pid: int, pids: list[int], listed: int, failures: dict[int, int]) -> int | None:
+    """Joins the console of a process that only the backend has, and gives a handle of it; None, and a status in ``failures``: that is not possible."""
     process: int | None = kernel32.OpenProcess(_SYNCHRONIZE, 0, pid)
     if not process or not kernel32.AttachConsole(pid):
         failures[pid] = ATTACH + ctypes.get_last_error()
-    elif is_shared():
+    elif _is_shared(kernel32, pids, listed):
         kernel32.FreeConsole()
         failures[pid] = NO_CONSOLE
     else:
