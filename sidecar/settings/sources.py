@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 from ..fields import Fields
 from .texts import QuotedTextError, parse_text
 
@@ -46,8 +49,7 @@ def from_file(path: str) -> Source:
     import tomllib
 
     try:
-        with open(path, "rb") as file:
-            content = _bounded(file.read(_MAX_FILE + 1))
+        content = _read(path)
         document = tomllib.loads(content)
     except OSError as error:
         return Source(f"{path}: cannot be read: {error.strerror or error}{_looked_in(path)}")
@@ -87,8 +89,6 @@ def _explained(path: str, content: str, error: str) -> str:
 
 def _looked_in(path: str) -> str:
     """The working folder, where the path begins there."""
-    import os
-
     try:
         return "" if os.path.isabs(path) else f" (working folder: {os.getcwd()})"
     except OSError:
@@ -100,9 +100,15 @@ def _looks_foreign(path: str, content: str) -> bool:
     return not path.lower().endswith(".toml") or content.lstrip().startswith("{") or yaml
 
 
-def _bounded(raw: bytes) -> str:
-    """The text of a file that is read in a moment; ValueError: it is not."""
-    if len(raw) > _MAX_FILE:  # /dev/zero has no end
+def _read(path: str) -> str:
+    """The text of a file that is read in a moment; ValueError: it is not. OSError."""
+    # Opening a pipe, or reading a device, may take for ever; and of what is read twice (by early.py), a pipe gives nothing the second time.
+    mode = os.stat(path).st_mode
+    if stat.S_ISFIFO(mode) or (stat.S_ISCHR(mode) and path != os.devnull):
+        raise ValueError("it is not a file but a pipe or a device")
+    with open(path, "rb") as file:
+        raw = file.read(_MAX_FILE + 1)
+    if len(raw) > _MAX_FILE:
         raise ValueError(f"it has more than {_MAX_FILE} bytes")
     content = raw.decode("utf-8-sig")
     if any(line.count(".") > _MAX_DOTS for line in content.splitlines()):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -276,6 +277,20 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest
     assert mistakes(config=str(binary)) == [f"{binary}: is not UTF-8 text (byte 10)"]
     binary.write_bytes("[backend]\r\n".encode("utf-16"))
     assert mistakes(config=str(binary)) == [f"{binary}: is UTF-16, as PowerShell writes it: save it as UTF-8"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes have no paths of this kind")
+def test_a_pipe_is_refused_and_the_null_device_is_an_empty_file() -> None:
+    """``--config <(…)``: an early start would read all of it, and the settings themselves would then be empty; a FIFO may never open."""
+    read, write = os.pipe()
+    os.write(write, b"[backend]\nport = 5005\n")
+    os.close(write)
+    try:
+        (mistake,) = mistakes(config=f"/dev/fd/{read}")
+    finally:
+        os.close(read)
+    assert mistake == f"/dev/fd/{read}: cannot be read: it is not a file but a pipe or a device"
+    assert load(config=os.devnull, environ={}).settings == load(environ={}).settings
 
 
 def test_a_file_as_notepad_writes_it_is_read(tmp_path: Path) -> None:
